@@ -1,0 +1,183 @@
+//! Conversions between [`Value`] and Rust types.
+
+use crate::text::Text;
+use crate::value::{Array, Custom, Dictionary, EventData, Hashtable, Request, Response, Value};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// Both ways: a Rust type is one variant, and that variant gives it back (any other value comes back as the error).
+macro_rules! variant {
+    ($($rust:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$rust> for Value {
+            fn from(value: $rust) -> Self {
+                Self::$variant(value)
+            }
+        }
+
+        impl TryFrom<Value> for $rust {
+            type Error = Value;
+
+            fn try_from(value: Value) -> Result<Self, Value> {
+                match value {
+                    Value::$variant(value) => Ok(value),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
+}
+
+variant! {
+    bool => Bool,
+    u8 => Byte,
+    i16 => Short,
+    i32 => Int,
+    i64 => Long,
+    f32 => Float,
+    f64 => Double,
+    Text => String,
+    Bytes => Bytes,
+    Array => Array,
+    Hashtable => Hashtable,
+    Dictionary => Dictionary,
+    Custom => Custom,
+}
+
+/// The same for the variants that hold a box.
+macro_rules! boxed {
+    ($($rust:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$rust> for Value {
+            fn from(value: $rust) -> Self {
+                Self::$variant(Box::new(value))
+            }
+        }
+
+        impl TryFrom<Value> for $rust {
+            type Error = Value;
+
+            fn try_from(value: Value) -> Result<Self, Value> {
+                match value {
+                    Value::$variant(value) => Ok(*value),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
+}
+
+boxed! { Request => Request, Response => Response, EventData => Event }
+
+/// The same for arrays.
+macro_rules! array {
+    ($($element:ty => $variant:ident),* $(,)?) => {$(
+        impl From<Vec<$element>> for Value {
+            fn from(elements: Vec<$element>) -> Self {
+                Self::Array(Array::$variant(elements))
+            }
+        }
+
+        impl TryFrom<Value> for Vec<$element> {
+            type Error = Value;
+
+            fn try_from(value: Value) -> Result<Self, Value> {
+                match value {
+                    Value::Array(Array::$variant(elements)) => Ok(elements),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
+}
+
+array! {
+    bool => Bool,
+    i16 => Short,
+    i32 => Int,
+    i64 => Long,
+    f32 => Float,
+    f64 => Double,
+    Text => String,
+    Bytes => Bytes,
+    Value => Object,
+    Hashtable => Hashtable,
+    Array => Array,
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl TryFrom<Value> for String {
+    type Error = Value;
+
+    fn try_from(value: Value) -> Result<Self, Value> {
+        Text::try_from(value).map(Self::from)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl TryFrom<Value> for Vec<u8> {
+    type Error = Value;
+
+    fn try_from(value: Value) -> Result<Self, Value> {
+        Bytes::try_from(value).map(Self::from)
+    }
+}
+
+/// `None` is null.
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Hashtable {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+impl Hashtable {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &Value) -> Option<&Value> {
+        self.0.iter().find(|pair| pair.0 == *key).map(|pair| &pair.1)
+    }
+}
+
+impl Dictionary {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &Value) -> Option<&Value> {
+        self.pairs.iter().find(|pair| pair.0 == *key).map(|pair| &pair.1)
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<core::time::Duration> for crate::time::Timestamp {
+    /// The point in time this long after the epoch, e.g. `start.elapsed().into()`.
+    fn from(since_epoch: core::time::Duration) -> Self {
+        Self::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,80 @@
+//! One budget for everything a peer can make us do, charged on every decoding path.
+
+use crate::error::{DecodeError, DecodeErrorKind};
+
+/// What one message may cost, in both protocols. Spec: wire.md 4.4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message accepted from a peer, in bytes. Default 1 MiB.
+    pub max_received_bytes: usize,
+    /// Longest message written, in bytes. Default 512,000.
+    pub max_sent_bytes: usize,
+    /// How many containers may stand inside each other, reading and writing. Default 32: the 33rd is an error.
+    pub max_depth: u32,
+    /// How many values one message may hold, zero-width ones included. Elements of bool, byte, short, int, long,
+    /// float and double arrays count by their memory alone. Default 65,536.
+    pub max_values: u32,
+    /// Memory that one decoded message may take, in bytes, charged before it is reserved. Default 4 MiB.
+    pub max_memory_bytes: usize,
+}
+
+impl Limits {
+    /// The defaults of wire.md 4.4.
+    pub const DEFAULT: Self = Self {
+        max_received_bytes: 1024 * 1024,
+        max_sent_bytes: 512_000,
+        max_depth: 32,
+        max_values: 65_536,
+        max_memory_bytes: 4 * 1024 * 1024,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// What is left of [`Limits`] while one message is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    depth: u32,
+    values: u32,
+    memory: usize,
+}
+
+impl Budget {
+    pub(crate) const fn new(limits: &Limits) -> Self {
+        Self { depth: limits.max_depth, values: limits.max_values, memory: limits.max_memory_bytes }
+    }
+
+    /// Enters a container; the caller calls [`Budget::leave`] on the way out of a success.
+    pub(crate) fn enter(&mut self, offset: usize, field: &'static str) -> Result<(), DecodeError> {
+        self.depth = self.depth.checked_sub(1).ok_or(DecodeError::new(DecodeErrorKind::TooDeep, offset, field))?;
+        Ok(())
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    /// Charges `count` values.
+    pub(crate) fn values(&mut self, count: usize, offset: usize, field: &'static str) -> Result<(), DecodeError> {
+        let left = u32::try_from(count).ok().and_then(|count| self.values.checked_sub(count));
+        self.values = left.ok_or(DecodeError::new(DecodeErrorKind::TooManyValues, offset, field))?;
+        Ok(())
+    }
+
+    /// Charges `count` things of `size` bytes each, before they are reserved.
+    pub(crate) fn memory(
+        &mut self,
+        count: usize,
+        size: usize,
+        offset: usize,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
+        let left = count.checked_mul(size).and_then(|bytes| self.memory.checked_sub(bytes));
+        self.memory = left.ok_or(DecodeError::new(DecodeErrorKind::TooMuchMemory, offset, field))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! Photon messages: what stands between a carrier's payload and the parameters of an operation. Spec: wire.md 1 to 3.
+//!
+//! Reading goes in two steps, so that a message can be decrypted where it lies: [`open`] reads the two header bytes and
+//! decrypts, [`Message::parse`] reads the body. Writing goes the other way: [`MessageWriter`], then [`seal`].
+
+mod init;
+mod write;
+
+use crate::codec::{self, Output, Protocol, v16, v18};
+use crate::crypto::Cipher;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+use crate::limits::{Budget, Limits};
+use crate::params::Params;
+use crate::reader::Reader;
+use crate::value::{Parameters, Value};
+use crate::value_ref::ValueRef;
+use alloc::vec::Vec;
+
+pub use init::{HttpInit, Init};
+pub use write::MessageWriter;
+
+/// First byte of every message.
+pub const MAGIC: u8 = 0xF3;
+/// Accepted as a synonym of [`MAGIC`] when reading, never sent. Spec: wire.md 1.1.
+const MAGIC_SYNONYM: u8 = 0xFD;
+/// Bit of the second byte that says that the body is ciphertext. Spec: wire.md 1.2.
+const ENCRYPTED: u8 = 0x80;
+
+/// The kinds of message. Spec: wire.md 1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MessageKind {
+    /// The client's first message.
+    Init = 0,
+    /// The server's answer to it.
+    InitResponse = 1,
+    /// An operation request.
+    Request = 2,
+    /// An operation response.
+    Response = 3,
+    /// An event.
+    Event = 4,
+    /// The server's reason before it closes the connection.
+    Disconnect = 5,
+    /// A request of the connection itself (ping, key exchange).
+    InternalRequest = 6,
+    /// The answer to one.
+    InternalResponse = 7,
+    /// One bare value.
+    Value = 8,
+    /// Uninterpreted bytes.
+    Raw = 9,
+}
+
+impl MessageKind {
+    const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Init,
+            1 => Self::InitResponse,
+            2 => Self::Request,
+            3 => Self::Response,
+            4 => Self::Event,
+            5 => Self::Disconnect,
+            6 => Self::InternalRequest,
+            7 => Self::InternalResponse,
+            8 => Self::Value,
+            9 => Self::Raw,
+            _ => return None,
+        })
+    }
+}
+
+/// The two header bytes. Spec: wire.md 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The kind of message.
+    pub kind: MessageKind,
+    /// Whether the body is ciphertext.
+    pub encrypted: bool,
+}
+
+impl Header {
+    /// Length of a header in bytes.
+    pub const LENGTH: usize = 2;
+
+    /// Reads the header of a message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for a missing or wrong first byte, an unknown kind, and an init that claims to be encrypted.
+    pub fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(message);
+        let magic = reader.u8("message magic")?;
+        if magic != MAGIC && magic != MAGIC_SYNONYM {
+            return Err(DecodeError::new(DecodeErrorKind::BadMagic(magic), 0, "message magic"));
+        }
+        let code = reader.u8("message type")?;
+        let kind = MessageKind::from_code(code & !ENCRYPTED).ok_or(DecodeError::new(
+            DecodeErrorKind::UnknownMessage(code & !ENCRYPTED),
+            1,
+            "message type",
+        ))?;
+        // wire.md 1.2: an init response is never decrypted, whatever the flag says.
+        let encrypted = code & ENCRYPTED != 0 && kind != MessageKind::InitResponse;
+        if encrypted && kind == MessageKind::Init {
+            return Err(DecodeError::new(DecodeErrorKind::NeverEncrypted, 1, "message type"));
+        }
+        Ok(Self { kind, encrypted })
+    }
+}
+
+/// Reads the header and, if the body is encrypted, decrypts it where it lies.
+///
+/// # Errors
+/// [`DecodeError`] as [`Header::parse`]; `NoKey` for an encrypted message without a cipher, `BadCiphertext` for one that
+/// does not decrypt. Spec: wire.md 8.2.
+pub fn open<'a>(message: &'a mut [u8], cipher: Option<&Cipher>) -> Result<(MessageKind, &'a [u8]), DecodeError> {
+    let header = Header::parse(message)?;
+    let body = message.get_mut(Header::LENGTH..).unwrap_or_default();
+    if !header.encrypted {
+        return Ok((header.kind, body));
+    }
+    let Some(cipher) = cipher else {
+        return Err(DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body"));
+    };
+    let plain = cipher.decrypt_in_place(body).map_err(|error| error.shifted(Header::LENGTH))?;
+    Ok((header.kind, plain))
+}
+
+/// Encrypts the message that `buffer` holds from `start` to its end. Spec: wire.md 8.2.
+pub fn seal(buffer: &mut Vec<u8>, start: usize, cipher: &Cipher) {
+    if let Some(kind) = buffer.get_mut(start.saturating_add(1)) {
+        *kind |= ENCRYPTED;
+        cipher.encrypt_in_place(buffer, start.saturating_add(Header::LENGTH));
+    }
+}
+
+/// A message in clear, borrowed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Message<'a> {
+    /// The client's first message.
+    Init(Init),
+    /// The server's answer; its content means nothing to a client. Spec: wire.md 2.5.
+    InitResponse,
+    /// An operation request, internal ones with the flag set.
+    Request {
+        /// Whether it is about the connection itself.
+        internal: bool,
+        /// Operation code.
+        code: u8,
+        /// Parameters.
+        params: Params<'a>,
+    },
+    /// An operation response, internal ones with the flag set.
+    Response {
+        /// Whether it is about the connection itself.
+        internal: bool,
+        /// Operation code.
+        code: u8,
+        /// 0 for success.
+        return_code: i16,
+        /// The server's text.
+        debug_message: Option<&'a str>,
+        /// Parameters.
+        params: Params<'a>,
+    },
+    /// An event.
+    Event {
+        /// Event code.
+        code: u8,
+        /// Parameters.
+        params: Params<'a>,
+    },
+    /// The server's reason before it closes the connection.
+    Disconnect {
+        /// Why, as a return code.
+        code: i16,
+        /// The server's text.
+        debug_message: Option<&'a str>,
+        /// Parameters.
+        params: Params<'a>,
+    },
+    /// One bare value.
+    Value(ValueRef<'a>),
+    /// Uninterpreted bytes.
+    Raw(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    /// Reads the body of a message of this kind; parameters are read later, as they are asked for.
+    ///
+    /// # Errors
+    /// [`DecodeError`], offsets from the start of the message.
+    pub fn parse(kind: MessageKind, protocol: Protocol, limits: &Limits, body: &'a [u8]) -> Result<Self, DecodeError> {
+        if body.len() > limits.max_received_bytes {
+            return Err(DecodeError::new(DecodeErrorKind::TooLong, Header::LENGTH, "message body"));
+        }
+        let mut r = Reader::at(body, Header::LENGTH);
+        let mut budget = Budget::new(limits);
+        Ok(match kind {
+            MessageKind::Init => Self::Init(Init::read(&mut r)?),
+            MessageKind::InitResponse => Self::InitResponse,
+            MessageKind::Request | MessageKind::InternalRequest => Self::Request {
+                internal: kind == MessageKind::InternalRequest,
+                code: r.u8("operation code")?,
+                params: Params::read(protocol, r, budget)?,
+            },
+            MessageKind::Response | MessageKind::InternalResponse => {
+                let code = r.u8("operation code")?;
+                let (return_code, debug_message) = read_result(protocol, &mut r)?;
+                Self::Response {
+                    internal: kind == MessageKind::InternalResponse,
+                    code,
+                    return_code,
+                    debug_message,
+                    params: Params::read(protocol, r, budget)?,
+                }
+            }
+            MessageKind::Event => Self::Event { code: r.u8("event code")?, params: Params::read(protocol, r, budget)? },
+            MessageKind::Disconnect => {
+                let (code, debug_message) = read_result(protocol, &mut r)?;
+                Self::Disconnect { code, debug_message, params: Params::read(protocol, r, budget)? }
+            }
+            MessageKind::Value => Self::Value(codec::read_ref(protocol, &mut r, &mut budget)?),
+            MessageKind::Raw => Self::Raw(r.rest()),
+        })
+    }
+}
+
+fn read_result<'a>(protocol: Protocol, r: &mut Reader<'a>) -> Result<(i16, Option<&'a str>), DecodeError> {
+    Ok(match protocol {
+        Protocol::V16 => (v16::return_code(r)?, v16::debug_message(r)?),
+        Protocol::V18 => (v18::return_code(r)?, v18::debug_message(r)?),
+    })
+}
+
+pub(crate) fn parameter_count(protocol: Protocol, r: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    match protocol {
+        Protocol::V16 => v16::parameter_count(r),
+        Protocol::V18 => v18::parameter_count(r),
+    }
+}
+
+/// A parameter table, owned; of a key that occurs twice the last value is kept. Spec: wire.md 3.
+pub(crate) fn read_parameters(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Parameters, DecodeError> {
+    let count = parameter_count(protocol, r)?;
+    b.memory(count, size_of::<(u8, Value)>(), r.offset(), "parameter count")?;
+    let mut all: Parameters = Vec::with_capacity(count);
+    for _ in 0..count {
+        let key = r.u8("parameter key")?;
+        let value = codec::read_value(protocol, r, b)?;
+        keep_last(&mut all, key, value);
+    }
+    Ok(all)
+}
+
+pub(crate) fn keep_last(all: &mut Parameters, key: u8, value: Value) {
+    match all.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, earlier)) => *earlier = value,
+        None => all.push((key, value)),
+    }
+}
+
+pub(crate) fn skip_parameters(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError> {
+    for _ in 0..parameter_count(protocol, r)? {
+        let _key = r.u8("parameter key")?;
+        codec::skip_value(protocol, r, b)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn write_parameters(out: &mut Output, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
+    let mut seen = [false; 256];
+    match out.protocol() {
+        Protocol::V16 => {
+            let count = i16::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
+            out.put(&count.to_be_bytes())?;
+        }
+        Protocol::V18 => {
+            let count = u8::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
+            out.put(&[count])?;
+        }
+    }
+    for (key, value) in parameters {
+        let twice = seen.get_mut(usize::from(*key)).is_some_and(|seen| core::mem::replace(seen, true));
+        if twice {
+            return Err(EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("({key})")));
+        }
+        out.put(&[*key])?;
+        match out.protocol() {
+            Protocol::V16 => v16::write_value(out, value),
+            Protocol::V18 => v18::write_value(out, value),
+        }
+        .map_err(|error| error.within(format_args!("({key})")))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

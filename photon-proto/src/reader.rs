@@ -1,0 +1,110 @@
+//! A cursor over untrusted bytes. Nothing else in this crate indexes raw input.
+
+use crate::error::{DecodeError, DecodeErrorKind};
+
+/// A slice, a position in it, and the offset of the slice's start in what the caller handed over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    base: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self::at(bytes, 0)
+    }
+
+    /// A reader whose offsets in errors begin at `base`.
+    pub(crate) const fn at(bytes: &'a [u8], base: usize) -> Self {
+        Self { bytes, position: 0, base }
+    }
+
+    /// Offset of the next byte, as errors report it.
+    #[inline]
+    pub(crate) const fn offset(&self) -> usize {
+        self.base.saturating_add(self.position)
+    }
+
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
+    /// What has not been read yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    /// The bytes read since `start`, an offset that [`Reader::offset`] gave before.
+    #[inline]
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start.saturating_sub(self.base)..self.position).unwrap_or_default()
+    }
+
+    #[cold]
+    pub(crate) const fn error(&self, kind: DecodeErrorKind, field: &'static str) -> DecodeError {
+        DecodeError::new(kind, self.offset(), field)
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self, count: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        match self.rest().split_at_checked(count) {
+            Some((taken, _)) => {
+                self.position += count;
+                Ok(taken)
+            }
+            None => Err(self.error(DecodeErrorKind::Truncated, field)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
+        match self.rest().first_chunk::<N>() {
+            Some(chunk) => {
+                self.position += N;
+                Ok(*chunk)
+            }
+            None => Err(self.error(DecodeErrorKind::Truncated, field)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+        let [byte] = self.array::<1>(field)?;
+        Ok(byte)
+    }
+
+    /// A base-128 number, least significant group first. As in the official reader the last permitted byte ends the
+    /// number whatever its top bit says, and over-long forms are accepted. Spec: wire.md 5.
+    #[inline]
+    pub(crate) fn varint32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+        let first = self.u8(field)?;
+        if first < 0x80 {
+            return Ok(u32::from(first));
+        }
+        let mut value = u32::from(first & 0x7F);
+        for shift in [7, 14, 21, 28] {
+            let byte = self.u8(field)?;
+            value |= u32::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        Ok(value)
+    }
+
+    /// As [`Reader::varint32`], at most ten bytes.
+    pub(crate) fn varint64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        let mut value = 0_u64;
+        for index in 0..10_u32 {
+            let byte = self.u8(field)?;
+            value |= u64::from(byte & 0x7F) << (7 * index);
+            if byte < 0x80 {
+                break;
+            }
+        }
+        Ok(value)
+    }
+}

@@ -1,0 +1,207 @@
+//! [`Text`]: shared, immutable text whose clones and parts copy no bytes.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ops::Deref;
+
+/// Immutable UTF-8 text, owned together with others: a clone, and a part cut out with [`Text::slice`], share the bytes.
+///
+/// All texts of one event are views of one allocation. A small text that is kept for long therefore keeps the whole
+/// event's text alive ([`Text::pinned_bytes`]); [`Text::detached`] copies just the part that is seen.
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared { all: Arc<str>, start: u32, end: u32 },
+}
+
+impl Text {
+    /// The empty text; allocates nothing.
+    pub const EMPTY: Self = Self(Repr::Static(""));
+
+    /// A text that lives as long as the program; allocates nothing.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Static(text))
+    }
+
+    /// Takes shared text as it is. Text of 4 GiB and more is cut at the last character that fits.
+    #[must_use]
+    pub fn from_shared(all: Arc<str>) -> Self {
+        let mut end = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        while !all.is_char_boundary(end as usize) {
+            end -= 1;
+        }
+        Self(Repr::Shared { all, start: 0, end })
+    }
+
+    /// The text itself.
+    #[must_use]
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Static(text) => text,
+            Repr::Shared { all, start, end } => all.get(*start as usize..*end as usize).unwrap_or_default(),
+        }
+    }
+
+    /// A part of this text, sharing its bytes; `None` if an end is out of range or inside a character.
+    #[must_use]
+    pub fn slice(&self, from: usize, to: usize) -> Option<Self> {
+        let part = self.as_str().get(from..to)?;
+        match &self.0 {
+            Repr::Static(text) => text.get(from..to).map(Self::from_static),
+            Repr::Shared { .. } if part.is_empty() => Some(Self::EMPTY),
+            Repr::Shared { all, start, .. } => {
+                let from = start.checked_add(u32::try_from(from).ok()?)?;
+                let to = start.checked_add(u32::try_from(to).ok()?)?;
+                Some(Self(Repr::Shared { all: Arc::clone(all), start: from, end: to }))
+            }
+        }
+    }
+
+    /// How many bytes of memory this text keeps alive (shared with all other views of the same bytes).
+    #[must_use]
+    pub fn pinned_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Static(_) => 0,
+            Repr::Shared { all, .. } => all.len(),
+        }
+    }
+
+    /// The same text, in memory of its own if it shared more than itself.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        if self.pinned_bytes() > self.as_str().len() { Self::from(self.as_str()) } else { self.clone() }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        if text.is_empty() { Self::EMPTY } else { Self::from_shared(Arc::from(text)) }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), out)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+    use alloc::sync::Arc;
+
+    #[test]
+    fn a_part_shares_the_bytes_and_detached_does_not() {
+        let all = Text::from_shared(Arc::from("generalalicehello"));
+        let part = all.slice(7, 12).expect("in range");
+        assert_eq!(part, "alice");
+        assert_eq!(part.pinned_bytes(), 17);
+        assert_eq!(part.slice(1, 3).expect("in range"), "li");
+        assert_eq!(part.detached().pinned_bytes(), 5);
+    }
+
+    #[test]
+    fn a_part_never_splits_a_character_or_leaves_the_text() {
+        let text = Text::from("aéb");
+        assert!(text.slice(0, 2).is_none());
+        assert!(text.slice(0, 5).is_none());
+        assert!(text.slice(2, 1).is_none());
+        assert_eq!(text.slice(1, 3).expect("in range"), "é");
+    }
+
+    #[test]
+    fn is_three_words() {
+        assert_eq!(size_of::<Text>(), 24);
+    }
+}

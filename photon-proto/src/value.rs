@@ -1,0 +1,474 @@
+//! [`Value`]: any value of the GpBinary protocols, owned and exactly typed.
+
+use crate::text::Text;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::cmp::Ordering;
+
+/// One value, with the exact type it has on the wire: a byte is not an int is not a long.
+///
+/// Floats compare by their bits, so that every value equals itself and a round trip can be checked.
+/// Spec: wire.md 4 and 5.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// Unsigned 8 bits.
+    Byte(u8),
+    /// Signed 16 bits.
+    Short(i16),
+    /// Signed 32 bits.
+    Int(i32),
+    /// Signed 64 bits.
+    Long(i64),
+    /// IEEE 754, 32 bits.
+    Float(f32),
+    /// IEEE 754, 64 bits.
+    Double(f64),
+    /// UTF-8 text, at most 32,767 bytes when written.
+    String(Text),
+    /// A byte array.
+    Bytes(Bytes),
+    /// An array of one element type, or of mixed values.
+    Array(Array),
+    /// An untyped map.
+    Hashtable(Hashtable),
+    /// A map with declared key and value types.
+    Dictionary(Dictionary),
+    /// An application-defined type.
+    Custom(Custom),
+    /// An operation request as a value.
+    Request(Box<Request>),
+    /// An operation response as a value.
+    Response(Box<Response>),
+    /// Event data as a value.
+    Event(Box<EventData>),
+}
+
+/// A type as maps declare it and arrays carry it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Type {
+    /// Untyped: each value carries its own type.
+    Object,
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Byte`].
+    Byte,
+    /// [`Value::Short`].
+    Short,
+    /// [`Value::Int`].
+    Int,
+    /// [`Value::Long`].
+    Long,
+    /// [`Value::Float`].
+    Float,
+    /// [`Value::Double`].
+    Double,
+    /// [`Value::String`].
+    String,
+    /// [`Value::Bytes`].
+    Bytes,
+    /// [`Value::Array`] of this element type; `Object` for an array of mixed values.
+    Array(Box<Type>),
+    /// [`Value::Hashtable`].
+    Hashtable,
+    /// [`Value::Dictionary`] with this key and value type.
+    Dictionary(Box<(Type, Type)>),
+    /// [`Value::Custom`]. As an array's element type with the code that all elements share; as a declared dictionary
+    /// side (1.6 only) without one, because there each value carries its own.
+    Custom(Option<u8>),
+    /// [`Value::Request`].
+    Request,
+    /// [`Value::Response`].
+    Response,
+    /// [`Value::Event`].
+    Event,
+}
+
+/// An array with its element type.
+#[derive(Clone, Debug)]
+pub enum Array {
+    /// Booleans (packed to bits in 1.8).
+    Bool(Vec<bool>),
+    /// Signed 16 bit numbers.
+    Short(Vec<i16>),
+    /// Signed 32 bit numbers.
+    Int(Vec<i32>),
+    /// Signed 64 bit numbers.
+    Long(Vec<i64>),
+    /// 32 bit floats.
+    Float(Vec<f32>),
+    /// 64 bit floats.
+    Double(Vec<f64>),
+    /// Texts.
+    String(Vec<Text>),
+    /// Byte arrays.
+    Bytes(Vec<Bytes>),
+    /// Mixed values, each with its own type; the only array that holds nulls.
+    Object(Vec<Value>),
+    /// Untyped maps.
+    Hashtable(Vec<Hashtable>),
+    /// Maps that share one declaration; [`Dictionary`] elements of another declaration are an encode error.
+    Dictionary {
+        /// Declared key type.
+        key: Type,
+        /// Declared value type.
+        value: Type,
+        /// The pairs of each element.
+        elements: Vec<Vec<(Value, Value)>>,
+    },
+    /// Application-defined values of one type code.
+    Custom {
+        /// The type code of all elements.
+        code: u8,
+        /// The content of each element.
+        elements: Vec<Bytes>,
+    },
+    /// Arrays, all of one type. An empty one cannot be written: use an empty `Object` array. In 1.6 an array of
+    /// `Object` arrays is written as an `Object` array holding `Object` arrays. Spec: wire.md 4.1.
+    Array(Vec<Array>),
+    /// Operation requests (1.6 only).
+    Request(Vec<Request>),
+    /// Operation responses (1.6 only).
+    Response(Vec<Response>),
+    /// Event data (1.6 only).
+    Event(Vec<EventData>),
+}
+
+/// An untyped map, pairs in wire order. A key that occurs twice on the wire keeps its last value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hashtable(pub Vec<(Value, Value)>);
+
+/// A map with declared key and value types, pairs in wire order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dictionary {
+    /// Declared key type; [`Type::Object`] means that each key carries its own.
+    pub key: Type,
+    /// Declared value type; [`Type::Object`] means that each value carries its own.
+    pub value: Type,
+    /// The pairs.
+    pub pairs: Vec<(Value, Value)>,
+}
+
+/// An application-defined type: its code and its bytes, which can be forwarded unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Custom {
+    /// The application's type code.
+    pub code: u8,
+    /// The content; at most 32,767 bytes in 1.6.
+    pub data: Bytes,
+}
+
+/// Parameters in wire order: code and value.
+pub type Parameters = Vec<(u8, Value)>;
+
+/// An operation request, owned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// Operation code.
+    pub code: u8,
+    /// Parameters.
+    pub parameters: Parameters,
+}
+
+/// An operation response, owned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Response {
+    /// Operation code.
+    pub code: u8,
+    /// 0 for success.
+    pub return_code: i16,
+    /// The server's text; an empty one is written as null and read as `None`.
+    pub debug_message: Option<Text>,
+    /// Parameters.
+    pub parameters: Parameters,
+}
+
+/// An event, owned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventData {
+    /// Event code.
+    pub code: u8,
+    /// Parameters.
+    pub parameters: Parameters,
+}
+
+impl Value {
+    /// The type that an array or dictionary side would declare for this value; `Object` for null.
+    #[must_use]
+    pub fn type_of(&self) -> Type {
+        match self {
+            Self::Null => Type::Object,
+            Self::Bool(_) => Type::Bool,
+            Self::Byte(_) => Type::Byte,
+            Self::Short(_) => Type::Short,
+            Self::Int(_) => Type::Int,
+            Self::Long(_) => Type::Long,
+            Self::Float(_) => Type::Float,
+            Self::Double(_) => Type::Double,
+            Self::String(_) => Type::String,
+            Self::Bytes(_) => Type::Bytes,
+            Self::Array(array) => Type::Array(Box::new(array.element_type())),
+            Self::Hashtable(_) => Type::Hashtable,
+            Self::Dictionary(map) => Type::Dictionary(Box::new((map.key.clone(), map.value.clone()))),
+            Self::Custom(_) => Type::Custom(None),
+            Self::Request(_) => Type::Request,
+            Self::Response(_) => Type::Response,
+            Self::Event(_) => Type::Event,
+        }
+    }
+
+    /// Whether this value holds others (or, for messages, parameters) and so cannot be a key.
+    #[must_use]
+    pub const fn is_container(&self) -> bool {
+        matches!(
+            self,
+            Self::Array(_)
+                | Self::Hashtable(_)
+                | Self::Dictionary(_)
+                | Self::Request(_)
+                | Self::Response(_)
+                | Self::Event(_)
+        )
+    }
+
+    /// The text of a string value.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Memory that this value keeps alive beside itself, in bytes; shared bytes count in full.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let pairs = |pairs: &[(Self, Self)]| {
+            pairs
+                .iter()
+                .map(|(key, value)| 2 * size_of::<Self>() + key.heap_bytes() + value.heap_bytes())
+                .sum::<usize>()
+        };
+        let parameters = |all: &[(u8, Self)]| {
+            all.iter().map(|(_, value)| size_of::<(u8, Self)>() + value.heap_bytes()).sum::<usize>()
+        };
+        match self {
+            Self::Null
+            | Self::Bool(_)
+            | Self::Byte(_)
+            | Self::Short(_)
+            | Self::Int(_)
+            | Self::Long(_)
+            | Self::Float(_)
+            | Self::Double(_) => 0,
+            Self::String(text) => text.pinned_bytes(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Custom(custom) => custom.data.len(),
+            Self::Array(array) => array.heap_bytes(),
+            Self::Hashtable(map) => pairs(&map.0),
+            Self::Dictionary(map) => pairs(&map.pairs),
+            Self::Request(message) => size_of::<Request>() + parameters(&message.parameters),
+            Self::Response(message) => size_of::<Response>() + parameters(&message.parameters),
+            Self::Event(message) => size_of::<EventData>() + parameters(&message.parameters),
+        }
+    }
+
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Null => 0,
+            Self::Bool(_) => 1,
+            Self::Byte(_) => 2,
+            Self::Short(_) => 3,
+            Self::Int(_) => 4,
+            Self::Long(_) => 5,
+            Self::Float(_) => 6,
+            Self::Double(_) => 7,
+            Self::String(_) => 8,
+            Self::Bytes(_) => 9,
+            Self::Array(_) => 10,
+            Self::Hashtable(_) => 11,
+            Self::Dictionary(_) => 12,
+            Self::Custom(_) => 13,
+            Self::Request(_) => 14,
+            Self::Response(_) => 15,
+            Self::Event(_) => 16,
+        }
+    }
+}
+
+impl Array {
+    /// The type of the elements. For an array of arrays that of the first one, and `Object` if there is none.
+    #[must_use]
+    pub fn element_type(&self) -> Type {
+        match self {
+            Self::Bool(_) => Type::Bool,
+            Self::Short(_) => Type::Short,
+            Self::Int(_) => Type::Int,
+            Self::Long(_) => Type::Long,
+            Self::Float(_) => Type::Float,
+            Self::Double(_) => Type::Double,
+            Self::String(_) => Type::String,
+            Self::Bytes(_) => Type::Bytes,
+            Self::Object(_) => Type::Object,
+            Self::Hashtable(_) => Type::Hashtable,
+            Self::Dictionary { key, value, .. } => Type::Dictionary(Box::new((key.clone(), value.clone()))),
+            Self::Custom { code, .. } => Type::Custom(Some(*code)),
+            Self::Array(arrays) => Type::Array(Box::new(arrays.first().map_or(Type::Object, Self::element_type))),
+            Self::Request(_) => Type::Request,
+            Self::Response(_) => Type::Response,
+            Self::Event(_) => Type::Event,
+        }
+    }
+
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bool(all) => all.len(),
+            Self::Short(all) => all.len(),
+            Self::Int(all) => all.len(),
+            Self::Long(all) => all.len(),
+            Self::Float(all) => all.len(),
+            Self::Double(all) => all.len(),
+            Self::String(all) => all.len(),
+            Self::Bytes(all) => all.len(),
+            Self::Object(all) => all.len(),
+            Self::Hashtable(all) => all.len(),
+            Self::Dictionary { elements, .. } => elements.len(),
+            Self::Custom { elements, .. } => elements.len(),
+            Self::Array(all) => all.len(),
+            Self::Request(all) => all.len(),
+            Self::Response(all) => all.len(),
+            Self::Event(all) => all.len(),
+        }
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let pair_bytes = |pairs: &[(Value, Value)]| {
+            pairs
+                .iter()
+                .map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes())
+                .sum::<usize>()
+        };
+        let parameter_bytes = |all: &[(u8, Value)]| {
+            all.iter().map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes()).sum::<usize>()
+        };
+        match self {
+            Self::Bool(all) => all.len(),
+            Self::Short(all) => size_of_val(all.as_slice()),
+            Self::Int(all) => size_of_val(all.as_slice()),
+            Self::Long(all) => size_of_val(all.as_slice()),
+            Self::Float(all) => size_of_val(all.as_slice()),
+            Self::Double(all) => size_of_val(all.as_slice()),
+            Self::String(all) => all.iter().map(|text| size_of::<Text>() + text.len()).sum(),
+            Self::Bytes(all) | Self::Custom { elements: all, .. } => {
+                all.iter().map(|bytes| size_of::<Bytes>() + bytes.len()).sum()
+            }
+            Self::Object(all) => all.iter().map(|value| size_of::<Value>() + value.heap_bytes()).sum(),
+            Self::Hashtable(all) => all.iter().map(|map| size_of::<Hashtable>() + pair_bytes(&map.0)).sum(),
+            Self::Dictionary { elements, .. } => {
+                elements.iter().map(|pairs| size_of::<Hashtable>() + pair_bytes(pairs)).sum()
+            }
+            Self::Array(all) => all.iter().map(|array| size_of::<Self>() + array.heap_bytes()).sum(),
+            Self::Request(all) => all.iter().map(|one| size_of::<Request>() + parameter_bytes(&one.parameters)).sum(),
+            Self::Response(all) => all.iter().map(|one| size_of::<Response>() + parameter_bytes(&one.parameters)).sum(),
+            Self::Event(all) => all.iter().map(|one| size_of::<EventData>() + parameter_bytes(&one.parameters)).sum(),
+        }
+    }
+}
+
+fn by_bits<T: Copy, B: Ord>(left: &[T], right: &[T], bits: impl Fn(T) -> B) -> Ordering {
+    left.iter().map(|&one| bits(one)).cmp(right.iter().map(|&one| bits(one)))
+}
+
+impl Ord for Array {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
+            (Self::Short(left), Self::Short(right)) => left.cmp(right),
+            (Self::Int(left), Self::Int(right)) => left.cmp(right),
+            (Self::Long(left), Self::Long(right)) => left.cmp(right),
+            (Self::Float(left), Self::Float(right)) => by_bits(left, right, f32::to_bits),
+            (Self::Double(left), Self::Double(right)) => by_bits(left, right, f64::to_bits),
+            (Self::String(left), Self::String(right)) => left.cmp(right),
+            (Self::Bytes(left), Self::Bytes(right)) => left.cmp(right),
+            (Self::Object(left), Self::Object(right)) => left.cmp(right),
+            (Self::Hashtable(left), Self::Hashtable(right)) => left.cmp(right),
+            (
+                Self::Dictionary { key, value, elements },
+                Self::Dictionary { key: other_key, value: other_value, elements: other_elements },
+            ) => (key, value, elements).cmp(&(other_key, other_value, other_elements)),
+            (Self::Custom { code, elements }, Self::Custom { code: other_code, elements: other_elements }) => {
+                (code, elements).cmp(&(other_code, other_elements))
+            }
+            (Self::Array(left), Self::Array(right)) => left.cmp(right),
+            (Self::Request(left), Self::Request(right)) => left.cmp(right),
+            (Self::Response(left), Self::Response(right)) => left.cmp(right),
+            (Self::Event(left), Self::Event(right)) => left.cmp(right),
+            _ => self.element_type().cmp(&other.element_type()),
+        }
+    }
+}
+
+impl PartialOrd for Array {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Array {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Array {}
+
+impl Ord for Value {
+    /// A total order without meaning, for finding duplicates; floats by their bits.
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
+            (Self::Byte(left), Self::Byte(right)) => left.cmp(right),
+            (Self::Short(left), Self::Short(right)) => left.cmp(right),
+            (Self::Int(left), Self::Int(right)) => left.cmp(right),
+            (Self::Long(left), Self::Long(right)) => left.cmp(right),
+            (Self::Float(left), Self::Float(right)) => left.to_bits().cmp(&right.to_bits()),
+            (Self::Double(left), Self::Double(right)) => left.to_bits().cmp(&right.to_bits()),
+            (Self::String(left), Self::String(right)) => left.cmp(right),
+            (Self::Bytes(left), Self::Bytes(right)) => left.cmp(right),
+            (Self::Array(left), Self::Array(right)) => left.cmp(right),
+            (Self::Hashtable(left), Self::Hashtable(right)) => left.cmp(right),
+            (Self::Dictionary(left), Self::Dictionary(right)) => left.cmp(right),
+            (Self::Custom(left), Self::Custom(right)) => left.cmp(right),
+            (Self::Request(left), Self::Request(right)) => left.cmp(right),
+            (Self::Response(left), Self::Response(right)) => left.cmp(right),
+            (Self::Event(left), Self::Event(right)) => left.cmp(right),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Value {}
