@@ -29,7 +29,19 @@ pub trait Encode {
 
 /// Proof that one value was written.
 #[derive(Debug)]
-pub struct Written(());
+pub struct Written {
+    null: bool,
+}
+
+impl Written {
+    const VALUE: Self = Self { null: false };
+
+    /// Whether the value was null.
+    #[must_use]
+    pub const fn is_null(&self) -> bool {
+        self.null
+    }
+}
 
 /// The place for exactly one value; every method writes it and consumes the place.
 #[derive(Debug)]
@@ -188,7 +200,7 @@ impl<'a> ValueWriter<'a> {
     pub fn null(self) -> Result<Written, EncodeError> {
         self.0.value()?;
         self.0.codes(&[v16::code::NULL], &[v18::code::NULL])?;
-        Ok(Written(()))
+        Ok(Written { null: true })
     }
 
     /// Writes text.
@@ -200,7 +212,7 @@ impl<'a> ValueWriter<'a> {
         self.0.value()?;
         self.0.codes(&[v16::code::STRING], &[v18::code::STRING])?;
         self.0.text(text)?;
-        Ok(Written(()))
+        Ok(Written::VALUE)
     }
 
     /// Writes a byte array.
@@ -219,7 +231,7 @@ impl<'a> ValueWriter<'a> {
                 v18::write_bytes(self.0, bytes)?;
             }
         }
-        Ok(Written(()))
+        Ok(Written::VALUE)
     }
 
     /// Writes an application-defined type.
@@ -235,7 +247,7 @@ impl<'a> ValueWriter<'a> {
             }
             Protocol::V18 => v18::write_custom(self.0, code, data)?,
         }
-        Ok(Written(()))
+        Ok(Written::VALUE)
     }
 
     /// Writes a string array.
@@ -268,7 +280,7 @@ impl<'a> ValueWriter<'a> {
             Protocol::V16 => v16::write_ints(self.0, numbers)?,
             Protocol::V18 => v18::write_ints(self.0, numbers)?,
         }
-        Ok(Written(()))
+        Ok(Written::VALUE)
     }
 
     /// Writes a bool array.
@@ -281,7 +293,7 @@ impl<'a> ValueWriter<'a> {
             Protocol::V16 => v16::write_bools(self.0, flags)?,
             Protocol::V18 => v18::write_bools(self.0, flags)?,
         }
-        Ok(Written(()))
+        Ok(Written::VALUE)
     }
 
     /// Writes an object array: mixed values, each with its own type.
@@ -365,7 +377,7 @@ impl<'a> ValueWriter<'a> {
             Protocol::V16 => v16::write_value(self.0, value)?,
             Protocol::V18 => v18::write_value(self.0, value)?,
         }
-        Ok(Written(()))
+        Ok(Written { null: matches!(value, Value::Null) })
     }
 }
 
@@ -385,7 +397,7 @@ impl Output {
 }
 
 fn exact(announced: usize, written: usize) -> Result<Written, EncodeError> {
-    if announced == written { Ok(Written(())) } else { Err(EncodeErrorKind::WrongCount.into()) }
+    if announced == written { Ok(Written::VALUE) } else { Err(EncodeErrorKind::WrongCount.into()) }
 }
 
 impl<T: Encode + ?Sized> Encode for &T {

@@ -144,7 +144,7 @@ impl<'b> MessageWriter<'b> {
     /// [`EncodeError`] of the value, or `TooManyParameters`; the message then stands as before.
     #[inline]
     pub fn put<T: Encode + ?Sized>(&mut self, key: u8, value: &T) -> Result<(), EncodeError> {
-        self.put_with(key, |out| value.encode(out))
+        self.put_with(key, |out| value.encode(out)).map(drop)
     }
 
     /// Writes a parameter with a function that writes its value.
@@ -155,7 +155,7 @@ impl<'b> MessageWriter<'b> {
         &mut self,
         key: u8,
         write: impl FnOnce(ValueWriter<'_>) -> Result<Written, EncodeError>,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<Written, EncodeError> {
         let most = match self.output.protocol() {
             Protocol::V16 => i16::MAX as usize,
             Protocol::V18 => u8::MAX as usize,
@@ -165,12 +165,16 @@ impl<'b> MessageWriter<'b> {
         }
         let before = self.output.buffer().len();
         let written = self.output.put(&[key]).and_then(|()| write(ValueWriter::new(&mut self.output)));
-        if let Err(error) = written {
-            self.output.buffer().truncate(before);
-            return Err(error.within(format_args!("({key})")));
+        match written {
+            Ok(written) => {
+                self.count += 1;
+                Ok(written)
+            }
+            Err(error) => {
+                self.output.buffer().truncate(before);
+                Err(error.within(format_args!("({key})")))
+            }
         }
-        self.count += 1;
-        Ok(())
     }
 
     /// Completes the message; it ends where the buffer now ends.

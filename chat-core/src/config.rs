@@ -1,0 +1,505 @@
+//! How a client is set up ([`ChatConfig`]), and the options of single calls.
+
+use crate::codes::auth_type;
+use crate::secret::Secret;
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use log::LevelFilter;
+use photon_proto::{Hashtable, Limits, Protocol, Text, Value};
+
+/// Everything a client needs to know before it connects.
+///
+/// ```
+/// use chat_core::ChatConfig;
+///
+/// let config = ChatConfig::new("tcp://ns.photonengine.io:4533", "your-app-id", "1.0")
+///     .user_id("alice")
+///     .private_history(20);
+/// # let _ = config;
+/// ```
+#[derive(Clone, Debug)]
+pub struct ChatConfig {
+    pub(crate) addresses: Vec<Text>,
+    pub(crate) app_id: Text,
+    pub(crate) app_version: Text,
+    pub(crate) user_id: Secret<Text>,
+    pub(crate) authentication: AuthValues,
+    pub(crate) protocol: Protocol,
+    pub(crate) encryption: Encryption,
+    pub(crate) private_history: Option<i32>,
+    pub(crate) sdk: u8,
+    pub(crate) client_version: [u8; 4],
+    pub(crate) connect_timeout_ms: u64,
+    pub(crate) authenticate_timeout_ms: u64,
+    pub(crate) regions_timeout_ms: u64,
+    pub(crate) request_timeout_ms: u64,
+    pub(crate) silence_timeout_ms: u64,
+    pub(crate) flush_timeout_ms: u64,
+    pub(crate) ping_interval_ms: u64,
+    pub(crate) outgoing_cap_bytes: usize,
+    pub(crate) incoming_cap_bytes: usize,
+    pub(crate) event_cap_bytes: usize,
+    pub(crate) max_messages_per_service: u32,
+    pub(crate) channel_cache_messages: usize,
+    pub(crate) cache_cap_bytes: usize,
+    pub(crate) limits: Limits,
+    pub(crate) log_level: LevelFilter,
+}
+
+/// Whether keys are exchanged with servers over links that are not secure by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encryption {
+    /// Keys are exchanged; logins, and private messages that ask for it, are encrypted.
+    On,
+    /// Everything goes in clear, credentials and tokens too.
+    Off,
+}
+
+/// One server address or several, tried in their order.
+pub trait Addresses {
+    /// The addresses as text.
+    fn into_addresses(self) -> Vec<Text>;
+}
+
+impl Addresses for &str {
+    fn into_addresses(self) -> Vec<Text> {
+        alloc::vec![self.into()]
+    }
+}
+
+impl Addresses for String {
+    fn into_addresses(self) -> Vec<Text> {
+        alloc::vec![self.into()]
+    }
+}
+
+impl Addresses for &String {
+    fn into_addresses(self) -> Vec<Text> {
+        alloc::vec![self.as_str().into()]
+    }
+}
+
+impl Addresses for Text {
+    fn into_addresses(self) -> Vec<Text> {
+        alloc::vec![self]
+    }
+}
+
+impl<T: Into<Text>, const N: usize> Addresses for [T; N] {
+    fn into_addresses(self) -> Vec<Text> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+impl<T: Into<Text>> Addresses for Vec<T> {
+    fn into_addresses(self) -> Vec<Text> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+impl ChatConfig {
+    /// The name server's address or addresses, the Chat app id (with hyphens, as the dashboard shows it), and the app
+    /// version: users of different versions never meet. Spec: chat.md 2.1, 2.4 and 7.
+    ///
+    /// An address is `scheme://host:port`; the port may be left out. It is kept as text and checked by the connect call.
+    #[must_use]
+    pub fn new(addresses: impl Addresses, app_id: impl Into<Text>, app_version: impl Into<Text>) -> Self {
+        Self {
+            addresses: addresses.into_addresses(),
+            app_id: app_id.into(),
+            app_version: app_version.into(),
+            user_id: Secret(Text::EMPTY),
+            authentication: AuthValues::none(),
+            protocol: Protocol::V18,
+            encryption: Encryption::On,
+            private_history: None,
+            // wire.md 9: SDK id 15, release build; chat.md: the newest chat client seen is 4.1.8.20.
+            sdk: 0x1F,
+            client_version: [4, 1, 8, 20],
+            // chat.md 6.4
+            connect_timeout_ms: 15_000,
+            authenticate_timeout_ms: 15_000,
+            regions_timeout_ms: 15_000,
+            request_timeout_ms: 15_000,
+            silence_timeout_ms: 10_000,
+            flush_timeout_ms: 1_000,
+            ping_interval_ms: 3_000,
+            outgoing_cap_bytes: 1024 * 1024,
+            incoming_cap_bytes: 4 * 1024 * 1024,
+            event_cap_bytes: 4 * 1024 * 1024,
+            max_messages_per_service: 1_000,
+            channel_cache_messages: 100,
+            cache_cap_bytes: 4 * 1024 * 1024,
+            limits: Limits::DEFAULT,
+            log_level: LevelFilter::Trace,
+        }
+    }
+
+    /// The user's id. Without one the server or the authentication service chooses. Spec: chat.md 2.4.
+    #[must_use]
+    pub fn user_id(mut self, user_id: impl Into<Text>) -> Self {
+        self.user_id = Secret(user_id.into());
+        self
+    }
+
+    /// Credentials for the authentication service. Spec: chat.md 7, `setCustomAuthentication`.
+    #[must_use]
+    pub fn authentication(mut self, values: AuthValues) -> Self {
+        self.authentication = values;
+        self
+    }
+
+    /// The serialization protocol. Default 1.8.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Whether keys are exchanged. Default [`Encryption::On`].
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.encryption = encryption;
+        self
+    }
+
+    /// How many private messages the server sends after connecting, at most; below 0 is the server's default.
+    /// Spec: chat.md 2.9.
+    #[must_use]
+    pub fn private_history(mut self, messages: i32) -> Self {
+        self.private_history = (messages >= 0).then_some(messages);
+        self
+    }
+
+    /// What the client announces itself as: the SDK byte (SDK id shifted left by one, and the release flag) and four
+    /// version numbers. Default `1F`, 4.1.8.20. Spec: wire.md 9.
+    #[must_use]
+    pub fn announced_client(mut self, sdk: u8, version: [u8; 4]) -> Self {
+        (self.sdk, self.client_version) = (sdk, version);
+        self
+    }
+
+    /// Deadline from the connect call to being connected, for each address, and from the name server's answer to being
+    /// logged in on the front end, in milliseconds. Default 15,000. Spec: chat.md 6.4.
+    #[must_use]
+    pub fn connect_timeout_ms(mut self, ms: u64) -> Self {
+        self.connect_timeout_ms = ms;
+        self
+    }
+
+    /// Deadline for the answer to a login, in milliseconds. Default 15,000. Spec: chat.md 6.4.
+    #[must_use]
+    pub fn authenticate_timeout_ms(mut self, ms: u64) -> Self {
+        self.authenticate_timeout_ms = ms;
+        self
+    }
+
+    /// Deadline for the answer to `get_regions`, in milliseconds. Default 15,000. Spec: chat.md 6.4.
+    #[must_use]
+    pub fn regions_timeout_ms(mut self, ms: u64) -> Self {
+        self.regions_timeout_ms = ms;
+        self
+    }
+
+    /// Deadline for the outcome of a subscribe or unsubscribe, in milliseconds; 0 is never. Default 15,000.
+    #[must_use]
+    pub fn request_timeout_ms(mut self, ms: u64) -> Self {
+        self.request_timeout_ms = ms;
+        self
+    }
+
+    /// How long a connected server may stay silent, in milliseconds. Default 10,000. Spec: chat.md 6.4.
+    #[must_use]
+    pub fn silence_timeout_ms(mut self, ms: u64) -> Self {
+        self.silence_timeout_ms = ms.max(1);
+        self
+    }
+
+    /// How long `disconnect` goes on sending what was accepted before it, in milliseconds. Default 1,000.
+    #[must_use]
+    pub fn flush_timeout_ms(mut self, ms: u64) -> Self {
+        self.flush_timeout_ms = ms;
+        self
+    }
+
+    /// Time from one ping to the next, in milliseconds, held within 1,000 and 8,000. Default 3,000.
+    /// Spec: chat.md 6.4.
+    #[must_use]
+    pub fn ping_interval_ms(mut self, ms: u64) -> Self {
+        self.ping_interval_ms = ms.clamp(1_000, 8_000);
+        self
+    }
+
+    /// How many encoded bytes may wait to be sent before calls get `QueueFull`. Default 1 MiB.
+    #[must_use]
+    pub fn outgoing_cap_bytes(mut self, bytes: usize) -> Self {
+        self.outgoing_cap_bytes = bytes;
+        self
+    }
+
+    /// How many received bytes may wait to be processed before the client wants no more; never below twice the longest
+    /// message. Default 4 MiB.
+    #[must_use]
+    pub fn incoming_cap_bytes(mut self, bytes: usize) -> Self {
+        self.incoming_cap_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of events may wait to be taken before the client processes no more input. Default 4 MiB.
+    #[must_use]
+    pub fn event_cap_bytes(mut self, bytes: usize) -> Self {
+        self.event_cap_bytes = bytes;
+        self
+    }
+
+    /// How many messages one `service` processes at most; the rest waits. Default 1,000.
+    #[must_use]
+    pub fn max_messages_per_service(mut self, messages: u32) -> Self {
+        self.max_messages_per_service = messages.max(1);
+        self
+    }
+
+    /// How many messages each channel keeps; 0 is none. Default 100, as many as the server. Spec: chat.md 5.
+    #[must_use]
+    pub fn channel_cache_messages(mut self, messages: usize) -> Self {
+        self.channel_cache_messages = messages;
+        self
+    }
+
+    /// How many bytes the caches of all channels may keep alive together, oldest messages first out. Default 4 MiB.
+    #[must_use]
+    pub fn cache_cap_bytes(mut self, bytes: usize) -> Self {
+        self.cache_cap_bytes = bytes;
+        self
+    }
+
+    /// What one message may cost. Spec: wire.md 4.4.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What this client logs at most; the logger's own level applies too. Spec: chat.md 1.12.
+    #[must_use]
+    pub fn log_level(mut self, level: LevelFilter) -> Self {
+        self.log_level = level;
+        self
+    }
+
+    pub(crate) fn incoming_cap(&self) -> usize {
+        self.incoming_cap_bytes.max(self.limits.max_received_bytes.saturating_mul(2))
+    }
+}
+
+/// Credentials for the next login. Printed as `***`. Spec: chat.md 1.8, 2.4 and 7.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthValues {
+    pub(crate) auth_type: u8,
+    pub(crate) parameters: Secret<Option<Text>>,
+    pub(crate) data: Secret<Option<AuthData>>,
+}
+
+/// Data for the authentication service, beside the parameters.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthData {
+    /// Text.
+    Text(Text),
+    /// Bytes.
+    Bytes(Bytes),
+    /// A string-keyed map.
+    Map(Hashtable),
+}
+
+impl core::fmt::Debug for AuthData {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.write_str("***")
+    }
+}
+
+impl AuthData {
+    pub(crate) fn to_value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Bytes(bytes) => Value::Bytes(bytes.clone()),
+            Self::Map(map) => Value::Hashtable(map.clone()),
+        }
+    }
+}
+
+impl From<&str> for AuthData {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Text> for AuthData {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Bytes> for AuthData {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<Vec<u8>> for AuthData {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl From<Hashtable> for AuthData {
+    fn from(map: Hashtable) -> Self {
+        Self::Map(map)
+    }
+}
+
+impl AuthValues {
+    /// No custom authentication: nothing about it is sent.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { auth_type: auth_type::NONE, parameters: Secret(None), data: Secret(None) }
+    }
+
+    /// Parameters in query-string form (`a=1&b=2`) for the application's own service, type 0.
+    #[must_use]
+    pub fn new(parameters: impl Into<Text>) -> Self {
+        Self { auth_type: auth_type::CUSTOM, parameters: Secret(Some(parameters.into())), data: Secret(None) }
+    }
+
+    /// Of this type, see [`codes::auth_type`](crate::codes::auth_type); 255 turns custom authentication off.
+    #[must_use]
+    pub fn auth_type(mut self, auth_type: u8) -> Self {
+        self.auth_type = auth_type;
+        self
+    }
+
+    /// With data beside the parameters.
+    #[must_use]
+    pub fn data(mut self, data: impl Into<AuthData>) -> Self {
+        self.data = Secret(Some(data.into()));
+        self
+    }
+}
+
+impl Default for AuthValues {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+/// Options of `connect_to_name_server`. Spec: chat.md 2.6.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectOptions {
+    pub(crate) region: Option<Text>,
+}
+
+impl ConnectOptions {
+    /// Stop at the name server.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Go on to the front end of this region.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<Text>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+}
+
+/// Options of `subscribe`. Spec: chat.md 3.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscribeOptions {
+    pub(crate) history: Option<i32>,
+    pub(crate) last_ids: Option<Vec<i32>>,
+}
+
+impl SubscribeOptions {
+    /// No history.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many older messages to send: 0 none, -1 all that the server has (at most 100), else at most that many, the
+    /// newest. Below -1 counts as -1.
+    #[must_use]
+    pub fn history(mut self, messages: i32) -> Self {
+        self.history = Some(messages);
+        self
+    }
+
+    /// For each channel, in order, the id of the last message already seen (0 for none): only newer ones are sent.
+    /// Without effect if the history is set to 0.
+    #[must_use]
+    pub fn last_ids(mut self, ids: impl Into<Vec<i32>>) -> Self {
+        self.last_ids = Some(ids.into());
+        self
+    }
+}
+
+/// A plain number is the history length, as in the documented API.
+impl From<i32> for SubscribeOptions {
+    fn from(messages: i32) -> Self {
+        Self::new().history(messages)
+    }
+}
+
+/// Options of `publish_message`. Spec: chat.md 3.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublishOptions {
+    pub(crate) web_forward: bool,
+}
+
+impl PublishOptions {
+    /// Nothing special.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the server forwards the message to the application's web hook. A client may leave this out, so a hook
+    /// cannot rely on it for moderation.
+    #[must_use]
+    pub fn web_forward(mut self, forward: bool) -> Self {
+        self.web_forward = forward;
+        self
+    }
+}
+
+/// Options of `send_private_message`. Spec: chat.md 3.4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PrivateOptions {
+    pub(crate) web_forward: bool,
+    pub(crate) encrypt: bool,
+}
+
+impl PrivateOptions {
+    /// Nothing special.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As [`PublishOptions::web_forward`].
+    #[must_use]
+    pub fn web_forward(mut self, forward: bool) -> Self {
+        self.web_forward = forward;
+        self
+    }
+
+    /// Whether the message is encrypted on its way to the server. Not end to end: the server decrypts it, and may send
+    /// it on in clear.
+    #[must_use]
+    pub fn encrypt(mut self, encrypt: bool) -> Self {
+        self.encrypt = encrypt;
+        self
+    }
+}

@@ -1,0 +1,123 @@
+//! What a call can be refused for ([`RequestError`]), and what a server said no to ([`ServerError`]).
+
+use crate::state::State;
+use core::fmt;
+use photon_proto::{EncodeError, EncodeErrorKind, Text};
+
+/// A call that was refused at once: nothing was sent, nothing changed, no event follows.
+///
+/// This is what the documented API says with `false`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The client's state does not allow the call.
+    #[error("not possible in state {}", .0.name())]
+    WrongState(State),
+    /// The same thing is under way already.
+    #[error("already in progress")]
+    AlreadyInProgress,
+    /// Too much waits to be sent, or too many events wait to be taken: try again after the next frame.
+    #[error("the queue is full: drain events and send what waits, then try again")]
+    QueueFull,
+    /// The message would be longer than the limit.
+    #[error("the message is longer than {max_bytes} bytes")]
+    TooLong {
+        /// The limit, `Limits::max_sent_bytes`.
+        max_bytes: usize,
+    },
+    /// An empty list, name or content where there must be something.
+    #[error("{0} must not be empty")]
+    Empty(&'static str),
+    /// `last_ids` must hold one id for each channel.
+    #[error("{ids} last ids for {channels} channels")]
+    LastIds {
+        /// How many ids there are.
+        ids: usize,
+        /// How many channels there are.
+        channels: usize,
+    },
+    /// Encryption was asked for, and the connection has no key.
+    #[error("the connection is not encrypted: keys were switched off")]
+    EncryptionUnavailable,
+    /// The content cannot be expressed in the connection's protocol.
+    #[error("the content cannot be sent: {0}")]
+    Unencodable(EncodeError),
+    /// A server address that cannot be used.
+    #[error("address {text:?}: {why}")]
+    Address {
+        /// The address as it was given.
+        text: Text,
+        /// What is wrong with it, and what to do.
+        why: &'static str,
+    },
+}
+
+impl From<EncodeError> for RequestError {
+    fn from(error: EncodeError) -> Self {
+        match error.kind {
+            EncodeErrorKind::MessageTooLong(max_bytes) => Self::TooLong { max_bytes },
+            _ => Self::Unencodable(error),
+        }
+    }
+}
+
+/// A server said no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerError {
+    /// The operation it said no to.
+    pub operation: u8,
+    /// Its return code, kept even if unknown. Spec: chat.md 1.5.
+    pub code: i16,
+    /// Its words; may be empty.
+    pub message: Text,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "operation {}: return code {}", self.operation, self.code)?;
+        if let Some(name) = crate::codes::return_code::name(self.code) {
+            write!(out, " ({name})")?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(out, ": {}", self.message) }
+    }
+}
+
+impl core::error::Error for ServerError {}
+
+/// Why regions could not be listed. Spec: chat.md 2.5.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegionsError {
+    /// Not connected to the name server.
+    #[error("not connected to the name server")]
+    NotConnected,
+    /// The request could not be sent.
+    #[error("the request could not be sent: {0}")]
+    NotSent(RequestError),
+    /// The answer's two lists are missing or differ in length.
+    #[error("the answer is malformed")]
+    Malformed,
+    /// No answer came in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The connection ended, or moved on to the front end, before the answer came.
+    #[error("the connection to the name server ended before the answer came")]
+    ConnectionLost,
+    /// The name server said no.
+    #[error("{0}")]
+    Server(ServerError),
+}
+
+impl RegionsError {
+    /// The number that the documented `onGetRegionsResult` gives.
+    #[must_use]
+    pub const fn code(&self) -> i32 {
+        match self {
+            Self::NotConnected => 3001,
+            Self::Malformed | Self::NotSent(_) => -1,
+            Self::TimedOut => 3004,
+            Self::ConnectionLost => 3003,
+            Self::Server(error) => error.code as i32,
+        }
+    }
+}

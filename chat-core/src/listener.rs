@@ -1,0 +1,105 @@
+//! Callbacks in the manner of the documented API, for people who prefer them to a `match`.
+
+use crate::client::ChatClient;
+use crate::error::RegionsError;
+use crate::event::{Authenticated, BadMessage, ChannelOutcome, Event, Region};
+use crate::messages::{Messages, PrivateMessage};
+use crate::state::{DisconnectCause, PeerErrorCode, State};
+use photon_proto::{Parameters, Text};
+
+/// One method per event, each empty unless you write it, named as the documented callbacks.
+///
+/// Every method gets a context: the client, so that a callback can answer at once, or whatever else the caller of
+/// [`Event::deliver`] hands over (the whole game; `()` for bindings). A request made inside a callback raises its events
+/// after the running one, in order.
+///
+/// ```
+/// use chat_core::{ChatClient, Event, Listener, State, SubscribeOptions, dispatch};
+///
+/// struct Lobby;
+///
+/// impl Listener for Lobby {
+///     fn on_state_change(&mut self, chat: &mut ChatClient, _from: State, to: State) {
+///         if to == State::ConnectedToFrontEnd {
+///             let _request = chat.subscribe(["lobby"], &SubscribeOptions::new());
+///         }
+///     }
+/// }
+///
+/// # fn frame(chat: &mut ChatClient) {
+/// dispatch(chat, &mut Lobby);
+/// # }
+/// ```
+#[expect(unused_variables, reason = "the parameters' names are documentation")]
+pub trait Listener<C = ChatClient> {
+    /// See [`Event::StateChanged`].
+    fn on_state_change(&mut self, context: &mut C, from: State, to: State) {}
+
+    /// See [`Event::Error`].
+    fn on_error(&mut self, context: &mut C, code: PeerErrorCode, cause: &DisconnectCause, message: &str) {}
+
+    /// See [`Event::RegionsResult`].
+    fn on_get_regions_result(&mut self, context: &mut C, result: Result<&[Region], &RegionsError>) {}
+
+    /// See [`Event::Authenticated`].
+    fn on_authenticated(&mut self, context: &mut C, authenticated: &Authenticated) {}
+
+    /// See [`Event::SubscribeResult`].
+    fn on_subscribe_result(&mut self, context: &mut C, channels: &[ChannelOutcome]) {}
+
+    /// See [`Event::UnsubscribeResult`].
+    fn on_unsubscribe_result(&mut self, context: &mut C, channels: &[ChannelOutcome]) {}
+
+    /// See [`Event::ChatMessages`].
+    fn on_chat_messages(&mut self, context: &mut C, channel: &Text, messages: &Messages) {}
+
+    /// See [`Event::PrivateMessage`].
+    fn on_private_message(&mut self, context: &mut C, channel: &Text, message: &PrivateMessage) {}
+
+    /// See [`Event::OperationResponse`].
+    fn on_operation_response(
+        &mut self,
+        context: &mut C,
+        operation: u8,
+        return_code: i16,
+        message: &str,
+        parameters: &[(u8, photon_proto::Value)],
+    ) {
+    }
+
+    /// See [`Event::Other`].
+    fn on_event(&mut self, context: &mut C, code: u8, parameters: &Parameters) {}
+
+    /// See [`Event::BadMessage`].
+    fn on_bad_message(&mut self, context: &mut C, bad: &BadMessage) {}
+}
+
+impl Event {
+    /// Calls the listener's method for this event.
+    pub fn deliver<C, L: Listener<C> + ?Sized>(&self, context: &mut C, listener: &mut L) {
+        match self {
+            Self::StateChanged { from, to } => listener.on_state_change(context, *from, *to),
+            Self::Error { code, cause, message } => listener.on_error(context, *code, cause, message),
+            Self::RegionsResult(result) => listener.on_get_regions_result(context, result.as_deref()),
+            Self::Authenticated(authenticated) => listener.on_authenticated(context, authenticated),
+            Self::SubscribeResult(channels) => listener.on_subscribe_result(context, channels),
+            Self::UnsubscribeResult(channels) => listener.on_unsubscribe_result(context, channels),
+            Self::ChatMessages { channel, messages } => listener.on_chat_messages(context, channel, messages),
+            Self::PrivateMessage { channel, message } => listener.on_private_message(context, channel, message),
+            Self::OperationResponse { operation, return_code, message, parameters } => {
+                let parameters = parameters.as_deref().map_or(&[][..], |all| all.as_slice());
+                listener.on_operation_response(context, *operation, *return_code, message, parameters);
+            }
+            Self::Other { code, parameters } => listener.on_event(context, *code, parameters),
+            Self::BadMessage(bad) => listener.on_bad_message(context, bad),
+        }
+    }
+}
+
+/// Delivers the events that are queued on entry; events raised by the callbacks wait for the next call.
+pub fn dispatch<L: Listener + ?Sized>(client: &mut ChatClient, listener: &mut L) {
+    for _ in 0..client.queued_events() {
+        let Some(event) = client.poll_event() else { break };
+        event.deliver(client, listener);
+    }
+}

@@ -1,0 +1,116 @@
+//! [`Channel`]: a public channel, or a private conversation. Spec: chat.md 5.
+
+use super::cache::Cache;
+use super::{NameHasher, Names};
+use crate::messages::Message;
+use alloc::collections::BTreeMap;
+use photon_proto::Text;
+
+/// A public channel that the user is in, or the private conversation with another user.
+#[derive(Debug)]
+pub struct Channel {
+    name: Text,
+    private: bool,
+    pub(super) key: u64,
+    pub(super) asked: bool,
+    pub(super) subscribed: bool,
+    pub(super) leaving: bool,
+    pub(super) last_id: i32,
+    pub(super) cache: Cache,
+}
+
+impl Channel {
+    /// The channel's name; of a private channel the other user's id.
+    #[must_use]
+    pub fn name(&self) -> &Text {
+        &self.name
+    }
+
+    /// Whether it is a private conversation.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// Whether the server has confirmed, on the present connection, that the user is in it. Never for a private one.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscribed
+    }
+
+    /// Id of the last message seen, 0 if there was none. Goes into
+    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids).
+    #[must_use]
+    pub fn last_id(&self) -> i32 {
+        self.last_id
+    }
+
+    /// The cached messages, oldest first.
+    pub fn messages(&self) -> impl Iterator<Item = Message<'_>> {
+        self.cache.messages()
+    }
+
+    /// How many messages are cached.
+    #[must_use]
+    pub fn cached_messages(&self) -> usize {
+        self.cache.len()
+    }
+}
+
+/// Channels in the order in which they were first there, found by name.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    private: bool,
+    by_key: BTreeMap<u64, Channel>,
+    keys: Names<u64>,
+    next_key: u64,
+}
+
+impl Channels {
+    pub(super) fn new(hasher: NameHasher, private: bool) -> Self {
+        Self { private, by_key: BTreeMap::new(), keys: hasher.names(), next_key: 0 }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Channel> {
+        self.by_key.get(self.keys.get(name)?)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Channel> {
+        self.by_key.get_mut(self.keys.get(name)?)
+    }
+
+    pub(super) fn by_key_mut(&mut self, key: u64) -> Option<&mut Channel> {
+        self.by_key.get_mut(&key)
+    }
+
+    /// Adds a channel that is not there.
+    pub(super) fn insert(&mut self, name: Text, asked: bool) -> &mut Channel {
+        let key = self.next_key;
+        self.next_key = key.saturating_add(1);
+        // A name of its own, so that it does not keep the message alive that it came with.
+        let name = name.detached();
+        self.keys.insert(name.clone(), key);
+        self.by_key.entry(key).or_insert(Channel {
+            name,
+            private: self.private,
+            key,
+            asked,
+            subscribed: false,
+            leaving: false,
+            last_id: 0,
+            cache: Cache::default(),
+        })
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Channel> {
+        self.by_key.remove(&self.keys.remove(name)?)
+    }
+
+    pub(super) fn for_each(&mut self, act: impl FnMut(&mut Channel)) {
+        self.by_key.values_mut().for_each(act);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.by_key.values()
+    }
+}

@@ -1,0 +1,171 @@
+//! What the client knows: its channels and their messages. Spec: chat.md 5.
+
+mod cache;
+mod channel;
+pub(crate) mod incoming;
+
+use crate::event::ChannelOutcome;
+use crate::messages::Messages;
+use cache::Caches;
+use core::hash::BuildHasher;
+use hashbrown::HashMap;
+use photon_proto::{Random, Text};
+use siphasher::sip::SipHasher13;
+
+pub use channel::Channel;
+use channel::Channels;
+
+/// A map keyed by names that servers choose: its hashes are keyed with a secret.
+pub(crate) type Names<V> = HashMap<Text, V, NameHasher>;
+
+/// SipHash with keys of this client.
+#[derive(Clone, Copy)]
+pub(crate) struct NameHasher {
+    keys: (u64, u64),
+}
+
+impl core::fmt::Debug for NameHasher {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.write_str("NameHasher(***)")
+    }
+}
+
+impl NameHasher {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let mut keys = [0; 16];
+        random.fill("names", &mut keys);
+        let [first, second] = [0, 8].map(|from| {
+            let mut half = [0; 8];
+            half.copy_from_slice(keys.get(from..from + 8).unwrap_or(&[0; 8]));
+            u64::from_le_bytes(half)
+        });
+        Self { keys: (first, second) }
+    }
+
+    pub(crate) fn names<V>(self) -> Names<V> {
+        HashMap::with_hasher(self)
+    }
+}
+
+impl BuildHasher for NameHasher {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
+    }
+}
+
+/// At most so many channels that nobody asked for: names that strangers choose. Spec: DESIGN 6.
+const MOST_UNASKED: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) public: Channels,
+    pub(crate) private: Channels,
+    caches: Caches,
+    unasked: usize,
+}
+
+impl Model {
+    pub(crate) fn new(hasher: NameHasher, messages_per_channel: usize, cap_bytes: usize) -> Self {
+        Self {
+            public: Channels::new(hasher, false),
+            private: Channels::new(hasher, true),
+            caches: Caches::new(messages_per_channel, cap_bytes),
+            unasked: 0,
+        }
+    }
+
+    /// A channel was subscribed; one that is known keeps its messages and last id. False if it cannot be kept because
+    /// too many channels exist that nobody asked for.
+    pub(crate) fn subscribed(&mut self, name: &Text, asked: bool) -> bool {
+        if let Some(channel) = self.public.get_mut(name) {
+            channel.subscribed = true;
+            channel.leaving = false;
+            return true;
+        }
+        if !asked {
+            if self.unasked >= MOST_UNASKED {
+                return false;
+            }
+            self.unasked += 1;
+        }
+        self.public.insert(name.clone(), asked).subscribed = true;
+        true
+    }
+
+    /// An unsubscribe request was sent.
+    pub(crate) fn leaving(&mut self, name: &str) {
+        if let Some(channel) = self.public.get_mut(name) {
+            channel.leaving = true;
+        }
+    }
+
+    /// An unsubscribe request failed.
+    pub(crate) fn stayed(&mut self, channels: &[ChannelOutcome]) {
+        for outcome in channels {
+            if let Some(channel) = self.public.get_mut(&outcome.channel) {
+                channel.leaving = false;
+            }
+        }
+    }
+
+    /// The server says that the user is no longer in a channel.
+    pub(crate) fn unsubscribed(&mut self, name: &str) {
+        if let Some(mut channel) = self.public.remove(name) {
+            self.caches.clear(&mut channel.cache);
+            if !channel.asked {
+                self.unasked = self.unasked.saturating_sub(1);
+            }
+        }
+    }
+
+    /// The private channel with a user, made if there is room for it.
+    fn private_channel(&mut self, user: &str) -> bool {
+        if self.private.get(user).is_some() {
+            return true;
+        }
+        if self.unasked >= MOST_UNASKED {
+            return false;
+        }
+        self.unasked += 1;
+        self.private.insert(user.into(), false);
+        true
+    }
+
+    /// The front end is lost: nothing is subscribed any more; objects, messages and last ids stay. Spec: chat.md 5.
+    pub(crate) fn front_end_lost(&mut self) {
+        self.public.for_each(|channel| {
+            channel.subscribed = false;
+            channel.leaving = false;
+        });
+    }
+
+    /// Empties the cache of a channel; its last id stays.
+    pub(crate) fn clear_messages(&mut self, private: bool, name: &str) -> bool {
+        let channels = if private { &mut self.private } else { &mut self.public };
+        let Some(channel) = channels.get_mut(name) else { return false };
+        self.caches.clear(&mut channel.cache);
+        true
+    }
+
+    /// Puts messages into the cache of a channel and, if that makes all caches too large, drops the oldest anywhere.
+    fn cache(&mut self, private: bool, name: &str, messages: Messages) {
+        let channels = if private { &mut self.private } else { &mut self.public };
+        let Some(channel) = channels.get_mut(name) else { return };
+        self.caches.push(channel, messages);
+        while let Some((private, key)) = self.caches.over_cap() {
+            let channels = if private { &mut self.private } else { &mut self.public };
+            let Some(channel) = channels.by_key_mut(key) else { break };
+            self.caches.drop_oldest(&mut channel.cache);
+        }
+    }
+
+    pub(crate) fn can_chat_in(&self, name: &str) -> bool {
+        self.public.get(name).is_some_and(|channel| channel.subscribed && !channel.leaving)
+    }
+
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.caches.bytes()
+    }
+}

@@ -1,0 +1,75 @@
+//! Authenticate (230), on both servers. Spec: chat.md 2.4 and 2.9.
+
+use crate::codes::{auth_type, operation, parameter};
+use crate::config::ChatConfig;
+use crate::secret::Secret;
+use alloc::vec::Vec;
+use photon_proto::message::MessageWriter;
+use photon_proto::{DecodeError, EncodeError, Params, Text, Value, ValueRef};
+
+/// What an accepted login brings.
+#[derive(Debug, Default)]
+pub(crate) struct Login {
+    pub(crate) address: Option<Text>,
+    pub(crate) token: Option<Secret<Value>>,
+    /// Only if it is not empty.
+    pub(crate) user_id: Option<Text>,
+    pub(crate) nickname: Option<Text>,
+    pub(crate) data: Option<Value>,
+}
+
+pub(crate) fn write_for_name_server(
+    buffer: &mut Vec<u8>,
+    config: &ChatConfig,
+    region: &str,
+) -> Result<(), EncodeError> {
+    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::AUTHENTICATE)?;
+    request.put(parameter::APPLICATION_ID, &config.app_id)?;
+    request.put(parameter::APP_VERSION, &config.app_version)?;
+    request.put(parameter::REGION, region)?;
+    if !config.user_id.0.is_empty() {
+        request.put(parameter::USER_ID, &config.user_id.0)?;
+    }
+    let authentication = &config.authentication;
+    if authentication.auth_type != auth_type::NONE {
+        request.put(parameter::AUTH_TYPE, &authentication.auth_type)?;
+        if let Some(parameters) = &authentication.parameters.0 {
+            request.put(parameter::AUTH_PARAMETERS, parameters)?;
+        }
+        if let Some(data) = &authentication.data.0 {
+            request.put(parameter::AUTH_DATA, &data.to_value())?;
+        }
+    }
+    request.finish()
+}
+
+pub(crate) fn write_for_front_end(buffer: &mut Vec<u8>, config: &ChatConfig, token: &Value) -> Result<(), EncodeError> {
+    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::AUTHENTICATE)?;
+    request.put(parameter::SECRET, token)?;
+    if let Some(limit) = config.private_history {
+        request.put(parameter::HISTORY_LENGTH, &limit)?;
+    }
+    request.finish()
+}
+
+pub(crate) fn read(params: &mut Params<'_>, config: &ChatConfig) -> Result<Login, DecodeError> {
+    let [address, token, user_id, nickname, data] = params.pick([
+        parameter::ADDRESS,
+        parameter::SECRET,
+        parameter::USER_ID,
+        parameter::NICKNAME,
+        parameter::DATA,
+    ])?;
+    let text = |value: Option<ValueRef<'_>>| value.and_then(|value| value.as_str().map(Text::from));
+    let value = |value: Option<ValueRef<'_>>| match value {
+        None | Some(ValueRef::Null) => Ok(None),
+        Some(value) => value.to_value(&config.limits).map(Some),
+    };
+    Ok(Login {
+        address: text(address).filter(|address| !address.is_empty()),
+        token: value(token)?.map(Secret),
+        user_id: text(user_id).filter(|user_id| !user_id.is_empty()),
+        nickname: text(nickname),
+        data: value(data)?,
+    })
+}

@@ -1,0 +1,274 @@
+//! The connection to one server, from `Open` to "messages in clear".
+//!
+//! ```text
+//! Opening ──Opened──> Greeting ──init response──> Keying ──server key──> Ready
+//!                     (init sent)                 (skipped with encryption off)
+//! ```
+
+pub(crate) mod carrier;
+mod clock;
+mod handshake;
+
+use crate::codes::application;
+use crate::config::ChatConfig;
+use crate::error::RequestError;
+use crate::link::{LinkId, LinkInput};
+use crate::state::Server;
+use crate::timers::{Timer, earlier};
+use alloc::vec::Vec;
+use carrier::{Carried, Carrier, LinkEnd, Outgoing};
+use clock::PeerClock;
+use photon_proto::crypto::Cipher;
+use photon_proto::message::{self, Init, MessageKind};
+use photon_proto::{DecodeError, Protocol, Text, Timestamp};
+
+pub(crate) use handshake::Handshake;
+
+/// How far the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The driver is opening the link.
+    Opening,
+    /// The init was sent.
+    Greeting,
+    /// The init was answered; the client's key was sent.
+    Keying,
+    /// Operations can be sent.
+    Ready,
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) server: Server,
+    pub(crate) link: LinkId,
+    pub(crate) phase: Phase,
+    protocol: Protocol,
+    carrier: Carrier,
+    handshake: Handshake,
+    cipher: Option<Cipher>,
+    clock: PeerClock,
+    ping: Timer,
+    silence: Timer,
+    silence_ms: u64,
+    ping_ms: u64,
+    outgoing_cap: usize,
+}
+
+/// What came from the server.
+pub(crate) enum Received<'a> {
+    Nothing,
+    /// A message from its first byte on, its body in clear.
+    Message {
+        kind: MessageKind,
+        message: &'a [u8],
+    },
+    /// A message that cannot be opened.
+    Bad {
+        error: DecodeError,
+        message: &'a [u8],
+    },
+    /// The bytes cannot be followed any more.
+    Broken(DecodeError),
+    /// The link ended, and everything that came before was taken.
+    Ended(LinkEnd),
+}
+
+impl Peer {
+    pub(crate) fn new(server: Server, link: LinkId, config: &ChatConfig) -> Self {
+        Self {
+            server,
+            link,
+            phase: Phase::Opening,
+            protocol: config.protocol,
+            carrier: Carrier::stream(config.limits.max_received_bytes, config.incoming_cap()),
+            handshake: Handshake::default(),
+            cipher: None,
+            clock: PeerClock::new(Timestamp::ZERO),
+            ping: Timer::Off,
+            silence: Timer::Off,
+            silence_ms: config.silence_timeout_ms,
+            ping_ms: config.ping_interval_ms,
+            outgoing_cap: config.outgoing_cap_bytes,
+        }
+    }
+
+    // The link.
+
+    /// Takes what the driver says about this link.
+    pub(crate) fn handle(&mut self, now: Timestamp, input: LinkInput<'_>, config: &ChatConfig) {
+        match input {
+            LinkInput::Opened { ipv6 } => {
+                if self.phase == Phase::Opening {
+                    self.phase = Phase::Greeting;
+                    self.clock = PeerClock::new(now);
+                    self.send_init(ipv6, config);
+                }
+            }
+            LinkInput::Received(bytes) => {
+                self.heard(now);
+                self.carrier.receive(bytes);
+                if !self.carrier.wants_input() {
+                    // Silence cannot be judged while nobody listens.
+                    self.silence = Timer::Off;
+                }
+            }
+            LinkInput::Closed => self.carrier.end(LinkEnd::Closed),
+            LinkInput::Failed(error) => self.carrier.end(LinkEnd::Failed(error)),
+        }
+    }
+
+    fn heard(&mut self, now: Timestamp) {
+        if matches!(self.phase, Phase::Keying | Phase::Ready) {
+            self.silence = Timer::At(now.plus_millis(self.silence_ms));
+        }
+    }
+
+    fn send_init(&mut self, ipv6: bool, config: &ChatConfig) {
+        let application = match self.server {
+            Server::NameServer => application::NAME_SERVER,
+            Server::FrontEnd => application::FRONT_END,
+        };
+        let init = Init {
+            protocol: self.protocol.version(),
+            sdk: config.sdk,
+            ipv6,
+            version: config.client_version,
+            application: Text::from_static(application),
+        };
+        let _always_fits = self.carrier.write(|buffer, _| {
+            init.write(buffer);
+            Ok::<(), core::convert::Infallible>(())
+        });
+    }
+
+    pub(crate) fn opened(&self) -> bool {
+        self.phase != Phase::Opening
+    }
+
+    pub(crate) fn wants_input(&self) -> bool {
+        self.carrier.wants_input()
+    }
+
+    pub(crate) fn outgoing(&mut self) -> &mut Outgoing {
+        self.carrier.outgoing()
+    }
+
+    pub(crate) fn into_outgoing(self) -> Outgoing {
+        self.carrier.into_outgoing()
+    }
+
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.carrier.buffered_bytes()
+    }
+
+    // Messages in.
+
+    pub(crate) fn has_input(&self) -> bool {
+        self.carrier.has_next()
+    }
+
+    pub(crate) fn receive(&mut self, now: Timestamp) -> Received<'_> {
+        loop {
+            let range = match self.carrier.next() {
+                Carried::Nothing => return Received::Nothing,
+                Carried::Message(range) => range,
+                Carried::Ping { server_time, client_time } => {
+                    self.clock.ping_answered(now, server_time, client_time);
+                    continue;
+                }
+                Carried::Broken(error) => return Received::Broken(error),
+                Carried::Ended(end) => return Received::Ended(end),
+            };
+            if self.silence == Timer::Off && self.carrier.wants_input() {
+                self.heard(now);
+            }
+            let whole = self.carrier.message_mut(range.clone());
+            let opened = message::open(whole, self.cipher.as_ref()).map(|(kind, body)| (kind, body.len()));
+            let message = &*self.carrier.message_mut(range);
+            return match opened {
+                Ok((kind, body_bytes)) => {
+                    let end = message::Header::LENGTH.saturating_add(body_bytes);
+                    Received::Message { kind, message: message.get(..end).unwrap_or(message) }
+                }
+                Err(error) => Received::Bad { error, message },
+            };
+        }
+    }
+
+    // Messages out.
+
+    /// Appends a message; `capped` ones only while the cap allows. Nothing is appended on an error.
+    pub(crate) fn send(
+        &mut self,
+        encrypt: bool,
+        capped: bool,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), RequestError>,
+    ) -> Result<(), RequestError> {
+        let cipher = match (encrypt, &self.cipher) {
+            (true, None) => return Err(RequestError::EncryptionUnavailable),
+            (true, cipher) => cipher.as_ref(),
+            (false, _) => None,
+        };
+        let before = self.carrier.unsent_bytes();
+        if capped && before >= self.outgoing_cap {
+            return Err(RequestError::QueueFull);
+        }
+        self.carrier.write(|buffer, start| {
+            write(buffer)?;
+            if let Some(cipher) = cipher {
+                message::seal(buffer, start, cipher);
+            }
+            Ok::<(), RequestError>(())
+        })?;
+        let after = self.carrier.unsent_bytes();
+        if capped && after > self.outgoing_cap {
+            self.carrier.outgoing().undo(after.saturating_sub(before));
+            return Err(RequestError::QueueFull);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.cipher.is_some()
+    }
+
+    // Time.
+
+    /// The init was answered: time begins, pings and all.
+    pub(crate) fn greeted(&mut self, now: Timestamp) {
+        self.phase = Phase::Keying;
+        // wire.md 6.2: the first ping goes out at once.
+        self.ping = Timer::At(now);
+        self.heard(now);
+        self.run_ping(now);
+    }
+
+    fn run_ping(&mut self, now: Timestamp) {
+        if self.ping.is_due(now) {
+            // A link that takes nothing needs no more pings.
+            if self.carrier.unsent_bytes() < self.outgoing_cap {
+                self.carrier.write_ping(self.clock.local(now));
+            }
+            // wire.md 6.4: from the last ping, whatever else was sent.
+            self.ping = Timer::At(now.plus_millis(self.ping_ms));
+        }
+    }
+
+    /// Sends the ping that is due; tells for how long nothing was heard if that is too long.
+    pub(crate) fn run_timers(&mut self, now: Timestamp) -> Result<(), u64> {
+        self.run_ping(now);
+        if self.silence.is_due(now) { Err(self.silence_ms) } else { Ok(()) }
+    }
+
+    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        earlier(self.ping.deadline(now), self.silence.deadline(now))
+    }
+
+    pub(crate) fn server_time(&self, now: Timestamp) -> Option<i32> {
+        self.clock.server_time(now)
+    }
+
+    pub(crate) fn round_trip_ms(&self) -> Option<(u32, u32)> {
+        self.clock.round_trip_ms()
+    }
+}

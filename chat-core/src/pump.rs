@@ -1,0 +1,482 @@
+//! The pump: links and time in, commands, bytes and events out. The contract stands at the top of the crate.
+
+use crate::client::ChatClient;
+use crate::config::ChatConfig;
+use crate::error::RequestError;
+use crate::event::{BadMessage, ChannelOutcome, Event, RequestId};
+use crate::link::{LinkCommand, LinkId, LinkInput};
+use crate::messages::Gather;
+use crate::model::incoming::Incoming;
+use crate::model::{Model, NameHasher};
+use crate::operation::open::OpenRequests;
+use crate::peer::carrier::Outgoing;
+use crate::peer::{Peer, Phase, Received};
+use crate::route::{Next, ServerAddress};
+use crate::state::{CauseKind, Server, State};
+use crate::stats::Stats;
+use crate::timers::{Timer, earlier};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::fmt;
+use photon_proto::Timestamp;
+use photon_proto::message::Header;
+
+/// How many links may still be sending what was accepted before their end; beyond that the oldest is cut short.
+const MOST_RETIRED: usize = 8;
+/// How many events may wait before calls that raise one get `QueueFull`.
+const MOST_EVENTS: usize = 16 * 1024;
+
+/// What `service` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct Serviced {
+    /// Whether another call at the same time would do more: input is left, or a timer that is due had to wait because
+    /// the state changed. When to call next is [`ChatClient::poll_timeout`], and only that.
+    pub more: bool,
+}
+
+/// Events that wait to be taken.
+#[derive(Debug, Default)]
+pub(crate) struct EventQueue {
+    queue: VecDeque<Queued>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Queued {
+    event: Event,
+    bytes: usize,
+    /// How often more: an application may ask the same in vain any number of times.
+    again: u32,
+}
+
+impl EventQueue {
+    pub(crate) fn push(&mut self, event: Event) {
+        if let (Event::RegionsResult(Err(_)), Some(last)) = (&event, self.queue.back_mut())
+            && last.event == event
+        {
+            last.again = last.again.saturating_add(1);
+            return;
+        }
+        let bytes = event_bytes(&event);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.queue.push_back(Queued { event, bytes, again: 0 });
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        let first = self.queue.front_mut()?;
+        if let Some(again) = first.again.checked_sub(1) {
+            first.again = again;
+            return Some(first.event.clone());
+        }
+        let Queued { event, bytes, .. } = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        Some(event)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.iter().map(|queued| 1 + queued.again as usize).sum()
+    }
+
+    fn is_full(&self, cap_bytes: usize) -> bool {
+        self.bytes >= cap_bytes || self.queue.len() >= MOST_EVENTS
+    }
+}
+
+/// Memory that an event keeps alive.
+fn event_bytes(event: &Event) -> usize {
+    let outcomes = |all: &Vec<ChannelOutcome>| {
+        all.iter().map(|one| size_of::<ChannelOutcome>() + one.channel.len()).sum::<usize>()
+    };
+    let values = |all: &[(u8, photon_proto::Value)]| {
+        all.iter().map(|(_, value)| size_of::<(u8, photon_proto::Value)>() + value.heap_bytes()).sum::<usize>()
+    };
+    size_of::<Queued>()
+        + match event {
+            Event::StateChanged { .. } | Event::Error { .. } | Event::Authenticated(_) => 0,
+            Event::RegionsResult(Ok(regions)) => {
+                regions.iter().map(|region| size_of_val(region) + region.code.len() + region.address.len()).sum()
+            }
+            Event::RegionsResult(Err(_)) => 0,
+            Event::SubscribeResult(outcomes_list) | Event::UnsubscribeResult(outcomes_list) => outcomes(outcomes_list),
+            Event::ChatMessages { messages, .. } => messages.pinned_bytes(),
+            Event::PrivateMessage { message, .. } => message.0.pinned_bytes(),
+            Event::OperationResponse { message, parameters, .. } => {
+                message.len() + parameters.as_deref().map_or(0, |all| values(all))
+            }
+            Event::Other { parameters, .. } => values(parameters),
+            Event::BadMessage(bad) => bad.bytes.len(),
+        }
+}
+
+/// Requests whose outcome is open.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    pub(crate) subscribe: OpenRequests,
+    pub(crate) unsubscribe: OpenRequests,
+    next: u64,
+}
+
+impl Requests {
+    pub(crate) fn new(hasher: NameHasher) -> Self {
+        Self { subscribe: OpenRequests::new(hasher.names()), unsubscribe: OpenRequests::new(hasher.names()), next: 1 }
+    }
+
+    fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        earlier(self.subscribe.deadline(now), self.unsubscribe.deadline(now))
+    }
+}
+
+/// A link that only goes on sending what was accepted before its end.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    link: LinkId,
+    outgoing: Outgoing,
+    flush: Timer,
+}
+
+impl ChatClient {
+    // Time.
+
+    /// Takes the time of a call, and starts what an intent has armed.
+    pub(crate) fn advance(&mut self, now: Timestamp) -> Timestamp {
+        // A time before the last one counts as the last.
+        self.now = self.now.max(now);
+        if core::mem::take(&mut self.armed) {
+            let now = self.now;
+            self.route.start_timers(now);
+            self.requests.subscribe.start_timers(now);
+            self.requests.unsubscribe.start_timers(now);
+            self.regions.iter_mut().for_each(|timer| timer.start(now));
+            self.retired.iter_mut().for_each(|retired| retired.flush.start(now));
+        }
+        self.now
+    }
+
+    /// Arms a timer; it starts with the next call that brings a time.
+    pub(crate) fn arm(&mut self, set: impl FnOnce(&mut Self, u64), after_ms: u64) {
+        set(self, after_ms);
+        self.armed = true;
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let now = self.now;
+        if self.armed || self.can_process() {
+            return Some(now);
+        }
+        let peer = self.peer.as_ref().and_then(|peer| peer.deadline(now));
+        let regions = self.regions.front().and_then(|timer| timer.deadline(now));
+        let retired = self.retired.iter().map(|retired| retired.flush.deadline(now)).fold(None, earlier);
+        [peer, regions, retired, self.requests.deadline(now), self.route.deadline(now)].into_iter().fold(None, earlier)
+    }
+
+    /// Whether input is held that `service` could act on.
+    fn can_process(&self) -> bool {
+        self.peer.as_ref().is_some_and(Peer::has_input) && !self.events.is_full(self.config.event_cap_bytes)
+    }
+
+    // Driver side.
+
+    pub(crate) fn take_input(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
+        let now = self.advance(now);
+        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
+            if matches!(input, LinkInput::Opened { .. } | LinkInput::Closed | LinkInput::Failed(_)) {
+                self.config.log_net(log::Level::Debug, format_args!("{link}: {input:?}"));
+            }
+            peer.handle(now, input, &self.config);
+        } else if matches!(input, LinkInput::Closed | LinkInput::Failed(_)) {
+            self.retired.retain(|retired| retired.link != link);
+        }
+    }
+
+    pub(crate) fn run_service(&mut self, now: Timestamp) -> Serviced {
+        let now = self.advance(now);
+        let state = self.state;
+        let mut budget = self.config.max_messages_per_service;
+        while budget > 0 && self.state == state && self.can_process() {
+            budget -= 1;
+            let next = self.process(now);
+            self.act(now, next);
+        }
+        if self.state == state {
+            self.run_timers(now);
+        }
+        // What this call itself has armed starts in it.
+        self.advance(now);
+        Serviced { more: self.next_deadline().is_some_and(|at| at <= now) }
+    }
+
+    /// Processes one message, or the end of the link.
+    fn process(&mut self, now: Timestamp) -> Next {
+        let Some(peer) = &mut self.peer else { return Next::Nothing };
+        let (server, phase) = (peer.server, peer.phase);
+        let received = match peer.receive(now) {
+            Received::Nothing => return Next::Nothing,
+            Received::Broken(error) => {
+                self.end_peer(CauseKind::BadStream(error), |cause| cause);
+                return Next::Nothing;
+            }
+            Received::Ended(end) => {
+                self.link_ended(end);
+                return Next::Nothing;
+            }
+            Received::Bad { error, message } => Err((error, message)),
+            Received::Message { kind, message } => Ok((kind, message)),
+        };
+        let (error, message) = match received {
+            Ok((kind, message)) => {
+                let mut incoming = Incoming {
+                    config: &self.config,
+                    state: self.state,
+                    server,
+                    greeted: matches!(phase, Phase::Keying | Phase::Ready),
+                    expects_key: phase == Phase::Keying,
+                    expects_login: self.route.expects_login(),
+                    events: &mut self.events,
+                    model: &mut self.model,
+                    requests: &mut self.requests,
+                    regions: &mut self.regions,
+                    gather: &mut self.gather,
+                    stats: &mut self.stats,
+                };
+                match incoming.message(kind, message.get(Header::LENGTH..).unwrap_or_default()) {
+                    Ok(next) => {
+                        self.stats.received_messages += 1;
+                        return next;
+                    }
+                    Err(error) => (error, message),
+                }
+            }
+            Err(bad) => bad,
+        };
+        self.stats.bad_messages += 1;
+        self.config.log_net(log::Level::Warn, format_args!("{server}: a message was skipped: {error}"));
+        self.events.push(Event::BadMessage(Box::new(BadMessage { error, bytes: Bytes::copy_from_slice(message) })));
+        Next::Nothing
+    }
+
+    fn run_timers(&mut self, now: Timestamp) {
+        self.flush_retired(now);
+        while self.regions.front().is_some_and(|timer| timer.is_due(now)) {
+            self.regions.pop_front();
+            self.events.push(Event::RegionsResult(Err(crate::error::RegionsError::TimedOut)));
+        }
+        while let Some(outcomes) = self.requests.subscribe.time_out(now) {
+            self.events.push(Event::SubscribeResult(outcomes));
+        }
+        while let Some(outcomes) = self.requests.unsubscribe.time_out(now) {
+            self.model.stayed(&outcomes);
+            self.events.push(Event::UnsubscribeResult(outcomes));
+        }
+        if let Some(step) = self.route.overdue(now) {
+            self.deadline_passed(step);
+        } else if let Some(Err(for_ms)) = self.peer.as_mut().map(|peer| peer.run_timers(now)) {
+            self.end_peer(CauseKind::Silent { for_ms }, |cause| cause);
+        }
+    }
+
+    pub(crate) fn unsent(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
+        self.advance(now);
+        let unsent = match &mut self.peer {
+            Some(peer) if peer.link == link => peer.opened().then(|| peer.outgoing().unsent()),
+            _ => self.retired.iter().find(|retired| retired.link == link).map(|retired| retired.outgoing.unsent()),
+        };
+        unsent.filter(|bytes| !bytes.is_empty())
+    }
+
+    pub(crate) fn sent(&mut self, link: LinkId, bytes: usize) {
+        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
+            peer.outgoing().consume(bytes);
+        } else if let Some(index) = self.retired.iter().position(|retired| retired.link == link)
+            && let Some(retired) = self.retired.get_mut(index)
+        {
+            retired.outgoing.consume(bytes);
+            if retired.outgoing.unsent().is_empty() {
+                self.retired.remove(index);
+                self.commands.push_back(LinkCommand::Close { link });
+            }
+        }
+    }
+
+    pub(crate) fn link_wants_input(&self, link: LinkId) -> bool {
+        match &self.peer {
+            Some(peer) if peer.link == link => peer.wants_input(),
+            // Input of a retired link is thrown away, but a driver that went on reading learns of its end.
+            _ => self.retired.iter().any(|retired| retired.link == link),
+        }
+    }
+
+    // Links.
+
+    pub(crate) fn open_peer(&mut self, server: Server, address: &ServerAddress) {
+        let link = LinkId(self.next_link);
+        self.next_link = self.next_link.saturating_add(1);
+        self.config.log_net(log::Level::Debug, format_args!("{server}: {link} to {}", address.target()));
+        self.commands.push_back(LinkCommand::Open { link, target: address.target(), wire: address.wire() });
+        self.peer = Some(Peer::new(server, link, &self.config));
+    }
+
+    /// Forgets the current peer at once.
+    pub(crate) fn drop_peer(&mut self, link_is_gone: bool) {
+        if let Some(peer) = self.peer.take()
+            && !link_is_gone
+        {
+            self.close(peer.link);
+        }
+    }
+
+    /// Lets the current peer's link send what is left, then closes it.
+    pub(crate) fn retire_peer(&mut self) {
+        let Some(peer) = self.peer.take() else { return };
+        let (link, opened) = (peer.link, peer.opened());
+        let outgoing = peer.into_outgoing();
+        if !opened || outgoing.unsent().is_empty() {
+            return self.close(link);
+        }
+        if self.retired.len() >= MOST_RETIRED {
+            let oldest = self.retired.remove(0);
+            self.close(oldest.link);
+        }
+        let flush = Timer::Armed { after_ms: self.config.flush_timeout_ms };
+        self.retired.push(Retired { link, outgoing, flush });
+        self.armed = true;
+    }
+
+    /// A link that the driver has not heard of yet needs no closing.
+    fn close(&mut self, link: LinkId) {
+        let opening =
+            |command: &LinkCommand| matches!(command, LinkCommand::Open { link: opened, .. } if *opened == link);
+        if let Some(index) = self.commands.iter().position(opening) {
+            self.commands.remove(index);
+        } else {
+            self.commands.push_back(LinkCommand::Close { link });
+        }
+    }
+
+    fn flush_retired(&mut self, now: Timestamp) {
+        while let Some(index) = self.retired.iter().position(|retired| retired.flush.is_due(now)) {
+            let retired = self.retired.remove(index);
+            self.commands.push_back(LinkCommand::Close { link: retired.link });
+        }
+    }
+
+    // Endings and state.
+
+    pub(crate) fn set_state(&mut self, to: State) {
+        let from = core::mem::replace(&mut self.state, to);
+        if from == State::ConnectedToFrontEnd {
+            self.model.front_end_lost();
+        }
+        self.log(log::Level::Info, format_args!("{} -> {}", from.name(), to.name()));
+        self.events.push(Event::StateChanged { from, to });
+    }
+
+    /// The failed results of everything that is open on the connection that ends. Spec: chat.md 6.2.
+    pub(crate) fn fail_open_requests(&mut self) {
+        for _ in self.regions.drain(..) {
+            self.events.push(Event::RegionsResult(Err(crate::error::RegionsError::ConnectionLost)));
+        }
+        for outcomes in self.requests.subscribe.lose() {
+            self.events.push(Event::SubscribeResult(outcomes));
+        }
+        for outcomes in self.requests.unsubscribe.lose() {
+            self.events.push(Event::UnsubscribeResult(outcomes));
+        }
+    }
+
+    pub(crate) fn end_by_application(&mut self) {
+        match self.state {
+            State::Uninitialized | State::Disconnected => return,
+            _ => self.fail_open_requests(),
+        }
+        self.retire_peer();
+        self.route.halt();
+        self.set_state(State::Disconnected);
+    }
+
+    // For intents.
+
+    /// Calls that raise an event are refused while too many wait.
+    pub(crate) fn check_events(&self) -> Result<(), RequestError> {
+        if self.events.queue.len() >= MOST_EVENTS { Err(RequestError::QueueFull) } else { Ok(()) }
+    }
+
+    /// What a chat operation is written with, in the only state that allows it.
+    pub(crate) fn chatting(&mut self) -> Result<(&ChatConfig, &mut Peer), RequestError> {
+        match (self.state, &mut self.peer) {
+            (State::ConnectedToFrontEnd, Some(peer)) => Ok((&self.config, peer)),
+            (state, _) => Err(RequestError::WrongState(state)),
+        }
+    }
+
+    pub(crate) fn next_request(&mut self) -> RequestId {
+        let id = RequestId(self.requests.next);
+        self.requests.next = self.requests.next.saturating_add(1);
+        self.armed = true;
+        id
+    }
+
+    pub(crate) fn log(&self, level: log::Level, words: fmt::Arguments<'_>) {
+        self.config.log(level, words);
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        let retired = self.retired.iter().map(|retired| retired.outgoing.unsent().len()).sum::<usize>();
+        retired.saturating_add(self.peer.as_ref().map_or(0, Peer::buffered_bytes))
+    }
+
+    pub(crate) fn current_stats(&self) -> Stats {
+        let round_trip = self.peer.as_ref().and_then(Peer::round_trip_ms);
+        Stats {
+            round_trip_ms: round_trip.map(|(round_trip, _)| round_trip),
+            round_trip_variance_ms: round_trip.map(|(_, variance)| variance),
+            buffered_bytes: self.held_bytes(),
+            cached_bytes: self.model.cached_bytes(),
+            ..self.stats
+        }
+    }
+}
+
+impl ChatConfig {
+    /// One line of the client's log, if its level allows it.
+    pub(crate) fn log(&self, level: log::Level, words: fmt::Arguments<'_>) {
+        if level <= self.log_level {
+            log::log!(target: "photon_chat::chat", level, "{words}");
+        }
+    }
+
+    /// One line about links and bytes.
+    pub(crate) fn log_net(&self, level: log::Level, words: fmt::Arguments<'_>) {
+        if level <= self.log_level {
+            log::log!(target: "photon_chat::net", level, "{words}");
+        }
+    }
+}
+
+/// The parts of a new client.
+pub(crate) fn new_client(config: ChatConfig, seed: [u8; 32]) -> ChatClient {
+    let mut random = photon_proto::Random::new(seed);
+    let hasher = NameHasher::new(&mut random);
+    let model = Model::new(hasher, config.channel_cache_messages, config.cache_cap_bytes);
+    ChatClient {
+        config,
+        random,
+        now: Timestamp::ZERO,
+        armed: false,
+        state: State::Uninitialized,
+        events: EventQueue::default(),
+        commands: VecDeque::new(),
+        next_link: 1,
+        peer: None,
+        retired: Vec::new(),
+        route: crate::route::Route::default(),
+        requests: Requests::new(hasher),
+        regions: VecDeque::new(),
+        model,
+        gather: Gather::default(),
+        stats: Stats::default(),
+    }
+}

@@ -1,0 +1,197 @@
+//! Server addresses as text: what they mean, and what is wrong with them. Spec: chat.md 2.1.
+
+use crate::codes::port;
+use crate::error::RequestError;
+use crate::link::{Target, Wire};
+use alloc::boxed::Box;
+use photon_proto::Text;
+
+/// The transports that an address can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Photon's reliable UDP: `udp://`, or no scheme.
+    Udp,
+    /// `tcp://`
+    Tcp,
+    /// `ws://`
+    Ws,
+    /// `wss://`
+    Wss,
+}
+
+impl Scheme {
+    /// The name server's port over this transport, where an address gives none.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp => port::UDP,
+            Self::Tcp => port::TCP,
+            Self::Ws => port::WS,
+            Self::Wss => port::WSS,
+        }
+    }
+
+    /// Why this transport cannot be used, and what to use instead; `None` if it can.
+    const fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Tcp => None,
+            Self::Udp => Some("UDP is not supported yet: write tcp://host, which uses port 4533"),
+            Self::Ws | Self::Wss => Some("WebSocket is not supported yet: write tcp://host, which uses port 4533"),
+        }
+    }
+}
+
+/// A server address, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAddress {
+    scheme: Scheme,
+    host: Box<str>,
+    port: Option<u16>,
+}
+
+impl ServerAddress {
+    /// Reads `scheme://host:port`. Without a scheme it is UDP, as in the documented API; without a port, the name
+    /// server's port of the transport. An IPv6 address stands in brackets.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::parse_with(text, Scheme::Udp)
+    }
+
+    fn parse_with(text: &str, otherwise: Scheme) -> Result<Self, &'static str> {
+        let (scheme, rest) = match text.split_once("://") {
+            None => (otherwise, text),
+            Some((scheme, rest)) => {
+                let known = [("udp", Scheme::Udp), ("tcp", Scheme::Tcp), ("ws", Scheme::Ws), ("wss", Scheme::Wss)];
+                match known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme)) {
+                    Some((_, scheme)) => (scheme, rest),
+                    None => return Err("unknown scheme: write udp://, tcp://, ws:// or wss://"),
+                }
+            }
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return Err("no spaces or control characters, please");
+        }
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err("write only host and port behind the scheme");
+        }
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or("the bracket of the IPv6 address is not closed")?;
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or("write [host]:port")?) })
+            }
+            None => match rest.split_once(':') {
+                Some((_, port)) if port.contains(':') => return Err("write an IPv6 address in brackets: [::1]:4533"),
+                Some((host, port)) => (host, Some(port)),
+                None => (rest, None),
+            },
+        };
+        if host.is_empty() {
+            return Err("the host is missing");
+        }
+        let port = match port.map(str::parse::<u16>) {
+            None => None,
+            Some(Ok(port)) if port > 0 => Some(port),
+            Some(_) => return Err("the port must be a number from 1 to 65535"),
+        };
+        Ok(Self { scheme, host: host.into(), port })
+    }
+
+    /// The transport.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Host name or IP address, without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, the transport's name-server port if the text gave none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(self.scheme.default_port())
+    }
+
+    /// As the connect call needs it.
+    pub(crate) fn for_name_server(text: &Text) -> Result<Self, RequestError> {
+        let refused = |why| RequestError::Address { text: text.clone(), why };
+        let address = Self::parse(text).map_err(refused)?;
+        match address.scheme.refusal() {
+            Some(why) => Err(refused(why)),
+            None => Ok(address),
+        }
+    }
+
+    /// As the name server gave it: with a port, over the transport that was used to ask. Spec: chat.md 2.1.
+    pub(crate) fn for_front_end(text: &str, asked_over: Scheme) -> Result<Self, &'static str> {
+        let address = Self::parse_with(text, asked_over)?;
+        if address.port.is_none() {
+            return Err("the port is missing");
+        }
+        if address.scheme != asked_over {
+            return Err("the address is for another transport");
+        }
+        Ok(address)
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target { host: self.host.clone(), port: self.port(), path: "".into() }
+    }
+
+    pub(crate) const fn wire(&self) -> Wire {
+        match self.scheme {
+            Scheme::Udp => Wire::Datagram,
+            Scheme::Tcp => Wire::Stream,
+            Scheme::Ws => Wire::WebSocket { secure: false, text: false, subprotocol: "" },
+            Scheme::Wss => Wire::WebSocket { secure: true, text: false, subprotocol: "" },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scheme, ServerAddress};
+
+    #[test]
+    fn forms_that_are_understood() {
+        for (text, scheme, host, port) in [
+            ("ns.photonengine.io", Scheme::Udp, "ns.photonengine.io", 5058),
+            ("ns.photonengine.io:5055", Scheme::Udp, "ns.photonengine.io", 5055),
+            ("tcp://127.0.0.1:4533", Scheme::Tcp, "127.0.0.1", 4533),
+            ("TCP://host/", Scheme::Tcp, "host", 4533),
+            ("tcp://[::1]:99", Scheme::Tcp, "::1", 99),
+            ("tcp://[::1]", Scheme::Tcp, "::1", 4533),
+            ("wss://host", Scheme::Wss, "host", 443),
+        ] {
+            let address = ServerAddress::parse(text).expect(text);
+            assert_eq!((address.scheme(), address.host(), address.port()), (scheme, host, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn forms_that_are_refused() {
+        for text in [
+            "",
+            "tcp://",
+            "tcp://:1",
+            "http://host",
+            "tcp://host:0",
+            "tcp://host:65536",
+            "tcp://host:x",
+            "tcp://a b",
+            "::1",
+            "tcp://[::1",
+            "tcp://[::1]x",
+            "tcp://u@h",
+            "tcp://h/p",
+            "tcp://a\nb",
+        ] {
+            assert!(ServerAddress::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

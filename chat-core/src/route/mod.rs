@@ -1,0 +1,246 @@
+//! Which server the client talks to, and what comes next. Spec: chat.md 2 and 6.
+
+mod addresses;
+mod front_end;
+mod name_server;
+
+use crate::client::ChatClient;
+use crate::event::Event;
+use crate::operation::authenticate::Login;
+use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
+use crate::timers::{Timer, earlier};
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use photon_proto::{Text, Timestamp, Value};
+
+pub use addresses::{Scheme, ServerAddress};
+
+/// Where the client is going.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    /// The name server's addresses, and which one is tried.
+    addresses: Vec<ServerAddress>,
+    current: usize,
+    /// What happened at the addresses before.
+    earlier: Vec<DisconnectCause>,
+    /// The region to log in for as soon as that is possible.
+    region: Option<Text>,
+    /// Runs while a login waits for its answer.
+    login: Timer,
+    /// Runs while connecting.
+    connecting: Timer,
+    /// Given by the name server, given back to the front end.
+    token: Option<crate::secret::Secret<Value>>,
+}
+
+/// What a message makes the client do, once nothing borrows the message any more.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Nothing,
+    /// The init was answered.
+    Greeted,
+    /// The key exchange was answered.
+    ServerKey {
+        return_code: i16,
+        text: Text,
+        key: Option<Vec<u8>>,
+    },
+    /// A login was answered.
+    LoggedIn(Box<Login>),
+    LoginRefused {
+        return_code: i16,
+        text: Text,
+    },
+    /// The server said why it is going to close the connection.
+    Disconnected {
+        code: i16,
+        text: Text,
+    },
+}
+
+impl Route {
+    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        earlier(self.login.deadline(now), self.connecting.deadline(now))
+    }
+
+    pub(crate) fn start_timers(&mut self, now: Timestamp) {
+        self.login.start(now);
+        self.connecting.start(now);
+    }
+
+    pub(crate) fn overdue(&self, now: Timestamp) -> Option<Step> {
+        if self.login.is_due(now) {
+            Some(Step::Authenticate)
+        } else if self.connecting.is_due(now) {
+            Some(Step::Connect)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn expects_login(&self) -> bool {
+        self.login != Timer::Off
+    }
+
+    /// Nothing is waited for any more; address and token stay.
+    pub(crate) fn halt(&mut self) {
+        (self.login, self.connecting, self.region) = (Timer::Off, Timer::Off, None);
+    }
+}
+
+impl ChatClient {
+    pub(crate) fn act(&mut self, now: Timestamp, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Greeted => self.greeted(now),
+            Next::ServerKey { return_code, text, key } => self.server_key(return_code, text, key.as_deref()),
+            Next::LoggedIn(login) => self.logged_in(*login),
+            Next::LoginRefused { return_code, text } => {
+                self.end_peer(CauseKind::AuthenticationRefused, |cause| cause.with_code(return_code).with_text(text));
+            }
+            Next::Disconnected { code, text } => {
+                self.end_peer(CauseKind::ServerDisconnect, |cause| cause.with_code(code).with_text(text));
+            }
+        }
+    }
+
+    fn greeted(&mut self, now: Timestamp) {
+        let Some(peer) = &mut self.peer else { return };
+        peer.greeted(now);
+        match peer.begin_key_exchange(&self.config, &mut self.random) {
+            Ok(()) => self.peer_ready(),
+            Err(failure) => self.end_peer(CauseKind::KeyExchange(failure), |cause| cause),
+        }
+    }
+
+    fn server_key(&mut self, return_code: i16, text: Text, key: Option<&[u8]>) {
+        let Some(peer) = &mut self.peer else { return };
+        let failure = match key {
+            _ if return_code != 0 => KeyExchangeFailure::Refused,
+            None | Some([]) => KeyExchangeFailure::NoKey,
+            Some(key) => match peer.finish_key_exchange(key) {
+                Ok(()) => return self.peer_ready(),
+                Err(failure) => failure,
+            },
+        };
+        self.end_peer(CauseKind::KeyExchange(failure), |cause| {
+            let cause = cause.with_text(text);
+            if failure == KeyExchangeFailure::Refused { cause.with_code(return_code) } else { cause }
+        });
+    }
+
+    /// Operations can be sent, if the key exchange has left the connection ready for them.
+    fn peer_ready(&mut self) {
+        match self.peer.as_ref().filter(|peer| peer.phase == crate::peer::Phase::Ready).map(|peer| peer.server) {
+            Some(Server::NameServer) => self.name_server_ready(),
+            Some(Server::FrontEnd) => self.log_in_on_front_end(),
+            None => {}
+        }
+    }
+
+    fn logged_in(&mut self, login: Login) {
+        match self.peer.as_ref().map(|peer| peer.server) {
+            Some(Server::NameServer) => self.name_server_logged_in(login),
+            Some(Server::FrontEnd) => self.front_end_logged_in(login),
+            None => {}
+        }
+    }
+
+    /// Takes over what the server said about the user.
+    fn adopt(&mut self, login: &mut Login) {
+        if let Some(token) = login.token.take() {
+            self.route.token = Some(token);
+        }
+        let news = login.user_id.is_some() || login.nickname.is_some() || login.data.is_some();
+        if let Some(user_id) = login.user_id.take() {
+            self.config.user_id.0 = user_id;
+        }
+        let name_server = self.peer.as_ref().is_some_and(|peer| peer.server == Server::NameServer);
+        if name_server || news {
+            let user_id = self.config.user_id.0.clone();
+            let (nickname, data) = (login.nickname.take(), login.data.take());
+            self.events.push(Event::Authenticated(Box::new(crate::event::Authenticated { user_id, nickname, data })));
+        }
+    }
+
+    /// Ends the current connection because of what the peer or its link did.
+    pub(crate) fn end_peer(&mut self, kind: CauseKind, detail: impl FnOnce(DisconnectCause) -> DisconnectCause) {
+        let Some(peer) = &self.peer else { return };
+        let cause = detail(DisconnectCause::new(peer.server, kind));
+        let opened = peer.opened();
+        self.end_connection(cause, opened);
+    }
+
+    /// Spec: chat.md 6.2: failed results, the state, then the error.
+    pub(crate) fn end_connection(&mut self, mut cause: DisconnectCause, opened: bool) {
+        let code = cause.code(opened);
+        let link_is_gone = matches!(cause.kind, CauseKind::Closed | CauseKind::Link(_));
+        self.drop_peer(link_is_gone);
+        let next_address = matches!(code, PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout)
+            && self.state == State::ConnectingToNameServer
+            && self.route.current + 1 < self.route.addresses.len();
+        if next_address {
+            self.route.earlier.push(cause);
+            self.route.current += 1;
+            self.open_name_server();
+            return;
+        }
+        self.route.halt();
+        cause.earlier = core::mem::take(&mut self.route.earlier);
+        self.fail_open_requests();
+        self.set_state(State::Error);
+        let message = Text::from(cause.to_string());
+        self.log(log::Level::Error, format_args!("{}: {message}", code.name()));
+        self.events.push(Event::Error { code, cause: Box::new(cause), message });
+    }
+
+    /// What the end of the current link means. Spec: DESIGN 4.
+    pub(crate) fn link_ended(&mut self, end: crate::peer::carrier::LinkEnd) {
+        use crate::peer::carrier::LinkEnd;
+        match end {
+            LinkEnd::Closed => self.end_peer(CauseKind::Closed, |cause| cause),
+            LinkEnd::Failed(error) => self.end_peer(CauseKind::Link(error.kind), |cause| cause.with_text(error.text)),
+            LinkEnd::Overrun => self.end_peer(CauseKind::InputOverrun, |cause| cause),
+        }
+    }
+
+    pub(crate) fn deadline_passed(&mut self, step: Step) {
+        let opened = self.peer.as_ref().is_some_and(crate::peer::Peer::opened);
+        let kind = if opened { CauseKind::Deadline(step) } else { CauseKind::NeverOpened };
+        self.end_peer(kind, |cause| cause);
+    }
+
+    /// Spec: chat.md 2.1: a front-end address that cannot be used ends like one that cannot be reached.
+    fn bad_front_end_address(&mut self, text: &Text, why: &'static str) {
+        let words = alloc::format!("front-end address {text:?}: {why}");
+        let cause = DisconnectCause::new(Server::FrontEnd, CauseKind::BadAddress).with_text(words);
+        self.end_connection(cause, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::LinkErrorKind;
+
+    #[test]
+    fn link_ends_map_to_the_codes_of_the_design() {
+        let code = |server, kind, opened| DisconnectCause::new(server, kind).code(opened).code();
+        for (server, base) in [(Server::NameServer, 3000), (Server::FrontEnd, 1000)] {
+            for kind in [LinkErrorKind::Resolve, LinkErrorKind::Refused, LinkErrorKind::Reset, LinkErrorKind::Io] {
+                assert_eq!(code(server, CauseKind::Link(kind), false), base + 2);
+            }
+            assert_eq!(code(server, CauseKind::NeverOpened, false), base + 2);
+            assert_eq!(code(server, CauseKind::Closed, false), base + 2);
+            assert_eq!(code(server, CauseKind::Closed, true), base + 3);
+            assert_eq!(code(server, CauseKind::Link(LinkErrorKind::Reset), true), base + 3);
+            assert_eq!(code(server, CauseKind::Link(LinkErrorKind::Io), true), base + 1);
+            assert_eq!(code(server, CauseKind::InputOverrun, true), base + 1);
+            assert_eq!(code(server, CauseKind::Silent { for_ms: 1 }, true), base + 4);
+            assert_eq!(code(server, CauseKind::Deadline(Step::Connect), true), base + 4);
+            assert_eq!(code(server, CauseKind::KeyExchange(KeyExchangeFailure::NoKey), true), base + 5);
+            assert_eq!(code(server, CauseKind::AuthenticationRefused, true), base + 101);
+        }
+    }
+}

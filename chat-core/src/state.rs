@@ -1,0 +1,340 @@
+//! Where the client stands ([`State`]), how a connection ended as the documented API tells it ([`PeerErrorCode`]), and
+//! why exactly ([`DisconnectCause`]).
+
+use crate::link::LinkErrorKind;
+use alloc::vec::Vec;
+use core::fmt;
+use photon_proto::{DecodeError, Text};
+
+/// The client's state. Spec: chat.md 1.9 and 6.
+///
+/// ```text
+///                       connect                  key exchange done             region: login accepted
+///  0 Uninitialized ───────────> 1 ConnectingTo ───────────────────> 2 ConnectedTo ──────────────────> 3 ConnectingTo
+/// 10 Disconnected                 NameServer                          NameServer                        FrontEnd
+/// -1 Error                                                                                               │
+///      ^  ^                                                                                              │ login accepted
+///      │  └──── 10: disconnect() in any state but 0                                                      v
+///      └─────── -1: anything that ends a connection unasked                                     4 ConnectedToFrontEnd
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// A connection ended unasked; the application may connect again.
+    Error,
+    /// Nothing has happened yet.
+    Uninitialized,
+    /// Opening the name server and exchanging keys.
+    ConnectingToNameServer,
+    /// On the name server: regions can be listed, a region can be chosen.
+    ConnectedToNameServer,
+    /// Opening the front end and logging in there.
+    ConnectingToFrontEnd,
+    /// Chatting.
+    ConnectedToFrontEnd,
+    /// Ended by `disconnect()`.
+    Disconnected,
+}
+
+impl State {
+    /// The documented number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Error => -1,
+            Self::Uninitialized => 0,
+            Self::ConnectingToNameServer => 1,
+            Self::ConnectedToNameServer => 2,
+            Self::ConnectingToFrontEnd => 3,
+            Self::ConnectedToFrontEnd => 4,
+            Self::Disconnected => 10,
+        }
+    }
+
+    /// The documented name (`StateToName`).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "Error",
+            Self::Uninitialized => "Uninitialized",
+            Self::ConnectingToNameServer => "ConnectingToNameServer",
+            Self::ConnectedToNameServer => "ConnectedToNameServer",
+            Self::ConnectingToFrontEnd => "ConnectingToFrontEnd",
+            Self::ConnectedToFrontEnd => "ConnectedToFrontEnd",
+            Self::Disconnected => "Disconnected",
+        }
+    }
+}
+
+/// One of the two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Server {
+    /// Lists regions, checks credentials, names the front end.
+    NameServer,
+    /// Carries the chat.
+    FrontEnd,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NameServer => "name server",
+            Self::FrontEnd => "front end",
+        })
+    }
+}
+
+/// The documented error codes. Spec: chat.md 1.10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PeerErrorCode {
+    /// No error.
+    Ok,
+    /// 1001: the link to the front end failed.
+    FrontEndError,
+    /// 1002: the front end could not be reached.
+    FrontEndConnectFailed,
+    /// 1003: the front end ended the connection.
+    FrontEndConnectClosed,
+    /// 1004: the front end did not answer in time.
+    FrontEndTimeout,
+    /// 1005: the key exchange with the front end failed.
+    FrontEndEncryptionEstablishError,
+    /// 1101: the front end refused the login.
+    FrontEndAuthenticationFailed,
+    /// 3001: the link to the name server failed.
+    NameServerError,
+    /// 3002: the name server could not be reached.
+    NameServerConnectFailed,
+    /// 3003: the name server ended the connection.
+    NameServerConnectClosed,
+    /// 3004: the name server did not answer in time.
+    NameServerTimeout,
+    /// 3005: the key exchange with the name server failed.
+    NameServerEncryptionEstablishError,
+    /// 3101: the name server refused the login.
+    NameServerAuthenticationFailed,
+}
+
+impl PeerErrorCode {
+    /// All codes.
+    pub const ALL: [Self; 13] = [
+        Self::Ok,
+        Self::FrontEndError,
+        Self::FrontEndConnectFailed,
+        Self::FrontEndConnectClosed,
+        Self::FrontEndTimeout,
+        Self::FrontEndEncryptionEstablishError,
+        Self::FrontEndAuthenticationFailed,
+        Self::NameServerError,
+        Self::NameServerConnectFailed,
+        Self::NameServerConnectClosed,
+        Self::NameServerTimeout,
+        Self::NameServerEncryptionEstablishError,
+        Self::NameServerAuthenticationFailed,
+    ];
+
+    /// The documented number.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Ok => 0,
+            Self::FrontEndError => 1001,
+            Self::FrontEndConnectFailed => 1002,
+            Self::FrontEndConnectClosed => 1003,
+            Self::FrontEndTimeout => 1004,
+            Self::FrontEndEncryptionEstablishError => 1005,
+            Self::FrontEndAuthenticationFailed => 1101,
+            Self::NameServerError => 3001,
+            Self::NameServerConnectFailed => 3002,
+            Self::NameServerConnectClosed => 3003,
+            Self::NameServerTimeout => 3004,
+            Self::NameServerEncryptionEstablishError => 3005,
+            Self::NameServerAuthenticationFailed => 3101,
+        }
+    }
+
+    /// The documented name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "Ok",
+            Self::FrontEndError => "FrontEndError",
+            Self::FrontEndConnectFailed => "FrontEndConnectFailed",
+            Self::FrontEndConnectClosed => "FrontEndConnectClosed",
+            Self::FrontEndTimeout => "FrontEndTimeout",
+            Self::FrontEndEncryptionEstablishError => "FrontEndEncryptionEstablishError",
+            Self::FrontEndAuthenticationFailed => "FrontEndAuthenticationFailed",
+            Self::NameServerError => "NameServerError",
+            Self::NameServerConnectFailed => "NameServerConnectFailed",
+            Self::NameServerConnectClosed => "NameServerConnectClosed",
+            Self::NameServerTimeout => "NameServerTimeout",
+            Self::NameServerEncryptionEstablishError => "NameServerEncryptionEstablishError",
+            Self::NameServerAuthenticationFailed => "NameServerAuthenticationFailed",
+        }
+    }
+}
+
+/// Why a connection ended, beyond the documented code. Spec: chat.md 1.11 and 10 (R3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisconnectCause {
+    /// Which server's connection it was.
+    pub server: Server,
+    /// What happened.
+    pub kind: CauseKind,
+    /// The server's return code, where it gave one.
+    pub return_code: Option<i16>,
+    /// The server's words or the system's, where there are any.
+    pub text: Text,
+    /// What happened to the server addresses that were tried before.
+    pub earlier: Vec<DisconnectCause>,
+}
+
+/// What happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CauseKind {
+    /// The link could not be opened or broke.
+    Link(LinkErrorKind),
+    /// The link was not open when its deadline passed.
+    NeverOpened,
+    /// The server closed the link without a word.
+    Closed,
+    /// The server said why and ended the connection: see the return code and text.
+    ServerDisconnect,
+    /// The server's address, as the name server gave it, cannot be used.
+    BadAddress,
+    /// Bytes that are no frame: the stream cannot be followed any more.
+    BadStream(DecodeError),
+    /// The driver handed over far more than [`ChatClient::wants_input`](crate::ChatClient::wants_input) asked for.
+    InputOverrun,
+    /// Nothing was heard from the server for too long.
+    Silent {
+        /// How long, in milliseconds.
+        for_ms: u64,
+    },
+    /// A step was not done when its deadline passed.
+    Deadline(Step),
+    /// The key exchange failed.
+    KeyExchange(KeyExchangeFailure),
+    /// The server refused the login: see the return code and text.
+    AuthenticationRefused,
+    /// The login was accepted without naming a front end (p230).
+    MissingAddress,
+    /// The login was accepted without a token (p221).
+    MissingToken,
+}
+
+/// A step with a deadline. Spec: chat.md 6.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// From the connect call to being connected (name server), or from the name server's answer to being logged in
+    /// (front end).
+    Connect,
+    /// From sending a login to its answer.
+    Authenticate,
+}
+
+/// How a key exchange failed. Spec: wire.md 8.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyExchangeFailure {
+    /// The server answered with an error: see the return code and text.
+    Refused,
+    /// The server's answer held no key.
+    NoKey,
+    /// The server's key is none that a secret can be made of.
+    BadKey,
+    /// Built without the feature `encryption`; the configuration must say `Encryption::Off`.
+    NotCompiledIn,
+}
+
+impl DisconnectCause {
+    pub(crate) fn new(server: Server, kind: CauseKind) -> Self {
+        Self { server, kind, return_code: None, text: Text::EMPTY, earlier: Vec::new() }
+    }
+
+    pub(crate) fn with_text(mut self, text: impl Into<Text>) -> Self {
+        self.text = text.into();
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: i16) -> Self {
+        self.return_code = Some(code);
+        self
+    }
+
+    /// The documented code for this cause. Spec: DESIGN "Where link ends map to codes", chat.md 1.10.
+    pub(crate) fn code(&self, opened: bool) -> PeerErrorCode {
+        use PeerErrorCode as Code;
+        let (front_end, name_server) = match self.kind {
+            CauseKind::NeverOpened | CauseKind::BadAddress => {
+                (Code::FrontEndConnectFailed, Code::NameServerConnectFailed)
+            }
+            CauseKind::Link(_) | CauseKind::Closed if !opened => {
+                (Code::FrontEndConnectFailed, Code::NameServerConnectFailed)
+            }
+            CauseKind::Closed | CauseKind::ServerDisconnect | CauseKind::Link(LinkErrorKind::Reset) => {
+                (Code::FrontEndConnectClosed, Code::NameServerConnectClosed)
+            }
+            CauseKind::Link(_) | CauseKind::BadStream(_) | CauseKind::InputOverrun => {
+                (Code::FrontEndError, Code::NameServerError)
+            }
+            CauseKind::Silent { .. } | CauseKind::Deadline(_) => (Code::FrontEndTimeout, Code::NameServerTimeout),
+            CauseKind::KeyExchange(_) => {
+                (Code::FrontEndEncryptionEstablishError, Code::NameServerEncryptionEstablishError)
+            }
+            CauseKind::AuthenticationRefused | CauseKind::MissingAddress | CauseKind::MissingToken => {
+                (Code::FrontEndAuthenticationFailed, Code::NameServerAuthenticationFailed)
+            }
+        };
+        match self.server {
+            Server::FrontEnd => front_end,
+            Server::NameServer => name_server,
+        }
+    }
+}
+
+impl fmt::Display for DisconnectCause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: ", self.server)?;
+        match self.kind {
+            CauseKind::Link(kind) => write!(out, "link failed ({kind:?})")?,
+            CauseKind::NeverOpened => out.write_str("no connection within the deadline")?,
+            CauseKind::Closed => out.write_str("closed by the server")?,
+            CauseKind::ServerDisconnect => out.write_str("disconnected by the server")?,
+            CauseKind::BadAddress => out.write_str("the address cannot be used")?,
+            CauseKind::BadStream(error) => write!(out, "the stream is broken: {error}")?,
+            CauseKind::InputOverrun => out.write_str("more input than was asked for")?,
+            CauseKind::Silent { for_ms } => write!(out, "nothing heard for {for_ms} ms")?,
+            CauseKind::Deadline(Step::Connect) => out.write_str("not connected within the deadline")?,
+            CauseKind::Deadline(Step::Authenticate) => out.write_str("no answer to the login within the deadline")?,
+            CauseKind::KeyExchange(KeyExchangeFailure::Refused) => out.write_str("key exchange refused")?,
+            CauseKind::KeyExchange(KeyExchangeFailure::NoKey) => {
+                out.write_str("key exchange answered without a key")?
+            }
+            CauseKind::KeyExchange(KeyExchangeFailure::BadKey) => {
+                out.write_str("key exchange answered with a bad key")?
+            }
+            CauseKind::KeyExchange(KeyExchangeFailure::NotCompiledIn) => out.write_str(
+                "built without the feature `encryption`: enable it, or configure Encryption::Off to talk in clear",
+            )?,
+            CauseKind::AuthenticationRefused => out.write_str("login refused")?,
+            CauseKind::MissingAddress => {
+                out.write_str("login accepted, but no front-end address (p230) came with it")?
+            }
+            CauseKind::MissingToken => out.write_str("login accepted, but no token (p221) came with it")?,
+        }
+        if let Some(code) = self.return_code {
+            write!(out, ", return code {code}")?;
+            if let Some(name) = crate::codes::return_code::name(code) {
+                write!(out, " ({name})")?;
+            }
+        }
+        if !self.text.is_empty() {
+            write!(out, ": {}", self.text)?;
+        }
+        for earlier in &self.earlier {
+            write!(out, "; before that {earlier}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! [`Stats`]: what happened so far, in numbers.
+
+/// Counters of one client since it was made, and how its present connection is. Spec: chat.md 8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages received and understood.
+    pub received_messages: u64,
+    /// Messages that could not be decoded; each was also an event.
+    pub bad_messages: u64,
+    /// Known events without what they should hold; dropped.
+    pub malformed_events: u64,
+    /// Messages for channels that the user is not in; dropped.
+    pub unknown_channel_events: u64,
+    /// Messages that nobody waits for, or of a kind that means nothing to a chat client; dropped.
+    pub ignored_messages: u64,
+    /// Bytes after the end of messages; tolerated.
+    pub surplus_bytes: u64,
+    /// Smoothed round trip of the present connection in milliseconds, once a ping was answered.
+    pub round_trip_ms: Option<u32>,
+    /// Its variance in milliseconds.
+    pub round_trip_variance_ms: Option<u32>,
+    /// Bytes received and not processed, or written and not sent.
+    pub buffered_bytes: usize,
+    /// Bytes that the message caches keep alive.
+    pub cached_bytes: usize,
+}
