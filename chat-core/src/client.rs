@@ -15,6 +15,7 @@ use crate::stats::Stats;
 use crate::timers::Timer;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use log::LevelFilter;
 use photon_proto::{Encode, Random, Text, Timestamp};
 
@@ -22,7 +23,6 @@ use photon_proto::{Encode, Random, Text, Timestamp};
 ///
 /// The [crate documentation](crate) has the contract between a client, the driver that moves its bytes, and the
 /// application. All methods act on memory only and return at once.
-#[derive(Debug)]
 pub struct ChatClient {
     pub(crate) config: ChatConfig,
     pub(crate) random: Random,
@@ -45,6 +45,17 @@ pub struct ChatClient {
     pub(crate) model: Model,
     pub(crate) gather: Gather,
     pub(crate) stats: Stats,
+}
+
+/// Nothing that was said or sent: buffers and caches hold messages and tokens.
+impl fmt::Debug for ChatClient {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ChatClient")
+            .field("state", &self.state)
+            .field("queued_events", &self.queued_events())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ChatClient {
@@ -319,3 +330,8 @@ impl ChatClient {
         self.held_bytes()
     }
 }
+
+const _: () = {
+    const fn assert_send<T: Send>() {}
+    assert_send::<ChatClient>();
+};

@@ -42,6 +42,8 @@ pub struct Serviced {
 #[derive(Debug, Default)]
 pub(crate) struct EventQueue {
     queue: VecDeque<Queued>,
+    /// Repetitions included.
+    count: usize,
     bytes: usize,
 }
 
@@ -55,6 +57,7 @@ struct Queued {
 
 impl EventQueue {
     pub(crate) fn push(&mut self, event: Event) {
+        self.count = self.count.saturating_add(1);
         if let (Event::RegionsResult(Err(_)), Some(last)) = (&event, self.queue.back_mut())
             && last.event == event
         {
@@ -68,6 +71,7 @@ impl EventQueue {
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let first = self.queue.front_mut()?;
+        self.count = self.count.saturating_sub(1);
         if let Some(again) = first.again.checked_sub(1) {
             first.again = again;
             return Some(first.event.clone());
@@ -77,8 +81,8 @@ impl EventQueue {
         Some(event)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.queue.iter().map(|queued| 1 + queued.again as usize).sum()
+    pub(crate) const fn len(&self) -> usize {
+        self.count
     }
 
     fn is_full(&self, cap_bytes: usize) -> bool {

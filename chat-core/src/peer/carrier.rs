@@ -147,11 +147,17 @@ impl Carrier {
     }
 }
 
-/// Bytes that wait to be sent.
-#[derive(Debug, Default)]
+/// Bytes that wait to be sent. Not to be printed: some are credentials.
+#[derive(Default)]
 pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
+}
+
+impl core::fmt::Debug for Outgoing {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "Outgoing({} bytes)", self.unsent().len())
+    }
 }
 
 impl Outgoing {

@@ -44,6 +44,7 @@ pub(crate) struct Peer {
     pub(crate) phase: Phase,
     protocol: Protocol,
     carrier: Carrier,
+    #[cfg_attr(not(feature = "encryption"), expect(dead_code, reason = "no key exchange without the feature"))]
     handshake: Handshake,
     cipher: Option<Cipher>,
     clock: PeerClock,

@@ -152,7 +152,8 @@ impl ChatClient {
         if let Some(token) = login.token.take() {
             self.route.token = Some(token);
         }
-        let news = login.user_id.is_some() || login.nickname.is_some() || login.data.is_some();
+        let renamed = login.user_id.as_ref().is_some_and(|user_id| *user_id != self.config.user_id.0);
+        let news = renamed || login.nickname.is_some() || login.data.is_some();
         if let Some(user_id) = login.user_id.take() {
             self.config.user_id.0 = user_id;
         }
@@ -191,7 +192,8 @@ impl ChatClient {
         self.fail_open_requests();
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());
-        self.log(log::Level::Error, format_args!("{}: {message}", code.name()));
+        // Not the server's words: they may name a user.
+        self.log(log::Level::Error, format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind));
         self.events.push(Event::Error { code, cause: Box::new(cause), message });
     }
 
