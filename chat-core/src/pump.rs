@@ -193,6 +193,8 @@ impl ChatClient {
             peer.handle(now, input, &self.config);
         } else if matches!(input, LinkInput::Closed | LinkInput::Failed(_)) {
             self.retired.retain(|retired| retired.link != link);
+            // The link is gone on both sides: a `Close` that was not taken yet has nothing left to close.
+            self.commands.retain(|command| *command != LinkCommand::Close { link });
         }
     }
 
@@ -324,9 +326,9 @@ impl ChatClient {
     }
 
     /// Forgets the current peer at once.
-    pub(crate) fn drop_peer(&mut self, link_is_gone: bool) {
+    pub(crate) fn drop_peer(&mut self) {
         if let Some(peer) = self.peer.take()
-            && !link_is_gone
+            && !peer.link_is_gone()
         {
             self.close(peer.link);
         }
@@ -334,7 +336,7 @@ impl ChatClient {
 
     /// Lets the current peer's link send what is left, then closes it.
     pub(crate) fn retire_peer(&mut self) {
-        let Some(peer) = self.peer.take() else { return };
+        let Some(peer) = self.peer.take_if(|peer| !peer.link_is_gone()) else { return self.drop_peer() };
         let (link, opened) = (peer.link, peer.opened());
         let outgoing = peer.into_outgoing();
         if !opened || outgoing.unsent().is_empty() {

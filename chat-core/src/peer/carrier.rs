@@ -73,7 +73,13 @@ impl Carrier {
 
     pub(crate) fn end(&mut self, end: LinkEnd) {
         let Self::Stream(stream) = self;
-        stream.end.get_or_insert(end);
+        stream.end = Some(end);
+    }
+
+    /// Whether the driver has said that the link is no more.
+    pub(crate) fn link_is_gone(&self) -> bool {
+        let Self::Stream(stream) = self;
+        matches!(stream.end, Some(LinkEnd::Closed | LinkEnd::Failed(_)))
     }
 
     pub(crate) fn wants_input(&self) -> bool {

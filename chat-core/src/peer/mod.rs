@@ -146,6 +146,10 @@ impl Peer {
         self.phase != Phase::Opening
     }
 
+    pub(crate) fn link_is_gone(&self) -> bool {
+        self.carrier.link_is_gone()
+    }
+
     pub(crate) fn wants_input(&self) -> bool {
         self.carrier.wants_input()
     }

@@ -176,8 +176,7 @@ impl ChatClient {
     /// Spec: chat.md 6.2: failed results, the state, then the error.
     pub(crate) fn end_connection(&mut self, mut cause: DisconnectCause, opened: bool) {
         let code = cause.code(opened);
-        let link_is_gone = matches!(cause.kind, CauseKind::Closed | CauseKind::Link(_));
-        self.drop_peer(link_is_gone);
+        self.drop_peer();
         let next_address = matches!(code, PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout)
             && self.state == State::ConnectingToNameServer
             && self.route.current + 1 < self.route.addresses.len();
