@@ -1,6 +1,10 @@
 //! [`ChatClient`]: its public methods, and nothing else.
 
-use crate::config::{AuthValues, ChatConfig, ConnectOptions, PrivateOptions, PublishOptions, SubscribeOptions};
+use crate::codes::operation;
+use crate::config::{
+    AuthValues, ChatConfig, ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
+    SubscribeOptions,
+};
 use crate::error::RequestError;
 use crate::event::{Event, RequestId};
 use crate::link::{LinkCommand, LinkId, LinkInput};
@@ -12,12 +16,13 @@ use crate::route::Route;
 use crate::secret::Secret;
 use crate::state::State;
 use crate::stats::Stats;
+use crate::status::UserStatus;
 use crate::timers::Timer;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use log::LevelFilter;
-use photon_proto::{Encode, Random, Text, Timestamp};
+use photon_proto::{Encode, Random, Text, Timestamp, Value};
 
 /// A Photon Chat client: a state machine without sockets, clock or threads.
 ///
@@ -149,6 +154,16 @@ impl ChatClient {
         self.connect_to_region(region.into())
     }
 
+    /// Goes straight back to the front end with the token of the last login, from states 10 and -1. If the token is no
+    /// longer good, or the front end cannot be reached, the way leads by the name server, once. Spec: chat.md 2.10.
+    ///
+    /// # Errors
+    /// [`RequestError::WrongState`]; [`RequestError::NothingToReconnectTo`] if there was no login yet;
+    /// [`RequestError::QueueFull`] if too many events wait.
+    pub fn reconnect(&mut self) -> Result<(), RequestError> {
+        self.connect_again()
+    }
+
     /// Ends the connection (`disconnect`): the state is Disconnected at once, what was accepted before goes on being
     /// sent for at most [`ChatConfig::flush_timeout_ms`]. Nothing in states 0 and 10. Spec: chat.md 6.2.
     pub fn disconnect(&mut self) {
@@ -223,6 +238,72 @@ impl ChatClient {
         self.send_private(user, content, options)
     }
 
+    /// Sets this user's status (`setUserStatus`). Friends are told; the caller gets no event. Spec: chat.md 3.6.
+    ///
+    /// # Errors
+    /// [`RequestError::WrongState`], [`RequestError::TooLong`], [`RequestError::Unencodable`],
+    /// [`RequestError::QueueFull`].
+    pub fn set_user_status(
+        &mut self,
+        status: impl Into<UserStatus>,
+        message: StatusMessage<'_>,
+    ) -> Result<(), RequestError> {
+        self.send_status(status.into(), message)
+    }
+
+    /// Watches the status of other users (`addFriends`): an [`Event::UserStatusUpdate`] for each. Servers are said to
+    /// take 512 names in one request. They forget friends when the connection ends. Spec: chat.md 3.7.
+    ///
+    /// # Errors
+    /// As [`ChatClient::set_user_status`]; [`RequestError::Empty`] for an empty list or id, [`RequestError::TooMany`]
+    /// for more than 1,024.
+    pub fn add_friends<N>(&mut self, users: N) -> Result<(), RequestError>
+    where
+        N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
+    {
+        self.send_friends(operation::ADD_FRIENDS, users.into_iter())
+    }
+
+    /// Stops watching other users (`removeFriends`). Spec: chat.md 3.7.
+    ///
+    /// # Errors
+    /// As [`ChatClient::add_friends`].
+    pub fn remove_friends<N>(&mut self, users: N) -> Result<(), RequestError>
+    where
+        N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
+    {
+        self.send_friends(operation::REMOVE_FRIENDS, users.into_iter())
+    }
+
+    /// Sets properties of a channel; null removes one. All in the channel get [`Event::PropertiesChanged`]; a failed
+    /// compare-and-swap is an [`Event::OperationResponse`] with a code that is not 0. Not every server has this
+    /// operation. Spec: chat.md 3.8.
+    ///
+    /// # Errors
+    /// As [`ChatClient::set_user_status`]; [`RequestError::Empty`] for an empty name or list.
+    pub fn set_channel_properties(
+        &mut self,
+        channel: &str,
+        properties: &[(Value, Value)],
+        options: &PropertyOptions,
+    ) -> Result<(), RequestError> {
+        self.send_properties(channel, None, properties, options)
+    }
+
+    /// Sets properties of a user in a channel, as [`ChatClient::set_channel_properties`] does of the channel.
+    ///
+    /// # Errors
+    /// As [`ChatClient::set_channel_properties`].
+    pub fn set_user_properties(
+        &mut self,
+        channel: &str,
+        user: &str,
+        properties: &[(Value, Value)],
+        options: &PropertyOptions,
+    ) -> Result<(), RequestError> {
+        self.send_properties(channel, Some(user), properties, options)
+    }
+
     /// Whether messages can be published in a channel: on the front end, subscribed, and not about to leave.
     #[must_use]
     pub fn can_chat_in_channel(&self, channel: &str) -> bool {
@@ -279,6 +360,12 @@ impl ChatClient {
     /// Empties the message cache of the private conversation with a user; its last id stays.
     pub fn clear_private_messages(&mut self, user: &str) -> bool {
         self.model.clear_messages(true, user)
+    }
+
+    /// Forgets all channels, their messages and last ids, as if the client were new. Subscriptions on the server stay:
+    /// for use while not connected.
+    pub fn forget_channels(&mut self) {
+        self.model.forget_channels(&self.config);
     }
 
     /// The user id: the configured one until the server gives another. Spec: chat.md 5.

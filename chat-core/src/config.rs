@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use log::LevelFilter;
-use photon_proto::{Hashtable, Limits, Protocol, Text, Value};
+use photon_proto::{Encode, Hashtable, Limits, Protocol, Text, Value};
 
 /// Everything a client needs to know before it connects.
 ///
@@ -43,6 +43,7 @@ pub struct ChatConfig {
     pub(crate) max_messages_per_service: u32,
     pub(crate) channel_cache_messages: usize,
     pub(crate) cache_cap_bytes: usize,
+    pub(crate) presence_cap_bytes: usize,
     pub(crate) limits: Limits,
     pub(crate) log_level: LevelFilter,
 }
@@ -131,6 +132,7 @@ impl ChatConfig {
             max_messages_per_service: 1_000,
             channel_cache_messages: 100,
             cache_cap_bytes: 4 * 1024 * 1024,
+            presence_cap_bytes: 4 * 1024 * 1024,
             limits: Limits::DEFAULT,
             log_level: LevelFilter::Trace,
         }
@@ -271,6 +273,14 @@ impl ChatConfig {
     #[must_use]
     pub fn cache_cap_bytes(mut self, bytes: usize) -> Self {
         self.cache_cap_bytes = bytes;
+        self
+    }
+
+    /// How many bytes the subscribers and properties of all channels may take together; what comes beyond that is told in
+    /// events and not kept. Default 4 MiB.
+    #[must_use]
+    pub fn presence_cap_bytes(mut self, bytes: usize) -> Self {
+        self.presence_cap_bytes = bytes;
         self
     }
 
@@ -419,6 +429,8 @@ impl ConnectOptions {
 pub struct SubscribeOptions {
     pub(crate) history: Option<i32>,
     pub(crate) last_ids: Option<Vec<i32>>,
+    pub(crate) publish_subscribers: bool,
+    pub(crate) max_subscribers: i32,
 }
 
 impl SubscribeOptions {
@@ -441,6 +453,21 @@ impl SubscribeOptions {
     #[must_use]
     pub fn last_ids(mut self, ids: impl Into<Vec<i32>>) -> Self {
         self.last_ids = Some(ids.into());
+        self
+    }
+
+    /// Creation option, for one channel: whether its users are told who is in it. Matters only to the subscription that
+    /// creates the channel; a server may refuse it where it takes the plain form.
+    #[must_use]
+    pub fn publish_subscribers(mut self, publish: bool) -> Self {
+        self.publish_subscribers = publish;
+        self
+    }
+
+    /// Creation option, for one channel: how many users it takes; 0 is any number. At most 100 if it publishes them.
+    #[must_use]
+    pub fn max_subscribers(mut self, subscribers: i32) -> Self {
+        self.max_subscribers = subscribers;
         self
     }
 }
@@ -500,6 +527,56 @@ impl PrivateOptions {
     #[must_use]
     pub fn encrypt(mut self, encrypt: bool) -> Self {
         self.encrypt = encrypt;
+        self
+    }
+}
+
+/// What becomes of the status message in `set_user_status`. Spec: chat.md 3.6.
+#[derive(Clone, Copy)]
+pub enum StatusMessage<'a> {
+    /// This one from now on: text, or anything else that Photon can serialise.
+    Set(&'a dyn Encode),
+    /// None any more.
+    Clear,
+    /// It stays as it is.
+    Keep,
+}
+
+impl core::fmt::Debug for StatusMessage<'_> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.write_str(match self {
+            Self::Set(_) => "Set(***)",
+            Self::Clear => "Clear",
+            Self::Keep => "Keep",
+        })
+    }
+}
+
+/// Options of `set_channel_properties` and `set_user_properties`. Spec: chat.md 3.8.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PropertyOptions {
+    pub(crate) expected: Vec<(Value, Value)>,
+    pub(crate) web_forward: bool,
+}
+
+impl PropertyOptions {
+    /// Unconditional.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Compare and swap: nothing changes unless these properties have these values (null: are not there).
+    #[must_use]
+    pub fn expected(mut self, properties: impl Into<Vec<(Value, Value)>>) -> Self {
+        self.expected = properties.into();
+        self
+    }
+
+    /// As [`PublishOptions::web_forward`].
+    #[must_use]
+    pub fn web_forward(mut self, forward: bool) -> Self {
+        self.web_forward = forward;
         self
     }
 }

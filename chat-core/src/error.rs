@@ -1,6 +1,7 @@
 //! What a call can be refused for ([`RequestError`]), and what a server said no to ([`ServerError`]).
 
 use crate::state::State;
+use alloc::boxed::Box;
 use core::fmt;
 use photon_proto::{EncodeError, EncodeErrorKind, Text};
 
@@ -36,6 +37,20 @@ pub enum RequestError {
         /// How many channels there are.
         channels: usize,
     },
+    /// Creation options that cannot be sent. Spec: chat.md 3.1.
+    #[error("creation options: {0}")]
+    CreationOptions(&'static str),
+    /// A list with too many entries.
+    #[error("more than {most} {what} in one request")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many are allowed.
+        most: usize,
+    },
+    /// `reconnect` without the front end's address and a token: connect by way of the name server.
+    #[error("nothing to reconnect to: connect by way of the name server first")]
+    NothingToReconnectTo,
     /// Encryption was asked for, and the connection has no key.
     #[error("the connection is not encrypted: keys were switched off")]
     EncryptionUnavailable,
@@ -93,7 +108,7 @@ pub enum RegionsError {
     NotConnected,
     /// The request could not be sent.
     #[error("the request could not be sent: {0}")]
-    NotSent(RequestError),
+    NotSent(Box<RequestError>),
     /// The answer's two lists are missing or differ in length.
     #[error("the answer is malformed")]
     Malformed,

@@ -3,6 +3,7 @@
 use crate::error::{RegionsError, ServerError};
 use crate::messages::{Messages, PrivateMessage};
 use crate::state::{DisconnectCause, PeerErrorCode, State};
+use crate::status::UserStatus;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -62,6 +63,23 @@ pub enum Event {
         /// The message; its sender tells who wrote it.
         message: PrivateMessage,
     },
+    /// A friend's status changed (`onUserStatusUpdate`).
+    UserStatusUpdate {
+        /// The friend.
+        user: Text,
+        /// The status now.
+        status: UserStatus,
+        /// What became of the status message.
+        message: StatusChange,
+    },
+    /// Another user entered a channel that publishes its subscribers (`onUserSubscribe`).
+    UserSubscribed(Box<SubscriberChange>),
+    /// Another user left such a channel (`onUserUnsubscribe`).
+    UserUnsubscribed(Box<SubscriberChange>),
+    /// Properties of a channel, or of a user in it, changed.
+    PropertiesChanged(Box<PropertiesChange>),
+    /// A server-side error text, today from web hooks (`onErrorInfo`).
+    ErrorInfo(Box<ErrorInfo>),
     /// The server's answer to a chat operation (`onOperationResponse`). Success is told by other events; servers may
     /// leave out answers with code 0.
     OperationResponse {
@@ -134,6 +152,55 @@ pub enum Outcome {
     ConnectionLost,
 }
 
+/// What became of a friend's status message. Spec: chat.md 4.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusChange {
+    /// It is what it was.
+    Kept,
+    /// There is none any more.
+    Cleared,
+    /// It is this now.
+    Set(Box<Value>),
+}
+
+/// A user who entered or left a channel. Spec: chat.md 4.7.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscriberChange {
+    /// The channel.
+    pub channel: Text,
+    /// The user.
+    pub user: Text,
+    /// Properties that the user entered with.
+    pub properties: Vec<(Value, Value)>,
+}
+
+/// Changed properties. Spec: chat.md 4.6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PropertiesChange {
+    /// The channel.
+    pub channel: Text,
+    /// Whose properties in the channel; `None`: the channel's own.
+    pub user: Option<Text>,
+    /// Who changed them; empty if the server does not say.
+    pub by: Text,
+    /// The changes; null removes a property.
+    pub properties: Vec<(Value, Value)>,
+}
+
+/// A server-side error text. Spec: chat.md 4.8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorInfo {
+    /// The channel it is about.
+    pub channel: Option<Text>,
+    /// The text.
+    pub message: Option<Text>,
+    /// More about it.
+    pub data: Option<Value>,
+}
+
 /// A message that could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -157,6 +224,11 @@ impl Event {
             Self::UnsubscribeResult(_) => "UnsubscribeResult",
             Self::ChatMessages { .. } => "ChatMessages",
             Self::PrivateMessage { .. } => "PrivateMessage",
+            Self::UserStatusUpdate { .. } => "UserStatusUpdate",
+            Self::UserSubscribed(_) => "UserSubscribed",
+            Self::UserUnsubscribed(_) => "UserUnsubscribed",
+            Self::PropertiesChanged(_) => "PropertiesChanged",
+            Self::ErrorInfo(_) => "ErrorInfo",
             Self::OperationResponse { .. } => "OperationResponse",
             Self::Other { .. } => "Other",
             Self::BadMessage(_) => "BadMessage",

@@ -135,15 +135,19 @@ mod route;
 mod secret;
 mod state;
 mod stats;
+mod status;
 mod timers;
 
 pub use client::ChatClient;
 pub use config::{
-    Addresses, AuthData, AuthValues, ChatConfig, ConnectOptions, Encryption, PrivateOptions, PublishOptions,
-    SubscribeOptions,
+    Addresses, AuthData, AuthValues, ChatConfig, ConnectOptions, Encryption, PrivateOptions, PropertyOptions,
+    PublishOptions, StatusMessage, SubscribeOptions,
 };
 pub use error::{RegionsError, RequestError, ServerError};
-pub use event::{Authenticated, BadMessage, ChannelOutcome, Event, Outcome, Region, RequestId};
+pub use event::{
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, Region, RequestId,
+    StatusChange, SubscriberChange,
+};
 pub use link::{LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Wire};
 pub use listener::{Listener, dispatch};
 pub use messages::{Content, Message, Messages, OwnedMessage, PrivateMessage};
@@ -156,3 +160,4 @@ pub use pump::Serviced;
 pub use route::{Scheme, ServerAddress};
 pub use state::{CauseKind, DisconnectCause, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
 pub use stats::Stats;
+pub use status::UserStatus;

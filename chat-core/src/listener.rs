@@ -2,9 +2,13 @@
 
 use crate::client::ChatClient;
 use crate::error::RegionsError;
-use crate::event::{Authenticated, BadMessage, ChannelOutcome, Event, Region};
+use crate::event::{
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, PropertiesChange, Region, StatusChange,
+    SubscriberChange,
+};
 use crate::messages::{Messages, PrivateMessage};
 use crate::state::{DisconnectCause, PeerErrorCode, State};
+use crate::status::UserStatus;
 use photon_proto::{Parameters, Text};
 
 /// One method per event, each empty unless you write it, named as the documented callbacks.
@@ -56,6 +60,21 @@ pub trait Listener<C = ChatClient> {
     /// See [`Event::PrivateMessage`].
     fn on_private_message(&mut self, context: &mut C, channel: &Text, message: &PrivateMessage) {}
 
+    /// See [`Event::UserStatusUpdate`].
+    fn on_user_status_update(&mut self, context: &mut C, user: &Text, status: UserStatus, message: &StatusChange) {}
+
+    /// See [`Event::UserSubscribed`].
+    fn on_user_subscribe(&mut self, context: &mut C, change: &SubscriberChange) {}
+
+    /// See [`Event::UserUnsubscribed`].
+    fn on_user_unsubscribe(&mut self, context: &mut C, change: &SubscriberChange) {}
+
+    /// See [`Event::PropertiesChanged`].
+    fn on_properties_changed(&mut self, context: &mut C, change: &PropertiesChange) {}
+
+    /// See [`Event::ErrorInfo`].
+    fn on_error_info(&mut self, context: &mut C, info: &ErrorInfo) {}
+
     /// See [`Event::OperationResponse`].
     fn on_operation_response(
         &mut self,
@@ -86,6 +105,13 @@ impl Event {
             Self::UnsubscribeResult(channels) => listener.on_unsubscribe_result(context, channels),
             Self::ChatMessages { channel, messages } => listener.on_chat_messages(context, channel, messages),
             Self::PrivateMessage { channel, message } => listener.on_private_message(context, channel, message),
+            Self::UserStatusUpdate { user, status, message } => {
+                listener.on_user_status_update(context, user, *status, message);
+            }
+            Self::UserSubscribed(change) => listener.on_user_subscribe(context, change),
+            Self::UserUnsubscribed(change) => listener.on_user_unsubscribe(context, change),
+            Self::PropertiesChanged(change) => listener.on_properties_changed(context, change),
+            Self::ErrorInfo(info) => listener.on_error_info(context, info),
             Self::OperationResponse { operation, return_code, message, parameters } => {
                 let parameters = parameters.as_deref().map_or(&[][..], |all| all.as_slice());
                 listener.on_operation_response(context, *operation, *return_code, message, parameters);

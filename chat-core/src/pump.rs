@@ -3,7 +3,7 @@
 use crate::client::ChatClient;
 use crate::config::ChatConfig;
 use crate::error::RequestError;
-use crate::event::{BadMessage, ChannelOutcome, Event, RequestId};
+use crate::event::{BadMessage, ChannelOutcome, Event, RequestId, StatusChange};
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::incoming::Incoming;
@@ -98,6 +98,9 @@ fn event_bytes(event: &Event) -> usize {
     let values = |all: &[(u8, photon_proto::Value)]| {
         all.iter().map(|(_, value)| size_of::<(u8, photon_proto::Value)>() + value.heap_bytes()).sum::<usize>()
     };
+    let pairs = |all: &[(photon_proto::Value, photon_proto::Value)]| {
+        all.iter().map(|pair| size_of_val(pair) + pair.0.heap_bytes() + pair.1.heap_bytes()).sum::<usize>()
+    };
     size_of::<Queued>()
         + match event {
             Event::StateChanged { .. } | Event::Error { .. } | Event::Authenticated(_) => 0,
@@ -111,6 +114,14 @@ fn event_bytes(event: &Event) -> usize {
             Event::OperationResponse { message, parameters, .. } => {
                 message.len() + parameters.as_deref().map_or(0, |all| values(all))
             }
+            Event::UserStatusUpdate { user, message, .. } => {
+                user.len() + if let StatusChange::Set(message) = message { message.heap_bytes() } else { 0 }
+            }
+            Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
+                change.channel.len() + change.user.len() + pairs(&change.properties)
+            }
+            Event::PropertiesChanged(change) => change.channel.len() + pairs(&change.properties),
+            Event::ErrorInfo(info) => info.data.as_ref().map_or(0, photon_proto::Value::heap_bytes),
             Event::Other { parameters, .. } => values(parameters),
             Event::BadMessage(bad) => bad.bytes.len(),
         }
@@ -466,7 +477,7 @@ impl ChatConfig {
 pub(crate) fn new_client(config: ChatConfig, seed: [u8; 32]) -> ChatClient {
     let mut random = photon_proto::Random::new(seed);
     let hasher = NameHasher::new(&mut random);
-    let model = Model::new(hasher, config.channel_cache_messages, config.cache_cap_bytes);
+    let model = Model::new(hasher, &config);
     ChatClient {
         config,
         random,

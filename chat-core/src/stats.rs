@@ -14,6 +14,10 @@ pub struct Stats {
     pub unknown_channel_events: u64,
     /// Messages that nobody waits for, or of a kind that means nothing to a chat client; dropped.
     pub ignored_messages: u64,
+    /// Raw messages; dropped. Spec: chat.md 4.10.
+    pub raw_messages: u64,
+    /// Events with subscribers or properties that were not all kept, because the cap for them was reached.
+    pub presence_dropped: u64,
     /// Bytes after the end of messages; tolerated.
     pub surplus_bytes: u64,
     /// Smoothed round trip of the present connection in milliseconds, once a ping was answered.

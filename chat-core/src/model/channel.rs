@@ -1,10 +1,11 @@
 //! [`Channel`]: a public channel, or a private conversation. Spec: chat.md 5.
 
 use super::cache::Cache;
+use super::presence::Presence;
 use super::{NameHasher, Names};
 use crate::messages::Message;
 use alloc::collections::BTreeMap;
-use photon_proto::Text;
+use photon_proto::{Text, Value};
 
 /// A public channel that the user is in, or the private conversation with another user.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct Channel {
     pub(super) leaving: bool,
     pub(super) last_id: i32,
     pub(super) cache: Cache,
+    pub(super) presence: Presence,
 }
 
 impl Channel {
@@ -48,6 +50,39 @@ impl Channel {
     /// The cached messages, oldest first.
     pub fn messages(&self) -> impl Iterator<Item = Message<'_>> {
         self.cache.messages()
+    }
+
+    /// Whether its users are told who is in it. Spec: chat.md 1.6.
+    #[must_use]
+    pub fn publishes_subscribers(&self) -> bool {
+        self.presence.publishes_subscribers
+    }
+
+    /// How many users it takes; 0 is any number. Spec: chat.md 1.6.
+    #[must_use]
+    pub fn max_subscribers(&self) -> i32 {
+        self.presence.max_subscribers
+    }
+
+    /// Who is in it, this user included, as far as the channel publishes it; sorted.
+    pub fn subscribers(&self) -> impl ExactSizeIterator<Item = &Text> {
+        self.presence.subscribers.iter()
+    }
+
+    /// The channel's properties; well-known ones have bytes as keys. Spec: chat.md 1.6.
+    pub fn properties(&self) -> impl ExactSizeIterator<Item = (&Value, &Value)> {
+        self.presence.properties.iter()
+    }
+
+    /// One of the channel's properties.
+    #[must_use]
+    pub fn property(&self, key: &Value) -> Option<&Value> {
+        self.presence.properties.get(key)
+    }
+
+    /// The properties of a user in this channel.
+    pub fn user_properties(&self, user: &str) -> impl Iterator<Item = (&Value, &Value)> {
+        self.presence.users.get(user).into_iter().flatten()
     }
 
     /// How many messages are cached.
@@ -99,11 +134,17 @@ impl Channels {
             leaving: false,
             last_id: 0,
             cache: Cache::default(),
+            presence: Presence::default(),
         })
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Channel> {
         self.by_key.remove(&self.keys.remove(name)?)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.by_key.clear();
+        self.keys.clear();
     }
 
     pub(super) fn for_each(&mut self, act: impl FnMut(&mut Channel)) {

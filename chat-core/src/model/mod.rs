@@ -3,17 +3,20 @@
 mod cache;
 mod channel;
 pub(crate) mod incoming;
+mod presence;
 
+use crate::config::ChatConfig;
 use crate::event::ChannelOutcome;
 use crate::messages::Messages;
 use cache::Caches;
 use core::hash::BuildHasher;
 use hashbrown::HashMap;
-use photon_proto::{Random, Text};
+use photon_proto::{Random, Text, Value};
 use siphasher::sip::SipHasher13;
 
 pub use channel::Channel;
 use channel::Channels;
+use presence::Allowance;
 
 /// A map keyed by names that servers choose: its hashes are keyed with a secret.
 pub(crate) type Names<V> = HashMap<Text, V, NameHasher>;
@@ -63,15 +66,18 @@ pub(crate) struct Model {
     pub(crate) public: Channels,
     pub(crate) private: Channels,
     caches: Caches,
+    /// What is left for subscribers and properties.
+    allowance: Allowance,
     unasked: usize,
 }
 
 impl Model {
-    pub(crate) fn new(hasher: NameHasher, messages_per_channel: usize, cap_bytes: usize) -> Self {
+    pub(crate) fn new(hasher: NameHasher, config: &ChatConfig) -> Self {
         Self {
             public: Channels::new(hasher, false),
             private: Channels::new(hasher, true),
-            caches: Caches::new(messages_per_channel, cap_bytes),
+            caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
+            allowance: Allowance::new(config.presence_cap_bytes),
             unasked: 0,
         }
     }
@@ -114,10 +120,73 @@ impl Model {
     pub(crate) fn unsubscribed(&mut self, name: &str) {
         if let Some(mut channel) = self.public.remove(name) {
             self.caches.clear(&mut channel.cache);
+            channel.presence.clear(&mut self.allowance);
             if !channel.asked {
                 self.unasked = self.unasked.saturating_sub(1);
             }
         }
+    }
+
+    /// What a confirmed subscription tells about its channel, in place of what was known. False if there was no room for
+    /// all of it. Spec: chat.md 4.4.
+    fn enter(
+        &mut self,
+        name: &str,
+        properties: &[(Value, Value)],
+        subscribers: &[&str],
+        users: &[(Value, Value)],
+        own_id: &str,
+    ) -> bool {
+        let Some(channel) = self.public.get_mut(name) else { return true };
+        let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
+        presence.clear(allowance);
+        let mut room = presence.set_properties(allowance, properties);
+        for user in subscribers {
+            room &= presence.entered(allowance, user);
+        }
+        if presence.publishes_subscribers && !own_id.is_empty() {
+            room &= presence.entered(allowance, own_id);
+        }
+        for (user, properties) in users {
+            if let (Value::String(user), properties) = (user, map_pairs(properties)) {
+                room &= presence.set_user_properties(allowance, user, properties);
+            }
+        }
+        room
+    }
+
+    /// A user entered or left a channel: whether that was to be expected, and whether there was room for it.
+    /// Spec: chat.md 4.7.
+    fn user_moved(&mut self, channel: &str, user: &str, entered: bool, properties: &[(Value, Value)]) -> (bool, bool) {
+        let Some(channel) = self.public.get_mut(channel) else { return (false, true) };
+        let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
+        if !entered {
+            return (presence.left(allowance, user), true);
+        }
+        let room = presence.entered(allowance, user) && presence.set_user_properties(allowance, user, properties);
+        // 0 is no limit. One too many is kept all the same.
+        let full = presence.max_subscribers > 0
+            && presence.subscribers.len() > usize::try_from(presence.max_subscribers).unwrap_or(usize::MAX);
+        (presence.publishes_subscribers && !full, room)
+    }
+
+    /// Properties of a channel, or of a user in it, changed: whether there was room; `None` if the channel is unknown.
+    fn change_properties(&mut self, channel: &str, user: Option<&str>, changes: &[(Value, Value)]) -> Option<bool> {
+        let channel = self.public.get_mut(channel)?;
+        let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
+        Some(match user {
+            Some(user) => presence.set_user_properties(allowance, user, changes),
+            None => presence.set_properties(allowance, changes),
+        })
+    }
+
+    /// Forgets all channels, their messages and last ids.
+    pub(crate) fn forget_channels(&mut self, config: &ChatConfig) {
+        self.public.clear();
+        self.private.clear();
+        self.caches = Caches::new(config.channel_cache_messages, config.cache_cap_bytes);
+        self.allowance = Allowance::new(config.presence_cap_bytes);
+        self.unasked = 0;
     }
 
     /// The private channel with a user, made if there is room for it.
@@ -167,5 +236,14 @@ impl Model {
 
     pub(crate) fn cached_bytes(&self) -> usize {
         self.caches.bytes()
+    }
+}
+
+/// The pairs of a map of either kind; none of anything else.
+fn map_pairs(value: &Value) -> &[(Value, Value)] {
+    match value {
+        Value::Dictionary(map) => &map.pairs,
+        Value::Hashtable(map) => &map.0,
+        _ => &[],
     }
 }

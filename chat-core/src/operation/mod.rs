@@ -1,8 +1,12 @@
 //! One file for each operation: build the request, settle the answer. Spec: chat.md 3.
 
 pub(crate) mod authenticate;
+mod friends;
+mod names;
 pub(crate) mod open;
 mod private;
+mod properties;
 mod publish;
 pub(crate) mod regions;
+mod status;
 mod subscribe;

@@ -6,6 +6,7 @@ use crate::error::RegionsError;
 use crate::event::{Event, Region};
 use crate::state::State;
 use crate::timers::Timer;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::message::MessageWriter;
 use photon_proto::{Array, DecodeError, Limits, Params, Text, Value, ValueRef};
@@ -30,7 +31,7 @@ impl ChatClient {
             request.put(parameter::APPLICATION_ID, &config.app_id)?;
             Ok(request.finish()?)
         })
-        .map_err(RegionsError::NotSent)?;
+        .map_err(|error| RegionsError::NotSent(Box::new(error)))?;
         self.arm(
             |client, after_ms| client.regions.push_back(Timer::Armed { after_ms }),
             self.config.regions_timeout_ms,

@@ -1,55 +1,15 @@
 //! Subscribe (0) and Unsubscribe (1). Spec: chat.md 3.1 and 3.2.
 
+use super::names::{Names, check_names};
 use crate::client::ChatClient;
-use crate::codes::{operation, parameter};
+use crate::codes::{operation, parameter, property};
 use crate::config::SubscribeOptions;
 use crate::error::RequestError;
 use crate::event::RequestId;
 use crate::timers::Timer;
+use alloc::vec::Vec;
+use photon_proto::Value;
 use photon_proto::message::MessageWriter;
-use photon_proto::{Encode, EncodeError, ValueWriter, Written};
-
-/// A string array from an iterator that is walked twice: to count, then to write.
-struct Names<I>(I);
-
-impl<I> Encode for Names<I>
-where
-    I: Iterator<Item: AsRef<str>> + Clone,
-{
-    fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
-        /// An iterator and how many items it is going to give.
-        struct Counted<I>(I, usize);
-
-        impl<I: Iterator> Iterator for Counted<I> {
-            type Item = I::Item;
-
-            fn next(&mut self) -> Option<I::Item> {
-                self.1 = self.1.saturating_sub(1);
-                self.0.next()
-            }
-
-            fn size_hint(&self) -> (usize, Option<usize>) {
-                (self.1, Some(self.1))
-            }
-        }
-
-        impl<I: Iterator> ExactSizeIterator for Counted<I> {}
-
-        out.strings(Counted(self.0.clone(), self.0.clone().count()))
-    }
-}
-
-/// Counts the names; none may be empty.
-fn check_names(names: impl Iterator<Item: AsRef<str>>) -> Result<usize, RequestError> {
-    let mut count = 0_usize;
-    for name in names {
-        if name.as_ref().is_empty() {
-            return Err(RequestError::Empty("channel name"));
-        }
-        count = count.saturating_add(1);
-    }
-    if count == 0 { Err(RequestError::Empty("list of channels")) } else { Ok(count) }
-}
 
 /// What of the options goes on the wire: history length (p14) and last ids (p9). Spec: chat.md 3.1.
 fn history(options: &SubscribeOptions, channels: usize) -> Result<(Option<i32>, Option<&[i32]>), RequestError> {
@@ -64,17 +24,39 @@ fn history(options: &SubscribeOptions, channels: usize) -> Result<(Option<i32>, 
     })
 }
 
+/// The properties that a channel is created with (p22): none of them if the options ask for nothing. Spec: chat.md 3.1.
+fn creation_properties(options: &SubscribeOptions, channels: usize) -> Result<[Option<(u8, Value)>; 2], RequestError> {
+    let (publish, most) = (options.publish_subscribers, options.max_subscribers);
+    if !publish && most == 0 {
+        return Ok([None, None]);
+    }
+    if channels != 1 {
+        return Err(RequestError::CreationOptions("they are for one channel at a time"));
+    }
+    if most < 0 {
+        return Err(RequestError::CreationOptions("the number of subscribers is below 0"));
+    }
+    if publish && most > property::MAX_PUBLISHED_SUBSCRIBERS {
+        return Err(RequestError::CreationOptions("a channel that publishes its subscribers has at most 100"));
+    }
+    Ok([
+        publish.then_some((property::PUBLISH_SUBSCRIBERS, Value::Bool(true))),
+        (most > 0).then_some((property::MAX_SUBSCRIBERS, Value::Int(most))),
+    ])
+}
+
 impl ChatClient {
     pub(crate) fn send_subscribe<I>(&mut self, names: I, options: &SubscribeOptions) -> Result<RequestId, RequestError>
     where
         I: Iterator<Item: AsRef<str>> + Clone,
     {
         self.chatting()?;
-        let channels = check_names(names.clone())?;
+        let channels = check_names(names.clone(), "list of channels", "channel name")?;
         let (length, last_ids) = history(options, channels)?;
         if options.history.is_some_and(|length| length < -1) {
             self.log(log::Level::Warn, format_args!("a history length below -1 is sent as -1"));
         }
+        let creation = creation_properties(options, channels)?;
         let timer = self.request_timer();
         self.requests.subscribe.check_room()?;
         let (config, peer) = self.chatting()?;
@@ -86,6 +68,12 @@ impl ChatClient {
             }
             if let Some(ids) = last_ids {
                 request.put_with(parameter::MESSAGE_IDS, |out| out.ints(ids))?;
+            }
+            if creation.iter().any(Option::is_some) {
+                let pairs: Vec<_> = creation.iter().flatten().collect();
+                request.put_with(parameter::PROPERTIES, |out| {
+                    out.dictionary(pairs.iter().map(|(key, value)| (key, value)))
+                })?;
             }
             Ok(request.finish()?)
         })?;
@@ -99,7 +87,7 @@ impl ChatClient {
         I: Iterator<Item: AsRef<str>> + Clone,
     {
         self.chatting()?;
-        check_names(names.clone())?;
+        check_names(names.clone(), "list of channels", "channel name")?;
         let timer = self.request_timer();
         self.requests.unsubscribe.check_room()?;
         let (config, peer) = self.chatting()?;

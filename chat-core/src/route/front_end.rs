@@ -2,6 +2,8 @@
 
 use super::ServerAddress;
 use crate::client::ChatClient;
+use crate::codes::return_code;
+use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
 use crate::state::{CauseKind, Server, State};
 use crate::timers::Timer;
@@ -13,6 +15,38 @@ impl ChatClient {
             |client, after_ms| client.route.connecting = Timer::Armed { after_ms },
             self.config.connect_timeout_ms,
         );
+    }
+
+    /// Spec: chat.md 2.10 and 6.2.
+    pub(crate) fn connect_again(&mut self) -> Result<(), RequestError> {
+        match self.state {
+            State::Disconnected | State::Error => {}
+            state => return Err(RequestError::WrongState(state)),
+        }
+        let (Some(address), Some(_)) = (self.route.front_end.clone(), &self.route.token) else {
+            return Err(RequestError::NothingToReconnectTo);
+        };
+        self.check_events()?;
+        self.route.reconnecting = true;
+        self.set_state(State::ConnectingToFrontEnd);
+        self.open_front_end(&address);
+        Ok(())
+    }
+
+    /// Whether a refused login only says that the kept token is no longer good.
+    pub(super) fn token_is_stale(&self, code: i16) -> bool {
+        self.route.reconnecting
+            && matches!(code, return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION)
+    }
+
+    /// The short way failed: the long one, with the region of the last login.
+    pub(super) fn go_by_name_server(&mut self) {
+        self.retire_peer();
+        self.route.halt();
+        self.route.region = self.route.last_region.clone();
+        self.route.current = 0;
+        self.set_state(State::ConnectingToNameServer);
+        self.open_name_server();
     }
 
     /// Spec: chat.md 2.9: the token and, if it is limited, the length of the private history; never encrypted.

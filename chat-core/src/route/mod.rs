@@ -32,6 +32,11 @@ pub(crate) struct Route {
     connecting: Timer,
     /// Given by the name server, given back to the front end.
     token: Option<crate::secret::Secret<Value>>,
+    /// The front end of the last login, and the region it was for.
+    front_end: Option<ServerAddress>,
+    last_region: Option<Text>,
+    /// Whether the front end is tried with the token of an earlier login, so that there is another way if that fails.
+    reconnecting: bool,
 }
 
 /// What a message makes the client do, once nothing borrows the message any more.
@@ -86,6 +91,7 @@ impl Route {
     /// Nothing is waited for any more; address and token stay.
     pub(crate) fn halt(&mut self) {
         (self.login, self.connecting, self.region) = (Timer::Off, Timer::Off, None);
+        self.reconnecting = false;
     }
 }
 
@@ -96,6 +102,7 @@ impl ChatClient {
             Next::Greeted => self.greeted(now),
             Next::ServerKey { return_code, text, key } => self.server_key(return_code, text, key.as_deref()),
             Next::LoggedIn(login) => self.logged_in(*login),
+            Next::LoginRefused { return_code, .. } if self.token_is_stale(return_code) => self.go_by_name_server(),
             Next::LoginRefused { return_code, text } => {
                 self.end_peer(CauseKind::AuthenticationRefused, |cause| cause.with_code(return_code).with_text(text));
             }
@@ -177,6 +184,10 @@ impl ChatClient {
     pub(crate) fn end_connection(&mut self, mut cause: DisconnectCause, opened: bool) {
         let code = cause.code(opened);
         self.drop_peer();
+        let unreachable = matches!(code, PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout);
+        if self.route.reconnecting && unreachable {
+            return self.go_by_name_server();
+        }
         let next_address = matches!(code, PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout)
             && self.state == State::ConnectingToNameServer
             && self.route.current + 1 < self.route.addresses.len();

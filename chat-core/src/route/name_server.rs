@@ -101,7 +101,10 @@ impl ChatClient {
         self.retire_peer();
         self.set_state(State::ConnectingToFrontEnd);
         match ServerAddress::for_front_end(&address, scheme) {
-            Ok(target) => self.open_front_end(&target),
+            Ok(target) => {
+                self.open_front_end(&target);
+                self.route.front_end = Some(target);
+            }
             Err(why) => self.bad_front_end_address(&address, why),
         }
     }

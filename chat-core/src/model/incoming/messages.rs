@@ -1,0 +1,117 @@
+//! Events 0 and 2: messages. Spec: chat.md 4.1 and 4.2.
+
+use super::{Incoming, missing};
+use crate::codes::parameter;
+use crate::event::Event;
+use crate::messages::PrivateMessage;
+use crate::model::Model;
+use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Text};
+
+impl Incoming<'_> {
+    /// Spec: chat.md 4.1.
+    pub(super) fn chat_messages(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
+        let (mut channel, mut last_id) = (None, None);
+        let (mut senders, mut contents) = (false, false);
+        let mut bad = None;
+        let limits = &self.config.limits;
+        self.gather.clear();
+        while let Some(key) = params.next_key()? {
+            match key {
+                parameter::CHANNEL => channel = Some(params.str("channel (p1)")?),
+                parameter::SENDERS => {
+                    senders = true;
+                    self.gather.begin_senders();
+                    params.texts("senders (p4)", |sender| self.gather.sender(sender))?;
+                }
+                parameter::MESSAGES => {
+                    contents = true;
+                    self.gather.begin_contents();
+                    params.elements("messages (p2)", |element| match element {
+                        Element::Text(text) => self.gather.text(text),
+                        Element::Other(value) => match value.to_value(limits) {
+                            Ok(value) => self.gather.value(value),
+                            Err(error) => bad = Some(error),
+                        },
+                    })?;
+                }
+                parameter::MESSAGE_ID => last_id = Some(params.int("message id (p8)")?),
+                _ => {}
+            }
+        }
+        if let Some(error) = bad {
+            return Err(error);
+        }
+        let Some(name) = channel.filter(|_| senders && contents) else {
+            return Err(missing("channel, senders or messages (p1, p4, p2)"));
+        };
+        let Some(channel) = self.model.public.get(name) else {
+            self.stats.unknown_channel_events += 1;
+            self.config.log(log::Level::Warn, format_args!("messages for a channel that is not subscribed: dropped"));
+            return Ok(());
+        };
+        let channel = channel.name().clone();
+        let Some(messages) = self.gather.finish(last_id) else {
+            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "senders or messages (p4, p2)"));
+        };
+        self.model.received(false, name, last_id, &messages);
+        if !messages.is_empty() {
+            self.events.push(Event::ChatMessages { channel, messages });
+        }
+        Ok(())
+    }
+
+    /// Spec: chat.md 4.2.
+    pub(super) fn private_message(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
+        let (mut sender, mut target, mut last_id, mut content) = (None, None, None, None);
+        self.gather.clear();
+        while let Some(key) = params.next_key()? {
+            match key {
+                parameter::SENDER => sender = Some(params.str("sender (p5)")?),
+                parameter::USER_ID => target = Some(params.str("target (p225)")?),
+                parameter::MESSAGE_ID => last_id = Some(params.int("message id (p8)")?),
+                parameter::MESSAGE => content = Some(params.element()?),
+                _ => {}
+            }
+        }
+        let (Some(sender), Some(content)) = (sender, content) else {
+            return Err(missing("sender or message (p5, p3)"));
+        };
+        let other = if sender == &*self.config.user_id.0 { target.unwrap_or(sender) } else { sender };
+        self.gather.sender(sender.as_bytes());
+        match content {
+            Element::Text(text) => self.gather.text(text),
+            Element::Other(value) => self.gather.value(value.to_value(&self.config.limits)?),
+        }
+        let Some(messages) = self.gather.finish(last_id) else {
+            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "message (p3)"));
+        };
+        let channel = if self.model.private_channel(other) {
+            self.model.received(true, other, last_id, &messages)
+        } else {
+            self.config.log(log::Level::Warn, format_args!("too many private channels: a message is not cached"));
+            Text::from(other)
+        };
+        self.events.push(Event::PrivateMessage { channel, message: PrivateMessage(messages) });
+        Ok(())
+    }
+}
+
+impl Model {
+    /// Messages for a channel that exists; returns its own name.
+    fn received(
+        &mut self,
+        private: bool,
+        name: &str,
+        last_id: Option<i32>,
+        messages: &crate::messages::Messages,
+    ) -> Text {
+        let channels = if private { &mut self.private } else { &mut self.public };
+        let Some(channel) = channels.get_mut(name) else { return Text::from(name) };
+        if let Some(last_id) = last_id {
+            channel.last_id = last_id;
+        }
+        let own_name = channel.name().clone();
+        self.cache(private, name, messages.clone());
+        own_name
+    }
+}

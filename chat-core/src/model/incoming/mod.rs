@@ -1,0 +1,206 @@
+//! Messages from the servers: into the model, into events, or into what the client does next. Spec: chat.md 4.
+
+mod messages;
+mod others;
+mod subscriptions;
+
+use super::Model;
+use crate::codes::{event, operation, return_code};
+use crate::config::ChatConfig;
+use crate::event::Event;
+use crate::messages::Gather;
+use crate::operation::{authenticate, regions};
+use crate::pump::{EventQueue, Requests};
+use crate::route::Next;
+use crate::state::{Server, State};
+use crate::stats::Stats;
+use crate::timers::Timer;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use photon_proto::message::{Message, MessageKind};
+use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value, internal};
+
+/// What a message may touch. The message itself is borrowed from the peer, which therefore is not here.
+pub(crate) struct Incoming<'c> {
+    pub(crate) config: &'c ChatConfig,
+    pub(crate) state: State,
+    pub(crate) server: Server,
+    /// Whether the init was answered before.
+    pub(crate) greeted: bool,
+    pub(crate) expects_key: bool,
+    pub(crate) expects_login: bool,
+    pub(crate) events: &'c mut EventQueue,
+    pub(crate) model: &'c mut Model,
+    pub(crate) requests: &'c mut Requests,
+    pub(crate) regions: &'c mut VecDeque<Timer>,
+    pub(crate) gather: &'c mut Gather,
+    pub(crate) stats: &'c mut Stats,
+}
+
+impl Incoming<'_> {
+    pub(crate) fn message(&mut self, kind: MessageKind, body: &[u8]) -> Result<Next, DecodeError> {
+        let message = Message::parse(kind, self.config.protocol, &self.config.limits, body)?;
+        if !self.greeted {
+            // wire.md 2.5: nothing counts before the init response.
+            return Ok(if matches!(message, Message::InitResponse) { Next::Greeted } else { Next::Nothing });
+        }
+        match message {
+            Message::Response { internal: true, code, return_code, debug_message, mut params } => {
+                if code != internal::INIT_ENCRYPTION || !self.expects_key {
+                    return Ok(Next::Nothing);
+                }
+                let key = internal::public_key(&mut params)?.map(Vec::from);
+                Ok(Next::ServerKey { return_code, text: text(debug_message), key })
+            }
+            Message::Response { internal: false, code, return_code, debug_message, params } => {
+                self.response(code, return_code, debug_message, params)
+            }
+            Message::Event { code, params } => {
+                if self.state == State::ConnectedToFrontEnd {
+                    self.event(code, params)?;
+                }
+                Ok(Next::Nothing)
+            }
+            Message::Disconnect { code, debug_message, .. } => {
+                Ok(Next::Disconnected { code, text: text(debug_message) })
+            }
+            Message::Raw(_) => {
+                // chat.md 4.10: broadcasts of server-side products.
+                self.stats.raw_messages += 1;
+                self.config.log_net(log::Level::Debug, format_args!("a raw message was dropped"));
+                Ok(Next::Nothing)
+            }
+            // wire.md 1.1: no use for bare values; a client gets no requests.
+            _ => {
+                self.stats.ignored_messages += 1;
+                Ok(Next::Nothing)
+            }
+        }
+    }
+
+    fn response(
+        &mut self,
+        code: u8,
+        return_code: i16,
+        debug_message: Option<&str>,
+        mut params: Params<'_>,
+    ) -> Result<Next, DecodeError> {
+        match (self.server, code) {
+            (_, operation::AUTHENTICATE) => {
+                if !self.expects_login {
+                    self.stats.ignored_messages += 1;
+                    return Ok(Next::Nothing);
+                }
+                if return_code != return_code::OK {
+                    return Ok(Next::LoginRefused { return_code, text: text(debug_message) });
+                }
+                let login = authenticate::read(&mut params, self.config)?;
+                self.surplus(&mut params)?;
+                Ok(Next::LoggedIn(Box::new(login)))
+            }
+            (Server::NameServer, operation::GET_REGIONS) => {
+                if self.regions.is_empty() {
+                    self.stats.ignored_messages += 1;
+                    return Ok(Next::Nothing);
+                }
+                let result = if return_code == return_code::OK {
+                    regions::read(&mut params, &self.config.limits)?
+                } else {
+                    Err(crate::error::RegionsError::Server(server_error(code, return_code, debug_message)))
+                };
+                self.regions.pop_front();
+                self.events.push(Event::RegionsResult(result));
+                Ok(Next::Nothing)
+            }
+            (Server::FrontEnd, _) if self.state == State::ConnectedToFrontEnd => {
+                let parameters = params.to_parameters()?;
+                self.surplus(&mut params)?;
+                self.chat_response(code, return_code, debug_message, parameters);
+                Ok(Next::Nothing)
+            }
+            _ => {
+                self.stats.ignored_messages += 1;
+                Ok(Next::Nothing)
+            }
+        }
+    }
+
+    fn chat_response(&mut self, code: u8, return_code: i16, message: Option<&str>, parameters: Vec<(u8, Value)>) {
+        if return_code != return_code::OK {
+            let hint = if return_code == return_code::INVALID_OPERATION {
+                " (is the app id of kind Chat? others get this code on every chat operation)"
+            } else {
+                ""
+            };
+            self.config.log(log::Level::Warn, format_args!("operation {code}: return code {return_code}{hint}"));
+        }
+        let open = match code {
+            operation::SUBSCRIBE => Some(&mut self.requests.subscribe),
+            operation::UNSUBSCRIBE => Some(&mut self.requests.unsubscribe),
+            _ => None,
+        };
+        if let Some(open) = open {
+            let failed = open.answer(return_code, || server_error(code, return_code, message));
+            if !failed.is_empty() {
+                self.events.push(if code == operation::SUBSCRIBE {
+                    Event::SubscribeResult(failed)
+                } else {
+                    self.model.stayed(&failed);
+                    Event::UnsubscribeResult(failed)
+                });
+            }
+        }
+        let parameters = Some(parameters).filter(|parameters| !parameters.is_empty()).map(Box::new);
+        self.events.push(Event::OperationResponse { operation: code, return_code, message: text(message), parameters });
+    }
+
+    /// Surplus bytes are tolerated and counted. Spec: wire.md 10.
+    fn surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
+        self.stats.surplus_bytes += params.finish()? as u64;
+        Ok(())
+    }
+
+    fn event(&mut self, code: u8, params: Params<'_>) -> Result<(), DecodeError> {
+        let mut params = params;
+        let handled = match code {
+            event::CHAT_MESSAGES => self.chat_messages(&mut params),
+            event::PRIVATE_MESSAGE => self.private_message(&mut params),
+            event::SUBSCRIBE => self.subscribe_event(&mut params),
+            event::UNSUBSCRIBE => self.unsubscribe_event(&mut params),
+            event::STATUS_UPDATE => self.status_event(&mut params),
+            event::PROPERTIES_CHANGED => self.properties_event(&mut params),
+            event::USER_SUBSCRIBED => self.user_event(true, &mut params),
+            event::USER_UNSUBSCRIBED => self.user_event(false, &mut params),
+            event::ERROR_INFO => self.error_info_event(&mut params),
+            _ => {
+                let parameters = params.to_parameters()?;
+                self.events.push(Event::Other { code, parameters });
+                Ok(())
+            }
+        };
+        match handled {
+            Ok(()) => self.surplus(&mut params),
+            // chat.md 4.9: well-formed bytes that are not what the event should hold.
+            Err(error) if matches!(error.kind, DecodeErrorKind::WrongType(_)) => {
+                self.stats.malformed_events += 1;
+                self.config.log(log::Level::Warn, format_args!("event {code} dropped: {error}"));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn text(message: Option<&str>) -> Text {
+    message.map_or(Text::EMPTY, Text::from)
+}
+
+fn server_error(operation: u8, code: i16, message: Option<&str>) -> crate::error::ServerError {
+    crate::error::ServerError { operation, code, message: text(message) }
+}
+
+/// A known event without a parameter that it cannot do without.
+fn missing(field: &'static str) -> DecodeError {
+    DecodeError::new(DecodeErrorKind::WrongType(0), 0, field)
+}

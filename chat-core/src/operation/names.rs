@@ -1,0 +1,50 @@
+//! Lists of names: checked first, then written, without a copy.
+
+use crate::error::RequestError;
+use photon_proto::{Encode, EncodeError, ValueWriter, Written};
+
+/// A string array from an iterator that is walked twice: to count, then to write.
+pub(super) struct Names<I>(pub(super) I);
+
+impl<I> Encode for Names<I>
+where
+    I: Iterator<Item: AsRef<str>> + Clone,
+{
+    fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
+        /// An iterator and how many items it is going to give.
+        struct Counted<I>(I, usize);
+
+        impl<I: Iterator> Iterator for Counted<I> {
+            type Item = I::Item;
+
+            fn next(&mut self) -> Option<I::Item> {
+                self.1 = self.1.saturating_sub(1);
+                self.0.next()
+            }
+
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                (self.1, Some(self.1))
+            }
+        }
+
+        impl<I: Iterator> ExactSizeIterator for Counted<I> {}
+
+        out.strings(Counted(self.0.clone(), self.0.clone().count()))
+    }
+}
+
+/// Counts the names; there must be some, and none may be empty. `list` and `name` say in errors what they are.
+pub(super) fn check_names(
+    names: impl Iterator<Item: AsRef<str>>,
+    list: &'static str,
+    name: &'static str,
+) -> Result<usize, RequestError> {
+    let mut count = 0_usize;
+    for one in names {
+        if one.as_ref().is_empty() {
+            return Err(RequestError::Empty(name));
+        }
+        count = count.saturating_add(1);
+    }
+    if count == 0 { Err(RequestError::Empty(list)) } else { Ok(count) }
+}

@@ -1,0 +1,55 @@
+//! SetProperties (8), of a channel or of a user in it. Spec: chat.md 3.8.
+
+use crate::client::ChatClient;
+use crate::codes::{WEB_FLAG_HTTP_FORWARD, operation, parameter};
+use crate::config::PropertyOptions;
+use crate::error::RequestError;
+use photon_proto::message::MessageWriter;
+use photon_proto::{Encode, EncodeError, Value, ValueWriter, Written};
+
+/// A Dictionary object to object, without a copy.
+struct Pairs<'p>(&'p [(Value, Value)]);
+
+impl Encode for Pairs<'_> {
+    fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
+        out.dictionary(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl ChatClient {
+    pub(crate) fn send_properties(
+        &mut self,
+        channel: &str,
+        user: Option<&str>,
+        properties: &[(Value, Value)],
+        options: &PropertyOptions,
+    ) -> Result<(), RequestError> {
+        let (config, peer) = self.chatting()?;
+        if channel.is_empty() {
+            return Err(RequestError::Empty("channel name"));
+        }
+        if user.is_some_and(str::is_empty) {
+            return Err(RequestError::Empty("user id"));
+        }
+        if properties.is_empty() {
+            return Err(RequestError::Empty("list of properties"));
+        }
+        peer.send(false, true, |buffer| {
+            let mut request =
+                MessageWriter::request(buffer, config.protocol, &config.limits, operation::SET_PROPERTIES)?;
+            request.put(parameter::CHANNEL, channel)?;
+            request.put(parameter::PROPERTIES, &Pairs(properties))?;
+            request.put(parameter::BROADCAST, &true)?;
+            if let Some(user) = user {
+                request.put(parameter::USER_ID, user)?;
+            }
+            if options.web_forward {
+                request.put(parameter::WEB_FLAGS, &WEB_FLAG_HTTP_FORWARD)?;
+            }
+            if !options.expected.is_empty() {
+                request.put(parameter::EXPECTED_VALUES, &Pairs(&options.expected))?;
+            }
+            Ok(request.finish()?)
+        })
+    }
+}

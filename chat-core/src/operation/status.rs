@@ -1,0 +1,25 @@
+//! UpdateStatus (5). Spec: chat.md 3.6.
+
+use crate::client::ChatClient;
+use crate::codes::{operation, parameter};
+use crate::config::StatusMessage;
+use crate::error::RequestError;
+use crate::status::UserStatus;
+use photon_proto::message::MessageWriter;
+
+impl ChatClient {
+    pub(crate) fn send_status(&mut self, status: UserStatus, message: StatusMessage<'_>) -> Result<(), RequestError> {
+        let (config, peer) = self.chatting()?;
+        peer.send(false, true, |buffer| {
+            let mut request =
+                MessageWriter::request(buffer, config.protocol, &config.limits, operation::UPDATE_STATUS)?;
+            request.put(parameter::STATUS, &status.0)?;
+            match message {
+                StatusMessage::Set(message) => drop(request.put_with(parameter::MESSAGE, |out| message.encode(out))?),
+                StatusMessage::Clear => drop(request.put_with(parameter::MESSAGE, |out| out.null())?),
+                StatusMessage::Keep => request.put(parameter::SKIP_MESSAGE, &true)?,
+            }
+            Ok(request.finish()?)
+        })
+    }
+}
