@@ -42,8 +42,14 @@ impl Incoming<'_> {
     pub(crate) fn message(&mut self, kind: MessageKind, body: &[u8]) -> Result<Next, DecodeError> {
         let message = Message::parse(kind, self.config.protocol, &self.config.limits, body)?;
         if !self.greeted {
-            // wire.md 2.5: nothing counts before the init response.
-            return Ok(if matches!(message, Message::InitResponse) { Next::Greeted } else { Next::Nothing });
+            // wire.md 2.5: nothing counts before the init response, but a server that will not go on says why.
+            return Ok(match message {
+                Message::InitResponse => Next::Greeted,
+                Message::Disconnect { code, debug_message, .. } => {
+                    Next::Disconnected { code, text: text(debug_message) }
+                }
+                _ => Next::Nothing,
+            });
         }
         match message {
             Message::Response { internal: true, code, return_code, debug_message, mut params } => {

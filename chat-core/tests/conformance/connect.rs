@@ -1,0 +1,448 @@
+//! Connecting, up to the logins: items 1 to 10, 20, 31 and 37 to 41.
+
+use crate::rig::{
+    ALL_STATES, APP_ID, APP_VERSION, Came, FRONT_END, NAME_SERVER, Rig, Seen, TOKEN, WAY, both, both_with, config,
+    encryption_off,
+};
+use chat_core::{
+    ChatConfig, ConnectOptions, Event, LinkInput, Protocol, RequestError, Scheme, ServerAddress, State, Text,
+};
+
+const EU: ConnectTo = ConnectTo("eu");
+
+/// A region to connect to.
+struct ConnectTo(&'static str);
+
+impl ConnectTo {
+    fn options(&self) -> ConnectOptions {
+        ConnectOptions::new().region(self.0)
+    }
+
+    /// The login on the name server that this leads to.
+    fn login(&self) -> [(u8, photon_proto::Value); 3] {
+        [(224, APP_ID.into()), (220, APP_VERSION.into()), (210, self.0.into())]
+    }
+}
+
+#[test]
+fn c001_a_new_client_is_in_state_0_and_has_sent_nothing() {
+    both(|mut rig| {
+        assert_eq!(rig.client.state(), State::Uninitialized);
+        assert_eq!(rig.client.state().code(), 0);
+        assert_eq!(rig.client.poll_event(), None);
+        assert_eq!(rig.client.poll_command(), None);
+        assert_eq!(rig.client.poll_timeout(), None);
+        assert_eq!(rig.client.buffered_bytes(), 0);
+        rig.advance_ms(3_600_000);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), State::Uninitialized);
+    });
+}
+
+/// The types leave no room for anything but text. What they cannot rule out is refused by the connect call, with
+/// nothing changed.
+#[test]
+fn c002_an_app_id_version_or_address_that_is_nothing_is_refused() {
+    let none: Vec<Text> = Vec::new();
+    for (config, what) in [
+        (ChatConfig::new(NAME_SERVER, "", APP_VERSION), "app id"),
+        (ChatConfig::new(NAME_SERVER, APP_ID, ""), "app version"),
+        (ChatConfig::new(none, APP_ID, APP_VERSION), "server address"),
+    ] {
+        let mut rig = Rig::new(config);
+        assert_eq!(rig.refused(|client| client.connect_to_name_server(EU.options())), RequestError::Empty(what));
+        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("eu")), RequestError::Empty(what));
+        rig.expect_nothing();
+    }
+    for address in ["", "tcp://", "tcp://ns.example:0", "tcp://ns.example:x", "gopher://ns.example", "tcp://a b"] {
+        let mut rig = Rig::new(ChatConfig::new(address, APP_ID, APP_VERSION));
+        let error = rig.refused(|client| client.connect_to_name_server(EU.options()));
+        assert!(matches!(&error, RequestError::Address { text, .. } if *text == address), "{error:?}");
+        rig.expect_nothing();
+    }
+    // One bad address in a list is enough.
+    let mut rig = Rig::new(ChatConfig::new([NAME_SERVER, "tcp://:1"], APP_ID, APP_VERSION));
+    let error = rig.refused(|client| client.connect_to_name_server(EU.options()));
+    assert!(matches!(&error, RequestError::Address { text, .. } if *text == "tcp://:1"), "{error:?}");
+}
+
+#[test]
+fn c003_an_address_without_port_gets_the_port_of_its_transport() {
+    for (text, scheme, port) in [
+        ("ns.example", Scheme::Udp, 5058),
+        ("udp://ns.example", Scheme::Udp, 5058),
+        ("tcp://ns.example", Scheme::Tcp, 4533),
+        ("ws://ns.example", Scheme::Ws, 80),
+        ("wss://ns.example", Scheme::Wss, 443),
+        ("tcp://ns.example:99", Scheme::Tcp, 99),
+    ] {
+        let address = ServerAddress::parse(text).expect(text);
+        assert_eq!((address.scheme(), address.host(), address.port()), (scheme, "ns.example", port), "{text}");
+    }
+    for (text, host, port) in [
+        ("tcp://ns.example", "ns.example", 4533),
+        ("tcp://ns.example:99", "ns.example", 99),
+        ("tcp://[::1]", "::1", 4533),
+    ] {
+        let mut rig = Rig::new(ChatConfig::new(text, APP_ID, APP_VERSION));
+        rig.connect(None);
+        rig.expect_open(host, port);
+        rig.expect_no_command();
+    }
+}
+
+#[test]
+fn c004_connecting_from_state_0_changes_the_state_before_it_returns() {
+    both(|mut rig| {
+        assert_eq!(rig.client.connect_to_name_server(ConnectOptions::new()), Ok(()));
+        assert_eq!(rig.client.state(), State::ConnectingToNameServer);
+        assert_eq!(rig.client.queued_events(), 1);
+        rig.pump();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
+        rig.expect_open("ns.example", 4533);
+        rig.expect_no_command();
+    });
+}
+
+#[test]
+fn c005_connecting_while_connected_or_connecting_is_refused() {
+    for state in WAY {
+        both(|mut rig| {
+            rig.to_state(state);
+            let wrong = RequestError::WrongState(state);
+            assert_eq!(rig.refused(|client| client.connect_to_name_server(ConnectOptions::new())), wrong);
+            assert_eq!(rig.refused(|client| client.connect_to_name_server(EU.options())), wrong);
+            rig.expect_nothing();
+        });
+    }
+}
+
+#[test]
+fn c006_connecting_from_error_and_disconnected_starts_anew() {
+    for state in [State::Error, State::Disconnected] {
+        both(|mut rig| {
+            rig.to_state(state);
+            assert_eq!(rig.client.connect_to_name_server(EU.options()), Ok(()));
+            assert_eq!(
+                rig.client.poll_event(),
+                Some(Event::StateChanged { from: state, to: State::ConnectingToNameServer })
+            );
+            assert_eq!(rig.client.poll_event(), None);
+        });
+        both(|mut rig| {
+            rig.to_state(state);
+            rig.connect(Some("eu"));
+            rig.expect_open("ns.example", 4533);
+            rig.handshake();
+            rig.expect_request(230, true, &EU.login());
+            rig.accept_login();
+            rig.expect_open("fe.example", 5070);
+            rig.handshake();
+            rig.respond(230, 0, None, &[]);
+            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+        });
+    }
+}
+
+/// Over TCP, where the same holds; UDP is not there yet.
+#[test]
+fn c007_state_2_is_entered_only_after_the_key_exchange() {
+    both(|mut rig| {
+        rig.connect(None);
+        rig.accept();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
+        rig.greet();
+        assert_eq!(rig.server().came, [Came::Init, Came::Ping, Came::Key]);
+        rig.advance_ms(9_000);
+        rig.expect(&[]);
+        rig.agree();
+        rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
+    });
+    both(|mut rig| {
+        rig.connect(Some("eu"));
+        rig.accept();
+        rig.greet();
+        let refusal = rig.server().key_answer(-1, None);
+        rig.deliver(&refusal);
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Error), Seen::Error(3005)]);
+        rig.expect_no_request();
+    });
+}
+
+/// Secure WebSocket is not there yet: its address is refused in words. Its order, state 2 on the init response without
+/// a key exchange, is the one of a client with encryption off.
+#[test]
+fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
+    let mut rig = Rig::new(ChatConfig::new("wss://ns.example", APP_ID, APP_VERSION));
+    let error = rig.refused(|client| client.connect_to_name_server(ConnectOptions::new()));
+    assert!(matches!(error, RequestError::Address { .. }), "{error:?}");
+
+    both_with(encryption_off, |mut rig| {
+        rig.connect(None);
+        rig.accept();
+        rig.greet();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        assert_eq!(rig.server().came, [Came::Init, Came::Ping]);
+        rig.advance_ms(60_000);
+        assert!(rig.server().client_key.is_none());
+        rig.expect(&[]);
+    });
+}
+
+#[test]
+fn c009_connecting_without_region_stops_at_the_name_server() {
+    both(|mut rig| {
+        rig.connect(None);
+        rig.handshake();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect_open("ns.example", 4533);
+        rig.advance_ms(600_000);
+        rig.expect_nothing();
+        assert!(rig.server().came.iter().all(|came| matches!(came, Came::Init | Came::Ping | Came::Key)));
+    });
+}
+
+#[test]
+fn c010_connecting_with_region_sends_one_authenticate_after_state_2() {
+    both(|mut rig| {
+        rig.connect(Some("eu"));
+        rig.accept();
+        rig.greet();
+        rig.expect_no_request();
+        rig.agree();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        assert_eq!(rig.server().came, [Came::Init, Came::Ping, Came::Key, Came::Request(230)]);
+        rig.expect_request(230, true, &EU.login());
+        rig.advance_ms(14_999);
+        rig.expect_no_request();
+        rig.expect(&[]);
+    });
+}
+
+#[test]
+fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
+    for (address, host, port) in [
+        ("fe.example:5070", "fe.example", 5070),
+        ("192.0.2.7:4531", "192.0.2.7", 4531),
+        ("[2001:db8::7]:4531", "2001:db8::7", 4531),
+        ("tcp://fe.example:1", "fe.example", 1),
+    ] {
+        both(|mut rig| {
+            rig.connect(Some("eu"));
+            rig.handshake();
+            rig.expect_request(230, true, &EU.login());
+            rig.take_events();
+            let name_server = rig.expect_open("ns.example", 4533);
+            rig.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
+            rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+            rig.expect_close(name_server);
+            let front_end = rig.expect_open(host, port);
+            rig.expect_no_command();
+            assert_ne!(name_server, front_end);
+        });
+    }
+    // One that leads nowhere is a front end that cannot be reached.
+    for address in ["", "fe.example", "fe.example:x", "http://fe.example:1"] {
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToNameServer);
+            rig.client.connect_to_region_front_end("eu").expect("may go on");
+            rig.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
+            if address.is_empty() {
+                // As if it were missing: item 23.
+                rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            } else {
+                rig.expect(&[
+                    Seen::authenticated(""),
+                    Seen::State(State::ConnectingToFrontEnd),
+                    Seen::State(State::Error),
+                    Seen::Error(1002),
+                ]);
+            }
+        });
+    }
+}
+
+#[test]
+fn c031_a_successful_connect_fires_exactly_states_1_2_3_4() {
+    for encrypt_answers in [false, true] {
+        both(|mut rig| {
+            rig.encrypt_answers = encrypt_answers;
+            rig.connect(Some("eu"));
+            rig.handshake();
+            rig.accept_login();
+            rig.handshake();
+            rig.respond(230, 0, None, &[]);
+            rig.advance_ms(60_000);
+            rig.expect(&[
+                Seen::State(State::ConnectingToNameServer),
+                Seen::State(State::ConnectedToNameServer),
+                Seen::authenticated(""),
+                Seen::State(State::ConnectingToFrontEnd),
+                Seen::State(State::ConnectedToFrontEnd),
+            ]);
+            assert_eq!([1, 2, 3, 4], WAY.map(State::code));
+        });
+    }
+}
+
+#[test]
+fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        assert_eq!(rig.client.connect_to_region_front_end("us"), Ok(()));
+        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        assert_eq!(rig.client.queued_events(), 0);
+        rig.pump();
+        rig.expect(&[]);
+        rig.expect_request(230, true, &ConnectTo("us").login());
+        rig.expect_nothing();
+        // chat.md 2.7: while it is pending another one is refused, and replaces nothing.
+        assert_eq!(
+            rig.refused(|client| client.connect_to_region_front_end("asia")),
+            RequestError::AlreadyInProgress
+        );
+        rig.accept_login();
+        rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+    });
+}
+
+#[test]
+fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
+    both(|mut rig| {
+        rig.connect(None);
+        rig.accept();
+        // The init has not been answered: not connected, by chat.md 6.1.
+        let wrong = RequestError::WrongState(State::ConnectingToNameServer);
+        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("us")), wrong);
+        rig.greet();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
+        assert_eq!(rig.client.connect_to_region_front_end("eu"), Ok(()));
+        rig.pump();
+        rig.expect(&[]);
+        rig.expect_no_request();
+        // A region waits already: a second one replaces nothing.
+        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("us")), wrong);
+        rig.agree();
+        rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
+        rig.expect_request(230, true, &EU.login());
+        rig.advance_ms(10_000);
+        rig.expect_no_request();
+    });
+    // A region in the options waits as well.
+    both(|mut rig| {
+        rig.connect(Some("eu"));
+        rig.accept();
+        rig.greet();
+        let wrong = RequestError::WrongState(State::ConnectingToNameServer);
+        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("us")), wrong);
+        rig.agree();
+        rig.expect_request(230, true, &EU.login());
+    });
+}
+
+#[test]
+fn c039_choosing_a_region_on_the_front_end_is_refused() {
+    for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
+        both(|mut rig| {
+            rig.to_state(state);
+            let error = rig.refused(|client| client.connect_to_region_front_end("eu"));
+            assert_eq!(error, RequestError::WrongState(state));
+            rig.expect_nothing();
+        });
+    }
+}
+
+#[test]
+fn c040_connected_to_name_server_is_true_in_state_2_alone() {
+    for state in ALL_STATES {
+        both(|mut rig| {
+            rig.to_state(state);
+            assert_eq!(rig.client.is_connected_to_name_server(), state == State::ConnectedToNameServer);
+            assert_eq!(rig.client.is_connected_to_front_end(), state == State::ConnectedToFrontEnd);
+        });
+    }
+    // Not between transport connect and encryption.
+    both(|mut rig| {
+        rig.connect(None);
+        rig.accept();
+        rig.greet();
+        assert!(!rig.client.is_connected_to_name_server());
+    });
+}
+
+#[test]
+fn c041_with_encryption_off_a_region_in_the_options_is_still_authenticated() {
+    both_with(encryption_off, |mut rig| {
+        rig.connect(Some("eu"));
+        rig.accept();
+        rig.greet();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect_request(230, false, &EU.login());
+        rig.accept_login();
+        rig.accept();
+        rig.greet();
+        assert_eq!(rig.server().came, [Came::Init, Came::Ping, Came::Request(230)]);
+        rig.expect_request(230, false, &[(221, TOKEN.into())]);
+        rig.respond(230, 0, None, &[]);
+        rig.expect(&[
+            Seen::authenticated(""),
+            Seen::State(State::ConnectingToFrontEnd),
+            Seen::State(State::ConnectedToFrontEnd),
+        ]);
+    });
+}
+
+/// chat.md 2.7: from the states without a connection it is a connect with this region.
+#[test]
+fn choosing_a_region_without_a_connection_connects() {
+    for state in [State::Uninitialized, State::Error, State::Disconnected] {
+        both(|mut rig| {
+            rig.to_state(state);
+            assert_eq!(rig.client.connect_to_region_front_end("eu"), Ok(()));
+            assert_eq!(rig.client.state(), State::ConnectingToNameServer);
+            rig.pump();
+            rig.expect_open("ns.example", 4533);
+            rig.handshake();
+            rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+            rig.expect_request(230, true, &EU.login());
+        });
+    }
+}
+
+/// chat.md 7: each connect call replaces the options of the one before.
+#[test]
+fn a_connect_call_forgets_the_region_of_the_one_before() {
+    both(|mut rig| {
+        rig.connect(Some("eu"));
+        rig.client.disconnect();
+        rig.pump();
+        rig.connect(None);
+        rig.handshake();
+        rig.advance_ms(60_000);
+        rig.expect_no_request();
+        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+    });
+}
+
+/// wire.md 2.2 and 9, chat.md 2.2.
+#[test]
+fn both_servers_get_an_init_with_their_name() {
+    for (protocol, version) in [(Protocol::V16, [1, 6]), (Protocol::V18, [1, 8])] {
+        let mut rig = Rig::new(config(protocol));
+        rig.to_state(State::ConnectedToFrontEnd);
+        let inits: Vec<_> = rig.links.iter().filter_map(|link| link.init.clone()).collect();
+        let names: Vec<&str> = inits.iter().map(|init| init.application.as_str()).collect();
+        assert_eq!(names, ["NameServer", "chat"]);
+        for init in inits {
+            assert_eq!((init.protocol, init.sdk, init.version, init.ipv6), (version, 0x1F, [4, 1, 8, 20], false));
+        }
+    }
+    let mut rig = Rig::new(config(Protocol::V18).announced_client(0x1E, [4, 1, 8, 3]));
+    rig.connect(None);
+    let link = rig.link();
+    rig.input(link, LinkInput::Opened { ipv6: true });
+    let init = rig.server().init.clone().expect("the init came");
+    assert_eq!((init.sdk, init.version, init.ipv6), (0x1E, [4, 1, 8, 3], true));
+    assert_eq!(rig.server().target.to_string(), "ns.example:4533");
+    assert!(FRONT_END.starts_with("fe.example"));
+}

@@ -1,0 +1,567 @@
+//! How connections end: every step with every fault, the order of what is announced, and what is left afterwards.
+//! chat.md 6.2, DESIGN 4.
+
+use crate::rig::{Rig, Seen, both, both_with, outcomes};
+use chat_core::{
+    CauseKind, LinkError, LinkErrorKind, LinkInput, Outcome, PublishOptions, RequestId, Server, State, Step,
+    SubscribeOptions,
+};
+
+/// The steps of a connection, as far as faults can tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// The link is being opened.
+    Opening,
+    /// The init was sent.
+    Greeting,
+    /// The client's key was sent.
+    Keying,
+    /// Connected, nothing pending. On the front end: logged in.
+    Idle,
+    /// The login was sent.
+    Login,
+}
+
+const STEPS: [At; 5] = [At::Opening, At::Greeting, At::Keying, At::Idle, At::Login];
+
+fn go(rig: &mut Rig, server: Server, step: At) {
+    match (server, step) {
+        (Server::NameServer, At::Idle) => rig.to_state(State::ConnectedToNameServer),
+        (Server::FrontEnd, At::Idle) => rig.to_state(State::ConnectedToFrontEnd),
+        (Server::NameServer, At::Login) => {
+            rig.to_state(State::ConnectedToNameServer);
+            rig.client.connect_to_region_front_end("eu").expect("may go on");
+            rig.pump();
+        }
+        (server, step) => {
+            rig.to_state(match server {
+                Server::NameServer => State::ConnectingToNameServer,
+                Server::FrontEnd => State::ConnectingToFrontEnd,
+            });
+            if step != At::Opening {
+                rig.accept();
+            }
+            if matches!(step, At::Keying | At::Login) {
+                rig.greet();
+            }
+            if step == At::Login {
+                rig.agree();
+            }
+        }
+    }
+    rig.forget();
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Refuses,
+    Closes,
+    Resets,
+    Breaks,
+    /// Says nothing at all any more.
+    FallsSilent,
+    /// Answers pings, and nothing else.
+    GoesDeaf,
+    SendsNoFrame,
+    SaysGoodbye,
+}
+
+const FAULTS: [Fault; 8] = [
+    Fault::Refuses,
+    Fault::Closes,
+    Fault::Resets,
+    Fault::Breaks,
+    Fault::FallsSilent,
+    Fault::GoesDeaf,
+    Fault::SendsNoFrame,
+    Fault::SaysGoodbye,
+];
+
+/// How long it takes until the fault ends the connection, how the code ends, and why; `None` if it never does.
+fn expected(server: Server, step: At, fault: Fault) -> Option<(u64, i32, CauseKind)> {
+    let opening = step == At::Opening;
+    let link = |kind, otherwise| Some((0, if opening { 2 } else { otherwise }, CauseKind::Link(kind)));
+    match fault {
+        Fault::Refuses => link(LinkErrorKind::Refused, 1),
+        Fault::Breaks => link(LinkErrorKind::Io, 1),
+        Fault::Resets => link(LinkErrorKind::Reset, 3),
+        Fault::Closes => Some((0, if opening { 2 } else { 3 }, CauseKind::Closed)),
+        Fault::SendsNoFrame => {
+            let error = photon_proto::DecodeError::new(photon_proto::DecodeErrorKind::BadFrame(0xAA), 0, "");
+            Some((0, 1, CauseKind::BadStream(error)))
+        }
+        Fault::SaysGoodbye => Some((0, 3, CauseKind::ServerDisconnect)),
+        // Silence counts from the init response on: before, the deadline of the step does.
+        Fault::FallsSilent | Fault::GoesDeaf if opening => Some((15_000, 2, CauseKind::NeverOpened)),
+        Fault::FallsSilent | Fault::GoesDeaf if step == At::Greeting => {
+            Some((15_000, 4, CauseKind::Deadline(Step::Connect)))
+        }
+        Fault::FallsSilent => Some((10_000, 4, CauseKind::Silent { for_ms: 10_000 })),
+        Fault::GoesDeaf => match (server, step) {
+            (_, At::Idle) => None,
+            // On the front end both deadlines run out at once; the more exact one is told.
+            (_, At::Login) => Some((15_000, 4, CauseKind::Deadline(Step::Authenticate))),
+            _ => Some((15_000, 4, CauseKind::Deadline(Step::Connect))),
+        },
+    }
+}
+
+fn strike(rig: &mut Rig, fault: Fault) {
+    match fault {
+        Fault::Refuses => rig.fail(LinkErrorKind::Refused, "refused"),
+        Fault::Closes => rig.close(),
+        Fault::Resets => rig.fail(LinkErrorKind::Reset, "reset"),
+        Fault::Breaks => rig.fail(LinkErrorKind::Io, "broken"),
+        Fault::FallsSilent => rig.answer_pings = false,
+        Fault::GoesDeaf => {}
+        Fault::SendsNoFrame => rig.deliver(&[0xAA]),
+        Fault::SaysGoodbye => rig.say_goodbye(1, Some("go away")),
+    }
+}
+
+/// The offset and field of a broken stream are the splitter's business.
+fn same_kind(one: CauseKind, other: CauseKind) -> bool {
+    match (one, other) {
+        (CauseKind::BadStream(one), CauseKind::BadStream(other)) => one.kind == other.kind,
+        (one, other) => one == other,
+    }
+}
+
+#[test]
+fn every_fault_at_every_step_ends_as_written_and_on_time() {
+    for server in [Server::NameServer, Server::FrontEnd] {
+        for step in STEPS {
+            for fault in FAULTS {
+                if step == At::Opening && matches!(fault, Fault::SendsNoFrame | Fault::SaysGoodbye) {
+                    continue;
+                }
+                println!("{server}, {step:?}, {fault:?}");
+                both(|mut rig| check(&mut rig, server, step, fault));
+            }
+        }
+    }
+}
+
+fn check(rig: &mut Rig, server: Server, step: At, fault: Fault) {
+    go(rig, server, step);
+    let (state, link) = (rig.client.state(), rig.link());
+    strike(rig, fault);
+    let Some((after_ms, digit, kind)) = expected(server, step, fault) else {
+        rig.advance_ms(24 * 3_600_000);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), state);
+        return;
+    };
+    if after_ms > 0 {
+        rig.advance_ms(after_ms - 1);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), state);
+        rig.advance_ms(1);
+    }
+    let base = if server == Server::NameServer { 3000 } else { 1000 };
+    rig.expect(&[Seen::State(State::Error), Seen::Error(base + digit)]);
+    let (_, cause, _) = rig.error();
+    assert_eq!((cause.server, &cause.earlier[..]), (server, &[][..]));
+    assert!(same_kind(cause.kind, kind), "{:?} is not {kind:?}", cause.kind);
+    // A link that the driver called gone is gone; any other is closed, once.
+    if !matches!(kind, CauseKind::Link(_) | CauseKind::Closed) {
+        rig.expect_close(link);
+    }
+    // Nothing follows, whatever comes late.
+    let late = rig.server().gone.then_some(());
+    assert_eq!(late, Some(()));
+    rig.client.handle_link(rig.now, link, LinkInput::Received(&[0xFB; 64]));
+    rig.client.handle_link(rig.now, link, LinkInput::Closed);
+    rig.advance_ms(3_600_000);
+    rig.expect_nothing();
+    assert_eq!((rig.client.state(), rig.client.poll_timeout()), (State::Error, None));
+    assert_eq!(rig.client.buffered_bytes(), 0);
+    // And everything works again.
+    rig.answer_pings = true;
+    rig.connect(Some("eu"));
+    rig.handshake();
+    rig.accept_login();
+    rig.handshake();
+    rig.respond(230, 0, None, &[]);
+    assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+}
+
+/// wire.md 10: what cannot be decoded is reported and skipped, at every step.
+#[test]
+fn nonsense_in_good_frames_is_skipped_at_every_step() {
+    let nonsense: [(&[u8], &str); 6] = [
+        (&[0xAA, 0xBB], "BadMagic"),
+        (&[0xF3, 0x0A], "UnknownMessage"),
+        (&[0xF3, 4], "Truncated"),
+        (&[0xF3, 3, 230, 0], "Truncated"),
+        (&[0xF3, 5, 0], "Truncated"),
+        (&[0xF3, 0x80], "NeverEncrypted"),
+    ];
+    for server in [Server::NameServer, Server::FrontEnd] {
+        for step in STEPS.into_iter().filter(|&step| step != At::Opening) {
+            for (message, kind) in nonsense {
+                both(|mut rig| {
+                    go(&mut rig, server, step);
+                    let state = rig.client.state();
+                    let before = rig.client.stats().bad_messages;
+                    rig.deliver_message(message);
+                    match rig.take_events().as_slice() {
+                        [chat_core::Event::BadMessage(bad)] => {
+                            assert_eq!((bad.error.kind.name(), &bad.bytes[..]), (kind, message));
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                    rig.expect_nothing();
+                    assert_eq!(rig.client.state(), state);
+                    assert_eq!(rig.client.stats().bad_messages, before + 1);
+                });
+            }
+        }
+    }
+}
+
+/// Ciphertext without a key, and ciphertext that does not decrypt.
+#[test]
+fn ciphertext_that_cannot_be_read_is_skipped() {
+    let encrypted = [&[0xF3, 0x84][..], &[0x55; 16]].concat();
+    for (step, kind) in [(At::Greeting, "NoKey"), (At::Keying, "NoKey"), (At::Idle, "BadCiphertext")] {
+        both(|mut rig| {
+            go(&mut rig, Server::FrontEnd, step);
+            rig.deliver_message(&encrypted);
+            rig.expect(&[Seen::BadMessage(kind)]);
+            rig.expect_nothing();
+        });
+    }
+    // Half a block.
+    both(|mut rig| {
+        go(&mut rig, Server::FrontEnd, At::Idle);
+        rig.deliver_message(&encrypted[..10]);
+        rig.expect(&[Seen::BadMessage("BadCiphertext")]);
+    });
+}
+
+/// A client on the front end with three requests open, in the order in which they are to fail.
+fn with_open_requests(rig: &mut Rig) -> [RequestId; 3] {
+    rig.to_state(State::ConnectedToFrontEnd);
+    rig.join(&["d"]);
+    let options = SubscribeOptions::new();
+    let first = rig.client.subscribe(["a", "b"], &options).expect("on the front end");
+    let gone = rig.client.unsubscribe(["d"]).expect("on the front end");
+    let second = rig.client.subscribe(["c"], &options).expect("on the front end");
+    rig.pump();
+    rig.forget();
+    [first, second, gone]
+}
+
+/// The failed results of [`with_open_requests`].
+fn lost([first, second, gone]: [RequestId; 3]) -> Vec<Seen> {
+    let lost = Outcome::ConnectionLost;
+    vec![
+        Seen::Subscribed(outcomes(&["a", "b"], &lost, Some(first))),
+        Seen::Subscribed(outcomes(&["c"], &lost, Some(second))),
+        Seen::Unsubscribed(outcomes(&["d"], &lost, Some(gone))),
+    ]
+}
+
+#[test]
+fn open_requests_fail_before_the_state_changes() {
+    for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
+        println!("{fault:?}");
+        both(|mut rig| {
+            let requests = with_open_requests(&mut rig);
+            strike(&mut rig, fault);
+            let (after_ms, digit, _) = expected(Server::FrontEnd, At::Idle, fault).expect("it ends");
+            rig.advance_ms(after_ms);
+            let ending = [Seen::State(State::Error), Seen::Error(1000 + digit)];
+            rig.expect(&[&lost(requests)[..], &ending[..]].concat());
+            rig.advance_ms(60_000);
+            rig.expect(&[]);
+        });
+    }
+    both(|mut rig| {
+        let requests = with_open_requests(&mut rig);
+        rig.client.disconnect();
+        assert_eq!(rig.client.queued_events(), 4);
+        rig.pump();
+        rig.expect(&[&lost(requests)[..], &[Seen::State(State::Disconnected)][..]].concat());
+        rig.advance_ms(60_000);
+        rig.expect(&[]);
+    });
+}
+
+/// What a name server can do to a client that waits for regions and for its login.
+#[test]
+fn open_get_regions_fail_before_the_state_changes() {
+    let waiting = |rig: &mut Rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        rig.client.get_regions();
+        rig.client.get_regions();
+        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.pump();
+        rig.forget();
+    };
+    let lost = [Seen::Regions(Err(3003)), Seen::Regions(Err(3003))];
+    for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
+        println!("{fault:?}");
+        both(|mut rig| {
+            waiting(&mut rig);
+            strike(&mut rig, fault);
+            let (after_ms, digit, _) = expected(Server::NameServer, At::Login, fault).expect("it ends");
+            rig.advance_ms(after_ms);
+            rig.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3000 + digit)]].concat());
+        });
+    }
+    both(|mut rig| {
+        waiting(&mut rig);
+        rig.respond(230, 32756, Some("no such region"), &[]);
+        rig.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3101)]].concat());
+    });
+    both(|mut rig| {
+        waiting(&mut rig);
+        rig.client.disconnect();
+        rig.pump();
+        rig.expect(&[&lost[..], &[Seen::State(State::Disconnected)]].concat());
+    });
+    // The move to the front end is an end of the name server, too.
+    both(|mut rig| {
+        waiting(&mut rig);
+        rig.accept_login();
+        let moved = [Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)];
+        rig.expect(&[&lost[..], &moved].concat());
+    });
+}
+
+/// What was received before the end is told before it.
+#[test]
+fn what_came_before_the_end_is_told_before_it() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        rig.join(&["a"]);
+        rig.forget();
+        let link = rig.link();
+        let message = [(1, "a".into()), (4, crate::rig::strings(&["bob"])), (2, crate::rig::objects(&["hi".into()]))];
+        let bytes = rig.event(0, &message);
+        rig.client.handle_link(rig.now, link, LinkInput::Received(&bytes));
+        rig.input(link, LinkInput::Closed);
+        rig.expect(&[
+            Seen::messages("a", [crate::rig::Line::new("bob", "hi", None)]),
+            Seen::State(State::Error),
+            Seen::Error(1003),
+        ]);
+    });
+}
+
+/// More input than was asked for. DESIGN 4.
+#[test]
+fn an_input_overrun_is_an_error_of_the_link() {
+    let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
+    both_with(
+        |config| config.limits(limits.clone()).incoming_cap_bytes(0),
+        |mut rig| {
+            rig.to_state(State::ConnectedToFrontEnd);
+            let link = rig.link();
+            assert!(rig.client.wants_input(link));
+            // Answers to pings, not processed yet. The cap is twice the message limit.
+            let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
+            rig.client.handle_link(rig.now, link, LinkInput::Received(&pong.repeat(2_000 / 9)));
+            assert!(rig.client.wants_input(link));
+            rig.client.handle_link(rig.now, link, LinkInput::Received(&pong));
+            assert!(!rig.client.wants_input(link));
+            rig.client.handle_link(rig.now, link, LinkInput::Received(&pong.repeat(64 * 1024 / 9 - 1)));
+            assert!(!rig.client.wants_input(link));
+            let _serviced = rig.client.service(rig.now);
+            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+            assert!(rig.client.wants_input(link));
+            rig.input(link, LinkInput::Received(&pong.repeat((64 * 1024 + 2_000) / 9 + 1)));
+            rig.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
+            assert_eq!(rig.error().1.kind, CauseKind::InputOverrun);
+            rig.expect_close(link);
+            rig.expect_nothing();
+            assert!(!rig.client.wants_input(link));
+        },
+    );
+}
+
+/// DESIGN 4.10: what was accepted before is still sent, for a second at most, and then the link is closed.
+#[test]
+fn disconnect_sends_what_was_accepted_before() {
+    // The socket takes it: closed as soon as it has.
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        let link = rig.link();
+        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client.disconnect();
+        rig.pump();
+        rig.expect(&[Seen::State(State::Disconnected)]);
+        rig.expect_request(2, false, &[(1, "a".into()), (3, "bye".into())]);
+        rig.expect_close(link);
+        rig.expect_nothing();
+        assert_eq!(rig.client.poll_timeout(), None);
+    });
+    // The socket takes nothing: closed after the flush time, to the millisecond.
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        let link = rig.link();
+        rig.writable = false;
+        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client.disconnect();
+        // The timer starts with the next call that brings the time.
+        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
+        rig.now = rig.now.plus_millis(5_000);
+        rig.pump();
+        rig.expect_deadline_in_ms(1_000);
+        rig.advance_ms(999);
+        rig.expect(&[Seen::State(State::Disconnected)]);
+        rig.expect_nothing();
+        rig.advance_ms(1);
+        rig.expect_close(link);
+        rig.expect_nothing();
+        assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+    });
+    // Half of it is taken in time.
+    both_with(
+        |config| config.flush_timeout_ms(250),
+        |mut rig| {
+            rig.to_state(State::ConnectedToFrontEnd);
+            let (link, now) = (rig.link(), rig.now);
+            rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+            rig.client.disconnect();
+            let bytes = rig.client.transmit(now, link).expect("something waits").len();
+            rig.client.transmitted(link, bytes - 1);
+            assert_eq!(rig.client.transmit(now, link).map(<[u8]>::len), Some(1));
+            rig.writable = false;
+            rig.pump();
+            rig.expect_no_command();
+            rig.expect_deadline_in_ms(250);
+            rig.client.transmitted(link, 1);
+            rig.pump();
+            rig.expect_close(link);
+            rig.expect_no_command();
+        },
+    );
+    // Nothing waits: closed at once.
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        let link = rig.link();
+        rig.client.disconnect();
+        rig.pump();
+        rig.expect_close(link);
+        rig.expect_no_command();
+    });
+}
+
+#[test]
+fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectingToNameServer);
+        let link = rig.link();
+        rig.client.disconnect();
+        rig.pump();
+        rig.expect_close(link);
+        rig.expect_no_command();
+    });
+    both(|mut rig| {
+        rig.client.connect_to_name_server(chat_core::ConnectOptions::new()).expect("may connect");
+        rig.client.disconnect();
+        rig.pump();
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Disconnected)]);
+        rig.expect_nothing();
+        assert_eq!(rig.client.poll_timeout(), None);
+    });
+}
+
+/// After `Closed` or `Failed` no `Close` follows, also if it was decided just before. DESIGN 4.
+#[test]
+fn a_link_that_has_ended_by_itself_is_not_closed() {
+    let ends: [fn() -> LinkInput<'static>; 2] =
+        [|| LinkInput::Closed, || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset"))];
+    for end in ends {
+        // Behind an answer that makes the client leave.
+        for return_code in [0, 32767] {
+            both(|mut rig| {
+                go(&mut rig, Server::NameServer, At::Login);
+                let parameters = [(230, crate::rig::FRONT_END.into()), (221, crate::rig::TOKEN.into())];
+                let (link, answer) = (rig.link(), rig.response(230, return_code, None, &parameters));
+                rig.client.handle_link(rig.now, link, LinkInput::Received(&answer));
+                rig.input(link, end());
+                if return_code == 0 {
+                    rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+                    rig.expect_open("fe.example", 5070);
+                } else {
+                    rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+                }
+                rig.expect_no_command();
+            });
+        }
+        // While it is being flushed.
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToFrontEnd);
+            rig.writable = false;
+            rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+            rig.client.disconnect();
+            rig.pump();
+            let link = rig.link();
+            rig.input(link, end());
+            rig.advance_ms(10_000);
+            rig.expect(&[Seen::State(State::Disconnected)]);
+            rig.expect_nothing();
+            assert_eq!(rig.client.buffered_bytes(), 0);
+        });
+        // When the command has not been taken yet.
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToFrontEnd);
+            let link = rig.link();
+            rig.client.disconnect();
+            rig.input(link, end());
+            rig.expect(&[Seen::State(State::Disconnected)]);
+            rig.expect_nothing();
+        });
+    }
+}
+
+/// DESIGN 4.10: connecting anew is legal while the old link is still sending, which touches nothing any more.
+#[test]
+fn connecting_anew_while_the_old_link_is_flushed() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        let old = rig.link();
+        rig.writable = false;
+        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client.disconnect();
+        rig.connect(Some("eu"));
+        rig.expect(&[Seen::State(State::Disconnected), Seen::State(State::ConnectingToNameServer)]);
+        rig.expect_open("ns.example", 4533);
+        rig.expect_deadline_in_ms(1_000);
+        let late = rig.links.iter().find(|link| link.id == old).expect("known").disconnect(1, None);
+        rig.client.handle_link(rig.now, old, LinkInput::Received(&late));
+        rig.advance_ms(999);
+        rig.expect_nothing();
+        rig.advance_ms(1);
+        rig.expect_close(old);
+        rig.writable = true;
+        rig.handshake();
+        rig.accept_login();
+        rig.handshake();
+        rig.respond(230, 0, None, &[]);
+        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+    });
+}
+
+/// The name server's link goes on sending when the client moves on. chat.md 2.3, 6.2.
+#[test]
+fn moving_to_the_front_end_does_not_wait_for_the_name_server() {
+    both(|mut rig| {
+        go(&mut rig, Server::NameServer, At::Login);
+        let name_server = rig.link();
+        rig.writable = false;
+        rig.advance_ms(3_000);
+        rig.accept_login();
+        rig.expect_open("fe.example", 5070);
+        rig.expect_no_command();
+        rig.advance_ms(999);
+        rig.expect_no_command();
+        rig.advance_ms(1);
+        rig.expect_close(name_server);
+        rig.expect_no_command();
+    });
+}

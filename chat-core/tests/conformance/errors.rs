@@ -1,0 +1,440 @@
+//! Errors and disconnecting: items 42 to 53.
+
+use crate::rig::{Rig, Seen, TOKEN, both, encryption_off, both_with};
+use chat_core::{
+    CauseKind, ChatClient, Event, KeyExchangeFailure, LinkError, LinkErrorKind, LinkInput, Listener, PrivateOptions,
+    PublishOptions, RequestError, Server, State, Step, SubscribeOptions,
+};
+
+/// The ends of a connection, other than refused logins, and how the documented code ends.
+const ENDS: [(i32, fn(&mut Rig)); 5] = [
+    (1, |rig| {
+        rig.accept();
+        rig.fail(LinkErrorKind::Io, "cable cut");
+    }),
+    (2, |rig| rig.fail(LinkErrorKind::Refused, "refused")),
+    (3, |rig| {
+        rig.accept();
+        rig.close();
+    }),
+    (4, |rig| {
+        rig.accept();
+        rig.advance_ms(15_000);
+    }),
+    (5, |rig| {
+        rig.accept();
+        rig.greet();
+        let refusal = rig.server().key_answer(-1, None);
+        rig.deliver(&refusal);
+    }),
+];
+
+#[test]
+fn c042_a_refused_connect_to_the_name_server_is_state_error_then_3002() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectingToNameServer);
+        rig.fail(LinkErrorKind::Refused, "nobody there");
+        rig.expect(&[Seen::State(State::Error), Seen::Error(3002)]);
+        let (_, cause, message) = rig.error();
+        assert_eq!((cause.server, cause.kind), (Server::NameServer, CauseKind::Link(LinkErrorKind::Refused)));
+        assert_eq!(cause.text, "nobody there");
+        assert!(message.contains("nobody there"), "{message}");
+        rig.expect_nothing();
+    });
+}
+
+#[test]
+fn c043_each_end_of_the_name_server_has_its_code() {
+    for (digit, end) in ENDS {
+        both(|mut rig| {
+            rig.to_state(State::ConnectingToNameServer);
+            end(&mut rig);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(3000 + digit)]);
+        });
+    }
+    // In state 2 as well, where no key exchange can fail any more.
+    for (code, end) in [(3001, LinkErrorKind::Io), (3003, LinkErrorKind::Reset)] {
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToNameServer);
+            rig.fail(end, "");
+            rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+        });
+    }
+}
+
+#[test]
+fn c044_each_end_of_the_front_end_has_its_code() {
+    for (digit, end) in ENDS {
+        both(|mut rig| {
+            rig.to_state(State::ConnectingToFrontEnd);
+            end(&mut rig);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
+        });
+    }
+    for (code, end) in [(1001, LinkErrorKind::Io), (1003, LinkErrorKind::Reset)] {
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToFrontEnd);
+            rig.fail(end, "");
+            rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+        });
+    }
+}
+
+/// chat.md 6.1: a key exchange answered with an error, with no key or with a wrong one.
+#[test]
+fn every_failed_key_exchange_ends_the_connection() {
+    let answers: [(i16, Option<&[u8]>, KeyExchangeFailure); 6] = [
+        (-1, None, KeyExchangeFailure::Refused),
+        (32742, Some(&[5; 96]), KeyExchangeFailure::Refused),
+        (0, None, KeyExchangeFailure::NoKey),
+        (0, Some(&[]), KeyExchangeFailure::NoKey),
+        (0, Some(&[5; 97]), KeyExchangeFailure::BadKey),
+        (0, Some(&[1]), KeyExchangeFailure::BadKey),
+    ];
+    for (state, code) in [(State::ConnectingToNameServer, 3005), (State::ConnectingToFrontEnd, 1005)] {
+        for (return_code, key, failure) in answers {
+            both(|mut rig| {
+                rig.to_state(state);
+                rig.accept();
+                rig.greet();
+                let link = rig.link();
+                let answer = rig.server().key_answer(return_code, key);
+                rig.deliver(&answer);
+                rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+                rig.expect_close(link);
+                rig.expect_nothing();
+                let (_, cause, _) = rig.error();
+                assert_eq!(cause.kind, CauseKind::KeyExchange(failure));
+                assert_eq!(cause.return_code, (return_code != 0).then_some(return_code));
+            });
+        }
+    }
+}
+
+/// Of UDP this says Timeout. Over TCP, all that is there yet, a link that never opened is ConnectFailed (chat.md 6.4),
+/// and one that opened and heard nothing is Timeout.
+#[test]
+fn c045_a_connect_that_is_never_answered_is_a_timeout() {
+    for (state, base) in [(State::ConnectingToNameServer, 3000), (State::ConnectingToFrontEnd, 1000)] {
+        both(|mut rig| {
+            rig.to_state(state);
+            rig.accept();
+            rig.advance_ms(15_000);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(base + 4)]);
+            assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Connect));
+        });
+        both(|mut rig| {
+            rig.to_state(state);
+            rig.advance_ms(15_000);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(base + 2)]);
+            assert_eq!(rig.error().1.kind, CauseKind::NeverOpened);
+        });
+    }
+}
+
+#[test]
+fn c046_after_an_error_the_state_stays_until_the_application_acts() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        rig.close();
+        rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
+        rig.forget();
+        let late = rig.event(5, &[(0, crate::rig::strings(&["a"])), (15, crate::rig::bools(&[true]))]);
+        let links: Vec<_> = rig.links.iter().map(|link| link.id).collect();
+        for link in links {
+            rig.client.handle_link(rig.now, link, LinkInput::Opened { ipv6: false });
+            rig.client.handle_link(rig.now, link, LinkInput::Received(&late));
+            rig.client.handle_link(rig.now, link, LinkInput::Closed);
+        }
+        assert_eq!(rig.client.poll_timeout(), None);
+        rig.advance_ms(24 * 3_600_000);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), State::Error);
+        assert_eq!(rig.client.state().code(), -1);
+        assert_eq!(rig.client.poll_timeout(), None);
+    });
+}
+
+/// Connects again from inside its callback.
+#[derive(Default)]
+struct Stubborn {
+    errors: Vec<i32>,
+    again: Vec<Result<(), RequestError>>,
+    states: Vec<State>,
+}
+
+impl Listener for Stubborn {
+    fn on_state_change(&mut self, _chat: &mut ChatClient, _from: State, to: State) {
+        self.states.push(to);
+    }
+
+    fn on_error(
+        &mut self,
+        chat: &mut ChatClient,
+        code: chat_core::PeerErrorCode,
+        _cause: &chat_core::DisconnectCause,
+        _message: &str,
+    ) {
+        self.errors.push(code.code());
+        self.again.push(chat.connect_to_region_front_end("eu"));
+    }
+}
+
+#[test]
+fn c047_connect_may_be_called_from_inside_on_error() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectingToNameServer);
+        let mut listener = Stubborn::default();
+        let link = rig.link();
+        let refused = LinkError::new(LinkErrorKind::Refused, "");
+        rig.client.handle_link(rig.now, link, LinkInput::Failed(refused));
+        rig.server().gone = true;
+        rig.pump_with(|client, event| event.deliver(client, &mut listener));
+        assert_eq!(listener.errors, [3002]);
+        assert_eq!(listener.again, [Ok(())]);
+        assert_eq!(listener.states, [State::Error, State::ConnectingToNameServer]);
+        rig.expect(&[
+            Seen::State(State::Error),
+            Seen::Error(3002),
+            Seen::State(State::ConnectingToNameServer),
+        ]);
+        rig.expect_open("ns.example", 4533);
+        rig.handshake();
+        rig.accept_login();
+        rig.handshake();
+        rig.respond(230, 0, None, &[]);
+        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+    });
+}
+
+#[test]
+fn c048_an_end_of_the_retired_name_server_changes_nothing() {
+    let ends: [fn() -> LinkInput<'static>; 3] = [
+        || LinkInput::Closed,
+        || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "late")),
+        || LinkInput::Failed(LinkError::new(LinkErrorKind::Io, "late")),
+    ];
+    for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
+        for end in ends {
+            both(|mut rig| {
+                rig.to_state(state);
+                let name_server = rig.links.first().expect("the name server").id;
+                let deadline = rig.client.poll_timeout();
+                rig.client.handle_link(rig.now, name_server, end());
+                rig.pump();
+                rig.expect_nothing();
+                assert_eq!((rig.client.state(), rig.client.poll_timeout()), (state, deadline));
+            });
+        }
+        // Nor anything that it says: a second answer to the login, a refusal, a goodbye, nonsense.
+        both(|mut rig| {
+            rig.to_state(state);
+            let (name_server, now) = (rig.links.first().expect("the name server"), rig.now);
+            let id = name_server.id;
+            let address = (230, "other.example:1".into());
+            for bytes in [
+                name_server.response(true, 230, 0, None, &[address, (221, TOKEN.into())]),
+                name_server.response(false, 230, 32767, Some("late"), &[]),
+                name_server.disconnect(-1, Some("late")),
+                vec![0xAA; 100],
+            ] {
+                rig.client.handle_link(now, id, LinkInput::Received(&bytes));
+                rig.pump();
+                rig.expect_nothing();
+                assert_eq!(rig.client.state(), state);
+            }
+        });
+    }
+    // Also while the name server's link is still sending.
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.pump();
+        rig.writable = false;
+        rig.advance_ms(3_000);
+        rig.accept_login();
+        let name_server = rig.links.first().expect("the name server").id;
+        rig.forget();
+        rig.input(name_server, LinkInput::Failed(LinkError::new(LinkErrorKind::Io, "late")));
+        rig.advance_ms(10_000);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), State::ConnectingToFrontEnd);
+    });
+}
+
+#[test]
+fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        // An application may show a menu here for as long as it likes.
+        rig.advance_ms(24 * 3_600_000);
+        rig.expect_nothing();
+        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.pump();
+        rig.advance_ms(14_999);
+        rig.expect(&[]);
+        rig.advance_ms(1);
+        rig.expect(&[Seen::State(State::Error), Seen::Error(3004)]);
+        assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Authenticate));
+    });
+    both_with(
+        |config| config.connect_timeout_ms(60_000),
+        |mut rig| {
+            rig.to_state(State::ConnectingToFrontEnd);
+            rig.advance_ms(2_000);
+            rig.handshake();
+            rig.advance_ms(14_999);
+            rig.expect(&[]);
+            rig.advance_ms(1);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(1004)]);
+            assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Authenticate));
+        },
+    );
+}
+
+#[test]
+fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        let (link, now) = (rig.link(), rig.now);
+        rig.client.disconnect();
+        assert_eq!(rig.client.state(), State::Disconnected);
+        assert_eq!(rig.client.state().code(), 10);
+        let changed = Event::StateChanged { from: State::ConnectedToFrontEnd, to: State::Disconnected };
+        assert_eq!(rig.client.poll_event(), Some(changed));
+        assert_eq!(rig.client.poll_event(), None);
+        // The server closes its end as well, in whatever way.
+        for late in [LinkInput::Received(&[0xAA]), LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, ""))] {
+            rig.client.handle_link(now, link, late);
+            let _serviced = rig.client.service(now);
+            assert_eq!(rig.client.poll_event(), None);
+        }
+        let _serviced = rig.client.service(now.plus_millis(24 * 3_600_000));
+        assert_eq!(rig.client.poll_event(), None);
+        assert_eq!(rig.client.poll_timeout(), None);
+        assert_eq!(rig.client.state(), State::Disconnected);
+    });
+    // From every state that is not an end.
+    for state in [State::Error, State::ConnectingToNameServer, State::ConnectedToNameServer, State::ConnectingToFrontEnd]
+    {
+        both(|mut rig| {
+            rig.to_state(state);
+            rig.client.disconnect();
+            rig.pump();
+            rig.expect(&[Seen::State(State::Disconnected)]);
+            rig.advance_ms(3_600_000);
+            rig.expect(&[]);
+        });
+    }
+}
+
+#[test]
+fn c051_disconnect_without_a_connection_fires_nothing() {
+    for state in [State::Uninitialized, State::Disconnected] {
+        both(|mut rig| {
+            rig.to_state(state);
+            rig.client.disconnect();
+            assert_eq!(rig.client.queued_events(), 0);
+            rig.pump();
+            rig.expect_nothing();
+            assert_eq!(rig.client.state(), state);
+        });
+    }
+}
+
+/// The reasons of UDP's disconnect command are not there yet; over TCP a server says why with a disconnect message.
+#[test]
+fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
+    let reasons = [(32757, Some("user limit")), (1, Some("logic")), (-3, None)];
+    for (state, code, server) in [
+        (State::ConnectingToNameServer, 3003, Server::NameServer),
+        (State::ConnectedToNameServer, 3003, Server::NameServer),
+        (State::ConnectingToFrontEnd, 1003, Server::FrontEnd),
+        (State::ConnectedToFrontEnd, 1003, Server::FrontEnd),
+    ] {
+        for (reason, text) in reasons {
+            both(|mut rig| {
+                rig.to_state(state);
+                if matches!(state, State::ConnectingToNameServer | State::ConnectingToFrontEnd) {
+                    // Instead of the init response.
+                    rig.accept();
+                }
+                let link = rig.link();
+                rig.say_goodbye(reason, text);
+                rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+                rig.expect_close(link);
+                rig.expect_nothing();
+                let (_, cause, message) = rig.error();
+                assert_eq!((cause.server, cause.kind), (server, CauseKind::ServerDisconnect));
+                assert_eq!(cause.return_code, Some(reason));
+                assert_eq!(cause.text.as_str(), text.unwrap_or_default());
+                assert!(message.contains(&reason.to_string()) && message.contains(text.unwrap_or_default()));
+            });
+        }
+    }
+    // The link's own end comes right behind: one error, the one that says why, and nothing left to close.
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        let (link, goodbye) = (rig.link(), rig.server().disconnect(32757, Some("user limit")));
+        rig.client.handle_link(rig.now, link, LinkInput::Received(&goodbye));
+        rig.input(link, LinkInput::Closed);
+        rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
+        assert_eq!(rig.error().1.kind, CauseKind::ServerDisconnect);
+        rig.expect_nothing();
+    });
+}
+
+/// Every call of the chat, with an argument that would be good on the front end.
+fn chat_calls() -> [fn(&mut ChatClient) -> Result<(), RequestError>; 4] {
+    [
+        |client| client.subscribe(["a"], &SubscribeOptions::new()).map(drop),
+        |client| client.unsubscribe(["a"]).map(drop),
+        |client| client.publish_message("a", "hello", &PublishOptions::new()),
+        |client| client.send_private_message("bob", "hello", &PrivateOptions::new()),
+    ]
+}
+
+#[test]
+fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        rig.client.disconnect();
+        for call in chat_calls() {
+            assert_eq!(call(&mut rig.client), Err(RequestError::WrongState(State::Disconnected)));
+        }
+        rig.pump();
+        rig.expect(&[Seen::State(State::Disconnected)]);
+        rig.expect_no_request();
+        for call in chat_calls() {
+            assert_eq!(rig.refused(call), RequestError::WrongState(State::Disconnected));
+        }
+        rig.forget();
+        rig.expect_nothing();
+    });
+}
+
+/// chat.md 6.2: in any state but ConnectedToFrontEnd they are refused, and answer the state.
+#[test]
+fn chat_calls_are_refused_in_every_other_state() {
+    for state in crate::rig::ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
+        both(|mut rig| {
+            rig.to_state(state);
+            for call in chat_calls() {
+                assert_eq!(rig.refused(call), RequestError::WrongState(state));
+            }
+            rig.expect_nothing();
+        });
+    }
+}
+
+/// chat.md 6.2: with encryption off the same codes, without a key exchange to fail.
+#[test]
+fn ends_without_encryption_have_the_same_codes() {
+    for (digit, end) in ENDS.into_iter().filter(|(digit, _)| *digit != 5) {
+        both_with(encryption_off, |mut rig| {
+            rig.to_state(State::ConnectingToFrontEnd);
+            end(&mut rig);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
+        });
+    }
+}

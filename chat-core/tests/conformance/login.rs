@@ -1,0 +1,543 @@
+//! The logins on both servers and the list of regions: items 11 to 19, 21 to 30 and 32 to 36.
+
+use crate::rig::{
+    APP_ID, APP_VERSION, Came, FRONT_END, NAME_SERVER, Rig, Seen, TOKEN, both, both_with, config, encryption_off,
+    objects, strings,
+};
+use bytes::Bytes;
+use chat_core::{AuthValues, CauseKind, ChatConfig, Protocol, RegionsError, Server, ServerError, State, Value};
+use photon_proto::Hashtable;
+
+/// What every login on the name server carries.
+fn login(region: &str) -> Vec<(u8, Value)> {
+    vec![(224, APP_ID.into()), (220, APP_VERSION.into()), (210, region.into())]
+}
+
+/// A login with more parameters.
+fn login_with(more: &[(u8, Value)]) -> Vec<(u8, Value)> {
+    [login("eu"), more.to_vec()].concat()
+}
+
+/// A client that has just sent its login to the name server.
+fn logging_in(rig: &mut Rig) {
+    rig.connect(Some("eu"));
+    rig.handshake();
+    rig.take_events();
+}
+
+/// A client that is connecting to the front end, up to its login there.
+fn logging_in_on_front_end(rig: &mut Rig) {
+    rig.to_state(State::ConnectingToFrontEnd);
+    rig.handshake();
+}
+
+/// The other transport of items 17 and 26, as far as it is here: TCP frames.
+const RELIABLE_ON_CHANNEL_0: (u8, u8) = (0, 1);
+
+#[test]
+fn c011_the_login_carries_app_id_version_and_region_as_strings() {
+    both(|mut rig| {
+        logging_in(&mut rig);
+        let sent = rig.expect_request(230, true, &login("eu"));
+        assert!(sent.parameters.iter().all(|(_, value)| matches!(value, Value::String(_))));
+    });
+}
+
+#[test]
+fn c012_the_login_carries_a_user_id_only_if_one_is_set() {
+    both(|mut rig| {
+        logging_in(&mut rig);
+        rig.expect_request(230, true, &login("eu"));
+    });
+    both_with(
+        |config| config.user_id(""),
+        |mut rig| {
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login("eu"));
+        },
+    );
+    both_with(
+        |config| config.user_id("älice"),
+        |mut rig| {
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login_with(&[(225, "älice".into())]));
+        },
+    );
+    both(|mut rig| {
+        assert_eq!(rig.client.set_user_id("bob"), Ok(()));
+        assert_eq!(rig.client.user_id(), &"bob");
+        logging_in(&mut rig);
+        rig.expect_request(230, true, &login_with(&[(225, "bob".into())]));
+        let error = rig.refused(|client| client.set_user_id("carol"));
+        assert_eq!(error, chat_core::RequestError::WrongState(State::ConnectedToNameServer));
+    });
+}
+
+#[test]
+fn c013_custom_authentication_is_a_byte_and_a_query_string() {
+    both(|mut rig| {
+        rig.authentication(AuthValues::new("a=b"));
+        logging_in(&mut rig);
+        rig.expect_request(230, true, &login_with(&[(217, Value::Byte(0)), (216, "a=b".into())]));
+    });
+    both_with(
+        |config| config.authentication(AuthValues::new("ticket=00ff&x=").auth_type(1)),
+        |mut rig| {
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login_with(&[(217, Value::Byte(1)), (216, "ticket=00ff&x=".into())]));
+        },
+    );
+    // chat.md 2.4: the query string is sent even when it is empty.
+    both_with(
+        |config| config.authentication(AuthValues::new("")),
+        |mut rig| {
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login_with(&[(217, Value::Byte(0)), (216, "".into())]));
+        },
+    );
+    // It takes effect at the next login, not on a live connection.
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToFrontEnd);
+        rig.authentication(AuthValues::new("a=b"));
+        rig.pump();
+        rig.expect_nothing();
+    });
+}
+
+#[test]
+fn c014_authentication_type_255_sends_nothing_about_it() {
+    for values in [
+        AuthValues::new("a=b").auth_type(255),
+        AuthValues::new("a=b").data("data").auth_type(255),
+        AuthValues::none(),
+        AuthValues::none().data("data"),
+    ] {
+        both(|mut rig| {
+            // It also takes back what was set before.
+            rig.authentication(AuthValues::new("c=d").data("more"));
+            rig.authentication(values.clone());
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login("eu"));
+        });
+    }
+}
+
+#[test]
+fn c015_authentication_data_keeps_its_type() {
+    let map = Hashtable(vec![("key".into(), Value::Int(7))]);
+    for (values, data) in [
+        (AuthValues::new("a=b").data("text"), Value::from("text")),
+        (AuthValues::new("a=b").data(vec![0_u8, 255]), Value::Bytes(Bytes::from_static(&[0, 255]))),
+        (AuthValues::new("a=b").data(map.clone()), Value::Hashtable(map)),
+    ] {
+        both(|mut rig| {
+            rig.authentication(values.clone());
+            logging_in(&mut rig);
+            let expected = login_with(&[(217, Value::Byte(0)), (216, "a=b".into()), (214, data.clone())]);
+            rig.expect_request(230, true, &expected);
+        });
+    }
+}
+
+#[test]
+fn c016_the_login_on_the_name_server_carries_no_token_and_no_history_limit() {
+    both_with(
+        |config| config.private_history(5),
+        |mut rig| {
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login("eu"));
+            // Not even when a token is held from the connection before.
+            rig.accept_login();
+            rig.close();
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login("eu"));
+        },
+    );
+}
+
+/// Over TCP, where the same holds; UDP is not there yet.
+#[test]
+fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
+    both(|mut rig| {
+        logging_in(&mut rig);
+        let sent = rig.expect_request(230, true, &login("eu"));
+        assert_eq!((sent.channel, sent.delivery), RELIABLE_ON_CHANNEL_0);
+        assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
+        let readable = sent.raw.windows(APP_ID.len()).any(|part| part == APP_ID.as_bytes());
+        assert!(!readable, "the app id is seen in {:02x?}", sent.raw);
+    });
+}
+
+#[test]
+fn c018_the_app_version_is_sent_verbatim() {
+    for version in ["1.0", "2.0-beta_1 ü", "1.0_4.1.8.20"] {
+        let mut rig = Rig::new(ChatConfig::new(NAME_SERVER, APP_ID, version));
+        logging_in(&mut rig);
+        rig.expect_request(230, true, &[(224, APP_ID.into()), (220, version.into()), (210, "eu".into())]);
+    }
+}
+
+#[test]
+fn c019_the_region_is_sent_verbatim() {
+    for region in ["eu/*", "EU", "us/cluster-7", " ü", ""] {
+        both(|mut rig| {
+            rig.connect(Some(region));
+            rig.handshake();
+            rig.expect_request(230, true, &login(region));
+        });
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToNameServer);
+            rig.client.connect_to_region_front_end(region).expect("may go on");
+            rig.pump();
+            rig.expect_request(230, true, &login(region));
+        });
+    }
+}
+
+#[test]
+fn c021_the_server_may_replace_the_user_id() {
+    for (given, user_id) in [
+        (Some(Value::from("from-the-server")), "from-the-server"),
+        (Some("".into()), "alice"),
+        (Some(Value::Null), "alice"),
+        (None, "alice"),
+    ] {
+        both_with(
+            |config| config.user_id("alice"),
+            |mut rig| {
+                logging_in(&mut rig);
+                let mut answer = vec![(230, FRONT_END.into()), (221, TOKEN.into())];
+                answer.extend(given.clone().map(|given| (225, given)));
+                rig.respond(230, 0, None, &answer);
+                rig.expect(&[Seen::authenticated(user_id), Seen::State(State::ConnectingToFrontEnd)]);
+                assert_eq!(rig.client.user_id(), &user_id);
+            },
+        );
+        // chat.md 2.9: the front end as well; it is told again only if there is something to tell.
+        both_with(
+            |config| config.user_id("alice"),
+            |mut rig| {
+                logging_in_on_front_end(&mut rig);
+                let answer: Vec<_> = given.clone().map(|given| (225, given)).into_iter().collect();
+                rig.respond(230, 0, None, &answer);
+                assert_eq!(rig.client.user_id(), &user_id);
+                let told = rig.take_events().iter().map(Seen::from).collect::<Vec<_>>();
+                let state = Seen::State(State::ConnectedToFrontEnd);
+                match user_id {
+                    "alice" => assert_eq!(told, [state]),
+                    _ => assert_eq!(told, [Seen::authenticated(user_id), state]),
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn c022_a_refused_login_is_state_error_then_3101_in_words() {
+    for encrypt_answers in [false, true] {
+        both(|mut rig| {
+            rig.encrypt_answers = encrypt_answers;
+            logging_in(&mut rig);
+            let link = rig.expect_open("ns.example", 4533);
+            rig.respond(230, 32767, Some("Invalid app id"), &[]);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            let (_, cause, message) = rig.error();
+            assert!(message.contains("32767") && message.contains("Invalid app id"), "{message}");
+            assert_eq!((cause.server, cause.kind), (Server::NameServer, CauseKind::AuthenticationRefused));
+            assert_eq!((cause.return_code, cause.text.as_str()), (Some(32767), "Invalid app id"));
+            // chat.md 6.2: the name server is closed, so that a retry starts at state 1.
+            rig.expect_close(link);
+            rig.expect_no_command();
+        });
+    }
+    // Every other code, and no words, likewise.
+    for code in [32755, 32756, 32757, 32753, -3, -1, 1, i16::MIN] {
+        both(|mut rig| {
+            logging_in(&mut rig);
+            // Not even an address and a token help.
+            rig.respond(230, code, None, &[(230, FRONT_END.into()), (221, TOKEN.into())]);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            let (_, cause, message) = rig.error();
+            assert_eq!(cause.return_code, Some(code));
+            assert!(message.contains(&code.to_string()), "{message}");
+        });
+    }
+}
+
+#[test]
+fn c023_an_accepted_login_without_address_is_3101() {
+    for answer in [vec![(221, TOKEN.into())], vec![(221, TOKEN.into()), (230, Value::Null)], vec![]] {
+        both_with(
+            |config| config.user_id("alice"),
+            |mut rig| {
+                logging_in(&mut rig);
+                let link = rig.expect_open("ns.example", 4533);
+                rig.respond(230, 0, None, &[&answer[..], &[(225, "other".into())]].concat());
+                rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+                let (_, cause, message) = rig.error();
+                assert_eq!(cause.kind, CauseKind::MissingAddress);
+                assert!(message.contains("p230"), "{message}");
+                rig.expect_close(link);
+                rig.expect_no_command();
+            },
+        );
+    }
+}
+
+#[test]
+fn c024_an_accepted_login_without_token_is_3101() {
+    for answer in [vec![(230, FRONT_END.into())], vec![(230, FRONT_END.into()), (221, Value::Null)]] {
+        both(|mut rig| {
+            logging_in(&mut rig);
+            let link = rig.expect_open("ns.example", 4533);
+            rig.respond(230, 0, None, &answer);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            let (_, cause, message) = rig.error();
+            assert_eq!(cause.kind, CauseKind::MissingToken);
+            assert!(message.contains("p221"), "{message}");
+            rig.expect_close(link);
+            rig.expect_no_command();
+        });
+    }
+}
+
+#[test]
+fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
+    for token in [
+        Value::from("text"),
+        "".into(),
+        Value::Bytes(Bytes::from_static(&[0, 1, 0xFF])),
+        Value::Int(-7),
+        objects(&["a".into(), Value::Byte(7), Value::Null]),
+        Value::Hashtable(Hashtable(vec![(Value::Byte(1), "x".into())])),
+    ] {
+        both(|mut rig| {
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &login("eu"));
+            rig.respond(230, 0, None, &[(230, FRONT_END.into()), (221, token.clone())]);
+            rig.handshake();
+            rig.expect_request(230, false, &[(221, token.clone())]);
+        });
+    }
+}
+
+/// Over TCP, where the same holds; UDP is not there yet.
+#[test]
+fn c026_the_login_on_the_front_end_waits_for_the_key_exchange() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectingToFrontEnd);
+        rig.accept();
+        rig.expect_no_request();
+        rig.greet();
+        rig.expect_no_request();
+        assert_eq!(rig.server().came, [Came::Init, Came::Ping, Came::Key]);
+        rig.advance_ms(9_000);
+        rig.expect_no_request();
+        rig.agree();
+        let sent = rig.expect_request(230, false, &[(221, TOKEN.into())]);
+        assert_eq!((sent.channel, sent.delivery), RELIABLE_ON_CHANNEL_0);
+        rig.expect(&[]);
+    });
+}
+
+#[test]
+fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
+    for (limit, sent) in [(0, Some(0)), (20, Some(20)), (i32::MAX, Some(i32::MAX)), (-1, None), (i32::MIN, None)] {
+        both_with(
+            |config| config.private_history(limit),
+            |mut rig| {
+                logging_in_on_front_end(&mut rig);
+                let mut expected = vec![(221, TOKEN.into())];
+                expected.extend(sent.map(|limit| (14, Value::Int(limit))));
+                rig.expect_request(230, false, &expected);
+            },
+        );
+    }
+    both(|mut rig| {
+        logging_in_on_front_end(&mut rig);
+        rig.expect_request(230, false, &[(221, TOKEN.into())]);
+    });
+}
+
+#[test]
+fn c028_the_front_end_accepts_and_nothing_follows_by_itself() {
+    both(|mut rig| {
+        logging_in_on_front_end(&mut rig);
+        rig.server().requests.clear();
+        rig.expect(&[]);
+        rig.respond(230, 0, None, &[]);
+        rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
+        rig.forget();
+        rig.advance_ms(600_000);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+    });
+}
+
+/// The stored token is given to a server only by a fast reconnect (item 116), which is not there yet: until then a new
+/// token can only be seen to do no harm. It is no news for the application, and a whole new connection uses the token of
+/// its own name server.
+#[test]
+fn c029_a_new_token_of_the_front_end_is_taken_quietly() {
+    for token in [Value::from("newer"), Value::Bytes(Bytes::from_static(b"newer"))] {
+        both(|mut rig| {
+            logging_in_on_front_end(&mut rig);
+            rig.server().requests.clear();
+            rig.respond(230, 0, None, &[(221, token.clone())]);
+            rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
+            rig.close();
+            logging_in(&mut rig);
+            rig.accept_login();
+            rig.server().requests.clear();
+            rig.handshake();
+            rig.expect_request(230, false, &[(221, TOKEN.into())]);
+        });
+    }
+}
+
+#[test]
+fn c030_the_front_end_refuses_with_state_error_then_1101() {
+    for code in [32753, 32767, -3] {
+        both(|mut rig| {
+            logging_in_on_front_end(&mut rig);
+            rig.server().requests.clear();
+            let link = rig.front_end();
+            rig.respond(230, code, Some("expired"), &[]);
+            rig.expect(&[Seen::State(State::Error), Seen::Error(1101)]);
+            let (_, cause, message) = rig.error();
+            assert_eq!((cause.server, cause.kind), (Server::FrontEnd, CauseKind::AuthenticationRefused));
+            assert_eq!(cause.return_code, Some(code));
+            assert!(message.contains(&code.to_string()) && message.contains("expired"), "{message}");
+            // chat.md 6.2: the front end is closed.
+            rig.expect_close(link);
+            rig.expect_nothing();
+        });
+    }
+}
+
+#[test]
+fn c032_get_regions_sends_the_app_id_alone() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        rig.client.get_regions();
+        assert_eq!(rig.client.queued_events(), 0);
+        rig.pump();
+        // chat.md 2.5: encrypted when it can be.
+        rig.expect_request(220, true, &[(224, APP_ID.into())]);
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+    });
+    both_with(encryption_off, |mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        rig.client.get_regions();
+        rig.pump();
+        rig.expect_request(220, false, &[(224, APP_ID.into())]);
+    });
+}
+
+fn regions(all: &[(&str, &str)]) -> Seen {
+    Seen::Regions(Ok(all.iter().map(|(code, address)| ((*code).into(), (*address).into())).collect()))
+}
+
+#[test]
+fn c033_the_regions_of_the_answer_are_matched_by_index() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        rig.client.get_regions();
+        rig.respond(220, 0, None, &[(210, strings(&["eu", "us"])), (230, strings(&["a", "b"]))]);
+        rig.expect(&[regions(&[("eu", "a"), ("us", "b")])]);
+        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        // chat.md 2.5: codes in lower case, without the cluster.
+        rig.client.get_regions();
+        rig.respond(220, 0, None, &[(230, strings(&["a", ""])), (210, strings(&["EU/one/two", "aSia"]))]);
+        rig.expect(&[regions(&[("eu", "a"), ("asia", "")])]);
+        rig.client.get_regions();
+        rig.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
+        rig.expect(&[regions(&[])]);
+        // An answer that nobody waits for.
+        rig.respond(220, 0, None, &[(210, strings(&["eu"])), (230, strings(&["a"]))]);
+        rig.expect(&[]);
+    });
+}
+
+#[test]
+fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
+    both(|mut rig| {
+        rig.to_state(State::ConnectedToNameServer);
+        rig.client.get_regions();
+        rig.pump();
+        rig.respond(220, 32767, Some("no such app"), &[]);
+        let expected = RegionsError::Server(ServerError { operation: 220, code: 32767, message: "no such app".into() });
+        match rig.take_events().as_slice() {
+            [chat_core::Event::RegionsResult(Err(error))] => {
+                assert_eq!((error, error.code()), (&expected, 32767));
+            }
+            other => panic!("{other:?}"),
+        }
+        rig.advance_ms(60_000);
+        rig.expect(&[]);
+        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+    });
+}
+
+#[test]
+fn c035_get_regions_without_a_name_server_answers_3001_before_it_returns() {
+    for state in crate::rig::ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToNameServer) {
+        both(|mut rig| {
+            rig.to_state(state);
+            rig.client.get_regions();
+            assert_eq!(rig.client.queued_events(), 1);
+            rig.client.get_regions();
+            assert_eq!(rig.client.queued_events(), 2);
+            rig.pump();
+            rig.expect(&[Seen::Regions(Err(3001)), Seen::Regions(Err(3001))]);
+            rig.expect_nothing();
+            assert_eq!(rig.client.state(), state);
+        });
+    }
+}
+
+#[test]
+fn c036_lists_that_do_not_match_are_answered_with_minus_1() {
+    for answer in [
+        vec![(210, strings(&["eu", "us"])), (230, strings(&["a"]))],
+        vec![(210, strings(&["eu"])), (230, strings(&["a", "b"]))],
+        vec![(210, strings(&["eu"]))],
+        vec![(230, strings(&["a"]))],
+        vec![],
+        vec![(210, "eu".into()), (230, "a".into())],
+    ] {
+        both(|mut rig| {
+            rig.to_state(State::ConnectedToNameServer);
+            rig.client.get_regions();
+            rig.respond(220, 0, None, &answer);
+            rig.expect(&[Seen::Regions(Err(-1))]);
+            assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        });
+    }
+}
+
+/// chat.md 2.4: what else the answer may hold.
+#[test]
+fn nickname_and_data_of_the_authentication_service_are_told() {
+    let mut rig = Rig::new(config(Protocol::V18));
+    logging_in(&mut rig);
+    let data = Value::Hashtable(Hashtable(vec![("level".into(), Value::Int(3))]));
+    rig.respond(
+        230,
+        0,
+        None,
+        &[
+            (230, FRONT_END.into()),
+            (221, TOKEN.into()),
+            (225, "id".into()),
+            (202, "Nick".into()),
+            (196, "default".into()),
+            (245, data.clone()),
+        ],
+    );
+    rig.expect(&[
+        Seen::Authenticated { user_id: "id".into(), nickname: Some("Nick".into()), data: Some(data) },
+        Seen::State(State::ConnectingToFrontEnd),
+    ]);
+}

@@ -1,0 +1,15 @@
+//! Conformance: at least one test for each numbered item of chat.md section 11, named after it, and the normative rules
+//! of its section 6 beside them. Virtual time, no sockets; the server side says only what a test tells it to say.
+
+mod addresses;
+mod connect;
+mod counting;
+mod deadlines;
+mod endings;
+mod errors;
+mod login;
+mod messages;
+mod other;
+mod requests;
+mod rig;
+mod subscribe;

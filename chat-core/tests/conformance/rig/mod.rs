@@ -1,0 +1,565 @@
+//! The harness: one client, virtual time, and a scripted server side.
+//!
+//! [`Rig::pump`] is a driver that keeps the documented drain order. While it runs it checks the contract that every
+//! test relies on: events tell every state change, an `Error` follows a change to [`State::Error`] and nothing else,
+//! `transmit` is stable, links are opened and closed once, and no wake-up is busy.
+
+mod log_capture;
+mod seen;
+mod server;
+
+use chat_core::{
+    AuthValues, ChatClient, ChatConfig, ConnectOptions, DisconnectCause, Encryption, Event, LinkCommand, LinkError,
+    LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State, Stats, Target, Wire,
+};
+use photon_proto::{Protocol, Timestamp, Value};
+use std::collections::VecDeque;
+use std::mem;
+
+pub(crate) use log_capture::lines as log_lines;
+pub(crate) use seen::{Line, Outcomes, Seen, outcomes};
+pub(crate) use server::{Came, Sent, ServerLink};
+
+pub(crate) const APP_ID: &str = "c0ffee00-1111-2222-3333-444455556666";
+pub(crate) const APP_VERSION: &str = "1.0";
+pub(crate) const NAME_SERVER: &str = "tcp://ns.example:4533";
+pub(crate) const FRONT_END: &str = "fe.example:5070";
+pub(crate) const TOKEN: &str = "token-of-the-name-server";
+
+/// How long pings stay away, and then silence counts, if nothing else is configured. Spec: chat.md 6.4.
+pub(crate) const PING_MS: u64 = 3_000;
+
+/// The states in the order in which a successful connection meets them.
+pub(crate) const WAY: [State; 4] = [
+    State::ConnectingToNameServer,
+    State::ConnectedToNameServer,
+    State::ConnectingToFrontEnd,
+    State::ConnectedToFrontEnd,
+];
+
+pub(crate) const ALL_STATES: [State; 7] = [
+    State::Error,
+    State::Uninitialized,
+    State::ConnectingToNameServer,
+    State::ConnectedToNameServer,
+    State::ConnectingToFrontEnd,
+    State::ConnectedToFrontEnd,
+    State::Disconnected,
+];
+
+/// Runs a test in both serialization protocols.
+pub(crate) fn both(test: impl Fn(Rig)) {
+    both_with(|config| config, test);
+}
+
+/// Runs a test in both serialization protocols, with a configuration of its own.
+pub(crate) fn both_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+    for protocol in [Protocol::V16, Protocol::V18] {
+        println!("in {}", protocol.name());
+        test(Rig::new(configure(config(protocol))));
+    }
+}
+
+pub(crate) fn config(protocol: Protocol) -> ChatConfig {
+    ChatConfig::new(NAME_SERVER, APP_ID, APP_VERSION).protocol(protocol)
+}
+
+pub(crate) fn encryption_off(config: ChatConfig) -> ChatConfig {
+    config.encryption(Encryption::Off)
+}
+
+/// A string array.
+pub(crate) fn strings(texts: &[&str]) -> Value {
+    Value::from(texts.iter().map(|&text| text.into()).collect::<Vec<photon_proto::Text>>())
+}
+
+pub(crate) fn bools(flags: &[bool]) -> Value {
+    Value::from(flags.to_vec())
+}
+
+/// An object array.
+pub(crate) fn objects(values: &[Value]) -> Value {
+    Value::from(values.to_vec())
+}
+
+pub(crate) struct Rig {
+    pub(crate) client: ChatClient,
+    pub(crate) now: Timestamp,
+    /// The server's end of every link that was opened, in order.
+    pub(crate) links: Vec<ServerLink>,
+    /// Whether the server answers pings, at once.
+    pub(crate) answer_pings: bool,
+    /// Whether the server encrypts what it can.
+    pub(crate) encrypt_answers: bool,
+    /// Whether sockets take bytes.
+    pub(crate) writable: bool,
+    commands: VecDeque<LinkCommand>,
+    events: Vec<Event>,
+    error: Option<(PeerErrorCode, DisconnectCause, String)>,
+    /// The state as events told it.
+    told: State,
+}
+
+impl Rig {
+    pub(crate) fn new(config: ChatConfig) -> Self {
+        log_capture::begin();
+        Self {
+            client: ChatClient::new(config, [7; 32]),
+            now: Timestamp::from_millis(1_000),
+            links: Vec::new(),
+            answer_pings: true,
+            encrypt_answers: false,
+            writable: true,
+            commands: VecDeque::new(),
+            events: Vec::new(),
+            error: None,
+            told: State::Uninitialized,
+        }
+    }
+
+    // The driver.
+
+    /// Services and drains until there is nothing more to do at this time.
+    #[track_caller]
+    pub(crate) fn pump(&mut self) {
+        self.pump_with(|_, _| {});
+    }
+
+    /// As [`Rig::pump`], with an application that reacts to each event as it takes it.
+    #[track_caller]
+    pub(crate) fn pump_with(&mut self, mut react: impl FnMut(&mut ChatClient, &Event)) {
+        for _ in 0..1_000 {
+            let serviced = self.client.service(self.now);
+            let mut busy = serviced.more;
+            while let Some(event) = self.client.poll_event() {
+                let before = self.client.poll_timeout();
+                react(&mut self.client, &event);
+                // An application that armed a timer, or raised an event, is to be serviced again.
+                busy |= self.client.poll_timeout() != before;
+                self.note(event);
+            }
+            self.move_bytes();
+            self.take_commands();
+            busy |= self.answer_pings && self.answer_waiting_pings();
+            if !busy {
+                let next = self.client.poll_timeout();
+                assert!(next.is_none_or(|at| at > self.now), "busy wake-up: {next:?} at {:?}", self.now);
+                assert_eq!(self.client.state(), self.told, "a state that no event told");
+                return;
+            }
+        }
+        panic!("the client finds no rest");
+    }
+
+    #[track_caller]
+    fn note(&mut self, event: Event) {
+        match &event {
+            Event::StateChanged { from, to } => {
+                assert_eq!(*from, self.told, "a change from another state");
+                assert_ne!(from, to);
+                self.told = *to;
+            }
+            Event::Error { code, cause, message } => {
+                let changed = matches!(self.events.last(), Some(Event::StateChanged { to: State::Error, .. }));
+                assert!(changed, "an error comes right after the change to Error: {:?}", self.events);
+                assert_eq!(message.as_str(), cause.to_string());
+                self.error = Some((*code, (**cause).clone(), message.to_string()));
+            }
+            _ => {}
+        }
+        self.events.push(event);
+    }
+
+    fn move_bytes(&mut self) {
+        let now_ms = self.now.as_millis();
+        for link in self.links.iter_mut().filter(|link| !link.gone && self.writable) {
+            while let Some(bytes) = self.client.transmit(self.now, link.id).map(<[u8]>::to_vec) {
+                assert!(!bytes.is_empty());
+                assert_eq!(self.client.transmit(self.now, link.id), Some(&*bytes), "transmit is stable");
+                assert!(link.opened, "bytes for a link that is not open");
+                self.client.transmitted(link.id, bytes.len());
+                link.take(now_ms, &bytes);
+            }
+        }
+    }
+
+    fn take_commands(&mut self) {
+        while let Some(command) = self.client.poll_command() {
+            match &command {
+                LinkCommand::Open { link, target, wire } => {
+                    assert_eq!(*wire, Wire::Stream);
+                    assert!(self.links.iter().all(|known| known.id < *link), "link ids are not reused");
+                    self.links.push(ServerLink::new(*link, target.clone()));
+                }
+                LinkCommand::Close { link } => {
+                    let link = self.links.iter_mut().find(|known| known.id == *link).expect("a link that was opened");
+                    assert!(!link.gone, "a link that is gone is not closed");
+                    link.gone = true;
+                }
+            }
+            self.commands.push_back(command);
+        }
+    }
+
+    fn answer_waiting_pings(&mut self) -> bool {
+        let mut answered = false;
+        for link in &mut self.links {
+            let answers = link.answer_pings(self.now.as_millis());
+            if !link.gone && !answers.is_empty() {
+                self.client.handle_link(self.now, link.id, LinkInput::Received(&answers));
+                answered = true;
+            }
+        }
+        answered
+    }
+
+    // Time.
+
+    /// Lets time pass as a driver that sleeps until each deadline.
+    #[track_caller]
+    pub(crate) fn advance_ms(&mut self, ms: u64) {
+        let until = self.now.plus_millis(ms);
+        while let Some(at) = self.client.poll_timeout().filter(|&at| at <= until) {
+            self.now = self.now.max(at);
+            self.pump();
+        }
+        self.now = until;
+        self.pump();
+    }
+
+    /// The next deadline is exactly so far away.
+    #[track_caller]
+    pub(crate) fn expect_deadline_in_ms(&self, ms: u64) {
+        assert_eq!(self.client.poll_timeout(), Some(self.now.plus_millis(ms)), "now is {:?}", self.now);
+    }
+
+    // Links.
+
+    /// The server that was opened last.
+    #[track_caller]
+    pub(crate) fn server(&mut self) -> &mut ServerLink {
+        self.links.last_mut().expect("a link was opened")
+    }
+
+    #[track_caller]
+    pub(crate) fn link(&mut self) -> LinkId {
+        self.server().id
+    }
+
+    #[track_caller]
+    pub(crate) fn input(&mut self, link: LinkId, input: LinkInput<'_>) {
+        if let Some(known) = self.links.iter_mut().find(|known| known.id == link) {
+            match input {
+                LinkInput::Opened { .. } => known.opened = true,
+                LinkInput::Closed | LinkInput::Failed(_) => known.gone = true,
+                LinkInput::Received(_) => {}
+            }
+        }
+        self.client.handle_link(self.now, link, input);
+        self.pump();
+    }
+
+    /// The transport is connected.
+    #[track_caller]
+    pub(crate) fn accept(&mut self) {
+        let link = self.link();
+        self.input(link, LinkInput::Opened { ipv6: false });
+    }
+
+    /// The other side closes the link.
+    #[track_caller]
+    pub(crate) fn close(&mut self) {
+        let link = self.link();
+        self.input(link, LinkInput::Closed);
+    }
+
+    #[track_caller]
+    pub(crate) fn fail(&mut self, kind: LinkErrorKind, text: &str) {
+        let link = self.link();
+        self.input(link, LinkInput::Failed(LinkError::new(kind, text)));
+    }
+
+    /// Bytes of the server, as they are.
+    #[track_caller]
+    pub(crate) fn deliver(&mut self, bytes: &[u8]) {
+        let link = self.link();
+        self.input(link, LinkInput::Received(bytes));
+    }
+
+    /// A message of the server, framed.
+    #[track_caller]
+    pub(crate) fn deliver_message(&mut self, message: &[u8]) {
+        self.deliver(&server::framed(message));
+    }
+
+    /// The init response.
+    #[track_caller]
+    pub(crate) fn greet(&mut self) {
+        self.deliver_message(&[0xF3, 1, 0]);
+    }
+
+    /// The server's half of the key exchange.
+    #[track_caller]
+    pub(crate) fn agree(&mut self) {
+        let answer = self.server().key_response();
+        self.deliver(&answer);
+    }
+
+    /// Everything from the open command to "operations can be sent".
+    #[track_caller]
+    pub(crate) fn handshake(&mut self) {
+        self.accept();
+        self.greet();
+        if self.server().client_key.is_some() {
+            self.agree();
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn respond(&mut self, code: u8, return_code: i16, text: Option<&str>, parameters: &[(u8, Value)]) {
+        let bytes = self.response(code, return_code, text, parameters);
+        self.deliver(&bytes);
+    }
+
+    #[track_caller]
+    pub(crate) fn response(
+        &mut self,
+        code: u8,
+        return_code: i16,
+        text: Option<&str>,
+        parameters: &[(u8, Value)],
+    ) -> Vec<u8> {
+        let encrypt = self.encrypt_answers;
+        self.server().response(encrypt, code, return_code, text, parameters)
+    }
+
+    #[track_caller]
+    pub(crate) fn raise(&mut self, code: u8, parameters: &[(u8, Value)]) {
+        let bytes = self.event(code, parameters);
+        self.deliver(&bytes);
+    }
+
+    #[track_caller]
+    pub(crate) fn event(&mut self, code: u8, parameters: &[(u8, Value)]) -> Vec<u8> {
+        let encrypt = self.encrypt_answers;
+        self.server().event(encrypt, code, parameters)
+    }
+
+    #[track_caller]
+    pub(crate) fn say_goodbye(&mut self, reason: i16, text: Option<&str>) {
+        let bytes = self.server().disconnect(reason, text);
+        self.deliver(&bytes);
+    }
+
+    /// The name server accepts the login.
+    #[track_caller]
+    pub(crate) fn accept_login(&mut self) {
+        self.respond(230, 0, None, &[(230, FRONT_END.into()), (221, TOKEN.into())]);
+    }
+
+    // The application.
+
+    #[track_caller]
+    pub(crate) fn connect(&mut self, region: Option<&str>) {
+        let options = match region {
+            Some(region) => ConnectOptions::new().region(region),
+            None => ConnectOptions::new(),
+        };
+        self.client.connect_to_name_server(options).expect("may connect");
+        self.pump();
+    }
+
+    #[track_caller]
+    pub(crate) fn authentication(&mut self, values: AuthValues) {
+        self.client.set_custom_authentication(values);
+    }
+
+    /// Subscribes, and lets the server confirm it.
+    #[track_caller]
+    pub(crate) fn join(&mut self, channels: &[&str]) {
+        let options = chat_core::SubscribeOptions::new();
+        let _request = self.client.subscribe(channels, &options).expect("may subscribe");
+        self.pump();
+        let _sent = self.server().requests.pop_front().expect("the request");
+        self.raise(5, &[(0, strings(channels)), (15, bools(&vec![true; channels.len()]))]);
+        assert!(matches!(self.take_events().as_slice(), [Event::SubscribeResult(_)]));
+    }
+
+    /// Goes straight to a state, and forgets what happened on the way.
+    #[track_caller]
+    pub(crate) fn to_state(&mut self, state: State) {
+        let steps = match state {
+            State::Uninitialized => 0,
+            State::ConnectingToNameServer => 1,
+            State::ConnectedToNameServer => 2,
+            State::ConnectingToFrontEnd => 3,
+            State::ConnectedToFrontEnd | State::Error | State::Disconnected => 4,
+        };
+        if steps >= 1 {
+            self.connect(None);
+        }
+        if steps >= 2 {
+            self.handshake();
+        }
+        if steps >= 3 {
+            self.client.connect_to_region_front_end("eu").expect("may go on");
+            self.pump();
+            self.accept_login();
+        }
+        if steps >= 4 {
+            self.handshake();
+            self.respond(230, 0, None, &[]);
+        }
+        match state {
+            State::Disconnected => {
+                self.client.disconnect();
+                self.pump();
+            }
+            State::Error => self.close(),
+            _ => {}
+        }
+        assert_eq!(self.client.state(), state);
+        self.forget();
+    }
+
+    /// Forgets what has happened so far.
+    pub(crate) fn forget(&mut self) {
+        self.events.clear();
+        self.commands.clear();
+        self.error = None;
+        for link in &mut self.links {
+            link.requests.clear();
+            link.came.clear();
+            link.pings.clear();
+        }
+    }
+
+    // What is expected.
+
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        mem::take(&mut self.events)
+    }
+
+    /// Exactly these events have come since the last look, in this order.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, expected: &[Seen]) {
+        let seen: Vec<Seen> = self.take_events().iter().map(Seen::from).collect();
+        assert_eq!(seen, expected);
+    }
+
+    /// No event, no request and no command has come since the last look.
+    #[track_caller]
+    pub(crate) fn expect_nothing(&mut self) {
+        self.expect(&[]);
+        self.expect_no_request();
+        self.expect_no_command();
+    }
+
+    /// The last `Error` event: its documented number, cause and words.
+    #[track_caller]
+    pub(crate) fn error(&self) -> (i32, &DisconnectCause, &str) {
+        let (code, cause, message) = self.error.as_ref().expect("there was an error");
+        (code.code(), cause, message)
+    }
+
+    /// The server of the last link has received this operation, complete, and nothing else; order of parameters apart.
+    #[track_caller]
+    pub(crate) fn expect_request(&mut self, code: u8, encrypted: bool, parameters: &[(u8, Value)]) -> Sent {
+        let sent = self.server().requests.pop_front().expect("a request");
+        let mut expected = parameters.to_vec();
+        expected.sort_by_key(|(key, _)| *key);
+        assert_eq!((sent.code, &sent.parameters), (code, &expected));
+        assert_eq!(sent.encrypted, encrypted, "encryption flag of operation {code}");
+        // wire.md 6.1: channel 0, reliable.
+        assert_eq!((sent.channel, sent.delivery), (0, 1));
+        self.expect_no_request();
+        sent
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_no_request(&self) {
+        for link in &self.links {
+            assert!(link.requests.is_empty(), "unexpected: {:?}", link.requests);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_no_command(&self) {
+        assert!(self.commands.is_empty(), "unexpected: {:?}", self.commands);
+    }
+
+    /// The next command opens a link to this address.
+    #[track_caller]
+    pub(crate) fn expect_open(&mut self, host: &str, port: u16) -> LinkId {
+        match self.commands.pop_front() {
+            Some(LinkCommand::Open { link, target, wire: Wire::Stream }) => {
+                assert_eq!(target, Target { host: host.into(), port, path: "".into() });
+                link
+            }
+            other => panic!("no open command but {other:?}"),
+        }
+    }
+
+    /// The open command of the front end was taken before: its link.
+    #[track_caller]
+    pub(crate) fn front_end(&mut self) -> LinkId {
+        assert_eq!(self.server().target.to_string(), FRONT_END);
+        self.link()
+    }
+
+    /// The next command closes this link.
+    #[track_caller]
+    pub(crate) fn expect_close(&mut self, link: LinkId) {
+        assert_eq!(self.commands.pop_front(), Some(LinkCommand::Close { link }));
+    }
+
+    /// A call that has to be refused, and after which nothing may have changed: no byte, no event, no command, no
+    /// deadline, no state.
+    #[track_caller]
+    pub(crate) fn refused<T: std::fmt::Debug>(
+        &mut self,
+        call: impl FnOnce(&mut ChatClient) -> Result<T, RequestError>,
+    ) -> RequestError {
+        let before = self.snapshot();
+        let error = call(&mut self.client).expect_err("must be refused");
+        assert_eq!(self.snapshot(), before, "after {error:?}");
+        let events = self.events.len();
+        let requests: Vec<usize> = self.links.iter().map(|link| link.requests.len()).collect();
+        self.pump();
+        assert_eq!(self.events.len(), events, "an event after {error:?}");
+        assert_eq!(self.links.iter().map(|link| link.requests.len()).collect::<Vec<_>>(), requests);
+        assert_eq!(self.snapshot(), before, "after {error:?} and a turn of the driver");
+        error
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        assert_eq!(self.client.poll_command(), None, "pump first");
+        let now = self.now;
+        Snapshot {
+            state: self.client.state(),
+            timeout: self.client.poll_timeout(),
+            queued_events: self.client.queued_events(),
+            buffered_bytes: self.client.buffered_bytes(),
+            stats: self.client.stats(),
+            user_id: self.client.user_id().to_string(),
+            channels: self.client.public_channels().map(|channel| channel.name().to_string()).collect(),
+            unsent: self
+                .links
+                .iter()
+                .map(|link| self.client.transmit(now, link.id).map(<[u8]>::to_vec).unwrap_or_default())
+                .collect(),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Snapshot {
+    state: State,
+    timeout: Option<Timestamp>,
+    queued_events: usize,
+    buffered_bytes: usize,
+    stats: Stats,
+    user_id: String,
+    channels: Vec<String>,
+    unsent: Vec<Vec<u8>>,
+}

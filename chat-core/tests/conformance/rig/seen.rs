@@ -1,0 +1,128 @@
+//! Events in a form that tests can write down and compare.
+
+use chat_core::{ChannelOutcome, Event, Message, Outcome, RequestId, State};
+use photon_proto::Value;
+
+/// An event. What is left out ([`Event::StateChanged`]'s `from`, the cause of an error) the rig checks or keeps itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Seen {
+    State(State),
+    /// The documented number.
+    Error(i32),
+    /// Code and address of each, or the documented number.
+    Regions(Result<Vec<(String, String)>, i32>),
+    Authenticated {
+        user_id: String,
+        nickname: Option<String>,
+        data: Option<Value>,
+    },
+    Subscribed(Outcomes),
+    Unsubscribed(Outcomes),
+    Messages {
+        channel: String,
+        lines: Vec<Line>,
+    },
+    Private {
+        channel: String,
+        line: Line,
+    },
+    Response {
+        operation: u8,
+        return_code: i16,
+        message: String,
+        parameters: Vec<(u8, Value)>,
+    },
+    Other {
+        code: u8,
+        parameters: Vec<(u8, Value)>,
+    },
+    /// The kind of the error.
+    BadMessage(&'static str),
+}
+
+/// Channel, outcome and request of each.
+pub(crate) type Outcomes = Vec<(String, Outcome, Option<RequestId>)>;
+
+/// Sender, content and id of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) sender: String,
+    pub(crate) content: Value,
+    pub(crate) id: Option<i32>,
+}
+
+impl Line {
+    pub(crate) fn new(sender: &str, content: impl Into<Value>, id: Option<i32>) -> Self {
+        Self { sender: sender.into(), content: content.into(), id }
+    }
+}
+
+impl From<Message<'_>> for Line {
+    fn from(message: Message<'_>) -> Self {
+        Self { sender: message.sender.into(), content: message.content.to_value(), id: message.id }
+    }
+}
+
+/// The same outcome of the same request for several channels.
+pub(crate) fn outcomes(channels: &[&str], outcome: &Outcome, request: Option<RequestId>) -> Outcomes {
+    channels.iter().map(|&channel| (channel.into(), outcome.clone(), request)).collect()
+}
+
+fn list(all: &[ChannelOutcome]) -> Outcomes {
+    all.iter().map(|one| (one.channel.to_string(), one.outcome.clone(), one.request)).collect()
+}
+
+impl Seen {
+    /// The login was accepted, and the server said nothing about the user but the id.
+    pub(crate) fn authenticated(user_id: &str) -> Self {
+        Self::Authenticated { user_id: user_id.into(), nickname: None, data: None }
+    }
+
+    pub(crate) fn messages(channel: &str, lines: impl Into<Vec<Line>>) -> Self {
+        Self::Messages { channel: channel.into(), lines: lines.into() }
+    }
+
+    pub(crate) fn private(channel: &str, line: Line) -> Self {
+        Self::Private { channel: channel.into(), line }
+    }
+
+    /// An answer without parameters.
+    pub(crate) fn response(operation: u8, return_code: i16, message: &str) -> Self {
+        Self::Response { operation, return_code, message: message.into(), parameters: Vec::new() }
+    }
+}
+
+impl From<&Event> for Seen {
+    fn from(event: &Event) -> Self {
+        match event {
+            Event::StateChanged { to, .. } => Self::State(*to),
+            Event::Error { code, .. } => Self::Error(code.code()),
+            Event::RegionsResult(Ok(regions)) => {
+                Self::Regions(Ok(regions.iter().map(|one| (one.code.to_string(), one.address.to_string())).collect()))
+            }
+            Event::RegionsResult(Err(error)) => Self::Regions(Err(error.code())),
+            Event::Authenticated(about) => Self::Authenticated {
+                user_id: about.user_id.to_string(),
+                nickname: about.nickname.as_ref().map(ToString::to_string),
+                data: about.data.clone(),
+            },
+            Event::SubscribeResult(all) => Self::Subscribed(list(all)),
+            Event::UnsubscribeResult(all) => Self::Unsubscribed(list(all)),
+            Event::ChatMessages { channel, messages } => {
+                Self::Messages { channel: channel.to_string(), lines: messages.iter().map(Line::from).collect() }
+            }
+            Event::PrivateMessage { channel, message } => {
+                Self::Private { channel: channel.to_string(), line: message.get().into() }
+            }
+            Event::OperationResponse { operation, return_code, message, parameters } => Self::Response {
+                operation: *operation,
+                return_code: *return_code,
+                message: message.to_string(),
+                parameters: parameters.as_deref().cloned().unwrap_or_default(),
+            },
+            Event::Other { code, parameters } => Self::Other { code: *code, parameters: parameters.clone() },
+            Event::BadMessage(bad) => Self::BadMessage(bad.error.kind.name()),
+            other => panic!("an event that these tests do not know: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The server's end of one link: takes apart what the client sends, writes what a test wants to say.
+
+use chat_core::{LinkId, Target};
+use photon_proto::crypto::{Cipher, KeyExchange};
+use photon_proto::message::{self, Header, Init, Message, MessageWriter};
+use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
+use photon_proto::{EncodeError, Limits, Params, Protocol, Value, internal};
+use std::collections::VecDeque;
+
+const LIMITS: Limits = Limits::DEFAULT;
+
+/// An operation request that the client sent, taken apart completely.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sent {
+    pub(crate) code: u8,
+    /// Sorted by key; each value in its exact type.
+    pub(crate) parameters: Vec<(u8, Value)>,
+    pub(crate) encrypted: bool,
+    pub(crate) channel: u8,
+    pub(crate) delivery: u8,
+    /// The message as it was on the wire.
+    pub(crate) raw: Vec<u8>,
+}
+
+/// What kinds of things came, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    Init,
+    Ping,
+    Key,
+    Request(u8),
+}
+
+pub(crate) struct ServerLink {
+    pub(crate) id: LinkId,
+    pub(crate) target: Target,
+    pub(crate) opened: bool,
+    /// Closed by either side.
+    pub(crate) gone: bool,
+    pub(crate) init: Option<Init>,
+    pub(crate) client_key: Option<Vec<u8>>,
+    pub(crate) requests: VecDeque<Sent>,
+    pub(crate) came: Vec<Came>,
+    /// When a ping came, and the client's time in it, both in milliseconds.
+    pub(crate) pings: Vec<(u64, i32)>,
+    unanswered: Vec<i32>,
+    splitter: Splitter,
+    exchange: KeyExchange,
+    cipher: Option<Cipher>,
+}
+
+impl ServerLink {
+    pub(super) fn new(id: LinkId, target: Target) -> Self {
+        Self {
+            id,
+            target,
+            opened: false,
+            gone: false,
+            init: None,
+            client_key: None,
+            requests: VecDeque::new(),
+            came: Vec::new(),
+            pings: Vec::new(),
+            unanswered: Vec::new(),
+            splitter: Splitter::new(Role::Server, LIMITS.max_received_bytes),
+            exchange: KeyExchange::from_secret(&[3; 20]),
+            cipher: None,
+        }
+    }
+
+    /// The protocol that the client announced.
+    #[track_caller]
+    fn protocol(&self) -> Protocol {
+        let init = self.init.as_ref().expect("the init came first");
+        Protocol::from_version(init.protocol).expect("a known protocol")
+    }
+
+    pub(super) fn take(&mut self, now_ms: u64, bytes: &[u8]) {
+        self.splitter.push(bytes);
+        while let Some(item) = self.splitter.next().expect("the client's frames are good") {
+            match item {
+                Item::PingRequest { client_time } => {
+                    self.came.push(Came::Ping);
+                    self.pings.push((now_ms, client_time));
+                    self.unanswered.push(client_time);
+                }
+                Item::PingResponse { .. } => panic!("a client answers no pings"),
+                Item::Frame { channel, delivery, message } => {
+                    let raw = self.splitter.message_mut(message).to_vec();
+                    self.take_message(channel, delivery, raw);
+                }
+            }
+        }
+        assert_eq!(self.splitter.buffered_bytes(), 0, "half a frame");
+    }
+
+    fn take_message(&mut self, channel: u8, delivery: u8, raw: Vec<u8>) {
+        let encrypted = Header::parse(&raw).expect("a header").encrypted;
+        let mut plain = raw.clone();
+        let (kind, body) = message::open(&mut plain, self.cipher.as_ref()).expect("opens with the agreed key");
+        let protocol = self.init.as_ref().map_or(Protocol::V18, |_| self.protocol());
+        match Message::parse(kind, protocol, &LIMITS, body).expect("a good message") {
+            Message::Init(init) => {
+                assert!(self.init.is_none() && self.came.is_empty(), "one init, first of all");
+                assert_eq!((channel, delivery, raw.len()), (0, 1, 41));
+                self.came.push(Came::Init);
+                self.init = Some(init);
+            }
+            Message::Request { internal: true, code: internal::INIT_ENCRYPTION, mut params } => {
+                assert!(self.client_key.is_none(), "one key exchange a connection");
+                assert_eq!((channel, delivery, encrypted), (0, 1, false), "wire.md 8.1");
+                self.came.push(Came::Key);
+                self.client_key = internal::public_key(&mut params).expect("a good message").map(Vec::from);
+                assert!(self.client_key.is_some());
+            }
+            Message::Request { internal: false, code, mut params } => {
+                self.came.push(Came::Request(code));
+                let parameters = all_parameters(&mut params);
+                self.requests.push_back(Sent { code, parameters, encrypted, channel, delivery, raw });
+            }
+            other => panic!("a client does not send {other:?}"),
+        }
+    }
+
+    /// Answers to the pings that wait for one.
+    pub(super) fn answer_pings(&mut self, now_ms: u64) -> Vec<u8> {
+        let mut answers = Vec::new();
+        for client_time in self.unanswered.drain(..) {
+            tcp::write_ping_response(&mut answers, now_ms as i32 + 1_000_000, client_time);
+        }
+        answers
+    }
+
+    /// The server's key; from now on this end decrypts.
+    #[track_caller]
+    pub(crate) fn key_response(&mut self) -> Vec<u8> {
+        let client_key = self.client_key.as_ref().expect("the client sent its key");
+        self.cipher = Some(Cipher::new(&self.exchange.agree(client_key).expect("a good key")));
+        let key = self.exchange.public_key().to_vec();
+        self.key_answer(0, Some(&key))
+    }
+
+    /// Any answer to the key exchange.
+    pub(crate) fn key_answer(&self, return_code: i16, key: Option<&[u8]>) -> Vec<u8> {
+        let mut message = Vec::new();
+        internal::write_key_response(&mut message, self.protocol(), &LIMITS, return_code, key).expect("fits");
+        framed(&message)
+    }
+
+    pub(crate) fn response(
+        &self,
+        encrypt: bool,
+        code: u8,
+        return_code: i16,
+        text: Option<&str>,
+        parameters: &[(u8, Value)],
+    ) -> Vec<u8> {
+        self.message(encrypt, parameters, |buffer, protocol| {
+            MessageWriter::response(buffer, protocol, &LIMITS, code, return_code, text)
+        })
+    }
+
+    pub(crate) fn event(&self, encrypt: bool, code: u8, parameters: &[(u8, Value)]) -> Vec<u8> {
+        self.message(encrypt, parameters, |buffer, protocol| MessageWriter::event(buffer, protocol, &LIMITS, code))
+    }
+
+    pub(crate) fn disconnect(&self, reason: i16, text: Option<&str>) -> Vec<u8> {
+        self.message(false, &[], |buffer, protocol| MessageWriter::disconnect(buffer, protocol, &LIMITS, reason, text))
+    }
+
+    fn message(
+        &self,
+        encrypt: bool,
+        parameters: &[(u8, Value)],
+        begin: impl FnOnce(&mut Vec<u8>, Protocol) -> Result<MessageWriter<'_>, EncodeError>,
+    ) -> Vec<u8> {
+        let mut message = Vec::new();
+        let mut writer = begin(&mut message, self.protocol()).expect("fits");
+        for (key, value) in parameters {
+            writer.put(*key, value).expect("the protocol can express it");
+        }
+        writer.finish().expect("fits");
+        if let Some(cipher) = self.cipher.as_ref().filter(|_| encrypt) {
+            message::seal(&mut message, 0, cipher);
+        }
+        framed(&message)
+    }
+}
+
+/// All parameters, sorted by key; nothing follows them.
+fn all_parameters(params: &mut Params<'_>) -> Vec<(u8, Value)> {
+    let mut all = Vec::new();
+    while let Some(key) = params.next_key().expect("a good key") {
+        all.push((key, params.value().expect("a good value")));
+    }
+    assert_eq!(params.finish(), Ok(0), "surplus bytes");
+    all.sort_by_key(|(key, _)| *key);
+    all
+}
+
+/// A message in a frame on channel 0, reliable.
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let frame = tcp::begin_frame(&mut bytes, 0, Delivery::Reliable);
+    bytes.extend_from_slice(message);
+    tcp::end_frame(&mut bytes, frame);
+    bytes
+}

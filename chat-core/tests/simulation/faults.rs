@@ -1,0 +1,234 @@
+//! Every fault at every step gives exactly the states and codes of chat.md 6, in their order and at the right time.
+//!
+//! One way takes 20 ms. Without a fault, from the connect call at 0: open 40, init answered 80, keys 120 (state 2), logged
+//! in on the name server 160 (state 3), open 200, init answered 240, keys 280, logged in 320 (state 4).
+
+use crate::world::World;
+use chat_core::{ConnectOptions, Event, Protocol};
+use dev_server::sim::StreamSettings;
+use dev_server::{Fault, Role, ServerConfig, Step};
+
+/// A change of state and its time, or an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    State(i32, u64),
+    Error(i32, u64),
+    BadMessage(u64),
+}
+
+use Told::{BadMessage, Error, State};
+
+fn line() -> StreamSettings {
+    StreamSettings { delay_ms: 20, ..StreamSettings::default() }
+}
+
+/// Runs one connect for 40 s, and lists what was told.
+fn run(protocol: Protocol, set_up: impl FnOnce(&mut World)) -> Vec<Told> {
+    let mut world = World::new(7, ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000), line());
+    set_up(&mut world);
+    let player = world.add("alice", |config| config.protocol(protocol));
+    world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    world.run_until(40_000);
+    assert_eq!(world.players[player].chat.buffered_bytes(), 0);
+    world.players[player]
+        .events
+        .iter()
+        .filter_map(|(at, event)| match event {
+            Event::StateChanged { to, .. } => Some(State(to.code(), *at)),
+            Event::Error { code, .. } => Some(Error(code.code(), *at)),
+            Event::BadMessage(_) => Some(BadMessage(*at)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What is told until a server's step, and what is told at the end of it with this code.
+fn expected(role: Role, reached: &[Told], code: i32, at: u64) -> Vec<Told> {
+    let base = if role == Role::NameServer { 3000 } else { 1000 };
+    let mut told = reached.to_vec();
+    told.extend([State(-1, at), Error(base + code, at)]);
+    told
+}
+
+#[test]
+fn without_a_fault_the_states_come_at_their_times() {
+    for protocol in [Protocol::V16, Protocol::V18] {
+        assert_eq!(run(protocol, |_| {}), [State(1, 0), State(2, 120), State(3, 160), State(4, 320)]);
+    }
+}
+
+/// The steps of one server: when its connection begins, and what was told before.
+fn servers() -> [(Role, u64, Vec<Told>, Vec<Told>); 2] {
+    let name_server = vec![State(1, 0)];
+    let logged_in = vec![State(1, 0), State(2, 120)];
+    let front_end = vec![State(1, 0), State(2, 120), State(3, 160)];
+    [(Role::NameServer, 0, name_server, logged_in), (Role::FrontEnd, 160, front_end.clone(), front_end)]
+}
+
+fn disconnect() -> Fault {
+    Fault::Disconnect { code: 3, text: "bye".to_owned() }
+}
+
+fn refuse(code: i16) -> Fault {
+    Fault::Refuse { code, text: "no".to_owned() }
+}
+
+#[test]
+fn every_fault_at_every_step() {
+    for protocol in [Protocol::V16, Protocol::V18] {
+        for (role, begin, before, keyed) in servers() {
+            let steps = [
+                (Step::Accept(role), 40, &before),
+                (Step::Init(role), 80, &before),
+                (Step::KeyExchange(role), 120, &before),
+                (Step::Authenticate(role), 160, &keyed),
+            ];
+            for (step, answered, reached) in steps {
+                // The connection is closed, or the reason told first.
+                for fault in [Fault::Close, disconnect()] {
+                    let told = run(protocol, |world| {
+                        world.server.faults_mut().on(step, fault.clone());
+                    });
+                    assert_eq!(told, expected(role, reached, 3, begin + answered), "{step:?} {fault:?} {protocol:?}");
+                }
+                // Bytes that are no frame.
+                let told = run(protocol, |world| {
+                    world.server.faults_mut().on(step, Fault::BadFrame);
+                });
+                assert_eq!(told, expected(role, reached, 1, begin + answered), "{step:?} BadFrame {protocol:?}");
+            }
+            // No answer, while pings are answered: the deadline of the step. On the name server the connect deadline ends
+            // with state 2; on the front end it includes the login.
+            let login_deadline = if role == Role::NameServer { 120 + 15_000 } else { begin + 15_000 };
+            for (step, deadline, reached) in [
+                (Step::Init(role), begin + 15_000, &before),
+                (Step::KeyExchange(role), begin + 15_000, &before),
+                (Step::Authenticate(role), login_deadline, &keyed),
+            ] {
+                let told = run(protocol, |world| {
+                    world.server.faults_mut().on(step, Fault::Silent);
+                });
+                assert_eq!(told, expected(role, reached, 4, deadline), "{step:?} Silent {protocol:?}");
+            }
+            // Nothing at all any more: silence is noticed 10 s after the last word, once the init was answered.
+            for (step, end, reached) in [
+                (Step::Accept(role), begin + 15_000, &before),
+                (Step::Init(role), begin + 15_000, &before),
+                (Step::KeyExchange(role), begin + 120 + 10_000, &before),
+                (Step::Authenticate(role), begin + 120 + 10_000, &keyed),
+            ] {
+                let told = run(protocol, |world| {
+                    world.server.faults_mut().on(step, Fault::Mute);
+                });
+                assert_eq!(told, expected(role, reached, 4, end), "{step:?} Mute {protocol:?}");
+            }
+            // A proper frame without a proper message is skipped; the answer is still missing.
+            for (step, answered, deadline, reached) in [
+                (Step::KeyExchange(role), 120, begin + 15_000, &before),
+                (Step::Authenticate(role), 160, login_deadline, &keyed),
+            ] {
+                let told = run(protocol, |world| {
+                    world.server.faults_mut().on(step, Fault::Undecodable);
+                });
+                let mut skipped = reached.clone();
+                skipped.push(BadMessage(begin + answered));
+                assert_eq!(told, expected(role, &skipped, 4, deadline), "{step:?} Undecodable {protocol:?}");
+            }
+            // Key exchanges that cannot work, and refused logins.
+            for fault in [refuse(-1), Fault::EmptyKey, Fault::DegenerateKey] {
+                let told = run(protocol, |world| {
+                    world.server.faults_mut().on(Step::KeyExchange(role), fault.clone());
+                });
+                assert_eq!(told, expected(role, &before, 5, begin + 120), "{role:?} {fault:?} {protocol:?}");
+            }
+            for code in [32767, 32755, 32756, 32757, 32753, -3] {
+                let told = run(protocol, |world| {
+                    world.server.faults_mut().on(Step::Authenticate(role), refuse(code));
+                });
+                assert_eq!(told, expected(role, &keyed, 101, begin + 160), "{role:?} {code} {protocol:?}");
+            }
+            // The link itself: refused, never answered, broken.
+            type Change = fn(&mut StreamSettings);
+            let link_faults: [(Change, u64); 2] =
+                [(|line| line.refused = true, 40), (|line| line.unanswered = true, 15_000)];
+            for (change, after) in link_faults {
+                let told = run(protocol, |world| {
+                    change(if role == Role::NameServer { &mut world.to_name_server } else { &mut world.to_front_end });
+                });
+                assert_eq!(told, expected(role, &before, 2, begin + after), "{role:?} link {protocol:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_accepted_login_that_leaves_something_out() {
+    let reached = [State(1, 0), State(2, 120)];
+    for fault in [Fault::OmitAddress, Fault::OmitToken] {
+        let told = run(Protocol::V18, |world| {
+            world.server.faults_mut().on(Step::Authenticate(Role::NameServer), fault.clone());
+        });
+        assert_eq!(told, expected(Role::NameServer, &reached, 101, 160), "{fault:?}");
+    }
+    for address in ["nonsense", "127.0.0.1", "ws://127.0.0.1:4534", "127.0.0.1:0", ":4534"] {
+        let told = run(Protocol::V18, |world| {
+            let fault = Fault::Address(address.to_owned());
+            world.server.faults_mut().on(Step::Authenticate(Role::NameServer), fault);
+        });
+        let expected = [State(1, 0), State(2, 120), State(3, 160), State(-1, 160), Error(1002, 160)];
+        assert_eq!(told, expected, "{address}");
+    }
+}
+
+/// What happens to a connected client.
+fn run_connected(happen: impl FnOnce(&mut World, usize)) -> Vec<Told> {
+    let mut world = World::new(7, ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000), line());
+    let player = world.add("alice", |config| config);
+    world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    world.run_until(1_000);
+    assert_eq!(world.players[player].chat.state(), chat_core::State::ConnectedToFrontEnd);
+    let told = world.players[player].events.len();
+    happen(&mut world, player);
+    world.run_until(40_000);
+    world.players[player]
+        .events
+        .iter()
+        .skip(told)
+        .filter_map(|(at, event)| match event {
+            Event::StateChanged { to, .. } => Some(State(to.code(), *at)),
+            Event::Error { code, .. } => Some(Error(code.code(), *at)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_connected_client_loses_its_front_end() {
+    // Pings leave at 240 and every 3 s, and are answered 40 ms later.
+    let reset = run_connected(|world, player| {
+        let link = world.players[player].newest_link().expect("a link");
+        world.network.reset(world.now, link);
+    });
+    assert_eq!(reset, [State(-1, 1_020), Error(1003, 1_020)]);
+
+    for fault in [Fault::Close, disconnect()] {
+        let told = run_connected(|world, _| {
+            world.server.faults_mut().on(Step::Ping(Role::FrontEnd), fault.clone());
+        });
+        assert_eq!(told, [State(-1, 3_280), Error(1003, 3_280)], "{fault:?}");
+    }
+
+    let told = run_connected(|world, _| {
+        world.server.faults_mut().on(Step::Ping(Role::FrontEnd), Fault::BadFrame);
+    });
+    assert_eq!(told, [State(-1, 3_280), Error(1001, 3_280)]);
+
+    // The last word was the login's answer at 320.
+    let told = run_connected(|world, _| {
+        world.server.faults_mut().on(Step::Ping(Role::FrontEnd), Fault::Mute);
+    });
+    assert_eq!(told, [State(-1, 10_320), Error(1004, 10_320)]);
+
+    let told = run_connected(|world, player| world.chat(player).disconnect());
+    assert_eq!(told, [State(10, 1_000)]);
+}

@@ -1,0 +1,5 @@
+//! The client against the development server's core, over a simulated network with virtual time.
+
+mod faults;
+mod talk;
+mod world;

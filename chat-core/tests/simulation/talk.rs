@@ -1,0 +1,159 @@
+//! Many clients in one channel: nobody misses or doubles a message.
+
+use crate::world::World;
+use chat_core::{
+    ConnectOptions, Encryption, Event, Outcome, Protocol, PublishOptions, State, SubscribeOptions, dispatch,
+};
+use dev_server::ServerConfig;
+use dev_server::sim::StreamSettings;
+
+/// Clients of both protocols, encrypted or not, on lines that chop and delay.
+fn crowd(seed: u64, size: usize) -> World {
+    let line = StreamSettings {
+        delay_ms: 15,
+        jitter_ms: 10,
+        max_chunk: 300,
+        window_bytes: 20_000,
+        ..StreamSettings::default()
+    };
+    let mut world = World::new(seed, ServerConfig::new(), line);
+    for number in 0..size {
+        let player = world.add(&format!("user{number}"), |config| {
+            let protocol = if number % 2 == 0 { Protocol::V16 } else { Protocol::V18 };
+            let encryption = if number % 3 == 0 { Encryption::Off } else { Encryption::On };
+            config.protocol(protocol).encryption(encryption)
+        });
+        world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    }
+    world.run_until(2_000);
+    world
+}
+
+/// What a player was told in a channel, as sender and text.
+fn heard(world: &World, player: usize, channel: &str) -> Vec<(String, String)> {
+    let events = world.players[player].events.iter();
+    events
+        .filter_map(|(_, event)| match event {
+            Event::ChatMessages { channel: name, messages } if *name == channel => Some(messages),
+            _ => None,
+        })
+        .flat_map(|messages| {
+            messages
+                .iter()
+                .map(|message| (message.sender.to_owned(), message.content.as_str().expect("text").to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn two_hundred_clients_miss_nothing_and_double_nothing() {
+    const SIZE: usize = 200;
+    let mut world = crowd(11, SIZE);
+    for player in 0..SIZE {
+        assert_eq!(world.players[player].chat.state(), State::ConnectedToFrontEnd, "user{player}");
+        world.chat(player).subscribe(["general"], &SubscribeOptions::new()).expect("on the front end");
+    }
+    world.run_for(1_000);
+    for round in 0..3 {
+        for player in 0..SIZE {
+            let text = format!("{round} from {player}");
+            world.chat(player).publish_message("general", text.as_str(), &PublishOptions::new()).expect("room");
+        }
+        world.run_for(500);
+    }
+    world.run_for(5_000);
+    let first = heard(&world, 0, "general");
+    assert_eq!(first.len(), 3 * SIZE);
+    let mut sorted = first.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(sorted.len(), 3 * SIZE, "something was doubled");
+    for player in 1..SIZE {
+        assert_eq!(heard(&world, player, "general"), first, "user{player} heard something else");
+    }
+}
+
+#[test]
+fn history_comes_to_who_asks_for_it() {
+    let mut world = crowd(12, 2);
+    let (alice, bob) = (0, 1);
+    world.chat(alice).subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+    world.run_for(200);
+    for number in 1..=5 {
+        let text = format!("line {number}");
+        world.chat(alice).publish_message("a", text.as_str(), &PublishOptions::new()).expect("room");
+    }
+    world.run_for(200);
+    world.chat(bob).subscribe(["a"], &SubscribeOptions::new().last_ids([2])).expect("on the front end");
+    world.run_for(200);
+    let texts: Vec<_> = heard(&world, bob, "a").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["line 3", "line 4", "line 5"]);
+    assert_eq!(world.players[bob].chat.channel("a").map(chat_core::Channel::last_id), Some(5));
+    let done = |event: &Event| matches!(event, Event::SubscribeResult(all) if all[0].outcome == Outcome::Done);
+    assert!(world.players[bob].events.iter().any(|(_, event)| done(event)));
+}
+
+#[test]
+fn a_slow_line_holds_back_and_loses_nothing() {
+    let line =
+        StreamSettings { delay_ms: 5, bytes_per_second: 20_000, window_bytes: 4_000, ..StreamSettings::default() };
+    let mut world = World::new(13, ServerConfig::new(), line);
+    let player = world.add("alice", |config| config.outgoing_cap_bytes(60_000).silence_timeout_ms(60_000));
+    world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    world.run_until(3_000);
+    world.chat(player).subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+    world.run_for(1_000);
+    let text = "x".repeat(1_000);
+    let mut accepted = 0;
+    while world.chat(player).publish_message("a", text.as_str(), &PublishOptions::new()).is_ok() {
+        accepted += 1;
+    }
+    assert!((50..=60).contains(&accepted), "{accepted} messages of about 1,020 bytes under a cap of 60,000");
+    world.run_for(20_000);
+    assert_eq!(heard(&world, player, "a").len(), accepted);
+    world.chat(player).publish_message("a", "room again", &PublishOptions::new()).expect("room");
+}
+
+#[test]
+fn a_listener_answers_inside_its_callbacks() {
+    struct Greeter(Vec<&'static str>);
+
+    impl chat_core::Listener for Greeter {
+        fn on_state_change(&mut self, chat: &mut chat_core::ChatClient, _from: State, to: State) {
+            self.0.push(to.name());
+            if to == State::ConnectedToFrontEnd {
+                chat.subscribe(["lobby"], &SubscribeOptions::new()).expect("on the front end");
+            }
+        }
+
+        fn on_subscribe_result(&mut self, chat: &mut chat_core::ChatClient, channels: &[chat_core::ChannelOutcome]) {
+            self.0.push("subscribed");
+            chat.publish_message(&channels[0].channel, "hello", &PublishOptions::new()).expect("room");
+        }
+
+        fn on_chat_messages(
+            &mut self,
+            chat: &mut chat_core::ChatClient,
+            _channel: &chat_core::Text,
+            _messages: &chat_core::Messages,
+        ) {
+            self.0.push("messages");
+            chat.disconnect();
+        }
+    }
+
+    let mut world = crowd(14, 1);
+    let mut greeter = Greeter(Vec::new());
+    // The world has taken the events: they are delivered now, as a game would that keeps its own queue.
+    for round in 0..4 {
+        for (_, event) in std::mem::take(&mut world.players[0].events) {
+            event.deliver(world.chat(0), &mut greeter);
+        }
+        dispatch(world.chat(0), &mut greeter);
+        world.run_for(200 + round);
+    }
+    let told = ["ConnectingToNameServer", "ConnectedToNameServer", "ConnectingToFrontEnd", "ConnectedToFrontEnd"];
+    assert_eq!(greeter.0[..4], told);
+    assert_eq!(greeter.0[4..], ["subscribed", "messages", "Disconnected"]);
+}

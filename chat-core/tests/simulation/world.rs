@@ -1,0 +1,235 @@
+//! Clients and a server on a simulated network, in virtual time.
+
+use chat_core::{ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp};
+use dev_server::sim::{End, LinkKey, Network, StreamSettings, What};
+use dev_server::{ConnectionId, Role, ServerConfig, ServerCore};
+use std::collections::BTreeMap;
+
+/// Ports in this world; the front end's is the one that the server's configuration names.
+pub(crate) const NAME_SERVER_PORT: u16 = 4533;
+pub(crate) const FRONT_END_PORT: u16 = 4534;
+
+/// One client and the links it has.
+pub(crate) struct Player {
+    pub(crate) chat: ChatClient,
+    pub(crate) events: Vec<(u64, Event)>,
+    links: BTreeMap<LinkId, LinkKey>,
+}
+
+impl Player {
+    /// The link that was opened last, if it is still there.
+    pub(crate) fn newest_link(&self) -> Option<LinkKey> {
+        self.links.values().next_back().copied()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) network: Network,
+    pub(crate) server: ServerCore,
+    pub(crate) players: Vec<Player>,
+    /// How links to the name server and to the front end are.
+    pub(crate) to_name_server: StreamSettings,
+    pub(crate) to_front_end: StreamSettings,
+    /// Who is at the client's end of a link.
+    owners: BTreeMap<LinkKey, (usize, LinkId)>,
+    /// Which server a link goes to.
+    roles: BTreeMap<LinkKey, Role>,
+    connections: BTreeMap<LinkKey, ConnectionId>,
+    keys: BTreeMap<ConnectionId, LinkKey>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
+        let config = config.with(|config| config.front_end_port = FRONT_END_PORT);
+        let mut bytes = [3; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self {
+            now: Timestamp::ZERO,
+            network: Network::new(seed),
+            server: ServerCore::new(config, bytes),
+            players: Vec::new(),
+            to_name_server: settings.clone(),
+            to_front_end: settings,
+            owners: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            keys: BTreeMap::new(),
+        }
+    }
+
+    /// A client of this world's server; `change` sets it up further.
+    pub(crate) fn add(&mut self, user: &str, change: impl FnOnce(ChatConfig) -> ChatConfig) -> usize {
+        let address = format!("tcp://127.0.0.1:{NAME_SERVER_PORT}");
+        let config = change(ChatConfig::new(address, "app", "1").user_id(user));
+        let mut seed = [5; 32];
+        seed[..8].copy_from_slice(&self.players.len().to_le_bytes());
+        self.players.push(Player { chat: ChatClient::new(config, seed), events: Vec::new(), links: BTreeMap::new() });
+        self.players.len() - 1
+    }
+
+    pub(crate) fn chat(&mut self, player: usize) -> &mut ChatClient {
+        &mut self.players[player].chat
+    }
+
+    /// Lets time pass until nothing happens before `until_ms`, everything that happens at its time.
+    pub(crate) fn run_until(&mut self, until_ms: u64) {
+        let until = Timestamp::from_millis(until_ms);
+        let mut at_this_time = 0_u32;
+        loop {
+            self.turn();
+            let next = [self.network.next_time(), self.server.poll_timeout()]
+                .into_iter()
+                .chain(self.players.iter().map(|player| player.chat.poll_timeout()))
+                .flatten()
+                .min();
+            let Some(next) = next.filter(|next| *next <= until) else { break };
+            at_this_time = if next > self.now { 0 } else { at_this_time + 1 };
+            assert!(at_this_time < 1_000, "busy at {:?}", self.now);
+            self.now = self.now.max(next);
+        }
+        self.now = self.now.max(until);
+    }
+
+    pub(crate) fn run_for(&mut self, ms: u64) {
+        self.run_until(self.now.as_millis() + ms);
+    }
+
+    /// Hands over what is due, and lets everybody say what they have to say.
+    fn turn(&mut self) {
+        while let Some(delivery) = self.network.poll(self.now) {
+            match delivery.to {
+                End::Client => self.to_client(delivery.link, delivery.what),
+                End::Server => self.to_server(delivery.link, delivery.what),
+            }
+        }
+        if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.server.service(self.now);
+        }
+        self.drain_server();
+        for player in 0..self.players.len() {
+            self.turn_player(player);
+        }
+    }
+
+    fn to_client(&mut self, key: LinkKey, what: What) {
+        let Some(&(player, link)) = self.owners.get(&key) else { return };
+        let input = match &what {
+            What::Opened => LinkInput::Opened { ipv6: false },
+            What::Bytes(bytes) => LinkInput::Received(bytes),
+            What::Closed => LinkInput::Closed,
+            What::Refused => LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "refused")),
+            What::Reset => LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
+            _ => return, // room to write: the player's turn finds it
+        };
+        let gone = matches!(input, LinkInput::Closed | LinkInput::Failed(_));
+        self.players[player].chat.handle_link(self.now, link, input);
+        if gone {
+            self.forget(player, link);
+            self.network.close(self.now, key, End::Client);
+        }
+    }
+
+    fn to_server(&mut self, key: LinkKey, what: What) {
+        match (what, self.connections.get(&key).copied()) {
+            (What::Accepted, _) => {
+                let role = self.roles[&key];
+                let connection = self.server.accept_stream(self.now, role, "127.0.0.1");
+                self.connections.insert(key, connection);
+                self.keys.insert(connection, key);
+                self.drain_server();
+            }
+            (What::Bytes(bytes), Some(connection)) => self.server.received(self.now, connection, &bytes),
+            (What::Writable, Some(connection)) => self.write_server(connection),
+            (What::Closed | What::Reset, Some(connection)) => {
+                self.server.closed(self.now, connection);
+                self.connections.remove(&key);
+                self.keys.remove(&connection);
+                self.network.close(self.now, key, End::Server);
+            }
+            _ => {}
+        }
+    }
+
+    fn drain_server(&mut self) {
+        while let Some(connection) = self.server.poll_writable() {
+            self.write_server(connection);
+        }
+        while let Some(connection) = self.server.poll_close() {
+            if let Some(key) = self.keys.remove(&connection) {
+                self.connections.remove(&key);
+                self.network.close(self.now, key, End::Server);
+            }
+        }
+    }
+
+    fn write_server(&mut self, connection: ConnectionId) {
+        let Some(&key) = self.keys.get(&connection) else { return };
+        while let Some(bytes) = self.server.transmit(connection) {
+            let taken = self.network.send(self.now, key, End::Server, bytes);
+            if taken == 0 {
+                return;
+            }
+            self.server.transmitted(connection, taken);
+        }
+    }
+
+    /// A full turn of one client's driver.
+    pub(crate) fn turn_player(&mut self, player: usize) {
+        for _ in 0..100_000 {
+            let now = self.now;
+            let Player { chat, events, .. } = &mut self.players[player];
+            let serviced = chat.service(now);
+            while let Some(event) = chat.poll_event() {
+                events.push((now.as_millis(), event));
+            }
+            self.drain_player(player);
+            if !serviced.more {
+                let deadline = self.players[player].chat.poll_timeout();
+                assert!(deadline.is_none_or(|at| at > now), "a busy deadline: {deadline:?} at {now:?}");
+                return;
+            }
+        }
+        panic!("service never has enough");
+    }
+
+    fn drain_player(&mut self, player: usize) {
+        let now = self.now;
+        let Player { chat, links, .. } = &mut self.players[player];
+        for (&link, &key) in &*links {
+            self.network.set_reading(key, End::Client, chat.wants_input(link));
+            while let Some(bytes) = chat.transmit(now, link) {
+                let taken = self.network.send(now, key, End::Client, bytes);
+                if taken == 0 {
+                    break;
+                }
+                chat.transmitted(link, taken);
+            }
+        }
+        while let Some(command) = self.players[player].chat.poll_command() {
+            match command {
+                LinkCommand::Open { link, target, .. } => {
+                    let (role, settings) = match target.port {
+                        NAME_SERVER_PORT => (Role::NameServer, &self.to_name_server),
+                        _ => (Role::FrontEnd, &self.to_front_end),
+                    };
+                    let key = self.network.connect(now, settings.clone());
+                    self.roles.insert(key, role);
+                    self.owners.insert(key, (player, link));
+                    self.players[player].links.insert(link, key);
+                }
+                LinkCommand::Close { link } => {
+                    let key = self.players[player].links.get(&link).copied().expect("a link that is there");
+                    self.forget(player, link);
+                    self.network.close(now, key, End::Client);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, player: usize, link: LinkId) {
+        if let Some(key) = self.players[player].links.remove(&link) {
+            self.owners.remove(&key);
+        }
+    }
+}
