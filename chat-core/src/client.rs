@@ -1,15 +1,15 @@
 //! [`ChatClient`]: its public methods, and nothing else.
 
 use crate::codes::operation;
-use crate::config::{
-    AuthValues, ChatConfig, ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
-    SubscribeOptions,
-};
+use crate::config::{AuthValues, ChatConfig};
 use crate::error::RequestError;
 use crate::event::{Event, RequestId};
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::{Channel, Model};
+use crate::options::{
+    ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions,
+};
 use crate::peer::Peer;
 use crate::pump::{self, EventQueue, Requests, Retired, Serviced};
 use crate::route::Route;

@@ -43,7 +43,7 @@ pub enum Event {
     },
     /// The answer to a `get_regions` call (`onGetRegionsResult`).
     RegionsResult(Result<Vec<Region>, RegionsError>),
-    /// The login was accepted.
+    /// The name server accepted the login. Comes again from the front end if that tells something new.
     Authenticated(Box<Authenticated>),
     /// Channels were subscribed, or not (`onSubscribeResult`).
     SubscribeResult(Vec<ChannelOutcome>),

@@ -129,6 +129,7 @@ mod listener;
 mod messages;
 mod model;
 mod operation;
+mod options;
 mod peer;
 mod pump;
 mod route;
@@ -139,10 +140,7 @@ mod status;
 mod timers;
 
 pub use client::ChatClient;
-pub use config::{
-    Addresses, AuthData, AuthValues, ChatConfig, ConnectOptions, Encryption, PrivateOptions, PropertyOptions,
-    PublishOptions, StatusMessage, SubscribeOptions,
-};
+pub use config::{Addresses, AuthData, AuthValues, ChatConfig, Encryption};
 pub use error::{RegionsError, RequestError, ServerError};
 pub use event::{
     Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, Region, RequestId,
@@ -152,6 +150,7 @@ pub use link::{LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target,
 pub use listener::{Listener, dispatch};
 pub use messages::{Content, Message, Messages, OwnedMessage, PrivateMessage};
 pub use model::Channel;
+pub use options::{ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions};
 pub use photon_proto::{
     self, Array, Custom, DecodeError, Dictionary, Encode, EncodeError, Hashtable, Limits, Protocol, Text, Timestamp,
     Value, ValueWriter, Written,

@@ -88,6 +88,8 @@ impl Model {
         if let Some(channel) = self.public.get_mut(name) {
             channel.subscribed = true;
             channel.leaving = false;
+            // chat.md 4.4: who is in it, and its properties, are told anew.
+            channel.presence.clear(&mut self.allowance);
             return true;
         }
         if !asked {
@@ -127,7 +129,7 @@ impl Model {
         }
     }
 
-    /// What a confirmed subscription tells about its channel, in place of what was known. False if there was no room for
+    /// What a confirmed subscription tells about its channel. False if there was no room for
     /// all of it. Spec: chat.md 4.4.
     fn enter(
         &mut self,
@@ -139,7 +141,6 @@ impl Model {
     ) -> bool {
         let Some(channel) = self.public.get_mut(name) else { return true };
         let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
-        presence.clear(allowance);
         let mut room = presence.set_properties(allowance, properties);
         for user in subscribers {
             room &= presence.entered(allowance, user);

@@ -2,8 +2,8 @@
 
 use crate::client::ChatClient;
 use crate::codes::{WEB_FLAG_HTTP_FORWARD, operation, parameter};
-use crate::config::PrivateOptions;
 use crate::error::RequestError;
+use crate::options::PrivateOptions;
 use photon_proto::Encode;
 use photon_proto::message::MessageWriter;
 

@@ -2,8 +2,8 @@
 
 use crate::client::ChatClient;
 use crate::codes::{WEB_FLAG_HTTP_FORWARD, operation, parameter};
-use crate::config::PropertyOptions;
 use crate::error::RequestError;
+use crate::options::PropertyOptions;
 use photon_proto::message::MessageWriter;
 use photon_proto::{Encode, EncodeError, Value, ValueWriter, Written};
 

@@ -2,8 +2,8 @@
 
 use crate::client::ChatClient;
 use crate::codes::{WEB_FLAG_HTTP_FORWARD, operation, parameter};
-use crate::config::PublishOptions;
 use crate::error::RequestError;
+use crate::options::PublishOptions;
 use photon_proto::Encode;
 use photon_proto::message::MessageWriter;
 

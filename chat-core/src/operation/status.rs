@@ -2,8 +2,8 @@
 
 use crate::client::ChatClient;
 use crate::codes::{operation, parameter};
-use crate::config::StatusMessage;
 use crate::error::RequestError;
+use crate::options::StatusMessage;
 use crate::status::UserStatus;
 use photon_proto::message::MessageWriter;
 
@@ -15,8 +15,13 @@ impl ChatClient {
                 MessageWriter::request(buffer, config.protocol, &config.limits, operation::UPDATE_STATUS)?;
             request.put(parameter::STATUS, &status.0)?;
             match message {
-                StatusMessage::Set(message) => drop(request.put_with(parameter::MESSAGE, |out| message.encode(out))?),
-                StatusMessage::Clear => drop(request.put_with(parameter::MESSAGE, |out| out.null())?),
+                StatusMessage::Set(message) => {
+                    request.put_with(parameter::MESSAGE, |out| message.encode(out))?;
+                }
+                // Explicitly null: the message is cleared.
+                StatusMessage::Clear => {
+                    request.put_with(parameter::MESSAGE, |out| out.null())?;
+                }
                 StatusMessage::Keep => request.put(parameter::SKIP_MESSAGE, &true)?,
             }
             Ok(request.finish()?)

@@ -3,9 +3,9 @@
 use super::names::{Names, check_names};
 use crate::client::ChatClient;
 use crate::codes::{operation, parameter, property};
-use crate::config::SubscribeOptions;
 use crate::error::RequestError;
 use crate::event::RequestId;
+use crate::options::SubscribeOptions;
 use crate::timers::Timer;
 use alloc::vec::Vec;
 use photon_proto::Value;

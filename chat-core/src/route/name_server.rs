@@ -2,9 +2,9 @@
 
 use super::ServerAddress;
 use crate::client::ChatClient;
-use crate::config::ConnectOptions;
 use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
+use crate::options::ConnectOptions;
 use crate::state::{CauseKind, Server, State};
 use crate::timers::Timer;
 use photon_proto::Text;
@@ -80,6 +80,7 @@ impl ChatClient {
         let Some(peer) = &mut self.peer else { return Err(RequestError::WrongState(self.state)) };
         let encrypt = peer.is_encrypted();
         peer.send(encrypt, false, |buffer| Ok(authenticate::write_for_name_server(buffer, &self.config, region)?))?;
+        self.route.last_region = Some(region.into());
         self.arm(
             |client, after_ms| client.route.login = Timer::Armed { after_ms },
             self.config.authenticate_timeout_ms,

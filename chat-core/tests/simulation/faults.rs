@@ -3,10 +3,10 @@
 //! One way takes 20 ms. Without a fault, from the connect call at 0: open 40, init answered 80, keys 120 (state 2), logged
 //! in on the name server 160 (state 3), open 200, init answered 240, keys 280, logged in 320 (state 4).
 
-use crate::world::World;
 use chat_core::{ConnectOptions, Event, Protocol};
 use dev_server::sim::StreamSettings;
 use dev_server::{Fault, Role, ServerConfig, Step};
+use soak::World;
 
 /// A change of state and its time, or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Many clients in one channel: nobody misses or doubles a message.
 
-use crate::world::World;
 use chat_core::{
     ConnectOptions, Encryption, Event, Outcome, Protocol, PublishOptions, State, SubscribeOptions, dispatch,
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
+use soak::World;
 
 /// Clients of both protocols, encrypted or not, on lines that chop and delay.
 fn crowd(seed: u64, size: usize) -> World {

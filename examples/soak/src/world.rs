@@ -5,32 +5,41 @@ use dev_server::sim::{End, LinkKey, Network, StreamSettings, What};
 use dev_server::{ConnectionId, Role, ServerConfig, ServerCore};
 use std::collections::BTreeMap;
 
-/// Ports in this world; the front end's is the one that the server's configuration names.
-pub(crate) const NAME_SERVER_PORT: u16 = 4533;
-pub(crate) const FRONT_END_PORT: u16 = 4534;
+/// The name server's port in every world.
+pub const NAME_SERVER_PORT: u16 = 4533;
+/// The front end's port in every world.
+pub const FRONT_END_PORT: u16 = 4534;
 
 /// One client and the links it has.
-pub(crate) struct Player {
-    pub(crate) chat: ChatClient,
-    pub(crate) events: Vec<(u64, Event)>,
+pub struct Player {
+    /// The client.
+    pub chat: ChatClient,
+    /// What it was told, with the time in milliseconds.
+    pub events: Vec<(u64, Event)>,
     links: BTreeMap<LinkId, LinkKey>,
 }
 
 impl Player {
     /// The link that was opened last, if it is still there.
-    pub(crate) fn newest_link(&self) -> Option<LinkKey> {
+    pub fn newest_link(&self) -> Option<LinkKey> {
         self.links.values().next_back().copied()
     }
 }
 
-pub(crate) struct World {
-    pub(crate) now: Timestamp,
-    pub(crate) network: Network,
-    pub(crate) server: ServerCore,
-    pub(crate) players: Vec<Player>,
-    /// How links to the name server and to the front end are.
-    pub(crate) to_name_server: StreamSettings,
-    pub(crate) to_front_end: StreamSettings,
+/// A server, its clients, the network between them, and the time.
+pub struct World {
+    /// The time.
+    pub now: Timestamp,
+    /// The network between clients and server.
+    pub network: Network,
+    /// Name server and front end.
+    pub server: ServerCore,
+    /// The clients, in the order in which they were added.
+    pub players: Vec<Player>,
+    /// How links to the name server are.
+    pub to_name_server: StreamSettings,
+    /// How links to the front end are.
+    pub to_front_end: StreamSettings,
     /// Who is at the client's end of a link.
     owners: BTreeMap<LinkKey, (usize, LinkId)>,
     /// Which server a link goes to.
@@ -40,7 +49,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
+    /// A world without clients. `seed` decides every random number in it.
+    pub fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
         let config = config.with(|config| config.front_end_port = FRONT_END_PORT);
         let mut bytes = [3; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -59,7 +69,7 @@ impl World {
     }
 
     /// A client of this world's server; `change` sets it up further.
-    pub(crate) fn add(&mut self, user: &str, change: impl FnOnce(ChatConfig) -> ChatConfig) -> usize {
+    pub fn add(&mut self, user: &str, change: impl FnOnce(ChatConfig) -> ChatConfig) -> usize {
         let address = format!("tcp://127.0.0.1:{NAME_SERVER_PORT}");
         let config = change(ChatConfig::new(address, "app", "1").user_id(user));
         let mut seed = [5; 32];
@@ -68,12 +78,13 @@ impl World {
         self.players.len() - 1
     }
 
-    pub(crate) fn chat(&mut self, player: usize) -> &mut ChatClient {
+    /// The client of a player.
+    pub fn chat(&mut self, player: usize) -> &mut ChatClient {
         &mut self.players[player].chat
     }
 
     /// Lets time pass until nothing happens before `until_ms`, everything that happens at its time.
-    pub(crate) fn run_until(&mut self, until_ms: u64) {
+    pub fn run_until(&mut self, until_ms: u64) {
         let until = Timestamp::from_millis(until_ms);
         let mut at_this_time = 0_u32;
         loop {
@@ -91,7 +102,8 @@ impl World {
         self.now = self.now.max(until);
     }
 
-    pub(crate) fn run_for(&mut self, ms: u64) {
+    /// As [`World::run_until`], from now on.
+    pub fn run_for(&mut self, ms: u64) {
         self.run_until(self.now.as_millis() + ms);
     }
 
@@ -175,7 +187,7 @@ impl World {
     }
 
     /// A full turn of one client's driver.
-    pub(crate) fn turn_player(&mut self, player: usize) {
+    fn turn_player(&mut self, player: usize) {
         for _ in 0..100_000 {
             let now = self.now;
             let Player { chat, events, .. } = &mut self.players[player];

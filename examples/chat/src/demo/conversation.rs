@@ -1,0 +1,242 @@
+//! What alice and bob do, and what must come of it.
+
+use super::Failure;
+use super::stage::Stage;
+use super::user::{Users, Who};
+use Who::{Alice, Bob};
+use chat_core::{
+    ConnectOptions, Event, Outcome, PrivateOptions, PublishOptions, RequestError, State, SubscribeOptions,
+};
+use chat_std_io::CloseOutcome;
+use photon_proto::Value;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const CHANNEL: &str = "general";
+/// How long disconnecting may take.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// The whole conversation; anything that is expected may take as long as `patience`.
+pub(crate) fn play(stage: &mut Stage, server: SocketAddr, patience: Duration) -> Result<(), Failure> {
+    let mut play = Play { stage, users: Users::new(server, patience)? };
+    play.log_in()?;
+    play.channel_with_history()?;
+    play.talk()?;
+    play.private()?;
+    play.leave()?;
+    play.disconnect()
+}
+
+struct Play<'a> {
+    stage: &'a mut Stage,
+    users: Users,
+}
+
+impl Play<'_> {
+    fn log_in(&mut self) -> Result<(), Failure> {
+        self.stage.heading("Log in")?;
+        self.stage.does(Alice, "connects to the name server and asks for its regions")?;
+        self.call(Alice, |chat| chat.connect_to_name_server(ConnectOptions::new()))?;
+        self.state(Alice, State::ConnectingToNameServer)?;
+        self.state(Alice, State::ConnectedToNameServer)?;
+        self.users.session(Alice).chat.get_regions();
+        let regions = self.users.expect(Alice, "the list of regions", |event| match event {
+            Event::RegionsResult(Ok(regions)) => {
+                Some(regions.iter().map(|region| region.code.to_string()).collect::<Vec<_>>())
+            }
+            _ => None,
+        })?;
+        self.stage.got(Alice, format_args!("regions: {}", regions.join(", ")))?;
+        let Some(region) = regions.first().cloned() else {
+            return Err(Failure::Missed("alice expected a region, and the list of regions is empty".into()));
+        };
+        self.stage.does(Alice, format_args!("logs in to region {region}"))?;
+        self.call(Alice, |chat| chat.connect_to_region_front_end(region.as_str()))?;
+        self.front_end(Alice)?;
+
+        self.stage.does(Bob, format_args!("connects and logs in to region {region}, all in one call"))?;
+        self.call(Bob, |chat| chat.connect_to_region_front_end(region.as_str()))?;
+        self.state(Bob, State::ConnectingToNameServer)?;
+        self.state(Bob, State::ConnectedToNameServer)?;
+        self.front_end(Bob)
+    }
+
+    fn channel_with_history(&mut self) -> Result<(), Failure> {
+        self.stage.heading("A channel and its history")?;
+        self.stage.does(Alice, format_args!("subscribes to {CHANNEL}"))?;
+        self.subscribe(Alice, &SubscribeOptions::new())?;
+        for words in ["Is anybody here?", "Then I talk to myself until bob comes."] {
+            self.say(Alice, words)?;
+            self.sees(Alice, Alice, &[words])?;
+        }
+        self.stage.does(Bob, format_args!("subscribes to {CHANNEL} and asks for all of its history"))?;
+        self.subscribe(Bob, &SubscribeOptions::new().history(-1))?;
+        self.sees(Bob, Alice, &["Is anybody here?", "Then I talk to myself until bob comes."])
+    }
+
+    fn talk(&mut self) -> Result<(), Failure> {
+        self.stage.heading("Talk")?;
+        for (who, words) in [(Bob, "Hello alice! I have read it all."), (Alice, "Bob! Shall we roll dice?")] {
+            self.say(who, words)?;
+            self.sees(Alice, who, &[words])?;
+            self.sees(Bob, who, &[words])?;
+        }
+        // Not only text: anything that Photon can serialise arrives with its type.
+        let dice = vec![6, 2];
+        self.stage.does(Bob, "rolls, and sends an array of two int")?;
+        self.call(Bob, |chat| chat.publish_message(CHANNEL, &Value::from(dice.clone()), &PublishOptions::new()))?;
+        for who in Who::BOTH {
+            let dice = Value::from(dice.clone());
+            self.users.expect(who, "bob's dice", |event| match event {
+                Event::ChatMessages { channel, messages } if **channel == *CHANNEL && messages.len() == 1 => messages
+                    .get(0)
+                    .filter(|message| message.sender == "bob" && message.content.to_value() == dice)
+                    .map(drop),
+                _ => None,
+            })?;
+            self.stage.got(who, format_args!("{CHANNEL}, bob: an array of int, 6 and 2"))?;
+        }
+        Ok(())
+    }
+
+    fn private(&mut self) -> Result<(), Failure> {
+        self.stage.heading("Private messages, encrypted on their way to the server")?;
+        for (from, to, words) in
+            [(Alice, Bob, "Between us: were those dice loaded?"), (Bob, Alice, "I have no idea what you mean.")]
+        {
+            self.stage.does(from, format_args!("says to {}: {words}", to.name()))?;
+            let options = PrivateOptions::new().encrypt(true);
+            self.call(from, |chat| chat.send_private_message(to.name(), words, &options))?;
+            // The sender gets it, too: that is how other clients of the same user know.
+            for (who, other) in [(to, from), (from, to)] {
+                self.private_message(who, other, from, words)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), Failure> {
+        self.stage.heading("Leave")?;
+        self.say(Bob, "I have to go.")?;
+        for who in Who::BOTH {
+            self.sees(who, Bob, &["I have to go."])?;
+        }
+        self.stage.does(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
+        self.call(Bob, |chat| chat.unsubscribe([CHANNEL]).map(drop))?;
+        self.users.expect(Bob, "to have left the channel", |event| match event {
+            Event::UnsubscribeResult(channels) => channels.iter().find(|left| is_done(left)).map(drop),
+            _ => None,
+        })?;
+        self.stage.got(Bob, format_args!("has left {CHANNEL}"))?;
+        self.say(Alice, "And now I have the dice.")?;
+        self.sees(Alice, Alice, &["And now I have the dice."])?;
+        // Bob's next event is this one, so he did not get the message before it.
+        self.stage.does(Alice, "says to bob: Good night!")?;
+        self.call(Alice, |chat| chat.send_private_message("bob", "Good night!", &PrivateOptions::new()))?;
+        self.private_message(Bob, Alice, Alice, "Good night!")?;
+        self.private_message(Alice, Bob, Alice, "Good night!")
+    }
+
+    fn disconnect(mut self) -> Result<(), Failure> {
+        self.stage.heading("Disconnect")?;
+        for who in Who::BOTH {
+            self.users.session(who).chat.disconnect();
+            self.state(who, State::Disconnected)?;
+        }
+        self.users.expect_silence()?;
+        for (who, session) in self.users.into_sessions() {
+            let outcome = session.close(CLOSE);
+            if outcome == CloseOutcome::Unsent {
+                return Err(Failure::Missed(format!("{}'s last bytes could not be sent", who.name())));
+            }
+            self.stage.got(who, "is disconnected")?;
+        }
+        Ok(())
+    }
+}
+
+/// What happens more than once.
+impl Play<'_> {
+    fn call(
+        &mut self,
+        who: Who,
+        call: impl FnOnce(&mut chat_core::ChatClient) -> Result<(), RequestError>,
+    ) -> Result<(), Failure> {
+        call(&mut self.users.session(who).chat)
+            .map_err(|error| Failure::Refused(format!("{} was refused a call: {error}", who.name())))
+    }
+
+    fn state(&mut self, who: Who, state: State) -> Result<(), Failure> {
+        let what = format!("to be in state {}", state.name());
+        self.users.expect(who, &what, |event| match event {
+            Event::StateChanged { to, .. } if *to == state => Some(()),
+            _ => None,
+        })
+    }
+
+    /// From the name server to the front end.
+    fn front_end(&mut self, who: Who) -> Result<(), Failure> {
+        let user = self.users.expect(who, "to be logged in on the name server", |event| match event {
+            Event::Authenticated(login) if *login.user_id == *who.name() => Some(login.user_id.to_string()),
+            _ => None,
+        })?;
+        self.state(who, State::ConnectingToFrontEnd)?;
+        self.state(who, State::ConnectedToFrontEnd)?;
+        Ok(self.stage.got(who, format_args!("logged in as {user}"))?)
+    }
+
+    fn subscribe(&mut self, who: Who, options: &SubscribeOptions) -> Result<(), Failure> {
+        self.call(who, |chat| chat.subscribe([CHANNEL], options).map(drop))?;
+        self.users.expect(who, "to be subscribed", |event| match event {
+            Event::SubscribeResult(channels) => channels.iter().find(|channel| is_done(channel)).map(drop),
+            _ => None,
+        })?;
+        Ok(self.stage.got(who, format_args!("is in {CHANNEL}"))?)
+    }
+
+    fn say(&mut self, who: Who, words: &str) -> Result<(), Failure> {
+        self.stage.does(who, format_args!("says: {words}"))?;
+        self.call(who, |chat| chat.publish_message(CHANNEL, words, &PublishOptions::new()))
+    }
+
+    /// `who` gets exactly these messages, in one event or several.
+    fn sees(&mut self, who: Who, sender: Who, all: &[&str]) -> Result<(), Failure> {
+        let mut missing = all;
+        while let Some(next) = missing.first() {
+            let what = format!("\"{next}\" of {} in {CHANNEL}", sender.name());
+            let came = self.users.expect(who, &what, |event| match event {
+                Event::ChatMessages { channel, messages } if **channel == *CHANNEL && !messages.is_empty() => {
+                    let expected = missing.get(..messages.len())?;
+                    let same = messages.iter().zip(expected).all(|(message, words)| {
+                        message.sender == sender.name() && message.content.as_str() == Some(words)
+                    });
+                    same.then_some(messages.len())
+                }
+                _ => None,
+            })?;
+            let (now, later) = missing.split_at_checked(came).unwrap_or((missing, &[]));
+            for words in now {
+                self.stage.got(who, format_args!("{CHANNEL}, {}: {words}", sender.name()))?;
+            }
+            missing = later;
+        }
+        Ok(())
+    }
+
+    /// `who` gets a message in the conversation with `other`.
+    fn private_message(&mut self, who: Who, other: Who, sender: Who, words: &str) -> Result<(), Failure> {
+        let what = format!("the private message \"{words}\" of {}", sender.name());
+        self.users.expect(who, &what, |event| match event {
+            Event::PrivateMessage { channel, message } => (**channel == *other.name()
+                && message.sender() == sender.name()
+                && message.content().as_str() == Some(words))
+            .then_some(()),
+            _ => None,
+        })?;
+        Ok(self.stage.got(who, format_args!("private, {}: {words}", sender.name()))?)
+    }
+}
+
+fn is_done(channel: &chat_core::ChannelOutcome) -> bool {
+    *channel.channel == *CHANNEL && channel.outcome == Outcome::Done && channel.request.is_some()
+}

@@ -1,0 +1,79 @@
+//! [`Stage`]: what the demo prints, as a person likes to read it.
+
+use super::user::Who;
+use std::env;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+
+const BOLD: &str = "1";
+const GREEN: &str = "32";
+
+/// The output of the demo.
+pub(crate) struct Stage {
+    out: Box<dyn Write>,
+    colour: bool,
+    /// How many things were expected and came.
+    kept: usize,
+}
+
+impl Stage {
+    /// Standard output, in colour if that is a terminal and nobody minds.
+    pub(crate) fn of_stdout() -> Self {
+        let out = io::stdout();
+        // https://no-color.org: present and not empty.
+        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let colour = out.is_terminal() && !unwanted && !dumb;
+        Self::new(Box::new(out), colour)
+    }
+
+    pub(crate) fn new(out: Box<dyn Write>, colour: bool) -> Self {
+        Self { out, colour, kept: 0 }
+    }
+
+    /// What this is.
+    pub(crate) fn opening(&mut self, address: SocketAddr) -> io::Result<()> {
+        self.line(format_args!(
+            "Photon Chat demo over TCP: a development server on loopback ({address}), not the Photon cloud."
+        ))
+    }
+
+    /// How it went.
+    pub(crate) fn closing(&mut self) -> io::Result<()> {
+        let words = format!("All is well: {} things were expected, and all of them came.", self.kept);
+        let words = self.painted(GREEN, &words);
+        self.line(format_args!("\n{words}"))
+    }
+
+    pub(crate) fn heading(&mut self, words: &str) -> io::Result<()> {
+        let words = self.painted(BOLD, words);
+        self.line(format_args!("\n{words}"))
+    }
+
+    /// What a user does.
+    pub(crate) fn does(&mut self, who: Who, what: impl fmt::Display) -> io::Result<()> {
+        let name = self.name(who);
+        self.line(format_args!("  {name}  {what}"))
+    }
+
+    /// What a user got, as it was expected.
+    pub(crate) fn got(&mut self, who: Who, what: impl fmt::Display) -> io::Result<()> {
+        self.kept += 1;
+        let name = self.name(who);
+        self.line(format_args!("  {name}    > {what}"))
+    }
+
+    /// A name, as wide as the widest.
+    fn name(&self, who: Who) -> String {
+        self.painted(who.colour(), &format!("{:5}", who.name()))
+    }
+
+    fn painted(&self, colour: &str, words: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{words}\x1b[0m") } else { words.to_owned() }
+    }
+
+    fn line(&mut self, words: fmt::Arguments<'_>) -> io::Result<()> {
+        writeln!(self.out, "{words}")
+    }
+}

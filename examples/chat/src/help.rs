@@ -1,0 +1,142 @@
+//! What `--help` prints.
+
+pub(crate) const VERSION: &str = concat!("photon-chat ", env!("CARGO_PKG_VERSION"), "\n");
+
+pub(crate) const PROGRAM: &str = "\
+A Photon Chat client: a demo conversation, and a client for scripts. Unofficial, not affiliated with Exit Games.
+
+Usage: photon-chat demo [--transport tcp]
+       photon-chat run --server URL --app-id ID [OPTION..]
+       photon-chat COMMAND --help
+
+Commands:
+  demo   two users talk through a development server that comes along; needs nothing and stays on this machine
+  run    reads commands from standard input and prints events as JSON: connect, regions, region, subscribe,
+         unsubscribe, publish, publish-web, private, private-encrypted, channels, stats, sleep, wait, wait-count,
+         disconnect, quit. photon-chat run --help explains each
+
+Options:
+  -h, --help       this text, or with a command the text about it
+  -V, --version    name and version
+
+Exit status: 0 success; 64 wrong arguments; others are explained by photon-chat COMMAND --help.
+";
+
+pub(crate) const DEMO: &str = "\
+Shows a conversation of two users over real sockets, and checks that all of it happens.
+
+Usage: photon-chat demo [--transport tcp]
+
+A development server is started on free ports of 127.0.0.1. alice and bob log in, subscribe to a channel with its
+history, talk, exchange encrypted private messages, leave and disconnect. What each of them does and sees is printed.
+
+Options:
+  --transport tcp   how to connect; there is only tcp yet (default)
+  -h, --help        this text
+
+Colours are used on a terminal, unless the environment says NO_COLOR or TERM=dumb.
+
+Exit status: 0 everything that was expected came; 1 something did not (standard error says what), or the server could
+not be started, or output failed; 64 wrong arguments.
+";
+
+pub(crate) const RUN: &str = "\
+A client for scripts: reads one command a line from standard input, prints one JSON object a line.
+
+Usage: photon-chat run --server URL --app-id ID [OPTION..]
+
+Options:
+  --server URL          the name server: tcp://HOST:PORT (the port may be left out), or several separated by commas
+  --app-id ID           the Chat app id; a development server takes any
+  --app-version V       users of different versions never meet (default 1.0)
+  --user U              the user id; without one the server chooses
+  --region R            the region that connect goes to (default eu)
+  --protocol 1.6|1.8    the serialization protocol (default 1.8)
+  --auth-type N         custom authentication: its type, 0 to 255 (default 0 with --auth-params, else none)
+  --auth-params S       custom authentication: its parameters, such as token=1&x=2
+  --private-history N   how many private messages the server sends at login, at most
+  --max-seconds S       ends the run after this time, whatever happens (default 300)
+  -h, --help            this text
+
+The Photon cloud is --server tcp://ns.photonengine.io:4533 with the app id of a Chat application; a server for
+development is the program photon-dev-server.
+
+Commands:
+  connect                      connects to the name server and goes on to the front end of --region
+  connect -                    connects to the name server and stays there
+  regions                      asks the name server for its regions
+  region R                     goes to the front end of region R, by way of the name server if need be
+  subscribe CH[,CH] [HISTORY [ID[,ID]]]
+                               subscribes to channels, with at most HISTORY older messages each (-1: all there are),
+                               only those after the last ID seen, one ID for each channel
+  unsubscribe CH[,CH]          leaves channels
+  publish CH TEXT              publishes in a channel
+  publish-web CH TEXT          the same, forwarded to the application's web hook
+  private USER TEXT            sends a private message
+  private-encrypted USER TEXT  the same, encrypted on its way to the server
+  channels                     prints {\"event\":\"Channels\",\"public\":[..],\"private\":[..]}, each channel with name,
+                               last_id, the cached messages, and what is known of subscribers and properties
+  stats                        prints {\"event\":\"Stats\",..}: state, user id and counters
+  sleep S                      goes on after S seconds
+  wait EVENT [S [SUBSTRING]]   waits at most S seconds (default 10) for an event of this name whose printed line
+                               contains SUBSTRING, and takes it
+  wait-count EVENT N S         waits at most S seconds for N events of this name, and takes them; an event
+                               ChatMessages counts for as many as it has messages, because servers gather them
+  disconnect                   disconnects; connect may follow
+  quit                         disconnects, sends what is left, and ends; so does the end of the input
+
+Commands are executed in their order, each as soon as the one before is done. Names of channels and users are without
+spaces here, those of channels without commas. TEXT is the rest of the line behind one space. It may be json: and a
+tagged value, for content that is no text or begins with json: itself, such as
+  publish general json:{\"t\":\"int\",\"v\":7}
+  publish general json:{\"t\":\"array\",\"of\":\"string\",\"v\":[{\"t\":\"string\",\"v\":\"a\"}]}
+(types: null bool byte short int long float double string bytes array hashtable dict custom request response event;
+photon-inspect encode --help and decode --help tell more). S is a number of seconds, decimals allowed.
+
+A wait takes the first event that fits and that no wait before has taken, also one printed long ago; what a wait-count
+has taken a part of is gone for wait. EVENT is a name as it is printed, in the same case. Waiting and sleeping keep the
+connection served. The newest 64 MiB of printed events are kept for waits.
+
+Every command gives, when it is done,
+  {\"event\":\"Command\",\"line\":TEXT OF THE LINE,\"ok\":true|false,\"error\":null|TEXT}
+ok is false for a command that was refused (not connected, say); nothing was sent then, and the run goes on. That
+something was accepted does not mean that it arrived: the events tell.
+
+Events are printed as soon as they come, with these fields. CODE is {\"name\":..,\"code\":N}, VALUE a tagged value,
+MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}:
+  StateChanged        from, to: CODE (0 Uninitialized, 1 ConnectingToNameServer, 2 ConnectedToNameServer,
+                      3 ConnectingToFrontEnd, 4 ConnectedToFrontEnd, 10 Disconnected, -1 Error)
+  Error               code: CODE; cause: server, kind (its name and what belongs to it), return_code: CODE or null,
+                      text, earlier: causes of the addresses tried before; message: the same in words
+  RegionsResult       code: CODE, 0 for success; regions: a list of {\"code\":..,\"address\":..}; message
+  Authenticated       user_id, nickname: text or null, data: VALUE or null; from the name server, and from the
+                      front end if it has news
+  SubscribeResult     channels: a list of {\"channel\":..,\"outcome\":\"Done\"|\"Refused\"|\"Failed\"|\"TimedOut\"|
+                      \"ConnectionLost\",\"error\":null|{operation, code: CODE, message},\"request\":N|null}
+  UnsubscribeResult   the same
+  ChatMessages        channel, messages: a list of MESSAGE
+  PrivateMessage      channel: the other user, message: MESSAGE
+  UserStatusUpdate    user, status: CODE, message: {\"name\":\"Kept\"|\"Cleared\"} or {\"name\":\"Set\",\"value\":VALUE}
+  UserSubscribed      channel, user, properties: a list of [VALUE,VALUE]
+  UserUnsubscribed    the same
+  PropertiesChanged   channel, user or null, by, properties: a list of [VALUE,VALUE]
+  ErrorInfo           channel, message: text or null, data: VALUE or null
+  OperationResponse   operation: N, return_code: CODE, message, parameters: a list of [N,VALUE]
+  Other               code: N, parameters
+  BadMessage          error: kind, offset, field; bytes: VALUE
+
+Example:
+  connect
+  wait StateChanged 10 ConnectedToFrontEnd
+  subscribe general -1
+  wait SubscribeResult
+  publish general hello
+  wait ChatMessages 5 hello
+
+Exit status:
+  0    quit, or the end of the input
+  1    standard input or output failed, or the system has no random numbers
+  2    ended by --max-seconds
+  3    a wait or wait-count did not get its events in time
+  64   wrong arguments, or a line that is no command
+";

@@ -1,0 +1,344 @@
+//! What is printed: events, and the results of commands, as JSON objects.
+
+use chat_core::codes::return_code;
+use chat_core::{
+    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, Event, Message, Outcome, PeerErrorCode,
+    RegionsError, RequestId, ServerError, State, Stats, StatusChange,
+};
+use chat_std_io::Session;
+use photon_inspect::notation::value_to_json;
+use photon_proto::{DecodeError, Value};
+use serde_json::{Map, Value as Json, json};
+
+/// An event: its name and its fields.
+pub(crate) fn event(event: &Event) -> Json {
+    let fields = match event {
+        Event::StateChanged { from, to } => json!({"from": state(*from), "to": state(*to)}),
+        Event::Error { code, cause, message } => {
+            json!({"code": error_code(*code), "cause": disconnect_cause(cause), "message": **message})
+        }
+        Event::RegionsResult(Ok(regions)) => {
+            let regions: Vec<Json> =
+                regions.iter().map(|region| json!({"code": *region.code, "address": *region.address})).collect();
+            json!({"code": error_code(PeerErrorCode::Ok), "regions": regions, "message": ""})
+        }
+        Event::RegionsResult(Err(error)) => {
+            json!({"code": regions_code(error), "regions": [], "message": error.to_string()})
+        }
+        Event::Authenticated(login) => json!({
+            "user_id": *login.user_id,
+            "nickname": login.nickname.as_deref(),
+            "data": login.data.as_ref().map(value_to_json),
+        }),
+        Event::SubscribeResult(channels) | Event::UnsubscribeResult(channels) => {
+            json!({"channels": channels.iter().map(outcome).collect::<Vec<_>>()})
+        }
+        Event::ChatMessages { channel, messages } => {
+            json!({"channel": **channel, "messages": messages.iter().map(message).collect::<Vec<_>>()})
+        }
+        Event::PrivateMessage { channel, message: private } => {
+            json!({"channel": **channel, "message": message(private.get())})
+        }
+        Event::UserStatusUpdate { user, status, message } => {
+            json!({"user": **user, "status": {"name": status.name(), "code": status.0}, "message": status_message(message)})
+        }
+        Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
+            json!({"channel": *change.channel, "user": *change.user, "properties": pairs(change.properties.iter().map(|(key, value)| (key, value)))})
+        }
+        Event::PropertiesChanged(change) => json!({
+            "channel": *change.channel,
+            "user": change.user.as_deref(),
+            "by": *change.by,
+            "properties": pairs(change.properties.iter().map(|(key, value)| (key, value))),
+        }),
+        Event::ErrorInfo(info) => json!({
+            "channel": info.channel.as_deref(),
+            "message": info.message.as_deref(),
+            "data": info.data.as_ref().map(value_to_json),
+        }),
+        Event::OperationResponse { operation, return_code, message, parameters: all } => json!({
+            "operation": operation,
+            "return_code": server_code(*return_code),
+            "message": **message,
+            "parameters": parameters(all.as_deref().map_or(&[], Vec::as_slice)),
+        }),
+        Event::Other { code, parameters: all } => json!({"code": code, "parameters": parameters(all)}),
+        Event::BadMessage(bad) => {
+            json!({"error": decode_error(&bad.error), "bytes": value_to_json(&Value::Bytes(bad.bytes.clone()))})
+        }
+        // The enum is open; this program is built with all it knows.
+        other => json!({"debug": format!("{other:?}")}),
+    };
+    named(event.name(), fields)
+}
+
+/// For how many an event counts: messages come in one event as the server gathers them.
+pub(crate) fn weight(event: &Event) -> usize {
+    match event {
+        Event::ChatMessages { messages, .. } => messages.len(),
+        _ => 1,
+    }
+}
+
+/// The result of a command.
+pub(crate) fn command(line: &str, error: Option<&str>) -> Json {
+    json!({"event": "Command", "line": line, "ok": error.is_none(), "error": error})
+}
+
+/// All channels, and what is cached of them.
+pub(crate) fn channels(chat: &ChatClient) -> Json {
+    let public: Vec<Json> = chat.public_channels().map(channel).collect();
+    let private: Vec<Json> = chat.private_channels().map(channel).collect();
+    json!({"event": "Channels", "public": public, "private": private})
+}
+
+/// All counters.
+pub(crate) fn stats(session: &Session) -> Json {
+    let (chat, io) = (&session.chat, session.io_stats());
+    let stats: Stats = chat.stats();
+    json!({
+        "event": "Stats",
+        "state": state(chat.state()),
+        "user_id": **chat.user_id(),
+        "server_time": chat.server_time(),
+        "received_messages": stats.received_messages,
+        "bad_messages": stats.bad_messages,
+        "malformed_events": stats.malformed_events,
+        "unknown_channel_events": stats.unknown_channel_events,
+        "ignored_messages": stats.ignored_messages,
+        "raw_messages": stats.raw_messages,
+        "presence_dropped": stats.presence_dropped,
+        "surplus_bytes": stats.surplus_bytes,
+        "round_trip_ms": stats.round_trip_ms,
+        "round_trip_variance_ms": stats.round_trip_variance_ms,
+        "buffered_bytes": stats.buffered_bytes,
+        "cached_bytes": stats.cached_bytes,
+        "wakeups": io.wakeups,
+        "reads": io.reads,
+        "writes": io.writes,
+    })
+}
+
+fn named(name: &str, fields: Json) -> Json {
+    let mut all = Map::new();
+    all.insert("event".into(), name.into());
+    if let Json::Object(fields) = fields {
+        all.extend(fields);
+    }
+    Json::Object(all)
+}
+
+fn state(state: State) -> Json {
+    json!({"name": state.name(), "code": state.code()})
+}
+
+fn error_code(code: PeerErrorCode) -> Json {
+    json!({"name": code.name(), "code": code.code()})
+}
+
+/// A return code of a server; the name of one that is unknown is null.
+fn server_code(code: i16) -> Json {
+    json!({"name": return_code::name(code), "code": code})
+}
+
+fn regions_code(error: &RegionsError) -> Json {
+    let name = match error {
+        RegionsError::Server(error) => return server_code(error.code),
+        RegionsError::NotConnected => "NotConnected",
+        RegionsError::NotSent(_) => "NotSent",
+        RegionsError::Malformed => "Malformed",
+        RegionsError::TimedOut => "TimedOut",
+        RegionsError::ConnectionLost => "ConnectionLost",
+        _ => "Unknown",
+    };
+    json!({"name": name, "code": error.code()})
+}
+
+fn disconnect_cause(cause: &DisconnectCause) -> Json {
+    json!({
+        "server": format!("{:?}", cause.server),
+        "kind": cause_kind(&cause.kind),
+        "return_code": cause.return_code.map(server_code),
+        "text": *cause.text,
+        "earlier": cause.earlier.iter().map(disconnect_cause).collect::<Vec<_>>(),
+    })
+}
+
+fn cause_kind(kind: &CauseKind) -> Json {
+    match kind {
+        CauseKind::Link(kind) => json!({"name": "Link", "link": format!("{kind:?}")}),
+        CauseKind::BadStream(error) => json!({"name": "BadStream", "error": decode_error(error)}),
+        CauseKind::Silent { for_ms } => json!({"name": "Silent", "for_ms": for_ms}),
+        CauseKind::Deadline(step) => json!({"name": "Deadline", "step": format!("{step:?}")}),
+        CauseKind::KeyExchange(failure) => json!({"name": "KeyExchange", "failure": format!("{failure:?}")}),
+        // Without anything else to tell, the Rust name is all.
+        plain => json!({"name": format!("{plain:?}")}),
+    }
+}
+
+fn decode_error(error: &DecodeError) -> Json {
+    json!({"kind": error.kind.name(), "offset": error.offset, "field": error.field})
+}
+
+fn server_error(error: &ServerError) -> Json {
+    json!({"operation": error.operation, "code": server_code(error.code), "message": *error.message})
+}
+
+fn outcome(channel: &ChannelOutcome) -> Json {
+    let (name, error) = match &channel.outcome {
+        Outcome::Done => ("Done", None),
+        Outcome::Refused => ("Refused", None),
+        Outcome::Failed(error) => ("Failed", Some(server_error(error))),
+        Outcome::TimedOut => ("TimedOut", None),
+        Outcome::ConnectionLost => ("ConnectionLost", None),
+        _ => ("Unknown", None),
+    };
+    let request = channel.request.map(RequestId::number);
+    json!({"channel": *channel.channel, "outcome": name, "error": error, "request": request})
+}
+
+fn message(message: Message<'_>) -> Json {
+    json!({"sender": message.sender, "content": value_to_json(&message.content.to_value()), "id": message.id})
+}
+
+fn status_message(change: &StatusChange) -> Json {
+    match change {
+        StatusChange::Kept => json!({"name": "Kept"}),
+        StatusChange::Cleared => json!({"name": "Cleared"}),
+        StatusChange::Set(value) => json!({"name": "Set", "value": value_to_json(value)}),
+    }
+}
+
+fn channel(channel: &Channel) -> Json {
+    let messages: Vec<Json> = channel.messages().map(message).collect();
+    let subscribers: Vec<&str> = channel.subscribers().map(|user| &**user).collect();
+    json!({
+        "name": **channel.name(),
+        "last_id": channel.last_id(),
+        "messages": messages,
+        "subscribers": subscribers,
+        "properties": pairs(channel.properties()),
+    })
+}
+
+fn parameters(all: &[(u8, Value)]) -> Json {
+    all.iter().map(|(code, value)| json!([code, value_to_json(value)])).collect()
+}
+
+/// Keys and values, in their order.
+fn pairs<'a>(all: impl Iterator<Item = (&'a Value, &'a Value)>) -> Json {
+    all.map(|(key, value)| json!([value_to_json(key), value_to_json(value)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{command, event, weight};
+    use chat_core::{
+        CauseKind, DisconnectCause, Event, KeyExchangeFailure, LinkErrorKind, PeerErrorCode, Region, RegionsError,
+        Server, ServerError, State, StatusChange, Step, Text, UserStatus,
+    };
+    use photon_proto::{DecodeError, DecodeErrorKind, Value};
+    use serde_json::{Value as Json, json};
+
+    #[test]
+    fn a_line_is_as_documented() {
+        let changed = Event::StateChanged { from: State::ConnectingToFrontEnd, to: State::ConnectedToFrontEnd };
+        assert_eq!(
+            event(&changed).to_string(),
+            r#"{"event":"StateChanged","from":{"name":"ConnectingToFrontEnd","code":3},"to":{"name":"ConnectedToFrontEnd","code":4}}"#
+        );
+        assert_eq!(
+            command("publish a \"b\"", None).to_string(),
+            r#"{"event":"Command","line":"publish a \"b\"","ok":true,"error":null}"#
+        );
+        assert_eq!(command("x", Some("no")).to_string(), r#"{"event":"Command","line":"x","ok":false,"error":"no"}"#);
+        assert_eq!(weight(&changed), 1);
+    }
+
+    #[test]
+    fn events_have_their_fields() {
+        let regions = vec![Region { code: "eu".into(), address: "h:1".into() }];
+        let refused = ServerError { operation: 220, code: 32767, message: "no".into() };
+        for (found, expected) in [
+            (
+                Event::RegionsResult(Ok(regions)),
+                json!({"event": "RegionsResult", "code": {"name": "Ok", "code": 0},
+                    "regions": [{"code": "eu", "address": "h:1"}], "message": ""}),
+            ),
+            (
+                Event::RegionsResult(Err(RegionsError::NotConnected)),
+                json!({"event": "RegionsResult", "code": {"name": "NotConnected", "code": 3001}, "regions": [],
+                    "message": "not connected to the name server"}),
+            ),
+            (
+                Event::RegionsResult(Err(RegionsError::Server(refused))),
+                json!({"event": "RegionsResult", "code": {"name": "InvalidAuthentication", "code": 32767}, "regions": [],
+                    "message": "operation 220: return code 32767 (InvalidAuthentication): no"}),
+            ),
+            (
+                Event::UserStatusUpdate {
+                    user: "bob".into(),
+                    status: UserStatus::AWAY,
+                    message: StatusChange::Set(Box::new(Value::Short(1))),
+                },
+                json!({"event": "UserStatusUpdate", "user": "bob", "status": {"name": "Away", "code": 3},
+                    "message": {"name": "Set", "value": {"t": "short", "v": 1}}}),
+            ),
+            (
+                Event::OperationResponse {
+                    operation: 2,
+                    return_code: 12345,
+                    message: Text::EMPTY,
+                    parameters: Some(Box::new(vec![(1, Value::Byte(2))])),
+                },
+                json!({"event": "OperationResponse", "operation": 2, "return_code": {"name": null, "code": 12345},
+                    "message": "", "parameters": [[1, {"t": "byte", "v": 2}]]}),
+            ),
+            (
+                Event::Other { code: 99, parameters: vec![(5, Value::Null)] },
+                json!({"event": "Other", "code": 99, "parameters": [[5, {"t": "null"}]]}),
+            ),
+        ] {
+            assert_eq!(event(&found), expected);
+        }
+    }
+
+    #[test]
+    fn a_cause_says_all_that_it_knows() {
+        let cause =
+            |server, kind| DisconnectCause { server, kind, return_code: None, text: Text::EMPTY, earlier: Vec::new() };
+        let broken = DecodeError::new(DecodeErrorKind::Truncated, 7, "length");
+        for (kind, expected) in [
+            (CauseKind::Link(LinkErrorKind::Reset), json!({"name": "Link", "link": "Reset"})),
+            (CauseKind::NeverOpened, json!({"name": "NeverOpened"})),
+            (
+                CauseKind::BadStream(broken),
+                json!({"name": "BadStream", "error": {"kind": "Truncated", "offset": 7, "field": "length"}}),
+            ),
+            (CauseKind::Silent { for_ms: 10_000 }, json!({"name": "Silent", "for_ms": 10_000})),
+            (CauseKind::Deadline(Step::Authenticate), json!({"name": "Deadline", "step": "Authenticate"})),
+            (CauseKind::KeyExchange(KeyExchangeFailure::BadKey), json!({"name": "KeyExchange", "failure": "BadKey"})),
+        ] {
+            assert_eq!(super::cause_kind(&kind), expected);
+        }
+        let mut whole = cause(Server::FrontEnd, CauseKind::ServerDisconnect);
+        whole.return_code = Some(-3);
+        whole.text = "go".into();
+        whole.earlier = vec![cause(Server::FrontEnd, CauseKind::Closed)];
+        let error = Event::Error {
+            code: PeerErrorCode::FrontEndConnectClosed,
+            cause: Box::new(whole),
+            message: "in words".into(),
+        };
+        let earlier: Json =
+            json!({"server": "FrontEnd", "kind": {"name": "Closed"}, "return_code": null, "text": "", "earlier": []});
+        assert_eq!(
+            event(&error),
+            json!({"event": "Error", "code": {"name": "FrontEndConnectClosed", "code": 1003},
+                "cause": {"server": "FrontEnd", "kind": {"name": "ServerDisconnect"},
+                    "return_code": {"name": "OperationNotAllowedInCurrentState", "code": -3}, "text": "go",
+                    "earlier": [earlier]},
+                "message": "in words"})
+        );
+    }
+}

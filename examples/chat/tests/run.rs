@@ -1,0 +1,311 @@
+//! `photon-chat run`, as a script drives it.
+
+mod support;
+
+use dev_server::ServerConfig;
+use serde_json::{Value as Json, json};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use support::{ENTER, LocalServer, Output, Program, script};
+
+/// Sender and content of each message in a public channel, in order.
+fn heard(output: &Output) -> Vec<(String, Json)> {
+    let mut all = Vec::new();
+    for event in output.events("ChatMessages") {
+        for message in event["messages"].as_array().unwrap() {
+            all.push((message["sender"].as_str().unwrap().to_owned(), message["content"].clone()));
+        }
+    }
+    all
+}
+
+fn string(text: &str) -> Json {
+    json!({"t": "string", "v": text})
+}
+
+/// Values of many types that both protocols can express exactly.
+fn values() -> Vec<Json> {
+    vec![
+        json!({"t": "bool", "v": true}),
+        json!({"t": "byte", "v": 200}),
+        json!({"t": "short", "v": -300}),
+        json!({"t": "int", "v": 70_000}),
+        json!({"t": "long", "v": "-9007199254740993"}),
+        json!({"t": "float", "v": "1.5", "bits": "3fc00000"}),
+        json!({"t": "double", "v": "-0.1", "bits": "bfb999999999999a"}),
+        json!({"t": "string", "v": "json:ünï \" \\ \u{1F3B2}"}),
+        json!({"t": "bytes", "hex": "00ff10"}),
+        json!({"t": "array", "of": "int", "v": [{"t": "int", "v": 1}, {"t": "int", "v": -1}]}),
+        json!({"t": "array", "of": "string", "v": [{"t": "string", "v": ""}, {"t": "string", "v": "b"}]}),
+        json!({"t": "array", "of": "object", "v": [{"t": "null"}, {"t": "byte", "v": 1}]}),
+        json!({"t": "hashtable", "v": [[{"t": "string", "v": "k"}, {"t": "short", "v": 7}], [{"t": "byte", "v": 2}, {"t": "null"}]]}),
+        json!({"t": "dict", "k": "string", "val": "int", "v": [[{"t": "string", "v": "a"}, {"t": "int", "v": 5}]]}),
+        json!({"t": "custom", "code": 77, "hex": "c0ffee"}),
+    ]
+}
+
+/// Two processes, each with its own protocol, talk in a channel and privately.
+fn talk(alice_protocol: &str, bob_protocol: &str) {
+    let server = LocalServer::start(ServerConfig::new());
+    let mut alice_lines =
+        format!("{ENTER}subscribe general -1\nwait SubscribeResult\nwait ChatMessages 30 bob is here\n");
+    let mut bob_lines = format!("{ENTER}subscribe general -1\nwait SubscribeResult\npublish general bob is here\n");
+    let mut expected = vec![("bob".to_owned(), string("bob is here"))];
+    for value in values() {
+        alice_lines += &format!("publish general json:{value}\n");
+        expected.push(("alice".into(), value));
+    }
+    alice_lines += "publish general that is all\nwait ChatMessages 30 answer\nprivate bob in clear\n\
+                    private-encrypted bob in secret\nwait PrivateMessage 30 your turn\n";
+    bob_lines += "wait ChatMessages 30 that is all\npublish general the answer\nwait ChatMessages 30 answer\n\
+                  wait-count PrivateMessage 2 30\nprivate-encrypted alice your turn\nwait PrivateMessage\nchannels\n";
+    expected.push(("alice".into(), string("that is all")));
+    expected.push(("bob".into(), string("the answer")));
+
+    let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
+    let mut bob = Program::client(&server.url(), "bob", &["--protocol", bob_protocol]);
+    alice.say(&alice_lines);
+    bob.say(&bob_lines);
+    let (alice, bob) = (alice.end(), bob.end());
+    for output in [&alice, &bob] {
+        assert_eq!(output.assert_good().states(), [1, 2, 3, 4, 10]);
+        assert_eq!(heard(output), expected);
+    }
+
+    let private = |output: &Output| -> Vec<Json> {
+        let all = output.events("PrivateMessage");
+        all.iter()
+            .map(|event| json!([event["channel"], event["message"]["sender"], event["message"]["content"]]))
+            .collect()
+    };
+    let words = [("alice", "in clear"), ("alice", "in secret"), ("bob", "your turn")];
+    assert_eq!(private(&alice), words.map(|(sender, text)| json!(["bob", sender, string(text)])));
+    assert_eq!(private(&bob), words.map(|(sender, text)| json!(["alice", sender, string(text)])));
+
+    // The cache is as the events were.
+    let channels = bob.events("Channels").remove(0);
+    let general = &channels["public"][0];
+    assert_eq!((&general["name"], &general["last_id"]), (&json!("general"), &json!(expected.len())));
+    assert_eq!(general["messages"].as_array().unwrap().len(), expected.len());
+    assert_eq!(general["messages"][1]["content"], values()[0]);
+    assert_eq!(channels["private"][0]["name"], "alice");
+    assert_eq!(channels["private"][0]["messages"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn two_processes_talk_in_1_8() {
+    talk("1.8", "1.8");
+}
+
+#[test]
+fn two_processes_talk_in_1_6() {
+    talk("1.6", "1.6");
+}
+
+#[test]
+fn two_processes_talk_in_both_protocols() {
+    talk("1.6", "1.8");
+    talk("1.8", "1.6");
+}
+
+#[test]
+fn a_whole_run_is_told_in_order() {
+    let server = LocalServer::start(ServerConfig::new());
+    let lines = "connect -\n\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToNameServer\"\nregions\nwait RegionsResult\nregion us\n\
+                 wait StateChanged 30 \"code\":4\nsubscribe a,b\nwait SubscribeResult\npublish a one\nwait ChatMessages\nstats\nunsubscribe a\n\
+                 wait UnsubscribeResult\nchannels\ndisconnect\nwait StateChanged 30 Disconnected\nquit\n";
+    let output = script(&server.url(), "alice", &[], lines);
+    assert_eq!(output.assert_good().states(), [1, 2, 3, 4, 10]);
+    let commands: Vec<Json> = output.events("Command").iter().map(|command| command["line"].clone()).collect();
+    let expected: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(commands, expected);
+
+    let regions = output.events("RegionsResult").remove(0);
+    assert_eq!(regions["code"], json!({"name": "Ok", "code": 0}));
+    let codes: Vec<&Json> = regions["regions"].as_array().unwrap().iter().map(|region| &region["code"]).collect();
+    assert_eq!(codes, ["eu", "us", "asia"]);
+    assert_eq!(output.events("Authenticated")[0]["user_id"], "alice");
+    let subscribed = output.events("SubscribeResult");
+    let outcomes: Vec<&Json> = subscribed.iter().flat_map(|event| event["channels"].as_array().unwrap()).collect();
+    assert_eq!(outcomes.len(), 2);
+    assert_eq!(outcomes[0], &json!({"channel": "a", "outcome": "Done", "error": null, "request": 1}));
+    let left = output.events("UnsubscribeResult").remove(0);
+    assert_eq!(left["channels"][0], json!({"channel": "a", "outcome": "Done", "error": null, "request": 2}));
+    let message = json!({"sender": "alice", "content": {"t": "string", "v": "one"}, "id": 1});
+    assert_eq!(
+        output.events("ChatMessages"),
+        [json!({"event": "ChatMessages", "channel": "a", "messages": [message]})]
+    );
+    let stats = output.events("Stats").remove(0);
+    assert_eq!((&stats["state"]["code"], &stats["user_id"]), (&json!(4), &json!("alice")));
+    assert!(stats["received_messages"].as_u64().unwrap() > 0);
+    assert_eq!(output.events("Channels")[0]["public"][0]["name"], "b");
+}
+
+#[test]
+fn history_is_bounded_by_last_ids() {
+    let server = LocalServer::start(ServerConfig::new());
+    let mut alice = Program::client(&server.url(), "alice", &[]);
+    alice.say(ENTER);
+    alice.say("subscribe a\nwait SubscribeResult\npublish a one\npublish a two\npublish a three\nwait-count ChatMessages 3 30\n");
+    alice.say("private bob ready\nwait PrivateMessage 30 enough\n");
+    // Bob's private history tells that alice is done.
+    let lines = format!(
+        "{ENTER}wait PrivateMessage 30 ready\nsubscribe a -1 1\nwait-count ChatMessages 2 30\nunsubscribe a\n\
+         wait UnsubscribeResult\nsubscribe a 1\nwait-count ChatMessages 1 30\nprivate alice enough\nwait PrivateMessage 30 enough\n"
+    );
+    let bob = script(&server.url(), "bob", &[], &lines);
+    alice.end().assert_good();
+    let ids: Vec<Json> =
+        bob.assert_good().events("ChatMessages").iter().map(|event| event["messages"].clone()).collect();
+    let ids: Vec<i64> =
+        ids.iter().flat_map(|all| all.as_array().unwrap()).map(|one| one["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [2, 3, 3]);
+}
+
+#[test]
+fn private_history_is_limited_by_the_option() {
+    let server = LocalServer::start(ServerConfig::new());
+    let mut alice = Program::client(&server.url(), "alice", &[]);
+    alice.say(ENTER);
+    alice.say("private bob one\nprivate bob two\nprivate bob three\nwait-count PrivateMessage 3 30\n");
+    alice.say("subscribe a\npublish a ready\nwait PrivateMessage 30 enough\n");
+    // Carol tells when alice is done.
+    let lines = format!("{ENTER}subscribe a -1\nwait ChatMessages 30 ready\n");
+    script(&server.url(), "carol", &[], &lines).assert_good();
+    let lines = format!("{ENTER}private alice enough\nwait PrivateMessage 30 enough\n");
+    let bob = script(&server.url(), "bob", &["--private-history", "1"], &lines);
+    alice.end().assert_good();
+    let all = bob.assert_good().events("PrivateMessage");
+    let texts: Vec<&Json> = all.iter().map(|event| &event["message"]["content"]["v"]).collect();
+    assert_eq!(texts, ["three", "enough"]);
+}
+
+#[test]
+fn a_message_is_taken_once() {
+    let server = LocalServer::start(ServerConfig::new());
+    let lines = format!(
+        "{ENTER}subscribe a\npublish a one\npublish a two\npublish a three\nwait ChatMessages 30 three\n\
+         wait ChatMessages 30 one\nwait ChatMessages 30 two\nwait ChatMessages 0\npublish a four\n"
+    );
+    let output = script(&server.url(), "alice", &[], &lines);
+    assert_eq!(output.status, 3);
+    assert_eq!(heard(&output).len(), 3);
+    let failed = output.events("Command").pop().unwrap();
+    assert_eq!((&failed["line"], &failed["ok"]), (&json!("wait ChatMessages 0"), &json!(false)));
+    assert_eq!(output.states().last(), Some(&10), "it disconnects all the same");
+}
+
+#[test]
+fn a_failed_count_is_3_and_says_how_many_came() {
+    let server = LocalServer::start(ServerConfig::new());
+    let lines = format!(
+        "{ENTER}subscribe a\npublish a one\nwait ChatMessages 30\npublish a two\nwait-count ChatMessages 2 0.3\n"
+    );
+    let output = script(&server.url(), "alice", &[], &lines);
+    assert_eq!(output.status, 3);
+    let failed = output.events("Command").pop().unwrap();
+    assert_eq!(failed["error"], "1 of 2 within 0.3 s");
+}
+
+#[test]
+fn a_bad_command_is_64() {
+    for line in ["dance", "publish", "wait", "publish a json:{}", "sleep forever", "connect eu"] {
+        let output = script("tcp://127.0.0.1:1", "alice", &[], &format!("channels\n{line}\nchannels\n"));
+        assert_eq!((output.status, output.stderr.as_str()), (64, ""), "{line}");
+        let commands = output.events("Command");
+        assert_eq!(commands.len(), 2);
+        assert_eq!((&commands[1]["line"], &commands[1]["ok"]), (&json!(line), &json!(false)));
+        assert!(commands[1]["error"].is_string());
+    }
+    let mut program = Program::client("tcp://127.0.0.1:1", "alice", &[]);
+    program.stdin.as_mut().unwrap().write_all(b"publish a \xff\n").unwrap();
+    let output = program.end();
+    assert_eq!((output.status, &output.events("Command")[0]["ok"]), (64, &json!(false)));
+}
+
+#[test]
+fn what_the_library_refuses_does_not_end_the_run() {
+    let server = LocalServer::start(ServerConfig::new());
+    let lines = format!(
+        "publish a early\nsubscribe a\n{ENTER}connect\nsubscribe a,,b\nsubscribe a 1 1,2\npublish a json:{{\"t\":\"null\"}}\n\
+         private-encrypted bob json:{{\"t\":\"null\"}}\nquit\n"
+    );
+    let output = script(&server.url(), "alice", &[], &lines);
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""));
+    let refused: Vec<Json> = output.events("Command").into_iter().filter(|command| command["ok"] == false).collect();
+    assert_eq!(refused.len(), 7, "{refused:?}");
+    assert_eq!(refused[0]["error"], "not possible in state Uninitialized");
+    assert_eq!(output.states(), [1, 2, 3, 4, 10]);
+    assert!(output.events("ChatMessages").is_empty());
+}
+
+#[test]
+fn a_refused_port_is_state_error_and_3002() {
+    // A port that was free a moment ago.
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let output = script(&format!("tcp://127.0.0.1:{port}"), "alice", &[], "connect\nwait Error 30\n");
+    assert_eq!(output.assert_good().states(), [1, -1, 10]);
+    let error = output.events("Error").remove(0);
+    assert_eq!(error["code"], json!({"name": "NameServerConnectFailed", "code": 3002}));
+    assert_eq!(error["cause"]["server"], "NameServer");
+    assert_eq!(error["cause"]["kind"], json!({"name": "Link", "link": "Refused"}));
+    assert_eq!(error["cause"]["earlier"], json!([]));
+    assert!(error["message"].as_str().unwrap().contains("name server"));
+}
+
+#[test]
+fn a_refused_login_tells_the_servers_words() {
+    let server = LocalServer::start(ServerConfig::new().with(|config| config.app_ids = vec!["another".into()]));
+    let output = script(&server.url(), "alice", &[], "connect\nwait Error 30\n");
+    assert_eq!(output.assert_good().states(), [1, 2, -1, 10]);
+    let error = output.events("Error").remove(0);
+    assert_eq!(error["code"]["code"], 3101);
+    assert_eq!(error["cause"]["kind"], json!({"name": "AuthenticationRefused"}));
+    assert_eq!(error["cause"]["return_code"], json!({"name": "InvalidAuthentication", "code": 32767}));
+}
+
+#[test]
+fn addresses_that_cannot_be_used_are_refused() {
+    for (server, user) in [("pigeon://coop:1", "alice"), ("tcp://", "bob")] {
+        let output = script(server, user, &[], "connect\n");
+        assert_eq!(output.status, 0);
+        let command = &output.events("Command")[0];
+        assert_eq!(command["ok"], false);
+        assert!(command["error"].as_str().unwrap().contains("address"), "{command}");
+        assert!(output.states().is_empty());
+    }
+}
+
+#[test]
+fn the_time_of_a_run_is_limited() {
+    let waiting = script("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"], "wait Never 30\n");
+    assert_eq!((waiting.status, &waiting.events("Command")[0]["ok"]), (2, &json!(false)));
+    let sleeping = script("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"], "sleep 30\n");
+    assert_eq!(sleeping.status, 2);
+    // Its input is open and nothing comes.
+    let idle = Program::client("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"]);
+    let idle = idle.wait();
+    assert_eq!((idle.status, idle.stdout.as_str()), (2, ""));
+    assert!(idle.stderr.contains("--max-seconds"));
+}
+
+#[test]
+fn an_output_that_nobody_reads_ends_it_quietly() {
+    let mut program = Program::start_unread(&["run", "--server", "tcp://127.0.0.1:1", "--app-id", "test"]);
+    program.say("channels\nsleep 30\n");
+    let output = program.wait();
+    assert_eq!((output.status, output.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn the_last_words_arrive() {
+    let server = LocalServer::start(ServerConfig::new());
+    let mut bob = Program::client(&server.url(), "bob", &[]);
+    bob.say(ENTER);
+    bob.say("subscribe a\nwait SubscribeResult\nprivate alice come\nwait ChatMessages 30 last words\n");
+    // The input ends with the publish: it is sent before the disconnect.
+    let lines = format!("{ENTER}wait PrivateMessage 30 come\nsubscribe a\npublish a last words");
+    script(&server.url(), "alice", &[], &lines).assert_good();
+    bob.end().assert_good();
+}
