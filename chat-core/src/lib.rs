@@ -101,6 +101,8 @@
 //! | the key exchange | x005 |
 //! | a refused login, or an accepted one without address or token | x101 |
 //!
+//! [`documented_api`] lists the functions, callbacks, options and values of the documented Lua API and where they are here.
+//!
 //! # Features
 //!
 //! - `std` (default): conversions from std types. Without it the crate is `no_std` and needs `alloc`.
@@ -118,6 +120,12 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+#[doc = include_str!("../API.md")]
+pub mod documented_api {
+    #[expect(unused_imports, reason = "so that the table can link to them")]
+    use crate::*;
+}
 
 mod client;
 pub mod codes;
