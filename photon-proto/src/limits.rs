@@ -48,14 +48,18 @@ impl Budget {
         Self { depth: limits.max_depth, values: limits.max_values, memory: limits.max_memory_bytes }
     }
 
-    /// Enters a container; the caller calls [`Budget::leave`] on the way out of a success.
-    pub(crate) fn enter(&mut self, offset: usize, field: &'static str) -> Result<(), DecodeError> {
-        self.depth = self.depth.checked_sub(1).ok_or(DecodeError::new(DecodeErrorKind::TooDeep, offset, field))?;
-        Ok(())
-    }
-
-    pub(crate) fn leave(&mut self) {
-        self.depth = self.depth.saturating_add(1);
+    /// Runs `read` one container deeper; `offset` is where the container begins.
+    #[inline]
+    pub(crate) fn nested<T>(
+        &mut self,
+        offset: usize,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let outside = self.depth;
+        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(DecodeErrorKind::TooDeep, offset, "container"))?;
+        let result = read(self);
+        self.depth = outside;
+        result
     }
 
     /// Charges `count` values.

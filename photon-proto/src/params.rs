@@ -1,9 +1,9 @@
 //! [`Params`]: a cursor over the parameters of a message, read in wire order without a table of values.
 
-use crate::codec::{self, Protocol, v16, v18};
+use crate::codec::{self, Protocol};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
-use crate::message::{keep_last, parameter_count};
+use crate::message::keep_last;
 use crate::reader::Reader;
 use crate::value::{Parameters, Value};
 use crate::value_ref::ValueRef;
@@ -33,7 +33,7 @@ pub enum Element<'a> {
 
 impl<'a> Params<'a> {
     pub(crate) fn read(protocol: Protocol, mut reader: Reader<'a>, budget: Budget) -> Result<Self, DecodeError> {
-        let left = parameter_count(protocol, &mut reader)?;
+        let left = codec::parameter_count(protocol, &mut reader)?;
         Ok(Self { protocol, reader, budget, left, unread: false })
     }
 
@@ -104,9 +104,10 @@ impl<'a> Params<'a> {
     /// As [`Params::str`].
     #[inline]
     pub fn text_bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        let at = self.reader.offset();
         match self.element()? {
             Element::Text(bytes) => Ok(bytes),
-            Element::Other(_) => Err(DecodeError::new(DecodeErrorKind::WrongType(0), self.reader.offset(), field)),
+            Element::Other(_) => Err(self.wrong(at, field)),
         }
     }
 
@@ -117,7 +118,7 @@ impl<'a> Params<'a> {
     #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DecodeError> {
         self.unread = false;
-        read_element(self.protocol, &mut self.reader, &mut self.budget)
+        codec::read_element(self.protocol, &mut self.reader, &mut self.budget)
     }
 
     /// The value of the current parameter, which must be an int (a byte or short is taken too).
@@ -189,21 +190,16 @@ impl<'a> Params<'a> {
         self.unread = false;
         let at = self.reader.offset();
         let r = &mut self.reader;
-        let (count, texts) = match self.protocol {
-            Protocol::V16 => v16::element_count(r)?,
-            Protocol::V18 => v18::element_count(r)?,
-        }
-        .ok_or_else(|| self.wrong(at, field))?;
+        let (count, texts) = codec::element_count(self.protocol, r)?.ok_or_else(|| self.wrong(at, field))?;
         if texts {
             self.budget.values(count, at, field)?;
         }
         for _ in 0..count {
-            let element = match (texts, self.protocol) {
-                (true, Protocol::V16) => Element::Text(v16::string_bytes(&mut self.reader)?),
-                (true, Protocol::V18) => Element::Text(v18::string_bytes(&mut self.reader)?),
-                (false, protocol) => read_element(protocol, &mut self.reader, &mut self.budget)?,
-            };
-            each(element);
+            each(if texts {
+                Element::Text(codec::string_bytes(self.protocol, &mut self.reader)?)
+            } else {
+                codec::read_element(self.protocol, &mut self.reader, &mut self.budget)?
+            });
         }
         Ok(())
     }
@@ -242,16 +238,5 @@ impl<'a> Params<'a> {
     pub fn finish(&mut self) -> Result<usize, DecodeError> {
         while self.next_key()?.is_some() {}
         Ok(self.reader.left())
-    }
-}
-
-fn read_element<'a>(protocol: Protocol, r: &mut Reader<'a>, b: &mut Budget) -> Result<Element<'a>, DecodeError> {
-    let at = r.offset();
-    let code = r.u8("type code")?;
-    b.values(1, at, "value")?;
-    match (protocol, code) {
-        (Protocol::V16, v16::code::STRING) => Ok(Element::Text(v16::string_bytes(r)?)),
-        (Protocol::V18, v18::code::STRING) => Ok(Element::Text(v18::string_bytes(r)?)),
-        _ => Ok(Element::Other(codec::ref_payload(protocol, r, b, code, at)?)),
     }
 }

@@ -22,6 +22,12 @@ enum Repr {
 }
 
 impl Text {
+    /// Memory that a copied text of so many bytes takes: with it stands the count of those who share it.
+    pub(crate) const fn memory_bytes(length: usize) -> usize {
+        const WORD: usize = size_of::<usize>();
+        if length == 0 { 0 } else { length.saturating_add(3 * WORD - 1) / WORD * WORD }
+    }
+
     /// The empty text; allocates nothing.
     pub const EMPTY: Self = Self(Repr::Static(""));
 

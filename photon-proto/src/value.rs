@@ -247,15 +247,6 @@ impl Value {
     /// Memory that this value keeps alive beside itself, in bytes; shared bytes count in full.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let pairs = |pairs: &[(Self, Self)]| {
-            pairs
-                .iter()
-                .map(|(key, value)| 2 * size_of::<Self>() + key.heap_bytes() + value.heap_bytes())
-                .sum::<usize>()
-        };
-        let parameters = |all: &[(u8, Self)]| {
-            all.iter().map(|(_, value)| size_of::<(u8, Self)>() + value.heap_bytes()).sum::<usize>()
-        };
         match self {
             Self::Null
             | Self::Bool(_)
@@ -269,11 +260,11 @@ impl Value {
             Self::Bytes(bytes) => bytes.len(),
             Self::Custom(custom) => custom.data.len(),
             Self::Array(array) => array.heap_bytes(),
-            Self::Hashtable(map) => pairs(&map.0),
-            Self::Dictionary(map) => pairs(&map.pairs),
-            Self::Request(message) => size_of::<Request>() + parameters(&message.parameters),
-            Self::Response(message) => size_of::<Response>() + parameters(&message.parameters),
-            Self::Event(message) => size_of::<EventData>() + parameters(&message.parameters),
+            Self::Hashtable(map) => pair_bytes(&map.0),
+            Self::Dictionary(map) => pair_bytes(&map.pairs),
+            Self::Request(message) => size_of::<Request>() + parameter_bytes(&message.parameters),
+            Self::Response(message) => size_of::<Response>() + parameter_bytes(&message.parameters),
+            Self::Event(message) => size_of::<EventData>() + parameter_bytes(&message.parameters),
         }
     }
 
@@ -354,15 +345,6 @@ impl Array {
     }
 
     fn heap_bytes(&self) -> usize {
-        let pair_bytes = |pairs: &[(Value, Value)]| {
-            pairs
-                .iter()
-                .map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes())
-                .sum::<usize>()
-        };
-        let parameter_bytes = |all: &[(u8, Value)]| {
-            all.iter().map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes()).sum::<usize>()
-        };
         match self {
             Self::Bool(all) => all.len(),
             Self::Short(all) => size_of_val(all.as_slice()),
@@ -370,7 +352,7 @@ impl Array {
             Self::Long(all) => size_of_val(all.as_slice()),
             Self::Float(all) => size_of_val(all.as_slice()),
             Self::Double(all) => size_of_val(all.as_slice()),
-            Self::String(all) => all.iter().map(|text| size_of::<Text>() + text.len()).sum(),
+            Self::String(all) => all.iter().map(|text| size_of::<Text>() + text.pinned_bytes()).sum(),
             Self::Bytes(all) | Self::Custom { elements: all, .. } => {
                 all.iter().map(|bytes| size_of::<Bytes>() + bytes.len()).sum()
             }
@@ -385,6 +367,14 @@ impl Array {
             Self::Event(all) => all.iter().map(|one| size_of::<EventData>() + parameter_bytes(&one.parameters)).sum(),
         }
     }
+}
+
+fn pair_bytes(pairs: &[(Value, Value)]) -> usize {
+    pairs.iter().map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes()).sum()
+}
+
+fn parameter_bytes(all: &[(u8, Value)]) -> usize {
+    all.iter().map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes()).sum()
 }
 
 fn by_bits<T: Copy, B: Ord>(left: &[T], right: &[T], bits: impl Fn(T) -> B) -> Ordering {

@@ -4,6 +4,7 @@ use crate::codec::{self, Protocol};
 use crate::error::DecodeError;
 use crate::limits::{Budget, Limits};
 use crate::reader::Reader;
+use crate::text::Text;
 use crate::value::{Custom, Value};
 use bytes::Bytes;
 
@@ -80,10 +81,7 @@ impl<'a> RawValue<'a> {
 
     fn decode(&self, budget: &mut Budget) -> Result<Value, DecodeError> {
         let mut reader = Reader::at(self.payload, self.offset);
-        match self.protocol {
-            Protocol::V16 => codec::v16::payload(&mut reader, budget, self.code, self.offset),
-            Protocol::V18 => codec::v18::payload(&mut reader, budget, self.code, self.offset),
-        }
+        codec::payload(self.protocol, &mut reader, budget, self.code, self.offset)
     }
 }
 
@@ -108,7 +106,7 @@ impl<'a> ValueRef<'a> {
             Self::Float(value) => Value::Float(value),
             Self::Double(value) => Value::Double(value),
             Self::String(text) => {
-                b.memory(text.len(), 1, at, "string")?;
+                b.memory(Text::memory_bytes(text.len()), 1, at, "string")?;
                 Value::String(text.into())
             }
             Self::Bytes(bytes) => {

@@ -1,8 +1,7 @@
 //! Writing values: [`Encode`] for callers' types, [`ValueWriter`] to write exactly one value.
 
-use super::{Protocol, v16, v18};
+use super::{Output, Protocol, v16, v18};
 use crate::error::{EncodeError, EncodeErrorKind};
-use crate::limits::Limits;
 use crate::value::{Custom, Value};
 use alloc::vec::Vec;
 
@@ -29,158 +28,38 @@ pub trait Encode {
 
 /// Proof that one value was written.
 #[derive(Debug)]
-pub struct Written {
-    null: bool,
+pub struct Written(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Null,
+    Plain,
+    Container,
 }
 
 impl Written {
-    const VALUE: Self = Self { null: false };
+    const PLAIN: Self = Self(Kind::Plain);
+    const CONTAINER: Self = Self(Kind::Container);
 
     /// Whether the value was null.
     #[must_use]
     pub const fn is_null(&self) -> bool {
-        self.null
+        matches!(self.0, Kind::Null)
+    }
+
+    /// The error that there is if the value was meant to be a key.
+    const fn check_key(&self) -> Result<(), EncodeErrorKind> {
+        match self.0 {
+            Kind::Null => Err(EncodeErrorKind::NullKey),
+            Kind::Plain => Ok(()),
+            Kind::Container => Err(EncodeErrorKind::ContainerAsKey),
+        }
     }
 }
 
 /// The place for exactly one value; every method writes it and consumes the place.
 #[derive(Debug)]
 pub struct ValueWriter<'a>(&'a mut Output);
-
-/// Bytes being written, with what is left of the limits.
-#[derive(Debug)]
-pub(crate) struct Output {
-    buffer: Vec<u8>,
-    protocol: Protocol,
-    depth: u32,
-    values: u32,
-    /// Length that `buffer` must not exceed.
-    end: usize,
-    max_bytes: usize,
-}
-
-impl Output {
-    /// Writes behind what `buffer` holds already.
-    pub(crate) fn new(buffer: Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
-        let end = buffer.len().saturating_add(limits.max_sent_bytes);
-        Self {
-            buffer,
-            protocol,
-            depth: limits.max_depth,
-            values: limits.max_values,
-            end,
-            max_bytes: limits.max_sent_bytes,
-        }
-    }
-
-    pub(crate) const fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
-    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
-    }
-
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
-        self.buffer
-    }
-
-    pub(crate) fn check_length(&self) -> Result<(), EncodeError> {
-        if self.buffer.len() > self.end {
-            return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
-        }
-        Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        if bytes.len() > self.end.saturating_sub(self.buffer.len()) {
-            return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Charges one value.
-    #[inline]
-    pub(crate) fn value(&mut self) -> Result<(), EncodeError> {
-        self.values = self.values.checked_sub(1).ok_or(EncodeErrorKind::TooManyValues)?;
-        Ok(())
-    }
-
-    /// Runs `write` one container deeper.
-    pub(crate) fn nested(
-        &mut self,
-        write: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        self.depth = self.depth.checked_sub(1).ok_or(EncodeErrorKind::TooDeep)?;
-        write(self)?;
-        self.depth = self.depth.saturating_add(1);
-        Ok(())
-    }
-
-    /// Writes elements one after the other; an error names the index.
-    pub(crate) fn each<T>(
-        &mut self,
-        all: &[T],
-        write: impl Fn(&mut Self, &T) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        for (index, one) in all.iter().enumerate() {
-            write(self, one).map_err(|error| error.within(format_args!("[{index}]")))?;
-        }
-        Ok(())
-    }
-
-    /// As [`Output::each`], charging a value for each.
-    pub(crate) fn each_value<T>(
-        &mut self,
-        all: &[T],
-        write: impl Fn(&mut Self, &T) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        self.each(all, |out, one| {
-            out.value()?;
-            write(out, one)
-        })
-    }
-
-    pub(crate) fn return_code(&mut self, code: i16) -> Result<(), EncodeError> {
-        match self.protocol {
-            Protocol::V16 => self.put(&code.to_be_bytes()),
-            Protocol::V18 => self.put(&code.to_le_bytes()),
-        }
-    }
-
-    /// A response's text; an empty one is written as null. Spec: wire.md 3.2.
-    pub(crate) fn debug_message(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
-        let writer = ValueWriter(self);
-        match text {
-            Some(text) if !text.is_empty() => writer.str(text),
-            _ => writer.null(),
-        }
-        .map(drop)
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
-        match self.protocol {
-            Protocol::V16 => v16::write_text(self, text),
-            Protocol::V18 => v18::write_text(self, text),
-        }
-    }
-
-    fn count(&mut self, count: usize) -> Result<(), EncodeError> {
-        match self.protocol {
-            Protocol::V16 => v16::write_count(self, count),
-            Protocol::V18 => v18::write_count(self, count),
-        }
-    }
-
-    fn codes(&mut self, v16: &[u8], v18: &[u8]) -> Result<(), EncodeError> {
-        match self.protocol {
-            Protocol::V16 => self.put(v16),
-            Protocol::V18 => self.put(v18),
-        }
-    }
-}
 
 impl<'a> ValueWriter<'a> {
     pub(crate) const fn new(output: &'a mut Output) -> Self {
@@ -190,7 +69,7 @@ impl<'a> ValueWriter<'a> {
     /// The protocol of the connection that the value is written for.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
-        self.0.protocol
+        self.0.protocol()
     }
 
     /// Writes null.
@@ -200,7 +79,7 @@ impl<'a> ValueWriter<'a> {
     pub fn null(self) -> Result<Written, EncodeError> {
         self.0.value()?;
         self.0.codes(&[v16::code::NULL], &[v18::code::NULL])?;
-        Ok(Written { null: true })
+        Ok(Written(Kind::Null))
     }
 
     /// Writes text.
@@ -212,7 +91,7 @@ impl<'a> ValueWriter<'a> {
         self.0.value()?;
         self.0.codes(&[v16::code::STRING], &[v18::code::STRING])?;
         self.0.text(text)?;
-        Ok(Written::VALUE)
+        Ok(Written::PLAIN)
     }
 
     /// Writes a byte array.
@@ -221,7 +100,7 @@ impl<'a> ValueWriter<'a> {
     /// [`EncodeError`] at a limit.
     pub fn bytes(self, bytes: &[u8]) -> Result<Written, EncodeError> {
         self.0.value()?;
-        match self.0.protocol {
+        match self.0.protocol() {
             Protocol::V16 => {
                 self.0.put(&[v16::code::BYTES])?;
                 v16::write_bytes(self.0, bytes)?;
@@ -231,7 +110,7 @@ impl<'a> ValueWriter<'a> {
                 v18::write_bytes(self.0, bytes)?;
             }
         }
-        Ok(Written::VALUE)
+        Ok(Written::PLAIN)
     }
 
     /// Writes an application-defined type.
@@ -240,14 +119,14 @@ impl<'a> ValueWriter<'a> {
     /// [`EncodeError`] above 32,767 bytes in 1.6, or at a limit.
     pub fn custom(self, code: u8, data: &[u8]) -> Result<Written, EncodeError> {
         self.0.value()?;
-        match self.0.protocol {
+        match self.0.protocol() {
             Protocol::V16 => {
                 self.0.put(&[v16::code::CUSTOM])?;
                 v16::write_custom(self.0, code, data)?;
             }
             Protocol::V18 => v18::write_custom(self.0, code, data)?,
         }
-        Ok(Written::VALUE)
+        Ok(Written::PLAIN)
     }
 
     /// Writes a string array.
@@ -263,9 +142,11 @@ impl<'a> ValueWriter<'a> {
         self.0.codes(&[v16::code::ARRAY], &[v18::code::STRING_ARRAY])?;
         self.0.count(announced)?;
         self.0.codes(&[v16::code::STRING], &[])?;
-        let written = self.0.counted(texts, |out, text| {
-            out.value()?;
-            out.text(text.as_ref())
+        let written = self.0.nested(|out| {
+            out.counted(texts, |out, text| {
+                out.value()?;
+                out.text(text.as_ref())
+            })
         })?;
         exact(announced, written)
     }
@@ -276,11 +157,11 @@ impl<'a> ValueWriter<'a> {
     /// [`EncodeError`] at a limit.
     pub fn ints(self, numbers: &[i32]) -> Result<Written, EncodeError> {
         self.0.value()?;
-        match self.0.protocol {
-            Protocol::V16 => v16::write_ints(self.0, numbers)?,
-            Protocol::V18 => v18::write_ints(self.0, numbers)?,
-        }
-        Ok(Written::VALUE)
+        self.0.nested(|out| match out.protocol() {
+            Protocol::V16 => v16::write_ints(out, numbers),
+            Protocol::V18 => v18::write_ints(out, numbers),
+        })?;
+        Ok(Written::CONTAINER)
     }
 
     /// Writes a bool array.
@@ -289,11 +170,11 @@ impl<'a> ValueWriter<'a> {
     /// [`EncodeError`] at a limit.
     pub fn bools(self, flags: &[bool]) -> Result<Written, EncodeError> {
         self.0.value()?;
-        match self.0.protocol {
-            Protocol::V16 => v16::write_bools(self.0, flags)?,
-            Protocol::V18 => v18::write_bools(self.0, flags)?,
-        }
-        Ok(Written::VALUE)
+        self.0.nested(|out| match out.protocol() {
+            Protocol::V16 => v16::write_bools(out, flags),
+            Protocol::V18 => v18::write_bools(out, flags),
+        })?;
+        Ok(Written::CONTAINER)
     }
 
     /// Writes an object array: mixed values, each with its own type.
@@ -307,20 +188,18 @@ impl<'a> ValueWriter<'a> {
         self.0.value()?;
         let announced = values.len();
         self.0.codes(&[v16::code::OBJECT_ARRAY], &[v18::code::OBJECT_ARRAY])?;
-        let mut written = 0;
-        self.0.nested(|out| {
+        let written = self.0.nested(|out| {
             out.count(announced)?;
-            written = out.counted(values, |out, value| value.encode(ValueWriter(out)).map(drop))?;
-            Ok(())
+            out.counted(values, |out, value| value.encode(ValueWriter(out)).map(drop))
         })?;
         exact(announced, written)
     }
 
-    /// Writes a Hashtable. A key that comes twice reads as its last value; container and null keys are for the
-    /// caller to avoid.
+    /// Writes a Hashtable. A key that comes twice reads as its last value.
     ///
     /// # Errors
-    /// [`EncodeError`] of a key or value, at a limit, and for an iterator whose `len` is wrong.
+    /// [`EncodeError`] of a key or value, for a null or a container as a key, at a limit, and for an iterator whose
+    /// `len` is wrong.
     pub fn hashtable<I, K, V>(self, pairs: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item = (K, V)>,
@@ -330,10 +209,11 @@ impl<'a> ValueWriter<'a> {
         self.map(&[v16::code::HASHTABLE], &[v18::code::HASHTABLE], pairs)
     }
 
-    /// Writes a Dictionary whose keys and values carry their own types (object to object). The keys must differ.
+    /// Writes a Dictionary whose keys and values carry their own types (object to object). That the keys differ is for
+    /// the caller to see to: readers refuse a Dictionary with the same key twice.
     ///
     /// # Errors
-    /// [`EncodeError`] of a key or value, at a limit, and for an iterator whose `len` is wrong.
+    /// As [`ValueWriter::hashtable`].
     pub fn dictionary<I, K, V>(self, pairs: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item = (K, V)>,
@@ -356,14 +236,14 @@ impl<'a> ValueWriter<'a> {
         self.0.value()?;
         let announced = pairs.len();
         self.0.codes(v16, v18)?;
-        let mut written = 0;
-        self.0.nested(|out| {
+        let written = self.0.nested(|out| {
             out.count(announced)?;
-            written = out.counted(pairs, |out, (key, value)| {
-                let _key = key.encode(ValueWriter(out))?;
-                value.encode(ValueWriter(out)).map(drop)
-            })?;
-            Ok(())
+            let mut count = 0_usize;
+            for (key, value) in pairs {
+                out.pair(&key, &value).map_err(|error| error.within(format_args!("{{{count}}}")))?;
+                count = count.saturating_add(1);
+            }
+            Ok(count)
         })?;
         exact(announced, written)
     }
@@ -373,15 +253,24 @@ impl<'a> ValueWriter<'a> {
     /// # Errors
     /// [`EncodeError`] if the protocol cannot express it, or at a limit.
     pub fn value(self, value: &Value) -> Result<Written, EncodeError> {
-        match self.0.protocol {
+        match self.0.protocol() {
             Protocol::V16 => v16::write_value(self.0, value)?,
             Protocol::V18 => v18::write_value(self.0, value)?,
         }
-        Ok(Written { null: matches!(value, Value::Null) })
+        Ok(Written(match value {
+            Value::Null => Kind::Null,
+            value if value.is_container() => Kind::Container,
+            _ => Kind::Plain,
+        }))
     }
 }
 
 impl Output {
+    fn pair(&mut self, key: &impl Encode, value: &impl Encode) -> Result<(), EncodeError> {
+        key.encode(ValueWriter(self))?.check_key()?;
+        value.encode(ValueWriter(self)).map(drop)
+    }
+
     fn counted<T>(
         &mut self,
         all: impl Iterator<Item = T>,
@@ -397,7 +286,7 @@ impl Output {
 }
 
 fn exact(announced: usize, written: usize) -> Result<Written, EncodeError> {
-    if announced == written { Ok(Written::VALUE) } else { Err(EncodeErrorKind::WrongCount.into()) }
+    if announced == written { Ok(Written::CONTAINER) } else { Err(EncodeErrorKind::WrongCount.into()) }
 }
 
 impl<T: Encode + ?Sized> Encode for &T {

@@ -4,19 +4,23 @@
 //! decrypts, [`Message::parse`] reads the body. Writing goes the other way: [`MessageWriter`], then [`seal`].
 
 mod init;
+mod owned;
 mod write;
 
-use crate::codec::{self, Output, Protocol, v16, v18};
+use crate::codec::{self, Protocol};
 use crate::crypto::Cipher;
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::{Budget, Limits};
 use crate::params::Params;
 use crate::reader::Reader;
-use crate::value::{Parameters, Value};
 use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 
 pub use init::{HttpInit, Init};
+pub(crate) use owned::{
+    boxed, keep_last, read_event, read_request, read_response, skip_parameters, skip_response, write_event,
+    write_request, write_response,
+};
 pub use write::MessageWriter;
 
 /// First byte of every message.
@@ -228,76 +232,7 @@ impl<'a> Message<'a> {
 }
 
 fn read_result<'a>(protocol: Protocol, r: &mut Reader<'a>) -> Result<(i16, Option<&'a str>), DecodeError> {
-    Ok(match protocol {
-        Protocol::V16 => (v16::return_code(r)?, v16::debug_message(r)?),
-        Protocol::V18 => (v18::return_code(r)?, v18::debug_message(r)?),
-    })
-}
-
-pub(crate) fn parameter_count(protocol: Protocol, r: &mut Reader<'_>) -> Result<usize, DecodeError> {
-    match protocol {
-        Protocol::V16 => v16::parameter_count(r),
-        Protocol::V18 => v18::parameter_count(r),
-    }
-}
-
-/// A parameter table, owned; of a key that occurs twice the last value is kept. Spec: wire.md 3.
-pub(crate) fn read_parameters(
-    protocol: Protocol,
-    r: &mut Reader<'_>,
-    b: &mut Budget,
-) -> Result<Parameters, DecodeError> {
-    let count = parameter_count(protocol, r)?;
-    b.memory(count, size_of::<(u8, Value)>(), r.offset(), "parameter count")?;
-    let mut all: Parameters = Vec::with_capacity(count);
-    for _ in 0..count {
-        let key = r.u8("parameter key")?;
-        let value = codec::read_value(protocol, r, b)?;
-        keep_last(&mut all, key, value);
-    }
-    Ok(all)
-}
-
-pub(crate) fn keep_last(all: &mut Parameters, key: u8, value: Value) {
-    match all.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, earlier)) => *earlier = value,
-        None => all.push((key, value)),
-    }
-}
-
-pub(crate) fn skip_parameters(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError> {
-    for _ in 0..parameter_count(protocol, r)? {
-        let _key = r.u8("parameter key")?;
-        codec::skip_value(protocol, r, b)?;
-    }
-    Ok(())
-}
-
-pub(crate) fn write_parameters(out: &mut Output, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
-    let mut seen = [false; 256];
-    match out.protocol() {
-        Protocol::V16 => {
-            let count = i16::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
-            out.put(&count.to_be_bytes())?;
-        }
-        Protocol::V18 => {
-            let count = u8::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
-            out.put(&[count])?;
-        }
-    }
-    for (key, value) in parameters {
-        let twice = seen.get_mut(usize::from(*key)).is_some_and(|seen| core::mem::replace(seen, true));
-        if twice {
-            return Err(EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("({key})")));
-        }
-        out.put(&[*key])?;
-        match out.protocol() {
-            Protocol::V16 => v16::write_value(out, value),
-            Protocol::V18 => v18::write_value(out, value),
-        }
-        .map_err(|error| error.within(format_args!("({key})")))?;
-    }
-    Ok(())
+    Ok((codec::return_code(protocol, r)?, codec::debug_message(protocol, r)?))
 }
 
 #[cfg(test)]

@@ -1,1 +1,420 @@
+//! The examples printed in wire.md 1 to 3, and what they do not show.
 
+use super::{Header, HttpInit, Init, Message, MessageKind, MessageWriter, open};
+use crate::codec::Protocol;
+use crate::error::{DecodeErrorKind, EncodeError, EncodeErrorKind};
+use crate::limits::Limits;
+use crate::params::{Element, Params};
+use crate::value::{Array, Parameters, Value};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+const V16: Protocol = Protocol::V16;
+const V18: Protocol = Protocol::V18;
+const LIMITS: Limits = Limits::DEFAULT;
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// What a message says, in a form that compares.
+type Said = (MessageKind, Option<u8>, Option<i16>, Option<String>, Parameters);
+
+fn said(protocol: Protocol, bytes: &[u8]) -> Said {
+    let header = Header::parse(bytes).unwrap();
+    let message = Message::parse(header.kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
+    let all = |mut params: Params<'_>| {
+        let all = params.to_parameters().unwrap();
+        assert_eq!(params.finish(), Ok(0));
+        all
+    };
+    let text = |text: Option<&str>| text.map(String::from);
+    match message {
+        Message::Request { internal, code, params } => {
+            assert_eq!(internal, header.kind == MessageKind::InternalRequest);
+            (header.kind, Some(code), None, None, all(params))
+        }
+        Message::Response { internal, code, return_code, debug_message, params } => {
+            assert_eq!(internal, header.kind == MessageKind::InternalResponse);
+            (header.kind, Some(code), Some(return_code), text(debug_message), all(params))
+        }
+        Message::Event { code, params } => (header.kind, Some(code), None, None, all(params)),
+        Message::Disconnect { code, debug_message, params } => {
+            (header.kind, None, Some(code), text(debug_message), all(params))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+type Begin = fn(&mut Vec<u8>, Protocol) -> Result<MessageWriter<'_>, EncodeError>;
+
+fn both(hex: [&str; 2], begin: Begin, said_it: (MessageKind, Option<u8>, Option<i16>, Option<&str>), all: Parameters) {
+    for (protocol, hex) in [V16, V18].into_iter().zip(hex) {
+        let mut buffer = vec![1, 2, 3];
+        let mut writer = begin(&mut buffer, protocol).unwrap();
+        for (key, value) in &all {
+            writer.put(*key, value).unwrap();
+        }
+        writer.finish().unwrap();
+        assert_eq!(buffer[3..], unhex(hex), "{protocol:?}");
+        let (kind, code, number, text) = said_it;
+        assert_eq!(said(protocol, &unhex(hex)), (kind, code, number, text.map(String::from), all.clone()));
+    }
+}
+
+#[test]
+fn the_printed_examples() {
+    both(
+        ["F3 02 E2 00 01 FF 73 00 08 73 6F 6D 65 67 61 6D 65", "F3 02 E2 01 FF 07 08 73 6F 6D 65 67 61 6D 65"],
+        |out, protocol| MessageWriter::request(out, protocol, &LIMITS, 226),
+        (MessageKind::Request, Some(226), None, None),
+        vec![(255, "somegame".into())],
+    );
+    both(
+        ["F3 02 E5 00 00", "F3 02 E5 00"],
+        |out, protocol| MessageWriter::request(out, protocol, &LIMITS, 229),
+        (MessageKind::Request, Some(229), None, None),
+        vec![],
+    );
+    both(
+        ["F3 03 E5 00 00 2A 00 00", "F3 03 E5 00 00 08 00"],
+        |out, protocol| MessageWriter::response(out, protocol, &LIMITS, 229, 0, None),
+        (MessageKind::Response, Some(229), Some(0), None),
+        vec![],
+    );
+    both(
+        [
+            "F3 03 E6 7F FF 73 00 0D 49 6E 76 61 6C 69 64 20 61 70 70 49 44 00 00",
+            "F3 03 E6 FF 7F 07 0D 49 6E 76 61 6C 69 64 20 61 70 70 49 44 00",
+        ],
+        |out, protocol| MessageWriter::response(out, protocol, &LIMITS, 230, 32767, Some("Invalid appID")),
+        (MessageKind::Response, Some(230), Some(32767), Some("Invalid appID")),
+        vec![],
+    );
+    both(
+        [
+            "F3 03 E6 FF FD 2A 00 02 DD 73 00 03 74 6F 6B E6 73 00 09 68 6F 73 74 3A 34 35 33 30",
+            "F3 03 E6 FD FF 08 02 DD 07 03 74 6F 6B E6 07 09 68 6F 73 74 3A 34 35 33 30",
+        ],
+        // An empty text is written as null.
+        |out, protocol| MessageWriter::response(out, protocol, &LIMITS, 230, -3, Some("")),
+        (MessageKind::Response, Some(230), Some(-3), None),
+        vec![(221, "tok".into()), (230, "host:4530".into())],
+    );
+    both(
+        [
+            "F3 04 E2 00 03 E3 69 00 00 00 11 E5 69 00 00 00 6E E4 69 00 00 00 16",
+            "F3 04 E2 03 E3 0B 11 E5 0B 6E E4 0B 16",
+        ],
+        |out, protocol| MessageWriter::event(out, protocol, &LIMITS, 226),
+        (MessageKind::Event, Some(226), None, None),
+        vec![(227, 17.into()), (229, 110.into()), (228, 22.into())],
+    );
+    both(
+        ["F3 05 7F FF 73 00 03 62 79 65 00 01 01 69 00 00 00 07", "F3 05 FF 7F 07 03 62 79 65 01 01 0B 07"],
+        |out, protocol| MessageWriter::disconnect(out, protocol, &LIMITS, 32767, Some("bye")),
+        (MessageKind::Disconnect, None, Some(32767), Some("bye")),
+        vec![(1, 7.into())],
+    );
+    both(
+        ["F3 06 01 00 01 01 69 00 00 00 FC", "F3 06 01 01 01 0B FC"],
+        |out, protocol| MessageWriter::internal_request(out, protocol, &LIMITS, 1),
+        (MessageKind::InternalRequest, Some(1), None, None),
+        vec![(1, 252.into())],
+    );
+    both(
+        ["F3 07 01 00 00 2A 00 01 01 69 00 00 2E FD", "F3 07 01 00 00 08 01 01 0D FD 2E"],
+        |out, protocol| MessageWriter::internal_response(out, protocol, &LIMITS, 1, 0, None),
+        (MessageKind::InternalResponse, Some(1), Some(0), None),
+        vec![(1, 12029.into())],
+    );
+}
+
+#[test]
+fn headers() {
+    let kind = |bytes: &[u8]| Header::parse(bytes).map_err(|error| (error.kind, error.offset));
+    assert_eq!(kind(&[]), Err((DecodeErrorKind::Truncated, 0)));
+    assert_eq!(kind(&[0xF3]), Err((DecodeErrorKind::Truncated, 1)));
+    assert_eq!(kind(&[0xF4, 2]), Err((DecodeErrorKind::BadMagic(0xF4), 0)));
+    assert_eq!(kind(&[0xF3, 10]), Err((DecodeErrorKind::UnknownMessage(10), 1)));
+    assert_eq!(kind(&[0xF3, 0x8A]), Err((DecodeErrorKind::UnknownMessage(10), 1)));
+    assert_eq!(kind(&[0xF3, 0x80]), Err((DecodeErrorKind::NeverEncrypted, 1)));
+    for magic in [0xF3, 0xFD] {
+        for code in 0..=9 {
+            let plain = kind(&[magic, code]).unwrap();
+            assert_eq!((plain.kind as u8, plain.encrypted), (code, false));
+            // An init response is never decrypted, whatever the flag says.
+            let flagged = kind(&[magic, code | 0x80]).map(|header| header.encrypted);
+            assert_eq!(flagged.ok(), [None, Some(false)].get(usize::from(code)).copied().unwrap_or(Some(true)));
+        }
+    }
+    let mut encrypted = [0xF3, 0x82, 1, 2];
+    let error = open(&mut encrypted, None).unwrap_err();
+    assert_eq!((error.kind, error.offset), (DecodeErrorKind::NoKey, 2));
+}
+
+#[test]
+fn inits() {
+    let init = Init {
+        protocol: V16.version(),
+        sdk: 0x1E,
+        ipv6: false,
+        version: [4, 1, 8, 3],
+        application: "c0ffee00-1111-2222-3333-444455556666".into(),
+    };
+    let mut out = vec![9];
+    init.write(&mut out);
+    assert_eq!(out[1..10], unhex("F3 00 01 06 1E 41 08 03 00"));
+    assert_eq!(&out[10..], b"c0ffee00-1111-2222-3333-44445555");
+
+    // Low bytes, padded with zeroes; the first of the version numbers in three bits, the second in four.
+    let init = Init { ipv6: true, version: [15, 17, 255, 0], application: "n\u{e9}\u{141}".into(), ..init };
+    let mut out = Vec::new();
+    init.write(&mut out);
+    assert_eq!((out.len(), &out[5..8]), (41, &[0xF1, 255, 0][..]));
+    assert_eq!(&out[9..14], b"n\xE9\x41\0\0");
+    let Ok(Message::Init(read)) = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..]) else { panic!("no init") };
+    assert_eq!(read, Init { version: [7, 1, 255, 0], application: "n\u{e9}A".into(), ..init });
+    for length in 2..41 {
+        let error = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..length]).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::Truncated);
+        assert!(error.offset <= length);
+    }
+    assert_eq!(Protocol::from_version(read.protocol), Some(V16));
+    assert_eq!(Protocol::from_version([1, 7]), None);
+}
+
+#[test]
+fn text_inits() {
+    let text = |query: &str, headers: &str, body: &[u8]| {
+        let head = format!("POST /?{query} HTTP/1.1\r\n{headers}\r\n\r\n");
+        let payload = [head.as_bytes(), body].concat();
+        assert_eq!(HttpInit::recognise(&payload), query.starts_with("init="));
+        HttpInit::parse(&LIMITS, &payload).map_err(|error| (error.kind, error.field))
+    };
+    let query = "init=&app=chat&clientversion=4.1.8.3&protocol=GpBinaryV16&sid=30&&IPv6";
+    let headers = "Host: ws://h:1\r\nContent-Length: 3";
+    let init = text(query, headers, b"\x73\0\0").unwrap();
+    assert_eq!((init.protocol, init.sdk, init.ipv6, init.host.as_str()), (V16, 30, true, "ws://h:1"));
+    assert_eq!((init.application.as_str(), init.version.as_str(), init.token), ("chat", "4.1.8.3", "".into()));
+    for (query, headers, body, field) in [
+        (&query.replace("app=", "apq=")[..], headers, &b"\x73\0\0"[..], "app"),
+        (&query.replace("V16", "V17")[..], headers, b"\x73\0\0", "protocol"),
+        (&query.replace("30", "300")[..], headers, b"\x73\0\0", "sid"),
+        (query, "Host: h", b"\x73\0\0", "init content length"),
+        (query, headers, b"\x73\0\0\0", "init content length"),
+        (query, headers, b"\x73\0\x01", "string length"),
+    ] {
+        assert_eq!(text(query, headers, body).unwrap_err().1, field);
+    }
+    let cut = HttpInit::parse(&LIMITS, b"POST /?init=& HTTP/1.1\r\n").unwrap_err();
+    assert_eq!((cut.kind, cut.offset), (DecodeErrorKind::Truncated, 24));
+}
+
+#[test]
+fn a_writer_that_is_dropped_leaves_the_buffer_as_it_was() {
+    for protocol in [V16, V18] {
+        let mut buffer = vec![1, 2, 3];
+        let mut writer = MessageWriter::request(&mut buffer, protocol, &LIMITS, 2).unwrap();
+        writer.put(1, "text").unwrap();
+        drop(writer);
+        assert_eq!(buffer, [1, 2, 3]);
+
+        // And so one that never began, for want of room or because its text is too long.
+        let none = Limits { max_sent_bytes: 3, ..Limits::DEFAULT };
+        assert!(MessageWriter::request(&mut buffer, protocol, &none, 2).is_err());
+        assert_eq!(buffer, [1, 2, 3]);
+        let long = "x".repeat(32_768);
+        let error = MessageWriter::response(&mut buffer, protocol, &LIMITS, 2, 0, Some(&long)).unwrap_err();
+        assert_eq!(error.kind, EncodeErrorKind::TextTooLong(32_768));
+        assert_eq!(buffer, [1, 2, 3]);
+        // The limit is one for the message, wherever it stands.
+        let five = Limits { max_sent_bytes: 5, ..Limits::DEFAULT };
+        MessageWriter::request(&mut buffer, protocol, &five, 2).unwrap().finish().unwrap();
+        assert_eq!(said(protocol, &buffer[3..]).0, MessageKind::Request);
+    }
+}
+
+#[test]
+fn a_parameter_that_fails_leaves_the_message_as_it_was() {
+    for protocol in [V16, V18] {
+        let limits = Limits { max_depth: 4, max_values: 20, ..Limits::DEFAULT };
+        let mut buffer = Vec::new();
+        let mut writer = MessageWriter::request(&mut buffer, protocol, &limits, 2).unwrap();
+        writer.put(1, "kept").unwrap();
+        let bad = Value::Array(Array::Object(vec![vec![Value::Null, Array::Array(vec![]).into()].into()]));
+        // As often as it takes for anything that is lost each time to show.
+        for _ in 0..100 {
+            let error = writer.put(2, &bad).unwrap_err();
+            assert_eq!((error.kind, error.path.as_str()), (EncodeErrorKind::EmptyNestedArray, "(2)[0][1]"));
+        }
+        let nested = Value::from(vec![Value::from(vec![Value::from(vec![Value::from(vec![1])])])]);
+        writer.put(3, &nested).unwrap();
+        writer.finish().unwrap();
+        let (.., all) = said(protocol, &buffer);
+        assert_eq!(all, [(1, "kept".into()), (3, nested)]);
+    }
+}
+
+#[test]
+fn parameters_are_counted_to_the_last() {
+    for (protocol, most) in [(V16, 32_767_usize), (V18, 255)] {
+        let mut buffer = Vec::new();
+        let mut writer = MessageWriter::request(&mut buffer, protocol, &LIMITS, 2).unwrap();
+        for index in 0..most {
+            writer.put(index as u8, &1_u8).unwrap();
+        }
+        let error = writer.put(1, &1_u8).unwrap_err();
+        assert_eq!(error.kind, EncodeErrorKind::TooManyParameters);
+        writer.finish().unwrap();
+        let message = Message::parse(MessageKind::Request, protocol, &LIMITS, &buffer[2..]).unwrap();
+        let Message::Request { mut params, .. } = message else { panic!("no request") };
+        let mut found = 0;
+        while params.next_key().unwrap().is_some() {
+            found += 1;
+        }
+        assert_eq!((found, params.finish()), (most, Ok(0)));
+    }
+}
+
+fn params<'a>(bytes: &'a [u8]) -> Params<'a> {
+    match Message::parse(MessageKind::Event, V18, &LIMITS, &bytes[2..]).unwrap() {
+        Message::Event { params, .. } => params,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn typed_readers_refuse_what_is_not_theirs() {
+    // An int where each of them wants something else, and text where an int is wanted.
+    let bytes = unhex("F3 04 01 02 07 0B 05 08 07 01 61");
+    let at_first = |read: &dyn Fn(&mut Params<'_>) -> Option<DecodeErrorKind>| {
+        let mut params = params(&bytes);
+        assert_eq!(params.next_key(), Ok(Some(7)));
+        let kind = read(&mut params);
+        (kind, params.next_key().ok().flatten())
+    };
+    let wrong = Some(DecodeErrorKind::WrongType(0x0B));
+    assert_eq!(at_first(&|params| params.str("f").err().map(|error| error.kind)), (wrong, Some(8)));
+    assert_eq!(at_first(&|params| params.text_bytes("f").err().map(|error| error.kind)), (wrong, Some(8)));
+    assert_eq!(at_first(&|params| params.bool("f").err().map(|error| error.kind)), (wrong, Some(8)));
+    assert_eq!(at_first(&|params| params.strings("f").err().map(|error| error.kind)).0, wrong);
+    let mut all = params(&bytes);
+    all.next_key().unwrap();
+    assert_eq!(all.int("f"), Ok(5));
+    all.next_key().unwrap();
+    let error = all.int("field").unwrap_err();
+    assert_eq!((error.kind, error.offset, error.field), (DecodeErrorKind::WrongType(7), 8, "field"));
+    // A number of fewer bytes is an int to whoever wants one.
+    let bytes = unhex("F3 04 01 02 01 03 FF 02 04 FF FF");
+    let mut all = params(&bytes);
+    all.next_key().unwrap();
+    assert_eq!(all.int("f"), Ok(255));
+    all.next_key().unwrap();
+    assert_eq!(all.int("f"), Ok(-1));
+}
+
+#[test]
+fn elements_are_given_one_by_one() {
+    let read = |hex: &str| {
+        let bytes = unhex(hex);
+        let mut params = params(&bytes);
+        params.next_key().unwrap();
+        let mut seen = Vec::new();
+        params
+            .elements("f", |element| {
+                seen.push(match element {
+                    Element::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    Element::Other(other) => format!("{:?}", other.to_value(&LIMITS).unwrap()),
+                });
+            })
+            .map_err(|error| (error.kind, error.offset))?;
+        assert_eq!(params.next_key(), Ok(Some(9)));
+        Ok(seen)
+    };
+    assert_eq!(read("F3040102 01 47 02 01 61 00 09 08"), Ok(vec!["a".into(), "".into()]));
+    assert_eq!(
+        read("F3040102 01 17 03 07 01 61 08 17 00 09 08"),
+        Ok(vec!["a".into(), "Null".into(), "Array(Object([]))".into()])
+    );
+    assert_eq!(read("F3040102 01 40 00 09 08"), Ok(vec![]));
+    assert_eq!(read("F3040102 01 40 01 49 00 09 08"), Err((DecodeErrorKind::WrongType(0x40), 5)));
+    assert_eq!(read("F3040102 01 49 00 09 08"), Err((DecodeErrorKind::WrongType(0x49), 5)));
+
+    // 1.6 says what an empty array would have held, in one byte or more.
+    for (hex, empty) in [
+        ("79 0000 73", true),
+        ("79 0000 79", true),
+        ("79 0000 7A", true),
+        ("7A 0000", true),
+        ("61 0000", true),
+        ("79 0000 63 57", false),
+        ("79 0000 44 73 69", false),
+        ("79 0000 69", false),
+        ("79 0000 05", false),
+    ] {
+        let bytes = unhex(&format!("F3 04 01 0002 01 {hex} 09 2A"));
+        let message = Message::parse(MessageKind::Event, V16, &LIMITS, &bytes[2..]).unwrap();
+        let Message::Event { mut params, .. } = message else { panic!("no event") };
+        params.next_key().unwrap();
+        match params.elements("f", |_| panic!("there is no element")) {
+            Ok(()) => {
+                assert!(empty, "{hex}");
+                assert_eq!(params.next_key(), Ok(Some(9)), "{hex}");
+            }
+            Err(error) => assert!(!empty && matches!(error.kind, DecodeErrorKind::WrongType(_)), "{hex} {error}"),
+        }
+    }
+}
+
+#[test]
+fn the_array_of_elements_does_not_count_as_a_level() {
+    let flat = Limits { max_depth: 1, ..Limits::DEFAULT };
+    let bytes = unhex("F3 04 01 01 01 17 01 17 01 08");
+    let parse = || match Message::parse(MessageKind::Event, V18, &flat, &bytes[2..]).unwrap() {
+        Message::Event { params, .. } => params,
+        other => panic!("{other:?}"),
+    };
+    let mut params = parse();
+    params.next_key().unwrap();
+    let mut seen = 0;
+    assert_eq!(params.elements("f", |_| seen += 1), Ok(()));
+    assert_eq!(seen, 1);
+    assert_eq!(parse().finish().unwrap_err().kind, DecodeErrorKind::TooDeep);
+}
+
+#[test]
+fn texts_are_charged_whichever_way_they_are_read() {
+    for hex in ["F3 04 01 01 01 47 03 00 00 00", "F3 04 01 01 01 17 03 0700 0700 0700"] {
+        let bytes = unhex(hex);
+        let elements = |max_values| {
+            let limits = Limits { max_values, ..Limits::DEFAULT };
+            let message = Message::parse(MessageKind::Event, V18, &limits, &bytes[2..]).unwrap();
+            let Message::Event { mut params, .. } = message else { panic!("no event") };
+            params.next_key().unwrap();
+            params.texts("f", |_| ()).map_err(|error| error.kind)
+        };
+        assert_eq!((elements(3), elements(2)), (Ok(()), Err(DecodeErrorKind::TooManyValues)));
+    }
+}
+
+#[test]
+fn what_is_skipped_is_not_looked_into() {
+    // Text that is none, a container as a key, the same key twice: behind the bounds nobody asks.
+    let bytes = unhex("F3 04 01 03 01 07 01 FF 02 15 01 1700 08 03 14 09 09 02 0202 0202");
+    assert_eq!(params(&bytes).finish(), Ok(0));
+    assert!(params(&bytes).to_parameters().is_err());
+}
+
+#[test]
+fn surplus_bytes_are_counted() {
+    let bytes = unhex("F3 04 01 01 05 08 AA BB CC");
+    assert_eq!(params(&bytes).finish(), Ok(3));
+    let mut all = params(&bytes);
+    assert_eq!(all.to_parameters(), Ok(vec![(5, Value::Null)]));
+    assert_eq!(all.finish(), Ok(3));
+    assert_eq!(params(&bytes).pick([5, 6]).map(|[one, other]| (one.is_some(), other.is_some())), Ok((true, false)));
+}

@@ -163,17 +163,16 @@ impl<'b> MessageWriter<'b> {
         if self.count >= most {
             return Err(EncodeErrorKind::TooManyParameters.into());
         }
-        let before = self.output.buffer().len();
-        let written = self.output.put(&[key]).and_then(|()| write(ValueWriter::new(&mut self.output)));
+        let written = self.output.undone_on_error(|out| {
+            out.put(&[key])?;
+            write(ValueWriter::new(out))
+        });
         match written {
             Ok(written) => {
                 self.count += 1;
                 Ok(written)
             }
-            Err(error) => {
-                self.output.buffer().truncate(before);
-                Err(error.within(format_args!("({key})")))
-            }
+            Err(error) => Err(error.within(format_args!("({key})"))),
         }
     }
 

@@ -1,0 +1,143 @@
+//! Pairs of maps: which keys are refused, which dropped, and what becomes of two that are the same.
+//! Spec: wire.md 4.2.
+
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+use crate::limits::Budget;
+use crate::reader::Reader;
+use crate::value::{Type, Value};
+use alloc::vec::Vec;
+
+use super::{Output, write_value};
+
+/// Pairs of a map while it is read: null keys are dropped, container keys refused.
+pub(super) struct Pairs(Vec<(Value, Value)>);
+
+impl Pairs {
+    pub(super) fn reserve(
+        r: &Reader<'_>,
+        b: &mut Budget,
+        count: usize,
+        field: &'static str,
+    ) -> Result<Self, DecodeError> {
+        b.values(count.saturating_mul(2), r.offset(), field)?;
+        b.memory(count, size_of::<(Value, Value)>(), r.offset(), field)?;
+        Ok(Self(Vec::with_capacity(count)))
+    }
+
+    pub(super) fn push(&mut self, key: Value, value: Value, key_at: usize) -> Result<(), DecodeError> {
+        if key.is_container() {
+            return Err(DecodeError::new(DecodeErrorKind::ContainerAsKey, key_at, "map key"));
+        }
+        // wire.md 4.2: a pair with a null key is consumed and dropped.
+        if !matches!(key, Value::Null) {
+            self.0.push((key, value));
+        }
+        Ok(())
+    }
+
+    /// A Hashtable: the last value of a key that occurs twice wins, at the place of the first.
+    pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
+        if first_duplicate(&self.0, |pair| &pair.0).is_some() {
+            let mut order: Vec<usize> = (0..self.0.len()).collect();
+            order.sort_by(|&left, &right| match (self.0.get(left), self.0.get(right)) {
+                (Some(one), Some(other)) => one.0.cmp(&other.0).then(left.cmp(&right)),
+                _ => left.cmp(&right),
+            });
+            let mut dropped = alloc::vec![false; self.0.len()];
+            let mut first = None::<usize>;
+            for index in order {
+                let same = first.filter(|&kept| {
+                    matches!((self.0.get(kept), self.0.get(index)), (Some(one), Some(other)) if one.0 == other.0)
+                });
+                if let Some(kept) = same {
+                    if kept != index {
+                        let later = self.0.get_mut(index).map(|pair| core::mem::replace(&mut pair.1, Value::Null));
+                        if let (Some(later), Some(target)) = (later, self.0.get_mut(kept)) {
+                            target.1 = later;
+                        }
+                        if let Some(flag) = dropped.get_mut(index) {
+                            *flag = true;
+                        }
+                    }
+                } else {
+                    first = Some(index);
+                }
+            }
+            let mut flags = dropped.into_iter();
+            self.0.retain(|_| !flags.next().unwrap_or(false));
+        }
+        self.0
+    }
+
+    /// A Dictionary: a key that occurs twice is an error. Spec: wire.md 4.2.
+    pub(super) fn unique(self, at: usize) -> Result<Vec<(Value, Value)>, DecodeError> {
+        match first_duplicate(&self.0, |pair| &pair.0) {
+            Some(_) => Err(DecodeError::new(DecodeErrorKind::DuplicateKey, at, "dictionary key")),
+            None => Ok(self.0),
+        }
+    }
+}
+
+/// The index of an entry whose key stands again later or earlier, if any: pairwise while that is cheap, else by sorting.
+fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize> {
+    const PAIRWISE: usize = 12;
+    if entries.len() <= PAIRWISE {
+        return entries
+            .iter()
+            .enumerate()
+            .find(|(index, entry)| entries.iter().take(*index).any(|earlier| key(earlier) == key(entry)))
+            .map(|(index, _)| index);
+    }
+    let mut sorted: Vec<(usize, &T)> = entries.iter().enumerate().collect();
+    sorted.sort_by(|(left_at, left), (right_at, right)| key(left).cmp(key(right)).then(left_at.cmp(right_at)));
+    sorted
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [(_, left), (index, right)] if key(left) == key(right) => Some(*index),
+            _ => None,
+        })
+        .min()
+}
+
+/// Checks before writing a map that no key is null, a container, or there twice.
+fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
+    for (index, (key, _)) in pairs.iter().enumerate() {
+        let kind = match key {
+            Value::Null => EncodeErrorKind::NullKey,
+            key if key.is_container() => EncodeErrorKind::ContainerAsKey,
+            _ => continue,
+        };
+        return Err(EncodeError::from(kind).within(format_args!("{{{index}}}")));
+    }
+    match first_duplicate(pairs, |pair| &pair.0) {
+        Some(index) => Err(EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("{{{index}}}"))),
+        None => Ok(()),
+    }
+}
+
+/// Count and pairs of a map with these declared types; `declared` writes a value whose type is declared.
+pub(super) fn write_pairs(
+    out: &mut Output,
+    pairs: &[(Value, Value)],
+    (key, value): (&Type, &Type),
+    declared: impl Fn(&mut Output, &Value) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let side = |out: &mut Output, one: &Value, of: &Type| {
+        if *of == Type::Object {
+            return write_value(out, one);
+        }
+        if one.type_of() != *of {
+            return Err(EncodeErrorKind::TypeMismatch.into());
+        }
+        out.value()?;
+        declared(out, one)
+    };
+    check_keys(pairs)?;
+    out.count(pairs.len())?;
+    for (index, pair) in pairs.iter().enumerate() {
+        side(out, &pair.0, key)
+            .and_then(|()| side(out, &pair.1, value))
+            .map_err(|error| error.within(format_args!("{{{index}}}")))?;
+    }
+    Ok(())
+}

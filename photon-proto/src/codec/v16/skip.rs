@@ -1,0 +1,111 @@
+//! Over values without keeping anything: the same bounds, type codes and budget as reading them.
+
+use super::code;
+use super::read::{count, custom_bytes, element_width, long_count, sides};
+use crate::codec::shared::fits;
+use crate::codec::{Protocol, skip_value};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::limits::Budget;
+use crate::message::{skip_parameters, skip_response};
+use crate::reader::Reader;
+
+const V16: Protocol = Protocol::V16;
+
+pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+    let width = match code {
+        code::NULL | code::UNKNOWN => 0,
+        code::BOOL | code::BYTE => 1,
+        code::SHORT => 2,
+        code::INT | code::FLOAT => 4,
+        code::LONG | code::DOUBLE => 8,
+        code::STRING => count(r, 1, "string length")?,
+        code::BYTES => long_count(r, 1, "byte array length")?,
+        code::CUSTOM => {
+            let _code = r.u8("custom type code")?;
+            count(r, 1, "custom length")?
+        }
+        _ => {
+            return b.nested(at, |b| skip_container(r, b, code, at));
+        }
+    };
+    r.take(width, "value").map(drop)
+}
+
+fn skip_container(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+    match code {
+        code::INT_ARRAY => {
+            let count = long_count(r, 4, "int array count")?;
+            r.take(count.saturating_mul(4), "int array").map(drop)
+        }
+        code::STRING_ARRAY => {
+            let count = count(r, 2, "string array count")?;
+            skip_elements(r, b, count, code::STRING)
+        }
+        code::ARRAY => {
+            let start = r.offset();
+            let count = count(r, 0, "array count")?;
+            let at = r.offset();
+            let element = r.u8("array element type")?;
+            fits(r, count, element_width(element, at)?, start, "array count")?;
+            match element {
+                code::CUSTOM => {
+                    let _code = r.u8("custom type code")?;
+                    b.values(count, at, "array")?;
+                    for _ in 0..count {
+                        custom_bytes(r)?;
+                    }
+                    Ok(())
+                }
+                code::DICTIONARY => {
+                    let (key, value) = sides(r)?;
+                    b.values(count, at, "array")?;
+                    (0..count)
+                        .try_for_each(|_| b.nested(r.offset(), |b| skip_pairs(r, b, key, value, "dictionary count")))
+                }
+                code::BOOL | code::BYTE | code::SHORT | code::INT | code::FLOAT | code::LONG | code::DOUBLE => {
+                    r.take(count.saturating_mul(element_width(element, at)?), "array").map(drop)
+                }
+                _ => skip_elements(r, b, count, element),
+            }
+        }
+        code::OBJECT_ARRAY => {
+            for _ in 0..count(r, 1, "object array count")? {
+                skip_value(V16, r, b)?;
+            }
+            Ok(())
+        }
+        code::HASHTABLE => skip_pairs(r, b, code::UNKNOWN, code::UNKNOWN, "hashtable count"),
+        code::DICTIONARY => {
+            let (key, value) = sides(r)?;
+            skip_pairs(r, b, key, value, "dictionary count")
+        }
+        code::EVENT | code::REQUEST => {
+            let _code = r.u8("message code")?;
+            skip_parameters(V16, r, b)
+        }
+        code::RESPONSE => skip_response(V16, r, b),
+        _ => Err(DecodeError::new(DecodeErrorKind::UnknownType(code), at, "type code")),
+    }
+}
+
+fn skip_elements(r: &mut Reader<'_>, b: &mut Budget, count: usize, code: u8) -> Result<(), DecodeError> {
+    b.values(count, r.offset(), "array")?;
+    for _ in 0..count {
+        let at = r.offset();
+        skip(r, b, code, at)?;
+    }
+    Ok(())
+}
+
+fn skip_pairs(r: &mut Reader<'_>, b: &mut Budget, key: u8, value: u8, field: &'static str) -> Result<(), DecodeError> {
+    let count = count(r, 2, field)?;
+    b.values(count.saturating_mul(2), r.offset(), field)?;
+    for _ in 0..count {
+        for declared in [key, value] {
+            let at = r.offset();
+            let code = if declared == code::UNKNOWN { r.u8("type code")? } else { declared };
+            skip(r, b, code, at)?;
+        }
+    }
+    Ok(())
+}

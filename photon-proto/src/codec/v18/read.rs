@@ -1,0 +1,404 @@
+//! From bytes to values.
+
+use super::code;
+use crate::codec::arrays::{declared_as, gather_arrays};
+use crate::codec::map::Pairs;
+use crate::codec::shared::{blob, containers, elements, fits, numbers, text, utf8, values};
+use crate::codec::{Protocol, payload};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::limits::Budget;
+use crate::message::{boxed, read_event, read_request, read_response};
+use crate::reader::Reader;
+use crate::value::{Array, Dictionary, Hashtable, Type, Value};
+use crate::value_ref::ValueRef;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+const V18: Protocol = Protocol::V18;
+
+const fn unzigzag32(value: u32) -> i32 {
+    ((value >> 1) as i32) ^ -((value & 1) as i32)
+}
+
+const fn unzigzag64(value: u64) -> i64 {
+    ((value >> 1) as i64) ^ -((value & 1) as i64)
+}
+
+/// A value that is not a container, borrowed; `None` for containers and unknown codes.
+#[inline]
+pub(in crate::codec) fn scalar<'a>(r: &mut Reader<'a>, code: u8) -> Result<Option<ValueRef<'a>>, DecodeError> {
+    Ok(Some(match code {
+        code::STRING => {
+            let text = string_bytes(r)?;
+            ValueRef::String(utf8(text, r.offset().saturating_sub(text.len()), "string")?)
+        }
+        code::NULL => ValueRef::Null,
+        code::BOOL => ValueRef::Bool(r.u8("bool")? != 0),
+        code::FALSE => ValueRef::Bool(false),
+        code::TRUE => ValueRef::Bool(true),
+        code::BYTE => ValueRef::Byte(r.u8("byte")?),
+        code::BYTE_ZERO => ValueRef::Byte(0),
+        code::SHORT => ValueRef::Short(i16::from_le_bytes(r.array("short")?)),
+        code::SHORT_ZERO => ValueRef::Short(0),
+        code::FLOAT => ValueRef::Float(f32::from_le_bytes(r.array("float")?)),
+        code::FLOAT_ZERO => ValueRef::Float(0.0),
+        code::DOUBLE => ValueRef::Double(f64::from_le_bytes(r.array("double")?)),
+        code::DOUBLE_ZERO => ValueRef::Double(0.0),
+        code::INT => ValueRef::Int(unzigzag32(r.varint32("int")?)),
+        code::INT_ZERO => ValueRef::Int(0),
+        code::INT_1 => ValueRef::Int(i32::from(r.u8("int")?)),
+        code::INT_1_NEGATIVE => ValueRef::Int(-i32::from(r.u8("int")?)),
+        code::INT_2 => ValueRef::Int(i32::from(u16::from_le_bytes(r.array("int")?))),
+        code::INT_2_NEGATIVE => ValueRef::Int(-i32::from(u16::from_le_bytes(r.array("int")?))),
+        code::LONG => ValueRef::Long(unzigzag64(r.varint64("long")?)),
+        code::LONG_ZERO => ValueRef::Long(0),
+        code::LONG_1 => ValueRef::Long(i64::from(r.u8("long")?)),
+        code::LONG_1_NEGATIVE => ValueRef::Long(-i64::from(r.u8("long")?)),
+        code::LONG_2 => ValueRef::Long(i64::from(u16::from_le_bytes(r.array("long")?))),
+        code::LONG_2_NEGATIVE => ValueRef::Long(-i64::from(u16::from_le_bytes(r.array("long")?))),
+        code::BYTES => ValueRef::Bytes(byte_array(r)?),
+        code::CUSTOM => {
+            let code = r.u8("custom type code")?;
+            ValueRef::Custom { code, data: custom_bytes(r)? }
+        }
+        code::SLIM_FIRST..=code::SLIM_LAST => {
+            ValueRef::Custom { code: code - code::SLIM_FIRST, data: custom_bytes(r)? }
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// The payload of a container; `at` is where its type code was read, or would be if it is declared.
+pub(in crate::codec) fn container(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<Value, DecodeError> {
+    let array = match code {
+        code::DICTIONARY => return Ok(Value::Dictionary(dictionary(r, b)?)),
+        code::HASHTABLE => return Ok(Value::Hashtable(hashtable(r, b)?)),
+        code::REQUEST => return Ok(Value::Request(boxed(V18, r, b, read_request)?)),
+        code::RESPONSE => return Ok(Value::Response(boxed(V18, r, b, read_response)?)),
+        code::EVENT => return Ok(Value::Event(boxed(V18, r, b, read_event)?)),
+        code::ARRAYS => {
+            let count = count(r, 1, "array count")?;
+            return gather_arrays(values(V18, r, b, count)?, at);
+        }
+        code::OBJECT_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            Array::Object(values(V18, r, b, count)?)
+        }
+        code::BOOL_ARRAY => Array::Bool(bools(r, b)?),
+        code::SHORT_ARRAY => Array::Short(fixed(r, b, i16::from_le_bytes)?),
+        code::FLOAT_ARRAY => Array::Float(fixed(r, b, f32::from_le_bytes)?),
+        code::DOUBLE_ARRAY => Array::Double(fixed(r, b, f64::from_le_bytes)?),
+        code::INT_ARRAY => Array::Int(varints(r, b, |r| Ok(unzigzag32(r.varint32("int array")?)))?),
+        code::LONG_ARRAY => Array::Long(varints(r, b, |r| Ok(unzigzag64(r.varint64("long array")?)))?),
+        code::STRING_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            Array::String(elements(r, b, count, |r, b| {
+                let bytes = string_bytes(r)?;
+                text(r, b, bytes)
+            })?)
+        }
+        code::CUSTOM_ARRAY => {
+            let (count, custom) = custom_array(r)?;
+            let elements = elements(r, b, count, |r, b| {
+                let bytes = custom_bytes(r)?;
+                blob(r, b, bytes, "custom data")
+            })?;
+            Array::Custom { code: custom, elements }
+        }
+        code::DICTIONARY_ARRAY => {
+            let sides = header(r, b)?;
+            let count = count(r, 1, "array count")?;
+            let elements = containers(r, b, count, |r, b| pairs(r, b, &sides))?;
+            Array::Dictionary { key: sides.key, value: sides.value, elements }
+        }
+        code::HASHTABLE_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            Array::Hashtable(containers(r, b, count, hashtable)?)
+        }
+        _ => return Err(unknown(code, at)),
+    };
+    Ok(Value::Array(array))
+}
+
+pub(super) fn unknown(code: u8, at: usize) -> DecodeError {
+    let kind = match code {
+        code::UNTYPED => DecodeErrorKind::TypeNotAllowed(code),
+        _ => DecodeErrorKind::UnknownType(code),
+    };
+    DecodeError::new(kind, at, "type code")
+}
+
+/// A varint count of things of at least `min_width` bytes each, checked against what is left.
+#[inline]
+pub(super) fn count(r: &mut Reader<'_>, min_width: usize, field: &'static str) -> Result<usize, DecodeError> {
+    let at = r.offset();
+    let count = r.varint32(field)?;
+    if count > i32::MAX.unsigned_abs() {
+        return Err(DecodeError::new(DecodeErrorKind::BadLength, at, field));
+    }
+    fits(r, usize::try_from(count).unwrap_or(usize::MAX), min_width, at, field)
+}
+
+#[inline]
+pub(in crate::codec) fn string_bytes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    let length = count(r, 1, "string length")?;
+    r.take(length, "string")
+}
+
+pub(super) fn byte_array<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    let length = count(r, 1, "byte array length")?;
+    r.take(length, "byte array")
+}
+
+pub(super) fn custom_bytes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    let length = count(r, 1, "custom length")?;
+    r.take(length, "custom data")
+}
+
+/// Count and type code of a custom array.
+pub(super) fn custom_array(r: &mut Reader<'_>) -> Result<(usize, u8), DecodeError> {
+    let at = r.offset();
+    let count = count(r, 0, "custom array count")?;
+    let custom = r.u8("custom type code")?;
+    Ok((fits(r, count, 1, at, "custom array count")?, custom))
+}
+
+/// Count of a bool array, and the bytes in which its elements are the bits.
+pub(super) fn packed_bools<'a>(r: &mut Reader<'a>) -> Result<(usize, &'a [u8]), DecodeError> {
+    let at = r.offset();
+    let count = count(r, 0, "array count")?;
+    fits(r, count.div_ceil(8), 1, at, "array count")?;
+    Ok((count, r.take(count.div_ceil(8), "bool array")?))
+}
+
+fn bools(r: &mut Reader<'_>, b: &mut Budget) -> Result<Vec<bool>, DecodeError> {
+    let at = r.offset();
+    let (count, bytes) = packed_bools(r)?;
+    b.memory(count, 1, at, "array")?;
+    // Not collected: an iterator that does not know its length makes the array grow beyond it.
+    let mut all = Vec::with_capacity(count);
+    all.extend(bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).take(count));
+    Ok(all)
+}
+
+fn fixed<T, const N: usize>(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    number: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, DecodeError> {
+    let count = count(r, N, "array count")?;
+    numbers(r, b, count, number)
+}
+
+fn varints<T>(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    mut number: impl FnMut(&mut Reader<'_>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let count = count(r, 1, "array count")?;
+    b.memory(count, size_of::<T>(), r.offset(), "array")?;
+    let mut all = Vec::with_capacity(count);
+    for _ in 0..count {
+        all.push(number(r)?);
+    }
+    Ok(all)
+}
+
+fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeError> {
+    let count = count(r, 2, "hashtable count")?;
+    let mut pairs = Pairs::reserve(r, b, count, "hashtable count")?;
+    for _ in 0..count {
+        let key_at = r.offset();
+        let key = side(r, b, code::UNTYPED)?;
+        pairs.push(key, side(r, b, code::UNTYPED)?, key_at)?;
+    }
+    Ok(Hashtable(pairs.last_wins()))
+}
+
+/// The declared sides of a Dictionary: the type codes as they stand, and the types they mean.
+pub(super) struct Sides {
+    key_code: u8,
+    value_code: u8,
+    key: Type,
+    value: Type,
+}
+
+impl Sides {
+    pub(super) const fn codes(&self) -> [u8; 2] {
+        [self.key_code, self.value_code]
+    }
+
+    /// The pair count, checked against what is left. Declared variants such as "int zero" make a side empty, but then
+    /// all its keys are the same, and two pairs are one too many.
+    pub(super) fn count(&self, r: &mut Reader<'_>) -> Result<usize, DecodeError> {
+        let at = r.offset();
+        let [key, value] = self.codes().map(min_width);
+        let count = count(r, key.saturating_add(value), "dictionary count")?;
+        if key == 0 && count > 1 {
+            return Err(DecodeError::new(DecodeErrorKind::DuplicateKey, at, "dictionary key"));
+        }
+        Ok(count)
+    }
+}
+
+/// The fewest bytes that a value takes under a declared type.
+const fn min_width(code: u8) -> usize {
+    match code {
+        code::BYTE_ZERO
+        | code::SHORT_ZERO
+        | code::INT_ZERO
+        | code::LONG_ZERO
+        | code::FLOAT_ZERO
+        | code::DOUBLE_ZERO => 0,
+        _ => 1,
+    }
+}
+
+/// Spec: wire.md 5.3.
+pub(super) fn header(r: &mut Reader<'_>, b: &mut Budget) -> Result<Sides, DecodeError> {
+    let at = r.offset();
+    let key_code = r.u8("dictionary key type")?;
+    let key = scalar_type(key_code).ok_or_else(|| {
+        let kind = match key_code {
+            code::DICTIONARY
+            | code::HASHTABLE
+            | code::OBJECT_ARRAY
+            | code::REQUEST
+            | code::RESPONSE
+            | code::EVENT
+            | code::ARRAYS..=code::HASHTABLE_ARRAY => DecodeErrorKind::ContainerAsKey,
+            _ => DecodeErrorKind::TypeNotAllowed(key_code),
+        };
+        DecodeError::new(kind, at, "dictionary key type")
+    })?;
+    let (value_code, value) = value_type(r, b)?;
+    Ok(Sides { key_code, value_code, key, value })
+}
+
+fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeError> {
+    let at = r.offset();
+    let code = r.u8("dictionary value type")?;
+    let value = match code {
+        code::DICTIONARY => {
+            b.memory(1, size_of::<(Type, Type)>(), at, "dictionary value type")?;
+            let nested = b.nested(at, |b| header(r, b))?;
+            Type::Dictionary(Box::new((nested.key, nested.value)))
+        }
+        code::ARRAYS => {
+            b.memory(1, size_of::<Type>(), at, "dictionary value type")?;
+            let (inner, element) = b.nested(at, |b| value_type(r, b))?;
+            let array = matches!(inner, code::ARRAYS | code::BYTES) || matches!(element, Type::Array(_));
+            if !array {
+                let kind = DecodeErrorKind::TypeNotAllowed(inner);
+                return Err(DecodeError::new(kind, at.saturating_add(1), "dictionary value type"));
+            }
+            Type::Array(Box::new(element))
+        }
+        code => {
+            b.memory(1, size_of::<Type>(), at, "dictionary value type")?;
+            flat_type(code).ok_or(DecodeError::new(
+                DecodeErrorKind::TypeNotAllowed(code),
+                at,
+                "dictionary value type",
+            ))?
+        }
+    };
+    Ok((code, value))
+}
+
+/// Declared types that may stand on either side; the variants of a base type mean that type. Spec: wire.md 5.3.
+fn scalar_type(code: u8) -> Option<Type> {
+    Some(match code {
+        code::UNTYPED => Type::Object,
+        code::BOOL => Type::Bool,
+        code::BYTE | code::BYTE_ZERO => Type::Byte,
+        code::SHORT | code::SHORT_ZERO => Type::Short,
+        code::FLOAT | code::FLOAT_ZERO => Type::Float,
+        code::DOUBLE | code::DOUBLE_ZERO => Type::Double,
+        code::STRING => Type::String,
+        code::INT | code::INT_ZERO | code::INT_1..=code::INT_2_NEGATIVE => Type::Int,
+        code::LONG | code::LONG_ZERO | code::LONG_1..=code::LONG_2_NEGATIVE => Type::Long,
+        _ => return None,
+    })
+}
+
+/// Declared value types without a nested description.
+fn flat_type(code: u8) -> Option<Type> {
+    let array = |element| Some(Type::Array(Box::new(element)));
+    match code {
+        code::HASHTABLE => Some(Type::Hashtable),
+        code::REQUEST => Some(Type::Request),
+        code::RESPONSE => Some(Type::Response),
+        code::EVENT => Some(Type::Event),
+        code::BYTES => Some(Type::Bytes),
+        code::OBJECT_ARRAY => array(Type::Object),
+        code::BOOL_ARRAY => array(Type::Bool),
+        code::SHORT_ARRAY => array(Type::Short),
+        code::FLOAT_ARRAY => array(Type::Float),
+        code::DOUBLE_ARRAY => array(Type::Double),
+        code::STRING_ARRAY => array(Type::String),
+        code::INT_ARRAY => array(Type::Int),
+        code::LONG_ARRAY => array(Type::Long),
+        code::HASHTABLE_ARRAY => array(Type::Hashtable),
+        code => scalar_type(code),
+    }
+}
+
+fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeError> {
+    let sides = header(r, b)?;
+    let pairs = pairs(r, b, &sides)?;
+    Ok(Dictionary { key: sides.key, value: sides.value, pairs })
+}
+
+/// One key or value, typed by the declaration or by itself; its value is charged by the map.
+fn side(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
+    let at = r.offset();
+    let code = if carries_codes(declared) { r.u8("type code")? } else { declared };
+    payload(V18, r, b, code, at)
+}
+
+/// Whether a side carries type codes: untyped, or a declared array of arrays, which is written as a complete value.
+/// Spec: wire.md 5.2.
+pub(super) const fn carries_codes(declared: u8) -> bool {
+    matches!(declared, code::UNTYPED | code::ARRAYS)
+}
+
+fn pairs(r: &mut Reader<'_>, b: &mut Budget, sides: &Sides) -> Result<Vec<(Value, Value)>, DecodeError> {
+    let at = r.offset();
+    let count = sides.count(r)?;
+    let nested = matches!(sides.value_code, code::DICTIONARY | code::ARRAYS);
+    let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
+    for _ in 0..count {
+        let key_at = r.offset();
+        let key = side(r, b, sides.key_code)?;
+        let value_at = r.offset();
+        let value = side(r, b, sides.value_code)?;
+        if nested && !declared_as(&value, &sides.value) {
+            return Err(DecodeError::new(DecodeErrorKind::MixedTypes, value_at, "dictionary value"));
+        }
+        pairs.push(key, value, key_at)?;
+    }
+    pairs.unique(at)
+}
+
+pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    let at = r.offset();
+    let count = usize::from(r.u8("parameter count")?);
+    fits(r, count, 2, at, "parameter count")
+}
+
+/// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
+pub(in crate::codec) fn element_count(r: &mut Reader<'_>) -> Result<Option<(usize, bool)>, DecodeError> {
+    Ok(match r.u8("type code")? {
+        code::OBJECT_ARRAY => Some((count(r, 1, "array count")?, false)),
+        code::STRING_ARRAY => Some((count(r, 1, "array count")?, true)),
+        // wire.md 5.2: an empty array of arrays reads as an empty list.
+        code::ARRAYS => Some((count(r, 1, "array count")?, false)).filter(|(count, _)| *count == 0),
+        _ => None,
+    })
+}

@@ -1,0 +1,124 @@
+//! Over values without keeping anything: the same bounds, type codes and budget as reading them.
+
+use super::code;
+use super::read::{
+    Sides, carries_codes, count, custom_array, custom_bytes, header, packed_bools, string_bytes, unknown,
+};
+use crate::codec::{Protocol, skip_value};
+use crate::error::DecodeError;
+use crate::limits::Budget;
+use crate::message::{skip_parameters, skip_response};
+use crate::reader::Reader;
+
+const V18: Protocol = Protocol::V18;
+
+pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+    let width = match code {
+        code::STRING => count(r, 1, "string length")?,
+        code::NULL
+        | code::FALSE
+        | code::TRUE
+        | code::BYTE_ZERO
+        | code::SHORT_ZERO
+        | code::INT_ZERO
+        | code::LONG_ZERO
+        | code::FLOAT_ZERO
+        | code::DOUBLE_ZERO => 0,
+        code::BOOL | code::BYTE | code::INT_1 | code::INT_1_NEGATIVE | code::LONG_1 | code::LONG_1_NEGATIVE => 1,
+        code::SHORT | code::INT_2 | code::INT_2_NEGATIVE | code::LONG_2 | code::LONG_2_NEGATIVE => 2,
+        code::FLOAT => 4,
+        code::DOUBLE => 8,
+        code::INT => return r.varint32("int").map(drop),
+        code::LONG => return r.varint64("long").map(drop),
+        code::BYTES => count(r, 1, "byte array length")?,
+        code::CUSTOM => {
+            let _code = r.u8("custom type code")?;
+            count(r, 1, "custom length")?
+        }
+        code::SLIM_FIRST..=code::SLIM_LAST => count(r, 1, "custom length")?,
+        _ => {
+            return b.nested(at, |b| skip_container(r, b, code, at));
+        }
+    };
+    r.take(width, "value").map(drop)
+}
+
+fn skip_container(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+    match code {
+        code::DICTIONARY => {
+            let sides = header(r, b)?;
+            skip_dictionary(r, b, &sides)
+        }
+        code::HASHTABLE => skip_hashtable(r, b),
+        code::REQUEST | code::EVENT => {
+            let _code = r.u8("message code")?;
+            skip_parameters(V18, r, b)
+        }
+        code::RESPONSE => skip_response(V18, r, b),
+        code::ARRAYS | code::OBJECT_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            (0..count).try_for_each(|_| skip_value(V18, r, b))
+        }
+        code::BOOL_ARRAY => packed_bools(r).map(drop),
+        code::SHORT_ARRAY => skip_fixed(r, 2),
+        code::FLOAT_ARRAY => skip_fixed(r, 4),
+        code::DOUBLE_ARRAY => skip_fixed(r, 8),
+        code::INT_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            (0..count).try_for_each(|_| r.varint32("int array").map(drop))
+        }
+        code::LONG_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            (0..count).try_for_each(|_| r.varint64("long array").map(drop))
+        }
+        code::STRING_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            b.values(count, r.offset(), "array")?;
+            (0..count).try_for_each(|_| string_bytes(r).map(drop))
+        }
+        code::CUSTOM_ARRAY => {
+            let (count, _custom) = custom_array(r)?;
+            b.values(count, r.offset(), "array")?;
+            (0..count).try_for_each(|_| custom_bytes(r).map(drop))
+        }
+        code::DICTIONARY_ARRAY => {
+            let sides = header(r, b)?;
+            let count = count(r, 1, "array count")?;
+            b.values(count, r.offset(), "array")?;
+            (0..count).try_for_each(|_| b.nested(r.offset(), |b| skip_dictionary(r, b, &sides)))
+        }
+        code::HASHTABLE_ARRAY => {
+            let count = count(r, 1, "array count")?;
+            b.values(count, r.offset(), "array")?;
+            (0..count).try_for_each(|_| b.nested(r.offset(), |b| skip_hashtable(r, b)))
+        }
+        _ => Err(unknown(code, at)),
+    }
+}
+
+fn skip_fixed(r: &mut Reader<'_>, width: usize) -> Result<(), DecodeError> {
+    let count = count(r, width, "array count")?;
+    r.take(count.saturating_mul(width), "array").map(drop)
+}
+
+fn skip_hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError> {
+    let count = count(r, 2, "hashtable count")?;
+    skip_pairs(r, b, count, [code::UNTYPED; 2])
+}
+
+fn skip_dictionary(r: &mut Reader<'_>, b: &mut Budget, sides: &Sides) -> Result<(), DecodeError> {
+    let count = sides.count(r)?;
+    skip_pairs(r, b, count, sides.codes())
+}
+
+fn skip_pairs(r: &mut Reader<'_>, b: &mut Budget, count: usize, sides: [u8; 2]) -> Result<(), DecodeError> {
+    b.values(count.saturating_mul(2), r.offset(), "map count")?;
+    for _ in 0..count {
+        for declared in sides {
+            let at = r.offset();
+            let code = if carries_codes(declared) { r.u8("type code")? } else { declared };
+            skip(r, b, code, at)?;
+        }
+    }
+    Ok(())
+}
