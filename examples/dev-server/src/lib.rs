@@ -1,1 +1,68 @@
-//! Placeholder.
+//! A Photon Chat name server and chat front end for development and tests, on loopback.
+//!
+//! It is there for people without an app id and for every test of the client: [`ServerCore`] is sans-IO, so client and
+//! server run in one process over a simulated network with virtual time ([`sim`]); [`server`] puts the same core on real
+//! sockets. It behaves as `chat.md` section 12 says, and misbehaves where it is told to ([`Faults`]). It is no production
+//! server: production is the Photon cloud.
+//!
+//! # Driving the core
+//!
+//! A *connection* is one stream between a client and this server. The driver accepts it ([`ServerCore::accept_stream`]),
+//! hands over what arrives ([`ServerCore::received`], [`ServerCore::closed`]) and calls [`ServerCore::service`] when
+//! [`ServerCore::poll_timeout`] is due. After any of these calls it drains, in this order:
+//!
+//! 1. [`ServerCore::poll_writable`]: connections that got bytes; pull them with [`ServerCore::transmit`], report what the
+//!    transport took with [`ServerCore::transmitted`];
+//! 2. [`ServerCore::poll_close`]: connections that the server ended; they are gone from the core.
+//!
+//! Another order delays work and corrupts nothing. Time is an argument; a `now` before the last one counts as the last.
+//! Same seed and same calls, same bytes. No input makes it panic, and every buffer has a cap in [`ServerConfig`].
+//!
+//! Content is kept as typed values and written anew for each receiver in the protocol of its connection. What the
+//! receiver's protocol cannot express is loosened: a Dictionary with declared types becomes one without, an array of
+//! an inexpressible element type an object array; a part that is inexpressible even so becomes null, for that receiver
+//! only. [`ServerStats::loosened`] counts it.
+//!
+//! This is an unofficial implementation, not affiliated with Exit Games.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod authentication;
+mod channels;
+mod config;
+mod connection;
+mod connections;
+mod context;
+mod conversations;
+mod core;
+mod event;
+mod fault_spec;
+mod faults;
+mod front_end;
+mod hashing;
+mod history;
+mod link;
+mod loosen;
+mod misbehave;
+mod name_server;
+mod outgoing;
+mod partition;
+mod presence;
+mod private;
+mod properties;
+mod requests;
+pub mod server;
+pub mod sim;
+mod stats;
+mod subscriptions;
+mod timers;
+mod tokens;
+mod users;
+
+pub use authentication::{AuthResult, AuthRule};
+pub use config::ServerConfig;
+pub use connections::{ConnectionId, Role};
+pub use core::ServerCore;
+pub use fault_spec::{FaultSpec, FaultSpecError};
+pub use faults::{Fault, Faults, Step};
+pub use stats::{ChannelSnapshot, ServerStats};

@@ -1,0 +1,291 @@
+//! Who may log in, and as whom. Spec: chat.md 2.4, 9 (custom authentication), 12.
+
+use chat_core::codes::{auth_type, return_code};
+use photon_proto::{Random, Text, Timestamp, Value};
+
+use crate::config::ServerConfig;
+use crate::requests::Login;
+use crate::tokens::{BadToken, Tokens};
+
+/// One line of the table that stands in for a custom authentication provider.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct AuthRule {
+    /// The authentication type it is for (p217); `None` fits every type.
+    pub auth_type: Option<u8>,
+    /// The user id that the client must have sent (p225); `None` fits any, and none.
+    pub user_id: Option<String>,
+    /// Parameters that the query string (p216) must contain, decoded.
+    pub parameters: Vec<(String, String)>,
+    /// What the authentication data (p214) must be, text as its bytes; `None` fits any.
+    pub data: Option<Vec<u8>>,
+    /// What the provider says.
+    pub result: AuthResult,
+}
+
+/// What a custom authentication provider says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AuthResult {
+    /// The user is let in.
+    Accept {
+        /// The user id, if the provider chooses it; it beats the client's.
+        user_id: Option<String>,
+        /// The nickname (p202).
+        nickname: Option<String>,
+        /// Extra data for the client (p245).
+        data: Vec<(String, Value)>,
+    },
+    /// The user is refused with 32755 and this text.
+    Refuse(String),
+}
+
+impl AuthRule {
+    /// A rule that fits everyone who asks for custom authentication.
+    #[must_use]
+    pub const fn any(result: AuthResult) -> Self {
+        Self { auth_type: None, user_id: None, parameters: Vec::new(), data: None, result }
+    }
+
+    /// The same, for those only whose query string contains this parameter too.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn fits(&self, login: &Login, auth_type: u8) -> bool {
+        let sent = login.auth_parameters.as_deref().map_or_else(Vec::new, query);
+        let data = match &login.auth_data {
+            Some(Value::String(text)) => Some(text.as_bytes()),
+            Some(Value::Bytes(bytes)) => Some(&**bytes),
+            _ => None,
+        };
+        self.auth_type.is_none_or(|wanted| wanted == auth_type)
+            && self.user_id.as_deref().is_none_or(|wanted| login.user_id.as_deref() == Some(wanted))
+            && self.parameters.iter().all(|wanted| sent.contains(wanted))
+            && self.data.as_deref().is_none_or(|wanted| data == Some(wanted))
+    }
+}
+
+impl AuthResult {
+    /// The user is let in under the id that it asked for.
+    #[must_use]
+    pub const fn accept() -> Self {
+        Self::Accept { user_id: None, nickname: None, data: Vec::new() }
+    }
+}
+
+/// Users are keyed by these three. Spec: chat.md 12, front end: session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) app_id: Text,
+    pub(crate) app_version: Text,
+    pub(crate) user_id: Text,
+}
+
+/// A user who is let in.
+#[derive(Debug)]
+pub(crate) struct Welcome {
+    pub(crate) identity: Identity,
+    pub(crate) nickname: Option<Text>,
+    pub(crate) data: Vec<(String, Value)>,
+}
+
+/// A user who is not.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: i16,
+    pub(crate) text: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: i16, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// Checks a token, or the full set of credentials if there is none.
+pub(crate) fn check(
+    config: &ServerConfig,
+    tokens: &Tokens,
+    random: &mut Random,
+    now: Timestamp,
+    login: &Login,
+) -> Result<Welcome, Refusal> {
+    if let Some(token) = &login.token {
+        let identity = tokens.check(token, now).map_err(|bad| match bad {
+            BadToken::Expired => Refusal::new(return_code::AUTHENTICATION_TICKET_EXPIRED, "the token has expired"),
+            BadToken::Unknown => Refusal::new(return_code::INVALID_AUTHENTICATION, "the token is not valid"),
+        })?;
+        check_app_id(config, &identity.app_id)?;
+        return Ok(Welcome { identity, nickname: None, data: Vec::new() });
+    }
+    let Some(app_id) = login.app_id.clone().filter(|id| !id.is_empty()) else {
+        return Err(Refusal::new(return_code::INVALID_AUTHENTICATION, "no app id"));
+    };
+    check_app_id(config, &app_id)?;
+    let app_version = login.app_version.clone().unwrap_or_default();
+    let (chosen, nickname, data) = provider(config, login)?;
+    let user_id = chosen.or_else(|| login.user_id.clone()).filter(|id| !id.is_empty()).unwrap_or_else(|| guid(random));
+    if [&app_id, &app_version, &user_id].iter().any(|id| id.len() > config.max_id_bytes) {
+        let text = format!("user id, app id and app version are limited to {} bytes", config.max_id_bytes);
+        return Err(Refusal::new(return_code::INVALID_OPERATION, text));
+    }
+    Ok(Welcome { identity: Identity { app_id, app_version, user_id }, nickname, data })
+}
+
+/// Whether an app id exists.
+pub(crate) fn check_app_id(config: &ServerConfig, app_id: &str) -> Result<(), Refusal> {
+    if config.app_ids.is_empty() || config.app_ids.iter().any(|known| known == app_id) {
+        Ok(())
+    } else {
+        Err(Refusal::new(return_code::INVALID_AUTHENTICATION, "unknown app id"))
+    }
+}
+
+type Chosen = (Option<Text>, Option<Text>, Vec<(String, Value)>);
+
+fn provider(config: &ServerConfig, login: &Login) -> Result<Chosen, Refusal> {
+    let refused = |text: &str| Refusal::new(return_code::CUSTOM_AUTHENTICATION_FAILED, text);
+    let Some(kind) = login.auth_type.filter(|kind| *kind != auth_type::NONE) else {
+        return if config.allow_anonymous {
+            Ok((None, None, Vec::new()))
+        } else {
+            Err(refused("custom authentication is required"))
+        };
+    };
+    if config.authentication.is_empty() {
+        return Ok((None, None, Vec::new()));
+    }
+    match config.authentication.iter().find(|rule| rule.fits(login, kind)).map(|rule| &rule.result) {
+        Some(AuthResult::Accept { user_id, nickname, data }) => {
+            let text = |text: &Option<String>| text.as_deref().map(Text::from);
+            Ok((text(user_id), text(nickname), data.clone()))
+        }
+        Some(AuthResult::Refuse(text)) => Err(refused(text)),
+        None => Err(refused("custom authentication failed")),
+    }
+}
+
+/// A new user id for someone who brings none. Spec: chat.md 12: a GUID.
+fn guid(random: &mut Random) -> Text {
+    let mut bytes = [0; 16];
+    random.fill("user id", &mut bytes);
+    let number = u128::from_be_bytes(bytes);
+    // Version 4, variant 1, as GUIDs made of random numbers are.
+    let number = number & !(0xF << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+    let digits = format!("{number:032x}");
+    let part = |from, to| digits.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)).into()
+}
+
+/// The pairs of a query string, decoded.
+fn query(text: &str) -> Vec<(String, String)> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decoded(name), percent_decoded(value))
+        })
+        .collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        let escaped = || {
+            let digits = std::str::from_utf8(tail.get(..2)?).ok().filter(|digits| !digits.starts_with('+'))?;
+            u8::from_str_radix(digits, 16).ok()
+        };
+        match (byte, escaped()) {
+            (b'%', Some(decoded)) => {
+                out.push(decoded);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            (b'+', _) => out.push(b' '),
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(config: &ServerConfig, login: &Login) -> Result<Welcome, Refusal> {
+        let mut random = Random::new([3; 32]);
+        let tokens = Tokens::new(&mut random);
+        check(config, &tokens, &mut random, Timestamp::ZERO, login)
+    }
+
+    fn login() -> Login {
+        Login { app_id: Some("app".into()), user_id: Some("alice".into()), ..Login::default() }
+    }
+
+    fn code(config: &ServerConfig, login: &Login) -> i16 {
+        checked(config, login).expect_err("refused").code
+    }
+
+    #[test]
+    fn without_rules_every_type_is_let_in() {
+        let config = ServerConfig::new();
+        for auth_type in [None, Some(0), Some(77), Some(255)] {
+            let welcome = checked(&config, &Login { auth_type, ..login() }).unwrap();
+            assert_eq!(welcome.identity.user_id, "alice");
+        }
+    }
+
+    #[test]
+    fn a_user_without_an_id_gets_a_guid() {
+        let welcome = checked(&ServerConfig::new(), &Login { user_id: Some("".into()), ..login() }).unwrap();
+        let id = welcome.identity.user_id;
+        let shape: String = id.chars().map(|c| if c == '-' { '-' } else { 'x' }).collect();
+        assert_eq!(shape, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+        assert_eq!(id.get(14..15), Some("4"));
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let accepted =
+            AuthResult::Accept { user_id: Some("provided".into()), nickname: Some("Ally".into()), data: Vec::new() };
+        let config = ServerConfig::new().with(|config| {
+            config.authentication = vec![
+                AuthRule::any(AuthResult::Refuse("go away".into())).parameter("user", "mal lory"),
+                AuthRule { auth_type: Some(1), ..AuthRule::any(accepted).parameter("token", "a=b&c") },
+            ];
+        });
+        let with = |kind, parameters: &str| Login {
+            auth_type: Some(kind),
+            auth_parameters: Some(parameters.into()),
+            ..login()
+        };
+        let refusal = checked(&config, &with(0, "x=1&user=mal+lory")).unwrap_err();
+        assert_eq!(refusal, Refusal::new(32755, "go away"));
+        let welcome = checked(&config, &with(1, "token=a%3Db%26c")).unwrap();
+        assert_eq!(welcome.identity.user_id, "provided");
+        assert_eq!(welcome.nickname.as_deref(), Some("Ally"));
+        assert_eq!(code(&config, &with(0, "token=a%3Db%26c")), 32755);
+        assert!(checked(&config, &login()).is_ok());
+        assert_eq!(code(&config.with(|config| config.allow_anonymous = false), &login()), 32755);
+    }
+
+    #[test]
+    fn unknown_apps_and_endless_ids_are_refused() {
+        let config = ServerConfig::new().with(|config| config.app_ids = vec!["other".into()]);
+        assert_eq!(code(&config, &login()), 32767);
+        assert_eq!(code(&ServerConfig::new(), &Login::default()), 32767);
+        let long = Login { user_id: Some("x".repeat(4097).into()), ..login() };
+        assert_eq!(code(&ServerConfig::new(), &long), -2);
+    }
+
+    #[test]
+    fn query_strings_are_decoded_and_never_fail() {
+        let pairs = query("a=1&&b&c=%41%zz%+%C3%A9=%");
+        let expected = [("a", "1"), ("b", ""), ("c", "A%zz% é=%")];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

@@ -1,0 +1,293 @@
+//! Channels: entering, leaving, publishing, and their life. Spec: chat.md 3.1 to 3.3, 4.1, 4.4, 4.5, 12.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::hash_map::Entry;
+use photon_proto::{Array, Dictionary, Text, Timestamp, Type, Value};
+
+use crate::connections::ConnectionId;
+use crate::context::Context;
+use crate::event::Event;
+use crate::history::{History, newest_within};
+use crate::partition::Partition;
+use crate::properties;
+use crate::requests::{Asked, Publish, int};
+use crate::timers::Timer;
+use chat_core::codes::{event, parameter as p, property, return_code};
+
+/// Memory of the messages that wait to share an event.
+const MAX_GATHERED_BYTES: usize = 256 * 1024;
+
+/// Properties of a channel, or of a user in it.
+pub(crate) type Properties = Vec<(Value, Value)>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Channel {
+    pub(crate) subscribers: BTreeSet<Text>,
+    pub(crate) properties: Properties,
+    pub(crate) user_properties: BTreeMap<Text, Properties>,
+    pub(crate) history: History,
+    /// Messages that wait for others to share an event with.
+    gathered: Vec<(Text, Value)>,
+    gathered_bytes: usize,
+    gathered_until: Option<Timestamp>,
+    /// When it is destroyed, if it stays empty.
+    ends: Option<Timestamp>,
+    /// The earliest reminder that is set.
+    reminded: Option<Timestamp>,
+}
+
+impl Channel {
+    /// Whether subscribers are told of each other. Spec: chat.md 1.6.
+    pub(crate) fn publishes(&self) -> bool {
+        self.property(property::PUBLISH_SUBSCRIBERS) == Some(&Value::Bool(true))
+    }
+
+    fn is_full(&self) -> bool {
+        let most = self.property(property::MAX_SUBSCRIBERS).and_then(int).filter(|most| *most > 0);
+        most.and_then(|most| usize::try_from(most).ok()).is_some_and(|most| self.subscribers.len() >= most)
+    }
+
+    fn property(&self, key: u8) -> Option<&Value> {
+        self.properties.iter().find(|(known, _)| *known == Value::Byte(key)).map(|(_, value)| value)
+    }
+}
+
+impl Partition {
+    /// Takes a user into a channel, making it with these properties if there is none; whether the user is in it now.
+    pub(crate) fn enter(&mut self, cx: &mut Context<'_>, user_id: &Text, name: &Text, wanted: &Properties) -> bool {
+        let Some(user) = self.users.get_mut(user_id) else { return false };
+        if name.is_empty() {
+            return false;
+        }
+        if user.channels.contains(name) {
+            return true;
+        }
+        if user.channels.len() >= cx.config.max_subscriptions {
+            return false;
+        }
+        let channel = match self.channels.entry(name.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(_) if properties::size(wanted) > cx.config.max_property_bytes => return false,
+            Entry::Vacant(entry) => {
+                entry.insert(Channel { properties: properties::apply(&Vec::new(), wanted), ..Channel::default() })
+            }
+        };
+        if channel.is_full() {
+            return false;
+        }
+        user.channels.insert(name.clone());
+        channel.subscribers.insert(user_id.clone());
+        channel.ends = None;
+        if channel.publishes() {
+            self.tell_others(cx, name, user_id, event::USER_SUBSCRIBED);
+        }
+        true
+    }
+
+    /// Takes a user out of a channel. The user's own list is the caller's.
+    pub(crate) fn leave(&mut self, cx: &mut Context<'_>, name: &Text, user_id: &Text) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        if !channel.subscribers.remove(user_id) {
+            return;
+        }
+        channel.user_properties.remove(user_id);
+        if channel.publishes() {
+            self.tell_others(cx, name, user_id, event::USER_UNSUBSCRIBED);
+        }
+        if let Some(channel) = self.channels.get_mut(name)
+            && channel.subscribers.is_empty()
+        {
+            channel.ends = Some(cx.now.plus_millis(cx.config.channel_linger_ms));
+            self.remind(cx, name);
+        }
+    }
+
+    /// Event 8 or 9 to everyone in a channel but the one it is about. Spec: chat.md 4.7.
+    fn tell_others(&self, cx: &mut Context<'_>, name: &Text, user_id: &Text, code: u8) {
+        let Some(channel) = self.channels.get(name) else { return };
+        let to = self.connections(channel.subscribers.iter().filter(|other| *other != user_id));
+        let parameters = vec![(p::CHANNEL, Value::from(name.clone())), (p::USER_ID, Value::from(user_id.clone()))];
+        cx.send_event(&to, &mut Event::new(code, parameters));
+    }
+
+    /// Event 5. With a single channel it tells of its properties and of the others in it. Spec: chat.md 4.4, 12.
+    pub(crate) fn subscription_event(&self, user_id: &Text, channels: Vec<Text>, results: Vec<bool>) -> Event {
+        let mut more = Vec::new();
+        if let ([name], [true]) = (channels.as_slice(), results.as_slice())
+            && let Some(channel) = self.channels.get(name)
+        {
+            if !channel.properties.is_empty() {
+                more.push((p::PROPERTIES, untyped(channel.properties.clone())));
+            }
+            if channel.publishes() {
+                let others = channel.subscribers.iter().filter(|other| *other != user_id).cloned();
+                more.push((p::CHANNEL_SUBSCRIBERS, Value::from(others.collect::<Vec<Text>>())));
+            }
+            if !channel.user_properties.is_empty() {
+                more.push((p::USER_PROPERTIES, by_user(&channel.user_properties)));
+            }
+        }
+        let mut parameters = vec![(p::CHANNELS, Value::from(channels)), (p::SUBSCRIBE_RESULTS, Value::from(results))];
+        parameters.append(&mut more);
+        Event::with_content(event::SUBSCRIBE, parameters, &[p::PROPERTIES, p::USER_PROPERTIES])
+    }
+
+    pub(crate) fn publish(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: ConnectionId,
+        asked: Asked,
+        sender: &Text,
+        request: Publish,
+    ) {
+        let Publish { channel: name, content } = request;
+        let Some(channel) = self.channels.get_mut(&name).filter(|channel| channel.subscribers.contains(sender)) else {
+            cx.refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "not subscribed to this channel");
+            return;
+        };
+        let Some(protocol) = cx.connections.protocol(id) else { return };
+        let messages = vec![(sender.clone(), content.clone())];
+        let mut event = messages_event(&name, messages, channel.history.next_id());
+        if let Err(error) = event.check(protocol, &cx.config.write_limits()) {
+            cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("the message cannot be delivered: {error}"));
+            return;
+        }
+        let sequence = cx.stats.next_sequence();
+        cx.stats.messages = cx.stats.messages.saturating_add(1);
+        cx.respond_ok(id, asked);
+        if cx.config.batch_messages > 1 {
+            self.gather(cx, &name, sender, content.clone());
+        } else {
+            // Nothing may be overtaken, even if gathering has just been switched off.
+            self.flush(cx, &name);
+            let to = self.members(&name);
+            cx.send_event(&to, &mut event);
+        }
+        if let Some(channel) = self.channels.get_mut(&name) {
+            channel.history.push(cx.config, sequence, sender.clone(), content);
+            if channel.gathered.len() >= cx.config.batch_messages {
+                self.flush(cx, &name);
+            }
+        }
+    }
+
+    /// Lets a message wait for others.
+    fn gather(&mut self, cx: &mut Context<'_>, name: &Text, sender: &Text, content: Value) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        let bytes = content.heap_bytes();
+        // One event has to carry them all.
+        if channel.gathered_bytes.saturating_add(bytes) > MAX_GATHERED_BYTES {
+            self.flush(cx, name);
+        }
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        channel.gathered_bytes = channel.gathered_bytes.saturating_add(bytes);
+        channel.gathered.push((sender.clone(), content));
+        channel.gathered_until.get_or_insert(cx.now.plus_millis(cx.config.batch_ms));
+        self.remind(cx, name);
+    }
+
+    /// The connections of everyone in a channel.
+    pub(crate) fn members(&self, name: &Text) -> Vec<ConnectionId> {
+        self.channels.get(name).map_or_else(Vec::new, |channel| self.connections(&channel.subscribers))
+    }
+
+    /// Sends the messages that were gathered.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, name: &Text) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        channel.gathered_until = None;
+        channel.gathered_bytes = 0;
+        let messages = std::mem::take(&mut channel.gathered);
+        if !messages.is_empty() {
+            let mut event = messages_event(name, messages, channel.history.last_id());
+            let to = self.members(name);
+            cx.send_event(&to, &mut event);
+        }
+    }
+
+    /// Sends one connection the history that it asked for, as one event, if there is any. Spec: chat.md 12, history.
+    ///
+    /// What does not fit one message, or the budget, goes, the oldest first: all of it in several events would look like
+    /// new lives of the channel (chat.md 4.1).
+    pub(crate) fn send_history(
+        &self,
+        cx: &mut Context<'_>,
+        to: ConnectionId,
+        name: &Text,
+        (length, after): (i32, i32),
+        budget: &mut usize,
+    ) {
+        let (Some(channel), Some(protocol)) = (self.channels.get(name), cx.connections.protocol(to)) else { return };
+        let limits = cx.config.write_limits();
+        // Half of what a client may spend on a message: it counts other things too.
+        let share = (limits.max_memory_bytes / 2).min(*budget);
+        let mut left = share;
+        let messages = channel.history.select(length, after).collect();
+        let mut messages = newest_within(messages, &mut left, |message| message.bytes);
+        *budget -= share - left;
+        while !messages.is_empty() {
+            let pairs = messages.iter().map(|message| (message.sender.clone(), message.content.clone())).collect();
+            let mut event = messages_event(name, pairs, channel.history.last_id());
+            if messages.len() == 1 || event.fits(protocol, &limits) {
+                cx.send_event(&[to], &mut event);
+                return;
+            }
+            messages.drain(..messages.len().div_ceil(2));
+        }
+    }
+
+    /// Sets a reminder for whatever comes next in a channel, unless one comes earlier.
+    fn remind(&mut self, cx: &mut Context<'_>, name: &Text) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        let next = [channel.ends, channel.gathered_until].into_iter().flatten().min();
+        if let Some(at) = next
+            && channel.reminded.is_none_or(|reminded| at < reminded)
+        {
+            channel.reminded = Some(at);
+            cx.timers.set(at, Timer::Channel(self.key.clone(), name.clone()));
+        }
+    }
+
+    /// Does what is due in a channel.
+    pub(crate) fn check_channel(&mut self, cx: &mut Context<'_>, name: &Text) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        channel.reminded = channel.reminded.filter(|at| *at > cx.now);
+        if channel.ends.is_some_and(|at| at <= cx.now) {
+            self.channels.remove(name);
+            return;
+        }
+        if channel.gathered_until.is_some_and(|at| at <= cx.now) {
+            self.flush(cx, name);
+        }
+        self.remind(cx, name);
+    }
+}
+
+/// A Dictionary object/object. Spec: chat.md 12, subscribe.
+pub(crate) fn untyped(pairs: Properties) -> Value {
+    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs })
+}
+
+/// A Dictionary string/object.
+pub(crate) fn by_name(pairs: Vec<(String, Value)>) -> Value {
+    let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    Value::Dictionary(Dictionary { key: Type::String, value: Type::Object, pairs })
+}
+
+/// p28 of event 5: a Dictionary string/object of Dictionaries object/object.
+fn by_user(all: &BTreeMap<Text, Properties>) -> Value {
+    let pairs = all.iter().map(|(user, properties)| (user.clone().into(), untyped(properties.clone()))).collect();
+    Value::Dictionary(Dictionary { key: Type::String, value: Type::Object, pairs })
+}
+
+/// Event 0. Spec: chat.md 4.1.
+fn messages_event(name: &Text, messages: Vec<(Text, Value)>, last_id: i32) -> Event {
+    let (senders, contents): (Vec<Text>, Vec<Value>) = messages.into_iter().unzip();
+    let parameters = vec![
+        (p::CHANNEL, Value::from(name.clone())),
+        (p::SENDERS, Value::from(senders)),
+        (p::MESSAGES, Value::Array(Array::Object(contents))),
+        (p::MESSAGE_ID, Value::Int(last_id)),
+    ];
+    Event::with_content(event::CHAT_MESSAGES, parameters, &[p::MESSAGES])
+}

@@ -1,0 +1,119 @@
+//! The table of connections, and which of them have something to say to the driver.
+
+use std::collections::VecDeque;
+
+use photon_proto::Protocol;
+
+use crate::connection::Connection;
+use crate::hashing::{HashKeys, Map};
+
+/// Which of the two servers a connection was made to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The name server: regions and logins.
+    NameServer,
+    /// The chat front end.
+    FrontEnd,
+}
+
+/// Names one connection; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// How many connections were accepted before this one.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+pub(crate) struct Connections {
+    all: Map<ConnectionId, Connection>,
+    count: u64,
+    writable: VecDeque<ConnectionId>,
+    /// Ended by the server, or without bytes to send after that: the core has to look at them.
+    ended: VecDeque<ConnectionId>,
+    gone: VecDeque<ConnectionId>,
+}
+
+impl Connections {
+    pub(crate) fn new(keys: HashKeys) -> Self {
+        Self {
+            all: Map::with_hasher(keys),
+            count: 0,
+            writable: VecDeque::new(),
+            ended: VecDeque::new(),
+            gone: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionId {
+        let id = ConnectionId(self.count);
+        self.count = self.count.saturating_add(1);
+        self.all.insert(id, connection);
+        id
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.all.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.all.get_mut(&id)
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.all.remove(&id)
+    }
+
+    pub(crate) fn protocol(&self, id: ConnectionId) -> Option<Protocol> {
+        self.get(id)?.protocol
+    }
+
+    /// Tells the driver about unsent bytes, once until it has asked.
+    pub(crate) fn announce(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.all.get_mut(&id)
+            && !connection.announced
+            && !connection.out.unsent().is_empty()
+        {
+            connection.announced = true;
+            self.writable.push_back(id);
+        }
+    }
+
+    pub(crate) fn poll_writable(&mut self) -> Option<ConnectionId> {
+        while let Some(id) = self.writable.pop_front() {
+            if let Some(connection) = self.all.get_mut(&id) {
+                connection.announced = false;
+                if !connection.out.unsent().is_empty() {
+                    return Some(id);
+                }
+            }
+        }
+        None
+    }
+
+    pub(crate) fn end(&mut self, id: ConnectionId) {
+        self.ended.push_back(id);
+    }
+
+    pub(crate) fn next_ended(&mut self) -> Option<ConnectionId> {
+        self.ended.pop_front()
+    }
+
+    /// Forgets a connection that the server ended, and tells the driver.
+    pub(crate) fn give_up(&mut self, id: ConnectionId) {
+        if self.all.remove(&id).is_some() {
+            self.gone.push_back(id);
+        }
+    }
+
+    pub(crate) fn poll_close(&mut self) -> Option<ConnectionId> {
+        self.gone.pop_front()
+    }
+}

@@ -1,0 +1,185 @@
+//! What every operation needs of the server around it: the time, the settings, and ways to reach clients.
+
+use photon_proto::message::MessageWriter;
+use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp};
+
+use crate::config::ServerConfig;
+use crate::connections::{ConnectionId, Connections};
+use crate::event::Event;
+use crate::requests::{Asked, Wrong};
+use crate::stats::ServerStats;
+use crate::timers::{Timer, Timers};
+use chat_core::codes::{operation, return_code};
+
+pub(crate) struct Context<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) config: &'a mut ServerConfig,
+    pub(crate) connections: &'a mut Connections,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) random: &'a mut Random,
+    pub(crate) stats: &'a mut ServerStats,
+}
+
+impl Context<'_> {
+    /// Answers a request. Spec: wire.md 3.2.
+    pub(crate) fn respond(
+        &mut self,
+        id: ConnectionId,
+        asked: Asked,
+        return_code: i16,
+        text: &str,
+        parameters: Parameters,
+    ) {
+        let chat = !matches!(asked.code, operation::AUTHENTICATE | operation::GET_REGIONS);
+        if chat && return_code == return_code::OK && !self.config.empty_responses {
+            return;
+        }
+        let limits = self.config.write_limits();
+        self.write(id, asked.encrypted, |bytes, protocol| {
+            let mut writer = MessageWriter::response(bytes, protocol, &limits, asked.code, return_code, Some(text))?;
+            for (key, value) in &parameters {
+                writer.put(*key, value)?;
+            }
+            writer.finish()
+        });
+    }
+
+    /// Answers with success and nothing else.
+    pub(crate) fn respond_ok(&mut self, id: ConnectionId, asked: Asked) {
+        self.respond(id, asked, return_code::OK, "", Parameters::new());
+    }
+
+    /// Refuses a request.
+    pub(crate) fn refuse(&mut self, id: ConnectionId, asked: Asked, return_code: i16, text: &str) {
+        self.respond(id, asked, return_code, text, Parameters::new());
+    }
+
+    /// Refuses a request whose parameters have the wrong types. Spec: chat.md 12, subscribe.
+    pub(crate) fn refuse_wrong(&mut self, id: ConnectionId, asked: Asked, Wrong(key): Wrong) {
+        let text = format!("parameter {key} is missing or has the wrong type");
+        self.refuse(id, asked, return_code::INVALID_OPERATION, &text);
+    }
+
+    /// Sends an event to these connections.
+    pub(crate) fn send_event(&mut self, to: &[ConnectionId], event: &mut Event) {
+        let limits = self.config.write_limits();
+        for &id in to {
+            let Some(protocol) = self.connections.protocol(id) else { continue };
+            match event.encoded(protocol, &limits) {
+                Ok(encoded) => {
+                    self.stats.events = self.stats.events.saturating_add(1);
+                    if encoded.loosened {
+                        self.stats.loosened = self.stats.loosened.saturating_add(1);
+                        log::debug!("an event was loosened for a {} client", protocol.name());
+                    }
+                    self.send(id, &encoded.bytes, false);
+                }
+                Err(error) => log::warn!("an event cannot be sent to a {} client: {error}", protocol.name()),
+            }
+        }
+    }
+
+    /// How many bytes of history a connection may be sent in one go: what nobody could have read in time must not end
+    /// it as a client that does not read.
+    pub(crate) fn history_budget(&self, id: ConnectionId) -> usize {
+        let waiting = self.connections.get(id).map_or(0, |connection| connection.out.len());
+        self.config.max_outgoing_bytes.saturating_sub(waiting) / 4
+    }
+
+    /// Sends the reason and ends the connection. Spec: wire.md 3.4.
+    pub(crate) fn disconnect(&mut self, id: ConnectionId, reason: i16, text: &str) {
+        let limits = Limits::DEFAULT;
+        if let Some(protocol) = self.connections.protocol(id) {
+            let mut bytes = Vec::new();
+            let written = MessageWriter::disconnect(&mut bytes, protocol, &limits, reason, Some(text))
+                .and_then(MessageWriter::finish);
+            // wire.md 1.2: never encrypted, so past `send`, which may be told to encrypt everything.
+            if written.is_ok() {
+                self.send_plain(id, &bytes);
+            }
+        }
+        self.close(id);
+    }
+
+    /// Ends a connection once its bytes are out.
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        let until = self.now.plus_millis(self.config.linger_ms);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.closing.is_none()
+        {
+            connection.closing = Some(until);
+            self.timers.set(until, Timer::Connection(id));
+            self.connections.end(id);
+        }
+    }
+
+    /// Ends a connection at once; what has not been sent never will be.
+    pub(crate) fn abort(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.out.clear();
+            connection.closing = Some(self.now);
+            self.connections.end(id);
+        }
+    }
+
+    /// Writes a message in the connection's protocol and sends it.
+    pub(crate) fn write(
+        &mut self,
+        id: ConnectionId,
+        encrypt: bool,
+        write: impl FnOnce(&mut Vec<u8>, Protocol) -> Result<(), EncodeError>,
+    ) {
+        let Some(protocol) = self.connections.protocol(id) else { return };
+        let mut bytes = Vec::new();
+        match write(&mut bytes, protocol) {
+            Ok(()) => self.send(id, &bytes, encrypt),
+            Err(error) => log::warn!("an answer cannot be sent: {error}"),
+        }
+    }
+
+    /// Sends a message, encrypted if asked for here or by the switch, and if there is a key.
+    pub(crate) fn send(&mut self, id: ConnectionId, message: &[u8], encrypt: bool) {
+        let encrypt = encrypt || self.config.encrypt_answers;
+        self.queue(id, |connection, now, due| connection.send(now, due, message, encrypt));
+    }
+
+    /// Sends a message that is never encrypted.
+    pub(crate) fn send_plain(&mut self, id: ConnectionId, message: &[u8]) {
+        self.queue(id, |connection, now, due| connection.send(now, due, message, false));
+    }
+
+    /// Sends what `write` appends, as it is.
+    pub(crate) fn send_with(&mut self, id: ConnectionId, write: impl FnOnce(&mut Vec<u8>)) {
+        self.queue(id, |connection, now, due| connection.out.write(now, due, write));
+    }
+
+    /// The server's clock, which wraps. Spec: wire.md 11.
+    pub(crate) fn server_time(&self) -> i32 {
+        let low = (self.now.as_millis() & u64::from(u32::MAX)) as u32;
+        self.config.server_time_at_zero.wrapping_add(low.cast_signed())
+    }
+
+    fn queue(
+        &mut self,
+        id: ConnectionId,
+        write: impl FnOnce(&mut crate::connection::Connection, Timestamp, Timestamp),
+    ) {
+        let (now, due) = (self.now, self.now.plus_millis(self.config.delay_ms));
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.closing.is_some() || connection.muted {
+            return;
+        }
+        let held_back = connection.out.next_release();
+        write(connection, now, due);
+        if connection.out.len() > self.config.max_outgoing_bytes {
+            log::info!("a client does not read; its connection is ended");
+            self.stats.overrun_connections = self.stats.overrun_connections.saturating_add(1);
+            self.abort(id);
+            return;
+        }
+        if let (None, Some(release)) = (held_back, connection.out.next_release()) {
+            self.timers.set(release, Timer::Release(id));
+        }
+        self.connections.announce(id);
+    }
+}

@@ -1,0 +1,155 @@
+//! Private messages that are kept as long as one of the two users is there. Spec: chat.md 12, send private.
+
+use std::collections::BTreeSet;
+
+use photon_proto::{Text, Value};
+
+use crate::config::ServerConfig;
+use crate::hashing::{HashKeys, Map};
+use crate::history::{History, Stored};
+
+pub(crate) struct Conversations {
+    /// By both users, the lesser first.
+    all: Map<(Text, Text), History>,
+    /// With whom a user has one.
+    partners: Map<Text, BTreeSet<Text>>,
+}
+
+fn key(one: &Text, other: &Text) -> (Text, Text) {
+    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+}
+
+impl Conversations {
+    pub(crate) fn new(keys: HashKeys) -> Self {
+        Self { all: Map::with_hasher(keys), partners: Map::with_hasher(keys) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The id that the next message between two users gets.
+    pub(crate) fn next_id(&self, one: &Text, other: &Text) -> i32 {
+        self.all.get(&key(one, other)).map_or(1, History::next_id)
+    }
+
+    /// Keeps a message under that id.
+    pub(crate) fn push(&mut self, config: &ServerConfig, sequence: u64, sender: &Text, target: &Text, content: Value) {
+        if !self.all.contains_key(&key(sender, target)) {
+            self.make_room(config, sender);
+        }
+        let history = self.all.entry(key(sender, target)).or_insert_with(|| {
+            for (user, partner) in [(sender, target), (target, sender)] {
+                self.partners.entry(user.clone()).or_default().insert(partner.clone());
+            }
+            History::default()
+        });
+        history.push(config, sequence, sender.clone(), content);
+    }
+
+    /// The newest `length` messages of each conversation of a user, in the order in which they were sent, each with its
+    /// target; `None` or a negative length asks for all.
+    pub(crate) fn replay(&self, user: &Text, length: Option<i32>) -> Vec<(&Stored, Text)> {
+        let mut messages: Vec<(&Stored, Text)> = self
+            .partners
+            .get(user)
+            .into_iter()
+            .flatten()
+            .filter_map(|partner| Some((partner, self.all.get(&key(user, partner))?)))
+            .flat_map(|(partner, history)| {
+                history.select(length.unwrap_or(-1), 0).map(move |message| {
+                    let target = if message.sender == *user { partner } else { user };
+                    (message, target.clone())
+                })
+            })
+            .collect();
+        messages.sort_by_key(|(message, _)| message.sequence);
+        messages
+    }
+
+    /// Drops the conversation of a user that was silent for longest, if there is no room for one more.
+    fn make_room(&mut self, config: &ServerConfig, user: &Text) {
+        let Some(partners) = self.partners.get(user) else { return };
+        if partners.len() >= config.max_conversations {
+            let last = |partner: &&Text| self.all.get(&key(user, partner)).and_then(History::last_sequence);
+            if let Some(silent) = partners.iter().min_by_key(last).cloned() {
+                self.remove(user, &silent);
+            }
+        }
+    }
+
+    fn remove(&mut self, user: &Text, partner: &Text) {
+        self.all.remove(&key(user, partner));
+        for (one, other) in [(user, partner), (partner, user)] {
+            if let Some(partners) = self.partners.get_mut(one) {
+                partners.remove(other);
+                if partners.is_empty() {
+                    self.partners.remove(one);
+                }
+            }
+        }
+    }
+
+    /// Drops the conversations of a user who has gone, as far as the other has gone too.
+    pub(crate) fn forget(&mut self, user: &Text, is_there: impl Fn(&Text) -> bool) {
+        let Some(partners) = self.partners.get(user) else { return };
+        let gone: Vec<Text> = partners.iter().filter(|partner| !is_there(partner)).cloned().collect();
+        for partner in gone {
+            self.remove(user, &partner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use photon_proto::Random;
+
+    use super::*;
+
+    #[test]
+    fn the_one_that_was_silent_for_longest_goes_first() {
+        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])));
+        let config = ServerConfig::new().with(|config| config.max_conversations = 2);
+        let [alice, bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(Text::from);
+        for (sequence, to) in [&bob, &carol, &bob, &dave].into_iter().enumerate() {
+            all.push(&config, sequence as u64, &alice, to, Value::Null);
+        }
+        assert_eq!([&bob, &carol, &dave].map(|to| all.next_id(&alice, to)), [3, 1, 2]);
+        assert_eq!(all.partners.len(), 3);
+    }
+
+    #[test]
+    fn a_conversation_lives_as_long_as_one_of_the_two() {
+        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])));
+        let [alice, bob, carol] = ["alice", "bob", "carol"].map(Text::from);
+        let config = ServerConfig::new();
+        for (sequence, (from, to)) in
+            [(&alice, &bob), (&alice, &carol), (&bob, &alice), (&alice, &alice)].into_iter().enumerate()
+        {
+            all.push(&config, sequence as u64, from, to, Value::Int(1));
+        }
+        let replayed = |all: &Conversations, user, length| -> Vec<(i32, Text, Text)> {
+            all.replay(user, length)
+                .into_iter()
+                .map(|(message, target)| (message.id, message.sender.clone(), target))
+                .collect()
+        };
+        let line = |id, from: &Text, to: &Text| (id, from.clone(), to.clone());
+        assert_eq!(
+            replayed(&all, &alice, None),
+            [line(1, &alice, &bob), line(1, &alice, &carol), line(2, &bob, &alice), line(1, &alice, &alice)]
+        );
+        assert_eq!(replayed(&all, &bob, Some(1)), [line(2, &bob, &alice)]);
+        assert_eq!(replayed(&all, &bob, Some(0)), []);
+        all.forget(&bob, |_| true);
+        assert_eq!((all.len(), all.next_id(&bob, &alice)), (3, 3));
+        all.forget(&alice, |other| *other == carol);
+        assert_eq!((all.len(), all.next_id(&bob, &alice)), (1, 1));
+        all.forget(&carol, |_| false);
+        assert!(all.is_empty() && all.partners.is_empty());
+    }
+}

@@ -1,0 +1,336 @@
+//! [`ServerCore`]: the public methods, and the way of a message from a connection to its operation.
+
+use photon_proto::message::MessageKind;
+use photon_proto::{DecodeError, Parameters, Random, Text, Timestamp};
+
+use crate::authentication::{Identity, Refusal};
+use crate::config::ServerConfig;
+use crate::connection::{Connection, Incoming};
+use crate::connections::{ConnectionId, Connections, Role};
+use crate::context::Context;
+use crate::faults::{Faults, Step};
+use crate::hashing::{HashKeys, Map};
+use crate::misbehave::Verdict;
+use crate::partition::{Partition, PartitionKey};
+use crate::requests::{Asked, Fields};
+use crate::stats::{ChannelSnapshot, ServerStats};
+use crate::timers::{Timer, Timers};
+use crate::tokens::Tokens;
+use chat_core::codes::return_code;
+
+/// A name server and a chat front end that share their tokens and users, as a state machine without sockets or clock.
+///
+/// The [crate docs](crate) say how to drive it.
+pub struct ServerCore {
+    pub(crate) config: ServerConfig,
+    pub(crate) now: Timestamp,
+    pub(crate) random: Random,
+    pub(crate) hash_keys: HashKeys,
+    pub(crate) tokens: Tokens,
+    pub(crate) connections: Connections,
+    pub(crate) partitions: Map<PartitionKey, Partition>,
+    pub(crate) timers: Timers,
+    pub(crate) stats: ServerStats,
+}
+
+impl ServerCore {
+    /// A server without connections. `seed` decides every random number; take it from the operating system unless the
+    /// run is to be repeated.
+    #[must_use]
+    pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
+        let mut random = Random::new(seed);
+        let hash_keys = HashKeys::new(&mut random);
+        Self {
+            config,
+            now: Timestamp::ZERO,
+            tokens: Tokens::new(&mut random),
+            hash_keys,
+            random,
+            connections: Connections::new(hash_keys),
+            partitions: Map::with_hasher(hash_keys),
+            timers: Timers::default(),
+            stats: ServerStats::default(),
+        }
+    }
+
+    /// A stream connection was accepted. `local_host` is the host or IP address under which the client reached this
+    /// server: front-end addresses name it.
+    pub fn accept_stream(&mut self, now: Timestamp, role: Role, local_host: &str) -> ConnectionId {
+        self.advance(now);
+        let connection = Connection::new(self.now, role, local_host, &self.config.limits);
+        let id = self.connections.insert(connection);
+        self.stats.accepted = self.stats.accepted.saturating_add(1);
+        let mut cx = self.context();
+        cx.watch_silence(id);
+        let step = Step::Accept(role);
+        if let Verdict::Refuse(..) = cx.intercept(id, step, MessageKind::InitResponse, 0) {
+            cx.close(id);
+        }
+        cx.follow(id, step);
+        self.settle();
+        id
+    }
+
+    /// Bytes arrived on a connection. Those of a connection that has been ended are ignored.
+    pub fn received(&mut self, now: Timestamp, id: ConnectionId, bytes: &[u8]) {
+        self.advance(now);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.closing.is_none()
+        {
+            connection.push(self.now, bytes);
+            self.process(id);
+            self.settle();
+        }
+    }
+
+    /// The client closed or reset a connection, which is gone thereby.
+    pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
+        self.advance(now);
+        if let Some(connection) = self.connections.remove(id) {
+            self.leave(id, connection.user, true);
+            self.settle();
+        }
+    }
+
+    /// The bytes that a connection has to send, never empty; the same again until [`transmitted`](Self::transmitted).
+    pub fn transmit(&mut self, id: ConnectionId) -> Option<&[u8]> {
+        let unsent = self.connections.get(id)?.out.unsent();
+        (!unsent.is_empty()).then_some(unsent)
+    }
+
+    /// The transport took this many of those bytes.
+    pub fn transmitted(&mut self, id: ConnectionId, bytes: usize) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.out.sent(bytes);
+            if connection.closing.is_some() && connection.out.len() == 0 {
+                self.connections.end(id);
+                self.settle();
+            }
+        }
+    }
+
+    /// A connection that got bytes to send since this was last asked.
+    pub fn poll_writable(&mut self) -> Option<ConnectionId> {
+        self.connections.poll_writable()
+    }
+
+    /// A connection that the server ended: its bytes are out, or given up. It is gone; close the transport.
+    pub fn poll_close(&mut self) -> Option<ConnectionId> {
+        self.connections.poll_close()
+    }
+
+    /// Does what is due at `now`.
+    pub fn service(&mut self, now: Timestamp) {
+        self.advance(now);
+        while let Some(timer) = self.timers.pop_due(self.now) {
+            let (partitions, mut cx) = self.split();
+            match timer {
+                Timer::Connection(id) => cx.check_connection(id),
+                Timer::Release(id) => cx.release(id),
+                Timer::Channel(key, name) => {
+                    if let Some(partition) = partitions.get_mut(&key) {
+                        partition.check_channel(&mut cx, &name);
+                    }
+                    self.tidy(&key);
+                }
+                Timer::User(key, user_id) => {
+                    if let Some(partition) = partitions.get_mut(&key) {
+                        partition.check_user(&mut cx, &user_id);
+                    }
+                    self.tidy(&key);
+                }
+            }
+            self.settle();
+        }
+    }
+
+    /// When [`service`](Self::service) is to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Sets the TCP port that front-end addresses name, once it is known.
+    pub const fn set_front_end_port(&mut self, port: u16) {
+        self.config.front_end_port = port;
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// The settings, to be changed while the server runs.
+    pub const fn config_mut(&mut self) -> &mut ServerConfig {
+        &mut self.config
+    }
+
+    /// The faults, to be switched while the server runs.
+    pub const fn faults_mut(&mut self) -> &mut Faults {
+        &mut self.config.faults
+    }
+
+    /// What the server holds, and what it has counted.
+    #[must_use]
+    pub fn stats(&self) -> ServerStats {
+        let mut stats = ServerStats { connections: self.connections.len(), ..self.stats };
+        for partition in self.partitions.values() {
+            partition.count(&mut stats);
+        }
+        stats
+    }
+
+    /// A channel as it is now, if it exists.
+    #[must_use]
+    pub fn channel(&self, app_id: &str, app_version: &str, name: &str) -> Option<ChannelSnapshot> {
+        let key = PartitionKey { app_id: app_id.into(), app_version: app_version.into() };
+        self.partitions.get(&key)?.snapshot(name)
+    }
+
+    /// Id of the last message of a channel, if the channel exists; 0 before its first message.
+    #[must_use]
+    pub fn channel_last_id(&self, app_id: &str, app_version: &str, name: &str) -> Option<i32> {
+        self.channel(app_id, app_version, name).map(|channel| channel.last_id)
+    }
+
+    /// All channels, sorted by app id, app version and name.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelSnapshot> {
+        let mut all: Vec<_> = self
+            .partitions
+            .values()
+            .flat_map(|partition| partition.channels.keys().filter_map(|name| partition.snapshot(name)))
+            .collect();
+        all.sort_by(|one, other| {
+            (&one.app_id, &one.app_version, &one.name).cmp(&(&other.app_id, &other.app_version, &other.name))
+        });
+        all
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    /// The partitions, and beside them what their operations need.
+    pub(crate) fn split(&mut self) -> (&mut Map<PartitionKey, Partition>, Context<'_>) {
+        let cx = Context {
+            now: self.now,
+            config: &mut self.config,
+            connections: &mut self.connections,
+            timers: &mut self.timers,
+            random: &mut self.random,
+            stats: &mut self.stats,
+        };
+        (&mut self.partitions, cx)
+    }
+
+    pub(crate) fn context(&mut self) -> Context<'_> {
+        self.split().1
+    }
+
+    /// Whether one user more may be there. Spec: chat.md 12, limits.
+    pub(crate) fn check_room(&self, identity: &Identity) -> Result<(), Refusal> {
+        let Some(most) = self.config.max_users else { return Ok(()) };
+        let key = PartitionKey { app_id: identity.app_id.clone(), app_version: identity.app_version.clone() };
+        let known = self.partitions.get(&key).is_some_and(|all| all.users.contains_key(&identity.user_id));
+        let users: usize = self.partitions.values().map(|partition| partition.users.len()).sum();
+        if known || users < most {
+            Ok(())
+        } else {
+            Err(Refusal::new(return_code::MAX_CCU_REACHED, "the limit of concurrent users is reached"))
+        }
+    }
+
+    /// Handles everything that has arrived completely on a connection.
+    fn process(&mut self, id: ConnectionId) {
+        while let Some(connection) = self.connections.get_mut(id) {
+            if connection.closing.is_some() {
+                return;
+            }
+            match connection.next(&self.config.limits) {
+                Ok(Some(incoming)) => self.handle(id, incoming),
+                Ok(None) => return,
+                Err(error) => {
+                    log::info!("a connection is ended: {error}");
+                    self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
+                    self.context().close(id);
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
+        let Some(role) = self.connections.get(id).map(|connection| connection.role) else { return };
+        match incoming {
+            Incoming::Init => self.context().answer_init(id, role),
+            Incoming::Ping { client_time } => self.context().answer_ping(id, role, client_time, false),
+            Incoming::InternalPing { client_time } => self.context().answer_ping(id, role, client_time, true),
+            Incoming::KeyExchange { public_key } => self.context().exchange_keys(id, role, &public_key),
+            Incoming::Request { code, encrypted, parameters } => {
+                self.request(id, role, Asked { code, encrypted }, parameters);
+            }
+            Incoming::Bad(error) => {
+                log::debug!("a message is skipped: {error}");
+                self.stats.bad_messages = self.stats.bad_messages.saturating_add(1);
+            }
+            Incoming::Ignored => {}
+        }
+    }
+
+    fn request(&mut self, id: ConnectionId, role: Role, asked: Asked, parameters: Result<Parameters, DecodeError>) {
+        let step = Step::of_operation(role, asked.code);
+        let mut cx = self.context();
+        if let Some(step) = step {
+            match cx.intercept(id, step, MessageKind::Response, asked.code) {
+                Verdict::Go => {}
+                Verdict::Refuse(code, text) => return cx.refuse(id, asked, code, &text),
+                Verdict::Done => return,
+            }
+        }
+        match parameters {
+            Ok(parameters) => {
+                let fields = Fields::new(parameters);
+                match role {
+                    Role::NameServer => self.name_server_request(id, asked, fields),
+                    Role::FrontEnd => self.front_end_request(id, asked, fields),
+                }
+            }
+            Err(error) => {
+                cx.stats.bad_messages = cx.stats.bad_messages.saturating_add(1);
+                cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("bad parameters: {error}"));
+            }
+        }
+        if let Some(step) = step {
+            self.context().follow(id, step);
+        }
+    }
+
+    /// Brings to an end what was ended meanwhile, by whatever was just done and by its consequences.
+    fn settle(&mut self) {
+        while let Some(id) = self.connections.next_ended() {
+            let user = self.connections.get_mut(id).and_then(|connection| connection.user.take());
+            self.leave(id, user, false);
+            if self.connections.get(id).is_some_and(|connection| connection.out.len() == 0) {
+                self.connections.give_up(id);
+            }
+        }
+    }
+
+    /// A connection is no longer its user's.
+    fn leave(&mut self, id: ConnectionId, user: Option<(PartitionKey, Text)>, clean: bool) {
+        let Some((key, user_id)) = user else { return };
+        let (partitions, mut cx) = self.split();
+        if let Some(partition) = partitions.get_mut(&key) {
+            partition.detach(&mut cx, id, &user_id, clean);
+        }
+        self.tidy(&key);
+    }
+
+    /// Drops a partition that has become empty.
+    fn tidy(&mut self, key: &PartitionKey) {
+        if self.partitions.get(key).is_some_and(Partition::is_empty) {
+            self.partitions.remove(key);
+        }
+    }
+}

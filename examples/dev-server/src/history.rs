@@ -1,0 +1,132 @@
+//! The messages that a channel or a private conversation keeps. Spec: chat.md 9, 12.
+
+use std::collections::VecDeque;
+
+use photon_proto::{Text, Value};
+
+use crate::config::ServerConfig;
+
+/// A message as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) id: i32,
+    /// Position among all messages of the server.
+    pub(crate) sequence: u64,
+    pub(crate) sender: Text,
+    pub(crate) content: Value,
+    /// Memory that it takes.
+    pub(crate) bytes: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    messages: VecDeque<Stored>,
+    last_id: i32,
+    bytes: usize,
+}
+
+impl History {
+    /// Id of the last message, 0 before the first.
+    pub(crate) const fn last_id(&self) -> i32 {
+        self.last_id
+    }
+
+    pub(crate) const fn next_id(&self) -> i32 {
+        self.last_id.saturating_add(1)
+    }
+
+    /// Position of the last message among all, if it is still there.
+    pub(crate) fn last_sequence(&self) -> Option<u64> {
+        self.messages.back().map(|message| message.sequence)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Keeps a message under the next id, and lets the oldest go where there are too many.
+    pub(crate) fn push(&mut self, config: &ServerConfig, sequence: u64, sender: Text, content: Value) {
+        self.last_id = self.next_id();
+        let bytes = size_of::<Stored>() + sender.len() + content.heap_bytes();
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.messages.push_back(Stored { id: self.last_id, sequence, sender, content, bytes });
+        while self.messages.len() > config.history_length || self.bytes > config.max_history_bytes {
+            let Some(oldest) = self.messages.pop_front() else { break };
+            self.bytes = self.bytes.saturating_sub(oldest.bytes);
+        }
+    }
+
+    /// The newest `length` messages with an id above `after`, oldest first; a negative or too large length asks for all
+    /// that are kept. Spec: chat.md 12, history.
+    pub(crate) fn select(&self, length: i32, after: i32) -> impl Iterator<Item = &Stored> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let newer = self.messages.iter().rev().take_while(|message| message.id > after).count();
+        self.messages.iter().skip(self.messages.len().saturating_sub(newer.min(length)))
+    }
+}
+
+/// The newest messages that fit into `budget` bytes, in the same order; what they take is taken from it.
+pub(crate) fn newest_within<T>(messages: Vec<T>, budget: &mut usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut surplus = messages.len();
+    for message in messages.iter().rev() {
+        match budget.checked_sub(bytes(message)) {
+            Some(left) => (*budget, surplus) = (left, surplus - 1),
+            None => break,
+        }
+    }
+    if surplus > 0 {
+        log::debug!("{surplus} messages of a history do not fit");
+    }
+    messages.into_iter().skip(surplus).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(count: usize) -> History {
+        let mut history = History::default();
+        for sequence in 0..count {
+            history.push(&ServerConfig::new(), sequence as u64, "s".into(), Value::Int(1));
+        }
+        history
+    }
+
+    fn ids(history: &History, length: i32, after: i32) -> Vec<i32> {
+        history.select(length, after).map(|message| message.id).collect()
+    }
+
+    #[test]
+    fn both_bounds_count() {
+        let history = history(10);
+        assert_eq!(history.last_id(), 10);
+        assert_eq!(ids(&history, 0, 0), []);
+        assert_eq!(ids(&history, 3, 0), [8, 9, 10]);
+        assert_eq!(ids(&history, -1, 7), [8, 9, 10]);
+        assert_eq!(ids(&history, 2, 5), [9, 10]);
+        assert_eq!(ids(&history, 100, 10), []);
+        assert_eq!(ids(&history, 1000, -3).len(), 10);
+    }
+
+    #[test]
+    fn a_budget_keeps_the_newest() {
+        let mut budget = 10;
+        assert_eq!(newest_within(vec![1, 5, 4, 3], &mut budget, |bytes| *bytes), [4, 3]);
+        assert_eq!(budget, 3);
+        assert_eq!(newest_within(vec![4, 5], &mut budget, |bytes| *bytes), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn the_oldest_go_by_number_and_by_memory() {
+        let long = history(250);
+        assert_eq!(ids(&long, i32::MAX, 0), (151..=250).collect::<Vec<_>>());
+        let config = ServerConfig::new().with(|config| config.max_history_bytes = 10_000);
+        let mut history = History::default();
+        for sequence in 0..5 {
+            history.push(&config, sequence, "s".into(), Value::from("x".repeat(4000)));
+        }
+        assert_eq!(ids(&history, -1, 0), [4, 5]);
+        history.push(&config, 6, "s".into(), Value::from("x".repeat(40_000)));
+        assert_eq!((history.len(), history.last_id(), history.bytes), (0, 6, 0));
+    }
+}

@@ -1,0 +1,151 @@
+//! What a connection needs below chat: init, key exchange, pings, silence. Spec: wire.md 2, 6, 8.
+
+use photon_proto::crypto::{Cipher, KeyExchange};
+use photon_proto::message::{MAGIC, MessageKind};
+use photon_proto::{internal, tcp};
+
+use crate::connections::{ConnectionId, Role};
+use crate::context::Context;
+use crate::faults::{Fault, Step};
+use crate::misbehave::Verdict;
+use crate::timers::Timer;
+use chat_core::codes::return_code;
+
+/// As captured from real servers. Spec: wire.md 2.5.
+const INIT_RESPONSE: [u8; 3] = [MAGIC, MessageKind::InitResponse as u8, 0];
+/// How long until the next look at a connection whose silence is not limited.
+const UNLIMITED_RECHECK_MS: u64 = 60_000;
+
+impl Context<'_> {
+    pub(crate) fn answer_init(&mut self, id: ConnectionId, role: Role) {
+        let step = Step::Init(role);
+        match self.intercept(id, step, MessageKind::InitResponse, 0) {
+            Verdict::Go => self.send_plain(id, &INIT_RESPONSE),
+            Verdict::Refuse(..) => self.close(id),
+            Verdict::Done => return,
+        }
+        self.follow(id, step);
+    }
+
+    /// Answers a ping of the TCP framing, or an internal one, at once. Spec: wire.md 6.3, 8.4.
+    pub(crate) fn answer_ping(&mut self, id: ConnectionId, role: Role, client_time: i32, framed: bool) {
+        let step = Step::Ping(role);
+        match self.intercept(id, step, MessageKind::InternalResponse, internal::PING) {
+            Verdict::Go => {}
+            Verdict::Refuse(..) => return self.close(id),
+            Verdict::Done => return,
+        }
+        let server_time = self.server_time();
+        if framed {
+            let limits = self.config.write_limits();
+            self.write(id, false, |bytes, protocol| {
+                internal::write_ping_response(bytes, protocol, &limits, client_time, server_time)
+            });
+        } else {
+            self.send_with(id, |out| tcp::write_ping_response(out, server_time, client_time));
+        }
+        self.follow(id, step);
+    }
+
+    /// Spec: wire.md 8.1.
+    pub(crate) fn exchange_keys(&mut self, id: ConnectionId, role: Role, client_key: &[u8]) {
+        let step = Step::KeyExchange(role);
+        match self.intercept(id, step, MessageKind::InternalResponse, internal::INIT_ENCRYPTION) {
+            Verdict::Go => {}
+            Verdict::Refuse(code, _) => return self.answer_key(id, code, None),
+            Verdict::Done => return,
+        }
+        if self.config.faults.happens(step, &Fault::EmptyKey) {
+            self.answer_key(id, return_code::OK, Some(&[]));
+        } else if self.config.faults.happens(step, &Fault::DegenerateKey) {
+            self.answer_key(id, return_code::OK, Some(&[1]));
+        } else {
+            let exchange = KeyExchange::new(self.random);
+            match exchange.agree(client_key) {
+                Ok(key) => {
+                    self.answer_key(id, return_code::OK, Some(exchange.public_key()));
+                    if let Some(connection) = self.connections.get_mut(id) {
+                        connection.cipher = Some(Cipher::new(&key));
+                    }
+                }
+                Err(error) => {
+                    log::debug!("a key exchange is refused: {error}");
+                    self.answer_key(id, return_code::INVALID_OPERATION, None);
+                }
+            }
+        }
+        self.follow(id, step);
+    }
+
+    fn answer_key(&mut self, id: ConnectionId, return_code: i16, public_key: Option<&[u8]>) {
+        let limits = self.config.write_limits();
+        let Some(protocol) = self.connections.protocol(id) else { return };
+        let mut bytes = Vec::new();
+        match internal::write_key_response(&mut bytes, protocol, &limits, return_code, public_key) {
+            Ok(()) => self.send_plain(id, &bytes),
+            Err(error) => log::warn!("a key exchange cannot be answered: {error}"),
+        }
+    }
+
+    /// Sets the first reminder to look at a connection.
+    pub(crate) fn watch_silence(&mut self, id: ConnectionId) {
+        if let Some(at) = self.silent_at(id) {
+            self.timers.set(at, Timer::Connection(id));
+        }
+    }
+
+    /// When a connection will have been silent for too long.
+    fn silent_at(&self, id: ConnectionId) -> Option<photon_proto::Timestamp> {
+        let connection = self.connections.get(id)?;
+        let limit = match connection.role {
+            Role::NameServer => self.config.name_server_idle_ms,
+            Role::FrontEnd => self.config.silence_timeout_ms,
+        };
+        Some(match limit {
+            0 => self.now.plus_millis(UNLIMITED_RECHECK_MS),
+            limit => connection.last_received.plus_millis(limit),
+        })
+    }
+
+    /// Ends a connection that is silent, or whose last bytes do not leave.
+    pub(crate) fn check_connection(&mut self, id: ConnectionId) {
+        let Some(closing) = self.connections.get(id).map(|connection| connection.closing) else { return };
+        if let Some(until) = closing {
+            if until <= self.now {
+                self.abort(id);
+            }
+            return;
+        }
+        let Some(at) = self.silent_at(id) else { return };
+        if at <= self.now {
+            log::info!("a connection is ended: nothing was received on it for too long");
+            self.stats.silent_connections = self.stats.silent_connections.saturating_add(1);
+            self.abort(id);
+        } else {
+            self.timers.set(at, Timer::Connection(id));
+        }
+    }
+
+    /// Lets go bytes that were held back.
+    pub(crate) fn release(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.out.release(self.now);
+        if let Some(at) = connection.out.next_release() {
+            self.timers.set(at, Timer::Release(id));
+        }
+        self.connections.announce(id);
+    }
+
+    /// Whether a client may send one operation more. Spec: chat.md 12, limits.
+    pub(crate) fn within_rate(&mut self, id: ConnectionId) -> bool {
+        let second = self.now.as_millis() / 1000;
+        let Some(most) = self.config.max_operations_per_second else { return true };
+        let Some(connection) = self.connections.get_mut(id) else { return true };
+        let (counted, count) = &mut connection.rate;
+        if *counted != second {
+            (*counted, *count) = (second, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= most
+    }
+}

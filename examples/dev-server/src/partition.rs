@@ -1,0 +1,72 @@
+//! Everything of one app id and app version: users of different ones never meet. Spec: chat.md 2.4.
+
+use std::collections::BTreeSet;
+
+use photon_proto::Text;
+
+use crate::channels::Channel;
+use crate::connections::ConnectionId;
+use crate::conversations::Conversations;
+use crate::hashing::{HashKeys, Map};
+use crate::stats::{ChannelSnapshot, ServerStats};
+use crate::users::User;
+
+/// Names a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PartitionKey {
+    pub(crate) app_id: Text,
+    pub(crate) app_version: Text,
+}
+
+pub(crate) struct Partition {
+    pub(crate) key: PartitionKey,
+    pub(crate) users: Map<Text, User>,
+    pub(crate) channels: Map<Text, Channel>,
+    pub(crate) conversations: Conversations,
+    /// Who has a user as a friend.
+    pub(crate) watchers: Map<Text, BTreeSet<Text>>,
+}
+
+impl Partition {
+    pub(crate) fn new(key: PartitionKey, keys: HashKeys) -> Self {
+        Self {
+            key,
+            users: Map::with_hasher(keys),
+            channels: Map::with_hasher(keys),
+            conversations: Conversations::new(keys),
+            watchers: Map::with_hasher(keys),
+        }
+    }
+
+    /// Whether there is nothing left to keep.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.channels.is_empty() && self.conversations.is_empty()
+    }
+
+    /// All connections of some users.
+    pub(crate) fn connections<'a>(&self, users: impl IntoIterator<Item = &'a Text>) -> Vec<ConnectionId> {
+        users
+            .into_iter()
+            .filter_map(|user| self.users.get(user))
+            .flat_map(|user| user.connections.iter().copied())
+            .collect()
+    }
+
+    pub(crate) fn count(&self, stats: &mut ServerStats) {
+        stats.users += self.users.len();
+        stats.channels += self.channels.len();
+        stats.conversations += self.conversations.len();
+    }
+
+    pub(crate) fn snapshot(&self, name: &str) -> Option<ChannelSnapshot> {
+        let (name, channel) = self.channels.get_key_value(name)?;
+        Some(ChannelSnapshot {
+            app_id: self.key.app_id.clone(),
+            app_version: self.key.app_version.clone(),
+            name: name.clone(),
+            subscribers: channel.subscribers.iter().cloned().collect(),
+            last_id: channel.history.last_id(),
+            history: channel.history.len(),
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! `photon-dev-server`: a Photon Chat name server and front end for development.
+
+mod arguments;
+mod logger;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Parsed};
+use dev_server::server::Server;
+
+/// What programs exit with when they were called the wrong way.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments = match arguments::parse() {
+        Ok(Parsed::Run(arguments)) => arguments,
+        Ok(Parsed::Print(text)) => {
+            println!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("photon-dev-server: {error}\nphoton-dev-server --help lists the options.");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("photon-dev-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    logger::start(arguments.log_level);
+    let server = Server::bind(&arguments.server).map_err(explained)?;
+    let handle = server.handle();
+    ctrlc::set_handler(move || handle.stop())?;
+    let addresses = server.addresses();
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "photon-dev-server ready name-server=tcp://{} front-end=tcp://{}",
+        addresses.name_server, addresses.front_end
+    )?;
+    out.flush()?;
+    server.run()?;
+    Ok(())
+}
+
+/// Adds what to do about errors that have a usual cause.
+fn explained(error: io::Error) -> Box<dyn Error> {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another server may be running there: stop it, or choose other ports with --tcp-port and \
+             --tcp-front-end-port (0 picks a free one)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 may need rights that this program lacks: choose other ports with --tcp-port and \
+             --tcp-front-end-port (0 picks a free one)"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose another one with --host",
+        _ => return error.into(),
+    };
+    format!("{error}\n{advice}").into()
+}

@@ -1,0 +1,109 @@
+//! Operation 8: properties of channels and of users in them. Spec: chat.md 3.8, 4.6, 12.
+
+use photon_proto::{Parameters, Text, Value};
+
+use crate::channels::{Properties, untyped};
+use crate::connections::ConnectionId;
+use crate::context::Context;
+use crate::event::Event;
+use crate::partition::Partition;
+use crate::requests::{Asked, SetProperties};
+use chat_core::codes::{event, parameter as p, return_code};
+
+impl Partition {
+    pub(crate) fn set_properties(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: ConnectionId,
+        asked: Asked,
+        user_id: &Text,
+        request: SetProperties,
+    ) {
+        let SetProperties { channel: name, user, changes, expected, broadcast } = request;
+        let Some(channel) = self.channels.get_mut(&name).filter(|channel| channel.subscribers.contains(user_id)) else {
+            return cx.refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "not subscribed to this channel");
+        };
+        let current = match &user {
+            None => Some(&mut channel.properties),
+            Some(user) if channel.subscribers.contains(user) => {
+                Some(channel.user_properties.entry(user.clone()).or_default())
+            }
+            Some(_) => None,
+        };
+        let Some(current) = current else {
+            return cx.refuse(id, asked, return_code::INVALID_OPERATION, "the user is not in this channel");
+        };
+        if expected.iter().any(|(key, value)| get(current, key) != value) {
+            return cx.refuse(
+                id,
+                asked,
+                return_code::INVALID_OPERATION,
+                "the expected values are not the current ones",
+            );
+        }
+        let changed = apply(current, &changes);
+        if size(&changed) > cx.config.max_property_bytes {
+            let text = format!("properties are limited to {} bytes", cx.config.max_property_bytes);
+            return cx.refuse(id, asked, return_code::INVALID_OPERATION, &text);
+        }
+        *current = changed;
+        if let Some(user) = &user
+            && channel.user_properties.get(user).is_some_and(Vec::is_empty)
+        {
+            channel.user_properties.remove(user);
+        }
+        cx.respond_ok(id, asked);
+        if broadcast {
+            let mut parameters: Parameters = vec![
+                (p::CHANNEL, name.clone().into()),
+                (p::SENDER, user_id.clone().into()),
+                (p::PROPERTIES, untyped(changes)),
+            ];
+            if let Some(user) = user {
+                parameters.push((p::USER_ID, user.into()));
+            }
+            let to = self.members(&name);
+            cx.send_event(&to, &mut Event::with_content(event::PROPERTIES_CHANGED, parameters, &[p::PROPERTIES]));
+        }
+    }
+}
+
+/// A property's value; one that is not there is null.
+fn get<'a>(properties: &'a Properties, key: &Value) -> &'a Value {
+    properties.iter().find(|(known, _)| known == key).map_or(&Value::Null, |(_, value)| value)
+}
+
+/// The properties after some changes; a null value removes. Spec: chat.md 1.6.
+pub(crate) fn apply(properties: &Properties, changes: &Properties) -> Properties {
+    let mut after = properties.clone();
+    for (key, value) in changes {
+        after.retain(|(known, _)| known != key);
+        if *value != Value::Null {
+            after.push((key.clone(), value.clone()));
+        }
+    }
+    after
+}
+
+/// Memory that properties take.
+pub(crate) fn size(properties: &Properties) -> usize {
+    properties
+        .iter()
+        .map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes())
+        .fold(0, usize::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_removes_and_absent_is_null() {
+        let (a, b) = (Value::from("a"), Value::Byte(254));
+        let all = apply(&vec![], &vec![(a.clone(), Value::Int(1)), (b.clone(), Value::Bool(true))]);
+        assert_eq!(get(&all, &a), &Value::Int(1));
+        let fewer = apply(&all, &vec![(a.clone(), Value::Null), (Value::from("c"), Value::Null)]);
+        assert_eq!(fewer, [(b, Value::Bool(true))]);
+        assert_eq!(get(&fewer, &a), &Value::Null);
+    }
+}

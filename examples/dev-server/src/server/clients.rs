@@ -1,0 +1,179 @@
+//! The clients' sockets: bounded reading and writing, and endings that lose no bytes.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use photon_proto::Timestamp;
+
+use super::FIRST_CLIENT;
+use crate::connections::ConnectionId;
+use crate::core::ServerCore;
+
+/// Bytes taken from one client before the others get their turn.
+const READ_PER_TURN: usize = 64 * 1024;
+/// How long an ended connection is kept for the client to hang up. Closing a socket that holds unread bytes resets the
+/// connection, and on some systems the last message to the client is lost thereby.
+const LINGER: Duration = Duration::from_secs(1);
+
+struct Client {
+    stream: TcpStream,
+    /// `None` once the core has ended the connection.
+    id: Option<ConnectionId>,
+    /// The socket took less than it was given; the operating system will tell when it takes more.
+    blocked: bool,
+    /// Whether it is queued for reading.
+    queued: bool,
+}
+
+pub(super) struct Clients {
+    all: HashMap<Token, Client>,
+    /// Those with something to read, as far as is known. Readiness is told once, so they stay until there is nothing.
+    readable: VecDeque<Token>,
+    /// Those that can take bytes again.
+    writable: Vec<Token>,
+    /// Ended ones, the oldest first.
+    lingering: VecDeque<(Instant, Token)>,
+    buffer: Box<[u8]>,
+}
+
+impl Clients {
+    pub(super) fn new() -> Self {
+        Self {
+            all: HashMap::new(),
+            readable: VecDeque::new(),
+            writable: Vec::new(),
+            lingering: VecDeque::new(),
+            buffer: vec![0; READ_PER_TURN].into_boxed_slice(),
+        }
+    }
+
+    /// Takes a new client in, if the operating system lets it be watched.
+    pub(super) fn insert(&mut self, registry: &Registry, id: ConnectionId, mut stream: TcpStream) {
+        let token = token(id);
+        match registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE) {
+            Ok(()) => {
+                self.all.insert(token, Client { stream, id: Some(id), blocked: false, queued: false });
+            }
+            Err(error) => log::error!("a client cannot be served: {error}"),
+        }
+    }
+
+    /// Whether a client has no socket.
+    pub(super) fn is_lost(&self, id: ConnectionId) -> bool {
+        !self.all.contains_key(&token(id))
+    }
+
+    /// Notes what a client's socket is ready for.
+    pub(super) fn wake(&mut self, token: Token, event: &Event) {
+        let Some(client) = self.all.get_mut(&token) else { return };
+        if (event.is_readable() || event.is_read_closed() || event.is_error()) && !client.queued {
+            client.queued = true;
+            self.readable.push_back(token);
+        }
+        if event.is_writable() && client.blocked {
+            client.blocked = false;
+            self.writable.push(token);
+        }
+    }
+
+    /// Whether there is something to do without waiting.
+    pub(super) fn has_work(&self) -> bool {
+        !self.readable.is_empty() || !self.writable.is_empty()
+    }
+
+    /// When the first ended connection is given up.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.lingering.front().map(|(until, _)| *until)
+    }
+
+    /// Reads from each client that has something, up to a bound.
+    pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp) {
+        for _ in 0..self.readable.len() {
+            let Some(token) = self.readable.pop_front() else { return };
+            let Some(client) = self.all.get_mut(&token) else { continue };
+            let mut gone = false;
+            client.queued = false;
+            match client.stream.read(&mut self.buffer) {
+                Ok(0) => gone = true,
+                Ok(count) => {
+                    client.queued = true;
+                    if let (Some(id), Some(bytes)) = (client.id, self.buffer.get(..count)) {
+                        core.received(now, id, bytes);
+                    }
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {}
+                    ErrorKind::Interrupted => client.queued = true,
+                    _ => gone = true,
+                },
+            }
+            if client.queued {
+                self.readable.push_back(token);
+            }
+            if gone && let Some(Client { id: Some(id), .. }) = self.all.remove(&token) {
+                core.closed(now, id);
+            }
+        }
+    }
+
+    /// Writes what the core has for clients that can take it.
+    pub(super) fn write(&mut self, core: &mut ServerCore, now: Timestamp) {
+        for token in std::mem::take(&mut self.writable) {
+            self.flush(core, now, token);
+        }
+        while let Some(id) = core.poll_writable() {
+            self.flush(core, now, token(id));
+        }
+    }
+
+    fn flush(&mut self, core: &mut ServerCore, now: Timestamp, token: Token) {
+        let Some(client) = self.all.get_mut(&token) else { return };
+        let Some(id) = client.id else { return };
+        while !client.blocked
+            && let Some(bytes) = core.transmit(id)
+        {
+            match client.stream.write(bytes) {
+                Ok(count) => core.transmitted(id, count),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => client.blocked = true,
+                    ErrorKind::Interrupted => {}
+                    _ => {
+                        self.all.remove(&token);
+                        core.closed(now, id);
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Ends what the core has ended, and gives up what has lingered for long enough.
+    pub(super) fn close(&mut self, core: &mut ServerCore, registry: &Registry, now: Instant) {
+        while let Some(id) = core.poll_close() {
+            let token = token(id);
+            if let Some(client) = self.all.get_mut(&token) {
+                client.id = None;
+                // Fails if the client has hung up, which the next read shows.
+                let _ = client.stream.shutdown(Shutdown::Write);
+                self.lingering.push_back((now + LINGER, token));
+            }
+        }
+        while self.lingering.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, token)) = self.lingering.pop_front()
+                && let Some(mut client) = self.all.remove(&token)
+            {
+                // Closing the socket would do the same.
+                let _ = registry.deregister(&mut client.stream);
+            }
+        }
+    }
+}
+
+fn token(id: ConnectionId) -> Token {
+    Token(usize::try_from(id.number()).unwrap_or(usize::MAX).saturating_add(FIRST_CLIENT))
+}

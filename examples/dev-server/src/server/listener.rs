@@ -1,0 +1,81 @@
+//! Accepting connections, without spinning when the operating system refuses to.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+
+use crate::connections::Role;
+
+/// Connections accepted before the clients that are there get their turn.
+const ACCEPTS_PER_TURN: usize = 64;
+/// How long to wait after an error that will not go away by itself, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) struct Listener {
+    socket: TcpListener,
+    role: Role,
+    /// There may be connections to accept. Readiness is told once, so this stands until there are none.
+    ready: bool,
+    paused_until: Option<Instant>,
+}
+
+impl Listener {
+    pub(super) fn bind(registry: &Registry, address: SocketAddr, role: Role, token: Token) -> io::Result<Self> {
+        let mut socket = TcpListener::bind(address)?;
+        registry.register(&mut socket, token, Interest::READABLE)?;
+        Ok(Self { socket, role, ready: true, paused_until: None })
+    }
+
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub(super) const fn wake(&mut self) {
+        self.ready = true;
+    }
+
+    pub(super) const fn has_work(&self) -> bool {
+        self.ready && self.paused_until.is_none()
+    }
+
+    /// When to try again after a pause.
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
+    /// Accepts what is waiting, up to a bound; with each goes the host that the client reached.
+    pub(super) fn accept(&mut self, now: Instant, mut accepted: impl FnMut(TcpStream, Role, &str)) {
+        if self.paused_until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.paused_until = None;
+        if !self.ready {
+            return;
+        }
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.socket.accept() {
+                Ok((stream, _)) => {
+                    // Nagle off, wire.md 6. Without a local address the client has gone already.
+                    if let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) {
+                        accepted(stream, self.role, &local.ip().to_canonical().to_string());
+                    }
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        self.ready = false;
+                        return;
+                    }
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {}
+                    _ => {
+                        log::error!("cannot accept a connection: {error}");
+                        self.paused_until = Some(now + PAUSE);
+                        return;
+                    }
+                },
+            }
+        }
+    }
+}

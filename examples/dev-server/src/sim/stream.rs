@@ -1,0 +1,172 @@
+//! One direction of a stream link: bytes in order, late, in pieces, up to a window.
+
+use std::collections::VecDeque;
+
+use photon_proto::Timestamp;
+
+use super::What;
+use super::dice::Dice;
+
+/// How a stream link behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// How long everything takes one way. Default 0.
+    pub delay_ms: u64,
+    /// Up to this much more, anew for each send; the order stays. Default 0.
+    pub jitter_ms: u64,
+    /// Bytes are delivered in random pieces of 1 to this many, whatever they were sent in. Default 0: as they were sent.
+    pub max_chunk: usize,
+    /// Bytes that may be on their way, or wait for an end that does not read, in each direction. Default 64 KiB.
+    pub window_bytes: usize,
+    /// Bytes a second, in each direction. Default 0: no limit.
+    pub bytes_per_second: u64,
+    /// The server refuses the connection. Default false.
+    pub refused: bool,
+    /// Nobody answers the connection. Default false.
+    pub unanswered: bool,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            delay_ms: 0,
+            jitter_ms: 0,
+            max_chunk: 0,
+            window_bytes: 64 * 1024,
+            bytes_per_second: 0,
+            refused: false,
+            unanswered: false,
+        }
+    }
+}
+
+impl StreamSettings {
+    /// How long one way takes this time.
+    pub(super) fn trip_ms(&self, dice: &mut Dice) -> u64 {
+        self.delay_ms.saturating_add(dice.below(self.jitter_ms.saturating_add(1)))
+    }
+}
+
+/// What is on its way towards one end.
+#[derive(Debug, Default)]
+pub(super) struct Direction {
+    /// With due times; nothing overtakes what was sent before it, even if that is due later.
+    queue: VecDeque<(Timestamp, What)>,
+    in_flight: usize,
+    /// When the line has sent what it was given.
+    line_free: Timestamp,
+    not_before: Timestamp,
+    paused: bool,
+    /// Everything vanishes.
+    cut: bool,
+    /// The end takes nothing any more.
+    pub(super) deaf: bool,
+    /// The sender was refused room, and waits to be told of some.
+    sender_waits: bool,
+    /// When the network looks here next, and the place of that look among others.
+    pub(super) look: Option<(Timestamp, u64)>,
+}
+
+impl Direction {
+    /// Adds something that is no bytes, behind everything else.
+    pub(super) fn push(&mut self, due: Timestamp, what: What) {
+        if !self.deaf && !self.cut {
+            self.queue.push_back((due, what));
+        }
+    }
+
+    /// Takes as many bytes as fit the window.
+    pub(super) fn send(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, bytes: &[u8]) -> usize {
+        if self.deaf {
+            return bytes.len();
+        }
+        let room = settings.window_bytes.saturating_sub(self.in_flight);
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        self.sender_waits = taken.len() < bytes.len();
+        if taken.is_empty() {
+            return 0;
+        }
+        self.in_flight = self.in_flight.saturating_add(taken.len());
+        let on_line = match settings.bytes_per_second {
+            0 => 0,
+            rate => (taken.len() as u64).saturating_mul(1_000_000) / rate,
+        };
+        self.line_free = self.line_free.max(now).plus_micros(on_line);
+        self.push(self.line_free.plus_millis(settings.trip_ms(dice)), What::Bytes(taken.to_vec()));
+        taken.len()
+    }
+
+    /// The sender closes, when everything before has left.
+    pub(super) fn close(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) {
+        self.push(self.line_free.max(now).plus_millis(settings.trip_ms(dice)), What::Closed);
+    }
+
+    /// Loses everything; the end is told at `at`, even if the link was cut, stalled, or the end does not read.
+    pub(super) fn reset(&mut self, at: Timestamp) {
+        *self = Self { deaf: self.deaf, look: self.look, ..Self::default() };
+        self.push(at, What::Reset);
+    }
+
+    /// From now on everything vanishes. The sender does not notice, until its window is full.
+    pub(super) fn cut(&mut self) {
+        self.queue.clear();
+        self.cut = true;
+    }
+
+    pub(super) fn hold_until(&mut self, at: Timestamp) {
+        self.not_before = self.not_before.max(at);
+    }
+
+    pub(super) const fn set_reading(&mut self, reading: bool) {
+        self.paused = !reading;
+    }
+
+    /// The end takes nothing any more; what was for it is dropped.
+    pub(super) fn deafen(&mut self) {
+        self.queue.clear();
+        self.deaf = true;
+    }
+
+    /// When something is to be delivered next.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let (due, what) = self.queue.front()?;
+        let held = self.paused && matches!(what, What::Bytes(_) | What::Closed);
+        (!held).then(|| (*due).max(self.not_before))
+    }
+
+    /// What is to be delivered now, and whether the sender is to be told of room.
+    pub(super) fn take(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) -> Option<(What, bool)> {
+        if self.next_due()? > now {
+            return None;
+        }
+        let what = match self.queue.pop_front()?.1 {
+            What::Bytes(bytes) => What::Bytes(self.piece(now, settings, dice, bytes)),
+            other => other,
+        };
+        if matches!(what, What::Closed | What::Reset | What::Refused) {
+            self.deafen();
+        }
+        let has_room = self.in_flight < settings.window_bytes;
+        Some((what, has_room && std::mem::take(&mut self.sender_waits)))
+    }
+
+    /// A piece of random size from the bytes that are due, beginning with `first`.
+    fn piece(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, first: Vec<u8>) -> Vec<u8> {
+        let mut piece = first;
+        if settings.max_chunk > 0 {
+            let most = settings.max_chunk as u64;
+            let size = usize::try_from(dice.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
+            while piece.len() < size
+                && matches!(self.queue.front(), Some((due, What::Bytes(_))) if *due <= now)
+                && let Some((_, What::Bytes(more))) = self.queue.pop_front()
+            {
+                piece.extend(more);
+            }
+            if piece.len() > size {
+                self.queue.push_front((now, What::Bytes(piece.split_off(size))));
+            }
+        }
+        self.in_flight = self.in_flight.saturating_sub(piece.len());
+        piece
+    }
+}

@@ -1,0 +1,64 @@
+//! What the server counts, and what it shows to tests.
+
+use photon_proto::Text;
+
+/// What the server holds now, and what it has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Connections, those that are being ended included.
+    pub connections: usize,
+    /// Users with a session on the front end.
+    pub users: usize,
+    /// Channels, empty ones that have not been destroyed yet included.
+    pub channels: usize,
+    /// Private conversations.
+    pub conversations: usize,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Successful logins on the name server.
+    pub logins: u64,
+    /// Successful logins on the front end.
+    pub sessions: u64,
+    /// Messages published.
+    pub messages: u64,
+    /// Private messages sent.
+    pub private_messages: u64,
+    /// Events sent, counted once for each connection.
+    pub events: u64,
+    /// Messages from clients that could not be decoded.
+    pub bad_messages: u64,
+    /// Connections ended because of bytes that are no frames, or messages in an impossible order.
+    pub bad_connections: u64,
+    /// Connections ended because they did not read.
+    pub overrun_connections: u64,
+    /// Connections ended because they were silent.
+    pub silent_connections: u64,
+    /// Events whose content was loosened or replaced by null for a receiver's protocol.
+    pub loosened: u64,
+}
+
+impl ServerStats {
+    /// The position of the next message among all messages.
+    pub(crate) const fn next_sequence(&self) -> u64 {
+        self.messages.saturating_add(self.private_messages)
+    }
+}
+
+/// A channel as the server sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelSnapshot {
+    /// App id of its users.
+    pub app_id: Text,
+    /// App version of its users.
+    pub app_version: Text,
+    /// Name.
+    pub name: Text,
+    /// Users in it, sorted.
+    pub subscribers: Vec<Text>,
+    /// Id of the last message, 0 before the first.
+    pub last_id: i32,
+    /// Messages kept.
+    pub history: usize,
+}

@@ -1,0 +1,93 @@
+//! User sessions: all connections of one user share subscriptions, friends and status.
+//! Spec: chat.md 12, front end: session.
+
+use std::collections::BTreeSet;
+
+use photon_proto::{Text, Timestamp, Value};
+
+use crate::connections::ConnectionId;
+use crate::context::Context;
+use crate::partition::Partition;
+use crate::subscriptions::portions;
+use crate::timers::Timer;
+use chat_core::codes::return_code;
+
+#[derive(Debug, Default)]
+pub(crate) struct User {
+    /// None while the session only lives on for its grace.
+    pub(crate) connections: Vec<ConnectionId>,
+    pub(crate) channels: BTreeSet<Text>,
+    pub(crate) friends: BTreeSet<Text>,
+    pub(crate) status: i32,
+    pub(crate) status_message: Option<Value>,
+    grace_until: Option<Timestamp>,
+}
+
+impl Partition {
+    /// Adds a connection to a user's session, making one if there is none. The connection has been told that it is let
+    /// in; what follows tells it where the session stands.
+    pub(crate) fn attach(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: ConnectionId,
+        user_id: &Text,
+        private_history: Option<i32>,
+    ) {
+        let user = self.users.entry(user_id.clone()).or_default();
+        let first = user.connections.is_empty();
+        let others = user.connections.clone();
+        user.connections.push(id);
+        user.grace_until = None;
+        let channels: Vec<Text> = user.channels.iter().cloned().collect();
+        if cx.config.single_login {
+            for other in others {
+                cx.disconnect(other, return_code::NOT_ALLOWED_IN_STATE, "the user has logged in elsewhere");
+            }
+        }
+        if !channels.is_empty() {
+            for at in portions(&channels) {
+                let part = channels.get(at).unwrap_or_default();
+                let mut event = self.subscription_event(user_id, part.to_vec(), vec![true; part.len()]);
+                cx.send_event(&[id], &mut event);
+            }
+        }
+        self.replay_private(cx, id, user_id, private_history);
+        if first {
+            self.came_online(cx, user_id);
+        }
+    }
+
+    /// Takes a connection from its user's session. Without connections a session ends: at once if the client left by
+    /// itself, else after the grace.
+    pub(crate) fn detach(&mut self, cx: &mut Context<'_>, id: ConnectionId, user_id: &Text, clean: bool) {
+        let Some(user) = self.users.get_mut(user_id) else { return };
+        user.connections.retain(|&connection| connection != id);
+        if !user.connections.is_empty() {
+            return;
+        }
+        let until = cx.now.plus_millis(cx.config.grace_ms);
+        user.grace_until = Some(until);
+        self.went_offline(cx, user_id);
+        if clean || cx.config.grace_ms == 0 {
+            self.remove_user(cx, user_id);
+        } else {
+            cx.timers.set(until, Timer::User(self.key.clone(), user_id.clone()));
+        }
+    }
+
+    /// Ends a session whose grace is over.
+    pub(crate) fn check_user(&mut self, cx: &mut Context<'_>, user_id: &Text) {
+        let over = self.users.get(user_id).and_then(|user| user.grace_until).is_some_and(|until| until <= cx.now);
+        if over {
+            self.remove_user(cx, user_id);
+        }
+    }
+
+    fn remove_user(&mut self, cx: &mut Context<'_>, user_id: &Text) {
+        let Some(user) = self.users.remove(user_id) else { return };
+        for channel in &user.channels {
+            self.leave(cx, channel, user_id);
+        }
+        self.conversations.forget(user_id, |other| self.users.contains_key(other));
+    }
+}

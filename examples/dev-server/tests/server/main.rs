@@ -1,0 +1,13 @@
+//! The server, driven with bytes as clients send them: the core in virtual time, then real sockets and the program.
+//! Spec: chat.md 12.
+
+mod bench;
+mod channels;
+mod faults;
+mod hostile;
+mod logins;
+mod mixed;
+mod presence;
+mod program;
+mod simulated;
+mod sockets;

@@ -1,0 +1,103 @@
+//! The program, as a person calls it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_photon-dev-server"))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn help_tells_every_option_and_what_it_is_for() {
+    let output = run(&["--help"]);
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    for part in [
+        "--host",
+        "--tcp-port",
+        "--tcp-front-end-port",
+        "--fault",
+        "authenticate-ns",
+        "for development",
+        "Photon cloud",
+    ] {
+        assert!(help.contains(part), "{part}");
+    }
+    // Every option that the help names is one.
+    for option in help.lines().filter_map(|line| line.trim_start().strip_prefix("--")) {
+        let name = option.split_whitespace().next().unwrap();
+        // The first one may be taken for the option's value.
+        let output = run(&[&format!("--{name}"), "--help", "--help"]);
+        assert!(!text(&output.stderr).contains("there is no option"), "{name}");
+    }
+}
+
+#[test]
+fn bad_arguments_end_with_64_and_say_which() {
+    for (arguments, part) in [
+        (&["--tcp-port", "x"][..], "--tcp-port x"),
+        (&["--tcp-port"], "--tcp-port needs a value"),
+        (&["--nonsense"], "--nonsense"),
+        (&["leftover"], "leftover"),
+        (&["--fault", "publish=oops"], "oops"),
+        (&["--log-level", "loud"], "--log-level loud"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        let error = text(&output.stderr);
+        assert!(error.contains(part) && error.contains("--help"), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_port_in_use_says_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = run(&["--tcp-port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains(&port) && error.contains("--tcp-port"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
+    for signal in ["-INT", "-TERM"] {
+        let mut child = program()
+            .args(["--tcp-port", "0", "--tcp-front-end-port", "0", "--log-level", "debug"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let mut words = line.split_whitespace();
+        assert_eq!((words.next(), words.next()), (Some("photon-dev-server"), Some("ready")), "{line}");
+        for name in ["name-server=tcp://", "front-end=tcp://"] {
+            let address = words.next().and_then(|word| word.strip_prefix(name)).unwrap();
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.write_all(&[0xF0, 0, 0, 0, 42]).unwrap();
+            let mut answer = [0; 9];
+            stream.read_exact(&mut answer).unwrap();
+            assert_eq!(answer[5..], [0, 0, 0, 42]);
+        }
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        line.clear();
+        assert_eq!(out.read_line(&mut line).unwrap(), 0, "one line only");
+    }
+}
