@@ -1,0 +1,372 @@
+//! The links that are open, or being opened or closed, and everything that the pump does with them.
+
+use crate::clock::Time;
+use crate::resolve::{Opened, Opener, Ticket};
+use crate::session::IoStats;
+use crate::tcp::{Received, Stream, TURN};
+use chat_core::{ChatClient, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp, Wire};
+use std::time::Duration;
+
+/// What is read at one time.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// How many bytes one pass reads from a link at most: the next goes on. Keeps a frame short when a lot arrives at once.
+// A multiple of the chunk, so that the last one of a pass is whole.
+pub const MAX_READ_BYTES: usize = 256 * 1024;
+/// How long a closed stream is kept for the other side's end.
+const LINGER: Duration = Duration::from_secs(1);
+/// How many closed streams are kept; the oldest go first.
+const MAX_CLOSING: usize = 16;
+/// Nothing sleeps longer at a time: systems disagree about very long timeouts.
+const MAX_SLEEP: Duration = Duration::from_secs(3_600);
+
+pub(crate) struct Links {
+    /// What core knows of, oldest first.
+    live: Vec<Link>,
+    /// What core has closed. Bytes are on their way to the other side: if the socket were gone before they are there,
+    /// whatever the other side still sends would be answered with a reset, and on some systems a reset throws away what
+    /// the other side has not read yet. So the end is announced, and what comes is thrown away until the other side ends
+    /// too.
+    closing: Vec<Closing>,
+    opener: Opener,
+    buffer: Box<[u8]>,
+    /// What became of the bytes of links that are gone.
+    pub(crate) endings: Endings,
+    pub(crate) stats: IoStats,
+}
+
+struct Link {
+    id: LinkId,
+    transport: Transport,
+}
+
+enum Transport {
+    Opening { _ticket: Ticket },
+    Stream(Stream),
+}
+
+struct Closing {
+    stream: Stream,
+    until: Timestamp,
+}
+
+/// What a pass over the input brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Input {
+    /// Anything at all.
+    pub(crate) any: bool,
+    /// There is more, and it is wanted.
+    pub(crate) more: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Endings {
+    /// A link ended with bytes that were not sent.
+    pub(crate) unsent: bool,
+    /// A link ended without the other side's end in answer to ours.
+    pub(crate) unconfirmed: bool,
+}
+
+impl Links {
+    pub(crate) fn new() -> Self {
+        Self {
+            live: Vec::new(),
+            closing: Vec::new(),
+            opener: Opener::new(),
+            buffer: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            endings: Endings::default(),
+            stats: IoStats::default(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.closing.is_empty()
+    }
+
+    /// How many links core has asked for and not closed.
+    pub(crate) fn live(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Hands over what the threads have opened and what can be read, as far as core wants it. Never blocks.
+    pub(crate) fn receive(&mut self, chat: &mut ChatClient, now: Timestamp) -> Input {
+        let mut input = Input::default();
+        while let Some(opened) = self.opener.finished() {
+            input.any = true;
+            self.opened(chat, now, opened);
+        }
+        let Self { live, closing, buffer, endings, stats, .. } = self;
+        live.retain_mut(|link| {
+            let Transport::Stream(stream) = &mut link.transport else { return true };
+            let (bytes, end) = read(chat, now, link.id, stream, buffer, stats);
+            input.any |= bytes > 0 || end.is_some();
+            input.more |= bytes >= MAX_READ_BYTES && end.is_none() && chat.wants_input(link.id);
+            let Some(end) = end else { return true };
+            log::debug!(target: "photon_chat::net", "{}: ended by the other side: {end:?}", link.id);
+            endings.unsent |= stream.unsent;
+            endings.unconfirmed = true;
+            chat.handle_link(now, link.id, end);
+            false
+        });
+        closing.retain_mut(|closing| {
+            for _ in 0..MAX_READ_BYTES / CHUNK_BYTES {
+                stats.reads += 1;
+                match closing.stream.read(buffer) {
+                    Received::Bytes(_) => {}
+                    Received::Nothing => break,
+                    Received::End(end) => {
+                        endings.unconfirmed |= !matches!(end, LinkInput::Closed);
+                        return false;
+                    }
+                }
+            }
+            endings.unconfirmed |= closing.until <= now;
+            closing.until > now
+        });
+        input
+    }
+
+    fn opened(&mut self, chat: &mut ChatClient, now: Timestamp, opened: Opened) {
+        // Without a link it was given up: the stream is dropped.
+        let Some(link) = self.live.iter_mut().find(|link| link.id == opened.link) else { return };
+        match opened.result {
+            Ok((socket, address)) => {
+                log::debug!(target: "photon_chat::net", "{}: connected to {address}", opened.link);
+                link.transport = Transport::Stream(Stream::new(socket));
+                chat.handle_link(now, opened.link, LinkInput::Opened { ipv6: address.is_ipv6() });
+            }
+            Err(error) => {
+                self.live.retain(|link| link.id != opened.link);
+                chat.handle_link(now, opened.link, LinkInput::Failed(error));
+            }
+        }
+    }
+
+    /// Writes what the system takes. Never blocks.
+    pub(crate) fn send(&mut self, chat: &mut ChatClient, now: Timestamp) {
+        for link in &mut self.live {
+            let Transport::Stream(stream) = &mut link.transport else { continue };
+            if stream.is_broken() {
+                stream.unsent |= chat.transmit(now, link.id).is_some();
+                continue;
+            }
+            while let Some(bytes) = chat.transmit(now, link.id) {
+                self.stats.writes += 1;
+                let written = stream.write(bytes);
+                // Stays as it is if core gives the rest up: its last word was then that something waits.
+                stream.unsent = written == 0;
+                if stream.unsent {
+                    break;
+                }
+                chat.transmitted(link.id, written);
+            }
+        }
+    }
+
+    /// Opens and closes what core asks for.
+    pub(crate) fn apply(&mut self, chat: &mut ChatClient, now: Timestamp) {
+        while let Some(command) = chat.poll_command() {
+            match command {
+                LinkCommand::Open { link, target, wire: Wire::Stream } => {
+                    log::debug!(target: "photon_chat::net", "{link}: connecting to {target}");
+                    let transport = Transport::Opening { _ticket: self.opener.open_stream(link, target) };
+                    self.live.push(Link { id: link, transport });
+                }
+                LinkCommand::Open { link, wire, .. } => {
+                    chat.handle_link(now, link, LinkInput::Failed(unsupported(wire)));
+                }
+                LinkCommand::Close { link } => self.close(link, now),
+            }
+        }
+    }
+
+    fn close(&mut self, id: LinkId, now: Timestamp) {
+        let Some(at) = self.live.iter().position(|link| link.id == id) else { return };
+        log::debug!(target: "photon_chat::net", "{id}: closing");
+        // A link that is being opened is given up by dropping its ticket.
+        let Transport::Stream(mut stream) = self.live.remove(at).transport else { return };
+        self.endings.unsent |= stream.unsent;
+        if !stream.finish() {
+            self.endings.unconfirmed = true;
+            return;
+        }
+        if self.closing.len() >= MAX_CLOSING {
+            self.closing.remove(0);
+            self.endings.unconfirmed = true;
+        }
+        self.closing.push(Closing { stream, until: now.plus_duration(LINGER) });
+    }
+
+    /// Cuts every open connection; the next pass over the input tells core.
+    pub(crate) fn sever(&mut self) {
+        for link in &mut self.live {
+            if let Transport::Stream(stream) = &mut link.transport {
+                log::debug!(target: "photon_chat::net", "{}: severed", link.id);
+                stream.sever();
+            }
+        }
+    }
+
+    /// Sleeps in the kernel until there is input, at most this long; whether there is. While it could miss something it
+    /// sleeps no longer than a turn, and the caller looks what came.
+    pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) -> bool {
+        let (mut opening, mut unsent, mut readers, mut reader) = (false, false, 0, None);
+        for link in &mut self.live {
+            match &mut link.transport {
+                Transport::Opening { .. } => opening = true,
+                Transport::Stream(stream) => {
+                    unsent |= stream.unsent;
+                    if !chat.wants_input(link.id) {
+                        continue;
+                    }
+                    if stream.is_broken() {
+                        return true;
+                    }
+                    readers += 1;
+                    reader = Some(stream);
+                }
+            }
+        }
+        let blind = unsent || readers > 1 || (opening && readers > 0);
+        let longest = longest.min(if blind { TURN } else { MAX_SLEEP });
+        self.stats.wakeups += 1;
+        match reader {
+            Some(stream) if !opening => stream.sleep(longest),
+            // While nothing is being opened either, this is a plain sleep.
+            _ => self.opener.sleep(longest),
+        }
+    }
+
+    /// The same once only closed streams are left.
+    pub(crate) fn sleep_closing(&mut self, chat: &ChatClient, longest: Duration) {
+        if !self.live.is_empty() {
+            self.sleep(chat, longest.min(TURN));
+        } else if let Some(closing) = self.closing.last_mut() {
+            self.stats.wakeups += 1;
+            closing.stream.sleep(longest.min(TURN));
+        }
+    }
+}
+
+/// Reads up to [`MAX_READ_BYTES`] as long as core wants it; how much, and the end if it came.
+fn read(
+    chat: &mut ChatClient,
+    now: Timestamp,
+    id: LinkId,
+    stream: &mut Stream,
+    buffer: &mut [u8],
+    stats: &mut IoStats,
+) -> (usize, Option<LinkInput<'static>>) {
+    let mut total = 0;
+    while total < MAX_READ_BYTES && chat.wants_input(id) {
+        stats.reads += 1;
+        match stream.read(buffer) {
+            Received::Bytes(bytes) => {
+                total += bytes;
+                chat.handle_link(now, id, LinkInput::Received(buffer.get(..bytes).unwrap_or_default()));
+                // The system had no more, so that asking again would only cost a call. The end of a stream that is
+                // broken already is at hand, though.
+                if bytes < buffer.len() && !stream.is_broken() {
+                    break;
+                }
+            }
+            Received::Nothing => break,
+            Received::End(end) => return (total, Some(end)),
+        }
+    }
+    (total, None)
+}
+
+fn unsupported(wire: Wire) -> LinkError {
+    let text = match wire {
+        Wire::Datagram => "UDP is not there yet: use an address that begins with tcp://",
+        Wire::WebSocket { .. } => "WebSocket is not there yet: use an address that begins with tcp://",
+        _ => "this transport is not there yet: use an address that begins with tcp://",
+    };
+    LinkError::new(LinkErrorKind::Unsupported, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chat_core::{ChatConfig, ConnectOptions, State};
+    use std::io::Read;
+    use std::net::{Ipv4Addr, TcpListener};
+
+    const LONG: Duration = Duration::from_secs(30);
+    const NOW: Timestamp = Timestamp::ZERO;
+
+    /// A client whose link is being opened to this listener.
+    fn opening(listener: &TcpListener) -> (ChatClient, Links) {
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let mut chat = ChatClient::new(ChatConfig::new(address, "app", "1.0"), [0; 32]);
+        chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+        let mut links = Links::new();
+        links.apply(&mut chat, NOW);
+        (chat, links)
+    }
+
+    #[test]
+    fn what_was_opened_too_late_is_dropped() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (mut chat, mut links) = opening(&listener);
+        assert!(links.opener.sleep(LONG), "the thread is done");
+
+        chat.disconnect();
+        links.apply(&mut chat, NOW);
+        assert!(links.is_empty());
+        assert!(links.receive(&mut chat, NOW).any);
+        assert!(links.is_empty());
+        assert_eq!(chat.state(), State::Disconnected);
+        assert_eq!(listener.accept().unwrap().0.read(&mut [0]).unwrap(), 0, "the stream is gone");
+    }
+
+    #[test]
+    fn a_closed_stream_is_kept_for_the_other_end_but_not_for_long() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (mut chat, mut links) = opening(&listener);
+        assert!(links.sleep(&chat, LONG));
+        links.receive(&mut chat, NOW);
+        links.send(&mut chat, NOW);
+        let (server, _) = listener.accept().unwrap();
+        chat.disconnect();
+        links.apply(&mut chat, NOW);
+        assert_eq!((links.live(), links.closing.len()), (0, 1));
+
+        let nearly = NOW.plus_duration(LINGER - Duration::from_micros(1));
+        links.receive(&mut chat, nearly);
+        assert!(!links.is_empty());
+        assert!(!links.endings.unconfirmed);
+        links.receive(&mut chat, NOW.plus_duration(LINGER));
+        assert!(links.is_empty());
+        assert!(links.endings.unconfirmed);
+        drop(server);
+    }
+
+    #[test]
+    fn closed_streams_do_not_pile_up() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (mut chat, mut links) = opening(&listener);
+        let mut servers = Vec::new();
+        for _ in 0..MAX_CLOSING + 3 {
+            assert!(links.sleep(&chat, LONG));
+            links.receive(&mut chat, NOW);
+            links.send(&mut chat, NOW);
+            servers.push(listener.accept().unwrap());
+            chat.disconnect();
+            chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+            links.apply(&mut chat, NOW);
+            assert!(links.closing.len() <= MAX_CLOSING);
+        }
+        assert_eq!(links.closing.len(), MAX_CLOSING);
+    }
+
+    #[test]
+    fn what_is_not_there_says_what_is() {
+        let web_socket = Wire::WebSocket { secure: true, text: false, subprotocol: "" };
+        for wire in [Wire::Datagram, web_socket] {
+            let error = unsupported(wire);
+            assert_eq!(error.kind, LinkErrorKind::Unsupported);
+            assert!(error.text.contains("tcp://"), "{}", error.text);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! An idle session allocates nothing, in either manner.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+use support::*;
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is left to the system's allocator; what is counted beside it needs no allocation itself.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: it came from `alloc` above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn an_idle_session_allocates_nothing() {
+    let (address, server) = serve_chat(|mut peer| {
+        peer.subscription("lobby");
+        peer.expect_end();
+    });
+    let mut session = in_channel(config(address).ping_interval_ms(8_000), "lobby");
+    while session.chat.server_time().is_none() {
+        session.wait(LONG);
+    }
+
+    let before = ALLOCATIONS.get();
+    for _ in 0..1_000 {
+        assert!(!session.service().more);
+        assert_eq!(session.poll_event(), None);
+    }
+    session.wait(Duration::from_millis(1));
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+
+    session.close(LONG);
+    server.join().unwrap();
+}
