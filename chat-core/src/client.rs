@@ -304,6 +304,21 @@ impl ChatClient {
         self.send_properties(channel, Some(user), properties, options)
     }
 
+    /// Sends an operation of any code, parameters in the order given and as they are: for servers that know more than
+    /// this library does, and for tests. Its answer, if there is one, is an [`Event::OperationResponse`].
+    ///
+    /// Nothing else keeps account of it. The codes of operations that have a method of their own are sent, too, but what
+    /// such a method checks or remembers is not; in particular an answer to the code of [`ChatClient::subscribe`] or
+    /// [`ChatClient::unsubscribe`] counts for the oldest open request of that kind, if there is one.
+    ///
+    /// # Errors
+    /// [`RequestError::WrongState`]; [`RequestError::ReservedOperation`] for Authenticate (230);
+    /// [`RequestError::EncryptionUnavailable`] as in [`ChatClient::send_private_message`]; [`RequestError::TooLong`],
+    /// [`RequestError::Unencodable`], [`RequestError::QueueFull`].
+    pub fn send_operation(&mut self, code: u8, parameters: &[(u8, Value)], encrypt: bool) -> Result<(), RequestError> {
+        self.send_raw(code, parameters, encrypt)
+    }
+
     /// Whether messages can be published in a channel: on the front end, subscribed, and not about to leave.
     #[must_use]
     pub fn can_chat_in_channel(&self, channel: &str) -> bool {

@@ -48,6 +48,9 @@ pub enum RequestError {
         /// How many are allowed.
         most: usize,
     },
+    /// `send_operation` with the code of an operation that is the client's own business: logging in.
+    #[error("operation {0} cannot be sent this way: logging in is what the connect calls do")]
+    ReservedOperation(u8),
     /// `reconnect` without the front end's address and a token: connect by way of the name server.
     #[error("nothing to reconnect to: connect by way of the name server first")]
     NothingToReconnectTo,

@@ -7,6 +7,7 @@ pub(crate) mod open;
 mod private;
 mod properties;
 mod publish;
+mod raw;
 pub(crate) mod regions;
 mod status;
 mod subscribe;

@@ -174,7 +174,12 @@ impl Peer {
 
     pub(crate) fn receive(&mut self, now: Timestamp) -> Received<'_> {
         loop {
-            let range = match self.carrier.next() {
+            let carried = self.carrier.next();
+            // There is room again, be it by an answer to a ping: the server can be heard, and so be silent.
+            if self.silence == Timer::Off && self.carrier.wants_input() {
+                self.heard(now);
+            }
+            let range = match carried {
                 Carried::Nothing => return Received::Nothing,
                 Carried::Message(range) => range,
                 Carried::Ping { server_time, client_time } => {
@@ -184,9 +189,6 @@ impl Peer {
                 Carried::Broken(error) => return Received::Broken(error),
                 Carried::Ended(end) => return Received::Ended(end),
             };
-            if self.silence == Timer::Off && self.carrier.wants_input() {
-                self.heard(now);
-            }
             let whole = self.carrier.message_mut(range.clone());
             let opened = message::open(whole, self.cipher.as_ref()).map(|(kind, body)| (kind, body.len()));
             let message = &*self.carrier.message_mut(range);

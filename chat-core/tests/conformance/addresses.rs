@@ -1,6 +1,6 @@
 //! Several server addresses, tried in turn. DESIGN 3, chat.md 2.11 and 6.4.
 
-use crate::rig::{APP_ID, APP_VERSION, Rig, Seen};
+use crate::rig::{APP_ID, APP_VERSION, End, Rig, Seen};
 use chat_core::{CauseKind, ChatConfig, KeyExchangeFailure, LinkErrorKind, Server, State, Step};
 
 fn rig() -> Rig {
@@ -80,7 +80,7 @@ fn what_makes_the_client_try_the_next_address() {
 
 #[test]
 fn what_ends_the_attempt_at_once() {
-    let ends: [(i32, fn(&mut Rig)); 4] = [
+    let ends: [End; 4] = [
         (3001, |rig| rig.fail(LinkErrorKind::Io, "")),
         (3003, |rig| rig.close()),
         (3003, |rig| rig.say_goodbye(1, None)),

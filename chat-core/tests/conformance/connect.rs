@@ -108,7 +108,7 @@ fn c004_connecting_from_state_0_changes_the_state_before_it_returns() {
 fn c005_connecting_while_connected_or_connecting_is_refused() {
     for state in WAY {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             let wrong = RequestError::WrongState(state);
             assert_eq!(rig.refused(|client| client.connect_to_name_server(ConnectOptions::new())), wrong);
             assert_eq!(rig.refused(|client| client.connect_to_name_server(EU.options())), wrong);
@@ -121,7 +121,7 @@ fn c005_connecting_while_connected_or_connecting_is_refused() {
 fn c006_connecting_from_error_and_disconnected_starts_anew() {
     for state in [State::Error, State::Disconnected] {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             assert_eq!(rig.client.connect_to_name_server(EU.options()), Ok(()));
             assert_eq!(
                 rig.client.poll_event(),
@@ -130,12 +130,14 @@ fn c006_connecting_from_error_and_disconnected_starts_anew() {
             assert_eq!(rig.client.poll_event(), None);
         });
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             rig.connect(Some("eu"));
             rig.expect_open("ns.example", 4533);
+            let name_server = rig.link();
             rig.handshake();
             rig.expect_request(230, true, &EU.login());
             rig.accept_login();
+            rig.expect_close(name_server);
             rig.expect_open("fe.example", 5070);
             rig.handshake();
             rig.respond(230, 0, None, &[]);
@@ -244,7 +246,7 @@ fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
     // One that leads nowhere is a front end that cannot be reached.
     for address in ["", "fe.example", "fe.example:x", "http://fe.example:1"] {
         both(|mut rig| {
-            rig.to_state(State::ConnectedToNameServer);
+            rig.go_to(State::ConnectedToNameServer);
             rig.client.connect_to_region_front_end("eu").expect("may go on");
             rig.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
             if address.is_empty() {
@@ -281,6 +283,9 @@ fn c031_a_successful_connect_fires_exactly_states_1_2_3_4() {
                 Seen::State(State::ConnectedToFrontEnd),
             ]);
             assert_eq!([1, 2, 3, 4], WAY.map(State::code));
+            let names =
+                ["ConnectingToNameServer", "ConnectedToNameServer", "ConnectingToFrontEnd", "ConnectedToFrontEnd"];
+            assert_eq!(names, WAY.map(State::name));
         });
     }
 }
@@ -288,7 +293,7 @@ fn c031_a_successful_connect_fires_exactly_states_1_2_3_4() {
 #[test]
 fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         assert_eq!(rig.client.connect_to_region_front_end("us"), Ok(()));
         assert_eq!(rig.client.state(), State::ConnectedToNameServer);
         assert_eq!(rig.client.queued_events(), 0);
@@ -297,10 +302,7 @@ fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change()
         rig.expect_request(230, true, &ConnectTo("us").login());
         rig.expect_nothing();
         // chat.md 2.7: while it is pending another one is refused, and replaces nothing.
-        assert_eq!(
-            rig.refused(|client| client.connect_to_region_front_end("asia")),
-            RequestError::AlreadyInProgress
-        );
+        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("asia")), RequestError::AlreadyInProgress);
         rig.accept_login();
         rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
     });
@@ -344,7 +346,7 @@ fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
 fn c039_choosing_a_region_on_the_front_end_is_refused() {
     for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             let error = rig.refused(|client| client.connect_to_region_front_end("eu"));
             assert_eq!(error, RequestError::WrongState(state));
             rig.expect_nothing();
@@ -356,7 +358,7 @@ fn c039_choosing_a_region_on_the_front_end_is_refused() {
 fn c040_connected_to_name_server_is_true_in_state_2_alone() {
     for state in ALL_STATES {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             assert_eq!(rig.client.is_connected_to_name_server(), state == State::ConnectedToNameServer);
             assert_eq!(rig.client.is_connected_to_front_end(), state == State::ConnectedToFrontEnd);
         });
@@ -397,7 +399,7 @@ fn c041_with_encryption_off_a_region_in_the_options_is_still_authenticated() {
 fn choosing_a_region_without_a_connection_connects() {
     for state in [State::Uninitialized, State::Error, State::Disconnected] {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             assert_eq!(rig.client.connect_to_region_front_end("eu"), Ok(()));
             assert_eq!(rig.client.state(), State::ConnectingToNameServer);
             rig.pump();
@@ -429,7 +431,7 @@ fn a_connect_call_forgets_the_region_of_the_one_before() {
 fn both_servers_get_an_init_with_their_name() {
     for (protocol, version) in [(Protocol::V16, [1, 6]), (Protocol::V18, [1, 8])] {
         let mut rig = Rig::new(config(protocol));
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let inits: Vec<_> = rig.links.iter().filter_map(|link| link.init.clone()).collect();
         let names: Vec<&str> = inits.iter().map(|init| init.application.as_str()).collect();
         assert_eq!(names, ["NameServer", "chat"]);

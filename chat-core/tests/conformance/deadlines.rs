@@ -29,7 +29,7 @@ fn connecting_is_counted_from_the_change_to_state_1() {
     ];
     for (index, step) in steps.into_iter().enumerate() {
         both(|mut rig| {
-            rig.to_state(State::ConnectingToNameServer);
+            rig.go_to(State::ConnectingToNameServer);
             let due = rig.now.plus_millis(15_000);
             rig.advance_ms(4_000);
             step(&mut rig);
@@ -37,7 +37,7 @@ fn connecting_is_counted_from_the_change_to_state_1() {
             exactly_after_ms(&mut rig, left, &error(if index == 0 { 3002 } else { 3004 }));
         });
         both(|mut rig| {
-            rig.to_state(State::ConnectingToFrontEnd);
+            rig.go_to(State::ConnectingToFrontEnd);
             let due = rig.now.plus_millis(15_000);
             rig.advance_ms(4_000);
             step(&mut rig);
@@ -51,7 +51,7 @@ fn connecting_is_counted_from_the_change_to_state_1() {
 #[test]
 fn the_front_end_has_to_accept_the_login_within_the_same_deadline() {
     both(|mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         rig.advance_ms(5_000);
         rig.handshake();
         exactly_after_ms(&mut rig, 10_000, &error(1004));
@@ -71,11 +71,11 @@ fn every_deadline_is_configurable() {
             .ping_interval_ms(8_000)
     };
     both_with(configure, |mut rig| {
-        rig.to_state(State::ConnectingToNameServer);
+        rig.go_to(State::ConnectingToNameServer);
         exactly_after_ms(&mut rig, 1_000, &error(3002));
     });
     both_with(configure, |mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.pump();
         exactly_after_ms(&mut rig, 700, &[Seen::Regions(Err(3004))]);
@@ -84,11 +84,11 @@ fn every_deadline_is_configurable() {
         exactly_after_ms(&mut rig, 2_000, &error(3004));
     });
     both_with(configure, |mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         exactly_after_ms(&mut rig, 1_000, &error(1002));
     });
     both_with(configure, |mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let request = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
         rig.pump();
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
@@ -100,7 +100,7 @@ fn every_deadline_is_configurable() {
     both_with(
         |config| config.request_timeout_ms(0),
         |mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
+            rig.go_to(State::ConnectedToFrontEnd);
             rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
             rig.client.unsubscribe(["a"]).expect("on the front end");
             rig.advance_ms(24 * 3_600_000);
@@ -112,7 +112,7 @@ fn every_deadline_is_configurable() {
 #[test]
 fn regions_that_are_never_listed_time_out_and_change_no_state() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.pump();
         rig.advance_ms(4_000);
@@ -131,7 +131,7 @@ fn regions_that_are_never_listed_time_out_and_change_no_state() {
 #[test]
 fn requests_time_out_one_by_one() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["d"]);
         let first = rig.client.subscribe(["a", "b"], &SubscribeOptions::new()).expect("on the front end");
         rig.pump();
@@ -164,7 +164,7 @@ fn requests_time_out_one_by_one() {
 fn silence_is_counted_from_the_last_input() {
     for (state, code) in [(State::ConnectedToNameServer, 3004), (State::ConnectedToFrontEnd, 1004)] {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             rig.answer_pings = false;
             rig.advance_ms(9_999);
             // Any byte counts, be it the first one of a frame.
@@ -173,6 +173,20 @@ fn silence_is_counted_from_the_last_input() {
             rig.deliver(&[0, 0]);
             exactly_after_ms(&mut rig, 10_000, &error(code));
             assert_eq!(rig.error().1.kind, CauseKind::Silent { for_ms: 10_000 });
+        });
+    }
+}
+
+/// Before the init response the deadline of connecting counts, whatever comes in.
+#[test]
+fn silence_is_not_counted_before_the_init_response() {
+    for (state, code) in [(State::ConnectingToNameServer, 3004), (State::ConnectingToFrontEnd, 1004)] {
+        both(|mut rig| {
+            rig.go_to(state);
+            rig.accept();
+            rig.deliver(&[0xFB]);
+            exactly_after_ms(&mut rig, 15_000, &error(code));
+            assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Connect));
         });
     }
 }
@@ -203,7 +217,7 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
     });
     // A late turn of the driver sends one, and counts from there.
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.now = rig.now.plus_millis(7_000);
         rig.pump();
         assert_eq!(rig.server().pings.len(), 1);
@@ -211,7 +225,7 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
     });
     // The new server's pings begin anew.
     both(|mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         rig.accept();
         rig.advance_ms(500);
         rig.greet();
@@ -226,7 +240,7 @@ fn the_ping_interval_is_held_within_its_bounds() {
         both_with(
             |config| config.ping_interval_ms(configured),
             |mut rig| {
-                rig.to_state(State::ConnectedToFrontEnd);
+                rig.go_to(State::ConnectedToFrontEnd);
                 rig.expect_deadline_in_ms(interval);
                 rig.advance_ms(interval - 1);
                 assert!(rig.server().pings.is_empty());
@@ -242,7 +256,7 @@ fn the_ping_interval_is_held_within_its_bounds() {
 fn answered_pings_tell_the_server_time() {
     both(|mut rig| {
         rig.answer_pings = false;
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         assert_eq!((rig.client.server_time(), rig.client.stats().round_trip_ms), (None, None));
         rig.advance_ms(60);
         let mut answer = vec![0xF0];
@@ -325,7 +339,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
     both_with(
         |config| config.ping_interval_ms(8_000).silence_timeout_ms(4_000),
         |mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
+            rig.go_to(State::ConnectedToFrontEnd);
             rig.expect_deadline_in_ms(4_000);
             rig.advance_ms(1_000);
             rig.deliver(&[0xFB]);
@@ -336,7 +350,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
     both_with(
         |config| config.authenticate_timeout_ms(1_234),
         |mut rig| {
-            rig.to_state(State::ConnectedToNameServer);
+            rig.go_to(State::ConnectedToNameServer);
             rig.client.connect_to_region_front_end("eu").expect("may go on");
             rig.pump();
             rig.expect_deadline_in_ms(1_234);
@@ -348,7 +362,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
 #[test]
 fn poll_timeout_is_now_while_input_waits() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let (link, event) = (rig.link(), rig.event(77, &[]));
         let later = rig.now.plus_millis(10);
         let (part, rest) = event.split_at(event.len() - 1);
@@ -372,7 +386,7 @@ fn service_says_that_more_waits() {
     both_with(
         |config| config.max_messages_per_service(2),
         |mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
+            rig.go_to(State::ConnectedToFrontEnd);
             let (link, now) = (rig.link(), rig.now);
             let events = rig.event(77, &[]).repeat(5);
             rig.client.handle_link(now, link, LinkInput::Received(&events));
@@ -385,7 +399,7 @@ fn service_says_that_more_waits() {
         },
     );
     both(|mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         rig.handshake();
         let (link, now) = (rig.link(), rig.now);
         let login = rig.response(230, 0, None, &[]);
@@ -411,13 +425,13 @@ fn service_says_that_more_waits() {
 #[test]
 fn a_clock_that_misbehaves_does_no_harm() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let due = rig.client.poll_timeout();
         let serviced = rig.client.service(Timestamp::ZERO);
         assert!(!serviced.more);
         assert_eq!((rig.client.poll_event(), rig.client.poll_timeout()), (None, due));
         let first = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
-        rig.client.service(Timestamp::ZERO);
+        let _serviced = rig.client.service(Timestamp::ZERO);
         rig.pump();
         rig.answer_pings = false;
         rig.now = rig.now.plus_millis(365 * 24 * 3_600_000);
@@ -431,11 +445,7 @@ fn a_clock_that_misbehaves_does_no_harm() {
         rig.pump();
         rig.expect(&[]);
         rig.connect(Some("eu"));
-        rig.expect(&[
-            Seen::State(State::ConnectingToNameServer),
-            Seen::State(State::Error),
-            Seen::Error(3002),
-        ]);
+        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Error), Seen::Error(3002)]);
     });
 }
 
@@ -452,7 +462,7 @@ fn deadlines_without_encryption() {
         assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Authenticate));
     });
     both_with(encryption_off, |mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         rig.accept();
         exactly_after_ms(&mut rig, 15_000, &error(1004));
     });

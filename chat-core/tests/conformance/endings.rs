@@ -2,10 +2,7 @@
 //! chat.md 6.2, DESIGN 4.
 
 use crate::rig::{Rig, Seen, both, both_with, outcomes};
-use chat_core::{
-    CauseKind, LinkError, LinkErrorKind, LinkInput, Outcome, PublishOptions, RequestId, Server, State, Step,
-    SubscribeOptions,
-};
+use chat_core::{CauseKind, LinkErrorKind, LinkInput, Outcome, RequestId, Server, State, Step, SubscribeOptions};
 
 /// The steps of a connection, as far as faults can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +23,15 @@ const STEPS: [At; 5] = [At::Opening, At::Greeting, At::Keying, At::Idle, At::Log
 
 fn go(rig: &mut Rig, server: Server, step: At) {
     match (server, step) {
-        (Server::NameServer, At::Idle) => rig.to_state(State::ConnectedToNameServer),
-        (Server::FrontEnd, At::Idle) => rig.to_state(State::ConnectedToFrontEnd),
+        (Server::NameServer, At::Idle) => rig.go_to(State::ConnectedToNameServer),
+        (Server::FrontEnd, At::Idle) => rig.go_to(State::ConnectedToFrontEnd),
         (Server::NameServer, At::Login) => {
-            rig.to_state(State::ConnectedToNameServer);
+            rig.go_to(State::ConnectedToNameServer);
             rig.client.connect_to_region_front_end("eu").expect("may go on");
             rig.pump();
         }
         (server, step) => {
-            rig.to_state(match server {
+            rig.go_to(match server {
                 Server::NameServer => State::ConnectingToNameServer,
                 Server::FrontEnd => State::ConnectingToFrontEnd,
             });
@@ -242,7 +239,7 @@ fn ciphertext_that_cannot_be_read_is_skipped() {
 
 /// A client on the front end with three requests open, in the order in which they are to fail.
 fn with_open_requests(rig: &mut Rig) -> [RequestId; 3] {
-    rig.to_state(State::ConnectedToFrontEnd);
+    rig.go_to(State::ConnectedToFrontEnd);
     rig.join(&["d"]);
     let options = SubscribeOptions::new();
     let first = rig.client.subscribe(["a", "b"], &options).expect("on the front end");
@@ -293,7 +290,7 @@ fn open_requests_fail_before_the_state_changes() {
 #[test]
 fn open_get_regions_fail_before_the_state_changes() {
     let waiting = |rig: &mut Rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.client.get_regions();
         rig.client.connect_to_region_front_end("eu").expect("may go on");
@@ -335,7 +332,7 @@ fn open_get_regions_fail_before_the_state_changes() {
 #[test]
 fn what_came_before_the_end_is_told_before_it() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
         rig.forget();
         let link = rig.link();
@@ -351,6 +348,39 @@ fn what_came_before_the_end_is_told_before_it() {
     });
 }
 
+/// Silence is not judged while nobody listens, and is again afterwards. DESIGN 4.5.
+#[test]
+fn silence_counts_again_once_a_full_buffer_is_read() {
+    let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
+    let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // Answers to pings alone, and a message before or behind them.
+    for message_at in [None, Some(0), Some(1)] {
+        both_with(
+            |config| config.limits(limits.clone()).incoming_cap_bytes(0),
+            |mut rig| {
+                rig.go_to(State::ConnectedToFrontEnd);
+                rig.answer_pings = false;
+                let mut parts = vec![pong.repeat(2_000 / 9 + 1)];
+                if let Some(at) = message_at {
+                    parts.insert(at, rig.event(77, &[]));
+                }
+                let link = rig.link();
+                rig.client.handle_link(rig.now, link, LinkInput::Received(&parts.concat()));
+                assert!(!rig.client.wants_input(link));
+                // However long the application is away: it comes back to what it has.
+                rig.now = rig.now.plus_millis(60_000);
+                rig.pump();
+                assert!(rig.client.wants_input(link));
+                rig.take_events();
+                rig.advance_ms(9_999);
+                rig.expect(&[]);
+                rig.advance_ms(1);
+                rig.expect(&[Seen::State(State::Error), Seen::Error(1004)]);
+            },
+        );
+    }
+}
+
 /// More input than was asked for. DESIGN 4.
 #[test]
 fn an_input_overrun_is_an_error_of_the_link() {
@@ -358,7 +388,7 @@ fn an_input_overrun_is_an_error_of_the_link() {
     both_with(
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
         |mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
+            rig.go_to(State::ConnectedToFrontEnd);
             let link = rig.link();
             assert!(rig.client.wants_input(link));
             // Answers to pings, not processed yet. The cap is twice the message limit.
@@ -380,188 +410,4 @@ fn an_input_overrun_is_an_error_of_the_link() {
             assert!(!rig.client.wants_input(link));
         },
     );
-}
-
-/// DESIGN 4.10: what was accepted before is still sent, for a second at most, and then the link is closed.
-#[test]
-fn disconnect_sends_what_was_accepted_before() {
-    // The socket takes it: closed as soon as it has.
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
-        let link = rig.link();
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
-        rig.client.disconnect();
-        rig.pump();
-        rig.expect(&[Seen::State(State::Disconnected)]);
-        rig.expect_request(2, false, &[(1, "a".into()), (3, "bye".into())]);
-        rig.expect_close(link);
-        rig.expect_nothing();
-        assert_eq!(rig.client.poll_timeout(), None);
-    });
-    // The socket takes nothing: closed after the flush time, to the millisecond.
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
-        let link = rig.link();
-        rig.writable = false;
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
-        rig.client.disconnect();
-        // The timer starts with the next call that brings the time.
-        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
-        rig.now = rig.now.plus_millis(5_000);
-        rig.pump();
-        rig.expect_deadline_in_ms(1_000);
-        rig.advance_ms(999);
-        rig.expect(&[Seen::State(State::Disconnected)]);
-        rig.expect_nothing();
-        rig.advance_ms(1);
-        rig.expect_close(link);
-        rig.expect_nothing();
-        assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
-    });
-    // Half of it is taken in time.
-    both_with(
-        |config| config.flush_timeout_ms(250),
-        |mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
-            let (link, now) = (rig.link(), rig.now);
-            rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
-            rig.client.disconnect();
-            let bytes = rig.client.transmit(now, link).expect("something waits").len();
-            rig.client.transmitted(link, bytes - 1);
-            assert_eq!(rig.client.transmit(now, link).map(<[u8]>::len), Some(1));
-            rig.writable = false;
-            rig.pump();
-            rig.expect_no_command();
-            rig.expect_deadline_in_ms(250);
-            rig.client.transmitted(link, 1);
-            rig.pump();
-            rig.expect_close(link);
-            rig.expect_no_command();
-        },
-    );
-    // Nothing waits: closed at once.
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
-        let link = rig.link();
-        rig.client.disconnect();
-        rig.pump();
-        rig.expect_close(link);
-        rig.expect_no_command();
-    });
-}
-
-#[test]
-fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
-    both(|mut rig| {
-        rig.to_state(State::ConnectingToNameServer);
-        let link = rig.link();
-        rig.client.disconnect();
-        rig.pump();
-        rig.expect_close(link);
-        rig.expect_no_command();
-    });
-    both(|mut rig| {
-        rig.client.connect_to_name_server(chat_core::ConnectOptions::new()).expect("may connect");
-        rig.client.disconnect();
-        rig.pump();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Disconnected)]);
-        rig.expect_nothing();
-        assert_eq!(rig.client.poll_timeout(), None);
-    });
-}
-
-/// After `Closed` or `Failed` no `Close` follows, also if it was decided just before. DESIGN 4.
-#[test]
-fn a_link_that_has_ended_by_itself_is_not_closed() {
-    let ends: [fn() -> LinkInput<'static>; 2] =
-        [|| LinkInput::Closed, || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset"))];
-    for end in ends {
-        // Behind an answer that makes the client leave.
-        for return_code in [0, 32767] {
-            both(|mut rig| {
-                go(&mut rig, Server::NameServer, At::Login);
-                let parameters = [(230, crate::rig::FRONT_END.into()), (221, crate::rig::TOKEN.into())];
-                let (link, answer) = (rig.link(), rig.response(230, return_code, None, &parameters));
-                rig.client.handle_link(rig.now, link, LinkInput::Received(&answer));
-                rig.input(link, end());
-                if return_code == 0 {
-                    rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
-                    rig.expect_open("fe.example", 5070);
-                } else {
-                    rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
-                }
-                rig.expect_no_command();
-            });
-        }
-        // While it is being flushed.
-        both(|mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
-            rig.writable = false;
-            rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
-            rig.client.disconnect();
-            rig.pump();
-            let link = rig.link();
-            rig.input(link, end());
-            rig.advance_ms(10_000);
-            rig.expect(&[Seen::State(State::Disconnected)]);
-            rig.expect_nothing();
-            assert_eq!(rig.client.buffered_bytes(), 0);
-        });
-        // When the command has not been taken yet.
-        both(|mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
-            let link = rig.link();
-            rig.client.disconnect();
-            rig.input(link, end());
-            rig.expect(&[Seen::State(State::Disconnected)]);
-            rig.expect_nothing();
-        });
-    }
-}
-
-/// DESIGN 4.10: connecting anew is legal while the old link is still sending, which touches nothing any more.
-#[test]
-fn connecting_anew_while_the_old_link_is_flushed() {
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
-        let old = rig.link();
-        rig.writable = false;
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
-        rig.client.disconnect();
-        rig.connect(Some("eu"));
-        rig.expect(&[Seen::State(State::Disconnected), Seen::State(State::ConnectingToNameServer)]);
-        rig.expect_open("ns.example", 4533);
-        rig.expect_deadline_in_ms(1_000);
-        let late = rig.links.iter().find(|link| link.id == old).expect("known").disconnect(1, None);
-        rig.client.handle_link(rig.now, old, LinkInput::Received(&late));
-        rig.advance_ms(999);
-        rig.expect_nothing();
-        rig.advance_ms(1);
-        rig.expect_close(old);
-        rig.writable = true;
-        rig.handshake();
-        rig.accept_login();
-        rig.handshake();
-        rig.respond(230, 0, None, &[]);
-        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
-    });
-}
-
-/// The name server's link goes on sending when the client moves on. chat.md 2.3, 6.2.
-#[test]
-fn moving_to_the_front_end_does_not_wait_for_the_name_server() {
-    both(|mut rig| {
-        go(&mut rig, Server::NameServer, At::Login);
-        let name_server = rig.link();
-        rig.writable = false;
-        rig.advance_ms(3_000);
-        rig.accept_login();
-        rig.expect_open("fe.example", 5070);
-        rig.expect_no_command();
-        rig.advance_ms(999);
-        rig.expect_no_command();
-        rig.advance_ms(1);
-        rig.expect_close(name_server);
-        rig.expect_no_command();
-    });
 }

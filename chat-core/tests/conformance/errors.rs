@@ -1,13 +1,13 @@
 //! Errors and disconnecting: items 42 to 53.
 
-use crate::rig::{Rig, Seen, TOKEN, both, encryption_off, both_with};
+use crate::rig::{Call, End, Seen, TOKEN, both, both_with, encryption_off};
 use chat_core::{
-    CauseKind, ChatClient, Event, KeyExchangeFailure, LinkError, LinkErrorKind, LinkInput, Listener, PrivateOptions,
-    PublishOptions, RequestError, Server, State, Step, SubscribeOptions,
+    CauseKind, ChatClient, Event, KeyExchangeFailure, LinkError, LinkErrorKind, LinkInput, Listener, PeerErrorCode,
+    PrivateOptions, PublishOptions, RequestError, Server, State, Step, SubscribeOptions,
 };
 
 /// The ends of a connection, other than refused logins, and how the documented code ends.
-const ENDS: [(i32, fn(&mut Rig)); 5] = [
+const ENDS: [End; 5] = [
     (1, |rig| {
         rig.accept();
         rig.fail(LinkErrorKind::Io, "cable cut");
@@ -32,7 +32,7 @@ const ENDS: [(i32, fn(&mut Rig)); 5] = [
 #[test]
 fn c042_a_refused_connect_to_the_name_server_is_state_error_then_3002() {
     both(|mut rig| {
-        rig.to_state(State::ConnectingToNameServer);
+        rig.go_to(State::ConnectingToNameServer);
         rig.fail(LinkErrorKind::Refused, "nobody there");
         rig.expect(&[Seen::State(State::Error), Seen::Error(3002)]);
         let (_, cause, message) = rig.error();
@@ -47,7 +47,7 @@ fn c042_a_refused_connect_to_the_name_server_is_state_error_then_3002() {
 fn c043_each_end_of_the_name_server_has_its_code() {
     for (digit, end) in ENDS {
         both(|mut rig| {
-            rig.to_state(State::ConnectingToNameServer);
+            rig.go_to(State::ConnectingToNameServer);
             end(&mut rig);
             rig.expect(&[Seen::State(State::Error), Seen::Error(3000 + digit)]);
         });
@@ -55,25 +55,47 @@ fn c043_each_end_of_the_name_server_has_its_code() {
     // In state 2 as well, where no key exchange can fail any more.
     for (code, end) in [(3001, LinkErrorKind::Io), (3003, LinkErrorKind::Reset)] {
         both(|mut rig| {
-            rig.to_state(State::ConnectedToNameServer);
+            rig.go_to(State::ConnectedToNameServer);
             rig.fail(end, "");
             rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
         });
     }
 }
 
+/// chat.md 1.10.
+#[test]
+fn every_code_has_its_number_and_name() {
+    let codes = PeerErrorCode::ALL.map(|code| (code.code(), code.name()));
+    let expected = [
+        (0, "Ok"),
+        (1001, "FrontEndError"),
+        (1002, "FrontEndConnectFailed"),
+        (1003, "FrontEndConnectClosed"),
+        (1004, "FrontEndTimeout"),
+        (1005, "FrontEndEncryptionEstablishError"),
+        (1101, "FrontEndAuthenticationFailed"),
+        (3001, "NameServerError"),
+        (3002, "NameServerConnectFailed"),
+        (3003, "NameServerConnectClosed"),
+        (3004, "NameServerTimeout"),
+        (3005, "NameServerEncryptionEstablishError"),
+        (3101, "NameServerAuthenticationFailed"),
+    ];
+    assert_eq!(codes, expected);
+}
+
 #[test]
 fn c044_each_end_of_the_front_end_has_its_code() {
     for (digit, end) in ENDS {
         both(|mut rig| {
-            rig.to_state(State::ConnectingToFrontEnd);
+            rig.go_to(State::ConnectingToFrontEnd);
             end(&mut rig);
             rig.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
         });
     }
     for (code, end) in [(1001, LinkErrorKind::Io), (1003, LinkErrorKind::Reset)] {
         both(|mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
+            rig.go_to(State::ConnectedToFrontEnd);
             rig.fail(end, "");
             rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
         });
@@ -94,7 +116,7 @@ fn every_failed_key_exchange_ends_the_connection() {
     for (state, code) in [(State::ConnectingToNameServer, 3005), (State::ConnectingToFrontEnd, 1005)] {
         for (return_code, key, failure) in answers {
             both(|mut rig| {
-                rig.to_state(state);
+                rig.go_to(state);
                 rig.accept();
                 rig.greet();
                 let link = rig.link();
@@ -117,14 +139,14 @@ fn every_failed_key_exchange_ends_the_connection() {
 fn c045_a_connect_that_is_never_answered_is_a_timeout() {
     for (state, base) in [(State::ConnectingToNameServer, 3000), (State::ConnectingToFrontEnd, 1000)] {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             rig.accept();
             rig.advance_ms(15_000);
             rig.expect(&[Seen::State(State::Error), Seen::Error(base + 4)]);
             assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Connect));
         });
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             rig.advance_ms(15_000);
             rig.expect(&[Seen::State(State::Error), Seen::Error(base + 2)]);
             assert_eq!(rig.error().1.kind, CauseKind::NeverOpened);
@@ -135,7 +157,7 @@ fn c045_a_connect_that_is_never_answered_is_a_timeout() {
 #[test]
 fn c046_after_an_error_the_state_stays_until_the_application_acts() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.close();
         rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
         rig.forget();
@@ -171,7 +193,7 @@ impl Listener for Stubborn {
     fn on_error(
         &mut self,
         chat: &mut ChatClient,
-        code: chat_core::PeerErrorCode,
+        code: PeerErrorCode,
         _cause: &chat_core::DisconnectCause,
         _message: &str,
     ) {
@@ -183,7 +205,7 @@ impl Listener for Stubborn {
 #[test]
 fn c047_connect_may_be_called_from_inside_on_error() {
     both(|mut rig| {
-        rig.to_state(State::ConnectingToNameServer);
+        rig.go_to(State::ConnectingToNameServer);
         let mut listener = Stubborn::default();
         let link = rig.link();
         let refused = LinkError::new(LinkErrorKind::Refused, "");
@@ -193,11 +215,7 @@ fn c047_connect_may_be_called_from_inside_on_error() {
         assert_eq!(listener.errors, [3002]);
         assert_eq!(listener.again, [Ok(())]);
         assert_eq!(listener.states, [State::Error, State::ConnectingToNameServer]);
-        rig.expect(&[
-            Seen::State(State::Error),
-            Seen::Error(3002),
-            Seen::State(State::ConnectingToNameServer),
-        ]);
+        rig.expect(&[Seen::State(State::Error), Seen::Error(3002), Seen::State(State::ConnectingToNameServer)]);
         rig.expect_open("ns.example", 4533);
         rig.handshake();
         rig.accept_login();
@@ -217,7 +235,7 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
     for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
         for end in ends {
             both(|mut rig| {
-                rig.to_state(state);
+                rig.go_to(state);
                 let name_server = rig.links.first().expect("the name server").id;
                 let deadline = rig.client.poll_timeout();
                 rig.client.handle_link(rig.now, name_server, end());
@@ -228,7 +246,7 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
         }
         // Nor anything that it says: a second answer to the login, a refusal, a goodbye, nonsense.
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             let (name_server, now) = (rig.links.first().expect("the name server"), rig.now);
             let id = name_server.id;
             let address = (230, "other.example:1".into());
@@ -247,7 +265,7 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
     }
     // Also while the name server's link is still sending.
     both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         rig.client.connect_to_region_front_end("eu").expect("may go on");
         rig.pump();
         rig.writable = false;
@@ -265,7 +283,7 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
 #[test]
 fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         // An application may show a menu here for as long as it likes.
         rig.advance_ms(24 * 3_600_000);
         rig.expect_nothing();
@@ -280,7 +298,7 @@ fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
     both_with(
         |config| config.connect_timeout_ms(60_000),
         |mut rig| {
-            rig.to_state(State::ConnectingToFrontEnd);
+            rig.go_to(State::ConnectingToFrontEnd);
             rig.advance_ms(2_000);
             rig.handshake();
             rig.advance_ms(14_999);
@@ -295,7 +313,7 @@ fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
 #[test]
 fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let (link, now) = (rig.link(), rig.now);
         rig.client.disconnect();
         assert_eq!(rig.client.state(), State::Disconnected);
@@ -315,10 +333,11 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
         assert_eq!(rig.client.state(), State::Disconnected);
     });
     // From every state that is not an end.
-    for state in [State::Error, State::ConnectingToNameServer, State::ConnectedToNameServer, State::ConnectingToFrontEnd]
+    for state in
+        [State::Error, State::ConnectingToNameServer, State::ConnectedToNameServer, State::ConnectingToFrontEnd]
     {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             rig.client.disconnect();
             rig.pump();
             rig.expect(&[Seen::State(State::Disconnected)]);
@@ -332,7 +351,7 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
 fn c051_disconnect_without_a_connection_fires_nothing() {
     for state in [State::Uninitialized, State::Disconnected] {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             rig.client.disconnect();
             assert_eq!(rig.client.queued_events(), 0);
             rig.pump();
@@ -354,7 +373,7 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
     ] {
         for (reason, text) in reasons {
             both(|mut rig| {
-                rig.to_state(state);
+                rig.go_to(state);
                 if matches!(state, State::ConnectingToNameServer | State::ConnectingToFrontEnd) {
                     // Instead of the init response.
                     rig.accept();
@@ -374,7 +393,7 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
     }
     // The link's own end comes right behind: one error, the one that says why, and nothing left to close.
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let (link, goodbye) = (rig.link(), rig.server().disconnect(32757, Some("user limit")));
         rig.client.handle_link(rig.now, link, LinkInput::Received(&goodbye));
         rig.input(link, LinkInput::Closed);
@@ -385,7 +404,7 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
 }
 
 /// Every call of the chat, with an argument that would be good on the front end.
-fn chat_calls() -> [fn(&mut ChatClient) -> Result<(), RequestError>; 4] {
+fn chat_calls() -> [Call; 4] {
     [
         |client| client.subscribe(["a"], &SubscribeOptions::new()).map(drop),
         |client| client.unsubscribe(["a"]).map(drop),
@@ -397,7 +416,7 @@ fn chat_calls() -> [fn(&mut ChatClient) -> Result<(), RequestError>; 4] {
 #[test]
 fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.client.disconnect();
         for call in chat_calls() {
             assert_eq!(call(&mut rig.client), Err(RequestError::WrongState(State::Disconnected)));
@@ -418,7 +437,7 @@ fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
 fn chat_calls_are_refused_in_every_other_state() {
     for state in crate::rig::ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
         both(|mut rig| {
-            rig.to_state(state);
+            rig.go_to(state);
             for call in chat_calls() {
                 assert_eq!(rig.refused(call), RequestError::WrongState(state));
             }
@@ -432,7 +451,7 @@ fn chat_calls_are_refused_in_every_other_state() {
 fn ends_without_encryption_have_the_same_codes() {
     for (digit, end) in ENDS.into_iter().filter(|(digit, _)| *digit != 5) {
         both_with(encryption_off, |mut rig| {
-            rig.to_state(State::ConnectingToFrontEnd);
+            rig.go_to(State::ConnectingToFrontEnd);
             end(&mut rig);
             rig.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
         });

@@ -1,11 +1,11 @@
-//! The logins on both servers and the list of regions: items 11 to 19, 21 to 30 and 32 to 36.
+//! The logins on both servers: items 11 to 19 and 21 to 30.
 
 use crate::rig::{
-    APP_ID, APP_VERSION, Came, FRONT_END, NAME_SERVER, Rig, Seen, TOKEN, both, both_with, config, encryption_off,
-    objects, strings,
+    APP_ID, APP_VERSION, Came, FRONT_END, NAME_SERVER, Rig, Seen, TOKEN, both, both_with, config, objects,
 };
 use bytes::Bytes;
-use chat_core::{AuthValues, CauseKind, ChatConfig, Protocol, RegionsError, Server, ServerError, State, Value};
+use chat_core::codes::auth_type;
+use chat_core::{AuthValues, CauseKind, ChatConfig, Protocol, Server, State, Value};
 use photon_proto::Hashtable;
 
 /// What every login on the name server carries.
@@ -27,7 +27,7 @@ fn logging_in(rig: &mut Rig) {
 
 /// A client that is connecting to the front end, up to its login there.
 fn logging_in_on_front_end(rig: &mut Rig) {
-    rig.to_state(State::ConnectingToFrontEnd);
+    rig.go_to(State::ConnectingToFrontEnd);
     rig.handshake();
 }
 
@@ -80,13 +80,16 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
         logging_in(&mut rig);
         rig.expect_request(230, true, &login_with(&[(217, Value::Byte(0)), (216, "a=b".into())]));
     });
-    both_with(
-        |config| config.authentication(AuthValues::new("ticket=00ff&x=").auth_type(1)),
-        |mut rig| {
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login_with(&[(217, Value::Byte(1)), (216, "ticket=00ff&x=".into())]));
-        },
-    );
+    for (auth_type, number) in [(auth_type::CUSTOM, 0), (auth_type::STEAM, 1), (auth_type::FACEBOOK, 2), (77, 77)] {
+        both_with(
+            |config| config.authentication(AuthValues::new("ticket=00ff&x=").auth_type(auth_type)),
+            |mut rig| {
+                logging_in(&mut rig);
+                let expected = login_with(&[(217, Value::Byte(number)), (216, "ticket=00ff&x=".into())]);
+                rig.expect_request(230, true, &expected);
+            },
+        );
+    }
     // chat.md 2.4: the query string is sent even when it is empty.
     both_with(
         |config| config.authentication(AuthValues::new("")),
@@ -97,7 +100,7 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
     );
     // It takes effect at the next login, not on a live connection.
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.authentication(AuthValues::new("a=b"));
         rig.pump();
         rig.expect_nothing();
@@ -107,7 +110,7 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
 #[test]
 fn c014_authentication_type_255_sends_nothing_about_it() {
     for values in [
-        AuthValues::new("a=b").auth_type(255),
+        AuthValues::new("a=b").auth_type(auth_type::NONE),
         AuthValues::new("a=b").data("data").auth_type(255),
         AuthValues::none(),
         AuthValues::none().data("data"),
@@ -186,7 +189,7 @@ fn c019_the_region_is_sent_verbatim() {
             rig.expect_request(230, true, &login(region));
         });
         both(|mut rig| {
-            rig.to_state(State::ConnectedToNameServer);
+            rig.go_to(State::ConnectedToNameServer);
             rig.client.connect_to_region_front_end(region).expect("may go on");
             rig.pump();
             rig.expect_request(230, true, &login(region));
@@ -325,7 +328,7 @@ fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
 #[test]
 fn c026_the_login_on_the_front_end_waits_for_the_key_exchange() {
     both(|mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         rig.accept();
         rig.expect_no_request();
         rig.greet();
@@ -374,21 +377,32 @@ fn c028_the_front_end_accepts_and_nothing_follows_by_itself() {
     });
 }
 
-/// The stored token is given to a server only by a fast reconnect (item 116), which is not there yet: until then a new
-/// token can only be seen to do no harm. It is no news for the application, and a whole new connection uses the token of
-/// its own name server.
 #[test]
-fn c029_a_new_token_of_the_front_end_is_taken_quietly() {
-    for token in [Value::from("newer"), Value::Bytes(Bytes::from_static(b"newer"))] {
+fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
+    for (given, stored) in [
+        (Some(Value::from("newer")), Value::from("newer")),
+        (Some(Value::Bytes(Bytes::from_static(b"newer"))), Value::Bytes(Bytes::from_static(b"newer"))),
+        (Some(Value::Null), TOKEN.into()),
+        (None, TOKEN.into()),
+    ] {
         both(|mut rig| {
             logging_in_on_front_end(&mut rig);
             rig.server().requests.clear();
-            rig.respond(230, 0, None, &[(221, token.clone())]);
+            let answer: Vec<_> = given.clone().map(|token| (221, token)).into_iter().collect();
+            rig.respond(230, 0, None, &answer);
+            // It is no news for the application.
             rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
             rig.close();
-            logging_in(&mut rig);
+            rig.client.reconnect().expect("address and token are known");
+            rig.pump();
+            rig.handshake();
+            rig.expect_request(230, false, &[(221, stored.clone())]);
+            // A whole new connection uses the token of its own name server.
+            rig.client.disconnect();
+            rig.connect(Some("eu"));
+            rig.handshake();
             rig.accept_login();
-            rig.server().requests.clear();
+            rig.links.iter_mut().for_each(|link| link.requests.clear());
             rig.handshake();
             rig.expect_request(230, false, &[(221, TOKEN.into())]);
         });
@@ -411,108 +425,6 @@ fn c030_the_front_end_refuses_with_state_error_then_1101() {
             // chat.md 6.2: the front end is closed.
             rig.expect_close(link);
             rig.expect_nothing();
-        });
-    }
-}
-
-#[test]
-fn c032_get_regions_sends_the_app_id_alone() {
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        assert_eq!(rig.client.queued_events(), 0);
-        rig.pump();
-        // chat.md 2.5: encrypted when it can be.
-        rig.expect_request(220, true, &[(224, APP_ID.into())]);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
-    });
-    both_with(encryption_off, |mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.pump();
-        rig.expect_request(220, false, &[(224, APP_ID.into())]);
-    });
-}
-
-fn regions(all: &[(&str, &str)]) -> Seen {
-    Seen::Regions(Ok(all.iter().map(|(code, address)| ((*code).into(), (*address).into())).collect()))
-}
-
-#[test]
-fn c033_the_regions_of_the_answer_are_matched_by_index() {
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.respond(220, 0, None, &[(210, strings(&["eu", "us"])), (230, strings(&["a", "b"]))]);
-        rig.expect(&[regions(&[("eu", "a"), ("us", "b")])]);
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
-        // chat.md 2.5: codes in lower case, without the cluster.
-        rig.client.get_regions();
-        rig.respond(220, 0, None, &[(230, strings(&["a", ""])), (210, strings(&["EU/one/two", "aSia"]))]);
-        rig.expect(&[regions(&[("eu", "a"), ("asia", "")])]);
-        rig.client.get_regions();
-        rig.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
-        rig.expect(&[regions(&[])]);
-        // An answer that nobody waits for.
-        rig.respond(220, 0, None, &[(210, strings(&["eu"])), (230, strings(&["a"]))]);
-        rig.expect(&[]);
-    });
-}
-
-#[test]
-fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
-    both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.pump();
-        rig.respond(220, 32767, Some("no such app"), &[]);
-        let expected = RegionsError::Server(ServerError { operation: 220, code: 32767, message: "no such app".into() });
-        match rig.take_events().as_slice() {
-            [chat_core::Event::RegionsResult(Err(error))] => {
-                assert_eq!((error, error.code()), (&expected, 32767));
-            }
-            other => panic!("{other:?}"),
-        }
-        rig.advance_ms(60_000);
-        rig.expect(&[]);
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
-    });
-}
-
-#[test]
-fn c035_get_regions_without_a_name_server_answers_3001_before_it_returns() {
-    for state in crate::rig::ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToNameServer) {
-        both(|mut rig| {
-            rig.to_state(state);
-            rig.client.get_regions();
-            assert_eq!(rig.client.queued_events(), 1);
-            rig.client.get_regions();
-            assert_eq!(rig.client.queued_events(), 2);
-            rig.pump();
-            rig.expect(&[Seen::Regions(Err(3001)), Seen::Regions(Err(3001))]);
-            rig.expect_nothing();
-            assert_eq!(rig.client.state(), state);
-        });
-    }
-}
-
-#[test]
-fn c036_lists_that_do_not_match_are_answered_with_minus_1() {
-    for answer in [
-        vec![(210, strings(&["eu", "us"])), (230, strings(&["a"]))],
-        vec![(210, strings(&["eu"])), (230, strings(&["a", "b"]))],
-        vec![(210, strings(&["eu"]))],
-        vec![(230, strings(&["a"]))],
-        vec![],
-        vec![(210, "eu".into()), (230, "a".into())],
-    ] {
-        both(|mut rig| {
-            rig.to_state(State::ConnectedToNameServer);
-            rig.client.get_regions();
-            rig.respond(220, 0, None, &answer);
-            rig.expect(&[Seen::Regions(Err(-1))]);
-            assert_eq!(rig.client.state(), State::ConnectedToNameServer);
         });
     }
 }

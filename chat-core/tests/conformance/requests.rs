@@ -23,7 +23,7 @@ fn subscribed(rig: &mut Rig, channels: &[&str], accepted: &[bool]) {
 
 fn on_front_end(test: impl Fn(Rig)) {
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         test(rig);
     });
 }
@@ -39,7 +39,7 @@ fn request_ids_count_from_1_and_are_not_reused() {
         assert_eq!(unsubscribe(&mut rig, &["a"]).number(), 2);
         assert_eq!(subscribe(&mut rig, &["a"]).number(), 3);
         rig.close();
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         assert_eq!(subscribe(&mut rig, &["a"]).number(), 4);
     });
 }
@@ -165,7 +165,8 @@ fn a_response_of_failure_finds_the_right_one_of_several_requests() {
             Seen::response(0, -2, ""),
         ]);
         subscribed(&mut rig, &["a", "c"], &[true, true]);
-        let expected = vec![("a".into(), Outcome::Done, Some(requests[0])), ("c".into(), Outcome::Done, Some(requests[2]))];
+        let expected =
+            vec![("a".into(), Outcome::Done, Some(requests[0])), ("c".into(), Outcome::Done, Some(requests[2]))];
         rig.expect(&[Seen::Subscribed(expected)]);
     });
     // Whether the one before was settled already does not matter.
@@ -254,12 +255,12 @@ fn nothing_counts_before_the_login_is_accepted() {
         rig.respond(77, 0, None, &[]);
     };
     both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         speak(&mut rig);
         rig.expect_nothing();
     });
     both(|mut rig| {
-        rig.to_state(State::ConnectingToFrontEnd);
+        rig.go_to(State::ConnectingToFrontEnd);
         rig.accept();
         speak(&mut rig);
         rig.greet();
@@ -276,7 +277,7 @@ fn nothing_counts_before_the_login_is_accepted() {
     });
     // An answer to a login that was not sent yet.
     both(|mut rig| {
-        rig.to_state(State::ConnectedToNameServer);
+        rig.go_to(State::ConnectedToNameServer);
         rig.accept_login();
         rig.respond(230, 32767, None, &[]);
         rig.expect_nothing();
@@ -292,7 +293,7 @@ fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
     both_with(
         |config| config.outgoing_cap_bytes(1_000),
         |mut rig| {
-            rig.to_state(State::ConnectedToFrontEnd);
+            rig.go_to(State::ConnectedToFrontEnd);
             let publish = |client: &mut chat_core::ChatClient, bytes: usize| {
                 client.publish_message("a", &"x".repeat(bytes)[..], &chat_core::PublishOptions::new())
             };
@@ -301,9 +302,8 @@ fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
             assert_eq!(publish(&mut rig.client, 900), Ok(()));
             rig.pump();
             assert_eq!(rig.refused(|client| publish(client, 100)), RequestError::QueueFull);
-            let subscribe = |client: &mut chat_core::ChatClient| {
-                client.subscribe(["b".repeat(100)], &SubscribeOptions::new())
-            };
+            let subscribe =
+                |client: &mut chat_core::ChatClient| client.subscribe(["b".repeat(100)], &SubscribeOptions::new());
             assert_eq!(rig.refused(subscribe), RequestError::QueueFull);
             rig.writable = true;
             rig.pump();
@@ -312,7 +312,7 @@ fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
         },
     );
     both(|mut rig| {
-        rig.to_state(State::ConnectedToFrontEnd);
+        rig.go_to(State::ConnectedToFrontEnd);
         let content = vec![0_u8; 512_001];
         let publish = |client: &mut chat_core::ChatClient| {
             client.publish_message("a", &content, &chat_core::PublishOptions::new())

@@ -4,20 +4,20 @@
 //! test relies on: events tell every state change, an `Error` follows a change to [`State::Error`] and nothing else,
 //! `transmit` is stable, links are opened and closed once, and no wake-up is busy.
 
+mod expect;
 mod log_capture;
 mod seen;
 mod server;
 
 use chat_core::{
     AuthValues, ChatClient, ChatConfig, ConnectOptions, DisconnectCause, Encryption, Event, LinkCommand, LinkError,
-    LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State, Stats, Target, Wire,
+    LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State, Wire,
 };
 use photon_proto::{Protocol, Timestamp, Value};
 use std::collections::VecDeque;
-use std::mem;
 
 pub(crate) use log_capture::lines as log_lines;
-pub(crate) use seen::{Line, Outcomes, Seen, outcomes};
+pub(crate) use seen::{Line, Seen, outcomes};
 pub(crate) use server::{Came, Sent, ServerLink};
 
 pub(crate) const APP_ID: &str = "c0ffee00-1111-2222-3333-444455556666";
@@ -81,6 +81,11 @@ pub(crate) fn bools(flags: &[bool]) -> Value {
 pub(crate) fn objects(values: &[Value]) -> Value {
     Value::from(values.to_vec())
 }
+
+/// A call that may be refused.
+pub(crate) type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
+/// How a documented code ends, or the whole of it, and what brings it about.
+pub(crate) type End = (i32, fn(&mut Rig));
 
 pub(crate) struct Rig {
     pub(crate) client: ChatClient,
@@ -259,6 +264,12 @@ impl Rig {
         self.pump();
     }
 
+    /// The protocol of the last link.
+    #[track_caller]
+    pub(crate) fn protocol(&mut self) -> Protocol {
+        self.server().protocol()
+    }
+
     /// The transport is connected.
     #[track_caller]
     pub(crate) fn accept(&mut self) {
@@ -387,7 +398,7 @@ impl Rig {
 
     /// Goes straight to a state, and forgets what happened on the way.
     #[track_caller]
-    pub(crate) fn to_state(&mut self, state: State) {
+    pub(crate) fn go_to(&mut self, state: State) {
         let steps = match state {
             State::Uninitialized => 0,
             State::ConnectingToNameServer => 1,
@@ -433,133 +444,4 @@ impl Rig {
             link.pings.clear();
         }
     }
-
-    // What is expected.
-
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        mem::take(&mut self.events)
-    }
-
-    /// Exactly these events have come since the last look, in this order.
-    #[track_caller]
-    pub(crate) fn expect(&mut self, expected: &[Seen]) {
-        let seen: Vec<Seen> = self.take_events().iter().map(Seen::from).collect();
-        assert_eq!(seen, expected);
-    }
-
-    /// No event, no request and no command has come since the last look.
-    #[track_caller]
-    pub(crate) fn expect_nothing(&mut self) {
-        self.expect(&[]);
-        self.expect_no_request();
-        self.expect_no_command();
-    }
-
-    /// The last `Error` event: its documented number, cause and words.
-    #[track_caller]
-    pub(crate) fn error(&self) -> (i32, &DisconnectCause, &str) {
-        let (code, cause, message) = self.error.as_ref().expect("there was an error");
-        (code.code(), cause, message)
-    }
-
-    /// The server of the last link has received this operation, complete, and nothing else; order of parameters apart.
-    #[track_caller]
-    pub(crate) fn expect_request(&mut self, code: u8, encrypted: bool, parameters: &[(u8, Value)]) -> Sent {
-        let sent = self.server().requests.pop_front().expect("a request");
-        let mut expected = parameters.to_vec();
-        expected.sort_by_key(|(key, _)| *key);
-        assert_eq!((sent.code, &sent.parameters), (code, &expected));
-        assert_eq!(sent.encrypted, encrypted, "encryption flag of operation {code}");
-        // wire.md 6.1: channel 0, reliable.
-        assert_eq!((sent.channel, sent.delivery), (0, 1));
-        self.expect_no_request();
-        sent
-    }
-
-    #[track_caller]
-    pub(crate) fn expect_no_request(&self) {
-        for link in &self.links {
-            assert!(link.requests.is_empty(), "unexpected: {:?}", link.requests);
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn expect_no_command(&self) {
-        assert!(self.commands.is_empty(), "unexpected: {:?}", self.commands);
-    }
-
-    /// The next command opens a link to this address.
-    #[track_caller]
-    pub(crate) fn expect_open(&mut self, host: &str, port: u16) -> LinkId {
-        match self.commands.pop_front() {
-            Some(LinkCommand::Open { link, target, wire: Wire::Stream }) => {
-                assert_eq!(target, Target { host: host.into(), port, path: "".into() });
-                link
-            }
-            other => panic!("no open command but {other:?}"),
-        }
-    }
-
-    /// The open command of the front end was taken before: its link.
-    #[track_caller]
-    pub(crate) fn front_end(&mut self) -> LinkId {
-        assert_eq!(self.server().target.to_string(), FRONT_END);
-        self.link()
-    }
-
-    /// The next command closes this link.
-    #[track_caller]
-    pub(crate) fn expect_close(&mut self, link: LinkId) {
-        assert_eq!(self.commands.pop_front(), Some(LinkCommand::Close { link }));
-    }
-
-    /// A call that has to be refused, and after which nothing may have changed: no byte, no event, no command, no
-    /// deadline, no state.
-    #[track_caller]
-    pub(crate) fn refused<T: std::fmt::Debug>(
-        &mut self,
-        call: impl FnOnce(&mut ChatClient) -> Result<T, RequestError>,
-    ) -> RequestError {
-        let before = self.snapshot();
-        let error = call(&mut self.client).expect_err("must be refused");
-        assert_eq!(self.snapshot(), before, "after {error:?}");
-        let events = self.events.len();
-        let requests: Vec<usize> = self.links.iter().map(|link| link.requests.len()).collect();
-        self.pump();
-        assert_eq!(self.events.len(), events, "an event after {error:?}");
-        assert_eq!(self.links.iter().map(|link| link.requests.len()).collect::<Vec<_>>(), requests);
-        assert_eq!(self.snapshot(), before, "after {error:?} and a turn of the driver");
-        error
-    }
-
-    fn snapshot(&mut self) -> Snapshot {
-        assert_eq!(self.client.poll_command(), None, "pump first");
-        let now = self.now;
-        Snapshot {
-            state: self.client.state(),
-            timeout: self.client.poll_timeout(),
-            queued_events: self.client.queued_events(),
-            buffered_bytes: self.client.buffered_bytes(),
-            stats: self.client.stats(),
-            user_id: self.client.user_id().to_string(),
-            channels: self.client.public_channels().map(|channel| channel.name().to_string()).collect(),
-            unsent: self
-                .links
-                .iter()
-                .map(|link| self.client.transmit(now, link.id).map(<[u8]>::to_vec).unwrap_or_default())
-                .collect(),
-        }
-    }
-}
-
-#[derive(Debug, PartialEq)]
-struct Snapshot {
-    state: State,
-    timeout: Option<Timestamp>,
-    queued_events: usize,
-    buffered_bytes: usize,
-    stats: Stats,
-    user_id: String,
-    channels: Vec<String>,
-    unsent: Vec<Vec<u8>>,
 }

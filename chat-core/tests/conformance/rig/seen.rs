@@ -1,6 +1,6 @@
 //! Events in a form that tests can write down and compare.
 
-use chat_core::{ChannelOutcome, Event, Message, Outcome, RequestId, State};
+use chat_core::{ChannelOutcome, Event, Message, Outcome, RequestId, State, StatusChange};
 use photon_proto::Value;
 
 /// An event. What is left out ([`Event::StateChanged`]'s `from`, the cause of an error) the rig checks or keeps itself.
@@ -26,6 +26,32 @@ pub(crate) enum Seen {
         channel: String,
         line: Line,
     },
+    Status {
+        user: String,
+        status: i32,
+        message: StatusChange,
+    },
+    Entered {
+        channel: String,
+        user: String,
+        properties: Pairs,
+    },
+    Left {
+        channel: String,
+        user: String,
+        properties: Pairs,
+    },
+    Properties {
+        channel: String,
+        user: Option<String>,
+        by: String,
+        properties: Pairs,
+    },
+    ErrorInfo {
+        channel: Option<String>,
+        message: Option<String>,
+        data: Option<Value>,
+    },
     Response {
         operation: u8,
         return_code: i16,
@@ -42,6 +68,9 @@ pub(crate) enum Seen {
 
 /// Channel, outcome and request of each.
 pub(crate) type Outcomes = Vec<(String, Outcome, Option<RequestId>)>;
+
+/// Keys and values.
+pub(crate) type Pairs = Vec<(Value, Value)>;
 
 /// Sender, content and id of a message.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +111,18 @@ impl Seen {
         Self::Messages { channel: channel.into(), lines: lines.into() }
     }
 
+    pub(crate) fn status(user: &str, status: i32, message: StatusChange) -> Self {
+        Self::Status { user: user.into(), status, message }
+    }
+
+    pub(crate) fn entered(channel: &str, user: &str) -> Self {
+        Self::Entered { channel: channel.into(), user: user.into(), properties: Vec::new() }
+    }
+
+    pub(crate) fn left(channel: &str, user: &str) -> Self {
+        Self::Left { channel: channel.into(), user: user.into(), properties: Vec::new() }
+    }
+
     pub(crate) fn private(channel: &str, line: Line) -> Self {
         Self::Private { channel: channel.into(), line }
     }
@@ -114,6 +155,30 @@ impl From<&Event> for Seen {
             Event::PrivateMessage { channel, message } => {
                 Self::Private { channel: channel.to_string(), line: message.get().into() }
             }
+            Event::UserStatusUpdate { user, status, message } => {
+                Self::Status { user: user.to_string(), status: status.0, message: message.clone() }
+            }
+            Event::UserSubscribed(change) => Self::Entered {
+                channel: change.channel.to_string(),
+                user: change.user.to_string(),
+                properties: change.properties.clone(),
+            },
+            Event::UserUnsubscribed(change) => Self::Left {
+                channel: change.channel.to_string(),
+                user: change.user.to_string(),
+                properties: change.properties.clone(),
+            },
+            Event::PropertiesChanged(change) => Self::Properties {
+                channel: change.channel.to_string(),
+                user: change.user.as_ref().map(ToString::to_string),
+                by: change.by.to_string(),
+                properties: change.properties.clone(),
+            },
+            Event::ErrorInfo(info) => Self::ErrorInfo {
+                channel: info.channel.as_ref().map(ToString::to_string),
+                message: info.message.as_ref().map(ToString::to_string),
+                data: info.data.clone(),
+            },
             Event::OperationResponse { operation, return_code, message, parameters } => Self::Response {
                 operation: *operation,
                 return_code: *return_code,

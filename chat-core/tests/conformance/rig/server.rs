@@ -70,7 +70,7 @@ impl ServerLink {
 
     /// The protocol that the client announced.
     #[track_caller]
-    fn protocol(&self) -> Protocol {
+    pub(super) fn protocol(&self) -> Protocol {
         let init = self.init.as_ref().expect("the init came first");
         Protocol::from_version(init.protocol).expect("a known protocol")
     }

@@ -1,0 +1,467 @@
+//! Messages, public and private: items 81 to 97.
+
+use crate::rig::{Call, Line, Rig, Seen, both, both_with, encryption_off, objects, strings};
+use bytes::Bytes;
+use chat_core::{ChatClient, PrivateOptions, PublishOptions, RequestError, State, Value};
+use photon_proto::{Array, Custom, Dictionary, Hashtable, Type};
+
+fn on_front_end(test: impl Fn(Rig)) {
+    both_with(
+        |config| config.user_id("alice"),
+        |mut rig| {
+            rig.go_to(State::ConnectedToFrontEnd);
+            test(rig);
+        },
+    );
+}
+
+fn publish() -> PublishOptions {
+    PublishOptions::new()
+}
+
+fn privately() -> PrivateOptions {
+    PrivateOptions::new()
+}
+
+/// Event 0.
+fn chat(channel: &str, senders: &[&str], contents: &[Value], id: i32) -> [(u8, Value); 4] {
+    [(1, channel.into()), (4, strings(senders)), (2, objects(contents)), (8, Value::Int(id))]
+}
+
+/// Event 2.
+fn private(sender: &str, target: &str, content: impl Into<Value>, id: i32) -> [(u8, Value); 4] {
+    [(5, sender.into()), (225, target.into()), (3, content.into()), (8, Value::Int(id))]
+}
+
+fn cached(client: &ChatClient, channel: &str) -> Vec<Line> {
+    client.channel(channel).expect("a known channel").messages().map(Line::from).collect()
+}
+
+fn private_names(client: &ChatClient) -> Vec<&str> {
+    client.private_channels().map(|channel| channel.name().as_str()).collect()
+}
+
+/// One value of every type that both protocols can express.
+fn every_type() -> Vec<Value> {
+    let hashtable = Hashtable(vec![(Value::Byte(1), "one".into()), ("two".into(), Value::Null)]);
+    vec![
+        Value::Bool(true),
+        Value::Bool(false),
+        Value::Byte(200),
+        Value::Short(-2),
+        Value::Int(70_000),
+        Value::Int(0),
+        Value::Long(-5_000_000_000),
+        Value::Float(0.1),
+        Value::Double(f64::NAN),
+        "hello".into(),
+        "".into(),
+        "ünïcode \u{1F600}".into(),
+        Value::Bytes(Bytes::from_static(&[0, 255, 7])),
+        Value::Bytes(Bytes::new()),
+        vec![true, false, true].into(),
+        vec![-1_i16, 2].into(),
+        vec![1, i32::MIN].into(),
+        vec![1_i64 << 40].into(),
+        vec![0.5_f32].into(),
+        vec![0.25_f64].into(),
+        strings(&["a", "", "ü"]),
+        Value::Array(Array::Bytes(vec![Bytes::from_static(&[1]), Bytes::new()])),
+        objects(&[]),
+        objects(&[Value::Null, Value::Byte(1), "x".into(), objects(&[Value::Int(1)])]),
+        Value::Array(Array::Array(vec![Array::Int(vec![1]), Array::Int(vec![2, 3])])),
+        Value::Hashtable(hashtable.clone()),
+        Value::Hashtable(Hashtable::default()),
+        Value::Array(Array::Hashtable(vec![hashtable, Hashtable::default()])),
+        Value::Dictionary(Dictionary {
+            key: Type::String,
+            value: Type::Int,
+            pairs: vec![("one".into(), Value::Int(1)), ("two".into(), Value::Int(2))],
+        }),
+        Value::Dictionary(Dictionary {
+            key: Type::Object,
+            value: Type::Object,
+            pairs: vec![(Value::Byte(254), Value::Bool(true)), ("key".into(), Value::Null)],
+        }),
+        Value::Custom(Custom { code: 100, data: Bytes::from_static(&[1, 2, 3]) }),
+    ]
+}
+
+#[test]
+fn c081_publish_sends_channel_and_content_alone() {
+    on_front_end(|mut rig| {
+        rig.join(&["general"]);
+        assert_eq!(rig.client.publish_message("general", "hello", &publish()), Ok(()));
+        rig.pump();
+        rig.expect_request(2, false, &[(1, "general".into()), (3, "hello".into())]);
+        rig.expect_nothing();
+    });
+}
+
+#[test]
+fn c082_web_forward_adds_a_byte_1() {
+    on_front_end(|mut rig| {
+        let forward = publish().web_forward(true);
+        assert_eq!(rig.client.publish_message("general", &7_i32, &forward), Ok(()));
+        rig.pump();
+        rig.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7)), (21, Value::Byte(1))]);
+        let not = forward.web_forward(false);
+        assert_eq!(rig.client.publish_message("general", &7_i32, &not), Ok(()));
+        rig.pump();
+        rig.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7))]);
+        // Private messages likewise. chat.md 3.4
+        assert_eq!(rig.client.send_private_message("bob", "x", &privately().web_forward(true)), Ok(()));
+        rig.pump();
+        rig.expect_request(3, false, &[(225, "bob".into()), (3, "x".into()), (21, Value::Byte(1))]);
+    });
+}
+
+#[test]
+fn c083_publishing_without_name_or_content_is_refused() {
+    on_front_end(|mut rig| {
+        rig.join(&["general"]);
+        const NOTHING: Option<&str> = None;
+        let calls: [Call; 6] = [
+            |client| client.publish_message("", "hello", &publish()),
+            |client| client.publish_message("general", &Value::Null, &publish()),
+            |client| client.publish_message("general", &NOTHING, &publish()),
+            |client| client.send_private_message("", "hello", &privately()),
+            |client| client.send_private_message("bob", &Value::Null, &privately()),
+            |client| client.send_private_message("bob", &NOTHING, &privately().encrypt(true)),
+        ];
+        for call in calls {
+            let error = rig.refused(call);
+            assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
+        }
+        rig.expect_nothing();
+        // Nor is anything sent of a content that cannot be expressed, however late that shows.
+        let late = objects(&["fine".into(), Value::from("x".repeat(32_768).as_str())]);
+        let error = rig.refused(|client| client.publish_message("general", &late, &publish()));
+        assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
+        let error = rig.refused(|client| client.send_private_message("bob", &late, &privately().encrypt(true)));
+        assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
+        rig.expect_nothing();
+        // An empty text is a content.
+        assert_eq!(rig.client.publish_message("general", "", &publish()), Ok(()));
+        rig.pump();
+        rig.expect_request(2, false, &[(1, "general".into()), (3, "".into())]);
+    });
+}
+
+#[test]
+fn c084_content_of_any_type_survives_the_round_trip() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        for (id, content) in every_type().into_iter().enumerate() {
+            let id = i32::try_from(id).expect("few") + 1;
+            assert_eq!(rig.client.publish_message("a", &content, &publish()), Ok(()));
+            rig.pump();
+            let sent = rig.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
+            let Some((3, sent)) = sent.parameters.last().cloned() else { panic!("no content") };
+            rig.raise(0, &chat("a", &["alice"], std::slice::from_ref(&sent), id));
+            let line = Line::new("alice", content.clone(), Some(id));
+            rig.expect(&[Seen::messages("a", [line.clone()])]);
+            assert_eq!(cached(&rig.client, "a").last(), Some(&line));
+
+            let encrypt = id % 2 == 0;
+            assert_eq!(rig.client.send_private_message("bob", &content, &privately().encrypt(encrypt)), Ok(()));
+            rig.pump();
+            rig.expect_request(3, encrypt, &[(225, "bob".into()), (3, content.clone())]);
+            rig.encrypt_answers = encrypt;
+            rig.raise(2, &private("bob", "alice", content.clone(), id));
+            rig.expect(&[Seen::private("bob", Line::new("bob", content.clone(), Some(id)))]);
+        }
+        // All at once, and a null, which only a server can send.
+        let contents = [every_type(), vec![Value::Null]].concat();
+        rig.raise(0, &chat("a", &vec!["bob"; contents.len()], &contents, 1_000));
+        let first = 1_001 - i32::try_from(contents.len()).expect("few");
+        let lines: Vec<Line> =
+            contents.into_iter().zip(first..).map(|(content, id)| Line::new("bob", content, Some(id))).collect();
+        rig.expect(&[Seen::messages("a", lines)]);
+    });
+}
+
+#[test]
+fn c085_publishing_to_a_channel_that_is_not_subscribed_is_sent() {
+    on_front_end(|mut rig| {
+        assert!(!rig.client.can_chat_in_channel("elsewhere"));
+        assert_eq!(rig.client.publish_message("elsewhere", "hello", &publish()), Ok(()));
+        rig.pump();
+        rig.expect_request(2, false, &[(1, "elsewhere".into()), (3, "hello".into())]);
+        rig.expect_nothing();
+    });
+}
+
+#[test]
+fn c086_event_0_is_one_event_with_its_messages_in_order() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        rig.raise(0, &chat("a", &["bob", "carol", "bob"], &["one".into(), Value::Int(2), "three".into()], 7));
+        let lines = [
+            Line::new("bob", "one", Some(5)),
+            Line::new("carol", Value::Int(2), Some(6)),
+            Line::new("bob", "three", Some(7)),
+        ];
+        rig.expect(&[Seen::messages("a", lines.clone())]);
+        assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(7));
+        assert_eq!(cached(&rig.client, "a"), lines);
+        // Only the new ones are told.
+        rig.raise(0, &chat("a", &["bob"], &["four".into()], 8));
+        rig.expect(&[Seen::messages("a", [Line::new("bob", "four", Some(8))])]);
+        assert_eq!(cached(&rig.client, "a").len(), 4);
+        assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(8));
+        // Texts in a typed array, parameters in another order, and encrypted.
+        rig.encrypt_answers = true;
+        rig.raise(
+            0,
+            &[(8, Value::Int(10)), (2, strings(&["five", "six"])), (4, strings(&["x", "y"])), (1, "a".into())],
+        );
+        rig.expect(&[Seen::messages("a", [Line::new("x", "five", Some(9)), Line::new("y", "six", Some(10))])]);
+    });
+}
+
+#[test]
+fn c087_event_0_with_lists_of_different_length_gives_as_many_as_the_shorter() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        rig.raise(0, &chat("a", &["x", "y", "z"], &["one".into(), "two".into()], 7));
+        rig.expect(&[Seen::messages("a", [Line::new("x", "one", Some(6)), Line::new("y", "two", Some(7))])]);
+        rig.raise(0, &chat("a", &["x", "y"], &["three".into(), Value::Int(4), "five".into()], 9));
+        rig.expect(&[Seen::messages("a", [Line::new("x", "three", Some(8)), Line::new("y", Value::Int(4), Some(9))])]);
+        assert_eq!(cached(&rig.client, "a").len(), 4);
+        assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(9));
+    });
+}
+
+#[test]
+fn c088_event_0_for_an_unknown_channel_is_dropped() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        let dropped = rig.client.stats().unknown_channel_events;
+        rig.raise(0, &chat("elsewhere", &["bob"], &["hi".into()], 1));
+        rig.expect_nothing();
+        assert!(rig.client.channel("elsewhere").is_none());
+        // Also once the user has left.
+        rig.raise(6, &[(0, strings(&["a"]))]);
+        rig.forget();
+        rig.raise(0, &chat("a", &["bob"], &["hi".into()], 1));
+        rig.expect_nothing();
+        assert_eq!(rig.client.stats().unknown_channel_events, dropped + 2);
+        let warned = crate::rig::log_lines().iter().filter(|(level, _)| *level == log::Level::Warn).count();
+        assert_eq!(warned, 2);
+        // A private conversation is no public channel.
+        rig.raise(2, &private("bob", "alice", "hi", 1));
+        rig.forget();
+        rig.raise(0, &chat("bob", &["bob"], &["hi".into()], 1));
+        rig.expect_nothing();
+    });
+}
+
+#[test]
+fn c089_own_messages_come_from_the_server_alone() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        rig.client.publish_message("a", "mine", &publish()).expect("on the front end");
+        rig.client.send_private_message("bob", "mine", &privately()).expect("on the front end");
+        rig.respond(2, 0, None, &[]);
+        rig.respond(3, 0, None, &[]);
+        rig.expect(&[Seen::response(2, 0, ""), Seen::response(3, 0, "")]);
+        rig.advance_ms(60_000);
+        rig.expect(&[]);
+        assert!(cached(&rig.client, "a").is_empty());
+        assert!(private_names(&rig.client).is_empty());
+        rig.raise(0, &chat("a", &["alice"], &["mine".into()], 1));
+        rig.expect(&[Seen::messages("a", [Line::new("alice", "mine", Some(1))])]);
+    });
+}
+
+#[test]
+fn c090_a_private_message_sends_target_and_content_in_clear() {
+    on_front_end(|mut rig| {
+        assert_eq!(rig.client.send_private_message("bob", "psst", &privately()), Ok(()));
+        rig.pump();
+        rig.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
+        rig.expect_nothing();
+    });
+}
+
+/// On secure WebSocket links, which are not there yet, the flag has no effect.
+#[test]
+fn c091_an_encrypted_private_message_needs_keys() {
+    on_front_end(|mut rig| {
+        assert_eq!(rig.client.send_private_message("bob", "psst", &privately().encrypt(true)), Ok(()));
+        rig.pump();
+        let sent = rig.expect_request(3, true, &[(225, "bob".into()), (3, "psst".into())]);
+        assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
+        // wire.md 8.2: whole blocks behind the two header bytes.
+        assert_eq!((sent.raw.len() - 2) % 16, 0);
+        assert!(!sent.raw.windows(4).any(|part| part == b"psst"), "{:02x?}", sent.raw);
+        rig.expect_nothing();
+    });
+    both_with(encryption_off, |mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        let error = rig.refused(|client| client.send_private_message("bob", "psst", &privately().encrypt(true)));
+        assert_eq!(error, RequestError::EncryptionUnavailable);
+        assert_eq!(rig.client.send_private_message("bob", "hello", &privately()), Ok(()));
+        rig.pump();
+        rig.expect_request(3, false, &[(225, "bob".into()), (3, "hello".into())]);
+    });
+}
+
+#[test]
+fn c092_a_private_message_makes_the_channel_of_its_sender() {
+    on_front_end(|mut rig| {
+        rig.raise(2, &private("bob", "alice", "hi", 3));
+        rig.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(3)))]);
+        assert_eq!(private_names(&rig.client), ["bob"]);
+        // Without p225 the sender is enough.
+        rig.raise(2, &[(5, "carol".into()), (3, "ho".into()), (8, Value::Int(1))]);
+        rig.expect(&[Seen::private("carol", Line::new("carol", "ho", Some(1)))]);
+        assert_eq!(private_names(&rig.client), ["bob", "carol"]);
+        // User ids are case-sensitive. chat.md 9
+        rig.raise(2, &private("Alice", "alice", "hey", 1));
+        rig.expect(&[Seen::private("Alice", Line::new("Alice", "hey", Some(1)))]);
+    });
+}
+
+#[test]
+fn c093_an_own_private_message_belongs_to_the_other_user() {
+    on_front_end(|mut rig| {
+        rig.raise(2, &private("alice", "bob", "hi", 3));
+        rig.expect(&[Seen::private("bob", Line::new("alice", "hi", Some(3)))]);
+        assert_eq!(private_names(&rig.client), ["bob"]);
+        // chat.md 4.2: to oneself, it is one's own channel.
+        rig.raise(2, &private("alice", "alice", "note", 1));
+        rig.expect(&[Seen::private("alice", Line::new("alice", "note", Some(1)))]);
+        assert_eq!(private_names(&rig.client), ["bob", "alice"]);
+    });
+}
+
+#[test]
+fn c094_a_private_message_is_stored_with_its_id() {
+    on_front_end(|mut rig| {
+        rig.raise(2, &private("bob", "alice", "hi", 3));
+        rig.raise(2, &private("alice", "bob", Value::Int(7), 4));
+        let channel = rig.client.private_channel("bob").expect("made by the first message");
+        assert!(channel.is_private());
+        assert_eq!((channel.name().as_str(), channel.last_id()), ("bob", 4));
+        let lines: Vec<Line> = channel.messages().map(Line::from).collect();
+        assert_eq!(lines, [Line::new("bob", "hi", Some(3)), Line::new("alice", Value::Int(7), Some(4))]);
+        // chat.md 5: it stays when the front end is lost.
+        rig.close();
+        assert_eq!(private_names(&rig.client), ["bob"]);
+        assert_eq!(rig.client.private_channel("bob").map(chat_core::Channel::last_id), Some(4));
+    });
+}
+
+#[test]
+fn c095_private_channels_are_not_among_the_public_ones() {
+    on_front_end(|mut rig| {
+        rig.join(&["bob"]);
+        rig.raise(2, &private("bob", "alice", "hi", 3));
+        rig.raise(2, &private("carol", "alice", "hi", 5));
+        let public: Vec<&str> = rig.client.public_channels().map(|channel| channel.name().as_str()).collect();
+        assert_eq!(public, ["bob"]);
+        // A user and a channel of one name are two.
+        let (public, private) = (rig.client.channel("bob"), rig.client.private_channel("bob"));
+        assert_eq!(public.map(|channel| (channel.is_private(), channel.cached_messages())), Some((false, 0)));
+        assert_eq!(private.map(|channel| (channel.is_private(), channel.cached_messages())), Some((true, 1)));
+        assert!(rig.client.channel("carol").is_none());
+        assert!(!rig.client.can_chat_in_channel("carol"));
+    });
+}
+
+#[test]
+fn c096_clearing_messages_keeps_the_last_id() {
+    on_front_end(|mut rig| {
+        rig.join(&["a", "bob"]);
+        rig.raise(0, &chat("a", &["x", "y"], &["one".into(), "two".into()], 7));
+        rig.raise(0, &chat("bob", &["x"], &["public".into()], 1));
+        rig.raise(2, &private("bob", "alice", "hi", 3));
+        rig.forget();
+        assert!(rig.client.clear_messages("a"));
+        let channel = rig.client.channel("a").expect("still there");
+        assert_eq!((channel.cached_messages(), channel.messages().count(), channel.last_id()), (0, 0, 7));
+        assert!(channel.is_subscribed());
+        assert!(rig.client.clear_private_messages("bob"));
+        let channel = rig.client.private_channel("bob").expect("still there");
+        assert_eq!((channel.cached_messages(), channel.last_id()), (0, 3));
+        assert_eq!(cached(&rig.client, "bob").len(), 1);
+        assert!(!rig.client.clear_messages("unknown") && !rig.client.clear_private_messages("unknown"));
+        rig.pump();
+        rig.expect_nothing();
+        // And it goes on.
+        rig.raise(0, &chat("a", &["x"], &["three".into()], 8));
+        assert_eq!(cached(&rig.client, "a"), [Line::new("x", "three", Some(8))]);
+    });
+}
+
+#[test]
+fn c097_a_full_cache_drops_the_oldest() {
+    let one_by_one = |rig: &mut Rig| {
+        for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
+            rig.raise(0, &chat("a", &["bob"], &[text.into()], id));
+            rig.raise(2, &private("bob", "alice", text, id));
+        }
+    };
+    let at_once = |rig: &mut Rig| {
+        rig.raise(0, &chat("a", &["bob", "bob", "bob"], &["one".into(), "two".into(), "three".into()], 3));
+        for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
+            rig.raise(2, &private("bob", "alice", text, id));
+        }
+    };
+    let fill: [&dyn Fn(&mut Rig); 2] = [&one_by_one, &at_once];
+    for fill in fill {
+        for (cap, kept) in [(2, &["two", "three"][..]), (1, &["three"]), (3, &["one", "two", "three"]), (0, &[])] {
+            both_with(
+                |config| config.user_id("alice").channel_cache_messages(cap),
+                |mut rig| {
+                    rig.go_to(State::ConnectedToFrontEnd);
+                    rig.join(&["a"]);
+                    fill(&mut rig);
+                    // All are told, whatever is kept.
+                    let told = rig.take_events().iter().map(Seen::from).fold(0, |told, seen| match seen {
+                        Seen::Messages { lines, .. } => told + lines.len(),
+                        Seen::Private { .. } => told + 1,
+                        other => panic!("{other:?}"),
+                    });
+                    assert_eq!(told, 6);
+                    let texts = |channel: &chat_core::Channel| {
+                        assert_eq!((channel.last_id(), channel.cached_messages()), (3, kept.len()));
+                        channel.messages().map(|line| line.content.to_value()).collect::<Vec<_>>()
+                    };
+                    let kept: Vec<Value> = kept.iter().map(|&text| text.into()).collect();
+                    assert_eq!(rig.client.channel("a").map(texts), Some(kept.clone()));
+                    assert_eq!(rig.client.private_channel("bob").map(texts), Some(kept));
+                },
+            );
+        }
+    }
+    // All caches together have a cap in bytes: the oldest messages go first, wherever they are. DESIGN 6
+    both_with(
+        |config| config.cache_cap_bytes(2_000),
+        |mut rig| {
+            rig.go_to(State::ConnectedToFrontEnd);
+            rig.join(&["a", "b"]);
+            let text = "x".repeat(300);
+            for id in 1..=20 {
+                rig.raise(0, &chat(if id <= 10 { "a" } else { "b" }, &["bob"], &[text.as_str().into()], id));
+                assert!(rig.client.stats().cached_bytes <= 2_000);
+            }
+            assert_eq!(cached(&rig.client, "a"), []);
+            let kept: Vec<Option<i32>> = cached(&rig.client, "b").iter().map(|line| line.id).collect();
+            assert!(kept.len() > 2 && kept.len() < 7 && kept.ends_with(&[Some(19), Some(20)]), "{kept:?}");
+            assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(10));
+        },
+    );
+    // 100 if nothing is configured: what the server itself keeps. chat.md 5
+    both(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        rig.join(&["a"]);
+        for id in 1..=101 {
+            rig.raise(0, &chat("a", &["bob"], &[Value::Int(id)], id));
+        }
+        let lines = cached(&rig.client, "a");
+        assert_eq!((lines.len(), lines.first()), (100, Some(&Line::new("bob", Value::Int(2), Some(2)))));
+    });
+}

@@ -1,0 +1,342 @@
+//! Subscribing and channels: items 54 to 65, 69 to 72 and 76 to 80.
+
+use crate::rig::{ALL_STATES, Line, Rig, Seen, bools, both, objects, outcomes, strings};
+use chat_core::{ChatClient, Outcome, RequestError, RequestId, State, SubscribeOptions, Value};
+
+fn options() -> SubscribeOptions {
+    SubscribeOptions::new()
+}
+
+/// Subscribes on the front end, and gives what was sent beside operation and channel names.
+#[track_caller]
+fn sent_with(channels: &[&str], options: &SubscribeOptions, expected: &[(u8, Value)]) {
+    both(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        let before = rig.client.state();
+        rig.client.subscribe(channels, options).expect("on the front end");
+        rig.pump();
+        rig.expect_request(0, false, &[&[(0, strings(channels))], expected].concat());
+        rig.expect_nothing();
+        assert_eq!(rig.client.state(), before);
+    });
+}
+
+fn on_front_end(test: impl Fn(Rig)) {
+    both(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        test(rig);
+    });
+}
+
+fn names(client: &ChatClient) -> Vec<&str> {
+    client.public_channels().map(|channel| channel.name().as_str()).collect()
+}
+
+fn done(channels: &[&str], request: impl Into<Option<RequestId>>) -> Seen {
+    Seen::Subscribed(outcomes(channels, &Outcome::Done, request.into()))
+}
+
+/// Event 0 with one line of bob's.
+fn bob_says(rig: &mut Rig, channel: &str, text: &str, id: i32) {
+    rig.raise(0, &[(1, channel.into()), (4, strings(&["bob"])), (2, objects(&[text.into()])), (8, id.into())]);
+}
+
+#[test]
+fn c054_subscribe_is_refused_in_every_state_but_4() {
+    for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
+        both(|mut rig| {
+            rig.go_to(state);
+            let error = rig.refused(|client| client.subscribe(["a"], &options()));
+            assert_eq!(error, RequestError::WrongState(state));
+            rig.expect_nothing();
+        });
+    }
+}
+
+#[test]
+fn c055_subscribe_sends_the_names_and_nothing_else() {
+    sent_with(&["a", "b"], &options(), &[]);
+    sent_with(&["ä", "a", "general chat"], &SubscribeOptions::default(), &[]);
+    // Any list of names.
+    on_front_end(|mut rig| {
+        let names = vec![String::from("b"), String::from("a")];
+        rig.client.subscribe(&names, &options()).expect("on the front end");
+        rig.pump();
+        rig.expect_request(0, false, &[(0, strings(&["b", "a"]))]);
+    });
+}
+
+#[test]
+fn c056_history_0_sends_no_history_length() {
+    sent_with(&["a"], &options().history(0), &[]);
+}
+
+#[test]
+fn c057_history_minus_1_is_sent_as_it_is() {
+    sent_with(&["a", "b"], &options().history(-1), &[(14, Value::Int(-1))]);
+}
+
+#[test]
+fn c058_a_history_length_is_sent_as_an_int() {
+    for length in [1, 20, 100] {
+        sent_with(&["a"], &options().history(length), &[(14, Value::Int(length))]);
+    }
+}
+
+#[test]
+fn c059_a_history_length_below_minus_1_is_sent_as_minus_1() {
+    for length in [-2, -5, i32::MIN] {
+        sent_with(&["a"], &options().history(length), &[(14, Value::Int(-1))]);
+        sent_with(&["a"], &options().history(length).last_ids([5]), &[(14, Value::Int(-1)), (9, vec![5].into())]);
+    }
+    let logged = crate::rig::log_lines();
+    assert!(logged.iter().any(|(level, line)| *level == log::Level::Warn && line.contains("-1")), "{logged:?}");
+}
+
+#[test]
+fn c060_a_plain_number_is_the_history_length() {
+    for length in [-1, 0, 20] {
+        assert_eq!(SubscribeOptions::from(length), options().history(length));
+    }
+    sent_with(&["a"], &20.into(), &[(14, Value::Int(20))]);
+}
+
+#[test]
+fn c061_last_ids_without_history_length_ask_for_all() {
+    sent_with(&["a", "b"], &options().last_ids([5, 7]), &[(9, vec![5, 7].into()), (14, Value::Int(-1))]);
+    sent_with(&["a"], &options().last_ids([0]), &[(9, vec![0].into()), (14, Value::Int(-1))]);
+}
+
+#[test]
+fn c062_last_ids_and_history_length_are_both_sent() {
+    let both = options().last_ids(vec![5, 7]).history(10);
+    sent_with(&["a", "b"], &both, &[(9, vec![5, 7].into()), (14, Value::Int(10))]);
+}
+
+#[test]
+fn c063_last_ids_with_history_0_are_not_sent() {
+    sent_with(&["a", "b"], &options().last_ids([5, 7]).history(0), &[]);
+}
+
+#[test]
+fn c064_last_ids_of_another_length_are_refused() {
+    on_front_end(|mut rig| {
+        for (ids, channels) in [(vec![5], vec!["a", "b"]), (vec![5, 7, 9], vec!["a", "b"]), (vec![], vec!["a"])] {
+            let expected = RequestError::LastIds { ids: ids.len(), channels: channels.len() };
+            for options in [options().last_ids(ids.clone()), options().last_ids(ids).history(0)] {
+                assert_eq!(rig.refused(|client| client.subscribe(&channels, &options)), expected);
+            }
+        }
+        rig.expect_nothing();
+    });
+}
+
+#[test]
+fn c065_an_empty_list_and_an_empty_name_are_refused() {
+    on_front_end(|mut rig| {
+        let none: [&str; 0] = [];
+        for list in [&none[..], &[""], &["a", ""], &["", "a"]] {
+            let error = rig.refused(|client| client.subscribe(list, &options()));
+            assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
+            // chat.md 3.2: unsubscribing likewise.
+            let error = rig.refused(|client| client.unsubscribe(list));
+            assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
+        }
+        rig.expect_nothing();
+        // Nor is a name that no message can hold.
+        let error = rig.refused(|client| client.subscribe(["x".repeat(32_768)], &options()));
+        assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
+    });
+}
+
+#[test]
+fn c069_event_5_tells_each_outcome_and_lists_what_was_accepted() {
+    on_front_end(|mut rig| {
+        let request = rig.client.subscribe(["a", "b"], &options()).expect("on the front end");
+        rig.pump();
+        assert!(!rig.client.can_chat_in_channel("a"));
+        rig.raise(5, &[(0, strings(&["a", "b"])), (15, bools(&[true, false]))]);
+        let expected = vec![("a".into(), Outcome::Done, Some(request)), ("b".into(), Outcome::Refused, Some(request))];
+        rig.expect(&[Seen::Subscribed(expected)]);
+        assert_eq!(names(&rig.client), ["a"]);
+        let channel = rig.client.channel("a").expect("subscribed");
+        assert!(channel.is_subscribed() && !channel.is_private());
+        assert_eq!((channel.name().as_str(), channel.last_id(), channel.cached_messages()), ("a", 0, 0));
+        assert!(rig.client.can_chat_in_channel("a"));
+        assert!(rig.client.channel("b").is_none() && !rig.client.can_chat_in_channel("b"));
+        // Several, in the order of their first subscription.
+        rig.join(&["z", "c"]);
+        assert_eq!(names(&rig.client), ["a", "z", "c"]);
+    });
+}
+
+#[test]
+fn c070_a_missing_entry_of_the_outcomes_is_false() {
+    for (outcomes_sent, expected) in [
+        (Some(bools(&[true])), [true, false, false]),
+        (Some(bools(&[])), [false, false, false]),
+        (Some(bools(&[false, true])), [false, true, false]),
+        // More than there are names.
+        (Some(bools(&[true, true, true, true])), [true, true, true]),
+        (None, [false, false, false]),
+        // As another server might write it.
+        (Some(objects(&[Value::Bool(true), Value::Null, Value::Int(1)])), [true, false, false]),
+    ] {
+        on_front_end(|mut rig| {
+            let request = rig.client.subscribe(["a", "b", "c"], &options()).expect("on the front end");
+            let mut event = vec![(0, strings(&["a", "b", "c"]))];
+            event.extend(outcomes_sent.clone().map(|sent| (15, sent)));
+            rig.raise(5, &event);
+            let outcome = |accepted| if accepted { Outcome::Done } else { Outcome::Refused };
+            let all = ["a", "b", "c"].into_iter().zip(expected);
+            let told = all.clone().map(|(name, yes)| (name.into(), outcome(yes), Some(request))).collect();
+            rig.expect(&[Seen::Subscribed(told)]);
+            let listed: Vec<&str> = all.filter(|(_, yes)| *yes).map(|(name, _)| name).collect();
+            assert_eq!(names(&rig.client), listed);
+        });
+    }
+}
+
+#[test]
+fn c071_event_5_for_a_channel_never_asked_for_adds_it() {
+    on_front_end(|mut rig| {
+        rig.raise(5, &[(0, strings(&["news"])), (15, bools(&[true]))]);
+        rig.expect(&[done(&["news"], None)]);
+        assert_eq!(names(&rig.client), ["news"]);
+        assert!(rig.client.can_chat_in_channel("news"));
+        bob_says(&mut rig, "news", "hi", 1);
+        rig.expect(&[Seen::messages("news", [Line::new("bob", "hi", Some(1))])]);
+        // A refusal that nobody asked for is told, and adds nothing.
+        rig.raise(5, &[(0, strings(&["other"])), (15, bools(&[false]))]);
+        rig.expect(&[Seen::Subscribed(outcomes(&["other"], &Outcome::Refused, None))]);
+        assert_eq!(names(&rig.client), ["news"]);
+    });
+}
+
+#[test]
+fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        bob_says(&mut rig, "a", "one", 7);
+        rig.forget();
+        let request = rig.client.subscribe(["a"], &options()).expect("on the front end");
+        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        rig.expect(&[done(&["a"], request)]);
+        let kept = |rig: &Rig| {
+            let channel = rig.client.channel("a").expect("still there");
+            assert_eq!((channel.last_id(), channel.is_subscribed()), (7, true));
+            let lines: Vec<Line> = channel.messages().map(Line::from).collect();
+            assert_eq!(lines, [Line::new("bob", "one", Some(7))]);
+        };
+        kept(&rig);
+        assert_eq!(names(&rig.client), ["a"]);
+        // chat.md 4.4: a refusal leaves what is there as it is.
+        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[false]))]);
+        kept(&rig);
+        // Also on a new connection.
+        rig.close();
+        rig.go_to(State::ConnectedToFrontEnd);
+        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        kept(&rig);
+    });
+}
+
+#[test]
+fn c076_two_events_5_for_one_request_are_two_results() {
+    on_front_end(|mut rig| {
+        let request = rig.client.subscribe(["a", "b", "c"], &options()).expect("on the front end");
+        rig.raise(5, &[(0, strings(&["c"])), (15, bools(&[true]))]);
+        rig.raise(5, &[(0, strings(&["b", "a"])), (15, bools(&[true, true]))]);
+        rig.expect(&[done(&["c"], request), done(&["b", "a"], request)]);
+        assert_eq!(names(&rig.client), ["c", "b", "a"]);
+    });
+    // Also in one piece of the stream.
+    on_front_end(|mut rig| {
+        let request = rig.client.subscribe(["a", "b"], &options()).expect("on the front end");
+        rig.pump();
+        let first = rig.event(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        let second = rig.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
+        rig.deliver(&[first, second].concat());
+        rig.expect(&[done(&["a"], request), done(&["b"], request)]);
+    });
+}
+
+#[test]
+fn c077_unsubscribe_sends_the_names_alone() {
+    on_front_end(|mut rig| {
+        rig.join(&["a"]);
+        rig.client.unsubscribe(["a"]).expect("on the front end");
+        rig.pump();
+        rig.expect_request(1, false, &[(0, strings(&["a"]))]);
+        rig.expect_nothing();
+        // In there until the server says otherwise, but about to leave.
+        assert_eq!(names(&rig.client), ["a"]);
+        assert!(!rig.client.can_chat_in_channel("a"));
+        // Of a channel that the user is not in it is no error.
+        rig.client.unsubscribe(["b", "c"]).expect("on the front end");
+        rig.pump();
+        rig.expect_request(1, false, &[(0, strings(&["b", "c"]))]);
+    });
+}
+
+#[test]
+fn c078_event_6_removes_what_it_names_and_tells_all_of_it() {
+    on_front_end(|mut rig| {
+        rig.join(&["a", "b"]);
+        let request = rig.client.unsubscribe(["a"]).expect("on the front end");
+        rig.raise(6, &[(0, strings(&["a", "zzz"]))]);
+        let expected = vec![("a".into(), Outcome::Done, Some(request)), ("zzz".into(), Outcome::Done, None)];
+        rig.expect(&[Seen::Unsubscribed(expected)]);
+        assert_eq!(names(&rig.client), ["b"]);
+        assert!(rig.client.channel("a").is_none() && !rig.client.can_chat_in_channel("a"));
+        // Unasked as well: removed by the server, or by another client of the same user.
+        rig.raise(6, &[(0, strings(&["b"]))]);
+        rig.expect(&[Seen::Unsubscribed(outcomes(&["b"], &Outcome::Done, None))]);
+        assert!(names(&rig.client).is_empty());
+    });
+}
+
+/// The channels are borrowed, so no caller can change the client through them; what is taken is the caller's own.
+#[test]
+fn c079_what_is_taken_of_the_public_channels_is_a_copy() {
+    on_front_end(|mut rig| {
+        rig.join(&["a", "b"]);
+        let mut taken: Vec<String> = rig.client.public_channels().map(|channel| channel.name().to_string()).collect();
+        taken.clear();
+        assert_eq!(names(&rig.client), ["a", "b"]);
+        let name = rig.client.channel("a").expect("subscribed").name().clone();
+        rig.raise(6, &[(0, strings(&["a"]))]);
+        assert_eq!(name, "a");
+        assert_eq!(names(&rig.client), ["b"]);
+    });
+}
+
+#[test]
+fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
+    let ends: [fn(&mut Rig); 2] = [|rig| rig.close(), |rig| rig.client.disconnect()];
+    for end in ends {
+        on_front_end(|mut rig| {
+            rig.join(&["a", "b"]);
+            bob_says(&mut rig, "a", "one", 7);
+            let _leaving = rig.client.unsubscribe(["b"]).expect("on the front end");
+            end(&mut rig);
+            // At once, with the state.
+            assert_ne!(rig.client.state(), State::ConnectedToFrontEnd);
+            assert!(names(&rig.client).is_empty());
+            assert!(!rig.client.can_chat_in_channel("a"));
+            rig.pump();
+            let kept = |rig: &Rig| {
+                let channel = rig.client.channel("a").expect("kept");
+                assert_eq!((channel.last_id(), channel.cached_messages(), channel.is_subscribed()), (7, 1, false));
+            };
+            kept(&rig);
+            // Until event 5 confirms it on the new connection.
+            rig.go_to(State::ConnectedToFrontEnd);
+            assert!(names(&rig.client).is_empty());
+            kept(&rig);
+            rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+            assert_eq!(names(&rig.client), ["a"]);
+            assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(7));
+        });
+    }
+}
