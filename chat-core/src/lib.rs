@@ -28,7 +28,7 @@
 //! #     fn wait(&mut self, _: &ChatClient, _: Option<Timestamp>) -> Vec<(LinkId, Vec<u8>)> { Vec::new() }
 //! # }
 //! fn turn(chat: &mut ChatClient, sockets: &mut Sockets, now: Timestamp, mut on_event: impl FnMut(&mut ChatClient, Event)) {
-//!     let _serviced = chat.service(now);
+//!     chat.service(now);
 //!     while let Some(event) = chat.poll_event() {
 //!         on_event(chat, event); // may call subscribe, publish_message, disconnect, ... on the client
 //!     }

@@ -31,7 +31,6 @@ const MOST_EVENTS: usize = 16 * 1024;
 /// What `service` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use]
 pub struct Serviced {
     /// Whether another call at the same time would do more: input is left, or a timer that is due had to wait because
     /// the state changed. When to call next is [`ChatClient::poll_timeout`], and only that.

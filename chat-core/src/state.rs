@@ -262,7 +262,7 @@ impl DisconnectCause {
         self
     }
 
-    /// The documented code for this cause. Spec: DESIGN "Where link ends map to codes", chat.md 1.10.
+    /// The documented code for this cause. See "Which end gives which code" in the crate docs. Spec: chat.md 1.10.
     pub(crate) fn code(&self, opened: bool) -> PeerErrorCode {
         use PeerErrorCode as Code;
         let (front_end, name_server) = match self.kind {

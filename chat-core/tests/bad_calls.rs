@@ -61,11 +61,9 @@ fn calls() -> Vec<(&'static str, &'static [State], Call)> {
     const APART: &[State] = &[Uninitialized, Disconnected, Error];
     vec![
         ("connect_to_name_server", APART, |chat| chat.connect_to_name_server(ConnectOptions::new())),
-        (
-            "connect_to_region_front_end",
-            &[Uninitialized, ConnectedToNameServer, Disconnected, Error],
-            |chat| chat.connect_to_region_front_end("eu"),
-        ),
+        ("connect_to_region_front_end", &[Uninitialized, ConnectedToNameServer, Disconnected, Error], |chat| {
+            chat.connect_to_region_front_end("eu")
+        }),
         ("reconnect", &[Disconnected, Error], ChatClient::reconnect),
         ("set_user_id", APART, |chat| chat.set_user_id("bob")),
         ("subscribe", &[Chatting], |chat| chat.subscribe(["a"], &SubscribeOptions::new()).map(drop)),
@@ -149,7 +147,8 @@ fn refused() -> Vec<Refused> {
         matches!(error, RequestError::Unencodable(error) if error.kind == EncodeErrorKind::TooDeep)
     }
     let mut all: Vec<Refused> = Vec::new();
-    let mut add = |name, call: Box<dyn Fn(&mut ChatClient) -> Result<(), RequestError>>, why| all.push((name, call, why));
+    let mut add =
+        |name, call: Box<dyn Fn(&mut ChatClient) -> Result<(), RequestError>>, why| all.push((name, call, why));
     let plain = SubscribeOptions::new;
     // Lists of names.
     let lists: [(&str, Vec<String>, fn(&RequestError) -> bool); 5] = [
@@ -205,7 +204,11 @@ fn refused() -> Vec<Refused> {
     }
     // Options.
     let last_ids = |error: &RequestError| matches!(error, RequestError::LastIds { ids: 1, channels: 2 });
-    add("too few last ids", Box::new(move |chat| chat.subscribe(["a", "b"], &plain().last_ids([1])).map(drop)), last_ids);
+    add(
+        "too few last ids",
+        Box::new(move |chat| chat.subscribe(["a", "b"], &plain().last_ids([1])).map(drop)),
+        last_ids,
+    );
     let creation = |error: &RequestError| matches!(error, RequestError::CreationOptions(_));
     for options in [plain().max_subscribers(-1), plain().publish_subscribers(true).max_subscribers(101)] {
         add("creation options", Box::new(move |chat| chat.subscribe(["a"], &options).map(drop)), creation);

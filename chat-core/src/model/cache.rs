@@ -1,4 +1,4 @@
-//! The message caches: a cap for each channel in messages, one for all together in bytes. Spec: DESIGN 6.
+//! The message caches: a cap for each channel in messages, one for all together in bytes.
 
 use super::channel::Channel;
 use crate::messages::{Message, Messages};

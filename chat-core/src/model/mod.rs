@@ -58,7 +58,7 @@ impl BuildHasher for NameHasher {
     }
 }
 
-/// At most so many channels that nobody asked for: names that strangers choose. Spec: DESIGN 6.
+/// At most so many channels that nobody asked for: names that strangers choose.
 const MOST_UNASKED: usize = 1024;
 
 #[derive(Debug)]

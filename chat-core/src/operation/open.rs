@@ -1,4 +1,4 @@
-//! Requests whose outcome is still open: subscribe and unsubscribe. Spec: DESIGN 4.9, chat.md 10 (R7, R8).
+//! Requests whose outcome is still open: subscribe and unsubscribe. Contract 9; spec: chat.md 10 (R7, R8).
 
 use crate::error::{RequestError, ServerError};
 use crate::event::{ChannelOutcome, Outcome, RequestId};

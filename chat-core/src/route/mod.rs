@@ -207,7 +207,7 @@ impl ChatClient {
         self.events.push(Event::Error { code, cause: Box::new(cause), message });
     }
 
-    /// What the end of the current link means. Spec: DESIGN 4.
+    /// What the end of the current link means. See "Which end gives which code" in the crate docs.
     pub(crate) fn link_ended(&mut self, end: crate::peer::carrier::LinkEnd) {
         use crate::peer::carrier::LinkEnd;
         match end {
