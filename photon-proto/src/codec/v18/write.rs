@@ -265,7 +265,14 @@ fn write_dictionary(out: &mut Output, map: &Dictionary) -> Result<(), EncodeErro
 }
 
 fn write_header(out: &mut Output, key: &Type, value: &Type) -> Result<(), EncodeError> {
-    let key = match key {
+    // No bool keys: the official reader refuses what the official writer permits. Spec: wire.md 5.3.
+    out.put(&[scalar_code(key).ok_or(EncodeErrorKind::TypeNotExpressible)?])?;
+    write_value_type(out, value)
+}
+
+/// Declared types that may stand on either side.
+const fn scalar_code(of: &Type) -> Option<u8> {
+    Some(match of {
         Type::Object => code::UNTYPED,
         Type::Byte => code::BYTE,
         Type::Short => code::SHORT,
@@ -274,24 +281,13 @@ fn write_header(out: &mut Output, key: &Type, value: &Type) -> Result<(), Encode
         Type::String => code::STRING,
         Type::Int => code::INT,
         Type::Long => code::LONG,
-        // Bool keys among them: the official reader refuses what the official writer permits. Spec: wire.md 5.3.
-        _ => return Err(EncodeErrorKind::TypeNotExpressible.into()),
-    };
-    out.put(&[key])?;
-    write_value_type(out, value)
+        _ => return None,
+    })
 }
 
 fn write_value_type(out: &mut Output, value: &Type) -> Result<(), EncodeError> {
     let code = match value {
-        Type::Object => code::UNTYPED,
         Type::Bool => code::BOOL,
-        Type::Byte => code::BYTE,
-        Type::Short => code::SHORT,
-        Type::Float => code::FLOAT,
-        Type::Double => code::DOUBLE,
-        Type::String => code::STRING,
-        Type::Int => code::INT,
-        Type::Long => code::LONG,
         Type::Bytes => code::BYTES,
         Type::Hashtable => code::HASHTABLE,
         Type::Request => code::REQUEST,
@@ -321,7 +317,7 @@ fn write_value_type(out: &mut Output, value: &Type) -> Result<(), EncodeError> {
             }
             _ => return Err(EncodeErrorKind::TypeNotExpressible.into()),
         },
-        Type::Custom(_) => return Err(EncodeErrorKind::TypeNotExpressible.into()),
+        value => scalar_code(value).ok_or(EncodeErrorKind::TypeNotExpressible)?,
     };
     out.put(&[code])
 }
