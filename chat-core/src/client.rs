@@ -389,7 +389,7 @@ impl ChatClient {
         &self.config.user_id.0
     }
 
-    /// Sets the user id for the next login.
+    /// Sets the user id for the next login. A token kept for [`ChatClient::reconnect`] is dropped: it is the user's before.
     ///
     /// # Errors
     /// [`RequestError::WrongState`] while connected or connecting.
@@ -397,6 +397,7 @@ impl ChatClient {
         match self.state {
             State::Uninitialized | State::Disconnected | State::Error => {
                 self.config.user_id = Secret(user_id.into());
+                self.route.forget_token();
                 Ok(())
             }
             state => Err(RequestError::WrongState(state)),

@@ -41,7 +41,7 @@ impl SubscribeOptions {
     }
 
     /// How many older messages to send: 0 none, -1 all that the server has (at most 100), else at most that many, the
-    /// newest. Below -1 counts as -1.
+    /// newest. Below -1 counts as -1, above 100 as 100.
     #[must_use]
     pub fn history(mut self, messages: i32) -> Self {
         self.history = Some(messages);

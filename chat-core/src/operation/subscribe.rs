@@ -11,12 +11,15 @@ use alloc::vec::Vec;
 use photon_proto::Value;
 use photon_proto::message::MessageWriter;
 
+/// What servers keep: no greater history length is sent. Spec: chat.md 3.1.
+const MOST_HISTORY: i32 = 100;
+
 /// What of the options goes on the wire: history length (p14) and last ids (p9). Spec: chat.md 3.1.
 fn history(options: &SubscribeOptions, channels: usize) -> Result<(Option<i32>, Option<&[i32]>), RequestError> {
     if let Some(ids) = options.last_ids.as_ref().filter(|ids| ids.len() != channels) {
         return Err(RequestError::LastIds { ids: ids.len(), channels });
     }
-    let length = options.history.map(|length| length.max(-1));
+    let length = options.history.map(|length| length.clamp(-1, MOST_HISTORY));
     Ok(match (length, options.last_ids.as_deref()) {
         (Some(0), _) | (None, None) => (None, None),
         (None, ids) => (Some(-1), ids),
@@ -53,8 +56,11 @@ impl ChatClient {
         self.chatting()?;
         let channels = check_names(names.clone(), "list of channels", "channel name")?;
         let (length, last_ids) = history(options, channels)?;
-        if options.history.is_some_and(|length| length < -1) {
-            self.log(log::Level::Warn, format_args!("a history length below -1 is sent as -1"));
+        if options.history.is_some_and(|asked| length.is_some_and(|sent| sent != asked)) {
+            self.log(
+                log::Level::Warn,
+                format_args!("a history length out of -1 to {MOST_HISTORY} is sent as the nearest"),
+            );
         }
         let creation = creation_properties(options, channels)?;
         let timer = self.request_timer();

@@ -88,6 +88,10 @@ impl Route {
         self.login != Timer::Off
     }
 
+    pub(crate) fn forget_token(&mut self) {
+        self.token = None;
+    }
+
     /// Nothing is waited for any more; address and token stay.
     pub(crate) fn halt(&mut self) {
         (self.login, self.connecting, self.region) = (Timer::Off, Timer::Off, None);

@@ -1,4 +1,4 @@
-//! Several server addresses, tried in turn. DESIGN 3, chat.md 2.11 and 6.4.
+//! Several server addresses, tried in turn. chat.md 2.11 and 6.4.
 
 use crate::rig::{APP_ID, APP_VERSION, End, Rig, Seen};
 use chat_core::{CauseKind, ChatConfig, KeyExchangeFailure, LinkErrorKind, Server, State, Step};

@@ -24,25 +24,6 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// chat-core/API.md says which test shows each name of the documented API.
-#[test]
-fn the_table_of_the_documented_api_names_tests_that_exist() {
-    let table = fs::read_to_string(here("API.md")).expect("the table is in the project");
-    let tests: BTreeSet<String> = tests()
-        .into_iter()
-        .flat_map(|(item, names)| names.into_iter().map(move |name| format!("c{item:03}_{name}")))
-        .collect();
-    // What stands between backquotes and looks like the name of a test.
-    let named = table.split('`').skip(1).step_by(2).filter(|name| {
-        name.strip_prefix('c')
-            .and_then(|rest| rest.get(..4))
-            .is_some_and(|item| item.ends_with('_') && item[..3].chars().all(|character| character.is_ascii_digit()))
-    });
-    let (known, unknown): (Vec<_>, Vec<_>) = named.partition(|&name| tests.contains(name));
-    assert!(unknown.is_empty(), "{unknown:?}");
-    assert!(known.len() > 50, "the table has another form than this test thinks");
-}
-
 /// The numbered items of section 11, with their words.
 fn items() -> BTreeMap<u16, String> {
     let text = fs::read_to_string(here("spec/chat.md")).expect("the specification is in the project");

@@ -1,4 +1,4 @@
-//! Deadlines, pings and `poll_timeout`, each to the millisecond. chat.md 6.4, DESIGN 4.
+//! Deadlines, pings and `poll_timeout`, each to the millisecond. chat.md 6.4.
 
 use crate::rig::{Came, PING_MS, Rig, Seen, both, both_with, encryption_off, outcomes, strings};
 use chat_core::{CauseKind, ConnectOptions, LinkInput, Outcome, State, Step, SubscribeOptions, Timestamp};
@@ -380,7 +380,7 @@ fn poll_timeout_is_now_while_input_waits() {
     });
 }
 
-/// DESIGN 4.6: bounded work in a call, and no further than a change of the state.
+/// contract 6: bounded work in a call, and no further than a change of the state.
 #[test]
 fn service_says_that_more_waits() {
     both_with(
@@ -421,7 +421,7 @@ fn service_says_that_more_waits() {
     });
 }
 
-/// DESIGN 4.1: time that goes back stands still, and a jump fires each timer once.
+/// contract 1: time that goes back stands still, and a jump fires each timer once.
 #[test]
 fn a_clock_that_misbehaves_does_no_harm() {
     both(|mut rig| {

@@ -1,4 +1,4 @@
-//! What becomes of links that the client leaves: flushed, closed, forgotten. DESIGN 3 and 4.10.
+//! What becomes of links that the client leaves: flushed, closed, forgotten. Contract 10.
 
 use crate::rig::{FRONT_END, Rig, Seen, TOKEN, both, both_with};
 use chat_core::{ConnectOptions, LinkError, LinkErrorKind, LinkInput, PublishOptions, State};
@@ -11,7 +11,7 @@ fn logging_in(rig: &mut Rig) {
     rig.forget();
 }
 
-/// DESIGN 4.10: what was accepted before is still sent, for a second at most, and then the link is closed.
+/// contract 10: what was accepted before is still sent, for a second at most, and then the link is closed.
 #[test]
 fn disconnect_sends_what_was_accepted_before() {
     // The socket takes it: closed as soon as it has.
@@ -99,7 +99,7 @@ fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
     });
 }
 
-/// After `Closed` or `Failed` no `Close` follows, also if it was decided just before. DESIGN 4.
+/// After `Closed` or `Failed` no `Close` follows, also if it was decided just before..
 #[test]
 fn a_link_that_has_ended_by_itself_is_not_closed() {
     let ends: [fn() -> LinkInput<'static>; 2] =
@@ -148,7 +148,7 @@ fn a_link_that_has_ended_by_itself_is_not_closed() {
     }
 }
 
-/// DESIGN 4.10: connecting anew is legal while the old link is still sending, which touches nothing any more.
+/// contract 10: connecting anew is legal while the old link is still sending, which touches nothing any more.
 #[test]
 fn connecting_anew_while_the_old_link_is_flushed() {
     both(|mut rig| {

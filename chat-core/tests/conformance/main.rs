@@ -12,6 +12,7 @@ mod login;
 mod messages;
 mod other;
 mod presence;
+mod raw;
 mod reconnect;
 mod regions;
 mod requests;

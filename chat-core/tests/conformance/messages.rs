@@ -437,7 +437,7 @@ fn c097_a_full_cache_drops_the_oldest() {
             );
         }
     }
-    // All caches together have a cap in bytes: the oldest messages go first, wherever they are. DESIGN 6
+    // All caches together have a cap in bytes: the oldest messages go first, wherever they are.
     both_with(
         |config| config.cache_cap_bytes(2_000),
         |mut rig| {

@@ -356,7 +356,7 @@ fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconn
     );
 }
 
-/// DESIGN 8: message text, tokens, keys and user ids never reach a log above `trace`.
+/// Message text, tokens, keys and user ids never reach a log above `trace`.
 #[test]
 fn secrets_stay_out_of_logs() {
     let secrets = ["user-of-the-log", "secret-parameters", "secret-data", TOKEN, "secret-text", "other-user"];

@@ -140,3 +140,12 @@ fn reconnect_is_refused_where_there_is_no_way() {
         assert_eq!(rig.refused(chat_core::ChatClient::reconnect), RequestError::NothingToReconnectTo);
     });
 }
+
+#[test]
+fn another_user_does_not_come_back_with_the_token_of_the_one_before() {
+    both(|mut rig| {
+        rig.go_to(State::Disconnected);
+        rig.client.set_user_id("somebody else").expect("not connected");
+        assert_eq!(rig.client.reconnect(), Err(RequestError::NothingToReconnectTo));
+    });
+}

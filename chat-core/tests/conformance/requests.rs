@@ -1,4 +1,4 @@
-//! What becomes of requests: which answer settles which, and what settles none. DESIGN 4.9.
+//! What becomes of requests: which answer settles which, and what settles none. contract 9.
 
 use crate::rig::{Rig, Seen, bools, both, both_with, objects, outcomes, strings};
 use chat_core::{Outcome, RequestError, RequestId, ServerError, State, SubscribeOptions};
@@ -152,6 +152,34 @@ fn a_response_of_failure_fails_what_is_unsettled_of_its_request() {
     });
 }
 
+/// A request that has failed, or timed out, takes nothing from the next one.
+#[test]
+fn an_entry_after_a_failure_is_for_the_next_request() {
+    on_front_end(|mut rig| {
+        let requests = [&["a", "b"][..], &["b", "a"]].map(|names| subscribe(&mut rig, names));
+        rig.respond(0, -2, None, &[]);
+        rig.expect(&[
+            Seen::Subscribed(outcomes(&["a", "b"], &failed(0, -2, ""), Some(requests[0]))),
+            Seen::response(0, -2, ""),
+        ]);
+        subscribed(&mut rig, &["a"], &[true]);
+        rig.expect(&[done("a", requests[1])]);
+        subscribed(&mut rig, &["b"], &[true]);
+        rig.expect(&[done("b", requests[1])]);
+    });
+    on_front_end(|mut rig| {
+        let first = subscribe(&mut rig, &["a"]);
+        rig.advance_ms(10_000);
+        let second = subscribe(&mut rig, &["a"]);
+        rig.advance_ms(5_000);
+        rig.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(first)))]);
+        subscribed(&mut rig, &["a"], &[true]);
+        rig.expect(&[done("a", second)]);
+        rig.advance_ms(60_000);
+        rig.expect(&[]);
+    });
+}
+
 /// Responses come in request order, so each finds its own.
 #[test]
 fn a_response_of_failure_finds_the_right_one_of_several_requests() {
@@ -287,7 +315,7 @@ fn nothing_counts_before_the_login_is_accepted() {
     });
 }
 
-/// DESIGN 4.5: by encoded bytes, and nothing changes.
+/// contract 5: by encoded bytes, and nothing changes.
 #[test]
 fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
     both_with(

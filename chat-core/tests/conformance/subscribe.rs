@@ -94,6 +94,13 @@ fn c059_a_history_length_below_minus_1_is_sent_as_minus_1() {
 }
 
 #[test]
+fn a_history_length_above_100_is_sent_as_100() {
+    for length in [101, i32::MAX] {
+        sent_with(&["a"], &options().history(length), &[(14, Value::Int(100))]);
+    }
+}
+
+#[test]
 fn c060_a_plain_number_is_the_history_length() {
     for length in [-1, 0, 20] {
         assert_eq!(SubscribeOptions::from(length), options().history(length));

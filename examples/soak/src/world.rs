@@ -111,8 +111,8 @@ impl World {
     fn turn(&mut self) {
         while let Some(delivery) = self.network.poll(self.now) {
             match delivery.to {
-                End::Client => self.to_client(delivery.link, delivery.what),
-                End::Server => self.to_server(delivery.link, delivery.what),
+                End::Client => self.hand_to_client(delivery.link, delivery.what),
+                End::Server => self.hand_to_server(delivery.link, delivery.what),
             }
         }
         if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    fn to_client(&mut self, key: LinkKey, what: What) {
+    fn hand_to_client(&mut self, key: LinkKey, what: What) {
         let Some(&(player, link)) = self.owners.get(&key) else { return };
         let input = match &what {
             What::Opened => LinkInput::Opened { ipv6: false },
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    fn to_server(&mut self, key: LinkKey, what: What) {
+    fn hand_to_server(&mut self, key: LinkKey, what: What) {
         match (what, self.connections.get(&key).copied()) {
             (What::Accepted, _) => {
                 let role = self.roles[&key];

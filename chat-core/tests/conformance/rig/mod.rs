@@ -26,7 +26,7 @@ pub(crate) const NAME_SERVER: &str = "tcp://ns.example:4533";
 pub(crate) const FRONT_END: &str = "fe.example:5070";
 pub(crate) const TOKEN: &str = "token-of-the-name-server";
 
-/// How long pings stay away, and then silence counts, if nothing else is configured. Spec: chat.md 6.4.
+/// The time from one ping to the next if nothing else is configured. chat.md 6.4.
 pub(crate) const PING_MS: u64 = 3_000;
 
 /// The states in the order in which a successful connection meets them.

@@ -1,0 +1,39 @@
+//! Operations of any code, which no item of section 11 knows.
+
+use crate::rig::both;
+use chat_core::{Event, Outcome, State, SubscribeOptions, Value};
+
+#[test]
+fn any_operation_is_sent_encrypted_or_not() {
+    both(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        for (code, encrypt) in [(4, false), (4, true), (255, true)] {
+            let parameters = [(9, Value::Null), (3, "x".into())];
+            assert_eq!(rig.client.send_operation(code, &parameters, encrypt), Ok(()));
+            rig.pump();
+            rig.expect_request(code, encrypt, &parameters);
+        }
+        rig.expect_nothing();
+        rig.respond(4, -2, Some("unknown"), &[]);
+        let [Event::OperationResponse { operation: 4, return_code: -2, .. }] = rig.take_events()[..] else {
+            panic!("the answer");
+        };
+    });
+}
+
+#[test]
+fn an_answer_counts_for_the_oldest_request_of_its_operation() {
+    both(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        let id = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("may subscribe");
+        assert_eq!(rig.client.send_operation(0, &[], false), Ok(()));
+        rig.pump();
+        rig.respond(0, -2, None, &[]);
+        let events = rig.take_events();
+        let [Event::SubscribeResult(channels), Event::OperationResponse { operation: 0, .. }] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(channels[0].request, Some(id));
+        assert!(matches!(channels[0].outcome, Outcome::Failed(_)));
+    });
+}
