@@ -148,8 +148,10 @@ impl ChatClient {
     /// The region is sent as it is given. Spec: chat.md 2.7.
     ///
     /// # Errors
-    /// [`RequestError::AlreadyInProgress`] while a login waits for its answer; [`RequestError::Unencodable`] or
-    /// [`RequestError::TooLong`] if the login cannot be written; else as [`ChatClient::connect_to_name_server`].
+    /// [`RequestError::AlreadyInProgress`] while a login waits for its answer; on the name server
+    /// [`RequestError::Unencodable`] or [`RequestError::TooLong`] if the login cannot be written (when it is written
+    /// later, that ends the connection with [`CauseKind::LoginNotSent`](crate::CauseKind::LoginNotSent)); else as
+    /// [`ChatClient::connect_to_name_server`].
     pub fn connect_to_region_front_end(&mut self, region: impl Into<Text>) -> Result<(), RequestError> {
         self.connect_to_region(region.into())
     }
@@ -183,8 +185,8 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`RequestError::WrongState`] in any state but ConnectedToFrontEnd; [`RequestError::Empty`] for an empty list or
-    /// name; [`RequestError::LastIds`]; [`RequestError::TooLong`], [`RequestError::Unencodable`],
-    /// [`RequestError::QueueFull`].
+    /// name; [`RequestError::LastIds`]; [`RequestError::CreationOptions`]; [`RequestError::TooLong`],
+    /// [`RequestError::Unencodable`], [`RequestError::QueueFull`].
     pub fn subscribe<N>(&mut self, channels: N, options: &SubscribeOptions) -> Result<RequestId, RequestError>
     where
         N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
@@ -322,7 +324,7 @@ impl ChatClient {
     /// Whether messages can be published in a channel: on the front end, subscribed, and not about to leave.
     #[must_use]
     pub fn can_chat_in_channel(&self, channel: &str) -> bool {
-        self.model.can_chat_in(channel)
+        self.channel(channel).is_some_and(Channel::is_subscribed) && !self.requests.unsubscribe.is_waited_for(channel)
     }
 
     // What is known.

@@ -147,7 +147,7 @@ pub mod return_code {
     /// Too many operations.
     pub const OPERATION_LIMIT_REACHED: i16 = 32743;
 
-    /// The name of a code, if the specification knows it.
+    /// The name of a code that a chat client can meet.
     #[must_use]
     pub const fn name(code: i16) -> Option<&'static str> {
         Some(match code {

@@ -48,6 +48,9 @@ pub struct ChatConfig {
     pub(crate) log_level: LevelFilter,
 }
 
+/// Less room than this for outgoing bytes holds no login.
+const LEAST_CAP_BYTES: usize = 4 * 1024;
+
 /// Whether keys are exchanged with servers over links that are not secure by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encryption {
@@ -183,7 +186,7 @@ impl ChatConfig {
     }
 
     /// Deadline from the connect call to being connected, for each address, and from the name server's answer to being
-    /// logged in on the front end, in milliseconds. Default 15,000. Spec: chat.md 6.4.
+    /// logged in on the front end, in milliseconds; 0 is at once. Default 15,000. Spec: chat.md 6.4.
     #[must_use]
     pub fn connect_timeout_ms(mut self, ms: u64) -> Self {
         self.connect_timeout_ms = ms;
@@ -211,7 +214,8 @@ impl ChatConfig {
         self
     }
 
-    /// How long a connected server may stay silent, in milliseconds. Default 10,000. Spec: chat.md 6.4.
+    /// How long a connected server may stay silent, in milliseconds. It speaks when it is pinged, so keep this well above
+    /// the ping interval and a round trip. Default 10,000. Spec: chat.md 6.4.
     #[must_use]
     pub fn silence_timeout_ms(mut self, ms: u64) -> Self {
         self.silence_timeout_ms = ms.max(1);
@@ -233,10 +237,11 @@ impl ChatConfig {
         self
     }
 
-    /// How many encoded bytes may wait to be sent before calls get `QueueFull`. Default 1 MiB.
+    /// How many encoded bytes may wait to be sent before calls get `QueueFull`; at least 4 KiB. A message that is longer
+    /// than this gets `TooLong`. Default 1 MiB.
     #[must_use]
     pub fn outgoing_cap_bytes(mut self, bytes: usize) -> Self {
-        self.outgoing_cap_bytes = bytes;
+        self.outgoing_cap_bytes = bytes.max(LEAST_CAP_BYTES);
         self
     }
 

@@ -17,13 +17,14 @@ pub enum RequestError {
     /// The same thing is under way already.
     #[error("already in progress")]
     AlreadyInProgress,
-    /// Too much waits to be sent, or too many events wait to be taken: try again after the next frame.
-    #[error("the queue is full: drain events and send what waits, then try again")]
+    /// Too much waits to be sent, too many events wait to be taken, or too many requests (4,096 of a kind) wait for their
+    /// outcome: try again when some of that is done.
+    #[error("the queue is full: drain events, send what waits, let requests be answered, then try again")]
     QueueFull,
     /// The message would be longer than the limit.
     #[error("the message is longer than {max_bytes} bytes")]
     TooLong {
-        /// The limit, `Limits::max_sent_bytes`.
+        /// The limit: `Limits::max_sent_bytes`, or the cap for outgoing bytes if that is lower.
         max_bytes: usize,
     },
     /// An empty list, name or content where there must be something.

@@ -27,14 +27,19 @@
 //! #     fn apply(&mut self, _: LinkCommand) {}
 //! #     fn wait(&mut self, _: &ChatClient, _: Option<Timestamp>) -> Vec<(LinkId, Vec<u8>)> { Vec::new() }
 //! # }
-//! fn turn(chat: &mut ChatClient, sockets: &mut Sockets, now: Timestamp, mut on_event: impl FnMut(&mut ChatClient, Event)) {
-//!     chat.service(now);
+//! fn turn(
+//!     chat: &mut ChatClient,
+//!     sockets: &mut Sockets,
+//!     clock: impl Fn() -> Timestamp,
+//!     mut on_event: impl FnMut(&mut ChatClient, Event),
+//! ) {
+//!     chat.service(clock());
 //!     while let Some(event) = chat.poll_event() {
 //!         on_event(chat, event); // may call subscribe, publish_message, disconnect, ... on the client
 //!     }
 //!     for link in sockets.ids() {
-//!         while let Some(bytes) = chat.transmit(now, link) {
-//!             let Some(written) = sockets.write(link, bytes) else { break };
+//!         while let Some(bytes) = chat.transmit(clock(), link) {
+//!             let Some(written) = sockets.write(link, bytes) else { break }; // the socket is full
 //!             chat.transmitted(link, written);
 //!         }
 //!     }
@@ -43,7 +48,7 @@
 //!     }
 //!     // Sleep until something can be read from a link that `wants_input`, or until `poll_timeout`.
 //!     for (link, bytes) in sockets.wait(chat, chat.poll_timeout()) {
-//!         chat.handle_link(now, link, LinkInput::Received(&bytes));
+//!         chat.handle_link(clock(), link, LinkInput::Received(&bytes));
 //!     }
 //! }
 //! ```
@@ -62,7 +67,8 @@
 //!    and never corrupts state, loses an event, or panics.
 //! 4. **`poll_timeout` is computed from the state**: "now" (the last time seen) while input is held that `service` could
 //!    act on. It ignores commands, bytes and events that were not taken. After `service(t)` said `more == false` and a
-//!    full drain, without new input and without an intent that armed a timer, the next deadline is later than `t`.
+//!    full drain, without new input and without an intent that armed a timer, the next deadline is later than `t`;
+//!    except that taking events makes room for input that waited for it, which is then acted on "now".
 //! 5. **Back-pressure by not pulling.** Intents get [`RequestError::QueueFull`] when too many encoded bytes wait. On the
 //!    other side [`wants_input`](ChatClient::wants_input) turns false at the cap, and the silence timer stands still
 //!    meanwhile; a chunk handed over anyway is kept up to 64 KiB above the cap, beyond that the link ends. When too many
@@ -81,8 +87,9 @@
 //!    exactly one [`Outcome`]. Events also come for channels that nobody asked for (another client of the same user, the
 //!    server itself): their `request` is `None`. `get_regions` always ends in exactly one [`Event::RegionsResult`].
 //! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces the end at once, goes on
-//!     sending what was accepted before it for at most [`ChatConfig::flush_timeout_ms`], and the old link can touch
-//!     nothing any more; connecting anew meanwhile is legal.
+//!     sending what was accepted before it for at most [`ChatConfig::flush_timeout_ms`] (of more than eight links that
+//!     end so, the oldest is cut short), and the old link can touch nothing any more; connecting anew meanwhile is
+//!     legal.
 //! 11. **Determinism.** The same seed and the same calls give the same bytes and events.
 //!
 //! Answering an event with a call that the state no longer allows is normal: a connection can end while its last events

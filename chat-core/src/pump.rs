@@ -2,8 +2,11 @@
 
 use crate::client::ChatClient;
 use crate::config::ChatConfig;
-use crate::error::RequestError;
-use crate::event::{BadMessage, ChannelOutcome, Event, RequestId, StatusChange};
+use crate::error::{RegionsError, RequestError, ServerError};
+use crate::event::{
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, RequestId, StatusChange,
+    SubscriberChange,
+};
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::incoming::Incoming;
@@ -12,7 +15,7 @@ use crate::operation::open::OpenRequests;
 use crate::peer::carrier::Outgoing;
 use crate::peer::{Peer, Phase, Received};
 use crate::route::{Next, ServerAddress};
-use crate::state::{CauseKind, Server, State};
+use crate::state::{CauseKind, DisconnectCause, Server, State};
 use crate::stats::Stats;
 use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
@@ -20,8 +23,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
-use photon_proto::Timestamp;
 use photon_proto::message::Header;
+use photon_proto::{Text, Timestamp};
 
 /// How many links may still be sending what was accepted before their end; beyond that the oldest is cut short.
 const MOST_RETIRED: usize = 8;
@@ -33,7 +36,7 @@ const MOST_EVENTS: usize = 16 * 1024;
 #[non_exhaustive]
 pub struct Serviced {
     /// Whether another call at the same time would do more: input is left, or a timer that is due had to wait because
-    /// the state changed. When to call next is [`ChatClient::poll_timeout`], and only that.
+    /// the state changed. Input that waits for events to be taken does not count. When to call next is [`ChatClient::poll_timeout`], and only that.
     pub more: bool,
 }
 
@@ -85,15 +88,23 @@ impl EventQueue {
     }
 
     fn is_full(&self, cap_bytes: usize) -> bool {
-        self.bytes >= cap_bytes || self.queue.len() >= MOST_EVENTS
+        // A cap that nothing fits under lets one event through at a time.
+        !self.queue.is_empty() && (self.bytes >= cap_bytes || self.queue.len() >= MOST_EVENTS)
     }
 }
 
 /// Memory that an event keeps alive.
 fn event_bytes(event: &Event) -> usize {
+    let refusal = |error: &ServerError| size_of::<ServerError>() + error.message.len();
     let outcomes = |all: &Vec<ChannelOutcome>| {
-        all.iter().map(|one| size_of::<ChannelOutcome>() + one.channel.len()).sum::<usize>()
+        all.iter()
+            .map(|one| {
+                let failed = if let Outcome::Failed(error) = &one.outcome { refusal(error) } else { 0 };
+                size_of::<ChannelOutcome>() + one.channel.len() + failed
+            })
+            .sum::<usize>()
     };
+    let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.len());
     let values = |all: &[(u8, photon_proto::Value)]| {
         all.iter().map(|(_, value)| size_of::<(u8, photon_proto::Value)>() + value.heap_bytes()).sum::<usize>()
     };
@@ -102,11 +113,21 @@ fn event_bytes(event: &Event) -> usize {
     };
     size_of::<Queued>()
         + match event {
-            Event::StateChanged { .. } | Event::Error { .. } | Event::Authenticated(_) => 0,
+            Event::StateChanged { .. } => 0,
+            // The words are in the cause, too.
+            Event::Error { message, .. } => 2 * (size_of::<DisconnectCause>() + message.len()),
+            Event::Authenticated(login) => {
+                let Authenticated { user_id, nickname, data } = &**login;
+                size_of::<Authenticated>()
+                    + user_id.len()
+                    + text(nickname)
+                    + data.as_ref().map_or(0, photon_proto::Value::heap_bytes)
+            }
             Event::RegionsResult(Ok(regions)) => {
                 regions.iter().map(|region| size_of_val(region) + region.code.len() + region.address.len()).sum()
             }
-            Event::RegionsResult(Err(_)) => 0,
+            Event::RegionsResult(Err(RegionsError::Server(error))) => refusal(error),
+            Event::RegionsResult(Err(_)) => size_of::<RequestError>(),
             Event::SubscribeResult(outcomes_list) | Event::UnsubscribeResult(outcomes_list) => outcomes(outcomes_list),
             Event::ChatMessages { messages, .. } => messages.pinned_bytes(),
             Event::PrivateMessage { message, .. } => message.0.pinned_bytes(),
@@ -117,10 +138,18 @@ fn event_bytes(event: &Event) -> usize {
                 user.len() + if let StatusChange::Set(message) = message { message.heap_bytes() } else { 0 }
             }
             Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
-                change.channel.len() + change.user.len() + pairs(&change.properties)
+                let SubscriberChange { channel, user, properties } = &**change;
+                size_of::<SubscriberChange>() + channel.len() + user.len() + pairs(properties)
             }
-            Event::PropertiesChanged(change) => change.channel.len() + pairs(&change.properties),
-            Event::ErrorInfo(info) => info.data.as_ref().map_or(0, photon_proto::Value::heap_bytes),
+            Event::PropertiesChanged(change) => {
+                let PropertiesChange { channel, user, by, properties } = &**change;
+                size_of::<PropertiesChange>() + channel.len() + text(user) + by.len() + pairs(properties)
+            }
+            Event::ErrorInfo(info) => {
+                let ErrorInfo { channel, message, data } = &**info;
+                let data = data.as_ref().map_or(0, photon_proto::Value::heap_bytes);
+                size_of::<ErrorInfo>() + text(channel) + text(message) + data
+            }
             Event::Other { parameters, .. } => values(parameters),
             Event::BadMessage(bad) => bad.bytes.len(),
         }
@@ -181,15 +210,24 @@ impl ChatClient {
         if self.armed || self.can_process() {
             return Some(now);
         }
-        let peer = self.peer.as_ref().and_then(|peer| peer.deadline(now));
-        let regions = self.regions.front().and_then(|timer| timer.deadline(now));
         let retired = self.retired.iter().map(|retired| retired.flush.deadline(now)).fold(None, earlier);
-        [peer, regions, retired, self.requests.deadline(now), self.route.deadline(now)].into_iter().fold(None, earlier)
+        let always = earlier(retired, self.peer.as_ref().and_then(|peer| peer.ping_deadline(now)));
+        if self.holds_input() {
+            // What is waited for may lie in it: nothing is late until it is processed.
+            return always;
+        }
+        let silence = self.peer.as_ref().and_then(|peer| peer.silence_deadline(now));
+        let regions = self.regions.front().and_then(|timer| timer.deadline(now));
+        [silence, regions, self.requests.deadline(now), self.route.deadline(now)].into_iter().fold(always, earlier)
+    }
+
+    fn holds_input(&self) -> bool {
+        self.peer.as_ref().is_some_and(Peer::has_input)
     }
 
     /// Whether input is held that `service` could act on.
     fn can_process(&self) -> bool {
-        self.peer.as_ref().is_some_and(Peer::has_input) && !self.events.is_full(self.config.event_cap_bytes)
+        self.holds_input() && !self.events.is_full(self.config.event_cap_bytes)
     }
 
     // Driver side.
@@ -276,20 +314,29 @@ impl ChatClient {
 
     fn run_timers(&mut self, now: Timestamp) {
         self.flush_retired(now);
+        if let Some(peer) = &mut self.peer {
+            peer.run_ping(now);
+        }
+        if self.holds_input() {
+            // What is waited for may lie in it. But a server that floods a client does not keep it connecting for ever.
+            if let (true, Some(step)) = (self.can_process(), self.route.overdue(now)) {
+                self.deadline_passed(step);
+            }
+            return;
+        }
         while self.regions.front().is_some_and(|timer| timer.is_due(now)) {
             self.regions.pop_front();
-            self.events.push(Event::RegionsResult(Err(crate::error::RegionsError::TimedOut)));
+            self.events.push(Event::RegionsResult(Err(RegionsError::TimedOut)));
         }
         while let Some(outcomes) = self.requests.subscribe.time_out(now) {
             self.events.push(Event::SubscribeResult(outcomes));
         }
         while let Some(outcomes) = self.requests.unsubscribe.time_out(now) {
-            self.model.stayed(&outcomes);
             self.events.push(Event::UnsubscribeResult(outcomes));
         }
         if let Some(step) = self.route.overdue(now) {
             self.deadline_passed(step);
-        } else if let Some(Err(for_ms)) = self.peer.as_mut().map(|peer| peer.run_timers(now)) {
+        } else if let Some(for_ms) = self.peer.as_ref().and_then(|peer| peer.silent_ms(now)) {
             self.end_peer(CauseKind::Silent { for_ms }, |cause| cause);
         }
     }
@@ -393,7 +440,7 @@ impl ChatClient {
     /// The failed results of everything that is open on the connection that ends. Spec: chat.md 6.2.
     pub(crate) fn fail_open_requests(&mut self) {
         for _ in self.regions.drain(..) {
-            self.events.push(Event::RegionsResult(Err(crate::error::RegionsError::ConnectionLost)));
+            self.events.push(Event::RegionsResult(Err(RegionsError::ConnectionLost)));
         }
         for outcomes in self.requests.subscribe.lose() {
             self.events.push(Event::SubscribeResult(outcomes));
@@ -417,7 +464,7 @@ impl ChatClient {
 
     /// Calls that raise an event are refused while too many wait.
     pub(crate) fn check_events(&self) -> Result<(), RequestError> {
-        if self.events.queue.len() >= MOST_EVENTS { Err(RequestError::QueueFull) } else { Ok(()) }
+        if self.events.is_full(self.config.event_cap_bytes) { Err(RequestError::QueueFull) } else { Ok(()) }
     }
 
     /// What a chat operation is written with, in the only state that allows it.

@@ -12,7 +12,7 @@ use photon_proto::{DecodeError, Text};
 ///                       connect                  key exchange done             region: login accepted
 ///  0 Uninitialized ───────────> 1 ConnectingTo ───────────────────> 2 ConnectedTo ──────────────────> 3 ConnectingTo
 /// 10 Disconnected                 NameServer                          NameServer                        FrontEnd
-/// -1 Error                                                                                               │
+/// -1 Error      (reconnect: from 10 and -1 straight to 3, and from there to 1 if that fails)             │
 ///      ^  ^                                                                                              │ login accepted
 ///      │  └──── 10: disconnect() in any state but 0                                                      v
 ///      └─────── -1: anything that ends a connection unasked                                     4 ConnectedToFrontEnd
@@ -217,6 +217,8 @@ pub enum CauseKind {
     KeyExchange(KeyExchangeFailure),
     /// The server refused the login: see the return code and text.
     AuthenticationRefused,
+    /// The login cannot be written: what it holds is the application's, the text says what is wrong with it.
+    LoginNotSent,
     /// The login was accepted without naming a front end (p230).
     MissingAddress,
     /// The login was accepted without a token (p221).
@@ -239,6 +241,8 @@ pub enum Step {
 pub enum KeyExchangeFailure {
     /// The server answered with an error: see the return code and text.
     Refused,
+    /// The client's key could not be sent: the limits leave no room for it.
+    NotSent,
     /// The server's answer held no key.
     NoKey,
     /// The server's key is none that a secret can be made of.
@@ -282,9 +286,10 @@ impl DisconnectCause {
             CauseKind::KeyExchange(_) => {
                 (Code::FrontEndEncryptionEstablishError, Code::NameServerEncryptionEstablishError)
             }
-            CauseKind::AuthenticationRefused | CauseKind::MissingAddress | CauseKind::MissingToken => {
-                (Code::FrontEndAuthenticationFailed, Code::NameServerAuthenticationFailed)
-            }
+            CauseKind::AuthenticationRefused
+            | CauseKind::LoginNotSent
+            | CauseKind::MissingAddress
+            | CauseKind::MissingToken => (Code::FrontEndAuthenticationFailed, Code::NameServerAuthenticationFailed),
         };
         match self.server {
             Server::FrontEnd => front_end,
@@ -308,6 +313,7 @@ impl fmt::Display for DisconnectCause {
             CauseKind::Deadline(Step::Connect) => out.write_str("not connected within the deadline")?,
             CauseKind::Deadline(Step::Authenticate) => out.write_str("no answer to the login within the deadline")?,
             CauseKind::KeyExchange(KeyExchangeFailure::Refused) => out.write_str("key exchange refused")?,
+            CauseKind::KeyExchange(KeyExchangeFailure::NotSent) => out.write_str("the key could not be sent")?,
             CauseKind::KeyExchange(KeyExchangeFailure::NoKey) => {
                 out.write_str("key exchange answered without a key")?
             }
@@ -318,6 +324,7 @@ impl fmt::Display for DisconnectCause {
                 "built without the feature `encryption`: enable it, or configure Encryption::Off to talk in clear",
             )?,
             CauseKind::AuthenticationRefused => out.write_str("login refused")?,
+            CauseKind::LoginNotSent => out.write_str("the login could not be sent")?,
             CauseKind::MissingAddress => {
                 out.write_str("login accepted, but no front-end address (p230) came with it")?
             }

@@ -4,15 +4,15 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Messages received and understood.
+    /// Messages received that could be decoded, those below included.
     pub received_messages: u64,
     /// Messages that could not be decoded; each was also an event.
     pub bad_messages: u64,
     /// Known events without what they should hold; dropped.
     pub malformed_events: u64,
-    /// Messages for channels that the user is not in; dropped.
+    /// Messages and properties for channels that the client does not know; dropped.
     pub unknown_channel_events: u64,
-    /// Messages that nobody waits for, or of a kind that means nothing to a chat client; dropped.
+    /// Messages that nobody waits for, that come too early, or of a kind that means nothing to a chat client; dropped.
     pub ignored_messages: u64,
     /// Raw messages; dropped. Spec: chat.md 4.10.
     pub raw_messages: u64,

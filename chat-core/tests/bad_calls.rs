@@ -129,8 +129,12 @@ fn reconnect_before_any_login_has_nothing_to_go_to() {
     assert_eq!(world.chat(0).reconnect(), Err(RequestError::NothingToReconnectTo));
 }
 
+/// A call with bad arguments.
+type BadCall = Box<dyn Fn(&mut ChatClient) -> Result<(), RequestError>>;
+/// Whether an error is the right one.
+type Right = fn(&RequestError) -> bool;
 /// Arguments that are refused, and what for.
-type Refused = (&'static str, Box<dyn Fn(&mut ChatClient) -> Result<(), RequestError>>, fn(&RequestError) -> bool);
+type Refused = (&'static str, BadCall, Right);
 
 fn refused() -> Vec<Refused> {
     fn empty(error: &RequestError) -> bool {
@@ -147,11 +151,10 @@ fn refused() -> Vec<Refused> {
         matches!(error, RequestError::Unencodable(error) if error.kind == EncodeErrorKind::TooDeep)
     }
     let mut all: Vec<Refused> = Vec::new();
-    let mut add =
-        |name, call: Box<dyn Fn(&mut ChatClient) -> Result<(), RequestError>>, why| all.push((name, call, why));
+    let mut add = |name, call: BadCall, why| all.push((name, call, why));
     let plain = SubscribeOptions::new;
     // Lists of names.
-    let lists: [(&str, Vec<String>, fn(&RequestError) -> bool); 5] = [
+    let lists: [(&str, Vec<String>, Right); 5] = [
         ("no names", Vec::new(), empty),
         ("an empty name", vec!["a".to_owned(), String::new()], empty),
         ("a name of 32,768 bytes", vec!["x".repeat(32_768)], too_long),
@@ -171,7 +174,7 @@ fn refused() -> Vec<Refused> {
     }
     // Single names.
     for (name, text, why) in [
-        ("an empty name", String::new(), empty as fn(&RequestError) -> bool),
+        ("an empty name", String::new(), empty as Right),
         ("a name of 32,768 bytes", "é".repeat(16_384), too_long),
         ("a name of 600,000 bytes", "x".repeat(600_000), too_long),
     ] {
@@ -186,9 +189,17 @@ fn refused() -> Vec<Refused> {
             why,
         );
     }
+    add(
+        "the same property twice",
+        Box::new(|chat| {
+            let twice = [("k".into(), Value::Int(1)), ("k".into(), Value::Int(2))];
+            chat.set_channel_properties("a", &twice, &PropertyOptions::new())
+        }),
+        |error| matches!(error, RequestError::Unencodable(error) if error.kind == EncodeErrorKind::DuplicateKey),
+    );
     add("no properties", Box::new(|chat| chat.set_channel_properties("a", &[], &PropertyOptions::new())), empty);
     // Contents.
-    let contents: [(&str, Value, fn(&RequestError) -> bool); 4] = [
+    let contents: [(&str, Value, Right); 4] = [
         ("null", Value::Null, empty),
         ("nested 33 deep", nested(33), too_deep),
         ("nested 1,000 deep", nested(1_000), too_deep),

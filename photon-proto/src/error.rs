@@ -44,6 +44,8 @@ pub enum DecodeErrorKind {
     TypeNotAllowed(u8),
     /// A value of another type than the reader asked for.
     WrongType(u8),
+    /// Something that must be there is not.
+    Missing,
     /// A length or count below zero or above what the format can hold.
     BadLength,
     /// Text that is not UTF-8.
@@ -87,6 +89,7 @@ impl DecodeErrorKind {
             Self::UnknownType(_) => "UnknownType",
             Self::TypeNotAllowed(_) => "TypeNotAllowed",
             Self::WrongType(_) => "WrongType",
+            Self::Missing => "Missing",
             Self::BadLength => "BadLength",
             Self::NotUtf8 => "NotUtf8",
             Self::ContainerAsKey => "ContainerAsKey",
@@ -114,6 +117,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::UnknownType(code) => write!(out, "unknown type code {code:02x}"),
             Self::TypeNotAllowed(code) => write!(out, "type code {code:02x} is not allowed here"),
             Self::WrongType(code) => write!(out, "unexpected type code {code:02x}"),
+            Self::Missing => out.write_str("missing"),
             Self::BadLength => out.write_str("impossible length"),
             Self::NotUtf8 => out.write_str("text is not UTF-8"),
             Self::ContainerAsKey => out.write_str("a container as a key"),

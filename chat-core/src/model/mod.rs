@@ -6,7 +6,6 @@ pub(crate) mod incoming;
 mod presence;
 
 use crate::config::ChatConfig;
-use crate::event::ChannelOutcome;
 use crate::messages::Messages;
 use cache::Caches;
 use core::hash::BuildHasher;
@@ -87,7 +86,6 @@ impl Model {
     pub(crate) fn subscribed(&mut self, name: &Text, asked: bool) -> bool {
         if let Some(channel) = self.public.get_mut(name) {
             channel.subscribed = true;
-            channel.leaving = false;
             // chat.md 4.4: who is in it, and its properties, are told anew.
             channel.presence.clear(&mut self.allowance);
             return true;
@@ -100,22 +98,6 @@ impl Model {
         }
         self.public.insert(name.clone(), asked).subscribed = true;
         true
-    }
-
-    /// An unsubscribe request was sent.
-    pub(crate) fn leaving(&mut self, name: &str) {
-        if let Some(channel) = self.public.get_mut(name) {
-            channel.leaving = true;
-        }
-    }
-
-    /// An unsubscribe request failed.
-    pub(crate) fn stayed(&mut self, channels: &[ChannelOutcome]) {
-        for outcome in channels {
-            if let Some(channel) = self.public.get_mut(&outcome.channel) {
-                channel.leaving = false;
-            }
-        }
     }
 
     /// The server says that the user is no longer in a channel.
@@ -205,10 +187,7 @@ impl Model {
 
     /// The front end is lost: nothing is subscribed any more; objects, messages and last ids stay. Spec: chat.md 5.
     pub(crate) fn front_end_lost(&mut self) {
-        self.public.for_each(|channel| {
-            channel.subscribed = false;
-            channel.leaving = false;
-        });
+        self.public.for_each(|channel| channel.subscribed = false);
     }
 
     /// Empties the cache of a channel; its last id stays.
@@ -229,10 +208,6 @@ impl Model {
             let Some(channel) = channels.by_key_mut(key) else { break };
             self.caches.drop_oldest(&mut channel.cache);
         }
-    }
-
-    pub(crate) fn can_chat_in(&self, name: &str) -> bool {
-        self.public.get(name).is_some_and(|channel| channel.subscribed && !channel.leaving)
     }
 
     pub(crate) fn cached_bytes(&self) -> usize {

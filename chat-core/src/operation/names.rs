@@ -1,4 +1,4 @@
-//! Lists of names: checked first, then written, without a copy.
+//! Lists of names: walked again for each of counting, checking and writing, and never copied.
 
 use crate::error::RequestError;
 use photon_proto::{Encode, EncodeError, ValueWriter, Written};

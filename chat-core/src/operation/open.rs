@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use photon_proto::{Text, Timestamp};
 
 /// How many requests of one operation may be open at once.
-const MOST_OPEN: usize = 4096;
+pub(crate) const MOST_OPEN: usize = 4096;
 /// How many settled requests are remembered because their response has not come: servers may leave responses out.
 const MOST_UNANSWERED: usize = 64;
 
@@ -41,6 +41,11 @@ impl OpenRequests {
 
     pub(crate) fn check_room(&self) -> Result<(), RequestError> {
         if self.requests.len() < MOST_OPEN { Ok(()) } else { Err(RequestError::QueueFull) }
+    }
+
+    /// Whether a request waits for the outcome of this name.
+    pub(crate) fn is_waited_for(&self, name: &str) -> bool {
+        self.waiting.contains_key(name)
     }
 
     /// A request was sent. It is settled once for each distinct name.

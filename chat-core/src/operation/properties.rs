@@ -5,15 +5,11 @@ use crate::codes::{WEB_FLAG_HTTP_FORWARD, operation, parameter};
 use crate::error::RequestError;
 use crate::options::PropertyOptions;
 use photon_proto::message::MessageWriter;
-use photon_proto::{Encode, EncodeError, Value, ValueWriter, Written};
+use photon_proto::{Dictionary, Type, Value};
 
-/// A Dictionary object to object, without a copy.
-struct Pairs<'p>(&'p [(Value, Value)]);
-
-impl Encode for Pairs<'_> {
-    fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
-        out.dictionary(self.0.iter().map(|(key, value)| (key, value)))
-    }
+/// A Dictionary object to object; keys are checked when it is written.
+fn dictionary(pairs: &[(Value, Value)]) -> Value {
+    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs: pairs.to_vec() })
 }
 
 impl ChatClient {
@@ -38,7 +34,7 @@ impl ChatClient {
             let mut request =
                 MessageWriter::request(buffer, config.protocol, &config.limits, operation::SET_PROPERTIES)?;
             request.put(parameter::CHANNEL, channel)?;
-            request.put(parameter::PROPERTIES, &Pairs(properties))?;
+            request.put(parameter::PROPERTIES, &dictionary(properties))?;
             request.put(parameter::BROADCAST, &true)?;
             if let Some(user) = user {
                 request.put(parameter::USER_ID, user)?;
@@ -47,7 +43,7 @@ impl ChatClient {
                 request.put(parameter::WEB_FLAGS, &WEB_FLAG_HTTP_FORWARD)?;
             }
             if !options.expected.is_empty() {
-                request.put(parameter::EXPECTED_VALUES, &Pairs(&options.expected))?;
+                request.put(parameter::EXPECTED_VALUES, &dictionary(&options.expected))?;
             }
             Ok(request.finish()?)
         })

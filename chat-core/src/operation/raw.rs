@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn the_cap_holds() {
-        let mut client = on_front_end(config(Protocol::V18).outgoing_cap_bytes(100));
-        let (small, large) = ([(1, Value::Bytes(vec![0; 40].into()))], [(1, Value::Bytes(vec![0; 101].into()))]);
-        assert_eq!(client.send_operation(4, &large, false), Err(RequestError::QueueFull));
+        let mut client = on_front_end(config(Protocol::V18).outgoing_cap_bytes(5_000));
+        let (small, large) = ([(1, Value::Bytes(vec![0; 3_000].into()))], [(1, Value::Bytes(vec![0; 5_001].into()))]);
+        assert_eq!(client.send_operation(4, &large, false), Err(RequestError::TooLong { max_bytes: 5_000 }));
         assert_eq!(client.send_operation(4, &small, false), Ok(()));
         assert_eq!(client.send_operation(4, &small, false), Err(RequestError::QueueFull));
         assert_eq!(requests(&mut client, Protocol::V18).len(), 1);

@@ -2,8 +2,9 @@
 
 use crate::client::ChatClient;
 use crate::codes::{operation, parameter};
-use crate::error::RegionsError;
+use crate::error::{RegionsError, RequestError};
 use crate::event::{Event, Region};
+use crate::operation::open::MOST_OPEN;
 use crate::state::State;
 use crate::timers::Timer;
 use alloc::boxed::Box;
@@ -24,6 +25,9 @@ impl ChatClient {
         let (State::ConnectedToNameServer, Some(peer)) = (self.state, &mut self.peer) else {
             return Err(RegionsError::NotConnected);
         };
+        if self.regions.len() >= MOST_OPEN {
+            return Err(RegionsError::NotSent(Box::new(RequestError::QueueFull)));
+        }
         let encrypt = peer.is_encrypted();
         peer.send(encrypt, true, |buffer| {
             let config = &self.config;

@@ -103,9 +103,6 @@ impl ChatClient {
             Ok(request.finish()?)
         })?;
         let id = self.next_request();
-        for name in names.clone() {
-            self.model.leaving(name.as_ref());
-        }
         self.requests.unsubscribe.push(id, names, timer);
         Ok(id)
     }

@@ -45,7 +45,10 @@ pub(crate) enum LinkEnd {
 pub(crate) struct Stream {
     splitter: Splitter,
     outgoing: Outgoing,
+    /// The first thing that ended it.
     end: Option<LinkEnd>,
+    /// Whether the driver has said that the link is no more.
+    gone: bool,
     incoming_cap: usize,
 }
 
@@ -55,6 +58,7 @@ impl Carrier {
             splitter: Splitter::new(Role::Client, max_message_bytes),
             outgoing: Outgoing::default(),
             end: None,
+            gone: false,
             incoming_cap,
         })
     }
@@ -64,7 +68,9 @@ impl Carrier {
         if stream.end.is_some() {
             return;
         }
-        if stream.splitter.buffered_bytes().saturating_add(bytes.len()) > stream.incoming_cap + OVERRUN_BYTES {
+        if stream.splitter.buffered_bytes().saturating_add(bytes.len())
+            > stream.incoming_cap.saturating_add(OVERRUN_BYTES)
+        {
             stream.end = Some(LinkEnd::Overrun);
         } else {
             stream.splitter.push(bytes);
@@ -73,13 +79,19 @@ impl Carrier {
 
     pub(crate) fn end(&mut self, end: LinkEnd) {
         let Self::Stream(stream) = self;
-        stream.end = Some(end);
+        stream.gone |= !matches!(end, LinkEnd::Overrun);
+        stream.end.get_or_insert(end);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        let Self::Stream(stream) = self;
+        stream.end.is_some()
     }
 
     /// Whether the driver has said that the link is no more.
     pub(crate) fn link_is_gone(&self) -> bool {
         let Self::Stream(stream) = self;
-        matches!(stream.end, Some(LinkEnd::Closed | LinkEnd::Failed(_)))
+        stream.gone
     }
 
     pub(crate) fn wants_input(&self) -> bool {

@@ -37,7 +37,7 @@ impl Peer {
         self.send(false, false, |buffer| {
             Ok(internal::write_key_request(buffer, protocol, &config.limits, exchange.public_key())?)
         })
-        .map_err(|_| KeyExchangeFailure::NoKey)?;
+        .map_err(|_| KeyExchangeFailure::NotSent)?;
         self.handshake.exchange = Some(exchange);
         Ok(())
     }

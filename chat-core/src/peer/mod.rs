@@ -14,7 +14,7 @@ use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::link::{LinkId, LinkInput};
 use crate::state::Server;
-use crate::timers::{Timer, earlier};
+use crate::timers::Timer;
 use alloc::vec::Vec;
 use carrier::{Carried, Carrier, LinkEnd, Outgoing};
 use clock::PeerClock;
@@ -99,12 +99,14 @@ impl Peer {
     pub(crate) fn handle(&mut self, now: Timestamp, input: LinkInput<'_>, config: &ChatConfig) {
         match input {
             LinkInput::Opened { ipv6 } => {
-                if self.phase == Phase::Opening {
+                if self.phase == Phase::Opening && !self.carrier.has_ended() {
                     self.phase = Phase::Greeting;
                     self.clock = PeerClock::new(now);
                     self.send_init(ipv6, config);
                 }
             }
+            // A link carries nothing before it is open.
+            LinkInput::Received(_) if self.phase == Phase::Opening => {}
             LinkInput::Received(bytes) => {
                 self.heard(now);
                 self.carrier.receive(bytes);
@@ -113,13 +115,19 @@ impl Peer {
                     self.silence = Timer::Off;
                 }
             }
-            LinkInput::Closed => self.carrier.end(LinkEnd::Closed),
-            LinkInput::Failed(error) => self.carrier.end(LinkEnd::Failed(error)),
+            LinkInput::Closed => self.link_ended(LinkEnd::Closed),
+            LinkInput::Failed(error) => self.link_ended(LinkEnd::Failed(error)),
         }
     }
 
+    /// What was received before is still to be processed, however long that takes: nothing more can be heard.
+    fn link_ended(&mut self, end: LinkEnd) {
+        self.carrier.end(end);
+        (self.ping, self.silence) = (Timer::Off, Timer::Off);
+    }
+
     fn heard(&mut self, now: Timestamp) {
-        if matches!(self.phase, Phase::Keying | Phase::Ready) {
+        if !self.carrier.has_ended() && matches!(self.phase, Phase::Keying | Phase::Ready) {
             self.silence = Timer::At(now.plus_millis(self.silence_ms));
         }
     }
@@ -173,7 +181,7 @@ impl Peer {
     }
 
     pub(crate) fn receive(&mut self, now: Timestamp) -> Received<'_> {
-        loop {
+        {
             let carried = self.carrier.next();
             // There is room again, be it by an answer to a ping: the server can be heard, and so be silent.
             if self.silence == Timer::Off && self.carrier.wants_input() {
@@ -184,7 +192,7 @@ impl Peer {
                 Carried::Message(range) => range,
                 Carried::Ping { server_time, client_time } => {
                     self.clock.ping_answered(now, server_time, client_time);
-                    continue;
+                    return Received::Nothing;
                 }
                 Carried::Broken(error) => return Received::Broken(error),
                 Carried::Ended(end) => return Received::Ended(end),
@@ -192,13 +200,13 @@ impl Peer {
             let whole = self.carrier.message_mut(range.clone());
             let opened = message::open(whole, self.cipher.as_ref()).map(|(kind, body)| (kind, body.len()));
             let message = &*self.carrier.message_mut(range);
-            return match opened {
+            match opened {
                 Ok((kind, body_bytes)) => {
                     let end = message::Header::LENGTH.saturating_add(body_bytes);
                     Received::Message { kind, message: message.get(..end).unwrap_or(message) }
                 }
                 Err(error) => Received::Bad { error, message },
-            };
+            }
         }
     }
 
@@ -229,8 +237,14 @@ impl Peer {
         })?;
         let after = self.carrier.unsent_bytes();
         if capped && after > self.outgoing_cap {
-            self.carrier.outgoing().undo(after.saturating_sub(before));
-            return Err(RequestError::QueueFull);
+            let written = after.saturating_sub(before);
+            self.carrier.outgoing().undo(written);
+            // Waiting makes room for others, not for one that is longer than all the room there is.
+            return Err(if written > self.outgoing_cap {
+                RequestError::TooLong { max_bytes: self.outgoing_cap }
+            } else {
+                RequestError::QueueFull
+            });
         }
         Ok(())
     }
@@ -245,12 +259,15 @@ impl Peer {
     pub(crate) fn greeted(&mut self, now: Timestamp) {
         self.phase = Phase::Keying;
         // wire.md 6.2: the first ping goes out at once.
-        self.ping = Timer::At(now);
-        self.heard(now);
-        self.run_ping(now);
+        if !self.carrier.has_ended() {
+            self.ping = Timer::At(now);
+            self.heard(now);
+            self.run_ping(now);
+        }
     }
 
-    fn run_ping(&mut self, now: Timestamp) {
+    /// Sends the ping that is due.
+    pub(crate) fn run_ping(&mut self, now: Timestamp) {
         if self.ping.is_due(now) {
             // A link that takes nothing needs no more pings.
             if self.carrier.unsent_bytes() < self.outgoing_cap {
@@ -261,14 +278,17 @@ impl Peer {
         }
     }
 
-    /// Sends the ping that is due; tells for how long nothing was heard if that is too long.
-    pub(crate) fn run_timers(&mut self, now: Timestamp) -> Result<(), u64> {
-        self.run_ping(now);
-        if self.silence.is_due(now) { Err(self.silence_ms) } else { Ok(()) }
+    /// For how long nothing was heard, if that is too long.
+    pub(crate) fn silent_ms(&self, now: Timestamp) -> Option<u64> {
+        self.silence.is_due(now).then_some(self.silence_ms)
     }
 
-    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        earlier(self.ping.deadline(now), self.silence.deadline(now))
+    pub(crate) fn ping_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ping.deadline(now)
+    }
+
+    pub(crate) fn silence_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        self.silence.deadline(now)
     }
 
     pub(crate) fn server_time(&self, now: Timestamp) -> Option<i32> {

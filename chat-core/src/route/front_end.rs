@@ -5,7 +5,7 @@ use crate::client::ChatClient;
 use crate::codes::return_code;
 use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
-use crate::state::{CauseKind, Server, State};
+use crate::state::{CauseKind, DisconnectCause, Server, State};
 use crate::timers::Timer;
 
 impl ChatClient {
@@ -39,10 +39,11 @@ impl ChatClient {
             && matches!(code, return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION)
     }
 
-    /// The short way failed: the long one, with the region of the last login.
-    pub(super) fn go_by_name_server(&mut self) {
+    /// The short way failed, which is told if the long one fails as well: the long one, with the region of the last login.
+    pub(super) fn go_by_name_server(&mut self, cause: DisconnectCause) {
         self.retire_peer();
         self.route.halt();
+        self.route.earlier.push(cause);
         self.route.region = self.route.last_region.clone();
         self.route.current = 0;
         self.set_state(State::ConnectingToNameServer);
@@ -59,9 +60,7 @@ impl ChatClient {
                 let after_ms = self.config.authenticate_timeout_ms;
                 self.arm(|client, after_ms| client.route.login = Timer::Armed { after_ms }, after_ms);
             }
-            Err(error) => self.end_peer(CauseKind::AuthenticationRefused, |cause| {
-                cause.with_text(alloc::format!("the login could not be sent: {error}"))
-            }),
+            Err(error) => self.end_peer(CauseKind::LoginNotSent, |cause| cause.with_text(alloc::format!("{error}"))),
         }
     }
 

@@ -89,13 +89,14 @@ impl Route {
     }
 
     pub(crate) fn forget_token(&mut self) {
-        self.token = None;
+        (self.token, self.front_end) = (None, None);
     }
 
     /// Nothing is waited for any more; address and token stay.
     pub(crate) fn halt(&mut self) {
         (self.login, self.connecting, self.region) = (Timer::Off, Timer::Off, None);
         self.reconnecting = false;
+        self.earlier.clear();
     }
 }
 
@@ -106,7 +107,10 @@ impl ChatClient {
             Next::Greeted => self.greeted(now),
             Next::ServerKey { return_code, text, key } => self.server_key(return_code, text, key.as_deref()),
             Next::LoggedIn(login) => self.logged_in(*login),
-            Next::LoginRefused { return_code, .. } if self.token_is_stale(return_code) => self.go_by_name_server(),
+            Next::LoginRefused { return_code, text } if self.token_is_stale(return_code) => {
+                let cause = DisconnectCause::new(Server::FrontEnd, CauseKind::AuthenticationRefused);
+                self.go_by_name_server(cause.with_code(return_code).with_text(text));
+            }
             Next::LoginRefused { return_code, text } => {
                 self.end_peer(CauseKind::AuthenticationRefused, |cause| cause.with_code(return_code).with_text(text));
             }
@@ -190,7 +194,7 @@ impl ChatClient {
         self.drop_peer();
         let unreachable = matches!(code, PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout);
         if self.route.reconnecting && unreachable {
-            return self.go_by_name_server();
+            return self.go_by_name_server(cause);
         }
         let next_address = matches!(code, PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout)
             && self.state == State::ConnectingToNameServer
@@ -201,8 +205,8 @@ impl ChatClient {
             self.open_name_server();
             return;
         }
-        self.route.halt();
         cause.earlier = core::mem::take(&mut self.route.earlier);
+        self.route.halt();
         self.fail_open_requests();
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());

@@ -52,9 +52,7 @@ impl ChatClient {
         if let Some(region) = self.route.region.take() {
             // Fails only if the login cannot be written: its values are the application's.
             if let Err(error) = self.log_in_on_name_server(&region) {
-                self.end_peer(CauseKind::AuthenticationRefused, |cause| {
-                    cause.with_text(alloc::format!("the login could not be sent: {error}"))
-                });
+                self.end_peer(CauseKind::LoginNotSent, |cause| cause.with_text(alloc::format!("{error}")));
             }
         }
     }
@@ -106,7 +104,11 @@ impl ChatClient {
                 self.open_front_end(&target);
                 self.route.front_end = Some(target);
             }
-            Err(why) => self.bad_front_end_address(&address, why),
+            Err(why) => {
+                // The token is for a front end that cannot be reached.
+                self.route.forget_token();
+                self.bad_front_end_address(&address, why);
+            }
         }
     }
 }

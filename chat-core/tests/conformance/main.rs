@@ -8,6 +8,7 @@ mod deadlines;
 mod disconnect;
 mod endings;
 mod errors;
+mod held;
 mod login;
 mod messages;
 mod other;

@@ -319,15 +319,15 @@ fn nothing_counts_before_the_login_is_accepted() {
 #[test]
 fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
     both_with(
-        |config| config.outgoing_cap_bytes(1_000),
+        |config| config.outgoing_cap_bytes(10_000),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             let publish = |client: &mut chat_core::ChatClient, bytes: usize| {
                 client.publish_message("a", &"x".repeat(bytes)[..], &chat_core::PublishOptions::new())
             };
-            assert_eq!(rig.refused(|client| publish(client, 1_000)), RequestError::QueueFull);
+            assert_eq!(rig.refused(|client| publish(client, 10_000)), RequestError::TooLong { max_bytes: 10_000 });
             rig.writable = false;
-            assert_eq!(publish(&mut rig.client, 900), Ok(()));
+            assert_eq!(publish(&mut rig.client, 9_900), Ok(()));
             rig.pump();
             assert_eq!(rig.refused(|client| publish(client, 100)), RequestError::QueueFull);
             let subscribe =

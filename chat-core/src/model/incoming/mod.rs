@@ -48,12 +48,16 @@ impl Incoming<'_> {
                 Message::Disconnect { code, debug_message, .. } => {
                     Next::Disconnected { code, text: text(debug_message) }
                 }
-                _ => Next::Nothing,
+                _ => {
+                    self.stats.ignored_messages += 1;
+                    Next::Nothing
+                }
             });
         }
         match message {
             Message::Response { internal: true, code, return_code, debug_message, mut params } => {
                 if code != internal::INIT_ENCRYPTION || !self.expects_key {
+                    self.stats.ignored_messages += 1;
                     return Ok(Next::Nothing);
                 }
                 let key = internal::public_key(&mut params)?.map(Vec::from);
@@ -65,6 +69,8 @@ impl Incoming<'_> {
             Message::Event { code, params } => {
                 if self.state == State::ConnectedToFrontEnd {
                     self.event(code, params)?;
+                } else {
+                    self.stats.ignored_messages += 1;
                 }
                 Ok(Next::Nothing)
             }
@@ -149,11 +155,9 @@ impl Incoming<'_> {
         if let Some(open) = open {
             let failed = open.answer(return_code, || server_error(code, return_code, message));
             if !failed.is_empty() {
-                self.events.push(if code == operation::SUBSCRIBE {
-                    Event::SubscribeResult(failed)
-                } else {
-                    self.model.stayed(&failed);
-                    Event::UnsubscribeResult(failed)
+                self.events.push(match code {
+                    operation::SUBSCRIBE => Event::SubscribeResult(failed),
+                    _ => Event::UnsubscribeResult(failed),
                 });
             }
         }
@@ -188,7 +192,7 @@ impl Incoming<'_> {
         match handled {
             Ok(()) => self.surplus(&mut params),
             // chat.md 4.9: well-formed bytes that are not what the event should hold.
-            Err(error) if matches!(error.kind, DecodeErrorKind::WrongType(_)) => {
+            Err(error) if matches!(error.kind, DecodeErrorKind::WrongType(_) | DecodeErrorKind::Missing) => {
                 self.stats.malformed_events += 1;
                 self.config.log(log::Level::Warn, format_args!("event {code} dropped: {error}"));
                 Ok(())
@@ -208,5 +212,5 @@ fn server_error(operation: u8, code: i16, message: Option<&str>) -> crate::error
 
 /// A known event without a parameter that it cannot do without.
 fn missing(field: &'static str) -> DecodeError {
-    DecodeError::new(DecodeErrorKind::WrongType(0), 0, field)
+    DecodeError::new(DecodeErrorKind::Missing, 0, field)
 }
