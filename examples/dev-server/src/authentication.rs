@@ -36,8 +36,13 @@ pub enum AuthResult {
         /// Extra data for the client (p245).
         data: Vec<(String, Value)>,
     },
-    /// The user is refused with 32755 and this text.
-    Refuse(String),
+    /// The user is refused.
+    Refuse {
+        /// Return code; real servers answer 32755.
+        code: i16,
+        /// The server's text; empty for none.
+        text: String,
+    },
 }
 
 impl AuthRule {
@@ -163,7 +168,7 @@ fn provider(config: &ServerConfig, login: &Login) -> Result<Chosen, Refusal> {
             let text = |text: &Option<String>| text.as_deref().map(Text::from);
             Ok((text(user_id), text(nickname), data.clone()))
         }
-        Some(AuthResult::Refuse(text)) => Err(refused(text)),
+        Some(AuthResult::Refuse { code, text }) => Err(Refusal::new(*code, text)),
         None => Err(refused("custom authentication failed")),
     }
 }
@@ -181,7 +186,7 @@ fn guid(random: &mut Random) -> Text {
 }
 
 /// The pairs of a query string, decoded.
-fn query(text: &str) -> Vec<(String, String)> {
+pub(crate) fn query(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
@@ -254,7 +259,7 @@ mod tests {
             AuthResult::Accept { user_id: Some("provided".into()), nickname: Some("Ally".into()), data: Vec::new() };
         let config = ServerConfig::new().with(|config| {
             config.authentication = vec![
-                AuthRule::any(AuthResult::Refuse("go away".into())).parameter("user", "mal lory"),
+                AuthRule::any(AuthResult::Refuse { code: 32755, text: "go away".into() }).parameter("user", "mal lory"),
                 AuthRule { auth_type: Some(1), ..AuthRule::any(accepted).parameter("token", "a=b&c") },
             ];
         });

@@ -8,7 +8,8 @@ use photon_proto::{Array, Dictionary, Text, Timestamp, Type, Value};
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
-use crate::history::{History, newest_within};
+use crate::faults::{Fault, Step};
+use crate::history::{History, HistoryMemory, newest_within};
 use crate::partition::Partition;
 use crate::properties;
 use crate::requests::{Asked, Publish, int};
@@ -21,7 +22,7 @@ const MAX_GATHERED_BYTES: usize = 256 * 1024;
 /// Properties of a channel, or of a user in it.
 pub(crate) type Properties = Vec<(Value, Value)>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) subscribers: BTreeSet<Text>,
     pub(crate) properties: Properties,
@@ -38,6 +39,20 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    fn new(properties: Properties, memory: &HistoryMemory) -> Self {
+        Self {
+            subscribers: BTreeSet::new(),
+            properties,
+            user_properties: BTreeMap::new(),
+            history: History::new(memory),
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            gathered_until: None,
+            ends: None,
+            reminded: None,
+        }
+    }
+
     /// Whether subscribers are told of each other. Spec: chat.md 1.6.
     pub(crate) fn publishes(&self) -> bool {
         self.property(property::PUBLISH_SUBSCRIBERS) == Some(&Value::Bool(true))
@@ -70,10 +85,10 @@ impl Partition {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(_) if properties::size(wanted) > cx.config.max_property_bytes => return false,
             Entry::Vacant(entry) => {
-                entry.insert(Channel { properties: properties::apply(&Vec::new(), wanted), ..Channel::default() })
+                entry.insert(Channel::new(properties::apply(&Vec::new(), wanted), &self.history_memory))
             }
         };
-        if channel.is_full() {
+        if channel.is_full() || cx.config.max_subscribers.is_some_and(|most| channel.subscribers.len() >= most) {
             return false;
         }
         user.channels.insert(name.clone());
@@ -149,9 +164,12 @@ impl Partition {
         let Some(protocol) = cx.connections.protocol(id) else { return };
         let messages = vec![(sender.clone(), content.clone())];
         let mut event = messages_event(&name, messages, channel.history.next_id());
-        if let Err(error) = event.check(protocol, &cx.config.write_limits()) {
+        if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
             cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("the message cannot be delivered: {error}"));
             return;
+        }
+        if cx.config.faults.happens(Step::Publish, &Fault::WrongLengths) {
+            event = uneven_event(&name, sender, content.clone(), channel.history.next_id());
         }
         let sequence = cx.stats.next_sequence();
         cx.stats.messages = cx.stats.messages.saturating_add(1);
@@ -278,6 +296,17 @@ pub(crate) fn by_name(pairs: Vec<(String, Value)>) -> Value {
 fn by_user(all: &BTreeMap<Text, Properties>) -> Value {
     let pairs = all.iter().map(|(user, properties)| (user.clone().into(), untyped(properties.clone()))).collect();
     Value::Dictionary(Dictionary { key: Type::String, value: Type::Object, pairs })
+}
+
+/// Event 0 with one sender more than messages.
+fn uneven_event(name: &Text, sender: &Text, content: Value, last_id: i32) -> Event {
+    let parameters = vec![
+        (p::CHANNEL, Value::from(name.clone())),
+        (p::SENDERS, Value::from(vec![sender.clone(), sender.clone()])),
+        (p::MESSAGES, Value::Array(Array::Object(vec![content]))),
+        (p::MESSAGE_ID, Value::Int(last_id)),
+    ];
+    Event::with_content(event::CHAT_MESSAGES, parameters, &[p::MESSAGES])
 }
 
 /// Event 0. Spec: chat.md 4.1.

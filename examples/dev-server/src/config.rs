@@ -4,6 +4,7 @@ use photon_proto::Limits;
 
 use crate::authentication::AuthRule;
 use crate::faults::Faults;
+use crate::requests::MAX_STRING_BYTES;
 
 /// Settings of a [`ServerCore`](crate::ServerCore), all public: change what you need of [`ServerConfig::new`].
 ///
@@ -42,6 +43,12 @@ pub struct ServerConfig {
     /// What one message may cost. Default: [`Limits::DEFAULT`], except that messages as long as a client accepts are
     /// written.
     pub limits: Limits,
+    /// Longest event that a published or private message may make, in bytes; more is refused with -2. Default `None`:
+    /// what `limits` allows.
+    pub max_message_bytes: Option<usize>,
+    /// Longest name or other text that a parameter of an operation may be, in bytes, content excepted; more is refused
+    /// with -2. Never more than 32,767, the default: not every client could be told of it.
+    pub max_string_bytes: usize,
     /// A connection with more unsent bytes than this is ended. Default 4 MiB.
     pub max_outgoing_bytes: usize,
     /// Longest user id, app id and app version, in bytes. Default 4,096.
@@ -51,8 +58,14 @@ pub struct ServerConfig {
     /// Memory that these messages may take for each channel or conversation, in bytes; the oldest go first. Default
     /// 1 MiB, which is about what one event can carry.
     pub max_history_bytes: usize,
+    /// Memory that all messages of all channels and conversations may take together, in bytes. When they take more,
+    /// the histories of those that were silent for longest go, whole, until an eighth is free; ids go on. Default
+    /// 256 MiB.
+    pub max_total_history_bytes: usize,
     /// Users at one time; more are refused with 32757. Default `None`.
     pub max_users: Option<usize>,
+    /// Users that any channel takes, whatever its own limit; the outcome of more is false. Default `None`.
+    pub max_subscribers: Option<usize>,
     /// Channels that one user can be in; the outcome of more is false. Default 10,000.
     pub max_subscriptions: usize,
     /// Private conversations of one user that are kept; the one that was silent for longest goes first. Default 1,000.
@@ -86,7 +99,9 @@ pub struct ServerConfig {
     pub encrypt_answers: bool,
     /// Chat operations that succeed are answered with an empty response beside their events. Default true.
     pub empty_responses: bool,
-    /// A login ends the other connections of the same user. Default false: they share one session.
+    /// A subscription is confirmed with one event for each channel. Default false: one for all.
+    pub split_event_5: bool,
+    /// A login ends the other connections of the same user, with the reason "server logic" (1). Default false: they share one session.
     pub single_login: bool,
     /// A fresh login counts as online. Default false: its status is 0 until it sets one.
     pub status_on_login: bool,
@@ -122,11 +137,15 @@ impl ServerConfig {
             public_host: None,
             front_end_port: 4534,
             limits: Limits { max_sent_bytes: Limits::DEFAULT.max_received_bytes, ..Limits::DEFAULT },
+            max_message_bytes: None,
+            max_string_bytes: MAX_STRING_BYTES,
             max_outgoing_bytes: 4 * 1024 * 1024,
             max_id_bytes: 4096,
             history_length: 100,
             max_history_bytes: 1024 * 1024,
+            max_total_history_bytes: 256 * 1024 * 1024,
             max_users: None,
+            max_subscribers: None,
             max_subscriptions: 10_000,
             max_conversations: 1000,
             max_friends_per_request: 512,
@@ -141,6 +160,7 @@ impl ServerConfig {
             channel_linger_ms: 5_000,
             encrypt_answers: false,
             empty_responses: true,
+            split_event_5: false,
             single_login: false,
             status_on_login: false,
             report_offline_friends: true,
@@ -158,6 +178,13 @@ impl ServerConfig {
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
+    }
+
+    /// Limits for writing what a client wants to be delivered.
+    pub(crate) fn message_limits(&self) -> Limits {
+        let limits = self.write_limits();
+        let most = self.max_message_bytes.unwrap_or(usize::MAX);
+        Limits { max_sent_bytes: limits.max_sent_bytes.min(most), ..limits }
     }
 
     /// Limits for writing: content that a client nested as deeply as allowed is sent inside one array more.

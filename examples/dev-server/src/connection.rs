@@ -12,6 +12,7 @@ use photon_proto::{DecodeError, DecodeErrorKind, Limits, Parameters, Protocol, T
 use crate::connections::Role;
 use crate::outgoing::Outgoing;
 use crate::partition::PartitionKey;
+use crate::timers::TimerId;
 
 pub(crate) struct Connection {
     pub(crate) role: Role,
@@ -26,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) last_received: Timestamp,
     /// Set once the server wants to end it: until when its last bytes may leave.
     pub(crate) closing: Option<Timestamp>,
+    /// The reminder to look at it.
+    pub(crate) reminder: Option<TimerId>,
     /// Nothing is sent any more, by a fault switch.
     pub(crate) muted: bool,
     /// Whether it is queued for `poll_writable`.
@@ -70,6 +73,7 @@ impl Connection {
             out: Outgoing::default(),
             last_received: now,
             closing: None,
+            reminder: None,
             muted: false,
             announced: false,
             rate: (0, 0),

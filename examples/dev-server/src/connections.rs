@@ -6,6 +6,7 @@ use photon_proto::Protocol;
 
 use crate::connection::Connection;
 use crate::hashing::{HashKeys, Map};
+use crate::timers::Timers;
 
 /// Which of the two servers a connection was made to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,8 +68,12 @@ impl Connections {
         self.all.get_mut(&id)
     }
 
-    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
-        self.all.remove(&id)
+    pub(crate) fn remove(&mut self, id: ConnectionId, timers: &mut Timers) -> Option<Connection> {
+        let connection = self.all.remove(&id)?;
+        if let Some(reminder) = connection.reminder {
+            timers.cancel(reminder);
+        }
+        Some(connection)
     }
 
     pub(crate) fn protocol(&self, id: ConnectionId) -> Option<Protocol> {
@@ -107,8 +112,8 @@ impl Connections {
     }
 
     /// Forgets a connection that the server ended, and tells the driver.
-    pub(crate) fn give_up(&mut self, id: ConnectionId) {
-        if self.all.remove(&id).is_some() {
+    pub(crate) fn give_up(&mut self, id: ConnectionId, timers: &mut Timers) {
+        if self.remove(id, timers).is_some() {
             self.gone.push_back(id);
         }
     }

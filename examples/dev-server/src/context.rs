@@ -108,8 +108,17 @@ impl Context<'_> {
             && connection.closing.is_none()
         {
             connection.closing = Some(until);
-            self.timers.set(until, Timer::Connection(id));
+            self.remind_connection(id, until);
             self.connections.end(id);
+        }
+    }
+
+    /// Sets the one reminder to look at a connection.
+    pub(crate) fn remind_connection(&mut self, id: ConnectionId, at: Timestamp) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let reminder = self.timers.set(at, Timer::Connection(id));
+        if let Some(earlier) = connection.reminder.replace(reminder) {
+            self.timers.cancel(earlier);
         }
     }
 

@@ -6,13 +6,14 @@ use photon_proto::{Text, Value};
 
 use crate::config::ServerConfig;
 use crate::hashing::{HashKeys, Map};
-use crate::history::{History, Stored};
+use crate::history::{History, HistoryMemory, Stored};
 
 pub(crate) struct Conversations {
     /// By both users, the lesser first.
     all: Map<(Text, Text), History>,
     /// With whom a user has one.
     partners: Map<Text, BTreeSet<Text>>,
+    memory: HistoryMemory,
 }
 
 fn key(one: &Text, other: &Text) -> (Text, Text) {
@@ -20,12 +21,16 @@ fn key(one: &Text, other: &Text) -> (Text, Text) {
 }
 
 impl Conversations {
-    pub(crate) fn new(keys: HashKeys) -> Self {
-        Self { all: Map::with_hasher(keys), partners: Map::with_hasher(keys) }
+    pub(crate) fn new(keys: HashKeys, memory: HistoryMemory) -> Self {
+        Self { all: Map::with_hasher(keys), partners: Map::with_hasher(keys), memory }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    pub(crate) fn histories(&mut self) -> impl Iterator<Item = &mut History> {
+        self.all.values_mut()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -46,7 +51,7 @@ impl Conversations {
             for (user, partner) in [(sender, target), (target, sender)] {
                 self.partners.entry(user.clone()).or_default().insert(partner.clone());
             }
-            History::default()
+            History::new(&self.memory)
         });
         history.push(config, sequence, sender.clone(), content);
     }
@@ -112,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_one_that_was_silent_for_longest_goes_first() {
-        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])));
+        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])), HistoryMemory::default());
         let config = ServerConfig::new().with(|config| config.max_conversations = 2);
         let [alice, bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(Text::from);
         for (sequence, to) in [&bob, &carol, &bob, &dave].into_iter().enumerate() {
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_conversation_lives_as_long_as_one_of_the_two() {
-        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])));
+        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])), HistoryMemory::default());
         let [alice, bob, carol] = ["alice", "bob", "carol"].map(Text::from);
         let config = ServerConfig::new();
         for (sequence, (from, to)) in

@@ -10,10 +10,11 @@ use crate::connections::{ConnectionId, Connections, Role};
 use crate::context::Context;
 use crate::faults::{Faults, Step};
 use crate::hashing::{HashKeys, Map};
+use crate::history::{History, HistoryMemory};
 use crate::misbehave::Verdict;
 use crate::partition::{Partition, PartitionKey};
 use crate::requests::{Asked, Fields};
-use crate::stats::{ChannelSnapshot, ServerStats};
+use crate::stats::{ChannelSnapshot, ServerStats, UserSnapshot};
 use crate::timers::{Timer, Timers};
 use crate::tokens::Tokens;
 use chat_core::codes::return_code;
@@ -29,6 +30,7 @@ pub struct ServerCore {
     pub(crate) tokens: Tokens,
     pub(crate) connections: Connections,
     pub(crate) partitions: Map<PartitionKey, Partition>,
+    pub(crate) history_memory: HistoryMemory,
     pub(crate) timers: Timers,
     pub(crate) stats: ServerStats,
 }
@@ -48,6 +50,7 @@ impl ServerCore {
             random,
             connections: Connections::new(hash_keys),
             partitions: Map::with_hasher(hash_keys),
+            history_memory: HistoryMemory::default(),
             timers: Timers::default(),
             stats: ServerStats::default(),
         }
@@ -86,7 +89,7 @@ impl ServerCore {
     /// The client closed or reset a connection, which is gone thereby.
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
         self.advance(now);
-        if let Some(connection) = self.connections.remove(id) {
+        if let Some(connection) = self.connections.remove(id, &mut self.timers) {
             self.leave(id, connection.user, true);
             self.settle();
         }
@@ -150,6 +153,23 @@ impl ServerCore {
         self.timers.next()
     }
 
+    /// Ends all connections of the users with this id, whatever their app, with a disconnect message of this reason and
+    /// text; how many there were. Spec: wire.md 3.4.
+    pub fn kick(&mut self, now: Timestamp, user_id: &str, reason: i16, text: &str) -> usize {
+        self.advance(now);
+        let ids: Vec<ConnectionId> = self
+            .partitions
+            .values()
+            .filter_map(|partition| partition.users.get(user_id))
+            .flat_map(|user| user.connections.iter().copied())
+            .collect();
+        for id in &ids {
+            self.context().disconnect(*id, reason, text);
+        }
+        self.settle();
+        ids.len()
+    }
+
     /// Sets the TCP port that front-end addresses name, once it is known.
     pub const fn set_front_end_port(&mut self, port: u16) {
         self.config.front_end_port = port;
@@ -174,11 +194,25 @@ impl ServerCore {
     /// What the server holds, and what it has counted.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
-        let mut stats = ServerStats { connections: self.connections.len(), ..self.stats };
+        let mut stats = ServerStats {
+            connections: self.connections.len(),
+            history_bytes: self.history_memory.bytes(),
+            ..self.stats
+        };
         for partition in self.partitions.values() {
             partition.count(&mut stats);
         }
         stats
+    }
+
+    /// Users with a session on the front end, sorted.
+    #[must_use]
+    pub fn users(&self) -> Vec<UserSnapshot> {
+        let mut all: Vec<_> = self.partitions.values().flat_map(Partition::user_snapshots).collect();
+        all.sort_by(|one, other| {
+            (&one.app_id, &one.app_version, &one.user_id).cmp(&(&other.app_id, &other.app_version, &other.user_id))
+        });
+        all
     }
 
     /// A channel as it is now, if it exists.
@@ -290,7 +324,7 @@ impl ServerCore {
         }
         match parameters {
             Ok(parameters) => {
-                let fields = Fields::new(parameters);
+                let fields = Fields::new(parameters).limited(self.config.max_string_bytes);
                 match role {
                     Role::NameServer => self.name_server_request(id, asked, fields),
                     Role::FrontEnd => self.front_end_request(id, asked, fields),
@@ -312,7 +346,7 @@ impl ServerCore {
             let user = self.connections.get_mut(id).and_then(|connection| connection.user.take());
             self.leave(id, user, false);
             if self.connections.get(id).is_some_and(|connection| connection.out.len() == 0) {
-                self.connections.give_up(id);
+                self.connections.give_up(id, &mut self.timers);
             }
         }
     }
@@ -325,6 +359,24 @@ impl ServerCore {
             partition.detach(&mut cx, id, &user_id, clean);
         }
         self.tidy(&key);
+    }
+
+    /// Drops the histories that were silent for longest, if all together take too much memory. More than is needed, so
+    /// that not every message has to look for them.
+    pub(crate) fn trim_histories(&mut self) {
+        let most = self.config.max_total_history_bytes;
+        if self.history_memory.bytes() <= most {
+            return;
+        }
+        let mut all: Vec<&mut History> = self.partitions.values_mut().flat_map(Partition::histories).collect();
+        all.sort_by_key(|history| history.last_sequence());
+        log::info!("{} histories take {} bytes; the oldest go", all.len(), self.history_memory.bytes());
+        for history in all {
+            if self.history_memory.bytes() <= most - most / 8 {
+                break;
+            }
+            history.clear();
+        }
     }
 
     /// Drops a partition that has become empty.

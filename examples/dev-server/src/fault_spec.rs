@@ -1,7 +1,9 @@
 //! Faults as text, for command lines and scripts: `authenticate-ns=refuse:32755:go away`.
 
+use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
+use crate::config::ServerConfig;
 use crate::connections::Role;
 use crate::faults::{Fault, Step};
 
@@ -22,11 +24,23 @@ pub enum FaultSpecError {
     #[error("a fault is written STEP=FAULT, e.g. publish=silent")]
     Form,
     /// No step has this name.
-    #[error("there is no step {0:?}")]
+    #[error("there is no step {0:?}: write one of {names}", names = FaultSpec::step_names().collect::<Vec<_>>().join(" "))]
     Step(String),
     /// No fault has this name.
-    #[error("there is no fault {0:?}")]
+    #[error("there is no fault {0:?}: write one of {names}", names = FaultSpec::fault_forms().collect::<Vec<_>>().join(" "))]
     Fault(String),
+    /// No short name of a fault is this.
+    #[error(
+        "there is no fault called {0:?}: write STEP=FAULT or one of {names}",
+        names = ServerConfig::fault_names().collect::<Vec<_>>().join(", ")
+    )]
+    Name(String),
+    /// The short name of a fault takes another argument.
+    #[error("write {0}")]
+    ShortForm(&'static str),
+    /// `delay` with a number of times.
+    #[error("a delay cannot be counted: write it without a number of times")]
+    Uncounted,
     /// The fault needs an argument, or another one.
     #[error("the fault {0:?} is written {1}")]
     Argument(&'static str, &'static str),
@@ -55,7 +69,7 @@ const STEPS: [(&str, Step); 19] = [
 ];
 
 /// Faults without an argument.
-const PLAIN: [(&str, Fault); 17] = [
+const PLAIN: [(&str, Fault); 19] = [
     ("silent", Fault::Silent),
     ("mute", Fault::Mute),
     ("close", Fault::Close),
@@ -66,6 +80,8 @@ const PLAIN: [(&str, Fault); 17] = [
     ("empty-key", Fault::EmptyKey),
     ("degenerate-key", Fault::DegenerateKey),
     ("wrong-lengths", Fault::WrongLengths),
+    ("expired-token", Fault::ExpiredToken),
+    ("bytes-token", Fault::BytesToken),
     ("no-token", Fault::OmitToken),
     ("no-address", Fault::OmitAddress),
     ("no-event", Fault::NoEvent),
@@ -79,6 +95,12 @@ impl FaultSpec {
     /// The names of all steps.
     pub fn step_names() -> impl Iterator<Item = &'static str> {
         STEPS.iter().map(|(name, _)| *name)
+    }
+
+    /// The step of this name.
+    #[must_use]
+    pub fn step(name: &str) -> Option<Step> {
+        STEPS.iter().find(|(known, _)| *known == name).map(|(_, step)| *step)
     }
 
     /// How each fault is written.
@@ -95,13 +117,32 @@ const ADDRESS: &str = "address:TEXT";
 const USER_ID: &str = "user-id:ID";
 const FOREIGN: &str = "foreign:CHANNEL[,CHANNEL]";
 
+impl Display for FaultSpec {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let step = STEPS.iter().find(|(_, step)| *step == self.step).map_or("?", |(name, _)| *name);
+        write!(f, "{step}=")?;
+        let reason = |f: &mut Formatter<'_>, name: &str, code: i16, text: &str| match text {
+            "" => write!(f, "{name}:{code}"),
+            text => write!(f, "{name}:{code}:{text}"),
+        };
+        match &self.fault {
+            Fault::Refuse { code, text } => reason(f, "refuse", *code, text),
+            Fault::Disconnect { code, text } => reason(f, "disconnect", *code, text),
+            Fault::DisconnectAfter { code, text } => reason(f, "disconnect-after", *code, text),
+            Fault::Address(address) => write!(f, "address:{address}"),
+            Fault::UserId(id) => write!(f, "user-id:{id}"),
+            Fault::ForeignChannels(names) => write!(f, "foreign:{}", names.join(",")),
+            plain => f.write_str(PLAIN.iter().find(|(_, fault)| fault == plain).map_or("?", |(name, _)| *name)),
+        }
+    }
+}
+
 impl FromStr for FaultSpec {
     type Err = FaultSpecError;
 
     fn from_str(text: &str) -> Result<Self, FaultSpecError> {
         let (step, fault) = text.split_once('=').ok_or(FaultSpecError::Form)?;
-        let known = STEPS.iter().find(|(name, _)| *name == step);
-        let step = known.map(|(_, step)| *step).ok_or_else(|| FaultSpecError::Step(step.to_owned()))?;
+        let step = Self::step(step).ok_or_else(|| FaultSpecError::Step(step.to_owned()))?;
         Ok(Self { step, fault: parse(fault)? })
     }
 }
@@ -143,7 +184,9 @@ mod tests {
         for step in FaultSpec::step_names() {
             for form in FaultSpec::fault_forms() {
                 let fault = form.replace("CODE", "-3").replace(['[', ']'], "");
-                assert!(format!("{step}={fault}").parse::<FaultSpec>().is_ok(), "{step}={fault}");
+                let written = format!("{step}={fault}");
+                let spec = written.parse::<FaultSpec>().unwrap();
+                assert_eq!(spec.to_string(), written);
             }
         }
         let spec: FaultSpec = "authenticate-ns=refuse:32755:go: away".parse().unwrap();

@@ -102,8 +102,14 @@ pub enum Fault {
     EmptyKey,
     /// Success with the public key 1 ([`Step::KeyExchange`]).
     DegenerateKey,
-    /// The usual answer with one region more than addresses ([`Step::GetRegions`]).
+    /// Arrays of different lengths: one region more than addresses ([`Step::GetRegions`]), one outcome fewer than
+    /// channels ([`Step::Subscribe`]), one sender more than messages ([`Step::Publish`], unless messages are gathered).
     WrongLengths,
+    /// The token of the usual answer has expired already ([`Step::Authenticate`] on the name server), or every token
+    /// counts as expired ([`Step::Authenticate`] on the front end).
+    ExpiredToken,
+    /// The usual answer with p221 as a byte array ([`Step::Authenticate`] on the name server).
+    BytesToken,
     /// The usual answer without p221 ([`Step::Authenticate`] on the name server).
     OmitToken,
     /// The usual answer without p230 ([`Step::Authenticate`] on the name server).
@@ -168,6 +174,18 @@ impl Faults {
     pub fn off(&mut self, step: Step) -> &mut Self {
         self.active.retain(|active| active.step != step);
         self
+    }
+
+    /// Switches `fault` at `step` off; whether it was on.
+    pub fn off_fault(&mut self, step: Step, fault: &Fault) -> bool {
+        let before = self.active.len();
+        self.active.retain(|active| active.step != step || active.fault != *fault);
+        self.active.len() < before
+    }
+
+    /// What is on, in the order in which it was switched on, with how many more times it happens; `None` for ever.
+    pub fn active(&self) -> impl Iterator<Item = (Step, &Fault, Option<u32>)> {
+        self.active.iter().map(|active| (active.step, &active.fault, active.left))
     }
 
     /// Switches everything off.

@@ -3,8 +3,9 @@
 use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
-use crate::connections::ConnectionId;
+use crate::connections::{ConnectionId, Role};
 use crate::core::ServerCore;
+use crate::faults::{Fault, Step};
 use crate::partition::{Partition, PartitionKey};
 use crate::requests::{Asked, Fields, Wrong};
 use chat_core::codes::{operation, parameter as p, return_code};
@@ -30,6 +31,11 @@ impl ServerCore {
             Ok(login) => login,
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),
         };
+        let step = Step::Authenticate(Role::FrontEnd);
+        if login.token.is_some() && self.config.faults.happens(step, &Fault::ExpiredToken) {
+            let (code, text) = (return_code::AUTHENTICATION_TICKET_EXPIRED, "the token has expired");
+            return self.context().refuse(id, asked, code, text);
+        }
         let checked = authentication::check(&self.config, &self.tokens, &mut self.random, self.now, &login)
             .and_then(|welcome| self.check_room(&welcome.identity).map(|()| welcome));
         let welcome = match checked {
@@ -51,8 +57,8 @@ impl ServerCore {
             connection.user = Some((key.clone(), identity.user_id.clone()));
         }
         self.stats.sessions = self.stats.sessions.saturating_add(1);
-        let keys = self.hash_keys;
-        self.partitions.entry(key.clone()).or_insert_with(|| Partition::new(key.clone(), keys));
+        let (keys, memory) = (self.hash_keys, self.history_memory.clone());
+        self.partitions.entry(key.clone()).or_insert_with(|| Partition::new(key.clone(), keys, memory));
         let (partitions, mut cx) = self.split();
         cx.respond(id, asked, return_code::OK, "", parameters);
         if let Some(partition) = partitions.get_mut(&key) {
@@ -100,6 +106,7 @@ impl ServerCore {
         if let Err(wrong) = done {
             cx.refuse_wrong(id, asked, wrong);
         }
+        self.trim_histories();
     }
 }
 

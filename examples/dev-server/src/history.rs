@@ -1,6 +1,8 @@
 //! The messages that a channel or a private conversation keeps. Spec: chat.md 9, 12.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use photon_proto::{Text, Value};
 
@@ -18,14 +20,43 @@ pub(crate) struct Stored {
     pub(crate) bytes: usize,
 }
 
+/// Memory that the messages of all histories of a server take. Each history keeps its own part up to date, its end
+/// included.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HistoryMemory(Arc<AtomicUsize>);
+
+impl HistoryMemory {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct History {
     messages: VecDeque<Stored>,
     last_id: i32,
     bytes: usize,
+    memory: HistoryMemory,
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 impl History {
+    pub(crate) fn new(memory: &HistoryMemory) -> Self {
+        Self { messages: VecDeque::new(), last_id: 0, bytes: 0, memory: memory.clone() }
+    }
+
+    /// Drops all messages; ids go on.
+    pub(crate) fn clear(&mut self) {
+        self.messages = VecDeque::new();
+        self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
+
     /// Id of the last message, 0 before the first.
     pub(crate) const fn last_id(&self) -> i32 {
         self.last_id
@@ -49,10 +80,12 @@ impl History {
         self.last_id = self.next_id();
         let bytes = size_of::<Stored>() + sender.len() + content.heap_bytes();
         self.bytes = self.bytes.saturating_add(bytes);
+        self.memory.0.fetch_add(bytes, Ordering::Relaxed);
         self.messages.push_back(Stored { id: self.last_id, sequence, sender, content, bytes });
         while self.messages.len() > config.history_length || self.bytes > config.max_history_bytes {
             let Some(oldest) = self.messages.pop_front() else { break };
             self.bytes = self.bytes.saturating_sub(oldest.bytes);
+            self.memory.0.fetch_sub(oldest.bytes, Ordering::Relaxed);
         }
     }
 

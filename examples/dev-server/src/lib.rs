@@ -23,19 +23,29 @@
 //! an inexpressible element type an object array; a part that is inexpressible even so becomes null, for that receiver
 //! only. [`ServerStats::loosened`] counts it.
 //!
+//! # Changing it while it runs
+//!
+//! [`ServerCore::config_mut`] and [`ServerCore::faults_mut`] change everything from Rust. As text there are switches
+//! (`grace-ms=500`, [`ServerConfig::set_switch`]), faults (`drop-auth-answer` or `publish=silent`,
+//! [`ServerConfig::switch_fault_on`]), authentication rules (`sent-user=alice result=ok`, [`AuthRule`]), and the commands that
+//! the program reads on standard input ([`ServerCore::control`]).
+//!
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod auth_text;
 mod authentication;
 mod channels;
 mod config;
 mod connection;
 mod connections;
 mod context;
+mod control;
 mod conversations;
 mod core;
 mod event;
+mod fault_names;
 mod fault_spec;
 mod faults;
 mod front_end;
@@ -55,14 +65,18 @@ pub mod server;
 pub mod sim;
 mod stats;
 mod subscriptions;
+mod switches;
 mod timers;
 mod tokens;
 mod users;
 
+pub use auth_text::{AuthRuleError, AuthTableError};
 pub use authentication::{AuthResult, AuthRule};
 pub use config::ServerConfig;
 pub use connections::{ConnectionId, Role};
+pub use control::ControlAnswer;
 pub use core::ServerCore;
 pub use fault_spec::{FaultSpec, FaultSpecError};
 pub use faults::{Fault, Faults, Step};
-pub use stats::{ChannelSnapshot, ServerStats};
+pub use stats::{ChannelSnapshot, ServerStats, UserSnapshot};
+pub use switches::SwitchError;

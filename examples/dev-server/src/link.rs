@@ -90,7 +90,7 @@ impl Context<'_> {
     /// Sets the first reminder to look at a connection.
     pub(crate) fn watch_silence(&mut self, id: ConnectionId) {
         if let Some(at) = self.silent_at(id) {
-            self.timers.set(at, Timer::Connection(id));
+            self.remind_connection(id, at);
         }
     }
 
@@ -122,7 +122,7 @@ impl Context<'_> {
             self.stats.silent_connections = self.stats.silent_connections.saturating_add(1);
             self.abort(id);
         } else {
-            self.timers.set(at, Timer::Connection(id));
+            self.remind_connection(id, at);
         }
     }
 

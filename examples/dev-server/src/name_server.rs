@@ -68,8 +68,10 @@ impl ServerCore {
         let other_address = faults.take(step, |fault| matches!(fault, Fault::Address(_)));
         let wrong_types = faults.happens(step, &Fault::WrongTypes);
 
-        let expires = self.now.plus_millis(self.config.token_lifetime_ms);
-        let token = self.tokens.issue(&mut self.random, &welcome.identity, expires, self.config.token_as_bytes);
+        let as_bytes = faults.happens(step, &Fault::BytesToken) || self.config.token_as_bytes;
+        let lifetime_ms = if faults.happens(step, &Fault::ExpiredToken) { 0 } else { self.config.token_lifetime_ms };
+        let expires = self.now.plus_millis(lifetime_ms);
+        let token = self.tokens.issue(&mut self.random, &welcome.identity, expires, as_bytes);
         let address = match other_address {
             Some(Fault::Address(other)) => other.into(),
             _ => self.front_end_address(id),

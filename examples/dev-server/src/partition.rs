@@ -8,7 +8,8 @@ use crate::channels::Channel;
 use crate::connections::ConnectionId;
 use crate::conversations::Conversations;
 use crate::hashing::{HashKeys, Map};
-use crate::stats::{ChannelSnapshot, ServerStats};
+use crate::history::{History, HistoryMemory};
+use crate::stats::{ChannelSnapshot, ServerStats, UserSnapshot};
 use crate::users::User;
 
 /// Names a partition.
@@ -25,16 +26,18 @@ pub(crate) struct Partition {
     pub(crate) conversations: Conversations,
     /// Who has a user as a friend.
     pub(crate) watchers: Map<Text, BTreeSet<Text>>,
+    pub(crate) history_memory: HistoryMemory,
 }
 
 impl Partition {
-    pub(crate) fn new(key: PartitionKey, keys: HashKeys) -> Self {
+    pub(crate) fn new(key: PartitionKey, keys: HashKeys, history_memory: HistoryMemory) -> Self {
         Self {
             key,
             users: Map::with_hasher(keys),
             channels: Map::with_hasher(keys),
-            conversations: Conversations::new(keys),
+            conversations: Conversations::new(keys, history_memory.clone()),
             watchers: Map::with_hasher(keys),
+            history_memory,
         }
     }
 
@@ -52,10 +55,28 @@ impl Partition {
             .collect()
     }
 
+    /// All histories that hold messages.
+    pub(crate) fn histories(&mut self) -> impl Iterator<Item = &mut History> {
+        let channels = self.channels.values_mut().map(|channel| &mut channel.history);
+        channels.chain(self.conversations.histories()).filter(|history| history.len() > 0)
+    }
+
     pub(crate) fn count(&self, stats: &mut ServerStats) {
         stats.users += self.users.len();
         stats.channels += self.channels.len();
         stats.conversations += self.conversations.len();
+    }
+
+    pub(crate) fn user_snapshots(&self) -> impl Iterator<Item = UserSnapshot> {
+        self.users.iter().map(|(id, user)| UserSnapshot {
+            app_id: self.key.app_id.clone(),
+            app_version: self.key.app_version.clone(),
+            user_id: id.clone(),
+            connections: user.connections.len(),
+            channels: user.channels.len(),
+            friends: user.friends.len(),
+            status: user.status,
+        })
     }
 
     pub(crate) fn snapshot(&self, name: &str) -> Option<ChannelSnapshot> {

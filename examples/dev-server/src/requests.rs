@@ -74,16 +74,24 @@ pub(crate) struct SetProperties {
 }
 
 /// The parameters of one request, taken out one by one. A null counts as absent.
-pub(crate) struct Fields(Parameters);
+pub(crate) struct Fields {
+    parameters: Parameters,
+    max_string_bytes: usize,
+}
 
 impl Fields {
     pub(crate) const fn new(parameters: Parameters) -> Self {
-        Self(parameters)
+        Self { parameters, max_string_bytes: MAX_STRING_BYTES }
+    }
+
+    /// The same with texts no longer than this.
+    pub(crate) fn limited(self, max_string_bytes: usize) -> Self {
+        Self { max_string_bytes: max_string_bytes.min(MAX_STRING_BYTES), ..self }
     }
 
     fn value(&mut self, key: u8) -> Option<Value> {
-        let at = self.0.iter().position(|(known, _)| *known == key)?;
-        Some(self.0.swap_remove(at).1).filter(|value| *value != Value::Null)
+        let at = self.parameters.iter().position(|(known, _)| *known == key)?;
+        Some(self.parameters.swap_remove(at).1).filter(|value| *value != Value::Null)
     }
 
     fn typed<T>(&mut self, key: u8, convert: impl FnOnce(Value) -> Option<T>) -> Result<Option<T>, Wrong> {
@@ -94,7 +102,8 @@ impl Fields {
     }
 
     pub(crate) fn text(&mut self, key: u8) -> Result<Option<Text>, Wrong> {
-        self.typed(key, |value| Text::try_from(value).ok().filter(fits))
+        let most = self.max_string_bytes;
+        self.typed(key, |value| Text::try_from(value).ok().filter(|text| text.len() <= most))
     }
 
     pub(crate) fn int(&mut self, key: u8) -> Result<Option<i32>, Wrong> {
@@ -111,12 +120,13 @@ impl Fields {
     }
 
     pub(crate) fn texts(&mut self, key: u8) -> Result<Vec<Text>, Wrong> {
+        let most = self.max_string_bytes;
         self.typed(key, |value| match value {
             Value::Array(Array::String(all)) => Some(all),
             Value::Array(Array::Object(all)) => all.into_iter().map(|one| Text::try_from(one).ok()).collect(),
             _ => None,
         })?
-        .filter(|all: &Vec<Text>| all.len() <= MAX_COUNT && all.iter().all(fits))
+        .filter(|all: &Vec<Text>| all.len() <= MAX_COUNT && all.iter().all(|text| text.len() <= most))
         .ok_or(Wrong(key))
     }
 
@@ -195,13 +205,11 @@ impl Fields {
     }
 }
 
-/// Longest text, and most elements, that every protocol can write. A reader of 1.8 takes more; nobody could be told of
-/// it. Spec: wire.md 4.4.
+/// Most elements that every protocol can write. A reader of 1.8 takes more; nobody could be told of them. Spec: wire.md
+/// 4.4.
 const MAX_COUNT: usize = 32_767;
-
-fn fits(text: &Text) -> bool {
-    text.len() <= MAX_COUNT
-}
+/// Longest text, likewise.
+pub(crate) const MAX_STRING_BYTES: usize = 32_767;
 
 /// Whole numbers of every width are taken for an int: not every client is strict.
 pub(crate) fn int(value: &Value) -> Option<i32> {

@@ -14,6 +14,8 @@ pub struct ServerStats {
     pub channels: usize,
     /// Private conversations.
     pub conversations: usize,
+    /// Memory that the messages kept in channels and conversations take, in bytes.
+    pub history_bytes: usize,
     /// Connections accepted.
     pub accepted: u64,
     /// Successful logins on the name server.
@@ -61,4 +63,24 @@ pub struct ChannelSnapshot {
     pub last_id: i32,
     /// Messages kept.
     pub history: usize,
+}
+
+/// A user session as the server sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserSnapshot {
+    /// App id.
+    pub app_id: Text,
+    /// App version.
+    pub app_version: Text,
+    /// User id.
+    pub user_id: Text,
+    /// Its connections; 0 while it only lives on for its grace.
+    pub connections: usize,
+    /// Channels it is in.
+    pub channels: usize,
+    /// Friends it has.
+    pub friends: usize,
+    /// Its status.
+    pub status: i32,
 }

@@ -46,9 +46,11 @@ impl Partition {
     /// Event 5 to all connections of the user. Spec: chat.md 12.
     fn confirm_subscription(&self, cx: &mut Context<'_>, user_id: &Text, names: &[Text], results: &[bool]) {
         let to = self.connections([user_id]);
+        let split_always = cx.config.split_event_5;
         let mut happens = |fault: &Fault| cx.config.faults.happens(Step::Subscribe, fault);
         let (missing, wrong) = (happens(&Fault::NoEvent), happens(&Fault::WrongTypes));
-        let (split, twice) = (happens(&Fault::Split), happens(&Fault::Duplicate));
+        let (split, twice) = (happens(&Fault::Split) || split_always, happens(&Fault::Duplicate));
+        let uneven = happens(&Fault::WrongLengths);
         let mut events = if missing {
             Vec::new()
         } else if wrong {
@@ -59,6 +61,9 @@ impl Partition {
                 .zip(results)
                 .map(|(name, result)| self.subscription_event(user_id, vec![name.clone()], vec![*result]))
                 .collect()
+        } else if uneven {
+            let fewer = results.split_last().map_or(results, |(_, others)| others);
+            vec![self.subscription_event(user_id, names.to_vec(), fewer.to_vec())]
         } else {
             portions(names)
                 .map(|at| {

@@ -7,10 +7,10 @@ use photon_proto::{Text, Timestamp, Value};
 
 use crate::connections::ConnectionId;
 use crate::context::Context;
+use crate::fault_names::SERVER_LOGIC;
 use crate::partition::Partition;
 use crate::subscriptions::portions;
 use crate::timers::Timer;
-use chat_core::codes::return_code;
 
 #[derive(Debug, Default)]
 pub(crate) struct User {
@@ -41,7 +41,7 @@ impl Partition {
         let channels: Vec<Text> = user.channels.iter().cloned().collect();
         if cx.config.single_login {
             for other in others {
-                cx.disconnect(other, return_code::NOT_ALLOWED_IN_STATE, "the user has logged in elsewhere");
+                cx.disconnect(other, SERVER_LOGIC, "the user has logged in elsewhere");
             }
         }
         if !channels.is_empty() {

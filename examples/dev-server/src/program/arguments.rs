@@ -3,8 +3,8 @@
 use std::fmt::{Display, Write};
 use std::str::FromStr;
 
-use dev_server::FaultSpec;
 use dev_server::server::ServerOptions;
+use dev_server::{AuthRule, FaultSpec, ServerConfig, ServerCore};
 use lexopt::{Arg, Parser};
 use log::LevelFilter;
 
@@ -16,7 +16,7 @@ Usage: photon-dev-server [OPTION]...
 
 When it listens, it prints one line on standard output:
     photon-dev-server ready name-server=tcp://HOST:PORT front-end=tcp://HOST:PORT
-It runs until Ctrl-C or SIGTERM, and then ends with status 0. Clients connect to the name server.
+It runs until Ctrl-C, SIGTERM or the command quit, and then ends with status 0. Clients connect to the name server.
 
 Options:
     --host HOST                  Host name or address to listen on. Default 127.0.0.1
@@ -28,7 +28,12 @@ Options:
     --token-lifetime SECONDS     How long the way from name server to front end may take. Default 3600
     --properties                 Let clients set channel and user properties (operation 8)
     --encrypt-answers            Encrypt everything once a connection has keys, as real servers do
-    --fault STEP=FAULT           Misbehave at a step, see below; may be given several times
+    --set SWITCH=VALUE           Change any setting, see below; may be given several times
+    --fault FAULT                Misbehave, see below; may be given several times
+    --auth RULE                  Custom authentication, see below; may be given several times
+    --auth-file FILE             The same from a file, one rule on each line; # begins a comment
+    --no-control                 Do not read commands from standard input. Needed to run in the background of a
+                                 terminal: reading from it would stop the program
     --log-level LEVEL            off, error, warn, info, debug or trace, on standard error. Default warn
     --help                       Print this
     --version                    Print the version
@@ -37,6 +42,8 @@ Options:
 pub(crate) struct Arguments {
     pub(crate) server: ServerOptions,
     pub(crate) log_level: LevelFilter,
+    /// Whether commands are read from standard input.
+    pub(crate) control: bool,
 }
 
 pub(crate) enum Parsed {
@@ -47,7 +54,7 @@ pub(crate) enum Parsed {
 /// Reads the command line; an error says which option it is about.
 pub(crate) fn parse() -> Result<Parsed, String> {
     let mut parser = Parser::from_env();
-    let mut arguments = Arguments { server: ServerOptions::default(), log_level: LevelFilter::Warn };
+    let mut arguments = Arguments { server: ServerOptions::default(), log_level: LevelFilter::Warn, control: true };
     let mut regions = Vec::new();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let option = match argument {
@@ -84,10 +91,23 @@ impl Arguments {
             }
             "--properties" => server.config.properties = true,
             "--encrypt-answers" => server.config.encrypt_answers = true,
-            "--fault" => {
-                let FaultSpec { step, fault } = value(parser, option)?;
-                server.config.faults.on(step, fault);
+            "--set" => {
+                let text = text(parser, option)?;
+                server.config.set_switch_spec(&text).map_err(|error| format!("{option} {text}: {error}"))?;
             }
+            "--fault" => {
+                let text = text(parser, option)?;
+                server.config.switch_fault_on(&text, None).map_err(|error| format!("{option} {text}: {error}"))?;
+            }
+            "--auth" => server.config.authentication.push(value(parser, option)?),
+            "--auth-file" => {
+                let file = text(parser, option)?;
+                let table = std::fs::read_to_string(&file)
+                    .map_err(|error| format!("{option} {file}: {error}: name a file of rules that can be read"))?;
+                let rules = AuthRule::table(&table).map_err(|error| format!("{option} {file}: {error}"))?;
+                server.config.authentication.extend(rules);
+            }
+            "--no-control" => self.control = false,
             "--log-level" => self.log_level = value(parser, option)?,
             _ => return Err(format!("there is no option {option}")),
         }
@@ -107,24 +127,58 @@ fn value<T: FromStr<Err: Display>>(parser: &mut Parser, option: &str) -> Result<
 
 fn help() -> String {
     let mut help = HELP.to_owned();
-    for (title, names) in [
-        ("Steps of --fault", FaultSpec::step_names().collect::<Vec<_>>()),
-        ("Faults of --fault", FaultSpec::fault_forms().collect()),
-    ] {
-        let _ = write!(help, "\n{title}:");
-        let mut width = usize::MAX;
-        for name in names {
-            if width > 90 {
-                help.push_str("\n   ");
-                width = 4;
-            }
-            let _ = write!(help, " {name}");
-            width += name.len() + 1;
-        }
-        help.push('\n');
+    let config = ServerConfig::new();
+    let switches: Vec<String> = ServerConfig::switches()
+        .map(|(name, form)| format!("{name}={form} [{}]", config.switch(name).unwrap_or_default()))
+        .collect();
+    section(&mut help, "Switches of --set, with their defaults", switches);
+    section(&mut help, "Faults by name", ServerConfig::fault_names());
+    section(&mut help, "REASON is one of", ServerConfig::disconnect_reasons().map(|(name, _)| name));
+    help.push_str("\nOther faults are written STEP=FAULT (-ns: on the name server, -fe: on the front end).\n");
+    section(&mut help, "Steps", FaultSpec::step_names());
+    section(&mut help, "Faults", FaultSpec::fault_forms());
+    help.push_str("For example: --fault \"authenticate-ns=refuse:32755:not you\" --fault drop-auth-answer\n");
+    help.push_str(AUTHENTICATION);
+    help.push_str(CONTROL);
+    let width = ServerCore::control_commands().map(|(form, _)| form.len()).max().unwrap_or_default();
+    for (form, what) in ServerCore::control_commands() {
+        let _ = writeln!(help, "    {form:width$}  {what}");
     }
-    help.push_str(
-        "(-ns: on the name server, -fe: on the front end.) For example: --fault \"authenticate-ns=refuse:32755:not you\"",
-    );
+    help.truncate(help.trim_end().len());
     help
+}
+
+const AUTHENTICATION: &str = "
+Custom authentication:
+A rule is words KEY=VALUE in any order, with \"..\" around values that contain spaces.
+    type=N  sent-user=ID  params=QUERY  data=TEXT    Whom it is for; what is left out fits everyone. The query string of
+                                                     the client has to contain all pairs of QUERY
+    result=ok [user=ID] [nickname=NAME] [extra.NAME=TEXT]    Let in, under this user id, with this extra data
+    result=refused [code=N] [message=TEXT]                   Refused; the code is 32755 unless given
+The first rule that fits decides; with rules, whoever fits none is refused. Without rules everyone is let in. Users who do
+not ask for custom authentication are let in unless allow-anonymous=off. For example:
+    --auth \"type=0 params=user=alice&pass=x result=ok user=alice42 nickname=Al\"
+";
+
+const CONTROL: &str = "
+Commands, one on each line of standard input; each is answered with one line, ok ... or error ... The server goes on when
+standard input ends:
+";
+
+/// A title, and names below it in lines of bounded length.
+fn section<T: AsRef<str>>(help: &mut String, title: &str, names: impl IntoIterator<Item = T>) {
+    let _ = write!(help, "\n{title}:");
+    let mut width = usize::MAX;
+    for name in names {
+        let name = name.as_ref();
+        if width.saturating_add(name.len()) > 110 {
+            help.push_str("\n   ");
+            width = 4;
+        } else {
+            help.push(',');
+        }
+        let _ = write!(help, " {name}");
+        width += name.len() + 2;
+    }
+    help.push('\n');
 }

@@ -1,11 +1,13 @@
 //! `photon-dev-server`: a Photon Chat name server and front end for development.
 
 mod arguments;
+mod console;
 mod logger;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
 
 use arguments::{Arguments, Parsed};
 use dev_server::server::Server;
@@ -17,7 +19,8 @@ fn main() -> ExitCode {
     let arguments = match arguments::parse() {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Print(text)) => {
-            println!("{text}");
+            // Whoever does not read it all has read enough.
+            let _ = writeln!(io::stdout(), "{text}");
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -41,12 +44,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     ctrlc::set_handler(move || handle.stop())?;
     let addresses = server.addresses();
     let mut out = io::stdout();
-    writeln!(
+    let written = writeln!(
         out,
         "photon-dev-server ready name-server=tcp://{} front-end=tcp://{}",
         addresses.name_server, addresses.front_end
-    )?;
-    out.flush()?;
+    );
+    // Nobody has to read it.
+    if let Err(error) = written.and_then(|()| out.flush()) {
+        log::warn!("cannot say that the server is ready: {error}");
+    }
+    if arguments.control {
+        let handle = server.handle();
+        // Ends with the program: reading standard input cannot be interrupted.
+        thread::Builder::new().name("control".to_owned()).spawn(move || console::serve(&handle))?;
+    }
     server.run()?;
     Ok(())
 }

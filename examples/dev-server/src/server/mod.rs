@@ -169,7 +169,11 @@ impl Server {
             while let Ok(command) = self.commands.try_recv() {
                 match command {
                     Command::Stop => return Ok(()),
-                    Command::With(act) => act(&mut self.core),
+                    Command::With(act) => {
+                        // Lets the core know what time it is.
+                        self.core.service(now);
+                        act(&mut self.core);
+                    }
                 }
             }
             for listener in [&mut self.name_server, &mut self.front_end] {

@@ -3,11 +3,13 @@
 
 mod bench;
 mod channels;
+mod control;
 mod faults;
 mod hostile;
 mod logins;
 mod mixed;
 mod presence;
 mod program;
+mod rules;
 mod simulated;
 mod sockets;

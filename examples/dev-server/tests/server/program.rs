@@ -30,6 +30,11 @@ fn help_tells_every_option_and_what_it_is_for() {
         "authenticate-ns",
         "for development",
         "Photon cloud",
+        "drop-auth-answer",
+        "grace-ms=N [10000]",
+        "disconnect-REASON",
+        "kick USER",
+        "result=refused",
     ] {
         assert!(help.contains(part), "{part}");
     }
@@ -49,7 +54,12 @@ fn bad_arguments_end_with_64_and_say_which() {
         (&["--tcp-port"], "--tcp-port needs a value"),
         (&["--nonsense"], "--nonsense"),
         (&["leftover"], "leftover"),
-        (&["--fault", "publish=oops"], "oops"),
+        (&["--fault", "publish=oops"], "there is no fault \"oops\": write one of silent"),
+        (&["--fault", "drop-it"], "there is no fault called \"drop-it\""),
+        (&["--set", "grace-ms=x"], "\"x\" is no value of grace-ms: write N"),
+        (&["--set", "grace=1"], "there is no switch"),
+        (&["--auth", "result=maybe"], "write ok or refused"),
+        (&["--auth-file", "no-such-file"], "--auth-file no-such-file"),
         (&["--log-level", "loud"], "--log-level loud"),
     ] {
         let output = run(arguments);
@@ -76,6 +86,7 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
     for signal in ["-INT", "-TERM"] {
         let mut child = program()
             .args(["--tcp-port", "0", "--tcp-front-end-port", "0", "--log-level", "debug"])
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -38,14 +38,14 @@ impl Running {
     }
 }
 
-struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     splitter: Splitter,
     protocol: Protocol,
 }
 
 impl Client {
-    fn connect(address: SocketAddr, protocol: Protocol) -> Self {
+    pub(crate) fn connect(address: SocketAddr, protocol: Protocol) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -94,7 +94,7 @@ impl Client {
         self.stream.write_all(&bytes).unwrap();
     }
 
-    fn request(&mut self, code: u8, parameters: Vec<(u8, Value)>) {
+    pub(crate) fn request(&mut self, code: u8, parameters: Vec<(u8, Value)>) {
         let protocol = self.protocol;
         self.send(|bytes| {
             let mut writer = MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// The next thing the server sends.
-    fn next(&mut self) -> Got {
+    pub(crate) fn next(&mut self) -> Got {
         let mut buffer = [0; 16 * 1024];
         loop {
             if let Some(item) = self.splitter.next().unwrap() {
