@@ -352,7 +352,7 @@ impl ChatClient {
         self.model.public.iter().filter(|channel| channel.is_subscribed())
     }
 
-    /// The private conversations, in order of first message.
+    /// The private conversations, in order of first message; of more than 1,024 the oldest is forgotten.
     pub fn private_channels(&self) -> impl Iterator<Item = &Channel> {
         self.model.private.iter()
     }

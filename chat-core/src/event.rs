@@ -140,7 +140,8 @@ pub struct ChannelOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Subscribed, or unsubscribed.
+    /// Subscribed, or unsubscribed. (Of channels that nobody asked for at most 1,024 are kept; messages for the rest are
+    /// dropped. `Stats::unkept_channels` counts them.)
     Done,
     /// The server said `false` for this channel.
     Refused,
@@ -207,7 +208,8 @@ pub struct ErrorInfo {
 pub struct BadMessage {
     /// What was wrong, offsets from the start of the message.
     pub error: DecodeError,
-    /// The message, decrypted if it was encrypted and could be.
+    /// The message from its first byte on. One that was encrypted stands here in clear; if it could not be decrypted, its
+    /// body is what the attempt made of it.
     pub bytes: Bytes,
 }
 

@@ -14,6 +14,8 @@ pub struct Stats {
     pub unknown_channel_events: u64,
     /// Messages that nobody waits for, that come too early, or of a kind that means nothing to a chat client; dropped.
     pub ignored_messages: u64,
+    /// Subscribed channels that nobody asked for and that were not kept, because there are too many.
+    pub unkept_channels: u64,
     /// Raw messages; dropped. Spec: chat.md 4.10.
     pub raw_messages: u64,
     /// Events with subscribers or properties that were not all kept, because the cap for them was reached.

@@ -82,6 +82,16 @@ impl Links {
         self.live.is_empty() && self.closing.is_empty()
     }
 
+    /// Whether something is under way that nobody tells about by time: a link being opened, bytes that the system does
+    /// not take, a socket that waits for the other side's end.
+    pub(crate) fn needs_turns(&self) -> bool {
+        !self.closing.is_empty()
+            || self.live.iter().any(|link| match &link.transport {
+                Transport::Stream(stream) => stream.unsent,
+                _ => true,
+            })
+    }
+
     /// How many links core has asked for and not closed.
     pub(crate) fn live(&self) -> usize {
         self.live.len()
@@ -102,7 +112,7 @@ impl Links {
             input.more |= bytes >= MAX_READ_BYTES && end.is_none() && chat.wants_input(link.id);
             let Some(end) = end else { return true };
             log::debug!(target: "photon_chat::net", "{}: ended by the other side: {end:?}", link.id);
-            endings.unsent |= stream.unsent;
+            endings.unsent |= stream.unsent || chat.transmit(now, link.id).is_some();
             endings.unconfirmed = true;
             chat.handle_link(now, link.id, end);
             false

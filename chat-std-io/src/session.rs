@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, Time};
 use crate::links::{Endings, Links};
+use crate::tcp::TURN;
 use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, Timestamp};
 use std::fmt;
 use std::io;
@@ -130,7 +131,8 @@ impl Session {
     }
 
     /// How long until [`service`](Self::service) has something to do even without input: zero if now, `None` if only
-    /// input, or a call of yours, can change anything.
+    /// input, or a call of yours, can change anything. At most 10 ms while a connection is being opened or closed, or
+    /// bytes wait that the system does not take.
     ///
     /// It knows nothing of what arrives in the meantime, so it is no substitute for [`wait`](Self::wait); it tells a
     /// loop that sleeps on its own when to be back at the latest.
@@ -139,7 +141,12 @@ impl Session {
         if self.more {
             return Some(Duration::ZERO);
         }
-        self.chat.poll_timeout().map(|deadline| self.clock.now().until(deadline))
+        let deadline = self.chat.poll_timeout().map(|deadline| self.clock.now().until(deadline));
+        let turn = self.links.needs_turns().then_some(TURN);
+        match (deadline, turn) {
+            (Some(deadline), Some(turn)) => Some(deadline.min(turn)),
+            (deadline, turn) => deadline.or(turn),
+        }
     }
 
     /// For programs without a loop of their own: sleeps until there is input or something to do by time, for at most

@@ -140,6 +140,16 @@ impl Channels {
         self.by_key.remove(&self.keys.remove(name)?)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn remove_oldest(&mut self) -> Option<Channel> {
+        let (_, channel) = self.by_key.pop_first()?;
+        self.keys.remove(channel.name().as_str());
+        Some(channel)
+    }
+
     pub(super) fn clear(&mut self) {
         self.by_key.clear();
         self.keys.clear();

@@ -67,6 +67,7 @@ pub(crate) struct Model {
     caches: Caches,
     /// What is left for subscribers and properties.
     allowance: Allowance,
+    /// How many public channels exist that nobody asked for.
     unasked: usize,
 }
 
@@ -172,17 +173,18 @@ impl Model {
         self.unasked = 0;
     }
 
-    /// The private channel with a user, made if there is room for it.
-    fn private_channel(&mut self, user: &str) -> bool {
+    /// Makes the private channel with a user, if it is not there. Strangers choose how many there are: of too many the
+    /// oldest gives way.
+    fn ensure_private_channel(&mut self, user: &str) {
         if self.private.get(user).is_some() {
-            return true;
+            return;
         }
-        if self.unasked >= MOST_UNASKED {
-            return false;
+        if self.private.len() >= MOST_UNASKED
+            && let Some(mut oldest) = self.private.remove_oldest()
+        {
+            self.caches.clear(&mut oldest.cache);
         }
-        self.unasked += 1;
         self.private.insert(user.into(), false);
-        true
     }
 
     /// The front end is lost: nothing is subscribed any more; objects, messages and last ids stay. Spec: chat.md 5.

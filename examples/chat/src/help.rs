@@ -12,8 +12,9 @@ Usage: photon-chat demo [--transport tcp]
 Commands:
   demo   two users talk through a development server that comes along; needs nothing and stays on this machine
   run    reads commands from standard input and prints events as JSON: connect, regions, region, subscribe,
-         unsubscribe, publish, publish-web, private, private-encrypted, channels, stats, sleep, wait, wait-count,
-         disconnect, quit. photon-chat run --help explains each
+         subscribe-opts, unsubscribe, publish, publish-web, private, private-encrypted, status, status-keep, friends,
+         unfriend, setprops, setuserprops, op, op-encrypted, channels, stats, sleep, wait, wait-count, freeze, drop,
+         disconnect, reconnect, forget, quit. photon-chat run --help explains each
 
 Options:
   -h, --help       this text, or with a command the text about it
@@ -28,7 +29,8 @@ Shows a conversation of two users over real sockets, and checks that all of it h
 Usage: photon-chat demo [--transport tcp]
 
 A development server is started on free ports of 127.0.0.1. alice and bob log in, subscribe to a channel with its
-history, talk, exchange encrypted private messages, leave and disconnect. What each of them does and sees is printed.
+history, talk, exchange encrypted private messages, watch each other's status, meet in a channel that tells who is in
+it and has properties, leave and disconnect. What each of them does and sees is printed.
 
 Options:
   --transport tcp   how to connect; there is only tcp yet (default)
@@ -69,11 +71,26 @@ Commands:
   subscribe CH[,CH] [HISTORY [ID[,ID]]]
                                subscribes to channels, with at most HISTORY older messages each (-1: all there are),
                                only those after the last ID seen, one ID for each channel
+  subscribe-opts CH [publish=true|false] [max=N]
+                               subscribes to one channel, and says what it is to be like if this creates it: whether
+                               its users are told who is in it (default false), and how many it takes (default 0: any)
   unsubscribe CH[,CH]          leaves channels
   publish CH TEXT              publishes in a channel
   publish-web CH TEXT          the same, forwarded to the application's web hook
   private USER TEXT            sends a private message
   private-encrypted USER TEXT  the same, encrypted on its way to the server
+  status N [TEXT]              sets the user's status (0 offline, 1 invisible, 2 online, 3 away, 4 do not disturb,
+                               5 looking for a game, 6 playing, any other number), with TEXT as its message; without
+                               TEXT the message is cleared
+  status-keep N                sets the status; the message stays as it is
+  friends U[,U]                watches the status of these users from now on
+  unfriend U[,U]               stops watching them
+  setprops CH KEY=TEXT ..      sets properties of a channel
+  setuserprops CH USER KEY=TEXT ..
+                               sets properties of a user in a channel
+  op CODE [{\"PARAMETER CODE\":TAGGED VALUE,..}]
+                               sends any operation but Authenticate (230), with these parameters
+  op-encrypted CODE [..]       the same, encrypted on its way to the server
   channels                     prints {\"event\":\"Channels\",\"public\":[..],\"private\":[..]}, each channel with name,
                                last_id, the cached messages, and what is known of subscribers and properties
   stats                        prints {\"event\":\"Stats\",..}: state, user id and counters
@@ -82,16 +99,32 @@ Commands:
                                contains SUBSTRING, and takes it
   wait-count EVENT N S         waits at most S seconds for N events of this name, and takes them; an event
                                ChatMessages counts for as many as it has messages, because servers gather them
-  disconnect                   disconnects; connect may follow
+  freeze S                     does nothing at all for S seconds: what comes is not read, and nothing is sent, pings
+                               neither, so that servers may lose patience
+  drop                         cuts the connection without disconnecting, as a line that breaks does; the client meets
+                               that as a reset. Does nothing without a connection
+  disconnect                   disconnects; connect or reconnect may follow
+  reconnect                    goes straight back to the front end with what the last login gave, by way of the name
+                               server if that is no longer good; when disconnected, or after an Error
+  forget                       forgets all channels with their messages and last IDs; subscriptions on a server stay
   quit                         disconnects, sends what is left, and ends; so does the end of the input
 
 Commands are executed in their order, each as soon as the one before is done. Names of channels and users are without
-spaces here, those of channels without commas. TEXT is the rest of the line behind one space. It may be json: and a
-tagged value, for content that is no text or begins with json: itself, such as
+spaces here, and in lists without commas. TEXT is the rest of the line behind one space. It may be json: and a tagged
+value, for content that is no text or begins with json: itself, such as
   publish general json:{\"t\":\"int\",\"v\":7}
   publish general json:{\"t\":\"array\",\"of\":\"string\",\"v\":[{\"t\":\"string\",\"v\":\"a\"}]}
 (types: null bool byte short int long float double string bytes array hashtable dict custom request response event;
 photon-inspect encode --help and decode --help tell more). S is a number of seconds, decimals allowed.
+
+In properties KEY is a text without spaces and = signs, and TEXT ends at the next space and may be empty; or it is
+json: and a tagged value, which goes as far as its JSON goes, spaces and all. Null removes a property:
+  setprops general topic=dice stake=json:{\"t\":\"int\",\"v\":3} motto=json:{\"t\":\"string\",\"v\":\"two words\"}
+  setprops general stake=json:{\"t\":\"null\"}
+Keys of other types, and changes on condition of expected values, are for op, as is all that has no command:
+  op 5 {\"10\":{\"t\":\"int\",\"v\":2},\"12\":{\"t\":\"bool\",\"v\":true}}
+The parameters of op may also be a list [[CODE,TAGGED VALUE],..]. What a server does not know, such as properties, or
+does not like, it answers with an OperationResponse whose return_code is not 0.
 
 A wait takes the first event that fits and that no wait before has taken, also one printed long ago; what a wait-count
 has taken a part of is gone for wait. EVENT is a name as it is printed, in the same case. Waiting and sleeping keep the

@@ -112,14 +112,17 @@ impl Header {
     }
 }
 
-/// Reads the header and, if the body is encrypted, decrypts it where it lies.
+/// Reads the header and, if the body is encrypted, decrypts it where it lies and takes the flag off the header. If
+/// decryption fails, the body is what the attempt made of it.
 ///
 /// # Errors
 /// [`DecodeError`] as [`Header::parse`]; `NoKey` for an encrypted message without a cipher, `BadCiphertext` for one that
 /// does not decrypt. Spec: wire.md 8.2.
 pub fn open<'a>(message: &'a mut [u8], cipher: Option<&Cipher>) -> Result<(MessageKind, &'a [u8]), DecodeError> {
     let header = Header::parse(message)?;
-    let body = message.get_mut(Header::LENGTH..).unwrap_or_default();
+    let Some((head, body)) = message.split_at_mut_checked(Header::LENGTH) else {
+        return Ok((header.kind, &[]));
+    };
     if !header.encrypted {
         return Ok((header.kind, body));
     }
@@ -127,6 +130,10 @@ pub fn open<'a>(message: &'a mut [u8], cipher: Option<&Cipher>) -> Result<(Messa
         return Err(DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body"));
     };
     let plain = cipher.decrypt_in_place(body).map_err(|error| error.shifted(Header::LENGTH))?;
+    // What lies there now is a message in clear.
+    if let [_, kind] = head {
+        *kind &= !ENCRYPTED;
+    }
     Ok((header.kind, plain))
 }
 

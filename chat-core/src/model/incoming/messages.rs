@@ -5,7 +5,7 @@ use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
 use crate::model::Model;
-use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Text};
+use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Text, Value};
 
 impl Incoming<'_> {
     /// Spec: chat.md 4.1.
@@ -13,7 +13,8 @@ impl Incoming<'_> {
         let (mut channel, mut last_id) = (None, None);
         let (mut senders, mut contents) = (false, false);
         let mut bad = None;
-        let limits = &self.config.limits;
+        // One message, one limit on its memory, however many values it holds.
+        let mut limits = self.config.limits.clone();
         self.gather.clear();
         while let Some(key) = params.next_key()? {
             match key {
@@ -28,8 +29,12 @@ impl Incoming<'_> {
                     self.gather.begin_contents();
                     params.elements("messages (p2)", |element| match element {
                         Element::Text(text) => self.gather.text(text),
-                        Element::Other(value) => match value.to_value(limits) {
-                            Ok(value) => self.gather.value(value),
+                        Element::Other(value) => match value.to_value(&limits) {
+                            Ok(value) => {
+                                let bytes = size_of::<Value>() + value.heap_bytes();
+                                limits.max_memory_bytes = limits.max_memory_bytes.saturating_sub(bytes);
+                                self.gather.value(value);
+                            }
                             Err(error) => bad = Some(error),
                         },
                     })?;
@@ -85,12 +90,8 @@ impl Incoming<'_> {
         let Some(messages) = self.gather.finish(last_id) else {
             return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "message (p3)"));
         };
-        let channel = if self.model.private_channel(other) {
-            self.model.received(true, other, last_id, &messages)
-        } else {
-            self.config.log(log::Level::Warn, format_args!("too many private channels: a message is not cached"));
-            Text::from(other)
-        };
+        self.model.ensure_private_channel(other);
+        let channel = self.model.received(true, other, last_id, &messages);
         self.events.push(Event::PrivateMessage { channel, message: PrivateMessage(messages) });
         Ok(())
     }

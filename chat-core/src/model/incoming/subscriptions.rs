@@ -28,6 +28,7 @@ impl Incoming<'_> {
             let request = self.requests.subscribe.settle(&channel);
             let accepted = results.get(index).copied().unwrap_or(false);
             if accepted && !self.model.subscribed(&channel, request.is_some()) {
+                self.stats.unkept_channels += 1;
                 self.config
                     .log(log::Level::Warn, format_args!("too many channels that nobody asked for: one is not kept"));
             }

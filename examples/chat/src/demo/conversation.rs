@@ -5,7 +5,8 @@ use super::stage::Stage;
 use super::user::{Users, Who};
 use Who::{Alice, Bob};
 use chat_core::{
-    ConnectOptions, Event, Outcome, PrivateOptions, PublishOptions, RequestError, State, SubscribeOptions,
+    ChannelOutcome, ChatClient, ConnectOptions, Event, Outcome, PrivateOptions, PropertyOptions, PublishOptions,
+    RequestError, State, StatusChange, StatusMessage, SubscribeOptions, SubscriberChange, UserStatus,
 };
 use chat_std_io::CloseOutcome;
 use photon_proto::Value;
@@ -13,6 +14,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 const CHANNEL: &str = "general";
+/// The channel that publishes its subscribers.
+const TABLE: &str = "table";
 /// How long disconnecting may take.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -23,6 +26,8 @@ pub(crate) fn play(stage: &mut Stage, server: SocketAddr, patience: Duration) ->
     play.channel_with_history()?;
     play.talk()?;
     play.private()?;
+    play.status()?;
+    play.company()?;
     play.leave()?;
     play.disconnect()
 }
@@ -64,13 +69,15 @@ impl Play<'_> {
     fn channel_with_history(&mut self) -> Result<(), Failure> {
         self.stage.heading("A channel and its history")?;
         self.stage.does(Alice, format_args!("subscribes to {CHANNEL}"))?;
-        self.subscribe(Alice, &SubscribeOptions::new())?;
+        self.subscribe(Alice, CHANNEL, &SubscribeOptions::new())?;
+        self.stage.got(Alice, format_args!("is in {CHANNEL}"))?;
         for words in ["Is anybody here?", "Then I talk to myself until bob comes."] {
             self.say(Alice, words)?;
             self.sees(Alice, Alice, &[words])?;
         }
         self.stage.does(Bob, format_args!("subscribes to {CHANNEL} and asks for all of its history"))?;
-        self.subscribe(Bob, &SubscribeOptions::new().history(-1))?;
+        self.subscribe(Bob, CHANNEL, &SubscribeOptions::new().history(-1))?;
+        self.stage.got(Bob, format_args!("is in {CHANNEL}"))?;
         self.sees(Bob, Alice, &["Is anybody here?", "Then I talk to myself until bob comes."])
     }
 
@@ -115,6 +122,70 @@ impl Play<'_> {
         Ok(())
     }
 
+    fn status(&mut self) -> Result<(), Failure> {
+        self.stage.heading("Friends and their status")?;
+        self.stage.does(Alice, "adds bob to her friends")?;
+        self.call(Alice, |chat| chat.add_friends(["bob"]))?;
+        // He has not set any yet.
+        self.sees_status(UserStatus::OFFLINE, &StatusChange::Kept, "nothing said")?;
+
+        let words = "ready to play";
+        self.stage.does(Bob, format_args!("sets his status to Online, and says: {words}"))?;
+        self.call(Bob, |chat| chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(&words)))?;
+        self.sees_status(UserStatus::ONLINE, &StatusChange::Set(Box::new(words.into())), words)?;
+
+        self.stage.does(Bob, "sets his status to Away; what he says stays")?;
+        self.call(Bob, |chat| chat.set_user_status(UserStatus::AWAY, StatusMessage::Keep))?;
+        self.sees_status(UserStatus::AWAY, &StatusChange::Kept, "still the same words")?;
+
+        self.stage.does(Bob, "sets his status to Playing, and says nothing any more")?;
+        self.call(Bob, |chat| chat.set_user_status(UserStatus::PLAYING, StatusMessage::Clear))?;
+        self.sees_status(UserStatus::PLAYING, &StatusChange::Cleared, "no words any more")
+    }
+
+    fn company(&mut self) -> Result<(), Failure> {
+        self.stage.heading("A channel that tells who is in it, and has properties")?;
+        self.stage.does(Alice, format_args!("subscribes to {TABLE}, which is for two, who are told of each other"))?;
+        self.subscribe(Alice, TABLE, &SubscribeOptions::new().publish_subscribers(true).max_subscribers(2))?;
+        self.is_with(Alice, &["alice"])?;
+        self.stage.does(Bob, format_args!("subscribes to {TABLE}"))?;
+        self.subscribe(Bob, TABLE, &SubscribeOptions::new())?;
+        self.is_with(Bob, &["alice", "bob"])?;
+        self.users.expect(Alice, &format!("bob to enter {TABLE}"), |event| match event {
+            Event::UserSubscribed(change) => is_bob(change),
+            _ => None,
+        })?;
+        self.is_with(Alice, &["alice", "bob"])?;
+
+        let (key, stake) = (Value::from("stake"), Value::Int(3));
+        self.stage.does(Alice, format_args!("sets the property stake of {TABLE} to 3"))?;
+        let properties = [(key.clone(), stake.clone())];
+        self.call(Alice, |chat| chat.set_channel_properties(TABLE, &properties, &PropertyOptions::new()))?;
+        for who in Who::BOTH {
+            self.users.expect(who, &format!("the stake of {TABLE} to change"), |event| match event {
+                Event::PropertiesChanged(change) => (*change.channel == *TABLE
+                    && change.user.is_none()
+                    && *change.by == *"alice"
+                    && change.properties == properties)
+                    .then_some(()),
+                _ => None,
+            })?;
+            let known = self.users.session(who).chat.channel(TABLE).and_then(|table| table.property(&key));
+            if known != Some(&stake) {
+                return Err(Failure::Missed(format!("{} expected a stake of 3, and knows {known:?}", who.name())));
+            }
+            self.stage.got(who, format_args!("{TABLE}: stake is 3 now, by alice"))?;
+        }
+
+        self.stage.does(Bob, format_args!("unsubscribes from {TABLE}"))?;
+        self.unsubscribe(Bob, TABLE)?;
+        self.users.expect(Alice, &format!("bob to leave {TABLE}"), |event| match event {
+            Event::UserUnsubscribed(change) => is_bob(change),
+            _ => None,
+        })?;
+        self.is_with(Alice, &["alice"])
+    }
+
     fn leave(&mut self) -> Result<(), Failure> {
         self.stage.heading("Leave")?;
         self.say(Bob, "I have to go.")?;
@@ -122,12 +193,7 @@ impl Play<'_> {
             self.sees(who, Bob, &["I have to go."])?;
         }
         self.stage.does(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
-        self.call(Bob, |chat| chat.unsubscribe([CHANNEL]).map(drop))?;
-        self.users.expect(Bob, "to have left the channel", |event| match event {
-            Event::UnsubscribeResult(channels) => channels.iter().find(|left| is_done(left)).map(drop),
-            _ => None,
-        })?;
-        self.stage.got(Bob, format_args!("has left {CHANNEL}"))?;
+        self.unsubscribe(Bob, CHANNEL)?;
         self.say(Alice, "And now I have the dice.")?;
         self.sees(Alice, Alice, &["And now I have the dice."])?;
         // Bob's next event is this one, so he did not get the message before it.
@@ -160,7 +226,7 @@ impl Play<'_> {
     fn call(
         &mut self,
         who: Who,
-        call: impl FnOnce(&mut chat_core::ChatClient) -> Result<(), RequestError>,
+        call: impl FnOnce(&mut ChatClient) -> Result<(), RequestError>,
     ) -> Result<(), Failure> {
         call(&mut self.users.session(who).chat)
             .map_err(|error| Failure::Refused(format!("{} was refused a call: {error}", who.name())))
@@ -185,13 +251,44 @@ impl Play<'_> {
         Ok(self.stage.got(who, format_args!("logged in as {user}"))?)
     }
 
-    fn subscribe(&mut self, who: Who, options: &SubscribeOptions) -> Result<(), Failure> {
-        self.call(who, |chat| chat.subscribe([CHANNEL], options).map(drop))?;
-        self.users.expect(who, "to be subscribed", |event| match event {
-            Event::SubscribeResult(channels) => channels.iter().find(|channel| is_done(channel)).map(drop),
+    fn subscribe(&mut self, who: Who, channel: &str, options: &SubscribeOptions) -> Result<(), Failure> {
+        self.call(who, |chat| chat.subscribe([channel], options).map(drop))?;
+        self.users.expect(who, &format!("to be subscribed to {channel}"), |event| match event {
+            Event::SubscribeResult(channels) => is_done(channels, channel),
+            _ => None,
+        })
+    }
+
+    fn unsubscribe(&mut self, who: Who, channel: &str) -> Result<(), Failure> {
+        self.call(who, |chat| chat.unsubscribe([channel]).map(drop))?;
+        self.users.expect(who, &format!("to have left {channel}"), |event| match event {
+            Event::UnsubscribeResult(channels) => is_done(channels, channel),
             _ => None,
         })?;
-        Ok(self.stage.got(who, format_args!("is in {CHANNEL}"))?)
+        Ok(self.stage.got(who, format_args!("has left {channel}"))?)
+    }
+
+    /// `who` knows who is at the table.
+    fn is_with(&mut self, who: Who, expected: &[&str]) -> Result<(), Failure> {
+        let table = self.users.session(who).chat.channel(TABLE);
+        let there: Vec<&str> = table.map(|table| table.subscribers().map(|user| &**user).collect()).unwrap_or_default();
+        if there != expected {
+            let expected = expected.join(" and ");
+            return Err(Failure::Missed(format!("{} expected {expected} in {TABLE}, and knows {there:?}", who.name())));
+        }
+        Ok(self.stage.got(who, format_args!("in {TABLE}: {}", there.join(" and ")))?)
+    }
+
+    /// alice is told of bob's status; `words` is that for people.
+    fn sees_status(&mut self, expected: UserStatus, change: &StatusChange, words: &str) -> Result<(), Failure> {
+        let what = format!("bob to be {}", expected.name());
+        self.users.expect(Alice, &what, |event| match event {
+            Event::UserStatusUpdate { user, status, message } => {
+                (**user == *"bob" && *status == expected && message == change).then_some(())
+            }
+            _ => None,
+        })?;
+        Ok(self.stage.got(Alice, format_args!("bob is {}: {words}", expected.name()))?)
     }
 
     fn say(&mut self, who: Who, words: &str) -> Result<(), Failure> {
@@ -237,6 +334,14 @@ impl Play<'_> {
     }
 }
 
-fn is_done(channel: &chat_core::ChannelOutcome) -> bool {
-    *channel.channel == *CHANNEL && channel.outcome == Outcome::Done && channel.request.is_some()
+/// What was asked of a channel is done.
+fn is_done(channels: &[ChannelOutcome], name: &str) -> Option<()> {
+    let done = |channel: &&ChannelOutcome| {
+        *channel.channel == *name && channel.outcome == Outcome::Done && channel.request.is_some()
+    };
+    channels.iter().find(done).map(drop)
+}
+
+fn is_bob(change: &SubscriberChange) -> Option<()> {
+    (*change.channel == *TABLE && *change.user == *"bob").then_some(())
 }

@@ -63,8 +63,13 @@ pub(crate) fn demo() -> ExitCode {
 
 fn with_server() -> Result<(), Failure> {
     let mut stage = Stage::of_stdout();
-    show(&mut stage, ServerConfig::new(), PATIENCE)?;
+    show(&mut stage, server_config(), PATIENCE)?;
     Ok(stage.closing()?)
+}
+
+/// What the server has to be like.
+fn server_config() -> ServerConfig {
+    ServerConfig::new().with(|config| config.properties = true)
 }
 
 /// The conversation through a server like this.
@@ -85,14 +90,14 @@ fn show(stage: &mut Stage, config: ServerConfig, patience: Duration) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, PATIENCE, ServerConfig, Stage, show};
+    use super::{Failure, PATIENCE, ServerConfig, Stage, server_config, show};
     use std::io;
     use std::time::Duration;
 
     /// What goes wrong with a server like this.
     fn failure(patience: Duration, change: impl FnOnce(&mut ServerConfig)) -> String {
         let mut stage = Stage::new(Box::new(io::sink()), false);
-        match show(&mut stage, ServerConfig::new().with(change), patience) {
+        match show(&mut stage, server_config().with(change), patience) {
             Ok(()) => panic!("it went well"),
             Err(failure) => failure.to_string(),
         }
@@ -106,10 +111,15 @@ mod tests {
             error.starts_with("bob expected \"Is anybody here?\" of alice in general, and nothing came"),
             "{error}"
         );
+        let error = failure(short, |config| config.report_offline_friends = false);
+        assert!(error.starts_with("alice expected bob to be Offline, and nothing came"), "{error}");
     }
 
     #[test]
     fn what_comes_instead_is_named() {
+        let error = failure(PATIENCE, |config| config.properties = false);
+        assert!(error.starts_with("alice expected the stake of table to change, and this came"), "{error}");
+        assert!(error.contains("return_code: -2"), "{error}");
         let error = failure(PATIENCE, |config| config.regions.clear());
         assert!(error.contains("the list of regions is empty"), "{error}");
         let error = failure(PATIENCE, |config| config.app_ids = vec!["another".into()]);
@@ -129,7 +139,7 @@ mod tests {
                 Ok(())
             }
         }
-        let shown = show(&mut Stage::new(Box::new(Closed), false), ServerConfig::new(), PATIENCE);
+        let shown = show(&mut Stage::new(Box::new(Closed), false), server_config(), PATIENCE);
         assert!(matches!(shown, Err(Failure::Output(_))));
     }
 }

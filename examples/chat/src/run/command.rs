@@ -2,7 +2,8 @@
 
 use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
 use photon_inspect::notation;
-use photon_proto::Value;
+use photon_proto::{Parameters, Value};
+use serde_json::{Deserializer, Value as Json, json};
 use std::time::Duration;
 
 /// How long a `wait` waits that does not say it.
@@ -18,13 +19,30 @@ pub(crate) enum Command {
     Unsubscribe { channels: Vec<String> },
     Publish { channel: String, content: Value, options: PublishOptions },
     Private { user: String, content: Value, options: PrivateOptions },
+    Status { status: i32, message: Message },
+    AddFriends { users: Vec<String> },
+    RemoveFriends { users: Vec<String> },
+    SetProperties { channel: String, user: Option<String>, properties: Vec<(Value, Value)> },
+    Operation { code: u8, parameters: Parameters, encrypt: bool },
     Channels,
     Stats,
     Sleep { time: Duration },
     Wait { event: String, time: Duration, substring: Option<String> },
     WaitCount { event: String, count: usize, time: Duration },
+    Freeze { time: Duration },
+    Drop,
     Disconnect,
+    Reconnect,
+    Forget,
     Quit,
+}
+
+/// What becomes of the status message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Message {
+    Set(Value),
+    Clear,
+    Keep,
 }
 
 impl Command {
@@ -56,6 +74,10 @@ impl Command {
                 }
                 Self::Subscribe { channels, options }
             }
+            "subscribe-opts" => {
+                let channels = list(words.needed("a channel")?);
+                Self::Subscribe { channels, options: words.creation_options()? }
+            }
             "unsubscribe" => Self::Unsubscribe { channels: list(words.needed("channels")?) },
             "publish" | "publish-web" => {
                 let channel = words.needed("a channel")?.to_owned();
@@ -66,6 +88,32 @@ impl Command {
                 let user = words.needed("a user")?.to_owned();
                 let options = PrivateOptions::new().encrypt(name == "private-encrypted");
                 return Ok(Self::Private { user, content: words.content()?, options });
+            }
+            "status" => {
+                let status = words.status()?;
+                let message = if words.0.is_empty() { Message::Clear } else { Message::Set(words.content()?) };
+                return Ok(Self::Status { status, message });
+            }
+            "status-keep" => Self::Status { status: words.status()?, message: Message::Keep },
+            "friends" => Self::AddFriends { users: list(words.needed("a list of users")?) },
+            "unfriend" => Self::RemoveFriends { users: list(words.needed("a list of users")?) },
+            "setprops" => {
+                let channel = words.needed("a channel")?.to_owned();
+                Self::SetProperties { channel, user: None, properties: words.properties()? }
+            }
+            "setuserprops" => {
+                let channel = words.needed("a channel")?.to_owned();
+                let user = Some(words.needed("a user")?.to_owned());
+                Self::SetProperties { channel, user, properties: words.properties()? }
+            }
+            "op" | "op-encrypted" => {
+                let code = words.needed("an operation code")?;
+                let code = number(code, "operation code")?;
+                return Ok(Self::Operation {
+                    code,
+                    parameters: parameters(words.rest())?,
+                    encrypt: name == "op-encrypted",
+                });
             }
             "channels" => Self::Channels,
             "stats" => Self::Stats,
@@ -85,7 +133,11 @@ impl Command {
                 count: number(words.needed("how many events")?, "count")?,
                 time: time(words.needed("a time")?)?,
             },
+            "freeze" => Self::Freeze { time: time(words.needed("a time")?)? },
+            "drop" => Self::Drop,
             "disconnect" => Self::Disconnect,
+            "reconnect" => Self::Reconnect,
+            "forget" => Self::Forget,
             "quit" => Self::Quit,
             _ => return Err(format!("unknown command {name:?}; photon-chat run --help lists the commands")),
         };
@@ -120,8 +172,88 @@ impl<'a> Words<'a> {
         let mut characters = self.0.chars();
         let (Some(_), text) = (characters.next(), characters.as_str()) else { return Err("a text is missing".into()) };
         let Some(json) = text.strip_prefix("json:") else { return Ok(Value::String(text.into())) };
-        let json = serde_json::from_str(json).map_err(|error| format!("json: {error}"))?;
-        notation::value_from_json(&json).map_err(|error| format!("json: {error}"))
+        value(&serde_json::from_str(json).map_err(|error| format!("json: {error}"))?)
+    }
+
+    fn status(&mut self) -> Result<i32, String> {
+        number(self.needed("a status")?, "status")
+    }
+
+    /// `publish=true|false` and `max=N`, in any order.
+    fn creation_options(&mut self) -> Result<SubscribeOptions, String> {
+        let (mut publish, mut most) = (None, None);
+        while let Some(word) = self.next() {
+            let twice = match word.split_once('=') {
+                Some(("publish", flag)) => {
+                    let flag = flag.parse().map_err(|_| format!("{word}: neither true nor false"))?;
+                    publish.replace(flag).is_some()
+                }
+                Some(("max", subscribers)) => most.replace(number(subscribers, "max")?).is_some(),
+                _ => return Err(format!("{word:?} is neither publish=true|false nor max=N")),
+            };
+            if twice {
+                return Err(format!("{word} is one too many"));
+            }
+        }
+        let options = SubscribeOptions::new();
+        Ok(options.publish_subscribers(publish.unwrap_or_default()).max_subscribers(most.unwrap_or_default()))
+    }
+
+    /// The rest as properties: each a key, `=`, and a text up to the next space, or `json:` and a tagged value.
+    fn properties(&mut self) -> Result<Vec<(Value, Value)>, String> {
+        let mut all: Vec<(Value, Value)> = Vec::new();
+        while !self.rest().is_empty() {
+            let line = self.0.trim_start();
+            let key = line.split_once('=').map(|(key, _)| key).filter(|key| !key.contains(char::is_whitespace));
+            let Some(key) = key else {
+                return Err(format!("{:?} is not key=TEXT", self.next().unwrap_or_default()));
+            };
+            if key.is_empty() {
+                return Err("a key is missing before =".into());
+            }
+            self.0 = line.get(key.len() + 1..).unwrap_or_default();
+            let (key, value) = (Value::from(key), self.property()?);
+            if all.iter().any(|(known, _)| *known == key) {
+                return Err(format!("the key {} is there twice", key.as_str().unwrap_or_default()));
+            }
+            all.push((key, value));
+        }
+        if all.is_empty() { Err("key=TEXT is missing".into()) } else { Ok(all) }
+    }
+
+    /// A value right behind its `=`.
+    fn property(&mut self) -> Result<Value, String> {
+        let Some(json) = self.0.strip_prefix("json:") else {
+            let (text, rest) = self.0.split_at(self.0.find(char::is_whitespace).unwrap_or(self.0.len()));
+            self.0 = rest;
+            return Ok(text.into());
+        };
+        // As far as the JSON goes, spaces and all.
+        let mut values = Deserializer::from_str(json).into_iter::<Json>();
+        let first = values.next().ok_or("json: a value is missing")?.map_err(|error| format!("json: {error}"))?;
+        self.0 = json.get(values.byte_offset()..).unwrap_or_default();
+        if !self.0.is_empty() && !self.0.starts_with(char::is_whitespace) {
+            return Err("json: there must be a space behind it".into());
+        }
+        value(&first)
+    }
+}
+
+/// A tagged value.
+fn value(json: &Json) -> Result<Value, String> {
+    notation::value_from_json(json).map_err(|error| format!("json: {error}"))
+}
+
+/// Parameters by their codes, or as a list of code and value; none is fine.
+fn parameters(text: &str) -> Result<Parameters, String> {
+    if text.is_empty() {
+        return Ok(Parameters::new());
+    }
+    let json: Json = serde_json::from_str(text).map_err(|error| format!("json: {error}"))?;
+    // The notation has parameters in requests; the code is told apart.
+    match value(&json!({"t": "request", "op": 0, "params": json}))? {
+        Value::Request(request) => Ok(request.parameters),
+        _ => Err("json: no parameters".into()),
     }
 }
 
@@ -144,7 +276,7 @@ pub(crate) fn seconds(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, WAIT};
+    use super::{Command, Message, WAIT};
     use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
     use photon_proto::Value;
     use std::time::Duration;
@@ -156,6 +288,25 @@ mod tests {
     fn publish(channel: &str, content: impl Into<Value>, web: bool) -> Command {
         let options = PublishOptions::new().web_forward(web);
         Command::Publish { channel: channel.into(), content: content.into(), options }
+    }
+
+    fn create(channel: &str, publish: bool, most: i32) -> Command {
+        let options = SubscribeOptions::new().publish_subscribers(publish).max_subscribers(most);
+        Command::Subscribe { channels: names(&[channel]), options }
+    }
+
+    fn status(status: i32, message: Message) -> Command {
+        Command::Status { status, message }
+    }
+
+    /// In channel `a`.
+    fn properties(user: Option<&str>, all: &[(&str, Value)]) -> Command {
+        let properties = all.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
+        Command::SetProperties { channel: "a".into(), user: user.map(str::to_owned), properties }
+    }
+
+    fn operation(code: u8, parameters: &[(u8, Value)], encrypt: bool) -> Command {
+        Command::Operation { code, parameters: parameters.to_vec(), encrypt }
     }
 
     #[test]
@@ -191,6 +342,37 @@ mod tests {
                 r#"private-encrypted bob json: {"t":"null"}"#,
                 Command::Private { user: "bob".into(), content: Value::Null, options: private.encrypt(true) },
             ),
+            ("subscribe-opts a publish=true max=20", create("a", true, 20)),
+            ("subscribe-opts a max=-1", create("a", false, -1)),
+            ("subscribe-opts ö  publish=false ", create("ö", false, 0)),
+            ("subscribe-opts a", create("a", false, 0)),
+            ("status 2", status(2, Message::Clear)),
+            ("status 2 ", status(2, Message::Set("".into()))),
+            ("status -7 at  lunch ", status(-7, Message::Set("at  lunch ".into()))),
+            (r#"status 6 json:{"t":"int","v":3}"#, status(6, Message::Set(Value::Int(3)))),
+            ("status-keep 3", status(3, Message::Keep)),
+            ("friends a,b", Command::AddFriends { users: names(&["a", "b"]) }),
+            ("unfriend ö", Command::RemoveFriends { users: names(&["ö"]) }),
+            ("setprops a k=v", properties(None, &[("k", "v".into())])),
+            (
+                "setprops a  one=1 two= three=a=b,json:{} ",
+                properties(None, &[("one", "1".into()), ("two", "".into()), ("three", "a=b,json:{}".into())]),
+            ),
+            (
+                r#"setprops a k=json:{"t":"string","v":"two words } \" ="}  gone=json: {"t": "null"} last=x"#,
+                properties(None, &[("k", "two words } \" =".into()), ("gone", Value::Null), ("last", "x".into())]),
+            ),
+            ("setuserprops a bob k=v", properties(Some("bob"), &[("k", "v".into())])),
+            ("op 4", operation(4, &[], false)),
+            ("op 255 {}", operation(255, &[], false)),
+            (
+                r#"op 2 {"1": {"t":"string","v":"a b"}, "3": {"t":"null"}}"#,
+                operation(2, &[(1, "a b".into()), (3, Value::Null)], false),
+            ),
+            (
+                r#"op-encrypted 3 [[7,{"t":"byte","v":1}],[7,{"t":"byte","v":2}]]"#,
+                operation(3, &[(7, Value::Byte(1)), (7, Value::Byte(2))], true),
+            ),
             ("channels", Command::Channels),
             ("stats", Command::Stats),
             ("sleep 0.25", Command::Sleep { time: Duration::from_millis(250) }),
@@ -204,10 +386,27 @@ mod tests {
                 },
             ),
             ("wait-count A 3 1", Command::WaitCount { event: "A".into(), count: 3, time: Duration::from_secs(1) }),
+            ("freeze 12.5", Command::Freeze { time: Duration::from_millis(12_500) }),
+            ("drop", Command::Drop),
             ("disconnect", Command::Disconnect),
+            ("reconnect", Command::Reconnect),
+            ("forget", Command::Forget),
             ("quit", Command::Quit),
         ] {
             assert_eq!(Command::parse(line), Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn examples_in_the_help_are_commands() {
+        let is_example = |line: &&str| {
+            line.strip_prefix("  ").is_some_and(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
+        };
+        let behind_the_list = crate::help::RUN.lines().skip_while(|line| !line.starts_with("Commands are executed"));
+        let examples: Vec<&str> = behind_the_list.filter(is_example).collect();
+        assert!(examples.len() > 8, "{examples:?}");
+        for line in examples {
+            assert!(Command::parse(line).is_ok(), "{line}");
         }
     }
 
@@ -231,6 +430,48 @@ mod tests {
             (r#"publish a json:{"t":"byte","v":256}"#, "json: $"),
             ("private", "a user is missing"),
             ("private bob", "a text is missing"),
+            ("subscribe-opts", "a channel is missing"),
+            ("subscribe-opts a publish=yes", "neither true nor false"),
+            ("subscribe-opts a max=", "max"),
+            ("subscribe-opts a max=3000000000", "range"),
+            ("subscribe-opts a 5", "publish=true|false"),
+            ("subscribe-opts a history=5", "publish=true|false"),
+            ("subscribe-opts a max=1 max=1", "one too many"),
+            ("subscribe-opts a publish=true max=1 publish=true", "one too many"),
+            ("status", "a status is missing"),
+            ("status away", "status"),
+            ("status 2147483648", "range"),
+            ("status 2 json:", "json"),
+            ("status-keep", "a status is missing"),
+            ("status-keep 2 text", "too much"),
+            ("friends", "a list of users is missing"),
+            ("friends a b", "too much"),
+            ("unfriend", "missing"),
+            ("setprops", "a channel is missing"),
+            ("setprops a", "key=TEXT is missing"),
+            ("setprops a k=v two", "\"two\" is not key=TEXT"),
+            ("setprops a two words=1", "\"two\" is not key=TEXT"),
+            ("setprops a k=v j=v k=w", "k is there twice"),
+            ("setprops a =v", "a key is missing"),
+            ("setprops a k=json:", "a value is missing"),
+            ("setprops a k=json:7", "json: $"),
+            (r#"setprops a k=json:{"t":"int""#, "json: EOF"),
+            (r#"setprops a k=json:{"t":"null"}x"#, "a space"),
+            ("setuserprops a", "a user is missing"),
+            ("setuserprops a k=v", "key=TEXT is missing"),
+            ("op", "an operation code is missing"),
+            ("op 256 {}", "range"),
+            ("op publish {}", "operation code"),
+            ("op 2 {", "json"),
+            ("op 2 {} {}", "json"),
+            ("op 2 7", "json: $.params"),
+            (r#"op 2 {"one":{"t":"null"}}"#, "json: $.params.one"),
+            (r#"op 2 {"1":"text"}"#, "json: $.params.1"),
+            ("freeze", "a time is missing"),
+            ("freeze -1", "seconds"),
+            ("drop it", "too much"),
+            ("reconnect now", "too much"),
+            ("forget all", "too much"),
             ("sleep", "missing"),
             ("sleep -1", "seconds"),
             ("sleep NaN", "seconds"),

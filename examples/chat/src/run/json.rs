@@ -285,6 +285,20 @@ mod tests {
                     "message": {"name": "Set", "value": {"t": "short", "v": 1}}}),
             ),
             (
+                Event::UserStatusUpdate { user: "bob".into(), status: UserStatus(77), message: StatusChange::Kept },
+                json!({"event": "UserStatusUpdate", "user": "bob", "status": {"name": "Custom", "code": 77},
+                    "message": {"name": "Kept"}}),
+            ),
+            (
+                Event::UserStatusUpdate {
+                    user: "bob".into(),
+                    status: UserStatus::OFFLINE,
+                    message: StatusChange::Cleared,
+                },
+                json!({"event": "UserStatusUpdate", "user": "bob", "status": {"name": "Offline", "code": 0},
+                    "message": {"name": "Cleared"}}),
+            ),
+            (
                 Event::OperationResponse {
                     operation: 2,
                     return_code: 12345,

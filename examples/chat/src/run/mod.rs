@@ -6,9 +6,9 @@ mod json;
 mod untaken;
 
 use crate::{USAGE, complain, output_failed};
-use chat_core::{ChatConfig, ConnectOptions, RequestError, State};
+use chat_core::{ChatConfig, ConnectOptions, PropertyOptions, RequestError, State, StatusMessage};
 use chat_std_io::{CloseOutcome, Session};
-use command::Command;
+use command::{Command, Message};
 use input::{Lines, Next};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -172,6 +172,24 @@ impl Run {
             Command::Unsubscribe { channels } => chat.unsubscribe(&channels).map(drop).into(),
             Command::Publish { channel, content, options } => chat.publish_message(&channel, &content, &options).into(),
             Command::Private { user, content, options } => chat.send_private_message(&user, &content, &options).into(),
+            Command::Status { status, message } => {
+                let message = match &message {
+                    Message::Set(content) => StatusMessage::Set(content),
+                    Message::Clear => StatusMessage::Clear,
+                    Message::Keep => StatusMessage::Keep,
+                };
+                chat.set_user_status(status, message).into()
+            }
+            Command::AddFriends { users } => chat.add_friends(&users).into(),
+            Command::RemoveFriends { users } => chat.remove_friends(&users).into(),
+            Command::SetProperties { channel, user, properties } => {
+                let options = PropertyOptions::new();
+                match user {
+                    None => chat.set_channel_properties(&channel, &properties, &options).into(),
+                    Some(user) => chat.set_user_properties(&channel, &user, &properties, &options).into(),
+                }
+            }
+            Command::Operation { code, parameters, encrypt } => chat.send_operation(code, &parameters, encrypt).into(),
             Command::Channels => {
                 print(&json::channels(chat).to_string())?;
                 Done::Good
@@ -207,8 +225,23 @@ impl Run {
                     Served::Over => over(),
                 }
             }
+            Command::Freeze { time } => {
+                let left = self.left();
+                // Nobody serves the session meanwhile: that is the point.
+                thread::sleep(time.min(left));
+                if time < left { Done::Good } else { over() }
+            }
+            Command::Drop => {
+                self.session.sever();
+                Done::Good
+            }
             Command::Disconnect => {
                 chat.disconnect();
+                Done::Good
+            }
+            Command::Reconnect => chat.reconnect().into(),
+            Command::Forget => {
+                chat.forget_channels();
                 Done::Good
             }
             Command::Quit => Done::Ends(Ending::Quit, None),
