@@ -1,0 +1,430 @@
+//! [`Said`]: what a server says, from one byte and what belongs to it, and the bytes that say it.
+
+use super::script::{byte_of, chosen};
+use super::words::{Content, Name, Properties, names};
+use crate::input::Input;
+use chat_core::codes::{event, operation, parameter};
+use chat_core::{Dictionary, EncodeError, Limits, Protocol, Value};
+use photon_proto::crypto::{Cipher, KeyExchange};
+use photon_proto::message::{self, MAGIC, MessageKind, MessageWriter};
+use photon_proto::tcp::{self, Delivery};
+use photon_proto::{internal, value};
+use std::sync::LazyLock;
+
+/// What a server can say; each begins with one byte, the likelier ones with many a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// The answer to the init.
+    InitResponse,
+    /// The answer to the key exchange: which.
+    Key,
+    /// The answer to a login: code, flags.
+    Login,
+    /// The answer to `get_regions`: code, flag.
+    Regions,
+    /// Event 5: names, flags, properties, two names.
+    Subscribed,
+    /// Event 6: names.
+    Unsubscribed,
+    /// Event 0: channel, sender, content, how many, id of the last.
+    Messages,
+    /// Event 2: sender, target, content, id.
+    Private,
+    /// Event 4: user, status, what message.
+    Status,
+    /// Event 7: channel, flag, user, properties.
+    Properties,
+    /// Events 8 and 9: flag, channel, user, properties.
+    Moved,
+    /// Event 10: flags, channel, content.
+    ErrorInfo,
+    /// A response: operation, code.
+    Response,
+    /// An event without anything: code.
+    Event,
+    /// A disconnect message: code.
+    Disconnect,
+    /// The answer to a ping: two times.
+    Pong,
+    /// A raw message: bytes.
+    Raw,
+    /// Many events at once: how many.
+    Flood,
+    /// Any bytes as a message in a frame: kind, bytes.
+    Framed,
+    /// Any bytes at all.
+    Garbage,
+}
+
+pub(super) const SAYS: [(Say, u16); 20] = [
+    (Say::InitResponse, 18),
+    (Say::Key, 14),
+    (Say::Login, 18),
+    (Say::Regions, 8),
+    (Say::Subscribed, 24),
+    (Say::Unsubscribed, 12),
+    (Say::Messages, 26),
+    (Say::Private, 12),
+    (Say::Status, 10),
+    (Say::Properties, 14),
+    (Say::Moved, 16),
+    (Say::ErrorInfo, 8),
+    (Say::Response, 18),
+    (Say::Event, 4),
+    (Say::Disconnect, 4),
+    (Say::Pong, 10),
+    (Say::Raw, 6),
+    (Say::Flood, 6),
+    (Say::Framed, 20),
+    (Say::Garbage, 8),
+];
+
+impl Say {
+    /// A byte that begins it.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        byte_of(self, &SAYS)
+    }
+}
+
+/// What a server says.
+#[derive(Clone, Debug)]
+pub(super) enum Said<'a> {
+    InitResponse,
+    Key { code: i16, key: Key },
+    Login { code: i16, address: Option<&'static str>, token: bool, user: Option<Name>, data: bool },
+    Regions { code: i16, equal: bool },
+    Subscribed { channels: Vec<Name>, yes: bool, details: Option<(Properties, Name, Name)> },
+    Unsubscribed(Vec<Name>),
+    Messages { channel: Name, sender: Name, content: Content, count: u8, id: i32 },
+    Private { sender: Name, target: Name, content: Content, id: i32 },
+    Status { user: Name, status: i32, message: Option<Content> },
+    Properties { channel: Name, user: Option<Name>, properties: Properties },
+    Moved { entered: bool, channel: Name, user: Name, properties: Properties },
+    ErrorInfo { channel: Option<Name>, content: Option<Content> },
+    Response { operation: u8, code: i16 },
+    Event(u8),
+    Disconnect(i16),
+    Pong { server_time: i32, client_time: i32 },
+    Raw(&'a [u8]),
+    Flood { events: u8 },
+    Framed { kind: u8, body: &'a [u8] },
+    Garbage(&'a [u8]),
+}
+
+/// What a server gives as its public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Good,
+    /// One of which anybody knows what it leads to.
+    Degenerate,
+    Missing,
+}
+
+/// The server's side of every key exchange; always the same, so that a script is the same every time.
+pub(super) static EXCHANGE: LazyLock<KeyExchange> = LazyLock::new(|| KeyExchange::from_secret(&[3; 20]));
+
+/// How a server gives a list of texts.
+fn strings(of: impl Iterator<Item = Name>) -> Value {
+    Value::Array(value::Array::String(of.map(|name| name.as_str().into()).collect()))
+}
+
+fn dictionary(pairs: &[(Value, Value)]) -> Value {
+    let object = || value::Type::Object;
+    Value::Dictionary(Dictionary { key: object(), value: object(), pairs: pairs.to_vec() })
+}
+
+fn code(input: &mut Input<'_>) -> i16 {
+    match input.u8() {
+        0..=159 => 0,
+        other => [32767, 32753, -2, -3, 32755][usize::from(other) % 5],
+    }
+}
+
+impl<'a> Said<'a> {
+    pub(super) const SERVER_KEY: Self = Self::Key { code: 0, key: Key::Good };
+    pub(super) const LOGIN: Self =
+        Self::Login { code: 0, address: Some("127.0.0.1:5"), token: true, user: None, data: false };
+
+    fn read(input: &mut Input<'a>) -> Self {
+        match chosen(input.u8(), &SAYS) {
+            Say::InitResponse => Self::InitResponse,
+            Say::Key => match input.below(16) {
+                0 => Self::Key { code: 0, key: Key::Degenerate },
+                1 => Self::Key { code: 0, key: Key::Missing },
+                2 => Self::Key { code: -1, key: Key::Good },
+                _ => Self::SERVER_KEY,
+            },
+            Say::Login => {
+                let (code, flags) = (code(input), input.u8());
+                Self::Login {
+                    code,
+                    address: match flags & 15 {
+                        15 => None,
+                        14 => Some("no address"),
+                        13 => Some("udp://127.0.0.1:5"),
+                        _ => Some("127.0.0.1:5"),
+                    },
+                    token: flags & 0x70 != 0x70,
+                    user: (flags & 0x80 != 0).then(|| Name::read(input)),
+                    data: flags & 0x40 != 0,
+                }
+            }
+            Say::Regions => Self::Regions { code: code(input), equal: input.flag() },
+            Say::Subscribed => {
+                let (channels, flags) = (names(input), input.u8());
+                let details = (flags & 8 != 0).then(|| (Properties::read(input), Name::read(input), Name::read(input)));
+                Self::Subscribed { channels, yes: flags & 7 != 0, details }
+            }
+            Say::Unsubscribed => Self::Unsubscribed(names(input)),
+            Say::Messages => Self::Messages {
+                channel: Name::read(input),
+                sender: Name::read(input),
+                content: Content::read(input),
+                count: input.below(5),
+                id: input.i32(),
+            },
+            Say::Private => Self::Private {
+                sender: Name::read(input),
+                target: Name::read(input),
+                content: Content::read(input),
+                id: input.i32(),
+            },
+            Say::Status => Self::Status {
+                user: Name::read(input),
+                status: input.u8().into(),
+                message: input.flag().then(|| Content::read(input)),
+            },
+            Say::Properties => Self::Properties {
+                channel: Name::read(input),
+                user: input.flag().then(|| Name::read(input)),
+                properties: Properties::read(input),
+            },
+            Say::Moved => Self::Moved {
+                entered: input.flag(),
+                channel: Name::read(input),
+                user: Name::read(input),
+                properties: Properties::read(input),
+            },
+            Say::ErrorInfo => {
+                let flags = input.u8();
+                Self::ErrorInfo {
+                    channel: (flags & 1 != 0).then(|| Name::read(input)),
+                    content: (flags & 2 != 0).then(|| Content::read(input)),
+                }
+            }
+            Say::Response => Self::Response { operation: input.below(10), code: code(input) },
+            Say::Event => Self::Event(input.u8()),
+            Say::Disconnect => Self::Disconnect(code(input)),
+            Say::Pong => Self::Pong { server_time: input.i32(), client_time: input.u16().into() },
+            Say::Raw => Self::Raw(input.bytes(40)),
+            Say::Flood => Self::Flood { events: input.u8() },
+            Say::Framed => Self::Framed { kind: input.u8(), body: input.bytes(120) },
+            Say::Garbage => Self::Garbage(input.bytes(40)),
+        }
+    }
+
+    /// Whether it may be anything, a key for instance that this server does not know.
+    pub(super) const fn is_arbitrary(&self) -> bool {
+        matches!(self, Self::Framed { .. } | Self::Garbage(_))
+    }
+
+    /// The bytes that say it; none if the protocol cannot.
+    pub(super) fn bytes(&self, protocol: Protocol, cipher: Option<&Cipher>) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Self::Garbage(bytes) => return bytes.to_vec(),
+            Self::Pong { server_time, client_time } => {
+                tcp::write_ping_response(&mut out, *server_time, *client_time);
+                return out;
+            }
+            Self::Flood { events } => {
+                let one = Self::ErrorInfo { channel: None, content: Some(Content::Bytes(40)) };
+                return one.bytes(protocol, cipher).repeat(usize::from(*events) * 2);
+            }
+            _ => {}
+        }
+        let start = tcp::begin_frame(&mut out, 0, Delivery::Reliable);
+        if self.message(protocol, &mut out).is_err() {
+            return Vec::new();
+        }
+        if let Some(cipher) = cipher {
+            message::seal(&mut out, start.message_position(), cipher);
+        }
+        tcp::end_frame(&mut out, start);
+        out
+    }
+
+    fn message(&self, protocol: Protocol, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        // A server may say more than a client.
+        let limits = &Limits { max_sent_bytes: 2 << 20, max_depth: 64, ..Limits::DEFAULT };
+        let event = |out, code| MessageWriter::event(out, protocol, limits, code);
+        let response =
+            |out, operation, code, text| MessageWriter::response(out, protocol, limits, operation, code, text);
+        match self {
+            Self::InitResponse => {
+                out.extend_from_slice(&[MAGIC, MessageKind::InitResponse as u8, 0]);
+                Ok(())
+            }
+            Self::Raw(bytes) => {
+                out.extend_from_slice(&[MAGIC, MessageKind::Raw as u8]);
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+            Self::Framed { kind, body } => {
+                out.extend_from_slice(&[MAGIC, *kind]);
+                out.extend_from_slice(body);
+                Ok(())
+            }
+            Self::Key { code, key } => {
+                let key = match key {
+                    Key::Good => Some(EXCHANGE.public_key()),
+                    Key::Degenerate => Some(&[1][..]),
+                    Key::Missing => None,
+                };
+                internal::write_key_response(out, protocol, limits, *code, key)
+            }
+            Self::Login { code, address, token, user, data } => {
+                let mut answer = response(out, operation::AUTHENTICATE, *code, Some("no"))?;
+                if let Some(address) = address {
+                    answer.put(parameter::ADDRESS, *address)?;
+                }
+                if *token {
+                    answer.put(parameter::SECRET, "token")?;
+                }
+                if let Some(user) = user {
+                    answer.put(parameter::USER_ID, user.as_str())?;
+                    answer.put(parameter::NICKNAME, "nick")?;
+                }
+                if *data {
+                    answer.put(parameter::DATA, &dictionary(&[("x".into(), 1.into())]))?;
+                }
+                answer.finish()
+            }
+            Self::Regions { code, equal } => {
+                let mut answer = response(out, operation::GET_REGIONS, *code, Some("regions"))?;
+                answer.put_with(parameter::REGION, |out| out.strings(["eu/*", "US"].iter()))?;
+                let addresses = if *equal { &["x", "y"][..] } else { &["x"] };
+                answer.put_with(parameter::ADDRESS, |out| out.strings(addresses.iter()))?;
+                answer.finish()
+            }
+            Self::Subscribed { channels, yes, details } => {
+                let mut event = event(out, event::SUBSCRIBE)?;
+                event.put(parameter::CHANNELS, &strings(channels.iter().copied()))?;
+                let results = vec![*yes; channels.len()];
+                event.put_with(parameter::SUBSCRIBE_RESULTS, |out| out.bools(&results))?;
+                if let Some((properties, one, other)) = details {
+                    event.put(parameter::PROPERTIES, &dictionary(&properties.0))?;
+                    event.put(parameter::CHANNEL_SUBSCRIBERS, &strings([*one, *other].into_iter()))?;
+                    let of_user = dictionary(&properties.0);
+                    event.put(parameter::USER_PROPERTIES, &dictionary(&[(one.as_str().into(), of_user)]))?;
+                }
+                event.finish()
+            }
+            Self::Unsubscribed(channels) => {
+                let mut event = event(out, event::UNSUBSCRIBE)?;
+                event.put(parameter::CHANNELS, &strings(channels.iter().copied()))?;
+                event.finish()
+            }
+            Self::Messages { channel, sender, content, count, id } => {
+                let mut event = event(out, event::CHAT_MESSAGES)?;
+                event.put(parameter::CHANNEL, channel.as_str())?;
+                event.put(parameter::SENDERS, &strings((0..*count).map(|_| *sender)))?;
+                event.put(parameter::MESSAGES, &Value::from(vec![content.value(); usize::from(*count)]))?;
+                event.put(parameter::MESSAGE_ID, id)?;
+                event.finish()
+            }
+            Self::Private { sender, target, content, id } => {
+                let mut event = event(out, event::PRIVATE_MESSAGE)?;
+                event.put(parameter::SENDER, sender.as_str())?;
+                event.put(parameter::USER_ID, target.as_str())?;
+                event.put(parameter::MESSAGE, &content.value())?;
+                event.put(parameter::MESSAGE_ID, id)?;
+                event.finish()
+            }
+            Self::Status { user, status, message } => {
+                let mut event = event(out, event::STATUS_UPDATE)?;
+                event.put(parameter::SENDER, user.as_str())?;
+                event.put(parameter::STATUS, status)?;
+                if let Some(message) = message {
+                    event.put(parameter::MESSAGE, &message.value())?;
+                }
+                event.finish()
+            }
+            Self::Properties { channel, user, properties } => {
+                let mut event = event(out, event::PROPERTIES_CHANGED)?;
+                event.put(parameter::CHANNEL, channel.as_str())?;
+                event.put(parameter::SENDER, "bob")?;
+                if let Some(user) = user {
+                    event.put(parameter::USER_ID, user.as_str())?;
+                }
+                event.put(parameter::PROPERTIES, &dictionary(&properties.0))?;
+                event.finish()
+            }
+            Self::Moved { entered, channel, user, properties } => {
+                let code = if *entered { event::USER_SUBSCRIBED } else { event::USER_UNSUBSCRIBED };
+                let mut event = event(out, code)?;
+                event.put(parameter::CHANNEL, channel.as_str())?;
+                event.put(parameter::USER_ID, user.as_str())?;
+                event.put(parameter::USER_PROPERTIES, &dictionary(&properties.0))?;
+                event.finish()
+            }
+            Self::ErrorInfo { channel, content } => {
+                let mut event = event(out, event::ERROR_INFO)?;
+                if let Some(channel) = channel {
+                    event.put(parameter::CHANNEL, channel.as_str())?;
+                }
+                event.put(parameter::DEBUG_MESSAGE, "the hook failed")?;
+                if let Some(content) = content {
+                    event.put(parameter::DEBUG_DATA, &content.value())?;
+                }
+                event.finish()
+            }
+            Self::Response { operation, code } => response(out, *operation, *code, Some("no"))?.finish(),
+            Self::Event(code) => event(out, *code)?.finish(),
+            Self::Disconnect(code) => MessageWriter::disconnect(out, protocol, limits, *code, Some("bye"))?.finish(),
+            Self::Pong { .. } | Self::Flood { .. } | Self::Garbage(_) => Ok(()),
+        }
+    }
+}
+
+/// What a server says, and how it comes.
+#[derive(Clone, Debug)]
+pub(super) struct Delivered<'a> {
+    pub(super) said: Said<'a>,
+    pub(super) way: Way,
+    /// If the connection has a key.
+    pub(super) encrypted: bool,
+}
+
+/// How bytes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Whole,
+    /// In two pieces.
+    Split(u8),
+    /// One byte changed.
+    Flipped {
+        at: u8,
+        bits: u8,
+    },
+    /// Without the last bytes.
+    Cut(u8),
+}
+
+impl<'a> Delivered<'a> {
+    pub(super) const fn whole(said: Said<'a>) -> Self {
+        Self { said, way: Way::Whole, encrypted: false }
+    }
+
+    pub(super) fn read(input: &mut Input<'a>) -> Self {
+        let said = Said::read(input);
+        let way = match input.u8() {
+            0..=199 => Way::Whole,
+            200..=239 => Way::Split(input.u8()),
+            240..=250 => Way::Flipped { at: input.u8(), bits: input.u8() },
+            _ => Way::Cut(input.u8()),
+        };
+        Self { said, way, encrypted: input.flag() }
+    }
+}

@@ -1,0 +1,37 @@
+//! What has to hold for any bytes, any chunking of a stream and any order of calls: one plain function for each fuzz
+//! target, which panics if something does not.
+//!
+//! The programs in `fuzz_targets` give these functions to libFuzzer; the tests give them the committed corpora and
+//! random bytes; your own project can give them, or functions like them, to whatever fuzzer it uses. See `README.md`.
+//!
+//! | target | what the bytes are |
+//! | --- | --- |
+//! | [`value_v16`], [`value_v18`] | one value of GpBinary 1.6 or 1.8 |
+//! | [`message`] | one byte of choices, then a message |
+//! | [`tcp_stream`] | how to cut it, then a TCP stream |
+//! | [`chat_script()`] | how to set up a client, then what happens to it |
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod chat_script;
+mod input;
+mod message;
+mod tcp_stream;
+mod value;
+
+pub use chat_script::chat_script;
+pub use message::message;
+pub use tcp_stream::tcp_stream;
+pub use value::{value_v16, value_v18};
+
+/// The name of a target, and what it does with any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 5] = [
+    ("value_v16", value_v16),
+    ("value_v18", value_v18),
+    ("message", message),
+    ("tcp_stream", tcp_stream),
+    ("chat_script", chat_script),
+];

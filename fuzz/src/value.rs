@@ -1,0 +1,231 @@
+//! Targets [`value_v16`] and [`value_v18`].
+
+use photon_proto::message::{Header, Message, MessageKind};
+use photon_proto::{
+    Array, DecodeError, DecodeErrorKind, EncodeErrorKind, Limits, Parameters, Protocol, Value, ValueRef, codec,
+};
+
+/// Limits that small inputs reach.
+const TIGHT: Limits = Limits { max_depth: 4, max_values: 24, max_memory_bytes: 800, ..Limits::DEFAULT };
+
+/// What a byte may become, at each level of containers: one value of many in an array, gathered.
+const MOST_HEAP_A_BYTE: usize = 100;
+
+/// Any bytes as one value of GpBinary 1.6.
+///
+/// - They are a value or an error; its offset lies in the bytes.
+/// - Reading owned, reading borrowed and then owned, and skipping agree on the value, its end, and the error.
+/// - What was read is written again and reads as the same, or is refused for a documented reason.
+/// - Limits hold: what is read within small ones is the same as without, and takes no more memory than they allow.
+///
+/// # Panics
+/// If one of these does not hold.
+pub fn value_v16(data: &[u8]) {
+    check(Protocol::V16, data);
+}
+
+/// Any bytes as one value of GpBinary 1.8; what has to hold is that of [`value_v16`].
+///
+/// # Panics
+/// If one of these does not hold.
+pub fn value_v18(data: &[u8]) {
+    check(Protocol::V18, data);
+}
+
+fn check(protocol: Protocol, data: &[u8]) {
+    let owned = decode(protocol, &Limits::DEFAULT, data);
+    borrowed_agrees(protocol, &Limits::DEFAULT, data, &owned);
+    skipped_agrees(protocol, &Limits::DEFAULT, data);
+    within_tight_limits(protocol, data, &owned);
+    if let Ok(value) = &owned {
+        written_again(protocol, &Limits::DEFAULT, data.len(), value);
+        let other = if protocol == Protocol::V16 { Protocol::V18 } else { Protocol::V16 };
+        if let Ok(bytes) = codec::encode_value(other, &Limits::DEFAULT, value) {
+            reads_as(other, &bytes, value);
+        }
+    }
+}
+
+/// Decodes, and checks what that took from the heap.
+fn decode(protocol: Protocol, limits: &Limits, data: &[u8]) -> Result<Value, DecodeError> {
+    let mut decoded = None;
+    let heap = allocation_counter::measure(|| decoded = Some(codec::decode_value(protocol, limits, data)));
+    let decoded = decoded.expect("the measured function has run");
+    // Memory is charged before it is reserved, and a count that promises more than there are bytes reserves nothing. What
+    // is needed for a moment beside it (to find duplicate keys, to gather arrays) is a part of that.
+    let charged = limits.max_memory_bytes * 2;
+    let promised = data.len() * MOST_HEAP_A_BYTE * (limits.max_depth as usize + 1);
+    let most = charged.min(promised) + 1024;
+    assert!(heap.bytes_max <= most as u64, "{} bytes on the heap for {}", heap.bytes_max, data.len());
+    match &decoded {
+        Ok(value) => assert!(value.heap_bytes() <= limits.max_memory_bytes, "{} bytes kept", value.heap_bytes()),
+        Err(error) => assert!(error.offset <= data.len(), "{error}, behind the end at {}", data.len()),
+    }
+    decoded
+}
+
+fn borrowed_agrees(protocol: Protocol, limits: &Limits, data: &[u8], owned: &Result<Value, DecodeError>) {
+    let borrowed = codec::decode_value_ref(protocol, limits, data);
+    if let Ok(ValueRef::Container(raw)) = &borrowed {
+        assert_eq!(raw.payload().len() + 1, data.len(), "a container ends where its bytes end");
+    }
+    match (borrowed.map(|value| value.to_value(limits)), owned) {
+        (Ok(Ok(value)), Ok(owned)) => assert_eq!(value, *owned),
+        (Ok(Err(later)), Err(error)) => {
+            for error in [&later, error] {
+                assert!(error.offset <= data.len(), "{error}, behind the end at {}", data.len());
+                assert!(unseen(error.kind), "a look over the bytes should have seen: {error}");
+            }
+        }
+        (Err(early), Err(_)) => assert!(early.offset <= data.len(), "{early}, behind the end at {}", data.len()),
+        (borrowed, owned) => panic!("borrowed {borrowed:?}, owned {owned:?}"),
+    }
+}
+
+/// What only decoding finds: containers are borrowed without looking at texts, keys and types in them.
+const fn unseen(kind: DecodeErrorKind) -> bool {
+    matches!(
+        kind,
+        DecodeErrorKind::NotUtf8
+            | DecodeErrorKind::ContainerAsKey
+            | DecodeErrorKind::DuplicateKey
+            | DecodeErrorKind::MixedTypes
+            | DecodeErrorKind::TooMuchMemory
+    )
+}
+
+/// The same bytes as the only parameter of an event, skipped.
+fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
+    let (mut body, string) = match protocol {
+        Protocol::V16 => (vec![1, 0, 1, 7], b's'),
+        _ => (vec![1, 1, 7], 7),
+    };
+    let start = Header::LENGTH + body.len();
+    body.extend_from_slice(data);
+    let parsed = Message::parse(MessageKind::Event, protocol, limits, &body);
+    let Ok(Message::Event { mut params, .. }) = parsed else {
+        assert!(data.is_empty() || body.len() > limits.max_received_bytes, "{parsed:?}");
+        return;
+    };
+    let skipped = params.finish();
+    match codec::decode_value_ref(protocol, limits, data) {
+        Ok(_) => assert_eq!(skipped, Ok(0)),
+        Err(error) if error.kind == DecodeErrorKind::TrailingBytes => {
+            assert_eq!(skipped, Ok(data.len() - error.offset));
+        }
+        // A text by itself is checked as it is borrowed, and not as it is skipped.
+        Err(error) if error.kind == DecodeErrorKind::NotUtf8 && data.first() == Some(&string) => {
+            assert!(skipped.is_ok(), "{skipped:?}, {error}");
+        }
+        Err(error) => {
+            let skipped = skipped.map_err(|error| (error.kind, error.offset));
+            assert_eq!(skipped, Err((error.kind, error.offset + start)));
+        }
+    }
+}
+
+fn within_tight_limits(protocol: Protocol, data: &[u8], owned: &Result<Value, DecodeError>) {
+    let limited = |kind| {
+        matches!(kind, DecodeErrorKind::TooDeep | DecodeErrorKind::TooManyValues | DecodeErrorKind::TooMuchMemory)
+    };
+    let tight = decode(protocol, &TIGHT, data);
+    borrowed_agrees(protocol, &TIGHT, data, &tight);
+    skipped_agrees(protocol, &TIGHT, data);
+    match (tight, owned) {
+        (Ok(value), Ok(owned)) => {
+            assert_eq!(value, *owned);
+            written_again(protocol, &TIGHT, data.len(), &value);
+        }
+        (Err(error), Err(owned)) => assert!(error == *owned || limited(error.kind), "{error}, and {owned}"),
+        (Err(error), Ok(_)) => assert!(limited(error.kind), "{error}, only within limits"),
+        (Ok(_), Err(error)) => panic!("{error}, only without limits"),
+    }
+}
+
+/// A value that was read from `length` bytes is written and reads as the same, or is one that is only read.
+fn written_again(protocol: Protocol, limits: &Limits, length: usize, value: &Value) {
+    let error = match codec::encode_value(protocol, limits, value) {
+        Ok(bytes) => return reads_as(protocol, &bytes, value),
+        Err(error) => error,
+    };
+    let old = protocol == Protocol::V16;
+    let only_read = match error.kind {
+        // Declared types that the official reader takes, or should take, and the official writer never gives.
+        EncodeErrorKind::TypeNotExpressible => holds(value, &|part| matches!(part, Part::Dictionary)),
+        // An empty array of arrays names no element type when it is read, and so not the one of its neighbours.
+        EncodeErrorKind::TypeMismatch => {
+            holds(value, &|part| matches!(part, Part::Array(Array::Object(elements)) if elements.is_empty()))
+        }
+        EncodeErrorKind::TextTooLong(bytes) => !old && bytes > 32_767,
+        EncodeErrorKind::TooManyElements(count) => old && count > 32_767,
+        EncodeErrorKind::MessageTooLong(most) => length.saturating_mul(2) + 64 > most,
+        _ => false,
+    };
+    assert!(only_read, "it was read and cannot be written: {error}");
+}
+
+/// `bytes` were written for `value`.
+fn reads_as(protocol: Protocol, bytes: &[u8], value: &Value) {
+    // What the limits of a peer allow to be sent, they allow to be received.
+    let read = codec::decode_value(protocol, &Limits::DEFAULT, bytes).expect("what was written reads");
+    let again = codec::encode_value(protocol, &Limits::DEFAULT, &read).expect("what was written once is written");
+    assert_eq!(again, bytes);
+    // In 1.6 an array of object arrays is written as an object array that holds object arrays.
+    let changed = |part: Part<'_>| match part {
+        Part::Array(Array::Array(arrays)) => arrays.first().is_some_and(object_leaf),
+        _ => false,
+    };
+    if protocol != Protocol::V16 || !holds(value, &changed) {
+        assert_eq!(read, *value);
+    }
+}
+
+fn object_leaf(array: &Array) -> bool {
+    match array {
+        Array::Object(_) => true,
+        Array::Array(arrays) => arrays.first().is_some_and(object_leaf),
+        _ => false,
+    }
+}
+
+/// What a value can be made of.
+#[derive(Clone, Copy)]
+enum Part<'v> {
+    Array(&'v Array),
+    Dictionary,
+}
+
+/// Whether there is such a part anywhere in a value.
+fn holds(value: &Value, test: &dyn Fn(Part<'_>) -> bool) -> bool {
+    let parameters = |all: &Parameters| all.iter().any(|(_, value)| holds(value, test));
+    match value {
+        Value::Array(array) => array_holds(array, test),
+        Value::Hashtable(map) => pairs_hold(&map.0, test),
+        Value::Dictionary(map) => test(Part::Dictionary) || pairs_hold(&map.pairs, test),
+        Value::Request(message) => parameters(&message.parameters),
+        Value::Response(message) => parameters(&message.parameters),
+        Value::Event(message) => parameters(&message.parameters),
+        _ => false,
+    }
+}
+
+fn array_holds(array: &Array, test: &dyn Fn(Part<'_>) -> bool) -> bool {
+    let parameters = |all: &Parameters| all.iter().any(|(_, value)| holds(value, test));
+    test(Part::Array(array))
+        || match array {
+            Array::Object(all) => all.iter().any(|value| holds(value, test)),
+            Array::Hashtable(all) => all.iter().any(|map| pairs_hold(&map.0, test)),
+            Array::Dictionary { elements, .. } => {
+                test(Part::Dictionary) || elements.iter().any(|pairs| pairs_hold(pairs, test))
+            }
+            Array::Array(all) => all.iter().any(|array| array_holds(array, test)),
+            Array::Request(all) => all.iter().any(|message| parameters(&message.parameters)),
+            Array::Response(all) => all.iter().any(|message| parameters(&message.parameters)),
+            Array::Event(all) => all.iter().any(|message| parameters(&message.parameters)),
+            _ => false,
+        }
+}
+
+fn pairs_hold(pairs: &[(Value, Value)], test: &dyn Fn(Part<'_>) -> bool) -> bool {
+    pairs.iter().any(|(key, value)| holds(key, test) || holds(value, test))
+}

@@ -1,0 +1,71 @@
+//! The committed corpora: every file through its target, and the seeds are what `examples/seed.rs` makes.
+
+mod seeds;
+
+use photon_fuzz::{TARGETS, chat_script};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[test]
+fn every_file_keeps_what_its_target_promises() {
+    let mut failed = Vec::new();
+    for (target, run) in TARGETS {
+        let mut files = 0;
+        for entry in fs::read_dir(seeds::corpus().join(target)).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            files += 1;
+            if catch_unwind(AssertUnwindSafe(|| run(&bytes))).is_err() {
+                failed.push(path);
+            }
+        }
+        println!("{target}: {files} files");
+        assert!(files > 20, "{target}: {files} files");
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// A change of the vectors or of what the bytes of a script mean changes the seeds.
+#[test]
+fn the_seeds_are_the_newest() {
+    let seeds = seeds::all();
+    let hint = "run `cargo run -p photon-fuzz --example seed`";
+    for ((target, name), bytes) in &seeds {
+        let path = seeds::corpus().join(target).join(format!("{}{name}", seeds::PREFIX));
+        assert_eq!(fs::read(&path).ok().as_ref(), Some(bytes), "{}: {hint}", path.display());
+    }
+    for (target, _) in TARGETS {
+        let made = seeds.keys().filter(|(of, _)| *of == target).count();
+        let files = fs::read_dir(seeds::corpus().join(target)).unwrap();
+        let names = files.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        assert_eq!(names.filter(|name| name.starts_with(seeds::PREFIX)).count(), made, "{target}: {hint}");
+    }
+}
+
+/// A corpus is small: what a fuzzer finds is merged, not kept as it is.
+#[test]
+fn the_corpora_are_small() {
+    let files: Vec<u64> = TARGETS
+        .iter()
+        .flat_map(|(target, _)| fs::read_dir(seeds::corpus().join(target)).unwrap())
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .collect();
+    let bytes = files.iter().sum::<u64>();
+    assert!(files.len() < 1_000 && bytes < 500_000, "{} files, {bytes} bytes", files.len());
+}
+
+#[test]
+fn scripts_made_by_hand_get_to_where_they_should() {
+    let seeds = seeds::all();
+    let on_front_end = |name: &str| {
+        let script = seeds.get(&("chat_script", name.to_owned())).expect(name);
+        chat_script::play(script).reached_front_end
+    };
+    for name in ["chat-v16", "by-hand-v18", "by-hand-v18-encrypted", "regions", "no-answer", "reconnect", "vectors-v18"]
+    {
+        assert!(on_front_end(name), "{name}");
+    }
+    for name in ["bad-keys", "found-bytes-before-the-link-is-open"] {
+        assert!(!on_front_end(name), "{name}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Random bytes for every target, so that a plain `cargo test` tries what a fuzzer would, if less cleverly.
+//!
+//! Every run tries the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` try something else, and more. A failure prints the
+//! bytes: make a file in `corpus` of them, and it is tried from then on.
+
+use photon_fuzz::chat_script::{explain, play};
+use photon_fuzz::{message, tcp_stream, value_v16, value_v18};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
+use std::cell::Cell;
+
+fn config(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    config
+}
+
+/// Four bytes of setup, then steps. Three in four begin on the front end.
+fn script() -> impl Strategy<Value = Vec<u8>> {
+    let start = prop_oneof![1 => Just(0_u8), 1 => Just(1), 6 => Just(2)];
+    // Now and then everything twice, or with small messages.
+    let seldom = prop::bool::weighted(0.1);
+    let caps = prop_oneof![1 => Just(0_u8), 1 => any::<u8>()];
+    let setup = (any::<u8>(), start, seldom, any::<[u8; 2]>(), caps);
+    (setup, vec(any::<u8>(), 0..500)).prop_map(|((choices, start, seldom, [messages, timeout], caps), steps)| {
+        let first = choices & 0b0001_0011 | start << 2 | if seldom { choices & 0b0110_0000 } else { 0 };
+        [&[first, messages, timeout, caps], &steps[..]].concat()
+    })
+}
+
+#[test]
+fn any_order_of_calls_keeps_the_contract() {
+    let (scripts, on_front_end, steps) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_usize));
+    let config = config(4_500);
+    let cases = config.cases;
+    let result = TestRunner::new(config).run(&script(), |script| {
+        let played = play(&script);
+        scripts.set(scripts.get() + 1);
+        on_front_end.set(on_front_end.get() + u32::from(played.reached_front_end));
+        steps.set(steps.get() + played.steps);
+        Ok::<(), TestCaseError>(())
+    });
+    if let Err(TestError::Fail(why, script)) = result {
+        println!("{script:?}");
+        explain(&script);
+        panic!("{why}");
+    }
+    result.unwrap();
+    let on_front_end = on_front_end.get();
+    println!("{} scripts, {on_front_end} of them on the front end, {} steps", scripts.get(), steps.get());
+    assert!(on_front_end >= cases * 2 / 3, "only {on_front_end} scripts got to the front end");
+}
+
+proptest! {
+    #![proptest_config(config(3_000))]
+
+    #[test]
+    fn any_bytes_are_a_value_or_an_error(bytes in vec(any::<u8>(), 0..120)) {
+        value_v16(&bytes);
+        value_v18(&bytes);
+    }
+
+    /// Bytes that mean something, so that there is more behind them.
+    #[test]
+    fn any_codes_are_a_value_or_an_error(
+        old in vec(prop::sample::select(b"*obkilfdsxnayzhDceqp\0\0\0\0\x01\x02\x03".to_vec()), 0..80),
+        new in vec(prop_oneof![0..=34_u8, 64..=85_u8, prop::sample::select(vec![0_u8, 1, 2, 3])], 0..80),
+    ) {
+        value_v16(&old);
+        value_v18(&new);
+    }
+
+    #[test]
+    fn any_bytes_are_a_message_or_an_error(choices: u8, bytes in vec(prop_oneof![any::<u8>(), 0..9_u8], 0..120)) {
+        message(&[&[choices], &bytes[..]].concat());
+    }
+
+    #[test]
+    fn any_bytes_are_a_stream_or_an_error(
+        choices: u8,
+        chunks in vec(0..20_u8, 0..8),
+        parts in vec(prop_oneof![
+            4 => (2..40_u8).prop_flat_map(|length| vec(any::<u8>(), usize::from(length))
+                .prop_map(move |message| [&[0xFB, 0, 0, 0, length + 7, 0, 1], &message[..]].concat())),
+            2 => vec(any::<u8>(), 4).prop_map(|times| [&[0xF0], &times[..]].concat()),
+            2 => vec(any::<u8>(), 8).prop_map(|times| [&[0xF0], &times[..]].concat()),
+            1 => vec(any::<u8>(), 0..12),
+        ], 0..8),
+    ) {
+        let count = u8::try_from(chunks.len()).unwrap();
+        tcp_stream(&[&[choices, count], &chunks[..], &parts.concat()].concat());
+    }
+}
