@@ -1,6 +1,7 @@
 //! Target [`message`].
 
 use crate::input::Input;
+use crate::value::unseen;
 use photon_proto::crypto::{Cipher, Key};
 use photon_proto::message::{self, Header, HttpInit, Init, MAGIC, Message, MessageKind, MessageWriter};
 use photon_proto::{
@@ -134,6 +135,7 @@ fn in_other_orders(params: &Params<'_>, owned: &Result<(Parameters, usize), Deco
         let errors = [owned.as_ref().err(), skipped.as_ref().err(), even.as_ref().err(), odd.as_ref().err()];
         errors.into_iter().flatten().for_each(|error: &DecodeError| inside(*error, end));
         assert!(even.is_err() || odd.is_err() || charged(owned), "{owned:?}");
+        assert!(skipped.is_err() || owned.as_ref().is_err_and(|error| unseen(error.kind)), "{owned:?}");
         return;
     };
     assert_eq!(skipped, Ok(*surplus));

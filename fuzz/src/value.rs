@@ -83,7 +83,7 @@ fn borrowed_agrees(protocol: Protocol, limits: &Limits, data: &[u8], owned: &Res
 }
 
 /// What only decoding finds: containers are borrowed without looking at texts, keys and types in them.
-const fn unseen(kind: DecodeErrorKind) -> bool {
+pub(crate) const fn unseen(kind: DecodeErrorKind) -> bool {
     matches!(
         kind,
         DecodeErrorKind::NotUtf8
