@@ -11,7 +11,8 @@ use crate::options::{
     ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions,
 };
 use crate::peer::Peer;
-use crate::pump::{self, EventQueue, Requests, Retired, Serviced};
+use crate::pump::{self, Requests, Retired, Serviced};
+use crate::queue::EventQueue;
 use crate::route::Route;
 use crate::secret::Secret;
 use crate::state::State;

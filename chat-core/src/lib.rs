@@ -147,6 +147,7 @@ mod operation;
 mod options;
 mod peer;
 mod pump;
+mod queue;
 mod route;
 mod secret;
 mod state;

@@ -2,11 +2,8 @@
 
 use crate::client::ChatClient;
 use crate::config::ChatConfig;
-use crate::error::{RegionsError, RequestError, ServerError};
-use crate::event::{
-    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, RequestId, StatusChange,
-    SubscriberChange,
-};
+use crate::error::{RegionsError, RequestError};
+use crate::event::{BadMessage, Event, RequestId};
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::incoming::Incoming;
@@ -14,8 +11,9 @@ use crate::model::{Model, NameHasher};
 use crate::operation::open::OpenRequests;
 use crate::peer::carrier::Outgoing;
 use crate::peer::{Peer, Phase, Received};
+use crate::queue::EventQueue;
 use crate::route::{Next, ServerAddress};
-use crate::state::{CauseKind, DisconnectCause, Server, State};
+use crate::state::{CauseKind, Server, State};
 use crate::stats::Stats;
 use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
@@ -23,13 +21,11 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
+use photon_proto::Timestamp;
 use photon_proto::message::Header;
-use photon_proto::{Text, Timestamp};
 
 /// How many links may still be sending what was accepted before their end; beyond that the oldest is cut short.
 const MOST_RETIRED: usize = 8;
-/// How many events may wait before calls that raise one get `QueueFull`.
-const MOST_EVENTS: usize = 16 * 1024;
 
 /// What `service` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,121 +34,6 @@ pub struct Serviced {
     /// Whether another call at the same time would do more: input is left, or a timer that is due had to wait because
     /// the state changed. Input that waits for events to be taken does not count. When to call next is [`ChatClient::poll_timeout`], and only that.
     pub more: bool,
-}
-
-/// Events that wait to be taken.
-#[derive(Debug, Default)]
-pub(crate) struct EventQueue {
-    queue: VecDeque<Queued>,
-    /// Repetitions included.
-    count: usize,
-    bytes: usize,
-}
-
-#[derive(Debug)]
-struct Queued {
-    event: Event,
-    bytes: usize,
-    /// How often more: an application may ask the same in vain any number of times.
-    again: u32,
-}
-
-impl EventQueue {
-    pub(crate) fn push(&mut self, event: Event) {
-        self.count = self.count.saturating_add(1);
-        if let (Event::RegionsResult(Err(_)), Some(last)) = (&event, self.queue.back_mut())
-            && last.event == event
-        {
-            last.again = last.again.saturating_add(1);
-            return;
-        }
-        let bytes = event_bytes(&event);
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.queue.push_back(Queued { event, bytes, again: 0 });
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<Event> {
-        let first = self.queue.front_mut()?;
-        self.count = self.count.saturating_sub(1);
-        if let Some(again) = first.again.checked_sub(1) {
-            first.again = again;
-            return Some(first.event.clone());
-        }
-        let Queued { event, bytes, .. } = self.queue.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        Some(event)
-    }
-
-    pub(crate) const fn len(&self) -> usize {
-        self.count
-    }
-
-    fn is_full(&self, cap_bytes: usize) -> bool {
-        // A cap that nothing fits under lets one event through at a time.
-        !self.queue.is_empty() && (self.bytes >= cap_bytes || self.queue.len() >= MOST_EVENTS)
-    }
-}
-
-/// Memory that an event keeps alive.
-fn event_bytes(event: &Event) -> usize {
-    let refusal = |error: &ServerError| size_of::<ServerError>() + error.message.len();
-    let outcomes = |all: &Vec<ChannelOutcome>| {
-        all.iter()
-            .map(|one| {
-                let failed = if let Outcome::Failed(error) = &one.outcome { refusal(error) } else { 0 };
-                size_of::<ChannelOutcome>() + one.channel.len() + failed
-            })
-            .sum::<usize>()
-    };
-    let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.len());
-    let values = |all: &[(u8, photon_proto::Value)]| {
-        all.iter().map(|(_, value)| size_of::<(u8, photon_proto::Value)>() + value.heap_bytes()).sum::<usize>()
-    };
-    let pairs = |all: &[(photon_proto::Value, photon_proto::Value)]| {
-        all.iter().map(|pair| size_of_val(pair) + pair.0.heap_bytes() + pair.1.heap_bytes()).sum::<usize>()
-    };
-    size_of::<Queued>()
-        + match event {
-            Event::StateChanged { .. } => 0,
-            // The words are in the cause, too.
-            Event::Error { message, .. } => 2 * (size_of::<DisconnectCause>() + message.len()),
-            Event::Authenticated(login) => {
-                let Authenticated { user_id, nickname, data } = &**login;
-                size_of::<Authenticated>()
-                    + user_id.len()
-                    + text(nickname)
-                    + data.as_ref().map_or(0, photon_proto::Value::heap_bytes)
-            }
-            Event::RegionsResult(Ok(regions)) => {
-                regions.iter().map(|region| size_of_val(region) + region.code.len() + region.address.len()).sum()
-            }
-            Event::RegionsResult(Err(RegionsError::Server(error))) => refusal(error),
-            Event::RegionsResult(Err(_)) => size_of::<RequestError>(),
-            Event::SubscribeResult(outcomes_list) | Event::UnsubscribeResult(outcomes_list) => outcomes(outcomes_list),
-            Event::ChatMessages { messages, .. } => messages.pinned_bytes(),
-            Event::PrivateMessage { message, .. } => message.0.pinned_bytes(),
-            Event::OperationResponse { message, parameters, .. } => {
-                message.len() + parameters.as_deref().map_or(0, |all| values(all))
-            }
-            Event::UserStatusUpdate { user, message, .. } => {
-                user.len() + if let StatusChange::Set(message) = message { message.heap_bytes() } else { 0 }
-            }
-            Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
-                let SubscriberChange { channel, user, properties } = &**change;
-                size_of::<SubscriberChange>() + channel.len() + user.len() + pairs(properties)
-            }
-            Event::PropertiesChanged(change) => {
-                let PropertiesChange { channel, user, by, properties } = &**change;
-                size_of::<PropertiesChange>() + channel.len() + text(user) + by.len() + pairs(properties)
-            }
-            Event::ErrorInfo(info) => {
-                let ErrorInfo { channel, message, data } = &**info;
-                let data = data.as_ref().map_or(0, photon_proto::Value::heap_bytes);
-                size_of::<ErrorInfo>() + text(channel) + text(message) + data
-            }
-            Event::Other { parameters, .. } => values(parameters),
-            Event::BadMessage(bad) => bad.bytes.len(),
-        }
 }
 
 /// Requests whose outcome is open.
