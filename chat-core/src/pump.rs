@@ -129,6 +129,9 @@ impl ChatClient {
 
     pub(crate) fn run_service(&mut self, now: Timestamp) -> Serviced {
         let now = self.advance(now);
+        if self.next_deadline().is_none_or(|at| at > now) {
+            return Serviced { more: false };
+        }
         let state = self.state;
         let mut budget = self.config.max_messages_per_service;
         while budget > 0 && self.state == state && self.can_process() {
