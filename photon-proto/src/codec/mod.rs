@@ -165,7 +165,12 @@ fn ref_payload<'a>(
     }
     let start = r.offset();
     skip_payload(protocol, r, b, code, at)?;
-    Ok(ValueRef::Container(RawValue::new(protocol, code, r.since(start), start)))
+    let payload = r.since(start);
+    // wire.md 4.1: a typed array of bytes is a byte array.
+    if let (Protocol::V16, v16::code::ARRAY, [_, _, v16::code::BYTE, bytes @ ..]) = (protocol, code, payload) {
+        return Ok(ValueRef::Bytes(bytes));
+    }
+    Ok(ValueRef::Container(RawValue::new(protocol, code, payload, start)))
 }
 
 /// A value, borrowed; text as bytes that are not checked yet.

@@ -150,3 +150,11 @@ fn borrowed_values_point_into_the_input() {
     assert_eq!(raw.to_value(&LIMITS), Ok(object([5.into()])));
     assert_eq!(read(V18, "17 01 0B 05").heap_bytes(), size_of::<Value>());
 }
+
+#[test]
+fn a_typed_array_of_bytes_is_a_byte_array_for_every_reader() {
+    let bytes = unhex("79 0003 62 01 02 FF");
+    let borrowed = decode_value_ref(V16, &LIMITS, &bytes).unwrap();
+    assert!(matches!(borrowed, ValueRef::Bytes([1, 2, 0xFF])), "{borrowed:?}");
+    assert_eq!(borrowed.to_value(&LIMITS), decode_value(V16, &LIMITS, &bytes));
+}
