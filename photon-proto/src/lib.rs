@@ -36,6 +36,7 @@ pub mod crypto;
 #[path = "crypto/none.rs"]
 pub mod crypto;
 pub mod error;
+mod hashing;
 pub mod internal;
 mod limits;
 pub mod message;
@@ -45,11 +46,13 @@ mod reader;
 pub mod tcp;
 mod text;
 mod time;
+pub mod udp;
 pub mod value;
 mod value_ref;
 
 pub use codec::{Encode, Protocol, ValueWriter, Written};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+pub use hashing::HashKeys;
 pub use limits::Limits;
 pub use params::{Element, Params};
 pub use random::Random;

@@ -1,0 +1,125 @@
+//! Putting messages together from their parts. Spec: udp.md 6, 9 (items 15 to 19).
+
+use super::command::Fragment;
+use super::pool::Pool;
+use super::receive::{Discard, Refusal};
+use super::send::LAST_NUMBER;
+use super::violation::Violation;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// How far ahead of what was delivered numbers may be, and so how many parts a message may have. Spec: udp.md 9, item 9.
+pub(crate) const RECEIVE_WINDOW: u32 = 4096;
+/// This many fragments that contradict the first of their message end the connection. Spec: udp.md 9, item 16.
+const MOST_MISMATCHES: u32 = 16;
+
+/// The messages of one number space that are not complete.
+#[derive(Debug, Default)]
+pub(crate) struct Reassembly {
+    /// By the number of the first part.
+    open: BTreeMap<u32, Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    count: u32,
+    total: u32,
+    parts: BTreeMap<u32, (u32, Vec<u8>)>,
+    mismatches: u32,
+}
+
+impl Group {
+    fn is_complete(&self) -> bool {
+        self.parts.len() == self.count as usize
+    }
+
+    /// Whether the parts follow each other without gap or overlap, once all are there.
+    fn tiles(&self) -> bool {
+        let mut end = 0_u32;
+        for (offset, part) in self.parts.values() {
+            if *offset != end {
+                return false;
+            }
+            end = end.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
+        }
+        end == self.total
+    }
+}
+
+/// A message that is complete.
+pub(crate) struct Whole {
+    pub(crate) bytes: Vec<u8>,
+    /// How many numbers it takes.
+    pub(crate) count: u32,
+}
+
+impl Reassembly {
+    /// Checks a fragment against itself. Spec: udp.md 9, item 15.
+    pub(crate) fn check(rseq: u32, it: &Fragment<'_>, max_message_bytes: usize) -> Result<(), Refusal> {
+        let part = u32::try_from(it.part.len()).unwrap_or(u32::MAX);
+        let good = (1..=LAST_NUMBER).contains(&it.start)
+            && (1..=RECEIVE_WINDOW).contains(&it.count)
+            && it.number < it.count
+            && it.start.checked_add(it.number) == Some(rseq)
+            && it.start.checked_add(it.count).is_some_and(|end| end <= LAST_NUMBER)
+            && part >= 1
+            && usize::try_from(it.total).is_ok_and(|total| total <= max_message_bytes)
+            && it.count <= it.total
+            && it.offset.checked_add(part).is_some_and(|end| end <= it.total);
+        if good { Ok(()) } else { Err(Refusal::Discard(Discard::Malformed)) }
+    }
+
+    /// Whether a fragment belongs to a message that is open, and whether it is there already.
+    pub(crate) fn find(&mut self, it: &Fragment<'_>) -> Result<Option<bool>, Refusal> {
+        let Some(group) = self.open.get_mut(&it.start) else { return Ok(None) };
+        if (group.count, group.total) != (it.count, it.total) {
+            group.mismatches += 1;
+            return Err(if group.mismatches >= MOST_MISMATCHES {
+                Refusal::End(Violation::FragmentMismatch)
+            } else {
+                Refusal::Discard(Discard::Malformed)
+            });
+        }
+        Ok(Some(group.parts.contains_key(&it.number)))
+    }
+
+    /// Whether a number lies in the range of an open message.
+    pub(crate) fn covers(&self, rseq: u32) -> bool {
+        self.open
+            .range(..=rseq)
+            .next_back()
+            .is_some_and(|(start, group)| rseq.checked_sub(*start).is_some_and(|number| number < group.count))
+    }
+
+    /// Whether a new message would share numbers with an open one.
+    pub(crate) fn overlaps(&self, it: &Fragment<'_>) -> bool {
+        self.covers(it.start) || self.open.range(it.start..it.start.saturating_add(it.count)).next().is_some()
+    }
+
+    /// Keeps a fragment that [`Reassembly::find`] did not know. True if its message is complete now.
+    pub(crate) fn insert(&mut self, it: &Fragment<'_>, pool: &mut Pool) -> Result<bool, Refusal> {
+        let group = self.open.entry(it.start).or_insert_with(|| Group {
+            count: it.count,
+            total: it.total,
+            parts: BTreeMap::new(),
+            mismatches: 0,
+        });
+        group.parts.insert(it.number, (it.offset, pool.copy(it.part)));
+        if !group.is_complete() {
+            return Ok(false);
+        }
+        if group.tiles() { Ok(true) } else { Err(Refusal::End(Violation::FragmentTiling)) }
+    }
+
+    /// Takes the message that begins at this number, if it is complete.
+    pub(crate) fn take(&mut self, start: u32, pool: &mut Pool) -> Option<Whole> {
+        let group = self.open.get(&start).filter(|group| group.is_complete())?;
+        let mut bytes = Vec::with_capacity(group.total as usize);
+        let group = self.open.remove(&start)?;
+        for (_, part) in group.parts.into_values() {
+            bytes.extend_from_slice(&part);
+            pool.give(part);
+        }
+        Some(Whole { bytes, count: group.count })
+    }
+}

@@ -1,0 +1,108 @@
+//! What was received and not taken yet, and how much of it there may be. Spec: udp.md 9, item 9.
+
+use super::Message;
+use super::command::Fragment;
+use super::config::Config;
+use super::fragment::{Reassembly, Whole};
+use super::pool::Pool;
+use super::receive::{Discard, Refusal};
+use crate::tcp::Delivery;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// How many messages of a connection may be incomplete. Spec: udp.md 9, item 19.
+const MOST_OPEN: usize = 64;
+/// What a message that is kept costs beside its bytes.
+const OVERHEAD_BYTES: usize = 64;
+
+/// The messages that the application may take, and what is charged for those that it may not yet.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) ready: VecDeque<Message>,
+    ready_bytes: usize,
+    pub(crate) held_bytes: usize,
+    pub(crate) open_messages: usize,
+}
+
+impl Store {
+    pub(crate) const fn bytes(&self) -> usize {
+        self.ready_bytes.saturating_add(self.held_bytes)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Message> {
+        let message = self.ready.pop_front()?;
+        self.ready_bytes = self.ready_bytes.saturating_sub(message.bytes.len() + OVERHEAD_BYTES);
+        Some(message)
+    }
+}
+
+/// The store as one command of one channel sees it.
+pub(crate) struct Intake<'a> {
+    pub(crate) id: u8,
+    pub(crate) store: &'a mut Store,
+    pub(crate) config: &'a Config,
+    pub(crate) pool: &'a mut Pool,
+}
+
+impl Intake<'_> {
+    /// Whether what everything else waits for may be kept: what is held can only become deliverable by it.
+    pub(crate) fn has_room_in_order(&self) -> bool {
+        let above = self.config.incoming_cap_bytes.saturating_add(self.config.max_received_message_bytes);
+        self.store.ready_bytes < self.config.incoming_cap_bytes && self.store.bytes() < above
+    }
+
+    pub(crate) fn has_room_out_of_order(&self, bytes: usize) -> bool {
+        self.store.bytes().saturating_add(bytes).saturating_add(OVERHEAD_BYTES) <= self.config.incoming_cap_bytes
+    }
+
+    /// An empty message takes its number and delivers nothing. Spec: udp.md 4.2.
+    pub(crate) fn deliver(&mut self, delivery: Delivery, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            self.pool.give(bytes);
+        } else {
+            self.store.ready_bytes += bytes.len() + OVERHEAD_BYTES;
+            self.store.ready.push_back(Message { channel: self.id, delivery, bytes });
+        }
+    }
+
+    pub(crate) fn deliver_copy(&mut self, delivery: Delivery, bytes: &[u8]) {
+        let bytes = self.pool.copy(bytes);
+        self.deliver(delivery, bytes);
+    }
+
+    /// Delivers a message whose parts were held.
+    pub(crate) fn deliver_whole(&mut self, delivery: Delivery, whole: Whole) {
+        self.store.open_messages = self.store.open_messages.saturating_sub(1);
+        let charged = whole.bytes.len() + OVERHEAD_BYTES * whole.count as usize;
+        self.store.held_bytes = self.store.held_bytes.saturating_sub(charged);
+        self.deliver(delivery, whole.bytes);
+    }
+
+    pub(crate) fn hold(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.store.held_bytes += bytes.len() + OVERHEAD_BYTES;
+        self.pool.copy(bytes)
+    }
+
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.store.held_bytes = self.store.held_bytes.saturating_sub(bytes + OVERHEAD_BYTES);
+    }
+
+    /// Keeps a fragment of a message that is `open` already or not. True if its message is complete now.
+    pub(crate) fn keep_fragment(
+        &mut self,
+        to: &mut Reassembly,
+        open: bool,
+        in_order: bool,
+        it: &Fragment<'_>,
+    ) -> Result<bool, Refusal> {
+        let room = if in_order { self.has_room_in_order() } else { self.has_room_out_of_order(it.part.len()) };
+        // What everything else waits for is let in whatever else is open.
+        let may_open = open || in_order || self.store.open_messages < MOST_OPEN;
+        if !room || !may_open {
+            return Err(Refusal::Discard(Discard::Full));
+        }
+        self.store.open_messages += usize::from(!open);
+        self.store.held_bytes += it.part.len() + OVERHEAD_BYTES;
+        to.insert(it, self.pool)
+    }
+}

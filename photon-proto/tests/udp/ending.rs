@@ -1,0 +1,338 @@
+//! Scenarios 31 and 32, and every other way to end. Spec: udp.md 5.6, 7, 10.
+
+use crate::rig::{Bench, PEER_ID, Rig, Side, What, at, config, server_config};
+use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, RELIABLE, hex};
+use photon_proto::udp::{Cause, Config, Delivery, REASON_CLIENT, SendError, State};
+
+fn quiet() -> Bench {
+    Bench::client(config(|config| config.ping_interval_ms = 0))
+}
+
+/// The end is final: nothing is sent, said or waited for any more, whatever comes in.
+#[track_caller]
+fn assert_over(bench: &mut Bench) {
+    let (sent, log) = (bench.end.sent.len(), bench.end.log.len());
+    assert_eq!(bench.end.conn.state(), State::Disconnected);
+    for _ in 0..3 {
+        bench.now += 700;
+        bench.feed(&[Cmd::reliable(0, 1, b"late"), Cmd::disconnect(9, 1), Cmd::ping(8), Cmd::verify(PEER_ID)]);
+    }
+    bench.run_to(bench.now + 100_000);
+    assert_eq!((bench.end.sent.len(), bench.end.log.len()), (sent, log), "{:?}", bench.end.log);
+    assert_eq!(bench.end.deadline(), None);
+    let refused = bench.conn().send(0, Delivery::Reliable, b"late");
+    assert!(matches!(refused, Err(SendError::NotConnected)), "{refused:?}");
+    assert_eq!(bench.end.conn.in_flight(), 0);
+}
+
+#[test]
+fn u31_server_disconnect_is_acked_together_with_our_own_and_its_reason_told() {
+    let causes = [
+        (0, Cause::ServerUnknown(0)),
+        (1, Cause::ServerLogic),
+        (2, Cause::ServerTimeout),
+        (3, Cause::ServerUserLimit),
+        (4, Cause::ServerUnknown(4)),
+        (255, Cause::ServerUnknown(255)),
+    ];
+    for (reason, cause) in causes {
+        let mut bench = quiet();
+        bench.conn().send(0, Delivery::Reliable, b"in flight").unwrap();
+        bench.poll();
+        bench.now += 10;
+        let goodbye = Cmd::disconnect(2, reason);
+        let replies = bench.feed(std::slice::from_ref(&goodbye));
+        // Number 2 on channel 255, after connect. Spec: udp.md 7.2.
+        let own = Cmd { reserved: 4, ..Cmd::disconnect(2, 0) };
+        assert_eq!(replies, [bench.ack_of(&goodbye), own], "reason {reason}");
+        let last = bench.end.sent.last().unwrap().read();
+        assert_eq!((last.commands.len(), last.peer_id), (2, PEER_ID));
+        assert_eq!(bench.end.log, [(bench.now, What::Ended(cause))]);
+        assert_over(&mut bench);
+    }
+}
+
+/// If it comes with flags bit 0 clear it is not acknowledged. Spec: udp.md 7.2.
+#[test]
+fn u31_disconnect_without_the_reliable_flag_is_not_acked() {
+    let mut bench = quiet();
+    let replies = bench.feed(&[Cmd { flags: 2, ..Cmd::disconnect(1, 1) }]);
+    assert_eq!(replies.iter().filter(|cmd| cmd.is_ack()).count(), 0);
+    assert_eq!(bench.end.log, [(100, What::Ended(Cause::ServerLogic))]);
+    assert_over(&mut bench);
+}
+
+/// Honoured in Connecting too: the unsequenced form, because it is not Connected. Spec: udp.md 7.1, 9 item 13.
+#[test]
+fn u31_server_disconnect_while_connecting_ends_it() {
+    let mut bench = Bench::new_client(Config::client());
+    bench.poll();
+    bench.now = 40;
+    let goodbye = Cmd::disconnect(0, 3);
+    let replies = bench.feed(std::slice::from_ref(&goodbye));
+    assert_eq!(replies[0], bench.ack_of(&goodbye));
+    assert_eq!(bench.end.log, [(40, What::Ended(Cause::ServerUserLimit))]);
+    assert_over(&mut bench);
+}
+
+/// What arrived before the goodbye, in the same datagram even, is told before the end.
+#[test]
+fn u31_messages_received_before_the_end_come_before_it() {
+    let mut bench = quiet();
+    bench.end.taking = false;
+    bench.feed(&[Cmd::reliable(0, 1, b"one"), Cmd::reliable(0, 2, b"two")]);
+    bench.feed(&[Cmd::reliable(0, 3, b"three"), Cmd::disconnect(2, 1), Cmd::reliable(0, 4, b"after")]);
+    bench.end.taking = true;
+    bench.poll();
+    let log: Vec<String> = bench
+        .end
+        .log
+        .iter()
+        .map(|(_, what)| match what {
+            What::Message { bytes, .. } => String::from_utf8(bytes.clone()).unwrap(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(log, ["one", "two", "three", "Ended(ServerLogic)"]);
+}
+
+#[test]
+fn u32_local_close_is_one_datagram_with_pending_acks_and_nothing_else() {
+    let mut bench = quiet();
+    bench.conn().send(0, Delivery::Reliable, b"in flight").unwrap();
+    bench.poll();
+    bench.conn().send(0, Delivery::Reliable, b"queued").unwrap();
+    bench.conn().send(1, Delivery::Unreliable, b"queued").unwrap();
+    bench.now += 5;
+    let data = Cmd::reliable(0, 1, b"unacked yet");
+    let datagram = bench.datagram(std::slice::from_ref(&data));
+    let now = at(bench.now);
+    bench.conn().handle_datagram(now, &datagram);
+    bench.last_time = bench.peer_time();
+    bench.conn().close();
+    let replies = bench.poll();
+    // The reliable form: next number on channel 255. Spec: udp.md 7.1.
+    assert_eq!(replies, [bench.ack_of(&data), Cmd { reserved: 4, ..Cmd::disconnect(2, 0) }]);
+    assert_eq!(bench.end.end(), Some((105, Cause::LocalClose)));
+    assert_over(&mut bench);
+}
+
+#[test]
+fn u32_recorded_close_is_24_bytes() {
+    let mut rig = Rig::script();
+    rig.run_until(9488);
+    let before = rig.client.sent.len();
+    rig.client.conn.close();
+    rig.run_until(20_000);
+    let new = &rig.client.sent[before..];
+    assert_eq!(new.len(), 1);
+    // Three pings went out before, as in session `chat_settings_idle_session`, so the number is 6.
+    assert_eq!(hex(&new[0].bytes), "0042000100002510672e043304ff01040000000c00000006");
+    assert_eq!(rig.client.end(), Some((9488, Cause::LocalClose)));
+}
+
+#[test]
+fn u32_close_while_connecting_is_the_unsequenced_form() {
+    let mut bench = Bench::new_client(Config::client());
+    bench.poll();
+    bench.now = 30;
+    bench.conn().close();
+    let replies = bench.poll();
+    assert_eq!(replies, [Cmd { flags: 2, reserved: 4, ..Cmd::disconnect(1, 0) }]);
+    assert_eq!(bench.end.sent.last().unwrap().read().peer_id, 0xFFFF);
+    assert_eq!(bench.end.end(), Some((30, Cause::LocalClose)));
+    assert_over(&mut bench);
+}
+
+/// The client's goodbye: acknowledged, and told as the peer's. Spec: udp.md 12.
+#[test]
+fn u32_server_role_acks_the_clients_goodbye() {
+    let mut rig = Rig::pair();
+    rig.run_until(200);
+    rig.client.conn.close();
+    rig.run_until(3000);
+    let server = rig.real();
+    assert_eq!(server.end(), Some((220, Cause::PeerClosed)));
+    let goodbye = server.commands().into_iter().filter(|(at, _)| *at >= 220).collect::<Vec<_>>();
+    let goodbye_number = 3;
+    assert_eq!(goodbye, [(220, Cmd::ack(CONTROL, goodbye_number, 200))]);
+    assert_eq!(rig.client.end(), Some((200, Cause::LocalClose)));
+}
+
+#[test]
+fn a_server_that_shuts_down_gives_its_reason() {
+    for (reason, cause) in [(1, Cause::ServerLogic), (3, Cause::ServerUserLimit), (9, Cause::ServerUnknown(9))] {
+        let mut rig = Rig::pair();
+        rig.run_until(200);
+        rig.real().conn.shutdown(at(200), 1000, reason);
+        rig.run_until(3000);
+        assert_eq!(rig.client.end(), Some((220, cause)));
+        assert_eq!(rig.real().end(), Some((240, Cause::LocalClose)));
+    }
+}
+
+/// Spec: udp.md 7.1: drain, then disconnect, then wait for its acknowledgement.
+#[test]
+fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
+    let mut rig = Rig::pair();
+    rig.run_until(200);
+    rig.real().messages();
+    for number in 0..120_u8 {
+        rig.send(Delivery::Reliable, &[number]);
+    }
+    rig.client.conn.shutdown(at(200), 1000, REASON_CLIENT);
+    assert_eq!(rig.client.conn.state(), State::Disconnecting);
+    let refused = rig.client.conn.send(0, Delivery::Reliable, b"too late");
+    assert!(matches!(refused, Err(SendError::NotConnected)), "{refused:?}");
+    rig.run_until(5000);
+    // 50, 50, 20 at 200, 240 and 280; drained at 320; the goodbye is acknowledged at 360.
+    assert_eq!(rig.client.times_of_kind(DISCONNECT), [320]);
+    assert_eq!(rig.client.end(), Some((360, Cause::LocalClose)));
+    let taken: Vec<u8> = rig.real().messages().into_iter().map(|(_, _, bytes)| bytes[0]).collect();
+    assert_eq!(taken, (0..120).collect::<Vec<u8>>());
+    let goodbye = rig.client_sent(DISCONNECT).remove(0).1;
+    assert_eq!(goodbye.commands.last().unwrap(), &Cmd { reserved: 4, ..Cmd::disconnect(3, 0) });
+    assert_eq!(rig.client.deadline(), None);
+}
+
+#[test]
+fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
+    let mut rig = Rig::script();
+    rig.run_until(200);
+    rig.client.conn.shutdown(at(200), 1000, REASON_CLIENT);
+    rig.run_until(239);
+    assert_eq!((rig.client.times_of_kind(DISCONNECT), rig.client.end()), (vec![200], None));
+    rig.run_until(240);
+    assert_eq!(rig.client.end(), Some((240, Cause::LocalClose)));
+}
+
+#[test]
+fn shutdown_without_an_answer_ends_after_two_resends_of_the_goodbye() {
+    let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.at >= 200);
+    rig.run_until(200);
+    rig.client.conn.shutdown(at(200), 10_000, REASON_CLIENT);
+    rig.run_until(30_000);
+    // The timeout of that moment is 160; two resends, and it is over when a third would be due.
+    assert_eq!(rig.client.times_of_kind(DISCONNECT), [200, 361, 522]);
+    let (end, cause) = rig.client.end().unwrap();
+    assert_eq!(cause, Cause::LocalClose);
+    assert!((522..=683).contains(&end), "{end}");
+    assert_eq!(rig.client.deadline(), None);
+}
+
+#[test]
+fn shutdown_stops_draining_when_its_time_is_up() {
+    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq > 1);
+    rig.run_until(200);
+    rig.send(Delivery::Reliable, b"never acked");
+    rig.client.conn.shutdown(at(200), 500, REASON_CLIENT);
+    rig.run_until(30_000);
+    // Sent again while it drains, not any more afterwards; the goodbye is acknowledged.
+    assert_eq!(rig.client.times_of(0, 2), [200, 361, 522, 683]);
+    assert_eq!(rig.client.times_of_kind(DISCONNECT), [700]);
+    assert_eq!(rig.client.end(), Some((740, Cause::LocalClose)));
+}
+
+/// Everything that the server still says while we drain is received.
+#[test]
+fn shutdown_goes_on_receiving_while_it_drains() {
+    let mut bench = quiet();
+    bench.conn().send(0, Delivery::Reliable, b"draining").unwrap();
+    bench.poll();
+    let now = at(bench.now);
+    bench.conn().shutdown(now, 1000, REASON_CLIENT);
+    bench.now += 10;
+    let data = Cmd::reliable(0, 1, b"still heard");
+    let replies = bench.feed(std::slice::from_ref(&data));
+    assert_eq!(replies, [bench.ack_of(&data)]);
+    assert_eq!(bench.heard(), ["still heard"]);
+}
+
+/// A disconnect that arrives while we are disconnecting is ignored. Spec: udp.md 7.2, 9 item 13.
+#[test]
+fn disconnect_while_disconnecting_does_not_change_the_cause() {
+    let mut bench = quiet();
+    let now = at(bench.now);
+    bench.conn().shutdown(now, 1000, REASON_CLIENT);
+    bench.poll();
+    bench.now += 10;
+    bench.feed(&[Cmd::disconnect(2, 3)]);
+    bench.run_to(bench.now + 20_000);
+    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::LocalClose));
+    assert_eq!(bench.end.log.len(), 1);
+}
+
+#[test]
+fn close_ends_a_shutdown_at_once() {
+    let mut bench = quiet();
+    bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+    let now = at(bench.now);
+    bench.conn().shutdown(now, 5000, REASON_CLIENT);
+    bench.poll();
+    bench.now += 10;
+    bench.conn().close();
+    let replies = bench.poll();
+    assert_eq!(replies.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [DISCONNECT]);
+    assert_eq!(bench.end.end(), Some((110, Cause::LocalClose)));
+    assert_over(&mut bench);
+}
+
+#[test]
+fn shutdown_while_connecting_ends_it() {
+    let mut bench = Bench::new_client(Config::client());
+    bench.poll();
+    bench.now = 30;
+    bench.conn().shutdown(at(30), 500, REASON_CLIENT);
+    bench.run_to(60_000);
+    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::LocalClose));
+    // At the latest when the time for draining and two resends of a goodbye are over.
+    assert!(bench.end.end().unwrap().0 <= 30 + 500 + 3 * 401, "{:?}", bench.end.end());
+    assert_over(&mut bench);
+}
+
+/// A client that stops answering: the resend schedule ends it on this side too. Spec: udp.md 5.4, 12.
+#[test]
+fn the_server_role_times_out_and_says_so() {
+    let mut bench = Bench::server(server_config(|config| config.ping_interval_ms = 1000));
+    bench.run_to(60_000);
+    let (_, cause) = bench.end.end().expect("an end");
+    assert_eq!(cause, Cause::Timeout);
+    let last = bench.end.sent.last().unwrap().read();
+    let [Cmd { kind: DISCONNECT, flags: 2, .. }] = last.commands[..] else { panic!("{last:?}") };
+    assert_over(&mut bench);
+}
+
+/// Messages that were queued before a timeout are gone, what was received is not. Spec: udp.md 5.6.
+#[test]
+fn timeout_clears_the_queues_and_keeps_what_was_received() {
+    let mut bench = quiet();
+    bench.end.taking = false;
+    bench.feed(&[Cmd::reliable(0, 1, b"received")]);
+    for _ in 0..200 {
+        bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+    }
+    bench.run_to(60_000);
+    assert_eq!(bench.end.conn.state(), State::Disconnected);
+    assert_eq!((bench.end.conn.queued_bytes(), bench.end.conn.in_flight()), (0, 0));
+    bench.end.taking = true;
+    bench.poll();
+    assert_eq!(bench.end.log.len(), 2);
+    assert!(matches!(bench.end.log[0].1, What::Message { .. }));
+    assert_eq!(bench.end.log[1].1, What::Ended(Cause::Timeout));
+}
+
+/// Acknowledgements that were due go with the last datagram, however many: it is one datagram. Spec: udp.md 7.1.
+#[test]
+fn close_with_many_pending_acks_is_still_one_datagram() {
+    let mut bench = quiet();
+    let commands: Vec<Cmd> = (1..=130).map(|rseq| Cmd::reliable(0, rseq, b"x")).collect();
+    let datagram = bench.datagram(&commands);
+    let now = at(bench.now);
+    bench.conn().handle_datagram(now, &datagram);
+    bench.conn().close();
+    let replies = bench.poll();
+    assert_eq!(bench.end.sent.len(), 1);
+    let (goodbye, acks) = replies.split_last().unwrap();
+    assert_eq!(goodbye.kind, DISCONNECT);
+    assert!(!acks.is_empty() && acks.iter().all(|cmd| cmd.kind == ACK));
+}

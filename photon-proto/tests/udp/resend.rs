@@ -1,0 +1,284 @@
+//! Scenarios 7 to 9 and 27 to 29, and the tables of round trip times and resends. Spec: udp.md 5.2 to 5.7, 10.
+
+use crate::rig::{Bench, CHALLENGE, PEER_ID, Rig, Side, config};
+use crate::wire::{CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE, SERVER_TIME, hex};
+use photon_proto::udp::{Cause, Config, Delivery};
+
+/// The init message has number 1.
+const FIRST: u32 = 2;
+
+#[test]
+fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
+    let mut rig = Rig::script().losing(|packet| {
+        packet.from == Side::Client && packet.at < 1004 && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
+    });
+    rig.run_until(200);
+    rig.send(Delivery::Reliable, b"once");
+    rig.run_until(1043);
+    assert_eq!(rig.client.times_of(0, FIRST), [200, 361, 522, 683, 1004]);
+    assert_eq!(rig.client.conn.in_flight(), 1);
+    rig.run_until(1044);
+    assert_eq!(rig.client.conn.in_flight(), 0);
+    // The sample is the 40 ms of the last transmission: 30 - 30 / 4 is the variance.
+    assert_eq!((rig.client.conn.round_trip_ms(), rig.client.conn.round_trip_variance_ms()), (40, 23));
+    let copies: Vec<Cmd> =
+        rig.client.commands().into_iter().map(|(_, cmd)| cmd).filter(|cmd| cmd.rseq == FIRST && cmd.kind == 6).collect();
+    assert_eq!(copies.len(), 5);
+    assert!(copies.iter().all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").from_client()), "{copies:?}");
+    let headers: Vec<u32> = rig.client_sent(RELIABLE)[1..].iter().map(|(_, datagram)| datagram.time).collect();
+    assert_eq!(headers, [200, 361, 522, 683, 1004]);
+    rig.run_until(2000);
+    assert_eq!(rig.client.times_of(0, FIRST).len(), 5);
+    assert_eq!(rig.client.conn.stats().resent_commands, 4);
+}
+
+#[test]
+fn u08_reliable_never_acked_ends_at_10608_by_count() {
+    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
+    rig.run_until(200);
+    rig.send(Delivery::Reliable, b"never");
+    rig.run_until(20_000);
+    assert_eq!(rig.client.times_of(0, FIRST), [200, 361, 522, 683, 1004, 1645, 2926, 5487]);
+    assert_eq!(rig.client.end(), Some((10_608, Cause::Timeout)));
+    let last = rig.client.sent.last().unwrap();
+    assert_eq!(last.at, 10_608);
+    // The unsequenced form, reserved 2, and the assigned peer id as in session `established_timeout_30ms`.
+    assert_eq!(hex(&last.bytes), format!("{PEER_ID:04x}0001{:08x}{CHALLENGE:08x}04ff02020000000c00000001", 10_608));
+    // With a reliable command in flight there are no pings. Spec: udp.md 5.7.
+    assert_eq!(rig.client.times_of_kind(PING), []);
+}
+
+#[test]
+fn u09_lost_ack_makes_a_repeat_at_361_one_delivery_and_two_acks() {
+    let mut lost = 0;
+    let mut rig = Rig::pair().losing(move |packet| {
+        let acks = packet.from == Side::Server && packet.has(|cmd| cmd.kind == 1 && cmd.channel == 0 && cmd.acked().0 == FIRST);
+        lost += usize::from(acks);
+        acks && lost == 1
+    });
+    rig.run_until(200);
+    rig.real().messages();
+    rig.send(Delivery::Reliable, b"once");
+    rig.run_until(1000);
+    assert_eq!(rig.client.times_of(0, FIRST), [200, 361]);
+    assert_eq!(rig.client.conn.in_flight(), 0);
+    assert_eq!(rig.real().messages(), [(0, Delivery::Reliable, b"once".to_vec())]);
+    let acks: Vec<(u64, (u32, u32))> = rig
+        .real()
+        .commands()
+        .into_iter()
+        .filter(|(_, cmd)| cmd.is_ack() && cmd.channel == 0 && cmd.acked().0 == FIRST)
+        .map(|(at, cmd)| (at, cmd.acked()))
+        .collect();
+    assert_eq!(acks, [(220, (FIRST, 200)), (381, (FIRST, 361))]);
+    assert_eq!(rig.real().conn.stats().duplicates, 1);
+}
+
+#[test]
+fn u27_with_30_in_flight_the_timeout_doubles_from_the_first_resend_on() {
+    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+    rig.run_until(200);
+    for _ in 0..30 {
+        rig.send(Delivery::Reliable, b"thirty");
+    }
+    rig.run_until(20_000);
+    for rseq in FIRST..FIRST + 30 {
+        assert_eq!(rig.client.times_of(0, rseq), [200, 361, 682, 1323, 2604, 5165]);
+    }
+    // 160 as in the table's row of quick 0.
+    assert_eq!(rig.client.end(), Some((200 + 10_086, Cause::Timeout)));
+}
+
+#[test]
+fn u27_with_24_in_flight_it_does_not_and_with_25_it_does() {
+    for (count, second) in [(24, 522), (25, 682)] {
+        let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+        rig.run_until(200);
+        for _ in 0..count {
+            rig.send(Delivery::Reliable, b"some");
+        }
+        rig.run_until(700);
+        assert_eq!(rig.client.times_of(0, FIRST)[..3], [200, 361, second]);
+    }
+}
+
+#[test]
+fn u28_idle_for_10_s_pings_every_3041_ms() {
+    let mut rig = Rig::script();
+    rig.run_until(10_000);
+    // 3000 after the last acknowledgement (120), and 1.
+    assert_eq!(rig.client.times_of_kind(PING), [3121, 6162, 9203]);
+    assert_eq!(rig.client.conn.in_flight(), 0);
+    let (_, datagram) = &rig.client_sent(PING)[0];
+    // Connect was 1 and server-time 2 on channel 255. Spec: udp.md 5.7.
+    assert_eq!(datagram.commands, [Cmd::ping(3).from_client()]);
+    assert_eq!(datagram.peer_id, PEER_ID);
+    assert_eq!(rig.client.conn.stats().pings, 3);
+    assert_eq!(rig.client.sent.len(), 6);
+}
+
+#[test]
+fn u28_interval_of_0_never_pings() {
+    let mut rig = Rig::script_with(config(|config| config.ping_interval_ms = 0));
+    rig.run_until(60_000);
+    assert_eq!(rig.client.times_of_kind(PING), []);
+    assert_eq!(rig.client.deadline(), None);
+}
+
+#[test]
+fn u29_server_that_vanishes_is_noticed_by_a_ping() {
+    let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.at > 6000);
+    rig.run_until(30_000);
+    // The first ping was answered at 3161, so the variance is 23 and the first timeout 40 + 92.
+    let sent_at = [0, 133, 266, 399, 664, 1193, 2250, 4363].map(|after| 6162 + after);
+    assert_eq!(rig.client.times_of_kind(PING)[1..], sent_at);
+    assert_eq!(rig.client.end(), Some((6162 + 8588, Cause::Timeout)));
+    assert_eq!(rig.client_sent(DISCONNECT).len(), 1);
+}
+
+/// Spec: udp.md 5.3. The first timeout is measured by leaving the next command without an answer.
+#[test]
+fn table_of_round_trip_times() {
+    let rows = [
+        (5, [(15, 5, 35), (14, 6, 38), (13, 7, 41)]),
+        (16, [(16, 44, 192), (16, 33, 148), (16, 25, 116)]),
+        (40, [(40, 39, 196), (40, 30, 160), (40, 23, 132)]),
+        (100, [(100, 26, 204), (100, 20, 180), (100, 15, 160)]),
+        (200, [(200, 4, 216), (200, 3, 212), (200, 3, 212)]),
+        (300, [(300, 26, 400), (300, 20, 380), (300, 15, 360)]),
+        // The last sample that counts as 15, and the one below it.
+        (15, [(15, 5, 35), (15, 4, 31), (15, 3, 27)]),
+    ];
+    for (sample, row) in rows {
+        for (samples, (rtt, var, first_timeout)) in row.into_iter().enumerate() {
+            let mut bench = connected_with_sample(sample);
+            for rseq in 1..=u32::try_from(samples).unwrap() {
+                bench.conn().send(0, Delivery::Reliable, b"sample").unwrap();
+                let sent = bench.now;
+                bench.poll();
+                bench.run_to(sent + sample);
+                bench.feed(&[Cmd::ack(0, rseq, u32::try_from(sent).unwrap())]);
+            }
+            let (got_rtt, got_var) = (bench.conn().round_trip_ms(), bench.conn().round_trip_variance_ms());
+            assert_eq!((got_rtt, got_var), (rtt, var), "sample {sample}, {samples} more");
+            bench.conn().send(0, Delivery::Reliable, b"measured").unwrap();
+            bench.poll();
+            let due = bench.end.deadline().unwrap() - bench.now;
+            assert_eq!(due, first_timeout + 1, "sample {sample}, {samples} more");
+        }
+    }
+}
+
+/// A client whose connect was acknowledged after `sample` ms. No pings.
+fn connected_with_sample(sample: u64) -> Bench {
+    let mut bench = Bench::new_client(config(|config| config.ping_interval_ms = 0));
+    bench.poll();
+    let resent = bench.run_to(sample);
+    // 300 ms are more than the first timeout: then the answer is to the copy of 221, whose sample is wanted.
+    let sent = if resent.is_empty() { 0 } else { 221 };
+    bench.run_to(sent + sample);
+    bench.feed(&[Cmd::ack(CONTROL, 1, u32::try_from(sent).unwrap()), Cmd::verify(PEER_ID)]);
+    assert_eq!(bench.end.log.len(), 1);
+    bench
+}
+
+/// Spec: udp.md 5.4. All rows; a connect where the row says so, else a message.
+#[test]
+fn table_of_resends() {
+    let rows: [(u32, u64, &[u64], u64); 9] = [
+        (2, 220, &[0, 221, 442, 663, 1104, 1985, 3746, 7267], 14_308),
+        (2, 160, &[0, 161, 322, 483, 804, 1445, 2726, 5287], 10_408),
+        (2, 35, &[0, 36, 72, 108, 179, 320, 601, 1162], 2283),
+        (2, 400, &[0, 401, 802, 1203, 2004, 3605, 6806], 13_207),
+        (0, 220, &[0, 221, 662, 1543, 3304, 6825], 13_866),
+        (0, 160, &[0, 161, 482, 1123, 2404, 4965], 10_086),
+        (0, 35, &[0, 36, 107, 248, 529, 1090, 2211, 4452], 8933),
+        // Not in the table, by the same rule: quick 1 and quick 4 with 35.
+        (1, 35, &[0, 36, 72, 143, 284, 565, 1126, 2247], 4488),
+        (4, 35, &[0, 36, 72, 108, 144, 180, 251, 392], 673),
+    ];
+    for (quick, first_timeout, expected, gives_up) in rows {
+        let label = format!("quick {quick}, first timeout {first_timeout}");
+        let settings = config(|config| {
+            config.quick_resends = quick;
+            config.ping_interval_ms = 0;
+        });
+        let (sent_at, times, end) = if first_timeout == 220 {
+            let mut bench = Bench::new_client(settings);
+            bench.run_to(30_000);
+            (0, bench.end.times_of_kind(CONNECT), bench.end.end())
+        } else {
+            let mut bench = Bench::new_client(settings);
+            bench.poll();
+            let sample = match first_timeout {
+                160 => 40,
+                35 => 5,
+                _ => 300,
+            };
+            if sample == 300 {
+                bench.run_to(221);
+            }
+            let connect = if sample == 300 { 221 } else { 0 };
+            bench.run_to(connect + sample);
+            bench.feed(&[Cmd::ack(CONTROL, 1, u32::try_from(connect).unwrap()), Cmd::verify(PEER_ID)]);
+            let mut rseq = 1;
+            if sample == 40 {
+                bench.conn().send(0, Delivery::Reliable, b"second sample").unwrap();
+                let sent = u32::try_from(bench.now).unwrap();
+                bench.poll();
+                bench.run_to(bench.now + 40);
+                bench.feed(&[Cmd::ack(0, 1, sent)]);
+                rseq = 2;
+            }
+            let sent = bench.now;
+            bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+            bench.run_to(sent + 30_000);
+            (sent, bench.end.times_of(0, rseq), bench.end.end())
+        };
+        let expected: Vec<u64> = expected.iter().map(|after| sent_at + after).collect();
+        assert_eq!(times, expected, "{label}");
+        let cause = if first_timeout == 220 { Cause::ConnectTimeout } else { Cause::Timeout };
+        assert_eq!(end, Some((sent_at + gives_up, cause)), "{label}");
+    }
+}
+
+/// The timeout of a command is fixed by its first transmission: later samples do not change it. Spec: udp.md 5.4.
+#[test]
+fn acks_of_others_do_not_change_a_timeout() {
+    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
+    rig.run_until(200);
+    rig.send(Delivery::Reliable, b"never");
+    for step in 1..8 {
+        rig.run_until(200 + 40 * step);
+        rig.send(Delivery::Reliable, b"answered");
+    }
+    rig.run_until(1100);
+    assert!(rig.client.conn.round_trip_variance_ms() < 15);
+    assert_eq!(rig.client.times_of(0, FIRST), [200, 361, 522, 683, 1004]);
+}
+
+/// Also for a server that only answers pings and nothing else: pings do not go out while something is in flight.
+#[test]
+fn allowance_and_timeout_are_settings() {
+    let settings = config(|config| {
+        config.max_resends = 3;
+        config.disconnect_timeout_ms = 60_000;
+        config.initial_resend_max_ms = 100;
+    });
+    let mut rig = Rig::silent(settings);
+    rig.run_until(30_000);
+    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 101, 202, 303]);
+    // Sent four times, which is more than three: ended when it is due the next time, 201 later.
+    assert_eq!(rig.client.end(), Some((504, Cause::ConnectTimeout)));
+}
+
+/// Spec: udp.md 5.2, item 4: the acknowledgement of server-time is no sample.
+#[test]
+fn server_time_takes_no_sample_and_a_ping_does() {
+    let mut rig = Rig::script();
+    rig.run_until(3160);
+    assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80]);
+    assert_eq!(rig.client.conn.round_trip_variance_ms(), 30);
+    rig.run_until(3161);
+    assert_eq!(rig.client.conn.round_trip_variance_ms(), 23);
+}
