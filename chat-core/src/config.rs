@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use log::LevelFilter;
-use photon_proto::{Hashtable, Limits, Protocol, Text, Value};
+use photon_proto::{Hashtable, Limits, Protocol, Text, Value, udp};
 
 /// Everything a client needs to know before it connects.
 ///
@@ -37,6 +37,7 @@ pub struct ChatConfig {
     pub(crate) silence_timeout_ms: u64,
     pub(crate) flush_timeout_ms: u64,
     pub(crate) ping_interval_ms: u64,
+    pub(crate) udp: udp::Config,
     pub(crate) outgoing_cap_bytes: usize,
     pub(crate) incoming_cap_bytes: usize,
     pub(crate) event_cap_bytes: usize,
@@ -129,6 +130,7 @@ impl ChatConfig {
             silence_timeout_ms: 10_000,
             flush_timeout_ms: 1_000,
             ping_interval_ms: 3_000,
+            udp: udp::Config::client(),
             outgoing_cap_bytes: 1024 * 1024,
             incoming_cap_bytes: 4 * 1024 * 1024,
             event_cap_bytes: 4 * 1024 * 1024,
@@ -237,7 +239,22 @@ impl ChatConfig {
         self
     }
 
-    /// How many encoded bytes may wait to be sent before calls get `QueueFull`; at least 4 KiB. A message that is longer
+    /// Whether datagrams carry a check sum, UDP only. Default no. Spec: udp.md 1.2.
+    #[must_use]
+    pub fn crc(mut self, crc: bool) -> Self {
+        self.udp.crc = crc;
+        self
+    }
+
+    /// Settings of UDP connections, such as resends and timeouts, for lines that need other ones. Deadline for
+    /// connecting, ping interval, caps and message lengths are taken from this configuration. Spec: udp.md 5.5.
+    #[must_use]
+    pub fn udp(mut self, change: impl FnOnce(&mut udp::Config)) -> Self {
+        change(&mut self.udp);
+        self
+    }
+
+    /// How many encoded bytes may wait to be sent (over UDP: and to be acknowledged) before calls get `QueueFull`; at least 4 KiB. A message that is longer
     /// than this gets `TooLong`. Default 1 MiB.
     #[must_use]
     pub fn outgoing_cap_bytes(mut self, bytes: usize) -> Self {

@@ -80,6 +80,16 @@ impl From<EncodeError> for RequestError {
     }
 }
 
+impl From<photon_proto::udp::SendError> for RequestError {
+    fn from(error: photon_proto::udp::SendError) -> Self {
+        match error {
+            photon_proto::udp::SendError::TooLong { max_bytes } => Self::TooLong { max_bytes },
+            // What is left is numbers that are used up, after two thousand million messages on one connection.
+            _ => Self::QueueFull,
+        }
+    }
+}
+
 /// A server said no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {

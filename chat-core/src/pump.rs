@@ -9,7 +9,7 @@ use crate::messages::Gather;
 use crate::model::incoming::Incoming;
 use crate::model::{Model, NameHasher};
 use crate::operation::open::OpenRequests;
-use crate::peer::carrier::Outgoing;
+use crate::peer::carrier::Carrier;
 use crate::peer::{Peer, Phase, Received};
 use crate::queue::EventQueue;
 use crate::route::{Next, ServerAddress};
@@ -58,8 +58,14 @@ impl Requests {
 #[derive(Debug)]
 pub(crate) struct Retired {
     link: LinkId,
-    outgoing: Outgoing,
+    carrier: Carrier,
     flush: Timer,
+}
+
+impl Retired {
+    fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        earlier(self.flush.deadline(now), self.carrier.deadline())
+    }
 }
 
 impl ChatClient {
@@ -91,8 +97,8 @@ impl ChatClient {
         if self.armed || self.can_process() {
             return Some(now);
         }
-        let retired = self.retired.iter().map(|retired| retired.flush.deadline(now)).fold(None, earlier);
-        let always = earlier(retired, self.peer.as_ref().and_then(|peer| peer.ping_deadline(now)));
+        let retired = self.retired.iter().map(|retired| retired.deadline(now)).fold(None, earlier);
+        let always = earlier(retired, self.peer.as_ref().and_then(|peer| peer.upkeep_deadline(now)));
         if self.holds_input() {
             // What is waited for may lie in it: nothing is late until it is processed.
             return always;
@@ -120,6 +126,12 @@ impl ChatClient {
                 self.config.log_net(log::Level::Debug, format_args!("{link}: {input:?}"));
             }
             peer.handle(now, input, &self.config);
+        } else if let LinkInput::Received(bytes) = input {
+            if let Some(retired) = self.retired.iter_mut().find(|retired| retired.link == link) {
+                // Acknowledgements, perhaps; messages are of no interest any more.
+                retired.carrier.receive(now, bytes);
+                self.close_flushed();
+            }
         } else if matches!(input, LinkInput::Closed | LinkInput::Failed(_)) {
             self.retired.retain(|retired| retired.link != link);
             // The link is gone on both sides: a `Close` that was not taken yet has nothing left to close.
@@ -131,6 +143,9 @@ impl ChatClient {
         let now = self.advance(now);
         if self.next_deadline().is_none_or(|at| at > now) {
             return Serviced { more: false };
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.run_carrier(now);
         }
         let state = self.state;
         let mut budget = self.config.max_messages_per_service;
@@ -226,25 +241,19 @@ impl ChatClient {
     }
 
     pub(crate) fn unsent(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
-        self.advance(now);
-        let unsent = match &mut self.peer {
-            Some(peer) if peer.link == link => peer.opened().then(|| peer.outgoing().unsent()),
-            _ => self.retired.iter().find(|retired| retired.link == link).map(|retired| retired.outgoing.unsent()),
-        };
-        unsent.filter(|bytes| !bytes.is_empty())
+        let now = self.advance(now);
+        match &mut self.peer {
+            Some(peer) if peer.link == link => peer.transmit(now),
+            _ => self.retired.iter_mut().find(|retired| retired.link == link)?.carrier.transmit(now),
+        }
     }
 
     pub(crate) fn sent(&mut self, link: LinkId, bytes: usize) {
         if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
-            peer.outgoing().consume(bytes);
-        } else if let Some(index) = self.retired.iter().position(|retired| retired.link == link)
-            && let Some(retired) = self.retired.get_mut(index)
-        {
-            retired.outgoing.consume(bytes);
-            if retired.outgoing.unsent().is_empty() {
-                self.retired.remove(index);
-                self.commands.push_back(LinkCommand::Close { link });
-            }
+            peer.transmitted(bytes);
+        } else if let Some(retired) = self.retired.iter_mut().find(|retired| retired.link == link) {
+            retired.carrier.transmitted(bytes);
+            self.close_flushed();
         }
     }
 
@@ -262,25 +271,31 @@ impl ChatClient {
         let link = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
         self.config.log_net(log::Level::Debug, format_args!("{server}: {link} to {}", address.target()));
-        self.commands.push_back(LinkCommand::Open { link, target: address.target(), wire: address.wire() });
-        self.peer = Some(Peer::new(server, link, &self.config));
+        let wire = address.wire();
+        self.commands.push_back(LinkCommand::Open { link, target: address.target(), wire });
+        self.peer = Some(Peer::new(server, link, wire, &mut self.random, &self.config));
     }
 
-    /// Forgets the current peer at once.
+    /// Ends the current peer at once; nothing more is sent than what says so, where that has to be said.
     pub(crate) fn drop_peer(&mut self) {
-        if let Some(peer) = self.peer.take()
-            && !peer.link_is_gone()
-        {
-            self.close(peer.link);
-        }
+        self.end_link(Carrier::cut);
     }
 
     /// Lets the current peer's link send what is left, then closes it.
     pub(crate) fn retire_peer(&mut self) {
-        let Some(peer) = self.peer.take_if(|peer| !peer.link_is_gone()) else { return self.drop_peer() };
+        let (now, flush_ms) = (self.now, self.config.flush_timeout_ms);
+        self.end_link(|carrier| carrier.retire(now, flush_ms));
+    }
+
+    fn end_link(&mut self, end: impl FnOnce(&mut Carrier)) {
+        let Some(peer) = self.peer.take() else { return };
+        if peer.link_is_gone() {
+            return;
+        }
         let (link, opened) = (peer.link, peer.opened());
-        let outgoing = peer.into_outgoing();
-        if !opened || outgoing.unsent().is_empty() {
+        let mut carrier = peer.into_carrier();
+        end(&mut carrier);
+        if !opened || carrier.is_flushed() {
             return self.close(link);
         }
         if self.retired.len() >= MOST_RETIRED {
@@ -288,8 +303,16 @@ impl ChatClient {
             self.close(oldest.link);
         }
         let flush = Timer::Armed { after_ms: self.config.flush_timeout_ms };
-        self.retired.push(Retired { link, outgoing, flush });
+        self.retired.push(Retired { link, carrier, flush });
         self.armed = true;
+    }
+
+    /// Closes retired links that have nothing left to send.
+    fn close_flushed(&mut self) {
+        while let Some(index) = self.retired.iter().position(|retired| retired.carrier.is_flushed()) {
+            let retired = self.retired.remove(index);
+            self.commands.push_back(LinkCommand::Close { link: retired.link });
+        }
     }
 
     /// A link that the driver has not heard of yet needs no closing.
@@ -304,6 +327,10 @@ impl ChatClient {
     }
 
     fn flush_retired(&mut self, now: Timestamp) {
+        for retired in &mut self.retired {
+            retired.carrier.run_timers(now);
+        }
+        self.close_flushed();
         while let Some(index) = self.retired.iter().position(|retired| retired.flush.is_due(now)) {
             let retired = self.retired.remove(index);
             self.commands.push_back(LinkCommand::Close { link: retired.link });
@@ -371,13 +398,14 @@ impl ChatClient {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        let retired = self.retired.iter().map(|retired| retired.outgoing.unsent().len()).sum::<usize>();
+        let retired = self.retired.iter().map(|retired| retired.carrier.buffered_bytes()).sum::<usize>();
         retired.saturating_add(self.peer.as_ref().map_or(0, Peer::buffered_bytes))
     }
 
     pub(crate) fn current_stats(&self) -> Stats {
         let round_trip = self.peer.as_ref().and_then(Peer::round_trip_ms);
         Stats {
+            udp: self.peer.as_ref().and_then(Peer::udp_stats),
             round_trip_ms: round_trip.map(|(round_trip, _)| round_trip),
             round_trip_variance_ms: round_trip.map(|(_, variance)| variance),
             buffered_bytes: self.held_bytes(),

@@ -4,7 +4,7 @@
 use crate::link::LinkErrorKind;
 use alloc::vec::Vec;
 use core::fmt;
-use photon_proto::{DecodeError, Text};
+use photon_proto::{DecodeError, Text, udp};
 
 /// The client's state. Spec: chat.md 1.9 and 6.
 ///
@@ -204,6 +204,12 @@ pub enum CauseKind {
     BadAddress,
     /// Bytes that are no frame: the stream cannot be followed any more.
     BadStream(DecodeError),
+    /// The server ended the connection with a disconnect command. Spec: udp.md 7.2.
+    DisconnectCommand(DisconnectReason),
+    /// Something that was sent was not acknowledged in time, be it the wish to connect. Spec: udp.md 5.6.
+    Unacknowledged,
+    /// Datagrams that the connection cannot survive.
+    BadDatagrams(udp::Violation),
     /// The driver handed over far more than [`ChatClient::wants_input`](crate::ChatClient::wants_input) asked for.
     InputOverrun,
     /// Nothing was heard from the server for too long.
@@ -223,6 +229,36 @@ pub enum CauseKind {
     MissingAddress,
     /// The login was accepted without a token (p221).
     MissingToken,
+}
+
+/// The reason in a server's disconnect command. Spec: udp.md 7.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// 1: the server's logic wants it so.
+    Logic,
+    /// 2: the server heard nothing for too long.
+    Timeout,
+    /// 3: the server has too many users.
+    UserLimit,
+    /// Another one.
+    Other(u8),
+}
+
+impl CauseKind {
+    /// What the end of a UDP connection means.
+    pub(crate) fn of_udp(cause: udp::Cause) -> Self {
+        match cause {
+            udp::Cause::ServerLogic => Self::DisconnectCommand(DisconnectReason::Logic),
+            udp::Cause::ServerTimeout => Self::DisconnectCommand(DisconnectReason::Timeout),
+            udp::Cause::ServerUserLimit => Self::DisconnectCommand(DisconnectReason::UserLimit),
+            udp::Cause::ServerUnknown(reason) => Self::DisconnectCommand(DisconnectReason::Other(reason)),
+            udp::Cause::ProtocolError(violation) => Self::BadDatagrams(violation),
+            udp::Cause::ConnectTimeout | udp::Cause::Timeout => Self::Unacknowledged,
+            // Ends of this side's own making, or of the server's role.
+            _ => Self::Closed,
+        }
+    }
 }
 
 /// A step with a deadline. Spec: chat.md 6.4.
@@ -276,13 +312,16 @@ impl DisconnectCause {
             CauseKind::Link(_) | CauseKind::Closed if !opened => {
                 (Code::FrontEndConnectFailed, Code::NameServerConnectFailed)
             }
-            CauseKind::Closed | CauseKind::ServerDisconnect | CauseKind::Link(LinkErrorKind::Reset) => {
-                (Code::FrontEndConnectClosed, Code::NameServerConnectClosed)
-            }
-            CauseKind::Link(_) | CauseKind::BadStream(_) | CauseKind::InputOverrun => {
+            CauseKind::Closed
+            | CauseKind::ServerDisconnect
+            | CauseKind::DisconnectCommand(_)
+            | CauseKind::Link(LinkErrorKind::Reset) => (Code::FrontEndConnectClosed, Code::NameServerConnectClosed),
+            CauseKind::Link(_) | CauseKind::BadStream(_) | CauseKind::BadDatagrams(_) | CauseKind::InputOverrun => {
                 (Code::FrontEndError, Code::NameServerError)
             }
-            CauseKind::Silent { .. } | CauseKind::Deadline(_) => (Code::FrontEndTimeout, Code::NameServerTimeout),
+            CauseKind::Silent { .. } | CauseKind::Unacknowledged | CauseKind::Deadline(_) => {
+                (Code::FrontEndTimeout, Code::NameServerTimeout)
+            }
             CauseKind::KeyExchange(_) => {
                 (Code::FrontEndEncryptionEstablishError, Code::NameServerEncryptionEstablishError)
             }
@@ -308,6 +347,17 @@ impl fmt::Display for DisconnectCause {
             CauseKind::ServerDisconnect => out.write_str("disconnected by the server")?,
             CauseKind::BadAddress => out.write_str("the address cannot be used")?,
             CauseKind::BadStream(error) => write!(out, "the stream is broken: {error}")?,
+            CauseKind::DisconnectCommand(reason) => {
+                out.write_str("disconnected by the server (")?;
+                match reason {
+                    DisconnectReason::Logic => out.write_str("its logic wants it so)")?,
+                    DisconnectReason::Timeout => out.write_str("it heard nothing for too long)")?,
+                    DisconnectReason::UserLimit => out.write_str("too many users)")?,
+                    DisconnectReason::Other(reason) => write!(out, "reason {reason})")?,
+                }
+            }
+            CauseKind::Unacknowledged => out.write_str("the server does not answer any more")?,
+            CauseKind::BadDatagrams(violation) => write!(out, "the datagrams are broken: {violation}")?,
             CauseKind::InputOverrun => out.write_str("more input than was asked for")?,
             CauseKind::Silent { for_ms } => write!(out, "nothing heard for {for_ms} ms")?,
             CauseKind::Deadline(Step::Connect) => out.write_str("not connected within the deadline")?,

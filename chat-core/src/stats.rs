@@ -22,11 +22,13 @@ pub struct Stats {
     pub presence_dropped: u64,
     /// Bytes after the end of messages; tolerated.
     pub surplus_bytes: u64,
-    /// Smoothed round trip of the present connection in milliseconds, once a ping was answered.
+    /// Smoothed round trip of the present connection in milliseconds, once it is known.
     pub round_trip_ms: Option<u32>,
     /// Its variance in milliseconds.
     pub round_trip_variance_ms: Option<u32>,
-    /// Bytes received and not processed, or written and not sent.
+    /// What the present connection has counted, if it is one over UDP: resends, losses, drops by reason.
+    pub udp: Option<photon_proto::udp::Stats>,
+    /// Bytes received and not processed, or written and not sent; over UDP also those sent and not acknowledged.
     pub buffered_bytes: usize,
     /// Bytes that the message caches keep alive.
     pub cached_bytes: usize,

@@ -25,20 +25,21 @@ impl ChatClient {
 
 #[cfg(test)]
 mod tests {
-    use crate::link::LinkId;
-    use crate::peer::Peer;
+    use crate::link::{LinkId, Wire};
+    use crate::peer::{Peer, Phase};
     use crate::state::{Server, State};
     use crate::{ChatClient, ChatConfig, RequestError};
     use alloc::vec;
     use alloc::vec::Vec;
     use photon_proto::message::{self, Message};
     use photon_proto::tcp::{Item, Role, Splitter};
-    use photon_proto::{EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Value};
+    use photon_proto::{EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Timestamp, Value};
 
     /// A client on the front end, over a connection without keys.
     fn on_front_end(config: ChatConfig) -> ChatClient {
-        let peer = Peer::new(Server::FrontEnd, LinkId(1), &config);
         let mut client = ChatClient::new(config, [0; 32]);
+        let mut peer = Peer::new(Server::FrontEnd, LinkId(1), Wire::Stream, &mut client.random, &client.config);
+        peer.phase = Phase::Ready;
         client.peer = Some(peer);
         client.state = State::ConnectedToFrontEnd;
         client
@@ -49,7 +50,7 @@ mod tests {
     }
 
     fn unsent(client: &mut ChatClient) -> Vec<u8> {
-        client.peer.as_mut().map(|peer| peer.outgoing().unsent().to_vec()).unwrap_or_default()
+        client.peer.as_mut().and_then(|peer| peer.transmit(Timestamp::ZERO)).map(<[u8]>::to_vec).unwrap_or_default()
     }
 
     /// The requests that wait to be sent.

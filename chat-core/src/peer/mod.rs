@@ -4,6 +4,8 @@
 //! Opening ──Opened──> Greeting ──init response──> Keying ──server key──> Ready
 //!                     (init sent)                 (skipped with encryption off)
 //! ```
+//!
+//! Over datagrams the init is sent once the server has granted the connection.
 
 pub(crate) mod carrier;
 mod clock;
@@ -12,24 +14,24 @@ mod handshake;
 use crate::codes::application;
 use crate::config::ChatConfig;
 use crate::error::RequestError;
-use crate::link::{LinkId, LinkInput};
+use crate::link::{LinkId, LinkInput, Wire};
 use crate::state::Server;
-use crate::timers::Timer;
+use crate::timers::{Timer, earlier};
 use alloc::vec::Vec;
-use carrier::{Carried, Carrier, LinkEnd, Outgoing};
+use carrier::{Carried, Carrier, LinkEnd};
 use clock::PeerClock;
 use photon_proto::crypto::Cipher;
 use photon_proto::message::{self, Init, MessageKind};
-use photon_proto::{DecodeError, Protocol, Text, Timestamp};
+use photon_proto::{DecodeError, Protocol, Random, Text, Timestamp, udp};
 
 pub(crate) use handshake::Handshake;
 
 /// How far the connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// The driver is opening the link.
     Opening,
-    /// The init was sent.
+    /// The init was sent, or will be as soon as the carrier lets messages through.
     Greeting,
     /// The init was answered; the client's key was sent.
     Keying,
@@ -44,6 +46,7 @@ pub(crate) struct Peer {
     pub(crate) phase: Phase,
     protocol: Protocol,
     carrier: Carrier,
+    ipv6: bool,
     #[cfg_attr(not(feature = "encryption"), expect(dead_code, reason = "no key exchange without the feature"))]
     handshake: Handshake,
     cipher: Option<Cipher>,
@@ -75,13 +78,14 @@ pub(crate) enum Received<'a> {
 }
 
 impl Peer {
-    pub(crate) fn new(server: Server, link: LinkId, config: &ChatConfig) -> Self {
+    pub(crate) fn new(server: Server, link: LinkId, wire: Wire, random: &mut Random, config: &ChatConfig) -> Self {
         Self {
             server,
             link,
             phase: Phase::Opening,
             protocol: config.protocol,
-            carrier: Carrier::stream(config.limits.max_received_bytes, config.incoming_cap()),
+            carrier: Carrier::new(wire, || random.u32("udp challenge"), config),
+            ipv6: false,
             handshake: Handshake::default(),
             cipher: None,
             clock: PeerClock::new(Timestamp::ZERO),
@@ -102,14 +106,19 @@ impl Peer {
                 if self.phase == Phase::Opening && !self.carrier.has_ended() {
                     self.phase = Phase::Greeting;
                     self.clock = PeerClock::new(now);
-                    self.send_init(ipv6, config);
+                    self.ipv6 = ipv6;
+                    if self.carrier.open(now) {
+                        self.send_init(config);
+                    }
                 }
             }
             // A link carries nothing before it is open.
             LinkInput::Received(_) if self.phase == Phase::Opening => {}
             LinkInput::Received(bytes) => {
                 self.heard(now);
-                self.carrier.receive(bytes);
+                if self.carrier.receive(now, bytes) {
+                    self.send_init(config);
+                }
                 if !self.carrier.wants_input() {
                     // Silence cannot be judged while nobody listens.
                     self.silence = Timer::Off;
@@ -127,12 +136,14 @@ impl Peer {
     }
 
     fn heard(&mut self, now: Timestamp) {
-        if !self.carrier.has_ended() && matches!(self.phase, Phase::Keying | Phase::Ready) {
+        // Over datagrams a silent server is noticed by what it does not acknowledge. Spec: udp.md 5.6.
+        let judged = self.carrier.needs_pings() && !self.carrier.has_ended();
+        if judged && matches!(self.phase, Phase::Keying | Phase::Ready) {
             self.silence = Timer::At(now.plus_millis(self.silence_ms));
         }
     }
 
-    fn send_init(&mut self, ipv6: bool, config: &ChatConfig) {
+    fn send_init(&mut self, config: &ChatConfig) {
         let application = match self.server {
             Server::NameServer => application::NAME_SERVER,
             Server::FrontEnd => application::FRONT_END,
@@ -140,13 +151,13 @@ impl Peer {
         let init = Init {
             protocol: self.protocol.version(),
             sdk: config.sdk,
-            ipv6,
+            ipv6: self.ipv6,
             version: config.client_version,
             application: Text::from_static(application),
         };
         let _always_fits = self.carrier.write(|buffer, _| {
             init.write(buffer);
-            Ok::<(), core::convert::Infallible>(())
+            Ok(())
         });
     }
 
@@ -162,12 +173,17 @@ impl Peer {
         self.carrier.wants_input()
     }
 
-    pub(crate) fn outgoing(&mut self) -> &mut Outgoing {
-        self.carrier.outgoing()
+    /// What the driver is to send next, if anything; nothing before the link is open.
+    pub(crate) fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
+        if self.opened() { self.carrier.transmit(now) } else { None }
     }
 
-    pub(crate) fn into_outgoing(self) -> Outgoing {
-        self.carrier.into_outgoing()
+    pub(crate) fn transmitted(&mut self, bytes: usize) {
+        self.carrier.transmitted(bytes);
+    }
+
+    pub(crate) fn into_carrier(self) -> Carrier {
+        self.carrier
     }
 
     pub(crate) fn buffered_bytes(&self) -> usize {
@@ -224,8 +240,9 @@ impl Peer {
             (true, cipher) => cipher.as_ref(),
             (false, _) => None,
         };
-        let before = self.carrier.unsent_bytes();
-        if capped && before >= self.outgoing_cap {
+        let cap = if capped { self.outgoing_cap } else { usize::MAX };
+        let (before, header) = (self.carrier.unsent_bytes(), self.carrier.header_bytes());
+        if before >= cap {
             return Err(RequestError::QueueFull);
         }
         self.carrier.write(|buffer, start| {
@@ -233,20 +250,14 @@ impl Peer {
             if let Some(cipher) = cipher {
                 message::seal(buffer, start, cipher);
             }
-            Ok::<(), RequestError>(())
-        })?;
-        let after = self.carrier.unsent_bytes();
-        if capped && after > self.outgoing_cap {
-            let written = after.saturating_sub(before);
-            self.carrier.outgoing().undo(written);
-            // Waiting makes room for others, not for one that is longer than all the room there is.
-            return Err(if written > self.outgoing_cap {
-                RequestError::TooLong { max_bytes: self.outgoing_cap }
-            } else {
-                RequestError::QueueFull
-            });
-        }
-        Ok(())
+            let written = buffer.len().saturating_sub(start).saturating_add(header);
+            match before.saturating_add(written) {
+                after if after <= cap => Ok(()),
+                // Waiting makes room for others, not for one that is longer than all the room there is.
+                _ if written > cap => Err(RequestError::TooLong { max_bytes: cap }),
+                _ => Err(RequestError::QueueFull),
+            }
+        })
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -258,8 +269,9 @@ impl Peer {
     /// The init was answered: time begins, pings and all.
     pub(crate) fn greeted(&mut self, now: Timestamp) {
         self.phase = Phase::Keying;
+        self.carrier.greeted();
         // wire.md 6.2: the first ping goes out at once.
-        if !self.carrier.has_ended() {
+        if self.carrier.needs_pings() && !self.carrier.has_ended() {
             self.ping = Timer::At(now);
             self.heard(now);
             self.run_ping(now);
@@ -283,8 +295,14 @@ impl Peer {
         self.silence.is_due(now).then_some(self.silence_ms)
     }
 
-    pub(crate) fn ping_deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        self.ping.deadline(now)
+    /// Does what the carrier has to do by now.
+    pub(crate) fn run_carrier(&mut self, now: Timestamp) {
+        self.carrier.run_timers(now);
+    }
+
+    /// When a ping is due, or the carrier has something to do.
+    pub(crate) fn upkeep_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        earlier(self.ping.deadline(now), self.carrier.deadline())
     }
 
     pub(crate) fn silence_deadline(&self, now: Timestamp) -> Option<Timestamp> {
@@ -292,10 +310,23 @@ impl Peer {
     }
 
     pub(crate) fn server_time(&self, now: Timestamp) -> Option<i32> {
-        self.clock.server_time(now)
+        match self.carrier.udp() {
+            Some(connection) => connection.server_time(now).map(u32::cast_signed),
+            None => self.clock.server_time(now),
+        }
     }
 
     pub(crate) fn round_trip_ms(&self) -> Option<(u32, u32)> {
-        self.clock.round_trip_ms()
+        match self.carrier.udp() {
+            Some(connection) if self.phase >= Phase::Keying => {
+                Some((connection.round_trip_ms(), connection.round_trip_variance_ms()))
+            }
+            Some(_) => None,
+            None => self.clock.round_trip_ms(),
+        }
+    }
+
+    pub(crate) fn udp_stats(&self) -> Option<udp::Stats> {
+        self.carrier.udp().map(|connection| *connection.stats())
     }
 }

@@ -34,9 +34,10 @@ impl Scheme {
     /// Why this transport cannot be used, and what to use instead; `None` if it can.
     const fn refusal(self) -> Option<&'static str> {
         match self {
-            Self::Tcp => None,
-            Self::Udp => Some("UDP is not supported yet: write tcp://host, which uses port 4533"),
-            Self::Ws | Self::Wss => Some("WebSocket is not supported yet: write tcp://host, which uses port 4533"),
+            Self::Udp | Self::Tcp => None,
+            Self::Ws | Self::Wss => {
+                Some("WebSocket is not supported yet: write udp://host, which uses port 5058, or tcp://host, port 4533")
+            }
         }
     }
 }

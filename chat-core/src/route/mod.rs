@@ -222,6 +222,7 @@ impl ChatClient {
             LinkEnd::Closed => self.end_peer(CauseKind::Closed, |cause| cause),
             LinkEnd::Failed(error) => self.end_peer(CauseKind::Link(error.kind), |cause| cause.with_text(error.text)),
             LinkEnd::Overrun => self.end_peer(CauseKind::InputOverrun, |cause| cause),
+            LinkEnd::Udp(cause) => self.end_peer(CauseKind::of_udp(cause), |cause| cause),
         }
     }
 

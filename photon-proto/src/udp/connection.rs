@@ -302,7 +302,8 @@ impl Connection {
     }
 
     /// Whether a datagram may be there to be pulled: a full send window is seen only when one is built.
-    pub(crate) fn has_output(&self) -> bool {
+    #[must_use]
+    pub fn has_output(&self) -> bool {
         self.stamped.is_some() || self.goodbye.is_some() || !self.receiver.acks.is_empty() || self.sender.has_output()
     }
 

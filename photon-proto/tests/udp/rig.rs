@@ -74,13 +74,15 @@ pub(crate) struct Endpoint {
     pub(crate) taking: bool,
     /// Whether it behaves as the message layer of a client: init, then a fetch of the server's time. Spec: udp.md 10.
     pub(crate) init: bool,
+    /// Whether `sent` keeps what the network has.
+    pub(crate) keep_sent: bool,
     /// How many of `sent` the network has.
     passed_on: usize,
 }
 
 impl Endpoint {
     pub(crate) fn new(conn: Connection) -> Self {
-        Self { conn, sent: Vec::new(), log: Vec::new(), taking: true, init: false, passed_on: 0 }
+        Self { conn, sent: Vec::new(), log: Vec::new(), taking: true, init: false, keep_sent: true, passed_on: 0 }
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {
@@ -584,6 +586,9 @@ impl Rig {
             _ => return,
         };
         let new: Vec<Vec<u8>> = end.sent[end.passed_on..].iter().map(|sent| sent.bytes.clone()).collect();
+        if !end.keep_sent {
+            end.sent.clear();
+        }
         end.passed_on = end.sent.len();
         for bytes in new {
             self.travel(from, &bytes);

@@ -1,0 +1,416 @@
+//! What a driver may rely on: timers, order of calls, a clock that is not perfect; and scenario 39. Spec: udp.md 9, 10,
+//! 11.
+
+use crate::rig::{Bench, PEER_ID, Rig, Rng, at, both, config, request, server_config};
+use crate::wire::{self, CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE};
+use photon_proto::Timestamp;
+use photon_proto::udp::{Cause, Config, Connection, Delivery, State};
+
+fn quiet() -> Bench {
+    Bench::client(config(|config| config.ping_interval_ms = 0))
+}
+
+#[test]
+fn u39_client_clock_wraps_past_2_31_and_2_32() {
+    for wrap in [1_u64 << 31, 1 << 32] {
+        let mut bench = quiet();
+        bench.now = wrap - 100;
+        bench.conn().send(0, Delivery::Reliable, b"before").unwrap();
+        bench.poll();
+        let (rtt, first) = (bench.conn().round_trip_ms(), bench.end.sent.last().unwrap().read().time);
+        assert_eq!(u64::from(first), wrap - 100);
+        // Sent before the wrap, resent after it, answered after it: a sample of 30 to the second copy.
+        let resent = bench.run_to(wrap + 97);
+        assert_eq!(resent.len(), 1);
+        let second = bench.end.sent.last().unwrap();
+        assert_eq!((second.at, second.read().time), (wrap + 97, u32::try_from(wrap + 97 & 0xFFFF_FFFF).unwrap()));
+        let time = second.read().time;
+        bench.now += 30;
+        bench.feed(&[Cmd::ack(0, 1, time)]);
+        assert_eq!(bench.conn().in_flight(), 0);
+        assert_eq!(bench.conn().round_trip_ms(), rtt - 1, "(30 - 40) / 8");
+        // An echo from before the wrap is a sample of 150.
+        bench.now = wrap + 300;
+        bench.conn().send(0, Delivery::Reliable, b"after").unwrap();
+        bench.poll();
+        bench.now += 110;
+        let time = u32::try_from(wrap + 300 & 0xFFFF_FFFF).unwrap();
+        bench.feed(&[Cmd::ack(0, 2, time)]);
+        assert_eq!(bench.conn().round_trip_ms(), rtt - 1 + 8);
+    }
+}
+
+/// The clock of the other end wraps: echoes are only echoed.
+#[test]
+fn u39_peer_clock_wraps() {
+    for start in [u32::MAX - 150, (1 << 31) - 150] {
+        both(|bench| {
+            bench.peer_clock = start;
+            for rseq in 1..10 {
+                bench.now += 20;
+                let data = Cmd::reliable(0, rseq, b"x");
+                let time = bench.peer_time();
+                assert_eq!(bench.feed(std::slice::from_ref(&data)), [bench.ack_at(&data, time)]);
+            }
+        });
+    }
+}
+
+/// The server's clock base is near its end: header times wrap and round trip times go on.
+#[test]
+fn u39_server_clock_wraps() {
+    for base in [u32::MAX - 500, (1 << 31) - 500] {
+        let connect = wire::datagram(0xFFFF, 9, crate::rig::CHALLENGE, &[Cmd::connect().from_client()]);
+        let mut conn = Connection::accept(server_config(|_| ()), &request(&connect), PEER_ID, base, at(0));
+        let first = wire::read(conn.transmit(at(0)).unwrap()).time;
+        conn.transmitted();
+        assert_eq!(first, base);
+        let mut rseq = 0;
+        for step in 0..100_u64 {
+            let sent = step * 40;
+            let time = if step == 0 {
+                first
+            } else {
+                conn.send(0, Delivery::Reliable, b"x").unwrap();
+                rseq += 1;
+                let time = wire::read(conn.transmit(at(sent)).unwrap()).time;
+                conn.transmitted();
+                assert_eq!(time, base.wrapping_add(u32::try_from(sent).unwrap()));
+                time
+            };
+            let ack = if step == 0 { Cmd::ack(CONTROL, 0, time) } else { Cmd::ack(0, rseq, time) };
+            let answer = wire::datagram(PEER_ID, 10, crate::rig::CHALLENGE, &[ack]);
+            conn.handle_datagram(at(sent + 30), &answer);
+            assert_eq!(conn.in_flight(), 0);
+        }
+        // From 200 and 99 samples of 30; what a broken difference gives is far from that.
+        assert!((30..=40).contains(&conn.round_trip_ms()), "{}", conn.round_trip_ms());
+    }
+}
+
+/// A whole connection whose client clock passes 2^31 with pings, resends and data, both ends real.
+#[test]
+fn u39_a_session_goes_on_over_the_wrap() {
+    let off = |config: &mut Config| config.ping_interval_ms = 0;
+    let server = crate::rig::Server::Real { config: server_config(|_| ()), end: None };
+    let mut seen = 0;
+    let mut rig = Rig::new(config(off), server).losing(move |packet| {
+        seen += 1;
+        packet.at > 1 << 30 && seen % 5 == 0
+    });
+    rig.run_until(1000);
+    rig.real().messages();
+    rig.now = (1 << 31) - 2000;
+    for number in 0..80_u8 {
+        rig.send(Delivery::Reliable, &[number]);
+        let until = rig.now + 50;
+        rig.run_until(until);
+    }
+    let until = rig.now + 3000;
+    rig.run_until(until);
+    let taken: Vec<u8> = rig.real().messages().into_iter().map(|(_, _, bytes)| bytes[0]).collect();
+    assert_eq!(taken, (0..80).collect::<Vec<u8>>());
+    assert!(rig.client.conn.stats().resent_commands > 3);
+    assert!((30..=60).contains(&rig.client.conn.round_trip_ms()), "{}", rig.client.conn.round_trip_ms());
+    assert_eq!(rig.client.end(), None);
+}
+
+/// The same datagram until it is reported as sent, with the time of each call; the timer counts from the last of them.
+#[test]
+fn a_datagram_that_waits_for_the_socket_is_restamped_and_its_timer_counts_from_then() {
+    let mut conn = Connection::connect(Config::client(), 7, at(0));
+    let mut first = conn.transmit(at(0)).unwrap().to_vec();
+    for now in [1, 50, 500] {
+        let again = conn.transmit(at(now)).unwrap().to_vec();
+        first[4..8].copy_from_slice(&u32::try_from(now).unwrap().to_be_bytes());
+        assert_eq!(again, first, "only the time is new");
+    }
+    conn.transmitted();
+    assert_eq!(conn.transmit(at(500)), None);
+    // 220 and 1 after the moment at which it left.
+    assert_eq!(conn.poll_timeout(), Some(at(721)));
+    conn.handle_timeout(at(720));
+    assert_eq!(conn.transmit(at(720)), None);
+    conn.handle_timeout(at(721));
+    let resent = wire::read(conn.transmit(at(721)).unwrap());
+    assert_eq!((resent.time, resent.commands[0].kind), (721, CONNECT));
+}
+
+/// The same for a resend, with a check sum.
+#[test]
+fn a_resend_that_waits_is_restamped_too() {
+    let mut conn = Connection::connect(config(|config| config.crc = true), 7, at(0));
+    conn.transmit(at(0)).unwrap();
+    conn.transmitted();
+    conn.handle_timeout(at(221));
+    for now in [221, 230, 300] {
+        // Reading checks the check sum.
+        assert_eq!(u64::from(wire::read(conn.transmit(at(now)).unwrap()).time), now);
+    }
+    conn.transmitted();
+    assert_eq!(conn.poll_timeout(), Some(at(521)));
+}
+
+/// A socket that is full is no reason to wake up: the deadline is not "now", and no time passes for what has not left.
+#[test]
+fn a_full_socket_does_not_make_the_driver_busy() {
+    let mut bench = quiet();
+    bench.conn().send(0, Delivery::Reliable, b"stuck").unwrap();
+    for now in [100, 200, 5000, 20_000] {
+        assert!(bench.conn().transmit(at(now)).is_some());
+        if bench.conn().poll_timeout().is_some_and(|next| next <= at(now)) {
+            bench.conn().handle_timeout(at(now));
+        }
+        let next = bench.conn().poll_timeout();
+        assert!(next.is_none_or(|next| next > at(now)), "{next:?} at {now}");
+    }
+    assert_eq!(bench.conn().stats().resent_commands, 0);
+    bench.now = 20_000;
+    assert_eq!(bench.poll().len(), 1);
+    assert_eq!(bench.conn().state(), State::Connected);
+}
+
+#[test]
+fn poll_timeout_is_exact_and_handle_timeout_before_it_changes_nothing() {
+    let mut conn = Connection::connect(Config::client(), 7, at(0));
+    conn.transmit(at(0)).unwrap();
+    conn.transmitted();
+    for due in [221, 442, 663, 1104, 1985, 3746, 7267] {
+        assert_eq!(conn.poll_timeout(), Some(at(due)));
+        conn.handle_timeout(at(due - 1));
+        assert_eq!(conn.transmit(at(due - 1)), None);
+        // Not by asking either: only handle_timeout makes it due.
+        assert_eq!(conn.transmit(at(due)), None);
+        conn.handle_timeout(at(due));
+        assert!(conn.transmit(at(due)).is_some());
+        conn.transmitted();
+    }
+    assert_eq!(conn.poll_timeout(), Some(at(14_308)));
+    conn.handle_timeout(at(14_307));
+    assert_eq!(conn.state(), State::Connecting);
+    conn.handle_timeout(at(14_308));
+    assert_eq!(conn.state(), State::Disconnected);
+}
+
+/// A driver that was away for long finds one resend due, not one for each that it missed.
+#[test]
+fn a_late_driver_is_not_punished() {
+    let mut bench = quiet();
+    bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
+    bench.poll();
+    bench.now = 9000;
+    assert_eq!(bench.poll().len(), 1);
+    assert_eq!(bench.conn().stats().resent_commands, 1);
+    assert_eq!(bench.conn().state(), State::Connected);
+    // Later than the disconnect timeout it is over when it is looked at. Spec: udp.md 5.4.
+    bench.now = 10_101;
+    bench.poll();
+    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::Timeout));
+}
+
+/// Time that goes backwards: nothing panics, nothing is due too early, and the connection survives.
+#[test]
+fn time_may_go_backwards() {
+    both(|bench| {
+        bench.now = 5000;
+        bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
+        bench.poll();
+        let deadline = bench.end.deadline().unwrap();
+        for earlier in [4999, 4000, 100, 0] {
+            bench.conn().handle_timeout(at(earlier));
+            assert_eq!(bench.conn().transmit(at(earlier)), None);
+            let ping = wire::datagram(0, 1, crate::rig::CHALLENGE, &[Cmd::ping(1)]);
+            bench.conn().handle_datagram(at(earlier), &ping);
+            let sent = bench.conn().transmit(at(earlier)).map(<[u8]>::to_vec);
+            assert!(sent.is_some());
+            bench.conn().transmitted();
+        }
+        assert!(bench.end.deadline().unwrap() >= deadline.min(5001));
+        // An ack that seems to come before its command was sent.
+        let time = bench.end.sent.last().unwrap().read().time;
+        let (rtt, ack) = (bench.conn().round_trip_ms(), Cmd::ack(0, 1, time));
+        let ack = wire::datagram(0, 1, crate::rig::CHALLENGE, &[ack]);
+        bench.conn().handle_datagram(at(4000), &ack);
+        assert_eq!((bench.conn().in_flight(), bench.conn().round_trip_ms()), (0, rtt));
+        assert_eq!(bench.conn().state(), State::Connected);
+    });
+}
+
+/// The ends of the time range.
+#[test]
+fn extreme_times_do_not_panic() {
+    for start in [Timestamp::ZERO, Timestamp::MAX, Timestamp::from_micros(u64::MAX - 500_000)] {
+        let mut conn = Connection::connect(Config::client(), 7, start);
+        for now in [start, Timestamp::MAX, Timestamp::ZERO, Timestamp::MAX] {
+            conn.handle_timeout(now);
+            conn.transmit(now);
+            conn.transmitted();
+            conn.handle_datagram(now, &wire::datagram(0, 0, 7, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(3)]));
+            let _ = conn.send(0, Delivery::Reliable, b"x");
+            conn.transmit(now);
+            conn.transmitted();
+            while conn.poll_event().is_some() {}
+            conn.fetch_server_time();
+            let _ = (conn.poll_timeout(), conn.server_time(now));
+        }
+    }
+}
+
+/// Any call at any moment, before, during and after: nothing panics, and the end comes at most once and last.
+#[test]
+fn calls_in_any_order_keep_the_contract() {
+    for seed in 0..3000 {
+        let mut rng = Rng(seed);
+        let is_client = rng.percent(50);
+        let mut bench = if is_client {
+            Bench::new_client(Config::client())
+        } else {
+            Bench::new_server(Config::server())
+        };
+        let (mut ended, mut connected) = (false, false);
+        for _ in 0..60 {
+            let now = at(bench.now);
+            match rng.below(16) {
+                0 => bench.now += rng.below(30),
+                1 => bench.now += rng.below(5000),
+                2 => {
+                    let delivery = Delivery::from_code(rng.byte() % 4).unwrap();
+                    let message = vec![7; usize::try_from(rng.below(3000)).unwrap()];
+                    let _ = bench.conn().send(rng.byte() % 3, delivery, &message);
+                }
+                3 => bench.conn().handle_timeout(now),
+                4 => drop(bench.conn().transmit(now).map(<[u8]>::to_vec)),
+                5 => bench.conn().transmitted(),
+                6 | 7 => {
+                    if bench.conn().transmit(now).is_some() {
+                        bench.conn().transmitted();
+                    }
+                }
+                8 => bench.conn().fetch_server_time(),
+                9 if rng.percent(20) => bench.conn().close(),
+                10 if rng.percent(30) => bench.conn().shutdown(now, rng.below(2000), rng.byte()),
+                11 => {
+                    let rseq = u32::from(rng.byte() % 4);
+                    let commands = [
+                        Cmd::ack(CONTROL, rseq, 0),
+                        Cmd::ack(0, rseq, 0),
+                        Cmd::verify(PEER_ID),
+                        Cmd::reliable(0, rseq, b"in"),
+                        Cmd::ping(rseq),
+                    ];
+                    let datagram = bench.datagram(&commands);
+                    bench.conn().handle_datagram(now, &datagram);
+                }
+                12 if rng.percent(10) => {
+                    let datagram = bench.datagram(&[Cmd::disconnect(3, rng.byte() % 5)]);
+                    bench.conn().handle_datagram(now, &datagram);
+                }
+                13 => bench.conn().recycle(vec![0; 100]),
+                14 => {
+                    let conn = bench.conn();
+                    let _ = (conn.stats().violations, conn.queued_bytes(), conn.received_bytes(), conn.in_flight());
+                    let _ = (conn.has_event(), conn.server_time(now), conn.round_trip_variance_ms());
+                }
+                _ => {
+                    let conn = bench.conn();
+                    assert_eq!(conn.has_event(), {
+                        let event = conn.poll_event();
+                        let is_some = event.is_some();
+                        match event {
+                            Some(photon_proto::udp::Event::Connected) => {
+                                assert!(!connected && !ended, "seed {seed}");
+                                connected = true;
+                            }
+                            Some(photon_proto::udp::Event::Message(_)) => assert!(connected && !ended, "seed {seed}"),
+                            Some(photon_proto::udp::Event::Disconnected(_)) => {
+                                assert!(!ended, "seed {seed}");
+                                ended = true;
+                            }
+                            _ => {}
+                        }
+                        is_some
+                    });
+                }
+            }
+        }
+        // Whatever happened, a driver can go on with it, and it comes to an end.
+        let mut rest = Bench { ..bench };
+        rest.end.taking = true;
+        rest.end.conn.handle_timeout(at(rest.now));
+        rest.run_to(rest.now + 100_000);
+        let ends = rest.end.log.iter().filter(|(_, what)| matches!(what, crate::rig::What::Ended(_))).count();
+        assert_eq!(ends + usize::from(ended), 1, "seed {seed}: {:?}", rest.end.log);
+        assert_eq!(rest.end.deadline(), None, "seed {seed}");
+    }
+}
+
+/// With a close, before anything was sent.
+#[test]
+fn closing_what_was_never_used_works() {
+    let mut conn = Connection::connect(Config::client(), 7, at(0));
+    conn.close();
+    conn.close();
+    conn.shutdown(at(0), 100, 4);
+    let mut commands = Vec::new();
+    while let Some(bytes) = conn.transmit(at(0)) {
+        commands.extend(wire::read(bytes).commands);
+        conn.transmitted();
+    }
+    assert!(commands.iter().all(|cmd| cmd.kind == DISCONNECT), "{commands:?}");
+    assert!(commands.len() <= 1);
+    let mut events = Vec::new();
+    while let Some(event) = conn.poll_event() {
+        events.push(event);
+    }
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!((conn.state(), conn.poll_timeout(), conn.transmit(at(0))), (State::Disconnected, None, None));
+}
+
+/// `transmitted` without a datagram does nothing.
+#[test]
+fn transmitted_without_transmit_reports_nothing() {
+    let mut bench = quiet();
+    bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
+    bench.conn().transmitted();
+    bench.conn().transmitted();
+    assert_eq!(bench.poll().iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [RELIABLE]);
+    assert_eq!(bench.conn().in_flight(), 1);
+}
+
+/// Queued and unacknowledged bytes go up with sending and come back to 0 with the acknowledgement.
+#[test]
+fn queued_bytes_count_until_the_ack() {
+    both(|bench| {
+        assert_eq!(bench.end.conn.queued_bytes(), 0);
+        bench.conn().send(0, Delivery::Reliable, &[1; 1000]).unwrap();
+        assert!(bench.end.conn.queued_bytes() >= 1000);
+        bench.poll();
+        assert!(bench.end.conn.queued_bytes() >= 1000);
+        let time = bench.end.sent.last().unwrap().read().time;
+        bench.now += 40;
+        bench.feed(&[Cmd::ack(0, 1, time)]);
+        assert_eq!(bench.end.conn.queued_bytes(), 0);
+        bench.conn().send(0, Delivery::Unreliable, &[1; 1000]).unwrap();
+        assert!(bench.end.conn.queued_bytes() >= 1000);
+        bench.poll();
+        assert_eq!(bench.end.conn.queued_bytes(), 0, "sent once, forgotten");
+    });
+}
+
+/// Pings about a second after its own last datagram. Spec: udp.md 5.7, 12.
+#[test]
+fn the_server_role_pings_about_a_second_after_its_own_last_datagram() {
+    let mut bench = Bench::server(server_config(|config| config.ping_interval_ms = 1000));
+    bench.conn().send(0, Delivery::Reliable, b"last").unwrap();
+    let sent = bench.now;
+    bench.run_acked(sent + 3500, 40);
+    let pings = bench.end.times_of_kind(PING);
+    // "About 1000 ms": 984 to 1015 in the captures. From the datagram or from its acknowledgement 40 ms later.
+    assert!((sent + 980..=sent + 1045).contains(&pings[0]), "{pings:?} after {sent}");
+    for pair in pings.windows(2) {
+        assert!((980..=1045).contains(&(pair[1] - pair[0])), "{pings:?}");
+    }
+    let ping = bench.end.commands().into_iter().find(|(_, cmd)| cmd.kind == PING).unwrap().1;
+    // Verify-connect was 0, so the first ping is 1.
+    assert_eq!(ping, Cmd::ping(1));
+}

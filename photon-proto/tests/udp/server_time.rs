@@ -1,0 +1,179 @@
+//! The clock of the server. Spec: udp.md 8.
+
+use crate::rig::{Bench, PEER_CLOCK, Rig, at, config};
+use crate::wire::{CONTROL, Cmd, SERVER_TIME};
+use photon_proto::udp::Config;
+
+fn quiet() -> Bench {
+    Bench::client(config(|config| config.ping_interval_ms = 0))
+}
+
+/// Polls, and gives the number of the server-time command that goes out.
+#[track_caller]
+fn asked(bench: &mut Bench) -> u32 {
+    let commands = bench.poll();
+    let [Cmd { kind: SERVER_TIME, channel: CONTROL, flags: 1, reserved: 4, size: 12, rseq, .. }] = commands[..] else {
+        panic!("{commands:?}");
+    };
+    rseq
+}
+
+/// The answer after `way` ms; what is sent because of it.
+#[track_caller]
+fn answer(bench: &mut Bench, rseq: u32, way: u64) -> Vec<Cmd> {
+    let sent = u32::try_from(bench.now).unwrap();
+    bench.now += way;
+    bench.feed(&[Cmd::ack(CONTROL, rseq, sent)])
+}
+
+#[test]
+fn unknown_until_the_first_success() {
+    let mut bench = quiet();
+    assert_eq!(bench.conn().server_time(at(100)), None);
+    bench.conn().fetch_server_time();
+    let rseq = asked(&mut bench);
+    assert_eq!(rseq, 2);
+    assert_eq!(bench.conn().server_time(at(100)), None);
+    // Sample 40 <= rtt 40: header time of the answer + 20 is the server's clock at that moment.
+    let replies = answer(&mut bench, rseq, 40);
+    assert_eq!(replies, []);
+    let (now, then) = (at(bench.now), at(bench.now + 1234));
+    let clock = bench.peer_time() + 20;
+    assert_eq!(bench.conn().server_time(now), Some(clock));
+    assert_eq!(bench.conn().server_time(then), Some(clock + 1234));
+}
+
+/// Half of an odd sample is rounded down: `sample >> 1`.
+#[test]
+fn offset_is_header_time_plus_half_the_sample() {
+    for sample in [1, 7, 39, 40] {
+        let mut bench = quiet();
+        bench.conn().fetch_server_time();
+        let rseq = asked(&mut bench);
+        answer(&mut bench, rseq, sample);
+        let now = at(bench.now);
+        let half = u32::try_from(sample / 2).unwrap();
+        assert_eq!(bench.conn().server_time(now), Some(bench.peer_time() + half), "sample {sample}");
+    }
+}
+
+#[test]
+fn a_slow_answer_is_not_accepted_and_asked_again() {
+    let mut bench = quiet();
+    bench.conn().fetch_server_time();
+    let first = asked(&mut bench);
+    // 41 > 40: asked again at once, in the same datagram round.
+    let again = answer(&mut bench, first, 41);
+    assert_eq!(again.iter().map(|cmd| (cmd.kind, cmd.rseq)).collect::<Vec<_>>(), [(SERVER_TIME, first + 1)]);
+    let now = at(bench.now);
+    assert_eq!(bench.conn().server_time(now), None);
+    let accepted = answer(&mut bench, first + 1, 40);
+    assert_eq!(accepted, []);
+    let now = at(bench.now);
+    assert_eq!(bench.conn().server_time(now), Some(bench.peer_time() + 20));
+}
+
+/// At most 5 tries, then the best sample: the third here, of 50 ms.
+#[test]
+fn after_five_tries_the_best_sample_is_taken() {
+    let mut bench = quiet();
+    bench.conn().fetch_server_time();
+    let mut rseq = asked(&mut bench);
+    let mut best = 0;
+    for (tries, sample) in (1..).zip([90, 80, 50, 70, 60]) {
+        let again = answer(&mut bench, rseq, sample);
+        if sample == 50 {
+            best = bench.peer_time() + 25;
+        } else if best != 0 {
+            best += u32::try_from(sample).unwrap();
+        }
+        let now = at(bench.now);
+        if tries < 5 {
+            assert_eq!(again.len(), 1, "try {tries}");
+            assert_eq!(bench.conn().server_time(now), None, "try {tries}");
+            rseq = again[0].rseq;
+        } else {
+            assert_eq!(again, []);
+            assert_eq!(bench.conn().server_time(now), Some(best));
+        }
+    }
+    // A later fetch has five tries of its own.
+    bench.conn().fetch_server_time();
+    let mut rseq = asked(&mut bench);
+    for _ in 0..4 {
+        rseq = answer(&mut bench, rseq, 200)[0].rseq;
+    }
+    assert_eq!(answer(&mut bench, rseq, 200), []);
+}
+
+/// The fifth try may still be a good one.
+#[test]
+fn a_good_sample_ends_the_tries_early() {
+    let mut bench = quiet();
+    bench.conn().fetch_server_time();
+    let first = asked(&mut bench);
+    let second = answer(&mut bench, first, 45)[0].rseq;
+    assert_eq!(answer(&mut bench, second, 30), []);
+    let now = at(bench.now);
+    assert_eq!(bench.conn().server_time(now), Some(bench.peer_time() + 15));
+}
+
+#[test]
+fn a_fetch_is_refused_unless_connected() {
+    let mut bench = Bench::new_client(Config::client());
+    bench.conn().fetch_server_time();
+    let sent = bench.poll();
+    assert_eq!(sent.len(), 1, "only connect: {sent:?}");
+    bench.now = 40;
+    bench.feed(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(1)]);
+    assert_eq!(bench.end.times_of_kind(SERVER_TIME), []);
+    bench.conn().close();
+    bench.conn().fetch_server_time();
+    bench.run_to(1000);
+    assert_eq!(bench.end.times_of_kind(SERVER_TIME), []);
+    assert_eq!(bench.conn().server_time(at(1000)), None);
+}
+
+/// Later ones on request only: nobody asks again by itself.
+#[test]
+fn one_fetch_is_one_command_on_a_good_line() {
+    let mut rig = Rig::script();
+    rig.run_until(60_000);
+    assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80]);
+    rig.client.conn.fetch_server_time();
+    rig.run_until(61_000);
+    assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80, 60_000]);
+    assert_eq!(rig.client.conn.server_time(at(61_000)), Some(PEER_CLOCK + 61_000));
+}
+
+/// A lost one is resent like any reliable command, and its echo makes the sample unambiguous.
+#[test]
+fn a_lost_server_time_is_resent_and_its_sample_is_of_the_last_copy() {
+    let mut seen = 0;
+    let mut rig = Rig::script().losing(move |packet| {
+        let asks = packet.from == crate::rig::Side::Client && packet.has(|cmd| cmd.kind == SERVER_TIME);
+        seen += usize::from(asks);
+        asks && seen == 1
+    });
+    rig.run_until(1000);
+    // The acknowledgement of init in the same datagram is lost with it. Timeout: 40 + 4 x 30.
+    assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80, 241]);
+    assert_eq!(rig.client.conn.server_time(at(1000)), Some(PEER_CLOCK + 1000));
+}
+
+/// 32 bits that wrap.
+#[test]
+fn the_servers_clock_may_wrap() {
+    let mut bench = Bench::new_client(config(|config| config.ping_interval_ms = 0));
+    bench.peer_clock = u32::MAX - 130;
+    bench.poll();
+    bench.now = 40;
+    bench.feed(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(1)]);
+    bench.now = 100;
+    bench.conn().fetch_server_time();
+    let rseq = asked(&mut bench);
+    answer(&mut bench, rseq, 40);
+    // u32::MAX - 130 + 140 + 20.
+    assert_eq!(bench.conn().server_time(at(140)), Some(29));
+    assert_eq!(bench.conn().server_time(at(1140)), Some(1029));
+}
