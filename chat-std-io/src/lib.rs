@@ -48,15 +48,21 @@
 //! This crate knows sockets and nothing of chat; everything a client can do, and the contract that it keeps, is
 //! in [`chat_core`]. A link is one connection to one server.
 //!
-//! - Opening: one detached thread for each link, 64 in the process at most (more wait their turn), resolves the name and
-//!   tries its addresses in the resolver's order, 5 s each. A link that is given up is forgotten; what its thread still
-//!   brings is dropped.
-//! - Reading: only while the client wants input, at most [`MAX_READ_BYTES`] of each link in one pass; what is left
-//!   waits in the system and slows the server down. What arrived before an end is handed over before the end.
-//! - Writing: what the system takes. The rest stays in the client, whose calls say `QueueFull` in the end.
-//! - Closing: the end is announced, and the socket kept for up to a second until the server has ended its side too.
-//!   A socket that is closed at once answers whatever is still under way to it with a reset, which on some systems
-//!   makes the other side lose the last bytes that were sent.
+//! - Opening: one detached thread for each link, 64 in the process at most (more wait their turn), resolves the name. For
+//!   TCP it then tries the addresses in the resolver's order, 5 s each; for UDP it takes the first, IPv4 before IPv6. A
+//!   link that is given up is forgotten; what its thread still brings is dropped. An IP address over UDP needs no
+//!   thread and is open at once.
+//! - Reading: at most [`MAX_READ_BYTES`] or [`MAX_READ_DATAGRAMS`] of each link in one pass. A stream is read only while
+//!   the client wants input: what is left waits in the system and slows the server down, and what arrived before an
+//!   end is handed over before the end. Datagrams are always received, and only those from the server's address; the
+//!   client leaves unacknowledged what it has no room for.
+//! - Writing: what the system takes. The rest stays in the client, whose calls say `QueueFull` in the end. A datagram
+//!   that the system will not send at all is lost like any other that gets lost on its way, and the client sends again
+//!   what was in it; the same if nobody listens yet. [`IoStats`] counts these.
+//! - Closing: over TCP the end is announced, and the socket kept for up to a second until the server has ended its side
+//!   too. A socket that is closed at once answers whatever is still under way to it with a reset, which on some systems
+//!   makes the other side lose the last bytes that were sent. Over UDP the client takes leave before it has the link
+//!   closed.
 //! - Errors of the system reach the application as events, in the cause of [`Event::Error`].
 //!
 //! Nothing is allocated by reading, writing or an idle pass. Time on the session's clock is the system's monotonic time;
@@ -64,7 +70,8 @@
 //!
 //! # Transports
 //!
-//! TCP (`tcp://`). Connecting over another fails at once with the kind `Unsupported`, and words that say what to use.
+//! UDP (`udp://`) and TCP (`tcp://`), each over IPv4 and IPv6. Connecting over another fails at once with the kind
+//! `Unsupported`, and words that say what to use.
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![forbid(unsafe_code)]
@@ -74,15 +81,18 @@ mod clock;
 mod links;
 mod resolve;
 mod session;
+mod sleep;
+mod socket;
 mod tcp;
+mod udp;
 
 pub use chat_core;
 pub use chat_core::{
     AuthValues, ChatClient, ChatConfig, ConnectOptions, Event, Listener, Message, Messages, Outcome, PeerErrorCode,
     PrivateOptions, PublishOptions, RequestError, RequestId, Serviced, State, SubscribeOptions,
 };
-pub use links::MAX_READ_BYTES;
 pub use session::{CloseOutcome, IoStats, Session, SessionError};
+pub use socket::{MAX_READ_BYTES, MAX_READ_DATAGRAMS};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

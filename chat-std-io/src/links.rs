@@ -3,15 +3,12 @@
 use crate::clock::Time;
 use crate::resolve::{Opened, Opener, Ticket};
 use crate::session::IoStats;
-use crate::tcp::{Received, Stream, TURN};
-use chat_core::{ChatClient, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp, Wire};
+use crate::sleep::TURN;
+use crate::socket::{CHUNK_BYTES, MAX_READ_BYTES, Socket};
+use crate::tcp::{Received, Stream};
+use chat_core::{ChatClient, LinkCommand, LinkId, LinkInput, Target, Timestamp, Wire};
 use std::time::Duration;
 
-/// What is read at one time.
-const CHUNK_BYTES: usize = 64 * 1024;
-/// How many bytes one pass reads from a link at most: the next goes on. Keeps a frame short when a lot arrives at once.
-// A multiple of the chunk, so that the last one of a pass is whole.
-pub const MAX_READ_BYTES: usize = 256 * 1024;
 /// How long a closed stream is kept for the other side's end.
 const LINGER: Duration = Duration::from_secs(1);
 /// How many closed streams are kept; the oldest go first.
@@ -40,8 +37,11 @@ struct Link {
 }
 
 enum Transport {
-    Opening { _ticket: Ticket },
-    Stream(Stream),
+    /// The ticket is for the thread, if it takes one.
+    Opening {
+        _ticket: Option<Ticket>,
+    },
+    Open(Socket),
 }
 
 struct Closing {
@@ -87,8 +87,8 @@ impl Links {
     pub(crate) fn needs_turns(&self) -> bool {
         !self.closing.is_empty()
             || self.live.iter().any(|link| match &link.transport {
-                Transport::Stream(stream) => stream.unsent,
-                _ => true,
+                Transport::Opening { .. } => true,
+                Transport::Open(socket) => socket.unsent(),
             })
     }
 
@@ -106,13 +106,13 @@ impl Links {
         }
         let Self { live, closing, buffer, endings, stats, .. } = self;
         live.retain_mut(|link| {
-            let Transport::Stream(stream) = &mut link.transport else { return true };
-            let (bytes, end) = read(chat, now, link.id, stream, buffer, stats);
-            input.any |= bytes > 0 || end.is_some();
-            input.more |= bytes >= MAX_READ_BYTES && end.is_none() && chat.wants_input(link.id);
-            let Some(end) = end else { return true };
+            let Transport::Open(socket) = &mut link.transport else { return true };
+            let pass = socket.receive(chat, now, link.id, buffer, stats);
+            input.any |= pass.any;
+            input.more |= pass.more;
+            let Some(end) = pass.end else { return true };
             log::debug!(target: "photon_chat::net", "{}: ended by the other side: {end:?}", link.id);
-            endings.unsent |= stream.unsent || chat.transmit(now, link.id).is_some();
+            endings.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
             endings.unconfirmed = true;
             chat.handle_link(now, link.id, end);
             false
@@ -136,12 +136,12 @@ impl Links {
     }
 
     fn opened(&mut self, chat: &mut ChatClient, now: Timestamp, opened: Opened) {
-        // Without a link it was given up: the stream is dropped.
+        // Without a link it was given up: the socket is dropped.
         let Some(link) = self.live.iter_mut().find(|link| link.id == opened.link) else { return };
         match opened.result {
             Ok((socket, address)) => {
                 log::debug!(target: "photon_chat::net", "{}: connected to {address}", opened.link);
-                link.transport = Transport::Stream(Stream::new(socket));
+                link.transport = Transport::Open(socket);
                 chat.handle_link(now, opened.link, LinkInput::Opened { ipv6: address.is_ipv6() });
             }
             Err(error) => {
@@ -151,50 +151,62 @@ impl Links {
         }
     }
 
+    /// Writes what the system takes, then opens and closes what core asks for. Never blocks.
+    pub(crate) fn flush(&mut self, chat: &mut ChatClient, now: Timestamp) {
+        self.send(chat, now);
+        // What was opened just now has something to say already.
+        if self.apply(chat, now) {
+            self.send(chat, now);
+        }
+    }
+
     /// Writes what the system takes. Never blocks.
     pub(crate) fn send(&mut self, chat: &mut ChatClient, now: Timestamp) {
         for link in &mut self.live {
-            let Transport::Stream(stream) = &mut link.transport else { continue };
-            if stream.is_broken() {
-                stream.unsent |= chat.transmit(now, link.id).is_some();
-                continue;
-            }
-            while let Some(bytes) = chat.transmit(now, link.id) {
-                self.stats.writes += 1;
-                let written = stream.write(bytes);
-                // Stays as it is if core gives the rest up: its last word was then that something waits.
-                stream.unsent = written == 0;
-                if stream.unsent {
-                    break;
-                }
-                chat.transmitted(link.id, written);
+            if let Transport::Open(socket) = &mut link.transport {
+                socket.send(chat, now, link.id, &mut self.stats);
             }
         }
     }
 
-    /// Opens and closes what core asks for.
-    pub(crate) fn apply(&mut self, chat: &mut ChatClient, now: Timestamp) {
+    /// Opens and closes what core asks for; whether core was told of one that is open, or not to be opened, already.
+    fn apply(&mut self, chat: &mut ChatClient, now: Timestamp) -> bool {
+        let mut told = false;
         while let Some(command) = chat.poll_command() {
             match command {
-                LinkCommand::Open { link, target, wire: Wire::Stream } => {
-                    log::debug!(target: "photon_chat::net", "{link}: connecting to {target}");
-                    let transport = Transport::Opening { _ticket: self.opener.open_stream(link, target) };
-                    self.live.push(Link { id: link, transport });
-                }
-                LinkCommand::Open { link, wire, .. } => {
-                    chat.handle_link(now, link, LinkInput::Failed(unsupported(wire)));
-                }
+                LinkCommand::Open { link, target, wire } => told |= self.open(chat, now, link, target, wire),
                 LinkCommand::Close { link } => self.close(link, now),
             }
         }
+        told
+    }
+
+    fn open(&mut self, chat: &mut ChatClient, now: Timestamp, id: LinkId, target: Target, wire: Wire) -> bool {
+        log::debug!(target: "photon_chat::net", "{id}: connecting to {target}");
+        if Socket::opens_at_once(&target, wire) {
+            self.live.push(Link { id, transport: Transport::Opening { _ticket: None } });
+            self.opened(chat, now, Opened { link: id, result: Socket::open(&target, wire, || true) });
+            return true;
+        }
+        let ticket = Some(self.opener.open(id, target, wire));
+        self.live.push(Link { id, transport: Transport::Opening { _ticket: ticket } });
+        false
     }
 
     fn close(&mut self, id: LinkId, now: Timestamp) {
         let Some(at) = self.live.iter().position(|link| link.id == id) else { return };
         log::debug!(target: "photon_chat::net", "{id}: closing");
         // A link that is being opened is given up by dropping its ticket.
-        let Transport::Stream(mut stream) = self.live.remove(at).transport else { return };
-        self.endings.unsent |= stream.unsent;
+        let Transport::Open(socket) = self.live.remove(at).transport else { return };
+        self.endings.unsent |= socket.unsent();
+        let mut stream = match socket {
+            Socket::Stream(stream) => stream,
+            // Core takes leave and waits for the answer, as long as it cares. Whether it came is not heard here.
+            Socket::Datagrams(_) => {
+                self.endings.unconfirmed = true;
+                return;
+            }
+        };
         if !stream.finish() {
             self.endings.unconfirmed = true;
             return;
@@ -209,9 +221,9 @@ impl Links {
     /// Cuts every open connection; the next pass over the input tells core.
     pub(crate) fn sever(&mut self) {
         for link in &mut self.live {
-            if let Transport::Stream(stream) = &mut link.transport {
+            if let Transport::Open(socket) = &mut link.transport {
                 log::debug!(target: "photon_chat::net", "{}: severed", link.id);
-                stream.sever();
+                socket.sever();
             }
         }
     }
@@ -219,30 +231,31 @@ impl Links {
     /// Sleeps in the kernel until there is input, at most this long; whether there is. While it could miss something it
     /// sleeps no longer than a turn, and the caller looks what came.
     pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) -> bool {
+        let Self { live, opener, stats, .. } = self;
         let (mut opening, mut unsent, mut readers, mut reader) = (false, false, 0, None);
-        for link in &mut self.live {
+        for link in live {
             match &mut link.transport {
                 Transport::Opening { .. } => opening = true,
-                Transport::Stream(stream) => {
-                    unsent |= stream.unsent;
-                    if !chat.wants_input(link.id) {
+                Transport::Open(socket) => {
+                    unsent |= socket.unsent();
+                    if !socket.is_wanted(chat, link.id) {
                         continue;
                     }
-                    if stream.is_broken() {
+                    if socket.is_broken() {
                         return true;
                     }
                     readers += 1;
-                    reader = Some(stream);
+                    reader = Some(socket);
                 }
             }
         }
         let blind = unsent || readers > 1 || (opening && readers > 0);
         let longest = longest.min(if blind { TURN } else { MAX_SLEEP });
-        self.stats.wakeups += 1;
+        stats.wakeups += 1;
         match reader {
-            Some(stream) if !opening => stream.sleep(longest),
+            Some(socket) if !opening => socket.sleep(longest, stats),
             // While nothing is being opened either, this is a plain sleep.
-            _ => self.opener.sleep(longest),
+            _ => opener.sleep(longest),
         }
     }
 
@@ -255,44 +268,6 @@ impl Links {
             closing.stream.sleep(longest.min(TURN));
         }
     }
-}
-
-/// Reads up to [`MAX_READ_BYTES`] as long as core wants it; how much, and the end if it came.
-fn read(
-    chat: &mut ChatClient,
-    now: Timestamp,
-    id: LinkId,
-    stream: &mut Stream,
-    buffer: &mut [u8],
-    stats: &mut IoStats,
-) -> (usize, Option<LinkInput<'static>>) {
-    let mut total = 0;
-    while total < MAX_READ_BYTES && chat.wants_input(id) {
-        stats.reads += 1;
-        match stream.read(buffer) {
-            Received::Bytes(bytes) => {
-                total += bytes;
-                chat.handle_link(now, id, LinkInput::Received(buffer.get(..bytes).unwrap_or_default()));
-                // The system had no more, so that asking again would only cost a call. The end of a stream that is
-                // broken already is at hand, though.
-                if bytes < buffer.len() && !stream.is_broken() {
-                    break;
-                }
-            }
-            Received::Nothing => break,
-            Received::End(end) => return (total, Some(end)),
-        }
-    }
-    (total, None)
-}
-
-fn unsupported(wire: Wire) -> LinkError {
-    let text = match wire {
-        Wire::Datagram => "UDP is not there yet: use an address that begins with tcp://",
-        Wire::WebSocket { .. } => "WebSocket is not there yet: use an address that begins with tcp://",
-        _ => "this transport is not there yet: use an address that begins with tcp://",
-    };
-    LinkError::new(LinkErrorKind::Unsupported, text)
 }
 
 #[cfg(test)]
@@ -368,15 +343,5 @@ mod tests {
             assert!(links.closing.len() <= MAX_CLOSING);
         }
         assert_eq!(links.closing.len(), MAX_CLOSING);
-    }
-
-    #[test]
-    fn what_is_not_there_says_what_is() {
-        let web_socket = Wire::WebSocket { secure: true, text: false, subprotocol: "" };
-        for wire in [Wire::Datagram, web_socket] {
-            let error = unsupported(wire);
-            assert_eq!(error.kind, LinkErrorKind::Unsupported);
-            assert!(error.text.contains("tcp://"), "{}", error.text);
-        }
     }
 }

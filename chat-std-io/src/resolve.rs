@@ -4,11 +4,11 @@
 //! process's resource, whatever the number of sessions); the rest wait their turn. Nobody waits for a thread: a link
 //! that is given up drops its [`Ticket`], and what the thread still brings is thrown away.
 
-use crate::tcp;
-use chat_core::{LinkError, LinkErrorKind, LinkId, Target};
+use crate::socket::Socket;
+use chat_core::{LinkError, LinkErrorKind, LinkId, Target, Wire};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -37,7 +37,7 @@ pub(crate) struct Opener {
 /// A link that was opened, or could not be.
 pub(crate) struct Opened {
     pub(crate) link: LinkId,
-    pub(crate) result: Result<(TcpStream, SocketAddr), LinkError>,
+    pub(crate) result: Result<(Socket, SocketAddr), LinkError>,
 }
 
 /// Kept for as long as the link is wanted.
@@ -51,16 +51,16 @@ impl Opener {
         Self { sender, receiver, early: None }
     }
 
-    /// Begins to open a stream. What becomes of it comes from [`Opener::finished`].
-    pub(crate) fn open_stream(&self, link: LinkId, target: Target) -> Ticket {
+    /// Begins to open a link. What becomes of it comes from [`Opener::finished`].
+    pub(crate) fn open(&self, link: LinkId, target: Target, wire: Wire) -> Ticket {
         let held = Arc::new(());
         let wanted = Arc::downgrade(&held);
         let sender = self.sender.clone();
         let work = {
             let (wanted, sender) = (wanted.clone(), sender.clone());
             move || {
-                let result = tcp::connect(&target, || wanted.strong_count() > 0);
-                // Nobody listens once the session is gone: the stream is dropped.
+                let result = Socket::open(&target, wire, || wanted.strong_count() > 0);
+                // Nobody listens once the session is gone: the socket is dropped.
                 let _ = sender.send(Opened { link, result });
             }
         };

@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, Time};
 use crate::links::{Endings, Links};
-use crate::tcp::TURN;
+use crate::sleep::TURN;
 use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, Timestamp};
 use std::fmt;
 use std::io;
@@ -44,7 +44,8 @@ pub enum CloseOutcome {
     /// as TCP can tell.
     Confirmed,
     /// Everything was handed to the system, which goes on sending it even if the program ends now. Whether it arrives is
-    /// not known.
+    /// not known. The best there is over UDP: there the client itself sends again what got lost, and has ended when
+    /// everything was acknowledged or the flush timeout was over, which of the two is not told.
     Sent,
     /// Something that was accepted could not be sent in the time given, or the connection broke before.
     Unsent,
@@ -61,6 +62,16 @@ pub struct IoStats {
     pub reads: u64,
     /// How often a socket was written.
     pub writes: u64,
+    /// How often the system said that nobody listened for a datagram sent before (`ECONNREFUSED`, `ECONNRESET`). That is
+    /// no end: somebody may when it is sent again, and if nobody does, the client gives up by its own deadlines.
+    pub datagrams_refused: u64,
+    /// Datagrams that the system would not send for another reason. They count as sent and lost, so that what is in them
+    /// is sent again if it has to arrive.
+    pub datagrams_unsent: u64,
+    /// Datagrams that arrived and were thrown away, because no valid one is as long (2,048 bytes).
+    pub datagrams_too_long: u64,
+    /// Other errors of receiving a datagram. A single one is ignored, 16 in succession end the link.
+    pub datagram_errors: u64,
 }
 
 impl Session {
@@ -82,8 +93,9 @@ impl Session {
         Self { chat: ChatClient::new(config, seed), links: Links::new(), clock: Clock::start(), more: false }
     }
 
-    /// One pass of the pump, once a frame: takes over finished connects, reads at most [`MAX_READ_BYTES`] from each
-    /// link, advances the client (deadlines, decoding, events), writes what can be written and opens and closes links.
+    /// One pass of the pump, once a frame: takes over finished connects, reads at most [`MAX_READ_BYTES`] or
+    /// [`MAX_READ_DATAGRAMS`] from each link, advances the client (deadlines, decoding, events), writes what can be
+    /// written and opens and closes links.
     ///
     /// It never waits for anything. Take the events then, until there is none.
     ///
@@ -92,6 +104,7 @@ impl Session {
     /// [contract](chat_core#the-contract).
     ///
     /// [`MAX_READ_BYTES`]: crate::MAX_READ_BYTES
+    /// [`MAX_READ_DATAGRAMS`]: crate::MAX_READ_DATAGRAMS
     pub fn service(&mut self) -> Serviced {
         let now = self.clock.now();
         let input = self.links.receive(&mut self.chat, now);
@@ -126,8 +139,7 @@ impl Session {
     /// events until there is none need not call it.
     pub fn flush(&mut self) {
         let now = self.clock.now();
-        self.links.send(&mut self.chat, now);
-        self.links.apply(&mut self.chat, now);
+        self.links.flush(&mut self.chat, now);
     }
 
     /// How long until [`service`](Self::service) has something to do even without input: zero if now, `None` if only
@@ -210,7 +222,8 @@ impl Session {
     /// arrived. It then ends in [`State::Error`](crate::State::Error).
     ///
     /// What was accepted but not handed to the system is lost. What the system has taken still goes out, and then the
-    /// server sees the connection end. A connection that is only being opened is not touched.
+    /// server sees a TCP connection end; over UDP it only hears nothing more. A connection that is only being opened is
+    /// not touched.
     pub fn sever(&mut self) {
         self.links.sever();
     }

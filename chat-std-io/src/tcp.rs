@@ -1,14 +1,12 @@
 //! TCP: connecting, on a thread that may block, and a stream that does not.
 
 use crate::resolve;
+use crate::sleep::{self, Woken, uninterrupted};
 use chat_core::{LinkError, LinkErrorKind, LinkInput, Target};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
 
-/// How long anything sleeps at most that could not notice what it waits for.
-pub(crate) const TURN: Duration = Duration::from_millis(10);
 /// How long one address may take before the next is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The words about the addresses that were tried are cut to about this length.
@@ -117,32 +115,17 @@ impl Stream {
 
     /// Sleeps in the kernel until there is something to read, the end included, at most about this long; whether there
     /// is.
-    ///
-    /// It peeks instead of reading: a read whose timeout fires may lose what arrives at that moment on systems that
-    /// cancel it, and bytes are then read in one place only.
     pub(crate) fn sleep(&mut self, longest: Duration) -> bool {
-        let prepared =
-            self.socket.set_read_timeout(Some(whole_millis(longest))).and_then(|()| self.socket.set_nonblocking(false));
-        if prepared.is_err() {
-            // Some systems refuse options of a connection that the other side broke: reading tells what it is.
-            thread::sleep(longest.min(TURN));
-            return true;
-        }
-        let stirred = match self.socket.peek(&mut [0]) {
-            Ok(_) => true,
-            Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => false,
-            Err(error) => {
+        match sleep::until_input(&self.socket, longest) {
+            Woken::Input => return true,
+            Woken::Nothing => return false,
+            Woken::Error(error) => self.broken = Some(LinkError::from(&error)),
+            Woken::Stuck(error) => {
+                let _ = self.socket.shutdown(Shutdown::Both);
                 self.broken = Some(LinkError::from(&error));
-                true
             }
-        };
-        if let Err(error) = self.socket.set_nonblocking(true) {
-            // It would block a frame: nothing more is to come of it.
-            let _ = self.socket.shutdown(Shutdown::Both);
-            self.broken = Some(LinkError::from(&error));
-            return true;
         }
-        stirred
+        true
     }
 
     /// Cuts the connection in both directions, as if the line had broken: that is what reading then says.
@@ -156,28 +139,6 @@ impl Stream {
     pub(crate) fn finish(&mut self) -> bool {
         self.broken.is_none() && self.socket.shutdown(Shutdown::Write).is_ok()
     }
-}
-
-/// How systems say that nothing came within the read timeout. Elsewhere than on Windows `TimedOut` is the end of a
-/// connection whose other side is gone.
-fn is_timeout(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::WouldBlock || (cfg!(windows) && error.kind() == ErrorKind::TimedOut)
-}
-
-fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-/// Rounded up: systems count read timeouts in milliseconds or coarser, a timeout of zero is an error, and one that fires
-/// before a deadline would only have to be followed by another.
-fn whole_millis(time: Duration) -> Duration {
-    let millis = time.as_micros().div_ceil(1_000).max(1);
-    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -226,13 +187,5 @@ mod tests {
             asked.get() < 2
         };
         assert!(connect_to_first([nobody, there].into_iter(), wanted).is_err());
-    }
-
-    #[test]
-    fn timeouts_are_rounded_up() {
-        for (micros, millis) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (249_999, 250)] {
-            assert_eq!(whole_millis(Duration::from_micros(micros)), Duration::from_millis(millis), "{micros}");
-        }
-        assert_eq!(whole_millis(Duration::MAX), Duration::from_millis(u64::MAX));
     }
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use chat_std_io::Session;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
@@ -41,7 +42,25 @@ fn an_idle_session_allocates_nothing() {
     while session.chat.server_time().is_none() {
         session.wait(LONG);
     }
+    allocates_nothing(&mut session);
+    session.close(LONG);
+    server.join().unwrap();
+}
 
+#[test]
+fn nor_over_udp() {
+    let server = udp::Server::start("127.0.0.1");
+    let config = config_for(&format!("udp://{}", server.address)).ping_interval_ms(8_000);
+    let mut session = in_channel(config, "lobby");
+    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+        session.wait(Duration::from_secs(1));
+    }
+    allocates_nothing(&mut session);
+    session.close(LONG);
+    server.stop();
+}
+
+fn allocates_nothing(session: &mut Session) {
     let before = ALLOCATIONS.get();
     for _ in 0..1_000 {
         assert!(!session.service().more);
@@ -49,7 +68,4 @@ fn an_idle_session_allocates_nothing() {
     }
     session.wait(Duration::from_millis(1));
     assert_eq!(ALLOCATIONS.get() - before, 0);
-
-    session.close(LONG);
-    server.join().unwrap();
 }

@@ -1,6 +1,8 @@
 //! A server by hand, on a thread of its own: blocking sockets, and bytes made and read by `photon_proto`.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod udp;
+
 use chat_core::codes::{operation, parameter};
 use chat_core::photon_proto::message::{self, Message, MessageWriter};
 use chat_core::photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
