@@ -418,10 +418,17 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     fn verify(&mut self, key: Key) {
-        let Some(entry) = self.entry_mut(key) else { return };
-        entry.verified = true;
+        let Some(entry) = self.entry(key) else { return };
         let address = entry.address.clone();
         let challenge = entry.connection.challenge();
+        if !self.connected.contains_key(&address) && self.connected.len() >= self.config.max_connections {
+            // Others were faster.
+            self.stats.refused += 1;
+            self.forget_half_open(key);
+            return;
+        }
+        let Some(entry) = self.entry_mut(key) else { return };
+        entry.verified = true;
         self.half_open.remove(&(address.clone(), challenge));
         self.stats.connected += 1;
         if let Some(before) = self.connected.insert(address, key) {

@@ -514,20 +514,21 @@ impl Connection {
     // Endings. Spec: udp.md 7.
 
     fn told_to_leave(&mut self, command: &Command<'_>, header: &datagram::Header) {
-        let own = match self.phase {
-            Phase::Connecting => Some(false),
-            Phase::Connected => Some(true),
-            Phase::Draining { .. } | Phase::Leaving => None,
-            Phase::Over => return,
+        let reliable = match self.phase {
+            Phase::Connecting => false,
+            Phase::Connected => true,
+            // A client that says goodbye acknowledges nothing any more; a server may not have heard ours yet.
+            Phase::Draining { .. } | Phase::Leaving if self.role == Role::Server => true,
+            Phase::Draining { .. } | Phase::Leaving | Phase::Over => return,
         };
-        let cause = match (self.role, own) {
-            (_, None) => Cause::LocalClose,
-            (Role::Client, _) => Cause::of_server(command.reserved),
+        let cause = match (self.role, self.phase) {
+            (Role::Server, Phase::Leaving) => Cause::LocalClose,
             (Role::Server, _) => Cause::ClientLeft(command.reserved),
+            (Role::Client, _) => Cause::of_server(command.reserved),
         };
         self.receiver.acknowledge(command, header.sent_time);
         self.end_keeping_acks(cause);
-        if let (Role::Client, Some(reliable)) = (self.role, own) {
+        if self.role == Role::Client {
             self.goodbye = Some(self.sender.goodbye(REASON_CLIENT, reliable));
         }
     }

@@ -197,6 +197,11 @@ impl Channel {
         number <= self.complete || self.beyond.contains(&number)
     }
 
+    /// Whether a number can be remembered: the one that closes the gap always can.
+    fn has_room_to_note(&self, number: u32) -> bool {
+        self.beyond.len() < MOST_BEYOND || number == self.complete.saturating_add(1)
+    }
+
     fn note_unsequenced(&mut self, number: u32) {
         if number != self.complete.saturating_add(1) {
             self.beyond.insert(number);
@@ -270,7 +275,7 @@ impl Channel {
         if self.has_unsequenced(number) {
             return Ok(Kept::Duplicate);
         }
-        if !intake.has_room_in_order() || self.beyond.len() >= MOST_BEYOND {
+        if !intake.has_room_in_order() || !self.has_room_to_note(number) {
             return Err(Refusal::Discard(Discard::Full));
         }
         self.note_unsequenced(number);
@@ -292,7 +297,7 @@ impl Channel {
         if !open && self.unsequenced_fragments.overlaps(it) {
             return Err(Refusal::Discard(Discard::Malformed));
         }
-        if self.beyond.len() >= MOST_BEYOND {
+        if !self.has_room_to_note(number) {
             return Err(Refusal::Discard(Discard::Full));
         }
         let complete = intake.keep_fragment(&mut self.unsequenced_fragments, open, false, it)?;
@@ -351,8 +356,12 @@ impl Channel {
             return Err(Refusal::Discard(Discard::Full));
         }
         if self.held_unreliable.len() >= MOST_HELD_UNRELIABLE
-            && let Some((_, bytes)) = self.held_unreliable.pop_first()
+            && let Some(lowest) = self.held_unreliable.keys().copied().min_by_key(|(_, number)| *number)
         {
+            if number < lowest.1 {
+                return Ok(Kept::Late);
+            }
+            let bytes = self.held_unreliable.remove(&lowest).unwrap_or_default();
             intake.release(bytes.len());
             intake.pool.give(bytes);
         }

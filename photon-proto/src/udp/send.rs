@@ -372,8 +372,9 @@ impl Sender {
     pub(crate) fn clear(&mut self) {
         for channel in self.data.iter_mut().chain([&mut self.control]) {
             channel.queue = VecDeque::new();
-            channel.sequenced.entries = VecDeque::new();
-            channel.unsequenced.entries = VecDeque::new();
+            // What is queued from now on has the numbers that follow.
+            channel.sequenced = Ring { base: channel.next_rseq, ..Ring::default() };
+            channel.unsequenced = Ring { base: channel.next_unsequenced, ..Ring::default() };
         }
         (self.due, self.waiting, self.built) = (BinaryHeap::new(), BinaryHeap::new(), Vec::new());
         (self.queued, self.in_flight, self.bytes) = (0, 0, 0);

@@ -28,11 +28,7 @@ fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
         ),
         (
             80,
-            format!(
-                "{}01000004000000140000000000000001{:08x}0cff01040000000c00000002",
-                header(2, 80),
-                PEER_CLOCK + 60
-            ),
+            format!("{}01000004000000140000000000000001{:08x}0cff01040000000c00000002", header(2, 80), PEER_CLOCK + 60),
         ),
     ];
     assert_eq!(sent, expected);
@@ -76,7 +72,6 @@ fn u01_both_roles_of_the_crate_understand_each_other() {
     rig.real().conn.send(0, Delivery::Reliable, &INIT_RESPONSE).unwrap();
     rig.run_until(260);
     assert_eq!(rig.client.messages(), [(0, Delivery::Reliable, INIT_RESPONSE.to_vec())]);
-    assert_eq!(rig.client.conn.server_time(crate::rig::at(400)), None);
     rig.run_until(400);
     assert!(rig.client.conn.server_time(crate::rig::at(400)).is_some());
     assert_eq!((rig.client.conn.in_flight(), rig.real().conn.in_flight()), (0, 0));

@@ -152,10 +152,10 @@ fn u32_server_role_acks_the_clients_goodbye() {
     rig.client.conn.close();
     rig.run_until(3000);
     let server = rig.real();
-    assert_eq!(server.end(), Some((220, Cause::PeerClosed)));
+    assert_eq!(server.end(), Some((220, Cause::ClientLeft(4))));
     let goodbye = server.commands().into_iter().filter(|(at, _)| *at >= 220).collect::<Vec<_>>();
-    let goodbye_number = 3;
-    assert_eq!(goodbye, [(220, Cmd::ack(CONTROL, goodbye_number, 200))]);
+    // Connect was 1.
+    assert_eq!(goodbye, [(220, Cmd::ack(CONTROL, 2, 200))]);
     assert_eq!(rig.client.end(), Some((200, Cause::LocalClose)));
 }
 
@@ -191,7 +191,7 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
     let taken: Vec<u8> = rig.real().messages().into_iter().map(|(_, _, bytes)| bytes[0]).collect();
     assert_eq!(taken, (0..120).collect::<Vec<u8>>());
     let goodbye = rig.client_sent(DISCONNECT).remove(0).1;
-    assert_eq!(goodbye.commands.last().unwrap(), &Cmd { reserved: 4, ..Cmd::disconnect(3, 0) });
+    assert_eq!(goodbye.commands.last().unwrap(), &Cmd { reserved: 4, ..Cmd::disconnect(2, 0) });
     assert_eq!(rig.client.deadline(), None);
 }
 
@@ -231,6 +231,33 @@ fn shutdown_stops_draining_when_its_time_is_up() {
     assert_eq!(rig.client.times_of(0, 2), [200, 361, 522, 683]);
     assert_eq!(rig.client.times_of_kind(DISCONNECT), [700]);
     assert_eq!(rig.client.end(), Some((740, Cause::LocalClose)));
+}
+
+/// The same with commands of channel 255 among what is dropped: the goodbye has a number after theirs, is sent again and
+/// ends, or is acknowledged and ends.
+#[test]
+fn shutdown_after_dropped_control_commands_still_ends() {
+    for answered in [false, true] {
+        let mut bench = quiet();
+        bench.conn().fetch_server_time();
+        bench.poll();
+        let now = at(bench.now);
+        bench.conn().shutdown(now, 500, REASON_CLIENT);
+        bench.run_to(600);
+        let (sent, goodbye) = bench.end.commands().pop().unwrap();
+        // Connect was 1, server-time 2.
+        assert_eq!((sent, &goodbye), (600, &Cmd { reserved: 4, ..Cmd::disconnect(3, 0) }));
+        if answered {
+            bench.now += 40;
+            bench.feed(&[Cmd::ack(CONTROL, 3, 600)]);
+            assert_eq!(bench.end.end(), Some((640, Cause::LocalClose)));
+        }
+        bench.run_to(60_000);
+        let goodbyes = if answered { 1 } else { 3 };
+        assert_eq!(bench.end.times_of_kind(DISCONNECT).len(), goodbyes);
+        assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::LocalClose));
+        assert_over(&mut bench);
+    }
 }
 
 /// Everything that the server still says while we drain is received.

@@ -77,7 +77,8 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
         rig.run_until(until);
         assert!(rig.now < 3_600_000, "seed {seed}: {next:?} after an hour");
     }
-    for end in [&rig.client, rig.real()] {
+    for side in [Side::Client, Side::Server] {
+        let end = if side == Side::Client { &mut rig.client } else { rig.real() };
         assert_eq!(end.conn.stats().violations, 0, "seed {seed}");
         assert_eq!(end.conn.received_bytes(), 0, "seed {seed}");
         assert_eq!(end.conn.queued_bytes(), 0, "seed {seed}");

@@ -191,9 +191,8 @@ fn three_parts(start: u32) -> (Vec<Cmd>, Vec<u8>) {
     let message: Vec<u8> = (0..2511_u32).map(|at| at.to_le_bytes()[0]).collect();
     let of = Fragments { start, count: 3, total: 2511 };
     let parts = [(0, 0..1000), (1, 1000..2000), (2, 2000..2511)];
-    let parts = parts.map(|(number, range)| {
-        Cmd::fragment(0, of, number, u32::try_from(range.start).unwrap(), &message[range])
-    });
+    let parts =
+        parts.map(|(number, range)| Cmd::fragment(0, of, number, u32::try_from(range.start).unwrap(), &message[range]));
     (parts.to_vec(), message)
 }
 
@@ -265,30 +264,33 @@ fn u18_unsequenced_fragments_are_delivered_when_complete() {
 #[test]
 fn u19_missing_fragment_holds_its_channel_only_and_memory_stays_in_budget() {
     let cap = 256 * 1024;
-    both_with(|config| config.incoming_cap_bytes = cap, |bench| {
-        let (parts, _) = three_parts(1);
-        feed_each_acked(bench, &[parts[0].clone(), parts[2].clone()]);
-        let kilobyte = [7; 1024];
-        let mut refused = 0;
-        for rseq in 4..2000 {
-            bench.now += 1;
-            let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
-            refused += usize::from(replies.is_empty());
-            let kept = bench.end.conn.received_bytes();
-            assert!(kept <= cap, "{kept} bytes at number {rseq}");
-        }
-        assert_eq!(bench.end.messages(), []);
-        assert!(refused > 1700, "only {refused} were not acknowledged");
-        // The other channel goes on.
-        let other = Cmd::reliable(1, 1, b"other channel");
-        feed_each_acked(bench, &[other]);
-        assert_eq!(bench.end.messages(), [(1, Delivery::Reliable, b"other channel".to_vec())]);
-        // In order is not out of order: the missing part is taken, and everything that was kept follows.
-        feed_each_acked(bench, &[parts[1].clone()]);
-        let taken = bench.end.messages().len();
-        assert_eq!(taken, 1 + 1996 - refused);
-        assert_eq!(bench.end.conn.state(), State::Connected);
-    });
+    both_with(
+        |config| config.incoming_cap_bytes = cap,
+        |bench| {
+            let (parts, _) = three_parts(1);
+            feed_each_acked(bench, &[parts[0].clone(), parts[2].clone()]);
+            let kilobyte = [7; 1024];
+            let mut refused = 0;
+            for rseq in 4..2000 {
+                bench.now += 1;
+                let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
+                refused += usize::from(replies.is_empty());
+                let kept = bench.end.conn.received_bytes();
+                assert!(kept <= cap, "{kept} bytes at number {rseq}");
+            }
+            assert_eq!(bench.end.messages(), []);
+            assert!(refused > 1700, "only {refused} were not acknowledged");
+            // The other channel goes on.
+            let other = Cmd::reliable(1, 1, b"other channel");
+            feed_each_acked(bench, &[other]);
+            assert_eq!(bench.end.messages(), [(1, Delivery::Reliable, b"other channel".to_vec())]);
+            // In order is not out of order: the missing part is taken, and everything that was kept follows.
+            feed_each_acked(bench, &[parts[1].clone()]);
+            let taken = bench.end.messages().len();
+            assert_eq!(taken, 1 + 1996 - refused);
+            assert_eq!(bench.end.conn.state(), State::Connected);
+        },
+    );
 }
 
 #[test]
@@ -361,9 +363,12 @@ fn u35_data_on_a_channel_that_does_not_exist_is_neither_acked_nor_delivered() {
 /// Session `mtu_576` has four channels. Spec: udp.md 2.4.
 #[test]
 fn u35_more_channels_exist_when_they_were_asked_for() {
-    both_with(|config| config.channels = 8, |bench| {
-        feed_each_acked(bench, &[Cmd::reliable(7, 1, b"seven")]);
-        assert_eq!(bench.end.messages(), [(7, Delivery::Reliable, b"seven".to_vec())]);
-        assert_eq!(bench.feed(&[Cmd::reliable(8, 1, b"eight")]), []);
-    });
+    both_with(
+        |config| config.channels = 8,
+        |bench| {
+            feed_each_acked(bench, &[Cmd::reliable(7, 1, b"seven")]);
+            assert_eq!(bench.end.messages(), [(7, Delivery::Reliable, b"seven".to_vec())]);
+            assert_eq!(bench.feed(&[Cmd::reliable(8, 1, b"eight")]), []);
+        },
+    );
 }

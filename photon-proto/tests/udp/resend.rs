@@ -2,7 +2,7 @@
 
 use crate::rig::{Bench, CHALLENGE, PEER_ID, Rig, Side, config};
 use crate::wire::{CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE, SERVER_TIME, hex};
-use photon_proto::udp::{Cause, Config, Delivery};
+use photon_proto::udp::{Cause, Delivery};
 
 /// The init message has number 1.
 const FIRST: u32 = 2;
@@ -21,8 +21,13 @@ fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
     assert_eq!(rig.client.conn.in_flight(), 0);
     // The sample is the 40 ms of the last transmission: 30 - 30 / 4 is the variance.
     assert_eq!((rig.client.conn.round_trip_ms(), rig.client.conn.round_trip_variance_ms()), (40, 23));
-    let copies: Vec<Cmd> =
-        rig.client.commands().into_iter().map(|(_, cmd)| cmd).filter(|cmd| cmd.rseq == FIRST && cmd.kind == 6).collect();
+    let copies: Vec<Cmd> = rig
+        .client
+        .commands()
+        .into_iter()
+        .map(|(_, cmd)| cmd)
+        .filter(|cmd| cmd.rseq == FIRST && cmd.kind == 6)
+        .collect();
     assert_eq!(copies.len(), 5);
     assert!(copies.iter().all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").from_client()), "{copies:?}");
     let headers: Vec<u32> = rig.client_sent(RELIABLE)[1..].iter().map(|(_, datagram)| datagram.time).collect();
@@ -45,14 +50,15 @@ fn u08_reliable_never_acked_ends_at_10608_by_count() {
     // The unsequenced form, reserved 2, and the assigned peer id as in session `established_timeout_30ms`.
     assert_eq!(hex(&last.bytes), format!("{PEER_ID:04x}0001{:08x}{CHALLENGE:08x}04ff02020000000c00000001", 10_608));
     // With a reliable command in flight there are no pings. Spec: udp.md 5.7.
-    assert_eq!(rig.client.times_of_kind(PING), []);
+    assert!(rig.client.times_of_kind(PING).is_empty());
 }
 
 #[test]
 fn u09_lost_ack_makes_a_repeat_at_361_one_delivery_and_two_acks() {
     let mut lost = 0;
     let mut rig = Rig::pair().losing(move |packet| {
-        let acks = packet.from == Side::Server && packet.has(|cmd| cmd.kind == 1 && cmd.channel == 0 && cmd.acked().0 == FIRST);
+        let acks = packet.from == Side::Server
+            && packet.has(|cmd| cmd.kind == 1 && cmd.channel == 0 && cmd.acked().0 == FIRST);
         lost += usize::from(acks);
         acks && lost == 1
     });
@@ -121,7 +127,7 @@ fn u28_idle_for_10_s_pings_every_3041_ms() {
 fn u28_interval_of_0_never_pings() {
     let mut rig = Rig::script_with(config(|config| config.ping_interval_ms = 0));
     rig.run_until(60_000);
-    assert_eq!(rig.client.times_of_kind(PING), []);
+    assert!(rig.client.times_of_kind(PING).is_empty());
     assert_eq!(rig.client.deadline(), None);
 }
 

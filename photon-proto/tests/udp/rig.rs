@@ -13,8 +13,7 @@ pub(crate) const PEER_ID: u16 = 0x0042;
 /// What the clock at the other end shows at virtual time 0.
 pub(crate) const PEER_CLOCK: u32 = 5_000_000;
 /// The init message of the recordings, and its answer. Spec: udp.md 3.2.
-pub(crate) const INIT: &str =
-    "f30001081e41080c005465737441707049640000000000000000000000000000000000000000000000";
+pub(crate) const INIT: &str = "f30001081e41080c005465737441707049640000000000000000000000000000000000000000000000";
 pub(crate) const INIT_RESPONSE: [u8; 3] = [0xF3, 1, 0];
 
 pub(crate) fn at(ms: u64) -> Timestamp {
@@ -41,7 +40,7 @@ pub(crate) fn server_config(change: impl FnOnce(&mut Config)) -> Config {
 }
 
 pub(crate) fn request(connect_datagram: &[u8]) -> ConnectRequest {
-    ConnectRequest::parse(connect_datagram).expect("a connect datagram")
+    ConnectRequest::read(connect_datagram).expect("a connect datagram")
 }
 
 /// Something that a connection sent.
@@ -100,16 +99,16 @@ impl Endpoint {
                 assert!(next.is_none_or(|next| next > at(now)), "{next:?} at {now}, right after handle_timeout");
             }
             let mut idle = true;
+            while self.taking {
+                let Some(event) = self.conn.poll_event() else { break };
+                self.take(now, event);
+                idle = false;
+            }
             while let Some(bytes) = self.conn.transmit(at(now)) {
                 self.sent.push(Sent { at: now, bytes: bytes.to_vec() });
                 self.conn.transmitted();
                 idle = false;
                 assert!(self.sent.iter().rev().take_while(|sent| sent.at == now).count() < 5000, "a flood at {now}");
-            }
-            while self.taking {
-                let Some(event) = self.conn.poll_event() else { break };
-                self.take(now, event);
-                idle = false;
             }
             if idle {
                 break;
@@ -138,7 +137,6 @@ impl Endpoint {
                 assert_eq!(self.conn.state(), State::Disconnected);
                 What::Ended(cause)
             }
-            other => panic!("{other:?}"),
         };
         self.log.push((now, what));
     }
@@ -159,7 +157,7 @@ impl Endpoint {
     /// How and when it ended.
     pub(crate) fn end(&self) -> Option<(u64, Cause)> {
         match self.log.last() {
-            Some((at, What::Ended(cause))) => Some((*at, cause.clone())),
+            Some((at, What::Ended(cause))) => Some((*at, *cause)),
             _ => None,
         }
     }
@@ -219,7 +217,15 @@ impl Bench {
 
     /// A server's connection that nothing was sent on yet.
     pub(crate) fn new_server(config: Config) -> Self {
-        let connect = datagram(0xFFFF, PEER_CLOCK, CHALLENGE, &[Cmd::connect().from_client()]);
+        // MTU and channels are lowered to what the client announces.
+        let mut command = Cmd::connect().from_client();
+        command.body[2..4].copy_from_slice(&config.mtu.to_be_bytes());
+        command.body[11] = config.channels;
+        let mut connect = datagram(0xFFFF, PEER_CLOCK, CHALLENGE, &[command]);
+        // Check sums are sent to clients that send them.
+        if config.crc {
+            connect = wire::with_crc(&connect);
+        }
         let conn = Connection::accept(config, &request(&connect), PEER_ID, 700_000, at(0));
         Self { end: Endpoint::new(conn), now: 0, is_client: false, peer_clock: PEER_CLOCK, last_time: 0, seen: 0 }
     }
@@ -315,27 +321,26 @@ impl Bench {
     /// The same with an acknowledgement, `delay` ms later, for everything that asks for one.
     #[track_caller]
     pub(crate) fn run_acked(&mut self, end: u64, delay: u64) -> Vec<Cmd> {
-        let mut all = Vec::new();
-        while self.now < end {
-            let before = self.end.sent.len();
-            let next = self.end.deadline().map_or(end, |next| next.clamp(self.now, end));
-            self.run_to(next);
-            let acks: Vec<Cmd> = self.end.sent[before..]
-                .iter()
-                .map(Sent::read)
-                .flat_map(|sent| {
-                    let time = sent.time;
-                    sent.commands.into_iter().filter(Cmd::is_reliable).map(move |cmd| cmd.its_ack(time))
-                })
-                .collect();
-            if !acks.is_empty() {
-                self.run_to(self.now + delay);
-                self.feed(&acks);
+        let mut answered = self.end.sent.len();
+        loop {
+            self.end.poll(self.now);
+            let waiting = self.end.sent.get(answered).map(|sent| sent.at + delay);
+            let next = [waiting, self.end.deadline()].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            self.now = next.max(self.now);
+            if waiting != Some(next) {
+                continue;
             }
-            all.extend(self.end.sent[before..].iter().flat_map(|sent| sent.read().commands));
+            let sent = self.end.sent[answered].read();
+            answered += 1;
+            let acks: Vec<Cmd> =
+                sent.commands.iter().filter(|cmd| cmd.is_reliable()).map(|cmd| cmd.its_ack(sent.time)).collect();
+            if !acks.is_empty() {
+                let datagram = self.datagram(&acks);
+                self.end.conn.handle_datagram(at(self.now), &datagram);
+            }
         }
-        self.seen = self.end.sent.len();
-        all
+        self.run_to(end)
     }
 
     /// The texts of the messages that came since the last look.
@@ -447,7 +452,10 @@ pub(crate) enum Server {
     Silent,
     Script(Script),
     /// The crate's own server role, from the first connect datagram on.
-    Real { config: Config, end: Option<Endpoint> },
+    Real {
+        config: Config,
+        end: Option<Endpoint>,
+    },
 }
 
 /// A client, a network, a server.
@@ -597,7 +605,8 @@ impl Rig {
 
     fn travel(&mut self, from: Side, bytes: &[u8]) {
         let (slot, to) = if from == Side::Client { (0, Side::Server) } else { (1, Side::Client) };
-        let index = std::mem::replace(&mut self.counts[slot], self.counts[slot] + 1);
+        let index = self.counts[slot];
+        self.counts[slot] += 1;
         for delay in (self.fate)(&Packet { from, index, at: self.now, bytes }) {
             self.put(self.now + delay, to, bytes.to_vec());
         }

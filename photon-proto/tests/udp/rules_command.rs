@@ -159,6 +159,7 @@ fn r09_only_4096_numbers_ahead_are_kept() {
         assert!(bench.end.conn.stats().discarded.window >= 4);
         // The window moves with what is delivered.
         assert_acked(bench, &reliable(1));
+        assert_eq!(bench.heard(), ["message 1"]);
         assert_acked(bench, &reliable(4097));
         assert_discarded(bench, &reliable(4098));
         // Each channel has its own.
@@ -170,82 +171,91 @@ const CAP: usize = 64 * 1024;
 
 #[test]
 fn r09_out_of_order_is_refused_first_and_in_order_goes_on() {
-    both_with(|config| config.incoming_cap_bytes = CAP, |bench| {
-        let kilobyte = vec![1; 1024];
-        let mut refused = None;
-        for rseq in 2..200 {
-            let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
-            assert!(bench.end.conn.received_bytes() <= CAP);
-            if replies.is_empty() && refused.is_none() {
-                refused = Some(rseq);
+    both_with(
+        |config| config.incoming_cap_bytes = CAP,
+        |bench| {
+            let kilobyte = vec![1; 1024];
+            let mut refused = None;
+            for rseq in 2..200 {
+                let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
+                assert!(bench.end.conn.received_bytes() <= CAP);
+                if replies.is_empty() && refused.is_none() {
+                    refused = Some(rseq);
+                }
             }
-        }
-        let refused = refused.expect("a limit");
-        // With overhead, but not with nothing but overhead.
-        assert!((33..=65).contains(&refused), "{refused}");
-        // Full of what cannot be delivered: in order is taken, and sets everything free.
-        assert_acked(bench, &Cmd::reliable(0, 1, &kilobyte));
-        assert_eq!(bench.end.messages().len(), usize::try_from(refused - 1).unwrap());
-        assert_eq!(bench.end.conn.received_bytes(), 0);
-        assert_acked(bench, &Cmd::reliable(0, refused, &kilobyte));
-        assert_eq!(bench.end.messages().len(), 1);
-    });
+            let refused = refused.expect("a limit");
+            // With overhead, but not with nothing but overhead.
+            assert!((33..=65).contains(&refused), "{refused}");
+            // Full of what cannot be delivered: in order is taken, and sets everything free.
+            assert_acked(bench, &Cmd::reliable(0, 1, &kilobyte));
+            assert_eq!(bench.end.messages().len(), usize::try_from(refused - 1).unwrap());
+            assert_eq!(bench.end.conn.received_bytes(), 0);
+            assert_acked(bench, &Cmd::reliable(0, refused, &kilobyte));
+            assert_eq!(bench.end.messages().len(), 1);
+        },
+    );
 }
 
 #[test]
 fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
-    both_with(|config| config.incoming_cap_bytes = CAP, |bench| {
-        bench.end.taking = false;
-        bench.conn().send(0, Delivery::Reliable, b"to be acked").unwrap();
-        let sent = u32::try_from(bench.now).unwrap();
-        let clock = bench.poll()[0].clone();
-        let time = if bench.is_client { sent } else { bench.end.sent.last().unwrap().read().time };
-        assert_eq!(clock.rseq, 1);
-        let kilobyte = vec![1; 1024];
-        let mut acked = 0;
-        for rseq in 1..200 {
-            let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
-            // In order: nothing is acknowledged any more after the first that was not.
-            assert_eq!(replies.len(), usize::from(acked + 1 == rseq && !replies.is_empty()), "number {rseq}");
-            acked += u32::try_from(replies.len()).unwrap();
-            assert!(bench.end.conn.received_bytes() <= CAP + 2048, "{}", bench.end.conn.received_bytes());
-        }
-        assert!((32..=64).contains(&acked), "{acked} acknowledged");
-        assert!(bench.end.conn.stats().discarded.full > 0);
-        // Acknowledgements, pings and disconnects are always processed.
-        assert_acked(bench, &Cmd::ping(4));
-        assert_eq!(bench.end.conn.in_flight(), 1);
-        bench.now += 40;
-        bench.feed(&[Cmd::ack(0, 1, time)]);
-        assert_eq!(bench.end.conn.in_flight(), 0);
-        // The application takes everything: the next in order is welcome again.
-        bench.end.taking = true;
-        bench.poll();
-        assert_eq!(bench.end.messages().len(), usize::try_from(acked).unwrap());
-        bench.end.taking = false;
-        let next = Cmd::reliable(0, acked + 1, &kilobyte);
-        assert_acked(bench, &next);
-        let goodbye = bench.feed(&[Cmd::disconnect(5, 1)]);
-        assert_eq!(goodbye[0], bench.ack_of(&Cmd::disconnect(5, 1)));
-        assert_eq!(bench.end.conn.state(), State::Disconnected);
-        bench.end.taking = true;
-        bench.poll();
-        assert_eq!(bench.end.log.len(), 2);
-    });
+    both_with(
+        |config| config.incoming_cap_bytes = CAP,
+        |bench| {
+            bench.end.taking = false;
+            bench.conn().send(0, Delivery::Reliable, b"to be acked").unwrap();
+            let sent = u32::try_from(bench.now).unwrap();
+            let clock = bench.poll()[0].clone();
+            let time = if bench.is_client { sent } else { bench.end.sent.last().unwrap().read().time };
+            assert_eq!(clock.rseq, 1);
+            let kilobyte = vec![1; 1024];
+            let mut acked = 0;
+            for rseq in 1..200 {
+                let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
+                // In order: nothing is acknowledged any more after the first that was not.
+                assert_eq!(replies.len(), usize::from(acked + 1 == rseq && !replies.is_empty()), "number {rseq}");
+                acked += u32::try_from(replies.len()).unwrap();
+                assert!(bench.end.conn.received_bytes() <= CAP + 2048, "{}", bench.end.conn.received_bytes());
+            }
+            assert!((32..=64).contains(&acked), "{acked} acknowledged");
+            assert!(bench.end.conn.stats().discarded.full > 0);
+            // Acknowledgements, pings and disconnects are always processed.
+            assert_acked(bench, &Cmd::ping(4));
+            assert_eq!(bench.end.conn.in_flight(), 1);
+            bench.now += 40;
+            bench.feed(&[Cmd::ack(0, 1, time)]);
+            assert_eq!(bench.end.conn.in_flight(), 0);
+            // The application takes everything: the next in order is welcome again.
+            bench.end.taking = true;
+            bench.poll();
+            assert_eq!(bench.end.messages().len(), usize::try_from(acked).unwrap());
+            bench.end.taking = false;
+            let next = Cmd::reliable(0, acked + 1, &kilobyte);
+            assert_acked(bench, &next);
+            let goodbye = bench.feed(&[Cmd::disconnect(5, 1)]);
+            assert_eq!(goodbye[0], bench.ack_of(&Cmd::disconnect(5, 1)));
+            assert_eq!(bench.end.conn.state(), State::Disconnected);
+            bench.end.taking = true;
+            bench.poll();
+            assert_eq!(bench.end.log.len(), 2);
+        },
+    );
 }
 
 /// Tiny messages cost more than their bytes: an attacker who sends empty or one-byte ones meets the same limit.
 #[test]
 fn r09_overhead_counts() {
-    both_with(|config| config.incoming_cap_bytes = CAP, |bench| {
-        bench.end.taking = false;
-        let mut acked = 0;
-        for rseq in 1..4000 {
-            acked += bench.feed(&[Cmd::reliable(0, rseq, b"x")]).len();
-        }
-        assert!(acked < 4000 - 1, "{acked} one-byte messages in {CAP} bytes");
-        assert!(bench.end.conn.received_bytes() <= CAP + 2048);
-    });
+    both_with(
+        |config| config.incoming_cap_bytes = CAP,
+        |bench| {
+            bench.end.taking = false;
+            let mut acked = 0;
+            for rseq in 1..4000 {
+                acked += bench.feed(&[Cmd::reliable(0, rseq, b"x")]).len();
+            }
+            assert!(acked < 4000 - 1, "{acked} one-byte messages in {CAP} bytes");
+            assert!(bench.end.conn.received_bytes() <= CAP + 2048);
+        },
+    );
 }
 
 #[test]
@@ -258,7 +268,17 @@ fn r10_256_unreliables_are_held_and_the_lowest_numbers_go_first() {
         let expected: Vec<String> =
             std::iter::once("message 1".into()).chain((45..=300).map(|number| number.to_string())).collect();
         assert_eq!(bench.heard(), expected);
-        // Each channel has its own 256.
+        // The newest may be the lowest.
+        for number in (600..856).chain([500]) {
+            bench.feed(&[Cmd::unreliable(0, 2, number, number.to_string().as_bytes())]);
+        }
+        bench.feed(&[reliable(2)]);
+        assert_eq!(bench.heard()[1], "600");
+    });
+    // Each channel has its own 256.
+    both(|bench| {
+        bench.feed(&[reliable(1)]);
+        bench.heard();
         for number in 301..=400 {
             bench.feed(&[Cmd::unreliable(0, 2, number, b"x"), Cmd::unreliable(1, 1, number, b"y")]);
         }
@@ -424,6 +444,22 @@ fn r13_disconnect_is_honoured_while_connecting_and_connected_only() {
     assert_eq!(twice.end.log.len(), 1);
 }
 
+/// A connection that drains is neither Connecting nor Connected: the disconnect does not end it, and what was accepted
+/// before is still sent.
+#[test]
+fn r13_disconnect_is_ignored_while_draining() {
+    let mut bench = quiet();
+    for _ in 0..60 {
+        bench.conn().send(0, Delivery::Reliable, b"accepted").unwrap();
+    }
+    let now = at(bench.now);
+    bench.conn().shutdown(now, 5000, 4);
+    bench.poll();
+    bench.now += 10;
+    bench.feed(&[Cmd::disconnect(2, 3)]);
+    assert_eq!((bench.end.conn.state(), bench.end.log.len()), (State::Disconnecting, 0));
+}
+
 #[test]
 fn r14_at_most_4096_acks_wait_for_sending() {
     both(|bench| {
@@ -450,26 +486,29 @@ fn r14_at_most_4096_acks_wait_for_sending() {
 /// A limit on violations ends the connection. Spec: udp.md 9, last paragraph.
 #[test]
 fn too_many_violations_end_the_connection() {
-    both_with(|config| config.max_violations = 20, |bench| {
-        let mut ended = None;
-        for number in 1..=100 {
-            let mut lie = bench.datagram(&[Cmd::ping(1)]);
-            lie[3] = 9;
-            bench.feed_bytes(&lie);
-            if bench.end.end().is_some() {
-                ended = Some(number);
-                break;
+    both_with(
+        |config| config.max_violations = 20,
+        |bench| {
+            let mut ended = None;
+            for number in 1..=100 {
+                let mut lie = bench.datagram(&[Cmd::ping(1)]);
+                lie[3] = 9;
+                bench.feed_bytes(&lie);
+                if bench.end.end().is_some() {
+                    ended = Some(number);
+                    break;
+                }
             }
-        }
-        // "A limit of 20": the 20th or the first above it.
-        assert!(matches!(ended, Some(20 | 21)), "{ended:?}");
-        let (_, cause) = bench.end.end().unwrap();
-        assert!(matches!(cause, Cause::ProtocolError(..)), "{cause:?}");
-        assert!(bench.end.conn.stats().violations >= 20);
-        let sent = bench.end.sent.len();
-        bench.run_to(bench.now + 60_000);
-        assert_eq!(bench.end.sent.len(), sent);
-    });
+            // "A limit of 20": the 20th or the first above it.
+            assert!(matches!(ended, Some(20 | 21)), "{ended:?}");
+            let (_, cause) = bench.end.end().unwrap();
+            assert!(matches!(cause, Cause::ProtocolError(..)), "{cause:?}");
+            assert!(bench.end.conn.stats().violations >= 20);
+            let sent = bench.end.sent.len();
+            bench.run_to(bench.now + 60_000);
+            assert_eq!(bench.end.sent.len(), sent);
+        },
+    );
 }
 
 /// The default is 1000, so that nothing ordinary comes near it.
@@ -489,15 +528,18 @@ fn the_default_limit_of_violations_is_1000() {
 /// Late and lost datagrams of an honest peer are not violations. Spec: udp.md 9.
 #[test]
 fn duplicates_late_commands_and_unmatched_acks_are_not_violations() {
-    both_with(|config| config.max_violations = 5, |bench| {
-        for round in 0..50 {
-            bench.now += 1;
-            bench.feed(&[reliable(1), Cmd::unreliable(0, 0, 1, b"late"), Cmd::unsequenced(0, 1, b"again")]);
-            bench.feed(&[Cmd::ack(0, round, 0), Cmd::ping(round), Cmd::reliable_unsequenced(0, 1, b"again")]);
-        }
-        assert_eq!(bench.end.conn.stats().violations, 0);
-        assert_eq!(bench.end.conn.state(), State::Connected);
-    });
+    both_with(
+        |config| config.max_violations = 5,
+        |bench| {
+            for round in 0..50 {
+                bench.now += 1;
+                bench.feed(&[reliable(1), Cmd::unreliable(0, 0, 1, b"late"), Cmd::unsequenced(0, 1, b"again")]);
+                bench.feed(&[Cmd::ack(0, round, 0), Cmd::ping(round), Cmd::reliable_unsequenced(0, 1, b"again")]);
+            }
+            assert_eq!(bench.end.conn.stats().violations, 0);
+            assert_eq!(bench.end.conn.state(), State::Connected);
+        },
+    );
 }
 
 /// A server does not take orders that only clients get, and the other way round; nothing breaks.

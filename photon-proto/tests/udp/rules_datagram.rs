@@ -56,22 +56,25 @@ fn u21_wrong_challenge_while_connecting() {
 /// Dropped before any state is touched: nobody who does not know the challenge can end a connection. Spec: udp.md 9, item 2.
 #[test]
 fn u21_no_number_of_foreign_datagrams_ends_a_connection() {
-    both_with(|config| config.max_violations = 10, |bench| {
-        for number in 0..5000_u32 {
-            let mut bytes = bench.datagram(&[reliable(1)]);
-            match number % 3 {
-                0 => bytes[8..12].copy_from_slice(&number.to_be_bytes()),
-                1 => bytes[2] = 0x77,
-                _ => {
-                    bytes = with_crc(&bytes);
-                    bytes[12] ^= 0xFF;
+    both_with(
+        |config| config.max_violations = 10,
+        |bench| {
+            for number in 0..5000_u32 {
+                let mut bytes = bench.datagram(&[reliable(1)]);
+                match number % 3 {
+                    0 => bytes[8..12].copy_from_slice(&number.to_be_bytes()),
+                    1 => bytes[2] = 0x77,
+                    _ => {
+                        bytes = with_crc(&bytes);
+                        bytes[12] ^= 0xFF;
+                    }
                 }
+                assert_eq!(bench.feed_bytes(&bytes), []);
             }
-            assert_eq!(bench.feed_bytes(&bytes), []);
-        }
-        assert_eq!(bench.end.log, []);
-        assert_works(bench, 1);
-    });
+            assert_eq!(bench.end.log, []);
+            assert_works(bench, 1);
+        },
+    );
 }
 
 #[test]
@@ -105,23 +108,26 @@ fn u23_check_sums_are_those_of_the_recording() {
 
 #[test]
 fn u23_one_flipped_bit_is_dropped_without_ack_and_recovered_by_a_resend() {
-    both_with(|config| config.crc = true, |bench| {
-        let good = with_crc(&bench.datagram(&[reliable(1)]));
-        for bit in 0..good.len() * 8 {
-            let mut bytes = good.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            // Flag byte 0 or 1 is not a check sum's any more: not this test.
-            if bytes[2] == 0xCC {
-                assert_dropped(bench, &bytes, &format!("bit {bit}"));
+    both_with(
+        |config| config.crc = true,
+        |bench| {
+            let good = with_crc(&bench.datagram(&[reliable(1)]));
+            for bit in 0..good.len() * 8 {
+                let mut bytes = good.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                // Flag byte 0 or 1 is not a check sum's any more: not this test.
+                if bytes[2] == 0xCC {
+                    assert_dropped(bench, &bytes, &format!("bit {bit}"));
+                }
             }
-        }
-        let stats = bench.end.conn.stats().dropped_datagrams;
-        assert_eq!(stats.crc, u64::try_from(good.len() * 8 - 8).unwrap());
-        let replies = bench.feed_bytes(&good);
-        assert_eq!(replies, [bench.ack_of(&reliable(1))]);
-        assert_eq!(bench.heard(), ["message 1"]);
-        assert!(bench.end.sent.iter().all(|sent| sent.bytes[2] == 0xCC));
-    });
+            let stats = bench.end.conn.stats().dropped_datagrams;
+            assert_eq!(stats.crc, u64::try_from(good.len() * 8 - 8).unwrap());
+            let replies = bench.feed_bytes(&good);
+            assert_eq!(replies, [bench.ack_of(&reliable(1))]);
+            assert_eq!(bench.heard(), ["message 1"]);
+            assert!(bench.end.sent.iter().all(|sent| sent.bytes[2] == 0xCC));
+        },
+    );
 }
 
 #[test]
@@ -145,17 +151,20 @@ fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
 #[test]
 fn u24_the_flag_byte_decides_per_datagram() {
     for crc in [false, true] {
-        both_with(|config| config.crc = crc, |bench| {
-            let plain = bench.datagram(&[reliable(1)]);
-            let replies = bench.feed_bytes(&plain);
-            assert_eq!(replies, [bench.ack_of(&reliable(1))]);
-            let summed = with_crc(&bench.datagram(&[reliable(2)]));
-            let replies = bench.feed_bytes(&summed);
-            assert_eq!(replies, [bench.ack_of(&reliable(2))]);
-            assert_eq!(bench.heard(), ["message 1", "message 2"]);
-            // What is sent follows the own setting.
-            assert!(bench.end.sent.iter().all(|sent| (sent.bytes[2] == 0xCC) == crc));
-        });
+        both_with(
+            |config| config.crc = crc,
+            |bench| {
+                let plain = bench.datagram(&[reliable(1)]);
+                let replies = bench.feed_bytes(&plain);
+                assert_eq!(replies, [bench.ack_of(&reliable(1))]);
+                let summed = with_crc(&bench.datagram(&[reliable(2)]));
+                let replies = bench.feed_bytes(&summed);
+                assert_eq!(replies, [bench.ack_of(&reliable(2))]);
+                assert_eq!(bench.heard(), ["message 1", "message 2"]);
+                // What is sent follows the own setting.
+                assert!(bench.end.sent.iter().all(|sent| (sent.bytes[2] == 0xCC) == crc));
+            },
+        );
     }
 }
 

@@ -38,8 +38,7 @@ fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
     rig.settle();
     assert_eq!(lengths(&rig.client.sent[before..]), [1196, 1196, 751]);
     // The three commands of the specification, but for the numbers: start 2 here. Spec: udp.md 6.
-    let heads: Vec<String> =
-        rig.client.sent[before..].iter().map(|sent| hex(&sent.bytes[12..12 + 32])).collect();
+    let heads: Vec<String> = rig.client.sent[before..].iter().map(|sent| hex(&sent.bytes[12..12 + 32])).collect();
     assert_eq!(
         heads,
         [
@@ -207,7 +206,8 @@ fn u26_full_window_blocks_its_channel_only() {
     bench.conn().send(1, Delivery::Reliable, b"other").unwrap();
     bench.conn().fetch_server_time();
     let commands = bench.poll();
-    let count = |kind: u8, channel: u8| commands.iter().filter(|cmd| (cmd.kind, cmd.channel) == (kind, channel)).count();
+    let count =
+        |kind: u8, channel: u8| commands.iter().filter(|cmd| (cmd.kind, cmd.channel) == (kind, channel)).count();
     assert_eq!((count(6, 0), count(7, 0), count(6, 1), count(12, CONTROL)), (50, 0, 1, 1));
     // Not the first: the window does not move.
     let time = u32::try_from(bench.now).unwrap();

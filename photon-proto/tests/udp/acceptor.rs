@@ -1,0 +1,388 @@
+//! A server's table of connections. Spec: udp.md 12.
+
+use crate::rig::{CHALLENGE, Rng, at};
+use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, VERIFY, datagram, read};
+use photon_proto::udp::{Acceptor, AcceptorConfig, Cause, Delivery, Event, Key, SendError};
+use std::collections::BTreeMap;
+
+/// Addresses are numbers here.
+type Address = u32;
+
+/// A server, and the clients' side of it by hand.
+struct Bench {
+    server: Acceptor<Address>,
+    now: u64,
+    /// The ids that were assigned, which clients write into their headers.
+    ids: BTreeMap<(Address, u32), u16>,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut AcceptorConfig)) -> Self {
+        let mut config = AcceptorConfig::default();
+        config.connection.ping_interval_ms = 0;
+        change(&mut config);
+        Self { server: Acceptor::new(config, [7; 32]), now: 0, ids: BTreeMap::new() }
+    }
+
+    /// What the server sends now: to whom, header time, challenge, commands.
+    fn sent(&mut self) -> Vec<(Address, u32, u32, Vec<Cmd>)> {
+        let now = at(self.now);
+        if self.server.poll_timeout().is_some_and(|due| due <= now) {
+            self.server.handle_timeout(now);
+        }
+        let mut sent = Vec::new();
+        while let Some((to, bytes)) = self.server.transmit(now) {
+            let datagram = read(bytes);
+            assert_eq!(datagram.peer_id, 0);
+            if let Some(verify) = datagram.commands.iter().find(|cmd| cmd.kind == VERIFY) {
+                self.ids.insert((*to, datagram.challenge), u16::from_be_bytes([verify.body[0], verify.body[1]]));
+            }
+            sent.push((*to, datagram.time, datagram.challenge, datagram.commands));
+            self.server.transmitted();
+            assert!(sent.len() < 100_000);
+        }
+        let due = self.server.poll_timeout();
+        assert!(due.is_none_or(|due| due > now), "busy: {due:?} at {}", self.now);
+        sent
+    }
+
+    fn feed(&mut self, from: Address, challenge: u32, commands: &[Cmd]) -> Vec<(Address, u32, u32, Vec<Cmd>)> {
+        let time = u32::try_from(self.now).unwrap();
+        let commands: Vec<Cmd> = commands.iter().cloned().map(Cmd::from_client).collect();
+        let id = self.ids.get(&(from, challenge)).copied().unwrap_or(0xFFFF);
+        let bytes = datagram(id, time, challenge, &commands);
+        self.server.handle_datagram(at(self.now), &from, &bytes);
+        self.sent()
+    }
+
+    /// A connect, and what it takes to verify it: the assigned id and the header time.
+    #[track_caller]
+    fn knock(&mut self, from: Address, challenge: u32) -> (u16, u32) {
+        let sent = self.feed(from, challenge, &[Cmd::connect()]);
+        let answer = sent.iter().find(|(to, _, for_challenge, _)| (*to, *for_challenge) == (from, challenge));
+        let (_, time, _, commands) = answer.unwrap_or_else(|| panic!("no answer: {sent:?}"));
+        let verify = commands.iter().find(|cmd| cmd.kind == VERIFY).expect("verify-connect");
+        assert_eq!((verify.channel, verify.flags, verify.reserved, verify.rseq), (CONTROL, 1, 0, 0));
+        (u16::from_be_bytes([verify.body[0], verify.body[1]]), *time)
+    }
+
+    #[track_caller]
+    fn connect(&mut self, from: Address, challenge: u32) -> Key {
+        let (_, time) = self.knock(from, challenge);
+        self.feed(from, challenge, &[Cmd::ack(CONTROL, 0, time)]);
+        let (key, event) = self.server.poll_event().expect("an event");
+        assert_eq!(event, Event::Connected);
+        assert_eq!(self.server.address(key), Some(&from));
+        key
+    }
+
+    fn events(&mut self) -> Vec<(Key, Event)> {
+        std::iter::from_fn(|| self.server.poll_event()).collect()
+    }
+
+    /// Time goes on, deadline by deadline.
+    fn run_to(&mut self, end: u64) -> Vec<(Address, u32, u32, Vec<Cmd>)> {
+        let mut sent = self.sent();
+        while let Some(due) = self.server.poll_timeout().filter(|due| *due <= at(end)) {
+            self.now += due.micros_since(at(self.now)).div_ceil(1000);
+            sent.extend(self.sent());
+        }
+        self.now = end;
+        sent.extend(self.sent());
+        sent
+    }
+}
+
+#[test]
+fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
+    let mut bench = Bench::new(|_| ());
+    bench.now = 77;
+    let mut connect = Cmd::connect();
+    // Anything a client may announce comes back as it is, but for the id. Spec: udp.md 2.5.
+    connect.body[4..].copy_from_slice(&[0xA5; 28]);
+    connect.body[2..4].copy_from_slice(&1000_u16.to_be_bytes());
+    let sent = bench.feed(5, CHALLENGE, &[connect.clone()]);
+    let [(5, _, CHALLENGE, commands)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(commands[0], Cmd::ack(CONTROL, 1, 77));
+    assert_eq!(commands[1].kind, VERIFY);
+    assert_eq!(commands[1].body[2..], connect.body[2..]);
+    let id = u16::from_be_bytes([commands[1].body[0], commands[1].body[1]]);
+    assert!(id < 0xFFFE, "{id:04x}");
+    assert_eq!((bench.server.half_open(), bench.server.len(), bench.events().len()), (1, 0, 0));
+}
+
+#[test]
+fn a_client_counts_once_it_has_echoed_the_header_time() {
+    let mut bench = Bench::new(|_| ());
+    let (_, time) = bench.knock(5, CHALLENGE);
+    // Blind guesses from a forged address do not verify.
+    for guess in [0, 1, time ^ 1, time.wrapping_add(1), time.wrapping_sub(1), !time] {
+        bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, guess)]);
+        assert_eq!((bench.server.len(), bench.events().len()), (0, 0), "guess {guess}");
+    }
+    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
+    assert_eq!((bench.server.half_open(), bench.server.len(), bench.events().len()), (0, 1, 1));
+    assert_eq!(bench.server.stats().connected, 1);
+}
+
+#[test]
+fn data_before_the_verification_is_not_acked_and_in_its_datagram_it_is() {
+    let mut bench = Bench::new(|_| ());
+    let (_, time) = bench.knock(5, CHALLENGE);
+    let data = Cmd::reliable(0, 1, b"hello");
+    assert_eq!(bench.feed(5, CHALLENGE, &[data.clone()]), []);
+    bench.now = 40;
+    // As the official client does: the acknowledgement and init in one datagram.
+    let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), data]);
+    assert_eq!(sent[0].3, [Cmd::ack(0, 1, 40)]);
+    let events = bench.events();
+    assert!(matches!(&events[..], [(_, Event::Connected), (_, Event::Message(message))] if message.bytes == b"hello"));
+}
+
+#[test]
+fn a_repeated_connect_is_acked_and_keeps_its_id() {
+    let mut bench = Bench::new(|_| ());
+    let (id, _) = bench.knock(5, CHALLENGE);
+    for now in [221, 442] {
+        bench.now = now;
+        let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+        let commands: Vec<&Cmd> = sent.iter().flat_map(|(_, _, _, commands)| commands).collect();
+        assert!(commands.contains(&&Cmd::ack(CONTROL, 1, u32::try_from(now).unwrap())), "{commands:?}");
+        for verify in commands.iter().filter(|cmd| cmd.kind == VERIFY) {
+            assert_eq!(verify.body[..2], id.to_be_bytes());
+        }
+    }
+    assert_eq!(bench.server.half_open(), 1);
+    // The same once it is connected.
+    let (_, time) = {
+        let sent = bench.run_to(700);
+        let verify = sent.iter().find(|(_, _, _, commands)| commands.iter().any(|cmd| cmd.kind == VERIFY));
+        let verify = verify.unwrap_or_else(|| panic!("verify-connect is resent: {sent:?}"));
+        (0, verify.1)
+    };
+    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
+    bench.events();
+    let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+    assert_eq!(sent[0].3[0].kind, ACK);
+    assert_eq!((bench.server.len(), bench.server.half_open(), bench.events().len()), (1, 0, 0));
+}
+
+#[test]
+fn another_challenge_ends_a_live_connection_only_once_verified() {
+    let mut bench = Bench::new(|_| ());
+    let old = bench.connect(5, 1);
+    // An attacker who forges the address: nothing happens to the client.
+    for challenge in 100..150 {
+        bench.feed(5, challenge, &[Cmd::connect()]);
+    }
+    assert_eq!(bench.events(), []);
+    let sent = bench.feed(5, 1, &[Cmd::reliable(0, 1, b"still here")]);
+    assert!(sent.iter().any(|(_, _, challenge, commands)| *challenge == 1 && commands[0].kind == ACK));
+    assert!(matches!(&bench.events()[..], [(key, Event::Message(_))] if *key == old));
+    // The client itself, after a restart: it can echo.
+    let (_, time) = bench.knock(5, 2);
+    bench.feed(5, 2, &[Cmd::ack(CONTROL, 0, time)]);
+    let events = bench.events();
+    assert!(events.iter().any(|(key, event)| *key == old && matches!(event, Event::Disconnected(_))), "{events:?}");
+    assert!(events.iter().any(|(key, event)| *key != old && *event == Event::Connected), "{events:?}");
+    assert_eq!((bench.server.len(), bench.server.stats().replaced), (1, 1));
+    assert_eq!(bench.server.connection(old).map(|_| ()), None);
+}
+
+#[test]
+fn half_open_connections_are_capped_and_expire() {
+    let mut bench = Bench::new(|config| {
+        config.max_half_open = 10;
+        config.half_open_timeout_ms = 3000;
+    });
+    for address in 0..1000 {
+        bench.feed(address, address, &[Cmd::connect()]);
+        assert!(bench.server.half_open() <= 10);
+    }
+    assert_eq!((bench.server.half_open(), bench.server.len()), (10, 0));
+    assert_eq!(bench.server.stats().displaced, 990);
+    bench.run_to(2999);
+    assert_eq!(bench.server.half_open(), 10);
+    bench.run_to(3001);
+    assert_eq!(bench.server.half_open(), 0);
+    assert_eq!(bench.server.stats().expired, 10);
+    // Never connected, so nothing is told; and nothing is left to wake up for.
+    assert_eq!(bench.events(), []);
+    bench.run_to(100_000);
+    assert_eq!(bench.server.poll_timeout(), None);
+}
+
+/// A flood of forged addresses does not keep a client out that answers at once.
+#[test]
+fn a_client_gets_in_through_a_flood() {
+    let mut bench = Bench::new(|config| config.max_half_open = 10);
+    for address in 0..500 {
+        bench.feed(address, address, &[Cmd::connect()]);
+    }
+    bench.connect(10_000, 1);
+    for address in 500..1000 {
+        bench.feed(address, address, &[Cmd::connect()]);
+    }
+    assert_eq!(bench.server.len(), 1);
+    let sent = bench.feed(10_000, 1, &[Cmd::ping(2)]);
+    assert!(sent.iter().any(|(to, ..)| *to == 10_000));
+}
+
+#[test]
+fn more_clients_than_allowed_are_not_answered() {
+    let mut bench = Bench::new(|config| config.max_connections = 3);
+    let keys: Vec<Key> = (0..3).map(|address| bench.connect(address, address)).collect();
+    assert_eq!(bench.feed(9, 9, &[Cmd::connect()]), []);
+    assert_eq!((bench.server.stats().refused, bench.server.len()), (1, 3));
+    bench.server.close(keys[1]);
+    bench.sent();
+    bench.events();
+    bench.connect(9, 9);
+    assert_eq!(bench.server.len(), 3);
+}
+
+/// Also if all of them knock before the first is verified.
+#[test]
+fn no_more_clients_than_allowed_are_connected_at_once() {
+    let mut bench = Bench::new(|config| config.max_connections = 3);
+    let times: Vec<u32> = (0..6).map(|address| bench.knock(address, address).1).collect();
+    for (address, time) in (0..).zip(times) {
+        bench.feed(address, address, &[Cmd::ack(CONTROL, 0, time)]);
+        assert!(bench.server.len() <= 3, "{} are connected", bench.server.len());
+    }
+}
+
+#[test]
+fn strangers_are_counted_and_not_answered() {
+    let mut bench = Bench::new(|_| ());
+    let before = bench.feed(1, 1, &[Cmd::reliable(0, 1, b"hello"), Cmd::ping(1), Cmd::disconnect(1, 4)]);
+    assert_eq!(before, []);
+    bench.connect(1, 7);
+    // The right address with a wrong challenge, the right challenge from another address.
+    assert_eq!(bench.feed(1, 8, &[Cmd::ping(1)]), []);
+    assert_eq!(bench.feed(2, 7, &[Cmd::ping(1)]), []);
+    assert_eq!((bench.server.len(), bench.server.half_open()), (1, 0));
+    for bytes in [&[][..], &[1, 2, 3], &[0xFF; 12], &[0; 2000]] {
+        bench.server.handle_datagram(at(0), &3, bytes);
+    }
+    assert_eq!(bench.sent(), []);
+    assert!(bench.server.stats().strangers >= 2);
+}
+
+#[test]
+fn messages_go_to_the_right_client_both_ways() {
+    let mut bench = Bench::new(|_| ());
+    let keys: Vec<Key> = (0..20).map(|address| bench.connect(address, 1000 + address)).collect();
+    for (address, key) in (0..).zip(&keys) {
+        let text = format!("for {address}");
+        let sent = bench.server.send_with(*key, 0, Delivery::Reliable, |out, _| {
+            out.extend(text.bytes());
+            Ok::<(), SendError>(())
+        });
+        assert_eq!(sent, Ok(()));
+    }
+    let sent = bench.sent();
+    assert_eq!(sent.len(), 20);
+    for (to, _, challenge, commands) in sent {
+        assert_eq!((challenge, &commands[0].body), (1000 + to, &format!("for {to}").into_bytes()));
+    }
+    for address in 0..20 {
+        let text = format!("from {address}");
+        bench.feed(address, 1000 + address, &[Cmd::reliable(0, 1, text.as_bytes())]);
+    }
+    for (key, event) in bench.events() {
+        let Event::Message(message) = event else { panic!("{event:?}") };
+        let address = *bench.server.address(key).unwrap();
+        assert_eq!(message.bytes, format!("from {address}").into_bytes());
+        bench.server.recycle(key, message.bytes);
+    }
+}
+
+#[test]
+fn a_goodbye_is_acked_and_the_key_is_gone() {
+    let mut bench = Bench::new(|_| ());
+    let key = bench.connect(5, 1);
+    bench.now = 500;
+    let sent = bench.feed(5, 1, &[Cmd::disconnect(9, 4)]);
+    assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 9, 500)]);
+    let events = bench.events();
+    assert!(matches!(events[..], [(gone, Event::Disconnected(Cause::ClientLeft(4)))] if gone == key), "{events:?}");
+    assert_eq!((bench.server.len(), bench.server.address(key)), (0, None));
+    let refused = bench.server.send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
+    assert_eq!(refused, Err(SendError::NotConnected));
+    bench.server.close(key);
+    bench.server.shutdown(at(500), key, 100, 1);
+    assert_eq!(bench.sent(), []);
+    // The same address may come again, and has another key.
+    assert_ne!(bench.connect(5, 2), key);
+}
+
+#[test]
+fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
+    let mut bench = Bench::new(|_| ());
+    let keys = [bench.connect(1, 1), bench.connect(2, 2)];
+    bench.server.shutdown(at(0), keys[0], 1000, 3);
+    let sent = bench.sent();
+    let [(1, time, 1, commands)] = &sent[..] else { panic!("{sent:?}") };
+    let [Cmd { kind: DISCONNECT, reserved: 3, flags: 1, rseq, .. }] = commands[..] else { panic!("{commands:?}") };
+    bench.now = 40;
+    bench.feed(1, 1, &[Cmd::ack(CONTROL, rseq, *time)]);
+    let events = bench.events();
+    assert!(matches!(events[..], [(key, Event::Disconnected(Cause::LocalClose))] if key == keys[0]), "{events:?}");
+    assert_eq!(bench.server.len(), 1);
+}
+
+/// Ids, clocks: nothing that is sent tells what others get.
+#[test]
+fn ids_of_live_connections_differ() {
+    let mut bench = Bench::new(|_| ());
+    let mut ids: Vec<u16> = (0..500).map(|address| bench.knock(address, address).0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert!(ids.len() >= 495, "{} different ids of 500", ids.len());
+}
+
+/// Random datagrams from a few addresses, in time: no panic, no busy timer, the table within its limits.
+#[test]
+fn hostile_datagrams_keep_the_table_within_its_limits() {
+    let mut rng = Rng(12);
+    let mut bench = Bench::new(|config| {
+        config.max_half_open = 16;
+        // Without pings nobody would miss an idle client.
+        config.connection.ping_interval_ms = 1000;
+        // One for each address.
+        config.max_connections = 40;
+    });
+    let mut connected = 0;
+    let mut times = BTreeMap::new();
+    for _ in 0..60_000 {
+        let from = u32::from(rng.byte() % 40);
+        let challenge = u32::from(rng.byte() % 3);
+        let time = times.get(&(from, challenge)).copied().unwrap_or(0);
+        let command = match rng.below(9) {
+            0 | 1 => Cmd::connect(),
+            2 | 3 => Cmd::ack(CONTROL, 0, time),
+            4 => Cmd::reliable(rng.byte() % 3, u32::from(rng.byte() % 5), b"data"),
+            5 => Cmd::disconnect(u32::from(rng.byte()), rng.byte()),
+            6 => Cmd::ack(0, 1, time),
+            7 => Cmd::ping(u32::from(rng.byte())),
+            _ => Cmd::new(rng.byte(), rng.byte(), rng.byte(), 1, &[rng.byte(); 40]),
+        };
+        if rng.percent(10) {
+            let next = bench.now + rng.below(200);
+            bench.run_to(next);
+        }
+        for (to, time, challenge, commands) in bench.feed(from, challenge, &[command]) {
+            if commands.iter().any(|cmd| cmd.kind == VERIFY) {
+                times.insert((to, challenge), time);
+            }
+        }
+        connected += bench.events().iter().filter(|(_, event)| *event == Event::Connected).count();
+        assert!(bench.server.half_open() <= 16 && bench.server.len() <= 40);
+    }
+    assert!(connected > 100, "{connected}");
+    let end = bench.now + 100_000;
+    bench.run_to(end);
+    bench.events();
+    assert_eq!((bench.server.len(), bench.server.half_open(), bench.server.poll_timeout()), (0, 0, None));
+}

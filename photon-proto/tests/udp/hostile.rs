@@ -1,0 +1,235 @@
+//! Scenario 40: random and mutated datagrams with the correct challenge, into each role, while time moves. Spec: udp.md
+//! 9, 10.
+//!
+//! `cargo test` runs 60,000 of them per role. `PHOTON_UDP_FULL=1` in the environment runs 1,000,000. What ran is
+//! printed.
+
+use crate::heap;
+use crate::rig::{Bench, CHALLENGE, PEER_ID, Rng, at, config, server_config};
+use crate::wire::{self, Cmd, Fragments, with_crc};
+use photon_proto::udp::{Config, Delivery, State};
+
+fn rounds() -> u64 {
+    if std::env::var_os("PHOTON_UDP_FULL").is_some_and(|value| value == "1") { 1_000_000 } else { 60_000 }
+}
+
+/// A number that is often near something that matters.
+fn number(rng: &mut Rng) -> u32 {
+    match rng.below(10) {
+        0 => 0,
+        1 => u32::MAX,
+        2 => 0x7FFF_FFFF,
+        3 => 0x8000_0000,
+        4 => u32::try_from(rng.next() & 0xFFFF_FFFF).unwrap(),
+        5 => u32::try_from(rng.below(5000)).unwrap(),
+        _ => u32::try_from(rng.below(20)).unwrap(),
+    }
+}
+
+fn payload(rng: &mut Rng) -> Vec<u8> {
+    let length = if rng.percent(5) { rng.below(1500) } else { rng.below(20) };
+    (0..length).map(|_| rng.byte()).collect()
+}
+
+/// A command that is well formed more often than not.
+fn command(rng: &mut Rng) -> Cmd {
+    let channel = [0, 0, 0, 1, 2, 255][usize::try_from(rng.below(6)).unwrap()];
+    let (one, two, bytes) = (number(rng), number(rng), payload(rng));
+    let part = |rng: &mut Rng| {
+        let count = number(rng);
+        (Fragments { start: number(rng), count, total: number(rng) }, number(rng), number(rng))
+    };
+    let mut cmd = match rng.below(14) {
+        0 => Cmd::ack(channel, one, two),
+        1 => Cmd::ack_unsequenced(channel, one, two),
+        2 | 3 => Cmd::reliable(channel, one, &bytes),
+        4 => Cmd::unreliable(channel, one, two, &bytes),
+        5 => Cmd::unsequenced(channel, one, &bytes),
+        6 => Cmd::reliable_unsequenced(channel, one, &bytes),
+        7 | 8 => {
+            let (of, number, offset) = part(rng);
+            Cmd::fragment(channel, of, number, offset, &bytes)
+        }
+        9 => {
+            let (of, number, offset) = part(rng);
+            Cmd::fragment_unsequenced(channel, of, number, offset, &bytes)
+        }
+        10 => Cmd::ping(one),
+        11 if rng.percent(3) => Cmd::disconnect(one, rng.byte()),
+        12 => Cmd::verify(u16::try_from(one & 0xFFFF).unwrap()),
+        _ => Cmd::new(rng.byte(), channel, rng.byte(), one, &bytes),
+    };
+    if rng.percent(3) {
+        cmd.flags = rng.byte();
+    }
+    if rng.percent(3) {
+        cmd.size = number(rng);
+    }
+    cmd
+}
+
+fn hostile_datagram(rng: &mut Rng, valid: &[u8]) -> Vec<u8> {
+    let mut bytes = match rng.below(6) {
+        // Pure noise after a header with the right challenge.
+        0 => {
+            let mut bytes = wire::datagram(PEER_ID, number(rng), CHALLENGE, &[]);
+            bytes[3] = rng.byte();
+            let length = rng.below(1300);
+            bytes.extend((0..length).map(|_| rng.byte()));
+            bytes
+        }
+        // A good one, changed.
+        1 => {
+            let mut bytes = valid.to_vec();
+            for _ in 0..=rng.below(4) {
+                let at = usize::try_from(rng.below(u64::try_from(bytes.len()).unwrap())).unwrap();
+                bytes[at] = rng.byte();
+            }
+            if rng.percent(30) {
+                bytes.truncate(usize::try_from(rng.below(u64::try_from(bytes.len() + 1).unwrap())).unwrap());
+            }
+            if let Some(challenge) = bytes.get_mut(8..12) {
+                challenge.copy_from_slice(&CHALLENGE.to_be_bytes());
+            }
+            bytes
+        }
+        _ => {
+            let most = if rng.percent(5) { 100 } else { 4 };
+            let count = 1 + rng.below(most);
+            let commands: Vec<Cmd> = (0..count).map(|_| command(rng)).collect();
+            wire::datagram(PEER_ID, number(rng), CHALLENGE, &commands)
+        }
+    };
+    if rng.percent(10) && bytes.len() >= 12 {
+        bytes = with_crc(&bytes);
+    }
+    bytes
+}
+
+/// One connection after the other gets hostile datagrams; each has to stay within its caps, and to end at most once.
+fn attack(seed: u64, is_client: bool) {
+    let mut rng = Rng(seed);
+    let (mut ended, mut connections, mut largest) = (0, 0, 0);
+    let mut left = rounds();
+    while left > 0 {
+        connections += 1;
+        let cap = if rng.percent(50) { 64 * 1024 } else { 4 << 20 };
+        let change = |config: &mut Config| {
+            config.incoming_cap_bytes = cap;
+            // Half of them are killed early, the others get deep.
+            config.max_violations = if connections % 2 == 0 { 1000 } else { u32::MAX };
+        };
+        let live = heap::live();
+        let mut bench = if is_client { Bench::client(config(change)) } else { Bench::server(server_config(change)) };
+        bench.end.keep_sent = false;
+        let valid = bench.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2), Cmd::unreliable(1, 0, 1, b"u")]);
+        for _ in 0..3000.min(left) {
+            left -= 1;
+            let datagram = hostile_datagram(&mut rng, &valid);
+            let now = at(bench.now);
+            let block = heap::largest(|| bench.conn().handle_datagram(now, &datagram));
+            largest = largest.max(block);
+            // Doubling queues of small things at most; never what a length in the datagram promises.
+            assert!(block <= 256 * 1024, "seed {seed}: {block} bytes for {}", wire::hex(&datagram));
+            bench.end.taking = rng.percent(80);
+            if rng.percent(20) {
+                bench.now += rng.below(50);
+                let _ = bench.conn().send(rng.byte() % 3, Delivery::Reliable, b"meanwhile");
+            }
+            if rng.percent(1) {
+                bench.now += rng.below(1000);
+            }
+            bench.end.poll(bench.now);
+            let kept = bench.end.conn.received_bytes();
+            assert!(kept <= cap + 4096, "seed {seed}: {kept} bytes kept, the cap is {cap}");
+            bench.end.messages();
+            bench.end.sent.clear();
+            if bench.end.conn.state() == State::Disconnected {
+                break;
+            }
+        }
+        bench.end.taking = true;
+        bench.end.poll(bench.now);
+        ended += usize::from(bench.end.end().is_some());
+        let held = heap::live() - live;
+        assert!(held <= isize::try_from(2 * cap + (2 << 20)).unwrap(), "seed {seed}: {held} bytes on the heap");
+    }
+    let role = if is_client { "client" } else { "server" };
+    println!("{role}: {} datagrams, {connections} connections, {ended} ended, largest block {largest}", rounds());
+    assert!(ended > 0 && ended < connections, "{ended} of {connections} ended");
+}
+
+#[test]
+fn u40_hostile_datagrams_at_a_client() {
+    attack(40, true);
+}
+
+#[test]
+fn u40_hostile_datagrams_at_a_server() {
+    attack(41, false);
+}
+
+/// One hostile datagram at a fresh connection takes nothing much larger than the datagram itself.
+#[test]
+fn u40_one_datagram_allocates_no_more_than_its_size_class() {
+    let mut rng = Rng(42);
+    for round in 0..20_000 {
+        let is_client = round % 2 == 0;
+        let mut bench = if is_client { Bench::client(config(|_| ())) } else { Bench::server(server_config(|_| ())) };
+        let valid = bench.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2)]);
+        let datagram = hostile_datagram(&mut rng, &valid);
+        let now = at(bench.now);
+        let block = heap::largest(|| bench.conn().handle_datagram(now, &datagram));
+        // A queue of 100 small entries, or a payload, with room for growth.
+        assert!(block <= 8192, "{block} bytes for {}", wire::hex(&datagram));
+    }
+}
+
+/// What arrives while connecting, in either role.
+#[test]
+fn u40_hostile_datagrams_before_the_connection_stands() {
+    let mut rng = Rng(43);
+    for round in 0..rounds() / 20 {
+        let is_client = round % 2 == 0;
+        let mut bench =
+            if is_client { Bench::new_client(config(|_| ())) } else { Bench::new_server(server_config(|_| ())) };
+        let valid = bench.datagram(&[Cmd::ack(255, 1, 0), Cmd::verify(PEER_ID)]);
+        for _ in 0..20 {
+            let datagram = hostile_datagram(&mut rng, &valid);
+            bench.now += rng.below(40);
+            let now = at(bench.now);
+            bench.conn().handle_datagram(now, &datagram);
+            bench.end.poll(bench.now);
+            assert!(bench.end.conn.received_bytes() <= 4 << 20);
+        }
+    }
+}
+
+/// Datagrams of a real session, replayed in any order and any number, and cut anywhere.
+#[test]
+fn u40_every_truncation_of_a_good_datagram_is_dropped_or_read() {
+    for is_client in [true, false] {
+        let of = Fragments { start: 3, count: 2, total: 8 };
+        let make = || if is_client { Bench::client(config(|_| ())) } else { Bench::server(server_config(|_| ())) };
+        let commands = [
+            Cmd::ack(0, 1, 0),
+            Cmd::reliable(0, 1, b"reliable"),
+            Cmd::unreliable(0, 1, 1, b"unreliable"),
+            Cmd::fragment(0, of, 0, 0, b"half"),
+            Cmd::unsequenced(1, 1, b"unsequenced"),
+            Cmd::reliable_unsequenced(1, 1, b"any order"),
+            Cmd::ping(3),
+        ];
+        let whole = make().datagram(&commands);
+        for summed in [false, true] {
+            let bytes = if summed { with_crc(&whole) } else { whole.clone() };
+            for length in 0..bytes.len() {
+                let mut bench = make();
+                assert_eq!(bench.feed_bytes(&bytes[..length]), [], "{length} bytes");
+                assert_eq!(bench.end.log, [], "{length} bytes");
+            }
+            let mut bench = make();
+            assert_eq!(bench.feed_bytes(&bytes).iter().filter(|cmd| cmd.is_ack()).count(), 4);
+        }
+    }
+}

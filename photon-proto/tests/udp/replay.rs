@@ -1,0 +1,492 @@
+//! The recorded sessions of the official client, played to ours. Spec: udp.md 10, last paragraphs.
+//!
+//! Our client is given the recorded challenge and the server's datagrams; the application's sends are those that the
+//! recorded datagrams imply. It is polled when the recorded client was seen to send, and every 20 ms in between. The
+//! commands have to be the same, in order. Nothing here knows a session by its name: another recording of the same
+//! shape can be put through [`replay`] as it is.
+//!
+//! A server datagram that is malformed has to be dropped; what the recorded client acknowledged out of one is left out
+//! of the comparison.
+
+use crate::rig::{Endpoint, at};
+use crate::wire::{
+    self, ACK_UNSEQUENCED, CONNECT, DISCONNECT, Datagram, FRAGMENT, FRAGMENT_UNSEQUENCED, RELIABLE,
+    RELIABLE_UNSEQUENCED, SERVER_TIME, UNRELIABLE, UNSEQUENCED, u32_at, unhex,
+};
+use crate::wire::{ACK, Cmd};
+use photon_proto::udp::{self, Config, Connection, Delivery};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The recorded client was polled this often, or more often.
+const POLL_MS: u64 = 20;
+/// The artefact of 5.4 that we do not copy: resends of the recorded client come up to this much later on fast links.
+const ARTEFACT_MS: u64 = 100;
+
+fn sessions() -> Vec<Json> {
+    let all: Json = serde_json::from_str(include_str!("../vectors/udp-handshake.json")).unwrap();
+    all["sessions"].as_array().unwrap().clone()
+}
+
+fn number(json: &Json) -> u64 {
+    json.as_u64().unwrap_or_else(|| panic!("a number: {json}"))
+}
+
+fn settings(session: &Json) -> Config {
+    let json = &session["client_settings"];
+    let mut config = Config::client();
+    config.mtu = u16::try_from(number(&json["mtu"])).unwrap();
+    config.channels = u8::try_from(number(&json["channels"])).unwrap();
+    config.quick_resends = u32::try_from(number(&json["quick_resend_attempts"])).unwrap();
+    config.max_resends = u32::try_from(number(&json["sent_count_allowance"])).unwrap();
+    config.disconnect_timeout_ms = number(&json["disconnect_timeout_ms"]);
+    config.ping_interval_ms = number(&json["ping_interval_ms"]);
+    config.crc = json["crc"].as_bool().unwrap();
+    // Our own policy, which the recorded client does not have.
+    config.connect_timeout_ms = 0;
+    config
+}
+
+/// A recorded datagram, at a time of the client's clock.
+struct Entry {
+    at: u64,
+    is_client: bool,
+    bytes: Vec<u8>,
+    /// `None` for a malformed one of the server.
+    read: Option<Datagram>,
+}
+
+/// What the client sent is placed by its own header time, which is exact. What the server sent is placed by `t_ms`,
+/// which was measured at the server, and the difference of the two clocks at the client's datagram before it.
+fn entries(session: &Json) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut offset = 0;
+    for json in session["datagrams"].as_array().unwrap() {
+        let bytes = unhex(json["hex"].as_str().unwrap());
+        let is_client = json["dir"] == "client->server";
+        let t_ms = number(&json["t_ms"]);
+        let read = wire::try_read(&bytes);
+        let earliest = entries.last().map_or(0, |entry| entry.at);
+        let mut placed = t_ms + offset;
+        if is_client {
+            placed = u64::from(read.as_ref().expect("the client's datagrams are in order").time);
+            offset = placed.saturating_sub(t_ms);
+        } else if let Some(read) = &read {
+            // Rounding: an answer does not come before its question.
+            let echoed = read.commands.iter().filter(|cmd| cmd.is_ack()).map(|cmd| u64::from(cmd.acked().1)).max();
+            placed = placed.max(echoed.filter(|echoed| *echoed < placed + POLL_MS).unwrap_or(0));
+        }
+        entries.push(Entry { at: placed.max(earliest), is_client, bytes, read });
+    }
+    entries
+}
+
+/// What the application did.
+#[derive(Clone, Debug)]
+enum Act {
+    Send { channel: u8, delivery: Delivery, bytes: Vec<u8> },
+    FetchServerTime,
+    Close,
+}
+
+/// The numbers of a command that stay the same over resends.
+type Key = (u8, u8, u32);
+
+fn key(cmd: &Cmd) -> Key {
+    let number = if matches!(cmd.kind, UNRELIABLE | UNSEQUENCED) { u32_at(&cmd.body, 0) } else { cmd.rseq };
+    (cmd.kind, cmd.channel, number)
+}
+
+fn is_data(cmd: &Cmd) -> bool {
+    matches!(cmd.kind, RELIABLE | UNRELIABLE | FRAGMENT | UNSEQUENCED | RELIABLE_UNSEQUENCED | FRAGMENT_UNSEQUENCED)
+}
+
+/// The message that begins with this command, and how it was sent. Long unreliable messages cannot be told from long
+/// reliable ones, nor the two unsequenced modes: they give the same fragments.
+fn message(entries: &[Entry], first: &Cmd) -> (Delivery, Vec<u8>) {
+    let delivery = match first.kind {
+        RELIABLE | FRAGMENT => Delivery::Reliable,
+        UNRELIABLE => Delivery::Unreliable,
+        UNSEQUENCED => Delivery::UnreliableUnsequenced,
+        _ => Delivery::ReliableUnsequenced,
+    };
+    if !matches!(first.kind, FRAGMENT | FRAGMENT_UNSEQUENCED) {
+        return (delivery, first.payload().to_vec());
+    }
+    let (start, count, total) = (u32_at(&first.body, 0), u32_at(&first.body, 4), u32_at(&first.body, 12));
+    let mut bytes = vec![0; usize::try_from(total).unwrap()];
+    let mut missing: BTreeSet<u32> = (0..count).collect();
+    for (_, cmd) in client_commands(entries) {
+        if (cmd.kind, cmd.channel) == (first.kind, first.channel) && u32_at(&cmd.body, 0) == start {
+            let offset = usize::try_from(u32_at(&cmd.body, 16)).unwrap();
+            bytes[offset..offset + cmd.payload().len()].copy_from_slice(cmd.payload());
+            missing.remove(&u32_at(&cmd.body, 8));
+        }
+    }
+    assert!(missing.is_empty(), "fragments {missing:?} of {start} were not recorded");
+    (delivery, bytes)
+}
+
+fn client_commands(entries: &[Entry]) -> impl Iterator<Item = (usize, &Cmd)> {
+    entries.iter().enumerate().filter(|(_, entry)| entry.is_client).flat_map(|(index, entry)| {
+        entry.read.iter().flat_map(move |read| read.commands.iter().map(move |cmd| (index, cmd)))
+    })
+}
+
+fn server_commands(entries: &[Entry]) -> impl Iterator<Item = (usize, &Cmd)> {
+    entries.iter().enumerate().filter(|(_, entry)| !entry.is_client).flat_map(|(index, entry)| {
+        entry.read.iter().flat_map(move |read| read.commands.iter().map(move |cmd| (index, cmd)))
+    })
+}
+
+/// The oldest number of a channel that is not acknowledged before entry `index`.
+fn oldest_unacked(entries: &[Entry], channel: u8, index: usize) -> u32 {
+    let acked: BTreeSet<u32> = server_commands(entries)
+        .filter(|(at, cmd)| *at < index && cmd.kind == ACK && cmd.channel == channel)
+        .map(|(_, cmd)| cmd.acked().0)
+        .collect();
+    (1..).find(|rseq| !acked.contains(rseq)).unwrap()
+}
+
+/// Where the application must have queued a message that was first sent with entry `seen`: there, or already with the
+/// message before it if only the send window held it back. Spec: udp.md 5.9.
+fn queued_at(entries: &[Entry], config: &Config, first: &Cmd, before: usize, seen: usize) -> usize {
+    let opens = |index: usize| first.rseq < oldest_unacked(entries, first.channel, index) + config.send_window;
+    if config.send_window == 0 || !matches!(first.kind, RELIABLE | FRAGMENT) || opens(before) {
+        return seen;
+    }
+    let opened = (before..=seen).find(|index| entries[*index].is_client && opens(*index)).unwrap_or(seen);
+    if entries[seen].at <= entries[opened].at + POLL_MS { before } else { seen }
+}
+
+/// What the application did, by the entry before whose sending it did so.
+fn acts(entries: &[Entry], config: &Config) -> BTreeMap<usize, Vec<Act>> {
+    let mut acts: BTreeMap<usize, Vec<Act>> = BTreeMap::new();
+    let mut known: BTreeSet<Key> = BTreeSet::new();
+    let mut last: BTreeMap<u8, usize> = BTreeMap::new();
+    let server_ended = server_commands(entries).find(|(_, cmd)| cmd.kind == DISCONNECT).map(|(index, _)| index);
+    for (index, cmd) in client_commands(entries) {
+        if !known.insert(key(cmd)) {
+            continue;
+        }
+        if is_data(cmd) {
+            if matches!(cmd.kind, FRAGMENT | FRAGMENT_UNSEQUENCED) && u32_at(&cmd.body, 8) != 0 {
+                continue;
+            }
+            let before = last.get(&cmd.channel).copied().unwrap_or(index);
+            let queued = queued_at(entries, config, cmd, before, index);
+            last.insert(cmd.channel, queued);
+            let (delivery, bytes) = message(entries, cmd);
+            acts.entry(queued).or_default().push(Act::Send { channel: cmd.channel, delivery, bytes });
+        } else if cmd.kind == SERVER_TIME && !is_retry(entries, index, cmd) {
+            acts.entry(index).or_default().push(Act::FetchServerTime);
+        } else if cmd.kind == DISCONNECT && cmd.reserved == 4 && server_ended.is_none_or(|ended| ended > index) {
+            acts.entry(index).or_default().push(Act::Close);
+        }
+    }
+    acts
+}
+
+/// Whether a server-time command came by itself, because the one before was answered too slowly: with the first poll
+/// after that answer. Spec: udp.md 8.
+fn is_retry(entries: &[Entry], index: usize, cmd: &Cmd) -> bool {
+    let earlier = client_commands(entries)
+        .filter(|(_, other)| other.kind == SERVER_TIME && other.rseq < cmd.rseq)
+        .map(|(_, other)| other.rseq)
+        .max();
+    let answered = earlier.and_then(|rseq| {
+        let mut acks = server_commands(entries).filter(|(_, ack)| ack.kind == ACK && ack.channel == cmd.channel);
+        acks.find(|(_, ack)| ack.acked().0 == rseq).map(|(at, _)| at)
+    });
+    answered.is_some_and(|answer| answer < index && entries[index].at <= entries[answer].at + POLL_MS)
+}
+
+/// The time at which an answer to server-time comes in: that of the recording, but for the millisecond or two that
+/// decide whether its sample is good enough. That the recording shows: it asks again, or it does not.
+fn arrival(entries: &[Entry], index: usize, round_trip: u32) -> u64 {
+    let entry = &entries[index];
+    let Some(read) = &entry.read else { return entry.at };
+    let asked: BTreeSet<u32> =
+        client_commands(entries).filter(|(_, cmd)| cmd.kind == SERVER_TIME).map(|(_, cmd)| cmd.rseq).collect();
+    let answer = read
+        .commands
+        .iter()
+        .find(|cmd| cmd.kind == ACK && cmd.channel == wire::CONTROL && asked.contains(&cmd.acked().0));
+    let Some(answer) = answer else { return entry.at };
+    let good_until = u64::from(answer.acked().1) + u64::from(round_trip);
+    let asked_again = client_commands(entries).any(|(at, cmd)| {
+        at > index && cmd.kind == SERVER_TIME && cmd.rseq > answer.acked().0 && is_retry(entries, at, cmd)
+    });
+    let arrival = if asked_again { entry.at.max(good_until + 1) } else { entry.at.min(good_until) };
+    assert!(arrival.abs_diff(entry.at) <= POLL_MS, "the answer at {} would have to come at {arrival}", entry.at);
+    arrival
+}
+
+/// A command that went out.
+#[derive(Clone, Debug)]
+struct Line {
+    at: u64,
+    peer_id: u16,
+    flags: u8,
+    cmd: Cmd,
+    /// The timeout of a command that is sent for the first time now.
+    timeout: u64,
+}
+
+impl Line {
+    fn same(&self, other: &Self) -> bool {
+        (self.peer_id, self.flags, &self.cmd) == (other.peer_id, other.flags, &other.cmd)
+    }
+}
+
+struct Replayed {
+    ours: Vec<Line>,
+    theirs: Vec<Line>,
+    /// What ours delivered, and whether everything that the recorded client got was well formed.
+    messages: Vec<Vec<u8>>,
+    is_well_formed: bool,
+}
+
+fn lines<'a>(datagrams: impl Iterator<Item = (u64, &'a Datagram, u64)>) -> Vec<Line> {
+    datagrams
+        .flat_map(|(at, datagram, timeout)| {
+            let (peer_id, flags) = (datagram.peer_id, datagram.flags);
+            datagram.commands.iter().cloned().map(move |cmd| Line { at, peer_id, flags, cmd, timeout })
+        })
+        .collect()
+}
+
+/// Plays one recorded session.
+fn replay(session: &Json) -> Replayed {
+    let config = settings(session);
+    let entries = entries(session);
+    let first = entries[0].read.as_ref().unwrap();
+    assert!(entries[0].is_client && first.commands[0].kind == CONNECT, "the recording begins with connect");
+    let acts = acts(&entries, &config);
+    let mut end = Endpoint::new(Connection::connect(config, first.challenge, at(0)));
+    let mut now = first.time.into();
+    // The first timeout that held when each datagram was sent. Spec: udp.md 5.4.
+    let mut timeouts = Vec::new();
+    let mut poll = |end: &mut Endpoint, now: u64| {
+        let timeout = end.conn.round_trip_ms() + 4 * end.conn.round_trip_variance_ms();
+        end.poll(now);
+        timeouts.resize(end.sent.len(), u64::from(timeout.min(400)));
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        let next = if entry.is_client { entry.at } else { arrival(&entries, index, end.conn.round_trip_ms()).max(now) };
+        // Polls of the recorded client that sent nothing, counted back from the next one that did.
+        let seen = entries[index..].iter().find(|entry| entry.is_client).map_or(next, |entry| entry.at);
+        let mut polls: Vec<u64> =
+            (1..).map_while(|step| seen.checked_sub(step * POLL_MS)).take_while(|at| *at > now).collect();
+        polls.retain(|poll| *poll <= next);
+        for at_poll in polls.into_iter().rev() {
+            poll(&mut end, at_poll);
+        }
+        now = next;
+        if !entry.is_client {
+            end.conn.handle_datagram(at(now), &entry.bytes);
+            continue;
+        }
+        for act in acts.get(&index).into_iter().flatten() {
+            match act {
+                Act::Send { channel, delivery, bytes } => end.conn.send(*channel, *delivery, bytes).unwrap(),
+                Act::FetchServerTime => end.conn.fetch_server_time(),
+                Act::Close => end.conn.close(),
+            }
+        }
+        poll(&mut end, now);
+    }
+    for _ in 0..10 {
+        now += POLL_MS;
+        poll(&mut end, now);
+    }
+    let sent: Vec<(u64, Datagram)> = end.sent.iter().map(|sent| (sent.at, sent.read())).collect();
+    let challenge = first.challenge;
+    assert!(sent.iter().all(|(at, datagram)| datagram.challenge == challenge && u64::from(datagram.time) == *at));
+    let malformed: BTreeSet<u32> =
+        entries.iter().filter(|entry| entry.read.is_none()).map(|entry| u32_at(&entry.bytes, 4)).collect();
+    let theirs =
+        entries.iter().filter(|entry| entry.is_client).map(|entry| (entry.at, entry.read.as_ref().unwrap(), 0));
+    let mut theirs = lines(theirs);
+    theirs.retain(|line| !line.cmd.is_ack() || !malformed.contains(&line.cmd.acked().1));
+    Replayed {
+        ours: lines(sent.iter().zip(&timeouts).map(|((at, datagram), timeout)| (*at, datagram, *timeout))),
+        theirs,
+        messages: end.messages().into_iter().map(|(_, _, bytes)| bytes).collect(),
+        is_well_formed: malformed.is_empty(),
+    }
+}
+
+/// Acknowledgements, and all other commands: two streams whose order among each other is as exact as the polls.
+fn split(lines: &[Line]) -> [Vec<Line>; 2] {
+    let (acks, others) = lines.iter().cloned().partition(|line| matches!(line.cmd.kind, ACK | ACK_UNSEQUENCED));
+    [acks, others]
+}
+
+/// The commands are the same, in order, and at the same times.
+fn compare(name: &str, replayed: &Replayed) {
+    let [our_acks, ours] = split(&replayed.ours);
+    let [their_acks, theirs] = split(&replayed.theirs);
+    for (what, ours, theirs) in [("ack", &our_acks, &their_acks), ("command", &ours, &theirs)] {
+        for (index, (our, their)) in ours.iter().zip(theirs).enumerate() {
+            assert!(our.same(their), "{name}, {what} {index}:\nours   {our:?}\ntheirs {their:?}");
+        }
+        let left = if ours.len() > theirs.len() { &ours[theirs.len()..] } else { &theirs[ours.len()..] };
+        assert!(left.is_empty(), "{name}: {} and {} {what}s, {left:?}", ours.len(), theirs.len());
+    }
+    for (our, their) in our_acks.iter().zip(&their_acks) {
+        assert!(our.at.abs_diff(their.at) <= POLL_MS, "{name}:\nours   {our:?}\ntheirs {their:?}");
+    }
+    compare_times(name, &ours, &theirs);
+}
+
+/// First transmissions: one poll step. Later ones, and a timeout at the end: the step from the one before has to be the
+/// command's first timeout, as often doubled as ours, plus 1 and at most a poll step. The first timeout of the recorded
+/// client depends on round trip times that are not in the recording to the millisecond: one that explains all its steps
+/// has to exist, no further from ours than a poll step.
+fn compare_times(name: &str, ours: &[Line], theirs: &[Line]) {
+    struct Transmissions {
+        timeout: u64,
+        last: [u64; 2],
+        least: u64,
+        most: u64,
+    }
+    let mut sent: BTreeMap<Key, Transmissions> = BTreeMap::new();
+    let mut last = None;
+    for (our, their) in ours.iter().zip(theirs) {
+        let label = format!("{name}:\nours   {our:?}\ntheirs {their:?}");
+        let ended = our.cmd.kind == DISCONNECT && our.cmd.reserved == 2;
+        let key = if ended { last.expect("a timeout of something") } else { key(&our.cmd) };
+        last = Some(key);
+        let Some(known) = sent.get_mut(&key) else {
+            assert!(our.at.abs_diff(their.at) <= POLL_MS, "{label}");
+            let (least, most) = (our.timeout.saturating_sub(POLL_MS), our.timeout + POLL_MS);
+            sent.insert(key, Transmissions { timeout: our.timeout, last: [our.at, their.at], least, most });
+            continue;
+        };
+        let [step, their_step] = [our.at - known.last[0], their.at - known.last[1]];
+        known.last = [our.at, their.at];
+        let timeout = known.timeout;
+        let scale = (0..16).map(|doublings| 1 << doublings).rfind(|scale| timeout * scale < step).expect("a step");
+        assert!(step <= timeout * scale + 1 + POLL_MS, "{label}: {step} after {timeout} x {scale}");
+        let late = POLL_MS + if timeout < ARTEFACT_MS { ARTEFACT_MS } else { 0 };
+        known.most = known.most.min((their_step - 1) / scale);
+        known.least = known.least.max((their_step.saturating_sub(1 + late)).div_ceil(scale));
+        assert!(known.least <= known.most, "{label}: {their_step}, ours {timeout} x {scale}");
+    }
+}
+
+/// The messages that the recorded client told its application of, by code, as far as the recording names them: events
+/// and operation responses. Only the order within a channel is certain (udp.md 4.6), so they are compared as a set.
+fn compare_messages(name: &str, session: &Json, replayed: &Replayed) {
+    if !replayed.is_well_formed {
+        return;
+    }
+    let mut theirs: Vec<(u8, u8)> = Vec::new();
+    for callback in session["client_callbacks"].as_array().unwrap() {
+        let kind = match callback["kind"].as_str().unwrap() {
+            "event" => 4,
+            "opresp" => 3,
+            _ => continue,
+        };
+        let code = callback["text"].as_str().unwrap().split(' ').next().unwrap();
+        theirs.push((kind, code.parse().unwrap()));
+    }
+    let mut ours: Vec<(u8, u8)> =
+        replayed.messages.iter().filter(|bytes| matches!(bytes[1], 3 | 4)).map(|bytes| (bytes[1], bytes[2])).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, theirs, "{name}");
+}
+
+#[test]
+fn every_recorded_session_is_replayed_with_the_same_commands() {
+    let sessions = sessions();
+    assert_eq!(sessions.len(), 17);
+    let mut commands = 0;
+    for session in &sessions {
+        let name = session["name"].as_str().unwrap();
+        println!("{name}");
+        let replayed = replay(session);
+        compare(name, &replayed);
+        compare_messages(name, session, &replayed);
+        // In these sessions the two streams mix in the same way, too.
+        for (our, their) in replayed.ours.iter().zip(&replayed.theirs) {
+            assert!(our.same(their), "{name}:\nours   {our:?}\ntheirs {their:?}");
+        }
+        commands += replayed.ours.len();
+    }
+    println!("{commands} commands");
+    assert!(commands > 340, "{commands}");
+}
+
+/// The comparison sees what it is for: each of these changes to a recording has to be noticed.
+#[test]
+fn a_changed_recording_is_noticed() {
+    let session = &sessions()[0];
+    let replayed = replay(session);
+    compare("as recorded", &replayed);
+    type Change = fn(&mut Vec<Line>);
+    let changes: [(&str, Change); 8] = [
+        ("type", |lines| lines[0].cmd.kind = 9),
+        ("channel", |lines| lines[2].cmd.channel = 1),
+        ("flags", |lines| lines[2].cmd.flags = 3),
+        ("reserved", |lines| lines[1].cmd.reserved = 0),
+        ("number", |lines| lines[5].cmd.rseq += 1),
+        ("payload", |lines| lines[2].cmd.body[40] ^= 1),
+        ("one missing", |lines| drop(lines.pop())),
+        ("a second late", |lines| lines[5].at += 1000),
+    ];
+    for (what, change) in changes {
+        let mut theirs = replayed.theirs.clone();
+        change(&mut theirs);
+        let changed = Replayed { theirs, ours: replayed.ours.clone(), messages: vec![], is_well_formed: true };
+        let noticed = std::panic::catch_unwind(|| compare(what, &changed)).is_err();
+        assert!(noticed, "{what}");
+    }
+}
+
+/// Every datagram of the recordings parses to what the recording says of it; the two malformed ones do not.
+#[test]
+fn every_recorded_datagram_parses_as_it_is_described() {
+    let (mut parsed, mut malformed) = (0, 0);
+    for session in sessions() {
+        for json in session["datagrams"].as_array().unwrap() {
+            let label = format!("{}, {}", session["name"], json["i"]);
+            let (bytes, decoded) = (unhex(json["hex"].as_str().unwrap()), &json["decoded"]);
+            let commands = decoded["commands"].as_array().unwrap();
+            let read = udp::datagram::parse(&bytes);
+            if commands.is_empty() || commands.iter().any(|command| command.get("malformed").is_some()) {
+                assert!(read.is_err(), "{label}: {read:?}");
+                malformed += 1;
+                continue;
+            }
+            let read = read.unwrap_or_else(|error| panic!("{label}: {error}"));
+            let header = &read.header;
+            assert_eq!(u64::from(header.peer_id), number(&decoded["peer_id"]), "{label}");
+            assert_eq!(u64::from(header.sent_time), number(&decoded["sent_time"]), "{label}");
+            assert_eq!(format!("{:08x}", header.challenge), decoded["challenge"].as_str().unwrap(), "{label}");
+            assert_eq!(usize::from(header.count), commands.len(), "{label}");
+            assert_eq!(header.crc.map(|crc| format!("{crc:08x}")).as_deref(), decoded["crc"].as_str(), "{label}");
+            assert_eq!(read.trailing_bytes(), 0, "{label}");
+            assert_eq!(read.commands().count(), commands.len(), "{label}");
+            for (ours, theirs) in read.commands().zip(commands) {
+                let fields = [
+                    (u64::from(ours.kind), "type"),
+                    (u64::from(ours.channel), "channel"),
+                    (u64::from(ours.flags), "flags"),
+                    (u64::from(ours.reserved), "reserved"),
+                    (u64::from(ours.size), "size"),
+                    (u64::from(ours.rseq), "reliable_seq"),
+                ];
+                for (ours, field) in fields {
+                    assert_eq!(ours, number(&theirs[field]), "{label}: {field}");
+                }
+            }
+            parsed += 1;
+        }
+    }
+    // The datagram without commands is the third one that is refused.
+    assert_eq!(malformed, 3);
+    assert!(parsed > 280, "{parsed}");
+}
