@@ -173,6 +173,6 @@ pub use photon_proto::{
 };
 pub use pump::Serviced;
 pub use route::{Scheme, ServerAddress};
-pub use state::{CauseKind, DisconnectCause, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
+pub use state::{CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
 pub use stats::Stats;
 pub use status::UserStatus;

@@ -7,7 +7,7 @@ use crate::event::{BadMessage, Event, RequestId};
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::incoming::Incoming;
-use crate::model::{Model, NameHasher};
+use crate::model::{Model, Names};
 use crate::operation::open::OpenRequests;
 use crate::peer::carrier::Carrier;
 use crate::peer::{Peer, Phase, Received};
@@ -21,8 +21,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
-use photon_proto::Timestamp;
 use photon_proto::message::Header;
+use photon_proto::{HashKeys, Timestamp};
 
 /// How many links may still be sending what was accepted before their end; beyond that the oldest is cut short.
 const MOST_RETIRED: usize = 8;
@@ -45,8 +45,9 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(hasher: NameHasher) -> Self {
-        Self { subscribe: OpenRequests::new(hasher.names()), unsubscribe: OpenRequests::new(hasher.names()), next: 1 }
+    pub(crate) fn new(keys: HashKeys) -> Self {
+        let open = || OpenRequests::new(Names::with_hasher(keys));
+        Self { subscribe: open(), unsubscribe: open(), next: 1 }
     }
 
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
@@ -434,8 +435,8 @@ impl ChatConfig {
 /// The parts of a new client.
 pub(crate) fn new_client(config: ChatConfig, seed: [u8; 32]) -> ChatClient {
     let mut random = photon_proto::Random::new(seed);
-    let hasher = NameHasher::new(&mut random);
-    let model = Model::new(hasher, &config);
+    let keys = HashKeys::new(&mut random);
+    let model = Model::new(keys, &config);
     ChatClient {
         config,
         random,
@@ -448,7 +449,7 @@ pub(crate) fn new_client(config: ChatConfig, seed: [u8; 32]) -> ChatClient {
         peer: None,
         retired: Vec::new(),
         route: crate::route::Route::default(),
-        requests: Requests::new(hasher),
+        requests: Requests::new(keys),
         regions: VecDeque::new(),
         model,
         gather: Gather::default(),

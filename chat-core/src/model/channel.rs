@@ -1,11 +1,11 @@
 //! [`Channel`]: a public channel, or a private conversation. Spec: chat.md 5.
 
+use super::Names;
 use super::cache::Cache;
 use super::presence::Presence;
-use super::{NameHasher, Names};
 use crate::messages::Message;
 use alloc::collections::BTreeMap;
-use photon_proto::{Text, Value};
+use photon_proto::{HashKeys, Text, Value};
 
 /// A public channel that the user is in, or the private conversation with another user.
 #[derive(Debug)]
@@ -101,8 +101,8 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    pub(super) fn new(hasher: NameHasher, private: bool) -> Self {
-        Self { private, by_key: BTreeMap::new(), keys: hasher.names(), next_key: 0 }
+    pub(super) fn new(keys: HashKeys, private: bool) -> Self {
+        Self { private, by_key: BTreeMap::new(), keys: Names::with_hasher(keys), next_key: 0 }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Channel> {

@@ -8,54 +8,15 @@ mod presence;
 use crate::config::ChatConfig;
 use crate::messages::Messages;
 use cache::Caches;
-use core::hash::BuildHasher;
 use hashbrown::HashMap;
-use photon_proto::{Random, Text, Value};
-use siphasher::sip::SipHasher13;
+use photon_proto::{HashKeys, Text, Value};
 
 pub use channel::Channel;
 use channel::Channels;
 use presence::Allowance;
 
 /// A map keyed by names that servers choose: its hashes are keyed with a secret.
-pub(crate) type Names<V> = HashMap<Text, V, NameHasher>;
-
-/// SipHash with keys of this client.
-#[derive(Clone, Copy)]
-pub(crate) struct NameHasher {
-    keys: (u64, u64),
-}
-
-impl core::fmt::Debug for NameHasher {
-    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        out.write_str("NameHasher(***)")
-    }
-}
-
-impl NameHasher {
-    pub(crate) fn new(random: &mut Random) -> Self {
-        let mut keys = [0; 16];
-        random.fill("names", &mut keys);
-        let [first, second] = [0, 8].map(|from| {
-            let mut half = [0; 8];
-            half.copy_from_slice(keys.get(from..from + 8).unwrap_or(&[0; 8]));
-            u64::from_le_bytes(half)
-        });
-        Self { keys: (first, second) }
-    }
-
-    pub(crate) fn names<V>(self) -> Names<V> {
-        HashMap::with_hasher(self)
-    }
-}
-
-impl BuildHasher for NameHasher {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
-    }
-}
+pub(crate) type Names<V> = HashMap<Text, V, HashKeys>;
 
 /// At most so many channels that nobody asked for: names that strangers choose.
 const MOST_UNASKED: usize = 1024;
@@ -72,10 +33,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(hasher: NameHasher, config: &ChatConfig) -> Self {
+    pub(crate) fn new(keys: HashKeys, config: &ChatConfig) -> Self {
         Self {
-            public: Channels::new(hasher, false),
-            private: Channels::new(hasher, true),
+            public: Channels::new(keys, false),
+            private: Channels::new(keys, true),
             caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
             allowance: Allowance::new(config.presence_cap_bytes),
             unasked: 0,

@@ -1,4 +1,5 @@
 //! The client against the development server's core, over a simulated network with virtual time.
 
+mod bad_lines;
 mod faults;
 mod talk;

@@ -52,7 +52,7 @@ fn demo(parser: &mut Parser) -> Result<Command, String> {
 fn run(parser: &mut Parser) -> Result<Command, String> {
     let (mut server, mut app_id, mut app_version, mut user) = (None, None, None, None);
     let (mut region, mut protocol, mut auth_type, mut auth_params) = (None, None, None, None);
-    let (mut private_history, mut max_seconds) = (None, None);
+    let (mut private_history, mut max_seconds, mut crc) = (None, None, false);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(help::RUN)),
@@ -73,6 +73,7 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
             Arg::Long("private-history") => {
                 private_history = Some(number::<i32>(parser, "private-history", "of messages")?);
             }
+            Arg::Long("crc") => crc = true,
             Arg::Long("max-seconds") => {
                 let text = text(parser)?;
                 max_seconds =
@@ -81,11 +82,12 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
             other => return Err(other.unexpected().to_string()),
         }
     }
-    let server = server.ok_or("--server is missing, for example --server tcp://127.0.0.1:4533")?;
+    let server = server.ok_or("--server is missing, for example --server udp://127.0.0.1:5058")?;
     let app_id = app_id.ok_or("--app-id is missing; a development server takes any")?;
     let addresses: Vec<&str> = server.split(',').map(str::trim).collect();
     let mut config = ChatConfig::new(addresses, app_id, app_version.as_deref().unwrap_or("1.0"))
-        .protocol(protocol.unwrap_or(Protocol::V18));
+        .protocol(protocol.unwrap_or(Protocol::V18))
+        .crc(crc);
     if let Some(user) = user {
         config = config.user_id(user);
     }
@@ -132,7 +134,7 @@ mod tests {
         let Ok(Command::Run(options)) = line("run --server tcp://h:1,tcp://h:2 --app-id a") else { panic!() };
         assert_eq!((options.region.as_str(), options.max), ("eu", Duration::from_secs(300)));
         let all = "run --server h --app-id a --app-version 2 --user u --region us --protocol 1.6 --auth-type 1 \
-                   --auth-params a=1&b=2 --private-history 5 --max-seconds 1.5";
+                   --auth-params a=1&b=2 --private-history 5 --crc --max-seconds 1.5";
         let Ok(Command::Run(options)) = line(all) else { panic!() };
         assert_eq!((options.region.as_str(), options.max), ("us", Duration::from_millis(1500)));
     }

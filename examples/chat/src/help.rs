@@ -48,7 +48,8 @@ A client for scripts: reads one command a line from standard input, prints one J
 Usage: photon-chat run --server URL --app-id ID [OPTION..]
 
 Options:
-  --server URL          the name server: tcp://HOST:PORT (the port may be left out), or several separated by commas
+  --server URL          the name server: udp://HOST:PORT or tcp://HOST:PORT (the port may be left out; without a scheme
+                        it is UDP), or several separated by commas, tried in turn
   --app-id ID           the Chat app id; a development server takes any
   --app-version V       users of different versions never meet (default 1.0)
   --user U              the user id; without one the server chooses
@@ -57,11 +58,12 @@ Options:
   --auth-type N         custom authentication: its type, 0 to 255 (default 0 with --auth-params, else none)
   --auth-params S       custom authentication: its parameters, such as token=1&x=2
   --private-history N   how many private messages the server sends at login, at most
+  --crc                 a check sum in every datagram; UDP only
   --max-seconds S       ends the run after this time, whatever happens (default 300)
   -h, --help            this text
 
-The Photon cloud is --server tcp://ns.photonengine.io:4533 with the app id of a Chat application; a server for
-development is the program photon-dev-server.
+The Photon cloud is --server ns.photonengine.io:5058 (UDP) or tcp://ns.photonengine.io:4533, with the app id of a Chat
+application; a server for development is the program photon-dev-server.
 
 Commands:
   connect                      connects to the name server and goes on to the front end of --region
@@ -93,7 +95,8 @@ Commands:
   op-encrypted CODE [..]       the same, encrypted on its way to the server
   channels                     prints {\"event\":\"Channels\",\"public\":[..],\"private\":[..]}, each channel with name,
                                last_id, the cached messages, and what is known of subscribers and properties
-  stats                        prints {\"event\":\"Stats\",..}: state, user id and counters
+  stats                        prints {\"event\":\"Stats\",..}: state, user id, round trip and counters; over UDP also
+                               resends, and what was lost or dropped, by reason
   sleep S                      goes on after S seconds
   wait EVENT [S [SUBSTRING]]   waits at most S seconds (default 10) for an event of this name whose printed line
                                contains SUBSTRING, and takes it

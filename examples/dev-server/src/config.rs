@@ -1,9 +1,11 @@
 //! What the server is like: [`ServerConfig`].
 
 use photon_proto::Limits;
+use photon_proto::udp::AcceptorConfig;
 
 use crate::authentication::AuthRule;
 use crate::faults::Faults;
+use crate::line::Conditions;
 use crate::requests::MAX_STRING_BYTES;
 
 /// Settings of a [`ServerCore`](crate::ServerCore), all public: change what you need of [`ServerConfig::new`].
@@ -39,6 +41,12 @@ pub struct ServerConfig {
     pub public_host: Option<String>,
     /// TCP port that front-end addresses name.
     pub front_end_port: u16,
+    /// UDP port that front-end addresses name for clients that came over UDP. Default 5055.
+    pub front_end_udp_port: u16,
+    /// How datagram connections behave, and how many there may be on each of the two servers. This does not change while
+    /// the server runs. Default: as the default of its type, with messages as long as a client accepts, and 8,192
+    /// connections whose client has not shown yet that its address is not false.
+    pub udp: AcceptorConfig,
 
     /// What one message may cost. Default: [`Limits::DEFAULT`], except that messages as long as a client accepts are
     /// written.
@@ -49,7 +57,7 @@ pub struct ServerConfig {
     /// Longest name or other text that a parameter of an operation may be, in bytes, content excepted; more is refused
     /// with -2. Never more than 32,767, the default: not every client could be told of it.
     pub max_string_bytes: usize,
-    /// A connection with more unsent bytes than this is ended. Default 4 MiB.
+    /// A connection with more unsent bytes than this, over UDP more unacknowledged ones, is ended. Default 4 MiB.
     pub max_outgoing_bytes: usize,
     /// Longest user id, app id and app version, in bytes. Default 4,096.
     pub max_id_bytes: usize,
@@ -82,7 +90,7 @@ pub struct ServerConfig {
     pub disconnect_over_rate: bool,
 
     /// A front-end connection from which nothing arrives for this long, in milliseconds, is ended. Default 30 s, 0 for
-    /// never.
+    /// never. Connections over UDP have deadlines of their own, in [`udp`](Self::udp).
     pub silence_timeout_ms: u64,
     /// The same on the name server. Default 30 s.
     pub name_server_idle_ms: u64,
@@ -118,6 +126,9 @@ pub struct ServerConfig {
     /// What the server's clock, in milliseconds, shows at time 0. It wraps. Spec: wire.md 11.
     pub server_time_at_zero: i32,
 
+    /// What a bad line does to UDP datagrams, in both directions. The core does not look at this: its driver does.
+    /// Default: nothing.
+    pub line: Conditions,
     /// What the server does wrong on purpose. Default: nothing.
     pub faults: Faults,
 }
@@ -136,6 +147,12 @@ impl ServerConfig {
             renew_token: false,
             public_host: None,
             front_end_port: 4534,
+            front_end_udp_port: 5055,
+            udp: AcceptorConfig::default().with(|udp| {
+                udp.max_half_open = 8192;
+                udp.connection.max_message_bytes = Limits::DEFAULT.max_received_bytes;
+                udp.connection.max_received_message_bytes = Limits::DEFAULT.max_received_bytes;
+            }),
             limits: Limits { max_sent_bytes: Limits::DEFAULT.max_received_bytes, ..Limits::DEFAULT },
             max_message_bytes: None,
             max_string_bytes: MAX_STRING_BYTES,
@@ -169,6 +186,7 @@ impl ServerConfig {
             batch_ms: 100,
             delay_ms: 0,
             server_time_at_zero: 86_400_000,
+            line: Conditions::default(),
             faults: Faults::new(),
         }
     }

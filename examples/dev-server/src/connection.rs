@@ -6,27 +6,31 @@
 
 use photon_proto::crypto::Cipher;
 use photon_proto::message::{self, Header, HttpInit, Message};
-use photon_proto::tcp::{self, Delivery, Item, Splitter};
+use photon_proto::tcp::Item;
 use photon_proto::{DecodeError, DecodeErrorKind, Limits, Parameters, Protocol, Text, Timestamp, internal};
 
+use crate::carrier::Carrier;
 use crate::connections::Role;
-use crate::outgoing::Outgoing;
 use crate::partition::PartitionKey;
 use crate::timers::TimerId;
+
+/// What a disconnect command says unless there is a better reason: the server's logic. Spec: udp.md 7.2.
+const REASON_LOGIC: u8 = 1;
 
 pub(crate) struct Connection {
     pub(crate) role: Role,
     pub(crate) local_host: Text,
-    splitter: Splitter,
+    pub(crate) carrier: Carrier,
     /// Known from the init on.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) cipher: Option<Cipher>,
     /// Whose connection it is, once the front end let it in.
     pub(crate) user: Option<(PartitionKey, Text)>,
-    pub(crate) out: Outgoing,
     pub(crate) last_received: Timestamp,
     /// Set once the server wants to end it: until when its last bytes may leave.
     pub(crate) closing: Option<Timestamp>,
+    /// The reason that the disconnect command of a datagram connection gives.
+    pub(crate) reason: u8,
     /// The reminder to look at it.
     pub(crate) reminder: Option<TimerId>,
     /// Nothing is sent any more, by a fault switch.
@@ -62,17 +66,17 @@ pub(crate) enum Incoming {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Timestamp, role: Role, local_host: &str, limits: &Limits) -> Self {
+    pub(crate) fn new(now: Timestamp, role: Role, local_host: Text, carrier: Carrier) -> Self {
         Self {
             role,
-            local_host: local_host.into(),
-            splitter: Splitter::new(tcp::Role::Server, limits.max_received_bytes),
+            local_host,
+            carrier,
             protocol: None,
             cipher: None,
             user: None,
-            out: Outgoing::default(),
             last_received: now,
             closing: None,
+            reason: REASON_LOGIC,
             reminder: None,
             muted: false,
             announced: false,
@@ -80,39 +84,44 @@ impl Connection {
         }
     }
 
+    /// Bytes of a stream.
     pub(crate) fn push(&mut self, now: Timestamp, bytes: &[u8]) {
-        self.last_received = now;
-        self.splitter.push(bytes);
+        if let Some(stream) = self.carrier.as_stream_mut() {
+            self.last_received = now;
+            stream.splitter.push(bytes);
+        }
     }
 
-    /// The next thing the client sent; an error ends the connection.
+    /// The next thing the client sent on a stream; an error ends the connection.
     pub(crate) fn next(&mut self, limits: &Limits) -> Result<Option<Incoming>, DecodeError> {
-        let Some(item) = self.splitter.next()? else { return Ok(None) };
+        let Self { carrier: Carrier::Stream(stream), protocol, cipher, .. } = self else { return Ok(None) };
+        let Some(item) = stream.splitter.next()? else { return Ok(None) };
         let message = match item {
             Item::PingRequest { client_time } => return Ok(Some(Incoming::Ping { client_time })),
-            Item::Frame { message, .. } => self.splitter.message_mut(message),
+            Item::Frame { message, .. } => stream.splitter.message_mut(message),
             Item::PingResponse { .. } => return Ok(Some(Incoming::Ignored)),
         };
-        let Some(protocol) = self.protocol else {
-            self.protocol = Some(first_message(limits, message)?);
-            return Ok(Some(Incoming::Init));
-        };
-        Ok(Some(read(protocol, limits, message, self.cipher.as_ref()).unwrap_or_else(Incoming::Bad)))
+        understand(protocol, limits, message, cipher.as_ref()).map(Some)
     }
 
-    /// Appends a message in its frame, encrypted if that is asked for and there is a key.
-    pub(crate) fn send(&mut self, now: Timestamp, due: Timestamp, message: &[u8], encrypt: bool) {
-        let cipher = self.cipher.as_ref().filter(|_| encrypt);
-        self.out.write(now, due, |buffer| {
-            let frame = tcp::begin_frame(buffer, 0, Delivery::Reliable);
-            let start = frame.message_position();
-            buffer.extend_from_slice(message);
-            if let Some(cipher) = cipher {
-                message::seal(buffer, start, cipher);
-            }
-            tcp::end_frame(buffer, frame);
-        });
+    /// A message of the client; an error ends the connection.
+    pub(crate) fn take(&mut self, limits: &Limits, message: &mut [u8]) -> Result<Incoming, DecodeError> {
+        understand(&mut self.protocol, limits, message, self.cipher.as_ref())
     }
+}
+
+/// The first message is the init; one after it that cannot be read is no error.
+fn understand(
+    protocol: &mut Option<Protocol>,
+    limits: &Limits,
+    message: &mut [u8],
+    cipher: Option<&Cipher>,
+) -> Result<Incoming, DecodeError> {
+    let Some(protocol) = *protocol else {
+        *protocol = Some(first_message(limits, message)?);
+        return Ok(Incoming::Init);
+    };
+    Ok(read(protocol, limits, message, cipher).unwrap_or_else(Incoming::Bad))
 }
 
 /// The protocol that the first message chooses. Spec: wire.md 2.

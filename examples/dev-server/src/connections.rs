@@ -84,7 +84,7 @@ impl Connections {
     pub(crate) fn announce(&mut self, id: ConnectionId) {
         if let Some(connection) = self.all.get_mut(&id)
             && !connection.announced
-            && !connection.out.unsent().is_empty()
+            && !connection.carrier.unsent().is_empty()
         {
             connection.announced = true;
             self.writable.push_back(id);
@@ -95,7 +95,7 @@ impl Connections {
         while let Some(id) = self.writable.pop_front() {
             if let Some(connection) = self.all.get_mut(&id) {
                 connection.announced = false;
-                if !connection.out.unsent().is_empty() {
+                if !connection.carrier.unsent().is_empty() {
                     return Some(id);
                 }
             }

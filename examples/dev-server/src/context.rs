@@ -3,7 +3,10 @@
 use photon_proto::message::MessageWriter;
 use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp};
 
+use crate::acceptors::Acceptors;
+use crate::carrier::Parcel;
 use crate::config::ServerConfig;
+use crate::connection::Connection;
 use crate::connections::{ConnectionId, Connections};
 use crate::event::Event;
 use crate::requests::{Asked, Wrong};
@@ -15,6 +18,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     pub(crate) config: &'a mut ServerConfig,
     pub(crate) connections: &'a mut Connections,
+    pub(crate) acceptors: &'a mut Acceptors,
     pub(crate) timers: &'a mut Timers,
     pub(crate) random: &'a mut Random,
     pub(crate) stats: &'a mut ServerStats,
@@ -82,13 +86,19 @@ impl Context<'_> {
     /// How many bytes of history a connection may be sent in one go: what nobody could have read in time must not end
     /// it as a client that does not read.
     pub(crate) fn history_budget(&self, id: ConnectionId) -> usize {
-        let waiting = self.connections.get(id).map_or(0, |connection| connection.out.len());
+        let waiting = self
+            .connections
+            .get(id)
+            .map_or(0, |connection| connection.carrier.waiting(self.acceptors.side(connection.role)));
         self.config.max_outgoing_bytes.saturating_sub(waiting) / 4
     }
 
     /// Sends the reason and ends the connection. Spec: wire.md 3.4.
     pub(crate) fn disconnect(&mut self, id: ConnectionId, reason: i16, text: &str) {
         let limits = Limits::DEFAULT;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.reason = reason_byte(reason);
+        }
         if let Some(protocol) = self.connections.protocol(id) {
             let mut bytes = Vec::new();
             let written = MessageWriter::disconnect(&mut bytes, protocol, &limits, reason, Some(text))
@@ -125,7 +135,7 @@ impl Context<'_> {
     /// Ends a connection at once; what has not been sent never will be.
     pub(crate) fn abort(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.out.clear();
+            connection.carrier.abort(self.acceptors.side_mut(connection.role));
             connection.closing = Some(self.now);
             self.connections.end(id);
         }
@@ -149,17 +159,17 @@ impl Context<'_> {
     /// Sends a message, encrypted if asked for here or by the switch, and if there is a key.
     pub(crate) fn send(&mut self, id: ConnectionId, message: &[u8], encrypt: bool) {
         let encrypt = encrypt || self.config.encrypt_answers;
-        self.queue(id, |connection, now, due| connection.send(now, due, message, encrypt));
+        self.queue(id, message, encrypt, true);
     }
 
     /// Sends a message that is never encrypted.
     pub(crate) fn send_plain(&mut self, id: ConnectionId, message: &[u8]) {
-        self.queue(id, |connection, now, due| connection.send(now, due, message, false));
+        self.queue(id, message, false, true);
     }
 
-    /// Sends what `write` appends, as it is.
-    pub(crate) fn send_with(&mut self, id: ConnectionId, write: impl FnOnce(&mut Vec<u8>)) {
-        self.queue(id, |connection, now, due| connection.out.write(now, due, write));
+    /// Sends bytes as they are: on a stream without a frame, in datagrams as a message.
+    pub(crate) fn send_raw(&mut self, id: ConnectionId, bytes: &[u8]) {
+        self.queue(id, bytes, false, false);
     }
 
     /// The server's clock, which wraps. Spec: wire.md 11.
@@ -168,27 +178,35 @@ impl Context<'_> {
         self.config.server_time_at_zero.wrapping_add(low.cast_signed())
     }
 
-    fn queue(
-        &mut self,
-        id: ConnectionId,
-        write: impl FnOnce(&mut crate::connection::Connection, Timestamp, Timestamp),
-    ) {
+    fn queue(&mut self, id: ConnectionId, bytes: &[u8], encrypt: bool, framed: bool) {
         let (now, due) = (self.now, self.now.plus_millis(self.config.delay_ms));
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.closing.is_some() || connection.muted {
             return;
         }
-        let held_back = connection.out.next_release();
-        write(connection, now, due);
-        if connection.out.len() > self.config.max_outgoing_bytes {
+        let Connection { carrier, cipher, role, .. } = connection;
+        let side = self.acceptors.side_mut(*role);
+        let held_back = carrier.next_release();
+        carrier.send(side, now, due, Parcel { bytes, cipher: cipher.as_ref().filter(|_| encrypt), framed });
+        if carrier.waiting(side) > self.config.max_outgoing_bytes {
             log::info!("a client does not read; its connection is ended");
             self.stats.overrun_connections = self.stats.overrun_connections.saturating_add(1);
             self.abort(id);
             return;
         }
-        if let (None, Some(release)) = (held_back, connection.out.next_release()) {
+        if let (None, Some(release)) = (held_back, carrier.next_release()) {
             self.timers.set(release, Timer::Release(id));
         }
         self.connections.announce(id);
+    }
+}
+
+/// What a disconnect command says that stands for a disconnect message. Spec: udp.md 7.2.
+fn reason_byte(reason: i16) -> u8 {
+    const LOGIC: u8 = 1;
+    const USER_LIMIT: u8 = 3;
+    match reason {
+        return_code::SERVER_FULL | return_code::MAX_CCU_REACHED => USER_LIMIT,
+        reason => u8::try_from(reason).unwrap_or(LOGIC),
     }
 }

@@ -9,9 +9,10 @@ use crate::config::ServerConfig;
 use crate::core::ServerCore;
 use crate::fault_names::{self, SERVER_LOGIC};
 use crate::fault_spec::FaultSpec;
+use crate::line::ConditionsError;
 
 /// How each command is written, and what it does.
-const COMMANDS: [(&str, &str); 15] = [
+const COMMANDS: [(&str, &str); 16] = [
     ("fault [N times] FAULT", "switch a fault on: STEP=FAULT or a short name, see `help faults`; for the next N times"),
     ("fault off [FAULT|STEP]", "switch a fault off, or everything at a step, or all faults"),
     ("faults", "list the faults that are on"),
@@ -19,6 +20,10 @@ const COMMANDS: [(&str, &str); 15] = [
     ("set SWITCH VALUE", "change a setting; counts for what begins after it"),
     ("get SWITCH", "show a setting"),
     ("switches", "show all settings"),
+    (
+        "line [CONDITIONS|off]",
+        "show or change what a bad line does to UDP datagrams, in both directions, for example line loss=20 delay=80",
+    ),
     ("auth RULE", "add an authentication rule at the end of the table"),
     ("auth clear", "drop all authentication rules"),
     ("channels", "list the channels"),
@@ -72,6 +77,7 @@ impl ServerCore {
             "set" => self.set(rest),
             "get" => self.get(rest),
             "switches" if rest.is_empty() => Ok(list_switches(self.config())),
+            "line" => self.line(rest),
             "auth" => self.auth(rest),
             "channels" if rest.is_empty() => Ok(self.list_channels()),
             "users" if rest.is_empty() => Ok(self.list_users()),
@@ -155,6 +161,13 @@ impl ServerCore {
             .ok_or_else(|| format!("there is no switch {name:?}: `switches` lists them"))
     }
 
+    fn line(&mut self, text: &str) -> Result<String, String> {
+        if !text.is_empty() {
+            self.config_mut().line = text.parse().map_err(|error: ConditionsError| error.to_string())?;
+        }
+        Ok(format!("line {}", self.config().line))
+    }
+
     fn auth(&mut self, text: &str) -> Result<String, String> {
         let rules = &mut self.config_mut().authentication;
         match text {
@@ -224,6 +237,12 @@ impl ServerCore {
             ("bad-connections", stats.bad_connections),
             ("overrun-connections", stats.overrun_connections),
             ("silent-connections", stats.silent_connections),
+            ("half-open", stats.half_open as u64),
+            ("expired", stats.expired),
+            ("displaced", stats.displaced),
+            ("strangers", stats.strangers),
+            ("replaced", stats.replaced),
+            ("refused", stats.refused),
             ("loosened", stats.loosened),
         ] {
             let _ = write!(line, " {name}={value}");
@@ -314,6 +333,10 @@ mod tests {
             ("set grace-ms 500", "ok grace-ms=500"),
             ("set properties=on", "ok properties=on"),
             ("get grace-ms", "ok grace-ms=500"),
+            ("set line-loss 2.5", "ok line-loss=2.5"),
+            ("line", "ok line loss=2.5 duplicate=0 delay=0 jitter=0 corrupt=0"),
+            ("line delay=80 jitter=30", "ok line loss=0 duplicate=0 delay=80 jitter=30 corrupt=0"),
+            ("line off", "ok line loss=0 duplicate=0 delay=0 jitter=0 corrupt=0"),
             ("auth params=user=alice result=ok", "ok 1 authentication rules"),
             ("auth clear", "ok 0 authentication rules"),
             ("channels", "ok 0 channels"),
@@ -352,6 +375,8 @@ mod tests {
             ("set grace 1", "`switches` lists them"),
             ("set grace-ms x", "write N"),
             ("get x", "`switches` lists them"),
+            ("line loss", "write loss=PERCENT"),
+            ("line loss=x", "write a number from 0 to 100"),
             ("auth", "write auth RULE"),
             ("auth result=x", "write ok or refused"),
             ("kick", "write kick USER"),

@@ -3,7 +3,9 @@
 use photon_proto::message::MessageKind;
 use photon_proto::{DecodeError, Parameters, Random, Text, Timestamp};
 
+use crate::acceptors::Acceptors;
 use crate::authentication::{Identity, Refusal};
+use crate::carrier::Carrier;
 use crate::config::ServerConfig;
 use crate::connection::{Connection, Incoming};
 use crate::connections::{ConnectionId, Connections, Role};
@@ -29,6 +31,7 @@ pub struct ServerCore {
     pub(crate) hash_keys: HashKeys,
     pub(crate) tokens: Tokens,
     pub(crate) connections: Connections,
+    pub(crate) acceptors: Acceptors,
     pub(crate) partitions: Map<PartitionKey, Partition>,
     pub(crate) history_memory: HistoryMemory,
     pub(crate) timers: Timers,
@@ -43,9 +46,10 @@ impl ServerCore {
         let mut random = Random::new(seed);
         let hash_keys = HashKeys::new(&mut random);
         Self {
-            config,
             now: Timestamp::ZERO,
             tokens: Tokens::new(&mut random),
+            acceptors: Acceptors::new(&config, &mut random, hash_keys),
+            config,
             hash_keys,
             random,
             connections: Connections::new(hash_keys),
@@ -60,8 +64,14 @@ impl ServerCore {
     /// server: front-end addresses name it.
     pub fn accept_stream(&mut self, now: Timestamp, role: Role, local_host: &str) -> ConnectionId {
         self.advance(now);
-        let connection = Connection::new(self.now, role, local_host, &self.config.limits);
+        let connection = Connection::new(self.now, role, local_host.into(), Carrier::stream(&self.config.limits));
         let id = self.connections.insert(connection);
+        self.accepted(id, role);
+        self.settle();
+        id
+    }
+
+    pub(crate) fn accepted(&mut self, id: ConnectionId, role: Role) {
         self.stats.accepted = self.stats.accepted.saturating_add(1);
         let mut cx = self.context();
         cx.watch_silence(id);
@@ -70,11 +80,9 @@ impl ServerCore {
             cx.close(id);
         }
         cx.follow(id, step);
-        self.settle();
-        id
     }
 
-    /// Bytes arrived on a connection. Those of a connection that has been ended are ignored.
+    /// Bytes arrived on a stream connection. Those of a connection that has been ended are ignored.
     pub fn received(&mut self, now: Timestamp, id: ConnectionId, bytes: &[u8]) {
         self.advance(now);
         if let Some(connection) = self.connections.get_mut(id)
@@ -86,10 +94,11 @@ impl ServerCore {
         }
     }
 
-    /// The client closed or reset a connection, which is gone thereby.
+    /// The client closed or reset a stream connection, which is gone thereby.
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
         self.advance(now);
-        if let Some(connection) = self.connections.remove(id, &mut self.timers) {
+        if let Some(mut connection) = self.connections.remove(id, &mut self.timers) {
+            connection.carrier.abort(self.acceptors.side_mut(connection.role));
             self.leave(id, connection.user, true);
             self.settle();
         }
@@ -97,15 +106,17 @@ impl ServerCore {
 
     /// The bytes that a connection has to send, never empty; the same again until [`transmitted`](Self::transmitted).
     pub fn transmit(&mut self, id: ConnectionId) -> Option<&[u8]> {
-        let unsent = self.connections.get(id)?.out.unsent();
+        let unsent = self.connections.get(id)?.carrier.unsent();
         (!unsent.is_empty()).then_some(unsent)
     }
 
     /// The transport took this many of those bytes.
     pub fn transmitted(&mut self, id: ConnectionId, bytes: usize) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.out.sent(bytes);
-            if connection.closing.is_some() && connection.out.len() == 0 {
+        if let Some(connection) = self.connections.get_mut(id)
+            && let Some(stream) = connection.carrier.as_stream_mut()
+        {
+            stream.out.sent(bytes);
+            if connection.closing.is_some() && connection.carrier.is_drained() {
                 self.connections.end(id);
                 self.settle();
             }
@@ -125,6 +136,7 @@ impl ServerCore {
     /// Does what is due at `now`.
     pub fn service(&mut self, now: Timestamp) {
         self.advance(now);
+        self.service_datagrams();
         while let Some(timer) = self.timers.pop_due(self.now) {
             let (partitions, mut cx) = self.split();
             match timer {
@@ -150,7 +162,7 @@ impl ServerCore {
     /// When [`service`](Self::service) is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.acceptors.poll_timeout()).min()
     }
 
     /// Ends all connections of the users with this id, whatever their app, with a disconnect message of this reason and
@@ -202,6 +214,7 @@ impl ServerCore {
         for partition in self.partitions.values() {
             partition.count(&mut stats);
         }
+        self.acceptors.count(&mut stats);
         stats
     }
 
@@ -242,7 +255,7 @@ impl ServerCore {
         all
     }
 
-    fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
     }
 
@@ -252,6 +265,7 @@ impl ServerCore {
             now: self.now,
             config: &mut self.config,
             connections: &mut self.connections,
+            acceptors: &mut self.acceptors,
             timers: &mut self.timers,
             random: &mut self.random,
             stats: &mut self.stats,
@@ -285,16 +299,18 @@ impl ServerCore {
             match connection.next(&self.config.limits) {
                 Ok(Some(incoming)) => self.handle(id, incoming),
                 Ok(None) => return,
-                Err(error) => {
-                    log::info!("a connection is ended: {error}");
-                    self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
-                    self.context().close(id);
-                }
+                Err(error) => self.bad_connection(id, &error),
             }
         }
     }
 
-    fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
+    pub(crate) fn bad_connection(&mut self, id: ConnectionId, error: &DecodeError) {
+        log::info!("a connection is ended: {error}");
+        self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
+        self.context().close(id);
+    }
+
+    pub(crate) fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
         let Some(role) = self.connections.get(id).map(|connection| connection.role) else { return };
         match incoming {
             Incoming::Init => self.context().answer_init(id, role),
@@ -341,18 +357,23 @@ impl ServerCore {
     }
 
     /// Brings to an end what was ended meanwhile, by whatever was just done and by its consequences.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while let Some(id) = self.connections.next_ended() {
             let user = self.connections.get_mut(id).and_then(|connection| connection.user.take());
             self.leave(id, user, false);
-            if self.connections.get(id).is_some_and(|connection| connection.out.len() == 0) {
+            let Some(connection) = self.connections.get(id).filter(|one| one.carrier.is_drained()) else { continue };
+            if let Some(carrier) = connection.carrier.as_datagram() {
+                let side = self.acceptors.side_mut(connection.role);
+                side.shut_down(self.now, carrier.key, self.config.linger_ms, connection.reason);
+                self.connections.remove(id, &mut self.timers);
+            } else {
                 self.connections.give_up(id, &mut self.timers);
             }
         }
     }
 
     /// A connection is no longer its user's.
-    fn leave(&mut self, id: ConnectionId, user: Option<(PartitionKey, Text)>, clean: bool) {
+    pub(crate) fn leave(&mut self, id: ConnectionId, user: Option<(PartitionKey, Text)>, clean: bool) {
         let Some((key, user_id)) = user else { return };
         let (partitions, mut cx) = self.split();
         if let Some(partition) = partitions.get_mut(&key) {

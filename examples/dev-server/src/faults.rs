@@ -64,7 +64,8 @@ impl Step {
 pub enum Fault {
     /// Nothing: no answer, no effect.
     Silent,
-    /// Nothing, and nothing more on this connection ever after, not even answers to pings.
+    /// Nothing, and nothing more on this connection ever after, not even answers to pings. Over UDP, where there are no
+    /// pings to answer, the server knows nothing of the connection any more: not even acknowledgements come.
     Mute,
     /// A refusal: this return code and text. (Steps without a return code are refused by closing.)
     Refuse {
@@ -73,7 +74,8 @@ pub enum Fault {
         /// The server's text; empty for none.
         text: String,
     },
-    /// Closes the connection.
+    /// Closes the connection. Over UDP, here and wherever the server ends a connection, with a disconnect command, which
+    /// gives the reason 1 (server logic) unless there is a better one. Spec: udp.md 7.2.
     Close,
     /// Answers as usual, then closes the connection.
     CloseAfter,
@@ -91,7 +93,7 @@ pub enum Fault {
         /// The server's text; empty for none.
         text: String,
     },
-    /// Bytes that are no frame.
+    /// Bytes that are no frame; over UDP a message that is none.
     BadFrame,
     /// A proper frame around a message that cannot be decoded.
     Undecodable,

@@ -1,19 +1,23 @@
 //! A Photon Chat name server and chat front end for development and tests, on loopback.
 //!
 //! It is there for people without an app id and for every test of the client: [`ServerCore`] is sans-IO, so client and
-//! server run in one process over a simulated network with virtual time ([`sim`]); [`server`] puts the same core on real
-//! sockets. It behaves as `chat.md` section 12 says, and misbehaves where it is told to ([`Faults`]). It is no production
-//! server: production is the Photon cloud.
+//! server run in one process over a simulated network with virtual time ([`sim`]); [`server`] puts the same core on
+//! real sockets, TCP and UDP, on request behind a bad [line](mod@line). It behaves as `chat.md` section 12 says, and
+//! misbehaves where it is told to ([`Faults`]). It is no production server: production is the Photon cloud.
 //!
 //! # Driving the core
 //!
 //! A *connection* is one stream between a client and this server. The driver accepts it ([`ServerCore::accept_stream`]),
 //! hands over what arrives ([`ServerCore::received`], [`ServerCore::closed`]) and calls [`ServerCore::service`] when
-//! [`ServerCore::poll_timeout`] is due. After any of these calls it drains, in this order:
+//! [`ServerCore::poll_timeout`] is due. Clients that talk in datagrams are told apart by their addresses, by the core: the
+//! driver only hands over what its two sockets get ([`ServerCore::received_datagram`]). After any of these calls it drains,
+//! in this order:
 //!
-//! 1. [`ServerCore::poll_writable`]: connections that got bytes; pull them with [`ServerCore::transmit`], report what the
-//!    transport took with [`ServerCore::transmitted`];
-//! 2. [`ServerCore::poll_close`]: connections that the server ended; they are gone from the core.
+//! 1. [`ServerCore::transmit_datagram`] of each of the two servers, until it is `None`: report each datagram that the
+//!    socket took with [`ServerCore::transmitted_datagram`];
+//! 2. [`ServerCore::poll_writable`]: stream connections that got bytes; pull them with [`ServerCore::transmit`], report
+//!    what the transport took with [`ServerCore::transmitted`];
+//! 3. [`ServerCore::poll_close`]: stream connections that the server ended; they are gone from the core.
 //!
 //! Another order delays work and corrupts nothing. Time is an argument; a `now` before the last one counts as the last.
 //! Same seed and same calls, same bytes. No input makes it panic, and every buffer has a cap in [`ServerConfig`].
@@ -34,8 +38,10 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod acceptors;
 mod auth_text;
 mod authentication;
+mod carrier;
 mod channels;
 mod config;
 mod connection;
@@ -44,6 +50,8 @@ mod context;
 mod control;
 mod conversations;
 mod core;
+mod datagrams;
+mod delayed;
 mod event;
 mod fault_names;
 mod fault_spec;
@@ -51,6 +59,7 @@ mod faults;
 mod front_end;
 mod hashing;
 mod history;
+pub mod line;
 mod link;
 mod loosen;
 mod misbehave;

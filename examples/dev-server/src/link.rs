@@ -42,7 +42,9 @@ impl Context<'_> {
                 internal::write_ping_response(bytes, protocol, &limits, client_time, server_time)
             });
         } else {
-            self.send_with(id, |out| tcp::write_ping_response(out, server_time, client_time));
+            let mut bytes = Vec::new();
+            tcp::write_ping_response(&mut bytes, server_time, client_time);
+            self.send_raw(id, &bytes);
         }
         self.follow(id, step);
     }
@@ -96,7 +98,8 @@ impl Context<'_> {
 
     /// When a connection will have been silent for too long.
     fn silent_at(&self, id: ConnectionId) -> Option<photon_proto::Timestamp> {
-        let connection = self.connections.get(id)?;
+        // A datagram connection times out by itself: its client acknowledges pings.
+        let connection = self.connections.get(id).filter(|connection| connection.carrier.as_stream().is_some())?;
         let limit = match connection.role {
             Role::NameServer => self.config.name_server_idle_ms,
             Role::FrontEnd => self.config.silence_timeout_ms,
@@ -129,9 +132,11 @@ impl Context<'_> {
     /// Lets go bytes that were held back.
     pub(crate) fn release(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.out.release(self.now);
-        if let Some(at) = connection.out.next_release() {
+        connection.carrier.release(self.acceptors.side_mut(connection.role), self.now);
+        if let Some(at) = connection.carrier.next_release() {
             self.timers.set(at, Timer::Release(id));
+        } else if connection.closing.is_some() && connection.carrier.is_drained() {
+            self.connections.end(id);
         }
         self.connections.announce(id);
     }

@@ -6,7 +6,7 @@ use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::faults::{Fault, Step};
 
-/// Neither a frame nor a ping. Spec: wire.md 6.1.
+/// Neither a frame nor a ping, and no message either. Spec: wire.md 6.1.
 const NO_FRAME: &[u8] = b"no frame at all";
 
 /// Whether a step is to be gone through as usual.
@@ -29,12 +29,17 @@ impl Context<'_> {
             Fault::Mute => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.muted = true;
+                    if connection.carrier.as_datagram().is_some() {
+                        connection.carrier.vanish(self.acceptors.side_mut(connection.role));
+                        connection.closing = Some(self.now);
+                        self.connections.end(id);
+                    }
                 }
             }
             Fault::Refuse { code, text } => return Verdict::Refuse(code, text),
             Fault::Close => self.close(id),
             Fault::Disconnect { code, text } => self.disconnect(id, code, &text),
-            Fault::BadFrame => self.send_with(id, |out| out.extend_from_slice(NO_FRAME)),
+            Fault::BadFrame => self.send_raw(id, NO_FRAME),
             // Ends in the middle of the return code or parameter count. A kind that no protocol knows stands for an
             // init response, whose content nobody reads.
             Fault::Undecodable if kind == MessageKind::InitResponse => self.send_plain(id, &[MAGIC, 0x7F, code]),

@@ -114,7 +114,8 @@ impl ServerCore {
             Some(host) => host.as_str(),
             None => connection.map_or("", |connection| &connection.local_host),
         };
-        let port = self.config.front_end_port;
+        let datagrams = connection.is_some_and(|connection| connection.carrier.as_datagram().is_some());
+        let port = if datagrams { self.config.front_end_udp_port } else { self.config.front_end_port };
         // An IPv6 address is told from the port by its brackets.
         if host.contains(':') && !host.starts_with('[') {
             format!("[{host}]:{port}").into()

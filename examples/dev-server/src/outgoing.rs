@@ -1,8 +1,8 @@
-//! Bytes on their way to one client, some of them held back for a while.
-
-use std::collections::VecDeque;
+//! Bytes on their way to one client of a stream, some of them held back for a while.
 
 use photon_proto::Timestamp;
+
+use crate::delayed::Delayed;
 
 /// Memory that an idle connection may keep for what it sends next.
 const KEPT_CAPACITY: usize = 16 * 1024;
@@ -11,9 +11,7 @@ const KEPT_CAPACITY: usize = 16 * 1024;
 pub(crate) struct Outgoing {
     buffer: Vec<u8>,
     sent: usize,
-    /// Due times never decrease: a stream keeps its order even if the delay changes.
-    delayed: VecDeque<(Timestamp, Vec<u8>)>,
-    delayed_bytes: usize,
+    delayed: Delayed,
 }
 
 impl Outgoing {
@@ -24,38 +22,33 @@ impl Outgoing {
 
     /// Everything that has not been sent, what is held back included.
     pub(crate) fn len(&self) -> usize {
-        self.unsent().len().saturating_add(self.delayed_bytes)
+        self.unsent().len().saturating_add(self.delayed.bytes())
     }
 
     /// Appends what `write` writes, held back until `due` if that is later than `now`.
     pub(crate) fn write(&mut self, now: Timestamp, due: Timestamp, write: impl FnOnce(&mut Vec<u8>)) {
-        let due = self.delayed.back().map_or(due, |(last, _)| due.max(*last));
-        if due <= now && self.delayed.is_empty() {
+        if !self.delayed.holds(now, due) {
             write(&mut self.buffer);
             return;
         }
         let mut bytes = Vec::new();
         write(&mut bytes);
-        self.delayed_bytes = self.delayed_bytes.saturating_add(bytes.len());
-        self.delayed.push_back((due, bytes));
+        self.delayed.push(due, bytes);
     }
 
     /// Lets go what is due; whether there was any.
     pub(crate) fn release(&mut self, now: Timestamp) -> bool {
         let mut any = false;
-        while self.delayed.front().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, bytes)) = self.delayed.pop_front() {
-                self.delayed_bytes = self.delayed_bytes.saturating_sub(bytes.len());
-                self.buffer.extend_from_slice(&bytes);
-                any = true;
-            }
+        while let Some(bytes) = self.delayed.pop(now) {
+            self.buffer.extend_from_slice(&bytes);
+            any = true;
         }
         any
     }
 
     /// When the next bytes are let go.
     pub(crate) fn next_release(&self) -> Option<Timestamp> {
-        self.delayed.front().map(|(due, _)| *due)
+        self.delayed.next_release()
     }
 
     pub(crate) fn sent(&mut self, bytes: usize) {

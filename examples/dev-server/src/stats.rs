@@ -36,6 +36,18 @@ pub struct ServerStats {
     pub overrun_connections: u64,
     /// Connections ended because they were silent.
     pub silent_connections: u64,
+    /// Datagram connections whose client has not shown yet that its address is not false.
+    pub half_open: usize,
+    /// Of those, ended because they took too long.
+    pub expired: u64,
+    /// Of those, ended because there were too many.
+    pub displaced: u64,
+    /// Datagrams of no connection, which did not ask for one either.
+    pub strangers: u64,
+    /// Datagram connections ended because their client connected anew from the same address.
+    pub replaced: u64,
+    /// Clients that got no answer because there are too many datagram connections.
+    pub refused: u64,
     /// Events whose content was loosened or replaced by null for a receiver's protocol.
     pub loosened: u64,
 }

@@ -1,6 +1,7 @@
 //! Settings by name and as text, for command lines and the control interface: `grace-ms=500`.
 
 use crate::config::ServerConfig;
+use crate::line::Percent;
 
 /// Text that sets no switch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +80,18 @@ macro_rules! numbers {
 }
 
 numbers! { usize => "N", u64 => "N", u32 => "N", i32 => "N (32 bit, signed)" }
+
+impl Setting for Percent {
+    const FORM: &'static str = Self::FORM;
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
 
 impl Setting for Option<String> {
     const FORM: &'static str = "TEXT|none";
@@ -181,6 +194,11 @@ const SWITCHES: &[Switch] = switches! {
     "batch-messages" => batch_messages,
     "batch-ms" => batch_ms,
     "delay-ms" => delay_ms,
+    "line-loss" => line.loss,
+    "line-duplicate" => line.duplicate,
+    "line-delay-ms" => line.delay_ms,
+    "line-jitter-ms" => line.jitter_ms,
+    "line-corrupt" => line.corrupt,
     "server-time-at-zero" => server_time_at_zero,
 };
 
@@ -190,7 +208,7 @@ fn find(name: &str) -> Option<&'static Switch> {
 
 impl ServerConfig {
     /// The names of all switches, each with how its values are written. A switch is a field of this type: the name has
-    /// `-` for `_`.
+    /// `-` for `_`. Those that begin with `line-` are fields of [`line`](Self::line).
     pub fn switches() -> impl Iterator<Item = (&'static str, &'static str)> {
         SWITCHES.iter().map(|switch| (switch.name, switch.form))
     }
@@ -245,7 +263,8 @@ mod tests {
             let shown = config.switch(name).unwrap();
             config.set_switch(name, &shown).unwrap();
             assert_eq!(config.switch(name), Some(shown), "{name}");
-            assert!(!form.is_empty() && fields.contains(&format!("{}: ", name.replace('-', "_"))), "{name}");
+            let field = name.strip_prefix("line-").unwrap_or(name).replace('-', "_");
+            assert!(!form.is_empty() && fields.contains(&format!("{field}: ")), "{name}");
             let other = match form {
                 "on|off" if config.switch(name).unwrap() == "on" => "off",
                 "on|off" => "on",
@@ -265,6 +284,7 @@ mod tests {
         assert_eq!(error("grace-ms=-1"), "\"-1\" is no value of grace-ms: write N");
         assert_eq!(error("properties=maybe"), "\"maybe\" is no value of properties: write on|off");
         assert_eq!(error("max-users=x"), "\"x\" is no value of max-users: write N|none");
+        assert_eq!(error("line-loss=101"), "\"101\" is no value of line-loss: write PERCENT (0 to 100)");
         assert_eq!(error("regions=eu,,us"), "\"eu,,us\" is no value of regions: write TEXT[,TEXT]|none");
         assert_eq!(error("public-host="), "\"\" is no value of public-host: write TEXT|none");
         assert_eq!((config.grace_ms, config.regions.len(), config.max_users), (10_000, 3, None));

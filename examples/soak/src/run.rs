@@ -1,13 +1,14 @@
 //! One run: a seed, some clients, a minute of random behaviour on a bad network, and rest.
 
 use crate::referee::{Referee, Said};
-use crate::world::World;
+use crate::world::{Transport, World};
 use chat_core::{
     ConnectOptions, Encryption, PrivateOptions, PropertyOptions, Protocol, PublishOptions, RequestError, State,
     StatusMessage, SubscribeOptions, Value,
 };
 use dev_server::ServerConfig;
-use dev_server::sim::{Dice, End, StreamSettings};
+use dev_server::line::{Conditions, Percent};
+use dev_server::sim::{DatagramSettings, Dice, End, StreamSettings};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -105,6 +106,13 @@ impl Run {
             config.delay_ms = if dice.chance(20) { dice.below(80) } else { 0 };
         });
         let mut world = World::new(seed, config, line);
+        world.datagrams = DatagramSettings::both(Conditions {
+            loss: Percent::new(dice.below(8) as u32),
+            duplicate: Percent::new(dice.below(10) as u32),
+            delay_ms: dice.below(120),
+            jitter_ms: dice.below(150),
+            corrupt: Percent::ZERO,
+        });
         let size = 3 + dice.below(18);
         let mut users = Vec::new();
         for _ in 0..size {
@@ -112,7 +120,9 @@ impl Run {
             let user = format!("user{}", dice.below(size + size / 3));
             let protocol = if dice.chance(50) { Protocol::V16 } else { Protocol::V18 };
             let encryption = if dice.chance(30) { Encryption::Off } else { Encryption::On };
-            world.add(&user, |config| config.protocol(protocol).encryption(encryption));
+            let transport = if dice.chance(50) { Transport::Tcp } else { Transport::Udp };
+            let crc = dice.chance(20);
+            world.add_over(transport, &user, |config| config.protocol(protocol).encryption(encryption).crc(crc));
             users.push(user);
         }
         let referees = users.iter().map(|user| Referee::new(user)).collect();

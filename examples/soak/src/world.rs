@@ -1,14 +1,29 @@
 //! Clients and a server on a simulated network, in virtual time.
 
-use chat_core::{ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp};
-use dev_server::sim::{End, LinkKey, Network, StreamSettings, What};
+use chat_core::{
+    ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp, Wire,
+};
+use dev_server::sim::{DatagramSettings, End, LinkKey, Network, StreamSettings, What};
 use dev_server::{ConnectionId, Role, ServerConfig, ServerCore};
 use std::collections::BTreeMap;
 
-/// The name server's port in every world.
+/// The name server's TCP port in every world.
 pub const NAME_SERVER_PORT: u16 = 4533;
-/// The front end's port in every world.
+/// The front end's TCP port in every world.
 pub const FRONT_END_PORT: u16 = 4534;
+/// The name server's UDP port in every world.
+pub const NAME_SERVER_UDP_PORT: u16 = 5058;
+/// The front end's UDP port in every world.
+pub const FRONT_END_UDP_PORT: u16 = 5055;
+
+/// What a client talks over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Streams.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
 
 /// One client and the links it has.
 pub struct Player {
@@ -36,10 +51,12 @@ pub struct World {
     pub server: ServerCore,
     /// The clients, in the order in which they were added.
     pub players: Vec<Player>,
-    /// How links to the name server are.
+    /// How streams to the name server are.
     pub to_name_server: StreamSettings,
-    /// How links to the front end are.
+    /// How streams to the front end are.
     pub to_front_end: StreamSettings,
+    /// How datagram links are.
+    pub datagrams: DatagramSettings,
     /// Who is at the client's end of a link.
     owners: BTreeMap<LinkKey, (usize, LinkId)>,
     /// Which server a link goes to.
@@ -51,7 +68,10 @@ pub struct World {
 impl World {
     /// A world without clients. `seed` decides every random number in it.
     pub fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
-        let config = config.with(|config| config.front_end_port = FRONT_END_PORT);
+        let config = config.with(|config| {
+            config.front_end_port = FRONT_END_PORT;
+            config.front_end_udp_port = FRONT_END_UDP_PORT;
+        });
         let mut bytes = [3; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
@@ -61,6 +81,7 @@ impl World {
             players: Vec::new(),
             to_name_server: settings.clone(),
             to_front_end: settings,
+            datagrams: DatagramSettings::default(),
             owners: BTreeMap::new(),
             roles: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -68,9 +89,22 @@ impl World {
         }
     }
 
-    /// A client of this world's server; `change` sets it up further.
+    /// A client of this world's server over TCP; `change` sets it up further.
     pub fn add(&mut self, user: &str, change: impl FnOnce(ChatConfig) -> ChatConfig) -> usize {
-        let address = format!("tcp://127.0.0.1:{NAME_SERVER_PORT}");
+        self.add_over(Transport::Tcp, user, change)
+    }
+
+    /// The same over any transport.
+    pub fn add_over(
+        &mut self,
+        transport: Transport,
+        user: &str,
+        change: impl FnOnce(ChatConfig) -> ChatConfig,
+    ) -> usize {
+        let address = match transport {
+            Transport::Tcp => format!("tcp://127.0.0.1:{NAME_SERVER_PORT}"),
+            Transport::Udp => format!("127.0.0.1:{NAME_SERVER_UDP_PORT}"),
+        };
         let config = change(ChatConfig::new(address, "app", "1").user_id(user));
         let mut seed = [5; 32];
         seed[..8].copy_from_slice(&self.players.len().to_le_bytes());
@@ -151,6 +185,10 @@ impl World {
                 self.keys.insert(connection, key);
                 self.drain_server();
             }
+            (What::Bytes(bytes), None) => {
+                let Some(&role) = self.roles.get(&key) else { return };
+                self.server.received_datagram(self.now, role, key.address(), || "127.0.0.1".to_owned(), &bytes);
+            }
             (What::Bytes(bytes), Some(connection)) => self.server.received(self.now, connection, &bytes),
             (What::Writable, Some(connection)) => self.write_server(connection),
             (What::Closed | What::Reset, Some(connection)) => {
@@ -164,6 +202,14 @@ impl World {
     }
 
     fn drain_server(&mut self) {
+        for role in [Role::NameServer, Role::FrontEnd] {
+            while let Some((to, datagram)) = self.server.transmit_datagram(self.now, role) {
+                if let Some(key) = LinkKey::from_address(to) {
+                    self.network.send(self.now, key, End::Server, datagram);
+                }
+                self.server.transmitted_datagram(role);
+            }
+        }
         while let Some(connection) = self.server.poll_writable() {
             self.write_server(connection);
         }
@@ -220,12 +266,15 @@ impl World {
         }
         while let Some(command) = self.players[player].chat.poll_command() {
             match command {
-                LinkCommand::Open { link, target, .. } => {
-                    let (role, settings) = match target.port {
-                        NAME_SERVER_PORT => (Role::NameServer, &self.to_name_server),
+                LinkCommand::Open { link, target, wire } => {
+                    let (role, stream) = match target.port {
+                        NAME_SERVER_PORT | NAME_SERVER_UDP_PORT => (Role::NameServer, &self.to_name_server),
                         _ => (Role::FrontEnd, &self.to_front_end),
                     };
-                    let key = self.network.connect(now, settings.clone());
+                    let key = match wire {
+                        Wire::Datagram => self.network.open_datagrams(now, &self.datagrams),
+                        _ => self.network.connect(now, stream.clone()),
+                    };
                     self.roles.insert(key, role);
                     self.owners.insert(key, (player, link));
                     self.players[player].links.insert(link, key);

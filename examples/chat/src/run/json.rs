@@ -2,12 +2,12 @@
 
 use chat_core::codes::return_code;
 use chat_core::{
-    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, Event, Message, Outcome, PeerErrorCode,
+    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, DisconnectReason, Event, Message, Outcome, PeerErrorCode,
     RegionsError, RequestId, ServerError, State, Stats, StatusChange,
 };
 use chat_std_io::Session;
 use photon_inspect::notation::value_to_json;
-use photon_proto::{DecodeError, Value};
+use photon_proto::{DecodeError, Value, udp};
 use serde_json::{Map, Value as Json, json};
 
 /// An event: its name and its fields.
@@ -113,9 +113,41 @@ pub(crate) fn stats(session: &Session) -> Json {
         "round_trip_variance_ms": stats.round_trip_variance_ms,
         "buffered_bytes": stats.buffered_bytes,
         "cached_bytes": stats.cached_bytes,
+        "udp": stats.udp.as_ref().map(udp_stats),
         "wakeups": io.wakeups,
         "reads": io.reads,
         "writes": io.writes,
+    })
+}
+
+fn udp_stats(udp: &udp::Stats) -> Json {
+    let (dropped, discarded) = (&udp.dropped_datagrams, &udp.discarded);
+    json!({
+        "sent_datagrams": udp.sent_datagrams,
+        "sent_bytes": udp.sent_bytes,
+        "received_datagrams": udp.received_datagrams,
+        "received_bytes": udp.received_bytes,
+        "resent_commands": udp.resent_commands,
+        "pings": udp.pings,
+        "duplicates": udp.duplicates,
+        "late": udp.late,
+        "unmatched_acks": udp.unmatched_acks,
+        "violations": udp.violations,
+        "trailing_bytes": udp.trailing_bytes,
+        "dropped_datagrams": {
+            "length": dropped.length,
+            "flags": dropped.flags,
+            "crc": dropped.crc,
+            "challenge": dropped.challenge,
+            "malformed": dropped.malformed,
+        },
+        "discarded_commands": {
+            "channel": discarded.channel,
+            "malformed": discarded.malformed,
+            "window": discarded.window,
+            "full": discarded.full,
+            "not_connected": discarded.not_connected,
+        },
     })
 }
 
@@ -171,6 +203,17 @@ fn cause_kind(kind: &CauseKind) -> Json {
         CauseKind::Silent { for_ms } => json!({"name": "Silent", "for_ms": for_ms}),
         CauseKind::Deadline(step) => json!({"name": "Deadline", "step": format!("{step:?}")}),
         CauseKind::KeyExchange(failure) => json!({"name": "KeyExchange", "failure": format!("{failure:?}")}),
+        CauseKind::DisconnectCommand(reason) => {
+            let (name, number) = match reason {
+                DisconnectReason::Logic => ("Logic", 1),
+                DisconnectReason::Timeout => ("Timeout", 2),
+                DisconnectReason::UserLimit => ("UserLimit", 3),
+                DisconnectReason::Other(other) => ("Other", *other),
+                _ => ("Unknown", 0),
+            };
+            json!({"name": "DisconnectCommand", "reason": {"name": name, "code": number}})
+        }
+        CauseKind::BadDatagrams(violation) => json!({"name": "BadDatagrams", "error": violation.to_string()}),
         // Without anything else to tell, the Rust name is all.
         plain => json!({"name": format!("{plain:?}")}),
     }
@@ -234,7 +277,7 @@ fn pairs<'a>(all: impl Iterator<Item = (&'a Value, &'a Value)>) -> Json {
 mod tests {
     use super::{command, event, weight};
     use chat_core::{
-        CauseKind, DisconnectCause, Event, KeyExchangeFailure, LinkErrorKind, PeerErrorCode, Region, RegionsError,
+        CauseKind, DisconnectCause, DisconnectReason, Event, KeyExchangeFailure, LinkErrorKind, PeerErrorCode, Region, RegionsError,
         Server, ServerError, State, StatusChange, Step, Text, UserStatus,
     };
     use photon_proto::{DecodeError, DecodeErrorKind, Value};
@@ -328,6 +371,10 @@ mod tests {
             (
                 CauseKind::BadStream(broken),
                 json!({"name": "BadStream", "error": {"kind": "Truncated", "offset": 7, "field": "length"}}),
+            ),
+            (
+                CauseKind::DisconnectCommand(DisconnectReason::Other(9)),
+                json!({"name": "DisconnectCommand", "reason": {"name": "Other", "code": 9}}),
             ),
             (CauseKind::Silent { for_ms: 10_000 }, json!({"name": "Silent", "for_ms": 10_000})),
             (CauseKind::Deadline(Step::Authenticate), json!({"name": "Deadline", "step": "Authenticate"})),

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 use std::str::FromStr;
 
-use dev_server::server::ServerOptions;
+use dev_server::server::{ServerOptions, UdpPorts};
 use dev_server::{AuthRule, FaultSpec, ServerConfig, ServerCore};
 use lexopt::{Arg, Parser};
 use log::LevelFilter;
@@ -16,12 +16,20 @@ Usage: photon-dev-server [OPTION]...
 
 When it listens, it prints one line on standard output:
     photon-dev-server ready name-server=tcp://HOST:PORT front-end=tcp://HOST:PORT
+        udp-name-server=udp://HOST:PORT udp-front-end=udp://HOST:PORT
+(in one line; without the last two words with --no-udp).
 It runs until Ctrl-C, SIGTERM or the command quit, and then ends with status 0. Clients connect to the name server.
+Every TCP client takes one open file (ulimit -n), all UDP clients together two.
 
 Options:
     --host HOST                  Host name or address to listen on. Default 127.0.0.1
     --tcp-port N                 TCP port of the name server, 0 for any free one. Default 4533
     --tcp-front-end-port N       TCP port of the front end, 0 for any free one. Default 4534
+    --udp-port N                 UDP port of the name server, 0 for any free one. Default 5058, or any free one with
+                                 --tcp-port 0
+    --udp-front-end-port N       UDP port of the front end, 0 for any free one. Default 5055, or any free one with
+                                 --tcp-front-end-port 0
+    --no-udp                     TCP only
     --public-host HOST           Host that clients are told for the front end. Default: the one they used themselves
     --app-id ID                  Accept this app id; may be given several times. Default: accept any
     --region CODE                Offer this region; may be given several times. Default: eu, us and asia
@@ -32,6 +40,12 @@ Options:
     --fault FAULT                Misbehave, see below; may be given several times
     --auth RULE                  Custom authentication, see below; may be given several times
     --auth-file FILE             The same from a file, one rule on each line; # begins a comment
+    --loss PERCENT               What a bad line does to UDP datagrams, in both directions. So many never arrive
+    --duplicate PERCENT          So many arrive twice
+    --delay MS                   Each takes so long, in milliseconds
+    --jitter MS                  Each takes up to so much longer: later ones overtake earlier ones
+    --corrupt PERCENT            In so many one bit is flipped
+    --seed N                     The same number, the same line; does not make tokens or keys predictable
     --no-control                 Do not read commands from standard input. Needed to run in the background of a
                                  terminal: reading from it would stop the program
     --log-level LEVEL            off, error, warn, info, debug or trace, on standard error. Default warn
@@ -41,6 +55,9 @@ Options:
 
 pub(crate) struct Arguments {
     pub(crate) server: ServerOptions,
+    udp: bool,
+    udp_name_server_port: Option<u16>,
+    udp_front_end_port: Option<u16>,
     pub(crate) log_level: LevelFilter,
     /// Whether commands are read from standard input.
     pub(crate) control: bool,
@@ -54,7 +71,14 @@ pub(crate) enum Parsed {
 /// Reads the command line; an error says which option it is about.
 pub(crate) fn parse() -> Result<Parsed, String> {
     let mut parser = Parser::from_env();
-    let mut arguments = Arguments { server: ServerOptions::default(), log_level: LevelFilter::Warn, control: true };
+    let mut arguments = Arguments {
+        server: ServerOptions::default(),
+        udp: true,
+        udp_name_server_port: None,
+        udp_front_end_port: None,
+        log_level: LevelFilter::Warn,
+        control: true,
+    };
     let mut regions = Vec::new();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let option = match argument {
@@ -74,16 +98,36 @@ pub(crate) fn parse() -> Result<Parsed, String> {
     if !regions.is_empty() {
         arguments.server.config.regions = regions;
     }
+    arguments.server.udp = arguments.udp_ports();
     Ok(Parsed::Run(Box::new(arguments)))
 }
 
 impl Arguments {
+    /// Whoever wants any free port for TCP does not want a certain one for UDP.
+    fn udp_ports(&self) -> Option<UdpPorts> {
+        let default = |tcp, udp| if tcp == 0 { 0 } else { udp };
+        let UdpPorts { name_server, front_end } = UdpPorts::default();
+        let name_server =
+            self.udp_name_server_port.unwrap_or_else(|| default(self.server.name_server_port, name_server));
+        let front_end = self.udp_front_end_port.unwrap_or_else(|| default(self.server.front_end_port, front_end));
+        self.udp.then_some(UdpPorts { name_server, front_end })
+    }
+
     fn take(&mut self, option: &str, parser: &mut Parser) -> Result<(), String> {
         let server = &mut self.server;
         match option {
             "--host" => server.host = text(parser, option)?,
             "--tcp-port" => server.name_server_port = value(parser, option)?,
             "--tcp-front-end-port" => server.front_end_port = value(parser, option)?,
+            "--udp-port" => self.udp_name_server_port = Some(value(parser, option)?),
+            "--udp-front-end-port" => self.udp_front_end_port = Some(value(parser, option)?),
+            "--no-udp" => self.udp = false,
+            "--loss" => server.config.line.loss = value(parser, option)?,
+            "--duplicate" => server.config.line.duplicate = value(parser, option)?,
+            "--delay" => server.config.line.delay_ms = millis(parser, option)?,
+            "--jitter" => server.config.line.jitter_ms = millis(parser, option)?,
+            "--corrupt" => server.config.line.corrupt = value(parser, option)?,
+            "--seed" => server.line_seed = Some(value(parser, option)?),
             "--public-host" => server.config.public_host = Some(text(parser, option)?),
             "--app-id" => server.config.app_ids.push(text(parser, option)?),
             "--token-lifetime" => {
@@ -123,6 +167,11 @@ fn text(parser: &mut Parser, option: &str) -> Result<String, String> {
 fn value<T: FromStr<Err: Display>>(parser: &mut Parser, option: &str) -> Result<T, String> {
     let text = text(parser, option)?;
     text.parse().map_err(|error| format!("{option} {text}: {error}"))
+}
+
+fn millis(parser: &mut Parser, option: &str) -> Result<u64, String> {
+    let text = text(parser, option)?;
+    text.parse().map_err(|_| format!("{option} {text}: write a whole number of milliseconds, e.g. {option} 80"))
 }
 
 fn help() -> String {

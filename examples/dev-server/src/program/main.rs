@@ -44,11 +44,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     ctrlc::set_handler(move || handle.stop())?;
     let addresses = server.addresses();
     let mut out = io::stdout();
-    let written = writeln!(
-        out,
+    let mut ready = format!(
         "photon-dev-server ready name-server=tcp://{} front-end=tcp://{}",
         addresses.name_server, addresses.front_end
     );
+    if let Some(udp) = addresses.udp {
+        ready += &format!(" udp-name-server=udp://{} udp-front-end=udp://{}", udp.name_server, udp.front_end);
+    }
+    let written = writeln!(out, "{ready}");
     // Nobody has to read it.
     if let Err(error) = written.and_then(|()| out.flush()) {
         log::warn!("cannot say that the server is ready: {error}");
@@ -66,12 +69,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 fn explained(error: io::Error) -> Box<dyn Error> {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another server may be running there: stop it, or choose other ports with --tcp-port and \
-             --tcp-front-end-port (0 picks a free one)"
+            "another server may be running there: stop it, or choose other ports with --tcp-port, \
+             --tcp-front-end-port, --udp-port and --udp-front-end-port (0 picks a free one), or --no-udp"
         }
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 may need rights that this program lacks: choose other ports with --tcp-port and \
-             --tcp-front-end-port (0 picks a free one)"
+            "ports below 1024 may need rights that this program lacks: choose other ports with --tcp-port, \
+             --tcp-front-end-port, --udp-port and --udp-front-end-port (0 picks a free one)"
         }
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose another one with --host",
         _ => return error.into(),

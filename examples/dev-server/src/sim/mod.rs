@@ -1,4 +1,5 @@
-//! A simulated network in virtual time: seeded delay, chunking, bandwidth, back-pressure, stalls and cuts.
+//! A simulated network in virtual time: seeded delay, chunking, bandwidth, back-pressure, stalls and cuts; for datagrams
+//! loss, repetition, reordering and corruption.
 //!
 //! It moves bytes between the two ends of links and knows nothing of what they mean. Same seed and same calls, same
 //! deliveries. The loop of a simulation is: give both ends their turn, [`Network::send`] what they have to say, advance
@@ -26,20 +27,48 @@
 //! ]);
 //! ```
 
+mod datagram;
 mod dice;
+mod link;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{Ipv6Addr, SocketAddr};
 
 use photon_proto::Timestamp;
 
+use crate::line::{Conditions, LineStats};
+use datagram::DatagramLink;
+pub use datagram::DatagramSettings;
 pub use dice::Dice;
-use stream::Direction;
+use link::Link;
+use stream::StreamLink;
 pub use stream::StreamSettings;
 
 /// Names one link; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkKey(u64);
+
+/// Links have addresses below this prefix, which nobody routes.
+const ADDRESS_PREFIX: u128 = 0xFD00 << 112;
+const ADDRESS_PORT: u16 = 5000;
+
+impl LinkKey {
+    /// The client's address as a server sees it that tells datagrams by their source. No two links have the same.
+    #[must_use]
+    pub const fn address(self) -> SocketAddr {
+        let ip = Ipv6Addr::from_bits(ADDRESS_PREFIX | self.0 as u128);
+        SocketAddr::new(std::net::IpAddr::V6(ip), ADDRESS_PORT)
+    }
+
+    /// The link with this [`address`](Self::address), if there can be one.
+    #[must_use]
+    pub fn from_address(address: SocketAddr) -> Option<Self> {
+        let SocketAddr::V6(address) = address else { return None };
+        let number = u64::try_from(address.ip().to_bits() ^ ADDRESS_PREFIX).ok()?;
+        (address.port() == ADDRESS_PORT).then_some(Self(number))
+    }
+}
 
 /// One of the two ends of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,7 +100,7 @@ pub enum What {
     Opened,
     /// The connection was refused; the link is gone. Only at the client.
     Refused,
-    /// Bytes arrived.
+    /// Bytes arrived; on a datagram link one whole datagram.
     Bytes(Vec<u8>),
     /// There is room again after [`Network::send`] took less than it was given.
     Writable,
@@ -92,19 +121,10 @@ pub struct Delivery {
     pub what: What,
 }
 
-struct Link {
-    settings: StreamSettings,
-    to_server: Direction,
-    to_client: Direction,
-}
-
-impl Link {
-    const fn towards(&mut self, end: End) -> &mut Direction {
-        match end {
-            End::Server => &mut self.to_server,
-            End::Client => &mut self.to_client,
-        }
-    }
+/// A link, and when to look at its ends.
+struct Entry {
+    link: Box<dyn Link>,
+    looks: [(End, Option<(Timestamp, u64)>); 2],
 }
 
 /// All links, and what is on its way.
@@ -112,19 +132,21 @@ pub struct Network {
     dice: Dice,
     /// The latest time seen: nothing happens before it.
     now: Timestamp,
-    links: BTreeMap<LinkKey, Link>,
+    links: BTreeMap<LinkKey, Entry>,
     count: u64,
     /// When to look at which end of which link; looks at the same time happen in the order in which they were set.
     looks: BTreeSet<(Timestamp, u64, LinkKey, End)>,
     looks_count: u64,
     /// Happens right now.
     at_once: VecDeque<Delivery>,
+    /// What became of the datagrams of links that are gone.
+    gone: LineStats,
 }
 
 impl Network {
     /// A network without links. `seed` decides every random number.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             dice: Dice::new(seed),
             now: Timestamp::ZERO,
@@ -133,89 +155,105 @@ impl Network {
             looks: BTreeSet::new(),
             looks_count: 0,
             at_once: VecDeque::new(),
+            gone: LineStats::default(),
         }
     }
 
     /// A client begins to connect.
     pub fn connect(&mut self, now: Timestamp, settings: StreamSettings) -> LinkKey {
         self.now = self.now.max(now);
+        let link = StreamLink::connect(self.now, &mut self.dice, settings);
+        self.insert(Box::new(link))
+    }
+
+    /// A client opens a socket for datagrams to a server, which is not told. [`What::Opened`] happens at once, and
+    /// every [`What::Bytes`] is one whole datagram.
+    ///
+    /// ```
+    /// use dev_server::sim::{DatagramSettings, End, Network, What};
+    /// use photon_proto::Timestamp;
+    ///
+    /// let mut network = Network::new(1);
+    /// let settings = DatagramSettings::both("delay=20 loss=5".parse()?);
+    /// let link = network.open_datagrams(Timestamp::ZERO, &settings);
+    /// network.send(Timestamp::ZERO, link, End::Client, b"hello");
+    /// assert_eq!(network.poll(Timestamp::ZERO).map(|delivery| delivery.what), Some(What::Opened));
+    /// let there = network.poll(Timestamp::from_millis(20)).map(|delivery| delivery.what);
+    /// assert_eq!(there, Some(What::Bytes(b"hello".to_vec())));
+    /// # Ok::<(), dev_server::line::ConditionsError>(())
+    /// ```
+    pub fn open_datagrams(&mut self, now: Timestamp, settings: &DatagramSettings) -> LinkKey {
+        self.now = self.now.max(now);
+        self.insert(Box::new(DatagramLink::new(settings)))
+    }
+
+    fn insert(&mut self, link: Box<dyn Link>) -> LinkKey {
         let key = LinkKey(self.count);
         self.count = self.count.saturating_add(1);
-        let (mut to_server, mut to_client) = (Direction::default(), Direction::default());
-        // The request goes one way, the answer the other.
-        let there = self.now.plus_millis(settings.trip_ms(&mut self.dice));
-        let back = there.plus_millis(settings.trip_ms(&mut self.dice));
-        if settings.refused || settings.unanswered {
-            to_server.deafen();
-        }
-        if settings.refused {
-            to_client.push(back, What::Refused);
-        } else if !settings.unanswered {
-            to_server.push(there, What::Accepted);
-            to_client.push(back, What::Opened);
-        }
-        self.links.insert(key, Link { settings, to_server, to_client });
+        self.links.insert(key, Entry { link, looks: [(End::Server, None), (End::Client, None)] });
         self.look_ahead(key);
         key
     }
 
-    /// Sends bytes from an end. Returns how many were taken: fewer than given when as much as the link's window is on
-    /// its way, or waits for an end that does not read; [`What::Writable`] then tells when there is room. A link that is
-    /// gone, or whose other end has closed, takes everything and delivers nothing.
+    /// Sends bytes from an end. Returns how many were taken.
+    ///
+    /// A stream link takes fewer than given when as much as its window is on its way, or waits for an end that does not
+    /// read; [`What::Writable`] then tells when there is room. A datagram link takes every datagram whole, and loses
+    /// what is too much. A link that is gone, or whose other end has closed, takes everything and delivers nothing.
     pub fn send(&mut self, now: Timestamp, link: LinkKey, from: End, bytes: &[u8]) -> usize {
         self.now = self.now.max(now);
-        let Some(Link { settings, to_server, to_client }) = self.links.get_mut(&link) else { return bytes.len() };
-        let (direction, own) = match from {
-            End::Client => (to_server, to_client),
-            End::Server => (to_client, to_server),
-        };
-        if own.deaf {
-            return bytes.len();
-        }
-        let taken = direction.send(self.now, settings, &mut self.dice, bytes);
+        let Some(Entry { link: ends, .. }) = self.links.get_mut(&link) else { return bytes.len() };
+        let taken = ends.send(self.now, &mut self.dice, from, bytes);
         self.look_ahead(link);
         taken
     }
 
-    /// An end closes. The other end gets what was sent before, then [`What::Closed`]; this end gets nothing more.
+    /// An end closes. The other end gets what was sent before, then, on a stream, [`What::Closed`]; this end gets
+    /// nothing more.
     pub fn close(&mut self, now: Timestamp, link: LinkKey, end: End) {
         self.now = self.now.max(now);
-        let Some(ends) = self.links.get_mut(&link) else { return };
-        if !ends.towards(end).deaf {
-            ends.towards(end).deafen();
-            let settings = ends.settings.clone();
-            ends.towards(end.other()).close(self.now, &settings, &mut self.dice);
-            self.look_ahead(link);
-        }
+        let (now, key) = (self.now, link);
+        self.change(key, |link, dice| link.close(now, dice, end));
     }
 
-    /// Whether an end takes what arrives. While it does not, bytes wait, and the other end's window fills.
+    /// Whether an end takes what arrives. While it does not, bytes wait, and the other end's window fills; of datagrams
+    /// as many wait as may be on their way.
     pub fn set_reading(&mut self, link: LinkKey, end: End, reading: bool) {
-        self.change(link, |link| link.towards(end).set_reading(reading));
+        self.change(link, |link, _| link.set_reading(end, reading));
     }
 
     /// Nothing passes in either direction before `until`; what is sent meanwhile is late.
     pub fn stall(&mut self, link: LinkKey, until: Timestamp) {
-        self.change(link, |link| {
-            link.to_server.hold_until(until);
-            link.to_client.hold_until(until);
-        });
+        self.change(link, |link, _| link.stall(until));
     }
 
-    /// Resets a link: what is on its way is lost, and both ends are told after the link's delay.
+    /// Resets a link: what is on its way is lost, and both ends are told after the link's delay. The ends of a datagram
+    /// link are not told: it is [`cut`](Self::cut) in both directions.
     pub fn reset(&mut self, now: Timestamp, link: LinkKey) {
         self.now = self.now.max(now);
-        let (now, dice) = (self.now, &mut self.dice);
-        let Some(Link { settings, to_server, to_client }) = self.links.get_mut(&link) else { return };
-        for direction in [to_server, to_client] {
-            direction.reset(now.plus_millis(settings.trip_ms(dice)));
-        }
-        self.look_ahead(link);
+        let now = self.now;
+        self.change(link, |link, dice| link.reset(now, dice));
     }
 
     /// Cuts a link silently: what is on its way to this end, or sent to it from now on, vanishes, and nobody is told.
     pub fn cut(&mut self, link: LinkKey, towards: End) {
-        self.change(link, |link| link.towards(towards).cut());
+        self.change(link, |link, _| link.cut(towards));
+    }
+
+    /// Changes the conditions of a datagram link for what is sent to this end from now on. A stream link has none.
+    pub fn set_conditions(&mut self, link: LinkKey, towards: End, conditions: Conditions) {
+        self.change(link, |link, _| link.set_conditions(towards, conditions));
+    }
+
+    /// What became of the datagrams of all links, those that are gone included. What was sent on a link that had been
+    /// closed or cut, or was too long, is not counted.
+    #[must_use]
+    pub fn datagram_stats(&self) -> LineStats {
+        let mut stats = self.gone;
+        for entry in self.links.values() {
+            stats.add(&entry.link.stats());
+        }
+        stats
     }
 
     /// When something happens next, if nothing is sent until then. Never before a time that was given already.
@@ -232,15 +270,16 @@ impl Network {
         }
         while let Some(&(at, order, key, to)) = self.looks.first().filter(|(at, ..)| *at <= self.now) {
             self.looks.remove(&(at, order, key, to));
-            let Some(link) = self.links.get_mut(&key) else { continue };
-            let settings = link.settings.clone();
-            let direction = link.towards(to);
-            direction.look = None;
-            let taken = direction.take(self.now, &settings, &mut self.dice);
-            let sender_is_there = !link.towards(to.other()).deaf;
+            let Some(entry) = self.links.get_mut(&key) else { continue };
+            for (end, look) in &mut entry.looks {
+                if *end == to {
+                    *look = None;
+                }
+            }
+            let taken = entry.link.take(self.now, &mut self.dice, to);
             self.look_ahead(key);
-            if let Some((what, has_room)) = taken {
-                if has_room && sender_is_there {
+            if let Some((what, tell_sender)) = taken {
+                if tell_sender {
                     self.at_once.push_back(Delivery { link: key, to: to.other(), what: What::Writable });
                 }
                 return Some(Delivery { link: key, to, what });
@@ -249,37 +288,38 @@ impl Network {
         None
     }
 
-    fn change(&mut self, key: LinkKey, change: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.get_mut(&key) {
-            change(link);
+    fn change(&mut self, key: LinkKey, change: impl FnOnce(&mut dyn Link, &mut Dice)) {
+        if let Some(entry) = self.links.get_mut(&key) {
+            change(&mut *entry.link, &mut self.dice);
             self.look_ahead(key);
         }
     }
 
     /// Brings the looks at a link in line with what is to be delivered on it, and drops a link that nobody listens to.
     fn look_ahead(&mut self, key: LinkKey) {
-        let Some(link) = self.links.get_mut(&key) else { return };
-        let over = link.to_server.deaf && link.to_client.deaf;
-        for end in [End::Server, End::Client] {
-            let direction = link.towards(end);
-            let next = direction.next_due().filter(|_| !over).map(|due| due.max(self.now));
-            if direction.look.map(|(at, _)| at) == next {
+        let Some(Entry { link, looks }) = self.links.get_mut(&key) else { return };
+        let over = link.is_over();
+        for (end, look) in looks {
+            let next = link.next_due(*end).filter(|_| !over).map(|due| due.max(self.now));
+            if look.map(|(at, _)| at) == next {
                 continue;
             }
-            if let Some((at, order)) = direction.look.take() {
-                self.looks.remove(&(at, order, key, end));
+            if let Some((at, order)) = look.take() {
+                self.looks.remove(&(at, order, key, *end));
             }
             if let Some(at) = next {
-                direction.look = Some((at, self.looks_count));
-                self.looks.insert((at, self.looks_count, key, end));
+                *look = Some((at, self.looks_count));
+                self.looks.insert((at, self.looks_count, key, *end));
                 self.looks_count = self.looks_count.wrapping_add(1);
             }
         }
-        if over {
-            self.links.remove(&key);
+        if over && let Some(entry) = self.links.remove(&key) {
+            self.gone.add(&entry.link.stats());
         }
     }
 }
 
+#[cfg(test)]
+mod datagram_tests;
 #[cfg(test)]
 mod tests;

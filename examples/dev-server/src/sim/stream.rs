@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use photon_proto::Timestamp;
 
-use super::What;
 use super::dice::Dice;
+use super::link::Link;
+use super::{End, What};
+use crate::line::{Conditions, LineStats};
 
 /// How a stream link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +44,14 @@ impl Default for StreamSettings {
 
 impl StreamSettings {
     /// How long one way takes this time.
-    pub(super) fn trip_ms(&self, dice: &mut Dice) -> u64 {
+    fn trip_ms(&self, dice: &mut Dice) -> u64 {
         self.delay_ms.saturating_add(dice.below(self.jitter_ms.saturating_add(1)))
     }
 }
 
 /// What is on its way towards one end.
 #[derive(Debug, Default)]
-pub(super) struct Direction {
+struct Direction {
     /// With due times; nothing overtakes what was sent before it, even if that is due later.
     queue: VecDeque<(Timestamp, What)>,
     in_flight: usize,
@@ -60,23 +62,21 @@ pub(super) struct Direction {
     /// Everything vanishes.
     cut: bool,
     /// The end takes nothing any more.
-    pub(super) deaf: bool,
+    deaf: bool,
     /// The sender was refused room, and waits to be told of some.
     sender_waits: bool,
-    /// When the network looks here next, and the place of that look among others.
-    pub(super) look: Option<(Timestamp, u64)>,
 }
 
 impl Direction {
     /// Adds something that is no bytes, behind everything else.
-    pub(super) fn push(&mut self, due: Timestamp, what: What) {
+    fn push(&mut self, due: Timestamp, what: What) {
         if !self.deaf && !self.cut {
             self.queue.push_back((due, what));
         }
     }
 
     /// Takes as many bytes as fit the window.
-    pub(super) fn send(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, bytes: &[u8]) -> usize {
+    fn send(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, bytes: &[u8]) -> usize {
         if self.deaf {
             return bytes.len();
         }
@@ -97,45 +97,45 @@ impl Direction {
     }
 
     /// The sender closes, when everything before has left.
-    pub(super) fn close(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) {
+    fn close(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) {
         self.push(self.line_free.max(now).plus_millis(settings.trip_ms(dice)), What::Closed);
     }
 
     /// Loses everything; the end is told at `at`, even if the link was cut, stalled, or the end does not read.
-    pub(super) fn reset(&mut self, at: Timestamp) {
-        *self = Self { deaf: self.deaf, look: self.look, ..Self::default() };
+    fn reset(&mut self, at: Timestamp) {
+        *self = Self { deaf: self.deaf, ..Self::default() };
         self.push(at, What::Reset);
     }
 
     /// From now on everything vanishes. The sender does not notice, until its window is full.
-    pub(super) fn cut(&mut self) {
+    fn cut(&mut self) {
         self.queue.clear();
         self.cut = true;
     }
 
-    pub(super) fn hold_until(&mut self, at: Timestamp) {
+    fn hold_until(&mut self, at: Timestamp) {
         self.not_before = self.not_before.max(at);
     }
 
-    pub(super) const fn set_reading(&mut self, reading: bool) {
+    const fn set_reading(&mut self, reading: bool) {
         self.paused = !reading;
     }
 
     /// The end takes nothing any more; what was for it is dropped.
-    pub(super) fn deafen(&mut self) {
+    fn deafen(&mut self) {
         self.queue.clear();
         self.deaf = true;
     }
 
     /// When something is to be delivered next.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
+    fn next_due(&self) -> Option<Timestamp> {
         let (due, what) = self.queue.front()?;
         let held = self.paused && matches!(what, What::Bytes(_) | What::Closed);
         (!held).then(|| (*due).max(self.not_before))
     }
 
     /// What is to be delivered now, and whether the sender is to be told of room.
-    pub(super) fn take(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) -> Option<(What, bool)> {
+    fn take(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) -> Option<(What, bool)> {
         if self.next_due()? > now {
             return None;
         }
@@ -168,5 +168,101 @@ impl Direction {
         }
         self.in_flight = self.in_flight.saturating_sub(piece.len());
         piece
+    }
+}
+
+pub(super) struct StreamLink {
+    settings: StreamSettings,
+    to_server: Direction,
+    to_client: Direction,
+}
+
+impl StreamLink {
+    /// A client begins to connect.
+    pub(super) fn connect(now: Timestamp, dice: &mut Dice, settings: StreamSettings) -> Self {
+        let (mut to_server, mut to_client) = (Direction::default(), Direction::default());
+        // The request goes one way, the answer the other.
+        let there = now.plus_millis(settings.trip_ms(dice));
+        let back = there.plus_millis(settings.trip_ms(dice));
+        if settings.refused || settings.unanswered {
+            to_server.deafen();
+        }
+        if settings.refused {
+            to_client.push(back, What::Refused);
+        } else if !settings.unanswered {
+            to_server.push(there, What::Accepted);
+            to_client.push(back, What::Opened);
+        }
+        Self { settings, to_server, to_client }
+    }
+
+    const fn towards(&mut self, end: End) -> &mut Direction {
+        match end {
+            End::Server => &mut self.to_server,
+            End::Client => &mut self.to_client,
+        }
+    }
+}
+
+impl Link for StreamLink {
+    fn send(&mut self, now: Timestamp, dice: &mut Dice, from: End, bytes: &[u8]) -> usize {
+        let Self { settings, to_server, to_client } = self;
+        let (direction, own) = match from {
+            End::Client => (to_server, to_client),
+            End::Server => (to_client, to_server),
+        };
+        if own.deaf { bytes.len() } else { direction.send(now, settings, dice, bytes) }
+    }
+
+    fn close(&mut self, now: Timestamp, dice: &mut Dice, end: End) {
+        if !self.towards(end).deaf {
+            self.towards(end).deafen();
+            let settings = self.settings.clone();
+            self.towards(end.other()).close(now, &settings, dice);
+        }
+    }
+
+    fn reset(&mut self, now: Timestamp, dice: &mut Dice) {
+        let Self { settings, to_server, to_client } = self;
+        for direction in [to_server, to_client] {
+            direction.reset(now.plus_millis(settings.trip_ms(dice)));
+        }
+    }
+
+    fn set_reading(&mut self, end: End, reading: bool) {
+        self.towards(end).set_reading(reading);
+    }
+
+    fn stall(&mut self, until: Timestamp) {
+        self.to_server.hold_until(until);
+        self.to_client.hold_until(until);
+    }
+
+    fn cut(&mut self, towards: End) {
+        self.towards(towards).cut();
+    }
+
+    fn set_conditions(&mut self, _towards: End, _conditions: Conditions) {}
+
+    fn next_due(&self, to: End) -> Option<Timestamp> {
+        match to {
+            End::Server => self.to_server.next_due(),
+            End::Client => self.to_client.next_due(),
+        }
+    }
+
+    fn take(&mut self, now: Timestamp, dice: &mut Dice, to: End) -> Option<(What, bool)> {
+        let settings = self.settings.clone();
+        let (what, has_room) = self.towards(to).take(now, &settings, dice)?;
+        let sender_is_there = !self.towards(to.other()).deaf;
+        Some((what, has_room && sender_is_there))
+    }
+
+    fn is_over(&self) -> bool {
+        self.to_server.deaf && self.to_client.deaf
+    }
+
+    fn stats(&self) -> LineStats {
+        LineStats::default()
     }
 }

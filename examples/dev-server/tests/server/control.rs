@@ -170,3 +170,11 @@ fn without_control_input_is_not_read() {
     program.enter("alice");
     assert!(program.child.try_wait().unwrap().is_none());
 }
+
+#[test]
+fn a_bad_line_is_switched_by_option_and_while_running() {
+    let mut program = Program::start(&["--loss", "2.5", "--delay", "80", "--seed", "3"]);
+    assert_eq!(program.command("line"), "ok line loss=2.5 duplicate=0 delay=80 jitter=0 corrupt=0");
+    assert_eq!(program.command("set line-corrupt 1"), "ok line-corrupt=1");
+    assert_eq!(program.command("line off"), "ok line loss=0 duplicate=0 delay=0 jitter=0 corrupt=0");
+}

@@ -4,6 +4,10 @@
 mod bench;
 mod channels;
 mod control;
+mod datagram_bench;
+mod datagram_load;
+mod datagram_sockets;
+mod datagrams;
 mod faults;
 mod hostile;
 mod logins;

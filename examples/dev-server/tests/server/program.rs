@@ -1,9 +1,11 @@
 //! The program, as a person calls it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+use photon_proto::{Timestamp, udp};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_photon-dev-server"))
@@ -26,6 +28,9 @@ fn help_tells_every_option_and_what_it_is_for() {
         "--host",
         "--tcp-port",
         "--tcp-front-end-port",
+        "--udp-port",
+        "--loss",
+        "ulimit -n",
         "--fault",
         "authenticate-ns",
         "for development",
@@ -61,6 +66,12 @@ fn bad_arguments_end_with_64_and_say_which() {
         (&["--auth", "result=maybe"], "write ok or refused"),
         (&["--auth-file", "no-such-file"], "--auth-file no-such-file"),
         (&["--log-level", "loud"], "--log-level loud"),
+        (&["--udp-port", "70000"], "--udp-port 70000"),
+        (&["--loss", "101"], "--loss 101: \"101\" is no percentage: write a number from 0 to 100"),
+        (&["--corrupt", "some"], "--corrupt some: \"some\" is no percentage"),
+        (&["--delay", "soon"], "--delay soon: write a whole number of milliseconds, e.g. --delay 80"),
+        (&["--jitter=-3"], "--jitter -3: write a whole number of milliseconds"),
+        (&["--seed", "x"], "--seed x"),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
@@ -74,10 +85,19 @@ fn bad_arguments_end_with_64_and_say_which() {
 fn a_port_in_use_says_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output = run(&["--tcp-port", &port]);
-    assert_eq!(output.status.code(), Some(1));
-    let error = text(&output.stderr);
-    assert!(error.contains(&port) && error.contains("--tcp-port"), "{error}");
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp_port = taken.local_addr().unwrap().port().to_string();
+    let free = ["--tcp-port", "0", "--tcp-front-end-port", "0"];
+    for (arguments, part) in [
+        (vec!["--tcp-port", &port], "--tcp-port"),
+        ([&free[..], &["--udp-port", &udp_port]].concat(), "over UDP"),
+        ([&free[..], &["--udp-front-end-port", &udp_port]].concat(), "--no-udp"),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let error = text(&output.stderr);
+        assert!(error.contains(arguments.last().unwrap()) && error.contains(part), "{error}");
+    }
 }
 
 #[cfg(unix)]
@@ -105,6 +125,18 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
             stream.read_exact(&mut answer).unwrap();
             assert_eq!(answer[5..], [0, 0, 0, 42]);
         }
+        for name in ["udp-name-server=udp://", "udp-front-end=udp://"] {
+            let address = words.next().and_then(|word| word.strip_prefix(name)).unwrap();
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let mut connection = udp::Connection::connect(udp::Config::client(), 7, Timestamp::ZERO);
+            socket.send_to(connection.transmit(Timestamp::ZERO).unwrap(), address).unwrap();
+            let mut answer = [0; 2048];
+            let length = socket.recv(&mut answer).unwrap();
+            connection.handle_datagram(Timestamp::ZERO, &answer[..length]);
+            assert_eq!(connection.poll_event(), Some(udp::Event::Connected));
+        }
+        assert_eq!(words.next(), None);
         let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         assert_eq!(child.wait().unwrap().code(), Some(0));

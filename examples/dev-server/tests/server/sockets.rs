@@ -13,24 +13,28 @@ use photon_proto::{Limits, Protocol, Value};
 
 use crate::bench::{BOTH, Got, credentials, decode, messages, ok, texts};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server in a thread of its own, stopped when dropped.
-struct Running {
-    addresses: Addresses,
-    handle: ServerHandle,
+pub(crate) struct Running {
+    pub(crate) addresses: Addresses,
+    pub(crate) handle: ServerHandle,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Running {
     fn start(config: ServerConfig) -> Self {
         let options = ServerOptions { name_server_port: 0, front_end_port: 0, config, ..ServerOptions::default() };
-        let server = Server::bind(&options).unwrap();
+        Self::start_with(&options)
+    }
+
+    pub(crate) fn start_with(options: &ServerOptions) -> Self {
+        let server = Server::bind(options).unwrap();
         let (addresses, handle) = (server.addresses(), server.handle());
         Self { addresses, handle, thread: Some(std::thread::spawn(move || server.run())) }
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.handle.stop();
         self.thread.take().unwrap().join().unwrap().unwrap();
         assert!(self.handle.with_core(|core| core.stats()).is_none());

@@ -1,0 +1,185 @@
+//! A client over bad lines of datagrams: whatever arrives arrives once, in order, and on lines that are not all too bad
+//! everything does.
+//!
+//! `BAD_LINES_RUNS=5000 cargo test -p photon-chat-core --test simulation bad_lines -- --nocapture` makes more runs than
+//! the 216 whose outcome stands in `bad_lines.txt`; `BAD_LINES_WRITE=1` writes that table anew.
+
+use chat_core::{ConnectOptions, Event, Protocol, PublishOptions, State, SubscribeOptions, Value};
+use dev_server::ServerConfig;
+use dev_server::line::{Conditions, Percent};
+use dev_server::sim::{DatagramSettings, StreamSettings};
+use soak::{Transport, World};
+use std::fmt::Write;
+
+/// In each direction.
+const MESSAGES: usize = 200;
+/// Whoever is not done by then never is, in milliseconds.
+const LONGEST_MS: u64 = 180_000;
+/// So many runs for each line stand in the table.
+const TABLE_ROUNDS: usize = 3;
+const TABLE: &str = include_str!("bad_lines.txt");
+
+#[derive(Clone, Copy)]
+struct Cell {
+    loss: u32,
+    duplicate: u32,
+    delay_ms: u64,
+    jitter_ms: u64,
+}
+
+/// Loss, duplication, delay, and jitter: none, half the delay, more than the delay.
+fn cells() -> Vec<Cell> {
+    let mut all = Vec::new();
+    for loss in [0, 5, 20, 40] {
+        for duplicate in [0, 20] {
+            for delay_ms in [1_u64, 40, 250] {
+                for jitter_ms in [0, delay_ms.div_ceil(2), delay_ms + delay_ms.div_ceil(2)] {
+                    all.push(Cell { loss, duplicate, delay_ms, jitter_ms });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// What became of one run.
+#[derive(Clone, Copy, Default)]
+struct Outcome {
+    complete: bool,
+    /// From the first message to the last, in milliseconds.
+    took_ms: u64,
+    resent: u64,
+}
+
+/// What a player was told. Everything that was said is a number.
+fn heard(world: &World, player: usize) -> Vec<i32> {
+    let events = world.players[player].events.iter();
+    let told = events.filter_map(|(_, event)| match event {
+        Event::ChatMessages { messages, .. } => Some(messages),
+        _ => None,
+    });
+    told.flat_map(|messages| messages.iter().map(|message| message.content.to_value()).collect::<Vec<_>>())
+        .map(|content| if let Value::Int(number) = content { number } else { panic!("no number: {content:?}") })
+        .collect()
+}
+
+/// alice talks over the bad line and hears herself; bob listens over a good one.
+fn run(seed: u64, cell: Cell) -> Outcome {
+    let config = ServerConfig::new().with(|config| config.batch_messages = 1);
+    let mut world = World::new(seed, config, StreamSettings::default());
+    world.datagrams = DatagramSettings::both(Conditions {
+        loss: Percent::new(cell.loss),
+        duplicate: Percent::new(cell.duplicate),
+        delay_ms: cell.delay_ms,
+        jitter_ms: cell.jitter_ms,
+        corrupt: Percent::ZERO,
+    });
+    let protocol = if seed.is_multiple_of(2) { Protocol::V16 } else { Protocol::V18 };
+    let alice = world.add_over(Transport::Udp, "alice", |config| config.protocol(protocol));
+    let bob = world.add("bob", |config| config);
+    for player in [alice, bob] {
+        world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    }
+    let settled = |world: &World, player: usize| {
+        matches!(world.players[player].chat.state(), State::ConnectedToFrontEnd | State::Error)
+    };
+    while !settled(&world, alice) || !settled(&world, bob) {
+        world.run_for(100);
+        assert!(world.now.as_millis() < LONGEST_MS, "connecting never ends");
+    }
+    assert!(world.players[bob].chat.is_connected_to_front_end());
+    world.chat(bob).subscribe(["talk"], &SubscribeOptions::new()).expect("on the front end");
+    if world.chat(alice).subscribe(["talk"], &SubscribeOptions::new()).is_err() {
+        return Outcome::default();
+    }
+    let answered = |event: &(u64, Event)| matches!(event.1, Event::SubscribeResult(_));
+    while !world.players[alice].events.iter().any(answered) {
+        world.run_for(100);
+    }
+    let begun = world.now.as_millis();
+    for number in 0..MESSAGES as i32 {
+        let alive = world.chat(alice).publish_message("talk", &number, &PublishOptions::new()).is_ok();
+        assert_eq!(alive, world.chat(alice).is_connected_to_front_end());
+    }
+    let mut outcome = Outcome::default();
+    loop {
+        world.run_for(10);
+        let (up, down) = (heard(&world, bob), heard(&world, alice));
+        // Each once, in order, and nothing between them is missing.
+        assert!(up.iter().copied().eq(0..up.len() as i32), "up: {up:?}");
+        assert!(down.iter().copied().eq(0..down.len() as i32), "down: {down:?}");
+        let chat = &world.players[alice].chat;
+        assert!(chat.buffered_bytes() <= 1024 * 1024, "{} bytes are buffered", chat.buffered_bytes());
+        if let Some(udp) = chat.stats().udp {
+            outcome.resent = udp.resent_commands;
+        }
+        outcome.took_ms = world.now.as_millis() - begun;
+        outcome.complete = up.len() == MESSAGES && down.len() == MESSAGES;
+        if outcome.complete || !world.players[alice].chat.is_connected_to_front_end() {
+            break;
+        }
+        assert!(outcome.took_ms < LONGEST_MS, "neither all messages nor an end: {} and {}", up.len(), down.len());
+    }
+    if outcome.complete {
+        // At rest everything was acknowledged, and saying goodbye leaves nothing behind.
+        world.chat(alice).disconnect();
+        world.run_for(5_000);
+        let chat = &world.players[alice].chat;
+        assert_eq!((chat.buffered_bytes(), chat.poll_timeout()), (0, None));
+    }
+    outcome
+}
+
+/// One line for each kind of line.
+fn table(cells: &[Cell], outcomes: &[Vec<Outcome>]) -> String {
+    let mut text = format!(
+        "{MESSAGES} messages each way between client core and server core, {TABLE_ROUNDS} runs for each line, in virtual time.\n\
+         loss and dup in percent, delay and jitter in ms one way; msg/s and resends per message of the client over the\n\
+         complete runs. BAD_LINES_WRITE=1 cargo test -p photon-chat-core --test simulation bad_lines writes this anew.\n\n\
+         loss  dup  delay  jitter  complete    msg/s  resends\n"
+    );
+    for (cell, outcomes) in cells.iter().zip(outcomes) {
+        let complete: Vec<&Outcome> = outcomes.iter().take(TABLE_ROUNDS).filter(|one| one.complete).collect();
+        let Cell { loss, duplicate, delay_ms, jitter_ms } = cell;
+        let _ = write!(text, "{loss:4} {duplicate:4} {delay_ms:6} {jitter_ms:7} {:9}", complete.len());
+        let took_ms: u64 = complete.iter().map(|one| one.took_ms).sum();
+        let resent: u64 = complete.iter().map(|one| one.resent).sum();
+        let messages = (complete.len() * MESSAGES) as u64;
+        let _ = match (messages * 2 * 1000).checked_div(took_ms) {
+            Some(rate) => writeln!(text, "{rate:9} {:8.3}", resent as f64 / messages as f64),
+            None => writeln!(text, "        -        -"),
+        };
+    }
+    text
+}
+
+#[test]
+fn bad_lines_lose_and_double_nothing() {
+    let cells = cells();
+    let runs: usize = std::env::var("BAD_LINES_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(0);
+    let rounds = TABLE_ROUNDS.max(runs.div_ceil(cells.len()));
+    let mut outcomes = vec![Vec::new(); cells.len()];
+    for round in 0..rounds {
+        for (index, cell) in cells.iter().enumerate() {
+            outcomes[index].push(run((round * cells.len() + index) as u64, *cell));
+        }
+    }
+    for loss in [0, 5, 20, 40] {
+        let at_this_loss = cells.iter().zip(&outcomes).filter(|(cell, _)| cell.loss == loss);
+        let all: Vec<bool> = at_this_loss.flat_map(|(_, outcomes)| outcomes.iter().map(|one| one.complete)).collect();
+        let complete = all.iter().filter(|complete| **complete).count();
+        println!("{loss:2} % loss: {complete} of {} runs complete", all.len());
+        match loss {
+            0 | 5 => assert_eq!(complete, all.len(), "at {loss} % loss"),
+            20 => assert!(complete * 100 >= all.len() * 85, "{complete} of {} at {loss} % loss", all.len()),
+            _ => {}
+        }
+    }
+    let table = table(&cells, &outcomes);
+    if std::env::var_os("BAD_LINES_WRITE").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/bad_lines.txt");
+        std::fs::write(path, &table).expect("the table can be written");
+    } else {
+        assert!(table == TABLE, "the table has changed; it is now\n{table}");
+    }
+}

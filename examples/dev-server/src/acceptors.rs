@@ -1,0 +1,119 @@
+//! The datagram connections of the two servers, below their messages. Spec: udp.md 12.
+
+use std::net::SocketAddr;
+
+use photon_proto::udp::{self, Acceptor};
+use photon_proto::{Random, Timestamp};
+
+use crate::carrier::Parcel;
+use crate::config::ServerConfig;
+use crate::connections::{ConnectionId, Role};
+use crate::hashing::{HashKeys, Map};
+use crate::stats::ServerStats;
+
+/// The channel of every message. Spec: udp.md 4.7.
+const CHANNEL: u8 = 0;
+
+pub(crate) struct Acceptors {
+    name_server: Side,
+    front_end: Side,
+}
+
+/// The connections of one server.
+pub(crate) struct Side {
+    pub(crate) acceptor: Acceptor<SocketAddr>,
+    ids: Map<udp::Key, ConnectionId>,
+}
+
+impl Acceptors {
+    pub(crate) fn new(config: &ServerConfig, random: &mut Random, keys: HashKeys) -> Self {
+        Self { name_server: Side::new(config, random, keys), front_end: Side::new(config, random, keys) }
+    }
+
+    pub(crate) const fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::NameServer => &self.name_server,
+            Role::FrontEnd => &self.front_end,
+        }
+    }
+
+    pub(crate) const fn side_mut(&mut self, role: Role) -> &mut Side {
+        match role {
+            Role::NameServer => &mut self.name_server,
+            Role::FrontEnd => &mut self.front_end,
+        }
+    }
+
+    pub(crate) fn count(&self, stats: &mut ServerStats) {
+        for side in [&self.name_server, &self.front_end] {
+            let counted = side.acceptor.stats();
+            stats.half_open += side.acceptor.half_open();
+            stats.expired += counted.expired;
+            stats.displaced += counted.displaced;
+            stats.strangers += counted.strangers;
+            stats.replaced += counted.replaced;
+            stats.refused += counted.refused;
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        let both = [self.name_server.acceptor.poll_timeout(), self.front_end.acceptor.poll_timeout()];
+        both.into_iter().flatten().min()
+    }
+}
+
+impl Side {
+    fn new(config: &ServerConfig, random: &mut Random, keys: HashKeys) -> Self {
+        let mut seed = [0; 32];
+        random.fill("datagram connections", &mut seed);
+        Self { acceptor: Acceptor::new(config.udp.clone(), seed), ids: Map::with_hasher(keys) }
+    }
+
+    pub(crate) fn insert(&mut self, key: udp::Key, id: ConnectionId) {
+        self.ids.insert(key, id);
+    }
+
+    pub(crate) fn id(&self, key: udp::Key) -> Option<ConnectionId> {
+        self.ids.get(&key).copied()
+    }
+
+    /// A connection is over as far as its messages go.
+    pub(crate) fn remove(&mut self, key: udp::Key) -> Option<ConnectionId> {
+        self.ids.remove(&key)
+    }
+
+    pub(crate) fn send(&mut self, key: udp::Key, parcel: Parcel<'_>) {
+        let sent = self.acceptor.send_with(key, CHANNEL, udp::Delivery::Reliable, |buffer, _| {
+            parcel.write(buffer);
+            Ok::<(), udp::SendError>(())
+        });
+        if let Err(error) = sent {
+            log::debug!("a message of {} bytes cannot be sent: {error}", parcel.bytes.len());
+        }
+    }
+
+    pub(crate) fn queued_bytes(&self, key: udp::Key) -> usize {
+        self.acceptor.connection(key).map_or(0, udp::Connection::queued_bytes)
+    }
+
+    /// Ends a connection once everything has been acknowledged, or time is up.
+    pub(crate) fn shut_down(&mut self, now: Timestamp, key: udp::Key, timeout_ms: u64, reason: u8) {
+        if self.remove(key).is_some() {
+            self.acceptor.shutdown(now, key, timeout_ms, reason);
+        }
+    }
+
+    /// Ends a connection at once; its client is told, once.
+    pub(crate) fn close(&mut self, key: udp::Key) {
+        if self.remove(key).is_some() {
+            self.acceptor.close(key);
+        }
+    }
+
+    /// Knows nothing more of a connection, as if the server had crashed; its client is not told.
+    pub(crate) fn forget(&mut self, key: udp::Key) {
+        if self.remove(key).is_some() {
+            self.acceptor.forget(key);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Clients that talk in datagrams: the way in, the way out, and how such connections begin and end.
+
+use std::net::SocketAddr;
+
+use photon_proto::udp::{self, Cause, Event};
+use photon_proto::{Text, Timestamp};
+
+use crate::carrier::Carrier;
+use crate::connection::Connection;
+use crate::connections::Role;
+use crate::core::ServerCore;
+
+/// What the goodbye of a client says that gave up because the server did not acknowledge. Spec: udp.md 7.1.
+const GAVE_UP: u8 = 2;
+
+impl ServerCore {
+    /// A datagram arrived at one of the two servers.
+    ///
+    /// `local_host` gives the host or IP address under which the client reached this server, as
+    /// [`accept_stream`](Self::accept_stream) has it. It is asked only if this datagram is what makes a connection of a
+    /// client: once its address is known not to be false.
+    pub fn received_datagram(
+        &mut self,
+        now: Timestamp,
+        role: Role,
+        from: SocketAddr,
+        local_host: impl FnOnce() -> String,
+        datagram: &[u8],
+    ) {
+        self.advance(now);
+        let side = self.acceptors.side_mut(role);
+        side.acceptor.handle_datagram(self.now, &from, datagram);
+        self.take_datagram_events(role, local_host);
+    }
+
+    /// The next datagram that one of the two servers has to send, and to whom; built for this `now`, and built again until
+    /// [`transmitted_datagram`](Self::transmitted_datagram).
+    pub fn transmit_datagram(&mut self, now: Timestamp, role: Role) -> Option<(SocketAddr, &[u8])> {
+        self.advance(now);
+        let side = self.acceptors.side_mut(role);
+        side.acceptor.transmit(self.now).map(|(to, datagram)| (*to, datagram))
+    }
+
+    /// The transport took that datagram, or refused it for good: what matters is sent again anyway.
+    pub fn transmitted_datagram(&mut self, role: Role) {
+        self.acceptors.side_mut(role).acceptor.transmitted();
+    }
+
+    /// Sets the UDP port that front-end addresses name, once it is known.
+    pub const fn set_front_end_udp_port(&mut self, port: u16) {
+        self.config.front_end_udp_port = port;
+    }
+
+    pub(crate) fn service_datagrams(&mut self) {
+        for role in [Role::NameServer, Role::FrontEnd] {
+            let side = self.acceptors.side_mut(role);
+            if side.acceptor.poll_timeout().is_some_and(|at| at <= self.now) {
+                side.acceptor.handle_timeout(self.now);
+                self.take_datagram_events(role, String::new);
+            }
+        }
+    }
+
+    fn take_datagram_events(&mut self, role: Role, local_host: impl FnOnce() -> String) {
+        let mut local_host = Some(local_host);
+        while let Some((key, event)) = self.acceptors.side_mut(role).acceptor.poll_event() {
+            match event {
+                Event::Connected => {
+                    // One datagram verifies one connection.
+                    let host = local_host.take().map(|ask| ask()).unwrap_or_default();
+                    self.accept_datagrams(role, key, &host);
+                }
+                Event::Message(mut message) => {
+                    self.take_message(role, key, &mut message.bytes);
+                    self.acceptors.side_mut(role).acceptor.recycle(key, message.bytes);
+                }
+                Event::Disconnected(cause) => self.lost_datagrams(role, key, cause),
+            }
+        }
+        self.settle();
+    }
+
+    /// A client has shown that it is where its datagrams say.
+    fn accept_datagrams(&mut self, role: Role, key: udp::Key, local_host: &str) {
+        let connection = Connection::new(self.now, role, Text::from(local_host), Carrier::datagram(key));
+        let id = self.connections.insert(connection);
+        self.acceptors.side_mut(role).insert(key, id);
+        self.accepted(id, role);
+    }
+
+    fn take_message(&mut self, role: Role, key: udp::Key, message: &mut [u8]) {
+        let Some(id) = self.acceptors.side(role).id(key) else { return };
+        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.closing.is_none()) else {
+            return;
+        };
+        connection.last_received = self.now;
+        match connection.take(&self.config.limits, message) {
+            Ok(incoming) => self.handle(id, incoming),
+            Err(error) => self.bad_connection(id, &error),
+        }
+    }
+
+    fn lost_datagrams(&mut self, role: Role, key: udp::Key, cause: Cause) {
+        let Some(id) = self.acceptors.side_mut(role).remove(key) else { return };
+        let clean = match cause {
+            // Nothing that the server sent was acknowledged, or nothing that the client sent.
+            Cause::Timeout | Cause::ClientLeft(GAVE_UP) => {
+                self.stats.silent_connections = self.stats.silent_connections.saturating_add(1);
+                false
+            }
+            Cause::ProtocolError(_) => {
+                self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
+                false
+            }
+            Cause::ClientLeft(_) => true,
+            _ => false,
+        };
+        if !clean {
+            log::info!("a datagram connection is over: {cause}");
+        }
+        if let Some(connection) = self.connections.remove(id, &mut self.timers) {
+            self.leave(id, connection.user, clean);
+        }
+    }
+}

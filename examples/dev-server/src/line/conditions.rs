@@ -1,0 +1,151 @@
+//! [`Conditions`]: what a bad line does to datagrams.
+
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+use super::percent::{Percent, PercentError};
+use crate::sim::Dice;
+
+/// What a bad line does to datagrams, in one direction. Default: nothing.
+///
+/// As text it is words `KEY=VALUE` in any order; what is left out does not happen:
+///
+/// ```
+/// use dev_server::line::{Conditions, Percent};
+///
+/// let conditions: Conditions = "loss=20 duplicate=5 delay=80 jitter=30 corrupt=0.5".parse()?;
+/// assert_eq!((conditions.loss, conditions.delay_ms), (Percent::new(20), 80));
+/// assert_eq!("off".parse(), Ok(Conditions::default()));
+/// # Ok::<(), dev_server::line::ConditionsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Conditions {
+    /// So many never arrive.
+    pub loss: Percent,
+    /// So many of the others arrive twice, each copy in its own time.
+    pub duplicate: Percent,
+    /// How long each takes, in milliseconds.
+    pub delay_ms: u64,
+    /// Each takes up to this much longer, in milliseconds. Later ones overtake earlier ones thereby.
+    pub jitter_ms: u64,
+    /// In so many of those that arrive one bit is flipped.
+    pub corrupt: Percent,
+}
+
+/// What happens to one copy of a datagram that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// How long it takes, in microseconds.
+    pub delay_micros: u64,
+    /// Which of its bits is flipped, counted from the highest of its first byte.
+    pub flipped_bit: Option<usize>,
+}
+
+/// Text that is no [`Conditions`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConditionsError {
+    /// A word that is not of the form `KEY=VALUE`, or with an unknown key.
+    #[error(
+        "{0:?} is no condition: write loss=PERCENT, duplicate=PERCENT, delay=MS, jitter=MS, corrupt=PERCENT, or off"
+    )]
+    Word(String),
+    /// Not a percentage.
+    #[error("{key}: {error}")]
+    Percent {
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        error: PercentError,
+    },
+    /// Not a number of milliseconds.
+    #[error("{key}: {value:?} is no number of milliseconds: write a whole number, e.g. 80")]
+    Millis {
+        /// The key.
+        key: &'static str,
+        /// What was written.
+        value: String,
+    },
+}
+
+impl Conditions {
+    /// Whether nothing happens to datagrams.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What happens to one datagram of this length: nothing arrives, one copy, or two.
+    pub fn pass(&self, dice: &mut Dice, length_bytes: usize) -> [Option<Fate>; 2] {
+        if self.loss.happens(dice) {
+            return [None, None];
+        }
+        let first = Some(self.fate(dice, length_bytes));
+        let second = self.duplicate.happens(dice).then(|| self.fate(dice, length_bytes));
+        [first, second]
+    }
+
+    fn fate(&self, dice: &mut Dice, length_bytes: usize) -> Fate {
+        let longer = match self.jitter_ms {
+            0 => 0,
+            jitter => dice.below(jitter.saturating_mul(1000).saturating_add(1)),
+        };
+        let bits = length_bytes.saturating_mul(8);
+        let flipped_bit = (bits > 0 && self.corrupt.happens(dice))
+            .then(|| usize::try_from(dice.below(bits as u64)).unwrap_or_default());
+        Fate { delay_micros: self.delay_ms.saturating_mul(1000).saturating_add(longer), flipped_bit }
+    }
+}
+
+impl Fate {
+    /// The bytes of this copy.
+    #[must_use]
+    pub fn copy(&self, datagram: &[u8]) -> Vec<u8> {
+        let mut bytes = datagram.to_vec();
+        if let Some(bit) = self.flipped_bit
+            && let Some(byte) = bytes.get_mut(bit / 8)
+        {
+            *byte ^= 0x80 >> (bit % 8);
+        }
+        bytes
+    }
+}
+
+impl FromStr for Conditions {
+    type Err = ConditionsError;
+
+    fn from_str(text: &str) -> Result<Self, ConditionsError> {
+        let mut conditions = Self::default();
+        if text.trim() == "off" {
+            return Ok(conditions);
+        }
+        for word in text.split([' ', '\t', ',']).filter(|word| !word.is_empty()) {
+            let wrong = || ConditionsError::Word(word.to_owned());
+            let (key, value) = word.split_once('=').ok_or_else(wrong)?;
+            match key {
+                "loss" => conditions.loss = percent("loss", value)?,
+                "duplicate" => conditions.duplicate = percent("duplicate", value)?,
+                "delay" => conditions.delay_ms = millis("delay", value)?,
+                "jitter" => conditions.jitter_ms = millis("jitter", value)?,
+                "corrupt" => conditions.corrupt = percent("corrupt", value)?,
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(conditions)
+    }
+}
+
+fn percent(key: &'static str, value: &str) -> Result<Percent, ConditionsError> {
+    value.parse().map_err(|error| ConditionsError::Percent { key, error })
+}
+
+fn millis(key: &'static str, value: &str) -> Result<u64, ConditionsError> {
+    value.parse().map_err(|_| ConditionsError::Millis { key, value: value.to_owned() })
+}
+
+impl Display for Conditions {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self { loss, duplicate, delay_ms, jitter_ms, corrupt } = self;
+        write!(out, "loss={loss} duplicate={duplicate} delay={delay_ms} jitter={jitter_ms} corrupt={corrupt}")
+    }
+}

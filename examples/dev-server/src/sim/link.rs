@@ -1,0 +1,36 @@
+//! What the network asks of a link, whatever kind it is.
+
+use photon_proto::Timestamp;
+
+use super::dice::Dice;
+use super::{End, What};
+use crate::line::{Conditions, LineStats};
+
+pub(super) trait Link: Send + Sync {
+    /// How many bytes were taken.
+    fn send(&mut self, now: Timestamp, dice: &mut Dice, from: End, bytes: &[u8]) -> usize;
+
+    fn close(&mut self, now: Timestamp, dice: &mut Dice, end: End);
+
+    fn reset(&mut self, now: Timestamp, dice: &mut Dice);
+
+    fn set_reading(&mut self, end: End, reading: bool);
+
+    fn stall(&mut self, until: Timestamp);
+
+    fn cut(&mut self, towards: End);
+
+    fn set_conditions(&mut self, towards: End, conditions: Conditions);
+
+    /// When something is to be delivered to this end next.
+    fn next_due(&self, to: End) -> Option<Timestamp>;
+
+    /// What is to be delivered now, and whether the sender is to be told of room.
+    fn take(&mut self, now: Timestamp, dice: &mut Dice, to: End) -> Option<(What, bool)>;
+
+    /// Nobody listens any more.
+    fn is_over(&self) -> bool;
+
+    /// What became of its datagrams.
+    fn stats(&self) -> LineStats;
+}

@@ -1,0 +1,202 @@
+//! Clients over datagrams, at the other end of the simulated network.
+
+use std::collections::BTreeMap;
+
+use dev_server::line::Conditions;
+use dev_server::sim::{DatagramSettings, Delivery, End, LinkKey, Network, What};
+use dev_server::{Role, ServerConfig, ServerCore};
+use photon_proto::crypto::{Cipher, KeyExchange};
+use photon_proto::message::{self, Init, MessageWriter};
+use photon_proto::udp::{self, Event};
+use photon_proto::{Limits, Protocol, Random, Timestamp, Value, internal};
+
+use crate::bench::{Got, HOST, credentials, decode, texts};
+
+pub(crate) struct Client {
+    pub(crate) role: Role,
+    pub(crate) protocol: Protocol,
+    pub(crate) connection: udp::Connection,
+    pub(crate) cipher: Option<Cipher>,
+    pub(crate) got: Vec<Got>,
+    pub(crate) ended: Option<udp::Cause>,
+}
+
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) network: Network,
+    pub(crate) core: ServerCore,
+    pub(crate) clients: BTreeMap<LinkKey, Client>,
+    /// Under which the clients reach the server.
+    pub(crate) host: &'static str,
+    /// How clients connect from now on.
+    pub(crate) udp: udp::Config,
+    random: Random,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, config: ServerConfig) -> Self {
+        let mut bytes = [2; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self {
+            now: Timestamp::ZERO,
+            network: Network::new(seed),
+            core: ServerCore::new(config, bytes),
+            clients: BTreeMap::new(),
+            host: HOST,
+            udp: udp::Config::client(),
+            random: Random::new(bytes),
+        }
+    }
+
+    pub(crate) fn connect(&mut self, role: Role, protocol: Protocol, conditions: Conditions) -> LinkKey {
+        let link = self.network.open_datagrams(self.now, &DatagramSettings::both(conditions));
+        let challenge = self.random.u32("challenge");
+        let connection = udp::Connection::connect(self.udp.clone(), challenge, self.now);
+        self.clients.insert(link, Client { role, protocol, connection, cipher: None, got: Vec::new(), ended: None });
+        link
+    }
+
+    /// A connection that has been greeted, over a good line.
+    pub(crate) fn greeted(&mut self, role: Role, protocol: Protocol) -> LinkKey {
+        let link = self.connect(role, protocol, "delay=20".parse().unwrap());
+        self.run_for(50);
+        self.init(link);
+        self.run_for(50);
+        assert_eq!(self.take(link), [Got::InitResponse]);
+        link
+    }
+
+    /// A user on the front end.
+    pub(crate) fn enter(&mut self, user: &str, protocol: Protocol) -> LinkKey {
+        let link = self.greeted(Role::FrontEnd, protocol);
+        let got = self.ask(link, 230, credentials(user));
+        assert_eq!(got[0].return_code(230), 0);
+        link
+    }
+
+    pub(crate) fn join(&mut self, user: &str, protocol: Protocol, channel: &str) -> LinkKey {
+        let link = self.enter(user, protocol);
+        self.ask(link, 0, vec![(0, texts(&[channel]))]);
+        link
+    }
+
+    pub(crate) fn client(&mut self, link: LinkKey) -> &mut Client {
+        self.clients.get_mut(&link).unwrap()
+    }
+
+    pub(crate) fn take(&mut self, link: LinkKey) -> Vec<Got> {
+        std::mem::take(&mut self.client(link).got)
+    }
+
+    pub(crate) fn send(&mut self, link: LinkKey, write: impl FnOnce(&mut Vec<u8>, Protocol)) {
+        let client = self.client(link);
+        let mut bytes = Vec::new();
+        write(&mut bytes, client.protocol);
+        if let Some(cipher) = &client.cipher {
+            message::seal(&mut bytes, 0, cipher);
+        }
+        client.connection.send(0, udp::Delivery::Reliable, &bytes).unwrap();
+    }
+
+    pub(crate) fn init(&mut self, link: LinkKey) {
+        self.send(link, |bytes, protocol| {
+            let application = "chat".into();
+            Init { protocol: protocol.version(), sdk: 31, ipv6: false, version: [4, 1, 8, 20], application }
+                .write(bytes);
+        });
+    }
+
+    pub(crate) fn request(&mut self, link: LinkKey, code: u8, parameters: Vec<(u8, Value)>) {
+        self.send(link, |bytes, protocol| {
+            let mut writer = MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
+            for (key, value) in &parameters {
+                writer.put(*key, value).unwrap();
+            }
+            writer.finish().unwrap();
+        });
+    }
+
+    /// A request, and what came within the next 100 ms.
+    pub(crate) fn ask(&mut self, link: LinkKey, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
+        self.request(link, code, parameters);
+        self.run_for(100);
+        self.take(link)
+    }
+
+    pub(crate) fn exchange_keys(&mut self, link: LinkKey) {
+        let exchange = KeyExchange::new(&mut self.random);
+        self.send(link, |bytes, protocol| {
+            internal::write_key_request(bytes, protocol, &Limits::DEFAULT, exchange.public_key()).unwrap();
+        });
+        self.run_for(50);
+        let got = self.take(link);
+        let [Got::Key { code: 0, key: Some(key) }] = got.as_slice() else { panic!("{got:?}") };
+        self.client(link).cipher = Some(Cipher::new(&exchange.agree(key).unwrap()));
+    }
+
+    pub(crate) fn run_for(&mut self, millis: u64) {
+        let until = self.now.plus_millis(millis);
+        let mut at_this_time = 0;
+        loop {
+            self.turn();
+            let clients = self.clients.values().map(|client| client.connection.poll_timeout());
+            let others = [self.network.next_time(), self.core.poll_timeout()];
+            let next = clients.chain(others).flatten().min().filter(|next| *next <= until);
+            let Some(next) = next else { break };
+            at_this_time = if next > self.now { 0 } else { at_this_time + 1 };
+            assert!(at_this_time < 100, "busy at {:?}", self.now);
+            self.now = self.now.max(next);
+        }
+        self.now = until;
+    }
+
+    fn turn(&mut self) {
+        while let Some(Delivery { link, to, what }) = self.network.poll(self.now) {
+            match (to, what, self.clients.get_mut(&link)) {
+                (End::Client, What::Bytes(datagram), Some(client)) => {
+                    client.connection.handle_datagram(self.now, &datagram);
+                }
+                (End::Server, What::Bytes(datagram), Some(client)) => {
+                    let host = || self.host.to_owned();
+                    self.core.received_datagram(self.now, client.role, link.address(), host, &datagram);
+                }
+                (End::Client, What::Opened, _) => {}
+                other => panic!("{:?}", other.1),
+            }
+        }
+        if self.core.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.core.service(self.now);
+            assert!(self.core.poll_timeout().is_none_or(|at| at > self.now), "a deadline that service does not move");
+        }
+        for role in [Role::NameServer, Role::FrontEnd] {
+            while let Some((to, datagram)) = self.core.transmit_datagram(self.now, role) {
+                // Nobody is at any other address.
+                if let Some(link) = LinkKey::from_address(to) {
+                    self.network.send(self.now, link, End::Server, datagram);
+                }
+                self.core.transmitted_datagram(role);
+            }
+        }
+        for (&link, client) in &mut self.clients {
+            let Client { protocol, connection, cipher, got, ended, .. } = client;
+            if connection.poll_timeout().is_some_and(|at| at <= self.now) {
+                connection.handle_timeout(self.now);
+            }
+            while let Some(event) = connection.poll_event() {
+                match event {
+                    Event::Connected => {}
+                    Event::Message(mut message) => {
+                        got.push(decode(&mut message.bytes, *protocol, cipher.as_ref()).unwrap_or(Got::Undecodable));
+                    }
+                    Event::Disconnected(cause) => *ended = Some(cause),
+                }
+            }
+            while let Some(datagram) = connection.transmit(self.now) {
+                self.network.send(self.now, link, End::Client, datagram);
+                connection.transmitted();
+            }
+        }
+        assert_eq!(self.core.poll_writable(), None);
+        assert_eq!(self.core.poll_close(), None);
+    }
+}
