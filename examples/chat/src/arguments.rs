@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::demo::{Options as DemoOptions, Transport};
 use crate::help;
 use crate::run::{MAX_SECONDS, Options, seconds};
 use chat_core::{AuthValues, ChatConfig};
+use dev_server::line::Percent;
 use lexopt::{Arg, Parser, ValueExt};
 use photon_proto::Protocol;
 use std::ffi::OsString;
@@ -11,7 +13,7 @@ use std::str::FromStr;
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Demo,
+    Demo(DemoOptions),
     Run(Box<Options>),
     Print(&'static str),
 }
@@ -33,20 +35,38 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
 }
 
 fn demo(parser: &mut Parser) -> Result<Command, String> {
+    let mut options = DemoOptions::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        match argument {
+        let name = match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(help::DEMO)),
-            Arg::Long("transport") => match text(parser)?.as_str() {
-                "tcp" => {}
-                name @ ("udp" | "ws" | "wss") => {
-                    return Err(format!("--transport {name} is not there yet; use --transport tcp"));
-                }
-                other => return Err(format!("unknown transport {other:?}; use --transport tcp")),
-            },
+            Arg::Long(name) => name.to_owned(),
             other => return Err(other.unexpected().to_string()),
+        };
+        match name.as_str() {
+            "transport" => {
+                options.transport = match text(parser)?.as_str() {
+                    "udp" => Transport::Udp,
+                    "tcp" => Transport::Tcp,
+                    name @ ("ws" | "wss") => {
+                        return Err(format!("--transport {name} is not there yet; use --transport udp or tcp"));
+                    }
+                    other => return Err(format!("unknown transport {other:?}; use --transport udp or tcp")),
+                };
+            }
+            "crc" => options.crc = true,
+            "loss" => options.line.loss = percent(parser, &name)?,
+            "duplicate" => options.line.duplicate = percent(parser, &name)?,
+            "corrupt" => options.line.corrupt = percent(parser, &name)?,
+            "delay" => options.line.delay_ms = number(parser, &name, "of milliseconds")?,
+            "jitter" => options.line.jitter_ms = number(parser, &name, "of milliseconds")?,
+            "seed" => options.seed = Some(number(parser, &name, "from 0 to 2^64-1")?),
+            _ => return Err(Arg::Long(&name).unexpected().to_string()),
         }
     }
-    Ok(Command::Demo)
+    if options.transport == Transport::Tcp && (options.crc || !options.line.is_clear()) {
+        return Err("--crc and a bad line are for datagrams; use --transport udp".into());
+    }
+    Ok(Command::Demo(options))
 }
 
 fn run(parser: &mut Parser) -> Result<Command, String> {
@@ -108,6 +128,10 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
     })))
 }
 
+fn percent(parser: &mut Parser, option: &str) -> Result<Percent, String> {
+    text(parser)?.parse().map_err(|error| format!("--{option}: {error}"))
+}
+
 fn text(parser: &mut Parser) -> Result<String, String> {
     parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())
 }
@@ -119,7 +143,7 @@ fn number<T: FromStr>(parser: &mut Parser, option: &str, kind: &str) -> Result<T
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, parse};
+    use super::{Command, Transport, parse};
     use crate::help;
     use std::time::Duration;
 
@@ -129,8 +153,14 @@ mod tests {
 
     #[test]
     fn commands() {
-        assert!(matches!(line("demo"), Ok(Command::Demo)));
-        assert!(matches!(line("demo --transport=tcp"), Ok(Command::Demo)));
+        let Ok(Command::Demo(options)) = line("demo") else { panic!() };
+        assert_eq!((options.transport, options.line.is_clear(), options.crc), (Transport::Udp, true, false));
+        let Ok(Command::Demo(options)) = line("demo --transport=tcp") else { panic!() };
+        assert_eq!(options.transport, Transport::Tcp);
+        let bad = "demo --loss 10 --duplicate 5 --delay 20 --jitter 30 --corrupt 0.5 --seed 3 --crc";
+        let Ok(Command::Demo(options)) = line(bad) else { panic!() };
+        assert_eq!(Ok(options.line), "loss=10 duplicate=5 delay=20 jitter=30 corrupt=0.5".parse());
+        assert_eq!((options.seed, options.crc), (Some(3), true));
         let Ok(Command::Run(options)) = line("run --server tcp://h:1,tcp://h:2 --app-id a") else { panic!() };
         assert_eq!((options.region.as_str(), options.max), ("eu", Duration::from_secs(300)));
         let all = "run --server h --app-id a --app-version 2 --user u --region us --protocol 1.6 --auth-type 1 \
@@ -162,8 +192,12 @@ mod tests {
             ("", "demo or run"),
             ("dance", "demo and run"),
             ("--loud", "--loud"),
-            ("demo --transport udp", "use --transport tcp"),
-            ("demo --transport pigeon", "use --transport tcp"),
+            ("demo --transport ws", "use --transport udp or tcp"),
+            ("demo --transport pigeon", "use --transport udp or tcp"),
+            ("demo --transport tcp --loss 5", "use --transport udp"),
+            ("demo --loss 101", "from 0 to 100"),
+            ("demo --delay soon", "milliseconds"),
+            ("demo --loud", "--loud"),
             ("demo now", "now"),
             ("run --app-id a", "--server is missing"),
             ("run --server s", "--app-id is missing"),

@@ -5,7 +5,7 @@ pub(crate) const VERSION: &str = concat!("photon-chat ", env!("CARGO_PKG_VERSION
 pub(crate) const PROGRAM: &str = "\
 A Photon Chat client: a demo conversation, and a client for scripts. Unofficial, not affiliated with Exit Games.
 
-Usage: photon-chat demo [--transport tcp]
+Usage: photon-chat demo [OPTION..]
        photon-chat run --server URL --app-id ID [OPTION..]
        photon-chat COMMAND --help
 
@@ -26,15 +26,22 @@ Exit status: 0 success; 64 wrong arguments; others are explained by photon-chat 
 pub(crate) const DEMO: &str = "\
 Shows a conversation of two users over real sockets, and checks that all of it happens.
 
-Usage: photon-chat demo [--transport tcp]
+Usage: photon-chat demo [OPTION..]
 
 A development server is started on free ports of 127.0.0.1. alice and bob log in, subscribe to a channel with its
 history, talk, exchange encrypted private messages, watch each other's status, meet in a channel that tells who is in
 it and has properties, leave and disconnect. What each of them does and sees is printed.
 
 Options:
-  --transport tcp   how to connect; there is only tcp yet (default)
-  -h, --help        this text
+  --transport udp|tcp   how to connect (default udp)
+  --crc                 a check sum in every datagram
+  --loss PERCENT        a bad line, in both directions: so many datagrams never arrive
+  --duplicate PERCENT   so many arrive twice
+  --delay MS            each takes so long
+  --jitter MS           each takes up to so much longer, so that later ones overtake earlier ones
+  --corrupt PERCENT     in so many one bit is flipped, which only --crc notices
+  --seed N              the same number, the same line
+  -h, --help            this text
 
 Colours are used on a terminal, unless the environment says NO_COLOR or TERM=dumb.
 

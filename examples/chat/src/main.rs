@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => output_failed(&error),
         },
-        Ok(Command::Demo) => demo::demo(),
+        Ok(Command::Demo(options)) => demo::demo(&options),
         Ok(Command::Run(options)) => run::run(*options),
         Err(error) => {
             complain(format_args!("{error}\nTry `photon-chat --help`."));

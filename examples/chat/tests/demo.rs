@@ -4,9 +4,29 @@ mod support;
 
 use support::Program;
 
+/// What the demo shows behind the lines that say what it runs over.
+fn conversation(arguments: &[&str], over: &str) -> String {
+    let output = Program::start(arguments).end();
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+    let (opening, rest) = output.stdout.split_once("\n\n").unwrap();
+    assert!(opening.contains(over), "{opening}");
+    rest.to_owned()
+}
+
+#[test]
+fn every_transport_and_a_bad_line_show_the_same_conversation() {
+    let tcp = conversation(&["demo", "--transport", "tcp"], "over TCP");
+    assert_eq!(conversation(&["demo", "--transport", "udp"], "over UDP"), tcp);
+    assert_eq!(conversation(&["demo", "--crc"], "over UDP"), tcp);
+    let bad = ["demo", "--loss", "10", "--duplicate", "10", "--jitter", "40", "--seed", "1"];
+    assert_eq!(conversation(&bad, "The line is bad, in both directions: loss=10 duplicate=10"), tcp);
+    let corrupt = ["demo", "--crc", "--corrupt", "5", "--seed", "2"];
+    assert_eq!(conversation(&corrupt, "corrupt=5"), tcp);
+}
+
 #[test]
 fn the_demo_shows_a_conversation() {
-    let output = Program::start(&["demo", "--transport", "tcp"]).end();
+    let output = Program::start(&["demo"]).end();
     assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{}", output.stdout);
     let mut lines = output.stdout.lines();
     let first = lines.next().unwrap();
@@ -64,9 +84,9 @@ fn an_output_that_nobody_reads_ends_it_quietly() {
 #[test]
 fn wrong_arguments_are_64_and_say_what_to_do() {
     for (arguments, expected) in [
-        (&["demo", "--transport", "udp"][..], "use --transport tcp"),
-        (&["demo", "--transport", "ws"], "use --transport tcp"),
-        (&["demo", "--transport", "wss"], "use --transport tcp"),
+        (&["demo", "--transport", "ws"][..], "use --transport udp or tcp"),
+        (&["demo", "--transport", "wss"], "use --transport udp or tcp"),
+        (&["demo", "--loss", "lots"], "percentage"),
         (&["demo", "twice"], "twice"),
         (&["perform"], "demo and run"),
         (&[], "demo or run"),

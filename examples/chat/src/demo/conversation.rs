@@ -10,7 +10,6 @@ use chat_core::{
 };
 use chat_std_io::CloseOutcome;
 use photon_proto::Value;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 const CHANNEL: &str = "general";
@@ -20,8 +19,8 @@ const TABLE: &str = "table";
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// The whole conversation; anything that is expected may take as long as `patience`.
-pub(crate) fn play(stage: &mut Stage, server: SocketAddr, patience: Duration) -> Result<(), Failure> {
-    let mut play = Play { stage, users: Users::new(server, patience)? };
+pub(crate) fn play(stage: &mut Stage, server: &str, crc: bool, patience: Duration) -> Result<(), Failure> {
+    let mut play = Play { stage, users: Users::new(server, crc, patience)? };
     play.log_in()?;
     play.channel_with_history()?;
     play.talk()?;

@@ -6,7 +6,8 @@ mod user;
 
 use crate::{complain, output_failed};
 use dev_server::ServerConfig;
-use dev_server::server::{Server, ServerOptions};
+use dev_server::line::Conditions;
+use dev_server::server::{Server, ServerOptions, UdpPorts};
 use stage::Stage;
 use std::fmt;
 use std::io;
@@ -16,6 +17,31 @@ use std::time::Duration;
 
 /// How long something may take that comes in milliseconds, unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the two users connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// What the demo is to show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) transport: Transport,
+    /// What becomes of datagrams, in both directions.
+    pub(crate) line: Conditions,
+    /// The same number, the same line.
+    pub(crate) seed: Option<u64>,
+    /// Whether datagrams carry a check sum.
+    pub(crate) crc: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { transport: Transport::Udp, line: Conditions::default(), seed: None, crc: false }
+    }
+}
 
 /// Why the demo is no success.
 pub(crate) enum Failure {
@@ -41,7 +67,7 @@ impl fmt::Display for Failure {
             Self::Missed(what) | Self::Refused(what) => out.write_str(what),
             Self::Server(error) => write!(
                 out,
-                "the development server: {error}\nThe demo needs two free TCP ports on 127.0.0.1; is loopback up, and may \
+                "the development server: {error}\nThe demo needs free ports on 127.0.0.1; is loopback up, and may \
                  this program listen?"
             ),
             Self::Output(error) => write!(out, "standard output: {error}"),
@@ -50,8 +76,8 @@ impl fmt::Display for Failure {
 }
 
 /// Shows the conversation.
-pub(crate) fn demo() -> ExitCode {
-    match with_server() {
+pub(crate) fn demo(options: &Options) -> ExitCode {
+    match with_server(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Output(error)) => output_failed(&error),
         Err(failure) => {
@@ -61,9 +87,11 @@ pub(crate) fn demo() -> ExitCode {
     }
 }
 
-fn with_server() -> Result<(), Failure> {
+fn with_server(options: &Options) -> Result<(), Failure> {
     let mut stage = Stage::of_stdout();
-    show(&mut stage, server_config(), PATIENCE)?;
+    // What a bad line loses is sent again, after a while, several times if need be.
+    let patience = if options.line.is_clear() { PATIENCE } else { PATIENCE * 3 };
+    show(&mut stage, options, server_config(), patience)?;
     Ok(stage.closing()?)
 }
 
@@ -73,13 +101,24 @@ fn server_config() -> ServerConfig {
 }
 
 /// The conversation through a server like this.
-fn show(stage: &mut Stage, config: ServerConfig, patience: Duration) -> Result<(), Failure> {
-    let options = ServerOptions { name_server_port: 0, front_end_port: 0, config, ..ServerOptions::default() };
-    let server = Server::bind(&options).map_err(Failure::Server)?;
-    let (address, handle) = (server.addresses().name_server, server.handle());
+fn show(stage: &mut Stage, options: &Options, config: ServerConfig, patience: Duration) -> Result<(), Failure> {
+    let server_options = ServerOptions {
+        name_server_port: 0,
+        front_end_port: 0,
+        udp: Some(UdpPorts::ANY),
+        config: config.with(|config| config.line = options.line),
+        line_seed: options.seed,
+        ..ServerOptions::default()
+    };
+    let server = Server::bind(&server_options).map_err(Failure::Server)?;
+    let (addresses, handle) = (server.addresses(), server.handle());
+    let address = match (options.transport, addresses.udp) {
+        (Transport::Udp, Some(udp)) => format!("udp://{}", udp.name_server),
+        _ => format!("tcp://{}", addresses.name_server),
+    };
     let thread = thread::spawn(move || server.run());
-    let shown = match stage.opening(address) {
-        Ok(()) => conversation::play(stage, address, patience),
+    let shown = match stage.opening(options, &address) {
+        Ok(()) => conversation::play(stage, &address, options.crc, patience),
         Err(error) => Err(error.into()),
     };
     handle.stop();
@@ -90,14 +129,14 @@ fn show(stage: &mut Stage, config: ServerConfig, patience: Duration) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, PATIENCE, ServerConfig, Stage, server_config, show};
+    use super::{Failure, Options, PATIENCE, ServerConfig, Stage, server_config, show};
     use std::io;
     use std::time::Duration;
 
     /// What goes wrong with a server like this.
     fn failure(patience: Duration, change: impl FnOnce(&mut ServerConfig)) -> String {
         let mut stage = Stage::new(Box::new(io::sink()), false);
-        match show(&mut stage, server_config().with(change), patience) {
+        match show(&mut stage, &Options::default(), server_config().with(change), patience) {
             Ok(()) => panic!("it went well"),
             Err(failure) => failure.to_string(),
         }
@@ -139,7 +178,7 @@ mod tests {
                 Ok(())
             }
         }
-        let shown = show(&mut Stage::new(Box::new(Closed), false), server_config(), PATIENCE);
+        let shown = show(&mut Stage::new(Box::new(Closed), false), &Options::default(), server_config(), PATIENCE);
         assert!(matches!(shown, Err(Failure::Output(_))));
     }
 }

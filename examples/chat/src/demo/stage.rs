@@ -1,10 +1,10 @@
 //! [`Stage`]: what the demo prints, as a person likes to read it.
 
 use super::user::Who;
+use super::{Options, Transport};
 use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 
 const BOLD: &str = "1";
 const GREEN: &str = "32";
@@ -33,10 +33,18 @@ impl Stage {
     }
 
     /// What this is.
-    pub(crate) fn opening(&mut self, address: SocketAddr) -> io::Result<()> {
+    pub(crate) fn opening(&mut self, options: &Options, address: &str) -> io::Result<()> {
+        let over = match options.transport {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        };
         self.line(format_args!(
-            "Photon Chat demo over TCP: a development server on loopback ({address}), not the Photon cloud."
-        ))
+            "Photon Chat demo over {over}: a development server on loopback ({address}), not the Photon cloud."
+        ))?;
+        if !options.line.is_clear() {
+            self.line(format_args!("The line is bad, in both directions: {}.", options.line))?;
+        }
+        Ok(())
     }
 
     /// How it went.

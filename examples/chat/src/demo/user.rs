@@ -4,7 +4,6 @@ use super::Failure;
 use chat_core::{ChatConfig, Event, State};
 use chat_std_io::Session;
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// How long one user may sleep while the other is not served.
@@ -46,9 +45,9 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    pub(crate) fn new(server: SocketAddr, patience: Duration) -> Result<Self, Failure> {
+    pub(crate) fn new(server: &str, crc: bool, patience: Duration) -> Result<Self, Failure> {
         let session = |who: Who| {
-            let config = ChatConfig::new(format!("tcp://{server}"), "demo", "1.0").user_id(who.name());
+            let config = ChatConfig::new(server, "demo", "1.0").user_id(who.name()).crc(crc);
             Session::new(config).map_err(|error| Failure::Refused(error.to_string()))
         };
         Ok(Self { alice: session(Who::Alice)?, bob: session(Who::Bob)?, patience })

@@ -2,8 +2,8 @@
 
 use chat_core::codes::return_code;
 use chat_core::{
-    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, DisconnectReason, Event, Message, Outcome, PeerErrorCode,
-    RegionsError, RequestId, ServerError, State, Stats, StatusChange,
+    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, DisconnectReason, Event, Message, Outcome,
+    PeerErrorCode, RegionsError, RequestId, ServerError, State, Stats, StatusChange,
 };
 use chat_std_io::Session;
 use photon_inspect::notation::value_to_json;
@@ -277,8 +277,8 @@ fn pairs<'a>(all: impl Iterator<Item = (&'a Value, &'a Value)>) -> Json {
 mod tests {
     use super::{command, event, weight};
     use chat_core::{
-        CauseKind, DisconnectCause, DisconnectReason, Event, KeyExchangeFailure, LinkErrorKind, PeerErrorCode, Region, RegionsError,
-        Server, ServerError, State, StatusChange, Step, Text, UserStatus,
+        CauseKind, DisconnectCause, DisconnectReason, Event, KeyExchangeFailure, LinkErrorKind, PeerErrorCode, Region,
+        RegionsError, Server, ServerError, State, StatusChange, Step, Text, UserStatus,
     };
     use photon_proto::{DecodeError, DecodeErrorKind, Value};
     use serde_json::{Value as Json, json};
