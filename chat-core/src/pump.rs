@@ -61,6 +61,8 @@ pub(crate) struct Retired {
     link: LinkId,
     carrier: Carrier,
     flush: Timer,
+    /// Whether it was ended on purpose, and not by what the peer or the link did.
+    on_purpose: bool,
 }
 
 impl Retired {
@@ -134,7 +136,9 @@ impl ChatClient {
                 self.close_flushed();
             }
         } else if matches!(input, LinkInput::Closed | LinkInput::Failed(_)) {
-            self.retired.retain(|retired| retired.link != link);
+            if let Some(index) = self.retired.iter().position(|retired| retired.link == link) {
+                self.close_retired(index);
+            }
             // The link is gone on both sides: a `Close` that was not taken yet has nothing left to close.
             self.commands.retain(|command| *command != LinkCommand::Close { link });
         }
@@ -279,16 +283,16 @@ impl ChatClient {
 
     /// Ends the current peer at once; nothing more is sent than what says so, where that has to be said.
     pub(crate) fn drop_peer(&mut self) {
-        self.end_link(Carrier::cut);
+        self.end_link(false, Carrier::cut);
     }
 
     /// Lets the current peer's link send what is left, then closes it.
     pub(crate) fn retire_peer(&mut self) {
         let (now, flush_ms) = (self.now, self.config.flush_timeout_ms);
-        self.end_link(|carrier| carrier.retire(now, flush_ms));
+        self.end_link(true, |carrier| carrier.retire(now, flush_ms));
     }
 
-    fn end_link(&mut self, end: impl FnOnce(&mut Carrier)) {
+    fn end_link(&mut self, on_purpose: bool, end: impl FnOnce(&mut Carrier)) {
         let Some(peer) = self.peer.take() else { return };
         if peer.link_is_gone() {
             return;
@@ -300,19 +304,23 @@ impl ChatClient {
             return self.close(link);
         }
         if self.retired.len() >= MOST_RETIRED {
-            let oldest = self.retired.remove(0);
-            self.close(oldest.link);
+            self.close_retired(0);
         }
         let flush = Timer::Armed { after_ms: self.config.flush_timeout_ms };
-        self.retired.push(Retired { link, carrier, flush });
+        self.retired.push(Retired { link, carrier, flush, on_purpose });
         self.armed = true;
+    }
+
+    fn close_retired(&mut self, index: usize) {
+        let retired = self.retired.remove(index);
+        self.stats.cut_short += u64::from(retired.on_purpose && retired.carrier.lost_something());
+        self.close(retired.link);
     }
 
     /// Closes retired links that have nothing left to send.
     fn close_flushed(&mut self) {
         while let Some(index) = self.retired.iter().position(|retired| retired.carrier.is_flushed()) {
-            let retired = self.retired.remove(index);
-            self.commands.push_back(LinkCommand::Close { link: retired.link });
+            self.close_retired(index);
         }
     }
 
@@ -333,8 +341,7 @@ impl ChatClient {
         }
         self.close_flushed();
         while let Some(index) = self.retired.iter().position(|retired| retired.flush.is_due(now)) {
-            let retired = self.retired.remove(index);
-            self.commands.push_back(LinkCommand::Close { link: retired.link });
+            self.close_retired(index);
         }
     }
 

@@ -22,6 +22,9 @@ pub struct Stats {
     pub presence_dropped: u64,
     /// Bytes after the end of messages; tolerated.
     pub surplus_bytes: u64,
+    /// Connections that were ended on purpose, by [`ChatClient::disconnect`](crate::ChatClient::disconnect) or the move to
+    /// the front end, before all that had been accepted was sent, or over UDP acknowledged.
+    pub cut_short: u64,
     /// Smoothed round trip of the present connection in milliseconds, once it is known.
     pub round_trip_ms: Option<u32>,
     /// Its variance in milliseconds.

@@ -201,11 +201,8 @@ impl Links {
         self.endings.unsent |= socket.unsent();
         let mut stream = match socket {
             Socket::Stream(stream) => stream,
-            // Core takes leave and waits for the answer, as long as it cares. Whether it came is not heard here.
-            Socket::Datagrams(_) => {
-                self.endings.unconfirmed = true;
-                return;
-            }
+            // Core takes leave and waits for the answer, and counts what was cut short.
+            Socket::Datagrams(_) => return,
         };
         if !stream.finish() {
             self.endings.unconfirmed = true;

@@ -40,14 +40,14 @@ pub enum SessionError {
 /// How [`Session::close`] went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseOutcome {
-    /// Everything was sent, if there was anything, and the servers ended their sides in answer: they received it, as far
-    /// as TCP can tell.
+    /// Everything was sent, if there was anything, and the servers received it: over TCP they ended their sides in answer,
+    /// over UDP they acknowledged all of it.
     Confirmed,
     /// Everything was handed to the system, which goes on sending it even if the program ends now. Whether it arrives is
-    /// not known. The best there is over UDP: there the client itself sends again what got lost, and has ended when
-    /// everything was acknowledged or the flush timeout was over, which of the two is not told.
+    /// not known. TCP only.
     Sent,
-    /// Something that was accepted could not be sent in the time given, or the connection broke before.
+    /// Something that was accepted could not be sent, or over UDP was not acknowledged, in the time given, or the
+    /// connection broke before.
     Unsent,
 }
 
@@ -197,6 +197,7 @@ impl Session {
     pub fn close(mut self, timeout: Duration) -> CloseOutcome {
         let until = self.clock.now().plus_duration(timeout);
         self.links.endings = Endings::default();
+        let cut_short = self.chat.stats().cut_short;
         self.chat.disconnect();
         loop {
             let _more = self.service();
@@ -208,7 +209,7 @@ impl Session {
             self.links.sleep_closing(&self.chat, left);
         }
         let endings = self.links.endings;
-        if endings.unsent || self.links.live() > 0 {
+        if endings.unsent || self.links.live() > 0 || self.chat.stats().cut_short > cut_short {
             CloseOutcome::Unsent
         } else if endings.unconfirmed || !self.links.is_empty() {
             CloseOutcome::Sent

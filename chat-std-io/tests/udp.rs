@@ -33,7 +33,7 @@ fn converses(address: &str, server: Server, ipv6: bool) {
     });
     let stats = session.io_stats();
     assert_eq!((stats.datagrams_unsent, stats.datagrams_too_long, stats.datagram_errors), (0, 0, 0));
-    assert_eq!(session.close(LONG), CloseOutcome::Sent);
+    assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     let seen = server.stop();
     assert_eq!((seen.ipv6, seen.published), (vec![ipv6; 2], MESSAGES));
     assert_eq!(seen.ends, [Cause::ClientLeft(REASON_CLIENT); 2]);

@@ -236,8 +236,7 @@ impl Connection {
             match self.phase {
                 Phase::Connecting => self.give_up(),
                 Phase::Draining { reason } => {
-                    self.sender.clear();
-                    self.stamped = None;
+                    self.abandon();
                     self.leave(reason);
                 }
                 _ => self.deadline = None,
@@ -592,13 +591,23 @@ impl Connection {
     }
 
     fn end_keeping_acks(&mut self, cause: Cause) {
+        // Of a goodbye that is not acknowledged nothing is lost.
+        if self.phase == Phase::Leaving {
+            self.sender.clear();
+        }
+        self.abandon();
         self.phase = Phase::Over;
         self.deadline = None;
-        self.sender.clear();
         self.receiver.end();
         self.pool = Pool::default();
-        self.stamped = None;
         self.ended = Some(cause);
+    }
+
+    /// Drops what was not sent or not acknowledged.
+    fn abandon(&mut self) {
+        self.stats.abandoned_commands += self.sender.outstanding() as u64;
+        self.sender.clear();
+        self.stamped = None;
     }
 
     // For the layer above.

@@ -221,9 +221,14 @@ impl Sender {
         self.bytes
     }
 
+    /// How many commands are not sent or not acknowledged.
+    pub(crate) const fn outstanding(&self) -> usize {
+        self.in_flight + self.queued
+    }
+
     /// Whether everything was sent and acknowledged.
     pub(crate) const fn is_drained(&self) -> bool {
-        self.in_flight == 0 && self.queued == 0
+        self.outstanding() == 0
     }
 
     // Queueing.

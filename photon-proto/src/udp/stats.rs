@@ -20,6 +20,8 @@ pub struct Stats {
     pub received_messages: u64,
     /// Commands sent again because no acknowledgement came.
     pub resent_commands: u64,
+    /// Commands that were dropped unsent or unacknowledged when the connection ended.
+    pub abandoned_commands: u64,
     /// Pings sent.
     pub pings: u64,
     /// Commands that had arrived before.

@@ -227,7 +227,7 @@ fn ack_and_verify_connect_arrive_in_either_order() {
 fn data_before_verify_connect_is_not_acknowledged() {
     let mut rig = Rig::silent(Config::client());
     let early = Cmd::reliable(0, 1, b"early");
-    rig.inject(30, server_datagram(10, &[early.clone()]));
+    rig.inject(30, server_datagram(10, std::slice::from_ref(&early)));
     rig.run_until(35);
     assert_eq!((rig.client.sent.len(), rig.client.log.len()), (1, 0));
     rig.inject(40, server_datagram(20, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]));

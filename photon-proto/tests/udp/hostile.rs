@@ -55,7 +55,16 @@ fn command(rng: &mut Rng) -> Cmd {
             Cmd::fragment_unsequenced(channel, of, number, offset, &bytes)
         }
         10 => Cmd::ping(one),
-        11 if rng.percent(3) => Cmd::disconnect(one, rng.byte()),
+        // Rare, or none of them would live long.
+        11 if rng.below(2000) == 0 => Cmd::disconnect(one, rng.byte()),
+        // A part of a message that could be, mostly.
+        11 => {
+            let count = 1 + u32::from(rng.byte() % 5);
+            let of = Fragments { start: 1 + u32::from(rng.byte() % 40), count, total: 10 * count };
+            let number = u32::from(rng.byte()) % count;
+            let make = if rng.percent(50) { Cmd::fragment } else { Cmd::fragment_unsequenced };
+            make(channel, of, number, 10 * number, &[rng.byte(); 10])
+        }
         12 => Cmd::verify(u16::try_from(one & 0xFFFF).unwrap()),
         _ => Cmd::new(rng.byte(), channel, rng.byte(), one, &bytes),
     };
@@ -109,7 +118,7 @@ fn hostile_datagram(rng: &mut Rng, valid: &[u8]) -> Vec<u8> {
 /// One connection after the other gets hostile datagrams; each has to stay within its caps, and to end at most once.
 fn attack(seed: u64, is_client: bool) {
     let mut rng = Rng(seed);
-    let (mut ended, mut connections, mut largest) = (0, 0, 0);
+    let (mut ended, mut connections, mut largest, mut longest, mut messages) = (0, 0, 0, 0, 0);
     let mut left = rounds();
     while left > 0 {
         connections += 1;
@@ -123,8 +132,9 @@ fn attack(seed: u64, is_client: bool) {
         let mut bench = if is_client { Bench::client(config(change)) } else { Bench::server(server_config(change)) };
         bench.end.keep_sent = false;
         let valid = bench.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2), Cmd::unreliable(1, 0, 1, b"u")]);
-        for _ in 0..3000.min(left) {
+        for count in 1..=3000.min(left) {
             left -= 1;
+            longest = longest.max(count);
             let datagram = hostile_datagram(&mut rng, &valid);
             let now = at(bench.now);
             let block = heap::largest(|| bench.conn().handle_datagram(now, &datagram));
@@ -142,7 +152,7 @@ fn attack(seed: u64, is_client: bool) {
             bench.end.poll(bench.now);
             let kept = bench.end.conn.received_bytes();
             assert!(kept <= cap + 4096, "seed {seed}: {kept} bytes kept, the cap is {cap}");
-            bench.end.messages();
+            messages += bench.end.messages().len();
             bench.end.sent.clear();
             if bench.end.conn.state() == State::Disconnected {
                 break;
@@ -155,8 +165,15 @@ fn attack(seed: u64, is_client: bool) {
         assert!(held <= isize::try_from(2 * cap + (2 << 20)).unwrap(), "seed {seed}: {held} bytes on the heap");
     }
     let role = if is_client { "client" } else { "server" };
-    println!("{role}: {} datagrams, {connections} connections, {ended} ended, largest block {largest}", rounds());
-    assert!(ended > 0 && ended < connections, "{ended} of {connections} ended");
+    println!(
+        "{role}: {} datagrams, {connections} connections, the longest took {longest}, {ended} ended, {messages} messages, \
+         largest block {largest}",
+        rounds()
+    );
+    assert!(
+        ended > 0 && longest > 500 && messages > 1000,
+        "{ended} ended, the longest took {longest}, {messages} messages"
+    );
 }
 
 #[test]

@@ -2,23 +2,31 @@
 //! (`u01_` to `u40_`), the nineteen rules of udp.md 9 (`r01_` to `r19_`), recorded sessions and captured datagrams.
 //!
 //! Times are virtual and exact to the millisecond; nothing sleeps. Bytes of the other end are written by hand.
+//! `PHOTON_UDP_FULL=1` runs scenarios 37 and 40 in full, `PHOTON_CAPTURES` names the directory of the captures.
 
 mod acceptor;
+mod bench;
 mod captured;
+mod clock;
 mod connect;
 mod contract;
 mod ending;
 mod heap;
 mod hostile;
 mod lossy;
+mod memory;
+mod network;
 mod receive;
+mod recording;
 mod replay;
 mod resend;
 mod rig;
 mod rules_command;
+mod rules_control;
 mod rules_datagram;
 mod rules_fragment;
 mod send;
+mod served;
 mod server_time;
 mod wire;
 
@@ -27,6 +35,7 @@ mod wire;
 fn no_scenario_and_no_rule_is_left_out() {
     let sources = [
         include_str!("connect.rs"),
+        include_str!("clock.rs"),
         include_str!("contract.rs"),
         include_str!("ending.rs"),
         include_str!("hostile.rs"),
@@ -34,6 +43,7 @@ fn no_scenario_and_no_rule_is_left_out() {
         include_str!("receive.rs"),
         include_str!("resend.rs"),
         include_str!("rules_command.rs"),
+        include_str!("rules_control.rs"),
         include_str!("rules_datagram.rs"),
         include_str!("rules_fragment.rs"),
         include_str!("send.rs"),

@@ -117,6 +117,18 @@ fn u13_held_unreliables_stand_between_their_reliables() {
     });
 }
 
+/// A number that is passed while it is held is not delivered any more. Spec: udp.md 4.3.
+#[test]
+fn u14_held_unreliable_with_a_number_below_the_last_delivered_is_dropped() {
+    both(|bench| {
+        bench.feed(&[Cmd::unreliable(0, 2, 3, b"u3"), Cmd::unreliable(0, 2, 6, b"u6")]);
+        feed_each_acked(bench, &[reliable(1)]);
+        bench.feed(&[Cmd::unreliable(0, 1, 5, b"u5")]);
+        feed_each_acked(bench, &[reliable(2)]);
+        assert_eq!(bench.heard(), ["message 1", "u5", "message 2", "u6"]);
+    });
+}
+
 #[test]
 fn u14_unreliable_of_an_older_reliable_is_dropped() {
     both(|bench| {

@@ -29,7 +29,7 @@ fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
         .filter(|cmd| cmd.rseq == FIRST && cmd.kind == 6)
         .collect();
     assert_eq!(copies.len(), 5);
-    assert!(copies.iter().all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").from_client()), "{copies:?}");
+    assert!(copies.iter().all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").by_client()), "{copies:?}");
     let headers: Vec<u32> = rig.client_sent(RELIABLE)[1..].iter().map(|(_, datagram)| datagram.time).collect();
     assert_eq!(headers, [200, 361, 522, 683, 1004]);
     rig.run_until(2000);
@@ -108,6 +108,52 @@ fn u27_with_24_in_flight_it_does_not_and_with_25_it_does() {
     }
 }
 
+/// The sweep of resends stops when less than 80 bytes are left, also where one more would fit. Spec: udp.md 5.8.
+#[test]
+fn u27_resends_stop_when_less_than_80_bytes_are_left() {
+    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+    rig.run_until(200);
+    for _ in 0..50 {
+        rig.send(Delivery::Reliable, &[7; 15]);
+    }
+    rig.run_until(400);
+    let sent = rig.client_sent(RELIABLE).into_iter().filter(|(at, _)| *at >= 200);
+    let counts: Vec<(u64, usize)> = sent.map(|(at, datagram)| (at, datagram.commands.len())).collect();
+    // 27 bytes each: 44 fit for the first time, but 42 leave 54 bytes.
+    assert_eq!(counts, [(200, 44), (200, 6), (361, 42), (361, 8)]);
+}
+
+/// Where 80 bytes are left the next one goes along, where 79 are left it does not.
+#[test]
+fn u27_80_bytes_left_are_enough_for_one_more() {
+    for (first, together) in [(265, 5), (266, 4)] {
+        let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+        rig.run_until(200);
+        // 12 of the header and 4 x 277 leave 80.
+        for length in [first, 265, 265, 265, 15] {
+            rig.send(Delivery::Reliable, &vec![7; length]);
+        }
+        rig.run_until(361);
+        let resent = rig.client_sent(RELIABLE).into_iter().find(|(at, _)| *at == 361).unwrap();
+        assert_eq!(resent.1.commands.len(), together, "the first with {first} bytes");
+    }
+}
+
+/// In the order of original sending, whatever the channel. Spec: udp.md 5.8.
+#[test]
+fn resends_come_in_the_order_of_original_sending() {
+    let mut bench = Bench::client(config(|config| config.ping_interval_ms = 0));
+    for (channel, delivery) in
+        [(1, Delivery::Reliable), (0, Delivery::ReliableUnsequenced), (1, Delivery::Reliable), (0, Delivery::Reliable)]
+    {
+        bench.conn().send(channel, delivery, b"x").unwrap();
+        bench.poll();
+    }
+    let resent = bench.run_to(500);
+    let order: Vec<(u8, u8, u32)> = resent[..4].iter().map(|cmd| (cmd.channel, cmd.kind, cmd.rseq)).collect();
+    assert_eq!(order, [(1, 6, 1), (0, 14, 1), (1, 6, 2), (0, 6, 1)]);
+}
+
 #[test]
 fn u28_idle_for_10_s_pings_every_3041_ms() {
     let mut rig = Rig::script();
@@ -117,7 +163,7 @@ fn u28_idle_for_10_s_pings_every_3041_ms() {
     assert_eq!(rig.client.conn.in_flight(), 0);
     let (_, datagram) = &rig.client_sent(PING)[0];
     // Connect was 1 and server-time 2 on channel 255. Spec: udp.md 5.7.
-    assert_eq!(datagram.commands, [Cmd::ping(3).from_client()]);
+    assert_eq!(datagram.commands, [Cmd::ping(3).by_client()]);
     assert_eq!(datagram.peer_id, PEER_ID);
     assert_eq!(rig.client.conn.stats().pings, 3);
     assert_eq!(rig.client.sent.len(), 6);

@@ -255,7 +255,7 @@ fn numbers_and_flags_of_every_delivery_mode() {
         bench.conn().send(0, mode, b"xy").unwrap();
     }
     bench.conn().send(1, Delivery::Reliable, b"xy").unwrap();
-    let client = Cmd::from_client;
+    let client = Cmd::by_client;
     let expected = [
         client(Cmd::unreliable(0, 0, 1, b"xy")),
         client(Cmd::reliable(0, 1, b"xy")),
@@ -384,7 +384,7 @@ fn the_server_role_writes_peer_id_0_and_reserved_0() {
     bench.conn().send(1, Delivery::Unreliable, b"one").unwrap();
     bench.conn().send(1, Delivery::UnreliableUnsequenced, b"two").unwrap();
     bench.conn().send(1, Delivery::ReliableUnsequenced, &message(1200)).unwrap();
-    bench.feed(&[Cmd::ping(2).from_client()]);
+    bench.feed(&[Cmd::ping(2).by_client()]);
     bench.run_acked(3000, 20);
     let kinds: Vec<u8> = bench.end.commands().iter().map(|(_, cmd)| cmd.kind).collect();
     for kind in [FRAGMENT, UNRELIABLE, 11, FRAGMENT_UNSEQUENCED, 1, PING] {

@@ -121,7 +121,7 @@ impl Cmd {
     }
 
     /// As a client writes it: reserved byte 4.
-    pub(crate) fn from_client(self) -> Self {
+    pub(crate) fn by_client(self) -> Self {
         Self { reserved: 4, ..self }
     }
 

@@ -125,6 +125,13 @@ impl Datagram {
         self.connection.as_ref().is_none_or(over)
     }
 
+    pub(super) fn lost_something(&self) -> bool {
+        let lost = |connection: &Connection| {
+            connection.stats().abandoned_commands > 0 || connection.state() != State::Disconnected
+        };
+        self.connection.as_ref().is_some_and(lost)
+    }
+
     /// Spec: udp.md 8.
     pub(super) fn greeted(&mut self) {
         if let Some(connection) = &mut self.connection {

@@ -228,6 +228,14 @@ impl Carrier {
             }
     }
 
+    /// Whether something that was accepted was not sent, or not acknowledged where that is awaited.
+    pub(crate) fn lost_something(&self) -> bool {
+        match &self.kind {
+            Kind::Stream(stream) => !stream.unsent().is_empty(),
+            Kind::Datagram(datagram) => datagram.lost_something(),
+        }
+    }
+
     // Time.
 
     /// Whether pings are messages that the client sends: otherwise the carrier looks after itself.
