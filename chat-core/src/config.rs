@@ -26,6 +26,7 @@ pub struct ChatConfig {
     pub(crate) user_id: Secret<Text>,
     pub(crate) authentication: AuthValues,
     pub(crate) protocol: Protocol,
+    pub(crate) json: bool,
     pub(crate) encryption: Encryption,
     pub(crate) private_history: Option<i32>,
     pub(crate) sdk: u8,
@@ -117,6 +118,7 @@ impl ChatConfig {
             user_id: Secret(Text::EMPTY),
             authentication: AuthValues::none(),
             protocol: Protocol::V18,
+            json: false,
             encryption: Encryption::On,
             private_history: None,
             // wire.md 9: SDK id 15, release build; chat.md: the newest chat client seen is 4.1.8.20.

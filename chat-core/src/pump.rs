@@ -84,7 +84,10 @@ impl ChatClient {
             self.requests.subscribe.start_timers(now);
             self.requests.unsubscribe.start_timers(now);
             self.regions.iter_mut().for_each(|timer| timer.start(now));
-            self.retired.iter_mut().for_each(|retired| retired.flush.start(now));
+            for retired in &mut self.retired {
+                retired.flush.start(now);
+                retired.carrier.start_retiring(now);
+            }
         }
         self.now
     }
@@ -173,6 +176,7 @@ impl ChatClient {
         let (server, phase) = (peer.server, peer.phase);
         let received = match peer.receive(now) {
             Received::Nothing => return Next::Nothing,
+            Received::Greeted => return Next::Greeted,
             Received::Broken(error) => {
                 self.end_peer(CauseKind::BadStream(error), |cause| cause);
                 return Next::Nothing;
@@ -275,9 +279,9 @@ impl ChatClient {
     pub(crate) fn open_peer(&mut self, server: Server, address: &ServerAddress) {
         let link = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
-        self.config.log_net(log::Level::Debug, format_args!("{server}: {link} to {}", address.target()));
-        let wire = address.wire();
-        self.commands.push_back(LinkCommand::Open { link, target: address.target(), wire });
+        let (target, wire) = (address.target(server, &self.config), address.wire(&self.config));
+        self.config.log_net(log::Level::Debug, format_args!("{server}: {link} to {target}"));
+        self.commands.push_back(LinkCommand::Open { link, target, wire });
         self.peer = Some(Peer::new(server, link, wire, &mut self.random, &self.config));
     }
 
@@ -288,8 +292,8 @@ impl ChatClient {
 
     /// Lets the current peer's link send what is left, then closes it.
     pub(crate) fn retire_peer(&mut self) {
-        let (now, flush_ms) = (self.now, self.config.flush_timeout_ms);
-        self.end_link(true, |carrier| carrier.retire(now, flush_ms));
+        let flush_ms = self.config.flush_timeout_ms;
+        self.end_link(true, |carrier| carrier.retire(flush_ms));
     }
 
     fn end_link(&mut self, on_purpose: bool, end: impl FnOnce(&mut Carrier)) {

@@ -13,19 +13,17 @@ pub(crate) struct Handshake {
 }
 
 impl Peer {
-    /// Sends the client's key, or goes straight on if encryption is off.
+    /// Sends the client's key, or goes straight on if encryption is off or the link is secure by itself.
     pub(crate) fn begin_key_exchange(
         &mut self,
         config: &ChatConfig,
         random: &mut Random,
     ) -> Result<(), KeyExchangeFailure> {
-        match config.encryption {
-            Encryption::Off => {
-                self.phase = Phase::Ready;
-                Ok(())
-            }
-            Encryption::On => self.send_key(config, random),
+        if config.encryption == Encryption::Off || self.carrier.is_secure() {
+            self.phase = Phase::Ready;
+            return Ok(());
         }
+        self.send_key(config, random)
     }
 
     #[cfg(feature = "encryption")]

@@ -5,7 +5,8 @@
 //!                     (init sent)                 (skipped with encryption off)
 //! ```
 //!
-//! Over datagrams the init is sent once the server has granted the connection.
+//! Over datagrams the init is sent once the server has granted the connection; over WebSocket there is none, and an
+//! answered ping is as good as an init response. Over secure links no keys are exchanged.
 
 pub(crate) mod carrier;
 mod clock;
@@ -25,6 +26,9 @@ use photon_proto::message::{self, Init, MessageKind};
 use photon_proto::{DecodeError, Protocol, Random, Text, Timestamp, udp};
 
 pub(crate) use handshake::Handshake;
+
+/// How long a WebSocket server has to greet before it is pinged, and how often it is, in milliseconds. Spec: wire.md 7.1.
+const GREETING_PING_MS: u64 = 1000;
 
 /// How far the connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +65,8 @@ pub(crate) struct Peer {
 /// What came from the server.
 pub(crate) enum Received<'a> {
     Nothing,
+    /// What is as good as an answer to the init.
+    Greeted,
     /// A message from its first byte on, its body in clear.
     Message {
         kind: MessageKind,
@@ -107,7 +113,11 @@ impl Peer {
                     self.phase = Phase::Greeting;
                     self.clock = PeerClock::new(now);
                     self.ipv6 = ipv6;
-                    if self.carrier.open(now) {
+                    if !self.carrier.needs_init() {
+                        self.carrier.open(now);
+                        // wire.md 7.1: a server that has not greeted by then is asked.
+                        self.ping = Timer::At(now.plus_millis(GREETING_PING_MS));
+                    } else if self.carrier.open(now) {
                         self.send_init(config);
                     }
                 }
@@ -165,6 +175,11 @@ impl Peer {
         self.phase != Phase::Opening
     }
 
+    /// Whether the link counts as there once the driver has it: nobody has answered anything on a datagram link then.
+    pub(crate) fn is_connectionless(&self) -> bool {
+        self.carrier.is_connectionless()
+    }
+
     pub(crate) fn link_is_gone(&self) -> bool {
         self.carrier.link_is_gone()
     }
@@ -208,7 +223,8 @@ impl Peer {
                 Carried::Message(range) => range,
                 Carried::Ping { server_time, client_time } => {
                     self.clock.ping_answered(now, server_time, client_time);
-                    return Received::Nothing;
+                    let greets = self.phase == Phase::Greeting && !self.carrier.needs_init();
+                    return if greets { Received::Greeted } else { Received::Nothing };
                 }
                 Carried::Broken(error) => return Received::Broken(error),
                 Carried::Ended(end) => return Received::Ended(end),
@@ -236,6 +252,8 @@ impl Peer {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
         let cipher = match (encrypt, &self.cipher) {
+            // wire.md 7.1: the link does it.
+            (true, None) if self.carrier.is_secure() => None,
             (true, None) => return Err(RequestError::EncryptionUnavailable),
             (true, cipher) => cipher.as_ref(),
             (false, _) => None,
@@ -270,6 +288,7 @@ impl Peer {
     pub(crate) fn greeted(&mut self, now: Timestamp) {
         self.phase = Phase::Keying;
         self.carrier.greeted();
+        self.ping = Timer::Off;
         // wire.md 6.2: the first ping goes out at once.
         if self.carrier.needs_pings() && !self.carrier.has_ended() {
             self.ping = Timer::At(now);
@@ -286,7 +305,8 @@ impl Peer {
                 self.carrier.write_ping(self.clock.local(now));
             }
             // wire.md 6.4: from the last ping, whatever else was sent.
-            self.ping = Timer::At(now.plus_millis(self.ping_ms));
+            let again_ms = if self.phase == Phase::Greeting { GREETING_PING_MS } else { self.ping_ms };
+            self.ping = Timer::At(now.plus_millis(again_ms));
         }
     }
 

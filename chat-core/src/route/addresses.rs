@@ -1,10 +1,14 @@
 //! Server addresses as text: what they mean, and what is wrong with them. Spec: chat.md 2.1.
 
-use crate::codes::port;
+use crate::codes::{application, port};
+use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::link::{Target, Wire};
+use crate::state::Server;
 use alloc::boxed::Box;
-use photon_proto::Text;
+use alloc::string::String;
+use core::fmt::Write;
+use photon_proto::{Protocol, Text};
 
 /// The transports that an address can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,15 +35,25 @@ impl Scheme {
         }
     }
 
-    /// Why this transport cannot be used, and what to use instead; `None` if it can.
-    const fn refusal(self) -> Option<&'static str> {
-        match self {
-            Self::Udp | Self::Tcp => None,
-            Self::Ws | Self::Wss => {
-                Some("WebSocket is not supported yet: write udp://host, which uses port 5058, or tcp://host, port 4533")
-            }
-        }
+    /// Whether nobody on the way can read or change anything.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Wss)
     }
+
+    /// Whether it is WebSocket.
+    #[must_use]
+    pub const fn is_web_socket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+}
+
+/// Why an address of a front end cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadFrontEnd {
+    Text(&'static str),
+    /// From secure to insecure.
+    Downgrade,
 }
 
 /// A server address, understood.
@@ -48,6 +62,8 @@ pub struct ServerAddress {
     scheme: Scheme,
     host: Box<str>,
     port: Option<u16>,
+    /// Without the slash at its end; WebSocket only.
+    path: Box<str>,
 }
 
 impl ServerAddress {
@@ -72,6 +88,13 @@ impl ServerAddress {
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (rest, path) = match rest.find('/') {
+            Some(at) if scheme.is_web_socket() => rest.split_at(at),
+            _ => (rest, ""),
+        };
+        if path.contains(['?', '#']) || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("a path must be plain, percent-encoded, without query and fragment");
+        }
         if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
             return Err("no spaces or control characters, please");
         }
@@ -97,7 +120,7 @@ impl ServerAddress {
             Some(Ok(port)) if port > 0 => Some(port),
             Some(_) => return Err("the port must be a number from 1 to 65535"),
         };
-        Ok(Self { scheme, host: host.into(), port })
+        Ok(Self { scheme, host: host.into(), port, path: path.into() })
     }
 
     /// The transport.
@@ -119,37 +142,73 @@ impl ServerAddress {
     }
 
     /// As the connect call needs it.
-    pub(crate) fn for_name_server(text: &Text) -> Result<Self, RequestError> {
+    pub(crate) fn for_name_server(text: &Text, json: bool) -> Result<Self, RequestError> {
         let refused = |why| RequestError::Address { text: text.clone(), why };
         let address = Self::parse(text).map_err(refused)?;
-        match address.scheme.refusal() {
-            Some(why) => Err(refused(why)),
-            None => Ok(address),
-        }
-    }
-
-    /// As the name server gave it: with a port, over the transport that was used to ask. Spec: chat.md 2.1.
-    pub(crate) fn for_front_end(text: &str, asked_over: Scheme) -> Result<Self, &'static str> {
-        let address = Self::parse_with(text, asked_over)?;
-        if address.port.is_none() {
-            return Err("the port is missing");
-        }
-        if address.scheme != asked_over {
-            return Err("the address is for another transport");
+        if json && !address.scheme.is_web_socket() {
+            return Err(refused("JSON is spoken over WebSocket only: write wss://host or ws://host"));
         }
         Ok(address)
     }
 
-    pub(crate) fn target(&self) -> Target {
-        Target { host: self.host.clone(), port: self.port(), path: "".into() }
+    /// As the name server gave it: with a port, over the transport that was used to ask. Spec: chat.md 2.1.
+    pub(crate) fn for_front_end(text: &str, asked_over: Scheme) -> Result<Self, BadFrontEnd> {
+        let address = Self::parse_with(text, asked_over).map_err(BadFrontEnd::Text)?;
+        if asked_over.is_secure() && !address.scheme.is_secure() {
+            return Err(BadFrontEnd::Downgrade);
+        }
+        if address.port.is_none() {
+            return Err(BadFrontEnd::Text("the port is missing"));
+        }
+        let same = address.scheme == asked_over || (address.scheme.is_web_socket() && asked_over.is_web_socket());
+        if same { Ok(address) } else { Err(BadFrontEnd::Text("the address is for another transport")) }
     }
 
-    pub(crate) const fn wire(&self) -> Wire {
+    /// Where the link goes. Over WebSocket, path and query say what the init says elsewhere. Spec: wire.md 7.
+    pub(crate) fn target(&self, server: Server, config: &ChatConfig) -> Target {
+        let mut path = String::new();
+        if self.scheme.is_web_socket() {
+            let [a, b, c, d] = config.client_version;
+            let application = match server {
+                Server::NameServer => application::NAME_SERVER,
+                Server::FrontEnd => application::FRONT_END,
+            };
+            path.push_str(&self.path);
+            path.push('/');
+            // Writing to a text does not fail.
+            let _ = if config.json {
+                push_encoded(&mut path, &config.app_id);
+                write!(path, "?libversion={a}.{b}.{c}.{d}")
+            } else {
+                write!(path, "?libversion={a}.{b}.{c}.{d}&sid={}&app={application}&IPv6", config.sdk)
+            };
+        }
+        Target { host: self.host.clone(), port: self.port(), path: path.into() }
+    }
+
+    pub(crate) fn wire(&self, config: &ChatConfig) -> Wire {
+        let subprotocol = match (config.json, config.protocol) {
+            (true, _) => "Json",
+            (false, Protocol::V16) => "GpBinaryV16",
+            (false, _) => "GpBinaryV18",
+        };
         match self.scheme {
             Scheme::Udp => Wire::Datagram,
             Scheme::Tcp => Wire::Stream,
-            Scheme::Ws => Wire::WebSocket { secure: false, text: false, subprotocol: "" },
-            Scheme::Wss => Wire::WebSocket { secure: true, text: false, subprotocol: "" },
+            Scheme::Ws | Scheme::Wss => {
+                Wire::WebSocket { secure: self.scheme.is_secure(), text: config.json, subprotocol }
+            }
+        }
+    }
+}
+
+/// Appends text as a URL's path has it.
+fn push_encoded(path: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
         }
     }
 }
@@ -168,6 +227,7 @@ mod tests {
             ("tcp://[::1]:99", Scheme::Tcp, "::1", 99),
             ("tcp://[::1]", Scheme::Tcp, "::1", 4533),
             ("wss://host", Scheme::Wss, "host", 443),
+            ("ws://host:9093/a/b/", Scheme::Ws, "host", 9093),
         ] {
             let address = ServerAddress::parse(text).expect(text);
             assert_eq!((address.scheme(), address.host(), address.port()), (scheme, host, port), "{text}");
@@ -190,6 +250,8 @@ mod tests {
             "tcp://[::1]x",
             "tcp://u@h",
             "tcp://h/p",
+            "ws://h/p?q",
+            "ws://h/\u{fc}",
             "tcp://a\nb",
         ] {
             assert!(ServerAddress::parse(text).is_err(), "{text:?}");

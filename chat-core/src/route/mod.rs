@@ -6,6 +6,7 @@ mod name_server;
 
 use crate::client::ChatClient;
 use crate::event::Event;
+use crate::link::LinkErrorKind;
 use crate::operation::authenticate::Login;
 use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
 use crate::timers::{Timer, earlier};
@@ -14,6 +15,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use photon_proto::{Text, Timestamp, Value};
 
+use addresses::BadFrontEnd;
 pub use addresses::{Scheme, ServerAddress};
 
 /// Where the client is going.
@@ -227,16 +229,22 @@ impl ChatClient {
     }
 
     pub(crate) fn deadline_passed(&mut self, step: Step) {
-        let opened = self.peer.as_ref().is_some_and(crate::peer::Peer::opened);
+        // A datagram link that nobody answers is a timeout, however far the driver is. Spec: chat.md 1.11.
+        let opened = self.peer.as_ref().is_some_and(|peer| peer.opened() || peer.is_connectionless());
         let kind = if opened { CauseKind::Deadline(step) } else { CauseKind::NeverOpened };
         self.end_peer(kind, |cause| cause);
     }
 
     /// Spec: chat.md 2.1: a front-end address that cannot be used ends like one that cannot be reached.
-    fn bad_front_end_address(&mut self, text: &Text, why: &'static str) {
+    fn bad_front_end_address(&mut self, text: &Text, why: BadFrontEnd) {
+        let (kind, why) = match why {
+            BadFrontEnd::Text(why) => (CauseKind::BadAddress, why),
+            BadFrontEnd::Downgrade => {
+                (CauseKind::Link(LinkErrorKind::Downgrade), "it is not secure, and the name server's is")
+            }
+        };
         let words = alloc::format!("front-end address {text:?}: {why}");
-        let cause = DisconnectCause::new(Server::FrontEnd, CauseKind::BadAddress).with_text(words);
-        self.end_connection(cause, false);
+        self.end_connection(DisconnectCause::new(Server::FrontEnd, kind).with_text(words), false);
     }
 }
 

@@ -21,10 +21,20 @@ impl ChatClient {
                 return Err(RequestError::Empty(what));
             }
         }
+        let (addresses, json) = (self.config.addresses.iter(), self.config.json);
         let addresses: alloc::vec::Vec<_> =
-            self.config.addresses.iter().map(ServerAddress::for_name_server).collect::<Result<_, _>>()?;
+            addresses.map(|text| ServerAddress::for_name_server(text, json)).collect::<Result<_, _>>()?;
         if addresses.is_empty() {
             return Err(RequestError::Empty("server address"));
+        }
+        let insecure = |pair: &[ServerAddress]| match pair {
+            [before, after] => before.scheme().is_secure() && !after.scheme().is_secure(),
+            _ => false,
+        };
+        if let Some(at) = addresses.windows(2).position(insecure)
+            && let Some(text) = self.config.addresses.get(at + 1).cloned()
+        {
+            return Err(RequestError::Address { text, why: "an address that is not secure after one that is" });
         }
         self.check_events()?;
         self.route.addresses = addresses;

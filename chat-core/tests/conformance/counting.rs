@@ -9,16 +9,21 @@ use std::path::{Path, PathBuf};
 const DUE_LATER: [(std::ops::RangeInclusive<u16>, &str); 1] = [(117..=118, "restore is not there yet")];
 
 /// Items that are tested as far as what is there allows: the rest of each waits for its reason.
-const TESTED_IN_PART: [(u16, &str); 8] = [
-    (3, "over TCP alone links are opened; of the other transports the ports are checked"),
-    (7, "over TCP; UDP is not there yet"),
-    (8, "with encryption off over TCP; secure WebSocket is not there yet"),
-    (17, "over TCP; UDP is not there yet"),
-    (26, "over TCP; UDP is not there yet"),
-    (45, "the two ends that TCP tells apart; UDP is not there yet"),
-    (52, "by disconnect messages over TCP; UDP's disconnect command is not there yet"),
-    (91, "with and without keys over TCP; secure WebSocket is not there yet"),
+const TESTED_IN_PART: [(u16, &str); 3] = [
+    (3, "over UDP and TCP links are opened; of WebSocket the ports are checked"),
+    (8, "with encryption off over UDP and TCP; secure WebSocket is not there yet"),
+    (91, "with and without keys over UDP and TCP; secure WebSocket is not there yet"),
 ];
+
+/// Items that are about UDP although their words do not name it.
+const ALSO_OVER_UDP: [u16; 2] = [8, 52];
+
+/// Items whose tests open no link over datagrams, each with its reason.
+const NOT_OVER_UDP: [(u16, &str); 1] = [(2, "what is refused before any link is opened")];
+
+/// What a test calls that runs over datagrams: the functions of the rig, and those of test files that call them.
+const OVER_UDP: [&str; 6] =
+    ["each(", "each_with(", "over_datagrams(", "over_datagrams_with(", "in TABLE", "Wire::Datagram"];
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -38,9 +43,41 @@ fn items() -> BTreeMap<u16, String> {
     items
 }
 
-/// The items that the tests of this directory are named after, with the names.
-fn tests() -> BTreeMap<u16, Vec<String>> {
-    let mut tests: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+/// A test of an item.
+struct Test {
+    /// What follows the number.
+    name: String,
+    over_udp: bool,
+}
+
+/// The bodies of a file's functions, by name.
+fn functions(lines: &[&str]) -> BTreeMap<String, String> {
+    let mut functions = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(rest) = line.strip_prefix("fn ") else { continue };
+        let name = rest.split(['(', '<']).next().unwrap_or_default();
+        let body: Vec<&str> = lines[at + 1..].iter().copied().take_while(|line| *line != "}").collect();
+        functions.insert(name.to_owned(), body.join("\n"));
+    }
+    functions
+}
+
+/// Whether a function runs something over datagrams, by itself or by another one of its file.
+fn runs_over_udp(name: &str, functions: &BTreeMap<String, String>) -> bool {
+    let Some(body) = functions.get(name) else { return false };
+    let calls =
+        |word: &str| body.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|one| one == word);
+    OVER_UDP.iter().any(|call| body.match_indices(call).any(|(at, _)| !follows_a_word(body, at)))
+        || functions.keys().any(|other| other != name && calls(other) && runs_over_udp(other, functions))
+}
+
+fn follows_a_word(text: &str, at: usize) -> bool {
+    text[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.')
+}
+
+/// The items that the tests of this directory are named after, with the tests.
+fn tests() -> BTreeMap<u16, Vec<Test>> {
+    let mut tests: BTreeMap<u16, Vec<Test>> = BTreeMap::new();
     let mut files = 0;
     for entry in fs::read_dir(here("tests/conformance")).expect("this directory") {
         let path = entry.expect("readable").path();
@@ -50,6 +87,7 @@ fn tests() -> BTreeMap<u16, Vec<String>> {
         files += 1;
         let text = fs::read_to_string(&path).expect("readable");
         let lines: Vec<&str> = text.lines().collect();
+        let functions = functions(&lines);
         for pair in lines.windows(2) {
             let [attribute, line] = pair else { continue };
             let Some(name) = line.strip_prefix("fn c") else { continue };
@@ -59,7 +97,8 @@ fn tests() -> BTreeMap<u16, Vec<String>> {
             assert_eq!(*attribute, "#[test]", "c{number:03}_{name} in {} does not run", path.display());
             assert!(line.starts_with(&format!("fn c{number:03}_")), "three digits, please: {line}");
             assert!(name.len() > 10, "a name that describes, please: {line}");
-            tests.entry(number).or_default().push(name.to_owned());
+            let over_udp = runs_over_udp(&format!("c{number:03}_{name}"), &functions);
+            tests.entry(number).or_default().push(Test { name: name.to_owned(), over_udp });
         }
     }
     assert!(files > 5, "the tests are not where they were");
@@ -82,6 +121,7 @@ fn every_item_has_a_test_or_waits_for_a_reason() {
     }
     for (number, names) in &tests {
         if !items.contains_key(number) {
+            let names: Vec<_> = names.iter().map(|test| &test.name).collect();
             wrong.push(format!("there is no item {number}: {names:?}"));
         }
     }
@@ -93,10 +133,32 @@ fn every_item_has_a_test_or_waits_for_a_reason() {
             wrong.push(format!("item {number} is not tested at all ({reason})"));
         }
     }
+    let not_over_udp: BTreeMap<u16, &str> = NOT_OVER_UDP.into_iter().collect();
+    for (number, tests) in &tests {
+        match (tests.iter().any(|test| test.over_udp), not_over_udp.get(number)) {
+            (false, None) => wrong.push(format!("no test of item {number} runs over UDP")),
+            (true, Some(reason)) => wrong.push(format!("item {number} is tested over UDP ({reason})")),
+            _ => {}
+        }
+    }
+    let about_udp: BTreeSet<u16> = items
+        .iter()
+        .filter(|(_, words)| words.contains("UDP"))
+        .map(|(number, _)| *number)
+        .chain(ALSO_OVER_UDP)
+        .collect();
+    assert_eq!(about_udp.iter().copied().collect::<Vec<_>>(), [3, 7, 8, 17, 26, 45, 52, 91], "items about UDP");
+    for number in about_udp.iter().filter(|number| not_over_udp.contains_key(number)) {
+        wrong.push(format!("item {number} is about UDP"));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let in_part: BTreeSet<u16> = TESTED_IN_PART.iter().map(|(number, _)| *number).collect();
     println!("{} items: {} tested, {} of them in part:", items.len(), tests.len(), in_part.len());
     for (number, reason) in TESTED_IN_PART {
+        println!("  {number}: {reason}");
+    }
+    println!("{} tested over UDP, but:", tests.len() - not_over_udp.len());
+    for (number, reason) in NOT_OVER_UDP {
         println!("  {number}: {reason}");
     }
     println!("{} due later:", later.len());

@@ -1,7 +1,7 @@
 //! How connections end: every step with every fault, the order of what is announced, and what is left afterwards.
 //! chat.md 6.2.
 
-use crate::rig::{Rig, Seen, both, both_with, outcomes};
+use crate::rig::{Rig, Row, Seen, each, outcomes, over_streams_with};
 use chat_core::{CauseKind, LinkErrorKind, LinkInput, Outcome, RequestId, Server, State, Step, SubscribeOptions};
 
 /// The steps of a connection, as far as faults can tell them apart.
@@ -59,7 +59,8 @@ enum Fault {
     FallsSilent,
     /// Answers pings, and nothing else.
     GoesDeaf,
-    SendsNoFrame,
+    /// Bytes that are no frame, or no datagram of this connection.
+    SendsNonsense,
     SaysGoodbye,
 }
 
@@ -70,12 +71,12 @@ const FAULTS: [Fault; 8] = [
     Fault::Breaks,
     Fault::FallsSilent,
     Fault::GoesDeaf,
-    Fault::SendsNoFrame,
+    Fault::SendsNonsense,
     Fault::SaysGoodbye,
 ];
 
 /// How long it takes until the fault ends the connection, how the code ends, and why; `None` if it never does.
-fn expected(server: Server, step: At, fault: Fault) -> Option<(u64, i32, CauseKind)> {
+fn expected(over: Row, server: Server, step: At, fault: Fault, silent_ms: u64) -> Option<(u64, i32, CauseKind)> {
     let opening = step == At::Opening;
     let link = |kind, otherwise| Some((0, if opening { 2 } else { otherwise }, CauseKind::Link(kind)));
     match fault {
@@ -83,18 +84,23 @@ fn expected(server: Server, step: At, fault: Fault) -> Option<(u64, i32, CauseKi
         Fault::Breaks => link(LinkErrorKind::Io, 1),
         Fault::Resets => link(LinkErrorKind::Reset, 3),
         Fault::Closes => Some((0, if opening { 2 } else { 3 }, CauseKind::Closed)),
-        Fault::SendsNoFrame => {
+        Fault::SendsNonsense if over.is_stream() => {
             let error = photon_proto::DecodeError::new(photon_proto::DecodeErrorKind::BadFrame(0xAA), 0, "");
             Some((0, 1, CauseKind::BadStream(error)))
         }
         Fault::SaysGoodbye => Some((0, 3, CauseKind::ServerDisconnect)),
         // Silence counts from the init response on: before, the deadline of the step does.
-        Fault::FallsSilent | Fault::GoesDeaf if opening => Some((15_000, 2, CauseKind::NeverOpened)),
+        Fault::FallsSilent | Fault::GoesDeaf if opening => {
+            let (digit, kind) = over.never_opened();
+            Some((15_000, digit, kind))
+        }
+        Fault::FallsSilent if !over.is_stream() => Some((silent_ms, 4, CauseKind::Unacknowledged)),
         Fault::FallsSilent | Fault::GoesDeaf if step == At::Greeting => {
             Some((15_000, 4, CauseKind::Deadline(Step::Connect)))
         }
         Fault::FallsSilent => Some((10_000, 4, CauseKind::Silent { for_ms: 10_000 })),
-        Fault::GoesDeaf => match (server, step) {
+        // Datagrams that are none are dropped.
+        Fault::GoesDeaf | Fault::SendsNonsense => match (server, step) {
             (_, At::Idle) => None,
             // On the front end both deadlines run out at once; the more exact one is told.
             (_, At::Login) => Some((15_000, 4, CauseKind::Deadline(Step::Authenticate))),
@@ -103,17 +109,22 @@ fn expected(server: Server, step: At, fault: Fault) -> Option<(u64, i32, CauseKi
     }
 }
 
-fn strike(rig: &mut Rig, fault: Fault) {
+/// How long a silence takes to be noticed.
+fn strike(rig: &mut Rig, fault: Fault) -> u64 {
     match fault {
         Fault::Refuses => rig.fail(LinkErrorKind::Refused, "refused"),
         Fault::Closes => rig.close(),
         Fault::Resets => rig.fail(LinkErrorKind::Reset, "reset"),
         Fault::Breaks => rig.fail(LinkErrorKind::Io, "broken"),
-        Fault::FallsSilent => rig.answer_pings = false,
+        Fault::FallsSilent => return rig.fall_silent(),
         Fault::GoesDeaf => {}
-        Fault::SendsNoFrame => rig.deliver(&[0xAA]),
+        Fault::SendsNonsense => {
+            let link = rig.link();
+            rig.input(link, LinkInput::Received(&[0xAA]));
+        }
         Fault::SaysGoodbye => rig.say_goodbye(1, Some("go away")),
     }
+    0
 }
 
 /// The offset and field of a broken stream are the splitter's business.
@@ -129,11 +140,11 @@ fn every_fault_at_every_step_ends_as_written_and_on_time() {
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS {
             for fault in FAULTS {
-                if step == At::Opening && matches!(fault, Fault::SendsNoFrame | Fault::SaysGoodbye) {
+                if step == At::Opening && matches!(fault, Fault::SendsNonsense | Fault::SaysGoodbye) {
                     continue;
                 }
                 println!("{server}, {step:?}, {fault:?}");
-                both(|mut rig| check(&mut rig, server, step, fault));
+                each(|mut rig| check(&mut rig, server, step, fault));
             }
         }
     }
@@ -142,8 +153,8 @@ fn every_fault_at_every_step_ends_as_written_and_on_time() {
 fn check(rig: &mut Rig, server: Server, step: At, fault: Fault) {
     go(rig, server, step);
     let (state, link) = (rig.client.state(), rig.link());
-    strike(rig, fault);
-    let Some((after_ms, digit, kind)) = expected(server, step, fault) else {
+    let silent_ms = strike(rig, fault);
+    let Some((after_ms, digit, kind)) = expected(rig.over, server, step, fault, silent_ms) else {
         rig.advance_ms(24 * 3_600_000);
         rig.expect_nothing();
         assert_eq!(rig.client.state(), state);
@@ -173,7 +184,7 @@ fn check(rig: &mut Rig, server: Server, step: At, fault: Fault) {
     assert_eq!((rig.client.state(), rig.client.poll_timeout()), (State::Error, None));
     assert_eq!(rig.client.buffered_bytes(), 0);
     // And everything works again.
-    rig.answer_pings = true;
+    rig.answers = true;
     rig.connect(Some("eu"));
     rig.handshake();
     rig.accept_login();
@@ -196,7 +207,7 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS.into_iter().filter(|&step| step != At::Opening) {
             for (message, kind) in nonsense {
-                both(|mut rig| {
+                each(|mut rig| {
                     go(&mut rig, server, step);
                     let state = rig.client.state();
                     let before = rig.client.stats().bad_messages;
@@ -221,7 +232,7 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
 fn ciphertext_that_cannot_be_read_is_skipped() {
     let encrypted = [&[0xF3, 0x84][..], &[0x55; 16]].concat();
     for (step, kind) in [(At::Greeting, "NoKey"), (At::Keying, "NoKey"), (At::Idle, "BadCiphertext")] {
-        both(|mut rig| {
+        each(|mut rig| {
             go(&mut rig, Server::FrontEnd, step);
             rig.deliver_message(&encrypted);
             rig.expect(&[Seen::BadMessage(kind)]);
@@ -229,7 +240,7 @@ fn ciphertext_that_cannot_be_read_is_skipped() {
         });
     }
     // Half a block.
-    both(|mut rig| {
+    each(|mut rig| {
         go(&mut rig, Server::FrontEnd, At::Idle);
         rig.deliver_message(&encrypted[..10]);
         rig.expect(&[Seen::BadMessage("BadCiphertext")]);
@@ -263,10 +274,14 @@ fn lost([first, second, gone]: [RequestId; 3]) -> Vec<Seen> {
 fn open_requests_fail_before_the_state_changes() {
     for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
         println!("{fault:?}");
-        both(|mut rig| {
+        each(|mut rig| {
+            if fault == Fault::SendsNonsense && !rig.over.is_stream() {
+                return; // It ends nothing.
+            }
             let requests = with_open_requests(&mut rig);
-            strike(&mut rig, fault);
-            let (after_ms, digit, _) = expected(Server::FrontEnd, At::Idle, fault).expect("it ends");
+            let silent_ms = strike(&mut rig, fault);
+            let end = expected(rig.over, Server::FrontEnd, At::Idle, fault, silent_ms);
+            let (after_ms, digit, _) = end.expect("it ends");
             rig.advance_ms(after_ms);
             let ending = [Seen::State(State::Error), Seen::Error(1000 + digit)];
             rig.expect(&[&lost(requests)[..], &ending[..]].concat());
@@ -274,7 +289,7 @@ fn open_requests_fail_before_the_state_changes() {
             rig.expect(&[]);
         });
     }
-    both(|mut rig| {
+    each(|mut rig| {
         let requests = with_open_requests(&mut rig);
         rig.client.disconnect();
         assert_eq!(rig.client.queued_events(), 4);
@@ -299,27 +314,31 @@ fn open_get_regions_fail_before_the_state_changes() {
     let lost = [Seen::Regions(Err(3003)), Seen::Regions(Err(3003))];
     for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
         println!("{fault:?}");
-        both(|mut rig| {
+        each(|mut rig| {
+            if fault == Fault::SendsNonsense && !rig.over.is_stream() {
+                return; // It ends nothing.
+            }
             waiting(&mut rig);
-            strike(&mut rig, fault);
-            let (after_ms, digit, _) = expected(Server::NameServer, At::Login, fault).expect("it ends");
+            let silent_ms = strike(&mut rig, fault);
+            let end = expected(rig.over, Server::NameServer, At::Login, fault, silent_ms);
+            let (after_ms, digit, _) = end.expect("it ends");
             rig.advance_ms(after_ms);
             rig.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3000 + digit)]].concat());
         });
     }
-    both(|mut rig| {
+    each(|mut rig| {
         waiting(&mut rig);
         rig.respond(230, 32756, Some("no such region"), &[]);
         rig.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3101)]].concat());
     });
-    both(|mut rig| {
+    each(|mut rig| {
         waiting(&mut rig);
         rig.client.disconnect();
         rig.pump();
         rig.expect(&[&lost[..], &[Seen::State(State::Disconnected)]].concat());
     });
     // The move to the front end is an end of the name server, too.
-    both(|mut rig| {
+    each(|mut rig| {
         waiting(&mut rig);
         rig.accept_login();
         let moved = [Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)];
@@ -330,14 +349,14 @@ fn open_get_regions_fail_before_the_state_changes() {
 /// What was received before the end is told before it.
 #[test]
 fn what_came_before_the_end_is_told_before_it() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
         rig.forget();
         let link = rig.link();
         let message = [(1, "a".into()), (4, crate::rig::strings(&["bob"])), (2, crate::rig::objects(&["hi".into()]))];
         let bytes = rig.event(0, &message);
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&bytes));
+        rig.hand_over(link, &bytes);
         rig.input(link, LinkInput::Closed);
         rig.expect(&[
             Seen::messages("a", [crate::rig::Line::new("bob", "hi", None)]),
@@ -347,18 +366,18 @@ fn what_came_before_the_end_is_told_before_it() {
     });
 }
 
-/// Silence is not judged while nobody listens, and is again afterwards. contract 5.
+/// Silence is not judged while nobody listens, and is again afterwards. contract 5. Datagrams are always read.
 #[test]
 fn silence_counts_again_once_a_full_buffer_is_read() {
     let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
     let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
     // Answers to pings alone, and a message before or behind them.
     for message_at in [None, Some(0), Some(1)] {
-        both_with(
+        over_streams_with(
             |config| config.limits(limits.clone()).incoming_cap_bytes(0),
             |mut rig| {
                 rig.go_to(State::ConnectedToFrontEnd);
-                rig.answer_pings = false;
+                rig.answers = false;
                 let mut parts = vec![pong.repeat(2_000 / 9 + 1)];
                 if let Some(at) = message_at {
                     parts.insert(at, rig.event(77, &[]));
@@ -380,11 +399,11 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
     }
 }
 
-/// More input than was asked for..
+/// More input than was asked for. Datagrams that find no room are not acknowledged.
 #[test]
 fn an_input_overrun_is_an_error_of_the_link() {
     let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
-    both_with(
+    over_streams_with(
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);

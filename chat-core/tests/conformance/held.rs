@@ -1,6 +1,6 @@
 //! What is received is not lost to a clock: nothing is late while the answer may lie in what is held.
 
-use crate::rig::{Rig, Seen, both_with, objects, strings};
+use crate::rig::{Rig, Seen, each_with, objects, strings};
 use chat_core::{CauseKind, Event, LinkInput, State};
 
 /// A framed event 0 of one line.
@@ -13,7 +13,7 @@ fn line(rig: &mut Rig, id: i32) -> Vec<u8> {
 /// The application takes no events; the server says its last words and closes. Ten minutes later all of it is told.
 #[test]
 fn last_words_wait_for_an_application_that_is_busy() {
-    both_with(
+    each_with(
         |config| config.event_cap_bytes(2_000),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
@@ -23,7 +23,7 @@ fn last_words_wait_for_an_application_that_is_busy() {
             for id in 1..=100 {
                 bytes.extend(line(&mut rig, id));
             }
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&bytes));
+            rig.hand_over(link, &bytes);
             rig.client.handle_link(rig.now, link, LinkInput::Closed);
             let mut calls = 0;
             for minute in 1..=10 {
@@ -58,14 +58,13 @@ fn last_words_wait_for_an_application_that_is_busy() {
 /// Caps that hold nothing, and caps without end, still make clients that work.
 #[test]
 fn extreme_caps_work() {
-    both_with(
+    each_with(
         |config| config.event_cap_bytes(0).outgoing_cap_bytes(0).incoming_cap_bytes(usize::MAX).cache_cap_bytes(0),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             rig.join(&["a"]);
             let bytes = line(&mut rig, 1);
-            let link = rig.link();
-            rig.input(link, LinkInput::Received(&bytes));
+            rig.deliver(&bytes);
             assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(1));
         },
     );

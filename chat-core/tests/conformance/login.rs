@@ -1,11 +1,9 @@
 //! The logins on both servers: items 11 to 19 and 21 to 30.
 
-use crate::rig::{
-    APP_ID, APP_VERSION, Came, FRONT_END, NAME_SERVER, Rig, Seen, TOKEN, both, both_with, config, objects,
-};
+use crate::rig::{APP_ID, APP_VERSION, Came, FRONT_END, Rig, Seen, TABLE, TOKEN, each, each_with, objects};
 use bytes::Bytes;
 use chat_core::codes::auth_type;
-use chat_core::{AuthValues, CauseKind, ChatConfig, Protocol, Server, State, Value};
+use chat_core::{AuthValues, CauseKind, ChatConfig, Server, State, Value};
 use photon_proto::Hashtable;
 
 /// What every login on the name server carries.
@@ -31,12 +29,12 @@ fn logging_in_on_front_end(rig: &mut Rig) {
     rig.handshake();
 }
 
-/// The other transport of items 17 and 26, as far as it is here: TCP frames.
+/// What items 17 and 26 say of UDP, and wire.md 6.1 of frames.
 const RELIABLE_ON_CHANNEL_0: (u8, u8) = (0, 1);
 
 #[test]
 fn c011_the_login_carries_app_id_version_and_region_as_strings() {
-    both(|mut rig| {
+    each(|mut rig| {
         logging_in(&mut rig);
         let sent = rig.expect_request(230, true, &login("eu"));
         assert!(sent.parameters.iter().all(|(_, value)| matches!(value, Value::String(_))));
@@ -45,25 +43,25 @@ fn c011_the_login_carries_app_id_version_and_region_as_strings() {
 
 #[test]
 fn c012_the_login_carries_a_user_id_only_if_one_is_set() {
-    both(|mut rig| {
+    each(|mut rig| {
         logging_in(&mut rig);
         rig.expect_request(230, true, &login("eu"));
     });
-    both_with(
+    each_with(
         |config| config.user_id(""),
         |mut rig| {
             logging_in(&mut rig);
             rig.expect_request(230, true, &login("eu"));
         },
     );
-    both_with(
+    each_with(
         |config| config.user_id("älice"),
         |mut rig| {
             logging_in(&mut rig);
             rig.expect_request(230, true, &login_with(&[(225, "älice".into())]));
         },
     );
-    both(|mut rig| {
+    each(|mut rig| {
         assert_eq!(rig.client.set_user_id("bob"), Ok(()));
         assert_eq!(rig.client.user_id(), &"bob");
         logging_in(&mut rig);
@@ -75,13 +73,13 @@ fn c012_the_login_carries_a_user_id_only_if_one_is_set() {
 
 #[test]
 fn c013_custom_authentication_is_a_byte_and_a_query_string() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.authentication(AuthValues::new("a=b"));
         logging_in(&mut rig);
         rig.expect_request(230, true, &login_with(&[(217, Value::Byte(0)), (216, "a=b".into())]));
     });
     for (auth_type, number) in [(auth_type::CUSTOM, 0), (auth_type::STEAM, 1), (auth_type::FACEBOOK, 2), (77, 77)] {
-        both_with(
+        each_with(
             |config| config.authentication(AuthValues::new("ticket=00ff&x=").auth_type(auth_type)),
             |mut rig| {
                 logging_in(&mut rig);
@@ -91,7 +89,7 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
         );
     }
     // chat.md 2.4: the query string is sent even when it is empty.
-    both_with(
+    each_with(
         |config| config.authentication(AuthValues::new("")),
         |mut rig| {
             logging_in(&mut rig);
@@ -99,7 +97,7 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
         },
     );
     // It takes effect at the next login, not on a live connection.
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.authentication(AuthValues::new("a=b"));
         rig.pump();
@@ -115,7 +113,7 @@ fn c014_authentication_type_255_sends_nothing_about_it() {
         AuthValues::none(),
         AuthValues::none().data("data"),
     ] {
-        both(|mut rig| {
+        each(|mut rig| {
             // It also takes back what was set before.
             rig.authentication(AuthValues::new("c=d").data("more"));
             rig.authentication(values.clone());
@@ -133,7 +131,7 @@ fn c015_authentication_data_keeps_its_type() {
         (AuthValues::new("a=b").data(vec![0_u8, 255]), Value::Bytes(Bytes::from_static(&[0, 255]))),
         (AuthValues::new("a=b").data(map.clone()), Value::Hashtable(map)),
     ] {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.authentication(values.clone());
             logging_in(&mut rig);
             let expected = login_with(&[(217, Value::Byte(0)), (216, "a=b".into()), (214, data.clone())]);
@@ -144,7 +142,7 @@ fn c015_authentication_data_keeps_its_type() {
 
 #[test]
 fn c016_the_login_on_the_name_server_carries_no_token_and_no_history_limit() {
-    both_with(
+    each_with(
         |config| config.private_history(5),
         |mut rig| {
             logging_in(&mut rig);
@@ -158,10 +156,9 @@ fn c016_the_login_on_the_name_server_carries_no_token_and_no_history_limit() {
     );
 }
 
-/// Over TCP, where the same holds; UDP is not there yet.
 #[test]
 fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
-    both(|mut rig| {
+    each(|mut rig| {
         logging_in(&mut rig);
         let sent = rig.expect_request(230, true, &login("eu"));
         assert_eq!((sent.channel, sent.delivery), RELIABLE_ON_CHANNEL_0);
@@ -174,21 +171,24 @@ fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
 #[test]
 fn c018_the_app_version_is_sent_verbatim() {
     for version in ["1.0", "2.0-beta_1 ü", "1.0_4.1.8.20"] {
-        let mut rig = Rig::new(ChatConfig::new(NAME_SERVER, APP_ID, version));
-        logging_in(&mut rig);
-        rig.expect_request(230, true, &[(224, APP_ID.into()), (220, version.into()), (210, "eu".into())]);
+        for row in TABLE {
+            let config = ChatConfig::new(row.address("ns.example:4533"), APP_ID, version).protocol(row.protocol);
+            let mut rig = Rig::over(row, config);
+            logging_in(&mut rig);
+            rig.expect_request(230, true, &[(224, APP_ID.into()), (220, version.into()), (210, "eu".into())]);
+        }
     }
 }
 
 #[test]
 fn c019_the_region_is_sent_verbatim() {
     for region in ["eu/*", "EU", "us/cluster-7", " ü", ""] {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.connect(Some(region));
             rig.handshake();
             rig.expect_request(230, true, &login(region));
         });
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(State::ConnectedToNameServer);
             rig.client.connect_to_region_front_end(region).expect("may go on");
             rig.pump();
@@ -205,7 +205,7 @@ fn c021_the_server_may_replace_the_user_id() {
         (Some(Value::Null), "alice"),
         (None, "alice"),
     ] {
-        both_with(
+        each_with(
             |config| config.user_id("alice"),
             |mut rig| {
                 logging_in(&mut rig);
@@ -217,7 +217,7 @@ fn c021_the_server_may_replace_the_user_id() {
             },
         );
         // chat.md 2.9: the front end as well; it is told again only if there is something to tell.
-        both_with(
+        each_with(
             |config| config.user_id("alice"),
             |mut rig| {
                 logging_in_on_front_end(&mut rig);
@@ -238,7 +238,7 @@ fn c021_the_server_may_replace_the_user_id() {
 #[test]
 fn c022_a_refused_login_is_state_error_then_3101_in_words() {
     for encrypt_answers in [false, true] {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.encrypt_answers = encrypt_answers;
             logging_in(&mut rig);
             let link = rig.expect_open("ns.example", 4533);
@@ -255,7 +255,7 @@ fn c022_a_refused_login_is_state_error_then_3101_in_words() {
     }
     // Every other code, and no words, likewise.
     for code in [32755, 32756, 32757, 32753, -3, -1, 1, i16::MIN] {
-        both(|mut rig| {
+        each(|mut rig| {
             logging_in(&mut rig);
             // Not even an address and a token help.
             rig.respond(230, code, None, &[(230, FRONT_END.into()), (221, TOKEN.into())]);
@@ -270,7 +270,7 @@ fn c022_a_refused_login_is_state_error_then_3101_in_words() {
 #[test]
 fn c023_an_accepted_login_without_address_is_3101() {
     for answer in [vec![(221, TOKEN.into())], vec![(221, TOKEN.into()), (230, Value::Null)], vec![]] {
-        both_with(
+        each_with(
             |config| config.user_id("alice"),
             |mut rig| {
                 logging_in(&mut rig);
@@ -290,7 +290,7 @@ fn c023_an_accepted_login_without_address_is_3101() {
 #[test]
 fn c024_an_accepted_login_without_token_is_3101() {
     for answer in [vec![(230, FRONT_END.into())], vec![(230, FRONT_END.into()), (221, Value::Null)]] {
-        both(|mut rig| {
+        each(|mut rig| {
             logging_in(&mut rig);
             let link = rig.expect_open("ns.example", 4533);
             rig.respond(230, 0, None, &answer);
@@ -314,7 +314,7 @@ fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
         objects(&["a".into(), Value::Byte(7), Value::Null]),
         Value::Hashtable(Hashtable(vec![(Value::Byte(1), "x".into())])),
     ] {
-        both(|mut rig| {
+        each(|mut rig| {
             logging_in(&mut rig);
             rig.expect_request(230, true, &login("eu"));
             rig.respond(230, 0, None, &[(230, FRONT_END.into()), (221, token.clone())]);
@@ -324,16 +324,15 @@ fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
     }
 }
 
-/// Over TCP, where the same holds; UDP is not there yet.
 #[test]
 fn c026_the_login_on_the_front_end_waits_for_the_key_exchange() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectingToFrontEnd);
         rig.accept();
         rig.expect_no_request();
         rig.greet();
         rig.expect_no_request();
-        assert_eq!(rig.server().came, [Came::Init, Came::Ping, Came::Key]);
+        rig.expect_came(&[Came::Init, Came::Ping, Came::Key]);
         rig.advance_ms(9_000);
         rig.expect_no_request();
         rig.agree();
@@ -346,7 +345,7 @@ fn c026_the_login_on_the_front_end_waits_for_the_key_exchange() {
 #[test]
 fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
     for (limit, sent) in [(0, Some(0)), (20, Some(20)), (i32::MAX, Some(i32::MAX)), (-1, None), (i32::MIN, None)] {
-        both_with(
+        each_with(
             |config| config.private_history(limit),
             |mut rig| {
                 logging_in_on_front_end(&mut rig);
@@ -356,7 +355,7 @@ fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
             },
         );
     }
-    both(|mut rig| {
+    each(|mut rig| {
         logging_in_on_front_end(&mut rig);
         rig.expect_request(230, false, &[(221, TOKEN.into())]);
     });
@@ -364,7 +363,7 @@ fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
 
 #[test]
 fn c028_the_front_end_accepts_and_nothing_follows_by_itself() {
-    both(|mut rig| {
+    each(|mut rig| {
         logging_in_on_front_end(&mut rig);
         rig.server().requests.clear();
         rig.expect(&[]);
@@ -385,7 +384,7 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
         (Some(Value::Null), TOKEN.into()),
         (None, TOKEN.into()),
     ] {
-        both(|mut rig| {
+        each(|mut rig| {
             logging_in_on_front_end(&mut rig);
             rig.server().requests.clear();
             let answer: Vec<_> = given.clone().map(|token| (221, token)).into_iter().collect();
@@ -412,7 +411,7 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
 #[test]
 fn c030_the_front_end_refuses_with_state_error_then_1101() {
     for code in [32753, 32767, -3] {
-        both(|mut rig| {
+        each(|mut rig| {
             logging_in_on_front_end(&mut rig);
             rig.server().requests.clear();
             let link = rig.front_end();
@@ -432,24 +431,25 @@ fn c030_the_front_end_refuses_with_state_error_then_1101() {
 /// chat.md 2.4: what else the answer may hold.
 #[test]
 fn nickname_and_data_of_the_authentication_service_are_told() {
-    let mut rig = Rig::new(config(Protocol::V18));
-    logging_in(&mut rig);
-    let data = Value::Hashtable(Hashtable(vec![("level".into(), Value::Int(3))]));
-    rig.respond(
-        230,
-        0,
-        None,
-        &[
-            (230, FRONT_END.into()),
-            (221, TOKEN.into()),
-            (225, "id".into()),
-            (202, "Nick".into()),
-            (196, "default".into()),
-            (245, data.clone()),
-        ],
-    );
-    rig.expect(&[
-        Seen::Authenticated { user_id: "id".into(), nickname: Some("Nick".into()), data: Some(data) },
-        Seen::State(State::ConnectingToFrontEnd),
-    ]);
+    each(|mut rig| {
+        logging_in(&mut rig);
+        let data = Value::Hashtable(Hashtable(vec![("level".into(), Value::Int(3))]));
+        rig.respond(
+            230,
+            0,
+            None,
+            &[
+                (230, FRONT_END.into()),
+                (221, TOKEN.into()),
+                (225, "id".into()),
+                (202, "Nick".into()),
+                (196, "default".into()),
+                (245, data.clone()),
+            ],
+        );
+        rig.expect(&[
+            Seen::Authenticated { user_id: "id".into(), nickname: Some("Nick".into()), data: Some(data) },
+            Seen::State(State::ConnectingToFrontEnd),
+        ]);
+    });
 }

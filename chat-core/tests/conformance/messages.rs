@@ -1,12 +1,12 @@
 //! Messages, public and private: items 81 to 97.
 
-use crate::rig::{Call, Line, Rig, Seen, both, both_with, encryption_off, objects, strings};
+use crate::rig::{Call, Line, Rig, Seen, each, each_with, encryption_off, objects, strings};
 use bytes::Bytes;
 use chat_core::{ChatClient, PrivateOptions, PublishOptions, RequestError, State, Value};
 use photon_proto::{Array, Custom, Dictionary, Hashtable, Type};
 
 fn on_front_end(test: impl Fn(Rig)) {
-    both_with(
+    each_with(
         |config| config.user_id("alice"),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
@@ -298,7 +298,7 @@ fn c091_an_encrypted_private_message_needs_keys() {
         assert!(!sent.raw.windows(4).any(|part| part == b"psst"), "{:02x?}", sent.raw);
         rig.expect_nothing();
     });
-    both_with(encryption_off, |mut rig| {
+    each_with(encryption_off, |mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let error = rig.refused(|client| client.send_private_message("bob", "psst", &privately().encrypt(true)));
         assert_eq!(error, RequestError::EncryptionUnavailable);
@@ -413,7 +413,7 @@ fn c097_a_full_cache_drops_the_oldest() {
     let fill: [&dyn Fn(&mut Rig); 2] = [&one_by_one, &at_once];
     for fill in fill {
         for (cap, kept) in [(2, &["two", "three"][..]), (1, &["three"]), (3, &["one", "two", "three"]), (0, &[])] {
-            both_with(
+            each_with(
                 |config| config.user_id("alice").channel_cache_messages(cap),
                 |mut rig| {
                     rig.go_to(State::ConnectedToFrontEnd);
@@ -438,7 +438,7 @@ fn c097_a_full_cache_drops_the_oldest() {
         }
     }
     // All caches together have a cap in bytes: the oldest messages go first, wherever they are.
-    both_with(
+    each_with(
         |config| config.cache_cap_bytes(2_000),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
@@ -455,7 +455,7 @@ fn c097_a_full_cache_drops_the_oldest() {
         },
     );
     // 100 if nothing is configured: what the server itself keeps. chat.md 5
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
         for id in 1..=101 {

@@ -1,14 +1,14 @@
 //! Everything else: items 110 to 115, and what must not be seen in logs.
 
-use crate::rig::{FRONT_END, Line, Rig, Seen, TOKEN, bools, both, both_with, objects, outcomes, strings};
+use crate::rig::{FRONT_END, Line, Rig, Seen, TOKEN, bools, each, each_with, objects, outcomes, strings};
 use chat_core::{
-    AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, LinkInput, Listener, Messages, Outcome,
-    PeerErrorCode, PrivateOptions, PublishOptions, State, SubscribeOptions, Value, dispatch,
+    AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, Listener, Messages, Outcome, PeerErrorCode,
+    PrivateOptions, PublishOptions, State, SubscribeOptions, Value, dispatch,
 };
 use log::{Level, LevelFilter};
 
 fn on_front_end(test: impl Fn(Rig)) {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         test(rig);
     });
@@ -27,7 +27,7 @@ fn c110_unknown_events_are_told_and_unknown_parameters_ignored() {
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
     });
     // Parameters that nobody knows, in everything that is known.
-    both(|mut rig| {
+    each(|mut rig| {
         let unknown = [(99, Value::Long(1)), (201, objects(&[Value::Null])), (7, "x".into())];
         let with = |known: &[(u8, Value)]| [&unknown[..1], known, &unknown[1..]].concat();
         rig.go_to(State::ConnectedToNameServer);
@@ -239,21 +239,21 @@ fn c113_callbacks_raised_inside_callbacks_follow_the_running_one_in_order() {
         "regions 3001 ends",
     ];
     // Events taken one by one.
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectingToFrontEnd);
         rig.handshake();
         let (link, answer) = (rig.link(), rig.response(230, 0, None, &[]));
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&answer));
+        rig.hand_over(link, &answer);
         let mut listener = Nested::default();
         rig.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.order, expected);
     });
     // All that are queued, then what these raised.
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectingToFrontEnd);
         rig.handshake();
         let (link, answer) = (rig.link(), rig.response(230, 0, None, &[]));
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&answer));
+        rig.hand_over(link, &answer);
         let _serviced = rig.client.service(rig.now);
         let mut listener = Nested::default();
         dispatch(&mut rig.client, &mut listener);
@@ -297,17 +297,17 @@ impl Listener for Eager {
 
 #[test]
 fn c114_subscribe_inside_the_change_to_state_4_is_sent() {
-    both(|mut rig| {
+    each(|mut rig| {
         let mut listener = Eager::default();
         rig.go_to(State::ConnectingToFrontEnd);
         rig.handshake();
         rig.forget();
         let (link, answer) = (rig.link(), rig.response(230, 0, None, &[]));
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&answer));
+        rig.hand_over(link, &answer);
         rig.pump_with(|client, event| event.deliver(client, &mut listener));
         rig.expect_request(0, false, &[(0, strings(&["lobby"])), (14, Value::Int(20))]);
         let event = rig.event(5, &[(0, strings(&["lobby"])), (15, bools(&[true]))]);
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&event));
+        rig.hand_over(link, &event);
         rig.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.subscribed, ["lobby"]);
         rig.expect_request(2, false, &[(1, "lobby".into()), (3, "hello".into())]);
@@ -320,7 +320,7 @@ fn c114_subscribe_inside_the_change_to_state_4_is_sent() {
 
 #[test]
 fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconnect() {
-    both_with(
+    each_with(
         |config| config.user_id("alice"),
         |mut rig| {
             rig.connect(Some("eu"));
@@ -373,7 +373,7 @@ fn secrets_stay_out_of_logs() {
         }
     };
     let authentication = AuthValues::new("secret-parameters").data("secret-data");
-    both_with(
+    each_with(
         |config| config.user_id("user-of-the-log").authentication(authentication.clone()),
         |mut rig| {
             rig.connect(Some("eu"));

@@ -1,6 +1,6 @@
 //! Who is in a channel, and its properties: items 66 to 68, 73 to 75 and 106 to 108.
 
-use crate::rig::{ALL_STATES, Rig, Seen, bools, both, both_with, strings};
+use crate::rig::{ALL_STATES, Rig, Seen, bools, each, each_with, strings};
 use chat_core::{Channel, PropertyOptions, RequestError, State, SubscribeOptions, Value};
 use photon_proto::{Dictionary, Hashtable, Type};
 
@@ -9,7 +9,7 @@ fn options() -> SubscribeOptions {
 }
 
 fn on_front_end(test: impl Fn(Rig)) {
-    both_with(
+    each_with(
         |config| config.user_id("alice"),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
@@ -301,7 +301,7 @@ fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
         }
     });
     for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(state);
             let options = PropertyOptions::new();
             let error = rig.refused(|client| client.set_channel_properties("a", &changes, &options));

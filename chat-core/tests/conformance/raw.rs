@@ -1,11 +1,11 @@
 //! Operations of any code, which no item of section 11 knows.
 
-use crate::rig::both;
+use crate::rig::each;
 use chat_core::{Event, Outcome, State, SubscribeOptions, Value};
 
 #[test]
 fn any_operation_is_sent_encrypted_or_not() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         for (code, encrypt) in [(4, false), (4, true), (255, true)] {
             let parameters = [(9, Value::Null), (3, "x".into())];
@@ -23,7 +23,7 @@ fn any_operation_is_sent_encrypted_or_not() {
 
 #[test]
 fn an_answer_counts_for_the_oldest_request_of_its_operation() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let id = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("may subscribe");
         assert_eq!(rig.client.send_operation(0, &[], false), Ok(()));

@@ -1,7 +1,7 @@
 //! The short way back to the front end: item 116. chat.md 2.10 and 6.2.
 
-use crate::rig::{ALL_STATES, APP_ID, APP_VERSION, End, Rig, Seen, TOKEN, both};
-use chat_core::{LinkErrorKind, RequestError, State};
+use crate::rig::{ALL_STATES, APP_ID, APP_VERSION, End, Rig, Seen, TOKEN, each};
+use chat_core::{LinkErrorKind, LinkId, RequestError, State};
 
 /// A client that has been on the front end of region eu, and has just begun the short way back.
 fn reconnecting(rig: &mut Rig) {
@@ -13,11 +13,14 @@ fn reconnecting(rig: &mut Rig) {
     rig.expect_no_command();
 }
 
-/// The long way, begun by the client itself, to its end.
+/// The long way, begun by the client itself, to its end. The link to the front end may have been open.
 #[track_caller]
-fn goes_by_name_server(rig: &mut Rig) {
+fn goes_by_name_server(rig: &mut Rig, left: Option<LinkId>) {
     rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
-    rig.expect_open("ns.example", 4533);
+    match left {
+        Some(left) => rig.expect_move(left, "ns.example", 4533),
+        None => rig.expect_open("ns.example", 4533),
+    };
     rig.expect_no_command();
     rig.handshake();
     rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
@@ -28,7 +31,7 @@ fn goes_by_name_server(rig: &mut Rig) {
 #[test]
 fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
     for state in [State::Error, State::Disconnected] {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(state);
             assert_eq!(rig.client.reconnect(), Ok(()));
             assert_eq!(rig.client.state(), State::ConnectingToFrontEnd);
@@ -43,14 +46,13 @@ fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
         });
     }
     for code in [32753, 32767] {
-        both(|mut rig| {
+        each(|mut rig| {
             reconnecting(&mut rig);
             rig.handshake();
             rig.expect_request(230, false, &[(221, TOKEN.into())]);
             let link = rig.link();
             rig.respond(230, code, Some("expired"), &[]);
-            rig.expect_close(link);
-            goes_by_name_server(&mut rig);
+            goes_by_name_server(&mut rig, Some(link));
             // Once: what follows ends as usual.
             rig.accept_login();
             rig.handshake();
@@ -70,25 +72,24 @@ fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
 
 #[test]
 fn a_front_end_that_cannot_be_reached_any_more_leads_by_the_name_server() {
-    both(|mut rig| {
+    each(|mut rig| {
         reconnecting(&mut rig);
         rig.fail(LinkErrorKind::Refused, "gone");
-        goes_by_name_server(&mut rig);
+        goes_by_name_server(&mut rig, None);
     });
-    both(|mut rig| {
+    each(|mut rig| {
         reconnecting(&mut rig);
         let link = rig.link();
         rig.advance_ms(15_000);
         rig.expect_close(link);
-        goes_by_name_server(&mut rig);
+        goes_by_name_server(&mut rig, None);
     });
-    both(|mut rig| {
+    each(|mut rig| {
         reconnecting(&mut rig);
         let link = rig.link();
         rig.accept();
         rig.advance_ms(15_000);
-        rig.expect_close(link);
-        goes_by_name_server(&mut rig);
+        goes_by_name_server(&mut rig, Some(link));
         rig.close();
         rig.expect(&[Seen::State(State::Error), Seen::Error(3003)]);
     });
@@ -107,7 +108,7 @@ fn other_ends_of_a_reconnect_are_ends() {
         }),
     ];
     for (code, end) in ends {
-        both(|mut rig| {
+        each(|mut rig| {
             reconnecting(&mut rig);
             rig.accept();
             end(&mut rig);
@@ -115,12 +116,12 @@ fn other_ends_of_a_reconnect_are_ends() {
         });
     }
     // Once connected, an end does not lead anywhere either.
-    both(|mut rig| {
+    each(|mut rig| {
         reconnecting(&mut rig);
         rig.handshake();
         rig.respond(230, 0, None, &[]);
-        rig.answer_pings = false;
-        rig.advance_ms(10_000);
+        let ms = rig.fall_silent();
+        rig.advance_ms(ms);
         rig.expect(&[Seen::State(State::ConnectedToFrontEnd), Seen::State(State::Error), Seen::Error(1004)]);
     });
 }
@@ -128,12 +129,12 @@ fn other_ends_of_a_reconnect_are_ends() {
 #[test]
 fn reconnect_is_refused_where_there_is_no_way() {
     for state in ALL_STATES.into_iter().filter(|state| !matches!(state, State::Error | State::Disconnected)) {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(state);
             assert_eq!(rig.refused(chat_core::ChatClient::reconnect), RequestError::WrongState(state));
         });
     }
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.disconnect();
         rig.pump();
@@ -143,7 +144,7 @@ fn reconnect_is_refused_where_there_is_no_way() {
 
 #[test]
 fn another_user_does_not_come_back_with_the_token_of_the_one_before() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::Disconnected);
         rig.client.set_user_id("somebody else").expect("not connected");
         assert_eq!(rig.client.reconnect(), Err(RequestError::NothingToReconnectTo));

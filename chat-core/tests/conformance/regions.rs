@@ -1,11 +1,11 @@
 //! The list of regions: items 32 to 36.
 
-use crate::rig::{ALL_STATES, APP_ID, Seen, both, both_with, encryption_off, strings};
+use crate::rig::{ALL_STATES, APP_ID, Seen, each, each_with, encryption_off, strings};
 use chat_core::{PeerErrorCode, RegionsError, ServerError, State};
 
 #[test]
 fn c032_get_regions_sends_the_app_id_alone() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         assert_eq!(rig.client.queued_events(), 0);
@@ -15,7 +15,7 @@ fn c032_get_regions_sends_the_app_id_alone() {
         rig.expect_nothing();
         assert_eq!(rig.client.state(), State::ConnectedToNameServer);
     });
-    both_with(encryption_off, |mut rig| {
+    each_with(encryption_off, |mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.pump();
@@ -29,7 +29,7 @@ fn regions(all: &[(&str, &str)]) -> Seen {
 
 #[test]
 fn c033_the_regions_of_the_answer_are_matched_by_index() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.respond(220, 0, None, &[(210, strings(&["eu", "us"])), (230, strings(&["a", "b"]))]);
@@ -51,7 +51,7 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
 
 #[test]
 fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.pump();
@@ -72,7 +72,7 @@ fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
 #[test]
 fn c035_get_regions_without_a_name_server_answers_3001_before_it_returns() {
     for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToNameServer) {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(state);
             rig.client.get_regions();
             assert_eq!(rig.client.queued_events(), 1);
@@ -96,7 +96,7 @@ fn c036_lists_that_do_not_match_are_answered_with_minus_1() {
         vec![],
         vec![(210, "eu".into()), (230, "a".into())],
     ] {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(State::ConnectedToNameServer);
             rig.client.get_regions();
             rig.respond(220, 0, None, &answer);

@@ -1,6 +1,6 @@
 //! What becomes of requests: which answer settles which, and what settles none. contract 9.
 
-use crate::rig::{Rig, Seen, bools, both, both_with, objects, outcomes, strings};
+use crate::rig::{Rig, Seen, bools, each, each_with, objects, outcomes, strings};
 use chat_core::{Outcome, RequestError, RequestId, ServerError, State, SubscribeOptions};
 
 fn subscribe(rig: &mut Rig, channels: &[&str]) -> RequestId {
@@ -22,7 +22,7 @@ fn subscribed(rig: &mut Rig, channels: &[&str], accepted: &[bool]) {
 }
 
 fn on_front_end(test: impl Fn(Rig)) {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         test(rig);
     });
@@ -282,12 +282,12 @@ fn nothing_counts_before_the_login_is_accepted() {
         rig.respond(0, -2, Some("what"), &[]);
         rig.respond(77, 0, None, &[]);
     };
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         speak(&mut rig);
         rig.expect_nothing();
     });
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectingToFrontEnd);
         rig.accept();
         speak(&mut rig);
@@ -304,7 +304,7 @@ fn nothing_counts_before_the_login_is_accepted() {
         assert!(rig.client.channel("a").is_none());
     });
     // An answer to a login that was not sent yet.
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.accept_login();
         rig.respond(230, 32767, None, &[]);
@@ -318,7 +318,7 @@ fn nothing_counts_before_the_login_is_accepted() {
 /// contract 5: by encoded bytes, and nothing changes.
 #[test]
 fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
-    both_with(
+    each_with(
         |config| config.outgoing_cap_bytes(10_000),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
@@ -339,7 +339,7 @@ fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
             assert_eq!(publish(&mut rig.client, 100), Ok(()));
         },
     );
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let content = vec![0_u8; 512_001];
         let publish = |client: &mut chat_core::ChatClient| {

@@ -1,11 +1,11 @@
 //! Status, friends and error texts: items 98 to 105 and 109.
 
-use crate::rig::{ALL_STATES, Call, Rig, Seen, both, objects, strings};
+use crate::rig::{ALL_STATES, Call, Rig, Seen, each, objects, strings};
 use chat_core::{Encode, RequestError, State, StatusChange, StatusMessage, UserStatus, Value};
 use photon_proto::{EncodeError, ValueWriter, Written};
 
 fn on_front_end(test: impl Fn(Rig)) {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         test(rig);
     });
@@ -168,7 +168,7 @@ fn status_and_friends_are_refused_elsewhere() {
         |client| client.remove_friends(["a"]),
     ];
     for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(state);
             for call in calls {
                 assert_eq!(rig.refused(call), RequestError::WrongState(state));

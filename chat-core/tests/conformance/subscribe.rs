@@ -1,6 +1,6 @@
 //! Subscribing and channels: items 54 to 65, 69 to 72 and 76 to 80.
 
-use crate::rig::{ALL_STATES, Line, Rig, Seen, bools, both, objects, outcomes, strings};
+use crate::rig::{ALL_STATES, Line, Rig, Seen, bools, each, objects, outcomes, strings};
 use chat_core::{ChatClient, Outcome, RequestError, RequestId, State, SubscribeOptions, Value};
 
 fn options() -> SubscribeOptions {
@@ -10,7 +10,7 @@ fn options() -> SubscribeOptions {
 /// Subscribes on the front end, and gives what was sent beside operation and channel names.
 #[track_caller]
 fn sent_with(channels: &[&str], options: &SubscribeOptions, expected: &[(u8, Value)]) {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let before = rig.client.state();
         rig.client.subscribe(channels, options).expect("on the front end");
@@ -22,7 +22,7 @@ fn sent_with(channels: &[&str], options: &SubscribeOptions, expected: &[(u8, Val
 }
 
 fn on_front_end(test: impl Fn(Rig)) {
-    both(|mut rig| {
+    each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         test(rig);
     });
@@ -44,7 +44,7 @@ fn bob_says(rig: &mut Rig, channel: &str, text: &str, id: i32) {
 #[test]
 fn c054_subscribe_is_refused_in_every_state_but_4() {
     for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
-        both(|mut rig| {
+        each(|mut rig| {
             rig.go_to(state);
             let error = rig.refused(|client| client.subscribe(["a"], &options()));
             assert_eq!(error, RequestError::WrongState(state));

@@ -19,6 +19,8 @@ pub(super) struct Datagram {
     connection: Option<Connection>,
     /// The message that is being looked at.
     message: Vec<u8>,
+    /// The client has no more use for it; for how long it may go on sending from the next time that is known.
+    retired: Option<u64>,
 }
 
 impl Datagram {
@@ -31,7 +33,7 @@ impl Datagram {
             udp.max_received_message_bytes = config.limits.max_received_bytes;
             udp.incoming_cap_bytes = config.incoming_cap();
         });
-        Self { config: settings, challenge, connection: None, message: Vec::new() }
+        Self { config: settings, challenge, connection: None, message: Vec::new(), retired: None }
     }
 
     pub(super) fn open(&mut self, now: Timestamp) {
@@ -61,14 +63,17 @@ impl Datagram {
 
     pub(super) fn next(&mut self) -> Carried {
         let Some(connection) = &mut self.connection else { return Carried::Nothing };
-        match connection.poll_event() {
-            Some(Event::Message(message)) => {
-                connection.recycle(core::mem::replace(&mut self.message, message.bytes));
-                Carried::Message(0..self.message.len())
-            }
-            Some(Event::Disconnected(cause)) => Carried::Ended(LinkEnd::Udp(cause)),
-            // Acted on when it was received.
-            Some(Event::Connected) | None => Carried::Nothing,
+        loop {
+            return match connection.poll_event() {
+                Some(Event::Message(message)) => {
+                    connection.recycle(core::mem::replace(&mut self.message, message.bytes));
+                    Carried::Message(0..self.message.len())
+                }
+                Some(Event::Disconnected(cause)) => Carried::Ended(LinkEnd::Udp(cause)),
+                // Acted on when it was received.
+                Some(Event::Connected) => continue,
+                None => Carried::Nothing,
+            };
         }
     }
 
@@ -107,9 +112,17 @@ impl Datagram {
         }
     }
 
+    pub(super) fn retire(&mut self, flush_ms: u64) {
+        if self.is_connected() {
+            self.retired = Some(flush_ms);
+        } else {
+            self.cut();
+        }
+    }
+
     /// Spec: udp.md 7.1. A quarter of the time is left for the goodbye and its acknowledgement.
-    pub(super) fn retire(&mut self, now: Timestamp, flush_ms: u64) {
-        if let Some(connection) = &mut self.connection {
+    pub(super) fn start_retiring(&mut self, now: Timestamp) {
+        if let (Some(flush_ms), Some(connection)) = (self.retired.take(), &mut self.connection) {
             connection.shutdown(now, flush_ms - flush_ms / 4, REASON_CLIENT);
         }
     }

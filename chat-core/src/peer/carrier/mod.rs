@@ -1,6 +1,7 @@
 //! What carries messages over a link: framing or reliable datagrams, and the buffers on both sides.
 
 mod datagram;
+mod messages;
 mod stream;
 
 use crate::config::ChatConfig;
@@ -10,6 +11,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 use datagram::Datagram;
+use messages::Messages;
 use photon_proto::{DecodeError, Timestamp, udp};
 use stream::Stream;
 
@@ -21,6 +23,8 @@ pub(crate) struct Carrier {
     end: Option<LinkEnd>,
     /// Whether the driver has said that the link is no more.
     gone: bool,
+    /// Whether the link is secure by itself.
+    secure: bool,
 }
 
 /// One variant per kind of link.
@@ -28,6 +32,7 @@ pub(crate) struct Carrier {
 enum Kind {
     Stream(Stream),
     Datagram(Box<Datagram>),
+    Messages(Box<Messages>),
 }
 
 /// What the carrier gives next.
@@ -61,17 +66,33 @@ impl Carrier {
     pub(crate) fn new(wire: Wire, challenge: impl FnOnce() -> u32, config: &ChatConfig) -> Self {
         let kind = match wire {
             Wire::Datagram => Kind::Datagram(Box::new(Datagram::new(challenge(), config))),
-            Wire::Stream | Wire::WebSocket { .. } => Kind::Stream(Stream::new(config)),
+            Wire::Stream => Kind::Stream(Stream::new(config)),
+            Wire::WebSocket { .. } => Kind::Messages(Box::new(Messages::new(config))),
         };
-        Self { kind, end: None, gone: false }
+        Self { kind, end: None, gone: false, secure: matches!(wire, Wire::WebSocket { secure: true, .. }) }
     }
 
     // The link.
 
+    /// Whether nobody on the way can read or change anything.
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    pub(crate) const fn is_connectionless(&self) -> bool {
+        matches!(self.kind, Kind::Datagram(_))
+    }
+
+    /// Who greets: the client with its init, unless it has done so already by what the link was opened with.
+    /// Spec: wire.md 2, 7.1.
+    pub(crate) const fn needs_init(&self) -> bool {
+        !matches!(self.kind, Kind::Messages(_))
+    }
+
     /// The link is open. True if messages can be sent at once; otherwise [`Carrier::receive`] says when.
     pub(crate) fn open(&mut self, now: Timestamp) -> bool {
         match &mut self.kind {
-            Kind::Stream(_) => true,
+            Kind::Stream(_) | Kind::Messages(_) => true,
             Kind::Datagram(datagram) => {
                 datagram.open(now);
                 false
@@ -87,6 +108,12 @@ impl Carrier {
         match &mut self.kind {
             Kind::Stream(stream) => {
                 if !stream.receive(bytes) {
+                    self.end = Some(LinkEnd::Overrun);
+                }
+                false
+            }
+            Kind::Messages(messages) => {
+                if !messages.receive(bytes) {
                     self.end = Some(LinkEnd::Overrun);
                 }
                 false
@@ -114,6 +141,7 @@ impl Carrier {
         self.end.is_none()
             && match &self.kind {
                 Kind::Stream(stream) => stream.has_room(),
+                Kind::Messages(messages) => messages.has_room(),
                 Kind::Datagram(_) => true,
             }
     }
@@ -125,6 +153,7 @@ impl Carrier {
         self.end.is_some()
             || match &self.kind {
                 Kind::Stream(stream) => stream.has_next(),
+                Kind::Messages(messages) => messages.has_next(),
                 Kind::Datagram(datagram) => datagram.has_next(),
             }
     }
@@ -132,6 +161,7 @@ impl Carrier {
     pub(crate) fn next(&mut self) -> Carried {
         let next = match &mut self.kind {
             Kind::Stream(stream) => stream.next(),
+            Kind::Messages(messages) => messages.next(),
             Kind::Datagram(datagram) => datagram.next(),
         };
         match (next, &self.end) {
@@ -143,6 +173,7 @@ impl Carrier {
     pub(crate) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         match &mut self.kind {
             Kind::Stream(stream) => stream.message_mut(range),
+            Kind::Messages(messages) => messages.message_mut(range),
             Kind::Datagram(datagram) => datagram.message_mut(range),
         }
     }
@@ -157,6 +188,7 @@ impl Carrier {
     ) -> Result<(), RequestError> {
         match &mut self.kind {
             Kind::Stream(stream) => stream.write(write),
+            Kind::Messages(messages) => messages.write(write),
             Kind::Datagram(datagram) => datagram.write(write),
         }
     }
@@ -166,6 +198,7 @@ impl Carrier {
         match &self.kind {
             Kind::Stream(_) => photon_proto::tcp::HEADER_BYTES,
             Kind::Datagram(_) => udp::command::HEADER_BYTES,
+            Kind::Messages(_) => 0,
         }
     }
 
@@ -173,6 +206,7 @@ impl Carrier {
     pub(crate) fn unsent_bytes(&self) -> usize {
         match &self.kind {
             Kind::Stream(stream) => stream.unsent().len(),
+            Kind::Messages(messages) => messages.unsent_bytes(),
             Kind::Datagram(datagram) => datagram.unsent_bytes(),
         }
     }
@@ -180,6 +214,7 @@ impl Carrier {
     pub(crate) fn buffered_bytes(&self) -> usize {
         match &self.kind {
             Kind::Stream(stream) => stream.buffered_bytes(),
+            Kind::Messages(messages) => messages.buffered_bytes(),
             Kind::Datagram(datagram) => datagram.buffered_bytes(),
         }
     }
@@ -188,6 +223,7 @@ impl Carrier {
     pub(crate) fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
         match &mut self.kind {
             Kind::Stream(stream) => Some(stream.unsent()).filter(|bytes| !bytes.is_empty()),
+            Kind::Messages(messages) => Some(messages.unsent()).filter(|bytes| !bytes.is_empty()),
             Kind::Datagram(datagram) => datagram.transmit(now),
         }
     }
@@ -196,7 +232,8 @@ impl Carrier {
         match &mut self.kind {
             Kind::Stream(stream) => stream.consume(bytes),
             Kind::Datagram(datagram) if bytes > 0 => datagram.transmitted(),
-            Kind::Datagram(_) => {}
+            Kind::Messages(messages) if bytes > 0 => messages.sent(),
+            Kind::Datagram(_) | Kind::Messages(_) => {}
         }
     }
 
@@ -204,10 +241,17 @@ impl Carrier {
 
     /// Nothing more is wanted from the server; what was accepted is still sent, as far as that takes no longer than
     /// this.
-    pub(crate) fn retire(&mut self, now: Timestamp, flush_ms: u64) {
+    pub(crate) fn retire(&mut self, flush_ms: u64) {
         match &mut self.kind {
-            Kind::Stream(_) => {}
-            Kind::Datagram(datagram) => datagram.retire(now, flush_ms),
+            Kind::Stream(_) | Kind::Messages(_) => {}
+            Kind::Datagram(datagram) => datagram.retire(flush_ms),
+        }
+    }
+
+    /// The first time that is known after [`Carrier::retire`].
+    pub(crate) fn start_retiring(&mut self, now: Timestamp) {
+        if let Kind::Datagram(datagram) = &mut self.kind {
+            datagram.start_retiring(now);
         }
     }
 
@@ -215,6 +259,7 @@ impl Carrier {
     pub(crate) fn cut(&mut self) {
         match &mut self.kind {
             Kind::Stream(stream) => stream.discard(),
+            Kind::Messages(messages) => messages.discard(),
             Kind::Datagram(datagram) => datagram.cut(),
         }
     }
@@ -224,6 +269,7 @@ impl Carrier {
         self.gone
             || match &self.kind {
                 Kind::Stream(stream) => stream.unsent().is_empty(),
+                Kind::Messages(messages) => messages.unsent().is_empty(),
                 Kind::Datagram(datagram) => datagram.is_flushed(),
             }
     }
@@ -232,6 +278,7 @@ impl Carrier {
     pub(crate) fn lost_something(&self) -> bool {
         match &self.kind {
             Kind::Stream(stream) => !stream.unsent().is_empty(),
+            Kind::Messages(messages) => !messages.unsent().is_empty(),
             Kind::Datagram(datagram) => datagram.lost_something(),
         }
     }
@@ -240,12 +287,14 @@ impl Carrier {
 
     /// Whether pings are messages that the client sends: otherwise the carrier looks after itself.
     pub(crate) const fn needs_pings(&self) -> bool {
-        matches!(self.kind, Kind::Stream(_))
+        !matches!(self.kind, Kind::Datagram(_))
     }
 
     pub(crate) fn write_ping(&mut self, client_time: i32) {
-        if let Kind::Stream(stream) = &mut self.kind {
-            stream.write_ping(client_time);
+        match &mut self.kind {
+            Kind::Stream(stream) => stream.write_ping(client_time),
+            Kind::Messages(messages) => messages.write_ping(client_time),
+            Kind::Datagram(_) => {}
         }
     }
 
@@ -273,7 +322,7 @@ impl Carrier {
     /// The datagram connection, if there is one.
     pub(crate) fn udp(&self) -> Option<&udp::Connection> {
         match &self.kind {
-            Kind::Stream(_) => None,
+            Kind::Stream(_) | Kind::Messages(_) => None,
             Kind::Datagram(datagram) => datagram.connection(),
         }
     }

@@ -1,9 +1,24 @@
 //! What tests expect of what has come, and of calls that are refused.
 
-use super::{FRONT_END, Rig, Seen, Sent};
+use super::datagram::Flown;
+use super::{Came, FRONT_END, Rig, Seen, Sent};
 use chat_core::{ChatClient, DisconnectCause, Event, LinkCommand, LinkId, RequestError, State, Stats, Target, Wire};
 use photon_proto::{Timestamp, Value};
 use std::mem;
+
+/// Lets so much time pass that one millisecond is missing, then that millisecond.
+#[track_caller]
+pub(crate) fn exactly_after_ms(rig: &mut Rig, ms: u64, expected: &[Seen]) {
+    rig.advance_ms(ms - 1);
+    rig.expect(&[]);
+    rig.advance_ms(1);
+    rig.expect(expected);
+}
+
+/// What is told of an end with this code if nothing was open.
+pub(crate) fn error(code: i32) -> [Seen; 2] {
+    [Seen::State(State::Error), Seen::Error(code)]
+}
 
 impl Rig {
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
@@ -58,16 +73,43 @@ impl Rig {
         assert!(self.commands.is_empty(), "unexpected: {:?}", self.commands);
     }
 
+    /// Exactly this came from the client, in this order; pings are messages over streams alone.
+    #[track_caller]
+    pub(crate) fn expect_came(&mut self, expected: &[Came]) {
+        let pings = self.over.is_stream();
+        let expected: Vec<Came> = expected.iter().copied().filter(|came| pings || *came != Came::Ping).collect();
+        assert_eq!(self.server().came, expected);
+    }
+
     /// The next command opens a link to this address.
     #[track_caller]
     pub(crate) fn expect_open(&mut self, host: &str, port: u16) -> LinkId {
+        self.expect_open_over(self.over.wire(), host, port)
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_open_over(&mut self, over: Wire, host: &str, port: u16) -> LinkId {
         match self.commands.pop_front() {
-            Some(LinkCommand::Open { link, target, wire: Wire::Stream }) => {
-                assert_eq!(target, Target { host: host.into(), port, path: "".into() });
+            Some(LinkCommand::Open { link, target, wire }) => {
+                assert_eq!((target, wire), (Target { host: host.into(), port, path: "".into() }, over));
                 link
             }
             other => panic!("no open command but {other:?}"),
         }
+    }
+
+    /// The next commands open a link and close the one before, which was open. Over datagrams that one is closed once its
+    /// server knows.
+    #[track_caller]
+    pub(crate) fn expect_move(&mut self, before: LinkId, host: &str, port: u16) -> LinkId {
+        if self.over.is_stream() {
+            self.expect_close(before);
+        }
+        let opened = self.expect_open(host, port);
+        if !self.over.is_stream() {
+            self.expect_close(before);
+        }
+        opened
     }
 
     /// The open command of the front end was taken before: its link.
@@ -81,6 +123,36 @@ impl Rig {
     #[track_caller]
     pub(crate) fn expect_close(&mut self, link: LinkId) {
         assert_eq!(self.commands.pop_front(), Some(LinkCommand::Close { link }));
+    }
+
+    /// Exactly these datagrams have come from the client over the last link since the last look, each with its time
+    /// since then in milliseconds.
+    #[track_caller]
+    pub(crate) fn expect_flown(&mut self, since: Timestamp, expected: &[(u64, &str)]) {
+        let link = self.link();
+        self.expect_flown_over(link, since, expected);
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_flown_over(&mut self, link: LinkId, since: Timestamp, expected: &[(u64, &str)]) {
+        let flown = self.flown(link);
+        let flown: Vec<_> = flown.iter().map(|one| (one.at_ms - since.as_millis(), one.names())).collect();
+        let expected: Vec<_> = expected.iter().map(|(ms, names)| (*ms, (*names).to_owned())).collect();
+        assert_eq!(flown, expected);
+    }
+
+    /// The datagrams that have come from the client since the last look.
+    #[track_caller]
+    pub(crate) fn flown(&mut self, link: LinkId) -> Vec<Flown> {
+        let known = self.links.iter_mut().find(|known| known.id == link).expect("a link that was opened");
+        mem::take(&mut known.udp().flown)
+    }
+
+    /// When since then the client has sent a command of this kind, of what has come since the last look.
+    #[track_caller]
+    pub(crate) fn flown_with(&mut self, link: LinkId, kind: u8, since: Timestamp) -> Vec<u64> {
+        let flown = self.flown(link);
+        flown.iter().filter(|one| one.has(kind)).map(|one| one.at_ms - since.as_millis()).collect()
     }
 
     /// A call that has to be refused, and after which nothing may have changed: no byte, no event, no command, no
@@ -105,6 +177,10 @@ impl Rig {
     fn snapshot(&mut self) -> Snapshot {
         assert_eq!(self.client.poll_command(), None, "pump first");
         let now = self.now;
+        // What waits for a link that takes nothing counts as sent from now on.
+        for link in &self.links {
+            let _built = self.client.transmit(now, link.id);
+        }
         Snapshot {
             state: self.client.state(),
             timeout: self.client.poll_timeout(),

@@ -4,21 +4,30 @@
 //! test relies on: events tell every state change, an `Error` follows a change to [`State::Error`] and nothing else,
 //! `transmit` is stable, links are opened and closed once, and no wake-up is busy.
 
+mod carrier;
+pub(crate) mod datagram;
+mod driver;
 mod expect;
 mod log_capture;
 mod seen;
 mod server;
+mod table;
 
 use chat_core::{
     AuthValues, ChatClient, ChatConfig, ConnectOptions, DisconnectCause, Encryption, Event, LinkCommand, LinkError,
-    LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State, Wire,
+    LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State,
 };
 use photon_proto::{Protocol, Timestamp, Value};
 use std::collections::VecDeque;
 
+pub(crate) use carrier::{PEER_ID, SERVER_CLOCK};
+pub(crate) use expect::{error, exactly_after_ms};
 pub(crate) use log_capture::lines as log_lines;
 pub(crate) use seen::{Line, Seen, outcomes};
 pub(crate) use server::{Came, Sent, ServerLink};
+pub(crate) use table::{
+    Carrier, Row, TABLE, each, each_with, over_datagrams, over_datagrams_with, over_streams, over_streams_with,
+};
 
 pub(crate) const APP_ID: &str = "c0ffee00-1111-2222-3333-444455556666";
 pub(crate) const APP_VERSION: &str = "1.0";
@@ -28,6 +37,8 @@ pub(crate) const TOKEN: &str = "token-of-the-name-server";
 
 /// The time from one ping to the next if nothing else is configured. chat.md 6.4.
 pub(crate) const PING_MS: u64 = 3_000;
+/// How long the server of a stream may be silent if nothing else is configured. chat.md 6.4.
+const SILENCE_MS: u64 = 10_000;
 
 /// The states in the order in which a successful connection meets them.
 pub(crate) const WAY: [State; 4] = [
@@ -46,23 +57,6 @@ pub(crate) const ALL_STATES: [State; 7] = [
     State::ConnectedToFrontEnd,
     State::Disconnected,
 ];
-
-/// Runs a test in both serialization protocols.
-pub(crate) fn both(test: impl Fn(Rig)) {
-    both_with(|config| config, test);
-}
-
-/// Runs a test in both serialization protocols, with a configuration of its own.
-pub(crate) fn both_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
-    for protocol in [Protocol::V16, Protocol::V18] {
-        println!("in {}", protocol.name());
-        test(Rig::new(configure(config(protocol))));
-    }
-}
-
-pub(crate) fn config(protocol: Protocol) -> ChatConfig {
-    ChatConfig::new(NAME_SERVER, APP_ID, APP_VERSION).protocol(protocol)
-}
 
 pub(crate) fn encryption_off(config: ChatConfig) -> ChatConfig {
     config.encryption(Encryption::Off)
@@ -92,8 +86,11 @@ pub(crate) struct Rig {
     pub(crate) now: Timestamp,
     /// The server's end of every link that was opened, in order.
     pub(crate) links: Vec<ServerLink>,
-    /// Whether the server answers pings, at once.
-    pub(crate) answer_pings: bool,
+    /// What the client talks over.
+    pub(crate) over: Row,
+    /// Whether the server's end of a link answers at once: pings over streams; over datagrams it takes what comes, and
+    /// acknowledges it.
+    pub(crate) answers: bool,
     /// Whether the server encrypts what it can.
     pub(crate) encrypt_answers: bool,
     /// Whether sockets take bytes.
@@ -106,13 +103,19 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
+    /// A client with a configuration of its own, which names the server.
     pub(crate) fn new(config: ChatConfig) -> Self {
+        Self::over(TABLE[1], config)
+    }
+
+    pub(crate) fn over(row: Row, config: ChatConfig) -> Self {
         log_capture::begin();
         Self {
             client: ChatClient::new(config, [7; 32]),
             now: Timestamp::from_millis(1_000),
             links: Vec::new(),
-            answer_pings: true,
+            over: row,
+            answers: true,
             encrypt_answers: false,
             writable: true,
             commands: VecDeque::new(),
@@ -122,114 +125,43 @@ impl Rig {
         }
     }
 
-    // The driver.
-
-    /// Services and drains until there is nothing more to do at this time.
-    #[track_caller]
-    pub(crate) fn pump(&mut self) {
-        self.pump_with(|_, _| {});
-    }
-
-    /// As [`Rig::pump`], with an application that reacts to each event as it takes it.
-    #[track_caller]
-    pub(crate) fn pump_with(&mut self, mut react: impl FnMut(&mut ChatClient, &Event)) {
-        for _ in 0..1_000 {
-            let serviced = self.client.service(self.now);
-            let mut busy = serviced.more;
-            while let Some(event) = self.client.poll_event() {
-                let before = self.client.poll_timeout();
-                react(&mut self.client, &event);
-                // An application that armed a timer, or raised an event, is to be serviced again.
-                busy |= self.client.poll_timeout() != before;
-                self.note(event);
-            }
-            self.move_bytes();
-            self.take_commands();
-            busy |= self.answer_pings && self.answer_waiting_pings();
-            if !busy {
-                let next = self.client.poll_timeout();
-                assert!(next.is_none_or(|at| at > self.now), "busy wake-up: {next:?} at {:?}", self.now);
-                assert_eq!(self.client.state(), self.told, "a state that no event told");
-                return;
-            }
-        }
-        panic!("the client finds no rest");
-    }
-
-    #[track_caller]
-    fn note(&mut self, event: Event) {
-        match &event {
-            Event::StateChanged { from, to } => {
-                assert_eq!(*from, self.told, "a change from another state");
-                assert_ne!(from, to);
-                self.told = *to;
-            }
-            Event::Error { code, cause, message } => {
-                let changed = matches!(self.events.last(), Some(Event::StateChanged { to: State::Error, .. }));
-                assert!(changed, "an error comes right after the change to Error: {:?}", self.events);
-                assert_eq!(message.as_str(), cause.to_string());
-                self.error = Some((*code, (**cause).clone(), message.to_string()));
-            }
-            _ => {}
-        }
-        self.events.push(event);
-    }
-
-    fn move_bytes(&mut self) {
-        let now_ms = self.now.as_millis();
-        for link in self.links.iter_mut().filter(|link| !link.gone && self.writable) {
-            while let Some(bytes) = self.client.transmit(self.now, link.id).map(<[u8]>::to_vec) {
-                assert!(!bytes.is_empty());
-                assert_eq!(self.client.transmit(self.now, link.id), Some(&*bytes), "transmit is stable");
-                assert!(link.opened, "bytes for a link that is not open");
-                self.client.transmitted(link.id, bytes.len());
-                link.take(now_ms, &bytes);
-            }
-        }
-    }
-
-    fn take_commands(&mut self) {
-        while let Some(command) = self.client.poll_command() {
-            match &command {
-                LinkCommand::Open { link, target, wire } => {
-                    assert_eq!(*wire, Wire::Stream);
-                    assert!(self.links.iter().all(|known| known.id < *link), "link ids are not reused");
-                    self.links.push(ServerLink::new(*link, target.clone()));
-                }
-                LinkCommand::Close { link } => {
-                    let link = self.links.iter_mut().find(|known| known.id == *link).expect("a link that was opened");
-                    assert!(!link.gone, "a link that is gone is not closed");
-                    link.gone = true;
-                }
-            }
-            self.commands.push_back(command);
-        }
-    }
-
-    fn answer_waiting_pings(&mut self) -> bool {
-        let mut answered = false;
-        for link in &mut self.links {
-            let answers = link.answer_pings(self.now.as_millis());
-            if !link.gone && !answers.is_empty() {
-                self.client.handle_link(self.now, link.id, LinkInput::Received(&answers));
-                answered = true;
-            }
-        }
-        answered
-    }
-
     // Time.
 
     /// Lets time pass as a driver that sleeps until each deadline.
     #[track_caller]
     pub(crate) fn advance_ms(&mut self, ms: u64) {
         let until = self.now.plus_millis(ms);
-        while let Some(at) = self.client.poll_timeout().filter(|&at| at <= until) {
+        while let Some(at) = self.next_deadline().filter(|&at| at <= until) {
             self.now = self.now.max(at);
             self.pump();
         }
         self.now = until;
         self.pump();
+    }
+
+    /// The next deadline of the client or of a server's end.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let servers = self.links.iter().filter(|link| !link.gone).filter_map(|link| link.end.deadline());
+        servers.chain(self.client.poll_timeout()).min()
+    }
+
+    /// The servers fall silent, now that nothing is on its way. How long it takes until the client notices if nothing
+    /// else happens: over streams by the silence, over datagrams by a ping that is not acknowledged.
+    pub(crate) fn fall_silent(&mut self) -> u64 {
+        self.answers = false;
+        match self.over.carrier {
+            Carrier::Stream => SILENCE_MS,
+            Carrier::Datagrams => PING_MS + 1 + datagram::resends(self.resend_ms()).1,
+        }
+    }
+
+    /// After how long a datagram's command is sent again if it is sent now. udp.md 5.4.
+    pub(crate) fn resend_ms(&self) -> u64 {
+        let stats = self.client.stats();
+        let told = stats.round_trip_ms.zip(stats.round_trip_variance_ms);
+        // Before the client tells them: connect and init were acknowledged at once. udp.md 5.3.
+        let (round_trip, variance) = told.unwrap_or((14, 7));
+        u64::from(round_trip + 4 * variance).min(400)
     }
 
     /// The next deadline is exactly so far away.
@@ -290,11 +222,21 @@ impl Rig {
         self.input(link, LinkInput::Failed(LinkError::new(kind, text)));
     }
 
-    /// Bytes of the server, as they are.
+    /// What the server says, written as frames, is handed over without a turn of the driver.
     #[track_caller]
-    pub(crate) fn deliver(&mut self, bytes: &[u8]) {
+    pub(crate) fn hand_over(&mut self, link: LinkId, framed: &[u8]) {
+        let known = self.links.iter_mut().find(|known| known.id == link).expect("a link that was opened");
+        for input in known.end.say(self.now, framed) {
+            self.client.handle_link(self.now, link, LinkInput::Received(&input));
+        }
+    }
+
+    /// What the server says, written as frames; over streams bytes as they are.
+    #[track_caller]
+    pub(crate) fn deliver(&mut self, framed: &[u8]) {
         let link = self.link();
-        self.input(link, LinkInput::Received(bytes));
+        self.hand_over(link, framed);
+        self.pump();
     }
 
     /// A message of the server, framed.
@@ -439,9 +381,7 @@ impl Rig {
         self.commands.clear();
         self.error = None;
         for link in &mut self.links {
-            link.requests.clear();
-            link.came.clear();
-            link.pings.clear();
+            link.forget();
         }
     }
 }

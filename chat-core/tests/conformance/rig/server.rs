@@ -1,9 +1,10 @@
 //! The server's end of one link: takes apart what the client sends, writes what a test wants to say.
 
-use chat_core::{LinkId, Target};
+use super::carrier::{Arrived, DatagramEnd, End};
+use chat_core::{LinkId, Target, Timestamp, Wire};
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{self, Header, Init, Message, MessageWriter};
-use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
+use photon_proto::tcp::{self, Delivery};
 use photon_proto::{EncodeError, Limits, Params, Protocol, Value, internal};
 use std::collections::VecDeque;
 
@@ -26,6 +27,7 @@ pub(crate) struct Sent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
     Init,
+    /// Over streams, where it is a message.
     Ping,
     Key,
     Request(u8),
@@ -41,16 +43,15 @@ pub(crate) struct ServerLink {
     pub(crate) client_key: Option<Vec<u8>>,
     pub(crate) requests: VecDeque<Sent>,
     pub(crate) came: Vec<Came>,
-    /// When a ping came, and the client's time in it, both in milliseconds.
+    /// When a ping came that is a message, and the client's time in it, both in milliseconds.
     pub(crate) pings: Vec<(u64, i32)>,
-    unanswered: Vec<i32>,
-    splitter: Splitter,
+    pub(super) end: End,
     exchange: KeyExchange,
     cipher: Option<Cipher>,
 }
 
 impl ServerLink {
-    pub(super) fn new(id: LinkId, target: Target) -> Self {
+    pub(super) fn new(id: LinkId, target: Target, wire: Wire) -> Self {
         Self {
             id,
             target,
@@ -61,8 +62,7 @@ impl ServerLink {
             requests: VecDeque::new(),
             came: Vec::new(),
             pings: Vec::new(),
-            unanswered: Vec::new(),
-            splitter: Splitter::new(Role::Server, LIMITS.max_received_bytes),
+            end: End::new(wire),
             exchange: KeyExchange::from_secret(&[3; 20]),
             cipher: None,
         }
@@ -75,23 +75,36 @@ impl ServerLink {
         Protocol::from_version(init.protocol).expect("a known protocol")
     }
 
-    pub(super) fn take(&mut self, now_ms: u64, bytes: &[u8]) {
-        self.splitter.push(bytes);
-        while let Some(item) = self.splitter.next().expect("the client's frames are good") {
-            match item {
-                Item::PingRequest { client_time } => {
+    /// Forgets what came; a connection that stands still stands.
+    pub(super) fn forget(&mut self) {
+        self.requests.clear();
+        self.came.clear();
+        self.pings.clear();
+        if let End::Datagrams(datagrams) = &mut self.end {
+            datagrams.forget();
+        }
+    }
+
+    /// The server's end of a datagram link.
+    #[track_caller]
+    pub(crate) fn udp(&mut self) -> &mut DatagramEnd {
+        match &mut self.end {
+            End::Datagrams(datagrams) => datagrams,
+            End::Stream(_) => panic!("a stream"),
+        }
+    }
+
+    /// Takes what the client sent.
+    pub(super) fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) {
+        for arrived in self.end.take(now, bytes, answered) {
+            match arrived {
+                Arrived::Ping { client_time } => {
                     self.came.push(Came::Ping);
-                    self.pings.push((now_ms, client_time));
-                    self.unanswered.push(client_time);
+                    self.pings.push((now.as_millis(), client_time));
                 }
-                Item::PingResponse { .. } => panic!("a client answers no pings"),
-                Item::Frame { channel, delivery, message } => {
-                    let raw = self.splitter.message_mut(message).to_vec();
-                    self.take_message(channel, delivery, raw);
-                }
+                Arrived::Message { channel, delivery, raw } => self.take_message(channel, delivery, raw),
             }
         }
-        assert_eq!(self.splitter.buffered_bytes(), 0, "half a frame");
     }
 
     fn take_message(&mut self, channel: u8, delivery: u8, raw: Vec<u8>) {
@@ -120,15 +133,6 @@ impl ServerLink {
             }
             other => panic!("a client does not send {other:?}"),
         }
-    }
-
-    /// Answers to the pings that wait for one.
-    pub(super) fn answer_pings(&mut self, now_ms: u64) -> Vec<u8> {
-        let mut answers = Vec::new();
-        for client_time in self.unanswered.drain(..) {
-            tcp::write_ping_response(&mut answers, now_ms as i32 + 1_000_000, client_time);
-        }
-        answers
     }
 
     /// The server's key; from now on this end decrypts.

@@ -1,0 +1,227 @@
+//! The server's end of each kind of link, up to whole messages. WebSocket messages will be a third kind.
+
+use super::datagram::{self, Flown};
+use chat_core::{Timestamp, Wire};
+use photon_proto::Limits;
+use photon_proto::tcp::{self, Item, Role, Splitter};
+use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Event, State};
+
+/// What the server's clock shows when a datagram connection begins.
+pub(crate) const SERVER_CLOCK: u32 = 5_000_000;
+/// The peer id that the server gives.
+pub(crate) const PEER_ID: u16 = 0x0042;
+
+/// What came over a link.
+pub(super) enum Arrived {
+    Message {
+        channel: u8,
+        delivery: u8,
+        raw: Vec<u8>,
+    },
+    /// A ping that is a message of its own.
+    Ping {
+        client_time: i32,
+    },
+}
+
+pub(crate) enum End {
+    Stream(StreamEnd),
+    Datagrams(Box<DatagramEnd>),
+}
+
+impl End {
+    pub(super) fn new(wire: Wire) -> Self {
+        match wire {
+            Wire::Stream => Self::Stream(StreamEnd::new()),
+            Wire::Datagram => Self::Datagrams(Box::default()),
+            other => panic!("{other:?} is not there yet"),
+        }
+    }
+
+    /// Takes what the client sent. Datagrams that are not `answered` are lost on the way.
+    pub(super) fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) -> Vec<Arrived> {
+        match self {
+            Self::Stream(stream) => stream.take(bytes),
+            Self::Datagrams(datagrams) => datagrams.take(now, bytes, answered),
+        }
+    }
+
+    /// What the driver gets when the server says this, written as frames.
+    pub(super) fn say(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
+        match self {
+            // As it is: it may be half a frame, or none.
+            Self::Stream(_) => vec![framed.to_vec()],
+            Self::Datagrams(datagrams) => datagrams.say(now, framed),
+        }
+    }
+
+    /// What the server's end has to say by itself: answers to pings if they are wanted; acknowledgements, and what is
+    /// to be sent again.
+    pub(super) fn answer(&mut self, now: Timestamp, pings: bool) -> Vec<Vec<u8>> {
+        match self {
+            Self::Stream(stream) => stream.answer_pings(now, pings),
+            Self::Datagrams(datagrams) => datagrams.outgoing(now),
+        }
+    }
+
+    /// When the server's end has something to do.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Datagrams(datagrams) => datagrams.connection.as_ref()?.poll_timeout(),
+        }
+    }
+}
+
+pub(crate) struct StreamEnd {
+    splitter: Splitter,
+    unanswered: Vec<i32>,
+}
+
+impl StreamEnd {
+    fn new() -> Self {
+        Self { splitter: Splitter::new(Role::Server, Limits::DEFAULT.max_received_bytes), unanswered: Vec::new() }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Vec<Arrived> {
+        let mut arrived = Vec::new();
+        self.splitter.push(bytes);
+        while let Some(item) = self.splitter.next().expect("the client's frames are good") {
+            arrived.push(match item {
+                Item::PingRequest { client_time } => {
+                    self.unanswered.push(client_time);
+                    Arrived::Ping { client_time }
+                }
+                Item::PingResponse { .. } => panic!("a client answers no pings"),
+                Item::Frame { channel, delivery, message } => {
+                    Arrived::Message { channel, delivery, raw: self.splitter.message_mut(message).to_vec() }
+                }
+            });
+        }
+        assert_eq!(self.splitter.buffered_bytes(), 0, "half a frame");
+        arrived
+    }
+
+    fn answer_pings(&mut self, now: Timestamp, wanted: bool) -> Vec<Vec<u8>> {
+        if !wanted || self.unanswered.is_empty() {
+            return Vec::new();
+        }
+        let mut answers = Vec::new();
+        for client_time in self.unanswered.drain(..) {
+            tcp::write_ping_response(&mut answers, now.as_millis() as i32 + 1_000_000, client_time);
+        }
+        vec![answers]
+    }
+}
+
+/// The messages in frames.
+fn unframed(framed: &[u8]) -> Vec<Vec<u8>> {
+    let mut splitter = Splitter::new(Role::Client, Limits::DEFAULT.max_received_bytes);
+    splitter.push(framed);
+    let mut messages = Vec::new();
+    while let Some(item) = splitter.next().expect("whole frames; anything else is a matter of streams") {
+        match item {
+            Item::Frame { message, .. } => messages.push(splitter.message_mut(message).to_vec()),
+            other => panic!("a matter of streams: {other:?}"),
+        }
+    }
+    assert_eq!(splitter.buffered_bytes(), 0, "half a frame is a matter of streams");
+    messages
+}
+
+#[derive(Default)]
+pub(crate) struct DatagramEnd {
+    /// What the client has sent, arrived or not.
+    pub(crate) flown: Vec<Flown>,
+    /// How the connection ended, as the server sees it.
+    pub(crate) ended: Option<Cause>,
+    challenge: Option<u32>,
+    /// `None` until the client's wish has arrived.
+    connection: Option<Connection>,
+    /// The last number of what the server has said on channel 0.
+    last_rseq: u32,
+}
+
+impl DatagramEnd {
+    fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) -> Vec<Arrived> {
+        let flown = Flown::read(now, bytes);
+        assert_eq!(*self.challenge.get_or_insert(flown.header.challenge), flown.header.challenge);
+        self.flown.push(flown);
+        if !answered {
+            return Vec::new();
+        }
+        match &mut self.connection {
+            Some(connection) => connection.handle_datagram(now, bytes),
+            None => {
+                let Some(request) = ConnectRequest::read(bytes) else { return Vec::new() };
+                // It says nothing by itself, never gives up, and has no window: tests say what the server does.
+                let config = Config::server().with(|config| {
+                    config.ping_interval_ms = 0;
+                    config.connect_timeout_ms = 0;
+                    config.disconnect_timeout_ms = u64::MAX / 4;
+                    config.max_resends = u32::MAX;
+                    config.send_window = 0;
+                });
+                self.connection = Some(Connection::accept(config, &request, PEER_ID, SERVER_CLOCK, now));
+            }
+        }
+        let mut arrived = Vec::new();
+        while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
+            match event {
+                Event::Connected => {}
+                Event::Message(message) => arrived.push(Arrived::Message {
+                    channel: message.channel,
+                    delivery: message.delivery.code(),
+                    raw: message.bytes,
+                }),
+                Event::Disconnected(cause) => self.ended = Some(cause),
+            }
+        }
+        arrived
+    }
+
+    pub(crate) fn say(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
+        let messages = unframed(framed);
+        let (challenge, connection) = (self.challenge(), self.connection());
+        if connection.state() == State::Connected {
+            for message in messages {
+                connection.send(0, Delivery::Reliable, &message).expect("connected");
+            }
+            return self.outgoing(now);
+        }
+        // Words of a server that does not know yet that the client has left.
+        let numbers = self.last_rseq + 1..;
+        let late = numbers.zip(&messages).map(|(rseq, message)| datagram::reliable(rseq, message));
+        vec![datagram::of(challenge, late.collect::<Vec<_>>())]
+    }
+
+    /// What the server's end sends now.
+    pub(crate) fn outgoing(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
+        let mut datagrams = Vec::new();
+        let Some(connection) = &mut self.connection else { return datagrams };
+        connection.handle_timeout(now);
+        while let Some(datagram) = connection.transmit(now) {
+            datagrams.push(datagram.to_vec());
+            connection.transmitted();
+            let flown = datagrams.last().map(|datagram| Flown::read(now, datagram)).expect("just pushed");
+            let numbers = flown.commands.iter().filter(|command| command.channel == 0).map(|command| command.rseq);
+            self.last_rseq = numbers.max().unwrap_or_default().max(self.last_rseq);
+        }
+        datagrams
+    }
+
+    /// The server's end of the connection.
+    #[track_caller]
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("the client's wish has arrived")
+    }
+
+    #[track_caller]
+    pub(crate) fn challenge(&self) -> u32 {
+        self.challenge.expect("the client has sent something")
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.flown.clear();
+    }
+}

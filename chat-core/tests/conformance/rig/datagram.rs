@@ -1,0 +1,108 @@
+//! Datagrams taken apart and put together. udp.md 1, 2 and 5.4.
+
+use chat_core::Timestamp;
+use photon_proto::udp::command::{FLAG_RELIABLE, FLAG_UNSEQUENCED, HEADER_BYTES, kind, kind_name};
+use photon_proto::udp::datagram::{self, Header};
+
+/// A datagram that was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Flown {
+    pub(crate) at_ms: u64,
+    pub(crate) header: Header,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) raw: Vec<u8>,
+}
+
+/// A command in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Command {
+    pub(crate) kind: u8,
+    pub(crate) channel: u8,
+    pub(crate) flags: u8,
+    pub(crate) reserved: u8,
+    pub(crate) rseq: u32,
+}
+
+impl Flown {
+    #[track_caller]
+    pub(crate) fn read(now: Timestamp, bytes: &[u8]) -> Self {
+        let parsed = datagram::parse(bytes).expect("a good datagram");
+        assert_eq!(parsed.trailing_bytes(), 0);
+        let commands = parsed.commands().map(|command| Command {
+            kind: command.kind,
+            channel: command.channel,
+            flags: command.flags,
+            reserved: command.reserved,
+            rseq: command.rseq,
+        });
+        Self { at_ms: now.as_millis(), header: parsed.header, commands: commands.collect(), raw: bytes.to_vec() }
+    }
+
+    /// The names of its commands; what is said with a disconnect is the reserved byte and the form.
+    pub(crate) fn names(&self) -> String {
+        let names = self.commands.iter().map(|command| {
+            let name = kind_name(command.kind).expect("a known command");
+            let form = if command.flags & FLAG_UNSEQUENCED != 0 { " unsequenced" } else { "" };
+            if command.kind == kind::DISCONNECT { format!("{name} {}{form}", command.reserved) } else { name.into() }
+        });
+        names.collect::<Vec<_>>().join(" + ")
+    }
+
+    pub(crate) fn has(&self, kind: u8) -> bool {
+        self.commands.iter().any(|command| command.kind == kind)
+    }
+}
+
+/// A datagram of a server with these commands.
+pub(crate) fn of(challenge: u32, commands: impl AsRef<[Vec<u8>]>) -> Vec<u8> {
+    let commands = commands.as_ref();
+    let mut bytes = vec![0, 0, 0, u8::try_from(commands.len()).expect("not so many"), 0, 0, 0, 7];
+    bytes.extend(challenge.to_be_bytes());
+    bytes.extend(commands.concat());
+    bytes
+}
+
+pub(crate) fn command(kind: u8, channel: u8, flags: u8, reserved: u8, rseq: u32, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, channel, flags, reserved];
+    bytes.extend(u32::try_from(HEADER_BYTES + body.len()).expect("not so long").to_be_bytes());
+    bytes.extend(rseq.to_be_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+/// A message on channel 0.
+pub(crate) fn reliable(rseq: u32, message: &[u8]) -> Vec<u8> {
+    command(kind::RELIABLE, 0, FLAG_RELIABLE, 0, rseq, message)
+}
+
+/// A command about the connection that has no body.
+pub(crate) fn control(kind: u8, flags: u8, reserved: u8, rseq: u32) -> Vec<u8> {
+    command(kind, 0xFF, flags, reserved, rseq, &[])
+}
+
+/// When a command is sent that is never acknowledged, and when its sender gives up, in milliseconds after the first
+/// time. udp.md 5.4, with the settings of a chat client.
+pub(crate) fn resends(first_timeout_ms: u64) -> (Vec<u64>, u64) {
+    let (mut sent, mut timeout, mut due) = (vec![0], first_timeout_ms, first_timeout_ms + 1);
+    while sent.len() <= 7 && due <= 10_000 {
+        if sent.len() > 2 {
+            timeout *= 2;
+        }
+        sent.push(due);
+        due += timeout + 1;
+    }
+    (sent, due)
+}
+
+#[test]
+fn resends_are_those_of_the_table() {
+    let table: [(u64, &[u64], u64); 4] = [
+        (220, &[0, 221, 442, 663, 1104, 1985, 3746, 7267], 14308),
+        (160, &[0, 161, 322, 483, 804, 1445, 2726, 5287], 10408),
+        (35, &[0, 36, 72, 108, 179, 320, 601, 1162], 2283),
+        (400, &[0, 401, 802, 1203, 2004, 3605, 6806], 13207),
+    ];
+    for (first, sent, gives_up) in table {
+        assert_eq!(resends(first), (sent.to_vec(), gives_up), "{first}");
+    }
+}
