@@ -91,12 +91,14 @@ impl ChatClient {
         self.run_service(now)
     }
 
-    /// The bytes that a link is to send next, never empty; the same again until [`ChatClient::transmitted`].
+    /// The bytes that a link is to send next, never empty; the same again until [`ChatClient::transmitted`]. On a
+    /// datagram link one datagram, stamped with `now`; on a WebSocket link one message.
     pub fn transmit(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
         self.unsent(now, link)
     }
 
-    /// Says how many of the bytes that [`ChatClient::transmit`] gave were sent; more than there are count as all.
+    /// Says how many of the bytes that [`ChatClient::transmit`] gave were sent; more than there are count as all. On
+    /// datagram and WebSocket links any number above 0 is the whole.
     pub fn transmitted(&mut self, link: LinkId, bytes: usize) {
         self.sent(link, bytes);
     }
@@ -417,8 +419,8 @@ impl ChatClient {
         self.config.log_level = level;
     }
 
-    /// The server's clock in milliseconds: free-running, wraps. `None` before the first ping was answered.
-    /// Spec: wire.md 11.
+    /// The server's clock in milliseconds: free-running, wraps. `None` before the first ping, or over UDP
+    /// the first question for it, was answered. Spec: wire.md 11, udp.md 8.
     #[must_use]
     pub fn server_time(&self) -> Option<i32> {
         self.peer.as_ref()?.server_time(self.now)
@@ -430,7 +432,7 @@ impl ChatClient {
         self.current_stats()
     }
 
-    /// Bytes received and not processed, or written and not sent.
+    /// Bytes received and not processed, or written and not sent, over UDP not acknowledged.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         self.held_bytes()

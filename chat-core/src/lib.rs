@@ -62,6 +62,10 @@
 //!    that an intent arms starts at the time of the next [`service`](ChatClient::service),
 //!    [`handle_link`](ChatClient::handle_link) or [`transmit`](ChatClient::transmit); until then
 //!    [`poll_timeout`](ChatClient::poll_timeout) is "now".
+//!
+//!    What a link carries depends on its [`Wire`]: bytes of a stream; whole datagrams, built when they are pulled and
+//!    stamped with that time; or whole WebSocket messages. For the last two, `transmitted` of any number above 0 means
+//!    the whole. A datagram that the socket refuses may be reported as transmitted: it will be sent again if it matters.
 //! 3. **Drain order** after any call: events, then bytes of writable links, then commands; then sleep until
 //!    `poll_timeout`. Each step feeds only later ones, so one pass is complete. Any other order is legal: it delays work,
 //!    and never corrupts state, loses an event, or panics.
@@ -71,8 +75,10 @@
 //!    except that taking events makes room for input that waited for it, which is then acted on "now".
 //! 5. **Back-pressure by not pulling.** Intents get [`RequestError::QueueFull`] when too many encoded bytes wait. On the
 //!    other side [`wants_input`](ChatClient::wants_input) turns false at the cap, and the silence timer stands still
-//!    meanwhile; a chunk handed over anyway is kept up to 64 KiB above the cap, beyond that the link ends. When too many
-//!    bytes of events wait, no more input is processed. Every buffer has a cap in [`ChatConfig`]; nothing is dropped
+//!    meanwhile; a chunk handed over anyway is kept up to 64 KiB above the cap (a WebSocket message: up to one of the
+//!    greatest length), beyond that the link ends. A datagram link is always read: a client without room acknowledges
+//!    no data, so that the server sends it again, and goes on with acknowledgements, pings and disconnects. Over UDP
+//!    bytes that are not acknowledged count as waiting. When too many bytes of events wait, no more input is processed. Every buffer has a cap in [`ChatConfig`]; nothing is dropped
 //!    silently.
 //! 6. **Bounded work** in each `service` ([`ChatConfig::max_messages_per_service`]); the rest waits, and
 //!    [`Serviced::more`] says so. `service` also stops at a state change, so that the application meets each state while
@@ -88,8 +94,8 @@
 //!    server itself): their `request` is `None`. `get_regions` always ends in exactly one [`Event::RegionsResult`].
 //! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces the end at once, goes on
 //!     sending what was accepted before it for at most [`ChatConfig::flush_timeout_ms`] (of more than eight links that
-//!     end so, the oldest is cut short), and the old link can touch nothing any more; connecting anew meanwhile is
-//!     legal.
+//!     end so, the oldest is cut short), over UDP until it is acknowledged, and the old link can touch nothing any more;
+//!     connecting anew meanwhile is legal. [`Stats::cut_short`] counts what did not make it.
 //! 11. **Determinism.** The same seed and the same calls give the same bytes and events.
 //!
 //! Answering an event with a call that the state no longer allows is normal: a connection can end while its last events
@@ -101,10 +107,10 @@
 //!
 //! | what ended | code |
 //! | --- | --- |
-//! | the link never opened: `Failed`, `Closed`, or the connect deadline | x002 |
-//! | `Closed`, `Failed` of kind `Reset`, a disconnect message | x003 |
-//! | any other `Failed`, bytes that are no frames, far more input than was wanted | x001 |
-//! | silence, or a deadline after the link was open | x004 |
+//! | the link never opened: `Failed`, `Closed`, or, except over UDP, the connect deadline; an insecure front end after a secure name server | x002 |
+//! | `Closed`, `Failed` of kind `Reset`, a disconnect message or command | x003 |
+//! | any other `Failed`, bytes that are no frames, far more input than was wanted, datagrams beyond repair | x001 |
+//! | silence, something unacknowledged over UDP (the wish to connect too), or a deadline after the link was open | x004 |
 //! | the key exchange | x005 |
 //! | a refused login, or an accepted one without address or token | x101 |
 //!
