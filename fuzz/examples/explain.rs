@@ -1,11 +1,18 @@
-//! Tells what a script of `chat_script` does, step by step and event by event:
-//! `cargo run -p photon-fuzz --example explain fuzz/corpus/chat_script/seed-chat-v18`.
+//! Tells what a script of `chat_script` or `udp_connection` does, step by step and event by event; the directory that it
+//! is in says which: `cargo run -p photon-fuzz --example explain fuzz/corpus/chat_script/seed-chat-v18`.
 
+use photon_fuzz::{chat_script, udp_connection};
+use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     for path in env::args_os().skip(1) {
-        photon_fuzz::chat_script::explain(&fs::read(path)?);
+        let bytes = fs::read(&path)?;
+        if Path::new(&path).components().any(|part| part.as_os_str() == "udp_connection") {
+            udp_connection::explain(&bytes);
+        } else {
+            chat_script::explain(&bytes);
+        }
     }
     Ok(())
 }

@@ -9,29 +9,37 @@
 //! | [`value_v16`], [`value_v18`] | one value of GpBinary 1.6 or 1.8 |
 //! | [`message`] | one byte of choices, then a message |
 //! | [`tcp_stream`] | how to cut it, then a TCP stream |
+//! | [`datagram()`] | one byte of choices, then a UDP datagram |
+//! | [`udp_connection()`] | how to set up a client and a server, then what happens to them |
 //! | [`chat_script()`] | how to set up a client, then what happens to it |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod chat_script;
+mod datagram;
 mod input;
 mod message;
 mod tcp_stream;
+pub mod udp_connection;
 mod value;
 
 pub use chat_script::chat_script;
+pub use datagram::datagram;
 pub use message::message;
 pub use tcp_stream::tcp_stream;
+pub use udp_connection::udp_connection;
 pub use value::{value_v16, value_v18};
 
 /// The name of a target, and what it does with any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 7] = [
     ("value_v16", value_v16),
     ("value_v18", value_v18),
     ("message", message),
     ("tcp_stream", tcp_stream),
+    ("datagram", datagram),
+    ("udp_connection", udp_connection),
     ("chat_script", chat_script),
 ];

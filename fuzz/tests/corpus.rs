@@ -2,7 +2,7 @@
 
 mod seeds;
 
-use photon_fuzz::{TARGETS, chat_script};
+use photon_fuzz::{TARGETS, chat_script, udp_connection};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -68,4 +68,28 @@ fn scripts_made_by_hand_get_to_where_they_should() {
     for name in ["bad-keys", "found-bytes-before-the-link-is-open"] {
         assert!(!on_front_end(name), "{name}");
     }
+}
+
+#[test]
+fn udp_scripts_made_by_hand_get_to_where_they_should() {
+    let seeds = seeds::all();
+    let scripts = seeds.iter().filter(|((target, _), _)| *target == "udp_connection");
+    let mut delivering = 0;
+    for ((_, name), script) in scripts {
+        let reached = udp_connection::play(script);
+        if name.starts_with("delivers") {
+            assert!(reached.connected && reached.complete && !reached.forged, "{name}: {reached:?}");
+            assert!(reached.messages > 60, "{name}: {reached:?}");
+            delivering += 1;
+        }
+        assert_eq!(
+            name.starts_with("forged") || name.starts_with("fragments") || name == "raw",
+            reached.forged,
+            "{name}"
+        );
+        if name == "fragments-out-of-order" {
+            assert_eq!(reached.messages, 1);
+        }
+    }
+    assert_eq!(delivering, 10);
 }

@@ -3,8 +3,12 @@
 //! Every run tries the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` try something else, and more. A failure prints the
 //! bytes: make a file in `corpus` of them, and it is tried from then on.
 
+#[path = "seeds/datagrams.rs"]
+mod datagrams;
+
 use photon_fuzz::chat_script::{explain, play};
-use photon_fuzz::{message, tcp_stream, value_v16, value_v18};
+use photon_fuzz::udp_connection::{self, Role};
+use photon_fuzz::{datagram, message, tcp_stream, value_v16, value_v18};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
@@ -57,6 +61,63 @@ fn any_order_of_calls_keeps_the_contract() {
     assert!(on_front_end >= cases * 2 / 3, "only {on_front_end} scripts got to the front end");
 }
 
+/// Five bytes of setup, then steps. One in two without forgeries, so that what is promised to honest ends is seen to.
+fn udp_script() -> impl Strategy<Value = Vec<u8>> {
+    // Now and then settings that hardly any connection survives.
+    let usual = || prop_oneof![3 => Just(0_u8), 1 => any::<u8>()];
+    let setup = (any::<u8>(), prop_oneof![Just(3_u8), Just(1), Just(0)], usual(), usual(), usual());
+    (setup, vec(any::<u8>(), 0..600)).prop_map(|((choices, without, sizes, times, table), steps)| {
+        // Most are connected when they begin; a window of less than usual is seldom.
+        let choices = if choices & 0b1110_0000 == 0 { choices } else { choices & 0b0011_1101 };
+        [&[choices, without, sizes, times, table], &steps[..]].concat()
+    })
+}
+
+#[test]
+fn any_order_of_datagrams_keeps_what_a_connection_promises() {
+    let (scripts, connected, complete) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_u32));
+    let (forged, messages) = (Cell::new(0_u32), Cell::new(0_usize));
+    let config = config(4_000);
+    let cases = config.cases;
+    let result = TestRunner::new(config).run(&udp_script(), |script| {
+        let reached = udp_connection::play(&script);
+        scripts.set(scripts.get() + 1);
+        connected.set(connected.get() + u32::from(reached.connected));
+        complete.set(complete.get() + u32::from(reached.complete));
+        forged.set(forged.get() + u32::from(reached.forged));
+        messages.set(messages.get() + reached.messages);
+        Ok::<(), TestCaseError>(())
+    });
+    if let Err(TestError::Fail(why, script)) = result {
+        println!("{script:?}");
+        udp_connection::explain(&script);
+        panic!("{why}");
+    }
+    result.unwrap();
+    let [scripts, connected, complete, forged] = [scripts, connected, complete, forged].map(Cell::into_inner);
+    println!("{scripts} scripts, {connected} connected, {complete} complete, {forged} forged, {messages:?} messages");
+    assert!(connected >= cases / 2 && complete >= cases / 6 && forged >= cases / 6);
+}
+
+/// Here a case is a datagram: with `PROPTEST_CASES=1000000` it is a million into each role.
+#[test]
+fn any_datagrams_leave_every_role_whole() {
+    let config = config(30_000);
+    let (RngSeed::Fixed(seed), datagrams) = (config.rng_seed, config.cases) else { panic!("a seed that is none") };
+    let recorded = datagrams::recorded();
+    for role in [Role::Client, Role::Server, Role::Acceptor] {
+        // To a client goes what servers have sent.
+        let samples = recorded.iter().filter(|(_, to_client, _)| *to_client == (role == Role::Client));
+        let samples: Vec<Vec<u8>> = samples.map(|(_, _, bytes)| bytes.clone()).collect();
+        assert!(samples.len() > 100);
+        let flooded = udp_connection::flood(role, seed, datagrams, &samples);
+        println!("{role:?}: {datagrams} datagrams, {flooded:?}");
+        // They get in, and something comes of it.
+        assert!(flooded.read > u64::from(datagrams) / 4, "{flooded:?}");
+        assert!(flooded.ended > 0 && flooded.messages > 0 && flooded.answered_bytes > 0, "{flooded:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(config(3_000))]
 
@@ -95,5 +156,25 @@ proptest! {
     ) {
         let count = u8::try_from(chunks.len()).unwrap();
         tcp_stream(&[&[choices, count], &chunks[..], &parts.concat()].concat());
+    }
+
+    #[test]
+    fn any_bytes_are_a_datagram_or_an_error(
+        choices: u8,
+        flags in prop::sample::select(vec![0_u8, 0, 0, 0xCC, 0xCC, 1]),
+        count in 0..5_u8,
+        parts in vec(prop_oneof![
+            6 => (0..21_u8, 0..48_u8, any::<[u8; 3]>()).prop_flat_map(|(kind, more, [channel, flags, reserved])| {
+                let size = 12 + more;
+                vec(any::<u8>(), usize::from(more) + 4).prop_map(move |rest| {
+                    [&[kind, channel, flags, reserved, 0, 0, 0, size], &rest[..]].concat()
+                })
+            }),
+            1 => vec(any::<u8>(), 0..12),
+        ], 0..5),
+    ) {
+        let header = [0, 0x42, flags, count, 0, 0, 0, 9, 0, 0, 0, 0x65];
+        let crc: &[u8] = if flags == 0xCC { &[0; 4] } else { &[] };
+        datagram(&[&[choices], &header[..], crc, &parts.concat()].concat());
     }
 }

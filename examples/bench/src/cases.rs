@@ -1,5 +1,6 @@
-//! What is measured: a publish, and chat events of 1, 10 and 100 lines, in both protocols.
+//! What is measured: a publish, and chat events of 1, 10 and 100 lines, in both protocols; and messages over UDP.
 
+use crate::udp::{self, Library};
 use photon_proto::message::{self, Message, MessageWriter};
 use photon_proto::tcp::{self, Delivery};
 use photon_proto::{Element, Limits, Protocol, Timestamp};
@@ -15,11 +16,13 @@ const CHANNEL: &str = "general";
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) operation: Box<dyn FnMut()>,
+    /// What is counted is divided by this: how many messages one operation delivers.
+    pub(crate) messages: u64,
 }
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |name: String, operation: Box<dyn FnMut()>| cases.push(Case { name, operation });
+    let mut add = |name: String, operation: Box<dyn FnMut()>| cases.push(Case { name, operation, messages: 1 });
     for protocol in [Protocol::V16, Protocol::V18] {
         let version = if protocol == Protocol::V16 { "1.6" } else { "1.8" };
         add(format!("{version} encode publish"), encode(move |buffer| publish(buffer, protocol)));
@@ -37,7 +40,20 @@ pub(crate) fn all() -> Vec<Case> {
         }
     }
     add("idle service() and poll_timeout()".to_owned(), idle());
+    for (loss, library) in UDP {
+        let (name, operation) = (udp_name(loss, library), udp::delivery(library, loss));
+        cases.push(Case { name, operation, messages: udp::MESSAGES });
+    }
     cases
+}
+
+/// Losses in percent, ours and then its peer.
+pub(crate) const UDP: [(u32, Library); 4] =
+    [(0, Library::Ours), (0, Library::Enet), (5, Library::Ours), (5, Library::Enet)];
+
+pub(crate) fn udp_name(loss: u32, library: Library) -> String {
+    let with = if library == Library::Ours { "" } else { ", rusty_enet" };
+    format!("delivered 100-byte reliable message, {loss} % loss{with}")
 }
 
 fn publish(buffer: &mut Vec<u8>, protocol: Protocol) {

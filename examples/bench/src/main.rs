@@ -3,23 +3,33 @@
 //! `cargo run --release -p photon-bench` prints a table. Each case is run under `valgrind --tool=callgrind` with two
 //! numbers of repetitions, and the difference is divided by the difference of the numbers: what a single operation costs
 //! once everything is warm. Without valgrind the table holds allocations only.
+//!
+//! Messages over UDP stand beside the same messages with `rusty_enet`: both ends in memory, the same virtual clock, 50
+//! messages in flight, the same datagrams lost; the wire between them is part of both counts. `cargo run --release -p
+//! photon-bench -- udp` prints these rows alone. How long a message takes over the sockets of this machine is printed for
+//! information: times are not the same from run to run.
 #![forbid(unsafe_code)]
 
 mod cases;
+mod udp;
 
 use std::process::{Command, ExitCode, Stdio};
+use udp::Library;
 
 /// Repetitions of the two runs whose difference is taken.
 const FEW: u64 = 200;
 const MANY: u64 = 1_200;
+/// Messages whose time over sockets is taken.
+const LOOPBACK_MESSAGES: u64 = 100_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [] => table(),
+        [] => table(|_| true),
+        [only] if only == "udp" => table(|case| case.messages > 1),
         [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
         _ => {
-            eprintln!("usage: photon-bench        (prints the table; needs valgrind for the instruction counts)");
+            eprintln!("usage: photon-bench [udp]  (prints the table; needs valgrind for the instruction counts)");
             ExitCode::from(64)
         }
     }
@@ -37,7 +47,7 @@ fn run(name: &str, repetitions: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn table() -> ExitCode {
+fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
     let valgrind = Command::new("valgrind")
         .arg("--version")
         .stdout(Stdio::null())
@@ -47,14 +57,36 @@ fn table() -> ExitCode {
     if !valgrind {
         eprintln!("valgrind is not installed: no instruction counts");
     }
-    println!("{:<44} {:>14} {:>12} {:>12}", "case", "instructions", "allocations", "bytes");
-    for case in cases::all() {
+    println!("{:<55} {:>14} {:>12} {:>12}", "case", "instructions", "allocations", "bytes");
+    let mut udp = Vec::new();
+    for case in cases::all().into_iter().filter(shown) {
         let (allocations, bytes) = allocations(&case.name);
-        let instructions = if valgrind { instructions(&case.name) } else { None };
+        let instructions = if valgrind { instructions(&case) } else { None };
+        if case.messages > 1 {
+            udp.push((case.name.clone(), instructions));
+        }
         let instructions = instructions.map_or("-".to_owned(), |count| count.to_string());
-        println!("{:<44} {instructions:>14} {allocations:>12} {bytes:>12}", case.name);
+        println!("{:<55} {instructions:>14} {allocations:>12} {bytes:>12}", case.name);
+    }
+    ratios(&udp);
+    for (library, name) in [(Library::Ours, "ours"), (Library::Enet, "rusty_enet")] {
+        let micros = udp::over_loopback(library, LOOPBACK_MESSAGES);
+        println!("for information: over loopback sockets, one thread, {name}: {micros:.2} us a message");
     }
     ExitCode::SUCCESS
+}
+
+/// Ours divided by the peer, row by row.
+fn ratios(measured: &[(String, Option<u64>)]) {
+    let found = |name: String| measured.iter().find(|(one, _)| *one == name).and_then(|(_, count)| *count);
+    for (loss, library) in cases::UDP.into_iter().filter(|(_, library)| *library == Library::Ours) {
+        let ours = found(cases::udp_name(loss, library));
+        let peer = found(cases::udp_name(loss, Library::Enet));
+        if let (Some(ours), Some(peer)) = (ours, peer) {
+            let ratio = ours as f64 / peer as f64;
+            println!("{loss} % loss: {ratio:.2} of the instructions of rusty_enet");
+        }
+    }
 }
 
 /// Allocations and allocated bytes of one operation, after some to warm up.
@@ -69,15 +101,16 @@ fn allocations(name: &str) -> (f64, f64) {
             (case.operation)();
         }
     });
-    let each = |total: u64| (total as f64 / f64::from(REPETITIONS) * 100.0).round() / 100.0;
+    let divisor = f64::from(REPETITIONS) * case.messages as f64;
+    let each = |total: u64| (total as f64 / divisor * 100.0).round() / 100.0;
     (each(counted.count_total), each(counted.bytes_total))
 }
 
 /// Instructions of one operation.
-fn instructions(name: &str) -> Option<u64> {
-    let few = callgrind(name, FEW)?;
-    let many = callgrind(name, MANY)?;
-    Some(many.saturating_sub(few) / (MANY - FEW))
+fn instructions(case: &cases::Case) -> Option<u64> {
+    let few = callgrind(&case.name, FEW)?;
+    let many = callgrind(&case.name, MANY)?;
+    Some(many.saturating_sub(few) / ((MANY - FEW) * case.messages))
 }
 
 /// Instructions of a whole run of this program.

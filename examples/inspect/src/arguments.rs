@@ -14,6 +14,7 @@ pub(crate) enum Command {
     Decode { protocol: Protocol, kind: Kind, key: Option<[u8; 32]> },
     Encode { protocol: Protocol, kind: Kind, key: Option<[u8; 32]> },
     Frames { protocol: Option<Protocol>, role: Option<Role>, key: Option<[u8; 32]> },
+    Datagram { protocol: Option<Protocol>, key: Option<[u8; 32]> },
     Print(&'static str),
 }
 
@@ -22,20 +23,22 @@ enum Name {
     Decode,
     Encode,
     Frames,
+    Datagram,
 }
 
 /// Reads the arguments behind the program's name; an error says what to do.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
     let name = match parser.next().map_err(|error| error.to_string())? {
-        None => return Err("a command is missing: decode, encode or frames".into()),
+        None => return Err("a command is missing: decode, encode, frames or datagram".into()),
         Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Command::Print(help::PROGRAM)),
         Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Command::Print(help::VERSION)),
         Some(Arg::Value(name)) => match name.to_str() {
             Some("decode") => Name::Decode,
             Some("encode") => Name::Encode,
             Some("frames") => Name::Frames,
-            _ => return Err(format!("unknown command {name:?}; there are decode, encode and frames")),
+            Some("datagram") => Name::Datagram,
+            _ => return Err(format!("unknown command {name:?}; there are decode, encode, frames and datagram")),
         },
         Some(other) => return Err(other.unexpected().to_string()),
     };
@@ -47,6 +50,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
                     Name::Decode => help::DECODE,
                     Name::Encode => help::ENCODE,
                     Name::Frames => help::FRAMES,
+                    Name::Datagram => help::DATAGRAM,
                 }));
             }
             (Arg::Long("protocol"), _) => {
@@ -78,6 +82,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
             Command::Encode { protocol: protocol.ok_or(protocol_missing)?, kind: kind.ok_or(kind_missing)?, key }
         }
         Name::Frames => Command::Frames { protocol, role, key },
+        Name::Datagram => Command::Datagram { protocol, key },
     })
 }
 
@@ -119,17 +124,23 @@ mod tests {
             line("frames --role server --protocol 1.8"),
             Ok(Command::Frames { protocol: Some(Protocol::V18), role: Some(Role::Server), key: None })
         );
+        assert_eq!(line("datagram"), Ok(Command::Datagram { protocol: None, key: None }));
+        assert_eq!(
+            line(&format!("datagram --key {key} --protocol 1.6")),
+            Ok(Command::Datagram { protocol: Some(Protocol::V16), key: Some([0; 32]) })
+        );
         assert_eq!(line("--help"), Ok(Command::Print(help::PROGRAM)));
         assert_eq!(line("-V"), Ok(Command::Print(help::VERSION)));
         assert_eq!(line("decode --help"), Ok(Command::Print(help::DECODE)));
         assert_eq!(line("encode -h"), Ok(Command::Print(help::ENCODE)));
         assert_eq!(line("frames --protocol 1.6 --help"), Ok(Command::Print(help::FRAMES)));
+        assert_eq!(line("datagram --help"), Ok(Command::Print(help::DATAGRAM)));
     }
 
     #[test]
     fn mistakes_are_named() {
         for (arguments, named) in [
-            ("", "decode, encode or frames"),
+            ("", "decode, encode, frames or datagram"),
             ("show", "show"),
             ("--protocol 1.6", "--protocol"),
             ("decode --kind value", "--protocol"),
@@ -142,6 +153,9 @@ mod tests {
             ("frames --key 00", "64 hex digits"),
             ("frames --key", "--key"),
             ("frames more", "more"),
+            ("datagram --kind frame", "--kind"),
+            ("datagram --role client", "--role"),
+            ("datagrams", "datagrams"),
         ] {
             let error = line(arguments).unwrap_err();
             assert!(error.contains(named), "{arguments}: {error}");

@@ -8,12 +8,14 @@ Reads and writes the binary messages of the Photon protocols, for people who deb
 Usage: photon-inspect decode --protocol 1.6|1.8 --kind value|message|frame [--key HEX]
        photon-inspect encode --protocol 1.6|1.8 --kind value|message|frame [--key HEX]
        photon-inspect frames [--protocol 1.6|1.8] [--role client|server] [--key HEX]
+       photon-inspect datagram [--protocol 1.6|1.8] [--key HEX]
        photon-inspect COMMAND --help
 
 Commands:
-  decode   from hex to JSON: one value, message or frame a line
-  encode   from JSON to hex: the same the other way
-  frames   from the hex of a whole TCP stream (one direction) to JSON, a line for each piece
+  decode    from hex to JSON: one value, message or frame a line
+  encode    from JSON to hex: the same the other way
+  frames    from the hex of a whole TCP stream (one direction) to JSON, a line for each piece
+  datagram  from the hex of UDP datagrams, one a line, to JSON with their commands and messages
 
 Input comes on standard input, output goes to standard output, a line for a line; blank lines are skipped. In hex,
 either case and white space inside a line are fine. In JSON every value says its type:
@@ -109,6 +111,42 @@ Options:
 A message that cannot be read gives {\"t\":\"tcp\",\"channel\":N,\"reliability\":N,\"error\":{..},\"hex\":HEX}, and the stream
 goes on. Bytes at its end that make no whole piece give {\"error\":{\"kind\":\"Truncated\",..}}; a piece that begins
 wrong or is too long ends the stream with an error of its kind. Offsets count from the start of the stream.
+
+Exit status: 0 everything was good; 1 something was not, or input or output failed; 64 wrong arguments.
+";
+
+pub(crate) const DATAGRAM: &str = "\
+From the hex of UDP datagrams to JSON.
+
+Usage: photon-inspect datagram [--protocol 1.6|1.8] [--key HEX]
+
+Each line of input is one datagram, all that one UDP packet carries:
+  {\"t\":\"datagram\",\"peer_id\":N,\"flags\":N,\"command_count\":N,\"sent_time\":N,\"challenge\":HEX,\"length\":N,
+   \"commands\":[{\"type\":N,\"name\":NAME,\"channel\":N,\"flags\":N,\"reserved\":N,\"size\":N,\"reliable_seq\":N,..},..]}
+\"crc\" and \"crc_valid\" are there if the datagram has a check sum, \"trailing_bytes\" if bytes follow the last command.
+
+A command has the fields of its type. One with a payload has \"payload_length\", \"payload_head\" (its first 8 bytes) and
+the message in it as \"message\". Fragments show their header. Once all fragments of a message have been read, from this
+line or others, whatever their order, the message follows as a line of its own:
+  {\"t\":\"reassembled\",\"type\":N,\"name\":NAME,\"channel\":N,\"start_seq\":N,\"fragment_count\":N,\"total_length\":N,
+   \"message\":{..}}
+Both directions and several connections may be mixed; repeated datagrams do no harm.
+
+Options:
+  --protocol 1.6|1.8   the serialization protocol. Without it an init in a datagram decides for what follows it and for
+                       later lines; until the first one it is 1.8
+  --key HEX            the AES-256 key of the connection, 64 hex digits, for encrypted messages; see decode --help
+  -h, --help           this text
+
+A message that cannot be read gives \"error\":{..} and \"hex\":HEX in its place; a fragment that cannot be one, \"error\" of
+kind BadFragment in its command. A datagram that a receiver drops whole gives {\"error\":{\"kind\":K,..}}:
+  Truncated    less than a header
+  TooLong      more than 2048 bytes
+  BadFlags     encrypted (01), or flags that the protocol does not define
+  BadCrc       a wrong check sum; \"expected\" is the right one
+  NoCommands   it says that it has none
+  BadCommand   the command named by \"field\" does not fit: its header or size is cut off, or too small for its type
+Offsets count from the start of the datagram, for reassembled messages from the start of the message.
 
 Exit status: 0 everything was good; 1 something was not, or input or output failed; 64 wrong arguments.
 ";

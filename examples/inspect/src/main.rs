@@ -56,6 +56,14 @@ fn run(command: Command) -> io::Result<bool> {
                 Err(error) => writeln!(out, "{}", error.to_json()).map(|()| false),
             })
         }
+        Command::Datagram { protocol, key } => {
+            let mut inspector = Inspector::new(protocol, key);
+            each_line(|line, out| {
+                let (all, good) = inspector.datagram(line);
+                all.iter().try_for_each(|json| writeln!(out, "{json}"))?;
+                Ok(good)
+            })
+        }
         Command::Frames { protocol, role, key } => {
             let mut inspector = Inspector::new(protocol, key);
             each_line(|line, out| {

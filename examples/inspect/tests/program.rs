@@ -1,46 +1,14 @@
 //! The program itself, over its pipes: every binary vector in the directions that it names, and what it does with bad
 //! lines and arguments.
 
+mod common;
+
+use common::{line, lines, run, text};
 use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::thread;
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../photon-proto/tests/vectors/wire-vectors.json");
-
-/// Output lines, what was said on standard error, and the exit status.
-fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, String, i32) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_photon-inspect"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // From a thread, so that neither side waits for the other with full pipes; a program that ends at once is no
-    // failure of the writer.
-    let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    let lines = String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect();
-    (lines, String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
-}
-
-fn lines(arguments: &[&str], input: &[&str]) -> (Vec<Json>, i32) {
-    let (lines, errors, status) = run(arguments, input.join("\n").as_bytes());
-    assert_eq!(errors, "");
-    let json = |line: &String| if line.starts_with('{') { serde_json::from_str(line).unwrap() } else { json!(line) };
-    (lines.iter().map(json).collect(), status)
-}
-
-/// One line in, one line out.
-fn line(arguments: &[&str], input: &str) -> Json {
-    let (mut all, _) = lines(arguments, &[input]);
-    assert_eq!(all.len(), 1);
-    all.remove(0)
-}
 
 fn vectors() -> Vec<Json> {
     let mut all: Json = serde_json::from_slice(&std::fs::read(VECTORS).unwrap()).unwrap();
@@ -48,10 +16,6 @@ fn vectors() -> Vec<Json> {
         Json::Array(all) => all,
         _ => panic!("no vectors"),
     }
-}
-
-fn text<'j>(vector: &'j Json, key: &str) -> &'j str {
-    vector[key].as_str().unwrap()
 }
 
 /// The same, except for what a vector says beyond the notation, and for the decimal text of floats, whose bits count.
@@ -376,7 +340,7 @@ fn bytes_that_are_no_text_are_a_bad_line() {
 #[test]
 fn arguments() {
     for (arguments, named) in [
-        (&[][..], "decode, encode or frames"),
+        (&[][..], "decode, encode, frames or datagram"),
         (&["decode", "--kind", "value"], "--protocol"),
         (&["frames", "--key", "12"], "64 hex digits"),
     ] {
@@ -384,7 +348,8 @@ fn arguments() {
         assert_eq!((lines.len(), status), (0, 64));
         assert!(errors.contains(named) && errors.contains("--help"), "{errors}");
     }
-    for arguments in [&["--help"][..], &["decode", "-h"], &["encode", "--help"], &["frames", "--help"]] {
+    let commands = ["decode", "encode", "frames", "datagram"].map(|command| [command, "--help"]);
+    for arguments in commands.iter().map(|both| &both[..]).chain([&["--help"][..], &["decode", "-h"]]) {
         let (lines, errors, status) = run(arguments, b"");
         assert_eq!((errors.as_str(), status), ("", 0));
         assert!(lines.iter().any(|line| line.starts_with("Usage: photon-inspect")));

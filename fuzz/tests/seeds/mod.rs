@@ -1,10 +1,13 @@
 //! The seeds of the corpora: the vectors of photon-proto, cut to what each target takes, and scripts made by hand.
 
+mod datagrams;
 mod scripts;
+mod udp_scripts;
 
 use photon_inspect::hex;
+use photon_proto::udp::datagram::parse;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the files of these seeds begin with; others in the corpora were found, not made.
@@ -57,6 +60,21 @@ pub(crate) fn all() -> Seeds {
         }
         let events = of_kind("event").map(|one| &one.bytes[..]).collect::<Vec<_>>();
         add("chat_script", &format!("vectors-{version}"), scripts::messages(new, &events));
+    }
+    // One of each shape is enough: its flags, the types and channels of its commands, how much is behind them.
+    let mut shapes = BTreeSet::new();
+    for (name, to_client, bytes) in datagrams::recorded() {
+        let shape = parse(&bytes).map(|one| {
+            let commands = one.commands().map(|command| (command.kind, command.channel)).collect::<Vec<_>>();
+            (one.header.crc.is_some(), commands, one.trailing_bytes())
+        });
+        if shapes.insert(shape.map_err(|error| (name.clone(), error.to_string()))) {
+            let way = if to_client { "to-client" } else { "to-server" };
+            add("datagram", &format!("{name}-{way}"), [&[1], &bytes[..]].concat());
+        }
+    }
+    for (name, script) in udp_scripts::all() {
+        add("udp_connection", name, script);
     }
     for (name, script) in scripts::all() {
         add("chat_script", &name, script);

@@ -213,7 +213,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         while let Some(&(expires, key)) = self.oldest.front()
-            && (expires <= now || !self.is_half_open(key))
+            && expires <= now
         {
             self.oldest.pop_front();
             self.stats.expired += u64::from(self.forget_half_open(key));
@@ -438,6 +438,10 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
                 self.touch(before);
             }
         }
+        self.tidy_oldest();
+    }
+
+    fn tidy_oldest(&mut self) {
         while self.oldest.front().is_some_and(|(_, key)| !self.is_half_open(*key)) {
             self.oldest.pop_front();
         }
@@ -498,6 +502,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         let name = (entry.address.clone(), entry.connection.challenge());
         self.half_open.remove(&name);
         self.remove(key);
+        self.tidy_oldest();
         true
     }
 }

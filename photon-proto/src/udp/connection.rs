@@ -220,7 +220,8 @@ impl Connection {
         }
         let deadlines = [self.sender.next_due(), self.deadline, self.ping_due()];
         let next = deadlines.into_iter().flatten().min()?;
-        Some(self.started.plus_millis(next))
+        // The end of time never comes.
+        Some(self.started.plus_millis(next)).filter(|at| *at < Timestamp::MAX)
     }
 
     /// When a ping goes out if nothing happens. Spec: udp.md 5.7.

@@ -83,6 +83,11 @@ impl Reassembly {
         Ok(Some(group.parts.contains_key(&it.number)))
     }
 
+    /// Whether no open message begins before this one: the others may have to wait for it, it waits for none.
+    pub(crate) fn is_first(&self, it: &Fragment<'_>) -> bool {
+        self.open.first_key_value().is_none_or(|(start, _)| it.start <= *start)
+    }
+
     /// Whether a number lies in the range of an open message.
     pub(crate) fn covers(&self, rseq: u32) -> bool {
         self.open

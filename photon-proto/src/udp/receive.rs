@@ -300,7 +300,8 @@ impl Channel {
         if !self.has_room_to_note(number) {
             return Err(Refusal::Discard(Discard::Full));
         }
-        let complete = intake.keep_fragment(&mut self.unsequenced_fragments, open, false, it)?;
+        let first = self.unsequenced_fragments.is_first(it);
+        let complete = intake.keep_fragment(&mut self.unsequenced_fragments, open, first, it)?;
         self.note_unsequenced(number);
         if complete && let Some(whole) = self.unsequenced_fragments.take(it.start, intake.pool) {
             intake.deliver_whole(Delivery::ReliableUnsequenced, whole);

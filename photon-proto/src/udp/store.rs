@@ -87,17 +87,18 @@ impl Intake<'_> {
         self.store.held_bytes = self.store.held_bytes.saturating_sub(bytes + OVERHEAD_BYTES);
     }
 
-    /// Keeps a fragment of a message that is `open` already or not. True if its message is complete now.
+    /// Keeps a fragment of a message that is `open` already or not, and may be the `first` of those that wait. True if
+    /// its message is complete now.
     pub(crate) fn keep_fragment(
         &mut self,
         to: &mut Reassembly,
         open: bool,
-        in_order: bool,
+        first: bool,
         it: &Fragment<'_>,
     ) -> Result<bool, Refusal> {
-        let room = if in_order { self.has_room_in_order() } else { self.has_room_out_of_order(it.part.len()) };
+        let room = if first { self.has_room_in_order() } else { self.has_room_out_of_order(it.part.len()) };
         // What everything else waits for is let in whatever else is open.
-        let may_open = open || in_order || self.store.open_messages < MOST_OPEN;
+        let may_open = open || first || self.store.open_messages < MOST_OPEN;
         if !room || !may_open {
             return Err(Refusal::Discard(Discard::Full));
         }

@@ -1,4 +1,4 @@
-//! Values, messages and frames as JSON that keeps every type: each is an object whose `t` names its type.
+//! Values, messages, frames and datagrams as JSON that keeps every type: each is an object whose `t` names its type.
 //!
 //! | `t` | other keys |
 //! | --- | --- |
@@ -21,7 +21,7 @@
 //! `byte` is read as `bytes`. `params` is a list of `[code, value]`; an object with the codes as keys is read too. Keys
 //! that mean nothing here are ignored.
 //!
-//! Messages are described at [`message_to_json`], frames at [`frame_to_json`].
+//! Messages are described at [`message_to_json`], frames at [`frame_to_json`], datagrams at [`datagram_to_json`].
 //!
 //! ```
 //! use photon_inspect::notation::{value_from_json, value_to_json};
@@ -34,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod datagram;
 mod frame;
 mod message;
 mod read;
@@ -44,6 +45,7 @@ use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::fmt;
 
+pub use datagram::{command_to_json, datagram_to_json};
 pub use frame::{frame_from_json, frame_to_json};
 pub use message::{message_from_json, message_to_json};
 pub use write::value_to_json;

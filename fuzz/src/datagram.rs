@@ -1,0 +1,193 @@
+//! Target [`datagram()`].
+
+use crate::input::Input;
+use photon_proto::udp::ConnectRequest;
+use photon_proto::udp::command::{self, Body, Command, ConnectFields, kind, kind_name};
+use photon_proto::udp::datagram::{self, CRC_HEADER_BYTES, Datagram, DatagramError, HEADER_BYTES, MAX_BYTES, parse};
+
+/// Any bytes as a UDP datagram.
+///
+/// The first byte says whether a check sum is made right (so that changed datagrams get past it); the rest is the
+/// datagram.
+///
+/// - Reading it never panics, and an error says what is wrong and where.
+/// - The header and the commands, written again, are the datagram without its trailing bytes.
+/// - Without them it reads the same; with less it reads no more; with a bit of a check sum's datagram changed neither.
+/// - A connect command is a wish to connect.
+///
+/// # Panics
+/// If one of these does not hold.
+pub fn datagram(data: &[u8]) {
+    let mut input = Input::new(data);
+    let repaired = input.flag();
+    let mut bytes = input.rest().to_vec();
+    if repaired {
+        repair(&mut bytes);
+    }
+    match parse(&bytes) {
+        Ok(datagram) => reads_the_same(&bytes, &datagram),
+        Err(error) => {
+            justified(&bytes, error);
+            assert_eq!(ConnectRequest::read(&bytes), None);
+        }
+    }
+}
+
+fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
+    let commands: Vec<Command<'_>> = datagram.commands().collect();
+    assert_eq!(commands.len(), usize::from(datagram.header.count));
+    assert!(!commands.is_empty());
+    let written = write(bytes, datagram);
+    let trailing = datagram.trailing_bytes();
+    let (whole, _) = bytes.split_at(bytes.len() - trailing);
+    assert_eq!(written, whole);
+
+    for command in &commands {
+        // Asking harms nobody.
+        assert_eq!(command.is_unsequenced(), command.flags & 2 != 0);
+        assert!(!command.is_reliable() || command.flags & 1 != 0);
+        assert!(kind_name(command.kind).is_some() || !matches!(command.kind, 1..=8 | 11..=19));
+    }
+
+    // Trailing bytes mean nothing, except to the check sum.
+    let mut short = whole.to_vec();
+    repair(&mut short);
+    let again = parse(&short).expect("the same without trailing bytes");
+    assert_eq!(again.trailing_bytes(), 0);
+    assert!(again.commands().eq(commands.iter().copied()));
+    let without_crc = |header: datagram::Header| datagram::Header { crc: header.crc.map(|_| 0), ..header };
+    assert_eq!(without_crc(again.header), without_crc(datagram.header));
+    // Every command is needed.
+    for cut in [1, 5, command::HEADER_BYTES] {
+        let mut cut = short[..short.len().saturating_sub(cut)].to_vec();
+        repair(&mut cut);
+        let error = parse(&cut).expect_err("less than all commands");
+        justified(&cut, error);
+    }
+    if datagram.header.crc.is_some() {
+        let mut changed = bytes.to_vec();
+        let at = bytes.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+        changed[at / 8 % bytes.len()] ^= 1 << (at % 8);
+        assert!(parse(&changed).is_err(), "bit {} of byte {} does not count", at % 8, at / 8 % bytes.len());
+    }
+
+    let connect = commands.iter().find_map(|command| match command.body {
+        Body::Connect(fields) if command.channel == command::CONTROL_CHANNEL => Some(fields),
+        _ => None,
+    });
+    let request = ConnectRequest::read(bytes);
+    assert_eq!(request.map(|request| request.fields), connect);
+    if let Some(request) = request {
+        assert_eq!(request.challenge, datagram.header.challenge);
+        assert_eq!(request.crc, datagram.header.crc.is_some());
+    }
+}
+
+/// The datagram written again, without trailing bytes. What a command has beyond its fields means nothing and is kept
+/// by nobody: it is taken from the original.
+fn write(original: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
+    let header = &datagram.header;
+    let mut out = Vec::new();
+    out.extend(header.peer_id.to_be_bytes());
+    out.extend([if header.crc.is_some() { 0xCC } else { 0 }, header.count]);
+    out.extend(header.sent_time.to_be_bytes());
+    out.extend(header.challenge.to_be_bytes());
+    if let Some(crc) = header.crc {
+        out.extend(crc.to_be_bytes());
+    }
+    for command in datagram.commands() {
+        let start = out.len();
+        out.extend([command.kind, command.channel, command.flags, command.reserved]);
+        out.extend(command.size.to_be_bytes());
+        out.extend(command.rseq.to_be_bytes());
+        write_body(&mut out, &command.body);
+        let end = start + command.size as usize;
+        assert!(out.len() <= end, "{command:?} has more than its size");
+        assert!(out.len() == end || matches!(command.kind, 1..=3 | 16), "{command:?} has less than its size");
+        out.extend_from_slice(&original[out.len()..end]);
+    }
+    out
+}
+
+pub(crate) fn write_body(out: &mut Vec<u8>, body: &Body<'_>) {
+    match body {
+        Body::Ack { rseq, sent_time } => {
+            out.extend(rseq.to_be_bytes());
+            out.extend(sent_time.to_be_bytes());
+        }
+        Body::Connect(fields) | Body::VerifyConnect(fields) => {
+            let ConnectFields { id, mtu, window_size, channel_count, bandwidth_in, bandwidth_out, .. } = *fields;
+            out.extend(id.to_be_bytes());
+            out.extend(mtu.to_be_bytes());
+            let throttle = [fields.throttle_interval, fields.throttle_acceleration, fields.throttle_deceleration];
+            for number in [window_size, channel_count, bandwidth_in, bandwidth_out].into_iter().chain(throttle) {
+                out.extend(number.to_be_bytes());
+            }
+        }
+        Body::Message(payload) | Body::Other(payload) => out.extend_from_slice(payload),
+        Body::Numbered { number, payload } => {
+            out.extend(number.to_be_bytes());
+            out.extend_from_slice(payload);
+        }
+        Body::Fragment(it) => {
+            for number in [it.start, it.count, it.number, it.total, it.offset] {
+                out.extend(number.to_be_bytes());
+            }
+            out.extend_from_slice(it.part);
+        }
+    }
+}
+
+/// Whether an error tells the truth.
+fn justified(bytes: &[u8], error: DatagramError) {
+    let flags = bytes.get(2).copied();
+    let number = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_be_bytes(four.try_into().expect("four")));
+    match error {
+        DatagramError::TooShort(length) => {
+            assert_eq!(length, bytes.len());
+            assert!(length < HEADER_BYTES || flags == Some(0xCC) && length < CRC_HEADER_BYTES);
+        }
+        DatagramError::TooLong(length) => assert!(length == bytes.len() && length > MAX_BYTES),
+        DatagramError::Flags(found) => assert!(flags == Some(found) && !matches!(found, 0 | 0xCC)),
+        DatagramError::Crc { got, expected } => {
+            assert_eq!((flags, number(12)), (Some(0xCC), Some(got)));
+            assert_eq!(expected, check_sum(bytes));
+            assert_ne!(got, expected);
+        }
+        DatagramError::Empty => assert_eq!(bytes.get(3), Some(&0)),
+        DatagramError::Command { index, offset } => {
+            let mut at = if flags == Some(0xCC) { CRC_HEADER_BYTES } else { HEADER_BYTES };
+            for _ in 0..index {
+                at += number(at + 4).expect("a size") as usize;
+            }
+            assert_eq!(at, offset);
+            assert!(index < bytes[3] && at <= bytes.len());
+            let left = &bytes[at..];
+            let least = match left.first() {
+                Some(&(kind::ACK | kind::ACK_UNSEQUENCED)) => 20,
+                Some(&(kind::CONNECT | kind::VERIFY_CONNECT)) => 44,
+                Some(&(kind::UNRELIABLE | kind::UNSEQUENCED)) => 16,
+                Some(&(kind::FRAGMENT | kind::FRAGMENT_UNSEQUENCED)) => 32,
+                _ => 12,
+            };
+            let size = number(at + 4).unwrap_or(0) as usize;
+            assert!(left.len() < 12 || size < least || size > left.len(), "it fits: {left:x?}");
+        }
+    }
+}
+
+/// Makes the check sum right if there is one.
+pub(crate) fn repair(datagram: &mut [u8]) {
+    if datagram.get(2) == Some(&0xCC) && datagram.len() >= CRC_HEADER_BYTES {
+        let sum = check_sum(datagram).to_be_bytes();
+        datagram[HEADER_BYTES..CRC_HEADER_BYTES].copy_from_slice(&sum);
+    }
+}
+
+/// The check sum over a datagram that has one. Spec: udp.md 1.2.
+fn check_sum(datagram: &[u8]) -> u32 {
+    let byte = |(at, byte): (usize, &u8)| if (HEADER_BYTES..CRC_HEADER_BYTES).contains(&at) { 0 } else { *byte };
+    datagram.iter().enumerate().map(byte).fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 })
+    })
+}

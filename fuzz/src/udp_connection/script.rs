@@ -1,0 +1,304 @@
+//! [`Script`]: what the bytes of an input mean.
+
+use super::craft::Craft;
+use crate::input::Input;
+use photon_proto::udp::{AcceptorConfig, Config, Delivery};
+
+/// More than that is not read, so that an input has an end in time.
+const MOST_STEPS: usize = 400;
+
+/// Nobody gives up a connection for this, in the usual settings.
+const LONGEST_WAIT_MICROS: u64 = 500_000;
+
+/// What a step begins with; what belongs to it follows. A byte stands for the operation at its place in [`Op::ALL`],
+/// counted round and round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Time goes on by this many milliseconds (1 byte); then everything goes both ways without a fault.
+    Turn,
+    /// Time goes on by this many milliseconds (2 bytes).
+    Wait,
+    /// Time goes on by this many microseconds (2 bytes).
+    Blink,
+    /// Time goes on to the next deadline of an end (1 byte), which looks at it.
+    Sleep,
+    /// Time goes on by more than anybody waits (1 byte: how much more).
+    Leap,
+    /// An end (1 byte) is told a time that is this many milliseconds (2 bytes) back.
+    Back,
+    /// An end (1 byte) looks at the time.
+    Timeout,
+    /// An end sends a message: which end, channel, delivery (1 byte each), length (2 bytes).
+    Send,
+    /// The same many times: end, channel, delivery, how many (1 byte each), length (2 bytes).
+    Burst,
+    /// An end (1 byte) begins a message and breaks off.
+    BreakOff,
+    /// Datagrams of an end (1 byte), at most so many (1 byte), go on their way.
+    Pull,
+    /// A datagram of an end (1 byte) is looked at and stays.
+    Peek,
+    /// An end (1 byte) is told that a datagram was sent.
+    Transmitted,
+    /// A datagram on the way to an end (1 byte), whichever (1 byte), arrives.
+    Deliver,
+    /// The same, and it will arrive again.
+    DeliverAgain,
+    /// The same, and it is lost.
+    Lose,
+    /// A datagram on the way to an end (1 byte), whichever (1 byte), arrives with a bit changed (2 bytes), and will
+    /// arrive again as it was.
+    Corrupt,
+    /// A datagram made up by somebody who knows the connection arrives at an end (1 byte): see [`Craft`].
+    Forge,
+    /// Bytes arrive at an end (1 byte): whether with its challenge (1 byte), how many (1 byte), the bytes.
+    Raw,
+    /// A datagram made up by somebody who does not know the connection arrives at an end (1 byte), at an acceptor from
+    /// an address (1 byte): see [`Craft`].
+    Strange,
+    /// Events of an end (1 byte), at most so many (1 byte), are taken.
+    Events,
+    /// An end (1 byte) closes.
+    Close,
+    /// An end (1 byte) shuts down: patience (1 byte), reason (1 byte).
+    Shutdown,
+    /// The client asks for the time.
+    FetchTime,
+    /// The acceptor forgets the client.
+    Forget,
+}
+
+impl Op {
+    /// All of them; what a script is made of comes more than once.
+    pub const ALL: [Self; 32] = [
+        Self::Turn,
+        Self::Wait,
+        Self::Blink,
+        Self::Sleep,
+        Self::Leap,
+        Self::Back,
+        Self::Timeout,
+        Self::Send,
+        Self::Burst,
+        Self::BreakOff,
+        Self::Pull,
+        Self::Peek,
+        Self::Transmitted,
+        Self::Deliver,
+        Self::DeliverAgain,
+        Self::Lose,
+        Self::Corrupt,
+        Self::Forge,
+        Self::Raw,
+        Self::Strange,
+        Self::Events,
+        Self::Close,
+        Self::Shutdown,
+        Self::FetchTime,
+        Self::Forget,
+        Self::Turn,
+        Self::Sleep,
+        Self::Send,
+        Self::Pull,
+        Self::Deliver,
+        Self::DeliverAgain,
+        Self::Lose,
+    ];
+
+    /// The byte of this operation.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        let place = Self::ALL.iter().position(|one| *one == self);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
+    }
+}
+
+/// One of the two ends of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Client,
+    Server,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step<'a> {
+    Turn { ms: u64 },
+    Wait { micros: u64 },
+    Sleep(End),
+    Back { end: End, ms: u64 },
+    Timeout(End),
+    Send { end: End, channel: u8, delivery: Delivery, count: u8, length: usize },
+    BreakOff(End),
+    Pull { end: End, most: u8 },
+    Peek(End),
+    Transmitted(End),
+    Deliver { to: End, which: u8, again: bool },
+    Lose { to: End, which: u8 },
+    Corrupt { to: End, which: u8, bit: u16 },
+    Forge { to: End, craft: Craft },
+    Raw { to: End, known: bool, bytes: &'a [u8] },
+    Strange { to: End, address: u8, craft: Craft },
+    Events { end: End, most: u8 },
+    Close(End),
+    Shutdown { end: End, ms: u64, reason: u8 },
+    FetchTime,
+    Forget,
+}
+
+/// How everything is set up.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    /// Whether the server is an acceptor, not one accepted connection.
+    pub(super) acceptor: bool,
+    /// Whether the script begins with both ends connected.
+    pub(super) connected: bool,
+    /// Whether the client says goodbye at the end and waits until everything is there.
+    pub(super) shut_down: bool,
+    pub(super) client: Config,
+    pub(super) server: AcceptorConfig,
+    /// What a server's clock shows at first, if it is one accepted connection.
+    pub(super) server_clock: u32,
+    /// When the client connects.
+    pub(super) start_micros: u64,
+    /// Whether nobody forges anything.
+    pub(super) honest: bool,
+    /// Whether nobody goes before the end of the script.
+    pub(super) stays: bool,
+}
+
+pub(super) struct Script<'a> {
+    pub(super) setup: Setup,
+    pub(super) steps: Vec<Step<'a>>,
+}
+
+impl<'a> Script<'a> {
+    pub(super) fn read(data: &'a [u8]) -> Self {
+        let mut input = Input::new(data);
+        let setup = Setup::read(&mut input);
+        let mut steps = Vec::new();
+        while !input.is_empty() && steps.len() < MOST_STEPS {
+            let step = Step::read(&mut input);
+            let left_out = match step {
+                Step::Forge { .. } | Step::Raw { known: true, .. } => setup.honest,
+                // Only a check sum tells that it was not sent so.
+                Step::Corrupt { .. } => setup.honest && !setup.client.crc,
+                Step::Close(_) | Step::Shutdown { .. } | Step::Forget => setup.stays,
+                // Who sleeps too long has to be given up.
+                Step::Wait { micros } => setup.stays && micros > LONGEST_WAIT_MICROS,
+                _ => false,
+            };
+            if !left_out {
+                steps.push(step);
+            }
+        }
+        Self { setup, steps }
+    }
+}
+
+impl Setup {
+    /// Five bytes: choices, which steps are left out, sizes, times, what an acceptor puts up with.
+    fn read(input: &mut Input<'_>) -> Self {
+        let (choices, without, sizes, times, table) = (input.u8(), input.u8(), input.u8(), input.u8(), input.u8());
+        let one = |byte: u8, shift: u8| usize::from(byte >> shift & 3);
+        let client = Config::client().with(|it| {
+            it.crc = choices & 8 != 0;
+            it.channels = [2, 1, 3, 8][one(choices, 4)];
+            it.send_window = [50, 3, 0, 1][one(choices, 6)];
+            it.mtu = [1200, 576, 2048, 1199][one(sizes, 0)];
+            it.incoming_cap_bytes = [4 << 20, 20_000, 3000, 100][one(sizes, 2)];
+            let most = [512_000, 20_000, 3000, 100_000][one(sizes, 4)];
+            (it.max_message_bytes, it.max_received_message_bytes) = (most, most);
+            it.max_violations = [1000, 0, 10, u32::MAX][one(sizes, 6)];
+            it.ping_interval_ms = [3000, 0, 1, 500][one(times, 0)];
+            it.disconnect_timeout_ms = [10_000, 1000, u64::MAX, 0][one(times, 2)];
+            it.connect_timeout_ms = [15_000, 0, 1000, u64::MAX][one(times, 4)];
+            (it.max_resends, it.quick_resends) = [(7, 2), (7, 0), (0, 0), (u32::MAX, 3)][one(times, 6)];
+        });
+        // Timeouts are each end's own affair; what they send each other is not.
+        let connection = client.clone().with(|it| {
+            (it.crc, it.channels) = (false, 8);
+            it.ping_interval_ms = [1000, 0, 3000, 1][one(times, 0)];
+        });
+        let server = AcceptorConfig::default().with(|it| {
+            it.connection = connection;
+            it.max_half_open = [1024, 1, 2, 0][one(table, 0)];
+            it.half_open_timeout_ms = [5000, 0, 50, u64::MAX][one(table, 2)];
+            it.max_connections = [65_536, 1, 2, 0][one(table, 4)];
+        });
+        Self {
+            acceptor: choices & 1 != 0,
+            connected: choices & 2 == 0,
+            shut_down: choices & 4 != 0,
+            client,
+            server,
+            server_clock: [5_000_000, u32::MAX - 30, 0x7FFF_FFF0, 0][one(table, 6)],
+            start_micros: [86_400_000_000, 0, 999, 1 << 62][one(table, 6)],
+            honest: without & 1 != 0,
+            stays: without & 2 != 0,
+        }
+    }
+}
+
+fn end(input: &mut Input<'_>) -> End {
+    if input.flag() { End::Server } else { End::Client }
+}
+
+impl<'a> Step<'a> {
+    fn read(input: &mut Input<'a>) -> Self {
+        let op = Op::ALL[usize::from(input.u8()) % Op::ALL.len()];
+        match op {
+            Op::Turn => Self::Turn { ms: input.u8().into() },
+            Op::Wait => Self::Wait { micros: u64::from(input.u16()) * 1000 },
+            Op::Blink => Self::Wait { micros: input.u16().into() },
+            Op::Sleep => Self::Sleep(end(input)),
+            Op::Leap => {
+                let ms: u64 = input.pick([20_000, 1 << 31, 1 << 32, 86_400_000, (1 << 31) - 20, 1 << 52, u64::MAX]);
+                Self::Wait { micros: ms.saturating_mul(1000) }
+            }
+            Op::Back => Self::Back { end: end(input), ms: input.u16().into() },
+            Op::Timeout => Self::Timeout(end(input)),
+            Op::Send | Op::Burst => Self::Send {
+                end: end(input),
+                channel: input.pick([0, 0, 1, 0, 2, 255]),
+                delivery: input.pick([
+                    Delivery::Reliable,
+                    Delivery::Unreliable,
+                    Delivery::ReliableUnsequenced,
+                    Delivery::UnreliableUnsequenced,
+                ]),
+                count: if op == Op::Send { 1 } else { input.u8() },
+                length: length(input),
+            },
+            Op::BreakOff => Self::BreakOff(end(input)),
+            Op::Pull => Self::Pull { end: end(input), most: input.u8() },
+            Op::Peek => Self::Peek(end(input)),
+            Op::Transmitted => Self::Transmitted(end(input)),
+            Op::Deliver => Self::Deliver { to: end(input), which: input.u8(), again: false },
+            Op::DeliverAgain => Self::Deliver { to: end(input), which: input.u8(), again: true },
+            Op::Lose => Self::Lose { to: end(input), which: input.u8() },
+            Op::Corrupt => Self::Corrupt { to: end(input), which: input.u8(), bit: input.u16() },
+            Op::Forge => Self::Forge { to: end(input), craft: Craft::read(input) },
+            Op::Raw => Self::Raw { to: end(input), known: input.flag(), bytes: input.bytes(255) },
+            Op::Strange => Self::Strange { to: end(input), address: input.below(4), craft: Craft::read(input) },
+            Op::Events => Self::Events { end: end(input), most: input.u8() },
+            Op::Close => Self::Close(end(input)),
+            Op::Shutdown => Self::Shutdown {
+                end: end(input),
+                ms: input.pick([u64::MAX, 1000, 0, 60_000]),
+                reason: input.pick([4, 1, 0, 2, 3, 255]),
+            },
+            Op::FetchTime => Self::FetchTime,
+            Op::Forget => Self::Forget,
+        }
+    }
+}
+
+/// Nothing, or enough to tell one message from another.
+fn length(input: &mut Input<'_>) -> usize {
+    match input.u16() {
+        0 => 0,
+        // Longer ones are seldom.
+        given @ 0x8000.. => usize::from(given & 0x7FFF).max(4),
+        given => usize::from(given % 1300).max(4),
+    }
+}
