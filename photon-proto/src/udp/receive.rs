@@ -264,7 +264,11 @@ impl Channel {
             return Err(Refusal::Discard(Discard::Window));
         }
         let in_order = it.start == self.delivered + 1;
-        if intake.keep_fragment(&mut self.fragments, open, in_order, it)? && in_order {
+        // What everything else waits for is let in whatever else is open.
+        if !intake.has_room_for(it, in_order) || !(open || in_order || intake.may_open()) {
+            return Err(Refusal::Discard(Discard::Full));
+        }
+        if intake.keep_fragment(&mut self.fragments, open, it)? && in_order {
             self.advance(intake);
         }
         Ok(Kept::Taken)
@@ -297,11 +301,12 @@ impl Channel {
         if !open && self.unsequenced_fragments.overlaps(it) {
             return Err(Refusal::Discard(Discard::Malformed));
         }
-        if !self.has_room_to_note(number) {
+        let first = self.unsequenced_fragments.is_first(it);
+        let room = intake.has_room_for(it, first) && (open || intake.may_open());
+        if !room || !self.has_room_to_note(number) {
             return Err(Refusal::Discard(Discard::Full));
         }
-        let first = self.unsequenced_fragments.is_first(it);
-        let complete = intake.keep_fragment(&mut self.unsequenced_fragments, open, first, it)?;
+        let complete = intake.keep_fragment(&mut self.unsequenced_fragments, open, it)?;
         self.note_unsequenced(number);
         if complete && let Some(whole) = self.unsequenced_fragments.take(it.start, intake.pool) {
             intake.deliver_whole(Delivery::ReliableUnsequenced, whole);

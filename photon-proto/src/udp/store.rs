@@ -5,7 +5,7 @@ use super::command::Fragment;
 use super::config::Config;
 use super::fragment::{Reassembly, Whole};
 use super::pool::Pool;
-use super::receive::{Discard, Refusal};
+use super::receive::Refusal;
 use crate::tcp::Delivery;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -87,21 +87,23 @@ impl Intake<'_> {
         self.store.held_bytes = self.store.held_bytes.saturating_sub(bytes + OVERHEAD_BYTES);
     }
 
-    /// Keeps a fragment of a message that is `open` already or not, and may be the `first` of those that wait. True if
-    /// its message is complete now.
+    /// Whether one more message may be incomplete.
+    pub(crate) const fn may_open(&self) -> bool {
+        self.store.open_messages < MOST_OPEN
+    }
+
+    /// Whether there is room for a fragment; what everything else waits for may take more of it.
+    pub(crate) fn has_room_for(&self, it: &Fragment<'_>, awaited: bool) -> bool {
+        if awaited { self.has_room_in_order() } else { self.has_room_out_of_order(it.part.len()) }
+    }
+
+    /// Keeps a fragment of a message that is `open` already or not. True if its message is complete now.
     pub(crate) fn keep_fragment(
         &mut self,
         to: &mut Reassembly,
         open: bool,
-        first: bool,
         it: &Fragment<'_>,
     ) -> Result<bool, Refusal> {
-        let room = if first { self.has_room_in_order() } else { self.has_room_out_of_order(it.part.len()) };
-        // What everything else waits for is let in whatever else is open.
-        let may_open = open || first || self.store.open_messages < MOST_OPEN;
-        if !room || !may_open {
-            return Err(Refusal::Discard(Discard::Full));
-        }
         self.store.open_messages += usize::from(!open);
         self.store.held_bytes += it.part.len() + OVERHEAD_BYTES;
         to.insert(it, self.pool)
