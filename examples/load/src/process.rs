@@ -1,0 +1,95 @@
+//! What the system knows of a process: memory, processor time, how many files it may open. From `/proc`, where there is
+//! one.
+
+use std::fs;
+use std::io;
+
+/// Units of processor time in a second: what Linux shows to programs, on every machine.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A process to look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Process(String);
+
+/// What a process has taken so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Usage {
+    /// Resident memory, in bytes.
+    pub(crate) resident_bytes: u64,
+    /// Processor time, in seconds.
+    pub(crate) processor_s: f64,
+}
+
+impl Process {
+    /// This one.
+    pub(crate) fn own() -> Self {
+        Self("/proc/self".to_owned())
+    }
+
+    /// Another one.
+    pub(crate) fn other(pid: u32) -> Self {
+        Self(format!("/proc/{pid}"))
+    }
+
+    /// What it has taken so far.
+    ///
+    /// # Errors
+    /// [`io::Error`] if there is no such process, or no `/proc`.
+    pub(crate) fn usage(&self) -> io::Result<Usage> {
+        let status = fs::read_to_string(format!("{}/status", self.0))?;
+        let stat = fs::read_to_string(format!("{}/stat", self.0))?;
+        let unknown = || io::Error::new(io::ErrorKind::InvalidData, "its numbers are in an unknown form");
+        Ok(Usage {
+            resident_bytes: resident_bytes(&status).ok_or_else(unknown)?,
+            processor_s: processor_s(&stat).ok_or_else(unknown)?,
+        })
+    }
+}
+
+/// How many files this process may have open; `None` where that cannot be read, or is not limited.
+pub(crate) fn open_files_limit() -> Option<u64> {
+    soft_limit(&fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+fn resident_bytes(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// User and system time: fields 14 and 15. The name in field 2 may contain anything.
+fn processor_s(stat: &str) -> Option<f64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks = fields.next()?.parse::<u32>().ok()?.checked_add(fields.next()?.parse().ok()?)?;
+    Some(f64::from(ticks) / TICKS_PER_SECOND)
+}
+
+fn soft_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found() {
+        assert_eq!(resident_bytes("Name:\tx\nVmHWM:\t  20 kB\nVmRSS:\t   1234 kB\n"), Some(1234 * 1024));
+        assert_eq!(resident_bytes("Name:\tx\n"), None);
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 90 0 0 0 250 50 3 4 20 0 1 0 100 1000 10";
+        assert_eq!(processor_s(stat), Some(3.0));
+        assert_eq!(processor_s("7"), None);
+        let limits = "Limit     Soft Limit   Hard Limit   Units\nMax open files            1024     524288    files\n";
+        assert_eq!(soft_limit(limits), Some(1024));
+        assert_eq!(soft_limit("Max open files            unlimited  unlimited    files\n"), None);
+    }
+
+    #[test]
+    fn this_process_is_there_where_there_is_proc() {
+        if cfg!(target_os = "linux") {
+            assert!(Process::own().usage().is_ok_and(|usage| usage.resident_bytes > 0));
+            assert!(Process::other(std::process::id()).usage().is_ok());
+            assert!(Process::other(u32::MAX).usage().is_err());
+        }
+    }
+}

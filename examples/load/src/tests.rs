@@ -1,0 +1,180 @@
+//! Runs against a server in this process, over real sockets of loopback.
+
+use crate::arguments::Options;
+use crate::report::Report;
+use crate::run::run;
+use chat_core::Protocol;
+use dev_server::server::{Addresses, Server, ServerHandle, ServerOptions, UdpPorts};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+struct Running {
+    addresses: Addresses,
+    handle: ServerHandle,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    fn start() -> Self {
+        let options = ServerOptions {
+            name_server_port: 0,
+            front_end_port: 0,
+            udp: Some(UdpPorts::ANY),
+            ..ServerOptions::default()
+        };
+        let server = Server::bind(&options).unwrap();
+        let (addresses, handle) = (server.addresses(), server.handle());
+        Self { addresses, handle, thread: thread::spawn(move || server.run()) }
+    }
+
+    fn over_tcp(&self) -> Options {
+        small(format!("tcp://{}", self.addresses.name_server))
+    }
+
+    fn over_udp(&self) -> Options {
+        small(format!("udp://{}", self.addresses.udp.unwrap().name_server))
+    }
+
+    fn control(&self, command: &'static str) {
+        let answer = self.handle.with_core(move |core| core.control(command)).unwrap();
+        assert!(answer.line.starts_with("ok"), "{}", answer.line);
+    }
+
+    fn users(&self) -> usize {
+        self.handle.with_core(|core| core.stats().users).unwrap()
+    }
+
+    fn stop(self) {
+        self.handle.stop();
+        self.thread.join().unwrap().unwrap();
+    }
+}
+
+fn small(server: String) -> Options {
+    Options { clients: 30, ramp: Duration::from_millis(200), idle: Duration::from_millis(200), ..Options::new(server) }
+}
+
+fn played(options: &Options) -> (Report, String) {
+    let mut out = Vec::new();
+    let report = run(options, &mut out).unwrap();
+    (report, String::from_utf8(out).unwrap())
+}
+
+fn all_is_well(options: &Options) -> String {
+    let (report, text) = played(options);
+    assert!(report.broken().is_empty(), "{text}{report}");
+    let Report { joined, lost, heard, heard_again, left, .. } = report;
+    assert_eq!((joined, lost, heard, heard_again, left), (30, 0, 30, 0, 30), "{text}{report}");
+    assert!(report.causes.is_empty(), "{report}");
+    assert!(text.contains("30 left") && text.contains(" 0 sockets still open"), "{text}");
+    text
+}
+
+#[test]
+fn a_message_reaches_everybody_over_tcp() {
+    let server = Running::start();
+    let text = all_is_well(&server.over_tcp());
+    assert!(!text.contains("udp "), "{text}");
+    all_is_well(&Options { protocol: Protocol::V16, ramp: Duration::ZERO, ..server.over_tcp() });
+    server.stop();
+}
+
+#[test]
+fn a_message_reaches_everybody_over_udp() {
+    let server = Running::start();
+    let text = all_is_well(&server.over_udp());
+    assert!(text.contains("on 30 front-end connections"), "{text}");
+    all_is_well(&Options { crc: true, protocol: Protocol::V16, ..server.over_udp() });
+    // They have taken leave, so that the server does not keep them for their return.
+    assert_eq!(server.users(), 0);
+    server.stop();
+}
+
+#[test]
+fn what_a_bad_line_loses_is_sent_again_in_time() {
+    let server = Running::start();
+    server.control("line loss=5");
+    let (report, text) = played(&server.over_udp());
+    assert_eq!((report.joined, report.heard, report.heard_again, report.lost), (30, 30, 0, 0), "{text}{report}");
+    assert!(!text.contains(" 0 commands were sent again"), "{text}");
+    server.stop();
+}
+
+#[test]
+fn names_are_resolved() {
+    let server = Running::start();
+    let address = format!("tcp://localhost:{}", server.addresses.name_server.port());
+    all_is_well(&small(address));
+    server.stop();
+}
+
+#[test]
+fn idle_clients_ping_and_nothing_else() {
+    let server = Running::start();
+    let options = Options { clients: 3, idle: Duration::from_millis(4_500), ..server.over_udp() };
+    let (report, text) = played(&options);
+    assert!(report.broken().is_empty(), "{text}{report}");
+    // A ping after 3 s and what the server asks for every second, and the answers, of three clients.
+    let passes = text.lines().find(|line| line.starts_with("idle ") && line.contains("passes")).unwrap();
+    let each_second: u32 = passes.rsplit(' ').nth(1).unwrap().parse().unwrap();
+    assert!((1..=30).contains(&each_second), "{text}");
+    server.stop();
+}
+
+#[test]
+fn who_is_thrown_out_is_counted_with_the_cause() {
+    for over_udp in [false, true] {
+        let server = Running::start();
+        let options = if over_udp { server.over_udp() } else { server.over_tcp() };
+        server.control("fault 1 times subscribe=disconnect-after:3");
+        let (report, text) = played(&options);
+        assert_eq!((report.joined, report.lost, report.heard, report.left), (30, 1, 29, 29), "{text}{report}");
+        assert!(report.to_string().contains("FAILED   1 were disconnected"), "{report}");
+        let (cause, _) = report.causes.first_key_value().unwrap();
+        assert!(cause.contains("front end"), "{cause}");
+        server.stop();
+    }
+}
+
+#[test]
+fn who_is_not_let_in_is_counted_with_the_cause() {
+    let server = Running::start();
+    server.control("fault 2 times authenticate-fe=refuse:32755:not you");
+    let (report, text) = played(&server.over_udp());
+    assert_eq!((report.joined, report.heard, report.lost), (28, 28, 0), "{text}{report}");
+    assert!(report.to_string().contains("2 of 30 clients did not connect"), "{report}");
+    let (cause, (count, _)) = report.causes.first_key_value().unwrap();
+    assert!(cause.contains("not you") && *count == 2, "{cause}");
+
+    server.control("fault 1 times subscribe=deny");
+    let (report, text) = played(&server.over_tcp());
+    assert_eq!((report.joined, report.heard, report.lost), (29, 29, 0), "{text}{report}");
+    assert!(report.causes.keys().all(|cause| cause.contains("refused the channel")), "{report}");
+    server.stop();
+}
+
+#[test]
+fn without_a_server_it_ends_soon_and_says_why() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (report, text) = played(&small(format!("tcp://{free}")));
+    assert_eq!(report.joined, 0);
+    assert!(!text.contains("idle"), "{text}");
+    assert!(report.to_string().contains("name server: link failed (Refused)"), "{report}");
+}
+
+#[test]
+fn what_cannot_begin_says_what_to_do() {
+    let mut out = Vec::new();
+    let too_many = Options { clients: 1_000_000_000, ..small("udp://127.0.0.1:1".to_owned()) };
+    if cfg!(target_os = "linux") {
+        let error = run(&too_many, &mut out).unwrap_err().to_string();
+        assert!(error.contains("need `ulimit -n 1000001032`"), "{error}");
+        let nobody = Options { server_pid: Some(u32::MAX), ..small("udp://127.0.0.1:1".to_owned()) };
+        let error = run(&nobody, &mut out).unwrap_err().to_string();
+        assert!(error.contains("--server-pid"), "{error}");
+    }
+    let error = run(&small("udp://127.0.0.1:port".to_owned()), &mut out).unwrap_err().to_string();
+    assert!(error.starts_with("--server udp://127.0.0.1:port: "), "{error}");
+    assert!(!String::from_utf8(out).unwrap().contains("ramp"));
+}
