@@ -166,6 +166,16 @@ impl ChatConfig {
         self
     }
 
+    /// Speaks JSON, as browsers do, in place of the serialization protocol; over WebSocket only. JSON has fewer types:
+    /// see the table in [`photon_proto::json`]. It has no key exchange either, so that over `ws://` connecting fails
+    /// with x005 unless encryption is switched off. Spec: wire.md 7.2.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn json(mut self) -> Self {
+        self.json = true;
+        self
+    }
+
     /// Whether keys are exchanged. Default [`Encryption::On`].
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use photon_proto::message::Header;
-use photon_proto::{HashKeys, Timestamp};
+use photon_proto::{HashKeys, Protocol, Timestamp};
 
 /// How many links may still be sending what was accepted before their end; beyond that the oldest is cut short.
 const MOST_RETIRED: usize = 8;
@@ -317,6 +317,10 @@ impl ChatClient {
 
     fn close_retired(&mut self, index: usize) {
         let retired = self.retired.remove(index);
+        if self.retired.is_empty() {
+            // A move to the front end comes once, and a client lives long.
+            self.retired = Vec::new();
+        }
         self.stats.cut_short += u64::from(retired.on_purpose && retired.carrier.lost_something());
         self.close(retired.link);
     }
@@ -444,7 +448,11 @@ impl ChatConfig {
 }
 
 /// The parts of a new client.
-pub(crate) fn new_client(config: ChatConfig, seed: [u8; 32]) -> ChatClient {
+pub(crate) fn new_client(mut config: ChatConfig, seed: [u8; 32]) -> ChatClient {
+    if config.json {
+        // What everything above the carrier writes and reads.
+        config.protocol = Protocol::V18;
+    }
     let mut random = photon_proto::Random::new(seed);
     let keys = HashKeys::new(&mut random);
     let model = Model::new(keys, &config);

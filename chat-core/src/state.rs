@@ -283,6 +283,8 @@ pub enum KeyExchangeFailure {
     NoKey,
     /// The server's key is none that a secret can be made of.
     BadKey,
+    /// JSON has no key exchange: connect to `wss://`, or configure `Encryption::Off`. Spec: chat.md 2.3.
+    NotPossible,
     /// Built without the feature `encryption`; the configuration must say `Encryption::Off`.
     NotCompiledIn,
 }
@@ -370,6 +372,9 @@ impl fmt::Display for DisconnectCause {
             CauseKind::KeyExchange(KeyExchangeFailure::BadKey) => {
                 out.write_str("key exchange answered with a bad key")?
             }
+            CauseKind::KeyExchange(KeyExchangeFailure::NotPossible) => out.write_str(
+                "JSON has no key exchange: connect to wss://, or configure Encryption::Off to talk in clear",
+            )?,
             CauseKind::KeyExchange(KeyExchangeFailure::NotCompiledIn) => out.write_str(
                 "built without the feature `encryption`: enable it, or configure Encryption::Off to talk in clear",
             )?,

@@ -2,12 +2,13 @@
 //!
 //! Codecs are pure functions over slices: GpBinary 1.6 and 1.8 values ([`Value`] owned, [`ValueRef`] borrowed,
 //! [`Encode`] for your own types), the messages made of them ([`message`]), framing over TCP ([`tcp`]), the key exchange
-//! and payload cipher ([`crypto`]). Nothing here knows chat, opens a socket or reads a clock.
+//! and payload cipher ([`crypto`]). Reliable UDP ([`udp`]) is a state machine that is told datagrams and time. Nothing
+//! here knows chat, opens a socket or reads a clock.
 //!
 //! Every path over received bytes is bounds-checked and charged to one budget ([`Limits`]); what is wrong comes back as a
 //! [`DecodeError`] with its byte offset and field. What a protocol cannot express is refused with an [`EncodeError`].
 //!
-//! The protocol is described in `spec/wire.md` beside this crate; items refer to it as `wire.md`.
+//! The protocol is described in `spec/wire.md` and `spec/udp.md` beside this crate; items refer to them by name.
 //!
 //! ```
 //! use photon_proto::{Limits, Protocol, Value, codec};
@@ -38,6 +39,8 @@ pub mod crypto;
 pub mod error;
 mod hashing;
 pub mod internal;
+#[cfg(feature = "json")]
+pub mod json;
 mod limits;
 pub mod message;
 mod params;

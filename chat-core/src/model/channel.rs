@@ -4,6 +4,7 @@ use super::Names;
 use super::cache::Cache;
 use super::presence::Presence;
 use crate::messages::Message;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use photon_proto::{HashKeys, Text, Value};
 
@@ -95,7 +96,8 @@ impl Channel {
 #[derive(Debug)]
 pub(crate) struct Channels {
     private: bool,
-    by_key: BTreeMap<u64, Channel>,
+    /// Boxed, because nodes of the map have room for eleven: most clients are in one channel or two.
+    by_key: BTreeMap<u64, Box<Channel>>,
     keys: Names<u64>,
     next_key: u64,
 }
@@ -106,15 +108,15 @@ impl Channels {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Channel> {
-        self.by_key.get(self.keys.get(name)?)
+        self.by_key.get(self.keys.get(name)?).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Channel> {
-        self.by_key.get_mut(self.keys.get(name)?)
+        self.by_key.get_mut(self.keys.get(name)?).map(Box::as_mut)
     }
 
     pub(super) fn by_key_mut(&mut self, key: u64) -> Option<&mut Channel> {
-        self.by_key.get_mut(&key)
+        self.by_key.get_mut(&key).map(Box::as_mut)
     }
 
     /// Adds a channel that is not there.
@@ -124,7 +126,7 @@ impl Channels {
         // A name of its own, so that it does not keep the message alive that it came with.
         let name = name.detached();
         self.keys.insert(name.clone(), key);
-        self.by_key.entry(key).or_insert(Channel {
+        let channel = Channel {
             name,
             private: self.private,
             key,
@@ -133,10 +135,11 @@ impl Channels {
             last_id: 0,
             cache: Cache::default(),
             presence: Presence::default(),
-        })
+        };
+        self.by_key.entry(key).or_insert(Box::new(channel))
     }
 
-    pub(super) fn remove(&mut self, name: &str) -> Option<Channel> {
+    pub(super) fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
         self.by_key.remove(&self.keys.remove(name)?)
     }
 
@@ -144,7 +147,7 @@ impl Channels {
         self.by_key.len()
     }
 
-    pub(super) fn remove_oldest(&mut self) -> Option<Channel> {
+    pub(super) fn remove_oldest(&mut self) -> Option<Box<Channel>> {
         let (_, channel) = self.by_key.pop_first()?;
         self.keys.remove(channel.name().as_str());
         Some(channel)
@@ -156,10 +159,10 @@ impl Channels {
     }
 
     pub(super) fn for_each(&mut self, act: impl FnMut(&mut Channel)) {
-        self.by_key.values_mut().for_each(act);
+        self.by_key.values_mut().map(Box::as_mut).for_each(act);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
-        self.by_key.values()
+        self.by_key.values().map(Box::as_ref)
     }
 }

@@ -88,11 +88,11 @@ impl Presence {
     pub(super) fn set_properties(&mut self, allowance: &mut Allowance, changes: &[(Value, Value)]) -> bool {
         let mut room = true;
         for (key, value) in changes {
-            match (key, value) {
-                (Value::Byte(property::PUBLISH_SUBSCRIBERS), value) => {
+            match (well_known(key), value) {
+                (Some(property::PUBLISH_SUBSCRIBERS), value) => {
                     self.publishes_subscribers = matches!(value, Value::Bool(true));
                 }
-                (Value::Byte(property::MAX_SUBSCRIBERS), value) => {
+                (Some(property::MAX_SUBSCRIBERS), value) => {
                     self.max_subscribers = if let Value::Int(most) = value { *most } else { 0 };
                 }
                 _ => {}
@@ -153,6 +153,18 @@ impl Presence {
             allowance.give_back(user_bytes(user));
         }
         known
+    }
+}
+
+/// The number of a well-known property: JSON has only text for keys.
+fn well_known(key: &Value) -> Option<u8> {
+    match key {
+        Value::Byte(number) => Some(*number),
+        Value::String(text) if text.len() == 3 => text
+            .parse()
+            .ok()
+            .filter(|number| [property::PUBLISH_SUBSCRIBERS, property::MAX_SUBSCRIBERS].contains(number)),
+        _ => None,
     }
 }
 

@@ -23,6 +23,9 @@ impl Peer {
             self.phase = Phase::Ready;
             return Ok(());
         }
+        if self.carrier.is_json() {
+            return Err(KeyExchangeFailure::NotPossible);
+        }
         self.send_key(config, random)
     }
 

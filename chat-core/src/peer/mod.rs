@@ -59,6 +59,7 @@ pub(crate) struct Peer {
     silence: Timer,
     silence_ms: u64,
     ping_ms: u64,
+    pings_after_sending: bool,
     outgoing_cap: usize,
 }
 
@@ -99,6 +100,7 @@ impl Peer {
             silence: Timer::Off,
             silence_ms: config.silence_timeout_ms,
             ping_ms: config.ping_interval_ms,
+            pings_after_sending: config.json,
             outgoing_cap: config.outgoing_cap_bytes,
         }
     }
@@ -190,7 +192,15 @@ impl Peer {
 
     /// What the driver is to send next, if anything; nothing before the link is open.
     pub(crate) fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
-        if self.opened() { self.carrier.transmit(now) } else { None }
+        if !self.opened() {
+            return None;
+        }
+        let bytes = self.carrier.transmit(now);
+        if bytes.is_some() && self.pings_after_sending && self.ping != Timer::Off && !self.ping.is_due(now) {
+            // wire.md 7.2: any send resets the timer.
+            self.ping = Timer::At(now.plus_millis(self.ping_ms));
+        }
+        bytes
     }
 
     pub(crate) fn transmitted(&mut self, bytes: usize) {
@@ -225,6 +235,12 @@ impl Peer {
                     self.clock.ping_answered(now, server_time, client_time);
                     let greets = self.phase == Phase::Greeting && !self.carrier.needs_init();
                     return if greets { Received::Greeted } else { Received::Nothing };
+                }
+                Carried::Greeting if self.phase == Phase::Greeting => return Received::Greeted,
+                // wire.md 7.2: later ones have no meaning.
+                Carried::Greeting => return Received::Nothing,
+                Carried::Bad(error, range) => {
+                    return Received::Bad { error, message: &*self.carrier.message_mut(range) };
                 }
                 Carried::Broken(error) => return Received::Broken(error),
                 Carried::Ended(end) => return Received::Ended(end),
@@ -289,11 +305,13 @@ impl Peer {
         self.phase = Phase::Keying;
         self.carrier.greeted();
         self.ping = Timer::Off;
-        // wire.md 6.2: the first ping goes out at once.
+        // wire.md 6.2: the first ping goes out at once; 7.2: in JSON after the first operation.
         if self.carrier.needs_pings() && !self.carrier.has_ended() {
             self.ping = Timer::At(now);
             self.heard(now);
-            self.run_ping(now);
+            if !self.carrier.is_json() {
+                self.run_ping(now);
+            }
         }
     }
 

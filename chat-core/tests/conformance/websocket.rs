@@ -282,3 +282,115 @@ fn what_was_accepted_before_disconnect_is_sent_before_the_link_is_closed() {
     assert_eq!(duo.client.poll_command(), Some(LinkCommand::Close { link }));
     assert_eq!(duo.client.stats().cut_short, 0);
 }
+
+/// A frame of JSON.
+fn json(object: &str) -> Vec<u8> {
+    format!("~m~{}~m~~j~{object}", 3 + object.encode_utf16().count()).into_bytes()
+}
+
+fn texts(sent: Vec<Vec<u8>>) -> Vec<String> {
+    sent.into_iter().map(|text| String::from_utf8(text).expect("text")).collect()
+}
+
+/// A client on the front end, in JSON over a secure link.
+fn json_on_front_end() -> Duo {
+    let mut duo = Duo::new("wss://ns.example", |config| config.json());
+    duo.connect();
+    duo.input(LinkInput::Opened { ipv6: false });
+    duo.deliver(b"~m~16~m~0123456789abcdef");
+    duo.deliver(&json(r#"{"res":230,"err":0,"msg":null,"vals":[230,"fe.example:19090",221,"token"]}"#));
+    duo.input(LinkInput::Opened { ipv6: false });
+    duo.deliver(b"~m~4~m~abcd");
+    duo.deliver(&json(r#"{"res":230,"err":0,"vals":[]}"#));
+    duo.pump();
+    assert_eq!(duo.client.state(), State::ConnectedToFrontEnd);
+    duo.events.clear();
+    duo
+}
+
+/// Spec: wire.md 7.2.
+#[test]
+fn json_is_spoken_as_browsers_speak_it() {
+    let mut duo = Duo::new("wss://ns.example", |config| config.json().protocol(Protocol::V16));
+    duo.connect();
+    assert_eq!(duo.wire, Some(Wire::WebSocket { secure: true, text: true, subprotocol: "Json" }));
+    assert_eq!(duo.target.as_ref().map(|target| &*target.path), Some("/app%2Fid?libversion=4.1.8.20"));
+    assert_eq!(duo.input(LinkInput::Opened { ipv6: false }), Vec::<Vec<u8>>::new(), "the server speaks first");
+    // The session: the first operation, and then a ping.
+    let mut sent = duo.deliver(b"~m~16~m~0123456789abcdef");
+    sent.extend(duo.pump());
+    let sent = texts(sent);
+    let [login, ping] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(login.contains(r#"{"req":230,"vals":["#) && login.contains(r#"210,"eu""#), "{login}");
+    assert!(ping.contains(r#"~j~{"irq":1,"vals":[1,"#), "{ping}");
+    assert_eq!(duo.states(), [State::ConnectingToNameServer, State::ConnectedToNameServer]);
+    // A session later has no meaning, nor has what is no JSON in this protocol.
+    assert_eq!(duo.deliver(b"~m~4~m~abcd"), Vec::<Vec<u8>>::new());
+    // 3 s after the last send, whatever that was.
+    duo.now = duo.now.plus_millis(1_000);
+    duo.client.get_regions();
+    assert_eq!(texts(duo.pump()).len(), 1);
+    assert_eq!(duo.pass(2_999), Vec::<Vec<u8>>::new());
+    assert_eq!(duo.pass(1).len(), 1, "the ping");
+    duo.deliver(&json(r#"{"irs":1,"vals":[1,3946077,2,-1223828109]}"#));
+    // The front end has the app id in its path too.
+    duo.deliver(&json(r#"{"res":230,"err":0,"msg":null,"vals":[230,"wss://fe.example:19090",221,"token"]}"#));
+    assert_eq!(duo.target.as_ref().map(|target| &*target.path), Some("/app%2Fid?libversion=4.1.8.20"));
+}
+
+#[test]
+fn a_conversation_in_json() {
+    let mut duo = json_on_front_end();
+    let request = duo.client.subscribe(["a", "b"], &chat_core::SubscribeOptions::new()).expect("connected");
+    assert_eq!(texts(duo.pump()), ["~m~33~m~~j~{\"req\":0,\"vals\":[0,[\"a\",\"b\"]]}"]);
+    // Two frames in one message, and a bad one between two good ones.
+    let mut both = json(r#"{"res":0,"err":0,"vals":[]}"#);
+    both.extend(json(r#"{"evt":5,"vals":[0,["a","b"],15,[true,false]]}"#));
+    both.extend(json(r#"{"evt":0,"vals":[1]}"#));
+    both.extend(json(r#"{"evt":0,"vals":[1,"a",2,["hi \ud83d\ude00",{"k":[1,2.5,null]}],4,["bob","eve"],9,[1,2]]}"#));
+    duo.deliver(&both);
+    let outcomes = duo.events.iter().find_map(|event| match event {
+        Event::SubscribeResult(all) => Some(all.clone()),
+        _ => None,
+    });
+    let outcomes = outcomes.expect("an outcome");
+    assert!(outcomes.iter().all(|one| one.request == Some(request)));
+    assert_eq!(outcomes[0].outcome, chat_core::Outcome::Done);
+    assert_eq!(outcomes[1].outcome, chat_core::Outcome::Refused);
+    assert!(duo.events.iter().any(|event| matches!(event, Event::BadMessage(bad) if bad.bytes[..] == both[..])));
+    let channel = duo.client.channel("a").expect("subscribed");
+    let told: Vec<String> =
+        channel.messages().map(|message| format!("{}: {:?}", message.sender, message.content)).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("hi \u{1f600}") && told[0].starts_with("bob"), "{told:?}");
+    // Well-known properties have text for keys here.
+    duo.deliver(&json(r#"{"evt":5,"vals":[0,["p"],15,[true],22,{"254":true,"255":7},23,["alice","eve"]]}"#));
+    let published = duo.client.channel("p").expect("subscribed");
+    assert!(published.publishes_subscribers() && published.max_subscribers() == 7);
+    duo.client.publish_message("a", "\u{fc}\u{1f600}", &chat_core::PublishOptions::new()).expect("connected");
+    assert_eq!(texts(duo.pump()), ["~m~35~m~~j~{\"req\":2,\"vals\":[1,\"a\",3,\"\u{fc}\u{1f600}\"]}"]);
+    let encrypt = PrivateOptions::new().encrypt(true);
+    duo.client.send_private_message("bob", "hi", &encrypt).expect("secure by itself");
+    assert_eq!(duo.pump().len(), 1);
+}
+
+/// Spec: chat.md 2.3.
+#[test]
+fn json_over_plain_links_needs_encryption_switched_off() {
+    let mut duo = Duo::new("ws://ns.example", |config| config.json());
+    duo.connect();
+    duo.input(LinkInput::Opened { ipv6: false });
+    duo.deliver(b"~m~4~m~abcd");
+    let Some(Event::Error { code, message, .. }) = duo.events.last() else { panic!("{:?}", duo.events) };
+    assert_eq!(*code, PeerErrorCode::NameServerEncryptionEstablishError);
+    assert!(message.contains("wss://"), "{message}");
+    let mut off = Duo::new("ws://ns.example", |config| config.json().encryption(Encryption::Off));
+    off.connect();
+    off.input(LinkInput::Opened { ipv6: false });
+    off.deliver(b"~m~4~m~abcd");
+    assert_eq!(off.client.state(), State::ConnectedToNameServer);
+    // Not over anything but WebSocket.
+    let mut tcp = Duo::new("tcp://ns.example", |config| config.json());
+    let refused = tcp.client.connect_to_name_server(ConnectOptions::new());
+    assert!(matches!(refused, Err(RequestError::Address { .. })));
+}

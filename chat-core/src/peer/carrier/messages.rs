@@ -1,4 +1,4 @@
-//! Whole WebSocket messages, one Photon message in each. Spec: wire.md 7.1.
+//! Whole WebSocket messages: one Photon message in each, or frames of JSON. Spec: wire.md 7.
 
 use super::Carried;
 use crate::config::ChatConfig;
@@ -7,18 +7,31 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 use photon_proto::message::{self, Message, MessageKind};
-use photon_proto::{Limits, Protocol, internal};
+use photon_proto::{DecodeError, Limits, Protocol, internal};
 
 /// A bare ping answer, as the reader of official clients understands it too.
 const BARE_PING: u8 = 0xF0;
 
+/// What came in one frame of a text message.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "made of JSON only"))]
+pub(super) enum Item {
+    Greeting,
+    Message(Vec<u8>),
+    Ping { server_time: i32, client_time: i32 },
+    Bad(DecodeError, Vec<u8>),
+}
+
 #[derive(Debug)]
 pub(super) struct Messages {
+    json: bool,
     protocol: Protocol,
     limits: Limits,
     incoming: VecDeque<Vec<u8>>,
     incoming_bytes: usize,
     incoming_cap: usize,
+    /// What was in the text message that was taken last, and has not been looked at.
+    items: VecDeque<Item>,
     /// The message that is being looked at.
     message: Vec<u8>,
     outgoing: VecDeque<Vec<u8>>,
@@ -34,11 +47,13 @@ const MOST_SPARE_BYTES: usize = 16 * 1024;
 impl Messages {
     pub(super) fn new(config: &ChatConfig) -> Self {
         Self {
+            json: config.json,
             protocol: config.protocol,
             limits: config.limits.clone(),
             incoming: VecDeque::new(),
             incoming_bytes: 0,
             incoming_cap: config.incoming_cap(),
+            items: VecDeque::new(),
             message: Vec::new(),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
@@ -51,6 +66,10 @@ impl Messages {
             buffer.clear();
             self.spare.push(buffer);
         }
+    }
+
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
     }
 
     /// False if there is far too much of it.
@@ -71,12 +90,20 @@ impl Messages {
     }
 
     pub(super) fn has_next(&self) -> bool {
-        !self.incoming.is_empty()
+        !self.incoming.is_empty() || !self.items.is_empty()
     }
 
     pub(super) fn next(&mut self) -> Carried {
+        if let Some(item) = self.items.pop_front() {
+            return self.item(item);
+        }
         let Some(message) = self.incoming.pop_front() else { return Carried::Nothing };
         self.incoming_bytes -= message.len();
+        #[cfg(feature = "json")]
+        if self.json {
+            super::json::read(message, &self.limits, &mut self.items);
+            return self.items.pop_front().map_or(Carried::Nothing, |item| self.item(item));
+        }
         if let Some(ping) = self.ping_answer(&message) {
             self.give_back(message);
             return ping;
@@ -84,6 +111,21 @@ impl Messages {
         let before = core::mem::replace(&mut self.message, message);
         self.give_back(before);
         Carried::Message(0..self.message.len())
+    }
+
+    fn item(&mut self, item: Item) -> Carried {
+        match item {
+            Item::Greeting => Carried::Greeting,
+            Item::Ping { server_time, client_time } => Carried::Ping { server_time, client_time },
+            Item::Message(message) => {
+                self.message = message;
+                Carried::Message(0..self.message.len())
+            }
+            Item::Bad(error, text) => {
+                self.message = text;
+                Carried::Bad(error, 0..self.message.len())
+            }
+        }
     }
 
     /// Spec: wire.md 7.1, 8.4.
@@ -118,10 +160,20 @@ impl Messages {
     ) -> Result<(), RequestError> {
         let mut message = self.spare.pop().unwrap_or_default();
         let written = write(&mut message, 0);
+        #[cfg(feature = "json")]
+        let written = if self.json { written.and_then(|()| self.to_text(&mut message)) } else { written };
         match written {
             Ok(()) => self.queue(message),
             Err(_) => self.give_back(message),
         }
+        written
+    }
+
+    #[cfg(feature = "json")]
+    fn to_text(&mut self, message: &mut Vec<u8>) -> Result<(), RequestError> {
+        let mut text = self.spare.pop().unwrap_or_default();
+        let written = super::json::write(message, &self.limits, &mut text);
+        self.give_back(core::mem::replace(message, text));
         written
     }
 
@@ -134,6 +186,11 @@ impl Messages {
 
     pub(super) fn write_ping(&mut self, client_time: i32) {
         let mut message = Vec::new();
+        #[cfg(feature = "json")]
+        if self.json {
+            super::json::write_ping(&self.limits, client_time, &mut message);
+            return self.queue(message);
+        }
         if internal::write_ping_request(&mut message, self.protocol, &self.limits, client_time).is_ok() {
             self.queue(message);
         }

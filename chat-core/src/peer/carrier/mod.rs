@@ -1,6 +1,8 @@
 //! What carries messages over a link: framing or reliable datagrams, and the buffers on both sides.
 
 mod datagram;
+#[cfg(feature = "json")]
+mod json;
 mod messages;
 mod stream;
 
@@ -40,6 +42,10 @@ pub(crate) enum Carried {
     Nothing,
     /// A message that lies here.
     Message(Range<usize>),
+    /// The server is there, in the words of JSON.
+    Greeting,
+    /// A message that cannot be read, and lies here.
+    Bad(DecodeError, Range<usize>),
     /// A round trip told.
     Ping {
         server_time: i32,
@@ -87,6 +93,11 @@ impl Carrier {
     /// Spec: wire.md 2, 7.1.
     pub(crate) const fn needs_init(&self) -> bool {
         !matches!(self.kind, Kind::Messages(_))
+    }
+
+    /// Whether the messages are JSON, which has no key exchange, and pings only when nothing else is sent.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(&self.kind, Kind::Messages(messages) if messages.is_json())
     }
 
     /// The link is open. True if messages can be sent at once; otherwise [`Carrier::receive`] says when.

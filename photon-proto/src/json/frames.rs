@@ -1,0 +1,147 @@
+//! [`Reader`]: frames of one text message. Spec: wire.md 7.2.
+
+use super::{JSON, MARK, Role, object, utf16_units};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::limits::Limits;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// What one frame says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Frame<'a> {
+    /// A payload that is not JSON. The first one that a server sends is the session id and means "connected"; others have
+    /// no meaning.
+    Session(&'a str),
+    /// A message; where it was appended to the buffer, in GpBinary 1.8. Internal operations other than the ping too.
+    Message(Range<usize>),
+    /// A client's ping.
+    PingRequest {
+        /// The client's time in milliseconds; the smallest number if 32 bits do not hold what came, as real servers
+        /// answer.
+        client_time: i32,
+    },
+    /// The answer to one.
+    PingResponse {
+        /// The client's time as the server read it, in milliseconds; see [`Frame::PingRequest`].
+        client_time: i32,
+        /// The server's time in milliseconds.
+        server_time: i32,
+    },
+}
+
+/// The frames of one text message, one after the other.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    role: Role,
+    limits: &'a Limits,
+    text: Cow<'a, str>,
+    position: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader for what this end of the connection received as one text message of its WebSocket.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: `TooLong`, or `NotUtf8` where it is no text.
+    pub fn new(role: Role, limits: &'a Limits, message: &'a [u8]) -> Result<Self, DecodeError> {
+        if message.len() > limits.max_received_bytes {
+            return Err(DecodeError::new(DecodeErrorKind::TooLong, limits.max_received_bytes, "text message"));
+        }
+        let text = crate::codec::utf8(message, 0, "text message")?;
+        let text = if text.contains('\0') {
+            let mut clean = String::with_capacity(text.len());
+            clean.extend(text.split('\0'));
+            Cow::Owned(clean)
+        } else {
+            Cow::Borrowed(text)
+        };
+        Ok(Self { role, limits, text, position: 0 })
+    }
+
+    /// The next frame; `None` at the end. A message is appended to `out` in GpBinary 1.8; nothing else changes `out`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for a frame that is bad; the reader then stands behind it and can go on. If it is the framing that
+    /// is bad (`BadFrame`, `BadLength`, `Truncated` in a field "frame ..."), what follows cannot be found and `None` comes next.
+    /// `Missing` for an object that is none of the messages that this end reads, a code without a value, and a ping without
+    /// its times.
+    #[allow(clippy::should_implement_trait, reason = "frames are borrowed from the reader")]
+    pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Frame<'_>>, DecodeError> {
+        let rest = self.text.get(self.position..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let payload = match payload(rest) {
+            Ok(payload) => payload,
+            Err(error) => {
+                let error = error.shifted(self.position);
+                self.position = self.text.len();
+                return Err(error);
+            }
+        };
+        let start = self.position.saturating_add(payload.start);
+        self.position = self.position.saturating_add(payload.end);
+        let payload = self.text.get(start..self.position).unwrap_or_default();
+        match payload.strip_prefix(JSON) {
+            None => Ok(Some(Frame::Session(payload))),
+            Some(json) => object::read(self.role, self.limits, json, start.saturating_add(JSON.len()), out).map(Some),
+        }
+    }
+}
+
+/// Where the payload of the first frame lies.
+fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
+    let digits_at = marked(text, 0, DecodeErrorKind::BadFrame)?;
+    let (units, digits_end) = length(text, digits_at)?;
+    let start = marked(text, digits_end, |_| DecodeErrorKind::BadLength)?;
+    let rest = text.get(start..).unwrap_or_default();
+    let bytes = end_of(rest, units).map_err(|error| error.shifted(start))?;
+    Ok(start..start.saturating_add(bytes))
+}
+
+/// The end of the mark that has to stand here.
+fn marked(text: &str, at: usize, other: impl FnOnce(u8) -> DecodeErrorKind) -> Result<usize, DecodeError> {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.bytes().next() {
+        _ if rest.starts_with(MARK) => Ok(at.saturating_add(MARK.len())),
+        Some(found) if !MARK.starts_with(rest) => Err(DecodeError::new(other(found), at, "frame mark")),
+        _ => Err(DecodeError::new(DecodeErrorKind::Truncated, text.len(), "frame mark")),
+    }
+}
+
+/// The length that stands here, and where it ends.
+fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
+    const FIELD: &str = "frame length";
+    let bad = DecodeError::new(DecodeErrorKind::BadLength, at, FIELD);
+    let mut units = 0_usize;
+    let mut end = at;
+    for digit in text.bytes().skip(at).take_while(u8::is_ascii_digit) {
+        units = units.checked_mul(10).and_then(|units| units.checked_add(usize::from(digit - b'0'))).ok_or(bad)?;
+        end = end.saturating_add(1);
+    }
+    if end == text.len() {
+        return Err(DecodeError::new(DecodeErrorKind::Truncated, end, FIELD));
+    }
+    if end == at { Err(bad) } else { Ok((units, end)) }
+}
+
+/// How many bytes this many UTF-16 units take.
+fn end_of(text: &str, units: usize) -> Result<usize, DecodeError> {
+    const FIELD: &str = "frame payload";
+    // Mostly a message is one frame. A unit is one to three bytes, so that the counts of many frames stay linear.
+    if text.len().div_ceil(3) <= units && utf16_units(text.as_bytes()) == units {
+        return Ok(text.len());
+    }
+    let mut left = units;
+    for (at, character) in text.char_indices() {
+        if left == 0 {
+            return Ok(at);
+        }
+        let bad = DecodeError::new(DecodeErrorKind::BadLength, at, FIELD);
+        left = left.checked_sub(character.len_utf16()).ok_or(bad)?;
+    }
+    if left == 0 { Ok(text.len()) } else { Err(DecodeError::new(DecodeErrorKind::Truncated, text.len(), FIELD)) }
+}

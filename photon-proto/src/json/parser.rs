@@ -1,0 +1,251 @@
+//! [`Parser`]: JSON taken token by token, nothing copied. RFC 8259.
+
+use crate::error::{DecodeError, DecodeErrorKind};
+
+/// A position in JSON text.
+#[derive(Clone, Debug)]
+pub(super) struct Parser<'a> {
+    text: &'a str,
+    position: usize,
+    base: usize,
+}
+
+/// A string as it stands in the text, its escapes checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Str<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+/// A number, as far as JSON tells numbers apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
+    /// Digits only, and 64 bits hold it.
+    Integer(i64),
+    /// Any other.
+    Double(f64),
+}
+
+impl<'a> Parser<'a> {
+    /// A parser whose offsets in errors begin at `base`.
+    pub(super) const fn new(text: &'a str, base: usize) -> Self {
+        Self { text, position: 0, base }
+    }
+
+    pub(super) const fn offset(&self) -> usize {
+        self.base.saturating_add(self.position)
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.position..).unwrap_or_default()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.position = self.position.saturating_add(bytes);
+    }
+
+    /// The error that there is at the next byte, if it does not belong there.
+    #[cold]
+    fn unexpected(&self, field: &'static str) -> DecodeError {
+        let kind = self.rest().first().map_or(DecodeErrorKind::Truncated, |byte| DecodeErrorKind::UnknownType(*byte));
+        DecodeError::new(kind, self.offset(), field)
+    }
+
+    /// The first byte of the next token, space before it skipped.
+    pub(super) fn token(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.rest().first() {
+            self.advance(1);
+        }
+        self.rest().first().copied().ok_or_else(|| self.unexpected(field))
+    }
+
+    /// Takes this one-byte token, which must come next.
+    pub(super) fn punctuation(&mut self, wanted: u8, field: &'static str) -> Result<(), DecodeError> {
+        if self.token(field)? != wanted {
+            return Err(self.unexpected(field));
+        }
+        self.advance(1);
+        Ok(())
+    }
+
+    /// Whether another element follows in a list that `close` ends; takes the comma or the end. `first` is for
+    /// this function: set before the first call.
+    pub(super) fn more(&mut self, first: &mut bool, close: u8, field: &'static str) -> Result<bool, DecodeError> {
+        let was_first = core::mem::replace(first, false);
+        if self.token(field)? == close {
+            self.advance(1);
+            return Ok(false);
+        }
+        if !was_first {
+            self.punctuation(b',', field)?;
+        }
+        Ok(true)
+    }
+
+    /// The end of the text, which must be here.
+    pub(super) fn end(&mut self) -> Result<(), DecodeError> {
+        match self.token("end of JSON") {
+            Ok(_) => Err(DecodeError::new(DecodeErrorKind::TrailingBytes, self.offset(), "end of JSON")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Takes `true`, `false` or `null`.
+    pub(super) fn literal(&mut self, field: &'static str) -> Result<Option<bool>, DecodeError> {
+        for (word, value) in [("null", None), ("true", Some(true)), ("false", Some(false))] {
+            if self.rest().starts_with(word.as_bytes()) {
+                self.advance(word.len());
+                return Ok(value);
+            }
+            if word.as_bytes().starts_with(self.rest()) {
+                self.position = self.text.len();
+            }
+        }
+        Err(self.unexpected(field))
+    }
+
+    /// Takes a string.
+    pub(super) fn string(&mut self, field: &'static str) -> Result<Str<'a>, DecodeError> {
+        self.punctuation(b'"', field)?;
+        let start = self.position;
+        let mut escaped = false;
+        loop {
+            let plain = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            self.advance(plain.unwrap_or(self.rest().len()));
+            match self.rest().first() {
+                Some(b'"') => {
+                    let raw = self.text.get(start..self.position).unwrap_or_default();
+                    self.advance(1);
+                    return Ok(Str { raw, escaped });
+                }
+                Some(b'\\') => self.escape(field)?,
+                _ => return Err(self.unexpected(field)),
+            }
+            escaped = true;
+        }
+    }
+
+    fn escape(&mut self, field: &'static str) -> Result<(), DecodeError> {
+        self.advance(1);
+        let hexadecimal = match self.rest().first() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
+            Some(b'u') => 4,
+            _ => return Err(self.unexpected(field)),
+        };
+        self.advance(1);
+        for _ in 0..hexadecimal {
+            if !self.rest().first().is_some_and(u8::is_ascii_hexdigit) {
+                return Err(self.unexpected(field));
+            }
+            self.advance(1);
+        }
+        Ok(())
+    }
+
+    /// Takes a number.
+    pub(super) fn number(&mut self, field: &'static str) -> Result<Number, DecodeError> {
+        let start = self.position;
+        self.one_of(b"-");
+        if !self.one_of(b"0") {
+            self.digits(field)?;
+        }
+        let fraction = self.one_of(b".");
+        if fraction {
+            self.digits(field)?;
+        }
+        let exponent = self.one_of(b"eE");
+        if exponent {
+            self.one_of(b"+-");
+            self.digits(field)?;
+        }
+        let text = self.text.get(start..self.position).unwrap_or_default();
+        match text.parse() {
+            Ok(integer) if !fraction && !exponent => Ok(Number::Integer(integer)),
+            // Never fails on what was seen to be a number; of any length and size, what is too large being infinite.
+            _ => Ok(Number::Double(text.parse().unwrap_or(f64::NAN))),
+        }
+    }
+
+    fn one_of(&mut self, wanted: &[u8]) -> bool {
+        let found = self.rest().first().is_some_and(|byte| wanted.contains(byte));
+        self.advance(usize::from(found));
+        found
+    }
+
+    fn digits(&mut self, field: &'static str) -> Result<(), DecodeError> {
+        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
+            return Err(self.unexpected(field));
+        }
+        self.advance(count);
+        Ok(())
+    }
+}
+
+impl<'a> Str<'a> {
+    /// The text, if no escape stands in it.
+    pub(super) const fn plain(&self) -> Option<&'a str> {
+        if self.escaped { None } else { Some(self.raw) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// Calls `each` with the parts of the text, escapes resolved.
+    pub(super) fn parts<E>(&self, mut each: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        let mut rest = self.raw;
+        while let Some((plain, escape)) = rest.split_once('\\') {
+            each(plain)?;
+            let (character, after) = unescaped(escape);
+            each(character.encode_utf8(&mut [0; 4]))?;
+            rest = after;
+        }
+        each(rest)
+    }
+
+    /// Whether this is the text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        let mut left = Some(text);
+        let _ = self.parts(|part| {
+            left = left.and_then(|left| left.strip_prefix(part));
+            left.map(drop).ok_or(())
+        });
+        left == Some("")
+    }
+}
+
+/// The character behind a backslash, and what follows it.
+fn unescaped(text: &str) -> (char, &str) {
+    let mut characters = text.chars();
+    let character = match characters.next() {
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('u') => return unit(characters.as_str()),
+        other => other.unwrap_or(char::REPLACEMENT_CHARACTER),
+    };
+    (character, characters.as_str())
+}
+
+/// The character behind `\u`: one UTF-16 unit, or two if they are a pair. Half a pair is U+FFFD.
+fn unit(text: &str) -> (char, &str) {
+    let (first, rest) = hexadecimal(text);
+    if let Some(second) = rest.strip_prefix("\\u") {
+        let (second, after) = hexadecimal(second);
+        if let Some(Ok(pair)) = char::decode_utf16([first, second]).next()
+            && pair.len_utf16() == 2
+        {
+            return (pair, after);
+        }
+    }
+    (char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
+}
+
+fn hexadecimal(text: &str) -> (u16, &str) {
+    let (digits, rest) = text.split_at_checked(4).unwrap_or((text, ""));
+    // Half a pair stands for what cannot be there.
+    (u16::from_str_radix(digits, 16).unwrap_or(0xD800), rest)
+}

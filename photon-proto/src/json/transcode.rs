@@ -1,0 +1,227 @@
+//! From JSON values to values of GpBinary 1.8. Spec: wire.md 5 and 7.2.
+
+use super::parser::{Number, Parser, Str};
+use crate::codec::{self, Output, Protocol};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::limits::{Budget, Limits};
+use crate::value::Value;
+use alloc::vec::Vec;
+
+/// Type codes. Spec: wire.md 5.
+const STRING: u8 = 0x07;
+const HASHTABLE: u8 = 0x15;
+const OBJECT_ARRAY: u8 = 0x17;
+const STRING_ARRAY: u8 = 0x47;
+
+const FIELD: &str = "JSON value";
+
+/// The 1.8 message being made, and what is left of the limits of its frame.
+pub(super) struct Sink {
+    output: Output,
+    budget: Budget,
+    depth: u32,
+}
+
+/// Where the count of something stands that is not counted yet.
+struct Count(usize);
+
+impl Sink {
+    /// Writes behind what `buffer` holds already.
+    pub(super) fn new(buffer: Vec<u8>, limits: &Limits) -> Self {
+        // Values are charged to the budget, containers to the depth.
+        let bytes = Limits { max_sent_bytes: limits.max_received_bytes, max_values: u32::MAX, ..limits.clone() };
+        let output = Output::new(buffer, Protocol::V18, &bytes);
+        Self { output, budget: Budget::new(limits), depth: limits.max_depth }
+    }
+
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        self.output.buffer()
+    }
+
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.output.into_buffer()
+    }
+
+    fn length(&mut self) -> usize {
+        self.buffer().len()
+    }
+
+    /// Writes bytes for what stands at `at`.
+    pub(super) fn put(&mut self, bytes: &[u8], at: usize) -> Result<(), DecodeError> {
+        self.budget.memory(bytes.len(), 1, at, FIELD)?;
+        self.output.put(bytes).map_err(|_| too_long(at))
+    }
+
+    fn count(&mut self, number: usize, at: usize) -> Result<(), DecodeError> {
+        let (bytes, width) = varint(number);
+        self.put(bytes.get(..width).unwrap_or_default(), at)
+    }
+
+    fn begin_count(&mut self, at: usize) -> Result<Count, DecodeError> {
+        let count = Count(self.length());
+        self.put(&[0], at)?;
+        Ok(count)
+    }
+
+    /// Puts a count in its place; what was counted moves up if the count takes more than the byte kept for it.
+    fn end_count(&mut self, count: &Count, number: usize, at: usize) -> Result<(), DecodeError> {
+        let (bytes, width) = varint(number);
+        let more = width.saturating_sub(1);
+        self.put(bytes.get(..more).unwrap_or_default(), at)?;
+        if let Some(counted) = self.buffer().get_mut(count.0..) {
+            counted.rotate_right(more);
+            counted.iter_mut().zip(bytes).take(width).for_each(|(slot, byte)| *slot = byte);
+        }
+        Ok(())
+    }
+
+    /// Length and text.
+    fn text(&mut self, text: Str<'_>, at: usize) -> Result<(), DecodeError> {
+        if let Some(plain) = text.plain() {
+            self.count(plain.len(), at)?;
+            return self.put(plain.as_bytes(), at);
+        }
+        let count = self.begin_count(at)?;
+        let start = self.length();
+        text.parts(|part| self.put(part.as_bytes(), at))?;
+        let length = self.length().saturating_sub(start);
+        self.end_count(&count, length, at)
+    }
+
+    /// A string with its type code.
+    pub(super) fn string(&mut self, text: Str<'_>, at: usize) -> Result<(), DecodeError> {
+        self.put(&[STRING], at)?;
+        self.text(text, at)
+    }
+
+    fn scalar(&mut self, value: &Value, at: usize) -> Result<(), DecodeError> {
+        let start = self.length();
+        codec::write_value(&mut self.output, value).map_err(|_| too_long(at))?;
+        let length = self.length().saturating_sub(start);
+        self.budget.memory(length, 1, at, FIELD)
+    }
+
+    fn nested(
+        &mut self,
+        at: usize,
+        read: impl FnOnce(&mut Self) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        let outside = self.depth;
+        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(DecodeErrorKind::TooDeep, at, "container"))?;
+        let result = read(self);
+        self.depth = outside;
+        result
+    }
+}
+
+const fn too_long(at: usize) -> DecodeError {
+    DecodeError::new(DecodeErrorKind::TooLong, at, "transcoded message")
+}
+
+/// A count as 1.8 writes it, and how many bytes of it there are.
+fn varint(mut number: usize) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut width = 0_usize;
+    for slot in &mut bytes {
+        *slot = (number & 0x7F) as u8 | 0x80;
+        number >>= 7;
+        width += 1;
+        if number == 0 {
+            *slot &= 0x7F;
+            break;
+        }
+    }
+    (bytes, width)
+}
+
+/// The value of a parameter. If it is an array, it does not count towards the depth: what an array delivers may be
+/// nested to the limit, as in binary messages.
+pub(super) fn parameter(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
+    if p.token(FIELD)? == b'[' {
+        sink.budget.values(1, p.offset(), FIELD)?;
+        return array(p, sink);
+    }
+    value(p, sink)
+}
+
+/// Any value, with its type code.
+pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
+    let first = p.token(FIELD)?;
+    let at = p.offset();
+    sink.budget.values(1, at, FIELD)?;
+    let value = match first {
+        b'"' => return sink.string(p.string(FIELD)?, at),
+        b'[' => return sink.nested(at, |sink| array(p, sink)),
+        b'{' => return sink.nested(at, |sink| object(p, sink)),
+        b'-' | b'0'..=b'9' => match p.number(FIELD)? {
+            Number::Integer(number) => i32::try_from(number).map_or(Value::Long(number), Value::Int),
+            Number::Double(number) => Value::Double(number),
+        },
+        _ => p.literal(FIELD)?.map_or(Value::Null, Value::Bool),
+    };
+    sink.scalar(&value, at)
+}
+
+fn array(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
+    // Strings alone are a string array. Where something else turns up, what was read is read again as mixed values: of
+    // each array once, and strings only, so that this stays linear.
+    let (again, length, budget) = (p.clone(), sink.length(), sink.budget.clone());
+    if strings(p, sink)? {
+        return Ok(());
+    }
+    *p = again;
+    sink.buffer().truncate(length);
+    sink.budget = budget;
+
+    const FIELD: &str = "JSON array";
+    let at = p.offset();
+    p.punctuation(b'[', FIELD)?;
+    sink.put(&[OBJECT_ARRAY], at)?;
+    let place = sink.begin_count(at)?;
+    let (mut first, mut count) = (true, 0_usize);
+    while p.more(&mut first, b']', FIELD)? {
+        value(p, sink)?;
+        count = count.saturating_add(1);
+    }
+    sink.end_count(&place, count, at)
+}
+
+/// An array of strings; false, and anything done, if it is empty or not all of them are.
+fn strings(p: &mut Parser<'_>, sink: &mut Sink) -> Result<bool, DecodeError> {
+    const FIELD: &str = "JSON array";
+    let at = p.offset();
+    p.punctuation(b'[', FIELD)?;
+    sink.put(&[STRING_ARRAY], at)?;
+    let place = sink.begin_count(at)?;
+    let (mut first, mut count) = (true, 0_usize);
+    while p.more(&mut first, b']', FIELD)? {
+        if p.token(FIELD)? != b'"' {
+            return Ok(false);
+        }
+        let at = p.offset();
+        sink.budget.values(1, at, FIELD)?;
+        sink.text(p.string(FIELD)?, at)?;
+        count = count.saturating_add(1);
+    }
+    sink.end_count(&place, count, at)?;
+    Ok(count > 0)
+}
+
+fn object(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
+    const FIELD: &str = "JSON object";
+    let at = p.offset();
+    p.punctuation(b'{', FIELD)?;
+    sink.put(&[HASHTABLE], at)?;
+    let place = sink.begin_count(at)?;
+    let (mut first, mut count) = (true, 0_usize);
+    while p.more(&mut first, b'}', FIELD)? {
+        let _ = p.token(FIELD)?;
+        let at = p.offset();
+        sink.budget.values(1, at, FIELD)?;
+        sink.string(p.string("JSON key")?, at)?;
+        p.punctuation(b':', FIELD)?;
+        value(p, sink)?;
+        count = count.saturating_add(1);
+    }
+    sink.end_count(&place, count, at)
+}

@@ -1,0 +1,255 @@
+//! From messages of GpBinary 1.8 to frames of JSON. Spec: wire.md 7.2.
+
+use super::JSON;
+use super::writer::{JsonWriter, frame, json_frame};
+use crate::codec::Protocol;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+use crate::internal::PING;
+use crate::limits::Limits;
+use crate::message::{Header, Message};
+use crate::params::Params;
+use crate::value::{Array, Parameters, Response, Value};
+use crate::value_ref::ValueRef;
+use alloc::vec::Vec;
+
+const ARRAY: [&str; 2] = ["[", "]"];
+const OBJECT: [&str; 2] = ["{", "}"];
+
+/// Why a message cannot be written as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The bytes handed over are no message of GpBinary 1.8 in clear.
+    #[error("not a message that can be transcoded: {0}")]
+    Message(#[from] DecodeError),
+    /// JSON has no such message, or it exceeds the limits.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// Appends a message, given in GpBinary 1.8, as a frame of JSON: a request, a response, or an event, internal ones too.
+/// After an error the buffer is as it was. What JSON cannot express is listed in the [module](super) documentation.
+///
+/// # Errors
+/// [`WriteError::Message`] if the bytes are not one message in clear within the limits; [`WriteError::Encode`] with
+/// `TypeNotExpressible` for another kind of message, `MessageTooLong` if the frame is longer than
+/// [`Limits::max_sent_bytes`].
+pub fn write_message(buffer: &mut Vec<u8>, limits: &Limits, message: &[u8]) -> Result<(), WriteError> {
+    let header = Header::parse(message)?;
+    if header.encrypted {
+        return Err(DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body").into());
+    }
+    let body = message.get(Header::LENGTH..).unwrap_or_default();
+    // Of our own making: what may be sent bounds it, not what may be received.
+    let own = Limits { max_received_bytes: limits.max_sent_bytes, ..limits.clone() };
+    json_frame(buffer, limits, |json| match Message::parse(header.kind, Protocol::V18, &own, body)? {
+        Message::Request { internal, code, params } => {
+            json.code(if internal { "irq" } else { "req" }, code)?;
+            json.params(params, &own)
+        }
+        Message::Response { internal: false, code, return_code, debug_message, params } => {
+            json.code("res", code)?;
+            json.result(return_code, debug_message)?;
+            json.params(params, &own)
+        }
+        Message::Response { internal: true, code, return_code, debug_message, params } => {
+            json.code("irs", code)?;
+            if return_code != 0 || debug_message.is_some() {
+                json.result(return_code, debug_message)?;
+            }
+            json.params(params, &own)
+        }
+        Message::Event { code, params } => {
+            json.code("evt", code)?;
+            json.params(params, &own)
+        }
+        _ => Err(EncodeError::from(EncodeErrorKind::TypeNotExpressible).into()),
+    })
+}
+
+/// Appends a client's ping with its time in milliseconds.
+///
+/// # Errors
+/// [`EncodeError`] at a limit.
+pub fn write_ping_request(buffer: &mut Vec<u8>, limits: &Limits, client_time: i32) -> Result<(), EncodeError> {
+    json_frame(buffer, limits, |json| {
+        json.code("irq", PING)?;
+        json.display(format_args!(",\"vals\":[1,{client_time}]}}"))
+    })
+}
+
+/// Appends the answer to a ping, both times in milliseconds.
+///
+/// # Errors
+/// [`EncodeError`] at a limit.
+pub fn write_ping_response(
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+    client_time: i32,
+    server_time: i32,
+) -> Result<(), EncodeError> {
+    json_frame(buffer, limits, |json| {
+        json.code("irs", PING)?;
+        json.display(format_args!(",\"vals\":[1,{client_time},2,{server_time}]}}"))
+    })
+}
+
+/// Appends the session id, with which a server begins.
+///
+/// # Errors
+/// [`EncodeError`]: `TypeNotExpressible` for an id that would be taken for JSON or that holds NULs, which readers drop;
+/// and at a limit.
+pub fn write_session(buffer: &mut Vec<u8>, limits: &Limits, session: &str) -> Result<(), EncodeError> {
+    if session.starts_with(JSON) || session.contains('\0') {
+        return Err(EncodeErrorKind::TypeNotExpressible.into());
+    }
+    frame(buffer, limits, |json| json.raw(session))
+}
+
+impl JsonWriter<'_> {
+    /// Begins an object with the key that says what it is.
+    fn code(&mut self, key: &str, code: u8) -> Result<(), EncodeError> {
+        self.display(format_args!("{{\"{key}\":{code}"))
+    }
+
+    fn result(&mut self, return_code: i16, debug_message: Option<&str>) -> Result<(), EncodeError> {
+        self.display(format_args!(",\"err\":{return_code},\"msg\":"))?;
+        match debug_message {
+            Some(text) => self.string(text),
+            None => self.raw("null"),
+        }
+    }
+
+    /// The parameters and the end of the object.
+    fn params(&mut self, mut params: Params<'_>, limits: &Limits) -> Result<(), WriteError> {
+        self.raw(",\"vals\":[")?;
+        let mut before = "";
+        while let Some(key) = params.next_key()? {
+            self.display(format_args!("{before}{key},"))?;
+            before = ",";
+            match params.value_ref()? {
+                ValueRef::String(text) => self.string(text)?,
+                ValueRef::Bytes(bytes) => self.bytes(bytes)?,
+                // Scalars copy nothing.
+                value => self.value(&value.to_value(limits)?)?,
+            }
+        }
+        if params.finish()? > 0 {
+            return Err(DecodeError::new(DecodeErrorKind::TrailingBytes, Header::LENGTH, "end of message").into());
+        }
+        Ok(self.raw("]}")?)
+    }
+
+    fn value(&mut self, value: &Value) -> Result<(), EncodeError> {
+        match value {
+            Value::Null => self.raw("null"),
+            Value::Bool(value) => self.display(format_args!("{value}")),
+            Value::Byte(value) => self.display(format_args!("{value}")),
+            Value::Short(value) => self.display(format_args!("{value}")),
+            Value::Int(value) => self.display(format_args!("{value}")),
+            Value::Long(value) => self.display(format_args!("{value}")),
+            Value::Float(value) => self.float(*value),
+            Value::Double(value) => self.double(*value),
+            Value::String(text) => self.string(text),
+            Value::Bytes(bytes) => self.bytes(bytes),
+            Value::Custom(custom) => self.bytes(&custom.data),
+            Value::Array(array) => self.array(array),
+            Value::Hashtable(map) => self.map(&map.0),
+            Value::Dictionary(map) => self.map(&map.pairs),
+            Value::Request(one) => self.message("req", one.code, &one.parameters),
+            Value::Response(one) => self.response(one),
+            Value::Event(one) => self.message("evt", one.code, &one.parameters),
+        }
+    }
+
+    // As `{:?}` writes it a number is the shortest that reads as the same, and never looks like an integer.
+    fn float(&mut self, value: f32) -> Result<(), EncodeError> {
+        if value.is_finite() { self.display(format_args!("{value:?}")) } else { self.raw("null") }
+    }
+
+    fn double(&mut self, value: f64) -> Result<(), EncodeError> {
+        if value.is_finite() { self.display(format_args!("{value:?}")) } else { self.raw("null") }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.list(ARRAY, bytes, |json, byte| json.display(format_args!("{byte}")))
+    }
+
+    fn array(&mut self, array: &Array) -> Result<(), EncodeError> {
+        match array {
+            Array::Bool(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
+            Array::Short(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
+            Array::Int(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
+            Array::Long(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
+            Array::Float(all) => self.list(ARRAY, all, |json, one| json.float(*one)),
+            Array::Double(all) => self.list(ARRAY, all, |json, one| json.double(*one)),
+            Array::String(all) => self.list(ARRAY, all, |json, one| json.string(one)),
+            Array::Bytes(all) | Array::Custom { elements: all, .. } => {
+                self.list(ARRAY, all, |json, one| json.bytes(one))
+            }
+            Array::Object(all) => self.list(ARRAY, all, Self::value),
+            Array::Hashtable(all) => self.list(ARRAY, all, |json, one| json.map(&one.0)),
+            Array::Dictionary { elements, .. } => self.list(ARRAY, elements, |json, one| json.map(one)),
+            Array::Array(all) => self.list(ARRAY, all, Self::array),
+            Array::Request(all) => self.list(ARRAY, all, |json, one| json.message("req", one.code, &one.parameters)),
+            Array::Response(all) => self.list(ARRAY, all, Self::response),
+            Array::Event(all) => self.list(ARRAY, all, |json, one| json.message("evt", one.code, &one.parameters)),
+        }
+    }
+
+    fn map(&mut self, pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
+        self.list(OBJECT, pairs, |json, (key, value)| {
+            json.key(key)?;
+            json.raw(":")?;
+            json.value(value)
+        })
+    }
+
+    /// A key as text, as JavaScript would make it.
+    fn key(&mut self, key: &Value) -> Result<(), EncodeError> {
+        const TEXT: [&str; 2] = ["\"", "\""];
+        match key {
+            Value::String(text) => self.string(text),
+            Value::Bytes(bytes) => self.list(TEXT, bytes, |json, byte| json.display(format_args!("{byte}"))),
+            Value::Custom(custom) => self.list(TEXT, &custom.data, |json, byte| json.display(format_args!("{byte}"))),
+            Value::Float(value) if !value.is_finite() => self.raw(not_finite(f64::from(*value))),
+            Value::Double(value) if !value.is_finite() => self.raw(not_finite(*value)),
+            // Containers are no keys, and readers drop null.
+            scalar => {
+                self.raw("\"")?;
+                self.value(scalar)?;
+                self.raw("\"")
+            }
+        }
+    }
+
+    fn message(&mut self, key: &str, code: u8, parameters: &Parameters) -> Result<(), EncodeError> {
+        self.code(key, code)?;
+        self.parameters(parameters)
+    }
+
+    fn response(&mut self, response: &Response) -> Result<(), EncodeError> {
+        self.code("res", response.code)?;
+        self.result(response.return_code, response.debug_message.as_deref())?;
+        self.parameters(&response.parameters)
+    }
+
+    fn parameters(&mut self, parameters: &Parameters) -> Result<(), EncodeError> {
+        self.raw(",\"vals\":")?;
+        self.list(ARRAY, parameters, |json, (code, value)| {
+            json.display(format_args!("{code},"))?;
+            json.value(value)
+        })?;
+        self.raw("}")
+    }
+}
+
+const fn not_finite(value: f64) -> &'static str {
+    if value.is_nan() {
+        "\"NaN\""
+    } else if value > 0.0 {
+        "\"Infinity\""
+    } else {
+        "\"-Infinity\""
+    }
+}

@@ -1,0 +1,120 @@
+//! [`JsonWriter`]: JSON text and the frame around it. Spec: wire.md 7.2.
+
+use super::{JSON, MARK, utf16_units};
+use crate::error::{EncodeError, EncodeErrorKind};
+use crate::limits::Limits;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+
+/// JSON being written behind what a buffer holds already.
+pub(super) struct JsonWriter<'b> {
+    buffer: &'b mut Vec<u8>,
+    /// Length that the buffer must not exceed.
+    end: usize,
+    max_bytes: usize,
+}
+
+/// Appends one frame; after an error the buffer is as it was.
+pub(super) fn frame<E: From<EncodeError>>(
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+    write: impl FnOnce(&mut JsonWriter<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let start = buffer.len();
+    let end = start.saturating_add(limits.max_sent_bytes);
+    let mut writer = JsonWriter { buffer, end, max_bytes: limits.max_sent_bytes };
+    let result = write(&mut writer).and_then(|()| writer.head(start).map_err(E::from));
+    if result.is_err() {
+        buffer.truncate(start);
+    }
+    result
+}
+
+/// As [`frame`], with JSON in it.
+pub(super) fn json_frame<E: From<EncodeError>>(
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+    write: impl FnOnce(&mut JsonWriter<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    frame(buffer, limits, |json| {
+        json.raw(JSON)?;
+        write(json)
+    })
+}
+
+impl JsonWriter<'_> {
+    /// Puts the mark with the length before the payload, which begins at `start`.
+    fn head(&mut self, start: usize) -> Result<(), EncodeError> {
+        let units = utf16_units(self.buffer.get(start..).unwrap_or_default());
+        let payload = self.buffer.len().saturating_sub(start);
+        self.display(format_args!("{MARK}{units}{MARK}"))?;
+        if let Some(frame) = self.buffer.get_mut(start..) {
+            frame.rotate_left(payload);
+        }
+        Ok(())
+    }
+
+    /// Text as it is.
+    pub(super) fn raw(&mut self, text: &str) -> Result<(), EncodeError> {
+        if text.len() > self.end.saturating_sub(self.buffer.len()) {
+            return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
+        }
+        self.buffer.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// Something that prints as JSON.
+    pub(super) fn display(&mut self, what: fmt::Arguments<'_>) -> Result<(), EncodeError> {
+        self.write_fmt(what).map_err(|_| EncodeErrorKind::MessageTooLong(self.max_bytes).into())
+    }
+
+    /// A string, escaped where it must be, in the way of JavaScript.
+    pub(super) fn string(&mut self, text: &str) -> Result<(), EncodeError> {
+        self.raw("\"")?;
+        let mut rest = text;
+        while let Some(at) = rest.find(|c| matches!(c, '"' | '\\' | '\0'..' ')) {
+            let (plain, special) = rest.split_at_checked(at).unwrap_or_default();
+            self.raw(plain)?;
+            let mut characters = special.chars();
+            match characters.next() {
+                Some('"') => self.raw("\\\"")?,
+                Some('\\') => self.raw("\\\\")?,
+                Some('\u{8}') => self.raw("\\b")?,
+                Some('\u{c}') => self.raw("\\f")?,
+                Some('\n') => self.raw("\\n")?,
+                Some('\r') => self.raw("\\r")?,
+                Some('\t') => self.raw("\\t")?,
+                Some(control) => self.display(format_args!("\\u{:04x}", u32::from(control)))?,
+                None => {}
+            }
+            rest = characters.as_str();
+        }
+        self.raw(rest)?;
+        self.raw("\"")
+    }
+
+    /// A list between brackets of any kind, each element written by `write`.
+    pub(super) fn list<T>(
+        &mut self,
+        [open, close]: [&str; 2],
+        all: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let mut before = open;
+        for one in all {
+            self.raw(before)?;
+            write(self, one)?;
+            before = ",";
+        }
+        if before == open {
+            self.raw(open)?;
+        }
+        self.raw(close)
+    }
+}
+
+impl Write for JsonWriter<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.raw(text).map_err(|_| fmt::Error)
+    }
+}
