@@ -1,17 +1,18 @@
 //! The links that are open, or being opened or closed, and everything that the pump does with them.
 
+use crate::client::LinkOf;
 use crate::clock::Time;
 use crate::resolve::{Opened, Opener, Ticket};
 use crate::session::IoStats;
 use crate::sleep::TURN;
-use crate::socket::{CHUNK_BYTES, MAX_READ_BYTES, Socket};
-use crate::tcp::{Received, Stream};
+use crate::socket::{CHUNK_BYTES, Parting, Setup, Socket};
 use chat_core::{ChatClient, LinkCommand, LinkId, LinkInput, Target, Timestamp, Wire};
+use std::mem;
 use std::time::Duration;
 
-/// How long a closed stream is kept for the other side's end.
+/// How long a closed connection is kept for the other side's end.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many closed streams are kept; the oldest go first.
+/// How many closed connections are kept; the oldest go first.
 const MAX_CLOSING: usize = 16;
 /// Nothing sleeps longer at a time: systems disagree about very long timeouts.
 const MAX_SLEEP: Duration = Duration::from_secs(3_600);
@@ -19,12 +20,13 @@ const MAX_SLEEP: Duration = Duration::from_secs(3_600);
 pub(crate) struct Links {
     /// What core knows of, oldest first.
     live: Vec<Link>,
-    /// What core has closed. Bytes are on their way to the other side: if the socket were gone before they are there,
+    /// What core has closed, or knows as ended. Bytes are on their way to the other side: if the socket were gone before they are there,
     /// whatever the other side still sends would be answered with a reset, and on some systems a reset throws away what
     /// the other side has not read yet. So the end is announced, and what comes is thrown away until the other side ends
-    /// too.
+    /// too. Over WebSocket that goes for the close frames, too.
     closing: Vec<Closing>,
     opener: Opener,
+    setup: Setup,
     buffer: Box<[u8]>,
     /// What became of the bytes of links that are gone.
     pub(crate) endings: Endings,
@@ -45,7 +47,7 @@ enum Transport {
 }
 
 struct Closing {
-    stream: Stream,
+    socket: Socket,
     until: Timestamp,
 }
 
@@ -67,11 +69,12 @@ pub(crate) struct Endings {
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(setup: Setup) -> Self {
         Self {
             live: Vec::new(),
             closing: Vec::new(),
             opener: Opener::new(),
+            setup,
             buffer: vec![0; CHUNK_BYTES].into_boxed_slice(),
             endings: Endings::default(),
             stats: IoStats::default(),
@@ -88,8 +91,13 @@ impl Links {
         !self.closing.is_empty()
             || self.live.iter().any(|link| match &link.transport {
                 Transport::Opening { .. } => true,
-                Transport::Open(socket) => socket.unsent(),
+                Transport::Open(socket) => socket.unsent() || socket.is_opening(),
             })
+    }
+
+    /// Whether a link that was closed has bytes that were not sent yet.
+    pub(crate) fn closing_unsent(&self) -> bool {
+        self.closing.iter().any(|closing| closing.socket.unsent())
     }
 
     /// How many links core has asked for and not closed.
@@ -107,7 +115,8 @@ impl Links {
         let Self { live, closing, buffer, endings, stats, .. } = self;
         live.retain_mut(|link| {
             let Transport::Open(socket) = &mut link.transport else { return true };
-            let pass = socket.receive(chat, now, link.id, buffer, stats);
+            let mut core = LinkOf { chat: &mut *chat, now, id: link.id };
+            let pass = socket.receive(&mut core, buffer, stats);
             input.any |= pass.any;
             input.more |= pass.more;
             let Some(end) = pass.end else { return true };
@@ -115,22 +124,21 @@ impl Links {
             endings.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
             endings.unconfirmed = true;
             chat.handle_link(now, link.id, end);
+            if socket.outlives_end() {
+                let gone = Transport::Opening { _ticket: None };
+                if let Transport::Open(socket) = mem::replace(&mut link.transport, gone) {
+                    linger(closing, socket, now, endings);
+                }
+            }
             false
         });
         closing.retain_mut(|closing| {
-            for _ in 0..MAX_READ_BYTES / CHUNK_BYTES {
-                stats.reads += 1;
-                match closing.stream.read(buffer) {
-                    Received::Bytes(_) => {}
-                    Received::Nothing => break,
-                    Received::End(end) => {
-                        endings.unconfirmed |= !matches!(end, LinkInput::Closed);
-                        return false;
-                    }
-                }
+            let parting = closing.socket.drain(buffer, stats);
+            if parting == Parting::Waits && closing.until > now {
+                return true;
             }
-            endings.unconfirmed |= closing.until <= now;
-            closing.until > now
+            endings.part(&closing.socket, parting);
+            false
         });
         input
     }
@@ -141,8 +149,10 @@ impl Links {
         match opened.result {
             Ok((socket, address)) => {
                 log::debug!(target: "photon_chat::net", "{}: connected to {address}", opened.link);
+                if !socket.is_opening() {
+                    chat.handle_link(now, opened.link, LinkInput::Opened { ipv6: address.is_ipv6() });
+                }
                 link.transport = Transport::Open(socket);
-                chat.handle_link(now, opened.link, LinkInput::Opened { ipv6: address.is_ipv6() });
             }
             Err(error) => {
                 self.live.retain(|link| link.id != opened.link);
@@ -164,7 +174,7 @@ impl Links {
     pub(crate) fn send(&mut self, chat: &mut ChatClient, now: Timestamp) {
         for link in &mut self.live {
             if let Transport::Open(socket) = &mut link.transport {
-                socket.send(chat, now, link.id, &mut self.stats);
+                socket.send(&mut LinkOf { chat: &mut *chat, now, id: link.id }, &mut self.stats);
             }
         }
     }
@@ -185,10 +195,11 @@ impl Links {
         log::debug!(target: "photon_chat::net", "{id}: connecting to {target}");
         if Socket::opens_at_once(&target, wire) {
             self.live.push(Link { id, transport: Transport::Opening { _ticket: None } });
-            self.opened(chat, now, Opened { link: id, result: Socket::open(&target, wire, || true) });
+            let result = Socket::open(&target, wire, &self.setup, || true);
+            self.opened(chat, now, Opened { link: id, result });
             return true;
         }
-        let ticket = Some(self.opener.open(id, target, wire));
+        let ticket = Some(self.opener.open(id, target, wire, self.setup.clone()));
         self.live.push(Link { id, transport: Transport::Opening { _ticket: ticket } });
         false
     }
@@ -197,22 +208,11 @@ impl Links {
         let Some(at) = self.live.iter().position(|link| link.id == id) else { return };
         log::debug!(target: "photon_chat::net", "{id}: closing");
         // A link that is being opened is given up by dropping its ticket.
-        let Transport::Open(socket) = self.live.remove(at).transport else { return };
-        self.endings.unsent |= socket.unsent();
-        let mut stream = match socket {
-            Socket::Stream(stream) => stream,
-            // Core takes leave and waits for the answer, and counts what was cut short.
-            Socket::Datagrams(_) => return,
-        };
-        if !stream.finish() {
-            self.endings.unconfirmed = true;
-            return;
+        let Transport::Open(mut socket) = self.live.remove(at).transport else { return };
+        match socket.finish(&mut self.stats) {
+            Parting::Waits => linger(&mut self.closing, socket, now, &mut self.endings),
+            parting => self.endings.part(&socket, parting),
         }
-        if self.closing.len() >= MAX_CLOSING {
-            self.closing.remove(0);
-            self.endings.unconfirmed = true;
-        }
-        self.closing.push(Closing { stream, until: now.plus_duration(LINGER) });
     }
 
     /// Cuts every open connection; the next pass over the input tells core.
@@ -228,17 +228,19 @@ impl Links {
     /// Sleeps in the kernel until there is input, at most this long; whether there is. While it could miss something it
     /// sleeps no longer than a turn, and the caller looks what came.
     pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) -> bool {
+        // Of links that are closed, too.
+        let mut unsent = self.closing_unsent();
         let Self { live, opener, stats, .. } = self;
-        let (mut opening, mut unsent, mut readers, mut reader) = (false, false, 0, None);
+        let (mut opening, mut readers, mut reader) = (false, 0, None);
         for link in live {
             match &mut link.transport {
                 Transport::Opening { .. } => opening = true,
                 Transport::Open(socket) => {
                     unsent |= socket.unsent();
-                    if !socket.is_wanted(chat, link.id) {
+                    if !socket.is_always_read() && !chat.wants_input(link.id) {
                         continue;
                     }
-                    if socket.is_broken() {
+                    if socket.is_ready() {
                         return true;
                     }
                     readers += 1;
@@ -256,15 +258,32 @@ impl Links {
         }
     }
 
-    /// The same once only closed streams are left.
+    /// The same once only closed connections are left.
     pub(crate) fn sleep_closing(&mut self, chat: &ChatClient, longest: Duration) {
         if !self.live.is_empty() {
             self.sleep(chat, longest.min(TURN));
         } else if let Some(closing) = self.closing.last_mut() {
             self.stats.wakeups += 1;
-            closing.stream.sleep(longest.min(TURN));
+            closing.socket.sleep(longest.min(TURN), &mut self.stats);
         }
     }
+}
+
+impl Endings {
+    /// Counts a connection that is dropped now.
+    fn part(&mut self, socket: &Socket, parting: Parting) {
+        self.unsent |= socket.unsent();
+        self.unconfirmed |= parting != Parting::Confirmed;
+    }
+}
+
+/// Keeps a connection for the other side's end.
+fn linger(closing: &mut Vec<Closing>, socket: Socket, now: Timestamp, endings: &mut Endings) {
+    if closing.len() >= MAX_CLOSING {
+        let oldest = closing.remove(0);
+        endings.part(&oldest.socket, Parting::Broken);
+    }
+    closing.push(Closing { socket, until: now.plus_duration(LINGER) });
 }
 
 #[cfg(test)]
@@ -282,7 +301,7 @@ mod tests {
         let address = format!("tcp://{}", listener.local_addr().unwrap());
         let mut chat = ChatClient::new(ChatConfig::new(address, "app", "1.0"), [0; 32]);
         chat.connect_to_name_server(ConnectOptions::new()).unwrap();
-        let mut links = Links::new();
+        let mut links = Links::new(Setup::for_test());
         links.apply(&mut chat, NOW);
         (chat, links)
     }

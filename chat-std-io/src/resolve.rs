@@ -4,7 +4,7 @@
 //! process's resource, whatever the number of sessions); the rest wait their turn. Nobody waits for a thread: a link
 //! that is given up drops its [`Ticket`], and what the thread still brings is thrown away.
 
-use crate::socket::Socket;
+use crate::socket::{Setup, Socket};
 use chat_core::{LinkError, LinkErrorKind, LinkId, Target, Wire};
 use std::collections::VecDeque;
 use std::io;
@@ -52,14 +52,14 @@ impl Opener {
     }
 
     /// Begins to open a link. What becomes of it comes from [`Opener::finished`].
-    pub(crate) fn open(&self, link: LinkId, target: Target, wire: Wire) -> Ticket {
+    pub(crate) fn open(&self, link: LinkId, target: Target, wire: Wire, setup: Setup) -> Ticket {
         let held = Arc::new(());
         let wanted = Arc::downgrade(&held);
         let sender = self.sender.clone();
         let work = {
             let (wanted, sender) = (wanted.clone(), sender.clone());
             move || {
-                let result = Socket::open(&target, wire, || wanted.strong_count() > 0);
+                let result = Socket::open(&target, wire, &setup, || wanted.strong_count() > 0);
                 // Nobody listens once the session is gone: the socket is dropped.
                 let _ = sender.send(Opened { link, result });
             }

@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, Time};
 use crate::links::{Endings, Links};
+use crate::options::SessionOptions;
 use crate::sleep::TURN;
 use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, Timestamp};
 use std::fmt;
@@ -41,10 +42,10 @@ pub enum SessionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseOutcome {
     /// Everything was sent, if there was anything, and the servers received it: over TCP they ended their sides in answer,
-    /// over UDP they acknowledged all of it.
+    /// over WebSocket they closed in answer, over UDP they acknowledged all of it.
     Confirmed,
     /// Everything was handed to the system, which goes on sending it even if the program ends now. Whether it arrives is
-    /// not known. TCP only.
+    /// not known. Over TCP and WebSocket only.
     Sent,
     /// Something that was accepted could not be sent, or over UDP was not acknowledged, in the time given, or the
     /// connection broke before.
@@ -81,16 +82,32 @@ impl Session {
     ///
     /// [`SessionError::Seed`] if the system has no random numbers to give.
     pub fn new(config: ChatConfig) -> Result<Self, SessionError> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| SessionError::Seed(error.into()))?;
-        Ok(Self::with_seed(config, seed))
+        Self::with_options(config, SessionOptions::new())
+    }
+
+    /// The same with more to say than the client's configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Seed`] as above, unless the options have a seed.
+    pub fn with_options(config: ChatConfig, options: SessionOptions) -> Result<Self, SessionError> {
+        let seed = match options.seed {
+            Some(seed) => seed,
+            None => random_seed()?,
+        };
+        Ok(Self::build(config, seed, options))
     }
 
     /// A session with a seed of your own. Keys come from it: whoever can guess it can read what is encrypted, so it must
     /// be unpredictable and used once, except in tests.
     #[must_use]
     pub fn with_seed(config: ChatConfig, seed: [u8; 32]) -> Self {
-        Self { chat: ChatClient::new(config, seed), links: Links::new(), clock: Clock::start(), more: false }
+        Self::build(config, seed, SessionOptions::new())
+    }
+
+    fn build(config: ChatConfig, seed: [u8; 32], options: SessionOptions) -> Self {
+        let setup = options.setup();
+        Self { chat: ChatClient::new(config, seed), links: Links::new(setup), clock: Clock::start(), more: false }
     }
 
     /// One pass of the pump, once a frame: takes over finished connects, reads at most [`MAX_READ_BYTES`] or
@@ -209,7 +226,8 @@ impl Session {
             self.links.sleep_closing(&self.chat, left);
         }
         let endings = self.links.endings;
-        if endings.unsent || self.links.live() > 0 || self.chat.stats().cut_short > cut_short {
+        let unsent = endings.unsent || self.links.closing_unsent();
+        if unsent || self.links.live() > 0 || self.chat.stats().cut_short > cut_short {
             CloseOutcome::Unsent
         } else if endings.unconfirmed || !self.links.is_empty() {
             CloseOutcome::Sent
@@ -223,7 +241,7 @@ impl Session {
     /// arrived. It then ends in [`State::Error`](crate::State::Error).
     ///
     /// What was accepted but not handed to the system is lost. What the system has taken still goes out, and then the
-    /// server sees a TCP connection end; over UDP it only hears nothing more. A connection that is only being opened is
+    /// server sees a TCP connection end, without a close over WebSocket; over UDP it only hears nothing more. A connection that is only being opened is
     /// not touched.
     pub fn sever(&mut self) {
         self.links.sever();
@@ -240,6 +258,12 @@ impl Session {
     pub fn io_stats(&self) -> IoStats {
         self.links.stats
     }
+}
+
+fn random_seed() -> Result<[u8; 32], SessionError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| SessionError::Seed(error.into()))?;
+    Ok(seed)
 }
 
 impl fmt::Debug for Session {

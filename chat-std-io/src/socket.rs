@@ -1,9 +1,12 @@
 //! The socket of a link, of whichever kind, and what goes through it in one pass.
 
+use crate::client::ClientSide;
 use crate::session::IoStats;
 use crate::tcp::{self, Stream};
 use crate::udp::{self, Datagrams, MAX_DATAGRAM_BYTES};
-use chat_core::{ChatClient, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Timestamp, Wire};
+#[cfg(feature = "websocket")]
+use crate::websocket::{self, WebSocket};
+use chat_core::{LinkError, LinkErrorKind, LinkInput, Target, Wire};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -23,6 +26,18 @@ const MAX_SENT_DATAGRAMS: usize = 128;
 pub(crate) enum Socket {
     Stream(Stream),
     Datagrams(Datagrams),
+    #[cfg(feature = "websocket")]
+    Messages(Box<WebSocket>),
+}
+
+/// What sockets are opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    #[cfg(feature = "tls")]
+    pub(crate) tls: crate::tls::Tls,
+    /// The longest message that core accepts.
+    #[cfg(feature = "websocket")]
+    pub(crate) max_message_bytes: usize,
 }
 
 /// What a pass over a link's input brought.
@@ -36,32 +51,63 @@ pub(crate) struct Pass {
     pub(crate) end: Option<LinkInput<'static>>,
 }
 
+/// How far the end of a socket that core has closed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// The other side has not ended yet.
+    Waits,
+    /// It has, in answer; or there is none to wait for.
+    Confirmed,
+    /// Whether it has is not to be known any more.
+    Broken,
+}
+
 impl Socket {
     /// Whether [`Socket::open`] does not block.
     pub(crate) fn opens_at_once(target: &Target, wire: Wire) -> bool {
         match wire {
             Wire::Stream => false,
             Wire::Datagram => udp::is_literal(target),
-            _ => true,
+            other => unsupported(other).is_some(),
         }
     }
 
     /// Resolves a target and connects to it. May stop early once it is not wanted any more.
+    #[cfg_attr(not(feature = "websocket"), expect(unused_variables))]
     pub(crate) fn open(
         target: &Target,
         wire: Wire,
+        setup: &Setup,
         wanted: impl Fn() -> bool,
     ) -> Result<(Self, SocketAddr), LinkError> {
+        if let Some(error) = unsupported(wire) {
+            return Err(error);
+        }
         match wire {
-            Wire::Stream => {
-                let (socket, address) = tcp::connect(target, wanted)?;
-                Ok((Self::Stream(Stream::new(socket)), address))
-            }
             Wire::Datagram => {
                 let (socket, address) = udp::connect(target)?;
                 Ok((Self::Datagrams(Datagrams::new(socket)), address))
             }
-            other => Err(unsupported(other)),
+            #[cfg(feature = "websocket")]
+            Wire::WebSocket { secure, text, subprotocol } => {
+                let kind = websocket::Kind { secure, text, subprotocol };
+                let (socket, address) = websocket::connect(target, kind, setup, wanted)?;
+                Ok((Self::Messages(Box::new(socket)), address))
+            }
+            // The others are not supported.
+            _ => {
+                let (socket, address) = tcp::connect(target, wanted)?;
+                Ok((Self::Stream(Stream::new(socket)), address))
+            }
+        }
+    }
+
+    /// Whether it is connected, but not open for core yet: its handshakes are part of receiving, which then tells core.
+    pub(crate) fn is_opening(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Datagrams(_) => false,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.is_opening(),
         }
     }
 
@@ -70,57 +116,55 @@ impl Socket {
         match self {
             Self::Stream(stream) => stream.unsent,
             Self::Datagrams(datagrams) => datagrams.unsent,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.unsent,
         }
     }
 
-    /// Whether it is known to have ended, and core not told yet.
-    pub(crate) fn is_broken(&self) -> bool {
+    /// Whether receiving brings something that sleeping would not notice: an end that core was not told, or what waits
+    /// in a buffer of ours.
+    pub(crate) fn is_ready(&self) -> bool {
         match self {
             Self::Stream(stream) => stream.is_broken(),
             Self::Datagrams(datagrams) => datagrams.is_broken(),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.is_ready(),
         }
     }
 
-    /// Whether core wants to hear what arrives. Datagrams always: acknowledgements are among them.
-    pub(crate) fn is_wanted(&self, chat: &ChatClient, id: LinkId) -> bool {
-        match self {
-            Self::Stream(_) => chat.wants_input(id),
-            Self::Datagrams(_) => true,
-        }
+    /// Whether what arrives is to be read although core wants no input. Datagrams always: acknowledgements are among
+    /// them.
+    pub(crate) fn is_always_read(&self) -> bool {
+        matches!(self, Self::Datagrams(_)) || self.is_opening()
     }
 
     /// Hands over what can be read, as far as core wants it. Never blocks.
-    pub(crate) fn receive(
-        &mut self,
-        chat: &mut ChatClient,
-        now: Timestamp,
-        id: LinkId,
-        buffer: &mut [u8],
-        stats: &mut IoStats,
-    ) -> Pass {
+    pub(crate) fn receive(&mut self, core: &mut impl ClientSide, buffer: &mut [u8], stats: &mut IoStats) -> Pass {
         match self {
             Self::Stream(stream) => {
-                let (bytes, end) = read(stream, chat, now, id, buffer, stats);
-                let more = bytes >= MAX_READ_BYTES && end.is_none() && chat.wants_input(id);
+                let (bytes, end) = read(stream, core, buffer, stats);
+                let more = bytes >= MAX_READ_BYTES && end.is_none() && core.wants_input();
                 Pass { any: bytes > 0 || end.is_some(), more, end }
             }
             Self::Datagrams(datagrams) => {
-                let hand_over = |datagram: &[u8]| chat.handle_link(now, id, LinkInput::Received(datagram));
-                receive_batch(datagrams, buffer, stats, hand_over)
+                receive_batch(datagrams, buffer, stats, |datagram| core.handle(LinkInput::Received(datagram)))
             }
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.receive(core, stats),
         }
     }
 
     /// Sends what the system takes. Never blocks.
-    pub(crate) fn send(&mut self, chat: &mut ChatClient, now: Timestamp, id: LinkId, stats: &mut IoStats) {
-        let broken = self.is_broken();
+    pub(crate) fn send(&mut self, core: &mut impl ClientSide, stats: &mut IoStats) {
         match self {
-            Self::Stream(stream) if broken => stream.unsent |= chat.transmit(now, id).is_some(),
-            Self::Datagrams(datagrams) if broken => datagrams.unsent |= chat.transmit(now, id).is_some(),
-            Self::Stream(stream) => write(stream, chat, now, id, stats),
+            Self::Stream(stream) if stream.is_broken() => stream.unsent |= core.transmit().is_some(),
+            Self::Stream(stream) => write(stream, core, stats),
+            Self::Datagrams(datagrams) if datagrams.is_broken() => datagrams.unsent |= core.transmit().is_some(),
             Self::Datagrams(datagrams) => {
-                datagrams.unsent = !send_batch(chat, now, id, |datagram| datagrams.send(datagram, stats));
+                datagrams.unsent = !send_batch(core, |datagram| datagrams.send(datagram, stats));
             }
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.send(core, stats),
         }
     }
 
@@ -129,6 +173,8 @@ impl Socket {
         match self {
             Self::Stream(stream) => stream.sleep(longest),
             Self::Datagrams(datagrams) => datagrams.sleep(longest, stats),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.stream().sleep(longest),
         }
     }
 
@@ -137,6 +183,44 @@ impl Socket {
         match self {
             Self::Stream(stream) => stream.sever(),
             Self::Datagrams(datagrams) => datagrams.sever(),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) if messages.is_opening() => {}
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.stream().sever(),
+        }
+    }
+
+    /// Tells the other side that core has closed it.
+    #[cfg_attr(not(feature = "websocket"), expect(unused_variables))]
+    pub(crate) fn finish(&mut self, stats: &mut IoStats) -> Parting {
+        match self {
+            Self::Stream(stream) => match stream.finish() {
+                true => Parting::Waits,
+                false => Parting::Broken,
+            },
+            // Core takes leave and waits for the answer, and counts what was cut short.
+            Self::Datagrams(_) => Parting::Confirmed,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.finish(stats),
+        }
+    }
+
+    /// Whether it has something left to say to the other side after that has ended it.
+    pub(crate) fn outlives_end(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Datagrams(_) => false,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.outlives_end(),
+        }
+    }
+
+    /// Goes on with its end: writes what is left of it, and throws away what comes. Never blocks.
+    pub(crate) fn drain(&mut self, buffer: &mut [u8], stats: &mut IoStats) -> Parting {
+        match self {
+            Self::Stream(stream) => stream.drain(buffer, stats),
+            Self::Datagrams(_) => Parting::Confirmed,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.drain(buffer, stats),
         }
     }
 }
@@ -144,19 +228,17 @@ impl Socket {
 /// Reads up to [`MAX_READ_BYTES`] as long as core wants it; how much, and the end if it came.
 fn read(
     stream: &mut Stream,
-    chat: &mut ChatClient,
-    now: Timestamp,
-    id: LinkId,
+    core: &mut impl ClientSide,
     buffer: &mut [u8],
     stats: &mut IoStats,
 ) -> (usize, Option<LinkInput<'static>>) {
     let mut total = 0;
-    while total < MAX_READ_BYTES && chat.wants_input(id) {
+    while total < MAX_READ_BYTES && core.wants_input() {
         stats.reads += 1;
         match stream.read(buffer) {
             tcp::Received::Bytes(bytes) => {
                 total += bytes;
-                chat.handle_link(now, id, LinkInput::Received(buffer.get(..bytes).unwrap_or_default()));
+                core.handle(LinkInput::Received(buffer.get(..bytes).unwrap_or_default()));
                 // The system had no more, so that asking again would only cost a call. The end of a stream that is
                 // broken already is at hand, though.
                 if bytes < buffer.len() && !stream.is_broken() {
@@ -170,8 +252,8 @@ fn read(
     (total, None)
 }
 
-fn write(stream: &mut Stream, chat: &mut ChatClient, now: Timestamp, id: LinkId, stats: &mut IoStats) {
-    while let Some(bytes) = chat.transmit(now, id) {
+fn write(stream: &mut Stream, core: &mut impl ClientSide, stats: &mut IoStats) {
+    while let Some(bytes) = core.transmit() {
         stats.writes += 1;
         let written = stream.write(bytes);
         // Stays as it is if core gives the rest up: its last word was then that something waits.
@@ -179,7 +261,7 @@ fn write(stream: &mut Stream, chat: &mut ChatClient, now: Timestamp, id: LinkId,
         if stream.unsent {
             break;
         }
-        chat.transmitted(id, written);
+        core.transmitted(written);
     }
 }
 
@@ -209,30 +291,52 @@ fn receive_batch(
 
 /// Sends up to [`MAX_SENT_DATAGRAMS`]; whether nothing is left. One that is not taken is not reported: core builds it
 /// anew when it is pulled again, or drops it if it is not needed any more.
-fn send_batch(chat: &mut ChatClient, now: Timestamp, id: LinkId, mut send: impl FnMut(&[u8]) -> bool) -> bool {
+fn send_batch(core: &mut impl ClientSide, mut send: impl FnMut(&[u8]) -> bool) -> bool {
     for _ in 0..MAX_SENT_DATAGRAMS {
-        let Some(datagram) = chat.transmit(now, id) else { return true };
+        let Some(datagram) = core.transmit() else { return true };
         let bytes = datagram.len();
         if !send(datagram) {
             return false;
         }
-        chat.transmitted(id, bytes);
+        core.transmitted(bytes);
     }
-    chat.transmit(now, id).is_none()
+    core.transmit().is_none()
 }
 
-fn unsupported(wire: Wire) -> LinkError {
+/// Why there is no such transport here.
+fn unsupported(wire: Wire) -> Option<LinkError> {
     let text = match wire {
-        Wire::WebSocket { .. } => "WebSocket is not there yet: use an address that begins with udp:// or tcp://",
-        _ => "this transport is not there yet: use an address that begins with udp:// or tcp://",
+        Wire::Stream | Wire::Datagram => return None,
+        Wire::WebSocket { secure: true, .. } if cfg!(feature = "tls") => return None,
+        Wire::WebSocket { secure: true, .. } => {
+            "wss:// is left out of this program: enable the feature `tls` of photon-chat-std-io"
+        }
+        Wire::WebSocket { .. } if cfg!(feature = "websocket") => return None,
+        Wire::WebSocket { .. } => {
+            "ws:// is left out of this program: enable the feature `websocket` of photon-chat-std-io"
+        }
+        _ => "this transport is not there yet: use an address that begins with udp://, tcp://, wss:// or ws://",
     };
-    LinkError::new(LinkErrorKind::Unsupported, text)
+    Some(LinkError::new(LinkErrorKind::Unsupported, text))
+}
+
+#[cfg(test)]
+impl Setup {
+    pub(crate) fn for_test() -> Self {
+        Self {
+            #[cfg(feature = "tls")]
+            tls: crate::tls::Tls::default(),
+            #[cfg(feature = "websocket")]
+            max_message_bytes: 1024 * 1024,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_core::{ChatConfig, ConnectOptions, LinkCommand};
+    use crate::client::LinkOf;
+    use chat_core::{ChatClient, ChatConfig, ConnectOptions, LinkCommand, Timestamp};
     use std::net::{Ipv4Addr, UdpSocket};
 
     const LONG: Duration = Duration::from_secs(30);
@@ -245,7 +349,7 @@ mod tests {
         let address = server.local_addr().unwrap();
         let target = Target { host: address.ip().to_string().into(), port: address.port(), path: "".into() };
         assert!(Socket::opens_at_once(&target, Wire::Datagram));
-        let (socket, _) = Socket::open(&target, Wire::Datagram, || true).unwrap();
+        let (socket, _) = Socket::open(&target, Wire::Datagram, &Setup::for_test(), || true).unwrap();
         let Socket::Datagrams(mut datagrams) = socket else { panic!("another kind") };
         let (mut buffer, mut stats) = (vec![0; CHUNK_BYTES], IoStats::default());
         assert!(datagrams.send(b"here I am", &mut stats));
@@ -286,7 +390,7 @@ mod tests {
             offered.push(datagram.to_vec());
             false
         };
-        assert!(!send_batch(&mut chat, NOW, link, blocked));
+        assert!(!send_batch(&mut LinkOf { chat: &mut chat, now: NOW, id: link }, blocked));
         assert_eq!(offered.len(), 1, "one attempt");
         assert!(chat.transmit(NOW, link).is_some());
 
@@ -294,21 +398,28 @@ mod tests {
             offered.push(datagram.to_vec());
             true
         };
-        assert!(send_batch(&mut chat, NOW, link, taken));
+        assert!(send_batch(&mut LinkOf { chat: &mut chat, now: NOW, id: link }, taken));
         assert_eq!(offered.len(), 2);
         assert_eq!(offered[0], offered[1]);
         assert!(chat.transmit(NOW, link).is_none());
     }
 
     #[test]
-    fn what_is_not_there_says_what_is() {
+    fn what_is_left_out_says_what_to_enable() {
         let target = Target { host: "localhost".into(), port: 9093, path: "".into() };
-        let web_socket = Wire::WebSocket { secure: true, text: false, subprotocol: "" };
-        assert!(Socket::opens_at_once(&target, web_socket));
-        let Err(error) = Socket::open(&target, web_socket, || true) else { panic!("it is there") };
-        assert_eq!(error.kind, LinkErrorKind::Unsupported);
-        assert!(error.text.contains("tcp://"), "{}", error.text);
-
+        for (secure, there, feature) in
+            [(true, cfg!(feature = "tls"), "`tls`"), (false, cfg!(feature = "websocket"), "`websocket`")]
+        {
+            let wire = Wire::WebSocket { secure, text: false, subprotocol: "" };
+            assert_eq!(Socket::opens_at_once(&target, wire), !there);
+            if !there {
+                let Err(error) = Socket::open(&target, wire, &Setup::for_test(), || true) else {
+                    panic!("it is there")
+                };
+                assert_eq!(error.kind, LinkErrorKind::Unsupported);
+                assert!(error.text.contains(feature), "{}", error.text);
+            }
+        }
         assert!(!Socket::opens_at_once(&target, Wire::Stream));
         assert!(!Socket::opens_at_once(&target, Wire::Datagram));
     }

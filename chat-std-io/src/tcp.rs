@@ -1,7 +1,9 @@
 //! TCP: connecting, on a thread that may block, and a stream that does not.
 
 use crate::resolve;
+use crate::session::IoStats;
 use crate::sleep::{self, Woken, uninterrupted};
+use crate::socket::{CHUNK_BYTES, MAX_READ_BYTES, Parting};
 use chat_core::{LinkError, LinkErrorKind, LinkInput, Target};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -120,24 +122,40 @@ impl Stream {
             Woken::Input => return true,
             Woken::Nothing => return false,
             Woken::Error(error) => self.broken = Some(LinkError::from(&error)),
-            Woken::Stuck(error) => {
-                let _ = self.socket.shutdown(Shutdown::Both);
-                self.broken = Some(LinkError::from(&error));
-            }
+            Woken::Stuck(error) => self.fail(LinkError::from(&error)),
         }
         true
     }
 
     /// Cuts the connection in both directions, as if the line had broken: that is what reading then says.
     pub(crate) fn sever(&mut self) {
+        self.fail(LinkError::new(LinkErrorKind::Reset, "severed by this program"));
+    }
+
+    /// Cuts the connection in both directions for this reason, which is what reading then says.
+    pub(crate) fn fail(&mut self, reason: LinkError) {
         // Fails if the other side was faster.
         let _ = self.socket.shutdown(Shutdown::Both);
-        self.broken = Some(LinkError::new(LinkErrorKind::Reset, "severed by this program"));
+        self.broken = Some(reason);
     }
 
     /// Tells the other side that nothing more follows; false if it cannot be told any more.
     pub(crate) fn finish(&mut self) -> bool {
         self.broken.is_none() && self.socket.shutdown(Shutdown::Write).is_ok()
+    }
+
+    /// Throws away what is still coming, up to the other side's end. Never blocks.
+    pub(crate) fn drain(&mut self, buffer: &mut [u8], stats: &mut IoStats) -> Parting {
+        for _ in 0..MAX_READ_BYTES / CHUNK_BYTES {
+            stats.reads += 1;
+            match self.read(buffer) {
+                Received::Bytes(_) => {}
+                Received::Nothing => break,
+                Received::End(LinkInput::Closed) => return Parting::Confirmed,
+                Received::End(_) => return Parting::Broken,
+            }
+        }
+        Parting::Waits
     }
 }
 

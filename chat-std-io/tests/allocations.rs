@@ -60,6 +60,21 @@ fn nor_over_udp() {
     server.stop();
 }
 
+#[cfg(feature = "websocket")]
+#[test]
+fn nor_over_websocket() {
+    for secure in [false, cfg!(feature = "tls")] {
+        let server = web::Server::start(secure);
+        let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
+        while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+            session.wait(Duration::from_secs(1));
+        }
+        allocates_nothing(&mut session);
+        session.close(LONG);
+        server.thread.join().unwrap();
+    }
+}
+
 fn allocates_nothing(session: &mut Session) {
     let before = ALLOCATIONS.get();
     for _ in 0..1_000 {

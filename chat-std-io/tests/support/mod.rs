@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 pub mod udp;
+#[cfg(feature = "websocket")]
+pub mod web;
 
 use chat_core::codes::{operation, parameter};
 use chat_core::photon_proto::message::{self, Message, MessageWriter};

@@ -1,12 +1,12 @@
 //! The command line.
 
-use crate::demo::{Options as DemoOptions, Transport};
+use crate::demo::{Language, Options as DemoOptions, Transport};
 use crate::help;
 use crate::run::{MAX_SECONDS, Options, seconds};
-use chat_core::{AuthValues, ChatConfig};
+use chat_core::{AuthValues, ChatConfig, Encryption};
+use chat_std_io::Tls;
 use dev_server::line::Percent;
 use lexopt::{Arg, Parser, ValueExt};
-use photon_proto::Protocol;
 use std::ffi::OsString;
 use std::str::FromStr;
 
@@ -44,15 +44,13 @@ fn demo(parser: &mut Parser) -> Result<Command, String> {
         };
         match name.as_str() {
             "transport" => {
-                options.transport = match text(parser)?.as_str() {
-                    "udp" => Transport::Udp,
-                    "tcp" => Transport::Tcp,
-                    name @ ("ws" | "wss") => {
-                        return Err(format!("--transport {name} is not there yet; use --transport udp or tcp"));
-                    }
-                    other => return Err(format!("unknown transport {other:?}; use --transport udp or tcp")),
-                };
+                let name = text(parser)?;
+                let known = Transport::ALL.into_iter().find(|transport| transport.name() == name);
+                options.transport =
+                    known.ok_or_else(|| format!("unknown transport {name:?}; use --transport udp, tcp, ws or wss"))?;
             }
+            "protocol" => options.language = language(parser)?,
+            "all" => options.all = true,
             "crc" => options.crc = true,
             "loss" => options.line.loss = percent(parser, &name)?,
             "duplicate" => options.line.duplicate = percent(parser, &name)?,
@@ -63,8 +61,11 @@ fn demo(parser: &mut Parser) -> Result<Command, String> {
             _ => return Err(Arg::Long(&name).unexpected().to_string()),
         }
     }
-    if options.transport == Transport::Tcp && (options.crc || !options.line.is_clear()) {
+    if options.transport != Transport::Udp && (options.crc || !options.line.is_clear()) {
         return Err("--crc and a bad line are for datagrams; use --transport udp".into());
+    }
+    if !options.all && !options.transport.speaks(options.language) {
+        return Err("JSON is spoken over WebSocket only; use --transport wss or ws".into());
     }
     Ok(Command::Demo(options))
 }
@@ -73,6 +74,7 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
     let (mut server, mut app_id, mut app_version, mut user) = (None, None, None, None);
     let (mut region, mut protocol, mut auth_type, mut auth_params) = (None, None, None, None);
     let (mut private_history, mut max_seconds, mut crc) = (None, None, false);
+    let (mut encrypted, mut tls) = (true, Tls::default());
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(help::RUN)),
@@ -81,12 +83,12 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
             Arg::Long("app-version") => app_version = Some(text(parser)?),
             Arg::Long("user") => user = Some(text(parser)?),
             Arg::Long("region") => region = Some(text(parser)?),
-            Arg::Long("protocol") => {
-                protocol = Some(match text(parser)?.as_str() {
-                    "1.6" => Protocol::V16,
-                    "1.8" => Protocol::V18,
-                    other => return Err(format!("--protocol {other:?} is not one of: 1.6, 1.8")),
-                });
+            Arg::Long("protocol") => protocol = Some(language(parser)?),
+            Arg::Long("no-encryption") => encrypted = false,
+            Arg::Long("ca") => {
+                let path = text(parser)?;
+                let pem = std::fs::read(&path).map_err(|error| format!("--ca {path:?}: {error}"))?;
+                tls = Tls::with_root(&pem).map_err(|error| format!("--ca {path:?}: {error}"))?;
             }
             Arg::Long("auth-type") => auth_type = Some(number::<u8>(parser, "auth-type", "from 0 to 255")?),
             Arg::Long("auth-params") => auth_params = Some(text(parser)?),
@@ -105,9 +107,11 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
     let server = server.ok_or("--server is missing, for example --server udp://127.0.0.1:5058")?;
     let app_id = app_id.ok_or("--app-id is missing; a development server takes any")?;
     let addresses: Vec<&str> = server.split(',').map(str::trim).collect();
-    let mut config = ChatConfig::new(addresses, app_id, app_version.as_deref().unwrap_or("1.0"))
-        .protocol(protocol.unwrap_or(Protocol::V18))
-        .crc(crc);
+    let mut config = ChatConfig::new(addresses, app_id, app_version.as_deref().unwrap_or("1.0")).crc(crc);
+    config = protocol.unwrap_or(Language::V18).apply(config);
+    if !encrypted {
+        config = config.encryption(Encryption::Off);
+    }
     if let Some(user) = user {
         config = config.user_id(user);
     }
@@ -123,9 +127,16 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
     }
     Ok(Command::Run(Box::new(Options {
         config,
+        tls,
         region: region.unwrap_or_else(|| "eu".into()),
         max: max_seconds.unwrap_or(MAX_SECONDS),
     })))
+}
+
+fn language(parser: &mut Parser) -> Result<Language, String> {
+    let name = text(parser)?;
+    let known = Language::ALL.into_iter().find(|language| language.name() == name);
+    known.ok_or_else(|| format!("--protocol {name:?} is not one of: 1.6, 1.8, json"))
 }
 
 fn percent(parser: &mut Parser, option: &str) -> Result<Percent, String> {
@@ -192,8 +203,9 @@ mod tests {
             ("", "demo or run"),
             ("dance", "demo and run"),
             ("--loud", "--loud"),
-            ("demo --transport ws", "use --transport udp or tcp"),
-            ("demo --transport pigeon", "use --transport udp or tcp"),
+            ("demo --transport pigeon", "use --transport udp, tcp, ws or wss"),
+            ("demo --protocol json", "use --transport wss or ws"),
+            ("demo --protocol yaml", "1.6, 1.8, json"),
             ("demo --transport tcp --loss 5", "use --transport udp"),
             ("demo --loss 101", "from 0 to 100"),
             ("demo --delay soon", "milliseconds"),
@@ -202,7 +214,8 @@ mod tests {
             ("run --app-id a", "--server is missing"),
             ("run --server s", "--app-id is missing"),
             ("run --server", "--server"),
-            ("run --server s --app-id a --protocol 1.7", "1.6, 1.8"),
+            ("run --server s --app-id a --protocol 1.7", "1.6, 1.8, json"),
+            ("run --server s --app-id a --ca /nowhere/at-all.pem", "--ca"),
             ("run --server s --app-id a --auth-type 256", "0 to 255"),
             ("run --server s --app-id a --private-history x", "no number"),
             ("run --server s --app-id a --max-seconds -1", "seconds"),

@@ -33,7 +33,11 @@ history, talk, exchange encrypted private messages, watch each other's status, m
 it and has properties, leave and disconnect. What each of them does and sees is printed.
 
 Options:
-  --transport udp|tcp   how to connect (default udp)
+  --transport udp|tcp|ws|wss
+                        how to connect (default udp)
+  --protocol 1.6|1.8|json
+                        what messages are written in (default 1.8); json over ws and wss only
+  --all                 the conversation over every transport in every protocol, and a table of them
   --crc                 a check sum in every datagram
   --loss PERCENT        a bad line, in both directions: so many datagrams never arrive
   --duplicate PERCENT   so many arrive twice
@@ -55,13 +59,17 @@ A client for scripts: reads one command a line from standard input, prints one J
 Usage: photon-chat run --server URL --app-id ID [OPTION..]
 
 Options:
-  --server URL          the name server: udp://HOST:PORT or tcp://HOST:PORT (the port may be left out; without a scheme
-                        it is UDP), or several separated by commas, tried in turn
+  --server URL          the name server: udp://HOST:PORT, tcp://.., ws://.. or wss://.. (the port may be left out;
+                        without a scheme it is UDP), or several separated by commas, tried in turn
   --app-id ID           the Chat app id; a development server takes any
   --app-version V       users of different versions never meet (default 1.0)
   --user U              the user id; without one the server chooses
   --region R            the region that connect goes to (default eu)
-  --protocol 1.6|1.8    the serialization protocol (default 1.8)
+  --protocol 1.6|1.8|json
+                        the serialization protocol (default 1.8); json over ws and wss only
+  --no-encryption       no keys are exchanged: everything goes in clear, unless the server is wss://. json over ws://
+                        needs it
+  --ca FILE             whom to trust besides the usual authorities, for wss: certificates as PEM
   --auth-type N         custom authentication: its type, 0 to 255 (default 0 with --auth-params, else none)
   --auth-params S       custom authentication: its parameters, such as token=1&x=2
   --private-history N   how many private messages the server sends at login, at most

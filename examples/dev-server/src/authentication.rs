@@ -191,12 +191,13 @@ pub(crate) fn query(text: &str) -> Vec<(String, String)> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decoded(name), percent_decoded(value))
+            (percent_decoded(name, true), percent_decoded(value, true))
         })
         .collect()
 }
 
-fn percent_decoded(text: &str) -> String {
+/// Text of a URL, decoded; in a query a plus is a space.
+pub(crate) fn percent_decoded(text: &str, is_query: bool) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -210,7 +211,7 @@ fn percent_decoded(text: &str) -> String {
                 out.push(decoded);
                 rest = tail.get(2..).unwrap_or_default();
             }
-            (b'+', _) => out.push(b' '),
+            (b'+', _) if is_query => out.push(b' '),
             _ => out.push(byte),
         }
     }

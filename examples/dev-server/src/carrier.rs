@@ -1,4 +1,4 @@
-//! What carries a connection's messages: a stream, or datagrams.
+//! What carries a connection's messages: a stream, datagrams, or a link that takes them whole.
 
 use photon_proto::crypto::Cipher;
 use photon_proto::tcp::{self, Delivery, Splitter};
@@ -6,11 +6,13 @@ use photon_proto::{Limits, Timestamp, message, udp};
 
 use crate::acceptors::Side;
 use crate::delayed::Delayed;
+use crate::messages::MessageCarrier;
 use crate::outgoing::Outgoing;
 
 pub(crate) enum Carrier {
     Stream(Box<StreamCarrier>),
     Datagram(DatagramCarrier),
+    Messages(Box<MessageCarrier>),
 }
 
 /// Something to be sent.
@@ -19,7 +21,7 @@ pub(crate) struct Parcel<'a> {
     pub(crate) bytes: &'a [u8],
     /// Encrypted with this.
     pub(crate) cipher: Option<&'a Cipher>,
-    /// On a stream it goes into a frame. Datagrams have none.
+    /// On a stream it goes into a frame. Others have none.
     pub(crate) framed: bool,
 }
 
@@ -55,10 +57,6 @@ impl Carrier {
         Self::Datagram(DatagramCarrier { key, held: Delayed::default() })
     }
 
-    pub(crate) fn as_stream(&self) -> Option<&StreamCarrier> {
-        if let Self::Stream(stream) = self { Some(stream) } else { None }
-    }
-
     pub(crate) fn as_stream_mut(&mut self) -> Option<&mut StreamCarrier> {
         if let Self::Stream(stream) = self { Some(stream) } else { None }
     }
@@ -67,9 +65,22 @@ impl Carrier {
         if let Self::Datagram(datagram) = self { Some(datagram) } else { None }
     }
 
-    /// What the driver may send on a stream now.
+    /// What the driver may send now, on a stream or as one whole message.
     pub(crate) fn unsent(&self) -> &[u8] {
-        self.as_stream().map_or(&[], |stream| stream.out.unsent())
+        match self {
+            Self::Stream(stream) => stream.out.unsent(),
+            Self::Messages(messages) => messages.unsent(),
+            Self::Datagram(_) => &[],
+        }
+    }
+
+    /// The driver has sent so many bytes, or the whole message.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        match self {
+            Self::Stream(stream) => stream.out.sent(bytes),
+            Self::Messages(messages) => messages.sent(),
+            Self::Datagram(_) => {}
+        }
     }
 
     /// Sends a message, held back until `due` if that is later than `now`.
@@ -87,6 +98,11 @@ impl Carrier {
                 datagram.held.push(due, bytes);
             }
             Self::Datagram(datagram) => side.send(datagram.key, parcel),
+            Self::Messages(messages) => {
+                let mut bytes = Vec::new();
+                parcel.write(&mut bytes);
+                messages.send(now, due, bytes);
+            }
         }
     }
 
@@ -96,6 +112,7 @@ impl Carrier {
             Self::Stream(stream) => {
                 stream.out.release(now);
             }
+            Self::Messages(messages) => messages.release(now),
             Self::Datagram(datagram) => {
                 while let Some(bytes) = datagram.held.pop(now) {
                     side.send(datagram.key, Parcel { bytes: &bytes, cipher: None, framed: true });
@@ -108,6 +125,7 @@ impl Carrier {
     pub(crate) fn next_release(&self) -> Option<Timestamp> {
         match self {
             Self::Stream(stream) => stream.out.next_release(),
+            Self::Messages(messages) => messages.next_release(),
             Self::Datagram(datagram) => datagram.held.next_release(),
         }
     }
@@ -116,6 +134,7 @@ impl Carrier {
     pub(crate) fn waiting(&self, side: &Side) -> usize {
         match self {
             Self::Stream(stream) => stream.out.len(),
+            Self::Messages(messages) => messages.len(),
             Self::Datagram(datagram) => datagram.held.bytes().saturating_add(side.queued_bytes(datagram.key)),
         }
     }
@@ -124,6 +143,7 @@ impl Carrier {
     pub(crate) fn is_drained(&self) -> bool {
         match self {
             Self::Stream(stream) => stream.out.len() == 0,
+            Self::Messages(messages) => messages.len() == 0,
             Self::Datagram(datagram) => datagram.held.is_empty(),
         }
     }
@@ -132,6 +152,7 @@ impl Carrier {
     pub(crate) fn abort(&mut self, side: &mut Side) {
         match self {
             Self::Stream(stream) => stream.out.clear(),
+            Self::Messages(messages) => messages.clear(),
             Self::Datagram(datagram) => {
                 datagram.held = Delayed::default();
                 side.close(datagram.key);

@@ -161,7 +161,7 @@ impl Partition {
             cx.refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "not subscribed to this channel");
             return;
         };
-        let Some(protocol) = cx.connections.protocol(id) else { return };
+        let Some(protocol) = cx.connections.subprotocol(id) else { return };
         let messages = vec![(sender.clone(), content.clone())];
         let mut event = messages_event(&name, messages, channel.history.next_id());
         if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
@@ -235,7 +235,7 @@ impl Partition {
         (length, after): (i32, i32),
         budget: &mut usize,
     ) {
-        let (Some(channel), Some(protocol)) = (self.channels.get(name), cx.connections.protocol(to)) else { return };
+        let (Some(channel), Some(protocol)) = (self.channels.get(name), cx.connections.subprotocol(to)) else { return };
         let limits = cx.config.write_limits();
         // Half of what a client may spend on a message: it counts other things too.
         let share = (limits.max_memory_bytes / 2).min(*budget);

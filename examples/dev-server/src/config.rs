@@ -43,6 +43,12 @@ pub struct ServerConfig {
     pub front_end_port: u16,
     /// UDP port that front-end addresses name for clients that came over UDP. Default 5055.
     pub front_end_udp_port: u16,
+    /// Port that front-end addresses name for clients that came over ws. Default 9094.
+    pub front_end_ws_port: u16,
+    /// Port that front-end addresses name for clients that came over wss. Default 19094.
+    pub front_end_wss_port: u16,
+    /// Whether front-end addresses of WebSocket clients begin with `ws://` or `wss://`. Default true. Spec: chat.md 2.1.
+    pub web_socket_prefix: bool,
     /// How datagram connections behave, and how many there may be on each of the two servers. This does not change while
     /// the server runs. Default: as the default of its type, with messages as long as a client accepts, and 8,192
     /// connections whose client has not shown yet that its address is not false.
@@ -148,6 +154,9 @@ impl ServerConfig {
             public_host: None,
             front_end_port: 4534,
             front_end_udp_port: 5055,
+            front_end_ws_port: 9094,
+            front_end_wss_port: 19094,
+            web_socket_prefix: true,
             udp: AcceptorConfig::default().with(|udp| {
                 udp.max_half_open = 8192;
                 udp.connection.max_message_bytes = Limits::DEFAULT.max_received_bytes;

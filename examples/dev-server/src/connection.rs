@@ -12,6 +12,7 @@ use photon_proto::{DecodeError, DecodeErrorKind, Limits, Parameters, Protocol, T
 use crate::carrier::Carrier;
 use crate::connections::Role;
 use crate::partition::PartitionKey;
+use crate::subprotocol::SubProtocol;
 use crate::timers::TimerId;
 
 /// What a disconnect command says unless there is a better reason: the server's logic. Spec: udp.md 7.2.
@@ -21,8 +22,10 @@ pub(crate) struct Connection {
     pub(crate) role: Role,
     pub(crate) local_host: Text,
     pub(crate) carrier: Carrier,
-    /// Known from the init on.
-    pub(crate) protocol: Option<Protocol>,
+    /// Known from the init on, over WebSocket from the beginning.
+    pub(crate) protocol: Option<SubProtocol>,
+    /// What a JSON client has in its path, and so need not say when it asks for something.
+    pub(crate) app_id: Option<Text>,
     pub(crate) cipher: Option<Cipher>,
     /// Whose connection it is, once the front end let it in.
     pub(crate) user: Option<(PartitionKey, Text)>,
@@ -72,6 +75,7 @@ impl Connection {
             local_host,
             carrier,
             protocol: None,
+            app_id: None,
             cipher: None,
             user: None,
             last_received: now,
@@ -112,16 +116,16 @@ impl Connection {
 
 /// The first message is the init; one after it that cannot be read is no error.
 fn understand(
-    protocol: &mut Option<Protocol>,
+    protocol: &mut Option<SubProtocol>,
     limits: &Limits,
     message: &mut [u8],
     cipher: Option<&Cipher>,
 ) -> Result<Incoming, DecodeError> {
     let Some(protocol) = *protocol else {
-        *protocol = Some(first_message(limits, message)?);
+        *protocol = Some(first_message(limits, message)?.into());
         return Ok(Incoming::Init);
     };
-    Ok(read(protocol, limits, message, cipher).unwrap_or_else(Incoming::Bad))
+    Ok(read(protocol.binary(), limits, message, cipher).unwrap_or_else(Incoming::Bad))
 }
 
 /// The protocol that the first message chooses. Spec: wire.md 2.
@@ -137,7 +141,8 @@ fn first_message(limits: &Limits, message: &mut [u8]) -> Result<Protocol, Decode
     Protocol::from_version(version).ok_or(DecodeError::new(DecodeErrorKind::BadLength, 2, "init protocol version"))
 }
 
-fn read(
+/// A message after the first.
+pub(crate) fn read(
     protocol: Protocol,
     limits: &Limits,
     message: &mut [u8],

@@ -6,6 +6,7 @@ use photon_proto::Protocol;
 
 use crate::connection::Connection;
 use crate::hashing::{HashKeys, Map};
+use crate::subprotocol::SubProtocol;
 use crate::timers::Timers;
 
 /// Which of the two servers a connection was made to.
@@ -77,6 +78,10 @@ impl Connections {
     }
 
     pub(crate) fn protocol(&self, id: ConnectionId) -> Option<Protocol> {
+        self.subprotocol(id).map(SubProtocol::binary)
+    }
+
+    pub(crate) fn subprotocol(&self, id: ConnectionId) -> Option<SubProtocol> {
         self.get(id)?.protocol
     }
 

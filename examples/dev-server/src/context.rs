@@ -1,7 +1,7 @@
 //! What every operation needs of the server around it: the time, the settings, and ways to reach clients.
 
 use photon_proto::message::MessageWriter;
-use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp};
+use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp, json};
 
 use crate::acceptors::Acceptors;
 use crate::carrier::Parcel;
@@ -11,6 +11,7 @@ use crate::connections::{ConnectionId, Connections};
 use crate::event::Event;
 use crate::requests::{Asked, Wrong};
 use crate::stats::ServerStats;
+use crate::subprotocol::SubProtocol;
 use crate::timers::{Timer, Timers};
 use chat_core::codes::{operation, return_code};
 
@@ -68,7 +69,7 @@ impl Context<'_> {
     pub(crate) fn send_event(&mut self, to: &[ConnectionId], event: &mut Event) {
         let limits = self.config.write_limits();
         for &id in to {
-            let Some(protocol) = self.connections.protocol(id) else { continue };
+            let Some(protocol) = self.connections.subprotocol(id) else { continue };
             match event.encoded(protocol, &limits) {
                 Ok(encoded) => {
                     self.stats.events = self.stats.events.saturating_add(1);
@@ -76,7 +77,9 @@ impl Context<'_> {
                         self.stats.loosened = self.stats.loosened.saturating_add(1);
                         log::debug!("an event was loosened for a {} client", protocol.name());
                     }
-                    self.send(id, &encoded.bytes, false);
+                    let encrypt = self.config.encrypt_answers;
+                    // JSON it is already.
+                    self.queue(id, &encoded.bytes, encrypt, !protocol.is_text());
                 }
                 Err(error) => log::warn!("an event cannot be sent to a {} client: {error}", protocol.name()),
             }
@@ -167,7 +170,7 @@ impl Context<'_> {
         self.queue(id, message, false, true);
     }
 
-    /// Sends bytes as they are: on a stream without a frame, in datagrams as a message.
+    /// Sends bytes as they are: on a stream without a frame, elsewhere as a message, in JSON as a text message.
     pub(crate) fn send_raw(&mut self, id: ConnectionId, bytes: &[u8]) {
         self.queue(id, bytes, false, false);
     }
@@ -179,11 +182,20 @@ impl Context<'_> {
     }
 
     fn queue(&mut self, id: ConnectionId, bytes: &[u8], encrypt: bool, framed: bool) {
-        let (now, due) = (self.now, self.now.plus_millis(self.config.delay_ms));
+        let (now, due, limits) = (self.now, self.now.plus_millis(self.config.delay_ms), self.config.write_limits());
         let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.closing.is_some() || connection.muted {
             return;
         }
+        let mut text = Vec::new();
+        let bytes = match connection.protocol {
+            Some(SubProtocol::Json) if framed => match json::write_message(&mut text, &limits, bytes) {
+                Ok(()) => &text,
+                // Disconnect messages are among them: JSON has none.
+                Err(error) => return log::debug!("a message cannot be sent to a JSON client: {error}"),
+            },
+            _ => bytes,
+        };
         let Connection { carrier, cipher, role, .. } = connection;
         let side = self.acceptors.side_mut(*role);
         let held_back = carrier.next_release();

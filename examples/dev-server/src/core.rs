@@ -82,19 +82,23 @@ impl ServerCore {
         cx.follow(id, step);
     }
 
-    /// Bytes arrived on a stream connection. Those of a connection that has been ended are ignored.
+    /// Bytes arrived on a stream connection, or one whole message on a WebSocket. Those of a connection that has been ended
+    /// are ignored.
     pub fn received(&mut self, now: Timestamp, id: ConnectionId, bytes: &[u8]) {
         self.advance(now);
-        if let Some(connection) = self.connections.get_mut(id)
-            && connection.closing.is_none()
-        {
+        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.closing.is_none()) else {
+            return;
+        };
+        if let Carrier::Messages(_) = connection.carrier {
+            self.take_whole(id, bytes);
+        } else {
             connection.push(self.now, bytes);
             self.process(id);
-            self.settle();
         }
+        self.settle();
     }
 
-    /// The client closed or reset a stream connection, which is gone thereby.
+    /// The client closed or reset a stream or WebSocket connection, which is gone thereby.
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
         self.advance(now);
         if let Some(mut connection) = self.connections.remove(id, &mut self.timers) {
@@ -104,18 +108,19 @@ impl ServerCore {
         }
     }
 
-    /// The bytes that a connection has to send, never empty; the same again until [`transmitted`](Self::transmitted).
+    /// The bytes that a stream has to send, or the message that a WebSocket has to, never empty; the same again until
+    /// [`transmitted`](Self::transmitted).
     pub fn transmit(&mut self, id: ConnectionId) -> Option<&[u8]> {
         let unsent = self.connections.get(id)?.carrier.unsent();
         (!unsent.is_empty()).then_some(unsent)
     }
 
-    /// The transport took this many of those bytes.
+    /// The transport took this many of those bytes; of a WebSocket, that message, whatever the number.
     pub fn transmitted(&mut self, id: ConnectionId, bytes: usize) {
         if let Some(connection) = self.connections.get_mut(id)
-            && let Some(stream) = connection.carrier.as_stream_mut()
+            && connection.carrier.as_datagram().is_none()
         {
-            stream.out.sent(bytes);
+            connection.carrier.sent(bytes);
             if connection.closing.is_some() && connection.carrier.is_drained() {
                 self.connections.end(id);
                 self.settle();
@@ -340,7 +345,8 @@ impl ServerCore {
         }
         match parameters {
             Ok(parameters) => {
-                let fields = Fields::new(parameters).limited(self.config.max_string_bytes);
+                let subprotocol = self.connections.subprotocol(id);
+                let fields = Fields::new(parameters).limited(self.config.max_string_bytes).written_in(subprotocol);
                 match role {
                     Role::NameServer => self.name_server_request(id, asked, fields),
                     Role::FrontEnd => self.front_end_request(id, asked, fields),

@@ -1,16 +1,18 @@
 //! An event on its way to many receivers, encoded once for each protocol among them.
 
+use photon_proto::json::{self, WriteError};
 use photon_proto::message::MessageWriter;
-use photon_proto::{Array, EncodeError, EncodeErrorKind, Limits, Parameters, Protocol, Value};
+use photon_proto::{Array, EncodeError, EncodeErrorKind, Limits, Parameters, Value};
 
 use crate::loosen::loosen;
+use crate::subprotocol::SubProtocol;
 
 pub(crate) struct Event {
     code: u8,
     parameters: Parameters,
     /// The parameters that may become null for a receiver whose protocol cannot express them.
     content: &'static [u8],
-    encoded: Vec<(Protocol, Encoded)>,
+    encoded: Vec<(SubProtocol, Encoded)>,
 }
 
 pub(crate) struct Encoded {
@@ -31,20 +33,20 @@ impl Event {
     }
 
     /// Whether receivers of this protocol can get it exactly as it is.
-    pub(crate) fn check(&mut self, protocol: Protocol, limits: &Limits) -> Result<(), EncodeError> {
+    pub(crate) fn check(&mut self, protocol: SubProtocol, limits: &Limits) -> Result<(), EncodeError> {
         let bytes = write(self.code, &self.parameters, protocol, limits)?;
         self.encoded.push((protocol, Encoded { bytes, loosened: false }));
         Ok(())
     }
 
     /// Whether receivers of this protocol can get its content, loosened perhaps.
-    pub(crate) fn fits(&mut self, protocol: Protocol, limits: &Limits) -> bool {
+    pub(crate) fn fits(&mut self, protocol: SubProtocol, limits: &Limits) -> bool {
         let encoded = self.expressed(protocol, limits);
         encoded.map(|encoded| self.encoded.push((protocol, encoded))).is_ok()
     }
 
     /// The message for receivers of this protocol.
-    pub(crate) fn encoded(&mut self, protocol: Protocol, limits: &Limits) -> Result<&Encoded, EncodeError> {
+    pub(crate) fn encoded(&mut self, protocol: SubProtocol, limits: &Limits) -> Result<&Encoded, EncodeError> {
         let at = match self.encoded.iter().position(|(known, _)| *known == protocol) {
             Some(at) => at,
             None => {
@@ -57,7 +59,7 @@ impl Event {
         self.encoded.get(at).map(|(_, encoded)| encoded).ok_or(EncodeErrorKind::TypeNotExpressible.into())
     }
 
-    fn expressed(&self, protocol: Protocol, limits: &Limits) -> Result<Encoded, EncodeError> {
+    fn expressed(&self, protocol: SubProtocol, limits: &Limits) -> Result<Encoded, EncodeError> {
         let error = match write(self.code, &self.parameters, protocol, limits) {
             Ok(bytes) => return Ok(Encoded { bytes, loosened: false }),
             Err(error) => error,
@@ -67,11 +69,16 @@ impl Event {
             return Err(error);
         }
         let loose: Parameters =
-            self.parameters.iter().map(|(key, value)| (*key, loosen(protocol, limits, value))).collect();
+            self.parameters.iter().map(|(key, value)| (*key, loosen(protocol.binary(), limits, value))).collect();
         Ok(Encoded { bytes: write(self.code, &loose, protocol, limits)?, loosened: true })
     }
 
-    fn without_content(&self, protocol: Protocol, limits: &Limits, error: EncodeError) -> Result<Encoded, EncodeError> {
+    fn without_content(
+        &self,
+        protocol: SubProtocol,
+        limits: &Limits,
+        error: EncodeError,
+    ) -> Result<Encoded, EncodeError> {
         if self.content.is_empty() {
             return Err(error);
         }
@@ -92,12 +99,21 @@ fn emptied(content: &Value) -> Value {
     }
 }
 
-fn write(code: u8, parameters: &[(u8, Value)], protocol: Protocol, limits: &Limits) -> Result<Vec<u8>, EncodeError> {
+fn write(code: u8, parameters: &[(u8, Value)], protocol: SubProtocol, limits: &Limits) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
-    let mut writer = MessageWriter::event(&mut bytes, protocol, limits, code)?;
+    let mut writer = MessageWriter::event(&mut bytes, protocol.binary(), limits, code)?;
     for (key, value) in parameters {
         writer.put(*key, value)?;
     }
     writer.finish()?;
-    Ok(bytes)
+    if !protocol.is_text() {
+        return Ok(bytes);
+    }
+    let mut text = Vec::new();
+    match json::write_message(&mut text, limits, &bytes) {
+        Ok(()) => Ok(text),
+        Err(WriteError::Encode(error)) => Err(error),
+        // It was written above, within the same limits.
+        Err(_) => Err(EncodeErrorKind::TypeNotExpressible.into()),
+    }
 }

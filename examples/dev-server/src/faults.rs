@@ -79,7 +79,7 @@ pub enum Fault {
     Close,
     /// Answers as usual, then closes the connection.
     CloseAfter,
-    /// Sends a disconnect message, then closes the connection. Spec: wire.md 3.4.
+    /// Sends a disconnect message, then closes the connection. JSON has no such message. Spec: wire.md 3.4.
     Disconnect {
         /// Reason, as a return code.
         code: i16,

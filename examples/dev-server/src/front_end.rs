@@ -27,10 +27,11 @@ impl ServerCore {
     }
 
     fn enter_front_end(&mut self, id: ConnectionId, asked: Asked, fields: Fields) {
-        let login = match fields.login() {
+        let mut login = match fields.login() {
             Ok(login) => login,
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),
         };
+        login.app_id = login.app_id.or_else(|| self.path_app_id(id));
         let step = Step::Authenticate(Role::FrontEnd);
         if login.token.is_some() && self.config.faults.happens(step, &Fault::ExpiredToken) {
             let (code, text) = (return_code::AUTHENTICATION_TICKET_EXPIRED, "the token has expired");

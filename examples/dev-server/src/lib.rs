@@ -2,22 +2,23 @@
 //!
 //! It is there for people without an app id and for every test of the client: [`ServerCore`] is sans-IO, so client and
 //! server run in one process over a simulated network with virtual time ([`sim`]); [`server`] puts the same core on
-//! real sockets, TCP and UDP, on request behind a bad [line](mod@line). It behaves as `chat.md` section 12 says, and
+//! real sockets, TCP, UDP and WebSocket, on request behind a bad [line](mod@line). It behaves as `chat.md` section 12 says, and
 //! misbehaves where it is told to ([`Faults`]). It is no production server: production is the Photon cloud.
 //!
 //! # Driving the core
 //!
 //! A *connection* is one stream between a client and this server. The driver accepts it ([`ServerCore::accept_stream`]),
 //! hands over what arrives ([`ServerCore::received`], [`ServerCore::closed`]) and calls [`ServerCore::service`] when
-//! [`ServerCore::poll_timeout`] is due. Clients that talk in datagrams are told apart by their addresses, by the core: the
-//! driver only hands over what its two sockets get ([`ServerCore::received_datagram`]). After any of these calls it drains,
-//! in this order:
+//! [`ServerCore::poll_timeout`] is due. A WebSocket is the same with whole messages in place of bytes
+//! ([`ServerCore::accept_messages`]): its frames and TLS are the driver's. Clients that talk in datagrams are told apart by
+//! their addresses, by the core: the driver only hands over what its two sockets get ([`ServerCore::received_datagram`]).
+//! After any of these calls it drains, in this order:
 //!
 //! 1. [`ServerCore::transmit_datagram`] of each of the two servers, until it is `None`: report each datagram that the
 //!    socket took with [`ServerCore::transmitted_datagram`];
-//! 2. [`ServerCore::poll_writable`]: stream connections that got bytes; pull them with [`ServerCore::transmit`], report
+//! 2. [`ServerCore::poll_writable`]: connections that got bytes; pull them with [`ServerCore::transmit`], report
 //!    what the transport took with [`ServerCore::transmitted`];
-//! 3. [`ServerCore::poll_close`]: stream connections that the server ended; they are gone from the core.
+//! 3. [`ServerCore::poll_close`]: connections that the server ended; they are gone from the core.
 //!
 //! Another order delays work and corrupts nothing. Time is an argument; a `now` before the last one counts as the last.
 //! Same seed and same calls, same bytes. No input makes it panic, and every buffer has a cap in [`ServerConfig`].
@@ -25,7 +26,8 @@
 //! Content is kept as typed values and written anew for each receiver in the protocol of its connection. What the
 //! receiver's protocol cannot express is loosened: a Dictionary with declared types becomes one without, an array of
 //! an inexpressible element type an object array; a part that is inexpressible even so becomes null, for that receiver
-//! only. [`ServerStats::loosened`] counts it.
+//! only. [`ServerStats::loosened`] counts it. JSON is transcoded at the edge, so that everything above sees 1.8; what it
+//! cannot say is listed in [`photon_proto::json`].
 //!
 //! # Changing it while it runs
 //!
@@ -62,6 +64,7 @@ mod history;
 pub mod line;
 mod link;
 mod loosen;
+mod messages;
 mod misbehave;
 mod name_server;
 mod outgoing;
@@ -73,6 +76,7 @@ mod requests;
 pub mod server;
 pub mod sim;
 mod stats;
+mod subprotocol;
 mod subscriptions;
 mod switches;
 mod timers;
@@ -87,5 +91,7 @@ pub use control::ControlAnswer;
 pub use core::ServerCore;
 pub use fault_spec::{FaultSpec, FaultSpecError};
 pub use faults::{Fault, Faults, Step};
+pub use messages::MessageLink;
 pub use stats::{ChannelSnapshot, ServerStats, UserSnapshot};
+pub use subprotocol::SubProtocol;
 pub use switches::SwitchError;

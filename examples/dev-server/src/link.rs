@@ -2,12 +2,13 @@
 
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{MAGIC, MessageKind};
-use photon_proto::{internal, tcp};
+use photon_proto::{internal, json, tcp};
 
 use crate::connections::{ConnectionId, Role};
 use crate::context::Context;
 use crate::faults::{Fault, Step};
 use crate::misbehave::Verdict;
+use crate::subprotocol::SubProtocol;
 use crate::timers::Timer;
 use chat_core::codes::return_code;
 
@@ -20,11 +21,25 @@ impl Context<'_> {
     pub(crate) fn answer_init(&mut self, id: ConnectionId, role: Role) {
         let step = Step::Init(role);
         match self.intercept(id, step, MessageKind::InitResponse, 0) {
-            Verdict::Go => self.send_plain(id, &INIT_RESPONSE),
+            Verdict::Go => self.greet(id),
             Verdict::Refuse(..) => self.close(id),
             Verdict::Done => return,
         }
         self.follow(id, step);
+    }
+
+    fn greet(&mut self, id: ConnectionId) {
+        if self.connections.subprotocol(id) != Some(SubProtocol::Json) {
+            return self.send_plain(id, &INIT_RESPONSE);
+        }
+        let mut number = [0; 8];
+        self.random.fill("session id", &mut number);
+        let session = format!("{:016x}", u64::from_be_bytes(number));
+        let mut text = Vec::new();
+        match json::write_session(&mut text, &self.config.write_limits(), &session) {
+            Ok(()) => self.send_raw(id, &text),
+            Err(error) => log::warn!("a client cannot be greeted: {error}"),
+        }
     }
 
     /// Answers a ping of the TCP framing, or an internal one, at once. Spec: wire.md 6.3, 8.4.
@@ -99,7 +114,7 @@ impl Context<'_> {
     /// When a connection will have been silent for too long.
     fn silent_at(&self, id: ConnectionId) -> Option<photon_proto::Timestamp> {
         // A datagram connection times out by itself: its client acknowledges pings.
-        let connection = self.connections.get(id).filter(|connection| connection.carrier.as_stream().is_some())?;
+        let connection = self.connections.get(id).filter(|connection| connection.carrier.as_datagram().is_none())?;
         let limit = match connection.role {
             Role::NameServer => self.config.name_server_idle_ms,
             Role::FrontEnd => self.config.silence_timeout_ms,

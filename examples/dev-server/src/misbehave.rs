@@ -5,9 +5,12 @@ use photon_proto::message::{MAGIC, MessageKind};
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::faults::{Fault, Step};
+use crate::subprotocol::SubProtocol;
 
 /// Neither a frame nor a ping, and no message either. Spec: wire.md 6.1.
 const NO_FRAME: &[u8] = b"no frame at all";
+/// A good frame of JSON that ends too early. Spec: wire.md 7.2.
+const UNDECODABLE_TEXT: &[u8] = b"~m~10~m~~j~{\"res\":";
 
 /// Whether a step is to be gone through as usual.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ impl Context<'_> {
             Fault::BadFrame => self.send_raw(id, NO_FRAME),
             // Ends in the middle of the return code or parameter count. A kind that no protocol knows stands for an
             // init response, whose content nobody reads.
+            Fault::Undecodable if self.connections.subprotocol(id) == Some(SubProtocol::Json) => {
+                self.send_raw(id, UNDECODABLE_TEXT);
+            }
             Fault::Undecodable if kind == MessageKind::InitResponse => self.send_plain(id, &[MAGIC, 0x7F, code]),
             Fault::Undecodable => self.send_plain(id, &[MAGIC, kind as u8, code]),
             _ => {}

@@ -3,6 +3,7 @@
 use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
+use crate::carrier::Carrier;
 use crate::connections::{ConnectionId, Role};
 use crate::core::ServerCore;
 use crate::faults::{Fault, Step};
@@ -23,7 +24,7 @@ impl ServerCore {
 
     fn get_regions(&mut self, id: ConnectionId, asked: Asked, mut fields: Fields) {
         let app_id = match fields.text(p::APPLICATION_ID) {
-            Ok(app_id) => app_id.unwrap_or_default(),
+            Ok(app_id) => app_id.or_else(|| self.path_app_id(id)).unwrap_or_default(),
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),
         };
         if let Err(Refusal { code, text }) = authentication::check_app_id(&self.config, &app_id) {
@@ -45,10 +46,11 @@ impl ServerCore {
 
     fn log_in(&mut self, id: ConnectionId, asked: Asked, fields: Fields) {
         let step = Step::Authenticate(Role::NameServer);
-        let login = match fields.login() {
+        let mut login = match fields.login() {
             Ok(login) => login,
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),
         };
+        login.app_id = login.app_id.or_else(|| self.path_app_id(id));
         let checked =
             authentication::check(&self.config, &self.tokens, &mut self.random, self.now, &login).and_then(|welcome| {
                 self.check_region(login.region.as_deref())?;
@@ -107,6 +109,11 @@ impl ServerCore {
         }
     }
 
+    /// The app id that a JSON client has in its path.
+    pub(crate) fn path_app_id(&self, id: ConnectionId) -> Option<Text> {
+        self.connections.get(id)?.app_id.clone()
+    }
+
     /// The front end's address as this client can reach it.
     fn front_end_address(&self, id: ConnectionId) -> Text {
         let connection = self.connections.get(id);
@@ -114,13 +121,18 @@ impl ServerCore {
             Some(host) => host.as_str(),
             None => connection.map_or("", |connection| &connection.local_host),
         };
-        let datagrams = connection.is_some_and(|connection| connection.carrier.as_datagram().is_some());
-        let port = if datagrams { self.config.front_end_udp_port } else { self.config.front_end_port };
+        let (scheme, port) = match connection.map(|connection| &connection.carrier) {
+            Some(Carrier::Datagram(_)) => ("", self.config.front_end_udp_port),
+            Some(Carrier::Messages(messages)) if messages.secure => ("wss://", self.config.front_end_wss_port),
+            Some(Carrier::Messages(_)) => ("ws://", self.config.front_end_ws_port),
+            Some(Carrier::Stream(_)) | None => ("", self.config.front_end_port),
+        };
+        let scheme = if self.config.web_socket_prefix { scheme } else { "" };
         // An IPv6 address is told from the port by its brackets.
         if host.contains(':') && !host.starts_with('[') {
-            format!("[{host}]:{port}").into()
+            format!("{scheme}[{host}]:{port}").into()
         } else {
-            format!("{host}:{port}").into()
+            format!("{scheme}{host}:{port}").into()
         }
     }
 }

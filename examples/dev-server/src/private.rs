@@ -22,7 +22,7 @@ impl Partition {
         let SendPrivate { target, content } = request;
         let message_id = self.conversations.next_id(sender, &target);
         let mut event = private_event(sender, &target, content.clone(), message_id);
-        let Some(protocol) = cx.connections.protocol(id) else { return };
+        let Some(protocol) = cx.connections.subprotocol(id) else { return };
         if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
             cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("the message cannot be delivered: {error}"));
             return;

@@ -1,6 +1,7 @@
 //! What clients ask for: the parameters of each operation, typed. Spec: chat.md 1.3, 3.
 
-use chat_core::codes::parameter as p;
+use crate::subprotocol::SubProtocol;
+use chat_core::codes::{parameter as p, property};
 use photon_proto::{Array, Parameters, Text, Value};
 
 /// A parameter that is missing or has the wrong type.
@@ -77,16 +78,23 @@ pub(crate) struct SetProperties {
 pub(crate) struct Fields {
     parameters: Parameters,
     max_string_bytes: usize,
+    /// They came from JSON, where every key is text.
+    text_keys: bool,
 }
 
 impl Fields {
     pub(crate) const fn new(parameters: Parameters) -> Self {
-        Self { parameters, max_string_bytes: MAX_STRING_BYTES }
+        Self { parameters, max_string_bytes: MAX_STRING_BYTES, text_keys: false }
     }
 
     /// The same with texts no longer than this.
     pub(crate) fn limited(self, max_string_bytes: usize) -> Self {
         Self { max_string_bytes: max_string_bytes.min(MAX_STRING_BYTES), ..self }
+    }
+
+    /// The same, written in this.
+    pub(crate) fn written_in(self, subprotocol: Option<SubProtocol>) -> Self {
+        Self { text_keys: subprotocol.is_some_and(SubProtocol::is_text), ..self }
     }
 
     fn value(&mut self, key: u8) -> Option<Value> {
@@ -138,14 +146,18 @@ impl Fields {
         })
     }
 
-    /// A map, Dictionary or Hashtable. Spec: chat.md 12, subscribe.
+    /// Properties: a Dictionary or Hashtable. Spec: chat.md 12, subscribe.
     pub(crate) fn map(&mut self, key: u8) -> Result<Vec<(Value, Value)>, Wrong> {
         let map = self.typed(key, |value| match value {
             Value::Dictionary(map) => Some(map.pairs),
             Value::Hashtable(map) => Some(map.0),
             _ => None,
         })?;
-        Ok(map.unwrap_or_default())
+        let mut map = map.unwrap_or_default();
+        if self.text_keys {
+            map.iter_mut().for_each(|(key, _)| known_key(key));
+        }
+        Ok(map)
     }
 
     pub(crate) fn login(mut self) -> Result<Login, Wrong> {
@@ -202,6 +214,14 @@ impl Fields {
     pub(crate) fn send_private(mut self) -> Result<SendPrivate, Wrong> {
         let target = self.text(p::USER_ID)?.filter(|id| !id.is_empty()).ok_or(Wrong(p::USER_ID))?;
         Ok(SendPrivate { target, content: self.value(p::MESSAGE).unwrap_or(Value::Null) })
+    }
+}
+
+/// Gives the keys that have a meaning the type that they have elsewhere. Spec: chat.md 1.6.
+fn known_key(key: &mut Value) {
+    let known = key.as_str().and_then(|text| text.parse().ok());
+    if let Some(known @ (property::MAX_SUBSCRIBERS | property::PUBLISH_SUBSCRIBERS)) = known {
+        *key = Value::Byte(known);
     }
 }
 

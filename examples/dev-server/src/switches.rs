@@ -158,6 +158,7 @@ const SWITCHES: &[Switch] = switches! {
     "token-as-bytes" => token_as_bytes,
     "renew-token" => renew_token,
     "public-host" => public_host,
+    "web-socket-prefix" => web_socket_prefix,
     "max-received-bytes" => limits.max_received_bytes,
     "max-sent-bytes" => limits.max_sent_bytes,
     "max-depth" => limits.max_depth,

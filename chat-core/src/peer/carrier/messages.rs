@@ -161,7 +161,7 @@ impl Messages {
         let mut message = self.spare.pop().unwrap_or_default();
         let written = write(&mut message, 0);
         #[cfg(feature = "json")]
-        let written = if self.json { written.and_then(|()| self.to_text(&mut message)) } else { written };
+        let written = if self.json { written.and_then(|()| self.transcode(&mut message)) } else { written };
         match written {
             Ok(()) => self.queue(message),
             Err(_) => self.give_back(message),
@@ -170,7 +170,7 @@ impl Messages {
     }
 
     #[cfg(feature = "json")]
-    fn to_text(&mut self, message: &mut Vec<u8>) -> Result<(), RequestError> {
+    fn transcode(&mut self, message: &mut Vec<u8>) -> Result<(), RequestError> {
         let mut text = self.spare.pop().unwrap_or_default();
         let written = super::json::write(message, &self.limits, &mut text);
         self.give_back(core::mem::replace(message, text));

@@ -1,8 +1,9 @@
 //! What alice and bob do, and what must come of it.
 
-use super::Failure;
+use super::Options;
 use super::stage::Stage;
 use super::user::{Users, Who};
+use super::{Failure, Language, Privacy};
 use Who::{Alice, Bob};
 use chat_core::{
     ChannelOutcome, ChatClient, ConnectOptions, Event, Outcome, PrivateOptions, PropertyOptions, PublishOptions,
@@ -19,8 +20,15 @@ const TABLE: &str = "table";
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// The whole conversation; anything that is expected may take as long as `patience`.
-pub(crate) fn play(stage: &mut Stage, server: &str, crc: bool, patience: Duration) -> Result<(), Failure> {
-    let mut play = Play { stage, users: Users::new(server, crc, patience)? };
+pub(crate) fn play(
+    stage: &mut Stage,
+    server: &str,
+    options: &Options,
+    trust: Option<&str>,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let users = Users::new(server, options, trust, patience)?;
+    let mut play = Play { stage, users, language: options.language, privacy: options.privacy() };
     play.log_in()?;
     play.channel_with_history()?;
     play.talk()?;
@@ -34,6 +42,8 @@ pub(crate) fn play(stage: &mut Stage, server: &str, crc: bool, patience: Duratio
 struct Play<'a> {
     stage: &'a mut Stage,
     users: Users,
+    language: Language,
+    privacy: Privacy,
 }
 
 impl Play<'_> {
@@ -87,31 +97,37 @@ impl Play<'_> {
             self.sees(Alice, who, &[words])?;
             self.sees(Bob, who, &[words])?;
         }
-        // Not only text: anything that Photon can serialise arrives with its type.
-        let dice = vec![6, 2];
+        // Not only text: anything that Photon can serialise arrives with its type. JSON knows lists, and no int arrays.
+        let dice = Value::from(vec![6, 2]);
+        let (seen, kind) = match self.language {
+            Language::Json => (Value::from(vec![Value::Int(6), Value::Int(2)]), "a list"),
+            Language::V16 | Language::V18 => (dice.clone(), "an array of int"),
+        };
         self.stage.does(Bob, "rolls, and sends an array of two int")?;
-        self.call(Bob, |chat| chat.publish_message(CHANNEL, &Value::from(dice.clone()), &PublishOptions::new()))?;
+        self.call(Bob, |chat| chat.publish_message(CHANNEL, &dice, &PublishOptions::new()))?;
         for who in Who::BOTH {
-            let dice = Value::from(dice.clone());
             self.users.expect(who, "bob's dice", |event| match event {
                 Event::ChatMessages { channel, messages } if **channel == *CHANNEL && messages.len() == 1 => messages
                     .get(0)
-                    .filter(|message| message.sender == "bob" && message.content.to_value() == dice)
+                    .filter(|message| message.sender == "bob" && message.content.to_value() == seen)
                     .map(drop),
                 _ => None,
             })?;
-            self.stage.got(who, format_args!("{CHANNEL}, bob: an array of int, 6 and 2"))?;
+            self.stage.got(who, format_args!("{CHANNEL}, bob: {kind}, 6 and 2"))?;
         }
         Ok(())
     }
 
     fn private(&mut self) -> Result<(), Failure> {
-        self.stage.heading("Private messages, encrypted on their way to the server")?;
+        self.stage.heading(match self.privacy {
+            Privacy::Keys | Privacy::Link => "Private messages, encrypted on their way to the server",
+            Privacy::Nothing => "Private messages, in clear: JSON over ws encrypts nothing",
+        })?;
         for (from, to, words) in
             [(Alice, Bob, "Between us: were those dice loaded?"), (Bob, Alice, "I have no idea what you mean.")]
         {
             self.stage.does(from, format_args!("says to {}: {words}", to.name()))?;
-            let options = PrivateOptions::new().encrypt(true);
+            let options = PrivateOptions::new().encrypt(self.privacy != Privacy::Nothing);
             self.call(from, |chat| chat.send_private_message(to.name(), words, &options))?;
             // The sender gets it, too: that is how other clients of the same user know.
             for (who, other) in [(to, from), (from, to)] {

@@ -5,15 +5,17 @@ mod stage;
 mod user;
 
 use crate::{complain, output_failed};
+use chat_core::ChatConfig;
 use dev_server::ServerConfig;
 use dev_server::line::Conditions;
-use dev_server::server::{Server, ServerOptions, UdpPorts};
+use dev_server::server::{Server, ServerOptions, UdpPorts, WsPorts, WssOptions};
+use photon_proto::Protocol;
 use stage::Stage;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long something may take that comes in milliseconds, unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,12 +25,80 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) enum Transport {
     Udp,
     Tcp,
+    Ws,
+    Wss,
+}
+
+impl Transport {
+    pub(crate) const ALL: [Self; 4] = [Self::Udp, Self::Tcp, Self::Ws, Self::Wss];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
+    /// For people.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Ws => "WebSocket",
+            Self::Wss => "secure WebSocket",
+        }
+    }
+
+    pub(crate) const fn speaks(self, language: Language) -> bool {
+        !matches!((self, language), (Self::Udp | Self::Tcp, Language::Json))
+    }
+}
+
+/// What messages are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    V16,
+    V18,
+    Json,
+}
+
+impl Language {
+    pub(crate) const ALL: [Self; 3] = [Self::V16, Self::V18, Self::Json];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::V16 => "1.6",
+            Self::V18 => "1.8",
+            Self::Json => "json",
+        }
+    }
+
+    pub(crate) fn apply(self, config: ChatConfig) -> ChatConfig {
+        match self {
+            Self::V16 => config.protocol(Protocol::V16),
+            Self::V18 => config.protocol(Protocol::V18),
+            Self::Json => config.json(),
+        }
+    }
+}
+
+/// What keeps what is private from those on the way to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Privacy {
+    Keys,
+    Link,
+    Nothing,
 }
 
 /// What the demo is to show.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) transport: Transport,
+    pub(crate) language: Language,
+    /// The conversation once over each transport in each language, and a table.
+    pub(crate) all: bool,
     /// What becomes of datagrams, in both directions.
     pub(crate) line: Conditions,
     /// The same number, the same line.
@@ -39,7 +109,24 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { transport: Transport::Udp, line: Conditions::default(), seed: None, crc: false }
+        Self {
+            transport: Transport::Udp,
+            language: Language::V18,
+            all: false,
+            line: Conditions::default(),
+            seed: None,
+            crc: false,
+        }
+    }
+}
+
+impl Options {
+    const fn privacy(&self) -> Privacy {
+        match (self.transport, self.language) {
+            (Transport::Wss, _) => Privacy::Link,
+            (_, Language::Json) => Privacy::Nothing,
+            _ => Privacy::Keys,
+        }
     }
 }
 
@@ -88,11 +175,29 @@ pub(crate) fn demo(options: &Options) -> ExitCode {
 }
 
 fn with_server(options: &Options) -> Result<(), Failure> {
-    let mut stage = Stage::of_stdout();
     // What a bad line loses is sent again, after a while, several times if need be.
     let patience = if options.line.is_clear() { PATIENCE } else { PATIENCE * 3 };
+    let mut stage = Stage::of_stdout();
+    if options.all {
+        return all(&mut stage, options, patience);
+    }
     show(&mut stage, options, server_config(), patience)?;
     Ok(stage.closing()?)
+}
+
+/// The conversation over everything, one line for each.
+fn all(stage: &mut Stage, options: &Options, patience: Duration) -> Result<(), Failure> {
+    stage.table()?;
+    for transport in Transport::ALL {
+        for language in Language::ALL.into_iter().filter(|language| transport.speaks(*language)) {
+            let options = Options { transport, language, ..*options };
+            let started = Instant::now();
+            let mut unseen = Stage::new(Box::new(io::sink()), false);
+            show(&mut unseen, &options, server_config(), patience)?;
+            stage.row(&options, unseen.kept(), started.elapsed())?;
+        }
+    }
+    Ok(())
 }
 
 /// What the server has to be like.
@@ -106,19 +211,26 @@ fn show(stage: &mut Stage, options: &Options, config: ServerConfig, patience: Du
         name_server_port: 0,
         front_end_port: 0,
         udp: Some(UdpPorts::ANY),
+        ws: Some(WsPorts::ANY),
+        wss: Some(WssOptions { ports: WsPorts::ANY, ..WssOptions::default() }),
         config: config.with(|config| config.line = options.line),
         line_seed: options.seed,
         ..ServerOptions::default()
     };
     let server = Server::bind(&server_options).map_err(Failure::Server)?;
     let (addresses, handle) = (server.addresses(), server.handle());
-    let address = match (options.transport, addresses.udp) {
-        (Transport::Udp, Some(udp)) => format!("udp://{}", udp.name_server),
-        _ => format!("tcp://{}", addresses.name_server),
+    let missing = || Failure::Server(io::Error::other("it does not listen where it was told to"));
+    let listens = match options.transport {
+        Transport::Udp => addresses.udp.map(|udp| udp.name_server),
+        Transport::Tcp => Some(addresses.name_server),
+        Transport::Ws => addresses.ws.map(|ws| ws.name_server),
+        Transport::Wss => addresses.wss.map(|wss| wss.name_server),
     };
+    let address = format!("{}://{}", options.transport.name(), listens.ok_or_else(missing)?);
+    let trust = server.certificate_pem().map(str::to_owned);
     let thread = thread::spawn(move || server.run());
     let shown = match stage.opening(options, &address) {
-        Ok(()) => conversation::play(stage, &address, options.crc, patience),
+        Ok(()) => conversation::play(stage, &address, options, trust.as_deref(), patience),
         Err(error) => Err(error.into()),
     };
     handle.stop();

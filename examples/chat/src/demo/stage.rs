@@ -1,10 +1,11 @@
 //! [`Stage`]: what the demo prints, as a person likes to read it.
 
 use super::user::Who;
-use super::{Options, Transport};
+use super::{Options, Privacy};
 use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 const BOLD: &str = "1";
 const GREEN: &str = "32";
@@ -34,17 +35,41 @@ impl Stage {
 
     /// What this is.
     pub(crate) fn opening(&mut self, options: &Options, address: &str) -> io::Result<()> {
-        let over = match options.transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        };
+        let (over, language) = (options.transport.title(), options.language.name());
         self.line(format_args!(
-            "Photon Chat demo over {over}: a development server on loopback ({address}), not the Photon cloud."
+            "Photon Chat demo over {over}, in {language}: a development server on loopback ({address}), not the Photon cloud."
         ))?;
+        if options.privacy() == Privacy::Nothing {
+            self.line(format_args!(
+                "JSON has no key exchange, and this is no secure link: everything goes in clear, the login too."
+            ))?;
+        }
         if !options.line.is_clear() {
             self.line(format_args!("The line is bad, in both directions: {}.", options.line))?;
         }
         Ok(())
+    }
+
+    /// How many things were expected and came.
+    pub(crate) const fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// The heading of a table of conversations.
+    pub(crate) fn table(&mut self) -> io::Result<()> {
+        let words = "transport  protocol  private messages                expected and came      ms";
+        self.heading(words)
+    }
+
+    /// One conversation.
+    pub(crate) fn row(&mut self, options: &Options, kept: usize, took: Duration) -> io::Result<()> {
+        let private = match options.privacy() {
+            Privacy::Keys => "encrypted (Photon's keys)",
+            Privacy::Link => "encrypted (TLS, as all else)",
+            Privacy::Nothing => "in clear",
+        };
+        let (transport, language) = (options.transport.name(), options.language.name());
+        self.line(format_args!("{transport:9}  {language:8}  {private:30}  {kept:17}  {:6}", took.as_millis()))
     }
 
     /// How it went.

@@ -1,8 +1,8 @@
 //! [`Users`]: the two users, and what they expect.
 
-use super::Failure;
-use chat_core::{ChatConfig, Event, State};
-use chat_std_io::Session;
+use super::{Failure, Options, Privacy};
+use chat_core::{ChatConfig, Encryption, Event, State};
+use chat_std_io::{Session, SessionOptions, Tls};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -45,10 +45,24 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    pub(crate) fn new(server: &str, crc: bool, patience: Duration) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        server: &str,
+        options: &Options,
+        trust: Option<&str>,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
         let session = |who: Who| {
-            let config = ChatConfig::new(server, "demo", "1.0").user_id(who.name()).crc(crc);
-            Session::new(config).map_err(|error| Failure::Refused(error.to_string()))
+            let config = ChatConfig::new(server, "demo", "1.0").user_id(who.name()).crc(options.crc);
+            let mut config = options.language.apply(config);
+            if options.privacy() == Privacy::Nothing {
+                config = config.encryption(Encryption::Off);
+            }
+            let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
+            let mut session = SessionOptions::new();
+            if let Some(pem) = trust {
+                session = session.tls(Tls::with_root(pem.as_bytes()).map_err(|error| refused(&error))?);
+            }
+            Session::with_options(config, session).map_err(|error| refused(&error))
         };
         Ok(Self { alice: session(Who::Alice)?, bob: session(Who::Bob)?, patience })
     }

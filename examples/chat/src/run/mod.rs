@@ -7,7 +7,7 @@ mod untaken;
 
 use crate::{USAGE, complain, output_failed};
 use chat_core::{ChatConfig, ConnectOptions, PropertyOptions, RequestError, State, StatusMessage};
-use chat_std_io::{CloseOutcome, Session};
+use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
 use input::{Lines, Next};
 use std::io::{self, Write};
@@ -35,6 +35,8 @@ const WAIT_FAILED: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) config: ChatConfig,
+    /// Whom `wss://` trusts.
+    pub(crate) tls: Tls,
     pub(crate) region: String,
     pub(crate) max: Duration,
 }
@@ -72,8 +74,8 @@ impl From<Result<(), RequestError>> for Done {
 
 /// Runs until the input ends, a command ends it, or its time is over.
 pub(crate) fn run(options: Options) -> ExitCode {
-    let Options { config, region, max } = options;
-    let session = match Session::new(config) {
+    let Options { config, tls, region, max } = options;
+    let session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
         Ok(session) => session,
         Err(error) => {
             complain(format_args!("{error}"));

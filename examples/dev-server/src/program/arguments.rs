@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 use std::str::FromStr;
 
-use dev_server::server::{ServerOptions, UdpPorts};
+use dev_server::server::{Certificate, ServerOptions, UdpPorts, WsPorts, WssOptions};
 use dev_server::{AuthRule, FaultSpec, ServerConfig, ServerCore};
 use lexopt::{Arg, Parser};
 use log::LevelFilter;
@@ -17,9 +17,11 @@ Usage: photon-dev-server [OPTION]...
 When it listens, it prints one line on standard output:
     photon-dev-server ready name-server=tcp://HOST:PORT front-end=tcp://HOST:PORT
         udp-name-server=udp://HOST:PORT udp-front-end=udp://HOST:PORT
-(in one line; without the last two words with --no-udp).
+        ws-name-server=ws://HOST:PORT ws-front-end=ws://HOST:PORT
+        wss-name-server=wss://HOST:PORT wss-front-end=wss://HOST:PORT
+(in one line; without what --no-udp, --no-ws and --no-wss switch off).
 It runs until Ctrl-C, SIGTERM or the command quit, and then ends with status 0. Clients connect to the name server.
-Every TCP client takes one open file (ulimit -n), all UDP clients together two.
+Every TCP or WebSocket client takes one open file (ulimit -n), all UDP clients together two.
 
 Options:
     --host HOST                  Host name or address to listen on. Default 127.0.0.1
@@ -29,7 +31,19 @@ Options:
                                  --tcp-port 0
     --udp-front-end-port N       UDP port of the front end, 0 for any free one. Default 5055, or any free one with
                                  --tcp-front-end-port 0
-    --no-udp                     TCP only
+    --no-udp                     Without UDP
+    --ws-port N                  WebSocket port of the name server, 0 for any free one. Default 9093, or any free one with
+                                 --tcp-port 0
+    --ws-front-end-port N        WebSocket port of the front end, 0 for any free one. Default 9094, or any free one with
+                                 --tcp-front-end-port 0
+    --no-ws                      Without WebSocket that everyone on the way can read
+    --wss-port N                 The same with TLS. Default 19093, or any free one with --tcp-port 0
+    --wss-front-end-port N       The same with TLS. Default 19094, or any free one with --tcp-front-end-port 0
+    --no-wss                     Without WebSocket over TLS
+    --cert FILE                  Certificate for wss, PEM, with those between it and what clients trust. Default: one is made
+                                 for this run, for localhost, 127.0.0.1, ::1, --host and --public-host
+    --key FILE                   Its private key, PEM
+    --write-cert FILE            Write to this file what clients have to trust, as PEM
     --public-host HOST           Host that clients are told for the front end. Default: the one they used themselves
     --app-id ID                  Accept this app id; may be given several times. Default: accept any
     --region CODE                Offer this region; may be given several times. Default: eu, us and asia
@@ -58,9 +72,34 @@ pub(crate) struct Arguments {
     udp: bool,
     udp_name_server_port: Option<u16>,
     udp_front_end_port: Option<u16>,
+    ws: Web,
+    wss: Web,
+    certificate_file: Option<String>,
+    key_file: Option<String>,
+    /// Where what clients have to trust is to be written.
+    pub(crate) write_certificate: Option<String>,
     pub(crate) log_level: LevelFilter,
     /// Whether commands are read from standard input.
     pub(crate) control: bool,
+}
+
+/// What is said about one kind of WebSocket.
+#[derive(Default)]
+struct Web {
+    off: bool,
+    name_server: Option<u16>,
+    front_end: Option<u16>,
+}
+
+impl Web {
+    /// Whoever wants any free port for TCP does not want a certain one for this.
+    fn ports(&self, server: &ServerOptions, default: WsPorts) -> Option<WsPorts> {
+        let or = |chosen: Option<u16>, tcp, default| chosen.unwrap_or(if tcp == 0 { 0 } else { default });
+        (!self.off).then(|| WsPorts {
+            name_server: or(self.name_server, server.name_server_port, default.name_server),
+            front_end: or(self.front_end, server.front_end_port, default.front_end),
+        })
+    }
 }
 
 pub(crate) enum Parsed {
@@ -76,6 +115,11 @@ pub(crate) fn parse() -> Result<Parsed, String> {
         udp: true,
         udp_name_server_port: None,
         udp_front_end_port: None,
+        ws: Web::default(),
+        wss: Web::default(),
+        certificate_file: None,
+        key_file: None,
+        write_certificate: None,
         log_level: LevelFilter::Warn,
         control: true,
     };
@@ -99,6 +143,8 @@ pub(crate) fn parse() -> Result<Parsed, String> {
         arguments.server.config.regions = regions;
     }
     arguments.server.udp = arguments.udp_ports();
+    arguments.server.ws = arguments.ws.ports(&arguments.server, WsPorts::default());
+    arguments.server.wss = arguments.wss()?;
     Ok(Parsed::Run(Box::new(arguments)))
 }
 
@@ -113,6 +159,20 @@ impl Arguments {
         self.udp.then_some(UdpPorts { name_server, front_end })
     }
 
+    fn wss(&self) -> Result<Option<WssOptions>, String> {
+        let certificate = match (&self.certificate_file, &self.key_file) {
+            (None, None) => Certificate::SelfMade,
+            (Some(chain), Some(key)) => Certificate::Pem { chain: file("--cert", chain)?, key: file("--key", key)? },
+            (Some(_), None) => return Err("--cert needs --key, the file with its private key".to_owned()),
+            (None, Some(_)) => return Err("--key needs --cert, the file with the certificate".to_owned()),
+        };
+        let ports = self.wss.ports(&self.server, WsPorts::SECURE);
+        if ports.is_none() && (self.certificate_file.is_some() || self.write_certificate.is_some()) {
+            return Err("--cert and --write-cert are for wss: leave out --no-wss".to_owned());
+        }
+        Ok(ports.map(|ports| WssOptions { ports, certificate }))
+    }
+
     fn take(&mut self, option: &str, parser: &mut Parser) -> Result<(), String> {
         let server = &mut self.server;
         match option {
@@ -122,6 +182,15 @@ impl Arguments {
             "--udp-port" => self.udp_name_server_port = Some(value(parser, option)?),
             "--udp-front-end-port" => self.udp_front_end_port = Some(value(parser, option)?),
             "--no-udp" => self.udp = false,
+            "--ws-port" => self.ws.name_server = Some(value(parser, option)?),
+            "--ws-front-end-port" => self.ws.front_end = Some(value(parser, option)?),
+            "--no-ws" => self.ws.off = true,
+            "--wss-port" => self.wss.name_server = Some(value(parser, option)?),
+            "--wss-front-end-port" => self.wss.front_end = Some(value(parser, option)?),
+            "--no-wss" => self.wss.off = true,
+            "--cert" => self.certificate_file = Some(text(parser, option)?),
+            "--key" => self.key_file = Some(text(parser, option)?),
+            "--write-cert" => self.write_certificate = Some(text(parser, option)?),
             "--loss" => server.config.line.loss = value(parser, option)?,
             "--duplicate" => server.config.line.duplicate = value(parser, option)?,
             "--delay" => server.config.line.delay_ms = millis(parser, option)?,
@@ -157,6 +226,10 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+fn file(option: &str, name: &str) -> Result<String, String> {
+    std::fs::read_to_string(name).map_err(|error| format!("{option} {name}: {error}: name a PEM file that can be read"))
 }
 
 fn text(parser: &mut Parser, option: &str) -> Result<String, String> {

@@ -51,6 +51,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(udp) = addresses.udp {
         ready += &format!(" udp-name-server=udp://{} udp-front-end=udp://{}", udp.name_server, udp.front_end);
     }
+    for (name, addresses) in [("ws", addresses.ws), ("wss", addresses.wss)] {
+        if let Some(web) = addresses {
+            ready += &format!(" {name}-name-server={name}://{}", web.name_server);
+            ready += &format!(" {name}-front-end={name}://{}", web.front_end);
+        }
+    }
+    if let (Some(file), Some(pem)) = (&arguments.write_certificate, server.certificate_pem()) {
+        std::fs::write(file, pem).map_err(|error| format!("the certificate cannot be written to {file}: {error}"))?;
+    }
     let written = writeln!(out, "{ready}");
     // Nobody has to read it.
     if let Err(error) = written.and_then(|()| out.flush()) {
@@ -70,11 +79,12 @@ fn explained(error: io::Error) -> Box<dyn Error> {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "another server may be running there: stop it, or choose other ports with --tcp-port, \
-             --tcp-front-end-port, --udp-port and --udp-front-end-port (0 picks a free one), or --no-udp"
+             --tcp-front-end-port, --udp-port, --ws-port, --wss-port and so on (0 picks a free one), or --no-udp, --no-ws, \
+             --no-wss"
         }
         io::ErrorKind::PermissionDenied => {
             "ports below 1024 may need rights that this program lacks: choose other ports with --tcp-port, \
-             --tcp-front-end-port, --udp-port and --udp-front-end-port (0 picks a free one)"
+             --tcp-front-end-port, --udp-port, --ws-port, --wss-port and so on (0 picks a free one)"
         }
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose another one with --host",
         _ => return error.into(),

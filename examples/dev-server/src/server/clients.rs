@@ -121,17 +121,19 @@ impl Clients {
         }
     }
 
-    /// Writes what the core has for clients that can take it.
+    /// Writes what the core has for clients that can take bytes again.
     pub(super) fn write(&mut self, core: &mut ServerCore, now: Timestamp) {
         for token in std::mem::take(&mut self.writable) {
-            self.flush(core, now, token);
-        }
-        while let Some(id) = core.poll_writable() {
-            self.flush(core, now, token(id));
+            self.write_to(core, now, token);
         }
     }
 
-    fn flush(&mut self, core: &mut ServerCore, now: Timestamp, token: Token) {
+    /// Writes what the core has for a client.
+    pub(super) fn flush(&mut self, core: &mut ServerCore, now: Timestamp, id: ConnectionId) {
+        self.write_to(core, now, token(id));
+    }
+
+    fn write_to(&mut self, core: &mut ServerCore, now: Timestamp, token: Token) {
         let Some(client) = self.all.get_mut(&token) else { return };
         let Some(id) = client.id else { return };
         while !client.blocked
@@ -152,17 +154,19 @@ impl Clients {
         }
     }
 
-    /// Ends what the core has ended, and gives up what has lingered for long enough.
-    pub(super) fn close(&mut self, core: &mut ServerCore, registry: &Registry, now: Instant) {
-        while let Some(id) = core.poll_close() {
-            let token = token(id);
-            if let Some(client) = self.all.get_mut(&token) {
-                client.id = None;
-                // Fails if the client has hung up, which the next read shows.
-                let _ = client.stream.shutdown(Shutdown::Write);
-                self.lingering.push_back((now + LINGER, token));
-            }
+    /// Ends what the core has ended.
+    pub(super) fn end(&mut self, id: ConnectionId, now: Instant) {
+        let token = token(id);
+        if let Some(client) = self.all.get_mut(&token) {
+            client.id = None;
+            // Fails if the client has hung up, which the next read shows.
+            let _ = client.stream.shutdown(Shutdown::Write);
+            self.lingering.push_back((now + LINGER, token));
         }
+    }
+
+    /// Gives up what has lingered for long enough.
+    pub(super) fn expire(&mut self, registry: &Registry, now: Instant) {
         while self.lingering.front().is_some_and(|(until, _)| *until <= now) {
             if let Some((_, token)) = self.lingering.pop_front()
                 && let Some(mut client) = self.all.remove(&token)

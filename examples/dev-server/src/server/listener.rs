@@ -9,6 +9,14 @@ use mio::{Interest, Registry, Token};
 
 use crate::connections::Role;
 
+/// What is spoken on the connections of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Tcp,
+    Ws,
+    Wss,
+}
+
 /// Connections accepted before the clients that are there get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 /// How long to wait after an error that will not go away by itself, such as too many open files.
@@ -17,24 +25,33 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Listener {
     socket: TcpListener,
     role: Role,
+    transport: Transport,
+    token: Token,
     /// There may be connections to accept. Readiness is told once, so this stands until there are none.
     ready: bool,
     paused_until: Option<Instant>,
 }
 
 impl Listener {
-    pub(super) fn bind(registry: &Registry, address: SocketAddr, role: Role, token: Token) -> io::Result<Self> {
+    pub(super) fn bind(
+        registry: &Registry,
+        address: SocketAddr,
+        transport: Transport,
+        role: Role,
+        token: Token,
+    ) -> io::Result<Self> {
         let mut socket = TcpListener::bind(address)?;
         registry.register(&mut socket, token, Interest::READABLE)?;
-        Ok(Self { socket, role, ready: true, paused_until: None })
+        Ok(Self { socket, role, transport, token, ready: true, paused_until: None })
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    pub(super) const fn wake(&mut self) {
-        self.ready = true;
+    /// If this is its token, there may be connections to accept.
+    pub(super) fn wake(&mut self, token: Token) {
+        self.ready |= self.token == token;
     }
 
     pub(super) const fn has_work(&self) -> bool {
@@ -47,7 +64,7 @@ impl Listener {
     }
 
     /// Accepts what is waiting, up to a bound; with each goes the host that the client reached.
-    pub(super) fn accept(&mut self, now: Instant, mut accepted: impl FnMut(TcpStream, Role, &str)) {
+    pub(super) fn accept(&mut self, now: Instant, mut accepted: impl FnMut(TcpStream, Transport, Role, &str)) {
         if self.paused_until.is_some_and(|until| until > now) {
             return;
         }
@@ -60,7 +77,7 @@ impl Listener {
                 Ok((stream, _)) => {
                     // Nagle off, wire.md 6. Without a local address the client has gone already.
                     if let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) {
-                        accepted(stream, self.role, &local.ip().to_canonical().to_string());
+                        accepted(stream, self.transport, self.role, &local.ip().to_canonical().to_string());
                     }
                 }
                 Err(error) => match error.kind() {

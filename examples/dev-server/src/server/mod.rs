@@ -1,4 +1,4 @@
-//! The server on real sockets, TCP and UDP: thousands of clients in one thread.
+//! The server on real sockets, TCP, UDP and WebSocket: thousands of clients in one thread.
 //!
 //! ```
 //! use dev_server::server::{Server, ServerOptions};
@@ -13,10 +13,13 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod certificate;
 mod clients;
 mod datagrams;
 mod handle;
 mod listener;
+mod options;
+mod web;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -27,110 +30,38 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use photon_proto::Timestamp;
 
-use crate::config::ServerConfig;
 use crate::connections::Role;
 use crate::core::ServerCore;
 use crate::sim::Dice;
+use certificate::Identity;
 use clients::Clients;
 use datagrams::DatagramSocket;
 use handle::Command;
 pub use handle::ServerHandle;
-use listener::Listener;
+use listener::{Listener, Transport};
+pub use options::{Addresses, Certificate, ServerOptions, UdpAddresses, UdpPorts, WsAddresses, WsPorts, WssOptions};
+use web::WebClients;
 
-const NAME_SERVER: Token = Token(0);
-const FRONT_END: Token = Token(1);
-const WAKER: Token = Token(2);
-const UDP_NAME_SERVER: Token = Token(3);
-const UDP_FRONT_END: Token = Token(4);
-/// Tokens of clients begin here.
-const FIRST_CLIENT: usize = 5;
+const WAKER: Token = Token(0);
+const UDP_NAME_SERVER: Token = Token(1);
+const UDP_FRONT_END: Token = Token(2);
+/// Tokens of listeners begin here.
+const FIRST_LISTENER: usize = 3;
+/// Tokens of TCP clients begin here.
+const FIRST_CLIENT: usize = 16;
 const EVENTS_PER_TURN: usize = 1024;
-
-/// Where to listen, and what the server is like.
-#[derive(Clone, Debug)]
-pub struct ServerOptions {
-    /// Host name or IP address to listen on. Default `127.0.0.1`.
-    pub host: String,
-    /// TCP port of the name server, 0 for any free one. Default 4533. Spec: chat.md 2.1.
-    pub name_server_port: u16,
-    /// TCP port of the front end, 0 for any free one. Default 4534.
-    pub front_end_port: u16,
-    /// UDP ports, on the same host; `None` for no UDP. Default `None`.
-    pub udp: Option<UdpPorts>,
-    /// What the server is like; its front-end ports are set to those that are listened on. Its
-    /// [`line`](ServerConfig::line) is what becomes of UDP datagrams, in both directions.
-    pub config: ServerConfig,
-    /// Decides every random number. Default `None`: taken from the operating system.
-    pub seed: Option<[u8; 32]>,
-    /// Decides which datagrams the bad line treats how, apart from `seed`: it need not be a secret. Default `None`: a
-    /// number of the operating system's.
-    pub line_seed: Option<u64>,
-}
-
-/// UDP ports, 0 for any free one. Default 5058 and 5055. Spec: chat.md 2.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UdpPorts {
-    /// Of the name server.
-    pub name_server: u16,
-    /// Of the front end.
-    pub front_end: u16,
-}
-
-impl UdpPorts {
-    /// Any free ones.
-    pub const ANY: Self = Self { name_server: 0, front_end: 0 };
-}
-
-impl Default for UdpPorts {
-    fn default() -> Self {
-        Self { name_server: chat_core::codes::port::UDP, front_end: ServerConfig::new().front_end_udp_port }
-    }
-}
-
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self {
-            host: "127.0.0.1".to_owned(),
-            name_server_port: chat_core::codes::port::TCP,
-            front_end_port: chat_core::codes::port::TCP + 1,
-            udp: None,
-            config: ServerConfig::new(),
-            seed: None,
-            line_seed: None,
-        }
-    }
-}
-
-/// Where a server listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// The name server, over TCP.
-    pub name_server: SocketAddr,
-    /// The front end, over TCP.
-    pub front_end: SocketAddr,
-    /// Both over UDP, if there is UDP.
-    pub udp: Option<UdpAddresses>,
-}
-
-/// Where a server listens over UDP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UdpAddresses {
-    /// The name server.
-    pub name_server: SocketAddr,
-    /// The front end.
-    pub front_end: SocketAddr,
-}
 
 /// A [`ServerCore`] with its sockets, listening but not running yet.
 pub struct Server {
     poll: Poll,
     core: ServerCore,
     start: Instant,
-    name_server: Listener,
-    front_end: Listener,
+    listeners: Vec<Listener>,
     /// Name server and front end over UDP, or none.
     datagrams: Vec<DatagramSocket>,
     clients: Clients,
+    web: WebClients,
+    identity: Option<Identity>,
     addresses: Addresses,
     commands: Receiver<Command>,
     sender: Sender<Command>,
@@ -141,18 +72,34 @@ impl Server {
     /// Listens. Clients that connect from now on wait until [`run`](Self::run).
     ///
     /// # Errors
-    /// [`io::Error`] if the host cannot be resolved or a port cannot be listened on (its text says which), or if the
-    /// operating system gives no random numbers.
+    /// [`io::Error`] if the host cannot be resolved or a port cannot be listened on (its text says which), if a certificate
+    /// is to be used that is none, or if the operating system gives no random numbers.
     pub fn bind(options: &ServerOptions) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let listen = |role, token, port| {
+        let mut listeners = Vec::new();
+        let mut listen = |transport, role, port| {
             let address = resolve(&options.host, port)?;
-            Listener::bind(poll.registry(), address, role, token)
-                .map_err(|error| named(&error, &format!("cannot listen on {address}")))
+            let token = Token(FIRST_LISTENER.saturating_add(listeners.len()));
+            let listener = Listener::bind(poll.registry(), address, transport, role, token)
+                .map_err(|error| named(&error, &format!("cannot listen on {address}")))?;
+            let address = listener.address()?;
+            listeners.push(listener);
+            Ok::<_, io::Error>(address)
         };
-        let name_server = listen(Role::NameServer, NAME_SERVER, options.name_server_port)?;
-        let front_end = listen(Role::FrontEnd, FRONT_END, options.front_end_port)?;
+        let name_server = listen(Transport::Tcp, Role::NameServer, options.name_server_port)?;
+        let front_end = listen(Transport::Tcp, Role::FrontEnd, options.front_end_port)?;
+        let mut listen_web = |transport, ports: WsPorts| {
+            let name_server = listen(transport, Role::NameServer, ports.name_server)?;
+            Ok::<_, io::Error>(WsAddresses {
+                name_server,
+                front_end: listen(transport, Role::FrontEnd, ports.front_end)?,
+            })
+        };
+        let ws = options.ws.map(|ports| listen_web(Transport::Ws, ports)).transpose()?;
+        let wss = options.wss.as_ref().map(|wss| listen_web(Transport::Wss, wss.ports)).transpose()?;
+        let identity =
+            options.wss.as_ref().map(|wss| Identity::new(&wss.certificate, certificate_names(options))).transpose()?;
         let seed = match options.seed {
             Some(seed) => seed,
             None => entropy()?,
@@ -173,21 +120,28 @@ impl Server {
             udp = Some(UdpAddresses { name_server: name_server.address()?, front_end: front_end.address()? });
             datagrams = vec![name_server, front_end];
         }
-        let addresses = Addresses { name_server: name_server.address()?, front_end: front_end.address()?, udp };
+        let addresses = Addresses { name_server, front_end, udp, ws, wss };
         let mut core = ServerCore::new(options.config.clone(), seed);
         core.set_front_end_port(addresses.front_end.port());
         if let Some(udp) = udp {
             core.set_front_end_udp_port(udp.front_end.port());
+        }
+        if let Some(ws) = ws {
+            core.set_front_end_ws_port(ws.front_end.port());
+        }
+        if let Some(wss) = wss {
+            core.set_front_end_wss_port(wss.front_end.port());
         }
         let (sender, commands) = mpsc::channel();
         Ok(Self {
             poll,
             core,
             start: Instant::now(),
-            name_server,
-            front_end,
+            listeners,
             datagrams,
             clients: Clients::new(),
+            web: WebClients::new(),
+            identity,
             addresses,
             commands,
             sender,
@@ -199,6 +153,13 @@ impl Server {
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What clients have to trust if they are to connect over wss, as PEM; `None` without wss. Of a self-made certificate
+    /// that is the authority that signed it, which signs nothing else.
+    #[must_use]
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.pem.as_str())
     }
 
     /// A handle for other threads.
@@ -221,15 +182,15 @@ impl Server {
             }
             for event in &events {
                 match event.token() {
-                    NAME_SERVER => self.name_server.wake(),
-                    FRONT_END => self.front_end.wake(),
                     WAKER => {}
                     token @ (UDP_NAME_SERVER | UDP_FRONT_END) => {
                         if let Some(socket) = self.datagrams.get_mut(usize::from(token == UDP_FRONT_END)) {
                             socket.wake(event.is_readable() || event.is_error(), event.is_writable());
                         }
                     }
-                    client => self.clients.wake(client, event),
+                    token if WebClients::owns(token) => self.web.wake(token, event),
+                    token if token.0 >= FIRST_CLIENT => self.clients.wake(token, event),
+                    token => self.listeners.iter_mut().for_each(|listener| listener.wake(token)),
                 }
             }
             let (instant, now) = (Instant::now(), self.now());
@@ -243,17 +204,10 @@ impl Server {
                     }
                 }
             }
-            for listener in [&mut self.name_server, &mut self.front_end] {
-                let (core, clients, registry) = (&mut self.core, &mut self.clients, self.poll.registry());
-                listener.accept(instant, |stream, role, local_host| {
-                    let id = core.accept_stream(now, role, local_host);
-                    clients.insert(registry, id, stream);
-                    if clients.is_lost(id) {
-                        core.closed(now, id);
-                    }
-                });
-            }
+            self.accept(now, instant);
             self.clients.read(&mut self.core, now);
+            let most = self.core.config().limits.max_received_bytes;
+            self.web.serve(&mut self.core, now, instant, most);
             for socket in &mut self.datagrams {
                 socket.read(&mut self.core, now);
             }
@@ -262,28 +216,74 @@ impl Server {
                 socket.write(&mut self.core, now);
             }
             self.clients.write(&mut self.core, now);
-            self.clients.close(&mut self.core, self.poll.registry(), instant);
+            while let Some(id) = self.core.poll_writable() {
+                if !self.web.flush(&mut self.core, now, id) {
+                    self.clients.flush(&mut self.core, now, id);
+                }
+            }
+            while let Some(id) = self.core.poll_close() {
+                if !self.web.end(id, instant) {
+                    self.clients.end(id, instant);
+                }
+            }
+            self.clients.expire(self.poll.registry(), instant);
+            self.web.expire(&mut self.core, now, instant);
+        }
+    }
+
+    fn accept(&mut self, now: Timestamp, instant: Instant) {
+        let (core, clients, web, registry) = (&mut self.core, &mut self.clients, &mut self.web, self.poll.registry());
+        let tls = self.identity.as_ref().map(|identity| &identity.config);
+        for listener in &mut self.listeners {
+            listener.accept(instant, |stream, transport, role, local_host| match transport {
+                Transport::Tcp => {
+                    let id = core.accept_stream(now, role, local_host);
+                    clients.insert(registry, id, stream);
+                    if clients.is_lost(id) {
+                        core.closed(now, id);
+                    }
+                }
+                Transport::Ws => web.insert(registry, instant, stream, role, None, local_host),
+                Transport::Wss => web.insert(registry, instant, stream, role, tls, local_host),
+            });
         }
     }
 
     /// How long to wait for sockets; `None` for as long as it takes.
     fn timeout(&self) -> Option<Duration> {
-        let listeners = self.name_server.has_work() || self.front_end.has_work();
-        if listeners || self.clients.has_work() || self.datagrams.iter().any(DatagramSocket::has_work) {
+        let listeners = self.listeners.iter().any(Listener::has_work);
+        if listeners
+            || self.clients.has_work()
+            || self.web.has_work()
+            || self.datagrams.iter().any(DatagramSocket::has_work)
+        {
             return Some(Duration::ZERO);
         }
         let now = self.now();
         let lines = self.datagrams.iter().map(DatagramSocket::deadline);
         let core = lines.chain([self.core.poll_timeout()]).flatten().min();
         let core = core.map(|at| Duration::from_micros(at.micros_since(now)));
-        let instants = [self.clients.deadline(), self.name_server.deadline(), self.front_end.deadline()];
-        let others = instants.into_iter().flatten().map(|at| at.saturating_duration_since(Instant::now()));
+        let instants =
+            self.listeners.iter().map(Listener::deadline).chain([self.clients.deadline(), self.web.deadline()]);
+        let others = instants.flatten().map(|at| at.saturating_duration_since(Instant::now()));
         others.chain(core).min()
     }
 
     fn now(&self) -> Timestamp {
         self.start.elapsed().into()
     }
+}
+
+/// The hosts that a self-made certificate is for.
+fn certificate_names(options: &ServerOptions) -> Vec<String> {
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    for name in [Some(&options.host), options.config.public_host.as_ref()].into_iter().flatten() {
+        let name = name.trim_matches(['[', ']']);
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Random bytes of the operating system's.

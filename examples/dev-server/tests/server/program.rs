@@ -29,6 +29,9 @@ fn help_tells_every_option_and_what_it_is_for() {
         "--tcp-port",
         "--tcp-front-end-port",
         "--udp-port",
+        "--ws-port",
+        "--wss-port",
+        "--write-cert",
         "--loss",
         "ulimit -n",
         "--fault",
@@ -67,6 +70,11 @@ fn bad_arguments_end_with_64_and_say_which() {
         (&["--auth-file", "no-such-file"], "--auth-file no-such-file"),
         (&["--log-level", "loud"], "--log-level loud"),
         (&["--udp-port", "70000"], "--udp-port 70000"),
+        (&["--ws-port", "x"], "--ws-port x"),
+        (&["--cert", "no-such-file"], "--cert needs --key"),
+        (&["--key", "no-such-file"], "--key needs --cert"),
+        (&["--cert", "no-such-file", "--key", "k"], "--cert no-such-file"),
+        (&["--no-wss", "--write-cert", "file"], "leave out --no-wss"),
         (&["--loss", "101"], "--loss 101: \"101\" is no percentage: write a number from 0 to 100"),
         (&["--corrupt", "some"], "--corrupt some: \"some\" is no percentage"),
         (&["--delay", "soon"], "--delay soon: write a whole number of milliseconds, e.g. --delay 80"),
@@ -90,6 +98,8 @@ fn a_port_in_use_says_what_to_do() {
     let free = ["--tcp-port", "0", "--tcp-front-end-port", "0"];
     for (arguments, part) in [
         (vec!["--tcp-port", &port], "--tcp-port"),
+        ([&free[..], &["--ws-port", &port]].concat(), "--no-ws"),
+        ([&free[..], &["--wss-front-end-port", &port]].concat(), "--no-wss"),
         ([&free[..], &["--udp-port", &udp_port]].concat(), "over UDP"),
         ([&free[..], &["--udp-front-end-port", &udp_port]].concat(), "--no-udp"),
     ] {
@@ -136,11 +146,40 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
             connection.handle_datagram(Timestamp::ZERO, &answer[..length]);
             assert_eq!(connection.poll_event(), Some(udp::Event::Connected));
         }
+        for (name, scheme) in [("ws", "ws"), ("wss", "wss")] {
+            for role in ["name-server", "front-end"] {
+                let address = words.next().and_then(|word| word.strip_prefix(&format!("{name}-{role}={scheme}://")));
+                TcpStream::connect(address.unwrap()).unwrap();
+            }
+        }
         assert_eq!(words.next(), None);
         let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         assert_eq!(child.wait().unwrap().code(), Some(0));
         line.clear();
         assert_eq!(out.read_line(&mut line).unwrap(), 0, "one line only");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn transports_can_be_left_out_and_the_certificate_is_written() {
+    let file = std::env::temp_dir().join(format!("photon-dev-server-{}.pem", std::process::id()));
+    let file = file.to_str().unwrap();
+    let free = ["--tcp-port", "0", "--tcp-front-end-port", "0", "--no-control"];
+    for (more, words, written) in
+        [(&["--no-ws", "--no-udp", "--write-cert", file][..], 6, true), (&["--no-wss", "--no-udp"], 6, false)]
+    {
+        let mut child = program().args(free).args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(line.split_whitespace().count(), words, "{line}");
+        assert_eq!(line.contains("wss-front-end=wss://"), written);
+        if written {
+            assert!(std::fs::read_to_string(file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+            std::fs::remove_file(file).unwrap();
+        }
     }
 }

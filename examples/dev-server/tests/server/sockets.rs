@@ -19,6 +19,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     pub(crate) handle: ServerHandle,
+    /// What clients over wss have to trust.
+    pub(crate) certificate: Option<String>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -31,7 +33,8 @@ impl Running {
     pub(crate) fn start_with(options: &ServerOptions) -> Self {
         let server = Server::bind(options).unwrap();
         let (addresses, handle) = (server.addresses(), server.handle());
-        Self { addresses, handle, thread: Some(std::thread::spawn(move || server.run())) }
+        let certificate = server.certificate_pem().map(str::to_owned);
+        Self { addresses, handle, certificate, thread: Some(std::thread::spawn(move || server.run())) }
     }
 
     pub(crate) fn stop(mut self) {

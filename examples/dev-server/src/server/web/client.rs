@@ -1,0 +1,270 @@
+//! One client's WebSocket.
+//!
+//! ```text
+//! Opening --agreed--> Open --closed by either side--> Ending --answered, or time is up--> (gone)
+//!    |                                                  ^
+//!    +--refused-----------------------------------------+
+//! ```
+
+use std::io::{self, ErrorKind, Read};
+
+use photon_proto::Timestamp;
+use tungstenite::protocol::frame::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{Role as End, WebSocketConfig, WebSocketContext};
+use tungstenite::{Bytes, Error, Message, Utf8Bytes};
+
+use super::handshake::{Agreed, Handshake, Outcome};
+use super::line::Line;
+use crate::connections::{ConnectionId, Role};
+use crate::core::ServerCore;
+use crate::messages::MessageLink;
+
+/// What is read at one time, and kept for it. The default of tungstenite is 128 KiB for each client.
+const READ_BYTES: usize = 4 * 1024;
+/// Short messages are collected up to this before the system is asked to take them.
+const WRITE_BYTES: usize = 4 * 1024;
+/// Beside a message there is room for its header, and for an answer to a ping or a close.
+const CONTROL_BYTES: usize = 256;
+/// Messages taken from one client before the others get their turn, unless they are long.
+const PER_TURN: usize = 64;
+/// Bytes of messages after which the others get their turn.
+const BYTES_PER_TURN: usize = 64 * 1024;
+
+pub(super) struct WebClient {
+    line: Line,
+    stage: Stage,
+    origin: Origin,
+    /// The socket took less than it was given; the operating system will tell when it takes more.
+    pub(super) blocked: bool,
+    /// Whether it is queued for its turn.
+    pub(super) queued: bool,
+}
+
+/// Where a client came in.
+pub(super) struct Origin {
+    pub(super) role: Role,
+    pub(super) secure: bool,
+    pub(super) local_host: String,
+}
+
+enum Stage {
+    Opening(Handshake),
+    Open(Box<WebSocketContext>, ConnectionId, bool),
+    /// Nothing it says means anything any more. Without a WebSocket if there never was one.
+    Ending(Option<Box<WebSocketContext>>),
+}
+
+/// What became of a client's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// There may be more to read.
+    Again,
+    /// Nothing until its socket is ready again.
+    Waits,
+    /// It has just begun to end.
+    Ends,
+    /// It is over.
+    Gone,
+}
+
+impl WebClient {
+    pub(super) fn new(line: Line, origin: Origin) -> Self {
+        Self { line, stage: Stage::Opening(Handshake::default()), origin, blocked: false, queued: false }
+    }
+
+    pub(super) const fn is_opening(&self) -> bool {
+        matches!(self.stage, Stage::Opening(_))
+    }
+
+    /// What the core calls it, while it is open.
+    pub(super) const fn id(&self) -> Option<ConnectionId> {
+        if let Stage::Open(_, id, _) = &self.stage { Some(*id) } else { None }
+    }
+
+    /// Reads what is there, up to a bound, and writes what can be written.
+    pub(super) fn turn(&mut self, core: &mut ServerCore, now: Timestamp, limit: usize) -> Turn {
+        match &mut self.stage {
+            Stage::Opening(handshake) => match handshake.step(&mut self.line) {
+                Ok(None) => Turn::Waits,
+                Ok(Some(Outcome::Open(agreed))) => {
+                    self.open(core, now, limit, agreed);
+                    Turn::Again
+                }
+                Ok(Some(Outcome::Refused)) => {
+                    self.line.finish();
+                    self.stage = Stage::Ending(None);
+                    Turn::Ends
+                }
+                Err(error) => {
+                    log::debug!("a WebSocket is not opened: {error}");
+                    Turn::Gone
+                }
+            },
+            Stage::Open(..) => self.talk(core, now),
+            Stage::Ending(Some(context)) => drain(context, &mut self.line),
+            Stage::Ending(None) => match self.line.read(&mut [0; READ_BYTES]) {
+                Ok(0) => Turn::Gone,
+                Ok(_) => Turn::Again,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Turn::Waits,
+                Err(_) => Turn::Gone,
+            },
+        }
+    }
+
+    fn open(&mut self, core: &mut ServerCore, now: Timestamp, limit: usize, agreed: Agreed) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(WRITE_BYTES)
+            .max_write_buffer_size(WRITE_BYTES + CONTROL_BYTES)
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
+        let context = WebSocketContext::from_partially_read(agreed.tail, End::Server, Some(config));
+        let link = MessageLink {
+            subprotocol: agreed.subprotocol,
+            path: &agreed.path,
+            local_host: agreed.host.as_deref().unwrap_or(&self.origin.local_host),
+            secure: self.origin.secure,
+        };
+        let id = core.accept_messages(now, self.origin.role, &link);
+        self.stage = Stage::Open(Box::new(context), id, agreed.subprotocol.is_text());
+    }
+
+    fn talk(&mut self, core: &mut ServerCore, now: Timestamp) -> Turn {
+        let Stage::Open(context, id, text) = &mut self.stage else { return Turn::Gone };
+        let mut turn = Turn::Again;
+        let mut taken = 0_usize;
+        for _ in 0..PER_TURN {
+            if taken >= BYTES_PER_TURN {
+                break;
+            }
+            let reason = match context.read(&mut self.line) {
+                Ok(Message::Binary(bytes)) if !*text => {
+                    taken = taken.saturating_add(bytes.len());
+                    core.received(now, *id, &bytes);
+                    continue;
+                }
+                Ok(Message::Text(bytes)) if *text => {
+                    taken = taken.saturating_add(bytes.len());
+                    core.received(now, *id, bytes.as_bytes());
+                    continue;
+                }
+                Ok(Message::Binary(_) | Message::Text(_)) => {
+                    log::info!("a connection is ended: its messages are of the wrong kind for its sub-protocol");
+                    Some(CloseCode::Unsupported)
+                }
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                // It is answered by what is flushed.
+                Ok(Message::Close(_)) => None,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    turn = Turn::Waits;
+                    break;
+                }
+                Err(Error::Capacity(error)) => {
+                    log::info!("a connection is ended: {error}");
+                    Some(CloseCode::Size)
+                }
+                Err(Error::Utf8(_)) => Some(CloseCode::Invalid),
+                Err(Error::Protocol(error)) => {
+                    log::debug!("a WebSocket is ended: {error}");
+                    Some(CloseCode::Protocol)
+                }
+                Err(error) => {
+                    log::debug!("a WebSocket is over: {error}");
+                    return Turn::Gone;
+                }
+            };
+            match reason {
+                Some(code) => self.accuse(code),
+                None => self.close(None),
+            }
+            return Turn::Ends;
+        }
+        match self.flush(core) {
+            Ok(()) => turn,
+            Err(_) => Turn::Gone,
+        }
+    }
+
+    /// Writes what there is to say, as far as the socket takes it. An error means that it is over.
+    pub(super) fn flush(&mut self, core: &mut ServerCore) -> io::Result<()> {
+        let Stage::Open(context, id, text) = &mut self.stage else { return Ok(()) };
+        let mut result = Ok(());
+        while !self.blocked
+            && result.is_ok()
+            && let Some(bytes) = core.transmit(*id)
+        {
+            let (length, bytes) = (bytes.len(), Bytes::copy_from_slice(bytes));
+            let message = match text {
+                false => Message::Binary(bytes),
+                true => Message::Text(Utf8Bytes::try_from(bytes).map_err(io::Error::other)?),
+            };
+            context.set_config(|config| config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES);
+            // What the socket does not take is kept.
+            result = context.write(&mut self.line, message);
+            core.transmitted(*id, length);
+        }
+        match result.and_then(|()| context.flush(&mut self.line)) {
+            Ok(()) => Ok(()),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                self.blocked = true;
+                Ok(())
+            }
+            // The close that was read has been answered: the next turn sees the end.
+            Err(Error::ConnectionClosed) => Ok(()),
+            Err(error) => {
+                log::debug!("a WebSocket is over: {error}");
+                Err(ErrorKind::ConnectionAborted.into())
+            }
+        }
+    }
+
+    /// The core has ended it.
+    pub(super) fn end(&mut self) {
+        self.close(Some(CloseCode::Normal));
+    }
+
+    /// The client has broken the rules: it is told, and nothing of what it says is looked at any more.
+    fn accuse(&mut self, code: CloseCode) {
+        self.close(Some(code));
+        self.line.finish();
+        self.stage = Stage::Ending(None);
+    }
+
+    /// Says goodbye, or answers the client's.
+    fn close(&mut self, reason: Option<CloseCode>) {
+        let Stage::Open(mut context, ..) = std::mem::replace(&mut self.stage, Stage::Ending(None)) else { return };
+        // There is always room for it.
+        context.set_config(|config| config.max_write_buffer_size = usize::MAX);
+        let frame = reason.map(|code| CloseFrame { code, reason: Utf8Bytes::from_static("") });
+        // What is left is written when the socket takes it; an error shows when the answer is read.
+        let _ = match frame {
+            Some(frame) => context.close(&mut self.line, Some(frame)),
+            None => context.flush(&mut self.line),
+        };
+        self.stage = Stage::Ending(Some(context));
+    }
+}
+
+/// Writes what is left, and throws away what comes, up to the client's close or end.
+fn drain(context: &mut WebSocketContext, line: &mut Line) -> Turn {
+    if over(context.flush(line)) {
+        line.finish();
+        return Turn::Gone;
+    }
+    for _ in 0..PER_TURN {
+        match context.read(line) {
+            Ok(_) => {}
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Turn::Waits,
+            Err(_) => {
+                line.finish();
+                return Turn::Gone;
+            }
+        }
+    }
+    Turn::Again
+}
+
+fn over(result: Result<(), Error>) -> bool {
+    !matches!(&result, Ok(())) && !matches!(&result, Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock)
+}

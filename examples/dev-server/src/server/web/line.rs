@@ -1,0 +1,96 @@
+//! A client's TCP stream, with TLS on it or without, that never blocks.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use rustls::{ServerConfig, ServerConnection};
+
+/// What TLS may hold that the system has not taken, or nearly.
+const MAX_UNSENT_BYTES: usize = 16 * 1024;
+
+pub(super) struct Line {
+    pub(super) stream: TcpStream,
+    tls: Option<Box<ServerConnection>>,
+}
+
+impl Line {
+    pub(super) fn new(stream: TcpStream, tls: Option<&Arc<ServerConfig>>) -> Result<Self, rustls::Error> {
+        let tls = match tls {
+            None => None,
+            Some(config) => {
+                let mut connection = ServerConnection::new(Arc::clone(config))?;
+                connection.set_buffer_limit(Some(MAX_UNSENT_BYTES));
+                Some(Box::new(connection))
+            }
+        };
+        Ok(Self { stream, tls })
+    }
+
+    /// Says that nothing more follows, as far as the system takes it.
+    pub(super) fn finish(&mut self) {
+        if let Some(connection) = &mut self.tls {
+            connection.send_close_notify();
+        }
+        // Whatever goes wrong here, the next read tells.
+        let _ = self.flush();
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// Writes what TLS has to say.
+fn push(connection: &mut ServerConnection, stream: &mut TcpStream) -> io::Result<()> {
+    while connection.wants_write() {
+        connection.write_tls(stream)?;
+    }
+    Ok(())
+}
+
+/// What blocks is for later: the system tells when it takes more.
+fn unless_blocked(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+        other => other,
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(connection) = &mut self.tls else { return self.stream.read(buffer) };
+        loop {
+            match connection.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            if connection.read_tls(&mut self.stream)? == 0 {
+                return connection.reader().read(buffer).map_err(|_| ErrorKind::UnexpectedEof.into());
+            }
+            let result = connection.process_new_packets();
+            // Answers of the handshake, or an alert.
+            unless_blocked(push(connection, &mut self.stream))?;
+            result.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(connection) = &mut self.tls else { return self.stream.write(bytes) };
+        unless_blocked(push(connection, &mut self.stream))?;
+        match connection.writer().write(bytes)? {
+            0 if !bytes.is_empty() => Err(ErrorKind::WouldBlock.into()),
+            written => {
+                unless_blocked(push(connection, &mut self.stream))?;
+                Ok(written)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            Some(connection) => push(connection, &mut self.stream),
+            None => Ok(()),
+        }
+    }
+}
