@@ -9,6 +9,7 @@
 //! | [`value_v16`], [`value_v18`] | one value of GpBinary 1.6 or 1.8 |
 //! | [`message`] | one byte of choices, then a message |
 //! | [`tcp_stream`] | how to cut it, then a TCP stream |
+//! | [`json()`] | who reads, then a text message of the JSON sub-protocol |
 //! | [`datagram()`] | one byte of choices, then a UDP datagram |
 //! | [`udp_connection()`] | how to set up a client and a server, then what happens to them |
 //! | [`chat_script()`] | how to set up a client, then what happens to it |
@@ -18,6 +19,7 @@
 pub mod chat_script;
 mod datagram;
 mod input;
+mod json;
 mod message;
 mod tcp_stream;
 pub mod udp_connection;
@@ -25,6 +27,7 @@ mod value;
 
 pub use chat_script::chat_script;
 pub use datagram::datagram;
+pub use json::json;
 pub use message::message;
 pub use tcp_stream::tcp_stream;
 pub use udp_connection::udp_connection;
@@ -34,11 +37,12 @@ pub use value::{value_v16, value_v18};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("value_v16", value_v16),
     ("value_v18", value_v18),
     ("message", message),
     ("tcp_stream", tcp_stream),
+    ("json", json),
     ("datagram", datagram),
     ("udp_connection", udp_connection),
     ("chat_script", chat_script),

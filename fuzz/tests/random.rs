@@ -8,7 +8,7 @@ mod datagrams;
 
 use photon_fuzz::chat_script::{explain, play};
 use photon_fuzz::udp_connection::{self, Role};
-use photon_fuzz::{datagram, message, tcp_stream, value_v16, value_v18};
+use photon_fuzz::{datagram, json, message, tcp_stream, value_v16, value_v18};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
@@ -156,6 +156,22 @@ proptest! {
     ) {
         let count = u8::try_from(chunks.len()).unwrap();
         tcp_stream(&[&[choices, count], &chunks[..], &parts.concat()].concat());
+    }
+
+    /// Pieces of JSON in frames of the right length, most of them.
+    #[test]
+    fn any_text_is_frames_of_json_or_an_error(
+        choices: u8,
+        code in prop::sample::select(vec!["\"evt\":1", "\"res\":2,\"err\":0", "\"req\":3", "\"irs\":1", "\"irq\":1", "\"x\":1"]),
+        pieces in vec(prop::sample::select(vec![
+            "1", "-0", "2.5", "1e9", "1e999", "\"a\"", "\"\\ud83d\"", "\"\\u0000\"", "null", "true", "false", "[", "]", "{", "}",
+            ":", ",", ",", ",", "[1,\"b\"]", "{\"k\":[2]}", "\u{1f600}", " ", "99999999999",
+        ]), 0..24),
+        lies in prop::bool::weighted(0.1),
+    ) {
+        let object = format!("~j~{{{code},\"vals\":[{}]}}", pieces.concat());
+        let length = object.encode_utf16().count() + usize::from(lies);
+        json(&[&[choices], format!("~m~{length}~m~{object}").as_bytes()].concat());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The seeds of the corpora: the vectors of photon-proto, cut to what each target takes, and scripts made by hand.
 
 mod datagrams;
+mod json_texts;
 mod scripts;
 mod udp_scripts;
 
@@ -72,6 +73,9 @@ pub(crate) fn all() -> Seeds {
             let way = if to_client { "to-client" } else { "to-server" };
             add("datagram", &format!("{name}-{way}"), [&[1], &bytes[..]].concat());
         }
+    }
+    for (name, server, text) in json_texts::all() {
+        add("json", name, [&[u8::from(server)], text.as_bytes()].concat());
     }
     for (name, script) in udp_scripts::all() {
         add("udp_connection", name, script);

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use dev_server::server::{Certificate, ServerOptions, WsPorts, WssOptions};
+use dev_server::sim::Dice;
 use dev_server::{Fault, Role, ServerConfig, Step, SubProtocol};
 use photon_proto::{Protocol, Value};
 use rustls::pki_types::pem::PemObject;
@@ -345,6 +346,42 @@ fn what_is_no_websocket_is_told_so() {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.len() < 20, "{answer:?}");
+    server.stop();
+}
+
+#[test]
+fn noise_ends_its_own_connection_at_most() {
+    const SECRET: [u8; 4] = [1, 2, 3, 4];
+    let server = start(ServerConfig::new());
+    let both = server.addresses.ws.unwrap();
+    let mut dice = Dice::new(18);
+    for round in 0..200_u64 {
+        let mut noise: Vec<u8> = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect();
+        if round % 2 == 0 {
+            // A whole message of the right kind, with noise in it.
+            let length = noise.len().min(125);
+            noise.truncate(length);
+            noise.iter_mut().enumerate().for_each(|(at, byte)| *byte ^= SECRET[at % 4]);
+            noise.splice(0..0, [0x82, 0x80 | length as u8].into_iter().chain(SECRET));
+        }
+        let mut stream = tcp(if round % 3 == 0 { both.name_server } else { both.front_end });
+        if round % 5 > 0 {
+            let request = "GET /app HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: GpBinaryV18\r\n\r\n";
+            stream.write_all(request.as_bytes()).unwrap();
+        }
+        // The server may have ended it already.
+        let _ = stream.write_all(&noise);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    let mut alice = Client::join(&server, "alice", SubProtocol::Json, false);
+    alice.publish("still here");
+    assert_eq!(alice.next(), ok(2));
+    alice.leave();
+    while server.handle.with_core(|core| core.stats().connections).unwrap() > 0 {
+        std::thread::yield_now();
+    }
     server.stop();
 }
 

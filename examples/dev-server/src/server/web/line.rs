@@ -42,9 +42,18 @@ impl Line {
 /// Writes what TLS has to say.
 fn push(connection: &mut ServerConnection, stream: &mut TcpStream) -> io::Result<()> {
     while connection.wants_write() {
-        connection.write_tls(stream)?;
+        uninterrupted(|| connection.write_tls(stream))?;
     }
     Ok(())
+}
+
+fn uninterrupted(mut act: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
 }
 
 /// What blocks is for later: the system tells when it takes more.
@@ -57,13 +66,15 @@ fn unless_blocked(result: io::Result<()>) -> io::Result<()> {
 
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(connection) = &mut self.tls else { return self.stream.read(buffer) };
+        let Some(connection) = &mut self.tls else {
+            return uninterrupted(|| self.stream.read(buffer));
+        };
         loop {
             match connection.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            if connection.read_tls(&mut self.stream)? == 0 {
+            if uninterrupted(|| connection.read_tls(&mut self.stream))? == 0 {
                 return connection.reader().read(buffer).map_err(|_| ErrorKind::UnexpectedEof.into());
             }
             let result = connection.process_new_packets();
@@ -76,7 +87,9 @@ impl Read for Line {
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(connection) = &mut self.tls else { return self.stream.write(bytes) };
+        let Some(connection) = &mut self.tls else {
+            return uninterrupted(|| self.stream.write(bytes));
+        };
         unless_blocked(push(connection, &mut self.stream))?;
         match connection.writer().write(bytes)? {
             0 if !bytes.is_empty() => Err(ErrorKind::WouldBlock.into()),
