@@ -23,7 +23,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use log::LevelFilter;
-use photon_proto::{Encode, Random, Text, Timestamp, Value};
+use photon_proto::{Encode, Limits, Random, Text, Timestamp, Value};
 
 /// A Photon Chat client: a state machine without sockets, clock or threads.
 ///
@@ -424,6 +424,12 @@ impl ChatClient {
     #[must_use]
     pub fn server_time(&self) -> Option<i32> {
         self.peer.as_ref()?.server_time(self.now)
+    }
+
+    /// What one message may cost: a driver that puts messages together itself needs to know how long they may be.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     /// Counters.

@@ -35,12 +35,13 @@ impl SessionOptions {
         self
     }
 
-    pub(crate) fn setup(self) -> Setup {
+    #[cfg_attr(not(feature = "websocket"), expect(unused_variables, reason = "messages are put together by core"))]
+    pub(crate) fn setup(self, limits: &chat_core::Limits) -> Setup {
         Setup {
             #[cfg(feature = "tls")]
             tls: self.tls,
             #[cfg(feature = "websocket")]
-            max_message_bytes: chat_core::Limits::DEFAULT.max_received_bytes,
+            max_message_bytes: limits.max_received_bytes,
         }
     }
 }

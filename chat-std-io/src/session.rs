@@ -106,8 +106,9 @@ impl Session {
     }
 
     fn build(config: ChatConfig, seed: [u8; 32], options: SessionOptions) -> Self {
-        let setup = options.setup();
-        Self { chat: ChatClient::new(config, seed), links: Links::new(setup), clock: Clock::start(), more: false }
+        let chat = ChatClient::new(config, seed);
+        let setup = options.setup(chat.limits());
+        Self { chat, links: Links::new(setup), clock: Clock::start(), more: false }
     }
 
     /// One pass of the pump, once a frame: takes over finished connects, reads at most [`MAX_READ_BYTES`] or

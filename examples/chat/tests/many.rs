@@ -1,8 +1,11 @@
-//! Hundreds of clients in one thread, and one server in another.
+//! Hundreds of clients in one thread, and one server in another. `PHOTON_MANY=1000` makes it as many; the system has to
+//! allow twice as many open files.
 
 mod support;
 
-use chat_std_io::{ChatConfig, Event, PrivateOptions, PublishOptions, Session, State, SubscribeOptions};
+use chat_std_io::{
+    ChatConfig, Event, PrivateOptions, PublishOptions, Session, SessionOptions, State, SubscribeOptions, Tls,
+};
 use dev_server::ServerConfig;
 use std::time::{Duration, Instant};
 use support::LocalServer;
@@ -23,9 +26,9 @@ struct Client {
 }
 
 impl Client {
-    fn new(server: &str, number: usize) -> Self {
+    fn new(server: &str, options: &SessionOptions, number: usize) -> Self {
         let config = ChatConfig::new(server, "test", "1.0").user_id(format!("user {number}"));
-        let mut session = Session::new(config).unwrap();
+        let mut session = Session::with_options(config, options.clone()).unwrap();
         session.chat.connect_to_region_front_end("eu").unwrap();
         Self { session, subscribed: false, ended: false, heard: Vec::new() }
     }
@@ -80,10 +83,30 @@ fn run_until(clients: &mut [Client], done: impl Fn(&Client) -> bool) {
 #[test]
 fn two_hundred_clients_miss_nothing_and_hear_nothing_twice() {
     let server = LocalServer::start(ServerConfig::new());
+    miss_nothing_and_hear_nothing_twice(&server.url(), &SessionOptions::new());
+}
+
+#[test]
+fn over_udp_neither() {
+    let server = LocalServer::start(ServerConfig::new());
+    let udp = server.addresses.udp.unwrap().name_server;
+    miss_nothing_and_hear_nothing_twice(&format!("udp://{udp}"), &SessionOptions::new());
+}
+
+#[test]
+fn over_wss_neither() {
+    let server = LocalServer::start(ServerConfig::new());
+    let wss = server.addresses.wss.unwrap().name_server;
+    let tls = Tls::with_root(server.certificate.as_bytes()).unwrap();
+    miss_nothing_and_hear_nothing_twice(&format!("wss://{wss}"), &SessionOptions::new().tls(tls));
+}
+
+fn miss_nothing_and_hear_nothing_twice(url: &str, options: &SessionOptions) {
+    let many = std::env::var("PHOTON_MANY").ok().and_then(|many| many.parse().ok()).unwrap_or(CLIENTS);
     let mut clients: Vec<Client> = Vec::new();
-    while clients.len() < CLIENTS {
+    while clients.len() < many {
         let first = clients.len();
-        clients.extend((first..first + BATCH).map(|number| Client::new(&server.url(), number)));
+        clients.extend((first..many.min(first + BATCH)).map(|number| Client::new(url, options, number)));
         run_until(&mut clients, |client| client.subscribed);
     }
     for number in 0..MESSAGES {
@@ -92,7 +115,7 @@ fn two_hundred_clients_miss_nothing_and_hear_nothing_twice() {
             client.session.chat.publish_message("all", text.as_str(), &PublishOptions::new()).unwrap();
         }
     }
-    run_until(&mut clients, |client| client.heard.len() >= CLIENTS * MESSAGES);
+    run_until(&mut clients, |client| client.heard.len() >= many * MESSAGES);
     // What a user says to itself comes after all that was on its way to it.
     for client in &mut clients {
         let user = client.session.chat.user_id().clone();
@@ -101,7 +124,7 @@ fn two_hundred_clients_miss_nothing_and_hear_nothing_twice() {
     run_until(&mut clients, |client| client.ended);
     // All hear the same, each message once, those of one user in their order.
     let ids: Vec<i32> = clients[0].heard.iter().map(|(id, _)| *id).collect();
-    assert!(ids.iter().copied().eq(1..=(CLIENTS * MESSAGES) as i32));
+    assert!(ids.iter().copied().eq(1..=(many * MESSAGES) as i32));
     for (user, client) in clients.iter().enumerate() {
         assert!(client.heard == clients[0].heard, "user {user} heard something else");
         let own = clients[0].heard.iter().filter(|(_, text)| text.starts_with(&format!("user {user}: ")));

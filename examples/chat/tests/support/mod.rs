@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use dev_server::ServerConfig;
-use dev_server::server::{Server, ServerHandle, ServerOptions};
+use dev_server::server::{Addresses, Server, ServerHandle, ServerOptions, UdpPorts, WsPorts, WssOptions};
 use serde_json::Value as Json;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -12,16 +12,28 @@ use std::thread::{self, JoinHandle};
 /// A development server on free ports of loopback.
 pub(crate) struct LocalServer {
     pub(crate) address: SocketAddr,
+    pub(crate) addresses: Addresses,
+    /// What clients have to trust over wss, as PEM.
+    pub(crate) certificate: String,
     pub(crate) handle: ServerHandle,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl LocalServer {
     pub(crate) fn start(config: ServerConfig) -> Self {
-        let options = ServerOptions { name_server_port: 0, front_end_port: 0, config, ..ServerOptions::default() };
+        let options = ServerOptions {
+            name_server_port: 0,
+            front_end_port: 0,
+            udp: Some(UdpPorts::ANY),
+            wss: Some(WssOptions { ports: WsPorts::ANY, ..WssOptions::default() }),
+            config,
+            ..ServerOptions::default()
+        };
         let server = Server::bind(&options).unwrap();
-        let (address, handle) = (server.addresses().name_server, server.handle());
-        Self { address, handle, thread: Some(thread::spawn(move || server.run())) }
+        let (addresses, handle) = (server.addresses(), server.handle());
+        let certificate = server.certificate_pem().unwrap().to_owned();
+        let thread = Some(thread::spawn(move || server.run()));
+        Self { address: addresses.name_server, addresses, certificate, handle, thread }
     }
 
     pub(crate) fn url(&self) -> String {
