@@ -8,7 +8,7 @@ fn each(test: impl Fn(Rig)) {
     for row in TABLE {
         let config =
             ChatConfig::new(["one:1", "two:2", "three:3"].map(|address| row.address(address)), APP_ID, APP_VERSION);
-        test(Rig::over(row, config.protocol(row.protocol)));
+        test(Rig::over(row, row.speaking(config)));
     }
 }
 
@@ -70,8 +70,11 @@ fn what_makes_the_client_try_the_next_address() {
             rig.answers = true;
         },
     ];
-    for end in ends {
+    for (index, end) in ends.into_iter().enumerate() {
         each(|mut rig| {
+            if index == 4 && !rig.over.exchanges_keys() {
+                return; // That is state 2 already, and an end there is an end: see below.
+            }
             rig.connect(Some("eu"));
             rig.forget();
             end(&mut rig);
@@ -90,7 +93,7 @@ fn what_ends_the_attempt_at_once() {
     let ends: [End; 4] = [
         (3001, |rig| rig.fail(LinkErrorKind::Io, "")),
         (3003, |rig| rig.close()),
-        (3003, |rig| rig.say_goodbye(1, None)),
+        (3003, Rig::say_goodbye_or_close),
         (3005, |rig| {
             rig.greet();
             let refusal = rig.server().key_answer(-1, None);
@@ -99,6 +102,9 @@ fn what_ends_the_attempt_at_once() {
     ];
     for (code, end) in ends {
         each(|mut rig| {
+            if code == 3005 && !rig.over.exchanges_keys() {
+                return; // There is no key exchange to fail.
+            }
             rig.connect(Some("eu"));
             rig.fail(LinkErrorKind::Refused, "first");
             rig.accept();

@@ -2,6 +2,7 @@
 
 use crate::rig::{
     ALL_STATES, APP_ID, APP_VERSION, Came, NAME_SERVER, Rig, Seen, TOKEN, WAY, each, each_with, encryption_off,
+    where_keys_are_exchanged, where_no_keys_are_exchanged,
 };
 use chat_core::{
     ChatConfig, ConnectOptions, Event, LinkInput, Protocol, RequestError, Scheme, ServerAddress, State, Text, Wire,
@@ -78,6 +79,7 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
         let address = ServerAddress::parse(text).expect(text);
         assert_eq!((address.scheme(), address.host(), address.port()), (scheme, "ns.example", port), "{text}");
     }
+    let web_socket = |secure| Wire::WebSocket { secure, text: false, subprotocol: "GpBinaryV18" };
     for (text, over, host, port) in [
         ("ns.example", Wire::Datagram, "ns.example", 5058),
         ("udp://ns.example", Wire::Datagram, "ns.example", 5058),
@@ -86,6 +88,10 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
         ("tcp://ns.example", Wire::Stream, "ns.example", 4533),
         ("tcp://ns.example:99", Wire::Stream, "ns.example", 99),
         ("tcp://[::1]", Wire::Stream, "::1", 4533),
+        ("ws://ns.example", web_socket(false), "ns.example", 80),
+        ("ws://ns.example:99", web_socket(false), "ns.example", 99),
+        ("wss://ns.example", web_socket(true), "ns.example", 443),
+        ("wss://[::1]", web_socket(true), "::1", 443),
     ] {
         let mut rig = Rig::new(ChatConfig::new(text, APP_ID, APP_VERSION));
         rig.connect(None);
@@ -150,7 +156,7 @@ fn c006_connecting_from_error_and_disconnected_starts_anew() {
 
 #[test]
 fn c007_state_2_is_entered_only_after_the_key_exchange() {
-    each(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
         rig.connect(None);
         rig.accept();
         rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
@@ -161,7 +167,7 @@ fn c007_state_2_is_entered_only_after_the_key_exchange() {
         rig.agree();
         rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
     });
-    each(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
         rig.connect(Some("eu"));
         rig.accept();
         rig.greet();
@@ -172,10 +178,9 @@ fn c007_state_2_is_entered_only_after_the_key_exchange() {
     });
 }
 
-/// The order of secure WebSocket (see `websocket`) is the one of a client with encryption off.
 #[test]
 fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
-    each_with(encryption_off, |mut rig| {
+    let test = |mut rig: Rig| {
         rig.connect(None);
         rig.accept();
         rig.greet();
@@ -184,7 +189,10 @@ fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
         rig.advance_ms(60_000);
         assert!(rig.server().client_key.is_none());
         rig.expect(&[]);
-    });
+    };
+    each_with(encryption_off, test);
+    // What is secure by itself needs no switch.
+    where_no_keys_are_exchanged(test);
 }
 
 #[test]
@@ -206,8 +214,10 @@ fn c010_connecting_with_region_sends_one_authenticate_after_state_2() {
         rig.connect(Some("eu"));
         rig.accept();
         rig.greet();
-        rig.expect_no_request();
-        rig.agree();
+        if rig.over.exchanges_keys() {
+            rig.expect_no_request();
+            rig.agree();
+        }
         rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
         rig.expect_came(&[Came::Init, Came::Ping, Came::Key, Came::Request(230)]);
         rig.expect_request(230, true, &EU.login());
@@ -306,7 +316,7 @@ fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change()
 
 #[test]
 fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
-    each(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
         rig.connect(None);
         rig.accept();
         // The init has not been answered: not connected, by chat.md 6.1.
@@ -327,7 +337,7 @@ fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
         rig.expect_no_request();
     });
     // A region in the options waits as well.
-    each(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
         rig.connect(Some("eu"));
         rig.accept();
         rig.greet();
@@ -360,7 +370,7 @@ fn c040_connected_to_name_server_is_true_in_state_2_alone() {
         });
     }
     // Not between transport connect and encryption.
-    each(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
         rig.connect(None);
         rig.accept();
         rig.greet();
@@ -428,11 +438,20 @@ fn both_servers_get_an_init_with_their_name() {
     each(|mut rig| {
         let version = if rig.over.protocol == Protocol::V16 { [1, 6] } else { [1, 8] };
         rig.go_to(State::ConnectedToFrontEnd);
+        if rig.over.json {
+            // Both get the app id. wire.md 7.2.
+            let path = format!("/{APP_ID}?libversion=4.1.8.20");
+            let paths: Vec<&str> = rig.links.iter().map(|link| &*link.target.path).collect();
+            assert_eq!(paths, [path.as_str(); 2]);
+            return;
+        }
         let inits: Vec<_> = rig.links.iter().filter_map(|link| link.init.clone()).collect();
         let names: Vec<&str> = inits.iter().map(|init| init.application.as_str()).collect();
         assert_eq!(names, ["NameServer", "chat"]);
         for init in inits {
-            assert_eq!((init.protocol, init.sdk, init.version, init.ipv6), (version, 0x1F, [4, 1, 8, 20], false));
+            // A path says always that the client knows IPv6. wire.md 7.1.
+            let ipv6 = rig.over.is_messages();
+            assert_eq!((init.protocol, init.sdk, init.version, init.ipv6), (version, 0x1F, [4, 1, 8, 20], ipv6));
         }
     });
     each_with(
@@ -441,6 +460,10 @@ fn both_servers_get_an_init_with_their_name() {
             rig.connect(None);
             let link = rig.link();
             rig.input(link, LinkInput::Opened { ipv6: true });
+            if rig.over.json {
+                assert_eq!(&*rig.server().target.path, format!("/{APP_ID}?libversion=4.1.8.3"));
+                return;
+            }
             let init = rig.server().init.clone().expect("the init came");
             assert_eq!((init.sdk, init.version, init.ipv6), (0x1E, [4, 1, 8, 3], true));
         },

@@ -8,22 +8,70 @@ use std::path::{Path, PathBuf};
 /// that the list stays honest.
 const DUE_LATER: [(std::ops::RangeInclusive<u16>, &str); 1] = [(117..=118, "restore is not there yet")];
 
-/// Items that are tested as far as what is there allows: the rest of each waits for its reason.
-const TESTED_IN_PART: [(u16, &str); 3] = [
-    (3, "over UDP and TCP links are opened; of WebSocket the ports are checked"),
-    (8, "with encryption off over UDP and TCP; secure WebSocket is not there yet"),
-    (91, "with and without keys over UDP and TCP; secure WebSocket is not there yet"),
-];
-
 /// Items that are about UDP although their words do not name it.
 const ALSO_OVER_UDP: [u16; 2] = [8, 52];
 
-/// Items whose tests open no link over datagrams, each with its reason.
-const NOT_OVER_UDP: [(u16, &str); 1] = [(2, "what is refused before any link is opened")];
+/// What every item is to be tested over.
+struct Over {
+    name: &'static str,
+    /// What a test calls that runs over it: the functions of the rig, and what only that has.
+    calls: &'static [&'static str],
+    /// Items whose tests do not, each with its reason. One of them that does fails the count.
+    not: &'static [(u16, &'static str)],
+}
 
-/// What a test calls that runs over datagrams: the functions of the rig, and those of test files that call them.
-const OVER_UDP: [&str; 6] =
-    ["each(", "each_with(", "over_datagrams(", "over_datagrams_with(", "in TABLE", "Wire::Datagram"];
+const NO_LINK: (u16, &str) = (2, "what is refused before any link is opened");
+
+const OVER: [Over; 3] = [
+    Over {
+        name: "UDP",
+        calls: &[
+            "each(",
+            "each_with(",
+            "where_keys_are_exchanged(",
+            "not_in_json(",
+            "over_datagrams(",
+            "over_datagrams_with(",
+            "in TABLE",
+            "Wire::Datagram",
+        ],
+        not: &[NO_LINK],
+    },
+    Over {
+        name: "WebSocket",
+        calls: &[
+            "each(",
+            "each_with(",
+            "where_keys_are_exchanged(",
+            "where_no_keys_are_exchanged(",
+            "not_in_json(",
+            "not_over_datagrams(",
+            "not_over_datagrams_with(",
+            "in TABLE",
+            "Wire::WebSocket",
+        ],
+        not: &[NO_LINK],
+    },
+    Over {
+        name: "JSON",
+        calls: &[
+            "each(",
+            "each_with(",
+            "where_no_keys_are_exchanged(",
+            "not_over_datagrams(",
+            "not_over_datagrams_with(",
+            "in TABLE",
+        ],
+        not: &[
+            NO_LINK,
+            (3, "the port does not depend on what is spoken"),
+            (7, "no keys are exchanged"),
+            (26, "no keys are exchanged"),
+            (38, "no keys are exchanged"),
+            (52, "there is no disconnect message"),
+        ],
+    },
+];
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -47,7 +95,8 @@ fn items() -> BTreeMap<u16, String> {
 struct Test {
     /// What follows the number.
     name: String,
-    over_udp: bool,
+    /// For each of [`OVER`].
+    over: [bool; OVER.len()],
 }
 
 /// The bodies of a file's functions, by name.
@@ -62,13 +111,13 @@ fn functions(lines: &[&str]) -> BTreeMap<String, String> {
     functions
 }
 
-/// Whether a function runs something over datagrams, by itself or by another one of its file.
-fn runs_over_udp(name: &str, functions: &BTreeMap<String, String>) -> bool {
+/// Whether a function runs something over this, by itself or by another one of its file.
+fn runs_over(over: &Over, name: &str, functions: &BTreeMap<String, String>) -> bool {
     let Some(body) = functions.get(name) else { return false };
     let calls =
         |word: &str| body.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|one| one == word);
-    OVER_UDP.iter().any(|call| body.match_indices(call).any(|(at, _)| !follows_a_word(body, at)))
-        || functions.keys().any(|other| other != name && calls(other) && runs_over_udp(other, functions))
+    over.calls.iter().any(|call| body.match_indices(call).any(|(at, _)| !follows_a_word(body, at)))
+        || functions.keys().any(|other| other != name && calls(other) && runs_over(over, other, functions))
 }
 
 fn follows_a_word(text: &str, at: usize) -> bool {
@@ -97,8 +146,8 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
             assert_eq!(*attribute, "#[test]", "c{number:03}_{name} in {} does not run", path.display());
             assert!(line.starts_with(&format!("fn c{number:03}_")), "three digits, please: {line}");
             assert!(name.len() > 10, "a name that describes, please: {line}");
-            let over_udp = runs_over_udp(&format!("c{number:03}_{name}"), &functions);
-            tests.entry(number).or_default().push(Test { name: name.to_owned(), over_udp });
+            let over = OVER.map(|over| runs_over(&over, &format!("c{number:03}_{name}"), &functions));
+            tests.entry(number).or_default().push(Test { name: name.to_owned(), over });
         }
     }
     assert!(files > 5, "the tests are not where they were");
@@ -128,17 +177,15 @@ fn every_item_has_a_test_or_waits_for_a_reason() {
     for number in later.iter().filter(|number| !items.contains_key(number)) {
         wrong.push(format!("there is no item {number} to be due later"));
     }
-    for (number, reason) in TESTED_IN_PART {
-        if !tests.contains_key(&number) {
-            wrong.push(format!("item {number} is not tested at all ({reason})"));
-        }
-    }
-    let not_over_udp: BTreeMap<u16, &str> = NOT_OVER_UDP.into_iter().collect();
-    for (number, tests) in &tests {
-        match (tests.iter().any(|test| test.over_udp), not_over_udp.get(number)) {
-            (false, None) => wrong.push(format!("no test of item {number} runs over UDP")),
-            (true, Some(reason)) => wrong.push(format!("item {number} is tested over UDP ({reason})")),
-            _ => {}
+    for (at, over) in OVER.iter().enumerate() {
+        let name = over.name;
+        for (number, tests) in &tests {
+            let not = over.not.iter().find(|(item, _)| item == number);
+            match (tests.iter().any(|test| test.over[at]), not) {
+                (false, None) => wrong.push(format!("no test of item {number} runs over {name}")),
+                (true, Some((_, reason))) => wrong.push(format!("item {number} is tested over {name} ({reason})")),
+                _ => {}
+            }
         }
     }
     let about_udp: BTreeSet<u16> = items
@@ -148,18 +195,16 @@ fn every_item_has_a_test_or_waits_for_a_reason() {
         .chain(ALSO_OVER_UDP)
         .collect();
     assert_eq!(about_udp.iter().copied().collect::<Vec<_>>(), [3, 7, 8, 17, 26, 45, 52, 91], "items about UDP");
-    for number in about_udp.iter().filter(|number| not_over_udp.contains_key(number)) {
+    for number in about_udp.iter().filter(|number| OVER[0].not.iter().any(|(item, _)| item == *number)) {
         wrong.push(format!("item {number} is about UDP"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let in_part: BTreeSet<u16> = TESTED_IN_PART.iter().map(|(number, _)| *number).collect();
-    println!("{} items: {} tested, {} of them in part:", items.len(), tests.len(), in_part.len());
-    for (number, reason) in TESTED_IN_PART {
-        println!("  {number}: {reason}");
-    }
-    println!("{} tested over UDP, but:", tests.len() - not_over_udp.len());
-    for (number, reason) in NOT_OVER_UDP {
-        println!("  {number}: {reason}");
+    println!("{} items: {} tested", items.len(), tests.len());
+    for over in OVER {
+        println!("{} tested over {}, but:", tests.len() - over.not.len(), over.name);
+        for (number, reason) in over.not {
+            println!("  {number}: {reason}");
+        }
     }
     println!("{} due later:", later.len());
     for (range, reason) in DUE_LATER {

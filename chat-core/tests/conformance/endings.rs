@@ -1,7 +1,10 @@
 //! How connections end: every step with every fault, the order of what is announced, and what is left afterwards.
 //! chat.md 6.2.
 
-use crate::rig::{Rig, Row, Seen, each, outcomes, over_streams_with};
+use crate::rig::{
+    Rig, Row, Seen, each, not_in_json, not_over_datagrams_with, outcomes, over_messages_with, over_streams_with,
+    where_keys_are_exchanged,
+};
 use chat_core::{CauseKind, LinkErrorKind, LinkInput, Outcome, RequestId, Server, State, Step, SubscribeOptions};
 
 /// The steps of a connection, as far as faults can tell them apart.
@@ -17,6 +20,13 @@ enum At {
     Idle,
     /// The login was sent.
     Login,
+}
+
+impl At {
+    /// Where no keys are exchanged nothing waits for one: that step is the login.
+    fn exists(self, over: Row) -> bool {
+        self != Self::Keying || over.exchanges_keys()
+    }
 }
 
 const STEPS: [At; 5] = [At::Opening, At::Greeting, At::Keying, At::Idle, At::Login];
@@ -41,7 +51,7 @@ fn go(rig: &mut Rig, server: Server, step: At) {
             if matches!(step, At::Keying | At::Login) {
                 rig.greet();
             }
-            if step == At::Login {
+            if step == At::Login && rig.over.exchanges_keys() {
                 rig.agree();
             }
         }
@@ -59,9 +69,16 @@ enum Fault {
     FallsSilent,
     /// Answers pings, and nothing else.
     GoesDeaf,
-    /// Bytes that are no frame, or no datagram of this connection.
+    /// Bytes that are no frame, no message, or no datagram of this connection.
     SendsNonsense,
     SaysGoodbye,
+}
+
+impl Fault {
+    /// JSON has no goodbye.
+    fn exists(self, over: Row) -> bool {
+        self != Self::SaysGoodbye || !over.json
+    }
 }
 
 const FAULTS: [Fault; 8] = [
@@ -94,12 +111,12 @@ fn expected(over: Row, server: Server, step: At, fault: Fault, silent_ms: u64) -
             let (digit, kind) = over.never_opened();
             Some((15_000, digit, kind))
         }
-        Fault::FallsSilent if !over.is_stream() => Some((silent_ms, 4, CauseKind::Unacknowledged)),
+        Fault::FallsSilent if over.is_datagrams() => Some((silent_ms, 4, CauseKind::Unacknowledged)),
         Fault::FallsSilent | Fault::GoesDeaf if step == At::Greeting => {
             Some((15_000, 4, CauseKind::Deadline(Step::Connect)))
         }
         Fault::FallsSilent => Some((10_000, 4, CauseKind::Silent { for_ms: 10_000 })),
-        // Datagrams that are none are dropped.
+        // Datagrams that are none are dropped, and WebSocket messages that are none are skipped.
         Fault::GoesDeaf | Fault::SendsNonsense => match (server, step) {
             (_, At::Idle) => None,
             // On the front end both deadlines run out at once; the more exact one is told.
@@ -121,6 +138,10 @@ fn strike(rig: &mut Rig, fault: Fault) -> u64 {
         Fault::SendsNonsense => {
             let link = rig.link();
             rig.input(link, LinkInput::Received(&[0xAA]));
+            if rig.over.is_messages() {
+                // Each message ends by itself, so the next one can be followed.
+                rig.expect(&[Seen::BadMessage(if rig.over.json { "NotUtf8" } else { "BadMagic" })]);
+            }
         }
         Fault::SaysGoodbye => rig.say_goodbye(1, Some("go away")),
     }
@@ -144,7 +165,11 @@ fn every_fault_at_every_step_ends_as_written_and_on_time() {
                     continue;
                 }
                 println!("{server}, {step:?}, {fault:?}");
-                each(|mut rig| check(&mut rig, server, step, fault));
+                each(|mut rig| {
+                    if step.exists(rig.over) && fault.exists(rig.over) {
+                        check(&mut rig, server, step, fault);
+                    }
+                });
             }
         }
     }
@@ -204,14 +229,31 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
         (&[0xF3, 5, 0], "Truncated"),
         (&[0xF3, 0x80], "NeverEncrypted"),
     ];
+    let in_json: [(&[u8], &str); 6] = [
+        (&[0xAA, 0xBB], "NotUtf8"),
+        (b"nonsense", "BadFrame"),
+        (b"~m~x~m~", "BadLength"),
+        (b"~m~9~m~~j~{}", "Truncated"),
+        (b"~m~5~m~~j~{}", "Missing"),
+        (b"~m~5~m~~j~{]", "UnknownType"),
+    ];
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS.into_iter().filter(|&step| step != At::Opening) {
-            for (message, kind) in nonsense {
+            for ((message, kind), in_json) in nonsense.into_iter().zip(in_json) {
                 each(|mut rig| {
+                    if !step.exists(rig.over) {
+                        return;
+                    }
                     go(&mut rig, server, step);
                     let state = rig.client.state();
                     let before = rig.client.stats().bad_messages;
-                    rig.deliver_message(message);
+                    let link = rig.link();
+                    let (message, kind) = if rig.over.json { in_json } else { (message, kind) };
+                    if rig.over.json {
+                        rig.input(link, LinkInput::Received(message));
+                    } else {
+                        rig.deliver_message(message);
+                    }
                     match rig.take_events().as_slice() {
                         [chat_core::Event::BadMessage(bad)] => {
                             assert_eq!((bad.error.kind.name(), &bad.bytes[..]), (kind, message));
@@ -227,12 +269,17 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
     }
 }
 
-/// Ciphertext without a key, and ciphertext that does not decrypt.
+/// Ciphertext without a key, and ciphertext that does not decrypt. JSON has none.
 #[test]
 fn ciphertext_that_cannot_be_read_is_skipped() {
     let encrypted = [&[0xF3, 0x84][..], &[0x55; 16]].concat();
     for (step, kind) in [(At::Greeting, "NoKey"), (At::Keying, "NoKey"), (At::Idle, "BadCiphertext")] {
-        each(|mut rig| {
+        not_in_json(|mut rig| {
+            if !step.exists(rig.over) {
+                return;
+            }
+            // There is never a key where none are exchanged.
+            let kind = if rig.over.exchanges_keys() { kind } else { "NoKey" };
             go(&mut rig, Server::FrontEnd, step);
             rig.deliver_message(&encrypted);
             rig.expect(&[Seen::BadMessage(kind)]);
@@ -240,7 +287,7 @@ fn ciphertext_that_cannot_be_read_is_skipped() {
         });
     }
     // Half a block.
-    each(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
         go(&mut rig, Server::FrontEnd, At::Idle);
         rig.deliver_message(&encrypted[..10]);
         rig.expect(&[Seen::BadMessage("BadCiphertext")]);
@@ -275,8 +322,8 @@ fn open_requests_fail_before_the_state_changes() {
     for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
         println!("{fault:?}");
         each(|mut rig| {
-            if fault == Fault::SendsNonsense && !rig.over.is_stream() {
-                return; // It ends nothing.
+            if fault == Fault::SendsNonsense && !rig.over.is_stream() || !fault.exists(rig.over) {
+                return; // It ends nothing, or there is no such thing.
             }
             let requests = with_open_requests(&mut rig);
             let silent_ms = strike(&mut rig, fault);
@@ -315,8 +362,8 @@ fn open_get_regions_fail_before_the_state_changes() {
     for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
         println!("{fault:?}");
         each(|mut rig| {
-            if fault == Fault::SendsNonsense && !rig.over.is_stream() {
-                return; // It ends nothing.
+            if fault == Fault::SendsNonsense && !rig.over.is_stream() || !fault.exists(rig.over) {
+                return; // It ends nothing, or there is no such thing.
             }
             waiting(&mut rig);
             let silent_ms = strike(&mut rig, fault);
@@ -373,9 +420,12 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
     let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
     // Answers to pings alone, and a message before or behind them.
     for message_at in [None, Some(0), Some(1)] {
-        over_streams_with(
+        not_over_datagrams_with(
             |config| config.limits(limits.clone()).incoming_cap_bytes(0),
             |mut rig| {
+                if rig.over.json {
+                    return; // The bytes of these answers are counted, and in JSON they are others.
+                }
                 rig.go_to(State::ConnectedToFrontEnd);
                 rig.answers = false;
                 let mut parts = vec![pong.repeat(2_000 / 9 + 1)];
@@ -383,7 +433,7 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
                     parts.insert(at, rig.event(77, &[]));
                 }
                 let link = rig.link();
-                rig.client.handle_link(rig.now, link, LinkInput::Received(&parts.concat()));
+                rig.hand_over(link, &parts.concat());
                 assert!(!rig.client.wants_input(link));
                 // However long the application is away: it comes back to what it has.
                 rig.now = rig.now.plus_millis(60_000);
@@ -399,7 +449,8 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
     }
 }
 
-/// More input than was asked for. Datagrams that find no room are not acknowledged.
+/// More input than was asked for. Datagrams that find no room are not acknowledged; messages come one by one: see
+/// below.
 #[test]
 fn an_input_overrun_is_an_error_of_the_link() {
     let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
@@ -426,6 +477,38 @@ fn an_input_overrun_is_an_error_of_the_link() {
             assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
             assert!(rig.client.wants_input(link));
             rig.input(link, LinkInput::Received(&pong.repeat((64 * 1024 + 2_000) / 9 + 1)));
+            rig.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
+            assert_eq!(rig.error().1.kind, CauseKind::InputOverrun);
+            rig.expect_close(link);
+            rig.expect_nothing();
+            assert!(!rig.client.wants_input(link));
+        },
+    );
+}
+
+/// As much over WebSocket, where a driver cannot have read on: a message of the greatest length is all that fits beyond.
+#[test]
+fn an_overrun_of_messages_is_an_error_of_the_link() {
+    let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
+    over_messages_with(
+        |config| config.limits(limits.clone()).incoming_cap_bytes(0),
+        |mut rig| {
+            if rig.over.json {
+                return; // The bytes of these answers are counted, and in JSON they are others.
+            }
+            rig.go_to(State::ConnectedToFrontEnd);
+            let link = rig.link();
+            let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
+            rig.hand_over(link, &pong.repeat(2_000 / 9));
+            assert!(rig.client.wants_input(link));
+            rig.hand_over(link, &pong);
+            assert!(!rig.client.wants_input(link));
+            rig.hand_over(link, &pong.repeat(3_000 / 9 - 223));
+            rig.pump();
+            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+            assert!(rig.client.wants_input(link));
+            rig.hand_over(link, &pong.repeat(3_000 / 9 + 1));
+            rig.pump();
             rig.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
             assert_eq!(rig.error().1.kind, CauseKind::InputOverrun);
             rig.expect_close(link);

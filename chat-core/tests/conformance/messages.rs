@@ -1,6 +1,9 @@
 //! Messages, public and private: items 81 to 97.
 
-use crate::rig::{Call, Line, Rig, Seen, each, each_with, encryption_off, objects, strings};
+use crate::rig::{
+    Call, Line, Rig, Seen, each, each_with, encryption_off, objects, strings, where_keys_are_exchanged,
+    where_no_keys_are_exchanged,
+};
 use bytes::Bytes;
 use chat_core::{ChatClient, PrivateOptions, PublishOptions, RequestError, State, Value};
 use photon_proto::{Array, Custom, Dictionary, Hashtable, Type};
@@ -161,7 +164,7 @@ fn c084_content_of_any_type_survives_the_round_trip() {
             rig.raise(0, &chat("a", &["alice"], std::slice::from_ref(&sent), id));
             let line = Line::new("alice", content.clone(), Some(id));
             rig.expect(&[Seen::messages("a", [line.clone()])]);
-            assert_eq!(cached(&rig.client, "a").last(), Some(&line));
+            assert_eq!(cached(&rig.client, "a").last(), Some(&rig.over.told(&line)));
 
             let encrypt = id % 2 == 0;
             assert_eq!(rig.client.send_private_message("bob", &content, &privately().encrypt(encrypt)), Ok(()));
@@ -285,10 +288,11 @@ fn c090_a_private_message_sends_target_and_content_in_clear() {
     });
 }
 
-/// On secure WebSocket links, which are not there yet, the flag has no effect.
+/// On links that are secure by themselves the flag is accepted and has no effect.
 #[test]
 fn c091_an_encrypted_private_message_needs_keys() {
-    on_front_end(|mut rig| {
+    where_keys_are_exchanged(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
         assert_eq!(rig.client.send_private_message("bob", "psst", &privately().encrypt(true)), Ok(()));
         rig.pump();
         let sent = rig.expect_request(3, true, &[(225, "bob".into()), (3, "psst".into())]);
@@ -298,8 +302,18 @@ fn c091_an_encrypted_private_message_needs_keys() {
         assert!(!sent.raw.windows(4).any(|part| part == b"psst"), "{:02x?}", sent.raw);
         rig.expect_nothing();
     });
+    where_no_keys_are_exchanged(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        assert_eq!(rig.client.send_private_message("bob", "psst", &privately().encrypt(true)), Ok(()));
+        rig.pump();
+        rig.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
+        rig.expect_nothing();
+    });
     each_with(encryption_off, |mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
+        if !rig.over.exchanges_keys() {
+            return; // The flag needs no keys there, be they switched off or not.
+        }
         let error = rig.refused(|client| client.send_private_message("bob", "psst", &privately().encrypt(true)));
         assert_eq!(error, RequestError::EncryptionUnavailable);
         assert_eq!(rig.client.send_private_message("bob", "hello", &privately()), Ok(()));

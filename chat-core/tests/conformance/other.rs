@@ -1,9 +1,9 @@
 //! Everything else: items 110 to 115, and what must not be seen in logs.
 
-use crate::rig::{FRONT_END, Line, Rig, Seen, TOKEN, bools, each, each_with, objects, outcomes, strings};
+use crate::rig::{FRONT_END, Line, Rig, Seen, TOKEN, bools, each, each_with, not_in_json, objects, outcomes, strings};
 use chat_core::{
-    AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, Listener, Messages, Outcome, PeerErrorCode,
-    PrivateOptions, PublishOptions, State, SubscribeOptions, Value, dispatch,
+    AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, LinkInput, Listener, Messages, Outcome,
+    PeerErrorCode, PrivateOptions, PublishOptions, State, SubscribeOptions, Value, dispatch,
 };
 use log::{Level, LevelFilter};
 
@@ -122,8 +122,9 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
             assert_eq!(crate::rig::log_lines().len(), before + lines, "{level}");
         });
     }
-    // One that cannot be decoded at all is reported, and nothing else happens either.
-    on_front_end(|mut rig| {
+    // One that cannot be decoded at all is reported, and nothing else happens either. For JSON see `endings`.
+    not_in_json(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
         let event = rig.event(0, &[(1, "a".into()), (4, strings(&["bob"])), (2, objects(&["hi".into()]))]);
         let message = event.get(7..).expect("behind the frame header");
@@ -145,7 +146,9 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
 /// chat.md 4.10 and wire.md 1.1: raw messages and bare values mean nothing to a chat client.
 #[test]
 fn raw_messages_and_bare_values_are_counted_and_dropped() {
-    on_front_end(|mut rig| {
+    // JSON has neither.
+    not_in_json(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
         let before = rig.client.stats();
         rig.deliver_message(&[0xF3, 9, 1, 2, 3]);
         rig.deliver_message(&[0xF3, 9]);
@@ -395,7 +398,12 @@ fn secrets_stay_out_of_logs() {
             rig.raise(2, &[(5, "other-user".into()), (225, "user-of-the-log".into()), (3, "secret-text".into())]);
             rig.raise(2, &[(225, "other-user".into()), (3, "secret-text".into())]);
             let event = rig.event(2, &[(5, "other-user".into()), (3, "secret-text".into())]);
-            rig.deliver_message(event.get(7..event.len() - 1).expect("most of it"));
+            if rig.over.json {
+                let (link, most) = (rig.link(), br#"~m~99~m~~j~{"evt":2,"vals":[5,"other-user",3,"secret-text"#);
+                rig.input(link, LinkInput::Received(most));
+            } else {
+                rig.deliver_message(event.get(7..event.len() - 1).expect("most of it"));
+            }
             rig.respond(3, -2, None, &[(225, "other-user".into()), (3, "secret-text".into())]);
             rig.close();
             assert!(matches!(rig.take_events().last(), Some(Event::Error { .. })));

@@ -363,6 +363,9 @@ fn a_front_end_of_another_transport_cannot_be_used() {
         rig.respond(230, 0, None, &[(230, address.as_str().into()), (221, TOKEN.into())]);
         let moved = [Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)];
         rig.expect(&[&moved[..], &error(1002)].concat());
-        assert_eq!(rig.error().1.kind, CauseKind::BadAddress);
+        // DESIGN 4: what is secure is not left for what is not.
+        let secure = CauseKind::Link(LinkErrorKind::Downgrade);
+        let expected = if rig.over.is_secure() { secure } else { CauseKind::BadAddress };
+        assert_eq!(rig.error().1.kind, expected);
     });
 }

@@ -1,10 +1,11 @@
-//! The server's end of each kind of link, up to whole messages. WebSocket messages will be a third kind.
+//! The server's end of each kind of link, up to whole messages.
 
 use super::datagram::{self, Flown};
 use chat_core::{Timestamp, Wire};
-use photon_proto::Limits;
+use photon_proto::json::{self, Frame, Reader, Role as JsonRole};
 use photon_proto::tcp::{self, Item, Role, Splitter};
 use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Event, State};
+use photon_proto::{Limits, Protocol, internal};
 
 /// What the server's clock shows when a datagram connection begins.
 pub(crate) const SERVER_CLOCK: u32 = 5_000_000;
@@ -24,9 +25,11 @@ pub(super) enum Arrived {
     },
 }
 
+#[derive(Debug)]
 pub(crate) enum End {
     Stream(StreamEnd),
     Datagrams(Box<DatagramEnd>),
+    Messages(MessageEnd),
 }
 
 impl End {
@@ -34,7 +37,12 @@ impl End {
         match wire {
             Wire::Stream => Self::Stream(StreamEnd::new()),
             Wire::Datagram => Self::Datagrams(Box::default()),
-            other => panic!("{other:?} is not there yet"),
+            Wire::WebSocket { text: true, .. } => {
+                Self::Messages(MessageEnd { json: true, ..MessageEnd::new(Protocol::V18) })
+            }
+            Wire::WebSocket { subprotocol: "GpBinaryV16", .. } => Self::Messages(MessageEnd::new(Protocol::V16)),
+            Wire::WebSocket { .. } => Self::Messages(MessageEnd::new(Protocol::V18)),
+            other => panic!("unknown: {other:?}"),
         }
     }
 
@@ -43,6 +51,9 @@ impl End {
         match self {
             Self::Stream(stream) => stream.take(bytes),
             Self::Datagrams(datagrams) => datagrams.take(now, bytes, answered),
+            // wire.md 7.1: there are no channels and delivery modes; what is there is as good as these.
+            Self::Messages(messages) if messages.json => messages.take_json(bytes),
+            Self::Messages(_) => vec![Arrived::Message { channel: 0, delivery: 1, raw: bytes.to_vec() }],
         }
     }
 
@@ -52,6 +63,7 @@ impl End {
             // As it is: it may be half a frame, or none.
             Self::Stream(_) => vec![framed.to_vec()],
             Self::Datagrams(datagrams) => datagrams.say(now, framed),
+            Self::Messages(messages) => messages.say(framed),
         }
     }
 
@@ -61,18 +73,33 @@ impl End {
         match self {
             Self::Stream(stream) => stream.answer_pings(now, pings),
             Self::Datagrams(datagrams) => datagrams.outgoing(now),
+            Self::Messages(messages) => messages.answer_pings(now, pings),
         }
+    }
+
+    /// A ping came as any message does.
+    #[track_caller]
+    pub(super) fn pinged(&mut self, client_time: i32) {
+        match self {
+            Self::Messages(messages) => messages.unanswered.push(client_time),
+            other => panic!("a matter of WebSocket: {other:?}"),
+        }
+    }
+
+    pub(super) const fn is_json(&self) -> bool {
+        matches!(self, Self::Messages(messages) if messages.json)
     }
 
     /// When the server's end has something to do.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         match self {
-            Self::Stream(_) => None,
+            Self::Stream(_) | Self::Messages(_) => None,
             Self::Datagrams(datagrams) => datagrams.connection.as_ref()?.poll_timeout(),
         }
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct StreamEnd {
     splitter: Splitter,
     unanswered: Vec<i32>,
@@ -114,14 +141,92 @@ impl StreamEnd {
     }
 }
 
-/// The messages in frames.
-fn unframed(framed: &[u8]) -> Vec<Vec<u8>> {
+/// Whole messages, without frames. Spec: wire.md 7.1.
+#[derive(Debug)]
+pub(crate) struct MessageEnd {
+    protocol: Protocol,
+    json: bool,
+    /// Whether this end has greeted. Before, it answers no pings: that would be as good as its greeting, and tests say
+    /// when it greets. A server that does not is in `websocket`.
+    greeted: bool,
+    unanswered: Vec<i32>,
+}
+
+impl MessageEnd {
+    fn new(protocol: Protocol) -> Self {
+        Self { protocol, json: false, greeted: false, unanswered: Vec::new() }
+    }
+
+    fn say(&mut self, framed: &[u8]) -> Vec<Vec<u8>> {
+        let messages = unframed(framed, true);
+        self.greeted |= messages.contains(&vec![0xF3, 1, 0]);
+        if self.json { messages.iter().map(|message| in_json(message)).collect() } else { messages }
+    }
+
+    fn take_json(&mut self, text: &[u8]) -> Vec<Arrived> {
+        let limits = Limits { max_received_bytes: usize::MAX, ..Limits::DEFAULT };
+        let mut reader = Reader::new(JsonRole::Server, &limits, text).expect("text");
+        let (mut arrived, mut raw) = (Vec::new(), Vec::new());
+        while let Some(frame) = reader.next(&mut raw).expect("the client's frames are good") {
+            arrived.push(match frame {
+                Frame::PingRequest { client_time } => {
+                    self.unanswered.push(client_time);
+                    Arrived::Ping { client_time }
+                }
+                Frame::Message(range) => Arrived::Message { channel: 0, delivery: 1, raw: raw[range].to_vec() },
+                other => panic!("a client does not send {other:?}"),
+            });
+        }
+        assert_eq!(arrived.len(), 1, "one frame in a message");
+        arrived
+    }
+
+    fn answer_pings(&mut self, now: Timestamp, wanted: bool) -> Vec<Vec<u8>> {
+        if !wanted || !self.greeted {
+            return Vec::new();
+        }
+        let answer = |client_time| {
+            let (mut answer, server_time) = (Vec::new(), now.as_millis() as i32 + 1_000_000);
+            if self.json {
+                json::write_ping_response(&mut answer, &Limits::DEFAULT, client_time, server_time).expect("fits");
+                return answer;
+            }
+            internal::write_ping_response(&mut answer, self.protocol, &Limits::DEFAULT, client_time, server_time)
+                .expect("fits");
+            answer
+        };
+        self.unanswered.drain(..).map(answer).collect()
+    }
+}
+
+/// A message of 1.8, the init response or the bare answer to a ping, as a server says it in JSON.
+fn in_json(message: &[u8]) -> Vec<u8> {
+    let (mut text, limits) = (Vec::new(), Limits { max_sent_bytes: usize::MAX, ..Limits::DEFAULT });
+    match *message {
+        [0xF3, 1, 0] => json::write_session(&mut text, &limits, "0123456789abcdef").expect("fits"),
+        [0xF0, s0, s1, s2, s3, c0, c1, c2, c3] => {
+            let (server_time, client_time) =
+                (i32::from_be_bytes([s0, s1, s2, s3]), i32::from_be_bytes([c0, c1, c2, c3]));
+            json::write_ping_response(&mut text, &limits, client_time, server_time).expect("fits");
+        }
+        _ => json::write_message(&mut text, &limits, message).expect("JSON can say it"),
+    }
+    text
+}
+
+/// The messages in frames, bare answers to pings among them if such are messages.
+fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
     let mut splitter = Splitter::new(Role::Client, Limits::DEFAULT.max_received_bytes);
     splitter.push(framed);
     let mut messages = Vec::new();
     while let Some(item) = splitter.next().expect("whole frames; anything else is a matter of streams") {
         match item {
             Item::Frame { message, .. } => messages.push(splitter.message_mut(message).to_vec()),
+            Item::PingResponse { server_time, client_time } if pings => {
+                let mut message = Vec::new();
+                tcp::write_ping_response(&mut message, server_time, client_time);
+                messages.push(message);
+            }
             other => panic!("a matter of streams: {other:?}"),
         }
     }
@@ -129,7 +234,7 @@ fn unframed(framed: &[u8]) -> Vec<Vec<u8>> {
     messages
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct DatagramEnd {
     /// What the client has sent, arrived or not.
     pub(crate) flown: Vec<Flown>,
@@ -181,7 +286,7 @@ impl DatagramEnd {
     }
 
     pub(crate) fn say(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
-        let messages = unframed(framed);
+        let messages = unframed(framed, false);
         let (challenge, connection) = (self.challenge(), self.connection());
         if connection.state() == State::Connected {
             for message in messages {

@@ -1,6 +1,7 @@
 //! What tests expect of what has come, and of calls that are refused.
 
 use super::datagram::Flown;
+use super::json;
 use super::{Came, FRONT_END, Rig, Seen, Sent};
 use chat_core::{ChatClient, DisconnectCause, Event, LinkCommand, LinkId, RequestError, State, Stats, Target, Wire};
 use photon_proto::{Timestamp, Value};
@@ -29,7 +30,12 @@ impl Rig {
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[Seen]) {
         let seen: Vec<Seen> = self.take_events().iter().map(Seen::from).collect();
-        assert_eq!(seen, expected);
+        if self.over.json {
+            let expected: Vec<Seen> = expected.iter().map(Seen::in_json).collect();
+            assert_eq!(seen, expected);
+        } else {
+            assert_eq!(seen, expected);
+        }
     }
 
     /// No event, no request and no command has come since the last look.
@@ -51,9 +57,11 @@ impl Rig {
     #[track_caller]
     pub(crate) fn expect_request(&mut self, code: u8, encrypted: bool, parameters: &[(u8, Value)]) -> Sent {
         let sent = self.server().requests.pop_front().expect("a request");
-        let mut expected = parameters.to_vec();
+        let mut expected = if self.over.json { json::sorted(parameters) } else { parameters.to_vec() };
         expected.sort_by_key(|(key, _)| *key);
         assert_eq!((sent.code, &sent.parameters), (code, &expected));
+        // wire.md 7.1: nothing is encrypted over what is secure by itself.
+        let encrypted = encrypted && self.over.exchanges_keys();
         assert_eq!(sent.encrypted, encrypted, "encryption flag of operation {code}");
         // wire.md 6.1: channel 0, reliable.
         assert_eq!((sent.channel, sent.delivery), (0, 1));
@@ -73,12 +81,24 @@ impl Rig {
         assert!(self.commands.is_empty(), "unexpected: {:?}", self.commands);
     }
 
-    /// Exactly this came from the client, in this order; pings are messages over streams alone.
+    /// Exactly this came from the client, in this order, as far as what it talks over has it.
     #[track_caller]
     pub(crate) fn expect_came(&mut self, expected: &[Came]) {
-        let pings = self.over.is_stream();
-        let expected: Vec<Came> = expected.iter().copied().filter(|came| pings || *came != Came::Ping).collect();
-        assert_eq!(self.server().came, expected);
+        let over = self.over;
+        let there_is = |came: &Came| match came {
+            Came::Init => over.has_init(),
+            Came::Ping => !over.is_datagrams(),
+            Came::Key => over.exchanges_keys(),
+            Came::Request(_) => true,
+        };
+        let mut expected: Vec<Came> = expected.iter().copied().filter(there_is).collect();
+        let mut came = self.server().came.clone();
+        if over.json {
+            // They come when nothing else does. wire.md 7.2.
+            expected.retain(|came| *came != Came::Ping);
+            came.retain(|came| *came != Came::Ping);
+        }
+        assert_eq!(came, expected);
     }
 
     /// The next command opens a link to this address.
@@ -91,7 +111,9 @@ impl Rig {
     pub(crate) fn expect_open_over(&mut self, over: Wire, host: &str, port: u16) -> LinkId {
         match self.commands.pop_front() {
             Some(LinkCommand::Open { link, target, wire }) => {
-                assert_eq!((target, wire), (Target { host: host.into(), port, path: "".into() }, over));
+                // What a path says is read where the server's end begins: it is the init of that link.
+                let path = if matches!(over, Wire::WebSocket { .. }) { target.path.clone() } else { "".into() };
+                assert_eq!((target, wire), (Target { host: host.into(), port, path }, over));
                 link
             }
             other => panic!("no open command but {other:?}"),
@@ -102,11 +124,11 @@ impl Rig {
     /// server knows.
     #[track_caller]
     pub(crate) fn expect_move(&mut self, before: LinkId, host: &str, port: u16) -> LinkId {
-        if self.over.is_stream() {
+        if !self.over.is_datagrams() {
             self.expect_close(before);
         }
         let opened = self.expect_open(host, port);
-        if !self.over.is_stream() {
+        if self.over.is_datagrams() {
             self.expect_close(before);
         }
         opened

@@ -8,6 +8,7 @@ mod carrier;
 pub(crate) mod datagram;
 mod driver;
 mod expect;
+mod json;
 mod log_capture;
 mod seen;
 mod server;
@@ -26,7 +27,9 @@ pub(crate) use log_capture::lines as log_lines;
 pub(crate) use seen::{Line, Seen, outcomes};
 pub(crate) use server::{Came, Sent, ServerLink};
 pub(crate) use table::{
-    Carrier, Row, TABLE, each, each_with, over_datagrams, over_datagrams_with, over_streams, over_streams_with,
+    Carrier, Row, TABLE, each, each_with, not_in_json, not_over_datagrams, not_over_datagrams_with, over_datagrams,
+    over_datagrams_with, over_messages_with, over_streams, over_streams_with, where_keys_are_exchanged,
+    where_no_keys_are_exchanged,
 };
 
 pub(crate) const APP_ID: &str = "c0ffee00-1111-2222-3333-444455556666";
@@ -37,7 +40,7 @@ pub(crate) const TOKEN: &str = "token-of-the-name-server";
 
 /// The time from one ping to the next if nothing else is configured. chat.md 6.4.
 pub(crate) const PING_MS: u64 = 3_000;
-/// How long the server of a stream may be silent if nothing else is configured. chat.md 6.4.
+/// How long a server that answers pings may be silent if nothing else is configured. chat.md 6.4.
 const SILENCE_MS: u64 = 10_000;
 
 /// The states in the order in which a successful connection meets them.
@@ -88,7 +91,7 @@ pub(crate) struct Rig {
     pub(crate) links: Vec<ServerLink>,
     /// What the client talks over.
     pub(crate) over: Row,
-    /// Whether the server's end of a link answers at once: pings over streams; over datagrams it takes what comes, and
+    /// Whether the server's end of a link answers at once: pings that are messages; over datagrams it takes what comes, and
     /// acknowledges it.
     pub(crate) answers: bool,
     /// Whether the server encrypts what it can.
@@ -150,7 +153,7 @@ impl Rig {
     pub(crate) fn fall_silent(&mut self) -> u64 {
         self.answers = false;
         match self.over.carrier {
-            Carrier::Stream => SILENCE_MS,
+            Carrier::Stream | Carrier::Messages => SILENCE_MS,
             Carrier::Datagrams => PING_MS + 1 + datagram::resends(self.resend_ms()).1,
         }
     }
@@ -302,6 +305,12 @@ impl Rig {
     pub(crate) fn say_goodbye(&mut self, reason: i16, text: Option<&str>) {
         let bytes = self.server().disconnect(reason, text);
         self.deliver(&bytes);
+    }
+
+    /// JSON has no goodbye: there the link is closed, and nothing says why.
+    #[track_caller]
+    pub(crate) fn say_goodbye_or_close(&mut self) {
+        if self.over.json { self.close() } else { self.say_goodbye(1, None) }
     }
 
     /// The name server accepts the login.

@@ -1,5 +1,6 @@
 //! The server's end of one link: takes apart what the client sends, writes what a test wants to say.
 
+use super::APP_ID;
 use super::carrier::{Arrived, DatagramEnd, End};
 use chat_core::{LinkId, Target, Timestamp, Wire};
 use photon_proto::crypto::{Cipher, KeyExchange};
@@ -27,7 +28,7 @@ pub(crate) struct Sent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
     Init,
-    /// Over streams, where it is a message.
+    /// Where it is a message.
     Ping,
     Key,
     Request(u8),
@@ -39,6 +40,7 @@ pub(crate) struct ServerLink {
     pub(crate) opened: bool,
     /// Closed by either side.
     pub(crate) gone: bool,
+    /// What the client wants. Over WebSocket the path says it, and nothing comes.
     pub(crate) init: Option<Init>,
     pub(crate) client_key: Option<Vec<u8>>,
     pub(crate) requests: VecDeque<Sent>,
@@ -52,12 +54,21 @@ pub(crate) struct ServerLink {
 
 impl ServerLink {
     pub(super) fn new(id: LinkId, target: Target, wire: Wire) -> Self {
+        let init = match wire {
+            Wire::WebSocket { text: false, subprotocol, .. } => Some(init_of(&target.path, subprotocol)),
+            Wire::WebSocket { text: true, .. } => {
+                let path = target.path.strip_prefix('/').and_then(|path| path.split_once("?libversion="));
+                assert_eq!(path.map(|(app, version)| (app, version.split('.').count())), Some((APP_ID, 4)));
+                None
+            }
+            _ => None,
+        };
         Self {
             id,
             target,
             opened: false,
             gone: false,
-            init: None,
+            init,
             client_key: None,
             requests: VecDeque::new(),
             came: Vec::new(),
@@ -71,6 +82,9 @@ impl ServerLink {
     /// The protocol that the client announced.
     #[track_caller]
     pub(super) fn protocol(&self) -> Protocol {
+        if self.end.is_json() {
+            return Protocol::V18;
+        }
         let init = self.init.as_ref().expect("the init came first");
         Protocol::from_version(init.protocol).expect("a known protocol")
     }
@@ -90,7 +104,7 @@ impl ServerLink {
     pub(crate) fn udp(&mut self) -> &mut DatagramEnd {
         match &mut self.end {
             End::Datagrams(datagrams) => datagrams,
-            End::Stream(_) => panic!("a stream"),
+            other => panic!("not over datagrams: {other:?}"),
         }
     }
 
@@ -102,18 +116,19 @@ impl ServerLink {
                     self.came.push(Came::Ping);
                     self.pings.push((now.as_millis(), client_time));
                 }
-                Arrived::Message { channel, delivery, raw } => self.take_message(channel, delivery, raw),
+                Arrived::Message { channel, delivery, raw } => self.take_message(now, channel, delivery, raw),
             }
         }
     }
 
-    fn take_message(&mut self, channel: u8, delivery: u8, raw: Vec<u8>) {
+    fn take_message(&mut self, now: Timestamp, channel: u8, delivery: u8, raw: Vec<u8>) {
         let encrypted = Header::parse(&raw).expect("a header").encrypted;
         let mut plain = raw.clone();
         let (kind, body) = message::open(&mut plain, self.cipher.as_ref()).expect("opens with the agreed key");
         let protocol = self.init.as_ref().map_or(Protocol::V18, |_| self.protocol());
         match Message::parse(kind, protocol, &LIMITS, body).expect("a good message") {
             Message::Init(init) => {
+                // Which leaves WebSocket out.
                 assert!(self.init.is_none() && self.came.is_empty(), "one init, first of all");
                 assert_eq!((channel, delivery, raw.len()), (0, 1, 41));
                 self.came.push(Came::Init);
@@ -126,9 +141,18 @@ impl ServerLink {
                 self.client_key = internal::public_key(&mut params).expect("a good message").map(Vec::from);
                 assert!(self.client_key.is_some());
             }
+            Message::Request { internal: true, code: internal::PING, mut params } => {
+                let (client_time, server_time) = internal::ping_times(&mut params).expect("a good message");
+                assert_eq!((server_time, encrypted), (None, false), "wire.md 8.4");
+                let client_time = client_time.expect("the client's time");
+                self.end.pinged(client_time);
+                self.came.push(Came::Ping);
+                self.pings.push((now.as_millis(), client_time));
+            }
             Message::Request { internal: false, code, mut params } => {
                 self.came.push(Came::Request(code));
-                let parameters = all_parameters(&mut params);
+                let mut parameters = all_parameters(&mut params);
+                parameters.sort_by_key(|(key, _)| *key);
                 self.requests.push_back(Sent { code, parameters, encrypted, channel, delivery, raw });
             }
             other => panic!("a client does not send {other:?}"),
@@ -191,14 +215,33 @@ impl ServerLink {
     }
 }
 
-/// All parameters, sorted by key; nothing follows them.
-fn all_parameters(params: &mut Params<'_>) -> Vec<(u8, Value)> {
+/// What a path says, all of it. wire.md 7.1.
+#[track_caller]
+fn init_of(path: &str, subprotocol: &str) -> Init {
+    let said = path.strip_prefix("/?libversion=").and_then(|rest| rest.strip_suffix("&IPv6"));
+    let said = said.and_then(|rest| rest.split_once("&sid=")).expect("a path as in wire.md 7.1");
+    let (version, (sdk, application)) = (said.0, said.1.split_once("&app=").expect("a path as in wire.md 7.1"));
+    let version: Vec<u8> = version.split('.').map(|part| part.parse().expect("a number")).collect();
+    Init {
+        protocol: match subprotocol {
+            "GpBinaryV16" => [1, 6],
+            "GpBinaryV18" => [1, 8],
+            other => panic!("{other}"),
+        },
+        sdk: sdk.parse().expect("a number"),
+        ipv6: true,
+        version: version.try_into().expect("four numbers"),
+        application: application.into(),
+    }
+}
+
+/// All parameters; nothing follows them.
+pub(super) fn all_parameters(params: &mut Params<'_>) -> Vec<(u8, Value)> {
     let mut all = Vec::new();
     while let Some(key) = params.next_key().expect("a good key") {
         all.push((key, params.value().expect("a good value")));
     }
     assert_eq!(params.finish(), Ok(0), "surplus bytes");
-    all.sort_by_key(|(key, _)| *key);
     all
 }
 

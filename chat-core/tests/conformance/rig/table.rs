@@ -3,11 +3,13 @@
 use super::{APP_ID, APP_VERSION, Rig};
 use chat_core::{CauseKind, ChatConfig, Protocol, Step, Wire};
 
-/// What carries messages over a link. WebSocket messages will be a third kind.
+/// What carries messages over a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     Stream,
     Datagrams,
+    /// WebSocket messages.
+    Messages,
 }
 
 /// One way to talk to a server.
@@ -17,9 +19,14 @@ pub(crate) struct Row {
     pub(crate) carrier: Carrier,
     /// What addresses begin with.
     pub(crate) scheme: &'static str,
+    /// Whether messages are JSON on the way. To the rig, as to the client, they are 1.8.
+    pub(crate) json: bool,
 }
 
-pub(crate) const TABLE: [Row; 6] = [
+/// What addresses begin with whose links are secure by themselves.
+const SECURE: &str = "wss://";
+
+pub(crate) const TABLE: [Row; 11] = [
     row(Protocol::V16, Carrier::Stream, "tcp://"),
     row(Protocol::V18, Carrier::Stream, "tcp://"),
     row(Protocol::V16, Carrier::Datagrams, "udp://"),
@@ -27,10 +34,15 @@ pub(crate) const TABLE: [Row; 6] = [
     // chat.md 2.1: UDP is what an address without a scheme means.
     row(Protocol::V16, Carrier::Datagrams, ""),
     row(Protocol::V18, Carrier::Datagrams, ""),
+    row(Protocol::V16, Carrier::Messages, "ws://"),
+    row(Protocol::V18, Carrier::Messages, "ws://"),
+    row(Protocol::V16, Carrier::Messages, SECURE),
+    row(Protocol::V18, Carrier::Messages, SECURE),
+    Row { json: true, ..row(Protocol::V18, Carrier::Messages, SECURE) },
 ];
 
 const fn row(protocol: Protocol, carrier: Carrier, scheme: &'static str) -> Row {
-    Row { protocol, carrier, scheme }
+    Row { protocol, carrier, scheme, json: false }
 }
 
 impl Row {
@@ -40,13 +52,28 @@ impl Row {
 
     /// With the name server of all tests.
     pub(crate) fn config(&self) -> ChatConfig {
-        ChatConfig::new(self.address("ns.example:4533"), APP_ID, APP_VERSION).protocol(self.protocol)
+        self.speaking(ChatConfig::new(self.address("ns.example:4533"), APP_ID, APP_VERSION))
     }
 
-    pub(crate) const fn wire(&self) -> Wire {
+    /// In the protocol of this row.
+    pub(crate) fn speaking(&self, config: ChatConfig) -> ChatConfig {
+        let config = config.protocol(self.protocol);
+        if self.json { config.json() } else { config }
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
         match self.carrier {
             Carrier::Stream => Wire::Stream,
             Carrier::Datagrams => Wire::Datagram,
+            Carrier::Messages => Wire::WebSocket {
+                secure: self.is_secure(),
+                text: self.json,
+                subprotocol: match self.protocol {
+                    _ if self.json => "Json",
+                    Protocol::V16 => "GpBinaryV16",
+                    _ => "GpBinaryV18",
+                },
+            },
         }
     }
 
@@ -54,11 +81,34 @@ impl Row {
         self.carrier == Carrier::Stream
     }
 
+    pub(crate) fn is_datagrams(&self) -> bool {
+        self.carrier == Carrier::Datagrams
+    }
+
+    pub(crate) fn is_messages(&self) -> bool {
+        self.carrier == Carrier::Messages
+    }
+
+    /// Whether the client says first what it wants. Over WebSocket that is in the path, and the server speaks first.
+    /// wire.md 7.1.
+    pub(crate) fn has_init(&self) -> bool {
+        !self.is_messages()
+    }
+
+    /// Whether keys are exchanged unless that is switched off; over what is secure by itself they are not. chat.md 2.3.
+    pub(crate) fn exchanges_keys(&self) -> bool {
+        !self.is_secure()
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.scheme == SECURE
+    }
+
     /// How the code ends, and why, if the driver has not opened a link when its deadline passes. chat.md 6.4:
     /// ConnectFailed for a link that is connected by its transport, else Timeout.
     pub(crate) const fn never_opened(&self) -> (i32, CauseKind) {
         match self.carrier {
-            Carrier::Stream => (2, CauseKind::NeverOpened),
+            Carrier::Stream | Carrier::Messages => (2, CauseKind::NeverOpened),
             Carrier::Datagrams => (4, CauseKind::Deadline(Step::Connect)),
         }
     }
@@ -71,7 +121,7 @@ pub(crate) fn each(test: impl Fn(Rig)) {
 
 /// Runs a test over each row, with a configuration of its own.
 pub(crate) fn each_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
-    run(None, configure, test);
+    run(|_| true, configure, test);
 }
 
 /// Runs a test that is about something that only streams have.
@@ -80,7 +130,7 @@ pub(crate) fn over_streams(test: impl Fn(Rig)) {
 }
 
 pub(crate) fn over_streams_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
-    run(Some(Carrier::Stream), configure, test);
+    run(Row::is_stream, configure, test);
 }
 
 /// Runs a test that is about something that only datagrams have.
@@ -89,12 +139,46 @@ pub(crate) fn over_datagrams(test: impl Fn(Rig)) {
 }
 
 pub(crate) fn over_datagrams_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
-    run(Some(Carrier::Datagrams), configure, test);
+    run(Row::is_datagrams, configure, test);
 }
 
-fn run(only: Option<Carrier>, configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
-    for row in TABLE.into_iter().filter(|row| only.is_none_or(|only| row.carrier == only)) {
-        println!("in {} over {:?} ({:?})", row.protocol.name(), row.carrier, row.scheme);
+/// Runs a test that is about something that only WebSocket has.
+pub(crate) fn over_messages_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+    run(Row::is_messages, configure, test);
+}
+
+/// Runs a test that is about the key exchange: not over what is secure by itself.
+pub(crate) fn where_keys_are_exchanged(test: impl Fn(Rig)) {
+    run(Row::exchanges_keys, |config| config, test);
+}
+
+/// Runs a test that is about something that JSON cannot say, or says in other bytes.
+pub(crate) fn not_in_json(test: impl Fn(Rig)) {
+    run(|row| !row.json, |config| config, test);
+}
+
+/// Runs a test over what is secure by itself alone.
+pub(crate) fn where_no_keys_are_exchanged(test: impl Fn(Rig)) {
+    run(|row| !row.exchanges_keys(), |config| config, test);
+}
+
+/// Runs a test that is about pings and silence, or about links that look after themselves: not over datagrams.
+pub(crate) fn not_over_datagrams(test: impl Fn(Rig)) {
+    not_over_datagrams_with(|config| config, test);
+}
+
+pub(crate) fn not_over_datagrams_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+    run(|row| !row.is_datagrams(), configure, test);
+}
+
+fn run(applies: impl Fn(&Row) -> bool, configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+    for row in TABLE.into_iter().filter(applies) {
+        println!(
+            "in {} over {:?} ({:?})",
+            if row.json { "JSON" } else { row.protocol.name() },
+            row.carrier,
+            row.scheme
+        );
         test(Rig::over(row, configure(row.config())));
     }
 }
