@@ -378,7 +378,7 @@ fn stats_tell_what_the_connection_has_counted() {
         rig.client.disconnect();
         assert_eq!(rig.client.stats().udp, None);
     });
-    crate::rig::over_streams(|mut rig| {
+    crate::rig::not_over_datagrams(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         assert_eq!(rig.client.stats().udp, None);
     });

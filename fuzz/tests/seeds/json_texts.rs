@@ -46,6 +46,6 @@ pub(crate) fn all() -> Vec<(&'static str, bool, String)> {
     all.push(("length-lies", false, "~m~99~m~~j~{}".into()));
     all.push(("length-huge", false, "~m~99999999999999999999999~m~".into()));
     all.push(("no-frame", true, "{\"req\":1}".into()));
-    all.push(("nul", true, frame(r#"{"req":1,"vals":[1,"a"]}"#).replace('1', "\01\0")));
+    all.push(("nul", true, frame(r#"{"req":1,"vals":[1,"a"]}"#).replace('1', "\u{0}1\u{0}")));
     all
 }
