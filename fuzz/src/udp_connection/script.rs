@@ -49,12 +49,12 @@ pub enum Op {
     /// A datagram on the way to an end (1 byte), whichever (1 byte), arrives with a bit changed (2 bytes), and will
     /// arrive again as it was.
     Corrupt,
-    /// A datagram made up by somebody who knows the connection arrives at an end (1 byte): see [`Craft`].
+    /// A datagram made up by somebody who knows the connection arrives at an end (1 byte): see `Craft`.
     Forge,
     /// Bytes arrive at an end (1 byte): whether with its challenge (1 byte), how many (1 byte), the bytes.
     Raw,
     /// A datagram made up by somebody who does not know the connection arrives at an end (1 byte), at an acceptor from
-    /// an address (1 byte): see [`Craft`].
+    /// an address (1 byte): see `Craft`.
     Strange,
     /// Events of an end (1 byte), at most so many (1 byte), are taken.
     Events,
