@@ -262,7 +262,7 @@ impl Sender {
     }
 
     /// A disconnect outside of all queues: sent once and never awaited. Spec: udp.md 7.1.
-    pub(crate) fn goodbye(&mut self, reserved: u8, reliable: bool) -> [u8; command::HEADER_BYTES] {
+    pub(crate) fn goodbye(&self, reserved: u8, reliable: bool) -> [u8; command::HEADER_BYTES] {
         let (flags, rseq) = if reliable {
             (FLAG_RELIABLE, self.control.next_rseq)
         } else {
