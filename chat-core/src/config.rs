@@ -266,8 +266,8 @@ impl ChatConfig {
         self
     }
 
-    /// How many encoded bytes may wait to be sent (over UDP: and to be acknowledged) before calls get `QueueFull`; at least 4 KiB. A message that is longer
-    /// than this gets `TooLong`. Default 1 MiB.
+    /// How many encoded bytes may wait to be sent (over UDP: and to be acknowledged) before calls get `QueueFull`; at least
+    /// 4 KiB. A message that is longer than this gets `TooLong`. Default 1 MiB.
     #[must_use]
     pub fn outgoing_cap_bytes(mut self, bytes: usize) -> Self {
         self.outgoing_cap_bytes = bytes.max(LEAST_CAP_BYTES);

@@ -1,6 +1,7 @@
 //! Where the client stands ([`State`]), how a connection ended as the documented API tells it ([`PeerErrorCode`]), and
 //! why exactly ([`DisconnectCause`]).
 
+use crate::codes::application;
 use crate::link::LinkErrorKind;
 use alloc::vec::Vec;
 use core::fmt;
@@ -72,6 +73,16 @@ pub enum Server {
     NameServer,
     /// Carries the chat.
     FrontEnd,
+}
+
+impl Server {
+    /// The application name that this server is given when a connection begins. Spec: chat.md 2.2.
+    pub(crate) const fn application(self) -> &'static str {
+        match self {
+            Self::NameServer => application::NAME_SERVER,
+            Self::FrontEnd => application::FRONT_END,
+        }
+    }
 }
 
 impl fmt::Display for Server {

@@ -12,7 +12,6 @@ pub(crate) mod carrier;
 mod clock;
 mod handshake;
 
-use crate::codes::application;
 use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::link::{LinkId, LinkInput, Wire};
@@ -59,7 +58,6 @@ pub(crate) struct Peer {
     silence: Timer,
     silence_ms: u64,
     ping_ms: u64,
-    pings_after_sending: bool,
     outgoing_cap: usize,
 }
 
@@ -100,7 +98,6 @@ impl Peer {
             silence: Timer::Off,
             silence_ms: config.silence_timeout_ms,
             ping_ms: config.ping_interval_ms,
-            pings_after_sending: config.json,
             outgoing_cap: config.outgoing_cap_bytes,
         }
     }
@@ -156,16 +153,12 @@ impl Peer {
     }
 
     fn send_init(&mut self, config: &ChatConfig) {
-        let application = match self.server {
-            Server::NameServer => application::NAME_SERVER,
-            Server::FrontEnd => application::FRONT_END,
-        };
         let init = Init {
             protocol: self.protocol.version(),
             sdk: config.sdk,
             ipv6: self.ipv6,
             version: config.client_version,
-            application: Text::from_static(application),
+            application: Text::from_static(self.server.application()),
         };
         let _always_fits = self.carrier.write(|buffer, _| {
             init.write(buffer);
@@ -195,8 +188,9 @@ impl Peer {
         if !self.opened() {
             return None;
         }
+        let json = self.carrier.is_json();
         let bytes = self.carrier.transmit(now);
-        if bytes.is_some() && self.pings_after_sending && self.ping != Timer::Off && !self.ping.is_due(now) {
+        if bytes.is_some() && json && self.ping != Timer::Off && !self.ping.is_due(now) {
             // wire.md 7.2: any send resets the timer.
             self.ping = Timer::At(now.plus_millis(self.ping_ms));
         }

@@ -1,6 +1,6 @@
 //! Server addresses as text: what they mean, and what is wrong with them. Spec: chat.md 2.1.
 
-use crate::codes::{application, port};
+use crate::codes::port;
 use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::link::{Target, Wire};
@@ -169,10 +169,7 @@ impl ServerAddress {
         let mut path = String::new();
         if self.scheme.is_web_socket() {
             let [a, b, c, d] = config.client_version;
-            let application = match server {
-                Server::NameServer => application::NAME_SERVER,
-                Server::FrontEnd => application::FRONT_END,
-            };
+            let application = server.application();
             path.push_str(&self.path);
             path.push('/');
             // Writing to a text does not fail.
