@@ -26,13 +26,7 @@ fn an_idle_wait_is_one_sleep() {
     }
     assert_eq!(session.poll_event(), None);
 
-    let (stats, began) = (session.io_stats(), session.now());
-    session.wait(Duration::from_millis(250));
-    let (after, ended) = (session.io_stats(), session.now());
-    assert_eq!(after.wakeups - stats.wakeups, 1);
-    assert!(ended.millis_since(began) >= 250, "it slept for as long as told");
-    // Once when the time was over, once in the service that follows.
-    assert_eq!((after.reads - stats.reads, after.writes - stats.writes), (2, 0));
+    sleeps_once(&mut session);
     session.close(LONG);
     server.join().unwrap();
 }

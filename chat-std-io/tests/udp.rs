@@ -124,17 +124,8 @@ fn an_idle_wait_is_one_sleep() {
     let server = Server::start("127.0.0.1");
     let config = config_for(&format!("udp://{}", server.address)).ping_interval_ms(8_000);
     let mut session = in_channel(config, "lobby");
-    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
-        session.wait(Duration::from_secs(1));
-        assert_eq!(session.poll_event(), None);
-    }
-    let (stats, began) = (session.io_stats(), session.now());
-    session.wait(Duration::from_millis(250));
-    let (after, ended) = (session.io_stats(), session.now());
-    assert_eq!(after.wakeups - stats.wakeups, 1);
-    assert!(ended.millis_since(began) >= 250, "it slept for as long as told");
-    // Once when the time was over, once in the service that follows.
-    assert_eq!((after.reads - stats.reads, after.writes - stats.writes), (2, 0));
+    comes_to_rest(&mut session);
+    sleeps_once(&mut session);
     session.close(LONG);
     server.stop();
 }

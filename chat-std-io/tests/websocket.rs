@@ -8,7 +8,6 @@ use chat_std_io::{CloseOutcome, ConnectOptions, Event, PeerErrorCode, PublishOpt
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
 use support::web::Server;
 use support::*;
 
@@ -57,16 +56,8 @@ fn an_idle_wait_is_one_sleep() {
     for secure in each() {
         let server = Server::start(secure);
         let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
-        while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
-            session.wait(Duration::from_secs(1));
-            assert_eq!(session.poll_event(), None);
-        }
-        let (stats, began) = (session.io_stats(), session.now());
-        session.wait(Duration::from_millis(250));
-        let (after, ended) = (session.io_stats(), session.now());
-        assert_eq!(after.wakeups - stats.wakeups, 1);
-        assert!(ended.millis_since(began) >= 250, "it slept for as long as told");
-        assert_eq!((after.reads - stats.reads, after.writes - stats.writes), (2, 0));
+        comes_to_rest(&mut session);
+        sleeps_once(&mut session);
         session.close(LONG);
         server.thread.join().unwrap();
     }

@@ -22,6 +22,27 @@ pub const LONG: Duration = Duration::from_secs(30);
 
 const PROTOCOL: Protocol = Protocol::V18;
 
+/// A session with nothing to do sleeps once, in the kernel, and for as long as it is told.
+#[track_caller]
+pub fn sleeps_once(session: &mut Session) {
+    let (stats, began) = (session.io_stats(), session.now());
+    session.wait(Duration::from_millis(250));
+    let (after, ended) = (session.io_stats(), session.now());
+    assert_eq!(after.wakeups - stats.wakeups, 1);
+    assert!(ended.millis_since(began) >= 250, "it slept for as long as told");
+    // Once when the time was over, once in the service that follows.
+    assert_eq!((after.reads - stats.reads, after.writes - stats.writes), (2, 0));
+}
+
+/// The time comes when nothing is due for a second.
+#[track_caller]
+pub fn comes_to_rest(session: &mut Session) {
+    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+        session.wait(Duration::from_secs(1));
+        assert_eq!(session.poll_event(), None);
+    }
+}
+
 /// A connection, seen from the server.
 pub struct Peer {
     pub socket: TcpStream,

@@ -148,22 +148,27 @@ fn what_is_not_wanted_is_not_read_and_not_slept_on_once_it_is() {
     }
 }
 
-#[test]
-fn a_pass_is_short_and_says_that_more_is_left() {
+/// A client that has not looked yet, and a server from which all of this is on its way.
+fn flooded(bytes: Vec<u8>) -> (Client, impl Sized) {
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let (address, server) = serve(Over::Tcp, move |mut server| {
         gate.recv().unwrap();
-        let mut flood: Vec<_> = (0..5 * super::super::MAX_FRAMES).flat_map(|_| frame(0x8a, b"")).collect();
-        flood.extend(frame(0x82, b"done"));
-        server.get_mut().write_all(&flood).unwrap();
+        server.get_mut().write_all(&bytes).unwrap();
         server
     });
     let mut client = Client::connect(address, Over::Tcp, false);
     client.open();
     go.send(()).unwrap();
-    // Everything is on its way before the first pass that counts.
     let server = server.join().unwrap();
     assert!(client.socket.stream().sleep(LONG));
+    (client, server)
+}
+
+#[test]
+fn a_pass_is_short_and_says_that_more_is_left() {
+    let mut flood: Vec<_> = (0..5 * super::super::MAX_FRAMES).flat_map(|_| frame(0x8a, b"")).collect();
+    flood.extend(frame(0x82, b"done"));
+    let (mut client, server) = flooded(flood);
     let mut said_more = 0;
     while client.core.heard.is_empty() {
         let more = client.pass().more;
@@ -176,18 +181,9 @@ fn a_pass_is_short_and_says_that_more_is_left() {
 
 #[test]
 fn a_message_that_never_gets_longer_holds_no_pass_up() {
-    let (go, gate) = std::sync::mpsc::channel::<()>();
-    let (address, server) = serve(Over::Tcp, move |mut server| {
-        gate.recv().unwrap();
-        let empty = [0; 4 * PASS_BYTES];
-        server.get_mut().write_all(&[frame(0x02, b"begins"), empty.to_vec(), frame(0x80, b", ends")].concat()).unwrap();
-        server
-    });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    client.open();
-    go.send(()).unwrap();
-    let server = server.join().unwrap();
-    assert!(client.socket.stream().sleep(LONG));
+    let empty = [0; 4 * PASS_BYTES];
+    let flood = [frame(0x02, b"begins"), empty.to_vec(), frame(0x80, b", ends")].concat();
+    let (mut client, server) = flooded(flood);
     let mut said_more = 0;
     while client.core.heard.is_empty() {
         let more = client.pass().more;
