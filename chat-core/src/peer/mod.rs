@@ -160,7 +160,7 @@ impl Peer {
             version: config.client_version,
             application: Text::from_static(self.server.application()),
         };
-        let _always_fits = self.carrier.write(|buffer, _| {
+        let _always_fits = self.carrier.write(usize::MAX, |buffer, _| {
             init.write(buffer);
             Ok(())
         });
@@ -190,9 +190,14 @@ impl Peer {
         }
         let json = self.carrier.is_json();
         let bytes = self.carrier.transmit(now);
-        if bytes.is_some() && json && self.ping != Timer::Off && !self.ping.is_due(now) {
-            // wire.md 7.2: any send resets the timer.
-            self.ping = Timer::At(now.plus_millis(self.ping_ms));
+        if let (Some(_), true, Timer::At(due)) = (&bytes, json && self.phase > Phase::Greeting, self.ping)
+            && due > now
+        {
+            // wire.md 7.2: any send resets the timer. But what is sent need not be answered, and a client that never
+            // pings would take a quiet server for a dead one: half of the time until then is enough.
+            let unheard_ms = self.silence.deadline(now).map_or(u64::MAX, |silent| silent.millis_since(now));
+            let wait_ms = self.ping_ms.min(unheard_ms.saturating_sub(self.silence_ms / 2));
+            self.ping = Timer::At(due.max(now.plus_millis(wait_ms)));
         }
         bytes
     }
@@ -269,22 +274,12 @@ impl Peer {
             (false, _) => None,
         };
         let cap = if capped { self.outgoing_cap } else { usize::MAX };
-        let (before, header) = (self.carrier.unsent_bytes(), self.carrier.header_bytes());
-        if before >= cap {
-            return Err(RequestError::QueueFull);
-        }
-        self.carrier.write(|buffer, start| {
+        self.carrier.write(cap, |buffer, start| {
             write(buffer)?;
             if let Some(cipher) = cipher {
                 message::seal(buffer, start, cipher);
             }
-            let written = buffer.len().saturating_sub(start).saturating_add(header);
-            match before.saturating_add(written) {
-                after if after <= cap => Ok(()),
-                // Waiting makes room for others, not for one that is longer than all the room there is.
-                _ if written > cap => Err(RequestError::TooLong { max_bytes: cap }),
-                _ => Err(RequestError::QueueFull),
-            }
+            Ok(())
         })
     }
 

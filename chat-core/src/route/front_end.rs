@@ -45,7 +45,7 @@ impl ChatClient {
         self.route.halt();
         self.route.earlier.push(cause);
         self.route.region = self.route.last_region.clone();
-        self.route.current = 0;
+        self.route.current = self.route.first_address();
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();
     }

@@ -90,6 +90,14 @@ impl Route {
         self.login != Timer::Off
     }
 
+    /// Where the long way back to the front end begins. Never from secure to insecure: a front end over a secure link is
+    /// left for secure addresses only, which come last, as long as there are any.
+    fn first_address(&self) -> usize {
+        let is_secure = |address: &ServerAddress| address.scheme().is_secure();
+        let secure = self.front_end.as_ref().is_some_and(is_secure);
+        if secure { self.addresses.iter().position(is_secure).unwrap_or_default() } else { 0 }
+    }
+
     pub(crate) fn forget_token(&mut self) {
         (self.token, self.front_end) = (None, None);
     }

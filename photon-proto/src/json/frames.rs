@@ -36,8 +36,10 @@ pub enum Frame<'a> {
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     role: Role,
-    limits: &'a Limits,
+    limits: Limits,
     text: Cow<'a, str>,
+    /// Where the frame that was read last began, and where the next one does.
+    start: usize,
     position: usize,
 }
 
@@ -46,19 +48,14 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError`]: `TooLong`, or `NotUtf8` where it is no text.
-    pub fn new(role: Role, limits: &'a Limits, message: &'a [u8]) -> Result<Self, DecodeError> {
-        if message.len() > limits.max_received_bytes {
-            return Err(DecodeError::new(DecodeErrorKind::TooLong, limits.max_received_bytes, "text message"));
-        }
-        let text = crate::codec::utf8(message, 0, "text message")?;
-        let text = if text.contains('\0') {
-            let mut clean = String::with_capacity(text.len());
-            clean.extend(text.split('\0'));
-            Cow::Owned(clean)
-        } else {
-            Cow::Borrowed(text)
-        };
-        Ok(Self { role, limits, text, position: 0 })
+    pub fn new(role: Role, limits: &Limits, message: &'a [u8]) -> Result<Self, DecodeError> {
+        check_length(limits, message)?;
+        let text = crate::codec::utf8(message, 0, TEXT)?;
+        Ok(Self::of(role, limits, without_nuls(text).map_or(Cow::Borrowed(text), Cow::Owned)))
+    }
+
+    fn of(role: Role, limits: &Limits, text: Cow<'a, str>) -> Self {
+        Self { role, limits: limits.clone(), text, start: 0, position: 0 }
     }
 
     /// The next frame; `None` at the end. A message is appended to `out` in GpBinary 1.8; nothing else changes `out`.
@@ -70,6 +67,7 @@ impl<'a> Reader<'a> {
     /// its times.
     #[allow(clippy::should_implement_trait, reason = "frames are borrowed from the reader")]
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Frame<'_>>, DecodeError> {
+        self.start = self.position;
         let rest = self.text.get(self.position..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(None);
@@ -87,9 +85,57 @@ impl<'a> Reader<'a> {
         let payload = self.text.get(start..self.position).unwrap_or_default();
         match payload.strip_prefix(JSON) {
             None => Ok(Some(Frame::Session(payload))),
-            Some(json) => object::read(self.role, self.limits, json, start.saturating_add(JSON.len()), out).map(Some),
+            Some(json) => object::read(self.role, &self.limits, json, start.saturating_add(JSON.len()), out).map(Some),
         }
     }
+
+    /// Whether every frame was read.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.position >= self.text.len()
+    }
+
+    /// The frame that was read last, good or bad, from its mark on, and where in the message it begins; the whole rest if its
+    /// end could not be found.
+    #[must_use]
+    pub fn frame(&self) -> (usize, &str) {
+        (self.start, self.text.get(self.start..self.position).unwrap_or_default())
+    }
+}
+
+impl Reader<'static> {
+    /// As [`Reader::new`], for whoever takes the frames out one at a time and has other things to do in between.
+    ///
+    /// # Errors
+    /// As [`Reader::new`]; the message is given back.
+    pub fn owned(role: Role, limits: &Limits, message: Vec<u8>) -> Result<Self, (DecodeError, Vec<u8>)> {
+        if let Err(error) = check_length(limits, &message) {
+            return Err((error, message));
+        }
+        match String::from_utf8(message) {
+            Ok(text) => Ok(Self::of(role, limits, Cow::Owned(without_nuls(&text).unwrap_or(text)))),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Err((DecodeError::new(DecodeErrorKind::NotUtf8, at, TEXT), error.into_bytes()))
+            }
+        }
+    }
+}
+
+const TEXT: &str = "text message";
+
+fn check_length(limits: &Limits, message: &[u8]) -> Result<(), DecodeError> {
+    let most = limits.max_received_bytes;
+    if message.len() > most { Err(DecodeError::new(DecodeErrorKind::TooLong, most, TEXT)) } else { Ok(()) }
+}
+
+/// A copy without NULs, if there are any.
+fn without_nuls(text: &str) -> Option<String> {
+    text.contains('\0').then(|| {
+        let mut clean = String::with_capacity(text.len());
+        clean.extend(text.split('\0'));
+        clean
+    })
 }
 
 /// Where the payload of the first frame lies.

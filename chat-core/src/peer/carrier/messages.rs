@@ -1,26 +1,18 @@
 //! Whole WebSocket messages: one Photon message in each, or frames of JSON. Spec: wire.md 7.
 
 use super::Carried;
+#[cfg(feature = "json")]
+use super::json::{self, Item};
 use crate::config::ChatConfig;
 use crate::error::RequestError;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 use photon_proto::message::{self, Message, MessageKind};
-use photon_proto::{DecodeError, Limits, Protocol, internal};
+use photon_proto::{Limits, Protocol, internal};
 
 /// A bare ping answer, as the reader of official clients understands it too.
 const BARE_PING: u8 = 0xF0;
-
-/// What came in one frame of a text message.
-#[derive(Debug)]
-#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "made of JSON only"))]
-pub(super) enum Item {
-    Greeting,
-    Message(Vec<u8>),
-    Ping { server_time: i32, client_time: i32 },
-    Bad(DecodeError, Vec<u8>),
-}
 
 #[derive(Debug)]
 pub(super) struct Messages {
@@ -30,8 +22,9 @@ pub(super) struct Messages {
     incoming: VecDeque<Vec<u8>>,
     incoming_bytes: usize,
     incoming_cap: usize,
-    /// What was in the text message that was taken last, and has not been looked at.
-    items: VecDeque<Item>,
+    /// What is left of the text message that was taken last.
+    #[cfg(feature = "json")]
+    frames: json::Frames,
     /// The message that is being looked at.
     message: Vec<u8>,
     outgoing: VecDeque<Vec<u8>>,
@@ -53,7 +46,8 @@ impl Messages {
             incoming: VecDeque::new(),
             incoming_bytes: 0,
             incoming_cap: config.incoming_cap(),
-            items: VecDeque::new(),
+            #[cfg(feature = "json")]
+            frames: json::Frames::default(),
             message: Vec::new(),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
@@ -75,7 +69,7 @@ impl Messages {
     /// False if there is far too much of it.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> bool {
         let most = self.incoming_cap.saturating_add(self.limits.max_received_bytes);
-        let fits = self.incoming_bytes.saturating_add(bytes.len()) <= most;
+        let fits = self.held_bytes().saturating_add(bytes.len()) <= most;
         if fits {
             self.incoming_bytes += bytes.len();
             let mut message = self.spare.pop().unwrap_or_default();
@@ -85,25 +79,32 @@ impl Messages {
         fits
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.incoming_bytes < self.incoming_cap
+    /// Bytes that were received and not taken.
+    const fn held_bytes(&self) -> usize {
+        #[cfg(feature = "json")]
+        return self.incoming_bytes.saturating_add(self.frames.bytes());
+        #[cfg(not(feature = "json"))]
+        self.incoming_bytes
+    }
+
+    pub(super) const fn has_room(&self) -> bool {
+        self.held_bytes() < self.incoming_cap
     }
 
     pub(super) fn has_next(&self) -> bool {
-        !self.incoming.is_empty() || !self.items.is_empty()
+        #[cfg(feature = "json")]
+        if !self.frames.is_empty() {
+            return true;
+        }
+        !self.incoming.is_empty()
     }
 
     pub(super) fn next(&mut self) -> Carried {
-        if let Some(item) = self.items.pop_front() {
-            return self.item(item);
-        }
-        let Some(message) = self.incoming.pop_front() else { return Carried::Nothing };
-        self.incoming_bytes -= message.len();
         #[cfg(feature = "json")]
         if self.json {
-            super::json::read(message, &self.limits, &mut self.items);
-            return self.items.pop_front().map_or(Carried::Nothing, |item| self.item(item));
+            return self.next_frame();
         }
+        let Some(message) = self.next_message() else { return Carried::Nothing };
         if let Some(ping) = self.ping_answer(&message) {
             self.give_back(message);
             return ping;
@@ -113,17 +114,29 @@ impl Messages {
         Carried::Message(0..self.message.len())
     }
 
-    fn item(&mut self, item: Item) -> Carried {
-        match item {
-            Item::Greeting => Carried::Greeting,
-            Item::Ping { server_time, client_time } => Carried::Ping { server_time, client_time },
-            Item::Message(message) => {
-                self.message = message;
-                Carried::Message(0..self.message.len())
+    fn next_message(&mut self) -> Option<Vec<u8>> {
+        let message = self.incoming.pop_front()?;
+        self.incoming_bytes -= message.len();
+        Some(message)
+    }
+
+    /// One at a time: a text message may hold very many, and each is charged to a call of its own.
+    #[cfg(feature = "json")]
+    fn next_frame(&mut self) -> Carried {
+        loop {
+            if let Some(item) = self.frames.next(&mut self.message) {
+                return match item {
+                    Item::Session => Carried::Greeting,
+                    Item::Ping { server_time, client_time } => Carried::Ping { server_time, client_time },
+                    Item::Message => Carried::Message(0..self.message.len()),
+                    Item::Bad(error) => Carried::Bad(error, 0..self.message.len()),
+                };
             }
-            Item::Bad(error, text) => {
+            // One without frames is nothing.
+            let Some(text) = self.next_message() else { return Carried::Nothing };
+            if let Err((error, text)) = self.frames.begin(&self.limits, text) {
                 self.message = text;
-                Carried::Bad(error, 0..self.message.len())
+                return Carried::Bad(error, 0..self.message.len());
             }
         }
     }
@@ -154,14 +167,17 @@ impl Messages {
         self.message.get_mut(range).unwrap_or_default()
     }
 
+    /// `admit` is told how long the message is as it goes out.
     pub(super) fn write(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), RequestError>,
+        admit: impl FnOnce(usize) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
         let mut message = self.spare.pop().unwrap_or_default();
         let written = write(&mut message, 0);
         #[cfg(feature = "json")]
         let written = if self.json { written.and_then(|()| self.transcode(&mut message)) } else { written };
+        let written = written.and_then(|()| admit(message.len()));
         match written {
             Ok(()) => self.queue(message),
             Err(_) => self.give_back(message),
@@ -172,7 +188,7 @@ impl Messages {
     #[cfg(feature = "json")]
     fn transcode(&mut self, message: &mut Vec<u8>) -> Result<(), RequestError> {
         let mut text = self.spare.pop().unwrap_or_default();
-        let written = super::json::write(message, &self.limits, &mut text);
+        let written = json::write(message, &self.limits, &mut text);
         self.give_back(core::mem::replace(message, text));
         written
     }
@@ -188,7 +204,7 @@ impl Messages {
         let mut message = Vec::new();
         #[cfg(feature = "json")]
         if self.json {
-            super::json::write_ping(&self.limits, client_time, &mut message);
+            json::write_ping(&self.limits, client_time, &mut message);
             return self.queue(message);
         }
         if internal::write_ping_request(&mut message, self.protocol, &self.limits, client_time).is_ok() {
@@ -219,6 +235,6 @@ impl Messages {
     }
 
     pub(super) const fn buffered_bytes(&self) -> usize {
-        self.incoming_bytes.saturating_add(self.outgoing_bytes)
+        self.held_bytes().saturating_add(self.outgoing_bytes)
     }
 }

@@ -191,21 +191,35 @@ impl Carrier {
 
     // Messages out.
 
-    /// Appends a message on channel 0, reliable; `write` is told where it begins. Undone if `write` fails. What is
-    /// written after the end goes nowhere.
+    /// Appends a message on channel 0, reliable, if no more than `cap` bytes then wait; `write` is told where it begins.
+    /// Undone if `write` fails. What is written after the end goes nowhere.
     pub(crate) fn write(
         &mut self,
+        cap: usize,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
+        let (before, header) = (self.unsent_bytes(), self.header_bytes());
+        if before >= cap {
+            return Err(RequestError::QueueFull);
+        }
+        let admit = |message: usize| {
+            let bytes = message.saturating_add(header);
+            match before.saturating_add(bytes) {
+                after if after <= cap => Ok(()),
+                // Waiting makes room for others, not for one that is longer than all the room there is.
+                _ if bytes > cap => Err(RequestError::TooLong { max_bytes: cap }),
+                _ => Err(RequestError::QueueFull),
+            }
+        };
         match &mut self.kind {
-            Kind::Stream(stream) => stream.write(write),
-            Kind::Messages(messages) => messages.write(write),
-            Kind::Datagram(datagram) => datagram.write(write),
+            Kind::Stream(stream) => stream.write(admitted(write, admit)),
+            Kind::Datagram(datagram) => datagram.write(admitted(write, admit)),
+            Kind::Messages(messages) => messages.write(write, admit),
         }
     }
 
     /// Bytes that a message takes beside its own.
-    pub(crate) const fn header_bytes(&self) -> usize {
+    const fn header_bytes(&self) -> usize {
         match &self.kind {
             Kind::Stream(_) => photon_proto::tcp::HEADER_BYTES,
             Kind::Datagram(_) => udp::command::HEADER_BYTES,
@@ -336,5 +350,16 @@ impl Carrier {
             Kind::Stream(_) | Kind::Messages(_) => None,
             Kind::Datagram(datagram) => datagram.connection(),
         }
+    }
+}
+
+/// Writes a message that goes out as it is written, if it is admitted.
+fn admitted(
+    write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), RequestError>,
+    admit: impl FnOnce(usize) -> Result<(), RequestError>,
+) -> impl FnOnce(&mut Vec<u8>, usize) -> Result<(), RequestError> {
+    |buffer, start| {
+        write(buffer, start)?;
+        admit(buffer.len().saturating_sub(start))
     }
 }
