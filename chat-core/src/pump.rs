@@ -129,7 +129,10 @@ impl ChatClient {
         let now = self.advance(now);
         if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
             if matches!(input, LinkInput::Opened { .. } | LinkInput::Closed | LinkInput::Failed(_)) {
-                self.config.log_net(log::Level::Debug, format_args!("{link}: {input:?}"));
+                // Not the words: they may be a server's, and name a user.
+                let what: &dyn core::fmt::Debug =
+                    if let LinkInput::Failed(error) = &input { &error.kind } else { &input };
+                self.config.log_net(log::Level::Debug, format_args!("{link}: {what:?}"));
             }
             peer.handle(now, input, &self.config);
         } else if let LinkInput::Received(bytes) = input {

@@ -67,8 +67,8 @@
 //!   the answer to it is awaited as long. Over UDP the client takes leave before it has the link closed.
 //! - Errors of the system reach the application as events, in the cause of [`Event::Error`].
 //!
-//! Nothing is allocated by reading, writing or an idle pass, except that WebSocket copies each message. Time on the session's clock is the system's monotonic time;
-//! on some systems that stands still while the machine sleeps.
+//! Nothing is allocated by reading, writing or an idle pass, except that WebSocket copies each message. Time on the
+//! session's clock is the system's monotonic time; on some systems that stands still while the machine sleeps.
 //!
 //! # Transports
 //!
@@ -77,12 +77,13 @@
 //!
 //! What a WebSocket server says is checked to the letter, and no compression is offered. An idle connection keeps about
 //! 5 KiB over `ws://` and 14 KiB over `wss://`, beside 21 KiB for whom to trust, which sessions share that are built
-//! with clones of one [`SessionOptions`].
+//! with clones of one [`SessionOptions`]. Buffers that had to grow for a long message stay: up to twice the longest
+//! message that came, and once the longest that was sent.
 //!
 //! | what went wrong | [`LinkErrorKind`](chat_core::LinkErrorKind) |
 //! | --- | --- |
 //! | the certificate is for another host, has expired, is not valid yet, or not signed by someone trusted; the server speaks no TLS, or only TLS 1.1 and older; it refused | `Tls` |
-//! | another answer than the right one to the request: a status such as 404 or 301, a wrong key, another sub-protocol or none, no HTTP at all, an end | `Handshake` |
+//! | another answer than the right one to the request: a status such as 404 or 301, a wrong key, another sub-protocol or none, no HTTP at all, an end (a reset is `Reset`) | `Handshake` |
 //! | afterwards, a frame against the rules, a message that is too long or of the wrong kind, a broken TLS record | `Protocol` |
 //! | a close frame with another code than 1000, or an end without one | `Reset` |
 //!
@@ -90,17 +91,22 @@
 //!
 //! # A WebSocket of your own
 //!
-//! Where the platform brings one (a browser, a console, an engine), leave the feature `websocket` out and write the loop
-//! of [`chat_core`] around it. The client only sees whole messages, so that there is nothing else to it than this:
+//! Where the platform brings one (a browser, a console, an engine), use [`chat_core`] without this crate, or this crate
+//! with `default-features = false`, and write the loop around it. The client only sees whole messages, so that there is
+//! nothing else to it than this. If the platform queues without end, stop taking messages from `transmit` while it has
+//! much to send: the client's calls then say `QueueFull`.
 //!
 //! ```
 //! use chat_std_io::chat_core::{ChatClient, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp, Wire};
 //!
 //! /// What platforms have, by whatever names.
 //! trait WebSocket: Sized {
-//!     fn open(url: &str, subprotocol: &str) -> Self;
+//!     /// What is sent is text, or else binary.
+//!     fn open(url: &str, subprotocol: &str, text: bool) -> Self;
 //!     fn send(&mut self, message: &[u8]);
+//!     fn queued_bytes(&self) -> usize;
 //!     fn next(&mut self) -> Option<Heard>;
+//!     fn close(self, code: u16);
 //! }
 //!
 //! enum Heard {
@@ -111,7 +117,7 @@
 //!
 //! fn turn<W: WebSocket>(chat: &mut ChatClient, now: Timestamp, links: &mut Vec<(LinkId, W)>) {
 //!     links.retain_mut(|(id, socket)| {
-//!         while let Some(heard) = socket.next() {
+//!         while chat.wants_input(*id) && let Some(heard) = socket.next() {
 //!             let gone = !matches!(heard, Heard::Open | Heard::Message(_));
 //!             chat.handle_link(now, *id, match &heard {
 //!                 Heard::Open => LinkInput::Opened { ipv6: false },
@@ -130,22 +136,27 @@
 //!     chat.service(now);
 //!     // Take the events here.
 //!     for (id, socket) in &mut *links {
-//!         while let Some(message) = chat.transmit(now, *id) {
+//!         while socket.queued_bytes() < 65_536 && let Some(message) = chat.transmit(now, *id) {
 //!             socket.send(message);
 //!             chat.transmitted(*id, 1); // The whole message.
 //!         }
 //!     }
 //!     while let Some(command) = chat.poll_command() {
 //!         match command {
-//!             LinkCommand::Open { link, target, wire: Wire::WebSocket { secure, subprotocol, .. } } => {
+//!             LinkCommand::Open { link, target, wire: Wire::WebSocket { secure, text, subprotocol } } => {
 //!                 let scheme = if secure { "wss" } else { "ws" };
-//!                 links.push((link, W::open(&format!("{scheme}://{target}{}", target.path), subprotocol)));
+//!                 let url = format!("{scheme}://{target}{}", target.path);
+//!                 links.push((link, W::open(&url, subprotocol, text)));
 //!             }
 //!             LinkCommand::Open { link, .. } => {
 //!                 let error = LinkError::new(LinkErrorKind::Unsupported, "use an address that begins with wss://");
 //!                 chat.handle_link(now, link, LinkInput::Failed(error));
 //!             }
-//!             LinkCommand::Close { link } => links.retain(|(id, _)| *id != link),
+//!             LinkCommand::Close { link } => {
+//!                 if let Some(index) = links.iter().position(|(id, _)| *id == link) {
+//!                     links.swap_remove(index).1.close(1000);
+//!                 }
+//!             }
 //!         }
 //!     }
 //! }

@@ -120,7 +120,9 @@ impl Links {
             input.any |= pass.any;
             input.more |= pass.more;
             let Some(end) = pass.end else { return true };
-            log::debug!(target: "photon_chat::net", "{}: ended by the other side: {end:?}", link.id);
+            // A server's words may name a user.
+            let kind = if let LinkInput::Failed(error) = &end { Some(error.kind) } else { None };
+            log::debug!(target: "photon_chat::net", "{}: ended by the other side ({kind:?})", link.id);
             endings.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
             endings.unconfirmed = true;
             chat.handle_link(now, link.id, end);

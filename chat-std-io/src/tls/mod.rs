@@ -75,8 +75,8 @@ impl Tls {
     ///
     /// [`TlsError`] if that is not what it is.
     pub fn with_root(certificates: &[u8]) -> Result<Self, TlsError> {
-        // A certificate is a sequence, whose DER begins with an octet that no text begins with.
-        let added = if certificates.first() == Some(&0x30) {
+        // A certificate is a sequence, and so long that its DER begins with octets that no text begins with.
+        let added = if matches!(certificates, [0x30, 0x80..=0xFF, ..]) {
             vec![CertificateDer::from(certificates.to_vec())]
         } else {
             let each = CertificateDer::pem_slice_iter(certificates);

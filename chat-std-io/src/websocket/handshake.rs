@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use tungstenite::handshake::client::{Response, generate_key};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
+use tungstenite::http::StatusCode;
 
 /// Longer answers are refused.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
@@ -103,12 +104,12 @@ impl Handshake {
             return Ok(None);
         };
         if response.status().as_u16() != 101 {
-            return Err(refusal(&response));
+            return Err(refusal(response.status().as_u16(), header(&response, "Location").as_deref()));
         }
         if !has_token(&response, "Upgrade", "websocket") || !has_token(&response, "Connection", "upgrade") {
             return Err(refused("the server switched to something that is not WebSocket: is it a proxy?"));
         }
-        if header(&response, "Sec-WebSocket-Accept") != Some(&self.accept) {
+        if header(&response, "Sec-WebSocket-Accept").as_ref() != Some(&self.accept) {
             return Err(refused(
                 "the server's Sec-WebSocket-Accept does not belong to this request: is there a proxy with a cache?",
             ));
@@ -117,7 +118,7 @@ impl Handshake {
             return Err(refused("the server uses a WebSocket extension that it was not offered"));
         }
         match header(&response, "Sec-WebSocket-Protocol") {
-            chosen if chosen.unwrap_or_default() == self.subprotocol => {}
+            chosen if chosen.as_deref().unwrap_or_default() == self.subprotocol => {}
             None => {
                 return Err(refused(format!(
                     "the server did not agree to the sub-protocol {}: is it a Photon server?",
@@ -127,7 +128,7 @@ impl Handshake {
             Some(other) => {
                 return Err(refused(format!(
                     "the server chose the sub-protocol {} instead of {}",
-                    short(other),
+                    short(&other),
                     self.subprotocol
                 )));
             }
@@ -151,6 +152,10 @@ impl Handshake {
         }
         if matches!(error, tungstenite::Error::Capacity(_)) {
             return refused("the server's answer has too many headers");
+        }
+        // HTTP/1.0, or headers that only a lenient reader takes: a refusal all the same.
+        if let Some(status) = status(&self.answer).filter(|status| *status != 101) {
+            return refusal(status, None);
         }
         refused(format!("the server's answer is not HTTP: is it a port for WebSocket? ({error})"))
     }
@@ -180,8 +185,20 @@ fn host(target: &Target, secure: bool) -> String {
     }
 }
 
-fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok()
+/// A header's value; that of one that is there more than once is their list, as HTTP has it.
+fn header(response: &Response, name: &str) -> Option<String> {
+    let values = response.headers().get_all(name).into_iter();
+    let values = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// The number in a status line.
+fn status(answer: &[u8]) -> Option<u16> {
+    let line = answer.split(|byte| *byte == b'\n').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    let version = words.next()?;
+    let status = words.next().filter(|status| version.starts_with("HTTP/") && status.len() == 3)?;
+    status.parse().ok()
 }
 
 /// Whether this is one of a header's values, in whatever case.
@@ -195,11 +212,10 @@ fn short(words: &str) -> String {
 }
 
 /// What a server says instead of opening, and what to do.
-fn refusal(response: &Response) -> LinkError {
-    let status = response.status();
-    let hint = match status.as_u16() {
+fn refusal(status: u16, location: Option<&str>) -> LinkError {
+    let hint = match status {
         200..=299 => "it is a web server without WebSocket there; check address and path".to_owned(),
-        300..=399 => match header(response, "Location") {
+        300..=399 => match location {
             Some(location) => format!("redirects are not followed; it points to {}", short(location)),
             None => "redirects are not followed".to_owned(),
         },
@@ -210,6 +226,7 @@ fn refusal(response: &Response) -> LinkError {
         500..=599 => "it is in trouble; try later".to_owned(),
         _ => "check address and path".to_owned(),
     };
-    let reason = status.canonical_reason().unwrap_or("without a name");
-    refused(format!("the server answered HTTP {} ({reason}) instead of opening: {hint}", status.as_u16()))
+    let known = StatusCode::from_u16(status).ok();
+    let reason = known.and_then(|status| status.canonical_reason()).unwrap_or("without a name");
+    refused(format!("the server answered HTTP {status} ({reason}) instead of opening: {hint}"))
 }

@@ -99,7 +99,10 @@ pub(crate) fn connect(
         None => Line::new(stream),
     };
     #[cfg(not(feature = "tls"))]
-    let line = Line::new(stream);
+    let line = match kind.secure {
+        true => return Err(LinkError::new(LinkErrorKind::Unsupported, "wss:// needs the feature tls")),
+        false => Line::new(stream),
+    };
     let websocket = WebSocket {
         line,
         state: State::Handshake(Box::new(handshake)),

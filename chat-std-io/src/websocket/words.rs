@@ -23,7 +23,8 @@ pub(super) fn closed(frame: Option<&CloseFrame>) -> Ending {
         None => LinkInput::Closed,
         Some(frame) => {
             let (code, reason) = (u16::from(frame.code), frame.reason.as_str());
-            log::debug!(target: "photon_chat::net", "the server closed the WebSocket: {code} {reason:?}");
+            // Its words may name a user.
+            log::debug!(target: "photon_chat::net", "the server closed the WebSocket with code {code} ({})", name(code));
             match frame.code {
                 CloseCode::Normal => LinkInput::Closed,
                 _ => {
