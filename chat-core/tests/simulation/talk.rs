@@ -5,9 +5,9 @@ use chat_core::{
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
-use soak::World;
+use soak::{Transport, World};
 
-/// Clients of both protocols, encrypted or not, on lines that chop and delay.
+/// Clients of all transports and serializations, encrypted or not, on lines that chop and delay.
 fn crowd(seed: u64, size: usize) -> World {
     let line = StreamSettings {
         delay_ms: 15,
@@ -18,10 +18,16 @@ fn crowd(seed: u64, size: usize) -> World {
     };
     let mut world = World::new(seed, ServerConfig::new(), line);
     for number in 0..size {
-        let player = world.add(&format!("user{number}"), |config| {
-            let protocol = if number % 2 == 0 { Protocol::V16 } else { Protocol::V18 };
+        let transport = Transport::ALL[number % Transport::ALL.len()];
+        let player = world.add_over(transport, &format!("user{number}"), |config| {
             let encryption = if number % 3 == 0 { Encryption::Off } else { Encryption::On };
-            config.protocol(protocol).encryption(encryption)
+            let config = config.encryption(encryption);
+            match transport {
+                Transport::Ws if number % 3 == 0 => config.json(),
+                Transport::Wss if number % 3 == 1 => config.json(),
+                _ if number % 8 < 4 => config.protocol(Protocol::V16),
+                _ => config.protocol(Protocol::V18),
+            }
         });
         world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
     }

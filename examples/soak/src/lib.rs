@@ -12,4 +12,4 @@ mod run;
 mod world;
 
 pub use run::{Report, run};
-pub use world::{FRONT_END_PORT, FRONT_END_UDP_PORT, NAME_SERVER_PORT, NAME_SERVER_UDP_PORT, Player, Transport, World};
+pub use world::{FRONT_END_PORT, Player, Transport, World};

@@ -120,9 +120,17 @@ impl Run {
             let user = format!("user{}", dice.below(size + size / 3));
             let protocol = if dice.chance(50) { Protocol::V16 } else { Protocol::V18 };
             let encryption = if dice.chance(30) { Encryption::Off } else { Encryption::On };
-            let transport = if dice.chance(50) { Transport::Tcp } else { Transport::Udp };
+            let transport = Transport::ALL[dice.below(Transport::ALL.len() as u64) as usize];
             let crc = dice.chance(20);
-            world.add_over(transport, &user, |config| config.protocol(protocol).encryption(encryption).crc(crc));
+            let json = match transport {
+                Transport::Ws => encryption == Encryption::Off,
+                Transport::Wss => dice.chance(50),
+                Transport::Tcp | Transport::Udp => false,
+            };
+            world.add_over(transport, &user, |config| {
+                let config = config.protocol(protocol).encryption(encryption).crc(crc);
+                if json { config.json() } else { config }
+            });
             users.push(user);
         }
         let referees = users.iter().map(|user| Referee::new(user)).collect();

@@ -4,17 +4,11 @@ use chat_core::{
     ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkKey, Network, StreamSettings, What};
-use dev_server::{ConnectionId, Role, ServerConfig, ServerCore};
+use dev_server::{ConnectionId, MessageLink, Role, ServerConfig, ServerCore, SubProtocol};
 use std::collections::BTreeMap;
 
-/// The name server's TCP port in every world.
-pub const NAME_SERVER_PORT: u16 = 4533;
-/// The front end's TCP port in every world.
+/// The port of the front end over every transport, in every world; each name server has the port of its scheme.
 pub const FRONT_END_PORT: u16 = 4534;
-/// The name server's UDP port in every world.
-pub const NAME_SERVER_UDP_PORT: u16 = 5058;
-/// The front end's UDP port in every world.
-pub const FRONT_END_UDP_PORT: u16 = 5055;
 
 /// What a client talks over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +17,32 @@ pub enum Transport {
     Tcp,
     /// Datagrams.
     Udp,
+    /// Messages.
+    Ws,
+    /// Messages that nobody on the way can read.
+    Wss,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Tcp, Self::Udp, Self::Ws, Self::Wss];
+
+    /// What addresses begin with.
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+}
+
+/// Where a link goes, and what its opening says.
+struct Way {
+    role: Role,
+    path: Box<str>,
+    wire: Wire,
 }
 
 /// One client and the links it has.
@@ -51,16 +71,15 @@ pub struct World {
     pub server: ServerCore,
     /// The clients, in the order in which they were added.
     pub players: Vec<Player>,
-    /// How streams to the name server are.
+    /// How streams and messages to the name server are.
     pub to_name_server: StreamSettings,
-    /// How streams to the front end are.
+    /// How streams and messages to the front end are.
     pub to_front_end: StreamSettings,
     /// How datagram links are.
     pub datagrams: DatagramSettings,
     /// Who is at the client's end of a link.
     owners: BTreeMap<LinkKey, (usize, LinkId)>,
-    /// Which server a link goes to.
-    roles: BTreeMap<LinkKey, Role>,
+    ways: BTreeMap<LinkKey, Way>,
     connections: BTreeMap<LinkKey, ConnectionId>,
     keys: BTreeMap<ConnectionId, LinkKey>,
 }
@@ -70,7 +89,9 @@ impl World {
     pub fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
         let config = config.with(|config| {
             config.front_end_port = FRONT_END_PORT;
-            config.front_end_udp_port = FRONT_END_UDP_PORT;
+            config.front_end_udp_port = FRONT_END_PORT;
+            config.front_end_ws_port = FRONT_END_PORT;
+            config.front_end_wss_port = FRONT_END_PORT;
         });
         let mut bytes = [3; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -83,7 +104,7 @@ impl World {
             to_front_end: settings,
             datagrams: DatagramSettings::default(),
             owners: BTreeMap::new(),
-            roles: BTreeMap::new(),
+            ways: BTreeMap::new(),
             connections: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
@@ -101,10 +122,7 @@ impl World {
         user: &str,
         change: impl FnOnce(ChatConfig) -> ChatConfig,
     ) -> usize {
-        let address = match transport {
-            Transport::Tcp => format!("tcp://127.0.0.1:{NAME_SERVER_PORT}"),
-            Transport::Udp => format!("127.0.0.1:{NAME_SERVER_UDP_PORT}"),
-        };
+        let address = format!("{}://127.0.0.1", transport.scheme());
         let config = change(ChatConfig::new(address, "app", "1").user_id(user));
         let mut seed = [5; 32];
         seed[..8].copy_from_slice(&self.players.len().to_le_bytes());
@@ -179,15 +197,22 @@ impl World {
     fn hand_to_server(&mut self, key: LinkKey, what: What) {
         match (what, self.connections.get(&key).copied()) {
             (What::Accepted, _) => {
-                let role = self.roles[&key];
-                let connection = self.server.accept_stream(self.now, role, "127.0.0.1");
+                let Way { role, path, wire } = &self.ways[&key];
+                let connection = match *wire {
+                    Wire::WebSocket { secure, subprotocol, .. } => {
+                        let subprotocol = SubProtocol::from_name(subprotocol).expect("one of the three");
+                        let link = MessageLink { subprotocol, path, local_host: "127.0.0.1", secure };
+                        self.server.accept_messages(self.now, *role, &link)
+                    }
+                    _ => self.server.accept_stream(self.now, *role, "127.0.0.1"),
+                };
                 self.connections.insert(key, connection);
                 self.keys.insert(connection, key);
                 self.drain_server();
             }
             (What::Bytes(bytes), None) => {
-                let Some(&role) = self.roles.get(&key) else { return };
-                self.server.received_datagram(self.now, role, key.address(), || "127.0.0.1".to_owned(), &bytes);
+                let Some(way) = self.ways.get(&key) else { return };
+                self.server.received_datagram(self.now, way.role, key.address(), || "127.0.0.1".to_owned(), &bytes);
             }
             (What::Bytes(bytes), Some(connection)) => self.server.received(self.now, connection, &bytes),
             (What::Writable, Some(connection)) => self.write_server(connection),
@@ -268,14 +293,15 @@ impl World {
             match command {
                 LinkCommand::Open { link, target, wire } => {
                     let (role, stream) = match target.port {
-                        NAME_SERVER_PORT | NAME_SERVER_UDP_PORT => (Role::NameServer, &self.to_name_server),
-                        _ => (Role::FrontEnd, &self.to_front_end),
+                        FRONT_END_PORT => (Role::FrontEnd, &self.to_front_end),
+                        _ => (Role::NameServer, &self.to_name_server),
                     };
                     let key = match wire {
                         Wire::Datagram => self.network.open_datagrams(now, &self.datagrams),
+                        Wire::WebSocket { .. } => self.network.connect_messages(now, stream.clone()),
                         _ => self.network.connect(now, stream.clone()),
                     };
-                    self.roles.insert(key, role);
+                    self.ways.insert(key, Way { role, path: target.path, wire });
                     self.owners.insert(key, (player, link));
                     self.players[player].links.insert(link, key);
                 }

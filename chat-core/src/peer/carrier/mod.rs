@@ -38,6 +38,7 @@ enum Kind {
 }
 
 /// What the carrier gives next.
+#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "some of it only JSON gives"))]
 pub(crate) enum Carried {
     Nothing,
     /// A message that lies here.

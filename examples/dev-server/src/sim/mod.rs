@@ -1,5 +1,5 @@
-//! A simulated network in virtual time: seeded delay, chunking, bandwidth, back-pressure, stalls and cuts; for datagrams
-//! loss, repetition, reordering and corruption.
+//! A simulated network in virtual time: seeded delay, chunking, bandwidth, back-pressure, stalls and cuts, for streams and
+//! for whole messages; for datagrams loss, repetition, reordering and corruption.
 //!
 //! It moves bytes between the two ends of links and knows nothing of what they mean. Same seed and same calls, same
 //! deliveries. The loop of a simulation is: give both ends their turn, [`Network::send`] what they have to say, advance
@@ -100,7 +100,7 @@ pub enum What {
     Opened,
     /// The connection was refused; the link is gone. Only at the client.
     Refused,
-    /// Bytes arrived; on a datagram link one whole datagram.
+    /// Bytes arrived; on a datagram link one whole datagram, on a message link one whole message.
     Bytes(Vec<u8>),
     /// There is room again after [`Network::send`] took less than it was given.
     Writable,
@@ -161,8 +161,36 @@ impl Network {
 
     /// A client begins to connect.
     pub fn connect(&mut self, now: Timestamp, settings: StreamSettings) -> LinkKey {
+        self.connect_with(now, settings, false)
+    }
+
+    /// A client begins to connect for messages, as over a WebSocket whose handshake takes no time: every
+    /// [`What::Bytes`] is one whole message. They share the way and the window of a stream.
+    ///
+    /// ```
+    /// use dev_server::sim::{End, Network, StreamSettings, What};
+    /// use photon_proto::Timestamp;
+    ///
+    /// let mut network = Network::new(1);
+    /// let settings = StreamSettings { window_bytes: 8, ..StreamSettings::default() };
+    /// let link = network.connect_messages(Timestamp::ZERO, settings);
+    /// let taken = ["hello", "again", "x"].map(|text| network.send(Timestamp::ZERO, link, End::Client, text.as_bytes()));
+    /// assert_eq!(taken, [5, 0, 1], "there was no room for the second, whole");
+    /// let mut heard = Vec::new();
+    /// while let Some(delivery) = network.poll(Timestamp::ZERO) {
+    ///     if let (End::Server, What::Bytes(message)) = (delivery.to, delivery.what) {
+    ///         heard.push(message);
+    ///     }
+    /// }
+    /// assert_eq!(heard, [b"hello".to_vec(), b"x".to_vec()]);
+    /// ```
+    pub fn connect_messages(&mut self, now: Timestamp, settings: StreamSettings) -> LinkKey {
+        self.connect_with(now, settings, true)
+    }
+
+    fn connect_with(&mut self, now: Timestamp, settings: StreamSettings, whole: bool) -> LinkKey {
         self.now = self.now.max(now);
-        let link = StreamLink::connect(self.now, &mut self.dice, settings);
+        let link = StreamLink::connect(self.now, &mut self.dice, settings, whole);
         self.insert(Box::new(link))
     }
 
@@ -197,7 +225,7 @@ impl Network {
 
     /// Sends bytes from an end. Returns how many were taken.
     ///
-    /// A stream link takes fewer than given when as much as its window is on its way, or waits for an end that does not
+    /// A stream link takes fewer than given, and a message link none, when as much as its window is on its way, or waits for an end that does not
     /// read; [`What::Writable`] then tells when there is room. A datagram link takes every datagram whole, and loses
     /// what is too much. A link that is gone, or whose other end has closed, takes everything and delivers nothing.
     pub fn send(&mut self, now: Timestamp, link: LinkKey, from: End, bytes: &[u8]) -> usize {

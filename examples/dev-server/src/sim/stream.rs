@@ -1,4 +1,4 @@
-//! One direction of a stream link: bytes in order, late, in pieces, up to a window.
+//! Links that keep the order: bytes, late, in pieces, up to a window; or messages, each whole.
 
 use std::collections::VecDeque;
 
@@ -52,6 +52,8 @@ impl StreamSettings {
 /// What is on its way towards one end.
 #[derive(Debug, Default)]
 struct Direction {
+    /// What is sent at once arrives at once.
+    whole: bool,
     /// With due times; nothing overtakes what was sent before it, even if that is due later.
     queue: VecDeque<(Timestamp, What)>,
     in_flight: usize,
@@ -81,7 +83,17 @@ impl Direction {
             return bytes.len();
         }
         let room = settings.window_bytes.saturating_sub(self.in_flight);
-        let taken = bytes.get(..room).unwrap_or(bytes);
+        let taken = match bytes.get(..room) {
+            // One that is longer than the window goes alone.
+            Some(_) if self.whole => {
+                if self.in_flight == 0 {
+                    bytes
+                } else {
+                    &[]
+                }
+            }
+            part => part.unwrap_or(bytes),
+        };
         self.sender_waits = taken.len() < bytes.len();
         if taken.is_empty() {
             return 0;
@@ -103,7 +115,7 @@ impl Direction {
 
     /// Loses everything; the end is told at `at`, even if the link was cut, stalled, or the end does not read.
     fn reset(&mut self, at: Timestamp) {
-        *self = Self { deaf: self.deaf, ..Self::default() };
+        *self = Self { whole: self.whole, deaf: self.deaf, ..Self::default() };
         self.push(at, What::Reset);
     }
 
@@ -153,7 +165,7 @@ impl Direction {
     /// A piece of random size from the bytes that are due, beginning with `first`.
     fn piece(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, first: Vec<u8>) -> Vec<u8> {
         let mut piece = first;
-        if settings.max_chunk > 0 {
+        if settings.max_chunk > 0 && !self.whole {
             let most = settings.max_chunk as u64;
             let size = usize::try_from(dice.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
             while piece.len() < size
@@ -178,9 +190,9 @@ pub(super) struct StreamLink {
 }
 
 impl StreamLink {
-    /// A client begins to connect.
-    pub(super) fn connect(now: Timestamp, dice: &mut Dice, settings: StreamSettings) -> Self {
-        let (mut to_server, mut to_client) = (Direction::default(), Direction::default());
+    /// A client begins to connect; `whole` if it is messages that are sent.
+    pub(super) fn connect(now: Timestamp, dice: &mut Dice, settings: StreamSettings, whole: bool) -> Self {
+        let [mut to_server, mut to_client] = [(); 2].map(|()| Direction { whole, ..Direction::default() });
         // The request goes one way, the answer the other.
         let there = now.plus_millis(settings.trip_ms(dice));
         let back = there.plus_millis(settings.trip_ms(dice));
