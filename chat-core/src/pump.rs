@@ -100,12 +100,13 @@ impl ChatClient {
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let now = self.now;
-        if self.armed || self.can_process() {
+        let holds_input = self.holds_input();
+        if self.armed || (holds_input && self.has_event_room()) {
             return Some(now);
         }
         let retired = self.retired.iter().map(|retired| retired.deadline(now)).fold(None, earlier);
         let always = earlier(retired, self.peer.as_ref().and_then(|peer| peer.upkeep_deadline(now)));
-        if self.holds_input() {
+        if holds_input {
             // What is waited for may lie in it: nothing is late until it is processed.
             return always;
         }
@@ -120,7 +121,11 @@ impl ChatClient {
 
     /// Whether input is held that `service` could act on.
     fn can_process(&self) -> bool {
-        self.holds_input() && !self.events.is_full(self.config.event_cap_bytes)
+        self.holds_input() && self.has_event_room()
+    }
+
+    fn has_event_room(&self) -> bool {
+        !self.events.is_full(self.config.event_cap_bytes)
     }
 
     // Driver side.
@@ -394,7 +399,7 @@ impl ChatClient {
 
     /// Calls that raise an event are refused while too many wait.
     pub(crate) fn check_events(&self) -> Result<(), RequestError> {
-        if self.events.is_full(self.config.event_cap_bytes) { Err(RequestError::QueueFull) } else { Ok(()) }
+        if self.has_event_room() { Ok(()) } else { Err(RequestError::QueueFull) }
     }
 
     /// What a chat operation is written with, in the only state that allows it.

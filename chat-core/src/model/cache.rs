@@ -58,7 +58,7 @@ impl Caches {
         let order = self.next_order;
         self.next_order = order.saturating_add(1);
         self.bytes = self.bytes.saturating_add(messages.pinned_bytes());
-        self.parts.insert(order, (channel.is_private(), channel.key));
+        self.parts.insert(order, (channel.is_private(), channel.key()));
         let cache = &mut channel.cache;
         cache.messages += messages.len();
         cache.parts.push_back(Part { messages, dropped: 0, order });

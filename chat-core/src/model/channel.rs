@@ -13,7 +13,7 @@ use photon_proto::{HashKeys, Text, Value};
 pub struct Channel {
     name: Text,
     private: bool,
-    pub(super) key: u64,
+    key: u64,
     pub(super) asked: bool,
     pub(super) subscribed: bool,
     pub(super) last_id: i32,
@@ -26,6 +26,11 @@ impl Channel {
     #[must_use]
     pub fn name(&self) -> &Text {
         &self.name
+    }
+
+    /// What it is found by without its name; never used again.
+    pub(super) const fn key(&self) -> u64 {
+        self.key
     }
 
     /// Whether it is a private conversation.

@@ -134,18 +134,18 @@ impl Model {
         self.unasked = 0;
     }
 
-    /// Makes the private channel with a user, if it is not there. Strangers choose how many there are: of too many the
-    /// oldest gives way.
-    fn ensure_private_channel(&mut self, user: &str) {
-        if self.private.get(user).is_some() {
-            return;
+    /// The key of the private channel with a user, which is made if it is not there. Strangers choose how many there
+    /// are: of too many the oldest gives way.
+    fn private_channel(&mut self, user: &str) -> u64 {
+        if let Some(channel) = self.private.get(user) {
+            return channel.key();
         }
         if self.private.len() >= MOST_UNASKED
             && let Some(mut oldest) = self.private.remove_oldest()
         {
             self.caches.clear(&mut oldest.cache);
         }
-        self.private.insert(user.into(), false);
+        self.private.insert(user.into(), false).key()
     }
 
     /// The front end is lost: nothing is subscribed any more; objects, messages and last ids stay. Spec: chat.md 5.
@@ -161,16 +161,22 @@ impl Model {
         true
     }
 
-    /// Puts messages into the cache of a channel and, if that makes all caches too large, drops the oldest anywhere.
-    fn cache(&mut self, private: bool, name: &str, messages: Messages) {
+    /// Messages for the channel with this key. They go into its cache and, if that makes all caches too large, the oldest
+    /// anywhere are dropped. Returns the channel's own name.
+    fn received(&mut self, private: bool, key: u64, last_id: Option<i32>, messages: &Messages) -> Option<Text> {
         let channels = if private { &mut self.private } else { &mut self.public };
-        let Some(channel) = channels.get_mut(name) else { return };
-        self.caches.push(channel, messages);
+        let channel = channels.by_key_mut(key)?;
+        if let Some(last_id) = last_id {
+            channel.last_id = last_id;
+        }
+        let name = channel.name().clone();
+        self.caches.push(channel, messages.clone());
         while let Some((private, key)) = self.caches.over_cap() {
             let channels = if private { &mut self.private } else { &mut self.public };
             let Some(channel) = channels.by_key_mut(key) else { break };
             self.caches.drop_oldest(&mut channel.cache);
         }
+        Some(name)
     }
 
     pub(crate) fn cached_bytes(&self) -> usize {

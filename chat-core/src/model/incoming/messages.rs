@@ -4,8 +4,7 @@ use super::{Incoming, missing};
 use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
-use crate::model::Model;
-use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Text, Value};
+use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Value};
 
 impl Incoming<'_> {
     /// Spec: chat.md 4.1.
@@ -54,12 +53,12 @@ impl Incoming<'_> {
             self.config.log(log::Level::Warn, format_args!("messages for a channel that is not subscribed: dropped"));
             return Ok(());
         };
-        let channel = channel.name().clone();
+        let key = channel.key();
         let Some(messages) = self.gather.finish(last_id) else {
             return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "senders or messages (p4, p2)"));
         };
-        self.model.received(false, name, last_id, &messages);
-        if !messages.is_empty() {
+        let channel = self.model.received(false, key, last_id, &messages);
+        if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
             self.events.push(Event::ChatMessages { channel, messages });
         }
         Ok(())
@@ -90,29 +89,10 @@ impl Incoming<'_> {
         let Some(messages) = self.gather.finish(last_id) else {
             return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "message (p3)"));
         };
-        self.model.ensure_private_channel(other);
-        let channel = self.model.received(true, other, last_id, &messages);
-        self.events.push(Event::PrivateMessage { channel, message: PrivateMessage(messages) });
-        Ok(())
-    }
-}
-
-impl Model {
-    /// Messages for a channel that exists; returns its own name.
-    fn received(
-        &mut self,
-        private: bool,
-        name: &str,
-        last_id: Option<i32>,
-        messages: &crate::messages::Messages,
-    ) -> Text {
-        let channels = if private { &mut self.private } else { &mut self.public };
-        let Some(channel) = channels.get_mut(name) else { return Text::from(name) };
-        if let Some(last_id) = last_id {
-            channel.last_id = last_id;
+        let key = self.model.private_channel(other);
+        if let Some(channel) = self.model.received(true, key, last_id, &messages) {
+            self.events.push(Event::PrivateMessage { channel, message: PrivateMessage(messages) });
         }
-        let own_name = channel.name().clone();
-        self.cache(private, name, messages.clone());
-        own_name
+        Ok(())
     }
 }
