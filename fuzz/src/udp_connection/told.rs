@@ -4,8 +4,11 @@ use photon_proto::Timestamp;
 use photon_proto::udp::datagram::{MAX_BYTES, parse};
 use photon_proto::udp::{Cause, Config, Connection, Event, State};
 
-/// What a kept command costs beside its bytes.
+/// What a kept command costs beside its buffer, and the smallest buffer.
 const OVERHEAD_BYTES: usize = 64;
+const SMALL_BYTES: usize = 64;
+/// Parts that a message may have.
+const MOST_PARTS: usize = 4096;
 /// Datagrams that may follow the end: what was to be acknowledged, and a goodbye.
 const MOST_AFTER_THE_END: u32 = 80;
 /// Clocks do not come closer to their end than this, except to try just that.
@@ -49,7 +52,10 @@ impl Told {
 
 /// What always holds of a connection.
 pub(super) fn check(connection: &Connection, told: &Told, config: &Config, latest: Timestamp) {
-    let most = config.incoming_cap_bytes + config.max_received_message_bytes + MAX_BYTES + OVERHEAD_BYTES;
+    // Ready, out of order, and on each channel a message of either fragment type. Spec: udp.md 9, item 9.
+    let parts = MOST_PARTS.min(config.max_received_message_bytes) * (SMALL_BYTES + OVERHEAD_BYTES);
+    let awaited = 2 * usize::from(config.channels) * (2 * config.max_received_message_bytes + parts);
+    let most = 2 * (config.incoming_cap_bytes + 2 * MAX_BYTES + OVERHEAD_BYTES) + awaited;
     assert!(connection.received_bytes() <= most, "{} bytes received", connection.received_bytes());
     if connection.state() == State::Disconnected {
         assert_eq!((connection.poll_timeout(), connection.in_flight(), connection.queued_bytes()), (None, 0, 0));

@@ -24,7 +24,10 @@ pub(crate) struct Reassembly {
 struct Group {
     count: u32,
     total: u32,
+    /// By number, with their offsets.
     parts: BTreeMap<u32, (u32, Vec<u8>)>,
+    /// Of all parts together.
+    length: u32,
     mismatches: u32,
 }
 
@@ -49,8 +52,10 @@ impl Group {
 /// A message that is complete.
 pub(crate) struct Whole {
     pub(crate) bytes: Vec<u8>,
-    /// How many numbers it takes.
+    /// How many numbers it takes, and so how many parts it had.
     pub(crate) count: u32,
+    /// The buffers of its parts.
+    pub(crate) held_bytes: usize,
 }
 
 impl Reassembly {
@@ -83,11 +88,6 @@ impl Reassembly {
         Ok(Some(group.parts.contains_key(&it.number)))
     }
 
-    /// Whether no open message begins before this one: the others may have to wait for it, it waits for none.
-    pub(crate) fn is_first(&self, it: &Fragment<'_>) -> bool {
-        self.open.first_key_value().is_none_or(|(start, _)| it.start <= *start)
-    }
-
     /// Whether a number lies in the range of an open message.
     pub(crate) fn covers(&self, rseq: u32) -> bool {
         self.open
@@ -102,29 +102,34 @@ impl Reassembly {
     }
 
     /// Keeps a fragment that [`Reassembly::find`] did not know. True if its message is complete now.
-    pub(crate) fn insert(&mut self, it: &Fragment<'_>, pool: &mut Pool) -> Result<bool, Refusal> {
+    pub(crate) fn insert(&mut self, it: &Fragment<'_>, part: Vec<u8>) -> Result<bool, Refusal> {
         let group = self.open.entry(it.start).or_insert_with(|| Group {
             count: it.count,
             total: it.total,
             parts: BTreeMap::new(),
+            length: 0,
             mismatches: 0,
         });
-        group.parts.insert(it.number, (it.offset, pool.copy(it.part)));
-        if !group.is_complete() {
-            return Ok(false);
+        group.length = group.length.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
+        group.parts.insert(it.number, (it.offset, part));
+        // Parts that are longer together than their message can never tile it. Spec: udp.md 9, item 18.
+        if group.length > group.total || group.is_complete() && !group.tiles() {
+            return Err(Refusal::End(Violation::FragmentTiling));
         }
-        if group.tiles() { Ok(true) } else { Err(Refusal::End(Violation::FragmentTiling)) }
+        Ok(group.is_complete())
     }
 
     /// Takes the message that begins at this number, if it is complete.
     pub(crate) fn take(&mut self, start: u32, pool: &mut Pool) -> Option<Whole> {
         let group = self.open.get(&start).filter(|group| group.is_complete())?;
-        let mut bytes = Vec::with_capacity(group.total as usize);
+        let mut bytes = pool.buffer(group.total as usize);
         let group = self.open.remove(&start)?;
+        let mut held_bytes = 0;
         for (_, part) in group.parts.into_values() {
             bytes.extend_from_slice(&part);
+            held_bytes += part.capacity();
             pool.give(part);
         }
-        Some(Whole { bytes, count: group.count })
+        Some(Whole { bytes, count: group.count, held_bytes })
     }
 }

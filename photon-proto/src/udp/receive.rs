@@ -115,12 +115,23 @@ impl Receiver {
         self.store.bytes()
     }
 
+    /// Whether nothing is held and nothing is ready.
+    pub(crate) const fn is_drained(&self) -> bool {
+        self.store.bytes() == 0
+    }
+
     pub(crate) fn has_message(&self) -> bool {
         !self.store.ready.is_empty()
     }
 
     pub(crate) fn next_message(&mut self) -> Option<Message> {
         self.store.next()
+    }
+
+    /// Gives back the room that a burst took.
+    pub(crate) fn shrink(&mut self) {
+        self.acks.shrink_to_fit();
+        self.store.ready.shrink_to_fit();
     }
 
     /// Forgets what can never be delivered any more; what is ready stays.
@@ -264,8 +275,7 @@ impl Channel {
             return Err(Refusal::Discard(Discard::Window));
         }
         let in_order = it.start == self.delivered + 1;
-        // What everything else waits for is let in whatever else is open.
-        if !intake.has_room_for(it, in_order) || !(open || in_order || intake.may_open()) {
+        if !intake.has_room_for(it, open, in_order) {
             return Err(Refusal::Discard(Discard::Full));
         }
         if intake.keep_fragment(&mut self.fragments, open, it)? && in_order {
@@ -278,6 +288,9 @@ impl Channel {
     fn reliable_unsequenced(&mut self, number: u32, payload: &[u8], intake: &mut Intake<'_>) -> Result<Kept, Refusal> {
         if self.has_unsequenced(number) {
             return Ok(Kept::Duplicate);
+        }
+        if self.unsequenced_fragments.covers(number) {
+            return Err(Refusal::Discard(Discard::Malformed));
         }
         if !intake.has_room_in_order() || !self.has_room_to_note(number) {
             return Err(Refusal::Discard(Discard::Full));
@@ -298,12 +311,18 @@ impl Channel {
             return Ok(Kept::Duplicate);
         }
         let open = self.unsequenced_fragments.find(it)?.is_some();
-        if !open && self.unsequenced_fragments.overlaps(it) {
+        let range = it.start..it.start.saturating_add(it.count);
+        if !open
+            && (it.start <= self.complete
+                || self.unsequenced_fragments.overlaps(it)
+                || self.beyond.range(range.clone()).next().is_some())
+        {
+            // Spec: udp.md 9, item 17.
             return Err(Refusal::Discard(Discard::Malformed));
         }
-        let first = self.unsequenced_fragments.is_first(it);
-        let room = intake.has_room_for(it, first) && (open || intake.may_open());
-        if !room || !self.has_room_to_note(number) {
+        // Nothing is delivered in order, but all that is kept is remembered until the lowest missing number comes.
+        let awaited = range.contains(&self.complete.saturating_add(1));
+        if !intake.has_room_for(it, open, awaited) || !self.has_room_to_note(number) {
             return Err(Refusal::Discard(Discard::Full));
         }
         let complete = intake.keep_fragment(&mut self.unsequenced_fragments, open, it)?;
@@ -323,7 +342,7 @@ impl Channel {
                 && let Some((_, bytes)) = self.held.pop_first()
             {
                 self.delivered = next;
-                intake.release(bytes.len());
+                intake.release(&bytes);
                 intake.deliver(Delivery::Reliable, bytes);
             } else if let Some(whole) = self.fragments.take(next, intake.pool) {
                 self.delivered = self.delivered.saturating_add(whole.count);
@@ -344,7 +363,8 @@ impl Channel {
         if after < self.delivered || number <= self.delivered_unreliable {
             return Ok(Kept::Late);
         }
-        if self.held_unreliable.contains_key(&(after, number)) {
+        // Whatever it follows: a number is used once. At most 256 are looked at.
+        if self.held_unreliable.keys().any(|(_, held)| *held == number) {
             return Ok(Kept::Duplicate);
         }
         if after == self.delivered {
@@ -368,7 +388,7 @@ impl Channel {
                 return Ok(Kept::Late);
             }
             let bytes = self.held_unreliable.remove(&lowest).unwrap_or_default();
-            intake.release(bytes.len());
+            intake.release(&bytes);
             intake.pool.give(bytes);
         }
         self.held_unreliable.insert((after, number), intake.hold(payload));
@@ -381,7 +401,7 @@ impl Channel {
             && after <= self.delivered
         {
             let Some((_, bytes)) = self.held_unreliable.pop_first() else { return };
-            intake.release(bytes.len());
+            intake.release(&bytes);
             if after == self.delivered && number > self.delivered_unreliable {
                 self.delivered_unreliable = number;
                 intake.deliver(Delivery::Unreliable, bytes);

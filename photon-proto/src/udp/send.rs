@@ -1,5 +1,7 @@
 //! The sending half: numbers, queues, what is in flight, when it is sent again. Spec: udp.md 4.1, 5.4, 5.8, 5.9, 6.
 
+mod ring;
+
 use super::SendError;
 use super::command::{self, CONTROL_CHANNEL, FLAG_RELIABLE, FLAG_UNSEQUENCED, Header, kind};
 use super::config::Config;
@@ -8,6 +10,7 @@ use crate::tcp::Delivery;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use ring::{InFlight, Ring};
 
 /// Numbers are signed on the wire. Spec: udp.md 4.1.
 pub(crate) const LAST_NUMBER: u32 = i32::MAX as u32;
@@ -22,70 +25,6 @@ pub(crate) struct Key {
     pub(crate) channel: u8,
     pub(crate) unsequenced: bool,
     pub(crate) rseq: u32,
-}
-
-/// A reliable command that was sent and not acknowledged. Times in milliseconds since the connection began.
-#[derive(Debug)]
-struct InFlight {
-    bytes: Vec<u8>,
-    /// Which of all commands it was when it was sent first.
-    order: u64,
-    first_sent: u64,
-    timeout: u64,
-    sent_count: u32,
-    /// When it is looked at next.
-    due: u64,
-    /// Whether it waits to be sent again.
-    waits: bool,
-}
-
-/// Commands in flight by number: numbers are sent in order, so this is a range with holes.
-#[derive(Debug, Default)]
-struct Ring {
-    base: u32,
-    entries: VecDeque<Option<InFlight>>,
-    live: usize,
-}
-
-impl Ring {
-    fn index(&self, rseq: u32) -> Option<usize> {
-        usize::try_from(rseq.checked_sub(self.base)?).ok()
-    }
-
-    fn get_mut(&mut self, rseq: u32) -> Option<&mut InFlight> {
-        let index = self.index(rseq)?;
-        self.entries.get_mut(index)?.as_mut()
-    }
-
-    fn get(&self, rseq: u32) -> Option<&InFlight> {
-        self.entries.get(self.index(rseq)?)?.as_ref()
-    }
-
-    fn push(&mut self, command: InFlight) {
-        self.entries.push_back(Some(command));
-        self.live += 1;
-    }
-
-    fn remove(&mut self, rseq: u32) -> Option<InFlight> {
-        let index = self.index(rseq)?;
-        let removed = self.entries.get_mut(index)?.take()?;
-        self.live -= 1;
-        while let Some(None) = self.entries.front() {
-            self.entries.pop_front();
-            self.base += 1;
-        }
-        Some(removed)
-    }
-
-    /// The number after the last one that was sent.
-    fn end(&self) -> u32 {
-        self.base.saturating_add(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Whether this number was sent at any time.
-    fn was_sent(&self, rseq: u32, first: u32) -> bool {
-        (first..self.end()).contains(&rseq)
-    }
 }
 
 /// One channel's numbers and queues.
@@ -111,8 +50,8 @@ impl Channel {
             next_rseq: first_rseq,
             next_unreliable: 1,
             next_unsequenced: 1,
-            sequenced: Ring { base: first_rseq, ..Ring::default() },
-            unsequenced: Ring { base: 1, ..Ring::default() },
+            sequenced: Ring::new(first_rseq),
+            unsequenced: Ring::new(1),
         }
     }
 
@@ -130,9 +69,9 @@ impl Channel {
             // A blocked command blocks all that follow it in its channel; this one is first.
             true
         } else if flags & FLAG_UNSEQUENCED != 0 {
-            self.unsequenced.live < window as usize
+            self.unsequenced.live() < window as usize
         } else {
-            rseq < self.sequenced.base.saturating_add(window)
+            rseq < self.sequenced.base().saturating_add(window)
         }
     }
 }
@@ -251,7 +190,7 @@ impl Sender {
             return false;
         }
         self.control.next_rseq += 1;
-        let mut bytes = pool.take();
+        let mut bytes = pool.buffer(command::CONNECT_BYTES);
         bytes.resize(command::HEADER_BYTES, 0);
         write(&mut bytes);
         put_header(&mut bytes, Header { kind, channel: CONTROL_CHANNEL, flags: FLAG_RELIABLE, reserved, rseq });
@@ -287,7 +226,7 @@ impl Sender {
             Delivery::Reliable | Delivery::ReliableUnsequenced => command::HEADER_BYTES,
             Delivery::Unreliable | Delivery::UnreliableUnsequenced => command::NUMBERED_HEADER_BYTES,
         };
-        let mut bytes = pool.take();
+        let mut bytes = pool.draft();
         bytes.resize(header_bytes, 0);
         let written = write(&mut bytes, header_bytes);
         if bytes.len() < header_bytes {
@@ -301,16 +240,15 @@ impl Sender {
                 let message = bytes.get(header_bytes..).unwrap_or_default();
                 Ok(self.fragments(channel, delivery, message, config.payload_limit(), pool)?)
             } else {
-                Ok(self.single(channel, delivery, &mut bytes)?)
+                Ok(self.single(channel, delivery, &mut bytes, pool)?)
             }
         });
-        // What was queued as it is left nothing here.
-        pool.give(bytes);
+        pool.give_draft(bytes);
         queued
     }
 
-    /// Queues a message that fits into one command; takes the bytes.
-    fn single(&mut self, channel: u8, delivery: Delivery, bytes: &mut Vec<u8>) -> Result<(), SendError> {
+    /// Queues a message that fits into one command.
+    fn single(&mut self, channel: u8, delivery: Delivery, bytes: &mut [u8], pool: &mut Pool) -> Result<(), SendError> {
         let (reserved, group) = (self.reserved, &mut self.next_group);
         let Some(to) = self.data.get_mut(usize::from(channel)) else { return Err(SendError::Channel(channel)) };
         let (kind, flags, rseq, number) = match delivery {
@@ -332,7 +270,7 @@ impl Sender {
         put_header(bytes, Header { kind, channel, flags, reserved, rseq });
         self.queued += 1;
         self.bytes += bytes.len();
-        to.queue.push_back(core::mem::take(bytes));
+        to.queue.push_back(pool.copy(bytes));
         Ok(())
     }
 
@@ -358,7 +296,7 @@ impl Sender {
         let total = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let mut offset = 0_u32;
         for (number, part) in (0_u32..).zip(message.chunks(limit)) {
-            let mut bytes = pool.take();
+            let mut bytes = pool.buffer(command::FRAGMENT_HEADER_BYTES + part.len());
             bytes.resize(command::HEADER_BYTES, 0);
             for field in [start, count, number, total, offset] {
                 bytes.extend_from_slice(&field.to_be_bytes());
@@ -378,11 +316,23 @@ impl Sender {
         for channel in self.data.iter_mut().chain([&mut self.control]) {
             channel.queue = VecDeque::new();
             // What is queued from now on has the numbers that follow.
-            channel.sequenced = Ring { base: channel.next_rseq, ..Ring::default() };
-            channel.unsequenced = Ring { base: channel.next_unsequenced, ..Ring::default() };
+            channel.sequenced = Ring::new(channel.next_rseq);
+            channel.unsequenced = Ring::new(channel.next_unsequenced);
         }
         (self.due, self.waiting, self.built) = (BinaryHeap::new(), BinaryHeap::new(), Vec::new());
         (self.queued, self.in_flight, self.bytes) = (0, 0, 0);
+    }
+
+    /// Gives back the room that a burst took.
+    pub(crate) fn shrink(&mut self) {
+        for channel in self.data.iter_mut().chain([&mut self.control]) {
+            channel.queue.shrink_to_fit();
+            channel.sequenced.shrink();
+            channel.unsequenced.shrink();
+        }
+        self.due.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.built.shrink_to_fit();
     }
 
     // Acknowledgements and time.

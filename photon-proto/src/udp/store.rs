@@ -1,4 +1,8 @@
 //! What was received and not taken yet, and how much of it there may be. Spec: udp.md 9, item 9.
+//!
+//! Everything is charged with the buffer that it is in and what keeping it costs. At most there is: out of order, the cap;
+//! ready, the cap, what has become ready with the last command, and that command; and for each channel one message of
+//! either kind of fragments that everything else waits for.
 
 use super::Message;
 use super::command::Fragment;
@@ -12,8 +16,13 @@ use alloc::vec::Vec;
 
 /// How many messages of a connection may be incomplete. Spec: udp.md 9, item 19.
 const MOST_OPEN: usize = 64;
-/// What a message that is kept costs beside its bytes.
+/// What a message that is kept costs beside its buffer.
 const OVERHEAD_BYTES: usize = 64;
+
+/// What a buffer that is kept is charged with: it may be larger than what is in it.
+const fn charge(buffer: &Vec<u8>) -> usize {
+    buffer.capacity() + OVERHEAD_BYTES
+}
 
 /// The messages that the application may take, and what is charged for those that it may not yet.
 #[derive(Debug, Default)]
@@ -31,7 +40,7 @@ impl Store {
 
     pub(crate) fn next(&mut self) -> Option<Message> {
         let message = self.ready.pop_front()?;
-        self.ready_bytes = self.ready_bytes.saturating_sub(message.bytes.len() + OVERHEAD_BYTES);
+        self.ready_bytes = self.ready_bytes.saturating_sub(charge(&message.bytes));
         Some(message)
     }
 }
@@ -45,10 +54,10 @@ pub(crate) struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// Whether what everything else waits for may be kept: what is held can only become deliverable by it.
-    pub(crate) fn has_room_in_order(&self) -> bool {
-        let above = self.config.incoming_cap_bytes.saturating_add(self.config.max_received_message_bytes);
-        self.store.ready_bytes < self.config.incoming_cap_bytes && self.store.bytes() < above
+    /// Whether what everything else waits for may be kept. That depends on what the application leaves lying, and on
+    /// nothing that is held: it can only become deliverable by this.
+    pub(crate) const fn has_room_in_order(&self) -> bool {
+        self.store.ready_bytes < self.config.incoming_cap_bytes
     }
 
     pub(crate) fn has_room_out_of_order(&self, bytes: usize) -> bool {
@@ -60,7 +69,7 @@ impl Intake<'_> {
         if bytes.is_empty() {
             self.pool.give(bytes);
         } else {
-            self.store.ready_bytes += bytes.len() + OVERHEAD_BYTES;
+            self.store.ready_bytes += charge(&bytes);
             self.store.ready.push_back(Message { channel: self.id, delivery, bytes });
         }
     }
@@ -73,28 +82,31 @@ impl Intake<'_> {
     /// Delivers a message whose parts were held.
     pub(crate) fn deliver_whole(&mut self, delivery: Delivery, whole: Whole) {
         self.store.open_messages = self.store.open_messages.saturating_sub(1);
-        let charged = whole.bytes.len() + OVERHEAD_BYTES * whole.count as usize;
+        let charged = whole.held_bytes + OVERHEAD_BYTES * whole.count as usize;
         self.store.held_bytes = self.store.held_bytes.saturating_sub(charged);
         self.deliver(delivery, whole.bytes);
     }
 
     pub(crate) fn hold(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.store.held_bytes += bytes.len() + OVERHEAD_BYTES;
-        self.pool.copy(bytes)
+        let buffer = self.pool.copy(bytes);
+        self.store.held_bytes += charge(&buffer);
+        buffer
     }
 
-    pub(crate) fn release(&mut self, bytes: usize) {
-        self.store.held_bytes = self.store.held_bytes.saturating_sub(bytes + OVERHEAD_BYTES);
+    /// No longer holds what is in this buffer.
+    pub(crate) fn release(&mut self, buffer: &Vec<u8>) {
+        self.store.held_bytes = self.store.held_bytes.saturating_sub(charge(buffer));
     }
 
-    /// Whether one more message may be incomplete.
-    pub(crate) const fn may_open(&self) -> bool {
-        self.store.open_messages < MOST_OPEN
-    }
-
-    /// Whether there is room for a fragment; what everything else waits for may take more of it.
-    pub(crate) fn has_room_for(&self, it: &Fragment<'_>, awaited: bool) -> bool {
-        if awaited { self.has_room_in_order() } else { self.has_room_out_of_order(it.part.len()) }
+    /// Whether there is room for a fragment of a message that is `open` already or not. The one that everything else
+    /// waits for is let in whatever else is held or open: there is one of each kind in a channel, and
+    /// [`Reassembly::insert`] ends the connection when it is longer than it says.
+    pub(crate) fn has_room_for(&self, it: &Fragment<'_>, open: bool, awaited: bool) -> bool {
+        if awaited {
+            self.has_room_in_order()
+        } else {
+            self.has_room_out_of_order(it.part.len()) && (open || self.store.open_messages < MOST_OPEN)
+        }
     }
 
     /// Keeps a fragment of a message that is `open` already or not. True if its message is complete now.
@@ -105,7 +117,7 @@ impl Intake<'_> {
         it: &Fragment<'_>,
     ) -> Result<bool, Refusal> {
         self.store.open_messages += usize::from(!open);
-        self.store.held_bytes += it.part.len() + OVERHEAD_BYTES;
-        to.insert(it, self.pool)
+        let part = self.hold(it.part);
+        to.insert(it, part)
     }
 }

@@ -9,12 +9,15 @@ thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(0) };
     /// Below zero once this thread has freed what another one allocated.
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    /// Blocks that were asked for, grown ones too.
+    static BLOCKS: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(size: usize, change: isize) {
     // Not at hand any more while a thread ends; then nobody counts either.
     let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
     let _ = LIVE.try_with(|live| live.set(live.get() + change));
+    let _ = BLOCKS.try_with(|blocks| blocks.set(blocks.get() + usize::from(size > 0)));
 }
 
 // SAFETY: every call is passed on to the system allocator as it came; counting allocates nothing itself.
@@ -51,4 +54,11 @@ pub(crate) fn largest(work: impl FnOnce()) -> usize {
 /// Bytes that this thread has on the heap now.
 pub(crate) fn live() -> isize {
     LIVE.get()
+}
+
+/// How many blocks `work` asks for.
+pub(crate) fn blocks<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = BLOCKS.get();
+    let result = work();
+    (BLOCKS.get() - before, result)
 }

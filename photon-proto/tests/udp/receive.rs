@@ -129,6 +129,19 @@ fn u14_held_unreliable_with_a_number_below_the_last_delivered_is_dropped() {
     });
 }
 
+/// "Same u already held": whatever reliable it follows. Spec: udp.md 4.3.
+#[test]
+fn u14_held_unreliable_number_is_taken_once() {
+    both(|bench| {
+        bench.feed(&[Cmd::unreliable(0, 3, 5, b"first"), Cmd::unreliable(0, 2, 5, b"again")]);
+        assert_eq!(bench.end.conn.stats().duplicates, 1);
+        bench.feed(&[Cmd::unreliable(0, 0, 5, b"and again")]);
+        assert_eq!(bench.end.conn.stats().duplicates, 2);
+        feed_each_acked(bench, &[reliable(1), reliable(2), reliable(3)]);
+        assert_eq!(bench.heard(), ["message 1", "message 2", "message 3", "first"]);
+    });
+}
+
 #[test]
 fn u14_unreliable_of_an_older_reliable_is_dropped() {
     both(|bench| {

@@ -1,8 +1,11 @@
 //! Section 9, rules 1 to 5, and scenarios 21 to 24 and 34: what happens to whole datagrams. Spec: udp.md 1, 9, 10.
 
-use crate::rig::{Bench, CHALLENGE, PEER_CLOCK, Rig, Side, both, both_with, config};
+use crate::network::DELAY;
+use crate::rig::{Bench, CHALLENGE, PEER_CLOCK, Rig, Server, Side, What, both, both_with, config};
 use crate::wire::{self, CONTROL, Cmd, Fragments, VERIFY, datagram, hex, unhex, with_crc};
 use photon_proto::udp::{Config, Delivery};
+use std::cell::Cell;
+use std::rc::Rc;
 
 fn reliable(rseq: u32) -> Cmd {
     Cmd::reliable(0, rseq, format!("message {rseq}").as_bytes())
@@ -130,21 +133,38 @@ fn u23_one_flipped_bit_is_dropped_without_ack_and_recovered_by_a_resend() {
     );
 }
 
+/// One bit of one copy is flipped on its way to the crate's own server.
 #[test]
 fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
-    let settings = config(|config| config.crc = true);
-    let mut corrupted = 0;
-    let mut rig = Rig::script_with(settings);
-    // The network cannot flip bits of what the server reads, so what it would drop is lost here.
-    rig = rig.losing(move |packet| {
-        let data = packet.from == Side::Client && packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0);
-        corrupted += usize::from(data);
-        data && corrupted <= 1
+    let mut rig = Rig::new(config(|config| config.crc = true), Server::Real { config: Config::server(), end: None });
+    let (is_it, corrupted) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
+    let is_next = Rc::clone(&is_it);
+    rig.fate = Box::new(move |packet| {
+        is_next.set(packet.from == Side::Client && packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0));
+        vec![DELAY]
+    });
+    let flipped = Rc::clone(&corrupted);
+    rig.garble = Box::new(move |bytes| {
+        if is_it.get() && flipped.replace(flipped.get() + 1) == 0 {
+            *bytes.last_mut().unwrap() ^= 0x10;
+        }
     });
     rig.run_until(200);
+    rig.real().messages();
     rig.send(Delivery::Reliable, b"again");
-    rig.run_until(1000);
+    rig.run_until(400);
     assert_eq!(rig.client.times_of(0, 2), [200, 361]);
+    assert_eq!(corrupted.get(), 2, "copies on the way");
+    let dropped = rig.real().conn.stats().dropped_datagrams;
+    assert_eq!((dropped.crc, dropped.total()), (1, 1));
+    let told = What::Message { channel: 0, delivery: Delivery::Reliable, bytes: b"again".to_vec() };
+    assert_eq!(rig.real().log.last(), Some(&(381, told)));
+    // The acknowledgement of the second copy is on its way, and there was none of the first.
+    assert_eq!(rig.client.conn.in_flight(), 1);
+    let acks: Vec<u64> =
+        rig.real().commands().iter().filter(|(_, cmd)| cmd.is_ack() && cmd.acked().0 == 2).map(|(at, _)| *at).collect();
+    assert_eq!(acks, [381]);
+    rig.run_until(401);
     assert_eq!(rig.client.conn.in_flight(), 0);
 }
 

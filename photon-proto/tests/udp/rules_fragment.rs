@@ -158,6 +158,66 @@ fn r17_ranges_that_overlap_what_was_delivered_are_malformed() {
     });
 }
 
+/// The same for the unsequenced types: "delivered" is what was taken, whatever stands before it.
+#[test]
+fn r17_unsequenced_ranges_that_overlap_what_was_delivered_are_malformed() {
+    both(|bench| {
+        let numbers = [1, 2, 5, 6];
+        for number in numbers {
+            assert_acked(bench, &Cmd::reliable_unsequenced(0, number, b"x"));
+        }
+        assert_eq!(bench.heard().len(), 4);
+        // From 2, to 5, around 5 and 6: the numbers of these parts are new, their ranges are not.
+        assert_discarded(bench, &part(true, of(2, 3, 9), 1, 3, b"def"));
+        assert_discarded(bench, &part(true, of(3, 3, 9), 0, 0, b"abc"));
+        assert_discarded(bench, &part(true, of(5, 3, 9), 2, 6, b"ghi"));
+        assert_discarded(bench, &part(true, of(4, 9, 27), 3, 9, b"jkl"));
+        assert_eq!(bench.end.conn.received_bytes(), 0);
+        // A message that has been put together is delivered too.
+        assert_acked(bench, &part(true, of(10, 2, 6), 1, 3, b"def"));
+        assert_acked(bench, &part(true, of(10, 2, 6), 0, 0, b"abc"));
+        assert_eq!(bench.heard(), ["abcdef"]);
+        assert_discarded(bench, &part(true, of(11, 2, 6), 1, 3, b"def"));
+        // What fits into the gap is welcome.
+        assert_acked(bench, &part(true, of(3, 2, 6), 1, 3, b"def"));
+        assert_acked(bench, &part(true, of(3, 2, 6), 0, 0, b"abc"));
+        assert_eq!(bench.heard(), ["abcdef"]);
+    });
+}
+
+/// Messages that can never be complete do not use up the 64.
+#[test]
+fn r17_overlapping_unsequenced_ranges_do_not_block_the_others() {
+    both(|bench| {
+        for index in 0..64 {
+            assert_acked(bench, &Cmd::reliable_unsequenced(0, 10 * index + 2, b"x"));
+            bench.heard();
+            assert_discarded(bench, &part(true, of(10 * index + 2, 3, 9), 2, 6, b"ghi"));
+        }
+        assert_acked(bench, &part(true, of(1000, 2, 6), 1, 3, b"def"));
+        assert_acked(bench, &part(true, of(1000, 2, 6), 0, 0, b"abc"));
+        assert_eq!(bench.heard(), ["abcdef"]);
+    });
+}
+
+#[test]
+fn r17_reliable_unsequenced_inside_a_range_does_not_corrupt_it() {
+    both(|bench| {
+        assert_acked(bench, &part(true, of(20, 3, 9), 0, 0, b"abc"));
+        assert_discarded(bench, &Cmd::reliable_unsequenced(0, 21, b"inside"));
+        // Its numbers are not new, and so not inside of anything.
+        assert_acked(bench, &Cmd::reliable_unsequenced(0, 20, b"again"));
+        assert_acked(bench, &part(true, of(20, 3, 9), 1, 3, b"def"));
+        assert_acked(bench, &part(true, of(20, 3, 9), 2, 6, b"ghi"));
+        assert_eq!(bench.heard(), ["abcdefghi"]);
+        // The other channel and the other kind have their own numbers.
+        assert_acked(bench, &part(true, of(30, 3, 9), 0, 0, b"abc"));
+        assert_acked(bench, &Cmd::reliable_unsequenced(1, 31, b"elsewhere"));
+        assert_acked(bench, &Cmd::reliable(0, 31, b"ordered"));
+        assert_eq!(bench.heard(), ["elsewhere"]);
+    });
+}
+
 /// A plain reliable inside of an open range, and a range over a kept reliable.
 #[test]
 fn r17_reliables_inside_a_range_do_not_corrupt_it() {
@@ -194,6 +254,34 @@ fn r18_parts_that_do_not_tile_end_the_connection() {
             assert_eq!(bench.end.log.len(), 1, "nothing is delivered");
         });
     }
+}
+
+/// Parts that are longer together than their message cannot tile it: they do not pile up until it is complete.
+#[test]
+fn r18_parts_that_are_longer_than_their_message_end_the_connection() {
+    both_types(|bench, unsequenced| {
+        let of = of(1, 100, 2500);
+        assert_acked(bench, &part(unsequenced, of, 1, 0, &[1; 1000]));
+        assert_acked(bench, &part(unsequenced, of, 2, 0, &[1; 1000]));
+        assert_acked(bench, &part(unsequenced, of, 3, 0, &[1; 500]));
+        bench.feed(&[part(unsequenced, of, 4, 0, &[1; 1])]);
+        let (_, cause) = bench.end.end().expect("an end");
+        assert!(matches!(cause, Cause::ProtocolError(..)), "{cause:?}");
+    });
+}
+
+/// The message that everything else waits for is let in beside 64 others: without it none of them may ever be complete.
+#[test]
+fn r19_the_next_message_is_always_let_in() {
+    both_types(|bench, unsequenced| {
+        for index in 0..64 {
+            assert_acked(bench, &part(unsequenced, of(3 + 2 * index, 2, 4), 1, 2, b"xy"));
+        }
+        assert_eq!(bench.feed(&[part(unsequenced, of(200, 2, 4), 1, 2, b"xy")]), []);
+        assert_acked(bench, &part(unsequenced, of(1, 2, 4), 1, 2, b"rd"));
+        assert_acked(bench, &part(unsequenced, of(1, 2, 4), 0, 0, b"wo"));
+        assert_eq!(bench.heard(), ["word"]);
+    });
 }
 
 #[test]

@@ -247,6 +247,7 @@ impl Connection {
         }
         if self.ping_due().is_some_and(|due| due <= now) {
             self.stats.pings += 1;
+            self.shrink();
             self.queue_control(kind::PING, self.reserved());
         }
     }
@@ -266,6 +267,7 @@ impl Connection {
         }
         if let Some(message) = self.receiver.next_message() {
             self.stats.received_messages += 1;
+            self.rest();
             return Some(Event::Message(message));
         }
         self.ended.take().map(Event::Disconnected)
@@ -280,6 +282,21 @@ impl Connection {
     /// Gives back the buffer of a message, so that it can be used again.
     pub fn recycle(&mut self, message: Vec<u8>) {
         self.pool.give(message);
+        self.rest();
+    }
+
+    /// Gives back what the next burst can take anew: it has been quiet.
+    fn shrink(&mut self) {
+        self.pool = Pool::default();
+        self.sender.shrink();
+        self.receiver.shrink();
+    }
+
+    /// Keeps few buffers while there is nothing to do.
+    fn rest(&mut self) {
+        if self.sender.is_drained() && self.receiver.is_drained() {
+            self.pool.rest();
+        }
     }
 
     /// Queues a message. Messages above what fits into a datagram are sent in parts, and then reliably.

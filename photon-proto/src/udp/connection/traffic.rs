@@ -50,6 +50,7 @@ impl Connection {
         if self.stamped.take().is_some() {
             self.stats.sent_datagrams += 1;
             self.stats.sent_bytes += self.datagram.len() as u64;
+            self.rest();
         }
     }
 
@@ -128,6 +129,7 @@ impl Connection {
         {
             self.leave(reason);
         }
+        self.rest();
     }
 
     fn command(&mut self, command: &Command<'_>, header: &datagram::Header) {
