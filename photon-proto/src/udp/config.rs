@@ -34,7 +34,9 @@ pub struct Config {
     pub max_message_bytes: usize,
     /// Longest message that is put together from fragments, in bytes. Default 1 MiB.
     pub max_received_message_bytes: usize,
-    /// How much is kept of what was received and not taken, in bytes. Default 4 MiB. Spec: udp.md 9, item 9.
+    /// How much is kept of what was received and not taken, in bytes, buffers and all. Default 4 MiB. As much again may be
+    /// kept out of order, and beside that for each channel the fragments of the message that all others wait for.
+    /// Spec: udp.md 9, item 9.
     pub incoming_cap_bytes: usize,
     /// How many violations of the protocol the peer may commit. Default 1000. Spec: udp.md 9.
     pub max_violations: u32,
