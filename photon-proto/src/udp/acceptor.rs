@@ -314,7 +314,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], or what `write` returns; then nothing has changed.
+    /// As there.
     pub fn send_with<E: From<SendError>>(
         &mut self,
         key: Key,
@@ -323,9 +323,12 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
         let entry = self.entry_mut(key).ok_or(SendError::NotConnected)?;
-        entry.connection.send_with(channel, delivery, write)?;
-        self.touch(key);
-        Ok(())
+        let before = entry.connection.state();
+        let sent = entry.connection.send_with(channel, delivery, write);
+        if sent.is_ok() || entry.connection.state() != before {
+            self.touch(key);
+        }
+        sent
     }
 
     /// As [`Connection::shutdown`].
@@ -391,16 +394,9 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     /// Puts a connection into the queues that its state asks for.
     fn touch(&mut self, key: Key) {
         let Some(entry) = self.entry_mut(key) else { return };
-        if !entry.verified {
-            match entry.connection.state() {
-                State::Connecting => {}
-                State::Connected | State::Disconnecting => self.verify(key),
-                // It said goodbye, or timed out, before it ever counted.
-                State::Disconnected => {
-                    self.forget_half_open(key);
-                    return;
-                }
-            }
+        // Also if it has left with the same datagram.
+        if !entry.verified && entry.connection.is_newly_connected() {
+            self.verify(key);
         }
         let Some(entry) = self.entry_mut(key) else { return };
         let becomes_ready = entry.connection.has_output() && !core::mem::replace(&mut entry.ready, true);
@@ -409,6 +405,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             entry.verified && entry.connection.has_event() && !core::mem::replace(&mut entry.eventful, true);
         if becomes_ready {
             self.ready.push_back(key);
+            self.tidy_ready();
         }
         if becomes_eventful {
             self.eventful.push_back(key);
@@ -442,8 +439,25 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     fn tidy_oldest(&mut self) {
+        if self.oldest.len() > TOLERATED_ENTRIES + 4 * self.half_open.len() {
+            let all = core::mem::take(&mut self.oldest);
+            self.oldest = all.into_iter().filter(|(_, key)| self.is_half_open(*key)).collect();
+        }
         while self.oldest.front().is_some_and(|(_, key)| !self.is_half_open(*key)) {
             self.oldest.pop_front();
+        }
+    }
+
+    fn is_ready(&self, key: Key) -> bool {
+        self.entry(key).is_some_and(|entry| entry.ready)
+    }
+
+    /// Drops what is gone from the queue when there is much of it. Who is at the front and is there stays.
+    fn tidy_ready(&mut self) {
+        let live = self.slots.len().saturating_sub(self.free.len());
+        if self.ready.len() > TOLERATED_ENTRIES + 4 * live {
+            let all = core::mem::take(&mut self.ready);
+            self.ready = all.into_iter().filter(|key| self.is_ready(*key)).collect();
         }
     }
 
@@ -473,10 +487,12 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     fn sweep(&mut self, key: Key) {
         let over = self.entry(key).is_some_and(|entry| {
             let connection = &entry.connection;
-            connection.state() == State::Disconnected && !connection.has_event() && !connection.has_output()
+            // Of what never counted nothing is told.
+            let told = !entry.verified || !connection.has_event();
+            connection.state() == State::Disconnected && told && !connection.has_output()
         });
         if over {
-            self.remove(key);
+            self.forget(key);
         }
     }
 

@@ -175,6 +175,12 @@ impl ConnectFields {
         }
     }
 
+    /// What a server answers: the same, but nothing of what newer clients offer in two upper halves. Spec: udp.md 2.6, 12.
+    pub(crate) const fn verified(self, peer_id: u16) -> Self {
+        let (window_size, bandwidth_in) = (self.window_size & 0xFFFF, self.bandwidth_in & 0xFFFF);
+        Self { id: peer_id, window_size, bandwidth_in, ..self }
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id.to_be_bytes());
         out.extend_from_slice(&self.mtu.to_be_bytes());

@@ -147,7 +147,7 @@ impl Cause {
     }
 }
 
-/// Why a message was not accepted for sending. Nothing has changed.
+/// Why a message was not accepted for sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -163,7 +163,7 @@ pub enum SendError {
     /// There is no such channel.
     #[error("there is no channel {0}")]
     Channel(u8),
-    /// The sequence numbers of the channel are used up: connect anew.
+    /// The sequence numbers of the channel are used up, and the connection is over. Spec: udp.md 4.1.
     #[error("the sequence numbers of the channel are used up")]
     NumbersExhausted,
 }

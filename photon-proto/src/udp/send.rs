@@ -335,6 +335,16 @@ impl Sender {
         self.built.shrink_to_fit();
     }
 
+    /// Every counter goes on from here.
+    #[cfg(test)]
+    pub(crate) fn skip_to(&mut self, number: u32) {
+        for channel in self.data.iter_mut().chain([&mut self.control]) {
+            (channel.next_rseq, channel.next_unreliable, channel.next_unsequenced) = (number, number, number);
+            (channel.sequenced, channel.unsequenced) = (Ring::new(number), Ring::new(number));
+        }
+        self.next_group = number;
+    }
+
     // Acknowledgements and time.
 
     pub(crate) fn acknowledge(&mut self, key: Key, pool: &mut Pool) -> AckOutcome {
@@ -383,6 +393,16 @@ impl Sender {
         }
         self.tidy_due();
         Overdue::Resend
+    }
+
+    /// Lets a command that is in flight go out again before it is due.
+    pub(crate) fn resend(&mut self, key: Key) {
+        let command = self.channel_mut(key.channel).and_then(|it| it.ring_mut(key.unsequenced).get_mut(key.rseq));
+        if let Some(command) = command.filter(|command| !command.waits) {
+            command.waits = true;
+            let order = command.order;
+            self.waiting.push(Reverse((order, key)));
+        }
     }
 
     /// Takes outdated entries off the top, so that the next deadline is exact, and all of them when there are many.

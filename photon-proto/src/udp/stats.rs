@@ -68,7 +68,7 @@ pub struct Discarded {
     pub window: u64,
     /// No room until the application takes messages.
     pub full: u64,
-    /// Data before the connection stands, or after its end.
+    /// Before the connection stands: data, and at a server all but connect, acknowledgements and disconnect.
     pub not_connected: u64,
 }
 

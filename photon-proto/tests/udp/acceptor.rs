@@ -1,7 +1,8 @@
 //! A server's table of connections. Spec: udp.md 12.
 
+use crate::heap;
 use crate::rig::{CHALLENGE, Rng, at};
-use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, VERIFY, datagram, read};
+use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, SERVER_TIME, VERIFY, datagram, read};
 use photon_proto::udp::{Acceptor, AcceptorConfig, Cause, Delivery, Event, Key, SendError};
 use std::collections::BTreeMap;
 
@@ -98,9 +99,12 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
     let mut bench = Bench::new(|_| ());
     bench.now = 77;
     let mut connect = Cmd::connect();
-    // Anything a client may announce comes back as it is, but for the id. Spec: udp.md 2.5.
+    // Anything that a 4.x client may announce comes back as it is, but for the id. Spec: udp.md 2.5.
     connect.body[4..].copy_from_slice(&[0xA5; 28]);
     connect.body[2..4].copy_from_slice(&1000_u16.to_be_bytes());
+    for newer in [4..6, 12..14] {
+        connect.body[newer].fill(0);
+    }
     let sent = bench.feed(5, CHALLENGE, &[connect.clone()]);
     let [(5, _, CHALLENGE, commands)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!(commands[0], Cmd::ack(CONTROL, 1, 77));
@@ -109,6 +113,27 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
     let id = u16::from_be_bytes([commands[1].body[0], commands[1].body[1]]);
     assert!(id < 0xFFFE, "{id:04x}");
     assert_eq!((bench.server.half_open(), bench.server.len(), bench.events().len()), (1, 0, 0));
+}
+
+/// Spec: udp.md 9, item 8.
+#[test]
+fn a_connect_with_an_impossible_number_is_not_answered() {
+    let mut bench = Bench::new(|_| ());
+    for rseq in [0x8000_0000, u32::MAX] {
+        assert_eq!(bench.feed(5, CHALLENGE, &[Cmd { rseq, ..Cmd::connect() }]), []);
+    }
+    assert_eq!((bench.server.half_open(), bench.server.stats().strangers), (0, 2));
+}
+
+/// Nothing is negotiated with newer clients. Spec: udp.md 2.6, 12.
+#[test]
+fn the_feature_flags_of_newer_clients_are_not_echoed() {
+    let mut bench = Bench::new(|_| ());
+    let mut connect = Cmd::connect();
+    connect.body[4..6].copy_from_slice(&2_u16.to_be_bytes());
+    connect.body[12..14].fill(0xFF);
+    let sent = bench.feed(5, CHALLENGE, &[connect]);
+    assert_eq!(sent[0].3[1].body[2..], Cmd::connect().body[2..]);
 }
 
 #[test]
@@ -135,7 +160,8 @@ fn data_before_the_verification_is_not_acked_and_in_its_datagram_it_is() {
     let mut bench = Bench::new(|_| ());
     let (_, time) = bench.knock(5, CHALLENGE);
     let data = Cmd::reliable(0, 1, b"hello");
-    assert_eq!(bench.feed(5, CHALLENGE, std::slice::from_ref(&data)), []);
+    let sent = bench.feed(5, CHALLENGE, std::slice::from_ref(&data));
+    assert!(sent.iter().flat_map(|(_, _, _, commands)| commands).all(|cmd| !cmd.is_ack()), "{sent:?}");
     bench.now = 40;
     // As the official client does: the acknowledgement and init in one datagram.
     let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), data]);
@@ -147,29 +173,130 @@ fn data_before_the_verification_is_not_acked_and_in_its_datagram_it_is() {
 #[test]
 fn a_repeated_connect_is_acked_and_keeps_its_id() {
     let mut bench = Bench::new(|_| ());
-    let (id, _) = bench.knock(5, CHALLENGE);
+    let (id, mut time) = bench.knock(5, CHALLENGE);
     for now in [221, 442] {
         bench.now = now;
         let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
-        let commands: Vec<&Cmd> = sent.iter().flat_map(|(_, _, _, commands)| commands).collect();
-        assert!(commands.contains(&&Cmd::ack(CONTROL, 1, u32::try_from(now).unwrap())), "{commands:?}");
-        for verify in commands.iter().filter(|cmd| cmd.kind == VERIFY) {
-            assert_eq!(verify.body[..2], id.to_be_bytes());
-        }
+        let [(5, header_time, _, commands)] = &sent[..] else { panic!("{sent:?}") };
+        let [ack, verify] = &commands[..] else { panic!("{commands:?}") };
+        assert_eq!((ack, verify.kind), (&Cmd::ack(CONTROL, 1, u32::try_from(now).unwrap()), VERIFY));
+        assert_eq!(verify.body[..2], id.to_be_bytes());
+        time = *header_time;
     }
     assert_eq!(bench.server.half_open(), 1);
     // The same once it is connected.
-    let (_, time) = {
-        let sent = bench.run_to(700);
-        let verify = sent.iter().find(|(_, _, _, commands)| commands.iter().any(|cmd| cmd.kind == VERIFY));
-        let verify = verify.unwrap_or_else(|| panic!("verify-connect is resent: {sent:?}"));
-        (0, verify.1)
-    };
     bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
     bench.events();
     let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
     assert_eq!(sent[0].3[0].kind, ACK);
     assert_eq!((bench.server.len(), bench.server.half_open(), bench.events().len()), (1, 0, 0));
+}
+
+/// Who forges an address makes it receive little more than was sent for it. Spec: udp.md 12.
+#[test]
+fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
+    let mut bench = Bench::new(|_| ());
+    let mut sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+    sent.extend(bench.run_to(30_000));
+    let commands: Vec<Cmd> = sent.into_iter().flat_map(|(_, _, _, commands)| commands).collect();
+    let kinds: Vec<u8> = commands.iter().map(|cmd| cmd.kind).collect();
+    assert_eq!(kinds, [ACK, VERIFY, VERIFY, VERIFY]);
+    assert_eq!((bench.server.half_open(), bench.server.stats().expired), (0, 1));
+}
+
+/// Nothing but connect and disconnect is acknowledged before. Spec: udp.md 12.
+#[test]
+fn before_the_verification_pings_are_not_acked() {
+    let mut bench = Bench::new(|_| ());
+    let (id, time) = bench.knock(5, CHALLENGE);
+    bench.ids.insert((5, CHALLENGE), 0xFFFF);
+    let others = [Cmd::ping(2), Cmd::new(SERVER_TIME, CONTROL, 1, 3, &[]), Cmd::new(9, 0, 1, 4, &[]), Cmd::verify(id)];
+    for command in &others {
+        assert_eq!(bench.feed(5, CHALLENGE, std::slice::from_ref(command)), [], "{command:?}");
+    }
+    bench.ids.insert((5, CHALLENGE), id);
+    let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), Cmd::ping(2)]);
+    assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 2, 0)]);
+}
+
+/// A client whose line loses much gets in: each repeated connect is answered in full, and who writes the assigned id has
+/// lost only its acknowledgement, so verify-connect comes again. Spec: udp.md 12.
+#[test]
+fn a_client_that_asks_again_is_answered_again() {
+    let mut bench = Bench::new(|config| config.half_open_timeout_ms = 15_000);
+    let (id, _) = bench.knock(5, CHALLENGE);
+    bench.ids.insert((5, CHALLENGE), 0xFFFF);
+    // Its own schedule. Spec: udp.md 5.4.
+    for now in [221, 442, 663, 1104, 1985, 3746, 7267] {
+        bench.run_to(now);
+        let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+        let [(5, _, _, commands)] = &sent[..] else { panic!("{sent:?} at {now}") };
+        assert_eq!(commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [ACK, VERIFY], "at {now}");
+        bench.ids.insert((5, CHALLENGE), 0xFFFF);
+        // Data without the id is of somebody who has received nothing.
+        assert_eq!(bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]), []);
+    }
+    bench.run_to(9000);
+    bench.ids.insert((5, CHALLENGE), id);
+    let sent = bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]);
+    let [(5, time, _, commands)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [VERIFY]);
+    bench.now += 40;
+    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, *time)]);
+    assert_eq!((bench.server.len(), bench.events().len()), (1, 1));
+}
+
+/// The official client sends this when it disconnects as soon as it is verified. Spec: udp.md 12.
+#[test]
+fn a_client_that_is_verified_and_leaves_in_one_datagram_is_told_of_and_acked() {
+    let mut bench = Bench::new(|_| ());
+    let (_, time) = bench.knock(5, CHALLENGE);
+    bench.now = 40;
+    let all = [Cmd::ack(CONTROL, 0, time), Cmd::reliable(0, 1, b"message"), Cmd::disconnect(2, 4)];
+    let sent = bench.feed(5, CHALLENGE, &all);
+    assert_eq!(sent[0].3, [Cmd::ack(0, 1, 40), Cmd::ack(CONTROL, 2, 40)]);
+    let events: Vec<Event> = bench.events().into_iter().map(|(_, event)| event).collect();
+    let [Event::Connected, Event::Message(message), Event::Disconnected(Cause::ClientLeft(4))] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(message.bytes, b"message");
+    assert_eq!((bench.server.len(), bench.server.half_open(), bench.server.poll_timeout()), (0, 0, None));
+    assert_eq!(bench.server.stats().connected, 1);
+}
+
+/// Spec: udp.md 12: the client's disconnect is acked, also of one that never counted.
+#[test]
+fn a_goodbye_before_the_verification_is_acked_and_not_told() {
+    let mut bench = Bench::new(|_| ());
+    bench.knock(5, CHALLENGE);
+    bench.now = 40;
+    let sent = bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"message"), Cmd::disconnect(2, 4)]);
+    assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 2, 40)]);
+    assert_eq!((bench.events().len(), bench.server.half_open(), bench.server.poll_timeout()), (0, 0, None));
+    // The address may come again.
+    bench.connect(5, CHALLENGE + 1);
+}
+
+/// A driver that cannot send keeps no more than what is half-open.
+#[test]
+fn forged_connects_take_no_memory_while_nothing_is_sent() {
+    let mut bench = Bench::new(|config| config.max_half_open = 16);
+    let connect = datagram(0xFFFF, 0, CHALLENGE, &[Cmd::connect()]);
+    let goodbye = datagram(0xFFFF, 0, CHALLENGE, &[Cmd { flags: 2, ..Cmd::disconnect(1, 4) }]);
+    let mut before = 0;
+    for address in 0..50_000 {
+        bench.server.handle_datagram(at(0), &address, &connect);
+        // Half of them take it back, so that some are never displaced.
+        if address >= 15 && address % 2 == 0 {
+            bench.server.handle_datagram(at(0), &address, &goodbye);
+        }
+        if address == 1000 {
+            before = heap::live();
+        }
+    }
+    let grown = heap::live() - before;
+    assert!(grown < 16 * 1024, "{grown} bytes");
+    assert!(bench.sent().len() <= 16);
 }
 
 #[test]
@@ -320,6 +447,21 @@ fn a_goodbye_is_acked_and_the_key_is_gone() {
     assert_eq!(bench.sent(), []);
     // The same address may come again, and has another key.
     assert_ne!(bench.connect(5, 2), key);
+}
+
+/// Not even the entry of a connection that is over.
+#[test]
+fn a_message_that_is_refused_changes_nothing() {
+    let mut bench = Bench::new(|_| ());
+    let key = bench.connect(5, 1);
+    bench.server.close(key);
+    assert!(matches!(bench.events()[..], [(_, Event::Disconnected(Cause::LocalClose))]));
+    assert!(bench.server.transmit(at(0)).is_some());
+    bench.server.transmitted();
+    let state = |bench: &Bench| bench.server.connection(key).map(photon_proto::udp::Connection::state);
+    let before = state(&bench);
+    let refused = bench.server.send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
+    assert_eq!((refused, state(&bench)), (Err(SendError::NotConnected), before));
 }
 
 #[test]

@@ -115,6 +115,29 @@ fn r08_numbers_above_2_31_are_malformed() {
 }
 
 #[test]
+fn r08_numbers_above_2_31_are_malformed_on_control_and_unknown_commands_too() {
+    both(|bench| {
+        for rseq in [0x8000_0000, 0xFFFF_FFFF] {
+            let known = [Cmd::ping(rseq), Cmd::new(SERVER_TIME, CONTROL, 1, rseq, &[]), Cmd::disconnect(rseq, 1)];
+            let unknown = [Cmd::new(9, CONTROL, 1, rseq, &[]), Cmd::new(9, 0, 3, rseq, &[0; 8])];
+            let handshake = [Cmd { rseq, ..Cmd::connect() }, Cmd { rseq, ..Cmd::verify(0x42) }];
+            for command in known.into_iter().chain(unknown).chain(handshake) {
+                let before = *bench.end.conn.stats();
+                assert_discarded(bench, &command);
+                let after = bench.end.conn.stats();
+                assert_eq!(after.discarded.malformed, before.discarded.malformed + 1, "{command:?}");
+                assert_eq!(after.violations, before.violations + 1, "{command:?}");
+            }
+        }
+        assert_acked(bench, &Cmd::ping(0x7FFF_FFFF));
+        // Where newer acknowledgements have a map there is no number. Spec: udp.md 2.6.
+        let before = bench.end.conn.stats().violations;
+        assert_discarded(bench, &Cmd::new(17, CONTROL, 1, u32::MAX, &[0; 8]));
+        assert_eq!(bench.end.conn.stats().violations, before);
+    });
+}
+
+#[test]
 fn r08_number_0_is_malformed_on_data_and_legal_on_control() {
     both(|bench| {
         let of = Fragments { start: 0, count: 2, total: 4 };

@@ -121,6 +121,25 @@ fn u38_implausible_echoed_times_remove_the_command_and_give_no_sample() {
     });
 }
 
+/// The same for a command that really was on its way for so long.
+#[test]
+fn u38_an_echo_older_than_10_s_of_a_command_that_is_older_still_gives_no_sample() {
+    let slow = |config: &mut Config| (config.disconnect_timeout_ms, config.max_resends) = (60_000, 100);
+    both_with(slow, |bench| {
+        for (rseq, older, counts) in [(1, 10_001, false), (2, 10_000, true)] {
+            bench.conn().send(0, Delivery::Reliable, b"sample").unwrap();
+            bench.poll();
+            let time = bench.end.sent.last().unwrap().read().time;
+            bench.run_to(bench.now + 11_000);
+            let before = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+            bench.feed(&[Cmd::ack(0, rseq, time + 11_000 - older)]);
+            assert_eq!(bench.end.conn.in_flight(), 0, "{older}");
+            let after = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+            assert_eq!(after != before, counts, "{older}");
+        }
+    });
+}
+
 /// Spec: udp.md 9, item 12: between 0 and the time since the first transmission.
 #[test]
 fn r12_a_sample_cannot_be_longer_than_the_command_is_old() {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use photon_proto::Timestamp;
+use socket2::SockRef;
 
 use crate::connections::Role;
 use crate::core::ServerCore;
@@ -14,8 +15,14 @@ use crate::sim::Dice;
 
 /// Datagrams taken from the socket, and given to it, before others get their turn.
 const PER_TURN: usize = 512;
-/// One byte more than any datagram that counts, so that a longer one is not mistaken for one. Spec: udp.md 9, item 5.
-const BUFFER_BYTES: usize = 2049;
+/// Room for every datagram that there can be: on some systems it is an error if one does not fit.
+pub(super) const BUFFER_BYTES: usize = 64 * 1024;
+/// What the operating system is asked to keep until it is taken: thousands of clients may speak at once.
+const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Errors in a row before the socket is left alone for a while.
+const MOST_ERRORS: usize = 16;
+/// For how long, in milliseconds.
+const PAUSE_MS: u64 = 200;
 /// What may be on its way on the bad line, in each direction.
 const LINE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -24,8 +31,7 @@ pub(super) struct DatagramSocket {
     role: Role,
     /// The host that clients reach; `None` if it depends on the client.
     local_host: Option<String>,
-    /// There may be datagrams to receive. Readiness is told once, so this stands until there are none.
-    readable: bool,
+    input: Input,
     /// The socket took no more; the operating system will tell when it takes more.
     blocked: bool,
     /// There may be more to send, beyond the bound of the last turn.
@@ -35,7 +41,64 @@ pub(super) struct DatagramSocket {
     /// Has left the bad line, and waits for the socket.
     waiting: Option<(SocketAddr, Vec<u8>)>,
     dice: Dice,
-    buffer: Box<[u8]>,
+}
+
+/// Whether there is anything to receive.
+struct Input {
+    /// There may be. Readiness is told once, so this stands until the operating system says that there is nothing.
+    readable: bool,
+    /// Nothing is tried before, after too many errors.
+    paused_until: Option<Timestamp>,
+}
+
+impl Input {
+    const fn has_work(&self) -> bool {
+        self.readable && self.paused_until.is_none()
+    }
+
+    /// Takes what `receive` has, up to a bound.
+    fn receive(
+        &mut self,
+        now: Timestamp,
+        buffer: &mut [u8],
+        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+        mut take: impl FnMut(&[u8], SocketAddr),
+    ) {
+        self.paused_until = self.paused_until.filter(|until| *until > now);
+        let mut errors = 0;
+        for _ in 0..PER_TURN {
+            if !self.has_work() {
+                return;
+            }
+            match receive(buffer) {
+                Ok((length, from)) => {
+                    errors = 0;
+                    take(buffer.get(..length).unwrap_or_default(), from);
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => self.readable = false,
+                    // What the network says of datagrams that were sent: resends take care of it.
+                    ErrorKind::Interrupted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {}
+                    _ => {
+                        errors += 1;
+                        if errors >= MOST_ERRORS {
+                            log::error!("cannot receive datagrams: {error}");
+                            self.paused_until = Some(now.plus_millis(PAUSE_MS));
+                        }
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    if let Err(error) = SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER_BYTES) {
+        log::debug!("the receive buffer keeps its size: {error}");
+    }
+    Ok(UdpSocket::from_std(socket))
 }
 
 impl DatagramSocket {
@@ -46,21 +109,20 @@ impl DatagramSocket {
         token: Token,
         dice: Dice,
     ) -> io::Result<Self> {
-        let mut socket = UdpSocket::bind(address)?;
+        let mut socket = bind(address)?;
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let ip = address.ip().to_canonical();
         Ok(Self {
             socket,
             role,
             local_host: (!ip.is_unspecified()).then(|| ip.to_string()),
-            readable: true,
+            input: Input { readable: true, paused_until: None },
             blocked: false,
             unfinished: false,
             incoming: Line::new(LINE_BYTES),
             outgoing: Line::new(LINE_BYTES),
             waiting: None,
             dice,
-            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
         })
     }
 
@@ -69,49 +131,33 @@ impl DatagramSocket {
     }
 
     pub(super) const fn wake(&mut self, readable: bool, writable: bool) {
-        self.readable |= readable;
+        self.input.readable |= readable;
         self.blocked &= !writable;
     }
 
     pub(super) const fn has_work(&self) -> bool {
-        self.readable || (self.unfinished && !self.blocked)
+        self.input.has_work() || (self.unfinished && !self.blocked)
     }
 
-    /// When something leaves the bad line.
+    /// When something leaves the bad line, or a pause ends.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let outgoing = self.outgoing.next_time().filter(|_| !self.blocked);
-        self.incoming.next_time().into_iter().chain(outgoing).min()
+        self.incoming.next_time().into_iter().chain(outgoing).chain(self.input.paused_until).min()
     }
 
-    /// Receives what is there, up to a bound.
-    pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp) {
+    /// Receives what is there, up to a bound, each into the buffer, which has [`BUFFER_BYTES`].
+    pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp, buffer: &mut [u8]) {
         let conditions = core.config().line;
         let direct = conditions.is_clear() && self.incoming.is_empty();
-        let Self { socket, role, local_host, readable, incoming, dice, buffer, .. } = self;
-        for _ in 0..PER_TURN {
-            if !*readable {
-                break;
+        let Self { socket, role, local_host, input, incoming, dice, .. } = self;
+        let receive = |buffer: &mut [u8]| socket.recv_from(buffer);
+        input.receive(now, buffer, receive, |datagram, from| {
+            if direct {
+                core.received_datagram(now, *role, from, || host(local_host.as_deref(), from), datagram);
+            } else {
+                incoming.send(now, &conditions, dice, from, datagram);
             }
-            match socket.recv_from(buffer) {
-                Ok((length, from)) => {
-                    let datagram = buffer.get(..length).unwrap_or_default();
-                    if direct {
-                        core.received_datagram(now, *role, from, || host(local_host.as_deref(), from), datagram);
-                    } else {
-                        incoming.send(now, &conditions, dice, from, datagram);
-                    }
-                }
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => *readable = false,
-                    // What the network says of datagrams that were sent: resends take care of it.
-                    ErrorKind::Interrupted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {}
-                    _ => {
-                        log::error!("cannot receive datagrams: {error}");
-                        *readable = false;
-                    }
-                },
-            }
-        }
+        });
         for _ in 0..PER_TURN {
             let Some((from, datagram)) = incoming.poll(now) else { break };
             core.received_datagram(now, *role, from, || host(local_host.as_deref(), from), &datagram);
@@ -184,5 +230,74 @@ fn host(local_host: Option<&str>, client: SocketAddr) -> String {
             log::warn!("cannot tell under which address a client reaches this machine: {error}");
             client.ip().to_string()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use photon_proto::Timestamp;
+
+    use super::{BUFFER_BYTES, Input, PAUSE_MS, bind};
+
+    /// How often a call tried, and what it took, from a socket that answers this and then has nothing; `Other` stands
+    /// for a datagram.
+    fn receive(input: &mut Input, ms: u64, answers: impl IntoIterator<Item = ErrorKind>) -> (usize, usize) {
+        let (mut tried, mut taken) = (0, 0);
+        let mut answers = answers.into_iter();
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 5000));
+        let receive = |_: &mut [u8]| {
+            tried += 1;
+            match answers.next().unwrap_or(ErrorKind::WouldBlock) {
+                ErrorKind::Other => Ok((1, from)),
+                kind => Err(kind.into()),
+            }
+        };
+        input.receive(Timestamp::from_millis(ms), &mut [0; 8], receive, |_, _| taken += 1);
+        (tried, taken)
+    }
+
+    /// The operating system tells of readiness once: after an error there may be more.
+    #[test]
+    fn an_error_does_not_end_receiving() {
+        let mut input = Input { readable: true, paused_until: None };
+        let answers = [ErrorKind::InvalidInput, ErrorKind::ConnectionReset, ErrorKind::Other];
+        assert_eq!(receive(&mut input, 0, answers), (4, 1));
+        assert!(!input.readable && input.paused_until.is_none());
+    }
+
+    #[test]
+    fn a_socket_that_only_fails_is_left_alone_for_a_while_and_then_tried_again() {
+        let mut input = Input { readable: true, paused_until: None };
+        let (tried, taken) = receive(&mut input, 0, std::iter::repeat(ErrorKind::InvalidInput));
+        assert!(tried < 100 && taken == 0, "{tried}");
+        assert!(input.readable && !input.has_work());
+        assert_eq!(input.paused_until, Some(Timestamp::from_millis(PAUSE_MS)));
+        assert_eq!(receive(&mut input, PAUSE_MS - 1, [ErrorKind::Other]), (0, 0));
+        assert_eq!(receive(&mut input, PAUSE_MS, [ErrorKind::Other]), (2, 1));
+        assert!(!input.readable && input.paused_until.is_none());
+    }
+
+    /// A whole burst of thousands of clients, and the longest datagram that there is.
+    #[test]
+    fn the_socket_keeps_much_and_the_buffer_holds_the_longest_datagram() -> io::Result<()> {
+        let default = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let socket = bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let sizes = [socket2::SockRef::from(&default), socket2::SockRef::from(&socket)].map(|it| it.recv_buffer_size());
+        let [before, now] = sizes;
+        assert!(now? >= before?);
+        let long = vec![7; 60_000];
+        default.send_to(&long, socket.local_addr()?)?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let length = loop {
+            match socket.recv_from(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                other => break other?.0,
+            }
+        };
+        assert_eq!(length, long.len());
+        Ok(())
     }
 }

@@ -59,6 +59,8 @@ pub struct Server {
     listeners: Vec<Listener>,
     /// Name server and front end over UDP, or none.
     datagrams: Vec<DatagramSocket>,
+    /// Into which they receive.
+    buffer: Box<[u8]>,
     clients: Clients,
     web: WebClients,
     identity: Option<Identity>,
@@ -138,6 +140,7 @@ impl Server {
             core,
             start: Instant::now(),
             listeners,
+            buffer: vec![0; if datagrams.is_empty() { 0 } else { datagrams::BUFFER_BYTES }].into_boxed_slice(),
             datagrams,
             clients: Clients::new(),
             web: WebClients::new(),
@@ -209,7 +212,7 @@ impl Server {
             let most = self.core.config().limits.max_received_bytes;
             self.web.serve(&mut self.core, now, instant, most);
             for socket in &mut self.datagrams {
-                socket.read(&mut self.core, now);
+                socket.read(&mut self.core, now, &mut self.buffer);
             }
             self.core.service(now);
             for socket in &mut self.datagrams {

@@ -27,7 +27,14 @@ impl Connection {
             (Role::Server, _) => Cause::ClientLeft(command.reserved),
             (Role::Client, _) => Cause::of_server(command.reserved),
         };
+        if !self.receiver.has_room_for_ack() {
+            self.receiver.acks.pop_back();
+        }
         self.receiver.acknowledge(command, header.sent_time);
+        if self.role == Role::Client && command.is_reliable() {
+            // Only one more datagram goes out, and this has to be in it. Spec: udp.md 7.2.
+            self.receiver.acks.rotate_right(1);
+        }
         self.end_keeping_acks(cause);
         if self.role == Role::Client {
             self.goodbye = Some(self.sender.goodbye(REASON_CLIENT, reliable));
@@ -63,6 +70,17 @@ impl Connection {
         }
     }
 
+    /// Says goodbye once everything that was accepted has arrived, if that is what is waited for.
+    pub(super) fn leave_if_drained(&mut self) -> bool {
+        match self.phase {
+            Phase::Draining { reason } if self.sender.is_drained() => {
+                self.leave(reason);
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn leave(&mut self, reason: u8) {
         self.phase = Phase::Leaving;
         self.deadline = None;
@@ -72,6 +90,8 @@ impl Connection {
     /// Something was not acknowledged in time. Spec: udp.md 5.6.
     pub(super) fn give_up(&mut self) {
         let cause = match self.phase {
+            // Nobody has shown to be there.
+            Phase::Connecting if self.role == Role::Server => return self.end(Cause::ConnectTimeout),
             Phase::Connecting => Cause::ConnectTimeout,
             Phase::Leaving => return self.end(Cause::LocalClose),
             _ => Cause::Timeout,

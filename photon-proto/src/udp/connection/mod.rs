@@ -1,6 +1,8 @@
 //! One end of one connection. Spec: udp.md 3, 5, 7.
 
 mod ending;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 use super::clock::ServerClock;
@@ -10,7 +12,7 @@ use super::datagram::{self, NO_PEER_ID};
 use super::pool::Pool;
 use super::receive::{Ack, Receiver};
 use super::rtt::RoundTrip;
-use super::send::{Overdue, Sender};
+use super::send::{LAST_NUMBER, Overdue, Sender};
 use super::stats::Stats;
 use super::violation::Violation;
 use super::{Cause, Event, SendError, State};
@@ -20,6 +22,8 @@ use alloc::vec::Vec;
 
 /// How often our goodbye is sent again. Spec: udp.md 7.1.
 const GOODBYE_RESENDS: u32 = 2;
+/// How often verify-connect is sent again unasked. Spec: udp.md 12.
+const VERIFY_RESENDS: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -38,6 +42,18 @@ enum Phase {
     /// The goodbye is to be acknowledged.
     Leaving,
     Over,
+}
+
+/// Why a message was not queued: for a reason of ours, or because its writer failed.
+enum Unsent<E> {
+    Ours(SendError),
+    Theirs(E),
+}
+
+impl<E> From<SendError> for Unsent<E> {
+    fn from(error: SendError) -> Self {
+        Self::Ours(error)
+    }
 }
 
 /// A client's wish to connect, as [`Connection::accept`] needs it.
@@ -59,7 +75,7 @@ impl ConnectRequest {
     pub fn read(datagram: &[u8]) -> Option<Self> {
         let datagram = datagram::parse(datagram).ok()?;
         datagram.commands().find_map(|command| match command.body {
-            Body::Connect(fields) if command.channel == CONTROL_CHANNEL => Some(Self {
+            Body::Connect(fields) if command.channel == CONTROL_CHANNEL && command.rseq <= LAST_NUMBER => Some(Self {
                 challenge: datagram.header.challenge,
                 crc: datagram.header.crc.is_some(),
                 fields,
@@ -93,6 +109,10 @@ pub struct Connection {
     server_clock: ServerClock,
     /// When the last acknowledgement came.
     last_ack: u64,
+    /// When the last good datagram came.
+    last_heard: u64,
+    /// The stamp of the last datagram that was reported as sent.
+    last_sent: u64,
     /// When connecting or draining takes too long.
     deadline: Option<u64>,
     datagram: Vec<u8>,
@@ -137,7 +157,7 @@ impl Connection {
             rseq: request.rseq,
             sent_time: request.sent_time,
         });
-        new.queue_connect(kind::VERIFY_CONNECT, &ConnectFields { id: peer_id, ..request.fields });
+        new.queue_connect(kind::VERIFY_CONNECT, &request.fields.verified(peer_id));
         new
     }
 
@@ -164,6 +184,8 @@ impl Connection {
             round_trip: RoundTrip::new(),
             server_clock: ServerClock::default(),
             last_ack: 0,
+            last_heard: 0,
+            last_sent: 0,
             deadline,
             datagram: Vec::new(),
             datagram_commands: 0,
@@ -218,10 +240,24 @@ impl Connection {
         Some(self.started.plus_millis(next)).filter(|at| *at < Timestamp::MAX)
     }
 
-    /// When a ping goes out if nothing happens. Spec: udp.md 5.7.
+    /// When a ping goes out if nothing happens. Spec: udp.md 5.7, 12.
     fn ping_due(&self) -> Option<u64> {
-        let idle = self.phase == Phase::Connected && self.config.ping_interval_ms > 0 && self.sender.is_drained();
-        idle.then(|| self.last_ack.saturating_add(self.config.ping_interval_ms).saturating_add(1))
+        let interval = self.config.ping_interval_ms;
+        let idle = self.phase == Phase::Connected && interval > 0 && self.sender.is_drained();
+        let since = match self.role {
+            Role::Client => self.last_ack,
+            Role::Server => {
+                // Who sends unreliable messages to a client that is gone has to ask at some time.
+                let silence = self.config.disconnect_timeout_ms.saturating_sub(interval);
+                self.stamped.unwrap_or(self.last_sent).min(self.last_heard.saturating_add(silence))
+            }
+        };
+        idle.then(|| since.saturating_add(interval).saturating_add(1))
+    }
+
+    /// Whether this is a server whose client has not shown yet that it receives. Spec: udp.md 12.
+    fn is_half_open(&self) -> bool {
+        self.role == Role::Server && self.phase == Phase::Connecting
     }
 
     /// Does what is due: commands to be sent again, giving up, pings. Spec: udp.md 5.4, 5.6, 5.7.
@@ -240,10 +276,16 @@ impl Connection {
         if self.phase == Phase::Over {
             return;
         }
-        let max_resends = if self.phase == Phase::Leaving { GOODBYE_RESENDS } else { self.config.max_resends };
-        match self.sender.run_due(now, max_resends, self.config.disconnect_timeout_ms) {
-            Overdue::Resend => {}
-            Overdue::GiveUp => return self.give_up(),
+        let max_resends = match self.phase {
+            Phase::Leaving => GOODBYE_RESENDS,
+            Phase::Connecting if self.role == Role::Server => VERIFY_RESENDS,
+            _ => self.config.max_resends,
+        };
+        while let Overdue::GiveUp = self.sender.run_due(now, max_resends, self.config.disconnect_timeout_ms) {
+            // A client that is there asks again; until then nothing is due any more.
+            if !self.is_half_open() {
+                return self.give_up();
+            }
         }
         if self.ping_due().is_some_and(|due| due <= now) {
             self.stats.pings += 1;
@@ -279,6 +321,11 @@ impl Connection {
         self.connected || self.receiver.has_message() || self.ended.is_some()
     }
 
+    /// Whether [`Event::Connected`] was not taken yet.
+    pub(crate) const fn is_newly_connected(&self) -> bool {
+        self.connected
+    }
+
     /// Gives back the buffer of a message, so that it can be used again.
     pub fn recycle(&mut self, message: Vec<u8>) {
         self.pool.give(message);
@@ -303,7 +350,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError`]; then nothing has changed.
+    /// [`SendError`]; then nothing has changed, except after [`SendError::NumbersExhausted`], which ends the connection.
     pub fn send(&mut self, channel: u8, delivery: Delivery, message: &[u8]) -> Result<(), SendError> {
         self.send_with(channel, delivery, |out, _| {
             out.extend_from_slice(message);
@@ -316,7 +363,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError`], or what `write` returns; then nothing has changed.
+    /// [`SendError`], as for [`Connection::send`], or what `write` returns; then nothing has changed.
     pub fn send_with<E: From<SendError>>(
         &mut self,
         channel: u8,
@@ -326,9 +373,21 @@ impl Connection {
         if self.phase != Phase::Connected {
             return Err(SendError::NotConnected.into());
         }
-        self.sender.message(channel, delivery, &self.config, &mut self.pool, write)?;
-        self.stats.sent_messages += 1;
-        Ok(())
+        let write = |out: &mut Vec<u8>, at| write(out, at).map_err(Unsent::Theirs);
+        match self.sender.message(channel, delivery, &self.config, &mut self.pool, write) {
+            Ok(()) => {
+                self.stats.sent_messages += 1;
+                Ok(())
+            }
+            Err(Unsent::Ours(error)) => {
+                // Fatal. Spec: udp.md 4.1.
+                if error == SendError::NumbersExhausted {
+                    self.end(Cause::ProtocolError(Violation::NumbersExhausted));
+                }
+                Err(error.into())
+            }
+            Err(Unsent::Theirs(error)) => Err(error),
+        }
     }
 
     /// Asks for the server's clock; what it was set to before stays until the answer. Nothing happens while one request

@@ -3,16 +3,18 @@
 use super::{Connection, Phase, Role};
 use crate::time::Timestamp;
 use crate::udp::Cause;
-use crate::udp::command::{self, Body, Command, kind};
+use crate::udp::command::{self, Body, CONTROL_CHANNEL, Command, kind};
 use crate::udp::datagram::{self, NO_PEER_ID};
 use crate::udp::receive::{Discard, Kept, Refusal};
-use crate::udp::send::{AckOutcome, Filling, Key};
+use crate::udp::send::{AckOutcome, Filling, Key, LAST_NUMBER};
 use crate::udp::violation::Violation;
 
 /// Longer round trips than this are not believed, in milliseconds. Spec: udp.md 5.2.
 const LONGEST_SAMPLE_MS: i32 = 10_000;
 /// A peer id that asks the server for a trace; never assigned. Spec: udp.md 1.1.
 const TRACE_PEER_ID: u16 = 0xFFFE;
+/// A server's verify-connect: the first number of its control channel. Spec: udp.md 4.1.
+const VERIFY: Key = Key { channel: CONTROL_CHANNEL, unsequenced: false, rseq: 0 };
 
 impl Connection {
     // Datagrams out.
@@ -47,7 +49,8 @@ impl Connection {
 
     /// Reports the datagram as sent, or as dropped by the driver: resends repair it.
     pub fn transmitted(&mut self) {
-        if self.stamped.take().is_some() {
+        if let Some(stamped) = self.stamped.take() {
+            self.last_sent = stamped;
             self.stats.sent_datagrams += 1;
             self.stats.sent_bytes += self.datagram.len() as u64;
             self.rest();
@@ -66,10 +69,11 @@ impl Connection {
             Role::Client => self.peer_id,
             Role::Server => 0,
         };
-        self.datagram.clear();
-        datagram::begin(&mut self.datagram, id, self.challenge, self.config.crc);
+        let mut bytes = core::mem::take(&mut self.datagram);
+        bytes.clear();
+        datagram::begin(&mut bytes, id, self.challenge, self.config.crc);
         let (mtu, reserved) = (self.config.mtu_bytes(), self.reserved());
-        let mut out = Filling { out: &mut self.datagram, mtu, count: 0 };
+        let mut out = Filling { out: &mut bytes, mtu, count: 0 };
         let kept_free = if self.goodbye.is_some() { command::HEADER_BYTES } else { 0 };
         while out.room() >= command::ACK_BYTES + kept_free
             && let Some(ack) = self.receiver.acks.pop_front()
@@ -88,8 +92,13 @@ impl Connection {
         self.stats.resent_commands += self.sender.write_resends(&mut out, now, &self.config);
         let timeout = self.round_trip.resend_ms(self.config.initial_resend_max_ms);
         self.sender.write_new(&mut out, now, timeout, &self.config, &mut self.pool);
+        // What is pulled now and never acknowledged may have been the last.
+        if self.leave_if_drained() {
+            self.sender.write_new(&mut out, now, timeout, &self.config, &mut self.pool);
+        }
         self.datagram_commands = out.count;
-        out.count > 0
+        self.datagram = bytes;
+        self.datagram_commands > 0
     }
 
     // Datagrams in.
@@ -117,6 +126,7 @@ impl Connection {
                 return self.violated();
             }
         };
+        self.last_heard = self.now();
         self.stats.trailing_bytes += parsed.trailing_bytes() as u64;
         for command in parsed.commands() {
             if self.phase == Phase::Over {
@@ -124,24 +134,36 @@ impl Connection {
             }
             self.command(&command, &header);
         }
-        if let Phase::Draining { reason } = self.phase
-            && self.sender.is_drained()
-        {
-            self.leave(reason);
+        self.leave_if_drained();
+        if self.is_half_open() && self.asks_again(&parsed) {
+            self.sender.resend(VERIFY);
         }
         self.rest();
     }
 
+    /// Whether a client repeats its connect, or knows its id, so that only its acknowledgement was lost. Spec: udp.md 12.
+    fn asks_again(&self, datagram: &datagram::Datagram<'_>) -> bool {
+        let knows_id = datagram.header.peer_id == self.peer_id;
+        datagram.commands().any(|it| matches!(it.body, Body::Connect(_)) || (knows_id && it.is_reliable()))
+    }
+
     fn command(&mut self, command: &Command<'_>, header: &datagram::Header) {
+        // Acknowledgements have no number of their own there. Spec: udp.md 2.2, 2.6.
+        let has_number = !matches!(command.body, Body::Ack { .. }) && !kind::ACK2.contains(&command.kind);
+        if has_number && command.rseq > LAST_NUMBER {
+            return self.discard(Discard::Malformed);
+        }
         match command.body {
             Body::Ack { rseq, sent_time } => {
                 let unsequenced = command.kind == kind::ACK_UNSEQUENCED;
                 self.acked(Key { channel: command.channel, unsequenced, rseq }, sent_time, header);
             }
             Body::VerifyConnect(fields) if self.role == Role::Client => self.verified(command, fields.id, header),
-            Body::Connect(_) | Body::VerifyConnect(_) => self.receiver.acknowledge(command, header.sent_time),
+            Body::Connect(_) => self.receiver.acknowledge(command, header.sent_time),
             Body::Other(_) if command.kind == kind::DISCONNECT => self.told_to_leave(command, header),
-            Body::Other(_) => self.receiver.acknowledge(command, header.sent_time),
+            // Whoever it is gets nothing that was not asked for with a connect. Spec: udp.md 12.
+            Body::VerifyConnect(_) | Body::Other(_) if self.is_half_open() => self.stats.discarded.not_connected += 1,
+            Body::VerifyConnect(_) | Body::Other(_) => self.receiver.acknowledge(command, header.sent_time),
             Body::Message(_) | Body::Numbered { .. } | Body::Fragment(_) => self.data(command, header),
         }
     }
@@ -153,7 +175,7 @@ impl Connection {
             let longest = i32::try_from(now.saturating_sub(first_sent)).unwrap_or(i32::MAX).min(LONGEST_SAMPLE_MS);
             (0..=longest).contains(&sample).then_some(sample)
         };
-        if self.role == Role::Server && self.phase == Phase::Connecting {
+        if self.is_half_open() {
             // Only who received what we sent knows the echo and the id.
             let shown = self.sender.first_sent(key).and_then(plausible).is_some() && header.peer_id == self.peer_id;
             if !shown {
