@@ -311,6 +311,7 @@ impl ChatClient {
         }
         let (link, opened) = (peer.link, peer.opened());
         let mut carrier = peer.into_carrier();
+        carrier.stop_listening();
         end(&mut carrier);
         if !opened || carrier.is_flushed() {
             return self.close(link);

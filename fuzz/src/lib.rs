@@ -12,7 +12,7 @@
 //! | [`json()`] | who reads, then a text message of the JSON sub-protocol |
 //! | [`datagram()`] | one byte of choices, then a UDP datagram |
 //! | [`udp_connection()`] | how to set up a client and a server, then what happens to them |
-//! | [`chat_script()`] | how to set up a client, then what happens to it |
+//! | [`chat_script()`] | how to set up a client and over what it talks, then what happens to it |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -61,11 +61,21 @@ fn scripts_made_by_hand_get_to_where_they_should() {
         let script = seeds.get(&("chat_script", name.to_owned())).expect(name);
         chat_script::play(script).reached_front_end
     };
-    for name in ["chat-v16", "by-hand-v18", "by-hand-v18-encrypted", "regions", "no-answer", "reconnect", "vectors-v18"]
-    {
+    for name in ["chat-v16", "by-hand-v18", "by-hand-v18-encrypted", "regions", "no-answer", "vectors-v18"] {
         assert!(on_front_end(name), "{name}");
     }
-    for name in ["bad-keys", "found-bytes-before-the-link-is-open"] {
+    for over in ["ws-v16", "ws-v18-encrypted", "wss-v18", "json", "json-over-ws", "udp-v16", "udp-v18-encrypted"] {
+        for name in ["chat", "presence", "by-hand", "pressure", "broken"] {
+            assert!(on_front_end(&format!("{name}-{over}")), "{name}-{over}");
+        }
+    }
+    for name in ["reconnect", "reconnect-wss", "reconnect-udp", "greeted-by-a-ping-ws", "greeted-by-a-ping-json"] {
+        assert!(on_front_end(name), "{name}");
+    }
+    for name in ["from-ws-to-wss", "broken-texts", "lost-datagrams", "broken-datagrams", "hung-up-datagrams"] {
+        assert!(on_front_end(name), "{name}");
+    }
+    for name in ["bad-keys", "found-bytes-before-the-link-is-open", "no-keys-in-json", "from-wss-to-ws"] {
         assert!(!on_front_end(name), "{name}");
     }
 }

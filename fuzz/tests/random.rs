@@ -12,7 +12,8 @@ use photon_fuzz::{datagram, json, message, tcp_stream, value_v16, value_v18};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 fn config(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -30,21 +31,27 @@ fn script() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![1 => Just(0_u8), 1 => Just(1), 6 => Just(2)];
     // Now and then everything twice, or with small messages.
     let seldom = prop::bool::weighted(0.1);
-    let caps = prop_oneof![1 => Just(0_u8), 1 => any::<u8>()];
-    let setup = (any::<u8>(), start, seldom, any::<[u8; 2]>(), caps);
-    (setup, vec(any::<u8>(), 0..500)).prop_map(|((choices, start, seldom, [messages, timeout], caps), steps)| {
-        let first = choices & 0b0001_0011 | start << 2 | if seldom { choices & 0b0110_0000 } else { 0 };
-        [&[first, messages, timeout, caps], &steps[..]].concat()
-    })
+    let caps = prop_oneof![1 => Just(0_u8), 1 => 0_u8..16];
+    let over = prop_oneof![1 => Just(0_u8), 3 => any::<u8>()];
+    let setup = (any::<u8>(), start, seldom, any::<[u8; 2]>(), (caps, over));
+    (setup, vec(any::<u8>(), 0..500)).prop_map(
+        |((choices, start, seldom, [messages, timeout], (caps, over)), steps)| {
+            let caps = caps | over & 0xF0;
+            let first = choices & 0b0001_0011 | start << 2 | if seldom { choices & 0b0110_0000 } else { 0 };
+            [&[first, messages, timeout, caps], &steps[..]].concat()
+        },
+    )
 }
 
 #[test]
 fn any_order_of_calls_keeps_the_contract() {
     let (scripts, on_front_end, steps) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_usize));
+    let over = RefCell::new(BTreeMap::new());
     let config = config(4_500);
     let cases = config.cases;
     let result = TestRunner::new(config).run(&script(), |script| {
         let played = play(&script);
+        *over.borrow_mut().entry(played.transport).or_insert(0) += 1;
         scripts.set(scripts.get() + 1);
         on_front_end.set(on_front_end.get() + u32::from(played.reached_front_end));
         steps.set(steps.get() + played.steps);
@@ -58,6 +65,9 @@ fn any_order_of_calls_keeps_the_contract() {
     result.unwrap();
     let on_front_end = on_front_end.get();
     println!("{} scripts, {on_front_end} of them on the front end, {} steps", scripts.get(), steps.get());
+    let over = over.into_inner();
+    println!("{over:?}");
+    assert!(cases < 1_000 || over.len() == 6, "not over every transport");
     assert!(on_front_end >= cases * 2 / 3, "only {on_front_end} scripts got to the front end");
 }
 

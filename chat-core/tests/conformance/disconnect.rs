@@ -181,6 +181,25 @@ fn connecting_anew_while_the_old_link_is_flushed() {
     });
 }
 
+/// contract 10: nobody reads what a link brings that only goes on sending, so none of it is kept.
+#[test]
+fn what_a_left_link_brings_is_not_kept() {
+    not_over_datagrams(|mut rig| {
+        rig.go_to(State::ConnectedToFrontEnd);
+        let link = rig.link();
+        rig.writable = false;
+        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        let unsent = rig.client.buffered_bytes();
+        let event = rig.event(77, &[]);
+        rig.client.handle_link(rig.now, link, LinkInput::Received(&event));
+        assert!(rig.client.buffered_bytes() > unsent);
+        rig.client.disconnect();
+        assert_eq!(rig.client.buffered_bytes(), unsent);
+        rig.client.handle_link(rig.now, link, LinkInput::Received(&event));
+        assert_eq!(rig.client.buffered_bytes(), unsent);
+    });
+}
+
 /// The name server's link goes on sending when the client moves on. chat.md 2.3, 6.2.
 #[test]
 fn moving_to_the_front_end_does_not_wait_for_the_name_server() {

@@ -1,13 +1,13 @@
-//! [`Said`]: what a server says, from one byte and what belongs to it, and the bytes that say it.
+//! [`Said`]: what a server says, from one byte and what belongs to it, and the message that says it.
 
 use super::script::{byte_of, chosen};
+use super::transport::Transport;
 use super::words::{Content, Name, Properties, names};
 use crate::input::Input;
 use chat_core::codes::{event, operation, parameter};
 use chat_core::{Dictionary, EncodeError, Limits, Protocol, Value};
-use photon_proto::crypto::{Cipher, KeyExchange};
-use photon_proto::message::{self, MAGIC, MessageKind, MessageWriter};
-use photon_proto::tcp::{self, Delivery};
+use photon_proto::crypto::KeyExchange;
+use photon_proto::message::{MAGIC, MessageKind, MessageWriter};
 use photon_proto::{internal, value};
 use std::sync::LazyLock;
 
@@ -42,17 +42,17 @@ pub enum Say {
     Response,
     /// An event without anything: code.
     Event,
-    /// A disconnect message: code.
+    /// A disconnect message: code; over datagrams, with a code above 0, the end of the connection instead.
     Disconnect,
-    /// The answer to a ping: two times.
+    /// The answer to a ping: two times; where pings are messages and the first is odd, without a header.
     Pong,
     /// A raw message: bytes.
     Raw,
-    /// Many events at once: how many.
+    /// Many events at once: how many; in JSON an odd number of them comes in one text.
     Flood,
-    /// Any bytes as a message in a frame: kind, bytes.
+    /// Any bytes as a message, in a frame where there are frames: kind, bytes; in JSON any bytes in the place of an object.
     Framed,
-    /// Any bytes at all.
+    /// Any bytes at all, in the place of a datagram or WebSocket message if the link carries such.
     Garbage,
 }
 
@@ -92,7 +92,7 @@ impl Say {
 pub(super) enum Said<'a> {
     InitResponse,
     Key { code: i16, key: Key },
-    Login { code: i16, address: Option<&'static str>, token: bool, user: Option<Name>, data: bool },
+    Login { code: i16, address: Option<Front>, token: bool, user: Option<Name>, data: bool },
     Regions { code: i16, equal: bool },
     Subscribed { channels: Vec<Name>, yes: bool, details: Option<(Properties, Name, Name)> },
     Unsubscribed(Vec<Name>),
@@ -121,6 +121,29 @@ pub(super) enum Key {
     Missing,
 }
 
+/// Where a name server sends a client to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Front {
+    Good,
+    /// No address.
+    Bad,
+    /// Over another transport: over another kind of WebSocket, where it is one.
+    Elsewhere,
+}
+
+impl Front {
+    fn text(self, asked_over: Transport) -> &'static str {
+        match (self, asked_over) {
+            (Self::Good, _) => "127.0.0.1:5",
+            (Self::Bad, _) => "no address",
+            (Self::Elsewhere, Transport::Tcp) => "udp://127.0.0.1:5",
+            (Self::Elsewhere, Transport::Udp) => "tcp://127.0.0.1:5",
+            (Self::Elsewhere, Transport::Ws | Transport::JsonOverWs) => "wss://127.0.0.1:5",
+            (Self::Elsewhere, Transport::Wss | Transport::JsonOverWss) => "ws://127.0.0.1:5",
+        }
+    }
+}
+
 /// The server's side of every key exchange; always the same, so that a script is the same every time.
 pub(super) static EXCHANGE: LazyLock<KeyExchange> = LazyLock::new(|| KeyExchange::from_secret(&[3; 20]));
 
@@ -144,9 +167,9 @@ fn code(input: &mut Input<'_>) -> i16 {
 impl<'a> Said<'a> {
     pub(super) const SERVER_KEY: Self = Self::Key { code: 0, key: Key::Good };
     pub(super) const LOGIN: Self =
-        Self::Login { code: 0, address: Some("127.0.0.1:5"), token: true, user: None, data: false };
+        Self::Login { code: 0, address: Some(Front::Good), token: true, user: None, data: false };
 
-    fn read(input: &mut Input<'a>) -> Self {
+    pub(super) fn read(input: &mut Input<'a>) -> Self {
         match chosen(input.u8(), &SAYS) {
             Say::InitResponse => Self::InitResponse,
             Say::Key => match input.below(16) {
@@ -161,9 +184,9 @@ impl<'a> Said<'a> {
                     code,
                     address: match flags & 15 {
                         15 => None,
-                        14 => Some("no address"),
-                        13 => Some("udp://127.0.0.1:5"),
-                        _ => Some("127.0.0.1:5"),
+                        14 => Some(Front::Bad),
+                        13 => Some(Front::Elsewhere),
+                        _ => Some(Front::Good),
                     },
                     token: flags & 0x70 != 0x70,
                     user: (flags & 0x80 != 0).then(|| Name::read(input)),
@@ -229,35 +252,14 @@ impl<'a> Said<'a> {
         matches!(self, Self::Framed { .. } | Self::Garbage(_))
     }
 
-    /// The bytes that say it; none if the protocol cannot.
-    pub(super) fn bytes(&self, protocol: Protocol, cipher: Option<&Cipher>) -> Vec<u8> {
-        let mut out = Vec::new();
-        match self {
-            Self::Garbage(bytes) => return bytes.to_vec(),
-            Self::Pong { server_time, client_time } => {
-                tcp::write_ping_response(&mut out, *server_time, *client_time);
-                return out;
-            }
-            Self::Flood { events } => {
-                let one = Self::ErrorInfo { channel: None, content: Some(Content::Bytes(40)) };
-                return one.bytes(protocol, cipher).repeat(usize::from(*events) * 2);
-            }
-            _ => {}
-        }
-        let start = tcp::begin_frame(&mut out, 0, Delivery::Reliable);
-        if self.message(protocol, &mut out).is_err() {
-            return Vec::new();
-        }
-        if let Some(cipher) = cipher {
-            message::seal(&mut out, start.message_position(), cipher);
-        }
-        tcp::end_frame(&mut out, start);
-        out
-    }
-
-    fn message(&self, protocol: Protocol, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        // A server may say more than a client.
-        let limits = &Limits { max_sent_bytes: 2 << 20, max_depth: 64, ..Limits::DEFAULT };
+    /// Appends what says it as one message; nothing where no message does.
+    pub(super) fn message(
+        &self,
+        transport: Transport,
+        protocol: Protocol,
+        limits: &Limits,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         let event = |out, code| MessageWriter::event(out, protocol, limits, code);
         let response =
             |out, operation, code, text| MessageWriter::response(out, protocol, limits, operation, code, text);
@@ -287,7 +289,7 @@ impl<'a> Said<'a> {
             Self::Login { code, address, token, user, data } => {
                 let mut answer = response(out, operation::AUTHENTICATE, *code, Some("no"))?;
                 if let Some(address) = address {
-                    answer.put(parameter::ADDRESS, *address)?;
+                    answer.put(parameter::ADDRESS, address.text(transport))?;
                 }
                 if *token {
                     answer.put(parameter::SECRET, "token")?;
@@ -385,46 +387,5 @@ impl<'a> Said<'a> {
             Self::Disconnect(code) => MessageWriter::disconnect(out, protocol, limits, *code, Some("bye"))?.finish(),
             Self::Pong { .. } | Self::Flood { .. } | Self::Garbage(_) => Ok(()),
         }
-    }
-}
-
-/// What a server says, and how it comes.
-#[derive(Clone, Debug)]
-pub(super) struct Delivered<'a> {
-    pub(super) said: Said<'a>,
-    pub(super) way: Way,
-    /// If the connection has a key.
-    pub(super) encrypted: bool,
-}
-
-/// How bytes come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    Whole,
-    /// In two pieces.
-    Split(u8),
-    /// One byte changed.
-    Flipped {
-        at: u8,
-        bits: u8,
-    },
-    /// Without the last bytes.
-    Cut(u8),
-}
-
-impl<'a> Delivered<'a> {
-    pub(super) const fn whole(said: Said<'a>) -> Self {
-        Self { said, way: Way::Whole, encrypted: false }
-    }
-
-    pub(super) fn read(input: &mut Input<'a>) -> Self {
-        let said = Said::read(input);
-        let way = match input.u8() {
-            0..=199 => Way::Whole,
-            200..=239 => Way::Split(input.u8()),
-            240..=250 => Way::Flipped { at: input.u8(), bits: input.u8() },
-            _ => Way::Cut(input.u8()),
-        };
-        Self { said, way, encrypted: input.flag() }
     }
 }

@@ -1,6 +1,8 @@
 //! [`Script`]: what happens to a client, read from bytes.
 
-use super::said::{Delivered, Said};
+use super::delivered::Delivered;
+use super::said::Said;
+use super::transport::Transport;
 use super::words::{Content, Name, Properties, names};
 use crate::input::Input;
 use chat_core::{ChatConfig, Encryption, Limits, Protocol};
@@ -48,13 +50,13 @@ pub enum Op {
     Forget,
     /// The driver has opened the newest link.
     Opened,
-    /// Bytes come in on the newest link: a [`Say`](super::Say), how they come, a flag: encrypted.
+    /// The newest link's server says something: a [`Say`](super::Say), how it comes, a flag: encrypted.
     Received,
     /// The newest link is closed by the other side.
     Closed,
     /// The newest link breaks: flag.
     Failed,
-    /// Something happens to a link that is only flushing: which, flag.
+    /// Something happens to a link that is only flushing: which; 1 closes it, 2 is as much as a client takes at once.
     Old,
     /// Something comes of a link that is no more: which.
     Late,
@@ -64,7 +66,8 @@ pub enum Op {
     Jump,
     /// Turns of the driver, each at the client's next deadline: how many.
     Sleep,
-    /// The links take some bytes: how many at most.
+    /// The links take some bytes: how many at most. Of datagrams and WebSocket messages they take one, whole, if it is any
+    /// number above 0; with 3 beyond a multiple of 4 the datagram is lost, with 2 it comes twice.
     Transmit,
     /// The driver says that it sent more than there was.
     TransmittedTooMuch,
@@ -72,7 +75,7 @@ pub enum Op {
     Commands,
     /// The application takes some events: how many.
     Events,
-    /// `service` until there is no more to do, and a full drain, after some milliseconds.
+    /// `service` until there is no more to do, and a full drain, after some milliseconds. Datagrams come and go without loss.
     Turn,
 }
 
@@ -162,6 +165,9 @@ pub(super) struct Setup {
     pub(super) small_events: bool,
     pub(super) cache_messages: usize,
     pub(super) presence_cap: usize,
+    pub(super) transport: Transport,
+    /// Whether datagrams carry a check sum.
+    pub(super) crc: bool,
 }
 
 impl Setup {
@@ -172,8 +178,10 @@ impl Setup {
         let request_timeout_ms = input.pick([15_000, 0, 500]);
         let caps = input.u8();
         let small = |bit: u8| caps >> bit & 1 == 1;
+        let transport = Transport::of(caps >> 4 & 7);
         Self {
-            protocol: if set(0) { Protocol::V18 } else { Protocol::V16 },
+            // JSON is transcoded from and to the newer one.
+            protocol: if set(0) || transport.is_json() { Protocol::V18 } else { Protocol::V16 },
             encryption: if set(1) { Encryption::On } else { Encryption::Off },
             start: [Start::Nowhere, Start::NameServer, Start::FrontEnd, Start::FrontEnd][usize::from(choices >> 2 & 3)],
             addresses: if set(4) { 2 } else { 1 },
@@ -185,6 +193,8 @@ impl Setup {
             small_events: small(1),
             cache_messages: if small(2) { 0 } else { 3 },
             presence_cap: if small(3) { 400 } else { 4 << 20 },
+            transport,
+            crc: small(7),
         }
     }
 
@@ -201,7 +211,10 @@ impl Setup {
     pub(super) const CACHE_BYTES: usize = 2_000;
 
     pub(super) fn config(&self) -> ChatConfig {
-        ChatConfig::new(["tcp://127.0.0.1:1", "tcp://[::1]:2"][..self.addresses].to_vec(), "app", "1")
+        let config = ChatConfig::new(self.transport.addresses()[..self.addresses].to_vec(), "app", "1");
+        let config = if self.transport.is_json() { config.json() } else { config };
+        config
+            .crc(self.crc)
             .user_id("me")
             .protocol(self.protocol)
             .encryption(self.encryption)
@@ -244,7 +257,7 @@ pub(super) enum Step<'a> {
     Received(Delivered<'a>),
     Closed,
     Failed { reset: bool },
-    Old { which: u8, closed: bool },
+    Old { which: u8, what: Old },
     Late { which: u8 },
     Service { ms: u64 },
     Jump { ms: u64 },
@@ -254,6 +267,14 @@ pub(super) enum Step<'a> {
     Commands,
     Events { most: usize },
     Turn { ms: u64 },
+}
+
+/// What happens to a link that is only flushing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Old {
+    Closed,
+    Little,
+    Much,
 }
 
 /// What becomes of a status message.
@@ -327,7 +348,14 @@ impl<'a> Step<'a> {
             Op::Received => Self::Received(Delivered::read(input)),
             Op::Closed => Self::Closed,
             Op::Failed => Self::Failed { reset: input.flag() },
-            Op::Old => Self::Old { which: input.u8(), closed: input.flag() },
+            Op::Old => Self::Old {
+                which: input.u8(),
+                what: match input.u8() {
+                    byte if byte & 1 == 1 => Old::Closed,
+                    byte if byte & 2 == 2 => Old::Much,
+                    _ => Old::Little,
+                },
+            },
             Op::Late => Self::Late { which: input.u8() },
             Op::Service => Self::Service { ms: input.u8().into() },
             Op::Jump => Self::Jump { ms: input.pick([0, 20_000, u64::MAX]) },
@@ -365,8 +393,13 @@ impl Setup {
     fn beginning<'a>(&self) -> Vec<Step<'a>> {
         let said = |said| Step::Received(Delivered::whole(said));
         let server = || {
-            let mut steps = vec![Step::Commands, Step::Opened, said(Said::InitResponse), Step::Turn { ms: 1 }];
-            if self.encryption == Encryption::On {
+            let mut steps = vec![Step::Commands, Step::Opened];
+            if self.transport == Transport::Udp {
+                // The connection comes first.
+                steps.push(Step::Turn { ms: 1 });
+            }
+            steps.extend([said(Said::InitResponse), Step::Turn { ms: 1 }]);
+            if self.encryption == Encryption::On && !self.transport.is_secure() {
                 steps.extend([said(Said::SERVER_KEY), Step::Turn { ms: 1 }]);
             }
             steps

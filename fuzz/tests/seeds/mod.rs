@@ -3,6 +3,7 @@
 mod datagrams;
 mod json_texts;
 mod scripts;
+mod transport_scripts;
 mod udp_scripts;
 
 use photon_inspect::hex;

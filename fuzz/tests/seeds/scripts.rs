@@ -1,47 +1,59 @@
 //! Scripts made by hand: an ordinary chat, and everything that gets in its way.
 
+use super::transport_scripts;
 use photon_fuzz::chat_script::{Op, Say};
 
 // Bits of the first byte.
-const V18: u8 = 1;
-const ENCRYPTED: u8 = 2;
-const AT_NAME_SERVER: u8 = 1 << 2;
-const AT_FRONT_END: u8 = 2 << 2;
-const TWO_ADDRESSES: u8 = 16;
-const TWICE: u8 = 32;
-const SMALL_MESSAGES: u8 = 64;
+pub(super) const V18: u8 = 1;
+pub(super) const ENCRYPTED: u8 = 2;
+pub(super) const AT_NAME_SERVER: u8 = 1 << 2;
+pub(super) const AT_FRONT_END: u8 = 2 << 2;
+pub(super) const TWO_ADDRESSES: u8 = 16;
+pub(super) const TWICE: u8 = 32;
+pub(super) const SMALL_MESSAGES: u8 = 64;
+
+// Bits of the fourth byte: over what.
+pub(super) const TCP: u8 = 0;
+pub(super) const WS: u8 = 1 << 4;
+pub(super) const WSS: u8 = 2 << 4;
+pub(super) const JSON: u8 = 3 << 4;
+pub(super) const UDP: u8 = 4 << 4;
+pub(super) const JSON_OVER_WS: u8 = 5 << 4;
+pub(super) const OVER: u8 = 7 << 4;
+/// Datagrams carry a check sum.
+pub(super) const CHECK_SUMS: u8 = 1 << 7;
 
 // Names by number.
-const A: u8 = 0;
-const B: u8 = 1;
-const NOTHING: u8 = 4;
-const ME: u8 = 5;
-const BOB: u8 = 6;
+pub(super) const A: u8 = 0;
+pub(super) const B: u8 = 1;
+pub(super) const NOTHING: u8 = 4;
+pub(super) const ME: u8 = 5;
+pub(super) const BOB: u8 = 6;
 
 // Contents by number.
-const TEXT: u8 = 0;
-const SECRET: u8 = 15;
+pub(super) const TEXT: u8 = 0;
+pub(super) const SECRET: u8 = 15;
 
 /// 0, and the code of a token that is no longer good.
-const FINE: u8 = 0;
-const EXPIRED: u8 = 161;
+pub(super) const FINE: u8 = 0;
+pub(super) const EXPIRED: u8 = 161;
 
-struct Script(Vec<u8>);
+pub(super) struct Script(pub(super) Vec<u8>);
 
 impl Script {
     /// `first` is the first byte of the setup, `rest` the other three.
-    fn new(first: u8, rest: [u8; 3]) -> Self {
+    pub(super) fn new(first: u8, rest: [u8; 3]) -> Self {
         Self([&[first], &rest[..]].concat())
     }
 
-    fn op(mut self, op: Op, belongings: &[u8]) -> Self {
+    pub(super) fn op(mut self, op: Op, belongings: &[u8]) -> Self {
         self.0.push(op.byte());
         self.0.extend_from_slice(belongings);
         self
     }
 
     /// The server says something, in clear and in one piece.
-    fn said(mut self, say: Say, belongings: &[u8]) -> Self {
+    pub(super) fn said(mut self, say: Say, belongings: &[u8]) -> Self {
         self.0.extend_from_slice(&[Op::Received.byte(), say.byte()]);
         self.0.extend_from_slice(belongings);
         self.0.extend_from_slice(&[0, 0]);
@@ -49,24 +61,39 @@ impl Script {
     }
 
     /// The same encrypted, and in two pieces.
-    fn sealed(mut self, say: Say, belongings: &[u8]) -> Self {
+    pub(super) fn sealed(mut self, say: Say, belongings: &[u8]) -> Self {
         self.0.extend_from_slice(&[Op::Received.byte(), say.byte()]);
         self.0.extend_from_slice(belongings);
         self.0.extend_from_slice(&[200, 5, 1]);
         self
     }
 
-    fn turn(self) -> Self {
+    /// The same, and what comes of it is lost.
+    pub(super) fn lost(mut self, say: Say, belongings: &[u8]) -> Self {
+        self.0.extend_from_slice(&[Op::Received.byte(), say.byte()]);
+        self.0.extend_from_slice(belongings);
+        self.0.extend_from_slice(&[255, 0, 0]);
+        self
+    }
+
+    fn over(&self) -> u8 {
+        self.0[3] & OVER
+    }
+
+    pub(super) fn turn(self) -> Self {
         self.op(Op::Turn, &[4])
     }
 
     /// The link that was ordered is opened and greeted; keys are exchanged if they are.
-    fn opened(self, encrypted: bool) -> Self {
-        let greeted = self.op(Op::Commands, &[]).op(Op::Opened, &[]).said(Say::InitResponse, &[]).turn();
-        if encrypted { greeted.said(Say::Key, &[15]).turn() } else { greeted }
+    pub(super) fn opened(self, encrypted: bool) -> Self {
+        let secure = matches!(self.over(), WSS | JSON);
+        let opened = self.op(Op::Commands, &[]).op(Op::Opened, &[]);
+        let opened = if opened.over() == UDP { opened.turn() } else { opened };
+        let greeted = opened.said(Say::InitResponse, &[]).turn();
+        if encrypted && !secure { greeted.said(Say::Key, &[15]).turn() } else { greeted }
     }
 
-    fn logged_in(self) -> Self {
+    pub(super) fn logged_in(self) -> Self {
         self.said(Say::Login, &[FINE, 0]).turn()
     }
 }
@@ -86,15 +113,25 @@ pub(super) fn messages(new: bool, messages: &[&[u8]]) -> Vec<u8> {
 
 pub(super) fn all() -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
-    for (first, which) in
-        [(0, "v16"), (V18, "v18"), (ENCRYPTED, "v16-encrypted"), (V18 | ENCRYPTED | TWICE, "v18-encrypted")]
-    {
+    for (first, over, which) in [
+        (0, TCP, "v16"),
+        (V18, TCP, "v18"),
+        (ENCRYPTED, TCP, "v16-encrypted"),
+        (V18 | ENCRYPTED | TWICE, TCP, "v18-encrypted"),
+        (0, WS, "ws-v16"),
+        (V18 | ENCRYPTED, WS, "ws-v18-encrypted"),
+        (V18 | ENCRYPTED | TWICE, WSS, "wss-v18"),
+        (V18 | ENCRYPTED | TWICE, JSON, "json"),
+        (V18, JSON_OVER_WS, "json-over-ws"),
+        (0, UDP, "udp-v16"),
+        (V18 | ENCRYPTED | TWICE, UDP | CHECK_SUMS, "udp-v18-encrypted"),
+    ] {
         for (name, script) in [
-            ("chat", chat(first)),
-            ("presence", presence(first)),
-            ("by-hand", by_hand(first)),
-            ("pressure", pressure(first)),
-            ("broken", broken(first)),
+            ("chat", chat(first, over)),
+            ("presence", presence(first, over)),
+            ("by-hand", by_hand(first, over)),
+            ("pressure", pressure(first, over)),
+            ("broken", broken(first, over)),
         ] {
             all.push((format!("{name}-{which}"), script.0));
         }
@@ -103,21 +140,24 @@ pub(super) fn all() -> Vec<(String, Vec<u8>)> {
         ("regions", regions()),
         ("no-answer", no_answer()),
         ("refused", refused()),
-        ("reconnect", reconnect()),
+        ("reconnect", reconnect(TCP)),
         ("bad-calls", bad_calls()),
         ("bad-keys", bad_keys()),
         // Found by this target.
         ("found-causes-of-an-attempt-that-was-given-up", causes_of_an_attempt_that_was_given_up()),
         ("found-bytes-before-the-link-is-open", bytes_before_the_link_is_open()),
         ("found-input-that-waits-for-events-to-be-taken", input_that_waits_for_events_to_be_taken()),
-    ] {
+    ]
+    .into_iter()
+    .chain(transport_scripts::all())
+    {
         all.push((name.to_owned(), script.0));
     }
     all
 }
 
-fn chat(first: u8) -> Script {
-    Script::new(first | AT_FRONT_END, [0; 3])
+fn chat(first: u8, over: u8) -> Script {
+    Script::new(first | AT_FRONT_END, [0, 0, over])
         .op(Op::Subscribe, &[2, A, B, 3, 0, 1, 0, 0, 0])
         .op(Op::Subscribe, &[1, B, 24, 0])
         .turn()
@@ -150,8 +190,8 @@ fn chat(first: u8) -> Script {
         .turn()
 }
 
-fn presence(first: u8) -> Script {
-    Script::new(first | AT_FRONT_END, [0, 0, 8])
+fn presence(first: u8, over: u8) -> Script {
+    Script::new(first | AT_FRONT_END, [0, 0, over | 8])
         .op(Op::Status, &[2, 2, TEXT])
         .op(Op::Status, &[3, 1])
         .op(Op::Status, &[6, 0])
@@ -189,9 +229,9 @@ fn presence(first: u8) -> Script {
         .turn()
 }
 
-fn by_hand(first: u8) -> Script {
+fn by_hand(first: u8, over: u8) -> Script {
     let encrypted = first & ENCRYPTED != 0;
-    Script::new(first, [1, 0, 0])
+    Script::new(first, [1, 0, over])
         .op(Op::SetUserId, &[BOB])
         .op(Op::SetAuthentication, &[1])
         .op(Op::Connect, &[1])
@@ -264,8 +304,8 @@ fn refused() -> Script {
     script.op(Op::Region, &[]).logged_in().opened(false).said(Say::Login, &[163, 0]).turn()
 }
 
-fn reconnect() -> Script {
-    Script::new(V18 | AT_FRONT_END | TWO_ADDRESSES, [0; 3])
+pub(super) fn reconnect(over: u8) -> Script {
+    Script::new(V18 | AT_FRONT_END | TWO_ADDRESSES, [0, 0, over])
         .op(Op::Subscribe, &[1, A, 0])
         .said(Say::Subscribed, &[1, A, 1])
         .turn()
@@ -294,8 +334,9 @@ fn reconnect() -> Script {
 }
 
 /// Everything full: what waits to be sent, to be processed, to be taken, to be kept.
-fn pressure(first: u8) -> Script {
-    let mut script = Script::new(first | AT_FRONT_END | SMALL_MESSAGES, [0, 0, 15]).op(Op::Subscribe, &[1, A, 0]);
+fn pressure(first: u8, over: u8) -> Script {
+    let mut script =
+        Script::new(first | AT_FRONT_END | SMALL_MESSAGES, [0, 0, over | 15]).op(Op::Subscribe, &[1, A, 0]);
     for bytes in [0, 1, 2, 2, 2] {
         script = script.op(Op::Publish, &[A, 5, bytes, 0]).op(Op::Publish, &[A, 6, bytes, 0]);
     }
@@ -311,8 +352,8 @@ fn pressure(first: u8) -> Script {
 }
 
 /// Bytes that are no frames, no messages, or not those that were sent.
-fn broken(first: u8) -> Script {
-    let mut script = Script::new(first | AT_FRONT_END, [0; 3]);
+fn broken(first: u8, over: u8) -> Script {
+    let mut script = Script::new(first | AT_FRONT_END, [0, 0, over]);
     script = script
         .said(Say::Framed, &[4, 3, 0, 1, 1])
         .said(Say::Framed, &[0x84, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])

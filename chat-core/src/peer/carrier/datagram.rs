@@ -77,6 +77,16 @@ impl Datagram {
         }
     }
 
+    pub(super) fn discard_input(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            while let Some(event) = connection.poll_event() {
+                if let Event::Message(message) = event {
+                    connection.recycle(message.bytes);
+                }
+            }
+        }
+    }
+
     pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         self.message.get_mut(range).unwrap_or_default()
     }

@@ -234,6 +234,15 @@ impl Messages {
         self.outgoing_bytes = 0;
     }
 
+    pub(super) fn discard_input(&mut self) {
+        self.incoming = VecDeque::new();
+        self.incoming_bytes = 0;
+        #[cfg(feature = "json")]
+        {
+            self.frames = json::Frames::default();
+        }
+    }
+
     pub(super) const fn buffered_bytes(&self) -> usize {
         self.held_bytes().saturating_add(self.outgoing_bytes)
     }

@@ -27,6 +27,8 @@ pub(crate) struct Carrier {
     gone: bool,
     /// Whether the link is secure by itself.
     secure: bool,
+    /// Whether nothing that the server says is of interest any more.
+    deaf: bool,
 }
 
 /// One variant per kind of link.
@@ -76,7 +78,8 @@ impl Carrier {
             Wire::Stream => Kind::Stream(Stream::new(config)),
             Wire::WebSocket { .. } => Kind::Messages(Box::new(Messages::new(config))),
         };
-        Self { kind, end: None, gone: false, secure: matches!(wire, Wire::WebSocket { secure: true, .. }) }
+        let secure = matches!(wire, Wire::WebSocket { secure: true, .. });
+        Self { kind, end: None, gone: false, secure, deaf: false }
     }
 
     // The link.
@@ -118,6 +121,7 @@ impl Carrier {
             return false;
         }
         match &mut self.kind {
+            Kind::Stream(_) | Kind::Messages(_) if self.deaf => false,
             Kind::Stream(stream) => {
                 if !stream.receive(bytes) {
                     self.end = Some(LinkEnd::Overrun);
@@ -130,7 +134,23 @@ impl Carrier {
                 }
                 false
             }
-            Kind::Datagram(datagram) => datagram.receive(now, bytes),
+            Kind::Datagram(datagram) => {
+                let connects = datagram.receive(now, bytes);
+                if self.deaf {
+                    datagram.discard_input();
+                }
+                connects
+            }
+        }
+    }
+
+    /// What the server has said and was not taken is forgotten, and so is whatever it says from now on.
+    pub(crate) fn stop_listening(&mut self) {
+        self.deaf = true;
+        match &mut self.kind {
+            Kind::Stream(stream) => stream.discard_input(),
+            Kind::Messages(messages) => messages.discard_input(),
+            Kind::Datagram(datagram) => datagram.discard_input(),
         }
     }
 

@@ -90,6 +90,10 @@ impl Stream {
         self.outgoing = Outgoing::default();
     }
 
+    pub(super) fn discard_input(&mut self) {
+        self.splitter = Splitter::new(Role::Client, 0);
+    }
+
     pub(super) fn buffered_bytes(&self) -> usize {
         self.splitter.buffered_bytes().saturating_add(self.outgoing.unsent().len())
     }
