@@ -243,8 +243,8 @@ impl ChatConfig {
         self
     }
 
-    /// Time from one ping to the next, in milliseconds, held within 1,000 and 8,000. Default 3,000.
-    /// Spec: chat.md 6.4.
+    /// Time from one ping to the next, in milliseconds, held within 1,000 and 8,000. Default 3,000. In JSON from the last
+    /// message that was sent, unless nothing was heard for half of the silence that is allowed. Spec: chat.md 6.4.
     #[must_use]
     pub fn ping_interval_ms(mut self, ms: u64) -> Self {
         self.ping_interval_ms = ms.clamp(1_000, 8_000);
