@@ -13,7 +13,7 @@ use photon_proto::udp::datagram::{self, CRC_HEADER_BYTES, Datagram, DatagramErro
 /// - Reading it never panics, and an error says what is wrong and where.
 /// - The header and the commands, written again, are the datagram without its trailing bytes.
 /// - Without them it reads the same; with less it reads no more; with a bit of a check sum's datagram changed neither.
-/// - A connect command is a wish to connect.
+/// - A connect command with a number that can be is a wish to connect.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -72,7 +72,8 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
     }
 
     let connect = commands.iter().find_map(|command| match command.body {
-        Body::Connect(fields) if command.channel == command::CONTROL_CHANNEL => Some(fields),
+        // Numbers end at 2^31 - 1. Spec: udp.md 9, item 8.
+        Body::Connect(fields) if command.channel == command::CONTROL_CHANNEL && command.rseq >> 31 == 0 => Some(fields),
         _ => None,
     });
     let request = ConnectRequest::read(bytes);
