@@ -212,10 +212,10 @@ impl World {
         }
     }
 
-    /// How many messages both ends have taken, and how many commands they have sent again.
-    fn progress(&self) -> (u64, u64) {
-        let ends = [Some(&self.client.connection), self.server_end()].into_iter().flatten().map(Connection::stats);
-        ends.fold((0, 0), |(taken, resent), end| (taken + end.received_messages, resent + end.resent_commands))
+    /// How many messages both ends have taken.
+    fn taken(&self) -> u64 {
+        let ends = [Some(&self.client.connection), self.server_end()].into_iter().flatten();
+        ends.map(|end| end.stats().received_messages).sum()
     }
 
     fn poll_timeout(&self, end: End) -> Option<Timestamp> {
@@ -524,12 +524,11 @@ impl World {
         if leaves {
             self.shutdown(End::Client, u64::MAX, 4);
         }
-        let (mut last_taken, mut resent_then) = (0, 0);
+        let (mut taken, mut taken_at) = (self.taken(), self.now);
         for _ in 0..MOST_ROUNDS {
             self.turn();
-            let (taken, resent) = self.progress();
-            if taken != last_taken {
-                (last_taken, resent_then) = (taken, resent);
+            if taken != self.taken() {
+                (taken, taken_at) = (self.taken(), self.now);
             }
             let drained = |connection: &Connection| connection.in_flight() == 0 && connection.queued_bytes() == 0;
             let over = self.client.connection.state() == State::Disconnected
@@ -551,10 +550,9 @@ impl World {
             let left =
                 [Some(&self.client.connection), self.server_end()].map(|one| one.map_or(0, Connection::queued_bytes));
             // Whoever has next to no room takes a message each time that all are sent again, and the time between doubles:
-            // that is slow, not stuck.
-            let in_flight = [Some(&self.client.connection), self.server_end()];
-            let in_flight = in_flight.into_iter().flatten().map(Connection::in_flight).sum::<usize>() as u64;
-            if left != [0, 0] && self.progress().1 - resent_then <= 3 * in_flight {
+            // that is slow. But it does not suddenly take eight times as long as everything before.
+            let before_ms = taken_at.millis_since(Timestamp::from_micros(self.setup.start_micros));
+            if left != [0, 0] && self.now.millis_since(taken_at) <= 8 * before_ms.max(1000) {
                 return;
             }
             assert_eq!(left, [0, 0], "stuck");
