@@ -142,13 +142,7 @@ fn a_client_that_takes_no_events_slows_the_server_down() {
     let held = session.chat.queued_events() * CONTENT_BYTES;
     assert!(held <= EVENT_CAP + MESSAGE_LIMIT, "{held}");
 
-    let mut heard = 0;
-    drive(&mut session, |_, event| {
-        if let Event::ChatMessages { messages, .. } = event {
-            heard += messages.len();
-        }
-        heard == MESSAGES
-    });
+    hear(&mut session, MESSAGES);
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     server.join().unwrap();
 }

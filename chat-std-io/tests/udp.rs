@@ -4,7 +4,7 @@ mod support;
 
 use chat_core::photon_proto::udp::{Cause, REASON_CLIENT};
 use chat_core::{CauseKind, LinkErrorKind};
-use chat_std_io::{CloseOutcome, ConnectOptions, Event, PeerErrorCode, PublishOptions, Session, State, chat_core};
+use chat_std_io::{CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core};
 use std::net::UdpSocket;
 use std::time::Duration;
 use support::udp::Server;
@@ -24,13 +24,7 @@ fn converses(address: &str, server: Server, ipv6: bool) {
     for _ in 0..MESSAGES {
         session.chat.publish_message("lobby", "hello", &PublishOptions::new()).unwrap();
     }
-    let mut heard = 0;
-    drive(&mut session, |_, event| {
-        if let Event::ChatMessages { messages, .. } = event {
-            heard += messages.len();
-        }
-        heard == MESSAGES
-    });
+    hear(&mut session, MESSAGES);
     let stats = session.io_stats();
     assert_eq!((stats.datagrams_unsent, stats.datagrams_too_long, stats.datagram_errors), (0, 0, 0));
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);

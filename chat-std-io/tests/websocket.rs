@@ -4,7 +4,7 @@
 mod support;
 
 use chat_core::{CauseKind, LinkErrorKind};
-use chat_std_io::{CloseOutcome, ConnectOptions, Event, PeerErrorCode, PublishOptions, Session, State, chat_core};
+use chat_std_io::{CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -25,13 +25,7 @@ fn a_conversation() {
         for _ in 0..MESSAGES {
             session.chat.publish_message("lobby", "hello", &PublishOptions::new()).unwrap();
         }
-        let mut heard = 0;
-        drive(&mut session, |_, event| {
-            if let Event::ChatMessages { messages, .. } = event {
-                heard += messages.len();
-            }
-            heard == MESSAGES
-        });
+        hear(&mut session, MESSAGES);
         assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
         let seen = server.thread.join().unwrap();
         assert_eq!((seen.published, seen.closes), (MESSAGES, vec![1_000; 2]));

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{LIMITS, PROTOCOLS, as_written, check_http_init, check_message, check_stream, check_value};
+use common::{LIMITS, PROTOCOLS, as_written, check_http_init, check_message, check_stream, check_value, properties};
 use photon_proto::message::{Header, Message, MessageKind, MessageWriter};
 use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
 use photon_proto::{
@@ -12,20 +12,6 @@ use photon_proto::{
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-
-/// Every run tries the same, so that nobody's change fails by accident; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` try
-/// something else, and more.
-fn config(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(1);
-    }
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    config
-}
 
 fn text() -> BoxedStrategy<Text> {
     prop_oneof![".{0,6}", "[a-z]{0,3}"].prop_map(Text::from).boxed()
@@ -372,7 +358,7 @@ mod expressible {
 #[test]
 fn any_value_survives_or_is_refused() {
     let (mut written, mut refused) = ([0; 2], [0; 2]);
-    let mut runner = proptest::test_runner::TestRunner::new(config(10_000));
+    let mut runner = proptest::test_runner::TestRunner::new(properties(10_000));
     let counts = std::cell::RefCell::new((&mut written, &mut refused));
     runner
         .run(&any_value(4), |value| {
@@ -401,7 +387,7 @@ fn any_value_survives_or_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(config(3000))]
+    #![proptest_config(properties(3000))]
 
     #[test]
     fn any_parameters_survive(code: u8, all in vec((any::<u8>(), any_value(3)), 0..12), wanted: u8) {

@@ -297,6 +297,17 @@ pub fn drive_with(
     }
 }
 
+/// Drives the session until it has heard so many chat messages.
+pub fn hear(session: &mut Session, count: usize) {
+    let mut heard = 0;
+    drive(session, |_, event| {
+        if let Event::ChatMessages { messages, .. } = event {
+            heard += messages.len();
+        }
+        heard == count
+    });
+}
+
 /// Events up to the end of the connection, which is the one expected here; its cause.
 pub fn ending(session: &mut Session) -> (chat_core::PeerErrorCode, chat_core::DisconnectCause) {
     let mut states = Vec::new();

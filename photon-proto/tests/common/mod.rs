@@ -10,10 +10,25 @@ use photon_proto::{
     Array, DecodeError, DecodeErrorKind, Dictionary, EventData, Hashtable, Limits, Parameters, Params, Protocol,
     Request, Response, Type, Value, codec,
 };
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
 use serde_json::Value as Json;
 
 pub(crate) const LIMITS: Limits = Limits::DEFAULT;
 pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::V16, Protocol::V18];
+
+/// How properties are tried: every run tries the same, so that nobody's change fails by accident; `PROPTEST_RNG_SEED` and
+/// `PROPTEST_CASES` try something else, and more.
+pub(crate) fn properties(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    config
+}
 
 pub(crate) struct Vector {
     pub(crate) name: String,

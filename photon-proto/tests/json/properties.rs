@@ -1,24 +1,11 @@
 //! Properties of any value and any text.
 
-use crate::common::{LIMITS, check_message, vectors};
+use crate::common::{LIMITS, check_message, properties, vectors};
 use crate::{Read, event, framed, json, read, read_one, read_within, value};
 use photon_proto::json::{Role, write_message};
 use photon_proto::{Array, DecodeErrorKind, Hashtable, Protocol, Text, Value, codec};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-
-/// Every run tries the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` try something else, and more.
-fn config(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(1);
-    }
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    config
-}
 
 fn text() -> BoxedStrategy<Text> {
     let strange = "[\u{0}-\u{20}\"\\\\\u{7f}\u{d7ff}-\u{e001}\u{ffff}\u{10000}\u{10ffff}/u]{0,5}";
@@ -184,7 +171,7 @@ fn changed(text: &str, changes: &[(usize, u8)]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(config(1500))]
+    #![proptest_config(properties(1500))]
 
     #[test]
     fn what_json_can_express_survives(original in expressible()) {
