@@ -8,7 +8,8 @@ use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::{Channel, Model};
 use crate::options::{
-    ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions,
+    ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
+    SubscribeOptions,
 };
 use crate::peer::Peer;
 use crate::pump::{self, Requests, Retired, Serviced};
@@ -155,7 +156,10 @@ impl ChatClient {
     /// [`RequestError::Unencodable`] or [`RequestError::TooLong`] if the login cannot be written (when it is written
     /// later, that ends the connection with [`CauseKind::LoginNotSent`](crate::CauseKind::LoginNotSent)); else as
     /// [`ChatClient::connect_to_name_server`].
-    pub fn connect_to_region_front_end(&mut self, region: impl Into<Text>) -> Result<(), RequestError> {
+    pub fn connect_to_region_front_end(
+        &mut self,
+        region: impl Into<Text>,
+    ) -> Result<(), RequestError> {
         self.connect_to_region(region.into())
     }
 
@@ -190,7 +194,11 @@ impl ChatClient {
     /// [`RequestError::WrongState`] in any state but ConnectedToFrontEnd; [`RequestError::Empty`] for an empty list or
     /// name; [`RequestError::LastIds`]; [`RequestError::CreationOptions`]; [`RequestError::TooLong`],
     /// [`RequestError::Unencodable`], [`RequestError::QueueFull`].
-    pub fn subscribe<N>(&mut self, channels: N, options: &SubscribeOptions) -> Result<RequestId, RequestError>
+    pub fn subscribe<N>(
+        &mut self,
+        channels: N,
+        options: &SubscribeOptions,
+    ) -> Result<RequestId, RequestError>
     where
         N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
     {
@@ -320,14 +328,20 @@ impl ChatClient {
     /// [`RequestError::WrongState`]; [`RequestError::ReservedOperation`] for Authenticate (230);
     /// [`RequestError::EncryptionUnavailable`] as in [`ChatClient::send_private_message`]; [`RequestError::TooLong`],
     /// [`RequestError::Unencodable`], [`RequestError::QueueFull`].
-    pub fn send_operation(&mut self, code: u8, parameters: &[(u8, Value)], encrypt: bool) -> Result<(), RequestError> {
+    pub fn send_operation(
+        &mut self,
+        code: u8,
+        parameters: &[(u8, Value)],
+        encrypt: bool,
+    ) -> Result<(), RequestError> {
         self.send_raw(code, parameters, encrypt)
     }
 
     /// Whether messages can be published in a channel: on the front end, subscribed, and not about to leave.
     #[must_use]
     pub fn can_chat_in_channel(&self, channel: &str) -> bool {
-        self.channel(channel).is_some_and(Channel::is_subscribed) && !self.requests.unsubscribe.is_waited_for(channel)
+        self.channel(channel).is_some_and(Channel::is_subscribed)
+            && !self.requests.unsubscribe.is_waited_for(channel)
     }
 
     // What is known.
@@ -352,7 +366,10 @@ impl ChatClient {
 
     /// The channels that the user is in, in order of first subscription. Spec: chat.md 5.
     pub fn public_channels(&self) -> impl Iterator<Item = &Channel> {
-        self.model.public.iter().filter(|channel| channel.is_subscribed())
+        self.model
+            .public
+            .iter()
+            .filter(|channel| channel.is_subscribed())
     }
 
     /// The private conversations, in order of first message; of more than 1,024 the oldest is forgotten.

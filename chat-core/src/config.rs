@@ -110,7 +110,11 @@ impl ChatConfig {
     ///
     /// An address is `scheme://host:port`; the port may be left out. It is kept as text and checked by the connect call.
     #[must_use]
-    pub fn new(addresses: impl Addresses, app_id: impl Into<Text>, app_version: impl Into<Text>) -> Self {
+    pub fn new(
+        addresses: impl Addresses,
+        app_id: impl Into<Text>,
+        app_version: impl Into<Text>,
+    ) -> Self {
         Self {
             addresses: addresses.into_addresses(),
             app_id: app_id.into(),
@@ -333,7 +337,8 @@ impl ChatConfig {
     }
 
     pub(crate) fn incoming_cap(&self) -> usize {
-        self.incoming_cap_bytes.max(self.limits.max_received_bytes.saturating_mul(2))
+        self.incoming_cap_bytes
+            .max(self.limits.max_received_bytes.saturating_mul(2))
     }
 }
 
@@ -407,13 +412,21 @@ impl AuthValues {
     /// No custom authentication: nothing about it is sent.
     #[must_use]
     pub fn none() -> Self {
-        Self { auth_type: auth_type::NONE, parameters: Secret(None), data: Secret(None) }
+        Self {
+            auth_type: auth_type::NONE,
+            parameters: Secret(None),
+            data: Secret(None),
+        }
     }
 
     /// Parameters in query-string form (`a=1&b=2`) for the application's own service, type 0.
     #[must_use]
     pub fn new(parameters: impl Into<Text>) -> Self {
-        Self { auth_type: auth_type::CUSTOM, parameters: Secret(Some(parameters.into())), data: Secret(None) }
+        Self {
+            auth_type: auth_type::CUSTOM,
+            parameters: Secret(Some(parameters.into())),
+            data: Secret(None),
+        }
     }
 
     /// Of this type, see [`codes::auth_type`](crate::codes::auth_type); 255 turns custom authentication off.

@@ -19,7 +19,9 @@ pub enum RequestError {
     AlreadyInProgress,
     /// Too much waits to be sent, too many events wait to be taken, or too many requests (4,096 of a kind) wait for their
     /// outcome: try again when some of that is done.
-    #[error("the queue is full: drain events, send what waits, let requests be answered, then try again")]
+    #[error(
+        "the queue is full: drain events, send what waits, let requests be answered, then try again"
+    )]
     QueueFull,
     /// The message would be longer than the limit.
     #[error("the message is longer than {max_bytes} bytes")]
@@ -103,11 +105,19 @@ pub struct ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "operation {}: return code {}", self.operation, self.code)?;
+        write!(
+            out,
+            "operation {}: return code {}",
+            self.operation, self.code
+        )?;
         if let Some(name) = crate::codes::return_code::name(self.code) {
             write!(out, " ({name})")?;
         }
-        if self.message.is_empty() { Ok(()) } else { write!(out, ": {}", self.message) }
+        if self.message.is_empty() {
+            Ok(())
+        } else {
+            write!(out, ": {}", self.message)
+        }
     }
 }
 

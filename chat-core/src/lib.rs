@@ -165,20 +165,26 @@ pub use client::ChatClient;
 pub use config::{Addresses, AuthData, AuthValues, ChatConfig, Encryption};
 pub use error::{RegionsError, RequestError, ServerError};
 pub use event::{
-    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, Region, RequestId,
-    StatusChange, SubscriberChange,
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, Region,
+    RequestId, StatusChange, SubscriberChange,
 };
 pub use link::{LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Wire};
 pub use listener::{Listener, dispatch};
 pub use messages::{Content, Message, Messages, OwnedMessage, PrivateMessage};
 pub use model::Channel;
-pub use options::{ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions};
+pub use options::{
+    ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
+    SubscribeOptions,
+};
 pub use photon_proto::{
-    self, Array, Custom, DecodeError, Dictionary, Encode, EncodeError, Hashtable, Limits, Protocol, Text, Timestamp,
-    Value, ValueWriter, Written,
+    self, Array, Custom, DecodeError, Dictionary, Encode, EncodeError, Hashtable, Limits, Protocol,
+    Text, Timestamp, Value, ValueWriter, Written,
 };
 pub use pump::Serviced;
 pub use route::{Scheme, ServerAddress};
-pub use state::{CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
+pub use state::{
+    CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
+    Step,
+};
 pub use stats::Stats;
 pub use status::UserStatus;

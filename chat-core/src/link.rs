@@ -110,7 +110,10 @@ impl LinkError {
     /// An error of this kind in these words.
     #[must_use]
     pub fn new(kind: LinkErrorKind, text: impl Into<Text>) -> Self {
-        Self { kind, text: text.into() }
+        Self {
+            kind,
+            text: text.into(),
+        }
     }
 }
 
@@ -149,7 +152,9 @@ impl From<&std::io::Error> for LinkError {
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
                 LinkErrorKind::Unreachable
             }
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => LinkErrorKind::Reset,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                LinkErrorKind::Reset
+            }
             ErrorKind::Unsupported => LinkErrorKind::Unsupported,
             _ => LinkErrorKind::Io,
         };

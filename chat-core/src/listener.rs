@@ -3,8 +3,8 @@
 use crate::client::ChatClient;
 use crate::error::RegionsError;
 use crate::event::{
-    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, PropertiesChange, Region, StatusChange,
-    SubscriberChange,
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, PropertiesChange, Region,
+    StatusChange, SubscriberChange,
 };
 use crate::messages::{Messages, PrivateMessage};
 use crate::state::{DisconnectCause, PeerErrorCode, State};
@@ -40,10 +40,18 @@ pub trait Listener<C = ChatClient> {
     fn on_state_change(&mut self, context: &mut C, from: State, to: State) {}
 
     /// See [`Event::Error`].
-    fn on_error(&mut self, context: &mut C, code: PeerErrorCode, cause: &DisconnectCause, message: &str) {}
+    fn on_error(
+        &mut self,
+        context: &mut C,
+        code: PeerErrorCode,
+        cause: &DisconnectCause,
+        message: &str,
+    ) {
+    }
 
     /// See [`Event::RegionsResult`].
-    fn on_get_regions_result(&mut self, context: &mut C, result: Result<&[Region], &RegionsError>) {}
+    fn on_get_regions_result(&mut self, context: &mut C, result: Result<&[Region], &RegionsError>) {
+    }
 
     /// See [`Event::Authenticated`].
     fn on_authenticated(&mut self, context: &mut C, authenticated: &Authenticated) {}
@@ -61,7 +69,14 @@ pub trait Listener<C = ChatClient> {
     fn on_private_message(&mut self, context: &mut C, channel: &Text, message: &PrivateMessage) {}
 
     /// See [`Event::UserStatusUpdate`].
-    fn on_user_status_update(&mut self, context: &mut C, user: &Text, status: UserStatus, message: &StatusChange) {}
+    fn on_user_status_update(
+        &mut self,
+        context: &mut C,
+        user: &Text,
+        status: UserStatus,
+        message: &StatusChange,
+    ) {
+    }
 
     /// See [`Event::UserSubscribed`].
     fn on_user_subscribe(&mut self, context: &mut C, change: &SubscriberChange) {}
@@ -98,23 +113,48 @@ impl Event {
     pub fn deliver<C, L: Listener<C> + ?Sized>(&self, context: &mut C, listener: &mut L) {
         match self {
             Self::StateChanged { from, to } => listener.on_state_change(context, *from, *to),
-            Self::Error { code, cause, message } => listener.on_error(context, *code, cause, message),
-            Self::RegionsResult(result) => listener.on_get_regions_result(context, result.as_deref()),
+            Self::Error {
+                code,
+                cause,
+                message,
+            } => listener.on_error(context, *code, cause, message),
+            Self::RegionsResult(result) => {
+                listener.on_get_regions_result(context, result.as_deref())
+            }
             Self::Authenticated(authenticated) => listener.on_authenticated(context, authenticated),
             Self::SubscribeResult(channels) => listener.on_subscribe_result(context, channels),
             Self::UnsubscribeResult(channels) => listener.on_unsubscribe_result(context, channels),
-            Self::ChatMessages { channel, messages } => listener.on_chat_messages(context, channel, messages),
-            Self::PrivateMessage { channel, message } => listener.on_private_message(context, channel, message),
-            Self::UserStatusUpdate { user, status, message } => {
+            Self::ChatMessages { channel, messages } => {
+                listener.on_chat_messages(context, channel, messages)
+            }
+            Self::PrivateMessage { channel, message } => {
+                listener.on_private_message(context, channel, message)
+            }
+            Self::UserStatusUpdate {
+                user,
+                status,
+                message,
+            } => {
                 listener.on_user_status_update(context, user, *status, message);
             }
             Self::UserSubscribed(change) => listener.on_user_subscribe(context, change),
             Self::UserUnsubscribed(change) => listener.on_user_unsubscribe(context, change),
             Self::PropertiesChanged(change) => listener.on_properties_changed(context, change),
             Self::ErrorInfo(info) => listener.on_error_info(context, info),
-            Self::OperationResponse { operation, return_code, message, parameters } => {
+            Self::OperationResponse {
+                operation,
+                return_code,
+                message,
+                parameters,
+            } => {
                 let parameters = parameters.as_deref().map_or(&[][..], |all| all.as_slice());
-                listener.on_operation_response(context, *operation, *return_code, message, parameters);
+                listener.on_operation_response(
+                    context,
+                    *operation,
+                    *return_code,
+                    message,
+                    parameters,
+                );
             }
             Self::Other { code, parameters } => listener.on_event(context, *code, parameters),
             Self::BadMessage(bad) => listener.on_bad_message(context, bad),
@@ -125,7 +165,9 @@ impl Event {
 /// Delivers the events that are queued on entry; events raised by the callbacks wait for the next call.
 pub fn dispatch<L: Listener + ?Sized>(client: &mut ChatClient, listener: &mut L) {
     for _ in 0..client.queued_events() {
-        let Some(event) = client.poll_event() else { break };
+        let Some(event) = client.poll_event() else {
+            break;
+        };
         event.deliver(client, listener);
     }
 }

@@ -62,27 +62,45 @@ impl Entries {
 
 impl Block {
     fn part(&self, span: Span) -> &str {
-        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+        self.text
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or_default()
     }
 
     fn get(&self, index: usize) -> Option<Message<'_>> {
         let entry = self.entries.as_slice().get(index)?;
         let content = match entry.content {
             ContentSpan::Text(span) => Content::Text(self.part(span)),
-            ContentSpan::Value(index) => Content::Value(self.values.get(index as usize).unwrap_or(&Value::Null)),
+            ContentSpan::Value(index) => {
+                Content::Value(self.values.get(index as usize).unwrap_or(&Value::Null))
+            }
         };
-        Some(Message { sender: self.part(entry.sender), content, id: self.id(index) })
+        Some(Message {
+            sender: self.part(entry.sender),
+            content,
+            id: self.id(index),
+        })
     }
 
     /// Inside one event the ids end with the last one and count up by one. Spec: chat.md 4.1.
     fn id(&self, index: usize) -> Option<i32> {
-        let behind = self.entries.as_slice().len().checked_sub(index.checked_add(1)?)?;
-        self.last_id?.checked_sub(i32::try_from(behind).ok()?).filter(|&id| id > 0)
+        let behind = self
+            .entries
+            .as_slice()
+            .len()
+            .checked_sub(index.checked_add(1)?)?;
+        self.last_id?
+            .checked_sub(i32::try_from(behind).ok()?)
+            .filter(|&id| id > 0)
     }
 
     fn pinned_bytes(&self) -> usize {
         let entries = size_of_val(self.entries.as_slice());
-        let values = self.values.iter().map(|value| size_of::<Value>() + value.heap_bytes()).sum::<usize>();
+        let values = self
+            .values
+            .iter()
+            .map(|value| size_of::<Value>() + value.heap_bytes())
+            .sum::<usize>();
         size_of::<Self>() + self.text.len() + entries + values
     }
 }
@@ -118,7 +136,11 @@ impl Messages {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
         let entries = self.0.entries.as_slice();
         (0..entries.len()).map(|index| {
-            self.0.get(index).unwrap_or(Message { sender: "", content: Content::Value(&Value::Null), id: None })
+            self.0.get(index).unwrap_or(Message {
+                sender: "",
+                content: Content::Value(&Value::Null),
+                id: None,
+            })
         })
     }
 
@@ -155,7 +177,11 @@ impl PrivateMessage {
     /// The message.
     #[must_use]
     pub fn get(&self) -> Message<'_> {
-        self.0.get(0).unwrap_or(Message { sender: "", content: Content::Value(&Value::Null), id: None })
+        self.0.get(0).unwrap_or(Message {
+            sender: "",
+            content: Content::Value(&Value::Null),
+            id: None,
+        })
     }
 
     /// Who wrote it.
@@ -192,7 +218,11 @@ impl Message<'_> {
     /// The message in memory of its own.
     #[must_use]
     pub fn to_owned(&self) -> OwnedMessage {
-        OwnedMessage { sender: self.sender.into(), content: self.content.to_value(), id: self.id }
+        OwnedMessage {
+            sender: self.sender.into(),
+            content: self.content.to_value(),
+            id: self.id,
+        }
     }
 }
 
@@ -265,7 +295,10 @@ impl Gather {
     fn push(&mut self, bytes: &[u8]) -> Span {
         let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(bytes);
-        Span { start, end: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX) }
+        Span {
+            start,
+            end: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
+        }
     }
 
     /// A list of senders begins; one that was there before counts no more.
@@ -290,7 +323,9 @@ impl Gather {
     }
 
     pub(crate) fn value(&mut self, value: Value) {
-        self.contents.push(ContentSpan::Value(u32::try_from(self.values.len()).unwrap_or(u32::MAX)));
+        self.contents.push(ContentSpan::Value(
+            u32::try_from(self.values.len()).unwrap_or(u32::MAX),
+        ));
         self.values.push(value);
     }
 
@@ -298,8 +333,9 @@ impl Gather {
     pub(crate) fn finish(&mut self, last_id: Option<i32>) -> Option<Messages> {
         // One check of everything, and one at every start and end: a text cut inside a character shows there.
         let text = core::str::from_utf8(&self.bytes).ok()?;
-        let whole =
-            |span: &Span| text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize);
+        let whole = |span: &Span| {
+            text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize)
+        };
         let texts = self.contents.iter().filter_map(|content| match content {
             ContentSpan::Text(span) => Some(span),
             ContentSpan::Value(_) => None,
@@ -308,9 +344,18 @@ impl Gather {
             return None;
         }
         self.entries.clear();
-        self.entries
-            .extend(self.senders.iter().zip(&self.contents).map(|(&sender, &content)| Entry { sender, content }));
+        self.entries.extend(
+            self.senders
+                .iter()
+                .zip(&self.contents)
+                .map(|(&sender, &content)| Entry { sender, content }),
+        );
         let values = core::mem::take(&mut self.values);
-        Some(Messages::new(Block { text: text.into(), entries: Entries::new(&self.entries), values, last_id }))
+        Some(Messages::new(Block {
+            text: text.into(),
+            entries: Entries::new(&self.entries),
+            values,
+            last_id,
+        }))
     }
 }

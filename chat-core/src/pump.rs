@@ -47,7 +47,11 @@ pub(crate) struct Requests {
 impl Requests {
     pub(crate) fn new(keys: HashKeys) -> Self {
         let open = || OpenRequests::new(Names::with_hasher(keys));
-        Self { subscribe: open(), unsubscribe: open(), next: 1 }
+        Self {
+            subscribe: open(),
+            unsubscribe: open(),
+            next: 1,
+        }
     }
 
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
@@ -104,15 +108,34 @@ impl ChatClient {
         if self.armed || (holds_input && self.has_event_room()) {
             return Some(now);
         }
-        let retired = self.retired.iter().map(|retired| retired.deadline(now)).fold(None, earlier);
-        let always = earlier(retired, self.peer.as_ref().and_then(|peer| peer.upkeep_deadline(now)));
+        let retired = self
+            .retired
+            .iter()
+            .map(|retired| retired.deadline(now))
+            .fold(None, earlier);
+        let always = earlier(
+            retired,
+            self.peer
+                .as_ref()
+                .and_then(|peer| peer.upkeep_deadline(now)),
+        );
         if holds_input {
             // What is waited for may lie in it: nothing is late until it is processed.
             return always;
         }
-        let silence = self.peer.as_ref().and_then(|peer| peer.silence_deadline(now));
+        let silence = self
+            .peer
+            .as_ref()
+            .and_then(|peer| peer.silence_deadline(now));
         let regions = self.regions.front().and_then(|timer| timer.deadline(now));
-        [silence, regions, self.requests.deadline(now), self.route.deadline(now)].into_iter().fold(always, earlier)
+        [
+            silence,
+            regions,
+            self.requests.deadline(now),
+            self.route.deadline(now),
+        ]
+        .into_iter()
+        .fold(always, earlier)
     }
 
     fn holds_input(&self) -> bool {
@@ -133,11 +156,18 @@ impl ChatClient {
     pub(crate) fn take_input(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
         let now = self.advance(now);
         if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
-            if matches!(input, LinkInput::Opened { .. } | LinkInput::Closed | LinkInput::Failed(_)) {
+            if matches!(
+                input,
+                LinkInput::Opened { .. } | LinkInput::Closed | LinkInput::Failed(_)
+            ) {
                 // Not the words: they may be a server's, and name a user.
-                let what: &dyn core::fmt::Debug =
-                    if let LinkInput::Failed(error) = &input { &error.kind } else { &input };
-                self.config.log_net(log::Level::Debug, format_args!("{link}: {what:?}"));
+                let what: &dyn core::fmt::Debug = if let LinkInput::Failed(error) = &input {
+                    &error.kind
+                } else {
+                    &input
+                };
+                self.config
+                    .log_net(log::Level::Debug, format_args!("{link}: {what:?}"));
             }
             peer.handle(now, input, &self.config);
         } else if let LinkInput::Received(bytes) = input {
@@ -151,7 +181,8 @@ impl ChatClient {
                 self.close_retired(index);
             }
             // The link is gone on both sides: a `Close` that was not taken yet has nothing left to close.
-            self.commands.retain(|command| *command != LinkCommand::Close { link });
+            self.commands
+                .retain(|command| *command != LinkCommand::Close { link });
         }
     }
 
@@ -175,12 +206,16 @@ impl ChatClient {
         }
         // What this call itself has armed starts in it.
         self.advance(now);
-        Serviced { more: self.next_deadline().is_some_and(|at| at <= now) }
+        Serviced {
+            more: self.next_deadline().is_some_and(|at| at <= now),
+        }
     }
 
     /// Processes one message, or the end of the link.
     fn process(&mut self, now: Timestamp) -> Next {
-        let Some(peer) = &mut self.peer else { return Next::Nothing };
+        let Some(peer) = &mut self.peer else {
+            return Next::Nothing;
+        };
         let (server, phase) = (peer.server, peer.phase);
         let received = match peer.receive(now) {
             Received::Nothing => return Next::Nothing,
@@ -223,8 +258,14 @@ impl ChatClient {
             Err(bad) => bad,
         };
         self.stats.bad_messages += 1;
-        self.config.log_net(log::Level::Warn, format_args!("{server}: a message was skipped: {error}"));
-        self.events.push(Event::BadMessage(Box::new(BadMessage { error, bytes: Bytes::copy_from_slice(message) })));
+        self.config.log_net(
+            log::Level::Warn,
+            format_args!("{server}: a message was skipped: {error}"),
+        );
+        self.events.push(Event::BadMessage(Box::new(BadMessage {
+            error,
+            bytes: Bytes::copy_from_slice(message),
+        })));
         Next::Nothing
     }
 
@@ -242,7 +283,8 @@ impl ChatClient {
         }
         while self.regions.front().is_some_and(|timer| timer.is_due(now)) {
             self.regions.pop_front();
-            self.events.push(Event::RegionsResult(Err(RegionsError::TimedOut)));
+            self.events
+                .push(Event::RegionsResult(Err(RegionsError::TimedOut)));
         }
         while let Some(outcomes) = self.requests.subscribe.time_out(now) {
             self.events.push(Event::SubscribeResult(outcomes));
@@ -261,7 +303,12 @@ impl ChatClient {
         let now = self.advance(now);
         match &mut self.peer {
             Some(peer) if peer.link == link => peer.transmit(now),
-            _ => self.retired.iter_mut().find(|retired| retired.link == link)?.carrier.transmit(now),
+            _ => self
+                .retired
+                .iter_mut()
+                .find(|retired| retired.link == link)?
+                .carrier
+                .transmit(now),
         }
     }
 
@@ -287,10 +334,23 @@ impl ChatClient {
     pub(crate) fn open_peer(&mut self, server: Server, address: &ServerAddress) {
         let link = LinkId(self.next_link);
         self.next_link = self.next_link.saturating_add(1);
-        let (target, wire) = (address.target(server, &self.config), address.wire(&self.config));
-        self.config.log_net(log::Level::Debug, format_args!("{server}: {link} to {target}"));
-        self.commands.push_back(LinkCommand::Open { link, target, wire });
-        self.peer = Some(Peer::new(server, link, wire, &mut self.random, &self.config));
+        let (target, wire) = (
+            address.target(server, &self.config),
+            address.wire(&self.config),
+        );
+        self.config.log_net(
+            log::Level::Debug,
+            format_args!("{server}: {link} to {target}"),
+        );
+        self.commands
+            .push_back(LinkCommand::Open { link, target, wire });
+        self.peer = Some(Peer::new(
+            server,
+            link,
+            wire,
+            &mut self.random,
+            &self.config,
+        ));
     }
 
     /// Ends the current peer at once; nothing more is sent than what says so, where that has to be said.
@@ -319,8 +379,15 @@ impl ChatClient {
         if self.retired.len() >= MOST_RETIRED {
             self.close_retired(0);
         }
-        let flush = Timer::Armed { after_ms: self.config.flush_timeout_ms };
-        self.retired.push(Retired { link, carrier, flush, on_purpose });
+        let flush = Timer::Armed {
+            after_ms: self.config.flush_timeout_ms,
+        };
+        self.retired.push(Retired {
+            link,
+            carrier,
+            flush,
+            on_purpose,
+        });
         self.armed = true;
     }
 
@@ -336,15 +403,18 @@ impl ChatClient {
 
     /// Closes retired links that have nothing left to send.
     fn close_flushed(&mut self) {
-        while let Some(index) = self.retired.iter().position(|retired| retired.carrier.is_flushed()) {
+        while let Some(index) = self
+            .retired
+            .iter()
+            .position(|retired| retired.carrier.is_flushed())
+        {
             self.close_retired(index);
         }
     }
 
     /// A link that the driver has not heard of yet needs no closing.
     fn close(&mut self, link: LinkId) {
-        let opening =
-            |command: &LinkCommand| matches!(command, LinkCommand::Open { link: opened, .. } if *opened == link);
+        let opening = |command: &LinkCommand| matches!(command, LinkCommand::Open { link: opened, .. } if *opened == link);
         if let Some(index) = self.commands.iter().position(opening) {
             self.commands.remove(index);
         } else {
@@ -357,7 +427,11 @@ impl ChatClient {
             retired.carrier.run_timers(now);
         }
         self.close_flushed();
-        while let Some(index) = self.retired.iter().position(|retired| retired.flush.is_due(now)) {
+        while let Some(index) = self
+            .retired
+            .iter()
+            .position(|retired| retired.flush.is_due(now))
+        {
             self.close_retired(index);
         }
     }
@@ -369,14 +443,18 @@ impl ChatClient {
         if from == State::ConnectedToFrontEnd {
             self.model.front_end_lost();
         }
-        self.log(log::Level::Info, format_args!("{} -> {}", from.name(), to.name()));
+        self.log(
+            log::Level::Info,
+            format_args!("{} -> {}", from.name(), to.name()),
+        );
         self.events.push(Event::StateChanged { from, to });
     }
 
     /// The failed results of everything that is open on the connection that ends. Spec: chat.md 6.2.
     pub(crate) fn fail_open_requests(&mut self) {
         for _ in self.regions.drain(..) {
-            self.events.push(Event::RegionsResult(Err(RegionsError::ConnectionLost)));
+            self.events
+                .push(Event::RegionsResult(Err(RegionsError::ConnectionLost)));
         }
         for outcomes in self.requests.subscribe.lose() {
             self.events.push(Event::SubscribeResult(outcomes));
@@ -400,7 +478,11 @@ impl ChatClient {
 
     /// Calls that raise an event are refused while too many wait.
     pub(crate) fn check_events(&self) -> Result<(), RequestError> {
-        if self.has_event_room() { Ok(()) } else { Err(RequestError::QueueFull) }
+        if self.has_event_room() {
+            Ok(())
+        } else {
+            Err(RequestError::QueueFull)
+        }
     }
 
     /// What a chat operation is written with, in the only state that allows it.
@@ -423,7 +505,11 @@ impl ChatClient {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        let retired = self.retired.iter().map(|retired| retired.carrier.buffered_bytes()).sum::<usize>();
+        let retired = self
+            .retired
+            .iter()
+            .map(|retired| retired.carrier.buffered_bytes())
+            .sum::<usize>();
         retired.saturating_add(self.peer.as_ref().map_or(0, Peer::buffered_bytes))
     }
 

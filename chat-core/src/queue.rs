@@ -2,7 +2,8 @@
 
 use crate::error::{RegionsError, RequestError, ServerError};
 use crate::event::{
-    Authenticated, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, StatusChange, SubscriberChange,
+    Authenticated, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, StatusChange,
+    SubscriberChange,
 };
 use crate::state::DisconnectCause;
 use alloc::collections::VecDeque;
@@ -40,7 +41,11 @@ impl EventQueue {
         }
         let bytes = event_bytes(&event);
         self.bytes = self.bytes.saturating_add(bytes);
-        self.queue.push_back(Queued { event, bytes, again: 0 });
+        self.queue.push_back(Queued {
+            event,
+            bytes,
+            again: 0,
+        });
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
@@ -71,17 +76,25 @@ fn event_bytes(event: &Event) -> usize {
     let outcomes = |all: &Vec<ChannelOutcome>| {
         all.iter()
             .map(|one| {
-                let failed = if let Outcome::Failed(error) = &one.outcome { refusal(error) } else { 0 };
+                let failed = if let Outcome::Failed(error) = &one.outcome {
+                    refusal(error)
+                } else {
+                    0
+                };
                 size_of::<ChannelOutcome>() + one.channel.len() + failed
             })
             .sum::<usize>()
     };
     let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.len());
     let values = |all: &[(u8, photon_proto::Value)]| {
-        all.iter().map(|(_, value)| size_of::<(u8, photon_proto::Value)>() + value.heap_bytes()).sum::<usize>()
+        all.iter()
+            .map(|(_, value)| size_of::<(u8, photon_proto::Value)>() + value.heap_bytes())
+            .sum::<usize>()
     };
     let pairs = |all: &[(photon_proto::Value, photon_proto::Value)]| {
-        all.iter().map(|pair| size_of_val(pair) + pair.0.heap_bytes() + pair.1.heap_bytes()).sum::<usize>()
+        all.iter()
+            .map(|pair| size_of_val(pair) + pair.0.heap_bytes() + pair.1.heap_bytes())
+            .sum::<usize>()
     };
     size_of::<Queued>()
         + match event {
@@ -89,36 +102,67 @@ fn event_bytes(event: &Event) -> usize {
             // The words are in the cause, too.
             Event::Error { message, .. } => 2 * (size_of::<DisconnectCause>() + message.len()),
             Event::Authenticated(login) => {
-                let Authenticated { user_id, nickname, data } = &**login;
+                let Authenticated {
+                    user_id,
+                    nickname,
+                    data,
+                } = &**login;
                 size_of::<Authenticated>()
                     + user_id.len()
                     + text(nickname)
                     + data.as_ref().map_or(0, photon_proto::Value::heap_bytes)
             }
-            Event::RegionsResult(Ok(regions)) => {
-                regions.iter().map(|region| size_of_val(region) + region.code.len() + region.address.len()).sum()
-            }
+            Event::RegionsResult(Ok(regions)) => regions
+                .iter()
+                .map(|region| size_of_val(region) + region.code.len() + region.address.len())
+                .sum(),
             Event::RegionsResult(Err(RegionsError::Server(error))) => refusal(error),
             Event::RegionsResult(Err(_)) => size_of::<RequestError>(),
-            Event::SubscribeResult(outcomes_list) | Event::UnsubscribeResult(outcomes_list) => outcomes(outcomes_list),
+            Event::SubscribeResult(outcomes_list) | Event::UnsubscribeResult(outcomes_list) => {
+                outcomes(outcomes_list)
+            }
             Event::ChatMessages { messages, .. } => messages.pinned_bytes(),
             Event::PrivateMessage { message, .. } => message.0.pinned_bytes(),
-            Event::OperationResponse { message, parameters, .. } => {
-                message.len() + parameters.as_deref().map_or(0, |all| values(all))
-            }
+            Event::OperationResponse {
+                message,
+                parameters,
+                ..
+            } => message.len() + parameters.as_deref().map_or(0, |all| values(all)),
             Event::UserStatusUpdate { user, message, .. } => {
-                user.len() + if let StatusChange::Set(message) = message { message.heap_bytes() } else { 0 }
+                user.len()
+                    + if let StatusChange::Set(message) = message {
+                        message.heap_bytes()
+                    } else {
+                        0
+                    }
             }
             Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
-                let SubscriberChange { channel, user, properties } = &**change;
+                let SubscriberChange {
+                    channel,
+                    user,
+                    properties,
+                } = &**change;
                 size_of::<SubscriberChange>() + channel.len() + user.len() + pairs(properties)
             }
             Event::PropertiesChanged(change) => {
-                let PropertiesChange { channel, user, by, properties } = &**change;
-                size_of::<PropertiesChange>() + channel.len() + text(user) + by.len() + pairs(properties)
+                let PropertiesChange {
+                    channel,
+                    user,
+                    by,
+                    properties,
+                } = &**change;
+                size_of::<PropertiesChange>()
+                    + channel.len()
+                    + text(user)
+                    + by.len()
+                    + pairs(properties)
             }
             Event::ErrorInfo(info) => {
-                let ErrorInfo { channel, message, data } = &**info;
+                let ErrorInfo {
+                    channel,
+                    message,
+                    data,
+                } = &**info;
                 let data = data.as_ref().map_or(0, photon_proto::Value::heap_bytes);
                 size_of::<ErrorInfo>() + text(channel) + text(message) + data
             }

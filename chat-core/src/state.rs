@@ -263,7 +263,9 @@ impl CauseKind {
             udp::Cause::ServerLogic => Self::DisconnectCommand(DisconnectReason::Logic),
             udp::Cause::ServerTimeout => Self::DisconnectCommand(DisconnectReason::Timeout),
             udp::Cause::ServerUserLimit => Self::DisconnectCommand(DisconnectReason::UserLimit),
-            udp::Cause::ServerUnknown(reason) => Self::DisconnectCommand(DisconnectReason::Other(reason)),
+            udp::Cause::ServerUnknown(reason) => {
+                Self::DisconnectCommand(DisconnectReason::Other(reason))
+            }
             udp::Cause::ProtocolError(violation) => Self::BadDatagrams(violation),
             udp::Cause::ConnectTimeout | udp::Cause::Timeout => Self::Unacknowledged,
             // Ends of this side's own making, or of the server's role.
@@ -302,7 +304,13 @@ pub enum KeyExchangeFailure {
 
 impl DisconnectCause {
     pub(crate) fn new(server: Server, kind: CauseKind) -> Self {
-        Self { server, kind, return_code: None, text: Text::EMPTY, earlier: Vec::new() }
+        Self {
+            server,
+            kind,
+            return_code: None,
+            text: Text::EMPTY,
+            earlier: Vec::new(),
+        }
     }
 
     pub(crate) fn with_text(mut self, text: impl Into<Text>) -> Self {
@@ -328,20 +336,27 @@ impl DisconnectCause {
             CauseKind::Closed
             | CauseKind::ServerDisconnect
             | CauseKind::DisconnectCommand(_)
-            | CauseKind::Link(LinkErrorKind::Reset) => (Code::FrontEndConnectClosed, Code::NameServerConnectClosed),
-            CauseKind::Link(_) | CauseKind::BadStream(_) | CauseKind::BadDatagrams(_) | CauseKind::InputOverrun => {
-                (Code::FrontEndError, Code::NameServerError)
+            | CauseKind::Link(LinkErrorKind::Reset) => {
+                (Code::FrontEndConnectClosed, Code::NameServerConnectClosed)
             }
+            CauseKind::Link(_)
+            | CauseKind::BadStream(_)
+            | CauseKind::BadDatagrams(_)
+            | CauseKind::InputOverrun => (Code::FrontEndError, Code::NameServerError),
             CauseKind::Silent { .. } | CauseKind::Unacknowledged | CauseKind::Deadline(_) => {
                 (Code::FrontEndTimeout, Code::NameServerTimeout)
             }
-            CauseKind::KeyExchange(_) => {
-                (Code::FrontEndEncryptionEstablishError, Code::NameServerEncryptionEstablishError)
-            }
+            CauseKind::KeyExchange(_) => (
+                Code::FrontEndEncryptionEstablishError,
+                Code::NameServerEncryptionEstablishError,
+            ),
             CauseKind::AuthenticationRefused
             | CauseKind::LoginNotSent
             | CauseKind::MissingAddress
-            | CauseKind::MissingToken => (Code::FrontEndAuthenticationFailed, Code::NameServerAuthenticationFailed),
+            | CauseKind::MissingToken => (
+                Code::FrontEndAuthenticationFailed,
+                Code::NameServerAuthenticationFailed,
+            ),
         };
         match self.server {
             Server::FrontEnd => front_end,

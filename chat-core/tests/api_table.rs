@@ -12,14 +12,24 @@ fn every_row_of_the_api_table_names_tests_that_exist() {
         let path = entry.expect("readable").path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(path).expect("readable");
-            let names = text.lines().filter_map(|line| line.strip_prefix("fn ")?.split_once('('));
+            let names = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("fn ")?.split_once('('));
             tests.extend(names.map(|(name, _)| name.to_owned()));
         }
     }
     let table = fs::read_to_string(here.join("API.md")).expect("the table");
     let (mut rows, mut without) = (0, Vec::new());
-    for line in table.lines().filter(|line| line.starts_with("| `") || line.starts_with("| option")) {
-        let shown_by = line.trim_end_matches('|').rsplit('|').next().expect("a last column").trim();
+    for line in table
+        .lines()
+        .filter(|line| line.starts_with("| `") || line.starts_with("| option"))
+    {
+        let shown_by = line
+            .trim_end_matches('|')
+            .rsplit('|')
+            .next()
+            .expect("a last column")
+            .trim();
         rows += 1;
         if shown_by == "-" {
             without.push(line);
@@ -30,6 +40,9 @@ fn every_row_of_the_api_table_names_tests_that_exist() {
         }
     }
     // What has no test yet belongs to a transport that is not there yet.
-    assert!(without.iter().all(|line| line.contains("not there yet")), "{without:?}");
+    assert!(
+        without.iter().all(|line| line.contains("not there yet")),
+        "{without:?}"
+    );
     assert!(rows > 80, "only {rows} rows were found");
 }

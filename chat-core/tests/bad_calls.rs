@@ -3,8 +3,8 @@
 
 use chat_core::photon_proto::EncodeErrorKind;
 use chat_core::{
-    ChatClient, ConnectOptions, Event, PrivateOptions, PropertyOptions, Protocol, PublishOptions, RequestError, State,
-    StatusMessage, SubscribeOptions, Value,
+    ChatClient, ConnectOptions, Event, PrivateOptions, PropertyOptions, Protocol, PublishOptions,
+    RequestError, State, StatusMessage, SubscribeOptions, Value,
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
@@ -22,8 +22,15 @@ const STATES: [State; 7] = [
 
 /// A world whose only client is in this state.
 fn world_in(state: State, protocol: Protocol) -> World {
-    let line = StreamSettings { delay_ms: 20, ..StreamSettings::default() };
-    let mut world = World::new(1, ServerConfig::new().with(|config| config.properties = true), line);
+    let line = StreamSettings {
+        delay_ms: 20,
+        ..StreamSettings::default()
+    };
+    let mut world = World::new(
+        1,
+        ServerConfig::new().with(|config| config.properties = true),
+        line,
+    );
     let player = world.add("alice", |config| config.protocol(protocol));
     if state == State::Uninitialized {
         return world;
@@ -32,7 +39,10 @@ fn world_in(state: State, protocol: Protocol) -> World {
         State::ConnectedToNameServer => ConnectOptions::new(),
         _ => ConnectOptions::new().region("eu"),
     };
-    world.chat(player).connect_to_name_server(options).expect("a new client");
+    world
+        .chat(player)
+        .connect_to_name_server(options)
+        .expect("a new client");
     match state {
         State::ConnectingToNameServer => {}
         State::ConnectingToFrontEnd => world.run_until(170),
@@ -57,37 +67,68 @@ type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
 
 /// Every call that can be refused, with good arguments, and the states that allow it.
 fn calls() -> Vec<(&'static str, &'static [State], Call)> {
-    use State::{ConnectedToFrontEnd as Chatting, ConnectedToNameServer, Disconnected, Error, Uninitialized};
+    use State::{
+        ConnectedToFrontEnd as Chatting, ConnectedToNameServer, Disconnected, Error, Uninitialized,
+    };
     const APART: &[State] = &[Uninitialized, Disconnected, Error];
     vec![
-        ("connect_to_name_server", APART, |chat| chat.connect_to_name_server(ConnectOptions::new())),
-        ("connect_to_region_front_end", &[Uninitialized, ConnectedToNameServer, Disconnected, Error], |chat| {
-            chat.connect_to_region_front_end("eu")
+        ("connect_to_name_server", APART, |chat| {
+            chat.connect_to_name_server(ConnectOptions::new())
         }),
+        (
+            "connect_to_region_front_end",
+            &[Uninitialized, ConnectedToNameServer, Disconnected, Error],
+            |chat| chat.connect_to_region_front_end("eu"),
+        ),
         ("reconnect", &[Disconnected, Error], ChatClient::reconnect),
         ("set_user_id", APART, |chat| chat.set_user_id("bob")),
-        ("subscribe", &[Chatting], |chat| chat.subscribe(["a"], &SubscribeOptions::new()).map(drop)),
-        ("unsubscribe", &[Chatting], |chat| chat.unsubscribe(["a"]).map(drop)),
-        ("publish_message", &[Chatting], |chat| chat.publish_message("a", "x", &PublishOptions::new())),
+        ("subscribe", &[Chatting], |chat| {
+            chat.subscribe(["a"], &SubscribeOptions::new()).map(drop)
+        }),
+        ("unsubscribe", &[Chatting], |chat| {
+            chat.unsubscribe(["a"]).map(drop)
+        }),
+        ("publish_message", &[Chatting], |chat| {
+            chat.publish_message("a", "x", &PublishOptions::new())
+        }),
         ("send_private_message", &[Chatting], |chat| {
             chat.send_private_message("bob", "x", &PrivateOptions::new().encrypt(true))
         }),
-        ("set_user_status", &[Chatting], |chat| chat.set_user_status(2, StatusMessage::Clear)),
+        ("set_user_status", &[Chatting], |chat| {
+            chat.set_user_status(2, StatusMessage::Clear)
+        }),
         ("add_friends", &[Chatting], |chat| chat.add_friends(["bob"])),
-        ("remove_friends", &[Chatting], |chat| chat.remove_friends(["bob"])),
+        ("remove_friends", &[Chatting], |chat| {
+            chat.remove_friends(["bob"])
+        }),
         ("set_channel_properties", &[Chatting], |chat| {
             chat.set_channel_properties("a", &[("k".into(), 1.into())], &PropertyOptions::new())
         }),
         ("set_user_properties", &[Chatting], |chat| {
-            chat.set_user_properties("a", "bob", &[("k".into(), 1.into())], &PropertyOptions::new())
+            chat.set_user_properties(
+                "a",
+                "bob",
+                &[("k".into(), 1.into())],
+                &PropertyOptions::new(),
+            )
         }),
     ]
 }
 
 /// What must not change after `Err`.
 fn seen(chat: &ChatClient) -> impl PartialEq + std::fmt::Debug + use<> {
-    let channels: Vec<_> = chat.public_channels().map(|channel| channel.name().to_string()).collect();
-    (chat.state(), chat.queued_events(), chat.buffered_bytes(), chat.poll_timeout(), chat.stats(), channels)
+    let channels: Vec<_> = chat
+        .public_channels()
+        .map(|channel| channel.name().to_string())
+        .collect();
+    (
+        chat.state(),
+        chat.queued_events(),
+        chat.buffered_bytes(),
+        chat.poll_timeout(),
+        chat.stats(),
+        channels,
+    )
 }
 
 #[test]
@@ -101,8 +142,16 @@ fn every_call_in_every_state() {
                 if allowed.contains(&state) {
                     assert_eq!(result, Ok(()), "{name} in {state:?}");
                 } else {
-                    assert_eq!(result, Err(RequestError::WrongState(state)), "{name} in {state:?}");
-                    assert_eq!(seen(world.chat(0)), before, "{name} in {state:?} changed something");
+                    assert_eq!(
+                        result,
+                        Err(RequestError::WrongState(state)),
+                        "{name} in {state:?}"
+                    );
+                    assert_eq!(
+                        seen(world.chat(0)),
+                        before,
+                        "{name} in {state:?} changed something"
+                    );
                 }
                 world.run_for(5_000);
             }
@@ -112,11 +161,16 @@ fn every_call_in_every_state() {
             world.chat(0).clear_messages("nowhere");
             world.chat(0).clear_private_messages("nobody");
             world.chat(0).forget_channels();
-            world.chat(0).set_custom_authentication(chat_core::AuthValues::new("a=b"));
+            world
+                .chat(0)
+                .set_custom_authentication(chat_core::AuthValues::new("a=b"));
             world.chat(0).disconnect();
             world.run_for(5_000);
             let told = &world.players[0].events;
-            let regions = told.iter().filter(|(_, event)| matches!(event, Event::RegionsResult(_))).count();
+            let regions = told
+                .iter()
+                .filter(|(_, event)| matches!(event, Event::RegionsResult(_)))
+                .count();
             assert_eq!(regions, 1, "{state:?}");
         }
     }
@@ -126,7 +180,10 @@ fn every_call_in_every_state() {
 fn reconnect_before_any_login_has_nothing_to_go_to() {
     let mut world = world_in(State::ConnectedToNameServer, Protocol::V18);
     world.chat(0).disconnect();
-    assert_eq!(world.chat(0).reconnect(), Err(RequestError::NothingToReconnectTo));
+    assert_eq!(
+        world.chat(0).reconnect(),
+        Err(RequestError::NothingToReconnectTo)
+    );
 }
 
 /// A call with bad arguments.
@@ -158,14 +215,32 @@ fn refused() -> Vec<Refused> {
         ("no names", Vec::new(), empty),
         ("an empty name", vec!["a".to_owned(), String::new()], empty),
         ("a name of 32,768 bytes", vec!["x".repeat(32_768)], too_long),
-        ("a name of 600,000 bytes", vec!["x".repeat(600_000)], too_long),
-        ("100,000 names", (0..100_000).map(|number| format!("channel{number}")).collect(), too_long),
+        (
+            "a name of 600,000 bytes",
+            vec!["x".repeat(600_000)],
+            too_long,
+        ),
+        (
+            "100,000 names",
+            (0..100_000)
+                .map(|number| format!("channel{number}"))
+                .collect(),
+            too_long,
+        ),
     ];
     for (name, list, why) in lists {
         let names = list.clone();
-        add(name, Box::new(move |chat| chat.subscribe(&names, &plain()).map(drop)), why);
+        add(
+            name,
+            Box::new(move |chat| chat.subscribe(&names, &plain()).map(drop)),
+            why,
+        );
         let names = list.clone();
-        add(name, Box::new(move |chat| chat.unsubscribe(&names).map(drop)), why);
+        add(
+            name,
+            Box::new(move |chat| chat.unsubscribe(&names).map(drop)),
+            why,
+        );
         let friends = |error: &RequestError| matches!(error, RequestError::TooMany { .. });
         let why = if list.len() > 1024 { friends } else { why };
         let names = list.clone();
@@ -178,14 +253,31 @@ fn refused() -> Vec<Refused> {
         ("a name of 32,768 bytes", "é".repeat(16_384), too_long),
         ("a name of 600,000 bytes", "x".repeat(600_000), too_long),
     ] {
-        let (channel, user, properties) = (text.clone(), text.clone(), [("k".into(), Value::Int(1))]);
-        add(name, Box::new(move |chat| chat.publish_message(&channel, "x", &PublishOptions::new())), why);
-        add(name, Box::new(move |chat| chat.send_private_message(&user, "x", &PrivateOptions::new())), why);
-        let (channel, changes) = (text.clone(), properties.clone());
-        add(name, Box::new(move |chat| chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())), why);
+        let (channel, user, properties) =
+            (text.clone(), text.clone(), [("k".into(), Value::Int(1))]);
         add(
             name,
-            Box::new(move |chat| chat.set_user_properties("a", &text, &properties, &PropertyOptions::new())),
+            Box::new(move |chat| chat.publish_message(&channel, "x", &PublishOptions::new())),
+            why,
+        );
+        add(
+            name,
+            Box::new(move |chat| chat.send_private_message(&user, "x", &PrivateOptions::new())),
+            why,
+        );
+        let (channel, changes) = (text.clone(), properties.clone());
+        add(
+            name,
+            Box::new(move |chat| {
+                chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())
+            }),
+            why,
+        );
+        add(
+            name,
+            Box::new(move |chat| {
+                chat.set_user_properties("a", &text, &properties, &PropertyOptions::new())
+            }),
             why,
         );
     }
@@ -197,43 +289,83 @@ fn refused() -> Vec<Refused> {
         }),
         |error| matches!(error, RequestError::Unencodable(error) if error.kind == EncodeErrorKind::DuplicateKey),
     );
-    add("no properties", Box::new(|chat| chat.set_channel_properties("a", &[], &PropertyOptions::new())), empty);
+    add(
+        "no properties",
+        Box::new(|chat| chat.set_channel_properties("a", &[], &PropertyOptions::new())),
+        empty,
+    );
     // Contents.
     let contents: [(&str, Value, Right); 4] = [
         ("null", Value::Null, empty),
         ("nested 33 deep", nested(33), too_deep),
         ("nested 1,000 deep", nested(1_000), too_deep),
-        ("600,000 bytes", Value::Bytes(vec![0; 600_000].into()), too_long),
+        (
+            "600,000 bytes",
+            Value::Bytes(vec![0; 600_000].into()),
+            too_long,
+        ),
     ];
     for (name, content, why) in contents {
         let (first, second) = (content.clone(), content.clone());
-        add(name, Box::new(move |chat| chat.publish_message("a", &first, &PublishOptions::new())), why);
-        add(name, Box::new(move |chat| chat.send_private_message("bob", &second, &PrivateOptions::new())), why);
+        add(
+            name,
+            Box::new(move |chat| chat.publish_message("a", &first, &PublishOptions::new())),
+            why,
+        );
+        add(
+            name,
+            Box::new(move |chat| chat.send_private_message("bob", &second, &PrivateOptions::new())),
+            why,
+        );
         if content != Value::Null {
-            add(name, Box::new(move |chat| chat.set_user_status(2, StatusMessage::Set(&content))), why);
+            add(
+                name,
+                Box::new(move |chat| chat.set_user_status(2, StatusMessage::Set(&content))),
+                why,
+            );
         }
     }
     // Options.
-    let last_ids = |error: &RequestError| matches!(error, RequestError::LastIds { ids: 1, channels: 2 });
+    let last_ids = |error: &RequestError| {
+        matches!(
+            error,
+            RequestError::LastIds {
+                ids: 1,
+                channels: 2
+            }
+        )
+    };
     add(
         "too few last ids",
         Box::new(move |chat| chat.subscribe(["a", "b"], &plain().last_ids([1])).map(drop)),
         last_ids,
     );
     let creation = |error: &RequestError| matches!(error, RequestError::CreationOptions(_));
-    for options in [plain().max_subscribers(-1), plain().publish_subscribers(true).max_subscribers(101)] {
-        add("creation options", Box::new(move |chat| chat.subscribe(["a"], &options).map(drop)), creation);
+    for options in [
+        plain().max_subscribers(-1),
+        plain().publish_subscribers(true).max_subscribers(101),
+    ] {
+        add(
+            "creation options",
+            Box::new(move |chat| chat.subscribe(["a"], &options).map(drop)),
+            creation,
+        );
     }
     add(
         "creation options of two",
-        Box::new(move |chat| chat.subscribe(["a", "b"], &plain().publish_subscribers(true)).map(drop)),
+        Box::new(move |chat| {
+            chat.subscribe(["a", "b"], &plain().publish_subscribers(true))
+                .map(drop)
+        }),
         creation,
     );
     all
 }
 
 fn nested(depth: usize) -> Value {
-    (1..depth).fold(Value::from(Vec::<Value>::new()), |inner, _| Value::from(vec![inner]))
+    (1..depth).fold(Value::from(Vec::<Value>::new()), |inner, _| {
+        Value::from(vec![inner])
+    })
 }
 
 #[test]
@@ -257,31 +389,65 @@ fn odd_arguments_have_their_documented_effect() {
         let mut world = world_in(State::ConnectedToFrontEnd, protocol);
         let told = world.players[0].events.len();
         // Names are the application's: sent as they are, duplicates too.
-        let names = ["ünïcode 😀", "tab\tand\nline", "\u{0}", "twice", "twice", &"long".repeat(8_000)];
-        let request = world.chat(0).subscribe(names, &SubscribeOptions::new().history(-9)).expect("odd, not bad");
+        let names = [
+            "ünïcode 😀",
+            "tab\tand\nline",
+            "\u{0}",
+            "twice",
+            "twice",
+            &"long".repeat(8_000),
+        ];
+        let request = world
+            .chat(0)
+            .subscribe(names, &SubscribeOptions::new().history(-9))
+            .expect("odd, not bad");
         world.run_for(200);
         let distinct: Vec<&str> = vec![names[0], names[1], names[2], names[3], names[5]];
-        let listed: Vec<_> = world.chat(0).public_channels().map(|channel| channel.name().to_string()).collect();
+        let listed: Vec<_> = world
+            .chat(0)
+            .public_channels()
+            .map(|channel| channel.name().to_string())
+            .collect();
         assert_eq!(listed, distinct);
         // One outcome for each distinct name; the second mention of a name settles nothing.
-        let settled = world.players[0].events[told..].iter().filter_map(|(_, event)| match event {
-            Event::SubscribeResult(outcomes) => Some(outcomes),
-            _ => None,
-        });
-        let mine = settled.flatten().filter(|outcome| outcome.request == Some(request)).count();
+        let settled = world.players[0].events[told..]
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::SubscribeResult(outcomes) => Some(outcomes),
+                _ => None,
+            });
+        let mine = settled
+            .flatten()
+            .filter(|outcome| outcome.request == Some(request))
+            .count();
         assert_eq!(mine, distinct.len());
         // Content nested to the limit comes back as it was.
         let deep = nested(32);
-        world.chat(0).publish_message("twice", &deep, &PublishOptions::new()).expect("nested to the limit");
+        world
+            .chat(0)
+            .publish_message("twice", &deep, &PublishOptions::new())
+            .expect("nested to the limit");
         world.run_for(200);
-        let heard = world.players[0].events.iter().rev().find_map(|(_, event)| match event {
-            Event::ChatMessages { messages, .. } => messages.get(0).map(|message| message.content.to_value()),
-            _ => None,
-        });
+        let heard = world.players[0]
+            .events
+            .iter()
+            .rev()
+            .find_map(|(_, event)| match event {
+                Event::ChatMessages { messages, .. } => {
+                    messages.get(0).map(|message| message.content.to_value())
+                }
+                _ => None,
+            });
         assert_eq!(heard, Some(deep), "{protocol:?}");
         // Leaving where one is not is no error.
-        world.chat(0).unsubscribe(["never there", "never there"]).expect("odd, not bad");
-        world.chat(0).set_user_status(i32::MIN, StatusMessage::Keep).expect("any number");
+        world
+            .chat(0)
+            .unsubscribe(["never there", "never there"])
+            .expect("odd, not bad");
+        world
+            .chat(0)
+            .set_user_status(i32::MIN, StatusMessage::Keep)
+            .expect("any number");
         world.run_for(200);
         assert_eq!(world.chat(0).state(), State::ConnectedToFrontEnd);
     }

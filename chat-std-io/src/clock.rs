@@ -39,9 +39,18 @@ mod tests {
 
     #[test]
     fn durations_of_any_length_are_safe() {
-        assert_eq!(Timestamp::from_millis(1).plus_duration(Duration::MAX), Timestamp::MAX);
-        assert_eq!(Timestamp::from_millis(5).until(Timestamp::from_millis(2)), Duration::ZERO);
-        assert_eq!(Timestamp::from_millis(2).until(Timestamp::from_millis(5)), Duration::from_millis(3));
+        assert_eq!(
+            Timestamp::from_millis(1).plus_duration(Duration::MAX),
+            Timestamp::MAX
+        );
+        assert_eq!(
+            Timestamp::from_millis(5).until(Timestamp::from_millis(2)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            Timestamp::from_millis(2).until(Timestamp::from_millis(5)),
+            Duration::from_millis(3)
+        );
     }
 
     #[test]

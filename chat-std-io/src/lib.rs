@@ -190,8 +190,9 @@ mod websocket;
 
 pub use chat_core;
 pub use chat_core::{
-    AuthValues, ChatClient, ChatConfig, ConnectOptions, Event, Listener, Message, Messages, Outcome, PeerErrorCode,
-    PrivateOptions, PublishOptions, RequestError, RequestId, Serviced, State, SubscribeOptions,
+    AuthValues, ChatClient, ChatConfig, ConnectOptions, Event, Listener, Message, Messages,
+    Outcome, PeerErrorCode, PrivateOptions, PublishOptions, RequestError, RequestId, Serviced,
+    State, SubscribeOptions,
 };
 pub use options::SessionOptions;
 #[cfg(feature = "tls")]

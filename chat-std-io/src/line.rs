@@ -12,7 +12,11 @@ use chat_core::{LinkError, LinkInput};
 use std::io::{self, ErrorKind, Read, Write};
 
 /// How many bytes one pass reads at most, or nearly. Tests come to it before the system's buffers are full.
-pub(crate) const PASS_BYTES: usize = if cfg!(test) { 16 * 1024 } else { MAX_READ_BYTES };
+pub(crate) const PASS_BYTES: usize = if cfg!(test) {
+    16 * 1024
+} else {
+    MAX_READ_BYTES
+};
 
 pub(crate) struct Line {
     pub(crate) stream: Stream,
@@ -35,7 +39,12 @@ pub(crate) struct Turn {
 
 impl Turn {
     pub(crate) fn new() -> Self {
-        Self { left: PASS_BYTES, dry: false, blocked: false, error: None }
+        Self {
+            left: PASS_BYTES,
+            dry: false,
+            blocked: false,
+            error: None,
+        }
     }
 
     /// Remembers why the line broke; what stands for it on the way up.
@@ -61,7 +70,10 @@ impl Line {
 
     #[cfg(feature = "tls")]
     pub(crate) fn secured(stream: Stream, secure: Secure) -> Self {
-        Self { stream, secure: Some(Box::new(secure)) }
+        Self {
+            stream,
+            secure: Some(Box::new(secure)),
+        }
     }
 
     /// The line for one pass.
@@ -69,7 +81,11 @@ impl Line {
         LineIo {
             #[cfg(feature = "tls")]
             secure: self.secure.as_deref_mut(),
-            raw: Raw { stream: &mut self.stream, turn, stats },
+            raw: Raw {
+                stream: &mut self.stream,
+                turn,
+                stats,
+            },
         }
     }
 }

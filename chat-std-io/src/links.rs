@@ -112,7 +112,14 @@ impl Links {
             input.any = true;
             self.opened(chat, now, opened);
         }
-        let Self { live, closing, buffer, endings, stats, .. } = self;
+        let Self {
+            live,
+            closing,
+            buffer,
+            endings,
+            stats,
+            ..
+        } = self;
         live.retain_mut(|link| {
             let Transport::Open(socket) = &mut link.transport else { return true };
             let mut core = LinkOf { chat: &mut *chat, now, id: link.id };
@@ -147,12 +154,20 @@ impl Links {
 
     fn opened(&mut self, chat: &mut ChatClient, now: Timestamp, opened: Opened) {
         // Without a link it was given up: the socket is dropped.
-        let Some(link) = self.live.iter_mut().find(|link| link.id == opened.link) else { return };
+        let Some(link) = self.live.iter_mut().find(|link| link.id == opened.link) else {
+            return;
+        };
         match opened.result {
             Ok((socket, address)) => {
                 log::debug!(target: "photon_chat::net", "{}: connected to {address}", opened.link);
                 if !socket.is_opening() {
-                    chat.handle_link(now, opened.link, LinkInput::Opened { ipv6: address.is_ipv6() });
+                    chat.handle_link(
+                        now,
+                        opened.link,
+                        LinkInput::Opened {
+                            ipv6: address.is_ipv6(),
+                        },
+                    );
                 }
                 link.transport = Transport::Open(socket);
             }
@@ -176,7 +191,14 @@ impl Links {
     pub(crate) fn send(&mut self, chat: &mut ChatClient, now: Timestamp) {
         for link in &mut self.live {
             if let Transport::Open(socket) = &mut link.transport {
-                socket.send(&mut LinkOf { chat: &mut *chat, now, id: link.id }, &mut self.stats);
+                socket.send(
+                    &mut LinkOf {
+                        chat: &mut *chat,
+                        now,
+                        id: link.id,
+                    },
+                    &mut self.stats,
+                );
             }
         }
     }
@@ -186,31 +208,50 @@ impl Links {
         let mut told = false;
         while let Some(command) = chat.poll_command() {
             match command {
-                LinkCommand::Open { link, target, wire } => told |= self.open(chat, now, link, target, wire),
+                LinkCommand::Open { link, target, wire } => {
+                    told |= self.open(chat, now, link, target, wire)
+                }
                 LinkCommand::Close { link } => self.close(link, now),
             }
         }
         told
     }
 
-    fn open(&mut self, chat: &mut ChatClient, now: Timestamp, id: LinkId, target: Target, wire: Wire) -> bool {
+    fn open(
+        &mut self,
+        chat: &mut ChatClient,
+        now: Timestamp,
+        id: LinkId,
+        target: Target,
+        wire: Wire,
+    ) -> bool {
         log::debug!(target: "photon_chat::net", "{id}: connecting to {target}");
         if Socket::opens_at_once(&target, wire) {
-            self.live.push(Link { id, transport: Transport::Opening { _ticket: None } });
+            self.live.push(Link {
+                id,
+                transport: Transport::Opening { _ticket: None },
+            });
             let result = Socket::open(&target, wire, &self.setup, || true);
             self.opened(chat, now, Opened { link: id, result });
             return true;
         }
         let ticket = Some(self.opener.open(id, target, wire, self.setup.clone()));
-        self.live.push(Link { id, transport: Transport::Opening { _ticket: ticket } });
+        self.live.push(Link {
+            id,
+            transport: Transport::Opening { _ticket: ticket },
+        });
         false
     }
 
     fn close(&mut self, id: LinkId, now: Timestamp) {
-        let Some(at) = self.live.iter().position(|link| link.id == id) else { return };
+        let Some(at) = self.live.iter().position(|link| link.id == id) else {
+            return;
+        };
         log::debug!(target: "photon_chat::net", "{id}: closing");
         // A link that is being opened is given up by dropping its ticket.
-        let Transport::Open(mut socket) = self.live.remove(at).transport else { return };
+        let Transport::Open(mut socket) = self.live.remove(at).transport else {
+            return;
+        };
         match socket.finish(&mut self.stats) {
             Parting::Waits => linger(&mut self.closing, socket, now, &mut self.endings),
             parting => self.endings.part(&socket, parting),
@@ -232,7 +273,12 @@ impl Links {
     pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) -> bool {
         // Of links that are closed, too.
         let mut unsent = self.closing_unsent();
-        let Self { live, opener, stats, .. } = self;
+        let Self {
+            live,
+            opener,
+            stats,
+            ..
+        } = self;
         let (mut opening, mut readers, mut reader) = (false, 0, None);
         for link in live {
             match &mut link.transport {
@@ -285,7 +331,10 @@ fn linger(closing: &mut Vec<Closing>, socket: Socket, now: Timestamp, endings: &
         let oldest = closing.remove(0);
         endings.part(&oldest.socket, Parting::Broken);
     }
-    closing.push(Closing { socket, until: now.plus_duration(LINGER) });
+    closing.push(Closing {
+        socket,
+        until: now.plus_duration(LINGER),
+    });
 }
 
 #[cfg(test)]
@@ -320,7 +369,11 @@ mod tests {
         assert!(links.receive(&mut chat, NOW).any);
         assert!(links.is_empty());
         assert_eq!(chat.state(), State::Disconnected);
-        assert_eq!(listener.accept().unwrap().0.read(&mut [0]).unwrap(), 0, "the stream is gone");
+        assert_eq!(
+            listener.accept().unwrap().0.read(&mut [0]).unwrap(),
+            0,
+            "the stream is gone"
+        );
     }
 
     #[test]

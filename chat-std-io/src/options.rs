@@ -35,7 +35,10 @@ impl SessionOptions {
         self
     }
 
-    #[cfg_attr(not(feature = "websocket"), expect(unused_variables, reason = "messages are put together by core"))]
+    #[cfg_attr(
+        not(feature = "websocket"),
+        expect(unused_variables, reason = "messages are put together by core")
+    )]
     pub(crate) fn setup(self, limits: &chat_core::Limits) -> Setup {
         Setup {
             #[cfg(feature = "tls")]

@@ -20,10 +20,14 @@ const MAX_THREADS: usize = 64;
 static POOL: Pool = Pool::new(MAX_THREADS);
 
 /// The addresses of a host, in the resolver's order; IP literals are not looked up.
-pub(crate) fn addresses(target: &Target) -> Result<impl Iterator<Item = SocketAddr> + use<>, LinkError> {
+pub(crate) fn addresses(
+    target: &Target,
+) -> Result<impl Iterator<Item = SocketAddr> + use<>, LinkError> {
     (&*target.host, target.port)
         .to_socket_addrs()
-        .map_err(|error| LinkError::new(LinkErrorKind::Resolve, format!("{}: {error}", target.host)))
+        .map_err(|error| {
+            LinkError::new(LinkErrorKind::Resolve, format!("{}: {error}", target.host))
+        })
 }
 
 /// A session's end of the threads.
@@ -48,7 +52,11 @@ pub(crate) struct Ticket {
 impl Opener {
     pub(crate) fn new() -> Self {
         let (sender, receiver) = channel();
-        Self { sender, receiver, early: None }
+        Self {
+            sender,
+            receiver,
+            early: None,
+        }
     }
 
     /// Begins to open a link. What becomes of it comes from [`Opener::finished`].
@@ -65,7 +73,10 @@ impl Opener {
             }
         };
         if let Err(error) = POOL.run(wanted, Box::new(work)) {
-            let _ = sender.send(Opened { link, result: Err(LinkError::from(&error)) });
+            let _ = sender.send(Opened {
+                link,
+                result: Err(LinkError::from(&error)),
+            });
         }
         Ticket { _held: held }
     }
@@ -99,7 +110,13 @@ struct Inner {
 
 impl Pool {
     const fn new(max_threads: usize) -> Self {
-        Self { max_threads, inner: Mutex::new(Inner { threads: 0, waiting: VecDeque::new() }) }
+        Self {
+            max_threads,
+            inner: Mutex::new(Inner {
+                threads: 0,
+                waiting: VecDeque::new(),
+            }),
+        }
     }
 
     /// Runs it on a thread, now or when one is free and if it is still wanted then.
@@ -107,20 +124,24 @@ impl Pool {
         let mut inner = self.lock();
         if inner.threads >= self.max_threads {
             // Whatever was given up in the meantime does not pile up.
-            inner.waiting.retain(|(wanted, _)| wanted.strong_count() > 0);
+            inner
+                .waiting
+                .retain(|(wanted, _)| wanted.strong_count() > 0);
             inner.waiting.push_back((wanted, work));
             return Ok(());
         }
         inner.threads += 1;
         drop(inner);
-        let spawned = thread::Builder::new().name("photon-chat-open".to_owned()).spawn(move || {
-            let mut work = work;
-            loop {
-                work();
-                let Some(next) = self.next() else { break };
-                work = next;
-            }
-        });
+        let spawned = thread::Builder::new()
+            .name("photon-chat-open".to_owned())
+            .spawn(move || {
+                let mut work = work;
+                loop {
+                    work();
+                    let Some(next) = self.next() else { break };
+                    work = next;
+                }
+            });
         match spawned {
             Ok(_detached) => Ok(()),
             Err(error) => {
@@ -179,8 +200,15 @@ mod tests {
         drop(given_up);
         submit(5, Arc::downgrade(&held));
         assert_eq!(POOL.lock().threads, 2);
-        assert_eq!(POOL.lock().waiting.len(), 2, "what was given up left the queue");
-        assert!(starts.try_recv().is_err(), "nothing runs before a thread is free");
+        assert_eq!(
+            POOL.lock().waiting.len(),
+            2,
+            "what was given up left the queue"
+        );
+        assert!(
+            starts.try_recv().is_err(),
+            "nothing runs before a thread is free"
+        );
 
         release.send(()).unwrap();
         assert_eq!(starts.recv().unwrap(), 3);
@@ -199,11 +227,23 @@ mod tests {
         let held = Arc::new(());
         let (release, gate) = channel::<()>();
         let (done, dones) = channel();
-        POOL.run(Arc::downgrade(&held), Box::new(move || gate.recv().unwrap())).unwrap();
+        POOL.run(
+            Arc::downgrade(&held),
+            Box::new(move || gate.recv().unwrap()),
+        )
+        .unwrap();
         let given_up = Arc::new(());
         let unwanted = done.clone();
-        POOL.run(Arc::downgrade(&given_up), Box::new(move || unwanted.send("unwanted").unwrap())).unwrap();
-        POOL.run(Arc::downgrade(&held), Box::new(move || done.send("wanted").unwrap())).unwrap();
+        POOL.run(
+            Arc::downgrade(&given_up),
+            Box::new(move || unwanted.send("unwanted").unwrap()),
+        )
+        .unwrap();
+        POOL.run(
+            Arc::downgrade(&held),
+            Box::new(move || done.send("wanted").unwrap()),
+        )
+        .unwrap();
         drop(given_up);
         release.send(()).unwrap();
         assert_eq!(dones.iter().collect::<Vec<_>>(), ["wanted"]);

@@ -108,7 +108,12 @@ impl Session {
     fn build(config: ChatConfig, seed: [u8; 32], options: SessionOptions) -> Self {
         let chat = ChatClient::new(config, seed);
         let setup = options.setup(chat.limits());
-        Self { chat, links: Links::new(setup), clock: Clock::start(), more: false }
+        Self {
+            chat,
+            links: Links::new(setup),
+            clock: Clock::start(),
+            more: false,
+        }
     }
 
     /// One pass of the pump, once a frame: takes over finished connects, reads at most [`MAX_READ_BYTES`] or
@@ -171,7 +176,10 @@ impl Session {
         if self.more {
             return Some(Duration::ZERO);
         }
-        let deadline = self.chat.poll_timeout().map(|deadline| self.clock.now().until(deadline));
+        let deadline = self
+            .chat
+            .poll_timeout()
+            .map(|deadline| self.clock.now().until(deadline));
         let turn = self.links.needs_turns().then_some(TURN);
         match (deadline, turn) {
             (Some(deadline), Some(turn)) => Some(deadline.min(turn)),
@@ -192,7 +200,10 @@ impl Session {
         let until = self.clock.now().plus_duration(timeout);
         self.flush();
         while !self.more && self.chat.queued_events() == 0 {
-            let wake = self.chat.poll_timeout().map_or(until, |deadline| deadline.min(until));
+            let wake = self
+                .chat
+                .poll_timeout()
+                .map_or(until, |deadline| deadline.min(until));
             let left = self.clock.now().until(wake);
             if left.is_zero() || self.links.sleep(&self.chat, left) {
                 break;
@@ -269,6 +280,9 @@ fn random_seed() -> Result<[u8; 32], SessionError> {
 
 impl fmt::Debug for Session {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Session").field("state", &self.chat.state()).field("links", &self.links.live()).finish()
+        out.debug_struct("Session")
+            .field("state", &self.chat.state())
+            .field("links", &self.links.live())
+            .finish()
     }
 }

@@ -61,7 +61,9 @@ pub(crate) enum Woken {
 /// It peeks instead of reading: a read whose timeout fires may lose what arrives at that moment on systems that cancel
 /// it, and what arrives is then read in one place only.
 pub(crate) fn until_input(socket: &impl Blocking, longest: Duration) -> Woken {
-    let prepared = socket.set_read_timeout(whole_millis(longest)).and_then(|()| socket.set_nonblocking(false));
+    let prepared = socket
+        .set_read_timeout(whole_millis(longest))
+        .and_then(|()| socket.set_nonblocking(false));
     if prepared.is_err() {
         // Some systems refuse options of a connection that the other side broke: reading tells what it is.
         thread::sleep(longest.min(TURN));
@@ -69,7 +71,9 @@ pub(crate) fn until_input(socket: &impl Blocking, longest: Duration) -> Woken {
     }
     let woken = match socket.peek() {
         Ok(_) => Woken::Input,
-        Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => Woken::Nothing,
+        Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {
+            Woken::Nothing
+        }
         Err(error) => Woken::Error(error),
     };
     match socket.set_nonblocking(true) {
@@ -108,7 +112,11 @@ mod tests {
     #[test]
     fn timeouts_are_rounded_up() {
         for (micros, millis) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (249_999, 250)] {
-            assert_eq!(whole_millis(Duration::from_micros(micros)), Duration::from_millis(millis), "{micros}");
+            assert_eq!(
+                whole_millis(Duration::from_micros(micros)),
+                Duration::from_millis(millis),
+                "{micros}"
+            );
         }
         assert_eq!(whole_millis(Duration::MAX), Duration::from_millis(u64::MAX));
     }

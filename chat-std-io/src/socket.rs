@@ -89,8 +89,16 @@ impl Socket {
                 Ok((Self::Datagrams(Datagrams::new(socket)), address))
             }
             #[cfg(feature = "websocket")]
-            Wire::WebSocket { secure, text, subprotocol } => {
-                let kind = websocket::Kind { secure, text, subprotocol };
+            Wire::WebSocket {
+                secure,
+                text,
+                subprotocol,
+            } => {
+                let kind = websocket::Kind {
+                    secure,
+                    text,
+                    subprotocol,
+                };
                 let (socket, address) = websocket::connect(target, kind, setup, wanted)?;
                 Ok((Self::Messages(Box::new(socket)), address))
             }
@@ -139,16 +147,25 @@ impl Socket {
     }
 
     /// Hands over what can be read, as far as core wants it. Never blocks.
-    pub(crate) fn receive(&mut self, core: &mut impl ClientSide, buffer: &mut [u8], stats: &mut IoStats) -> Pass {
+    pub(crate) fn receive(
+        &mut self,
+        core: &mut impl ClientSide,
+        buffer: &mut [u8],
+        stats: &mut IoStats,
+    ) -> Pass {
         match self {
             Self::Stream(stream) => {
                 let (bytes, end) = read(stream, core, buffer, stats);
                 let more = bytes >= MAX_READ_BYTES && end.is_none() && core.wants_input();
-                Pass { any: bytes > 0 || end.is_some(), more, end }
+                Pass {
+                    any: bytes > 0 || end.is_some(),
+                    more,
+                    end,
+                }
             }
-            Self::Datagrams(datagrams) => {
-                receive_batch(datagrams, buffer, stats, |datagram| core.handle(LinkInput::Received(datagram)))
-            }
+            Self::Datagrams(datagrams) => receive_batch(datagrams, buffer, stats, |datagram| {
+                core.handle(LinkInput::Received(datagram))
+            }),
             #[cfg(feature = "websocket")]
             Self::Messages(messages) => messages.receive(core, stats),
         }
@@ -157,9 +174,13 @@ impl Socket {
     /// Sends what the system takes. Never blocks.
     pub(crate) fn send(&mut self, core: &mut impl ClientSide, stats: &mut IoStats) {
         match self {
-            Self::Stream(stream) if stream.is_broken() => stream.unsent |= core.transmit().is_some(),
+            Self::Stream(stream) if stream.is_broken() => {
+                stream.unsent |= core.transmit().is_some()
+            }
             Self::Stream(stream) => write(stream, core, stats),
-            Self::Datagrams(datagrams) if datagrams.is_broken() => datagrams.unsent |= core.transmit().is_some(),
+            Self::Datagrams(datagrams) if datagrams.is_broken() => {
+                datagrams.unsent |= core.transmit().is_some()
+            }
             Self::Datagrams(datagrams) => {
                 datagrams.unsent = !send_batch(core, |datagram| datagrams.send(datagram, stats));
             }
@@ -281,7 +302,13 @@ fn receive_batch(
             }
             udp::Received::Ignored => {}
             udp::Received::Nothing => return pass,
-            udp::Received::End(end) => return Pass { any: true, more: false, end: Some(end) },
+            udp::Received::End(end) => {
+                return Pass {
+                    any: true,
+                    more: false,
+                    end: Some(end),
+                };
+            }
         }
     }
     // Most likely. Whether it is so, the next pass finds out.
@@ -293,7 +320,9 @@ fn receive_batch(
 /// anew when it is pulled again, or drops it if it is not needed any more.
 fn send_batch(core: &mut impl ClientSide, mut send: impl FnMut(&[u8]) -> bool) -> bool {
     for _ in 0..MAX_SENT_DATAGRAMS {
-        let Some(datagram) = core.transmit() else { return true };
+        let Some(datagram) = core.transmit() else {
+            return true;
+        };
         let bytes = datagram.len();
         if !send(datagram) {
             return false;
@@ -315,7 +344,9 @@ fn unsupported(wire: Wire) -> Option<LinkError> {
         Wire::WebSocket { .. } => {
             "ws:// is left out of this program: enable the feature `websocket` of photon-chat-std-io"
         }
-        _ => "this transport is not there yet: use an address that begins with udp://, tcp://, wss:// or ws://",
+        _ => {
+            "this transport is not there yet: use an address that begins with udp://, tcp://, wss:// or ws://"
+        }
     };
     Some(LinkError::new(LinkErrorKind::Unsupported, text))
 }
@@ -347,21 +378,36 @@ mod tests {
         const LEFT: usize = 8;
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = server.local_addr().unwrap();
-        let target = Target { host: address.ip().to_string().into(), port: address.port(), path: "".into() };
+        let target = Target {
+            host: address.ip().to_string().into(),
+            port: address.port(),
+            path: "".into(),
+        };
         assert!(Socket::opens_at_once(&target, Wire::Datagram));
-        let (socket, _) = Socket::open(&target, Wire::Datagram, &Setup::for_test(), || true).unwrap();
-        let Socket::Datagrams(mut datagrams) = socket else { panic!("another kind") };
+        let (socket, _) =
+            Socket::open(&target, Wire::Datagram, &Setup::for_test(), || true).unwrap();
+        let Socket::Datagrams(mut datagrams) = socket else {
+            panic!("another kind")
+        };
         let (mut buffer, mut stats) = (vec![0; CHUNK_BYTES], IoStats::default());
         assert!(datagrams.send(b"here I am", &mut stats));
         let (_, client) = server.recv_from(&mut buffer).unwrap();
         for number in 0..MAX_READ_DATAGRAMS + LEFT {
             // One that is too long counts too.
-            let bytes = if number == 3 { MAX_DATAGRAM_BYTES + 1 } else { 1 };
-            server.send_to(&vec![u8::try_from(number).unwrap(); bytes], client).unwrap();
+            let bytes = if number == 3 {
+                MAX_DATAGRAM_BYTES + 1
+            } else {
+                1
+            };
+            server
+                .send_to(&vec![u8::try_from(number).unwrap(); bytes], client)
+                .unwrap();
         }
 
         let mut heard = Vec::new();
-        let pass = receive_batch(&mut datagrams, &mut buffer, &mut stats, |datagram| heard.extend_from_slice(datagram));
+        let pass = receive_batch(&mut datagrams, &mut buffer, &mut stats, |datagram| {
+            heard.extend_from_slice(datagram)
+        });
         assert!(pass.any && pass.more && pass.end.is_none());
         assert_eq!(heard.len(), MAX_READ_DATAGRAMS - 1);
         assert_eq!(stats.reads, MAX_READ_DATAGRAMS as u64);
@@ -373,7 +419,9 @@ mod tests {
         }
         assert!(heard.is_sorted(), "each once, in order: {heard:?}");
 
-        let pass = receive_batch(&mut datagrams, &mut buffer, &mut stats, |_| panic!("nothing is left"));
+        let pass = receive_batch(&mut datagrams, &mut buffer, &mut stats, |_| {
+            panic!("nothing is left")
+        });
         assert!(!pass.any && !pass.more && pass.end.is_none());
     }
 
@@ -382,7 +430,9 @@ mod tests {
         // What is sent does not matter here.
         let mut chat = ChatClient::new(ChatConfig::new("tcp://127.0.0.1:1", "app", "1.0"), [0; 32]);
         chat.connect_to_name_server(ConnectOptions::new()).unwrap();
-        let Some(LinkCommand::Open { link, .. }) = chat.poll_command() else { panic!("nothing to open") };
+        let Some(LinkCommand::Open { link, .. }) = chat.poll_command() else {
+            panic!("nothing to open")
+        };
         chat.handle_link(NOW, link, LinkInput::Opened { ipv6: false });
 
         let mut offered = Vec::new();
@@ -390,7 +440,14 @@ mod tests {
             offered.push(datagram.to_vec());
             false
         };
-        assert!(!send_batch(&mut LinkOf { chat: &mut chat, now: NOW, id: link }, blocked));
+        assert!(!send_batch(
+            &mut LinkOf {
+                chat: &mut chat,
+                now: NOW,
+                id: link
+            },
+            blocked
+        ));
         assert_eq!(offered.len(), 1, "one attempt");
         assert!(chat.transmit(NOW, link).is_some());
 
@@ -398,7 +455,14 @@ mod tests {
             offered.push(datagram.to_vec());
             true
         };
-        assert!(send_batch(&mut LinkOf { chat: &mut chat, now: NOW, id: link }, taken));
+        assert!(send_batch(
+            &mut LinkOf {
+                chat: &mut chat,
+                now: NOW,
+                id: link
+            },
+            taken
+        ));
         assert_eq!(offered.len(), 2);
         assert_eq!(offered[0], offered[1]);
         assert!(chat.transmit(NOW, link).is_none());
@@ -406,11 +470,20 @@ mod tests {
 
     #[test]
     fn what_is_left_out_says_what_to_enable() {
-        let target = Target { host: "localhost".into(), port: 9093, path: "".into() };
-        for (secure, there, feature) in
-            [(true, cfg!(feature = "tls"), "`tls`"), (false, cfg!(feature = "websocket"), "`websocket`")]
-        {
-            let wire = Wire::WebSocket { secure, text: false, subprotocol: "" };
+        let target = Target {
+            host: "localhost".into(),
+            port: 9093,
+            path: "".into(),
+        };
+        for (secure, there, feature) in [
+            (true, cfg!(feature = "tls"), "`tls`"),
+            (false, cfg!(feature = "websocket"), "`websocket`"),
+        ] {
+            let wire = Wire::WebSocket {
+                secure,
+                text: false,
+                subprotocol: "",
+            };
             assert_eq!(Socket::opens_at_once(&target, wire), !there);
             if !there {
                 let Err(error) = Socket::open(&target, wire, &Setup::for_test(), || true) else {

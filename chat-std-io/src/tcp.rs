@@ -15,7 +15,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_WORDS_BYTES: usize = 1_000;
 
 /// Resolves a target and connects to it. Blocks.
-pub(crate) fn connect(target: &Target, wanted: impl Fn() -> bool) -> Result<(TcpStream, SocketAddr), LinkError> {
+pub(crate) fn connect(
+    target: &Target,
+    wanted: impl Fn() -> bool,
+) -> Result<(TcpStream, SocketAddr), LinkError> {
     connect_to_first(resolve::addresses(target)?, wanted)
 }
 
@@ -36,7 +39,10 @@ fn connect_to_first(
                     let separator = if words.is_empty() { "" } else { "; " };
                     words.push_str(&format!("{separator}{address}: {error}"));
                 }
-                failed = LinkError { text: words.as_str().into(), ..LinkError::from(&error) };
+                failed = LinkError {
+                    text: words.as_str().into(),
+                    ..LinkError::from(&error)
+                };
             }
         }
     }
@@ -76,7 +82,11 @@ pub(crate) enum Received {
 
 impl Stream {
     pub(crate) fn new(socket: TcpStream) -> Self {
-        Self { socket, broken: None, unsent: false }
+        Self {
+            socket,
+            broken: None,
+            unsent: false,
+        }
     }
 
     /// Reads what is there. A stream that broke while it was written to, or slept on, ends after the last byte that
@@ -84,14 +94,21 @@ impl Stream {
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Received {
         let result = uninterrupted(|| self.socket.read(buffer));
         match result {
-            Ok(0) => Received::End(self.broken.take().map_or(LinkInput::Closed, LinkInput::Failed)),
+            Ok(0) => Received::End(
+                self.broken
+                    .take()
+                    .map_or(LinkInput::Closed, LinkInput::Failed),
+            ),
             Ok(bytes) => Received::Bytes(bytes),
             Err(error) if error.kind() == ErrorKind::WouldBlock => match self.broken.take() {
                 Some(broken) => Received::End(LinkInput::Failed(broken)),
                 None => Received::Nothing,
             },
             Err(error) => {
-                let broken = self.broken.take().unwrap_or_else(|| LinkError::from(&error));
+                let broken = self
+                    .broken
+                    .take()
+                    .unwrap_or_else(|| LinkError::from(&error));
                 Received::End(LinkInput::Failed(broken))
             }
         }
@@ -129,7 +146,10 @@ impl Stream {
 
     /// Cuts the connection in both directions, as if the line had broken: that is what reading then says.
     pub(crate) fn sever(&mut self) {
-        self.fail(LinkError::new(LinkErrorKind::Reset, "severed by this program"));
+        self.fail(LinkError::new(
+            LinkErrorKind::Reset,
+            "severed by this program",
+        ));
     }
 
     /// Cuts the connection in both directions for this reason, which is what reading then says.
@@ -175,10 +195,14 @@ mod tests {
     fn addresses_are_walked_until_one_answers() {
         let (listener, nobody) = listener_and_nobody();
         let there = listener.local_addr().unwrap();
-        let (stream, address) = connect_to_first([nobody, there, nobody].into_iter(), || true).unwrap();
+        let (stream, address) =
+            connect_to_first([nobody, there, nobody].into_iter(), || true).unwrap();
         assert_eq!((address, stream.peer_addr().unwrap()), (there, there));
         assert!(stream.nodelay().unwrap());
-        assert_eq!((&stream).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            (&stream).read(&mut [0]).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
     }
 
     #[test]
@@ -186,10 +210,19 @@ mod tests {
         let (_listener, nobody) = listener_and_nobody();
         let error = connect_to_first([nobody, nobody].into_iter(), || true).unwrap_err();
         assert_eq!(error.kind, LinkErrorKind::Refused);
-        assert_eq!(error.text.matches(&nobody.to_string()).count(), 2, "{}", error.text);
+        assert_eq!(
+            error.text.matches(&nobody.to_string()).count(),
+            2,
+            "{}",
+            error.text
+        );
 
         let error = connect_to_first([nobody; 1_000].into_iter(), || true).unwrap_err();
-        assert!(error.text.len() < 2 * MAX_WORDS_BYTES, "{}", error.text.len());
+        assert!(
+            error.text.len() < 2 * MAX_WORDS_BYTES,
+            "{}",
+            error.text.len()
+        );
 
         let error = connect_to_first(std::iter::empty(), || true).unwrap_err();
         assert_eq!(error.kind, LinkErrorKind::Resolve);

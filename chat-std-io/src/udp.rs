@@ -24,11 +24,18 @@ pub(crate) fn is_literal(target: &Target) -> bool {
 ///
 /// Only one: whether anybody listens there comes to light by datagrams, and so in core.
 pub(crate) fn connect(target: &Target) -> Result<(UdpSocket, SocketAddr), LinkError> {
-    let address = first(resolve::addresses(target)?)
-        .ok_or_else(|| LinkError::new(LinkErrorKind::Resolve, format!("{}: the name has no addresses", target.host)))?;
+    let address = first(resolve::addresses(target)?).ok_or_else(|| {
+        LinkError::new(
+            LinkErrorKind::Resolve,
+            format!("{}: the name has no addresses", target.host),
+        )
+    })?;
     let socket = connect_to(address).map_err(|error| {
         let text = format!("{address}: {error}").into();
-        LinkError { text, ..LinkError::from(&error) }
+        LinkError {
+            text,
+            ..LinkError::from(&error)
+        }
     })?;
     Ok((socket, address))
 }
@@ -78,7 +85,12 @@ pub(crate) enum Received {
 
 impl Datagrams {
     pub(crate) fn new(socket: UdpSocket) -> Self {
-        Self { socket, broken: None, errors_in_a_row: 0, unsent: false }
+        Self {
+            socket,
+            broken: None,
+            errors_in_a_row: 0,
+            unsent: false,
+        }
     }
 
     /// Receives one datagram. The buffer must be longer than any can be: what a system does with one that does not fit
@@ -147,7 +159,10 @@ impl Datagrams {
 
     /// Ends it as if the line had broken, whatever has arrived.
     pub(crate) fn sever(&mut self) {
-        self.broken = Some(LinkError::new(LinkErrorKind::Reset, "severed by this program"));
+        self.broken = Some(LinkError::new(
+            LinkErrorKind::Reset,
+            "severed by this program",
+        ));
     }
 }
 
@@ -171,7 +186,10 @@ fn send_with(mut send: impl FnMut() -> io::Result<usize>, stats: &mut IoStats) -
 
 /// How systems say that nobody listened when an earlier datagram arrived. Somebody may soon.
 fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
 }
 
 #[cfg(test)]
@@ -188,7 +206,11 @@ mod tests {
 
     impl Client {
         fn connected_to(server: SocketAddr) -> Self {
-            let target = Target { host: server.ip().to_string().into(), port: server.port(), path: "".into() };
+            let target = Target {
+                host: server.ip().to_string().into(),
+                port: server.port(),
+                path: "".into(),
+            };
             assert!(is_literal(&target));
             let (socket, address) = connect(&target).unwrap();
             assert_eq!((address, socket.peer_addr().unwrap()), (server, server));
@@ -216,7 +238,10 @@ mod tests {
             loop {
                 match self.receive() {
                     Received::Datagram(bytes) => return &self.buffer[..bytes],
-                    Received::Nothing => assert!(self.datagrams.sleep(LONG, &mut self.stats), "it comes in time"),
+                    Received::Nothing => assert!(
+                        self.datagrams.sleep(LONG, &mut self.stats),
+                        "it comes in time"
+                    ),
                     Received::Ignored => {}
                     Received::End(end) => panic!("{end:?}"),
                 }
@@ -284,8 +309,14 @@ mod tests {
         assert!(client.send(b"first"));
         // However the system says it: to a sleep, a receive or a send.
         while client.stats.datagrams_refused == 0 {
-            assert!(client.datagrams.sleep(LONG, &mut client.stats), "the answer comes in time");
-            assert!(matches!(client.receive(), Received::Ignored | Received::Nothing));
+            assert!(
+                client.datagrams.sleep(LONG, &mut client.stats),
+                "the answer comes in time"
+            );
+            assert!(matches!(
+                client.receive(),
+                Received::Ignored | Received::Nothing
+            ));
             assert!(client.send(b"again"));
         }
         let server = UdpSocket::bind(address).unwrap();
@@ -293,7 +324,10 @@ mod tests {
         // Told about the ones before or not, the first one arrives.
         assert!(client.send(b"now"));
         assert_eq!(heard(&server).0, b"now");
-        assert_eq!((client.stats.datagrams_unsent, client.stats.datagram_errors), (0, 0));
+        assert_eq!(
+            (client.stats.datagrams_unsent, client.stats.datagram_errors),
+            (0, 0)
+        );
     }
 
     #[test]
@@ -309,7 +343,13 @@ mod tests {
         }
         server.send_to(b"short", client.address()).unwrap();
         assert_eq!(client.next(), b"short");
-        assert_eq!((client.stats.datagrams_too_long, client.stats.datagram_errors), (2, 0));
+        assert_eq!(
+            (
+                client.stats.datagrams_too_long,
+                client.stats.datagram_errors
+            ),
+            (2, 0)
+        );
     }
 
     #[test]
@@ -325,10 +365,25 @@ mod tests {
     #[test]
     fn what_the_system_says_to_a_send() {
         let cases: [(&[ErrorKind], bool, u64, u64); 5] = [
-            (&[ErrorKind::Interrupted, ErrorKind::WouldBlock], false, 0, 0),
-            (&[ErrorKind::ConnectionRefused, ErrorKind::WouldBlock], false, 1, 0),
+            (
+                &[ErrorKind::Interrupted, ErrorKind::WouldBlock],
+                false,
+                0,
+                0,
+            ),
+            (
+                &[ErrorKind::ConnectionRefused, ErrorKind::WouldBlock],
+                false,
+                1,
+                0,
+            ),
             (&[ErrorKind::ConnectionReset], true, 1, 0),
-            (&[ErrorKind::ConnectionRefused, ErrorKind::ConnectionRefused], true, 2, 1),
+            (
+                &[ErrorKind::ConnectionRefused, ErrorKind::ConnectionRefused],
+                true,
+                2,
+                1,
+            ),
             (&[ErrorKind::NetworkUnreachable], true, 0, 1),
         ];
         for (said, done, refused, unsent) in cases {
@@ -336,51 +391,87 @@ mod tests {
             let mut said_next = said.iter();
             let answer = || said_next.next().map_or(Ok(1), |kind| Err((*kind).into()));
             assert_eq!(send_with(answer, &mut stats), done, "{said:?}");
-            assert_eq!((stats.datagrams_refused, stats.datagrams_unsent), (refused, unsent), "{said:?}");
+            assert_eq!(
+                (stats.datagrams_refused, stats.datagrams_unsent),
+                (refused, unsent),
+                "{said:?}"
+            );
         }
     }
 
     #[test]
     fn single_errors_are_ignored_and_a_row_of_them_is_the_end() {
         let (_server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
-        let Client { mut datagrams, mut stats, .. } = Client::connected_to(address);
-        let mut say =
-            |result: Result<usize, ErrorKind>| datagrams.received(result.map_err(io::Error::from), &mut stats);
+        let Client {
+            mut datagrams,
+            mut stats,
+            ..
+        } = Client::connected_to(address);
+        let mut say = |result: Result<usize, ErrorKind>| {
+            datagrams.received(result.map_err(io::Error::from), &mut stats)
+        };
         for _ in 0..3 * MAX_ERRORS_IN_A_ROW {
-            assert!(matches!(say(Err(ErrorKind::ConnectionRefused)), Received::Ignored));
-            assert!(matches!(say(Err(ErrorKind::ConnectionReset)), Received::Ignored));
+            assert!(matches!(
+                say(Err(ErrorKind::ConnectionRefused)),
+                Received::Ignored
+            ));
+            assert!(matches!(
+                say(Err(ErrorKind::ConnectionReset)),
+                Received::Ignored
+            ));
         }
         let mut last = Received::Nothing;
         let unreachable = Err(ErrorKind::HostUnreachable);
-        for between in [Ok(12), Ok(MAX_DATAGRAM_BYTES + 1), Err(ErrorKind::WouldBlock), unreachable] {
+        for between in [
+            Ok(12),
+            Ok(MAX_DATAGRAM_BYTES + 1),
+            Err(ErrorKind::WouldBlock),
+            unreachable,
+        ] {
             assert!(!matches!(last, Received::End(_)));
             for _ in 1..MAX_ERRORS_IN_A_ROW {
                 assert!(matches!(say(unreachable), Received::Ignored));
             }
             last = say(between);
         }
-        let Received::End(LinkInput::Failed(error)) = last else { panic!("{last:?}") };
+        let Received::End(LinkInput::Failed(error)) = last else {
+            panic!("{last:?}")
+        };
         assert_eq!(error.kind, LinkErrorKind::Unreachable);
         assert_eq!(stats.datagrams_refused, u64::from(6 * MAX_ERRORS_IN_A_ROW));
-        assert_eq!(stats.datagram_errors, u64::from(4 * MAX_ERRORS_IN_A_ROW - 3));
+        assert_eq!(
+            stats.datagram_errors,
+            u64::from(4 * MAX_ERRORS_IN_A_ROW - 3)
+        );
     }
 
     #[test]
     fn severed_while_idle_is_ended_whatever_arrives() {
         let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
         let mut client = Client::connected_to(address);
-        assert!(!client.datagrams.sleep(Duration::from_millis(1), &mut client.stats), "nothing has");
-        assert!(matches!(client.receive(), Received::Nothing), "without blocking");
+        assert!(
+            !client
+                .datagrams
+                .sleep(Duration::from_millis(1), &mut client.stats),
+            "nothing has"
+        );
+        assert!(
+            matches!(client.receive(), Received::Nothing),
+            "without blocking"
+        );
         server.send_to(b"unheard", client.address()).unwrap();
         client.datagrams.sever();
         assert!(client.datagrams.is_broken());
-        let Received::End(LinkInput::Failed(error)) = client.receive() else { panic!("no end") };
+        let Received::End(LinkInput::Failed(error)) = client.receive() else {
+            panic!("no end")
+        };
         assert_eq!(error.kind, LinkErrorKind::Reset);
     }
 
     #[test]
     fn ipv4_goes_first() {
-        let addresses = ["[::1]:1", "127.0.0.1:2", "127.0.0.1:3"].map(|address| address.parse().unwrap());
+        let addresses =
+            ["[::1]:1", "127.0.0.1:2", "127.0.0.1:3"].map(|address| address.parse().unwrap());
         assert_eq!(first(addresses.into_iter()), Some(addresses[1]));
         assert_eq!(first(addresses[..1].iter().copied()), Some(addresses[0]));
         assert_eq!(first(std::iter::empty()), None);
@@ -388,9 +479,21 @@ mod tests {
 
     #[test]
     fn a_name_takes_a_thread_and_may_not_resolve() {
-        let target = |host: &str| Target { host: host.into(), port: 5058, path: "".into() };
-        assert!(["127.0.0.1", "::1", "2001:db8::1"].iter().all(|host| is_literal(&target(host))));
-        assert!(["localhost", "fe80::1%lo", "127.1", ""].iter().all(|host| !is_literal(&target(host))));
+        let target = |host: &str| Target {
+            host: host.into(),
+            port: 5058,
+            path: "".into(),
+        };
+        assert!(
+            ["127.0.0.1", "::1", "2001:db8::1"]
+                .iter()
+                .all(|host| is_literal(&target(host)))
+        );
+        assert!(
+            ["localhost", "fe80::1%lo", "127.1", ""]
+                .iter()
+                .all(|host| !is_literal(&target(host)))
+        );
         // A label has at most 63 characters, so that no server has to be asked.
         let error = connect(&target(&"x".repeat(64))).unwrap_err();
         assert_eq!(error.kind, LinkErrorKind::Resolve);

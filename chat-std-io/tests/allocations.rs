@@ -52,7 +52,10 @@ fn nor_over_udp() {
     let server = udp::Server::start("127.0.0.1");
     let config = config_for(&format!("udp://{}", server.address)).ping_interval_ms(8_000);
     let mut session = in_channel(config, "lobby");
-    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+    while session
+        .timeout()
+        .is_none_or(|timeout| timeout < Duration::from_secs(1))
+    {
         session.wait(Duration::from_secs(1));
     }
     allocates_nothing(&mut session);
@@ -66,7 +69,10 @@ fn nor_over_websocket() {
     for secure in [false, cfg!(feature = "tls")] {
         let server = web::Server::start(secure);
         let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
-        while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+        while session
+            .timeout()
+            .is_none_or(|timeout| timeout < Duration::from_secs(1))
+        {
             session.wait(Duration::from_secs(1));
         }
         allocates_nothing(&mut session);

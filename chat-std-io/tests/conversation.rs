@@ -4,7 +4,8 @@ mod support;
 
 use chat_core::codes::{operation, parameter};
 use chat_std_io::{
-    CloseOutcome, Event, Listener, PublishOptions, RequestError, Session, State, SubscribeOptions, chat_core,
+    CloseOutcome, Event, Listener, PublishOptions, RequestError, Session, State, SubscribeOptions,
+    chat_core,
 };
 use std::net::{Ipv6Addr, Shutdown, TcpListener};
 use std::thread::JoinHandle;
@@ -34,14 +35,24 @@ impl Talk {
             Event::StateChanged { to, .. } => {
                 self.states.push(*to);
                 if *to == State::ConnectedToFrontEnd {
-                    session.chat.subscribe(["lobby"], &SubscribeOptions::new()).unwrap();
+                    session
+                        .chat
+                        .subscribe(["lobby"], &SubscribeOptions::new())
+                        .unwrap();
                 }
             }
             Event::SubscribeResult(_) => {
-                session.chat.publish_message("lobby", "hello", &PublishOptions::new()).unwrap();
+                session
+                    .chat
+                    .publish_message("lobby", "hello", &PublishOptions::new())
+                    .unwrap();
             }
             Event::ChatMessages { channel, messages } => {
-                self.heard.extend(messages.iter().map(|message| format!("{channel} {message:?}")));
+                self.heard.extend(
+                    messages
+                        .iter()
+                        .map(|message| format!("{channel} {message:?}")),
+                );
                 session.chat.disconnect();
             }
             _ => {}
@@ -92,7 +103,11 @@ fn by_callbacks() {
             }
         }
 
-        fn on_subscribe_result(&mut self, chat: &mut chat_core::ChatClient, _: &[chat_core::ChannelOutcome]) {
+        fn on_subscribe_result(
+            &mut self,
+            chat: &mut chat_core::ChatClient,
+            _: &[chat_core::ChannelOutcome],
+        ) {
             chat.disconnect();
         }
     }
@@ -109,7 +124,11 @@ fn by_callbacks() {
         assert!(began.elapsed() < LONG);
         session.wait(LONG);
         session.dispatch(&mut callbacks);
-        assert_eq!(session.chat.buffered_bytes(), 0, "what was answered is sent");
+        assert_eq!(
+            session.chat.buffered_bytes(),
+            0,
+            "what was answered is sent"
+        );
     }
     server.join().unwrap();
 }
@@ -121,7 +140,10 @@ fn an_answer_leaves_in_the_same_frame() {
         peer.expect_end();
     });
     let mut session = chatting(config(address));
-    session.chat.publish_message("lobby", "now", &PublishOptions::new()).unwrap();
+    session
+        .chat
+        .publish_message("lobby", "now", &PublishOptions::new())
+        .unwrap();
     assert!(session.chat.buffered_bytes() > 0);
     assert_eq!(session.poll_event(), None);
     assert_eq!(session.chat.buffered_bytes(), 0);
@@ -144,7 +166,9 @@ fn a_name_is_resolved_and_its_addresses_are_walked() {
 #[test]
 fn ipv6_is_announced() {
     // Not every machine has it.
-    let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+    let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+        return;
+    };
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
         let mut peer = accept(&listener);
@@ -166,7 +190,9 @@ fn a_session_moves_between_threads() {
     });
     let session = on_name_server(config(address));
     movable(&session);
-    let outcome = std::thread::spawn(move || session.close(LONG)).join().unwrap();
+    let outcome = std::thread::spawn(move || session.close(LONG))
+        .join()
+        .unwrap();
     assert_eq!(outcome, CloseOutcome::Confirmed);
     server.join().unwrap();
 }
@@ -180,7 +206,10 @@ fn closing_sends_the_last_message() {
         published
     });
     let mut session = in_channel(config(address), "lobby");
-    session.chat.publish_message("lobby", "the last word", &PublishOptions::new()).unwrap();
+    session
+        .chat
+        .publish_message("lobby", "the last word", &PublishOptions::new())
+        .unwrap();
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     assert_eq!(server.join().unwrap()[1].1, "the last word");
 }
@@ -201,7 +230,10 @@ fn closing_while_the_server_talks_resets_nothing() {
         });
         let mut published = 0;
         while let Some(request) = peer.next() {
-            assert!(matches!(request, Request::Operation(operation::PUBLISH, _)), "{request:?}");
+            assert!(
+                matches!(request, Request::Operation(operation::PUBLISH, _)),
+                "{request:?}"
+            );
             published += 1;
         }
         talking.join().unwrap();
@@ -209,9 +241,14 @@ fn closing_while_the_server_talks_resets_nothing() {
         published
     });
     let mut session = in_channel(config(address), "lobby");
-    drive(&mut session, |_, event| matches!(event, Event::ChatMessages { .. }));
+    drive(&mut session, |_, event| {
+        matches!(event, Event::ChatMessages { .. })
+    });
     for _ in 0..100 {
-        session.chat.publish_message("lobby", "one of many", &PublishOptions::new()).unwrap();
+        session
+            .chat
+            .publish_message("lobby", "one of many", &PublishOptions::new())
+            .unwrap();
     }
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     assert_eq!(server.join().unwrap(), 100);
@@ -232,13 +269,19 @@ fn closing_tells_what_it_could_not_send() {
     let peer = server.join().unwrap();
     // The system takes a lot before it takes no more.
     let refused = loop {
-        match session.chat.publish_message("lobby", content.as_str(), &PublishOptions::new()) {
+        match session
+            .chat
+            .publish_message("lobby", content.as_str(), &PublishOptions::new())
+        {
             Ok(()) => session.flush(),
             Err(refused) => break refused,
         }
     };
     assert_eq!(refused, RequestError::QueueFull);
-    assert_eq!(session.close(Duration::from_millis(300)), CloseOutcome::Unsent);
+    assert_eq!(
+        session.close(Duration::from_millis(300)),
+        CloseOutcome::Unsent
+    );
     drop(peer);
 }
 
@@ -258,6 +301,9 @@ fn closing_does_not_wait_longer_than_told() {
 #[test]
 fn closing_what_was_never_opened() {
     let session = Session::with_seed(config_for("tcp://127.0.0.1:1"), [0; 32]);
-    assert_eq!(format!("{session:?}"), "Session { state: Uninitialized, links: 0 }");
+    assert_eq!(
+        format!("{session:?}"),
+        "Session { state: Uninitialized, links: 0 }"
+    );
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
 }

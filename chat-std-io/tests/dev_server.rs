@@ -3,7 +3,10 @@
 mod support;
 
 use chat_core::{ChatClient, ChatConfig, Listener, Messages, PrivateMessage, Text};
-use chat_std_io::{CloseOutcome, Event, PrivateOptions, PublishOptions, Session, State, SubscribeOptions, chat_core};
+use chat_std_io::{
+    CloseOutcome, Event, PrivateOptions, PublishOptions, Session, State, SubscribeOptions,
+    chat_core,
+};
 use dev_server::server::{Server, ServerHandle, ServerOptions};
 use std::collections::BTreeSet;
 use std::io;
@@ -19,11 +22,19 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        let options = ServerOptions { name_server_port: 0, front_end_port: 0, ..ServerOptions::default() };
+        let options = ServerOptions {
+            name_server_port: 0,
+            front_end_port: 0,
+            ..ServerOptions::default()
+        };
         let server = Server::bind(&options).unwrap();
         let address = format!("tcp://{}", server.addresses().name_server);
         let handle = server.handle();
-        Self { address, handle, thread: std::thread::spawn(move || server.run()) }
+        Self {
+            address,
+            handle,
+            thread: std::thread::spawn(move || server.run()),
+        }
     }
 
     fn session(&self, user: &str) -> Session {
@@ -41,7 +52,10 @@ impl Running {
 
 fn join(session: &mut Session, event: &Event, channel: &str) -> bool {
     if entered(event, State::ConnectedToFrontEnd) {
-        session.chat.subscribe([channel], &SubscribeOptions::new().history(-1)).unwrap();
+        session
+            .chat
+            .subscribe([channel], &SubscribeOptions::new().history(-1))
+            .unwrap();
     }
     assert!(!matches!(event, Event::Error { .. }), "{event:?}");
     matches!(event, Event::SubscribeResult(_))
@@ -52,17 +66,30 @@ fn two_users_talk_one_in_frames_and_one_waiting() {
     let server = Running::start();
     let mut alice = server.session("alice");
     drive_frames(&mut alice, |session, event| join(session, event, "lobby"));
-    alice.chat.publish_message("lobby", "is somebody there?", &PublishOptions::new()).unwrap();
-    drive_frames(&mut alice, |_, event| matches!(event, Event::ChatMessages { .. }));
+    alice
+        .chat
+        .publish_message("lobby", "is somebody there?", &PublishOptions::new())
+        .unwrap();
+    drive_frames(&mut alice, |_, event| {
+        matches!(event, Event::ChatMessages { .. })
+    });
 
     let bob_thread = {
         let mut bob = server.session("bob");
         std::thread::spawn(move || {
             drive(&mut bob, |session, event| join(session, event, "lobby"));
             drive(&mut bob, |session, event| {
-                let Event::ChatMessages { messages, .. } = event else { return false };
-                assert!(format!("{messages:?}").contains("is somebody there?"), "{messages:?}");
-                session.chat.send_private_message("alice", "I am", &PrivateOptions::new().encrypt(true)).unwrap();
+                let Event::ChatMessages { messages, .. } = event else {
+                    return false;
+                };
+                assert!(
+                    format!("{messages:?}").contains("is somebody there?"),
+                    "{messages:?}"
+                );
+                session
+                    .chat
+                    .send_private_message("alice", "I am", &PrivateOptions::new().encrypt(true))
+                    .unwrap();
                 true
             });
             bob.close(LONG)
@@ -73,7 +100,12 @@ fn two_users_talk_one_in_frames_and_one_waiting() {
     struct Heard(Vec<String>);
 
     impl Listener for Heard {
-        fn on_private_message(&mut self, _: &mut ChatClient, channel: &Text, message: &PrivateMessage) {
+        fn on_private_message(
+            &mut self,
+            _: &mut ChatClient,
+            channel: &Text,
+            message: &PrivateMessage,
+        ) {
             self.0.push(format!("{channel} {message:?}"));
         }
 
@@ -90,7 +122,11 @@ fn two_users_talk_one_in_frames_and_one_waiting() {
         alice.dispatch(&mut heard);
         std::thread::yield_now();
     }
-    assert!(heard.0[0].starts_with("bob ") && heard.0[0].contains("I am"), "{:?}", heard.0);
+    assert!(
+        heard.0[0].starts_with("bob ") && heard.0[0].contains("I am"),
+        "{:?}",
+        heard.0
+    );
     assert_eq!(bob_thread.join().unwrap(), CloseOutcome::Confirmed);
     assert_eq!(alice.close(LONG), CloseOutcome::Confirmed);
     server.stop();
@@ -102,7 +138,9 @@ fn a_hundred_sessions_in_one_thread() {
     const SESSIONS: usize = 100;
 
     let server = Running::start();
-    let mut sessions: Vec<_> = (0..SESSIONS).map(|number| server.session(&format!("user {number}"))).collect();
+    let mut sessions: Vec<_> = (0..SESSIONS)
+        .map(|number| server.session(&format!("user {number}")))
+        .collect();
     let mut joined = 0;
     let mut heard = vec![BTreeSet::new(); SESSIONS];
     let began = Instant::now();
@@ -117,14 +155,21 @@ fn a_hundred_sessions_in_one_thread() {
                 }
                 if let Event::ChatMessages { messages, .. } = event {
                     for message in messages.iter() {
-                        assert!(heard.insert(message.sender.to_owned()), "{} twice", message.sender);
+                        assert!(
+                            heard.insert(message.sender.to_owned()),
+                            "{} twice",
+                            message.sender
+                        );
                     }
                 }
             }
         }
         if !everybody_is_in && joined == SESSIONS {
             for session in &mut sessions {
-                session.chat.publish_message("lobby", "hello", &PublishOptions::new()).unwrap();
+                session
+                    .chat
+                    .publish_message("lobby", "hello", &PublishOptions::new())
+                    .unwrap();
             }
         }
         std::thread::yield_now();

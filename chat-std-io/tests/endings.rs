@@ -3,14 +3,19 @@
 mod support;
 
 use chat_core::{CauseKind, LinkErrorKind, Server};
-use chat_std_io::{CloseOutcome, ConnectOptions, Event, PeerErrorCode, PublishOptions, Session, State, chat_core};
+use chat_std_io::{
+    CloseOutcome, ConnectOptions, Event, PeerErrorCode, PublishOptions, Session, State, chat_core,
+};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use support::*;
 
 fn connecting(address: &str) -> Session {
     let mut session = Session::with_seed(config_for(address), [1; 32]);
-    session.chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+    session
+        .chat
+        .connect_to_name_server(ConnectOptions::new())
+        .unwrap();
     session
 }
 
@@ -28,7 +33,10 @@ fn nobody_listens() {
 fn nobody_listens_on_any_address_of_a_name() {
     let (listener, address) = listen();
     drop(listener);
-    let (code, cause) = ending(&mut connecting(&format!("tcp://localhost:{}", address.port())));
+    let (code, cause) = ending(&mut connecting(&format!(
+        "tcp://localhost:{}",
+        address.port()
+    )));
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Refused));
 }
@@ -53,8 +61,18 @@ fn the_server_closes() {
     server.join().unwrap();
     assert_eq!(code, PeerErrorCode::NameServerConnectClosed);
     // Whether the ping of the client came before or after that is for the system to say.
-    assert!(matches!(cause.kind, CauseKind::Closed | CauseKind::Link(LinkErrorKind::Reset)), "{cause:?}");
-    assert_eq!(session.close(LONG), CloseOutcome::Confirmed, "nothing is left to close");
+    assert!(
+        matches!(
+            cause.kind,
+            CauseKind::Closed | CauseKind::Link(LinkErrorKind::Reset)
+        ),
+        "{cause:?}"
+    );
+    assert_eq!(
+        session.close(LONG),
+        CloseOutcome::Confirmed,
+        "nothing is left to close"
+    );
 }
 
 #[test]
@@ -67,7 +85,10 @@ fn the_server_closes_in_order() {
     session.chat.connect_to_region_front_end("eu").unwrap();
     let (code, cause) = ending(&mut session);
     assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
-    assert_eq!((cause.server, cause.kind), (Server::FrontEnd, CauseKind::Closed));
+    assert_eq!(
+        (cause.server, cause.kind),
+        (Server::FrontEnd, CauseKind::Closed)
+    );
     drop(server.join().unwrap());
 }
 
@@ -84,7 +105,10 @@ fn last_words(mut peer: Peer) {
 fn last_words_are_heard_before_a_reset_met_by_reading() {
     let (address, server) = serve_chat(last_words);
     let mut session = in_channel(config(address), "lobby");
-    session.chat.publish_message("lobby", "never read", &PublishOptions::new()).unwrap();
+    session
+        .chat
+        .publish_message("lobby", "never read", &PublishOptions::new())
+        .unwrap();
     session.flush();
     server.join().unwrap();
     check_last_words(session);
@@ -94,16 +118,29 @@ fn last_words_are_heard_before_a_reset_met_by_reading() {
 fn last_words_are_heard_before_a_reset_met_by_writing() {
     let (address, server) = serve_chat(last_words);
     let mut session = in_channel(config(address), "lobby");
-    session.chat.publish_message("lobby", "never read", &PublishOptions::new()).unwrap();
+    session
+        .chat
+        .publish_message("lobby", "never read", &PublishOptions::new())
+        .unwrap();
     session.flush();
     server.join().unwrap();
     // The system refuses the first of these, or the one after it.
     for _ in 0..3 {
-        session.chat.publish_message("lobby", "never sent", &PublishOptions::new()).unwrap();
+        session
+            .chat
+            .publish_message("lobby", "never sent", &PublishOptions::new())
+            .unwrap();
         session.flush();
     }
-    assert!(session.chat.buffered_bytes() > 0, "writing has met the reset");
-    assert_eq!(session.chat.state(), State::ConnectedToFrontEnd, "and nothing was announced yet");
+    assert!(
+        session.chat.buffered_bytes() > 0,
+        "writing has met the reset"
+    );
+    assert_eq!(
+        session.chat.state(),
+        State::ConnectedToFrontEnd,
+        "and nothing was announced yet"
+    );
     check_last_words(session);
 }
 
@@ -133,11 +170,17 @@ fn a_reset_without_words() {
             peer.await_unread();
         });
         let mut session = in_channel(config(address), "lobby");
-        session.chat.publish_message("lobby", "never read", &PublishOptions::new()).unwrap();
+        session
+            .chat
+            .publish_message("lobby", "never read", &PublishOptions::new())
+            .unwrap();
         session.flush();
         server.join().unwrap();
         if writing {
-            session.chat.publish_message("lobby", "never sent", &PublishOptions::new()).unwrap();
+            session
+                .chat
+                .publish_message("lobby", "never sent", &PublishOptions::new())
+                .unwrap();
             session.flush();
         }
         let (code, cause) = ending(&mut session);
@@ -155,11 +198,21 @@ fn a_severed_connection_is_a_reset_that_the_next_pass_meets() {
             (published, peer.next())
         });
         let mut session = in_channel(config(address), "lobby");
-        session.chat.publish_message("lobby", "sent", &PublishOptions::new()).unwrap();
+        session
+            .chat
+            .publish_message("lobby", "sent", &PublishOptions::new())
+            .unwrap();
         session.flush();
-        session.chat.publish_message("lobby", "never sent", &PublishOptions::new()).unwrap();
+        session
+            .chat
+            .publish_message("lobby", "never sent", &PublishOptions::new())
+            .unwrap();
         session.sever();
-        assert_eq!(session.chat.state(), State::ConnectedToFrontEnd, "the client does not know");
+        assert_eq!(
+            session.chat.state(),
+            State::ConnectedToFrontEnd,
+            "the client does not know"
+        );
         assert!(session.poll_event().is_none());
         if waiting {
             session.wait(LONG);
@@ -171,9 +224,16 @@ fn a_severed_connection_is_a_reset_that_the_next_pass_meets() {
         assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
         assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
         let (published, after) = server.join().unwrap();
-        assert!(matches!(published, Some(Request::Operation(2, _))), "{published:?}");
+        assert!(
+            matches!(published, Some(Request::Operation(2, _))),
+            "{published:?}"
+        );
         assert_eq!(after, None, "the end, and nothing before it");
-        assert_eq!(session.close(LONG), CloseOutcome::Confirmed, "nothing is left to close");
+        assert_eq!(
+            session.close(LONG),
+            CloseOutcome::Confirmed,
+            "nothing is left to close"
+        );
     }
 }
 
@@ -186,10 +246,15 @@ fn without_an_open_connection_nothing_is_severed() {
     let mut session = Session::with_seed(config(address), [1; 32]);
     session.sever();
     assert_eq!(session.chat.state(), State::Uninitialized);
-    session.chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+    session
+        .chat
+        .connect_to_name_server(ConnectOptions::new())
+        .unwrap();
     session.flush();
     session.sever();
-    drive(&mut session, |_, event| entered(event, State::ConnectedToNameServer));
+    drive(&mut session, |_, event| {
+        entered(event, State::ConnectedToNameServer)
+    });
     session.close(LONG);
     server.join().unwrap();
 }
@@ -201,7 +266,10 @@ fn connecting_anew_in_answer_to_an_error() {
     let mut session = connecting(&format!("tcp://{address}"));
     drive(&mut session, |session, event| match event {
         Event::Error { .. } => {
-            session.chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+            session
+                .chat
+                .connect_to_name_server(ConnectOptions::new())
+                .unwrap();
             true
         }
         _ => false,
@@ -252,7 +320,9 @@ fn a_connect_that_hangs_blocks_nobody() {
         peer.expect_init();
         peer.expect_end();
     });
-    drive(&mut session, |_, event| entered(event, State::ConnectedToNameServer));
+    drive(&mut session, |_, event| {
+        entered(event, State::ConnectedToNameServer)
+    });
     session.close(LONG);
     server.join().unwrap();
 }

@@ -43,7 +43,10 @@ static COUNTING: Counting = Counting;
 fn idle_session(server: &Server) -> isize {
     let before = LIVE.load(Ordering::SeqCst);
     let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
-    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+    while session
+        .timeout()
+        .is_none_or(|timeout| timeout < Duration::from_secs(1))
+    {
         session.wait(Duration::from_secs(1));
     }
     let taken = LIVE.load(Ordering::SeqCst) - before;
@@ -59,7 +62,10 @@ fn idle_tcp_session() -> isize {
     });
     let before = LIVE.load(Ordering::SeqCst);
     let mut session: Session = in_channel(config(address).ping_interval_ms(8_000), "lobby");
-    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+    while session
+        .timeout()
+        .is_none_or(|timeout| timeout < Duration::from_secs(1))
+    {
         session.wait(Duration::from_secs(1));
     }
     let taken = LIVE.load(Ordering::SeqCst) - before;
@@ -85,7 +91,10 @@ fn an_idle_connection_is_small() {
         next.options = server.options;
         let second = idle_session(&next) - tcp;
         next.thread.join().unwrap();
-        println!("over wss {second} more, and {} for the configuration", first - second);
+        println!(
+            "over wss {second} more, and {} for the configuration",
+            first - second
+        );
         assert!(second < 48 * 1024, "{second}");
     }
 }

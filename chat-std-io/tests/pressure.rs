@@ -5,7 +5,8 @@ mod support;
 use chat_core::Limits;
 use chat_core::codes::operation;
 use chat_std_io::{
-    CloseOutcome, ConnectOptions, Event, MAX_READ_BYTES, PublishOptions, RequestError, Session, State, chat_core,
+    CloseOutcome, ConnectOptions, Event, MAX_READ_BYTES, PublishOptions, RequestError, Session,
+    State, chat_core,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -95,7 +96,10 @@ fn the_timeout_is_the_next_ping() {
         session.wait(LONG);
     }
     let timeout = session.timeout().unwrap();
-    assert!(timeout > Duration::ZERO && timeout <= Duration::from_secs(8), "{timeout:?}");
+    assert!(
+        timeout > Duration::ZERO && timeout <= Duration::from_secs(8),
+        "{timeout:?}"
+    );
     session.close(LONG);
     server.join().unwrap();
 }
@@ -114,12 +118,19 @@ fn a_client_that_takes_no_events_slows_the_server_down() {
     let (address, server) = serve_chat(move |mut peer| {
         peer.subscription("lobby");
         for id in 0..MESSAGES {
-            peer.send(&chat_message("lobby", i32::try_from(id).unwrap() + 1, &"x".repeat(CONTENT_BYTES)));
+            peer.send(&chat_message(
+                "lobby",
+                i32::try_from(id).unwrap() + 1,
+                &"x".repeat(CONTENT_BYTES),
+            ));
             progress.fetch_add(1, Ordering::SeqCst);
         }
         peer.expect_end();
     });
-    let limits = Limits { max_received_bytes: MESSAGE_LIMIT, ..Limits::DEFAULT };
+    let limits = Limits {
+        max_received_bytes: MESSAGE_LIMIT,
+        ..Limits::DEFAULT
+    };
     let config = config(address)
         .limits(limits)
         .incoming_cap_bytes(INCOMING_CAP)
@@ -132,7 +143,11 @@ fn a_client_that_takes_no_events_slows_the_server_down() {
     while quiet < 1_000 {
         let more = session.service().more;
         assert!(!more || session.timeout() == Some(Duration::ZERO));
-        assert!(session.chat.buffered_bytes() <= INCOMING_CAP + 64 * 1024, "{}", session.chat.buffered_bytes());
+        assert!(
+            session.chat.buffered_bytes() <= INCOMING_CAP + 64 * 1024,
+            "{}",
+            session.chat.buffered_bytes()
+        );
         let now = sent.load(Ordering::SeqCst);
         quiet = if now == last { quiet + 1 } else { 0 };
         last = now;
@@ -170,7 +185,8 @@ fn a_frame_reads_no_more_than_its_share() {
             heard += messages.len();
         }
         // All that a frame brought is here: what was taken, what waits, and the part of a message.
-        let now = (heard + session.chat.queued_events()) * CONTENT_BYTES + session.chat.buffered_bytes();
+        let now =
+            (heard + session.chat.queued_events()) * CONTENT_BYTES + session.chat.buffered_bytes();
         most = most.max(now - received);
         received = now;
         heard == MESSAGES
@@ -199,7 +215,10 @@ fn a_server_that_reads_nothing_fills_the_queue_and_no_more() {
     let content = "x".repeat(CONTENT_BYTES);
     let mut published = 0;
     loop {
-        match session.chat.publish_message("lobby", content.as_str(), &PublishOptions::new()) {
+        match session
+            .chat
+            .publish_message("lobby", content.as_str(), &PublishOptions::new())
+        {
             Ok(()) => published += 1,
             Err(RequestError::QueueFull) => break,
             Err(other) => panic!("{other}"),
@@ -211,11 +230,19 @@ fn a_server_that_reads_nothing_fills_the_queue_and_no_more() {
     let before = session.io_stats();
     session.wait(Duration::from_millis(100));
     let after = session.io_stats();
-    assert!((2..=11).contains(&(after.wakeups - before.wakeups)), "{before:?} {after:?}");
-    assert!((2..=13).contains(&(after.writes - before.writes)), "{before:?} {after:?}");
+    assert!(
+        (2..=11).contains(&(after.wakeups - before.wakeups)),
+        "{before:?} {after:?}"
+    );
+    assert!(
+        (2..=13).contains(&(after.writes - before.writes)),
+        "{before:?} {after:?}"
+    );
 
     publish_done.send(published).unwrap();
-    drive(&mut session, |_, event| matches!(event, Event::ChatMessages { .. }));
+    drive(&mut session, |_, event| {
+        matches!(event, Event::ChatMessages { .. })
+    });
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     server.join().unwrap();
 }
@@ -241,14 +268,26 @@ fn connecting_anew_while_the_old_connection_still_sends() {
     let mut session = chatting(config(address).flush_timeout_ms(30_000));
     let mut published = 0;
     let content = "x".repeat(CONTENT_BYTES);
-    while session.chat.publish_message("lobby", content.as_str(), &PublishOptions::new()).is_ok() {
+    while session
+        .chat
+        .publish_message("lobby", content.as_str(), &PublishOptions::new())
+        .is_ok()
+    {
         published += 1;
         session.flush();
     }
     session.chat.disconnect();
-    session.chat.connect_to_name_server(ConnectOptions::new()).unwrap();
-    drive(&mut session, |_, event| entered(event, State::ConnectedToNameServer));
-    assert!(session.chat.buffered_bytes() > 0, "the old connection is stuck as before");
+    session
+        .chat
+        .connect_to_name_server(ConnectOptions::new())
+        .unwrap();
+    drive(&mut session, |_, event| {
+        entered(event, State::ConnectedToNameServer)
+    });
+    assert!(
+        session.chat.buffered_bytes() > 0,
+        "the old connection is stuck as before"
+    );
     publish_done.send(published).unwrap();
     while session.chat.buffered_bytes() > 0 {
         session.wait(LONG);

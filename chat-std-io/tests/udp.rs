@@ -4,7 +4,9 @@ mod support;
 
 use chat_core::photon_proto::udp::{Cause, REASON_CLIENT};
 use chat_core::{CauseKind, LinkErrorKind};
-use chat_std_io::{CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core};
+use chat_std_io::{
+    CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core,
+};
 use std::net::UdpSocket;
 use std::time::Duration;
 use support::udp::Server;
@@ -12,7 +14,10 @@ use support::*;
 
 fn connecting(address: &str) -> Session {
     let mut session = Session::with_seed(config_for(address), [1; 32]);
-    session.chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+    session
+        .chat
+        .connect_to_name_server(ConnectOptions::new())
+        .unwrap();
     session
 }
 
@@ -22,11 +27,21 @@ fn converses(address: &str, server: Server, ipv6: bool) {
 
     let mut session = in_channel(config_for(address), "lobby");
     for _ in 0..MESSAGES {
-        session.chat.publish_message("lobby", "hello", &PublishOptions::new()).unwrap();
+        session
+            .chat
+            .publish_message("lobby", "hello", &PublishOptions::new())
+            .unwrap();
     }
     hear(&mut session, MESSAGES);
     let stats = session.io_stats();
-    assert_eq!((stats.datagrams_unsent, stats.datagrams_too_long, stats.datagram_errors), (0, 0, 0));
+    assert_eq!(
+        (
+            stats.datagrams_unsent,
+            stats.datagrams_too_long,
+            stats.datagram_errors
+        ),
+        (0, 0, 0)
+    );
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     let seen = server.stop();
     assert_eq!((seen.ipv6, seen.published), (vec![ipv6; 2], MESSAGES));
@@ -42,7 +57,11 @@ fn a_conversation_with_an_address() {
 #[test]
 fn a_conversation_with_a_name() {
     let server = Server::start("127.0.0.1");
-    converses(&format!("udp://localhost:{}", server.address.port()), server, false);
+    converses(
+        &format!("udp://localhost:{}", server.address.port()),
+        server,
+        false,
+    );
 }
 
 #[test]
@@ -62,7 +81,10 @@ fn an_address_is_connected_to_in_the_call() {
     let mut session = connecting(&format!("udp://{}", server.local_addr().unwrap()));
     session.flush();
     assert_eq!(session.io_stats().writes, 1);
-    assert!(session.timeout().unwrap() > Duration::from_millis(10), "no thread to look after");
+    assert!(
+        session.timeout().unwrap() > Duration::from_millis(10),
+        "no thread to look after"
+    );
     assert!(server.recv(&mut [0; 4_096]).unwrap() > 0);
 }
 
@@ -85,7 +107,9 @@ fn a_server_that_starts_late_is_reached() {
         assert_eq!(session.chat.state(), State::ConnectingToNameServer);
     }
     let server = Server::on(UdpSocket::bind(address).unwrap());
-    drive(&mut session, |_, event| entered(event, State::ConnectedToNameServer));
+    drive(&mut session, |_, event| {
+        entered(event, State::ConnectedToNameServer)
+    });
     session.close(LONG);
     assert_eq!(server.stop().ends, [Cause::ClientLeft(REASON_CLIENT)]);
 }
@@ -105,12 +129,24 @@ fn a_severed_link_is_a_reset_and_the_server_hears_nothing() {
     let server = Server::start("127.0.0.1");
     let mut session = in_channel(config_for(&format!("udp://{}", server.address)), "lobby");
     session.sever();
-    assert_eq!(session.chat.state(), State::ConnectedToFrontEnd, "the client does not know");
+    assert_eq!(
+        session.chat.state(),
+        State::ConnectedToFrontEnd,
+        "the client does not know"
+    );
     let (code, cause) = ending(&mut session);
     assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
-    assert_eq!(session.close(LONG), CloseOutcome::Confirmed, "nothing is left to close");
-    assert_eq!(server.stop().ends, [Cause::ClientLeft(REASON_CLIENT)], "of the name server only");
+    assert_eq!(
+        session.close(LONG),
+        CloseOutcome::Confirmed,
+        "nothing is left to close"
+    );
+    assert_eq!(
+        server.stop().ends,
+        [Cause::ClientLeft(REASON_CLIENT)],
+        "of the name server only"
+    );
 }
 
 #[test]

@@ -4,7 +4,9 @@
 mod support;
 
 use chat_core::{CauseKind, LinkErrorKind};
-use chat_std_io::{CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core};
+use chat_std_io::{
+    CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core,
+};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -13,7 +15,9 @@ use support::*;
 
 /// ws, and wss if it is there.
 fn each() -> impl Iterator<Item = bool> {
-    [false, cfg!(feature = "tls")].into_iter().take(1 + usize::from(cfg!(feature = "tls")))
+    [false, cfg!(feature = "tls")]
+        .into_iter()
+        .take(1 + usize::from(cfg!(feature = "tls")))
 }
 
 #[test]
@@ -23,13 +27,22 @@ fn a_conversation() {
         let server = Server::start(secure);
         let mut session = server.in_channel(server.config(), "lobby");
         for _ in 0..MESSAGES {
-            session.chat.publish_message("lobby", "hello", &PublishOptions::new()).unwrap();
+            session
+                .chat
+                .publish_message("lobby", "hello", &PublishOptions::new())
+                .unwrap();
         }
         hear(&mut session, MESSAGES);
         assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
         let seen = server.thread.join().unwrap();
         assert_eq!((seen.published, seen.closes), (MESSAGES, vec![1_000; 2]));
-        assert!(seen.paths.iter().all(|path| path.starts_with("/?libversion=")), "{:?}", seen.paths);
+        assert!(
+            seen.paths
+                .iter()
+                .all(|path| path.starts_with("/?libversion=")),
+            "{:?}",
+            seen.paths
+        );
     }
 }
 
@@ -39,7 +52,9 @@ fn the_same_in_frames() {
         let server = Server::start(secure);
         let mut session = Session::with_options(server.config(), server.options.clone()).unwrap();
         session.chat.connect_to_region_front_end("eu").unwrap();
-        drive_frames(&mut session, |_, event| entered(event, State::ConnectedToFrontEnd));
+        drive_frames(&mut session, |_, event| {
+            entered(event, State::ConnectedToFrontEnd)
+        });
         assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
         assert_eq!(server.thread.join().unwrap().closes, [1_000; 2]);
     }
@@ -66,15 +81,26 @@ fn a_severed_link_is_a_reset() {
         let (code, cause) = ending(&mut session);
         assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
         assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
-        assert_eq!(session.close(LONG), CloseOutcome::Confirmed, "nothing is left to close");
-        assert_eq!(server.thread.join().unwrap().closes, [1_000], "of the name server only");
+        assert_eq!(
+            session.close(LONG),
+            CloseOutcome::Confirmed,
+            "nothing is left to close"
+        );
+        assert_eq!(
+            server.thread.join().unwrap().closes,
+            [1_000],
+            "of the name server only"
+        );
     }
 }
 
 /// The end of a session whose server says this, to whatever it is sent.
 fn refused(scheme: &str, answer: &'static [u8]) -> (PeerErrorCode, chat_core::DisconnectCause) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
+    let address = format!(
+        "{scheme}://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut hello = [0; 4_096];
@@ -83,7 +109,10 @@ fn refused(scheme: &str, answer: &'static [u8]) -> (PeerErrorCode, chat_core::Di
         stream
     });
     let mut session = Session::with_seed(config_for(&address), [1; 32]);
-    session.chat.connect_to_name_server(ConnectOptions::new()).unwrap();
+    session
+        .chat
+        .connect_to_name_server(ConnectOptions::new())
+        .unwrap();
     let ended = ending(&mut session);
     drop(server.join().unwrap());
     ended

@@ -8,7 +8,10 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     for path in env::args_os().skip(1) {
         let bytes = fs::read(&path)?;
-        if Path::new(&path).components().any(|part| part.as_os_str() == "udp_connection") {
+        if Path::new(&path)
+            .components()
+            .any(|part| part.as_os_str() == "udp_connection")
+        {
             udp_connection::explain(&bytes);
         } else {
             chat_script::explain(&bytes);

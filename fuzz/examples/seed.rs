@@ -11,14 +11,25 @@ fn main() -> io::Result<()> {
         fs::create_dir_all(corpus.join(target))?;
         for entry in fs::read_dir(corpus.join(target))? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(seeds::PREFIX) {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(seeds::PREFIX)
+            {
                 fs::remove_file(entry.path())?;
             }
         }
     }
     for ((target, name), bytes) in &seeds {
-        fs::write(corpus.join(target).join(format!("{}{name}", seeds::PREFIX)), bytes)?;
+        fs::write(
+            corpus.join(target).join(format!("{}{name}", seeds::PREFIX)),
+            bytes,
+        )?;
     }
-    println!("{} seeds, {} bytes", seeds.len(), seeds.values().map(Vec::len).sum::<usize>());
+    println!(
+        "{} seeds, {} bytes",
+        seeds.len(),
+        seeds.values().map(Vec::len).sum::<usize>()
+    );
     Ok(())
 }

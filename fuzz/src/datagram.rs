@@ -3,7 +3,9 @@
 use crate::input::Input;
 use photon_proto::udp::ConnectRequest;
 use photon_proto::udp::command::{self, Body, Command, ConnectFields, kind, kind_name};
-use photon_proto::udp::datagram::{self, CRC_HEADER_BYTES, Datagram, DatagramError, HEADER_BYTES, MAX_BYTES, parse};
+use photon_proto::udp::datagram::{
+    self, CRC_HEADER_BYTES, Datagram, DatagramError, HEADER_BYTES, MAX_BYTES, parse,
+};
 
 /// Any bytes as a UDP datagram.
 ///
@@ -55,7 +57,10 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
     let again = parse(&short).expect("the same without trailing bytes");
     assert_eq!(again.trailing_bytes(), 0);
     assert!(again.commands().eq(commands.iter().copied()));
-    let without_crc = |header: datagram::Header| datagram::Header { crc: header.crc.map(|_| 0), ..header };
+    let without_crc = |header: datagram::Header| datagram::Header {
+        crc: header.crc.map(|_| 0),
+        ..header
+    };
     assert_eq!(without_crc(again.header), without_crc(datagram.header));
     // Every command is needed.
     for cut in [1, 5, command::HEADER_BYTES] {
@@ -66,14 +71,25 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
     }
     if datagram.header.crc.is_some() {
         let mut changed = bytes.to_vec();
-        let at = bytes.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+        let at = bytes.iter().fold(0_usize, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add((*byte).into())
+        });
         changed[at / 8 % bytes.len()] ^= 1 << (at % 8);
-        assert!(parse(&changed).is_err(), "bit {} of byte {} does not count", at % 8, at / 8 % bytes.len());
+        assert!(
+            parse(&changed).is_err(),
+            "bit {} of byte {} does not count",
+            at % 8,
+            at / 8 % bytes.len()
+        );
     }
 
     let connect = commands.iter().find_map(|command| match command.body {
         // Numbers end at 2^31 - 1. Spec: udp.md 9, item 8.
-        Body::Connect(fields) if command.channel == command::CONTROL_CHANNEL && command.rseq >> 31 == 0 => Some(fields),
+        Body::Connect(fields)
+            if command.channel == command::CONTROL_CHANNEL && command.rseq >> 31 == 0 =>
+        {
+            Some(fields)
+        }
         _ => None,
     });
     let request = ConnectRequest::read(bytes);
@@ -98,13 +114,21 @@ fn write(original: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
     }
     for command in datagram.commands() {
         let start = out.len();
-        out.extend([command.kind, command.channel, command.flags, command.reserved]);
+        out.extend([
+            command.kind,
+            command.channel,
+            command.flags,
+            command.reserved,
+        ]);
         out.extend(command.size.to_be_bytes());
         out.extend(command.rseq.to_be_bytes());
         write_body(&mut out, &command.body);
         let end = start + command.size as usize;
         assert!(out.len() <= end, "{command:?} has more than its size");
-        assert!(out.len() == end || matches!(command.kind, 1..=3 | 16), "{command:?} has less than its size");
+        assert!(
+            out.len() == end || matches!(command.kind, 1..=3 | 16),
+            "{command:?} has less than its size"
+        );
         out.extend_from_slice(&original[out.len()..end]);
     }
     out
@@ -117,11 +141,26 @@ pub(crate) fn write_body(out: &mut Vec<u8>, body: &Body<'_>) {
             out.extend(sent_time.to_be_bytes());
         }
         Body::Connect(fields) | Body::VerifyConnect(fields) => {
-            let ConnectFields { id, mtu, window_size, channel_count, bandwidth_in, bandwidth_out, .. } = *fields;
+            let ConnectFields {
+                id,
+                mtu,
+                window_size,
+                channel_count,
+                bandwidth_in,
+                bandwidth_out,
+                ..
+            } = *fields;
             out.extend(id.to_be_bytes());
             out.extend(mtu.to_be_bytes());
-            let throttle = [fields.throttle_interval, fields.throttle_acceleration, fields.throttle_deceleration];
-            for number in [window_size, channel_count, bandwidth_in, bandwidth_out].into_iter().chain(throttle) {
+            let throttle = [
+                fields.throttle_interval,
+                fields.throttle_acceleration,
+                fields.throttle_deceleration,
+            ];
+            for number in [window_size, channel_count, bandwidth_in, bandwidth_out]
+                .into_iter()
+                .chain(throttle)
+            {
                 out.extend(number.to_be_bytes());
             }
         }
@@ -142,7 +181,11 @@ pub(crate) fn write_body(out: &mut Vec<u8>, body: &Body<'_>) {
 /// Whether an error tells the truth.
 fn justified(bytes: &[u8], error: DatagramError) {
     let flags = bytes.get(2).copied();
-    let number = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_be_bytes(four.try_into().expect("four")));
+    let number = |at: usize| {
+        bytes
+            .get(at..at + 4)
+            .map(|four| u32::from_be_bytes(four.try_into().expect("four")))
+    };
     match error {
         DatagramError::TooShort(length) => {
             assert_eq!(length, bytes.len());
@@ -157,7 +200,11 @@ fn justified(bytes: &[u8], error: DatagramError) {
         }
         DatagramError::Empty => assert_eq!(bytes.get(3), Some(&0)),
         DatagramError::Command { index, offset } => {
-            let mut at = if flags == Some(0xCC) { CRC_HEADER_BYTES } else { HEADER_BYTES };
+            let mut at = if flags == Some(0xCC) {
+                CRC_HEADER_BYTES
+            } else {
+                HEADER_BYTES
+            };
             for _ in 0..index {
                 at += number(at + 4).expect("a size") as usize;
             }
@@ -172,7 +219,10 @@ fn justified(bytes: &[u8], error: DatagramError) {
                 _ => 12,
             };
             let size = number(at + 4).unwrap_or(0) as usize;
-            assert!(left.len() < 12 || size < least || size > left.len(), "it fits: {left:x?}");
+            assert!(
+                left.len() < 12 || size < least || size > left.len(),
+                "it fits: {left:x?}"
+            );
         }
     }
 }
@@ -187,8 +237,24 @@ pub(crate) fn repair(datagram: &mut [u8]) {
 
 /// The check sum over a datagram that has one. Spec: udp.md 1.2.
 fn check_sum(datagram: &[u8]) -> u32 {
-    let byte = |(at, byte): (usize, &u8)| if (HEADER_BYTES..CRC_HEADER_BYTES).contains(&at) { 0 } else { *byte };
-    datagram.iter().enumerate().map(byte).fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 })
-    })
+    let byte = |(at, byte): (usize, &u8)| {
+        if (HEADER_BYTES..CRC_HEADER_BYTES).contains(&at) {
+            0
+        } else {
+            *byte
+        }
+    };
+    datagram
+        .iter()
+        .enumerate()
+        .map(byte)
+        .fold(u32::MAX, |sum, byte| {
+            (0..8).fold(sum ^ u32::from(byte), |sum, _| {
+                if sum & 1 == 1 {
+                    sum >> 1 ^ 0xEDB8_8320
+                } else {
+                    sum >> 1
+                }
+            })
+        })
 }

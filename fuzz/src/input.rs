@@ -20,7 +20,9 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn u8(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
+        let Some((&first, rest)) = self.0.split_first() else {
+            return 0;
+        };
         self.0 = rest;
         first
     }

@@ -19,7 +19,11 @@ const LIMITS: Limits = Limits::DEFAULT;
 /// If one of these does not hold.
 pub fn json(data: &[u8]) {
     let mut input = Input::new(data);
-    let role = if input.flag() { Role::Server } else { Role::Client };
+    let role = if input.flag() {
+        Role::Server
+    } else {
+        Role::Client
+    };
     let text = input.rest();
     let mut reader = match Reader::new(role, &LIMITS, text) {
         Ok(reader) => reader,
@@ -52,7 +56,12 @@ pub fn json(data: &[u8]) {
 fn read_again(role: Role, message: &[u8]) {
     let header = Header::parse(message).expect("a header");
     assert!(!header.encrypted);
-    let parsed = Message::parse(header.kind, Protocol::V18, &LIMITS, &message[Header::LENGTH..]);
+    let parsed = Message::parse(
+        header.kind,
+        Protocol::V18,
+        &LIMITS,
+        &message[Header::LENGTH..],
+    );
     assert!(parsed.is_ok(), "{parsed:?}");
     let Some(text) = written(message) else { return };
     let mut once = Vec::new();
@@ -67,7 +76,11 @@ fn written(message: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     match write_message(&mut text, &LIMITS, message) {
         Ok(()) => Some(text),
-        Err(WriteError::Encode(error)) if matches!(error.kind, EncodeErrorKind::MessageTooLong(_)) => None,
+        Err(WriteError::Encode(error))
+            if matches!(error.kind, EncodeErrorKind::MessageTooLong(_)) =>
+        {
+            None
+        }
         Err(error) => panic!("{error}"),
     }
 }

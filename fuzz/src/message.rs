@@ -3,10 +3,12 @@
 use crate::input::Input;
 use crate::value::unseen;
 use photon_proto::crypto::{Cipher, Key};
-use photon_proto::message::{self, Header, HttpInit, Init, MAGIC, Message, MessageKind, MessageWriter};
+use photon_proto::message::{
+    self, Header, HttpInit, Init, MAGIC, Message, MessageKind, MessageWriter,
+};
 use photon_proto::{
-    Array, DecodeError, DecodeErrorKind, Element, EncodeError, Limits, Parameters, Params, Protocol, Value, ValueRef,
-    internal,
+    Array, DecodeError, DecodeErrorKind, Element, EncodeError, Limits, Parameters, Params,
+    Protocol, Value, ValueRef, internal,
 };
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -26,7 +28,11 @@ const LIMITS: Limits = Limits::DEFAULT;
 pub fn message(data: &[u8]) {
     let mut input = Input::new(data);
     let choices = input.u8();
-    let protocol = if choices & 1 == 0 { Protocol::V16 } else { Protocol::V18 };
+    let protocol = if choices & 1 == 0 {
+        Protocol::V16
+    } else {
+        Protocol::V18
+    };
     let cipher = (choices & 2 != 0).then(|| Cipher::new(&Key::from_bytes([7; 32])));
     let mut whole = match choices >> 4 {
         kind @ 0..=9 => vec![MAGIC, kind],
@@ -40,35 +46,59 @@ pub fn message(data: &[u8]) {
         message::seal(&mut whole, 0, cipher);
     }
     let mut opened = whole.clone();
-    match (message::open(&mut opened, cipher.as_ref()), Header::parse(&whole)) {
+    match (
+        message::open(&mut opened, cipher.as_ref()),
+        Header::parse(&whole),
+    ) {
         (Ok((kind, body)), Ok(header)) => {
             assert_eq!(kind, header.kind);
             assert!(header.encrypted || body == &whole[Header::LENGTH..]);
-            assert!(cipher.is_some() || !header.encrypted, "opened without a key");
+            assert!(
+                cipher.is_some() || !header.encrypted,
+                "opened without a key"
+            );
             parsed(kind, protocol, body);
         }
         (Err(error), Ok(header)) => {
             inside(error, whole.len());
             assert!(header.encrypted, "{error} in a message in clear");
-            assert_eq!(error.kind == DecodeErrorKind::NoKey, cipher.is_none(), "{error}");
+            assert_eq!(
+                error.kind == DecodeErrorKind::NoKey,
+                cipher.is_none(),
+                "{error}"
+            );
         }
         (opened, header) => assert_eq!(opened.err(), header.err()),
     }
 }
 
 fn inside(error: DecodeError, length: usize) {
-    assert!(error.offset <= length, "{error}, behind the end at {length}");
+    assert!(
+        error.offset <= length,
+        "{error}, behind the end at {length}"
+    );
 }
 
 /// What is sealed opens to what it was.
 fn sealed(plain: &[u8], cipher: &Cipher) {
-    let Ok(Header { kind, encrypted: false }) = Header::parse(plain) else { return };
+    let Ok(Header {
+        kind,
+        encrypted: false,
+    }) = Header::parse(plain)
+    else {
+        return;
+    };
     let mut sealed = plain.to_vec();
     message::seal(&mut sealed, 0, cipher);
     match message::open(&mut sealed, Some(cipher)) {
-        Ok(opened) if kind != MessageKind::InitResponse => assert_eq!(opened, (kind, &plain[Header::LENGTH..])),
+        Ok(opened) if kind != MessageKind::InitResponse => {
+            assert_eq!(opened, (kind, &plain[Header::LENGTH..]))
+        }
         Ok((kind, _)) => assert_eq!(kind, MessageKind::InitResponse, "it is never decrypted"),
-        Err(error) => assert_eq!((kind, error.kind), (MessageKind::Init, DecodeErrorKind::NeverEncrypted)),
+        Err(error) => assert_eq!(
+            (kind, error.kind),
+            (MessageKind::Init, DecodeErrorKind::NeverEncrypted)
+        ),
     }
 }
 
@@ -88,7 +118,9 @@ fn parsed(kind: MessageKind, protocol: Protocol, body: &[u8]) {
     let own = match &parsed {
         Message::Init(init) => return init_again(init),
         Message::InitResponse => return assert_eq!(kind, MessageKind::InitResponse),
-        Message::Value(value) => return drop(value.to_value(&LIMITS).map_err(|error| inside(error, end))),
+        Message::Value(value) => {
+            return drop(value.to_value(&LIMITS).map_err(|error| inside(error, end)));
+        }
         Message::Raw(bytes) => return assert_eq!(*bytes, body),
         Message::Request { params, .. }
         | Message::Response { params, .. }
@@ -107,8 +139,16 @@ fn parsed(kind: MessageKind, protocol: Protocol, body: &[u8]) {
 fn init_again(init: &Init) {
     let mut written = Vec::new();
     init.write(&mut written);
-    let again = Message::parse(MessageKind::Init, Protocol::V18, &LIMITS, &written[Header::LENGTH..]);
-    assert!(matches!(&again, Ok(Message::Init(again)) if again == init), "{init:?}, {again:?}");
+    let again = Message::parse(
+        MessageKind::Init,
+        Protocol::V18,
+        &LIMITS,
+        &written[Header::LENGTH..],
+    );
+    assert!(
+        matches!(&again, Ok(Message::Init(again)) if again == init),
+        "{init:?}, {again:?}"
+    );
 }
 
 /// All parameters, and how many bytes follow them.
@@ -118,7 +158,11 @@ fn read_owned(params: &Params<'_>) -> Result<(Parameters, usize), DecodeError> {
     Ok((all, cursor.finish()?))
 }
 
-fn in_other_orders(params: &Params<'_>, owned: &Result<(Parameters, usize), DecodeError>, end: usize) {
+fn in_other_orders(
+    params: &Params<'_>,
+    owned: &Result<(Parameters, usize), DecodeError>,
+    end: usize,
+) {
     let skipped = params.clone().finish();
     // Every second value is read, the others are skipped; then the other way round.
     let [even, odd] = [0, 1].map(|remainder| {
@@ -132,15 +176,29 @@ fn in_other_orders(params: &Params<'_>, owned: &Result<(Parameters, usize), Deco
         Ok((values, cursor.finish()?))
     });
     let Ok((all, surplus)) = owned else {
-        let errors = [owned.as_ref().err(), skipped.as_ref().err(), even.as_ref().err(), odd.as_ref().err()];
-        errors.into_iter().flatten().for_each(|error: &DecodeError| inside(*error, end));
+        let errors = [
+            owned.as_ref().err(),
+            skipped.as_ref().err(),
+            even.as_ref().err(),
+            odd.as_ref().err(),
+        ];
+        errors
+            .into_iter()
+            .flatten()
+            .for_each(|error: &DecodeError| inside(*error, end));
         assert!(even.is_err() || odd.is_err() || charged(owned), "{owned:?}");
-        assert!(skipped.is_err() || owned.as_ref().is_err_and(|error| unseen(error.kind)), "{owned:?}");
+        assert!(
+            skipped.is_err() || owned.as_ref().is_err_and(|error| unseen(error.kind)),
+            "{owned:?}"
+        );
         return;
     };
     assert_eq!(skipped, Ok(*surplus));
     assert!(*surplus <= end);
-    let (even, odd) = (even.expect("all can be read"), odd.expect("all can be read"));
+    let (even, odd) = (
+        even.expect("all can be read"),
+        odd.expect("all can be read"),
+    );
     assert_eq!((even.1, odd.1), (*surplus, *surplus));
     let mut values = [even.0, odd.0].concat();
     values.sort_by_key(|(index, _, _)| *index);
@@ -155,21 +213,41 @@ fn in_other_orders(params: &Params<'_>, owned: &Result<(Parameters, usize), Deco
 
     let value = |key: u8| all.iter().find(|one| one.0 == key).map(|one| one.1.clone());
     for key in all.iter().map(|one| one.0).take(8).chain([0, 1, 255]) {
-        let picked = params.clone().pick([key, key.wrapping_add(1)]).expect("all can be read");
-        let picked = picked.map(|value| value.map(|value| value.to_value(&LIMITS).expect("all can be read")));
+        let picked = params
+            .clone()
+            .pick([key, key.wrapping_add(1)])
+            .expect("all can be read");
+        let picked = picked
+            .map(|value| value.map(|value| value.to_value(&LIMITS).expect("all can be read")));
         assert_eq!(picked, [value(key), value(key.wrapping_add(1))]);
     }
-    let key = internal::public_key(&mut params.clone()).expect("all can be read").map(<[u8]>::to_vec);
-    assert_eq!(key.map(Value::from), value(1).filter(|value| matches!(value, Value::Bytes(_))));
+    let key = internal::public_key(&mut params.clone())
+        .expect("all can be read")
+        .map(<[u8]>::to_vec);
+    assert_eq!(
+        key.map(Value::from),
+        value(1).filter(|value| matches!(value, Value::Bytes(_)))
+    );
     let times = internal::ping_times(&mut params.clone()).expect("all can be read");
-    let int = |key| value(key).and_then(|value| if let Value::Int(time) = value { Some(time) } else { None });
+    let int = |key| {
+        value(key).and_then(|value| {
+            if let Value::Int(time) = value {
+                Some(time)
+            } else {
+                None
+            }
+        })
+    };
     assert_eq!(times, (int(1), int(2)));
 }
 
 /// Whether reading failed for what all values together cost: reading half of them costs less.
 fn charged<T>(read: &Result<T, DecodeError>) -> bool {
     let kind = read.as_ref().err().map(|error| error.kind);
-    matches!(kind, Some(DecodeErrorKind::TooMuchMemory | DecodeErrorKind::TooManyValues))
+    matches!(
+        kind,
+        Some(DecodeErrorKind::TooMuchMemory | DecodeErrorKind::TooManyValues)
+    )
 }
 
 /// Each parameter by each of the readers.
@@ -182,7 +260,9 @@ fn each_reader(params: &Params<'_>, end: usize) {
             break;
         }
         let mut borrowed = cursor.clone();
-        let Ok(value) = borrowed.value_ref() else { return };
+        let Ok(value) = borrowed.value_ref() else {
+            return;
+        };
         let behind = borrowed.finish().ok();
         read_by_type(&cursor, value, behind);
         read_elements(&cursor, value, behind, end);
@@ -199,10 +279,17 @@ fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>)
         let mut cursor = cursor.clone();
         match (read(&mut cursor), expected) {
             (Ok(read), Some(expected)) => assert_eq!(read, expected),
-            (Err(error), None) => assert!(matches!(error.kind, DecodeErrorKind::WrongType(_)), "{error}"),
+            (Err(error), None) => assert!(
+                matches!(error.kind, DecodeErrorKind::WrongType(_)),
+                "{error}"
+            ),
             (read, expected) => panic!("{read:?} for {expected:?}"),
         }
-        assert_eq!(cursor.finish().ok(), behind, "a reader stops where the value ends");
+        assert_eq!(
+            cursor.finish().ok(),
+            behind,
+            "a reader stops where the value ends"
+        );
     }
     let int = match value {
         ValueRef::Byte(number) => Some(number.into()),
@@ -210,17 +297,31 @@ fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>)
         ValueRef::Int(number) => Some(number),
         _ => None,
     };
-    let bool = if let ValueRef::Bool(flag) = value { Some(flag) } else { None };
+    let bool = if let ValueRef::Bool(flag) = value {
+        Some(flag)
+    } else {
+        None
+    };
     check(cursor, behind, value.as_str(), |params| params.str("field"));
-    check(cursor, behind, value.as_str().map(str::as_bytes), |params| params.text_bytes("field"));
+    check(
+        cursor,
+        behind,
+        value.as_str().map(str::as_bytes),
+        |params| params.text_bytes("field"),
+    );
     check(cursor, behind, int, |params| params.int("field"));
     check(cursor, behind, bool, |params| params.bool("field"));
-    check(cursor, behind, Some(value.as_str().map(str::as_bytes)), |params| {
-        Ok(match params.element()? {
-            Element::Text(bytes) => Some(bytes),
-            Element::Other(_) => None,
-        })
-    });
+    check(
+        cursor,
+        behind,
+        Some(value.as_str().map(str::as_bytes)),
+        |params| {
+            Ok(match params.element()? {
+                Element::Text(bytes) => Some(bytes),
+                Element::Other(_) => None,
+            })
+        },
+    );
 }
 
 fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>, end: usize) {
@@ -233,32 +334,56 @@ fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>
     });
     let mut by_strings = cursor.clone();
     let strings = by_strings.strings("field");
-    for error in [read.err(), strings.as_ref().err().copied()].into_iter().flatten() {
+    for error in [read.err(), strings.as_ref().err().copied()]
+        .into_iter()
+        .flatten()
+    {
         inside(error, end);
     }
     match value.to_value(&LIMITS) {
         Ok(Value::Array(Array::Object(values))) => {
-            assert_eq!(elements, values.iter().cloned().map(Some).collect::<Vec<_>>());
+            assert_eq!(
+                elements,
+                values.iter().cloned().map(Some).collect::<Vec<_>>()
+            );
             let texts: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
             assert_eq!(strings.ok(), texts);
         }
         Ok(Value::Array(Array::String(texts))) => {
-            assert_eq!(elements, texts.iter().map(|text| Some(Value::from(&**text))).collect::<Vec<_>>());
+            assert_eq!(
+                elements,
+                texts
+                    .iter()
+                    .map(|text| Some(Value::from(&**text)))
+                    .collect::<Vec<_>>()
+            );
             assert_eq!(strings, Ok(texts.iter().map(|text| &**text).collect()));
         }
         // Texts that are not UTF-8, and other things that only decoding finds.
         Err(_) => return,
         Ok(_) => {
             let wrong = |error: DecodeError| matches!(error.kind, DecodeErrorKind::WrongType(_));
-            assert!(read.is_err_and(wrong) && strings.is_err_and(wrong), "{read:?}");
+            assert!(
+                read.is_err_and(wrong) && strings.is_err_and(wrong),
+                "{read:?}"
+            );
             return;
         }
     }
-    assert_eq!(by_elements.finish().ok(), behind, "elements end where the value ends");
+    assert_eq!(
+        by_elements.finish().ok(),
+        behind,
+        "elements end where the value ends"
+    );
 }
 
 /// The same message from its parts.
-fn written_again(kind: MessageKind, protocol: Protocol, message: &Message<'_>, parameters: &Parameters) {
+fn written_again(
+    kind: MessageKind,
+    protocol: Protocol,
+    message: &Message<'_>,
+    parameters: &Parameters,
+) {
     let mut buffer = vec![1, 2, 3];
     let Ok(expected) = write(&mut buffer, protocol, message, parameters) else {
         // Only a text that is too long for a writer keeps the beginning from being written.
@@ -266,18 +391,35 @@ fn written_again(kind: MessageKind, protocol: Protocol, message: &Message<'_>, p
     };
     let (before, written) = buffer.split_at(3);
     assert_eq!(before, [1, 2, 3]);
-    assert_eq!(Header::parse(written), Ok(Header { kind, encrypted: false }));
-    let again = Message::parse(kind, protocol, &LIMITS, &written[Header::LENGTH..]).expect("what was written reads");
+    assert_eq!(
+        Header::parse(written),
+        Ok(Header {
+            kind,
+            encrypted: false
+        })
+    );
+    let again = Message::parse(kind, protocol, &LIMITS, &written[Header::LENGTH..])
+        .expect("what was written reads");
     let read = match (message, again) {
         (
             Message::Request { internal, code, .. },
-            Message::Request { internal: internal_again, code: code_again, params },
+            Message::Request {
+                internal: internal_again,
+                code: code_again,
+                params,
+            },
         ) => {
             assert_eq!((*internal, *code), (internal_again, code_again));
             params
         }
         (
-            Message::Response { internal, code, return_code, debug_message, .. },
+            Message::Response {
+                internal,
+                code,
+                return_code,
+                debug_message,
+                ..
+            },
             Message::Response {
                 internal: internal_again,
                 code: code_again,
@@ -290,13 +432,27 @@ fn written_again(kind: MessageKind, protocol: Protocol, message: &Message<'_>, p
             assert_eq!((*internal, *code, *return_code, *debug_message), result);
             params
         }
-        (Message::Event { code, .. }, Message::Event { code: code_again, params }) => {
+        (
+            Message::Event { code, .. },
+            Message::Event {
+                code: code_again,
+                params,
+            },
+        ) => {
             assert_eq!(*code, code_again);
             params
         }
         (
-            Message::Disconnect { code, debug_message, .. },
-            Message::Disconnect { code: code_again, debug_message: text_again, params },
+            Message::Disconnect {
+                code,
+                debug_message,
+                ..
+            },
+            Message::Disconnect {
+                code: code_again,
+                debug_message: text_again,
+                params,
+            },
         ) => {
             assert_eq!((*code, *debug_message), (code_again, text_again));
             params
@@ -307,7 +463,11 @@ fn written_again(kind: MessageKind, protocol: Protocol, message: &Message<'_>, p
     assert_eq!(surplus, 0);
     // In 1.6 an array of object arrays becomes an object array: see the targets of values.
     match protocol {
-        Protocol::V16 => assert!(read.iter().map(|one| one.0).eq(expected.iter().map(|one| one.0))),
+        Protocol::V16 => assert!(
+            read.iter()
+                .map(|one| one.0)
+                .eq(expected.iter().map(|one| one.0))
+        ),
         _ => assert_eq!(read, expected),
     }
 }
@@ -320,18 +480,43 @@ fn write(
     parameters: &Parameters,
 ) -> Result<Parameters, EncodeError> {
     let mut writer = match *message {
-        Message::Request { internal: false, code, .. } => MessageWriter::request(out, protocol, &LIMITS, code),
-        Message::Request { internal: true, code, .. } => MessageWriter::internal_request(out, protocol, &LIMITS, code),
-        Message::Response { internal: false, code, return_code, debug_message, .. } => {
-            MessageWriter::response(out, protocol, &LIMITS, code, return_code, debug_message)
-        }
-        Message::Response { internal: true, code, return_code, debug_message, .. } => {
-            MessageWriter::internal_response(out, protocol, &LIMITS, code, return_code, debug_message)
-        }
+        Message::Request {
+            internal: false,
+            code,
+            ..
+        } => MessageWriter::request(out, protocol, &LIMITS, code),
+        Message::Request {
+            internal: true,
+            code,
+            ..
+        } => MessageWriter::internal_request(out, protocol, &LIMITS, code),
+        Message::Response {
+            internal: false,
+            code,
+            return_code,
+            debug_message,
+            ..
+        } => MessageWriter::response(out, protocol, &LIMITS, code, return_code, debug_message),
+        Message::Response {
+            internal: true,
+            code,
+            return_code,
+            debug_message,
+            ..
+        } => MessageWriter::internal_response(
+            out,
+            protocol,
+            &LIMITS,
+            code,
+            return_code,
+            debug_message,
+        ),
         Message::Event { code, .. } => MessageWriter::event(out, protocol, &LIMITS, code),
-        Message::Disconnect { code, debug_message, .. } => {
-            MessageWriter::disconnect(out, protocol, &LIMITS, code, debug_message)
-        }
+        Message::Disconnect {
+            code,
+            debug_message,
+            ..
+        } => MessageWriter::disconnect(out, protocol, &LIMITS, code, debug_message),
         ref other => panic!("{other:?} has no parameters"),
     }?;
     let mut written = parameters.clone();

@@ -21,7 +21,11 @@ pub fn tcp_stream(data: &[u8]) {
     let mut input = Input::new(data);
     let choices = input.u8();
     let reader = Reader {
-        role: if choices & 1 == 0 { Role::Client } else { Role::Server },
+        role: if choices & 1 == 0 {
+            Role::Client
+        } else {
+            Role::Server
+        },
         most: [40, 1000, 1024 * 1024, 2][usize::from(choices >> 1 & 3)],
         lags: choices & 8 != 0,
     };
@@ -52,7 +56,11 @@ struct Outcome {
 
 #[derive(Debug, PartialEq)]
 enum Owned {
-    Message { channel: u8, delivery: u8, message: Vec<u8> },
+    Message {
+        channel: u8,
+        delivery: u8,
+        message: Vec<u8>,
+    },
     Ping(Item),
 }
 
@@ -63,17 +71,27 @@ impl Reader {
         let mut taken = Taken::default();
         let mut rest = stream;
         // An empty chunk is a chunk, but nothing but empty ones would never end.
-        let lengths = if lengths.iter().all(|length| *length == 0) { &[] } else { lengths };
+        let lengths = if lengths.iter().all(|length| *length == 0) {
+            &[]
+        } else {
+            lengths
+        };
         let mut lengths = lengths.iter().cycle();
         while !rest.is_empty() {
-            let length = lengths.next().map_or(rest.len(), |length| usize::from(*length).min(rest.len()));
+            let length = lengths
+                .next()
+                .map_or(rest.len(), |length| usize::from(*length).min(rest.len()));
             let (chunk, behind) = rest.split_at(length);
             splitter.push(chunk);
             rest = behind;
             while taken.next(&mut splitter) && !self.lags {}
         }
         while taken.next(&mut splitter) {}
-        Outcome { items: taken.items, end: taken.end, left: splitter.buffered_bytes() }
+        Outcome {
+            items: taken.items,
+            end: taken.end,
+            left: splitter.buffered_bytes(),
+        }
     }
 
     /// The outcome against the stream that it came from.
@@ -81,10 +99,22 @@ impl Reader {
         let mut written = Vec::new();
         for item in &outcome.items {
             match item {
-                Owned::Message { channel, delivery, message } => {
-                    assert!((2..=self.most).contains(&message.len()), "{} bytes", message.len());
+                Owned::Message {
+                    channel,
+                    delivery,
+                    message,
+                } => {
+                    assert!(
+                        (2..=self.most).contains(&message.len()),
+                        "{} bytes",
+                        message.len()
+                    );
                     let known = Delivery::from_code(*delivery);
-                    let start = tcp::begin_frame(&mut written, *channel, known.unwrap_or(Delivery::Reliable));
+                    let start = tcp::begin_frame(
+                        &mut written,
+                        *channel,
+                        known.unwrap_or(Delivery::Reliable),
+                    );
                     // Unknown ones are no error, and nothing writes them.
                     if known.is_none() {
                         written[start.message_position() - 1] = *delivery;
@@ -95,14 +125,21 @@ impl Reader {
                 Owned::Ping(Item::PingRequest { client_time }) if self.role == Role::Server => {
                     tcp::write_ping_request(&mut written, *client_time);
                 }
-                Owned::Ping(Item::PingResponse { server_time, client_time }) if self.role == Role::Client => {
+                Owned::Ping(Item::PingResponse {
+                    server_time,
+                    client_time,
+                }) if self.role == Role::Client => {
                     tcp::write_ping_response(&mut written, *server_time, *client_time);
                 }
                 Owned::Ping(other) => panic!("{other:?} as {:?}", self.role),
             }
         }
-        let rest = stream.strip_prefix(&written[..]).expect("the items are the beginning of the stream");
-        let announced = rest.get(1..5).map(|length| u32::from_be_bytes(length.try_into().expect("four bytes")));
+        let rest = stream
+            .strip_prefix(&written[..])
+            .expect("the items are the beginning of the stream");
+        let announced = rest
+            .get(1..5)
+            .map(|length| u32::from_be_bytes(length.try_into().expect("four bytes")));
         let message_bytes = announced.map(|length| (length as usize).saturating_sub(HEADER_BYTES));
         match outcome.end {
             Ok(()) => {
@@ -111,7 +148,9 @@ impl Reader {
                     (None, _) => true,
                     (Some(0xF0), _) => rest.len() < if self.role == Role::Client { 9 } else { 5 },
                     (Some(0xFB), None) => true,
-                    (Some(0xFB), Some(bytes)) => (2..=self.most).contains(&bytes) && rest.len() < bytes + HEADER_BYTES,
+                    (Some(0xFB), Some(bytes)) => {
+                        (2..=self.most).contains(&bytes) && rest.len() < bytes + HEADER_BYTES
+                    }
                     _ => false,
                 };
                 assert!(waits, "there is more: {rest:x?}");
@@ -124,7 +163,10 @@ impl Reader {
                     (0xFB | 0xF0, _) => panic!("{error}: {rest:x?}"),
                     (other, _) => (DecodeErrorKind::BadFrame(other), 0),
                 };
-                assert_eq!((error.kind, error.offset), (expected.0, written.len() + expected.1));
+                assert_eq!(
+                    (error.kind, error.offset),
+                    (expected.0, written.len() + expected.1)
+                );
             }
         }
     }
@@ -139,7 +181,11 @@ struct Taken {
 
 impl Default for Taken {
     fn default() -> Self {
-        Self { items: Vec::new(), end: Ok(()), stale: None }
+        Self {
+            items: Vec::new(),
+            end: Ok(()),
+            stale: None,
+        }
     }
 }
 
@@ -152,20 +198,34 @@ impl Taken {
         assert_eq!(announced, next != Ok(None), "has_item and next");
         assert!(splitter.buffered_bytes() <= before);
         if let Some(stale) = self.stale.take() {
-            assert!(splitter.message_mut(stale).is_empty(), "a range from before");
+            assert!(
+                splitter.message_mut(stale).is_empty(),
+                "a range from before"
+            );
         }
         match next {
             Ok(None) => return false,
-            Ok(Some(Item::Frame { channel, delivery, message: range })) => {
+            Ok(Some(Item::Frame {
+                channel,
+                delivery,
+                message: range,
+            })) => {
                 let message = splitter.message_mut(range.clone());
                 assert_eq!(message.len(), range.len());
-                self.items.push(Owned::Message { channel, delivery, message: message.to_vec() });
+                self.items.push(Owned::Message {
+                    channel,
+                    delivery,
+                    message: message.to_vec(),
+                });
                 message.fill(0xFB);
                 self.stale = Some(range);
             }
             Ok(Some(ping)) => self.items.push(Owned::Ping(ping)),
             Err(error) => {
-                assert!(self.end.is_ok() || self.end == Err(error), "another error than before");
+                assert!(
+                    self.end.is_ok() || self.end == Err(error),
+                    "another error than before"
+                );
                 self.end = Err(error);
                 return false;
             }

@@ -2,11 +2,17 @@
 
 use photon_proto::message::{Header, Message, MessageKind};
 use photon_proto::{
-    Array, DecodeError, DecodeErrorKind, EncodeErrorKind, Limits, Parameters, Protocol, Value, ValueRef, codec,
+    Array, DecodeError, DecodeErrorKind, EncodeErrorKind, Limits, Parameters, Protocol, Value,
+    ValueRef, codec,
 };
 
 /// Limits that small inputs reach.
-const TIGHT: Limits = Limits { max_depth: 4, max_values: 24, max_memory_bytes: 800, ..Limits::DEFAULT };
+const TIGHT: Limits = Limits {
+    max_depth: 4,
+    max_values: 24,
+    max_memory_bytes: 800,
+    ..Limits::DEFAULT
+};
 
 /// What a byte may become, at each level of containers: one value of many in an array, gathered.
 const MOST_HEAP_A_BYTE: usize = 100;
@@ -39,7 +45,11 @@ fn check(protocol: Protocol, data: &[u8]) {
     within_tight_limits(protocol, data, &owned);
     if let Ok(value) = &owned {
         written_again(protocol, &Limits::DEFAULT, data.len(), value);
-        let other = if protocol == Protocol::V16 { Protocol::V18 } else { Protocol::V16 };
+        let other = if protocol == Protocol::V16 {
+            Protocol::V18
+        } else {
+            Protocol::V16
+        };
         if let Ok(bytes) = codec::encode_value(other, &Limits::DEFAULT, value) {
             reads_as(other, &bytes, value);
         }
@@ -49,35 +59,69 @@ fn check(protocol: Protocol, data: &[u8]) {
 /// Decodes, and checks what that took from the heap.
 fn decode(protocol: Protocol, limits: &Limits, data: &[u8]) -> Result<Value, DecodeError> {
     let mut decoded = None;
-    let heap = allocation_counter::measure(|| decoded = Some(codec::decode_value(protocol, limits, data)));
+    let heap =
+        allocation_counter::measure(|| decoded = Some(codec::decode_value(protocol, limits, data)));
     let decoded = decoded.expect("the measured function has run");
     // Memory is charged before it is reserved, and a count that promises more than there are bytes reserves nothing. What
     // is needed for a moment beside it (to find duplicate keys, to gather arrays) is a part of that.
     let charged = limits.max_memory_bytes * 2;
     let promised = data.len() * MOST_HEAP_A_BYTE * (limits.max_depth as usize + 1);
     let most = charged.min(promised) + 1024;
-    assert!(heap.bytes_max <= most as u64, "{} bytes on the heap for {}", heap.bytes_max, data.len());
+    assert!(
+        heap.bytes_max <= most as u64,
+        "{} bytes on the heap for {}",
+        heap.bytes_max,
+        data.len()
+    );
     match &decoded {
-        Ok(value) => assert!(value.heap_bytes() <= limits.max_memory_bytes, "{} bytes kept", value.heap_bytes()),
-        Err(error) => assert!(error.offset <= data.len(), "{error}, behind the end at {}", data.len()),
+        Ok(value) => assert!(
+            value.heap_bytes() <= limits.max_memory_bytes,
+            "{} bytes kept",
+            value.heap_bytes()
+        ),
+        Err(error) => assert!(
+            error.offset <= data.len(),
+            "{error}, behind the end at {}",
+            data.len()
+        ),
     }
     decoded
 }
 
-fn borrowed_agrees(protocol: Protocol, limits: &Limits, data: &[u8], owned: &Result<Value, DecodeError>) {
+fn borrowed_agrees(
+    protocol: Protocol,
+    limits: &Limits,
+    data: &[u8],
+    owned: &Result<Value, DecodeError>,
+) {
     let borrowed = codec::decode_value_ref(protocol, limits, data);
     if let Ok(ValueRef::Container(raw)) = &borrowed {
-        assert_eq!(raw.payload().len() + 1, data.len(), "a container ends where its bytes end");
+        assert_eq!(
+            raw.payload().len() + 1,
+            data.len(),
+            "a container ends where its bytes end"
+        );
     }
     match (borrowed.map(|value| value.to_value(limits)), owned) {
         (Ok(Ok(value)), Ok(owned)) => assert_eq!(value, *owned),
         (Ok(Err(later)), Err(error)) => {
             for error in [&later, error] {
-                assert!(error.offset <= data.len(), "{error}, behind the end at {}", data.len());
-                assert!(unseen(error.kind), "a look over the bytes should have seen: {error}");
+                assert!(
+                    error.offset <= data.len(),
+                    "{error}, behind the end at {}",
+                    data.len()
+                );
+                assert!(
+                    unseen(error.kind),
+                    "a look over the bytes should have seen: {error}"
+                );
             }
         }
-        (Err(early), Err(_)) => assert!(early.offset <= data.len(), "{early}, behind the end at {}", data.len()),
+        (Err(early), Err(_)) => assert!(
+            early.offset <= data.len(),
+            "{early}, behind the end at {}",
+            data.len()
+        ),
         (borrowed, owned) => panic!("borrowed {borrowed:?}, owned {owned:?}"),
     }
 }
@@ -104,7 +148,10 @@ fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
     body.extend_from_slice(data);
     let parsed = Message::parse(MessageKind::Event, protocol, limits, &body);
     let Ok(Message::Event { mut params, .. }) = parsed else {
-        assert!(data.is_empty() || body.len() > limits.max_received_bytes, "{parsed:?}");
+        assert!(
+            data.is_empty() || body.len() > limits.max_received_bytes,
+            "{parsed:?}"
+        );
         return;
     };
     let skipped = params.finish();
@@ -126,7 +173,12 @@ fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
 
 fn within_tight_limits(protocol: Protocol, data: &[u8], owned: &Result<Value, DecodeError>) {
     let limited = |kind| {
-        matches!(kind, DecodeErrorKind::TooDeep | DecodeErrorKind::TooManyValues | DecodeErrorKind::TooMuchMemory)
+        matches!(
+            kind,
+            DecodeErrorKind::TooDeep
+                | DecodeErrorKind::TooManyValues
+                | DecodeErrorKind::TooMuchMemory
+        )
     };
     let tight = decode(protocol, &TIGHT, data);
     borrowed_agrees(protocol, &TIGHT, data, &tight);
@@ -136,7 +188,10 @@ fn within_tight_limits(protocol: Protocol, data: &[u8], owned: &Result<Value, De
             assert_eq!(value, *owned);
             written_again(protocol, &TIGHT, data.len(), &value);
         }
-        (Err(error), Err(owned)) => assert!(error == *owned || limited(error.kind), "{error}, and {owned}"),
+        (Err(error), Err(owned)) => assert!(
+            error == *owned || limited(error.kind),
+            "{error}, and {owned}"
+        ),
         (Err(error), Ok(_)) => assert!(limited(error.kind), "{error}, only within limits"),
         (Ok(_), Err(error)) => panic!("{error}, only without limits"),
     }
@@ -151,11 +206,14 @@ fn written_again(protocol: Protocol, limits: &Limits, length: usize, value: &Val
     let old = protocol == Protocol::V16;
     let only_read = match error.kind {
         // Declared types that the official reader takes, or should take, and the official writer never gives.
-        EncodeErrorKind::TypeNotExpressible => holds(value, &|part| matches!(part, Part::Dictionary)),
-        // An empty array of arrays names no element type when it is read, and so not the one of its neighbours.
-        EncodeErrorKind::TypeMismatch => {
-            holds(value, &|part| matches!(part, Part::Array(Array::Object(elements)) if elements.is_empty()))
+        EncodeErrorKind::TypeNotExpressible => {
+            holds(value, &|part| matches!(part, Part::Dictionary))
         }
+        // An empty array of arrays names no element type when it is read, and so not the one of its neighbours.
+        EncodeErrorKind::TypeMismatch => holds(
+            value,
+            &|part| matches!(part, Part::Array(Array::Object(elements)) if elements.is_empty()),
+        ),
         EncodeErrorKind::TextTooLong(bytes) => !old && bytes > 32_767,
         EncodeErrorKind::TooManyElements(count) => old && count > 32_767,
         EncodeErrorKind::MessageTooLong(most) => length.saturating_mul(2) + 64 > most,
@@ -167,8 +225,10 @@ fn written_again(protocol: Protocol, limits: &Limits, length: usize, value: &Val
 /// `bytes` were written for `value`.
 fn reads_as(protocol: Protocol, bytes: &[u8], value: &Value) {
     // What the limits of a peer allow to be sent, they allow to be received.
-    let read = codec::decode_value(protocol, &Limits::DEFAULT, bytes).expect("what was written reads");
-    let again = codec::encode_value(protocol, &Limits::DEFAULT, &read).expect("what was written once is written");
+    let read =
+        codec::decode_value(protocol, &Limits::DEFAULT, bytes).expect("what was written reads");
+    let again = codec::encode_value(protocol, &Limits::DEFAULT, &read)
+        .expect("what was written once is written");
     assert_eq!(again, bytes);
     // In 1.6 an array of object arrays is written as an object array that holds object arrays.
     let changed = |part: Part<'_>| match part {
@@ -227,5 +287,7 @@ fn array_holds(array: &Array, test: &dyn Fn(Part<'_>) -> bool) -> bool {
 }
 
 fn pairs_hold(pairs: &[(Value, Value)], test: &dyn Fn(Part<'_>) -> bool) -> bool {
-    pairs.iter().any(|(key, value)| holds(key, test) || holds(value, test))
+    pairs
+        .iter()
+        .any(|(key, value)| holds(key, test) || holds(value, test))
 }

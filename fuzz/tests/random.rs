@@ -16,7 +16,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 fn config(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(1);
     }
@@ -37,7 +40,8 @@ fn script() -> impl Strategy<Value = Vec<u8>> {
     (setup, vec(any::<u8>(), 0..500)).prop_map(
         |((choices, start, seldom, [messages, timeout], (caps, over)), steps)| {
             let caps = caps | over & 0xF0;
-            let first = choices & 0b0001_0011 | start << 2 | if seldom { choices & 0b0110_0000 } else { 0 };
+            let first =
+                choices & 0b0001_0011 | start << 2 | if seldom { choices & 0b0110_0000 } else { 0 };
             [&[first, messages, timeout, caps], &steps[..]].concat()
         },
     )
@@ -64,23 +68,42 @@ fn any_order_of_calls_keeps_the_contract() {
     }
     result.unwrap();
     let on_front_end = on_front_end.get();
-    println!("{} scripts, {on_front_end} of them on the front end, {} steps", scripts.get(), steps.get());
+    println!(
+        "{} scripts, {on_front_end} of them on the front end, {} steps",
+        scripts.get(),
+        steps.get()
+    );
     let over = over.into_inner();
     println!("{over:?}");
     assert!(cases < 1_000 || over.len() == 6, "not over every transport");
-    assert!(on_front_end >= cases * 2 / 3, "only {on_front_end} scripts got to the front end");
+    assert!(
+        on_front_end >= cases * 2 / 3,
+        "only {on_front_end} scripts got to the front end"
+    );
 }
 
 /// Five bytes of setup, then steps. One in two without forgeries, so that what is promised to honest ends is seen to.
 fn udp_script() -> impl Strategy<Value = Vec<u8>> {
     // Now and then settings that hardly any connection survives.
     let usual = || prop_oneof![3 => Just(0_u8), 1 => any::<u8>()];
-    let setup = (any::<u8>(), prop_oneof![Just(3_u8), Just(1), Just(0)], usual(), usual(), usual());
-    (setup, vec(any::<u8>(), 0..600)).prop_map(|((choices, without, sizes, times, table), steps)| {
-        // Most are connected when they begin; a window of less than usual is seldom.
-        let choices = if choices & 0b1110_0000 == 0 { choices } else { choices & 0b0011_1101 };
-        [&[choices, without, sizes, times, table], &steps[..]].concat()
-    })
+    let setup = (
+        any::<u8>(),
+        prop_oneof![Just(3_u8), Just(1), Just(0)],
+        usual(),
+        usual(),
+        usual(),
+    );
+    (setup, vec(any::<u8>(), 0..600)).prop_map(
+        |((choices, without, sizes, times, table), steps)| {
+            // Most are connected when they begin; a window of less than usual is seldom.
+            let choices = if choices & 0b1110_0000 == 0 {
+                choices
+            } else {
+                choices & 0b0011_1101
+            };
+            [&[choices, without, sizes, times, table], &steps[..]].concat()
+        },
+    )
 }
 
 #[test]
@@ -104,8 +127,11 @@ fn any_order_of_datagrams_keeps_what_a_connection_promises() {
         panic!("{why}");
     }
     result.unwrap();
-    let [scripts, connected, complete, forged] = [scripts, connected, complete, forged].map(Cell::into_inner);
-    println!("{scripts} scripts, {connected} connected, {complete} complete, {forged} forged, {messages:?} messages");
+    let [scripts, connected, complete, forged] =
+        [scripts, connected, complete, forged].map(Cell::into_inner);
+    println!(
+        "{scripts} scripts, {connected} connected, {complete} complete, {forged} forged, {messages:?} messages"
+    );
     assert!(connected >= cases / 2 && complete >= cases / 6 && forged >= cases / 6);
 }
 
@@ -113,18 +139,25 @@ fn any_order_of_datagrams_keeps_what_a_connection_promises() {
 #[test]
 fn any_datagrams_leave_every_role_whole() {
     let config = config(30_000);
-    let (RngSeed::Fixed(seed), datagrams) = (config.rng_seed, config.cases) else { panic!("a seed that is none") };
+    let (RngSeed::Fixed(seed), datagrams) = (config.rng_seed, config.cases) else {
+        panic!("a seed that is none")
+    };
     let recorded = datagrams::recorded();
     for role in [Role::Client, Role::Server, Role::Acceptor] {
         // To a client goes what servers have sent.
-        let samples = recorded.iter().filter(|(_, to_client, _)| *to_client == (role == Role::Client));
+        let samples = recorded
+            .iter()
+            .filter(|(_, to_client, _)| *to_client == (role == Role::Client));
         let samples: Vec<Vec<u8>> = samples.map(|(_, _, bytes)| bytes.clone()).collect();
         assert!(samples.len() > 100);
         let flooded = udp_connection::flood(role, seed, datagrams, &samples);
         println!("{role:?}: {datagrams} datagrams, {flooded:?}");
         // They get in, and something comes of it.
         assert!(flooded.read > u64::from(datagrams) / 4, "{flooded:?}");
-        assert!(flooded.ended > 0 && flooded.messages > 0 && flooded.answered_bytes > 0, "{flooded:?}");
+        assert!(
+            flooded.ended > 0 && flooded.messages > 0 && flooded.answered_bytes > 0,
+            "{flooded:?}"
+        );
     }
 }
 

@@ -154,7 +154,12 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 
 impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Hashtable {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
+        )
     }
 }
 
@@ -162,7 +167,10 @@ impl Hashtable {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &Value) -> Option<&Value> {
-        self.0.iter().find(|pair| pair.0 == *key).map(|pair| &pair.1)
+        self.0
+            .iter()
+            .find(|pair| pair.0 == *key)
+            .map(|pair| &pair.1)
     }
 }
 
@@ -170,7 +178,10 @@ impl Dictionary {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &Value) -> Option<&Value> {
-        self.pairs.iter().find(|pair| pair.0 == *key).map(|pair| &pair.1)
+        self.pairs
+            .iter()
+            .find(|pair| pair.0 == *key)
+            .map(|pair| &pair.1)
     }
 }
 

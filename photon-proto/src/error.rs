@@ -21,7 +21,11 @@ impl DecodeError {
     /// An error of `kind` at `offset`, found while reading `field`.
     #[must_use]
     pub const fn new(kind: DecodeErrorKind, offset: usize, field: &'static str) -> Self {
-        Self { kind, offset, field }
+        Self {
+            kind,
+            offset,
+            field,
+        }
     }
 
     /// The same error seen from a buffer in which the decoded bytes start at `base`.
@@ -218,7 +222,10 @@ impl EncodeErrorKind {
 
 impl From<EncodeErrorKind> for EncodeError {
     fn from(kind: EncodeErrorKind) -> Self {
-        Self { kind, path: String::new() }
+        Self {
+            kind,
+            path: String::new(),
+        }
     }
 }
 

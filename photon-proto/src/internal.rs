@@ -44,7 +44,14 @@ pub fn write_key_response(
     return_code: i16,
     public_key: Option<&[u8]>,
 ) -> Result<(), EncodeError> {
-    let mut writer = MessageWriter::internal_response(buffer, protocol, limits, INIT_ENCRYPTION, return_code, None)?;
+    let mut writer = MessageWriter::internal_response(
+        buffer,
+        protocol,
+        limits,
+        INIT_ENCRYPTION,
+        return_code,
+        None,
+    )?;
     if let Some(public_key) = public_key {
         writer.put(FIRST, public_key)?;
     }
@@ -100,5 +107,8 @@ pub fn write_ping_response(
 /// [`DecodeError`] if the parameters are bad.
 pub fn ping_times(params: &mut Params<'_>) -> Result<(Option<i32>, Option<i32>), DecodeError> {
     let [client, server] = params.pick([FIRST, SECOND])?;
-    Ok((client.and_then(|time| time.as_int()), server.and_then(|time| time.as_int())))
+    Ok((
+        client.and_then(|time| time.as_int()),
+        server.and_then(|time| time.as_int()),
+    ))
 }

@@ -61,5 +61,7 @@ pub use params::{Element, Params};
 pub use random::Random;
 pub use text::Text;
 pub use time::Timestamp;
-pub use value::{Array, Custom, Dictionary, EventData, Hashtable, Parameters, Request, Response, Type, Value};
+pub use value::{
+    Array, Custom, Dictionary, EventData, Hashtable, Parameters, Request, Response, Type, Value,
+};
 pub use value_ref::{RawValue, ValueRef};

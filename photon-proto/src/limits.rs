@@ -45,7 +45,11 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) const fn new(limits: &Limits) -> Self {
-        Self { depth: limits.max_depth, values: limits.max_values, memory: limits.max_memory_bytes }
+        Self {
+            depth: limits.max_depth,
+            values: limits.max_values,
+            memory: limits.max_memory_bytes,
+        }
     }
 
     /// Runs `read` one container deeper; `offset` is where the container begins.
@@ -56,16 +60,31 @@ impl Budget {
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
         let outside = self.depth;
-        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(DecodeErrorKind::TooDeep, offset, "container"))?;
+        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(
+            DecodeErrorKind::TooDeep,
+            offset,
+            "container",
+        ))?;
         let result = read(self);
         self.depth = outside;
         result
     }
 
     /// Charges `count` values.
-    pub(crate) fn values(&mut self, count: usize, offset: usize, field: &'static str) -> Result<(), DecodeError> {
-        let left = u32::try_from(count).ok().and_then(|count| self.values.checked_sub(count));
-        self.values = left.ok_or(DecodeError::new(DecodeErrorKind::TooManyValues, offset, field))?;
+    pub(crate) fn values(
+        &mut self,
+        count: usize,
+        offset: usize,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
+        let left = u32::try_from(count)
+            .ok()
+            .and_then(|count| self.values.checked_sub(count));
+        self.values = left.ok_or(DecodeError::new(
+            DecodeErrorKind::TooManyValues,
+            offset,
+            field,
+        ))?;
         Ok(())
     }
 
@@ -77,8 +96,14 @@ impl Budget {
         offset: usize,
         field: &'static str,
     ) -> Result<(), DecodeError> {
-        let left = count.checked_mul(size).and_then(|bytes| self.memory.checked_sub(bytes));
-        self.memory = left.ok_or(DecodeError::new(DecodeErrorKind::TooMuchMemory, offset, field))?;
+        let left = count
+            .checked_mul(size)
+            .and_then(|bytes| self.memory.checked_sub(bytes));
+        self.memory = left.ok_or(DecodeError::new(
+            DecodeErrorKind::TooMuchMemory,
+            offset,
+            field,
+        ))?;
         Ok(())
     }
 }

@@ -32,9 +32,19 @@ pub enum Element<'a> {
 }
 
 impl<'a> Params<'a> {
-    pub(crate) fn read(protocol: Protocol, mut reader: Reader<'a>, budget: Budget) -> Result<Self, DecodeError> {
+    pub(crate) fn read(
+        protocol: Protocol,
+        mut reader: Reader<'a>,
+        budget: Budget,
+    ) -> Result<Self, DecodeError> {
         let left = codec::parameter_count(protocol, &mut reader)?;
-        Ok(Self { protocol, reader, budget, left, unread: false })
+        Ok(Self {
+            protocol,
+            reader,
+            budget,
+            left,
+            unread: false,
+        })
     }
 
     /// The serialization protocol of the message.
@@ -153,14 +163,22 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// As [`Params::str`].
-    pub fn texts(&mut self, field: &'static str, mut each: impl FnMut(&'a [u8])) -> Result<(), DecodeError> {
+    pub fn texts(
+        &mut self,
+        field: &'static str,
+        mut each: impl FnMut(&'a [u8]),
+    ) -> Result<(), DecodeError> {
         let at = self.reader.offset();
         let mut other = false;
         self.elements(field, |element| match element {
             Element::Text(text) => each(text),
             Element::Other(_) => other = true,
         })?;
-        if other { Err(self.wrong(at, field)) } else { Ok(()) }
+        if other {
+            Err(self.wrong(at, field))
+        } else {
+            Ok(())
+        }
     }
 
     /// The texts of the current parameter, gathered and checked.
@@ -186,11 +204,16 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// As [`Params::str`], and whatever is wrong with an element.
-    pub fn elements(&mut self, field: &'static str, mut each: impl FnMut(Element<'a>)) -> Result<(), DecodeError> {
+    pub fn elements(
+        &mut self,
+        field: &'static str,
+        mut each: impl FnMut(Element<'a>),
+    ) -> Result<(), DecodeError> {
         self.unread = false;
         let at = self.reader.offset();
         let r = &mut self.reader;
-        let (count, texts) = codec::element_count(self.protocol, r)?.ok_or_else(|| self.wrong(at, field))?;
+        let (count, texts) =
+            codec::element_count(self.protocol, r)?.ok_or_else(|| self.wrong(at, field))?;
         if texts {
             self.budget.values(count, at, field)?;
         }
@@ -208,10 +231,17 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] if any parameter is bad.
-    pub fn pick<const N: usize>(&mut self, keys: [u8; N]) -> Result<[Option<ValueRef<'a>>; N], DecodeError> {
+    pub fn pick<const N: usize>(
+        &mut self,
+        keys: [u8; N],
+    ) -> Result<[Option<ValueRef<'a>>; N], DecodeError> {
         let mut picked = [None; N];
         while let Some(key) = self.next_key()? {
-            if let Some((_, slot)) = keys.iter().zip(&mut picked).find(|(wanted, _)| **wanted == key) {
+            if let Some((_, slot)) = keys
+                .iter()
+                .zip(&mut picked)
+                .find(|(wanted, _)| **wanted == key)
+            {
                 *slot = Some(self.value_ref()?);
             }
         }

@@ -17,7 +17,11 @@ impl<'a> Reader<'a> {
 
     /// A reader whose offsets in errors begin at `base`.
     pub(crate) const fn at(bytes: &'a [u8], base: usize) -> Self {
-        Self { bytes, position: 0, base }
+        Self {
+            bytes,
+            position: 0,
+            base,
+        }
     }
 
     /// Offset of the next byte, as errors report it.
@@ -40,7 +44,9 @@ impl<'a> Reader<'a> {
     /// The bytes read since `start`, an offset that [`Reader::offset`] gave before.
     #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
-        self.bytes.get(start.saturating_sub(self.base)..self.position).unwrap_or_default()
+        self.bytes
+            .get(start.saturating_sub(self.base)..self.position)
+            .unwrap_or_default()
     }
 
     #[cold]
@@ -49,7 +55,11 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(crate) fn take(&mut self, count: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn take(
+        &mut self,
+        count: usize,
+        field: &'static str,
+    ) -> Result<&'a [u8], DecodeError> {
         match self.rest().split_at_checked(count) {
             Some((taken, _)) => {
                 self.position += count;
@@ -60,7 +70,10 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(crate) fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
+    pub(crate) fn array<const N: usize>(
+        &mut self,
+        field: &'static str,
+    ) -> Result<[u8; N], DecodeError> {
         match self.rest().first_chunk::<N>() {
             Some(chunk) => {
                 self.position += N;

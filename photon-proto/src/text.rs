@@ -25,7 +25,11 @@ impl Text {
     /// Memory that a copied text of so many bytes takes: with it stands the count of those who share it.
     pub(crate) const fn memory_bytes(length: usize) -> usize {
         const WORD: usize = size_of::<usize>();
-        if length == 0 { 0 } else { length.saturating_add(3 * WORD - 1) / WORD * WORD }
+        if length == 0 {
+            0
+        } else {
+            length.saturating_add(3 * WORD - 1) / WORD * WORD
+        }
     }
 
     /// The empty text; allocates nothing.
@@ -53,7 +57,9 @@ impl Text {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Static(text) => text,
-            Repr::Shared { all, start, end } => all.get(*start as usize..*end as usize).unwrap_or_default(),
+            Repr::Shared { all, start, end } => {
+                all.get(*start as usize..*end as usize).unwrap_or_default()
+            }
         }
     }
 
@@ -67,7 +73,11 @@ impl Text {
             Repr::Shared { all, start, .. } => {
                 let from = start.checked_add(u32::try_from(from).ok()?)?;
                 let to = start.checked_add(u32::try_from(to).ok()?)?;
-                Some(Self(Repr::Shared { all: Arc::clone(all), start: from, end: to }))
+                Some(Self(Repr::Shared {
+                    all: Arc::clone(all),
+                    start: from,
+                    end: to,
+                }))
             }
         }
     }
@@ -84,7 +94,11 @@ impl Text {
     /// The same text, in memory of its own if it shared more than itself.
     #[must_use]
     pub fn detached(&self) -> Self {
-        if self.pinned_bytes() > self.as_str().len() { Self::from(self.as_str()) } else { self.clone() }
+        if self.pinned_bytes() > self.as_str().len() {
+            Self::from(self.as_str())
+        } else {
+            self.clone()
+        }
     }
 }
 
@@ -116,7 +130,11 @@ impl Borrow<str> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        if text.is_empty() { Self::EMPTY } else { Self::from_shared(Arc::from(text)) }
+        if text.is_empty() {
+            Self::EMPTY
+        } else {
+            Self::from_shared(Arc::from(text))
+        }
     }
 }
 

@@ -71,6 +71,11 @@ mod tests {
         assert_eq!(late, Timestamp::MAX);
         assert_eq!(Timestamp::from_millis(u64::MAX), Timestamp::MAX);
         assert_eq!(Timestamp::ZERO.millis_since(late), 0);
-        assert_eq!(Timestamp::from_millis(7).plus_micros(999).millis_since(Timestamp::ZERO), 7);
+        assert_eq!(
+            Timestamp::from_millis(7)
+                .plus_micros(999)
+                .millis_since(Timestamp::ZERO),
+            7
+        );
     }
 }

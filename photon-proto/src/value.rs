@@ -213,7 +213,9 @@ impl Value {
             Self::Bytes(_) => Type::Bytes,
             Self::Array(array) => Type::Array(Box::new(array.element_type())),
             Self::Hashtable(_) => Type::Hashtable,
-            Self::Dictionary(map) => Type::Dictionary(Box::new((map.key.clone(), map.value.clone()))),
+            Self::Dictionary(map) => {
+                Type::Dictionary(Box::new((map.key.clone(), map.value.clone())))
+            }
             Self::Custom(_) => Type::Custom(None),
             Self::Request(_) => Type::Request,
             Self::Response(_) => Type::Response,
@@ -306,9 +308,13 @@ impl Array {
             Self::Bytes(_) => Type::Bytes,
             Self::Object(_) => Type::Object,
             Self::Hashtable(_) => Type::Hashtable,
-            Self::Dictionary { key, value, .. } => Type::Dictionary(Box::new((key.clone(), value.clone()))),
+            Self::Dictionary { key, value, .. } => {
+                Type::Dictionary(Box::new((key.clone(), value.clone())))
+            }
             Self::Custom { code, .. } => Type::Custom(Some(*code)),
-            Self::Array(arrays) => Type::Array(Box::new(arrays.first().map_or(Type::Object, Self::element_type))),
+            Self::Array(arrays) => Type::Array(Box::new(
+                arrays.first().map_or(Type::Object, Self::element_type),
+            )),
             Self::Request(_) => Type::Request,
             Self::Response(_) => Type::Response,
             Self::Event(_) => Type::Event,
@@ -352,33 +358,63 @@ impl Array {
             Self::Long(all) => size_of_val(all.as_slice()),
             Self::Float(all) => size_of_val(all.as_slice()),
             Self::Double(all) => size_of_val(all.as_slice()),
-            Self::String(all) => all.iter().map(|text| size_of::<Text>() + text.pinned_bytes()).sum(),
-            Self::Bytes(all) | Self::Custom { elements: all, .. } => {
-                all.iter().map(|bytes| size_of::<Bytes>() + bytes.len()).sum()
-            }
-            Self::Object(all) => all.iter().map(|value| size_of::<Value>() + value.heap_bytes()).sum(),
-            Self::Hashtable(all) => all.iter().map(|map| size_of::<Hashtable>() + pair_bytes(&map.0)).sum(),
-            Self::Dictionary { elements, .. } => {
-                elements.iter().map(|pairs| size_of::<Hashtable>() + pair_bytes(pairs)).sum()
-            }
-            Self::Array(all) => all.iter().map(|array| size_of::<Self>() + array.heap_bytes()).sum(),
-            Self::Request(all) => all.iter().map(|one| size_of::<Request>() + parameter_bytes(&one.parameters)).sum(),
-            Self::Response(all) => all.iter().map(|one| size_of::<Response>() + parameter_bytes(&one.parameters)).sum(),
-            Self::Event(all) => all.iter().map(|one| size_of::<EventData>() + parameter_bytes(&one.parameters)).sum(),
+            Self::String(all) => all
+                .iter()
+                .map(|text| size_of::<Text>() + text.pinned_bytes())
+                .sum(),
+            Self::Bytes(all) | Self::Custom { elements: all, .. } => all
+                .iter()
+                .map(|bytes| size_of::<Bytes>() + bytes.len())
+                .sum(),
+            Self::Object(all) => all
+                .iter()
+                .map(|value| size_of::<Value>() + value.heap_bytes())
+                .sum(),
+            Self::Hashtable(all) => all
+                .iter()
+                .map(|map| size_of::<Hashtable>() + pair_bytes(&map.0))
+                .sum(),
+            Self::Dictionary { elements, .. } => elements
+                .iter()
+                .map(|pairs| size_of::<Hashtable>() + pair_bytes(pairs))
+                .sum(),
+            Self::Array(all) => all
+                .iter()
+                .map(|array| size_of::<Self>() + array.heap_bytes())
+                .sum(),
+            Self::Request(all) => all
+                .iter()
+                .map(|one| size_of::<Request>() + parameter_bytes(&one.parameters))
+                .sum(),
+            Self::Response(all) => all
+                .iter()
+                .map(|one| size_of::<Response>() + parameter_bytes(&one.parameters))
+                .sum(),
+            Self::Event(all) => all
+                .iter()
+                .map(|one| size_of::<EventData>() + parameter_bytes(&one.parameters))
+                .sum(),
         }
     }
 }
 
 fn pair_bytes(pairs: &[(Value, Value)]) -> usize {
-    pairs.iter().map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes()).sum()
+    pairs
+        .iter()
+        .map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes())
+        .sum()
 }
 
 fn parameter_bytes(all: &[(u8, Value)]) -> usize {
-    all.iter().map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes()).sum()
+    all.iter()
+        .map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes())
+        .sum()
 }
 
 fn by_bits<T: Copy, B: Ord>(left: &[T], right: &[T], bits: impl Fn(T) -> B) -> Ordering {
-    left.iter().map(|&one| bits(one)).cmp(right.iter().map(|&one| bits(one)))
+    left.iter()
+        .map(|&one| bits(one))
+        .cmp(right.iter().map(|&one| bits(one)))
 }
 
 impl Ord for Array {
@@ -395,12 +431,24 @@ impl Ord for Array {
             (Self::Object(left), Self::Object(right)) => left.cmp(right),
             (Self::Hashtable(left), Self::Hashtable(right)) => left.cmp(right),
             (
-                Self::Dictionary { key, value, elements },
-                Self::Dictionary { key: other_key, value: other_value, elements: other_elements },
+                Self::Dictionary {
+                    key,
+                    value,
+                    elements,
+                },
+                Self::Dictionary {
+                    key: other_key,
+                    value: other_value,
+                    elements: other_elements,
+                },
             ) => (key, value, elements).cmp(&(other_key, other_value, other_elements)),
-            (Self::Custom { code, elements }, Self::Custom { code: other_code, elements: other_elements }) => {
-                (code, elements).cmp(&(other_code, other_elements))
-            }
+            (
+                Self::Custom { code, elements },
+                Self::Custom {
+                    code: other_code,
+                    elements: other_elements,
+                },
+            ) => (code, elements).cmp(&(other_code, other_elements)),
             (Self::Array(left), Self::Array(right)) => left.cmp(right),
             (Self::Request(left), Self::Request(right)) => left.cmp(right),
             (Self::Response(left), Self::Response(right)) => left.cmp(right),

@@ -55,8 +55,18 @@ pub struct RawValue<'a> {
 }
 
 impl<'a> RawValue<'a> {
-    pub(crate) const fn new(protocol: Protocol, code: u8, payload: &'a [u8], offset: usize) -> Self {
-        Self { protocol, code, payload, offset }
+    pub(crate) const fn new(
+        protocol: Protocol,
+        code: u8,
+        payload: &'a [u8],
+        offset: usize,
+    ) -> Self {
+        Self {
+            protocol,
+            code,
+            payload,
+            offset,
+        }
     }
 
     /// The type code under which the container stands, in the numbers of its protocol.
@@ -115,7 +125,10 @@ impl<'a> ValueRef<'a> {
             }
             Self::Custom { code, data } => {
                 b.memory(data.len(), 1, at, "custom data")?;
-                Value::Custom(Custom { code, data: Bytes::copy_from_slice(data) })
+                Value::Custom(Custom {
+                    code,
+                    data: Bytes::copy_from_slice(data),
+                })
             }
             Self::Container(raw) => raw.decode(b)?,
         })

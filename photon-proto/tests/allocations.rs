@@ -60,25 +60,51 @@ fn peak(work: impl FnOnce()) -> usize {
 
 fn decode(protocol: Protocol, bytes: &[u8]) {
     drop(black_box(codec::decode_value(protocol, &LIMITS, bytes)));
-    drop(black_box(codec::decode_value_ref(protocol, &LIMITS, bytes).and_then(|value| value.to_value(&LIMITS))));
+    drop(black_box(
+        codec::decode_value_ref(protocol, &LIMITS, bytes).and_then(|value| value.to_value(&LIMITS)),
+    ));
 }
 
 #[test]
 fn counting_counts() {
-    assert_eq!(peak(|| drop(black_box(Vec::<u8>::with_capacity(black_box(12_345))))), 12_345);
-    assert_eq!(peak(|| decode(Protocol::V18, &[0x17, 3, 8, 8, 8])), 3 * size_of::<photon_proto::Value>());
+    assert_eq!(
+        peak(|| drop(black_box(Vec::<u8>::with_capacity(black_box(12_345))))),
+        12_345
+    );
+    assert_eq!(
+        peak(|| decode(Protocol::V18, &[0x17, 3, 8, 8, 8])),
+        3 * size_of::<photon_proto::Value>()
+    );
 }
 
 #[test]
 fn absurd_counts_allocate_next_to_nothing() {
-    let counts_16 = [&b"\x7F\xFF"[..], b"\xFF\xFF", b"\x7F\xFF\xFF\xFF", b"\x80\0\0\0"];
-    let counts_18 = [&b"\xFF\xFF\xFF\xFF\x07"[..], b"\xFF\xFF\xFF\xFF\x0F", b"\xFF\x7F", b"\xFF\xFF\x03"];
+    let counts_16 = [
+        &b"\x7F\xFF"[..],
+        b"\xFF\xFF",
+        b"\x7F\xFF\xFF\xFF",
+        b"\x80\0\0\0",
+    ];
+    let counts_18 = [
+        &b"\xFF\xFF\xFF\xFF\x07"[..],
+        b"\xFF\xFF\xFF\xFF\x0F",
+        b"\xFF\x7F",
+        b"\xFF\xFF\x03",
+    ];
     for code in 0..=255_u8 {
         for (protocol, counts) in PROTOCOLS.into_iter().zip([counts_16, counts_18]) {
             for count in counts {
-                for between in
-                    [&[][..], &[0, 0], &[9, 9], &[0x1E, 0x22], &[9, 0x22], b"ss", b"**", &[9, 0x14, 9, 9], &[5]]
-                {
+                for between in [
+                    &[][..],
+                    &[0, 0],
+                    &[9, 9],
+                    &[0x1E, 0x22],
+                    &[9, 0x22],
+                    b"ss",
+                    b"**",
+                    &[9, 0x14, 9, 9],
+                    &[5],
+                ] {
                     for tail in [&[][..], b"i", b"x12", b"D\0\0", b"c\x01"] {
                         let bytes = [&[code], between, count, tail].concat();
                         let taken = peak(|| decode(protocol, &bytes));
@@ -102,11 +128,17 @@ fn varint(mut number: usize) -> Vec<u8> {
 
 /// An object array of as many equal elements as fit into a message and the count of values.
 fn many(protocol: Protocol, element: &[u8], values: usize) -> Vec<u8> {
-    let count = (LIMITS.max_received_bytes / element.len()).min((LIMITS.max_values as usize - 1) / values);
+    let count =
+        (LIMITS.max_received_bytes / element.len()).min((LIMITS.max_values as usize - 1) / values);
     match protocol {
         Protocol::V16 => {
             let count = count.min(32_767);
-            [&b"z"[..], &(count as u16).to_be_bytes(), &element.repeat(count)].concat()
+            [
+                &b"z"[..],
+                &(count as u16).to_be_bytes(),
+                &element.repeat(count),
+            ]
+            .concat()
         }
         _ => [&[0x17][..], &varint(count), &element.repeat(count)].concat(),
     }
@@ -134,19 +166,32 @@ fn memory_stays_within_the_limit_whatever_is_sent() {
         many(Protocol::V18, &[0x53, 2, 0, 1, 0, 1, 0], 3),
         many(Protocol::V18, &[0x40, 1, 0x49, 1, 0], 2),
         many(Protocol::V18, &[0x40, 1, 0x43, 1, 0], 2),
-        many(Protocol::V18, &[&[0x40, 65][..], &[0x49, 0].repeat(65)].concat(), 66),
+        many(
+            Protocol::V18,
+            &[&[0x40, 65][..], &[0x49, 0].repeat(65)].concat(),
+            66,
+        ),
         many(Protocol::V18, &[0x55, 1, 0], 2),
         many(Protocol::V18, &[0x54, 9, 9, 1, 0], 2),
         many(Protocol::V18, &[0x15, 1, 0x1E, 8], 3),
         many(
             Protocol::V18,
-            &[0x42, 200, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[
+                0x42, 200, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                0, 0,
+            ],
             1,
         ),
         many(Protocol::V18, &[&[0x45, 65][..], &[0; 65 * 4]].concat(), 1),
         many(Protocol::V18, &[&[0x49, 65][..], &[0; 65]].concat(), 1),
         [&[0x47][..], &varint(60_000), &b"\x01a".repeat(60_000)].concat(),
-        [(0..31).flat_map(|_| [&[0x17][..], &varint(60_000)].concat()).collect(), vec![8; 100_000]].concat(),
+        [
+            (0..31)
+                .flat_map(|_| [&[0x17][..], &varint(60_000)].concat())
+                .collect(),
+            vec![8; 100_000],
+        ]
+        .concat(),
     ];
     let hostile_16 = [
         many(Protocol::V16, b"*", 1),
@@ -170,12 +215,30 @@ fn memory_stays_within_the_limit_whatever_is_sent() {
         many(Protocol::V16, &[&b"y\0\x41o"[..], &[0; 65]].concat(), 1),
         many(Protocol::V16, b"n\0\0\0\x01\0\0\0\0", 1),
     ];
-    for (protocol, hostile) in [(Protocol::V18, &hostile_18[..]), (Protocol::V16, &hostile_16)] {
+    for (protocol, hostile) in [
+        (Protocol::V18, &hostile_18[..]),
+        (Protocol::V16, &hostile_16),
+    ] {
         for bytes in hostile {
-            for max_memory_bytes in [1 << 10, 1 << 14, 1 << 18, 1 << 20, 1 << 21, 3 << 20, LIMITS.max_memory_bytes] {
-                let limits = Limits { max_memory_bytes, ..LIMITS };
+            for max_memory_bytes in [
+                1 << 10,
+                1 << 14,
+                1 << 18,
+                1 << 20,
+                1 << 21,
+                3 << 20,
+                LIMITS.max_memory_bytes,
+            ] {
+                let limits = Limits {
+                    max_memory_bytes,
+                    ..LIMITS
+                };
                 let taken = peak(|| drop(black_box(codec::decode_value(protocol, &limits, bytes))));
-                assert!(taken <= max_memory_bytes, "{:x?}...: {taken} of {max_memory_bytes}", &bytes[..20]);
+                assert!(
+                    taken <= max_memory_bytes,
+                    "{:x?}...: {taken} of {max_memory_bytes}",
+                    &bytes[..20]
+                );
             }
         }
     }

@@ -45,7 +45,8 @@ fn captures() -> Option<Vec<Captured>> {
     };
     let read = |name: &str| -> Json {
         let path = directory.join(name);
-        let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_slice(&text).unwrap()
     };
     let mut all = Vec::new();
@@ -63,10 +64,22 @@ fn captures() -> Option<Vec<Captured>> {
             // A decrypted body: the header of a plain response is put in front of it.
             None => [vec![0xF3, 3], hex_of(&item["body_hex"]).unwrap()].concat(),
         };
-        let (name, decoded) = (format!("tcp-v16.json, item {}", item["n"]), item["decoded"].clone());
-        all.push(Captured { name, protocol: Protocol::V16, bytes, decoded });
+        let (name, decoded) = (
+            format!("tcp-v16.json, item {}", item["n"]),
+            item["decoded"].clone(),
+        );
+        all.push(Captured {
+            name,
+            protocol: Protocol::V16,
+            bytes,
+            decoded,
+        });
     }
-    for file in ["udp-albion-v16.json", "udp-albion-v18.json", "udp-cloud-v16.json"] {
+    for file in [
+        "udp-albion-v16.json",
+        "udp-albion-v18.json",
+        "udp-cloud-v16.json",
+    ] {
         for session in list(&read(file)["sessions"]) {
             for (index, message) in list(&session["messages"]).iter().enumerate() {
                 all.push(Captured {
@@ -84,7 +97,9 @@ fn captures() -> Option<Vec<Captured>> {
 fn unframed(frame: &[u8]) -> Vec<u8> {
     let mut splitter = Splitter::new(Role::Client, LIMITS.max_received_bytes);
     splitter.push(frame);
-    let Ok(Some(Item::Frame { message, .. })) = splitter.next() else { panic!("no frame") };
+    let Ok(Some(Item::Frame { message, .. })) = splitter.next() else {
+        panic!("no frame")
+    };
     let message = splitter.message_mut(message).to_vec();
     assert_eq!((splitter.next(), splitter.buffered_bytes()), (Ok(None), 0));
     message
@@ -93,7 +108,9 @@ fn unframed(frame: &[u8]) -> Vec<u8> {
 /// A message in the notation of the second decoder.
 fn described(message: &Message, protocol: Protocol) -> Json {
     let parameters = |all: &[(u8, Value)]| -> Json {
-        all.iter().map(|(code, value)| json!([code, value_described(value, protocol)])).collect()
+        all.iter()
+            .map(|(code, value)| json!([code, value_described(value, protocol)]))
+            .collect()
     };
     match message {
         Message::Init(init) => json!({
@@ -117,7 +134,10 @@ fn described(message: &Message, protocol: Protocol) -> Json {
         Message::Event(event) => {
             json!({"kind": "event", "code": event.code, "params": parameters(&event.parameters)})
         }
-        Message::Encrypted { message_type, ciphertext } => {
+        Message::Encrypted {
+            message_type,
+            ciphertext,
+        } => {
             json!({"kind": "encrypted", "type": message_type, "cipher_len": ciphertext.len()})
         }
         other => panic!("no such message was captured: {other:?}"),
@@ -127,10 +147,14 @@ fn described(message: &Message, protocol: Protocol) -> Json {
 fn value_described(value: &Value, protocol: Protocol) -> Json {
     let describe = |value: &Value| value_described(value, protocol);
     let pairs = |all: &[(Value, Value)]| -> Json {
-        all.iter().map(|(key, value)| json!([describe(key), describe(value)])).collect()
+        all.iter()
+            .map(|(key, value)| json!([describe(key), describe(value)]))
+            .collect()
     };
     fn each<T: Clone + Into<Value>>(all: &[T], describe: impl Fn(&Value) -> Json) -> Json {
-        all.iter().map(|one| describe(&one.clone().into())).collect()
+        all.iter()
+            .map(|one| describe(&one.clone().into()))
+            .collect()
     }
     match value {
         Value::Null => json!({"t": "null"}),
@@ -143,7 +167,9 @@ fn value_described(value: &Value, protocol: Protocol) -> Json {
         Value::Double(value) => json!({"t": "double", "bits": format!("{:016x}", value.to_bits())}),
         Value::String(text) => json!({"t": "string", "v": text.as_str()}),
         Value::Bytes(bytes) => json!({"t": "bytes", "v": hex(bytes)}),
-        Value::Custom(custom) => json!({"t": "custom", "code": custom.code, "v": hex(&custom.data)}),
+        Value::Custom(custom) => {
+            json!({"t": "custom", "code": custom.code, "v": hex(&custom.data)})
+        }
         Value::Hashtable(map) => json!({"t": "hashtable", "v": pairs(&map.0)}),
         Value::Dictionary(map) => match protocol {
             Protocol::V16 => {
@@ -199,8 +225,10 @@ fn last_wins(json: &Json) -> Json {
     match json {
         Json::Array(all) => all.iter().map(last_wins).collect(),
         Json::Object(map) => {
-            let mut map: serde_json::Map<String, Json> =
-                map.iter().map(|(key, value)| (key.clone(), last_wins(value))).collect();
+            let mut map: serde_json::Map<String, Json> = map
+                .iter()
+                .map(|(key, value)| (key.clone(), last_wins(value)))
+                .collect();
             if map.get("t").is_some_and(|t| t == "hashtable") {
                 let mut kept: Vec<Json> = Vec::new();
                 for pair in list(&map["v"]) {
@@ -222,12 +250,20 @@ fn every_message_decodes_to_its_last_byte() {
     let Some(all) = captures() else { return };
     let mut encrypted = 0;
     for captured in &all {
-        let Captured { name, protocol, bytes, decoded } = captured;
-        let (message, surplus) =
-            Message::decode(*protocol, &LIMITS, None, bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let Captured {
+            name,
+            protocol,
+            bytes,
+            decoded,
+        } = captured;
+        let (message, surplus) = Message::decode(*protocol, &LIMITS, None, bytes)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(surplus, 0, "{name}");
         let described = described(&message, *protocol);
-        assert!(described == last_wins(decoded), "{name}\n{decoded}\n{described}");
+        assert!(
+            described == last_wins(decoded),
+            "{name}\n{decoded}\n{described}"
+        );
         encrypted += usize::from(matches!(message, Message::Encrypted { .. }));
     }
     println!("{} messages, {encrypted} of them encrypted", all.len());
@@ -242,7 +278,9 @@ fn same_but_for_float_zero(mut theirs: &[u8], mut ours: &[u8]) -> bool {
     loop {
         match (theirs, ours) {
             ([], []) => return true,
-            ([one, left @ ..], [other, right @ ..]) if one == other => (theirs, ours) = (left, right),
+            ([one, left @ ..], [other, right @ ..]) if one == other => {
+                (theirs, ours) = (left, right)
+            }
             _ => match (theirs.strip_prefix(&SHORT), ours.strip_prefix(&FULL)) {
                 (Some(left), Some(right)) => (theirs, ours) = (left, right),
                 _ => return false,
@@ -255,7 +293,13 @@ fn same_but_for_float_zero(mut theirs: &[u8], mut ours: &[u8]) -> bool {
 fn every_message_is_written_again_as_it_came() {
     let Some(all) = captures() else { return };
     let (mut same, mut zero, mut masked) = (0, 0, 0);
-    for Captured { name, protocol, bytes, decoded } in &all {
+    for Captured {
+        name,
+        protocol,
+        bytes,
+        decoded,
+    } in &all
+    {
         if last_wins(decoded) != *decoded {
             masked += 1;
             continue;
@@ -266,10 +310,17 @@ fn every_message_is_written_again_as_it_came() {
             same += 1;
         } else {
             assert_eq!(*protocol, Protocol::V18, "{name}");
-            assert!(same_but_for_float_zero(bytes, &written), "{name}\n{}\n{}", hex(bytes), hex(&written));
+            assert!(
+                same_but_for_float_zero(bytes, &written),
+                "{name}\n{}\n{}",
+                hex(bytes),
+                hex(&written)
+            );
             zero += 1;
         }
     }
-    println!("{same} messages to the byte, {zero} but for float zero, {masked} left out for keys masked alike");
+    println!(
+        "{same} messages to the byte, {zero} but for float zero, {masked} left out for keys masked alike"
+    );
     assert!(same > 400 && zero > 0 && masked <= 1);
 }

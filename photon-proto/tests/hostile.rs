@@ -4,11 +4,14 @@
 
 mod common;
 
-use common::{LIMITS, PROTOCOLS, check_http_init, check_message, check_stream, check_value, unhex, vectors};
+use common::{
+    LIMITS, PROTOCOLS, check_http_init, check_message, check_stream, check_value, unhex, vectors,
+};
 use photon_proto::message::{self, Header, Message, MessageKind, MessageWriter};
 use photon_proto::tcp::Role;
 use photon_proto::{
-    Array, DecodeErrorKind, Dictionary, EncodeErrorKind, Hashtable, Limits, Protocol, Request, Type, Value, codec,
+    Array, DecodeErrorKind, Dictionary, EncodeErrorKind, Hashtable, Limits, Protocol, Request,
+    Type, Value, codec,
 };
 
 /// What is one step away from these bytes: each truncation, each flipped bit, and a byte too many.
@@ -49,7 +52,16 @@ fn every_neighbour_of_every_vector_is_a_value_or_an_error() {
 fn every_short_input_is_a_value_or_an_error() {
     for first in 0..=255_u8 {
         for second in 0..=255_u8 {
-            for third in [&[][..], &[0], &[1], b"y", &[0xFF], &[0, 0], &[1, 8, 9], &[b'x', 0, 0, 0, 0]] {
+            for third in [
+                &[][..],
+                &[0],
+                &[1],
+                b"y",
+                &[0xFF],
+                &[0, 0],
+                &[1, 8, 9],
+                &[b'x', 0, 0, 0, 0],
+            ] {
                 for protocol in PROTOCOLS {
                     check_value(protocol, &[&[first, second], third].concat());
                     check_message(protocol, &[&[0xF3, first, second], third].concat());
@@ -61,12 +73,19 @@ fn every_short_input_is_a_value_or_an_error() {
 
 #[test]
 fn every_value_vector_as_a_parameter() {
-    for vector in vectors().into_iter().filter(|vector| vector.kind == "value") {
+    for vector in vectors()
+        .into_iter()
+        .filter(|vector| vector.kind == "value")
+    {
         let header: &[u8] = match vector.protocol() {
             Protocol::V16 => &[0xF3, 4, 7, 0, 2, 1],
             _ => &[0xF3, 4, 7, 2, 1],
         };
-        let null = if vector.protocol() == Protocol::V16 { 0x2A } else { 8 };
+        let null = if vector.protocol() == Protocol::V16 {
+            0x2A
+        } else {
+            8
+        };
         let message = [header, &vector.bytes, &[2, null]].concat();
         for bytes in neighbours(&message).chain([message.clone()]) {
             check_message(vector.protocol(), &bytes);
@@ -75,22 +94,36 @@ fn every_value_vector_as_a_parameter() {
 }
 
 fn kind(protocol: Protocol, bytes: &[u8]) -> Option<DecodeErrorKind> {
-    codec::decode_value(protocol, &LIMITS, bytes).err().map(|error| error.kind)
+    codec::decode_value(protocol, &LIMITS, bytes)
+        .err()
+        .map(|error| error.kind)
 }
 
 /// `levels` containers inside each other, in each way that they can be.
 fn nests(protocol: Protocol, levels: usize) -> Vec<Value> {
-    let nest = |wrap: &dyn Fn(Value) -> Value| (1..levels).fold(wrap(Value::Null), |inner, _| wrap(inner));
+    let nest =
+        |wrap: &dyn Fn(Value) -> Value| (1..levels).fold(wrap(Value::Null), |inner, _| wrap(inner));
     let dictionary = |key, value, pairs| Value::Dictionary(Dictionary { key, value, pairs });
     let mut all = vec![
         nest(&|inner| Value::Array(Array::Object(vec![inner]))),
         nest(&|inner| Value::Hashtable(Hashtable(vec![(1.into(), inner)]))),
         nest(&|inner| dictionary(Type::Object, Type::Object, vec![(1.into(), inner)])),
-        nest(&|inner| Request { code: 1, parameters: vec![(1, inner)] }.into()),
-        // An array of Hashtables is two levels, its elements being containers themselves.
-        (0..levels / 2).fold(if levels.is_multiple_of(2) { Value::Null } else { Value::from(vec![1]) }, |inner, _| {
-            Value::Array(Array::Hashtable(vec![Hashtable(vec![(1.into(), inner)])]))
+        nest(&|inner| {
+            Request {
+                code: 1,
+                parameters: vec![(1, inner)],
+            }
+            .into()
         }),
+        // An array of Hashtables is two levels, its elements being containers themselves.
+        (0..levels / 2).fold(
+            if levels.is_multiple_of(2) {
+                Value::Null
+            } else {
+                Value::from(vec![1])
+            },
+            |inner, _| Value::Array(Array::Hashtable(vec![Hashtable(vec![(1.into(), inner)])])),
+        ),
         Value::Array((1..levels).fold(Array::Int(vec![1]), |inner, _| Array::Array(vec![inner]))),
         Value::Array((1..levels).fold(Array::Object(vec![]), |inner, _| Array::Array(vec![inner]))),
     ];
@@ -100,7 +133,10 @@ fn nests(protocol: Protocol, levels: usize) -> Vec<Value> {
         for _ in 1..levels {
             let (key, value) = map.0.clone();
             let declared = Type::Dictionary(Box::new((key, value)));
-            map = ((Type::Int, declared), vec![(1.into(), nested(map.0, map.1))]);
+            map = (
+                (Type::Int, declared),
+                vec![(1.into(), nested(map.0, map.1))],
+            );
         }
         all.push(nested(map.0, map.1));
     }
@@ -109,11 +145,17 @@ fn nests(protocol: Protocol, levels: usize) -> Vec<Value> {
 
 #[test]
 fn depth_32_is_read_and_written_and_33_is_not() {
-    let deeper = Limits { max_depth: 40, ..Limits::DEFAULT };
+    let deeper = Limits {
+        max_depth: 40,
+        ..Limits::DEFAULT
+    };
     for protocol in PROTOCOLS {
         for value in nests(protocol, 32) {
             let bytes = codec::encode_value(protocol, &LIMITS, &value).unwrap();
-            assert_eq!(codec::decode_value(protocol, &LIMITS, &bytes), Ok(common::as_written(protocol, &value)));
+            assert_eq!(
+                codec::decode_value(protocol, &LIMITS, &bytes),
+                Ok(common::as_written(protocol, &value))
+            );
             assert!(codec::decode_value_ref(protocol, &LIMITS, &bytes).is_ok());
         }
         for value in nests(protocol, 33) {
@@ -126,7 +168,10 @@ fn depth_32_is_read_and_written_and_33_is_not() {
             assert_eq!(borrowed.kind, DecodeErrorKind::TooDeep);
         }
         // Values that are written without a `Value`.
-        let flat = Limits { max_depth: 0, ..Limits::DEFAULT };
+        let flat = Limits {
+            max_depth: 0,
+            ..Limits::DEFAULT
+        };
         let mut buffer = Vec::new();
         let mut writer = MessageWriter::event(&mut buffer, protocol, &flat, 1).unwrap();
         writer.put(1, "text").unwrap();
@@ -159,23 +204,37 @@ fn depth_without_end_is_refused_early() {
         (Protocol::V18, b"\x18\0\x01\0"),
         (Protocol::V18, b"\x14\x09"),
     ] {
-        assert_eq!(kind(protocol, &step.repeat(100_000)), Some(DecodeErrorKind::TooDeep), "{step:?}");
+        assert_eq!(
+            kind(protocol, &step.repeat(100_000)),
+            Some(DecodeErrorKind::TooDeep),
+            "{step:?}"
+        );
     }
     // An array of arrays says so once, and each element again.
     assert_eq!(
-        kind(Protocol::V16, &[b"\x79", &b"\0\x01\x79".repeat(100_000)[..]].concat()),
+        kind(
+            Protocol::V16,
+            &[b"\x79", &b"\0\x01\x79".repeat(100_000)[..]].concat()
+        ),
         Some(DecodeErrorKind::TooDeep)
     );
     // Types of dictionaries nest as well.
     let nested = |code: u8| [&[0x14, 9][..], &vec![code; 100_000]].concat();
-    assert_eq!(kind(Protocol::V18, &nested(0x40)), Some(DecodeErrorKind::TooDeep));
+    assert_eq!(
+        kind(Protocol::V18, &nested(0x40)),
+        Some(DecodeErrorKind::TooDeep)
+    );
 }
 
 #[test]
 fn declared_types_nest_as_deep_when_written_as_when_read() {
     let map = |depth: usize, innermost: Type| {
         let value = (0..depth).fold(innermost, |inner, _| Type::Array(Box::new(inner)));
-        Value::Dictionary(Dictionary { key: Type::Int, value, pairs: vec![] })
+        Value::Dictionary(Dictionary {
+            key: Type::Int,
+            value,
+            pairs: vec![],
+        })
     };
     for innermost in [Type::Int, Type::Bytes] {
         let mut written = 0;
@@ -207,10 +266,16 @@ fn crowd(values: usize) -> Value {
 
 #[test]
 fn values_are_counted_the_same_when_written_and_read() {
-    let more = Limits { max_values: 100_000, ..Limits::DEFAULT };
+    let more = Limits {
+        max_values: 100_000,
+        ..Limits::DEFAULT
+    };
     for protocol in PROTOCOLS {
         let bytes = codec::encode_value(protocol, &LIMITS, &crowd(65_536)).unwrap();
-        assert_eq!(codec::decode_value(protocol, &LIMITS, &bytes), Ok(crowd(65_536)));
+        assert_eq!(
+            codec::decode_value(protocol, &LIMITS, &bytes),
+            Ok(crowd(65_536))
+        );
         let borrowed = codec::decode_value_ref(protocol, &LIMITS, &bytes).unwrap();
         assert_eq!(borrowed.to_value(&LIMITS), Ok(crowd(65_536)));
 
@@ -230,11 +295,29 @@ fn values_are_counted_the_same_when_written_and_read() {
             (Value::from(vec![true; 100]), 1),
             (Value::from(vec![1.0; 100]), 1),
             (Value::from(vec![photon_proto::Text::from("a"); 100]), 101),
-            (Value::Array(Array::Custom { code: 1, elements: vec![vec![].into(); 100] }), 101),
+            (
+                Value::Array(Array::Custom {
+                    code: 1,
+                    elements: vec![vec![].into(); 100],
+                }),
+                101,
+            ),
             (Value::Array(Array::Bytes(vec![vec![].into(); 100])), 101),
-            (Value::Array(Array::Array(vec![Array::Int(vec![1; 9]); 100])), 101),
-            (Value::Array(Array::Hashtable(vec![Hashtable(vec![(1.into(), 2.into())]); 10])), 31),
-            (Value::Hashtable((0..100).map(|key| (key, key)).collect()), 201),
+            (
+                Value::Array(Array::Array(vec![Array::Int(vec![1; 9]); 100])),
+                101,
+            ),
+            (
+                Value::Array(Array::Hashtable(vec![
+                    Hashtable(vec![(1.into(), 2.into())]);
+                    10
+                ])),
+                31,
+            ),
+            (
+                Value::Hashtable((0..100).map(|key| (key, key)).collect()),
+                201,
+            ),
             (
                 Value::Array(Array::Dictionary {
                     key: Type::Int,
@@ -243,7 +326,14 @@ fn values_are_counted_the_same_when_written_and_read() {
                 }),
                 31,
             ),
-            (Request { code: 1, parameters: (0..100).map(|key| (key, Value::Null)).collect() }.into(), 101),
+            (
+                Request {
+                    code: 1,
+                    parameters: (0..100).map(|key| (key, Value::Null)).collect(),
+                }
+                .into(),
+                101,
+            ),
             (
                 photon_proto::Response {
                     code: 1,
@@ -255,12 +345,21 @@ fn values_are_counted_the_same_when_written_and_read() {
                 2,
             ),
         ] {
-            let limits = |max_values| Limits { max_values, ..Limits::DEFAULT };
+            let limits = |max_values| Limits {
+                max_values,
+                ..Limits::DEFAULT
+            };
             let bytes = codec::encode_value(protocol, &limits(counted), &value).unwrap();
             let tight = codec::encode_value(protocol, &limits(counted - 1), &value).unwrap_err();
             assert_eq!(tight.kind, EncodeErrorKind::TooManyValues, "{value:?}");
-            assert_eq!(codec::decode_value(protocol, &limits(counted), &bytes), Ok(value.clone()));
-            assert!(codec::decode_value_ref(protocol, &limits(counted), &bytes).is_ok(), "{value:?}");
+            assert_eq!(
+                codec::decode_value(protocol, &limits(counted), &bytes),
+                Ok(value.clone())
+            );
+            assert!(
+                codec::decode_value_ref(protocol, &limits(counted), &bytes).is_ok(),
+                "{value:?}"
+            );
             for error in [
                 codec::decode_value(protocol, &limits(counted - 1), &bytes).unwrap_err(),
                 codec::decode_value_ref(protocol, &limits(counted - 1), &bytes).unwrap_err(),
@@ -274,11 +373,16 @@ fn values_are_counted_the_same_when_written_and_read() {
 #[test]
 fn one_message_has_one_budget() {
     for protocol in PROTOCOLS {
-        let limits = Limits { max_values: 10, ..Limits::DEFAULT };
+        let limits = Limits {
+            max_values: 10,
+            ..Limits::DEFAULT
+        };
         let mut bytes = Vec::new();
         let mut writer = MessageWriter::event(&mut bytes, protocol, &LIMITS, 1).unwrap();
         for key in 0..3 {
-            writer.put(key, &Value::Array(Array::Object(vec![Value::Null; 3]))).unwrap();
+            writer
+                .put(key, &Value::Array(Array::Object(vec![Value::Null; 3])))
+                .unwrap();
         }
         writer.finish().unwrap();
         let body = &bytes[Header::LENGTH..];
@@ -300,7 +404,10 @@ fn one_message_has_one_budget() {
         let value = Value::Array(Array::Object(vec![Value::Null; 3]));
         writer.put(0, &value).unwrap();
         writer.put(1, &value).unwrap();
-        assert_eq!(writer.put(2, &value).unwrap_err().kind, EncodeErrorKind::TooManyValues);
+        assert_eq!(
+            writer.put(2, &value).unwrap_err().kind,
+            EncodeErrorKind::TooManyValues
+        );
         // What failed costs nothing.
         writer.put(2, &Value::Null).unwrap();
     }
@@ -319,19 +426,56 @@ fn memory_is_bounded_to_the_last_byte() {
         bytes
     };
     // Code, bytes of memory and bits on the wire of an element.
-    for (code, size, bits) in
-        [(0x42, 1, 1), (0x43, 1, 8), (0x44, 2, 16), (0x45, 4, 32), (0x46, 8, 64), (0x49, 4, 8), (0x4A, 8, 8)]
-    {
-        let array = |count: usize| [vec![code], varint(count), vec![0; (count * bits).div_ceil(8)]].concat();
+    for (code, size, bits) in [
+        (0x42, 1, 1),
+        (0x43, 1, 8),
+        (0x44, 2, 16),
+        (0x45, 4, 32),
+        (0x46, 8, 64),
+        (0x49, 4, 8),
+        (0x4A, 8, 8),
+    ] {
+        let array = |count: usize| {
+            [
+                vec![code],
+                varint(count),
+                vec![0; (count * bits).div_ceil(8)],
+            ]
+            .concat()
+        };
         assert_eq!(kind(Protocol::V18, &array(memory / size)), None, "{code:x}");
-        assert_eq!(kind(Protocol::V18, &array(memory / size + 1)), Some(DecodeErrorKind::TooMuchMemory), "{code:x}");
+        assert_eq!(
+            kind(Protocol::V18, &array(memory / size + 1)),
+            Some(DecodeErrorKind::TooMuchMemory),
+            "{code:x}"
+        );
     }
-    let array = |count: usize| [&[0x78][..], &u32::try_from(count).unwrap().to_be_bytes(), &vec![0; count]].concat();
+    let array = |count: usize| {
+        [
+            &[0x78][..],
+            &u32::try_from(count).unwrap().to_be_bytes(),
+            &vec![0; count],
+        ]
+        .concat()
+    };
     assert_eq!(kind(Protocol::V16, &array(memory)), None);
-    assert_eq!(kind(Protocol::V16, &array(memory + 1)), Some(DecodeErrorKind::TooMuchMemory));
-    let ints = |count: usize| [&[0x6E][..], &u32::try_from(count).unwrap().to_be_bytes(), &vec![0; count * 4]].concat();
+    assert_eq!(
+        kind(Protocol::V16, &array(memory + 1)),
+        Some(DecodeErrorKind::TooMuchMemory)
+    );
+    let ints = |count: usize| {
+        [
+            &[0x6E][..],
+            &u32::try_from(count).unwrap().to_be_bytes(),
+            &vec![0; count * 4],
+        ]
+        .concat()
+    };
     assert_eq!(kind(Protocol::V16, &ints(memory / 4)), None);
-    assert_eq!(kind(Protocol::V16, &ints(memory / 4 + 1)), Some(DecodeErrorKind::TooMuchMemory));
+    assert_eq!(
+        kind(Protocol::V16, &ints(memory / 4 + 1)),
+        Some(DecodeErrorKind::TooMuchMemory)
+    );
 }
 
 #[test]
@@ -341,10 +485,15 @@ fn messages_are_bounded_both_ways() {
         let raw = |body: usize| {
             let mut bytes = [&long[..], &vec![0; body]].concat();
             let (kind, body) = message::open(&mut bytes, None).unwrap();
-            Message::parse(kind, protocol, &LIMITS, body).map(drop).map_err(|error| error.kind)
+            Message::parse(kind, protocol, &LIMITS, body)
+                .map(drop)
+                .map_err(|error| error.kind)
         };
         assert_eq!(raw(LIMITS.max_received_bytes), Ok(()));
-        assert_eq!(raw(LIMITS.max_received_bytes + 1), Err(DecodeErrorKind::TooLong));
+        assert_eq!(
+            raw(LIMITS.max_received_bytes + 1),
+            Err(DecodeErrorKind::TooLong)
+        );
 
         let write = |bytes: usize| {
             let mut buffer = vec![7; 100];
@@ -354,9 +503,15 @@ fn messages_are_bounded_both_ways() {
             Ok::<_, photon_proto::EncodeError>(buffer.len() - 100)
         };
         let header = write(400_000).unwrap() - 400_000;
-        assert_eq!(write(LIMITS.max_sent_bytes - header), Ok(LIMITS.max_sent_bytes));
+        assert_eq!(
+            write(LIMITS.max_sent_bytes - header),
+            Ok(LIMITS.max_sent_bytes)
+        );
         let error = write(LIMITS.max_sent_bytes - header + 1).unwrap_err();
-        assert_eq!(error.kind, EncodeErrorKind::MessageTooLong(LIMITS.max_sent_bytes));
+        assert_eq!(
+            error.kind,
+            EncodeErrorKind::MessageTooLong(LIMITS.max_sent_bytes)
+        );
         assert_eq!(error.path, "(1)");
     }
 }
@@ -367,41 +522,91 @@ fn counts_are_judged_before_they_are_believed() {
     let negative = Some(DecodeErrorKind::BadLength);
     for code in *b"saynzhDx" {
         let dictionary: &[u8] = if code == b'D' { b"\0\0" } else { b"" };
-        for (count, expected) in
-            [(&b"\x7F\xFF\xFF\xFF"[..], truncated), (b"\x80\0\0\0", negative), (b"\xFF\xFF\xFF\xFF", negative)]
-        {
+        for (count, expected) in [
+            (&b"\x7F\xFF\xFF\xFF"[..], truncated),
+            (b"\x80\0\0\0", negative),
+            (b"\xFF\xFF\xFF\xFF", negative),
+        ] {
             // Element type long and as many bytes as are no element.
             let bytes = [&[code], dictionary, count, b"l123"].concat();
             assert_eq!(
                 kind(Protocol::V16, &bytes),
-                if code == b'y' && expected == truncated { Some(DecodeErrorKind::UnknownType(0xFF)) } else { expected },
+                if code == b'y' && expected == truncated {
+                    Some(DecodeErrorKind::UnknownType(0xFF))
+                } else {
+                    expected
+                },
                 "{code:x}"
             );
         }
     }
     for element in *b"obkilfdshzepqxy" {
-        assert_eq!(kind(Protocol::V16, &[b'y', 0x7F, 0xFF, element, 0, 0]), truncated, "{element:x}");
+        assert_eq!(
+            kind(Protocol::V16, &[b'y', 0x7F, 0xFF, element, 0, 0]),
+            truncated,
+            "{element:x}"
+        );
     }
     assert_eq!(kind(Protocol::V16, b"y\x7F\xFFc\x01\0\0"), truncated);
     assert_eq!(kind(Protocol::V16, b"y\x7F\xFFDss\0\0"), truncated);
     assert_eq!(kind(Protocol::V16, b"q\x01\x7F\xFF\x01*"), truncated);
 
-    for code in [7, 0x15, 0x17, 0x40, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x49, 0x4A, 0x53, 0x55, 0x80, 0xE4] {
-        assert_eq!(kind(Protocol::V18, &[code, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0, 0]), truncated, "{code:x}");
-        assert_eq!(kind(Protocol::V18, &[code, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0]), negative, "{code:x}");
-        assert_eq!(kind(Protocol::V18, &[code, 0x80, 0x80, 0x80, 0x80, 0x08, 0, 0]), negative, "{code:x}");
+    for code in [
+        7, 0x15, 0x17, 0x40, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x49, 0x4A, 0x53, 0x55, 0x80, 0xE4,
+    ] {
+        assert_eq!(
+            kind(Protocol::V18, &[code, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0, 0]),
+            truncated,
+            "{code:x}"
+        );
+        assert_eq!(
+            kind(Protocol::V18, &[code, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0]),
+            negative,
+            "{code:x}"
+        );
+        assert_eq!(
+            kind(Protocol::V18, &[code, 0x80, 0x80, 0x80, 0x80, 0x08, 0, 0]),
+            negative,
+            "{code:x}"
+        );
     }
-    for head in [&[0x14, 9, 9][..], &[0x14, 0, 0], &[0x14, 9, 0x1E], &[0x14, 9, 0x14, 9, 9], &[0x54, 9, 9], &[0x13, 5]]
-    {
-        assert_eq!(kind(Protocol::V18, &[head, &[0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0]].concat()), truncated, "{head:?}");
-        assert_eq!(kind(Protocol::V18, &[head, &[0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0]].concat()), negative, "{head:?}");
+    for head in [
+        &[0x14, 9, 9][..],
+        &[0x14, 0, 0],
+        &[0x14, 9, 0x1E],
+        &[0x14, 9, 0x14, 9, 9],
+        &[0x54, 9, 9],
+        &[0x13, 5],
+    ] {
+        assert_eq!(
+            kind(
+                Protocol::V18,
+                &[head, &[0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0]].concat()
+            ),
+            truncated,
+            "{head:?}"
+        );
+        assert_eq!(
+            kind(
+                Protocol::V18,
+                &[head, &[0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0]].concat()
+            ),
+            negative,
+            "{head:?}"
+        );
     }
     assert_eq!(kind(Protocol::V18, &[0x18, 1, 255, 1, 8]), truncated);
 }
 
 #[test]
 fn sides_without_width_hold_one_pair_at_most() {
-    let map = |pairs: &[u8]| codec::decode_value(Protocol::V18, &LIMITS, &[&[0x14, 0x1E, 0x22], pairs].concat());
+    let map = |pairs: &[u8]| {
+        codec::decode_value(
+            Protocol::V18,
+            &LIMITS,
+            &[&[0x14, 0x1E, 0x22], pairs].concat(),
+        )
+    };
     assert!(map(&[0]).is_ok());
     assert!(map(&[1]).is_ok());
     for count in [&[2][..], &[0xFF, 0xFF, 0xFF, 0xFF, 0x07]] {
@@ -413,7 +618,9 @@ fn sides_without_width_hold_one_pair_at_most() {
     // Values may be empty while their keys are not.
     let bytes = unhex("1403220301 02 03");
     let value = codec::decode_value(Protocol::V18, &LIMITS, &bytes).unwrap();
-    let Value::Dictionary(map) = value else { panic!("{value:?}") };
+    let Value::Dictionary(map) = value else {
+        panic!("{value:?}")
+    };
     assert_eq!(map.pairs.len(), 3);
 }
 
@@ -427,7 +634,12 @@ fn many_equal_keys_are_found_in_reasonable_time() {
         dictionary.extend([(key & 0x7F) as u8 | 0x80, (key >> 7) as u8, 7]);
     }
     let value = codec::decode_value(Protocol::V18, &LIMITS, &hashtable).unwrap();
-    let Value::Hashtable(map) = value else { panic!("no map") };
+    let Value::Hashtable(map) = value else {
+        panic!("no map")
+    };
     assert_eq!(map.0.len(), 16_384);
-    assert_eq!(kind(Protocol::V18, &dictionary), Some(DecodeErrorKind::DuplicateKey));
+    assert_eq!(
+        kind(Protocol::V18, &dictionary),
+        Some(DecodeErrorKind::DuplicateKey)
+    );
 }

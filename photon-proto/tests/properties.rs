@@ -3,18 +3,23 @@
 
 mod common;
 
-use common::{LIMITS, PROTOCOLS, as_written, check_http_init, check_message, check_stream, check_value, properties};
+use common::{
+    LIMITS, PROTOCOLS, as_written, check_http_init, check_message, check_stream, check_value,
+    properties,
+};
 use photon_proto::message::{Header, Message, MessageKind, MessageWriter};
 use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
 use photon_proto::{
-    Array, Custom, Dictionary, EncodeErrorKind, EventData, Hashtable, Protocol, Request, Response, Text, Type, Value,
-    codec,
+    Array, Custom, Dictionary, EncodeErrorKind, EventData, Hashtable, Protocol, Request, Response,
+    Text, Type, Value, codec,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn text() -> BoxedStrategy<Text> {
-    prop_oneof![".{0,6}", "[a-z]{0,3}"].prop_map(Text::from).boxed()
+    prop_oneof![".{0,6}", "[a-z]{0,3}"]
+        .prop_map(Text::from)
+        .boxed()
 }
 
 fn bytes() -> BoxedStrategy<bytes::Bytes> {
@@ -23,8 +28,27 @@ fn bytes() -> BoxedStrategy<bytes::Bytes> {
 
 /// Numbers at the edges of what takes one byte or two, and others.
 fn long() -> BoxedStrategy<i64> {
-    let edges = vec![0, 1, -1, 255, -255, 256, -256, 65_535, -65_535, 65_536, -65_536, i64::MIN, i64::MAX];
-    prop_oneof![prop::sample::select(edges), any::<i64>(), any::<i32>().prop_map(i64::from)].boxed()
+    let edges = vec![
+        0,
+        1,
+        -1,
+        255,
+        -255,
+        256,
+        -256,
+        65_535,
+        -65_535,
+        65_536,
+        -65_536,
+        i64::MIN,
+        i64::MAX,
+    ];
+    prop_oneof![
+        prop::sample::select(edges),
+        any::<i64>(),
+        any::<i32>().prop_map(i64::from)
+    ]
+    .boxed()
 }
 
 fn int() -> BoxedStrategy<i32> {
@@ -32,15 +56,30 @@ fn int() -> BoxedStrategy<i32> {
 }
 
 fn float() -> BoxedStrategy<f32> {
-    prop_oneof![any::<u32>().prop_map(f32::from_bits), Just(0.0), Just(-0.0), Just(f32::NAN)].boxed()
+    prop_oneof![
+        any::<u32>().prop_map(f32::from_bits),
+        Just(0.0),
+        Just(-0.0),
+        Just(f32::NAN)
+    ]
+    .boxed()
 }
 
 fn double() -> BoxedStrategy<f64> {
-    prop_oneof![any::<u64>().prop_map(f64::from_bits), Just(0.0), Just(-0.0), Just(f64::NAN)].boxed()
+    prop_oneof![
+        any::<u64>().prop_map(f64::from_bits),
+        Just(0.0),
+        Just(-0.0),
+        Just(f64::NAN)
+    ]
+    .boxed()
 }
 
 fn custom() -> BoxedStrategy<Custom> {
-    (prop_oneof![Just(99), Just(100), Just(101), any::<u8>()], bytes())
+    (
+        prop_oneof![Just(99), Just(100), Just(101), any::<u8>()],
+        bytes(),
+    )
         .prop_map(|(code, data)| Custom { code, data })
         .boxed()
 }
@@ -72,7 +111,9 @@ fn value_of(of: &Type, depth: u32) -> BoxedStrategy<Value> {
         Type::Object => any_value(depth),
         Type::Bool => any::<bool>().prop_map(Into::into).boxed(),
         Type::Byte => any::<u8>().prop_map(Into::into).boxed(),
-        Type::Short => long().prop_map(|number| Value::Short(number as i16)).boxed(),
+        Type::Short => long()
+            .prop_map(|number| Value::Short(number as i16))
+            .boxed(),
         Type::Int => int().prop_map(Into::into).boxed(),
         Type::Long => long().prop_map(Into::into).boxed(),
         Type::Float => float().prop_map(Into::into).boxed(),
@@ -80,9 +121,13 @@ fn value_of(of: &Type, depth: u32) -> BoxedStrategy<Value> {
         Type::String => text().prop_map(Into::into).boxed(),
         Type::Bytes => bytes().prop_map(Into::into).boxed(),
         Type::Custom(None) => custom().prop_map(Into::into).boxed(),
-        &Type::Custom(Some(code)) => bytes().prop_map(move |data| Custom { code, data }.into()).boxed(),
+        &Type::Custom(Some(code)) => bytes()
+            .prop_map(move |data| Custom { code, data }.into())
+            .boxed(),
         Type::Hashtable => hashtable(depth).prop_map(Into::into).boxed(),
-        Type::Dictionary(sides) => dictionary(sides.0.clone(), sides.1.clone(), depth).prop_map(Into::into).boxed(),
+        Type::Dictionary(sides) => dictionary(sides.0.clone(), sides.1.clone(), depth)
+            .prop_map(Into::into)
+            .boxed(),
         Type::Array(element) => array(element, depth).prop_map(Into::into).boxed(),
         Type::Request => request(depth).prop_map(Into::into).boxed(),
         Type::Response => response(depth).prop_map(Into::into).boxed(),
@@ -143,15 +188,36 @@ fn containers() -> Vec<Value> {
         vec![1].into(),
         vec![Value::Null].into(),
         Hashtable(vec![]).into(),
-        Dictionary { key: Type::Int, value: Type::Int, pairs: vec![] }.into(),
-        Request { code: 1, parameters: vec![] }.into(),
-        Response { code: 1, return_code: 0, debug_message: None, parameters: vec![] }.into(),
-        EventData { code: 1, parameters: vec![] }.into(),
+        Dictionary {
+            key: Type::Int,
+            value: Type::Int,
+            pairs: vec![],
+        }
+        .into(),
+        Request {
+            code: 1,
+            parameters: vec![],
+        }
+        .into(),
+        Response {
+            code: 1,
+            return_code: 0,
+            debug_message: None,
+            parameters: vec![],
+        }
+        .into(),
+        EventData {
+            code: 1,
+            parameters: vec![],
+        }
+        .into(),
     ]
 }
 
 fn hashtable(depth: u32) -> BoxedStrategy<Hashtable> {
-    pairs(Type::Object, Type::Object, depth).prop_map(Hashtable).boxed()
+    pairs(Type::Object, Type::Object, depth)
+        .prop_map(Hashtable)
+        .boxed()
 }
 
 /// A dictionary whose values have the declared types as a rule.
@@ -163,7 +229,11 @@ fn dictionary(key: Type, value: Type, depth: u32) -> BoxedStrategy<Dictionary> {
             if let (0, Some(pair)) = (dice, pairs.first_mut()) {
                 pair.1 = other;
             }
-            Dictionary { key: declared_key.clone(), value: declared_value.clone(), pairs }
+            Dictionary {
+                key: declared_key.clone(),
+                value: declared_value.clone(),
+                pairs,
+            }
         })
         .boxed()
 }
@@ -173,11 +243,18 @@ fn parameters(depth: u32) -> BoxedStrategy<Vec<(u8, Value)>> {
 }
 
 fn request(depth: u32) -> BoxedStrategy<Request> {
-    (any::<u8>(), parameters(depth)).prop_map(|(code, parameters)| Request { code, parameters }).boxed()
+    (any::<u8>(), parameters(depth))
+        .prop_map(|(code, parameters)| Request { code, parameters })
+        .boxed()
 }
 
 fn response(depth: u32) -> BoxedStrategy<Response> {
-    (any::<u8>(), any::<i16>(), prop::option::of(text()), parameters(depth))
+    (
+        any::<u8>(),
+        any::<i16>(),
+        prop::option::of(text()),
+        parameters(depth),
+    )
         .prop_map(|(code, return_code, debug_message, parameters)| Response {
             code,
             return_code,
@@ -188,7 +265,9 @@ fn response(depth: u32) -> BoxedStrategy<Response> {
 }
 
 fn event(depth: u32) -> BoxedStrategy<EventData> {
-    (any::<u8>(), parameters(depth)).prop_map(|(code, parameters)| EventData { code, parameters }).boxed()
+    (any::<u8>(), parameters(depth))
+        .prop_map(|(code, parameters)| EventData { code, parameters })
+        .boxed()
 }
 
 /// Arrays to mix among others.
@@ -210,7 +289,9 @@ fn array(element: &Type, depth: u32) -> BoxedStrategy<Array> {
     match element {
         // There is no such array: bytes are a type of their own.
         Type::Byte => vec(any::<i16>(), few).prop_map(Array::Short).boxed(),
-        Type::Bool => vec(any::<bool>(), 0..20_usize).prop_map(Array::Bool).boxed(),
+        Type::Bool => vec(any::<bool>(), 0..20_usize)
+            .prop_map(Array::Bool)
+            .boxed(),
         Type::Short => vec(any::<i16>(), few).prop_map(Array::Short).boxed(),
         Type::Int => vec(int(), few).prop_map(Array::Int).boxed(),
         Type::Long => vec(long(), few).prop_map(Array::Long).boxed(),
@@ -219,18 +300,26 @@ fn array(element: &Type, depth: u32) -> BoxedStrategy<Array> {
         Type::String => vec(text(), few).prop_map(Array::String).boxed(),
         Type::Bytes => vec(bytes(), few).prop_map(Array::Bytes).boxed(),
         Type::Object => vec(any_value(depth), few).prop_map(Array::Object).boxed(),
-        Type::Hashtable => vec(hashtable(depth), few).prop_map(Array::Hashtable).boxed(),
+        Type::Hashtable => vec(hashtable(depth), few)
+            .prop_map(Array::Hashtable)
+            .boxed(),
         Type::Request => vec(request(depth), few).prop_map(Array::Request).boxed(),
         Type::Response => vec(response(depth), few).prop_map(Array::Response).boxed(),
         Type::Event => vec(event(depth), few).prop_map(Array::Event).boxed(),
         Type::Custom(code) => {
             let code = code.unwrap_or(87);
-            vec(bytes(), few).prop_map(move |elements| Array::Custom { code, elements }).boxed()
+            vec(bytes(), few)
+                .prop_map(move |elements| Array::Custom { code, elements })
+                .boxed()
         }
         Type::Dictionary(sides) => {
             let (key, value) = (sides.0.clone(), sides.1.clone());
             vec(pairs(key.clone(), value.clone(), depth), few)
-                .prop_map(move |elements| Array::Dictionary { key: key.clone(), value: value.clone(), elements })
+                .prop_map(move |elements| Array::Dictionary {
+                    key: key.clone(),
+                    value: value.clone(),
+                    elements,
+                })
                 .boxed()
         }
         Type::Array(inner) => {
@@ -257,7 +346,8 @@ mod expressible {
             Value::Array(all) => array(protocol, all),
             Value::Hashtable(map) => pairs(protocol, &map.0, &Type::Object, &Type::Object),
             Value::Dictionary(map) => {
-                declared(protocol, &map.key, &map.value) && pairs(protocol, &map.pairs, &map.key, &map.value)
+                declared(protocol, &map.key, &map.value)
+                    && pairs(protocol, &map.pairs, &map.key, &map.value)
             }
             Value::Request(one) => parameters(protocol, &one.parameters),
             Value::Response(one) => parameters(protocol, &one.parameters),
@@ -276,18 +366,33 @@ mod expressible {
         let old = protocol == Protocol::V16;
         match array {
             Array::Object(all) => all.iter().all(|one| value(protocol, one)),
-            Array::Hashtable(all) => all.iter().all(|one| pairs(protocol, &one.0, &Type::Object, &Type::Object)),
-            Array::Dictionary { key, value, elements } => {
-                declared(protocol, key, value) && elements.iter().all(|one| pairs(protocol, one, key, value))
+            Array::Hashtable(all) => all
+                .iter()
+                .all(|one| pairs(protocol, &one.0, &Type::Object, &Type::Object)),
+            Array::Dictionary {
+                key,
+                value,
+                elements,
+            } => {
+                declared(protocol, key, value)
+                    && elements.iter().all(|one| pairs(protocol, one, key, value))
             }
-            Array::Request(all) => old && all.iter().all(|one| parameters(protocol, &one.parameters)),
-            Array::Response(all) => old && all.iter().all(|one| parameters(protocol, &one.parameters)),
+            Array::Request(all) => {
+                old && all.iter().all(|one| parameters(protocol, &one.parameters))
+            }
+            Array::Response(all) => {
+                old && all.iter().all(|one| parameters(protocol, &one.parameters))
+            }
             Array::Event(all) => old && all.iter().all(|one| parameters(protocol, &one.parameters)),
             // In 1.8 an array of byte arrays is an array of arrays.
             Array::Bytes(all) => old || !all.is_empty(),
             Array::Array(all) => {
-                let same = |one: &Array| kind(one).is_some() && kind(one) == all.first().and_then(kind);
-                !all.is_empty() && all.iter().all(|one| same(one) && self::array(protocol, one))
+                let same =
+                    |one: &Array| kind(one).is_some() && kind(one) == all.first().and_then(kind);
+                !all.is_empty()
+                    && all
+                        .iter()
+                        .all(|one| same(one) && self::array(protocol, one))
             }
             _ => true,
         }
@@ -295,9 +400,13 @@ mod expressible {
 
     /// The element type of an array, all the way down; `None` for arrays of arrays without or with mixed elements.
     fn kind(array: &Array) -> Option<Type> {
-        let Array::Array(all) = array else { return Some(array.element_type()) };
+        let Array::Array(all) = array else {
+            return Some(array.element_type());
+        };
         let first = kind(all.first()?)?;
-        all.iter().all(|one| kind(one).as_ref() == Some(&first)).then(|| Type::Array(Box::new(first)))
+        all.iter()
+            .all(|one| kind(one).as_ref() == Some(&first))
+            .then(|| Type::Array(Box::new(first)))
     }
 
     fn pairs(protocol: Protocol, pairs: &[(Value, Value)], key: &Type, of: &Type) -> bool {
@@ -322,16 +431,24 @@ mod expressible {
 
     fn declared(protocol: Protocol, key: &Type, value: &Type) -> bool {
         use Type::{
-            Array, Bool, Byte, Bytes, Custom, Dictionary, Double, Event, Float, Hashtable, Int, Long, Object, Request,
-            Response, Short, String,
+            Array, Bool, Byte, Bytes, Custom, Dictionary, Double, Event, Float, Hashtable, Int,
+            Long, Object, Request, Response, Short, String,
         };
-        let scalar = |of: &Type| matches!(of, Object | Byte | Short | Int | Long | Float | Double | String);
+        let scalar = |of: &Type| {
+            matches!(
+                of,
+                Object | Byte | Short | Int | Long | Float | Double | String
+            )
+        };
         match protocol {
             // wire.md 4.2
             Protocol::V16 => {
                 let both = |of: &Type| scalar(of) || matches!(of, Bool | Bytes | Custom(None));
                 let objects = matches!(value, Array(element) if **element == Object);
-                both(key) && (both(value) || objects || matches!(value, Hashtable | Request | Response | Event))
+                both(key)
+                    && (both(value)
+                        || objects
+                        || matches!(value, Hashtable | Request | Response | Event))
             }
             // wire.md 5.3
             _ => {
@@ -339,7 +456,8 @@ mod expressible {
                     match of {
                         Array(element) => match &**element {
                             Object => !inside,
-                            Bool | Short | Int | Long | Float | Double | String | Hashtable | Bytes => true,
+                            Bool | Short | Int | Long | Float | Double | String | Hashtable
+                            | Bytes => true,
                             Array(_) => of_value(scalar, element, true),
                             _ => false,
                         },
@@ -365,14 +483,26 @@ fn any_value_survives_or_is_refused() {
             for (index, protocol) in PROTOCOLS.into_iter().enumerate() {
                 let encoded = codec::encode_value(protocol, &LIMITS, &value);
                 let expected = expressible::value(protocol, &value);
-                prop_assert_eq!(encoded.is_ok(), expected, "{:?} {:?}", protocol, encoded.err());
+                prop_assert_eq!(
+                    encoded.is_ok(),
+                    expected,
+                    "{:?} {:?}",
+                    protocol,
+                    encoded.err()
+                );
                 let Ok(bytes) = encoded else {
                     counts.borrow_mut().1[index] += 1;
                     continue;
                 };
                 counts.borrow_mut().0[index] += 1;
                 let read = codec::decode_value(protocol, &LIMITS, &bytes);
-                prop_assert_eq!(read.as_ref(), Ok(&as_written(protocol, &value)), "{:?} {:x?}", protocol, bytes);
+                prop_assert_eq!(
+                    read.as_ref(),
+                    Ok(&as_written(protocol, &value)),
+                    "{:?} {:x?}",
+                    protocol,
+                    bytes
+                );
                 let again = codec::encode_value(protocol, &LIMITS, &read.unwrap());
                 prop_assert_eq!(again.as_deref(), Ok(&bytes[..]));
                 check_value(protocol, &bytes);
@@ -382,7 +512,10 @@ fn any_value_survives_or_is_refused() {
         .unwrap();
     // Neither half of the property is empty.
     for index in [0, 1] {
-        assert!(written[index] > 1000 && refused[index] > 300, "{written:?} {refused:?}");
+        assert!(
+            written[index] > 1000 && refused[index] > 300,
+            "{written:?} {refused:?}"
+        );
     }
 }
 
@@ -524,38 +657,75 @@ fn texts_and_counts_up_to_their_limits() {
     for protocol in PROTOCOLS {
         let text = |length: usize| Value::from("x".repeat(length));
         let bytes = codec::encode_value(protocol, &LIMITS, &text(32_767)).unwrap();
-        assert_eq!(codec::decode_value(protocol, &LIMITS, &bytes), Ok(text(32_767)));
+        assert_eq!(
+            codec::decode_value(protocol, &LIMITS, &bytes),
+            Ok(text(32_767))
+        );
         for (value, path) in [
             (text(32_768), ""),
-            (Value::Array(Array::String(vec!["".into(), "x".repeat(32_768).into()])), "[1]"),
-            (Value::Hashtable(Hashtable(vec![(1.into(), 2.into()), (2.into(), text(32_768))])), "{1}"),
             (
-                Request { code: 1, parameters: vec![(7, Value::Array(Array::Object(vec![text(32_768)])))] }.into(),
+                Value::Array(Array::String(vec!["".into(), "x".repeat(32_768).into()])),
+                "[1]",
+            ),
+            (
+                Value::Hashtable(Hashtable(vec![
+                    (1.into(), 2.into()),
+                    (2.into(), text(32_768)),
+                ])),
+                "{1}",
+            ),
+            (
+                Request {
+                    code: 1,
+                    parameters: vec![(7, Value::Array(Array::Object(vec![text(32_768)])))],
+                }
+                .into(),
                 "(7)[0]",
             ),
         ] {
             let error = codec::encode_value(protocol, &LIMITS, &value).unwrap_err();
-            assert_eq!((error.kind, error.path.as_str()), (EncodeErrorKind::TextTooLong(32_768), path));
+            assert_eq!(
+                (error.kind, error.path.as_str()),
+                (EncodeErrorKind::TextTooLong(32_768), path)
+            );
         }
     }
     // 1.6 counts to 32,767; 1.8 as far as the message goes.
     for (fits, not) in [
         (Value::from(vec![1; 32_767]), Value::from(vec![1; 32_768])),
-        (Value::from(vec![true; 32_767]), Value::from(vec![true; 32_768])),
-        (Value::from(vec![Value::Null; 32_767]), Value::from(vec![Value::Null; 32_768])),
         (
-            Value::Custom(Custom { code: 5, data: vec![0; 32_767].into() }),
-            Value::Custom(Custom { code: 5, data: vec![0; 32_768].into() }),
+            Value::from(vec![true; 32_767]),
+            Value::from(vec![true; 32_768]),
+        ),
+        (
+            Value::from(vec![Value::Null; 32_767]),
+            Value::from(vec![Value::Null; 32_768]),
+        ),
+        (
+            Value::Custom(Custom {
+                code: 5,
+                data: vec![0; 32_767].into(),
+            }),
+            Value::Custom(Custom {
+                code: 5,
+                data: vec![0; 32_768].into(),
+            }),
         ),
         (
             Value::Hashtable((0..32_767).map(|key| (key, true)).collect()),
             Value::Hashtable((0..32_768).map(|key| (key, true)).collect()),
         ),
     ] {
-        let limits = photon_proto::Limits { max_values: 100_000, ..LIMITS };
+        let limits = photon_proto::Limits {
+            max_values: 100_000,
+            ..LIMITS
+        };
         for protocol in PROTOCOLS {
             let bytes = codec::encode_value(protocol, &limits, &fits).unwrap();
-            assert_eq!(codec::decode_value(protocol, &limits, &bytes).as_ref(), Ok(&fits));
+            assert_eq!(
+                codec::decode_value(protocol, &limits, &bytes).as_ref(),
+                Ok(&fits)
+            );
         }
         let error = codec::encode_value(Protocol::V16, &limits, &not).unwrap_err();
         assert_eq!(error.kind, EncodeErrorKind::TooManyElements(32_768));

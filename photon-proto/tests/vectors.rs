@@ -46,7 +46,9 @@ fn group(vector: &Vector) -> Group {
 }
 
 fn of(wanted: Group) -> impl Iterator<Item = Vector> {
-    vectors().into_iter().filter(move |vector| group(vector) == wanted)
+    vectors()
+        .into_iter()
+        .filter(move |vector| group(vector) == wanted)
 }
 
 #[test]
@@ -66,11 +68,20 @@ fn no_vector_is_left_out() {
     for (group, expected) in counted {
         assert_eq!(count(group), expected, "{group:?}");
     }
-    assert_eq!(counted.iter().map(|(_, count)| count).sum::<usize>(), vectors().len());
+    assert_eq!(
+        counted.iter().map(|(_, count)| count).sum::<usize>(),
+        vectors().len()
+    );
     let json: Vec<String> = of(Group::Json).map(|vector| vector.name).collect();
     assert_eq!(
         json,
-        ["json_session", "json_request_auth", "json_ping_request", "json_ping_response", "json_response_error"]
+        [
+            "json_session",
+            "json_request_auth",
+            "json_ping_request",
+            "json_ping_response",
+            "json_response_error"
+        ]
     );
 }
 
@@ -88,7 +99,10 @@ fn values() {
             None => {
                 let error = decoded.expect_err(&label);
                 assert!(error.offset <= vector.bytes.len(), "{label}: {error}");
-                assert!(borrowed.and_then(|value| value.to_value(&LIMITS)).is_err(), "{label}");
+                assert!(
+                    borrowed.and_then(|value| value.to_value(&LIMITS)).is_err(),
+                    "{label}"
+                );
             }
         }
         if vector.is_written() {
@@ -138,13 +152,25 @@ fn unframed(vector: &Vector) -> Vec<u8> {
         for chunk in vector.bytes.chunks(chunk) {
             splitter.push(chunk);
             while let Some(item) = splitter.next().unwrap() {
-                let Item::Frame { channel, delivery, message } = item else { panic!("{item:?}") };
+                let Item::Frame {
+                    channel,
+                    delivery,
+                    message,
+                } = item
+                else {
+                    panic!("{item:?}")
+                };
                 assert_eq!(vector.value["channel"], channel, "{}", vector.label());
                 assert_eq!(vector.value["reliability"], delivery, "{}", vector.label());
                 found.push(splitter.message_mut(message).to_vec());
             }
         }
-        assert_eq!((found.len(), splitter.buffered_bytes()), (1, 0), "{}", vector.label());
+        assert_eq!(
+            (found.len(), splitter.buffered_bytes()),
+            (1, 0),
+            "{}",
+            vector.label()
+        );
         messages.append(&mut found);
     }
     assert!(messages.windows(2).all(|pair| pair[0] == pair[1]));
@@ -165,7 +191,12 @@ fn framed(vector: &Vector, message: &[u8]) -> Vec<u8> {
 fn tcp_messages() {
     for vector in of(Group::TcpMessage) {
         let message = unframed(&vector);
-        assert_eq!(hex(&framed(&vector, &message)), hex(&vector.bytes), "{}", vector.label());
+        assert_eq!(
+            hex(&framed(&vector, &message)),
+            hex(&vector.bytes),
+            "{}",
+            vector.label()
+        );
         message_holds(&vector, &vector.value["message"], &message);
     }
 }
@@ -175,7 +206,12 @@ fn tcp_inits() {
     for vector in of(Group::TcpInit) {
         let json = &vector.value["message"];
         let numbers = |key: &str| -> Vec<u8> {
-            json[key].as_array().unwrap().iter().map(|one| u8::try_from(one.as_u64().unwrap()).unwrap()).collect()
+            json[key]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| u8::try_from(one.as_u64().unwrap()).unwrap())
+                .collect()
         };
         let number = |key: &str| u8::try_from(json[key].as_u64().unwrap()).unwrap();
         let init = Init {
@@ -188,18 +224,38 @@ fn tcp_inits() {
         let mut message = Vec::new();
         init.write(&mut message);
         assert_eq!(message.len(), 41);
-        assert_eq!(hex(&framed(&vector, &message)), hex(&vector.bytes), "{}", vector.label());
+        assert_eq!(
+            hex(&framed(&vector, &message)),
+            hex(&vector.bytes),
+            "{}",
+            vector.label()
+        );
 
         // The server's side of it, for which the id is as long as it went over the wire.
         let received = unframed(&vector);
         let on_wire = json["app_id_on_wire"].as_str().unwrap();
         let body = &received[Header::LENGTH..];
-        assert_eq!(Header::parse(&received).unwrap(), Header { kind: MessageKind::Init, encrypted: false });
+        assert_eq!(
+            Header::parse(&received).unwrap(),
+            Header {
+                kind: MessageKind::Init,
+                encrypted: false
+            }
+        );
         match Message::parse(MessageKind::Init, vector.protocol(), &LIMITS, body).unwrap() {
-            Message::Init(read) => assert_eq!(read, Init { application: on_wire.into(), ..init }),
+            Message::Init(read) => assert_eq!(
+                read,
+                Init {
+                    application: on_wire.into(),
+                    ..init
+                }
+            ),
             other => panic!("{other:?}"),
         }
-        assert_eq!(Protocol::from_version(init.protocol), Some(vector.protocol()));
+        assert_eq!(
+            Protocol::from_version(init.protocol),
+            Some(vector.protocol())
+        );
     }
 }
 
@@ -210,11 +266,22 @@ fn tcp_pings() {
         let mut out = Vec::new();
         let (role, expected) = if vector.frame().0 == "tcp_ping_request" {
             tcp::write_ping_request(&mut out, time("client_time"));
-            (Role::Server, Item::PingRequest { client_time: time("client_time") })
+            (
+                Role::Server,
+                Item::PingRequest {
+                    client_time: time("client_time"),
+                },
+            )
         } else {
             tcp::write_ping_response(&mut out, time("server_time"), time("client_time"));
             let (server_time, client_time) = (time("server_time"), time("client_time"));
-            (Role::Client, Item::PingResponse { server_time, client_time })
+            (
+                Role::Client,
+                Item::PingResponse {
+                    server_time,
+                    client_time,
+                },
+            )
         };
         assert_eq!(hex(&out), hex(&vector.bytes));
         let mut splitter = Splitter::new(role, LIMITS.max_received_bytes);
@@ -252,23 +319,45 @@ fn key_exchange_and_encryption() {
 
             // Both public keys went over the wire in messages that are vectors themselves.
             let message = |name: &str| {
-                let suffix = if protocol == Protocol::V16 { "16" } else { "18" };
+                let suffix = if protocol == Protocol::V16 {
+                    "16"
+                } else {
+                    "18"
+                };
                 let name = format!("{name}_{suffix}");
-                unframed(&vectors().into_iter().find(|vector| vector.name == name).unwrap())
+                unframed(
+                    &vectors()
+                        .into_iter()
+                        .find(|vector| vector.name == name)
+                        .unwrap(),
+                )
             };
             let mut request = Vec::new();
-            internal::write_key_request(&mut request, protocol, &LIMITS, client.public_key()).unwrap();
+            internal::write_key_request(&mut request, protocol, &LIMITS, client.public_key())
+                .unwrap();
             assert_eq!(hex(&request), hex(&message("tcp_dh_request")));
             let mut response = Vec::new();
-            internal::write_key_response(&mut response, protocol, &LIMITS, 0, Some(server.public_key())).unwrap();
+            internal::write_key_response(
+                &mut response,
+                protocol,
+                &LIMITS,
+                0,
+                Some(server.public_key()),
+            )
+            .unwrap();
             assert_eq!(hex(&response), hex(&message("tcp_dh_response")));
             for (bytes, kind, public) in [
                 (request, MessageKind::InternalRequest, client.public_key()),
                 (response, MessageKind::InternalResponse, server.public_key()),
             ] {
-                let parsed = Message::parse(kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
+                let parsed =
+                    Message::parse(kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
                 let mut params = match parsed {
-                    Message::Request { internal: true, code: internal::INIT_ENCRYPTION, params } => params,
+                    Message::Request {
+                        internal: true,
+                        code: internal::INIT_ENCRYPTION,
+                        params,
+                    } => params,
                     Message::Response {
                         internal: true,
                         code: internal::INIT_ENCRYPTION,
@@ -293,13 +382,29 @@ fn key_exchange_and_encryption() {
         let plain = message.clone();
         seal(&mut message, 0, &cipher);
         assert_eq!(hex(&message), hex(&sealed), "{label}");
-        assert_eq!(hex(&framed(&vector, &message)), hex(&vector.bytes), "{label}");
+        assert_eq!(
+            hex(&framed(&vector, &message)),
+            hex(&vector.bytes),
+            "{label}"
+        );
 
         let (kind, body) = open(&mut message, Some(&cipher)).unwrap();
-        assert_eq!((kind, hex(body)), (header.kind, String::from(text("plaintext"))), "{label}");
-        assert_eq!(parse(protocol, None, &plain), Ok((normal(&json["inner"], protocol), 0)), "{label}");
+        assert_eq!(
+            (kind, hex(body)),
+            (header.kind, String::from(text("plaintext"))),
+            "{label}"
+        );
+        assert_eq!(
+            parse(protocol, None, &plain),
+            Ok((normal(&json["inner"], protocol), 0)),
+            "{label}"
+        );
         if vector.is_written() {
-            assert_eq!(hex(&write(protocol, &json["inner"])), hex(&plain), "{label}");
+            assert_eq!(
+                hex(&write(protocol, &json["inner"])),
+                hex(&plain),
+                "{label}"
+            );
         }
     }
     assert_eq!(exchanges, 2);
@@ -324,14 +429,26 @@ fn http_style_init_is_recognised() {
 #[test]
 fn internal_pings() {
     for protocol in [Protocol::V16, Protocol::V18] {
-        let suffix = if protocol == Protocol::V16 { "16" } else { "18" };
+        let suffix = if protocol == Protocol::V16 {
+            "16"
+        } else {
+            "18"
+        };
         let vector = |name: &str| {
             let name = format!("{name}_{suffix}");
-            vectors().into_iter().find(|vector| vector.name == name).unwrap()
+            vectors()
+                .into_iter()
+                .find(|vector| vector.name == name)
+                .unwrap()
         };
         let request = vector("ws_ping_request");
         let time = |vector: &Vector, index: usize| {
-            i32::try_from(vector.value["message"]["params"][index][1]["v"].as_i64().unwrap()).unwrap()
+            i32::try_from(
+                vector.value["message"]["params"][index][1]["v"]
+                    .as_i64()
+                    .unwrap(),
+            )
+            .unwrap()
         };
         let mut out = Vec::new();
         internal::write_ping_request(&mut out, protocol, &LIMITS, time(&request, 0)).unwrap();
@@ -347,6 +464,9 @@ fn internal_pings() {
         else {
             panic!("no response");
         };
-        assert_eq!(internal::ping_times(&mut params), Ok((Some(client), Some(server))));
+        assert_eq!(
+            internal::ping_times(&mut params),
+            Ok((Some(client), Some(server)))
+        );
     }
 }

@@ -23,7 +23,9 @@ struct Part {
 
 impl Cache {
     pub(super) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
-        self.parts.iter().flat_map(|part| part.messages.iter().skip(part.dropped))
+        self.parts
+            .iter()
+            .flat_map(|part| part.messages.iter().skip(part.dropped))
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -44,7 +46,13 @@ pub(super) struct Caches {
 
 impl Caches {
     pub(super) const fn new(messages_per_channel: usize, cap_bytes: usize) -> Self {
-        Self { messages_per_channel, cap_bytes, bytes: 0, next_order: 0, parts: BTreeMap::new() }
+        Self {
+            messages_per_channel,
+            cap_bytes,
+            bytes: 0,
+            next_order: 0,
+            parts: BTreeMap::new(),
+        }
     }
 
     pub(super) const fn bytes(&self) -> usize {
@@ -58,13 +66,20 @@ impl Caches {
         let order = self.next_order;
         self.next_order = order.saturating_add(1);
         self.bytes = self.bytes.saturating_add(messages.pinned_bytes());
-        self.parts.insert(order, (channel.is_private(), channel.key()));
+        self.parts
+            .insert(order, (channel.is_private(), channel.key()));
         let cache = &mut channel.cache;
         cache.messages += messages.len();
-        cache.parts.push_back(Part { messages, dropped: 0, order });
+        cache.parts.push_back(Part {
+            messages,
+            dropped: 0,
+            order,
+        });
         while cache.messages > self.messages_per_channel {
             let surplus = cache.messages - self.messages_per_channel;
-            let Some(oldest) = cache.parts.front_mut() else { break };
+            let Some(oldest) = cache.parts.front_mut() else {
+                break;
+            };
             if oldest.left() <= surplus {
                 self.drop_oldest(cache);
             } else {
@@ -91,7 +106,11 @@ impl Caches {
 
     /// The channel of the oldest part, while all together hold too much.
     pub(super) fn over_cap(&self) -> Option<(bool, u64)> {
-        if self.bytes > self.cap_bytes { self.parts.first_key_value().map(|(_, place)| *place) } else { None }
+        if self.bytes > self.cap_bytes {
+            self.parts.first_key_value().map(|(_, place)| *place)
+        } else {
+            None
+        }
     }
 }
 

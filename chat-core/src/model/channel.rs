@@ -109,7 +109,12 @@ pub(crate) struct Channels {
 
 impl Channels {
     pub(super) fn new(keys: HashKeys, private: bool) -> Self {
-        Self { private, by_key: BTreeMap::new(), keys: Names::with_hasher(keys), next_key: 0 }
+        Self {
+            private,
+            by_key: BTreeMap::new(),
+            keys: Names::with_hasher(keys),
+            next_key: 0,
+        }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Channel> {

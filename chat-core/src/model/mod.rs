@@ -83,7 +83,9 @@ impl Model {
         users: &[(Value, Value)],
         own_id: &str,
     ) -> bool {
-        let Some(channel) = self.public.get_mut(name) else { return true };
+        let Some(channel) = self.public.get_mut(name) else {
+            return true;
+        };
         let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
         let mut room = presence.set_properties(allowance, properties);
         for user in subscribers {
@@ -102,21 +104,36 @@ impl Model {
 
     /// A user entered or left a channel: whether that was to be expected, and whether there was room for it.
     /// Spec: chat.md 4.7.
-    fn user_moved(&mut self, channel: &str, user: &str, entered: bool, properties: &[(Value, Value)]) -> (bool, bool) {
-        let Some(channel) = self.public.get_mut(channel) else { return (false, true) };
+    fn user_moved(
+        &mut self,
+        channel: &str,
+        user: &str,
+        entered: bool,
+        properties: &[(Value, Value)],
+    ) -> (bool, bool) {
+        let Some(channel) = self.public.get_mut(channel) else {
+            return (false, true);
+        };
         let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
         if !entered {
             return (presence.left(allowance, user), true);
         }
-        let room = presence.entered(allowance, user) && presence.set_user_properties(allowance, user, properties);
+        let room = presence.entered(allowance, user)
+            && presence.set_user_properties(allowance, user, properties);
         // 0 is no limit. One too many is kept all the same.
         let full = presence.max_subscribers > 0
-            && presence.subscribers.len() > usize::try_from(presence.max_subscribers).unwrap_or(usize::MAX);
+            && presence.subscribers.len()
+                > usize::try_from(presence.max_subscribers).unwrap_or(usize::MAX);
         (presence.publishes_subscribers && !full, room)
     }
 
     /// Properties of a channel, or of a user in it, changed: whether there was room; `None` if the channel is unknown.
-    fn change_properties(&mut self, channel: &str, user: Option<&str>, changes: &[(Value, Value)]) -> Option<bool> {
+    fn change_properties(
+        &mut self,
+        channel: &str,
+        user: Option<&str>,
+        changes: &[(Value, Value)],
+    ) -> Option<bool> {
         let channel = self.public.get_mut(channel)?;
         let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
         Some(match user {
@@ -155,16 +172,32 @@ impl Model {
 
     /// Empties the cache of a channel; its last id stays.
     pub(crate) fn clear_messages(&mut self, private: bool, name: &str) -> bool {
-        let channels = if private { &mut self.private } else { &mut self.public };
-        let Some(channel) = channels.get_mut(name) else { return false };
+        let channels = if private {
+            &mut self.private
+        } else {
+            &mut self.public
+        };
+        let Some(channel) = channels.get_mut(name) else {
+            return false;
+        };
         self.caches.clear(&mut channel.cache);
         true
     }
 
     /// Messages for the channel with this key. They go into its cache and, if that makes all caches too large, the oldest
     /// anywhere are dropped. Returns the channel's own name.
-    fn received(&mut self, private: bool, key: u64, last_id: Option<i32>, messages: &Messages) -> Option<Text> {
-        let channels = if private { &mut self.private } else { &mut self.public };
+    fn received(
+        &mut self,
+        private: bool,
+        key: u64,
+        last_id: Option<i32>,
+        messages: &Messages,
+    ) -> Option<Text> {
+        let channels = if private {
+            &mut self.private
+        } else {
+            &mut self.public
+        };
         let channel = channels.by_key_mut(key)?;
         if let Some(last_id) = last_id {
             channel.last_id = last_id;
@@ -172,8 +205,14 @@ impl Model {
         let name = channel.name().clone();
         self.caches.push(channel, messages.clone());
         while let Some((private, key)) = self.caches.over_cap() {
-            let channels = if private { &mut self.private } else { &mut self.public };
-            let Some(channel) = channels.by_key_mut(key) else { break };
+            let channels = if private {
+                &mut self.private
+            } else {
+                &mut self.public
+            };
+            let Some(channel) = channels.by_key_mut(key) else {
+                break;
+            };
             self.caches.drop_oldest(&mut channel.cache);
         }
         Some(name)

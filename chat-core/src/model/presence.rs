@@ -85,7 +85,11 @@ impl Presence {
     }
 
     /// Changes properties of the channel; well-known ones change its flags. False if there was no room for all.
-    pub(super) fn set_properties(&mut self, allowance: &mut Allowance, changes: &[(Value, Value)]) -> bool {
+    pub(super) fn set_properties(
+        &mut self,
+        allowance: &mut Allowance,
+        changes: &[(Value, Value)],
+    ) -> bool {
         let mut room = true;
         for (key, value) in changes {
             match (well_known(key), value) {
@@ -93,7 +97,11 @@ impl Presence {
                     self.publishes_subscribers = matches!(value, Value::Bool(true));
                 }
                 (Some(property::MAX_SUBSCRIBERS), value) => {
-                    self.max_subscribers = if let Value::Int(most) = value { *most } else { 0 };
+                    self.max_subscribers = if let Value::Int(most) = value {
+                        *most
+                    } else {
+                        0
+                    };
                 }
                 _ => {}
             }
@@ -115,7 +123,9 @@ impl Presence {
             }
             self.users.insert(user.into(), Properties::new());
         }
-        let Some(properties) = self.users.get_mut(user) else { return false };
+        let Some(properties) = self.users.get_mut(user) else {
+            return false;
+        };
         let mut room = true;
         for (key, value) in changes {
             room &= set(properties, allowance, key, value);
@@ -160,10 +170,9 @@ impl Presence {
 fn well_known(key: &Value) -> Option<u8> {
     match key {
         Value::Byte(number) => Some(*number),
-        Value::String(text) if text.len() == 3 => text
-            .parse()
-            .ok()
-            .filter(|number| [property::PUBLISH_SUBSCRIBERS, property::MAX_SUBSCRIBERS].contains(number)),
+        Value::String(text) if text.len() == 3 => text.parse().ok().filter(|number| {
+            [property::PUBLISH_SUBSCRIBERS, property::MAX_SUBSCRIBERS].contains(number)
+        }),
         _ => None,
     }
 }
@@ -176,7 +185,11 @@ mod tests {
     #[test]
     fn what_is_taken_is_given_back() {
         let (mut presence, mut allowance) = (Presence::default(), Allowance::new(10_000));
-        let changes = [("a".into(), Value::Int(1)), ("b".into(), "text".into()), (Value::Byte(255), Value::Int(9))];
+        let changes = [
+            ("a".into(), Value::Int(1)),
+            ("b".into(), "text".into()),
+            (Value::Byte(255), Value::Int(9)),
+        ];
         for _ in 0..3 {
             assert!(presence.set_properties(&mut allowance, &changes));
             assert!(presence.set_user_properties(&mut allowance, "bob", &changes));
@@ -195,9 +208,14 @@ mod tests {
     #[test]
     fn there_is_a_cap() {
         let (mut presence, mut allowance) = (Presence::default(), Allowance::new(1_000));
-        let kept = (0..100).filter(|number| presence.entered(&mut allowance, &alloc::format!("user{number}"))).count();
+        let kept = (0..100)
+            .filter(|number| presence.entered(&mut allowance, &alloc::format!("user{number}")))
+            .count();
         assert!(kept > 2 && kept < 20, "{kept}");
-        assert!(!presence.set_properties(&mut allowance, &[("a".into(), Value::Bytes(vec![0; 2_000].into()))]));
+        assert!(!presence.set_properties(
+            &mut allowance,
+            &[("a".into(), Value::Bytes(vec![0; 2_000].into()))]
+        ));
     }
     use alloc::vec;
 }

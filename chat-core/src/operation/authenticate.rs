@@ -23,7 +23,12 @@ pub(crate) fn write_for_name_server(
     config: &ChatConfig,
     region: &str,
 ) -> Result<(), EncodeError> {
-    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::AUTHENTICATE)?;
+    let mut request = MessageWriter::request(
+        buffer,
+        config.protocol,
+        &config.limits,
+        operation::AUTHENTICATE,
+    )?;
     request.put(parameter::APPLICATION_ID, &config.app_id)?;
     request.put(parameter::APP_VERSION, &config.app_version)?;
     request.put(parameter::REGION, region)?;
@@ -43,8 +48,17 @@ pub(crate) fn write_for_name_server(
     request.finish()
 }
 
-pub(crate) fn write_for_front_end(buffer: &mut Vec<u8>, config: &ChatConfig, token: &Value) -> Result<(), EncodeError> {
-    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::AUTHENTICATE)?;
+pub(crate) fn write_for_front_end(
+    buffer: &mut Vec<u8>,
+    config: &ChatConfig,
+    token: &Value,
+) -> Result<(), EncodeError> {
+    let mut request = MessageWriter::request(
+        buffer,
+        config.protocol,
+        &config.limits,
+        operation::AUTHENTICATE,
+    )?;
     request.put(parameter::SECRET, token)?;
     if let Some(limit) = config.private_history {
         request.put(parameter::HISTORY_LENGTH, &limit)?;

@@ -16,10 +16,14 @@ impl ChatClient {
     {
         let (config, peer) = self.chatting()?;
         if check_names(users.clone(), "list of users", "user id")? > MOST_FRIENDS {
-            return Err(RequestError::TooMany { what: "users", most: MOST_FRIENDS });
+            return Err(RequestError::TooMany {
+                what: "users",
+                most: MOST_FRIENDS,
+            });
         }
         peer.send(false, true, |buffer| {
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation)?;
+            let mut request =
+                MessageWriter::request(buffer, config.protocol, &config.limits, operation)?;
             request.put(parameter::FRIENDS, &Names(users.clone()))?;
             Ok(request.finish()?)
         })

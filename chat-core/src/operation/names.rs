@@ -46,5 +46,9 @@ pub(super) fn check_names(
         }
         count = count.saturating_add(1);
     }
-    if count == 0 { Err(RequestError::Empty(list)) } else { Ok(count) }
+    if count == 0 {
+        Err(RequestError::Empty(list))
+    } else {
+        Ok(count)
+    }
 }

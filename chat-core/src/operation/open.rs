@@ -36,11 +36,19 @@ struct Request {
 
 impl OpenRequests {
     pub(crate) fn new(names: Names<VecDeque<(RequestId, usize)>>) -> Self {
-        Self { requests: VecDeque::new(), waiting: names, unanswered: 0 }
+        Self {
+            requests: VecDeque::new(),
+            waiting: names,
+            unanswered: 0,
+        }
     }
 
     pub(crate) fn check_room(&self) -> Result<(), RequestError> {
-        if self.requests.len() < MOST_OPEN { Ok(()) } else { Err(RequestError::QueueFull) }
+        if self.requests.len() < MOST_OPEN {
+            Ok(())
+        } else {
+            Err(RequestError::QueueFull)
+        }
     }
 
     /// Whether a request waits for the outcome of this name.
@@ -49,7 +57,12 @@ impl OpenRequests {
     }
 
     /// A request was sent. It is settled once for each distinct name.
-    pub(crate) fn push(&mut self, id: RequestId, names: impl IntoIterator<Item: AsRef<str>>, timer: Timer) {
+    pub(crate) fn push(
+        &mut self,
+        id: RequestId,
+        names: impl IntoIterator<Item: AsRef<str>>,
+        timer: Timer,
+    ) {
         let mut distinct: Vec<Option<Text>> = Vec::new();
         for name in names {
             let name = name.as_ref();
@@ -60,15 +73,25 @@ impl OpenRequests {
                 }
             } else {
                 let name = Text::from(name);
-                self.waiting.insert(name.clone(), VecDeque::from([(id, distinct.len())]));
+                self.waiting
+                    .insert(name.clone(), VecDeque::from([(id, distinct.len())]));
                 distinct.push(Some(name));
             }
         }
-        self.requests.push_back(Request { id, unsettled: distinct.len(), names: distinct, answered: false, timer });
+        self.requests.push_back(Request {
+            id,
+            unsettled: distinct.len(),
+            names: distinct,
+            answered: false,
+            timer,
+        });
     }
 
     fn get_mut(&mut self, id: RequestId) -> Option<(usize, &mut Request)> {
-        let index = self.requests.binary_search_by(|request| request.id.cmp(&id)).ok()?;
+        let index = self
+            .requests
+            .binary_search_by(|request| request.id.cmp(&id))
+            .ok()?;
         self.requests.get_mut(index).map(|request| (index, request))
     }
 
@@ -92,11 +115,20 @@ impl OpenRequests {
 
     /// A response came, in request order. Code 0 marks the oldest request that has none yet; another code fails the
     /// oldest that is neither answered nor settled.
-    pub(crate) fn answer(&mut self, code: i16, error: impl FnOnce() -> ServerError) -> Vec<ChannelOutcome> {
+    pub(crate) fn answer(
+        &mut self,
+        code: i16,
+        error: impl FnOnce() -> ServerError,
+    ) -> Vec<ChannelOutcome> {
         let mut failed = Vec::new();
-        let addressed = |request: &Request| !request.answered && (code == 0 || request.unsettled > 0);
-        let Some(place) = self.requests.iter().position(addressed) else { return failed };
-        let Some(request) = self.requests.get_mut(place) else { return failed };
+        let addressed =
+            |request: &Request| !request.answered && (code == 0 || request.unsettled > 0);
+        let Some(place) = self.requests.iter().position(addressed) else {
+            return failed;
+        };
+        let Some(request) = self.requests.get_mut(place) else {
+            return failed;
+        };
         request.answered = true;
         if request.unsettled == 0 {
             self.unanswered = self.unanswered.saturating_sub(1);
@@ -110,8 +142,15 @@ impl OpenRequests {
     }
 
     /// Settles all that is unsettled of a request.
-    fn fail(&mut self, id: RequestId, outcome: impl Fn() -> Outcome, failed: &mut Vec<ChannelOutcome>) {
-        let Some((place, request)) = self.get_mut(id) else { return };
+    fn fail(
+        &mut self,
+        id: RequestId,
+        outcome: impl Fn() -> Outcome,
+        failed: &mut Vec<ChannelOutcome>,
+    ) {
+        let Some((place, request)) = self.get_mut(id) else {
+            return;
+        };
         request.unsettled = 0;
         let names = core::mem::take(&mut request.names);
         for channel in names.into_iter().flatten() {
@@ -121,7 +160,11 @@ impl OpenRequests {
                     self.waiting.remove(&*channel);
                 }
             }
-            failed.push(ChannelOutcome { channel, outcome: outcome(), request: Some(id) });
+            failed.push(ChannelOutcome {
+                channel,
+                outcome: outcome(),
+                request: Some(id),
+            });
         }
         self.settled(place);
     }
@@ -129,13 +172,20 @@ impl OpenRequests {
     /// The request at `place` is settled. If its response has come it is forgotten; else it waits for it, so that
     /// responses keep finding the request that they belong to, but not more than a few do.
     fn settled(&mut self, place: usize) {
-        if self.requests.get(place).is_some_and(|request| request.answered) {
+        if self
+            .requests
+            .get(place)
+            .is_some_and(|request| request.answered)
+        {
             self.requests.remove(place);
             return;
         }
         self.unanswered = self.unanswered.saturating_add(1);
         if self.unanswered > MOST_UNANSWERED
-            && let Some(oldest) = self.requests.iter().position(|request| request.unsettled == 0)
+            && let Some(oldest) = self
+                .requests
+                .iter()
+                .position(|request| request.unsettled == 0)
         {
             self.unanswered = self.unanswered.saturating_sub(1);
             self.requests.remove(oldest);
@@ -157,11 +207,18 @@ impl OpenRequests {
     pub(crate) fn lose(&mut self) -> impl Iterator<Item = Vec<ChannelOutcome>> {
         self.waiting.clear();
         self.unanswered = 0;
-        core::mem::take(&mut self.requests).into_iter().filter(|request| request.unsettled > 0).map(|request| {
-            let id = request.id;
-            let lost = |channel| ChannelOutcome { channel, outcome: Outcome::ConnectionLost, request: Some(id) };
-            request.names.into_iter().flatten().map(lost).collect()
-        })
+        core::mem::take(&mut self.requests)
+            .into_iter()
+            .filter(|request| request.unsettled > 0)
+            .map(|request| {
+                let id = request.id;
+                let lost = |channel| ChannelOutcome {
+                    channel,
+                    outcome: Outcome::ConnectionLost,
+                    request: Some(id),
+                };
+                request.names.into_iter().flatten().map(lost).collect()
+            })
     }
 
     pub(crate) fn start_timers(&mut self, now: Timestamp) {
@@ -177,6 +234,10 @@ impl OpenRequests {
     /// Requests begin in order and have equal time, so the first unsettled one is due first; the settled ones before
     /// it are at most [`MOST_UNANSWERED`].
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        self.requests.iter().find(|request| request.unsettled > 0)?.timer.deadline(now)
+        self.requests
+            .iter()
+            .find(|request| request.unsettled > 0)?
+            .timer
+            .deadline(now)
     }
 }

@@ -19,9 +19,17 @@ impl ChatClient {
         }
         let (config, peer) = self.chatting()?;
         peer.send(options.encrypt, true, |buffer| {
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::SEND_PRIVATE)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::SEND_PRIVATE,
+            )?;
             request.put(parameter::USER_ID, user)?;
-            if request.put_with(parameter::MESSAGE, |out| content.encode(out))?.is_null() {
+            if request
+                .put_with(parameter::MESSAGE, |out| content.encode(out))?
+                .is_null()
+            {
                 return Err(RequestError::Empty("content"));
             }
             if options.web_forward {

@@ -9,7 +9,11 @@ use photon_proto::{Dictionary, Type, Value};
 
 /// A Dictionary object to object; keys are checked when it is written.
 fn dictionary(pairs: &[(Value, Value)]) -> Value {
-    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs: pairs.to_vec() })
+    Value::Dictionary(Dictionary {
+        key: Type::Object,
+        value: Type::Object,
+        pairs: pairs.to_vec(),
+    })
 }
 
 impl ChatClient {
@@ -31,8 +35,12 @@ impl ChatClient {
             return Err(RequestError::Empty("list of properties"));
         }
         peer.send(false, true, |buffer| {
-            let mut request =
-                MessageWriter::request(buffer, config.protocol, &config.limits, operation::SET_PROPERTIES)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::SET_PROPERTIES,
+            )?;
             request.put(parameter::CHANNEL, channel)?;
             request.put(parameter::PROPERTIES, &dictionary(properties))?;
             request.put(parameter::BROADCAST, &true)?;

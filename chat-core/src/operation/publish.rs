@@ -19,9 +19,17 @@ impl ChatClient {
         }
         let (config, peer) = self.chatting()?;
         peer.send(false, true, |buffer| {
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::PUBLISH)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::PUBLISH,
+            )?;
             request.put(parameter::CHANNEL, channel)?;
-            if request.put_with(parameter::MESSAGE, |out| content.encode(out))?.is_null() {
+            if request
+                .put_with(parameter::MESSAGE, |out| content.encode(out))?
+                .is_null()
+            {
                 return Err(RequestError::Empty("content"));
             }
             if options.web_forward {

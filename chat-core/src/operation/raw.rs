@@ -7,14 +7,20 @@ use photon_proto::Value;
 use photon_proto::message::MessageWriter;
 
 impl ChatClient {
-    pub(crate) fn send_raw(&mut self, code: u8, parameters: &[(u8, Value)], encrypt: bool) -> Result<(), RequestError> {
+    pub(crate) fn send_raw(
+        &mut self,
+        code: u8,
+        parameters: &[(u8, Value)],
+        encrypt: bool,
+    ) -> Result<(), RequestError> {
         let (config, peer) = self.chatting()?;
         if code == operation::AUTHENTICATE {
             // Its answers are those to the client's own login.
             return Err(RequestError::ReservedOperation(code));
         }
         peer.send(encrypt, true, |buffer| {
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, code)?;
+            let mut request =
+                MessageWriter::request(buffer, config.protocol, &config.limits, code)?;
             for (key, value) in parameters {
                 request.put(*key, value)?;
             }
@@ -33,12 +39,20 @@ mod tests {
     use alloc::vec::Vec;
     use photon_proto::message::{self, Message};
     use photon_proto::tcp::{Item, Role, Splitter};
-    use photon_proto::{EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Timestamp, Value};
+    use photon_proto::{
+        EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Timestamp, Value,
+    };
 
     /// A client on the front end, over a connection without keys.
     fn on_front_end(config: ChatConfig) -> ChatClient {
         let mut client = ChatClient::new(config, [0; 32]);
-        let mut peer = Peer::new(Server::FrontEnd, LinkId(1), Wire::Stream, &mut client.random, &client.config);
+        let mut peer = Peer::new(
+            Server::FrontEnd,
+            LinkId(1),
+            Wire::Stream,
+            &mut client.random,
+            &client.config,
+        );
         peer.phase = Phase::Ready;
         client.peer = Some(peer);
         client.state = State::ConnectedToFrontEnd;
@@ -50,7 +64,12 @@ mod tests {
     }
 
     fn unsent(client: &mut ChatClient) -> Vec<u8> {
-        client.peer.as_mut().and_then(|peer| peer.transmit(Timestamp::ZERO)).map(<[u8]>::to_vec).unwrap_or_default()
+        client
+            .peer
+            .as_mut()
+            .and_then(|peer| peer.transmit(Timestamp::ZERO))
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default()
     }
 
     /// The requests that wait to be sent.
@@ -61,7 +80,9 @@ mod tests {
         while let Some(Item::Frame { message, .. }) = splitter.next().unwrap() {
             let (kind, body) = message::open(splitter.message_mut(message), None).unwrap();
             match Message::parse(kind, protocol, &Limits::DEFAULT, body).unwrap() {
-                Message::Request { code, mut params, .. } => all.push((code, params.to_parameters().unwrap())),
+                Message::Request {
+                    code, mut params, ..
+                } => all.push((code, params.to_parameters().unwrap())),
                 other => panic!("{other:?}"),
             }
         }
@@ -73,38 +94,77 @@ mod tests {
         for protocol in [Protocol::V16, Protocol::V18] {
             let mut client = on_front_end(config(protocol));
             // Also codes that mean nothing: what that is, is for the server to say.
-            let many = [(7, Value::Null), (255, Value::Short(-1)), (0, "x".into()), (8, Value::from(&[1, 2][..]))];
-            for (code, parameters) in [(0, &many[..0]), (4, &many), (220, &many[1..2]), (255, &many)] {
+            let many = [
+                (7, Value::Null),
+                (255, Value::Short(-1)),
+                (0, "x".into()),
+                (8, Value::from(&[1, 2][..])),
+            ];
+            for (code, parameters) in [
+                (0, &many[..0]),
+                (4, &many),
+                (220, &many[1..2]),
+                (255, &many),
+            ] {
                 assert_eq!(client.send_operation(code, parameters, false), Ok(()));
             }
             let sent = requests(&mut client, protocol);
-            let expected = [(0, &many[..0]), (4, &many), (220, &many[1..2]), (255, &many)];
-            assert!(sent.iter().map(|(code, sent)| (*code, sent.as_slice())).eq(expected), "{sent:?}");
+            let expected = [
+                (0, &many[..0]),
+                (4, &many),
+                (220, &many[1..2]),
+                (255, &many),
+            ];
+            assert!(
+                sent.iter()
+                    .map(|(code, sent)| (*code, sent.as_slice()))
+                    .eq(expected),
+                "{sent:?}"
+            );
         }
     }
 
     #[test]
     fn a_parameter_that_is_there_twice_is_sent_twice() {
         let mut client = on_front_end(config(Protocol::V18));
-        assert_eq!(client.send_operation(4, &[(1, Value::Null), (1, Value::Null)], false), Ok(()));
+        assert_eq!(
+            client.send_operation(4, &[(1, Value::Null), (1, Value::Null)], false),
+            Ok(())
+        );
         assert!(unsent(&mut client).ends_with(&[0xF3, 2, 4, 2, 1, 8, 1, 8]));
     }
 
     #[test]
     fn nothing_is_sent_of_what_is_refused() {
         let mut client = on_front_end(config(Protocol::V18));
-        assert_eq!(client.send_operation(230, &[], false), Err(RequestError::ReservedOperation(230)));
-        assert_eq!(client.send_operation(4, &[], true), Err(RequestError::EncryptionUnavailable));
+        assert_eq!(
+            client.send_operation(230, &[], false),
+            Err(RequestError::ReservedOperation(230))
+        );
+        assert_eq!(
+            client.send_operation(4, &[], true),
+            Err(RequestError::EncryptionUnavailable)
+        );
         let limit = Limits::DEFAULT.max_sent_bytes;
         let long = [(1, Value::Bytes(vec![0; limit].into()))];
-        assert_eq!(client.send_operation(4, &long, false), Err(RequestError::TooLong { max_bytes: limit }));
+        assert_eq!(
+            client.send_operation(4, &long, false),
+            Err(RequestError::TooLong { max_bytes: limit })
+        );
         let many = vec![(1, Value::Null); 256];
-        let null_key = [(1, Value::Hashtable(Hashtable(vec![(Value::Null, Value::Null)])))];
-        for (parameters, kind) in
-            [(&many[..], EncodeErrorKind::TooManyParameters), (&null_key, EncodeErrorKind::NullKey)]
-        {
+        let null_key = [(
+            1,
+            Value::Hashtable(Hashtable(vec![(Value::Null, Value::Null)])),
+        )];
+        for (parameters, kind) in [
+            (&many[..], EncodeErrorKind::TooManyParameters),
+            (&null_key, EncodeErrorKind::NullKey),
+        ] {
             let refused = client.send_operation(4, parameters, false);
-            assert!(matches!(&refused, Err(RequestError::Unencodable(error)) if error.kind == kind), "{refused:?}");
+            assert!(
+                matches!(&refused, Err(RequestError::Unencodable(error)) if error.kind == kind),
+                "{refused:?}"
+            );
         }
         assert!(unsent(&mut client).is_empty());
     }
@@ -122,7 +182,10 @@ mod tests {
             let mut client = on_front_end(config(Protocol::V18));
             client.state = state;
             for code in [4, 230] {
-                assert_eq!(client.send_operation(code, &[], false), Err(RequestError::WrongState(state)));
+                assert_eq!(
+                    client.send_operation(code, &[], false),
+                    Err(RequestError::WrongState(state))
+                );
             }
             assert!(unsent(&mut client).is_empty());
         }
@@ -131,10 +194,19 @@ mod tests {
     #[test]
     fn the_cap_holds() {
         let mut client = on_front_end(config(Protocol::V18).outgoing_cap_bytes(5_000));
-        let (small, large) = ([(1, Value::Bytes(vec![0; 3_000].into()))], [(1, Value::Bytes(vec![0; 5_001].into()))]);
-        assert_eq!(client.send_operation(4, &large, false), Err(RequestError::TooLong { max_bytes: 5_000 }));
+        let (small, large) = (
+            [(1, Value::Bytes(vec![0; 3_000].into()))],
+            [(1, Value::Bytes(vec![0; 5_001].into()))],
+        );
+        assert_eq!(
+            client.send_operation(4, &large, false),
+            Err(RequestError::TooLong { max_bytes: 5_000 })
+        );
         assert_eq!(client.send_operation(4, &small, false), Ok(()));
-        assert_eq!(client.send_operation(4, &small, false), Err(RequestError::QueueFull));
+        assert_eq!(
+            client.send_operation(4, &small, false),
+            Err(RequestError::QueueFull)
+        );
         assert_eq!(requests(&mut client, Protocol::V18).len(), 1);
     }
 }

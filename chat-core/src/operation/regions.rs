@@ -31,7 +31,12 @@ impl ChatClient {
         let encrypt = peer.is_encrypted();
         peer.send(encrypt, true, |buffer| {
             let config = &self.config;
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::GET_REGIONS)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::GET_REGIONS,
+            )?;
             request.put(parameter::APPLICATION_ID, &config.app_id)?;
             Ok(request.finish()?)
         })
@@ -45,7 +50,10 @@ impl ChatClient {
 }
 
 /// The regions of an answer; `Malformed` if the lists are missing or differ in length.
-pub(crate) fn read(params: &mut Params<'_>, limits: &Limits) -> Result<Result<Vec<Region>, RegionsError>, DecodeError> {
+pub(crate) fn read(
+    params: &mut Params<'_>,
+    limits: &Limits,
+) -> Result<Result<Vec<Region>, RegionsError>, DecodeError> {
     let [codes, addresses] = params.pick([parameter::REGION, parameter::ADDRESS])?;
     let (Some(codes), Some(addresses)) = (texts(codes, limits), texts(addresses, limits)) else {
         return Ok(Err(RegionsError::Malformed));
@@ -55,7 +63,10 @@ pub(crate) fn read(params: &mut Params<'_>, limits: &Limits) -> Result<Result<Ve
     }
     let region = |(code, address): (Text, Text)| {
         let code = code.split('/').next().unwrap_or_default();
-        Region { code: Text::from(code.to_lowercase()), address }
+        Region {
+            code: Text::from(code.to_lowercase()),
+            address,
+        }
     };
     Ok(Ok(codes.into_iter().zip(addresses).map(region).collect()))
 }
@@ -63,7 +74,10 @@ pub(crate) fn read(params: &mut Params<'_>, limits: &Limits) -> Result<Result<Ve
 fn texts(value: Option<ValueRef<'_>>, limits: &Limits) -> Option<Vec<Text>> {
     match value?.to_value(limits).ok()? {
         Value::Array(Array::String(texts)) => Some(texts),
-        Value::Array(Array::Object(values)) => values.into_iter().map(|value| Text::try_from(value).ok()).collect(),
+        Value::Array(Array::Object(values)) => values
+            .into_iter()
+            .map(|value| Text::try_from(value).ok())
+            .collect(),
         _ => None,
     }
 }

@@ -8,11 +8,19 @@ use crate::status::UserStatus;
 use photon_proto::message::MessageWriter;
 
 impl ChatClient {
-    pub(crate) fn send_status(&mut self, status: UserStatus, message: StatusMessage<'_>) -> Result<(), RequestError> {
+    pub(crate) fn send_status(
+        &mut self,
+        status: UserStatus,
+        message: StatusMessage<'_>,
+    ) -> Result<(), RequestError> {
         let (config, peer) = self.chatting()?;
         peer.send(false, true, |buffer| {
-            let mut request =
-                MessageWriter::request(buffer, config.protocol, &config.limits, operation::UPDATE_STATUS)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::UPDATE_STATUS,
+            )?;
             request.put(parameter::STATUS, &status.0)?;
             match message {
                 StatusMessage::Set(message) => {

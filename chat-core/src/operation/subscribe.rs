@@ -15,9 +15,19 @@ use photon_proto::message::MessageWriter;
 const MOST_HISTORY: i32 = 100;
 
 /// What of the options goes on the wire: history length (p14) and last ids (p9). Spec: chat.md 3.1.
-fn history(options: &SubscribeOptions, channels: usize) -> Result<(Option<i32>, Option<&[i32]>), RequestError> {
-    if let Some(ids) = options.last_ids.as_ref().filter(|ids| ids.len() != channels) {
-        return Err(RequestError::LastIds { ids: ids.len(), channels });
+fn history(
+    options: &SubscribeOptions,
+    channels: usize,
+) -> Result<(Option<i32>, Option<&[i32]>), RequestError> {
+    if let Some(ids) = options
+        .last_ids
+        .as_ref()
+        .filter(|ids| ids.len() != channels)
+    {
+        return Err(RequestError::LastIds {
+            ids: ids.len(),
+            channels,
+        });
     }
     let length = options.history.map(|length| length.clamp(-1, MOST_HISTORY));
     Ok(match (length, options.last_ids.as_deref()) {
@@ -28,19 +38,28 @@ fn history(options: &SubscribeOptions, channels: usize) -> Result<(Option<i32>, 
 }
 
 /// The properties that a channel is created with (p22): none of them if the options ask for nothing. Spec: chat.md 3.1.
-fn creation_properties(options: &SubscribeOptions, channels: usize) -> Result<[Option<(u8, Value)>; 2], RequestError> {
+fn creation_properties(
+    options: &SubscribeOptions,
+    channels: usize,
+) -> Result<[Option<(u8, Value)>; 2], RequestError> {
     let (publish, most) = (options.publish_subscribers, options.max_subscribers);
     if !publish && most == 0 {
         return Ok([None, None]);
     }
     if channels != 1 {
-        return Err(RequestError::CreationOptions("they are for one channel at a time"));
+        return Err(RequestError::CreationOptions(
+            "they are for one channel at a time",
+        ));
     }
     if most < 0 {
-        return Err(RequestError::CreationOptions("the number of subscribers is below 0"));
+        return Err(RequestError::CreationOptions(
+            "the number of subscribers is below 0",
+        ));
     }
     if publish && most > property::MAX_PUBLISHED_SUBSCRIBERS {
-        return Err(RequestError::CreationOptions("a channel that publishes its subscribers has at most 100"));
+        return Err(RequestError::CreationOptions(
+            "a channel that publishes its subscribers has at most 100",
+        ));
     }
     Ok([
         publish.then_some((property::PUBLISH_SUBSCRIBERS, Value::Bool(true))),
@@ -49,14 +68,21 @@ fn creation_properties(options: &SubscribeOptions, channels: usize) -> Result<[O
 }
 
 impl ChatClient {
-    pub(crate) fn send_subscribe<I>(&mut self, names: I, options: &SubscribeOptions) -> Result<RequestId, RequestError>
+    pub(crate) fn send_subscribe<I>(
+        &mut self,
+        names: I,
+        options: &SubscribeOptions,
+    ) -> Result<RequestId, RequestError>
     where
         I: Iterator<Item: AsRef<str>> + Clone,
     {
         self.chatting()?;
         let channels = check_names(names.clone(), "list of channels", "channel name")?;
         let (length, last_ids) = history(options, channels)?;
-        if options.history.is_some_and(|asked| length.is_some_and(|sent| sent != asked)) {
+        if options
+            .history
+            .is_some_and(|asked| length.is_some_and(|sent| sent != asked))
+        {
             self.log(
                 log::Level::Warn,
                 format_args!("a history length out of -1 to {MOST_HISTORY} is sent as the nearest"),
@@ -67,7 +93,12 @@ impl ChatClient {
         self.requests.subscribe.check_room()?;
         let (config, peer) = self.chatting()?;
         peer.send(false, true, |buffer| {
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::SUBSCRIBE)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::SUBSCRIBE,
+            )?;
             request.put(parameter::CHANNELS, &Names(names.clone()))?;
             if let Some(length) = length {
                 request.put(parameter::HISTORY_LENGTH, &length)?;
@@ -98,7 +129,12 @@ impl ChatClient {
         self.requests.unsubscribe.check_room()?;
         let (config, peer) = self.chatting()?;
         peer.send(false, true, |buffer| {
-            let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation::UNSUBSCRIBE)?;
+            let mut request = MessageWriter::request(
+                buffer,
+                config.protocol,
+                &config.limits,
+                operation::UNSUBSCRIBE,
+            )?;
             request.put(parameter::CHANNELS, &Names(names.clone()))?;
             Ok(request.finish()?)
         })?;

@@ -14,7 +14,12 @@ pub(crate) struct PeerClock {
 impl PeerClock {
     pub(crate) const fn new(started: Timestamp) -> Self {
         // wire.md 11: the start values of the smoothing.
-        Self { started, offset: None, round_trip_ms: 200, variance_ms: 5 }
+        Self {
+            started,
+            offset: None,
+            round_trip_ms: 200,
+            variance_ms: 5,
+        }
     }
 
     /// Milliseconds since the connection began; wraps as the wire's clock does.
@@ -49,7 +54,10 @@ impl PeerClock {
     /// Smoothed round trip and its variance, in milliseconds; `None` before the first ping was answered.
     pub(crate) fn round_trip_ms(&self) -> Option<(u32, u32)> {
         let _known = self.offset?;
-        Some((self.round_trip_ms.unsigned_abs(), self.variance_ms.unsigned_abs()))
+        Some((
+            self.round_trip_ms.unsigned_abs(),
+            self.variance_ms.unsigned_abs(),
+        ))
     }
 }
 
@@ -76,7 +84,10 @@ mod tests {
         // A sample of 80 after 40: variance 5 - 1 = 4, rtt 40 + 5 = 45, variance 4 + (80 - 45) / 4 = 12.
         clock.ping_answered(Timestamp::from_millis(180), 9999, 100);
         assert_eq!(clock.round_trip_ms(), Some((45, 12)));
-        assert_eq!(clock.server_time(Timestamp::from_millis(180)), Some(5020 + 140));
+        assert_eq!(
+            clock.server_time(Timestamp::from_millis(180)),
+            Some(5020 + 140)
+        );
     }
 
     #[test]

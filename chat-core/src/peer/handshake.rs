@@ -30,13 +30,22 @@ impl Peer {
     }
 
     #[cfg(feature = "encryption")]
-    fn send_key(&mut self, config: &ChatConfig, random: &mut Random) -> Result<(), KeyExchangeFailure> {
+    fn send_key(
+        &mut self,
+        config: &ChatConfig,
+        random: &mut Random,
+    ) -> Result<(), KeyExchangeFailure> {
         use photon_proto::{crypto::KeyExchange, internal};
 
         let exchange = KeyExchange::new(random);
         let protocol = self.protocol;
         self.send(false, false, |buffer| {
-            Ok(internal::write_key_request(buffer, protocol, &config.limits, exchange.public_key())?)
+            Ok(internal::write_key_request(
+                buffer,
+                protocol,
+                &config.limits,
+                exchange.public_key(),
+            )?)
         })
         .map_err(|_| KeyExchangeFailure::NotSent)?;
         self.handshake.exchange = Some(exchange);
@@ -44,24 +53,40 @@ impl Peer {
     }
 
     #[cfg(not(feature = "encryption"))]
-    fn send_key(&mut self, _config: &ChatConfig, _random: &mut Random) -> Result<(), KeyExchangeFailure> {
+    fn send_key(
+        &mut self,
+        _config: &ChatConfig,
+        _random: &mut Random,
+    ) -> Result<(), KeyExchangeFailure> {
         Err(KeyExchangeFailure::NotCompiledIn)
     }
 
     /// Takes the server's key. Degenerate ones are refused.
     #[cfg(feature = "encryption")]
-    pub(crate) fn finish_key_exchange(&mut self, server_key: &[u8]) -> Result<(), KeyExchangeFailure> {
+    pub(crate) fn finish_key_exchange(
+        &mut self,
+        server_key: &[u8],
+    ) -> Result<(), KeyExchangeFailure> {
         use photon_proto::crypto::Cipher;
 
-        let exchange = self.handshake.exchange.take().ok_or(KeyExchangeFailure::NoKey)?;
-        let key = exchange.agree(server_key).map_err(|_| KeyExchangeFailure::BadKey)?;
+        let exchange = self
+            .handshake
+            .exchange
+            .take()
+            .ok_or(KeyExchangeFailure::NoKey)?;
+        let key = exchange
+            .agree(server_key)
+            .map_err(|_| KeyExchangeFailure::BadKey)?;
         self.cipher = Some(Cipher::new(&key));
         self.phase = Phase::Ready;
         Ok(())
     }
 
     #[cfg(not(feature = "encryption"))]
-    pub(crate) fn finish_key_exchange(&mut self, _server_key: &[u8]) -> Result<(), KeyExchangeFailure> {
+    pub(crate) fn finish_key_exchange(
+        &mut self,
+        _server_key: &[u8],
+    ) -> Result<(), KeyExchangeFailure> {
         Err(KeyExchangeFailure::NotCompiledIn)
     }
 }

@@ -50,7 +50,10 @@ pub(crate) struct Peer {
     protocol: Protocol,
     carrier: Carrier,
     ipv6: bool,
-    #[cfg_attr(not(feature = "encryption"), expect(dead_code, reason = "no key exchange without the feature"))]
+    #[cfg_attr(
+        not(feature = "encryption"),
+        expect(dead_code, reason = "no key exchange without the feature")
+    )]
     handshake: Handshake,
     cipher: Option<Cipher>,
     clock: PeerClock,
@@ -83,7 +86,13 @@ pub(crate) enum Received<'a> {
 }
 
 impl Peer {
-    pub(crate) fn new(server: Server, link: LinkId, wire: Wire, random: &mut Random, config: &ChatConfig) -> Self {
+    pub(crate) fn new(
+        server: Server,
+        link: LinkId,
+        wire: Wire,
+        random: &mut Random,
+        config: &ChatConfig,
+    ) -> Self {
         Self {
             server,
             link,
@@ -190,13 +199,19 @@ impl Peer {
         }
         let json = self.carrier.is_json();
         let bytes = self.carrier.transmit(now);
-        if let (Some(_), true, Timer::At(due)) = (&bytes, json && self.phase > Phase::Greeting, self.ping)
+        if let (Some(_), true, Timer::At(due)) =
+            (&bytes, json && self.phase > Phase::Greeting, self.ping)
             && due > now
         {
             // wire.md 7.2: any send resets the timer. But what is sent need not be answered, and a client that never
             // pings would take a quiet server for a dead one: half of the time until then is enough.
-            let unheard_ms = self.silence.deadline(now).map_or(u64::MAX, |silent| silent.millis_since(now));
-            let wait_ms = self.ping_ms.min(unheard_ms.saturating_sub(self.silence_ms / 2));
+            let unheard_ms = self
+                .silence
+                .deadline(now)
+                .map_or(u64::MAX, |silent| silent.millis_since(now));
+            let wait_ms = self
+                .ping_ms
+                .min(unheard_ms.saturating_sub(self.silence_ms / 2));
             self.ping = Timer::At(due.max(now.plus_millis(wait_ms)));
         }
         bytes
@@ -230,27 +245,41 @@ impl Peer {
             let range = match carried {
                 Carried::Nothing => return Received::Nothing,
                 Carried::Message(range) => range,
-                Carried::Ping { server_time, client_time } => {
+                Carried::Ping {
+                    server_time,
+                    client_time,
+                } => {
                     self.clock.ping_answered(now, server_time, client_time);
                     let greets = self.phase == Phase::Greeting && !self.carrier.needs_init();
-                    return if greets { Received::Greeted } else { Received::Nothing };
+                    return if greets {
+                        Received::Greeted
+                    } else {
+                        Received::Nothing
+                    };
                 }
                 Carried::Greeting if self.phase == Phase::Greeting => return Received::Greeted,
                 // wire.md 7.2: later ones have no meaning.
                 Carried::Greeting => return Received::Nothing,
                 Carried::Bad(error, range) => {
-                    return Received::Bad { error, message: &*self.carrier.message_mut(range) };
+                    return Received::Bad {
+                        error,
+                        message: &*self.carrier.message_mut(range),
+                    };
                 }
                 Carried::Broken(error) => return Received::Broken(error),
                 Carried::Ended(end) => return Received::Ended(end),
             };
             let whole = self.carrier.message_mut(range.clone());
-            let opened = message::open(whole, self.cipher.as_ref()).map(|(kind, body)| (kind, body.len()));
+            let opened =
+                message::open(whole, self.cipher.as_ref()).map(|(kind, body)| (kind, body.len()));
             let message = &*self.carrier.message_mut(range);
             match opened {
                 Ok((kind, body_bytes)) => {
                     let end = message::Header::LENGTH.saturating_add(body_bytes);
-                    Received::Message { kind, message: message.get(..end).unwrap_or(message) }
+                    Received::Message {
+                        kind,
+                        message: message.get(..end).unwrap_or(message),
+                    }
                 }
                 Err(error) => Received::Bad { error, message },
             }
@@ -273,7 +302,11 @@ impl Peer {
             (true, cipher) => cipher.as_ref(),
             (false, _) => None,
         };
-        let cap = if capped { self.outgoing_cap } else { usize::MAX };
+        let cap = if capped {
+            self.outgoing_cap
+        } else {
+            usize::MAX
+        };
         self.carrier.write(cap, |buffer, start| {
             write(buffer)?;
             if let Some(cipher) = cipher {
@@ -312,7 +345,11 @@ impl Peer {
                 self.carrier.write_ping(self.clock.local(now));
             }
             // wire.md 6.4: from the last ping, whatever else was sent.
-            let again_ms = if self.phase == Phase::Greeting { GREETING_PING_MS } else { self.ping_ms };
+            let again_ms = if self.phase == Phase::Greeting {
+                GREETING_PING_MS
+            } else {
+                self.ping_ms
+            };
             self.ping = Timer::At(now.plus_millis(again_ms));
         }
     }
@@ -345,9 +382,10 @@ impl Peer {
 
     pub(crate) fn round_trip_ms(&self) -> Option<(u32, u32)> {
         match self.carrier.udp() {
-            Some(connection) if self.phase >= Phase::Keying => {
-                Some((connection.round_trip_ms(), connection.round_trip_variance_ms()))
-            }
+            Some(connection) if self.phase >= Phase::Keying => Some((
+                connection.round_trip_ms(),
+                connection.round_trip_variance_ms(),
+            )),
             Some(_) => None,
             None => self.clock.round_trip_ms(),
         }

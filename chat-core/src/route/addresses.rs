@@ -80,8 +80,16 @@ impl ServerAddress {
         let (scheme, rest) = match text.split_once("://") {
             None => (otherwise, text),
             Some((scheme, rest)) => {
-                let known = [("udp", Scheme::Udp), ("tcp", Scheme::Tcp), ("ws", Scheme::Ws), ("wss", Scheme::Wss)];
-                match known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme)) {
+                let known = [
+                    ("udp", Scheme::Udp),
+                    ("tcp", Scheme::Tcp),
+                    ("ws", Scheme::Ws),
+                    ("wss", Scheme::Wss),
+                ];
+                match known
+                    .into_iter()
+                    .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
+                {
                     Some((_, scheme)) => (scheme, rest),
                     None => return Err("unknown scheme: write udp://, tcp://, ws:// or wss://"),
                 }
@@ -103,11 +111,22 @@ impl ServerAddress {
         }
         let (host, port) = match rest.strip_prefix('[') {
             Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or("the bracket of the IPv6 address is not closed")?;
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or("write [host]:port")?) })
+                let (host, port) = rest
+                    .split_once(']')
+                    .ok_or("the bracket of the IPv6 address is not closed")?;
+                (
+                    host,
+                    if port.is_empty() {
+                        None
+                    } else {
+                        Some(port.strip_prefix(':').ok_or("write [host]:port")?)
+                    },
+                )
             }
             None => match rest.split_once(':') {
-                Some((_, port)) if port.contains(':') => return Err("write an IPv6 address in brackets: [::1]:4533"),
+                Some((_, port)) if port.contains(':') => {
+                    return Err("write an IPv6 address in brackets: [::1]:4533");
+                }
                 Some((host, port)) => (host, Some(port)),
                 None => (rest, None),
             },
@@ -120,7 +139,12 @@ impl ServerAddress {
             Some(Ok(port)) if port > 0 => Some(port),
             Some(_) => return Err("the port must be a number from 1 to 65535"),
         };
-        Ok(Self { scheme, host: host.into(), port, path: path.into() })
+        Ok(Self {
+            scheme,
+            host: host.into(),
+            port,
+            path: path.into(),
+        })
     }
 
     /// The transport.
@@ -143,10 +167,15 @@ impl ServerAddress {
 
     /// As the connect call needs it.
     pub(crate) fn for_name_server(text: &Text, json: bool) -> Result<Self, RequestError> {
-        let refused = |why| RequestError::Address { text: text.clone(), why };
+        let refused = |why| RequestError::Address {
+            text: text.clone(),
+            why,
+        };
         let address = Self::parse(text).map_err(refused)?;
         if json && !address.scheme.is_web_socket() {
-            return Err(refused("JSON is spoken over WebSocket only: write wss://host or ws://host"));
+            return Err(refused(
+                "JSON is spoken over WebSocket only: write wss://host or ws://host",
+            ));
         }
         Ok(address)
     }
@@ -160,8 +189,13 @@ impl ServerAddress {
         if address.port.is_none() {
             return Err(BadFrontEnd::Text("the port is missing"));
         }
-        let same = address.scheme == asked_over || (address.scheme.is_web_socket() && asked_over.is_web_socket());
-        if same { Ok(address) } else { Err(BadFrontEnd::Text("the address is for another transport")) }
+        let same = address.scheme == asked_over
+            || (address.scheme.is_web_socket() && asked_over.is_web_socket());
+        if same {
+            Ok(address)
+        } else {
+            Err(BadFrontEnd::Text("the address is for another transport"))
+        }
     }
 
     /// Where the link goes. Over WebSocket, path and query say what the init says elsewhere. Spec: wire.md 7.
@@ -177,10 +211,18 @@ impl ServerAddress {
                 push_encoded(&mut path, &config.app_id);
                 write!(path, "?libversion={a}.{b}.{c}.{d}")
             } else {
-                write!(path, "?libversion={a}.{b}.{c}.{d}&sid={}&app={application}&IPv6", config.sdk)
+                write!(
+                    path,
+                    "?libversion={a}.{b}.{c}.{d}&sid={}&app={application}&IPv6",
+                    config.sdk
+                )
             };
         }
-        Target { host: self.host.clone(), port: self.port(), path: path.into() }
+        Target {
+            host: self.host.clone(),
+            port: self.port(),
+            path: path.into(),
+        }
     }
 
     pub(crate) fn wire(&self, config: &ChatConfig) -> Wire {
@@ -192,9 +234,11 @@ impl ServerAddress {
         match self.scheme {
             Scheme::Udp => Wire::Datagram,
             Scheme::Tcp => Wire::Stream,
-            Scheme::Ws | Scheme::Wss => {
-                Wire::WebSocket { secure: self.scheme.is_secure(), text: config.json, subprotocol }
-            }
+            Scheme::Ws | Scheme::Wss => Wire::WebSocket {
+                secure: self.scheme.is_secure(),
+                text: config.json,
+                subprotocol,
+            },
         }
     }
 }
@@ -217,8 +261,18 @@ mod tests {
     #[test]
     fn forms_that_are_understood() {
         for (text, scheme, host, port) in [
-            ("ns.photonengine.io", Scheme::Udp, "ns.photonengine.io", 5058),
-            ("ns.photonengine.io:5055", Scheme::Udp, "ns.photonengine.io", 5055),
+            (
+                "ns.photonengine.io",
+                Scheme::Udp,
+                "ns.photonengine.io",
+                5058,
+            ),
+            (
+                "ns.photonengine.io:5055",
+                Scheme::Udp,
+                "ns.photonengine.io",
+                5055,
+            ),
             ("tcp://127.0.0.1:4533", Scheme::Tcp, "127.0.0.1", 4533),
             ("TCP://host/", Scheme::Tcp, "host", 4533),
             ("tcp://[::1]:99", Scheme::Tcp, "::1", 99),
@@ -227,7 +281,11 @@ mod tests {
             ("ws://host:9093/a/b/", Scheme::Ws, "host", 9093),
         ] {
             let address = ServerAddress::parse(text).expect(text);
-            assert_eq!((address.scheme(), address.host(), address.port()), (scheme, host, port), "{text}");
+            assert_eq!(
+                (address.scheme(), address.host(), address.port()),
+                (scheme, host, port),
+                "{text}"
+            );
         }
     }
 

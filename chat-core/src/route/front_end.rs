@@ -36,7 +36,10 @@ impl ChatClient {
     /// Whether a refused login only says that the kept token is no longer good.
     pub(super) fn token_is_stale(&self, code: i16) -> bool {
         self.route.reconnecting
-            && matches!(code, return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION)
+            && matches!(
+                code,
+                return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION
+            )
     }
 
     /// The short way failed, which is told if the long one fails as well: the long one, with the region of the last login.
@@ -52,15 +55,24 @@ impl ChatClient {
 
     /// Spec: chat.md 2.9: the token and, if it is limited, the length of the private history; never encrypted.
     pub(super) fn log_in_on_front_end(&mut self) {
-        let (Some(peer), Some(token)) = (&mut self.peer, &self.route.token) else { return };
+        let (Some(peer), Some(token)) = (&mut self.peer, &self.route.token) else {
+            return;
+        };
         let config = &self.config;
-        let sent = peer.send(false, false, |buffer| Ok(authenticate::write_for_front_end(buffer, config, &token.0)?));
+        let sent = peer.send(false, false, |buffer| {
+            Ok(authenticate::write_for_front_end(buffer, config, &token.0)?)
+        });
         match sent {
             Ok(()) => {
                 let after_ms = self.config.authenticate_timeout_ms;
-                self.arm(|client, after_ms| client.route.login = Timer::Armed { after_ms }, after_ms);
+                self.arm(
+                    |client, after_ms| client.route.login = Timer::Armed { after_ms },
+                    after_ms,
+                );
             }
-            Err(error) => self.end_peer(CauseKind::LoginNotSent, |cause| cause.with_text(alloc::format!("{error}"))),
+            Err(error) => self.end_peer(CauseKind::LoginNotSent, |cause| {
+                cause.with_text(alloc::format!("{error}"))
+            }),
         }
     }
 

@@ -8,7 +8,9 @@ use crate::client::ChatClient;
 use crate::event::Event;
 use crate::link::LinkErrorKind;
 use crate::operation::authenticate::Login;
-use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, PeerErrorCode, Server, State, Step};
+use crate::state::{
+    CauseKind, DisconnectCause, KeyExchangeFailure, PeerErrorCode, Server, State, Step,
+};
 use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -95,7 +97,14 @@ impl Route {
     fn first_address(&self) -> usize {
         let is_secure = |address: &ServerAddress| address.scheme().is_secure();
         let secure = self.front_end.as_ref().is_some_and(is_secure);
-        if secure { self.addresses.iter().position(is_secure).unwrap_or_default() } else { 0 }
+        if secure {
+            self.addresses
+                .iter()
+                .position(is_secure)
+                .unwrap_or_default()
+        } else {
+            0
+        }
     }
 
     pub(crate) fn forget_token(&mut self) {
@@ -115,17 +124,26 @@ impl ChatClient {
         match next {
             Next::Nothing => {}
             Next::Greeted => self.greeted(now),
-            Next::ServerKey { return_code, text, key } => self.server_key(return_code, text, key.as_deref()),
+            Next::ServerKey {
+                return_code,
+                text,
+                key,
+            } => self.server_key(return_code, text, key.as_deref()),
             Next::LoggedIn(login) => self.logged_in(*login),
             Next::LoginRefused { return_code, text } if self.token_is_stale(return_code) => {
-                let cause = DisconnectCause::new(Server::FrontEnd, CauseKind::AuthenticationRefused);
+                let cause =
+                    DisconnectCause::new(Server::FrontEnd, CauseKind::AuthenticationRefused);
                 self.go_by_name_server(cause.with_code(return_code).with_text(text));
             }
             Next::LoginRefused { return_code, text } => {
-                self.end_peer(CauseKind::AuthenticationRefused, |cause| cause.with_code(return_code).with_text(text));
+                self.end_peer(CauseKind::AuthenticationRefused, |cause| {
+                    cause.with_code(return_code).with_text(text)
+                });
             }
             Next::Disconnected { code, text } => {
-                self.end_peer(CauseKind::ServerDisconnect, |cause| cause.with_code(code).with_text(text));
+                self.end_peer(CauseKind::ServerDisconnect, |cause| {
+                    cause.with_code(code).with_text(text)
+                });
             }
         }
     }
@@ -151,13 +169,22 @@ impl ChatClient {
         };
         self.end_peer(CauseKind::KeyExchange(failure), |cause| {
             let cause = cause.with_text(text);
-            if failure == KeyExchangeFailure::Refused { cause.with_code(return_code) } else { cause }
+            if failure == KeyExchangeFailure::Refused {
+                cause.with_code(return_code)
+            } else {
+                cause
+            }
         });
     }
 
     /// Operations can be sent, if the key exchange has left the connection ready for them.
     fn peer_ready(&mut self) {
-        match self.peer.as_ref().filter(|peer| peer.phase == crate::peer::Phase::Ready).map(|peer| peer.server) {
+        match self
+            .peer
+            .as_ref()
+            .filter(|peer| peer.phase == crate::peer::Phase::Ready)
+            .map(|peer| peer.server)
+        {
             Some(Server::NameServer) => self.name_server_ready(),
             Some(Server::FrontEnd) => self.log_in_on_front_end(),
             None => {}
@@ -177,21 +204,37 @@ impl ChatClient {
         if let Some(token) = login.token.take() {
             self.route.token = Some(token);
         }
-        let renamed = login.user_id.as_ref().is_some_and(|user_id| *user_id != self.config.user_id.0);
+        let renamed = login
+            .user_id
+            .as_ref()
+            .is_some_and(|user_id| *user_id != self.config.user_id.0);
         let news = renamed || login.nickname.is_some() || login.data.is_some();
         if let Some(user_id) = login.user_id.take() {
             self.config.user_id.0 = user_id;
         }
-        let name_server = self.peer.as_ref().is_some_and(|peer| peer.server == Server::NameServer);
+        let name_server = self
+            .peer
+            .as_ref()
+            .is_some_and(|peer| peer.server == Server::NameServer);
         if name_server || news {
             let user_id = self.config.user_id.0.clone();
             let (nickname, data) = (login.nickname.take(), login.data.take());
-            self.events.push(Event::Authenticated(Box::new(crate::event::Authenticated { user_id, nickname, data })));
+            self.events.push(Event::Authenticated(Box::new(
+                crate::event::Authenticated {
+                    user_id,
+                    nickname,
+                    data,
+                },
+            )));
         }
     }
 
     /// Ends the current connection because of what the peer or its link did.
-    pub(crate) fn end_peer(&mut self, kind: CauseKind, detail: impl FnOnce(DisconnectCause) -> DisconnectCause) {
+    pub(crate) fn end_peer(
+        &mut self,
+        kind: CauseKind,
+        detail: impl FnOnce(DisconnectCause) -> DisconnectCause,
+    ) {
         let Some(peer) = &self.peer else { return };
         let cause = detail(DisconnectCause::new(peer.server, kind));
         let opened = peer.opened();
@@ -202,12 +245,17 @@ impl ChatClient {
     pub(crate) fn end_connection(&mut self, mut cause: DisconnectCause, opened: bool) {
         let code = cause.code(opened);
         self.drop_peer();
-        let unreachable = matches!(code, PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout);
+        let unreachable = matches!(
+            code,
+            PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout
+        );
         if self.route.reconnecting && unreachable {
             return self.go_by_name_server(cause);
         }
-        let next_address = matches!(code, PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout)
-            && self.state == State::ConnectingToNameServer
+        let next_address = matches!(
+            code,
+            PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout
+        ) && self.state == State::ConnectingToNameServer
             && self.route.current + 1 < self.route.addresses.len();
         if next_address {
             self.route.earlier.push(cause);
@@ -221,8 +269,15 @@ impl ChatClient {
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());
         // Not the server's words: they may name a user.
-        self.log(log::Level::Error, format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind));
-        self.events.push(Event::Error { code, cause: Box::new(cause), message });
+        self.log(
+            log::Level::Error,
+            format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind),
+        );
+        self.events.push(Event::Error {
+            code,
+            cause: Box::new(cause),
+            message,
+        });
     }
 
     /// What the end of the current link means. See "Which end gives which code" in the crate docs.
@@ -230,7 +285,9 @@ impl ChatClient {
         use crate::peer::carrier::LinkEnd;
         match end {
             LinkEnd::Closed => self.end_peer(CauseKind::Closed, |cause| cause),
-            LinkEnd::Failed(error) => self.end_peer(CauseKind::Link(error.kind), |cause| cause.with_text(error.text)),
+            LinkEnd::Failed(error) => self.end_peer(CauseKind::Link(error.kind), |cause| {
+                cause.with_text(error.text)
+            }),
             LinkEnd::Overrun => self.end_peer(CauseKind::InputOverrun, |cause| cause),
             LinkEnd::Udp(cause) => self.end_peer(CauseKind::of_udp(cause), |cause| cause),
         }
@@ -238,8 +295,15 @@ impl ChatClient {
 
     pub(crate) fn deadline_passed(&mut self, step: Step) {
         // A datagram link that nobody answers is a timeout, however far the driver is. Spec: chat.md 1.11.
-        let opened = self.peer.as_ref().is_some_and(|peer| peer.opened() || peer.is_connectionless());
-        let kind = if opened { CauseKind::Deadline(step) } else { CauseKind::NeverOpened };
+        let opened = self
+            .peer
+            .as_ref()
+            .is_some_and(|peer| peer.opened() || peer.is_connectionless());
+        let kind = if opened {
+            CauseKind::Deadline(step)
+        } else {
+            CauseKind::NeverOpened
+        };
         self.end_peer(kind, |cause| cause);
     }
 
@@ -247,12 +311,16 @@ impl ChatClient {
     fn bad_front_end_address(&mut self, text: &Text, why: BadFrontEnd) {
         let (kind, why) = match why {
             BadFrontEnd::Text(why) => (CauseKind::BadAddress, why),
-            BadFrontEnd::Downgrade => {
-                (CauseKind::Link(LinkErrorKind::Downgrade), "it is not secure, and the name server's is")
-            }
+            BadFrontEnd::Downgrade => (
+                CauseKind::Link(LinkErrorKind::Downgrade),
+                "it is not secure, and the name server's is",
+            ),
         };
         let words = alloc::format!("front-end address {text:?}: {why}");
-        self.end_connection(DisconnectCause::new(Server::FrontEnd, kind).with_text(words), false);
+        self.end_connection(
+            DisconnectCause::new(Server::FrontEnd, kind).with_text(words),
+            false,
+        );
     }
 }
 
@@ -265,19 +333,46 @@ mod tests {
     fn link_ends_map_to_the_codes_of_the_design() {
         let code = |server, kind, opened| DisconnectCause::new(server, kind).code(opened).code();
         for (server, base) in [(Server::NameServer, 3000), (Server::FrontEnd, 1000)] {
-            for kind in [LinkErrorKind::Resolve, LinkErrorKind::Refused, LinkErrorKind::Reset, LinkErrorKind::Io] {
+            for kind in [
+                LinkErrorKind::Resolve,
+                LinkErrorKind::Refused,
+                LinkErrorKind::Reset,
+                LinkErrorKind::Io,
+            ] {
                 assert_eq!(code(server, CauseKind::Link(kind), false), base + 2);
             }
             assert_eq!(code(server, CauseKind::NeverOpened, false), base + 2);
             assert_eq!(code(server, CauseKind::Closed, false), base + 2);
             assert_eq!(code(server, CauseKind::Closed, true), base + 3);
-            assert_eq!(code(server, CauseKind::Link(LinkErrorKind::Reset), true), base + 3);
-            assert_eq!(code(server, CauseKind::Link(LinkErrorKind::Io), true), base + 1);
+            assert_eq!(
+                code(server, CauseKind::Link(LinkErrorKind::Reset), true),
+                base + 3
+            );
+            assert_eq!(
+                code(server, CauseKind::Link(LinkErrorKind::Io), true),
+                base + 1
+            );
             assert_eq!(code(server, CauseKind::InputOverrun, true), base + 1);
-            assert_eq!(code(server, CauseKind::Silent { for_ms: 1 }, true), base + 4);
-            assert_eq!(code(server, CauseKind::Deadline(Step::Connect), true), base + 4);
-            assert_eq!(code(server, CauseKind::KeyExchange(KeyExchangeFailure::NoKey), true), base + 5);
-            assert_eq!(code(server, CauseKind::AuthenticationRefused, true), base + 101);
+            assert_eq!(
+                code(server, CauseKind::Silent { for_ms: 1 }, true),
+                base + 4
+            );
+            assert_eq!(
+                code(server, CauseKind::Deadline(Step::Connect), true),
+                base + 4
+            );
+            assert_eq!(
+                code(
+                    server,
+                    CauseKind::KeyExchange(KeyExchangeFailure::NoKey),
+                    true
+                ),
+                base + 5
+            );
+            assert_eq!(
+                code(server, CauseKind::AuthenticationRefused, true),
+                base + 101
+            );
         }
     }
 }

@@ -16,14 +16,18 @@ impl ChatClient {
             State::Uninitialized | State::Disconnected | State::Error => {}
             state => return Err(RequestError::WrongState(state)),
         }
-        for (text, what) in [(&self.config.app_id, "app id"), (&self.config.app_version, "app version")] {
+        for (text, what) in [
+            (&self.config.app_id, "app id"),
+            (&self.config.app_version, "app version"),
+        ] {
             if text.is_empty() {
                 return Err(RequestError::Empty(what));
             }
         }
         let (addresses, json) = (self.config.addresses.iter(), self.config.json);
-        let addresses: alloc::vec::Vec<_> =
-            addresses.map(|text| ServerAddress::for_name_server(text, json)).collect::<Result<_, _>>()?;
+        let addresses: alloc::vec::Vec<_> = addresses
+            .map(|text| ServerAddress::for_name_server(text, json))
+            .collect::<Result<_, _>>()?;
         if addresses.is_empty() {
             return Err(RequestError::Empty("server address"));
         }
@@ -34,7 +38,10 @@ impl ChatClient {
         if let Some(at) = addresses.windows(2).position(insecure)
             && let Some(text) = self.config.addresses.get(at + 1).cloned()
         {
-            return Err(RequestError::Address { text, why: "an address that is not secure after one that is" });
+            return Err(RequestError::Address {
+                text,
+                why: "an address that is not secure after one that is",
+            });
         }
         self.check_events()?;
         self.route.addresses = addresses;
@@ -47,7 +54,9 @@ impl ChatClient {
     }
 
     pub(super) fn open_name_server(&mut self) {
-        let Some(address) = self.route.addresses.get(self.route.current).cloned() else { return };
+        let Some(address) = self.route.addresses.get(self.route.current).cloned() else {
+            return;
+        };
         self.open_peer(Server::NameServer, &address);
         self.arm(
             |client, after_ms| client.route.connecting = Timer::Armed { after_ms },
@@ -62,7 +71,9 @@ impl ChatClient {
         if let Some(region) = self.route.region.take() {
             // Fails only if the login cannot be written: its values are the application's.
             if let Err(error) = self.log_in_on_name_server(&region) {
-                self.end_peer(CauseKind::LoginNotSent, |cause| cause.with_text(alloc::format!("{error}")));
+                self.end_peer(CauseKind::LoginNotSent, |cause| {
+                    cause.with_text(alloc::format!("{error}"))
+                });
             }
         }
     }
@@ -70,24 +81,39 @@ impl ChatClient {
     /// Spec: chat.md 2.7.
     pub(crate) fn connect_to_region(&mut self, region: Text) -> Result<(), RequestError> {
         match self.state {
-            State::ConnectedToNameServer if self.route.expects_login() => Err(RequestError::AlreadyInProgress),
+            State::ConnectedToNameServer if self.route.expects_login() => {
+                Err(RequestError::AlreadyInProgress)
+            }
             State::ConnectedToNameServer => self.log_in_on_name_server(&region),
             // The window in which the transport is connected and the keys are not: the region waits for them.
             State::ConnectingToNameServer
                 if self.route.region.is_none()
-                    && self.peer.as_ref().is_some_and(|peer| peer.phase == crate::peer::Phase::Keying) =>
+                    && self
+                        .peer
+                        .as_ref()
+                        .is_some_and(|peer| peer.phase == crate::peer::Phase::Keying) =>
             {
                 self.route.region = Some(region);
                 Ok(())
             }
-            _ => self.connect(ConnectOptions { region: Some(region) }),
+            _ => self.connect(ConnectOptions {
+                region: Some(region),
+            }),
         }
     }
 
     fn log_in_on_name_server(&mut self, region: &str) -> Result<(), RequestError> {
-        let Some(peer) = &mut self.peer else { return Err(RequestError::WrongState(self.state)) };
+        let Some(peer) = &mut self.peer else {
+            return Err(RequestError::WrongState(self.state));
+        };
         let encrypt = peer.is_encrypted();
-        peer.send(encrypt, false, |buffer| Ok(authenticate::write_for_name_server(buffer, &self.config, region)?))?;
+        peer.send(encrypt, false, |buffer| {
+            Ok(authenticate::write_for_name_server(
+                buffer,
+                &self.config,
+                region,
+            )?)
+        })?;
         self.route.last_region = Some(region.into());
         self.arm(
             |client, after_ms| client.route.login = Timer::Armed { after_ms },
@@ -104,7 +130,11 @@ impl ChatClient {
         if login.token.is_none() {
             return self.end_peer(CauseKind::MissingToken, |cause| cause);
         }
-        let scheme = self.route.addresses.get(self.route.current).map_or(super::Scheme::Tcp, ServerAddress::scheme);
+        let scheme = self
+            .route
+            .addresses
+            .get(self.route.current)
+            .map_or(super::Scheme::Tcp, ServerAddress::scheme);
         self.fail_open_requests();
         self.adopt(&mut login);
         self.retire_peer();

@@ -6,8 +6,11 @@ use chat_core::{CauseKind, ChatConfig, KeyExchangeFailure, LinkErrorKind, Server
 /// Runs a test over each row of the table, with three addresses.
 fn each(test: impl Fn(Rig)) {
     for row in TABLE {
-        let config =
-            ChatConfig::new(["one:1", "two:2", "three:3"].map(|address| row.address(address)), APP_ID, APP_VERSION);
+        let config = ChatConfig::new(
+            ["one:1", "two:2", "three:3"].map(|address| row.address(address)),
+            APP_ID,
+            APP_VERSION,
+        );
         test(Rig::over(row, row.speaking(config)));
     }
 }
@@ -42,10 +45,23 @@ fn the_next_address_follows_a_failed_connect_without_an_event() {
         // The last error is told, with the others in its cause.
         rig.expect(&[Seen::State(State::Error), Seen::Error(3004)]);
         let (_, cause, message) = rig.error();
-        assert_eq!((cause.server, cause.kind), (Server::NameServer, CauseKind::Deadline(Step::Connect)));
-        let earlier: Vec<_> = cause.earlier.iter().map(|cause| (cause.server, cause.kind)).collect();
+        assert_eq!(
+            (cause.server, cause.kind),
+            (Server::NameServer, CauseKind::Deadline(Step::Connect))
+        );
+        let earlier: Vec<_> = cause
+            .earlier
+            .iter()
+            .map(|cause| (cause.server, cause.kind))
+            .collect();
         let refused = CauseKind::Link(LinkErrorKind::Refused);
-        assert_eq!(earlier, [(Server::NameServer, refused), (Server::NameServer, rig.over.never_opened().1)]);
+        assert_eq!(
+            earlier,
+            [
+                (Server::NameServer, refused),
+                (Server::NameServer, rig.over.never_opened().1)
+            ]
+        );
         assert_eq!(cause.earlier[0].text, "first");
         assert!(message.contains("first"), "{message}");
     });
@@ -114,7 +130,10 @@ fn what_ends_the_attempt_at_once() {
             let (_, cause, _) = rig.error();
             assert_eq!(cause.earlier.len(), 1);
             if code == 3005 {
-                assert_eq!(cause.kind, CauseKind::KeyExchange(KeyExchangeFailure::Refused));
+                assert_eq!(
+                    cause.kind,
+                    CauseKind::KeyExchange(KeyExchangeFailure::Refused)
+                );
             }
         });
     }
@@ -155,8 +174,10 @@ fn the_link_of_the_address_before_is_retired() {
         let first = rig.link();
         rig.advance_ms(15_000);
         rig.forget();
-        rig.client.handle_link(rig.now, first, chat_core::LinkInput::Opened { ipv6: false });
-        rig.client.handle_link(rig.now, first, chat_core::LinkInput::Closed);
+        rig.client
+            .handle_link(rig.now, first, chat_core::LinkInput::Opened { ipv6: false });
+        rig.client
+            .handle_link(rig.now, first, chat_core::LinkInput::Closed);
         rig.pump();
         rig.expect_nothing();
         rig.handshake();

@@ -1,11 +1,12 @@
 //! Connecting, up to the logins: items 1 to 10, 20, 31 and 37 to 41.
 
 use crate::rig::{
-    ALL_STATES, APP_ID, APP_VERSION, Came, NAME_SERVER, Rig, Seen, TOKEN, WAY, each, each_with, encryption_off,
-    where_keys_are_exchanged, where_no_keys_are_exchanged,
+    ALL_STATES, APP_ID, APP_VERSION, Came, NAME_SERVER, Rig, Seen, TOKEN, WAY, each, each_with,
+    encryption_off, where_keys_are_exchanged, where_no_keys_are_exchanged,
 };
 use chat_core::{
-    ChatConfig, ConnectOptions, Event, LinkInput, Protocol, RequestError, Scheme, ServerAddress, State, Text, Wire,
+    ChatConfig, ConnectOptions, Event, LinkInput, Protocol, RequestError, Scheme, ServerAddress,
+    State, Text, Wire,
 };
 
 const EU: ConnectTo = ConnectTo("eu");
@@ -20,7 +21,11 @@ impl ConnectTo {
 
     /// The login on the name server that this leads to.
     fn login(&self) -> [(u8, photon_proto::Value); 3] {
-        [(224, APP_ID.into()), (220, APP_VERSION.into()), (210, self.0.into())]
+        [
+            (224, APP_ID.into()),
+            (220, APP_VERSION.into()),
+            (210, self.0.into()),
+        ]
     }
 }
 
@@ -50,20 +55,43 @@ fn c002_an_app_id_version_or_address_that_is_nothing_is_refused() {
         (ChatConfig::new(none, APP_ID, APP_VERSION), "server address"),
     ] {
         let mut rig = Rig::new(config);
-        assert_eq!(rig.refused(|client| client.connect_to_name_server(EU.options())), RequestError::Empty(what));
-        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("eu")), RequestError::Empty(what));
+        assert_eq!(
+            rig.refused(|client| client.connect_to_name_server(EU.options())),
+            RequestError::Empty(what)
+        );
+        assert_eq!(
+            rig.refused(|client| client.connect_to_region_front_end("eu")),
+            RequestError::Empty(what)
+        );
         rig.expect_nothing();
     }
-    for address in ["", "tcp://", "tcp://ns.example:0", "tcp://ns.example:x", "gopher://ns.example", "tcp://a b"] {
+    for address in [
+        "",
+        "tcp://",
+        "tcp://ns.example:0",
+        "tcp://ns.example:x",
+        "gopher://ns.example",
+        "tcp://a b",
+    ] {
         let mut rig = Rig::new(ChatConfig::new(address, APP_ID, APP_VERSION));
         let error = rig.refused(|client| client.connect_to_name_server(EU.options()));
-        assert!(matches!(&error, RequestError::Address { text, .. } if *text == address), "{error:?}");
+        assert!(
+            matches!(&error, RequestError::Address { text, .. } if *text == address),
+            "{error:?}"
+        );
         rig.expect_nothing();
     }
     // One bad address in a list is enough.
-    let mut rig = Rig::new(ChatConfig::new([NAME_SERVER, "tcp://:1"], APP_ID, APP_VERSION));
+    let mut rig = Rig::new(ChatConfig::new(
+        [NAME_SERVER, "tcp://:1"],
+        APP_ID,
+        APP_VERSION,
+    ));
     let error = rig.refused(|client| client.connect_to_name_server(EU.options()));
-    assert!(matches!(&error, RequestError::Address { text, .. } if *text == "tcp://:1"), "{error:?}");
+    assert!(
+        matches!(&error, RequestError::Address { text, .. } if *text == "tcp://:1"),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -77,9 +105,17 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
         ("tcp://ns.example:99", Scheme::Tcp, 99),
     ] {
         let address = ServerAddress::parse(text).expect(text);
-        assert_eq!((address.scheme(), address.host(), address.port()), (scheme, "ns.example", port), "{text}");
+        assert_eq!(
+            (address.scheme(), address.host(), address.port()),
+            (scheme, "ns.example", port),
+            "{text}"
+        );
     }
-    let web_socket = |secure| Wire::WebSocket { secure, text: false, subprotocol: "GpBinaryV18" };
+    let web_socket = |secure| Wire::WebSocket {
+        secure,
+        text: false,
+        subprotocol: "GpBinaryV18",
+    };
     for (text, over, host, port) in [
         ("ns.example", Wire::Datagram, "ns.example", 5058),
         ("udp://ns.example", Wire::Datagram, "ns.example", 5058),
@@ -103,7 +139,10 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
 #[test]
 fn c004_connecting_from_state_0_changes_the_state_before_it_returns() {
     each(|mut rig| {
-        assert_eq!(rig.client.connect_to_name_server(ConnectOptions::new()), Ok(()));
+        assert_eq!(
+            rig.client.connect_to_name_server(ConnectOptions::new()),
+            Ok(())
+        );
         assert_eq!(rig.client.state(), State::ConnectingToNameServer);
         assert_eq!(rig.client.queued_events(), 1);
         rig.pump();
@@ -119,8 +158,14 @@ fn c005_connecting_while_connected_or_connecting_is_refused() {
         each(|mut rig| {
             rig.go_to(state);
             let wrong = RequestError::WrongState(state);
-            assert_eq!(rig.refused(|client| client.connect_to_name_server(ConnectOptions::new())), wrong);
-            assert_eq!(rig.refused(|client| client.connect_to_name_server(EU.options())), wrong);
+            assert_eq!(
+                rig.refused(|client| client.connect_to_name_server(ConnectOptions::new())),
+                wrong
+            );
+            assert_eq!(
+                rig.refused(|client| client.connect_to_name_server(EU.options())),
+                wrong
+            );
             rig.expect_nothing();
         });
     }
@@ -134,7 +179,10 @@ fn c006_connecting_from_error_and_disconnected_starts_anew() {
             assert_eq!(rig.client.connect_to_name_server(EU.options()), Ok(()));
             assert_eq!(
                 rig.client.poll_event(),
-                Some(Event::StateChanged { from: state, to: State::ConnectingToNameServer })
+                Some(Event::StateChanged {
+                    from: state,
+                    to: State::ConnectingToNameServer
+                })
             );
             assert_eq!(rig.client.poll_event(), None);
         });
@@ -173,7 +221,11 @@ fn c007_state_2_is_entered_only_after_the_key_exchange() {
         rig.greet();
         let refusal = rig.server().key_answer(-1, None);
         rig.deliver(&refusal);
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Error), Seen::Error(3005)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::Error),
+            Seen::Error(3005),
+        ]);
         rig.expect_no_request();
     });
 }
@@ -184,7 +236,10 @@ fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
         rig.connect(None);
         rig.accept();
         rig.greet();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::ConnectedToNameServer),
+        ]);
         rig.expect_came(&[Came::Init, Came::Ping]);
         rig.advance_ms(60_000);
         assert!(rig.server().client_key.is_none());
@@ -200,11 +255,19 @@ fn c009_connecting_without_region_stops_at_the_name_server() {
     each(|mut rig| {
         rig.connect(None);
         rig.handshake();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::ConnectedToNameServer),
+        ]);
         rig.expect_open("ns.example", 4533);
         rig.advance_ms(600_000);
         rig.expect_nothing();
-        assert!(rig.server().came.iter().all(|came| matches!(came, Came::Init | Came::Ping | Came::Key)));
+        assert!(
+            rig.server()
+                .came
+                .iter()
+                .all(|came| matches!(came, Came::Init | Came::Ping | Came::Key))
+        );
     });
 }
 
@@ -218,7 +281,10 @@ fn c010_connecting_with_region_sends_one_authenticate_after_state_2() {
             rig.expect_no_request();
             rig.agree();
         }
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::ConnectedToNameServer),
+        ]);
         rig.expect_came(&[Came::Init, Came::Ping, Came::Key, Came::Request(230)]);
         rig.expect_request(230, true, &EU.login());
         rig.advance_ms(14_999);
@@ -242,8 +308,16 @@ fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
             rig.expect_request(230, true, &EU.login());
             rig.take_events();
             let name_server = rig.expect_open("ns.example", 4533);
-            rig.respond(230, 0, None, &[(230, address.as_str().into()), (221, TOKEN.into())]);
-            rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+            rig.respond(
+                230,
+                0,
+                None,
+                &[(230, address.as_str().into()), (221, TOKEN.into())],
+            );
+            rig.expect(&[
+                Seen::authenticated(""),
+                Seen::State(State::ConnectingToFrontEnd),
+            ]);
             let front_end = rig.expect_move(name_server, host, port);
             rig.expect_no_command();
             assert_ne!(name_server, front_end);
@@ -253,7 +327,9 @@ fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
     for address in ["", "fe.example", "fe.example:x", "http://fe.example:1"] {
         each(|mut rig| {
             rig.go_to(State::ConnectedToNameServer);
-            rig.client.connect_to_region_front_end("eu").expect("may go on");
+            rig.client
+                .connect_to_region_front_end("eu")
+                .expect("may go on");
             rig.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
             if address.is_empty() {
                 // As if it were missing: item 23.
@@ -289,8 +365,12 @@ fn c031_a_successful_connect_fires_exactly_states_1_2_3_4() {
                 Seen::State(State::ConnectedToFrontEnd),
             ]);
             assert_eq!([1, 2, 3, 4], WAY.map(State::code));
-            let names =
-                ["ConnectingToNameServer", "ConnectedToNameServer", "ConnectingToFrontEnd", "ConnectedToFrontEnd"];
+            let names = [
+                "ConnectingToNameServer",
+                "ConnectedToNameServer",
+                "ConnectingToFrontEnd",
+                "ConnectedToFrontEnd",
+            ];
             assert_eq!(names, WAY.map(State::name));
         });
     }
@@ -308,9 +388,15 @@ fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change()
         rig.expect_request(230, true, &ConnectTo("us").login());
         rig.expect_nothing();
         // chat.md 2.7: while it is pending another one is refused, and replaces nothing.
-        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("asia")), RequestError::AlreadyInProgress);
+        assert_eq!(
+            rig.refused(|client| client.connect_to_region_front_end("asia")),
+            RequestError::AlreadyInProgress
+        );
         rig.accept_login();
-        rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+        rig.expect(&[
+            Seen::authenticated(""),
+            Seen::State(State::ConnectingToFrontEnd),
+        ]);
     });
 }
 
@@ -321,7 +407,10 @@ fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
         rig.accept();
         // The init has not been answered: not connected, by chat.md 6.1.
         let wrong = RequestError::WrongState(State::ConnectingToNameServer);
-        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("us")), wrong);
+        assert_eq!(
+            rig.refused(|client| client.connect_to_region_front_end("us")),
+            wrong
+        );
         rig.greet();
         rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
         assert_eq!(rig.client.connect_to_region_front_end("eu"), Ok(()));
@@ -329,7 +418,10 @@ fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
         rig.expect(&[]);
         rig.expect_no_request();
         // A region waits already: a second one replaces nothing.
-        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("us")), wrong);
+        assert_eq!(
+            rig.refused(|client| client.connect_to_region_front_end("us")),
+            wrong
+        );
         rig.agree();
         rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
         rig.expect_request(230, true, &EU.login());
@@ -342,7 +434,10 @@ fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
         rig.accept();
         rig.greet();
         let wrong = RequestError::WrongState(State::ConnectingToNameServer);
-        assert_eq!(rig.refused(|client| client.connect_to_region_front_end("us")), wrong);
+        assert_eq!(
+            rig.refused(|client| client.connect_to_region_front_end("us")),
+            wrong
+        );
         rig.agree();
         rig.expect_request(230, true, &EU.login());
     });
@@ -365,8 +460,14 @@ fn c040_connected_to_name_server_is_true_in_state_2_alone() {
     for state in ALL_STATES {
         each(|mut rig| {
             rig.go_to(state);
-            assert_eq!(rig.client.is_connected_to_name_server(), state == State::ConnectedToNameServer);
-            assert_eq!(rig.client.is_connected_to_front_end(), state == State::ConnectedToFrontEnd);
+            assert_eq!(
+                rig.client.is_connected_to_name_server(),
+                state == State::ConnectedToNameServer
+            );
+            assert_eq!(
+                rig.client.is_connected_to_front_end(),
+                state == State::ConnectedToFrontEnd
+            );
         });
     }
     // Not between transport connect and encryption.
@@ -384,7 +485,10 @@ fn c041_with_encryption_off_a_region_in_the_options_is_still_authenticated() {
         rig.connect(Some("eu"));
         rig.accept();
         rig.greet();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::ConnectedToNameServer),
+        ]);
         rig.expect_request(230, false, &EU.login());
         rig.accept_login();
         rig.accept();
@@ -411,7 +515,10 @@ fn choosing_a_region_without_a_connection_connects() {
             rig.pump();
             rig.expect_open("ns.example", 4533);
             rig.handshake();
-            rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+            rig.expect(&[
+                Seen::State(State::ConnectingToNameServer),
+                Seen::State(State::ConnectedToNameServer),
+            ]);
             rig.expect_request(230, true, &EU.login());
         });
     }
@@ -436,7 +543,11 @@ fn a_connect_call_forgets_the_region_of_the_one_before() {
 #[test]
 fn both_servers_get_an_init_with_their_name() {
     each(|mut rig| {
-        let version = if rig.over.protocol == Protocol::V16 { [1, 6] } else { [1, 8] };
+        let version = if rig.over.protocol == Protocol::V16 {
+            [1, 6]
+        } else {
+            [1, 8]
+        };
         rig.go_to(State::ConnectedToFrontEnd);
         if rig.over.json {
             // Both get the app id. wire.md 7.2.
@@ -445,13 +556,20 @@ fn both_servers_get_an_init_with_their_name() {
             assert_eq!(paths, [path.as_str(); 2]);
             return;
         }
-        let inits: Vec<_> = rig.links.iter().filter_map(|link| link.init.clone()).collect();
+        let inits: Vec<_> = rig
+            .links
+            .iter()
+            .filter_map(|link| link.init.clone())
+            .collect();
         let names: Vec<&str> = inits.iter().map(|init| init.application.as_str()).collect();
         assert_eq!(names, ["NameServer", "chat"]);
         for init in inits {
             // A path says always that the client knows IPv6. wire.md 7.1.
             let ipv6 = rig.over.is_messages();
-            assert_eq!((init.protocol, init.sdk, init.version, init.ipv6), (version, 0x1F, [4, 1, 8, 20], ipv6));
+            assert_eq!(
+                (init.protocol, init.sdk, init.version, init.ipv6),
+                (version, 0x1F, [4, 1, 8, 20], ipv6)
+            );
         }
     });
     each_with(
@@ -461,11 +579,17 @@ fn both_servers_get_an_init_with_their_name() {
             let link = rig.link();
             rig.input(link, LinkInput::Opened { ipv6: true });
             if rig.over.json {
-                assert_eq!(&*rig.server().target.path, format!("/{APP_ID}?libversion=4.1.8.3"));
+                assert_eq!(
+                    &*rig.server().target.path,
+                    format!("/{APP_ID}?libversion=4.1.8.3")
+                );
                 return;
             }
             let init = rig.server().init.clone().expect("the init came");
-            assert_eq!((init.sdk, init.version, init.ipv6), (0x1E, [4, 1, 8, 3], true));
+            assert_eq!(
+                (init.sdk, init.version, init.ipv6),
+                (0x1E, [4, 1, 8, 3], true)
+            );
         },
     );
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Items that wait for what they test, each range with its reason. One of them that has a test fails the count, so
 /// that the list stays honest.
-const DUE_LATER: [(std::ops::RangeInclusive<u16>, &str); 1] = [(117..=118, "restore is not there yet")];
+const DUE_LATER: [(std::ops::RangeInclusive<u16>, &str); 1] =
+    [(117..=118, "restore is not there yet")];
 
 /// Items that are about UDP although their words do not name it.
 const ALSO_OVER_UDP: [u16; 2] = [8, 52];
@@ -79,13 +80,22 @@ fn here(path: &str) -> PathBuf {
 
 /// The numbered items of section 11, with their words.
 fn items() -> BTreeMap<u16, String> {
-    let text = fs::read_to_string(here("spec/chat.md")).expect("the specification is in the project");
-    let section = text.lines().skip_while(|line| !line.starts_with("## 11.")).skip(1);
+    let text =
+        fs::read_to_string(here("spec/chat.md")).expect("the specification is in the project");
+    let section = text
+        .lines()
+        .skip_while(|line| !line.starts_with("## 11."))
+        .skip(1);
     let mut items = BTreeMap::new();
     for line in section.take_while(|line| !line.starts_with("## ")) {
-        let Some((number, words)) = line.split_once(". ") else { continue };
+        let Some((number, words)) = line.split_once(". ") else {
+            continue;
+        };
         if let Ok(number) = number.parse() {
-            assert!(items.insert(number, words.to_owned()).is_none(), "item {number} is there twice");
+            assert!(
+                items.insert(number, words.to_owned()).is_none(),
+                "item {number} is there twice"
+            );
         }
     }
     items
@@ -103,9 +113,15 @@ struct Test {
 fn functions(lines: &[&str]) -> BTreeMap<String, String> {
     let mut functions = BTreeMap::new();
     for (at, line) in lines.iter().enumerate() {
-        let Some(rest) = line.strip_prefix("fn ") else { continue };
+        let Some(rest) = line.strip_prefix("fn ") else {
+            continue;
+        };
         let name = rest.split(['(', '<']).next().unwrap_or_default();
-        let body: Vec<&str> = lines[at + 1..].iter().copied().take_while(|line| *line != "}").collect();
+        let body: Vec<&str> = lines[at + 1..]
+            .iter()
+            .copied()
+            .take_while(|line| *line != "}")
+            .collect();
         functions.insert(name.to_owned(), body.join("\n"));
     }
     functions
@@ -113,11 +129,19 @@ fn functions(lines: &[&str]) -> BTreeMap<String, String> {
 
 /// Whether a function runs something over this, by itself or by another one of its file.
 fn runs_over(over: &Over, name: &str, functions: &BTreeMap<String, String>) -> bool {
-    let Some(body) = functions.get(name) else { return false };
-    let calls =
-        |word: &str| body.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|one| one == word);
-    over.calls.iter().any(|call| body.match_indices(call).any(|(at, _)| !follows_a_word(body, at)))
-        || functions.keys().any(|other| other != name && calls(other) && runs_over(over, other, functions))
+    let Some(body) = functions.get(name) else {
+        return false;
+    };
+    let calls = |word: &str| {
+        body.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .any(|one| one == word)
+    };
+    over.calls.iter().any(|call| {
+        body.match_indices(call)
+            .any(|(at, _)| !follows_a_word(body, at))
+    }) || functions
+        .keys()
+        .any(|other| other != name && calls(other) && runs_over(over, other, functions))
 }
 
 fn follows_a_word(text: &str, at: usize) -> bool {
@@ -139,15 +163,34 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
         let functions = functions(&lines);
         for pair in lines.windows(2) {
             let [attribute, line] = pair else { continue };
-            let Some(name) = line.strip_prefix("fn c") else { continue };
+            let Some(name) = line.strip_prefix("fn c") else {
+                continue;
+            };
             let (number, rest) = name.split_once('_').unwrap_or_default();
-            let Ok(number) = number.parse::<u16>() else { continue };
-            let name = rest.split_once("()").map(|(name, _)| name).unwrap_or_default();
-            assert_eq!(*attribute, "#[test]", "c{number:03}_{name} in {} does not run", path.display());
-            assert!(line.starts_with(&format!("fn c{number:03}_")), "three digits, please: {line}");
+            let Ok(number) = number.parse::<u16>() else {
+                continue;
+            };
+            let name = rest
+                .split_once("()")
+                .map(|(name, _)| name)
+                .unwrap_or_default();
+            assert_eq!(
+                *attribute,
+                "#[test]",
+                "c{number:03}_{name} in {} does not run",
+                path.display()
+            );
+            assert!(
+                line.starts_with(&format!("fn c{number:03}_")),
+                "three digits, please: {line}"
+            );
             assert!(name.len() > 10, "a name that describes, please: {line}");
-            let over = OVER.map(|over| runs_over(&over, &format!("c{number:03}_{name}"), &functions));
-            tests.entry(number).or_default().push(Test { name: name.to_owned(), over });
+            let over =
+                OVER.map(|over| runs_over(&over, &format!("c{number:03}_{name}"), &functions));
+            tests.entry(number).or_default().push(Test {
+                name: name.to_owned(),
+                over,
+            });
         }
     }
     assert!(files > 5, "the tests are not where they were");
@@ -157,14 +200,29 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
 #[test]
 fn every_item_has_a_test_or_waits_for_a_reason() {
     let (items, tests) = (items(), tests());
-    assert_eq!(items.keys().copied().collect::<Vec<_>>(), (1..=118).collect::<Vec<_>>(), "items of section 11");
-    let later: BTreeSet<u16> = DUE_LATER.iter().flat_map(|(range, _)| range.clone()).collect();
-    assert_eq!(later.len(), DUE_LATER.iter().map(|(range, _)| range.clone().count()).sum::<usize>());
+    assert_eq!(
+        items.keys().copied().collect::<Vec<_>>(),
+        (1..=118).collect::<Vec<_>>(),
+        "items of section 11"
+    );
+    let later: BTreeSet<u16> = DUE_LATER
+        .iter()
+        .flat_map(|(range, _)| range.clone())
+        .collect();
+    assert_eq!(
+        later.len(),
+        DUE_LATER
+            .iter()
+            .map(|(range, _)| range.clone().count())
+            .sum::<usize>()
+    );
     let mut wrong = Vec::new();
     for (number, words) in &items {
         match (tests.contains_key(number), later.contains(number)) {
             (false, false) => wrong.push(format!("no test c{number:03}_..: {words}")),
-            (true, true) => wrong.push(format!("c{number:03} has a test and is listed as due later: {words}")),
+            (true, true) => wrong.push(format!(
+                "c{number:03} has a test and is listed as due later: {words}"
+            )),
             _ => {}
         }
     }
@@ -183,7 +241,9 @@ fn every_item_has_a_test_or_waits_for_a_reason() {
             let not = over.not.iter().find(|(item, _)| item == number);
             match (tests.iter().any(|test| test.over[at]), not) {
                 (false, None) => wrong.push(format!("no test of item {number} runs over {name}")),
-                (true, Some((_, reason))) => wrong.push(format!("item {number} is tested over {name} ({reason})")),
+                (true, Some((_, reason))) => {
+                    wrong.push(format!("item {number} is tested over {name} ({reason})"))
+                }
                 _ => {}
             }
         }
@@ -194,14 +254,25 @@ fn every_item_has_a_test_or_waits_for_a_reason() {
         .map(|(number, _)| *number)
         .chain(ALSO_OVER_UDP)
         .collect();
-    assert_eq!(about_udp.iter().copied().collect::<Vec<_>>(), [3, 7, 8, 17, 26, 45, 52, 91], "items about UDP");
-    for number in about_udp.iter().filter(|number| OVER[0].not.iter().any(|(item, _)| item == *number)) {
+    assert_eq!(
+        about_udp.iter().copied().collect::<Vec<_>>(),
+        [3, 7, 8, 17, 26, 45, 52, 91],
+        "items about UDP"
+    );
+    for number in about_udp
+        .iter()
+        .filter(|number| OVER[0].not.iter().any(|(item, _)| item == *number))
+    {
         wrong.push(format!("item {number} is about UDP"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     println!("{} items: {} tested", items.len(), tests.len());
     for over in OVER {
-        println!("{} tested over {}, but:", tests.len() - over.not.len(), over.name);
+        println!(
+            "{} tested over {}, but:",
+            tests.len() - over.not.len(),
+            over.name
+        );
         for (number, reason) in over.not {
             println!("  {number}: {reason}");
         }

@@ -1,8 +1,8 @@
 //! Deadlines, and what `poll_timeout` and `service` say, to the millisecond. chat.md 6.4.
 
 use crate::rig::{
-    Rig, Seen, each, each_with, encryption_off, error, exactly_after_ms, not_over_datagrams_with, outcomes,
-    over_datagrams, over_streams, strings,
+    Rig, Seen, each, each_with, encryption_off, error, exactly_after_ms, not_over_datagrams_with,
+    outcomes, over_datagrams, over_streams, strings,
 };
 use chat_core::{CauseKind, LinkInput, Outcome, State, Step, SubscribeOptions};
 
@@ -28,7 +28,11 @@ fn connecting_is_counted_from_the_change_to_state_1() {
             rig.advance_ms(4_000);
             step(&mut rig);
             let left = due.millis_since(rig.now);
-            let digit = if index == 0 { rig.over.never_opened().0 } else { 4 };
+            let digit = if index == 0 {
+                rig.over.never_opened().0
+            } else {
+                4
+            };
             exactly_after_ms(&mut rig, left, &error(3000 + digit));
         });
         each(|mut rig| {
@@ -37,7 +41,11 @@ fn connecting_is_counted_from_the_change_to_state_1() {
             rig.advance_ms(4_000);
             step(&mut rig);
             let left = due.millis_since(rig.now);
-            let digit = if index == 0 { rig.over.never_opened().0 } else { 4 };
+            let digit = if index == 0 {
+                rig.over.never_opened().0
+            } else {
+                4
+            };
             exactly_after_ms(&mut rig, left, &error(1000 + digit));
         });
     }
@@ -76,7 +84,9 @@ fn every_deadline_is_configurable() {
         rig.client.get_regions();
         rig.pump();
         exactly_after_ms(&mut rig, 700, &[Seen::Regions(Err(3004))]);
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         exactly_after_ms(&mut rig, 2_000, &error(3004));
     });
@@ -87,7 +97,10 @@ fn every_deadline_is_configurable() {
     });
     each_with(configure, |mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        let request = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
         exactly_after_ms(&mut rig, 600, &[timed_out]);
@@ -95,7 +108,10 @@ fn every_deadline_is_configurable() {
     // Over datagrams silence is noticed by what is not acknowledged.
     not_over_datagrams_with(configure, |mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        let request = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
         exactly_after_ms(&mut rig, 600, &[timed_out]);
@@ -107,7 +123,9 @@ fn every_deadline_is_configurable() {
         |config| config.request_timeout_ms(0),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
-            rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+            rig.client
+                .subscribe(["a"], &SubscribeOptions::new())
+                .expect("on the front end");
             rig.client.unsubscribe(["a"]).expect("on the front end");
             rig.advance_ms(24 * 3_600_000);
             rig.expect(&[]);
@@ -128,7 +146,12 @@ fn regions_that_are_never_listed_time_out_and_change_no_state() {
         exactly_after_ms(&mut rig, 4_000, &[Seen::Regions(Err(3004))]);
         assert_eq!(rig.client.state(), State::ConnectedToNameServer);
         // Late answers are for nobody.
-        rig.respond(220, 0, None, &[(210, strings(&["eu"])), (230, strings(&["a"]))]);
+        rig.respond(
+            220,
+            0,
+            None,
+            &[(210, strings(&["eu"])), (230, strings(&["a"]))],
+        );
         rig.respond(220, 32767, Some("late"), &[]);
         rig.expect(&[]);
     });
@@ -139,18 +162,28 @@ fn requests_time_out_one_by_one() {
     each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["d"]);
-        let first = rig.client.subscribe(["a", "b"], &SubscribeOptions::new()).expect("on the front end");
+        let first = rig
+            .client
+            .subscribe(["a", "b"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         rig.advance_ms(1_000);
         let gone = rig.client.unsubscribe(["d"]).expect("on the front end");
         rig.pump();
         rig.advance_ms(1_000);
-        let second = rig.client.subscribe(["c"], &SubscribeOptions::new()).expect("on the front end");
+        let second = rig
+            .client
+            .subscribe(["c"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         assert!(!rig.client.can_chat_in_channel("d"));
         // What is settled in time does not time out.
         rig.raise(5, &[(0, strings(&["b"])), (15, crate::rig::bools(&[true]))]);
-        rig.expect(&[Seen::Subscribed(outcomes(&["b"], &Outcome::Done, Some(first)))]);
+        rig.expect(&[Seen::Subscribed(outcomes(
+            &["b"],
+            &Outcome::Done,
+            Some(first),
+        ))]);
         let timed_out = Outcome::TimedOut;
         let expected = [Seen::Subscribed(outcomes(&["a"], &timed_out, Some(first)))];
         exactly_after_ms(&mut rig, 13_000, &expected);
@@ -172,7 +205,9 @@ fn poll_timeout_tells_the_deadline_of_a_login() {
         |config| config.authenticate_timeout_ms(1_234),
         |mut rig| {
             rig.go_to(State::ConnectedToNameServer);
-            rig.client.connect_to_region_front_end("eu").expect("may go on");
+            rig.client
+                .connect_to_region_front_end("eu")
+                .expect("may go on");
             rig.pump();
             rig.expect_deadline_in_ms(1_234);
         },
@@ -192,7 +227,10 @@ fn poll_timeout_is_now_while_input_waits() {
         let serviced = rig.client.service(rig.now);
         assert!(!serviced.more);
         // An event that nobody takes is no reason to wake up.
-        assert_eq!((rig.client.queued_events(), rig.client.poll_timeout()), (1, before));
+        assert_eq!(
+            (rig.client.queued_events(), rig.client.poll_timeout()),
+            (1, before)
+        );
         rig.client.handle_link(rig.now, link, LinkInput::Closed);
         assert_eq!(rig.client.poll_timeout(), Some(rig.now));
     });
@@ -203,9 +241,15 @@ fn poll_timeout_is_now_while_input_waits() {
         let later = rig.now.plus_millis(10);
         let (part, rest) = event.split_at(event.len() - 1);
         let before = rig.client.poll_timeout();
-        rig.client.handle_link(later, link, LinkInput::Received(part));
-        assert_eq!(rig.client.poll_timeout(), before, "half a message is nothing to act on");
-        rig.client.handle_link(later, link, LinkInput::Received(rest));
+        rig.client
+            .handle_link(later, link, LinkInput::Received(part));
+        assert_eq!(
+            rig.client.poll_timeout(),
+            before,
+            "half a message is nothing to act on"
+        );
+        rig.client
+            .handle_link(later, link, LinkInput::Received(rest));
         assert_eq!(rig.client.poll_timeout(), Some(later));
     });
     over_datagrams(|mut rig| {
@@ -213,12 +257,20 @@ fn poll_timeout_is_now_while_input_waits() {
         let event = rig.event(77, &[(1, "x".repeat(2_000).into())]);
         let (link, now) = (rig.link(), rig.now);
         let datagrams = rig.server().udp().say(now, &event);
-        let [part, rest] = datagrams.as_slice() else { panic!("two fragments") };
+        let [part, rest] = datagrams.as_slice() else {
+            panic!("two fragments")
+        };
         let later = now.plus_millis(10);
         let before = rig.client.poll_timeout();
-        rig.client.handle_link(later, link, LinkInput::Received(part));
-        assert_eq!(rig.client.poll_timeout(), before, "half a message is nothing to act on");
-        rig.client.handle_link(later, link, LinkInput::Received(rest));
+        rig.client
+            .handle_link(later, link, LinkInput::Received(part));
+        assert_eq!(
+            rig.client.poll_timeout(),
+            before,
+            "half a message is nothing to act on"
+        );
+        rig.client
+            .handle_link(later, link, LinkInput::Received(rest));
         assert_eq!(rig.client.poll_timeout(), Some(later));
     });
 }
@@ -253,13 +305,25 @@ fn service_says_that_more_waits() {
         let mut turns = Vec::new();
         for _ in 0..3 {
             let more = rig.client.service(now).more;
-            let events: Vec<_> = std::iter::from_fn(|| rig.client.poll_event()).map(|one| Seen::from(&one)).collect();
+            let events: Vec<_> = std::iter::from_fn(|| rig.client.poll_event())
+                .map(|one| Seen::from(&one))
+                .collect();
             turns.push((more, rig.client.state(), events));
         }
         let on = State::ConnectedToFrontEnd;
         assert_eq!(turns[0], (true, on, vec![Seen::State(on)]));
-        let event = Seen::Other { code: 77, parameters: Vec::new() };
-        assert_eq!(turns[1], (false, State::Error, vec![event, Seen::State(State::Error), Seen::Error(1003)]));
+        let event = Seen::Other {
+            code: 77,
+            parameters: Vec::new(),
+        };
+        assert_eq!(
+            turns[1],
+            (
+                false,
+                State::Error,
+                vec![event, Seen::State(State::Error), Seen::Error(1003)]
+            )
+        );
         assert_eq!(turns[2], (false, State::Error, vec![]));
     });
 }

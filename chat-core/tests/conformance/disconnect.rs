@@ -6,7 +6,9 @@ use chat_core::{ConnectOptions, LinkError, LinkErrorKind, LinkInput, PublishOpti
 /// A client whose login waits for the name server's answer.
 fn logging_in(rig: &mut Rig) {
     rig.go_to(State::ConnectedToNameServer);
-    rig.client.connect_to_region_front_end("eu").expect("may go on");
+    rig.client
+        .connect_to_region_front_end("eu")
+        .expect("may go on");
     rig.pump();
     rig.forget();
 }
@@ -18,7 +20,9 @@ fn disconnect_sends_what_was_accepted_before() {
     each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let link = rig.link();
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client
+            .publish_message("a", "bye", &PublishOptions::new())
+            .expect("on the front end");
         rig.client.disconnect();
         rig.pump();
         rig.expect(&[Seen::State(State::Disconnected)]);
@@ -32,7 +36,9 @@ fn disconnect_sends_what_was_accepted_before() {
         rig.go_to(State::ConnectedToFrontEnd);
         let link = rig.link();
         rig.writable = false;
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client
+            .publish_message("a", "bye", &PublishOptions::new())
+            .expect("on the front end");
         rig.client.disconnect();
         // The timer starts with the next call that brings the time.
         assert_eq!(rig.client.poll_timeout(), Some(rig.now));
@@ -45,7 +51,10 @@ fn disconnect_sends_what_was_accepted_before() {
         rig.advance_ms(1);
         rig.expect_close(link);
         rig.expect_nothing();
-        assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+        assert_eq!(
+            (rig.client.poll_timeout(), rig.client.buffered_bytes()),
+            (None, 0)
+        );
     });
     // Half of it is taken in time, as streams do.
     over_streams_with(
@@ -53,9 +62,15 @@ fn disconnect_sends_what_was_accepted_before() {
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             let (link, now) = (rig.link(), rig.now);
-            rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+            rig.client
+                .publish_message("a", "bye", &PublishOptions::new())
+                .expect("on the front end");
             rig.client.disconnect();
-            let bytes = rig.client.transmit(now, link).expect("something waits").len();
+            let bytes = rig
+                .client
+                .transmit(now, link)
+                .expect("something waits")
+                .len();
             rig.client.transmitted(link, bytes - 1);
             assert_eq!(rig.client.transmit(now, link).map(<[u8]>::len), Some(1));
             rig.writable = false;
@@ -90,10 +105,15 @@ fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
         rig.expect_no_command();
     });
     each(|mut rig| {
-        rig.client.connect_to_name_server(ConnectOptions::new()).expect("may connect");
+        rig.client
+            .connect_to_name_server(ConnectOptions::new())
+            .expect("may connect");
         rig.client.disconnect();
         rig.pump();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Disconnected)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::Disconnected),
+        ]);
         rig.expect_nothing();
         assert_eq!(rig.client.poll_timeout(), None);
     });
@@ -102,19 +122,27 @@ fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
 /// After `Closed` or `Failed` no `Close` follows, also if it was decided just before..
 #[test]
 fn a_link_that_has_ended_by_itself_is_not_closed() {
-    let ends: [fn() -> LinkInput<'static>; 2] =
-        [|| LinkInput::Closed, || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset"))];
+    let ends: [fn() -> LinkInput<'static>; 2] = [
+        || LinkInput::Closed,
+        || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
+    ];
     for end in ends {
         // Behind an answer that makes the client leave.
         for return_code in [0, 32767] {
             each(|mut rig| {
                 logging_in(&mut rig);
                 let parameters = [(230, FRONT_END.into()), (221, TOKEN.into())];
-                let (link, answer) = (rig.link(), rig.response(230, return_code, None, &parameters));
+                let (link, answer) = (
+                    rig.link(),
+                    rig.response(230, return_code, None, &parameters),
+                );
                 rig.hand_over(link, &answer);
                 rig.input(link, end());
                 if return_code == 0 {
-                    rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+                    rig.expect(&[
+                        Seen::authenticated(""),
+                        Seen::State(State::ConnectingToFrontEnd),
+                    ]);
                     rig.expect_open("fe.example", 5070);
                 } else {
                     rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
@@ -126,7 +154,9 @@ fn a_link_that_has_ended_by_itself_is_not_closed() {
         each(|mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             rig.writable = false;
-            rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+            rig.client
+                .publish_message("a", "bye", &PublishOptions::new())
+                .expect("on the front end");
             rig.client.disconnect();
             rig.pump();
             let link = rig.link();
@@ -155,10 +185,15 @@ fn connecting_anew_while_the_old_link_is_flushed() {
         rig.go_to(State::ConnectedToFrontEnd);
         let old = rig.link();
         rig.writable = false;
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client
+            .publish_message("a", "bye", &PublishOptions::new())
+            .expect("on the front end");
         rig.client.disconnect();
         rig.connect(Some("eu"));
-        rig.expect(&[Seen::State(State::Disconnected), Seen::State(State::ConnectingToNameServer)]);
+        rig.expect(&[
+            Seen::State(State::Disconnected),
+            Seen::State(State::ConnectingToNameServer),
+        ]);
         rig.expect_open("ns.example", 4533);
         if !rig.over.is_datagrams() {
             // Over datagrams the goodbye has its time in it.
@@ -166,7 +201,11 @@ fn connecting_anew_while_the_old_link_is_flushed() {
         }
         let old_end = rig.links.iter().find(|link| link.id == old).expect("known");
         // JSON has no goodbye.
-        let late = if rig.over.json { old_end.event(false, 77, &[]) } else { old_end.disconnect(1, None) };
+        let late = if rig.over.json {
+            old_end.event(false, 77, &[])
+        } else {
+            old_end.disconnect(1, None)
+        };
         rig.hand_over(old, &late);
         rig.advance_ms(999);
         rig.expect_nothing();
@@ -188,14 +227,18 @@ fn what_a_left_link_brings_is_not_kept() {
         rig.go_to(State::ConnectedToFrontEnd);
         let link = rig.link();
         rig.writable = false;
-        rig.client.publish_message("a", "bye", &PublishOptions::new()).expect("on the front end");
+        rig.client
+            .publish_message("a", "bye", &PublishOptions::new())
+            .expect("on the front end");
         let unsent = rig.client.buffered_bytes();
         let event = rig.event(77, &[]);
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&event));
+        rig.client
+            .handle_link(rig.now, link, LinkInput::Received(&event));
         assert!(rig.client.buffered_bytes() > unsent);
         rig.client.disconnect();
         assert_eq!(rig.client.buffered_bytes(), unsent);
-        rig.client.handle_link(rig.now, link, LinkInput::Received(&event));
+        rig.client
+            .handle_link(rig.now, link, LinkInput::Received(&event));
         assert_eq!(rig.client.buffered_bytes(), unsent);
     });
 }

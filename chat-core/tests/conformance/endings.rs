@@ -2,10 +2,12 @@
 //! chat.md 6.2.
 
 use crate::rig::{
-    Rig, Row, Seen, each, not_in_json, not_over_datagrams_with, outcomes, over_messages_with, over_streams_with,
-    where_keys_are_exchanged,
+    Rig, Row, Seen, each, not_in_json, not_over_datagrams_with, outcomes, over_messages_with,
+    over_streams_with, where_keys_are_exchanged,
 };
-use chat_core::{CauseKind, LinkErrorKind, LinkInput, Outcome, RequestId, Server, State, Step, SubscribeOptions};
+use chat_core::{
+    CauseKind, LinkErrorKind, LinkInput, Outcome, RequestId, Server, State, Step, SubscribeOptions,
+};
 
 /// The steps of a connection, as far as faults can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,9 @@ fn go(rig: &mut Rig, server: Server, step: At) {
         (Server::FrontEnd, At::Idle) => rig.go_to(State::ConnectedToFrontEnd),
         (Server::NameServer, At::Login) => {
             rig.go_to(State::ConnectedToNameServer);
-            rig.client.connect_to_region_front_end("eu").expect("may go on");
+            rig.client
+                .connect_to_region_front_end("eu")
+                .expect("may go on");
             rig.pump();
         }
         (server, step) => {
@@ -93,16 +97,32 @@ const FAULTS: [Fault; 8] = [
 ];
 
 /// How long it takes until the fault ends the connection, how the code ends, and why; `None` if it never does.
-fn expected(over: Row, server: Server, step: At, fault: Fault, silent_ms: u64) -> Option<(u64, i32, CauseKind)> {
+fn expected(
+    over: Row,
+    server: Server,
+    step: At,
+    fault: Fault,
+    silent_ms: u64,
+) -> Option<(u64, i32, CauseKind)> {
     let opening = step == At::Opening;
-    let link = |kind, otherwise| Some((0, if opening { 2 } else { otherwise }, CauseKind::Link(kind)));
+    let link = |kind, otherwise| {
+        Some((
+            0,
+            if opening { 2 } else { otherwise },
+            CauseKind::Link(kind),
+        ))
+    };
     match fault {
         Fault::Refuses => link(LinkErrorKind::Refused, 1),
         Fault::Breaks => link(LinkErrorKind::Io, 1),
         Fault::Resets => link(LinkErrorKind::Reset, 3),
         Fault::Closes => Some((0, if opening { 2 } else { 3 }, CauseKind::Closed)),
         Fault::SendsNonsense if over.is_stream() => {
-            let error = photon_proto::DecodeError::new(photon_proto::DecodeErrorKind::BadFrame(0xAA), 0, "");
+            let error = photon_proto::DecodeError::new(
+                photon_proto::DecodeErrorKind::BadFrame(0xAA),
+                0,
+                "",
+            );
             Some((0, 1, CauseKind::BadStream(error)))
         }
         Fault::SaysGoodbye => Some((0, 3, CauseKind::ServerDisconnect)),
@@ -111,7 +131,9 @@ fn expected(over: Row, server: Server, step: At, fault: Fault, silent_ms: u64) -
             let (digit, kind) = over.never_opened();
             Some((15_000, digit, kind))
         }
-        Fault::FallsSilent if over.is_datagrams() => Some((silent_ms, 4, CauseKind::Unacknowledged)),
+        Fault::FallsSilent if over.is_datagrams() => {
+            Some((silent_ms, 4, CauseKind::Unacknowledged))
+        }
         Fault::FallsSilent | Fault::GoesDeaf if step == At::Greeting => {
             Some((15_000, 4, CauseKind::Deadline(Step::Connect)))
         }
@@ -140,7 +162,11 @@ fn strike(rig: &mut Rig, fault: Fault) -> u64 {
             rig.input(link, LinkInput::Received(&[0xAA]));
             if rig.over.is_messages() {
                 // Each message ends by itself, so the next one can be followed.
-                rig.expect(&[Seen::BadMessage(if rig.over.json { "NotUtf8" } else { "BadMagic" })]);
+                rig.expect(&[Seen::BadMessage(if rig.over.json {
+                    "NotUtf8"
+                } else {
+                    "BadMagic"
+                })]);
             }
         }
         Fault::SaysGoodbye => rig.say_goodbye(1, Some("go away")),
@@ -161,7 +187,8 @@ fn every_fault_at_every_step_ends_as_written_and_on_time() {
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS {
             for fault in FAULTS {
-                if step == At::Opening && matches!(fault, Fault::SendsNonsense | Fault::SaysGoodbye) {
+                if step == At::Opening && matches!(fault, Fault::SendsNonsense | Fault::SaysGoodbye)
+                {
                     continue;
                 }
                 println!("{server}, {step:?}, {fault:?}");
@@ -191,22 +218,34 @@ fn check(rig: &mut Rig, server: Server, step: At, fault: Fault) {
         assert_eq!(rig.client.state(), state);
         rig.advance_ms(1);
     }
-    let base = if server == Server::NameServer { 3000 } else { 1000 };
+    let base = if server == Server::NameServer {
+        3000
+    } else {
+        1000
+    };
     rig.expect(&[Seen::State(State::Error), Seen::Error(base + digit)]);
     let (_, cause, _) = rig.error();
     assert_eq!((cause.server, &cause.earlier[..]), (server, &[][..]));
-    assert!(same_kind(cause.kind, kind), "{:?} is not {kind:?}", cause.kind);
+    assert!(
+        same_kind(cause.kind, kind),
+        "{:?} is not {kind:?}",
+        cause.kind
+    );
     // A link that the driver called gone is gone; any other is closed, once.
     if !matches!(kind, CauseKind::Link(_) | CauseKind::Closed) {
         rig.expect_close(link);
     }
     // Nothing follows, whatever comes late.
     assert!(rig.server().gone);
-    rig.client.handle_link(rig.now, link, LinkInput::Received(&[0xFB; 64]));
+    rig.client
+        .handle_link(rig.now, link, LinkInput::Received(&[0xFB; 64]));
     rig.client.handle_link(rig.now, link, LinkInput::Closed);
     rig.advance_ms(3_600_000);
     rig.expect_nothing();
-    assert_eq!((rig.client.state(), rig.client.poll_timeout()), (State::Error, None));
+    assert_eq!(
+        (rig.client.state(), rig.client.poll_timeout()),
+        (State::Error, None)
+    );
     assert_eq!(rig.client.buffered_bytes(), 0);
     // And everything works again.
     rig.answers = true;
@@ -248,7 +287,11 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
                     let state = rig.client.state();
                     let before = rig.client.stats().bad_messages;
                     let link = rig.link();
-                    let (message, kind) = if rig.over.json { in_json } else { (message, kind) };
+                    let (message, kind) = if rig.over.json {
+                        in_json
+                    } else {
+                        (message, kind)
+                    };
                     if rig.over.json {
                         rig.input(link, LinkInput::Received(message));
                     } else {
@@ -273,13 +316,21 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
 #[test]
 fn ciphertext_that_cannot_be_read_is_skipped() {
     let encrypted = [&[0xF3, 0x84][..], &[0x55; 16]].concat();
-    for (step, kind) in [(At::Greeting, "NoKey"), (At::Keying, "NoKey"), (At::Idle, "BadCiphertext")] {
+    for (step, kind) in [
+        (At::Greeting, "NoKey"),
+        (At::Keying, "NoKey"),
+        (At::Idle, "BadCiphertext"),
+    ] {
         not_in_json(|mut rig| {
             if !step.exists(rig.over) {
                 return;
             }
             // There is never a key where none are exchanged.
-            let kind = if rig.over.exchanges_keys() { kind } else { "NoKey" };
+            let kind = if rig.over.exchanges_keys() {
+                kind
+            } else {
+                "NoKey"
+            };
             go(&mut rig, Server::FrontEnd, step);
             rig.deliver_message(&encrypted);
             rig.expect(&[Seen::BadMessage(kind)]);
@@ -299,9 +350,15 @@ fn with_open_requests(rig: &mut Rig) -> [RequestId; 3] {
     rig.go_to(State::ConnectedToFrontEnd);
     rig.join(&["d"]);
     let options = SubscribeOptions::new();
-    let first = rig.client.subscribe(["a", "b"], &options).expect("on the front end");
+    let first = rig
+        .client
+        .subscribe(["a", "b"], &options)
+        .expect("on the front end");
     let gone = rig.client.unsubscribe(["d"]).expect("on the front end");
-    let second = rig.client.subscribe(["c"], &options).expect("on the front end");
+    let second = rig
+        .client
+        .subscribe(["c"], &options)
+        .expect("on the front end");
     rig.pump();
     rig.forget();
     [first, second, gone]
@@ -354,7 +411,9 @@ fn open_get_regions_fail_before_the_state_changes() {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
         rig.client.get_regions();
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         rig.forget();
     };
@@ -370,7 +429,13 @@ fn open_get_regions_fail_before_the_state_changes() {
             let end = expected(rig.over, Server::NameServer, At::Login, fault, silent_ms);
             let (after_ms, digit, _) = end.expect("it ends");
             rig.advance_ms(after_ms);
-            rig.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3000 + digit)]].concat());
+            rig.expect(
+                &[
+                    &lost[..],
+                    &[Seen::State(State::Error), Seen::Error(3000 + digit)],
+                ]
+                .concat(),
+            );
         });
     }
     each(|mut rig| {
@@ -388,7 +453,10 @@ fn open_get_regions_fail_before_the_state_changes() {
     each(|mut rig| {
         waiting(&mut rig);
         rig.accept_login();
-        let moved = [Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)];
+        let moved = [
+            Seen::authenticated(""),
+            Seen::State(State::ConnectingToFrontEnd),
+        ];
         rig.expect(&[&lost[..], &moved].concat());
     });
 }
@@ -401,7 +469,11 @@ fn what_came_before_the_end_is_told_before_it() {
         rig.join(&["a"]);
         rig.forget();
         let link = rig.link();
-        let message = [(1, "a".into()), (4, crate::rig::strings(&["bob"])), (2, crate::rig::objects(&["hi".into()]))];
+        let message = [
+            (1, "a".into()),
+            (4, crate::rig::strings(&["bob"])),
+            (2, crate::rig::objects(&["hi".into()])),
+        ];
         let bytes = rig.event(0, &message);
         rig.hand_over(link, &bytes);
         rig.input(link, LinkInput::Closed);
@@ -416,7 +488,10 @@ fn what_came_before_the_end_is_told_before_it() {
 /// Silence is not judged while nobody listens, and is again afterwards. contract 5. Datagrams are always read.
 #[test]
 fn silence_counts_again_once_a_full_buffer_is_read() {
-    let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
+    let limits = photon_proto::Limits {
+        max_received_bytes: 1_000,
+        ..photon_proto::Limits::DEFAULT
+    };
     let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
     // Answers to pings alone, and a message before or behind them.
     for message_at in [None, Some(0), Some(1)] {
@@ -453,7 +528,10 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
 /// below.
 #[test]
 fn an_input_overrun_is_an_error_of_the_link() {
-    let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
+    let limits = photon_proto::Limits {
+        max_received_bytes: 1_000,
+        ..photon_proto::Limits::DEFAULT
+    };
     over_streams_with(
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
         |mut rig| {
@@ -462,11 +540,17 @@ fn an_input_overrun_is_an_error_of_the_link() {
             assert!(rig.client.wants_input(link));
             // Answers to pings, not processed yet. The cap is twice the message limit.
             let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&pong.repeat(2_000 / 9)));
+            rig.client
+                .handle_link(rig.now, link, LinkInput::Received(&pong.repeat(2_000 / 9)));
             assert!(rig.client.wants_input(link));
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&pong));
+            rig.client
+                .handle_link(rig.now, link, LinkInput::Received(&pong));
             assert!(!rig.client.wants_input(link));
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&pong.repeat(64 * 1024 / 9 - 1)));
+            rig.client.handle_link(
+                rig.now,
+                link,
+                LinkInput::Received(&pong.repeat(64 * 1024 / 9 - 1)),
+            );
             assert!(!rig.client.wants_input(link));
             // Each answer counts as a message of work.
             let mut calls = 0;
@@ -476,7 +560,10 @@ fn an_input_overrun_is_an_error_of_the_link() {
             assert!(calls > 5, "{calls}");
             assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
             assert!(rig.client.wants_input(link));
-            rig.input(link, LinkInput::Received(&pong.repeat((64 * 1024 + 2_000) / 9 + 1)));
+            rig.input(
+                link,
+                LinkInput::Received(&pong.repeat((64 * 1024 + 2_000) / 9 + 1)),
+            );
             rig.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
             assert_eq!(rig.error().1.kind, CauseKind::InputOverrun);
             rig.expect_close(link);
@@ -489,7 +576,10 @@ fn an_input_overrun_is_an_error_of_the_link() {
 /// As much over WebSocket, where a driver cannot have read on: a message of the greatest length is all that fits beyond.
 #[test]
 fn an_overrun_of_messages_is_an_error_of_the_link() {
-    let limits = photon_proto::Limits { max_received_bytes: 1_000, ..photon_proto::Limits::DEFAULT };
+    let limits = photon_proto::Limits {
+        max_received_bytes: 1_000,
+        ..photon_proto::Limits::DEFAULT
+    };
     over_messages_with(
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
         |mut rig| {

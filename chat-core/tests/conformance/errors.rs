@@ -1,11 +1,13 @@
 //! Errors and disconnecting: items 42 to 53.
 
 use crate::rig::{
-    Call, End, Seen, TOKEN, each, each_with, encryption_off, not_in_json, over_datagrams, where_keys_are_exchanged,
+    Call, End, Seen, TOKEN, each, each_with, encryption_off, not_in_json, over_datagrams,
+    where_keys_are_exchanged,
 };
 use chat_core::{
-    CauseKind, ChatClient, Event, KeyExchangeFailure, LinkError, LinkErrorKind, LinkInput, Listener, PeerErrorCode,
-    PrivateOptions, PublishOptions, RequestError, Server, State, Step, SubscribeOptions,
+    CauseKind, ChatClient, Event, KeyExchangeFailure, LinkError, LinkErrorKind, LinkInput,
+    Listener, PeerErrorCode, PrivateOptions, PublishOptions, RequestError, Server, State, Step,
+    SubscribeOptions,
 };
 
 /// The ends of a connection, other than refused logins, and how the documented code ends.
@@ -38,7 +40,10 @@ fn c042_a_refused_connect_to_the_name_server_is_state_error_then_3002() {
         rig.fail(LinkErrorKind::Refused, "nobody there");
         rig.expect(&[Seen::State(State::Error), Seen::Error(3002)]);
         let (_, cause, message) = rig.error();
-        assert_eq!((cause.server, cause.kind), (Server::NameServer, CauseKind::Link(LinkErrorKind::Refused)));
+        assert_eq!(
+            (cause.server, cause.kind),
+            (Server::NameServer, CauseKind::Link(LinkErrorKind::Refused))
+        );
         assert_eq!(cause.text, "nobody there");
         assert!(message.contains("nobody there"), "{message}");
         rig.expect_nothing();
@@ -121,7 +126,10 @@ fn every_failed_key_exchange_ends_the_connection() {
         (0, Some(&[5; 97]), KeyExchangeFailure::BadKey),
         (0, Some(&[1]), KeyExchangeFailure::BadKey),
     ];
-    for (state, code) in [(State::ConnectingToNameServer, 3005), (State::ConnectingToFrontEnd, 1005)] {
+    for (state, code) in [
+        (State::ConnectingToNameServer, 3005),
+        (State::ConnectingToFrontEnd, 1005),
+    ] {
         for (return_code, key, failure) in answers {
             where_keys_are_exchanged(|mut rig| {
                 rig.go_to(state);
@@ -146,7 +154,10 @@ fn every_failed_key_exchange_ends_the_connection() {
 /// and does not answer the init. A link that was never opened is ConnectFailed only if it is one that is connected.
 #[test]
 fn c045_a_connect_that_is_never_answered_is_a_timeout() {
-    for (state, base) in [(State::ConnectingToNameServer, 3000), (State::ConnectingToFrontEnd, 1000)] {
+    for (state, base) in [
+        (State::ConnectingToNameServer, 3000),
+        (State::ConnectingToFrontEnd, 1000),
+    ] {
         over_datagrams(|mut rig| {
             rig.go_to(state);
             rig.answers = false;
@@ -181,10 +192,17 @@ fn c046_after_an_error_the_state_stays_until_the_application_acts() {
         rig.close();
         rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
         rig.forget();
-        let late = rig.event(5, &[(0, crate::rig::strings(&["a"])), (15, crate::rig::bools(&[true]))]);
+        let late = rig.event(
+            5,
+            &[
+                (0, crate::rig::strings(&["a"])),
+                (15, crate::rig::bools(&[true])),
+            ],
+        );
         let links: Vec<_> = rig.links.iter().map(|link| link.id).collect();
         for link in links {
-            rig.client.handle_link(rig.now, link, LinkInput::Opened { ipv6: false });
+            rig.client
+                .handle_link(rig.now, link, LinkInput::Opened { ipv6: false });
             rig.hand_over(link, &late);
             rig.client.handle_link(rig.now, link, LinkInput::Closed);
         }
@@ -229,13 +247,21 @@ fn c047_connect_may_be_called_from_inside_on_error() {
         let mut listener = Stubborn::default();
         let link = rig.link();
         let refused = LinkError::new(LinkErrorKind::Refused, "");
-        rig.client.handle_link(rig.now, link, LinkInput::Failed(refused));
+        rig.client
+            .handle_link(rig.now, link, LinkInput::Failed(refused));
         rig.server().gone = true;
         rig.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.errors, [3002]);
         assert_eq!(listener.again, [Ok(())]);
-        assert_eq!(listener.states, [State::Error, State::ConnectingToNameServer]);
-        rig.expect(&[Seen::State(State::Error), Seen::Error(3002), Seen::State(State::ConnectingToNameServer)]);
+        assert_eq!(
+            listener.states,
+            [State::Error, State::ConnectingToNameServer]
+        );
+        rig.expect(&[
+            Seen::State(State::Error),
+            Seen::Error(3002),
+            Seen::State(State::ConnectingToNameServer),
+        ]);
         rig.expect_open("ns.example", 4533);
         rig.handshake();
         rig.accept_login();
@@ -261,7 +287,10 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
                 rig.client.handle_link(rig.now, name_server, end());
                 rig.pump();
                 rig.expect_nothing();
-                assert_eq!((rig.client.state(), rig.client.poll_timeout()), (state, deadline));
+                assert_eq!(
+                    (rig.client.state(), rig.client.poll_timeout()),
+                    (state, deadline)
+                );
             });
         }
         // Nor anything that it says: a second answer to the login, a refusal, a goodbye, nonsense.
@@ -292,14 +321,19 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
     // Also while the name server's link is still sending.
     each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         rig.writable = false;
         rig.advance_ms(3_000);
         rig.accept_login();
         let name_server = rig.links.first().expect("the name server").id;
         rig.forget();
-        rig.input(name_server, LinkInput::Failed(LinkError::new(LinkErrorKind::Io, "late")));
+        rig.input(
+            name_server,
+            LinkInput::Failed(LinkError::new(LinkErrorKind::Io, "late")),
+        );
         rig.advance_ms(10_000);
         rig.expect_nothing();
         assert_eq!(rig.client.state(), State::ConnectingToFrontEnd);
@@ -313,7 +347,9 @@ fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
         // An application may show a menu here for as long as it likes.
         rig.advance_ms(24 * 3_600_000);
         rig.expect_nothing();
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         rig.advance_ms(14_999);
         rig.expect(&[]);
@@ -344,11 +380,17 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
         rig.client.disconnect();
         assert_eq!(rig.client.state(), State::Disconnected);
         assert_eq!(rig.client.state().code(), 10);
-        let changed = Event::StateChanged { from: State::ConnectedToFrontEnd, to: State::Disconnected };
+        let changed = Event::StateChanged {
+            from: State::ConnectedToFrontEnd,
+            to: State::Disconnected,
+        };
         assert_eq!(rig.client.poll_event(), Some(changed));
         assert_eq!(rig.client.poll_event(), None);
         // The server closes its end as well, in whatever way.
-        for late in [LinkInput::Received(&[0xAA]), LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, ""))] {
+        for late in [
+            LinkInput::Received(&[0xAA]),
+            LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "")),
+        ] {
             rig.client.handle_link(now, link, late);
             let _serviced = rig.client.service(now);
             assert_eq!(rig.client.poll_event(), None);
@@ -359,9 +401,12 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
         assert_eq!(rig.client.state(), State::Disconnected);
     });
     // From every state that is not an end.
-    for state in
-        [State::Error, State::ConnectingToNameServer, State::ConnectedToNameServer, State::ConnectingToFrontEnd]
-    {
+    for state in [
+        State::Error,
+        State::ConnectingToNameServer,
+        State::ConnectedToNameServer,
+        State::ConnectingToFrontEnd,
+    ] {
         each(|mut rig| {
             rig.go_to(state);
             rig.client.disconnect();
@@ -401,7 +446,10 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
             // Which JSON has no message for.
             not_in_json(|mut rig| {
                 rig.go_to(state);
-                if matches!(state, State::ConnectingToNameServer | State::ConnectingToFrontEnd) {
+                if matches!(
+                    state,
+                    State::ConnectingToNameServer | State::ConnectingToFrontEnd
+                ) {
                     // Instead of the init response.
                     rig.accept();
                 }
@@ -411,17 +459,26 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
                 rig.expect_close(link);
                 rig.expect_nothing();
                 let (_, cause, message) = rig.error();
-                assert_eq!((cause.server, cause.kind), (server, CauseKind::ServerDisconnect));
+                assert_eq!(
+                    (cause.server, cause.kind),
+                    (server, CauseKind::ServerDisconnect)
+                );
                 assert_eq!(cause.return_code, Some(reason));
                 assert_eq!(cause.text.as_str(), text.unwrap_or_default());
-                assert!(message.contains(&reason.to_string()) && message.contains(text.unwrap_or_default()));
+                assert!(
+                    message.contains(&reason.to_string())
+                        && message.contains(text.unwrap_or_default())
+                );
             });
         }
     }
     // The link's own end comes right behind: one error, the one that says why, and nothing left to close.
     not_in_json(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        let (link, goodbye) = (rig.link(), rig.server().disconnect(32757, Some("user limit")));
+        let (link, goodbye) = (
+            rig.link(),
+            rig.server().disconnect(32757, Some("user limit")),
+        );
         rig.hand_over(link, &goodbye);
         rig.input(link, LinkInput::Closed);
         rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
@@ -446,13 +503,19 @@ fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.client.disconnect();
         for call in chat_calls() {
-            assert_eq!(call(&mut rig.client), Err(RequestError::WrongState(State::Disconnected)));
+            assert_eq!(
+                call(&mut rig.client),
+                Err(RequestError::WrongState(State::Disconnected))
+            );
         }
         rig.pump();
         rig.expect(&[Seen::State(State::Disconnected)]);
         rig.expect_no_request();
         for call in chat_calls() {
-            assert_eq!(rig.refused(call), RequestError::WrongState(State::Disconnected));
+            assert_eq!(
+                rig.refused(call),
+                RequestError::WrongState(State::Disconnected)
+            );
         }
         rig.forget();
         rig.expect_nothing();
@@ -462,7 +525,10 @@ fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
 /// chat.md 6.2: in any state but ConnectedToFrontEnd they are refused, and answer the state.
 #[test]
 fn chat_calls_are_refused_in_every_other_state() {
-    for state in crate::rig::ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
+    for state in crate::rig::ALL_STATES
+        .into_iter()
+        .filter(|&state| state != State::ConnectedToFrontEnd)
+    {
         each(|mut rig| {
             rig.go_to(state);
             for call in chat_calls() {

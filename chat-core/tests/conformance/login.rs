@@ -1,7 +1,8 @@
 //! The logins on both servers: items 11 to 19 and 21 to 30.
 
 use crate::rig::{
-    APP_ID, APP_VERSION, Came, FRONT_END, Rig, Seen, TABLE, TOKEN, each, each_with, objects, where_keys_are_exchanged,
+    APP_ID, APP_VERSION, Came, FRONT_END, Rig, Seen, TABLE, TOKEN, each, each_with, objects,
+    where_keys_are_exchanged,
 };
 use bytes::Bytes;
 use chat_core::codes::auth_type;
@@ -10,7 +11,11 @@ use photon_proto::Hashtable;
 
 /// What every login on the name server carries.
 fn login(region: &str) -> Vec<(u8, Value)> {
-    vec![(224, APP_ID.into()), (220, APP_VERSION.into()), (210, region.into())]
+    vec![
+        (224, APP_ID.into()),
+        (220, APP_VERSION.into()),
+        (210, region.into()),
+    ]
 }
 
 /// A login with more parameters.
@@ -39,7 +44,11 @@ fn c011_the_login_carries_app_id_version_and_region_as_strings() {
     each(|mut rig| {
         logging_in(&mut rig);
         let sent = rig.expect_request(230, true, &login("eu"));
-        assert!(sent.parameters.iter().all(|(_, value)| matches!(value, Value::String(_))));
+        assert!(
+            sent.parameters
+                .iter()
+                .all(|(_, value)| matches!(value, Value::String(_)))
+        );
     });
 }
 
@@ -69,7 +78,10 @@ fn c012_the_login_carries_a_user_id_only_if_one_is_set() {
         logging_in(&mut rig);
         rig.expect_request(230, true, &login_with(&[(225, "bob".into())]));
         let error = rig.refused(|client| client.set_user_id("carol"));
-        assert_eq!(error, chat_core::RequestError::WrongState(State::ConnectedToNameServer));
+        assert_eq!(
+            error,
+            chat_core::RequestError::WrongState(State::ConnectedToNameServer)
+        );
     });
 }
 
@@ -78,14 +90,24 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
     each(|mut rig| {
         rig.authentication(AuthValues::new("a=b"));
         logging_in(&mut rig);
-        rig.expect_request(230, true, &login_with(&[(217, Value::Byte(0)), (216, "a=b".into())]));
+        rig.expect_request(
+            230,
+            true,
+            &login_with(&[(217, Value::Byte(0)), (216, "a=b".into())]),
+        );
     });
-    for (auth_type, number) in [(auth_type::CUSTOM, 0), (auth_type::STEAM, 1), (auth_type::FACEBOOK, 2), (77, 77)] {
+    for (auth_type, number) in [
+        (auth_type::CUSTOM, 0),
+        (auth_type::STEAM, 1),
+        (auth_type::FACEBOOK, 2),
+        (77, 77),
+    ] {
         each_with(
             |config| config.authentication(AuthValues::new("ticket=00ff&x=").auth_type(auth_type)),
             |mut rig| {
                 logging_in(&mut rig);
-                let expected = login_with(&[(217, Value::Byte(number)), (216, "ticket=00ff&x=".into())]);
+                let expected =
+                    login_with(&[(217, Value::Byte(number)), (216, "ticket=00ff&x=".into())]);
                 rig.expect_request(230, true, &expected);
             },
         );
@@ -95,7 +117,11 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
         |config| config.authentication(AuthValues::new("")),
         |mut rig| {
             logging_in(&mut rig);
-            rig.expect_request(230, true, &login_with(&[(217, Value::Byte(0)), (216, "".into())]));
+            rig.expect_request(
+                230,
+                true,
+                &login_with(&[(217, Value::Byte(0)), (216, "".into())]),
+            );
         },
     );
     // It takes effect at the next login, not on a live connection.
@@ -130,13 +156,23 @@ fn c015_authentication_data_keeps_its_type() {
     let map = Hashtable(vec![("key".into(), Value::Int(7))]);
     for (values, data) in [
         (AuthValues::new("a=b").data("text"), Value::from("text")),
-        (AuthValues::new("a=b").data(vec![0_u8, 255]), Value::Bytes(Bytes::from_static(&[0, 255]))),
-        (AuthValues::new("a=b").data(map.clone()), Value::Hashtable(map)),
+        (
+            AuthValues::new("a=b").data(vec![0_u8, 255]),
+            Value::Bytes(Bytes::from_static(&[0, 255])),
+        ),
+        (
+            AuthValues::new("a=b").data(map.clone()),
+            Value::Hashtable(map),
+        ),
     ] {
         each(|mut rig| {
             rig.authentication(values.clone());
             logging_in(&mut rig);
-            let expected = login_with(&[(217, Value::Byte(0)), (216, "a=b".into()), (214, data.clone())]);
+            let expected = login_with(&[
+                (217, Value::Byte(0)),
+                (216, "a=b".into()),
+                (214, data.clone()),
+            ]);
             rig.expect_request(230, true, &expected);
         });
     }
@@ -168,7 +204,10 @@ fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
             return; // The link hides it.
         }
         assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
-        let readable = sent.raw.windows(APP_ID.len()).any(|part| part == APP_ID.as_bytes());
+        let readable = sent
+            .raw
+            .windows(APP_ID.len())
+            .any(|part| part == APP_ID.as_bytes());
         assert!(!readable, "the app id is seen in {:02x?}", sent.raw);
     });
 }
@@ -177,10 +216,22 @@ fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
 fn c018_the_app_version_is_sent_verbatim() {
     for version in ["1.0", "2.0-beta_1 ü", "1.0_4.1.8.20"] {
         for row in TABLE {
-            let config = row.speaking(ChatConfig::new(row.address("ns.example:4533"), APP_ID, version));
+            let config = row.speaking(ChatConfig::new(
+                row.address("ns.example:4533"),
+                APP_ID,
+                version,
+            ));
             let mut rig = Rig::over(row, config);
             logging_in(&mut rig);
-            rig.expect_request(230, true, &[(224, APP_ID.into()), (220, version.into()), (210, "eu".into())]);
+            rig.expect_request(
+                230,
+                true,
+                &[
+                    (224, APP_ID.into()),
+                    (220, version.into()),
+                    (210, "eu".into()),
+                ],
+            );
         }
     }
 }
@@ -195,7 +246,9 @@ fn c019_the_region_is_sent_verbatim() {
         });
         each(|mut rig| {
             rig.go_to(State::ConnectedToNameServer);
-            rig.client.connect_to_region_front_end(region).expect("may go on");
+            rig.client
+                .connect_to_region_front_end(region)
+                .expect("may go on");
             rig.pump();
             rig.expect_request(230, true, &login(region));
         });
@@ -217,7 +270,10 @@ fn c021_the_server_may_replace_the_user_id() {
                 let mut answer = vec![(230, FRONT_END.into()), (221, TOKEN.into())];
                 answer.extend(given.clone().map(|given| (225, given)));
                 rig.respond(230, 0, None, &answer);
-                rig.expect(&[Seen::authenticated(user_id), Seen::State(State::ConnectingToFrontEnd)]);
+                rig.expect(&[
+                    Seen::authenticated(user_id),
+                    Seen::State(State::ConnectingToFrontEnd),
+                ]);
                 assert_eq!(rig.client.user_id(), &user_id);
             },
         );
@@ -226,7 +282,11 @@ fn c021_the_server_may_replace_the_user_id() {
             |config| config.user_id("alice"),
             |mut rig| {
                 logging_in_on_front_end(&mut rig);
-                let answer: Vec<_> = given.clone().map(|given| (225, given)).into_iter().collect();
+                let answer: Vec<_> = given
+                    .clone()
+                    .map(|given| (225, given))
+                    .into_iter()
+                    .collect();
                 rig.respond(230, 0, None, &answer);
                 assert_eq!(rig.client.user_id(), &user_id);
                 let told = rig.take_events().iter().map(Seen::from).collect::<Vec<_>>();
@@ -250,9 +310,18 @@ fn c022_a_refused_login_is_state_error_then_3101_in_words() {
             rig.respond(230, 32767, Some("Invalid app id"), &[]);
             rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
             let (_, cause, message) = rig.error();
-            assert!(message.contains("32767") && message.contains("Invalid app id"), "{message}");
-            assert_eq!((cause.server, cause.kind), (Server::NameServer, CauseKind::AuthenticationRefused));
-            assert_eq!((cause.return_code, cause.text.as_str()), (Some(32767), "Invalid app id"));
+            assert!(
+                message.contains("32767") && message.contains("Invalid app id"),
+                "{message}"
+            );
+            assert_eq!(
+                (cause.server, cause.kind),
+                (Server::NameServer, CauseKind::AuthenticationRefused)
+            );
+            assert_eq!(
+                (cause.return_code, cause.text.as_str()),
+                (Some(32767), "Invalid app id")
+            );
             // chat.md 6.2: the name server is closed, so that a retry starts at state 1.
             rig.expect_close(link);
             rig.expect_no_command();
@@ -263,7 +332,12 @@ fn c022_a_refused_login_is_state_error_then_3101_in_words() {
         each(|mut rig| {
             logging_in(&mut rig);
             // Not even an address and a token help.
-            rig.respond(230, code, None, &[(230, FRONT_END.into()), (221, TOKEN.into())]);
+            rig.respond(
+                230,
+                code,
+                None,
+                &[(230, FRONT_END.into()), (221, TOKEN.into())],
+            );
             rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
             let (_, cause, message) = rig.error();
             assert_eq!(cause.return_code, Some(code));
@@ -274,13 +348,22 @@ fn c022_a_refused_login_is_state_error_then_3101_in_words() {
 
 #[test]
 fn c023_an_accepted_login_without_address_is_3101() {
-    for answer in [vec![(221, TOKEN.into())], vec![(221, TOKEN.into()), (230, Value::Null)], vec![]] {
+    for answer in [
+        vec![(221, TOKEN.into())],
+        vec![(221, TOKEN.into()), (230, Value::Null)],
+        vec![],
+    ] {
         each_with(
             |config| config.user_id("alice"),
             |mut rig| {
                 logging_in(&mut rig);
                 let link = rig.expect_open("ns.example", 4533);
-                rig.respond(230, 0, None, &[&answer[..], &[(225, "other".into())]].concat());
+                rig.respond(
+                    230,
+                    0,
+                    None,
+                    &[&answer[..], &[(225, "other".into())]].concat(),
+                );
                 rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
                 let (_, cause, message) = rig.error();
                 assert_eq!(cause.kind, CauseKind::MissingAddress);
@@ -294,7 +377,10 @@ fn c023_an_accepted_login_without_address_is_3101() {
 
 #[test]
 fn c024_an_accepted_login_without_token_is_3101() {
-    for answer in [vec![(230, FRONT_END.into())], vec![(230, FRONT_END.into()), (221, Value::Null)]] {
+    for answer in [
+        vec![(230, FRONT_END.into())],
+        vec![(230, FRONT_END.into()), (221, Value::Null)],
+    ] {
         each(|mut rig| {
             logging_in(&mut rig);
             let link = rig.expect_open("ns.example", 4533);
@@ -322,7 +408,12 @@ fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
         each(|mut rig| {
             logging_in(&mut rig);
             rig.expect_request(230, true, &login("eu"));
-            rig.respond(230, 0, None, &[(230, FRONT_END.into()), (221, token.clone())]);
+            rig.respond(
+                230,
+                0,
+                None,
+                &[(230, FRONT_END.into()), (221, token.clone())],
+            );
             rig.handshake();
             rig.expect_request(230, false, &[(221, token.clone())]);
         });
@@ -349,7 +440,13 @@ fn c026_the_login_on_the_front_end_waits_for_the_key_exchange() {
 
 #[test]
 fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
-    for (limit, sent) in [(0, Some(0)), (20, Some(20)), (i32::MAX, Some(i32::MAX)), (-1, None), (i32::MIN, None)] {
+    for (limit, sent) in [
+        (0, Some(0)),
+        (20, Some(20)),
+        (i32::MAX, Some(i32::MAX)),
+        (-1, None),
+        (i32::MIN, None),
+    ] {
         each_with(
             |config| config.private_history(limit),
             |mut rig| {
@@ -385,14 +482,21 @@ fn c028_the_front_end_accepts_and_nothing_follows_by_itself() {
 fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
     for (given, stored) in [
         (Some(Value::from("newer")), Value::from("newer")),
-        (Some(Value::Bytes(Bytes::from_static(b"newer"))), Value::Bytes(Bytes::from_static(b"newer"))),
+        (
+            Some(Value::Bytes(Bytes::from_static(b"newer"))),
+            Value::Bytes(Bytes::from_static(b"newer")),
+        ),
         (Some(Value::Null), TOKEN.into()),
         (None, TOKEN.into()),
     ] {
         each(|mut rig| {
             logging_in_on_front_end(&mut rig);
             rig.server().requests.clear();
-            let answer: Vec<_> = given.clone().map(|token| (221, token)).into_iter().collect();
+            let answer: Vec<_> = given
+                .clone()
+                .map(|token| (221, token))
+                .into_iter()
+                .collect();
             rig.respond(230, 0, None, &answer);
             // It is no news for the application.
             rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
@@ -423,9 +527,15 @@ fn c030_the_front_end_refuses_with_state_error_then_1101() {
             rig.respond(230, code, Some("expired"), &[]);
             rig.expect(&[Seen::State(State::Error), Seen::Error(1101)]);
             let (_, cause, message) = rig.error();
-            assert_eq!((cause.server, cause.kind), (Server::FrontEnd, CauseKind::AuthenticationRefused));
+            assert_eq!(
+                (cause.server, cause.kind),
+                (Server::FrontEnd, CauseKind::AuthenticationRefused)
+            );
             assert_eq!(cause.return_code, Some(code));
-            assert!(message.contains(&code.to_string()) && message.contains("expired"), "{message}");
+            assert!(
+                message.contains(&code.to_string()) && message.contains("expired"),
+                "{message}"
+            );
             // chat.md 6.2: the front end is closed.
             rig.expect_close(link);
             rig.expect_nothing();
@@ -453,7 +563,11 @@ fn nickname_and_data_of_the_authentication_service_are_told() {
             ],
         );
         rig.expect(&[
-            Seen::Authenticated { user_id: "id".into(), nickname: Some("Nick".into()), data: Some(data) },
+            Seen::Authenticated {
+                user_id: "id".into(),
+                nickname: Some("Nick".into()),
+                data: Some(data),
+            },
             Seen::State(State::ConnectingToFrontEnd),
         ]);
     });

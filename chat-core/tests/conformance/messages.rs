@@ -1,8 +1,8 @@
 //! Messages, public and private: items 81 to 97.
 
 use crate::rig::{
-    Call, Line, Rig, Seen, each, each_with, encryption_off, objects, strings, where_keys_are_exchanged,
-    where_no_keys_are_exchanged,
+    Call, Line, Rig, Seen, each, each_with, encryption_off, objects, strings,
+    where_keys_are_exchanged, where_no_keys_are_exchanged,
 };
 use bytes::Bytes;
 use chat_core::{ChatClient, PrivateOptions, PublishOptions, RequestError, State, Value};
@@ -28,25 +28,46 @@ fn privately() -> PrivateOptions {
 
 /// Event 0.
 fn chat(channel: &str, senders: &[&str], contents: &[Value], id: i32) -> [(u8, Value); 4] {
-    [(1, channel.into()), (4, strings(senders)), (2, objects(contents)), (8, Value::Int(id))]
+    [
+        (1, channel.into()),
+        (4, strings(senders)),
+        (2, objects(contents)),
+        (8, Value::Int(id)),
+    ]
 }
 
 /// Event 2.
 fn private(sender: &str, target: &str, content: impl Into<Value>, id: i32) -> [(u8, Value); 4] {
-    [(5, sender.into()), (225, target.into()), (3, content.into()), (8, Value::Int(id))]
+    [
+        (5, sender.into()),
+        (225, target.into()),
+        (3, content.into()),
+        (8, Value::Int(id)),
+    ]
 }
 
 fn cached(client: &ChatClient, channel: &str) -> Vec<Line> {
-    client.channel(channel).expect("a known channel").messages().map(Line::from).collect()
+    client
+        .channel(channel)
+        .expect("a known channel")
+        .messages()
+        .map(Line::from)
+        .collect()
 }
 
 fn private_names(client: &ChatClient) -> Vec<&str> {
-    client.private_channels().map(|channel| channel.name().as_str()).collect()
+    client
+        .private_channels()
+        .map(|channel| channel.name().as_str())
+        .collect()
 }
 
 /// One value of every type that both protocols can express.
 fn every_type() -> Vec<Value> {
-    let hashtable = Hashtable(vec![(Value::Byte(1), "one".into()), ("two".into(), Value::Null)]);
+    let hashtable = Hashtable(vec![
+        (Value::Byte(1), "one".into()),
+        ("two".into(), Value::Null),
+    ]);
     vec![
         Value::Bool(true),
         Value::Bool(false),
@@ -71,8 +92,16 @@ fn every_type() -> Vec<Value> {
         strings(&["a", "", "ü"]),
         Value::Array(Array::Bytes(vec![Bytes::from_static(&[1]), Bytes::new()])),
         objects(&[]),
-        objects(&[Value::Null, Value::Byte(1), "x".into(), objects(&[Value::Int(1)])]),
-        Value::Array(Array::Array(vec![Array::Int(vec![1]), Array::Int(vec![2, 3])])),
+        objects(&[
+            Value::Null,
+            Value::Byte(1),
+            "x".into(),
+            objects(&[Value::Int(1)]),
+        ]),
+        Value::Array(Array::Array(vec![
+            Array::Int(vec![1]),
+            Array::Int(vec![2, 3]),
+        ])),
         Value::Hashtable(hashtable.clone()),
         Value::Hashtable(Hashtable::default()),
         Value::Array(Array::Hashtable(vec![hashtable, Hashtable::default()])),
@@ -84,9 +113,15 @@ fn every_type() -> Vec<Value> {
         Value::Dictionary(Dictionary {
             key: Type::Object,
             value: Type::Object,
-            pairs: vec![(Value::Byte(254), Value::Bool(true)), ("key".into(), Value::Null)],
+            pairs: vec![
+                (Value::Byte(254), Value::Bool(true)),
+                ("key".into(), Value::Null),
+            ],
         }),
-        Value::Custom(Custom { code: 100, data: Bytes::from_static(&[1, 2, 3]) }),
+        Value::Custom(Custom {
+            code: 100,
+            data: Bytes::from_static(&[1, 2, 3]),
+        }),
     ]
 }
 
@@ -94,7 +129,10 @@ fn every_type() -> Vec<Value> {
 fn c081_publish_sends_channel_and_content_alone() {
     on_front_end(|mut rig| {
         rig.join(&["general"]);
-        assert_eq!(rig.client.publish_message("general", "hello", &publish()), Ok(()));
+        assert_eq!(
+            rig.client.publish_message("general", "hello", &publish()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(2, false, &[(1, "general".into()), (3, "hello".into())]);
         rig.expect_nothing();
@@ -105,17 +143,36 @@ fn c081_publish_sends_channel_and_content_alone() {
 fn c082_web_forward_adds_a_byte_1() {
     on_front_end(|mut rig| {
         let forward = publish().web_forward(true);
-        assert_eq!(rig.client.publish_message("general", &7_i32, &forward), Ok(()));
+        assert_eq!(
+            rig.client.publish_message("general", &7_i32, &forward),
+            Ok(())
+        );
         rig.pump();
-        rig.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7)), (21, Value::Byte(1))]);
+        rig.expect_request(
+            2,
+            false,
+            &[
+                (1, "general".into()),
+                (3, Value::Int(7)),
+                (21, Value::Byte(1)),
+            ],
+        );
         let not = forward.web_forward(false);
         assert_eq!(rig.client.publish_message("general", &7_i32, &not), Ok(()));
         rig.pump();
         rig.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7))]);
         // Private messages likewise. chat.md 3.4
-        assert_eq!(rig.client.send_private_message("bob", "x", &privately().web_forward(true)), Ok(()));
+        assert_eq!(
+            rig.client
+                .send_private_message("bob", "x", &privately().web_forward(true)),
+            Ok(())
+        );
         rig.pump();
-        rig.expect_request(3, false, &[(225, "bob".into()), (3, "x".into()), (21, Value::Byte(1))]);
+        rig.expect_request(
+            3,
+            false,
+            &[(225, "bob".into()), (3, "x".into()), (21, Value::Byte(1))],
+        );
     });
 }
 
@@ -141,11 +198,16 @@ fn c083_publishing_without_name_or_content_is_refused() {
         let late = objects(&["fine".into(), Value::from("x".repeat(32_768).as_str())]);
         let error = rig.refused(|client| client.publish_message("general", &late, &publish()));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
-        let error = rig.refused(|client| client.send_private_message("bob", &late, &privately().encrypt(true)));
+        let error = rig.refused(|client| {
+            client.send_private_message("bob", &late, &privately().encrypt(true))
+        });
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
         rig.expect_nothing();
         // An empty text is a content.
-        assert_eq!(rig.client.publish_message("general", "", &publish()), Ok(()));
+        assert_eq!(
+            rig.client.publish_message("general", "", &publish()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(2, false, &[(1, "general".into()), (3, "".into())]);
     });
@@ -157,29 +219,47 @@ fn c084_content_of_any_type_survives_the_round_trip() {
         rig.join(&["a"]);
         for (id, content) in every_type().into_iter().enumerate() {
             let id = i32::try_from(id).expect("few") + 1;
-            assert_eq!(rig.client.publish_message("a", &content, &publish()), Ok(()));
+            assert_eq!(
+                rig.client.publish_message("a", &content, &publish()),
+                Ok(())
+            );
             rig.pump();
             let sent = rig.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
-            let Some((3, sent)) = sent.parameters.last().cloned() else { panic!("no content") };
+            let Some((3, sent)) = sent.parameters.last().cloned() else {
+                panic!("no content")
+            };
             rig.raise(0, &chat("a", &["alice"], std::slice::from_ref(&sent), id));
             let line = Line::new("alice", content.clone(), Some(id));
             rig.expect(&[Seen::messages("a", [line.clone()])]);
             assert_eq!(cached(&rig.client, "a").last(), Some(&rig.over.told(&line)));
 
             let encrypt = id % 2 == 0;
-            assert_eq!(rig.client.send_private_message("bob", &content, &privately().encrypt(encrypt)), Ok(()));
+            assert_eq!(
+                rig.client
+                    .send_private_message("bob", &content, &privately().encrypt(encrypt)),
+                Ok(())
+            );
             rig.pump();
             rig.expect_request(3, encrypt, &[(225, "bob".into()), (3, content.clone())]);
             rig.encrypt_answers = encrypt;
             rig.raise(2, &private("bob", "alice", content.clone(), id));
-            rig.expect(&[Seen::private("bob", Line::new("bob", content.clone(), Some(id)))]);
+            rig.expect(&[Seen::private(
+                "bob",
+                Line::new("bob", content.clone(), Some(id)),
+            )]);
         }
         // All at once, and a null, which only a server can send.
         let contents = [every_type(), vec![Value::Null]].concat();
-        rig.raise(0, &chat("a", &vec!["bob"; contents.len()], &contents, 1_000));
+        rig.raise(
+            0,
+            &chat("a", &vec!["bob"; contents.len()], &contents, 1_000),
+        );
         let first = 1_001 - i32::try_from(contents.len()).expect("few");
-        let lines: Vec<Line> =
-            contents.into_iter().zip(first..).map(|(content, id)| Line::new("bob", content, Some(id))).collect();
+        let lines: Vec<Line> = contents
+            .into_iter()
+            .zip(first..)
+            .map(|(content, id)| Line::new("bob", content, Some(id)))
+            .collect();
         rig.expect(&[Seen::messages("a", lines)]);
     });
 }
@@ -188,7 +268,10 @@ fn c084_content_of_any_type_survives_the_round_trip() {
 fn c085_publishing_to_a_channel_that_is_not_subscribed_is_sent() {
     on_front_end(|mut rig| {
         assert!(!rig.client.can_chat_in_channel("elsewhere"));
-        assert_eq!(rig.client.publish_message("elsewhere", "hello", &publish()), Ok(()));
+        assert_eq!(
+            rig.client.publish_message("elsewhere", "hello", &publish()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(2, false, &[(1, "elsewhere".into()), (3, "hello".into())]);
         rig.expect_nothing();
@@ -199,27 +282,52 @@ fn c085_publishing_to_a_channel_that_is_not_subscribed_is_sent() {
 fn c086_event_0_is_one_event_with_its_messages_in_order() {
     on_front_end(|mut rig| {
         rig.join(&["a"]);
-        rig.raise(0, &chat("a", &["bob", "carol", "bob"], &["one".into(), Value::Int(2), "three".into()], 7));
+        rig.raise(
+            0,
+            &chat(
+                "a",
+                &["bob", "carol", "bob"],
+                &["one".into(), Value::Int(2), "three".into()],
+                7,
+            ),
+        );
         let lines = [
             Line::new("bob", "one", Some(5)),
             Line::new("carol", Value::Int(2), Some(6)),
             Line::new("bob", "three", Some(7)),
         ];
         rig.expect(&[Seen::messages("a", lines.clone())]);
-        assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(7));
+        assert_eq!(
+            rig.client.channel("a").map(chat_core::Channel::last_id),
+            Some(7)
+        );
         assert_eq!(cached(&rig.client, "a"), lines);
         // Only the new ones are told.
         rig.raise(0, &chat("a", &["bob"], &["four".into()], 8));
         rig.expect(&[Seen::messages("a", [Line::new("bob", "four", Some(8))])]);
         assert_eq!(cached(&rig.client, "a").len(), 4);
-        assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(8));
+        assert_eq!(
+            rig.client.channel("a").map(chat_core::Channel::last_id),
+            Some(8)
+        );
         // Texts in a typed array, parameters in another order, and encrypted.
         rig.encrypt_answers = true;
         rig.raise(
             0,
-            &[(8, Value::Int(10)), (2, strings(&["five", "six"])), (4, strings(&["x", "y"])), (1, "a".into())],
+            &[
+                (8, Value::Int(10)),
+                (2, strings(&["five", "six"])),
+                (4, strings(&["x", "y"])),
+                (1, "a".into()),
+            ],
         );
-        rig.expect(&[Seen::messages("a", [Line::new("x", "five", Some(9)), Line::new("y", "six", Some(10))])]);
+        rig.expect(&[Seen::messages(
+            "a",
+            [
+                Line::new("x", "five", Some(9)),
+                Line::new("y", "six", Some(10)),
+            ],
+        )]);
     });
 }
 
@@ -227,12 +335,38 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
 fn c087_event_0_with_lists_of_different_length_gives_as_many_as_the_shorter() {
     on_front_end(|mut rig| {
         rig.join(&["a"]);
-        rig.raise(0, &chat("a", &["x", "y", "z"], &["one".into(), "two".into()], 7));
-        rig.expect(&[Seen::messages("a", [Line::new("x", "one", Some(6)), Line::new("y", "two", Some(7))])]);
-        rig.raise(0, &chat("a", &["x", "y"], &["three".into(), Value::Int(4), "five".into()], 9));
-        rig.expect(&[Seen::messages("a", [Line::new("x", "three", Some(8)), Line::new("y", Value::Int(4), Some(9))])]);
+        rig.raise(
+            0,
+            &chat("a", &["x", "y", "z"], &["one".into(), "two".into()], 7),
+        );
+        rig.expect(&[Seen::messages(
+            "a",
+            [
+                Line::new("x", "one", Some(6)),
+                Line::new("y", "two", Some(7)),
+            ],
+        )]);
+        rig.raise(
+            0,
+            &chat(
+                "a",
+                &["x", "y"],
+                &["three".into(), Value::Int(4), "five".into()],
+                9,
+            ),
+        );
+        rig.expect(&[Seen::messages(
+            "a",
+            [
+                Line::new("x", "three", Some(8)),
+                Line::new("y", Value::Int(4), Some(9)),
+            ],
+        )]);
         assert_eq!(cached(&rig.client, "a").len(), 4);
-        assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(9));
+        assert_eq!(
+            rig.client.channel("a").map(chat_core::Channel::last_id),
+            Some(9)
+        );
     });
 }
 
@@ -250,7 +384,10 @@ fn c088_event_0_for_an_unknown_channel_is_dropped() {
         rig.raise(0, &chat("a", &["bob"], &["hi".into()], 1));
         rig.expect_nothing();
         assert_eq!(rig.client.stats().unknown_channel_events, dropped + 2);
-        let warned = crate::rig::log_lines().iter().filter(|(level, _)| *level == log::Level::Warn).count();
+        let warned = crate::rig::log_lines()
+            .iter()
+            .filter(|(level, _)| *level == log::Level::Warn)
+            .count();
         assert_eq!(warned, 2);
         // A private conversation is no public channel.
         rig.raise(2, &private("bob", "alice", "hi", 1));
@@ -264,8 +401,12 @@ fn c088_event_0_for_an_unknown_channel_is_dropped() {
 fn c089_own_messages_come_from_the_server_alone() {
     on_front_end(|mut rig| {
         rig.join(&["a"]);
-        rig.client.publish_message("a", "mine", &publish()).expect("on the front end");
-        rig.client.send_private_message("bob", "mine", &privately()).expect("on the front end");
+        rig.client
+            .publish_message("a", "mine", &publish())
+            .expect("on the front end");
+        rig.client
+            .send_private_message("bob", "mine", &privately())
+            .expect("on the front end");
         rig.respond(2, 0, None, &[]);
         rig.respond(3, 0, None, &[]);
         rig.expect(&[Seen::response(2, 0, ""), Seen::response(3, 0, "")]);
@@ -281,7 +422,10 @@ fn c089_own_messages_come_from_the_server_alone() {
 #[test]
 fn c090_a_private_message_sends_target_and_content_in_clear() {
     on_front_end(|mut rig| {
-        assert_eq!(rig.client.send_private_message("bob", "psst", &privately()), Ok(()));
+        assert_eq!(
+            rig.client.send_private_message("bob", "psst", &privately()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
         rig.expect_nothing();
@@ -293,18 +437,30 @@ fn c090_a_private_message_sends_target_and_content_in_clear() {
 fn c091_an_encrypted_private_message_needs_keys() {
     where_keys_are_exchanged(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        assert_eq!(rig.client.send_private_message("bob", "psst", &privately().encrypt(true)), Ok(()));
+        assert_eq!(
+            rig.client
+                .send_private_message("bob", "psst", &privately().encrypt(true)),
+            Ok(())
+        );
         rig.pump();
         let sent = rig.expect_request(3, true, &[(225, "bob".into()), (3, "psst".into())]);
         assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
         // wire.md 8.2: whole blocks behind the two header bytes.
         assert_eq!((sent.raw.len() - 2) % 16, 0);
-        assert!(!sent.raw.windows(4).any(|part| part == b"psst"), "{:02x?}", sent.raw);
+        assert!(
+            !sent.raw.windows(4).any(|part| part == b"psst"),
+            "{:02x?}",
+            sent.raw
+        );
         rig.expect_nothing();
     });
     where_no_keys_are_exchanged(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        assert_eq!(rig.client.send_private_message("bob", "psst", &privately().encrypt(true)), Ok(()));
+        assert_eq!(
+            rig.client
+                .send_private_message("bob", "psst", &privately().encrypt(true)),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
         rig.expect_nothing();
@@ -314,9 +470,15 @@ fn c091_an_encrypted_private_message_needs_keys() {
         if !rig.over.exchanges_keys() {
             return; // The flag needs no keys there, be they switched off or not.
         }
-        let error = rig.refused(|client| client.send_private_message("bob", "psst", &privately().encrypt(true)));
+        let error = rig.refused(|client| {
+            client.send_private_message("bob", "psst", &privately().encrypt(true))
+        });
         assert_eq!(error, RequestError::EncryptionUnavailable);
-        assert_eq!(rig.client.send_private_message("bob", "hello", &privately()), Ok(()));
+        assert_eq!(
+            rig.client
+                .send_private_message("bob", "hello", &privately()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(3, false, &[(225, "bob".into()), (3, "hello".into())]);
     });
@@ -329,7 +491,10 @@ fn c092_a_private_message_makes_the_channel_of_its_sender() {
         rig.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(3)))]);
         assert_eq!(private_names(&rig.client), ["bob"]);
         // Without p225 the sender is enough.
-        rig.raise(2, &[(5, "carol".into()), (3, "ho".into()), (8, Value::Int(1))]);
+        rig.raise(
+            2,
+            &[(5, "carol".into()), (3, "ho".into()), (8, Value::Int(1))],
+        );
         rig.expect(&[Seen::private("carol", Line::new("carol", "ho", Some(1)))]);
         assert_eq!(private_names(&rig.client), ["bob", "carol"]);
         // User ids are case-sensitive. chat.md 9
@@ -356,15 +521,29 @@ fn c094_a_private_message_is_stored_with_its_id() {
     on_front_end(|mut rig| {
         rig.raise(2, &private("bob", "alice", "hi", 3));
         rig.raise(2, &private("alice", "bob", Value::Int(7), 4));
-        let channel = rig.client.private_channel("bob").expect("made by the first message");
+        let channel = rig
+            .client
+            .private_channel("bob")
+            .expect("made by the first message");
         assert!(channel.is_private());
         assert_eq!((channel.name().as_str(), channel.last_id()), ("bob", 4));
         let lines: Vec<Line> = channel.messages().map(Line::from).collect();
-        assert_eq!(lines, [Line::new("bob", "hi", Some(3)), Line::new("alice", Value::Int(7), Some(4))]);
+        assert_eq!(
+            lines,
+            [
+                Line::new("bob", "hi", Some(3)),
+                Line::new("alice", Value::Int(7), Some(4))
+            ]
+        );
         // chat.md 5: it stays when the front end is lost.
         rig.close();
         assert_eq!(private_names(&rig.client), ["bob"]);
-        assert_eq!(rig.client.private_channel("bob").map(chat_core::Channel::last_id), Some(4));
+        assert_eq!(
+            rig.client
+                .private_channel("bob")
+                .map(chat_core::Channel::last_id),
+            Some(4)
+        );
     });
 }
 
@@ -374,12 +553,22 @@ fn c095_private_channels_are_not_among_the_public_ones() {
         rig.join(&["bob"]);
         rig.raise(2, &private("bob", "alice", "hi", 3));
         rig.raise(2, &private("carol", "alice", "hi", 5));
-        let public: Vec<&str> = rig.client.public_channels().map(|channel| channel.name().as_str()).collect();
+        let public: Vec<&str> = rig
+            .client
+            .public_channels()
+            .map(|channel| channel.name().as_str())
+            .collect();
         assert_eq!(public, ["bob"]);
         // A user and a channel of one name are two.
         let (public, private) = (rig.client.channel("bob"), rig.client.private_channel("bob"));
-        assert_eq!(public.map(|channel| (channel.is_private(), channel.cached_messages())), Some((false, 0)));
-        assert_eq!(private.map(|channel| (channel.is_private(), channel.cached_messages())), Some((true, 1)));
+        assert_eq!(
+            public.map(|channel| (channel.is_private(), channel.cached_messages())),
+            Some((false, 0))
+        );
+        assert_eq!(
+            private.map(|channel| (channel.is_private(), channel.cached_messages())),
+            Some((true, 1))
+        );
         assert!(rig.client.channel("carol").is_none());
         assert!(!rig.client.can_chat_in_channel("carol"));
     });
@@ -395,13 +584,22 @@ fn c096_clearing_messages_keeps_the_last_id() {
         rig.forget();
         assert!(rig.client.clear_messages("a"));
         let channel = rig.client.channel("a").expect("still there");
-        assert_eq!((channel.cached_messages(), channel.messages().count(), channel.last_id()), (0, 0, 7));
+        assert_eq!(
+            (
+                channel.cached_messages(),
+                channel.messages().count(),
+                channel.last_id()
+            ),
+            (0, 0, 7)
+        );
         assert!(channel.is_subscribed());
         assert!(rig.client.clear_private_messages("bob"));
         let channel = rig.client.private_channel("bob").expect("still there");
         assert_eq!((channel.cached_messages(), channel.last_id()), (0, 3));
         assert_eq!(cached(&rig.client, "bob").len(), 1);
-        assert!(!rig.client.clear_messages("unknown") && !rig.client.clear_private_messages("unknown"));
+        assert!(
+            !rig.client.clear_messages("unknown") && !rig.client.clear_private_messages("unknown")
+        );
         rig.pump();
         rig.expect_nothing();
         // And it goes on.
@@ -419,14 +617,27 @@ fn c097_a_full_cache_drops_the_oldest() {
         }
     };
     let at_once = |rig: &mut Rig| {
-        rig.raise(0, &chat("a", &["bob", "bob", "bob"], &["one".into(), "two".into(), "three".into()], 3));
+        rig.raise(
+            0,
+            &chat(
+                "a",
+                &["bob", "bob", "bob"],
+                &["one".into(), "two".into(), "three".into()],
+                3,
+            ),
+        );
         for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
             rig.raise(2, &private("bob", "alice", text, id));
         }
     };
     let fill: [&dyn Fn(&mut Rig); 2] = [&one_by_one, &at_once];
     for fill in fill {
-        for (cap, kept) in [(2, &["two", "three"][..]), (1, &["three"]), (3, &["one", "two", "three"]), (0, &[])] {
+        for (cap, kept) in [
+            (2, &["two", "three"][..]),
+            (1, &["three"]),
+            (3, &["one", "two", "three"]),
+            (0, &[]),
+        ] {
             each_with(
                 |config| config.user_id("alice").channel_cache_messages(cap),
                 |mut rig| {
@@ -434,15 +645,25 @@ fn c097_a_full_cache_drops_the_oldest() {
                     rig.join(&["a"]);
                     fill(&mut rig);
                     // All are told, whatever is kept.
-                    let told = rig.take_events().iter().map(Seen::from).fold(0, |told, seen| match seen {
-                        Seen::Messages { lines, .. } => told + lines.len(),
-                        Seen::Private { .. } => told + 1,
-                        other => panic!("{other:?}"),
-                    });
+                    let told = rig
+                        .take_events()
+                        .iter()
+                        .map(Seen::from)
+                        .fold(0, |told, seen| match seen {
+                            Seen::Messages { lines, .. } => told + lines.len(),
+                            Seen::Private { .. } => told + 1,
+                            other => panic!("{other:?}"),
+                        });
                     assert_eq!(told, 6);
                     let texts = |channel: &chat_core::Channel| {
-                        assert_eq!((channel.last_id(), channel.cached_messages()), (3, kept.len()));
-                        channel.messages().map(|line| line.content.to_value()).collect::<Vec<_>>()
+                        assert_eq!(
+                            (channel.last_id(), channel.cached_messages()),
+                            (3, kept.len())
+                        );
+                        channel
+                            .messages()
+                            .map(|line| line.content.to_value())
+                            .collect::<Vec<_>>()
                     };
                     let kept: Vec<Value> = kept.iter().map(|&text| text.into()).collect();
                     assert_eq!(rig.client.channel("a").map(texts), Some(kept.clone()));
@@ -459,13 +680,30 @@ fn c097_a_full_cache_drops_the_oldest() {
             rig.join(&["a", "b"]);
             let text = "x".repeat(300);
             for id in 1..=20 {
-                rig.raise(0, &chat(if id <= 10 { "a" } else { "b" }, &["bob"], &[text.as_str().into()], id));
+                rig.raise(
+                    0,
+                    &chat(
+                        if id <= 10 { "a" } else { "b" },
+                        &["bob"],
+                        &[text.as_str().into()],
+                        id,
+                    ),
+                );
                 assert!(rig.client.stats().cached_bytes <= 2_000);
             }
             assert_eq!(cached(&rig.client, "a"), []);
-            let kept: Vec<Option<i32>> = cached(&rig.client, "b").iter().map(|line| line.id).collect();
-            assert!(kept.len() > 2 && kept.len() < 7 && kept.ends_with(&[Some(19), Some(20)]), "{kept:?}");
-            assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(10));
+            let kept: Vec<Option<i32>> = cached(&rig.client, "b")
+                .iter()
+                .map(|line| line.id)
+                .collect();
+            assert!(
+                kept.len() > 2 && kept.len() < 7 && kept.ends_with(&[Some(19), Some(20)]),
+                "{kept:?}"
+            );
+            assert_eq!(
+                rig.client.channel("a").map(chat_core::Channel::last_id),
+                Some(10)
+            );
         },
     );
     // 100 if nothing is configured: what the server itself keeps. chat.md 5
@@ -476,6 +714,9 @@ fn c097_a_full_cache_drops_the_oldest() {
             rig.raise(0, &chat("a", &["bob"], &[Value::Int(id)], id));
         }
         let lines = cached(&rig.client, "a");
-        assert_eq!((lines.len(), lines.first()), (100, Some(&Line::new("bob", Value::Int(2), Some(2)))));
+        assert_eq!(
+            (lines.len(), lines.first()),
+            (100, Some(&Line::new("bob", Value::Int(2), Some(2))))
+        );
     });
 }

@@ -1,9 +1,13 @@
 //! Everything else: items 110 to 115, and what must not be seen in logs.
 
-use crate::rig::{FRONT_END, Line, Rig, Seen, TOKEN, bools, each, each_with, not_in_json, objects, outcomes, strings};
+use crate::rig::{
+    FRONT_END, Line, Rig, Seen, TOKEN, bools, each, each_with, not_in_json, objects, outcomes,
+    strings,
+};
 use chat_core::{
-    AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, LinkInput, Listener, Messages, Outcome,
-    PeerErrorCode, PrivateOptions, PublishOptions, State, SubscribeOptions, Value, dispatch,
+    AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, LinkInput, Listener, Messages,
+    Outcome, PeerErrorCode, PrivateOptions, PublishOptions, State, SubscribeOptions, Value,
+    dispatch,
 };
 use log::{Level, LevelFilter};
 
@@ -17,34 +21,74 @@ fn on_front_end(test: impl Fn(Rig)) {
 #[test]
 fn c110_unknown_events_are_told_and_unknown_parameters_ignored() {
     on_front_end(|mut rig| {
-        let parameters = vec![(7, Value::Byte(7)), (245, objects(&["x".into(), Value::Null])), (0, "y".into())];
+        let parameters = vec![
+            (7, Value::Byte(7)),
+            (245, objects(&["x".into(), Value::Null])),
+            (0, "y".into()),
+        ];
         for code in [77, 1, 3, 255] {
             rig.raise(code, &parameters);
-            rig.expect(&[Seen::Other { code, parameters: parameters.clone() }]);
+            rig.expect(&[Seen::Other {
+                code,
+                parameters: parameters.clone(),
+            }]);
         }
         rig.raise(77, &[]);
-        rig.expect(&[Seen::Other { code: 77, parameters: vec![] }]);
+        rig.expect(&[Seen::Other {
+            code: 77,
+            parameters: vec![],
+        }]);
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
     });
     // Parameters that nobody knows, in everything that is known.
     each(|mut rig| {
-        let unknown = [(99, Value::Long(1)), (201, objects(&[Value::Null])), (7, "x".into())];
+        let unknown = [
+            (99, Value::Long(1)),
+            (201, objects(&[Value::Null])),
+            (7, "x".into()),
+        ];
         let with = |known: &[(u8, Value)]| [&unknown[..1], known, &unknown[1..]].concat();
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
-        rig.respond(220, 0, None, &with(&[(210, strings(&["eu"])), (230, strings(&["a"]))]));
+        rig.respond(
+            220,
+            0,
+            None,
+            &with(&[(210, strings(&["eu"])), (230, strings(&["a"]))]),
+        );
         rig.expect(&[Seen::Regions(Ok(vec![("eu".into(), "a".into())]))]);
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
-        rig.respond(230, 0, None, &with(&[(230, FRONT_END.into()), (221, TOKEN.into())]));
-        rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
+        rig.respond(
+            230,
+            0,
+            None,
+            &with(&[(230, FRONT_END.into()), (221, TOKEN.into())]),
+        );
+        rig.expect(&[
+            Seen::authenticated(""),
+            Seen::State(State::ConnectingToFrontEnd),
+        ]);
         rig.handshake();
         rig.respond(230, 0, None, &with(&[]));
         rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
         rig.raise(5, &with(&[(0, strings(&["a"])), (15, bools(&[true]))]));
         rig.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::Done, None))]);
-        rig.raise(0, &with(&[(1, "a".into()), (4, strings(&["bob"])), (2, objects(&["hi".into()])), (8, 1.into())]));
+        rig.raise(
+            0,
+            &with(&[
+                (1, "a".into()),
+                (4, strings(&["bob"])),
+                (2, objects(&["hi".into()])),
+                (8, 1.into()),
+            ]),
+        );
         rig.expect(&[Seen::messages("a", [Line::new("bob", "hi", Some(1))])]);
-        rig.raise(2, &with(&[(5, "bob".into()), (3, "hi".into()), (8, 1.into())]));
+        rig.raise(
+            2,
+            &with(&[(5, "bob".into()), (3, "hi".into()), (8, 1.into())]),
+        );
         rig.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(1)))]);
         rig.raise(6, &with(&[(0, strings(&["a"]))]));
         rig.expect(&[Seen::Unsubscribed(outcomes(&["a"], &Outcome::Done, None))]);
@@ -60,20 +104,64 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
         (0, vec![senders.clone(), messages.clone(), id.clone()]),
         (0, vec![channel.clone(), messages.clone(), id.clone()]),
         (0, vec![channel.clone(), senders.clone(), id.clone()]),
-        (0, vec![(1, Value::Int(1)), senders.clone(), messages.clone(), id.clone()]),
-        (0, vec![channel.clone(), (4, "bob".into()), messages.clone(), id.clone()]),
-        (0, vec![channel.clone(), (4, objects(&[Value::Int(1)])), messages.clone(), id.clone()]),
-        (0, vec![channel.clone(), senders.clone(), (2, "hi".into()), id]),
+        (
+            0,
+            vec![
+                (1, Value::Int(1)),
+                senders.clone(),
+                messages.clone(),
+                id.clone(),
+            ],
+        ),
+        (
+            0,
+            vec![
+                channel.clone(),
+                (4, "bob".into()),
+                messages.clone(),
+                id.clone(),
+            ],
+        ),
+        (
+            0,
+            vec![
+                channel.clone(),
+                (4, objects(&[Value::Int(1)])),
+                messages.clone(),
+                id.clone(),
+            ],
+        ),
+        (
+            0,
+            vec![channel.clone(), senders.clone(), (2, "hi".into()), id],
+        ),
         (0, vec![channel, senders, messages, (8, "nine".into())]),
         (2, vec![]),
         (2, vec![(3, "hi".into()), (8, Value::Int(9))]),
         (2, vec![(5, "bob".into()), (8, Value::Int(9))]),
-        (2, vec![(5, Value::Null), (3, "hi".into()), (8, Value::Int(9))]),
-        (2, vec![(5, "bob".into()), (3, "hi".into()), (225, Value::Int(1)), (8, Value::Int(9))]),
+        (
+            2,
+            vec![(5, Value::Null), (3, "hi".into()), (8, Value::Int(9))],
+        ),
+        (
+            2,
+            vec![
+                (5, "bob".into()),
+                (3, "hi".into()),
+                (225, Value::Int(1)),
+                (8, Value::Int(9)),
+            ],
+        ),
         (5, vec![]),
         (5, vec![(15, bools(&[true]))]),
         (5, vec![(0, "b".into()), (15, bools(&[true]))]),
-        (5, vec![(0, objects(&["b".into(), Value::Int(1)])), (15, bools(&[true, true]))]),
+        (
+            5,
+            vec![
+                (0, objects(&["b".into(), Value::Int(1)])),
+                (15, bools(&[true, true])),
+            ],
+        ),
         (6, vec![]),
         (6, vec![(0, Value::Null)]),
         (6, vec![(0, "a".into())]),
@@ -84,27 +172,58 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
 fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
     on_front_end(|mut rig| {
         rig.join(&["a"]);
-        let request = rig.client.subscribe(["b"], &SubscribeOptions::new()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["b"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         rig.forget();
         for (count, (code, parameters)) in (1_u64..).zip(malformed()) {
-            let warned = |level: &Level, line: &str| *level == Level::Warn && line.contains(&format!("event {code}"));
+            let warned = |level: &Level, line: &str| {
+                *level == Level::Warn && line.contains(&format!("event {code}"))
+            };
             let lines = crate::rig::log_lines().len();
             rig.raise(code, &parameters);
             rig.expect_nothing();
             assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
-            assert_eq!(rig.client.stats().malformed_events, count, "{code}: {parameters:?}");
+            assert_eq!(
+                rig.client.stats().malformed_events,
+                count,
+                "{code}: {parameters:?}"
+            );
             let logged = crate::rig::log_lines().split_off(lines);
-            assert!(matches!(logged.as_slice(), [(level, line)] if warned(level, line)), "{logged:?}");
+            assert!(
+                matches!(logged.as_slice(), [(level, line)] if warned(level, line)),
+                "{logged:?}"
+            );
         }
         // It has left nothing behind, and the connection lives on.
         let channel = rig.client.channel("a").expect("still there");
-        assert_eq!((channel.last_id(), channel.cached_messages(), channel.is_subscribed()), (0, 0, true));
+        assert_eq!(
+            (
+                channel.last_id(),
+                channel.cached_messages(),
+                channel.is_subscribed()
+            ),
+            (0, 0, true)
+        );
         assert_eq!(rig.client.private_channels().count(), 0);
-        rig.raise(0, &[(1, "a".into()), (4, strings(&["bob"])), (2, objects(&["hi".into()])), (8, 1.into())]);
+        rig.raise(
+            0,
+            &[
+                (1, "a".into()),
+                (4, strings(&["bob"])),
+                (2, objects(&["hi".into()])),
+                (8, 1.into()),
+            ],
+        );
         rig.expect(&[Seen::messages("a", [Line::new("bob", "hi", Some(1))])]);
         rig.raise(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
-        rig.expect(&[Seen::Subscribed(outcomes(&["b"], &Outcome::Done, Some(request)))]);
+        rig.expect(&[Seen::Subscribed(outcomes(
+            &["b"],
+            &Outcome::Done,
+            Some(request),
+        ))]);
     });
     // As much as the application wants to read. chat.md 1.12
     for (level, lines) in [
@@ -126,7 +245,14 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
     not_in_json(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
-        let event = rig.event(0, &[(1, "a".into()), (4, strings(&["bob"])), (2, objects(&["hi".into()]))]);
+        let event = rig.event(
+            0,
+            &[
+                (1, "a".into()),
+                (4, strings(&["bob"])),
+                (2, objects(&["hi".into()])),
+            ],
+        );
         let message = event.get(7..).expect("behind the frame header");
         for cut in 3..message.len() {
             rig.deliver_message(message.get(..cut).expect("inside"));
@@ -154,11 +280,18 @@ fn raw_messages_and_bare_values_are_counted_and_dropped() {
         rig.deliver_message(&[0xF3, 9]);
         rig.expect_nothing();
         assert_eq!(rig.client.stats().raw_messages, before.raw_messages + 2);
-        let value = photon_proto::codec::encode_value(rig.protocol(), &photon_proto::Limits::DEFAULT, &7_i32);
+        let value = photon_proto::codec::encode_value(
+            rig.protocol(),
+            &photon_proto::Limits::DEFAULT,
+            &7_i32,
+        );
         rig.deliver_message(&[&[0xF3, 8], &value.expect("an int")[..]].concat());
         rig.expect_nothing();
         let after = rig.client.stats();
-        assert_eq!((after.ignored_messages, after.bad_messages), (before.ignored_messages + 1, before.bad_messages));
+        assert_eq!(
+            (after.ignored_messages, after.bad_messages),
+            (before.ignored_messages + 1, before.bad_messages)
+        );
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
     });
 }
@@ -174,12 +307,20 @@ fn c112_every_response_to_a_chat_operation_is_told_with_its_code() {
         }
         let parameters = vec![(1, Value::from("a")), (3, Value::Int(7))];
         rig.respond(2, -3, None, &parameters);
-        rig.expect(&[Seen::Response { operation: 2, return_code: -3, message: String::new(), parameters }]);
+        rig.expect(&[Seen::Response {
+            operation: 2,
+            return_code: -3,
+            message: String::new(),
+            parameters,
+        }]);
         rig.respond(2, 0, None, &[]);
         rig.expect(&[Seen::response(2, 0, "")]);
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
         // chat.md 10, R15: a hint at the kind of the app id.
-        let hints = crate::rig::log_lines().iter().filter(|(_, line)| line.contains("app id")).count();
+        let hints = crate::rig::log_lines()
+            .iter()
+            .filter(|(_, line)| line.contains("app id"))
+            .count();
         assert_eq!(hints, 9);
     });
 }
@@ -209,7 +350,8 @@ impl Listener for Nested {
             State::ConnectedToFrontEnd => {
                 chat.disconnect();
                 assert_eq!(chat.state(), State::Disconnected);
-                chat.connect_to_region_front_end("eu").expect("from state 10");
+                chat.connect_to_region_front_end("eu")
+                    .expect("from state 10");
                 chat.get_regions();
             }
             State::Disconnected => chat.get_regions(),
@@ -285,15 +427,27 @@ impl Listener for Eager {
     fn on_subscribe_result(&mut self, chat: &mut ChatClient, channels: &[ChannelOutcome]) {
         for one in channels {
             self.subscribed.push(one.channel.to_string());
-            chat.publish_message(&one.channel, "hello", &PublishOptions::new()).expect("in state 4");
+            chat.publish_message(&one.channel, "hello", &PublishOptions::new())
+                .expect("in state 4");
         }
     }
 
-    fn on_chat_messages(&mut self, _chat: &mut ChatClient, _channel: &chat_core::Text, messages: &Messages) {
+    fn on_chat_messages(
+        &mut self,
+        _chat: &mut ChatClient,
+        _channel: &chat_core::Text,
+        messages: &Messages,
+    ) {
         self.messages += messages.len();
     }
 
-    fn on_error(&mut self, _chat: &mut ChatClient, code: PeerErrorCode, cause: &DisconnectCause, _message: &str) {
+    fn on_error(
+        &mut self,
+        _chat: &mut ChatClient,
+        code: PeerErrorCode,
+        cause: &DisconnectCause,
+        _message: &str,
+    ) {
         panic!("{code:?} {cause:?}");
     }
 }
@@ -328,26 +482,46 @@ fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconn
         |mut rig| {
             rig.connect(Some("eu"));
             rig.handshake();
-            rig.respond(230, 0, None, &[(230, FRONT_END.into()), (221, TOKEN.into()), (225, "user-7".into())]);
+            rig.respond(
+                230,
+                0,
+                None,
+                &[
+                    (230, FRONT_END.into()),
+                    (221, TOKEN.into()),
+                    (225, "user-7".into()),
+                ],
+            );
             rig.handshake();
             rig.respond(230, 0, None, &[]);
             assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
             rig.forget();
             // It is the server's name now that is one's own, and the old one is anybody's.
             let event = |sender: &str, target: &str| {
-                [(5, sender.into()), (225, target.into()), (3, "hi".into()), (8, Value::Int(1))]
+                [
+                    (5, sender.into()),
+                    (225, target.into()),
+                    (3, "hi".into()),
+                    (8, Value::Int(1)),
+                ]
             };
             rig.raise(2, &event("user-7", "bob"));
             rig.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
             rig.raise(2, &event("alice", "user-7"));
             rig.expect(&[Seen::private("alice", Line::new("alice", "hi", Some(1)))]);
-            for end in [|rig: &mut Rig| rig.close(), |rig: &mut Rig| rig.client.disconnect()] {
+            for end in [
+                |rig: &mut Rig| rig.close(),
+                |rig: &mut Rig| rig.client.disconnect(),
+            ] {
                 end(&mut rig);
                 assert_eq!(rig.client.user_id(), &"user-7");
                 rig.connect(Some("eu"));
                 rig.handshake();
                 let sent = rig.server().requests.pop_front().expect("the login");
-                assert!(sent.parameters.contains(&(225, "user-7".into())), "{sent:?}");
+                assert!(
+                    sent.parameters.contains(&(225, "user-7".into())),
+                    "{sent:?}"
+                );
                 rig.accept_login();
                 rig.handshake();
                 rig.respond(230, 0, None, &[]);
@@ -362,22 +536,39 @@ fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconn
 /// Message text, tokens, keys and user ids never reach a log above `trace`.
 #[test]
 fn secrets_stay_out_of_logs() {
-    let secrets = ["user-of-the-log", "secret-parameters", "secret-data", TOKEN, "secret-text", "other-user"];
+    let secrets = [
+        "user-of-the-log",
+        "secret-parameters",
+        "secret-data",
+        TOKEN,
+        "secret-text",
+        "other-user",
+    ];
     let told = |rig: &Rig| {
         let logged = crate::rig::log_lines();
         assert!(logged.len() > 5, "{logged:?}");
         for (level, line) in &logged {
             for secret in secrets {
-                assert!(*level == Level::Trace || !line.contains(secret), "{level} {line}");
+                assert!(
+                    *level == Level::Trace || !line.contains(secret),
+                    "{level} {line}"
+                );
             }
         }
         for secret in &secrets[1..4] {
-            assert!(!format!("{:?}", rig.client).contains(secret), "{secret} is printed");
+            assert!(
+                !format!("{:?}", rig.client).contains(secret),
+                "{secret} is printed"
+            );
         }
     };
     let authentication = AuthValues::new("secret-parameters").data("secret-data");
     each_with(
-        |config| config.user_id("user-of-the-log").authentication(authentication.clone()),
+        |config| {
+            config
+                .user_id("user-of-the-log")
+                .authentication(authentication.clone())
+        },
         |mut rig| {
             rig.connect(Some("eu"));
             rig.handshake();
@@ -386,27 +577,61 @@ fn secrets_stay_out_of_logs() {
             rig.respond(230, 0, None, &[]);
             rig.forget();
             rig.join(&["a"]);
-            rig.client.publish_message("a", "secret-text", &PublishOptions::new()).expect("on the front end");
             rig.client
-                .send_private_message("other-user", "secret-text", &PrivateOptions::new().encrypt(true))
+                .publish_message("a", "secret-text", &PublishOptions::new())
+                .expect("on the front end");
+            rig.client
+                .send_private_message(
+                    "other-user",
+                    "secret-text",
+                    &PrivateOptions::new().encrypt(true),
+                )
                 .expect("on the front end");
             rig.pump();
             let (senders, texts) = (strings(&["other-user"]), objects(&["secret-text".into()]));
-            rig.raise(0, &[(1, "a".into()), (4, senders.clone()), (2, texts.clone())]);
-            rig.raise(0, &[(1, "unknown".into()), (4, senders.clone()), (2, texts.clone())]);
+            rig.raise(
+                0,
+                &[(1, "a".into()), (4, senders.clone()), (2, texts.clone())],
+            );
+            rig.raise(
+                0,
+                &[
+                    (1, "unknown".into()),
+                    (4, senders.clone()),
+                    (2, texts.clone()),
+                ],
+            );
             rig.raise(0, &[(4, senders), (2, texts)]);
-            rig.raise(2, &[(5, "other-user".into()), (225, "user-of-the-log".into()), (3, "secret-text".into())]);
+            rig.raise(
+                2,
+                &[
+                    (5, "other-user".into()),
+                    (225, "user-of-the-log".into()),
+                    (3, "secret-text".into()),
+                ],
+            );
             rig.raise(2, &[(225, "other-user".into()), (3, "secret-text".into())]);
             let event = rig.event(2, &[(5, "other-user".into()), (3, "secret-text".into())]);
             if rig.over.json {
-                let (link, most) = (rig.link(), br#"~m~99~m~~j~{"evt":2,"vals":[5,"other-user",3,"secret-text"#);
+                let (link, most) = (
+                    rig.link(),
+                    br#"~m~99~m~~j~{"evt":2,"vals":[5,"other-user",3,"secret-text"#,
+                );
                 rig.input(link, LinkInput::Received(most));
             } else {
                 rig.deliver_message(event.get(7..event.len() - 1).expect("most of it"));
             }
-            rig.respond(3, -2, None, &[(225, "other-user".into()), (3, "secret-text".into())]);
+            rig.respond(
+                3,
+                -2,
+                None,
+                &[(225, "other-user".into()), (3, "secret-text".into())],
+            );
             rig.close();
-            assert!(matches!(rig.take_events().last(), Some(Event::Error { .. })));
+            assert!(matches!(
+                rig.take_events().last(),
+                Some(Event::Error { .. })
+            ));
             told(&rig);
         },
     );

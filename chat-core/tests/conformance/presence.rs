@@ -20,7 +20,11 @@ fn on_front_end(test: impl Fn(Rig)) {
 
 /// A Dictionary object to object.
 fn dictionary(pairs: &[(Value, Value)]) -> Value {
-    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs: pairs.to_vec() })
+    Value::Dictionary(Dictionary {
+        key: Type::Object,
+        value: Type::Object,
+        pairs: pairs.to_vec(),
+    })
 }
 
 fn hashtable(pairs: &[(Value, Value)]) -> Value {
@@ -38,20 +42,33 @@ fn channel<'r>(rig: &'r Rig, name: &str) -> &'r Channel {
 }
 
 fn subscribers<'r>(rig: &'r Rig, name: &str) -> Vec<&'r str> {
-    channel(rig, name).subscribers().map(|user| user.as_str()).collect()
+    channel(rig, name)
+        .subscribers()
+        .map(|user| user.as_str())
+        .collect()
 }
 
 /// Lets the server say that the user is in a channel that publishes its subscribers.
 fn in_publishing_channel(rig: &mut Rig, name: &str, most_subscribers: i32) {
     let properties = dictionary(&[PUBLISH, most(most_subscribers)]);
-    rig.raise(5, &[(0, strings(&[name])), (15, bools(&[true])), (22, properties), (23, strings(&["x"]))]);
+    rig.raise(
+        5,
+        &[
+            (0, strings(&[name])),
+            (15, bools(&[true])),
+            (22, properties),
+            (23, strings(&["x"])),
+        ],
+    );
     rig.forget();
 }
 
 #[track_caller]
 fn sent_with(options: &SubscribeOptions, properties: Option<&[(Value, Value)]>) {
     on_front_end(|mut rig| {
-        rig.client.subscribe(["a"], options).expect("on the front end");
+        rig.client
+            .subscribe(["a"], options)
+            .expect("on the front end");
         rig.pump();
         let mut expected = vec![(0, strings(&["a"]))];
         expected.extend(properties.map(|pairs| (22, dictionary(pairs))));
@@ -62,11 +79,20 @@ fn sent_with(options: &SubscribeOptions, properties: Option<&[(Value, Value)]>) 
 
 #[test]
 fn c066_creation_options_are_properties_with_byte_keys() {
-    sent_with(&options().publish_subscribers(true).max_subscribers(50), Some(&[PUBLISH, most(50)]));
+    sent_with(
+        &options().publish_subscribers(true).max_subscribers(50),
+        Some(&[PUBLISH, most(50)]),
+    );
     // chat.md 3.1: without a maximum only the other one is sent.
     sent_with(&options().publish_subscribers(true), Some(&[PUBLISH]));
-    sent_with(&options().publish_subscribers(true).max_subscribers(100), Some(&[PUBLISH, most(100)]));
-    sent_with(&options().publish_subscribers(false).max_subscribers(0), None);
+    sent_with(
+        &options().publish_subscribers(true).max_subscribers(100),
+        Some(&[PUBLISH, most(100)]),
+    );
+    sent_with(
+        &options().publish_subscribers(false).max_subscribers(0),
+        None,
+    );
 }
 
 #[test]
@@ -74,25 +100,40 @@ fn c067_a_publishing_channel_takes_at_most_100() {
     on_front_end(|mut rig| {
         let many = options().publish_subscribers(true).max_subscribers(101);
         let error = rig.refused(|client| client.subscribe(["a"], &many));
-        assert!(matches!(error, RequestError::CreationOptions(_)), "{error:?}");
+        assert!(
+            matches!(error, RequestError::CreationOptions(_)),
+            "{error:?}"
+        );
         // chat.md 3.1: C# refuses a negative maximum, and so do we.
         for publish in [false, true] {
             let negative = options().publish_subscribers(publish).max_subscribers(-1);
             let error = rig.refused(|client| client.subscribe(["a"], &negative));
-            assert!(matches!(error, RequestError::CreationOptions(_)), "{error:?}");
+            assert!(
+                matches!(error, RequestError::CreationOptions(_)),
+                "{error:?}"
+            );
         }
         rig.expect_nothing();
     });
     sent_with(&options().max_subscribers(101), Some(&[most(101)]));
-    sent_with(&options().max_subscribers(i32::MAX), Some(&[most(i32::MAX)]));
+    sent_with(
+        &options().max_subscribers(i32::MAX),
+        Some(&[most(i32::MAX)]),
+    );
 }
 
 #[test]
 fn c068_creation_options_are_for_one_channel() {
     on_front_end(|mut rig| {
-        for options in [options().publish_subscribers(true), options().max_subscribers(5)] {
+        for options in [
+            options().publish_subscribers(true),
+            options().max_subscribers(5),
+        ] {
             let error = rig.refused(|client| client.subscribe(["a", "b"], &options));
-            assert!(matches!(error, RequestError::CreationOptions(_)), "{error:?}");
+            assert!(
+                matches!(error, RequestError::CreationOptions(_)),
+                "{error:?}"
+            );
         }
         rig.expect_nothing();
     });
@@ -104,7 +145,14 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
     for map in [dictionary as fn(&[(Value, Value)]) -> Value, hashtable] {
         on_front_end(|mut rig| {
             let properties = [PUBLISH, most(10), ("topic".into(), "rust".into())];
-            rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true])), (22, map(&properties))]);
+            rig.raise(
+                5,
+                &[
+                    (0, strings(&["a"])),
+                    (15, bools(&[true])),
+                    (22, map(&properties)),
+                ],
+            );
             let a = channel(&rig, "a");
             assert_eq!((a.publishes_subscribers(), a.max_subscribers()), (true, 10));
             assert_eq!(a.property(&"topic".into()), Some(&"rust".into()));
@@ -115,16 +163,40 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
     on_front_end(|mut rig| {
         rig.join(&["a"]);
         let a = channel(&rig, "a");
-        assert_eq!((a.publishes_subscribers(), a.max_subscribers(), a.properties().count()), (false, 0, 0));
+        assert_eq!(
+            (
+                a.publishes_subscribers(),
+                a.max_subscribers(),
+                a.properties().count()
+            ),
+            (false, 0, 0)
+        );
     });
     // chat.md 4.4: told anew with each confirmation. A refusal tells nothing.
     on_front_end(|mut rig| {
         in_publishing_channel(&mut rig, "a", 10);
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[false])), (22, dictionary(&[most(99)]))]);
+        rig.raise(
+            5,
+            &[
+                (0, strings(&["a"])),
+                (15, bools(&[false])),
+                (22, dictionary(&[most(99)])),
+            ],
+        );
         assert_eq!(channel(&rig, "a").max_subscribers(), 10);
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true])), (22, dictionary(&[most(20)]))]);
+        rig.raise(
+            5,
+            &[
+                (0, strings(&["a"])),
+                (15, bools(&[true])),
+                (22, dictionary(&[most(20)])),
+            ],
+        );
         let a = channel(&rig, "a");
-        assert_eq!((a.publishes_subscribers(), a.max_subscribers()), (false, 20));
+        assert_eq!(
+            (a.publishes_subscribers(), a.max_subscribers()),
+            (false, 20)
+        );
         assert!(subscribers(&rig, "a").is_empty());
     });
 }
@@ -133,11 +205,23 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
 fn c074_properties_beside_two_channels_are_ignored() {
     on_front_end(|mut rig| {
         let properties = dictionary(&[PUBLISH, most(10)]);
-        let event = [(0, strings(&["a", "b"])), (15, bools(&[true, true])), (22, properties), (23, strings(&["x"]))];
+        let event = [
+            (0, strings(&["a", "b"])),
+            (15, bools(&[true, true])),
+            (22, properties),
+            (23, strings(&["x"])),
+        ];
         rig.raise(5, &event);
         for name in ["a", "b"] {
             let one = channel(&rig, name);
-            assert_eq!((one.publishes_subscribers(), one.max_subscribers(), one.properties().count()), (false, 0, 0));
+            assert_eq!(
+                (
+                    one.publishes_subscribers(),
+                    one.max_subscribers(),
+                    one.properties().count()
+                ),
+                (false, 0, 0)
+            );
             assert!(subscribers(&rig, name).is_empty());
         }
     });
@@ -151,7 +235,10 @@ fn c075_the_subscribers_of_a_publishing_channel_include_the_user() {
             (15, bools(&[true])),
             (22, dictionary(&[PUBLISH])),
             (23, strings(&["x"])),
-            (28, dictionary(&[("x".into(), dictionary(&[("level".into(), Value::Int(3))]))])),
+            (
+                28,
+                dictionary(&[("x".into(), dictionary(&[("level".into(), Value::Int(3))]))]),
+            ),
         ];
         rig.raise(5, &event);
         assert_eq!(subscribers(&rig, "a"), ["alice", "x"]);
@@ -179,8 +266,19 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
         assert_eq!(subscribers(&rig, "a"), ["alice", "bob"]);
         // With properties.
         let properties = vec![("level".into(), Value::Int(3))];
-        rig.raise(8, &[(1, "a".into()), (225, "eve".into()), (28, dictionary(&properties))]);
-        rig.expect(&[Seen::Entered { channel: "a".into(), user: "eve".into(), properties }]);
+        rig.raise(
+            8,
+            &[
+                (1, "a".into()),
+                (225, "eve".into()),
+                (28, dictionary(&properties)),
+            ],
+        );
+        rig.expect(&[Seen::Entered {
+            channel: "a".into(),
+            user: "eve".into(),
+            properties,
+        }]);
         assert_eq!(channel(&rig, "a").user_properties("eve").count(), 1);
         rig.raise(9, &[(1, "a".into()), (225, "eve".into())]);
         rig.forget();
@@ -190,10 +288,19 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
     on_front_end(|mut rig| {
         in_publishing_channel(&mut rig, "a", 10);
         rig.join(&["silent"]);
-        for (name, user, code) in [("zzz", "bob", 8), ("zzz", "bob", 9), ("a", "nobody", 9), ("silent", "bob", 8)] {
+        for (name, user, code) in [
+            ("zzz", "bob", 8),
+            ("zzz", "bob", 9),
+            ("a", "nobody", 9),
+            ("silent", "bob", 8),
+        ] {
             let lines = crate::rig::log_lines().len();
             rig.raise(code, &[(1, name.into()), (225, user.into())]);
-            rig.expect(&[if code == 8 { Seen::entered(name, user) } else { Seen::left(name, user) }]);
+            rig.expect(&[if code == 8 {
+                Seen::entered(name, user)
+            } else {
+                Seen::left(name, user)
+            }]);
             assert_eq!(crate::rig::log_lines().len(), lines + 1);
         }
         assert!(rig.client.channel("zzz").is_none());
@@ -228,25 +335,67 @@ fn c107_with_maximum_0_any_number_of_subscribers_is_accepted() {
 #[test]
 fn c108_a_null_value_removes_the_property() {
     on_front_end(|mut rig| {
-        let first = [PUBLISH, most(10), ("topic".into(), "rust".into()), ("level".into(), Value::Int(1))];
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true])), (22, dictionary(&first))]);
+        let first = [
+            PUBLISH,
+            most(10),
+            ("topic".into(), "rust".into()),
+            ("level".into(), Value::Int(1)),
+        ];
+        rig.raise(
+            5,
+            &[
+                (0, strings(&["a"])),
+                (15, bools(&[true])),
+                (22, dictionary(&first)),
+            ],
+        );
         rig.forget();
-        let changes = vec![("topic".into(), Value::Null), ("level".into(), Value::Int(2))];
-        rig.raise(7, &[(1, "a".into()), (5, "bob".into()), (22, dictionary(&changes))]);
-        rig.expect(&[Seen::Properties { channel: "a".into(), user: None, by: "bob".into(), properties: changes }]);
+        let changes = vec![
+            ("topic".into(), Value::Null),
+            ("level".into(), Value::Int(2)),
+        ];
+        rig.raise(
+            7,
+            &[
+                (1, "a".into()),
+                (5, "bob".into()),
+                (22, dictionary(&changes)),
+            ],
+        );
+        rig.expect(&[Seen::Properties {
+            channel: "a".into(),
+            user: None,
+            by: "bob".into(),
+            properties: changes,
+        }]);
         let a = channel(&rig, "a");
-        assert_eq!((a.property(&"topic".into()), a.property(&"level".into())), (None, Some(&Value::Int(2))));
+        assert_eq!(
+            (a.property(&"topic".into()), a.property(&"level".into())),
+            (None, Some(&Value::Int(2)))
+        );
         assert_eq!(a.properties().count(), 3);
         // chat.md 4.6: the well-known ones change the flags.
         let changes = vec![(Value::Byte(254), Value::Null), most(5)];
-        rig.raise(7, &[(1, "a".into()), (5, "bob".into()), (22, hashtable(&changes))]);
+        rig.raise(
+            7,
+            &[
+                (1, "a".into()),
+                (5, "bob".into()),
+                (22, hashtable(&changes)),
+            ],
+        );
         let a = channel(&rig, "a");
         assert_eq!((a.publishes_subscribers(), a.max_subscribers()), (false, 5));
         rig.forget();
         // With p225 they are that user's.
         for (value, left) in [(Value::Int(3), 1), (Value::Null, 0)] {
             let changes = vec![("rank".into(), value)];
-            let event = [(1, "a".into()), (5, "bob".into()), (225, "eve".into()), (22, dictionary(&changes))];
+            let event = [
+                (1, "a".into()),
+                (5, "bob".into()),
+                (225, "eve".into()),
+                (22, dictionary(&changes)),
+            ];
             rig.raise(7, &event);
             rig.expect(&[Seen::Properties {
                 channel: "a".into(),
@@ -259,7 +408,14 @@ fn c108_a_null_value_removes_the_property() {
         assert!(channel(&rig, "a").property(&"rank".into()).is_none());
         // Unknown channel: warned and dropped.
         let dropped = rig.client.stats().unknown_channel_events;
-        rig.raise(7, &[(1, "zzz".into()), (5, "bob".into()), (22, dictionary(&[("x".into(), Value::Null)]))]);
+        rig.raise(
+            7,
+            &[
+                (1, "zzz".into()),
+                (5, "bob".into()),
+                (22, dictionary(&[("x".into(), Value::Null)])),
+            ],
+        );
         rig.expect_nothing();
         assert_eq!(rig.client.stats().unknown_channel_events, dropped + 1);
     });
@@ -268,19 +424,39 @@ fn c108_a_null_value_removes_the_property() {
 /// chat.md 3.8.
 #[test]
 fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
-    let changes =
-        [("topic".into(), Value::from("rust")), (Value::Byte(255), Value::Int(9)), ("old".into(), Value::Null)];
+    let changes = [
+        ("topic".into(), Value::from("rust")),
+        (Value::Byte(255), Value::Int(9)),
+        ("old".into(), Value::Null),
+    ];
     on_front_end(|mut rig| {
-        let base = [(1, "a".into()), (22, dictionary(&changes)), (26, Value::Bool(true))];
-        assert_eq!(rig.client.set_channel_properties("a", &changes, &PropertyOptions::new()), Ok(()));
+        let base = [
+            (1, "a".into()),
+            (22, dictionary(&changes)),
+            (26, Value::Bool(true)),
+        ];
+        assert_eq!(
+            rig.client
+                .set_channel_properties("a", &changes, &PropertyOptions::new()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(8, false, &base);
-        assert_eq!(rig.client.set_user_properties("a", "bob", &changes, &PropertyOptions::new()), Ok(()));
+        assert_eq!(
+            rig.client
+                .set_user_properties("a", "bob", &changes, &PropertyOptions::new()),
+            Ok(())
+        );
         rig.pump();
         rig.expect_request(8, false, &[&base[..], &[(225, "bob".into())]].concat());
         let expected = [("topic".into(), Value::Null)];
-        let options = PropertyOptions::new().expected(expected.clone()).web_forward(true);
-        assert_eq!(rig.client.set_channel_properties("a", &changes, &options), Ok(()));
+        let options = PropertyOptions::new()
+            .expected(expected.clone())
+            .web_forward(true);
+        assert_eq!(
+            rig.client.set_channel_properties("a", &changes, &options),
+            Ok(())
+        );
         rig.pump();
         let more = [(21, Value::Byte(1)), (25, dictionary(&expected))];
         rig.expect_request(8, false, &[&base[..], &more].concat());
@@ -300,13 +476,18 @@ fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
     });
-    for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
+    for state in ALL_STATES
+        .into_iter()
+        .filter(|&state| state != State::ConnectedToFrontEnd)
+    {
         each(|mut rig| {
             rig.go_to(state);
             let options = PropertyOptions::new();
-            let error = rig.refused(|client| client.set_channel_properties("a", &changes, &options));
+            let error =
+                rig.refused(|client| client.set_channel_properties("a", &changes, &options));
             assert_eq!(error, RequestError::WrongState(state));
-            let error = rig.refused(|client| client.set_user_properties("a", "bob", &changes, &options));
+            let error =
+                rig.refused(|client| client.set_user_properties("a", "bob", &changes, &options));
             assert_eq!(error, RequestError::WrongState(state));
         });
     }
@@ -317,7 +498,10 @@ fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
 fn forgetting_the_channels_leaves_none() {
     on_front_end(|mut rig| {
         in_publishing_channel(&mut rig, "a", 10);
-        rig.raise(2, &[(5, "bob".into()), (3, "hi".into()), (8, Value::Int(4))]);
+        rig.raise(
+            2,
+            &[(5, "bob".into()), (3, "hi".into()), (8, Value::Int(4))],
+        );
         rig.client.disconnect();
         rig.pump();
         rig.forget();
@@ -325,7 +509,13 @@ fn forgetting_the_channels_leaves_none() {
         rig.pump();
         rig.expect_nothing();
         assert!(rig.client.channel("a").is_none() && rig.client.private_channel("bob").is_none());
-        assert_eq!((rig.client.private_channels().count(), rig.client.stats().cached_bytes), (0, 0));
+        assert_eq!(
+            (
+                rig.client.private_channels().count(),
+                rig.client.stats().cached_bytes
+            ),
+            (0, 0)
+        );
         rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
         assert_eq!(channel(&rig, "a").last_id(), 0);

@@ -9,13 +9,23 @@ fn any_operation_is_sent_encrypted_or_not() {
         rig.go_to(State::ConnectedToFrontEnd);
         for (code, encrypt) in [(4, false), (4, true), (255, true)] {
             let parameters = [(9, Value::Null), (3, "x".into())];
-            assert_eq!(rig.client.send_operation(code, &parameters, encrypt), Ok(()));
+            assert_eq!(
+                rig.client.send_operation(code, &parameters, encrypt),
+                Ok(())
+            );
             rig.pump();
             rig.expect_request(code, encrypt, &parameters);
         }
         rig.expect_nothing();
         rig.respond(4, -2, Some("unknown"), &[]);
-        let [Event::OperationResponse { operation: 4, return_code: -2, .. }] = rig.take_events()[..] else {
+        let [
+            Event::OperationResponse {
+                operation: 4,
+                return_code: -2,
+                ..
+            },
+        ] = rig.take_events()[..]
+        else {
             panic!("the answer");
         };
     });
@@ -25,12 +35,19 @@ fn any_operation_is_sent_encrypted_or_not() {
 fn an_answer_counts_for_the_oldest_request_of_its_operation() {
     each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        let id = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("may subscribe");
+        let id = rig
+            .client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("may subscribe");
         assert_eq!(rig.client.send_operation(0, &[], false), Ok(()));
         rig.pump();
         rig.respond(0, -2, None, &[]);
         let events = rig.take_events();
-        let [Event::SubscribeResult(channels), Event::OperationResponse { operation: 0, .. }] = &events[..] else {
+        let [
+            Event::SubscribeResult(channels),
+            Event::OperationResponse { operation: 0, .. },
+        ] = &events[..]
+        else {
             panic!("{events:?}");
         };
         assert_eq!(channels[0].request, Some(id));

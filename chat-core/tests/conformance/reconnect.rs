@@ -25,7 +25,15 @@ fn goes_by_name_server(rig: &mut Rig, left: Option<LinkId>) {
     rig.handshake();
     rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
     // With the region of the last login.
-    rig.expect_request(230, true, &[(224, APP_ID.into()), (220, APP_VERSION.into()), (210, "eu".into())]);
+    rig.expect_request(
+        230,
+        true,
+        &[
+            (224, APP_ID.into()),
+            (220, APP_VERSION.into()),
+            (210, "eu".into()),
+        ],
+    );
 }
 
 #[test]
@@ -41,7 +49,10 @@ fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
             rig.handshake();
             rig.expect_request(230, false, &[(221, TOKEN.into())]);
             rig.respond(230, 0, None, &[]);
-            rig.expect(&[Seen::State(State::ConnectingToFrontEnd), Seen::State(State::ConnectedToFrontEnd)]);
+            rig.expect(&[
+                Seen::State(State::ConnectingToFrontEnd),
+                Seen::State(State::ConnectedToFrontEnd),
+            ]);
             rig.expect_nothing();
         });
     }
@@ -124,23 +135,36 @@ fn other_ends_of_a_reconnect_are_ends() {
         rig.respond(230, 0, None, &[]);
         let ms = rig.fall_silent();
         rig.advance_ms(ms);
-        rig.expect(&[Seen::State(State::ConnectedToFrontEnd), Seen::State(State::Error), Seen::Error(1004)]);
+        rig.expect(&[
+            Seen::State(State::ConnectedToFrontEnd),
+            Seen::State(State::Error),
+            Seen::Error(1004),
+        ]);
     });
 }
 
 #[test]
 fn reconnect_is_refused_where_there_is_no_way() {
-    for state in ALL_STATES.into_iter().filter(|state| !matches!(state, State::Error | State::Disconnected)) {
+    for state in ALL_STATES
+        .into_iter()
+        .filter(|state| !matches!(state, State::Error | State::Disconnected))
+    {
         each(|mut rig| {
             rig.go_to(state);
-            assert_eq!(rig.refused(chat_core::ChatClient::reconnect), RequestError::WrongState(state));
+            assert_eq!(
+                rig.refused(chat_core::ChatClient::reconnect),
+                RequestError::WrongState(state)
+            );
         });
     }
     each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.disconnect();
         rig.pump();
-        assert_eq!(rig.refused(chat_core::ChatClient::reconnect), RequestError::NothingToReconnectTo);
+        assert_eq!(
+            rig.refused(chat_core::ChatClient::reconnect),
+            RequestError::NothingToReconnectTo
+        );
     });
 }
 
@@ -148,7 +172,12 @@ fn reconnect_is_refused_where_there_is_no_way() {
 fn another_user_does_not_come_back_with_the_token_of_the_one_before() {
     each(|mut rig| {
         rig.go_to(State::Disconnected);
-        rig.client.set_user_id("somebody else").expect("not connected");
-        assert_eq!(rig.client.reconnect(), Err(RequestError::NothingToReconnectTo));
+        rig.client
+            .set_user_id("somebody else")
+            .expect("not connected");
+        assert_eq!(
+            rig.client.reconnect(),
+            Err(RequestError::NothingToReconnectTo)
+        );
     });
 }

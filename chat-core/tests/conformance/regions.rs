@@ -24,7 +24,10 @@ fn c032_get_regions_sends_the_app_id_alone() {
 }
 
 fn regions(all: &[(&str, &str)]) -> Seen {
-    Seen::Regions(Ok(all.iter().map(|(code, address)| ((*code).into(), (*address).into())).collect()))
+    Seen::Regions(Ok(all
+        .iter()
+        .map(|(code, address)| ((*code).into(), (*address).into()))
+        .collect()))
 }
 
 #[test]
@@ -32,19 +35,37 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
     each(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         rig.client.get_regions();
-        rig.respond(220, 0, None, &[(210, strings(&["eu", "us"])), (230, strings(&["a", "b"]))]);
+        rig.respond(
+            220,
+            0,
+            None,
+            &[(210, strings(&["eu", "us"])), (230, strings(&["a", "b"]))],
+        );
         rig.expect(&[regions(&[("eu", "a"), ("us", "b")])]);
         assert_eq!(PeerErrorCode::Ok.code(), 0);
         assert_eq!(rig.client.state(), State::ConnectedToNameServer);
         // chat.md 2.5: codes in lower case, without the cluster.
         rig.client.get_regions();
-        rig.respond(220, 0, None, &[(230, strings(&["a", ""])), (210, strings(&["EU/one/two", "aSia"]))]);
+        rig.respond(
+            220,
+            0,
+            None,
+            &[
+                (230, strings(&["a", ""])),
+                (210, strings(&["EU/one/two", "aSia"])),
+            ],
+        );
         rig.expect(&[regions(&[("eu", "a"), ("asia", "")])]);
         rig.client.get_regions();
         rig.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
         rig.expect(&[regions(&[])]);
         // An answer that nobody waits for.
-        rig.respond(220, 0, None, &[(210, strings(&["eu"])), (230, strings(&["a"]))]);
+        rig.respond(
+            220,
+            0,
+            None,
+            &[(210, strings(&["eu"])), (230, strings(&["a"]))],
+        );
         rig.expect(&[]);
     });
 }
@@ -56,7 +77,11 @@ fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
         rig.client.get_regions();
         rig.pump();
         rig.respond(220, 32767, Some("no such app"), &[]);
-        let expected = RegionsError::Server(ServerError { operation: 220, code: 32767, message: "no such app".into() });
+        let expected = RegionsError::Server(ServerError {
+            operation: 220,
+            code: 32767,
+            message: "no such app".into(),
+        });
         match rig.take_events().as_slice() {
             [chat_core::Event::RegionsResult(Err(error))] => {
                 assert_eq!((error, error.code()), (&expected, 32767));
@@ -71,7 +96,10 @@ fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
 
 #[test]
 fn c035_get_regions_without_a_name_server_answers_3001_before_it_returns() {
-    for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToNameServer) {
+    for state in ALL_STATES
+        .into_iter()
+        .filter(|&state| state != State::ConnectedToNameServer)
+    {
         each(|mut rig| {
             rig.go_to(state);
             rig.client.get_regions();

@@ -4,7 +4,10 @@ use crate::rig::{Rig, Seen, bools, each, each_with, objects, outcomes, strings};
 use chat_core::{Outcome, RequestError, RequestId, ServerError, State, SubscribeOptions};
 
 fn subscribe(rig: &mut Rig, channels: &[&str]) -> RequestId {
-    let request = rig.client.subscribe(channels, &SubscribeOptions::new()).expect("on the front end");
+    let request = rig
+        .client
+        .subscribe(channels, &SubscribeOptions::new())
+        .expect("on the front end");
     rig.pump();
     rig.server().requests.clear();
     request
@@ -71,13 +74,19 @@ fn an_entry_settles_the_oldest_open_request_of_its_name() {
 #[test]
 fn a_name_that_is_given_twice_is_sent_twice_and_settled_once() {
     on_front_end(|mut rig| {
-        let request = rig.client.subscribe(["a", "a", "b", "a"], &SubscribeOptions::new()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a", "a", "b", "a"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         rig.expect_request(0, false, &[(0, strings(&["a", "a", "b", "a"]))]);
         subscribed(&mut rig, &["a"], &[true]);
         rig.expect(&[done("a", request)]);
         subscribed(&mut rig, &["a", "b"], &[true, true]);
-        let expected = vec![("a".into(), Outcome::Done, None), ("b".into(), Outcome::Done, Some(request))];
+        let expected = vec![
+            ("a".into(), Outcome::Done, None),
+            ("b".into(), Outcome::Done, Some(request)),
+        ];
         rig.expect(&[Seen::Subscribed(expected)]);
         rig.advance_ms(60_000);
         rig.expect(&[]);
@@ -90,7 +99,10 @@ fn subscribing_and_unsubscribing_are_settled_apart() {
         let inside = subscribe(&mut rig, &["a"]);
         let outside = unsubscribe(&mut rig, &["a"]);
         rig.raise(6, &[(0, strings(&["a", "a"]))]);
-        let expected = vec![("a".into(), Outcome::Done, Some(outside)), ("a".into(), Outcome::Done, None)];
+        let expected = vec![
+            ("a".into(), Outcome::Done, Some(outside)),
+            ("a".into(), Outcome::Done, None),
+        ];
         rig.expect(&[Seen::Unsubscribed(expected)]);
         subscribed(&mut rig, &["a"], &[true]);
         rig.expect(&[done("a", inside)]);
@@ -114,12 +126,20 @@ fn a_response_of_success_settles_nothing() {
         rig.respond(0, 0, None, &[]);
         rig.forget();
         rig.advance_ms(15_000);
-        rig.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)))]);
+        rig.expect(&[Seen::Subscribed(outcomes(
+            &["a"],
+            &Outcome::TimedOut,
+            Some(request),
+        ))]);
     });
 }
 
 fn failed(operation: u8, code: i16, message: &str) -> Outcome {
-    Outcome::Failed(Box::new(ServerError { operation, code, message: message.into() }))
+    Outcome::Failed(Box::new(ServerError {
+        operation,
+        code,
+        message: message.into(),
+    }))
 }
 
 #[test]
@@ -172,7 +192,11 @@ fn an_entry_after_a_failure_is_for_the_next_request() {
         rig.advance_ms(10_000);
         let second = subscribe(&mut rig, &["a"]);
         rig.advance_ms(5_000);
-        rig.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(first)))]);
+        rig.expect(&[Seen::Subscribed(outcomes(
+            &["a"],
+            &Outcome::TimedOut,
+            Some(first),
+        ))]);
         subscribed(&mut rig, &["a"], &[true]);
         rig.expect(&[done("a", second)]);
         rig.advance_ms(60_000);
@@ -193,8 +217,10 @@ fn a_response_of_failure_finds_the_right_one_of_several_requests() {
             Seen::response(0, -2, ""),
         ]);
         subscribed(&mut rig, &["a", "c"], &[true, true]);
-        let expected =
-            vec![("a".into(), Outcome::Done, Some(requests[0])), ("c".into(), Outcome::Done, Some(requests[2]))];
+        let expected = vec![
+            ("a".into(), Outcome::Done, Some(requests[0])),
+            ("c".into(), Outcome::Done, Some(requests[2])),
+        ];
         rig.expect(&[Seen::Subscribed(expected)]);
     });
     // Whether the one before was settled already does not matter.
@@ -255,7 +281,12 @@ fn responses_that_belong_to_nothing_do_no_harm() {
     // A second answer to a login is none any more, and no chat operation: nothing is told.
     on_front_end(|mut rig| {
         let ignored = rig.client.stats().ignored_messages;
-        rig.respond(230, 0, None, &[(225, "somebody-else".into()), (221, "other".into())]);
+        rig.respond(
+            230,
+            0,
+            None,
+            &[(225, "somebody-else".into()), (221, "other".into())],
+        );
         rig.respond(230, 32753, Some("expired"), &[]);
         rig.expect_nothing();
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
@@ -276,7 +307,15 @@ fn responses_that_belong_to_nothing_do_no_harm() {
 fn nothing_counts_before_the_login_is_accepted() {
     let speak = |rig: &mut Rig| {
         rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
-        rig.raise(0, &[(1, "a".into()), (4, strings(&["bob"])), (2, objects(&["hi".into()])), (8, 1.into())]);
+        rig.raise(
+            0,
+            &[
+                (1, "a".into()),
+                (4, strings(&["bob"])),
+                (2, objects(&["hi".into()])),
+                (8, 1.into()),
+            ],
+        );
         rig.raise(2, &[(5, "bob".into()), (3, "hi".into()), (8, 1.into())]);
         rig.raise(77, &[]);
         rig.respond(0, -2, Some("what"), &[]);
@@ -311,9 +350,14 @@ fn nothing_counts_before_the_login_is_accepted() {
         rig.accept_login();
         rig.respond(230, 32767, None, &[]);
         rig.expect_nothing();
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.accept_login();
-        rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+        rig.expect(&[
+            Seen::authenticated(""),
+            Seen::State(State::ConnectingToFrontEnd),
+        ]);
     });
 }
 
@@ -325,15 +369,26 @@ fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             let publish = |client: &mut chat_core::ChatClient, bytes: usize| {
-                client.publish_message("a", &"x".repeat(bytes)[..], &chat_core::PublishOptions::new())
+                client.publish_message(
+                    "a",
+                    &"x".repeat(bytes)[..],
+                    &chat_core::PublishOptions::new(),
+                )
             };
-            assert_eq!(rig.refused(|client| publish(client, 10_000)), RequestError::TooLong { max_bytes: 10_000 });
+            assert_eq!(
+                rig.refused(|client| publish(client, 10_000)),
+                RequestError::TooLong { max_bytes: 10_000 }
+            );
             rig.writable = false;
             assert_eq!(publish(&mut rig.client, 9_900), Ok(()));
             rig.pump();
-            assert_eq!(rig.refused(|client| publish(client, 100)), RequestError::QueueFull);
-            let subscribe =
-                |client: &mut chat_core::ChatClient| client.subscribe(["b".repeat(100)], &SubscribeOptions::new());
+            assert_eq!(
+                rig.refused(|client| publish(client, 100)),
+                RequestError::QueueFull
+            );
+            let subscribe = |client: &mut chat_core::ChatClient| {
+                client.subscribe(["b".repeat(100)], &SubscribeOptions::new())
+            };
             assert_eq!(rig.refused(subscribe), RequestError::QueueFull);
             rig.writable = true;
             rig.pump();
@@ -347,6 +402,9 @@ fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
         let publish = |client: &mut chat_core::ChatClient| {
             client.publish_message("a", &content, &chat_core::PublishOptions::new())
         };
-        assert_eq!(rig.refused(publish), RequestError::TooLong { max_bytes: 512_000 });
+        assert_eq!(
+            rig.refused(publish),
+            RequestError::TooLong { max_bytes: 512_000 }
+        );
     });
 }

@@ -32,7 +32,11 @@ fn update(user: &str, status: i32, message: Option<Value>) -> Vec<(u8, Value)> {
 
 #[test]
 fn c098_a_status_with_a_message_sends_both() {
-    sent_of(UserStatus::ONLINE, StatusMessage::Set(&"hi"), &[(10, Value::Int(2)), (3, "hi".into())]);
+    sent_of(
+        UserStatus::ONLINE,
+        StatusMessage::Set(&"hi"),
+        &[(10, Value::Int(2)), (3, "hi".into())],
+    );
     for (status, number, name) in [
         (UserStatus::OFFLINE, 0, "Offline"),
         (UserStatus::INVISIBLE, 1, "Invisible"),
@@ -44,12 +48,20 @@ fn c098_a_status_with_a_message_sends_both() {
         (UserStatus(7), 7, "Custom"),
     ] {
         assert_eq!(status.name(), name);
-        sent_of(status, StatusMessage::Set(&"hi"), &[(10, Value::Int(number)), (3, "hi".into())]);
+        sent_of(
+            status,
+            StatusMessage::Set(&"hi"),
+            &[(10, Value::Int(number)), (3, "hi".into())],
+        );
     }
     // Any number, and any content. chat.md 3.6
     for status in [0, 1, 6, 7, -1, i32::MAX] {
         let content = objects(&["x".into(), Value::Null]);
-        sent_of(status.into(), StatusMessage::Set(&content), &[(10, Value::Int(status)), (3, content.clone())]);
+        sent_of(
+            status.into(),
+            StatusMessage::Set(&content),
+            &[(10, Value::Int(status)), (3, content.clone())],
+        );
     }
 }
 
@@ -57,13 +69,25 @@ fn c098_a_status_with_a_message_sends_both() {
 fn c099_a_status_without_message_sends_null() {
     let cleared = [(10, Value::Int(2)), (3, Value::Null)];
     sent_of(UserStatus::ONLINE, StatusMessage::Clear, &cleared);
-    sent_of(UserStatus::ONLINE, StatusMessage::Set(&Value::Null), &cleared);
+    sent_of(
+        UserStatus::ONLINE,
+        StatusMessage::Set(&Value::Null),
+        &cleared,
+    );
 }
 
 #[test]
 fn c100_a_status_that_keeps_its_message_says_so_instead() {
-    sent_of(UserStatus::ONLINE, StatusMessage::Keep, &[(10, Value::Int(2)), (12, Value::Bool(true))]);
-    sent_of(UserStatus::OFFLINE, StatusMessage::Keep, &[(10, Value::Int(0)), (12, Value::Bool(true))]);
+    sent_of(
+        UserStatus::ONLINE,
+        StatusMessage::Keep,
+        &[(10, Value::Int(2)), (12, Value::Bool(true))],
+    );
+    sent_of(
+        UserStatus::OFFLINE,
+        StatusMessage::Keep,
+        &[(10, Value::Int(0)), (12, Value::Bool(true))],
+    );
 }
 
 #[test]
@@ -86,9 +110,18 @@ fn c102_event_4_with_null_clears_the_message() {
 #[test]
 fn c103_event_4_with_a_message_sets_it() {
     on_front_end(|mut rig| {
-        for message in ["x".into(), "".into(), Value::Int(7), objects(&[Value::Null])] {
+        for message in [
+            "x".into(),
+            "".into(),
+            Value::Int(7),
+            objects(&[Value::Null]),
+        ] {
             rig.raise(4, &update("bob", 42, Some(message.clone())));
-            rig.expect(&[Seen::status("bob", 42, StatusChange::Set(Box::new(message)))]);
+            rig.expect(&[Seen::status(
+                "bob",
+                42,
+                StatusChange::Set(Box::new(message)),
+            )]);
         }
     });
 }
@@ -124,18 +157,35 @@ fn c105_empty_and_over_long_lists_of_friends_are_refused() {
         }
         let many: Vec<String> = (0..1025).map(|number| number.to_string()).collect();
         let error = rig.refused(|client| client.add_friends(&many));
-        assert!(matches!(error, RequestError::TooMany { most: 1024, .. }), "{error:?}");
+        assert!(
+            matches!(error, RequestError::TooMany { most: 1024, .. }),
+            "{error:?}"
+        );
         let error = rig.refused(|client| client.remove_friends(&many));
-        assert!(matches!(error, RequestError::TooMany { most: 1024, .. }), "{error:?}");
+        assert!(
+            matches!(error, RequestError::TooMany { most: 1024, .. }),
+            "{error:?}"
+        );
         rig.expect_nothing();
     });
 }
 
 #[test]
 fn c109_event_10_tells_channel_text_and_data() {
-    let (channel, message, data) = (Value::from("a"), Value::from("hook failed"), objects(&[Value::Int(7)]));
+    let (channel, message, data) = (
+        Value::from("a"),
+        Value::from("hook failed"),
+        objects(&[Value::Int(7)]),
+    );
     on_front_end(|mut rig| {
-        rig.raise(10, &[(1, channel.clone()), (17, message.clone()), (24, data.clone())]);
+        rig.raise(
+            10,
+            &[
+                (1, channel.clone()),
+                (17, message.clone()),
+                (24, data.clone()),
+            ],
+        );
         rig.expect(&[Seen::ErrorInfo {
             channel: Some("a".into()),
             message: Some("hook failed".into()),
@@ -143,9 +193,17 @@ fn c109_event_10_tells_channel_text_and_data() {
         }]);
         // chat.md 4.8: what is missing is nothing.
         rig.raise(10, &[(17, message.clone())]);
-        rig.expect(&[Seen::ErrorInfo { channel: None, message: Some("hook failed".into()), data: None }]);
+        rig.expect(&[Seen::ErrorInfo {
+            channel: None,
+            message: Some("hook failed".into()),
+            data: None,
+        }]);
         rig.raise(10, &[(24, Value::Null)]);
-        rig.expect(&[Seen::ErrorInfo { channel: None, message: None, data: None }]);
+        rig.expect(&[Seen::ErrorInfo {
+            channel: None,
+            message: None,
+            data: None,
+        }]);
         rig.expect_nothing();
     });
 }
@@ -167,7 +225,10 @@ fn status_and_friends_are_refused_elsewhere() {
         |client| client.add_friends(["a"]),
         |client| client.remove_friends(["a"]),
     ];
-    for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
+    for state in ALL_STATES
+        .into_iter()
+        .filter(|&state| state != State::ConnectedToFrontEnd)
+    {
         each(|mut rig| {
             rig.go_to(state);
             for call in calls {
@@ -177,7 +238,8 @@ fn status_and_friends_are_refused_elsewhere() {
         });
     }
     on_front_end(|mut rig| {
-        let error = rig.refused(|client| client.set_user_status(2, StatusMessage::Set(&Unencodable)));
+        let error =
+            rig.refused(|client| client.set_user_status(2, StatusMessage::Set(&Unencodable)));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
     });
 }

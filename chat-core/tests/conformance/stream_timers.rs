@@ -2,7 +2,8 @@
 //! 7 and 11. What datagrams have instead is tested in `udp_traffic`.
 
 use crate::rig::{
-    Came, PING_MS, Seen, error, exactly_after_ms, not_over_datagrams, not_over_datagrams_with, outcomes, strings,
+    Came, PING_MS, Seen, error, exactly_after_ms, not_over_datagrams, not_over_datagrams_with,
+    outcomes, strings,
 };
 use chat_core::{CauseKind, ConnectOptions, Outcome, State, Step, SubscribeOptions, Timestamp};
 
@@ -11,7 +12,10 @@ const PONG: [u8; 9] = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 #[test]
 fn silence_is_counted_from_the_last_input() {
-    for (state, code) in [(State::ConnectedToNameServer, 3004), (State::ConnectedToFrontEnd, 1004)] {
+    for (state, code) in [
+        (State::ConnectedToNameServer, 3004),
+        (State::ConnectedToFrontEnd, 1004),
+    ] {
         not_over_datagrams(|mut rig| {
             rig.go_to(state);
             rig.answers = false;
@@ -30,7 +34,10 @@ fn silence_is_counted_from_the_last_input() {
 /// Before the init response the deadline of connecting counts, whatever comes in.
 #[test]
 fn silence_is_not_counted_before_the_init_response() {
-    for (state, code) in [(State::ConnectingToNameServer, 3004), (State::ConnectingToFrontEnd, 1004)] {
+    for (state, code) in [
+        (State::ConnectingToNameServer, 3004),
+        (State::ConnectingToFrontEnd, 1004),
+    ] {
         not_over_datagrams(|mut rig| {
             rig.go_to(state);
             rig.accept();
@@ -70,7 +77,12 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
         rig.client.get_regions();
         rig.pump();
         rig.advance_ms(1_999);
-        let ping = |count| (first + count * PING_MS, greeted as i32 + count as i32 * 3_000);
+        let ping = |count| {
+            (
+                first + count * PING_MS,
+                greeted as i32 + count as i32 * 3_000,
+            )
+        };
         assert_eq!(rig.server().pings, [ping(0)]);
         rig.advance_ms(1);
         assert_eq!(rig.server().pings, [ping(0), ping(1)]);
@@ -99,7 +111,13 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
 
 #[test]
 fn the_ping_interval_is_held_within_its_bounds() {
-    for (configured, interval) in [(0, 1_000), (999, 1_000), (1_500, 1_500), (8_000, 8_000), (8_001, 8_000)] {
+    for (configured, interval) in [
+        (0, 1_000),
+        (999, 1_000),
+        (1_500, 1_500),
+        (8_000, 8_000),
+        (8_001, 8_000),
+    ] {
         not_over_datagrams_with(
             |config| config.ping_interval_ms(configured),
             |mut rig| {
@@ -120,7 +138,10 @@ fn answered_pings_tell_the_server_time() {
     not_over_datagrams(|mut rig| {
         rig.answers = false;
         rig.go_to(State::ConnectedToNameServer);
-        assert_eq!((rig.client.server_time(), rig.client.stats().round_trip_ms), (None, None));
+        assert_eq!(
+            (rig.client.server_time(), rig.client.stats().round_trip_ms),
+            (None, None)
+        );
         rig.advance_ms(60);
         let mut answer = vec![0xF0];
         answer.extend(50_000_i32.to_be_bytes());
@@ -143,7 +164,9 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         let greeting = |ms| if messages { 1_000 } else { ms };
         // Silence never counts in this one: it is answered by pings, and they come first.
         assert_eq!(rig.client.poll_timeout(), None);
-        rig.client.connect_to_name_server(ConnectOptions::new()).expect("may connect");
+        rig.client
+            .connect_to_name_server(ConnectOptions::new())
+            .expect("may connect");
         // Armed, and the time is not known: at once. No call has brought one yet.
         assert_eq!(rig.client.poll_timeout(), Some(Timestamp::ZERO));
         rig.pump();
@@ -170,7 +193,9 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         rig.expect_deadline_in_ms(500);
         rig.advance_ms(500);
         rig.expect_deadline_in_ms(2_500);
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         assert_eq!(rig.client.poll_timeout(), Some(rig.now));
         rig.pump();
         rig.expect_deadline_in_ms(2_500);
@@ -190,7 +215,9 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         rig.expect_deadline_in_ms(2_000);
         rig.advance_ms(2_000);
         rig.expect_deadline_in_ms(PING_MS);
-        rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+        rig.client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("on the front end");
         assert_eq!(rig.client.poll_timeout(), Some(rig.now));
         rig.pump();
         rig.expect_deadline_in_ms(PING_MS);
@@ -211,7 +238,11 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
             rig.go_to(State::ConnectedToFrontEnd);
             rig.expect_deadline_in_ms(4_000);
             rig.advance_ms(1_000);
-            rig.deliver(if rig.over.is_messages() { &PONG } else { &[0xFB] });
+            rig.deliver(if rig.over.is_messages() {
+                &PONG
+            } else {
+                &[0xFB]
+            });
             rig.expect_deadline_in_ms(4_000);
         },
     );
@@ -225,8 +256,14 @@ fn a_clock_that_misbehaves_does_no_harm() {
         let due = rig.client.poll_timeout();
         let serviced = rig.client.service(Timestamp::ZERO);
         assert!(!serviced.more);
-        assert_eq!((rig.client.poll_event(), rig.client.poll_timeout()), (None, due));
-        let first = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+        assert_eq!(
+            (rig.client.poll_event(), rig.client.poll_timeout()),
+            (None, due)
+        );
+        let first = rig
+            .client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("on the front end");
         let _serviced = rig.client.service(Timestamp::ZERO);
         rig.pump();
         rig.answers = false;
@@ -241,6 +278,10 @@ fn a_clock_that_misbehaves_does_no_harm() {
         rig.pump();
         rig.expect(&[]);
         rig.connect(Some("eu"));
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::Error), Seen::Error(3002)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::Error),
+            Seen::Error(3002),
+        ]);
     });
 }

@@ -13,7 +13,9 @@ fn sent_with(channels: &[&str], options: &SubscribeOptions, expected: &[(u8, Val
     each(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let before = rig.client.state();
-        rig.client.subscribe(channels, options).expect("on the front end");
+        rig.client
+            .subscribe(channels, options)
+            .expect("on the front end");
         rig.pump();
         rig.expect_request(0, false, &[&[(0, strings(channels))], expected].concat());
         rig.expect_nothing();
@@ -29,7 +31,10 @@ fn on_front_end(test: impl Fn(Rig)) {
 }
 
 fn names(client: &ChatClient) -> Vec<&str> {
-    client.public_channels().map(|channel| channel.name().as_str()).collect()
+    client
+        .public_channels()
+        .map(|channel| channel.name().as_str())
+        .collect()
 }
 
 fn done(channels: &[&str], request: impl Into<Option<RequestId>>) -> Seen {
@@ -38,12 +43,23 @@ fn done(channels: &[&str], request: impl Into<Option<RequestId>>) -> Seen {
 
 /// Event 0 with one line of bob's.
 fn bob_says(rig: &mut Rig, channel: &str, text: &str, id: i32) {
-    rig.raise(0, &[(1, channel.into()), (4, strings(&["bob"])), (2, objects(&[text.into()])), (8, id.into())]);
+    rig.raise(
+        0,
+        &[
+            (1, channel.into()),
+            (4, strings(&["bob"])),
+            (2, objects(&[text.into()])),
+            (8, id.into()),
+        ],
+    );
 }
 
 #[test]
 fn c054_subscribe_is_refused_in_every_state_but_4() {
-    for state in ALL_STATES.into_iter().filter(|&state| state != State::ConnectedToFrontEnd) {
+    for state in ALL_STATES
+        .into_iter()
+        .filter(|&state| state != State::ConnectedToFrontEnd)
+    {
         each(|mut rig| {
             rig.go_to(state);
             let error = rig.refused(|client| client.subscribe(["a"], &options()));
@@ -56,11 +72,17 @@ fn c054_subscribe_is_refused_in_every_state_but_4() {
 #[test]
 fn c055_subscribe_sends_the_names_and_nothing_else() {
     sent_with(&["a", "b"], &options(), &[]);
-    sent_with(&["ä", "a", "general chat"], &SubscribeOptions::default(), &[]);
+    sent_with(
+        &["ä", "a", "general chat"],
+        &SubscribeOptions::default(),
+        &[],
+    );
     // Any list of names.
     on_front_end(|mut rig| {
         let names = vec![String::from("b"), String::from("a")];
-        rig.client.subscribe(&names, &options()).expect("on the front end");
+        rig.client
+            .subscribe(&names, &options())
+            .expect("on the front end");
         rig.pump();
         rig.expect_request(0, false, &[(0, strings(&["b", "a"]))]);
     });
@@ -79,7 +101,11 @@ fn c057_history_minus_1_is_sent_as_it_is() {
 #[test]
 fn c058_a_history_length_is_sent_as_an_int() {
     for length in [1, 20, 100] {
-        sent_with(&["a"], &options().history(length), &[(14, Value::Int(length))]);
+        sent_with(
+            &["a"],
+            &options().history(length),
+            &[(14, Value::Int(length))],
+        );
     }
 }
 
@@ -87,10 +113,19 @@ fn c058_a_history_length_is_sent_as_an_int() {
 fn c059_a_history_length_below_minus_1_is_sent_as_minus_1() {
     for length in [-2, -5, i32::MIN] {
         sent_with(&["a"], &options().history(length), &[(14, Value::Int(-1))]);
-        sent_with(&["a"], &options().history(length).last_ids([5]), &[(14, Value::Int(-1)), (9, vec![5].into())]);
+        sent_with(
+            &["a"],
+            &options().history(length).last_ids([5]),
+            &[(14, Value::Int(-1)), (9, vec![5].into())],
+        );
     }
     let logged = crate::rig::log_lines();
-    assert!(logged.iter().any(|(level, line)| *level == log::Level::Warn && line.contains("-1")), "{logged:?}");
+    assert!(
+        logged
+            .iter()
+            .any(|(level, line)| *level == log::Level::Warn && line.contains("-1")),
+        "{logged:?}"
+    );
 }
 
 #[test]
@@ -110,14 +145,26 @@ fn c060_a_plain_number_is_the_history_length() {
 
 #[test]
 fn c061_last_ids_without_history_length_ask_for_all() {
-    sent_with(&["a", "b"], &options().last_ids([5, 7]), &[(9, vec![5, 7].into()), (14, Value::Int(-1))]);
-    sent_with(&["a"], &options().last_ids([0]), &[(9, vec![0].into()), (14, Value::Int(-1))]);
+    sent_with(
+        &["a", "b"],
+        &options().last_ids([5, 7]),
+        &[(9, vec![5, 7].into()), (14, Value::Int(-1))],
+    );
+    sent_with(
+        &["a"],
+        &options().last_ids([0]),
+        &[(9, vec![0].into()), (14, Value::Int(-1))],
+    );
 }
 
 #[test]
 fn c062_last_ids_and_history_length_are_both_sent() {
     let both = options().last_ids(vec![5, 7]).history(10);
-    sent_with(&["a", "b"], &both, &[(9, vec![5, 7].into()), (14, Value::Int(10))]);
+    sent_with(
+        &["a", "b"],
+        &both,
+        &[(9, vec![5, 7].into()), (14, Value::Int(10))],
+    );
 }
 
 #[test]
@@ -128,10 +175,23 @@ fn c063_last_ids_with_history_0_are_not_sent() {
 #[test]
 fn c064_last_ids_of_another_length_are_refused() {
     on_front_end(|mut rig| {
-        for (ids, channels) in [(vec![5], vec!["a", "b"]), (vec![5, 7, 9], vec!["a", "b"]), (vec![], vec!["a"])] {
-            let expected = RequestError::LastIds { ids: ids.len(), channels: channels.len() };
-            for options in [options().last_ids(ids.clone()), options().last_ids(ids).history(0)] {
-                assert_eq!(rig.refused(|client| client.subscribe(&channels, &options)), expected);
+        for (ids, channels) in [
+            (vec![5], vec!["a", "b"]),
+            (vec![5, 7, 9], vec!["a", "b"]),
+            (vec![], vec!["a"]),
+        ] {
+            let expected = RequestError::LastIds {
+                ids: ids.len(),
+                channels: channels.len(),
+            };
+            for options in [
+                options().last_ids(ids.clone()),
+                options().last_ids(ids).history(0),
+            ] {
+                assert_eq!(
+                    rig.refused(|client| client.subscribe(&channels, &options)),
+                    expected
+                );
             }
         }
         rig.expect_nothing();
@@ -159,16 +219,29 @@ fn c065_an_empty_list_and_an_empty_name_are_refused() {
 #[test]
 fn c069_event_5_tells_each_outcome_and_lists_what_was_accepted() {
     on_front_end(|mut rig| {
-        let request = rig.client.subscribe(["a", "b"], &options()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a", "b"], &options())
+            .expect("on the front end");
         rig.pump();
         assert!(!rig.client.can_chat_in_channel("a"));
         rig.raise(5, &[(0, strings(&["a", "b"])), (15, bools(&[true, false]))]);
-        let expected = vec![("a".into(), Outcome::Done, Some(request)), ("b".into(), Outcome::Refused, Some(request))];
+        let expected = vec![
+            ("a".into(), Outcome::Done, Some(request)),
+            ("b".into(), Outcome::Refused, Some(request)),
+        ];
         rig.expect(&[Seen::Subscribed(expected)]);
         assert_eq!(names(&rig.client), ["a"]);
         let channel = rig.client.channel("a").expect("subscribed");
         assert!(channel.is_subscribed() && !channel.is_private());
-        assert_eq!((channel.name().as_str(), channel.last_id(), channel.cached_messages()), ("a", 0, 0));
+        assert_eq!(
+            (
+                channel.name().as_str(),
+                channel.last_id(),
+                channel.cached_messages()
+            ),
+            ("a", 0, 0)
+        );
         assert!(rig.client.can_chat_in_channel("a"));
         assert!(rig.client.channel("b").is_none() && !rig.client.can_chat_in_channel("b"));
         // Several, in the order of their first subscription.
@@ -187,16 +260,31 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
         (Some(bools(&[true, true, true, true])), [true, true, true]),
         (None, [false, false, false]),
         // As another server might write it.
-        (Some(objects(&[Value::Bool(true), Value::Null, Value::Int(1)])), [true, false, false]),
+        (
+            Some(objects(&[Value::Bool(true), Value::Null, Value::Int(1)])),
+            [true, false, false],
+        ),
     ] {
         on_front_end(|mut rig| {
-            let request = rig.client.subscribe(["a", "b", "c"], &options()).expect("on the front end");
+            let request = rig
+                .client
+                .subscribe(["a", "b", "c"], &options())
+                .expect("on the front end");
             let mut event = vec![(0, strings(&["a", "b", "c"]))];
             event.extend(outcomes_sent.clone().map(|sent| (15, sent)));
             rig.raise(5, &event);
-            let outcome = |accepted| if accepted { Outcome::Done } else { Outcome::Refused };
+            let outcome = |accepted| {
+                if accepted {
+                    Outcome::Done
+                } else {
+                    Outcome::Refused
+                }
+            };
             let all = ["a", "b", "c"].into_iter().zip(expected);
-            let told = all.clone().map(|(name, yes)| (name.into(), outcome(yes), Some(request))).collect();
+            let told = all
+                .clone()
+                .map(|(name, yes)| (name.into(), outcome(yes), Some(request)))
+                .collect();
             rig.expect(&[Seen::Subscribed(told)]);
             let listed: Vec<&str> = all.filter(|(_, yes)| *yes).map(|(name, _)| name).collect();
             assert_eq!(names(&rig.client), listed);
@@ -215,7 +303,11 @@ fn c071_event_5_for_a_channel_never_asked_for_adds_it() {
         rig.expect(&[Seen::messages("news", [Line::new("bob", "hi", Some(1))])]);
         // A refusal that nobody asked for is told, and adds nothing.
         rig.raise(5, &[(0, strings(&["other"])), (15, bools(&[false]))]);
-        rig.expect(&[Seen::Subscribed(outcomes(&["other"], &Outcome::Refused, None))]);
+        rig.expect(&[Seen::Subscribed(outcomes(
+            &["other"],
+            &Outcome::Refused,
+            None,
+        ))]);
         assert_eq!(names(&rig.client), ["news"]);
     });
 }
@@ -226,7 +318,10 @@ fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
         rig.join(&["a"]);
         bob_says(&mut rig, "a", "one", 7);
         rig.forget();
-        let request = rig.client.subscribe(["a"], &options()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a"], &options())
+            .expect("on the front end");
         rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         rig.expect(&[done(&["a"], request)]);
         let kept = |rig: &Rig| {
@@ -251,7 +346,10 @@ fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
 #[test]
 fn c076_two_events_5_for_one_request_are_two_results() {
     on_front_end(|mut rig| {
-        let request = rig.client.subscribe(["a", "b", "c"], &options()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a", "b", "c"], &options())
+            .expect("on the front end");
         rig.raise(5, &[(0, strings(&["c"])), (15, bools(&[true]))]);
         rig.raise(5, &[(0, strings(&["b", "a"])), (15, bools(&[true, true]))]);
         rig.expect(&[done(&["c"], request), done(&["b", "a"], request)]);
@@ -259,7 +357,10 @@ fn c076_two_events_5_for_one_request_are_two_results() {
     });
     // Also in one piece of the stream.
     on_front_end(|mut rig| {
-        let request = rig.client.subscribe(["a", "b"], &options()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a", "b"], &options())
+            .expect("on the front end");
         rig.pump();
         let first = rig.event(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         let second = rig.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
@@ -280,7 +381,9 @@ fn c077_unsubscribe_sends_the_names_alone() {
         assert_eq!(names(&rig.client), ["a"]);
         assert!(!rig.client.can_chat_in_channel("a"));
         // Of a channel that the user is not in it is no error.
-        rig.client.unsubscribe(["b", "c"]).expect("on the front end");
+        rig.client
+            .unsubscribe(["b", "c"])
+            .expect("on the front end");
         rig.pump();
         rig.expect_request(1, false, &[(0, strings(&["b", "c"]))]);
     });
@@ -292,7 +395,10 @@ fn c078_event_6_removes_what_it_names_and_tells_all_of_it() {
         rig.join(&["a", "b"]);
         let request = rig.client.unsubscribe(["a"]).expect("on the front end");
         rig.raise(6, &[(0, strings(&["a", "zzz"]))]);
-        let expected = vec![("a".into(), Outcome::Done, Some(request)), ("zzz".into(), Outcome::Done, None)];
+        let expected = vec![
+            ("a".into(), Outcome::Done, Some(request)),
+            ("zzz".into(), Outcome::Done, None),
+        ];
         rig.expect(&[Seen::Unsubscribed(expected)]);
         assert_eq!(names(&rig.client), ["b"]);
         assert!(rig.client.channel("a").is_none() && !rig.client.can_chat_in_channel("a"));
@@ -308,7 +414,11 @@ fn c078_event_6_removes_what_it_names_and_tells_all_of_it() {
 fn c079_what_is_taken_of_the_public_channels_is_a_copy() {
     on_front_end(|mut rig| {
         rig.join(&["a", "b"]);
-        let mut taken: Vec<String> = rig.client.public_channels().map(|channel| channel.name().to_string()).collect();
+        let mut taken: Vec<String> = rig
+            .client
+            .public_channels()
+            .map(|channel| channel.name().to_string())
+            .collect();
         taken.clear();
         assert_eq!(names(&rig.client), ["a", "b"]);
         let name = rig.client.channel("a").expect("subscribed").name().clone();
@@ -334,7 +444,14 @@ fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
             rig.pump();
             let kept = |rig: &Rig| {
                 let channel = rig.client.channel("a").expect("kept");
-                assert_eq!((channel.last_id(), channel.cached_messages(), channel.is_subscribed()), (7, 1, false));
+                assert_eq!(
+                    (
+                        channel.last_id(),
+                        channel.cached_messages(),
+                        channel.is_subscribed()
+                    ),
+                    (7, 1, false)
+                );
             };
             kept(&rig);
             // Until event 5 confirms it on the new connection.
@@ -343,7 +460,10 @@ fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
             kept(&rig);
             rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
             assert_eq!(names(&rig.client), ["a"]);
-            assert_eq!(rig.client.channel("a").map(chat_core::Channel::last_id), Some(7));
+            assert_eq!(
+                rig.client.channel("a").map(chat_core::Channel::last_id),
+                Some(7)
+            );
         });
     }
 }

@@ -1,8 +1,8 @@
 //! Connecting over UDP: what is on the wire, and when. udp.md 1, 3, 5.4 and 8; chat.md 6.4.
 
 use crate::rig::{
-    APP_ID, APP_VERSION, Carrier, PEER_ID, Rig, SERVER_CLOCK, Seen, TABLE, TOKEN, datagram, each, encryption_off,
-    error, over_datagrams, over_datagrams_with,
+    APP_ID, APP_VERSION, Carrier, PEER_ID, Rig, SERVER_CLOCK, Seen, TABLE, TOKEN, datagram, each,
+    encryption_off, error, over_datagrams, over_datagrams_with,
 };
 use chat_core::{CauseKind, ChatConfig, LinkErrorKind, LinkInput, State, Wire};
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
@@ -14,7 +14,10 @@ const CONNECTS: [u64; 8] = [0, 221, 442, 663, 1104, 1985, 3746, 7267];
 /// udp.md 10, scenario 3.
 #[test]
 fn c045_a_udp_server_that_does_not_answer_is_given_up_after_14308_ms() {
-    for (state, code) in [(State::ConnectingToNameServer, 3004), (State::ConnectingToFrontEnd, 1004)] {
+    for (state, code) in [
+        (State::ConnectingToNameServer, 3004),
+        (State::ConnectingToFrontEnd, 1004),
+    ] {
         over_datagrams(|mut rig| {
             rig.go_to(state);
             rig.answers = false;
@@ -25,12 +28,21 @@ fn c045_a_udp_server_that_does_not_answer_is_given_up_after_14308_ms() {
             rig.advance_ms(14_307);
             rig.expect_nothing();
             let flown = rig.flown(link);
-            let when: Vec<_> = flown.iter().map(|one| one.at_ms - opened.as_millis()).collect();
+            let when: Vec<_> = flown
+                .iter()
+                .map(|one| one.at_ms - opened.as_millis())
+                .collect();
             assert_eq!(when, CONNECTS);
             for (one, ms) in flown.iter().zip(CONNECTS) {
-                assert_eq!((one.names().as_str(), one.header.peer_id), ("connect", NO_PEER_ID));
+                assert_eq!(
+                    (one.names().as_str(), one.header.peer_id),
+                    ("connect", NO_PEER_ID)
+                );
                 // Only the header's time changes.
-                assert_eq!((u64::from(one.header.sent_time), &one.raw[12..]), (ms, &flown[0].raw[12..]));
+                assert_eq!(
+                    (u64::from(one.header.sent_time), &one.raw[12..]),
+                    (ms, &flown[0].raw[12..])
+                );
             }
             rig.writable = false;
             rig.advance_ms(1);
@@ -45,7 +57,10 @@ fn c045_a_udp_server_that_does_not_answer_is_given_up_after_14308_ms() {
             rig.advance_ms(3_600_000);
             rig.expect_nothing();
             rig.expect_flown(opened, &[]);
-            assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+            assert_eq!(
+                (rig.client.poll_timeout(), rig.client.buffered_bytes()),
+                (None, 0)
+            );
         });
     }
 }
@@ -56,15 +71,30 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
     over_datagrams(|mut rig| {
         rig.connect(Some("eu"));
         rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
-        for (login, state) in [(230, State::ConnectedToNameServer), (230, State::ConnectedToFrontEnd)] {
+        for (login, state) in [
+            (230, State::ConnectedToNameServer),
+            (230, State::ConnectedToFrontEnd),
+        ] {
             let (link, start) = (rig.link(), rig.now);
             rig.advance_ms(50);
             rig.accept();
             // The init goes with the acknowledgement of verify-connect.
             let flown = rig.flown(link);
-            let names: Vec<_> = flown.iter().map(|one| (one.at_ms - start.as_millis(), one.names())).collect();
-            assert_eq!(names, [(50, "connect".into()), (50, "ack + send_reliable".into())]);
-            assert_eq!(flown.iter().map(|one| one.header.peer_id).collect::<Vec<_>>(), [NO_PEER_ID, PEER_ID]);
+            let names: Vec<_> = flown
+                .iter()
+                .map(|one| (one.at_ms - start.as_millis(), one.names()))
+                .collect();
+            assert_eq!(
+                names,
+                [(50, "connect".into()), (50, "ack + send_reliable".into())]
+            );
+            assert_eq!(
+                flown
+                    .iter()
+                    .map(|one| one.header.peer_id)
+                    .collect::<Vec<_>>(),
+                [NO_PEER_ID, PEER_ID]
+            );
             assert!(rig.server().init.is_some());
             rig.advance_ms(50);
             rig.expect(&[]);
@@ -75,11 +105,17 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
             rig.advance_ms(50);
             rig.agree();
             rig.expect_flown(start, &[(150, "ack + send_reliable")]);
-            assert_eq!(rig.server().requests.pop_front().map(|sent| sent.code), Some(login));
+            assert_eq!(
+                rig.server().requests.pop_front().map(|sent| sent.code),
+                Some(login)
+            );
             if state == State::ConnectedToNameServer {
                 rig.expect(&[Seen::State(state)]);
                 rig.accept_login();
-                rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+                rig.expect(&[
+                    Seen::authenticated(""),
+                    Seen::State(State::ConnectingToFrontEnd),
+                ]);
                 rig.expect_flown_over(link, start, &[(150, "ack + disconnect 4")]);
             } else {
                 rig.expect(&[]);
@@ -114,7 +150,8 @@ fn the_server_time_is_known_once_the_init_was_answered() {
             rig.advance_ms(300);
             rig.accept();
             let began = rig.now;
-            let at_server = |rig: &Rig| Some((u64::from(SERVER_CLOCK) + rig.now.millis_since(began)) as i32);
+            let at_server =
+                |rig: &Rig| Some((u64::from(SERVER_CLOCK) + rig.now.millis_since(began)) as i32);
             rig.advance_ms(1_000);
             assert_eq!(rig.client.server_time(), None);
             rig.greet();
@@ -122,7 +159,12 @@ fn the_server_time_is_known_once_the_init_was_answered() {
             rig.agree();
             rig.advance_ms(12_345);
             assert_eq!(rig.client.server_time(), at_server(&rig));
-            rig.respond(230, 0, None, &[(230, crate::rig::FRONT_END.into()), (221, TOKEN.into())]);
+            rig.respond(
+                230,
+                0,
+                None,
+                &[(230, crate::rig::FRONT_END.into()), (221, TOKEN.into())],
+            );
         }
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
         rig.client.disconnect();
@@ -161,7 +203,10 @@ fn a_connect_that_was_lost_twice_is_answered_the_third_time() {
         rig.expect_flown(opened, &[(442, "connect"), (442, "ack + send_reliable")]);
         rig.greet();
         rig.agree();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer), Seen::State(State::ConnectedToNameServer)]);
+        rig.expect(&[
+            Seen::State(State::ConnectingToNameServer),
+            Seen::State(State::ConnectedToNameServer),
+        ]);
     });
 }
 
@@ -175,15 +220,25 @@ fn a_datagram_that_waits_is_stamped_when_it_is_pulled_again() {
         rig.accept();
         let (link, opened) = (rig.link(), rig.now);
         let pull = |rig: &mut Rig| {
-            let datagram = rig.client.transmit(rig.now, link).expect("the connect waits").to_vec();
+            let datagram = rig
+                .client
+                .transmit(rig.now, link)
+                .expect("the connect waits")
+                .to_vec();
             datagram::Flown::read(rig.now, &datagram)
         };
         let first = pull(&mut rig);
-        assert_eq!((first.header.sent_time, first.names()), (0, "connect".into()));
+        assert_eq!(
+            (first.header.sent_time, first.names()),
+            (0, "connect".into())
+        );
         rig.expect_deadline_in_ms(221);
         rig.now = rig.now.plus_millis(50);
         let second = pull(&mut rig);
-        assert_eq!((second.header.sent_time, second.commands), (50, first.commands));
+        assert_eq!(
+            (second.header.sent_time, second.commands),
+            (50, first.commands)
+        );
         rig.expect_deadline_in_ms(221);
         rig.writable = true;
         rig.pump();
@@ -200,8 +255,15 @@ fn datagrams_with_another_challenge_are_nothing() {
     over_datagrams(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
         let (name_server, front_end) = (rig.links[0].id, rig.links[1].id);
-        let others = [rig.links[0].udp().challenge(), rig.links[1].udp().challenge() ^ 1];
-        assert_ne!(others[0], rig.links[1].udp().challenge(), "each connection has its own");
+        let others = [
+            rig.links[0].udp().challenge(),
+            rig.links[1].udp().challenge() ^ 1,
+        ];
+        assert_ne!(
+            others[0],
+            rig.links[1].udp().challenge(),
+            "each connection has its own"
+        );
         let event = rig.event(77, &[])[7..].to_vec();
         for (dropped, challenge) in (1..).zip(others) {
             let goodbye = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
@@ -214,7 +276,10 @@ fn datagrams_with_another_challenge_are_nothing() {
         }
         assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
         // Nor does the retired link's own challenge bring it back.
-        rig.input(name_server, LinkInput::Received(&datagram::of(others[0], [datagram::reliable(9, &event)])));
+        rig.input(
+            name_server,
+            LinkInput::Received(&datagram::of(others[0], [datagram::reliable(9, &event)])),
+        );
         rig.expect_nothing();
     });
 }
@@ -250,7 +315,10 @@ fn check_sums_are_sent_only_if_they_are_asked_for() {
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             let (link, challenge) = (rig.link(), rig.server().udp().challenge());
-            let ping = datagram::of(challenge, [datagram::control(kind::PING, FLAG_RELIABLE, 0, 9)]);
+            let ping = datagram::of(
+                challenge,
+                [datagram::control(kind::PING, FLAG_RELIABLE, 0, 9)],
+            );
             rig.input(link, LinkInput::Received(&ping));
             rig.expect_flown(rig.now, &[(0, "ack")]);
         },
@@ -260,8 +328,15 @@ fn check_sums_are_sent_only_if_they_are_asked_for() {
 /// Only what the driver cannot do at all is ConnectFailed: to find the name, to get a socket.
 #[test]
 fn only_resolving_and_binding_can_fail_to_connect() {
-    for (state, base) in [(State::ConnectingToNameServer, 3000), (State::ConnectingToFrontEnd, 1000)] {
-        for kind in [LinkErrorKind::Resolve, LinkErrorKind::Io, LinkErrorKind::Unsupported] {
+    for (state, base) in [
+        (State::ConnectingToNameServer, 3000),
+        (State::ConnectingToFrontEnd, 1000),
+    ] {
+        for kind in [
+            LinkErrorKind::Resolve,
+            LinkErrorKind::Io,
+            LinkErrorKind::Unsupported,
+        ] {
             over_datagrams(|mut rig| {
                 rig.go_to(state);
                 rig.fail(kind, "no such host");
@@ -284,7 +359,10 @@ fn only_resolving_and_binding_can_fail_to_connect() {
 /// A link whose driver is still resolving the name has not failed to connect. chat.md 6.4.
 #[test]
 fn a_datagram_link_that_the_driver_never_opens_is_a_timeout() {
-    for (state, code) in [(State::ConnectingToNameServer, 3004), (State::ConnectingToFrontEnd, 1004)] {
+    for (state, code) in [
+        (State::ConnectingToNameServer, 3004),
+        (State::ConnectingToFrontEnd, 1004),
+    ] {
         over_datagrams(|mut rig| {
             rig.go_to(state);
             rig.advance_ms(15_000);
@@ -303,10 +381,17 @@ fn a_peer_id_that_is_none_is_an_error_of_the_server() {
             rig.accept();
             let (link, challenge) = (rig.link(), rig.server().udp().challenge());
             let fields = [&id.to_be_bytes()[..], &[0; 30]].concat();
-            let verify = datagram::command(kind::VERIFY_CONNECT, 0xFF, FLAG_RELIABLE, 0, 0, &fields);
-            rig.input(link, LinkInput::Received(&datagram::of(challenge, [verify])));
+            let verify =
+                datagram::command(kind::VERIFY_CONNECT, 0xFF, FLAG_RELIABLE, 0, 0, &fields);
+            rig.input(
+                link,
+                LinkInput::Received(&datagram::of(challenge, [verify])),
+            );
             rig.expect(&error(3001));
-            assert_eq!(rig.error().1.kind, CauseKind::BadDatagrams(Violation::PeerId(id)));
+            assert_eq!(
+                rig.error().1.kind,
+                CauseKind::BadDatagrams(Violation::PeerId(id))
+            );
             rig.expect_close(link);
             rig.expect_nothing();
         });
@@ -316,7 +401,11 @@ fn a_peer_id_that_is_none_is_an_error_of_the_server() {
 /// chat.md 2.11: addresses of different transports, the next one after a timeout of the one before.
 #[test]
 fn another_transport_is_tried_when_the_first_cannot_be_reached() {
-    let mut rig = Rig::new(ChatConfig::new(["udp://one:1", "tcp://two:2", "three:3"], APP_ID, APP_VERSION));
+    let mut rig = Rig::new(ChatConfig::new(
+        ["udp://one:1", "tcp://two:2", "three:3"],
+        APP_ID,
+        APP_VERSION,
+    ));
     rig.connect(Some("eu"));
     rig.answers = false;
     let first = rig.expect_open_over(Wire::Datagram, "one", 1);
@@ -339,15 +428,31 @@ fn another_transport_is_tried_when_the_first_cannot_be_reached() {
     rig.respond(230, 0, None, &[]);
     assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
 
-    let mut rig = Rig::new(ChatConfig::new(["one:1", "tcp://two:2"], APP_ID, APP_VERSION));
+    let mut rig = Rig::new(ChatConfig::new(
+        ["one:1", "tcp://two:2"],
+        APP_ID,
+        APP_VERSION,
+    ));
     rig.connect(Some("eu"));
     rig.answers = false;
     rig.accept();
     rig.advance_ms(14_308);
     rig.accept();
     rig.advance_ms(15_000);
-    rig.expect(&[&[Seen::State(State::ConnectingToNameServer)][..], &error(3004)].concat());
-    let earlier: Vec<_> = rig.error().1.earlier.iter().map(|cause| cause.kind).collect();
+    rig.expect(
+        &[
+            &[Seen::State(State::ConnectingToNameServer)][..],
+            &error(3004),
+        ]
+        .concat(),
+    );
+    let earlier: Vec<_> = rig
+        .error()
+        .1
+        .earlier
+        .iter()
+        .map(|cause| cause.kind)
+        .collect();
     assert_eq!(earlier, [CauseKind::Unacknowledged]);
 }
 
@@ -355,17 +460,38 @@ fn another_transport_is_tried_when_the_first_cannot_be_reached() {
 #[test]
 fn a_front_end_of_another_transport_cannot_be_used() {
     each(|mut rig| {
-        let other = TABLE.iter().find(|row| row.carrier != rig.over.carrier).expect("there are two");
-        let scheme = if other.carrier == Carrier::Datagrams { "udp://" } else { "tcp://" };
+        let other = TABLE
+            .iter()
+            .find(|row| row.carrier != rig.over.carrier)
+            .expect("there are two");
+        let scheme = if other.carrier == Carrier::Datagrams {
+            "udp://"
+        } else {
+            "tcp://"
+        };
         rig.go_to(State::ConnectedToNameServer);
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         let address = format!("{scheme}fe.example:5070");
-        rig.respond(230, 0, None, &[(230, address.as_str().into()), (221, TOKEN.into())]);
-        let moved = [Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)];
+        rig.respond(
+            230,
+            0,
+            None,
+            &[(230, address.as_str().into()), (221, TOKEN.into())],
+        );
+        let moved = [
+            Seen::authenticated(""),
+            Seen::State(State::ConnectingToFrontEnd),
+        ];
         rig.expect(&[&moved[..], &error(1002)].concat());
         // DESIGN 4: what is secure is not left for what is not.
         let secure = CauseKind::Link(LinkErrorKind::Downgrade);
-        let expected = if rig.over.is_secure() { secure } else { CauseKind::BadAddress };
+        let expected = if rig.over.is_secure() {
+            secure
+        } else {
+            CauseKind::BadAddress
+        };
         assert_eq!(rig.error().1.kind, expected);
     });
 }

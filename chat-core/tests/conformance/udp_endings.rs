@@ -1,6 +1,8 @@
 //! How connections over UDP end: the server's word, its silence, and what the client says last. udp.md 5.4, 5.6 and 7.
 
-use crate::rig::{Line, Rig, Seen, bools, datagram, error, objects, over_datagrams, over_datagrams_with, strings};
+use crate::rig::{
+    Line, Rig, Seen, bools, datagram, error, objects, over_datagrams, over_datagrams_with, strings,
+};
 use chat_core::{CauseKind, DisconnectReason, LinkInput, PublishOptions, State, Step};
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
 use photon_proto::udp::{Cause, REASON_CLIENT};
@@ -16,7 +18,10 @@ const STATES: [(State, i32); 4] = [
 /// Goes to a state, and from "connecting" on until the connection stands.
 fn go(rig: &mut Rig, state: State) {
     rig.go_to(state);
-    if matches!(state, State::ConnectingToNameServer | State::ConnectingToFrontEnd) {
+    if matches!(
+        state,
+        State::ConnectingToNameServer | State::ConnectingToFrontEnd
+    ) {
         rig.accept();
     }
     rig.forget();
@@ -42,7 +47,10 @@ fn c052_disconnect_commands_are_1003_with_reasons_told_apart() {
                 rig.pump();
                 rig.expect(&error(base + 3));
                 let (_, cause, message) = rig.error();
-                assert_eq!((cause.kind, cause.return_code), (CauseKind::DisconnectCommand(told), None));
+                assert_eq!(
+                    (cause.kind, cause.return_code),
+                    (CauseKind::DisconnectCommand(told), None)
+                );
                 assert!(message.contains(words), "{message}");
                 // One answer, and nothing after it.
                 rig.expect_flown(now, &[(0, "ack + disconnect 4")]);
@@ -50,7 +58,10 @@ fn c052_disconnect_commands_are_1003_with_reasons_told_apart() {
                 rig.advance_ms(3_600_000);
                 rig.expect_nothing();
                 rig.expect_flown(now, &[]);
-                assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+                assert_eq!(
+                    (rig.client.poll_timeout(), rig.client.buffered_bytes()),
+                    (None, 0)
+                );
             });
         }
     }
@@ -73,9 +84,15 @@ fn a_disconnect_command_is_answered_in_the_form_of_the_moment() {
             rig.forget();
             let (link, now, challenge) = (rig.link(), rig.now, rig.server().udp().challenge());
             let command = datagram::control(kind::DISCONNECT, flags, 3, 1);
-            rig.input(link, LinkInput::Received(&datagram::of(challenge, [command])));
+            rig.input(
+                link,
+                LinkInput::Received(&datagram::of(challenge, [command])),
+            );
             rig.expect(&error(3003));
-            assert_eq!(rig.error().1.kind, CauseKind::DisconnectCommand(DisconnectReason::UserLimit));
+            assert_eq!(
+                rig.error().1.kind,
+                CauseKind::DisconnectCommand(DisconnectReason::UserLimit)
+            );
             rig.expect_flown(now, &[(0, answer)]);
             rig.expect_close(link);
         });
@@ -89,12 +106,18 @@ fn what_came_before_a_disconnect_command_is_told_before_it() {
         rig.go_to(State::ConnectedToFrontEnd);
         rig.join(&["a"]);
         rig.forget();
-        let line = [(1, "a".into()), (4, strings(&["bob"])), (2, objects(&["hi".into()])), (8, 1.into())];
+        let line = [
+            (1, "a".into()),
+            (4, strings(&["bob"])),
+            (2, objects(&["hi".into()])),
+            (8, 1.into()),
+        ];
         let (now, link, event) = (rig.now, rig.link(), rig.event(0, &line));
         let words = rig.server().udp().say(now, &event);
         rig.server().udp().connection().shutdown(now, 0, 1);
         for bytes in words.into_iter().chain(rig.server().udp().outgoing(now)) {
-            rig.client.handle_link(now, link, LinkInput::Received(&bytes));
+            rig.client
+                .handle_link(now, link, LinkInput::Received(&bytes));
         }
         rig.pump();
         let told = Seen::messages("a", [Line::new("bob", "hi", Some(1))]);
@@ -108,7 +131,8 @@ fn what_came_right_behind_the_connection_is_told_before_the_links_end() {
     over_datagrams(|mut rig| {
         rig.go_to(State::ConnectingToNameServer);
         let (link, now) = (rig.link(), rig.now);
-        rig.client.handle_link(now, link, LinkInput::Opened { ipv6: false });
+        rig.client
+            .handle_link(now, link, LinkInput::Opened { ipv6: false });
         rig.server().opened = true;
         // Connect; verify-connect; acknowledgement and init: no turn of the client's `service`.
         for _ in 0..2 {
@@ -152,7 +176,9 @@ fn a_server_that_acknowledges_nothing_any_more_is_a_timeout() {
         rig.answers = false;
         let now = rig.now;
         let (sent, gives_up) = datagram::resends(rig.resend_ms());
-        rig.client.publish_message("a", "hello?", &PublishOptions::new()).expect("on the front end");
+        rig.client
+            .publish_message("a", "hello?", &PublishOptions::new())
+            .expect("on the front end");
         rig.pump();
         rig.advance_ms(gives_up - 1);
         rig.expect(&[]);
@@ -179,7 +205,12 @@ fn resends_are_configurable() {
             rig.expect(&[]);
             rig.advance_ms(1);
             rig.expect(&error(3004));
-            let expected = [(0, "connect"), (221, "connect"), (662, "connect"), (1_543, "disconnect 2 unsequenced")];
+            let expected = [
+                (0, "connect"),
+                (221, "connect"),
+                (662, "connect"),
+                (1_543, "disconnect 2 unsequenced"),
+            ];
             rig.expect_flown(opened, &expected);
         },
     );
@@ -202,9 +233,15 @@ fn resends_are_configurable() {
 fn an_end_of_the_clients_making_says_goodbye_once() {
     type Ending = (i32, &'static [(u64, &'static str)], fn(&mut Rig));
     let endings: [Ending; 6] = [
-        (101, &[(0, "ack + disconnect 4")], |rig| rig.respond(230, 32767, None, &[])),
-        (101, &[(0, "ack + disconnect 4")], |rig| rig.respond(230, 0, None, &[])),
-        (3, &[(0, "ack + disconnect 4")], |rig| rig.say_goodbye(1, Some("go away"))),
+        (101, &[(0, "ack + disconnect 4")], |rig| {
+            rig.respond(230, 32767, None, &[])
+        }),
+        (101, &[(0, "ack + disconnect 4")], |rig| {
+            rig.respond(230, 0, None, &[])
+        }),
+        (3, &[(0, "ack + disconnect 4")], |rig| {
+            rig.say_goodbye(1, Some("go away"))
+        }),
         (3, &[], |rig| rig.close()),
         (1, &[], |rig| rig.fail(chat_core::LinkErrorKind::Io, "")),
         (4, &[(0, "disconnect 4")], |rig| {
@@ -218,7 +255,9 @@ fn an_end_of_the_clients_making_says_goodbye_once() {
             |config| config.authenticate_timeout_ms(2_000),
             |mut rig| {
                 rig.go_to(State::ConnectedToNameServer);
-                rig.client.connect_to_region_front_end("eu").expect("may go on");
+                rig.client
+                    .connect_to_region_front_end("eu")
+                    .expect("may go on");
                 rig.pump();
                 rig.forget();
                 rig.answers = false;
@@ -243,7 +282,10 @@ fn an_end_of_the_clients_making_says_goodbye_once() {
         rig.respond(230, 32757, None, &[]);
         rig.expect(&error(1101));
         rig.expect_flown(rig.now, &[(0, "ack + disconnect 4")]);
-        assert_eq!(rig.server().udp().ended, Some(Cause::ClientLeft(REASON_CLIENT)));
+        assert_eq!(
+            rig.server().udp().ended,
+            Some(Cause::ClientLeft(REASON_CLIENT))
+        );
     });
     over_datagrams(|mut rig| {
         rig.go_to(State::ConnectingToFrontEnd);
@@ -266,8 +308,16 @@ fn an_end_of_the_clients_making_says_goodbye_once() {
             rig.advance_ms(1_000);
             rig.expect(&error(3004));
             assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Connect));
-            let connects = [(0, "connect"), (221, "connect"), (442, "connect"), (663, "connect")];
-            rig.expect_flown(opened, &[&connects[..], &[(1_000, "disconnect 4 unsequenced")]].concat());
+            let connects = [
+                (0, "connect"),
+                (221, "connect"),
+                (442, "connect"),
+                (663, "connect"),
+            ];
+            rig.expect_flown(
+                opened,
+                &[&connects[..], &[(1_000, "disconnect 4 unsequenced")]].concat(),
+            );
             rig.expect_close(link);
         },
     );
@@ -287,16 +337,27 @@ fn broken_datagrams_are_dropped_and_too_many_end_the_connection() {
         let event = rig.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))])[7..].to_vec();
         let bytes = datagram::of(challenge, [datagram::reliable(9, &event), broken]);
         for count in 1..=1_000 {
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&bytes));
+            rig.client
+                .handle_link(rig.now, link, LinkInput::Received(&bytes));
             let stats = rig.client.stats().udp.expect("connected");
-            assert_eq!((stats.dropped_datagrams.malformed, u64::from(stats.violations)), (count, count));
+            assert_eq!(
+                (
+                    stats.dropped_datagrams.malformed,
+                    u64::from(stats.violations)
+                ),
+                (count, count)
+            );
         }
         rig.pump();
         rig.expect_nothing();
         rig.expect_flown(rig.now, &[]);
         rig.input(link, LinkInput::Received(&bytes));
         rig.expect(&error(1001));
-        assert!(matches!(rig.error().1.kind, CauseKind::BadDatagrams(_)), "{:?}", rig.error());
+        assert!(
+            matches!(rig.error().1.kind, CauseKind::BadDatagrams(_)),
+            "{:?}",
+            rig.error()
+        );
         rig.expect_close(link);
     });
 }

@@ -8,7 +8,9 @@ use photon_proto::udp::{Cause, REASON_CLIENT};
 const LEFT: Option<Cause> = Some(Cause::ClientLeft(REASON_CLIENT));
 
 fn publish(client: &mut ChatClient, text: &str) {
-    client.publish_message("a", text, &PublishOptions::new()).expect("on the front end");
+    client
+        .publish_message("a", text, &PublishOptions::new())
+        .expect("on the front end");
 }
 
 /// The texts that the last server got, in order.
@@ -38,7 +40,10 @@ fn disconnect_over_udp_sends_what_was_accepted_and_then_the_goodbye() {
         rig.expect_close(link);
         rig.advance_ms(3_600_000);
         rig.expect_nothing();
-        assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+        assert_eq!(
+            (rig.client.poll_timeout(), rig.client.buffered_bytes()),
+            (None, 0)
+        );
         assert_eq!(rig.client.stats().cut_short, 0);
     });
     // Nothing waits.
@@ -54,7 +59,9 @@ fn disconnect_over_udp_sends_what_was_accepted_and_then_the_goodbye() {
     // More than a window, and more than a datagram.
     over_datagrams(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        let texts: Vec<String> = (0..200).map(|number| format!("{number} {}", "x".repeat(number * 20))).collect();
+        let texts: Vec<String> = (0..200)
+            .map(|number| format!("{number} {}", "x".repeat(number * 20)))
+            .collect();
         texts.iter().for_each(|text| publish(&mut rig.client, text));
         rig.client.disconnect();
         rig.pump();
@@ -98,19 +105,36 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
                 rig.expect_close(link);
                 let flown = rig.flown(link);
                 let when = |kind| -> Vec<u64> {
-                    flown.iter().filter(|one| one.has(kind)).map(|one| one.at_ms - now.as_millis()).collect()
+                    flown
+                        .iter()
+                        .filter(|one| one.has(kind))
+                        .map(|one| one.at_ms - now.as_millis())
+                        .collect()
                 };
                 let (sent, goodbyes) = (when(kind::RELIABLE), when(kind::DISCONNECT));
                 assert_eq!(sent[..3], [0, again, 2 * again]);
                 // The server is told all the same, in time.
-                assert!(!goodbyes.is_empty() && gone_ms <= flush_ms, "{goodbyes:?}, {gone_ms}");
+                assert!(
+                    !goodbyes.is_empty() && gone_ms <= flush_ms,
+                    "{goodbyes:?}, {gone_ms}"
+                );
                 // udp.md 7.1: two resends of it are waited for, if there is time.
-                assert_eq!(gone_ms, (goodbyes[0] + 3 * again).min(flush_ms), "{goodbyes:?}");
-                assert!(sent.iter().all(|ms| *ms <= goodbyes[0]), "{sent:?} {goodbyes:?}");
+                assert_eq!(
+                    gone_ms,
+                    (goodbyes[0] + 3 * again).min(flush_ms),
+                    "{goodbyes:?}"
+                );
+                assert!(
+                    sent.iter().all(|ms| *ms <= goodbyes[0]),
+                    "{sent:?} {goodbyes:?}"
+                );
                 rig.advance_ms(3_600_000);
                 rig.expect_nothing();
                 rig.expect_flown(now, &[]);
-                assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+                assert_eq!(
+                    (rig.client.poll_timeout(), rig.client.buffered_bytes()),
+                    (None, 0)
+                );
                 assert_eq!(rig.client.stats().cut_short, 1);
             },
         );
@@ -129,7 +153,10 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
         rig.advance_ms(1);
         rig.expect_close(link);
         rig.expect_nothing();
-        assert_eq!((rig.client.poll_timeout(), rig.client.buffered_bytes()), (None, 0));
+        assert_eq!(
+            (rig.client.poll_timeout(), rig.client.buffered_bytes()),
+            (None, 0)
+        );
     });
     // Acknowledged in the last moment.
     over_datagrams(|mut rig| {
@@ -147,8 +174,12 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
         rig.advance_ms(1);
         rig.expect_close(link);
         assert_eq!(published(&mut rig), ["bye"]);
-        let expected =
-            [(0, "send_reliable"), (again, "send_reliable"), (2 * again, "send_reliable"), (2 * again, "disconnect 4")];
+        let expected = [
+            (0, "send_reliable"),
+            (again, "send_reliable"),
+            (2 * again, "send_reliable"),
+            (2 * again, "disconnect 4"),
+        ];
         rig.expect_flown(now, &expected);
     });
 }
@@ -200,7 +231,11 @@ fn disconnect_while_udp_is_connecting_says_goodbye_to_nobody_in_particular() {
 #[track_caller]
 fn gone_after_ms(rig: &mut Rig, link: LinkId) -> u64 {
     let start = rig.now;
-    while rig.links.iter().any(|known| known.id == link && !known.gone) {
+    while rig
+        .links
+        .iter()
+        .any(|known| known.id == link && !known.gone)
+    {
         assert!(rig.now < start.plus_millis(10_000), "it stays open");
         rig.advance_ms(1);
     }
@@ -211,11 +246,16 @@ fn gone_after_ms(rig: &mut Rig, link: LinkId) -> u64 {
 fn moves(rig: &mut Rig, answered_before: bool) {
     rig.go_to(State::ConnectedToNameServer);
     rig.answers = answered_before;
-    rig.client.connect_to_region_front_end("eu").expect("may go on");
+    rig.client
+        .connect_to_region_front_end("eu")
+        .expect("may go on");
     rig.pump();
     rig.answers = false;
     rig.accept_login();
-    rig.expect(&[Seen::authenticated(""), Seen::State(State::ConnectingToFrontEnd)]);
+    rig.expect(&[
+        Seen::authenticated(""),
+        Seen::State(State::ConnectingToFrontEnd),
+    ]);
     rig.expect_open("fe.example", 5070);
 }
 
@@ -230,11 +270,16 @@ fn the_name_server_is_left_with_a_goodbye_while_the_front_end_opens() {
         let name_server = rig.links[0].id;
         rig.expect_no_command();
         let flown = rig.flown(name_server);
-        assert_eq!(flown.last().map(crate::rig::datagram::Flown::names), Some("ack + disconnect 4".into()));
+        assert_eq!(
+            flown.last().map(crate::rig::datagram::Flown::names),
+            Some("ack + disconnect 4".into())
+        );
         let gone_ms = gone_after_ms(&mut rig, name_server);
         rig.expect_close(name_server);
         let again = rig.flown_with(name_server, kind::DISCONNECT, start);
-        let [first, second] = again[..] else { panic!("{again:?}") };
+        let [first, second] = again[..] else {
+            panic!("{again:?}")
+        };
         assert_eq!((second, gone_ms), (2 * first, 3 * first));
         assert_eq!(rig.client.state(), State::ConnectingToFrontEnd);
     });
@@ -242,12 +287,18 @@ fn the_name_server_is_left_with_a_goodbye_while_the_front_end_opens() {
     over_datagrams(|mut rig| {
         rig.go_to(State::ConnectedToNameServer);
         let (name_server, now) = (rig.link(), rig.now);
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         rig.accept_login();
         rig.expect_move(name_server, "fe.example", 5070);
         assert_eq!(rig.links[0].udp().ended, LEFT);
-        rig.expect_flown_over(name_server, now, &[(0, "send_reliable"), (0, "ack + disconnect 4")]);
+        rig.expect_flown_over(
+            name_server,
+            now,
+            &[(0, "send_reliable"), (0, "ack + disconnect 4")],
+        );
         assert!(!rig.server().opened);
     });
     // What was sent before is acknowledged first.
@@ -317,7 +368,9 @@ fn a_connection_that_is_being_left_touches_nothing() {
     over_datagrams(|mut rig| {
         rig.answers = false;
         for _ in 0..10 {
-            rig.client.connect_to_name_server(ConnectOptions::new()).expect("may connect");
+            rig.client
+                .connect_to_name_server(ConnectOptions::new())
+                .expect("may connect");
             rig.pump();
             rig.answers = true;
             rig.accept();

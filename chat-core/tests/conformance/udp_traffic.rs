@@ -1,9 +1,12 @@
 //! A connection over UDP that stands: pings, deadlines, and what fills up. Contracts 4 and 5; udp.md 5.7 and 9.
 
-use crate::rig::{Line, Rig, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with, strings};
+use crate::rig::{
+    Line, Rig, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with,
+    strings,
+};
 use chat_core::{
-    CauseKind, ChatClient, ChatConfig, ConnectOptions, DisconnectReason, Event, LinkId, LinkInput, Outcome,
-    PublishOptions, RequestError, State, SubscribeOptions, Timestamp, Value,
+    CauseKind, ChatClient, ChatConfig, ConnectOptions, DisconnectReason, Event, LinkId, LinkInput,
+    Outcome, PublishOptions, RequestError, State, SubscribeOptions, Timestamp, Value,
 };
 use photon_proto::Limits;
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
@@ -15,7 +18,15 @@ fn publish(client: &mut ChatClient, bytes: usize) -> Result<(), RequestError> {
 /// An event 0 of one line, of about 200 bytes.
 fn line(rig: &mut Rig, id: i32) -> Vec<u8> {
     let text = format!("{id} {}", "x".repeat(150));
-    rig.event(0, &[(1, "a".into()), (4, strings(&["bob"])), (2, objects(&[text.into()])), (8, id.into())])
+    rig.event(
+        0,
+        &[
+            (1, "a".into()),
+            (4, strings(&["bob"])),
+            (2, objects(&[text.into()])),
+            (8, id.into()),
+        ],
+    )
 }
 
 fn lines(rig: &mut Rig, ids: std::ops::RangeInclusive<i32>) -> Vec<u8> {
@@ -36,7 +47,12 @@ fn ids(events: &[Event]) -> Vec<i32> {
 /// udp.md 10, scenario 28: a millisecond after the interval, from the last acknowledgement.
 #[test]
 fn pings_over_udp_count_from_the_last_acknowledgement() {
-    for (configured, interval) in [(None, 3_000), (Some(1_500), 1_500), (Some(0), 1_000), (Some(8_001), 8_000)] {
+    for (configured, interval) in [
+        (None, 3_000),
+        (Some(1_500), 1_500),
+        (Some(0), 1_000),
+        (Some(8_001), 8_000),
+    ] {
         let configure = |config: ChatConfig| match configured {
             Some(ms) => config.ping_interval_ms(ms),
             None => config,
@@ -62,7 +78,9 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
             let now = rig.now;
             let _before = rig.flown(link);
             rig.advance_ms(10 * (interval + 1));
-            let pings: Vec<u64> = (0..10).map(|count| interval - 299 + count * (interval + 1)).collect();
+            let pings: Vec<u64> = (0..10)
+                .map(|count| interval - 299 + count * (interval + 1))
+                .collect();
             assert_eq!(rig.flown_with(link, kind::PING, now), pings);
             assert_eq!(rig.client.stats().udp.map(|udp| udp.pings), Some(11));
         });
@@ -81,13 +99,20 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
     // However late the driver's turn comes: one.
     over_datagrams(|mut rig| {
         rig.go_to(State::ConnectedToFrontEnd);
-        let request = rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+        let request = rig
+            .client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("on the front end");
         rig.pump();
         rig.forget();
         rig.now = rig.now.plus_millis(365 * 24 * 3_600_000);
         rig.pump();
         rig.expect_flown(rig.now, &[(0, "ping")]);
-        rig.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)))]);
+        rig.expect(&[Seen::Subscribed(outcomes(
+            &["a"],
+            &Outcome::TimedOut,
+            Some(request),
+        ))]);
         rig.expect_deadline_in_ms(3_001);
         // And a clock that goes back stands still.
         assert!(!rig.client.service(Timestamp::ZERO).more);
@@ -99,7 +124,9 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
 #[test]
 fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
     over_datagrams(|mut rig| {
-        rig.client.connect_to_name_server(ConnectOptions::new()).expect("may connect");
+        rig.client
+            .connect_to_name_server(ConnectOptions::new())
+            .expect("may connect");
         // Armed, and the time is not known: at once.
         assert_eq!(rig.client.poll_timeout(), Some(Timestamp::ZERO));
         rig.pump();
@@ -132,7 +159,9 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         // The request is not acknowledged.
         rig.answers = false;
         let again = rig.resend_ms() + 1;
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         rig.expect_deadline_in_ms(again);
         rig.advance_ms(again);
@@ -148,7 +177,9 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         rig.expect_deadline_in_ms(3_001);
         rig.respond(230, 0, None, &[]);
         rig.expect_deadline_in_ms(3_001);
-        rig.client.subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+        rig.client
+            .subscribe(["a"], &SubscribeOptions::new())
+            .expect("on the front end");
         assert_eq!(rig.client.poll_timeout(), Some(rig.now));
         rig.pump();
         rig.advance_ms(4 * 3_001 + 1_000);
@@ -164,7 +195,10 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
     });
 }
 
-const SMALL: Limits = Limits { max_received_bytes: 1_000, ..Limits::DEFAULT };
+const SMALL: Limits = Limits {
+    max_received_bytes: 1_000,
+    ..Limits::DEFAULT
+};
 
 /// A client whose application is away, with as much as it keeps of a hundred lines. The cap is twice the longest message.
 fn full(rig: &mut Rig) -> LinkId {
@@ -190,13 +224,20 @@ fn a_full_receiver_acknowledges_what_it_keeps_and_loses_nothing() {
             let link = full(&mut rig);
             rig.move_bytes();
             let flown = rig.flown(link);
-            let acks = flown.iter().flat_map(|one| &one.commands).filter(|one| one.kind == kind::ACK).count();
+            let acks = flown
+                .iter()
+                .flat_map(|one| &one.commands)
+                .filter(|one| one.kind == kind::ACK)
+                .count();
             assert!((1..20).contains(&acks), "{acks}");
             let stats = rig.client.stats().udp.expect("connected");
             assert_eq!(stats.discarded.full, 100 - acks as u64);
             // The application is back.
             rig.pump();
-            assert_eq!(ids(&rig.take_events()), (1..=acks as i32).collect::<Vec<_>>());
+            assert_eq!(
+                ids(&rig.take_events()),
+                (1..=acks as i32).collect::<Vec<_>>()
+            );
             rig.forget();
             rig.advance_ms(3_600_000);
             let events = rig.take_events();
@@ -219,8 +260,12 @@ fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
             let before = rig.client.buffered_bytes();
             // The server's ping is acknowledged.
             let (challenge, _) = (rig.server().udp().challenge(), rig.flown(link));
-            let ping = datagram::of(challenge, [datagram::control(kind::PING, FLAG_RELIABLE, 0, 9)]);
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&ping));
+            let ping = datagram::of(
+                challenge,
+                [datagram::control(kind::PING, FLAG_RELIABLE, 0, 9)],
+            );
+            rig.client
+                .handle_link(rig.now, link, LinkInput::Received(&ping));
             rig.move_bytes();
             rig.expect_flown(rig.now, &[(0, "ack")]);
             // The publish is acknowledged: it does not wait any more.
@@ -230,12 +275,16 @@ fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
                 rig.client.service(rig.now);
                 rig.move_bytes();
                 let flown = rig.flown(link);
-                let sent = flown.iter().flat_map(|one| &one.commands).find(|one| one.kind == kind::RELIABLE);
+                let sent = flown
+                    .iter()
+                    .flat_map(|one| &one.commands)
+                    .find(|one| one.kind == kind::RELIABLE);
                 (sent.expect("sent again").rseq, flown[0].header.sent_time)
             };
             let echo = [rseq.0.to_be_bytes(), rseq.1.to_be_bytes()].concat();
             let ack = datagram::of(challenge, [datagram::command(kind::ACK, 0, 0, 0, 0, &echo)]);
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&ack));
+            rig.client
+                .handle_link(rig.now, link, LinkInput::Received(&ack));
             assert!(rig.client.buffered_bytes() + 500 < before);
             let _told = rig.client.service(rig.now);
         },
@@ -246,7 +295,11 @@ fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
             let link = full(&mut rig);
             let challenge = rig.server().udp().challenge();
             let goodbye = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
-            rig.client.handle_link(rig.now, link, LinkInput::Received(&datagram::of(challenge, [goodbye])));
+            rig.client.handle_link(
+                rig.now,
+                link,
+                LinkInput::Received(&datagram::of(challenge, [goodbye])),
+            );
             rig.pump();
             // What was kept is told first.
             let events = rig.take_events();
@@ -254,7 +307,10 @@ fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
             assert_eq!(kept, (1..=kept.len() as i32).collect::<Vec<_>>());
             let last: Vec<_> = events[kept.len()..].iter().map(Seen::from).collect();
             assert_eq!(last, [Seen::State(State::Error), Seen::Error(1003)]);
-            assert_eq!(rig.error().1.kind, CauseKind::DisconnectCommand(DisconnectReason::Logic));
+            assert_eq!(
+                rig.error().1.kind,
+                CauseKind::DisconnectCommand(DisconnectReason::Logic)
+            );
         },
     );
 }
@@ -305,16 +361,29 @@ fn the_outgoing_cap_counts_what_is_not_acknowledged() {
             }
             let link = rig.link();
             rig.pump();
-            let sent = rig.flown(link).iter().flat_map(|one| one.commands.clone()).count();
+            let sent = rig
+                .flown(link)
+                .iter()
+                .flat_map(|one| one.commands.clone())
+                .count();
             assert_eq!(sent, 9, "all of it is on its way");
             let waiting = rig.client.stats().buffered_bytes;
             assert!((9_000..10_000).contains(&waiting), "{waiting}");
-            assert_eq!(rig.refused(|client| publish(client, 1_000)), RequestError::QueueFull);
-            assert_eq!(rig.refused(|client| publish(client, 10_000)), RequestError::TooLong { max_bytes: 10_000 });
+            assert_eq!(
+                rig.refused(|client| publish(client, 1_000)),
+                RequestError::QueueFull
+            );
+            assert_eq!(
+                rig.refused(|client| publish(client, 10_000)),
+                RequestError::TooLong { max_bytes: 10_000 }
+            );
             rig.answers = true;
             let again = rig.resend_ms() + 1;
             rig.advance_ms(again - 1);
-            assert_eq!(rig.refused(|client| publish(client, 1_000)), RequestError::QueueFull);
+            assert_eq!(
+                rig.refused(|client| publish(client, 1_000)),
+                RequestError::QueueFull
+            );
             rig.advance_ms(1);
             assert_eq!(rig.client.stats().buffered_bytes, 0);
             assert_eq!(publish(&mut rig.client, 1_000), Ok(()));
@@ -333,12 +402,19 @@ fn long_messages_arrive_whole() {
         rig.join(&["a"]);
         for bytes in [1_100, 1_200, 30_000, 400_000] {
             let content = Value::from(vec![7_u8; bytes]);
-            rig.client.publish_message("a", &content, &PublishOptions::new()).expect("on the front end");
+            rig.client
+                .publish_message("a", &content, &PublishOptions::new())
+                .expect("on the front end");
             rig.pump();
             rig.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
             rig.raise(
                 0,
-                &[(1, "a".into()), (4, strings(&["bob"])), (2, objects(std::slice::from_ref(&content))), (8, 1.into())],
+                &[
+                    (1, "a".into()),
+                    (4, strings(&["bob"])),
+                    (2, objects(std::slice::from_ref(&content))),
+                    (8, 1.into()),
+                ],
             );
             rig.expect(&[Seen::messages("a", [Line::new("bob", content, Some(1))])]);
         }
@@ -357,10 +433,20 @@ fn stats_tell_what_the_connection_has_counted() {
         rig.advance_ms(221);
         let stats = rig.client.stats();
         let udp = stats.udp.expect("the link is open");
-        assert_eq!((udp.sent_datagrams, udp.resent_commands, udp.received_datagrams), (2, 1, 0));
+        assert_eq!(
+            (
+                udp.sent_datagrams,
+                udp.resent_commands,
+                udp.received_datagrams
+            ),
+            (2, 1, 0)
+        );
         assert_eq!(udp.sent_bytes, 2 * 56);
         // Connecting has told nothing about the line yet.
-        assert_eq!((stats.round_trip_ms, stats.round_trip_variance_ms), (None, None));
+        assert_eq!(
+            (stats.round_trip_ms, stats.round_trip_variance_ms),
+            (None, None)
+        );
         rig.answers = true;
         rig.advance_ms(221);
         rig.greet();
@@ -368,13 +454,18 @@ fn stats_tell_what_the_connection_has_counted() {
         let udp = rig.client.stats().udp.expect("connected");
         assert_eq!((udp.sent_messages, udp.received_messages), (2, 2));
         assert!(rig.client.stats().round_trip_ms.is_some_and(|ms| ms < 15));
-        rig.client.connect_to_region_front_end("eu").expect("may go on");
+        rig.client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
         rig.pump();
         rig.accept_login();
         // Each connection counts for itself.
         assert_eq!(rig.client.stats().udp, None);
         rig.accept();
-        assert_eq!(rig.client.stats().udp.map(|udp| udp.resent_commands), Some(0));
+        assert_eq!(
+            rig.client.stats().udp.map(|udp| udp.resent_commands),
+            Some(0)
+        );
         rig.client.disconnect();
         assert_eq!(rig.client.stats().udp, None);
     });
@@ -396,8 +487,13 @@ fn the_same_seed_and_calls_give_the_same_datagrams() {
             rig.pump();
             rig.connect(Some("eu"));
             rig.handshake();
-            for link in rig.links[start..].iter().map(|link| link.id).collect::<Vec<_>>() {
-                all.borrow_mut().extend(rig.flown(link).into_iter().map(|one| one.raw));
+            for link in rig.links[start..]
+                .iter()
+                .map(|link| link.id)
+                .collect::<Vec<_>>()
+            {
+                all.borrow_mut()
+                    .extend(rig.flown(link).into_iter().map(|one| one.raw));
             }
         });
         all.into_inner()

@@ -34,7 +34,12 @@ fn cells() -> Vec<Cell> {
         for duplicate in [0, 20] {
             for delay_ms in [1_u64, 40, 250] {
                 for jitter_ms in [0, delay_ms.div_ceil(2), delay_ms + delay_ms.div_ceil(2)] {
-                    all.push(Cell { loss, duplicate, delay_ms, jitter_ms });
+                    all.push(Cell {
+                        loss,
+                        duplicate,
+                        delay_ms,
+                        jitter_ms,
+                    });
                 }
             }
         }
@@ -58,9 +63,20 @@ fn heard(world: &World, player: usize) -> Vec<i32> {
         Event::ChatMessages { messages, .. } => Some(messages),
         _ => None,
     });
-    told.flat_map(|messages| messages.iter().map(|message| message.content.to_value()).collect::<Vec<_>>())
-        .map(|content| if let Value::Int(number) = content { number } else { panic!("no number: {content:?}") })
-        .collect()
+    told.flat_map(|messages| {
+        messages
+            .iter()
+            .map(|message| message.content.to_value())
+            .collect::<Vec<_>>()
+    })
+    .map(|content| {
+        if let Value::Int(number) = content {
+            number
+        } else {
+            panic!("no number: {content:?}")
+        }
+    })
+    .collect()
 }
 
 /// alice talks over the bad line and hears herself; bob listens over a good one.
@@ -74,22 +90,39 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         jitter_ms: cell.jitter_ms,
         corrupt: Percent::ZERO,
     });
-    let protocol = if seed.is_multiple_of(2) { Protocol::V16 } else { Protocol::V18 };
+    let protocol = if seed.is_multiple_of(2) {
+        Protocol::V16
+    } else {
+        Protocol::V18
+    };
     let alice = world.add_over(Transport::Udp, "alice", |config| config.protocol(protocol));
     let bob = world.add("bob", |config| config);
     for player in [alice, bob] {
-        world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+        world
+            .chat(player)
+            .connect_to_name_server(ConnectOptions::new().region("eu"))
+            .expect("a new client");
     }
     let settled = |world: &World, player: usize| {
-        matches!(world.players[player].chat.state(), State::ConnectedToFrontEnd | State::Error)
+        matches!(
+            world.players[player].chat.state(),
+            State::ConnectedToFrontEnd | State::Error
+        )
     };
     while !settled(&world, alice) || !settled(&world, bob) {
         world.run_for(100);
         assert!(world.now.as_millis() < LONGEST_MS, "connecting never ends");
     }
     assert!(world.players[bob].chat.is_connected_to_front_end());
-    world.chat(bob).subscribe(["talk"], &SubscribeOptions::new()).expect("on the front end");
-    if world.chat(alice).subscribe(["talk"], &SubscribeOptions::new()).is_err() {
+    world
+        .chat(bob)
+        .subscribe(["talk"], &SubscribeOptions::new())
+        .expect("on the front end");
+    if world
+        .chat(alice)
+        .subscribe(["talk"], &SubscribeOptions::new())
+        .is_err()
+    {
         return Outcome::default();
     }
     let answered = |event: &(u64, Event)| matches!(event.1, Event::SubscribeResult(_));
@@ -98,7 +131,10 @@ fn run(seed: u64, cell: Cell) -> Outcome {
     }
     let begun = world.now.as_millis();
     for number in 0..MESSAGES as i32 {
-        let alive = world.chat(alice).publish_message("talk", &number, &PublishOptions::new()).is_ok();
+        let alive = world
+            .chat(alice)
+            .publish_message("talk", &number, &PublishOptions::new())
+            .is_ok();
         assert_eq!(alive, world.chat(alice).is_connected_to_front_end());
     }
     let mut outcome = Outcome::default();
@@ -107,9 +143,16 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         let (up, down) = (heard(&world, bob), heard(&world, alice));
         // Each once, in order, and nothing between them is missing.
         assert!(up.iter().copied().eq(0..up.len() as i32), "up: {up:?}");
-        assert!(down.iter().copied().eq(0..down.len() as i32), "down: {down:?}");
+        assert!(
+            down.iter().copied().eq(0..down.len() as i32),
+            "down: {down:?}"
+        );
         let chat = &world.players[alice].chat;
-        assert!(chat.buffered_bytes() <= 1024 * 1024, "{} bytes are buffered", chat.buffered_bytes());
+        assert!(
+            chat.buffered_bytes() <= 1024 * 1024,
+            "{} bytes are buffered",
+            chat.buffered_bytes()
+        );
         if let Some(udp) = chat.stats().udp {
             outcome.resent = udp.resent_commands;
         }
@@ -118,7 +161,12 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         if outcome.complete || !world.players[alice].chat.is_connected_to_front_end() {
             break;
         }
-        assert!(outcome.took_ms < LONGEST_MS, "neither all messages nor an end: {} and {}", up.len(), down.len());
+        assert!(
+            outcome.took_ms < LONGEST_MS,
+            "neither all messages nor an end: {} and {}",
+            up.len(),
+            down.len()
+        );
     }
     if outcome.complete {
         // At rest everything was acknowledged, and saying goodbye leaves nothing behind.
@@ -139,9 +187,22 @@ fn table(cells: &[Cell], outcomes: &[Vec<Outcome>]) -> String {
          loss  dup  delay  jitter  complete    msg/s  resends\n"
     );
     for (cell, outcomes) in cells.iter().zip(outcomes) {
-        let complete: Vec<&Outcome> = outcomes.iter().take(TABLE_ROUNDS).filter(|one| one.complete).collect();
-        let Cell { loss, duplicate, delay_ms, jitter_ms } = cell;
-        let _ = write!(text, "{loss:4} {duplicate:4} {delay_ms:6} {jitter_ms:7} {:9}", complete.len());
+        let complete: Vec<&Outcome> = outcomes
+            .iter()
+            .take(TABLE_ROUNDS)
+            .filter(|one| one.complete)
+            .collect();
+        let Cell {
+            loss,
+            duplicate,
+            delay_ms,
+            jitter_ms,
+        } = cell;
+        let _ = write!(
+            text,
+            "{loss:4} {duplicate:4} {delay_ms:6} {jitter_ms:7} {:9}",
+            complete.len()
+        );
         let took_ms: u64 = complete.iter().map(|one| one.took_ms).sum();
         let resent: u64 = complete.iter().map(|one| one.resent).sum();
         let messages = (complete.len() * MESSAGES) as u64;
@@ -156,7 +217,10 @@ fn table(cells: &[Cell], outcomes: &[Vec<Outcome>]) -> String {
 #[test]
 fn bad_lines_lose_and_double_nothing() {
     let cells = cells();
-    let runs: usize = std::env::var("BAD_LINES_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(0);
+    let runs: usize = std::env::var("BAD_LINES_RUNS")
+        .ok()
+        .and_then(|runs| runs.parse().ok())
+        .unwrap_or(0);
     let rounds = TABLE_ROUNDS.max(runs.div_ceil(cells.len()));
     let mut outcomes = vec![Vec::new(); cells.len()];
     for round in 0..rounds {
@@ -165,19 +229,31 @@ fn bad_lines_lose_and_double_nothing() {
         }
     }
     for loss in [0, 5, 20, 40] {
-        let at_this_loss = cells.iter().zip(&outcomes).filter(|(cell, _)| cell.loss == loss);
-        let all: Vec<bool> = at_this_loss.flat_map(|(_, outcomes)| outcomes.iter().map(|one| one.complete)).collect();
+        let at_this_loss = cells
+            .iter()
+            .zip(&outcomes)
+            .filter(|(cell, _)| cell.loss == loss);
+        let all: Vec<bool> = at_this_loss
+            .flat_map(|(_, outcomes)| outcomes.iter().map(|one| one.complete))
+            .collect();
         let complete = all.iter().filter(|complete| **complete).count();
         println!("{loss:2} % loss: {complete} of {} runs complete", all.len());
         match loss {
             0 | 5 => assert_eq!(complete, all.len(), "at {loss} % loss"),
-            20 => assert!(complete * 100 >= all.len() * 85, "{complete} of {} at {loss} % loss", all.len()),
+            20 => assert!(
+                complete * 100 >= all.len() * 85,
+                "{complete} of {} at {loss} % loss",
+                all.len()
+            ),
             _ => {}
         }
     }
     let table = table(&cells, &outcomes);
     if std::env::var_os("BAD_LINES_WRITE").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/bad_lines.txt");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/simulation/bad_lines.txt"
+        );
         std::fs::write(path, &table).expect("the table can be written");
     } else {
         assert!(table == TABLE, "the table has changed; it is now\n{table}");

@@ -19,15 +19,25 @@ enum Told {
 use Told::{BadMessage, Error, State};
 
 fn line() -> StreamSettings {
-    StreamSettings { delay_ms: 20, ..StreamSettings::default() }
+    StreamSettings {
+        delay_ms: 20,
+        ..StreamSettings::default()
+    }
 }
 
 /// Runs one connect for 40 s, and lists what was told.
 fn run(protocol: Protocol, set_up: impl FnOnce(&mut World)) -> Vec<Told> {
-    let mut world = World::new(7, ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000), line());
+    let mut world = World::new(
+        7,
+        ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
+        line(),
+    );
     set_up(&mut world);
     let player = world.add("alice", |config| config.protocol(protocol));
-    world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    world
+        .chat(player)
+        .connect_to_name_server(ConnectOptions::new().region("eu"))
+        .expect("a new client");
     world.run_until(40_000);
     assert_eq!(world.players[player].chat.buffered_bytes(), 0);
     world.players[player]
@@ -53,7 +63,10 @@ fn expected(role: Role, reached: &[Told], code: i32, at: u64) -> Vec<Told> {
 #[test]
 fn without_a_fault_the_states_come_at_their_times() {
     for protocol in [Protocol::V16, Protocol::V18] {
-        assert_eq!(run(protocol, |_| {}), [State(1, 0), State(2, 120), State(3, 160), State(4, 320)]);
+        assert_eq!(
+            run(protocol, |_| {}),
+            [State(1, 0), State(2, 120), State(3, 160), State(4, 320)]
+        );
     }
 }
 
@@ -62,15 +75,24 @@ fn servers() -> [(Role, u64, Vec<Told>, Vec<Told>); 2] {
     let name_server = vec![State(1, 0)];
     let logged_in = vec![State(1, 0), State(2, 120)];
     let front_end = vec![State(1, 0), State(2, 120), State(3, 160)];
-    [(Role::NameServer, 0, name_server, logged_in), (Role::FrontEnd, 160, front_end.clone(), front_end)]
+    [
+        (Role::NameServer, 0, name_server, logged_in),
+        (Role::FrontEnd, 160, front_end.clone(), front_end),
+    ]
 }
 
 fn disconnect() -> Fault {
-    Fault::Disconnect { code: 3, text: "bye".to_owned() }
+    Fault::Disconnect {
+        code: 3,
+        text: "bye".to_owned(),
+    }
 }
 
 fn refuse(code: i16) -> Fault {
-    Fault::Refuse { code, text: "no".to_owned() }
+    Fault::Refuse {
+        code,
+        text: "no".to_owned(),
+    }
 }
 
 #[test]
@@ -89,17 +111,29 @@ fn every_fault_at_every_step() {
                     let told = run(protocol, |world| {
                         world.server.faults_mut().on(step, fault.clone());
                     });
-                    assert_eq!(told, expected(role, reached, 3, begin + answered), "{step:?} {fault:?} {protocol:?}");
+                    assert_eq!(
+                        told,
+                        expected(role, reached, 3, begin + answered),
+                        "{step:?} {fault:?} {protocol:?}"
+                    );
                 }
                 // Bytes that are no frame.
                 let told = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::BadFrame);
                 });
-                assert_eq!(told, expected(role, reached, 1, begin + answered), "{step:?} BadFrame {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, reached, 1, begin + answered),
+                    "{step:?} BadFrame {protocol:?}"
+                );
             }
             // No answer, while pings are answered: the deadline of the step. On the name server the connect deadline ends
             // with state 2; on the front end it includes the login.
-            let login_deadline = if role == Role::NameServer { 120 + 15_000 } else { begin + 15_000 };
+            let login_deadline = if role == Role::NameServer {
+                120 + 15_000
+            } else {
+                begin + 15_000
+            };
             for (step, deadline, reached) in [
                 (Step::Init(role), begin + 15_000, &before),
                 (Step::KeyExchange(role), begin + 15_000, &before),
@@ -108,7 +142,11 @@ fn every_fault_at_every_step() {
                 let told = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::Silent);
                 });
-                assert_eq!(told, expected(role, reached, 4, deadline), "{step:?} Silent {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, reached, 4, deadline),
+                    "{step:?} Silent {protocol:?}"
+                );
             }
             // Nothing at all any more: silence is noticed 10 s after the last word, once the init was answered.
             for (step, end, reached) in [
@@ -120,7 +158,11 @@ fn every_fault_at_every_step() {
                 let told = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::Mute);
                 });
-                assert_eq!(told, expected(role, reached, 4, end), "{step:?} Mute {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, reached, 4, end),
+                    "{step:?} Mute {protocol:?}"
+                );
             }
             // A proper frame without a proper message is skipped; the answer is still missing.
             for (step, answered, deadline, reached) in [
@@ -132,30 +174,58 @@ fn every_fault_at_every_step() {
                 });
                 let mut skipped = reached.clone();
                 skipped.push(BadMessage(begin + answered));
-                assert_eq!(told, expected(role, &skipped, 4, deadline), "{step:?} Undecodable {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, &skipped, 4, deadline),
+                    "{step:?} Undecodable {protocol:?}"
+                );
             }
             // Key exchanges that cannot work, and refused logins.
             for fault in [refuse(-1), Fault::EmptyKey, Fault::DegenerateKey] {
                 let told = run(protocol, |world| {
-                    world.server.faults_mut().on(Step::KeyExchange(role), fault.clone());
+                    world
+                        .server
+                        .faults_mut()
+                        .on(Step::KeyExchange(role), fault.clone());
                 });
-                assert_eq!(told, expected(role, &before, 5, begin + 120), "{role:?} {fault:?} {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, &before, 5, begin + 120),
+                    "{role:?} {fault:?} {protocol:?}"
+                );
             }
             for code in [32767, 32755, 32756, 32757, 32753, -3] {
                 let told = run(protocol, |world| {
-                    world.server.faults_mut().on(Step::Authenticate(role), refuse(code));
+                    world
+                        .server
+                        .faults_mut()
+                        .on(Step::Authenticate(role), refuse(code));
                 });
-                assert_eq!(told, expected(role, &keyed, 101, begin + 160), "{role:?} {code} {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, &keyed, 101, begin + 160),
+                    "{role:?} {code} {protocol:?}"
+                );
             }
             // The link itself: refused, never answered, broken.
             type Change = fn(&mut StreamSettings);
-            let link_faults: [(Change, u64); 2] =
-                [(|line| line.refused = true, 40), (|line| line.unanswered = true, 15_000)];
+            let link_faults: [(Change, u64); 2] = [
+                (|line| line.refused = true, 40),
+                (|line| line.unanswered = true, 15_000),
+            ];
             for (change, after) in link_faults {
                 let told = run(protocol, |world| {
-                    change(if role == Role::NameServer { &mut world.to_name_server } else { &mut world.to_front_end });
+                    change(if role == Role::NameServer {
+                        &mut world.to_name_server
+                    } else {
+                        &mut world.to_front_end
+                    });
                 });
-                assert_eq!(told, expected(role, &before, 2, begin + after), "{role:?} link {protocol:?}");
+                assert_eq!(
+                    told,
+                    expected(role, &before, 2, begin + after),
+                    "{role:?} link {protocol:?}"
+                );
             }
         }
     }
@@ -166,27 +236,59 @@ fn an_accepted_login_that_leaves_something_out() {
     let reached = [State(1, 0), State(2, 120)];
     for fault in [Fault::OmitAddress, Fault::OmitToken] {
         let told = run(Protocol::V18, |world| {
-            world.server.faults_mut().on(Step::Authenticate(Role::NameServer), fault.clone());
+            world
+                .server
+                .faults_mut()
+                .on(Step::Authenticate(Role::NameServer), fault.clone());
         });
-        assert_eq!(told, expected(Role::NameServer, &reached, 101, 160), "{fault:?}");
+        assert_eq!(
+            told,
+            expected(Role::NameServer, &reached, 101, 160),
+            "{fault:?}"
+        );
     }
-    for address in ["nonsense", "127.0.0.1", "ws://127.0.0.1:4534", "127.0.0.1:0", ":4534"] {
+    for address in [
+        "nonsense",
+        "127.0.0.1",
+        "ws://127.0.0.1:4534",
+        "127.0.0.1:0",
+        ":4534",
+    ] {
         let told = run(Protocol::V18, |world| {
             let fault = Fault::Address(address.to_owned());
-            world.server.faults_mut().on(Step::Authenticate(Role::NameServer), fault);
+            world
+                .server
+                .faults_mut()
+                .on(Step::Authenticate(Role::NameServer), fault);
         });
-        let expected = [State(1, 0), State(2, 120), State(3, 160), State(-1, 160), Error(1002, 160)];
+        let expected = [
+            State(1, 0),
+            State(2, 120),
+            State(3, 160),
+            State(-1, 160),
+            Error(1002, 160),
+        ];
         assert_eq!(told, expected, "{address}");
     }
 }
 
 /// What happens to a connected client.
 fn run_connected(happen: impl FnOnce(&mut World, usize)) -> Vec<Told> {
-    let mut world = World::new(7, ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000), line());
+    let mut world = World::new(
+        7,
+        ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
+        line(),
+    );
     let player = world.add("alice", |config| config);
-    world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    world
+        .chat(player)
+        .connect_to_name_server(ConnectOptions::new().region("eu"))
+        .expect("a new client");
     world.run_until(1_000);
-    assert_eq!(world.players[player].chat.state(), chat_core::State::ConnectedToFrontEnd);
+    assert_eq!(
+        world.players[player].chat.state(),
+        chat_core::State::ConnectedToFrontEnd
+    );
     let told = world.players[player].events.len();
     happen(&mut world, player);
     world.run_until(40_000);
@@ -213,19 +315,28 @@ fn a_connected_client_loses_its_front_end() {
 
     for fault in [Fault::Close, disconnect()] {
         let told = run_connected(|world, _| {
-            world.server.faults_mut().on(Step::Ping(Role::FrontEnd), fault.clone());
+            world
+                .server
+                .faults_mut()
+                .on(Step::Ping(Role::FrontEnd), fault.clone());
         });
         assert_eq!(told, [State(-1, 3_280), Error(1003, 3_280)], "{fault:?}");
     }
 
     let told = run_connected(|world, _| {
-        world.server.faults_mut().on(Step::Ping(Role::FrontEnd), Fault::BadFrame);
+        world
+            .server
+            .faults_mut()
+            .on(Step::Ping(Role::FrontEnd), Fault::BadFrame);
     });
     assert_eq!(told, [State(-1, 3_280), Error(1001, 3_280)]);
 
     // The last word was the login's answer at 320.
     let told = run_connected(|world, _| {
-        world.server.faults_mut().on(Step::Ping(Role::FrontEnd), Fault::Mute);
+        world
+            .server
+            .faults_mut()
+            .on(Step::Ping(Role::FrontEnd), Fault::Mute);
     });
     assert_eq!(told, [State(-1, 10_320), Error(1004, 10_320)]);
 

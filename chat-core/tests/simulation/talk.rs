@@ -1,7 +1,8 @@
 //! Many clients in one channel: nobody misses or doubles a message.
 
 use chat_core::{
-    ConnectOptions, Encryption, Event, Outcome, Protocol, PublishOptions, State, SubscribeOptions, dispatch,
+    ConnectOptions, Encryption, Event, Outcome, Protocol, PublishOptions, State, SubscribeOptions,
+    dispatch,
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
@@ -20,7 +21,11 @@ fn crowd(seed: u64, size: usize) -> World {
     for number in 0..size {
         let transport = Transport::ALL[number % Transport::ALL.len()];
         let player = world.add_over(transport, &format!("user{number}"), |config| {
-            let encryption = if number % 3 == 0 { Encryption::Off } else { Encryption::On };
+            let encryption = if number % 3 == 0 {
+                Encryption::Off
+            } else {
+                Encryption::On
+            };
             let config = config.encryption(encryption);
             match transport {
                 Transport::Ws if number % 3 == 0 => config.json(),
@@ -29,7 +34,10 @@ fn crowd(seed: u64, size: usize) -> World {
                 _ => config.protocol(Protocol::V18),
             }
         });
-        world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+        world
+            .chat(player)
+            .connect_to_name_server(ConnectOptions::new().region("eu"))
+            .expect("a new client");
     }
     world.run_until(2_000);
     world
@@ -40,13 +48,21 @@ fn heard(world: &World, player: usize, channel: &str) -> Vec<(String, String)> {
     let events = world.players[player].events.iter();
     events
         .filter_map(|(_, event)| match event {
-            Event::ChatMessages { channel: name, messages } if *name == channel => Some(messages),
+            Event::ChatMessages {
+                channel: name,
+                messages,
+            } if *name == channel => Some(messages),
             _ => None,
         })
         .flat_map(|messages| {
             messages
                 .iter()
-                .map(|message| (message.sender.to_owned(), message.content.as_str().expect("text").to_owned()))
+                .map(|message| {
+                    (
+                        message.sender.to_owned(),
+                        message.content.as_str().expect("text").to_owned(),
+                    )
+                })
                 .collect::<Vec<_>>()
         })
         .collect()
@@ -57,14 +73,24 @@ fn two_hundred_clients_miss_nothing_and_double_nothing() {
     const SIZE: usize = 200;
     let mut world = crowd(11, SIZE);
     for player in 0..SIZE {
-        assert_eq!(world.players[player].chat.state(), State::ConnectedToFrontEnd, "user{player}");
-        world.chat(player).subscribe(["general"], &SubscribeOptions::new()).expect("on the front end");
+        assert_eq!(
+            world.players[player].chat.state(),
+            State::ConnectedToFrontEnd,
+            "user{player}"
+        );
+        world
+            .chat(player)
+            .subscribe(["general"], &SubscribeOptions::new())
+            .expect("on the front end");
     }
     world.run_for(1_000);
     for round in 0..3 {
         for player in 0..SIZE {
             let text = format!("{round} from {player}");
-            world.chat(player).publish_message("general", text.as_str(), &PublishOptions::new()).expect("room");
+            world
+                .chat(player)
+                .publish_message("general", text.as_str(), &PublishOptions::new())
+                .expect("room");
         }
         world.run_for(500);
     }
@@ -76,7 +102,11 @@ fn two_hundred_clients_miss_nothing_and_double_nothing() {
     sorted.dedup();
     assert_eq!(sorted.len(), 3 * SIZE, "something was doubled");
     for player in 1..SIZE {
-        assert_eq!(heard(&world, player, "general"), first, "user{player} heard something else");
+        assert_eq!(
+            heard(&world, player, "general"),
+            first,
+            "user{player} heard something else"
+        );
     }
 }
 
@@ -84,41 +114,86 @@ fn two_hundred_clients_miss_nothing_and_double_nothing() {
 fn history_comes_to_who_asks_for_it() {
     let mut world = crowd(12, 2);
     let (alice, bob) = (0, 1);
-    world.chat(alice).subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+    world
+        .chat(alice)
+        .subscribe(["a"], &SubscribeOptions::new())
+        .expect("on the front end");
     world.run_for(200);
     for number in 1..=5 {
         let text = format!("line {number}");
-        world.chat(alice).publish_message("a", text.as_str(), &PublishOptions::new()).expect("room");
+        world
+            .chat(alice)
+            .publish_message("a", text.as_str(), &PublishOptions::new())
+            .expect("room");
     }
     world.run_for(200);
-    world.chat(bob).subscribe(["a"], &SubscribeOptions::new().last_ids([2])).expect("on the front end");
+    world
+        .chat(bob)
+        .subscribe(["a"], &SubscribeOptions::new().last_ids([2]))
+        .expect("on the front end");
     world.run_for(200);
-    let texts: Vec<_> = heard(&world, bob, "a").into_iter().map(|(_, text)| text).collect();
+    let texts: Vec<_> = heard(&world, bob, "a")
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
     assert_eq!(texts, ["line 3", "line 4", "line 5"]);
-    assert_eq!(world.players[bob].chat.channel("a").map(chat_core::Channel::last_id), Some(5));
+    assert_eq!(
+        world.players[bob]
+            .chat
+            .channel("a")
+            .map(chat_core::Channel::last_id),
+        Some(5)
+    );
     let done = |event: &Event| matches!(event, Event::SubscribeResult(all) if all[0].outcome == Outcome::Done);
-    assert!(world.players[bob].events.iter().any(|(_, event)| done(event)));
+    assert!(
+        world.players[bob]
+            .events
+            .iter()
+            .any(|(_, event)| done(event))
+    );
 }
 
 #[test]
 fn a_slow_line_holds_back_and_loses_nothing() {
-    let line =
-        StreamSettings { delay_ms: 5, bytes_per_second: 20_000, window_bytes: 4_000, ..StreamSettings::default() };
+    let line = StreamSettings {
+        delay_ms: 5,
+        bytes_per_second: 20_000,
+        window_bytes: 4_000,
+        ..StreamSettings::default()
+    };
     let mut world = World::new(13, ServerConfig::new(), line);
-    let player = world.add("alice", |config| config.outgoing_cap_bytes(60_000).silence_timeout_ms(60_000));
-    world.chat(player).connect_to_name_server(ConnectOptions::new().region("eu")).expect("a new client");
+    let player = world.add("alice", |config| {
+        config.outgoing_cap_bytes(60_000).silence_timeout_ms(60_000)
+    });
+    world
+        .chat(player)
+        .connect_to_name_server(ConnectOptions::new().region("eu"))
+        .expect("a new client");
     world.run_until(3_000);
-    world.chat(player).subscribe(["a"], &SubscribeOptions::new()).expect("on the front end");
+    world
+        .chat(player)
+        .subscribe(["a"], &SubscribeOptions::new())
+        .expect("on the front end");
     world.run_for(1_000);
     let text = "x".repeat(1_000);
     let mut accepted = 0;
-    while world.chat(player).publish_message("a", text.as_str(), &PublishOptions::new()).is_ok() {
+    while world
+        .chat(player)
+        .publish_message("a", text.as_str(), &PublishOptions::new())
+        .is_ok()
+    {
         accepted += 1;
     }
-    assert!((50..=60).contains(&accepted), "{accepted} messages of about 1,020 bytes under a cap of 60,000");
+    assert!(
+        (50..=60).contains(&accepted),
+        "{accepted} messages of about 1,020 bytes under a cap of 60,000"
+    );
     world.run_for(20_000);
     assert_eq!(heard(&world, player, "a").len(), accepted);
-    world.chat(player).publish_message("a", "room again", &PublishOptions::new()).expect("room");
+    world
+        .chat(player)
+        .publish_message("a", "room again", &PublishOptions::new())
+        .expect("room");
 }
 
 #[test]
@@ -129,13 +204,19 @@ fn a_listener_answers_inside_its_callbacks() {
         fn on_state_change(&mut self, chat: &mut chat_core::ChatClient, _from: State, to: State) {
             self.0.push(to.name());
             if to == State::ConnectedToFrontEnd {
-                chat.subscribe(["lobby"], &SubscribeOptions::new()).expect("on the front end");
+                chat.subscribe(["lobby"], &SubscribeOptions::new())
+                    .expect("on the front end");
             }
         }
 
-        fn on_subscribe_result(&mut self, chat: &mut chat_core::ChatClient, channels: &[chat_core::ChannelOutcome]) {
+        fn on_subscribe_result(
+            &mut self,
+            chat: &mut chat_core::ChatClient,
+            channels: &[chat_core::ChannelOutcome],
+        ) {
             self.0.push("subscribed");
-            chat.publish_message(&channels[0].channel, "hello", &PublishOptions::new()).expect("room");
+            chat.publish_message(&channels[0].channel, "hello", &PublishOptions::new())
+                .expect("room");
         }
 
         fn on_chat_messages(
@@ -159,7 +240,12 @@ fn a_listener_answers_inside_its_callbacks() {
         dispatch(world.chat(0), &mut greeter);
         world.run_for(200 + round);
     }
-    let told = ["ConnectingToNameServer", "ConnectedToNameServer", "ConnectingToFrontEnd", "ConnectedToFrontEnd"];
+    let told = [
+        "ConnectingToNameServer",
+        "ConnectedToNameServer",
+        "ConnectingToFrontEnd",
+        "ConnectedToFrontEnd",
+    ];
     assert_eq!(greeter.0[..4], told);
     assert_eq!(greeter.0[4..], ["subscribed", "messages", "Disconnected"]);
 }

@@ -23,14 +23,23 @@ impl Secure {
         let name = ServerName::try_from(String::from(&*target.host)).map_err(|error| {
             LinkError::new(
                 LinkErrorKind::Tls,
-                format!("{:?} cannot be the name in a certificate: {error}", target.host),
+                format!(
+                    "{:?} cannot be the name in a certificate: {error}",
+                    target.host
+                ),
             )
         })?;
         let mut connection = ClientConnection::new(config, name).map_err(|error| {
-            LinkError::new(LinkErrorKind::Tls, format!("TLS does not work with this configuration: {error}"))
+            LinkError::new(
+                LinkErrorKind::Tls,
+                format!("TLS does not work with this configuration: {error}"),
+            )
         })?;
         connection.set_buffer_limit(Some(MAX_UNSENT_BYTES));
-        Ok(Self { connection, broken: None })
+        Ok(Self {
+            connection,
+            broken: None,
+        })
     }
 
     /// Goes on with the handshake; [`ErrorKind::WouldBlock`] until it is done. Before that, nothing but the handshake is
@@ -58,7 +67,11 @@ impl Secure {
                 return Err(raw.turn.fail(broken));
             }
             if self.receive(raw)? == 0 {
-                return self.connection.reader().read(buffer).map_err(|_| ErrorKind::UnexpectedEof.into());
+                return self
+                    .connection
+                    .reader()
+                    .read(buffer)
+                    .map_err(|_| ErrorKind::UnexpectedEof.into());
             }
         }
     }

@@ -80,16 +80,22 @@ impl Tls {
             vec![CertificateDer::from(certificates.to_vec())]
         } else {
             let each = CertificateDer::pem_slice_iter(certificates);
-            each.collect::<Result<_, _>>().map_err(|error| TlsError::Certificate(error.to_string()))?
+            each.collect::<Result<_, _>>()
+                .map_err(|error| TlsError::Certificate(error.to_string()))?
         };
         if added.is_empty() {
             return Err(TlsError::NoCertificate);
         }
         let mut store = RootCertStore::empty();
         for certificate in &added {
-            store.add(certificate.clone()).map_err(|error| TlsError::Certificate(error.to_string()))?;
+            store
+                .add(certificate.clone())
+                .map_err(|error| TlsError::Certificate(error.to_string()))?;
         }
-        Ok(Self(Trust::Roots(Arc::new(Roots { added, config: OnceLock::new() }))))
+        Ok(Self(Trust::Roots(Arc::new(Roots {
+            added,
+            config: OnceLock::new(),
+        }))))
     }
 
     /// Trusts as this configuration says; the crate is re-exported as `rustls`. What it says about certificates,
@@ -108,14 +114,18 @@ impl Tls {
         if let Some(config) = roots.config.get() {
             return Ok(Arc::clone(config));
         }
-        let built = roots.build().map_err(|error| LinkError::new(LinkErrorKind::Tls, error.to_string()))?;
+        let built = roots
+            .build()
+            .map_err(|error| LinkError::new(LinkErrorKind::Tls, error.to_string()))?;
         Ok(Arc::clone(roots.config.get_or_init(|| Arc::new(built))))
     }
 }
 
 impl Roots {
     fn build(&self) -> Result<ClientConfig, rustls::Error> {
-        let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut store = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for certificate in &self.added {
             store.add(certificate.clone())?;
         }
@@ -132,7 +142,9 @@ impl Roots {
 impl fmt::Debug for Tls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Trust::Roots(roots) => write!(out, "Tls(Mozilla's roots and {} more)", roots.added.len()),
+            Trust::Roots(roots) => {
+                write!(out, "Tls(Mozilla's roots and {} more)", roots.added.len())
+            }
             Trust::Config(_) => out.write_str("Tls(a configuration of your own)"),
         }
     }

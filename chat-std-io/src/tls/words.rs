@@ -15,14 +15,18 @@ fn hint(error: &Error) -> &'static str {
     match error {
         Error::InvalidCertificate(error) => certificate(error),
         Error::NoCertificatesPresented => "the server has no certificate",
-        Error::InvalidMessage(_) => "the server does not speak TLS on this port: is it the port for ws://?",
+        Error::InvalidMessage(_) => {
+            "the server does not speak TLS on this port: is it the port for ws://?"
+        }
         Error::PeerIncompatible(_)
         | Error::AlertReceived(
             AlertDescription::ProtocolVersion
             | AlertDescription::HandshakeFailure
             | AlertDescription::InsufficientSecurity,
         ) => "the server speaks only TLS older or weaker than what is safe (1.2 and 1.3 are)",
-        Error::AlertReceived(AlertDescription::UnrecognisedName) => "the server does not know this host name",
+        Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            "the server does not know this host name"
+        }
         Error::AlertReceived(_) => "the server refused",
         Error::FailedToGetCurrentTime => "the time of this machine is not known",
         _ => "the TLS handshake failed",

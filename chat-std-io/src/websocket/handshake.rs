@@ -28,11 +28,26 @@ pub(super) struct Handshake {
 
 impl Handshake {
     /// Fails if the target cannot be written into a request: its parts may come from a server.
-    pub(super) fn new(target: &Target, secure: bool, subprotocol: &'static str) -> Result<Self, LinkError> {
-        let path = if target.path.is_empty() { "/" } else { &target.path };
+    pub(super) fn new(
+        target: &Target,
+        secure: bool,
+        subprotocol: &'static str,
+    ) -> Result<Self, LinkError> {
+        let path = if target.path.is_empty() {
+            "/"
+        } else {
+            &target.path
+        };
         let is_graphic = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_graphic(&target.host) || !is_graphic(path) || !is_graphic(subprotocol) || !path.starts_with('/') {
-            return Err(refused(format!("no request can be made of host {:?} and path {path:?}", target.host)));
+        if !is_graphic(&target.host)
+            || !is_graphic(path)
+            || !is_graphic(subprotocol)
+            || !path.starts_with('/')
+        {
+            return Err(refused(format!(
+                "no request can be made of host {:?} and path {path:?}",
+                target.host
+            )));
         }
         let key = generate_key();
         let mut request = format!(
@@ -76,7 +91,8 @@ impl Handshake {
             match io.read(&mut chunk) {
                 Ok(0) => return Err(self.ended()),
                 Ok(bytes) => {
-                    self.answer.extend_from_slice(chunk.get(..bytes).unwrap_or_default());
+                    self.answer
+                        .extend_from_slice(chunk.get(..bytes).unwrap_or_default());
                     if let Some(tail) = self.check()? {
                         return Ok(Some(tail));
                     }
@@ -89,7 +105,11 @@ impl Handshake {
     }
 
     fn send(&mut self, io: &mut LineIo<'_>) -> io::Result<()> {
-        while let Some(rest) = self.request.get(self.sent..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = self
+            .request
+            .get(self.sent..)
+            .filter(|rest| !rest.is_empty())
+        {
             self.sent += io.write(rest)?;
         }
         io.flush()
@@ -97,17 +117,28 @@ impl Handshake {
 
     /// What follows the answer, if the answer is complete; and an error if it is not the right one.
     fn check(&self) -> Result<Option<Vec<u8>>, LinkError> {
-        let Some((bytes, response)) = Response::try_parse(&self.answer).map_err(|error| self.no_http(&error))? else {
+        let Some((bytes, response)) =
+            Response::try_parse(&self.answer).map_err(|error| self.no_http(&error))?
+        else {
             if self.answer.len() > MAX_ANSWER_BYTES {
-                return Err(refused(format!("the server's answer is longer than {MAX_ANSWER_BYTES} bytes")));
+                return Err(refused(format!(
+                    "the server's answer is longer than {MAX_ANSWER_BYTES} bytes"
+                )));
             }
             return Ok(None);
         };
         if response.status().as_u16() != 101 {
-            return Err(refusal(response.status().as_u16(), header(&response, "Location").as_deref()));
+            return Err(refusal(
+                response.status().as_u16(),
+                header(&response, "Location").as_deref(),
+            ));
         }
-        if !has_token(&response, "Upgrade", "websocket") || !has_token(&response, "Connection", "upgrade") {
-            return Err(refused("the server switched to something that is not WebSocket: is it a proxy?"));
+        if !has_token(&response, "Upgrade", "websocket")
+            || !has_token(&response, "Connection", "upgrade")
+        {
+            return Err(refused(
+                "the server switched to something that is not WebSocket: is it a proxy?",
+            ));
         }
         if header(&response, "Sec-WebSocket-Accept").as_ref() != Some(&self.accept) {
             return Err(refused(
@@ -115,7 +146,9 @@ impl Handshake {
             ));
         }
         if response.headers().contains_key("Sec-WebSocket-Extensions") {
-            return Err(refused("the server uses a WebSocket extension that it was not offered"));
+            return Err(refused(
+                "the server uses a WebSocket extension that it was not offered",
+            ));
         }
         match header(&response, "Sec-WebSocket-Protocol") {
             chosen if chosen.as_deref().unwrap_or_default() == self.subprotocol => {}
@@ -142,7 +175,9 @@ impl Handshake {
             (true, false) => "without an answer; a port for wss:// does that",
             (true, true) => "without an answer",
         };
-        refused(format!("the server ended the connection during the WebSocket handshake, {hint}"))
+        refused(format!(
+            "the server ended the connection during the WebSocket handshake, {hint}"
+        ))
     }
 
     fn no_http(&self, error: &tungstenite::Error) -> LinkError {
@@ -157,11 +192,17 @@ impl Handshake {
         if let Some(status) = status(&self.answer).filter(|status| *status != 101) {
             return refusal(status, None);
         }
-        refused(format!("the server's answer is not HTTP: is it a port for WebSocket? ({error})"))
+        refused(format!(
+            "the server's answer is not HTTP: is it a port for WebSocket? ({error})"
+        ))
     }
 }
 
-fn unless_blocked<T>(error: &io::Error, io: &mut LineIo<'_>, what: &str) -> Result<Option<T>, LinkError> {
+fn unless_blocked<T>(
+    error: &io::Error,
+    io: &mut LineIo<'_>,
+    what: &str,
+) -> Result<Option<T>, LinkError> {
     match error.kind() {
         ErrorKind::WouldBlock => Ok(None),
         _ => Err(match io.raw.turn.reason(error) {
@@ -188,7 +229,9 @@ fn host(target: &Target, secure: bool) -> String {
 /// A header's value; that of one that is there more than once is their list, as HTTP has it.
 fn header(response: &Response, name: &str) -> Option<String> {
     let values = response.headers().get_all(name).into_iter();
-    let values = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>();
+    let values = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect::<Vec<_>>();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
@@ -197,14 +240,22 @@ fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.split(|byte| *byte == b'\n').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
     let version = words.next()?;
-    let status = words.next().filter(|status| version.starts_with("HTTP/") && status.len() == 3)?;
+    let status = words
+        .next()
+        .filter(|status| version.starts_with("HTTP/") && status.len() == 3)?;
     status.parse().ok()
 }
 
 /// Whether this is one of a header's values, in whatever case.
 fn has_token(response: &Response, name: &str, token: &str) -> bool {
-    let values = response.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    let values = response
+        .headers()
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
 fn short(words: &str) -> String {
@@ -214,9 +265,14 @@ fn short(words: &str) -> String {
 /// What a server says instead of opening, and what to do.
 fn refusal(status: u16, location: Option<&str>) -> LinkError {
     let hint = match status {
-        200..=299 => "it is a web server without WebSocket there; check address and path".to_owned(),
+        200..=299 => {
+            "it is a web server without WebSocket there; check address and path".to_owned()
+        }
         300..=399 => match location {
-            Some(location) => format!("redirects are not followed; it points to {}", short(location)),
+            Some(location) => format!(
+                "redirects are not followed; it points to {}",
+                short(location)
+            ),
             None => "redirects are not followed".to_owned(),
         },
         400 | 426 => "it does not take this request; check address and path".to_owned(),
@@ -227,6 +283,10 @@ fn refusal(status: u16, location: Option<&str>) -> LinkError {
         _ => "check address and path".to_owned(),
     };
     let known = StatusCode::from_u16(status).ok();
-    let reason = known.and_then(|status| status.canonical_reason()).unwrap_or("without a name");
-    refused(format!("the server answered HTTP {status} ({reason}) instead of opening: {hint}"))
+    let reason = known
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("without a name");
+    refused(format!(
+        "the server answered HTTP {status} ({reason}) instead of opening: {hint}"
+    ))
 }

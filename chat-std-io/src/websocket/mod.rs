@@ -100,7 +100,12 @@ pub(crate) fn connect(
     };
     #[cfg(not(feature = "tls"))]
     let line = match kind.secure {
-        true => return Err(LinkError::new(LinkErrorKind::Unsupported, "wss:// needs the feature tls")),
+        true => {
+            return Err(LinkError::new(
+                LinkErrorKind::Unsupported,
+                "wss:// needs the feature tls",
+            ));
+        }
         false => Line::new(stream),
     };
     let websocket = WebSocket {
@@ -151,7 +156,13 @@ impl WebSocket {
                     self.open(tail);
                     core.handle(LinkInput::Opened { ipv6: self.ipv6 });
                 }
-                Err(error) => return Pass { any: true, more: false, end: Some(LinkInput::Failed(error)) },
+                Err(error) => {
+                    return Pass {
+                        any: true,
+                        more: false,
+                        end: Some(LinkInput::Failed(error)),
+                    };
+                }
             }
             pass.any = true;
         }
@@ -176,8 +187,16 @@ impl WebSocket {
         self.unsent = false;
     }
 
-    fn read(&mut self, core: &mut impl ClientSide, turn: &mut Turn, stats: &mut IoStats, pass: &mut Pass) {
-        let State::Open(context, Stage::Active) = &mut self.state else { return };
+    fn read(
+        &mut self,
+        core: &mut impl ClientSide,
+        turn: &mut Turn,
+        stats: &mut IoStats,
+        pass: &mut Pass,
+    ) {
+        let State::Open(context, Stage::Active) = &mut self.state else {
+            return;
+        };
         let mut frames = 0;
         let (reason, end) = loop {
             if frames == MAX_FRAMES || !core.wants_input() {
@@ -194,7 +213,9 @@ impl WebSocket {
             };
             match message {
                 Message::Binary(bytes) if !self.text => core.handle(LinkInput::Received(&bytes)),
-                Message::Text(text) if self.text => core.handle(LinkInput::Received(text.as_bytes())),
+                Message::Text(text) if self.text => {
+                    core.handle(LinkInput::Received(text.as_bytes()))
+                }
                 Message::Binary(_) | Message::Text(_) => break words::other_kind(self.text),
                 Message::Close(frame) => break words::closed(frame.as_ref()),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
@@ -207,7 +228,9 @@ impl WebSocket {
 
     /// The other side has ended it, or broke the rules, for which there is a close frame.
     fn leave(&mut self, reason: Option<words::Leave>, turn: &mut Turn, stats: &mut IoStats) {
-        let State::Open(context, stage) = &mut self.state else { return };
+        let State::Open(context, stage) = &mut self.state else {
+            return;
+        };
         let Some(reason) = reason else {
             *stage = Stage::Gone;
             return;
@@ -221,21 +244,29 @@ impl WebSocket {
 
     /// Writes what is queued before the end; then the line is finished on our side.
     fn say(&mut self, turn: &mut Turn, stats: &mut IoStats) {
-        let State::Open(context, stage @ Stage::Leaving { said: false }) = &mut self.state else { return };
+        let State::Open(context, stage @ Stage::Leaving { said: false }) = &mut self.state else {
+            return;
+        };
         let mut io = self.line.io(turn, stats);
         match context.flush(&mut io) {
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => self.unsent = true,
             // An error says that it is over already.
             _ => {
                 self.unsent = false;
-                *stage = if io.finish() { Stage::Leaving { said: true } } else { Stage::Gone };
+                *stage = if io.finish() {
+                    Stage::Leaving { said: true }
+                } else {
+                    Stage::Gone
+                };
             }
         }
     }
 
     /// Hands what core has to say to the system, and keeps the rest of at most one message, or a few short ones.
     pub(crate) fn send(&mut self, core: &mut impl ClientSide, stats: &mut IoStats) {
-        let State::Open(context, Stage::Active) = &mut self.state else { return };
+        let State::Open(context, Stage::Active) = &mut self.state else {
+            return;
+        };
         if self.line.stream.is_broken() {
             self.unsent |= core.transmit().is_some();
             return;
@@ -260,7 +291,9 @@ impl WebSocket {
                     }
                 },
             };
-            context.set_config(|config| config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES);
+            context.set_config(|config| {
+                config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES
+            });
             // If the system does not take it, it is kept.
             result = context.write(&mut io, message);
             core.transmitted(length);
@@ -285,7 +318,14 @@ impl WebSocket {
         };
         if *stage == Stage::Active && !self.line.stream.is_broken() {
             *stage = Stage::Closing;
-            self.unsent |= close(context, &mut self.line, &mut Turn::new(), stats, CloseCode::Normal, FAREWELL);
+            self.unsent |= close(
+                context,
+                &mut self.line,
+                &mut Turn::new(),
+                stats,
+                CloseCode::Normal,
+                FAREWELL,
+            );
         }
         match *stage {
             Stage::Closing | Stage::Leaving { .. } => Parting::Waits,
@@ -302,7 +342,9 @@ impl WebSocket {
     pub(crate) fn drain(&mut self, buffer: &mut [u8], stats: &mut IoStats) -> Parting {
         let mut turn = Turn::new();
         self.say(&mut turn, stats);
-        let State::Open(context, stage) = &mut self.state else { return Parting::Broken };
+        let State::Open(context, stage) = &mut self.state else {
+            return Parting::Broken;
+        };
         match stage {
             Stage::Leaving { .. } => return self.line.stream.drain(buffer, stats),
             Stage::Closing => {}
@@ -340,6 +382,11 @@ fn close(
 ) -> bool {
     // There is always room for it.
     context.set_config(|config| config.max_write_buffer_size = usize::MAX);
-    let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-    context.close(&mut line.io(turn, stats), Some(frame)).is_err()
+    let frame = CloseFrame {
+        code,
+        reason: Utf8Bytes::from_static(reason),
+    };
+    context
+        .close(&mut line.io(turn, stats), Some(frame))
+        .is_err()
 }

@@ -28,7 +28,10 @@ pub(super) fn closed(frame: Option<&CloseFrame>) -> Ending {
             match frame.code {
                 CloseCode::Normal => LinkInput::Closed,
                 _ => {
-                    let text = format!("the server closed the WebSocket with code {code} ({}): {reason:?}", name(code));
+                    let text = format!(
+                        "the server closed the WebSocket with code {code} ({}): {reason:?}",
+                        name(code)
+                    );
                     LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, text))
                 }
             }
@@ -72,20 +75,36 @@ pub(super) fn ended(error: &Error, turn: &mut Turn) -> Ending {
         Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => cut(),
         Error::Io(error) => (None, LinkInput::Failed(turn.reason(error))),
         Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-            let words = format!("the server sent a message of {size} bytes or more; {max_size} are allowed");
+            let words = format!(
+                "the server sent a message of {size} bytes or more; {max_size} are allowed"
+            );
             accuse(CloseCode::Size, "message too long", words)
         }
-        Error::Utf8(_) => accuse(CloseCode::Invalid, "invalid text", "the server sent text that is not UTF-8"),
-        error => accuse(CloseCode::Protocol, "protocol error", format!("the server broke a rule: {error}")),
+        Error::Utf8(_) => accuse(
+            CloseCode::Invalid,
+            "invalid text",
+            "the server sent text that is not UTF-8",
+        ),
+        error => accuse(
+            CloseCode::Protocol,
+            "protocol error",
+            format!("the server broke a rule: {error}"),
+        ),
     }
 }
 
 fn cut() -> Ending {
     let text = "the server ended the connection without closing the WebSocket";
-    (None, LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, text)))
+    (
+        None,
+        LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, text)),
+    )
 }
 
 fn accuse(code: CloseCode, reason: &'static str, words: impl Into<chat_core::Text>) -> Ending {
     let error = LinkError::new(LinkErrorKind::Protocol, words);
-    (Some(Leave::Accusing(code, reason)), LinkInput::Failed(error))
+    (
+        Some(Leave::Accusing(code, reason)),
+        LinkInput::Failed(error),
+    )
 }

@@ -1,5 +1,9 @@
 //! A server by hand, on a thread of its own: blocking sockets, and bytes made and read by `photon_proto`.
-#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses a part of it"
+)]
 
 pub mod udp;
 #[cfg(feature = "websocket")]
@@ -29,15 +33,24 @@ pub fn sleeps_once(session: &mut Session) {
     session.wait(Duration::from_millis(250));
     let (after, ended) = (session.io_stats(), session.now());
     assert_eq!(after.wakeups - stats.wakeups, 1);
-    assert!(ended.millis_since(began) >= 250, "it slept for as long as told");
+    assert!(
+        ended.millis_since(began) >= 250,
+        "it slept for as long as told"
+    );
     // Once when the time was over, once in the service that follows.
-    assert_eq!((after.reads - stats.reads, after.writes - stats.writes), (2, 0));
+    assert_eq!(
+        (after.reads - stats.reads, after.writes - stats.writes),
+        (2, 0)
+    );
 }
 
 /// The time comes when nothing is due for a second.
 #[track_caller]
 pub fn comes_to_rest(session: &mut Session) {
-    while session.timeout().is_none_or(|timeout| timeout < Duration::from_secs(1)) {
+    while session
+        .timeout()
+        .is_none_or(|timeout| timeout < Duration::from_secs(1))
+    {
         session.wait(Duration::from_secs(1));
         assert_eq!(session.poll_event(), None);
     }
@@ -63,7 +76,11 @@ impl Peer {
         socket.set_read_timeout(Some(LONG)).unwrap();
         socket.set_write_timeout(Some(LONG)).unwrap();
         socket.set_nodelay(true).unwrap();
-        Self { socket, splitter: Splitter::new(Role::Server, Limits::DEFAULT.max_received_bytes), ipv6: false }
+        Self {
+            socket,
+            splitter: Splitter::new(Role::Server, Limits::DEFAULT.max_received_bytes),
+            ipv6: false,
+        }
     }
 
     /// The next request; `None` once the client has ended its side. Pings are answered on the way.
@@ -71,13 +88,16 @@ impl Peer {
         loop {
             match self.splitter.next().expect("a client's stream is sound") {
                 Some(Item::Frame { message, .. }) => {
-                    let (kind, body) = message::open(self.splitter.message_mut(message), None).unwrap();
+                    let (kind, body) =
+                        message::open(self.splitter.message_mut(message), None).unwrap();
                     match Message::parse(kind, PROTOCOL, &Limits::DEFAULT, body).unwrap() {
                         Message::Init(init) => {
                             self.ipv6 = init.ipv6;
                             return Some(Request::Init);
                         }
-                        Message::Request { code, mut params, .. } => {
+                        Message::Request {
+                            code, mut params, ..
+                        } => {
                             let mut all = Vec::new();
                             for (key, value) in params.to_parameters().unwrap() {
                                 all.push((key, value.as_str().unwrap_or_default().to_owned()));
@@ -96,7 +116,11 @@ impl Peer {
                 Some(Item::PingResponse { .. }) => unreachable!(),
                 None => {
                     let mut buffer = [0; 16 * 1024];
-                    match self.socket.read(&mut buffer).expect("the client sends or ends in time") {
+                    match self
+                        .socket
+                        .read(&mut buffer)
+                        .expect("the client sends or ends in time")
+                    {
                         0 => return None,
                         bytes => self.splitter.push(&buffer[..bytes]),
                     }
@@ -108,7 +132,11 @@ impl Peer {
     pub fn expect_init(&mut self) {
         assert_eq!(self.next(), Some(Request::Init));
         self.send(&frame(|buffer| {
-            buffer.extend_from_slice(&[message::MAGIC, message::MessageKind::InitResponse as u8, 0]);
+            buffer.extend_from_slice(&[
+                message::MAGIC,
+                message::MessageKind::InitResponse as u8,
+                0,
+            ]);
             Ok(())
         }));
     }
@@ -133,8 +161,14 @@ impl Peer {
         self.expect_init();
         self.expect(operation::AUTHENTICATE);
         self.send(&frame(|buffer| {
-            let mut writer =
-                MessageWriter::response(buffer, PROTOCOL, &Limits::DEFAULT, operation::AUTHENTICATE, 0, None)?;
+            let mut writer = MessageWriter::response(
+                buffer,
+                PROTOCOL,
+                &Limits::DEFAULT,
+                operation::AUTHENTICATE,
+                0,
+                None,
+            )?;
             writer.put(parameter::ADDRESS, front_end.to_string().as_str())?;
             writer.put(parameter::SECRET, "token")?;
             writer.put(parameter::USER_ID, "alice")?;
@@ -148,7 +182,15 @@ impl Peer {
         self.expect_init();
         self.expect(operation::AUTHENTICATE);
         self.send(&frame(|buffer| {
-            MessageWriter::response(buffer, PROTOCOL, &Limits::DEFAULT, operation::AUTHENTICATE, 0, None)?.finish()
+            MessageWriter::response(
+                buffer,
+                PROTOCOL,
+                &Limits::DEFAULT,
+                operation::AUTHENTICATE,
+                0,
+                None,
+            )?
+            .finish()
         }));
     }
 
@@ -175,7 +217,12 @@ fn frame(write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) -> Vec<u8>
 /// Event 5: in this channel.
 pub fn subscribed(channel: &str) -> Vec<u8> {
     frame(|buffer| {
-        let mut writer = MessageWriter::event(buffer, PROTOCOL, &Limits::DEFAULT, chat_core::codes::event::SUBSCRIBE)?;
+        let mut writer = MessageWriter::event(
+            buffer,
+            PROTOCOL,
+            &Limits::DEFAULT,
+            chat_core::codes::event::SUBSCRIBE,
+        )?;
         writer.put_with(parameter::CHANNELS, |out| out.strings(once(channel)))?;
         writer.put_with(parameter::SUBSCRIBE_RESULTS, |out| out.bools(&[true]))?;
         writer.finish()
@@ -197,7 +244,9 @@ pub fn chat_message(channel: &str, id: i32, content: &str) -> Vec<u8> {
 
 /// The server says why it ends the connection.
 pub fn disconnect(reason: i16, words: &str) -> Vec<u8> {
-    frame(|buffer| MessageWriter::disconnect(buffer, PROTOCOL, &Limits::DEFAULT, reason, Some(words))?.finish())
+    frame(|buffer| {
+        MessageWriter::disconnect(buffer, PROTOCOL, &Limits::DEFAULT, reason, Some(words))?.finish()
+    })
 }
 
 pub fn listen() -> (TcpListener, SocketAddr) {
@@ -212,13 +261,17 @@ pub fn accept(listener: &TcpListener) -> Peer {
 }
 
 /// A server for one client: what it does on its only connection.
-pub fn serve_one<T: Send + 'static>(script: impl FnOnce(Peer) -> T + Send + 'static) -> (SocketAddr, JoinHandle<T>) {
+pub fn serve_one<T: Send + 'static>(
+    script: impl FnOnce(Peer) -> T + Send + 'static,
+) -> (SocketAddr, JoinHandle<T>) {
     let (listener, address) = listen();
     (address, thread::spawn(move || script(accept(&listener))))
 }
 
 /// A name server and a front end for one client: what the front end does once the client is in.
-pub fn serve_chat<T: Send + 'static>(script: impl FnOnce(Peer) -> T + Send + 'static) -> (SocketAddr, JoinHandle<T>) {
+pub fn serve_chat<T: Send + 'static>(
+    script: impl FnOnce(Peer) -> T + Send + 'static,
+) -> (SocketAddr, JoinHandle<T>) {
     let (listener, address) = listen();
     let server = thread::spawn(move || {
         accept(&listener).name_server(address);
@@ -234,30 +287,44 @@ pub fn config(server: SocketAddr) -> ChatConfig {
 }
 
 pub fn config_for(address: &str) -> ChatConfig {
-    ChatConfig::new(address, "app", "1.0").user_id("alice").encryption(Encryption::Off)
+    ChatConfig::new(address, "app", "1.0")
+        .user_id("alice")
+        .encryption(Encryption::Off)
 }
 
 /// A session on the front end, and no event left.
 pub fn chatting(config: ChatConfig) -> Session {
     let mut session = Session::with_seed(config, [1; 32]);
     session.chat.connect_to_region_front_end("eu").unwrap();
-    drive(&mut session, |_, event| entered(event, State::ConnectedToFrontEnd));
+    drive(&mut session, |_, event| {
+        entered(event, State::ConnectedToFrontEnd)
+    });
     session
 }
 
 /// The same in a channel.
 pub fn in_channel(config: ChatConfig, channel: &str) -> Session {
     let mut session = chatting(config);
-    session.chat.subscribe([channel], &chat_std_io::SubscribeOptions::new()).unwrap();
-    drive(&mut session, |_, event| matches!(event, Event::SubscribeResult(_)));
+    session
+        .chat
+        .subscribe([channel], &chat_std_io::SubscribeOptions::new())
+        .unwrap();
+    drive(&mut session, |_, event| {
+        matches!(event, Event::SubscribeResult(_))
+    });
     session
 }
 
 /// A session on the name server, and no event left.
 pub fn on_name_server(config: ChatConfig) -> Session {
     let mut session = Session::with_seed(config, [1; 32]);
-    session.chat.connect_to_name_server(chat_std_io::ConnectOptions::new()).unwrap();
-    drive(&mut session, |_, event| entered(event, State::ConnectedToNameServer));
+    session
+        .chat
+        .connect_to_name_server(chat_std_io::ConnectOptions::new())
+        .unwrap();
+    drive(&mut session, |_, event| {
+        entered(event, State::ConnectedToNameServer)
+    });
     session
 }
 
@@ -292,7 +359,11 @@ pub fn drive_with(
                 return;
             }
         }
-        assert!(began.elapsed() < LONG, "hangs in state {:?}", session.chat.state());
+        assert!(
+            began.elapsed() < LONG,
+            "hangs in state {:?}",
+            session.chat.state()
+        );
         step(session);
     }
 }

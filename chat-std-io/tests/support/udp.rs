@@ -41,9 +41,16 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_millis(5)))
+                .unwrap();
             let acceptor = Acceptor::new(AcceptorConfig::default(), [9; 32]);
-            let mut running = Running { socket, acceptor, authenticated: 0, seen: Seen::default() };
+            let mut running = Running {
+                socket,
+                acceptor,
+                authenticated: 0,
+                seen: Seen::default(),
+            };
             let began = Instant::now();
             while !asked.load(Ordering::SeqCst) {
                 assert!(began.elapsed() < 2 * LONG, "nobody stops the server");
@@ -52,7 +59,11 @@ impl Server {
             }
             running.seen
         });
-        Self { address, stop, thread }
+        Self {
+            address,
+            stop,
+            thread,
+        }
     }
 
     pub fn stop(self) -> Seen {
@@ -75,7 +86,10 @@ impl Running {
             Ok((bytes, from)) => self.acceptor.handle_datagram(now, &from, &buffer[..bytes]),
             // Some systems tell what became of an earlier datagram.
             Err(error) => assert!(
-                matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionReset),
+                matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionReset
+                ),
                 "{error}"
             ),
         }
@@ -101,7 +115,10 @@ impl Running {
                 let answer = [message::MAGIC, message::MessageKind::InitResponse as u8, 0];
                 self.send(key, &answer);
             }
-            Message::Request { code: operation::AUTHENTICATE, .. } => {
+            Message::Request {
+                code: operation::AUTHENTICATE,
+                ..
+            } => {
                 self.authenticated += 1;
                 // One after the other: first to the name server, then to the front end.
                 let front_end = self.socket.local_addr().unwrap().to_string();
@@ -110,8 +127,14 @@ impl Running {
                     key,
                     &frame(|buffer| {
                         let code = operation::AUTHENTICATE;
-                        let mut writer =
-                            MessageWriter::response(buffer, Protocol::V18, &Limits::DEFAULT, code, 0, None)?;
+                        let mut writer = MessageWriter::response(
+                            buffer,
+                            Protocol::V18,
+                            &Limits::DEFAULT,
+                            code,
+                            0,
+                            None,
+                        )?;
                         if is_name_server {
                             writer.put(parameter::ADDRESS, front_end.as_str())?;
                             writer.put(parameter::SECRET, "token")?;
@@ -121,8 +144,14 @@ impl Running {
                     }),
                 );
             }
-            Message::Request { code: operation::SUBSCRIBE, .. } => self.send_frame(key, &subscribed("lobby")),
-            Message::Request { code: operation::PUBLISH, .. } => {
+            Message::Request {
+                code: operation::SUBSCRIBE,
+                ..
+            } => self.send_frame(key, &subscribed("lobby")),
+            Message::Request {
+                code: operation::PUBLISH,
+                ..
+            } => {
                 self.seen.published += 1;
                 let id = i32::try_from(self.seen.published).unwrap();
                 self.send_frame(key, &chat_message("lobby", id, "heard"));
@@ -141,6 +170,8 @@ impl Running {
             out.extend_from_slice(message);
             Ok::<_, chat_core::photon_proto::udp::SendError>(())
         };
-        self.acceptor.send_with(key, 0, Delivery::Reliable, write).unwrap();
+        self.acceptor
+            .send_with(key, 0, Delivery::Reliable, write)
+            .unwrap();
     }
 }

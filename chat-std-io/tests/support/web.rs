@@ -1,6 +1,8 @@
 //! A chat server over WebSocket for one client: a name server, then a front end, on a thread of its own.
 
-use super::{LONG, PROTOCOL, chat_message, config_for, drive, entered, frame, message, parameter, subscribed};
+use super::{
+    LONG, PROTOCOL, chat_message, config_for, drive, entered, frame, message, parameter, subscribed,
+};
 use chat_core::State;
 use chat_core::codes::operation;
 use chat_core::photon_proto::message::{Message, MessageWriter};
@@ -44,8 +46,15 @@ impl Server {
     pub fn start(secure: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let scheme = if secure { "wss" } else { "ws" };
-        let address = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
-        let (options, wrap) = if secure { tls::pair() } else { (SessionOptions::new(), plain as Wrap) };
+        let address = format!(
+            "{scheme}://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
+        let (options, wrap) = if secure {
+            tls::pair()
+        } else {
+            (SessionOptions::new(), plain as Wrap)
+        };
         let front_end = address.clone();
         let thread = thread::spawn(move || {
             IS_SERVER.set(true);
@@ -54,18 +63,30 @@ impl Server {
                 let (stream, _) = listener.accept().unwrap();
                 stream.set_read_timeout(Some(LONG)).unwrap();
                 stream.set_nodelay(true).unwrap();
-                let socket = tungstenite::accept_hdr(wrap(stream), |request: &Request, mut response: Response| {
-                    seen.paths.push(request.uri().to_string());
-                    let protocol = request.headers()["sec-websocket-protocol"].clone();
-                    response.headers_mut().insert("sec-websocket-protocol", protocol);
-                    Ok::<_, ErrorResponse>(response)
-                });
-                let mut link = Link { socket: socket.unwrap(), front_end: is_name_server.then(|| front_end.clone()) };
+                let socket = tungstenite::accept_hdr(
+                    wrap(stream),
+                    |request: &Request, mut response: Response| {
+                        seen.paths.push(request.uri().to_string());
+                        let protocol = request.headers()["sec-websocket-protocol"].clone();
+                        response
+                            .headers_mut()
+                            .insert("sec-websocket-protocol", protocol);
+                        Ok::<_, ErrorResponse>(response)
+                    },
+                );
+                let mut link = Link {
+                    socket: socket.unwrap(),
+                    front_end: is_name_server.then(|| front_end.clone()),
+                };
                 link.serve(&mut seen);
             }
             seen
         });
-        Self { address, options, thread }
+        Self {
+            address,
+            options,
+            thread,
+        }
     }
 
     pub fn config(&self) -> ChatConfig {
@@ -74,11 +95,19 @@ impl Server {
 
     /// A session in a channel, and no event left.
     pub fn in_channel(&self, config: ChatConfig, channel: &str) -> Session {
-        let mut session = Session::with_options(config, self.options.clone().seed([1; 32])).unwrap();
+        let mut session =
+            Session::with_options(config, self.options.clone().seed([1; 32])).unwrap();
         session.chat.connect_to_region_front_end("eu").unwrap();
-        drive(&mut session, |_, event| entered(event, State::ConnectedToFrontEnd));
-        session.chat.subscribe([channel], &SubscribeOptions::new()).unwrap();
-        drive(&mut session, |_, event| matches!(event, Event::SubscribeResult(_)));
+        drive(&mut session, |_, event| {
+            entered(event, State::ConnectedToFrontEnd)
+        });
+        session
+            .chat
+            .subscribe([channel], &SubscribeOptions::new())
+            .unwrap();
+        drive(&mut session, |_, event| {
+            matches!(event, Event::SubscribeResult(_))
+        });
         session
     }
 }
@@ -102,7 +131,8 @@ impl Link {
             match self.socket.read() {
                 Ok(tungstenite::Message::Binary(bytes)) => self.answer(&mut bytes.to_vec(), seen),
                 Ok(tungstenite::Message::Close(close)) => {
-                    seen.closes.push(close.map_or(1005, |close| close.code.into()));
+                    seen.closes
+                        .push(close.map_or(1005, |close| close.code.into()));
                     let _ = self.socket.flush();
                     return;
                 }
@@ -115,17 +145,32 @@ impl Link {
     fn answer(&mut self, bytes: &mut [u8], seen: &mut Seen) {
         let (kind, body) = message::open(bytes, None).unwrap();
         match Message::parse(kind, PROTOCOL, &Limits::DEFAULT, body).unwrap() {
-            Message::Request { internal: true, code: internal::PING, mut params } => {
+            Message::Request {
+                internal: true,
+                code: internal::PING,
+                mut params,
+            } => {
                 let (client_time, _) = internal::ping_times(&mut params).unwrap();
                 let mut out = Vec::new();
-                internal::write_ping_response(&mut out, PROTOCOL, &Limits::DEFAULT, client_time.unwrap(), 1).unwrap();
+                internal::write_ping_response(
+                    &mut out,
+                    PROTOCOL,
+                    &Limits::DEFAULT,
+                    client_time.unwrap(),
+                    1,
+                )
+                .unwrap();
                 self.send(&out);
             }
-            Message::Request { code: operation::AUTHENTICATE, .. } => {
+            Message::Request {
+                code: operation::AUTHENTICATE,
+                ..
+            } => {
                 let front_end = self.front_end.clone();
                 self.send_frame(&frame(|buffer| {
                     let code = operation::AUTHENTICATE;
-                    let mut writer = MessageWriter::response(buffer, PROTOCOL, &Limits::DEFAULT, code, 0, None)?;
+                    let mut writer =
+                        MessageWriter::response(buffer, PROTOCOL, &Limits::DEFAULT, code, 0, None)?;
                     if let Some(front_end) = &front_end {
                         writer.put(parameter::ADDRESS, front_end.as_str())?;
                         writer.put(parameter::SECRET, "token")?;
@@ -134,8 +179,14 @@ impl Link {
                     writer.finish()
                 }));
             }
-            Message::Request { code: operation::SUBSCRIBE, .. } => self.send_frame(&subscribed("lobby")),
-            Message::Request { code: operation::PUBLISH, .. } => {
+            Message::Request {
+                code: operation::SUBSCRIBE,
+                ..
+            } => self.send_frame(&subscribed("lobby")),
+            Message::Request {
+                code: operation::PUBLISH,
+                ..
+            } => {
                 seen.published += 1;
                 let id = i32::try_from(seen.published).unwrap();
                 self.send_frame(&chat_message("lobby", id, "heard"));
@@ -150,7 +201,9 @@ impl Link {
     }
 
     fn send(&mut self, message: &[u8]) {
-        self.socket.send(tungstenite::Message::binary(message.to_vec())).unwrap();
+        self.socket
+            .send(tungstenite::Message::binary(message.to_vec()))
+            .unwrap();
     }
 }
 
@@ -179,18 +232,23 @@ mod tls {
             let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
             let certificate = params.self_signed(&key).unwrap().der().clone();
             let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-            let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.clone()], key)
-                .unwrap();
+            let config = ServerConfig::builder_with_provider(Arc::new(
+                rustls::crypto::ring::default_provider(),
+            ))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
             (certificate, Arc::new(config))
         })
     }
 
     pub(super) fn pair() -> (SessionOptions, Wrap) {
-        (SessionOptions::new().tls(Tls::with_root(&server().0).unwrap()), wrap)
+        (
+            SessionOptions::new().tls(Tls::with_root(&server().0).unwrap()),
+            wrap,
+        )
     }
 
     fn wrap(stream: TcpStream) -> Box<dyn Duplex> {

@@ -6,11 +6,13 @@ use photon_proto::tcp::{self, Delivery};
 use photon_proto::{Element, Limits, Protocol, Timestamp};
 use std::hint::black_box;
 
-use chat_core::{ChatClient, ChatConfig, ConnectOptions, Encryption, LinkCommand, LinkId, LinkInput, SubscribeOptions};
+use chat_core::{
+    ChatClient, ChatConfig, ConnectOptions, Encryption, LinkCommand, LinkId, LinkInput,
+    SubscribeOptions,
+};
 
 /// The line that everybody says: 100 characters.
-const LINE: &str =
-    "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
+const LINE: &str = "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
 const CHANNEL: &str = "general";
 
 pub(crate) struct Case {
@@ -22,37 +24,80 @@ pub(crate) struct Case {
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |name: String, operation: Box<dyn FnMut()>| cases.push(Case { name, operation, messages: 1 });
+    let mut add = |name: String, operation: Box<dyn FnMut()>| {
+        cases.push(Case {
+            name,
+            operation,
+            messages: 1,
+        })
+    };
     for protocol in [Protocol::V16, Protocol::V18] {
-        let version = if protocol == Protocol::V16 { "1.6" } else { "1.8" };
-        add(format!("{version} encode publish"), encode(move |buffer| publish(buffer, protocol)));
+        let version = if protocol == Protocol::V16 {
+            "1.6"
+        } else {
+            "1.8"
+        };
+        add(
+            format!("{version} encode publish"),
+            encode(move |buffer| publish(buffer, protocol)),
+        );
         let mut bytes = Vec::new();
         publish(&mut bytes, protocol);
-        add(format!("{version} decode publish, borrowed"), borrowed_publish(protocol, bytes.clone()));
-        add(format!("{version} decode publish, owned values"), owned(protocol, bytes));
+        add(
+            format!("{version} decode publish, borrowed"),
+            borrowed_publish(protocol, bytes.clone()),
+        );
+        add(
+            format!("{version} decode publish, owned values"),
+            owned(protocol, bytes),
+        );
         for lines in [1, 10, 100] {
-            add(format!("{version} encode event of {lines}"), encode(move |buffer| event(buffer, protocol, lines)));
+            add(
+                format!("{version} encode event of {lines}"),
+                encode(move |buffer| event(buffer, protocol, lines)),
+            );
             let mut bytes = Vec::new();
             event(&mut bytes, protocol, lines);
-            add(format!("{version} decode event of {lines}, borrowed"), borrowed_event(protocol, bytes.clone()));
-            add(format!("{version} decode event of {lines}, owned values"), owned(protocol, bytes.clone()));
-            add(format!("{version} bytes to polled event, {lines}"), path(protocol, lines));
+            add(
+                format!("{version} decode event of {lines}, borrowed"),
+                borrowed_event(protocol, bytes.clone()),
+            );
+            add(
+                format!("{version} decode event of {lines}, owned values"),
+                owned(protocol, bytes.clone()),
+            );
+            add(
+                format!("{version} bytes to polled event, {lines}"),
+                path(protocol, lines),
+            );
         }
     }
     add("idle service() and poll_timeout()".to_owned(), idle());
     for (loss, library) in UDP {
         let (name, operation) = (udp_name(loss, library), udp::delivery(library, loss));
-        cases.push(Case { name, operation, messages: udp::MESSAGES });
+        cases.push(Case {
+            name,
+            operation,
+            messages: udp::MESSAGES,
+        });
     }
     cases
 }
 
 /// Losses in percent, ours and then its peer.
-pub(crate) const UDP: [(u32, Library); 4] =
-    [(0, Library::Ours), (0, Library::Enet), (5, Library::Ours), (5, Library::Enet)];
+pub(crate) const UDP: [(u32, Library); 4] = [
+    (0, Library::Ours),
+    (0, Library::Enet),
+    (5, Library::Ours),
+    (5, Library::Enet),
+];
 
 pub(crate) fn udp_name(loss: u32, library: Library) -> String {
-    let with = if library == Library::Ours { "" } else { ", rusty_enet" };
+    let with = if library == Library::Ours {
+        ""
+    } else {
+        ", rusty_enet"
+    };
     format!("delivered 100-byte reliable message, {loss} % loss{with}")
 }
 
@@ -66,8 +111,12 @@ fn publish(buffer: &mut Vec<u8>, protocol: Protocol) {
 fn event(buffer: &mut Vec<u8>, protocol: Protocol, lines: usize) {
     let mut event = MessageWriter::event(buffer, protocol, &Limits::DEFAULT, 0).expect("fits");
     event.put(1, CHANNEL).expect("fits");
-    event.put_with(4, |out| out.strings((0..lines).map(|_| "alice"))).expect("fits");
-    event.put_with(2, |out| out.objects((0..lines).map(|_| LINE))).expect("fits");
+    event
+        .put_with(4, |out| out.strings((0..lines).map(|_| "alice")))
+        .expect("fits");
+    event
+        .put_with(2, |out| out.objects((0..lines).map(|_| LINE)))
+        .expect("fits");
     event.put(8, &1000).expect("fits");
     event.finish().expect("fits");
 }
@@ -83,12 +132,20 @@ fn encode(write: impl Fn(&mut Vec<u8>) + 'static) -> Box<dyn FnMut()> {
 
 fn parse(protocol: Protocol, bytes: &[u8]) -> Message<'_> {
     let header = message::Header::parse(bytes).expect("a header");
-    Message::parse(header.kind, protocol, &Limits::DEFAULT, &bytes[message::Header::LENGTH..]).expect("a message")
+    Message::parse(
+        header.kind,
+        protocol,
+        &Limits::DEFAULT,
+        &bytes[message::Header::LENGTH..],
+    )
+    .expect("a message")
 }
 
 fn borrowed_publish(protocol: Protocol, bytes: Vec<u8>) -> Box<dyn FnMut()> {
     Box::new(move || {
-        let Message::Request { mut params, .. } = parse(protocol, black_box(&bytes)) else { panic!("a request") };
+        let Message::Request { mut params, .. } = parse(protocol, black_box(&bytes)) else {
+            panic!("a request")
+        };
         while let Some(key) = params.next_key().expect("a key") {
             match key {
                 1 | 3 => drop(black_box(params.str("text").expect("text"))),
@@ -100,7 +157,9 @@ fn borrowed_publish(protocol: Protocol, bytes: Vec<u8>) -> Box<dyn FnMut()> {
 
 fn borrowed_event(protocol: Protocol, bytes: Vec<u8>) -> Box<dyn FnMut()> {
     Box::new(move || {
-        let Message::Event { mut params, .. } = parse(protocol, black_box(&bytes)) else { panic!("an event") };
+        let Message::Event { mut params, .. } = parse(protocol, black_box(&bytes)) else {
+            panic!("an event")
+        };
         while let Some(key) = params.next_key().expect("a key") {
             match key {
                 1 => drop(black_box(params.str("channel").expect("text"))),
@@ -141,9 +200,12 @@ fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 
 /// A client on the front end, and its link.
 fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
-    let config = ChatConfig::new("tcp://127.0.0.1:1", "app", "1").protocol(protocol).encryption(Encryption::Off);
+    let config = ChatConfig::new("tcp://127.0.0.1:1", "app", "1")
+        .protocol(protocol)
+        .encryption(Encryption::Off);
     let mut chat = ChatClient::new(config, [7; 32]);
-    chat.connect_to_name_server(ConnectOptions::new().region("eu")).expect("connecting");
+    chat.connect_to_name_server(ConnectOptions::new().region("eu"))
+        .expect("connecting");
     let now = Timestamp::from_millis(1);
     let mut link = None;
     for server in 0..2 {
@@ -157,7 +219,8 @@ fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
         let mut bytes = Vec::new();
         frame(&mut bytes, |out| out.extend_from_slice(&[0xF3, 1, 0]));
         frame(&mut bytes, |out| {
-            let mut answer = MessageWriter::response(out, protocol, &Limits::DEFAULT, 230, 0, None).expect("fits");
+            let mut answer = MessageWriter::response(out, protocol, &Limits::DEFAULT, 230, 0, None)
+                .expect("fits");
             if server == 0 {
                 answer.put(221, "token").expect("fits");
                 answer.put(230, "127.0.0.1:2").expect("fits");
@@ -168,18 +231,24 @@ fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
         while chat.service(now).more {}
     }
     let link = link.expect("a link");
-    chat.subscribe([CHANNEL], &SubscribeOptions::new()).expect("on the front end");
+    chat.subscribe([CHANNEL], &SubscribeOptions::new())
+        .expect("on the front end");
     let mut bytes = Vec::new();
     frame(&mut bytes, |out| {
         let mut event = MessageWriter::event(out, protocol, &Limits::DEFAULT, 5).expect("fits");
-        event.put_with(0, |out| out.strings([CHANNEL].iter())).expect("fits");
+        event
+            .put_with(0, |out| out.strings([CHANNEL].iter()))
+            .expect("fits");
         event.put_with(15, |out| out.bools(&[true])).expect("fits");
         event.finish().expect("fits");
     });
     chat.handle_link(now, link, LinkInput::Received(&bytes));
     while chat.service(now).more {}
     while chat.poll_event().is_some() {}
-    assert!(chat.can_chat_in_channel(CHANNEL), "the client is not where it should be");
+    assert!(
+        chat.can_chat_in_channel(CHANNEL),
+        "the client is not where it should be"
+    );
     (chat, link)
 }
 

@@ -29,7 +29,9 @@ fn main() -> ExitCode {
         [only] if only == "udp" => table(|case| case.messages > 1),
         [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
         _ => {
-            eprintln!("usage: photon-bench [udp]  (prints the table; needs valgrind for the instruction counts)");
+            eprintln!(
+                "usage: photon-bench [udp]  (prints the table; needs valgrind for the instruction counts)"
+            );
             ExitCode::from(64)
         }
     }
@@ -57,7 +59,10 @@ fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
     if !valgrind {
         eprintln!("valgrind is not installed: no instruction counts");
     }
-    println!("{:<55} {:>14} {:>12} {:>12}", "case", "instructions", "allocations", "bytes");
+    println!(
+        "{:<55} {:>14} {:>12} {:>12}",
+        "case", "instructions", "allocations", "bytes"
+    );
     let mut udp = Vec::new();
     for case in cases::all().into_iter().filter(shown) {
         let (allocations, bytes) = allocations(&case.name);
@@ -66,20 +71,33 @@ fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
             udp.push((case.name.clone(), instructions));
         }
         let instructions = instructions.map_or("-".to_owned(), |count| count.to_string());
-        println!("{:<55} {instructions:>14} {allocations:>12} {bytes:>12}", case.name);
+        println!(
+            "{:<55} {instructions:>14} {allocations:>12} {bytes:>12}",
+            case.name
+        );
     }
     ratios(&udp);
     for (library, name) in [(Library::Ours, "ours"), (Library::Enet, "rusty_enet")] {
         let micros = udp::over_loopback(library, LOOPBACK_MESSAGES);
-        println!("for information: over loopback sockets, one thread, {name}: {micros:.2} us a message");
+        println!(
+            "for information: over loopback sockets, one thread, {name}: {micros:.2} us a message"
+        );
     }
     ExitCode::SUCCESS
 }
 
 /// Ours divided by the peer, row by row.
 fn ratios(measured: &[(String, Option<u64>)]) {
-    let found = |name: String| measured.iter().find(|(one, _)| *one == name).and_then(|(_, count)| *count);
-    for (loss, library) in cases::UDP.into_iter().filter(|(_, library)| *library == Library::Ours) {
+    let found = |name: String| {
+        measured
+            .iter()
+            .find(|(one, _)| *one == name)
+            .and_then(|(_, count)| *count)
+    };
+    for (loss, library) in cases::UDP
+        .into_iter()
+        .filter(|(_, library)| *library == Library::Ours)
+    {
         let ours = found(cases::udp_name(loss, library));
         let peer = found(cases::udp_name(loss, Library::Enet));
         if let (Some(ours), Some(peer)) = (ours, peer) {
@@ -92,7 +110,9 @@ fn ratios(measured: &[(String, Option<u64>)]) {
 /// Allocations and allocated bytes of one operation, after some to warm up.
 fn allocations(name: &str) -> (f64, f64) {
     const REPETITIONS: u32 = 1_000;
-    let Some(mut case) = cases::all().into_iter().find(|case| case.name == name) else { return (0.0, 0.0) };
+    let Some(mut case) = cases::all().into_iter().find(|case| case.name == name) else {
+        return (0.0, 0.0);
+    };
     for _ in 0..REPETITIONS {
         (case.operation)();
     }

@@ -42,7 +42,12 @@ pub(crate) fn delivery(library: Library, loss_percent: u32) -> Box<dyn FnMut()> 
 }
 
 fn operation(pair: impl Pair + 'static) -> Box<dyn FnMut()> {
-    let mut flow = Flow { pair, sent: 0, delivered: 0, target: 0 };
+    let mut flow = Flow {
+        pair,
+        sent: 0,
+        delivered: 0,
+        target: 0,
+    };
     Box::new(move || flow.deliver(MESSAGES))
 }
 
@@ -75,7 +80,10 @@ impl<P: Pair> Flow<P> {
             }
             self.delivered += self.pair.step();
         }
-        panic!("{} of {} messages were delivered", self.delivered, self.target);
+        panic!(
+            "{} of {} messages were delivered",
+            self.delivered, self.target
+        );
     }
 }
 
@@ -98,12 +106,21 @@ struct Way {
 impl Way {
     fn new(seed: u64, loss_percent: u32) -> Self {
         let (sending, arriving) = (VecDeque::new(), VecDeque::new());
-        Self { sending, arriving, spare: Vec::new(), dice: seed, loss_percent }
+        Self {
+            sending,
+            arriving,
+            spare: Vec::new(),
+            dice: seed,
+            loss_percent,
+        }
     }
 
     fn send(&mut self, datagram: &[u8]) {
         // The upper bits of a linear congruence; seeded, and as cheap as it gets.
-        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.dice = self
+            .dice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         if (self.dice >> 33) % 100 < u64::from(self.loss_percent) {
             return;
         }
@@ -142,11 +159,20 @@ impl Ours {
     fn new(loss_percent: u32) -> Self {
         let now = Timestamp::from_millis(1);
         let mut client = Connection::connect(config(), 1, now);
-        let request = client.transmit(now).and_then(ConnectRequest::read).expect("a wish to connect");
+        let request = client
+            .transmit(now)
+            .and_then(ConnectRequest::read)
+            .expect("a wish to connect");
         client.transmitted();
         let server = Connection::accept(config(), &request, 7, 0, now);
         let (to_server, to_client) = (Way::new(1, loss_percent), Way::new(2, loss_percent));
-        let mut new = Self { now, client, server, to_server, to_client };
+        let mut new = Self {
+            now,
+            client,
+            server,
+            to_server,
+            to_client,
+        };
         let mut connected = 0;
         for _ in 0..MOST_STEPS {
             new.exchange();
@@ -164,8 +190,18 @@ impl Ours {
         self.now = self.now.plus_millis(STEP_MS);
         self.to_server.step();
         self.to_client.step();
-        serve(&mut self.client, self.now, &mut self.to_client, &mut self.to_server);
-        serve(&mut self.server, self.now, &mut self.to_server, &mut self.to_client);
+        serve(
+            &mut self.client,
+            self.now,
+            &mut self.to_client,
+            &mut self.to_server,
+        );
+        serve(
+            &mut self.server,
+            self.now,
+            &mut self.to_server,
+            &mut self.to_client,
+        );
     }
 }
 
@@ -188,7 +224,9 @@ fn serve(end: &mut Connection, now: Timestamp, from: &mut Way, to: &mut Way) {
 fn take(end: &mut Connection) -> u64 {
     let mut taken = 0;
     while let Some(event) = end.poll_event() {
-        let Event::Message(message) = event else { panic!("{event:?}") };
+        let Event::Message(message) = event else {
+            panic!("{event:?}")
+        };
         assert_eq!(black_box(&message.bytes).len(), MESSAGE.len());
         end.recycle(message.bytes);
         taken += 1;
@@ -198,7 +236,9 @@ fn take(end: &mut Connection) -> u64 {
 
 impl Pair for Ours {
     fn send(&mut self) {
-        self.client.send(0, Delivery::Reliable, black_box(&MESSAGE)).expect("connected");
+        self.client
+            .send(0, Delivery::Reliable, black_box(&MESSAGE))
+            .expect("connected");
     }
 
     fn step(&mut self) -> u64 {
@@ -232,9 +272,14 @@ impl enet::Socket for Plug {
         Ok(datagram.len())
     }
 
-    fn receive(&mut self, buffer: &mut [u8; enet::MTU_MAX]) -> Result<Option<((), enet::PacketReceived)>, Infallible> {
+    fn receive(
+        &mut self,
+        buffer: &mut [u8; enet::MTU_MAX],
+    ) -> Result<Option<((), enet::PacketReceived)>, Infallible> {
         let mut from = self.from.borrow_mut();
-        let Some(datagram) = from.receive() else { return Ok(None) };
+        let Some(datagram) = from.receive() else {
+            return Ok(None);
+        };
         buffer[..datagram.len()].copy_from_slice(&datagram);
         let received = enet::PacketReceived::Complete(datagram.len());
         from.give_back(datagram);
@@ -253,8 +298,16 @@ struct Enet {
 }
 
 fn host<S: enet::Socket>(socket: S, time: Box<dyn Fn() -> Duration>) -> enet::Host<S> {
-    let settings = enet::HostSettings { peer_limit: 1, channel_limit: 2, time, seed: Some(1), ..Default::default() };
-    let Ok(mut host) = enet::Host::new(socket, settings) else { panic!("no host") };
+    let settings = enet::HostSettings {
+        peer_limit: 1,
+        channel_limit: 2,
+        time,
+        seed: Some(1),
+        ..Default::default()
+    };
+    let Ok(mut host) = enet::Host::new(socket, settings) else {
+        panic!("no host")
+    };
     host.set_mtu(MTU).expect("an MTU");
     host
 }
@@ -262,7 +315,9 @@ fn host<S: enet::Socket>(socket: S, time: Box<dyn Fn() -> Duration>) -> enet::Ho
 /// Everything that one end has to do; gives the messages that came out, who connected, and whether somebody left.
 fn serve_enet<S: enet::Socket>(host: &mut enet::Host<S>) -> (u64, Option<enet::PeerID>, bool) {
     let (mut messages, mut connected, mut left) = (0, None, false);
-    let Ok(mut event) = host.service() else { panic!("no service") };
+    let Ok(mut event) = host.service() else {
+        panic!("no service")
+    };
     while let Some(what) = event {
         match what {
             enet::Event::Connect { peer, .. } => connected = Some(peer.id()),
@@ -286,11 +341,22 @@ impl Enet {
             let now = Rc::clone(&now);
             Box::new(move || Duration::from_millis(now.get()))
         };
-        let plug = |from: &Rc<RefCell<Way>>, to: &Rc<RefCell<Way>>| Plug { from: Rc::clone(from), to: Rc::clone(to) };
+        let plug = |from: &Rc<RefCell<Way>>, to: &Rc<RefCell<Way>>| Plug {
+            from: Rc::clone(from),
+            to: Rc::clone(to),
+        };
         let mut client = host(plug(&to_client, &to_server), clock());
         let server = host(plug(&to_server, &to_client), clock());
         let peer = client.connect((), 2, 0).expect("a free peer").id();
-        let mut new = Self { now, client, server, peer, to_server, to_client, disconnected: false };
+        let mut new = Self {
+            now,
+            client,
+            server,
+            peer,
+            to_server,
+            to_client,
+            disconnected: false,
+        };
         let mut connected = 0;
         for _ in 0..MOST_STEPS {
             new.time_goes_on();
@@ -313,7 +379,10 @@ impl Enet {
 impl Pair for Enet {
     fn send(&mut self) {
         let packet = enet::Packet::reliable(&black_box(&MESSAGE)[..]);
-        self.client.peer_mut(self.peer).send(0, &packet).expect("connected");
+        self.client
+            .peer_mut(self.peer)
+            .send(0, &packet)
+            .expect("connected");
     }
 
     fn step(&mut self) -> u64 {
@@ -343,7 +412,9 @@ pub(crate) fn over_loopback(library: Library, messages: u64) -> f64 {
         socket.set_nonblocking(true).expect("a socket");
         socket
     });
-    let addresses = sockets.each_ref().map(|socket| socket.local_addr().expect("an address"));
+    let addresses = sockets
+        .each_ref()
+        .map(|socket| socket.local_addr().expect("an address"));
     match library {
         Library::Ours => timed(OursOverSockets::new(sockets, addresses), messages),
         Library::Enet => timed(EnetOverSockets::new(sockets, addresses), messages),
@@ -351,7 +422,12 @@ pub(crate) fn over_loopback(library: Library, messages: u64) -> f64 {
 }
 
 fn timed(pair: impl Pair, messages: u64) -> f64 {
-    let mut flow = Flow { pair, sent: 0, delivered: 0, target: 0 };
+    let mut flow = Flow {
+        pair,
+        sent: 0,
+        delivered: 0,
+        target: 0,
+    };
     flow.deliver(messages / 10);
     let begun = Instant::now();
     flow.deliver(messages);
@@ -370,15 +446,27 @@ impl OursOverSockets {
         let mut pair = Ours::new(0);
         // Beyond the handshake nothing was in the way of either clock.
         pair.drain();
-        let Ours { client, server, now, .. } = pair;
+        let Ours {
+            client,
+            server,
+            now,
+            ..
+        } = pair;
         let begun = Instant::now() - Duration::from_millis(now.as_millis());
-        Self { begun, ends: [(client, one, to_two), (server, two, to_one)], buffer: vec![0; 2048] }
+        Self {
+            begun,
+            ends: [(client, one, to_two), (server, two, to_one)],
+            buffer: vec![0; 2048],
+        }
     }
 }
 
 impl Pair for OursOverSockets {
     fn send(&mut self) {
-        self.ends[0].0.send(0, Delivery::Reliable, &MESSAGE).expect("connected");
+        self.ends[0]
+            .0
+            .send(0, Delivery::Reliable, &MESSAGE)
+            .expect("connected");
     }
 
     fn step(&mut self) -> u64 {
@@ -426,13 +514,21 @@ impl EnetOverSockets {
             connected += u32::from(serve_enet(&mut client).1.is_some());
             connected += u32::from(serve_enet(&mut server).1.is_some());
         }
-        Self { client, server, peer, disconnected: false }
+        Self {
+            client,
+            server,
+            peer,
+            disconnected: false,
+        }
     }
 }
 
 impl Pair for EnetOverSockets {
     fn send(&mut self) {
-        self.client.peer_mut(self.peer).send(0, &enet::Packet::reliable(&MESSAGE[..])).expect("connected");
+        self.client
+            .peer_mut(self.peer)
+            .send(0, &enet::Packet::reliable(&MESSAGE[..]))
+            .expect("connected");
     }
 
     fn step(&mut self) -> u64 {

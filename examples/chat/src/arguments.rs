@@ -19,7 +19,9 @@ pub(crate) enum Command {
 }
 
 /// Reads the arguments behind the program's name; an error says what to do.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Command, String> {
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
     match parser.next().map_err(|error| error.to_string())? {
         None => Err("a command is missing: demo or run".into()),
@@ -45,9 +47,12 @@ fn demo(parser: &mut Parser) -> Result<Command, String> {
         match name.as_str() {
             "transport" => {
                 let name = text(parser)?;
-                let known = Transport::ALL.into_iter().find(|transport| transport.name() == name);
-                options.transport =
-                    known.ok_or_else(|| format!("unknown transport {name:?}; use --transport udp, tcp, ws or wss"))?;
+                let known = Transport::ALL
+                    .into_iter()
+                    .find(|transport| transport.name() == name);
+                options.transport = known.ok_or_else(|| {
+                    format!("unknown transport {name:?}; use --transport udp, tcp, ws or wss")
+                })?;
             }
             "protocol" => options.language = language(parser)?,
             "all" => options.all = true,
@@ -87,10 +92,13 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
             Arg::Long("no-encryption") => encrypted = false,
             Arg::Long("ca") => {
                 let path = text(parser)?;
-                let pem = std::fs::read(&path).map_err(|error| format!("--ca {path:?}: {error}"))?;
+                let pem =
+                    std::fs::read(&path).map_err(|error| format!("--ca {path:?}: {error}"))?;
                 tls = Tls::with_root(&pem).map_err(|error| format!("--ca {path:?}: {error}"))?;
             }
-            Arg::Long("auth-type") => auth_type = Some(number::<u8>(parser, "auth-type", "from 0 to 255")?),
+            Arg::Long("auth-type") => {
+                auth_type = Some(number::<u8>(parser, "auth-type", "from 0 to 255")?)
+            }
             Arg::Long("auth-params") => auth_params = Some(text(parser)?),
             Arg::Long("private-history") => {
                 private_history = Some(number::<i32>(parser, "private-history", "of messages")?);
@@ -98,8 +106,10 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
             Arg::Long("crc") => crc = true,
             Arg::Long("max-seconds") => {
                 let text = text(parser)?;
-                max_seconds =
-                    Some(seconds(&text).ok_or_else(|| format!("--max-seconds {text:?} is no time in seconds"))?);
+                max_seconds = Some(
+                    seconds(&text)
+                        .ok_or_else(|| format!("--max-seconds {text:?} is no time in seconds"))?,
+                );
             }
             other => return Err(other.unexpected().to_string()),
         }
@@ -107,7 +117,8 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
     let server = server.ok_or("--server is missing, for example --server udp://127.0.0.1:5058")?;
     let app_id = app_id.ok_or("--app-id is missing; a development server takes any")?;
     let addresses: Vec<&str> = server.split(',').map(str::trim).collect();
-    let mut config = ChatConfig::new(addresses, app_id, app_version.as_deref().unwrap_or("1.0")).crc(crc);
+    let mut config =
+        ChatConfig::new(addresses, app_id, app_version.as_deref().unwrap_or("1.0")).crc(crc);
     config = protocol.unwrap_or(Language::V18).apply(config);
     if !encrypted {
         config = config.encryption(Encryption::Off);
@@ -135,21 +146,29 @@ fn run(parser: &mut Parser) -> Result<Command, String> {
 
 fn language(parser: &mut Parser) -> Result<Language, String> {
     let name = text(parser)?;
-    let known = Language::ALL.into_iter().find(|language| language.name() == name);
+    let known = Language::ALL
+        .into_iter()
+        .find(|language| language.name() == name);
     known.ok_or_else(|| format!("--protocol {name:?} is not one of: 1.6, 1.8, json"))
 }
 
 fn percent(parser: &mut Parser, option: &str) -> Result<Percent, String> {
-    text(parser)?.parse().map_err(|error| format!("--{option}: {error}"))
+    text(parser)?
+        .parse()
+        .map_err(|error| format!("--{option}: {error}"))
 }
 
 fn text(parser: &mut Parser) -> Result<String, String> {
-    parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())
+    parser
+        .value()
+        .and_then(|value| value.string())
+        .map_err(|error| error.to_string())
 }
 
 fn number<T: FromStr>(parser: &mut Parser, option: &str, kind: &str) -> Result<T, String> {
     let text = text(parser)?;
-    text.parse().map_err(|_| format!("--{option} {text:?} is no number {kind}"))
+    text.parse()
+        .map_err(|_| format!("--{option} {text:?} is no number {kind}"))
 }
 
 #[cfg(test)]
@@ -164,20 +183,43 @@ mod tests {
 
     #[test]
     fn commands() {
-        let Ok(Command::Demo(options)) = line("demo") else { panic!() };
-        assert_eq!((options.transport, options.line.is_clear(), options.crc), (Transport::Udp, true, false));
-        let Ok(Command::Demo(options)) = line("demo --transport=tcp") else { panic!() };
+        let Ok(Command::Demo(options)) = line("demo") else {
+            panic!()
+        };
+        assert_eq!(
+            (options.transport, options.line.is_clear(), options.crc),
+            (Transport::Udp, true, false)
+        );
+        let Ok(Command::Demo(options)) = line("demo --transport=tcp") else {
+            panic!()
+        };
         assert_eq!(options.transport, Transport::Tcp);
-        let bad = "demo --loss 10 --duplicate 5 --delay 20 --jitter 30 --corrupt 0.5 --seed 3 --crc";
-        let Ok(Command::Demo(options)) = line(bad) else { panic!() };
-        assert_eq!(Ok(options.line), "loss=10 duplicate=5 delay=20 jitter=30 corrupt=0.5".parse());
+        let bad =
+            "demo --loss 10 --duplicate 5 --delay 20 --jitter 30 --corrupt 0.5 --seed 3 --crc";
+        let Ok(Command::Demo(options)) = line(bad) else {
+            panic!()
+        };
+        assert_eq!(
+            Ok(options.line),
+            "loss=10 duplicate=5 delay=20 jitter=30 corrupt=0.5".parse()
+        );
         assert_eq!((options.seed, options.crc), (Some(3), true));
-        let Ok(Command::Run(options)) = line("run --server tcp://h:1,tcp://h:2 --app-id a") else { panic!() };
-        assert_eq!((options.region.as_str(), options.max), ("eu", Duration::from_secs(300)));
+        let Ok(Command::Run(options)) = line("run --server tcp://h:1,tcp://h:2 --app-id a") else {
+            panic!()
+        };
+        assert_eq!(
+            (options.region.as_str(), options.max),
+            ("eu", Duration::from_secs(300))
+        );
         let all = "run --server h --app-id a --app-version 2 --user u --region us --protocol 1.6 --auth-type 1 \
                    --auth-params a=1&b=2 --private-history 5 --crc --max-seconds 1.5";
-        let Ok(Command::Run(options)) = line(all) else { panic!() };
-        assert_eq!((options.region.as_str(), options.max), ("us", Duration::from_millis(1500)));
+        let Ok(Command::Run(options)) = line(all) else {
+            panic!()
+        };
+        assert_eq!(
+            (options.region.as_str(), options.max),
+            ("us", Duration::from_millis(1500))
+        );
     }
 
     #[test]
@@ -190,10 +232,15 @@ mod tests {
             ("run --server x -h", help::RUN),
             ("--version", help::VERSION),
         ] {
-            assert!(matches!(line(arguments), Ok(Command::Print(found)) if found == text), "{arguments}");
+            assert!(
+                matches!(line(arguments), Ok(Command::Print(found)) if found == text),
+                "{arguments}"
+            );
         }
-        let long =
-            [help::PROGRAM, help::DEMO, help::RUN].iter().flat_map(|text| text.lines()).find(|line| line.len() > 120);
+        let long = [help::PROGRAM, help::DEMO, help::RUN]
+            .iter()
+            .flat_map(|text| text.lines())
+            .find(|line| line.len() > 120);
         assert_eq!(long, None);
     }
 
@@ -203,7 +250,10 @@ mod tests {
             ("", "demo or run"),
             ("dance", "demo and run"),
             ("--loud", "--loud"),
-            ("demo --transport pigeon", "use --transport udp, tcp, ws or wss"),
+            (
+                "demo --transport pigeon",
+                "use --transport udp, tcp, ws or wss",
+            ),
             ("demo --protocol json", "use --transport wss or ws"),
             ("demo --protocol yaml", "1.6, 1.8, json"),
             ("demo --transport tcp --loss 5", "use --transport udp"),
@@ -221,7 +271,9 @@ mod tests {
             ("run --server s --app-id a --max-seconds -1", "seconds"),
             ("run --server s --app-id a --max-seconds inf", "seconds"),
         ] {
-            let Err(error) = line(arguments) else { panic!("{arguments}: accepted") };
+            let Err(error) = line(arguments) else {
+                panic!("{arguments}: accepted")
+            };
             assert!(error.contains(expected), "{arguments}: {error}");
         }
     }

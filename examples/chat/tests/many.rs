@@ -4,7 +4,8 @@
 mod support;
 
 use chat_std_io::{
-    ChatConfig, Event, PrivateOptions, PublishOptions, Session, SessionOptions, State, SubscribeOptions, Tls,
+    ChatConfig, Event, PrivateOptions, PublishOptions, Session, SessionOptions, State,
+    SubscribeOptions, Tls,
 };
 use dev_server::ServerConfig;
 use std::time::{Duration, Instant};
@@ -30,7 +31,12 @@ impl Client {
         let config = ChatConfig::new(server, "test", "1.0").user_id(format!("user {number}"));
         let mut session = Session::with_options(config, options.clone()).unwrap();
         session.chat.connect_to_region_front_end("eu").unwrap();
-        Self { session, subscribed: false, ended: false, heard: Vec::new() }
+        Self {
+            session,
+            subscribed: false,
+            ended: false,
+            heard: Vec::new(),
+        }
     }
 
     /// One frame; whether anything happened.
@@ -40,8 +46,14 @@ impl Client {
         while let Some(event) = self.session.poll_event() {
             any = true;
             match event {
-                Event::StateChanged { to: State::ConnectedToFrontEnd, .. } => {
-                    self.session.chat.subscribe(["all"], &SubscribeOptions::new()).unwrap();
+                Event::StateChanged {
+                    to: State::ConnectedToFrontEnd,
+                    ..
+                } => {
+                    self.session
+                        .chat
+                        .subscribe(["all"], &SubscribeOptions::new())
+                        .unwrap();
                 }
                 Event::SubscribeResult(_) => self.subscribed = true,
                 Event::ChatMessages { channel, messages } => {
@@ -102,32 +114,54 @@ fn over_wss_neither() {
 }
 
 fn miss_nothing_and_hear_nothing_twice(url: &str, options: &SessionOptions) {
-    let many = std::env::var("PHOTON_MANY").ok().and_then(|many| many.parse().ok()).unwrap_or(CLIENTS);
+    let many = std::env::var("PHOTON_MANY")
+        .ok()
+        .and_then(|many| many.parse().ok())
+        .unwrap_or(CLIENTS);
     let mut clients: Vec<Client> = Vec::new();
     while clients.len() < many {
         let first = clients.len();
-        clients.extend((first..many.min(first + BATCH)).map(|number| Client::new(url, options, number)));
+        clients.extend(
+            (first..many.min(first + BATCH)).map(|number| Client::new(url, options, number)),
+        );
         run_until(&mut clients, |client| client.subscribed);
     }
     for number in 0..MESSAGES {
         for (user, client) in clients.iter_mut().enumerate() {
             let text = format!("user {user}: {number}");
-            client.session.chat.publish_message("all", text.as_str(), &PublishOptions::new()).unwrap();
+            client
+                .session
+                .chat
+                .publish_message("all", text.as_str(), &PublishOptions::new())
+                .unwrap();
         }
     }
     run_until(&mut clients, |client| client.heard.len() >= many * MESSAGES);
     // What a user says to itself comes after all that was on its way to it.
     for client in &mut clients {
         let user = client.session.chat.user_id().clone();
-        client.session.chat.send_private_message(&user, "end", &PrivateOptions::new()).unwrap();
+        client
+            .session
+            .chat
+            .send_private_message(&user, "end", &PrivateOptions::new())
+            .unwrap();
     }
     run_until(&mut clients, |client| client.ended);
     // All hear the same, each message once, those of one user in their order.
     let ids: Vec<i32> = clients[0].heard.iter().map(|(id, _)| *id).collect();
     assert!(ids.iter().copied().eq(1..=(many * MESSAGES) as i32));
     for (user, client) in clients.iter().enumerate() {
-        assert!(client.heard == clients[0].heard, "user {user} heard something else");
-        let own = clients[0].heard.iter().filter(|(_, text)| text.starts_with(&format!("user {user}: ")));
-        assert!(own.map(|(_, text)| text.clone()).eq((0..MESSAGES).map(|number| format!("user {user}: {number}"))));
+        assert!(
+            client.heard == clients[0].heard,
+            "user {user} heard something else"
+        );
+        let own = clients[0]
+            .heard
+            .iter()
+            .filter(|(_, text)| text.starts_with(&format!("user {user}: ")));
+        assert!(
+            own.map(|(_, text)| text.clone())
+                .eq((0..MESSAGES).map(|number| format!("user {user}: {number}")))
+        );
     }
 }

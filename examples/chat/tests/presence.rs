@@ -19,9 +19,14 @@ fn int(number: i32) -> Json {
 }
 
 fn refused(output: &Output) -> Vec<(String, String)> {
-    let refused = output.events("Command").into_iter().filter(|command| command["ok"] == false);
+    let refused = output
+        .events("Command")
+        .into_iter()
+        .filter(|command| command["ok"] == false);
     let text = |json: &Json| json.as_str().unwrap().to_owned();
-    refused.map(|command| (text(&command["line"]), text(&command["error"]))).collect()
+    refused
+        .map(|command| (text(&command["line"]), text(&command["error"])))
+        .collect()
 }
 
 /// Friends see every change of a status, in the protocol of each.
@@ -49,7 +54,12 @@ fn status(alice_protocol: &str, bob_protocol: &str) {
         [
             update("bob", "Offline", 0, json!({"name": "Kept"})),
             update("carol", "Offline", 0, json!({"name": "Kept"})),
-            update("bob", "Online", 2, json!({"name": "Set", "value": string("at  lunch")})),
+            update(
+                "bob",
+                "Online",
+                2,
+                json!({"name": "Set", "value": string("at  lunch")})
+            ),
             update("bob", "Away", 3, json!({"name": "Kept"})),
             update("bob", "Custom", 77, json!({"name": "Set", "value": int(5)})),
             update("bob", "Dnd", 4, json!({"name": "Cleared"})),
@@ -85,14 +95,24 @@ fn company(alice_protocol: &str, bob_protocol: &str) {
     let alice = alice.end();
 
     let changed = |user: Option<&str>, properties: &[(&str, Json)]| {
-        let properties: Vec<Json> = properties.iter().map(|(key, value)| json!([string(key), value])).collect();
+        let properties: Vec<Json> = properties
+            .iter()
+            .map(|(key, value)| json!([string(key), value]))
+            .collect();
         json!({"event": "PropertiesChanged", "channel": "table", "user": user, "by": "alice", "properties": properties})
     };
     for output in [&alice, &bob] {
         assert_eq!(
             output.assert_good().events("PropertiesChanged"),
             [
-                changed(None, &[("topic", string("dice")), ("stake", int(3)), ("motto", string("two words"))]),
+                changed(
+                    None,
+                    &[
+                        ("topic", string("dice")),
+                        ("stake", int(3)),
+                        ("motto", string("two words"))
+                    ]
+                ),
                 changed(None, &[("topic", json!({"t": "null"}))]),
                 changed(Some("bob"), &[("seat", string("2"))]),
             ]
@@ -100,23 +120,44 @@ fn company(alice_protocol: &str, bob_protocol: &str) {
     }
     let event = |name| json!({"event": name, "channel": "table", "user": "bob", "properties": []});
     assert_eq!(alice.events("UserSubscribed"), [event("UserSubscribed")]);
-    assert_eq!(alice.events("UserUnsubscribed"), [event("UserUnsubscribed")]);
+    assert_eq!(
+        alice.events("UserUnsubscribed"),
+        [event("UserUnsubscribed")]
+    );
     assert!(bob.events("UserSubscribed").is_empty() && bob.events("UserUnsubscribed").is_empty());
 
     let subscribers = |output: &Output| -> Vec<Json> {
-        output.events("Channels").iter().map(|all| all["public"][0]["subscribers"].clone()).collect()
+        output
+            .events("Channels")
+            .iter()
+            .map(|all| all["public"][0]["subscribers"].clone())
+            .collect()
     };
-    assert_eq!(subscribers(&alice), [json!(["alice", "bob"]), json!(["alice"])]);
-    assert_eq!(subscribers(&bob), [json!(["alice", "bob"]), json!(["alice", "bob"])]);
+    assert_eq!(
+        subscribers(&alice),
+        [json!(["alice", "bob"]), json!(["alice"])]
+    );
+    assert_eq!(
+        subscribers(&bob),
+        [json!(["alice", "bob"]), json!(["alice", "bob"])]
+    );
     let known = |output: &Output, at: usize| {
-        let mut all = output.events("Channels")[at]["public"][0]["properties"].as_array().unwrap().clone();
+        let mut all = output.events("Channels")[at]["public"][0]["properties"]
+            .as_array()
+            .unwrap()
+            .clone();
         all.sort_by_key(Json::to_string);
         all
     };
-    let created =
-        [json!([{"t": "byte", "v": 254}, {"t": "bool", "v": true}]), json!([{"t": "byte", "v": 255}, int(2)])];
+    let created = [
+        json!([{"t": "byte", "v": 254}, {"t": "bool", "v": true}]),
+        json!([{"t": "byte", "v": 255}, int(2)]),
+    ];
     assert_eq!(known(&bob, 0), created);
-    let set = [json!([string("motto"), string("two words")]), json!([string("stake"), int(3)])];
+    let set = [
+        json!([string("motto"), string("two words")]),
+        json!([string("stake"), int(3)]),
+    ];
     assert_eq!(known(&bob, 1), [created, set].concat());
     assert_eq!(known(&alice, 0), known(&bob, 1));
 }
@@ -142,7 +183,10 @@ fn a_full_channel_takes_no_more() {
     // That it is full is all that there is to tell: it does not publish who is in it.
     let alice = alice.end();
     assert!(alice.assert_good().events("UserSubscribed").is_empty());
-    assert_eq!(alice.events("SubscribeResult")[0]["channels"][0]["outcome"], "Done");
+    assert_eq!(
+        alice.events("SubscribeResult")[0]["channels"][0]["outcome"],
+        "Done"
+    );
 }
 
 #[test]
@@ -189,13 +233,26 @@ fn operations_are_sent_as_they_are_given() {
         + "wait PropertiesChanged 30 three\n";
     let output = script(&server.url(), "alice", &[], &lines);
     let answer = |operation: u8| {
-        let all = output.events("OperationResponse").into_iter().filter(move |answer| answer["operation"] == operation);
-        all.map(|answer| answer["return_code"]["code"].as_i64().unwrap()).collect::<Vec<_>>()
+        let all = output
+            .events("OperationResponse")
+            .into_iter()
+            .filter(move |answer| answer["operation"] == operation);
+        all.map(|answer| answer["return_code"]["code"].as_i64().unwrap())
+            .collect::<Vec<_>>()
     };
     output.assert_good();
-    assert_eq!((answer(4), answer(0), answer(3), answer(8)), (vec![-2], vec![0], vec![0], vec![0, -2, 0]));
-    assert_eq!(output.events("SubscribeResult")[0]["channels"][0]["request"], Json::Null);
-    assert_eq!(output.events("PrivateMessage")[0]["message"]["content"], int(7));
+    assert_eq!(
+        (answer(4), answer(0), answer(3), answer(8)),
+        (vec![-2], vec![0], vec![0], vec![0, -2, 0])
+    );
+    assert_eq!(
+        output.events("SubscribeResult")[0]["channels"][0]["request"],
+        Json::Null
+    );
+    assert_eq!(
+        output.events("PrivateMessage")[0]["message"]["content"],
+        int(7)
+    );
 }
 
 #[test]
@@ -204,12 +261,31 @@ fn what_is_refused_here_is_not_sent() {
     let early = "status 2\nstatus-keep 2\nfriends a\nunfriend a\nsetprops a k=v\nsetuserprops a b k=v\nop 4\nsubscribe-opts a\nreconnect\n";
     let late = "friends a,,b\nunfriend ,\nsubscribe-opts a,b publish=true\nsubscribe-opts a max=-1\nsubscribe-opts a publish=true max=101\n\
                 op 230\nop 3 {\"1\":{\"t\":\"hashtable\",\"v\":[[{\"t\":\"null\"},{\"t\":\"null\"}]]}}\nreconnect\n";
-    let output = script(&server.url(), "alice", &[], &format!("{early}{ENTER}{late}"));
+    let output = script(
+        &server.url(),
+        "alice",
+        &[],
+        &format!("{early}{ENTER}{late}"),
+    );
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
     let refused = refused(&output);
     let lines: Vec<&str> = early.lines().chain(late.lines()).collect();
-    assert_eq!(refused.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>(), lines);
-    let because = |line: &str| refused.iter().rev().find(|(found, _)| found == line).unwrap().1.clone();
+    assert_eq!(
+        refused
+            .iter()
+            .map(|(line, _)| line.as_str())
+            .collect::<Vec<_>>(),
+        lines
+    );
+    let because = |line: &str| {
+        refused
+            .iter()
+            .rev()
+            .find(|(found, _)| found == line)
+            .unwrap()
+            .1
+            .clone()
+    };
     for (line, expected) in [
         ("op 4", "not possible in state Uninitialized"),
         ("reconnect", "not possible in state ConnectedToFrontEnd"),
@@ -218,7 +294,11 @@ fn what_is_refused_here_is_not_sent() {
         ("subscribe-opts a publish=true max=101", "100"),
         ("op 230", "operation 230"),
     ] {
-        assert!(because(line).contains(expected), "{line}: {}", because(line));
+        assert!(
+            because(line).contains(expected),
+            "{line}: {}",
+            because(line)
+        );
     }
     assert!(output.events("OperationResponse").is_empty());
 }

@@ -13,9 +13,18 @@ const BACK: &str = "reconnect\nwait StateChanged 30 \"to\":{\"name\":\"Connected
 /// Last ids of the public channels, as printed each time.
 fn channels(output: &Output) -> Vec<Json> {
     let one = |all: &Json, kind: &str| -> Json {
-        all[kind].as_array().unwrap().iter().map(|channel| json!([channel["name"], channel["last_id"]])).collect()
+        all[kind]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|channel| json!([channel["name"], channel["last_id"]]))
+            .collect()
     };
-    output.events("Channels").iter().map(|all| json!([one(all, "public"), one(all, "private")])).collect()
+    output
+        .events("Channels")
+        .iter()
+        .map(|all| json!([one(all, "public"), one(all, "private")]))
+        .collect()
 }
 
 #[test]
@@ -29,12 +38,27 @@ fn a_cut_line_is_an_error_and_reconnecting_goes_straight_back() {
     assert_eq!(output.assert_good().states(), [1, 2, 3, 4, -1, 3, 4, 10]);
     let errors = output.events("Error");
     assert_eq!(errors.len(), 1);
-    assert_eq!(errors[0]["code"], json!({"name": "FrontEndConnectClosed", "code": 1003}));
-    assert_eq!(errors[0]["cause"]["kind"], json!({"name": "Link", "link": "Reset"}));
+    assert_eq!(
+        errors[0]["code"],
+        json!({"name": "FrontEndConnectClosed", "code": 1003})
+    );
+    assert_eq!(
+        errors[0]["cause"]["kind"],
+        json!({"name": "Link", "link": "Reset"})
+    );
     // Last ids outlive the connection, subscriptions do not.
-    assert_eq!(channels(&output), [json!([[], [["alice", 1]]]), json!([[["a", 2]], [["alice", 1]]])]);
-    let heard: Vec<Json> =
-        output.events("ChatMessages").iter().map(|event| event["messages"][0]["id"].clone()).collect();
+    assert_eq!(
+        channels(&output),
+        [
+            json!([[], [["alice", 1]]]),
+            json!([[["a", 2]], [["alice", 1]]])
+        ]
+    );
+    let heard: Vec<Json> = output
+        .events("ChatMessages")
+        .iter()
+        .map(|event| event["messages"][0]["id"].clone())
+        .collect();
     assert_eq!(heard, [1, 2], "the first message is not sent again");
 }
 
@@ -58,17 +82,35 @@ fn dropping_without_a_connection_does_nothing() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!("drop\n{ENTER}disconnect\ndrop\n{BACK}drop\nwait Error\ndrop\n");
     let output = script(&server.url(), "alice", &[], &lines);
-    assert_eq!(output.assert_good().states(), [1, 2, 3, 4, 10, 3, 4, -1, 10]);
+    assert_eq!(
+        output.assert_good().states(),
+        [1, 2, 3, 4, 10, 3, 4, -1, 10]
+    );
 }
 
 #[test]
 fn without_a_login_there_is_nothing_to_reconnect_to() {
     // A port that was free a moment ago.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let output = script(&format!("tcp://127.0.0.1:{port}"), "alice", &[], "connect\nwait Error 30\nreconnect\n");
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let output = script(
+        &format!("tcp://127.0.0.1:{port}"),
+        "alice",
+        &[],
+        "connect\nwait Error 30\nreconnect\n",
+    );
     assert_eq!(output.status, 0);
     let refused = output.events("Command").pop().unwrap();
-    assert!(refused["error"].as_str().unwrap().contains("nothing to reconnect to"), "{refused}");
+    assert!(
+        refused["error"]
+            .as_str()
+            .unwrap()
+            .contains("nothing to reconnect to"),
+        "{refused}"
+    );
     assert_eq!(output.states(), [1, -1, 10]);
 }
 
@@ -81,7 +123,14 @@ fn forgetting_is_as_if_the_client_were_new() {
     );
     let output = script(&server.url(), "alice", &[], &lines);
     let nothing = json!([[], []]);
-    assert_eq!(channels(output.assert_good()), [json!([[["a", 1]], [["alice", 1]]]), nothing.clone(), nothing]);
+    assert_eq!(
+        channels(output.assert_good()),
+        [
+            json!([[["a", 1]], [["alice", 1]]]),
+            nothing.clone(),
+            nothing
+        ]
+    );
 }
 
 #[test]
@@ -95,15 +144,25 @@ fn a_frozen_client_serves_nothing() {
     assert!(started.elapsed() >= Duration::from_millis(700));
     let lines = output.assert_good().lines();
     let place = |fits: &dyn Fn(&Json) -> bool| lines.iter().position(fits).unwrap();
-    let (thawed, heard) =
-        (place(&|line| line["line"] == "freeze 0.4"), place(&|line| line["event"] == "PrivateMessage"));
+    let (thawed, heard) = (
+        place(&|line| line["line"] == "freeze 0.4"),
+        place(&|line| line["event"] == "PrivateMessage"),
+    );
     assert!(thawed < heard, "{}", output.stdout);
 }
 
 #[test]
 fn freezing_ends_with_the_run() {
     let started = Instant::now();
-    let output = script("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"], "freeze 30\n");
-    assert_eq!((output.status, &output.events("Command")[0]["ok"]), (2, &json!(false)));
+    let output = script(
+        "tcp://127.0.0.1:1",
+        "alice",
+        &["--max-seconds", "0.2"],
+        "freeze 30\n",
+    );
+    assert_eq!(
+        (output.status, &output.events("Command")[0]["ok"]),
+        (2, &json!(false))
+    );
     assert!(started.elapsed() < Duration::from_secs(20));
 }

@@ -13,7 +13,10 @@ fn heard(output: &Output) -> Vec<(String, Json)> {
     let mut all = Vec::new();
     for event in output.events("ChatMessages") {
         for message in event["messages"].as_array().unwrap() {
-            all.push((message["sender"].as_str().unwrap().to_owned(), message["content"].clone()));
+            all.push((
+                message["sender"].as_str().unwrap().to_owned(),
+                message["content"].clone(),
+            ));
         }
     }
     all
@@ -47,9 +50,11 @@ fn values() -> Vec<Json> {
 /// Two processes, each with its own protocol, talk in a channel and privately.
 fn talk(alice_protocol: &str, bob_protocol: &str) {
     let server = LocalServer::start(ServerConfig::new());
-    let mut alice_lines =
-        format!("{ENTER}subscribe general -1\nwait SubscribeResult\nwait ChatMessages 30 bob is here\n");
-    let mut bob_lines = format!("{ENTER}subscribe general -1\nwait SubscribeResult\npublish general bob is here\n");
+    let mut alice_lines = format!(
+        "{ENTER}subscribe general -1\nwait SubscribeResult\nwait ChatMessages 30 bob is here\n"
+    );
+    let mut bob_lines =
+        format!("{ENTER}subscribe general -1\nwait SubscribeResult\npublish general bob is here\n");
     let mut expected = vec![("bob".to_owned(), string("bob is here"))];
     for value in values() {
         alice_lines += &format!("publish general json:{value}\n");
@@ -75,21 +80,46 @@ fn talk(alice_protocol: &str, bob_protocol: &str) {
     let private = |output: &Output| -> Vec<Json> {
         let all = output.events("PrivateMessage");
         all.iter()
-            .map(|event| json!([event["channel"], event["message"]["sender"], event["message"]["content"]]))
+            .map(|event| {
+                json!([
+                    event["channel"],
+                    event["message"]["sender"],
+                    event["message"]["content"]
+                ])
+            })
             .collect()
     };
-    let words = [("alice", "in clear"), ("alice", "in secret"), ("bob", "your turn")];
-    assert_eq!(private(&alice), words.map(|(sender, text)| json!(["bob", sender, string(text)])));
-    assert_eq!(private(&bob), words.map(|(sender, text)| json!(["alice", sender, string(text)])));
+    let words = [
+        ("alice", "in clear"),
+        ("alice", "in secret"),
+        ("bob", "your turn"),
+    ];
+    assert_eq!(
+        private(&alice),
+        words.map(|(sender, text)| json!(["bob", sender, string(text)]))
+    );
+    assert_eq!(
+        private(&bob),
+        words.map(|(sender, text)| json!(["alice", sender, string(text)]))
+    );
 
     // The cache is as the events were.
     let channels = bob.events("Channels").remove(0);
     let general = &channels["public"][0];
-    assert_eq!((&general["name"], &general["last_id"]), (&json!("general"), &json!(expected.len())));
-    assert_eq!(general["messages"].as_array().unwrap().len(), expected.len());
+    assert_eq!(
+        (&general["name"], &general["last_id"]),
+        (&json!("general"), &json!(expected.len()))
+    );
+    assert_eq!(
+        general["messages"].as_array().unwrap().len(),
+        expected.len()
+    );
     assert_eq!(general["messages"][1]["content"], values()[0]);
     assert_eq!(channels["private"][0]["name"], "alice");
-    assert_eq!(channels["private"][0]["messages"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        channels["private"][0]["messages"].as_array().unwrap().len(),
+        3
+    );
 }
 
 #[test]
@@ -116,28 +146,49 @@ fn a_whole_run_is_told_in_order() {
                  wait UnsubscribeResult\nchannels\ndisconnect\nwait StateChanged 30 Disconnected\nquit\n";
     let output = script(&server.url(), "alice", &[], lines);
     assert_eq!(output.assert_good().states(), [1, 2, 3, 4, 10]);
-    let commands: Vec<Json> = output.events("Command").iter().map(|command| command["line"].clone()).collect();
+    let commands: Vec<Json> = output
+        .events("Command")
+        .iter()
+        .map(|command| command["line"].clone())
+        .collect();
     let expected: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(commands, expected);
 
     let regions = output.events("RegionsResult").remove(0);
     assert_eq!(regions["code"], json!({"name": "Ok", "code": 0}));
-    let codes: Vec<&Json> = regions["regions"].as_array().unwrap().iter().map(|region| &region["code"]).collect();
+    let codes: Vec<&Json> = regions["regions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|region| &region["code"])
+        .collect();
     assert_eq!(codes, ["eu", "us", "asia"]);
     assert_eq!(output.events("Authenticated")[0]["user_id"], "alice");
     let subscribed = output.events("SubscribeResult");
-    let outcomes: Vec<&Json> = subscribed.iter().flat_map(|event| event["channels"].as_array().unwrap()).collect();
+    let outcomes: Vec<&Json> = subscribed
+        .iter()
+        .flat_map(|event| event["channels"].as_array().unwrap())
+        .collect();
     assert_eq!(outcomes.len(), 2);
-    assert_eq!(outcomes[0], &json!({"channel": "a", "outcome": "Done", "error": null, "request": 1}));
+    assert_eq!(
+        outcomes[0],
+        &json!({"channel": "a", "outcome": "Done", "error": null, "request": 1})
+    );
     let left = output.events("UnsubscribeResult").remove(0);
-    assert_eq!(left["channels"][0], json!({"channel": "a", "outcome": "Done", "error": null, "request": 2}));
+    assert_eq!(
+        left["channels"][0],
+        json!({"channel": "a", "outcome": "Done", "error": null, "request": 2})
+    );
     let message = json!({"sender": "alice", "content": {"t": "string", "v": "one"}, "id": 1});
     assert_eq!(
         output.events("ChatMessages"),
         [json!({"event": "ChatMessages", "channel": "a", "messages": [message]})]
     );
     let stats = output.events("Stats").remove(0);
-    assert_eq!((&stats["state"]["code"], &stats["user_id"]), (&json!(4), &json!("alice")));
+    assert_eq!(
+        (&stats["state"]["code"], &stats["user_id"]),
+        (&json!(4), &json!("alice"))
+    );
     assert!(stats["received_messages"].as_u64().unwrap() > 0);
     assert_eq!(output.events("Channels")[0]["public"][0]["name"], "b");
 }
@@ -156,10 +207,17 @@ fn history_is_bounded_by_last_ids() {
     );
     let bob = script(&server.url(), "bob", &[], &lines);
     alice.end().assert_good();
-    let ids: Vec<Json> =
-        bob.assert_good().events("ChatMessages").iter().map(|event| event["messages"].clone()).collect();
-    let ids: Vec<i64> =
-        ids.iter().flat_map(|all| all.as_array().unwrap()).map(|one| one["id"].as_i64().unwrap()).collect();
+    let ids: Vec<Json> = bob
+        .assert_good()
+        .events("ChatMessages")
+        .iter()
+        .map(|event| event["messages"].clone())
+        .collect();
+    let ids: Vec<i64> = ids
+        .iter()
+        .flat_map(|all| all.as_array().unwrap())
+        .map(|one| one["id"].as_i64().unwrap())
+        .collect();
     assert_eq!(ids, [2, 3, 3]);
 }
 
@@ -168,7 +226,9 @@ fn private_history_is_limited_by_the_option() {
     let server = LocalServer::start(ServerConfig::new());
     let mut alice = Program::client(&server.url(), "alice", &[]);
     alice.say(ENTER);
-    alice.say("private bob one\nprivate bob two\nprivate bob three\nwait-count PrivateMessage 3 30\n");
+    alice.say(
+        "private bob one\nprivate bob two\nprivate bob three\nwait-count PrivateMessage 3 30\n",
+    );
     alice.say("subscribe a\npublish a ready\nwait PrivateMessage 30 enough\n");
     // Carol tells when alice is done.
     let lines = format!("{ENTER}subscribe a -1\nwait ChatMessages 30 ready\n");
@@ -177,7 +237,10 @@ fn private_history_is_limited_by_the_option() {
     let bob = script(&server.url(), "bob", &["--private-history", "1"], &lines);
     alice.end().assert_good();
     let all = bob.assert_good().events("PrivateMessage");
-    let texts: Vec<&Json> = all.iter().map(|event| &event["message"]["content"]["v"]).collect();
+    let texts: Vec<&Json> = all
+        .iter()
+        .map(|event| &event["message"]["content"]["v"])
+        .collect();
     assert_eq!(texts, ["three", "enough"]);
 }
 
@@ -192,8 +255,15 @@ fn a_message_is_taken_once() {
     assert_eq!(output.status, 3);
     assert_eq!(heard(&output).len(), 3);
     let failed = output.events("Command").pop().unwrap();
-    assert_eq!((&failed["line"], &failed["ok"]), (&json!("wait ChatMessages 0"), &json!(false)));
-    assert_eq!(output.states().last(), Some(&10), "it disconnects all the same");
+    assert_eq!(
+        (&failed["line"], &failed["ok"]),
+        (&json!("wait ChatMessages 0"), &json!(false))
+    );
+    assert_eq!(
+        output.states().last(),
+        Some(&10),
+        "it disconnects all the same"
+    );
 }
 
 #[test]
@@ -210,18 +280,41 @@ fn a_failed_count_is_3_and_says_how_many_came() {
 
 #[test]
 fn a_bad_command_is_64() {
-    for line in ["dance", "publish", "wait", "publish a json:{}", "sleep forever", "connect eu"] {
-        let output = script("tcp://127.0.0.1:1", "alice", &[], &format!("channels\n{line}\nchannels\n"));
+    for line in [
+        "dance",
+        "publish",
+        "wait",
+        "publish a json:{}",
+        "sleep forever",
+        "connect eu",
+    ] {
+        let output = script(
+            "tcp://127.0.0.1:1",
+            "alice",
+            &[],
+            &format!("channels\n{line}\nchannels\n"),
+        );
         assert_eq!((output.status, output.stderr.as_str()), (64, ""), "{line}");
         let commands = output.events("Command");
         assert_eq!(commands.len(), 2);
-        assert_eq!((&commands[1]["line"], &commands[1]["ok"]), (&json!(line), &json!(false)));
+        assert_eq!(
+            (&commands[1]["line"], &commands[1]["ok"]),
+            (&json!(line), &json!(false))
+        );
         assert!(commands[1]["error"].is_string());
     }
     let mut program = Program::client("tcp://127.0.0.1:1", "alice", &[]);
-    program.stdin.as_mut().unwrap().write_all(b"publish a \xff\n").unwrap();
+    program
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(b"publish a \xff\n")
+        .unwrap();
     let output = program.end();
-    assert_eq!((output.status, &output.events("Command")[0]["ok"]), (64, &json!(false)));
+    assert_eq!(
+        (output.status, &output.events("Command")[0]["ok"]),
+        (64, &json!(false))
+    );
 }
 
 #[test]
@@ -233,7 +326,11 @@ fn what_the_library_refuses_does_not_end_the_run() {
     );
     let output = script(&server.url(), "alice", &[], &lines);
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
-    let refused: Vec<Json> = output.events("Command").into_iter().filter(|command| command["ok"] == false).collect();
+    let refused: Vec<Json> = output
+        .events("Command")
+        .into_iter()
+        .filter(|command| command["ok"] == false)
+        .collect();
     assert_eq!(refused.len(), 7, "{refused:?}");
     assert_eq!(refused[0]["error"], "not possible in state Uninitialized");
     assert_eq!(output.states(), [1, 2, 3, 4, 10]);
@@ -243,26 +340,49 @@ fn what_the_library_refuses_does_not_end_the_run() {
 #[test]
 fn a_refused_port_is_state_error_and_3002() {
     // A port that was free a moment ago.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let output = script(&format!("tcp://127.0.0.1:{port}"), "alice", &[], "connect\nwait Error 30\n");
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let output = script(
+        &format!("tcp://127.0.0.1:{port}"),
+        "alice",
+        &[],
+        "connect\nwait Error 30\n",
+    );
     assert_eq!(output.assert_good().states(), [1, -1, 10]);
     let error = output.events("Error").remove(0);
-    assert_eq!(error["code"], json!({"name": "NameServerConnectFailed", "code": 3002}));
+    assert_eq!(
+        error["code"],
+        json!({"name": "NameServerConnectFailed", "code": 3002})
+    );
     assert_eq!(error["cause"]["server"], "NameServer");
-    assert_eq!(error["cause"]["kind"], json!({"name": "Link", "link": "Refused"}));
+    assert_eq!(
+        error["cause"]["kind"],
+        json!({"name": "Link", "link": "Refused"})
+    );
     assert_eq!(error["cause"]["earlier"], json!([]));
     assert!(error["message"].as_str().unwrap().contains("name server"));
 }
 
 #[test]
 fn a_refused_login_tells_the_servers_words() {
-    let server = LocalServer::start(ServerConfig::new().with(|config| config.app_ids = vec!["another".into()]));
+    let server = LocalServer::start(
+        ServerConfig::new().with(|config| config.app_ids = vec!["another".into()]),
+    );
     let output = script(&server.url(), "alice", &[], "connect\nwait Error 30\n");
     assert_eq!(output.assert_good().states(), [1, 2, -1, 10]);
     let error = output.events("Error").remove(0);
     assert_eq!(error["code"]["code"], 3101);
-    assert_eq!(error["cause"]["kind"], json!({"name": "AuthenticationRefused"}));
-    assert_eq!(error["cause"]["return_code"], json!({"name": "InvalidAuthentication", "code": 32767}));
+    assert_eq!(
+        error["cause"]["kind"],
+        json!({"name": "AuthenticationRefused"})
+    );
+    assert_eq!(
+        error["cause"]["return_code"],
+        json!({"name": "InvalidAuthentication", "code": 32767})
+    );
 }
 
 #[test]
@@ -272,16 +392,32 @@ fn addresses_that_cannot_be_used_are_refused() {
         assert_eq!(output.status, 0);
         let command = &output.events("Command")[0];
         assert_eq!(command["ok"], false);
-        assert!(command["error"].as_str().unwrap().contains("address"), "{command}");
+        assert!(
+            command["error"].as_str().unwrap().contains("address"),
+            "{command}"
+        );
         assert!(output.states().is_empty());
     }
 }
 
 #[test]
 fn the_time_of_a_run_is_limited() {
-    let waiting = script("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"], "wait Never 30\n");
-    assert_eq!((waiting.status, &waiting.events("Command")[0]["ok"]), (2, &json!(false)));
-    let sleeping = script("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"], "sleep 30\n");
+    let waiting = script(
+        "tcp://127.0.0.1:1",
+        "alice",
+        &["--max-seconds", "0.2"],
+        "wait Never 30\n",
+    );
+    assert_eq!(
+        (waiting.status, &waiting.events("Command")[0]["ok"]),
+        (2, &json!(false))
+    );
+    let sleeping = script(
+        "tcp://127.0.0.1:1",
+        "alice",
+        &["--max-seconds", "0.2"],
+        "sleep 30\n",
+    );
     assert_eq!(sleeping.status, 2);
     // Its input is open and nothing comes.
     let idle = Program::client("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"]);
@@ -292,7 +428,8 @@ fn the_time_of_a_run_is_limited() {
 
 #[test]
 fn an_output_that_nobody_reads_ends_it_quietly() {
-    let mut program = Program::start_unread(&["run", "--server", "tcp://127.0.0.1:1", "--app-id", "test"]);
+    let mut program =
+        Program::start_unread(&["run", "--server", "tcp://127.0.0.1:1", "--app-id", "test"]);
     program.say("channels\nsleep 30\n");
     let output = program.wait();
     assert_eq!((output.status, output.stderr.as_str()), (1, ""));
@@ -303,7 +440,9 @@ fn the_last_words_arrive() {
     let server = LocalServer::start(ServerConfig::new());
     let mut bob = Program::client(&server.url(), "bob", &[]);
     bob.say(ENTER);
-    bob.say("subscribe a\nwait SubscribeResult\nprivate alice come\nwait ChatMessages 30 last words\n");
+    bob.say(
+        "subscribe a\nwait SubscribeResult\nprivate alice come\nwait ChatMessages 30 last words\n",
+    );
     // The input ends with the publish: it is sent before the disconnect.
     let lines = format!("{ENTER}wait PrivateMessage 30 come\nsubscribe a\npublish a last words");
     script(&server.url(), "alice", &[], &lines).assert_good();

@@ -27,7 +27,10 @@ pub(crate) struct Side {
 
 impl Acceptors {
     pub(crate) fn new(config: &ServerConfig, random: &mut Random, keys: HashKeys) -> Self {
-        Self { name_server: Side::new(config, random, keys), front_end: Side::new(config, random, keys) }
+        Self {
+            name_server: Side::new(config, random, keys),
+            front_end: Side::new(config, random, keys),
+        }
     }
 
     pub(crate) const fn side(&self, role: Role) -> &Side {
@@ -57,7 +60,10 @@ impl Acceptors {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        let both = [self.name_server.acceptor.poll_timeout(), self.front_end.acceptor.poll_timeout()];
+        let both = [
+            self.name_server.acceptor.poll_timeout(),
+            self.front_end.acceptor.poll_timeout(),
+        ];
         both.into_iter().flatten().min()
     }
 }
@@ -66,7 +72,10 @@ impl Side {
     fn new(config: &ServerConfig, random: &mut Random, keys: HashKeys) -> Self {
         let mut seed = [0; 32];
         random.fill("datagram connections", &mut seed);
-        Self { acceptor: Acceptor::new(config.udp.clone(), seed), ids: Map::with_hasher(keys) }
+        Self {
+            acceptor: Acceptor::new(config.udp.clone(), seed),
+            ids: Map::with_hasher(keys),
+        }
     }
 
     pub(crate) fn insert(&mut self, key: udp::Key, id: ConnectionId) {
@@ -83,17 +92,24 @@ impl Side {
     }
 
     pub(crate) fn send(&mut self, key: udp::Key, parcel: Parcel<'_>) {
-        let sent = self.acceptor.send_with(key, CHANNEL, udp::Delivery::Reliable, |buffer, _| {
-            parcel.write(buffer);
-            Ok::<(), udp::SendError>(())
-        });
+        let sent = self
+            .acceptor
+            .send_with(key, CHANNEL, udp::Delivery::Reliable, |buffer, _| {
+                parcel.write(buffer);
+                Ok::<(), udp::SendError>(())
+            });
         if let Err(error) = sent {
-            log::debug!("a message of {} bytes cannot be sent: {error}", parcel.bytes.len());
+            log::debug!(
+                "a message of {} bytes cannot be sent: {error}",
+                parcel.bytes.len()
+            );
         }
     }
 
     pub(crate) fn queued_bytes(&self, key: udp::Key) -> usize {
-        self.acceptor.connection(key).map_or(0, udp::Connection::queued_bytes)
+        self.acceptor
+            .connection(key)
+            .map_or(0, udp::Connection::queued_bytes)
     }
 
     /// Ends a connection once everything has been acknowledged, or time is up.

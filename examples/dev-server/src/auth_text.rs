@@ -12,7 +12,9 @@ use crate::authentication::{AuthResult, AuthRule, query};
 #[non_exhaustive]
 pub enum AuthRuleError {
     /// A word is not of the form `KEY=VALUE`.
-    #[error("{0:?} is not of the form KEY=VALUE: write e.g. result=ok, with \"..\" around values that contain spaces")]
+    #[error(
+        "{0:?} is not of the form KEY=VALUE: write e.g. result=ok, with \"..\" around values that contain spaces"
+    )]
     Form(String),
     /// A quotation is not closed.
     #[error("a quotation is not closed: write another \" at its end, and \\\" for one inside")]
@@ -64,7 +66,10 @@ impl AuthRule {
     /// # Errors
     /// [`AuthTableError`] for the first line that is no rule.
     pub fn table(text: &str) -> Result<Vec<Self>, AuthTableError> {
-        let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+        let lines = text
+            .lines()
+            .enumerate()
+            .map(|(at, line)| (at + 1, line.trim()));
         lines
             .filter(|(_, rule)| !rule.is_empty() && !rule.starts_with('#'))
             .map(|(line, rule)| rule.parse().map_err(|error| AuthTableError { line, error }))
@@ -94,7 +99,12 @@ impl FromStr for AuthRule {
             let at = pairs.iter().position(|(known, _)| known == key)?;
             Some(pairs.remove(at).1)
         };
-        let auth_type = number(take("type"), "type", "a number from 0 to 254", |kind: &u8| *kind < 255)?;
+        let auth_type = number(
+            take("type"),
+            "type",
+            "a number from 0 to 254",
+            |kind: &u8| *kind < 255,
+        )?;
         let (user_id, data) = (take("sent-user"), take("data").map(String::into_bytes));
         let parameters = take("params").as_deref().map_or_else(Vec::new, query);
         let result = match take("result").as_deref() {
@@ -108,22 +118,48 @@ impl FromStr for AuthRule {
                     }
                     None => true,
                 });
-                AuthResult::Accept { user_id, nickname, data }
+                AuthResult::Accept {
+                    user_id,
+                    nickname,
+                    data,
+                }
             }
             Some("refused") => {
-                let code = number(take("code"), "code", "a number from -32768 to 32767, but not 0", |code| *code != 0)?;
+                let code = number(
+                    take("code"),
+                    "code",
+                    "a number from -32768 to 32767, but not 0",
+                    |code| *code != 0,
+                )?;
                 let code = code.unwrap_or(return_code::CUSTOM_AUTHENTICATION_FAILED);
-                AuthResult::Refuse { code, text: take("message").unwrap_or_default() }
+                AuthResult::Refuse {
+                    code,
+                    text: take("message").unwrap_or_default(),
+                }
             }
             Some(other) => {
-                return Err(AuthRuleError::Value { key: "result", value: other.to_owned(), form: "ok or refused" });
+                return Err(AuthRuleError::Value {
+                    key: "result",
+                    value: other.to_owned(),
+                    form: "ok or refused",
+                });
             }
             None => return Err(AuthRuleError::NoResult),
         };
         match pairs.into_iter().next() {
-            None => Ok(Self { auth_type, user_id, parameters, data, result }),
+            None => Ok(Self {
+                auth_type,
+                user_id,
+                parameters,
+                data,
+                result,
+            }),
             Some((key, _)) => {
-                let result = if matches!(result, AuthResult::Accept { .. }) { "ok" } else { "refused" };
+                let result = if matches!(result, AuthResult::Accept { .. }) {
+                    "ok"
+                } else {
+                    "refused"
+                };
                 Err(AuthRuleError::Useless { key, result })
             }
         }
@@ -145,11 +181,25 @@ fn number<T: FromStr>(
 
 /// All pairs of a rule, each with a key that exists and stands there once.
 fn pairs(text: &str) -> Result<Vec<(String, String)>, AuthRuleError> {
-    const KEYS: [&str; 9] = ["type", "sent-user", "params", "data", "result", "user", "nickname", "code", "message"];
+    const KEYS: [&str; 9] = [
+        "type",
+        "sent-user",
+        "params",
+        "data",
+        "result",
+        "user",
+        "nickname",
+        "code",
+        "message",
+    ];
     let mut pairs: Vec<(String, String)> = Vec::new();
     for word in words(text)? {
-        let (key, value) = word.split_once('=').ok_or_else(|| AuthRuleError::Form(word.clone()))?;
-        let is_extra = key.strip_prefix("extra.").is_some_and(|name| !name.is_empty());
+        let (key, value) = word
+            .split_once('=')
+            .ok_or_else(|| AuthRuleError::Form(word.clone()))?;
+        let is_extra = key
+            .strip_prefix("extra.")
+            .is_some_and(|name| !name.is_empty());
         if !is_extra && !KEYS.contains(&key) {
             return Err(AuthRuleError::Key(key.to_owned()));
         }
@@ -173,7 +223,9 @@ pub(crate) fn words(text: &str) -> Result<Vec<String>, AuthRuleError> {
                 quoted = !quoted;
                 word.get_or_insert_default();
             }
-            '\\' if quoted => word.get_or_insert_default().push(characters.next().ok_or(AuthRuleError::Quote)?),
+            '\\' if quoted => word
+                .get_or_insert_default()
+                .push(characters.next().ok_or(AuthRuleError::Quote)?),
             space if space.is_whitespace() && !quoted => words.extend(word.take()),
             other => word.get_or_insert_default().push(other),
         }
@@ -198,12 +250,18 @@ mod tests {
         let accepted = AuthResult::Accept {
             user_id: Some("alice42".to_owned()),
             nickname: Some("Al \"the\" cat\\".to_owned()),
-            data: vec![("rank".to_owned(), "7".into()), ("clan".to_owned(), "".into())],
+            data: vec![
+                ("rank".to_owned(), "7".into()),
+                ("clan".to_owned(), "".into()),
+            ],
         };
         let expected = AuthRule {
             auth_type: Some(0),
             user_id: Some("alice".to_owned()),
-            parameters: vec![("user".to_owned(), "alice".to_owned()), ("pass".to_owned(), "x y".to_owned())],
+            parameters: vec![
+                ("user".to_owned(), "alice".to_owned()),
+                ("pass".to_owned(), "x y".to_owned()),
+            ],
             data: Some(b"blob".to_vec()),
             result: accepted,
         };
@@ -211,8 +269,14 @@ mod tests {
             nickname="Al \"the\" cat\\" extra.rank=7 extra.clan="#;
         assert_eq!(rule(text), Ok(expected));
         assert_eq!(rule("result=ok"), Ok(AuthRule::any(AuthResult::accept())));
-        let refused = AuthResult::Refuse { code: 32761, text: "banned = out".to_owned() };
-        assert_eq!(rule("code=32761 \"message=banned = out\" result=refused"), Ok(AuthRule::any(refused)));
+        let refused = AuthResult::Refuse {
+            code: 32761,
+            text: "banned = out".to_owned(),
+        };
+        assert_eq!(
+            rule("code=32761 \"message=banned = out\" result=refused"),
+            Ok(AuthRule::any(refused))
+        );
     }
 
     #[test]
@@ -228,7 +292,10 @@ mod tests {
             ("result=refused code=0", "not 0"),
             ("result=ok result=ok", "given twice"),
             ("result=ok message=x", "message does not go with result=ok"),
-            ("result=refused extra.a=x", "extra.a does not go with result=refused"),
+            (
+                "result=refused extra.a=x",
+                "extra.a does not go with result=refused",
+            ),
             ("result=ok pass=x", "there is no key \"pass\""),
             ("result=ok extra.=x", "there is no key \"extra.\""),
             ("result=ok nickname=\"x", "not closed"),
@@ -243,6 +310,9 @@ mod tests {
         let table = AuthRule::table("# users\n\ntype=1 result=ok\r\n  result=refused\n").unwrap();
         assert_eq!(table.len(), 2);
         let error = AuthRule::table("result=ok\n# fine\nresult=maybe\n").unwrap_err();
-        assert_eq!(error.to_string(), "line 3: result=\"maybe\" is wrong: write ok or refused");
+        assert_eq!(
+            error.to_string(),
+            "line 3: result=\"maybe\" is wrong: write ok or refused"
+        );
     }
 }

@@ -49,7 +49,13 @@ impl AuthRule {
     /// A rule that fits everyone who asks for custom authentication.
     #[must_use]
     pub const fn any(result: AuthResult) -> Self {
-        Self { auth_type: None, user_id: None, parameters: Vec::new(), data: None, result }
+        Self {
+            auth_type: None,
+            user_id: None,
+            parameters: Vec::new(),
+            data: None,
+            result,
+        }
     }
 
     /// The same, for those only whose query string contains this parameter too.
@@ -60,16 +66,25 @@ impl AuthRule {
     }
 
     fn fits(&self, login: &Login, auth_type: u8) -> bool {
-        let sent = login.auth_parameters.as_deref().map_or_else(Vec::new, query);
+        let sent = login
+            .auth_parameters
+            .as_deref()
+            .map_or_else(Vec::new, query);
         let data = match &login.auth_data {
             Some(Value::String(text)) => Some(text.as_bytes()),
             Some(Value::Bytes(bytes)) => Some(&**bytes),
             _ => None,
         };
         self.auth_type.is_none_or(|wanted| wanted == auth_type)
-            && self.user_id.as_deref().is_none_or(|wanted| login.user_id.as_deref() == Some(wanted))
+            && self
+                .user_id
+                .as_deref()
+                .is_none_or(|wanted| login.user_id.as_deref() == Some(wanted))
             && self.parameters.iter().all(|wanted| sent.contains(wanted))
-            && self.data.as_deref().is_none_or(|wanted| data == Some(wanted))
+            && self
+                .data
+                .as_deref()
+                .is_none_or(|wanted| data == Some(wanted))
     }
 }
 
@@ -77,7 +92,11 @@ impl AuthResult {
     /// The user is let in under the id that it asked for.
     #[must_use]
     pub const fn accept() -> Self {
-        Self::Accept { user_id: None, nickname: None, data: Vec::new() }
+        Self::Accept {
+            user_id: None,
+            nickname: None,
+            data: Vec::new(),
+        }
     }
 }
 
@@ -106,7 +125,10 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(code: i16, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self {
+            code,
+            text: text.into(),
+        }
     }
 }
 
@@ -120,24 +142,54 @@ pub(crate) fn check(
 ) -> Result<Welcome, Refusal> {
     if let Some(token) = &login.token {
         let identity = tokens.check(token, now).map_err(|bad| match bad {
-            BadToken::Expired => Refusal::new(return_code::AUTHENTICATION_TICKET_EXPIRED, "the token has expired"),
-            BadToken::Unknown => Refusal::new(return_code::INVALID_AUTHENTICATION, "the token is not valid"),
+            BadToken::Expired => Refusal::new(
+                return_code::AUTHENTICATION_TICKET_EXPIRED,
+                "the token has expired",
+            ),
+            BadToken::Unknown => Refusal::new(
+                return_code::INVALID_AUTHENTICATION,
+                "the token is not valid",
+            ),
         })?;
         check_app_id(config, &identity.app_id)?;
-        return Ok(Welcome { identity, nickname: None, data: Vec::new() });
+        return Ok(Welcome {
+            identity,
+            nickname: None,
+            data: Vec::new(),
+        });
     }
     let Some(app_id) = login.app_id.clone().filter(|id| !id.is_empty()) else {
-        return Err(Refusal::new(return_code::INVALID_AUTHENTICATION, "no app id"));
+        return Err(Refusal::new(
+            return_code::INVALID_AUTHENTICATION,
+            "no app id",
+        ));
     };
     check_app_id(config, &app_id)?;
     let app_version = login.app_version.clone().unwrap_or_default();
     let (chosen, nickname, data) = provider(config, login)?;
-    let user_id = chosen.or_else(|| login.user_id.clone()).filter(|id| !id.is_empty()).unwrap_or_else(|| guid(random));
-    if [&app_id, &app_version, &user_id].iter().any(|id| id.len() > config.max_id_bytes) {
-        let text = format!("user id, app id and app version are limited to {} bytes", config.max_id_bytes);
+    let user_id = chosen
+        .or_else(|| login.user_id.clone())
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(|| guid(random));
+    if [&app_id, &app_version, &user_id]
+        .iter()
+        .any(|id| id.len() > config.max_id_bytes)
+    {
+        let text = format!(
+            "user id, app id and app version are limited to {} bytes",
+            config.max_id_bytes
+        );
         return Err(Refusal::new(return_code::INVALID_OPERATION, text));
     }
-    Ok(Welcome { identity: Identity { app_id, app_version, user_id }, nickname, data })
+    Ok(Welcome {
+        identity: Identity {
+            app_id,
+            app_version,
+            user_id,
+        },
+        nickname,
+        data,
+    })
 }
 
 /// Whether an app id exists.
@@ -145,7 +197,10 @@ pub(crate) fn check_app_id(config: &ServerConfig, app_id: &str) -> Result<(), Re
     if config.app_ids.is_empty() || config.app_ids.iter().any(|known| known == app_id) {
         Ok(())
     } else {
-        Err(Refusal::new(return_code::INVALID_AUTHENTICATION, "unknown app id"))
+        Err(Refusal::new(
+            return_code::INVALID_AUTHENTICATION,
+            "unknown app id",
+        ))
     }
 }
 
@@ -163,8 +218,17 @@ fn provider(config: &ServerConfig, login: &Login) -> Result<Chosen, Refusal> {
     if config.authentication.is_empty() {
         return Ok((None, None, Vec::new()));
     }
-    match config.authentication.iter().find(|rule| rule.fits(login, kind)).map(|rule| &rule.result) {
-        Some(AuthResult::Accept { user_id, nickname, data }) => {
+    match config
+        .authentication
+        .iter()
+        .find(|rule| rule.fits(login, kind))
+        .map(|rule| &rule.result)
+    {
+        Some(AuthResult::Accept {
+            user_id,
+            nickname,
+            data,
+        }) => {
             let text = |text: &Option<String>| text.as_deref().map(Text::from);
             Ok((text(user_id), text(nickname), data.clone()))
         }
@@ -182,7 +246,15 @@ fn guid(random: &mut Random) -> Text {
     let number = number & !(0xF << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
     let digits = format!("{number:032x}");
     let part = |from, to| digits.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)).into()
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32)
+    )
+    .into()
 }
 
 /// The pairs of a query string, decoded.
@@ -203,7 +275,9 @@ pub(crate) fn percent_decoded(text: &str, is_query: bool) -> String {
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         let escaped = || {
-            let digits = std::str::from_utf8(tail.get(..2)?).ok().filter(|digits| !digits.starts_with('+'))?;
+            let digits = std::str::from_utf8(tail.get(..2)?)
+                .ok()
+                .filter(|digits| !digits.starts_with('+'))?;
             u8::from_str_radix(digits, 16).ok()
         };
         match (byte, escaped()) {
@@ -229,7 +303,11 @@ mod tests {
     }
 
     fn login() -> Login {
-        Login { app_id: Some("app".into()), user_id: Some("alice".into()), ..Login::default() }
+        Login {
+            app_id: Some("app".into()),
+            user_id: Some("alice".into()),
+            ..Login::default()
+        }
     }
 
     fn code(config: &ServerConfig, login: &Login) -> i16 {
@@ -240,28 +318,55 @@ mod tests {
     fn without_rules_every_type_is_let_in() {
         let config = ServerConfig::new();
         for auth_type in [None, Some(0), Some(77), Some(255)] {
-            let welcome = checked(&config, &Login { auth_type, ..login() }).unwrap();
+            let welcome = checked(
+                &config,
+                &Login {
+                    auth_type,
+                    ..login()
+                },
+            )
+            .unwrap();
             assert_eq!(welcome.identity.user_id, "alice");
         }
     }
 
     #[test]
     fn a_user_without_an_id_gets_a_guid() {
-        let welcome = checked(&ServerConfig::new(), &Login { user_id: Some("".into()), ..login() }).unwrap();
+        let welcome = checked(
+            &ServerConfig::new(),
+            &Login {
+                user_id: Some("".into()),
+                ..login()
+            },
+        )
+        .unwrap();
         let id = welcome.identity.user_id;
-        let shape: String = id.chars().map(|c| if c == '-' { '-' } else { 'x' }).collect();
+        let shape: String = id
+            .chars()
+            .map(|c| if c == '-' { '-' } else { 'x' })
+            .collect();
         assert_eq!(shape, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
         assert_eq!(id.get(14..15), Some("4"));
     }
 
     #[test]
     fn the_first_rule_that_fits_decides() {
-        let accepted =
-            AuthResult::Accept { user_id: Some("provided".into()), nickname: Some("Ally".into()), data: Vec::new() };
+        let accepted = AuthResult::Accept {
+            user_id: Some("provided".into()),
+            nickname: Some("Ally".into()),
+            data: Vec::new(),
+        };
         let config = ServerConfig::new().with(|config| {
             config.authentication = vec![
-                AuthRule::any(AuthResult::Refuse { code: 32755, text: "go away".into() }).parameter("user", "mal lory"),
-                AuthRule { auth_type: Some(1), ..AuthRule::any(accepted).parameter("token", "a=b&c") },
+                AuthRule::any(AuthResult::Refuse {
+                    code: 32755,
+                    text: "go away".into(),
+                })
+                .parameter("user", "mal lory"),
+                AuthRule {
+                    auth_type: Some(1),
+                    ..AuthRule::any(accepted).parameter("token", "a=b&c")
+                },
             ];
         });
         let with = |kind, parameters: &str| Login {
@@ -276,7 +381,13 @@ mod tests {
         assert_eq!(welcome.nickname.as_deref(), Some("Ally"));
         assert_eq!(code(&config, &with(0, "token=a%3Db%26c")), 32755);
         assert!(checked(&config, &login()).is_ok());
-        assert_eq!(code(&config.with(|config| config.allow_anonymous = false), &login()), 32755);
+        assert_eq!(
+            code(
+                &config.with(|config| config.allow_anonymous = false),
+                &login()
+            ),
+            32755
+        );
     }
 
     #[test]
@@ -284,7 +395,10 @@ mod tests {
         let config = ServerConfig::new().with(|config| config.app_ids = vec!["other".into()]);
         assert_eq!(code(&config, &login()), 32767);
         assert_eq!(code(&ServerConfig::new(), &Login::default()), 32767);
-        let long = Login { user_id: Some("x".repeat(4097).into()), ..login() };
+        let long = Login {
+            user_id: Some("x".repeat(4097).into()),
+            ..login()
+        };
         assert_eq!(code(&ServerConfig::new(), &long), -2);
     }
 
@@ -292,6 +406,9 @@ mod tests {
     fn query_strings_are_decoded_and_never_fail() {
         let pairs = query("a=1&&b&c=%41%zz%+%C3%A9=%");
         let expected = [("a", "1"), ("b", ""), ("c", "A%zz% é=%")];
-        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(
+            pairs,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 }

@@ -50,19 +50,33 @@ pub(crate) struct DatagramCarrier {
 impl Carrier {
     pub(crate) fn stream(limits: &Limits) -> Self {
         let splitter = Splitter::new(tcp::Role::Server, limits.max_received_bytes);
-        Self::Stream(Box::new(StreamCarrier { splitter, out: Outgoing::default() }))
+        Self::Stream(Box::new(StreamCarrier {
+            splitter,
+            out: Outgoing::default(),
+        }))
     }
 
     pub(crate) fn datagram(key: udp::Key) -> Self {
-        Self::Datagram(DatagramCarrier { key, held: Delayed::default() })
+        Self::Datagram(DatagramCarrier {
+            key,
+            held: Delayed::default(),
+        })
     }
 
     pub(crate) fn as_stream_mut(&mut self) -> Option<&mut StreamCarrier> {
-        if let Self::Stream(stream) = self { Some(stream) } else { None }
+        if let Self::Stream(stream) = self {
+            Some(stream)
+        } else {
+            None
+        }
     }
 
     pub(crate) const fn as_datagram(&self) -> Option<&DatagramCarrier> {
-        if let Self::Datagram(datagram) = self { Some(datagram) } else { None }
+        if let Self::Datagram(datagram) = self {
+            Some(datagram)
+        } else {
+            None
+        }
     }
 
     /// What the driver may send now, on a stream or as one whole message.
@@ -84,7 +98,13 @@ impl Carrier {
     }
 
     /// Sends a message, held back until `due` if that is later than `now`.
-    pub(crate) fn send(&mut self, side: &mut Side, now: Timestamp, due: Timestamp, parcel: Parcel<'_>) {
+    pub(crate) fn send(
+        &mut self,
+        side: &mut Side,
+        now: Timestamp,
+        due: Timestamp,
+        parcel: Parcel<'_>,
+    ) {
         match self {
             Self::Stream(stream) if parcel.framed => stream.out.write(now, due, |buffer| {
                 let frame = tcp::begin_frame(buffer, 0, Delivery::Reliable);
@@ -115,7 +135,14 @@ impl Carrier {
             Self::Messages(messages) => messages.release(now),
             Self::Datagram(datagram) => {
                 while let Some(bytes) = datagram.held.pop(now) {
-                    side.send(datagram.key, Parcel { bytes: &bytes, cipher: None, framed: true });
+                    side.send(
+                        datagram.key,
+                        Parcel {
+                            bytes: &bytes,
+                            cipher: None,
+                            framed: true,
+                        },
+                    );
                 }
             }
         }
@@ -135,7 +162,10 @@ impl Carrier {
         match self {
             Self::Stream(stream) => stream.out.len(),
             Self::Messages(messages) => messages.len(),
-            Self::Datagram(datagram) => datagram.held.bytes().saturating_add(side.queued_bytes(datagram.key)),
+            Self::Datagram(datagram) => datagram
+                .held
+                .bytes()
+                .saturating_add(side.queued_bytes(datagram.key)),
         }
     }
 

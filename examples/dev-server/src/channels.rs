@@ -59,19 +59,34 @@ impl Channel {
     }
 
     fn is_full(&self) -> bool {
-        let most = self.property(property::MAX_SUBSCRIBERS).and_then(int).filter(|most| *most > 0);
-        most.and_then(|most| usize::try_from(most).ok()).is_some_and(|most| self.subscribers.len() >= most)
+        let most = self
+            .property(property::MAX_SUBSCRIBERS)
+            .and_then(int)
+            .filter(|most| *most > 0);
+        most.and_then(|most| usize::try_from(most).ok())
+            .is_some_and(|most| self.subscribers.len() >= most)
     }
 
     fn property(&self, key: u8) -> Option<&Value> {
-        self.properties.iter().find(|(known, _)| *known == Value::Byte(key)).map(|(_, value)| value)
+        self.properties
+            .iter()
+            .find(|(known, _)| *known == Value::Byte(key))
+            .map(|(_, value)| value)
     }
 }
 
 impl Partition {
     /// Takes a user into a channel, making it with these properties if there is none; whether the user is in it now.
-    pub(crate) fn enter(&mut self, cx: &mut Context<'_>, user_id: &Text, name: &Text, wanted: &Properties) -> bool {
-        let Some(user) = self.users.get_mut(user_id) else { return false };
+    pub(crate) fn enter(
+        &mut self,
+        cx: &mut Context<'_>,
+        user_id: &Text,
+        name: &Text,
+        wanted: &Properties,
+    ) -> bool {
+        let Some(user) = self.users.get_mut(user_id) else {
+            return false;
+        };
         if name.is_empty() {
             return false;
         }
@@ -83,12 +98,20 @@ impl Partition {
         }
         let channel = match self.channels.entry(name.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(_) if properties::size(wanted) > cx.config.max_property_bytes => return false,
-            Entry::Vacant(entry) => {
-                entry.insert(Channel::new(properties::apply(&Vec::new(), wanted), &self.history_memory))
+            Entry::Vacant(_) if properties::size(wanted) > cx.config.max_property_bytes => {
+                return false;
             }
+            Entry::Vacant(entry) => entry.insert(Channel::new(
+                properties::apply(&Vec::new(), wanted),
+                &self.history_memory,
+            )),
         };
-        if channel.is_full() || cx.config.max_subscribers.is_some_and(|most| channel.subscribers.len() >= most) {
+        if channel.is_full()
+            || cx
+                .config
+                .max_subscribers
+                .is_some_and(|most| channel.subscribers.len() >= most)
+        {
             return false;
         }
         user.channels.insert(name.clone());
@@ -102,7 +125,9 @@ impl Partition {
 
     /// Takes a user out of a channel. The user's own list is the caller's.
     pub(crate) fn leave(&mut self, cx: &mut Context<'_>, name: &Text, user_id: &Text) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
+        let Some(channel) = self.channels.get_mut(name) else {
+            return;
+        };
         if !channel.subscribers.remove(user_id) {
             return;
         }
@@ -120,14 +145,24 @@ impl Partition {
 
     /// Event 8 or 9 to everyone in a channel but the one it is about. Spec: chat.md 4.7.
     fn tell_others(&self, cx: &mut Context<'_>, name: &Text, user_id: &Text, code: u8) {
-        let Some(channel) = self.channels.get(name) else { return };
+        let Some(channel) = self.channels.get(name) else {
+            return;
+        };
         let to = self.connections(channel.subscribers.iter().filter(|other| *other != user_id));
-        let parameters = vec![(p::CHANNEL, Value::from(name.clone())), (p::USER_ID, Value::from(user_id.clone()))];
+        let parameters = vec![
+            (p::CHANNEL, Value::from(name.clone())),
+            (p::USER_ID, Value::from(user_id.clone())),
+        ];
         cx.send_event(&to, &mut Event::new(code, parameters));
     }
 
     /// Event 5. With a single channel it tells of its properties and of the others in it. Spec: chat.md 4.4, 12.
-    pub(crate) fn subscription_event(&self, user_id: &Text, channels: Vec<Text>, results: Vec<bool>) -> Event {
+    pub(crate) fn subscription_event(
+        &self,
+        user_id: &Text,
+        channels: Vec<Text>,
+        results: Vec<bool>,
+    ) -> Event {
         let mut more = Vec::new();
         if let ([name], [true]) = (channels.as_slice(), results.as_slice())
             && let Some(channel) = self.channels.get(name)
@@ -136,16 +171,30 @@ impl Partition {
                 more.push((p::PROPERTIES, untyped(channel.properties.clone())));
             }
             if channel.publishes() {
-                let others = channel.subscribers.iter().filter(|other| *other != user_id).cloned();
-                more.push((p::CHANNEL_SUBSCRIBERS, Value::from(others.collect::<Vec<Text>>())));
+                let others = channel
+                    .subscribers
+                    .iter()
+                    .filter(|other| *other != user_id)
+                    .cloned();
+                more.push((
+                    p::CHANNEL_SUBSCRIBERS,
+                    Value::from(others.collect::<Vec<Text>>()),
+                ));
             }
             if !channel.user_properties.is_empty() {
                 more.push((p::USER_PROPERTIES, by_user(&channel.user_properties)));
             }
         }
-        let mut parameters = vec![(p::CHANNELS, Value::from(channels)), (p::SUBSCRIBE_RESULTS, Value::from(results))];
+        let mut parameters = vec![
+            (p::CHANNELS, Value::from(channels)),
+            (p::SUBSCRIBE_RESULTS, Value::from(results)),
+        ];
         parameters.append(&mut more);
-        Event::with_content(event::SUBSCRIBE, parameters, &[p::PROPERTIES, p::USER_PROPERTIES])
+        Event::with_content(
+            event::SUBSCRIBE,
+            parameters,
+            &[p::PROPERTIES, p::USER_PROPERTIES],
+        )
     }
 
     pub(crate) fn publish(
@@ -156,19 +205,42 @@ impl Partition {
         sender: &Text,
         request: Publish,
     ) {
-        let Publish { channel: name, content } = request;
-        let Some(channel) = self.channels.get_mut(&name).filter(|channel| channel.subscribers.contains(sender)) else {
-            cx.refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "not subscribed to this channel");
+        let Publish {
+            channel: name,
+            content,
+        } = request;
+        let Some(channel) = self
+            .channels
+            .get_mut(&name)
+            .filter(|channel| channel.subscribers.contains(sender))
+        else {
+            cx.refuse(
+                id,
+                asked,
+                return_code::NOT_ALLOWED_IN_STATE,
+                "not subscribed to this channel",
+            );
             return;
         };
-        let Some(protocol) = cx.connections.subprotocol(id) else { return };
+        let Some(protocol) = cx.connections.subprotocol(id) else {
+            return;
+        };
         let messages = vec![(sender.clone(), content.clone())];
         let mut event = messages_event(&name, messages, channel.history.next_id());
         if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
-            cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("the message cannot be delivered: {error}"));
+            cx.refuse(
+                id,
+                asked,
+                return_code::INVALID_OPERATION,
+                &format!("the message cannot be delivered: {error}"),
+            );
             return;
         }
-        if cx.config.faults.happens(Step::Publish, &Fault::WrongLengths) {
+        if cx
+            .config
+            .faults
+            .happens(Step::Publish, &Fault::WrongLengths)
+        {
             event = uneven_event(&name, sender, content.clone(), channel.history.next_id());
         }
         let sequence = cx.stats.next_sequence();
@@ -183,7 +255,9 @@ impl Partition {
             cx.send_event(&to, &mut event);
         }
         if let Some(channel) = self.channels.get_mut(&name) {
-            channel.history.push(cx.config, sequence, sender.clone(), content);
+            channel
+                .history
+                .push(cx.config, sequence, sender.clone(), content);
             if channel.gathered.len() >= cx.config.batch_messages {
                 self.flush(cx, &name);
             }
@@ -192,27 +266,37 @@ impl Partition {
 
     /// Lets a message wait for others.
     fn gather(&mut self, cx: &mut Context<'_>, name: &Text, sender: &Text, content: Value) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
+        let Some(channel) = self.channels.get_mut(name) else {
+            return;
+        };
         let bytes = content.heap_bytes();
         // One event has to carry them all.
         if channel.gathered_bytes.saturating_add(bytes) > MAX_GATHERED_BYTES {
             self.flush(cx, name);
         }
-        let Some(channel) = self.channels.get_mut(name) else { return };
+        let Some(channel) = self.channels.get_mut(name) else {
+            return;
+        };
         channel.gathered_bytes = channel.gathered_bytes.saturating_add(bytes);
         channel.gathered.push((sender.clone(), content));
-        channel.gathered_until.get_or_insert(cx.now.plus_millis(cx.config.batch_ms));
+        channel
+            .gathered_until
+            .get_or_insert(cx.now.plus_millis(cx.config.batch_ms));
         self.remind(cx, name);
     }
 
     /// The connections of everyone in a channel.
     pub(crate) fn members(&self, name: &Text) -> Vec<ConnectionId> {
-        self.channels.get(name).map_or_else(Vec::new, |channel| self.connections(&channel.subscribers))
+        self.channels
+            .get(name)
+            .map_or_else(Vec::new, |channel| self.connections(&channel.subscribers))
     }
 
     /// Sends the messages that were gathered.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, name: &Text) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
+        let Some(channel) = self.channels.get_mut(name) else {
+            return;
+        };
         channel.gathered_until = None;
         channel.gathered_bytes = 0;
         let messages = std::mem::take(&mut channel.gathered);
@@ -235,7 +319,11 @@ impl Partition {
         (length, after): (i32, i32),
         budget: &mut usize,
     ) {
-        let (Some(channel), Some(protocol)) = (self.channels.get(name), cx.connections.subprotocol(to)) else { return };
+        let (Some(channel), Some(protocol)) =
+            (self.channels.get(name), cx.connections.subprotocol(to))
+        else {
+            return;
+        };
         let limits = cx.config.write_limits();
         // Half of what a client may spend on a message: it counts other things too.
         let share = (limits.max_memory_bytes / 2).min(*budget);
@@ -244,7 +332,10 @@ impl Partition {
         let mut messages = newest_within(messages, &mut left, |message| message.bytes);
         *budget -= share - left;
         while !messages.is_empty() {
-            let pairs = messages.iter().map(|message| (message.sender.clone(), message.content.clone())).collect();
+            let pairs = messages
+                .iter()
+                .map(|message| (message.sender.clone(), message.content.clone()))
+                .collect();
             let mut event = messages_event(name, pairs, channel.history.last_id());
             if messages.len() == 1 || event.fits(protocol, &limits) {
                 cx.send_event(&[to], &mut event);
@@ -256,19 +347,27 @@ impl Partition {
 
     /// Sets a reminder for whatever comes next in a channel, unless one comes earlier.
     fn remind(&mut self, cx: &mut Context<'_>, name: &Text) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
-        let next = [channel.ends, channel.gathered_until].into_iter().flatten().min();
+        let Some(channel) = self.channels.get_mut(name) else {
+            return;
+        };
+        let next = [channel.ends, channel.gathered_until]
+            .into_iter()
+            .flatten()
+            .min();
         if let Some(at) = next
             && channel.reminded.is_none_or(|reminded| at < reminded)
         {
             channel.reminded = Some(at);
-            cx.timers.set(at, Timer::Channel(self.key.clone(), name.clone()));
+            cx.timers
+                .set(at, Timer::Channel(self.key.clone(), name.clone()));
         }
     }
 
     /// Does what is due in a channel.
     pub(crate) fn check_channel(&mut self, cx: &mut Context<'_>, name: &Text) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
+        let Some(channel) = self.channels.get_mut(name) else {
+            return;
+        };
         channel.reminded = channel.reminded.filter(|at| *at > cx.now);
         if channel.ends.is_some_and(|at| at <= cx.now) {
             self.channels.remove(name);
@@ -283,26 +382,47 @@ impl Partition {
 
 /// A Dictionary object/object. Spec: chat.md 12, subscribe.
 pub(crate) fn untyped(pairs: Properties) -> Value {
-    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs })
+    Value::Dictionary(Dictionary {
+        key: Type::Object,
+        value: Type::Object,
+        pairs,
+    })
 }
 
 /// A Dictionary string/object.
 pub(crate) fn by_name(pairs: Vec<(String, Value)>) -> Value {
-    let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value)).collect();
-    Value::Dictionary(Dictionary { key: Type::String, value: Type::Object, pairs })
+    let pairs = pairs
+        .into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect();
+    Value::Dictionary(Dictionary {
+        key: Type::String,
+        value: Type::Object,
+        pairs,
+    })
 }
 
 /// p28 of event 5: a Dictionary string/object of Dictionaries object/object.
 fn by_user(all: &BTreeMap<Text, Properties>) -> Value {
-    let pairs = all.iter().map(|(user, properties)| (user.clone().into(), untyped(properties.clone()))).collect();
-    Value::Dictionary(Dictionary { key: Type::String, value: Type::Object, pairs })
+    let pairs = all
+        .iter()
+        .map(|(user, properties)| (user.clone().into(), untyped(properties.clone())))
+        .collect();
+    Value::Dictionary(Dictionary {
+        key: Type::String,
+        value: Type::Object,
+        pairs,
+    })
 }
 
 /// Event 0 with one sender more than messages.
 fn uneven_event(name: &Text, sender: &Text, content: Value, last_id: i32) -> Event {
     let parameters = vec![
         (p::CHANNEL, Value::from(name.clone())),
-        (p::SENDERS, Value::from(vec![sender.clone(), sender.clone()])),
+        (
+            p::SENDERS,
+            Value::from(vec![sender.clone(), sender.clone()]),
+        ),
         (p::MESSAGES, Value::Array(Array::Object(vec![content]))),
         (p::MESSAGE_ID, Value::Int(last_id)),
     ];

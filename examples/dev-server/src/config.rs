@@ -162,7 +162,10 @@ impl ServerConfig {
                 udp.connection.max_message_bytes = Limits::DEFAULT.max_received_bytes;
                 udp.connection.max_received_message_bytes = Limits::DEFAULT.max_received_bytes;
             }),
-            limits: Limits { max_sent_bytes: Limits::DEFAULT.max_received_bytes, ..Limits::DEFAULT },
+            limits: Limits {
+                max_sent_bytes: Limits::DEFAULT.max_received_bytes,
+                ..Limits::DEFAULT
+            },
             max_message_bytes: None,
             max_string_bytes: MAX_STRING_BYTES,
             max_outgoing_bytes: 4 * 1024 * 1024,
@@ -211,12 +214,18 @@ impl ServerConfig {
     pub(crate) fn message_limits(&self) -> Limits {
         let limits = self.write_limits();
         let most = self.max_message_bytes.unwrap_or(usize::MAX);
-        Limits { max_sent_bytes: limits.max_sent_bytes.min(most), ..limits }
+        Limits {
+            max_sent_bytes: limits.max_sent_bytes.min(most),
+            ..limits
+        }
     }
 
     /// Limits for writing: content that a client nested as deeply as allowed is sent inside one array more.
     pub(crate) fn write_limits(&self) -> Limits {
-        Limits { max_depth: self.limits.max_depth.saturating_add(1), ..self.limits.clone() }
+        Limits {
+            max_depth: self.limits.max_depth.saturating_add(1),
+            ..self.limits.clone()
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 use photon_proto::crypto::Cipher;
 use photon_proto::message::{self, Header, HttpInit, Message};
 use photon_proto::tcp::Item;
-use photon_proto::{DecodeError, DecodeErrorKind, Limits, Parameters, Protocol, Text, Timestamp, internal};
+use photon_proto::{
+    DecodeError, DecodeErrorKind, Limits, Parameters, Protocol, Text, Timestamp, internal,
+};
 
 use crate::carrier::Carrier;
 use crate::connections::Role;
@@ -98,8 +100,18 @@ impl Connection {
 
     /// The next thing the client sent on a stream; an error ends the connection.
     pub(crate) fn next(&mut self, limits: &Limits) -> Result<Option<Incoming>, DecodeError> {
-        let Self { carrier: Carrier::Stream(stream), protocol, cipher, .. } = self else { return Ok(None) };
-        let Some(item) = stream.splitter.next()? else { return Ok(None) };
+        let Self {
+            carrier: Carrier::Stream(stream),
+            protocol,
+            cipher,
+            ..
+        } = self
+        else {
+            return Ok(None);
+        };
+        let Some(item) = stream.splitter.next()? else {
+            return Ok(None);
+        };
         let message = match item {
             Item::PingRequest { client_time } => return Ok(Some(Incoming::Ping { client_time })),
             Item::Frame { message, .. } => stream.splitter.message_mut(message),
@@ -109,7 +121,11 @@ impl Connection {
     }
 
     /// A message of the client; an error ends the connection.
-    pub(crate) fn take(&mut self, limits: &Limits, message: &mut [u8]) -> Result<Incoming, DecodeError> {
+    pub(crate) fn take(
+        &mut self,
+        limits: &Limits,
+        message: &mut [u8],
+    ) -> Result<Incoming, DecodeError> {
         understand(&mut self.protocol, limits, message, self.cipher.as_ref())
     }
 }
@@ -136,9 +152,19 @@ fn first_message(limits: &Limits, message: &mut [u8]) -> Result<Protocol, Decode
     let (kind, body) = message::open(message, None)?;
     let version = match Message::parse(kind, Protocol::V16, limits, body)? {
         Message::Init(init) => init.protocol,
-        _ => return Err(DecodeError::new(DecodeErrorKind::UnknownMessage(kind as u8), 1, "init")),
+        _ => {
+            return Err(DecodeError::new(
+                DecodeErrorKind::UnknownMessage(kind as u8),
+                1,
+                "init",
+            ));
+        }
     };
-    Protocol::from_version(version).ok_or(DecodeError::new(DecodeErrorKind::BadLength, 2, "init protocol version"))
+    Protocol::from_version(version).ok_or(DecodeError::new(
+        DecodeErrorKind::BadLength,
+        2,
+        "init protocol version",
+    ))
 }
 
 /// A message after the first.
@@ -151,15 +177,31 @@ pub(crate) fn read(
     let encrypted = Header::parse(message)?.encrypted;
     let (kind, body) = message::open(message, cipher)?;
     Ok(match Message::parse(kind, protocol, limits, body)? {
-        Message::Request { internal: false, code, mut params } => {
-            Incoming::Request { code, encrypted, parameters: params.to_parameters() }
-        }
-        Message::Request { internal: true, code: internal::INIT_ENCRYPTION, mut params } => {
-            Incoming::KeyExchange { public_key: internal::public_key(&mut params)?.unwrap_or_default().to_vec() }
-        }
-        Message::Request { internal: true, code: internal::PING, mut params } => {
-            Incoming::InternalPing { client_time: internal::ping_times(&mut params)?.0.unwrap_or_default() }
-        }
+        Message::Request {
+            internal: false,
+            code,
+            mut params,
+        } => Incoming::Request {
+            code,
+            encrypted,
+            parameters: params.to_parameters(),
+        },
+        Message::Request {
+            internal: true,
+            code: internal::INIT_ENCRYPTION,
+            mut params,
+        } => Incoming::KeyExchange {
+            public_key: internal::public_key(&mut params)?
+                .unwrap_or_default()
+                .to_vec(),
+        },
+        Message::Request {
+            internal: true,
+            code: internal::PING,
+            mut params,
+        } => Incoming::InternalPing {
+            client_time: internal::ping_times(&mut params)?.0.unwrap_or_default(),
+        },
         _ => Incoming::Ignored,
     })
 }

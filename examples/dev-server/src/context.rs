@@ -41,7 +41,14 @@ impl Context<'_> {
         }
         let limits = self.config.write_limits();
         self.write(id, asked.encrypted, |bytes, protocol| {
-            let mut writer = MessageWriter::response(bytes, protocol, &limits, asked.code, return_code, Some(text))?;
+            let mut writer = MessageWriter::response(
+                bytes,
+                protocol,
+                &limits,
+                asked.code,
+                return_code,
+                Some(text),
+            )?;
             for (key, value) in &parameters {
                 writer.put(*key, value)?;
             }
@@ -69,7 +76,9 @@ impl Context<'_> {
     pub(crate) fn send_event(&mut self, to: &[ConnectionId], event: &mut Event) {
         let limits = self.config.write_limits();
         for &id in to {
-            let Some(protocol) = self.connections.subprotocol(id) else { continue };
+            let Some(protocol) = self.connections.subprotocol(id) else {
+                continue;
+            };
             match event.encoded(protocol, &limits) {
                 Ok(encoded) => {
                     self.stats.events = self.stats.events.saturating_add(1);
@@ -81,7 +90,10 @@ impl Context<'_> {
                     // JSON it is already.
                     self.queue(id, &encoded.bytes, encrypt, !protocol.is_text());
                 }
-                Err(error) => log::warn!("an event cannot be sent to a {} client: {error}", protocol.name()),
+                Err(error) => log::warn!(
+                    "an event cannot be sent to a {} client: {error}",
+                    protocol.name()
+                ),
             }
         }
     }
@@ -89,10 +101,11 @@ impl Context<'_> {
     /// How many bytes of history a connection may be sent in one go: what nobody could have read in time must not end
     /// it as a client that does not read.
     pub(crate) fn history_budget(&self, id: ConnectionId) -> usize {
-        let waiting = self
-            .connections
-            .get(id)
-            .map_or(0, |connection| connection.carrier.waiting(self.acceptors.side(connection.role)));
+        let waiting = self.connections.get(id).map_or(0, |connection| {
+            connection
+                .carrier
+                .waiting(self.acceptors.side(connection.role))
+        });
         self.config.max_outgoing_bytes.saturating_sub(waiting) / 4
     }
 
@@ -104,8 +117,9 @@ impl Context<'_> {
         }
         if let Some(protocol) = self.connections.protocol(id) {
             let mut bytes = Vec::new();
-            let written = MessageWriter::disconnect(&mut bytes, protocol, &limits, reason, Some(text))
-                .and_then(MessageWriter::finish);
+            let written =
+                MessageWriter::disconnect(&mut bytes, protocol, &limits, reason, Some(text))
+                    .and_then(MessageWriter::finish);
             // wire.md 1.2: never encrypted, so past `send`, which may be told to encrypt everything.
             if written.is_ok() {
                 self.send_plain(id, &bytes);
@@ -128,7 +142,9 @@ impl Context<'_> {
 
     /// Sets the one reminder to look at a connection.
     pub(crate) fn remind_connection(&mut self, id: ConnectionId, at: Timestamp) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
         let reminder = self.timers.set(at, Timer::Connection(id));
         if let Some(earlier) = connection.reminder.replace(reminder) {
             self.timers.cancel(earlier);
@@ -138,7 +154,9 @@ impl Context<'_> {
     /// Ends a connection at once; what has not been sent never will be.
     pub(crate) fn abort(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.carrier.abort(self.acceptors.side_mut(connection.role));
+            connection
+                .carrier
+                .abort(self.acceptors.side_mut(connection.role));
             connection.closing = Some(self.now);
             self.connections.end(id);
         }
@@ -151,7 +169,9 @@ impl Context<'_> {
         encrypt: bool,
         write: impl FnOnce(&mut Vec<u8>, Protocol) -> Result<(), EncodeError>,
     ) {
-        let Some(protocol) = self.connections.protocol(id) else { return };
+        let Some(protocol) = self.connections.protocol(id) else {
+            return;
+        };
         let mut bytes = Vec::new();
         match write(&mut bytes, protocol) {
             Ok(()) => self.send(id, &bytes, encrypt),
@@ -178,28 +198,54 @@ impl Context<'_> {
     /// The server's clock, which wraps. Spec: wire.md 11.
     pub(crate) fn server_time(&self) -> i32 {
         let low = (self.now.as_millis() & u64::from(u32::MAX)) as u32;
-        self.config.server_time_at_zero.wrapping_add(low.cast_signed())
+        self.config
+            .server_time_at_zero
+            .wrapping_add(low.cast_signed())
     }
 
     fn queue(&mut self, id: ConnectionId, bytes: &[u8], encrypt: bool, framed: bool) {
-        let (now, due, limits) = (self.now, self.now.plus_millis(self.config.delay_ms), self.config.write_limits());
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let (now, due, limits) = (
+            self.now,
+            self.now.plus_millis(self.config.delay_ms),
+            self.config.write_limits(),
+        );
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
         if connection.closing.is_some() || connection.muted {
             return;
         }
         let mut text = Vec::new();
         let bytes = match connection.protocol {
-            Some(SubProtocol::Json) if framed => match json::write_message(&mut text, &limits, bytes) {
-                Ok(()) => &text,
-                // Disconnect messages are among them: JSON has none.
-                Err(error) => return log::debug!("a message cannot be sent to a JSON client: {error}"),
-            },
+            Some(SubProtocol::Json) if framed => {
+                match json::write_message(&mut text, &limits, bytes) {
+                    Ok(()) => &text,
+                    // Disconnect messages are among them: JSON has none.
+                    Err(error) => {
+                        return log::debug!("a message cannot be sent to a JSON client: {error}");
+                    }
+                }
+            }
             _ => bytes,
         };
-        let Connection { carrier, cipher, role, .. } = connection;
+        let Connection {
+            carrier,
+            cipher,
+            role,
+            ..
+        } = connection;
         let side = self.acceptors.side_mut(*role);
         let held_back = carrier.next_release();
-        carrier.send(side, now, due, Parcel { bytes, cipher: cipher.as_ref().filter(|_| encrypt), framed });
+        carrier.send(
+            side,
+            now,
+            due,
+            Parcel {
+                bytes,
+                cipher: cipher.as_ref().filter(|_| encrypt),
+                framed,
+            },
+        );
         if carrier.waiting(side) > self.config.max_outgoing_bytes {
             log::info!("a client does not read; its connection is ended");
             self.stats.overrun_connections = self.stats.overrun_connections.saturating_add(1);

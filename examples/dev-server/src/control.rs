@@ -13,18 +13,30 @@ use crate::line::ConditionsError;
 
 /// How each command is written, and what it does.
 const COMMANDS: [(&str, &str); 16] = [
-    ("fault [N times] FAULT", "switch a fault on: STEP=FAULT or a short name, see `help faults`; for the next N times"),
-    ("fault off [FAULT|STEP]", "switch a fault off, or everything at a step, or all faults"),
+    (
+        "fault [N times] FAULT",
+        "switch a fault on: STEP=FAULT or a short name, see `help faults`; for the next N times",
+    ),
+    (
+        "fault off [FAULT|STEP]",
+        "switch a fault off, or everything at a step, or all faults",
+    ),
     ("faults", "list the faults that are on"),
     ("clear", "the same as fault off: all faults"),
-    ("set SWITCH VALUE", "change a setting; counts for what begins after it"),
+    (
+        "set SWITCH VALUE",
+        "change a setting; counts for what begins after it",
+    ),
     ("get SWITCH", "show a setting"),
     ("switches", "show all settings"),
     (
         "line [CONDITIONS|off]",
         "show or change what a bad line does to UDP datagrams, in both directions, for example line loss=20 delay=80",
     ),
-    ("auth RULE", "add an authentication rule at the end of the table"),
+    (
+        "auth RULE",
+        "add an authentication rule at the end of the table",
+    ),
     ("auth clear", "drop all authentication rules"),
     ("channels", "list the channels"),
     ("users", "list the users"),
@@ -33,7 +45,10 @@ const COMMANDS: [(&str, &str); 16] = [
         "kick USER [REASON [TEXT]]",
         "end all connections of a user (with \"..\" around an id that has spaces); REASON is a number or a name of `help reasons`, server-logic unless given",
     ),
-    ("help [faults|switches|reasons]", "list commands, faults, settings or disconnect reasons"),
+    (
+        "help [faults|switches|reasons]",
+        "list commands, faults, settings or disconnect reasons",
+    ),
     ("quit", "stop the server"),
 ];
 
@@ -89,14 +104,19 @@ impl ServerCore {
             known if COMMANDS.iter().any(|(form, _)| split(form).0 == known) => {
                 Err(format!("{known} takes no arguments: write {known}"))
             }
-            other => Err(format!("there is no command {other:?}: write help for a list")),
+            other => Err(format!(
+                "there is no command {other:?}: write help for a list"
+            )),
         };
         let line = match &answer {
             Ok(text) => format!("ok {text}"),
             Err(text) => format!("error {text}"),
         };
         // What people write comes back in answers, and could contain anything but a line's end.
-        ControlAnswer { line: line.replace(['\r', '\n'], " "), quit: command == "quit" && answer.is_ok() }
+        ControlAnswer {
+            line: line.replace(['\r', '\n'], " "),
+            quit: command == "quit" && answer.is_ok(),
+        }
     }
 
     fn fault(&mut self, text: &str) -> Result<String, String> {
@@ -113,14 +133,19 @@ impl ServerCore {
             },
             (count, rest) if split(rest).0 == "times" => {
                 let times = count.parse().ok().filter(|times| *times > 0);
-                let times =
-                    times.ok_or_else(|| format!("{count:?} is no number of times: write fault 3 times FAULT"))?;
+                let times = times.ok_or_else(|| {
+                    format!("{count:?} is no number of times: write fault 3 times FAULT")
+                })?;
                 let fault = split(rest).1;
-                self.config_mut().switch_fault_on(fault, Some(times)).map_err(|error| error.to_string())?;
+                self.config_mut()
+                    .switch_fault_on(fault, Some(times))
+                    .map_err(|error| error.to_string())?;
                 Ok(format!("{fault} is on, {times} times"))
             }
             _ => {
-                self.config_mut().switch_fault_on(text, None).map_err(|error| error.to_string())?;
+                self.config_mut()
+                    .switch_fault_on(text, None)
+                    .map_err(|error| error.to_string())?;
                 Ok(format!("{text} is on"))
             }
         }
@@ -132,7 +157,10 @@ impl ServerCore {
             .faults
             .active()
             .map(|(step, fault, left)| {
-                let spec = FaultSpec { step, fault: fault.clone() };
+                let spec = FaultSpec {
+                    step,
+                    fault: fault.clone(),
+                };
                 left.map_or_else(|| spec.to_string(), |left| format!("{spec} ({left} times)"))
             })
             .collect();
@@ -146,12 +174,26 @@ impl ServerCore {
         // `set a=b` is what the command line says.
         let (name, value) = text.split_once(['=', ' ', '\t']).unwrap_or((text, ""));
         if name.is_empty() || value.trim().is_empty() {
-            return Err("no switch or no value: write set SWITCH VALUE, `switches` lists them".to_owned());
+            return Err(
+                "no switch or no value: write set SWITCH VALUE, `switches` lists them".to_owned(),
+            );
         }
         self.config_mut()
             .set_switch(name, value.trim())
-            .map_err(|error| format!("{error}{}", if find(name) { "" } else { ": `switches` lists them" }))?;
-        Ok(format!("{name}={}", self.config().switch(name).unwrap_or_default()))
+            .map_err(|error| {
+                format!(
+                    "{error}{}",
+                    if find(name) {
+                        ""
+                    } else {
+                        ": `switches` lists them"
+                    }
+                )
+            })?;
+        Ok(format!(
+            "{name}={}",
+            self.config().switch(name).unwrap_or_default()
+        ))
     }
 
     fn get(&self, name: &str) -> Result<String, String> {
@@ -163,7 +205,9 @@ impl ServerCore {
 
     fn line(&mut self, text: &str) -> Result<String, String> {
         if !text.is_empty() {
-            self.config_mut().line = text.parse().map_err(|error: ConditionsError| error.to_string())?;
+            self.config_mut().line = text
+                .parse()
+                .map_err(|error: ConditionsError| error.to_string())?;
         }
         Ok(format!("line {}", self.config().line))
     }
@@ -171,9 +215,16 @@ impl ServerCore {
     fn auth(&mut self, text: &str) -> Result<String, String> {
         let rules = &mut self.config_mut().authentication;
         match text {
-            "" => return Err("no rule: write auth RULE, e.g. auth params=user=alice result=ok".to_owned()),
+            "" => {
+                return Err(
+                    "no rule: write auth RULE, e.g. auth params=user=alice result=ok".to_owned(),
+                );
+            }
             "clear" => rules.clear(),
-            rule => rules.push(rule.parse::<AuthRule>().map_err(|error| error.to_string())?),
+            rule => rules.push(
+                rule.parse::<AuthRule>()
+                    .map_err(|error| error.to_string())?,
+            ),
         }
         Ok(format!("{} authentication rules", rules.len()))
     }
@@ -183,7 +234,11 @@ impl ServerCore {
             .channels()
             .iter()
             .map(|one| {
-                let users: Vec<String> = one.subscribers.iter().map(|user| format!("{:?}", user.as_str())).collect();
+                let users: Vec<String> = one
+                    .subscribers
+                    .iter()
+                    .map(|user| format!("{:?}", user.as_str()))
+                    .collect();
                 format!(
                     "{:?} app={:?} version={:?} last-id={} kept={} users=[{}]",
                     one.name.as_str(),
@@ -253,11 +308,17 @@ impl ServerCore {
     fn kick_command(&mut self, text: &str) -> Result<String, String> {
         let words = words(text).map_err(|error| error.to_string())?;
         let word = |at: usize| words.get(at).map_or("", String::as_str);
-        let (user, reason, text) = (word(0), word(1), words.get(2..).unwrap_or_default().join(" "));
+        let (user, reason, text) = (
+            word(0),
+            word(1),
+            words.get(2..).unwrap_or_default().join(" "),
+        );
         if user.is_empty() {
             return Err("no user: write kick USER [REASON [TEXT]]".to_owned());
         }
-        let known = fault_names::reasons().find(|(name, _)| *name == reason).map(|(_, code)| code);
+        let known = fault_names::reasons()
+            .find(|(name, _)| *name == reason)
+            .map(|(_, code)| code);
         let reason = match (reason, known) {
             ("", _) => SERVER_LOGIC,
             (_, Some(code)) => code,
@@ -266,7 +327,9 @@ impl ServerCore {
             })?,
         };
         match self.kick(self.now, user, reason, &text) {
-            0 => Err(format!("no connection of a user {user:?}: `users` lists them")),
+            0 => Err(format!(
+                "no connection of a user {user:?}: `users` lists them"
+            )),
             count => Ok(format!("{count} connections of {user:?} are ended")),
         }
     }
@@ -283,7 +346,11 @@ fn find(name: &str) -> bool {
 }
 
 fn listed(what: &str, all: &[String]) -> String {
-    if all.is_empty() { format!("0 {what}") } else { format!("{} {what}: {}", all.len(), all.join("; ")) }
+    if all.is_empty() {
+        format!("0 {what}")
+    } else {
+        format!("{} {what}: {}", all.len(), all.join("; "))
+    }
 }
 
 fn list_switches(config: &ServerConfig) -> String {
@@ -295,16 +362,31 @@ fn list_switches(config: &ServerConfig) -> String {
 
 fn help(about: &str) -> Result<String, String> {
     let all: Vec<String> = match about {
-        "" => COMMANDS.iter().map(|(form, _)| (*form).to_owned()).collect(),
+        "" => COMMANDS
+            .iter()
+            .map(|(form, _)| (*form).to_owned())
+            .collect(),
         "faults" => {
             let steps = FaultSpec::step_names().collect::<Vec<_>>().join(" ");
             let faults = FaultSpec::fault_forms().collect::<Vec<_>>().join(" ");
             let names = ServerConfig::fault_names().map(str::to_owned);
-            names.chain([format!("or STEP=FAULT with steps: {steps}, and faults: {faults}")]).collect()
+            names
+                .chain([format!(
+                    "or STEP=FAULT with steps: {steps}, and faults: {faults}"
+                )])
+                .collect()
         }
-        "switches" => ServerConfig::switches().map(|(name, form)| format!("{name} {form}")).collect(),
-        "reasons" => fault_names::reasons().map(|(name, code)| format!("{name} {code}")).collect(),
-        other => return Err(format!("there is no help about {other:?}: write help, or help faults|switches|reasons")),
+        "switches" => ServerConfig::switches()
+            .map(|(name, form)| format!("{name} {form}"))
+            .collect(),
+        "reasons" => fault_names::reasons()
+            .map(|(name, code)| format!("{name} {code}"))
+            .collect(),
+        other => {
+            return Err(format!(
+                "there is no help about {other:?}: write help, or help faults|switches|reasons"
+            ));
+        }
     };
     Ok(all.join("; "))
 }
@@ -323,9 +405,15 @@ mod tests {
         for (command, answer) in [
             ("faults", "ok 0 faults"),
             ("fault drop-auth-answer ns", "ok drop-auth-answer ns is on"),
-            ("fault 2 times publish=refuse:32743:slow down", "ok publish=refuse:32743:slow down is on, 2 times"),
+            (
+                "fault 2 times publish=refuse:32743:slow down",
+                "ok publish=refuse:32743:slow down is on, 2 times",
+            ),
             ("fault delay 7", "ok delay 7 is on"),
-            ("faults", "ok 3 faults: authenticate-ns=silent; publish=refuse:32743:slow down (2 times); delay 7"),
+            (
+                "faults",
+                "ok 3 faults: authenticate-ns=silent; publish=refuse:32743:slow down (2 times); delay 7",
+            ),
             ("fault off publish", "ok publish is off"),
             ("fault off hook-says-no", "ok hook-says-no was not on"),
             ("clear", "ok all faults are off"),
@@ -334,10 +422,22 @@ mod tests {
             ("set properties=on", "ok properties=on"),
             ("get grace-ms", "ok grace-ms=500"),
             ("set line-loss 2.5", "ok line-loss=2.5"),
-            ("line", "ok line loss=2.5 duplicate=0 delay=0 jitter=0 corrupt=0"),
-            ("line delay=80 jitter=30", "ok line loss=0 duplicate=0 delay=80 jitter=30 corrupt=0"),
-            ("line off", "ok line loss=0 duplicate=0 delay=0 jitter=0 corrupt=0"),
-            ("auth params=user=alice result=ok", "ok 1 authentication rules"),
+            (
+                "line",
+                "ok line loss=2.5 duplicate=0 delay=0 jitter=0 corrupt=0",
+            ),
+            (
+                "line delay=80 jitter=30",
+                "ok line loss=0 duplicate=0 delay=80 jitter=30 corrupt=0",
+            ),
+            (
+                "line off",
+                "ok line loss=0 duplicate=0 delay=0 jitter=0 corrupt=0",
+            ),
+            (
+                "auth params=user=alice result=ok",
+                "ok 1 authentication rules",
+            ),
             ("auth clear", "ok 0 authentication rules"),
             ("channels", "ok 0 channels"),
             ("users", "ok 0 users"),
@@ -345,20 +445,38 @@ mod tests {
         ] {
             assert_eq!(core.control(command).line, answer, "{command}");
         }
-        assert_eq!((core.config().grace_ms, core.config().properties), (500, true));
+        assert_eq!(
+            (core.config().grace_ms, core.config().properties),
+            (500, true)
+        );
         assert!(core.control("switches").line.contains("; grace-ms=500; "));
-        assert!(core.control("stats").line.starts_with("ok stats: connections=0 users=0 "));
+        assert!(
+            core.control("stats")
+                .line
+                .starts_with("ok stats: connections=0 users=0 ")
+        );
     }
 
     #[test]
     fn every_command_is_helped_and_wrong_ones_say_what_to_do() {
         let mut core = core();
         for about in ["", " faults", " switches", " reasons"] {
-            assert!(core.control(&format!("help{about}")).line.starts_with("ok "), "{about}");
+            assert!(
+                core.control(&format!("help{about}"))
+                    .line
+                    .starts_with("ok "),
+                "{about}"
+            );
         }
         for (form, _) in ServerCore::control_commands() {
             assert!(core.control("help").line.contains(form));
-            assert!(!core.control(split(form).0).line.contains("there is no command"), "{form}");
+            assert!(
+                !core
+                    .control(split(form).0)
+                    .line
+                    .contains("there is no command"),
+                "{form}"
+            );
         }
         for (command, part) in [
             ("", "write help"),
@@ -369,7 +487,10 @@ mod tests {
             ("fault nonsense", "there is no fault called \"nonsense\""),
             ("fault 0 times publish=silent", "write fault 3 times FAULT"),
             ("fault 2 times", "there is no fault called \"\""),
-            ("fault off nonsense", "there is no fault called \"nonsense\""),
+            (
+                "fault off nonsense",
+                "there is no fault called \"nonsense\"",
+            ),
             ("set", "write set SWITCH VALUE"),
             ("set grace-ms", "write set SWITCH VALUE"),
             ("set grace 1", "`switches` lists them"),
@@ -385,7 +506,11 @@ mod tests {
             ("help me", "write help"),
         ] {
             let answer = core.control(command);
-            assert!(answer.line.starts_with("error ") && answer.line.contains(part), "{command}: {}", answer.line);
+            assert!(
+                answer.line.starts_with("error ") && answer.line.contains(part),
+                "{command}: {}",
+                answer.line
+            );
             assert!(!answer.quit && !answer.line.contains('\n'));
         }
     }

@@ -17,12 +17,20 @@ pub(crate) struct Conversations {
 }
 
 fn key(one: &Text, other: &Text) -> (Text, Text) {
-    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+    if one <= other {
+        (one.clone(), other.clone())
+    } else {
+        (other.clone(), one.clone())
+    }
 }
 
 impl Conversations {
     pub(crate) fn new(keys: HashKeys, memory: HistoryMemory) -> Self {
-        Self { all: Map::with_hasher(keys), partners: Map::with_hasher(keys), memory }
+        Self {
+            all: Map::with_hasher(keys),
+            partners: Map::with_hasher(keys),
+            memory,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,13 +51,23 @@ impl Conversations {
     }
 
     /// Keeps a message under that id.
-    pub(crate) fn push(&mut self, config: &ServerConfig, sequence: u64, sender: &Text, target: &Text, content: Value) {
+    pub(crate) fn push(
+        &mut self,
+        config: &ServerConfig,
+        sequence: u64,
+        sender: &Text,
+        target: &Text,
+        content: Value,
+    ) {
         if !self.all.contains_key(&key(sender, target)) {
             self.make_room(config, sender);
         }
         let history = self.all.entry(key(sender, target)).or_insert_with(|| {
             for (user, partner) in [(sender, target), (target, sender)] {
-                self.partners.entry(user.clone()).or_default().insert(partner.clone());
+                self.partners
+                    .entry(user.clone())
+                    .or_default()
+                    .insert(partner.clone());
             }
             History::new(&self.memory)
         });
@@ -67,7 +85,11 @@ impl Conversations {
             .filter_map(|partner| Some((partner, self.all.get(&key(user, partner))?)))
             .flat_map(|(partner, history)| {
                 history.select(length.unwrap_or(-1), 0).map(move |message| {
-                    let target = if message.sender == *user { partner } else { user };
+                    let target = if message.sender == *user {
+                        partner
+                    } else {
+                        user
+                    };
                     (message, target.clone())
                 })
             })
@@ -78,9 +100,15 @@ impl Conversations {
 
     /// Drops the conversation of a user that was silent for longest, if there is no room for one more.
     fn make_room(&mut self, config: &ServerConfig, user: &Text) {
-        let Some(partners) = self.partners.get(user) else { return };
+        let Some(partners) = self.partners.get(user) else {
+            return;
+        };
         if partners.len() >= config.max_conversations {
-            let last = |partner: &&Text| self.all.get(&key(user, partner)).and_then(History::last_sequence);
+            let last = |partner: &&Text| {
+                self.all
+                    .get(&key(user, partner))
+                    .and_then(History::last_sequence)
+            };
             if let Some(silent) = partners.iter().min_by_key(last).cloned() {
                 self.remove(user, &silent);
             }
@@ -101,8 +129,14 @@ impl Conversations {
 
     /// Drops the conversations of a user who has gone, as far as the other has gone too.
     pub(crate) fn forget(&mut self, user: &Text, is_there: impl Fn(&Text) -> bool) {
-        let Some(partners) = self.partners.get(user) else { return };
-        let gone: Vec<Text> = partners.iter().filter(|partner| !is_there(partner)).cloned().collect();
+        let Some(partners) = self.partners.get(user) else {
+            return;
+        };
+        let gone: Vec<Text> = partners
+            .iter()
+            .filter(|partner| !is_there(partner))
+            .cloned()
+            .collect();
         for partner in gone {
             self.remove(user, &partner);
         }
@@ -117,23 +151,38 @@ mod tests {
 
     #[test]
     fn the_one_that_was_silent_for_longest_goes_first() {
-        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])), HistoryMemory::default());
+        let mut all = Conversations::new(
+            HashKeys::new(&mut Random::new([5; 32])),
+            HistoryMemory::default(),
+        );
         let config = ServerConfig::new().with(|config| config.max_conversations = 2);
         let [alice, bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(Text::from);
         for (sequence, to) in [&bob, &carol, &bob, &dave].into_iter().enumerate() {
             all.push(&config, sequence as u64, &alice, to, Value::Null);
         }
-        assert_eq!([&bob, &carol, &dave].map(|to| all.next_id(&alice, to)), [3, 1, 2]);
+        assert_eq!(
+            [&bob, &carol, &dave].map(|to| all.next_id(&alice, to)),
+            [3, 1, 2]
+        );
         assert_eq!(all.partners.len(), 3);
     }
 
     #[test]
     fn a_conversation_lives_as_long_as_one_of_the_two() {
-        let mut all = Conversations::new(HashKeys::new(&mut Random::new([5; 32])), HistoryMemory::default());
+        let mut all = Conversations::new(
+            HashKeys::new(&mut Random::new([5; 32])),
+            HistoryMemory::default(),
+        );
         let [alice, bob, carol] = ["alice", "bob", "carol"].map(Text::from);
         let config = ServerConfig::new();
-        for (sequence, (from, to)) in
-            [(&alice, &bob), (&alice, &carol), (&bob, &alice), (&alice, &alice)].into_iter().enumerate()
+        for (sequence, (from, to)) in [
+            (&alice, &bob),
+            (&alice, &carol),
+            (&bob, &alice),
+            (&alice, &alice),
+        ]
+        .into_iter()
+        .enumerate()
         {
             all.push(&config, sequence as u64, from, to, Value::Int(1));
         }
@@ -146,7 +195,12 @@ mod tests {
         let line = |id, from: &Text, to: &Text| (id, from.clone(), to.clone());
         assert_eq!(
             replayed(&all, &alice, None),
-            [line(1, &alice, &bob), line(1, &alice, &carol), line(2, &bob, &alice), line(1, &alice, &alice)]
+            [
+                line(1, &alice, &bob),
+                line(1, &alice, &carol),
+                line(2, &bob, &alice),
+                line(1, &alice, &alice)
+            ]
         );
         assert_eq!(replayed(&all, &bob, Some(1)), [line(2, &bob, &alice)]);
         assert_eq!(replayed(&all, &bob, Some(0)), []);

@@ -64,7 +64,12 @@ impl ServerCore {
     /// server: front-end addresses name it.
     pub fn accept_stream(&mut self, now: Timestamp, role: Role, local_host: &str) -> ConnectionId {
         self.advance(now);
-        let connection = Connection::new(self.now, role, local_host.into(), Carrier::stream(&self.config.limits));
+        let connection = Connection::new(
+            self.now,
+            role,
+            local_host.into(),
+            Carrier::stream(&self.config.limits),
+        );
         let id = self.connections.insert(connection);
         self.accepted(id, role);
         self.settle();
@@ -86,7 +91,11 @@ impl ServerCore {
     /// are ignored.
     pub fn received(&mut self, now: Timestamp, id: ConnectionId, bytes: &[u8]) {
         self.advance(now);
-        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.closing.is_none()) else {
+        let Some(connection) = self
+            .connections
+            .get_mut(id)
+            .filter(|connection| connection.closing.is_none())
+        else {
             return;
         };
         if let Carrier::Messages(_) = connection.carrier {
@@ -102,7 +111,9 @@ impl ServerCore {
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
         self.advance(now);
         if let Some(mut connection) = self.connections.remove(id, &mut self.timers) {
-            connection.carrier.abort(self.acceptors.side_mut(connection.role));
+            connection
+                .carrier
+                .abort(self.acceptors.side_mut(connection.role));
             self.leave(id, connection.user, true);
             self.settle();
         }
@@ -167,7 +178,11 @@ impl ServerCore {
     /// When [`service`](Self::service) is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.timers.next().into_iter().chain(self.acceptors.poll_timeout()).min()
+        self.timers
+            .next()
+            .into_iter()
+            .chain(self.acceptors.poll_timeout())
+            .min()
     }
 
     /// Ends all connections of the users with this id, whatever their app, with a disconnect message of this reason and
@@ -226,9 +241,17 @@ impl ServerCore {
     /// Users with a session on the front end, sorted.
     #[must_use]
     pub fn users(&self) -> Vec<UserSnapshot> {
-        let mut all: Vec<_> = self.partitions.values().flat_map(Partition::user_snapshots).collect();
+        let mut all: Vec<_> = self
+            .partitions
+            .values()
+            .flat_map(Partition::user_snapshots)
+            .collect();
         all.sort_by(|one, other| {
-            (&one.app_id, &one.app_version, &one.user_id).cmp(&(&other.app_id, &other.app_version, &other.user_id))
+            (&one.app_id, &one.app_version, &one.user_id).cmp(&(
+                &other.app_id,
+                &other.app_version,
+                &other.user_id,
+            ))
         });
         all
     }
@@ -236,14 +259,18 @@ impl ServerCore {
     /// A channel as it is now, if it exists.
     #[must_use]
     pub fn channel(&self, app_id: &str, app_version: &str, name: &str) -> Option<ChannelSnapshot> {
-        let key = PartitionKey { app_id: app_id.into(), app_version: app_version.into() };
+        let key = PartitionKey {
+            app_id: app_id.into(),
+            app_version: app_version.into(),
+        };
         self.partitions.get(&key)?.snapshot(name)
     }
 
     /// Id of the last message of a channel, if the channel exists; 0 before its first message.
     #[must_use]
     pub fn channel_last_id(&self, app_id: &str, app_version: &str, name: &str) -> Option<i32> {
-        self.channel(app_id, app_version, name).map(|channel| channel.last_id)
+        self.channel(app_id, app_version, name)
+            .map(|channel| channel.last_id)
     }
 
     /// All channels, sorted by app id, app version and name.
@@ -252,10 +279,19 @@ impl ServerCore {
         let mut all: Vec<_> = self
             .partitions
             .values()
-            .flat_map(|partition| partition.channels.keys().filter_map(|name| partition.snapshot(name)))
+            .flat_map(|partition| {
+                partition
+                    .channels
+                    .keys()
+                    .filter_map(|name| partition.snapshot(name))
+            })
             .collect();
         all.sort_by(|one, other| {
-            (&one.app_id, &one.app_version, &one.name).cmp(&(&other.app_id, &other.app_version, &other.name))
+            (&one.app_id, &one.app_version, &one.name).cmp(&(
+                &other.app_id,
+                &other.app_version,
+                &other.name,
+            ))
         });
         all
     }
@@ -284,14 +320,29 @@ impl ServerCore {
 
     /// Whether one user more may be there. Spec: chat.md 12, limits.
     pub(crate) fn check_room(&self, identity: &Identity) -> Result<(), Refusal> {
-        let Some(most) = self.config.max_users else { return Ok(()) };
-        let key = PartitionKey { app_id: identity.app_id.clone(), app_version: identity.app_version.clone() };
-        let known = self.partitions.get(&key).is_some_and(|all| all.users.contains_key(&identity.user_id));
-        let users: usize = self.partitions.values().map(|partition| partition.users.len()).sum();
+        let Some(most) = self.config.max_users else {
+            return Ok(());
+        };
+        let key = PartitionKey {
+            app_id: identity.app_id.clone(),
+            app_version: identity.app_version.clone(),
+        };
+        let known = self
+            .partitions
+            .get(&key)
+            .is_some_and(|all| all.users.contains_key(&identity.user_id));
+        let users: usize = self
+            .partitions
+            .values()
+            .map(|partition| partition.users.len())
+            .sum();
         if known || users < most {
             Ok(())
         } else {
-            Err(Refusal::new(return_code::MAX_CCU_REACHED, "the limit of concurrent users is reached"))
+            Err(Refusal::new(
+                return_code::MAX_CCU_REACHED,
+                "the limit of concurrent users is reached",
+            ))
         }
     }
 
@@ -316,13 +367,25 @@ impl ServerCore {
     }
 
     pub(crate) fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
-        let Some(role) = self.connections.get(id).map(|connection| connection.role) else { return };
+        let Some(role) = self.connections.get(id).map(|connection| connection.role) else {
+            return;
+        };
         match incoming {
             Incoming::Init => self.context().answer_init(id, role),
-            Incoming::Ping { client_time } => self.context().answer_ping(id, role, client_time, false),
-            Incoming::InternalPing { client_time } => self.context().answer_ping(id, role, client_time, true),
-            Incoming::KeyExchange { public_key } => self.context().exchange_keys(id, role, &public_key),
-            Incoming::Request { code, encrypted, parameters } => {
+            Incoming::Ping { client_time } => {
+                self.context().answer_ping(id, role, client_time, false)
+            }
+            Incoming::InternalPing { client_time } => {
+                self.context().answer_ping(id, role, client_time, true)
+            }
+            Incoming::KeyExchange { public_key } => {
+                self.context().exchange_keys(id, role, &public_key)
+            }
+            Incoming::Request {
+                code,
+                encrypted,
+                parameters,
+            } => {
                 self.request(id, role, Asked { code, encrypted }, parameters);
             }
             Incoming::Bad(error) => {
@@ -333,7 +396,13 @@ impl ServerCore {
         }
     }
 
-    fn request(&mut self, id: ConnectionId, role: Role, asked: Asked, parameters: Result<Parameters, DecodeError>) {
+    fn request(
+        &mut self,
+        id: ConnectionId,
+        role: Role,
+        asked: Asked,
+        parameters: Result<Parameters, DecodeError>,
+    ) {
         let step = Step::of_operation(role, asked.code);
         let mut cx = self.context();
         if let Some(step) = step {
@@ -346,7 +415,9 @@ impl ServerCore {
         match parameters {
             Ok(parameters) => {
                 let subprotocol = self.connections.subprotocol(id);
-                let fields = Fields::new(parameters).limited(self.config.max_string_bytes).written_in(subprotocol);
+                let fields = Fields::new(parameters)
+                    .limited(self.config.max_string_bytes)
+                    .written_in(subprotocol);
                 match role {
                     Role::NameServer => self.name_server_request(id, asked, fields),
                     Role::FrontEnd => self.front_end_request(id, asked, fields),
@@ -354,7 +425,12 @@ impl ServerCore {
             }
             Err(error) => {
                 cx.stats.bad_messages = cx.stats.bad_messages.saturating_add(1);
-                cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("bad parameters: {error}"));
+                cx.refuse(
+                    id,
+                    asked,
+                    return_code::INVALID_OPERATION,
+                    &format!("bad parameters: {error}"),
+                );
             }
         }
         if let Some(step) = step {
@@ -365,12 +441,26 @@ impl ServerCore {
     /// Brings to an end what was ended meanwhile, by whatever was just done and by its consequences.
     pub(crate) fn settle(&mut self) {
         while let Some(id) = self.connections.next_ended() {
-            let user = self.connections.get_mut(id).and_then(|connection| connection.user.take());
+            let user = self
+                .connections
+                .get_mut(id)
+                .and_then(|connection| connection.user.take());
             self.leave(id, user, false);
-            let Some(connection) = self.connections.get(id).filter(|one| one.carrier.is_drained()) else { continue };
+            let Some(connection) = self
+                .connections
+                .get(id)
+                .filter(|one| one.carrier.is_drained())
+            else {
+                continue;
+            };
             if let Some(carrier) = connection.carrier.as_datagram() {
                 let side = self.acceptors.side_mut(connection.role);
-                side.shut_down(self.now, carrier.key, self.config.linger_ms, connection.reason);
+                side.shut_down(
+                    self.now,
+                    carrier.key,
+                    self.config.linger_ms,
+                    connection.reason,
+                );
                 self.connections.remove(id, &mut self.timers);
             } else {
                 self.connections.give_up(id, &mut self.timers);
@@ -379,7 +469,12 @@ impl ServerCore {
     }
 
     /// A connection is no longer its user's.
-    pub(crate) fn leave(&mut self, id: ConnectionId, user: Option<(PartitionKey, Text)>, clean: bool) {
+    pub(crate) fn leave(
+        &mut self,
+        id: ConnectionId,
+        user: Option<(PartitionKey, Text)>,
+        clean: bool,
+    ) {
         let Some((key, user_id)) = user else { return };
         let (partitions, mut cx) = self.split();
         if let Some(partition) = partitions.get_mut(&key) {
@@ -395,9 +490,17 @@ impl ServerCore {
         if self.history_memory.bytes() <= most {
             return;
         }
-        let mut all: Vec<&mut History> = self.partitions.values_mut().flat_map(Partition::histories).collect();
+        let mut all: Vec<&mut History> = self
+            .partitions
+            .values_mut()
+            .flat_map(Partition::histories)
+            .collect();
         all.sort_by_key(|history| history.last_sequence());
-        log::info!("{} histories take {} bytes; the oldest go", all.len(), self.history_memory.bytes());
+        log::info!(
+            "{} histories take {} bytes; the oldest go",
+            all.len(),
+            self.history_memory.bytes()
+        );
         for history in all {
             if self.history_memory.bytes() <= most - most / 8 {
                 break;

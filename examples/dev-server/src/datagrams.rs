@@ -38,7 +38,9 @@ impl ServerCore {
     pub fn transmit_datagram(&mut self, now: Timestamp, role: Role) -> Option<(SocketAddr, &[u8])> {
         self.advance(now);
         let side = self.acceptors.side_mut(role);
-        side.acceptor.transmit(self.now).map(|(to, datagram)| (*to, datagram))
+        side.acceptor
+            .transmit(self.now)
+            .map(|(to, datagram)| (*to, datagram))
     }
 
     /// The transport took that datagram, or refused it for good: what matters is sent again anyway.
@@ -54,7 +56,11 @@ impl ServerCore {
     pub(crate) fn service_datagrams(&mut self) {
         for role in [Role::NameServer, Role::FrontEnd] {
             let side = self.acceptors.side_mut(role);
-            if side.acceptor.poll_timeout().is_some_and(|at| at <= self.now) {
+            if side
+                .acceptor
+                .poll_timeout()
+                .is_some_and(|at| at <= self.now)
+            {
                 side.acceptor.handle_timeout(self.now);
                 self.take_datagram_events(role, String::new);
             }
@@ -72,7 +78,10 @@ impl ServerCore {
                 }
                 Event::Message(mut message) => {
                     self.take_message(role, key, &mut message.bytes);
-                    self.acceptors.side_mut(role).acceptor.recycle(key, message.bytes);
+                    self.acceptors
+                        .side_mut(role)
+                        .acceptor
+                        .recycle(key, message.bytes);
                 }
                 Event::Disconnected(cause) => self.lost_datagrams(role, key, cause),
             }
@@ -82,15 +91,26 @@ impl ServerCore {
 
     /// A client has shown that it is where its datagrams say.
     fn accept_datagrams(&mut self, role: Role, key: udp::Key, local_host: &str) {
-        let connection = Connection::new(self.now, role, Text::from(local_host), Carrier::datagram(key));
+        let connection = Connection::new(
+            self.now,
+            role,
+            Text::from(local_host),
+            Carrier::datagram(key),
+        );
         let id = self.connections.insert(connection);
         self.acceptors.side_mut(role).insert(key, id);
         self.accepted(id, role);
     }
 
     fn take_message(&mut self, role: Role, key: udp::Key, message: &mut [u8]) {
-        let Some(id) = self.acceptors.side(role).id(key) else { return };
-        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.closing.is_none()) else {
+        let Some(id) = self.acceptors.side(role).id(key) else {
+            return;
+        };
+        let Some(connection) = self
+            .connections
+            .get_mut(id)
+            .filter(|connection| connection.closing.is_none())
+        else {
             return;
         };
         connection.last_received = self.now;
@@ -101,7 +121,9 @@ impl ServerCore {
     }
 
     fn lost_datagrams(&mut self, role: Role, key: udp::Key, cause: Cause) {
-        let Some(id) = self.acceptors.side_mut(role).remove(key) else { return };
+        let Some(id) = self.acceptors.side_mut(role).remove(key) else {
+            return;
+        };
         let clean = match cause {
             // Nothing that the server sent was acknowledged, or nothing that the client sent.
             Cause::Timeout | Cause::ClientLeft(GAVE_UP) => {

@@ -23,54 +23,106 @@ pub(crate) struct Encoded {
 
 impl Event {
     pub(crate) const fn new(code: u8, parameters: Parameters) -> Self {
-        Self { code, parameters, content: &[], encoded: Vec::new() }
+        Self {
+            code,
+            parameters,
+            content: &[],
+            encoded: Vec::new(),
+        }
     }
 
     /// An event whose parameters `content` came from a client. Where the receiver's protocol cannot express it even
     /// loosened, it is delivered as null: one client's content must not keep an event from another.
-    pub(crate) const fn with_content(code: u8, parameters: Parameters, content: &'static [u8]) -> Self {
-        Self { code, parameters, content, encoded: Vec::new() }
+    pub(crate) const fn with_content(
+        code: u8,
+        parameters: Parameters,
+        content: &'static [u8],
+    ) -> Self {
+        Self {
+            code,
+            parameters,
+            content,
+            encoded: Vec::new(),
+        }
     }
 
     /// Whether receivers of this protocol can get it exactly as it is.
-    pub(crate) fn check(&mut self, protocol: SubProtocol, limits: &Limits) -> Result<(), EncodeError> {
+    pub(crate) fn check(
+        &mut self,
+        protocol: SubProtocol,
+        limits: &Limits,
+    ) -> Result<(), EncodeError> {
         let bytes = write(self.code, &self.parameters, protocol, limits)?;
-        self.encoded.push((protocol, Encoded { bytes, loosened: false }));
+        self.encoded.push((
+            protocol,
+            Encoded {
+                bytes,
+                loosened: false,
+            },
+        ));
         Ok(())
     }
 
     /// Whether receivers of this protocol can get its content, loosened perhaps.
     pub(crate) fn fits(&mut self, protocol: SubProtocol, limits: &Limits) -> bool {
         let encoded = self.expressed(protocol, limits);
-        encoded.map(|encoded| self.encoded.push((protocol, encoded))).is_ok()
+        encoded
+            .map(|encoded| self.encoded.push((protocol, encoded)))
+            .is_ok()
     }
 
     /// The message for receivers of this protocol.
-    pub(crate) fn encoded(&mut self, protocol: SubProtocol, limits: &Limits) -> Result<&Encoded, EncodeError> {
-        let at = match self.encoded.iter().position(|(known, _)| *known == protocol) {
+    pub(crate) fn encoded(
+        &mut self,
+        protocol: SubProtocol,
+        limits: &Limits,
+    ) -> Result<&Encoded, EncodeError> {
+        let at = match self
+            .encoded
+            .iter()
+            .position(|(known, _)| *known == protocol)
+        {
             Some(at) => at,
             None => {
-                let encoded =
-                    self.expressed(protocol, limits).or_else(|error| self.without_content(protocol, limits, error))?;
+                let encoded = self
+                    .expressed(protocol, limits)
+                    .or_else(|error| self.without_content(protocol, limits, error))?;
                 self.encoded.push((protocol, encoded));
                 self.encoded.len() - 1
             }
         };
-        self.encoded.get(at).map(|(_, encoded)| encoded).ok_or(EncodeErrorKind::TypeNotExpressible.into())
+        self.encoded
+            .get(at)
+            .map(|(_, encoded)| encoded)
+            .ok_or(EncodeErrorKind::TypeNotExpressible.into())
     }
 
     fn expressed(&self, protocol: SubProtocol, limits: &Limits) -> Result<Encoded, EncodeError> {
         let error = match write(self.code, &self.parameters, protocol, limits) {
-            Ok(bytes) => return Ok(Encoded { bytes, loosened: false }),
+            Ok(bytes) => {
+                return Ok(Encoded {
+                    bytes,
+                    loosened: false,
+                });
+            }
             Err(error) => error,
         };
         // What is too big does not get smaller by being loosened.
-        if matches!(error.kind, EncodeErrorKind::MessageTooLong(_) | EncodeErrorKind::TooManyValues) {
+        if matches!(
+            error.kind,
+            EncodeErrorKind::MessageTooLong(_) | EncodeErrorKind::TooManyValues
+        ) {
             return Err(error);
         }
-        let loose: Parameters =
-            self.parameters.iter().map(|(key, value)| (*key, loosen(protocol.binary(), limits, value))).collect();
-        Ok(Encoded { bytes: write(self.code, &loose, protocol, limits)?, loosened: true })
+        let loose: Parameters = self
+            .parameters
+            .iter()
+            .map(|(key, value)| (*key, loosen(protocol.binary(), limits, value)))
+            .collect();
+        Ok(Encoded {
+            bytes: write(self.code, &loose, protocol, limits)?,
+            loosened: true,
+        })
     }
 
     fn without_content(
@@ -85,21 +137,40 @@ impl Event {
         let empty: Parameters = self
             .parameters
             .iter()
-            .map(|(key, value)| (*key, if self.content.contains(key) { emptied(value) } else { value.clone() }))
+            .map(|(key, value)| {
+                (
+                    *key,
+                    if self.content.contains(key) {
+                        emptied(value)
+                    } else {
+                        value.clone()
+                    },
+                )
+            })
             .collect();
-        Ok(Encoded { bytes: write(self.code, &empty, protocol, limits)?, loosened: true })
+        Ok(Encoded {
+            bytes: write(self.code, &empty, protocol, limits)?,
+            loosened: true,
+        })
     }
 }
 
 /// Nulls in place of content: one, or as many as there are messages.
 fn emptied(content: &Value) -> Value {
     match content {
-        Value::Array(Array::Object(all)) => Value::Array(Array::Object(vec![Value::Null; all.len()])),
+        Value::Array(Array::Object(all)) => {
+            Value::Array(Array::Object(vec![Value::Null; all.len()]))
+        }
         _ => Value::Null,
     }
 }
 
-fn write(code: u8, parameters: &[(u8, Value)], protocol: SubProtocol, limits: &Limits) -> Result<Vec<u8>, EncodeError> {
+fn write(
+    code: u8,
+    parameters: &[(u8, Value)],
+    protocol: SubProtocol,
+    limits: &Limits,
+) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
     let mut writer = MessageWriter::event(&mut bytes, protocol.binary(), limits, code)?;
     for (key, value) in parameters {

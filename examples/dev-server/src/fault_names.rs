@@ -37,7 +37,10 @@ const REASONS: [(&str, i16); 11] = [
     ("unknown", 99),
     ("internal-error", return_code::INTERNAL_SERVER_ERROR),
     ("not-allowed", return_code::NOT_ALLOWED_IN_STATE),
-    ("invalid-authentication", return_code::INVALID_AUTHENTICATION),
+    (
+        "invalid-authentication",
+        return_code::INVALID_AUTHENTICATION,
+    ),
     ("server-full", return_code::SERVER_FULL),
     ("max-ccu", return_code::MAX_CCU_REACHED),
     ("ticket-expired", return_code::AUTHENTICATION_TICKET_EXPIRED),
@@ -77,9 +80,10 @@ fn meaning(name: &str) -> Option<Meaning> {
     Some(match name {
         "drop-auth-answer" => Meaning::Answer(Fault::Silent),
         "close-after-auth" => Meaning::Answer(Fault::CloseAfter),
-        "wrong-array-lengths" => {
-            Meaning::Fault(&[Step::GetRegions, Step::Subscribe, Step::Publish], Fault::WrongLengths)
-        }
+        "wrong-array-lengths" => Meaning::Fault(
+            &[Step::GetRegions, Step::Subscribe, Step::Publish],
+            Fault::WrongLengths,
+        ),
         "duplicate-event-5" => Meaning::Fault(SUBSCRIBE, Fault::Duplicate),
         "split-event-5" => Meaning::Fault(SUBSCRIBE, Fault::Split),
         "foreign-event-5" => Meaning::Foreign,
@@ -93,7 +97,10 @@ fn meaning(name: &str) -> Option<Meaning> {
         "missing-address" => Meaning::Fault(LOGIN, Fault::OmitAddress),
         "missing-token" => Meaning::Fault(LOGIN, Fault::OmitToken),
         "wrong-auth-types" => Meaning::Fault(LOGIN, Fault::WrongTypes),
-        "mute" => Meaning::Fault(&[Step::Ping(Role::NameServer), Step::Ping(Role::FrontEnd)], Fault::Mute),
+        "mute" => Meaning::Fault(
+            &[Step::Ping(Role::NameServer), Step::Ping(Role::FrontEnd)],
+            Fault::Mute,
+        ),
         name => {
             let reason = name.strip_prefix("disconnect-")?;
             Meaning::Disconnect(REASONS.iter().find(|(known, _)| *known == reason)?.1)
@@ -122,10 +129,20 @@ pub(crate) fn wanted(text: &str) -> Result<Wanted, FaultSpecError> {
             Err(FaultSpecError::Name(name.to_owned()))
         };
     };
-    let form = FORMS.iter().copied().find(|form| form.split(' ').next() == Some(name)).unwrap_or(DISCONNECT_FORM);
+    let form = FORMS
+        .iter()
+        .copied()
+        .find(|form| form.split(' ').next() == Some(name))
+        .unwrap_or(DISCONNECT_FORM);
     let wrong = || FaultSpecError::ShortForm(form);
     let all = |steps: &[Step], fault: &Fault| {
-        steps.iter().map(|step| FaultSpec { step: *step, fault: fault.clone() }).collect::<Vec<_>>()
+        steps
+            .iter()
+            .map(|step| FaultSpec {
+                step: *step,
+                fault: fault.clone(),
+            })
+            .collect::<Vec<_>>()
     };
     Ok(Wanted::Faults(match meaning {
         Meaning::Answer(fault) => match argument {
@@ -139,16 +156,31 @@ pub(crate) fn wanted(text: &str) -> Result<Wanted, FaultSpecError> {
         Meaning::WithText(..) if argument.is_empty() => return Err(wrong()),
         Meaning::WithText(step, fault) => all(&[step], &fault(argument)),
         Meaning::Foreign => {
-            let names = if argument.is_empty() { "never-asked-for" } else { argument };
-            let names = names.split(',').map(|name| name.trim().to_owned()).collect();
+            let names = if argument.is_empty() {
+                "never-asked-for"
+            } else {
+                argument
+            };
+            let names = names
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .collect();
             all(&[Step::Subscribe], &Fault::ForeignChannels(names))
         }
         Meaning::Disconnect(code) => {
             let step = match argument {
                 "" => FRONT_END,
-                step => FaultSpec::step(step).ok_or_else(|| FaultSpecError::Step(step.to_owned()))?,
+                step => {
+                    FaultSpec::step(step).ok_or_else(|| FaultSpecError::Step(step.to_owned()))?
+                }
             };
-            all(&[step], &Fault::Disconnect { code, text: String::new() })
+            all(
+                &[step],
+                &Fault::Disconnect {
+                    code,
+                    text: String::new(),
+                },
+            )
         }
         Meaning::Delay => return argument.parse().map(Wanted::DelayMs).map_err(|_| wrong()),
     }))
@@ -183,7 +215,11 @@ impl ServerConfig {
     /// assert_eq!(config.delay_ms, 200);
     /// # Ok::<(), dev_server::FaultSpecError>(())
     /// ```
-    pub fn switch_fault_on(&mut self, text: &str, times: Option<u32>) -> Result<(), FaultSpecError> {
+    pub fn switch_fault_on(
+        &mut self,
+        text: &str,
+        times: Option<u32>,
+    ) -> Result<(), FaultSpecError> {
         match (wanted(text)?, times) {
             (Wanted::DelayMs(ms), None) => self.delay_ms = ms,
             (Wanted::DelayMs(_), Some(_)) => return Err(FaultSpecError::Uncounted),
@@ -211,7 +247,11 @@ impl ServerConfig {
             self.faults.off(step);
             return Ok(any);
         }
-        let wanted = if text == "delay" { Wanted::DelayMs(0) } else { wanted(text)? };
+        let wanted = if text == "delay" {
+            Wanted::DelayMs(0)
+        } else {
+            wanted(text)?
+        };
         Ok(match wanted {
             Wanted::DelayMs(_) => std::mem::take(&mut self.delay_ms) > 0,
             Wanted::Faults(all) => {
@@ -237,7 +277,11 @@ mod tests {
 
     fn specs(text: &str) -> String {
         match wanted(text).unwrap() {
-            Wanted::Faults(all) => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Wanted::Faults(all) => all
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
             Wanted::DelayMs(ms) => format!("{ms} ms"),
         }
     }
@@ -245,10 +289,16 @@ mod tests {
     #[test]
     fn names_stand_for_faults() {
         for (text, expected) in [
-            ("drop-auth-answer", "authenticate-ns=silent authenticate-fe=silent"),
+            (
+                "drop-auth-answer",
+                "authenticate-ns=silent authenticate-fe=silent",
+            ),
             ("drop-auth-answer  ns ", "authenticate-ns=silent"),
             ("close-after-auth fe", "authenticate-fe=close-after"),
-            ("wrong-array-lengths", "regions=wrong-lengths subscribe=wrong-lengths publish=wrong-lengths"),
+            (
+                "wrong-array-lengths",
+                "regions=wrong-lengths subscribe=wrong-lengths publish=wrong-lengths",
+            ),
             ("duplicate-event-5", "subscribe=duplicate"),
             ("foreign-event-5", "subscribe=foreign:never-asked-for"),
             ("foreign-event-5 a,b c", "subscribe=foreign:a,b c"),
@@ -256,24 +306,47 @@ mod tests {
             ("hook-says-no", "subscribe=deny"),
             ("delay 250", "250 ms"),
             ("disconnect-user-limit", "authenticate-fe=disconnect:3"),
-            ("disconnect-max-ccu authenticate-ns", "authenticate-ns=disconnect:32757"),
+            (
+                "disconnect-max-ccu authenticate-ns",
+                "authenticate-ns=disconnect:32757",
+            ),
             ("expire-tokens", "authenticate-fe=expired-token"),
             ("byte-array-token", "authenticate-ns=bytes-token"),
-            ("user-id-override Some One", "authenticate-ns=user-id:Some One"),
+            (
+                "user-id-override Some One",
+                "authenticate-ns=user-id:Some One",
+            ),
             ("missing-address", "authenticate-ns=no-address"),
             ("missing-token", "authenticate-ns=no-token"),
-            ("publish=refuse:-1:no: not now", "publish=refuse:-1:no: not now"),
+            (
+                "publish=refuse:-1:no: not now",
+                "publish=refuse:-1:no: not now",
+            ),
         ] {
             assert_eq!(specs(text), expected, "{text}");
         }
         for form in ServerConfig::fault_names() {
-            let text = form.split(" [").next().unwrap().replace("MS", "5").replace("REASON", "server-logic");
+            let text = form
+                .split(" [")
+                .next()
+                .unwrap()
+                .replace("MS", "5")
+                .replace("REASON", "server-logic");
             assert!(wanted(&text).is_ok(), "{form}");
         }
         for (reason, code) in ServerConfig::disconnect_reasons() {
-            let fault = Fault::Disconnect { code, text: String::new() };
-            let expected = Wanted::Faults(vec![FaultSpec { step: Step::Publish, fault }]);
-            assert_eq!(wanted(&format!("disconnect-{reason} publish")), Ok(expected));
+            let fault = Fault::Disconnect {
+                code,
+                text: String::new(),
+            };
+            let expected = Wanted::Faults(vec![FaultSpec {
+                step: Step::Publish,
+                fault,
+            }]);
+            assert_eq!(
+                wanted(&format!("disconnect-{reason} publish")),
+                Ok(expected)
+            );
         }
     }
 
@@ -298,10 +371,19 @@ mod tests {
     #[test]
     fn what_was_switched_on_can_be_switched_off() {
         let mut config = ServerConfig::new();
-        for text in ["drop-auth-answer", "delay 5", "publish=silent", "publish=close", "hook-says-no"] {
+        for text in [
+            "drop-auth-answer",
+            "delay 5",
+            "publish=silent",
+            "publish=close",
+            "hook-says-no",
+        ] {
             config.switch_fault_on(text, None).unwrap();
         }
-        assert_eq!(config.switch_fault_on("delay 5", Some(1)), Err(FaultSpecError::Uncounted));
+        assert_eq!(
+            config.switch_fault_on("delay 5", Some(1)),
+            Err(FaultSpecError::Uncounted)
+        );
         assert_eq!(config.faults.active().count(), 5);
         assert_eq!(config.switch_fault_off("drop-auth-answer"), Ok(true));
         assert_eq!(config.switch_fault_off("drop-auth-answer"), Ok(false));

@@ -100,13 +100,23 @@ impl FaultSpec {
     /// The step of this name.
     #[must_use]
     pub fn step(name: &str) -> Option<Step> {
-        STEPS.iter().find(|(known, _)| *known == name).map(|(_, step)| *step)
+        STEPS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, step)| *step)
     }
 
     /// How each fault is written.
     pub fn fault_forms() -> impl Iterator<Item = &'static str> {
         let plain = PLAIN.iter().map(|(name, _)| *name);
-        plain.chain([REFUSE, DISCONNECT, DISCONNECT_AFTER, ADDRESS, USER_ID, FOREIGN])
+        plain.chain([
+            REFUSE,
+            DISCONNECT,
+            DISCONNECT_AFTER,
+            ADDRESS,
+            USER_ID,
+            FOREIGN,
+        ])
     }
 }
 
@@ -119,7 +129,10 @@ const FOREIGN: &str = "foreign:CHANNEL[,CHANNEL]";
 
 impl Display for FaultSpec {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let step = STEPS.iter().find(|(_, step)| *step == self.step).map_or("?", |(name, _)| *name);
+        let step = STEPS
+            .iter()
+            .find(|(_, step)| *step == self.step)
+            .map_or("?", |(name, _)| *name);
         write!(f, "{step}=")?;
         let reason = |f: &mut Formatter<'_>, name: &str, code: i16, text: &str| match text {
             "" => write!(f, "{name}:{code}"),
@@ -132,7 +145,12 @@ impl Display for FaultSpec {
             Fault::Address(address) => write!(f, "address:{address}"),
             Fault::UserId(id) => write!(f, "user-id:{id}"),
             Fault::ForeignChannels(names) => write!(f, "foreign:{}", names.join(",")),
-            plain => f.write_str(PLAIN.iter().find(|(_, fault)| fault == plain).map_or("?", |(name, _)| *name)),
+            plain => f.write_str(
+                PLAIN
+                    .iter()
+                    .find(|(_, fault)| fault == plain)
+                    .map_or("?", |(name, _)| *name),
+            ),
         }
     }
 }
@@ -143,7 +161,10 @@ impl FromStr for FaultSpec {
     fn from_str(text: &str) -> Result<Self, FaultSpecError> {
         let (step, fault) = text.split_once('=').ok_or(FaultSpecError::Form)?;
         let step = Self::step(step).ok_or_else(|| FaultSpecError::Step(step.to_owned()))?;
-        Ok(Self { step, fault: parse(fault)? })
+        Ok(Self {
+            step,
+            fault: parse(fault)?,
+        })
     }
 }
 
@@ -156,21 +177,33 @@ fn parse(text: &str) -> Result<Fault, FaultSpecError> {
     let reason = |name, form| {
         let argument = need(name, form)?;
         let (code, text) = argument.split_once(':').unwrap_or((argument, ""));
-        let code = code.parse::<i16>().map_err(|_| FaultSpecError::Argument(name, form))?;
+        let code = code
+            .parse::<i16>()
+            .map_err(|_| FaultSpecError::Argument(name, form))?;
         Ok((code, text.to_owned()))
     };
     Ok(match name {
         "refuse" => reason("refuse", REFUSE).map(|(code, text)| Fault::Refuse { code, text })?,
-        "disconnect" => reason("disconnect", DISCONNECT).map(|(code, text)| Fault::Disconnect { code, text })?,
-        "disconnect-after" => {
-            reason("disconnect-after", DISCONNECT_AFTER).map(|(code, text)| Fault::DisconnectAfter { code, text })?
+        "disconnect" => {
+            reason("disconnect", DISCONNECT).map(|(code, text)| Fault::Disconnect { code, text })?
         }
+        "disconnect-after" => reason("disconnect-after", DISCONNECT_AFTER)
+            .map(|(code, text)| Fault::DisconnectAfter { code, text })?,
         "address" => Fault::Address(need("address", ADDRESS)?.to_owned()),
         "user-id" => Fault::UserId(need("user-id", USER_ID)?.to_owned()),
-        "foreign" => Fault::ForeignChannels(need("foreign", FOREIGN)?.split(',').map(str::to_owned).collect()),
+        "foreign" => Fault::ForeignChannels(
+            need("foreign", FOREIGN)?
+                .split(',')
+                .map(str::to_owned)
+                .collect(),
+        ),
         name => {
-            let plain = PLAIN.iter().find(|(known, _)| *known == name && argument.is_none());
-            plain.map(|(_, fault)| fault.clone()).ok_or_else(|| FaultSpecError::Fault(text.to_owned()))?
+            let plain = PLAIN
+                .iter()
+                .find(|(known, _)| *known == name && argument.is_none());
+            plain
+                .map(|(_, fault)| fault.clone())
+                .ok_or_else(|| FaultSpecError::Fault(text.to_owned()))?
         }
     })
 }
@@ -191,19 +224,43 @@ mod tests {
         }
         let spec: FaultSpec = "authenticate-ns=refuse:32755:go: away".parse().unwrap();
         assert_eq!(spec.step, Step::Authenticate(Role::NameServer));
-        assert_eq!(spec.fault, Fault::Refuse { code: 32755, text: "go: away".to_owned() });
+        assert_eq!(
+            spec.fault,
+            Fault::Refuse {
+                code: 32755,
+                text: "go: away".to_owned()
+            }
+        );
         let spec: FaultSpec = "subscribe=foreign:a,b".parse().unwrap();
-        assert_eq!(spec.fault, Fault::ForeignChannels(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            spec.fault,
+            Fault::ForeignChannels(vec!["a".to_owned(), "b".to_owned()])
+        );
     }
 
     #[test]
     fn anything_else_says_what_is_wrong() {
         let error = |text: &str| text.parse::<FaultSpec>().unwrap_err();
         assert_eq!(error("publish"), FaultSpecError::Form);
-        assert_eq!(error("publsh=silent"), FaultSpecError::Step("publsh".to_owned()));
-        assert_eq!(error("publish=silently"), FaultSpecError::Fault("silently".to_owned()));
-        assert_eq!(error("publish=silent:1"), FaultSpecError::Fault("silent:1".to_owned()));
-        assert_eq!(error("publish=refuse"), FaultSpecError::Argument("refuse", REFUSE));
-        assert_eq!(error("publish=refuse:x"), FaultSpecError::Argument("refuse", REFUSE));
+        assert_eq!(
+            error("publsh=silent"),
+            FaultSpecError::Step("publsh".to_owned())
+        );
+        assert_eq!(
+            error("publish=silently"),
+            FaultSpecError::Fault("silently".to_owned())
+        );
+        assert_eq!(
+            error("publish=silent:1"),
+            FaultSpecError::Fault("silent:1".to_owned())
+        );
+        assert_eq!(
+            error("publish=refuse"),
+            FaultSpecError::Argument("refuse", REFUSE)
+        );
+        assert_eq!(
+            error("publish=refuse:x"),
+            FaultSpecError::Argument("refuse", REFUSE)
+        );
     }
 }

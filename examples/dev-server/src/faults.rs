@@ -160,14 +160,22 @@ impl Faults {
 
     /// Switches `fault` on at `step`, until it is switched off.
     pub fn on(&mut self, step: Step, fault: Fault) -> &mut Self {
-        self.active.push(Active { step, fault, left: None });
+        self.active.push(Active {
+            step,
+            fault,
+            left: None,
+        });
         self
     }
 
     /// Switches `fault` on at `step` for the next `times` times that it would happen.
     pub fn times(&mut self, step: Step, fault: Fault, times: u32) -> &mut Self {
         if times > 0 {
-            self.active.push(Active { step, fault, left: Some(times) });
+            self.active.push(Active {
+                step,
+                fault,
+                left: Some(times),
+            });
         }
         self
     }
@@ -181,13 +189,16 @@ impl Faults {
     /// Switches `fault` at `step` off; whether it was on.
     pub fn off_fault(&mut self, step: Step, fault: &Fault) -> bool {
         let before = self.active.len();
-        self.active.retain(|active| active.step != step || active.fault != *fault);
+        self.active
+            .retain(|active| active.step != step || active.fault != *fault);
         self.active.len() < before
     }
 
     /// What is on, in the order in which it was switched on, with how many more times it happens; `None` for ever.
     pub fn active(&self) -> impl Iterator<Item = (Step, &Fault, Option<u32>)> {
-        self.active.iter().map(|active| (active.step, &active.fault, active.left))
+        self.active
+            .iter()
+            .map(|active| (active.step, &active.fault, active.left))
     }
 
     /// Switches everything off.
@@ -203,7 +214,10 @@ impl Faults {
 
     /// The first wanted fault at `step`, which has thereby happened once.
     pub(crate) fn take(&mut self, step: Step, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
-        let at = self.active.iter().position(|active| active.step == step && wanted(&active.fault))?;
+        let at = self
+            .active
+            .iter()
+            .position(|active| active.step == step && wanted(&active.fault))?;
         let active = self.active.get_mut(at)?;
         match &mut active.left {
             None => Some(active.fault.clone()),
@@ -249,7 +263,9 @@ mod tests {
     #[test]
     fn a_counted_fault_ends_by_itself_and_others_do_not() {
         let mut faults = Faults::new();
-        faults.times(Step::Publish, Fault::Silent, 2).on(Step::Publish, Fault::Close);
+        faults
+            .times(Step::Publish, Fault::Silent, 2)
+            .on(Step::Publish, Fault::Close);
         let mut next = || faults.take(Step::Publish, Fault::replaces);
         assert_eq!(next(), Some(Fault::Silent));
         assert_eq!(next(), Some(Fault::Silent));

@@ -12,17 +12,35 @@ use chat_core::codes::{operation, parameter as p, return_code};
 
 impl ServerCore {
     pub(crate) fn front_end_request(&mut self, id: ConnectionId, asked: Asked, fields: Fields) {
-        let user = self.connections.get(id).and_then(|connection| connection.user.clone());
+        let user = self
+            .connections
+            .get(id)
+            .and_then(|connection| connection.user.clone());
         match (asked.code, user) {
             (operation::AUTHENTICATE, None) => self.enter_front_end(id, asked, fields),
             (operation::AUTHENTICATE, Some(_)) => {
-                self.context().refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "already authenticated");
+                self.context().refuse(
+                    id,
+                    asked,
+                    return_code::NOT_ALLOWED_IN_STATE,
+                    "already authenticated",
+                );
             }
             (code, user) if is_chat(code) => match user {
                 Some((key, user_id)) => self.chat(id, asked, fields, &key, &user_id),
-                None => self.context().refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "not authenticated"),
+                None => self.context().refuse(
+                    id,
+                    asked,
+                    return_code::NOT_ALLOWED_IN_STATE,
+                    "not authenticated",
+                ),
             },
-            _ => self.context().refuse(id, asked, return_code::INVALID_OPERATION, "unknown operation"),
+            _ => self.context().refuse(
+                id,
+                asked,
+                return_code::INVALID_OPERATION,
+                "unknown operation",
+            ),
         }
     }
 
@@ -34,11 +52,20 @@ impl ServerCore {
         login.app_id = login.app_id.or_else(|| self.path_app_id(id));
         let step = Step::Authenticate(Role::FrontEnd);
         if login.token.is_some() && self.config.faults.happens(step, &Fault::ExpiredToken) {
-            let (code, text) = (return_code::AUTHENTICATION_TICKET_EXPIRED, "the token has expired");
+            let (code, text) = (
+                return_code::AUTHENTICATION_TICKET_EXPIRED,
+                "the token has expired",
+            );
             return self.context().refuse(id, asked, code, text);
         }
-        let checked = authentication::check(&self.config, &self.tokens, &mut self.random, self.now, &login)
-            .and_then(|welcome| self.check_room(&welcome.identity).map(|()| welcome));
+        let checked = authentication::check(
+            &self.config,
+            &self.tokens,
+            &mut self.random,
+            self.now,
+            &login,
+        )
+        .and_then(|welcome| self.check_room(&welcome.identity).map(|()| welcome));
         let welcome = match checked {
             Ok(welcome) => welcome,
             Err(Refusal { code, text }) => return self.context().refuse(id, asked, code, &text),
@@ -50,16 +77,26 @@ impl ServerCore {
         }
         if self.config.renew_token {
             let expires = self.now.plus_millis(self.config.token_lifetime_ms);
-            let token = self.tokens.issue(&mut self.random, &identity, expires, self.config.token_as_bytes);
+            let token = self.tokens.issue(
+                &mut self.random,
+                &identity,
+                expires,
+                self.config.token_as_bytes,
+            );
             parameters.push((p::SECRET, token));
         }
-        let key = PartitionKey { app_id: identity.app_id, app_version: identity.app_version };
+        let key = PartitionKey {
+            app_id: identity.app_id,
+            app_version: identity.app_version,
+        };
         if let Some(connection) = self.connections.get_mut(id) {
             connection.user = Some((key.clone(), identity.user_id.clone()));
         }
         self.stats.sessions = self.stats.sessions.saturating_add(1);
         let (keys, memory) = (self.hash_keys, self.history_memory.clone());
-        self.partitions.entry(key.clone()).or_insert_with(|| Partition::new(key.clone(), keys, memory));
+        self.partitions
+            .entry(key.clone())
+            .or_insert_with(|| Partition::new(key.clone(), keys, memory));
         let (partitions, mut cx) = self.split();
         cx.respond(id, asked, return_code::OK, "", parameters);
         if let Some(partition) = partitions.get_mut(&key) {
@@ -68,39 +105,66 @@ impl ServerCore {
     }
 
     /// An operation of a user who is in.
-    fn chat(&mut self, id: ConnectionId, asked: Asked, mut fields: Fields, key: &PartitionKey, user_id: &Text) {
+    fn chat(
+        &mut self,
+        id: ConnectionId,
+        asked: Asked,
+        mut fields: Fields,
+        key: &PartitionKey,
+        user_id: &Text,
+    ) {
         let (partitions, mut cx) = self.split();
-        let Some(partition) = partitions.get_mut(key) else { return };
+        let Some(partition) = partitions.get_mut(key) else {
+            return;
+        };
         if !cx.within_rate(id) {
             if cx.config.disconnect_over_rate {
-                return cx.disconnect(id, return_code::OPERATION_LIMIT_REACHED, "too many operations");
+                return cx.disconnect(
+                    id,
+                    return_code::OPERATION_LIMIT_REACHED,
+                    "too many operations",
+                );
             }
-            return cx.refuse(id, asked, return_code::OPERATION_LIMIT_REACHED, "too many operations");
+            return cx.refuse(
+                id,
+                asked,
+                return_code::OPERATION_LIMIT_REACHED,
+                "too many operations",
+            );
         }
         let cx = &mut cx;
         let done: Result<(), Wrong> = match asked.code {
-            operation::SUBSCRIBE => fields.subscribe().map(|ask| partition.subscribe(cx, id, asked, user_id, ask)),
-            operation::UNSUBSCRIBE => {
-                fields.texts(p::CHANNELS).map(|names| partition.unsubscribe(cx, id, asked, user_id, names))
-            }
-            operation::PUBLISH => fields.publish().map(|ask| partition.publish(cx, id, asked, user_id, ask)),
-            operation::SEND_PRIVATE => {
-                fields.send_private().map(|ask| partition.send_private(cx, id, asked, user_id, ask))
-            }
-            operation::UPDATE_STATUS => {
-                fields.update_status().map(|ask| partition.update_status(cx, id, asked, user_id, ask))
-            }
-            operation::ADD_FRIENDS => {
-                fields.texts(p::FRIENDS).map(|names| partition.add_friends(cx, id, asked, user_id, names))
-            }
-            operation::REMOVE_FRIENDS => {
-                fields.texts(p::FRIENDS).map(|names| partition.remove_friends(cx, id, asked, user_id, names))
-            }
-            operation::SET_PROPERTIES if cx.config.properties => {
-                fields.set_properties().map(|ask| partition.set_properties(cx, id, asked, user_id, ask))
-            }
+            operation::SUBSCRIBE => fields
+                .subscribe()
+                .map(|ask| partition.subscribe(cx, id, asked, user_id, ask)),
+            operation::UNSUBSCRIBE => fields
+                .texts(p::CHANNELS)
+                .map(|names| partition.unsubscribe(cx, id, asked, user_id, names)),
+            operation::PUBLISH => fields
+                .publish()
+                .map(|ask| partition.publish(cx, id, asked, user_id, ask)),
+            operation::SEND_PRIVATE => fields
+                .send_private()
+                .map(|ask| partition.send_private(cx, id, asked, user_id, ask)),
+            operation::UPDATE_STATUS => fields
+                .update_status()
+                .map(|ask| partition.update_status(cx, id, asked, user_id, ask)),
+            operation::ADD_FRIENDS => fields
+                .texts(p::FRIENDS)
+                .map(|names| partition.add_friends(cx, id, asked, user_id, names)),
+            operation::REMOVE_FRIENDS => fields
+                .texts(p::FRIENDS)
+                .map(|names| partition.remove_friends(cx, id, asked, user_id, names)),
+            operation::SET_PROPERTIES if cx.config.properties => fields
+                .set_properties()
+                .map(|ask| partition.set_properties(cx, id, asked, user_id, ask)),
             _ => {
-                cx.refuse(id, asked, return_code::INVALID_OPERATION, "unknown operation");
+                cx.refuse(
+                    id,
+                    asked,
+                    return_code::INVALID_OPERATION,
+                    "unknown operation",
+                );
                 Ok(())
             }
         };

@@ -47,7 +47,12 @@ impl Drop for History {
 
 impl History {
     pub(crate) fn new(memory: &HistoryMemory) -> Self {
-        Self { messages: VecDeque::new(), last_id: 0, bytes: 0, memory: memory.clone() }
+        Self {
+            messages: VecDeque::new(),
+            last_id: 0,
+            bytes: 0,
+            memory: memory.clone(),
+        }
     }
 
     /// Drops all messages; ids go on.
@@ -76,14 +81,28 @@ impl History {
     }
 
     /// Keeps a message under the next id, and lets the oldest go where there are too many.
-    pub(crate) fn push(&mut self, config: &ServerConfig, sequence: u64, sender: Text, content: Value) {
+    pub(crate) fn push(
+        &mut self,
+        config: &ServerConfig,
+        sequence: u64,
+        sender: Text,
+        content: Value,
+    ) {
         self.last_id = self.next_id();
         let bytes = size_of::<Stored>() + sender.len() + content.heap_bytes();
         self.bytes = self.bytes.saturating_add(bytes);
         self.memory.0.fetch_add(bytes, Ordering::Relaxed);
-        self.messages.push_back(Stored { id: self.last_id, sequence, sender, content, bytes });
+        self.messages.push_back(Stored {
+            id: self.last_id,
+            sequence,
+            sender,
+            content,
+            bytes,
+        });
         while self.messages.len() > config.history_length || self.bytes > config.max_history_bytes {
-            let Some(oldest) = self.messages.pop_front() else { break };
+            let Some(oldest) = self.messages.pop_front() else {
+                break;
+            };
             self.bytes = self.bytes.saturating_sub(oldest.bytes);
             self.memory.0.fetch_sub(oldest.bytes, Ordering::Relaxed);
         }
@@ -93,13 +112,24 @@ impl History {
     /// that are kept. Spec: chat.md 12, history.
     pub(crate) fn select(&self, length: i32, after: i32) -> impl Iterator<Item = &Stored> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let newer = self.messages.iter().rev().take_while(|message| message.id > after).count();
-        self.messages.iter().skip(self.messages.len().saturating_sub(newer.min(length)))
+        let newer = self
+            .messages
+            .iter()
+            .rev()
+            .take_while(|message| message.id > after)
+            .count();
+        self.messages
+            .iter()
+            .skip(self.messages.len().saturating_sub(newer.min(length)))
     }
 }
 
 /// The newest messages that fit into `budget` bytes, in the same order; what they take is taken from it.
-pub(crate) fn newest_within<T>(messages: Vec<T>, budget: &mut usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
+pub(crate) fn newest_within<T>(
+    messages: Vec<T>,
+    budget: &mut usize,
+    bytes: impl Fn(&T) -> usize,
+) -> Vec<T> {
     let mut surplus = messages.len();
     for message in messages.iter().rev() {
         match budget.checked_sub(bytes(message)) {
@@ -120,13 +150,21 @@ mod tests {
     fn history(count: usize) -> History {
         let mut history = History::default();
         for sequence in 0..count {
-            history.push(&ServerConfig::new(), sequence as u64, "s".into(), Value::Int(1));
+            history.push(
+                &ServerConfig::new(),
+                sequence as u64,
+                "s".into(),
+                Value::Int(1),
+            );
         }
         history
     }
 
     fn ids(history: &History, length: i32, after: i32) -> Vec<i32> {
-        history.select(length, after).map(|message| message.id).collect()
+        history
+            .select(length, after)
+            .map(|message| message.id)
+            .collect()
     }
 
     #[test]
@@ -144,9 +182,15 @@ mod tests {
     #[test]
     fn a_budget_keeps_the_newest() {
         let mut budget = 10;
-        assert_eq!(newest_within(vec![1, 5, 4, 3], &mut budget, |bytes| *bytes), [4, 3]);
+        assert_eq!(
+            newest_within(vec![1, 5, 4, 3], &mut budget, |bytes| *bytes),
+            [4, 3]
+        );
         assert_eq!(budget, 3);
-        assert_eq!(newest_within(vec![4, 5], &mut budget, |bytes| *bytes), [] as [usize; 0]);
+        assert_eq!(
+            newest_within(vec![4, 5], &mut budget, |bytes| *bytes),
+            [] as [usize; 0]
+        );
     }
 
     #[test]

@@ -43,7 +43,13 @@ impl Context<'_> {
     }
 
     /// Answers a ping of the TCP framing, or an internal one, at once. Spec: wire.md 6.3, 8.4.
-    pub(crate) fn answer_ping(&mut self, id: ConnectionId, role: Role, client_time: i32, framed: bool) {
+    pub(crate) fn answer_ping(
+        &mut self,
+        id: ConnectionId,
+        role: Role,
+        client_time: i32,
+        framed: bool,
+    ) {
         let step = Step::Ping(role);
         match self.intercept(id, step, MessageKind::InternalResponse, internal::PING) {
             Verdict::Go => {}
@@ -67,7 +73,12 @@ impl Context<'_> {
     /// Spec: wire.md 8.1.
     pub(crate) fn exchange_keys(&mut self, id: ConnectionId, role: Role, client_key: &[u8]) {
         let step = Step::KeyExchange(role);
-        match self.intercept(id, step, MessageKind::InternalResponse, internal::INIT_ENCRYPTION) {
+        match self.intercept(
+            id,
+            step,
+            MessageKind::InternalResponse,
+            internal::INIT_ENCRYPTION,
+        ) {
             Verdict::Go => {}
             Verdict::Refuse(code, _) => return self.answer_key(id, code, None),
             Verdict::Done => return,
@@ -96,7 +107,9 @@ impl Context<'_> {
 
     fn answer_key(&mut self, id: ConnectionId, return_code: i16, public_key: Option<&[u8]>) {
         let limits = self.config.write_limits();
-        let Some(protocol) = self.connections.protocol(id) else { return };
+        let Some(protocol) = self.connections.protocol(id) else {
+            return;
+        };
         let mut bytes = Vec::new();
         match internal::write_key_response(&mut bytes, protocol, &limits, return_code, public_key) {
             Ok(()) => self.send_plain(id, &bytes),
@@ -114,7 +127,10 @@ impl Context<'_> {
     /// When a connection will have been silent for too long.
     fn silent_at(&self, id: ConnectionId) -> Option<photon_proto::Timestamp> {
         // A datagram connection times out by itself: its client acknowledges pings.
-        let connection = self.connections.get(id).filter(|connection| connection.carrier.as_datagram().is_none())?;
+        let connection = self
+            .connections
+            .get(id)
+            .filter(|connection| connection.carrier.as_datagram().is_none())?;
         let limit = match connection.role {
             Role::NameServer => self.config.name_server_idle_ms,
             Role::FrontEnd => self.config.silence_timeout_ms,
@@ -127,7 +143,13 @@ impl Context<'_> {
 
     /// Ends a connection that is silent, or whose last bytes do not leave.
     pub(crate) fn check_connection(&mut self, id: ConnectionId) {
-        let Some(closing) = self.connections.get(id).map(|connection| connection.closing) else { return };
+        let Some(closing) = self
+            .connections
+            .get(id)
+            .map(|connection| connection.closing)
+        else {
+            return;
+        };
         if let Some(until) = closing {
             if until <= self.now {
                 self.abort(id);
@@ -146,8 +168,12 @@ impl Context<'_> {
 
     /// Lets go bytes that were held back.
     pub(crate) fn release(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.carrier.release(self.acceptors.side_mut(connection.role), self.now);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection
+            .carrier
+            .release(self.acceptors.side_mut(connection.role), self.now);
         if let Some(at) = connection.carrier.next_release() {
             self.timers.set(at, Timer::Release(id));
         } else if connection.closing.is_some() && connection.carrier.is_drained() {
@@ -159,8 +185,12 @@ impl Context<'_> {
     /// Whether a client may send one operation more. Spec: chat.md 12, limits.
     pub(crate) fn within_rate(&mut self, id: ConnectionId) -> bool {
         let second = self.now.as_millis() / 1000;
-        let Some(most) = self.config.max_operations_per_second else { return true };
-        let Some(connection) = self.connections.get_mut(id) else { return true };
+        let Some(most) = self.config.max_operations_per_second else {
+            return true;
+        };
+        let Some(connection) = self.connections.get_mut(id) else {
+            return true;
+        };
         let (counted, count) = &mut connection.rate;
         if *counted != second {
             (*counted, *count) = (second, 0);

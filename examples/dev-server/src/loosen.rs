@@ -12,15 +12,33 @@ pub(crate) fn loosen(protocol: Protocol, limits: &Limits, value: &Value) -> Valu
         return value.clone();
     }
     // Each step inwards leaves one level less; without levels nothing can be a container.
-    let Some(max_depth) = limits.max_depth.checked_sub(1) else { return Value::Null };
-    let inner = Limits { max_depth, ..limits.clone() };
+    let Some(max_depth) = limits.max_depth.checked_sub(1) else {
+        return Value::Null;
+    };
+    let inner = Limits {
+        max_depth,
+        ..limits.clone()
+    };
     let pairs = |pairs: &[(Value, Value)]| {
-        pairs.iter().map(|(key, value)| (key.clone(), loosen(protocol, &inner, value))).collect::<Vec<_>>()
+        pairs
+            .iter()
+            .map(|(key, value)| (key.clone(), loosen(protocol, &inner, value)))
+            .collect::<Vec<_>>()
     };
     let untyped = |all: &[(Value, Value)]| {
-        Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs: pairs(all) })
+        Value::Dictionary(Dictionary {
+            key: Type::Object,
+            value: Type::Object,
+            pairs: pairs(all),
+        })
     };
-    let mixed = |all: Vec<Value>| Value::from(all.iter().map(|one| loosen(protocol, &inner, one)).collect::<Vec<_>>());
+    let mixed = |all: Vec<Value>| {
+        Value::from(
+            all.iter()
+                .map(|one| loosen(protocol, &inner, one))
+                .collect::<Vec<_>>(),
+        )
+    };
     let looser = match value {
         Value::Dictionary(map) => untyped(&map.pairs),
         Value::Hashtable(map) => Value::Hashtable(Hashtable(pairs(&map.0))),
@@ -59,39 +77,69 @@ mod tests {
     fn only_the_inexpressible_part_changes() {
         let arrays = Type::Array(Box::new(Type::Int));
         let typed = dictionary(Type::String, Type::Int, vec![("n".into(), Value::Int(1))]);
-        let strange = dictionary(Type::String, arrays, vec![("a".into(), Value::from(vec![1, 2]))]);
-        let loose = dictionary(Type::Object, Type::Object, vec![("a".into(), Value::from(vec![1, 2]))]);
+        let strange = dictionary(
+            Type::String,
+            arrays,
+            vec![("a".into(), Value::from(vec![1, 2]))],
+        );
+        let loose = dictionary(
+            Type::Object,
+            Type::Object,
+            vec![("a".into(), Value::from(vec![1, 2]))],
+        );
         let content = |inner: &Value| Value::from(vec![typed.clone(), inner.clone(), "x".into()]);
         assert_eq!(loosened(Protocol::V16, &content(&strange)), content(&loose));
-        assert_eq!(loosened(Protocol::V18, &content(&strange)), content(&strange));
+        assert_eq!(
+            loosened(Protocol::V18, &content(&strange)),
+            content(&strange)
+        );
     }
 
     #[test]
     fn arrays_of_messages_become_mixed_in_18() {
-        let event = EventData { code: 1, parameters: vec![(1, Value::Byte(2))] };
+        let event = EventData {
+            code: 1,
+            parameters: vec![(1, Value::Byte(2))],
+        };
         let array = Value::Array(Array::Event(vec![event.clone()]));
         assert_eq!(loosened(Protocol::V16, &array), array);
-        assert_eq!(loosened(Protocol::V18, &array), Value::from(vec![Value::from(event)]));
+        assert_eq!(
+            loosened(Protocol::V18, &array),
+            Value::from(vec![Value::from(event)])
+        );
     }
 
     #[test]
     fn arrays_of_dictionaries_lose_their_declaration() {
         let inner = vec![(Value::from("k"), dictionary(Type::Int, Type::Int, vec![]))];
         let declared = Type::Dictionary(Box::new((Type::Int, Type::Int)));
-        let array =
-            Value::Array(Array::Dictionary { key: Type::String, value: declared, elements: vec![inner.clone()] });
+        let array = Value::Array(Array::Dictionary {
+            key: Type::String,
+            value: declared,
+            elements: vec![inner.clone()],
+        });
         let expected = Value::from(vec![dictionary(Type::Object, Type::Object, inner)]);
         assert_eq!(loosened(Protocol::V16, &array), expected);
     }
 
     #[test]
     fn what_nothing_helps_becomes_null() {
-        let custom = Value::from(Custom { code: 3, data: vec![0; 40_000].into() });
+        let custom = Value::from(Custom {
+            code: 3,
+            data: vec![0; 40_000].into(),
+        });
         assert_eq!(loosened(Protocol::V18, &custom), custom);
         assert_eq!(loosened(Protocol::V16, &custom), Value::Null);
-        let map: Hashtable = [("big", custom), ("small", Value::Int(1))].into_iter().collect();
-        let expected: Hashtable = [("big", Value::Null), ("small", Value::Int(1))].into_iter().collect();
-        assert_eq!(loosened(Protocol::V16, &Value::from(map)), Value::from(expected));
+        let map: Hashtable = [("big", custom), ("small", Value::Int(1))]
+            .into_iter()
+            .collect();
+        let expected: Hashtable = [("big", Value::Null), ("small", Value::Int(1))]
+            .into_iter()
+            .collect();
+        assert_eq!(
+            loosened(Protocol::V16, &Value::from(map)),
+            Value::from(expected)
+        );
         let many = Value::from(vec![Text::from("x"); 40_000]);
         assert_eq!(loosened(Protocol::V16, &many), Value::Null);
     }

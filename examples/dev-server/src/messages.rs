@@ -38,7 +38,12 @@ pub(crate) struct MessageCarrier {
 
 impl MessageCarrier {
     pub(crate) fn new(secure: bool) -> Self {
-        Self { secure, queue: VecDeque::new(), queued_bytes: 0, delayed: Delayed::default() }
+        Self {
+            secure,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            delayed: Delayed::default(),
+        }
     }
 
     /// The message that is to be sent next; empty if there is none.
@@ -95,7 +100,12 @@ impl ServerCore {
     ///
     /// What [`received`](Self::received) gets is one whole message of it, what [`transmit`](Self::transmit) gives is one;
     /// text in the JSON sub-protocol, binary in the others. [`transmitted`](Self::transmitted) says that it was taken, whole.
-    pub fn accept_messages(&mut self, now: Timestamp, role: Role, link: &MessageLink<'_>) -> ConnectionId {
+    pub fn accept_messages(
+        &mut self,
+        now: Timestamp,
+        role: Role,
+        link: &MessageLink<'_>,
+    ) -> ConnectionId {
         self.advance(now);
         let carrier = Carrier::Messages(Box::new(MessageCarrier::new(link.secure)));
         let mut connection = Connection::new(self.now, role, link.local_host.into(), carrier);
@@ -112,7 +122,9 @@ impl ServerCore {
 
     /// One whole message of a WebSocket.
     pub(crate) fn take_whole(&mut self, id: ConnectionId, message: &[u8]) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
         connection.last_received = self.now;
         if connection.protocol == Some(SubProtocol::Json) {
             return self.take_text(id, message);
@@ -131,14 +143,21 @@ impl ServerCore {
             Err(error) => return self.handle(id, Incoming::Bad(error)),
         };
         let mut message = Vec::new();
-        while self.connections.get(id).is_some_and(|connection| connection.closing.is_none()) {
+        while self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.closing.is_none())
+        {
             message.clear();
             let incoming = match reader.next(&mut message) {
                 Ok(None) => return,
-                Ok(Some(Frame::PingRequest { client_time })) => Incoming::InternalPing { client_time },
+                Ok(Some(Frame::PingRequest { client_time })) => {
+                    Incoming::InternalPing { client_time }
+                }
                 Ok(Some(Frame::Message(range))) => {
                     let message = message.get_mut(range).unwrap_or_default();
-                    read(SubProtocol::Json.binary(), &limits, message, None).unwrap_or_else(Incoming::Bad)
+                    read(SubProtocol::Json.binary(), &limits, message, None)
+                        .unwrap_or_else(Incoming::Bad)
                 }
                 Ok(Some(_)) => Incoming::Ignored,
                 Err(error) => Incoming::Bad(error),
@@ -171,7 +190,10 @@ mod tests {
 
     #[test]
     fn the_path_is_the_app_id() {
-        assert_eq!(app_id("/c0ffee00-1111?libversion=4.4.0.0").as_deref(), Some("c0ffee00-1111"));
+        assert_eq!(
+            app_id("/c0ffee00-1111?libversion=4.4.0.0").as_deref(),
+            Some("c0ffee00-1111")
+        );
         assert_eq!(app_id("/a%20b+c/").as_deref(), Some("a b+c"));
         assert_eq!(app_id("/?libversion=4.4.0.0"), None);
         assert_eq!(app_id(""), None);
@@ -185,7 +207,10 @@ mod tests {
         out.send(at(0), at(0), Vec::new());
         out.send(at(0), at(10), b"two".to_vec());
         out.send(at(0), at(0), b"three".to_vec());
-        assert_eq!((out.unsent(), out.len(), out.next_release()), (&b"one"[..], 11, Some(at(10))));
+        assert_eq!(
+            (out.unsent(), out.len(), out.next_release()),
+            (&b"one"[..], 11, Some(at(10)))
+        );
         out.sent();
         assert_eq!(out.unsent(), b"");
         out.release(at(10));
@@ -193,6 +218,9 @@ mod tests {
         out.sent();
         assert_eq!((out.unsent(), out.len()), (&b"three"[..], 5));
         out.clear();
-        assert_eq!((out.unsent(), out.len(), out.next_release()), (&b""[..], 0, None));
+        assert_eq!(
+            (out.unsent(), out.len(), out.next_release()),
+            (&b""[..], 0, None)
+        );
     }
 }

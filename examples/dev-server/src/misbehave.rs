@@ -25,15 +25,25 @@ pub(crate) enum Verdict {
 
 impl Context<'_> {
     /// Lets a fault take the place of an answer, which would be a message of this kind and code.
-    pub(crate) fn intercept(&mut self, id: ConnectionId, step: Step, kind: MessageKind, code: u8) -> Verdict {
-        let Some(fault) = self.config.faults.take(step, Fault::replaces) else { return Verdict::Go };
+    pub(crate) fn intercept(
+        &mut self,
+        id: ConnectionId,
+        step: Step,
+        kind: MessageKind,
+        code: u8,
+    ) -> Verdict {
+        let Some(fault) = self.config.faults.take(step, Fault::replaces) else {
+            return Verdict::Go;
+        };
         log::debug!("fault at {step:?}: {fault:?}");
         match fault {
             Fault::Mute => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.muted = true;
                     if connection.carrier.as_datagram().is_some() {
-                        connection.carrier.vanish(self.acceptors.side_mut(connection.role));
+                        connection
+                            .carrier
+                            .vanish(self.acceptors.side_mut(connection.role));
                         connection.closing = Some(self.now);
                         self.connections.end(id);
                     }
@@ -48,7 +58,9 @@ impl Context<'_> {
             Fault::Undecodable if self.connections.subprotocol(id) == Some(SubProtocol::Json) => {
                 self.send_raw(id, UNDECODABLE_TEXT);
             }
-            Fault::Undecodable if kind == MessageKind::InitResponse => self.send_plain(id, &[MAGIC, 0x7F, code]),
+            Fault::Undecodable if kind == MessageKind::InitResponse => {
+                self.send_plain(id, &[MAGIC, 0x7F, code])
+            }
             Fault::Undecodable => self.send_plain(id, &[MAGIC, kind as u8, code]),
             _ => {}
         }

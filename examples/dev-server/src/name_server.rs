@@ -18,7 +18,12 @@ impl ServerCore {
         match asked.code {
             operation::GET_REGIONS => self.get_regions(id, asked, fields),
             operation::AUTHENTICATE => self.log_in(id, asked, fields),
-            _ => self.context().refuse(id, asked, return_code::INVALID_OPERATION, "unknown operation"),
+            _ => self.context().refuse(
+                id,
+                asked,
+                return_code::INVALID_OPERATION,
+                "unknown operation",
+            ),
         }
     }
 
@@ -31,17 +36,34 @@ impl ServerCore {
             return self.context().refuse(id, asked, code, &text);
         }
         let address = self.front_end_address(id);
-        let mut regions: Vec<Text> = self.config.regions.iter().map(|region| region.as_str().into()).collect();
+        let mut regions: Vec<Text> = self
+            .config
+            .regions
+            .iter()
+            .map(|region| region.as_str().into())
+            .collect();
         let addresses = vec![address; regions.len()];
-        if self.config.faults.happens(Step::GetRegions, &Fault::WrongLengths) {
+        if self
+            .config
+            .faults
+            .happens(Step::GetRegions, &Fault::WrongLengths)
+        {
             regions.push("one-too-many".into());
         }
-        let parameters = if self.config.faults.happens(Step::GetRegions, &Fault::WrongTypes) {
+        let parameters = if self
+            .config
+            .faults
+            .happens(Step::GetRegions, &Fault::WrongTypes)
+        {
             vec![(p::REGION, Value::Int(1)), (p::ADDRESS, Value::Bool(true))]
         } else {
-            vec![(p::REGION, Value::from(regions)), (p::ADDRESS, Value::from(addresses))]
+            vec![
+                (p::REGION, Value::from(regions)),
+                (p::ADDRESS, Value::from(addresses)),
+            ]
         };
-        self.context().respond(id, asked, return_code::OK, "", parameters);
+        self.context()
+            .respond(id, asked, return_code::OK, "", parameters);
     }
 
     fn log_in(&mut self, id: ConnectionId, asked: Asked, fields: Fields) {
@@ -51,35 +73,53 @@ impl ServerCore {
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),
         };
         login.app_id = login.app_id.or_else(|| self.path_app_id(id));
-        let checked =
-            authentication::check(&self.config, &self.tokens, &mut self.random, self.now, &login).and_then(|welcome| {
-                self.check_region(login.region.as_deref())?;
-                self.check_room(&welcome.identity)?;
-                Ok(welcome)
-            });
+        let checked = authentication::check(
+            &self.config,
+            &self.tokens,
+            &mut self.random,
+            self.now,
+            &login,
+        )
+        .and_then(|welcome| {
+            self.check_region(login.region.as_deref())?;
+            self.check_room(&welcome.identity)?;
+            Ok(welcome)
+        });
         let mut welcome = match checked {
             Ok(welcome) => welcome,
             Err(Refusal { code, text }) => return self.context().refuse(id, asked, code, &text),
         };
         let faults = &mut self.config.faults;
-        if let Some(Fault::UserId(other)) = faults.take(step, |fault| matches!(fault, Fault::UserId(_))) {
+        if let Some(Fault::UserId(other)) =
+            faults.take(step, |fault| matches!(fault, Fault::UserId(_)))
+        {
             welcome.identity.user_id = other.into();
         }
-        let (omit_address, omit_token) =
-            (faults.happens(step, &Fault::OmitAddress), faults.happens(step, &Fault::OmitToken));
+        let (omit_address, omit_token) = (
+            faults.happens(step, &Fault::OmitAddress),
+            faults.happens(step, &Fault::OmitToken),
+        );
         let other_address = faults.take(step, |fault| matches!(fault, Fault::Address(_)));
         let wrong_types = faults.happens(step, &Fault::WrongTypes);
 
         let as_bytes = faults.happens(step, &Fault::BytesToken) || self.config.token_as_bytes;
-        let lifetime_ms = if faults.happens(step, &Fault::ExpiredToken) { 0 } else { self.config.token_lifetime_ms };
+        let lifetime_ms = if faults.happens(step, &Fault::ExpiredToken) {
+            0
+        } else {
+            self.config.token_lifetime_ms
+        };
         let expires = self.now.plus_millis(lifetime_ms);
-        let token = self.tokens.issue(&mut self.random, &welcome.identity, expires, as_bytes);
+        let token = self
+            .tokens
+            .issue(&mut self.random, &welcome.identity, expires, as_bytes);
         let address = match other_address {
             Some(Fault::Address(other)) => other.into(),
             _ => self.front_end_address(id),
         };
-        let mut parameters: Parameters =
-            vec![(p::USER_ID, welcome.identity.user_id.into()), (p::CLUSTER, CLUSTER.into())];
+        let mut parameters: Parameters = vec![
+            (p::USER_ID, welcome.identity.user_id.into()),
+            (p::CLUSTER, CLUSTER.into()),
+        ];
         match (wrong_types, omit_address) {
             (true, _) => parameters.push((p::ADDRESS, Value::Int(4533))),
             (_, true) => {}
@@ -95,14 +135,20 @@ impl ServerCore {
             parameters.push((p::DATA, crate::channels::by_name(welcome.data)));
         }
         self.stats.logins = self.stats.logins.saturating_add(1);
-        self.context().respond(id, asked, return_code::OK, "", parameters);
+        self.context()
+            .respond(id, asked, return_code::OK, "", parameters);
     }
 
     /// Region codes are not case-sensitive, and end at the first slash. Spec: chat.md 2.8, 12.
     fn check_region(&self, region: Option<&str>) -> Result<(), Refusal> {
         let region = region.unwrap_or_default();
         let code = region.split('/').next().unwrap_or_default();
-        if self.config.regions.iter().any(|known| known.eq_ignore_ascii_case(code)) {
+        if self
+            .config
+            .regions
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(code))
+        {
             Ok(())
         } else {
             Err(Refusal::new(return_code::INVALID_REGION, "unknown region"))
@@ -123,11 +169,17 @@ impl ServerCore {
         };
         let (scheme, port) = match connection.map(|connection| &connection.carrier) {
             Some(Carrier::Datagram(_)) => ("", self.config.front_end_udp_port),
-            Some(Carrier::Messages(messages)) if messages.secure => ("wss://", self.config.front_end_wss_port),
+            Some(Carrier::Messages(messages)) if messages.secure => {
+                ("wss://", self.config.front_end_wss_port)
+            }
             Some(Carrier::Messages(_)) => ("ws://", self.config.front_end_ws_port),
             Some(Carrier::Stream(_)) | None => ("", self.config.front_end_port),
         };
-        let scheme = if self.config.web_socket_prefix { scheme } else { "" };
+        let scheme = if self.config.web_socket_prefix {
+            scheme
+        } else {
+            ""
+        };
         // An IPv6 address is told from the port by its brackets.
         if host.contains(':') && !host.starts_with('[') {
             format!("{scheme}[{host}]:{port}").into()

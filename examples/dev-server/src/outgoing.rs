@@ -26,7 +26,12 @@ impl Outgoing {
     }
 
     /// Appends what `write` writes, held back until `due` if that is later than `now`.
-    pub(crate) fn write(&mut self, now: Timestamp, due: Timestamp, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn write(
+        &mut self,
+        now: Timestamp,
+        due: Timestamp,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         if !self.delayed.holds(now, due) {
             write(&mut self.buffer);
             return;
@@ -88,6 +93,9 @@ mod tests {
         assert!(out.release(at(10)));
         assert_eq!(out.unsent(), b"cdefgh");
         out.sent(100);
-        assert_eq!((out.unsent(), out.len(), out.next_release()), (&b""[..], 0, None));
+        assert_eq!(
+            (out.unsent(), out.len(), out.next_release()),
+            (&b""[..], 0, None)
+        );
     }
 }

@@ -47,7 +47,10 @@ impl Partition {
     }
 
     /// All connections of some users.
-    pub(crate) fn connections<'a>(&self, users: impl IntoIterator<Item = &'a Text>) -> Vec<ConnectionId> {
+    pub(crate) fn connections<'a>(
+        &self,
+        users: impl IntoIterator<Item = &'a Text>,
+    ) -> Vec<ConnectionId> {
         users
             .into_iter()
             .filter_map(|user| self.users.get(user))
@@ -57,8 +60,13 @@ impl Partition {
 
     /// All histories that hold messages.
     pub(crate) fn histories(&mut self) -> impl Iterator<Item = &mut History> {
-        let channels = self.channels.values_mut().map(|channel| &mut channel.history);
-        channels.chain(self.conversations.histories()).filter(|history| history.len() > 0)
+        let channels = self
+            .channels
+            .values_mut()
+            .map(|channel| &mut channel.history);
+        channels
+            .chain(self.conversations.histories())
+            .filter(|history| history.len() > 0)
     }
 
     pub(crate) fn count(&self, stats: &mut ServerStats) {

@@ -23,7 +23,9 @@ impl Partition {
         user_id: &Text,
         request: UpdateStatus,
     ) {
-        let Some(user) = self.users.get_mut(user_id) else { return };
+        let Some(user) = self.users.get_mut(user_id) else {
+            return;
+        };
         user.status = request.status;
         if request.status < ONLINE {
             user.status_message = None;
@@ -44,18 +46,26 @@ impl Partition {
         friends: Vec<Text>,
     ) {
         if friends.len() > cx.config.max_friends_per_request {
-            let text = format!("at most {} friends a request", cx.config.max_friends_per_request);
+            let text = format!(
+                "at most {} friends a request",
+                cx.config.max_friends_per_request
+            );
             return cx.refuse(id, asked, return_code::INVALID_OPERATION, &text);
         }
         cx.respond_ok(id, asked);
         for friend in friends {
-            let Some(user) = self.users.get_mut(user_id) else { return };
+            let Some(user) = self.users.get_mut(user_id) else {
+                return;
+            };
             if !user.friends.contains(&friend) {
                 if friend.is_empty() || user.friends.len() >= cx.config.max_friends {
                     continue;
                 }
                 user.friends.insert(friend.clone());
-                self.watchers.entry(friend.clone()).or_default().insert(user_id.clone());
+                self.watchers
+                    .entry(friend.clone())
+                    .or_default()
+                    .insert(user_id.clone());
             }
             let (status, message) = match self.users.get(&friend) {
                 Some(user) if user.status >= ONLINE => (user.status, user.status_message.clone()),
@@ -77,7 +87,11 @@ impl Partition {
         friends: Vec<Text>,
     ) {
         for friend in friends {
-            if self.users.get_mut(user_id).is_some_and(|user| user.friends.remove(&friend)) {
+            if self
+                .users
+                .get_mut(user_id)
+                .is_some_and(|user| user.friends.remove(&friend))
+            {
                 self.stop_watching(user_id, &friend);
             }
         }
@@ -96,7 +110,9 @@ impl Partition {
 
     /// The last connection of a user has gone: friends see it, and its own list is dropped.
     pub(crate) fn went_offline(&mut self, cx: &mut Context<'_>, user_id: &Text) {
-        let Some(user) = self.users.get_mut(user_id) else { return };
+        let Some(user) = self.users.get_mut(user_id) else {
+            return;
+        };
         let was_visible = user.status >= ONLINE;
         let User { friends, .. } = user;
         let friends = std::mem::take(friends);
@@ -118,7 +134,13 @@ impl Partition {
         }
     }
 
-    fn tell_watchers(&self, cx: &mut Context<'_>, user_id: &Text, status: i32, message: Option<Value>) {
+    fn tell_watchers(
+        &self,
+        cx: &mut Context<'_>,
+        user_id: &Text,
+        status: i32,
+        message: Option<Value>,
+    ) {
         if let Some(watchers) = self.watchers.get(user_id) {
             let to = self.connections(watchers);
             cx.send_event(&to, &mut status_event(user_id, status, message));
@@ -130,7 +152,10 @@ impl Partition {
 fn status_event(user_id: &Text, status: i32, message: Option<Value>) -> Event {
     // Who is invisible looks like someone who is not there.
     let seen = if status < ONLINE { OFFLINE } else { status };
-    let mut parameters: Parameters = vec![(p::SENDER, user_id.clone().into()), (p::STATUS, Value::Int(seen))];
+    let mut parameters: Parameters = vec![
+        (p::SENDER, user_id.clone().into()),
+        (p::STATUS, Value::Int(seen)),
+    ];
     if let Some(message) = message {
         parameters.push((p::MESSAGE, message));
     }

@@ -22,14 +22,22 @@ impl Partition {
         let SendPrivate { target, content } = request;
         let message_id = self.conversations.next_id(sender, &target);
         let mut event = private_event(sender, &target, content.clone(), message_id);
-        let Some(protocol) = cx.connections.subprotocol(id) else { return };
+        let Some(protocol) = cx.connections.subprotocol(id) else {
+            return;
+        };
         if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
-            cx.refuse(id, asked, return_code::INVALID_OPERATION, &format!("the message cannot be delivered: {error}"));
+            cx.refuse(
+                id,
+                asked,
+                return_code::INVALID_OPERATION,
+                &format!("the message cannot be delivered: {error}"),
+            );
             return;
         }
         let sequence = cx.stats.next_sequence();
         cx.stats.private_messages = cx.stats.private_messages.saturating_add(1);
-        self.conversations.push(cx.config, sequence, sender, &target, content);
+        self.conversations
+            .push(cx.config, sequence, sender, &target, content);
         cx.respond_ok(id, asked);
         // The echo goes to all connections of the sender; to oneself there is one event for each connection.
         let mut to = self.connections([&target]);
@@ -40,11 +48,23 @@ impl Partition {
     }
 
     /// Sends a fresh connection what the user's conversations still hold. Spec: chat.md 12, front end: session.
-    pub(crate) fn replay_private(&self, cx: &mut Context<'_>, id: ConnectionId, user_id: &Text, length: Option<i32>) {
+    pub(crate) fn replay_private(
+        &self,
+        cx: &mut Context<'_>,
+        id: ConnectionId,
+        user_id: &Text,
+        length: Option<i32>,
+    ) {
         let mut budget = cx.history_budget(id);
         let messages = self.conversations.replay(user_id, length);
-        for (message, target) in newest_within(messages, &mut budget, |(message, _)| message.bytes) {
-            let mut event = private_event(&message.sender, &target, message.content.clone(), message.id);
+        for (message, target) in newest_within(messages, &mut budget, |(message, _)| message.bytes)
+        {
+            let mut event = private_event(
+                &message.sender,
+                &target,
+                message.content.clone(),
+                message.id,
+            );
             cx.send_event(&[id], &mut event);
         }
     }

@@ -19,9 +19,24 @@ impl Partition {
         user_id: &Text,
         request: SetProperties,
     ) {
-        let SetProperties { channel: name, user, changes, expected, broadcast } = request;
-        let Some(channel) = self.channels.get_mut(&name).filter(|channel| channel.subscribers.contains(user_id)) else {
-            return cx.refuse(id, asked, return_code::NOT_ALLOWED_IN_STATE, "not subscribed to this channel");
+        let SetProperties {
+            channel: name,
+            user,
+            changes,
+            expected,
+            broadcast,
+        } = request;
+        let Some(channel) = self
+            .channels
+            .get_mut(&name)
+            .filter(|channel| channel.subscribers.contains(user_id))
+        else {
+            return cx.refuse(
+                id,
+                asked,
+                return_code::NOT_ALLOWED_IN_STATE,
+                "not subscribed to this channel",
+            );
         };
         let current = match &user {
             None => Some(&mut channel.properties),
@@ -31,9 +46,17 @@ impl Partition {
             Some(_) => None,
         };
         let Some(current) = current else {
-            return cx.refuse(id, asked, return_code::INVALID_OPERATION, "the user is not in this channel");
+            return cx.refuse(
+                id,
+                asked,
+                return_code::INVALID_OPERATION,
+                "the user is not in this channel",
+            );
         };
-        if expected.iter().any(|(key, value)| get(current, key) != value) {
+        if expected
+            .iter()
+            .any(|(key, value)| get(current, key) != value)
+        {
             return cx.refuse(
                 id,
                 asked,
@@ -43,7 +66,10 @@ impl Partition {
         }
         let changed = apply(current, &changes);
         if size(&changed) > cx.config.max_property_bytes {
-            let text = format!("properties are limited to {} bytes", cx.config.max_property_bytes);
+            let text = format!(
+                "properties are limited to {} bytes",
+                cx.config.max_property_bytes
+            );
             return cx.refuse(id, asked, return_code::INVALID_OPERATION, &text);
         }
         *current = changed;
@@ -63,14 +89,20 @@ impl Partition {
                 parameters.push((p::USER_ID, user.into()));
             }
             let to = self.members(&name);
-            cx.send_event(&to, &mut Event::with_content(event::PROPERTIES_CHANGED, parameters, &[p::PROPERTIES]));
+            cx.send_event(
+                &to,
+                &mut Event::with_content(event::PROPERTIES_CHANGED, parameters, &[p::PROPERTIES]),
+            );
         }
     }
 }
 
 /// A property's value; one that is not there is null.
 fn get<'a>(properties: &'a Properties, key: &Value) -> &'a Value {
-    properties.iter().find(|(known, _)| known == key).map_or(&Value::Null, |(_, value)| value)
+    properties
+        .iter()
+        .find(|(known, _)| known == key)
+        .map_or(&Value::Null, |(_, value)| value)
 }
 
 /// The properties after some changes; a null value removes. Spec: chat.md 1.6.
@@ -100,9 +132,15 @@ mod tests {
     #[test]
     fn null_removes_and_absent_is_null() {
         let (a, b) = (Value::from("a"), Value::Byte(254));
-        let all = apply(&vec![], &vec![(a.clone(), Value::Int(1)), (b.clone(), Value::Bool(true))]);
+        let all = apply(
+            &vec![],
+            &vec![(a.clone(), Value::Int(1)), (b.clone(), Value::Bool(true))],
+        );
         assert_eq!(get(&all, &a), &Value::Int(1));
-        let fewer = apply(&all, &vec![(a.clone(), Value::Null), (Value::from("c"), Value::Null)]);
+        let fewer = apply(
+            &all,
+            &vec![(a.clone(), Value::Null), (Value::from("c"), Value::Null)],
+        );
         assert_eq!(fewer, [(b, Value::Bool(true))]);
         assert_eq!(get(&fewer, &a), &Value::Null);
     }

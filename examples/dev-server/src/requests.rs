@@ -84,25 +84,42 @@ pub(crate) struct Fields {
 
 impl Fields {
     pub(crate) const fn new(parameters: Parameters) -> Self {
-        Self { parameters, max_string_bytes: MAX_STRING_BYTES, text_keys: false }
+        Self {
+            parameters,
+            max_string_bytes: MAX_STRING_BYTES,
+            text_keys: false,
+        }
     }
 
     /// The same with texts no longer than this.
     pub(crate) fn limited(self, max_string_bytes: usize) -> Self {
-        Self { max_string_bytes: max_string_bytes.min(MAX_STRING_BYTES), ..self }
+        Self {
+            max_string_bytes: max_string_bytes.min(MAX_STRING_BYTES),
+            ..self
+        }
     }
 
     /// The same, written in this.
     pub(crate) fn written_in(self, subprotocol: Option<SubProtocol>) -> Self {
-        Self { text_keys: subprotocol.is_some_and(SubProtocol::is_text), ..self }
+        Self {
+            text_keys: subprotocol.is_some_and(SubProtocol::is_text),
+            ..self
+        }
     }
 
     fn value(&mut self, key: u8) -> Option<Value> {
-        let at = self.parameters.iter().position(|(known, _)| *known == key)?;
+        let at = self
+            .parameters
+            .iter()
+            .position(|(known, _)| *known == key)?;
         Some(self.parameters.swap_remove(at).1).filter(|value| *value != Value::Null)
     }
 
-    fn typed<T>(&mut self, key: u8, convert: impl FnOnce(Value) -> Option<T>) -> Result<Option<T>, Wrong> {
+    fn typed<T>(
+        &mut self,
+        key: u8,
+        convert: impl FnOnce(Value) -> Option<T>,
+    ) -> Result<Option<T>, Wrong> {
         match self.value(key) {
             Some(value) => convert(value).map(Some).ok_or(Wrong(key)),
             None => Ok(None),
@@ -111,7 +128,9 @@ impl Fields {
 
     pub(crate) fn text(&mut self, key: u8) -> Result<Option<Text>, Wrong> {
         let most = self.max_string_bytes;
-        self.typed(key, |value| Text::try_from(value).ok().filter(|text| text.len() <= most))
+        self.typed(key, |value| {
+            Text::try_from(value).ok().filter(|text| text.len() <= most)
+        })
     }
 
     pub(crate) fn int(&mut self, key: u8) -> Result<Option<i32>, Wrong> {
@@ -131,10 +150,15 @@ impl Fields {
         let most = self.max_string_bytes;
         self.typed(key, |value| match value {
             Value::Array(Array::String(all)) => Some(all),
-            Value::Array(Array::Object(all)) => all.into_iter().map(|one| Text::try_from(one).ok()).collect(),
+            Value::Array(Array::Object(all)) => all
+                .into_iter()
+                .map(|one| Text::try_from(one).ok())
+                .collect(),
             _ => None,
         })?
-        .filter(|all: &Vec<Text>| all.len() <= MAX_COUNT && all.iter().all(|text| text.len() <= most))
+        .filter(|all: &Vec<Text>| {
+            all.len() <= MAX_COUNT && all.iter().all(|text| text.len() <= most)
+        })
         .ok_or(Wrong(key))
     }
 
@@ -166,7 +190,9 @@ impl Fields {
             app_version: self.text(p::APP_VERSION)?,
             region: self.text(p::REGION)?,
             user_id: self.text(p::USER_ID)?,
-            auth_type: self.typed(p::AUTH_TYPE, |value| int(&value).and_then(|kind| u8::try_from(kind).ok()))?,
+            auth_type: self.typed(p::AUTH_TYPE, |value| {
+                int(&value).and_then(|kind| u8::try_from(kind).ok())
+            })?,
             auth_parameters: self.text(p::AUTH_PARAMETERS)?,
             auth_data: self.value(p::AUTH_DATA),
             token: self.value(p::SECRET),
@@ -177,7 +203,10 @@ impl Fields {
     pub(crate) fn subscribe(mut self) -> Result<Subscribe, Wrong> {
         let channels = self.texts(p::CHANNELS)?;
         let last_ids = self.ints(p::MESSAGE_IDS)?;
-        if last_ids.as_ref().is_some_and(|ids| ids.len() != channels.len()) {
+        if last_ids
+            .as_ref()
+            .is_some_and(|ids| ids.len() != channels.len())
+        {
             return Err(Wrong(p::MESSAGE_IDS));
         }
         Ok(Subscribe {
@@ -190,14 +219,20 @@ impl Fields {
 
     pub(crate) fn publish(mut self) -> Result<Publish, Wrong> {
         let channel = self.text(p::CHANNEL)?.ok_or(Wrong(p::CHANNEL))?;
-        Ok(Publish { channel, content: self.value(p::MESSAGE).unwrap_or(Value::Null) })
+        Ok(Publish {
+            channel,
+            content: self.value(p::MESSAGE).unwrap_or(Value::Null),
+        })
     }
 
     pub(crate) fn update_status(mut self) -> Result<UpdateStatus, Wrong> {
         let status = self.int(p::STATUS)?.ok_or(Wrong(p::STATUS))?;
         let keep = self.bool(p::SKIP_MESSAGE)?;
         let message = self.value(p::MESSAGE).unwrap_or(Value::Null);
-        Ok(UpdateStatus { status, message: (!keep).then_some(message) })
+        Ok(UpdateStatus {
+            status,
+            message: (!keep).then_some(message),
+        })
     }
 
     pub(crate) fn set_properties(mut self) -> Result<SetProperties, Wrong> {
@@ -208,12 +243,22 @@ impl Fields {
             expected: self.map(p::EXPECTED_VALUES)?,
             broadcast: self.bool(p::BROADCAST)?,
         };
-        if request.changes.is_empty() { Err(Wrong(p::PROPERTIES)) } else { Ok(request) }
+        if request.changes.is_empty() {
+            Err(Wrong(p::PROPERTIES))
+        } else {
+            Ok(request)
+        }
     }
 
     pub(crate) fn send_private(mut self) -> Result<SendPrivate, Wrong> {
-        let target = self.text(p::USER_ID)?.filter(|id| !id.is_empty()).ok_or(Wrong(p::USER_ID))?;
-        Ok(SendPrivate { target, content: self.value(p::MESSAGE).unwrap_or(Value::Null) })
+        let target = self
+            .text(p::USER_ID)?
+            .filter(|id| !id.is_empty())
+            .ok_or(Wrong(p::USER_ID))?;
+        Ok(SendPrivate {
+            target,
+            content: self.value(p::MESSAGE).unwrap_or(Value::Null),
+        })
     }
 }
 
@@ -257,19 +302,40 @@ mod tests {
         assert_eq!(plain.channels, ["a", "b"]);
         assert_eq!((plain.history_length, plain.last_ids), (0, None));
         let mixed = Value::from(vec![Value::from("a")]);
-        let full = request(vec![(0, mixed), (14, Value::Int(-1)), (9, Value::from(vec![7]))]).unwrap();
+        let full = request(vec![
+            (0, mixed),
+            (14, Value::Int(-1)),
+            (9, Value::from(vec![7])),
+        ])
+        .unwrap();
         assert_eq!((full.history_length, full.last_ids), (-1, Some(vec![7])));
-        assert_eq!(request(vec![(0, texts(&["a", "b"])), (9, Value::from(vec![7]))]).unwrap_err(), Wrong(9));
-        assert_eq!(request(vec![(0, texts(&["a"])), (14, "5".into())]).unwrap_err(), Wrong(14));
+        assert_eq!(
+            request(vec![(0, texts(&["a", "b"])), (9, Value::from(vec![7]))]).unwrap_err(),
+            Wrong(9)
+        );
+        assert_eq!(
+            request(vec![(0, texts(&["a"])), (14, "5".into())]).unwrap_err(),
+            Wrong(14)
+        );
         assert_eq!(request(vec![(0, "a".into())]).unwrap_err(), Wrong(0));
         assert_eq!(request(vec![]).unwrap_err(), Wrong(0));
     }
 
     #[test]
     fn null_content_is_content() {
-        let publish = Fields::new(vec![(1, "c".into()), (3, Value::Null)]).publish().unwrap();
+        let publish = Fields::new(vec![(1, "c".into()), (3, Value::Null)])
+            .publish()
+            .unwrap();
         assert_eq!(publish.content, Value::Null);
-        assert_eq!(Fields::new(vec![(3, Value::Null)]).publish().unwrap_err(), Wrong(1));
-        assert_eq!(Fields::new(vec![(225, "".into())]).send_private().unwrap_err(), Wrong(225));
+        assert_eq!(
+            Fields::new(vec![(3, Value::Null)]).publish().unwrap_err(),
+            Wrong(1)
+        );
+        assert_eq!(
+            Fields::new(vec![(225, "".into())])
+                .send_private()
+                .unwrap_err(),
+            Wrong(225)
+        );
     }
 }

@@ -31,7 +31,9 @@ impl SubProtocol {
     /// The one with this name, in whatever case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .find(|known| known.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether its WebSocket messages are text.

@@ -29,11 +29,21 @@ impl Partition {
         }
         // Creation options belong to a request with a single channel. Spec: chat.md 9.
         let none = Vec::new();
-        let properties = if request.channels.len() == 1 { &request.properties } else { &none };
-        let results: Vec<bool> =
-            request.channels.iter().map(|name| !deny && self.enter(cx, user_id, name, properties)).collect();
+        let properties = if request.channels.len() == 1 {
+            &request.properties
+        } else {
+            &none
+        };
+        let results: Vec<bool> = request
+            .channels
+            .iter()
+            .map(|name| !deny && self.enter(cx, user_id, name, properties))
+            .collect();
         cx.respond_ok(id, asked);
-        let messages_first = cx.config.faults.happens(Step::Subscribe, &Fault::MessagesFirst);
+        let messages_first = cx
+            .config
+            .faults
+            .happens(Step::Subscribe, &Fault::MessagesFirst);
         if messages_first {
             self.send_histories(cx, id, &request, &results);
         }
@@ -44,22 +54,36 @@ impl Partition {
     }
 
     /// Event 5 to all connections of the user. Spec: chat.md 12.
-    fn confirm_subscription(&self, cx: &mut Context<'_>, user_id: &Text, names: &[Text], results: &[bool]) {
+    fn confirm_subscription(
+        &self,
+        cx: &mut Context<'_>,
+        user_id: &Text,
+        names: &[Text],
+        results: &[bool],
+    ) {
         let to = self.connections([user_id]);
         let split_always = cx.config.split_event_5;
         let mut happens = |fault: &Fault| cx.config.faults.happens(Step::Subscribe, fault);
         let (missing, wrong) = (happens(&Fault::NoEvent), happens(&Fault::WrongTypes));
-        let (split, twice) = (happens(&Fault::Split) || split_always, happens(&Fault::Duplicate));
+        let (split, twice) = (
+            happens(&Fault::Split) || split_always,
+            happens(&Fault::Duplicate),
+        );
         let uneven = happens(&Fault::WrongLengths);
         let mut events = if missing {
             Vec::new()
         } else if wrong {
-            vec![Event::new(event::SUBSCRIBE, vec![(p::CHANNELS, Value::Int(names.len() as i32))])]
+            vec![Event::new(
+                event::SUBSCRIBE,
+                vec![(p::CHANNELS, Value::Int(names.len() as i32))],
+            )]
         } else if split {
             names
                 .iter()
                 .zip(results)
-                .map(|(name, result)| self.subscription_event(user_id, vec![name.clone()], vec![*result]))
+                .map(|(name, result)| {
+                    self.subscription_event(user_id, vec![name.clone()], vec![*result])
+                })
                 .collect()
         } else if uneven {
             let fewer = results.split_last().map_or(results, |(_, others)| others);
@@ -77,10 +101,16 @@ impl Partition {
                 .collect()
         };
         if let Some(Fault::ForeignChannels(names)) =
-            cx.config.faults.take(Step::Subscribe, |fault| matches!(fault, Fault::ForeignChannels(_)))
+            cx.config.faults.take(Step::Subscribe, |fault| {
+                matches!(fault, Fault::ForeignChannels(_))
+            })
         {
             let results = vec![true; names.len()];
-            events.push(self.subscription_event(user_id, names.into_iter().map(Text::from).collect(), results));
+            events.push(self.subscription_event(
+                user_id,
+                names.into_iter().map(Text::from).collect(),
+                results,
+            ));
         }
         for event in &mut events {
             cx.send_event(&to, event);
@@ -91,12 +121,23 @@ impl Partition {
     }
 
     /// One event 0 for each channel to the asking connection. Spec: chat.md 12.
-    fn send_histories(&self, cx: &mut Context<'_>, id: ConnectionId, request: &Subscribe, results: &[bool]) {
+    fn send_histories(
+        &self,
+        cx: &mut Context<'_>,
+        id: ConnectionId,
+        request: &Subscribe,
+        results: &[bool],
+    ) {
         let mut done = BTreeSet::new();
         let mut budget = cx.history_budget(id);
         for (at, (name, result)) in request.channels.iter().zip(results).enumerate() {
             if *result && done.insert(name) {
-                let after = request.last_ids.as_ref().and_then(|ids| ids.get(at)).copied().unwrap_or_default();
+                let after = request
+                    .last_ids
+                    .as_ref()
+                    .and_then(|ids| ids.get(at))
+                    .copied()
+                    .unwrap_or_default();
                 self.send_history(cx, id, name, (request.history_length, after), &mut budget);
             }
         }
@@ -111,7 +152,10 @@ impl Partition {
         names: Vec<Text>,
     ) {
         for name in &names {
-            let left = self.users.get_mut(user_id).is_some_and(|user| user.channels.remove(name));
+            let left = self
+                .users
+                .get_mut(user_id)
+                .is_some_and(|user| user.channels.remove(name));
             if left {
                 self.flush(cx, name);
                 self.leave(cx, name, user_id);
@@ -119,11 +163,17 @@ impl Partition {
         }
         cx.respond_ok(id, asked);
         let mut happens = |fault: &Fault| cx.config.faults.happens(Step::Unsubscribe, fault);
-        let (missing, split, twice) = (happens(&Fault::NoEvent), happens(&Fault::Split), happens(&Fault::Duplicate));
+        let (missing, split, twice) = (
+            happens(&Fault::NoEvent),
+            happens(&Fault::Split),
+            happens(&Fault::Duplicate),
+        );
         let parts: Vec<Vec<Text>> = match (missing, split) {
             (true, _) => Vec::new(),
             (_, true) => names.into_iter().map(|name| vec![name]).collect(),
-            _ => portions(&names).map(|at| names.get(at).unwrap_or_default().to_vec()).collect(),
+            _ => portions(&names)
+                .map(|at| names.get(at).unwrap_or_default().to_vec())
+                .collect(),
         };
         let to = self.connections([user_id]);
         for part in parts {
@@ -143,7 +193,9 @@ const NAME_BYTES: usize = 500_000;
 pub(crate) fn portions(names: &[Text]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     std::iter::from_fn(move || {
-        let rest = names.get(start..).filter(|rest| !rest.is_empty() || start == 0)?;
+        let rest = names
+            .get(start..)
+            .filter(|rest| !rest.is_empty() || start == 0)?;
         let mut room = NAME_BYTES;
         let fitting = rest.iter().take_while(|name| {
             let fits = room.checked_sub(name.len());

@@ -119,7 +119,11 @@ impl Setting for Vec<String> {
     }
 
     fn show(&self) -> String {
-        if self.is_empty() { "none".to_owned() } else { self.join(",") }
+        if self.is_empty() {
+            "none".to_owned()
+        } else {
+            self.join(",")
+        }
     }
 }
 
@@ -265,7 +269,10 @@ mod tests {
             config.set_switch(name, &shown).unwrap();
             assert_eq!(config.switch(name), Some(shown), "{name}");
             let field = name.strip_prefix("line-").unwrap_or(name).replace('-', "_");
-            assert!(!form.is_empty() && fields.contains(&format!("{field}: ")), "{name}");
+            assert!(
+                !form.is_empty() && fields.contains(&format!("{field}: ")),
+                "{name}"
+            );
             let other = match form {
                 "on|off" if config.switch(name).unwrap() == "on" => "off",
                 "on|off" => "on",
@@ -280,14 +287,38 @@ mod tests {
     fn wrong_text_says_what_to_write_and_changes_nothing() {
         let mut config = ServerConfig::new();
         let mut error = |text: &str| config.set_switch_spec(text).unwrap_err().to_string();
-        assert_eq!(error("grace-ms"), "a switch is set with SWITCH=VALUE, e.g. grace-ms=500");
+        assert_eq!(
+            error("grace-ms"),
+            "a switch is set with SWITCH=VALUE, e.g. grace-ms=500"
+        );
         assert_eq!(error("grace=1"), "there is no switch \"grace\"");
-        assert_eq!(error("grace-ms=-1"), "\"-1\" is no value of grace-ms: write N");
-        assert_eq!(error("properties=maybe"), "\"maybe\" is no value of properties: write on|off");
-        assert_eq!(error("max-users=x"), "\"x\" is no value of max-users: write N|none");
-        assert_eq!(error("line-loss=101"), "\"101\" is no value of line-loss: write PERCENT (0 to 100)");
-        assert_eq!(error("regions=eu,,us"), "\"eu,,us\" is no value of regions: write TEXT[,TEXT]|none");
-        assert_eq!(error("public-host="), "\"\" is no value of public-host: write TEXT|none");
-        assert_eq!((config.grace_ms, config.regions.len(), config.max_users), (10_000, 3, None));
+        assert_eq!(
+            error("grace-ms=-1"),
+            "\"-1\" is no value of grace-ms: write N"
+        );
+        assert_eq!(
+            error("properties=maybe"),
+            "\"maybe\" is no value of properties: write on|off"
+        );
+        assert_eq!(
+            error("max-users=x"),
+            "\"x\" is no value of max-users: write N|none"
+        );
+        assert_eq!(
+            error("line-loss=101"),
+            "\"101\" is no value of line-loss: write PERCENT (0 to 100)"
+        );
+        assert_eq!(
+            error("regions=eu,,us"),
+            "\"eu,,us\" is no value of regions: write TEXT[,TEXT]|none"
+        );
+        assert_eq!(
+            error("public-host="),
+            "\"\" is no value of public-host: write TEXT|none"
+        );
+        assert_eq!(
+            (config.grace_ms, config.regions.len(), config.max_users),
+            (10_000, 3, None)
+        );
     }
 }

@@ -31,11 +31,20 @@ impl Tokens {
         let (mut mac_key, mut key) = ([0; 16], [0; 32]);
         random.fill("token authentication", &mut mac_key);
         random.fill("token encryption", &mut key);
-        Self { mac_key, cipher: Cipher::new(&Key::from_bytes(key)) }
+        Self {
+            mac_key,
+            cipher: Cipher::new(&Key::from_bytes(key)),
+        }
     }
 
     /// A token for `identity`, good until `expires`.
-    pub(crate) fn issue(&self, random: &mut Random, identity: &Identity, expires: Timestamp, as_bytes: bool) -> Value {
+    pub(crate) fn issue(
+        &self,
+        random: &mut Random,
+        identity: &Identity,
+        expires: Timestamp,
+        as_bytes: bool,
+    ) -> Value {
         // The random front makes equal logins give different tokens; the cipher has no other source of variety.
         let mut token = vec![0; 16];
         random.fill("token", &mut token);
@@ -46,7 +55,11 @@ impl Tokens {
         }
         token.extend(self.mac(&token));
         self.cipher.encrypt_in_place(&mut token, 0);
-        if as_bytes { Value::Bytes(Bytes::from(token)) } else { Value::String(hex(&token).into()) }
+        if as_bytes {
+            Value::Bytes(Bytes::from(token))
+        } else {
+            Value::String(hex(&token).into())
+        }
     }
 
     /// Whom a token names.
@@ -56,18 +69,30 @@ impl Tokens {
             Value::Bytes(bytes) => bytes.to_vec(),
             _ => return Err(BadToken::Unknown),
         };
-        let plain = self.cipher.decrypt_in_place(&mut sealed).map_err(|_| BadToken::Unknown)?;
-        let (content, mac) =
-            plain.len().checked_sub(MAC_BYTES).and_then(|end| plain.split_at_checked(end)).ok_or(BadToken::Unknown)?;
+        let plain = self
+            .cipher
+            .decrypt_in_place(&mut sealed)
+            .map_err(|_| BadToken::Unknown)?;
+        let (content, mac) = plain
+            .len()
+            .checked_sub(MAC_BYTES)
+            .and_then(|end| plain.split_at_checked(end))
+            .ok_or(BadToken::Unknown)?;
         if mac != self.mac(content) {
             return Err(BadToken::Unknown);
         }
         let (expires, identity) = parse(content).ok_or(BadToken::Unknown)?;
-        if now >= expires { Err(BadToken::Expired) } else { Ok(identity) }
+        if now >= expires {
+            Err(BadToken::Expired)
+        } else {
+            Ok(identity)
+        }
     }
 
     fn mac(&self, content: &[u8]) -> [u8; MAC_BYTES] {
-        SipHasher24::new_with_key(&self.mac_key).hash(content).as_bytes()
+        SipHasher24::new_with_key(&self.mac_key)
+            .hash(content)
+            .as_bytes()
     }
 }
 
@@ -81,24 +106,40 @@ fn parse(content: &[u8]) -> Option<(Timestamp, Identity)> {
         std::str::from_utf8(text).ok().map(Text::from)
     };
     let (app_id, app_version, user_id) = (text()?, text()?, text()?);
-    Some((Timestamp::from_micros(u64::from_le_bytes(*expires)), Identity { app_id, app_version, user_id }))
+    Some((
+        Timestamp::from_micros(u64::from_le_bytes(*expires)),
+        Identity {
+            app_id,
+            app_version,
+            user_id,
+        },
+    ))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
 }
 
 #[cfg(test)]
@@ -106,7 +147,11 @@ mod tests {
     use super::*;
 
     fn identity() -> Identity {
-        Identity { app_id: "app".into(), app_version: "1.0".into(), user_id: "älice".into() }
+        Identity {
+            app_id: "app".into(),
+            app_version: "1.0".into(),
+            user_id: "älice".into(),
+        }
     }
 
     #[test]
@@ -117,9 +162,15 @@ mod tests {
         for as_bytes in [false, true] {
             let token = tokens.issue(&mut random, &identity(), expires, as_bytes);
             assert_eq!(matches!(token, Value::Bytes(_)), as_bytes);
-            assert_eq!(tokens.check(&token, Timestamp::from_micros(999_999)), Ok(identity()));
+            assert_eq!(
+                tokens.check(&token, Timestamp::from_micros(999_999)),
+                Ok(identity())
+            );
             assert_eq!(tokens.check(&token, expires), Err(BadToken::Expired));
-            assert_ne!(token, tokens.issue(&mut random, &identity(), expires, as_bytes));
+            assert_ne!(
+                token,
+                tokens.issue(&mut random, &identity(), expires, as_bytes)
+            );
         }
     }
 
@@ -127,19 +178,38 @@ mod tests {
     fn anything_else_is_unknown() {
         let mut random = Random::new([1; 32]);
         let tokens = Tokens::new(&mut random);
-        let Value::Bytes(good) = tokens.issue(&mut random, &identity(), Timestamp::MAX, true) else { panic!() };
+        let Value::Bytes(good) = tokens.issue(&mut random, &identity(), Timestamp::MAX, true)
+        else {
+            panic!()
+        };
         for at in 0..good.len() {
             let mut bad = good.to_vec();
             bad[at] ^= 1;
             let checked = tokens.check(&Value::from(bad), Timestamp::ZERO);
             assert_eq!(checked, Err(BadToken::Unknown), "bit flip at {at}");
             let cut = Value::from(good.get(..at).unwrap());
-            assert_eq!(tokens.check(&cut, Timestamp::ZERO), Err(BadToken::Unknown), "cut to {at}");
+            assert_eq!(
+                tokens.check(&cut, Timestamp::ZERO),
+                Err(BadToken::Unknown),
+                "cut to {at}"
+            );
         }
         let foreign = Tokens::new(&mut random);
-        assert_eq!(foreign.check(&Value::Bytes(good), Timestamp::ZERO), Err(BadToken::Unknown));
-        for other in [Value::Null, Value::Int(3), "xy".into(), "abc".into(), "".into()] {
-            assert_eq!(tokens.check(&other, Timestamp::ZERO), Err(BadToken::Unknown));
+        assert_eq!(
+            foreign.check(&Value::Bytes(good), Timestamp::ZERO),
+            Err(BadToken::Unknown)
+        );
+        for other in [
+            Value::Null,
+            Value::Int(3),
+            "xy".into(),
+            "abc".into(),
+            "".into(),
+        ] {
+            assert_eq!(
+                tokens.check(&other, Timestamp::ZERO),
+                Err(BadToken::Unknown)
+            );
         }
     }
 }

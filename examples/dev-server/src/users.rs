@@ -47,7 +47,8 @@ impl Partition {
         if !channels.is_empty() {
             for at in portions(&channels) {
                 let part = channels.get(at).unwrap_or_default();
-                let mut event = self.subscription_event(user_id, part.to_vec(), vec![true; part.len()]);
+                let mut event =
+                    self.subscription_event(user_id, part.to_vec(), vec![true; part.len()]);
                 cx.send_event(&[id], &mut event);
             }
         }
@@ -59,8 +60,16 @@ impl Partition {
 
     /// Takes a connection from its user's session. Without connections a session ends: at once if the client left by
     /// itself, else after the grace.
-    pub(crate) fn detach(&mut self, cx: &mut Context<'_>, id: ConnectionId, user_id: &Text, clean: bool) {
-        let Some(user) = self.users.get_mut(user_id) else { return };
+    pub(crate) fn detach(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: ConnectionId,
+        user_id: &Text,
+        clean: bool,
+    ) {
+        let Some(user) = self.users.get_mut(user_id) else {
+            return;
+        };
         user.connections.retain(|&connection| connection != id);
         if !user.connections.is_empty() {
             return;
@@ -71,23 +80,31 @@ impl Partition {
         if clean || cx.config.grace_ms == 0 {
             self.remove_user(cx, user_id);
         } else {
-            cx.timers.set(until, Timer::User(self.key.clone(), user_id.clone()));
+            cx.timers
+                .set(until, Timer::User(self.key.clone(), user_id.clone()));
         }
     }
 
     /// Ends a session whose grace is over.
     pub(crate) fn check_user(&mut self, cx: &mut Context<'_>, user_id: &Text) {
-        let over = self.users.get(user_id).and_then(|user| user.grace_until).is_some_and(|until| until <= cx.now);
+        let over = self
+            .users
+            .get(user_id)
+            .and_then(|user| user.grace_until)
+            .is_some_and(|until| until <= cx.now);
         if over {
             self.remove_user(cx, user_id);
         }
     }
 
     fn remove_user(&mut self, cx: &mut Context<'_>, user_id: &Text) {
-        let Some(user) = self.users.remove(user_id) else { return };
+        let Some(user) = self.users.remove(user_id) else {
+            return;
+        };
         for channel in &user.channels {
             self.leave(cx, channel, user_id);
         }
-        self.conversations.forget(user_id, |other| self.users.contains_key(other));
+        self.conversations
+            .forget(user_id, |other| self.users.contains_key(other));
     }
 }

@@ -11,10 +11,25 @@ use std::ffi::OsString;
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    Decode { protocol: Protocol, kind: Kind, key: Option<[u8; 32]> },
-    Encode { protocol: Protocol, kind: Kind, key: Option<[u8; 32]> },
-    Frames { protocol: Option<Protocol>, role: Option<Role>, key: Option<[u8; 32]> },
-    Datagram { protocol: Option<Protocol>, key: Option<[u8; 32]> },
+    Decode {
+        protocol: Protocol,
+        kind: Kind,
+        key: Option<[u8; 32]>,
+    },
+    Encode {
+        protocol: Protocol,
+        kind: Kind,
+        key: Option<[u8; 32]>,
+    },
+    Frames {
+        protocol: Option<Protocol>,
+        role: Option<Role>,
+        key: Option<[u8; 32]>,
+    },
+    Datagram {
+        protocol: Option<Protocol>,
+        key: Option<[u8; 32]>,
+    },
     Print(&'static str),
 }
 
@@ -27,7 +42,9 @@ enum Name {
 }
 
 /// Reads the arguments behind the program's name; an error says what to do.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Command, String> {
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
     let name = match parser.next().map_err(|error| error.to_string())? {
         None => return Err("a command is missing: decode, encode, frames or datagram".into()),
@@ -38,7 +55,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
             Some("encode") => Name::Encode,
             Some("frames") => Name::Frames,
             Some("datagram") => Name::Datagram,
-            _ => return Err(format!("unknown command {name:?}; there are decode, encode, frames and datagram")),
+            _ => {
+                return Err(format!(
+                    "unknown command {name:?}; there are decode, encode, frames and datagram"
+                ));
+            }
         },
         Some(other) => return Err(other.unexpected().to_string()),
     };
@@ -54,20 +75,36 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
                 }));
             }
             (Arg::Long("protocol"), _) => {
-                protocol = Some(choice(&mut parser, "protocol", &[("1.6", Protocol::V16), ("1.8", Protocol::V18)])?);
+                protocol = Some(choice(
+                    &mut parser,
+                    "protocol",
+                    &[("1.6", Protocol::V16), ("1.8", Protocol::V18)],
+                )?);
             }
             (Arg::Long("kind"), Name::Decode | Name::Encode) => {
-                let kinds = [("value", Kind::Value), ("message", Kind::Message), ("frame", Kind::Frame)];
+                let kinds = [
+                    ("value", Kind::Value),
+                    ("message", Kind::Message),
+                    ("frame", Kind::Frame),
+                ];
                 kind = Some(choice(&mut parser, "kind", &kinds)?);
             }
             (Arg::Long("role"), Name::Frames) => {
-                role = Some(choice(&mut parser, "role", &[("client", Role::Client), ("server", Role::Server)])?);
+                role = Some(choice(
+                    &mut parser,
+                    "role",
+                    &[("client", Role::Client), ("server", Role::Server)],
+                )?);
             }
             (Arg::Long("key"), _) => {
                 let text = value(&mut parser)?;
                 // The key itself stays out of what is printed.
-                let bytes = hex::decode(text.as_bytes()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-                key = Some(bytes.ok_or("--key wants the 32 bytes of an AES-256 key as 64 hex digits")?);
+                let bytes = hex::decode(text.as_bytes())
+                    .ok()
+                    .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                key = Some(
+                    bytes.ok_or("--key wants the 32 bytes of an AES-256 key as 64 hex digits")?,
+                );
             }
             (other, _) => return Err(other.unexpected().to_string()),
         }
@@ -75,24 +112,38 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
     let protocol_missing = "--protocol 1.6 or --protocol 1.8 is missing";
     let kind_missing = "--kind value, --kind message or --kind frame is missing";
     Ok(match name {
-        Name::Decode => {
-            Command::Decode { protocol: protocol.ok_or(protocol_missing)?, kind: kind.ok_or(kind_missing)?, key }
-        }
-        Name::Encode => {
-            Command::Encode { protocol: protocol.ok_or(protocol_missing)?, kind: kind.ok_or(kind_missing)?, key }
-        }
-        Name::Frames => Command::Frames { protocol, role, key },
+        Name::Decode => Command::Decode {
+            protocol: protocol.ok_or(protocol_missing)?,
+            kind: kind.ok_or(kind_missing)?,
+            key,
+        },
+        Name::Encode => Command::Encode {
+            protocol: protocol.ok_or(protocol_missing)?,
+            kind: kind.ok_or(kind_missing)?,
+            key,
+        },
+        Name::Frames => Command::Frames {
+            protocol,
+            role,
+            key,
+        },
         Name::Datagram => Command::Datagram { protocol, key },
     })
 }
 
 fn value(parser: &mut Parser) -> Result<String, String> {
-    parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())
+    parser
+        .value()
+        .and_then(|value| value.string())
+        .map_err(|error| error.to_string())
 }
 
 fn choice<T: Copy>(parser: &mut Parser, option: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let text = value(parser)?;
-    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
+    let found = choices
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, choice)| *choice);
     found.ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         format!("--{option} {text:?} is not one of: {}", names.join(", "))
@@ -113,27 +164,58 @@ mod tests {
         let key = "00".repeat(32);
         assert_eq!(
             line("decode --protocol 1.6 --kind value"),
-            Ok(Command::Decode { protocol: Protocol::V16, kind: Kind::Value, key: None })
+            Ok(Command::Decode {
+                protocol: Protocol::V16,
+                kind: Kind::Value,
+                key: None
+            })
         );
         assert_eq!(
             line(&format!("encode --kind=frame --key {key} --protocol=1.8")),
-            Ok(Command::Encode { protocol: Protocol::V18, kind: Kind::Frame, key: Some([0; 32]) })
+            Ok(Command::Encode {
+                protocol: Protocol::V18,
+                kind: Kind::Frame,
+                key: Some([0; 32])
+            })
         );
-        assert_eq!(line("frames"), Ok(Command::Frames { protocol: None, role: None, key: None }));
+        assert_eq!(
+            line("frames"),
+            Ok(Command::Frames {
+                protocol: None,
+                role: None,
+                key: None
+            })
+        );
         assert_eq!(
             line("frames --role server --protocol 1.8"),
-            Ok(Command::Frames { protocol: Some(Protocol::V18), role: Some(Role::Server), key: None })
+            Ok(Command::Frames {
+                protocol: Some(Protocol::V18),
+                role: Some(Role::Server),
+                key: None
+            })
         );
-        assert_eq!(line("datagram"), Ok(Command::Datagram { protocol: None, key: None }));
+        assert_eq!(
+            line("datagram"),
+            Ok(Command::Datagram {
+                protocol: None,
+                key: None
+            })
+        );
         assert_eq!(
             line(&format!("datagram --key {key} --protocol 1.6")),
-            Ok(Command::Datagram { protocol: Some(Protocol::V16), key: Some([0; 32]) })
+            Ok(Command::Datagram {
+                protocol: Some(Protocol::V16),
+                key: Some([0; 32])
+            })
         );
         assert_eq!(line("--help"), Ok(Command::Print(help::PROGRAM)));
         assert_eq!(line("-V"), Ok(Command::Print(help::VERSION)));
         assert_eq!(line("decode --help"), Ok(Command::Print(help::DECODE)));
         assert_eq!(line("encode -h"), Ok(Command::Print(help::ENCODE)));
-        assert_eq!(line("frames --protocol 1.6 --help"), Ok(Command::Print(help::FRAMES)));
+        assert_eq!(
+            line("frames --protocol 1.6 --help"),
+            Ok(Command::Print(help::FRAMES))
+        );
         assert_eq!(line("datagram --help"), Ok(Command::Print(help::DATAGRAM)));
     }
 
@@ -146,7 +228,10 @@ mod tests {
             ("decode --kind value", "--protocol"),
             ("encode --protocol 1.6", "--kind"),
             ("decode --protocol 1.7 --kind value", "1.6, 1.8"),
-            ("decode --protocol 1.6 --kind event", "value, message, frame"),
+            (
+                "decode --protocol 1.6 --kind event",
+                "value, message, frame",
+            ),
             ("decode --protocol 1.6 --kind value --role client", "--role"),
             ("frames --kind value", "--kind"),
             ("frames --role both", "client, server"),
@@ -161,6 +246,10 @@ mod tests {
             assert!(error.contains(named), "{arguments}: {error}");
         }
         let secret = "a5".repeat(31);
-        assert!(!line(&format!("frames --key {secret}")).unwrap_err().contains("a5"));
+        assert!(
+            !line(&format!("frames --key {secret}"))
+                .unwrap_err()
+                .contains("a5")
+        );
     }
 }

@@ -49,19 +49,46 @@ impl Fragments {
     ) -> Result<Option<Vec<u8>>, BadFragment> {
         let part = u32::try_from(it.part.len()).unwrap_or(u32::MAX);
         let checks = [
-            (it.start.checked_add(it.number) == Some(rseq), "start sequence", 12),
+            (
+                it.start.checked_add(it.number) == Some(rseq),
+                "start sequence",
+                12,
+            ),
             (it.count >= 1 && it.count <= it.total, "fragment count", 16),
             (it.number < it.count, "fragment number", 20),
-            (usize::try_from(it.total).is_ok_and(|total| total <= max_bytes), "total length", 24),
-            (it.offset.checked_add(part).is_some_and(|end| end <= it.total), "fragment offset", 28),
+            (
+                usize::try_from(it.total).is_ok_and(|total| total <= max_bytes),
+                "total length",
+                24,
+            ),
+            (
+                it.offset
+                    .checked_add(part)
+                    .is_some_and(|end| end <= it.total),
+                "fragment offset",
+                28,
+            ),
             (part >= 1, "fragment part", FRAGMENT_HEADER_BYTES),
         ];
         if let Some((_, field, at)) = checks.into_iter().find(|(good, ..)| !good) {
             return Err(BadFragment { field, at });
         }
-        let place = Place { challenge, peer_id, kind, channel, start: it.start, count: it.count, total: it.total };
-        let progress = self.0.entry(place).or_insert_with(|| Progress::Open(BTreeMap::new()));
-        let Progress::Open(parts) = progress else { return Ok(None) };
+        let place = Place {
+            challenge,
+            peer_id,
+            kind,
+            channel,
+            start: it.start,
+            count: it.count,
+            total: it.total,
+        };
+        let progress = self
+            .0
+            .entry(place)
+            .or_insert_with(|| Progress::Open(BTreeMap::new()));
+        let Progress::Open(parts) = progress else {
+            return Ok(None);
+        };
         if let Entry::Vacant(vacant) = parts.entry(it.number) {
             vacant.insert((it.offset, it.part.to_vec()));
         }
@@ -78,7 +105,10 @@ impl Fragments {
         if tiles && message.len() == it.total as usize {
             Ok(Some(message))
         } else {
-            Err(BadFragment { field: "parts of the message", at: FRAGMENT_HEADER_BYTES })
+            Err(BadFragment {
+                field: "parts of the message",
+                at: FRAGMENT_HEADER_BYTES,
+            })
         }
     }
 }

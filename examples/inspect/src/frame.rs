@@ -46,7 +46,11 @@ impl Frame {
         bytes: &[u8],
     ) -> Result<(Self, usize), DecodeError> {
         // A ping begins with the same byte in both directions, but its length tells which it is.
-        let role = if bytes.len() <= PING_REQUEST_BYTES { Role::Server } else { Role::Client };
+        let role = if bytes.len() <= PING_REQUEST_BYTES {
+            Role::Server
+        } else {
+            Role::Client
+        };
         if !matches!(bytes.first(), Some(0xFB | 0xF0)) {
             let (message, surplus) = Message::decode(protocol, limits, cipher, bytes)?;
             return Ok((Self::WebSocket(message), surplus));
@@ -55,17 +59,38 @@ impl Frame {
         let at = items.offset;
         let piece = match items.next()? {
             Some(piece) => piece,
-            None => return Err(DecodeError::new(DecodeErrorKind::Truncated, bytes.len(), "frame")),
+            None => {
+                return Err(DecodeError::new(
+                    DecodeErrorKind::Truncated,
+                    bytes.len(),
+                    "frame",
+                ));
+            }
         };
         if items.offset < bytes.len() {
-            return Err(DecodeError::new(DecodeErrorKind::TrailingBytes, items.offset, "end of frame"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::TrailingBytes,
+                items.offset,
+                "end of frame",
+            ));
         }
         match piece {
             Piece::Ping(frame) => Ok((frame, 0)),
-            Piece::Message { channel, delivery, message } => {
+            Piece::Message {
+                channel,
+                delivery,
+                message,
+            } => {
                 let (message, surplus) = Message::decode(protocol, limits, cipher, &message)
                     .map_err(|error| error.shifted(at + tcp::HEADER_BYTES))?;
-                Ok((Self::Tcp { channel, delivery, message }, surplus))
+                Ok((
+                    Self::Tcp {
+                        channel,
+                        delivery,
+                        message,
+                    },
+                    surplus,
+                ))
             }
         }
     }
@@ -74,17 +99,29 @@ impl Frame {
     ///
     /// # Errors
     /// [`WriteError`]; `NotWritten` also for a delivery byte that the protocol does not define.
-    pub fn encode(&self, protocol: Protocol, limits: &Limits, key: Option<&Key>) -> Result<Vec<u8>, WriteError> {
+    pub fn encode(
+        &self,
+        protocol: Protocol,
+        limits: &Limits,
+        key: Option<&Key>,
+    ) -> Result<Vec<u8>, WriteError> {
         let mut out = Vec::new();
         match self {
-            Self::Tcp { channel, delivery, message } => {
+            Self::Tcp {
+                channel,
+                delivery,
+                message,
+            } => {
                 let delivery = Delivery::from_code(*delivery).ok_or(WriteError::NotWritten)?;
                 let start = tcp::begin_frame(&mut out, *channel, delivery);
                 out.extend(message.encode(protocol, limits, key)?);
                 tcp::end_frame(&mut out, start);
             }
             Self::PingRequest { client_time } => tcp::write_ping_request(&mut out, *client_time),
-            Self::PingResponse { server_time, client_time } => {
+            Self::PingResponse {
+                server_time,
+                client_time,
+            } => {
                 tcp::write_ping_response(&mut out, *server_time, *client_time);
             }
             Self::WebSocket(message) => out = message.encode(protocol, limits, key)?,
@@ -98,7 +135,11 @@ const PING_RESPONSE_BYTES: usize = 9;
 
 /// A piece of a stream whose message has not been read yet.
 pub(crate) enum Piece {
-    Message { channel: u8, delivery: u8, message: Vec<u8> },
+    Message {
+        channel: u8,
+        delivery: u8,
+        message: Vec<u8>,
+    },
     Ping(Frame),
 }
 
@@ -113,24 +154,46 @@ impl Items {
     pub(crate) fn new(role: Role, limits: &Limits, stream: &[u8]) -> Self {
         let mut splitter = Splitter::new(role, limits.max_received_bytes);
         splitter.push(stream);
-        Self { splitter, offset: 0 }
+        Self {
+            splitter,
+            offset: 0,
+        }
     }
 
     /// The next piece; `None` at the end of the stream or in front of an incomplete piece.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, DecodeError> {
         let (piece, length) = match self.splitter.next()? {
             None => return Ok(None),
-            Some(Item::Frame { channel, delivery, message }) => {
+            Some(Item::Frame {
+                channel,
+                delivery,
+                message,
+            }) => {
                 let message = self.splitter.message_mut(message).to_vec();
                 let length = message.len() + tcp::HEADER_BYTES;
-                (Piece::Message { channel, delivery, message }, length)
+                (
+                    Piece::Message {
+                        channel,
+                        delivery,
+                        message,
+                    },
+                    length,
+                )
             }
-            Some(Item::PingRequest { client_time }) => {
-                (Piece::Ping(Frame::PingRequest { client_time }), PING_REQUEST_BYTES)
-            }
-            Some(Item::PingResponse { server_time, client_time }) => {
-                (Piece::Ping(Frame::PingResponse { server_time, client_time }), PING_RESPONSE_BYTES)
-            }
+            Some(Item::PingRequest { client_time }) => (
+                Piece::Ping(Frame::PingRequest { client_time }),
+                PING_REQUEST_BYTES,
+            ),
+            Some(Item::PingResponse {
+                server_time,
+                client_time,
+            }) => (
+                Piece::Ping(Frame::PingResponse {
+                    server_time,
+                    client_time,
+                }),
+                PING_RESPONSE_BYTES,
+            ),
         };
         self.offset += length;
         Ok(Some(piece))
@@ -143,10 +206,14 @@ pub(crate) fn guess_role(limits: &Limits, stream: &[u8]) -> Role {
         let mut items = Items::new(role, limits, stream);
         let mut score = 0_i64;
         while let Ok(Some(piece)) = items.next() {
-            let Piece::Message { message, .. } = piece else { continue };
+            let Piece::Message { message, .. } = piece else {
+                continue;
+            };
             let reader = match Header::parse(&message) {
                 Ok(header) => match header.kind {
-                    MessageKind::Init | MessageKind::Request | MessageKind::InternalRequest => Some(Role::Server),
+                    MessageKind::Init | MessageKind::Request | MessageKind::InternalRequest => {
+                        Some(Role::Server)
+                    }
                     MessageKind::Value | MessageKind::Raw => None,
                     _ => Some(Role::Client),
                 },
@@ -160,5 +227,9 @@ pub(crate) fn guess_role(limits: &Limits, stream: &[u8]) -> Role {
         }
         (score, items.offset)
     };
-    if evidence(Role::Server) > evidence(Role::Client) { Role::Server } else { Role::Client }
+    if evidence(Role::Server) > evidence(Role::Client) {
+        Role::Server
+    } else {
+        Role::Client
+    }
 }

@@ -4,7 +4,10 @@
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// The bytes that hex digits of either case stand for; white space anywhere is ignored.
@@ -14,14 +17,25 @@ pub fn encode(bytes: &[u8]) -> String {
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;
-    for (position, &byte) in text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace()) {
-        let digit = char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(position)?;
+    for (position, &byte) in text
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| !byte.is_ascii_whitespace())
+    {
+        let digit = char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+            .ok_or(position)?;
         match high.take() {
             None => high = Some(digit),
             Some(high) => bytes.push(high << 4 | digit),
         }
     }
-    if high.is_some() { Err(text.len()) } else { Ok(bytes) }
+    if high.is_some() {
+        Err(text.len())
+    } else {
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use crate::frame::{Frame, Items, Piece, guess_role};
 use crate::hex;
 use crate::message::{Message, WriteError};
 use crate::notation::{
-    NotationError, command_to_json, datagram_to_json, frame_from_json, frame_to_json, message_from_json,
-    message_to_json, value_from_json, value_to_json,
+    NotationError, command_to_json, datagram_to_json, frame_from_json, frame_to_json,
+    message_from_json, message_to_json, value_from_json, value_to_json,
 };
 use photon_proto::crypto::{Cipher, Key};
 use photon_proto::tcp::{self, Role};
@@ -37,7 +37,12 @@ pub struct LineError {
 
 impl LineError {
     fn new(kind: &'static str, offset: Option<usize>) -> Self {
-        Self { kind, offset, field: None, expected: None }
+        Self {
+            kind,
+            offset,
+            field: None,
+            expected: None,
+        }
     }
 
     /// `{"error":{"kind":..,"offset":..,"field":..}}`, with `expected` as well for JSON that is not in the notation and
@@ -54,7 +59,10 @@ impl LineError {
 
 impl From<DecodeError> for LineError {
     fn from(error: DecodeError) -> Self {
-        Self { field: Some(error.field.into()), ..Self::new(error.kind.name(), Some(error.offset)) }
+        Self {
+            field: Some(error.field.into()),
+            ..Self::new(error.kind.name(), Some(error.offset))
+        }
     }
 }
 
@@ -66,19 +74,28 @@ impl From<DatagramError> for LineError {
             DatagramError::Flags(_) => ("BadFlags", 2, "datagram flags".into()),
             DatagramError::Crc { .. } => ("BadCrc", datagram::HEADER_BYTES, "crc".into()),
             DatagramError::Empty => ("NoCommands", 3, "command count".into()),
-            DatagramError::Command { index, offset } => ("BadCommand", offset, format!("command {index}")),
+            DatagramError::Command { index, offset } => {
+                ("BadCommand", offset, format!("command {index}"))
+            }
         };
         let expected = match error {
             DatagramError::Crc { expected, .. } => Some(format!("{expected:08x}")),
             _ => None,
         };
-        Self { field: Some(field), expected, ..Self::new(kind, Some(offset)) }
+        Self {
+            field: Some(field),
+            expected,
+            ..Self::new(kind, Some(offset))
+        }
     }
 }
 
 impl From<EncodeError> for LineError {
     fn from(error: EncodeError) -> Self {
-        Self { field: Some(error.path), ..Self::new(error.kind.name(), None) }
+        Self {
+            field: Some(error.path),
+            ..Self::new(error.kind.name(), None)
+        }
     }
 }
 
@@ -95,7 +112,11 @@ impl From<WriteError> for LineError {
 impl From<NotationError> for LineError {
     fn from(error: NotationError) -> Self {
         let expected = Some(error.expected.into());
-        Self { field: Some(error.path), expected, ..Self::new("BadNotation", None) }
+        Self {
+            field: Some(error.path),
+            expected,
+            ..Self::new("BadNotation", None)
+        }
     }
 }
 
@@ -135,9 +156,12 @@ impl Inspector {
         let bytes = unhex(line)?;
         let cipher = self.cipher.as_ref();
         Ok(match kind {
-            Kind::Value => value_to_json(&codec::decode_value(self.protocol, &self.limits, &bytes)?),
+            Kind::Value => {
+                value_to_json(&codec::decode_value(self.protocol, &self.limits, &bytes)?)
+            }
             Kind::Message => {
-                let (message, surplus) = Message::decode(self.protocol, &self.limits, cipher, &bytes)?;
+                let (message, surplus) =
+                    Message::decode(self.protocol, &self.limits, cipher, &bytes)?;
                 with_surplus(message_to_json(&message), surplus)
             }
             Kind::Frame => {
@@ -154,14 +178,27 @@ impl Inspector {
     pub fn encode(&self, kind: Kind, line: &[u8]) -> Result<String, LineError> {
         let line = line.trim_ascii_end();
         let json = serde_json::from_slice(line).map_err(|error| {
-            let at = if error.is_eof() { line.len() } else { error.column().saturating_sub(1) };
-            LineError { field: Some("JSON".into()), ..LineError::new("BadJson", Some(at)) }
+            let at = if error.is_eof() {
+                line.len()
+            } else {
+                error.column().saturating_sub(1)
+            };
+            LineError {
+                field: Some("JSON".into()),
+                ..LineError::new("BadJson", Some(at))
+            }
         })?;
         let key = self.key.as_ref();
         let bytes = match kind {
-            Kind::Value => codec::encode_value(self.protocol, &self.limits, &value_from_json(&json)?)?,
-            Kind::Message => message_from_json(&json, self.protocol)?.encode(self.protocol, &self.limits, key)?,
-            Kind::Frame => frame_from_json(&json, self.protocol)?.encode(self.protocol, &self.limits, key)?,
+            Kind::Value => {
+                codec::encode_value(self.protocol, &self.limits, &value_from_json(&json)?)?
+            }
+            Kind::Message => {
+                message_from_json(&json, self.protocol)?.encode(self.protocol, &self.limits, key)?
+            }
+            Kind::Frame => {
+                frame_from_json(&json, self.protocol)?.encode(self.protocol, &self.limits, key)?
+            }
         };
         Ok(hex::encode(&bytes))
     }
@@ -183,16 +220,30 @@ impl Inspector {
             let start = items.offset;
             match items.next() {
                 Ok(Some(Piece::Ping(ping))) => all.push(frame_to_json(&ping)),
-                Ok(Some(Piece::Message { channel, delivery, message })) => {
-                    match Message::decode(self.protocol, &self.limits, self.cipher.as_ref(), &message) {
+                Ok(Some(Piece::Message {
+                    channel,
+                    delivery,
+                    message,
+                })) => {
+                    match Message::decode(
+                        self.protocol,
+                        &self.limits,
+                        self.cipher.as_ref(),
+                        &message,
+                    ) {
                         Ok((message, surplus)) => {
                             self.announced(&message);
-                            let frame = Frame::Tcp { channel, delivery, message };
+                            let frame = Frame::Tcp {
+                                channel,
+                                delivery,
+                                message,
+                            };
                             all.push(with_surplus(frame_to_json(&frame), surplus));
                         }
                         Err(error) => {
                             good = false;
-                            let frame = json!({"t": "tcp", "channel": channel, "reliability": delivery});
+                            let frame =
+                                json!({"t": "tcp", "channel": channel, "reliability": delivery});
                             let error = LineError::from(error.shifted(start + tcp::HEADER_BYTES));
                             all.push(with_error(frame, &error, &message));
                         }
@@ -231,28 +282,49 @@ impl Inspector {
             Err(error) => return (vec![LineError::from(error).to_json()], false),
         };
         let header = &datagram.header;
-        let mut at = if header.crc.is_some() { datagram::CRC_HEADER_BYTES } else { datagram::HEADER_BYTES };
+        let mut at = if header.crc.is_some() {
+            datagram::CRC_HEADER_BYTES
+        } else {
+            datagram::HEADER_BYTES
+        };
         let (mut commands, mut wholes, mut good) = (Vec::new(), Vec::new(), true);
         for command in datagram.commands() {
             let mut json = command_to_json(&command);
             let end = at.saturating_add(command.size as usize);
             match command.body {
                 Body::Message(payload) | Body::Numbered { payload, .. } if !payload.is_empty() => {
-                    json = self.with_message(json, payload, end.saturating_sub(payload.len()), &mut good);
+                    json = self.with_message(
+                        json,
+                        payload,
+                        end.saturating_sub(payload.len()),
+                        &mut good,
+                    );
                 }
                 Body::Fragment(fragment) => {
                     let from = (header.challenge, header.peer_id);
                     let place = (command.kind, command.channel, command.rseq);
-                    match self.fragments.take(from, place, &fragment, self.limits.max_received_bytes) {
+                    match self.fragments.take(
+                        from,
+                        place,
+                        &fragment,
+                        self.limits.max_received_bytes,
+                    ) {
                         Ok(None) => {}
                         Ok(Some(message)) => {
-                            wholes.push(self.with_message(reassembled(&command), &message, 0, &mut good));
+                            wholes.push(self.with_message(
+                                reassembled(&command),
+                                &message,
+                                0,
+                                &mut good,
+                            ));
                         }
                         Err(BadFragment { field, at: inside }) => {
                             good = false;
                             let offset = Some(at.saturating_add(inside));
-                            let error =
-                                LineError { field: Some(field.into()), ..LineError::new("BadFragment", offset) };
+                            let error = LineError {
+                                field: Some(field.into()),
+                                ..LineError::new("BadFragment", offset)
+                            };
                             json = with_error(json, &error, fragment.part);
                         }
                     }
@@ -262,13 +334,24 @@ impl Inspector {
             commands.push(json);
             at = end;
         }
-        let mut all = vec![datagram_to_json(header, bytes.len(), datagram.trailing_bytes(), commands)];
+        let mut all = vec![datagram_to_json(
+            header,
+            bytes.len(),
+            datagram.trailing_bytes(),
+            commands,
+        )];
         all.append(&mut wholes);
         (all, good)
     }
 
     /// Puts the message that begins at this offset into the object about what carries it.
-    fn with_message(&mut self, mut json: Json, bytes: &[u8], offset: usize, good: &mut bool) -> Json {
+    fn with_message(
+        &mut self,
+        mut json: Json,
+        bytes: &[u8],
+        offset: usize,
+        good: &mut bool,
+    ) -> Json {
         match Message::decode(self.protocol, &self.limits, self.cipher.as_ref(), bytes) {
             Ok((message, surplus)) => {
                 self.announced(&message);
@@ -295,8 +378,10 @@ impl Inspector {
 }
 
 fn unhex(line: &[u8]) -> Result<Vec<u8>, LineError> {
-    hex::decode(line)
-        .map_err(|offset| LineError { field: Some("hex digit".into()), ..LineError::new("BadHex", Some(offset)) })
+    hex::decode(line).map_err(|offset| LineError {
+        field: Some("hex digit".into()),
+        ..LineError::new("BadHex", Some(offset))
+    })
 }
 
 /// Bytes behind the parameters are no error, but worth knowing. Spec: wire.md 10.

@@ -42,14 +42,22 @@ fn run(command: Command) -> io::Result<bool> {
             out.flush()?;
             Ok(true)
         }
-        Command::Decode { protocol, kind, key } => {
+        Command::Decode {
+            protocol,
+            kind,
+            key,
+        } => {
             let inspector = Inspector::new(Some(protocol), key);
             each_line(|line, out| match inspector.decode(kind, line) {
                 Ok(json) => writeln!(out, "{json}").map(|()| true),
                 Err(error) => writeln!(out, "{}", error.to_json()).map(|()| false),
             })
         }
-        Command::Encode { protocol, kind, key } => {
+        Command::Encode {
+            protocol,
+            kind,
+            key,
+        } => {
             let inspector = Inspector::new(Some(protocol), key);
             each_line(|line, out| match inspector.encode(kind, line) {
                 Ok(hex) => writeln!(out, "{hex}").map(|()| true),
@@ -64,7 +72,11 @@ fn run(command: Command) -> io::Result<bool> {
                 Ok(good)
             })
         }
-        Command::Frames { protocol, role, key } => {
+        Command::Frames {
+            protocol,
+            role,
+            key,
+        } => {
             let mut inspector = Inspector::new(protocol, key);
             each_line(|line, out| {
                 let (all, good) = inspector.frames(role, line);

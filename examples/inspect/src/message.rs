@@ -3,8 +3,8 @@
 use photon_proto::crypto::{Cipher, Key};
 use photon_proto::message::{self, Header, HttpInit, Init, MAGIC, MessageKind, MessageWriter};
 use photon_proto::{
-    DecodeError, EncodeError, EncodeErrorKind, EventData, Limits, Parameters, Protocol, Request, Response, Text, Value,
-    codec,
+    DecodeError, EncodeError, EncodeErrorKind, EventData, Limits, Parameters, Protocol, Request,
+    Response, Text, Value, codec,
 };
 
 /// A message of any kind, owned.
@@ -111,11 +111,24 @@ impl Message {
         let mut bytes = bytes.to_vec();
         let Some(cipher) = cipher else {
             let ciphertext = bytes.split_off(Header::LENGTH);
-            return Ok((Self::Encrypted { message_type: header.kind as u8, ciphertext }, 0));
+            return Ok((
+                Self::Encrypted {
+                    message_type: header.kind as u8,
+                    ciphertext,
+                },
+                0,
+            ));
         };
         let (kind, plain) = message::open(&mut bytes, Some(cipher))?;
         let (inner, surplus) = Self::decode_body(kind, protocol, limits, plain)?;
-        Ok((Self::Sealed { inner: Box::new(inner), plaintext: plain.to_vec(), key: None }, surplus))
+        Ok((
+            Self::Sealed {
+                inner: Box::new(inner),
+                plaintext: plain.to_vec(),
+                key: None,
+            },
+            surplus,
+        ))
     }
 
     fn decode_body(
@@ -127,22 +140,58 @@ impl Message {
         let message = message::Message::parse(kind, protocol, limits, body)?;
         let (message, mut rest) = match message {
             message::Message::Init(init) => (Self::Init(init), None),
-            message::Message::InitResponse => (Self::InitResponse(InitBody::read(protocol, limits, body)), None),
-            message::Message::Request { internal, code, mut params } => {
-                let request = Request { code, parameters: params.to_parameters()? };
+            message::Message::InitResponse => (
+                Self::InitResponse(InitBody::read(protocol, limits, body)),
+                None,
+            ),
+            message::Message::Request {
+                internal,
+                code,
+                mut params,
+            } => {
+                let request = Request {
+                    code,
+                    parameters: params.to_parameters()?,
+                };
                 (Self::Request { internal, request }, Some(params))
             }
-            message::Message::Response { internal, code, return_code, debug_message, mut params } => {
+            message::Message::Response {
+                internal,
+                code,
+                return_code,
+                debug_message,
+                mut params,
+            } => {
                 let debug_message = debug_message.map(Text::from);
-                let response = Response { code, return_code, debug_message, parameters: params.to_parameters()? };
+                let response = Response {
+                    code,
+                    return_code,
+                    debug_message,
+                    parameters: params.to_parameters()?,
+                };
                 (Self::Response { internal, response }, Some(params))
             }
-            message::Message::Event { code, mut params } => {
-                (Self::Event(EventData { code, parameters: params.to_parameters()? }), Some(params))
-            }
-            message::Message::Disconnect { code, debug_message, mut params } => {
+            message::Message::Event { code, mut params } => (
+                Self::Event(EventData {
+                    code,
+                    parameters: params.to_parameters()?,
+                }),
+                Some(params),
+            ),
+            message::Message::Disconnect {
+                code,
+                debug_message,
+                mut params,
+            } => {
                 let debug_message = debug_message.map(Text::from);
-                (Self::Disconnect { code, debug_message, parameters: params.to_parameters()? }, Some(params))
+                (
+                    Self::Disconnect {
+                        code,
+                        debug_message,
+                        parameters: params.to_parameters()?,
+                    },
+                    Some(params),
+                )
             }
             message::Message::Value(value) => (Self::Value(value.to_value(limits)?), None),
             message::Message::Raw(bytes) => (Self::Raw(bytes.to_vec()), None),
@@ -160,7 +209,12 @@ impl Message {
     ///
     /// # Errors
     /// [`WriteError`].
-    pub fn encode(&self, protocol: Protocol, limits: &Limits, key: Option<&Key>) -> Result<Vec<u8>, WriteError> {
+    pub fn encode(
+        &self,
+        protocol: Protocol,
+        limits: &Limits,
+        key: Option<&Key>,
+    ) -> Result<Vec<u8>, WriteError> {
         let mut out = Vec::new();
         match self {
             Self::Init(init) => init.write(&mut out),
@@ -177,21 +231,49 @@ impl Message {
                 }
             }
             Self::Request { internal, request } => {
-                let begin = if *internal { MessageWriter::internal_request } else { MessageWriter::request };
-                finish(begin(&mut out, protocol, limits, request.code)?, &request.parameters)?;
+                let begin = if *internal {
+                    MessageWriter::internal_request
+                } else {
+                    MessageWriter::request
+                };
+                finish(
+                    begin(&mut out, protocol, limits, request.code)?,
+                    &request.parameters,
+                )?;
             }
             Self::Response { internal, response } => {
-                let begin = if *internal { MessageWriter::internal_response } else { MessageWriter::response };
+                let begin = if *internal {
+                    MessageWriter::internal_response
+                } else {
+                    MessageWriter::response
+                };
                 let text = response.debug_message.as_deref();
-                let writer = begin(&mut out, protocol, limits, response.code, response.return_code, text)?;
+                let writer = begin(
+                    &mut out,
+                    protocol,
+                    limits,
+                    response.code,
+                    response.return_code,
+                    text,
+                )?;
                 finish(writer, &response.parameters)?;
             }
             Self::Event(event) => {
-                finish(MessageWriter::event(&mut out, protocol, limits, event.code)?, &event.parameters)?;
+                finish(
+                    MessageWriter::event(&mut out, protocol, limits, event.code)?,
+                    &event.parameters,
+                )?;
             }
-            Self::Disconnect { code, debug_message, parameters } => {
+            Self::Disconnect {
+                code,
+                debug_message,
+                parameters,
+            } => {
                 let text = debug_message.as_deref();
-                finish(MessageWriter::disconnect(&mut out, protocol, limits, *code, text)?, parameters)?;
+                finish(
+                    MessageWriter::disconnect(&mut out, protocol, limits, *code, text)?,
+                    parameters,
+                )?;
             }
             Self::Value(value) => {
                 out.extend([MAGIC, MessageKind::Value as u8]);
@@ -201,16 +283,25 @@ impl Message {
                 out.extend([MAGIC, MessageKind::Raw as u8]);
                 out.extend(bytes);
             }
-            Self::Encrypted { message_type, ciphertext } => {
+            Self::Encrypted {
+                message_type,
+                ciphertext,
+            } => {
                 out.extend([MAGIC, message_type | 0x80]);
                 out.extend(ciphertext);
             }
-            Self::Sealed { inner, key: own, .. } => {
+            Self::Sealed {
+                inner, key: own, ..
+            } => {
                 if inner.stays_plain() {
                     return Err(WriteError::NotWritten);
                 }
                 out = inner.encode(protocol, limits, None)?;
-                message::seal(&mut out, 0, &Cipher::new(own.as_ref().or(key).ok_or(WriteError::NoKey)?));
+                message::seal(
+                    &mut out,
+                    0,
+                    &Cipher::new(own.as_ref().or(key).ok_or(WriteError::NoKey)?),
+                );
             }
         }
         Ok(out)
@@ -225,8 +316,12 @@ impl Message {
             Self::Sealed { inner, .. } => return inner.message_type(),
             Self::Init(_) => MessageKind::Init as u8,
             Self::InitResponse(_) => MessageKind::InitResponse as u8,
-            Self::Request { internal: false, .. } => MessageKind::Request as u8,
-            Self::Response { internal: false, .. } => MessageKind::Response as u8,
+            Self::Request {
+                internal: false, ..
+            } => MessageKind::Request as u8,
+            Self::Response {
+                internal: false, ..
+            } => MessageKind::Response as u8,
             Self::Event(_) => MessageKind::Event as u8,
             Self::Disconnect { .. } => MessageKind::Disconnect as u8,
             Self::Request { internal: true, .. } => MessageKind::InternalRequest as u8,
@@ -266,8 +361,15 @@ impl InitBody {
 /// Writes all parameters, each code once: readers keep only the last of two.
 fn finish(mut writer: MessageWriter<'_>, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
     for (index, (code, value)) in parameters.iter().enumerate() {
-        if parameters.iter().take(index).any(|(earlier, _)| earlier == code) {
-            return Err(EncodeError { kind: EncodeErrorKind::DuplicateKey, path: format!("({code})") });
+        if parameters
+            .iter()
+            .take(index)
+            .any(|(earlier, _)| earlier == code)
+        {
+            return Err(EncodeError {
+                kind: EncodeErrorKind::DuplicateKey,
+                path: format!("({code})"),
+            });
         }
         writer.put(*code, value)?;
     }

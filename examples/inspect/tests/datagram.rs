@@ -5,7 +5,10 @@ mod common;
 use common::{line, lines, run, text};
 use serde_json::{Value as Json, json};
 
-const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../photon-proto/tests/vectors/udp-handshake.json");
+const RECORDED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../photon-proto/tests/vectors/udp-handshake.json"
+);
 
 fn sessions() -> Vec<Json> {
     let mut all: Json = serde_json::from_slice(&std::fs::read(RECORDED).unwrap()).unwrap();
@@ -21,17 +24,26 @@ fn datagrams(session: &Json) -> &[Json] {
 
 /// A datagram without check sum of these commands.
 fn datagram(commands: &[&str]) -> String {
-    format!("004200{:02x}0000019000000065{}", commands.len(), commands.concat())
+    format!(
+        "004200{:02x}0000019000000065{}",
+        commands.len(),
+        commands.concat()
+    )
 }
 
 /// A command whose size fits.
 fn command(kind: u8, channel: u8, rseq: u32, body: &str) -> String {
-    format!("{kind:02x}{channel:02x}0104{:08x}{rseq:08x}{body}", 12 + body.len() / 2)
+    format!(
+        "{kind:02x}{channel:02x}0104{:08x}{rseq:08x}{body}",
+        12 + body.len() / 2
+    )
 }
 
 /// A fragment of channel 0: first number, how many, which, bytes of the message, where the part begins, the part.
 fn fragment([start, count, number, total, offset]: [u32; 5], part: &str) -> String {
-    let header = [start, count, number, total, offset].map(|field| format!("{field:08x}")).concat();
+    let header = [start, count, number, total, offset]
+        .map(|field| format!("{field:08x}"))
+        .concat();
     command(8, 0, start.wrapping_add(number), &(header + part))
 }
 
@@ -44,9 +56,15 @@ fn commands(found: &Json) -> &[Json] {
 /// What a recording says of a datagram, made of what the program says of it. The program's additions are taken out, and
 /// only they: the message, and fields that the recordings leave out for some types.
 fn as_recorded(expected: &Json, mut found: Json) -> Json {
-    assert_eq!(found.as_object_mut().unwrap().shift_remove("t"), Some(json!("datagram")));
+    assert_eq!(
+        found.as_object_mut().unwrap().shift_remove("t"),
+        Some(json!("datagram"))
+    );
     let commands = found["commands"].as_array_mut().unwrap();
-    for (command, expected) in commands.iter_mut().zip(expected["commands"].as_array().unwrap()) {
+    for (command, expected) in commands
+        .iter_mut()
+        .zip(expected["commands"].as_array().unwrap())
+    {
         let name = text(expected, "name").to_owned();
         let command = command.as_object_mut().unwrap();
         let additions: &[&str] = match name.as_str() {
@@ -77,7 +95,10 @@ fn every_recorded_datagram_has_the_recorded_fields() {
     let (mut good, mut bad) = (0, Vec::new());
     for session in sessions() {
         let protocol = text(&session["client_settings"], "serialization");
-        let hex: Vec<&str> = datagrams(&session).iter().map(|one| text(one, "hex")).collect();
+        let hex: Vec<&str> = datagrams(&session)
+            .iter()
+            .map(|one| text(one, "hex"))
+            .collect();
         let (found, status) = lines(&["datagram", "--protocol", protocol], &hex);
         let mut found = found.into_iter().filter(|one| one["t"] != "reassembled");
         let before = bad.len();
@@ -90,16 +111,28 @@ fn every_recorded_datagram_has_the_recorded_fields() {
             assert_eq!(&as_recorded(expected, found), expected, "{recorded}");
             good += 1;
         }
-        assert_eq!((found.next(), status), (None, i32::from(bad.len() > before)));
+        assert_eq!(
+            (found.next(), status),
+            (None, i32::from(bad.len() > before))
+        );
     }
     assert_eq!(good, 322);
     let error = |kind: &str, offset: usize, field: &str| json!({"kind": kind, "offset": offset, "field": field});
     assert_eq!(
         bad,
         [
-            ("zero commands".into(), error("NoCommands", 3, "command count")),
-            ("count says 2, only one command present".into(), error("BadCommand", 29, "command 1")),
-            ("command size larger than remaining bytes".into(), error("BadCommand", 12, "command 0")),
+            (
+                "zero commands".into(),
+                error("NoCommands", 3, "command count")
+            ),
+            (
+                "count says 2, only one command present".into(),
+                error("BadCommand", 29, "command 1")
+            ),
+            (
+                "command size larger than remaining bytes".into(),
+                error("BadCommand", 12, "command 0")
+            ),
         ]
     );
 }
@@ -107,20 +140,40 @@ fn every_recorded_datagram_has_the_recorded_fields() {
 #[test]
 fn messages_stand_in_their_commands_and_fragmented_ones_behind_the_last_fragment() {
     let all = sessions();
-    let session = all.iter().find(|one| one["name"] == "operations_all_delivery_modes").unwrap();
-    let hex: Vec<&str> = datagrams(session).iter().map(|one| text(one, "hex")).collect();
+    let session = all
+        .iter()
+        .find(|one| one["name"] == "operations_all_delivery_modes")
+        .unwrap();
+    let hex: Vec<&str> = datagrams(session)
+        .iter()
+        .map(|one| text(one, "hex"))
+        .collect();
     // The init of the session says which protocol it is.
     let (found, status) = lines(&["datagram"], &hex);
     assert_eq!(status, 0);
-    let sent: Vec<&Json> = found.iter().filter(|one| one["t"] == "datagram").flat_map(commands).collect();
-    let message =
-        |name: &str| &sent.iter().find(|one| one["name"] == name && one["payload_length"] == 27).unwrap()["message"];
+    let sent: Vec<&Json> = found
+        .iter()
+        .filter(|one| one["t"] == "datagram")
+        .flat_map(commands)
+        .collect();
+    let message = |name: &str| {
+        &sent
+            .iter()
+            .find(|one| one["name"] == name && one["payload_length"] == 27)
+            .unwrap()["message"]
+    };
     assert_eq!(message("send_reliable")["op"], 10);
     assert_eq!(message("send_reliable")["params"][0][1]["t"], "bytes");
     let ops = |name: &str| -> Vec<u64> {
-        sent.iter().filter(|one| one["name"] == name).filter_map(|one| one["message"]["op"].as_u64()).collect()
+        sent.iter()
+            .filter(|one| one["name"] == name)
+            .filter_map(|one| one["message"]["op"].as_u64())
+            .collect()
     };
-    assert_eq!((ops("send_unreliable"), ops("send_unsequenced")), (vec![11, 14, 16], vec![12]));
+    assert_eq!(
+        (ops("send_unreliable"), ops("send_unsequenced")),
+        (vec![11, 14, 16], vec![12])
+    );
     assert_eq!(ops("send_reliable_unsequenced"), [13]);
     // Type, first number, count, bytes, operation; each where its last fragment was.
     let whole = |one: &Json| {
@@ -128,7 +181,11 @@ fn messages_stand_in_their_commands_and_fragmented_ones_behind_the_last_fragment
         let numbers = ["type", "start_seq", "fragment_count", "total_length"].map(number);
         (numbers, one["message"]["op"].as_u64().unwrap())
     };
-    let wholes: Vec<([u64; 4], u64)> = found.iter().filter(|one| one["t"] == "reassembled").map(whole).collect();
+    let wholes: Vec<([u64; 4], u64)> = found
+        .iter()
+        .filter(|one| one["t"] == "reassembled")
+        .map(whole)
+        .collect();
     assert_eq!(
         wholes,
         [
@@ -139,33 +196,63 @@ fn messages_stand_in_their_commands_and_fragmented_ones_behind_the_last_fragment
             ([8, 10, 2, 1153], 23),
         ]
     );
-    for (index, one) in found.iter().enumerate().filter(|(_, one)| one["t"] == "reassembled") {
+    for (index, one) in found
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| one["t"] == "reassembled")
+    {
         let last = commands(&found[index - 1]).last().unwrap();
-        assert_eq!((&last["start_seq"], &last["type"]), (&one["start_seq"], &one["type"]));
+        assert_eq!(
+            (&last["start_seq"], &last["type"]),
+            (&one["start_seq"], &one["type"])
+        );
         let value = &one["message"]["params"][0][1];
         let expected = one["total_length"].as_u64().unwrap() - 11;
-        assert_eq!(text(value, "hex").len() as u64 / 2, expected, "{}", one["total_length"]);
+        assert_eq!(
+            text(value, "hex").len() as u64 / 2,
+            expected,
+            "{}",
+            one["total_length"]
+        );
     }
 }
 
 #[test]
 fn a_fragment_that_was_lost_and_sent_again_makes_one_message() {
     let all = sessions();
-    for (name, dropped) in [("fragment_lost_once", true), ("incoming_ordering_rules", false)] {
+    for (name, dropped) in [
+        ("fragment_lost_once", true),
+        ("incoming_ordering_rules", false),
+    ] {
         let session = all.iter().find(|one| one["name"] == name).unwrap();
-        let recorded: Vec<&Json> = datagrams(session).iter().filter(|one| one["note"] != "zero commands").collect();
+        let recorded: Vec<&Json> = datagrams(session)
+            .iter()
+            .filter(|one| one["note"] != "zero commands")
+            .collect();
         let hex: Vec<&str> = recorded.iter().map(|one| text(one, "hex")).collect();
         let (found, _) = lines(&["datagram", "--protocol", "1.6"], &hex);
-        assert_eq!(found.iter().filter(|one| one["t"] == "reassembled").count(), 1, "{name}");
+        assert_eq!(
+            found.iter().filter(|one| one["t"] == "reassembled").count(),
+            1,
+            "{name}"
+        );
         // Without what was lost, it is complete with what was sent again.
         let arrived: Vec<&str> = recorded
             .iter()
-            .filter(|one| !one["note"].as_str().is_some_and(|note| note.starts_with("dropped")))
+            .filter(|one| {
+                !one["note"]
+                    .as_str()
+                    .is_some_and(|note| note.starts_with("dropped"))
+            })
             .map(|one| text(one, "hex"))
             .collect();
         assert_eq!(arrived.len() < hex.len(), dropped);
         let (found, _) = lines(&["datagram", "--protocol", "1.6"], &arrived);
-        assert_eq!(found.iter().filter(|one| one["t"] == "reassembled").count(), 1, "{name}");
+        assert_eq!(
+            found.iter().filter(|one| one["t"] == "reassembled").count(),
+            1,
+            "{name}"
+        );
     }
 }
 
@@ -173,8 +260,11 @@ fn a_fragment_that_was_lost_and_sent_again_makes_one_message() {
 fn fragments_of_different_messages_do_not_mix() {
     let message = "f304010001";
     let both = |challenge: &str, number: u32, part: &str| {
-        datagram(&[&fragment([5, 2, number, 5, if number == 0 { 0 } else { 2 }], part)])
-            .replacen("00000065", challenge, 1)
+        datagram(&[&fragment(
+            [5, 2, number, 5, if number == 0 { 0 } else { 2 }],
+            part,
+        )])
+        .replacen("00000065", challenge, 1)
     };
     let (first, second) = message.split_at(4);
     // Two connections, a repetition, and both orders.
@@ -190,7 +280,10 @@ fn fragments_of_different_messages_do_not_mix() {
     let (found, status) = lines(&["datagram", "--protocol", "1.6"], &input);
     let kinds: Vec<&str> = found.iter().map(|one| text(one, "t")).collect();
     let (one, all) = ("datagram", "reassembled");
-    assert_eq!((&kinds[..], status), (&[one, one, one, one, all, one, one, all][..], 1));
+    assert_eq!(
+        (&kinds[..], status),
+        (&[one, one, one, one, all, one, one, all][..], 1)
+    );
     assert_eq!(
         found[4],
         json!({
@@ -211,22 +304,39 @@ fn fragments_that_cannot_be_any_say_why() {
         ([5, 2, 0, 4, 4], "f3", "fragment offset", 28),
         ([5, 2, 0, 4, 0xFFFF_FFFF], "f3", "fragment offset", 28),
     ] {
-        let found = line(&["datagram"], &datagram(&[&command(5, 255, 1, ""), &fragment(fields, part)]));
-        let [_, found] = commands(&found) else { panic!("{found}") };
+        let found = line(
+            &["datagram"],
+            &datagram(&[&command(5, 255, 1, ""), &fragment(fields, part)]),
+        );
+        let [_, found] = commands(&found) else {
+            panic!("{found}")
+        };
         let expected = json!({"kind": "BadFragment", "offset": 24 + at, "field": field});
-        assert_eq!((&found["error"], &found["hex"]), (&expected, &json!(part)), "{fields:?}");
+        assert_eq!(
+            (&found["error"], &found["hex"]),
+            (&expected, &json!(part)),
+            "{fields:?}"
+        );
     }
     let moved = fragment([5, 2, 1, 4, 2], "f3").replacen("00000006", "00000007", 1);
     let found = line(&["datagram"], &datagram(&[&moved]));
     let expected = json!({"kind": "BadFragment", "offset": 24, "field": "start sequence"});
     assert_eq!(commands(&found)[0]["error"], expected);
     // All parts are there, with a hole between them.
-    let hole = datagram(&[&fragment([5, 2, 0, 6, 0], "f302"), &fragment([5, 2, 1, 6, 4], "0100")]);
+    let hole = datagram(&[
+        &fragment([5, 2, 0, 6, 0], "f302"),
+        &fragment([5, 2, 1, 6, 4], "0100"),
+    ]);
     let (found, status) = lines(&["datagram"], &[&hole]);
     assert_eq!((found.len(), status), (1, 1));
-    let [first, second] = commands(&found[0]) else { panic!("{found:?}") };
+    let [first, second] = commands(&found[0]) else {
+        panic!("{found:?}")
+    };
     assert_eq!(first.get("error"), None);
-    assert_eq!(second["error"], json!({"kind": "BadFragment", "offset": 78, "field": "parts of the message"}));
+    assert_eq!(
+        second["error"],
+        json!({"kind": "BadFragment", "offset": 78, "field": "parts of the message"})
+    );
 }
 
 #[test]
@@ -235,12 +345,24 @@ fn check_sums() {
     let good = "ffffcc010000006568907453561dbb9b02ff01040000002c00000001000004b00000800000000002\
                 0000000000000000000013880000000200000002";
     let found = line(&["datagram"], good);
-    assert_eq!((&found["flags"], &found["crc"], &found["crc_valid"]), (&json!(204), &json!("561dbb9b"), &json!(true)));
+    assert_eq!(
+        (&found["flags"], &found["crc"], &found["crc_valid"]),
+        (&json!(204), &json!("561dbb9b"), &json!(true))
+    );
     assert_eq!(commands(&found)[0]["mtu"], 1200);
-    let (found, status) =
-        lines(&["datagram"], &[&good.replace("9b02ff", "9c02ff"), good, &good.replace("04b0", "04b1")]);
+    let (found, status) = lines(
+        &["datagram"],
+        &[
+            &good.replace("9b02ff", "9c02ff"),
+            good,
+            &good.replace("04b0", "04b1"),
+        ],
+    );
     assert_eq!((found.len(), status), (3, 1));
-    assert_eq!(found[0]["error"], json!({"kind": "BadCrc", "offset": 12, "field": "crc", "expected": "561dbb9b"}));
+    assert_eq!(
+        found[0]["error"],
+        json!({"kind": "BadCrc", "offset": 12, "field": "crc", "expected": "561dbb9b"})
+    );
     assert_eq!(found[1]["crc_valid"], true);
     assert_eq!(found[2]["error"]["kind"], "BadCrc");
 }
@@ -254,12 +376,18 @@ fn bad_datagrams_say_where() {
         assert_eq!((found.len(), status), (1, 1), "{hex}");
         found[0]["error"].clone()
     };
-    assert_eq!(error("0042"), json!({"kind": "Truncated", "offset": 2, "field": "datagram header"}));
+    assert_eq!(
+        error("0042"),
+        json!({"kind": "Truncated", "offset": 2, "field": "datagram header"})
+    );
     assert_eq!(
         error("0042cc010000019000000065"),
         json!({"kind": "Truncated", "offset": 12, "field": "datagram header"})
     );
-    assert_eq!(error(&whole[..whole.len() - 2]), json!({"kind": "BadCommand", "offset": 12, "field": "command 0"}));
+    assert_eq!(
+        error(&whole[..whole.len() - 2]),
+        json!({"kind": "BadCommand", "offset": 12, "field": "command 0"})
+    );
     assert_eq!(
         error(&whole.replacen("0001", "0101", 1)),
         json!({"kind": "BadFlags", "offset": 2, "field": "datagram flags"})
@@ -268,32 +396,72 @@ fn bad_datagrams_say_where() {
         error(&(whole.clone() + &"00".repeat(2025))),
         json!({"kind": "TooLong", "offset": 2048, "field": "datagram"})
     );
-    assert_eq!(error("00 4x"), json!({"kind": "BadHex", "offset": 4, "field": "hex digit"}));
+    assert_eq!(
+        error("00 4x"),
+        json!({"kind": "BadHex", "offset": 4, "field": "hex digit"})
+    );
     // An acknowledgement in the size of a ping.
     let short = datagram(&[&ping, &command(1, 255, 0, "")]);
-    assert_eq!(error(&short), json!({"kind": "BadCommand", "offset": 24, "field": "command 1"}));
+    assert_eq!(
+        error(&short),
+        json!({"kind": "BadCommand", "offset": 24, "field": "command 1"})
+    );
     // Bytes behind the last command are no error.
     let found = line(&["datagram"], &(whole.clone() + &"ab".repeat(2024)));
-    assert_eq!((&found["trailing_bytes"], commands(&found).len()), (&json!(2024), 1));
+    assert_eq!(
+        (&found["trailing_bytes"], commands(&found).len()),
+        (&json!(2024), 1)
+    );
     assert_eq!(line(&["datagram"], &whole).get("trailing_bytes"), None);
     // What a good datagram carries may be bad: only that is.
-    let bad = datagram(&[&command(6, 0, 1, "f3020101"), &ping, &command(6, 1, 1, ""), &command(6, 0, 2, "f30100")]);
+    let bad = datagram(&[
+        &command(6, 0, 1, "f3020101"),
+        &ping,
+        &command(6, 1, 1, ""),
+        &command(6, 0, 2, "f30100"),
+    ]);
     let (found, status) = lines(&["datagram", "--protocol", "1.6"], &[&bad]);
     assert_eq!(status, 1);
-    let [broken, _, empty, good] = commands(&found[0]) else { panic!("{found:?}") };
-    assert_eq!(broken["error"], json!({"kind": "Truncated", "offset": 27, "field": "parameter count"}));
+    let [broken, _, empty, good] = commands(&found[0]) else {
+        panic!("{found:?}")
+    };
+    assert_eq!(
+        broken["error"],
+        json!({"kind": "Truncated", "offset": 27, "field": "parameter count"})
+    );
     assert_eq!(broken["hex"], "f3020101");
-    assert_eq!((empty.get("message"), empty.get("error"), &empty["payload_length"]), (None, None, &json!(0)));
+    assert_eq!(
+        (
+            empty.get("message"),
+            empty.get("error"),
+            &empty["payload_length"]
+        ),
+        (None, None, &json!(0))
+    );
     assert_eq!(good["message"], json!({"t": "init_response"}));
 }
 
 #[test]
 fn bytes_of_commands_that_mean_nothing_are_shown() {
-    let found =
-        line(&["datagram"], &datagram(&[&command(9, 255, 3, "0102"), &command(200, 7, 0, ""), &command(13, 0, 0, "")]));
-    let [nine, other, named] = commands(&found) else { panic!("{found}") };
-    assert_eq!((&nine["name"], &nine["hex"]), (&json!("unknown_9"), &json!("0102")));
-    assert_eq!((&other["name"], other.get("hex")), (&json!("unknown_200"), None));
+    let found = line(
+        &["datagram"],
+        &datagram(&[
+            &command(9, 255, 3, "0102"),
+            &command(200, 7, 0, ""),
+            &command(13, 0, 0, ""),
+        ]),
+    );
+    let [nine, other, named] = commands(&found) else {
+        panic!("{found}")
+    };
+    assert_eq!(
+        (&nine["name"], &nine["hex"]),
+        (&json!("unknown_9"), &json!("0102"))
+    );
+    assert_eq!(
+        (&other["name"], other.get("hex")),
+        (&json!("unknown_200"), None)
+    );
     assert_eq!(named["name"], "unreliable_processed");
 }
 
@@ -302,10 +470,24 @@ fn encrypted_messages_need_the_key() {
     // An event sealed with a key of zeros, as `encode` writes it.
     let key = "00".repeat(32);
     let sealed = r#"{"t":"encrypted","inner":{"t":"event","code":1,"params":[]}}"#;
-    let sealed = line(&["encode", "--protocol", "1.8", "--kind", "message", "--key", &key], sealed);
+    let sealed = line(
+        &[
+            "encode",
+            "--protocol",
+            "1.8",
+            "--kind",
+            "message",
+            "--key",
+            &key,
+        ],
+        sealed,
+    );
     let carried = datagram(&[&command(6, 0, 1, sealed.as_str().unwrap())]);
     let found = line(&["datagram", "--key", &key], &carried);
-    assert_eq!(commands(&found)[0]["message"]["inner"], json!({"t": "event", "code": 1, "params": []}));
+    assert_eq!(
+        commands(&found)[0]["message"]["inner"],
+        json!({"t": "event", "code": 1, "params": []})
+    );
     let found = line(&["datagram"], &carried);
     assert_eq!(commands(&found)[0]["message"]["cipher_len"], 16);
     let (found, _, status) = run(&["datagram", "--key", &"11".repeat(32)], carried.as_bytes());

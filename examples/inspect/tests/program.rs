@@ -8,7 +8,10 @@ use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../photon-proto/tests/vectors/wire-vectors.json");
+const VECTORS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../photon-proto/tests/vectors/wire-vectors.json"
+);
 
 fn vectors() -> Vec<Json> {
     let mut all: Json = serde_json::from_slice(&std::fs::read(VECTORS).unwrap()).unwrap();
@@ -33,7 +36,10 @@ fn same(expected: &Json, found: &Json) -> bool {
     ];
     match (expected, found) {
         (Json::Object(expected), Json::Object(found)) => {
-            let float = matches!(expected.get("t").and_then(Json::as_str), Some("float" | "double"));
+            let float = matches!(
+                expected.get("t").and_then(Json::as_str),
+                Some("float" | "double")
+            );
             found.keys().all(|key| expected.contains_key(key))
                 && expected.iter().all(|(key, value)| match found.get(key) {
                     Some(found) => (float && key == "v") || same(value, found),
@@ -41,7 +47,11 @@ fn same(expected: &Json, found: &Json) -> bool {
                 })
         }
         (Json::Array(expected), Json::Array(found)) => {
-            expected.len() == found.len() && expected.iter().zip(found).all(|(expected, found)| same(expected, found))
+            expected.len() == found.len()
+                && expected
+                    .iter()
+                    .zip(found)
+                    .all(|(expected, found)| same(expected, found))
         }
         _ => expected == found,
     }
@@ -52,9 +62,11 @@ fn advised(name: &str) -> Option<Json> {
     let empty = json!({"t": "array", "of": "object", "v": []});
     match name {
         "empty_array_of_array" | "array_in_array_empty" => Some(empty),
-        "dict_value_array_rejected" => Some(json!({"t": "dict", "k": "string", "val": "array<int>", "v": [
-            [{"t": "string", "v": "a"}, {"t": "array", "of": "int", "v": [{"t": "int", "v": 1}]}],
-        ]})),
+        "dict_value_array_rejected" => Some(
+            json!({"t": "dict", "k": "string", "val": "array<int>", "v": [
+                [{"t": "string", "v": "a"}, {"t": "array", "of": "int", "v": [{"t": "int", "v": 1}]}],
+            ]}),
+        ),
         "dict_bool_key_1.8" => Some(
             json!({"t": "dict", "k": "bool", "val": "int", "v": [[{"t": "bool", "v": true}, {"t": "int", "v": 1}]]}),
         ),
@@ -69,14 +81,17 @@ fn decoded(vector: &Json) -> Option<Option<Json>> {
         "both" | "decode" => Some(Some(vector["value"].clone())),
         "decode-error" => Some(None),
         "official-error" | "official-quirk" => Some(advised(text(vector, "name"))),
-        "encode" if vector["value"]["message"]["t"] == "http_init" => Some(Some(vector["value"].clone())),
+        "encode" if vector["value"]["message"]["t"] == "http_init" => {
+            Some(Some(vector["value"].clone()))
+        }
         "encode" => None,
         other => panic!("direction {other}"),
     }
 }
 
 fn encoded(vector: &Json) -> bool {
-    matches!(text(vector, "direction"), "both" | "encode") && vector["value"]["message"]["t"] != "http_init"
+    matches!(text(vector, "direction"), "both" | "encode")
+        && vector["value"]["message"]["t"] != "http_init"
 }
 
 fn kind(vector: &Json) -> &'static str {
@@ -102,13 +117,20 @@ fn every_vector_in_the_directions_it_names() {
     let (mut decodings, mut encodings) = (0, 0);
     for protocol in ["1.6", "1.8"] {
         for kind in ["value", "message", "frame"] {
-            let chosen: Vec<&Json> =
-                all.iter().filter(|one| text(one, "protocol") == protocol && self::kind(one) == kind).collect();
+            let chosen: Vec<&Json> = all
+                .iter()
+                .filter(|one| text(one, "protocol") == protocol && self::kind(one) == kind)
+                .collect();
             // Encrypted ones need a key each.
-            let (sealed, plain): (Vec<&Json>, Vec<&Json>) =
-                chosen.into_iter().partition(|one| one["value"]["message"]["t"] == "encrypted");
+            let (sealed, plain): (Vec<&Json>, Vec<&Json>) = chosen
+                .into_iter()
+                .partition(|one| one["value"]["message"]["t"] == "encrypted");
 
-            let readable: Vec<&Json> = plain.iter().copied().filter(|one| decoded(one).is_some()).collect();
+            let readable: Vec<&Json> = plain
+                .iter()
+                .copied()
+                .filter(|one| decoded(one).is_some())
+                .collect();
             let hex: Vec<&str> = readable.iter().map(|one| text(one, "hex")).collect();
             let (found, status) = lines(&["decode", "--protocol", protocol, "--kind", kind], &hex);
             assert_eq!(found.len(), readable.len());
@@ -116,17 +138,25 @@ fn every_vector_in_the_directions_it_names() {
             assert_eq!(status, i32::from(errors));
             for (vector, found) in readable.iter().zip(&found) {
                 match decoded(vector).unwrap() {
-                    Some(value) => assert!(same(&expected(vector, value), found), "{vector}\n{found}"),
+                    Some(value) => {
+                        assert!(same(&expected(vector, value), found), "{vector}\n{found}")
+                    }
                     None => {
                         let error = &found["error"];
-                        assert!(error["kind"].is_string() && error["offset"].is_u64(), "{vector}\n{found}");
+                        assert!(
+                            error["kind"].is_string() && error["offset"].is_u64(),
+                            "{vector}\n{found}"
+                        );
                     }
                 }
                 decodings += 1;
             }
 
             let writable: Vec<&Json> = plain.iter().copied().filter(|one| encoded(one)).collect();
-            let json: Vec<String> = writable.iter().map(|one| one["value"].to_string()).collect();
+            let json: Vec<String> = writable
+                .iter()
+                .map(|one| one["value"].to_string())
+                .collect();
             let json: Vec<&str> = json.iter().map(String::as_str).collect();
             let (found, status) = lines(&["encode", "--protocol", protocol, "--kind", kind], &json);
             assert_eq!((found.len(), status), (writable.len(), 0));
@@ -137,12 +167,24 @@ fn every_vector_in_the_directions_it_names() {
 
             for vector in sealed {
                 let message = &vector["value"]["message"];
-                let arguments =
-                    |command| [command, "--protocol", protocol, "--kind", kind, "--key", text(message, "aes_key")];
+                let arguments = |command| {
+                    [
+                        command,
+                        "--protocol",
+                        protocol,
+                        "--kind",
+                        kind,
+                        "--key",
+                        text(message, "aes_key"),
+                    ]
+                };
                 let found = line(&arguments("decode"), text(vector, "hex"));
                 assert!(same(&vector["value"], &found), "{vector}\n{found}");
                 // What was printed can be written again, and so can the vector, which brings its key along.
-                assert_eq!(line(&arguments("encode"), &found.to_string()), vector["hex"]);
+                assert_eq!(
+                    line(&arguments("encode"), &found.to_string()),
+                    vector["hex"]
+                );
                 let keyless = &arguments("encode")[..5];
                 assert_eq!(line(keyless, &vector["value"].to_string()), vector["hex"]);
                 assert_eq!(line(keyless, &found.to_string())["error"]["kind"], "NoKey");
@@ -154,16 +196,30 @@ fn every_vector_in_the_directions_it_names() {
             }
         }
     }
-    let binary: Vec<&Json> = all.iter().filter(|one| text(one, "protocol") != "json").collect();
+    let binary: Vec<&Json> = all
+        .iter()
+        .filter(|one| text(one, "protocol") != "json")
+        .collect();
     assert_eq!(binary.len(), 392);
-    assert_eq!(decodings, binary.iter().filter(|one| decoded(one).is_some()).count());
+    assert_eq!(
+        decodings,
+        binary.iter().filter(|one| decoded(one).is_some()).count()
+    );
     // The encrypted responses name "decode" only.
-    assert_eq!(encodings, binary.iter().filter(|one| encoded(one)).count() + 2);
+    assert_eq!(
+        encodings,
+        binary.iter().filter(|one| encoded(one)).count() + 2
+    );
 }
 
 #[test]
 fn a_stream_of_all_tcp_vectors_comes_apart() {
-    for (protocol, role) in [("1.6", "client"), ("1.8", "client"), ("1.6", "server"), ("1.8", "server")] {
+    for (protocol, role) in [
+        ("1.6", "client"),
+        ("1.8", "client"),
+        ("1.6", "server"),
+        ("1.8", "server"),
+    ] {
         let all = vectors();
         let mine: Vec<&Json> = all
             .iter()
@@ -176,11 +232,18 @@ fn a_stream_of_all_tcp_vectors_comes_apart() {
             })
             .collect();
         let stream: String = mine.iter().map(|one| text(one, "hex")).collect();
-        let (found, status) = lines(&["frames", "--protocol", protocol, "--role", role], &[&stream]);
+        let (found, status) = lines(
+            &["frames", "--protocol", protocol, "--role", role],
+            &[&stream],
+        );
         assert_eq!((found.len(), status), (mine.len(), 0));
         for (vector, found) in mine.iter().zip(&found) {
             let inits = vector["value"]["message"]["t"] == "init";
-            let right = if inits { text(&found["message"], "t") == "init" } else { same(&vector["value"], found) };
+            let right = if inits {
+                text(&found["message"], "t") == "init"
+            } else {
+                same(&vector["value"], found)
+            };
             assert!(right, "{vector}\n{found}");
         }
     }
@@ -188,11 +251,20 @@ fn a_stream_of_all_tcp_vectors_comes_apart() {
 
 #[test]
 fn an_init_decides_the_protocol_and_messages_the_role() {
-    let vector = |name: &str| vectors().into_iter().find(|one| one["name"] == name).unwrap()["hex"].clone();
+    let vector = |name: &str| {
+        vectors()
+            .into_iter()
+            .find(|one| one["name"] == name)
+            .unwrap()["hex"]
+            .clone()
+    };
     let hex = |name: &str| String::from(vector(name).as_str().unwrap());
     let client = hex("tcp_init_16") + "f00000002a" + &hex("tcp_unreliable_ch1_16");
     let server = hex("tcp_init_response") + "f00a0b0c0d0000002a" + &hex("tcp_dh_response_16");
-    let (found, status) = lines(&["frames"], &[&client, &server, &hex("tcp_unreliable_ch1_16")]);
+    let (found, status) = lines(
+        &["frames"],
+        &[&client, &server, &hex("tcp_unreliable_ch1_16")],
+    );
     assert_eq!(status, 0);
     let names: Vec<&str> = found
         .iter()
@@ -203,38 +275,77 @@ fn an_init_decides_the_protocol_and_messages_the_role() {
         .collect();
     assert_eq!(
         names,
-        ["init", "tcp_ping_request", "request", "init_response", "tcp_ping_response", "internal_response", "request",]
+        [
+            "init",
+            "tcp_ping_request",
+            "request",
+            "init_response",
+            "tcp_ping_response",
+            "internal_response",
+            "request",
+        ]
     );
     // Without an init it is 1.8, in which these bytes mean something else.
     let (found, status) = lines(&["frames"], &[&hex("tcp_unreliable_ch1_16")]);
-    assert_eq!((found[0]["message"]["t"].as_str(), status), (Some("request"), 0));
+    assert_eq!(
+        (found[0]["message"]["t"].as_str(), status),
+        (Some("request"), 0)
+    );
     assert_eq!(found[0]["surplus_bytes"], 7);
     // Without messages it is what can be followed further.
     let (found, status) = lines(&["frames"], &["f00000002af00000002b", "f00a0b0c0d0000002a"]);
     let names: Vec<&str> = found.iter().map(|one| text(one, "t")).collect();
-    assert_eq!((&names[..], status), (&["tcp_ping_request", "tcp_ping_request", "tcp_ping_response"][..], 0));
+    assert_eq!(
+        (&names[..], status),
+        (
+            &["tcp_ping_request", "tcp_ping_request", "tcp_ping_response"][..],
+            0
+        )
+    );
     // With messages it is whose they are, even if half an answer looks like a request.
     let (found, status) = lines(&["frames"], &[&(hex("tcp_init_response") + "f00a0b0c0d")]);
-    assert_eq!((found[1]["error"]["kind"].as_str(), status), (Some("Truncated"), 1));
-    let (found, status) = lines(&["frames"], &[&(hex("tcp_unreliable_ch1_18") + "f00a0b0c0d")]);
-    assert_eq!((found[1]["t"].as_str(), status), (Some("tcp_ping_request"), 0));
+    assert_eq!(
+        (found[1]["error"]["kind"].as_str(), status),
+        (Some("Truncated"), 1)
+    );
+    let (found, status) = lines(
+        &["frames"],
+        &[&(hex("tcp_unreliable_ch1_18") + "f00a0b0c0d")],
+    );
+    assert_eq!(
+        (found[1]["t"].as_str(), status),
+        (Some("tcp_ping_request"), 0)
+    );
     // An init in text form counts as well.
-    let (found, _) =
-        lines(&["frames"], &[&(hex("tcp_init_16") + &hex("tcp_http_style_init_18") + &hex("tcp_unreliable_ch1_18"))]);
+    let (found, _) = lines(
+        &["frames"],
+        &[&(hex("tcp_init_16") + &hex("tcp_http_style_init_18") + &hex("tcp_unreliable_ch1_18"))],
+    );
     assert_eq!(found[1]["message"]["t"], "http_init");
     assert_eq!(found[2]["message"]["params"][0][1]["v"], "hi");
 }
 
 #[test]
 fn bad_streams_say_where() {
-    let role = |stream: &str| lines(&["frames", "--protocol", "1.8", "--role", "client"], &[stream]);
+    let role = |stream: &str| {
+        lines(
+            &["frames", "--protocol", "1.8", "--role", "client"],
+            &[stream],
+        )
+    };
     let good = "fb0000000b0002f3020600";
     let (found, status) = role(&format!("{good}fb000000"));
     assert_eq!((found.len(), status), (2, 1));
-    assert_eq!(found[1], json!({"error": {"kind": "Truncated", "offset": 11, "field": "frame"}}));
+    assert_eq!(
+        found[1],
+        json!({"error": {"kind": "Truncated", "offset": 11, "field": "frame"}})
+    );
     let (found, status) = role(&format!("{good}55{good}"));
     assert_eq!((found.len(), status), (2, 1));
-    assert_eq!(found[1]["error"], json!({"kind": "BadFrame", "offset": 11, "field": "frame start"}));
+    assert_eq!(
+        found[1]["error"],
+        json!({"kind": "BadFrame", "offset": 11, "field": "frame start"})
+    );
     // A bad message in a good frame: the stream goes on.
     let (found, status) = role(&format!("{good}fb0000000c0001f302060101{good}"));
     assert_eq!((found.len(), status), (3, 1));
@@ -249,11 +360,21 @@ fn bad_streams_say_where() {
 
 #[test]
 fn bad_lines_say_where_and_the_next_one_is_read() {
-    let input = ["0b07", "0", "0b 0x", "", "  ", "0b", "0b0707", "41", "07 02 c3 28", "\t0B 07\r"];
+    let input = [
+        "0b07",
+        "0",
+        "0b 0x",
+        "",
+        "  ",
+        "0b",
+        "0b0707",
+        "41",
+        "07 02 c3 28",
+        "\t0B 07\r",
+    ];
     let (found, status) = lines(&["decode", "--protocol", "1.8", "--kind", "value"], &input);
     let good = json!({"t": "int", "v": 7});
-    let error =
-        |kind: &str, offset: usize, field: &str| json!({"error": {"kind": kind, "offset": offset, "field": field}});
+    let error = |kind: &str, offset: usize, field: &str| json!({"error": {"kind": kind, "offset": offset, "field": field}});
     assert_eq!(status, 1);
     assert_eq!(
         found,
@@ -296,44 +417,103 @@ fn bad_lines_say_where_and_the_next_one_is_read() {
 
 #[test]
 fn bad_messages_and_frames_say_where() {
-    let message = |hex| line(&["decode", "--protocol", "1.8", "--kind", "message"], hex)["error"].clone();
-    assert_eq!(message("00"), json!({"kind": "BadMagic", "offset": 0, "field": "message magic"}));
-    assert_eq!(message("f37f"), json!({"kind": "UnknownMessage", "offset": 1, "field": "message type"}));
-    assert_eq!(message("f380"), json!({"kind": "NeverEncrypted", "offset": 1, "field": "message type"}));
-    assert_eq!(message("f3020501010702ff"), json!({"kind": "Truncated", "offset": 6, "field": "string length"}));
+    let message =
+        |hex| line(&["decode", "--protocol", "1.8", "--kind", "message"], hex)["error"].clone();
+    assert_eq!(
+        message("00"),
+        json!({"kind": "BadMagic", "offset": 0, "field": "message magic"})
+    );
+    assert_eq!(
+        message("f37f"),
+        json!({"kind": "UnknownMessage", "offset": 1, "field": "message type"})
+    );
+    assert_eq!(
+        message("f380"),
+        json!({"kind": "NeverEncrypted", "offset": 1, "field": "message type"})
+    );
+    assert_eq!(
+        message("f3020501010702ff"),
+        json!({"kind": "Truncated", "offset": 6, "field": "string length"})
+    );
     let key = "00".repeat(32);
-    let wrong = line(&["decode", "--protocol", "1.8", "--kind", "message", "--key", &key], "f38200");
-    assert_eq!(wrong["error"], json!({"kind": "BadCiphertext", "offset": 2, "field": "ciphertext length"}));
+    let wrong = line(
+        &[
+            "decode",
+            "--protocol",
+            "1.8",
+            "--kind",
+            "message",
+            "--key",
+            &key,
+        ],
+        "f38200",
+    );
+    assert_eq!(
+        wrong["error"],
+        json!({"kind": "BadCiphertext", "offset": 2, "field": "ciphertext length"})
+    );
 
-    let frame = |hex| line(&["decode", "--protocol", "1.8", "--kind", "frame"], hex)["error"].clone();
-    assert_eq!(frame("f00000"), json!({"kind": "Truncated", "offset": 3, "field": "frame"}));
-    assert_eq!(frame("f00000000000"), json!({"kind": "Truncated", "offset": 6, "field": "frame"}));
+    let frame =
+        |hex| line(&["decode", "--protocol", "1.8", "--kind", "frame"], hex)["error"].clone();
+    assert_eq!(
+        frame("f00000"),
+        json!({"kind": "Truncated", "offset": 3, "field": "frame"})
+    );
+    assert_eq!(
+        frame("f00000000000"),
+        json!({"kind": "Truncated", "offset": 6, "field": "frame"})
+    );
     assert_eq!(
         frame("fb0000000b0002f302060000"),
         json!({"kind": "TrailingBytes", "offset": 11, "field": "end of frame"})
     );
-    assert_eq!(frame("fb000000080001f3"), json!({"kind": "BadLength", "offset": 1, "field": "frame length"}));
-    assert_eq!(frame("fb0000000b0002f3020601"), json!({"kind": "Truncated", "offset": 10, "field": "parameter count"}));
+    assert_eq!(
+        frame("fb000000080001f3"),
+        json!({"kind": "BadLength", "offset": 1, "field": "frame length"})
+    );
+    assert_eq!(
+        frame("fb0000000b0002f3020601"),
+        json!({"kind": "Truncated", "offset": 10, "field": "parameter count"})
+    );
 
-    let encode = |json| line(&["encode", "--protocol", "1.8", "--kind", "message"], json)["error"].clone();
+    let encode =
+        |json| line(&["encode", "--protocol", "1.8", "--kind", "message"], json)["error"].clone();
     let twice = r#"{"t":"event","code":1,"params":[[5,{"t":"null"}],[5,{"t":"null"}]]}"#;
-    assert_eq!(encode(twice), json!({"kind": "DuplicateKey", "offset": null, "field": "(5)"}));
+    assert_eq!(
+        encode(twice),
+        json!({"kind": "DuplicateKey", "offset": null, "field": "(5)"})
+    );
     let inside = r#"{"t":"event","code":1,"params":[[5,{"t":"array","of":"array<int>","v":[]}]]}"#;
-    assert_eq!(encode(inside), json!({"kind": "EmptyNestedArray", "offset": null, "field": "(5)"}));
+    assert_eq!(
+        encode(inside),
+        json!({"kind": "EmptyNestedArray", "offset": null, "field": "(5)"})
+    );
 }
 
 #[test]
 fn bytes_that_are_no_text_are_a_bad_line() {
-    let (found, _, status) = run(&["decode", "--protocol", "1.8", "--kind", "value"], b"\xFF\xFE\n08\n");
+    let (found, _, status) = run(
+        &["decode", "--protocol", "1.8", "--kind", "value"],
+        b"\xFF\xFE\n08\n",
+    );
     assert_eq!((found.len(), status), (2, 1));
     assert_eq!(found[1], r#"{"t":"null"}"#);
-    let (found, _, status) = run(&["encode", "--protocol", "1.8", "--kind", "value"], b"{\"t\":\"\xFF\"}\n");
+    let (found, _, status) = run(
+        &["encode", "--protocol", "1.8", "--kind", "value"],
+        b"{\"t\":\"\xFF\"}\n",
+    );
     assert_eq!((found.len(), status), (1, 1));
     let deep = r#"{"t":"array","of":"object","v":["#.repeat(200_000);
-    let (found, _, status) = run(&["encode", "--protocol", "1.8", "--kind", "value"], deep.as_bytes());
+    let (found, _, status) = run(
+        &["encode", "--protocol", "1.8", "--kind", "value"],
+        deep.as_bytes(),
+    );
     assert_eq!((found.len(), status), (1, 1));
     let deep = "1701".repeat(200_000);
-    let (found, _, status) = run(&["decode", "--protocol", "1.8", "--kind", "value"], deep.as_bytes());
+    let (found, _, status) = run(
+        &["decode", "--protocol", "1.8", "--kind", "value"],
+        deep.as_bytes(),
+    );
     assert_eq!((found.len(), status), (1, 1));
 }
 
@@ -346,18 +526,32 @@ fn arguments() {
     ] {
         let (lines, errors, status) = run(arguments, b"");
         assert_eq!((lines.len(), status), (0, 64));
-        assert!(errors.contains(named) && errors.contains("--help"), "{errors}");
+        assert!(
+            errors.contains(named) && errors.contains("--help"),
+            "{errors}"
+        );
     }
     let commands = ["decode", "encode", "frames", "datagram"].map(|command| [command, "--help"]);
-    for arguments in commands.iter().map(|both| &both[..]).chain([&["--help"][..], &["decode", "-h"]]) {
+    for arguments in commands
+        .iter()
+        .map(|both| &both[..])
+        .chain([&["--help"][..], &["decode", "-h"]])
+    {
         let (lines, errors, status) = run(arguments, b"");
         assert_eq!((errors.as_str(), status), ("", 0));
-        assert!(lines.iter().any(|line| line.starts_with("Usage: photon-inspect")));
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("Usage: photon-inspect"))
+        );
         assert!(lines.iter().all(|line| line.len() <= 120), "{arguments:?}");
     }
     let (lines, _, status) = run(&["--version"], b"");
     assert_eq!((lines.len(), status), (1, 0));
-    assert_eq!(run(&["decode", "--protocol", "1.8", "--kind", "value"], b""), (vec![], String::new(), 0));
+    assert_eq!(
+        run(&["decode", "--protocol", "1.8", "--kind", "value"], b""),
+        (vec![], String::new(), 0)
+    );
 }
 
 #[test]

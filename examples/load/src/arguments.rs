@@ -86,7 +86,9 @@ impl Options {
 }
 
 /// Reads the arguments behind the program's name; an error says what to do.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Command, String> {
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
     let mut options = Options::new(String::new());
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -95,7 +97,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) ->
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Print(VERSION)),
             Arg::Long("server") => options.server = text(&mut parser)?,
             Arg::Long("clients") => {
-                options.clients = number::<NonZeroUsize>(&mut parser, "clients", "of clients, 1 or more")?.get();
+                options.clients =
+                    number::<NonZeroUsize>(&mut parser, "clients", "of clients, 1 or more")?.get();
             }
             Arg::Long("ramp") => options.ramp = seconds(&mut parser, "ramp")?,
             Arg::Long("idle") => options.idle = seconds(&mut parser, "idle")?,
@@ -126,29 +129,39 @@ fn check(options: &Options) -> Result<(), String> {
         return Err("--server is missing, for example --server udp://127.0.0.1:5058".into());
     }
     if !server.starts_with("udp://") && !server.starts_with("tcp://") {
-        return Err(format!("--server {server:?} has to begin with udp:// or tcp://"));
+        return Err(format!(
+            "--server {server:?} has to begin with udp:// or tcp://"
+        ));
     }
     if server.contains(',') {
         return Err(format!("--server {server:?} has to be one address"));
     }
     if options.crc && options.is_stream() {
-        return Err("--crc is for datagrams: leave it out, or use an address that begins with udp://".into());
+        return Err(
+            "--crc is for datagrams: leave it out, or use an address that begins with udp://"
+                .into(),
+        );
     }
     Ok(())
 }
 
 fn text(parser: &mut Parser) -> Result<String, String> {
-    parser.value().and_then(|value| value.string()).map_err(|error| error.to_string())
+    parser
+        .value()
+        .and_then(|value| value.string())
+        .map_err(|error| error.to_string())
 }
 
 fn number<T: FromStr>(parser: &mut Parser, option: &str, kind: &str) -> Result<T, String> {
     let text = text(parser)?;
-    text.parse().map_err(|_| format!("--{option} {text:?} is no number {kind}"))
+    text.parse()
+        .map_err(|_| format!("--{option} {text:?} is no number {kind}"))
 }
 
 fn seconds(parser: &mut Parser, option: &str) -> Result<Duration, String> {
     let seconds: f64 = number(parser, option, "of seconds")?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| format!("--{option} {seconds} is no time in seconds"))
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| format!("--{option} {seconds} is no time in seconds"))
 }
 
 #[cfg(test)]
@@ -169,15 +182,31 @@ mod tests {
     #[test]
     fn options_and_their_defaults() {
         let plain = options("--server udp://127.0.0.1:5058");
-        assert_eq!((plain.clients, plain.ramp.as_secs(), plain.idle.as_secs()), (10_000, 60, 120));
-        assert_eq!((plain.channel.as_str(), plain.protocol), ("load", Protocol::V18));
+        assert_eq!(
+            (plain.clients, plain.ramp.as_secs(), plain.idle.as_secs()),
+            (10_000, 60, 120)
+        );
+        assert_eq!(
+            (plain.channel.as_str(), plain.protocol),
+            ("load", Protocol::V18)
+        );
         assert!(!plain.crc && !plain.is_stream() && plain.server_pid.is_none());
         let all = options(
             "--server tcp://h --clients 5 --ramp 0.5 --idle 0 --channel c --app-id a --region us --protocol 1.6 \
              --server-pid 7",
         );
-        assert_eq!((all.clients, all.ramp, all.idle), (5, Duration::from_millis(500), Duration::ZERO));
-        assert_eq!((all.channel.as_str(), all.app_id.as_str(), all.region.as_str()), ("c", "a", "us"));
+        assert_eq!(
+            (all.clients, all.ramp, all.idle),
+            (5, Duration::from_millis(500), Duration::ZERO)
+        );
+        assert_eq!(
+            (
+                all.channel.as_str(),
+                all.app_id.as_str(),
+                all.region.as_str()
+            ),
+            ("c", "a", "us")
+        );
         assert_eq!((all.protocol, all.server_pid), (Protocol::V16, Some(7)));
         assert!(options("--server udp://h --crc").crc);
     }
@@ -207,7 +236,9 @@ mod tests {
             ("--server udp://h --server", "--server"),
             ("--server udp://h --loud", "--loud"),
         ] {
-            let Err(error) = line(arguments) else { panic!("{arguments}: accepted") };
+            let Err(error) = line(arguments) else {
+                panic!("{arguments}: accepted")
+            };
             assert!(error.contains(expected), "{arguments}: {error}");
         }
     }

@@ -1,7 +1,10 @@
 //! What the application makes of the clients' events: who has joined the channel, who was lost and why, who has heard the
 //! message.
 
-use chat_core::{ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State, SubscribeOptions, Timestamp};
+use chat_core::{
+    ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State, SubscribeOptions,
+    Timestamp,
+};
 use std::collections::BTreeMap;
 
 /// So many different causes are told apart; texts of servers are not to fill the memory.
@@ -56,12 +59,18 @@ pub(crate) const RECORD_BYTES: usize = size_of::<User>();
 impl Crowd {
     /// Nobody yet; everybody is to be in this channel.
     pub(crate) fn new(channel: String) -> Self {
-        Self { channel, ..Self::default() }
+        Self {
+            channel,
+            ..Self::default()
+        }
     }
 
     /// One more sets out.
     pub(crate) fn start(&mut self) {
-        self.users.push(User { stage: Stage::Connecting, heard_at: None });
+        self.users.push(User {
+            stage: Stage::Connecting,
+            heard_at: None,
+        });
         self.counts[Stage::Connecting as usize] += 1;
     }
 
@@ -82,7 +91,9 @@ impl Crowd {
 
     /// The first who is in the channel.
     pub(crate) fn first_joined(&self) -> Option<usize> {
-        self.users.iter().position(|user| user.stage == Stage::Joined)
+        self.users
+            .iter()
+            .position(|user| user.stage == Stage::Joined)
     }
 
     /// From now on everybody listens for this message.
@@ -92,7 +103,8 @@ impl Crowd {
 
     /// When the message was heard, in order.
     pub(crate) fn hearing_times(&self) -> Vec<Timestamp> {
-        let mut times: Vec<Timestamp> = self.users.iter().filter_map(|user| user.heard_at).collect();
+        let mut times: Vec<Timestamp> =
+            self.users.iter().filter_map(|user| user.heard_at).collect();
         times.sort_unstable();
         times
     }
@@ -107,9 +119,18 @@ impl Crowd {
     }
 
     /// One event of one client.
-    pub(crate) fn on_event(&mut self, index: usize, now: Timestamp, chat: &mut ChatClient, event: Event) {
+    pub(crate) fn on_event(
+        &mut self,
+        index: usize,
+        now: Timestamp,
+        chat: &mut ChatClient,
+        event: Event,
+    ) {
         match event {
-            Event::StateChanged { to: State::ConnectedToFrontEnd, .. } => {
+            Event::StateChanged {
+                to: State::ConnectedToFrontEnd,
+                ..
+            } => {
                 self.set_stage(index, Stage::Joining);
                 if let Err(error) = chat.subscribe([&self.channel], &SubscribeOptions::new()) {
                     self.fail(index, &format!("subscribing: {error}"));
@@ -120,8 +141,12 @@ impl Crowd {
                 for outcome in outcomes.iter().filter(|outcome| outcome.request.is_some()) {
                     match &outcome.outcome {
                         Outcome::Done => self.set_stage(index, Stage::Joined),
-                        Outcome::Failed(error) => self.fail(index, &format!("subscribing: {error}")),
-                        Outcome::Refused => self.fail(index, "subscribing: the server refused the channel"),
+                        Outcome::Failed(error) => {
+                            self.fail(index, &format!("subscribing: {error}"))
+                        }
+                        Outcome::Refused => {
+                            self.fail(index, "subscribing: the server refused the channel")
+                        }
                         Outcome::TimedOut => self.fail(index, "subscribing: no answer in time"),
                         // The connection has ended, which is told next, with its cause.
                         _ => {}
@@ -131,17 +156,27 @@ impl Crowd {
             Event::ChatMessages { channel, messages } if *channel == *self.channel => {
                 self.hear(index, now, &messages);
             }
-            Event::StateChanged { to: State::Disconnected, .. } => self.set_stage(index, Stage::Left),
+            Event::StateChanged {
+                to: State::Disconnected,
+                ..
+            } => self.set_stage(index, Stage::Left),
             Event::UnsubscribeResult(outcomes) => {
-                let gone = |outcome: &ChannelOutcome| outcome.request.is_none() && *outcome.channel == *self.channel;
+                let gone = |outcome: &ChannelOutcome| {
+                    outcome.request.is_none() && *outcome.channel == *self.channel
+                };
                 if outcomes.iter().any(gone) {
                     self.fail(index, "the server put the user out of the channel");
                 }
             }
             // The cause comes with the next event.
-            Event::StateChanged { to: State::Error, .. } => self.set_stage(index, Stage::Failed),
+            Event::StateChanged {
+                to: State::Error, ..
+            } => self.set_stage(index, Stage::Failed),
             Event::Error { message, .. } => self.note(index, &message),
-            Event::BadMessage(bad) => self.note(index, &format!("a message that cannot be read: {}", bad.error)),
+            Event::BadMessage(bad) => self.note(
+                index,
+                &format!("a message that cannot be read: {}", bad.error),
+            ),
             _ => {}
         }
     }
@@ -153,9 +188,13 @@ impl Crowd {
     }
 
     fn hear(&mut self, index: usize, now: Timestamp, messages: &Messages) {
-        let Some(user) = self.users.get_mut(index) else { return };
+        let Some(user) = self.users.get_mut(index) else {
+            return;
+        };
         for message in messages.iter() {
-            if self.message.is_empty() || !matches!(message.content, Content::Text(text) if text == self.message) {
+            if self.message.is_empty()
+                || !matches!(message.content, Content::Text(text) if text == self.message)
+            {
                 continue;
             }
             if user.heard_at.is_some() {
@@ -169,7 +208,9 @@ impl Crowd {
 
     /// Failing is final, and from the channel it is called being lost.
     fn set_stage(&mut self, index: usize, stage: Stage) {
-        let Some(user) = self.users.get_mut(index) else { return };
+        let Some(user) = self.users.get_mut(index) else {
+            return;
+        };
         let stage = match (user.stage, stage) {
             (Stage::Failed | Stage::Lost, _) => return,
             (Stage::Joined, Stage::Failed) => Stage::Lost,

@@ -14,7 +14,10 @@
 //! nothing to do, and put back. So there is one entry that counts for each client, and moving a deadline is free.
 
 use crate::socket::{BUFFER_BYTES, Fate, Link, Traffic, failed};
-use chat_core::{ChatClient, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Timestamp, Wire};
+use chat_core::{
+    ChatClient, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Timestamp,
+    Wire,
+};
 use mio::{Events, Poll, Registry, Token};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -71,8 +74,9 @@ struct Client {
 }
 
 /// What the event loop keeps for each client, the client itself aside, in bytes.
-pub(crate) const RECORD_BYTES: usize =
-    size_of::<Client>() - size_of::<ChatClient>() + size_of::<Link>() + size_of::<Reverse<(Timestamp, usize)>>();
+pub(crate) const RECORD_BYTES: usize = size_of::<Client>() - size_of::<ChatClient>()
+    + size_of::<Link>()
+    + size_of::<Reverse<(Timestamp, usize)>>();
 
 impl EventLoop {
     /// An event loop without clients, and room for so many.
@@ -113,7 +117,12 @@ impl EventLoop {
 
     /// Takes a client in; clients are numbered from 0.
     pub(crate) fn add(&mut self, chat: ChatClient) {
-        self.clients.push(Client { chat, links: Vec::new(), wake_at: None, queued: false });
+        self.clients.push(Client {
+            chat,
+            links: Vec::new(),
+            wake_at: None,
+            queued: false,
+        });
     }
 
     /// A client, for the application to call. What it was called for is done in the next turn.
@@ -133,7 +142,10 @@ impl EventLoop {
         mut on_event: impl FnMut(usize, Timestamp, &mut ChatClient, Event),
     ) -> io::Result<()> {
         let wait = if self.ready.is_empty() {
-            let next = self.deadlines.peek().map_or(until, |Reverse((at, _))| until.min(*at));
+            let next = self
+                .deadlines
+                .peek()
+                .map_or(until, |Reverse((at, _))| until.min(*at));
             Duration::from_micros(next.micros_since(self.now()))
         } else {
             Duration::ZERO
@@ -144,7 +156,9 @@ impl EventLoop {
         }
         for event in &self.events {
             let Token(index) = event.token();
-            let Some(client) = self.clients.get_mut(index) else { continue };
+            let Some(client) = self.clients.get_mut(index) else {
+                continue;
+            };
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
             for link in &mut client.links {
                 link.wake(readable, event.is_writable());
@@ -154,7 +168,9 @@ impl EventLoop {
         self.take_due();
         // Those that are queued meanwhile have their turn after the sockets have had theirs.
         for _ in 0..self.ready.len() {
-            let Some(index) = self.ready.pop_front() else { break };
+            let Some(index) = self.ready.pop_front() else {
+                break;
+            };
             self.pass(index, &mut on_event);
         }
         Ok(())
@@ -163,9 +179,18 @@ impl EventLoop {
     /// Queues the clients whose deadline has come.
     fn take_due(&mut self) {
         let now = self.now();
-        while let Some(Reverse((at, index))) = self.deadlines.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+        while let Some(Reverse((at, index))) = self
+            .deadlines
+            .peek()
+            .copied()
+            .filter(|Reverse((at, _))| *at <= now)
+        {
             self.deadlines.pop();
-            let Some(client) = self.clients.get_mut(index).filter(|client| client.wake_at == Some(at)) else {
+            let Some(client) = self
+                .clients
+                .get_mut(index)
+                .filter(|client| client.wake_at == Some(at))
+            else {
                 continue;
             };
             client.wake_at = None;
@@ -178,10 +203,16 @@ impl EventLoop {
     }
 
     /// Everything that one client has to do now.
-    fn pass(&mut self, index: usize, on_event: &mut impl FnMut(usize, Timestamp, &mut ChatClient, Event)) {
+    fn pass(
+        &mut self,
+        index: usize,
+        on_event: &mut impl FnMut(usize, Timestamp, &mut ChatClient, Event),
+    ) {
         let now = self.now();
         let registry = self.poll.registry();
-        let Some(client) = self.clients.get_mut(index) else { return };
+        let Some(client) = self.clients.get_mut(index) else {
+            return;
+        };
         client.queued = false;
         self.shared.counts.passes += 1;
         let Shared { buffer, counts, .. } = &mut self.shared;
@@ -218,7 +249,9 @@ impl EventLoop {
 
     /// Has a client looked at no later than at this time.
     fn wake_at(&mut self, index: usize, at: Timestamp) {
-        let Some(client) = self.clients.get_mut(index) else { return };
+        let Some(client) = self.clients.get_mut(index) else {
+            return;
+        };
         if client.wake_at.is_none_or(|earlier| at < earlier) {
             client.wake_at = Some(at);
             self.deadlines.push(Reverse((at, index)));
@@ -234,7 +267,11 @@ fn queue(ready: &mut VecDeque<usize>, client: &mut Client, index: usize) {
 
 impl Client {
     fn deadline(&self) -> Option<Timestamp> {
-        self.links.iter().filter_map(Link::deadline).chain(self.chat.poll_timeout()).min()
+        self.links
+            .iter()
+            .filter_map(Link::deadline)
+            .chain(self.chat.poll_timeout())
+            .min()
     }
 
     /// Opens or closes a link; whether core was told something.
@@ -256,7 +293,9 @@ impl Client {
                         if !open {
                             return false;
                         }
-                        LinkInput::Opened { ipv6: address.is_ipv6() }
+                        LinkInput::Opened {
+                            ipv6: address.is_ipv6(),
+                        }
                     }
                 };
                 self.chat.handle_link(now, link, input);
@@ -285,7 +324,8 @@ impl Shared {
         token: Token,
     ) -> Result<(Link, SocketAddr), LinkInput<'static>> {
         let address = self.resolve(target)?;
-        let link = Link::open(id, wire, address, registry, token).map_err(|error| failed(&error, address))?;
+        let link = Link::open(id, wire, address, registry, token)
+            .map_err(|error| failed(&error, address))?;
         self.counts.sockets += 1;
         Ok((link, address))
     }
@@ -306,6 +346,9 @@ impl Shared {
             },
             Err(error) => format!("{}: {error}", target.host),
         };
-        Err(LinkInput::Failed(LinkError::new(LinkErrorKind::Resolve, words)))
+        Err(LinkInput::Failed(LinkError::new(
+            LinkErrorKind::Resolve,
+            words,
+        )))
     }
 }

@@ -38,7 +38,12 @@ impl Process {
     pub(crate) fn usage(&self) -> io::Result<Usage> {
         let status = fs::read_to_string(format!("{}/status", self.0))?;
         let stat = fs::read_to_string(format!("{}/stat", self.0))?;
-        let unknown = || io::Error::new(io::ErrorKind::InvalidData, "its numbers are in an unknown form");
+        let unknown = || {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "its numbers are in an unknown form",
+            )
+        };
         Ok(Usage {
             resident_bytes: resident_bytes(&status).ok_or_else(unknown)?,
             processor_s: processor_s(&stat).ok_or_else(unknown)?,
@@ -52,19 +57,32 @@ pub(crate) fn open_files_limit() -> Option<u64> {
 }
 
 fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1024)
 }
 
 /// User and system time: fields 14 and 15. The name in field 2 may contain anything.
 fn processor_s(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let ticks = fields.next()?.parse::<u32>().ok()?.checked_add(fields.next()?.parse().ok()?)?;
+    let ticks = fields
+        .next()?
+        .parse::<u32>()
+        .ok()?
+        .checked_add(fields.next()?.parse().ok()?)?;
     Some(f64::from(ticks) / TICKS_PER_SECOND)
 }
 
 fn soft_limit(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -74,20 +92,30 @@ mod tests {
 
     #[test]
     fn numbers_are_found() {
-        assert_eq!(resident_bytes("Name:\tx\nVmHWM:\t  20 kB\nVmRSS:\t   1234 kB\n"), Some(1234 * 1024));
+        assert_eq!(
+            resident_bytes("Name:\tx\nVmHWM:\t  20 kB\nVmRSS:\t   1234 kB\n"),
+            Some(1234 * 1024)
+        );
         assert_eq!(resident_bytes("Name:\tx\n"), None);
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 90 0 0 0 250 50 3 4 20 0 1 0 100 1000 10";
         assert_eq!(processor_s(stat), Some(3.0));
         assert_eq!(processor_s("7"), None);
         let limits = "Limit     Soft Limit   Hard Limit   Units\nMax open files            1024     524288    files\n";
         assert_eq!(soft_limit(limits), Some(1024));
-        assert_eq!(soft_limit("Max open files            unlimited  unlimited    files\n"), None);
+        assert_eq!(
+            soft_limit("Max open files            unlimited  unlimited    files\n"),
+            None
+        );
     }
 
     #[test]
     fn this_process_is_there_where_there_is_proc() {
         if cfg!(target_os = "linux") {
-            assert!(Process::own().usage().is_ok_and(|usage| usage.resident_bytes > 0));
+            assert!(
+                Process::own()
+                    .usage()
+                    .is_ok_and(|usage| usage.resident_bytes > 0)
+            );
             assert!(Process::other(std::process::id()).usage().is_ok());
             assert!(Process::other(u32::MAX).usage().is_err());
         }

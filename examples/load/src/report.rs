@@ -31,10 +31,19 @@ pub(crate) struct Report {
 impl Report {
     /// What was promised and did not come true.
     pub(crate) fn broken(&self) -> Vec<String> {
-        let Self { clients, joined, lost, heard, .. } = *self;
+        let Self {
+            clients,
+            joined,
+            lost,
+            heard,
+            ..
+        } = *self;
         let mut broken = Vec::new();
         if joined < clients {
-            broken.push(format!("{} of {clients} clients did not connect and subscribe", clients - joined));
+            broken.push(format!(
+                "{} of {clients} clients did not connect and subscribe",
+                clients - joined
+            ));
         }
         if lost > 0 {
             broken.push(format!("{lost} were disconnected"));
@@ -43,7 +52,10 @@ impl Report {
             broken.push(format!("the message did not reach {}", clients - heard));
         }
         if self.heard_again > 0 {
-            broken.push(format!("the message came {} times too often", self.heard_again));
+            broken.push(format!(
+                "the message came {} times too often",
+                self.heard_again
+            ));
         }
         if let Some(last) = self.last_heard.filter(|last| *last > PROMISED) {
             broken.push(format!(
@@ -105,7 +117,11 @@ impl Growth {
     /// How much resident memory came to each client, in bytes.
     pub(crate) fn bytes_per_client(&self) -> u64 {
         let clients = u64::try_from(self.clients).unwrap_or(u64::MAX);
-        self.after.resident_bytes.saturating_sub(self.before.resident_bytes).checked_div(clients).unwrap_or_default()
+        self.after
+            .resident_bytes
+            .saturating_sub(self.before.resident_bytes)
+            .checked_div(clients)
+            .unwrap_or_default()
     }
 }
 
@@ -128,7 +144,14 @@ mod tests {
 
     fn good() -> Report {
         let last_heard = Some(Duration::from_millis(1_234));
-        Report { clients: 10, joined: 10, heard: 10, left: 10, last_heard, ..Report::default() }
+        Report {
+            clients: 10,
+            joined: 10,
+            heard: 10,
+            left: 10,
+            last_heard,
+            ..Report::default()
+        }
     }
 
     #[test]
@@ -137,22 +160,53 @@ mod tests {
         assert!(good().to_string().contains("within 1.234 s"), "{}", good());
         let late = Some(Duration::from_secs(11));
         for (report, words) in [
-            (Report { joined: 8, left: 8, ..good() }, "2 of 10 clients did not connect"),
-            (Report { lost: 3, left: 7, ..good() }, "3 were disconnected"),
+            (
+                Report {
+                    joined: 8,
+                    left: 8,
+                    ..good()
+                },
+                "2 of 10 clients did not connect",
+            ),
+            (
+                Report {
+                    lost: 3,
+                    left: 7,
+                    ..good()
+                },
+                "3 were disconnected",
+            ),
             (Report { heard: 9, ..good() }, "did not reach 1"),
-            (Report { heard_again: 2, ..good() }, "2 times too often"),
-            (Report { last_heard: late, ..good() }, "took 11.000 s"),
+            (
+                Report {
+                    heard_again: 2,
+                    ..good()
+                },
+                "2 times too often",
+            ),
+            (
+                Report {
+                    last_heard: late,
+                    ..good()
+                },
+                "took 11.000 s",
+            ),
             (Report { left: 6, ..good() }, "4 did not leave"),
         ] {
             assert_eq!(report.broken().len(), 1, "{report:?}");
             assert!(report.broken()[0].contains(words), "{report:?}");
-            assert!(report.to_string().contains("FAILED") && !report.to_string().contains("ok  "), "{report}");
+            assert!(
+                report.to_string().contains("FAILED") && !report.to_string().contains("ok  "),
+                "{report}"
+            );
         }
     }
 
     #[test]
     fn causes_are_shown_within_bounds() {
-        let causes = (0..25).map(|number| (format!("cause {number}"), (2, number))).collect();
+        let causes = (0..25)
+            .map(|number| (format!("cause {number}"), (2, number)))
+            .collect();
         let text = Report { causes, ..good() }.to_string();
         assert!(text.contains("2 times, first user 12: cause 12"), "{text}");
         assert!(text.contains("5 other ones"), "{text}");
@@ -160,8 +214,15 @@ mod tests {
 
     #[test]
     fn memory_is_shared_out() {
-        let usage = |resident_bytes| Usage { resident_bytes, processor_s: 0.0 };
-        let growth = |clients| Growth { before: usage(1_000), after: usage(21_480), clients };
+        let usage = |resident_bytes| Usage {
+            resident_bytes,
+            processor_s: 0.0,
+        };
+        let growth = |clients| Growth {
+            before: usage(1_000),
+            after: usage(21_480),
+            clients,
+        };
         assert_eq!(growth(10).bytes_per_client(), 2_048);
         assert_eq!(growth(0).bytes_per_client(), 0);
     }

@@ -82,8 +82,16 @@ impl Link {
                 socket.connect(address)?;
                 (Socket::Datagrams(socket), Phase::Open)
             }
-            Wire::Stream => (Socket::Stream(TcpStream::connect(address)?), Phase::Connecting),
-            _ => return Err(io::Error::new(ErrorKind::Unsupported, "only udp:// and tcp:// are there")),
+            Wire::Stream => (
+                Socket::Stream(TcpStream::connect(address)?),
+                Phase::Connecting,
+            ),
+            _ => {
+                return Err(io::Error::new(
+                    ErrorKind::Unsupported,
+                    "only udp:// and tcp:// are there",
+                ));
+            }
         };
         // Whether a datagram socket can be written to is asked only when it could not be: the system would say it after
         // every datagram. A stream says in this way that it is connected.
@@ -92,7 +100,14 @@ impl Link {
             Socket::Datagrams(socket) => registry.register(socket, token, interest(watched))?,
             Socket::Stream(socket) => registry.register(socket, token, interest(watched))?,
         }
-        Ok(Self { id, socket, phase, readable: false, blocked: false, watched })
+        Ok(Self {
+            id,
+            socket,
+            phase,
+            readable: false,
+            blocked: false,
+            watched,
+        })
     }
 
     /// Whether core can be told that it is open.
@@ -136,7 +151,13 @@ impl Link {
                 Ok(None) => None,
                 Ok(Some(address)) => {
                     self.phase = Phase::Open;
-                    chat.handle_link(now, self.id, LinkInput::Opened { ipv6: address.is_ipv6() });
+                    chat.handle_link(
+                        now,
+                        self.id,
+                        LinkInput::Opened {
+                            ipv6: address.is_ipv6(),
+                        },
+                    );
                     None
                 }
                 Err(error) => Some(LinkInput::Failed(LinkError::from(&error))),
@@ -165,7 +186,9 @@ impl Link {
                             let bytes = buffer.get(..bytes).unwrap_or_default();
                             chat.handle_link(now, self.id, LinkInput::Received(bytes));
                         }
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            self.readable = false
+                        }
                         Err(error) if error.kind() == ErrorKind::Interrupted => {}
                         Err(error) => end = Some(LinkInput::Failed(LinkError::from(&error))),
                     }
@@ -193,7 +216,9 @@ impl Link {
         let mut left = PER_PASS;
         while !self.blocked && left > 0 {
             left -= 1;
-            let Some(bytes) = chat.transmit(now, self.id) else { break };
+            let Some(bytes) = chat.transmit(now, self.id) else {
+                break;
+            };
             match self.socket.write(bytes) {
                 Ok(written) => {
                     traffic.sent += 1;
@@ -203,7 +228,10 @@ impl Link {
                     (ErrorKind::WouldBlock, _) => self.blocked = true,
                     (ErrorKind::Interrupted, _) => {}
                     // Said of an earlier datagram, instead of sending this one, which is offered again.
-                    (ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset, Socket::Datagrams(_)) => {}
+                    (
+                        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset,
+                        Socket::Datagrams(_),
+                    ) => {}
                     (_, Socket::Datagrams(_)) => {
                         traffic.lost += 1;
                         let bytes = bytes.len();
@@ -224,7 +252,9 @@ impl Link {
     /// Core has closed it. A stream is kept until the other side has ended it too, or for a moment.
     pub(crate) fn close(&mut self, now: Timestamp) -> Fate {
         match &self.socket {
-            Socket::Stream(stream) if self.is_open() && stream.shutdown(Shutdown::Write).is_ok() => {
+            Socket::Stream(stream)
+                if self.is_open() && stream.shutdown(Shutdown::Write).is_ok() =>
+            {
                 self.phase = Phase::Closing(now.plus_millis(LINGER_MS));
                 Fate::Lives
             }
@@ -258,7 +288,11 @@ impl Socket {
 }
 
 fn interest(writable: bool) -> Interest {
-    if writable { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+    if writable {
+        Interest::READABLE | Interest::WRITABLE
+    } else {
+        Interest::READABLE
+    }
 }
 
 /// The other side's address once a stream is connected.
@@ -297,7 +331,9 @@ fn receive(
             Ok(_) => traffic.lost += 1,
             Err(error) => match error.kind() {
                 // Nobody listens there yet, perhaps: resends, and the client's deadlines, decide.
-                ErrorKind::Interrupted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {}
+                ErrorKind::Interrupted
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset => {}
                 _ => *readable = false,
             },
         }

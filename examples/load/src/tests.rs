@@ -25,7 +25,11 @@ impl Running {
         };
         let server = Server::bind(&options).unwrap();
         let (addresses, handle) = (server.addresses(), server.handle());
-        Self { addresses, handle, thread: thread::spawn(move || server.run()) }
+        Self {
+            addresses,
+            handle,
+            thread: thread::spawn(move || server.run()),
+        }
     }
 
     fn over_tcp(&self) -> Options {
@@ -37,7 +41,10 @@ impl Running {
     }
 
     fn control(&self, command: &'static str) {
-        let answer = self.handle.with_core(move |core| core.control(command)).unwrap();
+        let answer = self
+            .handle
+            .with_core(move |core| core.control(command))
+            .unwrap();
         assert!(answer.line.starts_with("ok"), "{}", answer.line);
     }
 
@@ -52,7 +59,12 @@ impl Running {
 }
 
 fn small(server: String) -> Options {
-    Options { clients: 30, ramp: Duration::from_millis(200), idle: Duration::from_millis(200), ..Options::new(server) }
+    Options {
+        clients: 30,
+        ramp: Duration::from_millis(200),
+        idle: Duration::from_millis(200),
+        ..Options::new(server)
+    }
 }
 
 fn played(options: &Options) -> (Report, String) {
@@ -64,10 +76,24 @@ fn played(options: &Options) -> (Report, String) {
 fn all_is_well(options: &Options) -> String {
     let (report, text) = played(options);
     assert!(report.broken().is_empty(), "{text}{report}");
-    let Report { joined, lost, heard, heard_again, left, .. } = report;
-    assert_eq!((joined, lost, heard, heard_again, left), (30, 0, 30, 0, 30), "{text}{report}");
+    let Report {
+        joined,
+        lost,
+        heard,
+        heard_again,
+        left,
+        ..
+    } = report;
+    assert_eq!(
+        (joined, lost, heard, heard_again, left),
+        (30, 0, 30, 0, 30),
+        "{text}{report}"
+    );
     assert!(report.causes.is_empty(), "{report}");
-    assert!(text.contains("30 left") && text.contains(" 0 sockets still open"), "{text}");
+    assert!(
+        text.contains("30 left") && text.contains(" 0 sockets still open"),
+        "{text}"
+    );
     text
 }
 
@@ -76,7 +102,11 @@ fn a_message_reaches_everybody_over_tcp() {
     let server = Running::start();
     let text = all_is_well(&server.over_tcp());
     assert!(!text.contains("udp "), "{text}");
-    all_is_well(&Options { protocol: Protocol::V16, ramp: Duration::ZERO, ..server.over_tcp() });
+    all_is_well(&Options {
+        protocol: Protocol::V16,
+        ramp: Duration::ZERO,
+        ..server.over_tcp()
+    });
     server.stop();
 }
 
@@ -85,7 +115,11 @@ fn a_message_reaches_everybody_over_udp() {
     let server = Running::start();
     let text = all_is_well(&server.over_udp());
     assert!(text.contains("on 30 front-end connections"), "{text}");
-    all_is_well(&Options { crc: true, protocol: Protocol::V16, ..server.over_udp() });
+    all_is_well(&Options {
+        crc: true,
+        protocol: Protocol::V16,
+        ..server.over_udp()
+    });
     // They have taken leave, so that the server does not keep them for their return.
     assert_eq!(server.users(), 0);
     server.stop();
@@ -96,7 +130,11 @@ fn what_a_bad_line_loses_is_sent_again_in_time() {
     let server = Running::start();
     server.control("line loss=5");
     let (report, text) = played(&server.over_udp());
-    assert_eq!((report.joined, report.heard, report.heard_again, report.lost), (30, 30, 0, 0), "{text}{report}");
+    assert_eq!(
+        (report.joined, report.heard, report.heard_again, report.lost),
+        (30, 30, 0, 0),
+        "{text}{report}"
+    );
     assert!(!text.contains(" 0 commands were sent again"), "{text}");
     server.stop();
 }
@@ -112,11 +150,18 @@ fn names_are_resolved() {
 #[test]
 fn idle_clients_ping_and_nothing_else() {
     let server = Running::start();
-    let options = Options { clients: 3, idle: Duration::from_millis(4_500), ..server.over_udp() };
+    let options = Options {
+        clients: 3,
+        idle: Duration::from_millis(4_500),
+        ..server.over_udp()
+    };
     let (report, text) = played(&options);
     assert!(report.broken().is_empty(), "{text}{report}");
     // A ping after 3 s and what the server asks for every second, and the answers, of three clients.
-    let passes = text.lines().find(|line| line.starts_with("idle ") && line.contains("passes")).unwrap();
+    let passes = text
+        .lines()
+        .find(|line| line.starts_with("idle ") && line.contains("passes"))
+        .unwrap();
     let each_second: u32 = passes.rsplit(' ').nth(1).unwrap().parse().unwrap();
     assert!((1..=30).contains(&each_second), "{text}");
     server.stop();
@@ -126,11 +171,22 @@ fn idle_clients_ping_and_nothing_else() {
 fn who_is_thrown_out_is_counted_with_the_cause() {
     for over_udp in [false, true] {
         let server = Running::start();
-        let options = if over_udp { server.over_udp() } else { server.over_tcp() };
+        let options = if over_udp {
+            server.over_udp()
+        } else {
+            server.over_tcp()
+        };
         server.control("fault 1 times subscribe=disconnect-after:3");
         let (report, text) = played(&options);
-        assert_eq!((report.joined, report.lost, report.heard, report.left), (30, 1, 29, 29), "{text}{report}");
-        assert!(report.to_string().contains("FAILED   1 were disconnected"), "{report}");
+        assert_eq!(
+            (report.joined, report.lost, report.heard, report.left),
+            (30, 1, 29, 29),
+            "{text}{report}"
+        );
+        assert!(
+            report.to_string().contains("FAILED   1 were disconnected"),
+            "{report}"
+        );
         let (cause, _) = report.causes.first_key_value().unwrap();
         assert!(cause.contains("front end"), "{cause}");
         server.stop();
@@ -142,39 +198,77 @@ fn who_is_not_let_in_is_counted_with_the_cause() {
     let server = Running::start();
     server.control("fault 2 times authenticate-fe=refuse:32755:not you");
     let (report, text) = played(&server.over_udp());
-    assert_eq!((report.joined, report.heard, report.lost), (28, 28, 0), "{text}{report}");
-    assert!(report.to_string().contains("2 of 30 clients did not connect"), "{report}");
+    assert_eq!(
+        (report.joined, report.heard, report.lost),
+        (28, 28, 0),
+        "{text}{report}"
+    );
+    assert!(
+        report
+            .to_string()
+            .contains("2 of 30 clients did not connect"),
+        "{report}"
+    );
     let (cause, (count, _)) = report.causes.first_key_value().unwrap();
     assert!(cause.contains("not you") && *count == 2, "{cause}");
 
     server.control("fault 1 times subscribe=deny");
     let (report, text) = played(&server.over_tcp());
-    assert_eq!((report.joined, report.heard, report.lost), (29, 29, 0), "{text}{report}");
-    assert!(report.causes.keys().all(|cause| cause.contains("refused the channel")), "{report}");
+    assert_eq!(
+        (report.joined, report.heard, report.lost),
+        (29, 29, 0),
+        "{text}{report}"
+    );
+    assert!(
+        report
+            .causes
+            .keys()
+            .all(|cause| cause.contains("refused the channel")),
+        "{report}"
+    );
     server.stop();
 }
 
 #[test]
 fn without_a_server_it_ends_soon_and_says_why() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let (report, text) = played(&small(format!("tcp://{free}")));
     assert_eq!(report.joined, 0);
     assert!(!text.contains("idle"), "{text}");
-    assert!(report.to_string().contains("name server: link failed (Refused)"), "{report}");
+    assert!(
+        report
+            .to_string()
+            .contains("name server: link failed (Refused)"),
+        "{report}"
+    );
 }
 
 #[test]
 fn what_cannot_begin_says_what_to_do() {
     let mut out = Vec::new();
-    let too_many = Options { clients: 1_000_000_000, ..small("udp://127.0.0.1:1".to_owned()) };
+    let too_many = Options {
+        clients: 1_000_000_000,
+        ..small("udp://127.0.0.1:1".to_owned())
+    };
     if cfg!(target_os = "linux") {
         let error = run(&too_many, &mut out).unwrap_err().to_string();
         assert!(error.contains("need `ulimit -n 1000001032`"), "{error}");
-        let nobody = Options { server_pid: Some(u32::MAX), ..small("udp://127.0.0.1:1".to_owned()) };
+        let nobody = Options {
+            server_pid: Some(u32::MAX),
+            ..small("udp://127.0.0.1:1".to_owned())
+        };
         let error = run(&nobody, &mut out).unwrap_err().to_string();
         assert!(error.contains("--server-pid"), "{error}");
     }
-    let error = run(&small("udp://127.0.0.1:port".to_owned()), &mut out).unwrap_err().to_string();
-    assert!(error.starts_with("--server udp://127.0.0.1:port: "), "{error}");
+    let error = run(&small("udp://127.0.0.1:port".to_owned()), &mut out)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("--server udp://127.0.0.1:port: "),
+        "{error}"
+    );
     assert!(!String::from_utf8(out).unwrap().contains("ramp"));
 }

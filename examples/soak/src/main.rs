@@ -35,7 +35,9 @@ fn main() -> ExitCode {
         match std::panic::catch_unwind(|| soak::run(seed)) {
             Ok(report) => total.add(&report),
             Err(_) => {
-                eprintln!("photon-soak: seed {seed} broke a rule; again: cargo run -p photon-soak -- --seed {seed}");
+                eprintln!(
+                    "photon-soak: seed {seed} broke a rule; again: cargo run -p photon-soak -- --seed {seed}"
+                );
                 return ExitCode::FAILURE;
             }
         }

@@ -28,14 +28,16 @@ impl Said {
     /// A text of its own, to be published.
     pub(crate) fn publish(&mut self, user: &str, channel: &str) -> String {
         let text = self.next();
-        self.published.insert(text.clone(), (user.to_owned(), channel.to_owned()));
+        self.published
+            .insert(text.clone(), (user.to_owned(), channel.to_owned()));
         text
     }
 
     /// A text of its own, to be sent to a user.
     pub(crate) fn send(&mut self, user: &str, target: &str) -> String {
         let text = self.next();
-        self.private.insert(text.clone(), (user.to_owned(), target.to_owned()));
+        self.private
+            .insert(text.clone(), (user.to_owned(), target.to_owned()));
         text
     }
 
@@ -77,11 +79,21 @@ impl Referee {
 
     /// A request was accepted for these names.
     pub(crate) fn asked(&mut self, id: RequestId, names: &[String]) {
-        assert!(self.open.insert(id, names.iter().cloned().collect()).is_none(), "request id used twice");
+        assert!(
+            self.open
+                .insert(id, names.iter().cloned().collect())
+                .is_none(),
+            "request id used twice"
+        );
     }
 
     pub(crate) fn nothing_open(&self) {
-        assert!(self.open.is_empty(), "{}: requests without an outcome: {:?}", self.user, self.open);
+        assert!(
+            self.open.is_empty(),
+            "{}: requests without an outcome: {:?}",
+            self.user,
+            self.open
+        );
         assert!(!self.error_due, "{}: an error is missing", self.user);
     }
 
@@ -92,7 +104,10 @@ impl Referee {
     pub(crate) fn judge(&mut self, said: &mut Said, event: &Event) {
         let user = &self.user;
         if self.error_due {
-            assert!(matches!(event, Event::Error { .. }), "{user}: {event:?} in place of the error");
+            assert!(
+                matches!(event, Event::Error { .. }),
+                "{user}: {event:?} in place of the error"
+            );
         }
         match event {
             Event::StateChanged { from, to } => {
@@ -100,7 +115,11 @@ impl Referee {
                 if *from == State::ConnectedToFrontEnd {
                     self.subscribed.clear();
                     self.heard.clear();
-                    assert!(self.open.is_empty(), "{user}: requests without an outcome: {:?}", self.open);
+                    assert!(
+                        self.open.is_empty(),
+                        "{user}: requests without an outcome: {:?}",
+                        self.open
+                    );
                 }
                 self.state = *to;
                 self.error_due = *to == State::Error;
@@ -112,31 +131,56 @@ impl Referee {
             Event::Authenticated(login) => assert_eq!(login.user_id, self.user.as_str()),
             Event::SubscribeResult(outcomes) => self.outcomes(outcomes, true),
             Event::UnsubscribeResult(outcomes) => self.outcomes(outcomes, false),
-            Event::ChatMessages { channel, messages } => self.chat_messages(said, channel, messages),
+            Event::ChatMessages { channel, messages } => {
+                self.chat_messages(said, channel, messages)
+            }
             Event::PrivateMessage { channel, message } => {
                 let text = message.content().as_str().expect("text");
                 let (sender, target) = said.private.get(text).expect("a text that was sent");
                 assert_eq!(message.sender(), sender);
                 let other = if sender == user { target } else { sender };
                 assert_eq!(channel.as_str(), other, "{user}: in the wrong conversation");
-                assert!(sender == user || target == user, "{user}: somebody else's message");
+                assert!(
+                    sender == user || target == user,
+                    "{user}: somebody else's message"
+                );
                 self.messages += 1;
             }
-            Event::UserStatusUpdate { user: friend, status, .. } => {
-                assert!(said.friends.contains(&(user.clone(), friend.to_string())), "{user}: {friend} is no friend");
+            Event::UserStatusUpdate {
+                user: friend,
+                status,
+                ..
+            } => {
+                assert!(
+                    said.friends.contains(&(user.clone(), friend.to_string())),
+                    "{user}: {friend} is no friend"
+                );
                 assert!(
                     status.0 == 0 || said.statuses.contains(&(friend.to_string(), status.0)),
                     "{user}: {friend} never was {status}"
                 );
             }
             Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
-                assert!(self.subscribed.contains(change.channel.as_str()), "{user}: users of a channel it is not in");
+                assert!(
+                    self.subscribed.contains(change.channel.as_str()),
+                    "{user}: users of a channel it is not in"
+                );
             }
             Event::PropertiesChanged(change) => {
-                assert!(self.subscribed.contains(change.channel.as_str()), "{user}: properties of another channel");
-                assert!(matches!(change.properties.as_slice(), [(Value::String(_), Value::Int(_))]));
+                assert!(
+                    self.subscribed.contains(change.channel.as_str()),
+                    "{user}: properties of another channel"
+                );
+                assert!(matches!(
+                    change.properties.as_slice(),
+                    [(Value::String(_), Value::Int(_))]
+                ));
             }
-            Event::OperationResponse { operation, return_code, .. } => {
+            Event::OperationResponse {
+                operation,
+                return_code,
+                ..
+            } => {
                 // Publishing into a channel that was left meanwhile, and a lost compare-and-swap.
                 let allowed = *return_code == 0 || (matches!(operation, 2 | 8) && *return_code < 0);
                 assert!(allowed, "{user}: {event:?}");
@@ -175,14 +219,24 @@ impl Referee {
 
     fn chat_messages(&mut self, said: &mut Said, channel: &str, messages: &chat_core::Messages) {
         let user = &self.user;
-        assert!(self.subscribed.contains(channel), "{user}: messages of {channel}, where it is not");
+        assert!(
+            self.subscribed.contains(channel),
+            "{user}: messages of {channel}, where it is not"
+        );
         let heard = self.heard.entry(channel.to_owned()).or_default();
         let mut last = 0;
         for message in messages.iter() {
             let text = message.content.as_str().expect("text");
             let (sender, place) = said.published.get(text).expect("a text that was published");
-            assert_eq!((message.sender, channel), (sender.as_str(), place.as_str()), "{user}: {text}");
-            assert!(heard.insert(text.to_owned()), "{user}: {text} was told twice");
+            assert_eq!(
+                (message.sender, channel),
+                (sender.as_str(), place.as_str()),
+                "{user}: {text}"
+            );
+            assert!(
+                heard.insert(text.to_owned()),
+                "{user}: {text} was told twice"
+            );
             let id = message.id.expect("an id");
             assert!(id > last, "{user}: ids out of order");
             last = id;

@@ -3,8 +3,8 @@
 use crate::referee::{Referee, Said};
 use crate::world::{Transport, World};
 use chat_core::{
-    ConnectOptions, Encryption, PrivateOptions, PropertyOptions, Protocol, PublishOptions, RequestError, State,
-    StatusMessage, SubscribeOptions, Value,
+    ConnectOptions, Encryption, PrivateOptions, PropertyOptions, Protocol, PublishOptions,
+    RequestError, State, StatusMessage, SubscribeOptions, Value,
 };
 use dev_server::ServerConfig;
 use dev_server::line::{Conditions, Percent};
@@ -47,7 +47,13 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clients, actions, faults, messages, outcomes } = self;
+        let Self {
+            clients,
+            actions,
+            faults,
+            messages,
+            outcomes,
+        } = self;
         write!(
             out,
             "{clients} clients, {actions} actions, {faults} broken or stalled links, {messages} messages and {outcomes} outcomes judged"
@@ -79,7 +85,11 @@ pub fn run(seed: u64) -> Report {
         } else {
             run.act(player);
         }
-        let pause = if run.dice.chance(80) { run.dice.below(120) } else { run.dice.below(3_000) };
+        let pause = if run.dice.chance(80) {
+            run.dice.below(120)
+        } else {
+            run.dice.below(3_000)
+        };
         run.pass(pause);
     }
     run.rest();
@@ -93,7 +103,11 @@ impl Run {
         let line = StreamSettings {
             delay_ms: dice.below(120),
             jitter_ms: dice.below(60),
-            max_chunk: if dice.chance(50) { 1 + dice.below(200) as usize } else { 0 },
+            max_chunk: if dice.chance(50) {
+                1 + dice.below(200) as usize
+            } else {
+                0
+            },
             window_bytes: 1_000 + dice.below(60_000) as usize,
             ..StreamSettings::default()
         };
@@ -118,8 +132,16 @@ impl Run {
         for _ in 0..size {
             // Now and then a second client of the same user.
             let user = format!("user{}", dice.below(size + size / 3));
-            let protocol = if dice.chance(50) { Protocol::V16 } else { Protocol::V18 };
-            let encryption = if dice.chance(30) { Encryption::Off } else { Encryption::On };
+            let protocol = if dice.chance(50) {
+                Protocol::V16
+            } else {
+                Protocol::V18
+            };
+            let encryption = if dice.chance(30) {
+                Encryption::Off
+            } else {
+                Encryption::On
+            };
             let transport = Transport::ALL[dice.below(Transport::ALL.len() as u64) as usize];
             let crc = dice.chance(20);
             let json = match transport {
@@ -134,8 +156,18 @@ impl Run {
             users.push(user);
         }
         let referees = users.iter().map(|user| Referee::new(user)).collect();
-        let report = Report { clients: size, ..Report::default() };
-        Self { dice, world, users, referees, said: Said::default(), report }
+        let report = Report {
+            clients: size,
+            ..Report::default()
+        };
+        Self {
+            dice,
+            world,
+            users,
+            referees,
+            said: Said::default(),
+            report,
+        }
     }
 
     /// Lets time pass, and judges what everybody was told.
@@ -145,26 +177,50 @@ impl Run {
             for (_, event) in player.events.drain(..) {
                 referee.judge(&mut self.said, &event);
             }
-            assert!(player.chat.buffered_bytes() <= BUFFER_LIMIT, "too much is buffered");
-            assert!(player.chat.stats().cached_bytes <= 4 * 1024 * 1024, "too much is cached");
+            assert!(
+                player.chat.buffered_bytes() <= BUFFER_LIMIT,
+                "too much is buffered"
+            );
+            assert!(
+                player.chat.stats().cached_bytes <= 4 * 1024 * 1024,
+                "too much is cached"
+            );
         }
     }
 
     fn break_something(&mut self, player: usize) {
-        let Some(link) = self.world.players[player].newest_link() else { return };
+        let Some(link) = self.world.players[player].newest_link() else {
+            return;
+        };
         self.report.faults += 1;
         let now = self.world.now;
         match self.dice.below(4) {
-            0 | 1 => self.world.network.stall(link, now.plus_millis(self.dice.below(8_000))),
+            0 | 1 => self
+                .world
+                .network
+                .stall(link, now.plus_millis(self.dice.below(8_000))),
             2 => self.world.network.reset(now, link),
-            _ => self.world.network.cut(link, if self.dice.chance(50) { End::Client } else { End::Server }),
+            _ => self.world.network.cut(
+                link,
+                if self.dice.chance(50) {
+                    End::Client
+                } else {
+                    End::Server
+                },
+            ),
         }
     }
 
     fn channels(&mut self) -> Vec<String> {
         let first = self.dice.below(CHANNELS.len() as u64) as usize;
         let count = 1 + self.dice.below(3) as usize;
-        CHANNELS.iter().cycle().skip(first).take(count).map(|&name| name.to_owned()).collect()
+        CHANNELS
+            .iter()
+            .cycle()
+            .skip(first)
+            .take(count)
+            .map(|&name| name.to_owned())
+            .collect()
     }
 
     fn any_user(&mut self) -> String {
@@ -177,16 +233,23 @@ impl Run {
         if short && chat.reconnect().is_ok() {
             return;
         }
-        chat.connect_to_name_server(ConnectOptions::new().region("eu")).expect("not connected");
+        chat.connect_to_name_server(ConnectOptions::new().region("eu"))
+            .expect("not connected");
     }
 
     fn act(&mut self, player: usize) {
         self.report.actions += 1;
         match self.world.players[player].chat.state() {
-            State::Uninitialized | State::Disconnected | State::Error => return self.connect(player),
+            State::Uninitialized | State::Disconnected | State::Error => {
+                return self.connect(player);
+            }
             State::ConnectedToFrontEnd => {}
             state => {
-                let refused = self.world.chat(player).publish_message("lobby", "too early", &PublishOptions::new());
+                let refused = self.world.chat(player).publish_message(
+                    "lobby",
+                    "too early",
+                    &PublishOptions::new(),
+                );
                 assert_eq!(refused, Err(RequestError::WrongState(state)));
                 return;
             }
@@ -196,45 +259,69 @@ impl Run {
             0..30 => self.subscribe(player),
             30..40 => {
                 let names = self.channels();
-                let id = self.world.chat(player).unsubscribe(&names).expect("connected");
+                let id = self
+                    .world
+                    .chat(player)
+                    .unsubscribe(&names)
+                    .expect("connected");
                 self.referees[player].asked(id, &names);
             }
             40..75 => {
                 let channel = self.channels().swap_remove(0);
                 let text = self.said.publish(&user, &channel);
                 let chat = self.world.chat(player);
-                chat.publish_message(&channel, text.as_str(), &PublishOptions::new()).expect("room");
+                chat.publish_message(&channel, text.as_str(), &PublishOptions::new())
+                    .expect("room");
             }
             75..83 => {
                 let target = self.any_user();
                 let text = self.said.send(&user, &target);
                 let chat = self.world.chat(player);
-                let encrypt = chat.send_private_message(&target, text.as_str(), &PrivateOptions::new().encrypt(true));
+                let encrypt = chat.send_private_message(
+                    &target,
+                    text.as_str(),
+                    &PrivateOptions::new().encrypt(true),
+                );
                 if encrypt == Err(RequestError::EncryptionUnavailable) {
-                    chat.send_private_message(&target, text.as_str(), &PrivateOptions::new()).expect("room");
+                    chat.send_private_message(&target, text.as_str(), &PrivateOptions::new())
+                        .expect("room");
                 }
             }
             83..87 => {
                 let status = self.dice.below(8) as i32;
                 self.said.set_status(&user, status);
-                let message = [StatusMessage::Clear, StatusMessage::Keep, StatusMessage::Set(&"away from keyboard")];
+                let message = [
+                    StatusMessage::Clear,
+                    StatusMessage::Keep,
+                    StatusMessage::Set(&"away from keyboard"),
+                ];
                 let message = message[self.dice.below(3) as usize];
-                self.world.chat(player).set_user_status(status, message).expect("room");
+                self.world
+                    .chat(player)
+                    .set_user_status(status, message)
+                    .expect("room");
             }
             87..91 => {
                 let friend = self.any_user();
                 self.said.befriend(&user, &friend);
-                self.world.chat(player).add_friends([&friend]).expect("room");
+                self.world
+                    .chat(player)
+                    .add_friends([&friend])
+                    .expect("room");
             }
             91..93 => {
                 let friend = self.any_user();
-                self.world.chat(player).remove_friends([&friend]).expect("room");
+                self.world
+                    .chat(player)
+                    .remove_friends([&friend])
+                    .expect("room");
             }
             93..97 => {
                 let channel = self.channels().swap_remove(0);
                 let changes = [("score".into(), Value::Int(self.dice.below(100) as i32))];
                 let chat = self.world.chat(player);
-                chat.set_channel_properties(&channel, &changes, &PropertyOptions::new()).expect("room");
+                chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())
+                    .expect("room");
             }
             _ => self.world.chat(player).disconnect(),
         }
@@ -248,11 +335,17 @@ impl Run {
             2 => SubscribeOptions::new().history(self.dice.below(20) as i32),
             _ => {
                 let chat = &self.world.players[player].chat;
-                let ids = names.iter().map(|name| chat.channel(name).map_or(0, chat_core::Channel::last_id));
+                let ids = names
+                    .iter()
+                    .map(|name| chat.channel(name).map_or(0, chat_core::Channel::last_id));
                 SubscribeOptions::new().last_ids(ids.collect::<Vec<_>>())
             }
         };
-        let options = match names.iter().find(|name| PUBLISHING.contains(&name.as_str())).cloned() {
+        let options = match names
+            .iter()
+            .find(|name| PUBLISHING.contains(&name.as_str()))
+            .cloned()
+        {
             None => options,
             // A channel that publishes comes alone, with the options that make it so.
             Some(name) => {
@@ -260,7 +353,11 @@ impl Run {
                 SubscribeOptions::new().publish_subscribers(true)
             }
         };
-        let id = self.world.chat(player).subscribe(&names, &options).expect("connected");
+        let id = self
+            .world
+            .chat(player)
+            .subscribe(&names, &options)
+            .expect("connected");
         self.referees[player].asked(id, &names);
     }
 
@@ -282,13 +379,21 @@ impl Run {
             if !busy {
                 // Half-dead links are noticed, and requests on them time out, within this.
                 self.pass(40_000);
-                let connected = |player: &crate::world::Player| player.chat.is_connected_to_front_end();
+                let connected =
+                    |player: &crate::world::Player| player.chat.is_connected_to_front_end();
                 if self.world.players.iter().all(connected) {
                     return;
                 }
             }
         }
-        panic!("no rest: {:?}", self.world.players.iter().map(|player| player.chat.state()).collect::<Vec<_>>());
+        panic!(
+            "no rest: {:?}",
+            self.world
+                .players
+                .iter()
+                .map(|player| player.chat.state())
+                .collect::<Vec<_>>()
+        );
     }
 
     /// At rest every client knows what the server knows.
@@ -296,47 +401,95 @@ impl Run {
         self.same_channels();
         // One more word and one more property everywhere: everybody in a channel gets them.
         for channel in CHANNELS {
-            let inside = (0..self.users.len()).find(|&player| self.referees[player].subscribed().contains(channel));
+            let inside = (0..self.users.len())
+                .find(|&player| self.referees[player].subscribed().contains(channel));
             let Some(player) = inside else { continue };
             let user = self.users[player].clone();
             let text = self.said.publish(&user, channel);
             let chat = self.world.chat(player);
-            chat.publish_message(channel, text.as_str(), &PublishOptions::new()).expect("room");
+            chat.publish_message(channel, text.as_str(), &PublishOptions::new())
+                .expect("room");
             let last = [("score".into(), Value::Int(1_000))];
-            chat.set_channel_properties(channel, &last, &PropertyOptions::new()).expect("room");
+            chat.set_channel_properties(channel, &last, &PropertyOptions::new())
+                .expect("room");
         }
         self.pass(3_000);
         self.same_channels();
         for snapshot in self.world.server.channels() {
             for (player, user) in self.world.players.iter().zip(&self.users) {
-                if !snapshot.subscribers.iter().any(|inside| *inside == user.as_str()) {
+                if !snapshot
+                    .subscribers
+                    .iter()
+                    .any(|inside| *inside == user.as_str())
+                {
                     continue;
                 }
-                let channel = player.chat.channel(&snapshot.name).expect("a channel that the user is in");
-                assert_eq!(channel.last_id(), snapshot.last_id, "{user} in {}", snapshot.name);
-                assert_eq!(channel.property(&"score".into()), Some(&Value::Int(1_000)), "{user} in {}", snapshot.name);
+                let channel = player
+                    .chat
+                    .channel(&snapshot.name)
+                    .expect("a channel that the user is in");
+                assert_eq!(
+                    channel.last_id(),
+                    snapshot.last_id,
+                    "{user} in {}",
+                    snapshot.name
+                );
+                assert_eq!(
+                    channel.property(&"score".into()),
+                    Some(&Value::Int(1_000)),
+                    "{user} in {}",
+                    snapshot.name
+                );
             }
         }
     }
 
     fn same_channels(&self) {
         let snapshots = self.world.server.channels();
-        for ((player, user), referee) in self.world.players.iter().zip(&self.users).zip(&self.referees) {
+        for ((player, user), referee) in self
+            .world
+            .players
+            .iter()
+            .zip(&self.users)
+            .zip(&self.referees)
+        {
             referee.nothing_open();
             let server: BTreeSet<String> = snapshots
                 .iter()
-                .filter(|snapshot| snapshot.subscribers.iter().any(|inside| *inside == user.as_str()))
+                .filter(|snapshot| {
+                    snapshot
+                        .subscribers
+                        .iter()
+                        .any(|inside| *inside == user.as_str())
+                })
                 .map(|snapshot| snapshot.name.to_string())
                 .collect();
-            let client: BTreeSet<String> =
-                player.chat.public_channels().map(|channel| channel.name().to_string()).collect();
-            assert_eq!(client, server, "{user}: client and server differ about its channels");
-            assert_eq!(*referee.subscribed(), server, "{user}: events and server differ about its channels");
-            for snapshot in snapshots.iter().filter(|snapshot| client.contains(snapshot.name.as_str())) {
+            let client: BTreeSet<String> = player
+                .chat
+                .public_channels()
+                .map(|channel| channel.name().to_string())
+                .collect();
+            assert_eq!(
+                client, server,
+                "{user}: client and server differ about its channels"
+            );
+            assert_eq!(
+                *referee.subscribed(),
+                server,
+                "{user}: events and server differ about its channels"
+            );
+            for snapshot in snapshots
+                .iter()
+                .filter(|snapshot| client.contains(snapshot.name.as_str()))
+            {
                 let channel = player.chat.channel(&snapshot.name).expect("subscribed");
                 if channel.publishes_subscribers() {
                     let inside: Vec<_> = channel.subscribers().cloned().collect();
-                    assert_eq!(inside, snapshot.subscribers, "{user}: who is in {}", snapshot.name);
+                    assert_eq!(
+                        inside, snapshot.subscribers,
+                        "{user}: who is in {}",
+                        snapshot.name
+                    );
                 }
             }
         }
@@ -349,7 +502,10 @@ impl Run {
         self.pass(3_000);
         for (player, referee) in self.world.players.iter().zip(&self.referees) {
             referee.nothing_open();
-            assert_eq!((player.chat.buffered_bytes(), player.chat.poll_timeout()), (0, None));
+            assert_eq!(
+                (player.chat.buffered_bytes(), player.chat.poll_timeout()),
+                (0, None)
+            );
             self.report.messages += referee.messages;
             self.report.outcomes += referee.outcomes;
         }

@@ -1,7 +1,8 @@
 //! Clients and a server on a simulated network, in virtual time.
 
 use chat_core::{
-    ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Timestamp, Wire,
+    ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput,
+    Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkKey, Network, StreamSettings, What};
 use dev_server::{ConnectionId, MessageLink, Role, ServerConfig, ServerCore, SubProtocol};
@@ -126,7 +127,11 @@ impl World {
         let config = change(ChatConfig::new(address, "app", "1").user_id(user));
         let mut seed = [5; 32];
         seed[..8].copy_from_slice(&self.players.len().to_le_bytes());
-        self.players.push(Player { chat: ChatClient::new(config, seed), events: Vec::new(), links: BTreeMap::new() });
+        self.players.push(Player {
+            chat: ChatClient::new(config, seed),
+            events: Vec::new(),
+            links: BTreeMap::new(),
+        });
         self.players.len() - 1
     }
 
@@ -146,7 +151,9 @@ impl World {
                 .chain(self.players.iter().map(|player| player.chat.poll_timeout()))
                 .flatten()
                 .min();
-            let Some(next) = next.filter(|next| *next <= until) else { break };
+            let Some(next) = next.filter(|next| *next <= until) else {
+                break;
+            };
             at_this_time = if next > self.now { 0 } else { at_this_time + 1 };
             assert!(at_this_time < 1_000, "busy at {:?}", self.now);
             self.now = self.now.max(next);
@@ -177,7 +184,9 @@ impl World {
     }
 
     fn hand_to_client(&mut self, key: LinkKey, what: What) {
-        let Some(&(player, link)) = self.owners.get(&key) else { return };
+        let Some(&(player, link)) = self.owners.get(&key) else {
+            return;
+        };
         let input = match &what {
             What::Opened => LinkInput::Opened { ipv6: false },
             What::Bytes(bytes) => LinkInput::Received(bytes),
@@ -199,9 +208,19 @@ impl World {
             (What::Accepted, _) => {
                 let Way { role, path, wire } = &self.ways[&key];
                 let connection = match *wire {
-                    Wire::WebSocket { secure, subprotocol, .. } => {
-                        let subprotocol = SubProtocol::from_name(subprotocol).expect("one of the three");
-                        let link = MessageLink { subprotocol, path, local_host: "127.0.0.1", secure };
+                    Wire::WebSocket {
+                        secure,
+                        subprotocol,
+                        ..
+                    } => {
+                        let subprotocol =
+                            SubProtocol::from_name(subprotocol).expect("one of the three");
+                        let link = MessageLink {
+                            subprotocol,
+                            path,
+                            local_host: "127.0.0.1",
+                            secure,
+                        };
                         self.server.accept_messages(self.now, *role, &link)
                     }
                     _ => self.server.accept_stream(self.now, *role, "127.0.0.1"),
@@ -211,10 +230,20 @@ impl World {
                 self.drain_server();
             }
             (What::Bytes(bytes), None) => {
-                let Some(way) = self.ways.get(&key) else { return };
-                self.server.received_datagram(self.now, way.role, key.address(), || "127.0.0.1".to_owned(), &bytes);
+                let Some(way) = self.ways.get(&key) else {
+                    return;
+                };
+                self.server.received_datagram(
+                    self.now,
+                    way.role,
+                    key.address(),
+                    || "127.0.0.1".to_owned(),
+                    &bytes,
+                );
             }
-            (What::Bytes(bytes), Some(connection)) => self.server.received(self.now, connection, &bytes),
+            (What::Bytes(bytes), Some(connection)) => {
+                self.server.received(self.now, connection, &bytes)
+            }
             (What::Writable, Some(connection)) => self.write_server(connection),
             (What::Closed | What::Reset, Some(connection)) => {
                 self.server.closed(self.now, connection);
@@ -247,7 +276,9 @@ impl World {
     }
 
     fn write_server(&mut self, connection: ConnectionId) {
-        let Some(&key) = self.keys.get(&connection) else { return };
+        let Some(&key) = self.keys.get(&connection) else {
+            return;
+        };
         while let Some(bytes) = self.server.transmit(connection) {
             let taken = self.network.send(self.now, key, End::Server, bytes);
             if taken == 0 {
@@ -269,7 +300,10 @@ impl World {
             self.drain_player(player);
             if !serviced.more {
                 let deadline = self.players[player].chat.poll_timeout();
-                assert!(deadline.is_none_or(|at| at > now), "a busy deadline: {deadline:?} at {now:?}");
+                assert!(
+                    deadline.is_none_or(|at| at > now),
+                    "a busy deadline: {deadline:?} at {now:?}"
+                );
                 return;
             }
         }
@@ -280,7 +314,8 @@ impl World {
         let now = self.now;
         let Player { chat, links, .. } = &mut self.players[player];
         for (&link, &key) in &*links {
-            self.network.set_reading(key, End::Client, chat.wants_input(link));
+            self.network
+                .set_reading(key, End::Client, chat.wants_input(link));
             while let Some(bytes) = chat.transmit(now, link) {
                 let taken = self.network.send(now, key, End::Client, bytes);
                 if taken == 0 {
@@ -298,15 +333,28 @@ impl World {
                     };
                     let key = match wire {
                         Wire::Datagram => self.network.open_datagrams(now, &self.datagrams),
-                        Wire::WebSocket { .. } => self.network.connect_messages(now, stream.clone()),
+                        Wire::WebSocket { .. } => {
+                            self.network.connect_messages(now, stream.clone())
+                        }
                         _ => self.network.connect(now, stream.clone()),
                     };
-                    self.ways.insert(key, Way { role, path: target.path, wire });
+                    self.ways.insert(
+                        key,
+                        Way {
+                            role,
+                            path: target.path,
+                            wire,
+                        },
+                    );
                     self.owners.insert(key, (player, link));
                     self.players[player].links.insert(link, key);
                 }
                 LinkCommand::Close { link } => {
-                    let key = self.players[player].links.get(&link).copied().expect("a link that is there");
+                    let key = self.players[player]
+                        .links
+                        .get(&link)
+                        .copied()
+                        .expect("a link that is there");
                     self.forget(player, link);
                     self.network.close(now, key, End::Client);
                 }

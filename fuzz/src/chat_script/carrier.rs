@@ -5,7 +5,9 @@ use chat_core::{Limits, Timestamp, Wire};
 use photon_proto::json::{self, Frame};
 use photon_proto::tcp::{self, Item, Splitter};
 use photon_proto::udp::datagram::parse;
-use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Event, REASON_CLIENT, State};
+use photon_proto::udp::{
+    Cause, Config, ConnectRequest, Connection, Delivery, Event, REASON_CLIENT, State,
+};
 
 /// What a server calls every client of its own.
 const PEER_ID: u16 = 0x42;
@@ -14,7 +16,10 @@ const CLOCK_BASE: u32 = 0xFFFF_F000;
 /// Longest datagram that a client sends.
 const MTU: usize = 1200;
 /// In JSON what was written within the limits may come back a level deeper.
-pub(super) const LIMITS: Limits = Limits { max_depth: 64, ..Limits::DEFAULT };
+pub(super) const LIMITS: Limits = Limits {
+    max_depth: 64,
+    ..Limits::DEFAULT
+};
 
 /// One variant for each way of carrying messages.
 pub(super) enum Carrier {
@@ -34,7 +39,10 @@ pub(super) enum Came {
 impl Carrier {
     pub(super) fn new(wire: Wire) -> Self {
         match Carriage::of(wire) {
-            Carriage::Stream => Self::Stream(Splitter::new(tcp::Role::Server, Limits::DEFAULT.max_sent_bytes * 2)),
+            Carriage::Stream => Self::Stream(Splitter::new(
+                tcp::Role::Server,
+                Limits::DEFAULT.max_sent_bytes * 2,
+            )),
             Carriage::Messages => Self::Messages,
             Carriage::Json => Self::Json,
             Carriage::Datagrams => Self::Datagrams(Box::default()),
@@ -61,7 +69,11 @@ impl Carrier {
                     came.push(match item {
                         Item::PingRequest { .. } => Came::Ping,
                         Item::PingResponse { .. } => panic!("a client answers no pings"),
-                        Item::Frame { channel, delivery, message } => {
+                        Item::Frame {
+                            channel,
+                            delivery,
+                            message,
+                        } => {
                             assert_eq!((channel, delivery), (0, 1));
                             Came::Message(splitter.message_mut(message).to_vec())
                         }
@@ -76,19 +88,32 @@ impl Carrier {
     }
 
     pub(super) fn datagrams(&self) -> Option<&Datagrams> {
-        if let Self::Datagrams(datagrams) = self { Some(datagrams) } else { None }
+        if let Self::Datagrams(datagrams) = self {
+            Some(datagrams)
+        } else {
+            None
+        }
     }
 
     pub(super) fn datagrams_mut(&mut self) -> Option<&mut Datagrams> {
-        if let Self::Datagrams(datagrams) = self { Some(datagrams) } else { None }
+        if let Self::Datagrams(datagrams) = self {
+            Some(datagrams)
+        } else {
+            None
+        }
     }
 }
 
 /// The one frame of a client's text message.
 fn read_text(bytes: &[u8]) -> Came {
-    let mut reader = json::Reader::new(json::Role::Server, &LIMITS, bytes).expect("a client's messages are text");
+    let mut reader = json::Reader::new(json::Role::Server, &LIMITS, bytes)
+        .expect("a client's messages are text");
     let mut message = Vec::new();
-    let came = match reader.next(&mut message).expect("a client's frames are good").expect("a frame") {
+    let came = match reader
+        .next(&mut message)
+        .expect("a client's frames are good")
+        .expect("a frame")
+    {
         Frame::PingRequest { .. } => Came::Ping,
         Frame::Message(_) => Came::Message(message),
         other => panic!("a client does not send {other:?}"),
@@ -112,12 +137,16 @@ impl Datagrams {
         assert!(bytes.len() <= MTU, "{} bytes in a datagram", bytes.len());
         let Some(connection) = &mut self.connection else {
             // Without one it is the goodbye of a client whose wish to connect was lost.
-            self.connection = ConnectRequest::read(bytes)
-                .map(|request| Connection::accept(Config::server(), &request, PEER_ID, CLOCK_BASE, now));
+            self.connection = ConnectRequest::read(bytes).map(|request| {
+                Connection::accept(Config::server(), &request, PEER_ID, CLOCK_BASE, now)
+            });
             return Vec::new();
         };
         connection.handle_datagram(now, bytes);
-        assert!(deceived || connection.stats().violations == 0, "a client keeps to the protocol");
+        assert!(
+            deceived || connection.stats().violations == 0,
+            "a client keeps to the protocol"
+        );
         let mut came = Vec::new();
         while let Some(event) = connection.poll_event() {
             match event {
@@ -150,7 +179,9 @@ impl Datagrams {
 
     /// The datagrams that go out by now.
     pub(super) fn pull(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
-        let Some(connection) = &mut self.connection else { return Vec::new() };
+        let Some(connection) = &mut self.connection else {
+            return Vec::new();
+        };
         connection.handle_timeout(now);
         let mut datagrams = Vec::new();
         while let Some(datagram) = connection.transmit(now) {
@@ -161,12 +192,16 @@ impl Datagrams {
     }
 
     pub(super) fn sent_messages(&self) -> u64 {
-        self.connection.as_ref().map_or(0, |connection| connection.stats().sent_messages)
+        self.connection
+            .as_ref()
+            .map_or(0, |connection| connection.stats().sent_messages)
     }
 
     /// Whether messages go both ways.
     pub(super) fn is_connected(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.state() == State::Connected)
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.state() == State::Connected)
     }
 
     /// Whether the client has ended it of its own accord.

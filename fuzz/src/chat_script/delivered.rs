@@ -12,7 +12,11 @@ use photon_proto::tcp::{self, Delivery};
 use photon_proto::{internal, json};
 
 /// A server may say more than a client.
-const LIMITS: Limits = Limits { max_sent_bytes: 2 << 20, max_depth: 64, ..Limits::DEFAULT };
+const LIMITS: Limits = Limits {
+    max_sent_bytes: 2 << 20,
+    max_depth: 64,
+    ..Limits::DEFAULT
+};
 
 /// What a server says, and how it comes.
 #[derive(Clone, Debug)]
@@ -40,7 +44,11 @@ pub(super) enum Way {
 
 impl<'a> Delivered<'a> {
     pub(super) const fn whole(said: Said<'a>) -> Self {
-        Self { said, way: Way::Whole, encrypted: false }
+        Self {
+            said,
+            way: Way::Whole,
+            encrypted: false,
+        }
     }
 
     pub(super) fn read(input: &mut Input<'a>) -> Self {
@@ -48,10 +56,17 @@ impl<'a> Delivered<'a> {
         let way = match input.u8() {
             0..=199 => Way::Whole,
             200..=239 => Way::Split(input.u8()),
-            240..=250 => Way::Flipped { at: input.u8(), bits: input.u8() },
+            240..=250 => Way::Flipped {
+                at: input.u8(),
+                bits: input.u8(),
+            },
             _ => Way::Cut(input.u8()),
         };
-        Self { said, way, encrypted: input.flag() }
+        Self {
+            said,
+            way,
+            encrypted: input.flag(),
+        }
     }
 
     /// What the client receives, chunk by chunk.
@@ -65,8 +80,18 @@ impl<'a> Delivered<'a> {
         let changed = matches!(self.way, Way::Flipped { .. } | Way::Cut(_));
         server.astray |= changed || self.said.is_arbitrary();
         let carriage = server.carriage();
-        let cipher = if self.encrypted { server.cipher() } else { None };
-        let said = Tongue { carriage, transport, protocol, cipher }.units(&self.said);
+        let cipher = if self.encrypted {
+            server.cipher()
+        } else {
+            None
+        };
+        let said = Tongue {
+            carriage,
+            transport,
+            protocol,
+            cipher,
+        }
+        .units(&self.said);
         let mut chunks = match (carriage, &self.said) {
             (Carriage::Datagrams, Said::Garbage(_)) => said,
             (Carriage::Datagrams, Said::Disconnect(1..)) => server.hang_up(now),
@@ -74,19 +99,25 @@ impl<'a> Delivered<'a> {
             _ => said,
         };
         server.has_spoken = true;
-        server.deceived |= matches!(self.way, Way::Flipped { .. }) || matches!(self.said, Said::Garbage(_));
+        server.deceived |=
+            matches!(self.way, Way::Flipped { .. }) || matches!(self.said, Said::Garbage(_));
         server.impaired |= changed || server.deceived;
         let last = chunks.len().saturating_sub(1);
         match (self.way, carriage) {
             (Way::Whole, _) | (Way::Split(_), Carriage::Messages | Carriage::Json) => {}
             (Way::Split(at), Carriage::Stream) => {
-                let second = chunks.last_mut().map(|bytes| bytes.split_off(bytes.len().min(at.into())));
+                let second = chunks
+                    .last_mut()
+                    .map(|bytes| bytes.split_off(bytes.len().min(at.into())));
                 chunks.extend(second);
             }
             (Way::Split(at), Carriage::Datagrams) => {
                 chunks.reverse();
                 if at & 1 == 1 {
-                    chunks = chunks.into_iter().flat_map(|datagram| [datagram.clone(), datagram]).collect();
+                    chunks = chunks
+                        .into_iter()
+                        .flat_map(|datagram| [datagram.clone(), datagram])
+                        .collect();
                 }
             }
             (Way::Cut(count), Carriage::Datagrams) if count & 1 == 0 => chunks.clear(),
@@ -122,7 +153,10 @@ impl Tongue<'_> {
         match said {
             Said::Garbage(bytes) => vec![bytes.to_vec()],
             Said::Flood { events } => {
-                let one = Said::ErrorInfo { channel: None, content: Some(Content::Bytes(40)) };
+                let one = Said::ErrorInfo {
+                    channel: None,
+                    content: Some(Content::Bytes(40)),
+                };
                 let many = vec![self.unit(&one); usize::from(*events) * 2];
                 let in_one = match self.carriage {
                     Carriage::Stream => true,
@@ -131,7 +165,10 @@ impl Tongue<'_> {
                 };
                 if in_one { vec![many.concat()] } else { many }
             }
-            one => Some(self.unit(one)).filter(|unit| !unit.is_empty()).into_iter().collect(),
+            one => Some(self.unit(one))
+                .filter(|unit| !unit.is_empty())
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -139,10 +176,20 @@ impl Tongue<'_> {
     fn unit(&self, said: &Said<'_>) -> Vec<u8> {
         match (said, self.carriage) {
             (_, Carriage::Json) => self.text(said),
-            (Said::Pong { server_time, client_time }, Carriage::Stream) => bare_pong(*server_time, *client_time),
-            (Said::Pong { server_time, client_time }, Carriage::Messages) if server_time & 1 == 1 => {
-                bare_pong(*server_time, *client_time)
-            }
+            (
+                Said::Pong {
+                    server_time,
+                    client_time,
+                },
+                Carriage::Stream,
+            ) => bare_pong(*server_time, *client_time),
+            (
+                Said::Pong {
+                    server_time,
+                    client_time,
+                },
+                Carriage::Messages,
+            ) if server_time & 1 == 1 => bare_pong(*server_time, *client_time),
             (_, Carriage::Stream) => {
                 let mut out = Vec::new();
                 let start = tcp::begin_frame(&mut out, 0, Delivery::Reliable);
@@ -157,8 +204,18 @@ impl Tongue<'_> {
 
     fn message(&self, said: &Said<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        let written = if let Said::Pong { server_time, client_time } = said {
-            internal::write_ping_response(&mut out, self.protocol, &LIMITS, *client_time, *server_time)
+        let written = if let Said::Pong {
+            server_time,
+            client_time,
+        } = said
+        {
+            internal::write_ping_response(
+                &mut out,
+                self.protocol,
+                &LIMITS,
+                *client_time,
+                *server_time,
+            )
         } else {
             said.message(self.transport, self.protocol, &LIMITS, &mut out)
         };
@@ -177,8 +234,16 @@ impl Tongue<'_> {
         // After an error there is nothing in it.
         match said {
             Said::InitResponse => drop(json::write_session(&mut out, &LIMITS, "0123456789abcdef")),
-            Said::Pong { server_time, client_time } => {
-                drop(json::write_ping_response(&mut out, &LIMITS, *client_time, *server_time));
+            Said::Pong {
+                server_time,
+                client_time,
+            } => {
+                drop(json::write_ping_response(
+                    &mut out,
+                    &LIMITS,
+                    *client_time,
+                    *server_time,
+                ));
             }
             Said::Framed { body, .. } => {
                 let object = String::from_utf8_lossy(body);
@@ -186,7 +251,15 @@ impl Tongue<'_> {
                 let units = object.encode_utf16().count() + 3;
                 out.extend_from_slice(format!("~m~{units}~m~~j~{object}").as_bytes());
             }
-            _ => drop(json::write_message(&mut out, &LIMITS, &Tongue { cipher: None, ..*self }.message(said))),
+            _ => drop(json::write_message(
+                &mut out,
+                &LIMITS,
+                &Tongue {
+                    cipher: None,
+                    ..*self
+                }
+                .message(said),
+            )),
         }
         out
     }

@@ -2,7 +2,10 @@
 
 use super::script::Setup;
 use super::words::Name;
-use chat_core::{CauseKind, ChannelOutcome, DisconnectCause, Event, Outcome, RegionsError, RequestId, Server, State};
+use chat_core::{
+    CauseKind, ChannelOutcome, DisconnectCause, Event, Outcome, RegionsError, RequestId, Server,
+    State,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Ledger {
@@ -38,9 +41,13 @@ impl Ledger {
 
     /// A request was accepted.
     pub(super) fn asked(&mut self, id: RequestId, names: &[Name]) {
-        assert!(self.latest.is_none_or(|latest| latest < id), "request ids count up");
+        assert!(
+            self.latest.is_none_or(|latest| latest < id),
+            "request ids count up"
+        );
         self.latest = Some(id);
-        self.open.insert(id, names.iter().map(|name| name.as_str()).collect());
+        self.open
+            .insert(id, names.iter().map(|name| name.as_str()).collect());
     }
 
     pub(super) fn forget_channels(&mut self) {
@@ -49,24 +56,46 @@ impl Ledger {
 
     pub(super) fn event(&mut self, event: &Event) {
         let error_due = std::mem::take(&mut self.error_due);
-        assert_eq!(error_due, matches!(event, Event::Error { .. }), "{event:?} after {:?}", self.told);
+        assert_eq!(
+            error_due,
+            matches!(event, Event::Error { .. }),
+            "{event:?} after {:?}",
+            self.told
+        );
         match event {
             Event::StateChanged { from, to } => self.state_changed(*from, *to),
-            Event::Error { code, cause, message } => {
+            Event::Error {
+                code,
+                cause,
+                message,
+            } => {
                 assert_ne!(code.code(), 0);
                 assert!(!message.is_empty());
                 self.one_attempt(cause);
-                assert!(self.overran || cause.kind != CauseKind::InputOverrun, "it was not too much");
+                assert!(
+                    self.overran || cause.kind != CauseKind::InputOverrun,
+                    "it was not too much"
+                );
             }
             Event::RegionsResult(result) => {
                 self.regions_told += 1;
-                assert!(self.regions_told <= self.regions_asked, "a result that nobody asked for");
+                assert!(
+                    self.regions_told <= self.regions_asked,
+                    "a result that nobody asked for"
+                );
                 // Asked where there is no name server, it is answered at once; else while there is one.
                 let nowhere = matches!(result, Err(RegionsError::NotConnected));
-                assert!(nowhere || self.told == State::ConnectedToNameServer, "{result:?} in {:?}", self.told);
+                assert!(
+                    nowhere || self.told == State::ConnectedToNameServer,
+                    "{result:?} in {:?}",
+                    self.told
+                );
             }
             Event::Authenticated(_) => {
-                let logging_in = matches!(self.told, State::ConnectedToNameServer | State::ConnectingToFrontEnd);
+                let logging_in = matches!(
+                    self.told,
+                    State::ConnectedToNameServer | State::ConnectingToFrontEnd
+                );
                 assert!(logging_in, "logged in in {:?}", self.told);
             }
             Event::BadMessage(bad) => assert!(bad.error.offset <= bad.bytes.len(), "{}", bad.error),
@@ -79,21 +108,38 @@ impl Ledger {
 
     /// What went wrong at each address of the name server, once; before that perhaps on the short way of a `reconnect`.
     fn one_attempt(&self, cause: &DisconnectCause) {
-        let servers: Vec<Server> = cause.earlier.iter().chain([cause]).map(|cause| cause.server).collect();
+        let servers: Vec<Server> = cause
+            .earlier
+            .iter()
+            .chain([cause])
+            .map(|cause| cause.server)
+            .collect();
         let after_short_way = match &servers[..] {
             [Server::FrontEnd, others @ ..] => others,
             all => all,
         };
         assert!(after_short_way.len() <= self.addresses, "{cause:?}");
-        assert!(after_short_way.iter().all(|server| *server == Server::NameServer), "{cause:?}");
-        assert!(cause.earlier.iter().all(|cause| cause.earlier.is_empty()), "{cause:?}");
+        assert!(
+            after_short_way
+                .iter()
+                .all(|server| *server == Server::NameServer),
+            "{cause:?}"
+        );
+        assert!(
+            cause.earlier.iter().all(|cause| cause.earlier.is_empty()),
+            "{cause:?}"
+        );
     }
 
     fn state_changed(&mut self, from: State, to: State) {
         assert_eq!(from, self.told, "a state was skipped");
         assert_ne!(from, to);
         if from == State::ConnectedToFrontEnd {
-            assert!(self.open.is_empty(), "requests without an outcome at the end: {:?}", self.open);
+            assert!(
+                self.open.is_empty(),
+                "requests without an outcome at the end: {:?}",
+                self.open
+            );
             self.channels.clear();
         }
         self.told = to;
@@ -136,8 +182,14 @@ impl Ledger {
             let by_server = matches!(outcome.outcome, Outcome::Done | Outcome::Refused);
             return assert!(by_server, "nobody asked: {outcome:?}");
         };
-        let names = self.open.get_mut(&request).expect("an outcome of an open request");
-        assert!(names.remove(outcome.channel.as_str()), "settled twice: {outcome:?}");
+        let names = self
+            .open
+            .get_mut(&request)
+            .expect("an outcome of an open request");
+        assert!(
+            names.remove(outcome.channel.as_str()),
+            "settled twice: {outcome:?}"
+        );
         if names.is_empty() {
             self.open.remove(&request);
         }
@@ -145,13 +197,23 @@ impl Ledger {
 
     /// The channels that the client says it is in.
     pub(super) fn is_in(&self, channels: &BTreeSet<&str>) {
-        assert!(self.channels.iter().map(String::as_str).eq(channels.iter().copied()), "{channels:?}");
+        assert!(
+            self.channels
+                .iter()
+                .map(String::as_str)
+                .eq(channels.iter().copied()),
+            "{channels:?}"
+        );
     }
 
     /// Nothing is open any more.
     pub(super) fn finish(&self) {
         assert!(!self.error_due, "the error never came");
-        assert!(self.open.is_empty(), "requests without an outcome: {:?}", self.open);
+        assert!(
+            self.open.is_empty(),
+            "requests without an outcome: {:?}",
+            self.open
+        );
         assert_eq!(self.regions_asked, self.regions_told);
     }
 }

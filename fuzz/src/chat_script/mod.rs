@@ -57,7 +57,11 @@ pub fn play(data: &[u8]) -> Played {
     let script = Script::read(data);
     let (played, transcript) = run(&script, false);
     if script.setup.twice {
-        assert_eq!(run(&script, false), (played, transcript), "the same script, other bytes or events");
+        assert_eq!(
+            run(&script, false),
+            (played, transcript),
+            "the same script, other bytes or events"
+        );
     }
     played
 }

@@ -91,24 +91,78 @@ impl Say {
 #[derive(Clone, Debug)]
 pub(super) enum Said<'a> {
     InitResponse,
-    Key { code: i16, key: Key },
-    Login { code: i16, address: Option<Front>, token: bool, user: Option<Name>, data: bool },
-    Regions { code: i16, equal: bool },
-    Subscribed { channels: Vec<Name>, yes: bool, details: Option<(Properties, Name, Name)> },
+    Key {
+        code: i16,
+        key: Key,
+    },
+    Login {
+        code: i16,
+        address: Option<Front>,
+        token: bool,
+        user: Option<Name>,
+        data: bool,
+    },
+    Regions {
+        code: i16,
+        equal: bool,
+    },
+    Subscribed {
+        channels: Vec<Name>,
+        yes: bool,
+        details: Option<(Properties, Name, Name)>,
+    },
     Unsubscribed(Vec<Name>),
-    Messages { channel: Name, sender: Name, content: Content, count: u8, id: i32 },
-    Private { sender: Name, target: Name, content: Content, id: i32 },
-    Status { user: Name, status: i32, message: Option<Content> },
-    Properties { channel: Name, user: Option<Name>, properties: Properties },
-    Moved { entered: bool, channel: Name, user: Name, properties: Properties },
-    ErrorInfo { channel: Option<Name>, content: Option<Content> },
-    Response { operation: u8, code: i16 },
+    Messages {
+        channel: Name,
+        sender: Name,
+        content: Content,
+        count: u8,
+        id: i32,
+    },
+    Private {
+        sender: Name,
+        target: Name,
+        content: Content,
+        id: i32,
+    },
+    Status {
+        user: Name,
+        status: i32,
+        message: Option<Content>,
+    },
+    Properties {
+        channel: Name,
+        user: Option<Name>,
+        properties: Properties,
+    },
+    Moved {
+        entered: bool,
+        channel: Name,
+        user: Name,
+        properties: Properties,
+    },
+    ErrorInfo {
+        channel: Option<Name>,
+        content: Option<Content>,
+    },
+    Response {
+        operation: u8,
+        code: i16,
+    },
     Event(u8),
     Disconnect(i16),
-    Pong { server_time: i32, client_time: i32 },
+    Pong {
+        server_time: i32,
+        client_time: i32,
+    },
     Raw(&'a [u8]),
-    Flood { events: u8 },
-    Framed { kind: u8, body: &'a [u8] },
+    Flood {
+        events: u8,
+    },
+    Framed {
+        kind: u8,
+        body: &'a [u8],
+    },
     Garbage(&'a [u8]),
 }
 
@@ -145,16 +199,23 @@ impl Front {
 }
 
 /// The server's side of every key exchange; always the same, so that a script is the same every time.
-pub(super) static EXCHANGE: LazyLock<KeyExchange> = LazyLock::new(|| KeyExchange::from_secret(&[3; 20]));
+pub(super) static EXCHANGE: LazyLock<KeyExchange> =
+    LazyLock::new(|| KeyExchange::from_secret(&[3; 20]));
 
 /// How a server gives a list of texts.
 fn strings(of: impl Iterator<Item = Name>) -> Value {
-    Value::Array(value::Array::String(of.map(|name| name.as_str().into()).collect()))
+    Value::Array(value::Array::String(
+        of.map(|name| name.as_str().into()).collect(),
+    ))
 }
 
 fn dictionary(pairs: &[(Value, Value)]) -> Value {
     let object = || value::Type::Object;
-    Value::Dictionary(Dictionary { key: object(), value: object(), pairs: pairs.to_vec() })
+    Value::Dictionary(Dictionary {
+        key: object(),
+        value: object(),
+        pairs: pairs.to_vec(),
+    })
 }
 
 fn code(input: &mut Input<'_>) -> i16 {
@@ -165,17 +226,34 @@ fn code(input: &mut Input<'_>) -> i16 {
 }
 
 impl<'a> Said<'a> {
-    pub(super) const SERVER_KEY: Self = Self::Key { code: 0, key: Key::Good };
-    pub(super) const LOGIN: Self =
-        Self::Login { code: 0, address: Some(Front::Good), token: true, user: None, data: false };
+    pub(super) const SERVER_KEY: Self = Self::Key {
+        code: 0,
+        key: Key::Good,
+    };
+    pub(super) const LOGIN: Self = Self::Login {
+        code: 0,
+        address: Some(Front::Good),
+        token: true,
+        user: None,
+        data: false,
+    };
 
     pub(super) fn read(input: &mut Input<'a>) -> Self {
         match chosen(input.u8(), &SAYS) {
             Say::InitResponse => Self::InitResponse,
             Say::Key => match input.below(16) {
-                0 => Self::Key { code: 0, key: Key::Degenerate },
-                1 => Self::Key { code: 0, key: Key::Missing },
-                2 => Self::Key { code: -1, key: Key::Good },
+                0 => Self::Key {
+                    code: 0,
+                    key: Key::Degenerate,
+                },
+                1 => Self::Key {
+                    code: 0,
+                    key: Key::Missing,
+                },
+                2 => Self::Key {
+                    code: -1,
+                    key: Key::Good,
+                },
                 _ => Self::SERVER_KEY,
             },
             Say::Login => {
@@ -193,11 +271,24 @@ impl<'a> Said<'a> {
                     data: flags & 0x40 != 0,
                 }
             }
-            Say::Regions => Self::Regions { code: code(input), equal: input.flag() },
+            Say::Regions => Self::Regions {
+                code: code(input),
+                equal: input.flag(),
+            },
             Say::Subscribed => {
                 let (channels, flags) = (names(input), input.u8());
-                let details = (flags & 8 != 0).then(|| (Properties::read(input), Name::read(input), Name::read(input)));
-                Self::Subscribed { channels, yes: flags & 7 != 0, details }
+                let details = (flags & 8 != 0).then(|| {
+                    (
+                        Properties::read(input),
+                        Name::read(input),
+                        Name::read(input),
+                    )
+                });
+                Self::Subscribed {
+                    channels,
+                    yes: flags & 7 != 0,
+                    details,
+                }
             }
             Say::Unsubscribed => Self::Unsubscribed(names(input)),
             Say::Messages => Self::Messages {
@@ -236,13 +327,22 @@ impl<'a> Said<'a> {
                     content: (flags & 2 != 0).then(|| Content::read(input)),
                 }
             }
-            Say::Response => Self::Response { operation: input.below(10), code: code(input) },
+            Say::Response => Self::Response {
+                operation: input.below(10),
+                code: code(input),
+            },
             Say::Event => Self::Event(input.u8()),
             Say::Disconnect => Self::Disconnect(code(input)),
-            Say::Pong => Self::Pong { server_time: input.i32(), client_time: input.u16().into() },
+            Say::Pong => Self::Pong {
+                server_time: input.i32(),
+                client_time: input.u16().into(),
+            },
             Say::Raw => Self::Raw(input.bytes(40)),
             Say::Flood => Self::Flood { events: input.u8() },
-            Say::Framed => Self::Framed { kind: input.u8(), body: input.bytes(120) },
+            Say::Framed => Self::Framed {
+                kind: input.u8(),
+                body: input.bytes(120),
+            },
             Say::Garbage => Self::Garbage(input.bytes(40)),
         }
     }
@@ -261,8 +361,9 @@ impl<'a> Said<'a> {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let event = |out, code| MessageWriter::event(out, protocol, limits, code);
-        let response =
-            |out, operation, code, text| MessageWriter::response(out, protocol, limits, operation, code, text);
+        let response = |out, operation, code, text| {
+            MessageWriter::response(out, protocol, limits, operation, code, text)
+        };
         match self {
             Self::InitResponse => {
                 out.extend_from_slice(&[MAGIC, MessageKind::InitResponse as u8, 0]);
@@ -286,7 +387,13 @@ impl<'a> Said<'a> {
                 };
                 internal::write_key_response(out, protocol, limits, *code, key)
             }
-            Self::Login { code, address, token, user, data } => {
+            Self::Login {
+                code,
+                address,
+                token,
+                user,
+                data,
+            } => {
                 let mut answer = response(out, operation::AUTHENTICATE, *code, Some("no"))?;
                 if let Some(address) = address {
                     answer.put(parameter::ADDRESS, address.text(transport))?;
@@ -310,16 +417,26 @@ impl<'a> Said<'a> {
                 answer.put_with(parameter::ADDRESS, |out| out.strings(addresses.iter()))?;
                 answer.finish()
             }
-            Self::Subscribed { channels, yes, details } => {
+            Self::Subscribed {
+                channels,
+                yes,
+                details,
+            } => {
                 let mut event = event(out, event::SUBSCRIBE)?;
                 event.put(parameter::CHANNELS, &strings(channels.iter().copied()))?;
                 let results = vec![*yes; channels.len()];
                 event.put_with(parameter::SUBSCRIBE_RESULTS, |out| out.bools(&results))?;
                 if let Some((properties, one, other)) = details {
                     event.put(parameter::PROPERTIES, &dictionary(&properties.0))?;
-                    event.put(parameter::CHANNEL_SUBSCRIBERS, &strings([*one, *other].into_iter()))?;
+                    event.put(
+                        parameter::CHANNEL_SUBSCRIBERS,
+                        &strings([*one, *other].into_iter()),
+                    )?;
                     let of_user = dictionary(&properties.0);
-                    event.put(parameter::USER_PROPERTIES, &dictionary(&[(one.as_str().into(), of_user)]))?;
+                    event.put(
+                        parameter::USER_PROPERTIES,
+                        &dictionary(&[(one.as_str().into(), of_user)]),
+                    )?;
                 }
                 event.finish()
             }
@@ -328,15 +445,29 @@ impl<'a> Said<'a> {
                 event.put(parameter::CHANNELS, &strings(channels.iter().copied()))?;
                 event.finish()
             }
-            Self::Messages { channel, sender, content, count, id } => {
+            Self::Messages {
+                channel,
+                sender,
+                content,
+                count,
+                id,
+            } => {
                 let mut event = event(out, event::CHAT_MESSAGES)?;
                 event.put(parameter::CHANNEL, channel.as_str())?;
                 event.put(parameter::SENDERS, &strings((0..*count).map(|_| *sender)))?;
-                event.put(parameter::MESSAGES, &Value::from(vec![content.value(); usize::from(*count)]))?;
+                event.put(
+                    parameter::MESSAGES,
+                    &Value::from(vec![content.value(); usize::from(*count)]),
+                )?;
                 event.put(parameter::MESSAGE_ID, id)?;
                 event.finish()
             }
-            Self::Private { sender, target, content, id } => {
+            Self::Private {
+                sender,
+                target,
+                content,
+                id,
+            } => {
                 let mut event = event(out, event::PRIVATE_MESSAGE)?;
                 event.put(parameter::SENDER, sender.as_str())?;
                 event.put(parameter::USER_ID, target.as_str())?;
@@ -344,7 +475,11 @@ impl<'a> Said<'a> {
                 event.put(parameter::MESSAGE_ID, id)?;
                 event.finish()
             }
-            Self::Status { user, status, message } => {
+            Self::Status {
+                user,
+                status,
+                message,
+            } => {
                 let mut event = event(out, event::STATUS_UPDATE)?;
                 event.put(parameter::SENDER, user.as_str())?;
                 event.put(parameter::STATUS, status)?;
@@ -353,7 +488,11 @@ impl<'a> Said<'a> {
                 }
                 event.finish()
             }
-            Self::Properties { channel, user, properties } => {
+            Self::Properties {
+                channel,
+                user,
+                properties,
+            } => {
                 let mut event = event(out, event::PROPERTIES_CHANGED)?;
                 event.put(parameter::CHANNEL, channel.as_str())?;
                 event.put(parameter::SENDER, "bob")?;
@@ -363,8 +502,17 @@ impl<'a> Said<'a> {
                 event.put(parameter::PROPERTIES, &dictionary(&properties.0))?;
                 event.finish()
             }
-            Self::Moved { entered, channel, user, properties } => {
-                let code = if *entered { event::USER_SUBSCRIBED } else { event::USER_UNSUBSCRIBED };
+            Self::Moved {
+                entered,
+                channel,
+                user,
+                properties,
+            } => {
+                let code = if *entered {
+                    event::USER_SUBSCRIBED
+                } else {
+                    event::USER_UNSUBSCRIBED
+                };
                 let mut event = event(out, code)?;
                 event.put(parameter::CHANNEL, channel.as_str())?;
                 event.put(parameter::USER_ID, user.as_str())?;
@@ -382,9 +530,13 @@ impl<'a> Said<'a> {
                 }
                 event.finish()
             }
-            Self::Response { operation, code } => response(out, *operation, *code, Some("no"))?.finish(),
+            Self::Response { operation, code } => {
+                response(out, *operation, *code, Some("no"))?.finish()
+            }
             Self::Event(code) => event(out, *code)?.finish(),
-            Self::Disconnect(code) => MessageWriter::disconnect(out, protocol, limits, *code, Some("bye"))?.finish(),
+            Self::Disconnect(code) => {
+                MessageWriter::disconnect(out, protocol, limits, *code, Some("bye"))?.finish()
+            }
             Self::Pong { .. } | Self::Flood { .. } | Self::Garbage(_) => Ok(()),
         }
     }

@@ -137,7 +137,11 @@ pub(super) fn chosen<T: Copy>(byte: u8, table: &[(T, u16)]) -> T {
 
 /// The first byte that falls on an entry.
 pub(super) fn byte_of<T: Copy + PartialEq>(wanted: T, table: &[(T, u16)]) -> u8 {
-    let before: u16 = table.iter().take_while(|(one, _)| *one != wanted).map(|(_, weight)| weight).sum();
+    let before: u16 = table
+        .iter()
+        .take_while(|(one, _)| *one != wanted)
+        .map(|(_, weight)| weight)
+        .sum();
     u8::try_from(before).expect("the weights are 256 in all")
 }
 
@@ -181,9 +185,22 @@ impl Setup {
         let transport = Transport::of(caps >> 4 & 7);
         Self {
             // JSON is transcoded from and to the newer one.
-            protocol: if set(0) || transport.is_json() { Protocol::V18 } else { Protocol::V16 },
-            encryption: if set(1) { Encryption::On } else { Encryption::Off },
-            start: [Start::Nowhere, Start::NameServer, Start::FrontEnd, Start::FrontEnd][usize::from(choices >> 2 & 3)],
+            protocol: if set(0) || transport.is_json() {
+                Protocol::V18
+            } else {
+                Protocol::V16
+            },
+            encryption: if set(1) {
+                Encryption::On
+            } else {
+                Encryption::Off
+            },
+            start: [
+                Start::Nowhere,
+                Start::NameServer,
+                Start::FrontEnd,
+                Start::FrontEnd,
+            ][usize::from(choices >> 2 & 3)],
             addresses: if set(4) { 2 } else { 1 },
             twice: set(5),
             small_messages: set(6),
@@ -199,8 +216,16 @@ impl Setup {
     }
 
     pub(super) fn limits(&self) -> Limits {
-        let max_received_bytes = if self.small_messages { 4_096 } else { Limits::DEFAULT.max_received_bytes };
-        Limits { max_received_bytes, max_sent_bytes: 50_000, ..Limits::DEFAULT }
+        let max_received_bytes = if self.small_messages {
+            4_096
+        } else {
+            Limits::DEFAULT.max_received_bytes
+        };
+        Limits {
+            max_received_bytes,
+            max_sent_bytes: 50_000,
+            ..Limits::DEFAULT
+        }
     }
 
     /// Received bytes that may wait before no more are wanted.
@@ -211,8 +236,16 @@ impl Setup {
     pub(super) const CACHE_BYTES: usize = 2_000;
 
     pub(super) fn config(&self) -> ChatConfig {
-        let config = ChatConfig::new(self.transport.addresses()[..self.addresses].to_vec(), "app", "1");
-        let config = if self.transport.is_json() { config.json() } else { config };
+        let config = ChatConfig::new(
+            self.transport.addresses()[..self.addresses].to_vec(),
+            "app",
+            "1",
+        );
+        let config = if self.transport.is_json() {
+            config.json()
+        } else {
+            config
+        };
         config
             .crc(self.crc)
             .user_id("me")
@@ -234,39 +267,96 @@ impl Setup {
 /// What happens next, with everything that belongs to it.
 #[derive(Clone, Debug)]
 pub(super) enum Step<'a> {
-    Connect { region: bool },
+    Connect {
+        region: bool,
+    },
     Region,
     Reconnect,
     Disconnect,
     GetRegions,
-    Subscribe { channels: Vec<Name>, history: Option<i32>, last_ids: Option<Vec<i32>>, publish: bool, most: i32 },
+    Subscribe {
+        channels: Vec<Name>,
+        history: Option<i32>,
+        last_ids: Option<Vec<i32>>,
+        publish: bool,
+        most: i32,
+    },
     Unsubscribe(Vec<Name>),
-    Publish { channel: Name, content: Content, web: bool },
-    Private { user: Name, content: Content, encrypt: bool, web: bool },
-    Status { status: i32, message: Message },
+    Publish {
+        channel: Name,
+        content: Content,
+        web: bool,
+    },
+    Private {
+        user: Name,
+        content: Content,
+        encrypt: bool,
+        web: bool,
+    },
+    Status {
+        status: i32,
+        message: Message,
+    },
     AddFriends(Vec<Name>),
     RemoveFriends(Vec<Name>),
-    ChannelProperties { channel: Name, properties: Properties, expected: bool },
-    UserProperties { channel: Name, user: Name, properties: Properties, expected: bool },
-    Operation { code: u8, parameters: Vec<(u8, Content)>, encrypt: bool },
+    ChannelProperties {
+        channel: Name,
+        properties: Properties,
+        expected: bool,
+    },
+    UserProperties {
+        channel: Name,
+        user: Name,
+        properties: Properties,
+        expected: bool,
+    },
+    Operation {
+        code: u8,
+        parameters: Vec<(u8, Content)>,
+        encrypt: bool,
+    },
     SetUserId(Name),
-    SetAuthentication { custom: bool },
-    Clear { private: bool, name: Name },
+    SetAuthentication {
+        custom: bool,
+    },
+    Clear {
+        private: bool,
+        name: Name,
+    },
     Forget,
     Opened,
     Received(Delivered<'a>),
     Closed,
-    Failed { reset: bool },
-    Old { which: u8, what: Old },
-    Late { which: u8 },
-    Service { ms: u64 },
-    Jump { ms: u64 },
-    Sleep { turns: u8 },
-    Transmit { most: usize },
+    Failed {
+        reset: bool,
+    },
+    Old {
+        which: u8,
+        what: Old,
+    },
+    Late {
+        which: u8,
+    },
+    Service {
+        ms: u64,
+    },
+    Jump {
+        ms: u64,
+    },
+    Sleep {
+        turns: u8,
+    },
+    Transmit {
+        most: usize,
+    },
     TransmittedTooMuch,
     Commands,
-    Events { most: usize },
-    Turn { ms: u64 },
+    Events {
+        most: usize,
+    },
+    Turn {
+        ms: u64,
+    },
 }
 
 /// What happens to a link that is only flushing.
@@ -288,7 +378,9 @@ pub(super) enum Message {
 impl<'a> Step<'a> {
     fn read(input: &mut Input<'a>) -> Self {
         match chosen(input.u8(), &OPS) {
-            Op::Connect => Self::Connect { region: input.flag() },
+            Op::Connect => Self::Connect {
+                region: input.flag(),
+            },
             Op::Region => Self::Region,
             Op::Reconnect => Self::Reconnect,
             Op::Disconnect => Self::Disconnect,
@@ -302,17 +394,28 @@ impl<'a> Step<'a> {
                     last_ids: (options & 2 != 0)
                         .then(|| vec![input.i32(); channels.len() + usize::from(options & 4 != 0)]),
                     publish: options & 8 != 0,
-                    most: if options & 16 != 0 { input.pick([5, 100, 101, -1]) } else { 0 },
+                    most: if options & 16 != 0 {
+                        input.pick([5, 100, 101, -1])
+                    } else {
+                        0
+                    },
                     channels,
                 }
             }
             Op::Unsubscribe => Self::Unsubscribe(names(input)),
-            Op::Publish => {
-                Self::Publish { channel: Name::read(input), content: Content::read(input), web: input.flag() }
-            }
+            Op::Publish => Self::Publish {
+                channel: Name::read(input),
+                content: Content::read(input),
+                web: input.flag(),
+            },
             Op::Private => {
                 let (user, content, flags) = (Name::read(input), Content::read(input), input.u8());
-                Self::Private { user, content, encrypt: flags & 1 != 0, web: flags & 2 != 0 }
+                Self::Private {
+                    user,
+                    content,
+                    encrypt: flags & 1 != 0,
+                    web: flags & 2 != 0,
+                }
             }
             Op::Status => Self::Status {
                 status: input.u8().into(),
@@ -337,17 +440,30 @@ impl<'a> Step<'a> {
             },
             Op::Operation => {
                 let (code, count) = (input.u8(), input.below(4));
-                let parameters = (0..count).map(|_| (input.u8(), Content::read(input))).collect();
-                Self::Operation { code, parameters, encrypt: input.flag() }
+                let parameters = (0..count)
+                    .map(|_| (input.u8(), Content::read(input)))
+                    .collect();
+                Self::Operation {
+                    code,
+                    parameters,
+                    encrypt: input.flag(),
+                }
             }
             Op::SetUserId => Self::SetUserId(Name::read(input)),
-            Op::SetAuthentication => Self::SetAuthentication { custom: input.flag() },
-            Op::Clear => Self::Clear { private: input.flag(), name: Name::read(input) },
+            Op::SetAuthentication => Self::SetAuthentication {
+                custom: input.flag(),
+            },
+            Op::Clear => Self::Clear {
+                private: input.flag(),
+                name: Name::read(input),
+            },
             Op::Forget => Self::Forget,
             Op::Opened => Self::Opened,
             Op::Received => Self::Received(Delivered::read(input)),
             Op::Closed => Self::Closed,
-            Op::Failed => Self::Failed { reset: input.flag() },
+            Op::Failed => Self::Failed {
+                reset: input.flag(),
+            },
             Op::Old => Self::Old {
                 which: input.u8(),
                 what: match input.u8() {
@@ -357,14 +473,26 @@ impl<'a> Step<'a> {
                 },
             },
             Op::Late => Self::Late { which: input.u8() },
-            Op::Service => Self::Service { ms: input.u8().into() },
-            Op::Jump => Self::Jump { ms: input.pick([0, 20_000, u64::MAX]) },
-            Op::Sleep => Self::Sleep { turns: 1 + input.below(8) },
-            Op::Transmit => Self::Transmit { most: input.u8().into() },
+            Op::Service => Self::Service {
+                ms: input.u8().into(),
+            },
+            Op::Jump => Self::Jump {
+                ms: input.pick([0, 20_000, u64::MAX]),
+            },
+            Op::Sleep => Self::Sleep {
+                turns: 1 + input.below(8),
+            },
+            Op::Transmit => Self::Transmit {
+                most: input.u8().into(),
+            },
             Op::TransmittedTooMuch => Self::TransmittedTooMuch,
             Op::Commands => Self::Commands,
-            Op::Events => Self::Events { most: input.below(4).into() },
-            Op::Turn => Self::Turn { ms: u64::from(input.u8()).pow(2) / 4 },
+            Op::Events => Self::Events {
+                most: input.below(4).into(),
+            },
+            Op::Turn => Self::Turn {
+                ms: u64::from(input.u8()).pow(2) / 4,
+            },
         }
     }
 }
@@ -407,7 +535,9 @@ impl Setup {
         let login = || [said(Said::LOGIN), Step::Turn { ms: 1 }];
         let mut steps = Vec::new();
         if self.start != Start::Nowhere {
-            steps.push(Step::Connect { region: self.start == Start::FrontEnd });
+            steps.push(Step::Connect {
+                region: self.start == Start::FrontEnd,
+            });
             steps.extend(server());
         }
         if self.start == Start::FrontEnd {
@@ -429,6 +559,9 @@ mod tests {
         assert_eq!(OPS.iter().map(|(_, weight)| weight).sum::<u16>(), 256);
         assert_eq!(SAYS.iter().map(|(_, weight)| weight).sum::<u16>(), 256);
         assert!(OPS.iter().all(|(op, _)| chosen(op.byte(), &OPS) == *op));
-        assert!(SAYS.iter().all(|(say, _)| chosen(byte_of(*say, &SAYS), &SAYS) == *say));
+        assert!(
+            SAYS.iter()
+                .all(|(say, _)| chosen(byte_of(*say, &SAYS), &SAYS) == *say)
+        );
     }
 }

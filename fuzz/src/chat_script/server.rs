@@ -59,27 +59,40 @@ impl ServerLink {
     }
 
     /// The messages as datagrams, with those that waited.
-    pub(super) fn say_in_datagrams(&mut self, messages: &[Vec<u8>], now: Timestamp) -> Vec<Vec<u8>> {
-        let Some(datagrams) = self.carrier.datagrams_mut() else { return Vec::new() };
+    pub(super) fn say_in_datagrams(
+        &mut self,
+        messages: &[Vec<u8>],
+        now: Timestamp,
+    ) -> Vec<Vec<u8>> {
+        let Some(datagrams) = self.carrier.datagrams_mut() else {
+            return Vec::new();
+        };
         datagrams.say(messages);
         datagrams.pull(now)
     }
 
     /// Ends a connection over datagrams; those that say so, with those that waited.
     pub(super) fn hang_up(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
-        let Some(datagrams) = self.carrier.datagrams_mut() else { return Vec::new() };
+        let Some(datagrams) = self.carrier.datagrams_mut() else {
+            return Vec::new();
+        };
         datagrams.close();
         datagrams.pull(now)
     }
 
     /// Whether everything that was accepted has arrived once all that waits has been exchanged.
     pub(super) fn gets_everything(&self) -> bool {
-        self.carrier.datagrams().is_none_or(|datagrams| datagrams.is_connected() && !self.impaired)
+        self.carrier
+            .datagrams()
+            .is_none_or(|datagrams| datagrams.is_connected() && !self.impaired)
     }
 
     /// How many messages a client can have received over datagrams, if nobody has told it anything wrong.
     pub(super) fn sent_messages(&self) -> Option<u64> {
-        self.carrier.datagrams().filter(|_| !self.deceived).map(Datagrams::sent_messages)
+        self.carrier
+            .datagrams()
+            .filter(|_| !self.deceived)
+            .map(Datagrams::sent_messages)
     }
 
     /// Whether the client has ended it in good order, and nobody has told it anything wrong.
@@ -96,7 +109,9 @@ impl ServerLink {
     pub(super) fn take(&mut self, bytes: &[u8], now: Timestamp) {
         for came in self.carrier.take(bytes, self.deceived, now) {
             match came {
-                Came::Ping if self.carriage() == Carriage::Stream => assert!(self.greeted, "a ping before the init"),
+                Came::Ping if self.carriage() == Carriage::Stream => {
+                    assert!(self.greeted, "a ping before the init")
+                }
                 Came::Ping => {}
                 Came::Message(mut message) => self.message(&mut message),
             }
@@ -108,7 +123,11 @@ impl ServerLink {
         // Over WebSocket the server begins. Spec: wire.md 7.1, 7.2
         let needs_init = matches!(self.carriage(), Carriage::Stream | Carriage::Datagrams);
         let first = !std::mem::replace(&mut self.greeted, true);
-        assert_eq!(header.kind == MessageKind::Init, needs_init && first, "one init, first of all");
+        assert_eq!(
+            header.kind == MessageKind::Init,
+            needs_init && first,
+            "one init, first of all"
+        );
         assert!(!header.encrypted || self.encrypts, "there are no keys");
         if header.encrypted && self.astray {
             assert_eq!(header.kind, MessageKind::Request);
@@ -116,22 +135,48 @@ impl ServerLink {
             self.arrived += u64::from(self.front_end);
             return;
         }
-        let (kind, body) = message::open(message, self.cipher.as_ref()).expect("it opens with the agreed key");
-        match Message::parse(kind, self.protocol, &LIMITS, body).expect("a client's messages are good") {
+        let (kind, body) =
+            message::open(message, self.cipher.as_ref()).expect("it opens with the agreed key");
+        match Message::parse(kind, self.protocol, &LIMITS, body)
+            .expect("a client's messages are good")
+        {
             Message::Init(init) => assert_eq!(init.protocol, self.protocol.version()),
-            Message::Request { internal: true, code: internal::PING, mut params } => {
-                assert!(self.carriage() == Carriage::Messages && !header.encrypted, "no ping of this carrier");
+            Message::Request {
+                internal: true,
+                code: internal::PING,
+                mut params,
+            } => {
+                assert!(
+                    self.carriage() == Carriage::Messages && !header.encrypted,
+                    "no ping of this carrier"
+                );
                 let times = internal::ping_times(&mut params).expect("a good message");
                 assert!(matches!(times, (Some(_), None)), "{times:?}");
             }
-            Message::Request { internal: true, code: internal::INIT_ENCRYPTION, mut params } => {
+            Message::Request {
+                internal: true,
+                code: internal::INIT_ENCRYPTION,
+                mut params,
+            } => {
                 assert!(self.encrypts && self.has_spoken, "nobody waits for a key");
-                assert!(self.cipher.is_none() && !header.encrypted, "one key exchange, in clear");
-                let key = internal::public_key(&mut params).expect("a good message").expect("a key");
+                assert!(
+                    self.cipher.is_none() && !header.encrypted,
+                    "one key exchange, in clear"
+                );
+                let key = internal::public_key(&mut params)
+                    .expect("a good message")
+                    .expect("a key");
                 self.cipher = Some(Cipher::new(&EXCHANGE.agree(key).expect("a good key")));
             }
-            Message::Request { internal: false, code, mut params } => {
-                assert!(self.has_spoken, "operation {code} before the server's greeting");
+            Message::Request {
+                internal: false,
+                code,
+                mut params,
+            } => {
+                assert!(
+                    self.has_spoken,
+                    "operation {code} before the server's greeting"
+                );
                 let encrypted = header.encrypted;
                 match (self.front_end, code) {
                     // chat.md 2.4, 2.5 and 2.9
@@ -140,11 +185,17 @@ impl ServerLink {
                     }
                     (true, operation::AUTHENTICATE) => assert!(!encrypted),
                     (true, _) => self.arrived += 1,
-                    (false, other) => panic!("a client does not send operation {other} to a name server"),
+                    (false, other) => {
+                        panic!("a client does not send operation {other} to a name server")
+                    }
                 }
                 if code == operation::SEND_PRIVATE {
-                    let [content] = params.clone().pick([parameter::MESSAGE]).expect("a good message");
-                    let secret = content.is_some_and(|content| content.as_str() == Some(Content::SECRET));
+                    let [content] = params
+                        .clone()
+                        .pick([parameter::MESSAGE])
+                        .expect("a good message");
+                    let secret =
+                        content.is_some_and(|content| content.as_str() == Some(Content::SECRET));
                     assert!(encrypted || self.is_secure || !secret, "a secret in clear");
                 }
                 assert_eq!(params.finish(), Ok(0), "surplus bytes");

@@ -21,7 +21,11 @@ impl Name {
     pub(super) fn read(input: &mut Input<'_>) -> Self {
         // The long one is seldom.
         let choice = usize::from(input.u8());
-        Self(if choice == 255 { LONG } else { NAMES[choice % NAMES.len()] })
+        Self(if choice == 255 {
+            LONG
+        } else {
+            NAMES[choice % NAMES.len()]
+        })
     }
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -37,7 +41,11 @@ impl AsRef<str> for Name {
 
 impl fmt::Debug for Name {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == LONG { out.write_str("LONG") } else { self.0.fmt(out) }
+        if self.0 == LONG {
+            out.write_str("LONG")
+        } else {
+            self.0.fmt(out)
+        }
     }
 }
 
@@ -94,7 +102,9 @@ impl Content {
             Self::Null => Value::Null,
             Self::LongText => LONG.into(),
             Self::Nested(levels) => (0..levels).fold(Value::Null, |inner, _| vec![inner].into()),
-            Self::Twice => Value::Hashtable(Hashtable(vec![(1.into(), 2.into()), (1.into(), 3.into())])),
+            Self::Twice => {
+                Value::Hashtable(Hashtable(vec![(1.into(), 2.into()), (1.into(), 3.into())]))
+            }
         }
     }
 }
@@ -118,7 +128,10 @@ fn property(input: &mut Input<'_>) -> (Value, Value) {
         2 => ("colour".into(), Value::Null),
         3 => ("colour".into(), "red".into()),
         4 => (input.u8().into(), Content::read(input).value()),
-        5 => ("a long key that takes some room".into(), vec![0_u8; 300].into()),
+        5 => (
+            "a long key that takes some room".into(),
+            vec![0_u8; 300].into(),
+        ),
         6 => (Value::Null, 1.into()),
         _ => (vec![1].into(), 1.into()),
     }

@@ -7,7 +7,8 @@ use super::server::ServerLink;
 use super::transport::{Carriage, Transport};
 use super::words::NAMES;
 use chat_core::{
-    ChatClient, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, State, Stats, Text, Timestamp, Wire,
+    ChatClient, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, State, Stats, Text,
+    Timestamp, Wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash};
@@ -85,11 +86,16 @@ impl World {
         assert_eq!(stats.buffered_bytes, self.chat.buffered_bytes());
         let outgoing = MOST_LINKS * (self.setup.outgoing_cap + ABOVE_CAP);
         assert!(
-            stats.buffered_bytes <= outgoing + self.setup.incoming_cap() + self.most_at_once() + DATAGRAM,
+            stats.buffered_bytes
+                <= outgoing + self.setup.incoming_cap() + self.most_at_once() + DATAGRAM,
             "{} bytes",
             stats.buffered_bytes
         );
-        assert!(stats.cached_bytes <= Setup::CACHE_BYTES, "{} bytes cached", stats.cached_bytes);
+        assert!(
+            stats.cached_bytes <= Setup::CACHE_BYTES,
+            "{} bytes cached",
+            stats.cached_bytes
+        );
     }
 
     fn act(&mut self, step: &Step<'_>) {
@@ -98,11 +104,20 @@ impl World {
             Step::Received(delivered) => self.received(delivered),
             Step::Closed => self.newest_hears(LinkInput::Closed),
             Step::Failed { reset } => {
-                let kind = if *reset { LinkErrorKind::Reset } else { LinkErrorKind::Io };
+                let kind = if *reset {
+                    LinkErrorKind::Reset
+                } else {
+                    LinkErrorKind::Io
+                };
                 self.newest_hears(LinkInput::Failed(LinkError::new(kind, "broken")));
             }
             Step::Old { which, what } => {
-                let old: Vec<LinkId> = self.links.keys().copied().filter(|link| Some(*link) != self.newest).collect();
+                let old: Vec<LinkId> = self
+                    .links
+                    .keys()
+                    .copied()
+                    .filter(|link| Some(*link) != self.newest)
+                    .collect();
                 if let Some(link) = old.get(usize::from(*which) % old.len().max(1)) {
                     let much = vec![0; self.most_at_once()];
                     self.hears(
@@ -116,15 +131,21 @@ impl World {
                 }
             }
             Step::Late { which } => {
-                let gone: Vec<LinkId> =
-                    self.opened_ever.iter().copied().filter(|link| !self.links.contains_key(link)).collect();
+                let gone: Vec<LinkId> = self
+                    .opened_ever
+                    .iter()
+                    .copied()
+                    .filter(|link| !self.links.contains_key(link))
+                    .collect();
                 if let Some(&link) = gone.get(usize::from(*which) % gone.len().max(1)) {
                     // Time goes on, and timers that waited for it start.
                     let _ = self.chat.transmit(self.now, link);
                     let before = self.snapshot();
-                    self.chat.handle_link(self.now, link, LinkInput::Received(&[0; 9]));
+                    self.chat
+                        .handle_link(self.now, link, LinkInput::Received(&[0; 9]));
                     if Some(link) != self.newest {
-                        self.chat.handle_link(self.now, link, LinkInput::Opened { ipv6: true });
+                        self.chat
+                            .handle_link(self.now, link, LinkInput::Opened { ipv6: true });
                     }
                     self.chat.handle_link(self.now, link, LinkInput::Closed);
                     assert!(!self.chat.wants_input(link));
@@ -142,7 +163,9 @@ impl World {
             }
             Step::Sleep { turns } => {
                 for _ in 0..*turns {
-                    let Some(deadline) = self.chat.poll_timeout() else { break };
+                    let Some(deadline) = self.chat.poll_timeout() else {
+                        break;
+                    };
                     self.now = self.now.max(deadline);
                     self.turn();
                 }
@@ -163,7 +186,12 @@ impl World {
         let channel = |name: &&str| {
             self.chat.channel(name).map(|channel| {
                 let can_chat = self.chat.can_chat_in_channel(name);
-                (channel.is_subscribed(), can_chat, channel.last_id(), channel.cached_messages())
+                (
+                    channel.is_subscribed(),
+                    can_chat,
+                    channel.last_id(),
+                    channel.cached_messages(),
+                )
             })
         };
         Snapshot {
@@ -183,7 +211,10 @@ impl World {
             self.links.remove(&link);
         }
         self.chat.handle_link(self.now, link, input);
-        assert!(self.links.contains_key(&link) || !self.chat.wants_input(link), "wants input of a link that is gone");
+        assert!(
+            self.links.contains_key(&link) || !self.chat.wants_input(link),
+            "wants input of a link that is gone"
+        );
     }
 
     fn newest_hears(&mut self, input: LinkInput<'_>) {
@@ -195,12 +226,18 @@ impl World {
     /// How many bytes a client takes at once however much it has.
     fn most_at_once(&self) -> usize {
         let limit = self.setup.limits().max_received_bytes;
-        if self.setup.transport == Transport::Tcp { OVERRUN } else { limit }
+        if self.setup.transport == Transport::Tcp {
+            OVERRUN
+        } else {
+            limit
+        }
     }
 
     fn received(&mut self, delivered: &Delivered<'_>) {
         let Some(link) = self.newest else { return };
-        let Some(server) = self.links.get_mut(&link) else { return };
+        let Some(server) = self.links.get_mut(&link) else {
+            return;
+        };
         let datagrams = server.carriage() == Carriage::Datagrams;
         for chunk in delivered.chunks(server, self.setup.transport, self.setup.protocol, self.now) {
             let too_much = !self.chat.wants_input(link) || chunk.len() > self.most_at_once();
@@ -214,7 +251,10 @@ impl World {
         let mut any = false;
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for link in links {
-            let datagrams = self.links.get_mut(&link).map(|server| server.say_in_datagrams(&[], self.now));
+            let datagrams = self
+                .links
+                .get_mut(&link)
+                .map(|server| server.say_in_datagrams(&[], self.now));
             for datagram in datagrams.unwrap_or_default() {
                 any = true;
                 self.hears(link, LinkInput::Received(&datagram));
@@ -235,8 +275,14 @@ impl World {
                     (self.newest, self.left) = (Some(link), None);
                 }
                 LinkCommand::Close { link } => {
-                    let server = self.links.remove(&link).expect("closed a link that is not there");
-                    assert!(!self.chat.wants_input(link), "wants input of a link that it closes");
+                    let server = self
+                        .links
+                        .remove(&link)
+                        .expect("closed a link that is not there");
+                    assert!(
+                        !self.chat.wants_input(link),
+                        "wants input of a link that it closes"
+                    );
                     if Some(link) == self.newest {
                         self.left = Some(server);
                     }
@@ -252,9 +298,19 @@ impl World {
         match wire {
             Wire::Stream => assert_eq!(asked, Transport::Tcp),
             Wire::Datagram => assert_eq!(asked, Transport::Udp),
-            Wire::WebSocket { secure, text, subprotocol } => {
-                assert!(!matches!(asked, Transport::Tcp | Transport::Udp), "{wire:?} for {asked:?}");
-                assert_eq!((text, subprotocol == "Json"), (asked.is_json(), asked.is_json()));
+            Wire::WebSocket {
+                secure,
+                text,
+                subprotocol,
+            } => {
+                assert!(
+                    !matches!(asked, Transport::Tcp | Transport::Udp),
+                    "{wire:?} for {asked:?}"
+                );
+                assert_eq!(
+                    (text, subprotocol == "Json"),
+                    (asked.is_json(), asked.is_json())
+                );
                 assert!(secure || !asked.is_secure(), "from secure to insecure");
             }
             other => panic!("{other:?} for {asked:?}"),
@@ -274,11 +330,19 @@ impl World {
     }
 
     fn transmit_to(&mut self, link: LinkId, most: usize) -> bool {
-        let Some(server) = self.links.get_mut(&link) else { return false };
-        let Some(bytes) = self.chat.transmit(self.now, link) else { return false };
+        let Some(server) = self.links.get_mut(&link) else {
+            return false;
+        };
+        let Some(bytes) = self.chat.transmit(self.now, link) else {
+            return false;
+        };
         assert!(!bytes.is_empty());
         let first = bytes.to_vec();
-        assert_eq!(self.chat.transmit(self.now, link), Some(&first[..]), "not the same bytes again");
+        assert_eq!(
+            self.chat.transmit(self.now, link),
+            Some(&first[..]),
+            "not the same bytes again"
+        );
         let count = first.len().min(most);
         self.chat.transmitted(link, count);
         let (sent, times) = match server.carriage() {
@@ -300,7 +364,9 @@ impl World {
 
     fn transmitted_too_much(&mut self) {
         let Some(link) = self.newest else { return };
-        let Some(server) = self.links.get_mut(&link) else { return };
+        let Some(server) = self.links.get_mut(&link) else {
+            return;
+        };
         let is_stream = server.carriage() == Carriage::Stream;
         if let Some(bytes) = self.chat.transmit(self.now, link) {
             server.take(bytes, self.now);
@@ -332,7 +398,8 @@ impl World {
         for _ in 0..MOST_SERVICES {
             let serviced = self.chat.service(self.now);
             // Input waits while too many events do; what is bytes elsewhere is in JSON many values.
-            let held_up = (self.setup.small_events || self.setup.transport.is_json()) && self.chat.queued_events() > 0;
+            let held_up = (self.setup.small_events || self.setup.transport.is_json())
+                && self.chat.queued_events() > 0;
             self.events(usize::MAX);
             self.transmit(usize::MAX);
             self.commands();
@@ -341,7 +408,11 @@ impl World {
             }
             let deadline = self.chat.poll_timeout();
             let due = deadline.is_some_and(|at| at <= self.now) && self.now != Timestamp::MAX;
-            assert!(!due || held_up, "a busy deadline: {deadline:?} at {:?}", self.now);
+            assert!(
+                !due || held_up,
+                "a busy deadline: {deadline:?} at {:?}",
+                self.now
+            );
             if !due {
                 return self.at_rest();
             }
@@ -351,24 +422,55 @@ impl World {
 
     /// All is told, sent and taken.
     fn at_rest(&self) {
-        assert_eq!((self.chat.state(), self.chat.queued_events()), (self.ledger.told, 0));
+        assert_eq!(
+            (self.chat.state(), self.chat.queued_events()),
+            (self.ledger.told, 0)
+        );
         if let Some(link) = self.newest.and_then(|link| self.links.get(&link)) {
             let chatting = self.chat.state() == State::ConnectedToFrontEnd;
-            assert!(link.arrived <= link.accepted, "{} arrived of {}", link.arrived, link.accepted);
-            let awaited = link.carriage() != Carriage::Datagrams || chatting && link.gets_everything();
-            assert!(!awaited || link.arrived == link.accepted, "{} arrived of {}", link.arrived, link.accepted);
-            if let (true, Some(stats), Some(sent)) = (chatting, self.chat.stats().udp, link.sent_messages()) {
-                assert!(stats.received_messages <= sent, "{} received of {sent}", stats.received_messages);
+            assert!(
+                link.arrived <= link.accepted,
+                "{} arrived of {}",
+                link.arrived,
+                link.accepted
+            );
+            let awaited =
+                link.carriage() != Carriage::Datagrams || chatting && link.gets_everything();
+            assert!(
+                !awaited || link.arrived == link.accepted,
+                "{} arrived of {}",
+                link.arrived,
+                link.accepted
+            );
+            if let (true, Some(stats), Some(sent)) =
+                (chatting, self.chat.stats().udp, link.sent_messages())
+            {
+                assert!(
+                    stats.received_messages <= sent,
+                    "{} received of {sent}",
+                    stats.received_messages
+                );
             }
         }
-        let channels: BTreeSet<&str> = self.chat.public_channels().map(|channel| channel.name().as_str()).collect();
+        let channels: BTreeSet<&str> = self
+            .chat
+            .public_channels()
+            .map(|channel| channel.name().as_str())
+            .collect();
         self.ledger.is_in(&channels);
         let connected = self.chat.state() == State::ConnectedToFrontEnd;
         for name in NAMES {
             let can = self.chat.can_chat_in_channel(name);
-            assert!(!can || connected && channels.contains(name), "can chat in {name:?}");
+            assert!(
+                !can || connected && channels.contains(name),
+                "can chat in {name:?}"
+            );
         }
-        for channel in self.chat.public_channels().chain(self.chat.private_channels()) {
+        for channel in self
+            .chat
+            .public_channels()
+            .chain(self.chat.private_channels())
+        {
             assert_eq!(channel.messages().count(), channel.cached_messages());
             assert!(channel.cached_messages() <= self.setup.cache_messages);
         }
@@ -385,14 +487,25 @@ impl World {
         if self.setup.transport == Transport::Udp {
             self.flush();
             let all = self.chat.stats().cut_short == cut_short;
-            if let Some(server) = self.left.as_ref().filter(|server| chatting && all && server.was_left()) {
+            if let Some(server) = self
+                .left
+                .as_ref()
+                .filter(|server| chatting && all && server.was_left())
+            {
                 assert_eq!(server.arrived, server.accepted, "it was not cut short");
             }
         }
         self.now = self.now.plus_millis(2_000);
         self.turn();
-        assert!(self.links.is_empty(), "links left open: {:?}", self.links.keys());
-        assert_eq!((self.chat.buffered_bytes(), self.chat.poll_timeout()), (0, None));
+        assert!(
+            self.links.is_empty(),
+            "links left open: {:?}",
+            self.links.keys()
+        );
+        assert_eq!(
+            (self.chat.buffered_bytes(), self.chat.poll_timeout()),
+            (0, None)
+        );
         assert_eq!(self.chat.poll_event(), None);
     }
 

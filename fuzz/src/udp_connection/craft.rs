@@ -41,7 +41,14 @@ impl Craft {
         let [peer_id, crc, count, sent_time] = header;
         let trailing = if crc & 0x80 == 0 { 0 } else { 3 };
         let commands = (0..commands).map(|_| Choice::read(input)).collect();
-        Self { peer_id, crc, count, sent_time, trailing, commands }
+        Self {
+            peer_id,
+            crc,
+            count,
+            sent_time,
+            trailing,
+            commands,
+        }
     }
 }
 
@@ -99,7 +106,10 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn new(challenge: u32) -> Self {
-        Self { challenge, ..Self::default() }
+        Self {
+            challenge,
+            ..Self::default()
+        }
     }
 
     /// A datagram that this end has sent.
@@ -111,7 +121,12 @@ impl Seen {
             }
             if command.is_reliable() {
                 let time = datagram.header.sent_time;
-                self.recent.push_front((command.channel, command.is_unsequenced(), command.rseq, time));
+                self.recent.push_front((
+                    command.channel,
+                    command.is_unsequenced(),
+                    command.rseq,
+                    time,
+                ));
                 self.recent.truncate(MOST_RECENT);
             }
         }
@@ -164,13 +179,20 @@ impl Seen {
             (false, 0..=199) => 255,
             (_, other) => other % 56 + 200,
         };
-        let unsequenced = matches!(it.kind, kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED);
+        let unsequenced = matches!(
+            it.kind,
+            kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED
+        );
         let mut number = self.number(channel, unsequenced, it.number);
         let payload = vec![0xF3; it.length];
         let (mut acked, part_size);
         let body = match it.kind {
             kind::ACK | kind::ACK_UNSEQUENCED => {
-                acked = self.recent.get(usize::from(it.number) % MOST_RECENT).copied().unwrap_or((255, false, 1, 0));
+                acked = self
+                    .recent
+                    .get(usize::from(it.number) % MOST_RECENT)
+                    .copied()
+                    .unwrap_or((255, false, 1, 0));
                 if it.twist >= 200 {
                     acked.3 = [0, 0x7FFF_FFFF, 0x8000_0000, u32::MAX][usize::from(it.other) % 4];
                 }
@@ -178,15 +200,26 @@ impl Seen {
                     acked.2 = acked.2.wrapping_add(it.other.into());
                 }
                 number = 0;
-                Body::Ack { rseq: acked.2, sent_time: acked.3 }
+                Body::Ack {
+                    rseq: acked.2,
+                    sent_time: acked.3,
+                }
             }
             kind::CONNECT | kind::VERIFY_CONNECT => {
                 let odd = it.twist >= 200;
                 Body::Connect(ConnectFields {
-                    id: if it.kind == kind::CONNECT { 0 } else { [0x42, 0xFFFF, 0xFFFE, 0][usize::from(it.other) % 4] },
+                    id: if it.kind == kind::CONNECT {
+                        0
+                    } else {
+                        [0x42, 0xFFFF, 0xFFFE, 0][usize::from(it.other) % 4]
+                    },
                     mtu: if odd { u16::from(it.other) * 257 } else { 1200 },
                     window_size: 0x8000,
-                    channel_count: if odd { u32::from(it.twist) << 24 | u32::from(it.other) } else { 2 },
+                    channel_count: if odd {
+                        u32::from(it.twist) << 24 | u32::from(it.other)
+                    } else {
+                        2
+                    },
                     bandwidth_in: 0,
                     bandwidth_out: 0,
                     throttle_interval: 5000,
@@ -197,11 +230,18 @@ impl Seen {
             kind::UNRELIABLE | kind::UNSEQUENCED => {
                 self.unreliable = self.unreliable.wrapping_add(u32::from(it.other % 4));
                 let edges = [0, 127, 128, 0x7FFF_FFFF, 0x8000_0000, u32::MAX];
-                let other = if it.twist < 200 { self.unreliable } else { edges[usize::from(it.other) % edges.len()] };
+                let other = if it.twist < 200 {
+                    self.unreliable
+                } else {
+                    edges[usize::from(it.other) % edges.len()]
+                };
                 if it.kind == kind::UNRELIABLE && it.twist.is_multiple_of(2) {
                     number = self.used[slot(channel, false)];
                 }
-                Body::Numbered { number: other, payload: &payload }
+                Body::Numbered {
+                    number: other,
+                    payload: &payload,
+                }
             }
             kind::FRAGMENT | kind::FRAGMENT_UNSEQUENCED => {
                 if it.other < 100 || self.fragments.1 == 0 {
@@ -222,9 +262,22 @@ impl Seen {
                     number: which,
                     total: count.wrapping_mul(size),
                     offset: which.wrapping_mul(size),
-                    part: if part_size <= payload.len() { &payload[..part_size] } else { &payload },
+                    part: if part_size <= payload.len() {
+                        &payload[..part_size]
+                    } else {
+                        &payload
+                    },
                 };
-                let edges = [0, 1, count, 0x7FFF_FFFF, u32::MAX, fragment.total, fragment.offset, 4097];
+                let edges = [
+                    0,
+                    1,
+                    count,
+                    0x7FFF_FFFF,
+                    u32::MAX,
+                    fragment.total,
+                    fragment.offset,
+                    4097,
+                ];
                 let edge = edges[usize::from(it.twist) % edges.len()];
                 match it.twist {
                     200..=207 => fragment.start = edge,
@@ -241,9 +294,12 @@ impl Seen {
             _ => Body::Other(&payload[..payload.len().min(8)]),
         };
         let (channel, reserved) = match body {
-            Body::Ack { .. } if it.channel < 200 => {
-                (self.recent.get(usize::from(it.number) % MOST_RECENT).map_or(255, |recent| recent.0), 4)
-            }
+            Body::Ack { .. } if it.channel < 200 => (
+                self.recent
+                    .get(usize::from(it.number) % MOST_RECENT)
+                    .map_or(255, |recent| recent.0),
+                4,
+            ),
             _ => (channel, it.other % 6),
         };
         let start = out.len();
@@ -272,7 +328,9 @@ impl Seen {
             }
             160..=199 => ahead.wrapping_sub(150),
             200..=219 => ahead.wrapping_sub(220),
-            220..=229 => used.wrapping_add(4090).wrapping_add(u32::from(choice) - 220),
+            220..=229 => used
+                .wrapping_add(4090)
+                .wrapping_add(u32::from(choice) - 220),
             230..=239 => 0,
             240..=244 => 0x7FFF_FFFF,
             245..=249 => 0x8000_0000,

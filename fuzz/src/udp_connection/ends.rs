@@ -2,7 +2,9 @@
 
 use super::told::{Snapshot, Told, check, nothing_is_due};
 use photon_proto::Timestamp;
-use photon_proto::udp::{Acceptor, AcceptorConfig, Config, Connection, Delivery, Event, Key, SendError, State};
+use photon_proto::udp::{
+    Acceptor, AcceptorConfig, Config, Connection, Delivery, Event, Key, SendError, State,
+};
 use std::collections::BTreeMap;
 
 /// One connection.
@@ -17,7 +19,12 @@ pub(super) struct Direct {
 
 impl Direct {
     pub(super) fn new(connection: Connection, config: Config, now: Timestamp) -> Self {
-        let new = Self { connection, told: Told::default(), config, latest: now };
+        let new = Self {
+            connection,
+            told: Told::default(),
+            config,
+            latest: now,
+        };
         new.check();
         new
     }
@@ -43,8 +50,13 @@ impl Direct {
     pub(super) fn transmit(&mut self, now: Timestamp) -> Option<Vec<u8>> {
         self.latest = self.latest.max(now);
         let bytes = self.connection.transmit(now)?.to_vec();
-        assert_eq!(self.connection.transmit(now), Some(&bytes[..]), "asked again, another datagram");
-        self.told.pulled(&bytes, &self.config, self.connection.challenge());
+        assert_eq!(
+            self.connection.transmit(now),
+            Some(&bytes[..]),
+            "asked again, another datagram"
+        );
+        self.told
+            .pulled(&bytes, &self.config, self.connection.challenge());
         self.check();
         Some(bytes)
     }
@@ -65,7 +77,12 @@ impl Direct {
         event
     }
 
-    pub(super) fn send(&mut self, channel: u8, delivery: Delivery, bytes: &[u8]) -> Result<(), SendError> {
+    pub(super) fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
         let before = Snapshot::of(&self.connection);
         let sent = self.connection.send(channel, delivery, bytes);
         if sent.is_err() {
@@ -103,7 +120,14 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(config: AcceptorConfig) -> Self {
         let acceptor = Acceptor::new(config.clone(), [7; 32]);
-        Self { acceptor, config, latest: Timestamp::ZERO, told: BTreeMap::new(), client: None, ended: None }
+        Self {
+            acceptor,
+            config,
+            latest: Timestamp::ZERO,
+            told: BTreeMap::new(),
+            client: None,
+            ended: None,
+        }
     }
 
     fn check(&self) {
@@ -118,7 +142,11 @@ impl Gate {
             "{} half-open",
             self.acceptor.half_open()
         );
-        assert!(self.acceptor.len() <= self.config.max_connections, "{} clients", self.acceptor.len());
+        assert!(
+            self.acceptor.len() <= self.config.max_connections,
+            "{} clients",
+            self.acceptor.len()
+        );
     }
 
     pub(super) fn handle_datagram(&mut self, now: Timestamp, from: u8, bytes: &[u8]) {
@@ -139,10 +167,21 @@ impl Gate {
         self.latest = self.latest.max(now);
         let (to, bytes) = self.acceptor.transmit(now)?;
         let pulled = (*to, bytes.to_vec());
-        let again = self.acceptor.transmit(now).map(|(to, bytes)| (*to, bytes.to_vec()));
-        assert_eq!(again.as_ref(), Some(&pulled), "asked again, another datagram");
+        let again = self
+            .acceptor
+            .transmit(now)
+            .map(|(to, bytes)| (*to, bytes.to_vec()));
+        assert_eq!(
+            again.as_ref(),
+            Some(&pulled),
+            "asked again, another datagram"
+        );
         // Whose it is, nobody says: it is looked at as if it were the first of a new connection.
-        let challenge = pulled.1.get(8..12).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes);
+        let challenge = pulled
+            .1
+            .get(8..12)
+            .and_then(|four| four.try_into().ok())
+            .map_or(0, u32::from_be_bytes);
         Told::default().pulled(&pulled.1, &self.config.connection, challenge);
         self.check();
         Some(pulled)
@@ -157,18 +196,26 @@ impl Gate {
     pub(super) fn poll_event(&mut self, challenge: u32) -> Option<(bool, Event)> {
         let (key, event) = self.acceptor.poll_event()?;
         if event == Event::Connected {
-            let address = *self.acceptor.address(key).expect("it is connected, so it has an address");
+            let address = *self
+                .acceptor
+                .address(key)
+                .expect("it is connected, so it has an address");
             let found = self.acceptor.connection(key).map(Connection::challenge);
             if address == 0 && found == Some(challenge) {
                 // A connect that comes late, or is forged, may open another one behind the end of the first.
-                let over = self.connection().is_none_or(|first| first.state() == State::Disconnected);
+                let over = self
+                    .connection()
+                    .is_none_or(|first| first.state() == State::Disconnected);
                 assert!(over, "the client has two connections");
                 self.client.get_or_insert(key);
             }
             let twice = self.told.insert(key, (address, Told::default()));
             assert!(twice.is_none(), "{key:?} names two connections");
         }
-        let (_, told) = self.told.get_mut(&key).expect("the first event is that it is connected");
+        let (_, told) = self
+            .told
+            .get_mut(&key)
+            .expect("the first event is that it is connected");
         told.event(&event, &self.config.connection);
         if Some(key) == self.client && told.ended.is_some() {
             self.ended = Some(*told);
@@ -177,8 +224,15 @@ impl Gate {
         Some((Some(key) == self.client, event))
     }
 
-    pub(super) fn send(&mut self, channel: u8, delivery: Delivery, message: &[u8]) -> Result<(), SendError> {
-        let Some(key) = self.client else { return Err(SendError::NotConnected) };
+    pub(super) fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        message: &[u8],
+    ) -> Result<(), SendError> {
+        let Some(key) = self.client else {
+            return Err(SendError::NotConnected);
+        };
         let before = self.snapshot();
         let sent = self.acceptor.send_with(key, channel, delivery, |out, _| {
             out.extend_from_slice(message);

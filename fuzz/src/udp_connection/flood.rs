@@ -7,7 +7,9 @@ use crate::input::Input;
 use photon_proto::Timestamp;
 use photon_proto::udp::command::kind;
 use photon_proto::udp::datagram::parse;
-use photon_proto::udp::{AcceptorConfig, Config, ConnectRequest, Connection, Delivery, Event, State};
+use photon_proto::udp::{
+    AcceptorConfig, Config, ConnectRequest, Connection, Delivery, Event, State,
+};
 
 const CHALLENGE: u32 = 0x672E_0433;
 const PEER_ID: u16 = 0x0042;
@@ -72,7 +74,11 @@ pub fn flood(role: Role, seed: u64, datagrams: u32, samples: &[Vec<u8>]) -> Floo
 }
 
 fn says_goodbye(bytes: &[u8]) -> bool {
-    parse(bytes).is_ok_and(|datagram| datagram.commands().any(|command| command.kind == kind::DISCONNECT))
+    parse(bytes).is_ok_and(|datagram| {
+        datagram
+            .commands()
+            .any(|command| command.kind == kind::DISCONNECT)
+    })
 }
 
 /// Numbers without any pattern that the datagrams could follow: splitmix64.
@@ -122,8 +128,13 @@ impl Victim {
             it.max_received_message_bytes = 20_000;
             it.max_violations = 300;
         };
-        let (client_config, server_config) = (Config::client().with(change), Config::server().with(change));
-        let mut client = Direct::new(Connection::connect(client_config.clone(), CHALLENGE, now), client_config, now);
+        let (client_config, server_config) =
+            (Config::client().with(change), Config::server().with(change));
+        let mut client = Direct::new(
+            Connection::connect(client_config.clone(), CHALLENGE, now),
+            client_config,
+            now,
+        );
         let connect = client.transmit(now).expect("a connect");
         client.transmitted();
         let connected = dice.below(4) > 0;
@@ -133,7 +144,11 @@ impl Victim {
             Role::Acceptor => {
                 let config = AcceptorConfig::default().with(|it| {
                     it.connection = server_config;
-                    (it.max_half_open, it.max_connections, it.half_open_timeout_ms) = (8, 3, 500);
+                    (
+                        it.max_half_open,
+                        it.max_connections,
+                        it.half_open_timeout_ms,
+                    ) = (8, 3, 500);
                 });
                 let mut gate = Gate::new(config);
                 gate.handle_datagram(now, 0, &connect);
@@ -154,7 +169,8 @@ impl Victim {
             }
             Role::Client | Role::Server => {
                 let request = ConnectRequest::read(&connect).expect("a wish");
-                let server = Connection::accept(server_config.clone(), &request, PEER_ID, 5_000_000, now);
+                let server =
+                    Connection::accept(server_config.clone(), &request, PEER_ID, 5_000_000, now);
                 let mut server = Direct::new(server, server_config, now);
                 if connected {
                     while let Some(bytes) = server.transmit(now) {
@@ -176,7 +192,13 @@ impl Victim {
                 Side::Single(Box::new(if role == Role::Client { client } else { server }))
             }
         };
-        Self { side, seen, now, taken: 0, sent }
+        Self {
+            side,
+            seen,
+            now,
+            taken: 0,
+            sent,
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -207,7 +229,9 @@ impl Victim {
             4 => self.sent.clone(),
             _ => {
                 let choices = dice.bytes(40);
-                let mut made = self.seen.make(&Craft::read(&mut Input::new(&choices)), PEER_ID);
+                let mut made = self
+                    .seen
+                    .make(&Craft::read(&mut Input::new(&choices)), PEER_ID);
                 if dice.below(8) == 0 {
                     change(&mut made, dice);
                 }
@@ -234,7 +258,9 @@ impl Victim {
         self.taken += 1;
         match &mut self.side {
             Side::Single(end) => end.handle_datagram(self.now, bytes),
-            Side::Gate(gate) => gate.handle_datagram(self.now, [0, 0, 1, 2, 3][dice.below(5)], bytes),
+            Side::Gate(gate) => {
+                gate.handle_datagram(self.now, [0, 0, 1, 2, 3][dice.below(5)], bytes)
+            }
         }
         match dice.below(32) {
             0 => self.now = self.now.plus_micros(dice.next() % 3_000_000),

@@ -49,17 +49,30 @@ impl Ledger {
     }
 
     /// The message was accepted for sending; longer ones than `limit` are sent in parts.
-    pub(super) fn accepted(&mut self, channel: u8, delivery: Delivery, length: usize, limit: usize) {
+    pub(super) fn accepted(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        length: usize,
+        limit: usize,
+    ) {
         let id = u32::try_from(self.sent.len()).expect("few messages");
         let promise = match (delivery, length > limit) {
             (Delivery::Reliable, _) | (Delivery::Unreliable, true) => Promise::InOrder,
-            (Delivery::ReliableUnsequenced, _) | (Delivery::UnreliableUnsequenced, true) => Promise::Once,
+            (Delivery::ReliableUnsequenced, _) | (Delivery::UnreliableUnsequenced, true) => {
+                Promise::Once
+            }
             (Delivery::Unreliable, false) => Promise::AtMostOnceInOrder,
             (Delivery::UnreliableUnsequenced, false) => Promise::AtMostOnce,
         };
         let expected = self.in_order.entry(channel).or_default();
         let after = self.arrived.get(&channel).copied().unwrap_or(0) + expected.len();
-        self.sent.push(Sent { channel, promise, length, after });
+        self.sent.push(Sent {
+            channel,
+            promise,
+            length,
+            after,
+        });
         // Empty ones take a number, and nothing arrives.
         if length > 0 {
             match promise {
@@ -72,9 +85,20 @@ impl Ledger {
 
     /// A message that arrived.
     pub(super) fn arrived(&mut self, message: &Message) {
-        let id = message.bytes.first_chunk::<ID_BYTES>().map(|id| u32::from_le_bytes(*id)).expect("a whole message");
-        let sent = self.sent.get(id as usize).unwrap_or_else(|| panic!("{id} was never sent"));
-        assert_eq!((message.channel, message.bytes.len()), (sent.channel, sent.length), "message {id}");
+        let id = message
+            .bytes
+            .first_chunk::<ID_BYTES>()
+            .map(|id| u32::from_le_bytes(*id))
+            .expect("a whole message");
+        let sent = self
+            .sent
+            .get(id as usize)
+            .unwrap_or_else(|| panic!("{id} was never sent"));
+        assert_eq!(
+            (message.channel, message.bytes.len()),
+            (sent.channel, sent.length),
+            "message {id}"
+        );
         assert_eq!(message.bytes, content(id, sent.length), "message {id}");
         match sent.promise {
             Promise::InOrder => {
@@ -93,7 +117,10 @@ impl Ledger {
                 let last = self.last_unreliable.insert(sent.channel, id);
                 assert!(last < Some(id), "{id} after {last:?}");
                 let arrived = self.arrived.get(&sent.channel).copied().unwrap_or(0);
-                assert_eq!(arrived, sent.after, "{id} is not between its reliable neighbours");
+                assert_eq!(
+                    arrived, sent.after,
+                    "{id} is not between its reliable neighbours"
+                );
             }
             Promise::AtMostOnce => {
                 assert_eq!(message.delivery, Delivery::UnreliableUnsequenced);
@@ -104,8 +131,18 @@ impl Ledger {
 
     /// Everything that was promised has arrived.
     pub(super) fn complete(&self) {
-        let missing: Vec<u32> = self.in_order.values().flatten().chain(&self.once).copied().collect();
-        assert!(missing.is_empty(), "lost: {missing:?} of {}", self.sent.len());
+        let missing: Vec<u32> = self
+            .in_order
+            .values()
+            .flatten()
+            .chain(&self.once)
+            .copied()
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "lost: {missing:?} of {}",
+            self.sent.len()
+        );
     }
 
     pub(super) fn sent(&self) -> usize {
@@ -116,5 +153,9 @@ impl Ledger {
 /// Bytes by which a message is known, and which are no other's.
 fn content(id: u32, length: usize) -> Vec<u8> {
     let filler = (0_u32..).map(|at| (at.wrapping_mul(31) ^ id).to_le_bytes()[0]);
-    id.to_le_bytes().into_iter().chain(filler).take(length).collect()
+    id.to_le_bytes()
+        .into_iter()
+        .chain(filler)
+        .take(length)
+        .collect()
 }

@@ -109,7 +109,9 @@ impl Op {
     #[must_use]
     pub fn byte(self) -> u8 {
         let place = Self::ALL.iter().position(|one| *one == self);
-        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
+        place
+            .and_then(|place| u8::try_from(place).ok())
+            .unwrap_or(0)
     }
 }
 
@@ -122,25 +124,70 @@ pub(super) enum End {
 
 #[derive(Clone, Debug)]
 pub(super) enum Step<'a> {
-    Turn { ms: u64 },
-    Wait { micros: u64 },
+    Turn {
+        ms: u64,
+    },
+    Wait {
+        micros: u64,
+    },
     Sleep(End),
-    Back { end: End, ms: u64 },
+    Back {
+        end: End,
+        ms: u64,
+    },
     Timeout(End),
-    Send { end: End, channel: u8, delivery: Delivery, count: u8, length: usize },
+    Send {
+        end: End,
+        channel: u8,
+        delivery: Delivery,
+        count: u8,
+        length: usize,
+    },
     BreakOff(End),
-    Pull { end: End, most: u8 },
+    Pull {
+        end: End,
+        most: u8,
+    },
     Peek(End),
     Transmitted(End),
-    Deliver { to: End, which: u8, again: bool },
-    Lose { to: End, which: u8 },
-    Corrupt { to: End, which: u8, bit: u16 },
-    Forge { to: End, craft: Craft },
-    Raw { to: End, known: bool, bytes: &'a [u8] },
-    Strange { to: End, address: u8, craft: Craft },
-    Events { end: End, most: u8 },
+    Deliver {
+        to: End,
+        which: u8,
+        again: bool,
+    },
+    Lose {
+        to: End,
+        which: u8,
+    },
+    Corrupt {
+        to: End,
+        which: u8,
+        bit: u16,
+    },
+    Forge {
+        to: End,
+        craft: Craft,
+    },
+    Raw {
+        to: End,
+        known: bool,
+        bytes: &'a [u8],
+    },
+    Strange {
+        to: End,
+        address: u8,
+        craft: Craft,
+    },
+    Events {
+        end: End,
+        most: u8,
+    },
     Close(End),
-    Shutdown { end: End, ms: u64, reason: u8 },
+    Shutdown {
+        end: End,
+        ms: u64,
+        reason: u8,
+    },
     FetchTime,
     Forget,
 }
@@ -198,7 +245,8 @@ impl<'a> Script<'a> {
 impl Setup {
     /// Five bytes: choices, which steps are left out, sizes, times, what an acceptor puts up with.
     fn read(input: &mut Input<'_>) -> Self {
-        let (choices, without, sizes, times, table) = (input.u8(), input.u8(), input.u8(), input.u8(), input.u8());
+        let (choices, without, sizes, times, table) =
+            (input.u8(), input.u8(), input.u8(), input.u8(), input.u8());
         let one = |byte: u8, shift: u8| usize::from(byte >> shift & 3);
         let client = Config::client().with(|it| {
             it.crc = choices & 8 != 0;
@@ -212,7 +260,8 @@ impl Setup {
             it.ping_interval_ms = [3000, 0, 1, 500][one(times, 0)];
             it.disconnect_timeout_ms = [10_000, 1000, u64::MAX, 0][one(times, 2)];
             it.connect_timeout_ms = [15_000, 0, 1000, u64::MAX][one(times, 4)];
-            (it.max_resends, it.quick_resends) = [(7, 2), (7, 0), (0, 0), (u32::MAX, 3)][one(times, 6)];
+            (it.max_resends, it.quick_resends) =
+                [(7, 2), (7, 0), (0, 0), (u32::MAX, 3)][one(times, 6)];
         });
         // Timeouts are each end's own affair; what they send each other is not.
         let connection = client.clone().with(|it| {
@@ -240,22 +289,45 @@ impl Setup {
 }
 
 fn end(input: &mut Input<'_>) -> End {
-    if input.flag() { End::Server } else { End::Client }
+    if input.flag() {
+        End::Server
+    } else {
+        End::Client
+    }
 }
 
 impl<'a> Step<'a> {
     fn read(input: &mut Input<'a>) -> Self {
         let op = Op::ALL[usize::from(input.u8()) % Op::ALL.len()];
         match op {
-            Op::Turn => Self::Turn { ms: input.u8().into() },
-            Op::Wait => Self::Wait { micros: u64::from(input.u16()) * 1000 },
-            Op::Blink => Self::Wait { micros: input.u16().into() },
+            Op::Turn => Self::Turn {
+                ms: input.u8().into(),
+            },
+            Op::Wait => Self::Wait {
+                micros: u64::from(input.u16()) * 1000,
+            },
+            Op::Blink => Self::Wait {
+                micros: input.u16().into(),
+            },
             Op::Sleep => Self::Sleep(end(input)),
             Op::Leap => {
-                let ms: u64 = input.pick([20_000, 1 << 31, 1 << 32, 86_400_000, (1 << 31) - 20, 1 << 52, u64::MAX]);
-                Self::Wait { micros: ms.saturating_mul(1000) }
+                let ms: u64 = input.pick([
+                    20_000,
+                    1 << 31,
+                    1 << 32,
+                    86_400_000,
+                    (1 << 31) - 20,
+                    1 << 52,
+                    u64::MAX,
+                ]);
+                Self::Wait {
+                    micros: ms.saturating_mul(1000),
+                }
             }
-            Op::Back => Self::Back { end: end(input), ms: input.u16().into() },
+            Op::Back => Self::Back {
+                end: end(input),
+                ms: input.u16().into(),
+            },
             Op::Timeout => Self::Timeout(end(input)),
             Op::Send | Op::Burst => Self::Send {
                 end: end(input),
@@ -270,17 +342,49 @@ impl<'a> Step<'a> {
                 length: length(input),
             },
             Op::BreakOff => Self::BreakOff(end(input)),
-            Op::Pull => Self::Pull { end: end(input), most: input.u8() },
+            Op::Pull => Self::Pull {
+                end: end(input),
+                most: input.u8(),
+            },
             Op::Peek => Self::Peek(end(input)),
             Op::Transmitted => Self::Transmitted(end(input)),
-            Op::Deliver => Self::Deliver { to: end(input), which: input.u8(), again: false },
-            Op::DeliverAgain => Self::Deliver { to: end(input), which: input.u8(), again: true },
-            Op::Lose => Self::Lose { to: end(input), which: input.u8() },
-            Op::Corrupt => Self::Corrupt { to: end(input), which: input.u8(), bit: input.u16() },
-            Op::Forge => Self::Forge { to: end(input), craft: Craft::read(input) },
-            Op::Raw => Self::Raw { to: end(input), known: input.flag(), bytes: input.bytes(255) },
-            Op::Strange => Self::Strange { to: end(input), address: input.below(4), craft: Craft::read(input) },
-            Op::Events => Self::Events { end: end(input), most: input.u8() },
+            Op::Deliver => Self::Deliver {
+                to: end(input),
+                which: input.u8(),
+                again: false,
+            },
+            Op::DeliverAgain => Self::Deliver {
+                to: end(input),
+                which: input.u8(),
+                again: true,
+            },
+            Op::Lose => Self::Lose {
+                to: end(input),
+                which: input.u8(),
+            },
+            Op::Corrupt => Self::Corrupt {
+                to: end(input),
+                which: input.u8(),
+                bit: input.u16(),
+            },
+            Op::Forge => Self::Forge {
+                to: end(input),
+                craft: Craft::read(input),
+            },
+            Op::Raw => Self::Raw {
+                to: end(input),
+                known: input.flag(),
+                bytes: input.bytes(255),
+            },
+            Op::Strange => Self::Strange {
+                to: end(input),
+                address: input.below(4),
+                craft: Craft::read(input),
+            },
+            Op::Events => Self::Events {
+                end: end(input),
+                most: input.u8(),
+            },
             Op::Close => Self::Close(end(input)),
             Op::Shutdown => Self::Shutdown {
                 end: end(input),

@@ -26,12 +26,23 @@ impl Told {
     pub(super) fn event(&mut self, event: &Event, config: &Config) {
         assert_eq!(self.ended, None, "{event:?} after the end");
         match event {
-            Event::Connected => assert!(!std::mem::replace(&mut self.connected, true), "connected twice"),
+            Event::Connected => assert!(
+                !std::mem::replace(&mut self.connected, true),
+                "connected twice"
+            ),
             Event::Message(message) => {
                 assert!(self.connected, "a message before the connection");
                 let most = config.max_received_message_bytes.max(MAX_BYTES);
-                assert!((1..=most).contains(&message.bytes.len()), "{} bytes", message.bytes.len());
-                assert!(message.channel < config.channels, "channel {}", message.channel);
+                assert!(
+                    (1..=most).contains(&message.bytes.len()),
+                    "{} bytes",
+                    message.bytes.len()
+                );
+                assert!(
+                    message.channel < config.channels,
+                    "channel {}",
+                    message.channel
+                );
             }
             Event::Disconnected(cause) => self.ended = Some(*cause),
         }
@@ -42,10 +53,17 @@ impl Told {
         let datagram = parse(bytes).expect("what is sent can be read");
         assert_eq!(datagram.trailing_bytes(), 0);
         assert_eq!(datagram.header.challenge, challenge);
-        assert!(bytes.len() <= usize::from(config.mtu).max(576), "{} bytes", bytes.len());
+        assert!(
+            bytes.len() <= usize::from(config.mtu).max(576),
+            "{} bytes",
+            bytes.len()
+        );
         if self.ended.is_some() {
             self.pulled_after_the_end += 1;
-            assert!(self.pulled_after_the_end <= MOST_AFTER_THE_END, "it goes on and on after the end");
+            assert!(
+                self.pulled_after_the_end <= MOST_AFTER_THE_END,
+                "it goes on and on after the end"
+            );
         }
     }
 }
@@ -54,21 +72,38 @@ impl Told {
 pub(super) fn check(connection: &Connection, told: &Told, config: &Config, latest: Timestamp) {
     // Ready, out of order, and on each channel a message of either fragment type. Spec: udp.md 9, item 9.
     let parts = MOST_PARTS.min(config.max_received_message_bytes) * (SMALL_BYTES + OVERHEAD_BYTES);
-    let awaited = 2 * usize::from(config.channels) * (2 * config.max_received_message_bytes + parts);
+    let awaited =
+        2 * usize::from(config.channels) * (2 * config.max_received_message_bytes + parts);
     let most = 2 * (config.incoming_cap_bytes + 2 * MAX_BYTES + OVERHEAD_BYTES) + awaited;
-    assert!(connection.received_bytes() <= most, "{} bytes received", connection.received_bytes());
+    assert!(
+        connection.received_bytes() <= most,
+        "{} bytes received",
+        connection.received_bytes()
+    );
     if connection.state() == State::Disconnected {
-        assert_eq!((connection.poll_timeout(), connection.in_flight(), connection.queued_bytes()), (None, 0, 0));
+        assert_eq!(
+            (
+                connection.poll_timeout(),
+                connection.in_flight(),
+                connection.queued_bytes()
+            ),
+            (None, 0, 0)
+        );
     } else {
         assert_eq!(told.ended, None, "it told of its end");
     }
     if told.ended.is_some() {
         assert!(!connection.has_event());
     }
-    let awaits = connection.in_flight() == 0 || connection.poll_timeout().is_some() || connection.has_output();
+    let awaits = connection.in_flight() == 0
+        || connection.poll_timeout().is_some()
+        || connection.has_output();
     // A server asks twice whether the client is there, then the client has to; for ever, if no timeout is set.
     let half_open = connection.state() == State::Connecting && connection.peer_id() != NO_PEER_ID;
-    assert!(awaits || half_open || is_end_of_time(latest), "nothing will send it again");
+    assert!(
+        awaits || half_open || is_end_of_time(latest),
+        "nothing will send it again"
+    );
 }
 
 /// Whether deadlines may lie behind the end of time, where nothing is due any more.

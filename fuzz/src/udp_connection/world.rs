@@ -120,7 +120,13 @@ impl World {
                 self.handle_timeout(end, Timestamp::from_micros(micros));
             }
             Step::Timeout(end) => self.handle_timeout(end, self.now),
-            Step::Send { end, channel, delivery, count, length } => {
+            Step::Send {
+                end,
+                channel,
+                delivery,
+                count,
+                length,
+            } => {
                 // Bursts of long messages only take time.
                 for _ in 0..usize::from(count).min(1 + 100_000 / (length + 1)) {
                     self.send(end, channel, delivery, length);
@@ -165,7 +171,11 @@ impl World {
                     self.strange(to, 1, &bytes);
                 }
             }
-            Step::Strange { to, address, ref craft } => {
+            Step::Strange {
+                to,
+                address,
+                ref craft,
+            } => {
                 let bytes = self.seen_strange[usize::from(address)].make(craft, 0x1234);
                 self.strange(to, address, &bytes);
             }
@@ -195,8 +205,8 @@ impl World {
             }
         }
         let both = |state| state == State::Connected;
-        self.reached.connected |=
-            both(self.client.connection.state()) && self.server_end().is_some_and(|server| both(server.state()));
+        self.reached.connected |= both(self.client.connection.state())
+            && self.server_end().is_some_and(|server| both(server.state()));
         self.reached.forged |= self.forged;
     }
 
@@ -214,16 +224,18 @@ impl World {
 
     /// How many messages both ends have taken.
     fn taken(&self) -> u64 {
-        let ends = [Some(&self.client.connection), self.server_end()].into_iter().flatten();
+        let ends = [Some(&self.client.connection), self.server_end()]
+            .into_iter()
+            .flatten();
         ends.map(|end| end.stats().received_messages).sum()
     }
 
     fn poll_timeout(&self, end: End) -> Option<Timestamp> {
         match (end, &self.server) {
             (End::Client, _) => self.client.connection.poll_timeout(),
-            (End::Server, Server::Direct(server)) => {
-                server.as_ref().and_then(|server| server.connection.poll_timeout())
-            }
+            (End::Server, Server::Direct(server)) => server
+                .as_ref()
+                .and_then(|server| server.connection.poll_timeout()),
             (End::Server, Server::Gate(gate)) => gate.acceptor.poll_timeout(),
         }
     }
@@ -245,7 +257,9 @@ impl World {
         let message = ledger.message(length);
         let state = match (end, &*peer) {
             (End::Client, _) => Some(self.client.connection.state()),
-            (End::Server, Server::Direct(server)) => server.as_ref().map(|server| server.connection.state()),
+            (End::Server, Server::Direct(server)) => {
+                server.as_ref().map(|server| server.connection.state())
+            }
             (End::Server, Server::Gate(gate)) => gate.connection().map(Connection::state),
         };
         let sent = match (end, peer) {
@@ -263,7 +277,9 @@ impl World {
             Err(SendError::NotConnected) => assert_ne!(state, Some(State::Connected)),
             // A forged connect may have announced fewer channels.
             Err(SendError::Channel(refused)) => {
-                assert!(refused == channel && (channel >= self.setup.client.channels || self.forged));
+                assert!(
+                    refused == channel && (channel >= self.setup.client.channels || self.forged)
+                );
             }
             Err(SendError::TooLong { max_bytes }) => {
                 assert!(max_bytes == self.setup.client.max_message_bytes && length > max_bytes);
@@ -286,10 +302,18 @@ impl World {
             out.extend_from_slice(&[0xAB; 2000]);
             Err(BrokenOff)
         };
-        let before = (Snapshot::of(&self.client.connection), self.server_end().map(Snapshot::of));
+        let before = (
+            Snapshot::of(&self.client.connection),
+            self.server_end().map(Snapshot::of),
+        );
         let sent = match (end, &mut self.server) {
-            (End::Client, _) => self.client.connection.send_with(0, Delivery::Reliable, write),
-            (End::Server, Server::Direct(Some(server))) => server.connection.send_with(0, Delivery::Reliable, write),
+            (End::Client, _) => self
+                .client
+                .connection
+                .send_with(0, Delivery::Reliable, write),
+            (End::Server, Server::Direct(Some(server))) => {
+                server.connection.send_with(0, Delivery::Reliable, write)
+            }
             (End::Server, Server::Gate(gate)) => match gate.client {
                 Some(key) => gate.acceptor.send_with(key, 0, Delivery::Reliable, write),
                 None => return,
@@ -297,7 +321,13 @@ impl World {
             (End::Server, Server::Direct(None)) => return,
         };
         assert_eq!(sent, Err(BrokenOff));
-        assert_eq!((Snapshot::of(&self.client.connection), self.server_end().map(Snapshot::of)), before);
+        assert_eq!(
+            (
+                Snapshot::of(&self.client.connection),
+                self.server_end().map(Snapshot::of)
+            ),
+            before
+        );
     }
 
     fn shutdown(&mut self, end: End, ms: u64, reason: u8) {
@@ -316,7 +346,9 @@ impl World {
     fn transmit(&mut self, end: End) -> Option<(u8, Vec<u8>)> {
         match (end, &mut self.server) {
             (End::Client, _) => self.client.transmit(self.now).map(|bytes| (CLIENT, bytes)),
-            (End::Server, Server::Direct(Some(server))) => server.transmit(self.now).map(|bytes| (CLIENT, bytes)),
+            (End::Server, Server::Direct(Some(server))) => {
+                server.transmit(self.now).map(|bytes| (CLIENT, bytes))
+            }
             (End::Server, Server::Direct(None)) => None,
             (End::Server, Server::Gate(gate)) => gate.transmit(self.now),
         }
@@ -333,11 +365,15 @@ impl World {
 
     /// A datagram of an end goes on its way; false if there is none.
     fn pull(&mut self, end: End) -> bool {
-        let Some((address, bytes)) = self.transmit(end) else { return false };
+        let Some((address, bytes)) = self.transmit(end) else {
+            return false;
+        };
         self.transmitted(end);
         let seen = match end {
             End::Client => &mut self.seen_client,
-            End::Server if bytes.get(8..12) == Some(&CHALLENGE.to_be_bytes()) => &mut self.seen_server,
+            End::Server if bytes.get(8..12) == Some(&CHALLENGE.to_be_bytes()) => {
+                &mut self.seen_server
+            }
             End::Server => &mut self.seen_strange[usize::from(address)],
         };
         seen.sent(&bytes);
@@ -366,19 +402,31 @@ impl World {
     fn on_the_way(&mut self, to: End, which: u8, stays: bool) -> Option<Vec<u8>> {
         let way = self.way(to);
         let index = usize::from(which).checked_rem(way.len())?;
-        if stays { way.get(index).cloned() } else { way.remove(index) }
+        if stays {
+            way.get(index).cloned()
+        } else {
+            way.remove(index)
+        }
     }
 
     fn corrupt(&mut self, to: End, which: u8, bit: u16) {
-        let Some(mut bytes) = self.on_the_way(to, which, true) else { return };
+        let Some(mut bytes) = self.on_the_way(to, which, true) else {
+            return;
+        };
         let at = usize::from(bit) / 8 % bytes.len();
         // A check sum finds every changed bit; and who does not know the challenge has no business here.
         let harmless = bytes.get(2) == Some(&0xCC) || (8..12).contains(&at);
         bytes[at] ^= 1 << (bit % 8);
         if harmless {
-            let before = (Snapshot::of(&self.client.connection), self.server_end().map(Snapshot::of));
+            let before = (
+                Snapshot::of(&self.client.connection),
+                self.server_end().map(Snapshot::of),
+            );
             self.arrives(to, &bytes);
-            let after = (Snapshot::of(&self.client.connection), self.server_end().map(Snapshot::of));
+            let after = (
+                Snapshot::of(&self.client.connection),
+                self.server_end().map(Snapshot::of),
+            );
             assert_eq!(before, after, "a broken datagram changed something");
         } else {
             self.forged = true;
@@ -391,11 +439,13 @@ impl World {
             (End::Client, _) => self.client.handle_datagram(self.now, bytes),
             (End::Server, Server::Direct(Some(server))) => server.handle_datagram(self.now, bytes),
             (End::Server, Server::Direct(empty)) => {
-                let request = ConnectRequest::read(bytes).filter(|request| request.challenge == CHALLENGE);
+                let request =
+                    ConnectRequest::read(bytes).filter(|request| request.challenge == CHALLENGE);
                 if let Some(request) = request {
                     let config = self.setup.server.connection.clone();
                     let clock = self.setup.server_clock;
-                    let server = Connection::accept(config.clone(), &request, PEER_ID, clock, self.now);
+                    let server =
+                        Connection::accept(config.clone(), &request, PEER_ID, clock, self.now);
                     *empty = Some(Box::new(Direct::new(server, config, self.now)));
                 }
             }
@@ -405,7 +455,10 @@ impl World {
 
     /// A datagram from somebody who does not know the challenge.
     fn strange(&mut self, to: End, address: u8, bytes: &[u8]) {
-        let before = (Snapshot::of(&self.client.connection), self.server_end().map(Snapshot::of));
+        let before = (
+            Snapshot::of(&self.client.connection),
+            self.server_end().map(Snapshot::of),
+        );
         match (to, &mut self.server) {
             (End::Server, Server::Gate(gate)) => {
                 let replaced = gate.acceptor.stats().replaced;
@@ -418,7 +471,10 @@ impl World {
             }
             _ => self.arrives(to, bytes),
         }
-        let after = (Snapshot::of(&self.client.connection), self.server_end().map(Snapshot::of));
+        let after = (
+            Snapshot::of(&self.client.connection),
+            self.server_end().map(Snapshot::of),
+        );
         assert_eq!(before, after, "a stranger changed something");
     }
 
@@ -431,7 +487,9 @@ impl World {
             for end in [End::Client, End::Server] {
                 while self.pull(end) {
                     // As a wire with room: nothing is lost here.
-                    if self.way(End::Client).len().max(self.way(End::Server).len()) > MOST_ON_THE_WAY / 2 {
+                    if self.way(End::Client).len().max(self.way(End::Server).len())
+                        > MOST_ON_THE_WAY / 2
+                    {
                         break;
                     }
                 }
@@ -456,7 +514,9 @@ impl World {
     fn event(&mut self, end: End) -> bool {
         let (own, event) = match (end, &mut self.server) {
             (End::Client, _) => (true, self.client.poll_event()),
-            (End::Server, Server::Direct(server)) => (true, server.as_mut().and_then(|server| server.poll_event())),
+            (End::Server, Server::Direct(server)) => {
+                (true, server.as_mut().and_then(|server| server.poll_event()))
+            }
             (End::Server, Server::Gate(gate)) => match gate.poll_event(CHALLENGE) {
                 Some((own, event)) => (own, Some(event)),
                 None => (false, None),
@@ -464,7 +524,10 @@ impl World {
         };
         let Some(event) = event else { return false };
         if self.told_aloud {
-            println!("    {end:?}{}: {event:?}", if own { "" } else { " for a stranger" });
+            println!(
+                "    {end:?}{}: {event:?}",
+                if own { "" } else { " for a stranger" }
+            );
         }
         if let Event::Message(message) = &event {
             self.reached.messages += 1;
@@ -481,7 +544,9 @@ impl World {
         if let (true, Event::Message(message)) = (own, event) {
             match (end, &mut self.server) {
                 (End::Client, _) => self.client.connection.recycle(message.bytes),
-                (End::Server, Server::Direct(Some(server))) => server.connection.recycle(message.bytes),
+                (End::Server, Server::Direct(Some(server))) => {
+                    server.connection.recycle(message.bytes)
+                }
                 (End::Server, Server::Gate(gate)) => {
                     if let Some(key) = gate.client {
                         gate.acceptor.recycle(key, message.bytes);
@@ -501,7 +566,9 @@ impl World {
             Cause::Timeout | Cause::ConnectTimeout => true,
             // A server that gave up says so.
             Cause::ServerTimeout => end == End::Client,
-            Cause::ServerLogic | Cause::ServerUserLimit | Cause::ServerUnknown(_) => end == End::Client && server_went,
+            Cause::ServerLogic | Cause::ServerUserLimit | Cause::ServerUnknown(_) => {
+                end == End::Client && server_went
+            }
             Cause::ClientLeft(2) => end == End::Server,
             // Also a client that was told to go by the server says goodbye.
             Cause::ClientLeft(_) => end == End::Server && (client_went || server_went),
@@ -514,12 +581,15 @@ impl World {
     pub(super) fn finish(&mut self) {
         let both = |world: &Self| {
             world.client.connection.state() == State::Connected
-                && world.server_end().is_some_and(|server| server.state() == State::Connected)
+                && world
+                    .server_end()
+                    .is_some_and(|server| server.state() == State::Connected)
         };
         if self.now >= LATE {
             return self.turn();
         }
-        let begun = self.client.connection.state() == State::Connected && !self.told_to_go[End::Server as usize];
+        let begun = self.client.connection.state() == State::Connected
+            && !self.told_to_go[End::Server as usize];
         let leaves = self.setup.shut_down && begun && !self.told_to_go[End::Client as usize];
         if leaves {
             self.shutdown(End::Client, u64::MAX, 4);
@@ -530,14 +600,27 @@ impl World {
             if taken != self.taken() {
                 (taken, taken_at) = (self.taken(), self.now);
             }
-            let drained = |connection: &Connection| connection.in_flight() == 0 && connection.queued_bytes() == 0;
+            let drained = |connection: &Connection| {
+                connection.in_flight() == 0 && connection.queued_bytes() == 0
+            };
             let over = self.client.connection.state() == State::Disconnected
-                || self.server_end().is_some_and(|server| server.state() == State::Disconnected);
-            if over || both(self) && drained(&self.client.connection) && self.server_end().is_some_and(drained) {
+                || self
+                    .server_end()
+                    .is_some_and(|server| server.state() == State::Disconnected);
+            if over
+                || both(self)
+                    && drained(&self.client.connection)
+                    && self.server_end().is_some_and(drained)
+            {
                 break;
             }
-            let deadlines = [self.poll_timeout(End::Client), self.poll_timeout(End::Server)];
-            let Some(next) = deadlines.into_iter().flatten().min() else { break };
+            let deadlines = [
+                self.poll_timeout(End::Client),
+                self.poll_timeout(End::Server),
+            ];
+            let Some(next) = deadlines.into_iter().flatten().min() else {
+                break;
+            };
             if next >= LATE {
                 break;
             }
@@ -547,8 +630,8 @@ impl World {
             return;
         }
         if both(self) && self.now < LATE {
-            let left =
-                [Some(&self.client.connection), self.server_end()].map(|one| one.map_or(0, Connection::queued_bytes));
+            let left = [Some(&self.client.connection), self.server_end()]
+                .map(|one| one.map_or(0, Connection::queued_bytes));
             // Whoever has next to no room takes a message each time that all are sent again, and the time between doubles:
             // that is slow. But it does not suddenly take eight times as long as everything before.
             let before_ms = taken_at.millis_since(Timestamp::from_micros(self.setup.start_micros));

@@ -6,7 +6,8 @@ use std::path::Path;
 
 /// The session and the number in it, whether it goes to the client, the bytes.
 pub(crate) fn recorded() -> Vec<(String, bool, Vec<u8>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../photon-proto/tests/vectors/udp-handshake.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../photon-proto/tests/vectors/udp-handshake.json");
     let all: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let mut datagrams = Vec::new();
     for session in all["sessions"].as_array().unwrap() {

@@ -30,53 +30,107 @@ pub(crate) fn all() -> Seeds {
     };
     let vectors = vectors();
     for vector in &vectors {
-        let name = format!("{}-{}-{}", vector.name, vector.direction, if vector.new { "v18" } else { "v16" });
+        let name = format!(
+            "{}-{}-{}",
+            vector.name,
+            vector.direction,
+            if vector.new { "v18" } else { "v16" }
+        );
         match vector.kind.as_str() {
-            "value" => add(if vector.new { "value_v18" } else { "value_v16" }, &name, vector.bytes.clone()),
+            "value" => add(
+                if vector.new { "value_v18" } else { "value_v16" },
+                &name,
+                vector.bytes.clone(),
+            ),
             // The upper half of the first byte: the message has its own header.
             "frame" if vector.is_stream => {
                 for (role, which) in [(0, "client"), (1, "server")] {
-                    add("tcp_stream", &format!("{name}-{which}"), [&[role, 0], &vector.bytes[..]].concat());
+                    add(
+                        "tcp_stream",
+                        &format!("{name}-{which}"),
+                        [&[role, 0], &vector.bytes[..]].concat(),
+                    );
                 }
                 if let Some(message @ [0xF3 | b'P', ..]) = vector.bytes.get(7..) {
-                    add("message", &name, [&[0xF0 | u8::from(vector.new)], message].concat());
+                    add(
+                        "message",
+                        &name,
+                        [&[0xF0 | u8::from(vector.new)], message].concat(),
+                    );
                 }
             }
-            _ => add("message", &name, [&[0xF0 | u8::from(vector.new)], &vector.bytes[..]].concat()),
+            _ => add(
+                "message",
+                &name,
+                [&[0xF0 | u8::from(vector.new)], &vector.bytes[..]].concat(),
+            ),
         }
     }
     for new in [false, true] {
         let version = if new { "v18" } else { "v16" };
-        let of_kind = |kind: &'static str| vectors.iter().filter(move |one| one.new == new && one.kind == kind);
+        let of_kind = |kind: &'static str| {
+            vectors
+                .iter()
+                .filter(move |one| one.new == new && one.kind == kind)
+        };
         // Sealed with a key, which a flipped bit opens no more.
         for vector in of_kind("event") {
             let sealed = [&[0xF6 | u8::from(new)], &vector.bytes[..]].concat();
-            add("message", &format!("{}-{}-{version}-sealed", vector.name, vector.direction), sealed);
+            add(
+                "message",
+                &format!("{}-{}-{version}-sealed", vector.name, vector.direction),
+                sealed,
+            );
         }
         // Everything in one stream, cut at odd places.
-        let stream: Vec<u8> =
-            vectors.iter().filter(|one| one.new == new && one.is_stream).flat_map(|one| one.bytes.clone()).collect();
-        for (choices, which) in [(0, "client"), (1, "server"), (12, "client-lags"), (13, "server-lags")] {
+        let stream: Vec<u8> = vectors
+            .iter()
+            .filter(|one| one.new == new && one.is_stream)
+            .flat_map(|one| one.bytes.clone())
+            .collect();
+        for (choices, which) in [
+            (0, "client"),
+            (1, "server"),
+            (12, "client-lags"),
+            (13, "server-lags"),
+        ] {
             let cut = [&[choices, 4, 1, 0, 9, 33], &stream[..]].concat();
             add("tcp_stream", &format!("all-{version}-{which}"), cut);
         }
-        let events = of_kind("event").map(|one| &one.bytes[..]).collect::<Vec<_>>();
-        add("chat_script", &format!("vectors-{version}"), scripts::messages(new, &events));
+        let events = of_kind("event")
+            .map(|one| &one.bytes[..])
+            .collect::<Vec<_>>();
+        add(
+            "chat_script",
+            &format!("vectors-{version}"),
+            scripts::messages(new, &events),
+        );
     }
     // One of each shape is enough: its flags, the types and channels of its commands, how much is behind them.
     let mut shapes = BTreeSet::new();
     for (name, to_client, bytes) in datagrams::recorded() {
         let shape = parse(&bytes).map(|one| {
-            let commands = one.commands().map(|command| (command.kind, command.channel)).collect::<Vec<_>>();
+            let commands = one
+                .commands()
+                .map(|command| (command.kind, command.channel))
+                .collect::<Vec<_>>();
             (one.header.crc.is_some(), commands, one.trailing_bytes())
         });
         if shapes.insert(shape.map_err(|error| (name.clone(), error.to_string()))) {
             let way = if to_client { "to-client" } else { "to-server" };
-            add("datagram", &format!("{name}-{way}"), [&[1], &bytes[..]].concat());
+            add(
+                "datagram",
+                &format!("{name}-{way}"),
+                [&[1], &bytes[..]].concat(),
+            );
         }
     }
     for (name, server, text) in json_texts::all() {
-        add("json", name, [&[u8::from(server)], text.as_bytes()].concat());
+        add(
+            "json",
+            name,
+            [&[u8::from(server)], text.as_bytes()].concat(),
+        );
     }
     for (name, script) in udp_scripts::all() {
         add("udp_connection", name, script);
@@ -100,7 +154,8 @@ struct Vector {
 
 /// The binary vectors.
 fn vectors() -> Vec<Vector> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../photon-proto/tests/vectors/wire-vectors.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../photon-proto/tests/vectors/wire-vectors.json");
     let all: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let vectors = all["vectors"].as_array().unwrap();
     let binary = vectors.iter().filter(|vector| vector["protocol"] != "json");
@@ -112,7 +167,9 @@ fn vectors() -> Vec<Vector> {
                 kind: text("kind"),
                 direction: text("direction"),
                 new: vector["protocol"] == "1.8",
-                is_stream: vector["value"]["t"].as_str().is_some_and(|kind| kind.starts_with("tcp")),
+                is_stream: vector["value"]["t"]
+                    .as_str()
+                    .is_some_and(|kind| kind.starts_with("tcp")),
                 bytes: hex::decode(vector["hex"].as_str().unwrap().as_bytes()).unwrap(),
             }
         })

@@ -88,9 +88,17 @@ impl Script {
     pub(super) fn opened(self, encrypted: bool) -> Self {
         let secure = matches!(self.over(), WSS | JSON);
         let opened = self.op(Op::Commands, &[]).op(Op::Opened, &[]);
-        let opened = if opened.over() == UDP { opened.turn() } else { opened };
+        let opened = if opened.over() == UDP {
+            opened.turn()
+        } else {
+            opened
+        };
         let greeted = opened.said(Say::InitResponse, &[]).turn();
-        if encrypted && !secure { greeted.said(Say::Key, &[15]).turn() } else { greeted }
+        if encrypted && !secure {
+            greeted.said(Say::Key, &[15]).turn()
+        } else {
+            greeted
+        }
     }
 
     pub(super) fn logged_in(self) -> Self {
@@ -105,7 +113,9 @@ pub(super) fn messages(new: bool, messages: &[&[u8]]) -> Vec<u8> {
         if let [_, kind, body @ ..] = message
             && let Ok(length @ 0..=120) = u8::try_from(body.len())
         {
-            script = script.said(Say::Framed, &[&[*kind, length], body].concat()).turn();
+            script = script
+                .said(Say::Framed, &[&[*kind, length], body].concat())
+                .turn();
         }
     }
     script.0
@@ -124,7 +134,11 @@ pub(super) fn all() -> Vec<(String, Vec<u8>)> {
         (V18 | ENCRYPTED | TWICE, JSON, "json"),
         (V18, JSON_OVER_WS, "json-over-ws"),
         (0, UDP, "udp-v16"),
-        (V18 | ENCRYPTED | TWICE, UDP | CHECK_SUMS, "udp-v18-encrypted"),
+        (
+            V18 | ENCRYPTED | TWICE,
+            UDP | CHECK_SUMS,
+            "udp-v18-encrypted",
+        ),
     ] {
         for (name, script) in [
             ("chat", chat(first, over)),
@@ -144,9 +158,18 @@ pub(super) fn all() -> Vec<(String, Vec<u8>)> {
         ("bad-calls", bad_calls()),
         ("bad-keys", bad_keys()),
         // Found by this target.
-        ("found-causes-of-an-attempt-that-was-given-up", causes_of_an_attempt_that_was_given_up()),
-        ("found-bytes-before-the-link-is-open", bytes_before_the_link_is_open()),
-        ("found-input-that-waits-for-events-to-be-taken", input_that_waits_for_events_to_be_taken()),
+        (
+            "found-causes-of-an-attempt-that-was-given-up",
+            causes_of_an_attempt_that_was_given_up(),
+        ),
+        (
+            "found-bytes-before-the-link-is-open",
+            bytes_before_the_link_is_open(),
+        ),
+        (
+            "found-input-that-waits-for-events-to-be-taken",
+            input_that_waits_for_events_to_be_taken(),
+        ),
     ]
     .into_iter()
     .chain(transport_scripts::all())
@@ -290,7 +313,13 @@ fn no_answer() -> Script {
 
 fn refused() -> Script {
     let mut script = Script::new(AT_NAME_SERVER, [0; 3]);
-    for belongings in [[EXPIRED, 0], [FINE, 15], [FINE, 14], [FINE, 13], [FINE, 0x70]] {
+    for belongings in [
+        [EXPIRED, 0],
+        [FINE, 15],
+        [FINE, 14],
+        [FINE, 13],
+        [FINE, 0x70],
+    ] {
         script = script
             .op(Op::Region, &[])
             .op(Op::Region, &[])
@@ -301,7 +330,12 @@ fn refused() -> Script {
             .op(Op::Connect, &[0])
             .opened(false);
     }
-    script.op(Op::Region, &[]).logged_in().opened(false).said(Say::Login, &[163, 0]).turn()
+    script
+        .op(Op::Region, &[])
+        .logged_in()
+        .opened(false)
+        .said(Say::Login, &[163, 0])
+        .turn()
 }
 
 pub(super) fn reconnect(over: u8) -> Script {
@@ -335,16 +369,26 @@ pub(super) fn reconnect(over: u8) -> Script {
 
 /// Everything full: what waits to be sent, to be processed, to be taken, to be kept.
 fn pressure(first: u8, over: u8) -> Script {
-    let mut script =
-        Script::new(first | AT_FRONT_END | SMALL_MESSAGES, [0, 0, over | 15]).op(Op::Subscribe, &[1, A, 0]);
+    let mut script = Script::new(first | AT_FRONT_END | SMALL_MESSAGES, [0, 0, over | 15])
+        .op(Op::Subscribe, &[1, A, 0]);
     for bytes in [0, 1, 2, 2, 2] {
-        script = script.op(Op::Publish, &[A, 5, bytes, 0]).op(Op::Publish, &[A, 6, bytes, 0]);
+        script = script
+            .op(Op::Publish, &[A, 5, bytes, 0])
+            .op(Op::Publish, &[A, 6, bytes, 0]);
     }
-    script = script.op(Op::Transmit, &[50]).said(Say::Subscribed, &[1, A, 1]).op(Op::Service, &[1]);
+    script = script
+        .op(Op::Transmit, &[50])
+        .said(Say::Subscribed, &[1, A, 1])
+        .op(Op::Service, &[1]);
     for id in 1..5 {
-        script = script.said(Say::Messages, &[A, BOB, 5, 2, 4, id, 0, 0, 0]).said(Say::Flood, &[30]);
+        script = script
+            .said(Say::Messages, &[A, BOB, 5, 2, 4, id, 0, 0, 0])
+            .said(Say::Flood, &[30]);
     }
-    script = script.op(Op::Events, &[2]).op(Op::TransmittedTooMuch, &[]).turn();
+    script = script
+        .op(Op::Events, &[2])
+        .op(Op::TransmittedTooMuch, &[])
+        .turn();
     for _ in 0..4 {
         script = script.said(Say::Flood, &[255]);
     }
@@ -356,21 +400,64 @@ fn broken(first: u8, over: u8) -> Script {
     let mut script = Script::new(first | AT_FRONT_END, [0, 0, over]);
     script = script
         .said(Say::Framed, &[4, 3, 0, 1, 1])
-        .said(Say::Framed, &[0x84, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])
+        .said(
+            Say::Framed,
+            &[
+                0x84, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+            ],
+        )
         .said(Say::Framed, &[77, 1, 0])
         .said(Say::Framed, &[8, 2, 0x2A, 0])
         .said(Say::Framed, &[2, 2, 0, 0])
         .turn();
-    let changed = [Op::Received.byte(), Say::Messages.byte(), A, BOB, TEXT, 2, 1, 0, 0, 0, 240, 15, 0x10, 0];
-    let cut = [Op::Received.byte(), Say::Private.byte(), BOB, ME, TEXT, 1, 0, 0, 0, 255, 2, 0];
+    let changed = [
+        Op::Received.byte(),
+        Say::Messages.byte(),
+        A,
+        BOB,
+        TEXT,
+        2,
+        1,
+        0,
+        0,
+        0,
+        240,
+        15,
+        0x10,
+        0,
+    ];
+    let cut = [
+        Op::Received.byte(),
+        Say::Private.byte(),
+        BOB,
+        ME,
+        TEXT,
+        1,
+        0,
+        0,
+        0,
+        255,
+        2,
+        0,
+    ];
     script.0.extend_from_slice(&changed);
     script.0.extend_from_slice(&cut);
-    script.said(Say::Garbage, &[4, 0xFB, 0, 0, 0]).turn().said(Say::Garbage, &[3, 9, 9, 9]).turn()
+    script
+        .said(Say::Garbage, &[4, 0xFB, 0, 0, 0])
+        .turn()
+        .said(Say::Garbage, &[3, 9, 9, 9])
+        .turn()
 }
 
 fn bad_calls() -> Script {
     let mut script = Script::new(V18 | AT_FRONT_END, [0; 3]);
-    for names in [&[0][..], &[1, NOTHING], &[2, A, NOTHING], &[1, 255], &[255, A]] {
+    for names in [
+        &[0][..],
+        &[1, NOTHING],
+        &[2, A, NOTHING],
+        &[1, 255],
+        &[255, A],
+    ] {
         script = script
             .op(Op::Subscribe, &[names, &[0]].concat())
             .op(Op::Unsubscribe, names)
@@ -448,5 +535,8 @@ fn bytes_before_the_link_is_open() -> Script {
 
 /// With the event queue full nothing more can be processed, and that is no busy deadline.
 fn input_that_waits_for_events_to_be_taken() -> Script {
-    Script::new(V18 | AT_FRONT_END, [2, 0, 2]).said(Say::Flood, &[40]).op(Op::Closed, &[]).op(Op::Sleep, &[1])
+    Script::new(V18 | AT_FRONT_END, [2, 0, 2])
+        .said(Say::Flood, &[40])
+        .op(Op::Closed, &[])
+        .op(Op::Sleep, &[1])
 }

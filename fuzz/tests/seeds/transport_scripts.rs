@@ -1,8 +1,8 @@
 //! Scripts made by hand for what only some transports do.
 
 use super::scripts::{
-    A, AT_FRONT_END, AT_NAME_SERVER, BOB, CHECK_SUMS, ENCRYPTED, FINE, JSON, JSON_OVER_WS, ME, SECRET, Script, TCP,
-    TEXT, UDP, V18, WS, WSS, reconnect,
+    A, AT_FRONT_END, AT_NAME_SERVER, BOB, CHECK_SUMS, ENCRYPTED, FINE, JSON, JSON_OVER_WS, ME,
+    SECRET, Script, TCP, TEXT, UDP, V18, WS, WSS, reconnect,
 };
 use photon_fuzz::chat_script::{Op, Say};
 
@@ -12,20 +12,37 @@ pub(super) fn all() -> [(&'static str, Script); 17] {
         ("reconnect-udp", reconnect(UDP)),
         ("greeted-by-a-ping-ws", greeted_by_a_ping(WS)),
         ("greeted-by-a-ping-json", greeted_by_a_ping(JSON)),
-        ("no-keys-in-json", Script::new(ENCRYPTED, [0, 0, JSON_OVER_WS]).op(Op::Connect, &[1]).opened(false)),
+        (
+            "no-keys-in-json",
+            Script::new(ENCRYPTED, [0, 0, JSON_OVER_WS])
+                .op(Op::Connect, &[1])
+                .opened(false),
+        ),
         ("from-ws-to-wss", another_scheme(WS)),
         ("from-wss-to-ws", another_scheme(WSS)),
         ("broken-texts", broken_texts()),
         ("lost-datagrams", lost_datagrams(V18)),
         ("lost-datagrams-encrypted", lost_datagrams(ENCRYPTED)),
         ("broken-datagrams", broken_datagrams(0)),
-        ("broken-datagrams-with-check-sums", broken_datagrams(CHECK_SUMS)),
+        (
+            "broken-datagrams-with-check-sums",
+            broken_datagrams(CHECK_SUMS),
+        ),
         ("unsent-at-the-end-udp", unsent_at_the_end(UDP)),
         ("hung-up-datagrams", hung_up_datagrams()),
         // Found by this target.
-        ("found-values-that-are-larger-than-their-text", values_that_are_larger_than_their_text()),
-        ("found-much-for-links-that-are-only-flushing", much_for_old_links(TCP)),
-        ("found-much-for-links-that-are-only-flushing-ws", much_for_old_links(WS)),
+        (
+            "found-values-that-are-larger-than-their-text",
+            values_that_are_larger_than_their_text(),
+        ),
+        (
+            "found-much-for-links-that-are-only-flushing",
+            much_for_old_links(TCP),
+        ),
+        (
+            "found-much-for-links-that-are-only-flushing-ws",
+            much_for_old_links(WS),
+        ),
     ]
 }
 
@@ -75,7 +92,9 @@ fn broken_texts() -> Script {
         "~m~1~m~\u{1f600}",
     ] {
         let length = u8::try_from(text.len()).expect("a short text");
-        script = script.said(Say::Garbage, &[&[length], text.as_bytes()].concat()).turn();
+        script = script
+            .said(Say::Garbage, &[&[length], text.as_bytes()].concat())
+            .turn();
     }
     for object in [
         "{\"evt\":0,\"vals\":[1,\"a\"]}",
@@ -86,9 +105,14 @@ fn broken_texts() -> Script {
         "[]",
     ] {
         let length = u8::try_from(object.len()).expect("a short text");
-        script = script.said(Say::Framed, &[&[0, length], object.as_bytes()].concat()).turn();
+        script = script
+            .said(Say::Framed, &[&[0, length], object.as_bytes()].concat())
+            .turn();
     }
-    script.said(Say::Garbage, &[3, 0xFF, 0xFE, 0]).said(Say::Messages, &[A, BOB, TEXT, 2, 1, 0, 0, 0]).turn()
+    script
+        .said(Say::Garbage, &[3, 0xFF, 0xFE, 0])
+        .said(Say::Messages, &[A, BOB, TEXT, 2, 1, 0, 0, 0])
+        .turn()
 }
 
 /// Datagrams are lost both ways, come twice, and in another order; everything arrives in the end.
@@ -150,11 +174,39 @@ fn hung_up_datagrams() -> Script {
 fn broken_datagrams(check_sums: u8) -> Script {
     let mut script = Script::new(V18 | AT_FRONT_END, [0, 0, UDP | check_sums]);
     for at in [0, 2, 3, 8, 12, 13, 14, 23, 27, 30] {
-        let changed = [Op::Received.byte(), Say::Messages.byte(), A, BOB, TEXT, 2, 1, 0, 0, 0, 240, at, 1, 0];
+        let changed = [
+            Op::Received.byte(),
+            Say::Messages.byte(),
+            A,
+            BOB,
+            TEXT,
+            2,
+            1,
+            0,
+            0,
+            0,
+            240,
+            at,
+            1,
+            0,
+        ];
         script.0.extend_from_slice(&changed);
         script = script.op(Op::Publish, &[A, TEXT, 0]).turn();
     }
-    let cut = [Op::Received.byte(), Say::Private.byte(), BOB, ME, TEXT, 1, 0, 0, 0, 255, 3, 0];
+    let cut = [
+        Op::Received.byte(),
+        Say::Private.byte(),
+        BOB,
+        ME,
+        TEXT,
+        1,
+        0,
+        0,
+        0,
+        255,
+        3,
+        0,
+    ];
     script.0.extend_from_slice(&cut);
     script
         .said(Say::Garbage, &[4, 0xF3, 0, 0, 0])

@@ -41,7 +41,12 @@ impl Script {
 
     /// A datagram of one command for an end: its kind (by place), channel, number, other, twist, length in fours.
     fn forge(self, to: u8, [kind, channel, number, other, twist, length]: [u8; 6]) -> Self {
-        self.op(Op::Forge, &[to, 0, 0, 0, 0, 0, kind, channel, 0, number, other, twist, length])
+        self.op(
+            Op::Forge,
+            &[
+                to, 0, 0, 0, 0, 0, kind, channel, 0, number, other, twist, length,
+            ],
+        )
     }
 
     /// Everything that both ends have to say is on its way, and some of it gets lost, comes twice and late.
@@ -59,7 +64,9 @@ impl Script {
                 .op(Op::DeliverAgain, &[to, 0])
                 .op(Op::Deliver, &[to, 0]);
         }
-        self.op(Op::Wait, &[60, 0]).op(Op::Sleep, &[CLIENT]).op(Op::Sleep, &[SERVER])
+        self.op(Op::Wait, &[60, 0])
+            .op(Op::Sleep, &[CLIENT])
+            .op(Op::Sleep, &[SERVER])
     }
 }
 
@@ -81,34 +88,84 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
         let mut script = Script::new(choices, HONEST | STAYS);
         script = script.op(Op::Turn, &[20]);
         for delivery in 0..4 {
-            script = script.burst(CLIENT, 0, delivery, 30, 100).burst(SERVER, 1, delivery, 12, 1299);
+            script = script
+                .burst(CLIENT, 0, delivery, 30, 100)
+                .burst(SERVER, 1, delivery, 12, 1299);
         }
-        script = script.burst(CLIENT, 2, 0, 2, 0x8000 | 30_000).weather().burst(SERVER, 0, 1, 3, 0x8000 | 9000);
-        add(name, script.weather().op(Op::Events, &[SERVER, 9]).weather());
+        script = script
+            .burst(CLIENT, 2, 0, 2, 0x8000 | 30_000)
+            .weather()
+            .burst(SERVER, 0, 1, 3, 0x8000 | 9000);
+        add(
+            name,
+            script.weather().op(Op::Events, &[SERVER, 9]).weather(),
+        );
     }
     let small = Script::new(0, HONEST | STAYS).setup(0b0010_0101, 0, 0);
-    add("delivers-small-caps", small.burst(CLIENT, 0, 0, 40, 900).weather().burst(SERVER, 0, 2, 40, 500).weather());
+    add(
+        "delivers-small-caps",
+        small
+            .burst(CLIENT, 0, 0, 40, 900)
+            .weather()
+            .burst(SERVER, 0, 2, 40, 500)
+            .weather(),
+    );
     // 2^32 milliseconds go by while everything is quiet, and a clock wraps.
-    let wraps = Script::new(0, HONEST).setup(0, 1, 0b0100_0000).burst(CLIENT, 0, 0, 9, 100).op(Op::Turn, &[50]);
-    let wraps = wraps.op(Op::Leap, &[4]).burst(SERVER, 0, 0, 9, 100).op(Op::Leap, &[2]).op(Op::Turn, &[1]);
+    let wraps = Script::new(0, HONEST)
+        .setup(0, 1, 0b0100_0000)
+        .burst(CLIENT, 0, 0, 9, 100)
+        .op(Op::Turn, &[50]);
+    let wraps = wraps
+        .op(Op::Leap, &[4])
+        .burst(SERVER, 0, 0, 9, 100)
+        .op(Op::Leap, &[2])
+        .op(Op::Turn, &[1]);
     add("clock-wraps", wraps.burst(CLIENT, 0, 0, 9, 100).weather());
-    add("end-of-time", Script::new(0, 0).burst(CLIENT, 0, 0, 9, 100).op(Op::Leap, &[6]).op(Op::Turn, &[1]).weather());
-    let back = Script::new(ACCEPTOR, HONEST).burst(CLIENT, 0, 0, 9, 100).weather();
-    add("time-goes-back", back.op(Op::Back, &[SERVER, 0, 9]).op(Op::Back, &[CLIENT, 255, 255]).op(Op::Turn, &[1]));
-    for (name, choices, to) in
-        [("forged-to-client", 0, CLIENT), ("forged-to-server", 0, SERVER), ("forged-to-acceptor", ACCEPTOR, SERVER)]
-    {
-        let mut script = Script::new(choices, 0).burst(CLIENT, 0, 0, 9, 100).burst(SERVER, 0, 0, 9, 100).weather();
+    add(
+        "end-of-time",
+        Script::new(0, 0)
+            .burst(CLIENT, 0, 0, 9, 100)
+            .op(Op::Leap, &[6])
+            .op(Op::Turn, &[1])
+            .weather(),
+    );
+    let back = Script::new(ACCEPTOR, HONEST)
+        .burst(CLIENT, 0, 0, 9, 100)
+        .weather();
+    add(
+        "time-goes-back",
+        back.op(Op::Back, &[SERVER, 0, 9])
+            .op(Op::Back, &[CLIENT, 255, 255])
+            .op(Op::Turn, &[1]),
+    );
+    for (name, choices, to) in [
+        ("forged-to-client", 0, CLIENT),
+        ("forged-to-server", 0, SERVER),
+        ("forged-to-acceptor", ACCEPTOR, SERVER),
+    ] {
+        let mut script = Script::new(choices, 0)
+            .burst(CLIENT, 0, 0, 9, 100)
+            .burst(SERVER, 0, 0, 9, 100)
+            .weather();
         for kind in 0..22 {
             // The last but a few end it.
             if kind != 14 {
-                script = script.forge(to, [kind, 0, 1, 0, 0, 9]).forge(to, [kind, 1, 225, 130, 210, 9]);
+                script = script
+                    .forge(to, [kind, 0, 1, 0, 0, 9])
+                    .forge(to, [kind, 1, 225, 130, 210, 9]);
             }
         }
-        add(name, script.op(Op::Events, &[to, 50]).forge(to, [14, 255, 1, 3, 0, 0]));
+        add(
+            name,
+            script
+                .op(Op::Events, &[to, 50])
+                .forge(to, [14, 255, 1, 3, 0, 0]),
+        );
     }
     // Two parts of a message, the second first; then parts that contradict each other.
-    let parts = Script::new(0, 0).forge(CLIENT, [2, 0, 1, 0, 0, 9]).forge(CLIENT, [2, 0, 0, 120, 0, 9]);
+    let parts = Script::new(0, 0)
+        .forge(CLIENT, [2, 0, 1, 0, 0, 9])
+        .forge(CLIENT, [2, 0, 0, 120, 0, 9]);
     let mut mismatches = Script::new(0, 0).forge(SERVER, [2, 0, 0, 2, 0, 9]);
     for _ in 0..18 {
         mismatches = mismatches.forge(SERVER, [2, 0, 1, 120, 226, 9]);
@@ -118,24 +175,66 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     let mut strangers = Script::new(ACCEPTOR | NOT_CONNECTED, HONEST).setup(0, 0, 0b0010_0101);
     for address in 0..4 {
         strangers = strangers
-            .op(Op::Strange, &[SERVER, address, 0, 3, 0, 0, 0, 3, 255, 0, 1, 0, 0, 0])
+            .op(
+                Op::Strange,
+                &[SERVER, address, 0, 3, 0, 0, 0, 3, 255, 0, 1, 0, 0, 0],
+            )
             .op(Op::Pull, &[SERVER, 9])
-            .op(Op::Strange, &[SERVER, address, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+            .op(
+                Op::Strange,
+                &[SERVER, address, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+            );
     }
-    add("strangers", strangers.op(Op::Turn, &[20]).burst(CLIENT, 0, 0, 5, 100).op(Op::Turn, &[20]));
-    for (name, choices, end) in
-        [("client-closes", 0, CLIENT), ("server-closes", 0, SERVER), ("acceptor-closes", ACCEPTOR, SERVER)]
-    {
-        let script = Script::new(choices, HONEST).burst(CLIENT, 0, 0, 60, 100).weather();
-        add(name, script.op(Op::Close, &[end]).burst(end, 0, 0, 1, 9).weather().op(Op::Turn, &[1]));
+    add(
+        "strangers",
+        strangers
+            .op(Op::Turn, &[20])
+            .burst(CLIENT, 0, 0, 5, 100)
+            .op(Op::Turn, &[20]),
+    );
+    for (name, choices, end) in [
+        ("client-closes", 0, CLIENT),
+        ("server-closes", 0, SERVER),
+        ("acceptor-closes", ACCEPTOR, SERVER),
+    ] {
+        let script = Script::new(choices, HONEST)
+            .burst(CLIENT, 0, 0, 60, 100)
+            .weather();
+        add(
+            name,
+            script
+                .op(Op::Close, &[end])
+                .burst(end, 0, 0, 1, 9)
+                .weather()
+                .op(Op::Turn, &[1]),
+        );
     }
     // A shutdown whose patience ends while something of the control channel is queued.
-    let shutdown = Script::new(0, HONEST).op(Op::FetchTime, &[]).op(Op::Shutdown, &[CLIENT, 2, 0]);
-    add("found-shutdown-runs-out-of-patience", shutdown.op(Op::Turn, &[0]));
-    let shutdown = Script::new(ACCEPTOR, HONEST).burst(SERVER, 0, 0, 60, 100).op(Op::Shutdown, &[SERVER, 1, 3]);
+    let shutdown = Script::new(0, HONEST)
+        .op(Op::FetchTime, &[])
+        .op(Op::Shutdown, &[CLIENT, 2, 0]);
+    add(
+        "found-shutdown-runs-out-of-patience",
+        shutdown.op(Op::Turn, &[0]),
+    );
+    let shutdown = Script::new(ACCEPTOR, HONEST)
+        .burst(SERVER, 0, 0, 60, 100)
+        .op(Op::Shutdown, &[SERVER, 1, 3]);
     add("server-shuts-down", shutdown.weather().op(Op::Turn, &[1]));
-    add("forgotten", Script::new(ACCEPTOR, HONEST).burst(CLIENT, 0, 0, 5, 100).op(Op::Forget, &[]).weather());
+    add(
+        "forgotten",
+        Script::new(ACCEPTOR, HONEST)
+            .burst(CLIENT, 0, 0, 5, 100)
+            .op(Op::Forget, &[])
+            .weather(),
+    );
     let raw = [&[SERVER, 1, 12, 0, 0x42, 0, 255][..], &[0; 8]].concat();
-    add("raw", Script::new(ACCEPTOR, 0).op(Op::Raw, &raw).op(Op::Raw, &[CLIENT, 0, 3, 1, 2, 3]).op(Op::Turn, &[1]));
+    add(
+        "raw",
+        Script::new(ACCEPTOR, 0)
+            .op(Op::Raw, &raw)
+            .op(Op::Raw, &[CLIENT, 0, 3, 1, 2, 3])
+            .op(Op::Turn, &[1]),
+    );
     all
 }

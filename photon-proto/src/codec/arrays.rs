@@ -41,7 +41,9 @@ pub(super) fn gather_arrays(elements: Vec<Value>, at: usize) -> Result<Value, De
 /// Whether a value is what a dictionary declares; an empty array of arrays, which names no element type, fits.
 pub(super) fn declared_as(value: &Value, declared: &Type) -> bool {
     match (value, declared) {
-        (Value::Array(array), Type::Array(element)) => Shape::of(array).is_some_and(|shape| shape.fits(element)),
+        (Value::Array(array), Type::Array(element)) => {
+            Shape::of(array).is_some_and(|shape| shape.fits(element))
+        }
         _ => value.type_of() == *declared,
     }
 }
@@ -74,10 +76,18 @@ impl Shape {
     fn and(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Unknown, Self::Unknown) => Some(Self::Unknown),
-            (Self::Unknown, known @ (Self::Arrays(_) | Self::Known(Type::Bytes | Type::Object)))
-            | (known @ (Self::Arrays(_) | Self::Known(Type::Bytes | Type::Object)), Self::Unknown) => Some(known),
+            (
+                Self::Unknown,
+                known @ (Self::Arrays(_) | Self::Known(Type::Bytes | Type::Object)),
+            )
+            | (
+                known @ (Self::Arrays(_) | Self::Known(Type::Bytes | Type::Object)),
+                Self::Unknown,
+            ) => Some(known),
             (Self::Known(one), Self::Known(other)) if one == other => Some(Self::Known(one)),
-            (Self::Arrays(one), Self::Arrays(other)) => one.and(*other).map(|shape| Self::Arrays(Box::new(shape))),
+            (Self::Arrays(one), Self::Arrays(other)) => {
+                one.and(*other).map(|shape| Self::Arrays(Box::new(shape)))
+            }
             _ => None,
         }
     }
@@ -85,7 +95,9 @@ impl Shape {
     /// Whether this can be an array with elements of this type.
     fn fits(&self, element: &Type) -> bool {
         match (self, element) {
-            (Self::Unknown, element) => matches!(element, Type::Array(_) | Type::Bytes | Type::Object),
+            (Self::Unknown, element) => {
+                matches!(element, Type::Array(_) | Type::Bytes | Type::Object)
+            }
             (Self::Known(known), element) => known == element,
             (Self::Arrays(inner), Type::Array(element)) => inner.fits(element),
             (Self::Arrays(_), _) => false,
@@ -98,10 +110,12 @@ pub(super) fn check_uniform(arrays: &[Array]) -> Result<(), EncodeError> {
     /// Whether two arrays have the same element type, looking no deeper than any limit on depth would let them be.
     fn same(left: &Array, right: &Array, fuel: u32) -> bool {
         match (left, right) {
-            (Array::Array(left), Array::Array(right)) => match (left.first(), right.first(), fuel.checked_sub(1)) {
-                (Some(left), Some(right), Some(fuel)) => same(left, right, fuel),
-                _ => true, // empty, or too deep: refused as such when it is written
-            },
+            (Array::Array(left), Array::Array(right)) => {
+                match (left.first(), right.first(), fuel.checked_sub(1)) {
+                    (Some(left), Some(right), Some(fuel)) => same(left, right, fuel),
+                    _ => true, // empty, or too deep: refused as such when it is written
+                }
+            }
             (Array::Array(_), _) | (_, Array::Array(_)) => false,
             _ => left.element_type() == right.element_type(),
         }
@@ -110,9 +124,8 @@ pub(super) fn check_uniform(arrays: &[Array]) -> Result<(), EncodeError> {
         return Err(EncodeErrorKind::EmptyNestedArray.into());
     };
     match others.iter().position(|other| !same(first, other, 64)) {
-        Some(index) => {
-            Err(EncodeError::from(EncodeErrorKind::TypeMismatch).within(format_args!("[{}]", index.saturating_add(1))))
-        }
+        Some(index) => Err(EncodeError::from(EncodeErrorKind::TypeMismatch)
+            .within(format_args!("[{}]", index.saturating_add(1)))),
         None => Ok(()),
     }
 }

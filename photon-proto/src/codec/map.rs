@@ -24,9 +24,18 @@ impl Pairs {
         Ok(Self(Vec::with_capacity(count)))
     }
 
-    pub(super) fn push(&mut self, key: Value, value: Value, key_at: usize) -> Result<(), DecodeError> {
+    pub(super) fn push(
+        &mut self,
+        key: Value,
+        value: Value,
+        key_at: usize,
+    ) -> Result<(), DecodeError> {
         if key.is_container() {
-            return Err(DecodeError::new(DecodeErrorKind::ContainerAsKey, key_at, "map key"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::ContainerAsKey,
+                key_at,
+                "map key",
+            ));
         }
         // wire.md 4.2: a pair with a null key is consumed and dropped.
         if !matches!(key, Value::Null) {
@@ -39,10 +48,12 @@ impl Pairs {
     pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
         if first_duplicate(&self.0, |pair| &pair.0).is_some() {
             let mut order: Vec<usize> = (0..self.0.len()).collect();
-            order.sort_by(|&left, &right| match (self.0.get(left), self.0.get(right)) {
-                (Some(one), Some(other)) => one.0.cmp(&other.0).then(left.cmp(&right)),
-                _ => left.cmp(&right),
-            });
+            order.sort_by(
+                |&left, &right| match (self.0.get(left), self.0.get(right)) {
+                    (Some(one), Some(other)) => one.0.cmp(&other.0).then(left.cmp(&right)),
+                    _ => left.cmp(&right),
+                },
+            );
             let mut dropped = alloc::vec![false; self.0.len()];
             let mut first = None::<usize>;
             for index in order {
@@ -51,7 +62,10 @@ impl Pairs {
                 });
                 if let Some(kept) = same {
                     if kept != index {
-                        let later = self.0.get_mut(index).map(|pair| core::mem::replace(&mut pair.1, Value::Null));
+                        let later = self
+                            .0
+                            .get_mut(index)
+                            .map(|pair| core::mem::replace(&mut pair.1, Value::Null));
                         if let (Some(later), Some(target)) = (later, self.0.get_mut(kept)) {
                             target.1 = later;
                         }
@@ -72,7 +86,11 @@ impl Pairs {
     /// A Dictionary: a key that occurs twice is an error. Spec: wire.md 4.2.
     pub(super) fn unique(self, at: usize) -> Result<Vec<(Value, Value)>, DecodeError> {
         match first_duplicate(&self.0, |pair| &pair.0) {
-            Some(_) => Err(DecodeError::new(DecodeErrorKind::DuplicateKey, at, "dictionary key")),
+            Some(_) => Err(DecodeError::new(
+                DecodeErrorKind::DuplicateKey,
+                at,
+                "dictionary key",
+            )),
             None => Ok(self.0),
         }
     }
@@ -85,11 +103,18 @@ fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize
         return entries
             .iter()
             .enumerate()
-            .find(|(index, entry)| entries.iter().take(*index).any(|earlier| key(earlier) == key(entry)))
+            .find(|(index, entry)| {
+                entries
+                    .iter()
+                    .take(*index)
+                    .any(|earlier| key(earlier) == key(entry))
+            })
             .map(|(index, _)| index);
     }
     let mut sorted: Vec<(usize, &T)> = entries.iter().enumerate().collect();
-    sorted.sort_by(|(left_at, left), (right_at, right)| key(left).cmp(key(right)).then(left_at.cmp(right_at)));
+    sorted.sort_by(|(left_at, left), (right_at, right)| {
+        key(left).cmp(key(right)).then(left_at.cmp(right_at))
+    });
     sorted
         .windows(2)
         .filter_map(|pair| match pair {
@@ -110,7 +135,10 @@ fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
         return Err(EncodeError::from(kind).within(format_args!("{{{index}}}")));
     }
     match first_duplicate(pairs, |pair| &pair.0) {
-        Some(index) => Err(EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("{{{index}}}"))),
+        Some(index) => {
+            Err(EncodeError::from(EncodeErrorKind::DuplicateKey)
+                .within(format_args!("{{{index}}}")))
+        }
         None => Ok(()),
     }
 }

@@ -64,7 +64,11 @@ impl Protocol {
 ///
 /// # Errors
 /// [`DecodeError`] for anything that is not exactly one value within `limits`.
-pub fn decode_value(protocol: Protocol, limits: &Limits, bytes: &[u8]) -> Result<Value, DecodeError> {
+pub fn decode_value(
+    protocol: Protocol,
+    limits: &Limits,
+    bytes: &[u8],
+) -> Result<Value, DecodeError> {
     let mut reader = Reader::new(bytes);
     let value = read_value(protocol, &mut reader, &mut Budget::new(limits))?;
     ended(&reader)?;
@@ -76,7 +80,11 @@ pub fn decode_value(protocol: Protocol, limits: &Limits, bytes: &[u8]) -> Result
 ///
 /// # Errors
 /// [`DecodeError`] as for [`decode_value`].
-pub fn decode_value_ref<'a>(protocol: Protocol, limits: &Limits, bytes: &'a [u8]) -> Result<ValueRef<'a>, DecodeError> {
+pub fn decode_value_ref<'a>(
+    protocol: Protocol,
+    limits: &Limits,
+    bytes: &'a [u8],
+) -> Result<ValueRef<'a>, DecodeError> {
     let mut reader = Reader::new(bytes);
     let value = read_ref(protocol, &mut reader, &mut Budget::new(limits))?;
     ended(&reader)?;
@@ -99,7 +107,11 @@ pub fn encode_value<T: Encode + ?Sized>(
 }
 
 fn ended(reader: &Reader<'_>) -> Result<(), DecodeError> {
-    if reader.left() == 0 { Ok(()) } else { Err(reader.error(DecodeErrorKind::TrailingBytes, "end of value")) }
+    if reader.left() == 0 {
+        Ok(())
+    } else {
+        Err(reader.error(DecodeErrorKind::TrailingBytes, "end of value"))
+    }
 }
 
 /// The type code of a value, and where it stood; charged as one value.
@@ -112,7 +124,11 @@ fn type_code(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, usize), DecodeEr
 }
 
 #[inline]
-pub(crate) fn read_value(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError> {
+pub(crate) fn read_value(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Value, DecodeError> {
     let (code, at) = type_code(r, b)?;
     payload(protocol, r, b, code, at)
 }
@@ -136,7 +152,11 @@ pub(crate) fn payload(
 
 /// A value that is not a container, borrowed; `None` for containers and unknown codes.
 #[inline]
-fn scalar<'a>(protocol: Protocol, r: &mut Reader<'a>, code: u8) -> Result<Option<ValueRef<'a>>, DecodeError> {
+fn scalar<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    code: u8,
+) -> Result<Option<ValueRef<'a>>, DecodeError> {
     match protocol {
         Protocol::V16 => v16::scalar(r, code),
         Protocol::V18 => v18::scalar(r, code),
@@ -167,10 +187,14 @@ fn ref_payload<'a>(
     skip_payload(protocol, r, b, code, at)?;
     let payload = r.since(start);
     // wire.md 4.1: a typed array of bytes is a byte array.
-    if let (Protocol::V16, v16::code::ARRAY, [_, _, v16::code::BYTE, bytes @ ..]) = (protocol, code, payload) {
+    if let (Protocol::V16, v16::code::ARRAY, [_, _, v16::code::BYTE, bytes @ ..]) =
+        (protocol, code, payload)
+    {
         return Ok(ValueRef::Bytes(bytes));
     }
-    Ok(ValueRef::Container(RawValue::new(protocol, code, payload, start)))
+    Ok(ValueRef::Container(RawValue::new(
+        protocol, code, payload, start,
+    )))
 }
 
 /// A value, borrowed; text as bytes that are not checked yet.
@@ -190,7 +214,10 @@ pub(crate) fn read_element<'a>(
 }
 
 #[inline]
-pub(crate) fn string_bytes<'a>(protocol: Protocol, r: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+pub(crate) fn string_bytes<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+) -> Result<&'a [u8], DecodeError> {
     match protocol {
         Protocol::V16 => v16::string_bytes(r),
         Protocol::V18 => v18::string_bytes(r),
@@ -198,21 +225,31 @@ pub(crate) fn string_bytes<'a>(protocol: Protocol, r: &mut Reader<'a>) -> Result
 }
 
 /// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
-pub(crate) fn element_count(protocol: Protocol, r: &mut Reader<'_>) -> Result<Option<(usize, bool)>, DecodeError> {
+pub(crate) fn element_count(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+) -> Result<Option<(usize, bool)>, DecodeError> {
     match protocol {
         Protocol::V16 => v16::element_count(r),
         Protocol::V18 => v18::element_count(r),
     }
 }
 
-pub(crate) fn parameter_count(protocol: Protocol, r: &mut Reader<'_>) -> Result<usize, DecodeError> {
+pub(crate) fn parameter_count(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+) -> Result<usize, DecodeError> {
     match protocol {
         Protocol::V16 => v16::parameter_count(r),
         Protocol::V18 => v18::parameter_count(r),
     }
 }
 
-pub(crate) fn skip_value(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError> {
+pub(crate) fn skip_value(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<(), DecodeError> {
     let (code, at) = type_code(r, b)?;
     skip_payload(protocol, r, b, code, at)
 }

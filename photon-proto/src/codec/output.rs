@@ -65,7 +65,10 @@ impl Output {
     /// Charges one value.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<(), EncodeError> {
-        self.values = self.values.checked_sub(1).ok_or(EncodeErrorKind::TooManyValues)?;
+        self.values = self
+            .values
+            .checked_sub(1)
+            .ok_or(EncodeErrorKind::TooManyValues)?;
         Ok(())
     }
 

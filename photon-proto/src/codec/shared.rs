@@ -10,9 +10,18 @@ use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-pub(crate) fn utf8<'a>(bytes: &'a [u8], at: usize, field: &'static str) -> Result<&'a str, DecodeError> {
-    core::str::from_utf8(bytes)
-        .map_err(|error| DecodeError::new(DecodeErrorKind::NotUtf8, at.saturating_add(error.valid_up_to()), field))
+pub(crate) fn utf8<'a>(
+    bytes: &'a [u8],
+    at: usize,
+    field: &'static str,
+) -> Result<&'a str, DecodeError> {
+    core::str::from_utf8(bytes).map_err(|error| {
+        DecodeError::new(
+            DecodeErrorKind::NotUtf8,
+            at.saturating_add(error.valid_up_to()),
+            field,
+        )
+    })
 }
 
 /// A count that stood at `at`, of things of at least `min_width` bytes each, checked against what is left.
@@ -38,8 +47,18 @@ pub(super) fn text(r: &Reader<'_>, b: &mut Budget, bytes: &[u8]) -> Result<Text,
 }
 
 /// A copy of `bytes`, which were read last.
-pub(super) fn blob(r: &Reader<'_>, b: &mut Budget, bytes: &[u8], field: &'static str) -> Result<Bytes, DecodeError> {
-    b.memory(bytes.len(), 1, r.offset().saturating_sub(bytes.len()), field)?;
+pub(super) fn blob(
+    r: &Reader<'_>,
+    b: &mut Budget,
+    bytes: &[u8],
+    field: &'static str,
+) -> Result<Bytes, DecodeError> {
+    b.memory(
+        bytes.len(),
+        1,
+        r.offset().saturating_sub(bytes.len()),
+        field,
+    )?;
     Ok(Bytes::copy_from_slice(bytes))
 }
 
@@ -98,13 +117,20 @@ pub(super) fn values(
 }
 
 /// The text of a response: null or a string; an empty one is none. Spec: wire.md 3.
-pub(crate) fn debug_message<'a>(protocol: Protocol, r: &mut Reader<'a>) -> Result<Option<&'a str>, DecodeError> {
+pub(crate) fn debug_message<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+) -> Result<Option<&'a str>, DecodeError> {
     let at = r.offset();
     let code = r.u8("debug message type")?;
     match scalar(protocol, r, code)? {
         Some(ValueRef::Null) => Ok(None),
         Some(ValueRef::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        _ => Err(DecodeError::new(DecodeErrorKind::WrongType(code), at, "debug message type")),
+        _ => Err(DecodeError::new(
+            DecodeErrorKind::WrongType(code),
+            at,
+            "debug message type",
+        )),
     }
 }
 

@@ -139,7 +139,8 @@ impl<'a> ValueWriter<'a> {
     {
         self.0.value()?;
         let announced = texts.len();
-        self.0.codes(&[v16::code::ARRAY], &[v18::code::STRING_ARRAY])?;
+        self.0
+            .codes(&[v16::code::ARRAY], &[v18::code::STRING_ARRAY])?;
         self.0.count(announced)?;
         self.0.codes(&[v16::code::STRING], &[])?;
         let written = self.0.nested(|out| {
@@ -187,10 +188,13 @@ impl<'a> ValueWriter<'a> {
     {
         self.0.value()?;
         let announced = values.len();
-        self.0.codes(&[v16::code::OBJECT_ARRAY], &[v18::code::OBJECT_ARRAY])?;
+        self.0
+            .codes(&[v16::code::OBJECT_ARRAY], &[v18::code::OBJECT_ARRAY])?;
         let written = self.0.nested(|out| {
             out.count(announced)?;
-            out.counted(values, |out, value| value.encode(ValueWriter(out)).map(drop))
+            out.counted(values, |out, value| {
+                value.encode(ValueWriter(out)).map(drop)
+            })
         })?;
         exact(announced, written)
     }
@@ -221,8 +225,16 @@ impl<'a> ValueWriter<'a> {
         V: Encode,
     {
         self.map(
-            &[v16::code::DICTIONARY, v16::code::UNKNOWN, v16::code::UNKNOWN],
-            &[v18::code::DICTIONARY, v18::code::UNTYPED, v18::code::UNTYPED],
+            &[
+                v16::code::DICTIONARY,
+                v16::code::UNKNOWN,
+                v16::code::UNKNOWN,
+            ],
+            &[
+                v18::code::DICTIONARY,
+                v18::code::UNTYPED,
+                v18::code::UNTYPED,
+            ],
             pairs,
         )
     }
@@ -240,7 +252,8 @@ impl<'a> ValueWriter<'a> {
             out.count(announced)?;
             let mut count = 0_usize;
             for (key, value) in pairs {
-                out.pair(&key, &value).map_err(|error| error.within(format_args!("{{{count}}}")))?;
+                out.pair(&key, &value)
+                    .map_err(|error| error.within(format_args!("{{{count}}}")))?;
                 count = count.saturating_add(1);
             }
             Ok(count)
@@ -286,7 +299,11 @@ impl Output {
 }
 
 fn exact(announced: usize, written: usize) -> Result<Written, EncodeError> {
-    if announced == written { Ok(Written::CONTAINER) } else { Err(EncodeErrorKind::WrongCount.into()) }
+    if announced == written {
+        Ok(Written::CONTAINER)
+    } else {
+        Err(EncodeErrorKind::WrongCount.into())
+    }
 }
 
 impl<T: Encode + ?Sized> Encode for &T {

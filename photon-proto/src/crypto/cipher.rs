@@ -22,7 +22,9 @@ impl Cipher {
     /// A cipher for `key`, which is not needed any more afterwards.
     #[must_use]
     pub fn new(key: &Key) -> Self {
-        Self { aes: Aes256::new(key.as_bytes().into()) }
+        Self {
+            aes: Aes256::new(key.as_bytes().into()),
+        }
     }
 
     /// Length of the ciphertext of `plain_bytes` bytes: the next multiple of 16, never the same length.
@@ -53,7 +55,11 @@ impl Cipher {
         let (blocks, rest) = Array::slice_as_chunks_mut(body);
         if blocks.is_empty() || !rest.is_empty() {
             let whole = blocks.len() * BLOCK_BYTES;
-            return Err(DecodeError::new(DecodeErrorKind::BadCiphertext, whole, "ciphertext length"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::BadCiphertext,
+                whole,
+                "ciphertext length",
+            ));
         }
         cbc::Decryptor::inner_iv_init(&self.aes, &Array::default()).decrypt_blocks(blocks);
         unpad(body).ok_or(DecodeError::new(
@@ -104,9 +110,21 @@ mod tests {
                 "e60002e0730003617070e173000475736572",
                 "3ca7beb1979e718f2cd37b2d43e5fef303c083ba513b273d54adcb98375f0261",
             ),
-            (KEY_16, "e600002a000105730002796f", "d6878ffa484b685bc45ac6651ab10c5d"),
-            (KEY_18, "e602e00703617070e1070475736572", "ea036e65a2de2692d8109993ef221ba7"),
-            (KEY_18, "e600000801050702796f", "f51f3069db2044287bede4418259e9b5"),
+            (
+                KEY_16,
+                "e600002a000105730002796f",
+                "d6878ffa484b685bc45ac6651ab10c5d",
+            ),
+            (
+                KEY_18,
+                "e602e00703617070e1070475736572",
+                "ea036e65a2de2692d8109993ef221ba7",
+            ),
+            (
+                KEY_18,
+                "e600000801050702796f",
+                "f51f3069db2044287bede4418259e9b5",
+            ),
         ] {
             let cipher = cipher(key);
             let mut buffer = unhex("f382");
@@ -114,7 +132,10 @@ mod tests {
             cipher.encrypt_in_place(&mut buffer, 2);
             assert_eq!(buffer[..2], [0xF3, 0x82]);
             assert_eq!(buffer[2..], unhex(encrypted));
-            assert_eq!(cipher.decrypt_in_place(&mut buffer[2..]).unwrap(), unhex(plain));
+            assert_eq!(
+                cipher.decrypt_in_place(&mut buffer[2..]).unwrap(),
+                unhex(plain)
+            );
         }
     }
 
@@ -148,7 +169,10 @@ mod tests {
         for length in (0..100_usize).filter(|length| *length == 0 || length % 16 != 0) {
             let mut body = alloc::vec![0x5A; length];
             let error = cipher.decrypt_in_place(&mut body).unwrap_err();
-            assert_eq!((error.kind, error.offset), (DecodeErrorKind::BadCiphertext, length / 16 * 16));
+            assert_eq!(
+                (error.kind, error.offset),
+                (DecodeErrorKind::BadCiphertext, length / 16 * 16)
+            );
             assert!(body.iter().all(|byte| *byte == 0x5A));
         }
     }
@@ -167,18 +191,28 @@ mod tests {
         for last in 0..=255_u8 {
             let mut block = [0xEE; 16];
             block[15] = last;
-            let result = cipher.decrypt_in_place(&mut raw(&cipher, block)).map(<[u8]>::len);
+            let result = cipher
+                .decrypt_in_place(&mut raw(&cipher, block))
+                .map(<[u8]>::len);
             if last == 1 {
                 assert_eq!(result, Ok(15));
             } else {
                 let error = result.unwrap_err();
-                assert_eq!((error.kind, error.offset), (DecodeErrorKind::BadCiphertext, 15));
+                assert_eq!(
+                    (error.kind, error.offset),
+                    (DecodeErrorKind::BadCiphertext, 15)
+                );
             }
         }
         for count in 2..=16_usize {
             let mut block = [0xEE; 16];
             block[16 - count..].fill(count as u8);
-            assert_eq!(cipher.decrypt_in_place(&mut raw(&cipher, block)).map(<[u8]>::len), Ok(16 - count));
+            assert_eq!(
+                cipher
+                    .decrypt_in_place(&mut raw(&cipher, block))
+                    .map(<[u8]>::len),
+                Ok(16 - count)
+            );
             block[16 - count] ^= 1;
             assert!(cipher.decrypt_in_place(&mut raw(&cipher, block)).is_err());
         }
@@ -196,11 +230,17 @@ mod tests {
     fn wrong_key_is_noticed_by_the_padding() {
         let mut body = Vec::new();
         cipher(KEY_16).encrypt_in_place(&mut body, 0);
-        assert_eq!(cipher(KEY_18).decrypt_in_place(&mut body).unwrap_err().kind, DecodeErrorKind::BadCiphertext);
+        assert_eq!(
+            cipher(KEY_18).decrypt_in_place(&mut body).unwrap_err().kind,
+            DecodeErrorKind::BadCiphertext
+        );
     }
 
     #[test]
     fn debug_shows_no_key() {
-        assert_eq!(format!("{:?} {:#?}", cipher(KEY_16), cipher(KEY_16)), "Cipher(***) Cipher(***)");
+        assert_eq!(
+            format!("{:?} {:#?}", cipher(KEY_16), cipher(KEY_16)),
+            "Cipher(***) Cipher(***)"
+        );
     }
 }

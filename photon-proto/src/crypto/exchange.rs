@@ -271,8 +271,22 @@ mod tests {
         for vector in VECTORS {
             let client = KeyExchange::from_secret(&secret(vector.client_secret));
             assert_eq!(client.public_key(), unhex(vector.client_public));
-            assert_eq!(client.agree(server.public_key()).unwrap().as_bytes().as_slice(), unhex(vector.key));
-            assert_eq!(server.agree(client.public_key()).unwrap().as_bytes().as_slice(), unhex(vector.key));
+            assert_eq!(
+                client
+                    .agree(server.public_key())
+                    .unwrap()
+                    .as_bytes()
+                    .as_slice(),
+                unhex(vector.key)
+            );
+            assert_eq!(
+                server
+                    .agree(client.public_key())
+                    .unwrap()
+                    .as_bytes()
+                    .as_slice(),
+                unhex(vector.key)
+            );
         }
     }
 
@@ -284,7 +298,10 @@ mod tests {
         let key = unhex("72c1777ac7842c876d079be155a5356f0dae7f0d53b0caf5786ad4859d4da2ab");
         assert_eq!(one.public_key().len(), GROUP_BYTES - 1);
         assert_ne!(one.public_key()[0], 0);
-        assert_eq!(one.agree(two.public_key()).unwrap().as_bytes().as_slice(), key);
+        assert_eq!(
+            one.agree(two.public_key()).unwrap().as_bytes().as_slice(),
+            key
+        );
         for zeroes in [0, 1, 5] {
             let mut padded = alloc::vec![0; zeroes];
             padded.extend(one.public_key());
@@ -298,8 +315,14 @@ mod tests {
         let (one, two) = (KeyExchange::new(&mut random), KeyExchange::new(&mut random));
         assert_ne!(one.public_key(), two.public_key());
         let key = one.agree(two.public_key()).unwrap();
-        assert_eq!(key.as_bytes(), two.agree(one.public_key()).unwrap().as_bytes());
-        assert_eq!(one.public_key(), KeyExchange::new(&mut Random::new([5; 32])).public_key());
+        assert_eq!(
+            key.as_bytes(),
+            two.agree(one.public_key()).unwrap().as_bytes()
+        );
+        assert_eq!(
+            one.public_key(),
+            KeyExchange::new(&mut Random::new([5; 32])).public_key()
+        );
     }
 
     #[test]
@@ -327,21 +350,45 @@ mod tests {
         assert_eq!(error(&exchange, &[0; 500]), Some(ExchangeError::Degenerate));
         assert_eq!(error(&exchange, &[1]), Some(ExchangeError::Degenerate));
         assert_eq!(error(&exchange, &[0, 1]), Some(ExchangeError::Degenerate));
-        assert_eq!(error(&exchange, &bytes(prime.wrapping_sub(&U768::ONE))), Some(ExchangeError::Degenerate));
-        assert_eq!(error(&exchange, &bytes(prime)), Some(ExchangeError::OutOfRange));
-        assert_eq!(error(&exchange, &bytes(prime.wrapping_add(&U768::ONE))), Some(ExchangeError::OutOfRange));
-        assert_eq!(error(&exchange, &[0xFF; 96]), Some(ExchangeError::OutOfRange));
-        assert_eq!(error(&exchange, &[0xFF; 97]), Some(ExchangeError::TooLong(97)));
-        assert_eq!(error(&exchange, &[1; 100_000]), Some(ExchangeError::TooLong(100_000)));
+        assert_eq!(
+            error(&exchange, &bytes(prime.wrapping_sub(&U768::ONE))),
+            Some(ExchangeError::Degenerate)
+        );
+        assert_eq!(
+            error(&exchange, &bytes(prime)),
+            Some(ExchangeError::OutOfRange)
+        );
+        assert_eq!(
+            error(&exchange, &bytes(prime.wrapping_add(&U768::ONE))),
+            Some(ExchangeError::OutOfRange)
+        );
+        assert_eq!(
+            error(&exchange, &[0xFF; 96]),
+            Some(ExchangeError::OutOfRange)
+        );
+        assert_eq!(
+            error(&exchange, &[0xFF; 97]),
+            Some(ExchangeError::TooLong(97))
+        );
+        assert_eq!(
+            error(&exchange, &[1; 100_000]),
+            Some(ExchangeError::TooLong(100_000))
+        );
         assert_eq!(error(&exchange, &[2]), None);
-        assert_eq!(error(&exchange, &bytes(prime.wrapping_sub(&U768::from_u8(2)))), None);
+        assert_eq!(
+            error(&exchange, &bytes(prime.wrapping_sub(&U768::from_u8(2)))),
+            None
+        );
     }
 
     #[test]
     fn degenerate_shared_value_is_refused() {
         let exchange = KeyExchange::from_secret(&[0; 20]);
         assert_eq!(exchange.public_key(), [1]);
-        assert_eq!(error(&exchange, &[2]), Some(ExchangeError::DegenerateResult));
+        assert_eq!(
+            error(&exchange, &[2]),
+            Some(ExchangeError::DegenerateResult)
+        );
     }
 
     #[test]
@@ -356,7 +403,13 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let exchange = KeyExchange::from_secret(&[0xAB; 20]);
-        let shown = [format!("{exchange:?}"), format!("{:?}", Key::from_bytes([0xAB; 32]))];
-        assert_eq!(shown, [String::from("KeyExchange(***)"), String::from("Key(***)")]);
+        let shown = [
+            format!("{exchange:?}"),
+            format!("{:?}", Key::from_bytes([0xAB; 32])),
+        ];
+        assert_eq!(
+            shown,
+            [String::from("KeyExchange(***)"), String::from("Key(***)")]
+        );
     }
 }

@@ -10,5 +10,8 @@ pub use exchange::{ExchangeError, Key, KeyExchange};
 
 #[cfg(test)]
 fn unhex(text: &str) -> alloc::vec::Vec<u8> {
-    text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }

@@ -51,11 +51,21 @@ impl<'a> Reader<'a> {
     pub fn new(role: Role, limits: &Limits, message: &'a [u8]) -> Result<Self, DecodeError> {
         check_length(limits, message)?;
         let text = crate::codec::utf8(message, 0, TEXT)?;
-        Ok(Self::of(role, limits, without_nuls(text).map_or(Cow::Borrowed(text), Cow::Owned)))
+        Ok(Self::of(
+            role,
+            limits,
+            without_nuls(text).map_or(Cow::Borrowed(text), Cow::Owned),
+        ))
     }
 
     fn of(role: Role, limits: &Limits, text: Cow<'a, str>) -> Self {
-        Self { role, limits: limits.clone(), text, start: 0, position: 0 }
+        Self {
+            role,
+            limits: limits.clone(),
+            text,
+            start: 0,
+            position: 0,
+        }
     }
 
     /// The next frame; `None` at the end. A message is appended to `out` in GpBinary 1.8; nothing else changes `out`.
@@ -65,7 +75,10 @@ impl<'a> Reader<'a> {
     /// is bad (`BadFrame`, `BadLength`, `Truncated` in a field "frame ..."), what follows cannot be found and `None` comes next.
     /// `Missing` for an object that is none of the messages that this end reads, a code without a value, and a ping without
     /// its times.
-    #[allow(clippy::should_implement_trait, reason = "frames are borrowed from the reader")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "frames are borrowed from the reader"
+    )]
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Frame<'_>>, DecodeError> {
         self.start = self.position;
         let rest = self.text.get(self.position..).unwrap_or_default();
@@ -85,7 +98,14 @@ impl<'a> Reader<'a> {
         let payload = self.text.get(start..self.position).unwrap_or_default();
         match payload.strip_prefix(JSON) {
             None => Ok(Some(Frame::Session(payload))),
-            Some(json) => object::read(self.role, &self.limits, json, start.saturating_add(JSON.len()), out).map(Some),
+            Some(json) => object::read(
+                self.role,
+                &self.limits,
+                json,
+                start.saturating_add(JSON.len()),
+                out,
+            )
+            .map(Some),
         }
     }
 
@@ -99,7 +119,10 @@ impl<'a> Reader<'a> {
     /// end could not be found.
     #[must_use]
     pub fn frame(&self) -> (usize, &str) {
-        (self.start, self.text.get(self.start..self.position).unwrap_or_default())
+        (
+            self.start,
+            self.text.get(self.start..self.position).unwrap_or_default(),
+        )
     }
 }
 
@@ -108,15 +131,26 @@ impl Reader<'static> {
     ///
     /// # Errors
     /// As [`Reader::new`]; the message is given back.
-    pub fn owned(role: Role, limits: &Limits, message: Vec<u8>) -> Result<Self, (DecodeError, Vec<u8>)> {
+    pub fn owned(
+        role: Role,
+        limits: &Limits,
+        message: Vec<u8>,
+    ) -> Result<Self, (DecodeError, Vec<u8>)> {
         if let Err(error) = check_length(limits, &message) {
             return Err((error, message));
         }
         match String::from_utf8(message) {
-            Ok(text) => Ok(Self::of(role, limits, Cow::Owned(without_nuls(&text).unwrap_or(text)))),
+            Ok(text) => Ok(Self::of(
+                role,
+                limits,
+                Cow::Owned(without_nuls(&text).unwrap_or(text)),
+            )),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                Err((DecodeError::new(DecodeErrorKind::NotUtf8, at, TEXT), error.into_bytes()))
+                Err((
+                    DecodeError::new(DecodeErrorKind::NotUtf8, at, TEXT),
+                    error.into_bytes(),
+                ))
             }
         }
     }
@@ -126,7 +160,11 @@ const TEXT: &str = "text message";
 
 fn check_length(limits: &Limits, message: &[u8]) -> Result<(), DecodeError> {
     let most = limits.max_received_bytes;
-    if message.len() > most { Err(DecodeError::new(DecodeErrorKind::TooLong, most, TEXT)) } else { Ok(()) }
+    if message.len() > most {
+        Err(DecodeError::new(DecodeErrorKind::TooLong, most, TEXT))
+    } else {
+        Ok(())
+    }
 }
 
 /// A copy without NULs, if there are any.
@@ -149,12 +187,22 @@ fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
 }
 
 /// The end of the mark that has to stand here.
-fn marked(text: &str, at: usize, other: impl FnOnce(u8) -> DecodeErrorKind) -> Result<usize, DecodeError> {
+fn marked(
+    text: &str,
+    at: usize,
+    other: impl FnOnce(u8) -> DecodeErrorKind,
+) -> Result<usize, DecodeError> {
     let rest = text.get(at..).unwrap_or_default();
     match rest.bytes().next() {
         _ if rest.starts_with(MARK) => Ok(at.saturating_add(MARK.len())),
-        Some(found) if !MARK.starts_with(rest) => Err(DecodeError::new(other(found), at, "frame mark")),
-        _ => Err(DecodeError::new(DecodeErrorKind::Truncated, text.len(), "frame mark")),
+        Some(found) if !MARK.starts_with(rest) => {
+            Err(DecodeError::new(other(found), at, "frame mark"))
+        }
+        _ => Err(DecodeError::new(
+            DecodeErrorKind::Truncated,
+            text.len(),
+            "frame mark",
+        )),
     }
 }
 
@@ -165,13 +213,20 @@ fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
     let mut units = 0_usize;
     let mut end = at;
     for digit in text.bytes().skip(at).take_while(u8::is_ascii_digit) {
-        units = units.checked_mul(10).and_then(|units| units.checked_add(usize::from(digit - b'0'))).ok_or(bad)?;
+        units = units
+            .checked_mul(10)
+            .and_then(|units| units.checked_add(usize::from(digit - b'0')))
+            .ok_or(bad)?;
         end = end.saturating_add(1);
     }
     if end == text.len() {
         return Err(DecodeError::new(DecodeErrorKind::Truncated, end, FIELD));
     }
-    if end == at { Err(bad) } else { Ok((units, end)) }
+    if end == at {
+        Err(bad)
+    } else {
+        Ok((units, end))
+    }
 }
 
 /// How many bytes this many UTF-16 units take.
@@ -189,5 +244,13 @@ fn end_of(text: &str, units: usize) -> Result<usize, DecodeError> {
         let bad = DecodeError::new(DecodeErrorKind::BadLength, at, FIELD);
         left = left.checked_sub(character.len_utf16()).ok_or(bad)?;
     }
-    if left == 0 { Ok(text.len()) } else { Err(DecodeError::new(DecodeErrorKind::Truncated, text.len(), FIELD)) }
+    if left == 0 {
+        Ok(text.len())
+    } else {
+        Err(DecodeError::new(
+            DecodeErrorKind::Truncated,
+            text.len(),
+            FIELD,
+        ))
+    }
 }

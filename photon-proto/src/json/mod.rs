@@ -96,7 +96,9 @@ mod writer;
 
 pub use crate::tcp::Role;
 pub use frames::{Frame, Reader};
-pub use write::{WriteError, write_message, write_ping_request, write_ping_response, write_session};
+pub use write::{
+    WriteError, write_message, write_ping_request, write_ping_response, write_session,
+};
 
 /// Stands around the length of a frame.
 const MARK: &str = "~m~";
@@ -106,5 +108,7 @@ const JSON: &str = "~j~";
 /// Length of text in UTF-16 units.
 fn utf16_units(text: &[u8]) -> usize {
     // One for every byte that begins a character, and one more for those that begin four bytes.
-    text.iter().map(|byte| usize::from(byte & 0xC0 != 0x80) + usize::from(*byte >= 0xF0)).sum()
+    text.iter()
+        .map(|byte| usize::from(byte & 0xC0 != 0x80) + usize::from(*byte >= 0xF0))
+        .sum()
 }

@@ -19,10 +19,15 @@ const NULL: u8 = 0x08;
 /// The keys that say what a message is; the first one that there is counts.
 const fn kinds(role: Role) -> &'static [(&'static str, MessageKind)] {
     match role {
-        Role::Client => {
-            &[("res", MessageKind::Response), ("evt", MessageKind::Event), ("irs", MessageKind::InternalResponse)]
-        }
-        Role::Server => &[("req", MessageKind::Request), ("irq", MessageKind::InternalRequest)],
+        Role::Client => &[
+            ("res", MessageKind::Response),
+            ("evt", MessageKind::Event),
+            ("irs", MessageKind::InternalResponse),
+        ],
+        Role::Server => &[
+            ("req", MessageKind::Request),
+            ("irq", MessageKind::InternalRequest),
+        ],
     }
 }
 
@@ -63,9 +68,16 @@ fn message(
     let at = p.offset();
     let fields = fields(role, p, start, sink)?;
     p.end()?;
-    let kind = kinds(role).iter().zip(fields.codes).find_map(|((_, kind), code)| code.map(|code| (*kind, code)));
+    let kind = kinds(role)
+        .iter()
+        .zip(fields.codes)
+        .find_map(|((_, kind), code)| code.map(|code| (*kind, code)));
     let Some((kind, code)) = kind else {
-        return Err(DecodeError::new(DecodeErrorKind::Missing, at, "operation or event code"));
+        return Err(DecodeError::new(
+            DecodeErrorKind::Missing,
+            at,
+            "operation or event code",
+        ));
     };
     match kind {
         MessageKind::InternalRequest if code == PING => {
@@ -74,7 +86,12 @@ fn message(
         }
         // wire.md 7.2: official readers take any for the answer to a ping.
         MessageKind::InternalResponse => match times(limits, sink, start, at) {
-            Ok([client_time, server_time]) => return Ok(Frame::PingResponse { client_time, server_time }),
+            Ok([client_time, server_time]) => {
+                return Ok(Frame::PingResponse {
+                    client_time,
+                    server_time,
+                });
+            }
             Err(error) if code == PING => return Err(error),
             Err(_) => {}
         },
@@ -97,7 +114,12 @@ fn message(
 }
 
 /// Reads the object; its parameters, count first, then stand in the sink.
-fn fields<'a>(role: Role, p: &mut Parser<'a>, start: usize, sink: &mut Sink) -> Result<Fields<'a>, DecodeError> {
+fn fields<'a>(
+    role: Role,
+    p: &mut Parser<'a>,
+    start: usize,
+    sink: &mut Sink,
+) -> Result<Fields<'a>, DecodeError> {
     const FIELD: &str = "JSON message";
     if let first @ (b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') = p.token(FIELD)? {
         return Err(wrong(first, p.offset(), FIELD));
@@ -109,7 +131,10 @@ fn fields<'a>(role: Role, p: &mut Parser<'a>, start: usize, sink: &mut Sink) -> 
     while p.more(&mut first, b'}', FIELD)? {
         let key = p.string("JSON key")?;
         p.punctuation(b':', FIELD)?;
-        let code = kinds(role).iter().zip(&mut fields.codes).find(|((name, _), _)| key.is(name));
+        let code = kinds(role)
+            .iter()
+            .zip(&mut fields.codes)
+            .find(|((name, _), _)| key.is(name));
         if let Some((_, code)) = code {
             *code = number(p, "operation or event code")?;
         } else if key.is("vals") {
@@ -144,11 +169,19 @@ fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink) -> Result<(), D
     while p.more(&mut first, b']', FIELD)? {
         let token = p.token("parameter code")?;
         let at = p.offset();
-        let code: u8 = number(p, "parameter code")?.ok_or_else(|| wrong(token, at, "parameter code"))?;
+        let code: u8 =
+            number(p, "parameter code")?.ok_or_else(|| wrong(token, at, "parameter code"))?;
         if !p.more(&mut first, b']', FIELD)? {
-            return Err(DecodeError::new(DecodeErrorKind::Missing, at, "parameter value"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::Missing,
+                at,
+                "parameter value",
+            ));
         }
-        count = count.checked_add(1).ok_or(DecodeError::new(DecodeErrorKind::BadLength, at, FIELD))?;
+        count =
+            count
+                .checked_add(1)
+                .ok_or(DecodeError::new(DecodeErrorKind::BadLength, at, FIELD))?;
         sink.put(&[code], at)?;
         transcode::parameter(p, sink)?;
     }
@@ -175,9 +208,14 @@ where
             let whole = match p.number(field)? {
                 Number::Integer(number) => Some(number),
                 // Some writers give every number a fraction. What 64 bits do not hold is no code either.
-                Number::Double(number) => Some(number as i64).filter(|whole| *whole as f64 == number),
+                Number::Double(number) => {
+                    Some(number as i64).filter(|whole| *whole as f64 == number)
+                }
             };
-            whole.and_then(|whole| T::try_from(whole).ok()).map(Some).ok_or(wrong)
+            whole
+                .and_then(|whole| T::try_from(whole).ok())
+                .map(Some)
+                .ok_or(wrong)
         }
         b'"' => {
             let text = p.string(field)?;
@@ -185,7 +223,10 @@ where
                 return Ok(None);
             }
             let digits = text.plain().filter(|text| !text.starts_with('+'));
-            digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(wrong)
+            digits
+                .and_then(|digits| digits.parse().ok())
+                .map(Some)
+                .ok_or(wrong)
         }
         b'[' | b'{' => Err(wrong),
         _ => match p.literal(field)? {
@@ -208,7 +249,12 @@ fn debug_message<'a>(p: &mut Parser<'a>) -> Result<Option<(Str<'a>, usize)>, Dec
 }
 
 /// The first parameters of a ping, which were transcoded behind `start`. Spec: wire.md 8.4.
-fn times<const N: usize>(limits: &Limits, sink: &mut Sink, start: usize, at: usize) -> Result<[i32; N], DecodeError> {
+fn times<const N: usize>(
+    limits: &Limits,
+    sink: &mut Sink,
+    start: usize,
+    at: usize,
+) -> Result<[i32; N], DecodeError> {
     const FIELD: &str = "ping time";
     let missing = DecodeError::new(DecodeErrorKind::Missing, at, FIELD);
     let reader = Reader::new(sink.buffer().get(start..).unwrap_or_default());

@@ -29,7 +29,11 @@ pub(super) enum Number {
 impl<'a> Parser<'a> {
     /// A parser whose offsets in errors begin at `base`.
     pub(super) const fn new(text: &'a str, base: usize) -> Self {
-        Self { text, position: 0, base }
+        Self {
+            text,
+            position: 0,
+            base,
+        }
     }
 
     pub(super) const fn offset(&self) -> usize {
@@ -37,7 +41,10 @@ impl<'a> Parser<'a> {
     }
 
     fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.position..).unwrap_or_default()
+        self.text
+            .as_bytes()
+            .get(self.position..)
+            .unwrap_or_default()
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -47,7 +54,12 @@ impl<'a> Parser<'a> {
     /// The error that there is at the next byte, if it does not belong there.
     #[cold]
     fn unexpected(&self, field: &'static str) -> DecodeError {
-        let kind = self.rest().first().map_or(DecodeErrorKind::Truncated, |byte| DecodeErrorKind::UnknownType(*byte));
+        let kind = self
+            .rest()
+            .first()
+            .map_or(DecodeErrorKind::Truncated, |byte| {
+                DecodeErrorKind::UnknownType(*byte)
+            });
         DecodeError::new(kind, self.offset(), field)
     }
 
@@ -56,11 +68,18 @@ impl<'a> Parser<'a> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.rest().first() {
             self.advance(1);
         }
-        self.rest().first().copied().ok_or_else(|| self.unexpected(field))
+        self.rest()
+            .first()
+            .copied()
+            .ok_or_else(|| self.unexpected(field))
     }
 
     /// Takes this one-byte token, which must come next.
-    pub(super) fn punctuation(&mut self, wanted: u8, field: &'static str) -> Result<(), DecodeError> {
+    pub(super) fn punctuation(
+        &mut self,
+        wanted: u8,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
         if self.token(field)? != wanted {
             return Err(self.unexpected(field));
         }
@@ -70,7 +89,12 @@ impl<'a> Parser<'a> {
 
     /// Whether another element follows in a list that `close` ends; takes the comma or the end. `first` is for
     /// this function: set before the first call.
-    pub(super) fn more(&mut self, first: &mut bool, close: u8, field: &'static str) -> Result<bool, DecodeError> {
+    pub(super) fn more(
+        &mut self,
+        first: &mut bool,
+        close: u8,
+        field: &'static str,
+    ) -> Result<bool, DecodeError> {
         let was_first = core::mem::replace(first, false);
         if self.token(field)? == close {
             self.advance(1);
@@ -85,7 +109,11 @@ impl<'a> Parser<'a> {
     /// The end of the text, which must be here.
     pub(super) fn end(&mut self) -> Result<(), DecodeError> {
         match self.token("end of JSON") {
-            Ok(_) => Err(DecodeError::new(DecodeErrorKind::TrailingBytes, self.offset(), "end of JSON")),
+            Ok(_) => Err(DecodeError::new(
+                DecodeErrorKind::TrailingBytes,
+                self.offset(),
+                "end of JSON",
+            )),
             Err(_) => Ok(()),
         }
     }
@@ -110,7 +138,10 @@ impl<'a> Parser<'a> {
         let start = self.position;
         let mut escaped = false;
         loop {
-            let plain = self.rest().iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let plain = self
+                .rest()
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
             self.advance(plain.unwrap_or(self.rest().len()));
             match self.rest().first() {
                 Some(b'"') => {
@@ -167,13 +198,20 @@ impl<'a> Parser<'a> {
     }
 
     fn one_of(&mut self, wanted: &[u8]) -> bool {
-        let found = self.rest().first().is_some_and(|byte| wanted.contains(byte));
+        let found = self
+            .rest()
+            .first()
+            .is_some_and(|byte| wanted.contains(byte));
         self.advance(usize::from(found));
         found
     }
 
     fn digits(&mut self, field: &'static str) -> Result<(), DecodeError> {
-        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if count == 0 {
             return Err(self.unexpected(field));
         }
@@ -241,7 +279,10 @@ fn unit(text: &str) -> (char, &str) {
             return (pair, after);
         }
     }
-    (char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
+    (
+        char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        rest,
+    )
 }
 
 fn hexadecimal(text: &str) -> (u16, &str) {

@@ -29,9 +29,17 @@ impl Sink {
     /// Writes behind what `buffer` holds already.
     pub(super) fn new(buffer: Vec<u8>, limits: &Limits) -> Self {
         // Values are charged to the budget, containers to the depth.
-        let bytes = Limits { max_sent_bytes: limits.max_received_bytes, max_values: u32::MAX, ..limits.clone() };
+        let bytes = Limits {
+            max_sent_bytes: limits.max_received_bytes,
+            max_values: u32::MAX,
+            ..limits.clone()
+        };
         let output = Output::new(buffer, Protocol::V18, &bytes);
-        Self { output, budget: Budget::new(limits), depth: limits.max_depth }
+        Self {
+            output,
+            budget: Budget::new(limits),
+            depth: limits.max_depth,
+        }
     }
 
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
@@ -70,7 +78,11 @@ impl Sink {
         self.put(bytes.get(..more).unwrap_or_default(), at)?;
         if let Some(counted) = self.buffer().get_mut(count.0..) {
             counted.rotate_right(more);
-            counted.iter_mut().zip(bytes).take(width).for_each(|(slot, byte)| *slot = byte);
+            counted
+                .iter_mut()
+                .zip(bytes)
+                .take(width)
+                .for_each(|(slot, byte)| *slot = byte);
         }
         Ok(())
     }
@@ -107,7 +119,11 @@ impl Sink {
         read: impl FnOnce(&mut Self) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         let outside = self.depth;
-        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(DecodeErrorKind::TooDeep, at, "container"))?;
+        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(
+            DecodeErrorKind::TooDeep,
+            at,
+            "container",
+        ))?;
         let result = read(self);
         self.depth = outside;
         result
@@ -154,7 +170,9 @@ pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeErr
         b'[' => return sink.nested(at, |sink| array(p, sink)),
         b'{' => return sink.nested(at, |sink| object(p, sink)),
         b'-' | b'0'..=b'9' => match p.number(FIELD)? {
-            Number::Integer(number) => i32::try_from(number).map_or(Value::Long(number), Value::Int),
+            Number::Integer(number) => {
+                i32::try_from(number).map_or(Value::Long(number), Value::Int)
+            }
             Number::Double(number) => Value::Double(number),
         },
         _ => p.literal(FIELD)?.map_or(Value::Null, Value::Bool),

@@ -34,36 +34,63 @@ pub enum WriteError {
 /// [`WriteError::Message`] if the bytes are not one message in clear within the limits; [`WriteError::Encode`] with
 /// `TypeNotExpressible` for another kind of message, `MessageTooLong` if the frame is longer than
 /// [`Limits::max_sent_bytes`].
-pub fn write_message(buffer: &mut Vec<u8>, limits: &Limits, message: &[u8]) -> Result<(), WriteError> {
+pub fn write_message(
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+    message: &[u8],
+) -> Result<(), WriteError> {
     let header = Header::parse(message)?;
     if header.encrypted {
-        return Err(DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body").into());
+        return Err(
+            DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body").into(),
+        );
     }
     let body = message.get(Header::LENGTH..).unwrap_or_default();
     // Of our own making: what may be sent bounds it, not what may be received.
-    let own = Limits { max_received_bytes: limits.max_sent_bytes, ..limits.clone() };
-    json_frame(buffer, limits, |json| match Message::parse(header.kind, Protocol::V18, &own, body)? {
-        Message::Request { internal, code, params } => {
-            json.code(if internal { "irq" } else { "req" }, code)?;
-            json.params(params, &own)
-        }
-        Message::Response { internal: false, code, return_code, debug_message, params } => {
-            json.code("res", code)?;
-            json.result(return_code, debug_message)?;
-            json.params(params, &own)
-        }
-        Message::Response { internal: true, code, return_code, debug_message, params } => {
-            json.code("irs", code)?;
-            if return_code != 0 || debug_message.is_some() {
-                json.result(return_code, debug_message)?;
+    let own = Limits {
+        max_received_bytes: limits.max_sent_bytes,
+        ..limits.clone()
+    };
+    json_frame(buffer, limits, |json| {
+        match Message::parse(header.kind, Protocol::V18, &own, body)? {
+            Message::Request {
+                internal,
+                code,
+                params,
+            } => {
+                json.code(if internal { "irq" } else { "req" }, code)?;
+                json.params(params, &own)
             }
-            json.params(params, &own)
+            Message::Response {
+                internal: false,
+                code,
+                return_code,
+                debug_message,
+                params,
+            } => {
+                json.code("res", code)?;
+                json.result(return_code, debug_message)?;
+                json.params(params, &own)
+            }
+            Message::Response {
+                internal: true,
+                code,
+                return_code,
+                debug_message,
+                params,
+            } => {
+                json.code("irs", code)?;
+                if return_code != 0 || debug_message.is_some() {
+                    json.result(return_code, debug_message)?;
+                }
+                json.params(params, &own)
+            }
+            Message::Event { code, params } => {
+                json.code("evt", code)?;
+                json.params(params, &own)
+            }
+            _ => Err(EncodeError::from(EncodeErrorKind::TypeNotExpressible).into()),
         }
-        Message::Event { code, params } => {
-            json.code("evt", code)?;
-            json.params(params, &own)
-        }
-        _ => Err(EncodeError::from(EncodeErrorKind::TypeNotExpressible).into()),
     })
 }
 
@@ -71,7 +98,11 @@ pub fn write_message(buffer: &mut Vec<u8>, limits: &Limits, message: &[u8]) -> R
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_ping_request(buffer: &mut Vec<u8>, limits: &Limits, client_time: i32) -> Result<(), EncodeError> {
+pub fn write_ping_request(
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+    client_time: i32,
+) -> Result<(), EncodeError> {
     json_frame(buffer, limits, |json| {
         json.code("irq", PING)?;
         json.display(format_args!(",\"vals\":[1,{client_time}]}}"))
@@ -90,7 +121,9 @@ pub fn write_ping_response(
 ) -> Result<(), EncodeError> {
     json_frame(buffer, limits, |json| {
         json.code("irs", PING)?;
-        json.display(format_args!(",\"vals\":[1,{client_time},2,{server_time}]}}"))
+        json.display(format_args!(
+            ",\"vals\":[1,{client_time},2,{server_time}]}}"
+        ))
     })
 }
 
@@ -99,7 +132,11 @@ pub fn write_ping_response(
 /// # Errors
 /// [`EncodeError`]: `TypeNotExpressible` for an id that would be taken for JSON or that holds NULs, which readers drop;
 /// and at a limit.
-pub fn write_session(buffer: &mut Vec<u8>, limits: &Limits, session: &str) -> Result<(), EncodeError> {
+pub fn write_session(
+    buffer: &mut Vec<u8>,
+    limits: &Limits,
+    session: &str,
+) -> Result<(), EncodeError> {
     if session.starts_with(JSON) || session.contains('\0') {
         return Err(EncodeErrorKind::TypeNotExpressible.into());
     }
@@ -135,7 +172,12 @@ impl JsonWriter<'_> {
             }
         }
         if params.finish()? > 0 {
-            return Err(DecodeError::new(DecodeErrorKind::TrailingBytes, Header::LENGTH, "end of message").into());
+            return Err(DecodeError::new(
+                DecodeErrorKind::TrailingBytes,
+                Header::LENGTH,
+                "end of message",
+            )
+            .into());
         }
         Ok(self.raw("]}")?)
     }
@@ -164,23 +206,41 @@ impl JsonWriter<'_> {
 
     // As `{:?}` writes it a number is the shortest that reads as the same, and never looks like an integer.
     fn float(&mut self, value: f32) -> Result<(), EncodeError> {
-        if value.is_finite() { self.display(format_args!("{value:?}")) } else { self.raw("null") }
+        if value.is_finite() {
+            self.display(format_args!("{value:?}"))
+        } else {
+            self.raw("null")
+        }
     }
 
     fn double(&mut self, value: f64) -> Result<(), EncodeError> {
-        if value.is_finite() { self.display(format_args!("{value:?}")) } else { self.raw("null") }
+        if value.is_finite() {
+            self.display(format_args!("{value:?}"))
+        } else {
+            self.raw("null")
+        }
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.list(ARRAY, bytes, |json, byte| json.display(format_args!("{byte}")))
+        self.list(ARRAY, bytes, |json, byte| {
+            json.display(format_args!("{byte}"))
+        })
     }
 
     fn array(&mut self, array: &Array) -> Result<(), EncodeError> {
         match array {
-            Array::Bool(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
-            Array::Short(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
-            Array::Int(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
-            Array::Long(all) => self.list(ARRAY, all, |json, one| json.display(format_args!("{one}"))),
+            Array::Bool(all) => {
+                self.list(ARRAY, all, |json, one| json.display(format_args!("{one}")))
+            }
+            Array::Short(all) => {
+                self.list(ARRAY, all, |json, one| json.display(format_args!("{one}")))
+            }
+            Array::Int(all) => {
+                self.list(ARRAY, all, |json, one| json.display(format_args!("{one}")))
+            }
+            Array::Long(all) => {
+                self.list(ARRAY, all, |json, one| json.display(format_args!("{one}")))
+            }
             Array::Float(all) => self.list(ARRAY, all, |json, one| json.float(*one)),
             Array::Double(all) => self.list(ARRAY, all, |json, one| json.double(*one)),
             Array::String(all) => self.list(ARRAY, all, |json, one| json.string(one)),
@@ -189,11 +249,17 @@ impl JsonWriter<'_> {
             }
             Array::Object(all) => self.list(ARRAY, all, Self::value),
             Array::Hashtable(all) => self.list(ARRAY, all, |json, one| json.map(&one.0)),
-            Array::Dictionary { elements, .. } => self.list(ARRAY, elements, |json, one| json.map(one)),
+            Array::Dictionary { elements, .. } => {
+                self.list(ARRAY, elements, |json, one| json.map(one))
+            }
             Array::Array(all) => self.list(ARRAY, all, Self::array),
-            Array::Request(all) => self.list(ARRAY, all, |json, one| json.message("req", one.code, &one.parameters)),
+            Array::Request(all) => self.list(ARRAY, all, |json, one| {
+                json.message("req", one.code, &one.parameters)
+            }),
             Array::Response(all) => self.list(ARRAY, all, Self::response),
-            Array::Event(all) => self.list(ARRAY, all, |json, one| json.message("evt", one.code, &one.parameters)),
+            Array::Event(all) => self.list(ARRAY, all, |json, one| {
+                json.message("evt", one.code, &one.parameters)
+            }),
         }
     }
 
@@ -210,8 +276,12 @@ impl JsonWriter<'_> {
         const TEXT: [&str; 2] = ["\"", "\""];
         match key {
             Value::String(text) => self.string(text),
-            Value::Bytes(bytes) => self.list(TEXT, bytes, |json, byte| json.display(format_args!("{byte}"))),
-            Value::Custom(custom) => self.list(TEXT, &custom.data, |json, byte| json.display(format_args!("{byte}"))),
+            Value::Bytes(bytes) => self.list(TEXT, bytes, |json, byte| {
+                json.display(format_args!("{byte}"))
+            }),
+            Value::Custom(custom) => self.list(TEXT, &custom.data, |json, byte| {
+                json.display(format_args!("{byte}"))
+            }),
             Value::Float(value) if !value.is_finite() => self.raw(not_finite(f64::from(*value))),
             Value::Double(value) if !value.is_finite() => self.raw(not_finite(*value)),
             // Containers are no keys, and readers drop null.

@@ -22,7 +22,11 @@ pub(super) fn frame<E: From<EncodeError>>(
 ) -> Result<(), E> {
     let start = buffer.len();
     let end = start.saturating_add(limits.max_sent_bytes);
-    let mut writer = JsonWriter { buffer, end, max_bytes: limits.max_sent_bytes };
+    let mut writer = JsonWriter {
+        buffer,
+        end,
+        max_bytes: limits.max_sent_bytes,
+    };
     let result = write(&mut writer).and_then(|()| writer.head(start).map_err(E::from));
     if result.is_err() {
         buffer.truncate(start);
@@ -65,7 +69,8 @@ impl JsonWriter<'_> {
 
     /// Something that prints as JSON.
     pub(super) fn display(&mut self, what: fmt::Arguments<'_>) -> Result<(), EncodeError> {
-        self.write_fmt(what).map_err(|_| EncodeErrorKind::MessageTooLong(self.max_bytes).into())
+        self.write_fmt(what)
+            .map_err(|_| EncodeErrorKind::MessageTooLong(self.max_bytes).into())
     }
 
     /// A string, escaped where it must be, in the way of JavaScript.

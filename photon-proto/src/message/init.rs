@@ -38,8 +38,15 @@ impl Init {
         out.extend_from_slice(&[MAGIC, MessageKind::Init as u8, major, minor, self.sdk]);
         out.extend_from_slice(&[flags | (first & 7) << 4 | second & 15, third, fourth, 0]);
         // wire.md 2.2: the low byte of each character, zero padded.
-        let characters = self.application.chars().map(|character| (character as u32).to_le_bytes()[0]);
-        out.extend(characters.chain(core::iter::repeat(0)).take(APPLICATION_BYTES));
+        let characters = self
+            .application
+            .chars()
+            .map(|character| (character as u32).to_le_bytes()[0]);
+        out.extend(
+            characters
+                .chain(core::iter::repeat(0))
+                .take(APPLICATION_BYTES),
+        );
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -48,7 +55,11 @@ impl Init {
         let [first, third, fourth] = r.array("init client version")?;
         let _zero = r.u8("init flags")?;
         let application: [u8; APPLICATION_BYTES] = r.array("init application id")?;
-        let application: String = application.iter().take_while(|&&byte| byte != 0).map(|&byte| byte as char).collect();
+        let application: String = application
+            .iter()
+            .take_while(|&&byte| byte != 0)
+            .map(|&byte| byte as char)
+            .collect();
         Ok(Self {
             protocol,
             sdk,
@@ -94,7 +105,11 @@ impl HttpInit {
     pub fn parse(limits: &Limits, payload: &[u8]) -> Result<Self, DecodeError> {
         let bad = |offset, field| DecodeError::new(DecodeErrorKind::BadLength, offset, field);
         let end = payload.windows(4).position(|window| window == b"\r\n\r\n");
-        let end = end.ok_or(DecodeError::new(DecodeErrorKind::Truncated, payload.len(), "init text"))?;
+        let end = end.ok_or(DecodeError::new(
+            DecodeErrorKind::Truncated,
+            payload.len(),
+            "init text",
+        ))?;
         let text = codec::utf8(payload.get(..end).unwrap_or_default(), 0, "init text")?;
         let mut lines = text.split("\r\n");
         let query = lines
@@ -102,7 +117,12 @@ impl HttpInit {
             .and_then(|line| line.strip_prefix("POST /?"))
             .and_then(|line| line.strip_suffix(" HTTP/1.1"))
             .ok_or(bad(0, "init request line"))?;
-        let field = |name: &str| query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name);
+        let field = |name: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|pair| pair.0 == name)
+        };
         let text_field = |name: &'static str| field(name).map(|pair| pair.1).ok_or(bad(0, name));
         let mut host = "";
         let mut length = None;
@@ -130,7 +150,8 @@ impl HttpInit {
             sdk: text_field("sid")?.parse().map_err(|_| bad(0, "sid"))?,
             ipv6: query.split('&').any(|pair| pair == "IPv6"),
             host: host.into(),
-            token: codec::decode_value(protocol, limits, body).map_err(|error| error.shifted(start))?,
+            token: codec::decode_value(protocol, limits, body)
+                .map_err(|error| error.shifted(start))?,
         })
     }
 }

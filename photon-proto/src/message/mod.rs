@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 
 pub use init::{HttpInit, Init};
 pub(crate) use owned::{
-    boxed, keep_last, read_event, read_request, read_response, skip_parameters, skip_response, write_event,
-    write_request, write_response,
+    boxed, keep_last, read_event, read_request, read_response, skip_parameters, skip_response,
+    write_event, write_request, write_response,
 };
 pub use write::MessageWriter;
 
@@ -95,7 +95,11 @@ impl Header {
         let mut reader = Reader::new(message);
         let magic = reader.u8("message magic")?;
         if magic != MAGIC && magic != MAGIC_SYNONYM {
-            return Err(DecodeError::new(DecodeErrorKind::BadMagic(magic), 0, "message magic"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::BadMagic(magic),
+                0,
+                "message magic",
+            ));
         }
         let code = reader.u8("message type")?;
         let kind = MessageKind::from_code(code & !ENCRYPTED).ok_or(DecodeError::new(
@@ -106,7 +110,11 @@ impl Header {
         // wire.md 1.2: an init response is never decrypted, whatever the flag says.
         let encrypted = code & ENCRYPTED != 0 && kind != MessageKind::InitResponse;
         if encrypted && kind == MessageKind::Init {
-            return Err(DecodeError::new(DecodeErrorKind::NeverEncrypted, 1, "message type"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::NeverEncrypted,
+                1,
+                "message type",
+            ));
         }
         Ok(Self { kind, encrypted })
     }
@@ -118,7 +126,10 @@ impl Header {
 /// # Errors
 /// [`DecodeError`] as [`Header::parse`]; `NoKey` for an encrypted message without a cipher, `BadCiphertext` for one that
 /// does not decrypt. Spec: wire.md 8.2.
-pub fn open<'a>(message: &'a mut [u8], cipher: Option<&Cipher>) -> Result<(MessageKind, &'a [u8]), DecodeError> {
+pub fn open<'a>(
+    message: &'a mut [u8],
+    cipher: Option<&Cipher>,
+) -> Result<(MessageKind, &'a [u8]), DecodeError> {
     let header = Header::parse(message)?;
     let Some((head, body)) = message.split_at_mut_checked(Header::LENGTH) else {
         return Ok((header.kind, &[]));
@@ -127,9 +138,15 @@ pub fn open<'a>(message: &'a mut [u8], cipher: Option<&Cipher>) -> Result<(Messa
         return Ok((header.kind, body));
     }
     let Some(cipher) = cipher else {
-        return Err(DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body"));
+        return Err(DecodeError::new(
+            DecodeErrorKind::NoKey,
+            Header::LENGTH,
+            "message body",
+        ));
     };
-    let plain = cipher.decrypt_in_place(body).map_err(|error| error.shifted(Header::LENGTH))?;
+    let plain = cipher
+        .decrypt_in_place(body)
+        .map_err(|error| error.shifted(Header::LENGTH))?;
     // What lies there now is a message in clear.
     if let [_, kind] = head {
         *kind &= !ENCRYPTED;
@@ -202,9 +219,18 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`DecodeError`], offsets from the start of the message.
-    pub fn parse(kind: MessageKind, protocol: Protocol, limits: &Limits, body: &'a [u8]) -> Result<Self, DecodeError> {
+    pub fn parse(
+        kind: MessageKind,
+        protocol: Protocol,
+        limits: &Limits,
+        body: &'a [u8],
+    ) -> Result<Self, DecodeError> {
         if body.len() > limits.max_received_bytes {
-            return Err(DecodeError::new(DecodeErrorKind::TooLong, Header::LENGTH, "message body"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::TooLong,
+                Header::LENGTH,
+                "message body",
+            ));
         }
         let mut r = Reader::at(body, Header::LENGTH);
         let mut budget = Budget::new(limits);
@@ -227,10 +253,17 @@ impl<'a> Message<'a> {
                     params: Params::read(protocol, r, budget)?,
                 }
             }
-            MessageKind::Event => Self::Event { code: r.u8("event code")?, params: Params::read(protocol, r, budget)? },
+            MessageKind::Event => Self::Event {
+                code: r.u8("event code")?,
+                params: Params::read(protocol, r, budget)?,
+            },
             MessageKind::Disconnect => {
                 let (code, debug_message) = read_result(protocol, &mut r)?;
-                Self::Disconnect { code, debug_message, params: Params::read(protocol, r, budget)? }
+                Self::Disconnect {
+                    code,
+                    debug_message,
+                    params: Params::read(protocol, r, budget)?,
+                }
             }
             MessageKind::Value => Self::Value(codec::read_ref(protocol, &mut r, &mut budget)?),
             MessageKind::Raw => Self::Raw(r.rest()),
@@ -238,8 +271,14 @@ impl<'a> Message<'a> {
     }
 }
 
-fn read_result<'a>(protocol: Protocol, r: &mut Reader<'a>) -> Result<(i16, Option<&'a str>), DecodeError> {
-    Ok((codec::return_code(protocol, r)?, codec::debug_message(protocol, r)?))
+fn read_result<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+) -> Result<(i16, Option<&'a str>), DecodeError> {
+    Ok((
+        codec::return_code(protocol, r)?,
+        codec::debug_message(protocol, r)?,
+    ))
 }
 
 #[cfg(test)]

@@ -9,20 +9,48 @@ use crate::value::{EventData, Parameters, Request, Response, Value};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-pub(crate) fn read_request(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<Request, DecodeError> {
-    Ok(Request { code: r.u8("operation code")?, parameters: read_parameters(protocol, r, b)? })
+pub(crate) fn read_request(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Request, DecodeError> {
+    Ok(Request {
+        code: r.u8("operation code")?,
+        parameters: read_parameters(protocol, r, b)?,
+    })
 }
 
-pub(crate) fn read_response(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<Response, DecodeError> {
+pub(crate) fn read_response(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Response, DecodeError> {
     let code = r.u8("operation code")?;
     let (return_code, text) = super::read_result(protocol, r)?;
-    b.memory(text.map_or(0, |text| Text::memory_bytes(text.len())), 1, r.offset(), "debug message")?;
+    b.memory(
+        text.map_or(0, |text| Text::memory_bytes(text.len())),
+        1,
+        r.offset(),
+        "debug message",
+    )?;
     let debug_message = text.map(Text::from);
-    Ok(Response { code, return_code, debug_message, parameters: read_parameters(protocol, r, b)? })
+    Ok(Response {
+        code,
+        return_code,
+        debug_message,
+        parameters: read_parameters(protocol, r, b)?,
+    })
 }
 
-pub(crate) fn read_event(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<EventData, DecodeError> {
-    Ok(EventData { code: r.u8("event code")?, parameters: read_parameters(protocol, r, b)? })
+pub(crate) fn read_event(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<EventData, DecodeError> {
+    Ok(EventData {
+        code: r.u8("event code")?,
+        parameters: read_parameters(protocol, r, b)?,
+    })
 }
 
 /// A request, response or event on the heap.
@@ -36,7 +64,11 @@ pub(crate) fn boxed<T>(
     Ok(Box::new(read(protocol, r, b)?))
 }
 
-pub(crate) fn skip_response(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError> {
+pub(crate) fn skip_response(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<(), DecodeError> {
     let _code = r.u8("operation code")?;
     let _result = super::read_result(protocol, r)?;
     skip_parameters(protocol, r, b)
@@ -60,9 +92,18 @@ pub(crate) fn write_event(out: &mut Output, message: &EventData) -> Result<(), E
 }
 
 /// A parameter table, owned; of a key that occurs twice the last value is kept. Spec: wire.md 3.
-fn read_parameters(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<Parameters, DecodeError> {
+fn read_parameters(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Parameters, DecodeError> {
     let count = codec::parameter_count(protocol, r)?;
-    b.memory(count, size_of::<(u8, Value)>(), r.offset(), "parameter count")?;
+    b.memory(
+        count,
+        size_of::<(u8, Value)>(),
+        r.offset(),
+        "parameter count",
+    )?;
     let mut all: Parameters = Vec::with_capacity(count);
     for _ in 0..count {
         let key = r.u8("parameter key")?;
@@ -79,7 +120,11 @@ pub(crate) fn keep_last(all: &mut Parameters, key: u8, value: Value) {
     }
 }
 
-pub(crate) fn skip_parameters(protocol: Protocol, r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError> {
+pub(crate) fn skip_parameters(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<(), DecodeError> {
     for _ in 0..codec::parameter_count(protocol, r)? {
         let _key = r.u8("parameter key")?;
         codec::skip_value(protocol, r, b)?;
@@ -91,18 +136,24 @@ fn write_parameters(out: &mut Output, parameters: &[(u8, Value)]) -> Result<(), 
     let mut seen = [false; 256];
     match out.protocol() {
         Protocol::V16 => {
-            let count = i16::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
+            let count =
+                i16::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
             out.put(&count.to_be_bytes())?;
         }
         Protocol::V18 => {
-            let count = u8::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
+            let count =
+                u8::try_from(parameters.len()).map_err(|_| EncodeErrorKind::TooManyParameters)?;
             out.put(&[count])?;
         }
     }
     for (key, value) in parameters {
-        let twice = seen.get_mut(usize::from(*key)).is_some_and(|seen| core::mem::replace(seen, true));
+        let twice = seen
+            .get_mut(usize::from(*key))
+            .is_some_and(|seen| core::mem::replace(seen, true));
         if twice {
-            return Err(EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("({key})")));
+            return Err(
+                EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("({key})"))
+            );
         }
         out.put(&[*key])?;
         codec::write_value(out, value).map_err(|error| error.within(format_args!("({key})")))?;

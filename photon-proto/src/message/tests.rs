@@ -16,12 +16,25 @@ const V18: Protocol = Protocol::V18;
 const LIMITS: Limits = Limits::DEFAULT;
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .map(|digit| digit as u8)
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
 }
 
 /// What a message says, in a form that compares.
-type Said = (MessageKind, Option<u8>, Option<i16>, Option<String>, Parameters);
+type Said = (
+    MessageKind,
+    Option<u8>,
+    Option<i16>,
+    Option<String>,
+    Parameters,
+);
 
 fn said(protocol: Protocol, bytes: &[u8]) -> Said {
     let header = Header::parse(bytes).unwrap();
@@ -33,25 +46,54 @@ fn said(protocol: Protocol, bytes: &[u8]) -> Said {
     };
     let text = |text: Option<&str>| text.map(String::from);
     match message {
-        Message::Request { internal, code, params } => {
+        Message::Request {
+            internal,
+            code,
+            params,
+        } => {
             assert_eq!(internal, header.kind == MessageKind::InternalRequest);
             (header.kind, Some(code), None, None, all(params))
         }
-        Message::Response { internal, code, return_code, debug_message, params } => {
+        Message::Response {
+            internal,
+            code,
+            return_code,
+            debug_message,
+            params,
+        } => {
             assert_eq!(internal, header.kind == MessageKind::InternalResponse);
-            (header.kind, Some(code), Some(return_code), text(debug_message), all(params))
+            (
+                header.kind,
+                Some(code),
+                Some(return_code),
+                text(debug_message),
+                all(params),
+            )
         }
         Message::Event { code, params } => (header.kind, Some(code), None, None, all(params)),
-        Message::Disconnect { code, debug_message, params } => {
-            (header.kind, None, Some(code), text(debug_message), all(params))
-        }
+        Message::Disconnect {
+            code,
+            debug_message,
+            params,
+        } => (
+            header.kind,
+            None,
+            Some(code),
+            text(debug_message),
+            all(params),
+        ),
         other => panic!("{other:?}"),
     }
 }
 
 type Begin = fn(&mut Vec<u8>, Protocol) -> Result<MessageWriter<'_>, EncodeError>;
 
-fn both(hex: [&str; 2], begin: Begin, said_it: (MessageKind, Option<u8>, Option<i16>, Option<&str>), all: Parameters) {
+fn both(
+    hex: [&str; 2],
+    begin: Begin,
+    said_it: (MessageKind, Option<u8>, Option<i16>, Option<&str>),
+    all: Parameters,
+) {
     for (protocol, hex) in [V16, V18].into_iter().zip(hex) {
         let mut buffer = vec![1, 2, 3];
         let mut writer = begin(&mut buffer, protocol).unwrap();
@@ -61,14 +103,20 @@ fn both(hex: [&str; 2], begin: Begin, said_it: (MessageKind, Option<u8>, Option<
         writer.finish().unwrap();
         assert_eq!(buffer[3..], unhex(hex), "{protocol:?}");
         let (kind, code, number, text) = said_it;
-        assert_eq!(said(protocol, &unhex(hex)), (kind, code, number, text.map(String::from), all.clone()));
+        assert_eq!(
+            said(protocol, &unhex(hex)),
+            (kind, code, number, text.map(String::from), all.clone())
+        );
     }
 }
 
 #[test]
 fn the_printed_examples() {
     both(
-        ["F3 02 E2 00 01 FF 73 00 08 73 6F 6D 65 67 61 6D 65", "F3 02 E2 01 FF 07 08 73 6F 6D 65 67 61 6D 65"],
+        [
+            "F3 02 E2 00 01 FF 73 00 08 73 6F 6D 65 67 61 6D 65",
+            "F3 02 E2 01 FF 07 08 73 6F 6D 65 67 61 6D 65",
+        ],
         |out, protocol| MessageWriter::request(out, protocol, &LIMITS, 226),
         (MessageKind::Request, Some(226), None, None),
         vec![(255, "somegame".into())],
@@ -90,8 +138,15 @@ fn the_printed_examples() {
             "F3 03 E6 7F FF 73 00 0D 49 6E 76 61 6C 69 64 20 61 70 70 49 44 00 00",
             "F3 03 E6 FF 7F 07 0D 49 6E 76 61 6C 69 64 20 61 70 70 49 44 00",
         ],
-        |out, protocol| MessageWriter::response(out, protocol, &LIMITS, 230, 32767, Some("Invalid appID")),
-        (MessageKind::Response, Some(230), Some(32767), Some("Invalid appID")),
+        |out, protocol| {
+            MessageWriter::response(out, protocol, &LIMITS, 230, 32767, Some("Invalid appID"))
+        },
+        (
+            MessageKind::Response,
+            Some(230),
+            Some(32767),
+            Some("Invalid appID"),
+        ),
         vec![],
     );
     both(
@@ -114,7 +169,10 @@ fn the_printed_examples() {
         vec![(227, 17.into()), (229, 110.into()), (228, 22.into())],
     );
     both(
-        ["F3 05 7F FF 73 00 03 62 79 65 00 01 01 69 00 00 00 07", "F3 05 FF 7F 07 03 62 79 65 01 01 0B 07"],
+        [
+            "F3 05 7F FF 73 00 03 62 79 65 00 01 01 69 00 00 00 07",
+            "F3 05 FF 7F 07 03 62 79 65 01 01 0B 07",
+        ],
         |out, protocol| MessageWriter::disconnect(out, protocol, &LIMITS, 32767, Some("bye")),
         (MessageKind::Disconnect, None, Some(32767), Some("bye")),
         vec![(1, 7.into())],
@@ -126,7 +184,10 @@ fn the_printed_examples() {
         vec![(1, 252.into())],
     );
     both(
-        ["F3 07 01 00 00 2A 00 01 01 69 00 00 2E FD", "F3 07 01 00 00 08 01 01 0D FD 2E"],
+        [
+            "F3 07 01 00 00 2A 00 01 01 69 00 00 2E FD",
+            "F3 07 01 00 00 08 01 01 0D FD 2E",
+        ],
         |out, protocol| MessageWriter::internal_response(out, protocol, &LIMITS, 1, 0, None),
         (MessageKind::InternalResponse, Some(1), Some(0), None),
         vec![(1, 12029.into())],
@@ -139,16 +200,31 @@ fn headers() {
     assert_eq!(kind(&[]), Err((DecodeErrorKind::Truncated, 0)));
     assert_eq!(kind(&[0xF3]), Err((DecodeErrorKind::Truncated, 1)));
     assert_eq!(kind(&[0xF4, 2]), Err((DecodeErrorKind::BadMagic(0xF4), 0)));
-    assert_eq!(kind(&[0xF3, 10]), Err((DecodeErrorKind::UnknownMessage(10), 1)));
-    assert_eq!(kind(&[0xF3, 0x8A]), Err((DecodeErrorKind::UnknownMessage(10), 1)));
-    assert_eq!(kind(&[0xF3, 0x80]), Err((DecodeErrorKind::NeverEncrypted, 1)));
+    assert_eq!(
+        kind(&[0xF3, 10]),
+        Err((DecodeErrorKind::UnknownMessage(10), 1))
+    );
+    assert_eq!(
+        kind(&[0xF3, 0x8A]),
+        Err((DecodeErrorKind::UnknownMessage(10), 1))
+    );
+    assert_eq!(
+        kind(&[0xF3, 0x80]),
+        Err((DecodeErrorKind::NeverEncrypted, 1))
+    );
     for magic in [0xF3, 0xFD] {
         for code in 0..=9 {
             let plain = kind(&[magic, code]).unwrap();
             assert_eq!((plain.kind as u8, plain.encrypted), (code, false));
             // An init response is never decrypted, whatever the flag says.
             let flagged = kind(&[magic, code | 0x80]).map(|header| header.encrypted);
-            assert_eq!(flagged.ok(), [None, Some(false)].get(usize::from(code)).copied().unwrap_or(Some(true)));
+            assert_eq!(
+                flagged.ok(),
+                [None, Some(false)]
+                    .get(usize::from(code))
+                    .copied()
+                    .unwrap_or(Some(true))
+            );
         }
     }
     let mut encrypted = [0xF3, 0x82, 1, 2];
@@ -171,13 +247,27 @@ fn inits() {
     assert_eq!(&out[10..], b"c0ffee00-1111-2222-3333-44445555");
 
     // Low bytes, padded with zeroes; the first of the version numbers in three bits, the second in four.
-    let init = Init { ipv6: true, version: [15, 17, 255, 0], application: "n\u{e9}\u{141}".into(), ..init };
+    let init = Init {
+        ipv6: true,
+        version: [15, 17, 255, 0],
+        application: "n\u{e9}\u{141}".into(),
+        ..init
+    };
     let mut out = Vec::new();
     init.write(&mut out);
     assert_eq!((out.len(), &out[5..8]), (41, &[0xF1, 255, 0][..]));
     assert_eq!(&out[9..14], b"n\xE9\x41\0\0");
-    let Ok(Message::Init(read)) = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..]) else { panic!("no init") };
-    assert_eq!(read, Init { version: [7, 1, 255, 0], application: "n\u{e9}A".into(), ..init });
+    let Ok(Message::Init(read)) = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..]) else {
+        panic!("no init")
+    };
+    assert_eq!(
+        read,
+        Init {
+            version: [7, 1, 255, 0],
+            application: "n\u{e9}A".into(),
+            ..init
+        }
+    );
     for length in 2..41 {
         let error = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..length]).unwrap_err();
         assert_eq!(error.kind, DecodeErrorKind::Truncated);
@@ -198,11 +288,27 @@ fn text_inits() {
     let query = "init=&app=chat&clientversion=4.1.8.3&protocol=GpBinaryV16&sid=30&&IPv6";
     let headers = "Host: ws://h:1\r\nContent-Length: 3";
     let init = text(query, headers, b"\x73\0\0").unwrap();
-    assert_eq!((init.protocol, init.sdk, init.ipv6, init.host.as_str()), (V16, 30, true, "ws://h:1"));
-    assert_eq!((init.application.as_str(), init.version.as_str(), init.token), ("chat", "4.1.8.3", "".into()));
+    assert_eq!(
+        (init.protocol, init.sdk, init.ipv6, init.host.as_str()),
+        (V16, 30, true, "ws://h:1")
+    );
+    assert_eq!(
+        (init.application.as_str(), init.version.as_str(), init.token),
+        ("chat", "4.1.8.3", "".into())
+    );
     for (query, headers, body, field) in [
-        (&query.replace("app=", "apq=")[..], headers, &b"\x73\0\0"[..], "app"),
-        (&query.replace("V16", "V17")[..], headers, b"\x73\0\0", "protocol"),
+        (
+            &query.replace("app=", "apq=")[..],
+            headers,
+            &b"\x73\0\0"[..],
+            "app",
+        ),
+        (
+            &query.replace("V16", "V17")[..],
+            headers,
+            b"\x73\0\0",
+            "protocol",
+        ),
         (&query.replace("30", "300")[..], headers, b"\x73\0\0", "sid"),
         (query, "Host: h", b"\x73\0\0", "init content length"),
         (query, headers, b"\x73\0\0\0", "init content length"),
@@ -224,16 +330,26 @@ fn a_writer_that_is_dropped_leaves_the_buffer_as_it_was() {
         assert_eq!(buffer, [1, 2, 3]);
 
         // And so one that never began, for want of room or because its text is too long.
-        let none = Limits { max_sent_bytes: 3, ..Limits::DEFAULT };
+        let none = Limits {
+            max_sent_bytes: 3,
+            ..Limits::DEFAULT
+        };
         assert!(MessageWriter::request(&mut buffer, protocol, &none, 2).is_err());
         assert_eq!(buffer, [1, 2, 3]);
         let long = "x".repeat(32_768);
-        let error = MessageWriter::response(&mut buffer, protocol, &LIMITS, 2, 0, Some(&long)).unwrap_err();
+        let error =
+            MessageWriter::response(&mut buffer, protocol, &LIMITS, 2, 0, Some(&long)).unwrap_err();
         assert_eq!(error.kind, EncodeErrorKind::TextTooLong(32_768));
         assert_eq!(buffer, [1, 2, 3]);
         // The limit is one for the message, wherever it stands.
-        let five = Limits { max_sent_bytes: 5, ..Limits::DEFAULT };
-        MessageWriter::request(&mut buffer, protocol, &five, 2).unwrap().finish().unwrap();
+        let five = Limits {
+            max_sent_bytes: 5,
+            ..Limits::DEFAULT
+        };
+        MessageWriter::request(&mut buffer, protocol, &five, 2)
+            .unwrap()
+            .finish()
+            .unwrap();
         assert_eq!(said(protocol, &buffer[3..]).0, MessageKind::Request);
     }
 }
@@ -241,17 +357,28 @@ fn a_writer_that_is_dropped_leaves_the_buffer_as_it_was() {
 #[test]
 fn a_parameter_that_fails_leaves_the_message_as_it_was() {
     for protocol in [V16, V18] {
-        let limits = Limits { max_depth: 4, max_values: 20, ..Limits::DEFAULT };
+        let limits = Limits {
+            max_depth: 4,
+            max_values: 20,
+            ..Limits::DEFAULT
+        };
         let mut buffer = Vec::new();
         let mut writer = MessageWriter::request(&mut buffer, protocol, &limits, 2).unwrap();
         writer.put(1, "kept").unwrap();
-        let bad = Value::Array(Array::Object(vec![vec![Value::Null, Array::Array(vec![]).into()].into()]));
+        let bad = Value::Array(Array::Object(vec![
+            vec![Value::Null, Array::Array(vec![]).into()].into(),
+        ]));
         // As often as it takes for anything that is lost each time to show.
         for _ in 0..100 {
             let error = writer.put(2, &bad).unwrap_err();
-            assert_eq!((error.kind, error.path.as_str()), (EncodeErrorKind::EmptyNestedArray, "(2)[0][1]"));
+            assert_eq!(
+                (error.kind, error.path.as_str()),
+                (EncodeErrorKind::EmptyNestedArray, "(2)[0][1]")
+            );
         }
-        let nested = Value::from(vec![Value::from(vec![Value::from(vec![Value::from(vec![1])])])]);
+        let nested = Value::from(vec![Value::from(vec![Value::from(vec![Value::from(
+            vec![1],
+        )])])]);
         writer.put(3, &nested).unwrap();
         writer.finish().unwrap();
         let (.., all) = said(protocol, &buffer);
@@ -270,8 +397,11 @@ fn parameters_are_counted_to_the_last() {
         let error = writer.put(1, &1_u8).unwrap_err();
         assert_eq!(error.kind, EncodeErrorKind::TooManyParameters);
         writer.finish().unwrap();
-        let message = Message::parse(MessageKind::Request, protocol, &LIMITS, &buffer[2..]).unwrap();
-        let Message::Request { mut params, .. } = message else { panic!("no request") };
+        let message =
+            Message::parse(MessageKind::Request, protocol, &LIMITS, &buffer[2..]).unwrap();
+        let Message::Request { mut params, .. } = message else {
+            panic!("no request")
+        };
         let mut found = 0;
         while params.next_key().unwrap().is_some() {
             found += 1;
@@ -298,16 +428,31 @@ fn typed_readers_refuse_what_is_not_theirs() {
         (kind, params.next_key().ok().flatten())
     };
     let wrong = Some(DecodeErrorKind::WrongType(0x0B));
-    assert_eq!(at_first(&|params| params.str("f").err().map(|error| error.kind)), (wrong, Some(8)));
-    assert_eq!(at_first(&|params| params.text_bytes("f").err().map(|error| error.kind)), (wrong, Some(8)));
-    assert_eq!(at_first(&|params| params.bool("f").err().map(|error| error.kind)), (wrong, Some(8)));
-    assert_eq!(at_first(&|params| params.strings("f").err().map(|error| error.kind)).0, wrong);
+    assert_eq!(
+        at_first(&|params| params.str("f").err().map(|error| error.kind)),
+        (wrong, Some(8))
+    );
+    assert_eq!(
+        at_first(&|params| params.text_bytes("f").err().map(|error| error.kind)),
+        (wrong, Some(8))
+    );
+    assert_eq!(
+        at_first(&|params| params.bool("f").err().map(|error| error.kind)),
+        (wrong, Some(8))
+    );
+    assert_eq!(
+        at_first(&|params| params.strings("f").err().map(|error| error.kind)).0,
+        wrong
+    );
     let mut all = params(&bytes);
     all.next_key().unwrap();
     assert_eq!(all.int("f"), Ok(5));
     all.next_key().unwrap();
     let error = all.int("field").unwrap_err();
-    assert_eq!((error.kind, error.offset, error.field), (DecodeErrorKind::WrongType(7), 8, "field"));
+    assert_eq!(
+        (error.kind, error.offset, error.field),
+        (DecodeErrorKind::WrongType(7), 8, "field")
+    );
     // A number of fewer bytes is an int to whoever wants one.
     let bytes = unhex("F3 04 01 02 01 03 FF 02 04 FF FF");
     let mut all = params(&bytes);
@@ -335,14 +480,23 @@ fn elements_are_given_one_by_one() {
         assert_eq!(params.next_key(), Ok(Some(9)));
         Ok(seen)
     };
-    assert_eq!(read("F3040102 01 47 02 01 61 00 09 08"), Ok(vec!["a".into(), "".into()]));
+    assert_eq!(
+        read("F3040102 01 47 02 01 61 00 09 08"),
+        Ok(vec!["a".into(), "".into()])
+    );
     assert_eq!(
         read("F3040102 01 17 03 07 01 61 08 17 00 09 08"),
         Ok(vec!["a".into(), "Null".into(), "Array(Object([]))".into()])
     );
     assert_eq!(read("F3040102 01 40 00 09 08"), Ok(vec![]));
-    assert_eq!(read("F3040102 01 40 01 49 00 09 08"), Err((DecodeErrorKind::WrongType(0x40), 5)));
-    assert_eq!(read("F3040102 01 49 00 09 08"), Err((DecodeErrorKind::WrongType(0x49), 5)));
+    assert_eq!(
+        read("F3040102 01 40 01 49 00 09 08"),
+        Err((DecodeErrorKind::WrongType(0x40), 5))
+    );
+    assert_eq!(
+        read("F3040102 01 49 00 09 08"),
+        Err((DecodeErrorKind::WrongType(0x49), 5))
+    );
 
     // 1.6 says what an empty array would have held, in one byte or more.
     for (hex, empty) in [
@@ -358,21 +512,29 @@ fn elements_are_given_one_by_one() {
     ] {
         let bytes = unhex(&format!("F3 04 01 0002 01 {hex} 09 2A"));
         let message = Message::parse(MessageKind::Event, V16, &LIMITS, &bytes[2..]).unwrap();
-        let Message::Event { mut params, .. } = message else { panic!("no event") };
+        let Message::Event { mut params, .. } = message else {
+            panic!("no event")
+        };
         params.next_key().unwrap();
         match params.elements("f", |_| panic!("there is no element")) {
             Ok(()) => {
                 assert!(empty, "{hex}");
                 assert_eq!(params.next_key(), Ok(Some(9)), "{hex}");
             }
-            Err(error) => assert!(!empty && matches!(error.kind, DecodeErrorKind::WrongType(_)), "{hex} {error}"),
+            Err(error) => assert!(
+                !empty && matches!(error.kind, DecodeErrorKind::WrongType(_)),
+                "{hex} {error}"
+            ),
         }
     }
 }
 
 #[test]
 fn the_array_of_elements_does_not_count_as_a_level() {
-    let flat = Limits { max_depth: 1, ..Limits::DEFAULT };
+    let flat = Limits {
+        max_depth: 1,
+        ..Limits::DEFAULT
+    };
     let bytes = unhex("F3 04 01 01 01 17 01 17 01 08");
     let parse = || match Message::parse(MessageKind::Event, V18, &flat, &bytes[2..]).unwrap() {
         Message::Event { params, .. } => params,
@@ -388,16 +550,27 @@ fn the_array_of_elements_does_not_count_as_a_level() {
 
 #[test]
 fn texts_are_charged_whichever_way_they_are_read() {
-    for hex in ["F3 04 01 01 01 47 03 00 00 00", "F3 04 01 01 01 17 03 0700 0700 0700"] {
+    for hex in [
+        "F3 04 01 01 01 47 03 00 00 00",
+        "F3 04 01 01 01 17 03 0700 0700 0700",
+    ] {
         let bytes = unhex(hex);
         let elements = |max_values| {
-            let limits = Limits { max_values, ..Limits::DEFAULT };
+            let limits = Limits {
+                max_values,
+                ..Limits::DEFAULT
+            };
             let message = Message::parse(MessageKind::Event, V18, &limits, &bytes[2..]).unwrap();
-            let Message::Event { mut params, .. } = message else { panic!("no event") };
+            let Message::Event { mut params, .. } = message else {
+                panic!("no event")
+            };
             params.next_key().unwrap();
             params.texts("f", |_| ()).map_err(|error| error.kind)
         };
-        assert_eq!((elements(3), elements(2)), (Ok(()), Err(DecodeErrorKind::TooManyValues)));
+        assert_eq!(
+            (elements(3), elements(2)),
+            (Ok(()), Err(DecodeErrorKind::TooManyValues))
+        );
     }
 }
 
@@ -416,5 +589,10 @@ fn surplus_bytes_are_counted() {
     let mut all = params(&bytes);
     assert_eq!(all.to_parameters(), Ok(vec![(5, Value::Null)]));
     assert_eq!(all.finish(), Ok(3));
-    assert_eq!(params(&bytes).pick([5, 6]).map(|[one, other]| (one.is_some(), other.is_some())), Ok((true, false)));
+    assert_eq!(
+        params(&bytes)
+            .pick([5, 6])
+            .map(|[one, other]| (one.is_some(), other.is_some())),
+        Ok((true, false))
+    );
 }

@@ -41,7 +41,14 @@ impl<'b> MessageWriter<'b> {
         limits: &Limits,
         code: u8,
     ) -> Result<Self, EncodeError> {
-        Self::begin(buffer, protocol, limits, MessageKind::Request, Some(code), None)
+        Self::begin(
+            buffer,
+            protocol,
+            limits,
+            MessageKind::Request,
+            Some(code),
+            None,
+        )
     }
 
     /// Begins a request of the connection itself.
@@ -54,15 +61,34 @@ impl<'b> MessageWriter<'b> {
         limits: &Limits,
         code: u8,
     ) -> Result<Self, EncodeError> {
-        Self::begin(buffer, protocol, limits, MessageKind::InternalRequest, Some(code), None)
+        Self::begin(
+            buffer,
+            protocol,
+            limits,
+            MessageKind::InternalRequest,
+            Some(code),
+            None,
+        )
     }
 
     /// Begins an event.
     ///
     /// # Errors
     /// As [`MessageWriter::request`].
-    pub fn event(buffer: &'b mut Vec<u8>, protocol: Protocol, limits: &Limits, code: u8) -> Result<Self, EncodeError> {
-        Self::begin(buffer, protocol, limits, MessageKind::Event, Some(code), None)
+    pub fn event(
+        buffer: &'b mut Vec<u8>,
+        protocol: Protocol,
+        limits: &Limits,
+        code: u8,
+    ) -> Result<Self, EncodeError> {
+        Self::begin(
+            buffer,
+            protocol,
+            limits,
+            MessageKind::Event,
+            Some(code),
+            None,
+        )
     }
 
     /// Begins an operation response.
@@ -78,7 +104,14 @@ impl<'b> MessageWriter<'b> {
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
         let result = Some((return_code, debug_message));
-        Self::begin(buffer, protocol, limits, MessageKind::Response, Some(code), result)
+        Self::begin(
+            buffer,
+            protocol,
+            limits,
+            MessageKind::Response,
+            Some(code),
+            result,
+        )
     }
 
     /// Begins an answer to a request of the connection itself.
@@ -94,7 +127,14 @@ impl<'b> MessageWriter<'b> {
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
         let result = Some((return_code, debug_message));
-        Self::begin(buffer, protocol, limits, MessageKind::InternalResponse, Some(code), result)
+        Self::begin(
+            buffer,
+            protocol,
+            limits,
+            MessageKind::InternalResponse,
+            Some(code),
+            result,
+        )
     }
 
     /// Begins a disconnect message.
@@ -108,7 +148,14 @@ impl<'b> MessageWriter<'b> {
         reason: i16,
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
-        Self::begin(buffer, protocol, limits, MessageKind::Disconnect, None, Some((reason, debug_message)))
+        Self::begin(
+            buffer,
+            protocol,
+            limits,
+            MessageKind::Disconnect,
+            None,
+            Some((reason, debug_message)),
+        )
     }
 
     fn begin(
@@ -121,7 +168,13 @@ impl<'b> MessageWriter<'b> {
     ) -> Result<Self, EncodeError> {
         let start = buffer.len();
         let output = Output::new(core::mem::take(buffer), protocol, limits);
-        let mut writer = Self { buffer, output, start, count_at: start, count: 0 };
+        let mut writer = Self {
+            buffer,
+            output,
+            start,
+            count_at: start,
+            count: 0,
+        };
         writer.output.put(&[MAGIC, kind as u8])?;
         if let Some(code) = code {
             writer.output.put(&[code])?;

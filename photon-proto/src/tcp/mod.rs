@@ -82,7 +82,9 @@ pub fn begin_frame(out: &mut Vec<u8>, channel: u8, delivery: Delivery) -> FrameS
 /// caller's duty: a length above `u32::MAX` is written as `u32::MAX`. A buffer that was cut to before the message is
 /// left as it is.
 pub fn end_frame(out: &mut [u8], start: FrameStart) {
-    let Some(frame) = out.get_mut(start.0..) else { return };
+    let Some(frame) = out.get_mut(start.0..) else {
+        return;
+    };
     let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
     if let Some([_, l0, l1, l2, l3, _, _]) = frame.first_chunk_mut::<HEADER_BYTES>() {
         [*l0, *l1, *l2, *l3] = length.to_be_bytes();
@@ -167,7 +169,15 @@ impl Splitter {
     /// error.
     #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
-        Self { role, max_message_bytes, buffer: Vec::new(), taken: 0, passed: 0, message: 0..0, failed: None }
+        Self {
+            role,
+            max_message_bytes,
+            buffer: Vec::new(),
+            taken: 0,
+            passed: 0,
+            message: 0..0,
+            failed: None,
+        }
     }
 
     /// Adds the next bytes of the stream. After an error they are dropped.
@@ -219,7 +229,8 @@ impl Splitter {
     /// [`push`](Self::push) or [`next`](Self::next) included, gives an empty slice.
     pub fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         let base = self.base();
-        let (Some(start), Some(end)) = (range.start.checked_sub(base), range.end.checked_sub(base)) else {
+        let (Some(start), Some(end)) = (range.start.checked_sub(base), range.end.checked_sub(base))
+        else {
             return &mut [];
         };
         if start < self.message.start || end > self.message.end {
@@ -242,57 +253,85 @@ impl Splitter {
         match (rest.first(), self.role) {
             (None, _) => Ok(None),
             (Some(&FRAME), _) => self.peek_frame(rest),
-            (Some(&PING), Role::Server) => Ok(rest
-                .first_chunk::<PING_REQUEST_BYTES>()
-                .map(|&[_, c0, c1, c2, c3]| Found::PingRequest { client_time: i32::from_be_bytes([c0, c1, c2, c3]) })),
-            (Some(&PING), Role::Client) => {
-                Ok(rest.first_chunk::<PING_RESPONSE_BYTES>().map(|&[_, s0, s1, s2, s3, c0, c1, c2, c3]| {
-                    Found::PingResponse {
-                        server_time: i32::from_be_bytes([s0, s1, s2, s3]),
+            (Some(&PING), Role::Server) => {
+                Ok(rest
+                    .first_chunk::<PING_REQUEST_BYTES>()
+                    .map(|&[_, c0, c1, c2, c3]| Found::PingRequest {
                         client_time: i32::from_be_bytes([c0, c1, c2, c3]),
-                    }
-                }))
+                    }))
             }
-            (Some(&other), _) => Err(self.error(DecodeErrorKind::BadFrame(other), 0, "frame start")),
+            (Some(&PING), Role::Client) => Ok(rest.first_chunk::<PING_RESPONSE_BYTES>().map(
+                |&[_, s0, s1, s2, s3, c0, c1, c2, c3]| Found::PingResponse {
+                    server_time: i32::from_be_bytes([s0, s1, s2, s3]),
+                    client_time: i32::from_be_bytes([c0, c1, c2, c3]),
+                },
+            )),
+            (Some(&other), _) => {
+                Err(self.error(DecodeErrorKind::BadFrame(other), 0, "frame start"))
+            }
         }
     }
 
     fn peek_frame(&self, rest: &[u8]) -> Result<Option<Found>, DecodeError> {
-        let Some(&[_, l0, l1, l2, l3]) = rest.first_chunk::<5>() else { return Ok(None) };
+        let Some(&[_, l0, l1, l2, l3]) = rest.first_chunk::<5>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes([l0, l1, l2, l3]);
         // A length that this machine cannot even count is above any limit.
-        let message_bytes = usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(HEADER_BYTES);
+        let message_bytes = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(HEADER_BYTES);
         if message_bytes < MIN_MESSAGE_BYTES {
             return Err(self.error(DecodeErrorKind::BadLength, 1, "frame length"));
         }
         if message_bytes > self.max_message_bytes {
             return Err(self.error(DecodeErrorKind::TooLong, 1, "frame length"));
         }
-        let Some((&[_, _, _, _, _, channel, delivery], message)) = rest.split_first_chunk::<HEADER_BYTES>() else {
+        let Some((&[_, _, _, _, _, channel, delivery], message)) =
+            rest.split_first_chunk::<HEADER_BYTES>()
+        else {
             return Ok(None);
         };
         if message.len() < message_bytes {
             return Ok(None);
         }
-        Ok(Some(Found::Frame { channel, delivery, message_bytes }))
+        Ok(Some(Found::Frame {
+            channel,
+            delivery,
+            message_bytes,
+        }))
     }
 
     fn take(&mut self, found: Found) -> Item {
         match found {
-            Found::Frame { channel, delivery, message_bytes } => {
+            Found::Frame {
+                channel,
+                delivery,
+                message_bytes,
+            } => {
                 let start = self.taken + HEADER_BYTES;
                 self.taken = start + message_bytes;
                 self.message = start..self.taken;
                 let base = self.base();
-                Item::Frame { channel, delivery, message: base + start..base + self.taken }
+                Item::Frame {
+                    channel,
+                    delivery,
+                    message: base + start..base + self.taken,
+                }
             }
             Found::PingRequest { client_time } => {
                 self.taken += PING_REQUEST_BYTES;
                 Item::PingRequest { client_time }
             }
-            Found::PingResponse { server_time, client_time } => {
+            Found::PingResponse {
+                server_time,
+                client_time,
+            } => {
                 self.taken += PING_RESPONSE_BYTES;
-                Item::PingResponse { server_time, client_time }
+                Item::PingResponse {
+                    server_time,
+                    client_time,
+                }
             }
         }
     }
@@ -323,7 +362,10 @@ impl Splitter {
 
     #[cold]
     fn error(&self, kind: DecodeErrorKind, at: u64, field: &'static str) -> DecodeError {
-        let offset = self.passed.saturating_add(self.taken as u64).saturating_add(at);
+        let offset = self
+            .passed
+            .saturating_add(self.taken as u64)
+            .saturating_add(at);
         DecodeError::new(kind, usize::try_from(offset).unwrap_or(usize::MAX), field)
     }
 }
@@ -341,9 +383,18 @@ impl fmt::Debug for Splitter {
 
 /// A complete item at the front of the buffer.
 enum Found {
-    Frame { channel: u8, delivery: u8, message_bytes: usize },
-    PingRequest { client_time: i32 },
-    PingResponse { server_time: i32, client_time: i32 },
+    Frame {
+        channel: u8,
+        delivery: u8,
+        message_bytes: usize,
+    },
+    PingRequest {
+        client_time: i32,
+    },
+    PingResponse {
+        server_time: i32,
+        client_time: i32,
+    },
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound
     }
 }
@@ -37,8 +40,16 @@ fn drain(splitter: &mut Splitter, items: &mut Vec<Owned>) -> Result<(), DecodeEr
         assert_eq!(announced, next != Ok(None));
         match next? {
             None => return Ok(()),
-            Some(Item::Frame { channel, delivery, message }) => {
-                items.push(Owned::Message(channel, delivery, splitter.message_mut(message).to_vec()));
+            Some(Item::Frame {
+                channel,
+                delivery,
+                message,
+            }) => {
+                items.push(Owned::Message(
+                    channel,
+                    delivery,
+                    splitter.message_mut(message).to_vec(),
+                ));
             }
             Some(ping) => items.push(Owned::Ping(ping)),
         }
@@ -58,7 +69,10 @@ fn split(role: Role, chunks: &[&[u8]]) -> (Vec<Owned>, Result<(), DecodeError>) 
 }
 
 fn failure(bytes: &[u8]) -> Option<(DecodeErrorKind, usize)> {
-    split(Role::Client, &[bytes]).1.err().map(|error| (error.kind, error.offset))
+    split(Role::Client, &[bytes])
+        .1
+        .err()
+        .map(|error| (error.kind, error.offset))
 }
 
 /// A stream with everything in it, for each role.
@@ -79,11 +93,31 @@ fn sample(role: Role) -> Vec<u8> {
 fn vectors_are_written_and_read() {
     for (bytes, channel, delivery) in [
         // tcp_init_response; tcp_unreliable_ch1_18 and _16; tcp_(un)reliable_unsequenced_18
-        (&b"\xFB\0\0\0\x0A\0\x01\xF3\x01\0"[..], 0, Delivery::Reliable),
-        (b"\xFB\0\0\0\x10\x01\0\xF3\x02\x05\x01\x01\x07\x02hi", 1, Delivery::Unreliable),
-        (b"\xFB\0\0\0\x12\x01\0\xF3\x02\x05\0\x01\x01\x73\0\x02hi", 1, Delivery::Unreliable),
-        (b"\xFB\0\0\0\x0B\0\x02\xF3\x02\x06\0", 0, Delivery::UnreliableUnsequenced),
-        (b"\xFB\0\0\0\x0B\0\x03\xF3\x02\x07\0", 0, Delivery::ReliableUnsequenced),
+        (
+            &b"\xFB\0\0\0\x0A\0\x01\xF3\x01\0"[..],
+            0,
+            Delivery::Reliable,
+        ),
+        (
+            b"\xFB\0\0\0\x10\x01\0\xF3\x02\x05\x01\x01\x07\x02hi",
+            1,
+            Delivery::Unreliable,
+        ),
+        (
+            b"\xFB\0\0\0\x12\x01\0\xF3\x02\x05\0\x01\x01\x73\0\x02hi",
+            1,
+            Delivery::Unreliable,
+        ),
+        (
+            b"\xFB\0\0\0\x0B\0\x02\xF3\x02\x06\0",
+            0,
+            Delivery::UnreliableUnsequenced,
+        ),
+        (
+            b"\xFB\0\0\0\x0B\0\x03\xF3\x02\x07\0",
+            0,
+            Delivery::ReliableUnsequenced,
+        ),
     ] {
         assert_eq!(frame(channel, delivery, &bytes[7..]), bytes);
         let expected = Owned::Message(channel, delivery.code(), bytes[7..].to_vec());
@@ -102,7 +136,10 @@ fn ping_vectors_are_written_and_read() {
     out.clear();
     write_ping_response(&mut out, 168_496_141, 42);
     assert_eq!(out, [0xF0, 0x0A, 0x0B, 0x0C, 0x0D, 0, 0, 0, 0x2A]);
-    let ping = Owned::Ping(Item::PingResponse { server_time: 168_496_141, client_time: 42 });
+    let ping = Owned::Ping(Item::PingResponse {
+        server_time: 168_496_141,
+        client_time: 42,
+    });
     assert_eq!(split(Role::Client, &[&out]), (vec![ping], Ok(())));
 }
 
@@ -132,10 +169,16 @@ fn frames_are_patched_where_they_stand() {
 #[test]
 fn delivery_codes() {
     for code in 0..=255 {
-        assert_eq!(Delivery::from_code(code).map(Delivery::code), (code < 4).then_some(code));
+        assert_eq!(
+            Delivery::from_code(code).map(Delivery::code),
+            (code < 4).then_some(code)
+        );
     }
     let odd = Owned::Message(200, 77, vec![0xF3, 1]);
-    assert_eq!(split(Role::Client, &[b"\xFB\0\0\0\x09\xC8\x4D\xF3\x01"]), (vec![odd], Ok(())));
+    assert_eq!(
+        split(Role::Client, &[b"\xFB\0\0\0\x09\xC8\x4D\xF3\x01"]),
+        (vec![odd], Ok(()))
+    );
 }
 
 #[test]
@@ -176,8 +219,16 @@ fn pushing_ahead_of_reading_gives_the_same_items() {
             rest = after;
             for _ in 0..dice.below(3) {
                 match splitter.next().unwrap() {
-                    Some(Item::Frame { channel, delivery, message }) => {
-                        items.push(Owned::Message(channel, delivery, splitter.message_mut(message).to_vec()));
+                    Some(Item::Frame {
+                        channel,
+                        delivery,
+                        message,
+                    }) => {
+                        items.push(Owned::Message(
+                            channel,
+                            delivery,
+                            splitter.message_mut(message).to_vec(),
+                        ));
                     }
                     Some(ping) => items.push(Owned::Ping(ping)),
                     None => {}
@@ -222,13 +273,22 @@ fn bad_first_byte() {
 fn lengths_are_judged_by_the_header_alone() {
     for length in 0..9_u8 {
         assert_eq!(failure(&[0xFB, 0, 0, 0]), None);
-        assert_eq!(failure(&[0xFB, 0, 0, 0, length]), Some((DecodeErrorKind::BadLength, 1)));
+        assert_eq!(
+            failure(&[0xFB, 0, 0, 0, length]),
+            Some((DecodeErrorKind::BadLength, 1))
+        );
     }
     let header = |length: u32| [&[0xFB][..], &length.to_be_bytes()].concat();
     assert_eq!(failure(&header(9)), None);
     assert_eq!(failure(&header(LIMIT as u32 + 7)), None);
-    assert_eq!(failure(&header(LIMIT as u32 + 8)), Some((DecodeErrorKind::TooLong, 1)));
-    assert_eq!(failure(&header(u32::MAX)), Some((DecodeErrorKind::TooLong, 1)));
+    assert_eq!(
+        failure(&header(LIMIT as u32 + 8)),
+        Some((DecodeErrorKind::TooLong, 1))
+    );
+    assert_eq!(
+        failure(&header(u32::MAX)),
+        Some((DecodeErrorKind::TooLong, 1))
+    );
 }
 
 #[test]
@@ -240,7 +300,10 @@ fn errors_stay() {
     for _ in 0..3 {
         assert!(splitter.has_item());
         assert_eq!(splitter.next(), Err(error));
-        assert_eq!((splitter.buffered_bytes(), splitter.buffer.capacity()), (0, 0));
+        assert_eq!(
+            (splitter.buffered_bytes(), splitter.buffer.capacity()),
+            (0, 0)
+        );
         splitter.push(&sample(Role::Server));
         assert_eq!(splitter.message_mut(0..9), []);
     }
@@ -264,7 +327,13 @@ fn messages_can_be_changed_and_ranges_go_stale() {
             assert_eq!(splitter.message_mut(range.start + 2..range.end), [last]);
             assert_eq!(splitter.message_mut(range.start..range.end + 1), []);
             assert_eq!(splitter.message_mut(range.start - 1..range.end), []);
-            assert_eq!(splitter.message_mut(Range { start: range.end, end: range.start }), []);
+            assert_eq!(
+                splitter.message_mut(Range {
+                    start: range.end,
+                    end: range.start
+                }),
+                []
+            );
             assert_eq!(splitter.message_mut(0..usize::MAX), []);
             assert_eq!(splitter.message_mut(usize::MAX..usize::MAX), []);
             for old in &stale {
@@ -283,7 +352,9 @@ fn messages_can_be_changed_and_ranges_go_stale() {
 fn memory_stays_bounded_over_a_long_stream() {
     let mut splitter = Splitter::new(Role::Client, 2_000_000);
     let mut dice = Dice(1);
-    let stream: Vec<u8> = (0..200).flat_map(|_| frame(0, Delivery::Reliable, &vec![1; dice.below(900) + 2])).collect();
+    let stream: Vec<u8> = (0..200)
+        .flat_map(|_| frame(0, Delivery::Reliable, &vec![1; dice.below(900) + 2]))
+        .collect();
     let mut items = 0;
     // Chunks that never end with a frame: the buffer is never empty.
     for _ in 0..200 {
@@ -292,7 +363,11 @@ fn memory_stays_bounded_over_a_long_stream() {
             while splitter.next().unwrap().is_some() {
                 items += 1;
             }
-            assert!(splitter.buffer.capacity() <= 8 * 1117, "{}", splitter.buffer.capacity());
+            assert!(
+                splitter.buffer.capacity() <= 8 * 1117,
+                "{}",
+                splitter.buffer.capacity()
+            );
         }
     }
     assert_eq!(items, 200 * 200);
@@ -316,7 +391,11 @@ fn memory_of_a_large_message_is_given_back() {
 
 #[test]
 fn positions_survive_a_counter_at_its_end() {
-    for passed in [u64::MAX - 3, usize::MAX as u64 >> 1, (usize::MAX as u64 >> 1) - 4] {
+    for passed in [
+        u64::MAX - 3,
+        usize::MAX as u64 >> 1,
+        (usize::MAX as u64 >> 1) - 4,
+    ] {
         let mut splitter = Splitter::new(Role::Client, LIMIT);
         splitter.passed = passed;
         for _ in 0..3 {
@@ -335,5 +414,8 @@ fn debug_shows_no_content() {
     let mut splitter = Splitter::new(Role::Client, LIMIT);
     splitter.push(&frame(0, Delivery::Reliable, b"secret"));
     let shown = format!("{splitter:?}");
-    assert_eq!(shown, "Splitter { role: Client, buffered_bytes: 13, failed: None, .. }");
+    assert_eq!(
+        shown,
+        "Splitter { role: Client, buffered_bytes: 13, failed: None, .. }"
+    );
 }

@@ -142,12 +142,18 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     fn entry(&self, key: Key) -> Option<&Entry<A>> {
-        let slot = self.slots.get(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        let slot = self
+            .slots
+            .get(key.slot as usize)
+            .filter(|slot| slot.generation == key.generation)?;
         slot.entry.as_deref()
     }
 
     fn entry_mut(&mut self, key: Key) -> Option<&mut Entry<A>> {
-        let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        let slot = self
+            .slots
+            .get_mut(key.slot as usize)
+            .filter(|slot| slot.generation == key.generation)?;
         slot.entry.as_deref_mut()
     }
 
@@ -161,8 +167,15 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         };
         let connected = self.connected.get(from).copied();
         let known = connected
-            .filter(|key| self.entry(*key).is_some_and(|entry| entry.connection.challenge() == header.challenge))
-            .or_else(|| self.half_open.get(&(from.clone(), header.challenge)).copied());
+            .filter(|key| {
+                self.entry(*key)
+                    .is_some_and(|entry| entry.connection.challenge() == header.challenge)
+            })
+            .or_else(|| {
+                self.half_open
+                    .get(&(from.clone(), header.challenge))
+                    .copied()
+            });
         if let Some(key) = known {
             if let Some(entry) = self.entry_mut(key) {
                 entry.connection.handle_datagram(now, datagram);
@@ -183,13 +196,16 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     fn admit(&mut self, now: Timestamp, from: &A, request: &ConnectRequest) {
         while self.half_open.len() >= self.config.max_half_open.max(1) {
-            let Some((_, oldest)) = self.oldest.pop_front() else { break };
+            let Some((_, oldest)) = self.oldest.pop_front() else {
+                break;
+            };
             self.stats.displaced += u64::from(self.forget_half_open(oldest));
         }
         let id = 1 + self.random.u32("udp peer id") % LAST_PEER_ID;
         let clock = self.random.u32("udp clock");
         let peer_id = u16::try_from(id).unwrap_or(1);
-        let connection = Connection::accept(self.config.connection.clone(), request, peer_id, clock, now);
+        let connection =
+            Connection::accept(self.config.connection.clone(), request, peer_id, clock, now);
         let entry = Box::new(Entry {
             address: from.clone(),
             connection,
@@ -199,14 +215,24 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             eventful: false,
         });
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, entry: None });
+            self.slots.push(Slot {
+                generation: 0,
+                entry: None,
+            });
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
-        let Some(place) = self.slots.get_mut(slot as usize) else { return };
+        let Some(place) = self.slots.get_mut(slot as usize) else {
+            return;
+        };
         place.entry = Some(entry);
-        let key = Key { slot, generation: place.generation };
-        self.half_open.insert((from.clone(), request.challenge), key);
-        self.oldest.push_back((now.plus_millis(self.config.half_open_timeout_ms), key));
+        let key = Key {
+            slot,
+            generation: place.generation,
+        };
+        self.half_open
+            .insert((from.clone(), request.challenge), key);
+        self.oldest
+            .push_back((now.plus_millis(self.config.half_open_timeout_ms), key));
         self.touch(key);
     }
 
@@ -222,7 +248,10 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             && due <= now
         {
             self.timers.pop();
-            if let Some(entry) = self.entry_mut(key).filter(|entry| entry.scheduled == Some(due)) {
+            if let Some(entry) = self
+                .entry_mut(key)
+                .filter(|entry| entry.scheduled == Some(due))
+            {
                 entry.scheduled = None;
                 entry.connection.handle_timeout(now);
                 self.touch(key);
@@ -244,7 +273,9 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     /// than half-open. After [`Event::Disconnected`] the connection is gone; its goodbye is still sent.
     pub fn poll_event(&mut self) -> Option<(Key, Event)> {
         while let Some(&key) = self.eventful.front() {
-            let event = self.entry_mut(key).and_then(|entry| entry.connection.poll_event());
+            let event = self
+                .entry_mut(key)
+                .and_then(|entry| entry.connection.poll_event());
             if let Some(event) = event {
                 if matches!(event, Event::Disconnected(_)) {
                     self.eventful.pop_front();
@@ -270,7 +301,9 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     pub fn transmit(&mut self, now: Timestamp) -> Option<(&A, &[u8])> {
         let key = loop {
             let key = *self.ready.front()?;
-            let prepared = self.entry_mut(key).is_some_and(|entry| entry.connection.prepare(now));
+            let prepared = self
+                .entry_mut(key)
+                .is_some_and(|entry| entry.connection.prepare(now));
             if prepared {
                 break key;
             }
@@ -393,16 +426,24 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// Puts a connection into the queues that its state asks for.
     fn touch(&mut self, key: Key) {
-        let Some(entry) = self.entry_mut(key) else { return };
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
         // Also if it has left with the same datagram.
         if !entry.verified && entry.connection.is_newly_connected() {
             self.verify(key);
         }
-        let Some(entry) = self.entry_mut(key) else { return };
-        let becomes_ready = entry.connection.has_output() && !core::mem::replace(&mut entry.ready, true);
-        let Some(entry) = self.entry_mut(key) else { return };
-        let becomes_eventful =
-            entry.verified && entry.connection.has_event() && !core::mem::replace(&mut entry.eventful, true);
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
+        let becomes_ready =
+            entry.connection.has_output() && !core::mem::replace(&mut entry.ready, true);
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
+        let becomes_eventful = entry.verified
+            && entry.connection.has_event()
+            && !core::mem::replace(&mut entry.eventful, true);
         if becomes_ready {
             self.ready.push_back(key);
             self.tidy_ready();
@@ -418,13 +459,17 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         let Some(entry) = self.entry(key) else { return };
         let address = entry.address.clone();
         let challenge = entry.connection.challenge();
-        if !self.connected.contains_key(&address) && self.connected.len() >= self.config.max_connections {
+        if !self.connected.contains_key(&address)
+            && self.connected.len() >= self.config.max_connections
+        {
             // Others were faster.
             self.stats.refused += 1;
             self.forget_half_open(key);
             return;
         }
-        let Some(entry) = self.entry_mut(key) else { return };
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
         entry.verified = true;
         self.half_open.remove(&(address.clone(), challenge));
         self.stats.connected += 1;
@@ -441,9 +486,16 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     fn tidy_oldest(&mut self) {
         if self.oldest.len() > TOLERATED_ENTRIES + 4 * self.half_open.len() {
             let all = core::mem::take(&mut self.oldest);
-            self.oldest = all.into_iter().filter(|(_, key)| self.is_half_open(*key)).collect();
+            self.oldest = all
+                .into_iter()
+                .filter(|(_, key)| self.is_half_open(*key))
+                .collect();
         }
-        while self.oldest.front().is_some_and(|(_, key)| !self.is_half_open(*key)) {
+        while self
+            .oldest
+            .front()
+            .is_some_and(|(_, key)| !self.is_half_open(*key))
+        {
             self.oldest.pop_front();
         }
     }
@@ -462,16 +514,23 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     fn schedule(&mut self, key: Key) {
-        let Some(entry) = self.entry_mut(key) else { return };
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
         let due = entry.connection.poll_timeout();
         if due != entry.scheduled {
             entry.scheduled = due;
             if let Some(due) = due {
                 self.timers.push(Reverse((due, key)));
             }
-            if self.timers.len() > TOLERATED_ENTRIES + 4 * (self.connected.len() + self.half_open.len()) {
+            if self.timers.len()
+                > TOLERATED_ENTRIES + 4 * (self.connected.len() + self.half_open.len())
+            {
                 let all = core::mem::take(&mut self.timers);
-                self.timers = all.into_iter().filter(|timer| self.is_current(timer)).collect();
+                self.timers = all
+                    .into_iter()
+                    .filter(|timer| self.is_current(timer))
+                    .collect();
             }
         }
         while self.timers.peek().is_some_and(|top| !self.is_current(top)) {
@@ -480,7 +539,8 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     fn is_current(&self, Reverse((due, key)): &Reverse<(Timestamp, Key)>) -> bool {
-        self.entry(*key).is_some_and(|entry| entry.scheduled == Some(*due))
+        self.entry(*key)
+            .is_some_and(|entry| entry.scheduled == Some(*due))
     }
 
     /// Removes a connection that is over and has nothing left to say.
@@ -514,7 +574,9 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// Removes a connection if it is half-open.
     fn forget_half_open(&mut self, key: Key) -> bool {
-        let Some(entry) = self.entry(key).filter(|entry| !entry.verified) else { return false };
+        let Some(entry) = self.entry(key).filter(|entry| !entry.verified) else {
+            return false;
+        };
         let name = (entry.address.clone(), entry.connection.challenge());
         self.half_open.remove(&name);
         self.remove(key);

@@ -25,10 +25,22 @@ impl ServerClock {
     }
 
     /// Takes an answer; true if another command has to be sent. `sample_ms` is `None` if the echo was implausible.
-    pub(crate) fn answer(&mut self, now: u32, server_sent: u32, sample_ms: Option<i32>, smoothed_ms: i32) -> bool {
-        let Some(fetch) = &mut self.fetch else { return false };
+    pub(crate) fn answer(
+        &mut self,
+        now: u32,
+        server_sent: u32,
+        sample_ms: Option<i32>,
+        smoothed_ms: i32,
+    ) -> bool {
+        let Some(fetch) = &mut self.fetch else {
+            return false;
+        };
         fetch.answers += 1;
-        let offset = |sample: i32| server_sent.wrapping_add(sample.unsigned_abs() >> 1).wrapping_sub(now);
+        let offset = |sample: i32| {
+            server_sent
+                .wrapping_add(sample.unsigned_abs() >> 1)
+                .wrapping_sub(now)
+        };
         if let Some(sample) = sample_ms
             && fetch.best.is_none_or(|(best, _)| sample < best)
         {

@@ -178,7 +178,12 @@ impl ConnectFields {
     /// What a server answers: the same, but nothing of what newer clients offer in two upper halves. Spec: udp.md 2.6, 12.
     pub(crate) const fn verified(self, peer_id: u16) -> Self {
         let (window_size, bandwidth_in) = (self.window_size & 0xFFFF, self.bandwidth_in & 0xFFFF);
-        Self { id: peer_id, window_size, bandwidth_in, ..self }
+        Self {
+            id: peer_id,
+            window_size,
+            bandwidth_in,
+            ..self
+        }
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -235,12 +240,16 @@ pub struct Fragment<'a> {
 impl<'a> Command<'a> {
     /// Reads one command from exactly its bytes; `None` if its type needs more.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (&[kind, channel, flags, reserved, ..], body) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+        let (&[kind, channel, flags, reserved, ..], body) =
+            bytes.split_first_chunk::<HEADER_BYTES>()?;
         let (size, rseq) = (be32(bytes.get(4..8)?), be32(bytes.get(8..12)?));
         let body = match kind {
             kind::ACK | kind::ACK_UNSEQUENCED => {
                 let (rseq, rest) = split_be32(body)?;
-                Body::Ack { rseq, sent_time: split_be32(rest)?.0 }
+                Body::Ack {
+                    rseq,
+                    sent_time: split_be32(rest)?.0,
+                }
             }
             kind::CONNECT => Body::Connect(ConnectFields::read(body)?),
             kind::VERIFY_CONNECT => Body::VerifyConnect(ConnectFields::read(body)?),
@@ -255,11 +264,26 @@ impl<'a> Command<'a> {
                 let (number, rest) = split_be32(rest)?;
                 let (total, rest) = split_be32(rest)?;
                 let (offset, part) = split_be32(rest)?;
-                Body::Fragment(Fragment { start, count, number, total, offset, part })
+                Body::Fragment(Fragment {
+                    start,
+                    count,
+                    number,
+                    total,
+                    offset,
+                    part,
+                })
             }
             _ => Body::Other(body),
         };
-        Some(Self { kind, channel, flags, reserved, size, rseq, body })
+        Some(Self {
+            kind,
+            channel,
+            flags,
+            reserved,
+            size,
+            rseq,
+            body,
+        })
     }
 
     /// Whether its sender wants it acknowledged.
@@ -276,11 +300,15 @@ impl<'a> Command<'a> {
 }
 
 fn be32(bytes: &[u8]) -> u32 {
-    bytes.first_chunk().map_or(0, |chunk| u32::from_be_bytes(*chunk))
+    bytes
+        .first_chunk()
+        .map_or(0, |chunk| u32::from_be_bytes(*chunk))
 }
 
 fn split_be32(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    bytes.split_first_chunk().map(|(number, rest)| (u32::from_be_bytes(*number), rest))
+    bytes
+        .split_first_chunk()
+        .map(|(number, rest)| (u32::from_be_bytes(*number), rest))
 }
 
 /// A command header to be written.
@@ -298,7 +326,20 @@ impl Header {
     pub(crate) fn bytes(&self, size: usize) -> [u8; HEADER_BYTES] {
         let [s0, s1, s2, s3] = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
         let [r0, r1, r2, r3] = self.rseq.to_be_bytes();
-        [self.kind, self.channel, self.flags, self.reserved, s0, s1, s2, s3, r0, r1, r2, r3]
+        [
+            self.kind,
+            self.channel,
+            self.flags,
+            self.reserved,
+            s0,
+            s1,
+            s2,
+            s3,
+            r0,
+            r1,
+            r2,
+            r3,
+        ]
     }
 }
 

@@ -68,7 +68,10 @@ impl Config {
     /// What a server sets: it pings after a second. Spec: udp.md 12.
     #[must_use]
     pub const fn server() -> Self {
-        Self { ping_interval_ms: 1000, ..Self::client() }
+        Self {
+            ping_interval_ms: 1000,
+            ..Self::client()
+        }
     }
 
     /// These settings with changes.

@@ -102,20 +102,31 @@ pub fn parse(bytes: &[u8]) -> Result<Datagram<'_>, DatagramError> {
 }
 
 /// Checks the commands that follow a header of `base` bytes.
-pub(crate) fn parse_commands(header: Header, rest: &[u8], base: usize) -> Result<Datagram<'_>, DatagramError> {
+pub(crate) fn parse_commands(
+    header: Header,
+    rest: &[u8],
+    base: usize,
+) -> Result<Datagram<'_>, DatagramError> {
     if header.count == 0 {
         return Err(DatagramError::Empty);
     }
     let mut left = rest;
     for index in 0..header.count {
         let kind = left.first().copied().unwrap_or_default();
-        let after =
-            command_size(left).filter(|size| *size >= command::min_bytes(kind)).and_then(|size| left.get(size..));
+        let after = command_size(left)
+            .filter(|size| *size >= command::min_bytes(kind))
+            .and_then(|size| left.get(size..));
         let offset = base.saturating_add(rest.len().saturating_sub(left.len()));
         left = after.ok_or(DatagramError::Command { index, offset })?;
     }
-    let commands = rest.get(..rest.len().saturating_sub(left.len())).unwrap_or_default();
-    Ok(Datagram { header, commands, trailing: left.len() })
+    let commands = rest
+        .get(..rest.len().saturating_sub(left.len()))
+        .unwrap_or_default();
+    Ok(Datagram {
+        header,
+        commands,
+        trailing: left.len(),
+    })
 }
 
 /// Reads the header alone; also gives what follows it.
@@ -178,7 +189,9 @@ pub(crate) fn begin(out: &mut Vec<u8>, peer_id: u16, challenge: u32, crc: bool) 
 
 /// Writes count, time and check sum into a datagram; also to stamp one anew.
 pub(crate) fn finish(datagram: &mut [u8], count: u8, sent_time: u32) {
-    let Some((head, rest)) = datagram.split_first_chunk_mut::<HEADER_BYTES>() else { return };
+    let Some((head, rest)) = datagram.split_first_chunk_mut::<HEADER_BYTES>() else {
+        return;
+    };
     let [_, _, flags, to, t0, t1, t2, t3, ..] = head;
     *to = count;
     [*t0, *t1, *t2, *t3] = sent_time.to_be_bytes();

@@ -60,23 +60,39 @@ pub(crate) struct Whole {
 
 impl Reassembly {
     /// Checks a fragment against itself. Spec: udp.md 9, item 15.
-    pub(crate) fn check(rseq: u32, it: &Fragment<'_>, max_message_bytes: usize) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        rseq: u32,
+        it: &Fragment<'_>,
+        max_message_bytes: usize,
+    ) -> Result<(), Refusal> {
         let part = u32::try_from(it.part.len()).unwrap_or(u32::MAX);
         let good = (1..=LAST_NUMBER).contains(&it.start)
             && (1..=RECEIVE_WINDOW).contains(&it.count)
             && it.number < it.count
             && it.start.checked_add(it.number) == Some(rseq)
-            && it.start.checked_add(it.count).is_some_and(|end| end <= LAST_NUMBER)
+            && it
+                .start
+                .checked_add(it.count)
+                .is_some_and(|end| end <= LAST_NUMBER)
             && part >= 1
             && usize::try_from(it.total).is_ok_and(|total| total <= max_message_bytes)
             && it.count <= it.total
-            && it.offset.checked_add(part).is_some_and(|end| end <= it.total);
-        if good { Ok(()) } else { Err(Refusal::Discard(Discard::Malformed)) }
+            && it
+                .offset
+                .checked_add(part)
+                .is_some_and(|end| end <= it.total);
+        if good {
+            Ok(())
+        } else {
+            Err(Refusal::Discard(Discard::Malformed))
+        }
     }
 
     /// Whether a fragment belongs to a message that is open, and whether it is there already.
     pub(crate) fn find(&mut self, it: &Fragment<'_>) -> Result<Option<bool>, Refusal> {
-        let Some(group) = self.open.get_mut(&it.start) else { return Ok(None) };
+        let Some(group) = self.open.get_mut(&it.start) else {
+            return Ok(None);
+        };
         if (group.count, group.total) != (it.count, it.total) {
             group.mismatches += 1;
             return Err(if group.mismatches >= MOST_MISMATCHES {
@@ -93,12 +109,20 @@ impl Reassembly {
         self.open
             .range(..=rseq)
             .next_back()
-            .is_some_and(|(start, group)| rseq.checked_sub(*start).is_some_and(|number| number < group.count))
+            .is_some_and(|(start, group)| {
+                rseq.checked_sub(*start)
+                    .is_some_and(|number| number < group.count)
+            })
     }
 
     /// Whether a new message would share numbers with an open one.
     pub(crate) fn overlaps(&self, it: &Fragment<'_>) -> bool {
-        self.covers(it.start) || self.open.range(it.start..it.start.saturating_add(it.count)).next().is_some()
+        self.covers(it.start)
+            || self
+                .open
+                .range(it.start..it.start.saturating_add(it.count))
+                .next()
+                .is_some()
     }
 
     /// Keeps a fragment that [`Reassembly::find`] did not know. True if its message is complete now.
@@ -110,7 +134,9 @@ impl Reassembly {
             length: 0,
             mismatches: 0,
         });
-        group.length = group.length.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
+        group.length = group
+            .length
+            .saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
         group.parts.insert(it.number, (it.offset, part));
         // Parts that are longer together than their message can never tile it. Spec: udp.md 9, item 18.
         if group.length > group.total || group.is_complete() && !group.tiles() {
@@ -130,6 +156,10 @@ impl Reassembly {
             held_bytes += part.capacity();
             pool.give(part);
         }
-        Some(Whole { bytes, count: group.count, held_bytes })
+        Some(Whole {
+            bytes,
+            count: group.count,
+            held_bytes,
+        })
     }
 }

@@ -29,9 +29,14 @@ impl Pool {
         let fits = |buffer: &Vec<u8>| buffer.capacity() >= bytes && buffer.capacity() <= most;
         // Most messages are like the one before.
         let last = self.buffers.len().saturating_sub(1);
-        let found =
-            if self.buffers.last().is_some_and(fits) { Some(last) } else { self.buffers.iter().rposition(fits) };
-        let Some(found) = found else { return allocate(bytes) };
+        let found = if self.buffers.last().is_some_and(fits) {
+            Some(last)
+        } else {
+            self.buffers.iter().rposition(fits)
+        };
+        let Some(found) = found else {
+            return allocate(bytes);
+        };
         let buffer = self.buffers.swap_remove(found);
         self.bytes -= buffer.capacity();
         buffer

@@ -147,16 +147,35 @@ impl Receiver {
     /// Queues the acknowledgement that a command asks for.
     pub(crate) fn acknowledge(&mut self, command: &Command<'_>, sent_time: u32) {
         if command.is_reliable() && self.has_room_for_ack() {
-            let (channel, unsequenced, rseq) = (command.channel, command.is_unsequenced(), command.rseq);
-            self.acks.push_back(Ack { channel, unsequenced, rseq, sent_time });
+            let (channel, unsequenced, rseq) =
+                (command.channel, command.is_unsequenced(), command.rseq);
+            self.acks.push_back(Ack {
+                channel,
+                unsequenced,
+                rseq,
+                sent_time,
+            });
         }
     }
 
     /// Takes a command that carries data.
-    pub(crate) fn take(&mut self, command: &Command<'_>, config: &Config, pool: &mut Pool) -> Result<Kept, Refusal> {
+    pub(crate) fn take(
+        &mut self,
+        command: &Command<'_>,
+        config: &Config,
+        pool: &mut Pool,
+    ) -> Result<Kept, Refusal> {
         let (id, rseq) = (command.channel, command.rseq);
-        let channel = self.channels.get_mut(usize::from(id)).ok_or(Refusal::Discard(Discard::Channel))?;
-        let mut intake = Intake { id, store: &mut self.store, config, pool };
+        let channel = self
+            .channels
+            .get_mut(usize::from(id))
+            .ok_or(Refusal::Discard(Discard::Channel))?;
+        let mut intake = Intake {
+            id,
+            store: &mut self.store,
+            config,
+            pool,
+        };
         match (command.kind, command.body) {
             (kind::RELIABLE, Body::Message(payload)) => {
                 numbered(rseq)?;
@@ -200,7 +219,11 @@ impl Receiver {
 
 /// Numbers of data begin at 1 and end at the largest signed one. Spec: udp.md 9, item 8.
 fn numbered(number: u32) -> Result<(), Refusal> {
-    if (1..=LAST_NUMBER).contains(&number) { Ok(()) } else { Err(Refusal::Discard(Discard::Malformed)) }
+    if (1..=LAST_NUMBER).contains(&number) {
+        Ok(())
+    } else {
+        Err(Refusal::Discard(Discard::Malformed))
+    }
 }
 
 impl Channel {
@@ -226,7 +249,12 @@ impl Channel {
     }
 
     /// Spec: udp.md 4.2.
-    fn reliable(&mut self, rseq: u32, payload: &[u8], intake: &mut Intake<'_>) -> Result<Kept, Refusal> {
+    fn reliable(
+        &mut self,
+        rseq: u32,
+        payload: &[u8],
+        intake: &mut Intake<'_>,
+    ) -> Result<Kept, Refusal> {
         if rseq <= self.delivered || self.held.contains_key(&rseq) {
             return Ok(Kept::Duplicate);
         }
@@ -253,7 +281,12 @@ impl Channel {
     }
 
     /// Spec: udp.md 6.
-    fn fragment(&mut self, rseq: u32, it: &Fragment<'_>, intake: &mut Intake<'_>) -> Result<Kept, Refusal> {
+    fn fragment(
+        &mut self,
+        rseq: u32,
+        it: &Fragment<'_>,
+        intake: &mut Intake<'_>,
+    ) -> Result<Kept, Refusal> {
         if rseq <= self.delivered || self.held.contains_key(&rseq) {
             return Ok(Kept::Duplicate);
         }
@@ -285,7 +318,12 @@ impl Channel {
     }
 
     /// Spec: udp.md 4.5.
-    fn reliable_unsequenced(&mut self, number: u32, payload: &[u8], intake: &mut Intake<'_>) -> Result<Kept, Refusal> {
+    fn reliable_unsequenced(
+        &mut self,
+        number: u32,
+        payload: &[u8],
+        intake: &mut Intake<'_>,
+    ) -> Result<Kept, Refusal> {
         if self.has_unsequenced(number) {
             return Ok(Kept::Duplicate);
         }
@@ -338,7 +376,10 @@ impl Channel {
         loop {
             self.follow_up(intake);
             let next = self.delivered + 1;
-            if self.held.first_key_value().is_some_and(|(rseq, _)| *rseq == next)
+            if self
+                .held
+                .first_key_value()
+                .is_some_and(|(rseq, _)| *rseq == next)
                 && let Some((_, bytes)) = self.held.pop_first()
             {
                 self.delivered = next;
@@ -382,7 +423,11 @@ impl Channel {
             return Err(Refusal::Discard(Discard::Full));
         }
         if self.held_unreliable.len() >= MOST_HELD_UNRELIABLE
-            && let Some(lowest) = self.held_unreliable.keys().copied().min_by_key(|(_, number)| *number)
+            && let Some(lowest) = self
+                .held_unreliable
+                .keys()
+                .copied()
+                .min_by_key(|(_, number)| *number)
         {
             if number < lowest.1 {
                 return Ok(Kept::Late);
@@ -391,7 +436,8 @@ impl Channel {
             intake.release(&bytes);
             intake.pool.give(bytes);
         }
-        self.held_unreliable.insert((after, number), intake.hold(payload));
+        self.held_unreliable
+            .insert((after, number), intake.hold(payload));
         Ok(Kept::Taken)
     }
 
@@ -400,7 +446,9 @@ impl Channel {
         while let Some((&(after, number), _)) = self.held_unreliable.first_key_value()
             && after <= self.delivered
         {
-            let Some((_, bytes)) = self.held_unreliable.pop_first() else { return };
+            let Some((_, bytes)) = self.held_unreliable.pop_first() else {
+                return;
+            };
             intake.release(&bytes);
             if after == self.delivered && number > self.delivered_unreliable {
                 self.delivered_unreliable = number;

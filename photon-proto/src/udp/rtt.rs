@@ -12,7 +12,10 @@ const SHORTEST_START_MS: i32 = 15;
 
 impl RoundTrip {
     pub(crate) const fn new() -> Self {
-        Self { smoothed_ms: 200, variance_ms: 5 }
+        Self {
+            smoothed_ms: 200,
+            variance_ms: 5,
+        }
     }
 
     pub(crate) const fn sample(&mut self, sample_ms: i32) {
@@ -34,7 +37,9 @@ impl RoundTrip {
 
     /// When a command sent for the first time is sent again. Spec: udp.md 5.4.
     pub(crate) fn resend_ms(&self, max_ms: u64) -> u64 {
-        let ms = self.smoothed_ms.saturating_add(self.variance_ms.saturating_mul(4));
+        let ms = self
+            .smoothed_ms
+            .saturating_add(self.variance_ms.saturating_mul(4));
         u64::try_from(ms).unwrap_or_default().min(max_ms)
     }
 }
@@ -62,8 +67,16 @@ mod tests {
                 if row > 0 {
                     round_trip.sample(sample);
                 }
-                let got = (round_trip.smoothed_ms, round_trip.variance_ms, round_trip.resend_ms(400));
-                assert_eq!(got, (smoothed, variance, timeout), "sample {sample}, row {row}");
+                let got = (
+                    round_trip.smoothed_ms,
+                    round_trip.variance_ms,
+                    round_trip.resend_ms(400),
+                );
+                assert_eq!(
+                    got,
+                    (smoothed, variance, timeout),
+                    "sample {sample}, row {row}"
+                );
             }
         }
     }

@@ -56,11 +56,19 @@ impl Channel {
     }
 
     fn ring(&self, unsequenced: bool) -> &Ring {
-        if unsequenced { &self.unsequenced } else { &self.sequenced }
+        if unsequenced {
+            &self.unsequenced
+        } else {
+            &self.sequenced
+        }
     }
 
     fn ring_mut(&mut self, unsequenced: bool) -> &mut Ring {
-        if unsequenced { &mut self.unsequenced } else { &mut self.sequenced }
+        if unsequenced {
+            &mut self.unsequenced
+        } else {
+            &mut self.sequenced
+        }
     }
 
     /// Whether the window lets a new command out. Spec: udp.md 5.9.
@@ -138,12 +146,19 @@ impl Sender {
     }
 
     fn channel_mut(&mut self, channel: u8) -> Option<&mut Channel> {
-        if channel == CONTROL_CHANNEL { Some(&mut self.control) } else { self.data.get_mut(usize::from(channel)) }
+        if channel == CONTROL_CHANNEL {
+            Some(&mut self.control)
+        } else {
+            self.data.get_mut(usize::from(channel))
+        }
     }
 
     fn command(&self, key: Key) -> Option<&InFlight> {
-        let channel =
-            if key.channel == CONTROL_CHANNEL { &self.control } else { self.data.get(usize::from(key.channel))? };
+        let channel = if key.channel == CONTROL_CHANNEL {
+            &self.control
+        } else {
+            self.data.get(usize::from(key.channel))?
+        };
         channel.ring(key.unsequenced).get(key.rseq)
     }
 
@@ -193,7 +208,16 @@ impl Sender {
         let mut bytes = pool.buffer(command::CONNECT_BYTES);
         bytes.resize(command::HEADER_BYTES, 0);
         write(&mut bytes);
-        put_header(&mut bytes, Header { kind, channel: CONTROL_CHANNEL, flags: FLAG_RELIABLE, reserved, rseq });
+        put_header(
+            &mut bytes,
+            Header {
+                kind,
+                channel: CONTROL_CHANNEL,
+                flags: FLAG_RELIABLE,
+                reserved,
+                rseq,
+            },
+        );
         self.queued += 1;
         self.bytes += bytes.len();
         self.control.queue.push_back(bytes);
@@ -207,7 +231,14 @@ impl Sender {
         } else {
             (FLAG_UNSEQUENCED, self.control.next_unsequenced)
         };
-        Header { kind: kind::DISCONNECT, channel: CONTROL_CHANNEL, flags, reserved, rseq }.bytes(command::HEADER_BYTES)
+        Header {
+            kind: kind::DISCONNECT,
+            channel: CONTROL_CHANNEL,
+            flags,
+            reserved,
+            rseq,
+        }
+        .bytes(command::HEADER_BYTES)
     }
 
     /// Queues a message; `write` appends it and is told where it begins. Nothing is queued on an error.
@@ -224,7 +255,9 @@ impl Sender {
         }
         let header_bytes = match delivery {
             Delivery::Reliable | Delivery::ReliableUnsequenced => command::HEADER_BYTES,
-            Delivery::Unreliable | Delivery::UnreliableUnsequenced => command::NUMBERED_HEADER_BYTES,
+            Delivery::Unreliable | Delivery::UnreliableUnsequenced => {
+                command::NUMBERED_HEADER_BYTES
+            }
         };
         let mut bytes = pool.draft();
         bytes.resize(header_bytes, 0);
@@ -235,7 +268,10 @@ impl Sender {
         let length = bytes.len() - header_bytes;
         let queued = written.and_then(|()| {
             if length > config.max_message_bytes {
-                Err(SendError::TooLong { max_bytes: config.max_message_bytes }.into())
+                Err(SendError::TooLong {
+                    max_bytes: config.max_message_bytes,
+                }
+                .into())
             } else if length > config.payload_limit() {
                 let message = bytes.get(header_bytes..).unwrap_or_default();
                 Ok(self.fragments(channel, delivery, message, config.payload_limit(), pool)?)
@@ -248,26 +284,64 @@ impl Sender {
     }
 
     /// Queues a message that fits into one command.
-    fn single(&mut self, channel: u8, delivery: Delivery, bytes: &mut [u8], pool: &mut Pool) -> Result<(), SendError> {
+    fn single(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        bytes: &mut [u8],
+        pool: &mut Pool,
+    ) -> Result<(), SendError> {
         let (reserved, group) = (self.reserved, &mut self.next_group);
-        let Some(to) = self.data.get_mut(usize::from(channel)) else { return Err(SendError::Channel(channel)) };
+        let Some(to) = self.data.get_mut(usize::from(channel)) else {
+            return Err(SendError::Channel(channel));
+        };
         let (kind, flags, rseq, number) = match delivery {
-            Delivery::Reliable => (kind::RELIABLE, FLAG_RELIABLE, next(&mut to.next_rseq, 1)?, None),
+            Delivery::Reliable => (
+                kind::RELIABLE,
+                FLAG_RELIABLE,
+                next(&mut to.next_rseq, 1)?,
+                None,
+            ),
             Delivery::ReliableUnsequenced => {
                 let flags = FLAG_RELIABLE | FLAG_UNSEQUENCED;
-                (kind::RELIABLE_UNSEQUENCED, flags, next(&mut to.next_unsequenced, 1)?, None)
+                (
+                    kind::RELIABLE_UNSEQUENCED,
+                    flags,
+                    next(&mut to.next_unsequenced, 1)?,
+                    None,
+                )
             }
-            Delivery::Unreliable => {
-                (kind::UNRELIABLE, 0, to.next_rseq.saturating_sub(1), Some(next(&mut to.next_unreliable, 1)?))
-            }
-            Delivery::UnreliableUnsequenced => (kind::UNSEQUENCED, FLAG_UNSEQUENCED, 0, Some(next(group, 1)?)),
+            Delivery::Unreliable => (
+                kind::UNRELIABLE,
+                0,
+                to.next_rseq.saturating_sub(1),
+                Some(next(&mut to.next_unreliable, 1)?),
+            ),
+            Delivery::UnreliableUnsequenced => (
+                kind::UNSEQUENCED,
+                FLAG_UNSEQUENCED,
+                0,
+                Some(next(group, 1)?),
+            ),
         };
-        if let (Some(number), Some(place)) =
-            (number, bytes.get_mut(command::HEADER_BYTES..).and_then(<[u8]>::first_chunk_mut))
-        {
+        if let (Some(number), Some(place)) = (
+            number,
+            bytes
+                .get_mut(command::HEADER_BYTES..)
+                .and_then(<[u8]>::first_chunk_mut),
+        ) {
             *place = number.to_be_bytes();
         }
-        put_header(bytes, Header { kind, channel, flags, reserved, rseq });
+        put_header(
+            bytes,
+            Header {
+                kind,
+                channel,
+                flags,
+                reserved,
+                rseq,
+            },
+        );
         self.queued += 1;
         self.bytes += bytes.len();
         to.queue.push_back(pool.copy(bytes));
@@ -284,13 +358,19 @@ impl Sender {
         pool: &mut Pool,
     ) -> Result<(), SendError> {
         let reserved = self.reserved;
-        let Some(to) = self.data.get_mut(usize::from(channel)) else { return Err(SendError::Channel(channel)) };
+        let Some(to) = self.data.get_mut(usize::from(channel)) else {
+            return Err(SendError::Channel(channel));
+        };
         let count = u32::try_from(message.len().div_ceil(limit)).unwrap_or(u32::MAX);
         let (kind, flags, counter) = match delivery {
-            Delivery::Reliable | Delivery::Unreliable => (kind::FRAGMENT, FLAG_RELIABLE, &mut to.next_rseq),
-            Delivery::ReliableUnsequenced | Delivery::UnreliableUnsequenced => {
-                (kind::FRAGMENT_UNSEQUENCED, FLAG_RELIABLE | FLAG_UNSEQUENCED, &mut to.next_unsequenced)
+            Delivery::Reliable | Delivery::Unreliable => {
+                (kind::FRAGMENT, FLAG_RELIABLE, &mut to.next_rseq)
             }
+            Delivery::ReliableUnsequenced | Delivery::UnreliableUnsequenced => (
+                kind::FRAGMENT_UNSEQUENCED,
+                FLAG_RELIABLE | FLAG_UNSEQUENCED,
+                &mut to.next_unsequenced,
+            ),
         };
         let start = next(counter, count)?;
         let total = u32::try_from(message.len()).unwrap_or(u32::MAX);
@@ -302,7 +382,16 @@ impl Sender {
                 bytes.extend_from_slice(&field.to_be_bytes());
             }
             bytes.extend_from_slice(part);
-            put_header(&mut bytes, Header { kind, channel, flags, reserved, rseq: start.saturating_add(number) });
+            put_header(
+                &mut bytes,
+                Header {
+                    kind,
+                    channel,
+                    flags,
+                    reserved,
+                    rseq: start.saturating_add(number),
+                },
+            );
             offset = offset.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
             self.queued += 1;
             self.bytes += bytes.len();
@@ -339,7 +428,11 @@ impl Sender {
     #[cfg(test)]
     pub(crate) fn skip_to(&mut self, number: u32) {
         for channel in self.data.iter_mut().chain([&mut self.control]) {
-            (channel.next_rseq, channel.next_unreliable, channel.next_unsequenced) = (number, number, number);
+            (
+                channel.next_rseq,
+                channel.next_unreliable,
+                channel.next_unsequenced,
+            ) = (number, number, number);
             (channel.sequenced, channel.unsequenced) = (Ring::new(number), Ring::new(number));
         }
         self.next_group = number;
@@ -348,18 +441,31 @@ impl Sender {
     // Acknowledgements and time.
 
     pub(crate) fn acknowledge(&mut self, key: Key, pool: &mut Pool) -> AckOutcome {
-        let Some(channel) = self.channel_mut(key.channel) else { return AckOutcome::NeverSent };
-        let first = if key.unsequenced { 1 } else { channel.first_rseq };
+        let Some(channel) = self.channel_mut(key.channel) else {
+            return AckOutcome::NeverSent;
+        };
+        let first = if key.unsequenced {
+            1
+        } else {
+            channel.first_rseq
+        };
         let ring = channel.ring_mut(key.unsequenced);
         let Some(command) = ring.remove(key.rseq) else {
-            return if ring.was_sent(key.rseq, first) { AckOutcome::Again } else { AckOutcome::NeverSent };
+            return if ring.was_sent(key.rseq, first) {
+                AckOutcome::Again
+            } else {
+                AckOutcome::NeverSent
+            };
         };
         self.in_flight -= 1;
         self.bytes -= command.bytes.len();
         let kind = command.bytes.first().copied().unwrap_or_default();
         pool.give(command.bytes);
         self.tidy_due();
-        AckOutcome::Acked(Acked { kind, first_sent: command.first_sent })
+        AckOutcome::Acked(Acked {
+            kind,
+            first_sent: command.first_sent,
+        })
     }
 
     /// When the command with this name was sent first, if it is in flight.
@@ -374,10 +480,18 @@ impl Sender {
 
     /// Looks at the commands that are due. Spec: udp.md 5.4.
     pub(crate) fn run_due(&mut self, now: u64, max_resends: u32, timeout_ms: u64) -> Overdue {
-        while let Some(&Reverse((due, key))) = self.due.peek().filter(|Reverse((due, _))| *due <= now) {
+        while let Some(&Reverse((due, key))) =
+            self.due.peek().filter(|Reverse((due, _))| *due <= now)
+        {
             self.due.pop();
-            let Some(channel) = self.channel_mut(key.channel) else { continue };
-            let Some(command) = channel.ring_mut(key.unsequenced).get_mut(key.rseq).filter(|it| it.due == due) else {
+            let Some(channel) = self.channel_mut(key.channel) else {
+                continue;
+            };
+            let Some(command) = channel
+                .ring_mut(key.unsequenced)
+                .get_mut(key.rseq)
+                .filter(|it| it.due == due)
+            else {
                 continue;
             };
             let deadline = command.first_sent.saturating_add(timeout_ms);
@@ -397,7 +511,9 @@ impl Sender {
 
     /// Lets a command that is in flight go out again before it is due.
     pub(crate) fn resend(&mut self, key: Key) {
-        let command = self.channel_mut(key.channel).and_then(|it| it.ring_mut(key.unsequenced).get_mut(key.rseq));
+        let command = self
+            .channel_mut(key.channel)
+            .and_then(|it| it.ring_mut(key.unsequenced).get_mut(key.rseq));
         if let Some(command) = command.filter(|command| !command.waits) {
             command.waits = true;
             let order = command.order;
@@ -409,7 +525,10 @@ impl Sender {
     fn tidy_due(&mut self) {
         if self.due.len() > TOLERATED_ENTRIES + 4 * self.in_flight {
             let all = core::mem::take(&mut self.due);
-            self.due = all.into_iter().filter(|entry| self.is_current(entry)).collect();
+            self.due = all
+                .into_iter()
+                .filter(|entry| self.is_current(entry))
+                .collect();
         }
         while self.due.peek().is_some_and(|top| !self.is_current(top)) {
             self.due.pop();
@@ -417,7 +536,8 @@ impl Sender {
     }
 
     fn is_current(&self, Reverse((due, key)): &Reverse<(u64, Key)>) -> bool {
-        self.command(*key).is_some_and(|command| command.due == *due)
+        self.command(*key)
+            .is_some_and(|command| command.due == *due)
     }
 
     // Building datagrams.
@@ -428,13 +548,20 @@ impl Sender {
     }
 
     /// Appends what is to be sent again. Spec: udp.md 5.8, step 2.
-    pub(crate) fn write_resends(&mut self, out: &mut Filling<'_>, now: u64, config: &Config) -> u64 {
+    pub(crate) fn write_resends(
+        &mut self,
+        out: &mut Filling<'_>,
+        now: u64,
+        config: &Config,
+    ) -> u64 {
         let mut resent = 0;
         while let Some(&Reverse((order, key))) = self.waiting.peek() {
             let many = self.in_flight >= config.quick_resend_in_flight;
             let channel = self.channel_mut(key.channel);
-            let command = channel.and_then(|channel| channel.ring_mut(key.unsequenced).get_mut(key.rseq));
-            let Some(command) = command.filter(|command| command.waits && command.order == order) else {
+            let command =
+                channel.and_then(|channel| channel.ring_mut(key.unsequenced).get_mut(key.rseq));
+            let Some(command) = command.filter(|command| command.waits && command.order == order)
+            else {
                 self.waiting.pop();
                 continue;
             };
@@ -473,20 +600,34 @@ impl Sender {
         }
         for channel in self.data.iter_mut().chain([&mut self.control]) {
             while let Some(bytes) = channel.queue.front() {
-                let Some(&[kind, _, flags, ..]) = bytes.first_chunk::<4>() else { break };
-                let rseq = bytes.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |rseq| u32::from_be_bytes(*rseq));
+                let Some(&[kind, _, flags, ..]) = bytes.first_chunk::<4>() else {
+                    break;
+                };
+                let rseq = bytes
+                    .get(8..)
+                    .and_then(<[u8]>::first_chunk)
+                    .map_or(0, |rseq| u32::from_be_bytes(*rseq));
                 if !channel.window_allows(flags, rseq, config.send_window) || !out.push(bytes) {
                     break;
                 }
-                let Some(bytes) = channel.queue.pop_front() else { break };
+                let Some(bytes) = channel.queue.pop_front() else {
+                    break;
+                };
                 self.queued -= 1;
                 if flags & FLAG_RELIABLE == 0 {
                     self.bytes -= bytes.len();
                     pool.give(bytes);
                     continue;
                 }
-                let unsequenced = matches!(kind, kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED);
-                let key = Key { channel: channel.id, unsequenced, rseq };
+                let unsequenced = matches!(
+                    kind,
+                    kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED
+                );
+                let key = Key {
+                    channel: channel.id,
+                    unsequenced,
+                    rseq,
+                };
                 let due = now.saturating_add(timeout).saturating_add(1);
                 channel.ring_mut(unsequenced).push(InFlight {
                     bytes,
@@ -508,9 +649,15 @@ impl Sender {
     /// The datagram that was built last goes out only now: its commands' timers begin anew.
     pub(crate) fn restamp(&mut self, now: u64) {
         for index in 0..self.built.len() {
-            let Some(&key) = self.built.get(index) else { break };
-            let Some(channel) = self.channel_mut(key.channel) else { continue };
-            let Some(command) = channel.ring_mut(key.unsequenced).get_mut(key.rseq) else { continue };
+            let Some(&key) = self.built.get(index) else {
+                break;
+            };
+            let Some(channel) = self.channel_mut(key.channel) else {
+                continue;
+            };
+            let Some(command) = channel.ring_mut(key.unsequenced).get_mut(key.rseq) else {
+                continue;
+            };
             if command.waits {
                 continue;
             }
@@ -553,7 +700,11 @@ pub(crate) struct Filling<'a> {
 
 impl Filling<'_> {
     pub(crate) fn room(&self) -> usize {
-        if self.count == u8::MAX { 0 } else { self.mtu.saturating_sub(self.out.len()) }
+        if self.count == u8::MAX {
+            0
+        } else {
+            self.mtu.saturating_sub(self.out.len())
+        }
     }
 
     /// Appends a command if it fits.

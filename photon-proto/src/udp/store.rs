@@ -61,7 +61,11 @@ impl Intake<'_> {
     }
 
     pub(crate) fn has_room_out_of_order(&self, bytes: usize) -> bool {
-        self.store.bytes().saturating_add(bytes).saturating_add(OVERHEAD_BYTES) <= self.config.incoming_cap_bytes
+        self.store
+            .bytes()
+            .saturating_add(bytes)
+            .saturating_add(OVERHEAD_BYTES)
+            <= self.config.incoming_cap_bytes
     }
 
     /// An empty message takes its number and delivers nothing. Spec: udp.md 4.2.
@@ -70,7 +74,11 @@ impl Intake<'_> {
             self.pool.give(bytes);
         } else {
             self.store.ready_bytes += charge(&bytes);
-            self.store.ready.push_back(Message { channel: self.id, delivery, bytes });
+            self.store.ready.push_back(Message {
+                channel: self.id,
+                delivery,
+                bytes,
+            });
         }
     }
 
@@ -105,7 +113,8 @@ impl Intake<'_> {
         if awaited {
             self.has_room_in_order()
         } else {
-            self.has_room_out_of_order(it.part.len()) && (open || self.store.open_messages < MOST_OPEN)
+            self.has_room_out_of_order(it.part.len())
+                && (open || self.store.open_messages < MOST_OPEN)
         }
     }
 

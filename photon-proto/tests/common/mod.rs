@@ -7,8 +7,8 @@ use photon_proto::crypto::Cipher;
 use photon_proto::message::{self, HttpInit, Message as ParsedMessage};
 use photon_proto::tcp::{Item, Role, Splitter};
 use photon_proto::{
-    Array, DecodeError, DecodeErrorKind, Dictionary, EventData, Hashtable, Limits, Parameters, Params, Protocol,
-    Request, Response, Type, Value, codec,
+    Array, DecodeError, DecodeErrorKind, Dictionary, EventData, Hashtable, Limits, Parameters,
+    Params, Protocol, Request, Response, Type, Value, codec,
 };
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
@@ -20,7 +20,10 @@ pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::V16, Protocol::V18];
 /// How properties are tried: every run tries the same, so that nobody's change fails by accident; `PROPTEST_RNG_SEED` and
 /// `PROPTEST_CASES` try something else, and more.
 pub(crate) fn properties(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(1);
     }
@@ -42,7 +45,12 @@ pub(crate) struct Vector {
 
 pub(crate) fn vectors() -> Vec<Vector> {
     let all: Json = serde_json::from_str(include_str!("../vectors/wire-vectors.json")).unwrap();
-    all["vectors"].as_array().unwrap().iter().map(vector).collect()
+    all["vectors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(vector)
+        .collect()
 }
 
 fn vector(json: &Json) -> Vector {
@@ -83,7 +91,10 @@ impl Vector {
 
     /// The `t` of a frame, and of the message in it.
     pub(crate) fn frame(&self) -> (&str, &str) {
-        (self.value["t"].as_str().unwrap(), self.value["message"]["t"].as_str().unwrap_or_default())
+        (
+            self.value["t"].as_str().unwrap(),
+            self.value["message"]["t"].as_str().unwrap_or_default(),
+        )
     }
 
     pub(crate) fn value(&self) -> Value {
@@ -106,11 +117,15 @@ fn advised(name: &str) -> Option<Value> {
     let map = |key, value, pairs| Some(Value::Dictionary(Dictionary { key, value, pairs }));
     match name {
         // wire.md 4.1 and 5.2: nothing more is read, and an empty list it is.
-        "empty_array_of_array" | "array_in_array_empty" => Some(Value::Array(Array::Object(vec![]))),
-        // wire.md 4.2: accept `y` as a declared value type, refuse `D`.
-        "dict_value_array_rejected" => {
-            map(Type::String, Type::Array(Box::new(Type::Int)), vec![("a".into(), vec![1].into())])
+        "empty_array_of_array" | "array_in_array_empty" => {
+            Some(Value::Array(Array::Object(vec![])))
         }
+        // wire.md 4.2: accept `y` as a declared value type, refuse `D`.
+        "dict_value_array_rejected" => map(
+            Type::String,
+            Type::Array(Box::new(Type::Int)),
+            vec![("a".into(), vec![1].into())],
+        ),
         "dict_value_dict_rejected" => None,
         // wire.md 5.3: bool keys are read, not written.
         "dict_bool_key_1.8" => map(Type::Bool, Type::Int, vec![(true.into(), 1.into())]),
@@ -132,20 +147,32 @@ pub(crate) fn normal(json: &Json, protocol: Protocol) -> Json {
 }
 
 /// A message through `Message::parse` and `Params`.
-pub(crate) fn parse(protocol: Protocol, cipher: Option<&Cipher>, bytes: &[u8]) -> Result<(Json, usize), DecodeError> {
-    Message::decode(protocol, &LIMITS, cipher, bytes).map(|(message, surplus)| (message_to_json(&message), surplus))
+pub(crate) fn parse(
+    protocol: Protocol,
+    cipher: Option<&Cipher>,
+    bytes: &[u8],
+) -> Result<(Json, usize), DecodeError> {
+    Message::decode(protocol, &LIMITS, cipher, bytes)
+        .map(|(message, surplus)| (message_to_json(&message), surplus))
 }
 
 /// A message through `MessageWriter`.
 pub(crate) fn write(protocol: Protocol, json: &Json) -> Vec<u8> {
-    message_from_json(json, protocol).unwrap().encode(protocol, &LIMITS, None).unwrap()
+    message_from_json(json, protocol)
+        .unwrap()
+        .encode(protocol, &LIMITS, None)
+        .unwrap()
 }
 
 /// A value as it comes back after it was written: 1.6 writes arrays of (arrays of) object arrays as object arrays, and
 /// an empty debug message is none. Both are documented at the types.
 pub(crate) fn as_written(protocol: Protocol, value: &Value) -> Value {
     let again = |value: &Value| as_written(protocol, value);
-    let parameters = |all: &Parameters| all.iter().map(|(code, value)| (*code, again(value))).collect();
+    let parameters = |all: &Parameters| {
+        all.iter()
+            .map(|(code, value)| (*code, again(value)))
+            .collect()
+    };
     match value {
         Value::Array(array) => Value::Array(array_as_written(protocol, array)),
         Value::Hashtable(map) => Value::Hashtable(map_as_written(protocol, map)),
@@ -154,15 +181,26 @@ pub(crate) fn as_written(protocol: Protocol, value: &Value) -> Value {
             value: map.value.clone(),
             pairs: pairs_as_written(protocol, &map.pairs),
         }),
-        Value::Request(one) => Request { code: one.code, parameters: parameters(&one.parameters) }.into(),
+        Value::Request(one) => Request {
+            code: one.code,
+            parameters: parameters(&one.parameters),
+        }
+        .into(),
         Value::Response(one) => response_as_written(protocol, one).into(),
-        Value::Event(one) => EventData { code: one.code, parameters: parameters(&one.parameters) }.into(),
+        Value::Event(one) => EventData {
+            code: one.code,
+            parameters: parameters(&one.parameters),
+        }
+        .into(),
         plain => plain.clone(),
     }
 }
 
 fn pairs_as_written(protocol: Protocol, pairs: &[(Value, Value)]) -> Vec<(Value, Value)> {
-    pairs.iter().map(|(key, value)| (key.clone(), as_written(protocol, value))).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| (key.clone(), as_written(protocol, value)))
+        .collect()
 }
 
 fn map_as_written(protocol: Protocol, map: &Hashtable) -> Hashtable {
@@ -174,7 +212,11 @@ fn response_as_written(protocol: Protocol, one: &Response) -> Response {
         code: one.code,
         return_code: one.return_code,
         debug_message: one.debug_message.clone().filter(|text| !text.is_empty()),
-        parameters: one.parameters.iter().map(|(code, value)| (*code, as_written(protocol, value))).collect(),
+        parameters: one
+            .parameters
+            .iter()
+            .map(|(code, value)| (*code, as_written(protocol, value)))
+            .collect(),
     }
 }
 
@@ -182,25 +224,55 @@ fn array_as_written(protocol: Protocol, array: &Array) -> Array {
     let again = |value: &Value| as_written(protocol, value);
     match array {
         Array::Object(all) => Array::Object(all.iter().map(again).collect()),
-        Array::Array(all) if protocol == Protocol::V16 && holds_objects(array) => {
-            Array::Object(all.iter().map(|one| Value::Array(array_as_written(protocol, one))).collect())
-        }
-        Array::Array(all) => Array::Array(all.iter().map(|one| array_as_written(protocol, one)).collect()),
-        Array::Hashtable(all) => Array::Hashtable(all.iter().map(|one| map_as_written(protocol, one)).collect()),
-        Array::Dictionary { key, value, elements } => Array::Dictionary {
+        Array::Array(all) if protocol == Protocol::V16 && holds_objects(array) => Array::Object(
+            all.iter()
+                .map(|one| Value::Array(array_as_written(protocol, one)))
+                .collect(),
+        ),
+        Array::Array(all) => Array::Array(
+            all.iter()
+                .map(|one| array_as_written(protocol, one))
+                .collect(),
+        ),
+        Array::Hashtable(all) => Array::Hashtable(
+            all.iter()
+                .map(|one| map_as_written(protocol, one))
+                .collect(),
+        ),
+        Array::Dictionary {
+            key,
+            value,
+            elements,
+        } => Array::Dictionary {
             key: key.clone(),
             value: value.clone(),
-            elements: elements.iter().map(|pairs| pairs_as_written(protocol, pairs)).collect(),
+            elements: elements
+                .iter()
+                .map(|pairs| pairs_as_written(protocol, pairs))
+                .collect(),
         },
         Array::Request(all) => Array::Request(rewritten(protocol, all)),
-        Array::Response(all) => Array::Response(all.iter().map(|one| response_as_written(protocol, one)).collect()),
+        Array::Response(all) => Array::Response(
+            all.iter()
+                .map(|one| response_as_written(protocol, one))
+                .collect(),
+        ),
         Array::Event(all) => Array::Event(rewritten(protocol, all)),
         plain => plain.clone(),
     }
 }
 
-fn rewritten<T: Clone + Into<Value> + TryFrom<Value, Error = Value>>(protocol: Protocol, all: &[T]) -> Vec<T> {
-    all.iter().map(|one| as_written(protocol, &one.clone().into()).try_into().unwrap()).collect()
+fn rewritten<T: Clone + Into<Value> + TryFrom<Value, Error = Value>>(
+    protocol: Protocol,
+    all: &[T],
+) -> Vec<T> {
+    all.iter()
+        .map(|one| {
+            as_written(protocol, &one.clone().into())
+                .try_into()
+                .unwrap()
+        })
+        .collect()
 }
 
 fn holds_objects(array: &Array) -> bool {
@@ -216,7 +288,10 @@ pub(crate) fn check_value(protocol: Protocol, bytes: &[u8]) {
     let owned = codec::decode_value(protocol, &LIMITS, bytes);
     let borrowed = codec::decode_value_ref(protocol, &LIMITS, bytes);
     let context = || format!("{protocol:?} {}", hex(bytes));
-    for error in [owned.as_ref().err(), borrowed.as_ref().err()].into_iter().flatten() {
+    for error in [owned.as_ref().err(), borrowed.as_ref().err()]
+        .into_iter()
+        .flatten()
+    {
         assert!(error.offset <= bytes.len(), "{error}: {}", context());
     }
     match (&owned, borrowed.and_then(|value| value.to_value(&LIMITS))) {
@@ -279,10 +354,13 @@ pub(crate) fn check_message(protocol: Protocol, bytes: &[u8]) {
 /// All ways over parameters agree.
 fn check_params(params: &Params<'_>, bytes: &[u8]) {
     let context = || format!("{:?} {}", params.protocol(), hex(bytes));
-    let checked = |error: DecodeError| assert!(error.offset <= bytes.len(), "{error}: {}", context());
+    let checked =
+        |error: DecodeError| assert!(error.offset <= bytes.len(), "{error}: {}", context());
     let owned = {
         let mut params = params.clone();
-        params.to_parameters().and_then(|all| Ok((all, params.finish()?)))
+        params
+            .to_parameters()
+            .and_then(|all| Ok((all, params.finish()?)))
     };
     let skipped = params.clone().finish();
     match (&owned, skipped) {
@@ -316,8 +394,16 @@ fn check_params(params: &Params<'_>, bytes: &[u8]) {
         (Ok((all, _)), Ok(())) => {
             assert_eq!(*all, borrowed, "{}", context());
             for (key, value) in all {
-                let [picked] = params.clone().pick([*key]).unwrap_or_else(|error| panic!("{error}: {}", context()));
-                assert_eq!(picked.unwrap().to_value(&LIMITS).as_ref(), Ok(value), "{}", context());
+                let [picked] = params
+                    .clone()
+                    .pick([*key])
+                    .unwrap_or_else(|error| panic!("{error}: {}", context()));
+                assert_eq!(
+                    picked.unwrap().to_value(&LIMITS).as_ref(),
+                    Ok(value),
+                    "{}",
+                    context()
+                );
             }
         }
         (Err(_), Err(error)) => checked(error),
@@ -353,8 +439,16 @@ pub(crate) fn check_stream(role: Role, bytes: &[u8]) {
             splitter.push(chunk);
             loop {
                 match splitter.next() {
-                    Ok(Some(Item::Frame { channel, delivery, message })) => {
-                        found.push(Ok((channel, delivery, splitter.message_mut(message).to_vec())));
+                    Ok(Some(Item::Frame {
+                        channel,
+                        delivery,
+                        message,
+                    })) => {
+                        found.push(Ok((
+                            channel,
+                            delivery,
+                            splitter.message_mut(message).to_vec(),
+                        )));
                     }
                     Ok(Some(ping)) => found.push(Err(Ok(ping))),
                     Ok(None) => break,

@@ -21,7 +21,13 @@ fn error(text: &str) -> (DecodeErrorKind, usize) {
 #[test]
 fn lengths_count_utf16_units() {
     // One, two and three bytes are one unit each, four are two.
-    for (text, units) in [("a", 1), ("\u{e9}", 1), ("\u{20ac}", 1), ("\u{1f600}", 2), ("\u{10ffff}\u{10000}", 4)] {
+    for (text, units) in [
+        ("a", 1),
+        ("\u{e9}", 1),
+        ("\u{20ac}", 1),
+        ("\u{1f600}", 2),
+        ("\u{10ffff}\u{10000}", 4),
+    ] {
         let frame = format!("~m~{units}~m~{text}");
         assert_eq!(framed(text), frame);
         let mut written = Vec::new();
@@ -30,7 +36,10 @@ fn lengths_count_utf16_units() {
         // Alone, before and behind others.
         assert_eq!(read(Role::Client, &frame), [session(text)]);
         let twice = [frame.as_str(), "~m~1~m~x", &frame].concat();
-        assert_eq!(read(Role::Client, &twice), [session(text), session("x"), session(text)]);
+        assert_eq!(
+            read(Role::Client, &twice),
+            [session(text), session("x"), session(text)]
+        );
     }
 }
 
@@ -39,8 +48,16 @@ fn several_frames_in_one_message() {
     let ping = framed("~j~{\"irs\":1,\"vals\":[1,5,2,6]}");
     let event = framed("~j~{\"evt\":7,\"vals\":[1,\"\u{1f600}\"]}");
     let text = [framed("id").as_str(), &event, &ping, "~m~0~m~", &event].concat();
-    let message = Ok(Read::Message(vec![0xF3, 4, 7, 1, 1, 7, 4, 0xF0, 0x9F, 0x98, 0x80]));
-    let expected = [session("id"), message.clone(), Ok(Read::PingResponse(5, 6)), session(""), message];
+    let message = Ok(Read::Message(vec![
+        0xF3, 4, 7, 1, 1, 7, 4, 0xF0, 0x9F, 0x98, 0x80,
+    ]));
+    let expected = [
+        session("id"),
+        message.clone(),
+        Ok(Read::PingResponse(5, 6)),
+        session(""),
+        message,
+    ];
     assert_eq!(read(Role::Client, &text), expected);
     assert_eq!(read(Role::Client, ""), []);
 }
@@ -52,7 +69,11 @@ fn a_bad_object_does_not_take_the_others_with_it() {
     let found = read(Role::Client, &[good.as_str(), &bad, &good].concat());
     let message = Ok(Read::Message(vec![0xF3, 4, 7, 0]));
     let at = good.len() + "~m~12~m~~j~{\"evt\":".len();
-    let error = DecodeError::new(DecodeErrorKind::WrongType(b'['), at, "operation or event code");
+    let error = DecodeError::new(
+        DecodeErrorKind::WrongType(b'['),
+        at,
+        "operation or event code",
+    );
     assert_eq!(found, [message.clone(), Err(error), message]);
 }
 
@@ -99,20 +120,34 @@ fn lengths_that_lie() {
         (&format!("~m~{most}0~m~a"), BadLength, 3),
         (&format!("~m~{}~m~a", "9".repeat(100_000)), BadLength, 3),
     ] {
-        assert_eq!(error(text), (kind, offset), "{}", &text[..text.len().min(40)]);
+        assert_eq!(
+            error(text),
+            (kind, offset),
+            "{}",
+            &text[..text.len().min(40)]
+        );
     }
     // Of any form that is a number.
-    assert_eq!(read(Role::Client, &format!("~m~{}1~m~a", "0".repeat(1000))), [session("a")]);
+    assert_eq!(
+        read(Role::Client, &format!("~m~{}1~m~a", "0".repeat(1000))),
+        [session("a")]
+    );
     // What is too much for one frame is the mark of the next.
     let found = read(Role::Client, "~m~1~m~ab");
     assert_eq!(found[0], session("a"));
-    assert_eq!(found[1], Err(DecodeError::new(BadFrame(b'b'), 8, "frame mark")));
+    assert_eq!(
+        found[1],
+        Err(DecodeError::new(BadFrame(b'b'), 8, "frame mark"))
+    );
 }
 
 #[test]
 fn every_truncation_fails_cleanly() {
-    let text =
-        [framed("id").as_str(), &framed("~j~{\"evt\":7,\"vals\":[1,\"\\u00e9\u{1f600}\",2,[1.5e3,null]]}")].concat();
+    let text = [
+        framed("id").as_str(),
+        &framed("~j~{\"evt\":7,\"vals\":[1,\"\\u00e9\u{1f600}\",2,[1.5e3,null]]}"),
+    ]
+    .concat();
     let whole = read(Role::Client, &text);
     for end in 1..text.len() {
         let found = read_within(&LIMITS, Role::Client, &text.as_bytes()[..end]);
@@ -133,9 +168,16 @@ fn nuls_are_dropped_before_decoding() {
     let message = [Ok(Read::Message(vec![0xF3, 4, 7, 0]))];
     for at in 0..=clean.len() {
         let (before, after) = clean.split_at(at);
-        assert_eq!(read(Role::Client, &format!("{before}\0\0{after}")), message, "{at}");
+        assert_eq!(
+            read(Role::Client, &format!("{before}\0\0{after}")),
+            message,
+            "{at}"
+        );
     }
-    let everywhere: String = clean.chars().flat_map(|character| ['\0', character]).collect();
+    let everywhere: String = clean
+        .chars()
+        .flat_map(|character| ['\0', character])
+        .collect();
     assert_eq!(read(Role::Client, &everywhere), message);
     let counted = format!("~m~{}~m~~j~\0{{\"evt\":7}}", "~j~\0{\"evt\":7}".len());
     assert_eq!(error(&counted).0, DecodeErrorKind::Truncated);
@@ -145,10 +187,24 @@ fn nuls_are_dropped_before_decoding() {
 #[test]
 fn bytes_that_are_no_text() {
     let found = read_within(&LIMITS, Role::Client, b"~m~2~m~a\xFF");
-    assert_eq!(found, [Err(DecodeError::new(DecodeErrorKind::NotUtf8, 8, "text message"))]);
+    assert_eq!(
+        found,
+        [Err(DecodeError::new(
+            DecodeErrorKind::NotUtf8,
+            8,
+            "text message"
+        ))]
+    );
     // A lone surrogate, in the encoding that UTF-8 forbids.
     let found = read_within(&LIMITS, Role::Client, b"~m~1~m~\xED\xA0\x80");
-    assert_eq!(found, [Err(DecodeError::new(DecodeErrorKind::NotUtf8, 7, "text message"))]);
+    assert_eq!(
+        found,
+        [Err(DecodeError::new(
+            DecodeErrorKind::NotUtf8,
+            7,
+            "text message"
+        ))]
+    );
 }
 
 #[test]
@@ -156,14 +212,21 @@ fn sessions_that_would_not_come_back() {
     for id in ["~j~", "~j~{}", "a\0"] {
         let mut text = vec![1];
         let error = write_session(&mut text, &LIMITS, id).unwrap_err();
-        assert_eq!((error.kind, text), (EncodeErrorKind::TypeNotExpressible, vec![1]));
+        assert_eq!(
+            (error.kind, text),
+            (EncodeErrorKind::TypeNotExpressible, vec![1])
+        );
     }
 }
 
 #[test]
 fn limits_on_what_is_sent_and_received() {
     let text = framed("~j~{\"evt\":7}");
-    let limits = |bytes| Limits { max_received_bytes: bytes, max_sent_bytes: bytes, ..LIMITS };
+    let limits = |bytes| Limits {
+        max_received_bytes: bytes,
+        max_sent_bytes: bytes,
+        ..LIMITS
+    };
     assert!(read_within(&limits(text.len()), Role::Client, text.as_bytes())[0].is_ok());
     let refused = &read_within(&limits(text.len() - 1), Role::Client, text.as_bytes())[0];
     assert_eq!(refusal(refused).kind, DecodeErrorKind::TooLong);

@@ -105,10 +105,16 @@ fn values_that_are_none() {
         "\\u0031",
     ] {
         assert!(value(json).is_err(), "{json}");
-        assert!(value(&format!("[{json},1]")).is_err() || json.is_empty(), "{json}");
+        assert!(
+            value(&format!("[{json},1]")).is_err() || json.is_empty(),
+            "{json}"
+        );
         assert!(value(&format!("[\"a\",{json}]")).is_err(), "{json}");
         assert!(value(&format!("{{\"k\":{json}}}")).is_err(), "{json}");
-        assert!(object(&format!("{{\"evt\":1,\"unknown\":{json}}}")).is_err(), "{json}");
+        assert!(
+            object(&format!("{{\"evt\":1,\"unknown\":{json}}}")).is_err(),
+            "{json}"
+        );
     }
     assert_eq!(value("\"\\u00000\""), Ok("\u{0}0".into()));
 }
@@ -130,11 +136,25 @@ fn numbers_of_any_length() {
     }
     // A code, a result, a time: what does not fit is refused or replaced, and never cut.
     let short = "9".repeat(10_000);
-    assert_eq!(object(&format!("{{\"evt\":{short}}}")).unwrap_err().0, DecodeErrorKind::WrongType(b'9'));
-    assert_eq!(object(&format!("{{\"evt\":\"{short}\"}}")).unwrap_err().0, DecodeErrorKind::WrongType(b'"'));
-    assert_eq!(object(&format!("{{\"res\":1,\"err\":-{short}}}")).unwrap_err().0, DecodeErrorKind::WrongType(b'-'));
+    assert_eq!(
+        object(&format!("{{\"evt\":{short}}}")).unwrap_err().0,
+        DecodeErrorKind::WrongType(b'9')
+    );
+    assert_eq!(
+        object(&format!("{{\"evt\":\"{short}\"}}")).unwrap_err().0,
+        DecodeErrorKind::WrongType(b'"')
+    );
+    assert_eq!(
+        object(&format!("{{\"res\":1,\"err\":-{short}}}"))
+            .unwrap_err()
+            .0,
+        DecodeErrorKind::WrongType(b'-')
+    );
     let ping = framed(&format!("~j~{{\"irq\":1,\"vals\":[1,{short}]}}"));
-    assert_eq!(read_one(Role::Server, &ping), Ok(Read::PingRequest(i32::MIN)));
+    assert_eq!(
+        read_one(Role::Server, &ping),
+        Ok(Read::PingRequest(i32::MIN))
+    );
 }
 
 fn nest(open: &str, inner: &str, close: &str, levels: usize) -> String {
@@ -145,21 +165,34 @@ fn nest(open: &str, inner: &str, close: &str, levels: usize) -> String {
 fn depth() {
     for (open, close) in [("{\"a\":", "}"), ("{\"b\":1,\"a\":", "}")] {
         assert!(value(&nest(open, "1", close, 32)).is_ok());
-        assert_eq!(value(&nest(open, "1", close, 33)), Err(DecodeErrorKind::TooDeep));
+        assert_eq!(
+            value(&nest(open, "1", close, 33)),
+            Err(DecodeErrorKind::TooDeep)
+        );
     }
     for inner in ["", "1", "\"a\"", "\"a\",1"] {
         assert!(value(&nest("[", inner, "]", 32)).is_ok());
         assert!(value(&nest("[\"a\",", "1", "]", 32)).is_ok());
     }
     // An array that is a parameter does not count; whoever reads its elements may find them nested to the limit.
-    let text = framed(&format!("~j~{{\"evt\":1,\"vals\":[2,{}]}}", nest("[", "1", "]", 33)));
-    let Ok(Read::Message(bytes)) = read_one(Role::Client, &text) else { panic!() };
-    let header = Header::parse(&bytes).unwrap();
-    let body = &bytes[Header::LENGTH..];
-    let Ok(Message::Event { mut params, .. }) = Message::parse(header.kind, Protocol::V18, &LIMITS, body) else {
+    let text = framed(&format!(
+        "~j~{{\"evt\":1,\"vals\":[2,{}]}}",
+        nest("[", "1", "]", 33)
+    ));
+    let Ok(Read::Message(bytes)) = read_one(Role::Client, &text) else {
         panic!()
     };
-    assert_eq!(params.clone().finish().unwrap_err().kind, DecodeErrorKind::TooDeep);
+    let header = Header::parse(&bytes).unwrap();
+    let body = &bytes[Header::LENGTH..];
+    let Ok(Message::Event { mut params, .. }) =
+        Message::parse(header.kind, Protocol::V18, &LIMITS, body)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        params.clone().finish().unwrap_err().kind,
+        DecodeErrorKind::TooDeep
+    );
     assert_eq!(params.next_key(), Ok(Some(2)));
     let mut count = 0;
     params.elements("messages", |_| count += 1).unwrap();
@@ -177,34 +210,63 @@ fn depth() {
     }
     // Where a container cannot be at all its depth does not matter.
     for json in [format!("{{\"evt\":{bomb}}}"), bomb.clone()] {
-        assert_eq!(object(&json).unwrap_err().0, DecodeErrorKind::WrongType(b'['));
+        assert_eq!(
+            object(&json).unwrap_err().0,
+            DecodeErrorKind::WrongType(b'[')
+        );
     }
 }
 
 #[test]
 fn values_are_counted() {
-    let limits = Limits { max_values: 10, ..LIMITS };
+    let limits = Limits {
+        max_values: 10,
+        ..LIMITS
+    };
     let kind = |json: &str| {
         let text = framed(&format!("~j~{json}"));
-        read_within(&limits, Role::Client, text.as_bytes())[0].clone().map(drop).map_err(|error| error.kind)
+        read_within(&limits, Role::Client, text.as_bytes())[0]
+            .clone()
+            .map(drop)
+            .map_err(|error| error.kind)
     };
     let list = |one: &str, count: usize| vec![one; count].join(",");
     for one in ["1", "null", "\"a\"", "1.5", "[]", "{}"] {
         // The array itself is a value.
-        assert_eq!(kind(&format!("{{\"evt\":1,\"vals\":[1,[{}]]}}", list(one, 9))), Ok(()), "{one}");
+        assert_eq!(
+            kind(&format!("{{\"evt\":1,\"vals\":[1,[{}]]}}", list(one, 9))),
+            Ok(()),
+            "{one}"
+        );
         for too_many in [
             format!("{{\"evt\":1,\"vals\":[1,[{}]]}}", list(one, 10)),
             format!("{{\"evt\":1,\"vals\":[{}]}}", list(&format!("1,{one}"), 11)),
             format!("{{\"evt\":1,\"unknown\":[{}]}}", list(one, 10)),
             format!("{{\"evt\":1,{}}}", list(&format!("\"unknown\":{one}"), 11)),
-            format!("{{\"evt\":1,\"vals\":[1,{{{}}}]}}", list(&format!("\"k\":{one}"), 5)),
+            format!(
+                "{{\"evt\":1,\"vals\":[1,{{{}}}]}}",
+                list(&format!("\"k\":{one}"), 5)
+            ),
         ] {
-            assert_eq!(kind(&too_many), Err(DecodeErrorKind::TooManyValues), "{too_many}");
+            assert_eq!(
+                kind(&too_many),
+                Err(DecodeErrorKind::TooManyValues),
+                "{too_many}"
+            );
         }
-        assert_eq!(kind(&format!("{{\"evt\":1,\"vals\":[1,{{{}}}]}}", list(&format!("\"k\":{one}"), 4))), Ok(()));
+        assert_eq!(
+            kind(&format!(
+                "{{\"evt\":1,\"vals\":[1,{{{}}}]}}",
+                list(&format!("\"k\":{one}"), 4)
+            )),
+            Ok(())
+        );
     }
     // Each frame has its own budget, and strings that are read twice count once.
-    let full = framed(&format!("~j~{{\"evt\":1,\"vals\":[1,[{},1]]}}", list("\"a\"", 8)));
+    let full = framed(&format!(
+        "~j~{{\"evt\":1,\"vals\":[1,[{},1]]}}",
+        list("\"a\"", 8)
+    ));
     let all = read_within(&limits, Role::Client, full.repeat(3).as_bytes());
     assert!(all.len() == 3 && all.iter().all(Result::is_ok), "{all:?}");
     let many = format!("[{}]", list("0", 65_536));
@@ -215,22 +277,44 @@ fn values_are_counted() {
 fn memory_and_length_are_charged() {
     let kind = |limits: &Limits, json: &str| {
         let text = framed(&format!("~j~{json}"));
-        read_within(limits, Role::Client, text.as_bytes())[0].clone().map(drop).map_err(|error| error.kind)
+        read_within(limits, Role::Client, text.as_bytes())[0]
+            .clone()
+            .map(drop)
+            .map_err(|error| error.kind)
     };
     let json = "{\"evt\":1,\"vals\":[1,\"0123456789\",2,[1.5,\"a\"],3,\"\\n\"]}";
-    let enough = Limits { max_memory_bytes: 200, ..LIMITS };
+    let enough = Limits {
+        max_memory_bytes: 200,
+        ..LIMITS
+    };
     assert_eq!(kind(&enough, json), Ok(()));
     for max_memory_bytes in 0..30 {
-        let little = Limits { max_memory_bytes, ..LIMITS };
-        assert_eq!(kind(&little, json), Err(DecodeErrorKind::TooMuchMemory), "{max_memory_bytes}");
+        let little = Limits {
+            max_memory_bytes,
+            ..LIMITS
+        };
+        assert_eq!(
+            kind(&little, json),
+            Err(DecodeErrorKind::TooMuchMemory),
+            "{max_memory_bytes}"
+        );
     }
     // Short numbers take more room in 1.8 than in the text.
-    let numbers = format!("{{\"evt\":1,\"vals\":[1,[{}]]}}", vec!["5e0"; 1000].join(","));
-    let limits = |max_received_bytes| Limits { max_received_bytes, ..LIMITS };
+    let numbers = format!(
+        "{{\"evt\":1,\"vals\":[1,[{}]]}}",
+        vec!["5e0"; 1000].join(",")
+    );
+    let limits = |max_received_bytes| Limits {
+        max_received_bytes,
+        ..LIMITS
+    };
     assert_eq!(kind(&limits(9100), &numbers), Ok(()));
     assert_eq!(kind(&limits(5000), &numbers), Err(DecodeErrorKind::TooLong));
     for max_received_bytes in 0..9000 {
-        assert_eq!(kind(&limits(max_received_bytes), &numbers), Err(DecodeErrorKind::TooLong));
+        assert_eq!(
+            kind(&limits(max_received_bytes), &numbers),
+            Err(DecodeErrorKind::TooLong)
+        );
     }
 }
 
@@ -239,7 +323,9 @@ fn many_frames_and_long_marks_are_linear() {
     // Would take minutes if every frame cost what is left behind it.
     let all = read_within(&LIMITS, Role::Client, "~m~0~m~".repeat(149_000).as_bytes());
     assert_eq!(all.len(), 149_000);
-    let growing: String = (0..1400).map(|length| framed(&"\u{20ac}".repeat(length % 240))).collect();
+    let growing: String = (0..1400)
+        .map(|length| framed(&"\u{20ac}".repeat(length % 240)))
+        .collect();
     let all = read_within(&LIMITS, Role::Client, growing.as_bytes());
     assert!(all.len() == 1400 && all.iter().all(Result::is_ok));
 }
@@ -253,7 +339,10 @@ fn what_is_sent_is_bounded() {
     let mut text = vec![1];
     assert!(write_message(&mut text, &LIMITS, &message).is_err());
     assert_eq!(text, [1]);
-    let more = Limits { max_sent_bytes: 900_000, ..LIMITS };
+    let more = Limits {
+        max_sent_bytes: 900_000,
+        ..LIMITS
+    };
     write_message(&mut text, &more, &message).unwrap();
     assert!(text.len() > 800_000 && text.len() < 800_100);
     // Too deep, too much.
@@ -261,10 +350,22 @@ fn what_is_sent_is_bounded() {
     let bytes = crate::event(&nested);
     assert!(write_message(&mut Vec::new(), &LIMITS, &bytes).is_ok());
     for less in [
-        Limits { max_depth: 31, ..LIMITS },
-        Limits { max_values: 32, ..LIMITS },
-        Limits { max_memory_bytes: 100, ..LIMITS },
-        Limits { max_sent_bytes: bytes.len() - 3, ..LIMITS },
+        Limits {
+            max_depth: 31,
+            ..LIMITS
+        },
+        Limits {
+            max_values: 32,
+            ..LIMITS
+        },
+        Limits {
+            max_memory_bytes: 100,
+            ..LIMITS
+        },
+        Limits {
+            max_sent_bytes: bytes.len() - 3,
+            ..LIMITS
+        },
     ] {
         assert!(write_message(&mut Vec::new(), &less, &bytes).is_err());
     }

@@ -48,9 +48,10 @@ fn read_within(limits: &Limits, role: Role, text: &[u8]) -> Vec<Result<Read, Dec
                 continue;
             }
             Ok(Some(Frame::PingRequest { client_time })) => Ok(Read::PingRequest(client_time)),
-            Ok(Some(Frame::PingResponse { client_time, server_time })) => {
-                Ok(Read::PingResponse(client_time, server_time))
-            }
+            Ok(Some(Frame::PingResponse {
+                client_time,
+                server_time,
+            })) => Ok(Read::PingResponse(client_time, server_time)),
             Ok(Some(other)) => panic!("{other:?}"),
             Err(error) => {
                 assert!(error.offset <= text.len(), "{error}");
@@ -92,13 +93,30 @@ fn said(bytes: &[u8]) -> Said {
         assert_eq!(params.finish(), Ok(0));
         all
     };
-    match Message::parse(header.kind, Protocol::V18, &LIMITS, &bytes[Header::LENGTH..]).unwrap() {
+    match Message::parse(
+        header.kind,
+        Protocol::V18,
+        &LIMITS,
+        &bytes[Header::LENGTH..],
+    )
+    .unwrap()
+    {
         Message::Request { code, params, .. } | Message::Event { code, params } => {
             (header.kind, code, 0, None, all(params))
         }
-        Message::Response { code, return_code, debug_message, params, .. } => {
-            (header.kind, code, return_code, debug_message.map(Into::into), all(params))
-        }
+        Message::Response {
+            code,
+            return_code,
+            debug_message,
+            params,
+            ..
+        } => (
+            header.kind,
+            code,
+            return_code,
+            debug_message.map(Into::into),
+            all(params),
+        ),
         other => panic!("{other:?}"),
     }
 }
@@ -113,7 +131,8 @@ fn said_by(role: Role, json: &str) -> Result<Said, DecodeErrorKind> {
 
 /// What a JSON value becomes as a parameter.
 fn value(json: &str) -> Result<Value, DecodeErrorKind> {
-    let (_, _, _, _, mut parameters) = said_by(Role::Client, &format!("{{\"evt\":1,\"vals\":[3,{json}]}}"))?;
+    let (_, _, _, _, mut parameters) =
+        said_by(Role::Client, &format!("{{\"evt\":1,\"vals\":[3,{json}]}}"))?;
     assert_eq!((parameters.len(), parameters[0].0), (1, 3));
     Ok(parameters.remove(0).1)
 }
@@ -135,5 +154,10 @@ fn json(value: &Value) -> String {
     let text = text.strip_prefix("before").unwrap();
     let (_, payload) = text[3..].split_once("~m~").unwrap();
     assert_eq!(text, framed(payload));
-    payload.strip_prefix("~j~{\"evt\":1,\"vals\":[3,").unwrap().strip_suffix("]}").unwrap().into()
+    payload
+        .strip_prefix("~j~{\"evt\":1,\"vals\":[3,")
+        .unwrap()
+        .strip_suffix("]}")
+        .unwrap()
+        .into()
 }

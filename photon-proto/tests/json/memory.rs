@@ -17,7 +17,10 @@ fn read(limits: &Limits, text: &str) {
 
 #[test]
 fn counting_counts() {
-    assert_eq!(heap::largest(|| drop(black_box(Vec::<u8>::with_capacity(black_box(12_345))))), 12_345);
+    assert_eq!(
+        heap::largest(|| drop(black_box(Vec::<u8>::with_capacity(black_box(12_345))))),
+        12_345
+    );
     assert!(heap::largest(|| read(&LIMITS, &framed("~j~{\"evt\":1}"))) >= 4);
 }
 
@@ -29,7 +32,10 @@ fn promises_allocate_nothing() {
         framed("id"),
         framed("~j~x"),
         framed("~j~{\"evt\":1e400}"),
-        framed(&format!("~j~{{\"evt\":1,\"vals\":[1,{}", "[".repeat(500_000))),
+        framed(&format!(
+            "~j~{{\"evt\":1,\"vals\":[1,{}",
+            "[".repeat(500_000)
+        )),
         framed(&format!("~j~{{\"evt\":1,\"vals\":[{}", "9".repeat(900_000))),
     ] {
         let taken = heap::largest(|| read(&LIMITS, &text));
@@ -41,9 +47,24 @@ fn promises_allocate_nothing() {
 fn memory_stays_within_the_limit() {
     let filled = |piece: &str, bytes: usize| vec![piece; bytes / (piece.len() + 1)].join(",");
     for max_received_bytes in [10_000, 100_000, 1 << 20] {
-        let limits = Limits { max_received_bytes, max_values: u32::MAX, ..LIMITS };
+        let limits = Limits {
+            max_received_bytes,
+            max_values: u32::MAX,
+            ..LIMITS
+        };
         let room = max_received_bytes - 60;
-        for piece in ["5e0", "\"\"", "[]", "{}", "[\"\"]", "{\"\":5e0}", "\"\\n\"", "0", "null", "1e9,\"a\""] {
+        for piece in [
+            "5e0",
+            "\"\"",
+            "[]",
+            "{}",
+            "[\"\"]",
+            "{\"\":5e0}",
+            "\"\\n\"",
+            "0",
+            "null",
+            "1e9,\"a\"",
+        ] {
             for text in [
                 format!("~j~{{\"evt\":1,\"vals\":[1,[{}]]}}", filled(piece, room)),
                 format!("~j~{{\"evt\":1,\"unknown\":[{}]}}", filled(piece, room)),
@@ -53,7 +74,10 @@ fn memory_stays_within_the_limit() {
                 assert!(text.len() <= max_received_bytes);
                 let taken = heap::largest(|| read(&limits, &text));
                 // A vector that grows is at most twice as large as what is in it.
-                assert!(taken <= 2 * max_received_bytes, "{piece} {max_received_bytes}: {taken}");
+                assert!(
+                    taken <= 2 * max_received_bytes,
+                    "{piece} {max_received_bytes}: {taken}"
+                );
             }
         }
         // Without NULs the text is not copied, with them once.

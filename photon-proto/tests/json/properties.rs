@@ -9,16 +9,37 @@ use proptest::prelude::*;
 
 fn text() -> BoxedStrategy<Text> {
     let strange = "[\u{0}-\u{20}\"\\\\\u{7f}\u{d7ff}-\u{e001}\u{ffff}\u{10000}\u{10ffff}/u]{0,5}";
-    prop_oneof![".{0,6}", strange, "[a-z]{120,140}", any::<String>()].prop_map(Text::from).boxed()
+    prop_oneof![".{0,6}", strange, "[a-z]{120,140}", any::<String>()]
+        .prop_map(Text::from)
+        .boxed()
 }
 
 /// Values that JSON can express, in the types that it expresses them in.
 fn expressible() -> BoxedStrategy<Value> {
-    let edges =
-        vec![0, 1, -1, 255, 256, i64::from(i32::MAX), i64::from(i32::MIN), 1 << 31, 1 << 53, i64::MAX, i64::MIN];
-    let number = prop_oneof![prop::sample::select(edges), any::<i64>(), any::<i32>().prop_map(i64::from)];
-    let double = prop_oneof![any::<f64>(), any::<u64>().prop_map(f64::from_bits), any::<i32>().prop_map(f64::from)]
-        .prop_filter("infinite numbers are null", |number| number.is_finite());
+    let edges = vec![
+        0,
+        1,
+        -1,
+        255,
+        256,
+        i64::from(i32::MAX),
+        i64::from(i32::MIN),
+        1 << 31,
+        1 << 53,
+        i64::MAX,
+        i64::MIN,
+    ];
+    let number = prop_oneof![
+        prop::sample::select(edges),
+        any::<i64>(),
+        any::<i32>().prop_map(i64::from)
+    ];
+    let double = prop_oneof![
+        any::<f64>(),
+        any::<u64>().prop_map(f64::from_bits),
+        any::<i32>().prop_map(f64::from)
+    ]
+    .prop_filter("infinite numbers are null", |number| number.is_finite());
     let flat = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
@@ -67,15 +88,20 @@ fn same(one: &Value, other: &serde_json::Value) -> bool {
             one.to_bits().abs_diff(other.to_bits()) <= 8 || *one == other
         }
         (Value::String(one), Json::String(other)) => one == other.as_str(),
-        (Value::Array(Array::String(ones)), Json::Array(others)) => {
-            all(&ones.iter().cloned().map(Value::String).collect::<Vec<_>>(), others)
-        }
+        (Value::Array(Array::String(ones)), Json::Array(others)) => all(
+            &ones.iter().cloned().map(Value::String).collect::<Vec<_>>(),
+            others,
+        ),
         (Value::Array(Array::Object(ones)), Json::Array(others)) => all(ones, others),
         (Value::Hashtable(ones), Json::Object(others)) => {
             ones.0.len() == others.len()
-                && ones.0.iter().zip(others).all(|((key, value), (other_key, other))| {
-                    key.as_str() == Some(other_key.as_str()) && same(value, other)
-                })
+                && ones
+                    .0
+                    .iter()
+                    .zip(others)
+                    .all(|((key, value), (other_key, other))| {
+                        key.as_str() == Some(other_key.as_str()) && same(value, other)
+                    })
         }
         _ => false,
     }
@@ -91,10 +117,19 @@ fn check_json(text: &str) {
         (Ok(_), Err(error)) => {
             let error = error.to_string();
             let known = ["out of range", "surrogate", "unexpected end of hex escape"];
-            assert!(known.iter().any(|known| error.contains(known)), "{text}: {error}");
+            assert!(
+                known.iter().any(|known| error.contains(known)),
+                "{text}: {error}"
+            );
         }
         (Err(kind), Ok(_)) => {
-            assert!(matches!(kind, DecodeErrorKind::TooDeep | DecodeErrorKind::TooManyValues), "{text}: {kind}");
+            assert!(
+                matches!(
+                    kind,
+                    DecodeErrorKind::TooDeep | DecodeErrorKind::TooManyValues
+                ),
+                "{text}: {kind}"
+            );
         }
     }
 }
@@ -151,7 +186,9 @@ fn almost_json() -> BoxedStrategy<String> {
         "{\"a\":1}",
         "1e999",
     ];
-    vec(prop::sample::select(pieces), 0..12).prop_map(|pieces| pieces.concat()).boxed()
+    vec(prop::sample::select(pieces), 0..12)
+        .prop_map(|pieces| pieces.concat())
+        .boxed()
 }
 
 /// A valid text with a few bytes changed.
@@ -227,8 +264,13 @@ proptest! {
 #[test]
 fn every_binary_value_can_be_written() {
     let mut written = 0;
-    for vector in vectors().into_iter().filter(|vector| vector.kind == "value" && vector.protocol.is_some()) {
-        let Some(original) = vector.reads_as() else { continue };
+    for vector in vectors()
+        .into_iter()
+        .filter(|vector| vector.kind == "value" && vector.protocol.is_some())
+    {
+        let Some(original) = vector.reads_as() else {
+            continue;
+        };
         if codec::encode_value(Protocol::V18, &LIMITS, &original).is_err() {
             continue;
         }

@@ -1,14 +1,19 @@
 //! The table of types in the documentation of the module, both ways.
 
 use crate::{json, value};
-use photon_proto::{Array, Custom, Dictionary, EventData, Hashtable, Request, Response, Text, Type, Value};
+use photon_proto::{
+    Array, Custom, Dictionary, EventData, Hashtable, Request, Response, Text, Type, Value,
+};
 
 fn objects(all: Vec<Value>) -> Value {
     Value::Array(Array::Object(all))
 }
 
 fn texts(all: &[&str]) -> Value {
-    all.iter().map(|text| Text::from(*text)).collect::<Vec<_>>().into()
+    all.iter()
+        .map(|text| Text::from(*text))
+        .collect::<Vec<_>>()
+        .into()
 }
 
 fn map(pairs: Vec<(&str, Value)>) -> Value {
@@ -33,7 +38,10 @@ fn from_json() {
         ("9223372036854775807", i64::MAX.into()),
         ("-9223372036854775808", i64::MIN.into()),
         ("9223372036854775808", 9_223_372_036_854_775_808_f64.into()),
-        ("-9223372036854775809", (-9_223_372_036_854_775_808_f64).into()),
+        (
+            "-9223372036854775809",
+            (-9_223_372_036_854_775_808_f64).into(),
+        ),
         ("1.0", 1.0_f64.into()),
         ("-0.0", (-0.0_f64).into()),
         ("1e3", 1000.0_f64.into()),
@@ -53,14 +61,24 @@ fn from_json() {
         ("[\"a\",null]", objects(vec!["a".into(), Value::Null])),
         ("[1,2]", objects(vec![1.into(), 2.into()])),
         ("[true]", objects(vec![true.into()])),
-        ("[[\"a\"],[]]", objects(vec![texts(&["a"]), objects(vec![])])),
+        (
+            "[[\"a\"],[]]",
+            objects(vec![texts(&["a"]), objects(vec![])]),
+        ),
         ("{}", map(vec![])),
         (
             "{\"b\":1,\"a\":[\"x\"],\"255\":null}",
-            map(vec![("b", 1.into()), ("a", texts(&["x"])), ("255", Value::Null)]),
+            map(vec![
+                ("b", 1.into()),
+                ("a", texts(&["x"])),
+                ("255", Value::Null),
+            ]),
         ),
         // The last value of a key, at the place of the first.
-        ("{\"b\":1,\"a\":2,\"b\":3}", map(vec![("b", 3.into()), ("a", 2.into())])),
+        (
+            "{\"b\":1,\"a\":2,\"b\":3}",
+            map(vec![("b", 3.into()), ("a", 2.into())]),
+        ),
         ("{\"\\u0061\":1,\"a\":2}", map(vec![("a", 2.into())])),
     ] {
         assert_eq!(value(json), Ok(expected), "{json}");
@@ -72,8 +90,14 @@ fn text_of_any_code_point() {
     for (json, expected) in [
         ("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\u{8}\u{c}\n\r\t"),
         ("\"\\u0000\\u001f\\u007f\"", "\0\u{1f}\u{7f}"),
-        ("\"\u{7f}\u{2028}\u{2029}\u{feff}\u{fffe}\u{fdd0}\"", "\u{7f}\u{2028}\u{2029}\u{feff}\u{fffe}\u{fdd0}"),
-        ("\"\u{1f600}\\ud83d\\ude00\\uD83D\\uDE00\"", "\u{1f600}\u{1f600}\u{1f600}"),
+        (
+            "\"\u{7f}\u{2028}\u{2029}\u{feff}\u{fffe}\u{fdd0}\"",
+            "\u{7f}\u{2028}\u{2029}\u{feff}\u{fffe}\u{fdd0}",
+        ),
+        (
+            "\"\u{1f600}\\ud83d\\ude00\\uD83D\\uDE00\"",
+            "\u{1f600}\u{1f600}\u{1f600}",
+        ),
         ("\"\\ud800\\udc00\\udbff\\udfff\"", "\u{10000}\u{10ffff}"),
         ("\"\\ud7ff\\ue000\\uffff\"", "\u{d7ff}\u{e000}\u{ffff}"),
         // Half a pair is replaced, and nothing else with it.
@@ -89,12 +113,19 @@ fn text_of_any_code_point() {
     ] {
         assert_eq!(value(json), Ok(expected.into()), "{json}");
     }
-    for character in (0..=0x10FFFF_u32).step_by(0x77).chain(0..0x300).filter_map(char::from_u32) {
+    for character in (0..=0x10FFFF_u32)
+        .step_by(0x77)
+        .chain(0..0x300)
+        .filter_map(char::from_u32)
+    {
         let text = format!("<{character}>");
         let written = json(&text.as_str().into());
         assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
         assert_eq!(value(&written), Ok(text.as_str().into()));
-        let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+        let units: String = text
+            .encode_utf16()
+            .map(|unit| format!("\\u{unit:04X}"))
+            .collect();
         assert_eq!(value(&format!("\"{units}\"")), Ok(text.as_str().into()));
     }
     assert_eq!(
@@ -110,7 +141,10 @@ fn text_of_any_code_point() {
 fn lengths_around_the_sizes_of_counts() {
     for length in [1, 126, 127, 128, 129, 16_383, 16_384, 16_385, 20_000] {
         let long = "x".repeat(length);
-        for text in [format!("\"{long}\""), format!("\"{}\\u0078\"", "x".repeat(length - 1))] {
+        for text in [
+            format!("\"{long}\""),
+            format!("\"{}\\u0078\"", "x".repeat(length - 1)),
+        ] {
             assert_eq!(value(&text), Ok(long.as_str().into()));
         }
         let strings = format!("[{}]", vec!["\"a\""; length].join(","));
@@ -122,22 +156,45 @@ fn lengths_around_the_sizes_of_counts() {
         // With something behind it and around it.
         assert_eq!(
             value(&format!("[{mixed},{{\"k\":{mixed}}},2]")),
-            Ok(objects(vec![objects(expected.clone()), map(vec![("k", objects(expected))]), 2.into(),]))
+            Ok(objects(vec![
+                objects(expected.clone()),
+                map(vec![("k", objects(expected))]),
+                2.into(),
+            ]))
         );
         let keys: Vec<String> = (0..length).map(|key| format!("\"k{key}\":{key}")).collect();
-        let expected: Hashtable = (0..length as i32).map(|key| (format!("k{key}"), key)).collect();
-        assert_eq!(value(&format!("{{{}}}", keys.join(","))), Ok(expected.into()));
+        let expected: Hashtable = (0..length as i32)
+            .map(|key| (format!("k{key}"), key))
+            .collect();
+        assert_eq!(
+            value(&format!("{{{}}}", keys.join(","))),
+            Ok(expected.into())
+        );
     }
 }
 
 #[test]
 fn to_json() {
     let bytes = |all: &'static [u8]| Value::Bytes(bytes::Bytes::from_static(all));
-    let custom = || Custom { code: 87, data: vec![1, 255].into() };
+    let custom = || Custom {
+        code: 87,
+        data: vec![1, 255].into(),
+    };
     let dictionary = |key, value, pairs| Value::Dictionary(Dictionary { key, value, pairs });
-    let request = Request { code: 2, parameters: vec![(1, "c".into()), (3, 4.into())] };
-    let response = Response { code: 2, return_code: -1, debug_message: Some("no".into()), parameters: vec![] };
-    let event = EventData { code: 5, parameters: vec![(0, Value::Null)] };
+    let request = Request {
+        code: 2,
+        parameters: vec![(1, "c".into()), (3, 4.into())],
+    };
+    let response = Response {
+        code: 2,
+        return_code: -1,
+        debug_message: Some("no".into()),
+        parameters: vec![],
+    };
+    let event = EventData {
+        code: 5,
+        parameters: vec![(0, Value::Null)],
+    };
     let array = |array| Value::Array(array);
     for (value, expected) in [
         (Value::Null, "null"),
@@ -170,10 +227,28 @@ fn to_json() {
         (vec![0.5_f32, f32::NAN].into(), "[0.5,null]"),
         (vec![2.0_f64].into(), "[2.0]"),
         (texts(&["a", ""]), "[\"a\",\"\"]"),
-        (array(Array::Bytes(vec![vec![1].into(), vec![].into()])), "[[1],[]]"),
-        (array(Array::Custom { code: 3, elements: vec![vec![9].into()] }), "[[9]]"),
-        (array(Array::Array(vec![Array::Int(vec![1]), Array::Int(vec![])])), "[[1],[]]"),
-        (array(Array::Hashtable(vec![Hashtable(vec![]), Hashtable(vec![(1.into(), 2.into())])])), "[{},{\"1\":2}]"),
+        (
+            array(Array::Bytes(vec![vec![1].into(), vec![].into()])),
+            "[[1],[]]",
+        ),
+        (
+            array(Array::Custom {
+                code: 3,
+                elements: vec![vec![9].into()],
+            }),
+            "[[9]]",
+        ),
+        (
+            array(Array::Array(vec![Array::Int(vec![1]), Array::Int(vec![])])),
+            "[[1],[]]",
+        ),
+        (
+            array(Array::Hashtable(vec![
+                Hashtable(vec![]),
+                Hashtable(vec![(1.into(), 2.into())]),
+            ])),
+            "[{},{\"1\":2}]",
+        ),
         (
             array(Array::Dictionary {
                 key: Type::String,
@@ -182,17 +257,35 @@ fn to_json() {
             }),
             "[{},{\"k\":5}]",
         ),
-        (objects(vec![Value::Null, 1.into(), "x".into(), objects(vec![])]), "[null,1,\"x\",[]]"),
-        (map(vec![("b", 1.into()), ("a", map(vec![]))]), "{\"b\":1,\"a\":{}}"),
-        (dictionary(Type::Byte, Type::Object, vec![(Value::Byte(255), 9.into())]), "{\"255\":9}"),
-        (dictionary(Type::String, Type::Bool, vec![("t".into(), true.into())]), "{\"t\":true}"),
+        (
+            objects(vec![Value::Null, 1.into(), "x".into(), objects(vec![])]),
+            "[null,1,\"x\",[]]",
+        ),
+        (
+            map(vec![("b", 1.into()), ("a", map(vec![]))]),
+            "{\"b\":1,\"a\":{}}",
+        ),
+        (
+            dictionary(Type::Byte, Type::Object, vec![(Value::Byte(255), 9.into())]),
+            "{\"255\":9}",
+        ),
+        (
+            dictionary(Type::String, Type::Bool, vec![("t".into(), true.into())]),
+            "{\"t\":true}",
+        ),
         (request.into(), "{\"req\":2,\"vals\":[1,\"c\",3,4]}"),
-        (response.into(), "{\"res\":2,\"err\":-1,\"msg\":\"no\",\"vals\":[]}"),
+        (
+            response.into(),
+            "{\"res\":2,\"err\":-1,\"msg\":\"no\",\"vals\":[]}",
+        ),
         (event.into(), "{\"evt\":5,\"vals\":[0,null]}"),
     ] {
         assert_eq!(json(&value), expected, "{value:?}");
         // And it is JSON.
-        assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok(), "{expected}");
+        assert!(
+            serde_json::from_str::<serde_json::Value>(expected).is_ok(),
+            "{expected}"
+        );
         assert!(crate::value(expected).is_ok(), "{expected}");
     }
 }
@@ -213,11 +306,21 @@ fn keys_become_text() {
         (f64::NEG_INFINITY.into(), "\"-Infinity\""),
         (Value::Bytes(vec![1, 2].into()), "\"1,2\""),
         (Value::Bytes(vec![].into()), "\"\""),
-        (Custom { code: 1, data: vec![7].into() }.into(), "\"7\""),
+        (
+            Custom {
+                code: 1,
+                data: vec![7].into(),
+            }
+            .into(),
+            "\"7\"",
+        ),
     ];
     let expected: Vec<String> = keys.iter().map(|(_, text)| format!("{text}:0")).collect();
     let pairs = keys.into_iter().map(|(key, _)| (key, 0.into())).collect();
-    assert_eq!(json(&Value::Hashtable(Hashtable(pairs))), format!("{{{}}}", expected.join(",")));
+    assert_eq!(
+        json(&Value::Hashtable(Hashtable(pairs))),
+        format!("{{{}}}", expected.join(","))
+    );
     // Keys that differ in type alone become one: both are written, and the last is read.
     let pairs = vec![(1.into(), "int".into()), ("1".into(), "text".into())];
     let text = json(&Value::Hashtable(Hashtable(pairs)));
@@ -235,7 +338,14 @@ fn losses() {
         (Value::Float(0.1), Value::Double(0.1)),
         (Value::Float(f32::NAN), Value::Null),
         (Value::Bytes(vec![1].into()), objects(vec![1.into()])),
-        (Custom { code: 1, data: vec![2].into() }.into(), objects(vec![2.into()])),
+        (
+            Custom {
+                code: 1,
+                data: vec![2].into(),
+            }
+            .into(),
+            objects(vec![2.into()]),
+        ),
         (vec![1].into(), objects(vec![1.into()])),
         (vec![true].into(), objects(vec![true.into()])),
         (texts(&[]), objects(vec![])),

@@ -22,7 +22,11 @@ impl Bench {
         let mut config = AcceptorConfig::default();
         config.connection.ping_interval_ms = 0;
         change(&mut config);
-        Self { server: Acceptor::new(config, [7; 32]), now: 0, ids: BTreeMap::new() }
+        Self {
+            server: Acceptor::new(config, [7; 32]),
+            now: 0,
+            ids: BTreeMap::new(),
+        }
     }
 
     /// What the server sends now: to whom, header time, challenge, commands.
@@ -36,18 +40,30 @@ impl Bench {
             let datagram = read(bytes);
             assert_eq!(datagram.peer_id, 0);
             if let Some(verify) = datagram.commands.iter().find(|cmd| cmd.kind == VERIFY) {
-                self.ids.insert((*to, datagram.challenge), u16::from_be_bytes([verify.body[0], verify.body[1]]));
+                self.ids.insert(
+                    (*to, datagram.challenge),
+                    u16::from_be_bytes([verify.body[0], verify.body[1]]),
+                );
             }
             sent.push((*to, datagram.time, datagram.challenge, datagram.commands));
             self.server.transmitted();
             assert!(sent.len() < 100_000);
         }
         let due = self.server.poll_timeout();
-        assert!(due.is_none_or(|due| due > now), "busy: {due:?} at {}", self.now);
+        assert!(
+            due.is_none_or(|due| due > now),
+            "busy: {due:?} at {}",
+            self.now
+        );
         sent
     }
 
-    fn feed(&mut self, from: Address, challenge: u32, commands: &[Cmd]) -> Vec<(Address, u32, u32, Vec<Cmd>)> {
+    fn feed(
+        &mut self,
+        from: Address,
+        challenge: u32,
+        commands: &[Cmd],
+    ) -> Vec<(Address, u32, u32, Vec<Cmd>)> {
         let time = u32::try_from(self.now).unwrap();
         let commands: Vec<Cmd> = commands.iter().cloned().map(Cmd::by_client).collect();
         let id = self.ids.get(&(from, challenge)).copied().unwrap_or(0xFFFF);
@@ -60,10 +76,18 @@ impl Bench {
     #[track_caller]
     fn knock(&mut self, from: Address, challenge: u32) -> (u16, u32) {
         let sent = self.feed(from, challenge, &[Cmd::connect()]);
-        let answer = sent.iter().find(|(to, _, for_challenge, _)| (*to, *for_challenge) == (from, challenge));
+        let answer = sent
+            .iter()
+            .find(|(to, _, for_challenge, _)| (*to, *for_challenge) == (from, challenge));
         let (_, time, _, commands) = answer.unwrap_or_else(|| panic!("no answer: {sent:?}"));
-        let verify = commands.iter().find(|cmd| cmd.kind == VERIFY).expect("verify-connect");
-        assert_eq!((verify.channel, verify.flags, verify.reserved, verify.rseq), (CONTROL, 1, 0, 0));
+        let verify = commands
+            .iter()
+            .find(|cmd| cmd.kind == VERIFY)
+            .expect("verify-connect");
+        assert_eq!(
+            (verify.channel, verify.flags, verify.reserved, verify.rseq),
+            (CONTROL, 1, 0, 0)
+        );
         (u16::from_be_bytes([verify.body[0], verify.body[1]]), *time)
     }
 
@@ -106,13 +130,22 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
         connect.body[newer].fill(0);
     }
     let sent = bench.feed(5, CHALLENGE, &[connect.clone()]);
-    let [(5, _, CHALLENGE, commands)] = &sent[..] else { panic!("{sent:?}") };
+    let [(5, _, CHALLENGE, commands)] = &sent[..] else {
+        panic!("{sent:?}")
+    };
     assert_eq!(commands[0], Cmd::ack(CONTROL, 1, 77));
     assert_eq!(commands[1].kind, VERIFY);
     assert_eq!(commands[1].body[2..], connect.body[2..]);
     let id = u16::from_be_bytes([commands[1].body[0], commands[1].body[1]]);
     assert!(id < 0xFFFE, "{id:04x}");
-    assert_eq!((bench.server.half_open(), bench.server.len(), bench.events().len()), (1, 0, 0));
+    assert_eq!(
+        (
+            bench.server.half_open(),
+            bench.server.len(),
+            bench.events().len()
+        ),
+        (1, 0, 0)
+    );
 }
 
 /// Spec: udp.md 9, item 8.
@@ -120,9 +153,22 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
 fn a_connect_with_an_impossible_number_is_not_answered() {
     let mut bench = Bench::new(|_| ());
     for rseq in [0x8000_0000, u32::MAX] {
-        assert_eq!(bench.feed(5, CHALLENGE, &[Cmd { rseq, ..Cmd::connect() }]), []);
+        assert_eq!(
+            bench.feed(
+                5,
+                CHALLENGE,
+                &[Cmd {
+                    rseq,
+                    ..Cmd::connect()
+                }]
+            ),
+            []
+        );
     }
-    assert_eq!((bench.server.half_open(), bench.server.stats().strangers), (0, 2));
+    assert_eq!(
+        (bench.server.half_open(), bench.server.stats().strangers),
+        (0, 2)
+    );
 }
 
 /// Nothing is negotiated with newer clients. Spec: udp.md 2.6, 12.
@@ -141,9 +187,20 @@ fn a_client_counts_once_it_has_echoed_the_header_time() {
     let mut bench = Bench::new(|_| ());
     let (_, time) = bench.knock(5, CHALLENGE);
     // Blind guesses from a forged address do not verify.
-    for guess in [0, 1, time ^ 1, time.wrapping_add(1), time.wrapping_sub(1), !time] {
+    for guess in [
+        0,
+        1,
+        time ^ 1,
+        time.wrapping_add(1),
+        time.wrapping_sub(1),
+        !time,
+    ] {
         bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, guess)]);
-        assert_eq!((bench.server.len(), bench.events().len()), (0, 0), "guess {guess}");
+        assert_eq!(
+            (bench.server.len(), bench.events().len()),
+            (0, 0),
+            "guess {guess}"
+        );
     }
     // Nor does the right time without the id that was assigned: who does not know it has not received it.
     let id = bench.ids.insert((5, CHALLENGE), 0xFFFF).unwrap();
@@ -151,7 +208,14 @@ fn a_client_counts_once_it_has_echoed_the_header_time() {
     assert_eq!((bench.server.len(), bench.events().len()), (0, 0));
     bench.ids.insert((5, CHALLENGE), id);
     bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
-    assert_eq!((bench.server.half_open(), bench.server.len(), bench.events().len()), (0, 1, 1));
+    assert_eq!(
+        (
+            bench.server.half_open(),
+            bench.server.len(),
+            bench.events().len()
+        ),
+        (0, 1, 1)
+    );
     assert_eq!(bench.server.stats().connected, 1);
 }
 
@@ -161,13 +225,20 @@ fn data_before_the_verification_is_not_acked_and_in_its_datagram_it_is() {
     let (_, time) = bench.knock(5, CHALLENGE);
     let data = Cmd::reliable(0, 1, b"hello");
     let sent = bench.feed(5, CHALLENGE, std::slice::from_ref(&data));
-    assert!(sent.iter().flat_map(|(_, _, _, commands)| commands).all(|cmd| !cmd.is_ack()), "{sent:?}");
+    assert!(
+        sent.iter()
+            .flat_map(|(_, _, _, commands)| commands)
+            .all(|cmd| !cmd.is_ack()),
+        "{sent:?}"
+    );
     bench.now = 40;
     // As the official client does: the acknowledgement and init in one datagram.
     let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), data]);
     assert_eq!(sent[0].3, [Cmd::ack(0, 1, 40)]);
     let events = bench.events();
-    assert!(matches!(&events[..], [(_, Event::Connected), (_, Event::Message(message))] if message.bytes == b"hello"));
+    assert!(
+        matches!(&events[..], [(_, Event::Connected), (_, Event::Message(message))] if message.bytes == b"hello")
+    );
 }
 
 #[test]
@@ -177,9 +248,16 @@ fn a_repeated_connect_is_acked_and_keeps_its_id() {
     for now in [221, 442] {
         bench.now = now;
         let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
-        let [(5, header_time, _, commands)] = &sent[..] else { panic!("{sent:?}") };
-        let [ack, verify] = &commands[..] else { panic!("{commands:?}") };
-        assert_eq!((ack, verify.kind), (&Cmd::ack(CONTROL, 1, u32::try_from(now).unwrap()), VERIFY));
+        let [(5, header_time, _, commands)] = &sent[..] else {
+            panic!("{sent:?}")
+        };
+        let [ack, verify] = &commands[..] else {
+            panic!("{commands:?}")
+        };
+        assert_eq!(
+            (ack, verify.kind),
+            (&Cmd::ack(CONTROL, 1, u32::try_from(now).unwrap()), VERIFY)
+        );
         assert_eq!(verify.body[..2], id.to_be_bytes());
         time = *header_time;
     }
@@ -189,7 +267,14 @@ fn a_repeated_connect_is_acked_and_keeps_its_id() {
     bench.events();
     let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
     assert_eq!(sent[0].3[0].kind, ACK);
-    assert_eq!((bench.server.len(), bench.server.half_open(), bench.events().len()), (1, 0, 0));
+    assert_eq!(
+        (
+            bench.server.len(),
+            bench.server.half_open(),
+            bench.events().len()
+        ),
+        (1, 0, 0)
+    );
 }
 
 /// Who forges an address makes it receive little more than was sent for it. Spec: udp.md 12.
@@ -198,10 +283,16 @@ fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
     let mut bench = Bench::new(|_| ());
     let mut sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
     sent.extend(bench.run_to(30_000));
-    let commands: Vec<Cmd> = sent.into_iter().flat_map(|(_, _, _, commands)| commands).collect();
+    let commands: Vec<Cmd> = sent
+        .into_iter()
+        .flat_map(|(_, _, _, commands)| commands)
+        .collect();
     let kinds: Vec<u8> = commands.iter().map(|cmd| cmd.kind).collect();
     assert_eq!(kinds, [ACK, VERIFY, VERIFY, VERIFY]);
-    assert_eq!((bench.server.half_open(), bench.server.stats().expired), (0, 1));
+    assert_eq!(
+        (bench.server.half_open(), bench.server.stats().expired),
+        (0, 1)
+    );
 }
 
 /// Nothing but connect and disconnect is acknowledged before. Spec: udp.md 12.
@@ -210,9 +301,18 @@ fn before_the_verification_pings_are_not_acked() {
     let mut bench = Bench::new(|_| ());
     let (id, time) = bench.knock(5, CHALLENGE);
     bench.ids.insert((5, CHALLENGE), 0xFFFF);
-    let others = [Cmd::ping(2), Cmd::new(SERVER_TIME, CONTROL, 1, 3, &[]), Cmd::new(9, 0, 1, 4, &[]), Cmd::verify(id)];
+    let others = [
+        Cmd::ping(2),
+        Cmd::new(SERVER_TIME, CONTROL, 1, 3, &[]),
+        Cmd::new(9, 0, 1, 4, &[]),
+        Cmd::verify(id),
+    ];
     for command in &others {
-        assert_eq!(bench.feed(5, CHALLENGE, std::slice::from_ref(command)), [], "{command:?}");
+        assert_eq!(
+            bench.feed(5, CHALLENGE, std::slice::from_ref(command)),
+            [],
+            "{command:?}"
+        );
     }
     bench.ids.insert((5, CHALLENGE), id);
     let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), Cmd::ping(2)]);
@@ -230,17 +330,31 @@ fn a_client_that_asks_again_is_answered_again() {
     for now in [221, 442, 663, 1104, 1985, 3746, 7267] {
         bench.run_to(now);
         let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
-        let [(5, _, _, commands)] = &sent[..] else { panic!("{sent:?} at {now}") };
-        assert_eq!(commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [ACK, VERIFY], "at {now}");
+        let [(5, _, _, commands)] = &sent[..] else {
+            panic!("{sent:?} at {now}")
+        };
+        assert_eq!(
+            commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
+            [ACK, VERIFY],
+            "at {now}"
+        );
         bench.ids.insert((5, CHALLENGE), 0xFFFF);
         // Data without the id is of somebody who has received nothing.
-        assert_eq!(bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]), []);
+        assert_eq!(
+            bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]),
+            []
+        );
     }
     bench.run_to(9000);
     bench.ids.insert((5, CHALLENGE), id);
     let sent = bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]);
-    let [(5, time, _, commands)] = &sent[..] else { panic!("{sent:?}") };
-    assert_eq!(commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [VERIFY]);
+    let [(5, time, _, commands)] = &sent[..] else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(
+        commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
+        [VERIFY]
+    );
     bench.now += 40;
     bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, *time)]);
     assert_eq!((bench.server.len(), bench.events().len()), (1, 1));
@@ -252,15 +366,31 @@ fn a_client_that_is_verified_and_leaves_in_one_datagram_is_told_of_and_acked() {
     let mut bench = Bench::new(|_| ());
     let (_, time) = bench.knock(5, CHALLENGE);
     bench.now = 40;
-    let all = [Cmd::ack(CONTROL, 0, time), Cmd::reliable(0, 1, b"message"), Cmd::disconnect(2, 4)];
+    let all = [
+        Cmd::ack(CONTROL, 0, time),
+        Cmd::reliable(0, 1, b"message"),
+        Cmd::disconnect(2, 4),
+    ];
     let sent = bench.feed(5, CHALLENGE, &all);
     assert_eq!(sent[0].3, [Cmd::ack(0, 1, 40), Cmd::ack(CONTROL, 2, 40)]);
     let events: Vec<Event> = bench.events().into_iter().map(|(_, event)| event).collect();
-    let [Event::Connected, Event::Message(message), Event::Disconnected(Cause::ClientLeft(4))] = &events[..] else {
+    let [
+        Event::Connected,
+        Event::Message(message),
+        Event::Disconnected(Cause::ClientLeft(4)),
+    ] = &events[..]
+    else {
         panic!("{events:?}")
     };
     assert_eq!(message.bytes, b"message");
-    assert_eq!((bench.server.len(), bench.server.half_open(), bench.server.poll_timeout()), (0, 0, None));
+    assert_eq!(
+        (
+            bench.server.len(),
+            bench.server.half_open(),
+            bench.server.poll_timeout()
+        ),
+        (0, 0, None)
+    );
     assert_eq!(bench.server.stats().connected, 1);
 }
 
@@ -270,9 +400,20 @@ fn a_goodbye_before_the_verification_is_acked_and_not_told() {
     let mut bench = Bench::new(|_| ());
     bench.knock(5, CHALLENGE);
     bench.now = 40;
-    let sent = bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"message"), Cmd::disconnect(2, 4)]);
+    let sent = bench.feed(
+        5,
+        CHALLENGE,
+        &[Cmd::reliable(0, 1, b"message"), Cmd::disconnect(2, 4)],
+    );
     assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 2, 40)]);
-    assert_eq!((bench.events().len(), bench.server.half_open(), bench.server.poll_timeout()), (0, 0, None));
+    assert_eq!(
+        (
+            bench.events().len(),
+            bench.server.half_open(),
+            bench.server.poll_timeout()
+        ),
+        (0, 0, None)
+    );
     // The address may come again.
     bench.connect(5, CHALLENGE + 1);
 }
@@ -282,7 +423,15 @@ fn a_goodbye_before_the_verification_is_acked_and_not_told() {
 fn forged_connects_take_no_memory_while_nothing_is_sent() {
     let mut bench = Bench::new(|config| config.max_half_open = 16);
     let connect = datagram(0xFFFF, 0, CHALLENGE, &[Cmd::connect()]);
-    let goodbye = datagram(0xFFFF, 0, CHALLENGE, &[Cmd { flags: 2, ..Cmd::disconnect(1, 4) }]);
+    let goodbye = datagram(
+        0xFFFF,
+        0,
+        CHALLENGE,
+        &[Cmd {
+            flags: 2,
+            ..Cmd::disconnect(1, 4)
+        }],
+    );
     let mut before = 0;
     for address in 0..50_000 {
         bench.server.handle_datagram(at(0), &address, &connect);
@@ -309,14 +458,27 @@ fn another_challenge_ends_a_live_connection_only_once_verified() {
     }
     assert_eq!(bench.events(), []);
     let sent = bench.feed(5, 1, &[Cmd::reliable(0, 1, b"still here")]);
-    assert!(sent.iter().any(|(_, _, challenge, commands)| *challenge == 1 && commands[0].kind == ACK));
+    assert!(
+        sent.iter()
+            .any(|(_, _, challenge, commands)| *challenge == 1 && commands[0].kind == ACK)
+    );
     assert!(matches!(&bench.events()[..], [(key, Event::Message(_))] if *key == old));
     // The client itself, after a restart: it can echo.
     let (_, time) = bench.knock(5, 2);
     bench.feed(5, 2, &[Cmd::ack(CONTROL, 0, time)]);
     let events = bench.events();
-    assert!(events.iter().any(|(key, event)| *key == old && matches!(event, Event::Disconnected(_))), "{events:?}");
-    assert!(events.iter().any(|(key, event)| *key != old && *event == Event::Connected), "{events:?}");
+    assert!(
+        events
+            .iter()
+            .any(|(key, event)| *key == old && matches!(event, Event::Disconnected(_))),
+        "{events:?}"
+    );
+    assert!(
+        events
+            .iter()
+            .any(|(key, event)| *key != old && *event == Event::Connected),
+        "{events:?}"
+    );
     assert_eq!((bench.server.len(), bench.server.stats().replaced), (1, 1));
     assert_eq!(bench.server.connection(old).map(|_| ()), None);
 }
@@ -363,7 +525,9 @@ fn a_client_gets_in_through_a_flood() {
 #[test]
 fn more_clients_than_allowed_are_not_answered() {
     let mut bench = Bench::new(|config| config.max_connections = 3);
-    let keys: Vec<Key> = (0..3).map(|address| bench.connect(address, address)).collect();
+    let keys: Vec<Key> = (0..3)
+        .map(|address| bench.connect(address, address))
+        .collect();
     assert_eq!(bench.feed(9, 9, &[Cmd::connect()]), []);
     assert_eq!((bench.server.stats().refused, bench.server.len()), (1, 3));
     bench.server.close(keys[1]);
@@ -377,17 +541,31 @@ fn more_clients_than_allowed_are_not_answered() {
 #[test]
 fn no_more_clients_than_allowed_are_connected_at_once() {
     let mut bench = Bench::new(|config| config.max_connections = 3);
-    let times: Vec<u32> = (0..6).map(|address| bench.knock(address, address).1).collect();
+    let times: Vec<u32> = (0..6)
+        .map(|address| bench.knock(address, address).1)
+        .collect();
     for (address, time) in (0..).zip(times) {
         bench.feed(address, address, &[Cmd::ack(CONTROL, 0, time)]);
-        assert!(bench.server.len() <= 3, "{} are connected", bench.server.len());
+        assert!(
+            bench.server.len() <= 3,
+            "{} are connected",
+            bench.server.len()
+        );
     }
 }
 
 #[test]
 fn strangers_are_counted_and_not_answered() {
     let mut bench = Bench::new(|_| ());
-    let before = bench.feed(1, 1, &[Cmd::reliable(0, 1, b"hello"), Cmd::ping(1), Cmd::disconnect(1, 4)]);
+    let before = bench.feed(
+        1,
+        1,
+        &[
+            Cmd::reliable(0, 1, b"hello"),
+            Cmd::ping(1),
+            Cmd::disconnect(1, 4),
+        ],
+    );
     assert_eq!(before, []);
     bench.connect(1, 7);
     // The right address with a wrong challenge, the right challenge from another address.
@@ -404,26 +582,39 @@ fn strangers_are_counted_and_not_answered() {
 #[test]
 fn messages_go_to_the_right_client_both_ways() {
     let mut bench = Bench::new(|_| ());
-    let keys: Vec<Key> = (0..20).map(|address| bench.connect(address, 1000 + address)).collect();
+    let keys: Vec<Key> = (0..20)
+        .map(|address| bench.connect(address, 1000 + address))
+        .collect();
     for (address, key) in (0..).zip(&keys) {
         let text = format!("for {address}");
-        let sent = bench.server.send_with(*key, 0, Delivery::Reliable, |out, _| {
-            out.extend(text.bytes());
-            Ok::<(), SendError>(())
-        });
+        let sent = bench
+            .server
+            .send_with(*key, 0, Delivery::Reliable, |out, _| {
+                out.extend(text.bytes());
+                Ok::<(), SendError>(())
+            });
         assert_eq!(sent, Ok(()));
     }
     let sent = bench.sent();
     assert_eq!(sent.len(), 20);
     for (to, _, challenge, commands) in sent {
-        assert_eq!((challenge, &commands[0].body), (1000 + to, &format!("for {to}").into_bytes()));
+        assert_eq!(
+            (challenge, &commands[0].body),
+            (1000 + to, &format!("for {to}").into_bytes())
+        );
     }
     for address in 0..20 {
         let text = format!("from {address}");
-        bench.feed(address, 1000 + address, &[Cmd::reliable(0, 1, text.as_bytes())]);
+        bench.feed(
+            address,
+            1000 + address,
+            &[Cmd::reliable(0, 1, text.as_bytes())],
+        );
     }
     for (key, event) in bench.events() {
-        let Event::Message(message) = event else { panic!("{event:?}") };
+        let Event::Message(message) = event else {
+            panic!("{event:?}")
+        };
         let address = *bench.server.address(key).unwrap();
         assert_eq!(message.bytes, format!("from {address}").into_bytes());
         bench.server.recycle(key, message.bytes);
@@ -438,9 +629,15 @@ fn a_goodbye_is_acked_and_the_key_is_gone() {
     let sent = bench.feed(5, 1, &[Cmd::disconnect(9, 4)]);
     assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 9, 500)]);
     let events = bench.events();
-    assert!(matches!(events[..], [(gone, Event::Disconnected(Cause::ClientLeft(4)))] if gone == key), "{events:?}");
+    assert!(
+        matches!(events[..], [(gone, Event::Disconnected(Cause::ClientLeft(4)))] if gone == key),
+        "{events:?}"
+    );
     assert_eq!((bench.server.len(), bench.server.address(key)), (0, None));
-    let refused = bench.server.send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
+    let refused =
+        bench
+            .server
+            .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
     assert_eq!(refused, Err(SendError::NotConnected));
     bench.server.close(key);
     bench.server.shutdown(at(500), key, 100, 1);
@@ -455,13 +652,27 @@ fn a_message_that_is_refused_changes_nothing() {
     let mut bench = Bench::new(|_| ());
     let key = bench.connect(5, 1);
     bench.server.close(key);
-    assert!(matches!(bench.events()[..], [(_, Event::Disconnected(Cause::LocalClose))]));
+    assert!(matches!(
+        bench.events()[..],
+        [(_, Event::Disconnected(Cause::LocalClose))]
+    ));
     assert!(bench.server.transmit(at(0)).is_some());
     bench.server.transmitted();
-    let state = |bench: &Bench| bench.server.connection(key).map(photon_proto::udp::Connection::state);
+    let state = |bench: &Bench| {
+        bench
+            .server
+            .connection(key)
+            .map(photon_proto::udp::Connection::state)
+    };
     let before = state(&bench);
-    let refused = bench.server.send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
-    assert_eq!((refused, state(&bench)), (Err(SendError::NotConnected), before));
+    let refused =
+        bench
+            .server
+            .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
+    assert_eq!(
+        (refused, state(&bench)),
+        (Err(SendError::NotConnected), before)
+    );
 }
 
 #[test]
@@ -470,12 +681,28 @@ fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
     let keys = [bench.connect(1, 1), bench.connect(2, 2)];
     bench.server.shutdown(at(0), keys[0], 1000, 3);
     let sent = bench.sent();
-    let [(1, time, 1, commands)] = &sent[..] else { panic!("{sent:?}") };
-    let [Cmd { kind: DISCONNECT, reserved: 3, flags: 1, rseq, .. }] = commands[..] else { panic!("{commands:?}") };
+    let [(1, time, 1, commands)] = &sent[..] else {
+        panic!("{sent:?}")
+    };
+    let [
+        Cmd {
+            kind: DISCONNECT,
+            reserved: 3,
+            flags: 1,
+            rseq,
+            ..
+        },
+    ] = commands[..]
+    else {
+        panic!("{commands:?}")
+    };
     bench.now = 40;
     bench.feed(1, 1, &[Cmd::ack(CONTROL, rseq, *time)]);
     let events = bench.events();
-    assert!(matches!(events[..], [(key, Event::Disconnected(Cause::LocalClose))] if key == keys[0]), "{events:?}");
+    assert!(
+        matches!(events[..], [(key, Event::Disconnected(Cause::LocalClose))] if key == keys[0]),
+        "{events:?}"
+    );
     assert_eq!(bench.server.len(), 1);
 }
 
@@ -483,7 +710,9 @@ fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
 #[test]
 fn ids_of_live_connections_differ() {
     let mut bench = Bench::new(|_| ());
-    let mut ids: Vec<u16> = (0..500).map(|address| bench.knock(address, address).0).collect();
+    let mut ids: Vec<u16> = (0..500)
+        .map(|address| bench.knock(address, address).0)
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     assert!(ids.len() >= 495, "{} different ids of 500", ids.len());
@@ -524,12 +753,23 @@ fn hostile_datagrams_keep_the_table_within_its_limits() {
                 times.insert((to, challenge), time);
             }
         }
-        connected += bench.events().iter().filter(|(_, event)| *event == Event::Connected).count();
+        connected += bench
+            .events()
+            .iter()
+            .filter(|(_, event)| *event == Event::Connected)
+            .count();
         assert!(bench.server.half_open() <= 16 && bench.server.len() <= 40);
     }
     assert!(connected > 100, "{connected}");
     let end = bench.now + 100_000;
     bench.run_to(end);
     bench.events();
-    assert_eq!((bench.server.len(), bench.server.half_open(), bench.server.poll_timeout()), (0, 0, None));
+    assert_eq!(
+        (
+            bench.server.len(),
+            bench.server.half_open(),
+            bench.server.poll_timeout()
+        ),
+        (0, 0, None)
+    );
 }

@@ -1,6 +1,8 @@
 //! One connection, fed by hand: the other end's datagrams are written command by command.
 
-use crate::rig::{CHALLENGE, Endpoint, PEER_CLOCK, PEER_ID, What, at, config, request, server_config};
+use crate::rig::{
+    CHALLENGE, Endpoint, PEER_CLOCK, PEER_ID, What, at, config, request, server_config,
+};
 use crate::wire::{self, CONTROL, Cmd, datagram};
 use photon_proto::udp::{Config, Connection, State};
 
@@ -21,7 +23,14 @@ impl Bench {
     /// A client that has only been made. Its connect command is not sent yet.
     pub(crate) fn new_client(config: Config) -> Self {
         let end = Endpoint::new(Connection::connect(config, CHALLENGE, at(0)));
-        Self { end, now: 0, is_client: true, peer_clock: PEER_CLOCK, last_time: 0, seen: 0 }
+        Self {
+            end,
+            now: 0,
+            is_client: true,
+            peer_clock: PEER_CLOCK,
+            last_time: 0,
+            seen: 0,
+        }
     }
 
     /// A client whose connect was answered at 40: rtt 40, variance 39. It is 100 now.
@@ -47,7 +56,14 @@ impl Bench {
             connect = wire::with_crc(&connect);
         }
         let conn = Connection::accept(config, &request(&connect), PEER_ID, 700_000, at(0));
-        Self { end: Endpoint::new(conn), now: 0, is_client: false, peer_clock: PEER_CLOCK, last_time: 0, seen: 0 }
+        Self {
+            end: Endpoint::new(conn),
+            now: 0,
+            is_client: false,
+            peer_clock: PEER_CLOCK,
+            last_time: 0,
+            seen: 0,
+        }
     }
 
     /// A server's connection whose verify-connect was acknowledged at 40. It is 100 now.
@@ -96,7 +112,8 @@ impl Bench {
     }
 
     pub(crate) fn peer_time(&self) -> u32 {
-        self.peer_clock.wrapping_add(u32::try_from(self.now & 0xFFFF_FFFF).unwrap())
+        self.peer_clock
+            .wrapping_add(u32::try_from(self.now & 0xFFFF_FFFF).unwrap())
     }
 
     /// One datagram with these commands comes in; what is sent because of it.
@@ -121,7 +138,10 @@ impl Bench {
     }
 
     pub(crate) fn ack_at(&self, command: &Cmd, time: u32) -> Cmd {
-        Cmd { reserved: if self.is_client { 4 } else { 0 }, ..command.its_ack(time) }
+        Cmd {
+            reserved: if self.is_client { 4 } else { 0 },
+            ..command.its_ack(time)
+        }
     }
 
     /// Time goes on, deadline by deadline, nothing comes in.
@@ -146,15 +166,21 @@ impl Bench {
             self.end.poll(self.now);
             let waiting = self.end.sent.get(answered).map(|sent| sent.at + delay);
             let next = [waiting, self.end.deadline()].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
+            let Some(next) = next.filter(|next| *next <= end) else {
+                break;
+            };
             self.now = next.max(self.now);
             if waiting != Some(next) {
                 continue;
             }
             let sent = self.end.sent[answered].read();
             answered += 1;
-            let acks: Vec<Cmd> =
-                sent.commands.iter().filter(|cmd| cmd.is_reliable()).map(|cmd| cmd.its_ack(sent.time)).collect();
+            let acks: Vec<Cmd> = sent
+                .commands
+                .iter()
+                .filter(|cmd| cmd.is_reliable())
+                .map(|cmd| cmd.its_ack(sent.time))
+                .collect();
             if !acks.is_empty() {
                 let datagram = self.datagram(&acks);
                 self.end.conn.handle_datagram(at(self.now), &datagram);
@@ -171,7 +197,11 @@ impl Bench {
 
     /// The texts of the messages that came since the last look.
     pub(crate) fn heard(&mut self) -> Vec<String> {
-        self.end.messages().into_iter().map(|(_, _, bytes)| String::from_utf8(bytes).unwrap()).collect()
+        self.end
+            .messages()
+            .into_iter()
+            .map(|(_, _, bytes)| String::from_utf8(bytes).unwrap())
+            .collect()
     }
 
     #[track_caller]

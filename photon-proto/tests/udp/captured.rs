@@ -4,13 +4,20 @@
 //! The captures are not part of this project; `PHOTON_CAPTURES` names the directory they are in.
 
 use crate::rig::{Endpoint, What, at, config};
-use crate::wire::{self, ACK, CONTROL, Cmd, FRAGMENT, RELIABLE, UNRELIABLE, VERIFY, datagram, hex, u32_at, unhex};
+use crate::wire::{
+    self, ACK, CONTROL, Cmd, FRAGMENT, RELIABLE, UNRELIABLE, VERIFY, datagram, hex, u32_at, unhex,
+};
 use photon_proto::udp::{self, Connection, Delivery};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-const FILES: [&str; 4] = ["udp-cloud-v16.json", "udp-albion-v18.json", "udp-albion-v16.json", "udp-connects.json"];
+const FILES: [&str; 4] = [
+    "udp-cloud-v16.json",
+    "udp-albion-v18.json",
+    "udp-albion-v16.json",
+    "udp-connects.json",
+];
 
 /// The files, or `None` if they are not at hand.
 fn captures() -> Option<Vec<(&'static str, Json)>> {
@@ -20,7 +27,8 @@ fn captures() -> Option<Vec<(&'static str, Json)>> {
     };
     let read = |name: &'static str| {
         let path = directory.join(name);
-        let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         (name, serde_json::from_slice(&text).unwrap())
     };
     Some(FILES.map(read).into())
@@ -39,20 +47,40 @@ fn every_captured_datagram_parses() {
     let Some(files) = captures() else { return };
     let (mut datagrams, mut commands) = (0, 0);
     for (file, json) in &files {
-        let sessions = list(&json["sessions"]).iter().flat_map(|session| list(&session["datagrams"]));
+        let sessions = list(&json["sessions"])
+            .iter()
+            .flat_map(|session| list(&session["datagrams"]));
         for entry in sessions.chain(list(&json["items"])) {
             let label = format!("{file}, {}", entry["n"]);
             let bytes = bytes_of(entry);
-            let parsed = udp::datagram::parse(&bytes).unwrap_or_else(|error| panic!("{label}: {error}"));
+            let parsed =
+                udp::datagram::parse(&bytes).unwrap_or_else(|error| panic!("{label}: {error}"));
             assert_eq!(parsed.trailing_bytes(), 0, "{label}");
             let read = wire::read(&bytes);
             let header = &parsed.header;
             let ours = (header.peer_id, header.sent_time, header.challenge);
             assert_eq!(ours, (read.peer_id, read.time, read.challenge), "{label}");
-            let ours =
-                parsed.commands().map(|cmd| (cmd.kind, cmd.channel, cmd.flags, cmd.reserved, cmd.size, cmd.rseq));
+            let ours = parsed.commands().map(|cmd| {
+                (
+                    cmd.kind,
+                    cmd.channel,
+                    cmd.flags,
+                    cmd.reserved,
+                    cmd.size,
+                    cmd.rseq,
+                )
+            });
             let theirs = read.commands.iter();
-            let theirs = theirs.map(|cmd| (cmd.kind, cmd.channel, cmd.flags, cmd.reserved, cmd.size, cmd.rseq));
+            let theirs = theirs.map(|cmd| {
+                (
+                    cmd.kind,
+                    cmd.channel,
+                    cmd.flags,
+                    cmd.reserved,
+                    cmd.size,
+                    cmd.rseq,
+                )
+            });
             assert!(ours.eq(theirs), "{label}: {:?}", read.commands);
             // Spec: udp.md 1.1.
             if entry["dir"] == "S" {
@@ -83,9 +111,15 @@ fn missing(stream: &[(u64, Vec<u8>)]) -> BTreeMap<u8, BTreeSet<u32>> {
     }
     let left = |channel: u8, highest: u32| {
         let held = held.get(&channel).cloned().unwrap_or_default();
-        (channel, (1..=highest).filter(|rseq| !held.contains(rseq)).collect())
+        (
+            channel,
+            (1..=highest).filter(|rseq| !held.contains(rseq)).collect(),
+        )
     };
-    highest.into_iter().map(|(channel, highest)| left(channel, highest)).collect()
+    highest
+        .into_iter()
+        .map(|(channel, highest)| left(channel, highest))
+        .collect()
 }
 
 /// A client with the captured challenge, fed with everything that the server sent.
@@ -114,10 +148,19 @@ fn run(stream: &[(u64, Vec<u8>)]) -> Replay {
     let challenge = wire::read(&stream[0].1).challenge;
     // No pings: the capture would not answer ours.
     let settings = config(|config| config.ping_interval_ms = 0);
-    let mut replay =
-        Replay { end: Endpoint::new(Connection::connect(settings, challenge, at(0))), challenge, now: 0, made_up: 0 };
+    let mut replay = Replay {
+        end: Endpoint::new(Connection::connect(settings, challenge, at(0))),
+        challenge,
+        now: 0,
+        made_up: 0,
+    };
     replay.end.poll(0);
-    let has_verify = |bytes: &[u8]| wire::read(bytes).commands.iter().any(|cmd| cmd.kind == VERIFY);
+    let has_verify = |bytes: &[u8]| {
+        wire::read(bytes)
+            .commands
+            .iter()
+            .any(|cmd| cmd.kind == VERIFY)
+    };
     if !has_verify(&stream[0].1) {
         replay.make_up(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(1)]);
     }
@@ -137,7 +180,10 @@ fn run(stream: &[(u64, Vec<u8>)]) -> Replay {
             let later = numbers.split_off(&up_to);
             let earlier: Vec<u32> = std::mem::replace(numbers, later).into_iter().collect();
             for some in earlier.chunks(100) {
-                let some: Vec<Cmd> = some.iter().map(|rseq| Cmd::reliable(cmd.channel, *rseq, b"")).collect();
+                let some: Vec<Cmd> = some
+                    .iter()
+                    .map(|rseq| Cmd::reliable(cmd.channel, *rseq, b""))
+                    .collect();
                 replay.make_up(&some);
             }
         }
@@ -162,10 +208,14 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
     for (file, json) in &files {
         for session in list(&json["sessions"]) {
             let label = format!("{file}, {}", session["name"]);
-            let from_server = list(&session["datagrams"]).iter().filter(|entry| entry["dir"] == "S");
+            let from_server = list(&session["datagrams"])
+                .iter()
+                .filter(|entry| entry["dir"] == "S");
             // The server's own clock, which is in every header, is the time.
-            let stream: Vec<(u64, Vec<u8>)> =
-                from_server.map(bytes_of).map(|bytes| (u64::from(u32_at(&bytes, 4)), bytes)).collect();
+            let stream: Vec<(u64, Vec<u8>)> = from_server
+                .map(bytes_of)
+                .map(|bytes| (u64::from(u32_at(&bytes, 4)), bytes))
+                .collect();
             if stream.is_empty() {
                 continue;
             }
@@ -175,11 +225,19 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
                 .filter(|message| message["dir"] == "S")
                 .map(|message| {
                     let channel = u8::try_from(message["channel"].as_u64().unwrap()).unwrap();
-                    (channel, delivery(message), message["hex"].as_str().unwrap().to_owned())
+                    (
+                        channel,
+                        delivery(message),
+                        message["hex"].as_str().unwrap().to_owned(),
+                    )
                 })
                 .collect();
             let told = replay.end.log.iter().filter_map(|(_, what)| match what {
-                What::Message { channel, delivery, bytes } => Some((*channel, *delivery, hex(bytes))),
+                What::Message {
+                    channel,
+                    delivery,
+                    bytes,
+                } => Some((*channel, *delivery, hex(bytes))),
                 _ => None,
             });
             let told: Vec<(u8, Delivery, String)> = told.collect();
@@ -190,8 +248,12 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
                 };
                 for channel in 0..2 {
                     let of = |all: &[(u8, Delivery, String)]| -> Vec<(Delivery, String)> {
-                        let chosen = all.iter().filter(|(at, delivery, _)| *at == channel && is_wanted(*delivery));
-                        chosen.map(|(_, delivery, hex)| (*delivery, hex.clone())).collect()
+                        let chosen = all
+                            .iter()
+                            .filter(|(at, delivery, _)| *at == channel && is_wanted(*delivery));
+                        chosen
+                            .map(|(_, delivery, hex)| (*delivery, hex.clone()))
+                            .collect()
                     };
                     let (ours, theirs) = (of(&told), of(&expected));
                     for (index, (our, their)) in ours.iter().zip(&theirs).enumerate() {
@@ -202,7 +264,11 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
             }
             assert_eq!(told.len(), expected.len(), "{label}");
             assert_eq!(replay.end.conn.stats().violations, 0, "{label}");
-            assert_eq!(replay.end.conn.received_bytes(), 0, "{label}: something is held back");
+            assert_eq!(
+                replay.end.conn.received_bytes(),
+                0,
+                "{label}: something is held back"
+            );
             assert_all_acked(&label, &stream, &replay);
             if replay.made_up == 0 {
                 println!("{label}: complete");
@@ -212,7 +278,10 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
         }
     }
     println!("{sessions} sessions, {delivered} messages");
-    assert!(sessions >= 9 && delivered >= 270, "{sessions} sessions, {delivered} messages");
+    assert!(
+        sessions >= 9 && delivered >= 270,
+        "{sessions} sessions, {delivered} messages"
+    );
 }
 
 /// Every reliable command of the capture, each copy of it, was acknowledged with the time of its datagram.

@@ -1,6 +1,8 @@
 //! Scenario 39: clocks that wrap. Spec: udp.md 1.1, 10.
 
-use crate::rig::{Bench, CHALLENGE, PEER_ID, Rig, Server, at, both, config, request, server_config};
+use crate::rig::{
+    Bench, CHALLENGE, PEER_ID, Rig, Server, at, both, config, request, server_config,
+};
 use crate::wire::{self, CONTROL, Cmd};
 use photon_proto::udp::{Config, Connection, Delivery};
 
@@ -15,13 +17,19 @@ fn u39_client_clock_wraps_past_2_31_and_2_32() {
         bench.now = wrap - 100;
         bench.conn().send(0, Delivery::Reliable, b"before").unwrap();
         bench.poll();
-        let (rtt, first) = (bench.conn().round_trip_ms(), bench.end.sent.last().unwrap().read().time);
+        let (rtt, first) = (
+            bench.conn().round_trip_ms(),
+            bench.end.sent.last().unwrap().read().time,
+        );
         assert_eq!(u64::from(first), wrap - 100);
         // Sent before the wrap, resent after it, answered after it: a sample of 30 to the second copy.
         let resent = bench.run_to(wrap + 97);
         assert_eq!(resent.len(), 1);
         let second = bench.end.sent.last().unwrap();
-        assert_eq!((second.at, second.read().time), (wrap + 97, u32::try_from((wrap + 97) & 0xFFFF_FFFF).unwrap()));
+        assert_eq!(
+            (second.at, second.read().time),
+            (wrap + 97, u32::try_from((wrap + 97) & 0xFFFF_FFFF).unwrap())
+        );
         let time = second.read().time;
         bench.now += 30;
         bench.feed(&[Cmd::ack(0, 1, time)]);
@@ -48,7 +56,10 @@ fn u39_peer_clock_wraps() {
                 bench.now += 20;
                 let data = Cmd::reliable(0, rseq, b"x");
                 let time = bench.peer_time();
-                assert_eq!(bench.feed(std::slice::from_ref(&data)), [bench.ack_at(&data, time)]);
+                assert_eq!(
+                    bench.feed(std::slice::from_ref(&data)),
+                    [bench.ack_at(&data, time)]
+                );
             }
         });
     }
@@ -59,7 +70,13 @@ fn u39_peer_clock_wraps() {
 fn u39_server_clock_wraps() {
     for base in [u32::MAX - 500, (1 << 31) - 500] {
         let connect = wire::datagram(0xFFFF, 9, CHALLENGE, &[Cmd::connect().by_client()]);
-        let mut conn = Connection::accept(server_config(|_| ()), &request(&connect), PEER_ID, base, at(0));
+        let mut conn = Connection::accept(
+            server_config(|_| ()),
+            &request(&connect),
+            PEER_ID,
+            base,
+            at(0),
+        );
         let first = wire::read(conn.transmit(at(0)).unwrap()).time;
         conn.transmitted();
         assert_eq!(first, base);
@@ -76,13 +93,21 @@ fn u39_server_clock_wraps() {
                 assert_eq!(time, base.wrapping_add(u32::try_from(sent).unwrap()));
                 time
             };
-            let ack = if step == 0 { Cmd::ack(CONTROL, 0, time) } else { Cmd::ack(0, rseq, time) };
+            let ack = if step == 0 {
+                Cmd::ack(CONTROL, 0, time)
+            } else {
+                Cmd::ack(0, rseq, time)
+            };
             let answer = wire::datagram(PEER_ID, 10, CHALLENGE, &[ack]);
             conn.handle_datagram(at(sent + 30), &answer);
             assert_eq!(conn.in_flight(), 0);
         }
         // From 200 and 99 samples of 30; what a broken difference gives is far from that.
-        assert!((30..=40).contains(&conn.round_trip_ms()), "{}", conn.round_trip_ms());
+        assert!(
+            (30..=40).contains(&conn.round_trip_ms()),
+            "{}",
+            conn.round_trip_ms()
+        );
     }
 }
 
@@ -90,7 +115,10 @@ fn u39_server_clock_wraps() {
 #[test]
 fn u39_a_session_goes_on_over_the_wrap() {
     let off = |config: &mut Config| config.ping_interval_ms = 0;
-    let server = Server::Real { config: server_config(|_| ()), end: None };
+    let server = Server::Real {
+        config: server_config(|_| ()),
+        end: None,
+    };
     let mut seen = 0;
     let mut rig = Rig::new(config(off), server).losing(move |packet| {
         seen += 1;
@@ -106,9 +134,18 @@ fn u39_a_session_goes_on_over_the_wrap() {
     }
     let until = rig.now + 3000;
     rig.run_until(until);
-    let taken: Vec<u8> = rig.real().messages().into_iter().map(|(_, _, bytes)| bytes[0]).collect();
+    let taken: Vec<u8> = rig
+        .real()
+        .messages()
+        .into_iter()
+        .map(|(_, _, bytes)| bytes[0])
+        .collect();
     assert_eq!(taken, (0..80).collect::<Vec<u8>>());
     assert!(rig.client.conn.stats().resent_commands > 3);
-    assert!((30..=60).contains(&rig.client.conn.round_trip_ms()), "{}", rig.client.conn.round_trip_ms());
+    assert!(
+        (30..=60).contains(&rig.client.conn.round_trip_ms()),
+        "{}",
+        rig.client.conn.round_trip_ms()
+    );
     assert_eq!(rig.client.end(), None);
 }

@@ -1,7 +1,11 @@
 //! Scenarios 1 to 6: connecting. Spec: udp.md 3, 10.
 
-use crate::rig::{CHALLENGE, INIT, INIT_RESPONSE, PEER_CLOCK, PEER_ID, Rig, Side, What, config, server_datagram};
-use crate::wire::{ACK, CONNECT, CONNECT_BODY, CONTROL, Cmd, DISCONNECT, RELIABLE, SERVER_TIME, VERIFY, hex, unhex};
+use crate::rig::{
+    CHALLENGE, INIT, INIT_RESPONSE, PEER_CLOCK, PEER_ID, Rig, Side, What, config, server_datagram,
+};
+use crate::wire::{
+    ACK, CONNECT, CONNECT_BODY, CONTROL, Cmd, DISCONNECT, RELIABLE, SERVER_TIME, VERIFY, hex, unhex,
+};
 use photon_proto::udp::{Cause, Config, Delivery, State};
 
 /// The connect datagram of the specification with another time and challenge. Spec: udp.md 3.2, step 1.
@@ -13,7 +17,12 @@ fn connect_datagram(time: u32) -> String {
 fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
     let mut rig = Rig::script();
     rig.run_until(119);
-    let sent: Vec<(u64, String)> = rig.client.sent.iter().map(|sent| (sent.at, hex(&sent.bytes))).collect();
+    let sent: Vec<(u64, String)> = rig
+        .client
+        .sent
+        .iter()
+        .map(|sent| (sent.at, hex(&sent.bytes)))
+        .collect();
     let header = |count: u8, time: u32| format!("004200{count:02x}{time:08x}{CHALLENGE:08x}");
     let expected = [
         (0, connect_datagram(0)),
@@ -28,36 +37,67 @@ fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
         ),
         (
             80,
-            format!("{}01000004000000140000000000000001{:08x}0cff01040000000c00000002", header(2, 80), PEER_CLOCK + 60),
+            format!(
+                "{}01000004000000140000000000000001{:08x}0cff01040000000c00000002",
+                header(2, 80),
+                PEER_CLOCK + 60
+            ),
         ),
     ];
     assert_eq!(sent, expected);
     assert_eq!(rig.client.sent[0].bytes.len(), 56);
-    let message = What::Message { channel: 0, delivery: Delivery::Reliable, bytes: INIT_RESPONSE.to_vec() };
+    let message = What::Message {
+        channel: 0,
+        delivery: Delivery::Reliable,
+        bytes: INIT_RESPONSE.to_vec(),
+    };
     assert_eq!(rig.client.log, [(40, What::Connected), (80, message)]);
     assert_eq!(rig.client.conn.peer_id(), PEER_ID);
     assert_eq!(rig.client.conn.challenge(), CHALLENGE);
 
     // The acknowledgement of server-time at 120 changes no round trip time; then nothing until the ping.
-    let before = (rig.client.conn.round_trip_ms(), rig.client.conn.round_trip_variance_ms());
+    let before = (
+        rig.client.conn.round_trip_ms(),
+        rig.client.conn.round_trip_variance_ms(),
+    );
     assert_eq!(before, (40, 30));
     assert_eq!(rig.client.conn.server_time(crate::rig::at(119)), None);
     rig.run_until(200);
-    assert_eq!((rig.client.conn.round_trip_ms(), rig.client.conn.round_trip_variance_ms()), before);
+    assert_eq!(
+        (
+            rig.client.conn.round_trip_ms(),
+            rig.client.conn.round_trip_variance_ms()
+        ),
+        before
+    );
     assert_eq!(rig.client.sent.len(), 3);
     assert_eq!(rig.client.conn.in_flight(), 0);
     // Exact, because the way there takes as long as the way back.
-    assert_eq!(rig.client.conn.server_time(crate::rig::at(200)), Some(PEER_CLOCK + 200));
+    assert_eq!(
+        rig.client.conn.server_time(crate::rig::at(200)),
+        Some(PEER_CLOCK + 200)
+    );
 }
 
 #[test]
 fn u01_round_trip_time_is_40_and_39_after_connect_then_40_and_30() {
     let mut rig = Rig::script();
-    let rtt = |rig: &Rig| (rig.client.conn.round_trip_ms(), rig.client.conn.round_trip_variance_ms());
+    let rtt = |rig: &Rig| {
+        (
+            rig.client.conn.round_trip_ms(),
+            rig.client.conn.round_trip_variance_ms(),
+        )
+    };
     rig.run_until(39);
-    assert_eq!((rtt(&rig), rig.client.conn.state()), ((200, 5), State::Connecting));
+    assert_eq!(
+        (rtt(&rig), rig.client.conn.state()),
+        ((200, 5), State::Connecting)
+    );
     rig.run_until(40);
-    assert_eq!((rtt(&rig), rig.client.conn.state()), ((40, 39), State::Connected));
+    assert_eq!(
+        (rtt(&rig), rig.client.conn.state()),
+        ((40, 39), State::Connected)
+    );
     rig.run_until(80);
     assert_eq!(rtt(&rig), (40, 30));
 }
@@ -68,23 +108,48 @@ fn u01_both_roles_of_the_crate_understand_each_other() {
     rig.run_until(200);
     assert_eq!(rig.client.connected_at(), Some(40));
     assert_eq!(rig.real().connected_at(), Some(60));
-    assert_eq!(rig.real().messages(), [(0, Delivery::Reliable, unhex(INIT))]);
-    rig.real().conn.send(0, Delivery::Reliable, &INIT_RESPONSE).unwrap();
+    assert_eq!(
+        rig.real().messages(),
+        [(0, Delivery::Reliable, unhex(INIT))]
+    );
+    rig.real()
+        .conn
+        .send(0, Delivery::Reliable, &INIT_RESPONSE)
+        .unwrap();
     rig.run_until(260);
-    assert_eq!(rig.client.messages(), [(0, Delivery::Reliable, INIT_RESPONSE.to_vec())]);
+    assert_eq!(
+        rig.client.messages(),
+        [(0, Delivery::Reliable, INIT_RESPONSE.to_vec())]
+    );
     rig.run_until(400);
     assert!(rig.client.conn.server_time(crate::rig::at(400)).is_some());
-    assert_eq!((rig.client.conn.in_flight(), rig.real().conn.in_flight()), (0, 0));
-    assert_eq!((rig.client.conn.peer_id(), rig.real().conn.peer_id()), (PEER_ID, PEER_ID));
+    assert_eq!(
+        (rig.client.conn.in_flight(), rig.real().conn.in_flight()),
+        (0, 0)
+    );
+    assert_eq!(
+        (rig.client.conn.peer_id(), rig.real().conn.peer_id()),
+        (PEER_ID, PEER_ID)
+    );
 }
 
 #[test]
 fn u02_lost_connects_go_out_at_0_221_442_and_the_sample_is_40() {
     let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.index < 2);
     rig.run_until(482);
-    let sent: Vec<(u64, String)> = rig.client.sent[..3].iter().map(|sent| (sent.at, hex(&sent.bytes))).collect();
+    let sent: Vec<(u64, String)> = rig.client.sent[..3]
+        .iter()
+        .map(|sent| (sent.at, hex(&sent.bytes)))
+        .collect();
     // Nothing but the header time changes, and it is the time of this transmission.
-    assert_eq!(sent, [(0, connect_datagram(0)), (221, connect_datagram(221)), (442, connect_datagram(442))]);
+    assert_eq!(
+        sent,
+        [
+            (0, connect_datagram(0)),
+            (221, connect_datagram(221)),
+            (442, connect_datagram(442))
+        ]
+    );
     assert_eq!(rig.client.connected_at(), Some(482));
     assert_eq!(rig.client.conn.round_trip_ms(), 40);
     assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221, 442]);
@@ -95,12 +160,21 @@ fn u02_lost_connects_go_out_at_0_221_442_and_the_sample_is_40() {
 fn u03_silent_server_ends_at_14308_with_connect_timeout() {
     let mut rig = Rig::silent(Config::client());
     rig.run_until(30_000);
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221, 442, 663, 1104, 1985, 3746, 7267]);
+    assert_eq!(
+        rig.client.times_of_kind(CONNECT),
+        [0, 221, 442, 663, 1104, 1985, 3746, 7267]
+    );
     assert_eq!(rig.client.end(), Some((14_308, Cause::ConnectTimeout)));
     let last = rig.client.sent.last().unwrap();
     assert_eq!((last.at, rig.client.sent.len()), (14_308, 9));
     // Peer id ffff; flags 2, reserved 2, number 1 of the unsequenced counter. Spec: udp.md 5.6.
-    assert_eq!(hex(&last.bytes), format!("ffff0001{:08x}{CHALLENGE:08x}04ff02020000000c00000001", 14_308));
+    assert_eq!(
+        hex(&last.bytes),
+        format!(
+            "ffff0001{:08x}{CHALLENGE:08x}04ff02020000000c00000001",
+            14_308
+        )
+    );
     assert_eq!(rig.client.deadline(), None);
 }
 
@@ -108,19 +182,26 @@ fn u03_silent_server_ends_at_14308_with_connect_timeout() {
 fn u03_without_quick_resends_the_time_decides_at_13866() {
     let mut rig = Rig::silent(config(|config| config.quick_resends = 0));
     rig.run_until(30_000);
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221, 662, 1543, 3304, 6825]);
+    assert_eq!(
+        rig.client.times_of_kind(CONNECT),
+        [0, 221, 662, 1543, 3304, 6825]
+    );
     assert_eq!(rig.client.end(), Some((13_866, Cause::ConnectTimeout)));
 }
 
 #[test]
 fn u04_lost_verify_connect_is_waited_for_and_not_asked_for() {
-    let mut rig = Rig::script().losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
+    let mut rig = Rig::script()
+        .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
     rig.written().split = true;
     // Real servers repeat it after about 516 ms. Spec: udp.md 5.7.
     rig.inject(556, server_datagram(536, &[Cmd::verify(PEER_ID)]));
     rig.run_until(555);
     assert_eq!(rig.client.sent.len(), 1);
-    assert_eq!((rig.client.conn.state(), rig.client.conn.in_flight()), (State::Connecting, 0));
+    assert_eq!(
+        (rig.client.conn.state(), rig.client.conn.in_flight()),
+        (State::Connecting, 0)
+    );
     assert_eq!(rig.client.log, []);
     rig.run_until(556);
     assert_eq!(rig.client.connected_at(), Some(556));
@@ -134,7 +215,8 @@ fn u04_lost_verify_connect_is_waited_for_and_not_asked_for() {
 
 #[test]
 fn u04_verify_connect_that_never_comes_ends_after_15_s() {
-    let mut rig = Rig::script().losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
+    let mut rig = Rig::script()
+        .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
     rig.written().split = true;
     rig.run_until(14_999);
     assert_eq!((rig.client.end(), rig.client.sent.len()), (None, 1));
@@ -143,7 +225,12 @@ fn u04_verify_connect_that_never_comes_ends_after_15_s() {
     // As for every other end while connecting.
     let last = rig.client.sent.last().unwrap().read();
     assert_eq!((last.peer_id, last.commands.len()), (0xFFFF, 1));
-    let Cmd { kind, flags, reserved, .. } = last.commands[0];
+    let Cmd {
+        kind,
+        flags,
+        reserved,
+        ..
+    } = last.commands[0];
     assert_eq!((kind, flags, reserved), (DISCONNECT, 2, 2));
     rig.run_until(60_000);
     assert_eq!(rig.client.sent.len(), 2);
@@ -163,7 +250,12 @@ fn u05_verify_connect_without_the_ack_suffices_and_connect_goes_on() {
     // Acknowledged again, with a sample of its own; and connected only once.
     assert_eq!(rig.client.conn.in_flight(), 0);
     assert_eq!(rig.client.conn.round_trip_ms(), 40);
-    let connected = rig.client.log.iter().filter(|(_, what)| *what == What::Connected).count();
+    let connected = rig
+        .client
+        .log
+        .iter()
+        .filter(|(_, what)| *what == What::Connected)
+        .count();
     assert_eq!(connected, 1);
 }
 
@@ -174,12 +266,27 @@ fn u05_server_role_acknowledges_a_repeated_connect_and_keeps_the_connection() {
     rig.run_until(1500);
     assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221]);
     assert!(rig.client.connected_at().is_some());
-    let verifies: Vec<Cmd> =
-        rig.real().commands().into_iter().map(|(_, cmd)| cmd).filter(|cmd| cmd.kind == VERIFY).collect();
+    let verifies: Vec<Cmd> = rig
+        .real()
+        .commands()
+        .into_iter()
+        .map(|(_, cmd)| cmd)
+        .filter(|cmd| cmd.kind == VERIFY)
+        .collect();
     assert!(verifies.len() >= 2);
-    assert!(verifies.iter().all(|verify| *verify == verifies[0]), "the same id again");
+    assert!(
+        verifies.iter().all(|verify| *verify == verifies[0]),
+        "the same id again"
+    );
     let server = rig.real();
-    assert_eq!(server.log.iter().filter(|(_, what)| *what == What::Connected).count(), 1);
+    assert_eq!(
+        server
+            .log
+            .iter()
+            .filter(|(_, what)| *what == What::Connected)
+            .count(),
+        1
+    );
     assert_eq!(server.messages().len(), 1);
 }
 
@@ -197,12 +304,30 @@ fn u06_duplicated_verify_connect_is_acked_twice_and_init_goes_out_once() {
         .filter(|(_, cmd)| cmd.kind == ACK && cmd.channel == CONTROL)
         .map(|(at, cmd)| (at, cmd.acked().0, cmd.acked().1))
         .collect();
-    assert_eq!(acks, [(40, 0, PEER_CLOCK + 20), (50, 0, PEER_CLOCK + 25), (60, 0, PEER_CLOCK + 35)]);
+    assert_eq!(
+        acks,
+        [
+            (40, 0, PEER_CLOCK + 20),
+            (50, 0, PEER_CLOCK + 25),
+            (60, 0, PEER_CLOCK + 35)
+        ]
+    );
     assert_eq!(rig.client.times_of_kind(RELIABLE), [40]);
     assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80]);
     assert_eq!(rig.client.conn.peer_id(), PEER_ID);
-    assert!(rig.client.sent[1..].iter().all(|sent| sent.read().peer_id == PEER_ID));
-    assert_eq!(rig.client.log.iter().filter(|(_, what)| *what == What::Connected).count(), 1);
+    assert!(
+        rig.client.sent[1..]
+            .iter()
+            .all(|sent| sent.read().peer_id == PEER_ID)
+    );
+    assert_eq!(
+        rig.client
+            .log
+            .iter()
+            .filter(|(_, what)| *what == What::Connected)
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -211,11 +336,18 @@ fn ack_and_verify_connect_arrive_in_either_order() {
         let mut rig = Rig::silent(Config::client());
         let ack = server_datagram(20, &[Cmd::ack(CONTROL, 1, 0)]);
         let verify = server_datagram(20, &[Cmd::verify(PEER_ID)]);
-        let (first, second) = if verify_first { (verify, ack) } else { (ack, verify) };
+        let (first, second) = if verify_first {
+            (verify, ack)
+        } else {
+            (ack, verify)
+        };
         rig.inject(40, first);
         rig.inject(43, second);
         rig.run_until(100);
-        assert_eq!(rig.client.connected_at(), Some(if verify_first { 40 } else { 43 }));
+        assert_eq!(
+            rig.client.connected_at(),
+            Some(if verify_first { 40 } else { 43 })
+        );
         assert_eq!(rig.client.times_of_kind(CONNECT), [0]);
         // Only init is in flight.
         assert_eq!(rig.client.conn.in_flight(), 1);
@@ -230,10 +362,26 @@ fn data_before_verify_connect_is_not_acknowledged() {
     rig.inject(30, server_datagram(10, std::slice::from_ref(&early)));
     rig.run_until(35);
     assert_eq!((rig.client.sent.len(), rig.client.log.len()), (1, 0));
-    rig.inject(40, server_datagram(20, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]));
+    rig.inject(
+        40,
+        server_datagram(20, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]),
+    );
     rig.inject(60, server_datagram(40, &[early]));
     rig.run_until(100);
-    assert_eq!(rig.client.messages(), [(0, Delivery::Reliable, b"early".to_vec())]);
-    let acks: Vec<(u64, Cmd)> = rig.client.commands().into_iter().filter(|(_, cmd)| cmd.is_ack()).collect();
-    assert_eq!(acks.iter().map(|(at, cmd)| (*at, cmd.channel)).collect::<Vec<_>>(), [(40, CONTROL), (60, 0)]);
+    assert_eq!(
+        rig.client.messages(),
+        [(0, Delivery::Reliable, b"early".to_vec())]
+    );
+    let acks: Vec<(u64, Cmd)> = rig
+        .client
+        .commands()
+        .into_iter()
+        .filter(|(_, cmd)| cmd.is_ack())
+        .collect();
+    assert_eq!(
+        acks.iter()
+            .map(|(at, cmd)| (*at, cmd.channel))
+            .collect::<Vec<_>>(),
+        [(40, CONTROL), (60, 0)]
+    );
 }

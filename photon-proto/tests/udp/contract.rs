@@ -63,7 +63,10 @@ fn a_resend_that_waits_is_restamped_too() {
     conn.handle_timeout(at(221));
     for now in [221, 230, 300] {
         // Reading checks the check sum.
-        assert_eq!(u64::from(wire::read(conn.transmit(at(now)).unwrap()).time), now);
+        assert_eq!(
+            u64::from(wire::read(conn.transmit(at(now)).unwrap()).time),
+            now
+        );
     }
     conn.transmitted();
     assert_eq!(conn.poll_timeout(), Some(at(521)));
@@ -76,7 +79,11 @@ fn a_full_socket_does_not_make_the_driver_busy() {
     bench.conn().send(0, Delivery::Reliable, b"stuck").unwrap();
     for now in [100, 200, 5000, 20_000] {
         assert!(bench.conn().transmit(at(now)).is_some());
-        if bench.conn().poll_timeout().is_some_and(|next| next <= at(now)) {
+        if bench
+            .conn()
+            .poll_timeout()
+            .is_some_and(|next| next <= at(now))
+        {
             bench.conn().handle_timeout(at(now));
         }
         let next = bench.conn().poll_timeout();
@@ -128,7 +135,11 @@ fn deadlines_are_exact_between_milliseconds_too() {
             conn.transmitted();
             times.push(due.micros_since(start));
         }
-        assert_eq!(times, [221, 442, 663, 1104, 1985, 3746, 7267].map(|ms| ms * 1000), "{late}");
+        assert_eq!(
+            times,
+            [221, 442, 663, 1104, 1985, 3746, 7267].map(|ms| ms * 1000),
+            "{late}"
+        );
         assert_eq!(headers, [221, 442, 663, 1104, 1985, 3746, 7267], "{late}");
     }
 }
@@ -146,7 +157,10 @@ fn a_late_driver_is_not_punished() {
     // Later than the disconnect timeout it is over when it is looked at. Spec: udp.md 5.4.
     bench.now = 10_101;
     bench.poll();
-    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::Timeout));
+    assert_eq!(
+        bench.end.end().map(|(_, cause)| cause),
+        Some(Cause::Timeout)
+    );
 }
 
 /// Time that goes backwards: nothing panics, nothing is due too early, and the connection survives.
@@ -181,13 +195,20 @@ fn time_may_go_backwards() {
 /// The ends of the time range.
 #[test]
 fn extreme_times_do_not_panic() {
-    for start in [Timestamp::ZERO, Timestamp::MAX, Timestamp::from_micros(u64::MAX - 500_000)] {
+    for start in [
+        Timestamp::ZERO,
+        Timestamp::MAX,
+        Timestamp::from_micros(u64::MAX - 500_000),
+    ] {
         let mut conn = Connection::connect(Config::client(), 7, start);
         for now in [start, Timestamp::MAX, Timestamp::ZERO, Timestamp::MAX] {
             conn.handle_timeout(now);
             conn.transmit(now);
             conn.transmitted();
-            conn.handle_datagram(now, &wire::datagram(0, 0, 7, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(3)]));
+            conn.handle_datagram(
+                now,
+                &wire::datagram(0, 0, 7, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(3)]),
+            );
             let _ = conn.send(0, Delivery::Reliable, b"x");
             conn.transmit(now);
             conn.transmitted();
@@ -204,8 +225,11 @@ fn calls_in_any_order_keep_the_contract() {
     for seed in 0..3000 {
         let mut rng = Rng(seed);
         let is_client = rng.percent(50);
-        let mut bench =
-            if is_client { Bench::new_client(Config::client()) } else { Bench::new_server(Config::server()) };
+        let mut bench = if is_client {
+            Bench::new_client(Config::client())
+        } else {
+            Bench::new_server(Config::server())
+        };
         let (mut ended, mut connected) = (false, false);
         for _ in 0..60 {
             let now = at(bench.now);
@@ -247,8 +271,17 @@ fn calls_in_any_order_keep_the_contract() {
                 13 => bench.conn().recycle(vec![0; 100]),
                 14 => {
                     let conn = bench.conn();
-                    let _ = (conn.stats().violations, conn.queued_bytes(), conn.received_bytes(), conn.in_flight());
-                    let _ = (conn.has_event(), conn.server_time(now), conn.round_trip_variance_ms());
+                    let _ = (
+                        conn.stats().violations,
+                        conn.queued_bytes(),
+                        conn.received_bytes(),
+                        conn.in_flight(),
+                    );
+                    let _ = (
+                        conn.has_event(),
+                        conn.server_time(now),
+                        conn.round_trip_variance_ms(),
+                    );
                 }
                 _ => {
                     let conn = bench.conn();
@@ -260,7 +293,9 @@ fn calls_in_any_order_keep_the_contract() {
                                 assert!(!connected && !ended, "seed {seed}");
                                 connected = true;
                             }
-                            Some(photon_proto::udp::Event::Message(_)) => assert!(connected && !ended, "seed {seed}"),
+                            Some(photon_proto::udp::Event::Message(_)) => {
+                                assert!(connected && !ended, "seed {seed}")
+                            }
                             Some(photon_proto::udp::Event::Disconnected(_)) => {
                                 assert!(!ended, "seed {seed}");
                                 ended = true;
@@ -277,9 +312,24 @@ fn calls_in_any_order_keep_the_contract() {
         rest.end.taking = true;
         rest.end.conn.handle_timeout(at(rest.now));
         rest.run_to(rest.now + 100_000);
-        let ends = rest.end.log.iter().filter(|(_, what)| matches!(what, crate::rig::What::Ended(_))).count();
-        let state = (rest.is_client, rest.end.conn.state(), rest.end.deadline(), rest.end.conn.in_flight());
-        assert_eq!(ends + usize::from(ended), 1, "seed {seed}: {state:?}, {:?}", rest.end.log);
+        let ends = rest
+            .end
+            .log
+            .iter()
+            .filter(|(_, what)| matches!(what, crate::rig::What::Ended(_)))
+            .count();
+        let state = (
+            rest.is_client,
+            rest.end.conn.state(),
+            rest.end.deadline(),
+            rest.end.conn.in_flight(),
+        );
+        assert_eq!(
+            ends + usize::from(ended),
+            1,
+            "seed {seed}: {state:?}, {:?}",
+            rest.end.log
+        );
         assert_eq!(rest.end.deadline(), None, "seed {seed}");
     }
 }
@@ -296,14 +346,20 @@ fn closing_what_was_never_used_works() {
         commands.extend(wire::read(bytes).commands);
         conn.transmitted();
     }
-    assert!(commands.iter().all(|cmd| cmd.kind == DISCONNECT), "{commands:?}");
+    assert!(
+        commands.iter().all(|cmd| cmd.kind == DISCONNECT),
+        "{commands:?}"
+    );
     assert!(commands.len() <= 1);
     let mut events = Vec::new();
     while let Some(event) = conn.poll_event() {
         events.push(event);
     }
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!((conn.state(), conn.poll_timeout(), conn.transmit(at(0))), (State::Disconnected, None, None));
+    assert_eq!(
+        (conn.state(), conn.poll_timeout(), conn.transmit(at(0))),
+        (State::Disconnected, None, None)
+    );
 }
 
 /// `transmitted` without a datagram does nothing.
@@ -313,7 +369,10 @@ fn transmitted_without_transmit_reports_nothing() {
     bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
     bench.conn().transmitted();
     bench.conn().transmitted();
-    assert_eq!(bench.poll().iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [RELIABLE]);
+    assert_eq!(
+        bench.poll().iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
+        [RELIABLE]
+    );
     assert_eq!(bench.conn().in_flight(), 1);
 }
 
@@ -322,7 +381,10 @@ fn transmitted_without_transmit_reports_nothing() {
 fn queued_bytes_count_until_the_ack() {
     both(|bench| {
         assert_eq!(bench.end.conn.queued_bytes(), 0);
-        bench.conn().send(0, Delivery::Reliable, &[1; 1000]).unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Reliable, &[1; 1000])
+            .unwrap();
         assert!(bench.end.conn.queued_bytes() >= 1000);
         bench.poll();
         assert!(bench.end.conn.queued_bytes() >= 1000);
@@ -330,7 +392,10 @@ fn queued_bytes_count_until_the_ack() {
         bench.now += 40;
         bench.feed(&[Cmd::ack(0, 1, time)]);
         assert_eq!(bench.end.conn.queued_bytes(), 0);
-        bench.conn().send(0, Delivery::Unreliable, &[1; 1000]).unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Unreliable, &[1; 1000])
+            .unwrap();
         assert!(bench.end.conn.queued_bytes() >= 1000);
         bench.poll();
         assert_eq!(bench.end.conn.queued_bytes(), 0, "sent once, forgotten");
@@ -351,7 +416,10 @@ fn a_server_that_sends_does_not_ping() {
     let last = bench.now;
     bench.run_to(last + 60_000);
     assert_eq!(bench.end.times_of_kind(PING)[0], last + 1001);
-    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::Timeout));
+    assert_eq!(
+        bench.end.end().map(|(_, cause)| cause),
+        Some(Cause::Timeout)
+    );
 }
 
 /// Who sends unreliable messages only would never miss a client that is gone. Spec: udp.md 12.
@@ -359,12 +427,18 @@ fn a_server_that_sends_does_not_ping() {
 fn a_server_that_sends_and_hears_nothing_pings_all_the_same() {
     let mut bench = Bench::server(server_config(|config| config.ping_interval_ms = 1000));
     while bench.now < 30_000 && bench.end.end().is_none() {
-        bench.conn().send(0, Delivery::Unreliable, b"to nobody").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Unreliable, b"to nobody")
+            .unwrap();
         bench.run_to(bench.now + 100);
     }
     // The client was heard last at 40.
     assert_eq!(bench.end.times_of_kind(PING)[0], 40 + 10_001);
-    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::Timeout));
+    assert_eq!(
+        bench.end.end().map(|(_, cause)| cause),
+        Some(Cause::Timeout)
+    );
 }
 
 /// A datagram that was built and not taken by the socket counts once it is reported. Spec: udp.md 12.
@@ -390,7 +464,13 @@ fn the_server_role_pings_about_a_second_after_its_own_last_datagram() {
     let pings = bench.end.times_of_kind(PING);
     // "About 1000 ms": 984 to 1015 in the captures. From the datagram, not from its acknowledgement 40 ms later.
     assert_eq!(pings, [sent + 1001, sent + 2002, sent + 3003]);
-    let ping = bench.end.commands().into_iter().find(|(_, cmd)| cmd.kind == PING).unwrap().1;
+    let ping = bench
+        .end
+        .commands()
+        .into_iter()
+        .find(|(_, cmd)| cmd.kind == PING)
+        .unwrap()
+        .1;
     // Verify-connect was 0, so the first ping is 1.
     assert_eq!(ping, Cmd::ping(1));
 }

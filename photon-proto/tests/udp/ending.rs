@@ -15,13 +15,26 @@ fn assert_over(bench: &mut Bench) {
     assert_eq!(bench.end.conn.state(), State::Disconnected);
     for _ in 0..3 {
         bench.now += 700;
-        bench.feed(&[Cmd::reliable(0, 1, b"late"), Cmd::disconnect(9, 1), Cmd::ping(8), Cmd::verify(PEER_ID)]);
+        bench.feed(&[
+            Cmd::reliable(0, 1, b"late"),
+            Cmd::disconnect(9, 1),
+            Cmd::ping(8),
+            Cmd::verify(PEER_ID),
+        ]);
     }
     bench.run_to(bench.now + 100_000);
-    assert_eq!((bench.end.sent.len(), bench.end.log.len()), (sent, log), "{:?}", bench.end.log);
+    assert_eq!(
+        (bench.end.sent.len(), bench.end.log.len()),
+        (sent, log),
+        "{:?}",
+        bench.end.log
+    );
     assert_eq!(bench.end.deadline(), None);
     let refused = bench.conn().send(0, Delivery::Reliable, b"late");
-    assert!(matches!(refused, Err(SendError::NotConnected)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SendError::NotConnected)),
+        "{refused:?}"
+    );
     assert_eq!(bench.end.conn.in_flight(), 0);
 }
 
@@ -37,13 +50,19 @@ fn u31_server_disconnect_is_acked_together_with_our_own_and_its_reason_told() {
     ];
     for (reason, cause) in causes {
         let mut bench = quiet();
-        bench.conn().send(0, Delivery::Reliable, b"in flight").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Reliable, b"in flight")
+            .unwrap();
         bench.poll();
         bench.now += 10;
         let goodbye = Cmd::disconnect(2, reason);
         let replies = bench.feed(std::slice::from_ref(&goodbye));
         // Number 2 on channel 255, after connect. Spec: udp.md 7.2.
-        let own = Cmd { reserved: 4, ..Cmd::disconnect(2, 0) };
+        let own = Cmd {
+            reserved: 4,
+            ..Cmd::disconnect(2, 0)
+        };
         assert_eq!(replies, [bench.ack_of(&goodbye), own], "reason {reason}");
         let last = bench.end.sent.last().unwrap().read();
         assert_eq!((last.commands.len(), last.peer_id), (2, PEER_ID));
@@ -56,7 +75,10 @@ fn u31_server_disconnect_is_acked_together_with_our_own_and_its_reason_told() {
 #[test]
 fn u31_disconnect_without_the_reliable_flag_is_not_acked() {
     let mut bench = quiet();
-    let replies = bench.feed(&[Cmd { flags: 2, ..Cmd::disconnect(1, 1) }]);
+    let replies = bench.feed(&[Cmd {
+        flags: 2,
+        ..Cmd::disconnect(1, 1)
+    }]);
     assert_eq!(replies.iter().filter(|cmd| cmd.is_ack()).count(), 0);
     assert_eq!(bench.end.log, [(100, What::Ended(Cause::ServerLogic))]);
     assert_over(&mut bench);
@@ -81,7 +103,11 @@ fn u31_messages_received_before_the_end_come_before_it() {
     let mut bench = quiet();
     bench.end.taking = false;
     bench.feed(&[Cmd::reliable(0, 1, b"one"), Cmd::reliable(0, 2, b"two")]);
-    bench.feed(&[Cmd::reliable(0, 3, b"three"), Cmd::disconnect(2, 1), Cmd::reliable(0, 4, b"after")]);
+    bench.feed(&[
+        Cmd::reliable(0, 3, b"three"),
+        Cmd::disconnect(2, 1),
+        Cmd::reliable(0, 4, b"after"),
+    ]);
     bench.end.taking = true;
     bench.poll();
     let log: Vec<String> = bench
@@ -99,10 +125,16 @@ fn u31_messages_received_before_the_end_come_before_it() {
 #[test]
 fn u32_local_close_is_one_datagram_with_pending_acks_and_nothing_else() {
     let mut bench = quiet();
-    bench.conn().send(0, Delivery::Reliable, b"in flight").unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, b"in flight")
+        .unwrap();
     bench.poll();
     bench.conn().send(0, Delivery::Reliable, b"queued").unwrap();
-    bench.conn().send(1, Delivery::Unreliable, b"queued").unwrap();
+    bench
+        .conn()
+        .send(1, Delivery::Unreliable, b"queued")
+        .unwrap();
     bench.now += 5;
     let data = Cmd::reliable(0, 1, b"unacked yet");
     let datagram = bench.datagram(std::slice::from_ref(&data));
@@ -112,7 +144,16 @@ fn u32_local_close_is_one_datagram_with_pending_acks_and_nothing_else() {
     bench.conn().close();
     let replies = bench.poll();
     // The reliable form: next number on channel 255. Spec: udp.md 7.1.
-    assert_eq!(replies, [bench.ack_of(&data), Cmd { reserved: 4, ..Cmd::disconnect(2, 0) }]);
+    assert_eq!(
+        replies,
+        [
+            bench.ack_of(&data),
+            Cmd {
+                reserved: 4,
+                ..Cmd::disconnect(2, 0)
+            }
+        ]
+    );
     assert_eq!(bench.end.end(), Some((105, Cause::LocalClose)));
     assert_over(&mut bench);
 }
@@ -127,7 +168,10 @@ fn u32_recorded_close_is_24_bytes() {
     let new = &rig.client.sent[before..];
     assert_eq!(new.len(), 1);
     // Three pings went out before, as in session `chat_settings_idle_session`, so the number is 6.
-    assert_eq!(hex(&new[0].bytes), "0042000100002510672e043304ff01040000000c00000006");
+    assert_eq!(
+        hex(&new[0].bytes),
+        "0042000100002510672e043304ff01040000000c00000006"
+    );
     assert_eq!(rig.client.end(), Some((9488, Cause::LocalClose)));
 }
 
@@ -138,7 +182,14 @@ fn u32_close_while_connecting_is_the_unsequenced_form() {
     bench.now = 30;
     bench.conn().close();
     let replies = bench.poll();
-    assert_eq!(replies, [Cmd { flags: 2, reserved: 4, ..Cmd::disconnect(1, 0) }]);
+    assert_eq!(
+        replies,
+        [Cmd {
+            flags: 2,
+            reserved: 4,
+            ..Cmd::disconnect(1, 0)
+        }]
+    );
     assert_eq!(bench.end.sent.last().unwrap().read().peer_id, 0xFFFF);
     assert_eq!(bench.end.end(), Some((30, Cause::LocalClose)));
     assert_over(&mut bench);
@@ -153,7 +204,11 @@ fn u32_server_role_acks_the_clients_goodbye() {
     rig.run_until(3000);
     let server = rig.real();
     assert_eq!(server.end(), Some((220, Cause::ClientLeft(4))));
-    let goodbye = server.commands().into_iter().filter(|(at, _)| *at >= 220).collect::<Vec<_>>();
+    let goodbye = server
+        .commands()
+        .into_iter()
+        .filter(|(at, _)| *at >= 220)
+        .collect::<Vec<_>>();
     // Connect was 1.
     assert_eq!(goodbye, [(220, Cmd::ack(CONTROL, 2, 200))]);
     assert_eq!(rig.client.end(), Some((200, Cause::LocalClose)));
@@ -161,7 +216,11 @@ fn u32_server_role_acks_the_clients_goodbye() {
 
 #[test]
 fn a_server_that_shuts_down_gives_its_reason() {
-    for (reason, cause) in [(1, Cause::ServerLogic), (3, Cause::ServerUserLimit), (9, Cause::ServerUnknown(9))] {
+    for (reason, cause) in [
+        (1, Cause::ServerLogic),
+        (3, Cause::ServerUserLimit),
+        (9, Cause::ServerUnknown(9)),
+    ] {
         let mut rig = Rig::pair();
         rig.run_until(200);
         rig.real().conn.shutdown(at(200), 1000, reason);
@@ -183,15 +242,29 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
     rig.client.conn.shutdown(at(200), 1000, REASON_CLIENT);
     assert_eq!(rig.client.conn.state(), State::Disconnecting);
     let refused = rig.client.conn.send(0, Delivery::Reliable, b"too late");
-    assert!(matches!(refused, Err(SendError::NotConnected)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SendError::NotConnected)),
+        "{refused:?}"
+    );
     rig.run_until(5000);
     // 50, 50, 20 at 200, 240 and 280; drained at 320; the goodbye is acknowledged at 360.
     assert_eq!(rig.client.times_of_kind(DISCONNECT), [320]);
     assert_eq!(rig.client.end(), Some((360, Cause::LocalClose)));
-    let taken: Vec<u8> = rig.real().messages().into_iter().map(|(_, _, bytes)| bytes[0]).collect();
+    let taken: Vec<u8> = rig
+        .real()
+        .messages()
+        .into_iter()
+        .map(|(_, _, bytes)| bytes[0])
+        .collect();
     assert_eq!(taken, (0..120).collect::<Vec<u8>>());
     let goodbye = rig.client_sent(DISCONNECT).remove(0).1;
-    assert_eq!(goodbye.commands.last().unwrap(), &Cmd { reserved: 4, ..Cmd::disconnect(2, 0) });
+    assert_eq!(
+        goodbye.commands.last().unwrap(),
+        &Cmd {
+            reserved: 4,
+            ..Cmd::disconnect(2, 0)
+        }
+    );
     assert_eq!(rig.client.deadline(), None);
 }
 
@@ -201,7 +274,10 @@ fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
     rig.run_until(200);
     rig.client.conn.shutdown(at(200), 1000, REASON_CLIENT);
     rig.run_until(239);
-    assert_eq!((rig.client.times_of_kind(DISCONNECT), rig.client.end()), (vec![200], None));
+    assert_eq!(
+        (rig.client.times_of_kind(DISCONNECT), rig.client.end()),
+        (vec![200], None)
+    );
     rig.run_until(240);
     assert_eq!(rig.client.end(), Some((240, Cause::LocalClose)));
 }
@@ -210,13 +286,20 @@ fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
 #[test]
 fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
     both(|bench| {
-        bench.conn().send(0, Delivery::Unreliable, b"last words").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Unreliable, b"last words")
+            .unwrap();
         let now = at(bench.now);
         bench.conn().shutdown(now, 5000, REASON_CLIENT);
         let sent: Vec<u8> = bench.poll().iter().map(|cmd| cmd.kind).collect();
         assert_eq!(sent, [UNRELIABLE, DISCONNECT]);
         // The resend of the goodbye, not the end of the draining.
-        assert!(bench.end.deadline().is_some_and(|due| due < 100 + 401), "{:?}", bench.end.deadline());
+        assert!(
+            bench.end.deadline().is_some_and(|due| due < 100 + 401),
+            "{:?}",
+            bench.end.deadline()
+        );
         let goodbye = bench.end.sent.last().unwrap().read();
         bench.now += 40;
         bench.feed(&[goodbye.commands[1].its_ack(goodbye.time)]);
@@ -255,7 +338,10 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
             bench.conn().shutdown(now, 5000, REASON_CLIENT);
             bench.now += 40;
             let sent = bench.feed(&[Cmd::ack(0, 1, time)]);
-            assert_eq!(sent.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [UNRELIABLE, DISCONNECT]);
+            assert_eq!(
+                sent.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
+                [UNRELIABLE, DISCONNECT]
+            );
         },
     );
 }
@@ -271,8 +357,14 @@ fn the_servers_goodbye_is_acked_before_everything_else() {
         let replies = bench.feed(&commands);
         assert_eq!(bench.end.sent.len(), 1);
         assert!(replies.contains(&bench.ack_of(&goodbye)), "{pings} pings");
-        let own = Cmd { reserved: 4, ..Cmd::disconnect(2, 0) };
-        assert_eq!((replies.len(), replies.last()), (59.min(replies.len()), Some(&own)));
+        let own = Cmd {
+            reserved: 4,
+            ..Cmd::disconnect(2, 0)
+        };
+        assert_eq!(
+            (replies.len(), replies.last()),
+            (59.min(replies.len()), Some(&own))
+        );
     }
     // Even if there is no room for acknowledgements any more. Spec: udp.md 9, item 14.
     let mut bench = quiet();
@@ -292,15 +384,25 @@ fn the_server_role_takes_a_goodbye_while_it_is_leaving() {
     for in_flight in [true, false] {
         let mut bench = Bench::server(server_config(|_| ()));
         if in_flight {
-            bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+            bench
+                .conn()
+                .send(0, Delivery::Reliable, b"never acked")
+                .unwrap();
         }
         let now = at(bench.now);
         bench.conn().shutdown(now, 5000, 1);
         bench.poll();
         bench.now += 10;
         let goodbye = Cmd::disconnect(2, 4).by_client();
-        assert_eq!(bench.feed(std::slice::from_ref(&goodbye)), [bench.ack_of(&goodbye)]);
-        let cause = if in_flight { Cause::ClientLeft(4) } else { Cause::LocalClose };
+        assert_eq!(
+            bench.feed(std::slice::from_ref(&goodbye)),
+            [bench.ack_of(&goodbye)]
+        );
+        let cause = if in_flight {
+            Cause::ClientLeft(4)
+        } else {
+            Cause::LocalClose
+        };
         assert_eq!(bench.end.end(), Some((110, cause)));
         assert_over(&mut bench);
     }
@@ -346,7 +448,16 @@ fn shutdown_after_dropped_control_commands_still_ends() {
         bench.run_to(600);
         let (sent, goodbye) = bench.end.commands().pop().unwrap();
         // Connect was 1, server-time 2.
-        assert_eq!((sent, &goodbye), (600, &Cmd { reserved: 4, ..Cmd::disconnect(3, 0) }));
+        assert_eq!(
+            (sent, &goodbye),
+            (
+                600,
+                &Cmd {
+                    reserved: 4,
+                    ..Cmd::disconnect(3, 0)
+                }
+            )
+        );
         if answered {
             bench.now += 40;
             bench.feed(&[Cmd::ack(CONTROL, 3, 600)]);
@@ -355,7 +466,10 @@ fn shutdown_after_dropped_control_commands_still_ends() {
         bench.run_to(60_000);
         let goodbyes = if answered { 1 } else { 3 };
         assert_eq!(bench.end.times_of_kind(DISCONNECT).len(), goodbyes);
-        assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::LocalClose));
+        assert_eq!(
+            bench.end.end().map(|(_, cause)| cause),
+            Some(Cause::LocalClose)
+        );
         assert_over(&mut bench);
     }
 }
@@ -364,7 +478,10 @@ fn shutdown_after_dropped_control_commands_still_ends() {
 #[test]
 fn shutdown_goes_on_receiving_while_it_drains() {
     let mut bench = quiet();
-    bench.conn().send(0, Delivery::Reliable, b"draining").unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, b"draining")
+        .unwrap();
     bench.poll();
     let now = at(bench.now);
     bench.conn().shutdown(now, 1000, REASON_CLIENT);
@@ -385,21 +502,30 @@ fn disconnect_while_disconnecting_does_not_change_the_cause() {
     bench.now += 10;
     bench.feed(&[Cmd::disconnect(2, 3)]);
     bench.run_to(bench.now + 20_000);
-    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::LocalClose));
+    assert_eq!(
+        bench.end.end().map(|(_, cause)| cause),
+        Some(Cause::LocalClose)
+    );
     assert_eq!(bench.end.log.len(), 1);
 }
 
 #[test]
 fn close_ends_a_shutdown_at_once() {
     let mut bench = quiet();
-    bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, b"never acked")
+        .unwrap();
     let now = at(bench.now);
     bench.conn().shutdown(now, 5000, REASON_CLIENT);
     bench.poll();
     bench.now += 10;
     bench.conn().close();
     let replies = bench.poll();
-    assert_eq!(replies.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(), [DISCONNECT]);
+    assert_eq!(
+        replies.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
+        [DISCONNECT]
+    );
     assert_eq!(bench.end.end(), Some((110, Cause::LocalClose)));
     assert_over(&mut bench);
 }
@@ -411,9 +537,16 @@ fn shutdown_while_connecting_ends_it() {
     bench.now = 30;
     bench.conn().shutdown(at(30), 500, REASON_CLIENT);
     bench.run_to(60_000);
-    assert_eq!(bench.end.end().map(|(_, cause)| cause), Some(Cause::LocalClose));
+    assert_eq!(
+        bench.end.end().map(|(_, cause)| cause),
+        Some(Cause::LocalClose)
+    );
     // At the latest when the time for draining and two resends of a goodbye are over.
-    assert!(bench.end.end().unwrap().0 <= 30 + 500 + 3 * 401, "{:?}", bench.end.end());
+    assert!(
+        bench.end.end().unwrap().0 <= 30 + 500 + 3 * 401,
+        "{:?}",
+        bench.end.end()
+    );
     assert_over(&mut bench);
 }
 
@@ -425,7 +558,16 @@ fn the_server_role_times_out_and_says_so() {
     let (_, cause) = bench.end.end().expect("an end");
     assert_eq!(cause, Cause::Timeout);
     let last = bench.end.sent.last().unwrap().read();
-    let [Cmd { kind: DISCONNECT, flags: 2, .. }] = last.commands[..] else { panic!("{last:?}") };
+    let [
+        Cmd {
+            kind: DISCONNECT,
+            flags: 2,
+            ..
+        },
+    ] = last.commands[..]
+    else {
+        panic!("{last:?}")
+    };
     assert_over(&mut bench);
 }
 
@@ -436,11 +578,17 @@ fn timeout_clears_the_queues_and_keeps_what_was_received() {
     bench.end.taking = false;
     bench.feed(&[Cmd::reliable(0, 1, b"received")]);
     for _ in 0..200 {
-        bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Reliable, b"never acked")
+            .unwrap();
     }
     bench.run_to(60_000);
     assert_eq!(bench.end.conn.state(), State::Disconnected);
-    assert_eq!((bench.end.conn.queued_bytes(), bench.end.conn.in_flight()), (0, 0));
+    assert_eq!(
+        (bench.end.conn.queued_bytes(), bench.end.conn.in_flight()),
+        (0, 0)
+    );
     bench.end.taking = true;
     bench.poll();
     assert_eq!(bench.end.log.len(), 2);

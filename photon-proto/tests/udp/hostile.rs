@@ -10,7 +10,11 @@ use crate::wire::{self, Cmd, Fragments, with_crc};
 use photon_proto::udp::{Config, Delivery, State};
 
 fn rounds() -> u64 {
-    if std::env::var_os("PHOTON_UDP_FULL").is_some_and(|value| value == "1") { 1_000_000 } else { 60_000 }
+    if std::env::var_os("PHOTON_UDP_FULL").is_some_and(|value| value == "1") {
+        1_000_000
+    } else {
+        60_000
+    }
 }
 
 /// A number that is often near something that matters.
@@ -27,7 +31,11 @@ fn number(rng: &mut Rng) -> u32 {
 }
 
 fn payload(rng: &mut Rng) -> Vec<u8> {
-    let length = if rng.percent(5) { rng.below(1500) } else { rng.below(20) };
+    let length = if rng.percent(5) {
+        rng.below(1500)
+    } else {
+        rng.below(20)
+    };
     (0..length).map(|_| rng.byte()).collect()
 }
 
@@ -37,7 +45,15 @@ fn command(rng: &mut Rng) -> Cmd {
     let (one, two, bytes) = (number(rng), number(rng), payload(rng));
     let part = |rng: &mut Rng| {
         let count = number(rng);
-        (Fragments { start: number(rng), count, total: number(rng) }, number(rng), number(rng))
+        (
+            Fragments {
+                start: number(rng),
+                count,
+                total: number(rng),
+            },
+            number(rng),
+            number(rng),
+        )
     };
     let mut cmd = match rng.below(14) {
         0 => Cmd::ack(channel, one, two),
@@ -60,9 +76,17 @@ fn command(rng: &mut Rng) -> Cmd {
         // A part of a message that could be, mostly.
         11 => {
             let count = 1 + u32::from(rng.byte() % 5);
-            let of = Fragments { start: 1 + u32::from(rng.byte() % 40), count, total: 10 * count };
+            let of = Fragments {
+                start: 1 + u32::from(rng.byte() % 40),
+                count,
+                total: 10 * count,
+            };
             let number = u32::from(rng.byte()) % count;
-            let make = if rng.percent(50) { Cmd::fragment } else { Cmd::fragment_unsequenced };
+            let make = if rng.percent(50) {
+                Cmd::fragment
+            } else {
+                Cmd::fragment_unsequenced
+            };
             make(channel, of, number, 10 * number, &[rng.byte(); 10])
         }
         12 => Cmd::verify(u16::try_from(one & 0xFFFF).unwrap()),
@@ -95,7 +119,9 @@ fn hostile_datagram(rng: &mut Rng, valid: &[u8]) -> Vec<u8> {
                 bytes[at] = rng.byte();
             }
             if rng.percent(30) {
-                bytes.truncate(usize::try_from(rng.below(u64::try_from(bytes.len() + 1).unwrap())).unwrap());
+                bytes.truncate(
+                    usize::try_from(rng.below(u64::try_from(bytes.len() + 1).unwrap())).unwrap(),
+                );
             }
             if let Some(challenge) = bytes.get_mut(8..12) {
                 challenge.copy_from_slice(&CHALLENGE.to_be_bytes());
@@ -129,9 +155,17 @@ fn attack(seed: u64, is_client: bool) {
             config.max_violations = if connections % 2 == 0 { 1000 } else { u32::MAX };
         };
         let live = heap::live();
-        let mut bench = if is_client { Bench::client(config(change)) } else { Bench::server(server_config(change)) };
+        let mut bench = if is_client {
+            Bench::client(config(change))
+        } else {
+            Bench::server(server_config(change))
+        };
         bench.end.keep_sent = false;
-        let valid = bench.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2), Cmd::unreliable(1, 0, 1, b"u")]);
+        let valid = bench.datagram(&[
+            Cmd::reliable(0, 1, b"valid"),
+            Cmd::ping(2),
+            Cmd::unreliable(1, 0, 1, b"u"),
+        ]);
         for count in 1..=3000.min(left) {
             left -= 1;
             longest = longest.max(count);
@@ -140,18 +174,27 @@ fn attack(seed: u64, is_client: bool) {
             let block = heap::largest(|| bench.conn().handle_datagram(now, &datagram));
             largest = largest.max(block);
             // Doubling queues of small things at most; never what a length in the datagram promises.
-            assert!(block <= 256 * 1024, "seed {seed}: {block} bytes for {}", wire::hex(&datagram));
+            assert!(
+                block <= 256 * 1024,
+                "seed {seed}: {block} bytes for {}",
+                wire::hex(&datagram)
+            );
             bench.end.taking = rng.percent(80);
             if rng.percent(20) {
                 bench.now += rng.below(50);
-                let _ = bench.conn().send(rng.byte() % 3, Delivery::Reliable, b"meanwhile");
+                let _ = bench
+                    .conn()
+                    .send(rng.byte() % 3, Delivery::Reliable, b"meanwhile");
             }
             if rng.percent(1) {
                 bench.now += rng.below(1000);
             }
             bench.end.poll(bench.now);
             let kept = bench.end.conn.received_bytes();
-            assert!(kept <= cap + 4096, "seed {seed}: {kept} bytes kept, the cap is {cap}");
+            assert!(
+                kept <= cap + 4096,
+                "seed {seed}: {kept} bytes kept, the cap is {cap}"
+            );
             messages += bench.end.messages().len();
             bench.end.sent.clear();
             if bench.end.conn.state() == State::Disconnected {
@@ -162,7 +205,10 @@ fn attack(seed: u64, is_client: bool) {
         bench.end.poll(bench.now);
         ended += usize::from(bench.end.end().is_some());
         let held = heap::live() - live;
-        assert!(held <= isize::try_from(2 * cap + (2 << 20)).unwrap(), "seed {seed}: {held} bytes on the heap");
+        assert!(
+            held <= isize::try_from(2 * cap + (2 << 20)).unwrap(),
+            "seed {seed}: {held} bytes on the heap"
+        );
     }
     let role = if is_client { "client" } else { "server" };
     println!(
@@ -192,7 +238,11 @@ fn u40_one_datagram_allocates_no_more_than_its_size_class() {
     let mut rng = Rng(42);
     for round in 0..20_000 {
         let is_client = round % 2 == 0;
-        let mut bench = if is_client { Bench::client(config(|_| ())) } else { Bench::server(server_config(|_| ())) };
+        let mut bench = if is_client {
+            Bench::client(config(|_| ()))
+        } else {
+            Bench::server(server_config(|_| ()))
+        };
         let valid = bench.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2)]);
         let datagram = hostile_datagram(&mut rng, &valid);
         let now = at(bench.now);
@@ -208,8 +258,11 @@ fn u40_hostile_datagrams_before_the_connection_stands() {
     let mut rng = Rng(43);
     for round in 0..rounds() / 20 {
         let is_client = round % 2 == 0;
-        let mut bench =
-            if is_client { Bench::new_client(config(|_| ())) } else { Bench::new_server(server_config(|_| ())) };
+        let mut bench = if is_client {
+            Bench::new_client(config(|_| ()))
+        } else {
+            Bench::new_server(server_config(|_| ()))
+        };
         let valid = bench.datagram(&[Cmd::ack(255, 1, 0), Cmd::verify(PEER_ID)]);
         for _ in 0..20 {
             let datagram = hostile_datagram(&mut rng, &valid);
@@ -226,8 +279,18 @@ fn u40_hostile_datagrams_before_the_connection_stands() {
 #[test]
 fn u40_every_truncation_of_a_good_datagram_is_dropped_or_read() {
     for is_client in [true, false] {
-        let of = Fragments { start: 3, count: 2, total: 8 };
-        let make = || if is_client { Bench::client(config(|_| ())) } else { Bench::server(server_config(|_| ())) };
+        let of = Fragments {
+            start: 3,
+            count: 2,
+            total: 8,
+        };
+        let make = || {
+            if is_client {
+                Bench::client(config(|_| ()))
+            } else {
+                Bench::server(server_config(|_| ()))
+            }
+        };
         let commands = [
             Cmd::ack(0, 1, 0),
             Cmd::reliable(0, 1, b"reliable"),
@@ -239,14 +302,25 @@ fn u40_every_truncation_of_a_good_datagram_is_dropped_or_read() {
         ];
         let whole = make().datagram(&commands);
         for summed in [false, true] {
-            let bytes = if summed { with_crc(&whole) } else { whole.clone() };
+            let bytes = if summed {
+                with_crc(&whole)
+            } else {
+                whole.clone()
+            };
             for length in 0..bytes.len() {
                 let mut bench = make();
                 assert_eq!(bench.feed_bytes(&bytes[..length]), [], "{length} bytes");
                 assert_eq!(bench.end.log, [], "{length} bytes");
             }
             let mut bench = make();
-            assert_eq!(bench.feed_bytes(&bytes).iter().filter(|cmd| cmd.is_ack()).count(), 4);
+            assert_eq!(
+                bench
+                    .feed_bytes(&bytes)
+                    .iter()
+                    .filter(|cmd| cmd.is_ack())
+                    .count(),
+                4
+            );
         }
     }
 }

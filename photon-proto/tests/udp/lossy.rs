@@ -25,7 +25,11 @@ struct Weather {
 
 /// Message `number`: its number, then filling; now and then long enough for several fragments.
 fn message(number: u32) -> Vec<u8> {
-    let length = if number % 50 == 49 { 3000 } else { 4 + number % 90 };
+    let length = if number % 50 == 49 {
+        3000
+    } else {
+        4 + number % 90
+    };
     let mut bytes = number.to_be_bytes().to_vec();
     bytes.resize(usize::try_from(length).unwrap(), number.to_le_bytes()[0]);
     bytes
@@ -43,21 +47,34 @@ struct InFlight {
 impl InFlight {
     /// A datagram leaves, and its copies arrive after these delays.
     fn see(&mut self, packet: &Packet<'_>, delays: &[u64]) {
-        let [own, other] = if packet.from == Side::Client { [0, 1] } else { [1, 0] };
+        let [own, other] = if packet.from == Side::Client {
+            [0, 1]
+        } else {
+            [1, 0]
+        };
         // What has come in was seen before this was built.
         self.commands[own].retain(|_, acked_at| *acked_at > packet.at);
         for cmd in packet.commands() {
             if cmd.is_ack() {
                 let key = (cmd.channel, cmd.kind == ACK_UNSEQUENCED, cmd.acked().0);
-                if let (Some(acked_at), Some(delay)) = (self.commands[other].get_mut(&key), delays.iter().min()) {
+                if let (Some(acked_at), Some(delay)) =
+                    (self.commands[other].get_mut(&key), delays.iter().min())
+                {
                     *acked_at = (*acked_at).min(packet.at + delay);
                 }
             } else if cmd.is_reliable() {
-                self.commands[own].entry((cmd.channel, cmd.flags & 2 != 0, cmd.rseq)).or_insert(u64::MAX);
+                self.commands[own]
+                    .entry((cmd.channel, cmd.flags & 2 != 0, cmd.rseq))
+                    .or_insert(u64::MAX);
             }
         }
         for (most, channel) in self.most[own].iter_mut().zip([0, CONTROL]) {
-            *most = (*most).max(self.commands[own].keys().filter(|key| key.0 == channel).count());
+            *most = (*most).max(
+                self.commands[own]
+                    .keys()
+                    .filter(|key| key.0 == channel)
+                    .count(),
+            );
         }
     }
 }
@@ -72,32 +89,63 @@ struct Outcome {
 fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
     let config = Config::client();
     let mut rng = Rng(seed);
-    let mut rig = Rig::new(config.clone(), Server::Real { config: Config::server(), end: None });
+    let mut rig = Rig::new(
+        config.clone(),
+        Server::Real {
+            config: Config::server(),
+            end: None,
+        },
+    );
     let in_flight = Rc::new(RefCell::new(InFlight::default()));
     let seen = Rc::clone(&in_flight);
     rig.fate = Box::new(move |packet| {
-        let copies = if rng.percent(weather.loss) { 0 } else { 1 + usize::from(rng.percent(weather.duplication)) };
-        let delays: Vec<u64> = (0..copies).map(|_| 20 + rng.below(weather.jitter + 1)).collect();
+        let copies = if rng.percent(weather.loss) {
+            0
+        } else {
+            1 + usize::from(rng.percent(weather.duplication))
+        };
+        let delays: Vec<u64> = (0..copies)
+            .map(|_| 20 + rng.below(weather.jitter + 1))
+            .collect();
         seen.borrow_mut().see(packet, &delays);
         delays
     });
-    while rig.client.connected_at().is_none() || !matches!(rig.server, Server::Real { end: Some(_), .. }) {
+    while rig.client.connected_at().is_none()
+        || !matches!(rig.server, Server::Real { end: Some(_), .. })
+    {
         let next = rig.now + 10;
         rig.run_until(next);
-        assert!(rig.now < 15_000 && rig.client.end().is_none(), "seed {seed}: no connection");
+        assert!(
+            rig.now < 15_000 && rig.client.end().is_none(),
+            "seed {seed}: no connection"
+        );
     }
     rig.client.keep_sent = false;
     rig.real().keep_sent = false;
 
     let (mut sent, mut next) = ([0; 2], [0; 2]);
-    let mut outcome = Outcome { most_in_flight: [[0; 2]; 2], most_received: 0, resent: 0, ended_at: 0 };
+    let mut outcome = Outcome {
+        most_in_flight: [[0; 2]; 2],
+        most_received: 0,
+        resent: 0,
+        ended_at: 0,
+    };
     while next != [count; 2] || rig.client.conn.in_flight() + rig.real().conn.in_flight() > 0 {
         // A few at a time, so that the queues stay short.
         for side in [Side::Client, Side::Server] {
             let slot = side as usize;
-            let end = if side == Side::Client { &mut rig.client } else { rig.real() };
-            while end.connected_at().is_some() && sent[slot] < count && end.conn.queued_bytes() < 40_000 {
-                end.conn.send(0, Delivery::Reliable, &message(sent[slot])).unwrap();
+            let end = if side == Side::Client {
+                &mut rig.client
+            } else {
+                rig.real()
+            };
+            while end.connected_at().is_some()
+                && sent[slot] < count
+                && end.conn.queued_bytes() < 40_000
+            {
+                end.conn
+                    .send(0, Delivery::Reliable, &message(sent[slot]))
+                    .unwrap();
                 sent[slot] += 1;
             }
             for (_, delivery, bytes) in end.messages() {
@@ -105,7 +153,12 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
                     continue;
                 }
                 assert_eq!(delivery, Delivery::Reliable);
-                assert_eq!(bytes, message(next[slot]), "seed {seed}: {side:?} got another message than {}", next[slot]);
+                assert_eq!(
+                    bytes,
+                    message(next[slot]),
+                    "seed {seed}: {side:?} got another message than {}",
+                    next[slot]
+                );
                 next[slot] += 1;
             }
             assert_eq!(end.end(), None, "seed {seed}: {side:?} ended");
@@ -117,7 +170,11 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
         assert!(rig.now < 3_600_000, "seed {seed}: {next:?} after an hour");
     }
     for side in [Side::Client, Side::Server] {
-        let end = if side == Side::Client { &mut rig.client } else { rig.real() };
+        let end = if side == Side::Client {
+            &mut rig.client
+        } else {
+            rig.real()
+        };
         assert_eq!(end.conn.stats().violations, 0, "seed {seed}");
         assert_eq!(end.conn.received_bytes(), 0, "seed {seed}");
         assert_eq!(end.conn.queued_bytes(), 0, "seed {seed}");
@@ -131,18 +188,41 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
 #[test]
 fn u37_each_side_receives_each_message_once_and_in_order_over_a_bad_network() {
     let (seeds, count) = if full() { (100, 10_000) } else { (6, 500) };
-    let weather = Weather { loss: 5, duplication: 5, jitter: 30 };
+    let weather = Weather {
+        loss: 5,
+        duplication: 5,
+        jitter: 30,
+    };
     for seed in 0..seeds {
-        let Outcome { most_in_flight, most_received, resent, ended_at } = run(seed, count, weather);
+        let Outcome {
+            most_in_flight,
+            most_received,
+            resent,
+            ended_at,
+        } = run(seed, count, weather);
         // Each side fills its window on channel 0, and has one command about the connection in flight at a time.
-        assert_eq!(most_in_flight, [[50, 1]; 2], "seed {seed}: in flight by side, on channels 0 and 255");
-        assert!(most_received < 256 * 1024, "seed {seed}: {most_received} bytes");
+        assert_eq!(
+            most_in_flight,
+            [[50, 1]; 2],
+            "seed {seed}: in flight by side, on channels 0 and 255"
+        );
+        assert!(
+            most_received < 256 * 1024,
+            "seed {seed}: {most_received} bytes"
+        );
         assert!(resent > 0, "seed {seed}: the network lost nothing");
         if seed < 3 {
             println!("seed {seed}: {count} each way in {ended_at} ms, {resent} resent");
         }
     }
-    println!("{seeds} seeds, {count} messages each way{}", if full() { "" } else { " (PHOTON_UDP_FULL=1 for all)" });
+    println!(
+        "{seeds} seeds, {count} messages each way{}",
+        if full() {
+            ""
+        } else {
+            " (PHOTON_UDP_FULL=1 for all)"
+        }
+    );
 }
 
 /// Loss by delay: everything arrives in every weather of the table, only later.
@@ -151,7 +231,11 @@ fn u37_matrix_of_loss_duplication_and_jitter() {
     for loss in [0, 2, 10] {
         for duplication in [0, 20] {
             for jitter in [0, 5, 120] {
-                let weather = Weather { loss, duplication, jitter };
+                let weather = Weather {
+                    loss,
+                    duplication,
+                    jitter,
+                };
                 let outcome = run(1000 + loss * 100 + duplication + jitter, 120, weather);
                 if loss == 0 && duplication == 0 && jitter == 0 {
                     assert_eq!(outcome.resent, 0, "nothing is resent on a perfect network");
@@ -169,23 +253,37 @@ fn u37_every_delivery_mode_keeps_its_promise() {
         let mut config = Config::client();
         config.crc = true;
         let mut rng = Rng(seed);
-        let mut rig = Rig::new(config, Server::Real { config: Config::server(), end: None });
+        let mut rig = Rig::new(
+            config,
+            Server::Real {
+                config: Config::server(),
+                end: None,
+            },
+        );
         rig.run_until(200);
         rig.fate = Box::new(move |_| {
-            let copies = if rng.percent(5) { 0 } else { 1 + usize::from(rng.percent(5)) };
+            let copies = if rng.percent(5) {
+                0
+            } else {
+                1 + usize::from(rng.percent(5))
+            };
             (0..copies).map(|_| 20 + rng.below(31)).collect()
         });
         let mut rng = Rng(seed + 100);
         rig.garble = Box::new(move |bytes| {
             if rng.percent(4) {
-                let bit = usize::try_from(rng.below(u64::try_from(bytes.len() * 8).unwrap())).unwrap();
+                let bit =
+                    usize::try_from(rng.below(u64::try_from(bytes.len() * 8).unwrap())).unwrap();
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
         });
         let modes = [0, 1, 2, 3].map(|code| Delivery::from_code(code).unwrap());
         let mut sent = Vec::new();
         for number in 0..COUNT {
-            for (channel, delivery) in [0, 1].into_iter().flat_map(|channel| modes.map(|mode| (channel, mode))) {
+            for (channel, delivery) in [0, 1]
+                .into_iter()
+                .flat_map(|channel| modes.map(|mode| (channel, mode)))
+            {
                 let payload = message(number);
                 if payload.len() < 1000 || delivery == Delivery::Reliable {
                     rig.client.conn.send(channel, delivery, &payload).unwrap();
@@ -200,8 +298,12 @@ fn u37_every_delivery_mode_keeps_its_promise() {
         rig.run_until(until);
         let both = [rig.client.messages(), rig.real().messages()];
         for (side, told) in [Side::Client, Side::Server].into_iter().zip(both) {
-            for (channel, delivery) in [0, 1].into_iter().flat_map(|channel| modes.map(|mode| (channel, mode))) {
-                let of = |(at, mode, _): &&(u8, Delivery, Vec<u8>)| (*at, *mode) == (channel, delivery);
+            for (channel, delivery) in [0, 1]
+                .into_iter()
+                .flat_map(|channel| modes.map(|mode| (channel, mode)))
+            {
+                let of =
+                    |(at, mode, _): &&(u8, Delivery, Vec<u8>)| (*at, *mode) == (channel, delivery);
                 let numbers: Vec<u32> = told
                     .iter()
                     .filter(of)
@@ -226,16 +328,36 @@ fn u37_every_delivery_mode_keeps_its_promise() {
                     Delivery::ReliableUnsequenced => {
                         assert_eq!((sorted, numbers.len()), (all.clone(), all.len()), "{label}");
                     }
-                    Delivery::Unreliable => assert_eq!(sorted, numbers, "{label}: ascending, none twice"),
-                    Delivery::UnreliableUnsequenced => assert_eq!(sorted.len(), numbers.len(), "{label}: none twice"),
+                    Delivery::Unreliable => {
+                        assert_eq!(sorted, numbers, "{label}: ascending, none twice")
+                    }
+                    Delivery::UnreliableUnsequenced => {
+                        assert_eq!(sorted.len(), numbers.len(), "{label}: none twice")
+                    }
                 }
-                assert!(numbers.len() > all.len() / 2, "{label}: {} of {}", numbers.len(), all.len());
+                assert!(
+                    numbers.len() > all.len() / 2,
+                    "{label}: {} of {}",
+                    numbers.len(),
+                    all.len()
+                );
             }
         }
         for side in [Side::Client, Side::Server] {
-            let end = if side == Side::Client { &mut rig.client } else { rig.real() };
-            assert_eq!((end.end(), end.conn.stats().violations), (None, 0), "seed {seed}, {side:?}");
-            assert!(end.conn.stats().dropped_datagrams.crc > 0, "seed {seed}: nothing was garbled");
+            let end = if side == Side::Client {
+                &mut rig.client
+            } else {
+                rig.real()
+            };
+            assert_eq!(
+                (end.end(), end.conn.stats().violations),
+                (None, 0),
+                "seed {seed}, {side:?}"
+            );
+            assert!(
+                end.conn.stats().dropped_datagrams.crc > 0,
+                "seed {seed}: nothing was garbled"
+            );
         }
     }
 }

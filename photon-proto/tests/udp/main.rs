@@ -51,7 +51,10 @@ fn no_scenario_and_no_rule_is_left_out() {
     for (letter, last) in [('u', 40), ('r', 19)] {
         for number in 1..=last {
             let name = format!("#[test]\nfn {letter}{number:02}_");
-            assert!(sources.iter().any(|source| source.contains(&name)), "{letter}{number:02} has no test");
+            assert!(
+                sources.iter().any(|source| source.contains(&name)),
+                "{letter}{number:02} has no test"
+            );
         }
     }
 }

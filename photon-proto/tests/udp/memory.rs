@@ -17,7 +17,10 @@ struct Recycling {
 impl Recycling {
     fn new() -> Self {
         // The largest that fits into a datagram that is accepted.
-        Self { next_rseq: 1, payload: vec![7; 2020] }
+        Self {
+            next_rseq: 1,
+            payload: vec![7; 2020],
+        }
     }
 
     fn run(&mut self, bench: &mut Bench, messages: u32) {
@@ -29,7 +32,9 @@ impl Recycling {
         }
         let mut taken = Vec::new();
         while let Some(event) = bench.conn().poll_event() {
-            let Event::Message(message) = event else { panic!("{event:?}") };
+            let Event::Message(message) = event else {
+                panic!("{event:?}")
+            };
             taken.push(message.bytes);
         }
         for bytes in taken {
@@ -72,29 +77,59 @@ fn growth(bench: &mut Bench, commands: impl Iterator<Item = Cmd>, recycling: boo
 #[test]
 fn r09_the_cap_holds_for_the_real_heap() {
     type Attack = Box<dyn Fn() -> Box<dyn Iterator<Item = Cmd>>>;
-    let attack = |make: fn(u32) -> Cmd| -> Attack { Box::new(move || Box::new((1..20_000).map(make))) };
+    let attack =
+        |make: fn(u32) -> Cmd| -> Attack { Box::new(move || Box::new((1..20_000).map(make))) };
     let untaken = [
-        ("untaken one-byte messages", attack(|number| Cmd::reliable(0, number, b"x"))),
-        ("untaken unsequenced messages", attack(|number| Cmd::unsequenced(0, number, b"x"))),
-        ("untaken unreliable messages", attack(|number| Cmd::unreliable(0, 0, number, b"x"))),
-        ("untaken reliable unsequenced messages", attack(|number| Cmd::reliable_unsequenced(0, number, b"x"))),
+        (
+            "untaken one-byte messages",
+            attack(|number| Cmd::reliable(0, number, b"x")),
+        ),
+        (
+            "untaken unsequenced messages",
+            attack(|number| Cmd::unsequenced(0, number, b"x")),
+        ),
+        (
+            "untaken unreliable messages",
+            attack(|number| Cmd::unreliable(0, 0, number, b"x")),
+        ),
+        (
+            "untaken reliable unsequenced messages",
+            attack(|number| Cmd::reliable_unsequenced(0, number, b"x")),
+        ),
     ];
     let held = [
-        ("one-byte messages out of order", attack(|number| Cmd::reliable(0, 1 + number, b"x"))),
-        ("unreliable messages ahead", attack(|number| Cmd::unreliable(0, 1 + number % 4000, number, b"x"))),
-        ("numbers with a gap", attack(|number| Cmd::reliable_unsequenced(0, 2 * number, b""))),
+        (
+            "one-byte messages out of order",
+            attack(|number| Cmd::reliable(0, 1 + number, b"x")),
+        ),
+        (
+            "unreliable messages ahead",
+            attack(|number| Cmd::unreliable(0, 1 + number % 4000, number, b"x")),
+        ),
+        (
+            "numbers with a gap",
+            attack(|number| Cmd::reliable_unsequenced(0, 2 * number, b"")),
+        ),
         (
             "one-byte parts of one message",
             attack(|number| {
                 // Out of order, and never complete: all but the first.
-                let of = Fragments { start: 2, count: 4000, total: 1 << 20 };
+                let of = Fragments {
+                    start: 2,
+                    count: 4000,
+                    total: 1 << 20,
+                };
                 Cmd::fragment(0, of, 1 + number % 3999, number, b"x")
             }),
         ),
         (
             "first parts of many messages",
             attack(|number| {
-                let of = Fragments { start: 2 * number, count: 2, total: 1 << 20 };
+                let of = Fragments {
+                    start: 2 * number,
+                    count: 2,
+                    total: 1 << 20,
+                };
                 Cmd::fragment_unsequenced(0, of, 1, 1, &[1; 30])
             }),
         ),
@@ -112,7 +147,10 @@ fn r09_the_cap_holds_for_the_real_heap() {
             println!("  {grown} bytes, {} counted", bench.conn().received_bytes());
             assert!(grown > 5000, "{label}: nothing was kept");
             assert_eq!(bench.conn().state(), State::Connected, "{label}");
-            assert!(grown <= 2 * CAP, "{label}: {grown} bytes of heap with a cap of {CAP}");
+            assert!(
+                grown <= 2 * CAP,
+                "{label}: {grown} bytes of heap with a cap of {CAP}"
+            );
         });
     }
 }
@@ -135,11 +173,17 @@ fn r09_small_messages_do_not_pin_large_buffers() {
                 }
             }
         }
-        let (grown, counted) = (usize::try_from(heap::live() - before).unwrap(), bench.conn().received_bytes());
+        let (grown, counted) = (
+            usize::try_from(heap::live() - before).unwrap(),
+            bench.conn().received_bytes(),
+        );
         assert_eq!(bench.conn().stats().discarded.total(), 0);
         assert!(counted >= 60 * 64 * 65, "{counted} counted");
         // 64 buffers may wait to be used again.
-        assert!(grown <= counted + counted / 4 + 64 * 2048, "{grown} bytes of heap, {counted} counted");
+        assert!(
+            grown <= counted + counted / 4 + 64 * 2048,
+            "{grown} bytes of heap, {counted} counted"
+        );
     });
 }
 
@@ -158,7 +202,11 @@ fn r09_everything_together_is_bounded() {
         bench.end.taking = false;
         let before = heap::live();
         let count = MESSAGE / 1000;
-        let of = Fragments { start: 1, count, total: MESSAGE };
+        let of = Fragments {
+            start: 1,
+            count,
+            total: MESSAGE,
+        };
         let mut kept = 0;
         let mut feed = |bench: &mut Bench, command: Cmd| {
             let datagram = bench.datagram(&[command]);
@@ -174,8 +222,14 @@ fn r09_everything_together_is_bounded() {
         }
         for channel in 0..4 {
             for number in 1..count {
-                feed(bench, Cmd::fragment(channel, of, number, number * 1000, &[2; 1000]));
-                feed(bench, Cmd::fragment_unsequenced(channel, of, number, number * 1000, &[3; 1000]));
+                feed(
+                    bench,
+                    Cmd::fragment(channel, of, number, number * 1000, &[2; 1000]),
+                );
+                feed(
+                    bench,
+                    Cmd::fragment_unsequenced(channel, of, number, number * 1000, &[3; 1000]),
+                );
             }
         }
         for group in 1..1000 {
@@ -185,11 +239,21 @@ fn r09_everything_together_is_bounded() {
         // 1000 bytes are in a buffer of 1008, and 64 more are charged. What is out of order fits into the cap, what is
         // ready is one more than fits.
         let (out_of_order, ready) = (CAP / 1072, CAP / 1072 + 1);
-        assert_eq!(kept, usize::try_from(parts).unwrap() + out_of_order, "acknowledged");
-        assert_eq!(bench.conn().received_bytes(), (usize::try_from(parts).unwrap() + out_of_order + ready) * 1072);
+        assert_eq!(
+            kept,
+            usize::try_from(parts).unwrap() + out_of_order,
+            "acknowledged"
+        );
+        assert_eq!(
+            bench.conn().received_bytes(),
+            (usize::try_from(parts).unwrap() + out_of_order + ready) * 1072
+        );
         let grown = usize::try_from(heap::live() - before).unwrap();
         let counted = bench.conn().received_bytes();
-        assert!(grown <= counted + counted / 4, "{grown} bytes of heap, {counted} counted");
+        assert!(
+            grown <= counted + counted / 4,
+            "{grown} bytes of heap, {counted} counted"
+        );
         assert_eq!(bench.conn().state(), State::Connected);
     });
 }
@@ -204,14 +268,20 @@ fn recycled_buffers_do_not_pile_up() {
             bench.conn().recycle(vec![0; 100]);
         }
         let kept = heap::live() - before;
-        assert!(kept < 8 * 1024, "{kept} bytes of 200 MB that were given back");
+        assert!(
+            kept < 8 * 1024,
+            "{kept} bytes of 200 MB that were given back"
+        );
     });
 }
 
 /// 50 messages out, acknowledged together, and 50 in, the first one last; all taken and recycled.
 fn burst(bench: &mut Bench, first: u32) {
     for _ in 0..50 {
-        bench.conn().send(0, Delivery::Reliable, &[1; 1150]).unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Reliable, &[1; 1150])
+            .unwrap();
     }
     let (now, mut time) = (at(bench.now), 0);
     while let Some(datagram) = bench.conn().transmit(now) {
@@ -220,7 +290,9 @@ fn burst(bench: &mut Bench, first: u32) {
     }
     bench.now += 40;
     let now = at(bench.now);
-    let acks: Vec<Cmd> = (first..first + 50).map(|rseq| Cmd::ack(0, rseq, time)).collect();
+    let acks: Vec<Cmd> = (first..first + 50)
+        .map(|rseq| Cmd::ack(0, rseq, time))
+        .collect();
     let datagram = bench.datagram(&acks);
     bench.conn().handle_datagram(now, &datagram);
     for rseq in (first + 1..first + 50).chain([first]) {
@@ -250,7 +322,10 @@ fn a_connection_at_rest_keeps_little() {
             let before = heap::live();
             for round in 0..3 {
                 burst(bench, 1 + 50 * round);
-                assert_eq!((bench.conn().queued_bytes(), bench.conn().received_bytes()), (0, 0));
+                assert_eq!(
+                    (bench.conn().queued_bytes(), bench.conn().received_bytes()),
+                    (0, 0)
+                );
                 let drained = heap::live() - before;
                 println!("{drained} bytes as soon as it is drained");
                 // 6 KiB in buffers, and the room for 50 of everything.
@@ -280,7 +355,11 @@ fn steady_traffic_allocates_nothing() {
         for rseq in 1..=2000_u32 {
             bench.now += 2;
             let now = at(bench.now);
-            let acks = if rseq > 40 { vec![Cmd::ack(0, rseq - 40, 0)] } else { Vec::new() };
+            let acks = if rseq > 40 {
+                vec![Cmd::ack(0, rseq - 40, 0)]
+            } else {
+                Vec::new()
+            };
             let mut commands = acks;
             // Every tenth one comes after the next.
             let incoming = match rseq % 10 {
@@ -291,10 +370,16 @@ fn steady_traffic_allocates_nothing() {
             commands.push(Cmd::reliable(0, incoming, &message[..length_of(incoming)]));
             let datagram = bench.datagram(&commands);
             let (blocks, ()) = heap::blocks(|| {
-                bench.end.conn.send(0, Delivery::Reliable, &message[..length_of(rseq)]).unwrap();
+                bench
+                    .end
+                    .conn
+                    .send(0, Delivery::Reliable, &message[..length_of(rseq)])
+                    .unwrap();
                 bench.end.conn.handle_datagram(now, &datagram);
                 while let Some(event) = bench.end.conn.poll_event() {
-                    let Event::Message(message) = event else { panic!("{event:?}") };
+                    let Event::Message(message) = event else {
+                        panic!("{event:?}")
+                    };
                     bench.end.conn.recycle(message.bytes);
                 }
                 while bench.end.conn.transmit(now).is_some() {
@@ -314,9 +399,14 @@ fn the_end_frees_what_was_queued_and_held() {
     both(|bench| {
         let before = heap::live();
         for _ in 0..500 {
-            bench.conn().send(0, Delivery::Reliable, &[1; 1000]).unwrap();
+            bench
+                .conn()
+                .send(0, Delivery::Reliable, &[1; 1000])
+                .unwrap();
         }
-        let held: Vec<Cmd> = (2..42).map(|rseq| Cmd::reliable(0, rseq, &[2; 30])).collect();
+        let held: Vec<Cmd> = (2..42)
+            .map(|rseq| Cmd::reliable(0, rseq, &[2; 30]))
+            .collect();
         for _ in 0..3 {
             bench.feed(&held);
         }

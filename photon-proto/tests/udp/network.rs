@@ -73,18 +73,27 @@ impl Script {
             if cmd.kind == CONNECT && !std::mem::replace(&mut self.verified, true) {
                 answers.push(Cmd::verify(PEER_ID));
             }
-            if cmd.payload().starts_with(&[0xF3, 0]) && !std::mem::replace(&mut self.answered, true) {
+            if cmd.payload().starts_with(&[0xF3, 0]) && !std::mem::replace(&mut self.answered, true)
+            {
                 answers.push(Cmd::reliable(0, 1, &INIT_RESPONSE));
             }
         }
         let size = if self.split { 1 } else { usize::MAX };
-        answers.chunks(size.min(answers.len().max(1))).map(|cmds| server_datagram(now, cmds)).collect()
+        answers
+            .chunks(size.min(answers.len().max(1)))
+            .map(|cmds| server_datagram(now, cmds))
+            .collect()
     }
 }
 
 /// A datagram of the server written by hand.
 pub(crate) fn server_datagram(now: u64, commands: &[Cmd]) -> Vec<u8> {
-    datagram(0, PEER_CLOCK + u32::try_from(now).unwrap(), CHALLENGE, commands)
+    datagram(
+        0,
+        PEER_CLOCK + u32::try_from(now).unwrap(),
+        CHALLENGE,
+        commands,
+    )
 }
 
 pub(crate) enum Server {
@@ -136,7 +145,13 @@ impl Rig {
 
     pub(crate) fn script_with(config: Config) -> Self {
         let (seen, ignore) = (Vec::new(), Box::new(|_: u64, _: &Cmd| false));
-        let script = Script { ignore, split: false, seen, verified: false, answered: false };
+        let script = Script {
+            ignore,
+            split: false,
+            seen,
+            verified: false,
+            answered: false,
+        };
         Self::new(config, Server::Script(script))
     }
 
@@ -146,7 +161,13 @@ impl Rig {
 
     /// Chat settings and the crate's own server role.
     pub(crate) fn pair() -> Self {
-        Self::new(Config::client(), Server::Real { config: Config::server(), end: None })
+        Self::new(
+            Config::client(),
+            Server::Real {
+                config: Config::server(),
+                end: None,
+            },
+        )
     }
 
     pub(crate) fn losing(mut self, lost: impl FnMut(&Packet<'_>) -> bool + 'static) -> Self {
@@ -160,12 +181,16 @@ impl Rig {
     }
 
     pub(crate) fn written(&mut self) -> &mut Script {
-        let Server::Script(script) = &mut self.server else { panic!("not this server") };
+        let Server::Script(script) = &mut self.server else {
+            panic!("not this server")
+        };
         script
     }
 
     pub(crate) fn real(&mut self) -> &mut Endpoint {
-        let Server::Real { end: Some(end), .. } = &mut self.server else { panic!("not this server, or not yet") };
+        let Server::Real { end: Some(end), .. } = &mut self.server else {
+            panic!("not this server, or not yet")
+        };
         end
     }
 
@@ -193,8 +218,13 @@ impl Rig {
                 _ => None,
             };
             let arrival = self.wire.keys().next().map(|(at, _)| *at);
-            let next = [self.client.deadline(), server, arrival].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
+            let next = [self.client.deadline(), server, arrival]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(next) = next.filter(|next| *next <= end) else {
+                break;
+            };
             assert!(next > self.now, "time stands still at {next}");
             self.now = next;
             self.settle();
@@ -206,7 +236,11 @@ impl Rig {
     /// Everything that happens now: arrivals first, then both ends.
     #[track_caller]
     pub(crate) fn settle(&mut self) {
-        while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
+        while let Some(entry) = self
+            .wire
+            .first_entry()
+            .filter(|entry| entry.key().0 <= self.now)
+        {
             let (to, bytes) = entry.remove();
             match to {
                 Side::Client => {
@@ -238,7 +272,8 @@ impl Rig {
             Server::Real { end: Some(end), .. } => end.conn.handle_datagram(at(self.now), bytes),
             Server::Real { config, end } => {
                 let request = request(bytes);
-                let conn = Connection::accept(config.clone(), &request, PEER_ID, PEER_CLOCK, at(self.now));
+                let conn =
+                    Connection::accept(config.clone(), &request, PEER_ID, PEER_CLOCK, at(self.now));
                 *end = Some(Box::new(Endpoint::new(conn)));
             }
         }
@@ -250,7 +285,10 @@ impl Rig {
             (Side::Server, Server::Real { end: Some(end), .. }) => end,
             _ => return,
         };
-        let new: Vec<Vec<u8>> = end.sent[end.passed_on..].iter().map(|sent| sent.bytes.clone()).collect();
+        let new: Vec<Vec<u8>> = end.sent[end.passed_on..]
+            .iter()
+            .map(|sent| sent.bytes.clone())
+            .collect();
         if !end.keep_sent {
             end.sent.clear();
         }
@@ -261,10 +299,19 @@ impl Rig {
     }
 
     fn travel(&mut self, from: Side, bytes: &[u8]) {
-        let (slot, to) = if from == Side::Client { (0, Side::Server) } else { (1, Side::Client) };
+        let (slot, to) = if from == Side::Client {
+            (0, Side::Server)
+        } else {
+            (1, Side::Client)
+        };
         let index = self.counts[slot];
         self.counts[slot] += 1;
-        for delay in (self.fate)(&Packet { from, index, at: self.now, bytes }) {
+        for delay in (self.fate)(&Packet {
+            from,
+            index,
+            at: self.now,
+            bytes,
+        }) {
             let mut bytes = bytes.to_vec();
             (self.garble)(&mut bytes);
             self.put(self.now + delay, to, bytes);
@@ -274,6 +321,7 @@ impl Rig {
     /// Header times and commands of all datagrams of the client with a command of this type.
     pub(crate) fn client_sent(&self, kind: u8) -> Vec<(u64, Datagram)> {
         let all = self.client.sent.iter().map(|sent| (sent.at, sent.read()));
-        all.filter(|(_, datagram)| datagram.commands.iter().any(|cmd| cmd.kind == kind)).collect()
+        all.filter(|(_, datagram)| datagram.commands.iter().any(|cmd| cmd.kind == kind))
+            .collect()
     }
 }

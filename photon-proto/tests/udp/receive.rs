@@ -38,9 +38,15 @@ fn u10_acks_stand_in_the_order_of_arrival() {
     both(|bench| {
         feed_each_acked(bench, &[reliable(1), reliable(3)]);
         let replies = bench.feed(&[reliable(4), reliable(3)]);
-        assert_eq!(replies, [bench.ack_of(&reliable(4)), bench.ack_of(&reliable(3))]);
+        assert_eq!(
+            replies,
+            [bench.ack_of(&reliable(4)), bench.ack_of(&reliable(3))]
+        );
         feed_each_acked(bench, &[reliable(2), reliable(2)]);
-        assert_eq!(bench.heard(), ["message 1", "message 2", "message 3", "message 4"]);
+        assert_eq!(
+            bench.heard(),
+            ["message 1", "message 2", "message 3", "message 4"]
+        );
     });
 }
 
@@ -54,7 +60,10 @@ fn u11_duplicates_are_delivered_once_and_acked_per_copy() {
         assert_eq!(bench.heard(), ["message 1", "message 2"]);
         // Both copies in one datagram.
         let replies = bench.feed(&[reliable(3), reliable(3)]);
-        assert_eq!(replies, [bench.ack_of(&reliable(3)), bench.ack_of(&reliable(3))]);
+        assert_eq!(
+            replies,
+            [bench.ack_of(&reliable(3)), bench.ack_of(&reliable(3))]
+        );
         assert_eq!(bench.heard(), ["message 3"]);
         assert_eq!(bench.end.conn.stats().duplicates, 4);
     });
@@ -63,7 +72,10 @@ fn u11_duplicates_are_delivered_once_and_acked_per_copy() {
 #[test]
 fn u11_duplicate_with_other_bytes_does_not_replace_the_first() {
     both(|bench| {
-        feed_each_acked(bench, &[reliable(2), Cmd::reliable(0, 2, b"other"), reliable(1)]);
+        feed_each_acked(
+            bench,
+            &[reliable(2), Cmd::reliable(0, 2, b"other"), reliable(1)],
+        );
         assert_eq!(bench.heard(), ["message 1", "message 2"]);
     });
 }
@@ -95,7 +107,13 @@ fn u12_unreliable_that_comes_late_is_dropped_without_ack() {
 #[test]
 fn u13_unreliable_ahead_of_its_reliable_follows_it() {
     both(|bench| {
-        assert_eq!(bench.feed(&[Cmd::unreliable(0, 1, 1, b"after 1"), Cmd::unreliable(0, 2, 2, b"after 2")]), []);
+        assert_eq!(
+            bench.feed(&[
+                Cmd::unreliable(0, 1, 1, b"after 1"),
+                Cmd::unreliable(0, 2, 2, b"after 2")
+            ]),
+            []
+        );
         assert_eq!(bench.heard(), [""; 0]);
         feed_each_acked(bench, &[reliable(1)]);
         assert_eq!(bench.heard(), ["message 1", "after 1"]);
@@ -110,10 +128,18 @@ fn u13_held_unreliables_stand_between_their_reliables() {
     both(|bench| {
         let held = [(2, 4), (1, 2), (1, 1), (2, 3), (1, 2)];
         for (rseq, number) in held {
-            bench.feed(&[Cmd::unreliable(0, rseq, number, format!("u{number}").as_bytes())]);
+            bench.feed(&[Cmd::unreliable(
+                0,
+                rseq,
+                number,
+                format!("u{number}").as_bytes(),
+            )]);
         }
         feed_each_acked(bench, &[reliable(2), reliable(1)]);
-        assert_eq!(bench.heard(), ["message 1", "u1", "u2", "message 2", "u3", "u4"]);
+        assert_eq!(
+            bench.heard(),
+            ["message 1", "u1", "u2", "message 2", "u3", "u4"]
+        );
     });
 }
 
@@ -121,7 +147,10 @@ fn u13_held_unreliables_stand_between_their_reliables() {
 #[test]
 fn u14_held_unreliable_with_a_number_below_the_last_delivered_is_dropped() {
     both(|bench| {
-        bench.feed(&[Cmd::unreliable(0, 2, 3, b"u3"), Cmd::unreliable(0, 2, 6, b"u6")]);
+        bench.feed(&[
+            Cmd::unreliable(0, 2, 3, b"u3"),
+            Cmd::unreliable(0, 2, 6, b"u6"),
+        ]);
         feed_each_acked(bench, &[reliable(1)]);
         bench.feed(&[Cmd::unreliable(0, 1, 5, b"u5")]);
         feed_each_acked(bench, &[reliable(2)]);
@@ -133,12 +162,18 @@ fn u14_held_unreliable_with_a_number_below_the_last_delivered_is_dropped() {
 #[test]
 fn u14_held_unreliable_number_is_taken_once() {
     both(|bench| {
-        bench.feed(&[Cmd::unreliable(0, 3, 5, b"first"), Cmd::unreliable(0, 2, 5, b"again")]);
+        bench.feed(&[
+            Cmd::unreliable(0, 3, 5, b"first"),
+            Cmd::unreliable(0, 2, 5, b"again"),
+        ]);
         assert_eq!(bench.end.conn.stats().duplicates, 1);
         bench.feed(&[Cmd::unreliable(0, 0, 5, b"and again")]);
         assert_eq!(bench.end.conn.stats().duplicates, 2);
         feed_each_acked(bench, &[reliable(1), reliable(2), reliable(3)]);
-        assert_eq!(bench.heard(), ["message 1", "message 2", "message 3", "first"]);
+        assert_eq!(
+            bench.heard(),
+            ["message 1", "message 2", "message 3", "first"]
+        );
     });
 }
 
@@ -160,9 +195,19 @@ fn u14_unreliable_of_an_older_reliable_is_dropped() {
 #[test]
 fn u14_held_unreliable_whose_number_is_passed_is_dropped() {
     both(|bench| {
-        let of = Fragments { start: 1, count: 2, total: 8 };
-        bench.feed(&[Cmd::unreliable(0, 1, 1, b"inside"), Cmd::unreliable(0, 2, 2, b"after")]);
-        let parts = [Cmd::fragment(0, of, 0, 0, b"half"), Cmd::fragment(0, of, 1, 4, b"half")];
+        let of = Fragments {
+            start: 1,
+            count: 2,
+            total: 8,
+        };
+        bench.feed(&[
+            Cmd::unreliable(0, 1, 1, b"inside"),
+            Cmd::unreliable(0, 2, 2, b"after"),
+        ]);
+        let parts = [
+            Cmd::fragment(0, of, 0, 0, b"half"),
+            Cmd::fragment(0, of, 1, 4, b"half"),
+        ];
         feed_each_acked(bench, &parts);
         assert_eq!(bench.heard(), ["halfhalf", "after"]);
     });
@@ -175,12 +220,18 @@ fn u15_unsequenced_groups_go_through_a_window_of_128() {
         for number in [3, 1, 3, 2, 300, 2] {
             assert_eq!(bench.feed(&[group(number)]), []);
         }
-        assert_eq!(bench.heard(), ["message 3", "message 1", "message 2", "message 300"]);
+        assert_eq!(
+            bench.heard(),
+            ["message 3", "message 1", "message 2", "message 300"]
+        );
         // The window begins at 256 now and ends before 384.
         for number in [255, 256, 299, 300, 383, 256, 384, 383] {
             bench.feed(&[group(number)]);
         }
-        assert_eq!(bench.heard(), ["message 256", "message 299", "message 383", "message 384"]);
+        assert_eq!(
+            bench.heard(),
+            ["message 256", "message 299", "message 383", "message 384"]
+        );
     });
 }
 
@@ -188,9 +239,15 @@ fn u15_unsequenced_groups_go_through_a_window_of_128() {
 #[test]
 fn u15_group_numbers_are_shared_by_the_channels() {
     both(|bench| {
-        bench.feed(&[Cmd::unsequenced(0, 7, b"first"), Cmd::unsequenced(1, 7, b"second")]);
+        bench.feed(&[
+            Cmd::unsequenced(0, 7, b"first"),
+            Cmd::unsequenced(1, 7, b"second"),
+        ]);
         let taken = bench.end.messages();
-        assert_eq!(taken, [(0, Delivery::UnreliableUnsequenced, b"first".to_vec())]);
+        assert_eq!(
+            taken,
+            [(0, Delivery::UnreliableUnsequenced, b"first".to_vec())]
+        );
     });
 }
 
@@ -199,12 +256,20 @@ fn u16_reliable_unsequenced_is_delivered_as_it_comes_and_acked_with_type_16() {
     both(|bench| {
         let numbered = |number: u32| Cmd::reliable_unsequenced(0, number, text(number).as_bytes());
         let replies = bench.feed(&[numbered(2), numbered(1), numbered(2)]);
-        assert_eq!(replies, [2, 1, 2].map(|number| bench.ack_of(&numbered(number))));
+        assert_eq!(
+            replies,
+            [2, 1, 2].map(|number| bench.ack_of(&numbered(number)))
+        );
         assert!(replies.iter().all(|ack| ack.kind == 16 && ack.flags == 0));
         assert_eq!(bench.heard(), ["message 2", "message 1"]);
         // Neither counter moved the other one.
         feed_each_acked(bench, &[reliable(1), numbered(3)]);
-        let taken: Vec<Delivery> = bench.end.messages().into_iter().map(|(_, delivery, _)| delivery).collect();
+        let taken: Vec<Delivery> = bench
+            .end
+            .messages()
+            .into_iter()
+            .map(|(_, delivery, _)| delivery)
+            .collect();
         assert_eq!(taken, [Delivery::Reliable, Delivery::ReliableUnsequenced]);
         feed_each_acked(bench, &[numbered(1), numbered(3)]);
         assert_eq!(bench.heard(), [""; 0]);
@@ -214,10 +279,21 @@ fn u16_reliable_unsequenced_is_delivered_as_it_comes_and_acked_with_type_16() {
 /// Sizes 1000, 1000, 511 as in session `incoming_ordering_rules`.
 fn three_parts(start: u32) -> (Vec<Cmd>, Vec<u8>) {
     let message: Vec<u8> = (0..2511_u32).map(|at| at.to_le_bytes()[0]).collect();
-    let of = Fragments { start, count: 3, total: 2511 };
+    let of = Fragments {
+        start,
+        count: 3,
+        total: 2511,
+    };
     let parts = [(0, 0..1000), (1, 1000..2000), (2, 2000..2511)];
-    let parts =
-        parts.map(|(number, range)| Cmd::fragment(0, of, number, u32::try_from(range.start).unwrap(), &message[range]));
+    let parts = parts.map(|(number, range)| {
+        Cmd::fragment(
+            0,
+            of,
+            number,
+            u32::try_from(range.start).unwrap(),
+            &message[range],
+        )
+    });
     (parts.to_vec(), message)
 }
 
@@ -230,7 +306,11 @@ fn u18_fragments_2_0_0_1_1_give_five_acks_and_one_message() {
         for (part, delivered) in [(2, 0), (0, 0), (0, 0), (1, 1), (1, 0)] {
             feed_each_acked(bench, &[parts[part].clone()]);
             let taken = bench.end.messages();
-            assert_eq!(taken, vec![(0, Delivery::Reliable, message.clone()); delivered], "after part {part}");
+            assert_eq!(
+                taken,
+                vec![(0, Delivery::Reliable, message.clone()); delivered],
+                "after part {part}"
+            );
         }
         // The next reliable is start + 3.
         feed_each_acked(bench, &[reliable(5)]);
@@ -244,11 +324,27 @@ fn u18_fragments_2_0_0_1_1_give_five_acks_and_one_message() {
 fn u18_complete_message_waits_for_what_stands_before_it() {
     both(|bench| {
         let (parts, message) = three_parts(2);
-        feed_each_acked(bench, &[parts[1].clone(), parts[0].clone(), reliable(5), parts[2].clone()]);
+        feed_each_acked(
+            bench,
+            &[
+                parts[1].clone(),
+                parts[0].clone(),
+                reliable(5),
+                parts[2].clone(),
+            ],
+        );
         assert_eq!(bench.end.messages(), []);
         feed_each_acked(bench, &[reliable(1)]);
-        let taken: Vec<Vec<u8>> = bench.end.messages().into_iter().map(|(_, _, bytes)| bytes).collect();
-        assert_eq!(taken, [b"message 1".to_vec(), message, b"message 5".to_vec()]);
+        let taken: Vec<Vec<u8>> = bench
+            .end
+            .messages()
+            .into_iter()
+            .map(|(_, _, bytes)| bytes)
+            .collect();
+        assert_eq!(
+            taken,
+            [b"message 1".to_vec(), message, b"message 5".to_vec()]
+        );
     });
 }
 
@@ -257,12 +353,29 @@ fn u18_complete_message_waits_for_what_stands_before_it() {
 fn u18_parts_of_any_size_are_put_together() {
     both(|bench| {
         let message: Vec<u8> = (0..1212_u32).map(|at| at.to_le_bytes()[0]).collect();
-        let of = Fragments { start: 1, count: 2, total: 1212 };
-        let short_first = [Cmd::fragment(0, of, 0, 0, &message[..201]), Cmd::fragment(0, of, 1, 201, &message[201..])];
+        let of = Fragments {
+            start: 1,
+            count: 2,
+            total: 1212,
+        };
+        let short_first = [
+            Cmd::fragment(0, of, 0, 0, &message[..201]),
+            Cmd::fragment(0, of, 1, 201, &message[201..]),
+        ];
         feed_each_acked(bench, &short_first);
-        assert_eq!(bench.end.messages(), [(0, Delivery::Reliable, message.clone())]);
-        let of = Fragments { start: 3, count: 2, total: 1212 };
-        let real = [Cmd::fragment(0, of, 1, 1156, &message[1156..]), Cmd::fragment(0, of, 0, 0, &message[..1156])];
+        assert_eq!(
+            bench.end.messages(),
+            [(0, Delivery::Reliable, message.clone())]
+        );
+        let of = Fragments {
+            start: 3,
+            count: 2,
+            total: 1212,
+        };
+        let real = [
+            Cmd::fragment(0, of, 1, 1156, &message[1156..]),
+            Cmd::fragment(0, of, 0, 0, &message[..1156]),
+        ];
         feed_each_acked(bench, &real);
         assert_eq!(bench.end.messages(), [(0, Delivery::Reliable, message)]);
     });
@@ -272,16 +385,37 @@ fn u18_parts_of_any_size_are_put_together() {
 #[test]
 fn u18_unsequenced_fragments_are_delivered_when_complete() {
     both(|bench| {
-        let of = Fragments { start: 2, count: 2, total: 10 };
-        let part = |number: u32, offset: u32| Cmd::fragment_unsequenced(0, of, number, offset, b"fives");
+        let of = Fragments {
+            start: 2,
+            count: 2,
+            total: 10,
+        };
+        let part =
+            |number: u32, offset: u32| Cmd::fragment_unsequenced(0, of, number, offset, b"fives");
         feed_each_acked(bench, &[part(1, 5), part(1, 5)]);
         assert_eq!(bench.heard(), [""; 0]);
         feed_each_acked(bench, &[part(0, 0)]);
-        assert_eq!(bench.end.messages(), [(0, Delivery::ReliableUnsequenced, b"fivesfives".to_vec())]);
-        feed_each_acked(bench, &[part(0, 0), part(1, 5), Cmd::reliable_unsequenced(0, 1, b"first")]);
+        assert_eq!(
+            bench.end.messages(),
+            [(0, Delivery::ReliableUnsequenced, b"fivesfives".to_vec())]
+        );
+        feed_each_acked(
+            bench,
+            &[
+                part(0, 0),
+                part(1, 5),
+                Cmd::reliable_unsequenced(0, 1, b"first"),
+            ],
+        );
         assert_eq!(bench.heard(), ["first"]);
         // Both parts took their numbers.
-        feed_each_acked(bench, &[Cmd::reliable_unsequenced(0, 3, b"old"), Cmd::reliable_unsequenced(0, 4, b"new")]);
+        feed_each_acked(
+            bench,
+            &[
+                Cmd::reliable_unsequenced(0, 3, b"old"),
+                Cmd::reliable_unsequenced(0, 4, b"new"),
+            ],
+        );
         assert_eq!(bench.heard(), ["new"]);
     });
 }
@@ -308,7 +442,10 @@ fn u19_missing_fragment_holds_its_channel_only_and_memory_stays_in_budget() {
             // The other channel goes on.
             let other = Cmd::reliable(1, 1, b"other channel");
             feed_each_acked(bench, &[other]);
-            assert_eq!(bench.end.messages(), [(1, Delivery::Reliable, b"other channel".to_vec())]);
+            assert_eq!(
+                bench.end.messages(),
+                [(1, Delivery::Reliable, b"other channel".to_vec())]
+            );
             // In order is not out of order: the missing part is taken, and everything that was kept follows.
             feed_each_acked(bench, &[parts[1].clone()]);
             let taken = bench.end.messages().len();
@@ -321,7 +458,10 @@ fn u19_missing_fragment_holds_its_channel_only_and_memory_stays_in_budget() {
 #[test]
 fn u30_ping_is_acked_and_no_event() {
     both(|bench| {
-        feed_each_acked(bench, &[Cmd::ping(2), Cmd::ping(3), Cmd::ping(3), Cmd::ping(0)]);
+        feed_each_acked(
+            bench,
+            &[Cmd::ping(2), Cmd::ping(3), Cmd::ping(3), Cmd::ping(0)],
+        );
         assert_eq!(bench.end.log, []);
         // Numbers of channel 255 are neither ordered nor known again. Spec: udp.md 4.1.
         assert_eq!(bench.end.conn.stats().violations, 0);
@@ -343,7 +483,10 @@ fn u33_unknown_type_is_acked_skipped_and_the_rest_read() {
         let unknown = Cmd::new(9, CONTROL, 1, 3, &[0xEE; 8]);
         assert_eq!(unknown.size, 20);
         let replies = bench.feed(&[unknown.clone(), reliable(1)]);
-        assert_eq!(replies, [bench.ack_of(&unknown), bench.ack_of(&reliable(1))]);
+        assert_eq!(
+            replies,
+            [bench.ack_of(&unknown), bench.ack_of(&reliable(1))]
+        );
         assert_eq!(bench.heard(), ["message 1"]);
     });
 }
@@ -363,7 +506,11 @@ fn u33_unknown_types_without_flag_0_are_skipped_silently() {
 #[test]
 fn u35_data_on_a_channel_that_does_not_exist_is_neither_acked_nor_delivered() {
     both(|bench| {
-        let of = Fragments { start: 1, count: 2, total: 4 };
+        let of = Fragments {
+            start: 1,
+            count: 2,
+            total: 4,
+        };
         let commands = [
             Cmd::reliable(7, 1, b"seven"),
             Cmd::unreliable(7, 0, 1, b"seven"),
@@ -392,7 +539,10 @@ fn u35_more_channels_exist_when_they_were_asked_for() {
         |config| config.channels = 8,
         |bench| {
             feed_each_acked(bench, &[Cmd::reliable(7, 1, b"seven")]);
-            assert_eq!(bench.end.messages(), [(7, Delivery::Reliable, b"seven".to_vec())]);
+            assert_eq!(
+                bench.end.messages(),
+                [(7, Delivery::Reliable, b"seven".to_vec())]
+            );
             assert_eq!(bench.feed(&[Cmd::reliable(8, 1, b"eight")]), []);
         },
     );

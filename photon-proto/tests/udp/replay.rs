@@ -73,7 +73,13 @@ fn lines<'a>(datagrams: impl Iterator<Item = (u64, &'a Datagram, u64)>) -> Vec<L
     datagrams
         .flat_map(|(at, datagram, timeout)| {
             let (peer_id, flags) = (datagram.peer_id, datagram.flags);
-            datagram.commands.iter().cloned().map(move |cmd| Line { at, peer_id, flags, cmd, timeout })
+            datagram.commands.iter().cloned().map(move |cmd| Line {
+                at,
+                peer_id,
+                flags,
+                cmd,
+                timeout,
+            })
         })
         .collect()
 }
@@ -83,7 +89,10 @@ fn replay(session: &Json) -> Replayed {
     let config = settings(session);
     let entries = entries(session);
     let first = entries[0].read.as_ref().unwrap();
-    assert!(entries[0].is_client && first.commands[0].kind == CONNECT, "the recording begins with connect");
+    assert!(
+        entries[0].is_client && first.commands[0].kind == CONNECT,
+        "the recording begins with connect"
+    );
     let acts = acts(&entries, &config);
     let mut end = Endpoint::new(Connection::connect(config, first.challenge, at(0)));
     let mut now = first.time.into();
@@ -95,11 +104,20 @@ fn replay(session: &Json) -> Replayed {
         timeouts.resize(end.sent.len(), u64::from(timeout.min(400)));
     };
     for (index, entry) in entries.iter().enumerate() {
-        let next = if entry.is_client { entry.at } else { arrival(&entries, index, end.conn.round_trip_ms()).max(now) };
+        let next = if entry.is_client {
+            entry.at
+        } else {
+            arrival(&entries, index, end.conn.round_trip_ms()).max(now)
+        };
         // Polls of the recorded client that sent nothing, counted back from the next one that did.
-        let seen = entries[index..].iter().find(|entry| entry.is_client).map_or(next, |entry| entry.at);
-        let mut polls: Vec<u64> =
-            (1..).map_while(|step| seen.checked_sub(step * POLL_MS)).take_while(|at| *at > now).collect();
+        let seen = entries[index..]
+            .iter()
+            .find(|entry| entry.is_client)
+            .map_or(next, |entry| entry.at);
+        let mut polls: Vec<u64> = (1..)
+            .map_while(|step| seen.checked_sub(step * POLL_MS))
+            .take_while(|at| *at > now)
+            .collect();
         polls.retain(|poll| *poll <= next);
         for at_poll in polls.into_iter().rev() {
             poll(&mut end, at_poll);
@@ -111,7 +129,11 @@ fn replay(session: &Json) -> Replayed {
         }
         for act in acts.get(&index).into_iter().flatten() {
             match act {
-                Act::Send { channel, delivery, bytes } => end.conn.send(*channel, *delivery, bytes).unwrap(),
+                Act::Send {
+                    channel,
+                    delivery,
+                    bytes,
+                } => end.conn.send(*channel, *delivery, bytes).unwrap(),
                 Act::FetchServerTime => end.conn.fetch_server_time(),
                 Act::Close => end.conn.close(),
             }
@@ -124,24 +146,44 @@ fn replay(session: &Json) -> Replayed {
     }
     let sent: Vec<(u64, Datagram)> = end.sent.iter().map(|sent| (sent.at, sent.read())).collect();
     let challenge = first.challenge;
-    assert!(sent.iter().all(|(at, datagram)| datagram.challenge == challenge && u64::from(datagram.time) == *at));
-    let malformed: BTreeSet<u32> =
-        entries.iter().filter(|entry| entry.read.is_none()).map(|entry| u32_at(&entry.bytes, 4)).collect();
-    let theirs =
-        entries.iter().filter(|entry| entry.is_client).map(|entry| (entry.at, entry.read.as_ref().unwrap(), 0));
+    assert!(
+        sent.iter().all(
+            |(at, datagram)| datagram.challenge == challenge && u64::from(datagram.time) == *at
+        )
+    );
+    let malformed: BTreeSet<u32> = entries
+        .iter()
+        .filter(|entry| entry.read.is_none())
+        .map(|entry| u32_at(&entry.bytes, 4))
+        .collect();
+    let theirs = entries
+        .iter()
+        .filter(|entry| entry.is_client)
+        .map(|entry| (entry.at, entry.read.as_ref().unwrap(), 0));
     let mut theirs = lines(theirs);
     theirs.retain(|line| !line.cmd.is_ack() || !malformed.contains(&line.cmd.acked().1));
     Replayed {
-        ours: lines(sent.iter().zip(&timeouts).map(|((at, datagram), timeout)| (*at, datagram, *timeout))),
+        ours: lines(
+            sent.iter()
+                .zip(&timeouts)
+                .map(|((at, datagram), timeout)| (*at, datagram, *timeout)),
+        ),
         theirs,
-        messages: end.messages().into_iter().map(|(_, _, bytes)| bytes).collect(),
+        messages: end
+            .messages()
+            .into_iter()
+            .map(|(_, _, bytes)| bytes)
+            .collect(),
         is_well_formed: malformed.is_empty(),
     }
 }
 
 /// Acknowledgements, and all other commands: two streams whose order among each other is as exact as the polls.
 fn split(lines: &[Line]) -> [Vec<Line>; 2] {
-    let (acks, others) = lines.iter().cloned().partition(|line| matches!(line.cmd.kind, ACK | ACK_UNSEQUENCED));
+    let (acks, others) = lines
+        .iter()
+        .cloned()
+        .partition(|line| matches!(line.cmd.kind, ACK | ACK_UNSEQUENCED));
     [acks, others]
 }
 
@@ -151,13 +193,28 @@ fn compare(name: &str, replayed: &Replayed) {
     let [their_acks, theirs] = split(&replayed.theirs);
     for (what, ours, theirs) in [("ack", &our_acks, &their_acks), ("command", &ours, &theirs)] {
         for (index, (our, their)) in ours.iter().zip(theirs).enumerate() {
-            assert!(our.same(their), "{name}, {what} {index}:\nours   {our:?}\ntheirs {their:?}");
+            assert!(
+                our.same(their),
+                "{name}, {what} {index}:\nours   {our:?}\ntheirs {their:?}"
+            );
         }
-        let left = if ours.len() > theirs.len() { &ours[theirs.len()..] } else { &theirs[ours.len()..] };
-        assert!(left.is_empty(), "{name}: {} and {} {what}s, {left:?}", ours.len(), theirs.len());
+        let left = if ours.len() > theirs.len() {
+            &ours[theirs.len()..]
+        } else {
+            &theirs[ours.len()..]
+        };
+        assert!(
+            left.is_empty(),
+            "{name}: {} and {} {what}s, {left:?}",
+            ours.len(),
+            theirs.len()
+        );
     }
     for (our, their) in our_acks.iter().zip(&their_acks) {
-        assert!(our.at.abs_diff(their.at) <= POLL_MS, "{name}:\nours   {our:?}\ntheirs {their:?}");
+        assert!(
+            our.at.abs_diff(their.at) <= POLL_MS,
+            "{name}:\nours   {our:?}\ntheirs {their:?}"
+        );
     }
     compare_times(name, &ours, &theirs);
 }
@@ -178,23 +235,51 @@ fn compare_times(name: &str, ours: &[Line], theirs: &[Line]) {
     for (our, their) in ours.iter().zip(theirs) {
         let label = format!("{name}:\nours   {our:?}\ntheirs {their:?}");
         let ended = our.cmd.kind == DISCONNECT && our.cmd.reserved == 2;
-        let key = if ended { last.expect("a timeout of something") } else { key(&our.cmd) };
+        let key = if ended {
+            last.expect("a timeout of something")
+        } else {
+            key(&our.cmd)
+        };
         last = Some(key);
         let Some(known) = sent.get_mut(&key) else {
             assert!(our.at.abs_diff(their.at) <= POLL_MS, "{label}");
             let (least, most) = (our.timeout.saturating_sub(POLL_MS), our.timeout + POLL_MS);
-            sent.insert(key, Transmissions { timeout: our.timeout, last: [our.at, their.at], least, most });
+            sent.insert(
+                key,
+                Transmissions {
+                    timeout: our.timeout,
+                    last: [our.at, their.at],
+                    least,
+                    most,
+                },
+            );
             continue;
         };
         let [step, their_step] = [our.at - known.last[0], their.at - known.last[1]];
         known.last = [our.at, their.at];
         let timeout = known.timeout;
-        let scale = (0..16).map(|doublings| 1 << doublings).rfind(|scale| timeout * scale < step).expect("a step");
-        assert!(step <= timeout * scale + 1 + POLL_MS, "{label}: {step} after {timeout} x {scale}");
-        let late = POLL_MS + if timeout < ARTEFACT_MS { ARTEFACT_MS } else { 0 };
+        let scale = (0..16)
+            .map(|doublings| 1 << doublings)
+            .rfind(|scale| timeout * scale < step)
+            .expect("a step");
+        assert!(
+            step <= timeout * scale + 1 + POLL_MS,
+            "{label}: {step} after {timeout} x {scale}"
+        );
+        let late = POLL_MS
+            + if timeout < ARTEFACT_MS {
+                ARTEFACT_MS
+            } else {
+                0
+            };
         known.most = known.most.min((their_step - 1) / scale);
-        known.least = known.least.max((their_step.saturating_sub(1 + late)).div_ceil(scale));
-        assert!(known.least <= known.most, "{label}: {their_step}, ours {timeout} x {scale}");
+        known.least = known
+            .least
+            .max((their_step.saturating_sub(1 + late)).div_ceil(scale));
+        assert!(
+            known.least <= known.most,
+            "{label}: {their_step}, ours {timeout} x {scale}"
+        );
     }
 }
 
@@ -211,11 +296,20 @@ fn compare_messages(name: &str, session: &Json, replayed: &Replayed) {
             "opresp" => 3,
             _ => continue,
         };
-        let code = callback["text"].as_str().unwrap().split(' ').next().unwrap();
+        let code = callback["text"]
+            .as_str()
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap();
         theirs.push((kind, code.parse().unwrap()));
     }
-    let mut ours: Vec<(u8, u8)> =
-        replayed.messages.iter().filter(|bytes| matches!(bytes[1], 3 | 4)).map(|bytes| (bytes[1], bytes[2])).collect();
+    let mut ours: Vec<(u8, u8)> = replayed
+        .messages
+        .iter()
+        .filter(|bytes| matches!(bytes[1], 3 | 4))
+        .map(|bytes| (bytes[1], bytes[2]))
+        .collect();
     theirs.sort_unstable();
     ours.sort_unstable();
     assert_eq!(ours, theirs, "{name}");
@@ -262,7 +356,12 @@ fn a_changed_recording_is_noticed() {
     for (what, change) in changes {
         let mut theirs = replayed.theirs.clone();
         change(&mut theirs);
-        let changed = Replayed { theirs, ours: replayed.ours.clone(), messages: vec![], is_well_formed: true };
+        let changed = Replayed {
+            theirs,
+            ours: replayed.ours.clone(),
+            messages: vec![],
+            is_well_formed: true,
+        };
         let noticed = std::panic::catch_unwind(|| compare(what, &changed)).is_err();
         assert!(noticed, "{what}");
     }
@@ -270,9 +369,18 @@ fn a_changed_recording_is_noticed() {
 
 /// A run of the simulation in the shape of a recording.
 fn recorded(rig: &Rig, config: &Config) -> Json {
-    let theirs = rig.arrived.iter().map(|(at, bytes)| (*at, 0, json!({"dir": "server->client", "hex": hex(bytes)})));
+    let theirs = rig
+        .arrived
+        .iter()
+        .map(|(at, bytes)| (*at, 0, json!({"dir": "server->client", "hex": hex(bytes)})));
     let ours = rig.client.sent.iter();
-    let ours = ours.map(|sent| (sent.at, 1, json!({"dir": "client->server", "hex": hex(&sent.bytes)})));
+    let ours = ours.map(|sent| {
+        (
+            sent.at,
+            1,
+            json!({"dir": "client->server", "hex": hex(&sent.bytes)}),
+        )
+    });
     // What arrives at a moment comes before what is sent because of it.
     let mut all: Vec<(u64, i32, Json)> = theirs.chain(ours).collect();
     all.sort_by_key(|(at, order, _)| (*at, *order));
@@ -303,7 +411,11 @@ fn other_recordings_are_replayed_too() {
         (
             "a full window, and its first command lost",
             |packet| {
-                if packet.from == Side::Client && packet.at == 200 && packet.index == 3 { vec![] } else { vec![20] }
+                if packet.from == Side::Client && packet.at == 200 && packet.index == 3 {
+                    vec![]
+                } else {
+                    vec![20]
+                }
             },
             |rig| {
                 rig.run_until(200);
@@ -317,7 +429,13 @@ fn other_recordings_are_replayed_too() {
         ),
         (
             "every fifth datagram lost, all delivery modes",
-            |packet| if packet.index % 5 == 4 { vec![] } else { vec![20] },
+            |packet| {
+                if packet.index % 5 == 4 {
+                    vec![]
+                } else {
+                    vec![20]
+                }
+            },
             |rig| {
                 for step in 0..60_u64 {
                     rig.run_until(400 + 70 * step);
@@ -329,12 +447,24 @@ fn other_recordings_are_replayed_too() {
         ),
         (
             "a slow answer to server-time",
-            |packet| if packet.from == Side::Server && packet.at == 100 { vec![45] } else { vec![20] },
+            |packet| {
+                if packet.from == Side::Server && packet.at == 100 {
+                    vec![45]
+                } else {
+                    vec![20]
+                }
+            },
             |rig| rig.run_until(1000),
         ),
         (
             "a timeout",
-            |packet| if packet.from == Side::Client && packet.at >= 500 { vec![] } else { vec![20] },
+            |packet| {
+                if packet.from == Side::Client && packet.at >= 500 {
+                    vec![]
+                } else {
+                    vec![20]
+                }
+            },
             |rig| {
                 rig.run_until(500);
                 rig.send(Delivery::Reliable, b"never acked");
@@ -343,7 +473,13 @@ fn other_recordings_are_replayed_too() {
         ),
         (
             "30 in flight, all lost",
-            |packet| if packet.from == Side::Client && packet.at >= 200 { vec![] } else { vec![20] },
+            |packet| {
+                if packet.from == Side::Client && packet.at >= 200 {
+                    vec![]
+                } else {
+                    vec![20]
+                }
+            },
             |rig| {
                 rig.run_until(200);
                 for _ in 0..30 {
@@ -396,18 +532,38 @@ fn every_recorded_datagram_parses_as_it_is_described() {
             let (bytes, decoded) = (unhex(json["hex"].as_str().unwrap()), &json["decoded"]);
             let commands = decoded["commands"].as_array().unwrap();
             let read = udp::datagram::parse(&bytes);
-            if commands.is_empty() || commands.iter().any(|command| command.get("malformed").is_some()) {
+            if commands.is_empty()
+                || commands
+                    .iter()
+                    .any(|command| command.get("malformed").is_some())
+            {
                 assert!(read.is_err(), "{label}: {read:?}");
                 malformed += 1;
                 continue;
             }
             let read = read.unwrap_or_else(|error| panic!("{label}: {error}"));
             let header = &read.header;
-            assert_eq!(u64::from(header.peer_id), number(&decoded["peer_id"]), "{label}");
-            assert_eq!(u64::from(header.sent_time), number(&decoded["sent_time"]), "{label}");
-            assert_eq!(format!("{:08x}", header.challenge), decoded["challenge"].as_str().unwrap(), "{label}");
+            assert_eq!(
+                u64::from(header.peer_id),
+                number(&decoded["peer_id"]),
+                "{label}"
+            );
+            assert_eq!(
+                u64::from(header.sent_time),
+                number(&decoded["sent_time"]),
+                "{label}"
+            );
+            assert_eq!(
+                format!("{:08x}", header.challenge),
+                decoded["challenge"].as_str().unwrap(),
+                "{label}"
+            );
             assert_eq!(usize::from(header.count), commands.len(), "{label}");
-            assert_eq!(header.crc.map(|crc| format!("{crc:08x}")).as_deref(), decoded["crc"].as_str(), "{label}");
+            assert_eq!(
+                header.crc.map(|crc| format!("{crc:08x}")).as_deref(),
+                decoded["crc"].as_str(),
+                "{label}"
+            );
             assert_eq!(read.trailing_bytes(), 0, "{label}");
             assert_eq!(read.commands().count(), commands.len(), "{label}");
             for (ours, theirs) in read.commands().zip(commands) {

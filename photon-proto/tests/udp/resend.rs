@@ -10,7 +10,9 @@ const FIRST: u32 = 2;
 #[test]
 fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
     let mut rig = Rig::script().losing(|packet| {
-        packet.from == Side::Client && packet.at < 1004 && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
+        packet.from == Side::Client
+            && packet.at < 1004
+            && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
     });
     rig.run_until(200);
     rig.send(Delivery::Reliable, b"once");
@@ -20,7 +22,13 @@ fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
     rig.run_until(1044);
     assert_eq!(rig.client.conn.in_flight(), 0);
     // The sample is the 40 ms of the last transmission: 30 - 30 / 4 is the variance.
-    assert_eq!((rig.client.conn.round_trip_ms(), rig.client.conn.round_trip_variance_ms()), (40, 23));
+    assert_eq!(
+        (
+            rig.client.conn.round_trip_ms(),
+            rig.client.conn.round_trip_variance_ms()
+        ),
+        (40, 23)
+    );
     let copies: Vec<Cmd> = rig
         .client
         .commands()
@@ -29,8 +37,16 @@ fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
         .filter(|cmd| cmd.rseq == FIRST && cmd.kind == 6)
         .collect();
     assert_eq!(copies.len(), 5);
-    assert!(copies.iter().all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").by_client()), "{copies:?}");
-    let headers: Vec<u32> = rig.client_sent(RELIABLE)[1..].iter().map(|(_, datagram)| datagram.time).collect();
+    assert!(
+        copies
+            .iter()
+            .all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").by_client()),
+        "{copies:?}"
+    );
+    let headers: Vec<u32> = rig.client_sent(RELIABLE)[1..]
+        .iter()
+        .map(|(_, datagram)| datagram.time)
+        .collect();
     assert_eq!(headers, [200, 361, 522, 683, 1004]);
     rig.run_until(2000);
     assert_eq!(rig.client.times_of(0, FIRST).len(), 5);
@@ -43,12 +59,21 @@ fn u08_reliable_never_acked_ends_at_10608_by_count() {
     rig.run_until(200);
     rig.send(Delivery::Reliable, b"never");
     rig.run_until(20_000);
-    assert_eq!(rig.client.times_of(0, FIRST), [200, 361, 522, 683, 1004, 1645, 2926, 5487]);
+    assert_eq!(
+        rig.client.times_of(0, FIRST),
+        [200, 361, 522, 683, 1004, 1645, 2926, 5487]
+    );
     assert_eq!(rig.client.end(), Some((10_608, Cause::Timeout)));
     let last = rig.client.sent.last().unwrap();
     assert_eq!(last.at, 10_608);
     // The unsequenced form, reserved 2, and the assigned peer id as in session `established_timeout_30ms`.
-    assert_eq!(hex(&last.bytes), format!("{PEER_ID:04x}0001{:08x}{CHALLENGE:08x}04ff02020000000c00000001", 10_608));
+    assert_eq!(
+        hex(&last.bytes),
+        format!(
+            "{PEER_ID:04x}0001{:08x}{CHALLENGE:08x}04ff02020000000c00000001",
+            10_608
+        )
+    );
     // With a reliable command in flight there are no pings. Spec: udp.md 5.7.
     assert!(rig.client.times_of_kind(PING).is_empty());
 }
@@ -68,7 +93,10 @@ fn u09_lost_ack_makes_a_repeat_at_361_one_delivery_and_two_acks() {
     rig.run_until(1000);
     assert_eq!(rig.client.times_of(0, FIRST), [200, 361]);
     assert_eq!(rig.client.conn.in_flight(), 0);
-    assert_eq!(rig.real().messages(), [(0, Delivery::Reliable, b"once".to_vec())]);
+    assert_eq!(
+        rig.real().messages(),
+        [(0, Delivery::Reliable, b"once".to_vec())]
+    );
     let acks: Vec<(u64, (u32, u32))> = rig
         .real()
         .commands()
@@ -89,7 +117,10 @@ fn u27_with_30_in_flight_the_timeout_doubles_from_the_first_resend_on() {
     }
     rig.run_until(20_000);
     for rseq in FIRST..FIRST + 30 {
-        assert_eq!(rig.client.times_of(0, rseq), [200, 361, 682, 1323, 2604, 5165]);
+        assert_eq!(
+            rig.client.times_of(0, rseq),
+            [200, 361, 682, 1323, 2604, 5165]
+        );
     }
     // 160 as in the table's row of quick 0.
     assert_eq!(rig.client.end(), Some((200 + 10_086, Cause::Timeout)));
@@ -117,8 +148,13 @@ fn u27_resends_stop_when_less_than_80_bytes_are_left() {
         rig.send(Delivery::Reliable, &[7; 15]);
     }
     rig.run_until(400);
-    let sent = rig.client_sent(RELIABLE).into_iter().filter(|(at, _)| *at >= 200);
-    let counts: Vec<(u64, usize)> = sent.map(|(at, datagram)| (at, datagram.commands.len())).collect();
+    let sent = rig
+        .client_sent(RELIABLE)
+        .into_iter()
+        .filter(|(at, _)| *at >= 200);
+    let counts: Vec<(u64, usize)> = sent
+        .map(|(at, datagram)| (at, datagram.commands.len()))
+        .collect();
     // 27 bytes each: 44 fit for the first time, but 42 leave 54 bytes.
     assert_eq!(counts, [(200, 44), (200, 6), (361, 42), (361, 8)]);
 }
@@ -134,8 +170,16 @@ fn u27_80_bytes_left_are_enough_for_one_more() {
             rig.send(Delivery::Reliable, &vec![7; length]);
         }
         rig.run_until(361);
-        let resent = rig.client_sent(RELIABLE).into_iter().find(|(at, _)| *at == 361).unwrap();
-        assert_eq!(resent.1.commands.len(), together, "the first with {first} bytes");
+        let resent = rig
+            .client_sent(RELIABLE)
+            .into_iter()
+            .find(|(at, _)| *at == 361)
+            .unwrap();
+        assert_eq!(
+            resent.1.commands.len(),
+            together,
+            "the first with {first} bytes"
+        );
     }
 }
 
@@ -143,14 +187,20 @@ fn u27_80_bytes_left_are_enough_for_one_more() {
 #[test]
 fn resends_come_in_the_order_of_original_sending() {
     let mut bench = Bench::client(config(|config| config.ping_interval_ms = 0));
-    for (channel, delivery) in
-        [(1, Delivery::Reliable), (0, Delivery::ReliableUnsequenced), (1, Delivery::Reliable), (0, Delivery::Reliable)]
-    {
+    for (channel, delivery) in [
+        (1, Delivery::Reliable),
+        (0, Delivery::ReliableUnsequenced),
+        (1, Delivery::Reliable),
+        (0, Delivery::Reliable),
+    ] {
         bench.conn().send(channel, delivery, b"x").unwrap();
         bench.poll();
     }
     let resent = bench.run_to(500);
-    let order: Vec<(u8, u8, u32)> = resent[..4].iter().map(|cmd| (cmd.channel, cmd.kind, cmd.rseq)).collect();
+    let order: Vec<(u8, u8, u32)> = resent[..4]
+        .iter()
+        .map(|cmd| (cmd.channel, cmd.kind, cmd.rseq))
+        .collect();
     assert_eq!(order, [(1, 6, 1), (0, 14, 1), (1, 6, 2), (0, 6, 1)]);
 }
 
@@ -211,9 +261,19 @@ fn table_of_round_trip_times() {
                 bench.run_to(sent + sample);
                 bench.feed(&[Cmd::ack(0, rseq, u32::try_from(sent).unwrap())]);
             }
-            let (got_rtt, got_var) = (bench.conn().round_trip_ms(), bench.conn().round_trip_variance_ms());
-            assert_eq!((got_rtt, got_var), (rtt, var), "sample {sample}, {samples} more");
-            bench.conn().send(0, Delivery::Reliable, b"measured").unwrap();
+            let (got_rtt, got_var) = (
+                bench.conn().round_trip_ms(),
+                bench.conn().round_trip_variance_ms(),
+            );
+            assert_eq!(
+                (got_rtt, got_var),
+                (rtt, var),
+                "sample {sample}, {samples} more"
+            );
+            bench
+                .conn()
+                .send(0, Delivery::Reliable, b"measured")
+                .unwrap();
             bench.poll();
             let due = bench.end.deadline().unwrap() - bench.now;
             assert_eq!(due, first_timeout + 1, "sample {sample}, {samples} more");
@@ -229,7 +289,10 @@ fn connected_with_sample(sample: u64) -> Bench {
     // 300 ms are more than the first timeout: then the answer is to the copy of 221, whose sample is wanted.
     let sent = if resent.is_empty() { 0 } else { 221 };
     bench.run_to(sent + sample);
-    bench.feed(&[Cmd::ack(CONTROL, 1, u32::try_from(sent).unwrap()), Cmd::verify(PEER_ID)]);
+    bench.feed(&[
+        Cmd::ack(CONTROL, 1, u32::try_from(sent).unwrap()),
+        Cmd::verify(PEER_ID),
+    ]);
     assert_eq!(bench.end.log.len(), 1);
     bench
 }
@@ -272,10 +335,16 @@ fn table_of_resends() {
             }
             let connect = if sample == 300 { 221 } else { 0 };
             bench.run_to(connect + sample);
-            bench.feed(&[Cmd::ack(CONTROL, 1, u32::try_from(connect).unwrap()), Cmd::verify(PEER_ID)]);
+            bench.feed(&[
+                Cmd::ack(CONTROL, 1, u32::try_from(connect).unwrap()),
+                Cmd::verify(PEER_ID),
+            ]);
             let mut rseq = 1;
             if sample == 40 {
-                bench.conn().send(0, Delivery::Reliable, b"second sample").unwrap();
+                bench
+                    .conn()
+                    .send(0, Delivery::Reliable, b"second sample")
+                    .unwrap();
                 let sent = u32::try_from(bench.now).unwrap();
                 bench.poll();
                 bench.run_to(bench.now + 40);
@@ -283,13 +352,20 @@ fn table_of_resends() {
                 rseq = 2;
             }
             let sent = bench.now;
-            bench.conn().send(0, Delivery::Reliable, b"never acked").unwrap();
+            bench
+                .conn()
+                .send(0, Delivery::Reliable, b"never acked")
+                .unwrap();
             bench.run_to(sent + 30_000);
             (sent, bench.end.times_of(0, rseq), bench.end.end())
         };
         let expected: Vec<u64> = expected.iter().map(|after| sent_at + after).collect();
         assert_eq!(times, expected, "{label}");
-        let cause = if first_timeout == 220 { Cause::ConnectTimeout } else { Cause::Timeout };
+        let cause = if first_timeout == 220 {
+            Cause::ConnectTimeout
+        } else {
+            Cause::Timeout
+        };
         assert_eq!(end, Some((sent_at + gives_up, cause)), "{label}");
     }
 }

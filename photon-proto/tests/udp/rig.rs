@@ -3,7 +3,9 @@
 
 use crate::wire::{self, Cmd, Datagram, RELIABLE};
 use photon_proto::Timestamp;
-use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Event, Message, State};
+use photon_proto::udp::{
+    Cause, Config, ConnectRequest, Connection, Delivery, Event, Message, State,
+};
 
 pub(crate) use crate::bench::{Bench, both, both_with};
 pub(crate) use crate::network::{Packet, Rig, Server, Side, server_datagram};
@@ -15,7 +17,8 @@ pub(crate) const PEER_ID: u16 = 0x0042;
 /// What the clock at the other end shows at virtual time 0.
 pub(crate) const PEER_CLOCK: u32 = 5_000_000;
 /// The init message of the recordings, and its answer. Spec: udp.md 3.2.
-pub(crate) const INIT: &str = "f30001081e41080c005465737441707049640000000000000000000000000000000000000000000000";
+pub(crate) const INIT: &str =
+    "f30001081e41080c005465737441707049640000000000000000000000000000000000000000000000";
 pub(crate) const INIT_RESPONSE: [u8; 3] = [0xF3, 1, 0];
 
 pub(crate) fn at(ms: u64) -> Timestamp {
@@ -62,7 +65,11 @@ impl Sent {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     Connected,
-    Message { channel: u8, delivery: Delivery, bytes: Vec<u8> },
+    Message {
+        channel: u8,
+        delivery: Delivery,
+        bytes: Vec<u8>,
+    },
     Ended(Cause),
 }
 
@@ -83,7 +90,15 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(conn: Connection) -> Self {
-        Self { conn, sent: Vec::new(), log: Vec::new(), taking: true, init: false, keep_sent: true, passed_on: 0 }
+        Self {
+            conn,
+            sent: Vec::new(),
+            log: Vec::new(),
+            taking: true,
+            init: false,
+            keep_sent: true,
+            passed_on: 0,
+        }
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {
@@ -95,45 +110,82 @@ impl Endpoint {
     pub(crate) fn poll(&mut self, now: u64) {
         for round in 0.. {
             assert!(round < 100, "busy at {now}");
-            if self.conn.poll_timeout().is_some_and(|deadline| deadline <= at(now)) {
+            if self
+                .conn
+                .poll_timeout()
+                .is_some_and(|deadline| deadline <= at(now))
+            {
                 self.conn.handle_timeout(at(now));
                 let next = self.conn.poll_timeout();
-                assert!(next.is_none_or(|next| next > at(now)), "{next:?} at {now}, right after handle_timeout");
+                assert!(
+                    next.is_none_or(|next| next > at(now)),
+                    "{next:?} at {now}, right after handle_timeout"
+                );
             }
             let mut idle = true;
             while self.taking {
-                let Some(event) = self.conn.poll_event() else { break };
+                let Some(event) = self.conn.poll_event() else {
+                    break;
+                };
                 self.take(now, event);
                 idle = false;
             }
             while let Some(bytes) = self.conn.transmit(at(now)) {
-                self.sent.push(Sent { at: now, bytes: bytes.to_vec() });
+                self.sent.push(Sent {
+                    at: now,
+                    bytes: bytes.to_vec(),
+                });
                 self.conn.transmitted();
                 idle = false;
-                assert!(self.sent.iter().rev().take_while(|sent| sent.at == now).count() < 5000, "a flood at {now}");
+                assert!(
+                    self.sent
+                        .iter()
+                        .rev()
+                        .take_while(|sent| sent.at == now)
+                        .count()
+                        < 5000,
+                    "a flood at {now}"
+                );
             }
             if idle {
                 break;
             }
         }
-        assert!(self.conn.poll_timeout().is_none_or(|next| next > at(now)), "a busy driver at {now}");
+        assert!(
+            self.conn.poll_timeout().is_none_or(|next| next > at(now)),
+            "a busy driver at {now}"
+        );
     }
 
     #[track_caller]
     fn take(&mut self, now: u64, event: Event) {
-        assert!(!matches!(self.log.last(), Some((_, What::Ended(_)))), "{event:?} after the end");
+        assert!(
+            !matches!(self.log.last(), Some((_, What::Ended(_)))),
+            "{event:?} after the end"
+        );
         let what = match event {
             Event::Connected => {
                 if self.init {
-                    self.conn.send(0, Delivery::Reliable, &wire::unhex(INIT)).unwrap();
+                    self.conn
+                        .send(0, Delivery::Reliable, &wire::unhex(INIT))
+                        .unwrap();
                 }
                 What::Connected
             }
-            Event::Message(Message { channel, delivery, bytes, .. }) => {
+            Event::Message(Message {
+                channel,
+                delivery,
+                bytes,
+                ..
+            }) => {
                 if self.init && bytes == INIT_RESPONSE {
                     self.conn.fetch_server_time();
                 }
-                What::Message { channel, delivery, bytes }
+                What::Message {
+                    channel,
+                    delivery,
+                    bytes,
+                }
             }
             Event::Disconnected(cause) => {
                 assert_eq!(self.conn.state(), State::Disconnected);
@@ -147,7 +199,11 @@ impl Endpoint {
     pub(crate) fn messages(&mut self) -> Vec<(u8, Delivery, Vec<u8>)> {
         let mut messages = Vec::new();
         self.log.retain(|(_, what)| match what {
-            What::Message { channel, delivery, bytes } => {
+            What::Message {
+                channel,
+                delivery,
+                bytes,
+            } => {
                 messages.push((*channel, *delivery, bytes.clone()));
                 false
             }
@@ -165,24 +221,38 @@ impl Endpoint {
     }
 
     pub(crate) fn connected_at(&self) -> Option<u64> {
-        self.log.iter().find(|(_, what)| *what == What::Connected).map(|(at, _)| *at)
+        self.log
+            .iter()
+            .find(|(_, what)| *what == What::Connected)
+            .map(|(at, _)| *at)
     }
 
     /// Every command sent, with the time.
     pub(crate) fn commands(&self) -> Vec<(u64, Cmd)> {
-        let all = self.sent.iter().flat_map(|sent| sent.read().commands.into_iter().map(|cmd| (sent.at, cmd)));
+        let all = self
+            .sent
+            .iter()
+            .flat_map(|sent| sent.read().commands.into_iter().map(|cmd| (sent.at, cmd)));
         all.collect()
     }
 
     /// When commands of a type were sent.
     pub(crate) fn times_of_kind(&self, kind: u8) -> Vec<u64> {
-        self.commands().iter().filter(|(_, cmd)| cmd.kind == kind).map(|(at, _)| *at).collect()
+        self.commands()
+            .iter()
+            .filter(|(_, cmd)| cmd.kind == kind)
+            .map(|(at, _)| *at)
+            .collect()
     }
 
     /// When the reliable data command with this number was sent.
     pub(crate) fn times_of(&self, channel: u8, rseq: u32) -> Vec<u64> {
         let of = |cmd: &Cmd| cmd.kind == RELIABLE && cmd.channel == channel && cmd.rseq == rseq;
-        self.commands().iter().filter(|(_, cmd)| of(cmd)).map(|(at, _)| *at).collect()
+        self.commands()
+            .iter()
+            .filter(|(_, cmd)| of(cmd))
+            .map(|(at, _)| *at)
+            .collect()
     }
 }
 

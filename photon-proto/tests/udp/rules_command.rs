@@ -68,7 +68,11 @@ fn r06_acks_are_never_acked() {
 #[test]
 fn r07_data_for_no_channel_is_discarded_and_the_rest_of_its_datagram_is_not() {
     both(|bench| {
-        let of = Fragments { start: 1, count: 1, total: 1 };
+        let of = Fragments {
+            start: 1,
+            count: 1,
+            total: 1,
+        };
         let bad = [
             Cmd::reliable(2, 1, b"x"),
             Cmd::reliable(CONTROL, 1, b"x"),
@@ -92,7 +96,11 @@ fn r07_data_for_no_channel_is_discarded_and_the_rest_of_its_datagram_is_not() {
 fn r08_numbers_above_2_31_are_malformed() {
     both(|bench| {
         for rseq in [0x8000_0000, 0x8000_0001, 0xFFFF_FFFF] {
-            let of = |start, count, total| Fragments { start, count, total };
+            let of = |start, count, total| Fragments {
+                start,
+                count,
+                total,
+            };
             for command in [
                 Cmd::reliable(0, rseq, b"x"),
                 Cmd::reliable_unsequenced(0, rseq, b"x"),
@@ -118,14 +126,34 @@ fn r08_numbers_above_2_31_are_malformed() {
 fn r08_numbers_above_2_31_are_malformed_on_control_and_unknown_commands_too() {
     both(|bench| {
         for rseq in [0x8000_0000, 0xFFFF_FFFF] {
-            let known = [Cmd::ping(rseq), Cmd::new(SERVER_TIME, CONTROL, 1, rseq, &[]), Cmd::disconnect(rseq, 1)];
-            let unknown = [Cmd::new(9, CONTROL, 1, rseq, &[]), Cmd::new(9, 0, 3, rseq, &[0; 8])];
-            let handshake = [Cmd { rseq, ..Cmd::connect() }, Cmd { rseq, ..Cmd::verify(0x42) }];
+            let known = [
+                Cmd::ping(rseq),
+                Cmd::new(SERVER_TIME, CONTROL, 1, rseq, &[]),
+                Cmd::disconnect(rseq, 1),
+            ];
+            let unknown = [
+                Cmd::new(9, CONTROL, 1, rseq, &[]),
+                Cmd::new(9, 0, 3, rseq, &[0; 8]),
+            ];
+            let handshake = [
+                Cmd {
+                    rseq,
+                    ..Cmd::connect()
+                },
+                Cmd {
+                    rseq,
+                    ..Cmd::verify(0x42)
+                },
+            ];
             for command in known.into_iter().chain(unknown).chain(handshake) {
                 let before = *bench.end.conn.stats();
                 assert_discarded(bench, &command);
                 let after = bench.end.conn.stats();
-                assert_eq!(after.discarded.malformed, before.discarded.malformed + 1, "{command:?}");
+                assert_eq!(
+                    after.discarded.malformed,
+                    before.discarded.malformed + 1,
+                    "{command:?}"
+                );
                 assert_eq!(after.violations, before.violations + 1, "{command:?}");
             }
         }
@@ -140,7 +168,11 @@ fn r08_numbers_above_2_31_are_malformed_on_control_and_unknown_commands_too() {
 #[test]
 fn r08_number_0_is_malformed_on_data_and_legal_on_control() {
     both(|bench| {
-        let of = Fragments { start: 0, count: 2, total: 4 };
+        let of = Fragments {
+            start: 0,
+            count: 2,
+            total: 4,
+        };
         for command in [
             Cmd::reliable(0, 0, b"x"),
             Cmd::reliable_unsequenced(0, 0, b"x"),
@@ -149,7 +181,11 @@ fn r08_number_0_is_malformed_on_data_and_legal_on_control() {
         ] {
             assert_discarded(bench, &command);
         }
-        for command in [Cmd::ping(0), Cmd::new(SERVER_TIME, CONTROL, 1, 0, &[]), Cmd::new(9, CONTROL, 1, 0, &[])] {
+        for command in [
+            Cmd::ping(0),
+            Cmd::new(SERVER_TIME, CONTROL, 1, 0, &[]),
+            Cmd::new(9, CONTROL, 1, 0, &[]),
+        ] {
             assert_acked(bench, &command);
         }
         let goodbye = bench.feed(&[Cmd::disconnect(0, 1)]);
@@ -205,7 +241,10 @@ fn r09_out_of_order_is_refused_first_and_in_order_goes_on() {
             }
             // Full of what cannot be delivered: in order is taken, and sets everything free.
             assert_acked(bench, &Cmd::reliable(0, 1, &kilobyte));
-            assert_eq!(bench.end.messages().len(), usize::try_from(refused - 1).unwrap());
+            assert_eq!(
+                bench.end.messages().len(),
+                usize::try_from(refused - 1).unwrap()
+            );
             assert_eq!(bench.end.conn.received_bytes(), 0);
             assert_acked(bench, &Cmd::reliable(0, refused, &kilobyte));
             assert_eq!(bench.end.messages().len(), 1);
@@ -219,10 +258,17 @@ fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
         |config| config.incoming_cap_bytes = CAP,
         |bench| {
             bench.end.taking = false;
-            bench.conn().send(0, Delivery::Reliable, b"to be acked").unwrap();
+            bench
+                .conn()
+                .send(0, Delivery::Reliable, b"to be acked")
+                .unwrap();
             let sent = u32::try_from(bench.now).unwrap();
             let clock = bench.poll()[0].clone();
-            let time = if bench.is_client { sent } else { bench.end.sent.last().unwrap().read().time };
+            let time = if bench.is_client {
+                sent
+            } else {
+                bench.end.sent.last().unwrap().read().time
+            };
             assert_eq!(clock.rseq, 1);
             let kilobyte = vec![1; 1024];
             // The last one begins below the cap and ends above it.
@@ -230,9 +276,15 @@ fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
             for rseq in 1..200 {
                 let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
                 assert_eq!(replies.len(), usize::from(rseq <= acked), "number {rseq}");
-                assert_eq!(bench.end.conn.received_bytes(), usize::try_from(rseq.min(acked)).unwrap() * CHARGED);
+                assert_eq!(
+                    bench.end.conn.received_bytes(),
+                    usize::try_from(rseq.min(acked)).unwrap() * CHARGED
+                );
             }
-            assert_eq!(bench.end.conn.stats().discarded.full, u64::from(199 - acked));
+            assert_eq!(
+                bench.end.conn.stats().discarded.full,
+                u64::from(199 - acked)
+            );
             // Acknowledgements, pings and disconnects are always processed.
             assert_acked(bench, &Cmd::ping(4));
             assert_eq!(bench.end.conn.in_flight(), 1);
@@ -278,9 +330,15 @@ fn r09_overhead_counts() {
 fn mebibyte(channel: u8) -> Vec<Cmd> {
     let message = vec![5; 1 << 20];
     let count = u32::try_from(message.len().div_ceil(1156)).unwrap();
-    let of = Fragments { start: 1, count, total: 1 << 20 };
+    let of = Fragments {
+        start: 1,
+        count,
+        total: 1 << 20,
+    };
     let parts = (0..).zip(message.chunks(1156));
-    parts.map(|(number, part)| Cmd::fragment(channel, of, number, number * 1156, part)).collect()
+    parts
+        .map(|(number, part)| Cmd::fragment(channel, of, number, number * 1156, part))
+        .collect()
 }
 
 /// Only what the application leaves lying keeps out what everything else waits for: here it takes all, and a message
@@ -337,8 +395,14 @@ fn r09_the_lowest_unsequenced_message_is_taken_whatever_is_held() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
         |bench| {
-            let of = |start| Fragments { start, count: 100, total: 100_000 };
-            let part = |start, number| Cmd::fragment_unsequenced(0, of(start), number, number * 1000, &[1; 1000]);
+            let of = |start| Fragments {
+                start,
+                count: 100,
+                total: 100_000,
+            };
+            let part = |start, number| {
+                Cmd::fragment_unsequenced(0, of(start), number, number * 1000, &[1; 1000])
+            };
             let mut held = 0;
             for number in 0..99 {
                 held += bench.feed(&[part(101, number)]).len();
@@ -365,16 +429,18 @@ fn r10_256_unreliables_are_held_and_the_lowest_numbers_go_first() {
             bench.feed(&[Cmd::unreliable(0, 1, number, number.to_string().as_bytes())]);
         }
         bench.feed(&[reliable(1)]);
-        let expected: Vec<String> =
-            std::iter::once("message 1".into()).chain((45..=300).map(|number| number.to_string())).collect();
+        let expected: Vec<String> = std::iter::once("message 1".into())
+            .chain((45..=300).map(|number| number.to_string()))
+            .collect();
         assert_eq!(bench.heard(), expected);
         // The newest may be the lowest.
         for number in (600..856).chain([500]) {
             bench.feed(&[Cmd::unreliable(0, 2, number, number.to_string().as_bytes())]);
         }
         bench.feed(&[reliable(2)]);
-        let expected: Vec<String> =
-            std::iter::once("message 2".into()).chain((600..856).map(|number| number.to_string())).collect();
+        let expected: Vec<String> = std::iter::once("message 2".into())
+            .chain((600..856).map(|number| number.to_string()))
+            .collect();
         assert_eq!(bench.heard(), expected);
     });
     // Each channel has its own 256.
@@ -382,7 +448,10 @@ fn r10_256_unreliables_are_held_and_the_lowest_numbers_go_first() {
         bench.feed(&[reliable(1)]);
         bench.heard();
         for number in 301..=400 {
-            bench.feed(&[Cmd::unreliable(0, 2, number, b"x"), Cmd::unreliable(1, 1, number, b"y")]);
+            bench.feed(&[
+                Cmd::unreliable(0, 2, number, b"x"),
+                Cmd::unreliable(1, 1, number, b"y"),
+            ]);
         }
         bench.feed(&[reliable(2), Cmd::reliable(1, 1, b"one")]);
         assert_eq!(bench.heard().len(), 202);
@@ -396,8 +465,16 @@ fn r10_4096_unsequenced_numbers_ahead_are_remembered() {
         for number in 2..=5000 {
             let replies = bench.feed(&[Cmd::reliable_unsequenced(0, number, b"x")]);
             let delivered = bench.end.messages().len();
-            assert_eq!(delivered, replies.len(), "never acked what is not kept, number {number}");
-            assert_eq!(delivered, usize::from(number <= 1 + 4096), "number {number}");
+            assert_eq!(
+                delivered,
+                replies.len(),
+                "never acked what is not kept, number {number}"
+            );
+            assert_eq!(
+                delivered,
+                usize::from(number <= 1 + 4096),
+                "number {number}"
+            );
         }
         assert_eq!(bench.end.conn.received_bytes(), 0);
         // The gap closes, and what was refused is taken when it comes again.

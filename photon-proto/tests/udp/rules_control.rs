@@ -36,7 +36,10 @@ fn r11_reserved_ids_in_verify_connect_are_a_protocol_error() {
         bench.poll();
         bench.now = 40;
         bench.feed(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(id)]);
-        assert_eq!((bench.end.connected_at(), bench.end.conn.peer_id()), (Some(40), id));
+        assert_eq!(
+            (bench.end.connected_at(), bench.end.conn.peer_id()),
+            (Some(40), id)
+        );
     }
 }
 
@@ -57,7 +60,10 @@ fn r12_acks_need_an_exact_match() {
         bench.poll();
         let time = bench.end.sent.last().unwrap().read().time;
         bench.now += 40;
-        let before = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+        let before = (
+            bench.end.conn.round_trip_ms(),
+            bench.end.conn.round_trip_variance_ms(),
+        );
         let deadline = bench.end.deadline();
         let wrong = [
             Cmd::ack(1, 1, time),
@@ -74,7 +80,13 @@ fn r12_acks_need_an_exact_match() {
             assert_eq!(bench.end.conn.in_flight(), 1, "{ack:?}");
             assert_eq!(bench.end.deadline(), deadline, "{ack:?}");
         }
-        assert_eq!((bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms()), before);
+        assert_eq!(
+            (
+                bench.end.conn.round_trip_ms(),
+                bench.end.conn.round_trip_variance_ms()
+            ),
+            before
+        );
         assert_eq!(bench.end.conn.stats().unmatched_acks, 7);
         bench.feed(&[Cmd::ack(0, 1, time)]);
         assert_eq!(bench.end.conn.in_flight(), 0);
@@ -89,14 +101,20 @@ fn r12_acks_need_an_exact_match() {
 fn r12_ack_for_something_not_sent_yet_is_ignored() {
     both(|bench| {
         for _ in 0..60 {
-            bench.conn().send(0, Delivery::Reliable, b"window of 50").unwrap();
+            bench
+                .conn()
+                .send(0, Delivery::Reliable, b"window of 50")
+                .unwrap();
         }
         bench.poll();
         bench.now += 10;
         bench.feed(&[Cmd::ack(0, 55, 0)]);
         assert_eq!(bench.end.conn.in_flight(), 50);
         let left = bench.run_acked(bench.now + 3000, 20);
-        assert!(left.iter().any(|cmd| cmd.rseq == 55 && cmd.kind == 6), "number 55 still goes out");
+        assert!(
+            left.iter().any(|cmd| cmd.rseq == 55 && cmd.kind == 6),
+            "number 55 still goes out"
+        );
     });
 }
 
@@ -104,18 +122,31 @@ fn r12_ack_for_something_not_sent_yet_is_ignored() {
 fn u38_implausible_echoed_times_remove_the_command_and_give_no_sample() {
     both(|bench| {
         bench.run_to(20_000);
-        for (rseq, wrong) in (1..).zip([1_i64, 60_000, -10_001, -15_000, i64::from(i32::MIN), i64::from(i32::MAX)]) {
+        for (rseq, wrong) in (1..).zip([
+            1_i64,
+            60_000,
+            -10_001,
+            -15_000,
+            i64::from(i32::MIN),
+            i64::from(i32::MAX),
+        ]) {
             bench.conn().send(0, Delivery::Reliable, b"sample").unwrap();
             bench.poll();
             let time = bench.end.sent.last().unwrap().read().time;
-            let before = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+            let before = (
+                bench.end.conn.round_trip_ms(),
+                bench.end.conn.round_trip_variance_ms(),
+            );
             bench.now += 40;
             let now = time.wrapping_add(40);
             // In the future, older than 10 s, or before the first transmission: none is a sample.
             let echoed = now.wrapping_add_signed(i32::try_from(wrong).unwrap());
             bench.feed(&[Cmd::ack(0, rseq, echoed)]);
             assert_eq!(bench.end.conn.in_flight(), 0, "{wrong}");
-            let after = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+            let after = (
+                bench.end.conn.round_trip_ms(),
+                bench.end.conn.round_trip_variance_ms(),
+            );
             assert_eq!(after, before, "{wrong}");
         }
     });
@@ -124,17 +155,24 @@ fn u38_implausible_echoed_times_remove_the_command_and_give_no_sample() {
 /// The same for a command that really was on its way for so long.
 #[test]
 fn u38_an_echo_older_than_10_s_of_a_command_that_is_older_still_gives_no_sample() {
-    let slow = |config: &mut Config| (config.disconnect_timeout_ms, config.max_resends) = (60_000, 100);
+    let slow =
+        |config: &mut Config| (config.disconnect_timeout_ms, config.max_resends) = (60_000, 100);
     both_with(slow, |bench| {
         for (rseq, older, counts) in [(1, 10_001, false), (2, 10_000, true)] {
             bench.conn().send(0, Delivery::Reliable, b"sample").unwrap();
             bench.poll();
             let time = bench.end.sent.last().unwrap().read().time;
             bench.run_to(bench.now + 11_000);
-            let before = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+            let before = (
+                bench.end.conn.round_trip_ms(),
+                bench.end.conn.round_trip_variance_ms(),
+            );
             bench.feed(&[Cmd::ack(0, rseq, time + 11_000 - older)]);
             assert_eq!(bench.end.conn.in_flight(), 0, "{older}");
-            let after = (bench.end.conn.round_trip_ms(), bench.end.conn.round_trip_variance_ms());
+            let after = (
+                bench.end.conn.round_trip_ms(),
+                bench.end.conn.round_trip_variance_ms(),
+            );
             assert_eq!(after != before, counts, "{older}");
         }
     });
@@ -151,7 +189,11 @@ fn r12_a_sample_cannot_be_longer_than_the_command_is_old() {
         bench.now += 80;
         let before = bench.end.conn.round_trip_ms();
         bench.feed(&[Cmd::ack(0, rseq, sent - older)]);
-        assert_eq!(bench.end.conn.round_trip_ms() != before, counts, "number {rseq}");
+        assert_eq!(
+            bench.end.conn.round_trip_ms() != before,
+            counts,
+            "number {rseq}"
+        );
     }
 }
 
@@ -161,7 +203,10 @@ fn r13_disconnect_is_honoured_while_connecting_and_connected_only() {
     closed.conn().close();
     closed.poll();
     closed.feed(&[Cmd::disconnect(3, 2)]);
-    assert_eq!(closed.end.log, [(100, crate::rig::What::Ended(Cause::LocalClose))]);
+    assert_eq!(
+        closed.end.log,
+        [(100, crate::rig::What::Ended(Cause::LocalClose))]
+    );
     assert_eq!(closed.end.sent.len(), 1);
 
     let mut twice = quiet();
@@ -177,14 +222,20 @@ fn r13_disconnect_is_honoured_while_connecting_and_connected_only() {
 fn r13_disconnect_is_ignored_while_draining() {
     let mut bench = quiet();
     for _ in 0..60 {
-        bench.conn().send(0, Delivery::Reliable, b"accepted").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Reliable, b"accepted")
+            .unwrap();
     }
     let now = at(bench.now);
     bench.conn().shutdown(now, 5000, 4);
     bench.poll();
     bench.now += 10;
     bench.feed(&[Cmd::disconnect(2, 3)]);
-    assert_eq!((bench.end.conn.state(), bench.end.log.len()), (State::Disconnecting, 0));
+    assert_eq!(
+        (bench.end.conn.state(), bench.end.log.len()),
+        (State::Disconnecting, 0)
+    );
 }
 
 #[test]
@@ -200,9 +251,17 @@ fn r14_at_most_4096_acks_wait_for_sending() {
         let data = bench.datagram(&[Cmd::reliable(0, 1, b"too much")]);
         bench.conn().handle_datagram(now, &data);
         let acks = bench.poll();
-        assert!(acks.iter().all(|cmd| cmd.is_ack() && cmd.channel == CONTROL), "the message is acked too");
+        assert!(
+            acks.iter()
+                .all(|cmd| cmd.is_ack() && cmd.channel == CONTROL),
+            "the message is acked too"
+        );
         assert_eq!(acks.len(), 4096);
-        assert_eq!(bench.heard(), [""; 0], "what is not acknowledged is not delivered");
+        assert_eq!(
+            bench.heard(),
+            [""; 0],
+            "what is not acknowledged is not delivered"
+        );
         // Flushed: there is room again.
         let again = Cmd::reliable(0, 1, b"welcome");
         assert_acked(bench, &again);
@@ -248,7 +307,11 @@ fn the_default_limit_of_violations_is_1000() {
         }
         assert_eq!(bench.end.log, []);
         bench.feed(&[lie.clone(), lie]);
-        assert!(matches!(bench.end.end(), Some((_, Cause::ProtocolError(..)))), "{:?}", bench.end.log);
+        assert!(
+            matches!(bench.end.end(), Some((_, Cause::ProtocolError(..)))),
+            "{:?}",
+            bench.end.log
+        );
     });
 }
 
@@ -260,8 +323,16 @@ fn duplicates_late_commands_and_unmatched_acks_are_not_violations() {
         |bench| {
             for round in 0..50 {
                 bench.now += 1;
-                bench.feed(&[reliable(1), Cmd::unreliable(0, 0, 1, b"late"), Cmd::unsequenced(0, 1, b"again")]);
-                bench.feed(&[Cmd::ack(0, round, 0), Cmd::ping(round), Cmd::reliable_unsequenced(0, 1, b"again")]);
+                bench.feed(&[
+                    reliable(1),
+                    Cmd::unreliable(0, 0, 1, b"late"),
+                    Cmd::unsequenced(0, 1, b"again"),
+                ]);
+                bench.feed(&[
+                    Cmd::ack(0, round, 0),
+                    Cmd::ping(round),
+                    Cmd::reliable_unsequenced(0, 1, b"again"),
+                ]);
             }
             assert_eq!(bench.end.conn.stats().violations, 0);
             assert_eq!(bench.end.conn.state(), State::Connected);
@@ -274,10 +345,19 @@ fn duplicates_late_commands_and_unmatched_acks_are_not_violations() {
 fn commands_of_the_other_role_change_nothing() {
     let mut client = quiet();
     client.feed(&[Cmd::connect()]);
-    assert_eq!((client.end.conn.peer_id(), client.end.conn.state()), (PEER_ID, State::Connected));
+    assert_eq!(
+        (client.end.conn.peer_id(), client.end.conn.state()),
+        (PEER_ID, State::Connected)
+    );
     let mut server = Bench::server(crate::rig::server_config(|_| ()));
     server.feed(&[Cmd::verify(0x99)]);
-    assert_eq!((server.end.conn.peer_id(), server.end.conn.state()), (PEER_ID, State::Connected));
+    assert_eq!(
+        (server.end.conn.peer_id(), server.end.conn.state()),
+        (PEER_ID, State::Connected)
+    );
     assert_eq!((client.end.log.len(), server.end.log.len()), (0, 0));
-    assert_eq!(client.end.times_of_kind(CONNECT).len() + server.end.times_of_kind(PING).len(), 0);
+    assert_eq!(
+        client.end.times_of_kind(CONNECT).len() + server.end.times_of_kind(PING).len(),
+        0
+    );
 }

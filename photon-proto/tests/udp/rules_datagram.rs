@@ -18,7 +18,11 @@ fn assert_dropped(bench: &mut Bench, bytes: &[u8], label: &str) {
     let replies = bench.feed_bytes(bytes);
     assert_eq!(replies, [], "{label}");
     assert_eq!(bench.end.log, [], "{label}");
-    assert_eq!(bench.end.conn.stats().dropped_datagrams.total(), before + 1, "{label}");
+    assert_eq!(
+        bench.end.conn.stats().dropped_datagrams.total(),
+        before + 1,
+        "{label}"
+    );
 }
 
 #[track_caller]
@@ -31,7 +35,13 @@ fn assert_works(bench: &mut Bench, rseq: u32) {
 #[test]
 fn u21_wrong_challenge_is_dropped_whole_and_counted() {
     both(|bench| {
-        for challenge in [CHALLENGE ^ 1, CHALLENGE ^ 0x8000_0000, CHALLENGE.swap_bytes(), 0, u32::MAX] {
+        for challenge in [
+            CHALLENGE ^ 1,
+            CHALLENGE ^ 0x8000_0000,
+            CHALLENGE.swap_bytes(),
+            0,
+            u32::MAX,
+        ] {
             let mut bytes = bench.datagram(&[reliable(1), Cmd::disconnect(2, 1), Cmd::ping(3)]);
             bytes[8..12].copy_from_slice(&challenge.to_be_bytes());
             assert_dropped(bench, &bytes, &format!("{challenge:08x}"));
@@ -102,7 +112,9 @@ fn u23_check_sums_are_those_of_the_recording() {
     // The header time is 0x65, so the connection is polled for the first time 101 ms after it was made.
     let settings = config(|config| config.crc = true);
     let mut conn = photon_proto::udp::Connection::connect(settings, 0x6890_7453, crate::rig::at(0));
-    let sent = conn.transmit(crate::rig::at(101)).expect("a connect datagram");
+    let sent = conn
+        .transmit(crate::rig::at(101))
+        .expect("a connect datagram");
     assert_eq!(hex(sent), hex(&recorded));
 }
 
@@ -133,11 +145,19 @@ fn u23_one_flipped_bit_is_dropped_without_ack_and_recovered_by_a_resend() {
 /// One bit of one copy is flipped on its way to the crate's own server.
 #[test]
 fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
-    let mut rig = Rig::new(config(|config| config.crc = true), Server::Real { config: Config::server(), end: None });
+    let mut rig = Rig::new(
+        config(|config| config.crc = true),
+        Server::Real {
+            config: Config::server(),
+            end: None,
+        },
+    );
     let (is_it, corrupted) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let is_next = Rc::clone(&is_it);
     rig.fate = Box::new(move |packet| {
-        is_next.set(packet.from == Side::Client && packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0));
+        is_next.set(
+            packet.from == Side::Client && packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0),
+        );
         vec![DELAY]
     });
     let flipped = Rc::clone(&corrupted);
@@ -154,12 +174,21 @@ fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
     assert_eq!(corrupted.get(), 2, "copies on the way");
     let dropped = rig.real().conn.stats().dropped_datagrams;
     assert_eq!((dropped.crc, dropped.total()), (1, 1));
-    let told = What::Message { channel: 0, delivery: Delivery::Reliable, bytes: b"again".to_vec() };
+    let told = What::Message {
+        channel: 0,
+        delivery: Delivery::Reliable,
+        bytes: b"again".to_vec(),
+    };
     assert_eq!(rig.real().log.last(), Some(&(381, told)));
     // The acknowledgement of the second copy is on its way, and there was none of the first.
     assert_eq!(rig.client.conn.in_flight(), 1);
-    let acks: Vec<u64> =
-        rig.real().commands().iter().filter(|(_, cmd)| cmd.is_ack() && cmd.acked().0 == 2).map(|(at, _)| *at).collect();
+    let acks: Vec<u64> = rig
+        .real()
+        .commands()
+        .iter()
+        .filter(|(_, cmd)| cmd.is_ack() && cmd.acked().0 == 2)
+        .map(|(at, _)| *at)
+        .collect();
     assert_eq!(acks, [381]);
     rig.run_until(401);
     assert_eq!(rig.client.conn.in_flight(), 0);
@@ -179,7 +208,13 @@ fn u24_the_flag_byte_decides_per_datagram() {
                 assert_eq!(replies, [bench.ack_of(&reliable(2))]);
                 assert_eq!(bench.heard(), ["message 1", "message 2"]);
                 // What is sent follows the own setting.
-                assert!(bench.end.sent.iter().all(|sent| (sent.bytes[2] == 0xCC) == crc));
+                assert!(
+                    bench
+                        .end
+                        .sent
+                        .iter()
+                        .all(|sent| (sent.bytes[2] == 0xCC) == crc)
+                );
             },
         );
     }
@@ -200,7 +235,10 @@ fn u34_lies_about_count_and_size_drop_the_datagram_whole() {
             ("count 255", with(3, 255)),
             ("size one past the end", with(19, 22)),
             ("size far past the end", with(16, 0x7F)),
-            ("size 2^32 - 1", [&good[..16], &[0xFF; 4], &good[20..]].concat()),
+            (
+                "size 2^32 - 1",
+                [&good[..16], &[0xFF; 4], &good[20..]].concat(),
+            ),
             ("size 11", with(19, 11)),
             ("size 0", with(19, 0)),
         ];
@@ -218,11 +256,20 @@ fn u34_good_commands_before_a_bad_one_are_not_applied() {
         let mut count = bench.datagram(&[reliable(1)]);
         count[3] = 2;
         assert_dropped(bench, &count, "count 2, one command");
-        let second = Cmd { size: 13, ..reliable(2) };
+        let second = Cmd {
+            size: 13,
+            ..reliable(2)
+        };
         let mut cut = bench.datagram(&[reliable(1), Cmd::ping(7), second]);
         cut.truncate(cut.len() - 9);
         assert_dropped(bench, &cut, "the second command is cut off");
-        let goodbye = bench.datagram(&[Cmd::disconnect(2, 1), Cmd { size: 99, ..Cmd::ping(3) }]);
+        let goodbye = bench.datagram(&[
+            Cmd::disconnect(2, 1),
+            Cmd {
+                size: 99,
+                ..Cmd::ping(3)
+            },
+        ]);
         assert_dropped(bench, &goodbye, "disconnect before the lie");
         assert_works(bench, 1);
     });
@@ -254,7 +301,11 @@ fn r02_flags_then_check_sum_then_challenge_are_checked_before_anything_else() {
         }
         assert_eq!(bench.end.conn.stats().dropped_datagrams.flags, 254);
         // An encrypted one is dropped for its flags, whatever is in it. Spec: udp.md 1.3.
-        assert_dropped(bench, &unhex("004201672e0433aabbccddeeff00112233"), "encrypted");
+        assert_dropped(
+            bench,
+            &unhex("004201672e0433aabbccddeeff00112233"),
+            "encrypted",
+        );
 
         let mut wrong = with_crc(&bench.datagram(&[reliable(1)]));
         wrong[15] ^= 1;
@@ -283,7 +334,11 @@ fn r02_the_time_of_a_dropped_datagram_is_not_echoed() {
 #[test]
 fn r03_every_command_needs_the_size_of_its_type() {
     both(|bench| {
-        let of = Fragments { start: 1, count: 1, total: 1 };
+        let of = Fragments {
+            start: 1,
+            count: 1,
+            total: 1,
+        };
         // A command of each type, and the smallest size that its fields need.
         let smallest = [
             (Cmd::ack(0, 1, 0), 20),
@@ -301,7 +356,9 @@ fn r03_every_command_needs_the_size_of_its_type() {
             for size in 0..needed {
                 let mut short = command.clone();
                 short.size = size;
-                short.body.truncate(usize::try_from(size).unwrap().saturating_sub(12));
+                short
+                    .body
+                    .truncate(usize::try_from(size).unwrap().saturating_sub(12));
                 let bytes = bench.datagram(&[reliable(1), short]);
                 assert_dropped(bench, &bytes, &format!("{command:?} with size {size}"));
             }
@@ -360,7 +417,11 @@ fn r04_count_0_is_dropped_and_trailing_bytes_are_ignored() {
         assert_eq!(bench.heard(), ["message 1"]);
         assert_eq!(bench.end.conn.stats().trailing_bytes, 33);
         // Bytes after the last command look like another one, and are none.
-        let more = [bench.datagram(&[reliable(2)]), bench.datagram(&[reliable(3)])[12..].to_vec()].concat();
+        let more = [
+            bench.datagram(&[reliable(2)]),
+            bench.datagram(&[reliable(3)])[12..].to_vec(),
+        ]
+        .concat();
         bench.feed_bytes(&more);
         assert_eq!(bench.heard(), ["message 2"]);
     });

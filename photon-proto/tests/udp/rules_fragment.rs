@@ -9,7 +9,11 @@ const MAX: u32 = 0x7FFF_FFFF;
 const MIB: u32 = 1 << 20;
 
 fn of(start: u32, count: u32, total: u32) -> Fragments {
-    Fragments { start, count, total }
+    Fragments {
+        start,
+        count,
+        total,
+    }
 }
 
 /// One part, of either type.
@@ -27,7 +31,10 @@ fn assert_discarded(bench: &mut Bench, command: &Cmd) {
     let replies = bench.feed(std::slice::from_ref(command));
     assert_eq!(replies, [], "{command:?}");
     assert_eq!(bench.end.log, [], "{command:?}");
-    assert!(bench.end.conn.stats().violations > before, "{command:?} is not counted");
+    assert!(
+        bench.end.conn.stats().violations > before,
+        "{command:?} is not counted"
+    );
 }
 
 #[track_caller]
@@ -55,11 +62,17 @@ fn r15_impossible_fields_are_discarded_and_a_good_copy_works() {
         };
         let cases = [
             ("count 0", part(of(1, 0, 4), 0, 0, b"xy")),
-            ("number = count, which the official client lets pass", part(of(1, 2, 4), 2, 2, b"xy")),
+            (
+                "number = count, which the official client lets pass",
+                part(of(1, 2, 4), 2, 2, b"xy"),
+            ),
             ("number > count", part(of(1, 2, 4), 3, 2, b"xy")),
             ("number of another part", shifted(1)),
             ("number before the first", shifted(u32::MAX)),
-            ("start + number above 2^31 - 1", part(of(MAX, 3, 6), 1, 2, b"xy")),
+            (
+                "start + number above 2^31 - 1",
+                part(of(MAX, 3, 6), 1, 2, b"xy"),
+            ),
             ("no bytes", part(of(1, 2, 4), 0, 0, b"")),
             ("total 0", part(of(1, 1, 0), 0, 0, b"xy")),
             ("total above 1 MiB", part(of(1, 1000, MIB + 1), 0, 0, b"xy")),
@@ -67,7 +80,10 @@ fn r15_impossible_fields_are_discarded_and_a_good_copy_works() {
             ("offset = total", part(of(1, 2, 4), 1, 4, b"x")),
             ("offset beyond total", part(of(1, 2, 4), 1, 5, b"x")),
             ("one byte beyond total", part(of(1, 2, 4), 1, 3, b"xy")),
-            ("offset + part above 2^32", part(of(1, 2, 4), 1, u32::MAX, b"xy")),
+            (
+                "offset + part above 2^32",
+                part(of(1, 2, 4), 1, u32::MAX, b"xy"),
+            ),
             ("offset + part above 2^31", part(of(1, 2, 4), 1, MAX, b"xy")),
         ];
         for (label, command) in cases {
@@ -275,9 +291,15 @@ fn r18_parts_that_are_longer_than_their_message_end_the_connection() {
 fn r19_the_next_message_is_always_let_in() {
     both_types(|bench, unsequenced| {
         for index in 0..64 {
-            assert_acked(bench, &part(unsequenced, of(3 + 2 * index, 2, 4), 1, 2, b"xy"));
+            assert_acked(
+                bench,
+                &part(unsequenced, of(3 + 2 * index, 2, 4), 1, 2, b"xy"),
+            );
         }
-        assert_eq!(bench.feed(&[part(unsequenced, of(200, 2, 4), 1, 2, b"xy")]), []);
+        assert_eq!(
+            bench.feed(&[part(unsequenced, of(200, 2, 4), 1, 2, b"xy")]),
+            []
+        );
         assert_acked(bench, &part(unsequenced, of(1, 2, 4), 1, 2, b"rd"));
         assert_acked(bench, &part(unsequenced, of(1, 2, 4), 0, 0, b"wo"));
         assert_eq!(bench.heard(), ["word"]);
@@ -310,12 +332,24 @@ fn r19_64_messages_are_put_together_at_once_and_no_more() {
 fn r19_the_limit_is_for_the_connection() {
     both(|bench| {
         for index in 0..32 {
-            assert_acked(bench, &Cmd::fragment(0, of(1 + 2 * index, 2, 4), 1, 2, b"xy"));
-            assert_acked(bench, &Cmd::fragment_unsequenced(1, of(1 + 2 * index, 2, 4), 1, 2, b"xy"));
+            assert_acked(
+                bench,
+                &Cmd::fragment(0, of(1 + 2 * index, 2, 4), 1, 2, b"xy"),
+            );
+            assert_acked(
+                bench,
+                &Cmd::fragment_unsequenced(1, of(1 + 2 * index, 2, 4), 1, 2, b"xy"),
+            );
         }
         // Out of order, so that nothing waits for it alone.
-        assert_eq!(bench.feed(&[Cmd::fragment(1, of(3, 2, 4), 1, 2, b"xy")]), []);
-        assert_eq!(bench.feed(&[Cmd::fragment_unsequenced(0, of(3, 2, 4), 1, 2, b"xy")]), []);
+        assert_eq!(
+            bench.feed(&[Cmd::fragment(1, of(3, 2, 4), 1, 2, b"xy")]),
+            []
+        );
+        assert_eq!(
+            bench.feed(&[Cmd::fragment_unsequenced(0, of(3, 2, 4), 1, 2, b"xy")]),
+            []
+        );
     });
 }
 
@@ -348,7 +382,8 @@ fn u36_counts_and_totals_of_2_31_are_discarded_and_take_no_memory() {
 fn r19_memory_is_taken_per_part() {
     both(|bench| {
         for (channel, count) in [(0, 1 << 20), (1, 1000)] {
-            let command = Cmd::fragment(channel, of(1, count, MIB), 0, 0, b"one byte of a megabyte");
+            let command =
+                Cmd::fragment(channel, of(1, count, MIB), 0, 0, b"one byte of a megabyte");
             let datagram = bench.datagram(&[command]);
             let now = at(bench.now);
             let taken = heap::largest(|| bench.conn().handle_datagram(now, &datagram));

@@ -2,14 +2,18 @@
 //! 5.9, 6, 10.
 
 use crate::rig::{Bench, Rig, Sent, Side, config, server_config};
-use crate::wire::{CONTROL, Cmd, FRAGMENT, FRAGMENT_UNSEQUENCED, PING, RELIABLE, UNRELIABLE, hex, u32_at};
+use crate::wire::{
+    CONTROL, Cmd, FRAGMENT, FRAGMENT_UNSEQUENCED, PING, RELIABLE, UNRELIABLE, hex, u32_at,
+};
 use photon_proto::udp::{Config, Delivery, SendError};
 
 /// The init message has number 1.
 const FIRST: u32 = 2;
 
 fn message(length: usize) -> Vec<u8> {
-    (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    (0..length)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect()
 }
 
 fn quiet(change: impl FnOnce(&mut Config)) -> Bench {
@@ -38,7 +42,10 @@ fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
     rig.settle();
     assert_eq!(lengths(&rig.client.sent[before..]), [1196, 1196, 751]);
     // The three commands of the specification, but for the numbers: start 2 here. Spec: udp.md 6.
-    let heads: Vec<String> = rig.client.sent[before..].iter().map(|sent| hex(&sent.bytes[12..12 + 32])).collect();
+    let heads: Vec<String> = rig.client.sent[before..]
+        .iter()
+        .map(|sent| hex(&sent.bytes[12..12 + 32]))
+        .collect();
     assert_eq!(
         heads,
         [
@@ -48,8 +55,13 @@ fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
         ]
     );
     rig.run_until(3000);
-    let fragments: Vec<(u64, u32)> =
-        rig.client.commands().iter().filter(|(_, cmd)| cmd.kind == FRAGMENT).map(|(at, cmd)| (*at, cmd.rseq)).collect();
+    let fragments: Vec<(u64, u32)> = rig
+        .client
+        .commands()
+        .iter()
+        .filter(|(_, cmd)| cmd.kind == FRAGMENT)
+        .map(|(at, cmd)| (*at, cmd.rseq))
+        .collect();
     assert_eq!(fragments, [(200, 2), (200, 3), (200, 4), (361, 3)]);
     assert_eq!(rig.real().messages(), [(0, Delivery::Reliable, whole)]);
     assert_eq!(rig.client.conn.in_flight(), 0);
@@ -60,9 +72,15 @@ fn cut(bench: &mut Bench, delivery: Delivery, length: usize) -> Vec<(u8, u8, u32
     let whole = message(length);
     bench.conn().send(0, delivery, &whole).unwrap();
     let commands = bench.poll();
-    let joined: Vec<u8> = commands.iter().flat_map(|cmd| cmd.payload().to_vec()).collect();
+    let joined: Vec<u8> = commands
+        .iter()
+        .flat_map(|cmd| cmd.payload().to_vec())
+        .collect();
     assert_eq!(joined, whole, "{delivery:?}, {length}");
-    commands.iter().map(|cmd| (cmd.kind, cmd.flags, cmd.rseq, cmd.payload().len())).collect()
+    commands
+        .iter()
+        .map(|cmd| (cmd.kind, cmd.flags, cmd.rseq, cmd.payload().len()))
+        .collect()
 }
 
 #[test]
@@ -70,7 +88,10 @@ fn u20_1152_bytes_are_one_command_and_1153_are_two_fragments() {
     let mut bench = quiet(|_| ());
     assert_eq!(cut(&mut bench, Delivery::Reliable, 1152), [(6, 1, 1, 1152)]);
     assert_eq!(lengths(&bench.end.sent), [1176]);
-    assert_eq!(cut(&mut bench, Delivery::Reliable, 1153), [(8, 1, 2, 1152), (8, 1, 3, 1)]);
+    assert_eq!(
+        cut(&mut bench, Delivery::Reliable, 1153),
+        [(8, 1, 2, 1152), (8, 1, 3, 1)]
+    );
     assert_eq!(lengths(&bench.end.sent[1..]), [1196, 45]);
 }
 
@@ -78,12 +99,30 @@ fn u20_1152_bytes_are_one_command_and_1153_are_two_fragments() {
 #[test]
 fn u20_fragments_of_every_delivery_mode_are_reliable() {
     let mut bench = quiet(|_| ());
-    assert_eq!(cut(&mut bench, Delivery::Unreliable, 1152), [(7, 0, 0, 1152)]);
-    assert_eq!(cut(&mut bench, Delivery::Unreliable, 1153), [(8, 1, 1, 1152), (8, 1, 2, 1)]);
-    assert_eq!(cut(&mut bench, Delivery::UnreliableUnsequenced, 1152), [(11, 2, 0, 1152)]);
-    assert_eq!(cut(&mut bench, Delivery::UnreliableUnsequenced, 1153), [(15, 3, 1, 1152), (15, 3, 2, 1)]);
-    assert_eq!(cut(&mut bench, Delivery::ReliableUnsequenced, 1152), [(14, 3, 3, 1152)]);
-    assert_eq!(cut(&mut bench, Delivery::ReliableUnsequenced, 1153), [(15, 3, 4, 1152), (15, 3, 5, 1)]);
+    assert_eq!(
+        cut(&mut bench, Delivery::Unreliable, 1152),
+        [(7, 0, 0, 1152)]
+    );
+    assert_eq!(
+        cut(&mut bench, Delivery::Unreliable, 1153),
+        [(8, 1, 1, 1152), (8, 1, 2, 1)]
+    );
+    assert_eq!(
+        cut(&mut bench, Delivery::UnreliableUnsequenced, 1152),
+        [(11, 2, 0, 1152)]
+    );
+    assert_eq!(
+        cut(&mut bench, Delivery::UnreliableUnsequenced, 1153),
+        [(15, 3, 1, 1152), (15, 3, 2, 1)]
+    );
+    assert_eq!(
+        cut(&mut bench, Delivery::ReliableUnsequenced, 1152),
+        [(14, 3, 3, 1152)]
+    );
+    assert_eq!(
+        cut(&mut bench, Delivery::ReliableUnsequenced, 1153),
+        [(15, 3, 4, 1152), (15, 3, 5, 1)]
+    );
     // Fragments of an unreliable message took two reliable numbers.
     assert_eq!(cut(&mut bench, Delivery::Reliable, 10), [(6, 1, 3, 10)]);
 }
@@ -106,14 +145,27 @@ fn u20_mtu_576_cuts_at_528_and_no_datagram_is_longer() {
             config.crc = crc;
         });
         assert_eq!(cut(&mut bench, Delivery::Reliable, 528), [(6, 1, 1, 528)]);
-        assert_eq!(cut(&mut bench, Delivery::Reliable, 611), [(8, 1, 2, 528), (8, 1, 3, 83)]);
+        assert_eq!(
+            cut(&mut bench, Delivery::Reliable, 611),
+            [(8, 1, 2, 528), (8, 1, 3, 83)]
+        );
         let header = if crc { 16 } else { 12 };
-        assert_eq!(lengths(&bench.end.sent), [header + 540, header + 560, header + 115]);
+        assert_eq!(
+            lengths(&bench.end.sent),
+            [header + 540, header + 560, header + 115]
+        );
         for _ in 0..60 {
-            bench.conn().send(1, Delivery::Unreliable, &message(97)).unwrap();
+            bench
+                .conn()
+                .send(1, Delivery::Unreliable, &message(97))
+                .unwrap();
         }
         bench.poll();
-        assert!(lengths(&bench.end.sent).into_iter().all(|length| length <= 576));
+        assert!(
+            lengths(&bench.end.sent)
+                .into_iter()
+                .all(|length| length <= 576)
+        );
     }
 }
 
@@ -127,8 +179,13 @@ fn u20_connect_announces_mtu_and_channels() {
         }));
         let connect = bench.poll().remove(0);
         assert_eq!(connect.size, 44);
-        assert_eq!(u32_at(&connect.body, 0), announced, "peer id slot 0, then the MTU");
-        let rest = "00008000 00000004 00000000 00000000 00001388 00000002 00000002".replace(' ', "");
+        assert_eq!(
+            u32_at(&connect.body, 0),
+            announced,
+            "peer id slot 0, then the MTU"
+        );
+        let rest =
+            "00008000 00000004 00000000 00000000 00001388 00000002 00000002".replace(' ', "");
         assert_eq!(hex(&connect.body[4..]), rest);
     }
 }
@@ -146,12 +203,25 @@ fn u25_120_reliables_go_out_as_50_50_20() {
         most = most.max(rig.client.conn.in_flight());
     }
     assert_eq!(most, 50);
-    let data = rig.client_sent(RELIABLE).into_iter().filter(|(at, _)| *at >= 200);
-    let batches: Vec<(u64, usize)> = data.map(|(at, datagram)| (at, datagram.commands.len())).collect();
+    let data = rig
+        .client_sent(RELIABLE)
+        .into_iter()
+        .filter(|(at, _)| *at >= 200);
+    let batches: Vec<(u64, usize)> = data
+        .map(|(at, datagram)| (at, datagram.commands.len()))
+        .collect();
     // 44 and 6 because of the MTU, as in session `send_window`.
-    assert_eq!(batches, [(200, 44), (200, 6), (240, 44), (240, 6), (280, 20)]);
-    let numbers: Vec<u32> =
-        rig.client.commands().iter().filter(|(_, cmd)| cmd.kind == RELIABLE).map(|(_, cmd)| cmd.rseq).collect();
+    assert_eq!(
+        batches,
+        [(200, 44), (200, 6), (240, 44), (240, 6), (280, 20)]
+    );
+    let numbers: Vec<u32> = rig
+        .client
+        .commands()
+        .iter()
+        .filter(|(_, cmd)| cmd.kind == RELIABLE)
+        .map(|(_, cmd)| cmd.rseq)
+        .collect();
     assert_eq!(numbers, (1..=121).collect::<Vec<u32>>());
     assert_eq!(rig.client.conn.in_flight(), 0);
 }
@@ -171,7 +241,9 @@ fn u25_window_of_0_sends_everything_at_once() {
 fn u26_nothing_beyond_first_plus_49_until_the_first_is_repeated_and_acked() {
     // One command in each datagram, so that only the first of the 50 is lost.
     let mut rig = Rig::script().losing(|packet| {
-        packet.from == Side::Client && packet.at == 200 && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
+        packet.from == Side::Client
+            && packet.at == 200
+            && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
     });
     rig.run_until(200);
     for _ in 0..120 {
@@ -180,7 +252,10 @@ fn u26_nothing_beyond_first_plus_49_until_the_first_is_repeated_and_acked() {
     rig.run_until(400);
     let sent = |rig: &Rig| -> Vec<(u64, u32)> {
         let all = rig.client.commands();
-        all.iter().filter(|(at, cmd)| cmd.kind == RELIABLE && *at >= 200).map(|(at, cmd)| (*at, cmd.rseq)).collect()
+        all.iter()
+            .filter(|(at, cmd)| cmd.kind == RELIABLE && *at >= 200)
+            .map(|(at, cmd)| (*at, cmd.rseq))
+            .collect()
     };
     let mut expected: Vec<(u64, u32)> = (FIRST..FIRST + 50).map(|rseq| (200, rseq)).collect();
     expected.push((361, FIRST));
@@ -200,15 +275,28 @@ fn u26_nothing_beyond_first_plus_49_until_the_first_is_repeated_and_acked() {
 fn u26_full_window_blocks_its_channel_only() {
     let mut bench = quiet(|_| ());
     for _ in 0..51 {
-        bench.conn().send(0, Delivery::Reliable, b"reliable").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::Reliable, b"reliable")
+            .unwrap();
     }
-    bench.conn().send(0, Delivery::Unreliable, b"behind").unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Unreliable, b"behind")
+        .unwrap();
     bench.conn().send(1, Delivery::Reliable, b"other").unwrap();
     bench.conn().fetch_server_time();
     let commands = bench.poll();
-    let count =
-        |kind: u8, channel: u8| commands.iter().filter(|cmd| (cmd.kind, cmd.channel) == (kind, channel)).count();
-    assert_eq!((count(6, 0), count(7, 0), count(6, 1), count(12, CONTROL)), (50, 0, 1, 1));
+    let count = |kind: u8, channel: u8| {
+        commands
+            .iter()
+            .filter(|cmd| (cmd.kind, cmd.channel) == (kind, channel))
+            .count()
+    };
+    assert_eq!(
+        (count(6, 0), count(7, 0), count(6, 1), count(12, CONTROL)),
+        (50, 0, 1, 1)
+    );
     // Not the first: the window does not move.
     let time = u32::try_from(bench.now).unwrap();
     bench.now += 40;
@@ -225,7 +313,10 @@ fn u26_full_window_blocks_its_channel_only() {
 fn u26_unsequenced_reliables_are_bound_by_50_in_flight_of_their_own() {
     let mut bench = quiet(|_| ());
     for _ in 0..60 {
-        bench.conn().send(0, Delivery::ReliableUnsequenced, b"any order").unwrap();
+        bench
+            .conn()
+            .send(0, Delivery::ReliableUnsequenced, b"any order")
+            .unwrap();
     }
     let first = bench.poll();
     assert_eq!(first.iter().filter(|cmd| cmd.kind == 14).count(), 50);
@@ -233,7 +324,12 @@ fn u26_unsequenced_reliables_are_bound_by_50_in_flight_of_their_own() {
     bench.now += 40;
     // One in the middle makes room for one, unlike a sequenced one.
     let next = bench.feed(&[Cmd::ack_unsequenced(0, 20, time)]);
-    assert_eq!(next.iter().map(|cmd| (cmd.kind, cmd.rseq)).collect::<Vec<_>>(), [(14, 51)]);
+    assert_eq!(
+        next.iter()
+            .map(|cmd| (cmd.kind, cmd.rseq))
+            .collect::<Vec<_>>(),
+        [(14, 51)]
+    );
 }
 
 /// Spec: udp.md 4.1, 2.2: each mode counts for itself, and an unreliable one carries the number of the last reliable.
@@ -276,18 +372,27 @@ fn numbers_and_flags_of_every_delivery_mode() {
 fn a_datagram_holds_acks_then_resends_then_new_commands_by_channel() {
     let mut bench = quiet(|_| ());
     let start = bench.now;
-    bench.conn().send(1, Delivery::Reliable, b"to be resent").unwrap();
+    bench
+        .conn()
+        .send(1, Delivery::Reliable, b"to be resent")
+        .unwrap();
     bench.poll();
     let due = bench.end.deadline().unwrap();
     assert!(due > start);
     bench.now = due;
     bench.conn().fetch_server_time();
-    bench.conn().send(1, Delivery::Unreliable, b"new 1").unwrap();
+    bench
+        .conn()
+        .send(1, Delivery::Unreliable, b"new 1")
+        .unwrap();
     bench.conn().send(0, Delivery::Reliable, b"new 0").unwrap();
     let (ping, data) = (Cmd::ping(1), Cmd::reliable(0, 1, b"in"));
     let commands = bench.feed(&[ping, data]);
     let order: Vec<(u8, u8)> = commands.iter().map(|cmd| (cmd.kind, cmd.channel)).collect();
-    assert_eq!(order, [(1, CONTROL), (1, 0), (6, 1), (6, 0), (7, 1), (12, CONTROL)]);
+    assert_eq!(
+        order,
+        [(1, CONTROL), (1, 0), (6, 1), (6, 0), (7, 1), (12, CONTROL)]
+    );
     assert_eq!(bench.end.sent.last().unwrap().read().commands.len(), 6);
 }
 
@@ -297,9 +402,19 @@ fn acks_fill_datagrams_of_59() {
     let mut bench = quiet(|_| ());
     let commands: Vec<Cmd> = (1..=130).map(|rseq| Cmd::reliable(0, rseq, b"")).collect();
     bench.feed(&commands);
-    let counts: Vec<usize> = bench.end.sent.iter().map(|sent| sent.read().commands.len()).collect();
+    let counts: Vec<usize> = bench
+        .end
+        .sent
+        .iter()
+        .map(|sent| sent.read().commands.len())
+        .collect();
     assert_eq!(counts, [59, 59, 12]);
-    let numbers: Vec<u32> = bench.end.commands().iter().map(|(_, cmd)| cmd.acked().0).collect();
+    let numbers: Vec<u32> = bench
+        .end
+        .commands()
+        .iter()
+        .map(|(_, cmd)| cmd.acked().0)
+        .collect();
     assert_eq!(numbers, (1..=130).collect::<Vec<u32>>());
 }
 
@@ -307,16 +422,34 @@ fn acks_fill_datagrams_of_59() {
 #[test]
 fn a_command_that_does_not_fit_ends_its_channels_turn() {
     let mut bench = quiet(|_| ());
-    bench.conn().send(0, Delivery::Reliable, &message(600)).unwrap();
-    bench.conn().send(0, Delivery::Reliable, &message(700)).unwrap();
-    bench.conn().send(0, Delivery::Reliable, &message(10)).unwrap();
-    bench.conn().send(1, Delivery::Reliable, &message(20)).unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, &message(600))
+        .unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, &message(700))
+        .unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, &message(10))
+        .unwrap();
+    bench
+        .conn()
+        .send(1, Delivery::Reliable, &message(20))
+        .unwrap();
     bench.poll();
     let datagrams: Vec<Vec<(u8, u32)>> = bench
         .end
         .sent
         .iter()
-        .map(|sent| sent.read().commands.iter().map(|cmd| (cmd.channel, cmd.rseq)).collect())
+        .map(|sent| {
+            sent.read()
+                .commands
+                .iter()
+                .map(|cmd| (cmd.channel, cmd.rseq))
+                .collect()
+        })
         .collect();
     assert_eq!(datagrams, [vec![(0, 1), (1, 1)], vec![(0, 2), (0, 3)]]);
 }
@@ -326,16 +459,38 @@ fn what_cannot_be_sent_is_refused_and_leaves_nothing_behind() {
     let mut bench = quiet(|config| config.max_message_bytes = 5000);
     let queued = bench.conn().queued_bytes();
     let long = bench.conn().send(0, Delivery::Reliable, &message(5001));
-    assert!(matches!(long, Err(SendError::TooLong { max_bytes: 5000, .. })), "{long:?}");
+    assert!(
+        matches!(
+            long,
+            Err(SendError::TooLong {
+                max_bytes: 5000,
+                ..
+            })
+        ),
+        "{long:?}"
+    );
     for channel in [2, 254, 255] {
         let refused = bench.conn().send(channel, Delivery::Reliable, b"no");
-        assert!(matches!(refused, Err(SendError::Channel(no)) if no == channel), "{refused:?}");
+        assert!(
+            matches!(refused, Err(SendError::Channel(no)) if no == channel),
+            "{refused:?}"
+        );
     }
     assert_eq!(bench.conn().queued_bytes(), queued);
     let unmoved: [Cmd; 0] = [];
     assert_eq!(bench.poll(), unmoved);
-    bench.conn().send(0, Delivery::Reliable, &message(5000)).unwrap();
-    assert_eq!(bench.poll().iter().map(|cmd| cmd.payload().len()).sum::<usize>(), 5000);
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, &message(5000))
+        .unwrap();
+    assert_eq!(
+        bench
+            .poll()
+            .iter()
+            .map(|cmd| cmd.payload().len())
+            .sum::<usize>(),
+        5000
+    );
 }
 
 #[test]
@@ -361,7 +516,16 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
         out.extend([1; 2001]);
         Ok::<(), Mine>(())
     });
-    assert!(matches!(long, Err(Mine::Send(SendError::TooLong { max_bytes: 2000, .. }))), "{long:?}");
+    assert!(
+        matches!(
+            long,
+            Err(Mine::Send(SendError::TooLong {
+                max_bytes: 2000,
+                ..
+            }))
+        ),
+        "{long:?}"
+    );
     for length in [3, 1152, 1153, 2000] {
         let whole = message(length);
         let sent = bench.conn().send_with(0, Delivery::Reliable, |out, _| {
@@ -369,7 +533,11 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
             Ok::<(), Mine>(())
         });
         assert_eq!(sent, Ok(()));
-        let joined: Vec<u8> = bench.poll().iter().flat_map(|cmd| cmd.payload().to_vec()).collect();
+        let joined: Vec<u8> = bench
+            .poll()
+            .iter()
+            .flat_map(|cmd| cmd.payload().to_vec())
+            .collect();
         assert_eq!(joined, whole);
     }
     // The numbers show that what failed took none: 1, 2, 3 and 4, 5 and 6.
@@ -380,19 +548,39 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
 #[test]
 fn the_server_role_writes_peer_id_0_and_reserved_0() {
     let mut bench = Bench::server(server_config(|config| config.ping_interval_ms = 1000));
-    bench.conn().send(0, Delivery::Reliable, &message(3000)).unwrap();
+    bench
+        .conn()
+        .send(0, Delivery::Reliable, &message(3000))
+        .unwrap();
     bench.conn().send(1, Delivery::Unreliable, b"one").unwrap();
-    bench.conn().send(1, Delivery::UnreliableUnsequenced, b"two").unwrap();
-    bench.conn().send(1, Delivery::ReliableUnsequenced, &message(1200)).unwrap();
+    bench
+        .conn()
+        .send(1, Delivery::UnreliableUnsequenced, b"two")
+        .unwrap();
+    bench
+        .conn()
+        .send(1, Delivery::ReliableUnsequenced, &message(1200))
+        .unwrap();
     bench.feed(&[Cmd::ping(2).by_client()]);
     bench.run_acked(3000, 20);
-    let kinds: Vec<u8> = bench.end.commands().iter().map(|(_, cmd)| cmd.kind).collect();
+    let kinds: Vec<u8> = bench
+        .end
+        .commands()
+        .iter()
+        .map(|(_, cmd)| cmd.kind)
+        .collect();
     for kind in [FRAGMENT, UNRELIABLE, 11, FRAGMENT_UNSEQUENCED, 1, PING] {
         assert!(kinds.contains(&kind), "type {kind} in {kinds:?}");
     }
     for sent in &bench.end.sent {
         let datagram = sent.read();
-        assert_eq!((datagram.peer_id, datagram.flags, datagram.challenge), (0, 0, crate::rig::CHALLENGE));
-        assert!(datagram.commands.iter().all(|cmd| cmd.reserved == 0), "{datagram:?}");
+        assert_eq!(
+            (datagram.peer_id, datagram.flags, datagram.challenge),
+            (0, 0, crate::rig::CHALLENGE)
+        );
+        assert!(
+            datagram.commands.iter().all(|cmd| cmd.reserved == 0),
+            "{datagram:?}"
+        );
     }
 }

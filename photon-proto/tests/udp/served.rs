@@ -12,7 +12,10 @@ use serde_json::Value as Json;
 /// server counted from 1.
 fn renumbered(read: &Datagram, has_crc: bool) -> Vec<u8> {
     let mut commands = read.commands.clone();
-    for cmd in commands.iter_mut().filter(|cmd| cmd.kind == ACK && cmd.channel == CONTROL) {
+    for cmd in commands
+        .iter_mut()
+        .filter(|cmd| cmd.kind == ACK && cmd.channel == CONTROL)
+    {
         *cmd = Cmd::ack(CONTROL, cmd.acked().0 - 1, cmd.acked().1).by_client();
     }
     let plain = datagram(read.peer_id, read.time, read.challenge, &commands);
@@ -20,7 +23,9 @@ fn renumbered(read: &Datagram, has_crc: bool) -> Vec<u8> {
 }
 
 fn is_dropped(session: &Json, index: usize) -> bool {
-    session["datagrams"][index]["note"].as_str().is_some_and(|note| note.starts_with("dropped by"))
+    session["datagrams"][index]["note"]
+        .as_str()
+        .is_some_and(|note| note.starts_with("dropped by"))
 }
 
 /// Plays the client's side of a session to a server; `None` if nobody answered in the recording.
@@ -31,7 +36,12 @@ fn serve(session: &Json) -> Option<(Endpoint, Vec<Datagram>)> {
         !entry.is_client && commands.into_iter().any(|cmd| cmd.kind == VERIFY)
     })?;
     let read = entries[verify].read.as_ref().unwrap();
-    let body = &read.commands.iter().find(|cmd| cmd.kind == VERIFY).unwrap().body;
+    let body = &read
+        .commands
+        .iter()
+        .find(|cmd| cmd.kind == VERIFY)
+        .unwrap()
+        .body;
     let id = u16::from_be_bytes([body[0], body[1]]);
     let mut server: Option<Endpoint> = None;
     let mut arrived = Vec::new();
@@ -47,10 +57,18 @@ fn serve(session: &Json) -> Option<(Endpoint, Vec<Datagram>)> {
             let config = server_config(|_| ());
             let mut config = config.with(|config| config.crc = settings(session).crc);
             config.channels = settings(session).channels;
-            Endpoint::new(Connection::accept(config, &request(&entry.bytes), id, base, at(entry.at)))
+            Endpoint::new(Connection::accept(
+                config,
+                &request(&entry.bytes),
+                id,
+                base,
+                at(entry.at),
+            ))
         });
         if !arrived.is_empty() {
-            server.conn.handle_datagram(at(entry.at), &renumbered(&read, entry.bytes[2] == 0xCC));
+            server
+                .conn
+                .handle_datagram(at(entry.at), &renumbered(&read, entry.bytes[2] == 0xCC));
         }
         server.poll(entry.at);
         arrived.push(read);
@@ -63,32 +81,69 @@ fn every_recorded_client_is_served() {
     let mut served = 0;
     for session in sessions() {
         let name = session["name"].as_str().unwrap();
-        let Some((server, arrived)) = serve(&session) else { continue };
+        let Some((server, arrived)) = serve(&session) else {
+            continue;
+        };
         println!("{name}");
         // Every copy of every reliable command, in order, with the time of its datagram.
         let asked: Vec<Cmd> = arrived
             .iter()
-            .flat_map(|read| read.commands.iter().filter(|cmd| cmd.is_reliable()).map(|cmd| cmd.its_ack(read.time)))
+            .flat_map(|read| {
+                read.commands
+                    .iter()
+                    .filter(|cmd| cmd.is_reliable())
+                    .map(|cmd| cmd.its_ack(read.time))
+            })
             .collect();
-        let acked: Vec<Cmd> = server.commands().into_iter().map(|(_, cmd)| cmd).filter(Cmd::is_ack).collect();
+        let acked: Vec<Cmd> = server
+            .commands()
+            .into_iter()
+            .map(|(_, cmd)| cmd)
+            .filter(Cmd::is_ack)
+            .collect();
         assert_eq!(acked, asked, "{name}");
 
         let commands = || arrived.iter().flat_map(|read| &read.commands);
-        let goodbye = commands().find(|cmd| cmd.kind == DISCONNECT).expect("every recorded client leaves");
+        let goodbye = commands()
+            .find(|cmd| cmd.kind == DISCONNECT)
+            .expect("every recorded client leaves");
         let (end, log) = server.log.split_last().unwrap();
-        assert_eq!(end.1, What::Ended(Cause::ClientLeft(goodbye.reserved)), "{name}");
+        assert_eq!(
+            end.1,
+            What::Ended(Cause::ClientLeft(goodbye.reserved)),
+            "{name}"
+        );
         assert_eq!(log[0].1, What::Connected, "{name}");
         let mut told: Vec<(u8, u8, Vec<u8>)> = Vec::new();
         for (_, what) in &log[1..] {
-            let What::Message { channel, delivery, bytes } = what else { panic!("{name}: {what:?}") };
+            let What::Message {
+                channel,
+                delivery,
+                bytes,
+            } = what
+            else {
+                panic!("{name}: {what:?}")
+            };
             told.push((*channel, delivery.code(), bytes.clone()));
         }
         let payloads: Vec<&[u8]> = commands().map(Cmd::payload).collect();
         let mut sent: Vec<(u8, u8, Vec<u8>)> = Vec::new();
-        for act in acts(&entries(&session), &settings(&session)).into_values().flatten() {
-            if let Act::Send { channel, delivery, bytes } = act {
+        for act in acts(&entries(&session), &settings(&session))
+            .into_values()
+            .flatten()
+        {
+            if let Act::Send {
+                channel,
+                delivery,
+                bytes,
+            } = act
+            {
                 // What was dropped each time never arrives.
-                let first = if bytes.len() > 500 { &bytes[..500] } else { &bytes[..] };
+                let first = if bytes.len() > 500 {
+                    &bytes[..500]
+                } else {
+                    &bytes[..]
+                };
                 if payloads.iter().any(|payload| payload.starts_with(first)) {
                     sent.push((channel, delivery.code(), bytes));
                 }
@@ -96,10 +151,17 @@ fn every_recorded_client_is_served() {
         }
         let reliable = |all: &[(u8, u8, Vec<u8>)], channel: u8| -> Vec<Vec<u8>> {
             let wanted = Delivery::Reliable.code();
-            all.iter().filter(|one| (one.0, one.1) == (channel, wanted)).map(|one| one.2.clone()).collect()
+            all.iter()
+                .filter(|one| (one.0, one.1) == (channel, wanted))
+                .map(|one| one.2.clone())
+                .collect()
         };
         for channel in 0..settings(&session).channels {
-            assert_eq!(reliable(&told, channel), reliable(&sent, channel), "{name}, channel {channel}");
+            assert_eq!(
+                reliable(&told, channel),
+                reliable(&sent, channel),
+                "{name}, channel {channel}"
+            );
         }
         told.sort();
         sent.sort();

@@ -12,7 +12,18 @@ fn quiet() -> Bench {
 #[track_caller]
 fn asked(bench: &mut Bench) -> u32 {
     let commands = bench.poll();
-    let [Cmd { kind: SERVER_TIME, channel: CONTROL, flags: 1, reserved: 4, size: 12, rseq, .. }] = commands[..] else {
+    let [
+        Cmd {
+            kind: SERVER_TIME,
+            channel: CONTROL,
+            flags: 1,
+            reserved: 4,
+            size: 12,
+            rseq,
+            ..
+        },
+    ] = commands[..]
+    else {
         panic!("{commands:?}");
     };
     rseq
@@ -53,7 +64,11 @@ fn offset_is_header_time_plus_half_the_sample() {
         answer(&mut bench, rseq, sample);
         let now = at(bench.now);
         let half = u32::try_from(sample / 2).unwrap();
-        assert_eq!(bench.conn().server_time(now), Some(bench.peer_time() + half), "sample {sample}");
+        assert_eq!(
+            bench.conn().server_time(now),
+            Some(bench.peer_time() + half),
+            "sample {sample}"
+        );
     }
 }
 
@@ -64,7 +79,13 @@ fn a_slow_answer_is_not_accepted_and_asked_again() {
     let first = asked(&mut bench);
     // 41 > 40: asked again at once, in the same datagram round.
     let again = answer(&mut bench, first, 41);
-    assert_eq!(again.iter().map(|cmd| (cmd.kind, cmd.rseq)).collect::<Vec<_>>(), [(SERVER_TIME, first + 1)]);
+    assert_eq!(
+        again
+            .iter()
+            .map(|cmd| (cmd.kind, cmd.rseq))
+            .collect::<Vec<_>>(),
+        [(SERVER_TIME, first + 1)]
+    );
     let now = at(bench.now);
     assert_eq!(bench.conn().server_time(now), None);
     let accepted = answer(&mut bench, first + 1, 40);
@@ -143,7 +164,10 @@ fn one_fetch_is_one_command_on_a_good_line() {
     rig.client.conn.fetch_server_time();
     rig.run_until(61_000);
     assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80, 60_000]);
-    assert_eq!(rig.client.conn.server_time(at(61_000)), Some(PEER_CLOCK + 61_000));
+    assert_eq!(
+        rig.client.conn.server_time(at(61_000)),
+        Some(PEER_CLOCK + 61_000)
+    );
 }
 
 /// A lost one is resent like any reliable command, and its echo makes the sample unambiguous.
@@ -151,14 +175,18 @@ fn one_fetch_is_one_command_on_a_good_line() {
 fn a_lost_server_time_is_resent_and_its_sample_is_of_the_last_copy() {
     let mut seen = 0;
     let mut rig = Rig::script().losing(move |packet| {
-        let asks = packet.from == crate::rig::Side::Client && packet.has(|cmd| cmd.kind == SERVER_TIME);
+        let asks =
+            packet.from == crate::rig::Side::Client && packet.has(|cmd| cmd.kind == SERVER_TIME);
         seen += usize::from(asks);
         asks && seen == 1
     });
     rig.run_until(1000);
     // The acknowledgement of init in the same datagram is lost with it. Timeout: 40 + 4 x 30.
     assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80, 241]);
-    assert_eq!(rig.client.conn.server_time(at(1000)), Some(PEER_CLOCK + 1000));
+    assert_eq!(
+        rig.client.conn.server_time(at(1000)),
+        Some(PEER_CLOCK + 1000)
+    );
 }
 
 /// 32 bits that wrap.

@@ -21,7 +21,8 @@ pub(crate) const ACK_UNSEQUENCED: u8 = 16;
 pub(crate) const CONTROL: u8 = 0xFF;
 
 /// What a connect command says after its header with the default settings, the peer id slot first. Spec: udp.md 2.4.
-pub(crate) const CONNECT_BODY: &str = "000004b000008000000000020000000000000000000013880000000200000002";
+pub(crate) const CONNECT_BODY: &str =
+    "000004b000008000000000020000000000000000000013880000000200000002";
 
 pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
@@ -30,7 +31,10 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
         .map(|byte| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap())
         .collect();
     assert!(digits.len().is_multiple_of(2));
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -55,10 +59,25 @@ pub(crate) struct Cmd {
 
 impl fmt::Debug for Cmd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, channel, flags, reserved, size, rseq, body } = self;
+        let Self {
+            kind,
+            channel,
+            flags,
+            reserved,
+            size,
+            rseq,
+            body,
+        } = self;
         let shown = hex(&body[..body.len().min(20)]);
-        write!(out, "{kind}/{channel} flags {flags} reserved {reserved} size {size} #{rseq} {shown}")?;
-        if body.len() > 20 { write!(out, "..") } else { Ok(()) }
+        write!(
+            out,
+            "{kind}/{channel} flags {flags} reserved {reserved} size {size} #{rseq} {shown}"
+        )?;
+        if body.len() > 20 {
+            write!(out, "..")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -66,7 +85,15 @@ impl Cmd {
     /// A command as servers write it: reserved byte 0.
     pub(crate) fn new(kind: u8, channel: u8, flags: u8, rseq: u32, body: &[u8]) -> Self {
         let size = 12 + u32::try_from(body.len()).unwrap();
-        Self { kind, channel, flags, reserved: 0, size, rseq, body: body.to_vec() }
+        Self {
+            kind,
+            channel,
+            flags,
+            reserved: 0,
+            size,
+            rseq,
+            body: body.to_vec(),
+        }
     }
 
     pub(crate) fn ack(channel: u8, rseq: u32, sent_time: u32) -> Self {
@@ -89,7 +116,10 @@ impl Cmd {
     }
 
     pub(crate) fn disconnect(rseq: u32, reason: u8) -> Self {
-        Self { reserved: reason, ..Self::new(DISCONNECT, CONTROL, 1, rseq, &[]) }
+        Self {
+            reserved: reason,
+            ..Self::new(DISCONNECT, CONTROL, 1, rseq, &[])
+        }
     }
 
     pub(crate) fn ping(rseq: u32) -> Self {
@@ -101,34 +131,76 @@ impl Cmd {
     }
 
     pub(crate) fn unreliable(channel: u8, rseq: u32, number: u32, payload: &[u8]) -> Self {
-        Self::new(UNRELIABLE, channel, 0, rseq, &[&words(&[number]), payload].concat())
+        Self::new(
+            UNRELIABLE,
+            channel,
+            0,
+            rseq,
+            &[&words(&[number]), payload].concat(),
+        )
     }
 
     pub(crate) fn unsequenced(channel: u8, group: u32, payload: &[u8]) -> Self {
-        Self::new(UNSEQUENCED, channel, 2, 0, &[&words(&[group]), payload].concat())
+        Self::new(
+            UNSEQUENCED,
+            channel,
+            2,
+            0,
+            &[&words(&[group]), payload].concat(),
+        )
     }
 
     pub(crate) fn reliable_unsequenced(channel: u8, number: u32, payload: &[u8]) -> Self {
         Self::new(RELIABLE_UNSEQUENCED, channel, 3, number, payload)
     }
 
-    pub(crate) fn fragment(channel: u8, of: Fragments, number: u32, offset: u32, part: &[u8]) -> Self {
-        Self::new(FRAGMENT, channel, 1, of.start.wrapping_add(number), &of.body(number, offset, part))
+    pub(crate) fn fragment(
+        channel: u8,
+        of: Fragments,
+        number: u32,
+        offset: u32,
+        part: &[u8],
+    ) -> Self {
+        Self::new(
+            FRAGMENT,
+            channel,
+            1,
+            of.start.wrapping_add(number),
+            &of.body(number, offset, part),
+        )
     }
 
-    pub(crate) fn fragment_unsequenced(channel: u8, of: Fragments, number: u32, offset: u32, part: &[u8]) -> Self {
-        Self::new(FRAGMENT_UNSEQUENCED, channel, 3, of.start.wrapping_add(number), &of.body(number, offset, part))
+    pub(crate) fn fragment_unsequenced(
+        channel: u8,
+        of: Fragments,
+        number: u32,
+        offset: u32,
+        part: &[u8],
+    ) -> Self {
+        Self::new(
+            FRAGMENT_UNSEQUENCED,
+            channel,
+            3,
+            of.start.wrapping_add(number),
+            &of.body(number, offset, part),
+        )
     }
 
     /// As a client writes it: reserved byte 4.
     pub(crate) fn by_client(self) -> Self {
-        Self { reserved: 4, ..self }
+        Self {
+            reserved: 4,
+            ..self
+        }
     }
 
     /// The number and the echoed time of an acknowledgement.
     #[track_caller]
     pub(crate) fn acked(&self) -> (u32, u32) {
-        assert!(matches!(self.kind, ACK | ACK_UNSEQUENCED) && self.size == 20, "{self:?}");
+        assert!(
+            matches!(self.kind, ACK | ACK_UNSEQUENCED) && self.size == 20,
+            "{self:?}"
+        );
         (u32_at(&self.body, 0), u32_at(&self.body, 4))
     }
 
@@ -177,7 +249,11 @@ pub(crate) struct Fragments {
 
 impl Fragments {
     fn body(self, number: u32, offset: u32, part: &[u8]) -> Vec<u8> {
-        [&words(&[self.start, self.count, number, self.total, offset]), part].concat()
+        [
+            &words(&[self.start, self.count, number, self.total, offset]),
+            part,
+        ]
+        .concat()
     }
 }
 
@@ -266,9 +342,17 @@ pub(crate) fn with_crc(plain: &[u8]) -> Vec<u8> {
 pub(crate) fn crc(bytes: &[u8]) -> u32 {
     let mut sum = u32::MAX;
     for (at, byte) in bytes.iter().enumerate() {
-        sum ^= if (12..16).contains(&at) { 0 } else { u32::from(*byte) };
+        sum ^= if (12..16).contains(&at) {
+            0
+        } else {
+            u32::from(*byte)
+        };
         for _ in 0..8 {
-            sum = if sum & 1 == 0 { sum >> 1 } else { sum >> 1 ^ 0xEDB8_8320 };
+            sum = if sum & 1 == 0 {
+                sum >> 1
+            } else {
+                sum >> 1 ^ 0xEDB8_8320
+            };
         }
     }
     sum

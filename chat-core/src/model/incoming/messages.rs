@@ -31,7 +31,8 @@ impl Incoming<'_> {
                         Element::Other(value) => match value.to_value(&limits) {
                             Ok(value) => {
                                 let bytes = size_of::<Value>() + value.heap_bytes();
-                                limits.max_memory_bytes = limits.max_memory_bytes.saturating_sub(bytes);
+                                limits.max_memory_bytes =
+                                    limits.max_memory_bytes.saturating_sub(bytes);
                                 self.gather.value(value);
                             }
                             Err(error) => bad = Some(error),
@@ -50,12 +51,19 @@ impl Incoming<'_> {
         };
         let Some(channel) = self.model.public.get(name) else {
             self.stats.unknown_channel_events += 1;
-            self.config.log(log::Level::Warn, format_args!("messages for a channel that is not subscribed: dropped"));
+            self.config.log(
+                log::Level::Warn,
+                format_args!("messages for a channel that is not subscribed: dropped"),
+            );
             return Ok(());
         };
         let key = channel.key();
         let Some(messages) = self.gather.finish(last_id) else {
-            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "senders or messages (p4, p2)"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::NotUtf8,
+                0,
+                "senders or messages (p4, p2)",
+            ));
         };
         let channel = self.model.received(false, key, last_id, &messages);
         if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
@@ -80,18 +88,29 @@ impl Incoming<'_> {
         let (Some(sender), Some(content)) = (sender, content) else {
             return Err(missing("sender or message (p5, p3)"));
         };
-        let other = if sender == &*self.config.user_id.0 { target.unwrap_or(sender) } else { sender };
+        let other = if sender == &*self.config.user_id.0 {
+            target.unwrap_or(sender)
+        } else {
+            sender
+        };
         self.gather.sender(sender.as_bytes());
         match content {
             Element::Text(text) => self.gather.text(text),
             Element::Other(value) => self.gather.value(value.to_value(&self.config.limits)?),
         }
         let Some(messages) = self.gather.finish(last_id) else {
-            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, "message (p3)"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::NotUtf8,
+                0,
+                "message (p3)",
+            ));
         };
         let key = self.model.private_channel(other);
         if let Some(channel) = self.model.received(true, key, last_id, &messages) {
-            self.events.push(Event::PrivateMessage { channel, message: PrivateMessage(messages) });
+            self.events.push(Event::PrivateMessage {
+                channel,
+                message: PrivateMessage(messages),
+            });
         }
         Ok(())
     }

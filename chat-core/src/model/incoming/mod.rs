@@ -46,9 +46,14 @@ impl Incoming<'_> {
             // wire.md 2.5: nothing counts before the init response, but a server that will not go on says why.
             return Ok(match message {
                 Message::InitResponse => Next::Greeted,
-                Message::Disconnect { code, debug_message, .. } => {
-                    Next::Disconnected { code, text: text(debug_message) }
-                }
+                Message::Disconnect {
+                    code,
+                    debug_message,
+                    ..
+                } => Next::Disconnected {
+                    code,
+                    text: text(debug_message),
+                },
                 _ => {
                     self.stats.ignored_messages += 1;
                     Next::Nothing
@@ -56,17 +61,31 @@ impl Incoming<'_> {
             });
         }
         match message {
-            Message::Response { internal: true, code, return_code, debug_message, mut params } => {
+            Message::Response {
+                internal: true,
+                code,
+                return_code,
+                debug_message,
+                mut params,
+            } => {
                 if code != internal::INIT_ENCRYPTION || !self.expects_key {
                     self.stats.ignored_messages += 1;
                     return Ok(Next::Nothing);
                 }
                 let key = internal::public_key(&mut params)?.map(Vec::from);
-                Ok(Next::ServerKey { return_code, text: text(debug_message), key })
+                Ok(Next::ServerKey {
+                    return_code,
+                    text: text(debug_message),
+                    key,
+                })
             }
-            Message::Response { internal: false, code, return_code, debug_message, params } => {
-                self.response(code, return_code, debug_message, params)
-            }
+            Message::Response {
+                internal: false,
+                code,
+                return_code,
+                debug_message,
+                params,
+            } => self.response(code, return_code, debug_message, params),
             Message::Event { code, params } => {
                 if self.state == State::ConnectedToFrontEnd {
                     self.event(code, params)?;
@@ -75,13 +94,19 @@ impl Incoming<'_> {
                 }
                 Ok(Next::Nothing)
             }
-            Message::Disconnect { code, debug_message, .. } => {
-                Ok(Next::Disconnected { code, text: text(debug_message) })
-            }
+            Message::Disconnect {
+                code,
+                debug_message,
+                ..
+            } => Ok(Next::Disconnected {
+                code,
+                text: text(debug_message),
+            }),
             Message::Raw(_) => {
                 // chat.md 4.10: broadcasts of server-side products.
                 self.stats.raw_messages += 1;
-                self.config.log_net(log::Level::Debug, format_args!("a raw message was dropped"));
+                self.config
+                    .log_net(log::Level::Debug, format_args!("a raw message was dropped"));
                 Ok(Next::Nothing)
             }
             // wire.md 1.1: no use for bare values; a client gets no requests.
@@ -106,7 +131,10 @@ impl Incoming<'_> {
                     return Ok(Next::Nothing);
                 }
                 if return_code != return_code::OK {
-                    return Ok(Next::LoginRefused { return_code, text: text(debug_message) });
+                    return Ok(Next::LoginRefused {
+                        return_code,
+                        text: text(debug_message),
+                    });
                 }
                 let login = authenticate::read(&mut params, self.config)?;
                 self.surplus(&mut params)?;
@@ -120,7 +148,11 @@ impl Incoming<'_> {
                 let result = if return_code == return_code::OK {
                     regions::read(&mut params, &self.config.limits)?
                 } else {
-                    Err(crate::error::RegionsError::Server(server_error(code, return_code, debug_message)))
+                    Err(crate::error::RegionsError::Server(server_error(
+                        code,
+                        return_code,
+                        debug_message,
+                    )))
                 };
                 self.regions.pop_front();
                 self.events.push(Event::RegionsResult(result));
@@ -139,14 +171,23 @@ impl Incoming<'_> {
         }
     }
 
-    fn chat_response(&mut self, code: u8, return_code: i16, message: Option<&str>, parameters: Vec<(u8, Value)>) {
+    fn chat_response(
+        &mut self,
+        code: u8,
+        return_code: i16,
+        message: Option<&str>,
+        parameters: Vec<(u8, Value)>,
+    ) {
         if return_code != return_code::OK {
             let hint = if return_code == return_code::INVALID_OPERATION {
                 " (is the app id of kind Chat? others get this code on every chat operation)"
             } else {
                 ""
             };
-            self.config.log(log::Level::Warn, format_args!("operation {code}: return code {return_code}{hint}"));
+            self.config.log(
+                log::Level::Warn,
+                format_args!("operation {code}: return code {return_code}{hint}"),
+            );
         }
         let open = match code {
             operation::SUBSCRIBE => Some(&mut self.requests.subscribe),
@@ -162,8 +203,15 @@ impl Incoming<'_> {
                 });
             }
         }
-        let parameters = Some(parameters).filter(|parameters| !parameters.is_empty()).map(Box::new);
-        self.events.push(Event::OperationResponse { operation: code, return_code, message: text(message), parameters });
+        let parameters = Some(parameters)
+            .filter(|parameters| !parameters.is_empty())
+            .map(Box::new);
+        self.events.push(Event::OperationResponse {
+            operation: code,
+            return_code,
+            message: text(message),
+            parameters,
+        });
     }
 
     /// Surplus bytes are tolerated and counted. Spec: wire.md 10.
@@ -193,9 +241,17 @@ impl Incoming<'_> {
         match handled {
             Ok(()) => self.surplus(&mut params),
             // chat.md 4.9: well-formed bytes that are not what the event should hold.
-            Err(error) if matches!(error.kind, DecodeErrorKind::WrongType(_) | DecodeErrorKind::Missing) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    DecodeErrorKind::WrongType(_) | DecodeErrorKind::Missing
+                ) =>
+            {
                 self.stats.malformed_events += 1;
-                self.config.log(log::Level::Warn, format_args!("event {code} dropped: {error}"));
+                self.config.log(
+                    log::Level::Warn,
+                    format_args!("event {code} dropped: {error}"),
+                );
                 Ok(())
             }
             Err(error) => Err(error),
@@ -208,7 +264,11 @@ fn text(message: Option<&str>) -> Text {
 }
 
 fn server_error(operation: u8, code: i16, message: Option<&str>) -> crate::error::ServerError {
-    crate::error::ServerError { operation, code, message: text(message) }
+    crate::error::ServerError {
+        operation,
+        code,
+        message: text(message),
+    }
 }
 
 /// A known event without a parameter that it cannot do without.

@@ -15,8 +15,10 @@ fn text(value: Option<ValueRef<'_>>) -> Option<Text> {
 impl Incoming<'_> {
     /// Spec: chat.md 4.3.
     pub(super) fn status_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [user, status, message] = params.pick([parameter::SENDER, parameter::STATUS, parameter::MESSAGE])?;
-        let (Some(user), Some(status)) = (text(user), status.and_then(|status| status.as_int())) else {
+        let [user, status, message] =
+            params.pick([parameter::SENDER, parameter::STATUS, parameter::MESSAGE])?;
+        let (Some(user), Some(status)) = (text(user), status.and_then(|status| status.as_int()))
+        else {
             return Err(missing("user or status (p5, p10)"));
         };
         let message = match message {
@@ -24,39 +26,67 @@ impl Incoming<'_> {
             Some(ValueRef::Null) => StatusChange::Cleared,
             Some(message) => StatusChange::Set(Box::new(message.to_value(&self.config.limits)?)),
         };
-        self.events.push(Event::UserStatusUpdate { user, status: UserStatus(status), message });
+        self.events.push(Event::UserStatusUpdate {
+            user,
+            status: UserStatus(status),
+            message,
+        });
         Ok(())
     }
 
     /// Spec: chat.md 4.6.
     pub(super) fn properties_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [channel, by, user, properties] =
-            params.pick([parameter::CHANNEL, parameter::SENDER, parameter::USER_ID, parameter::PROPERTIES])?;
+        let [channel, by, user, properties] = params.pick([
+            parameter::CHANNEL,
+            parameter::SENDER,
+            parameter::USER_ID,
+            parameter::PROPERTIES,
+        ])?;
         let (Some(channel), Some(properties)) = (text(channel), properties) else {
             return Err(missing("channel or properties (p1, p22)"));
         };
         let properties = pairs(properties.to_value(&self.config.limits)?);
         let user = text(user);
-        let Some(room) = self.model.change_properties(&channel, user.as_deref(), &properties) else {
+        let Some(room) = self
+            .model
+            .change_properties(&channel, user.as_deref(), &properties)
+        else {
             self.stats.unknown_channel_events += 1;
-            self.config.log(log::Level::Warn, format_args!("properties of a channel that is not subscribed: dropped"));
+            self.config.log(
+                log::Level::Warn,
+                format_args!("properties of a channel that is not subscribed: dropped"),
+            );
             return Ok(());
         };
         self.judge_room(room);
         let by = text(by).unwrap_or_default();
-        self.events.push(Event::PropertiesChanged(Box::new(PropertiesChange { channel, user, by, properties })));
+        self.events
+            .push(Event::PropertiesChanged(Box::new(PropertiesChange {
+                channel,
+                user,
+                by,
+                properties,
+            })));
         Ok(())
     }
 
     /// Spec: chat.md 4.8.
     pub(super) fn error_info_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [channel, message, data] =
-            params.pick([parameter::CHANNEL, parameter::DEBUG_MESSAGE, parameter::DEBUG_DATA])?;
+        let [channel, message, data] = params.pick([
+            parameter::CHANNEL,
+            parameter::DEBUG_MESSAGE,
+            parameter::DEBUG_DATA,
+        ])?;
         let data = match data {
             None => None,
-            Some(data) => Some(data.to_value(&self.config.limits)?).filter(|data| !matches!(data, Value::Null)),
+            Some(data) => Some(data.to_value(&self.config.limits)?)
+                .filter(|data| !matches!(data, Value::Null)),
         };
-        let info = ErrorInfo { channel: text(channel), message: text(message), data };
+        let info = ErrorInfo {
+            channel: text(channel),
+            message: text(message),
+            data,
+        };
         self.events.push(Event::ErrorInfo(Box::new(info)));
         Ok(())
     }

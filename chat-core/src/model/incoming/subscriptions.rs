@@ -11,13 +11,16 @@ impl Incoming<'_> {
     /// Spec: chat.md 4.4.
     pub(super) fn subscribe_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let mut names = None;
-        let (mut results, mut properties, mut subscribers, mut users) = (Vec::new(), None, None, None);
+        let (mut results, mut properties, mut subscribers, mut users) =
+            (Vec::new(), None, None, None);
         while let Some(key) = params.next_key()? {
             match key {
                 parameter::CHANNELS => names = Some(params.strings("channels (p0)")?),
                 parameter::SUBSCRIBE_RESULTS => results = bools(params.value()?),
                 parameter::PROPERTIES => properties = Some(pairs(params.value()?)),
-                parameter::CHANNEL_SUBSCRIBERS => subscribers = Some(params.strings("subscribers (p23)")?),
+                parameter::CHANNEL_SUBSCRIBERS => {
+                    subscribers = Some(params.strings("subscribers (p23)")?)
+                }
                 parameter::USER_PROPERTIES => users = Some(pairs(params.value()?)),
                 _ => {}
             }
@@ -29,14 +32,33 @@ impl Incoming<'_> {
             let accepted = results.get(index).copied().unwrap_or(false);
             if accepted && !self.model.subscribed(&channel, request.is_some()) {
                 self.stats.unkept_channels += 1;
-                self.config
-                    .log(log::Level::Warn, format_args!("too many channels that nobody asked for: one is not kept"));
+                self.config.log(
+                    log::Level::Warn,
+                    format_args!("too many channels that nobody asked for: one is not kept"),
+                );
             }
-            let outcome = if accepted { Outcome::Done } else { Outcome::Refused };
-            outcomes.push(ChannelOutcome { channel, outcome, request });
+            let outcome = if accepted {
+                Outcome::Done
+            } else {
+                Outcome::Refused
+            };
+            outcomes.push(ChannelOutcome {
+                channel,
+                outcome,
+                request,
+            });
         }
         // chat.md 4.4: what the event tells beside the outcomes is about a single channel.
-        if let ([name], [ChannelOutcome { outcome: Outcome::Done, .. }]) = (names.as_slice(), outcomes.as_slice()) {
+        if let (
+            [name],
+            [
+                ChannelOutcome {
+                    outcome: Outcome::Done,
+                    ..
+                },
+            ],
+        ) = (names.as_slice(), outcomes.as_slice())
+        {
             let subscribers = subscribers.unwrap_or_default();
             let room = self.model.enter(
                 name,
@@ -64,7 +86,11 @@ impl Incoming<'_> {
             .map(|channel| {
                 let request = self.requests.unsubscribe.settle(&channel);
                 self.model.unsubscribed(&channel);
-                ChannelOutcome { channel, outcome: Outcome::Done, request }
+                ChannelOutcome {
+                    channel,
+                    outcome: Outcome::Done,
+                    request,
+                }
             })
             .collect();
         self.events.push(Event::UnsubscribeResult(outcomes));
@@ -72,10 +98,18 @@ impl Incoming<'_> {
     }
 
     /// Spec: chat.md 4.7.
-    pub(super) fn user_event(&mut self, entered: bool, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [channel, user, properties] =
-            params.pick([parameter::CHANNEL, parameter::USER_ID, parameter::USER_PROPERTIES])?;
-        let name = |value: Option<ValueRef<'_>>| value.and_then(|value| value.as_str().map(Text::from));
+    pub(super) fn user_event(
+        &mut self,
+        entered: bool,
+        params: &mut Params<'_>,
+    ) -> Result<(), DecodeError> {
+        let [channel, user, properties] = params.pick([
+            parameter::CHANNEL,
+            parameter::USER_ID,
+            parameter::USER_PROPERTIES,
+        ])?;
+        let name =
+            |value: Option<ValueRef<'_>>| value.and_then(|value| value.as_str().map(Text::from));
         let (Some(channel), Some(user)) = (name(channel), name(user)) else {
             return Err(missing("channel or user (p1, p225)"));
         };
@@ -85,12 +119,21 @@ impl Incoming<'_> {
         };
         let (known, room) = self.model.user_moved(&channel, &user, entered, &properties);
         if !known {
-            let words = "a user entered or left a channel that is unknown, silent about its users, or full";
+            let words =
+                "a user entered or left a channel that is unknown, silent about its users, or full";
             self.config.log(log::Level::Warn, format_args!("{words}"));
         }
         self.judge_room(room);
-        let change = Box::new(SubscriberChange { channel, user, properties });
-        self.events.push(if entered { Event::UserSubscribed(change) } else { Event::UserUnsubscribed(change) });
+        let change = Box::new(SubscriberChange {
+            channel,
+            user,
+            properties,
+        });
+        self.events.push(if entered {
+            Event::UserSubscribed(change)
+        } else {
+            Event::UserUnsubscribed(change)
+        });
         Ok(())
     }
 
@@ -98,8 +141,10 @@ impl Incoming<'_> {
     pub(super) fn judge_room(&mut self, room: bool) {
         if !room {
             self.stats.presence_dropped += 1;
-            self.config
-                .log(log::Level::Warn, format_args!("no room for all subscribers and properties: some are not kept"));
+            self.config.log(
+                log::Level::Warn,
+                format_args!("no room for all subscribers and properties: some are not kept"),
+            );
         }
     }
 }
@@ -120,9 +165,10 @@ fn shared<'n>(names: &'n [&str]) -> impl Iterator<Item = Text> + use<'n> {
 fn bools(value: Value) -> Vec<bool> {
     match value {
         Value::Array(Array::Bool(results)) => results,
-        Value::Array(Array::Object(values)) => {
-            values.into_iter().map(|value| matches!(value, Value::Bool(true))).collect()
-        }
+        Value::Array(Array::Object(values)) => values
+            .into_iter()
+            .map(|value| matches!(value, Value::Bool(true)))
+            .collect(),
         _ => Vec::new(),
     }
 }

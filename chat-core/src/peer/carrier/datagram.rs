@@ -33,11 +33,21 @@ impl Datagram {
             udp.max_received_message_bytes = config.limits.max_received_bytes;
             udp.incoming_cap_bytes = config.incoming_cap();
         });
-        Self { config: settings, challenge, connection: None, message: Vec::new(), retired: None }
+        Self {
+            config: settings,
+            challenge,
+            connection: None,
+            message: Vec::new(),
+            retired: None,
+        }
     }
 
     pub(super) fn open(&mut self, now: Timestamp) {
-        self.connection = Some(Connection::connect(self.config.clone(), self.challenge, now));
+        self.connection = Some(Connection::connect(
+            self.config.clone(),
+            self.challenge,
+            now,
+        ));
     }
 
     pub(super) fn connection(&self) -> Option<&Connection> {
@@ -45,7 +55,9 @@ impl Datagram {
     }
 
     fn is_connected(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.state() == State::Connected)
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.state() == State::Connected)
     }
 
     /// True if the connection stands now and did not before.
@@ -62,7 +74,9 @@ impl Datagram {
     }
 
     pub(super) fn next(&mut self) -> Carried {
-        let Some(connection) = &mut self.connection else { return Carried::Nothing };
+        let Some(connection) = &mut self.connection else {
+            return Carried::Nothing;
+        };
         loop {
             return match connection.poll_event() {
                 Some(Event::Message(message)) => {
@@ -109,7 +123,11 @@ impl Datagram {
     }
 
     pub(super) fn buffered_bytes(&self) -> usize {
-        self.unsent_bytes().saturating_add(self.connection.as_ref().map_or(0, Connection::received_bytes))
+        self.unsent_bytes().saturating_add(
+            self.connection
+                .as_ref()
+                .map_or(0, Connection::received_bytes),
+        )
     }
 
     pub(super) fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
@@ -144,7 +162,9 @@ impl Datagram {
     }
 
     pub(super) fn is_flushed(&self) -> bool {
-        let over = |connection: &Connection| connection.state() == State::Disconnected && !connection.has_output();
+        let over = |connection: &Connection| {
+            connection.state() == State::Disconnected && !connection.has_output()
+        };
         self.connection.as_ref().is_none_or(over)
     }
 

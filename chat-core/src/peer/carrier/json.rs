@@ -27,7 +27,11 @@ pub(super) enum Item {
 
 impl Frames {
     /// Begins with the next text message. If it is none, what is wrong with it, and the message.
-    pub(super) fn begin(&mut self, limits: &Limits, text: Vec<u8>) -> Result<(), (DecodeError, Vec<u8>)> {
+    pub(super) fn begin(
+        &mut self,
+        limits: &Limits,
+        text: Vec<u8>,
+    ) -> Result<(), (DecodeError, Vec<u8>)> {
         let bytes = text.len();
         self.reader = Some(Reader::owned(Role::Client, limits, text)?);
         self.bytes = bytes;
@@ -52,8 +56,14 @@ impl Frames {
                 Ok(None) => break None,
                 Ok(Some(Frame::Session(_))) => break Some(Item::Session),
                 Ok(Some(Frame::Message(_))) => break Some(Item::Message),
-                Ok(Some(Frame::PingResponse { client_time, server_time })) => {
-                    break Some(Item::Ping { server_time, client_time });
+                Ok(Some(Frame::PingResponse {
+                    client_time,
+                    server_time,
+                })) => {
+                    break Some(Item::Ping {
+                        server_time,
+                        client_time,
+                    });
                 }
                 // A server asks for nothing, and the reader says so.
                 Ok(Some(_)) => {}
@@ -61,7 +71,10 @@ impl Frames {
                     let (start, frame) = reader.frame();
                     message.clear();
                     message.extend_from_slice(frame.as_bytes());
-                    break Some(Item::Bad(DecodeError { offset: error.offset.saturating_sub(start), ..error }));
+                    break Some(Item::Bad(DecodeError {
+                        offset: error.offset.saturating_sub(start),
+                        ..error
+                    }));
                 }
             }
         };
@@ -73,11 +86,17 @@ impl Frames {
 }
 
 /// The text of a message that was written in GpBinary 1.8.
-pub(super) fn write(message: &[u8], limits: &Limits, text: &mut Vec<u8>) -> Result<(), RequestError> {
+pub(super) fn write(
+    message: &[u8],
+    limits: &Limits,
+    text: &mut Vec<u8>,
+) -> Result<(), RequestError> {
     json::write_message(text, limits, message).map_err(|error| match error {
         WriteError::Encode(error) => error.into(),
         // What this client writes is a message; a longer one than it would read itself is not transcoded.
-        _ => RequestError::TooLong { max_bytes: limits.max_received_bytes },
+        _ => RequestError::TooLong {
+            max_bytes: limits.max_received_bytes,
+        },
     })
 }
 

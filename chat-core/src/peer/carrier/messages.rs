@@ -68,7 +68,9 @@ impl Messages {
 
     /// False if there is far too much of it.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> bool {
-        let most = self.incoming_cap.saturating_add(self.limits.max_received_bytes);
+        let most = self
+            .incoming_cap
+            .saturating_add(self.limits.max_received_bytes);
         let fits = self.held_bytes().saturating_add(bytes.len()) <= most;
         if fits {
             self.incoming_bytes += bytes.len();
@@ -104,7 +106,9 @@ impl Messages {
         if self.json {
             return self.next_frame();
         }
-        let Some(message) = self.next_message() else { return Carried::Nothing };
+        let Some(message) = self.next_message() else {
+            return Carried::Nothing;
+        };
         if let Some(ping) = self.ping_answer(&message) {
             self.give_back(message);
             return ping;
@@ -127,13 +131,21 @@ impl Messages {
             if let Some(item) = self.frames.next(&mut self.message) {
                 return match item {
                     Item::Session => Carried::Greeting,
-                    Item::Ping { server_time, client_time } => Carried::Ping { server_time, client_time },
+                    Item::Ping {
+                        server_time,
+                        client_time,
+                    } => Carried::Ping {
+                        server_time,
+                        client_time,
+                    },
                     Item::Message => Carried::Message(0..self.message.len()),
                     Item::Bad(error) => Carried::Bad(error, 0..self.message.len()),
                 };
             }
             // One without frames is nothing.
-            let Some(text) = self.next_message() else { return Carried::Nothing };
+            let Some(text) = self.next_message() else {
+                return Carried::Nothing;
+            };
             if let Err((error, text)) = self.frames.begin(&self.limits, text) {
                 self.message = text;
                 return Carried::Bad(error, 0..self.message.len());
@@ -145,7 +157,10 @@ impl Messages {
     fn ping_answer(&self, message: &[u8]) -> Option<Carried> {
         if let [BARE_PING, s0, s1, s2, s3, c0, c1, c2, c3] = *message {
             let server_time = i32::from_be_bytes([s0, s1, s2, s3]);
-            return Some(Carried::Ping { server_time, client_time: i32::from_be_bytes([c0, c1, c2, c3]) });
+            return Some(Carried::Ping {
+                server_time,
+                client_time: i32::from_be_bytes([c0, c1, c2, c3]),
+            });
         }
         let header = message::Header::parse(message).ok()?;
         if header.kind != MessageKind::InternalResponse || header.encrypted {
@@ -153,12 +168,17 @@ impl Messages {
         }
         let body = message.get(message::Header::LENGTH..)?;
         match Message::parse(header.kind, self.protocol, &self.limits, body).ok()? {
-            Message::Response { code: internal::PING, mut params, .. } => {
-                match internal::ping_times(&mut params).ok()? {
-                    (Some(client_time), Some(server_time)) => Some(Carried::Ping { server_time, client_time }),
-                    _ => None,
-                }
-            }
+            Message::Response {
+                code: internal::PING,
+                mut params,
+                ..
+            } => match internal::ping_times(&mut params).ok()? {
+                (Some(client_time), Some(server_time)) => Some(Carried::Ping {
+                    server_time,
+                    client_time,
+                }),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -176,7 +196,11 @@ impl Messages {
         let mut message = self.spare.pop().unwrap_or_default();
         let written = write(&mut message, 0);
         #[cfg(feature = "json")]
-        let written = if self.json { written.and_then(|()| self.transcode(&mut message)) } else { written };
+        let written = if self.json {
+            written.and_then(|()| self.transcode(&mut message))
+        } else {
+            written
+        };
         let written = written.and_then(|()| admit(message.len()));
         match written {
             Ok(()) => self.queue(message),
@@ -207,7 +231,9 @@ impl Messages {
             json::write_ping(&self.limits, client_time, &mut message);
             return self.queue(message);
         }
-        if internal::write_ping_request(&mut message, self.protocol, &self.limits, client_time).is_ok() {
+        if internal::write_ping_request(&mut message, self.protocol, &self.limits, client_time)
+            .is_ok()
+        {
             self.queue(message);
         }
     }

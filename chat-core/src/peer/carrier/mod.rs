@@ -40,7 +40,10 @@ enum Kind {
 }
 
 /// What the carrier gives next.
-#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "some of it only JSON gives"))]
+#[cfg_attr(
+    not(feature = "json"),
+    expect(dead_code, reason = "some of it only JSON gives")
+)]
 pub(crate) enum Carried {
     Nothing,
     /// A message that lies here.
@@ -79,7 +82,13 @@ impl Carrier {
             Wire::WebSocket { .. } => Kind::Messages(Box::new(Messages::new(config))),
         };
         let secure = matches!(wire, Wire::WebSocket { secure: true, .. });
-        Self { kind, end: None, gone: false, secure, deaf: false }
+        Self {
+            kind,
+            end: None,
+            gone: false,
+            secure,
+            deaf: false,
+        }
     }
 
     // The link.

@@ -49,7 +49,13 @@ impl Stream {
     pub(super) fn next(&mut self) -> Carried {
         match self.splitter.next() {
             Ok(Some(Item::Frame { message, .. })) => Carried::Message(message),
-            Ok(Some(Item::PingResponse { server_time, client_time })) => Carried::Ping { server_time, client_time },
+            Ok(Some(Item::PingResponse {
+                server_time,
+                client_time,
+            })) => Carried::Ping {
+                server_time,
+                client_time,
+            },
             // A client's splitter gives no requests.
             Ok(Some(Item::PingRequest { .. }) | None) => Carried::Nothing,
             Err(error) => Carried::Broken(error),
@@ -95,7 +101,9 @@ impl Stream {
     }
 
     pub(super) fn buffered_bytes(&self) -> usize {
-        self.splitter.buffered_bytes().saturating_add(self.outgoing.unsent().len())
+        self.splitter
+            .buffered_bytes()
+            .saturating_add(self.outgoing.unsent().len())
     }
 }
 

@@ -20,9 +20,7 @@ pub(super) enum Arrived {
         raw: Vec<u8>,
     },
     /// A ping that is a message of its own.
-    Ping {
-        client_time: i32,
-    },
+    Ping { client_time: i32 },
 }
 
 #[derive(Debug)]
@@ -37,10 +35,14 @@ impl End {
         match wire {
             Wire::Stream => Self::Stream(StreamEnd::new()),
             Wire::Datagram => Self::Datagrams(Box::default()),
-            Wire::WebSocket { text: true, .. } => {
-                Self::Messages(MessageEnd { json: true, ..MessageEnd::new(Protocol::V18) })
-            }
-            Wire::WebSocket { subprotocol: "GpBinaryV16", .. } => Self::Messages(MessageEnd::new(Protocol::V16)),
+            Wire::WebSocket { text: true, .. } => Self::Messages(MessageEnd {
+                json: true,
+                ..MessageEnd::new(Protocol::V18)
+            }),
+            Wire::WebSocket {
+                subprotocol: "GpBinaryV16",
+                ..
+            } => Self::Messages(MessageEnd::new(Protocol::V16)),
             Wire::WebSocket { .. } => Self::Messages(MessageEnd::new(Protocol::V18)),
             other => panic!("unknown: {other:?}"),
         }
@@ -53,7 +55,11 @@ impl End {
             Self::Datagrams(datagrams) => datagrams.take(now, bytes, answered),
             // wire.md 7.1: there are no channels and delivery modes; what is there is as good as these.
             Self::Messages(messages) if messages.json => messages.take_json(bytes),
-            Self::Messages(_) => vec![Arrived::Message { channel: 0, delivery: 1, raw: bytes.to_vec() }],
+            Self::Messages(_) => vec![Arrived::Message {
+                channel: 0,
+                delivery: 1,
+                raw: bytes.to_vec(),
+            }],
         }
     }
 
@@ -107,7 +113,10 @@ pub(crate) struct StreamEnd {
 
 impl StreamEnd {
     fn new() -> Self {
-        Self { splitter: Splitter::new(Role::Server, Limits::DEFAULT.max_received_bytes), unanswered: Vec::new() }
+        Self {
+            splitter: Splitter::new(Role::Server, Limits::DEFAULT.max_received_bytes),
+            unanswered: Vec::new(),
+        }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Vec<Arrived> {
@@ -120,9 +129,15 @@ impl StreamEnd {
                     Arrived::Ping { client_time }
                 }
                 Item::PingResponse { .. } => panic!("a client answers no pings"),
-                Item::Frame { channel, delivery, message } => {
-                    Arrived::Message { channel, delivery, raw: self.splitter.message_mut(message).to_vec() }
-                }
+                Item::Frame {
+                    channel,
+                    delivery,
+                    message,
+                } => Arrived::Message {
+                    channel,
+                    delivery,
+                    raw: self.splitter.message_mut(message).to_vec(),
+                },
             });
         }
         assert_eq!(self.splitter.buffered_bytes(), 0, "half a frame");
@@ -135,7 +150,11 @@ impl StreamEnd {
         }
         let mut answers = Vec::new();
         for client_time in self.unanswered.drain(..) {
-            tcp::write_ping_response(&mut answers, now.as_millis() as i32 + 1_000_000, client_time);
+            tcp::write_ping_response(
+                &mut answers,
+                now.as_millis() as i32 + 1_000_000,
+                client_time,
+            );
         }
         vec![answers]
     }
@@ -154,17 +173,29 @@ pub(crate) struct MessageEnd {
 
 impl MessageEnd {
     fn new(protocol: Protocol) -> Self {
-        Self { protocol, json: false, greeted: false, unanswered: Vec::new() }
+        Self {
+            protocol,
+            json: false,
+            greeted: false,
+            unanswered: Vec::new(),
+        }
     }
 
     fn say(&mut self, framed: &[u8]) -> Vec<Vec<u8>> {
         let messages = unframed(framed, true);
         self.greeted |= messages.contains(&vec![0xF3, 1, 0]);
-        if self.json { messages.iter().map(|message| in_json(message)).collect() } else { messages }
+        if self.json {
+            messages.iter().map(|message| in_json(message)).collect()
+        } else {
+            messages
+        }
     }
 
     fn take_json(&mut self, text: &[u8]) -> Vec<Arrived> {
-        let limits = Limits { max_received_bytes: usize::MAX, ..Limits::DEFAULT };
+        let limits = Limits {
+            max_received_bytes: usize::MAX,
+            ..Limits::DEFAULT
+        };
         let mut reader = Reader::new(JsonRole::Server, &limits, text).expect("text");
         let (mut arrived, mut raw) = (Vec::new(), Vec::new());
         while let Some(frame) = reader.next(&mut raw).expect("the client's frames are good") {
@@ -173,7 +204,11 @@ impl MessageEnd {
                     self.unanswered.push(client_time);
                     Arrived::Ping { client_time }
                 }
-                Frame::Message(range) => Arrived::Message { channel: 0, delivery: 1, raw: raw[range].to_vec() },
+                Frame::Message(range) => Arrived::Message {
+                    channel: 0,
+                    delivery: 1,
+                    raw: raw[range].to_vec(),
+                },
                 other => panic!("a client does not send {other:?}"),
             });
         }
@@ -188,11 +223,18 @@ impl MessageEnd {
         let answer = |client_time| {
             let (mut answer, server_time) = (Vec::new(), now.as_millis() as i32 + 1_000_000);
             if self.json {
-                json::write_ping_response(&mut answer, &Limits::DEFAULT, client_time, server_time).expect("fits");
+                json::write_ping_response(&mut answer, &Limits::DEFAULT, client_time, server_time)
+                    .expect("fits");
                 return answer;
             }
-            internal::write_ping_response(&mut answer, self.protocol, &Limits::DEFAULT, client_time, server_time)
-                .expect("fits");
+            internal::write_ping_response(
+                &mut answer,
+                self.protocol,
+                &Limits::DEFAULT,
+                client_time,
+                server_time,
+            )
+            .expect("fits");
             answer
         };
         self.unanswered.drain(..).map(answer).collect()
@@ -201,12 +243,20 @@ impl MessageEnd {
 
 /// A message of 1.8, the init response or the bare answer to a ping, as a server says it in JSON.
 fn in_json(message: &[u8]) -> Vec<u8> {
-    let (mut text, limits) = (Vec::new(), Limits { max_sent_bytes: usize::MAX, ..Limits::DEFAULT });
+    let (mut text, limits) = (
+        Vec::new(),
+        Limits {
+            max_sent_bytes: usize::MAX,
+            ..Limits::DEFAULT
+        },
+    );
     match *message {
         [0xF3, 1, 0] => json::write_session(&mut text, &limits, "0123456789abcdef").expect("fits"),
         [0xF0, s0, s1, s2, s3, c0, c1, c2, c3] => {
-            let (server_time, client_time) =
-                (i32::from_be_bytes([s0, s1, s2, s3]), i32::from_be_bytes([c0, c1, c2, c3]));
+            let (server_time, client_time) = (
+                i32::from_be_bytes([s0, s1, s2, s3]),
+                i32::from_be_bytes([c0, c1, c2, c3]),
+            );
             json::write_ping_response(&mut text, &limits, client_time, server_time).expect("fits");
         }
         _ => json::write_message(&mut text, &limits, message).expect("JSON can say it"),
@@ -219,10 +269,16 @@ fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
     let mut splitter = Splitter::new(Role::Client, Limits::DEFAULT.max_received_bytes);
     splitter.push(framed);
     let mut messages = Vec::new();
-    while let Some(item) = splitter.next().expect("whole frames; anything else is a matter of streams") {
+    while let Some(item) = splitter
+        .next()
+        .expect("whole frames; anything else is a matter of streams")
+    {
         match item {
             Item::Frame { message, .. } => messages.push(splitter.message_mut(message).to_vec()),
-            Item::PingResponse { server_time, client_time } if pings => {
+            Item::PingResponse {
+                server_time,
+                client_time,
+            } if pings => {
                 let mut message = Vec::new();
                 tcp::write_ping_response(&mut message, server_time, client_time);
                 messages.push(message);
@@ -230,7 +286,11 @@ fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
             other => panic!("a matter of streams: {other:?}"),
         }
     }
-    assert_eq!(splitter.buffered_bytes(), 0, "half a frame is a matter of streams");
+    assert_eq!(
+        splitter.buffered_bytes(),
+        0,
+        "half a frame is a matter of streams"
+    );
     messages
 }
 
@@ -250,7 +310,10 @@ pub(crate) struct DatagramEnd {
 impl DatagramEnd {
     fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) -> Vec<Arrived> {
         let flown = Flown::read(now, bytes);
-        assert_eq!(*self.challenge.get_or_insert(flown.header.challenge), flown.header.challenge);
+        assert_eq!(
+            *self.challenge.get_or_insert(flown.header.challenge),
+            flown.header.challenge
+        );
         self.flown.push(flown);
         if !answered {
             return Vec::new();
@@ -258,7 +321,9 @@ impl DatagramEnd {
         match &mut self.connection {
             Some(connection) => connection.handle_datagram(now, bytes),
             None => {
-                let Some(request) = ConnectRequest::read(bytes) else { return Vec::new() };
+                let Some(request) = ConnectRequest::read(bytes) else {
+                    return Vec::new();
+                };
                 // It says nothing by itself, never gives up, and has no window: tests say what the server does.
                 let config = Config::server().with(|config| {
                     config.ping_interval_ms = 0;
@@ -267,7 +332,13 @@ impl DatagramEnd {
                     config.max_resends = u32::MAX;
                     config.send_window = 0;
                 });
-                self.connection = Some(Connection::accept(config, &request, PEER_ID, SERVER_CLOCK, now));
+                self.connection = Some(Connection::accept(
+                    config,
+                    &request,
+                    PEER_ID,
+                    SERVER_CLOCK,
+                    now,
+                ));
             }
         }
         let mut arrived = Vec::new();
@@ -290,26 +361,39 @@ impl DatagramEnd {
         let (challenge, connection) = (self.challenge(), self.connection());
         if connection.state() == State::Connected {
             for message in messages {
-                connection.send(0, Delivery::Reliable, &message).expect("connected");
+                connection
+                    .send(0, Delivery::Reliable, &message)
+                    .expect("connected");
             }
             return self.outgoing(now);
         }
         // Words of a server that does not know yet that the client has left.
         let numbers = self.last_rseq + 1..;
-        let late = numbers.zip(&messages).map(|(rseq, message)| datagram::reliable(rseq, message));
+        let late = numbers
+            .zip(&messages)
+            .map(|(rseq, message)| datagram::reliable(rseq, message));
         vec![datagram::of(challenge, late.collect::<Vec<_>>())]
     }
 
     /// What the server's end sends now.
     pub(crate) fn outgoing(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
         let mut datagrams = Vec::new();
-        let Some(connection) = &mut self.connection else { return datagrams };
+        let Some(connection) = &mut self.connection else {
+            return datagrams;
+        };
         connection.handle_timeout(now);
         while let Some(datagram) = connection.transmit(now) {
             datagrams.push(datagram.to_vec());
             connection.transmitted();
-            let flown = datagrams.last().map(|datagram| Flown::read(now, datagram)).expect("just pushed");
-            let numbers = flown.commands.iter().filter(|command| command.channel == 0).map(|command| command.rseq);
+            let flown = datagrams
+                .last()
+                .map(|datagram| Flown::read(now, datagram))
+                .expect("just pushed");
+            let numbers = flown
+                .commands
+                .iter()
+                .filter(|command| command.channel == 0)
+                .map(|command| command.rseq);
             self.last_rseq = numbers.max().unwrap_or_default().max(self.last_rseq);
         }
         datagrams
@@ -318,7 +402,9 @@ impl DatagramEnd {
     /// The server's end of the connection.
     #[track_caller]
     pub(crate) fn connection(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("the client's wish has arrived")
+        self.connection
+            .as_mut()
+            .expect("the client's wish has arrived")
     }
 
     #[track_caller]

@@ -35,15 +35,28 @@ impl Flown {
             reserved: command.reserved,
             rseq: command.rseq,
         });
-        Self { at_ms: now.as_millis(), header: parsed.header, commands: commands.collect(), raw: bytes.to_vec() }
+        Self {
+            at_ms: now.as_millis(),
+            header: parsed.header,
+            commands: commands.collect(),
+            raw: bytes.to_vec(),
+        }
     }
 
     /// The names of its commands; what is said with a disconnect is the reserved byte and the form.
     pub(crate) fn names(&self) -> String {
         let names = self.commands.iter().map(|command| {
             let name = kind_name(command.kind).expect("a known command");
-            let form = if command.flags & FLAG_UNSEQUENCED != 0 { " unsequenced" } else { "" };
-            if command.kind == kind::DISCONNECT { format!("{name} {}{form}", command.reserved) } else { name.into() }
+            let form = if command.flags & FLAG_UNSEQUENCED != 0 {
+                " unsequenced"
+            } else {
+                ""
+            };
+            if command.kind == kind::DISCONNECT {
+                format!("{name} {}{form}", command.reserved)
+            } else {
+                name.into()
+            }
         });
         names.collect::<Vec<_>>().join(" + ")
     }
@@ -56,15 +69,35 @@ impl Flown {
 /// A datagram of a server with these commands.
 pub(crate) fn of(challenge: u32, commands: impl AsRef<[Vec<u8>]>) -> Vec<u8> {
     let commands = commands.as_ref();
-    let mut bytes = vec![0, 0, 0, u8::try_from(commands.len()).expect("not so many"), 0, 0, 0, 7];
+    let mut bytes = vec![
+        0,
+        0,
+        0,
+        u8::try_from(commands.len()).expect("not so many"),
+        0,
+        0,
+        0,
+        7,
+    ];
     bytes.extend(challenge.to_be_bytes());
     bytes.extend(commands.concat());
     bytes
 }
 
-pub(crate) fn command(kind: u8, channel: u8, flags: u8, reserved: u8, rseq: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn command(
+    kind: u8,
+    channel: u8,
+    flags: u8,
+    reserved: u8,
+    rseq: u32,
+    body: &[u8],
+) -> Vec<u8> {
     let mut bytes = vec![kind, channel, flags, reserved];
-    bytes.extend(u32::try_from(HEADER_BYTES + body.len()).expect("not so long").to_be_bytes());
+    bytes.extend(
+        u32::try_from(HEADER_BYTES + body.len())
+            .expect("not so long")
+            .to_be_bytes(),
+    );
     bytes.extend(rseq.to_be_bytes());
     bytes.extend(body);
     bytes

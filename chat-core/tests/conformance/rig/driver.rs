@@ -28,7 +28,11 @@ impl Rig {
             busy |= self.hand_over_answers();
             if !busy {
                 let next = self.client.poll_timeout();
-                assert!(next.is_none_or(|at| at > self.now), "busy wake-up: {next:?} at {:?}", self.now);
+                assert!(
+                    next.is_none_or(|at| at > self.now),
+                    "busy wake-up: {next:?} at {:?}",
+                    self.now
+                );
                 assert_eq!(self.client.state(), self.told, "a state that no event told");
                 return;
             }
@@ -44,9 +48,23 @@ impl Rig {
                 assert_ne!(from, to);
                 self.told = *to;
             }
-            Event::Error { code, cause, message } => {
-                let changed = matches!(self.events.last(), Some(Event::StateChanged { to: State::Error, .. }));
-                assert!(changed, "an error comes right after the change to Error: {:?}", self.events);
+            Event::Error {
+                code,
+                cause,
+                message,
+            } => {
+                let changed = matches!(
+                    self.events.last(),
+                    Some(Event::StateChanged {
+                        to: State::Error,
+                        ..
+                    })
+                );
+                assert!(
+                    changed,
+                    "an error comes right after the change to Error: {:?}",
+                    self.events
+                );
                 assert_eq!(message.as_str(), cause.to_string());
                 self.error = Some((*code, (**cause).clone(), message.to_string()));
             }
@@ -57,10 +75,18 @@ impl Rig {
 
     /// Moves what the client sends, as long as sockets take it.
     pub(crate) fn move_bytes(&mut self) {
-        for link in self.links.iter_mut().filter(|link| !link.gone && self.writable) {
+        for link in self
+            .links
+            .iter_mut()
+            .filter(|link| !link.gone && self.writable)
+        {
             while let Some(bytes) = self.client.transmit(self.now, link.id).map(<[u8]>::to_vec) {
                 assert!(!bytes.is_empty());
-                assert_eq!(self.client.transmit(self.now, link.id), Some(&*bytes), "transmit is stable");
+                assert_eq!(
+                    self.client.transmit(self.now, link.id),
+                    Some(&*bytes),
+                    "transmit is stable"
+                );
                 assert!(link.opened, "bytes for a link that is not open");
                 self.client.transmitted(link.id, bytes.len());
                 link.take(self.now, &bytes, self.answers);
@@ -72,11 +98,19 @@ impl Rig {
         while let Some(command) = self.client.poll_command() {
             match &command {
                 LinkCommand::Open { link, target, wire } => {
-                    assert!(self.links.iter().all(|known| known.id < *link), "link ids are not reused");
-                    self.links.push(ServerLink::new(*link, target.clone(), *wire));
+                    assert!(
+                        self.links.iter().all(|known| known.id < *link),
+                        "link ids are not reused"
+                    );
+                    self.links
+                        .push(ServerLink::new(*link, target.clone(), *wire));
                 }
                 LinkCommand::Close { link } => {
-                    let link = self.links.iter_mut().find(|known| known.id == *link).expect("a link that was opened");
+                    let link = self
+                        .links
+                        .iter_mut()
+                        .find(|known| known.id == *link)
+                        .expect("a link that was opened");
                     assert!(!link.gone, "a link that is gone is not closed");
                     link.gone = true;
                 }
@@ -90,7 +124,8 @@ impl Rig {
         let mut answered = false;
         for link in self.links.iter_mut().filter(|link| !link.gone) {
             for input in link.end.answer(self.now, self.answers) {
-                self.client.handle_link(self.now, link.id, LinkInput::Received(&input));
+                self.client
+                    .handle_link(self.now, link.id, LinkInput::Received(&input));
                 answered = true;
             }
         }

@@ -3,7 +3,10 @@
 use super::datagram::Flown;
 use super::json;
 use super::{Came, FRONT_END, Rig, Seen, Sent};
-use chat_core::{ChatClient, DisconnectCause, Event, LinkCommand, LinkId, RequestError, State, Stats, Target, Wire};
+use chat_core::{
+    ChatClient, DisconnectCause, Event, LinkCommand, LinkId, RequestError, State, Stats, Target,
+    Wire,
+};
 use photon_proto::{Timestamp, Value};
 use std::mem;
 
@@ -55,14 +58,26 @@ impl Rig {
 
     /// The server of the last link has received this operation, complete, and nothing else; order of parameters apart.
     #[track_caller]
-    pub(crate) fn expect_request(&mut self, code: u8, encrypted: bool, parameters: &[(u8, Value)]) -> Sent {
+    pub(crate) fn expect_request(
+        &mut self,
+        code: u8,
+        encrypted: bool,
+        parameters: &[(u8, Value)],
+    ) -> Sent {
         let sent = self.server().requests.pop_front().expect("a request");
-        let mut expected = if self.over.json { json::sorted(parameters) } else { parameters.to_vec() };
+        let mut expected = if self.over.json {
+            json::sorted(parameters)
+        } else {
+            parameters.to_vec()
+        };
         expected.sort_by_key(|(key, _)| *key);
         assert_eq!((sent.code, &sent.parameters), (code, &expected));
         // wire.md 7.1: nothing is encrypted over what is secure by itself.
         let encrypted = encrypted && self.over.exchanges_keys();
-        assert_eq!(sent.encrypted, encrypted, "encryption flag of operation {code}");
+        assert_eq!(
+            sent.encrypted, encrypted,
+            "encryption flag of operation {code}"
+        );
         // wire.md 6.1: channel 0, reliable.
         assert_eq!((sent.channel, sent.delivery), (0, 1));
         self.expect_no_request();
@@ -112,8 +127,22 @@ impl Rig {
         match self.commands.pop_front() {
             Some(LinkCommand::Open { link, target, wire }) => {
                 // What a path says is read where the server's end begins: it is the init of that link.
-                let path = if matches!(over, Wire::WebSocket { .. }) { target.path.clone() } else { "".into() };
-                assert_eq!((target, wire), (Target { host: host.into(), port, path }, over));
+                let path = if matches!(over, Wire::WebSocket { .. }) {
+                    target.path.clone()
+                } else {
+                    "".into()
+                };
+                assert_eq!(
+                    (target, wire),
+                    (
+                        Target {
+                            host: host.into(),
+                            port,
+                            path
+                        },
+                        over
+                    )
+                );
                 link
             }
             other => panic!("no open command but {other:?}"),
@@ -156,17 +185,32 @@ impl Rig {
     }
 
     #[track_caller]
-    pub(crate) fn expect_flown_over(&mut self, link: LinkId, since: Timestamp, expected: &[(u64, &str)]) {
+    pub(crate) fn expect_flown_over(
+        &mut self,
+        link: LinkId,
+        since: Timestamp,
+        expected: &[(u64, &str)],
+    ) {
         let flown = self.flown(link);
-        let flown: Vec<_> = flown.iter().map(|one| (one.at_ms - since.as_millis(), one.names())).collect();
-        let expected: Vec<_> = expected.iter().map(|(ms, names)| (*ms, (*names).to_owned())).collect();
+        let flown: Vec<_> = flown
+            .iter()
+            .map(|one| (one.at_ms - since.as_millis(), one.names()))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(ms, names)| (*ms, (*names).to_owned()))
+            .collect();
         assert_eq!(flown, expected);
     }
 
     /// The datagrams that have come from the client since the last look.
     #[track_caller]
     pub(crate) fn flown(&mut self, link: LinkId) -> Vec<Flown> {
-        let known = self.links.iter_mut().find(|known| known.id == link).expect("a link that was opened");
+        let known = self
+            .links
+            .iter_mut()
+            .find(|known| known.id == link)
+            .expect("a link that was opened");
         mem::take(&mut known.udp().flown)
     }
 
@@ -174,7 +218,11 @@ impl Rig {
     #[track_caller]
     pub(crate) fn flown_with(&mut self, link: LinkId, kind: u8, since: Timestamp) -> Vec<u64> {
         let flown = self.flown(link);
-        flown.iter().filter(|one| one.has(kind)).map(|one| one.at_ms - since.as_millis()).collect()
+        flown
+            .iter()
+            .filter(|one| one.has(kind))
+            .map(|one| one.at_ms - since.as_millis())
+            .collect()
     }
 
     /// A call that has to be refused, and after which nothing may have changed: no byte, no event, no command, no
@@ -191,8 +239,18 @@ impl Rig {
         let requests: Vec<usize> = self.links.iter().map(|link| link.requests.len()).collect();
         self.pump();
         assert_eq!(self.events.len(), events, "an event after {error:?}");
-        assert_eq!(self.links.iter().map(|link| link.requests.len()).collect::<Vec<_>>(), requests);
-        assert_eq!(self.snapshot(), before, "after {error:?} and a turn of the driver");
+        assert_eq!(
+            self.links
+                .iter()
+                .map(|link| link.requests.len())
+                .collect::<Vec<_>>(),
+            requests
+        );
+        assert_eq!(
+            self.snapshot(),
+            before,
+            "after {error:?} and a turn of the driver"
+        );
         error
     }
 
@@ -210,11 +268,20 @@ impl Rig {
             buffered_bytes: self.client.buffered_bytes(),
             stats: self.client.stats(),
             user_id: self.client.user_id().to_string(),
-            channels: self.client.public_channels().map(|channel| channel.name().to_string()).collect(),
+            channels: self
+                .client
+                .public_channels()
+                .map(|channel| channel.name().to_string())
+                .collect(),
             unsent: self
                 .links
                 .iter()
-                .map(|link| self.client.transmit(now, link.id).map(<[u8]>::to_vec).unwrap_or_default())
+                .map(|link| {
+                    self.client
+                        .transmit(now, link.id)
+                        .map(<[u8]>::to_vec)
+                        .unwrap_or_default()
+                })
                 .collect(),
         }
     }

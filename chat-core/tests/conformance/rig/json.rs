@@ -26,7 +26,10 @@ fn parameters(parameters: &[(u8, Value)]) -> Vec<(u8, Value)> {
     let (mut text, mut back) = (Vec::new(), Vec::new());
     json::write_message(&mut text, &LIMITS, &message).expect("JSON can say it");
     let mut reader = Reader::new(Role::Server, &LIMITS, &text).expect("text");
-    assert!(matches!(reader.next(&mut back), Ok(Some(Frame::Message(_)))));
+    assert!(matches!(
+        reader.next(&mut back),
+        Ok(Some(Frame::Message(_)))
+    ));
     let header = photon_proto::message::Header::parse(&back).expect("a header");
     match Message::parse(header.kind, Protocol::V18, &LIMITS, &back[2..]).expect("a good message") {
         Message::Request { mut params, .. } => super::server::all_parameters(&mut params),
@@ -53,8 +56,15 @@ impl Row {
     /// A line as a client of this row tells it.
     #[track_caller]
     pub(crate) fn told(&self, line: &Line) -> Line {
-        let content = if self.json { value(&line.content) } else { line.content.clone() };
-        Line { content, ..line.clone() }
+        let content = if self.json {
+            value(&line.content)
+        } else {
+            line.content.clone()
+        };
+        Line {
+            content,
+            ..line.clone()
+        }
     }
 }
 
@@ -64,14 +74,28 @@ impl Seen {
     pub(super) fn in_json(&self) -> Self {
         let mut seen = self.clone();
         match &mut seen {
-            Self::Authenticated { data, .. } | Self::ErrorInfo { data, .. } => *data = data.as_ref().map(value),
-            Self::Messages { lines, .. } => lines.iter_mut().for_each(|line| line.content = value(&line.content)),
+            Self::Authenticated { data, .. } | Self::ErrorInfo { data, .. } => {
+                *data = data.as_ref().map(value)
+            }
+            Self::Messages { lines, .. } => lines
+                .iter_mut()
+                .for_each(|line| line.content = value(&line.content)),
             Self::Private { line, .. } => line.content = value(&line.content),
-            Self::Status { message: chat_core::StatusChange::Set(message), .. } => **message = value(message),
-            Self::Entered { properties, .. } | Self::Left { properties, .. } | Self::Properties { properties, .. } => {
+            Self::Status {
+                message: chat_core::StatusChange::Set(message),
+                ..
+            } => **message = value(message),
+            Self::Entered { properties, .. }
+            | Self::Left { properties, .. }
+            | Self::Properties { properties, .. } => {
                 *properties = pairs(properties);
             }
-            Self::Response { parameters: all, .. } | Self::Other { parameters: all, .. } => *all = parameters(all),
+            Self::Response {
+                parameters: all, ..
+            }
+            | Self::Other {
+                parameters: all, ..
+            } => *all = parameters(all),
             _ => {}
         }
         seen

@@ -15,8 +15,8 @@ mod server;
 mod table;
 
 use chat_core::{
-    AuthValues, ChatClient, ChatConfig, ConnectOptions, DisconnectCause, Encryption, Event, LinkCommand, LinkError,
-    LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State,
+    AuthValues, ChatClient, ChatConfig, ConnectOptions, DisconnectCause, Encryption, Event,
+    LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State,
 };
 use photon_proto::{Protocol, Timestamp, Value};
 use std::collections::VecDeque;
@@ -27,9 +27,9 @@ pub(crate) use log_capture::lines as log_lines;
 pub(crate) use seen::{Line, Seen, outcomes};
 pub(crate) use server::{Came, Sent, ServerLink};
 pub(crate) use table::{
-    Carrier, Row, TABLE, each, each_with, not_in_json, not_over_datagrams, not_over_datagrams_with, over_datagrams,
-    over_datagrams_with, over_messages_with, over_streams, over_streams_with, where_keys_are_exchanged,
-    where_no_keys_are_exchanged,
+    Carrier, Row, TABLE, each, each_with, not_in_json, not_over_datagrams, not_over_datagrams_with,
+    over_datagrams, over_datagrams_with, over_messages_with, over_streams, over_streams_with,
+    where_keys_are_exchanged, where_no_keys_are_exchanged,
 };
 
 pub(crate) const APP_ID: &str = "c0ffee00-1111-2222-3333-444455556666";
@@ -67,7 +67,12 @@ pub(crate) fn encryption_off(config: ChatConfig) -> ChatConfig {
 
 /// A string array.
 pub(crate) fn strings(texts: &[&str]) -> Value {
-    Value::from(texts.iter().map(|&text| text.into()).collect::<Vec<photon_proto::Text>>())
+    Value::from(
+        texts
+            .iter()
+            .map(|&text| text.into())
+            .collect::<Vec<photon_proto::Text>>(),
+    )
 }
 
 pub(crate) fn bools(flags: &[bool]) -> Value {
@@ -144,7 +149,11 @@ impl Rig {
 
     /// The next deadline of the client or of a server's end.
     fn next_deadline(&self) -> Option<Timestamp> {
-        let servers = self.links.iter().filter(|link| !link.gone).filter_map(|link| link.end.deadline());
+        let servers = self
+            .links
+            .iter()
+            .filter(|link| !link.gone)
+            .filter_map(|link| link.end.deadline());
         servers.chain(self.client.poll_timeout()).min()
     }
 
@@ -170,7 +179,12 @@ impl Rig {
     /// The next deadline is exactly so far away.
     #[track_caller]
     pub(crate) fn expect_deadline_in_ms(&self, ms: u64) {
-        assert_eq!(self.client.poll_timeout(), Some(self.now.plus_millis(ms)), "now is {:?}", self.now);
+        assert_eq!(
+            self.client.poll_timeout(),
+            Some(self.now.plus_millis(ms)),
+            "now is {:?}",
+            self.now
+        );
     }
 
     // Links.
@@ -228,9 +242,14 @@ impl Rig {
     /// What the server says, written as frames, is handed over without a turn of the driver.
     #[track_caller]
     pub(crate) fn hand_over(&mut self, link: LinkId, framed: &[u8]) {
-        let known = self.links.iter_mut().find(|known| known.id == link).expect("a link that was opened");
+        let known = self
+            .links
+            .iter_mut()
+            .find(|known| known.id == link)
+            .expect("a link that was opened");
         for input in known.end.say(self.now, framed) {
-            self.client.handle_link(self.now, link, LinkInput::Received(&input));
+            self.client
+                .handle_link(self.now, link, LinkInput::Received(&input));
         }
     }
 
@@ -272,7 +291,13 @@ impl Rig {
     }
 
     #[track_caller]
-    pub(crate) fn respond(&mut self, code: u8, return_code: i16, text: Option<&str>, parameters: &[(u8, Value)]) {
+    pub(crate) fn respond(
+        &mut self,
+        code: u8,
+        return_code: i16,
+        text: Option<&str>,
+        parameters: &[(u8, Value)],
+    ) {
         let bytes = self.response(code, return_code, text, parameters);
         self.deliver(&bytes);
     }
@@ -286,7 +311,8 @@ impl Rig {
         parameters: &[(u8, Value)],
     ) -> Vec<u8> {
         let encrypt = self.encrypt_answers;
-        self.server().response(encrypt, code, return_code, text, parameters)
+        self.server()
+            .response(encrypt, code, return_code, text, parameters)
     }
 
     #[track_caller]
@@ -310,13 +336,22 @@ impl Rig {
     /// JSON has no goodbye: there the link is closed, and nothing says why.
     #[track_caller]
     pub(crate) fn say_goodbye_or_close(&mut self) {
-        if self.over.json { self.close() } else { self.say_goodbye(1, None) }
+        if self.over.json {
+            self.close()
+        } else {
+            self.say_goodbye(1, None)
+        }
     }
 
     /// The name server accepts the login.
     #[track_caller]
     pub(crate) fn accept_login(&mut self) {
-        self.respond(230, 0, None, &[(230, FRONT_END.into()), (221, TOKEN.into())]);
+        self.respond(
+            230,
+            0,
+            None,
+            &[(230, FRONT_END.into()), (221, TOKEN.into())],
+        );
     }
 
     // The application.
@@ -327,7 +362,9 @@ impl Rig {
             Some(region) => ConnectOptions::new().region(region),
             None => ConnectOptions::new(),
         };
-        self.client.connect_to_name_server(options).expect("may connect");
+        self.client
+            .connect_to_name_server(options)
+            .expect("may connect");
         self.pump();
     }
 
@@ -340,11 +377,23 @@ impl Rig {
     #[track_caller]
     pub(crate) fn join(&mut self, channels: &[&str]) {
         let options = chat_core::SubscribeOptions::new();
-        let _request = self.client.subscribe(channels, &options).expect("may subscribe");
+        let _request = self
+            .client
+            .subscribe(channels, &options)
+            .expect("may subscribe");
         self.pump();
         let _sent = self.server().requests.pop_front().expect("the request");
-        self.raise(5, &[(0, strings(channels)), (15, bools(&vec![true; channels.len()]))]);
-        assert!(matches!(self.take_events().as_slice(), [Event::SubscribeResult(_)]));
+        self.raise(
+            5,
+            &[
+                (0, strings(channels)),
+                (15, bools(&vec![true; channels.len()])),
+            ],
+        );
+        assert!(matches!(
+            self.take_events().as_slice(),
+            [Event::SubscribeResult(_)]
+        ));
     }
 
     /// Goes straight to a state, and forgets what happened on the way.
@@ -364,7 +413,9 @@ impl Rig {
             self.handshake();
         }
         if steps >= 3 {
-            self.client.connect_to_region_front_end("eu").expect("may go on");
+            self.client
+                .connect_to_region_front_end("eu")
+                .expect("may go on");
             self.pump();
             self.accept_login();
         }

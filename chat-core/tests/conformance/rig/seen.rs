@@ -82,54 +82,98 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(sender: &str, content: impl Into<Value>, id: Option<i32>) -> Self {
-        Self { sender: sender.into(), content: content.into(), id }
+        Self {
+            sender: sender.into(),
+            content: content.into(),
+            id,
+        }
     }
 }
 
 impl From<Message<'_>> for Line {
     fn from(message: Message<'_>) -> Self {
-        Self { sender: message.sender.into(), content: message.content.to_value(), id: message.id }
+        Self {
+            sender: message.sender.into(),
+            content: message.content.to_value(),
+            id: message.id,
+        }
     }
 }
 
 /// The same outcome of the same request for several channels.
-pub(crate) fn outcomes(channels: &[&str], outcome: &Outcome, request: Option<RequestId>) -> Outcomes {
-    channels.iter().map(|&channel| (channel.into(), outcome.clone(), request)).collect()
+pub(crate) fn outcomes(
+    channels: &[&str],
+    outcome: &Outcome,
+    request: Option<RequestId>,
+) -> Outcomes {
+    channels
+        .iter()
+        .map(|&channel| (channel.into(), outcome.clone(), request))
+        .collect()
 }
 
 fn list(all: &[ChannelOutcome]) -> Outcomes {
-    all.iter().map(|one| (one.channel.to_string(), one.outcome.clone(), one.request)).collect()
+    all.iter()
+        .map(|one| (one.channel.to_string(), one.outcome.clone(), one.request))
+        .collect()
 }
 
 impl Seen {
     /// The login was accepted, and the server said nothing about the user but the id.
     pub(crate) fn authenticated(user_id: &str) -> Self {
-        Self::Authenticated { user_id: user_id.into(), nickname: None, data: None }
+        Self::Authenticated {
+            user_id: user_id.into(),
+            nickname: None,
+            data: None,
+        }
     }
 
     pub(crate) fn messages(channel: &str, lines: impl Into<Vec<Line>>) -> Self {
-        Self::Messages { channel: channel.into(), lines: lines.into() }
+        Self::Messages {
+            channel: channel.into(),
+            lines: lines.into(),
+        }
     }
 
     pub(crate) fn status(user: &str, status: i32, message: StatusChange) -> Self {
-        Self::Status { user: user.into(), status, message }
+        Self::Status {
+            user: user.into(),
+            status,
+            message,
+        }
     }
 
     pub(crate) fn entered(channel: &str, user: &str) -> Self {
-        Self::Entered { channel: channel.into(), user: user.into(), properties: Vec::new() }
+        Self::Entered {
+            channel: channel.into(),
+            user: user.into(),
+            properties: Vec::new(),
+        }
     }
 
     pub(crate) fn left(channel: &str, user: &str) -> Self {
-        Self::Left { channel: channel.into(), user: user.into(), properties: Vec::new() }
+        Self::Left {
+            channel: channel.into(),
+            user: user.into(),
+            properties: Vec::new(),
+        }
     }
 
     pub(crate) fn private(channel: &str, line: Line) -> Self {
-        Self::Private { channel: channel.into(), line }
+        Self::Private {
+            channel: channel.into(),
+            line,
+        }
     }
 
     /// An answer without parameters.
     pub(crate) fn response(operation: u8, return_code: i16, message: &str) -> Self {
-        Self::Response { operation, return_code, message: message.into(), parameters: Vec::new() }
+        Self::Response {
+            operation,
+            return_code,
+            message: message.into(),
+            parameters: Vec::new(),
+        }
     }
 }
 
@@ -138,9 +182,10 @@ impl From<&Event> for Seen {
         match event {
             Event::StateChanged { to, .. } => Self::State(*to),
             Event::Error { code, .. } => Self::Error(code.code()),
-            Event::RegionsResult(Ok(regions)) => {
-                Self::Regions(Ok(regions.iter().map(|one| (one.code.to_string(), one.address.to_string())).collect()))
-            }
+            Event::RegionsResult(Ok(regions)) => Self::Regions(Ok(regions
+                .iter()
+                .map(|one| (one.code.to_string(), one.address.to_string()))
+                .collect())),
             Event::RegionsResult(Err(error)) => Self::Regions(Err(error.code())),
             Event::Authenticated(about) => Self::Authenticated {
                 user_id: about.user_id.to_string(),
@@ -149,15 +194,23 @@ impl From<&Event> for Seen {
             },
             Event::SubscribeResult(all) => Self::Subscribed(list(all)),
             Event::UnsubscribeResult(all) => Self::Unsubscribed(list(all)),
-            Event::ChatMessages { channel, messages } => {
-                Self::Messages { channel: channel.to_string(), lines: messages.iter().map(Line::from).collect() }
-            }
-            Event::PrivateMessage { channel, message } => {
-                Self::Private { channel: channel.to_string(), line: message.get().into() }
-            }
-            Event::UserStatusUpdate { user, status, message } => {
-                Self::Status { user: user.to_string(), status: status.0, message: message.clone() }
-            }
+            Event::ChatMessages { channel, messages } => Self::Messages {
+                channel: channel.to_string(),
+                lines: messages.iter().map(Line::from).collect(),
+            },
+            Event::PrivateMessage { channel, message } => Self::Private {
+                channel: channel.to_string(),
+                line: message.get().into(),
+            },
+            Event::UserStatusUpdate {
+                user,
+                status,
+                message,
+            } => Self::Status {
+                user: user.to_string(),
+                status: status.0,
+                message: message.clone(),
+            },
             Event::UserSubscribed(change) => Self::Entered {
                 channel: change.channel.to_string(),
                 user: change.user.to_string(),
@@ -179,13 +232,21 @@ impl From<&Event> for Seen {
                 message: info.message.as_ref().map(ToString::to_string),
                 data: info.data.clone(),
             },
-            Event::OperationResponse { operation, return_code, message, parameters } => Self::Response {
+            Event::OperationResponse {
+                operation,
+                return_code,
+                message,
+                parameters,
+            } => Self::Response {
                 operation: *operation,
                 return_code: *return_code,
                 message: message.to_string(),
                 parameters: parameters.as_deref().cloned().unwrap_or_default(),
             },
-            Event::Other { code, parameters } => Self::Other { code: *code, parameters: parameters.clone() },
+            Event::Other { code, parameters } => Self::Other {
+                code: *code,
+                parameters: parameters.clone(),
+            },
             Event::BadMessage(bad) => Self::BadMessage(bad.error.kind.name()),
             other => panic!("an event that these tests do not know: {other:?}"),
         }

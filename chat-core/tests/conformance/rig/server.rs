@@ -55,10 +55,20 @@ pub(crate) struct ServerLink {
 impl ServerLink {
     pub(super) fn new(id: LinkId, target: Target, wire: Wire) -> Self {
         let init = match wire {
-            Wire::WebSocket { text: false, subprotocol, .. } => Some(init_of(&target.path, subprotocol)),
+            Wire::WebSocket {
+                text: false,
+                subprotocol,
+                ..
+            } => Some(init_of(&target.path, subprotocol)),
             Wire::WebSocket { text: true, .. } => {
-                let path = target.path.strip_prefix('/').and_then(|path| path.split_once("?libversion="));
-                assert_eq!(path.map(|(app, version)| (app, version.split('.').count())), Some((APP_ID, 4)));
+                let path = target
+                    .path
+                    .strip_prefix('/')
+                    .and_then(|path| path.split_once("?libversion="));
+                assert_eq!(
+                    path.map(|(app, version)| (app, version.split('.').count())),
+                    Some((APP_ID, 4))
+                );
                 None
             }
             _ => None,
@@ -116,7 +126,11 @@ impl ServerLink {
                     self.came.push(Came::Ping);
                     self.pings.push((now.as_millis(), client_time));
                 }
-                Arrived::Message { channel, delivery, raw } => self.take_message(now, channel, delivery, raw),
+                Arrived::Message {
+                    channel,
+                    delivery,
+                    raw,
+                } => self.take_message(now, channel, delivery, raw),
             }
         }
     }
@@ -124,36 +138,65 @@ impl ServerLink {
     fn take_message(&mut self, now: Timestamp, channel: u8, delivery: u8, raw: Vec<u8>) {
         let encrypted = Header::parse(&raw).expect("a header").encrypted;
         let mut plain = raw.clone();
-        let (kind, body) = message::open(&mut plain, self.cipher.as_ref()).expect("opens with the agreed key");
-        let protocol = self.init.as_ref().map_or(Protocol::V18, |_| self.protocol());
+        let (kind, body) =
+            message::open(&mut plain, self.cipher.as_ref()).expect("opens with the agreed key");
+        let protocol = self
+            .init
+            .as_ref()
+            .map_or(Protocol::V18, |_| self.protocol());
         match Message::parse(kind, protocol, &LIMITS, body).expect("a good message") {
             Message::Init(init) => {
                 // Which leaves WebSocket out.
-                assert!(self.init.is_none() && self.came.is_empty(), "one init, first of all");
+                assert!(
+                    self.init.is_none() && self.came.is_empty(),
+                    "one init, first of all"
+                );
                 assert_eq!((channel, delivery, raw.len()), (0, 1, 41));
                 self.came.push(Came::Init);
                 self.init = Some(init);
             }
-            Message::Request { internal: true, code: internal::INIT_ENCRYPTION, mut params } => {
+            Message::Request {
+                internal: true,
+                code: internal::INIT_ENCRYPTION,
+                mut params,
+            } => {
                 assert!(self.client_key.is_none(), "one key exchange a connection");
                 assert_eq!((channel, delivery, encrypted), (0, 1, false), "wire.md 8.1");
                 self.came.push(Came::Key);
-                self.client_key = internal::public_key(&mut params).expect("a good message").map(Vec::from);
+                self.client_key = internal::public_key(&mut params)
+                    .expect("a good message")
+                    .map(Vec::from);
                 assert!(self.client_key.is_some());
             }
-            Message::Request { internal: true, code: internal::PING, mut params } => {
-                let (client_time, server_time) = internal::ping_times(&mut params).expect("a good message");
+            Message::Request {
+                internal: true,
+                code: internal::PING,
+                mut params,
+            } => {
+                let (client_time, server_time) =
+                    internal::ping_times(&mut params).expect("a good message");
                 assert_eq!((server_time, encrypted), (None, false), "wire.md 8.4");
                 let client_time = client_time.expect("the client's time");
                 self.end.pinged(client_time);
                 self.came.push(Came::Ping);
                 self.pings.push((now.as_millis(), client_time));
             }
-            Message::Request { internal: false, code, mut params } => {
+            Message::Request {
+                internal: false,
+                code,
+                mut params,
+            } => {
                 self.came.push(Came::Request(code));
                 let mut parameters = all_parameters(&mut params);
                 parameters.sort_by_key(|(key, _)| *key);
-                self.requests.push_back(Sent { code, parameters, encrypted, channel, delivery, raw });
+                self.requests.push_back(Sent {
+                    code,
+                    parameters,
+                    encrypted,
+                    channel,
+                    delivery,
+                    raw,
+                });
             }
             other => panic!("a client does not send {other:?}"),
         }
@@ -163,7 +206,9 @@ impl ServerLink {
     #[track_caller]
     pub(crate) fn key_response(&mut self) -> Vec<u8> {
         let client_key = self.client_key.as_ref().expect("the client sent its key");
-        self.cipher = Some(Cipher::new(&self.exchange.agree(client_key).expect("a good key")));
+        self.cipher = Some(Cipher::new(
+            &self.exchange.agree(client_key).expect("a good key"),
+        ));
         let key = self.exchange.public_key().to_vec();
         self.key_answer(0, Some(&key))
     }
@@ -171,7 +216,8 @@ impl ServerLink {
     /// Any answer to the key exchange.
     pub(crate) fn key_answer(&self, return_code: i16, key: Option<&[u8]>) -> Vec<u8> {
         let mut message = Vec::new();
-        internal::write_key_response(&mut message, self.protocol(), &LIMITS, return_code, key).expect("fits");
+        internal::write_key_response(&mut message, self.protocol(), &LIMITS, return_code, key)
+            .expect("fits");
         framed(&message)
     }
 
@@ -189,11 +235,15 @@ impl ServerLink {
     }
 
     pub(crate) fn event(&self, encrypt: bool, code: u8, parameters: &[(u8, Value)]) -> Vec<u8> {
-        self.message(encrypt, parameters, |buffer, protocol| MessageWriter::event(buffer, protocol, &LIMITS, code))
+        self.message(encrypt, parameters, |buffer, protocol| {
+            MessageWriter::event(buffer, protocol, &LIMITS, code)
+        })
     }
 
     pub(crate) fn disconnect(&self, reason: i16, text: Option<&str>) -> Vec<u8> {
-        self.message(false, &[], |buffer, protocol| MessageWriter::disconnect(buffer, protocol, &LIMITS, reason, text))
+        self.message(false, &[], |buffer, protocol| {
+            MessageWriter::disconnect(buffer, protocol, &LIMITS, reason, text)
+        })
     }
 
     fn message(
@@ -205,7 +255,9 @@ impl ServerLink {
         let mut message = Vec::new();
         let mut writer = begin(&mut message, self.protocol()).expect("fits");
         for (key, value) in parameters {
-            writer.put(*key, value).expect("the protocol can express it");
+            writer
+                .put(*key, value)
+                .expect("the protocol can express it");
         }
         writer.finish().expect("fits");
         if let Some(cipher) = self.cipher.as_ref().filter(|_| encrypt) {
@@ -218,10 +270,22 @@ impl ServerLink {
 /// What a path says, all of it. wire.md 7.1.
 #[track_caller]
 fn init_of(path: &str, subprotocol: &str) -> Init {
-    let said = path.strip_prefix("/?libversion=").and_then(|rest| rest.strip_suffix("&IPv6"));
-    let said = said.and_then(|rest| rest.split_once("&sid=")).expect("a path as in wire.md 7.1");
-    let (version, (sdk, application)) = (said.0, said.1.split_once("&app=").expect("a path as in wire.md 7.1"));
-    let version: Vec<u8> = version.split('.').map(|part| part.parse().expect("a number")).collect();
+    let said = path
+        .strip_prefix("/?libversion=")
+        .and_then(|rest| rest.strip_suffix("&IPv6"));
+    let said = said
+        .and_then(|rest| rest.split_once("&sid="))
+        .expect("a path as in wire.md 7.1");
+    let (version, (sdk, application)) = (
+        said.0,
+        said.1
+            .split_once("&app=")
+            .expect("a path as in wire.md 7.1"),
+    );
+    let version: Vec<u8> = version
+        .split('.')
+        .map(|part| part.parse().expect("a number"))
+        .collect();
     Init {
         protocol: match subprotocol {
             "GpBinaryV16" => [1, 6],

@@ -38,11 +38,19 @@ pub(crate) const TABLE: [Row; 11] = [
     row(Protocol::V18, Carrier::Messages, "ws://"),
     row(Protocol::V16, Carrier::Messages, SECURE),
     row(Protocol::V18, Carrier::Messages, SECURE),
-    Row { json: true, ..row(Protocol::V18, Carrier::Messages, SECURE) },
+    Row {
+        json: true,
+        ..row(Protocol::V18, Carrier::Messages, SECURE)
+    },
 ];
 
 const fn row(protocol: Protocol, carrier: Carrier, scheme: &'static str) -> Row {
-    Row { protocol, carrier, scheme, json: false }
+    Row {
+        protocol,
+        carrier,
+        scheme,
+        json: false,
+    }
 }
 
 impl Row {
@@ -52,7 +60,11 @@ impl Row {
 
     /// With the name server of all tests.
     pub(crate) fn config(&self) -> ChatConfig {
-        self.speaking(ChatConfig::new(self.address("ns.example:4533"), APP_ID, APP_VERSION))
+        self.speaking(ChatConfig::new(
+            self.address("ns.example:4533"),
+            APP_ID,
+            APP_VERSION,
+        ))
     }
 
     /// In the protocol of this row.
@@ -138,7 +150,10 @@ pub(crate) fn over_datagrams(test: impl Fn(Rig)) {
     over_datagrams_with(|config| config, test);
 }
 
-pub(crate) fn over_datagrams_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+pub(crate) fn over_datagrams_with(
+    configure: impl Fn(ChatConfig) -> ChatConfig,
+    test: impl Fn(Rig),
+) {
     run(Row::is_datagrams, configure, test);
 }
 
@@ -167,15 +182,26 @@ pub(crate) fn not_over_datagrams(test: impl Fn(Rig)) {
     not_over_datagrams_with(|config| config, test);
 }
 
-pub(crate) fn not_over_datagrams_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+pub(crate) fn not_over_datagrams_with(
+    configure: impl Fn(ChatConfig) -> ChatConfig,
+    test: impl Fn(Rig),
+) {
     run(|row| !row.is_datagrams(), configure, test);
 }
 
-fn run(applies: impl Fn(&Row) -> bool, configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+fn run(
+    applies: impl Fn(&Row) -> bool,
+    configure: impl Fn(ChatConfig) -> ChatConfig,
+    test: impl Fn(Rig),
+) {
     for row in TABLE.into_iter().filter(applies) {
         println!(
             "in {} over {:?} ({:?})",
-            if row.json { "JSON" } else { row.protocol.name() },
+            if row.json {
+                "JSON"
+            } else {
+                row.protocol.name()
+            },
             row.carrier,
             row.scheme
         );

@@ -2,8 +2,9 @@
 
 use super::Duo;
 use chat_core::{
-    ChatConfig, ConnectOptions, Encryption, Event, LinkInput, PeerErrorCode, PrivateOptions, Protocol, PublishOptions,
-    RequestError, State, StatusMessage, SubscribeOptions, UserStatus, Wire,
+    ChatConfig, ConnectOptions, Encryption, Event, LinkInput, PeerErrorCode, PrivateOptions,
+    Protocol, PublishOptions, RequestError, State, StatusMessage, SubscribeOptions, UserStatus,
+    Wire,
 };
 
 /// A frame of JSON.
@@ -12,7 +13,9 @@ fn json(object: &str) -> Vec<u8> {
 }
 
 fn texts(sent: Vec<Vec<u8>>) -> Vec<String> {
-    sent.into_iter().map(|text| String::from_utf8(text).expect("text")).collect()
+    sent.into_iter()
+        .map(|text| String::from_utf8(text).expect("text"))
+        .collect()
 }
 
 /// A client on the front end, in JSON over a secure link.
@@ -25,7 +28,9 @@ fn json_on_front_end_with(change: impl FnOnce(ChatConfig) -> ChatConfig) -> Duo 
     duo.connect();
     duo.input(LinkInput::Opened { ipv6: false });
     duo.deliver(b"~m~16~m~0123456789abcdef");
-    duo.deliver(&json(r#"{"res":230,"err":0,"msg":null,"vals":[230,"fe.example:19090",221,"token"]}"#));
+    duo.deliver(&json(
+        r#"{"res":230,"err":0,"msg":null,"vals":[230,"fe.example:19090",221,"token"]}"#,
+    ));
     duo.input(LinkInput::Opened { ipv6: false });
     duo.deliver(b"~m~4~m~abcd");
     duo.deliver(&json(r#"{"res":230,"err":0,"vals":[]}"#));
@@ -38,19 +43,43 @@ fn json_on_front_end_with(change: impl FnOnce(ChatConfig) -> ChatConfig) -> Duo 
 /// Spec: wire.md 7.2.
 #[test]
 fn json_is_spoken_as_browsers_speak_it() {
-    let mut duo = Duo::new("wss://ns.example", |config| config.json().protocol(Protocol::V16));
+    let mut duo = Duo::new("wss://ns.example", |config| {
+        config.json().protocol(Protocol::V16)
+    });
     duo.connect();
-    assert_eq!(duo.wire, Some(Wire::WebSocket { secure: true, text: true, subprotocol: "Json" }));
-    assert_eq!(duo.target.as_ref().map(|target| &*target.path), Some("/app%2Fid?libversion=4.1.8.20"));
-    assert_eq!(duo.input(LinkInput::Opened { ipv6: false }), Vec::<Vec<u8>>::new(), "the server speaks first");
+    assert_eq!(
+        duo.wire,
+        Some(Wire::WebSocket {
+            secure: true,
+            text: true,
+            subprotocol: "Json"
+        })
+    );
+    assert_eq!(
+        duo.target.as_ref().map(|target| &*target.path),
+        Some("/app%2Fid?libversion=4.1.8.20")
+    );
+    assert_eq!(
+        duo.input(LinkInput::Opened { ipv6: false }),
+        Vec::<Vec<u8>>::new(),
+        "the server speaks first"
+    );
     // The session: the first operation, and then a ping.
     let mut sent = duo.deliver(b"~m~16~m~0123456789abcdef");
     sent.extend(duo.pump());
     let sent = texts(sent);
-    let [login, ping] = sent.as_slice() else { panic!("{sent:?}") };
-    assert!(login.contains(r#"{"req":230,"vals":["#) && login.contains(r#"210,"eu""#), "{login}");
+    let [login, ping] = sent.as_slice() else {
+        panic!("{sent:?}")
+    };
+    assert!(
+        login.contains(r#"{"req":230,"vals":["#) && login.contains(r#"210,"eu""#),
+        "{login}"
+    );
     assert!(ping.contains(r#"~j~{"irq":1,"vals":[1,"#), "{ping}");
-    assert_eq!(duo.states(), [State::ConnectingToNameServer, State::ConnectedToNameServer]);
+    assert_eq!(
+        duo.states(),
+        [State::ConnectingToNameServer, State::ConnectedToNameServer]
+    );
     // A session later has no meaning, nor has what is no JSON in this protocol.
     assert_eq!(duo.deliver(b"~m~4~m~abcd"), Vec::<Vec<u8>>::new());
     // 3 s after the last send, whatever that was.
@@ -61,15 +90,26 @@ fn json_is_spoken_as_browsers_speak_it() {
     assert_eq!(duo.pass(1).len(), 1, "the ping");
     duo.deliver(&json(r#"{"irs":1,"vals":[1,3946077,2,-1223828109]}"#));
     // The front end has the app id in its path too.
-    duo.deliver(&json(r#"{"res":230,"err":0,"msg":null,"vals":[230,"wss://fe.example:19090",221,"token"]}"#));
-    assert_eq!(duo.target.as_ref().map(|target| &*target.path), Some("/app%2Fid?libversion=4.1.8.20"));
+    duo.deliver(&json(
+        r#"{"res":230,"err":0,"msg":null,"vals":[230,"wss://fe.example:19090",221,"token"]}"#,
+    ));
+    assert_eq!(
+        duo.target.as_ref().map(|target| &*target.path),
+        Some("/app%2Fid?libversion=4.1.8.20")
+    );
 }
 
 #[test]
 fn a_conversation_in_json() {
     let mut duo = json_on_front_end();
-    let request = duo.client.subscribe(["a", "b"], &SubscribeOptions::new()).expect("connected");
-    assert_eq!(texts(duo.pump()), ["~m~33~m~~j~{\"req\":0,\"vals\":[0,[\"a\",\"b\"]]}"]);
+    let request = duo
+        .client
+        .subscribe(["a", "b"], &SubscribeOptions::new())
+        .expect("connected");
+    assert_eq!(
+        texts(duo.pump()),
+        ["~m~33~m~~j~{\"req\":0,\"vals\":[0,[\"a\",\"b\"]]}"]
+    );
     // Two frames in one message, and a bad one between two good ones.
     let mut both = json(r#"{"res":0,"err":0,"vals":[]}"#);
     both.extend(json(r#"{"evt":5,"vals":[0,["a","b"],15,[true,false]]}"#));
@@ -90,21 +130,41 @@ fn a_conversation_in_json() {
         Event::BadMessage(told) => told.bytes[..] == bad[..] && told.error.offset < bad.len(),
         _ => false,
     };
-    let [.., at, line] = duo.events.as_slice() else { panic!("{:?}", duo.events) };
-    assert!(told(at) && matches!(line, Event::ChatMessages { .. }), "{:?}", duo.events);
+    let [.., at, line] = duo.events.as_slice() else {
+        panic!("{:?}", duo.events)
+    };
+    assert!(
+        told(at) && matches!(line, Event::ChatMessages { .. }),
+        "{:?}",
+        duo.events
+    );
     let channel = duo.client.channel("a").expect("subscribed");
-    let told: Vec<String> =
-        channel.messages().map(|message| format!("{}: {:?}", message.sender, message.content)).collect();
+    let told: Vec<String> = channel
+        .messages()
+        .map(|message| format!("{}: {:?}", message.sender, message.content))
+        .collect();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("hi \u{1f600}") && told[0].starts_with("bob"), "{told:?}");
+    assert!(
+        told[0].contains("hi \u{1f600}") && told[0].starts_with("bob"),
+        "{told:?}"
+    );
     // Well-known properties have text for keys here.
-    duo.deliver(&json(r#"{"evt":5,"vals":[0,["p"],15,[true],22,{"254":true,"255":7},23,["alice","eve"]]}"#));
+    duo.deliver(&json(
+        r#"{"evt":5,"vals":[0,["p"],15,[true],22,{"254":true,"255":7},23,["alice","eve"]]}"#,
+    ));
     let published = duo.client.channel("p").expect("subscribed");
     assert!(published.publishes_subscribers() && published.max_subscribers() == 7);
-    duo.client.publish_message("a", "\u{fc}\u{1f600}", &PublishOptions::new()).expect("connected");
-    assert_eq!(texts(duo.pump()), ["~m~35~m~~j~{\"req\":2,\"vals\":[1,\"a\",3,\"\u{fc}\u{1f600}\"]}"]);
+    duo.client
+        .publish_message("a", "\u{fc}\u{1f600}", &PublishOptions::new())
+        .expect("connected");
+    assert_eq!(
+        texts(duo.pump()),
+        ["~m~35~m~~j~{\"req\":2,\"vals\":[1,\"a\",3,\"\u{fc}\u{1f600}\"]}"]
+    );
     let encrypt = PrivateOptions::new().encrypt(true);
-    duo.client.send_private_message("bob", "hi", &encrypt).expect("secure by itself");
+    duo.client
+        .send_private_message("bob", "hi", &encrypt)
+        .expect("secure by itself");
     assert_eq!(duo.pump().len(), 1);
 }
 
@@ -115,10 +175,14 @@ fn json_over_plain_links_needs_encryption_switched_off() {
     duo.connect();
     duo.input(LinkInput::Opened { ipv6: false });
     duo.deliver(b"~m~4~m~abcd");
-    let Some(Event::Error { code, message, .. }) = duo.events.last() else { panic!("{:?}", duo.events) };
+    let Some(Event::Error { code, message, .. }) = duo.events.last() else {
+        panic!("{:?}", duo.events)
+    };
     assert_eq!(*code, PeerErrorCode::NameServerEncryptionEstablishError);
     assert!(message.contains("wss://"), "{message}");
-    let mut off = Duo::new("ws://ns.example", |config| config.json().encryption(Encryption::Off));
+    let mut off = Duo::new("ws://ns.example", |config| {
+        config.json().encryption(Encryption::Off)
+    });
     off.connect();
     off.input(LinkInput::Opened { ipv6: false });
     off.deliver(b"~m~4~m~abcd");
@@ -137,7 +201,9 @@ fn a_client_that_always_has_something_to_say_still_hears_that_the_server_is_ther
         let mut duo = json_on_front_end_with(|config| config.ping_interval_ms(ping_ms));
         let mut pings = 0;
         for _ in 0..60_000 / every_ms {
-            duo.client.set_user_status(UserStatus::ONLINE, StatusMessage::Keep).expect("connected");
+            duo.client
+                .set_user_status(UserStatus::ONLINE, StatusMessage::Keep)
+                .expect("connected");
             duo.pump();
             for text in texts(duo.pass(every_ms)) {
                 if text.contains("irq") {
@@ -146,16 +212,30 @@ fn a_client_that_always_has_something_to_say_still_hears_that_the_server_is_ther
                 }
             }
         }
-        assert_eq!(duo.client.state(), State::ConnectedToFrontEnd, "{ping_ms}, {every_ms}: {:?}", duo.events);
+        assert_eq!(
+            duo.client.state(),
+            State::ConnectedToFrontEnd,
+            "{ping_ms}, {every_ms}: {:?}",
+            duo.events
+        );
         // One for each half of the silence that is allowed, at least, and no more than without anything to say.
-        assert!((60_000 / 10_000..=60_000 / 4_000).contains(&pings) || ping_ms == 8_000, "{ping_ms}: {pings} pings");
+        assert!(
+            (60_000 / 10_000..=60_000 / 4_000).contains(&pings) || ping_ms == 8_000,
+            "{ping_ms}: {pings} pings"
+        );
         // And one that is dead is found to be.
         for _ in 0..10_000 / every_ms + 1 {
-            let _sent = duo.client.set_user_status(UserStatus::ONLINE, StatusMessage::Keep);
+            let _sent = duo
+                .client
+                .set_user_status(UserStatus::ONLINE, StatusMessage::Keep);
             duo.pump();
             duo.pass(every_ms);
         }
-        assert_eq!(duo.codes(), [PeerErrorCode::FrontEndTimeout], "{ping_ms}, {every_ms}");
+        assert_eq!(
+            duo.codes(),
+            [PeerErrorCode::FrontEndTimeout],
+            "{ping_ms}, {every_ms}"
+        );
     }
 }
 
@@ -164,17 +244,25 @@ fn a_client_that_always_has_something_to_say_still_hears_that_the_server_is_ther
 fn the_frames_of_a_text_message_are_taken_one_at_a_time() {
     let mut duo = json_on_front_end_with(|config| config.max_messages_per_service(10));
     let frames = 5_000;
-    for frame in [b"~m~0~m~".to_vec(), json(r#"{"evt":7}"#), json(r#"{"evt":0,"vals":[1]}"#)] {
+    for frame in [
+        b"~m~0~m~".to_vec(),
+        json(r#"{"evt":7}"#),
+        json(r#"{"evt":0,"vals":[1]}"#),
+    ] {
         let text = frame.repeat(frames);
         let link = duo.link.expect("a link");
-        duo.client.handle_link(duo.now, link, LinkInput::Received(&text));
+        duo.client
+            .handle_link(duo.now, link, LinkInput::Received(&text));
         let (mut calls, mut held) = (1, duo.client.buffered_bytes());
         assert_eq!(held, text.len());
         while duo.client.service(duo.now).more {
             calls += 1;
             assert!(duo.client.buffered_bytes() <= held);
             held = duo.client.buffered_bytes();
-            assert!(held == text.len() || held == 0, "the text is there until its last frame is taken");
+            assert!(
+                held == text.len() || held == 0,
+                "the text is there until its last frame is taken"
+            );
             while duo.client.poll_event().is_some() {}
         }
         assert_eq!((calls, duo.client.buffered_bytes()), (frames / 10, 0));
@@ -186,16 +274,24 @@ fn the_frames_of_a_text_message_are_taken_one_at_a_time() {
 #[test]
 fn the_cap_of_what_waits_to_be_sent_counts_the_text() {
     let mut duo = json_on_front_end_with(|config| config.outgoing_cap_bytes(5_000));
-    let refused = duo.client.publish_message("a", "\u{1}".repeat(4_000).as_str(), &PublishOptions::new());
+    let refused =
+        duo.client
+            .publish_message("a", "\u{1}".repeat(4_000).as_str(), &PublishOptions::new());
     assert_eq!(refused, Err(RequestError::TooLong { max_bytes: 5_000 }));
     assert_eq!(duo.client.buffered_bytes(), 0);
     let line = "\u{1}".repeat(200);
     let mut sent = 0;
-    while duo.client.publish_message("a", line.as_str(), &PublishOptions::new()).is_ok() {
+    while duo
+        .client
+        .publish_message("a", line.as_str(), &PublishOptions::new())
+        .is_ok()
+    {
         sent += 1;
         assert!(duo.client.buffered_bytes() <= 5_000);
     }
     assert_eq!(sent, 4, "of 1,200 bytes and a few");
-    let refused = duo.client.publish_message("a", line.as_str(), &PublishOptions::new());
+    let refused = duo
+        .client
+        .publish_message("a", line.as_str(), &PublishOptions::new());
     assert_eq!(refused, Err(RequestError::QueueFull));
 }

@@ -4,8 +4,8 @@ mod binary;
 mod json;
 
 use chat_core::{
-    ChatClient, ChatConfig, ConnectOptions, Event, LinkCommand, LinkId, LinkInput, PeerErrorCode, Protocol, State,
-    Target, Timestamp, Value, Wire,
+    ChatClient, ChatConfig, ConnectOptions, Event, LinkCommand, LinkId, LinkInput, PeerErrorCode,
+    Protocol, State, Target, Timestamp, Value, Wire,
 };
 use photon_proto::message::{self, Message, MessageKind, MessageWriter};
 use photon_proto::{Limits, internal};
@@ -28,15 +28,28 @@ impl Duo {
         Self::to([address], change)
     }
 
-    fn to<const N: usize>(addresses: [&str; N], change: impl FnOnce(ChatConfig) -> ChatConfig) -> Self {
+    fn to<const N: usize>(
+        addresses: [&str; N],
+        change: impl FnOnce(ChatConfig) -> ChatConfig,
+    ) -> Self {
         let config = change(ChatConfig::new(addresses, "app/id", "1.0").user_id("alice"));
         let client = ChatClient::new(config, [9; 32]);
         let now = Timestamp::from_millis(5_000);
-        Self { client, now, link: None, target: None, wire: None, events: Vec::new(), protocol: Protocol::V18 }
+        Self {
+            client,
+            now,
+            link: None,
+            target: None,
+            wire: None,
+            events: Vec::new(),
+            protocol: Protocol::V18,
+        }
     }
 
     fn connect(&mut self) {
-        self.client.connect_to_name_server(ConnectOptions::new().region("eu")).expect("may connect");
+        self.client
+            .connect_to_name_server(ConnectOptions::new().region("eu"))
+            .expect("may connect");
         self.pump();
     }
 
@@ -50,7 +63,11 @@ impl Duo {
             }
             if let Some(link) = self.link {
                 while let Some(bytes) = self.client.transmit(self.now, link).map(<[u8]>::to_vec) {
-                    assert_eq!(self.client.transmit(self.now, link), Some(&*bytes), "transmit is stable");
+                    assert_eq!(
+                        self.client.transmit(self.now, link),
+                        Some(&*bytes),
+                        "transmit is stable"
+                    );
                     self.client.transmitted(link, 1);
                     sent.push(bytes);
                 }
@@ -61,14 +78,18 @@ impl Duo {
                 }
             }
             if !more {
-                assert!(self.client.poll_timeout().is_none_or(|at| at > self.now), "busy");
+                assert!(
+                    self.client.poll_timeout().is_none_or(|at| at > self.now),
+                    "busy"
+                );
                 return sent;
             }
         }
     }
 
     fn input(&mut self, input: LinkInput<'_>) -> Vec<Vec<u8>> {
-        self.client.handle_link(self.now, self.link.expect("a link"), input);
+        self.client
+            .handle_link(self.now, self.link.expect("a link"), input);
         self.pump()
     }
 
@@ -89,12 +110,20 @@ impl Duo {
 
     fn states(&mut self) -> Vec<State> {
         let told = self.events.drain(..);
-        told.filter_map(|event| if let Event::StateChanged { to, .. } = event { Some(to) } else { None }).collect()
+        told.filter_map(|event| {
+            if let Event::StateChanged { to, .. } = event {
+                Some(to)
+            } else {
+                None
+            }
+        })
+        .collect()
     }
 
     fn response(&self, code: u8, parameters: &[(u8, Value)]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut writer = MessageWriter::response(&mut bytes, self.protocol, &LIMITS, code, 0, None).expect("fits");
+        let mut writer = MessageWriter::response(&mut bytes, self.protocol, &LIMITS, code, 0, None)
+            .expect("fits");
         for (key, value) in parameters {
             writer.put(*key, value).expect("fits");
         }
@@ -109,7 +138,14 @@ impl Duo {
     /// The codes of the errors so far.
     fn codes(&self) -> Vec<PeerErrorCode> {
         let told = self.events.iter();
-        told.filter_map(|event| if let Event::Error { code, .. } = event { Some(*code) } else { None }).collect()
+        told.filter_map(|event| {
+            if let Event::Error { code, .. } = event {
+                Some(*code)
+            } else {
+                None
+            }
+        })
+        .collect()
     }
 
     /// Kind, code of the operation, and whether it is encrypted.
@@ -117,9 +153,9 @@ impl Duo {
         sent.iter()
             .map(|bytes| {
                 let header = message::Header::parse(bytes).expect("a message without a frame");
-                let code = match (!header.encrypted)
-                    .then(|| Message::parse(header.kind, self.protocol, &LIMITS, &bytes[2..]).expect("good"))
-                {
+                let code = match (!header.encrypted).then(|| {
+                    Message::parse(header.kind, self.protocol, &LIMITS, &bytes[2..]).expect("good")
+                }) {
                     Some(Message::Request { code, .. }) => Some(code),
                     _ => None,
                 };
@@ -130,5 +166,6 @@ impl Duo {
 }
 
 const INIT_RESPONSE: [u8; 3] = [0xF3, 1, 0];
-const PING: (MessageKind, Option<u8>, bool) = (MessageKind::InternalRequest, Some(internal::PING), false);
+const PING: (MessageKind, Option<u8>, bool) =
+    (MessageKind::InternalRequest, Some(internal::PING), false);
 const LOGIN: (MessageKind, Option<u8>, bool) = (MessageKind::Request, Some(230), false);

@@ -8,11 +8,16 @@ use tungstenite::{Message, Utf8Bytes};
 
 fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkInput<'static> {
     let (address, server) = serve(over, move |mut server| {
-        server.send(Message::binary(b"last words".to_vec())).unwrap();
+        server
+            .send(Message::binary(b"last words".to_vec()))
+            .unwrap();
         server.close(frame.clone()).unwrap();
         // The answer, and then an end.
         assert_eq!(server.read().unwrap(), Message::Close(frame));
-        assert!(matches!(server.read(), Err(tungstenite::Error::ConnectionClosed)));
+        assert!(matches!(
+            server.read(),
+            Err(tungstenite::Error::ConnectionClosed)
+        ));
         server.get_mut().tcp().shutdown(Shutdown::Write).unwrap();
         server
     });
@@ -30,16 +35,34 @@ fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkInput<'static> {
 fn the_server_closes() {
     for over in Over::ALL {
         assert!(matches!(server_closes(*over, None), LinkInput::Closed));
-        let frame = |code, reason| CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        assert!(matches!(server_closes(*over, Some(frame(CloseCode::Normal, "bye"))), LinkInput::Closed));
-        let codes = [(CloseCode::Away, "1001"), (CloseCode::Error, "1011"), (CloseCode::Library(4_000), "4000")];
+        let frame = |code, reason| CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        };
+        assert!(matches!(
+            server_closes(*over, Some(frame(CloseCode::Normal, "bye"))),
+            LinkInput::Closed
+        ));
+        let codes = [
+            (CloseCode::Away, "1001"),
+            (CloseCode::Error, "1011"),
+            (CloseCode::Library(4_000), "4000"),
+        ];
         for (code, number) in codes {
-            let LinkInput::Failed(error) = server_closes(*over, Some(frame(code, "over \u{202e}there"))) else {
+            let LinkInput::Failed(error) =
+                server_closes(*over, Some(frame(code, "over \u{202e}there")))
+            else {
                 panic!("{number} is no normal end")
             };
             assert_eq!(error.kind, LinkErrorKind::Reset);
-            assert!(error.text.contains(number) && error.text.contains("over "), "{error:?}");
-            assert!(!error.text.contains('\u{202e}'), "words of a server are escaped: {error:?}");
+            assert!(
+                error.text.contains(number) && error.text.contains("over "),
+                "{error:?}"
+            );
+            assert!(
+                !error.text.contains('\u{202e}'),
+                "words of a server are escaped: {error:?}"
+            );
         }
     }
 }
@@ -47,7 +70,12 @@ fn the_server_closes() {
 #[test]
 fn the_server_is_gone_without_a_close() {
     for over in Over::ALL {
-        for begin in [Vec::new(), vec![0x82], frame(0x02, b"begun"), frame(0x82, &[0; 300])[..100].to_vec()] {
+        for begin in [
+            Vec::new(),
+            vec![0x82],
+            frame(0x02, b"begun"),
+            frame(0x82, &[0; 300])[..100].to_vec(),
+        ] {
             let (address, server) = serve(*over, move |mut server| {
                 server.get_mut().write_all(&begin).unwrap();
                 server.get_mut().flush().unwrap();
@@ -67,10 +95,18 @@ fn the_server_is_gone_without_a_close() {
 fn we_close() {
     for over in Over::ALL {
         let (address, server) = serve(*over, |mut server| {
-            let Message::Close(Some(frame)) = server.read().unwrap() else { panic!("another message") };
-            assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Normal, "ws close"));
+            let Message::Close(Some(frame)) = server.read().unwrap() else {
+                panic!("another message")
+            };
+            assert_eq!(
+                (frame.code, frame.reason.as_str()),
+                (CloseCode::Normal, "ws close")
+            );
             // Too late, but legal; then its own close, and an end of the line.
-            server.get_mut().write_all(&super::frame(0x82, b"unheard")).unwrap();
+            server
+                .get_mut()
+                .write_all(&super::frame(0x82, b"unheard"))
+                .unwrap();
             server.flush().unwrap_err();
             let mut rest = Vec::new();
             server.get_mut().read_to_end(&mut rest).unwrap();
@@ -95,7 +131,11 @@ fn we_close_and_the_server_only_hangs_up() {
         let mut client = Client::connect(address, *over, false);
         client.open();
         assert_eq!(client.socket.finish(&mut client.stats), Parting::Waits);
-        assert_eq!(client.part(), Parting::Broken, "whether it has read everything is not known");
+        assert_eq!(
+            client.part(),
+            Parting::Broken,
+            "whether it has read everything is not known"
+        );
         server.join().unwrap();
     }
 }
@@ -120,13 +160,22 @@ fn what_was_accepted_leaves_before_our_close() {
         });
         let mut client = Client::connect(address, *over, false);
         client.open();
-        client.core.outgoing.extend((0..MESSAGES).map(|_| pattern(500_000)));
+        client
+            .core
+            .outgoing
+            .extend((0..MESSAGES).map(|_| pattern(500_000)));
         client.drive(|client| client.socket.unsent);
         let handed_over = MESSAGES - client.core.outgoing.len();
         assert!(handed_over < MESSAGES);
         assert_eq!(client.socket.finish(&mut client.stats), Parting::Waits);
-        assert!(client.socket.unsent, "it is not hidden that something waits");
-        assert_eq!(client.socket.drain(&mut client.buffer, &mut client.stats), Parting::Waits);
+        assert!(
+            client.socket.unsent,
+            "it is not hidden that something waits"
+        );
+        assert_eq!(
+            client.socket.drain(&mut client.buffer, &mut client.stats),
+            Parting::Waits
+        );
         assert!(client.socket.unsent);
         go.send(()).unwrap();
         assert_eq!(client.part(), Parting::Confirmed);
@@ -163,7 +212,11 @@ fn given_up_during_the_handshake() {
         let mut client = Client::connect(address, *over, false);
         client.pass();
         assert!(client.socket.is_opening() && !client.core.opened);
-        assert_eq!(client.socket.finish(&mut client.stats), Parting::Confirmed, "there is nothing to wait for");
+        assert_eq!(
+            client.socket.finish(&mut client.stats),
+            Parting::Confirmed,
+            "there is nothing to wait for"
+        );
         drop(client);
         assert!(!server.join().unwrap().is_empty());
     }

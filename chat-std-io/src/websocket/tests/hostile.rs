@@ -7,13 +7,19 @@ use tungstenite::{Error, Message};
 fn breaks_a_rule(over: Over, text: bool, bytes: Vec<u8>, words: &str, code: u16) {
     let (address, server) = serve(over, move |mut server| {
         server.get_mut().write_all(&bytes).unwrap();
-        let Ok(Message::Close(Some(frame))) = server.read() else { panic!("no close frame") };
+        let Ok(Message::Close(Some(frame))) = server.read() else {
+            panic!("no close frame")
+        };
         u16::from(frame.code)
     });
     let mut client = Client::connect(address, over, text);
     let error = client.failure(true);
     assert_eq!(error.kind, LinkErrorKind::Protocol, "{error:?}");
-    assert!(error.text.contains(words), "{:?} is not in {error:?}", words);
+    assert!(
+        error.text.contains(words),
+        "{:?} is not in {error:?}",
+        words
+    );
     assert!(client.core.heard.is_empty());
     client.part();
     assert_eq!(server.join().unwrap(), code, "{words}");
@@ -36,7 +42,11 @@ fn a_broken_rule_ends_it_with_a_cause() {
         (frame(0x83, b"?"), "invalid opcode: 3", 1002),
         (frame(0x8b, b"?"), "invalid opcode: 11", 1002),
         (frame(0x80, b"?"), "nothing to continue", 1002),
-        ([frame(0x02, b"a"), frame(0x82, b"b")].concat(), "waiting for more fragments", 1002),
+        (
+            [frame(0x02, b"a"), frame(0x82, b"b")].concat(),
+            "waiting for more fragments",
+            1002,
+        ),
         (frame(0x09, b"a"), "Fragmented control", 1002),
         (frame(0x89, &[0; 126]), "Control frame too big", 1002),
         (close_too_short, "Invalid close", 1002),
@@ -67,7 +77,9 @@ fn a_message_too_long_in_pieces_ends_before_it_is_kept() {
             server.get_mut().write_all(&frame(0x00, &piece)).unwrap();
         }
         server.get_mut().write_all(&frame(0x00, b"!")).unwrap();
-        let Ok(Message::Close(Some(frame))) = server.read() else { panic!("no close frame") };
+        let Ok(Message::Close(Some(frame))) = server.read() else {
+            panic!("no close frame")
+        };
         u16::from(frame.code)
     });
     let mut client = Client::connect(address, Over::Tcp, false);

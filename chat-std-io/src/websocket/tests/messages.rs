@@ -56,17 +56,31 @@ fn a_thousand_fragments_with_pings_between_are_one_message() {
         let (address, server) = serve(*over, |mut server| {
             let whole = pattern(10_000);
             for (number, piece) in whole.chunks(10).enumerate() {
-                let first = if number == 0 { 0x02 } else { 0 } | if number == 999 { 0x80 } else { 0 };
+                let first =
+                    if number == 0 { 0x02 } else { 0 } | if number == 999 { 0x80 } else { 0 };
                 server.get_mut().write_all(&frame(first, piece)).unwrap();
                 if number % 100 == 50 {
-                    server.get_mut().write_all(&frame(0x89, &[u8::try_from(number / 100).unwrap()])).unwrap();
+                    server
+                        .get_mut()
+                        .write_all(&frame(0x89, &[u8::try_from(number / 100).unwrap()]))
+                        .unwrap();
                     // Each is answered before the next comes, so none is answered for another.
-                    let Message::Pong(payload) = server.read().unwrap() else { panic!("another message") };
-                    assert_eq!(payload, Bytes::from(vec![u8::try_from(number / 100).unwrap()]));
+                    let Message::Pong(payload) = server.read().unwrap() else {
+                        panic!("another message")
+                    };
+                    assert_eq!(
+                        payload,
+                        Bytes::from(vec![u8::try_from(number / 100).unwrap()])
+                    );
                 }
             }
             // An empty message, in empty pieces, with a pong that nobody asked for.
-            for piece in [frame(0x02, b""), frame(0x00, b""), frame(0x8a, b"?"), frame(0x80, b"")] {
+            for piece in [
+                frame(0x02, b""),
+                frame(0x00, b""),
+                frame(0x8a, b"?"),
+                frame(0x80, b""),
+            ] {
                 server.get_mut().write_all(&piece).unwrap();
             }
             server
@@ -100,11 +114,16 @@ fn what_the_system_does_not_take_waits_in_the_client() {
         let (go, gate) = std::sync::mpsc::channel::<()>();
         let (address, server) = serve(*over, move |mut server| {
             gate.recv().unwrap();
-            (0..MESSAGES).map(|_| server.read().unwrap().into_data().len()).sum::<usize>()
+            (0..MESSAGES)
+                .map(|_| server.read().unwrap().into_data().len())
+                .sum::<usize>()
         });
         let mut client = Client::connect(address, *over, false);
         client.open();
-        client.core.outgoing.extend((0..MESSAGES).map(|_| pattern(BYTES)));
+        client
+            .core
+            .outgoing
+            .extend((0..MESSAGES).map(|_| pattern(BYTES)));
         client.drive(|client| client.socket.unsent);
         let waiting = client.core.outgoing.len();
         assert!(waiting > 0, "the system takes 20 MB");
@@ -141,7 +160,10 @@ fn what_is_not_wanted_is_not_read_and_not_slept_on_once_it_is() {
         let reads = client.stats.reads;
         client.pass();
         assert_eq!((client.core.heard.len(), client.stats.reads), (1, reads));
-        assert!(client.socket.is_ready(), "more may be in a buffer, and the system does not know");
+        assert!(
+            client.socket.is_ready(),
+            "more may be in a buffer, and the system does not know"
+        );
         client.core.room = None;
         assert_eq!(client.hear(4)[3], pattern(100_000));
         drop(server.join().unwrap());
@@ -166,7 +188,9 @@ fn flooded(bytes: Vec<u8>) -> (Client, impl Sized) {
 
 #[test]
 fn a_pass_is_short_and_says_that_more_is_left() {
-    let mut flood: Vec<_> = (0..5 * super::super::MAX_FRAMES).flat_map(|_| frame(0x8a, b"")).collect();
+    let mut flood: Vec<_> = (0..5 * super::super::MAX_FRAMES)
+        .flat_map(|_| frame(0x8a, b""))
+        .collect();
     flood.extend(frame(0x82, b"done"));
     let (mut client, server) = flooded(flood);
     let mut said_more = 0;
@@ -182,7 +206,12 @@ fn a_pass_is_short_and_says_that_more_is_left() {
 #[test]
 fn a_message_that_never_gets_longer_holds_no_pass_up() {
     let empty = [0; 4 * PASS_BYTES];
-    let flood = [frame(0x02, b"begins"), empty.to_vec(), frame(0x80, b", ends")].concat();
+    let flood = [
+        frame(0x02, b"begins"),
+        empty.to_vec(),
+        frame(0x80, b", ends"),
+    ]
+    .concat();
     let (mut client, server) = flooded(flood);
     let mut said_more = 0;
     while client.core.heard.is_empty() {

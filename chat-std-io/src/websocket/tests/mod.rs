@@ -76,10 +76,19 @@ impl Client {
 
     fn connect_with(address: SocketAddr, over: Over, text: bool, setup: &Setup) -> Self {
         let target = target("localhost", address.port(), "/?app=chat");
-        let kind = Kind { secure: over.is_secure(), text, subprotocol: SUBPROTOCOL };
+        let kind = Kind {
+            secure: over.is_secure(),
+            text,
+            subprotocol: SUBPROTOCOL,
+        };
         let (socket, connected) = connect(&target, kind, setup, || true).unwrap();
         assert_eq!(connected, address);
-        Self { socket, core: Core::default(), stats: IoStats::default(), buffer: vec![0; CHUNK_BYTES] }
+        Self {
+            socket,
+            core: Core::default(),
+            stats: IoStats::default(),
+            buffer: vec![0; CHUNK_BYTES],
+        }
     }
 
     /// One pass, as the pump does it.
@@ -126,7 +135,9 @@ impl Client {
 
     /// The failure that comes, before it opened or after.
     fn failure(&mut self, opened: bool) -> LinkError {
-        let LinkInput::Failed(error) = self.end() else { panic!("no failure: {:?}", self.core.end) };
+        let LinkInput::Failed(error) = self.end() else {
+            panic!("no failure: {:?}", self.core.end)
+        };
         assert_eq!(self.core.opened, opened, "{error:?}");
         error
     }
@@ -147,7 +158,11 @@ impl Client {
 }
 
 fn target(host: &str, port: u16, path: &str) -> Target {
-    Target { host: host.into(), port, path: path.into() }
+    Target {
+        host: host.into(),
+        port,
+        path: path.into(),
+    }
 }
 
 /// What is under a WebSocket.
@@ -174,7 +189,10 @@ impl Over {
         match self {
             Self::Tcp => Setup::for_test(),
             #[cfg(feature = "tls")]
-            Self::Tls => Setup { tls: tls::trusting(), ..Setup::for_test() },
+            Self::Tls => Setup {
+                tls: tls::trusting(),
+                ..Setup::for_test()
+            },
         }
     }
 
@@ -221,7 +239,9 @@ impl Write for Chopped {
 }
 
 /// A server for one connection: what it does with it.
-fn serve_tcp<T: Send + 'static>(script: impl FnOnce(TcpStream) -> T + Send + 'static) -> (SocketAddr, JoinHandle<T>) {
+fn serve_tcp<T: Send + 'static>(
+    script: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (SocketAddr, JoinHandle<T>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
@@ -245,7 +265,9 @@ fn serve_in_pieces<T: Send + 'static>(
     serve_tcp(move |stream| {
         #[expect(clippy::result_large_err, reason = "tungstenite wants it so")]
         let agree = |_: &Request, mut response: Response| {
-            response.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
+            response
+                .headers_mut()
+                .insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
             Ok::<_, ErrorResponse>(response)
         };
         let stream = over.accept(Chopped { stream, piece });

@@ -9,8 +9,17 @@ fn answered(answer: &str) -> LinkError {
     let answer = answer.replace('\n', "\r\n");
     let (address, server) = serve_tcp(move |mut stream| {
         let request = read_request(&mut stream);
-        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-        stream.write_all(answer.replace("KEY", &derive_accept_key(key.as_bytes())).as_bytes()).unwrap();
+        let key = request
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+            .unwrap();
+        stream
+            .write_all(
+                answer
+                    .replace("KEY", &derive_accept_key(key.as_bytes()))
+                    .as_bytes(),
+            )
+            .unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         stream
     });
@@ -30,7 +39,10 @@ fn the_request() {
     client.pass();
     let request = server.join().unwrap();
     let mut lines: Vec<_> = request.lines().map(str::to_owned).collect();
-    let key = lines.iter().position(|line| line.starts_with("Sec-WebSocket-Key: ")).unwrap();
+    let key = lines
+        .iter()
+        .position(|line| line.starts_with("Sec-WebSocket-Key: "))
+        .unwrap();
     assert_eq!(lines.remove(key).len(), "Sec-WebSocket-Key: ".len() + 24);
     assert_eq!(
         lines,
@@ -52,7 +64,9 @@ fn the_host_header() {
         let handshake = Handshake::new(&target(host, port, ""), secure, "").unwrap();
         let text = handshake.request().to_owned();
         assert!(text.starts_with("GET / HTTP/1.1\r\n") && !text.contains("Sec-WebSocket-Protocol"));
-        text.lines().find_map(|line| line.strip_prefix("Host: ").map(str::to_owned)).unwrap()
+        text.lines()
+            .find_map(|line| line.strip_prefix("Host: ").map(str::to_owned))
+            .unwrap()
     };
     assert_eq!(request("example.com", 9093, false), "example.com:9093");
     assert_eq!(request("example.com", 80, false), "example.com");
@@ -64,10 +78,18 @@ fn the_host_header() {
 
 #[test]
 fn what_cannot_be_requested_is_not() {
-    for (host, path) in
-        [("localhost", "/a b"), ("localhost", "/\r\nX: y"), ("localhost", "path"), ("local\nhost", "/"), ("", "/ü")]
-    {
-        let kind = Kind { secure: false, text: false, subprotocol: "" };
+    for (host, path) in [
+        ("localhost", "/a b"),
+        ("localhost", "/\r\nX: y"),
+        ("localhost", "path"),
+        ("local\nhost", "/"),
+        ("", "/ü"),
+    ] {
+        let kind = Kind {
+            secure: false,
+            text: false,
+            subprotocol: "",
+        };
         let Err(error) = connect(&target(host, 1, path), kind, &Setup::for_test(), || true) else {
             panic!("{host:?} {path:?}")
         };
@@ -79,8 +101,13 @@ fn what_cannot_be_requested_is_not() {
 fn an_answer_in_any_case_with_a_message_right_behind_it() {
     let (address, server) = serve_tcp(|mut stream| {
         let request = read_request(&mut stream);
-        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-        let answer = RIGHT.replace('\n', "\r\n").replace("KEY", &derive_accept_key(key.as_bytes()));
+        let key = request
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+            .unwrap();
+        let answer = RIGHT
+            .replace('\n', "\r\n")
+            .replace("KEY", &derive_accept_key(key.as_bytes()));
         let mut bytes = answer.replace("Upgrade:", "uPGRADE:").into_bytes();
         bytes.extend(frame(0x82, b"hello"));
         bytes.extend(frame(0x82, &pattern(5_000)));
@@ -94,33 +121,78 @@ fn an_answer_in_any_case_with_a_message_right_behind_it() {
 
 #[test]
 fn refusals_say_what_to_do() {
-    let long = format!("HTTP/1.1 101 Switching Protocols\n{}", format!("X-Long: {}\n", "x".repeat(200)).repeat(100));
-    let many = format!("HTTP/1.1 101 Switching Protocols\n{}", "X: y\n".repeat(1_000));
+    let long = format!(
+        "HTTP/1.1 101 Switching Protocols\n{}",
+        format!("X-Long: {}\n", "x".repeat(200)).repeat(100)
+    );
+    let many = format!(
+        "HTTP/1.1 101 Switching Protocols\n{}",
+        "X: y\n".repeat(1_000)
+    );
     let cases = [
-        ("HTTP/1.1 404 Not Found\nContent-Length: 3\n\nno!", "404 (Not Found)"),
-        ("HTTP/1.1 301 Moved Permanently\nLocation: https://elsewhere/\n\n", "points to https://elsewhere/"),
+        (
+            "HTTP/1.1 404 Not Found\nContent-Length: 3\n\nno!",
+            "404 (Not Found)",
+        ),
+        (
+            "HTTP/1.1 301 Moved Permanently\nLocation: https://elsewhere/\n\n",
+            "points to https://elsewhere/",
+        ),
         ("HTTP/1.1 302 Found\n\n", "redirects are not followed"),
         ("HTTP/1.1 200 OK\n\nhello", "without WebSocket"),
         ("HTTP/1.1 400 Bad Request\n\n", "400"),
         ("HTTP/1.1 401 Unauthorized\n\n", "credentials"),
         ("HTTP/1.1 503 Service Unavailable\n\n", "try later"),
         ("HTTP/1.1 418 I'm a teapot\n\n", "418"),
-        ("HTTP/1.0 404 File not found\nServer: old\n\n", "404 (Not Found)"),
-        ("HTTP/1.1 404 Not Found\nX-Folded: a\n b\n\n", "404 (Not Found)"),
-        ("HTTP/1.1 400 Bad Request\nNo header at all\n\n", "400 (Bad Request)"),
+        (
+            "HTTP/1.0 404 File not found\nServer: old\n\n",
+            "404 (Not Found)",
+        ),
+        (
+            "HTTP/1.1 404 Not Found\nX-Folded: a\n b\n\n",
+            "404 (Not Found)",
+        ),
+        (
+            "HTTP/1.1 400 Bad Request\nNo header at all\n\n",
+            "400 (Bad Request)",
+        ),
         ("HTTP/1.0 101 Switching Protocols\n\n", "HTTP version"),
-        (&RIGHT.replace("KEY", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "Sec-WebSocket-Accept"),
-        (&RIGHT.replace("Sec-WebSocket-Accept: KEY\n", ""), "Sec-WebSocket-Accept"),
-        (&RIGHT.replace("Sec-WebSocket-Protocol: GpBinaryV18\n", ""), "did not agree to the sub-protocol GpBinaryV18"),
-        (&RIGHT.replace("GpBinaryV18", "Json"), "sub-protocol Json instead of GpBinaryV18"),
+        (
+            &RIGHT.replace("KEY", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            "Sec-WebSocket-Accept",
+        ),
+        (
+            &RIGHT.replace("Sec-WebSocket-Accept: KEY\n", ""),
+            "Sec-WebSocket-Accept",
+        ),
+        (
+            &RIGHT.replace("Sec-WebSocket-Protocol: GpBinaryV18\n", ""),
+            "did not agree to the sub-protocol GpBinaryV18",
+        ),
+        (
+            &RIGHT.replace("GpBinaryV18", "Json"),
+            "sub-protocol Json instead of GpBinaryV18",
+        ),
         (
             &RIGHT.replace("\n\n", "\nSec-WebSocket-Protocol: Json\n\n"),
             "sub-protocol GpBinaryV18, Json instead of GpBinaryV18",
         ),
-        (&RIGHT.replace("\n\n", "\nSec-WebSocket-Accept: KEY\n\n"), "Sec-WebSocket-Accept"),
-        (&RIGHT.replace("\n\n", "\nSec-WebSocket-Extensions: permessage-deflate\n\n"), "extension"),
-        (&RIGHT.replace("Upgrade: WebSocket", "Upgrade: h2c"), "not WebSocket"),
-        (&RIGHT.replace("keep-alive, Upgrade", "keep-alive"), "not WebSocket"),
+        (
+            &RIGHT.replace("\n\n", "\nSec-WebSocket-Accept: KEY\n\n"),
+            "Sec-WebSocket-Accept",
+        ),
+        (
+            &RIGHT.replace("\n\n", "\nSec-WebSocket-Extensions: permessage-deflate\n\n"),
+            "extension",
+        ),
+        (
+            &RIGHT.replace("Upgrade: WebSocket", "Upgrade: h2c"),
+            "not WebSocket",
+        ),
+        (
+            &RIGHT.replace("keep-alive, Upgrade", "keep-alive"),
+            "not WebSocket",
+        ),
         ("SSH-2.0-OpenSSH_9.6\n", "not HTTP"),
         ("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}", "use wss://"),
         (&long, "longer than"),
@@ -138,6 +210,9 @@ fn refusals_say_what_to_do() {
 
 #[test]
 fn a_location_is_cut() {
-    let error = answered(&format!("HTTP/1.1 307 Temporary Redirect\nLocation: /{}\n\n", "x".repeat(5_000)));
+    let error = answered(&format!(
+        "HTTP/1.1 307 Temporary Redirect\nLocation: /{}\n\n",
+        "x".repeat(5_000)
+    ));
     assert!(error.text.len() < 400, "{error:?}");
 }

@@ -6,8 +6,9 @@ use super::user::{Users, Who};
 use super::{Failure, Language, Privacy};
 use Who::{Alice, Bob};
 use chat_core::{
-    ChannelOutcome, ChatClient, ConnectOptions, Event, Outcome, PrivateOptions, PropertyOptions, PublishOptions,
-    RequestError, State, StatusChange, StatusMessage, SubscribeOptions, SubscriberChange, UserStatus,
+    ChannelOutcome, ChatClient, ConnectOptions, Event, Outcome, PrivateOptions, PropertyOptions,
+    PublishOptions, RequestError, State, StatusChange, StatusMessage, SubscribeOptions,
+    SubscriberChange, UserStatus,
 };
 use chat_std_io::CloseOutcome;
 use photon_proto::Value;
@@ -28,7 +29,12 @@ pub(crate) fn play(
     patience: Duration,
 ) -> Result<(), Failure> {
     let users = Users::new(server, options, trust, patience)?;
-    let mut play = Play { stage, users, language: options.language, privacy: options.privacy() };
+    let mut play = Play {
+        stage,
+        users,
+        language: options.language,
+        privacy: options.privacy(),
+    };
     play.log_in()?;
     play.channel_with_history()?;
     play.talk()?;
@@ -49,27 +55,48 @@ struct Play<'a> {
 impl Play<'_> {
     fn log_in(&mut self) -> Result<(), Failure> {
         self.stage.heading("Log in")?;
-        self.stage.does(Alice, "connects to the name server and asks for its regions")?;
-        self.call(Alice, |chat| chat.connect_to_name_server(ConnectOptions::new()))?;
+        self.stage.does(
+            Alice,
+            "connects to the name server and asks for its regions",
+        )?;
+        self.call(Alice, |chat| {
+            chat.connect_to_name_server(ConnectOptions::new())
+        })?;
         self.state(Alice, State::ConnectingToNameServer)?;
         self.state(Alice, State::ConnectedToNameServer)?;
         self.users.session(Alice).chat.get_regions();
-        let regions = self.users.expect(Alice, "the list of regions", |event| match event {
-            Event::RegionsResult(Ok(regions)) => {
-                Some(regions.iter().map(|region| region.code.to_string()).collect::<Vec<_>>())
-            }
-            _ => None,
-        })?;
-        self.stage.got(Alice, format_args!("regions: {}", regions.join(", ")))?;
+        let regions = self
+            .users
+            .expect(Alice, "the list of regions", |event| match event {
+                Event::RegionsResult(Ok(regions)) => Some(
+                    regions
+                        .iter()
+                        .map(|region| region.code.to_string())
+                        .collect::<Vec<_>>(),
+                ),
+                _ => None,
+            })?;
+        self.stage
+            .got(Alice, format_args!("regions: {}", regions.join(", ")))?;
         let Some(region) = regions.first().cloned() else {
-            return Err(Failure::Missed("alice expected a region, and the list of regions is empty".into()));
+            return Err(Failure::Missed(
+                "alice expected a region, and the list of regions is empty".into(),
+            ));
         };
-        self.stage.does(Alice, format_args!("logs in to region {region}"))?;
-        self.call(Alice, |chat| chat.connect_to_region_front_end(region.as_str()))?;
+        self.stage
+            .does(Alice, format_args!("logs in to region {region}"))?;
+        self.call(Alice, |chat| {
+            chat.connect_to_region_front_end(region.as_str())
+        })?;
         self.front_end(Alice)?;
 
-        self.stage.does(Bob, format_args!("connects and logs in to region {region}, all in one call"))?;
-        self.call(Bob, |chat| chat.connect_to_region_front_end(region.as_str()))?;
+        self.stage.does(
+            Bob,
+            format_args!("connects and logs in to region {region}, all in one call"),
+        )?;
+        self.call(Bob, |chat| {
+            chat.connect_to_region_front_end(region.as_str())
+        })?;
         self.state(Bob, State::ConnectingToNameServer)?;
         self.state(Bob, State::ConnectedToNameServer)?;
         self.front_end(Bob)
@@ -77,22 +104,33 @@ impl Play<'_> {
 
     fn channel_with_history(&mut self) -> Result<(), Failure> {
         self.stage.heading("A channel and its history")?;
-        self.stage.does(Alice, format_args!("subscribes to {CHANNEL}"))?;
+        self.stage
+            .does(Alice, format_args!("subscribes to {CHANNEL}"))?;
         self.subscribe(Alice, CHANNEL, &SubscribeOptions::new())?;
         self.stage.got(Alice, format_args!("is in {CHANNEL}"))?;
         for words in ["Is anybody here?", "Then I talk to myself until bob comes."] {
             self.say(Alice, words)?;
             self.sees(Alice, Alice, &[words])?;
         }
-        self.stage.does(Bob, format_args!("subscribes to {CHANNEL} and asks for all of its history"))?;
+        self.stage.does(
+            Bob,
+            format_args!("subscribes to {CHANNEL} and asks for all of its history"),
+        )?;
         self.subscribe(Bob, CHANNEL, &SubscribeOptions::new().history(-1))?;
         self.stage.got(Bob, format_args!("is in {CHANNEL}"))?;
-        self.sees(Bob, Alice, &["Is anybody here?", "Then I talk to myself until bob comes."])
+        self.sees(
+            Bob,
+            Alice,
+            &["Is anybody here?", "Then I talk to myself until bob comes."],
+        )
     }
 
     fn talk(&mut self) -> Result<(), Failure> {
         self.stage.heading("Talk")?;
-        for (who, words) in [(Bob, "Hello alice! I have read it all."), (Alice, "Bob! Shall we roll dice?")] {
+        for (who, words) in [
+            (Bob, "Hello alice! I have read it all."),
+            (Alice, "Bob! Shall we roll dice?"),
+        ] {
             self.say(who, words)?;
             self.sees(Alice, who, &[words])?;
             self.sees(Bob, who, &[words])?;
@@ -103,32 +141,48 @@ impl Play<'_> {
             Language::Json => (Value::from(vec![Value::Int(6), Value::Int(2)]), "a list"),
             Language::V16 | Language::V18 => (dice.clone(), "an array of int"),
         };
-        self.stage.does(Bob, "rolls, and sends an array of two int")?;
-        self.call(Bob, |chat| chat.publish_message(CHANNEL, &dice, &PublishOptions::new()))?;
+        self.stage
+            .does(Bob, "rolls, and sends an array of two int")?;
+        self.call(Bob, |chat| {
+            chat.publish_message(CHANNEL, &dice, &PublishOptions::new())
+        })?;
         for who in Who::BOTH {
             self.users.expect(who, "bob's dice", |event| match event {
-                Event::ChatMessages { channel, messages } if **channel == *CHANNEL && messages.len() == 1 => messages
-                    .get(0)
-                    .filter(|message| message.sender == "bob" && message.content.to_value() == seen)
-                    .map(drop),
+                Event::ChatMessages { channel, messages }
+                    if **channel == *CHANNEL && messages.len() == 1 =>
+                {
+                    messages
+                        .get(0)
+                        .filter(|message| {
+                            message.sender == "bob" && message.content.to_value() == seen
+                        })
+                        .map(drop)
+                }
                 _ => None,
             })?;
-            self.stage.got(who, format_args!("{CHANNEL}, bob: {kind}, 6 and 2"))?;
+            self.stage
+                .got(who, format_args!("{CHANNEL}, bob: {kind}, 6 and 2"))?;
         }
         Ok(())
     }
 
     fn private(&mut self) -> Result<(), Failure> {
         self.stage.heading(match self.privacy {
-            Privacy::Keys | Privacy::Link => "Private messages, encrypted on their way to the server",
+            Privacy::Keys | Privacy::Link => {
+                "Private messages, encrypted on their way to the server"
+            }
             Privacy::Nothing => "Private messages, in clear: JSON over ws encrypts nothing",
         })?;
-        for (from, to, words) in
-            [(Alice, Bob, "Between us: were those dice loaded?"), (Bob, Alice, "I have no idea what you mean.")]
-        {
-            self.stage.does(from, format_args!("says to {}: {words}", to.name()))?;
+        for (from, to, words) in [
+            (Alice, Bob, "Between us: were those dice loaded?"),
+            (Bob, Alice, "I have no idea what you mean."),
+        ] {
+            self.stage
+                .does(from, format_args!("says to {}: {words}", to.name()))?;
             let options = PrivateOptions::new().encrypt(self.privacy != Privacy::Nothing);
-            self.call(from, |chat| chat.send_private_message(to.name(), words, &options))?;
+            self.call(from, |chat| {
+                chat.send_private_message(to.name(), words, &options)
+            })?;
             // The sender gets it, too: that is how other clients of the same user know.
             for (who, other) in [(to, from), (from, to)] {
                 self.private_message(who, other, from, words)?;
@@ -145,59 +199,120 @@ impl Play<'_> {
         self.sees_status(UserStatus::OFFLINE, &StatusChange::Kept, "nothing said")?;
 
         let words = "ready to play";
-        self.stage.does(Bob, format_args!("sets his status to Online, and says: {words}"))?;
-        self.call(Bob, |chat| chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(&words)))?;
-        self.sees_status(UserStatus::ONLINE, &StatusChange::Set(Box::new(words.into())), words)?;
+        self.stage.does(
+            Bob,
+            format_args!("sets his status to Online, and says: {words}"),
+        )?;
+        self.call(Bob, |chat| {
+            chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(&words))
+        })?;
+        self.sees_status(
+            UserStatus::ONLINE,
+            &StatusChange::Set(Box::new(words.into())),
+            words,
+        )?;
 
-        self.stage.does(Bob, "sets his status to Away; what he says stays")?;
-        self.call(Bob, |chat| chat.set_user_status(UserStatus::AWAY, StatusMessage::Keep))?;
-        self.sees_status(UserStatus::AWAY, &StatusChange::Kept, "still the same words")?;
+        self.stage
+            .does(Bob, "sets his status to Away; what he says stays")?;
+        self.call(Bob, |chat| {
+            chat.set_user_status(UserStatus::AWAY, StatusMessage::Keep)
+        })?;
+        self.sees_status(
+            UserStatus::AWAY,
+            &StatusChange::Kept,
+            "still the same words",
+        )?;
 
-        self.stage.does(Bob, "sets his status to Playing, and says nothing any more")?;
-        self.call(Bob, |chat| chat.set_user_status(UserStatus::PLAYING, StatusMessage::Clear))?;
-        self.sees_status(UserStatus::PLAYING, &StatusChange::Cleared, "no words any more")
+        self.stage
+            .does(Bob, "sets his status to Playing, and says nothing any more")?;
+        self.call(Bob, |chat| {
+            chat.set_user_status(UserStatus::PLAYING, StatusMessage::Clear)
+        })?;
+        self.sees_status(
+            UserStatus::PLAYING,
+            &StatusChange::Cleared,
+            "no words any more",
+        )
     }
 
     fn company(&mut self) -> Result<(), Failure> {
-        self.stage.heading("A channel that tells who is in it, and has properties")?;
-        self.stage.does(Alice, format_args!("subscribes to {TABLE}, which is for two, who are told of each other"))?;
-        self.subscribe(Alice, TABLE, &SubscribeOptions::new().publish_subscribers(true).max_subscribers(2))?;
+        self.stage
+            .heading("A channel that tells who is in it, and has properties")?;
+        self.stage.does(
+            Alice,
+            format_args!("subscribes to {TABLE}, which is for two, who are told of each other"),
+        )?;
+        self.subscribe(
+            Alice,
+            TABLE,
+            &SubscribeOptions::new()
+                .publish_subscribers(true)
+                .max_subscribers(2),
+        )?;
         self.is_with(Alice, &["alice"])?;
-        self.stage.does(Bob, format_args!("subscribes to {TABLE}"))?;
+        self.stage
+            .does(Bob, format_args!("subscribes to {TABLE}"))?;
         self.subscribe(Bob, TABLE, &SubscribeOptions::new())?;
         self.is_with(Bob, &["alice", "bob"])?;
-        self.users.expect(Alice, &format!("bob to enter {TABLE}"), |event| match event {
-            Event::UserSubscribed(change) => is_bob(change),
-            _ => None,
-        })?;
+        self.users.expect(
+            Alice,
+            &format!("bob to enter {TABLE}"),
+            |event| match event {
+                Event::UserSubscribed(change) => is_bob(change),
+                _ => None,
+            },
+        )?;
         self.is_with(Alice, &["alice", "bob"])?;
 
         let (key, stake) = (Value::from("stake"), Value::Int(3));
-        self.stage.does(Alice, format_args!("sets the property stake of {TABLE} to 3"))?;
+        self.stage.does(
+            Alice,
+            format_args!("sets the property stake of {TABLE} to 3"),
+        )?;
         let properties = [(key.clone(), stake.clone())];
-        self.call(Alice, |chat| chat.set_channel_properties(TABLE, &properties, &PropertyOptions::new()))?;
+        self.call(Alice, |chat| {
+            chat.set_channel_properties(TABLE, &properties, &PropertyOptions::new())
+        })?;
         for who in Who::BOTH {
-            self.users.expect(who, &format!("the stake of {TABLE} to change"), |event| match event {
-                Event::PropertiesChanged(change) => (*change.channel == *TABLE
-                    && change.user.is_none()
-                    && *change.by == *"alice"
-                    && change.properties == properties)
-                    .then_some(()),
-                _ => None,
-            })?;
-            let known = self.users.session(who).chat.channel(TABLE).and_then(|table| table.property(&key));
+            self.users.expect(
+                who,
+                &format!("the stake of {TABLE} to change"),
+                |event| match event {
+                    Event::PropertiesChanged(change) => (*change.channel == *TABLE
+                        && change.user.is_none()
+                        && *change.by == *"alice"
+                        && change.properties == properties)
+                        .then_some(()),
+                    _ => None,
+                },
+            )?;
+            let known = self
+                .users
+                .session(who)
+                .chat
+                .channel(TABLE)
+                .and_then(|table| table.property(&key));
             if known != Some(&stake) {
-                return Err(Failure::Missed(format!("{} expected a stake of 3, and knows {known:?}", who.name())));
+                return Err(Failure::Missed(format!(
+                    "{} expected a stake of 3, and knows {known:?}",
+                    who.name()
+                )));
             }
-            self.stage.got(who, format_args!("{TABLE}: stake is 3 now, by alice"))?;
+            self.stage
+                .got(who, format_args!("{TABLE}: stake is 3 now, by alice"))?;
         }
 
-        self.stage.does(Bob, format_args!("unsubscribes from {TABLE}"))?;
+        self.stage
+            .does(Bob, format_args!("unsubscribes from {TABLE}"))?;
         self.unsubscribe(Bob, TABLE)?;
-        self.users.expect(Alice, &format!("bob to leave {TABLE}"), |event| match event {
-            Event::UserUnsubscribed(change) => is_bob(change),
-            _ => None,
-        })?;
+        self.users.expect(
+            Alice,
+            &format!("bob to leave {TABLE}"),
+            |event| match event {
+                Event::UserUnsubscribed(change) => is_bob(change),
+                _ => None,
+            },
+        )?;
         self.is_with(Alice, &["alice"])
     }
 
@@ -207,13 +322,16 @@ impl Play<'_> {
         for who in Who::BOTH {
             self.sees(who, Bob, &["I have to go."])?;
         }
-        self.stage.does(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
+        self.stage
+            .does(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
         self.unsubscribe(Bob, CHANNEL)?;
         self.say(Alice, "And now I have the dice.")?;
         self.sees(Alice, Alice, &["And now I have the dice."])?;
         // Bob's next event is this one, so he did not get the message before it.
         self.stage.does(Alice, "says to bob: Good night!")?;
-        self.call(Alice, |chat| chat.send_private_message("bob", "Good night!", &PrivateOptions::new()))?;
+        self.call(Alice, |chat| {
+            chat.send_private_message("bob", "Good night!", &PrivateOptions::new())
+        })?;
         self.private_message(Bob, Alice, Alice, "Good night!")?;
         self.private_message(Alice, Bob, Alice, "Good night!")
     }
@@ -228,7 +346,10 @@ impl Play<'_> {
         for (who, session) in self.users.into_sessions() {
             let outcome = session.close(CLOSE);
             if outcome == CloseOutcome::Unsent {
-                return Err(Failure::Missed(format!("{}'s last bytes could not be sent", who.name())));
+                return Err(Failure::Missed(format!(
+                    "{}'s last bytes could not be sent",
+                    who.name()
+                )));
             }
             self.stage.got(who, "is disconnected")?;
         }
@@ -243,8 +364,9 @@ impl Play<'_> {
         who: Who,
         call: impl FnOnce(&mut ChatClient) -> Result<(), RequestError>,
     ) -> Result<(), Failure> {
-        call(&mut self.users.session(who).chat)
-            .map_err(|error| Failure::Refused(format!("{} was refused a call: {error}", who.name())))
+        call(&mut self.users.session(who).chat).map_err(|error| {
+            Failure::Refused(format!("{} was refused a call: {error}", who.name()))
+        })
     }
 
     fn state(&mut self, who: Who, state: State) -> Result<(), Failure> {
@@ -257,58 +379,95 @@ impl Play<'_> {
 
     /// From the name server to the front end.
     fn front_end(&mut self, who: Who) -> Result<(), Failure> {
-        let user = self.users.expect(who, "to be logged in on the name server", |event| match event {
-            Event::Authenticated(login) if *login.user_id == *who.name() => Some(login.user_id.to_string()),
-            _ => None,
-        })?;
+        let user = self.users.expect(
+            who,
+            "to be logged in on the name server",
+            |event| match event {
+                Event::Authenticated(login) if *login.user_id == *who.name() => {
+                    Some(login.user_id.to_string())
+                }
+                _ => None,
+            },
+        )?;
         self.state(who, State::ConnectingToFrontEnd)?;
         self.state(who, State::ConnectedToFrontEnd)?;
         Ok(self.stage.got(who, format_args!("logged in as {user}"))?)
     }
 
-    fn subscribe(&mut self, who: Who, channel: &str, options: &SubscribeOptions) -> Result<(), Failure> {
+    fn subscribe(
+        &mut self,
+        who: Who,
+        channel: &str,
+        options: &SubscribeOptions,
+    ) -> Result<(), Failure> {
         self.call(who, |chat| chat.subscribe([channel], options).map(drop))?;
-        self.users.expect(who, &format!("to be subscribed to {channel}"), |event| match event {
-            Event::SubscribeResult(channels) => is_done(channels, channel),
-            _ => None,
-        })
+        self.users.expect(
+            who,
+            &format!("to be subscribed to {channel}"),
+            |event| match event {
+                Event::SubscribeResult(channels) => is_done(channels, channel),
+                _ => None,
+            },
+        )
     }
 
     fn unsubscribe(&mut self, who: Who, channel: &str) -> Result<(), Failure> {
         self.call(who, |chat| chat.unsubscribe([channel]).map(drop))?;
-        self.users.expect(who, &format!("to have left {channel}"), |event| match event {
-            Event::UnsubscribeResult(channels) => is_done(channels, channel),
-            _ => None,
-        })?;
+        self.users.expect(
+            who,
+            &format!("to have left {channel}"),
+            |event| match event {
+                Event::UnsubscribeResult(channels) => is_done(channels, channel),
+                _ => None,
+            },
+        )?;
         Ok(self.stage.got(who, format_args!("has left {channel}"))?)
     }
 
     /// `who` knows who is at the table.
     fn is_with(&mut self, who: Who, expected: &[&str]) -> Result<(), Failure> {
         let table = self.users.session(who).chat.channel(TABLE);
-        let there: Vec<&str> = table.map(|table| table.subscribers().map(|user| &**user).collect()).unwrap_or_default();
+        let there: Vec<&str> = table
+            .map(|table| table.subscribers().map(|user| &**user).collect())
+            .unwrap_or_default();
         if there != expected {
             let expected = expected.join(" and ");
-            return Err(Failure::Missed(format!("{} expected {expected} in {TABLE}, and knows {there:?}", who.name())));
+            return Err(Failure::Missed(format!(
+                "{} expected {expected} in {TABLE}, and knows {there:?}",
+                who.name()
+            )));
         }
-        Ok(self.stage.got(who, format_args!("in {TABLE}: {}", there.join(" and ")))?)
+        Ok(self
+            .stage
+            .got(who, format_args!("in {TABLE}: {}", there.join(" and ")))?)
     }
 
     /// alice is told of bob's status; `words` is that for people.
-    fn sees_status(&mut self, expected: UserStatus, change: &StatusChange, words: &str) -> Result<(), Failure> {
+    fn sees_status(
+        &mut self,
+        expected: UserStatus,
+        change: &StatusChange,
+        words: &str,
+    ) -> Result<(), Failure> {
         let what = format!("bob to be {}", expected.name());
         self.users.expect(Alice, &what, |event| match event {
-            Event::UserStatusUpdate { user, status, message } => {
-                (**user == *"bob" && *status == expected && message == change).then_some(())
-            }
+            Event::UserStatusUpdate {
+                user,
+                status,
+                message,
+            } => (**user == *"bob" && *status == expected && message == change).then_some(()),
             _ => None,
         })?;
-        Ok(self.stage.got(Alice, format_args!("bob is {}: {words}", expected.name()))?)
+        Ok(self
+            .stage
+            .got(Alice, format_args!("bob is {}: {words}", expected.name()))?)
     }
 
     fn say(&mut self, who: Who, words: &str) -> Result<(), Failure> {
         self.stage.does(who, format_args!("says: {words}"))?;
-        self.call(who, |chat| chat.publish_message(CHANNEL, words, &PublishOptions::new()))
+        self.call(who, |chat| {
+            chat.publish_message(CHANNEL, words, &PublishOptions::new())
+        })
     }
 
     /// `who` gets exactly these messages, in one event or several.
@@ -317,7 +476,9 @@ impl Play<'_> {
         while let Some(next) = missing.first() {
             let what = format!("\"{next}\" of {} in {CHANNEL}", sender.name());
             let came = self.users.expect(who, &what, |event| match event {
-                Event::ChatMessages { channel, messages } if **channel == *CHANNEL && !messages.is_empty() => {
+                Event::ChatMessages { channel, messages }
+                    if **channel == *CHANNEL && !messages.is_empty() =>
+                {
                     let expected = missing.get(..messages.len())?;
                     let same = messages.iter().zip(expected).all(|(message, words)| {
                         message.sender == sender.name() && message.content.as_str() == Some(words)
@@ -328,7 +489,8 @@ impl Play<'_> {
             })?;
             let (now, later) = missing.split_at_checked(came).unwrap_or((missing, &[]));
             for words in now {
-                self.stage.got(who, format_args!("{CHANNEL}, {}: {words}", sender.name()))?;
+                self.stage
+                    .got(who, format_args!("{CHANNEL}, {}: {words}", sender.name()))?;
             }
             missing = later;
         }
@@ -336,7 +498,13 @@ impl Play<'_> {
     }
 
     /// `who` gets a message in the conversation with `other`.
-    fn private_message(&mut self, who: Who, other: Who, sender: Who, words: &str) -> Result<(), Failure> {
+    fn private_message(
+        &mut self,
+        who: Who,
+        other: Who,
+        sender: Who,
+        words: &str,
+    ) -> Result<(), Failure> {
         let what = format!("the private message \"{words}\" of {}", sender.name());
         self.users.expect(who, &what, |event| match event {
             Event::PrivateMessage { channel, message } => (**channel == *other.name()
@@ -345,7 +513,9 @@ impl Play<'_> {
             .then_some(()),
             _ => None,
         })?;
-        Ok(self.stage.got(who, format_args!("private, {}: {words}", sender.name()))?)
+        Ok(self
+            .stage
+            .got(who, format_args!("private, {}: {words}", sender.name()))?)
     }
 }
 

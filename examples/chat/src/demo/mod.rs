@@ -176,7 +176,11 @@ pub(crate) fn demo(options: &Options) -> ExitCode {
 
 fn with_server(options: &Options) -> Result<(), Failure> {
     // What a bad line loses is sent again, after a while, several times if need be.
-    let patience = if options.line.is_clear() { PATIENCE } else { PATIENCE * 3 };
+    let patience = if options.line.is_clear() {
+        PATIENCE
+    } else {
+        PATIENCE * 3
+    };
     let mut stage = Stage::of_stdout();
     if options.all {
         return all(&mut stage, options, patience);
@@ -189,8 +193,15 @@ fn with_server(options: &Options) -> Result<(), Failure> {
 fn all(stage: &mut Stage, options: &Options, patience: Duration) -> Result<(), Failure> {
     stage.table()?;
     for transport in Transport::ALL {
-        for language in Language::ALL.into_iter().filter(|language| transport.speaks(*language)) {
-            let options = Options { transport, language, ..*options };
+        for language in Language::ALL
+            .into_iter()
+            .filter(|language| transport.speaks(*language))
+        {
+            let options = Options {
+                transport,
+                language,
+                ..*options
+            };
             let started = Instant::now();
             let mut unseen = Stage::new(Box::new(io::sink()), false);
             show(&mut unseen, &options, server_config(), patience)?;
@@ -206,13 +217,21 @@ fn server_config() -> ServerConfig {
 }
 
 /// The conversation through a server like this.
-fn show(stage: &mut Stage, options: &Options, config: ServerConfig, patience: Duration) -> Result<(), Failure> {
+fn show(
+    stage: &mut Stage,
+    options: &Options,
+    config: ServerConfig,
+    patience: Duration,
+) -> Result<(), Failure> {
     let server_options = ServerOptions {
         name_server_port: 0,
         front_end_port: 0,
         udp: Some(UdpPorts::ANY),
         ws: Some(WsPorts::ANY),
-        wss: Some(WssOptions { ports: WsPorts::ANY, ..WssOptions::default() }),
+        wss: Some(WssOptions {
+            ports: WsPorts::ANY,
+            ..WssOptions::default()
+        }),
         config: config.with(|config| config.line = options.line),
         line_seed: options.seed,
         ..ServerOptions::default()
@@ -226,7 +245,11 @@ fn show(stage: &mut Stage, options: &Options, config: ServerConfig, patience: Du
         Transport::Ws => addresses.ws.map(|ws| ws.name_server),
         Transport::Wss => addresses.wss.map(|wss| wss.name_server),
     };
-    let address = format!("{}://{}", options.transport.name(), listens.ok_or_else(missing)?);
+    let address = format!(
+        "{}://{}",
+        options.transport.name(),
+        listens.ok_or_else(missing)?
+    );
     let trust = server.certificate_pem().map(str::to_owned);
     let thread = thread::spawn(move || server.run());
     let shown = match stage.opening(options, &address) {
@@ -234,7 +257,9 @@ fn show(stage: &mut Stage, options: &Options, config: ServerConfig, patience: Du
         Err(error) => Err(error.into()),
     };
     handle.stop();
-    let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+    let ended = thread
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
     shown?;
     ended.map_err(Failure::Server)
 }
@@ -248,7 +273,12 @@ mod tests {
     /// What goes wrong with a server like this.
     fn failure(patience: Duration, change: impl FnOnce(&mut ServerConfig)) -> String {
         let mut stage = Stage::new(Box::new(io::sink()), false);
-        match show(&mut stage, &Options::default(), server_config().with(change), patience) {
+        match show(
+            &mut stage,
+            &Options::default(),
+            server_config().with(change),
+            patience,
+        ) {
             Ok(()) => panic!("it went well"),
             Err(failure) => failure.to_string(),
         }
@@ -259,24 +289,35 @@ mod tests {
         let short = Duration::from_millis(100);
         let error = failure(short, |config| config.history_length = 0);
         assert!(
-            error.starts_with("bob expected \"Is anybody here?\" of alice in general, and nothing came"),
+            error.starts_with(
+                "bob expected \"Is anybody here?\" of alice in general, and nothing came"
+            ),
             "{error}"
         );
         let error = failure(short, |config| config.report_offline_friends = false);
-        assert!(error.starts_with("alice expected bob to be Offline, and nothing came"), "{error}");
+        assert!(
+            error.starts_with("alice expected bob to be Offline, and nothing came"),
+            "{error}"
+        );
     }
 
     #[test]
     fn what_comes_instead_is_named() {
         let error = failure(PATIENCE, |config| config.properties = false);
-        assert!(error.starts_with("alice expected the stake of table to change, and this came"), "{error}");
+        assert!(
+            error.starts_with("alice expected the stake of table to change, and this came"),
+            "{error}"
+        );
         assert!(error.contains("return_code: -2"), "{error}");
         let error = failure(PATIENCE, |config| config.regions.clear());
         assert!(error.contains("the list of regions is empty"), "{error}");
         let error = failure(PATIENCE, |config| config.app_ids = vec!["another".into()]);
         assert!(error.contains("alice expected"), "{error}");
         let error = failure(PATIENCE, |config| config.allow_anonymous = false);
-        assert!(error.contains("alice expected") && error.contains("the connection ended"), "{error}");
+        assert!(
+            error.contains("alice expected") && error.contains("the connection ended"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -290,7 +331,12 @@ mod tests {
                 Ok(())
             }
         }
-        let shown = show(&mut Stage::new(Box::new(Closed), false), &Options::default(), server_config(), PATIENCE);
+        let shown = show(
+            &mut Stage::new(Box::new(Closed), false),
+            &Options::default(),
+            server_config(),
+            PATIENCE,
+        );
         assert!(matches!(shown, Err(Failure::Output(_))));
     }
 }

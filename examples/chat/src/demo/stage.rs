@@ -30,7 +30,11 @@ impl Stage {
     }
 
     pub(crate) fn new(out: Box<dyn Write>, colour: bool) -> Self {
-        Self { out, colour, kept: 0 }
+        Self {
+            out,
+            colour,
+            kept: 0,
+        }
     }
 
     /// What this is.
@@ -45,7 +49,10 @@ impl Stage {
             ))?;
         }
         if !options.line.is_clear() {
-            self.line(format_args!("The line is bad, in both directions: {}.", options.line))?;
+            self.line(format_args!(
+                "The line is bad, in both directions: {}.",
+                options.line
+            ))?;
         }
         Ok(())
     }
@@ -57,7 +64,8 @@ impl Stage {
 
     /// The heading of a table of conversations.
     pub(crate) fn table(&mut self) -> io::Result<()> {
-        let words = "transport  protocol  private messages                expected and came      ms";
+        let words =
+            "transport  protocol  private messages                expected and came      ms";
         self.heading(words)
     }
 
@@ -69,12 +77,18 @@ impl Stage {
             Privacy::Nothing => "in clear",
         };
         let (transport, language) = (options.transport.name(), options.language.name());
-        self.line(format_args!("{transport:9}  {language:8}  {private:30}  {kept:17}  {:6}", took.as_millis()))
+        self.line(format_args!(
+            "{transport:9}  {language:8}  {private:30}  {kept:17}  {:6}",
+            took.as_millis()
+        ))
     }
 
     /// How it went.
     pub(crate) fn closing(&mut self) -> io::Result<()> {
-        let words = format!("All is well: {} things were expected, and all of them came.", self.kept);
+        let words = format!(
+            "All is well: {} things were expected, and all of them came.",
+            self.kept
+        );
         let words = self.painted(GREEN, &words);
         self.line(format_args!("\n{words}"))
     }
@@ -103,7 +117,11 @@ impl Stage {
     }
 
     fn painted(&self, colour: &str, words: &str) -> String {
-        if self.colour { format!("\x1b[{colour}m{words}\x1b[0m") } else { words.to_owned() }
+        if self.colour {
+            format!("\x1b[{colour}m{words}\x1b[0m")
+        } else {
+            words.to_owned()
+        }
     }
 
     fn line(&mut self, words: fmt::Arguments<'_>) -> io::Result<()> {

@@ -52,7 +52,9 @@ impl Users {
         patience: Duration,
     ) -> Result<Self, Failure> {
         let session = |who: Who| {
-            let config = ChatConfig::new(server, "demo", "1.0").user_id(who.name()).crc(options.crc);
+            let config = ChatConfig::new(server, "demo", "1.0")
+                .user_id(who.name())
+                .crc(options.crc);
             let mut config = options.language.apply(config);
             if options.privacy() == Privacy::Nothing {
                 config = config.encryption(Encryption::Off);
@@ -60,11 +62,16 @@ impl Users {
             let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
             let mut session = SessionOptions::new();
             if let Some(pem) = trust {
-                session = session.tls(Tls::with_root(pem.as_bytes()).map_err(|error| refused(&error))?);
+                session =
+                    session.tls(Tls::with_root(pem.as_bytes()).map_err(|error| refused(&error))?);
             }
             Session::with_options(config, session).map_err(|error| refused(&error))
         };
-        Ok(Self { alice: session(Who::Alice)?, bob: session(Who::Bob)?, patience })
+        Ok(Self {
+            alice: session(Who::Alice)?,
+            bob: session(Who::Bob)?,
+            patience,
+        })
     }
 
     pub(crate) fn session(&mut self, who: Who) -> &mut Session {
@@ -111,9 +118,18 @@ impl Users {
         let mut error = format!("{} expected {what}, ", who.name());
         // Writing to a text does not fail.
         let _ = match event {
-            None => write!(error, "and nothing came within {} s", self.patience.as_secs_f64()),
-            Some(Event::StateChanged { from, to: State::Error }) => match self.next(who, Instant::now()) {
-                Some(Event::Error { message, .. }) => write!(error, "but the connection ended: {message}"),
+            None => write!(
+                error,
+                "and nothing came within {} s",
+                self.patience.as_secs_f64()
+            ),
+            Some(Event::StateChanged {
+                from,
+                to: State::Error,
+            }) => match self.next(who, Instant::now()) {
+                Some(Event::Error { message, .. }) => {
+                    write!(error, "but the connection ended: {message}")
+                }
                 _ => write!(error, "but the connection ended in state {}", from.name()),
             },
             Some(other) => write!(error, "and this came: {other:?}"),
@@ -125,7 +141,10 @@ impl Users {
     pub(crate) fn expect_silence(&mut self) -> Result<(), Failure> {
         for who in Who::BOTH {
             if let Some(event) = self.next(who, Instant::now()) {
-                return Err(Failure::Missed(format!("{} expected nothing more, and this came: {event:?}", who.name())));
+                return Err(Failure::Missed(format!(
+                    "{} expected nothing more, and this came: {event:?}",
+                    who.name()
+                )));
             }
         }
         Ok(())

@@ -12,24 +12,66 @@ const WAIT: Duration = Duration::from_secs(10);
 /// What one line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
-    Connect { stop: bool },
+    Connect {
+        stop: bool,
+    },
     Regions,
     Region(String),
-    Subscribe { channels: Vec<String>, options: SubscribeOptions },
-    Unsubscribe { channels: Vec<String> },
-    Publish { channel: String, content: Value, options: PublishOptions },
-    Private { user: String, content: Value, options: PrivateOptions },
-    Status { status: i32, message: Message },
-    AddFriends { users: Vec<String> },
-    RemoveFriends { users: Vec<String> },
-    SetProperties { channel: String, user: Option<String>, properties: Vec<(Value, Value)> },
-    Operation { code: u8, parameters: Parameters, encrypt: bool },
+    Subscribe {
+        channels: Vec<String>,
+        options: SubscribeOptions,
+    },
+    Unsubscribe {
+        channels: Vec<String>,
+    },
+    Publish {
+        channel: String,
+        content: Value,
+        options: PublishOptions,
+    },
+    Private {
+        user: String,
+        content: Value,
+        options: PrivateOptions,
+    },
+    Status {
+        status: i32,
+        message: Message,
+    },
+    AddFriends {
+        users: Vec<String>,
+    },
+    RemoveFriends {
+        users: Vec<String>,
+    },
+    SetProperties {
+        channel: String,
+        user: Option<String>,
+        properties: Vec<(Value, Value)>,
+    },
+    Operation {
+        code: u8,
+        parameters: Parameters,
+        encrypt: bool,
+    },
     Channels,
     Stats,
-    Sleep { time: Duration },
-    Wait { event: String, time: Duration, substring: Option<String> },
-    WaitCount { event: String, count: usize, time: Duration },
-    Freeze { time: Duration },
+    Sleep {
+        time: Duration,
+    },
+    Wait {
+        event: String,
+        time: Duration,
+        substring: Option<String>,
+    },
+    WaitCount {
+        event: String,
+        count: usize,
+        time: Duration,
+    },
+    Freeze {
+        time: Duration,
+    },
     Drop,
     Disconnect,
     Reconnect,
@@ -69,42 +111,75 @@ impl Command {
                     options = options.history(number(history, "history")?);
                 }
                 if let Some(ids) = words.next() {
-                    let ids: Result<Vec<i32>, String> = ids.split(',').map(|id| number(id, "last id")).collect();
+                    let ids: Result<Vec<i32>, String> =
+                        ids.split(',').map(|id| number(id, "last id")).collect();
                     options = options.last_ids(ids?);
                 }
                 Self::Subscribe { channels, options }
             }
             "subscribe-opts" => {
                 let channels = list(words.needed("a channel")?);
-                Self::Subscribe { channels, options: words.creation_options()? }
+                Self::Subscribe {
+                    channels,
+                    options: words.creation_options()?,
+                }
             }
-            "unsubscribe" => Self::Unsubscribe { channels: list(words.needed("channels")?) },
+            "unsubscribe" => Self::Unsubscribe {
+                channels: list(words.needed("channels")?),
+            },
             "publish" | "publish-web" => {
                 let channel = words.needed("a channel")?.to_owned();
                 let options = PublishOptions::new().web_forward(name == "publish-web");
-                return Ok(Self::Publish { channel, content: words.content()?, options });
+                return Ok(Self::Publish {
+                    channel,
+                    content: words.content()?,
+                    options,
+                });
             }
             "private" | "private-encrypted" => {
                 let user = words.needed("a user")?.to_owned();
                 let options = PrivateOptions::new().encrypt(name == "private-encrypted");
-                return Ok(Self::Private { user, content: words.content()?, options });
+                return Ok(Self::Private {
+                    user,
+                    content: words.content()?,
+                    options,
+                });
             }
             "status" => {
                 let status = words.status()?;
-                let message = if words.0.is_empty() { Message::Clear } else { Message::Set(words.content()?) };
+                let message = if words.0.is_empty() {
+                    Message::Clear
+                } else {
+                    Message::Set(words.content()?)
+                };
                 return Ok(Self::Status { status, message });
             }
-            "status-keep" => Self::Status { status: words.status()?, message: Message::Keep },
-            "friends" => Self::AddFriends { users: list(words.needed("a list of users")?) },
-            "unfriend" => Self::RemoveFriends { users: list(words.needed("a list of users")?) },
+            "status-keep" => Self::Status {
+                status: words.status()?,
+                message: Message::Keep,
+            },
+            "friends" => Self::AddFriends {
+                users: list(words.needed("a list of users")?),
+            },
+            "unfriend" => Self::RemoveFriends {
+                users: list(words.needed("a list of users")?),
+            },
             "setprops" => {
                 let channel = words.needed("a channel")?.to_owned();
-                Self::SetProperties { channel, user: None, properties: words.properties()? }
+                Self::SetProperties {
+                    channel,
+                    user: None,
+                    properties: words.properties()?,
+                }
             }
             "setuserprops" => {
                 let channel = words.needed("a channel")?.to_owned();
                 let user = Some(words.needed("a user")?.to_owned());
-                Self::SetProperties { channel, user, properties: words.properties()? }
+                Self::SetProperties {
+                    channel,
+                    user,
+                    properties: words.properties()?,
+                }
             }
             "op" | "op-encrypted" => {
                 let code = words.needed("an operation code")?;
@@ -117,7 +192,9 @@ impl Command {
             }
             "channels" => Self::Channels,
             "stats" => Self::Stats,
-            "sleep" => Self::Sleep { time: time(words.needed("a time")?)? },
+            "sleep" => Self::Sleep {
+                time: time(words.needed("a time")?)?,
+            },
             "wait" => {
                 let event = words.needed("the name of an event")?.to_owned();
                 let time = words.next().map_or(Ok(WAIT), time)?;
@@ -133,13 +210,19 @@ impl Command {
                 count: number(words.needed("how many events")?, "count")?,
                 time: time(words.needed("a time")?)?,
             },
-            "freeze" => Self::Freeze { time: time(words.needed("a time")?)? },
+            "freeze" => Self::Freeze {
+                time: time(words.needed("a time")?)?,
+            },
             "drop" => Self::Drop,
             "disconnect" => Self::Disconnect,
             "reconnect" => Self::Reconnect,
             "forget" => Self::Forget,
             "quit" => Self::Quit,
-            _ => return Err(format!("unknown command {name:?}; photon-chat run --help lists the commands")),
+            _ => {
+                return Err(format!(
+                    "unknown command {name:?}; photon-chat run --help lists the commands"
+                ));
+            }
         };
         match words.next() {
             None => Ok(command),
@@ -170,8 +253,12 @@ impl<'a> Words<'a> {
     /// The rest as the content of a message: everything behind one separator, or a tagged value.
     fn content(&self) -> Result<Value, String> {
         let mut characters = self.0.chars();
-        let (Some(_), text) = (characters.next(), characters.as_str()) else { return Err("a text is missing".into()) };
-        let Some(json) = text.strip_prefix("json:") else { return Ok(Value::String(text.into())) };
+        let (Some(_), text) = (characters.next(), characters.as_str()) else {
+            return Err("a text is missing".into());
+        };
+        let Some(json) = text.strip_prefix("json:") else {
+            return Ok(Value::String(text.into()));
+        };
         value(&serde_json::from_str(json).map_err(|error| format!("json: {error}"))?)
     }
 
@@ -185,7 +272,9 @@ impl<'a> Words<'a> {
         while let Some(word) = self.next() {
             let twice = match word.split_once('=') {
                 Some(("publish", flag)) => {
-                    let flag = flag.parse().map_err(|_| format!("{word}: neither true nor false"))?;
+                    let flag = flag
+                        .parse()
+                        .map_err(|_| format!("{word}: neither true nor false"))?;
                     publish.replace(flag).is_some()
                 }
                 Some(("max", subscribers)) => most.replace(number(subscribers, "max")?).is_some(),
@@ -196,7 +285,9 @@ impl<'a> Words<'a> {
             }
         }
         let options = SubscribeOptions::new();
-        Ok(options.publish_subscribers(publish.unwrap_or_default()).max_subscribers(most.unwrap_or_default()))
+        Ok(options
+            .publish_subscribers(publish.unwrap_or_default())
+            .max_subscribers(most.unwrap_or_default()))
     }
 
     /// The rest as properties: each a key, `=`, and a text up to the next space, or `json:` and a tagged value.
@@ -204,9 +295,15 @@ impl<'a> Words<'a> {
         let mut all: Vec<(Value, Value)> = Vec::new();
         while !self.rest().is_empty() {
             let line = self.0.trim_start();
-            let key = line.split_once('=').map(|(key, _)| key).filter(|key| !key.contains(char::is_whitespace));
+            let key = line
+                .split_once('=')
+                .map(|(key, _)| key)
+                .filter(|key| !key.contains(char::is_whitespace));
             let Some(key) = key else {
-                return Err(format!("{:?} is not key=TEXT", self.next().unwrap_or_default()));
+                return Err(format!(
+                    "{:?} is not key=TEXT",
+                    self.next().unwrap_or_default()
+                ));
             };
             if key.is_empty() {
                 return Err("a key is missing before =".into());
@@ -214,23 +311,35 @@ impl<'a> Words<'a> {
             self.0 = line.get(key.len() + 1..).unwrap_or_default();
             let (key, value) = (Value::from(key), self.property()?);
             if all.iter().any(|(known, _)| *known == key) {
-                return Err(format!("the key {} is there twice", key.as_str().unwrap_or_default()));
+                return Err(format!(
+                    "the key {} is there twice",
+                    key.as_str().unwrap_or_default()
+                ));
             }
             all.push((key, value));
         }
-        if all.is_empty() { Err("key=TEXT is missing".into()) } else { Ok(all) }
+        if all.is_empty() {
+            Err("key=TEXT is missing".into())
+        } else {
+            Ok(all)
+        }
     }
 
     /// A value right behind its `=`.
     fn property(&mut self) -> Result<Value, String> {
         let Some(json) = self.0.strip_prefix("json:") else {
-            let (text, rest) = self.0.split_at(self.0.find(char::is_whitespace).unwrap_or(self.0.len()));
+            let (text, rest) = self
+                .0
+                .split_at(self.0.find(char::is_whitespace).unwrap_or(self.0.len()));
             self.0 = rest;
             return Ok(text.into());
         };
         // As far as the JSON goes, spaces and all.
         let mut values = Deserializer::from_str(json).into_iter::<Json>();
-        let first = values.next().ok_or("json: a value is missing")?.map_err(|error| format!("json: {error}"))?;
+        let first = values
+            .next()
+            .ok_or("json: a value is missing")?
+            .map_err(|error| format!("json: {error}"))?;
         self.0 = json.get(values.byte_offset()..).unwrap_or_default();
         if !self.0.is_empty() && !self.0.starts_with(char::is_whitespace) {
             return Err("json: there must be a space behind it".into());
@@ -262,7 +371,8 @@ fn list(text: &str) -> Vec<String> {
 }
 
 fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{what} {text:?} is no number, or out of range"))
+    text.parse()
+        .map_err(|_| format!("{what} {text:?} is no number, or out of range"))
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -287,12 +397,21 @@ mod tests {
 
     fn publish(channel: &str, content: impl Into<Value>, web: bool) -> Command {
         let options = PublishOptions::new().web_forward(web);
-        Command::Publish { channel: channel.into(), content: content.into(), options }
+        Command::Publish {
+            channel: channel.into(),
+            content: content.into(),
+            options,
+        }
     }
 
     fn create(channel: &str, publish: bool, most: i32) -> Command {
-        let options = SubscribeOptions::new().publish_subscribers(publish).max_subscribers(most);
-        Command::Subscribe { channels: names(&[channel]), options }
+        let options = SubscribeOptions::new()
+            .publish_subscribers(publish)
+            .max_subscribers(most);
+        Command::Subscribe {
+            channels: names(&[channel]),
+            options,
+        }
     }
 
     fn status(status: i32, message: Message) -> Command {
@@ -301,12 +420,23 @@ mod tests {
 
     /// In channel `a`.
     fn properties(user: Option<&str>, all: &[(&str, Value)]) -> Command {
-        let properties = all.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
-        Command::SetProperties { channel: "a".into(), user: user.map(str::to_owned), properties }
+        let properties = all
+            .iter()
+            .map(|(key, value)| ((*key).into(), value.clone()))
+            .collect();
+        Command::SetProperties {
+            channel: "a".into(),
+            user: user.map(str::to_owned),
+            properties,
+        }
     }
 
     fn operation(code: u8, parameters: &[(u8, Value)], encrypt: bool) -> Command {
-        Command::Operation { code, parameters: parameters.to_vec(), encrypt }
+        Command::Operation {
+            code,
+            parameters: parameters.to_vec(),
+            encrypt,
+        }
     }
 
     #[test]
@@ -318,7 +448,13 @@ mod tests {
             (" connect\t- ", Command::Connect { stop: true }),
             ("regions", Command::Regions),
             ("region us/*", Command::Region("us/*".into())),
-            ("subscribe a,b", Command::Subscribe { channels: names(&["a", "b"]), options: options.clone() }),
+            (
+                "subscribe a,b",
+                Command::Subscribe {
+                    channels: names(&["a", "b"]),
+                    options: options.clone(),
+                },
+            ),
             (
                 "subscribe a,,b -1 7,0,-3",
                 Command::Subscribe {
@@ -326,43 +462,104 @@ mod tests {
                     options: options.clone().history(-1).last_ids([7, 0, -3]),
                 },
             ),
-            ("subscribe ö 0", Command::Subscribe { channels: names(&["ö"]), options: options.history(0) }),
-            ("unsubscribe a,b", Command::Unsubscribe { channels: names(&["a", "b"]) }),
+            (
+                "subscribe ö 0",
+                Command::Subscribe {
+                    channels: names(&["ö"]),
+                    options: options.history(0),
+                },
+            ),
+            (
+                "unsubscribe a,b",
+                Command::Unsubscribe {
+                    channels: names(&["a", "b"]),
+                },
+            ),
             ("publish a hello", publish("a", "hello", false)),
-            ("publish a  two  spaces ", publish("a", " two  spaces ", false)),
+            (
+                "publish a  two  spaces ",
+                publish("a", " two  spaces ", false),
+            ),
             ("publish a ", publish("a", "", false)),
             ("publish-web a x", publish("a", "x", true)),
-            (r#"publish a json:{"t":"short","v":-5}"#, publish("a", Value::Short(-5), false)),
+            (
+                r#"publish a json:{"t":"short","v":-5}"#,
+                publish("a", Value::Short(-5), false),
+            ),
             ("publish a  json:no", publish("a", " json:no", false)),
             (
                 "private bob hi there",
-                Command::Private { user: "bob".into(), content: "hi there".into(), options: private },
+                Command::Private {
+                    user: "bob".into(),
+                    content: "hi there".into(),
+                    options: private,
+                },
             ),
             (
                 r#"private-encrypted bob json: {"t":"null"}"#,
-                Command::Private { user: "bob".into(), content: Value::Null, options: private.encrypt(true) },
+                Command::Private {
+                    user: "bob".into(),
+                    content: Value::Null,
+                    options: private.encrypt(true),
+                },
             ),
-            ("subscribe-opts a publish=true max=20", create("a", true, 20)),
+            (
+                "subscribe-opts a publish=true max=20",
+                create("a", true, 20),
+            ),
             ("subscribe-opts a max=-1", create("a", false, -1)),
             ("subscribe-opts ö  publish=false ", create("ö", false, 0)),
             ("subscribe-opts a", create("a", false, 0)),
             ("status 2", status(2, Message::Clear)),
             ("status 2 ", status(2, Message::Set("".into()))),
-            ("status -7 at  lunch ", status(-7, Message::Set("at  lunch ".into()))),
-            (r#"status 6 json:{"t":"int","v":3}"#, status(6, Message::Set(Value::Int(3)))),
+            (
+                "status -7 at  lunch ",
+                status(-7, Message::Set("at  lunch ".into())),
+            ),
+            (
+                r#"status 6 json:{"t":"int","v":3}"#,
+                status(6, Message::Set(Value::Int(3))),
+            ),
             ("status-keep 3", status(3, Message::Keep)),
-            ("friends a,b", Command::AddFriends { users: names(&["a", "b"]) }),
-            ("unfriend ö", Command::RemoveFriends { users: names(&["ö"]) }),
+            (
+                "friends a,b",
+                Command::AddFriends {
+                    users: names(&["a", "b"]),
+                },
+            ),
+            (
+                "unfriend ö",
+                Command::RemoveFriends {
+                    users: names(&["ö"]),
+                },
+            ),
             ("setprops a k=v", properties(None, &[("k", "v".into())])),
             (
                 "setprops a  one=1 two= three=a=b,json:{} ",
-                properties(None, &[("one", "1".into()), ("two", "".into()), ("three", "a=b,json:{}".into())]),
+                properties(
+                    None,
+                    &[
+                        ("one", "1".into()),
+                        ("two", "".into()),
+                        ("three", "a=b,json:{}".into()),
+                    ],
+                ),
             ),
             (
                 r#"setprops a k=json:{"t":"string","v":"two words } \" ="}  gone=json: {"t": "null"} last=x"#,
-                properties(None, &[("k", "two words } \" =".into()), ("gone", Value::Null), ("last", "x".into())]),
+                properties(
+                    None,
+                    &[
+                        ("k", "two words } \" =".into()),
+                        ("gone", Value::Null),
+                        ("last", "x".into()),
+                    ],
+                ),
             ),
-            ("setuserprops a bob k=v", properties(Some("bob"), &[("k", "v".into())])),
+            (
+                "setuserprops a bob k=v",
+                properties(Some("bob"), &[("k", "v".into())]),
+            ),
             ("op 4", operation(4, &[], false)),
             ("op 255 {}", operation(255, &[], false)),
             (
@@ -375,8 +572,20 @@ mod tests {
             ),
             ("channels", Command::Channels),
             ("stats", Command::Stats),
-            ("sleep 0.25", Command::Sleep { time: Duration::from_millis(250) }),
-            ("wait Error", Command::Wait { event: "Error".into(), time: WAIT, substring: None }),
+            (
+                "sleep 0.25",
+                Command::Sleep {
+                    time: Duration::from_millis(250),
+                },
+            ),
+            (
+                "wait Error",
+                Command::Wait {
+                    event: "Error".into(),
+                    time: WAIT,
+                    substring: None,
+                },
+            ),
             (
                 "wait A 2.5 \"b c\" ",
                 Command::Wait {
@@ -385,8 +594,20 @@ mod tests {
                     substring: Some("\"b c\"".into()),
                 },
             ),
-            ("wait-count A 3 1", Command::WaitCount { event: "A".into(), count: 3, time: Duration::from_secs(1) }),
-            ("freeze 12.5", Command::Freeze { time: Duration::from_millis(12_500) }),
+            (
+                "wait-count A 3 1",
+                Command::WaitCount {
+                    event: "A".into(),
+                    count: 3,
+                    time: Duration::from_secs(1),
+                },
+            ),
+            (
+                "freeze 12.5",
+                Command::Freeze {
+                    time: Duration::from_millis(12_500),
+                },
+            ),
             ("drop", Command::Drop),
             ("disconnect", Command::Disconnect),
             ("reconnect", Command::Reconnect),
@@ -400,9 +621,12 @@ mod tests {
     #[test]
     fn examples_in_the_help_are_commands() {
         let is_example = |line: &&str| {
-            line.strip_prefix("  ").is_some_and(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
+            line.strip_prefix("  ")
+                .is_some_and(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
         };
-        let behind_the_list = crate::help::RUN.lines().skip_while(|line| !line.starts_with("Commands are executed"));
+        let behind_the_list = crate::help::RUN
+            .lines()
+            .skip_while(|line| !line.starts_with("Commands are executed"));
         let examples: Vec<&str> = behind_the_list.filter(is_example).collect();
         assert!(examples.len() > 8, "{examples:?}");
         for line in examples {
@@ -437,7 +661,10 @@ mod tests {
             ("subscribe-opts a 5", "publish=true|false"),
             ("subscribe-opts a history=5", "publish=true|false"),
             ("subscribe-opts a max=1 max=1", "one too many"),
-            ("subscribe-opts a publish=true max=1 publish=true", "one too many"),
+            (
+                "subscribe-opts a publish=true max=1 publish=true",
+                "one too many",
+            ),
             ("status", "a status is missing"),
             ("status away", "status"),
             ("status 2147483648", "range"),
@@ -483,7 +710,9 @@ mod tests {
             ("wait-count A 1", "a time is missing"),
             ("quit now", "too much"),
         ] {
-            let Err(error) = Command::parse(line) else { panic!("{line}: accepted") };
+            let Err(error) = Command::parse(line) else {
+                panic!("{line}: accepted")
+            };
             assert!(error.contains(expected), "{line}: {error}");
         }
     }

@@ -2,8 +2,9 @@
 
 use chat_core::codes::return_code;
 use chat_core::{
-    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, DisconnectReason, Event, Message, Outcome,
-    PeerErrorCode, RegionsError, RequestId, ServerError, State, Stats, StatusChange,
+    CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, DisconnectReason, Event,
+    Message, Outcome, PeerErrorCode, RegionsError, RequestId, ServerError, State, Stats,
+    StatusChange,
 };
 use chat_std_io::Session;
 use photon_inspect::notation::value_to_json;
@@ -14,12 +15,18 @@ use serde_json::{Map, Value as Json, json};
 pub(crate) fn event(event: &Event) -> Json {
     let fields = match event {
         Event::StateChanged { from, to } => json!({"from": state(*from), "to": state(*to)}),
-        Event::Error { code, cause, message } => {
+        Event::Error {
+            code,
+            cause,
+            message,
+        } => {
             json!({"code": error_code(*code), "cause": disconnect_cause(cause), "message": **message})
         }
         Event::RegionsResult(Ok(regions)) => {
-            let regions: Vec<Json> =
-                regions.iter().map(|region| json!({"code": *region.code, "address": *region.address})).collect();
+            let regions: Vec<Json> = regions
+                .iter()
+                .map(|region| json!({"code": *region.code, "address": *region.address}))
+                .collect();
             json!({"code": error_code(PeerErrorCode::Ok), "regions": regions, "message": ""})
         }
         Event::RegionsResult(Err(error)) => {
@@ -36,10 +43,17 @@ pub(crate) fn event(event: &Event) -> Json {
         Event::ChatMessages { channel, messages } => {
             json!({"channel": **channel, "messages": messages.iter().map(message).collect::<Vec<_>>()})
         }
-        Event::PrivateMessage { channel, message: private } => {
+        Event::PrivateMessage {
+            channel,
+            message: private,
+        } => {
             json!({"channel": **channel, "message": message(private.get())})
         }
-        Event::UserStatusUpdate { user, status, message } => {
+        Event::UserStatusUpdate {
+            user,
+            status,
+            message,
+        } => {
             json!({"user": **user, "status": {"name": status.name(), "code": status.0}, "message": status_message(message)})
         }
         Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
@@ -56,13 +70,21 @@ pub(crate) fn event(event: &Event) -> Json {
             "message": info.message.as_deref(),
             "data": info.data.as_ref().map(value_to_json),
         }),
-        Event::OperationResponse { operation, return_code, message, parameters: all } => json!({
+        Event::OperationResponse {
+            operation,
+            return_code,
+            message,
+            parameters: all,
+        } => json!({
             "operation": operation,
             "return_code": server_code(*return_code),
             "message": **message,
             "parameters": parameters(all.as_deref().map_or(&[], Vec::as_slice)),
         }),
-        Event::Other { code, parameters: all } => json!({"code": code, "parameters": parameters(all)}),
+        Event::Other {
+            code,
+            parameters: all,
+        } => json!({"code": code, "parameters": parameters(all)}),
         Event::BadMessage(bad) => {
             json!({"error": decode_error(&bad.error), "bytes": value_to_json(&Value::Bytes(bad.bytes.clone()))})
         }
@@ -202,7 +224,9 @@ fn cause_kind(kind: &CauseKind) -> Json {
         CauseKind::BadStream(error) => json!({"name": "BadStream", "error": decode_error(error)}),
         CauseKind::Silent { for_ms } => json!({"name": "Silent", "for_ms": for_ms}),
         CauseKind::Deadline(step) => json!({"name": "Deadline", "step": format!("{step:?}")}),
-        CauseKind::KeyExchange(failure) => json!({"name": "KeyExchange", "failure": format!("{failure:?}")}),
+        CauseKind::KeyExchange(failure) => {
+            json!({"name": "KeyExchange", "failure": format!("{failure:?}")})
+        }
         CauseKind::DisconnectCommand(reason) => {
             let (name, number) = match reason {
                 DisconnectReason::Logic => ("Logic", 1),
@@ -213,7 +237,9 @@ fn cause_kind(kind: &CauseKind) -> Json {
             };
             json!({"name": "DisconnectCommand", "reason": {"name": name, "code": number}})
         }
-        CauseKind::BadDatagrams(violation) => json!({"name": "BadDatagrams", "error": violation.to_string()}),
+        CauseKind::BadDatagrams(violation) => {
+            json!({"name": "BadDatagrams", "error": violation.to_string()})
+        }
         // Without anything else to tell, the Rust name is all.
         plain => json!({"name": format!("{plain:?}")}),
     }
@@ -265,27 +291,34 @@ fn channel(channel: &Channel) -> Json {
 }
 
 fn parameters(all: &[(u8, Value)]) -> Json {
-    all.iter().map(|(code, value)| json!([code, value_to_json(value)])).collect()
+    all.iter()
+        .map(|(code, value)| json!([code, value_to_json(value)]))
+        .collect()
 }
 
 /// Keys and values, in their order.
 fn pairs<'a>(all: impl Iterator<Item = (&'a Value, &'a Value)>) -> Json {
-    all.map(|(key, value)| json!([value_to_json(key), value_to_json(value)])).collect()
+    all.map(|(key, value)| json!([value_to_json(key), value_to_json(value)]))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{command, event, weight};
     use chat_core::{
-        CauseKind, DisconnectCause, DisconnectReason, Event, KeyExchangeFailure, LinkErrorKind, PeerErrorCode, Region,
-        RegionsError, Server, ServerError, State, StatusChange, Step, Text, UserStatus,
+        CauseKind, DisconnectCause, DisconnectReason, Event, KeyExchangeFailure, LinkErrorKind,
+        PeerErrorCode, Region, RegionsError, Server, ServerError, State, StatusChange, Step, Text,
+        UserStatus,
     };
     use photon_proto::{DecodeError, DecodeErrorKind, Value};
     use serde_json::{Value as Json, json};
 
     #[test]
     fn a_line_is_as_documented() {
-        let changed = Event::StateChanged { from: State::ConnectingToFrontEnd, to: State::ConnectedToFrontEnd };
+        let changed = Event::StateChanged {
+            from: State::ConnectingToFrontEnd,
+            to: State::ConnectedToFrontEnd,
+        };
         assert_eq!(
             event(&changed).to_string(),
             r#"{"event":"StateChanged","from":{"name":"ConnectingToFrontEnd","code":3},"to":{"name":"ConnectedToFrontEnd","code":4}}"#
@@ -294,14 +327,24 @@ mod tests {
             command("publish a \"b\"", None).to_string(),
             r#"{"event":"Command","line":"publish a \"b\"","ok":true,"error":null}"#
         );
-        assert_eq!(command("x", Some("no")).to_string(), r#"{"event":"Command","line":"x","ok":false,"error":"no"}"#);
+        assert_eq!(
+            command("x", Some("no")).to_string(),
+            r#"{"event":"Command","line":"x","ok":false,"error":"no"}"#
+        );
         assert_eq!(weight(&changed), 1);
     }
 
     #[test]
     fn events_have_their_fields() {
-        let regions = vec![Region { code: "eu".into(), address: "h:1".into() }];
-        let refused = ServerError { operation: 220, code: 32767, message: "no".into() };
+        let regions = vec![Region {
+            code: "eu".into(),
+            address: "h:1".into(),
+        }];
+        let refused = ServerError {
+            operation: 220,
+            code: 32767,
+            message: "no".into(),
+        };
         for (found, expected) in [
             (
                 Event::RegionsResult(Ok(regions)),
@@ -328,7 +371,11 @@ mod tests {
                     "message": {"name": "Set", "value": {"t": "short", "v": 1}}}),
             ),
             (
-                Event::UserStatusUpdate { user: "bob".into(), status: UserStatus(77), message: StatusChange::Kept },
+                Event::UserStatusUpdate {
+                    user: "bob".into(),
+                    status: UserStatus(77),
+                    message: StatusChange::Kept,
+                },
                 json!({"event": "UserStatusUpdate", "user": "bob", "status": {"name": "Custom", "code": 77},
                     "message": {"name": "Kept"}}),
             ),
@@ -352,7 +399,10 @@ mod tests {
                     "message": "", "parameters": [[1, {"t": "byte", "v": 2}]]}),
             ),
             (
-                Event::Other { code: 99, parameters: vec![(5, Value::Null)] },
+                Event::Other {
+                    code: 99,
+                    parameters: vec![(5, Value::Null)],
+                },
                 json!({"event": "Other", "code": 99, "parameters": [[5, {"t": "null"}]]}),
             ),
         ] {
@@ -362,11 +412,19 @@ mod tests {
 
     #[test]
     fn a_cause_says_all_that_it_knows() {
-        let cause =
-            |server, kind| DisconnectCause { server, kind, return_code: None, text: Text::EMPTY, earlier: Vec::new() };
+        let cause = |server, kind| DisconnectCause {
+            server,
+            kind,
+            return_code: None,
+            text: Text::EMPTY,
+            earlier: Vec::new(),
+        };
         let broken = DecodeError::new(DecodeErrorKind::Truncated, 7, "length");
         for (kind, expected) in [
-            (CauseKind::Link(LinkErrorKind::Reset), json!({"name": "Link", "link": "Reset"})),
+            (
+                CauseKind::Link(LinkErrorKind::Reset),
+                json!({"name": "Link", "link": "Reset"}),
+            ),
             (CauseKind::NeverOpened, json!({"name": "NeverOpened"})),
             (
                 CauseKind::BadStream(broken),
@@ -376,9 +434,18 @@ mod tests {
                 CauseKind::DisconnectCommand(DisconnectReason::Other(9)),
                 json!({"name": "DisconnectCommand", "reason": {"name": "Other", "code": 9}}),
             ),
-            (CauseKind::Silent { for_ms: 10_000 }, json!({"name": "Silent", "for_ms": 10_000})),
-            (CauseKind::Deadline(Step::Authenticate), json!({"name": "Deadline", "step": "Authenticate"})),
-            (CauseKind::KeyExchange(KeyExchangeFailure::BadKey), json!({"name": "KeyExchange", "failure": "BadKey"})),
+            (
+                CauseKind::Silent { for_ms: 10_000 },
+                json!({"name": "Silent", "for_ms": 10_000}),
+            ),
+            (
+                CauseKind::Deadline(Step::Authenticate),
+                json!({"name": "Deadline", "step": "Authenticate"}),
+            ),
+            (
+                CauseKind::KeyExchange(KeyExchangeFailure::BadKey),
+                json!({"name": "KeyExchange", "failure": "BadKey"}),
+            ),
         ] {
             assert_eq!(super::cause_kind(&kind), expected);
         }
@@ -391,8 +458,7 @@ mod tests {
             cause: Box::new(whole),
             message: "in words".into(),
         };
-        let earlier: Json =
-            json!({"server": "FrontEnd", "kind": {"name": "Closed"}, "return_code": null, "text": "", "earlier": []});
+        let earlier: Json = json!({"server": "FrontEnd", "kind": {"name": "Closed"}, "return_code": null, "text": "", "earlier": []});
         assert_eq!(
             event(&error),
             json!({"event": "Error", "code": {"name": "FrontEndConnectClosed", "code": 1003},

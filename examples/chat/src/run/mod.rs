@@ -74,7 +74,12 @@ impl From<Result<(), RequestError>> for Done {
 
 /// Runs until the input ends, a command ends it, or its time is over.
 pub(crate) fn run(options: Options) -> ExitCode {
-    let Options { config, tls, region, max } = options;
+    let Options {
+        config,
+        tls,
+        region,
+        max,
+    } = options;
     let session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
         Ok(session) => session,
         Err(error) => {
@@ -87,7 +92,14 @@ pub(crate) fn run(options: Options) -> ExitCode {
         std::process::exit(OVER.into());
     });
     let (lines, untaken, started) = (Lines::of_stdin(), Untaken::default(), Instant::now());
-    let mut run = Run { session, region, lines, untaken, started, max };
+    let mut run = Run {
+        session,
+        region,
+        lines,
+        untaken,
+        started,
+        max,
+    };
     let ending = run.all_lines().unwrap_or_else(Ending::Output);
     run.end(ending)
 }
@@ -144,14 +156,21 @@ impl Run {
                 return Ok(Err(Ending::Over));
             }
             let turn = left.min(TURN);
-            let connected =
-                !matches!(self.session.chat.state(), State::Uninitialized | State::Disconnected | State::Error);
+            let connected = !matches!(
+                self.session.chat.state(),
+                State::Uninitialized | State::Disconnected | State::Error
+            );
             // Without a connection nothing comes from there, and commands need not wait for a turn.
-            match self.lines.next(if connected { Duration::ZERO } else { turn }) {
+            match self
+                .lines
+                .next(if connected { Duration::ZERO } else { turn })
+            {
                 Next::Line(line) => return Ok(Ok(line)),
                 Next::End => return Ok(Err(Ending::Quit)),
                 Next::Failed(error) => return Ok(Err(Ending::Input(error))),
-                Next::NotYet => self.session.wait(if connected { turn } else { Duration::ZERO }),
+                Next::NotYet => self
+                    .session
+                    .wait(if connected { turn } else { Duration::ZERO }),
             }
             self.print_events()?;
         }
@@ -162,7 +181,11 @@ impl Run {
         Ok(match command {
             Command::Connect { stop } => {
                 let options = ConnectOptions::new();
-                let options = if stop { options } else { options.region(self.region.as_str()) };
+                let options = if stop {
+                    options
+                } else {
+                    options.region(self.region.as_str())
+                };
                 chat.connect_to_name_server(options).into()
             }
             Command::Regions => {
@@ -170,10 +193,20 @@ impl Run {
                 Done::Good
             }
             Command::Region(region) => chat.connect_to_region_front_end(region).into(),
-            Command::Subscribe { channels, options } => chat.subscribe(&channels, &options).map(drop).into(),
+            Command::Subscribe { channels, options } => {
+                chat.subscribe(&channels, &options).map(drop).into()
+            }
             Command::Unsubscribe { channels } => chat.unsubscribe(&channels).map(drop).into(),
-            Command::Publish { channel, content, options } => chat.publish_message(&channel, &content, &options).into(),
-            Command::Private { user, content, options } => chat.send_private_message(&user, &content, &options).into(),
+            Command::Publish {
+                channel,
+                content,
+                options,
+            } => chat.publish_message(&channel, &content, &options).into(),
+            Command::Private {
+                user,
+                content,
+                options,
+            } => chat.send_private_message(&user, &content, &options).into(),
             Command::Status { status, message } => {
                 let message = match &message {
                     Message::Set(content) => StatusMessage::Set(content),
@@ -184,14 +217,26 @@ impl Run {
             }
             Command::AddFriends { users } => chat.add_friends(&users).into(),
             Command::RemoveFriends { users } => chat.remove_friends(&users).into(),
-            Command::SetProperties { channel, user, properties } => {
+            Command::SetProperties {
+                channel,
+                user,
+                properties,
+            } => {
                 let options = PropertyOptions::new();
                 match user {
-                    None => chat.set_channel_properties(&channel, &properties, &options).into(),
-                    Some(user) => chat.set_user_properties(&channel, &user, &properties, &options).into(),
+                    None => chat
+                        .set_channel_properties(&channel, &properties, &options)
+                        .into(),
+                    Some(user) => chat
+                        .set_user_properties(&channel, &user, &properties, &options)
+                        .into(),
                 }
             }
-            Command::Operation { code, parameters, encrypt } => chat.send_operation(code, &parameters, encrypt).into(),
+            Command::Operation {
+                code,
+                parameters,
+                encrypt,
+            } => chat.send_operation(code, &parameters, encrypt).into(),
             Command::Channels => {
                 print(&json::channels(chat).to_string())?;
                 Done::Good
@@ -204,11 +249,19 @@ impl Run {
                 Served::Over => over(),
                 Served::Found | Served::NotFound => Done::Good,
             },
-            Command::Wait { event, time, substring } => {
+            Command::Wait {
+                event,
+                time,
+                substring,
+            } => {
                 let mut seen = 0;
-                match self.serve(time, |untaken| untaken.take(&mut seen, &event, substring.as_deref()))? {
+                match self.serve(time, |untaken| {
+                    untaken.take(&mut seen, &event, substring.as_deref())
+                })? {
                     Served::Found => Done::Good,
-                    Served::NotFound => wait_failed(format!("no such event within {} s", time.as_secs_f64())),
+                    Served::NotFound => {
+                        wait_failed(format!("no such event within {} s", time.as_secs_f64()))
+                    }
                     Served::Over => over(),
                 }
             }
@@ -251,7 +304,11 @@ impl Run {
     }
 
     /// Serves the session until `found` says so, or for so long.
-    fn serve(&mut self, time: Duration, mut found: impl FnMut(&mut Untaken) -> bool) -> io::Result<Served> {
+    fn serve(
+        &mut self,
+        time: Duration,
+        mut found: impl FnMut(&mut Untaken) -> bool,
+    ) -> io::Result<Served> {
         let started = Instant::now();
         loop {
             self.print_events()?;
@@ -291,7 +348,9 @@ impl Run {
             _ => self.print_events(),
         };
         if self.session.close(CLOSE) == CloseOutcome::Unsent {
-            complain(format_args!("the connection ended before everything was sent"));
+            complain(format_args!(
+                "the connection ended before everything was sent"
+            ));
         }
         match (ending, printed) {
             (Ending::Output(error), _) | (Ending::Quit, Err(error)) => output_failed(&error),
@@ -322,7 +381,10 @@ fn wait_failed(error: String) -> Done {
 }
 
 fn over() -> Done {
-    Done::Ends(Ending::Over, Some("the run's time (--max-seconds) is over".into()))
+    Done::Ends(
+        Ending::Over,
+        Some("the run's time (--max-seconds) is over".into()),
+    )
 }
 
 /// One line, written out at once, so that a program on the other end of the pipe can wait for it.

@@ -29,10 +29,18 @@ impl Untaken {
     /// An event was printed as `line`; it counts for `weight`.
     pub(crate) fn add(&mut self, name: &'static str, line: String, weight: usize) {
         self.bytes = self.bytes.saturating_add(line.len());
-        self.events.push_back(Event { number: self.next, name, line, weight, begun: false });
+        self.events.push_back(Event {
+            number: self.next,
+            name,
+            line,
+            weight,
+            begun: false,
+        });
         self.next += 1;
         while self.bytes > MAX_BYTES {
-            let Some(oldest) = self.events.pop_front() else { break };
+            let Some(oldest) = self.events.pop_front() else {
+                break;
+            };
             self.bytes = self.bytes.saturating_sub(oldest.line.len());
         }
     }
@@ -43,9 +51,13 @@ impl Untaken {
         let start = self.events.partition_point(|event| event.number < *seen);
         *seen = self.next;
         let fits = |event: &Event| {
-            event.name == name && !event.begun && substring.is_none_or(|substring| event.line.contains(substring))
+            event.name == name
+                && !event.begun
+                && substring.is_none_or(|substring| event.line.contains(substring))
         };
-        let Some(at) = self.events.range(start..).position(fits) else { return false };
+        let Some(at) = self.events.range(start..).position(fits) else {
+            return false;
+        };
         self.remove(start + at);
         true
     }
@@ -54,7 +66,9 @@ impl Untaken {
     pub(crate) fn take_count(&mut self, name: &str, wanted: usize) -> usize {
         let (mut taken, mut at) = (0, 0);
         while taken < wanted {
-            let Some(event) = self.events.get_mut(at) else { break };
+            let Some(event) = self.events.get_mut(at) else {
+                break;
+            };
             if event.name != name {
                 at += 1;
                 continue;

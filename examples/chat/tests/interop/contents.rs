@@ -5,7 +5,12 @@ use photon_proto::{Array, Dictionary, Hashtable, Text, Type, Value};
 use serde_json::{Value as Json, json};
 
 pub(crate) fn table(pairs: &[(&str, Value)]) -> Value {
-    Value::Hashtable(pairs.iter().map(|(key, value)| (*key, value.clone())).collect::<Hashtable>())
+    Value::Hashtable(
+        pairs
+            .iter()
+            .map(|(key, value)| (*key, value.clone()))
+            .collect::<Hashtable>(),
+    )
 }
 
 pub(crate) fn list(all: &[Value]) -> Value {
@@ -27,19 +32,36 @@ pub(crate) fn said_by_the_sdk() -> Vec<(Json, Value)> {
         (json!(0), Value::Int(0)),
         (json!(-7), Value::Int(-7)),
         (json!(2_147_483_648_i64), Value::Long(2_147_483_648)),
-        (json!(9_007_199_254_740_991_i64), Value::Long(9_007_199_254_740_991)),
+        (
+            json!(9_007_199_254_740_991_i64),
+            Value::Long(9_007_199_254_740_991),
+        ),
         (json!(0.1), Value::Double(0.1)),
         (json!(-1.5e300), Value::Double(-1.5e300)),
         (json!(true), Value::Bool(true)),
         (json!(null), Value::Null),
         (json!([]), list(&[])),
         (json!(["a", "b"]), texts(&["a", "b"])),
-        (json!([1, 2, 3]), list(&[Value::Int(1), Value::Int(2), Value::Int(3)])),
-        (json!([1, "x", null, [2]]), list(&[Value::Int(1), "x".into(), Value::Null, list(&[Value::Int(2)])])),
+        (
+            json!([1, 2, 3]),
+            list(&[Value::Int(1), Value::Int(2), Value::Int(3)]),
+        ),
+        (
+            json!([1, "x", null, [2]]),
+            list(&[
+                Value::Int(1),
+                "x".into(),
+                Value::Null,
+                list(&[Value::Int(2)]),
+            ]),
+        ),
         (json!({}), table(&[])),
         (
             json!({"a": 1, "b": {"c": [true]}}),
-            table(&[("a", Value::Int(1)), ("b", table(&[("c", list(&[Value::Bool(true)]))]))]),
+            table(&[
+                ("a", Value::Int(1)),
+                ("b", table(&[("c", list(&[Value::Bool(true)]))])),
+            ]),
         ),
     ]
 }
@@ -47,12 +69,18 @@ pub(crate) fn said_by_the_sdk() -> Vec<(Json, Value)> {
 /// What our client says, and what the SDK hears. It does not say nothing: null and empty text are refused.
 pub(crate) fn said_by_us(speak: Speak) -> Vec<(Value, Json)> {
     let mut all = vec![
-        ("h\u{e9}llo \u{1F600}\u{1} \"quoted\" \\ end".into(), json!("h\u{e9}llo \u{1F600}\u{1} \"quoted\" \\ end")),
+        (
+            "h\u{e9}llo \u{1F600}\u{1} \"quoted\" \\ end".into(),
+            json!("h\u{e9}llo \u{1F600}\u{1} \"quoted\" \\ end"),
+        ),
         (Value::Bool(false), json!(false)),
         (Value::Byte(200), json!(200)),
         (Value::Short(-3), json!(-3)),
         (Value::Int(i32::MIN), json!(i32::MIN)),
-        (Value::Long(9_007_199_254_740_991), json!(9_007_199_254_740_991_i64)),
+        (
+            Value::Long(9_007_199_254_740_991),
+            json!(9_007_199_254_740_991_i64),
+        ),
         (Value::Double(0.1), json!(0.1)),
         (Value::Double(f64::MAX), json!(f64::MAX)),
         (Value::Float(0.5), json!(0.5)),
@@ -60,13 +88,33 @@ pub(crate) fn said_by_us(speak: Speak) -> Vec<(Value, Json)> {
         (Value::from(vec![1_i32, -1]), json!([1, -1])),
         (texts(&["a", ""]), json!(["a", ""])),
         (Value::Array(Array::Double(vec![0.5])), json!([0.5])),
-        (list(&["x".into(), Value::Null, Value::Int(1)]), json!(["x", null, 1])),
-        (table(&[("k", table(&[("n", Value::from(vec![true]))]))]), json!({"k": {"n": [true]}})),
-        (Value::Hashtable([(Value::Int(3), Value::from("three"))].into_iter().collect()), json!({"3": "three"})),
+        (
+            list(&["x".into(), Value::Null, Value::Int(1)]),
+            json!(["x", null, 1]),
+        ),
+        (
+            table(&[("k", table(&[("n", Value::from(vec![true]))]))]),
+            json!({"k": {"n": [true]}}),
+        ),
+        (
+            Value::Hashtable(
+                [(Value::Int(3), Value::from("three"))]
+                    .into_iter()
+                    .collect(),
+            ),
+            json!({"3": "three"}),
+        ),
     ];
     if speak != Speak::Json {
         let pairs = vec![("n".into(), Value::Int(1))];
-        all.push((Value::Dictionary(Dictionary { key: Type::String, value: Type::Int, pairs }), json!({"n": 1})));
+        all.push((
+            Value::Dictionary(Dictionary {
+                key: Type::String,
+                value: Type::Int,
+                pairs,
+            }),
+            json!({"n": 1}),
+        ));
     }
     all
 }
@@ -80,7 +128,9 @@ pub(crate) fn same(heard: &Json, expected: &Json) -> bool {
         }
         (Json::Object(one), Json::Object(other)) => {
             one.len() == other.len()
-                && one.iter().all(|(key, one)| other.get(key).is_some_and(|other| same(one, other)))
+                && one
+                    .iter()
+                    .all(|(key, one)| other.get(key).is_some_and(|other| same(one, other)))
         }
         _ => heard == expected,
     }

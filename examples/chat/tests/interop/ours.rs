@@ -3,8 +3,8 @@
 use crate::server::Served;
 use crate::{APP, PATIENCE, ROOM};
 use chat_core::{
-    ChannelOutcome, ChatConfig, Encryption, Event, Outcome, PublishOptions, State, StatusChange, SubscribeOptions,
-    UserStatus,
+    ChannelOutcome, ChatConfig, Encryption, Event, Outcome, PublishOptions, State, StatusChange,
+    SubscribeOptions, UserStatus,
 };
 use chat_std_io::{Session, SessionOptions, Tls};
 use photon_proto::{Protocol, Value};
@@ -28,7 +28,14 @@ impl Ours {
         session.chat.connect_to_region_front_end("eu").unwrap();
         let mut ours = Self(session);
         ours.find("front end", |event| {
-            matches!(event, Event::StateChanged { to: State::ConnectedToFrontEnd, .. }).then_some(())
+            matches!(
+                event,
+                Event::StateChanged {
+                    to: State::ConnectedToFrontEnd,
+                    ..
+                }
+            )
+            .then_some(())
         });
         ours
     }
@@ -40,7 +47,10 @@ impl Ours {
         loop {
             while let Some(event) = self.0.poll_event() {
                 let text = format!("{event:?}");
-                assert!(!matches!(event, Event::Error { .. } | Event::BadMessage(_)), "{text} instead of {what}");
+                assert!(
+                    !matches!(event, Event::Error { .. } | Event::BadMessage(_)),
+                    "{text} instead of {what}"
+                );
                 if let Some(found) = fits(event) {
                     return found;
                 }
@@ -59,11 +69,23 @@ impl Ours {
             Event::SubscribeResult(outcomes) => Some(outcomes),
             _ => None,
         });
-        assert!(matches!(&*outcomes, [ChannelOutcome { outcome: Outcome::Done, .. }]), "{outcomes:?}");
+        assert!(
+            matches!(
+                &*outcomes,
+                [ChannelOutcome {
+                    outcome: Outcome::Done,
+                    ..
+                }]
+            ),
+            "{outcomes:?}"
+        );
     }
 
     pub(crate) fn publish(&mut self, content: &Value) {
-        self.0.chat.publish_message(ROOM, content, &PublishOptions::new()).unwrap();
+        self.0
+            .chat
+            .publish_message(ROOM, content, &PublishOptions::new())
+            .unwrap();
     }
 
     /// The next message in the room.
@@ -80,24 +102,34 @@ impl Ours {
 
     pub(crate) fn private(&mut self) -> (String, String, Value) {
         self.find("private message", |event| match event {
-            Event::PrivateMessage { channel, message } => {
-                Some((channel.to_string(), message.sender().to_owned(), message.content().to_value()))
-            }
+            Event::PrivateMessage { channel, message } => Some((
+                channel.to_string(),
+                message.sender().to_owned(),
+                message.content().to_value(),
+            )),
             _ => None,
         })
     }
 
     pub(crate) fn status(&mut self) -> (String, UserStatus, StatusChange) {
         self.find("status", |event| match event {
-            Event::UserStatusUpdate { user, status, message } => Some((user.to_string(), status, message)),
+            Event::UserStatusUpdate {
+                user,
+                status,
+                message,
+            } => Some((user.to_string(), status, message)),
             _ => None,
         })
     }
 
     pub(crate) fn user_event(&mut self, entered: bool) -> (String, String) {
         self.find("user event", |event| match event {
-            Event::UserSubscribed(change) if entered => Some((change.channel.to_string(), change.user.to_string())),
-            Event::UserUnsubscribed(change) if !entered => Some((change.channel.to_string(), change.user.to_string())),
+            Event::UserSubscribed(change) if entered => {
+                Some((change.channel.to_string(), change.user.to_string()))
+            }
+            Event::UserUnsubscribed(change) if !entered => {
+                Some((change.channel.to_string(), change.user.to_string()))
+            }
             _ => None,
         })
     }

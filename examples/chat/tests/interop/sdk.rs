@@ -14,17 +14,28 @@ use std::time::Instant;
 /// Where the package is, if everything is there that it needs.
 pub(crate) fn package() -> Option<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev-server/interop");
-    let node = Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success());
-    let missing = match (node, directory.join("node_modules/photon-realtime").is_dir()) {
+    let node = Command::new("node")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    let missing = match (
+        node,
+        directory.join("node_modules/photon-realtime").is_dir(),
+    ) {
         (true, true) => return Some(directory),
         (false, _) => "node is not installed",
         (true, false) => "the SDK is not installed: npm ci --prefix examples/dev-server/interop",
     };
-    assert_ne!(std::env::var("PHOTON_INTEROP").as_deref(), Ok("required"), "{missing}");
+    assert_ne!(
+        std::env::var("PHOTON_INTEROP").as_deref(),
+        Ok("required"),
+        "{missing}"
+    );
     // Past the capture of the test harness, which shows nothing of tests that pass; nobody has to read it.
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let text = format!("interoperability with the official JavaScript SDK is not tested: {missing}\n");
+        let text =
+            format!("interoperability with the official JavaScript SDK is not tested: {missing}\n");
         drop(std::io::stderr().write_all(text.as_bytes()));
     });
     None
@@ -39,8 +50,18 @@ pub(crate) struct Sdk {
 }
 
 impl Sdk {
-    pub(crate) fn start(directory: &Path, server: &Served, scheme: &str, app_id: &str, user: &str) -> Self {
-        let name = format!("photon-interop-{}-{}.pem", std::process::id(), server.addresses.name_server.port());
+    pub(crate) fn start(
+        directory: &Path,
+        server: &Served,
+        scheme: &str,
+        app_id: &str,
+        user: &str,
+    ) -> Self {
+        let name = format!(
+            "photon-interop-{}-{}.pem",
+            std::process::id(),
+            server.addresses.name_server.port()
+        );
         let certificate = std::env::temp_dir().join(name);
         std::fs::write(&certificate, &server.certificate).unwrap();
         let mut child = Command::new("node")
@@ -61,7 +82,12 @@ impl Sdk {
                 }
             }
         });
-        let mut sdk = Self { child, stdin, lines, seen: Vec::new() };
+        let mut sdk = Self {
+            child,
+            stdin,
+            lines,
+            seen: Vec::new(),
+        };
         sdk.event("ready");
         std::fs::remove_file(&certificate).unwrap();
         sdk
@@ -72,9 +98,14 @@ impl Sdk {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else { panic!("no {what} after {:?}", self.seen) };
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("no {what} after {:?}", self.seen)
+            };
             let line: Json = serde_json::from_str(&line).unwrap();
-            assert!(line["event"] != "onError" || what == "onError", "{line} instead of {what}");
+            assert!(
+                line["event"] != "onError" || what == "onError",
+                "{line} instead of {what}"
+            );
             self.seen.push(line.clone());
             if fits(&line) {
                 self.seen.clear();

@@ -2,7 +2,9 @@
 
 use crate::APP;
 use dev_server::ServerConfig;
-use dev_server::server::{Addresses, Server, ServerHandle, ServerOptions, UdpPorts, WsPorts, WssOptions};
+use dev_server::server::{
+    Addresses, Server, ServerHandle, ServerOptions, UdpPorts, WsPorts, WssOptions,
+};
 use std::thread::{self, JoinHandle};
 
 /// A development server with every transport.
@@ -20,7 +22,10 @@ impl Served {
             front_end_port: 0,
             udp: Some(UdpPorts::ANY),
             ws: Some(WsPorts::ANY),
-            wss: Some(WssOptions { ports: WsPorts::ANY, ..WssOptions::default() }),
+            wss: Some(WssOptions {
+                ports: WsPorts::ANY,
+                ..WssOptions::default()
+            }),
             ..ServerOptions::default()
         };
         options.config.app_ids = vec![APP.to_owned()];
@@ -28,7 +33,12 @@ impl Served {
         let server = Server::bind(&options).unwrap();
         let (addresses, handle) = (server.addresses(), server.handle());
         let certificate = server.certificate_pem().unwrap().to_owned();
-        Self { addresses, certificate, handle, thread: Some(thread::spawn(move || server.run())) }
+        Self {
+            addresses,
+            certificate,
+            handle,
+            thread: Some(thread::spawn(move || server.run())),
+        }
     }
 
     pub(crate) fn url(&self, scheme: &str) -> String {
@@ -40,7 +50,11 @@ impl Served {
         }
         .port();
         // The certificate is for this name, and for the address too.
-        let host = if scheme == "wss" { "localhost" } else { "127.0.0.1" };
+        let host = if scheme == "wss" {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
         format!("{scheme}://{host}:{port}")
     }
 }

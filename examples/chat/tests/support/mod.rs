@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use dev_server::ServerConfig;
-use dev_server::server::{Addresses, Server, ServerHandle, ServerOptions, UdpPorts, WsPorts, WssOptions};
+use dev_server::server::{
+    Addresses, Server, ServerHandle, ServerOptions, UdpPorts, WsPorts, WssOptions,
+};
 use serde_json::Value as Json;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -25,7 +27,10 @@ impl LocalServer {
             name_server_port: 0,
             front_end_port: 0,
             udp: Some(UdpPorts::ANY),
-            wss: Some(WssOptions { ports: WsPorts::ANY, ..WssOptions::default() }),
+            wss: Some(WssOptions {
+                ports: WsPorts::ANY,
+                ..WssOptions::default()
+            }),
             config,
             ..ServerOptions::default()
         };
@@ -33,7 +38,13 @@ impl LocalServer {
         let (addresses, handle) = (server.addresses(), server.handle());
         let certificate = server.certificate_pem().unwrap().to_owned();
         let thread = Some(thread::spawn(move || server.run()));
-        Self { address: addresses.name_server, addresses, certificate, handle, thread }
+        Self {
+            address: addresses.name_server,
+            addresses,
+            certificate,
+            handle,
+            thread,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -89,7 +100,17 @@ impl Program {
 
     /// A client for scripts, on this server; ends by itself whatever happens.
     pub(crate) fn client(server: &str, user: &str, more: &[&str]) -> Self {
-        let arguments = ["run", "--server", server, "--app-id", "test", "--user", user, "--max-seconds", "60"];
+        let arguments = [
+            "run",
+            "--server",
+            server,
+            "--app-id",
+            "test",
+            "--user",
+            user,
+            "--max-seconds",
+            "60",
+        ];
         Self::start(&[&arguments, more].concat())
     }
 
@@ -117,32 +138,58 @@ impl Program {
             out.read_to_string(&mut stdout).unwrap();
         }
         let status: ExitStatus = self.child.wait().unwrap();
-        Output { stdout, stderr: reader.join().unwrap(), status: status.code().unwrap() }
+        Output {
+            stdout,
+            stderr: reader.join().unwrap(),
+            status: status.code().unwrap(),
+        }
     }
 }
 
 impl Output {
     /// The printed lines, each a JSON object with an event.
     pub(crate) fn lines(&self) -> Vec<Json> {
-        let lines: Vec<Json> = self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(lines.iter().all(|line| line["event"].is_string()), "{}", self.stdout);
+        let lines: Vec<Json> = self
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(
+            lines.iter().all(|line| line["event"].is_string()),
+            "{}",
+            self.stdout
+        );
         lines
     }
 
     /// The events of this name.
     pub(crate) fn events(&self, name: &str) -> Vec<Json> {
-        self.lines().into_iter().filter(|line| line["event"] == name).collect()
+        self.lines()
+            .into_iter()
+            .filter(|line| line["event"] == name)
+            .collect()
     }
 
     /// The numbers of the states that it went through.
     pub(crate) fn states(&self) -> Vec<i64> {
-        self.events("StateChanged").iter().map(|event| event["to"]["code"].as_i64().unwrap()).collect()
+        self.events("StateChanged")
+            .iter()
+            .map(|event| event["to"]["code"].as_i64().unwrap())
+            .collect()
     }
 
     /// All was well: status 0, no complaint, no command refused.
     pub(crate) fn assert_good(&self) -> &Self {
-        assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{}", self.stdout);
-        let refused = self.events("Command").into_iter().find(|command| command["ok"] != true);
+        assert_eq!(
+            (self.status, self.stderr.as_str()),
+            (0, ""),
+            "{}",
+            self.stdout
+        );
+        let refused = self
+            .events("Command")
+            .into_iter()
+            .find(|command| command["ok"] != true);
         assert_eq!(refused, None);
         self
     }
@@ -156,4 +203,5 @@ pub(crate) fn script(server: &str, user: &str, more: &[&str], lines: &str) -> Ou
 }
 
 /// What gets a client to the front end.
-pub(crate) const ENTER: &str = "connect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";
+pub(crate) const ENTER: &str =
+    "connect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";

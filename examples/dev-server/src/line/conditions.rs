@@ -81,7 +81,10 @@ impl Conditions {
             return [None, None];
         }
         let first = Some(self.fate(dice, length_bytes));
-        let second = self.duplicate.happens(dice).then(|| self.fate(dice, length_bytes));
+        let second = self
+            .duplicate
+            .happens(dice)
+            .then(|| self.fate(dice, length_bytes));
         [first, second]
     }
 
@@ -93,7 +96,10 @@ impl Conditions {
         let bits = length_bytes.saturating_mul(8);
         let flipped_bit = (bits > 0 && self.corrupt.happens(dice))
             .then(|| usize::try_from(dice.below(bits as u64)).unwrap_or_default());
-        Fate { delay_micros: self.delay_ms.saturating_mul(1000).saturating_add(longer), flipped_bit }
+        Fate {
+            delay_micros: self.delay_ms.saturating_mul(1000).saturating_add(longer),
+            flipped_bit,
+        }
     }
 }
 
@@ -136,16 +142,30 @@ impl FromStr for Conditions {
 }
 
 fn percent(key: &'static str, value: &str) -> Result<Percent, ConditionsError> {
-    value.parse().map_err(|error| ConditionsError::Percent { key, error })
+    value
+        .parse()
+        .map_err(|error| ConditionsError::Percent { key, error })
 }
 
 fn millis(key: &'static str, value: &str) -> Result<u64, ConditionsError> {
-    value.parse().map_err(|_| ConditionsError::Millis { key, value: value.to_owned() })
+    value.parse().map_err(|_| ConditionsError::Millis {
+        key,
+        value: value.to_owned(),
+    })
 }
 
 impl Display for Conditions {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let Self { loss, duplicate, delay_ms, jitter_ms, corrupt } = self;
-        write!(out, "loss={loss} duplicate={duplicate} delay={delay_ms} jitter={jitter_ms} corrupt={corrupt}")
+        let Self {
+            loss,
+            duplicate,
+            delay_ms,
+            jitter_ms,
+            corrupt,
+        } = self;
+        write!(
+            out,
+            "loss={loss} duplicate={duplicate} delay={delay_ms} jitter={jitter_ms} corrupt={corrupt}"
+        )
     }
 }

@@ -59,11 +59,24 @@ impl<A: Clone> Line<A> {
     /// A line on which at most `max_bytes` are on their way, 128 for each datagram included; more are lost.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
-        Self { on_way: BTreeMap::new(), count: 0, bytes: 0, max_bytes, stats: LineStats::default() }
+        Self {
+            on_way: BTreeMap::new(),
+            count: 0,
+            bytes: 0,
+            max_bytes,
+            stats: LineStats::default(),
+        }
     }
 
     /// Sends a datagram under these conditions.
-    pub fn send(&mut self, now: Timestamp, conditions: &Conditions, dice: &mut Dice, to: A, datagram: &[u8]) {
+    pub fn send(
+        &mut self,
+        now: Timestamp,
+        conditions: &Conditions,
+        dice: &mut Dice,
+        to: A,
+        datagram: &[u8],
+    ) {
         self.stats.sent = self.stats.sent.saturating_add(1);
         let fates = conditions.pass(dice, datagram.len());
         match fates {
@@ -82,7 +95,8 @@ impl<A: Clone> Line<A> {
             }
             self.bytes = self.bytes.saturating_add(charge);
             let due = now.plus_micros(fate.delay_micros);
-            self.on_way.insert((due, self.count), (to.clone(), fate.copy(datagram)));
+            self.on_way
+                .insert((due, self.count), (to.clone(), fate.copy(datagram)));
             self.count = self.count.wrapping_add(1);
         }
     }

@@ -14,7 +14,9 @@ pub struct Percent(u32);
 
 /// Text that is no percentage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no percentage: write a number from 0 to 100 with at most three decimals, e.g. 20 or 0.5")]
+#[error(
+    "{0:?} is no percentage: write a number from 0 to 100 with at most three decimals, e.g. 20 or 0.5"
+)]
 pub struct PercentError(String);
 
 impl Percent {
@@ -34,7 +36,11 @@ impl Percent {
     /// So many thousandths of a percent; more than 100 percent count as 100.
     #[must_use]
     pub const fn from_thousandths(thousandths: u32) -> Self {
-        Self(if thousandths > 100 * ONE { 100 * ONE } else { thousandths })
+        Self(if thousandths > 100 * ONE {
+            100 * ONE
+        } else {
+            thousandths
+        })
     }
 
     /// In thousandths of a percent.
@@ -56,14 +62,24 @@ impl FromStr for Percent {
         let wrong = || PercentError(text.to_owned());
         let number = text.trim().strip_suffix('%').unwrap_or(text).trim();
         let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(whole) || !digits(decimals) || decimals.len() > 3 {
             return Err(wrong());
         }
-        let thousandths = format!("{decimals:0<3}").parse::<u32>().map_err(|_| wrong())?;
+        let thousandths = format!("{decimals:0<3}")
+            .parse::<u32>()
+            .map_err(|_| wrong())?;
         let whole = whole.parse::<u32>().map_err(|_| wrong())?;
-        let all = whole.checked_mul(ONE).and_then(|whole| whole.checked_add(thousandths)).ok_or_else(wrong)?;
-        if all > 100 * ONE { Err(wrong()) } else { Ok(Self(all)) }
+        let all = whole
+            .checked_mul(ONE)
+            .and_then(|whole| whole.checked_add(thousandths))
+            .ok_or_else(wrong)?;
+        if all > 100 * ONE {
+            Err(wrong())
+        } else {
+            Ok(Self(all))
+        }
     }
 }
 

@@ -15,7 +15,10 @@ fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)
     let mut take = |line: &mut Line<u32>, until: Timestamp| {
         while let Some(due) = line.next_time().filter(|due| *due <= until) {
             let before = Timestamp::from_micros(due.as_micros().saturating_sub(1));
-            assert!(before == due || line.poll(before).is_none(), "before its time");
+            assert!(
+                before == due || line.poll(before).is_none(),
+                "before its time"
+            );
             let (to, datagram) = line.poll(due).unwrap();
             assert_eq!(datagram.len(), 100);
             if conditions.corrupt == Percent::ZERO {
@@ -26,7 +29,13 @@ fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)
     };
     for number in 0..count {
         take(&mut line, at(u64::from(number)));
-        line.send(at(u64::from(number)), conditions, &mut dice, number, &[7; 100]);
+        line.send(
+            at(u64::from(number)),
+            conditions,
+            &mut dice,
+            number,
+            &[7; 100],
+        );
     }
     take(&mut line, Timestamp::MAX);
     assert!(line.is_empty() && line.bytes == 0);
@@ -36,8 +45,18 @@ fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)
 #[test]
 fn a_clear_line_changes_nothing_and_rolls_no_dice() {
     let (seen, stats) = send(&Conditions::default(), 1, 1000);
-    assert!(seen.iter().enumerate().all(|(number, seen)| *seen == (at(number as u64), number as u32)));
-    assert_eq!(stats, LineStats { sent: 1000, ..LineStats::default() });
+    assert!(
+        seen.iter()
+            .enumerate()
+            .all(|(number, seen)| *seen == (at(number as u64), number as u32))
+    );
+    assert_eq!(
+        stats,
+        LineStats {
+            sent: 1000,
+            ..LineStats::default()
+        }
+    );
     let (mut dice, mut untouched) = (Dice::new(1), Dice::new(1));
     let _ = Conditions::default().pass(&mut dice, 100);
     assert_eq!(dice.next(), untouched.next());
@@ -46,19 +65,37 @@ fn a_clear_line_changes_nothing_and_rolls_no_dice() {
 #[test]
 fn what_happens_is_as_frequent_as_it_was_said_to_be() {
     const COUNT: u32 = 100_000;
-    let near = |number: u64, percent: f64| (number as f64 / f64::from(COUNT) - percent / 100.0).abs() < 0.005;
+    let near = |number: u64, percent: f64| {
+        (number as f64 / f64::from(COUNT) - percent / 100.0).abs() < 0.005
+    };
     for seed in 0..5 {
-        let (seen, stats) = send(&conditions("loss=20 duplicate=5 delay=80 jitter=30 corrupt=1"), seed, COUNT);
+        let (seen, stats) = send(
+            &conditions("loss=20 duplicate=5 delay=80 jitter=30 corrupt=1"),
+            seed,
+            COUNT,
+        );
         assert!(near(stats.lost, 20.0), "{stats:?}");
         assert!(near(stats.duplicated, 5.0 * 0.8), "{stats:?}");
         assert!(near(stats.corrupted, 1.0 * 0.8 * 1.05), "{stats:?}");
-        assert_eq!(seen.len() as u64, stats.sent - stats.lost + stats.duplicated);
-        let took = seen.iter().map(|(due, number)| due.micros_since(at(u64::from(*number))));
-        assert!(took.clone().all(|micros| (80_000..=110_000).contains(&micros)));
+        assert_eq!(
+            seen.len() as u64,
+            stats.sent - stats.lost + stats.duplicated
+        );
+        let took = seen
+            .iter()
+            .map(|(due, number)| due.micros_since(at(u64::from(*number))));
+        assert!(
+            took.clone()
+                .all(|micros| (80_000..=110_000).contains(&micros))
+        );
         let mean = took.sum::<u64>() / seen.len() as u64;
         assert!(mean.abs_diff(95_000) < 300, "{mean}");
     }
-    for (text, seen) in [("loss=100", 0), ("duplicate=100", 2000), ("loss=0.001", 1000)] {
+    for (text, seen) in [
+        ("loss=100", 0),
+        ("duplicate=100", 2000),
+        ("loss=0.001", 1000),
+    ] {
         assert_eq!(send(&conditions(text), 3, 1000).0.len(), seen, "{text}");
     }
 }
@@ -79,13 +116,20 @@ fn exactly_one_bit_is_flipped_and_every_bit_can_be() {
     let (mut dice, corrupt) = (Dice::new(5), conditions("corrupt=100"));
     let mut flipped = [0_u8; 4];
     for _ in 0..1000 {
-        let [Some(fate), None] = corrupt.pass(&mut dice, 4) else { panic!() };
+        let [Some(fate), None] = corrupt.pass(&mut dice, 4) else {
+            panic!()
+        };
         let copy = fate.copy(&[0; 4]);
         assert_eq!(copy.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
-        flipped.iter_mut().zip(copy).for_each(|(all, bits)| *all |= bits);
+        flipped
+            .iter_mut()
+            .zip(copy)
+            .for_each(|(all, bits)| *all |= bits);
     }
     assert_eq!(flipped, [0xFF; 4]);
-    let [Some(fate), None] = corrupt.pass(&mut dice, 0) else { panic!() };
+    let [Some(fate), None] = corrupt.pass(&mut dice, 0) else {
+        panic!()
+    };
     assert_eq!(fate.copy(&[]), []);
 }
 
@@ -109,27 +153,41 @@ fn only_so_much_is_on_its_way() {
     assert_eq!((line.len(), line.stats().overrun), (3, 2));
     line.clear();
     assert_eq!((line.len(), line.next_time()), (0, None));
-    line.send(Timestamp::MAX, &conditions("delay=18446744073709551615 jitter=18446744073709551615"), &mut dice, 6, &[]);
+    line.send(
+        Timestamp::MAX,
+        &conditions("delay=18446744073709551615 jitter=18446744073709551615"),
+        &mut dice,
+        6,
+        &[],
+    );
     assert_eq!(line.next_time(), Some(Timestamp::MAX));
 }
 
 #[test]
 fn text_says_what_is_meant_and_wrong_text_what_to_write() {
-    for text in
-        ["loss=20 duplicate=5 delay=80 jitter=30 corrupt=1", "loss=0.5 duplicate=0 delay=0 jitter=0 corrupt=99.999"]
-    {
+    for text in [
+        "loss=20 duplicate=5 delay=80 jitter=30 corrupt=1",
+        "loss=0.5 duplicate=0 delay=0 jitter=0 corrupt=99.999",
+    ] {
         assert_eq!(conditions(text).to_string(), text);
     }
     assert_eq!(
         conditions(" jitter=3,loss=12.5% "),
-        Conditions { jitter_ms: 3, loss: Percent::from_thousandths(12_500), ..Conditions::default() }
+        Conditions {
+            jitter_ms: 3,
+            loss: Percent::from_thousandths(12_500),
+            ..Conditions::default()
+        }
     );
     assert!(conditions("off").is_clear() && conditions("").is_clear());
     for (text, part) in [
         ("loss", "\"loss\" is no condition: write loss=PERCENT"),
         ("lost=3", "\"lost=3\" is no condition"),
         ("off delay=3", "\"off\" is no condition"),
-        ("loss=101", "loss: \"101\" is no percentage: write a number from 0 to 100"),
+        (
+            "loss=101",
+            "loss: \"101\" is no percentage: write a number from 0 to 100",
+        ),
         ("loss=100.001", "no percentage"),
         ("duplicate=-1", "duplicate: \"-1\" is no percentage"),
         ("corrupt=0.0001", "at most three decimals"),
@@ -138,7 +196,10 @@ fn text_says_what_is_meant_and_wrong_text_what_to_write() {
         ("corrupt=", "no percentage"),
         ("loss=99999999999", "no percentage"),
         ("loss=+5", "no percentage"),
-        ("delay=1.5", "delay: \"1.5\" is no number of milliseconds: write a whole number"),
+        (
+            "delay=1.5",
+            "delay: \"1.5\" is no number of milliseconds: write a whole number",
+        ),
         ("jitter=-3", "jitter: \"-3\" is no number of milliseconds"),
     ] {
         let error = text.parse::<Conditions>().unwrap_err().to_string();

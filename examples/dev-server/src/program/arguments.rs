@@ -94,9 +94,15 @@ struct Web {
 impl Web {
     /// Whoever wants any free port for TCP does not want a certain one for this.
     fn ports(&self, server: &ServerOptions, default: WsPorts) -> Option<WsPorts> {
-        let or = |chosen: Option<u16>, tcp, default| chosen.unwrap_or(if tcp == 0 { 0 } else { default });
+        let or = |chosen: Option<u16>, tcp, default| {
+            chosen.unwrap_or(if tcp == 0 { 0 } else { default })
+        };
         (!self.off).then(|| WsPorts {
-            name_server: or(self.name_server, server.name_server_port, default.name_server),
+            name_server: or(
+                self.name_server,
+                server.name_server_port,
+                default.name_server,
+            ),
             front_end: or(self.front_end, server.front_end_port, default.front_end),
         })
     }
@@ -133,7 +139,10 @@ pub(crate) fn parse() -> Result<Parsed, String> {
         match option.as_str() {
             "--help" | "-h" => return Ok(Parsed::Print(help())),
             "--version" | "-V" => {
-                return Ok(Parsed::Print(format!("photon-dev-server {}", env!("CARGO_PKG_VERSION"))));
+                return Ok(Parsed::Print(format!(
+                    "photon-dev-server {}",
+                    env!("CARGO_PKG_VERSION")
+                )));
             }
             "--region" => regions.push(text(&mut parser, &option)?),
             _ => arguments.take(&option, &mut parser)?,
@@ -152,22 +161,39 @@ impl Arguments {
     /// Whoever wants any free port for TCP does not want a certain one for UDP.
     fn udp_ports(&self) -> Option<UdpPorts> {
         let default = |tcp, udp| if tcp == 0 { 0 } else { udp };
-        let UdpPorts { name_server, front_end } = UdpPorts::default();
-        let name_server =
-            self.udp_name_server_port.unwrap_or_else(|| default(self.server.name_server_port, name_server));
-        let front_end = self.udp_front_end_port.unwrap_or_else(|| default(self.server.front_end_port, front_end));
-        self.udp.then_some(UdpPorts { name_server, front_end })
+        let UdpPorts {
+            name_server,
+            front_end,
+        } = UdpPorts::default();
+        let name_server = self
+            .udp_name_server_port
+            .unwrap_or_else(|| default(self.server.name_server_port, name_server));
+        let front_end = self
+            .udp_front_end_port
+            .unwrap_or_else(|| default(self.server.front_end_port, front_end));
+        self.udp.then_some(UdpPorts {
+            name_server,
+            front_end,
+        })
     }
 
     fn wss(&self) -> Result<Option<WssOptions>, String> {
         let certificate = match (&self.certificate_file, &self.key_file) {
             (None, None) => Certificate::SelfMade,
-            (Some(chain), Some(key)) => Certificate::Pem { chain: file("--cert", chain)?, key: file("--key", key)? },
-            (Some(_), None) => return Err("--cert needs --key, the file with its private key".to_owned()),
-            (None, Some(_)) => return Err("--key needs --cert, the file with the certificate".to_owned()),
+            (Some(chain), Some(key)) => Certificate::Pem {
+                chain: file("--cert", chain)?,
+                key: file("--key", key)?,
+            },
+            (Some(_), None) => {
+                return Err("--cert needs --key, the file with its private key".to_owned());
+            }
+            (None, Some(_)) => {
+                return Err("--key needs --cert, the file with the certificate".to_owned());
+            }
         };
         let ports = self.wss.ports(&self.server, WsPorts::SECURE);
-        if ports.is_none() && (self.certificate_file.is_some() || self.write_certificate.is_some()) {
+        if ports.is_none() && (self.certificate_file.is_some() || self.write_certificate.is_some())
+        {
             return Err("--cert and --write-cert are for wss: leave out --no-wss".to_owned());
         }
         Ok(ports.map(|ports| WssOptions { ports, certificate }))
@@ -200,24 +226,33 @@ impl Arguments {
             "--public-host" => server.config.public_host = Some(text(parser, option)?),
             "--app-id" => server.config.app_ids.push(text(parser, option)?),
             "--token-lifetime" => {
-                server.config.token_lifetime_ms = value::<u64>(parser, option)?.saturating_mul(1000);
+                server.config.token_lifetime_ms =
+                    value::<u64>(parser, option)?.saturating_mul(1000);
             }
             "--properties" => server.config.properties = true,
             "--encrypt-answers" => server.config.encrypt_answers = true,
             "--set" => {
                 let text = text(parser, option)?;
-                server.config.set_switch_spec(&text).map_err(|error| format!("{option} {text}: {error}"))?;
+                server
+                    .config
+                    .set_switch_spec(&text)
+                    .map_err(|error| format!("{option} {text}: {error}"))?;
             }
             "--fault" => {
                 let text = text(parser, option)?;
-                server.config.switch_fault_on(&text, None).map_err(|error| format!("{option} {text}: {error}"))?;
+                server
+                    .config
+                    .switch_fault_on(&text, None)
+                    .map_err(|error| format!("{option} {text}: {error}"))?;
             }
             "--auth" => server.config.authentication.push(value(parser, option)?),
             "--auth-file" => {
                 let file = text(parser, option)?;
-                let table = std::fs::read_to_string(&file)
-                    .map_err(|error| format!("{option} {file}: {error}: name a file of rules that can be read"))?;
-                let rules = AuthRule::table(&table).map_err(|error| format!("{option} {file}: {error}"))?;
+                let table = std::fs::read_to_string(&file).map_err(|error| {
+                    format!("{option} {file}: {error}: name a file of rules that can be read")
+                })?;
+                let rules =
+                    AuthRule::table(&table).map_err(|error| format!("{option} {file}: {error}"))?;
                 server.config.authentication.extend(rules);
             }
             "--no-control" => self.control = false,
@@ -229,40 +264,68 @@ impl Arguments {
 }
 
 fn file(option: &str, name: &str) -> Result<String, String> {
-    std::fs::read_to_string(name).map_err(|error| format!("{option} {name}: {error}: name a PEM file that can be read"))
+    std::fs::read_to_string(name)
+        .map_err(|error| format!("{option} {name}: {error}: name a PEM file that can be read"))
 }
 
 fn text(parser: &mut Parser, option: &str) -> Result<String, String> {
-    let value = parser.value().map_err(|_| format!("{option} needs a value"))?;
-    value.into_string().map_err(|_| format!("the value of {option} is not UTF-8"))
+    let value = parser
+        .value()
+        .map_err(|_| format!("{option} needs a value"))?;
+    value
+        .into_string()
+        .map_err(|_| format!("the value of {option} is not UTF-8"))
 }
 
 fn value<T: FromStr<Err: Display>>(parser: &mut Parser, option: &str) -> Result<T, String> {
     let text = text(parser, option)?;
-    text.parse().map_err(|error| format!("{option} {text}: {error}"))
+    text.parse()
+        .map_err(|error| format!("{option} {text}: {error}"))
 }
 
 fn millis(parser: &mut Parser, option: &str) -> Result<u64, String> {
     let text = text(parser, option)?;
-    text.parse().map_err(|_| format!("{option} {text}: write a whole number of milliseconds, e.g. {option} 80"))
+    text.parse().map_err(|_| {
+        format!("{option} {text}: write a whole number of milliseconds, e.g. {option} 80")
+    })
 }
 
 fn help() -> String {
     let mut help = HELP.to_owned();
     let config = ServerConfig::new();
     let switches: Vec<String> = ServerConfig::switches()
-        .map(|(name, form)| format!("{name}={form} [{}]", config.switch(name).unwrap_or_default()))
+        .map(|(name, form)| {
+            format!(
+                "{name}={form} [{}]",
+                config.switch(name).unwrap_or_default()
+            )
+        })
         .collect();
-    section(&mut help, "Switches of --set, with their defaults", switches);
+    section(
+        &mut help,
+        "Switches of --set, with their defaults",
+        switches,
+    );
     section(&mut help, "Faults by name", ServerConfig::fault_names());
-    section(&mut help, "REASON is one of", ServerConfig::disconnect_reasons().map(|(name, _)| name));
-    help.push_str("\nOther faults are written STEP=FAULT (-ns: on the name server, -fe: on the front end).\n");
+    section(
+        &mut help,
+        "REASON is one of",
+        ServerConfig::disconnect_reasons().map(|(name, _)| name),
+    );
+    help.push_str(
+        "\nOther faults are written STEP=FAULT (-ns: on the name server, -fe: on the front end).\n",
+    );
     section(&mut help, "Steps", FaultSpec::step_names());
     section(&mut help, "Faults", FaultSpec::fault_forms());
-    help.push_str("For example: --fault \"authenticate-ns=refuse:32755:not you\" --fault drop-auth-answer\n");
+    help.push_str(
+        "For example: --fault \"authenticate-ns=refuse:32755:not you\" --fault drop-auth-answer\n",
+    );
     help.push_str(AUTHENTICATION);
     help.push_str(CONTROL);
-    let width = ServerCore::control_commands().map(|(form, _)| form.len()).max().unwrap_or_default();
+    let width = ServerCore::control_commands()
+        .map(|(form, _)| form.len())
+        .max()
+        .unwrap_or_default();
     for (form, what) in ServerCore::control_commands() {
         let _ = writeln!(help, "    {form:width$}  {what}");
     }

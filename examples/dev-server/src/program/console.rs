@@ -34,7 +34,11 @@ pub(crate) fn serve(handle: &ServerHandle) {
 fn next_line(input: &mut impl BufRead) -> Option<Result<String, &'static str>> {
     loop {
         let mut line = Vec::new();
-        match input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line) {
+        match input
+            .by_ref()
+            .take(MAX_LINE_BYTES)
+            .read_until(b'\n', &mut line)
+        {
             Ok(0) => return None,
             Ok(_) => {}
             Err(error) => {
@@ -46,7 +50,10 @@ fn next_line(input: &mut impl BufRead) -> Option<Result<String, &'static str>> {
             // Ends with the line, or with the input.
             while line.last().is_some_and(|byte| *byte != b'\n') {
                 line.clear();
-                let _ = input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+                let _ = input
+                    .by_ref()
+                    .take(MAX_LINE_BYTES)
+                    .read_until(b'\n', &mut line);
             }
             return Some(Err("the command is too long: write less than 65536 bytes"));
         }
@@ -71,7 +78,8 @@ mod tests {
         }
         text.extend(b"\xFF\nlast");
         let mut input = text.as_slice();
-        let mut next = || next_line(&mut input).map(|line| line.map_err(|error| error[..20].to_owned()));
+        let mut next =
+            || next_line(&mut input).map(|line| line.map_err(|error| error[..20].to_owned()));
         assert_eq!(next(), Some(Ok("one\r\n".to_owned())));
         assert_eq!(next(), Some(Ok("two\n".to_owned())));
         assert_eq!(next(), Some(Err("the command is too l".to_owned())));

@@ -13,7 +13,9 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 /// Prints from now on what is at least as important as `level`.
 pub(crate) fn start(level: LevelFilter) {
-    let logger = LOGGER.get_or_init(|| Logger { start: Instant::now() });
+    let logger = LOGGER.get_or_init(|| Logger {
+        start: Instant::now(),
+    });
     // Fails only if there is a logger already: this one.
     if log::set_logger(logger).is_ok() {
         log::set_max_level(level);
@@ -28,7 +30,12 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let seconds = self.start.elapsed().as_secs_f64();
-            eprintln!("{seconds:9.3} {:5} {}: {}", record.level(), record.target(), record.args());
+            eprintln!(
+                "{seconds:9.3} {:5} {}: {}",
+                record.level(),
+                record.target(),
+                record.args()
+            );
         }
     }
 

@@ -49,7 +49,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         addresses.name_server, addresses.front_end
     );
     if let Some(udp) = addresses.udp {
-        ready += &format!(" udp-name-server=udp://{} udp-front-end=udp://{}", udp.name_server, udp.front_end);
+        ready += &format!(
+            " udp-name-server=udp://{} udp-front-end=udp://{}",
+            udp.name_server, udp.front_end
+        );
     }
     for (name, addresses) in [("ws", addresses.ws), ("wss", addresses.wss)] {
         if let Some(web) = addresses {
@@ -58,7 +61,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
     }
     if let (Some(file), Some(pem)) = (&arguments.write_certificate, server.certificate_pem()) {
-        std::fs::write(file, pem).map_err(|error| format!("the certificate cannot be written to {file}: {error}"))?;
+        std::fs::write(file, pem)
+            .map_err(|error| format!("the certificate cannot be written to {file}: {error}"))?;
     }
     let written = writeln!(out, "{ready}");
     // Nobody has to read it.
@@ -68,7 +72,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.control {
         let handle = server.handle();
         // Ends with the program: reading standard input cannot be interrupted.
-        thread::Builder::new().name("control".to_owned()).spawn(move || console::serve(&handle))?;
+        thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || console::serve(&handle))?;
     }
     server.run()?;
     Ok(())
@@ -86,7 +92,9 @@ fn explained(error: io::Error) -> Box<dyn Error> {
             "ports below 1024 may need rights that this program lacks: choose other ports with --tcp-port, \
              --tcp-front-end-port, --udp-port, --ws-port, --wss-port and so on (0 picks a free one)"
         }
-        io::ErrorKind::AddrNotAvailable => "this machine does not have that address: choose another one with --host",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address: choose another one with --host"
+        }
         _ => return error.into(),
     };
     format!("{error}\n{advice}").into()

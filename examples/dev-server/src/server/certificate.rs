@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -29,7 +29,9 @@ impl Identity {
     /// `names` are the hosts that a self-made certificate is for.
     pub(super) fn new(certificate: &Certificate, names: Vec<String>) -> io::Result<Self> {
         let (chain, key, pem) = match certificate {
-            Certificate::SelfMade => self_made(names).map_err(|error| invalid("cannot make a certificate", &error))?,
+            Certificate::SelfMade => {
+                self_made(names).map_err(|error| invalid("cannot make a certificate", &error))?
+            }
             Certificate::Pem { chain, key } => own(chain, key)?,
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -37,7 +39,10 @@ impl Identity {
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
             .map_err(|error| invalid("the certificate and its key cannot be used", &error))?;
-        Ok(Self { config: Arc::new(config), pem })
+        Ok(Self {
+            config: Arc::new(config),
+            pem,
+        })
     }
 }
 
@@ -45,13 +50,17 @@ type Parts = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, String);
 
 /// A certificate for these names, signed by an authority that nobody has the key of any more when this returns.
 fn self_made(names: Vec<String>) -> Result<Parts, rcgen::Error> {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     // Clocks differ.
     let not_before = date_time_ymd(1970, 1, 1) + since_1970.saturating_sub(DAY);
     let not_after = not_before + DAY * VALID_DAYS;
 
     let mut authority = CertificateParams::new(Vec::new())?;
-    authority.distinguished_name.push(DnType::CommonName, "photon-dev-server, made for one run");
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "photon-dev-server, made for one run");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     (authority.not_before, authority.not_after) = (not_before, not_after);
@@ -59,14 +68,17 @@ fn self_made(names: Vec<String>) -> Result<Parts, rcgen::Error> {
     let root = authority.self_signed(&authority_key)?;
 
     let mut server = CertificateParams::new(names)?;
-    server.distinguished_name.push(DnType::CommonName, "photon-dev-server");
+    server
+        .distinguished_name
+        .push(DnType::CommonName, "photon-dev-server");
     server.use_authority_key_identifier_extension = true;
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     (server.not_before, server.not_after) = (not_before, not_after);
     let key = KeyPair::generate()?;
     let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
-    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
+    let key = PrivateKeyDer::try_from(key.serialize_der())
+        .map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
     Ok((vec![certificate.der().clone()], key, root.pem()))
 }
 
@@ -75,7 +87,10 @@ fn own(chain: &str, key: &str) -> io::Result<Parts> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| invalid("the certificate is no PEM", &error))?;
     if certificates.is_empty() {
-        return Err(invalid("the certificate is no PEM", &"there is no CERTIFICATE in it"));
+        return Err(invalid(
+            "the certificate is no PEM",
+            &"there is no CERTIFICATE in it",
+        ));
     }
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|error| invalid("the certificate's key is no PEM", &error))?;

@@ -57,7 +57,15 @@ impl Clients {
         let token = token(id);
         match registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE) {
             Ok(()) => {
-                self.all.insert(token, Client { stream, id: Some(id), blocked: false, queued: false });
+                self.all.insert(
+                    token,
+                    Client {
+                        stream,
+                        id: Some(id),
+                        blocked: false,
+                        queued: false,
+                    },
+                );
             }
             Err(error) => log::error!("a client cannot be served: {error}"),
         }
@@ -70,7 +78,9 @@ impl Clients {
 
     /// Notes what a client's socket is ready for.
     pub(super) fn wake(&mut self, token: Token, event: &Event) {
-        let Some(client) = self.all.get_mut(&token) else { return };
+        let Some(client) = self.all.get_mut(&token) else {
+            return;
+        };
         if (event.is_readable() || event.is_read_closed() || event.is_error()) && !client.queued {
             client.queued = true;
             self.readable.push_back(token);
@@ -94,8 +104,12 @@ impl Clients {
     /// Reads from each client that has something, up to a bound.
     pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp) {
         for _ in 0..self.readable.len() {
-            let Some(token) = self.readable.pop_front() else { return };
-            let Some(client) = self.all.get_mut(&token) else { continue };
+            let Some(token) = self.readable.pop_front() else {
+                return;
+            };
+            let Some(client) = self.all.get_mut(&token) else {
+                continue;
+            };
             let mut gone = false;
             client.queued = false;
             match client.stream.read(&mut self.buffer) {
@@ -134,7 +148,9 @@ impl Clients {
     }
 
     fn write_to(&mut self, core: &mut ServerCore, now: Timestamp, token: Token) {
-        let Some(client) = self.all.get_mut(&token) else { return };
+        let Some(client) = self.all.get_mut(&token) else {
+            return;
+        };
         let Some(id) = client.id else { return };
         while !client.blocked
             && let Some(bytes) = core.transmit(id)
@@ -167,7 +183,11 @@ impl Clients {
 
     /// Gives up what has lingered for long enough.
     pub(super) fn expire(&mut self, registry: &Registry, now: Instant) {
-        while self.lingering.front().is_some_and(|(until, _)| *until <= now) {
+        while self
+            .lingering
+            .front()
+            .is_some_and(|(until, _)| *until <= now)
+        {
             if let Some((_, token)) = self.lingering.pop_front()
                 && let Some(mut client) = self.all.remove(&token)
             {
@@ -179,5 +199,9 @@ impl Clients {
 }
 
 fn token(id: ConnectionId) -> Token {
-    Token(usize::try_from(id.number()).unwrap_or(usize::MAX).saturating_add(FIRST_CLIENT))
+    Token(
+        usize::try_from(id.number())
+            .unwrap_or(usize::MAX)
+            .saturating_add(FIRST_CLIENT),
+    )
 }

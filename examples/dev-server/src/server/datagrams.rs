@@ -78,7 +78,9 @@ impl Input {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => self.readable = false,
                     // What the network says of datagrams that were sent: resends take care of it.
-                    ErrorKind::Interrupted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {}
+                    ErrorKind::Interrupted
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionRefused => {}
                     _ => {
                         errors += 1;
                         if errors >= MOST_ERRORS {
@@ -116,7 +118,10 @@ impl DatagramSocket {
             socket,
             role,
             local_host: (!ip.is_unspecified()).then(|| ip.to_string()),
-            input: Input { readable: true, paused_until: None },
+            input: Input {
+                readable: true,
+                paused_until: None,
+            },
             blocked: false,
             unfinished: false,
             incoming: Line::new(LINE_BYTES),
@@ -142,25 +147,52 @@ impl DatagramSocket {
     /// When something leaves the bad line, or a pause ends.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let outgoing = self.outgoing.next_time().filter(|_| !self.blocked);
-        self.incoming.next_time().into_iter().chain(outgoing).chain(self.input.paused_until).min()
+        self.incoming
+            .next_time()
+            .into_iter()
+            .chain(outgoing)
+            .chain(self.input.paused_until)
+            .min()
     }
 
     /// Receives what is there, up to a bound, each into the buffer, which has [`BUFFER_BYTES`].
     pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp, buffer: &mut [u8]) {
         let conditions = core.config().line;
         let direct = conditions.is_clear() && self.incoming.is_empty();
-        let Self { socket, role, local_host, input, incoming, dice, .. } = self;
+        let Self {
+            socket,
+            role,
+            local_host,
+            input,
+            incoming,
+            dice,
+            ..
+        } = self;
         let receive = |buffer: &mut [u8]| socket.recv_from(buffer);
         input.receive(now, buffer, receive, |datagram, from| {
             if direct {
-                core.received_datagram(now, *role, from, || host(local_host.as_deref(), from), datagram);
+                core.received_datagram(
+                    now,
+                    *role,
+                    from,
+                    || host(local_host.as_deref(), from),
+                    datagram,
+                );
             } else {
                 incoming.send(now, &conditions, dice, from, datagram);
             }
         });
         for _ in 0..PER_TURN {
-            let Some((from, datagram)) = incoming.poll(now) else { break };
-            core.received_datagram(now, *role, from, || host(local_host.as_deref(), from), &datagram);
+            let Some((from, datagram)) = incoming.poll(now) else {
+                break;
+            };
+            core.received_datagram(
+                now,
+                *role,
+                from,
+                || host(local_host.as_deref(), from),
+                &datagram,
+            );
         }
     }
 
@@ -187,7 +219,8 @@ impl DatagramSocket {
                     return;
                 }
             } else {
-                self.outgoing.send(now, &conditions, &mut self.dice, to, datagram);
+                self.outgoing
+                    .send(now, &conditions, &mut self.dice, to, datagram);
             }
             core.transmitted_datagram(self.role);
         }
@@ -244,7 +277,11 @@ mod tests {
 
     /// How often a call tried, and what it took, from a socket that answers this and then has nothing; `Other` stands
     /// for a datagram.
-    fn receive(input: &mut Input, ms: u64, answers: impl IntoIterator<Item = ErrorKind>) -> (usize, usize) {
+    fn receive(
+        input: &mut Input,
+        ms: u64,
+        answers: impl IntoIterator<Item = ErrorKind>,
+    ) -> (usize, usize) {
         let (mut tried, mut taken) = (0, 0);
         let mut answers = answers.into_iter();
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 5000));
@@ -255,27 +292,42 @@ mod tests {
                 kind => Err(kind.into()),
             }
         };
-        input.receive(Timestamp::from_millis(ms), &mut [0; 8], receive, |_, _| taken += 1);
+        input.receive(Timestamp::from_millis(ms), &mut [0; 8], receive, |_, _| {
+            taken += 1
+        });
         (tried, taken)
     }
 
     /// The operating system tells of readiness once: after an error there may be more.
     #[test]
     fn an_error_does_not_end_receiving() {
-        let mut input = Input { readable: true, paused_until: None };
-        let answers = [ErrorKind::InvalidInput, ErrorKind::ConnectionReset, ErrorKind::Other];
+        let mut input = Input {
+            readable: true,
+            paused_until: None,
+        };
+        let answers = [
+            ErrorKind::InvalidInput,
+            ErrorKind::ConnectionReset,
+            ErrorKind::Other,
+        ];
         assert_eq!(receive(&mut input, 0, answers), (4, 1));
         assert!(!input.readable && input.paused_until.is_none());
     }
 
     #[test]
     fn a_socket_that_only_fails_is_left_alone_for_a_while_and_then_tried_again() {
-        let mut input = Input { readable: true, paused_until: None };
+        let mut input = Input {
+            readable: true,
+            paused_until: None,
+        };
         let (tried, taken) = receive(&mut input, 0, std::iter::repeat(ErrorKind::InvalidInput));
         assert!(tried < 100 && taken == 0, "{tried}");
         assert!(input.readable && !input.has_work());
         assert_eq!(input.paused_until, Some(Timestamp::from_millis(PAUSE_MS)));
-        assert_eq!(receive(&mut input, PAUSE_MS - 1, [ErrorKind::Other]), (0, 0));
+        assert_eq!(
+            receive(&mut input, PAUSE_MS - 1, [ErrorKind::Other]),
+            (0, 0)
+        );
         assert_eq!(receive(&mut input, PAUSE_MS, [ErrorKind::Other]), (2, 1));
         assert!(!input.readable && input.paused_until.is_none());
     }
@@ -285,7 +337,11 @@ mod tests {
     fn the_socket_keeps_much_and_the_buffer_holds_the_longest_datagram() -> io::Result<()> {
         let default = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let socket = bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        let sizes = [socket2::SockRef::from(&default), socket2::SockRef::from(&socket)].map(|it| it.recv_buffer_size());
+        let sizes = [
+            socket2::SockRef::from(&default),
+            socket2::SockRef::from(&socket),
+        ]
+        .map(|it| it.recv_buffer_size());
         let [before, now] = sizes;
         assert!(now? >= before?);
         let long = vec![7; 60_000];

@@ -34,7 +34,10 @@ impl ServerHandle {
     /// Runs `act` on the core, in the server's thread, and waits for its result; `None` if the server has ended.
     ///
     /// Waits for as long as the server has been bound but does not run.
-    pub fn with_core<R: Send + 'static>(&self, act: impl FnOnce(&mut ServerCore) -> R + Send + 'static) -> Option<R> {
+    pub fn with_core<R: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut ServerCore) -> R + Send + 'static,
+    ) -> Option<R> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.send(Command::With(Box::new(move |core| {
             // The receiver waits below, or its thread is gone with the whole program.

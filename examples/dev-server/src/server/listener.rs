@@ -42,7 +42,14 @@ impl Listener {
     ) -> io::Result<Self> {
         let mut socket = TcpListener::bind(address)?;
         registry.register(&mut socket, token, Interest::READABLE)?;
-        Ok(Self { socket, role, transport, token, ready: true, paused_until: None })
+        Ok(Self {
+            socket,
+            role,
+            transport,
+            token,
+            ready: true,
+            paused_until: None,
+        })
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
@@ -64,7 +71,11 @@ impl Listener {
     }
 
     /// Accepts what is waiting, up to a bound; with each goes the host that the client reached.
-    pub(super) fn accept(&mut self, now: Instant, mut accepted: impl FnMut(TcpStream, Transport, Role, &str)) {
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        mut accepted: impl FnMut(TcpStream, Transport, Role, &str),
+    ) {
         if self.paused_until.is_some_and(|until| until > now) {
             return;
         }
@@ -77,7 +88,12 @@ impl Listener {
                 Ok((stream, _)) => {
                     // Nagle off, wire.md 6. Without a local address the client has gone already.
                     if let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) {
-                        accepted(stream, self.transport, self.role, &local.ip().to_canonical().to_string());
+                        accepted(
+                            stream,
+                            self.transport,
+                            self.role,
+                            &local.ip().to_canonical().to_string(),
+                        );
                     }
                 }
                 Err(error) => match error.kind() {
@@ -85,7 +101,9 @@ impl Listener {
                         self.ready = false;
                         return;
                     }
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {}
+                    ErrorKind::Interrupted
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::ConnectionReset => {}
                     _ => {
                         log::error!("cannot accept a connection: {error}");
                         self.paused_until = Some(now + PAUSE);

@@ -39,7 +39,9 @@ use datagrams::DatagramSocket;
 use handle::Command;
 pub use handle::ServerHandle;
 use listener::{Listener, Transport};
-pub use options::{Addresses, Certificate, ServerOptions, UdpAddresses, UdpPorts, WsAddresses, WsPorts, WssOptions};
+pub use options::{
+    Addresses, Certificate, ServerOptions, UdpAddresses, UdpPorts, WsAddresses, WsPorts, WssOptions,
+};
 use web::WebClients;
 
 const WAKER: Token = Token(0);
@@ -98,10 +100,20 @@ impl Server {
                 front_end: listen(transport, Role::FrontEnd, ports.front_end)?,
             })
         };
-        let ws = options.ws.map(|ports| listen_web(Transport::Ws, ports)).transpose()?;
-        let wss = options.wss.as_ref().map(|wss| listen_web(Transport::Wss, wss.ports)).transpose()?;
-        let identity =
-            options.wss.as_ref().map(|wss| Identity::new(&wss.certificate, certificate_names(options))).transpose()?;
+        let ws = options
+            .ws
+            .map(|ports| listen_web(Transport::Ws, ports))
+            .transpose()?;
+        let wss = options
+            .wss
+            .as_ref()
+            .map(|wss| listen_web(Transport::Wss, wss.ports))
+            .transpose()?;
+        let identity = options
+            .wss
+            .as_ref()
+            .map(|wss| Identity::new(&wss.certificate, certificate_names(options)))
+            .transpose()?;
         let seed = match options.seed {
             Some(seed) => seed,
             None => entropy()?,
@@ -117,12 +129,26 @@ impl Server {
         };
         let (mut datagrams, mut udp) = (Vec::new(), None);
         if let Some(ports) = options.udp {
-            let name_server = bind(Role::NameServer, UDP_NAME_SERVER, ports.name_server, line_seed)?;
+            let name_server = bind(
+                Role::NameServer,
+                UDP_NAME_SERVER,
+                ports.name_server,
+                line_seed,
+            )?;
             let front_end = bind(Role::FrontEnd, UDP_FRONT_END, ports.front_end, !line_seed)?;
-            udp = Some(UdpAddresses { name_server: name_server.address()?, front_end: front_end.address()? });
+            udp = Some(UdpAddresses {
+                name_server: name_server.address()?,
+                front_end: front_end.address()?,
+            });
             datagrams = vec![name_server, front_end];
         }
-        let addresses = Addresses { name_server, front_end, udp, ws, wss };
+        let addresses = Addresses {
+            name_server,
+            front_end,
+            udp,
+            ws,
+            wss,
+        };
         let mut core = ServerCore::new(options.config.clone(), seed);
         core.set_front_end_port(addresses.front_end.port());
         if let Some(udp) = udp {
@@ -140,7 +166,15 @@ impl Server {
             core,
             start: Instant::now(),
             listeners,
-            buffer: vec![0; if datagrams.is_empty() { 0 } else { datagrams::BUFFER_BYTES }].into_boxed_slice(),
+            buffer: vec![
+                0;
+                if datagrams.is_empty() {
+                    0
+                } else {
+                    datagrams::BUFFER_BYTES
+                }
+            ]
+            .into_boxed_slice(),
             datagrams,
             clients: Clients::new(),
             web: WebClients::new(),
@@ -187,13 +221,19 @@ impl Server {
                 match event.token() {
                     WAKER => {}
                     token @ (UDP_NAME_SERVER | UDP_FRONT_END) => {
-                        if let Some(socket) = self.datagrams.get_mut(usize::from(token == UDP_FRONT_END)) {
-                            socket.wake(event.is_readable() || event.is_error(), event.is_writable());
+                        if let Some(socket) =
+                            self.datagrams.get_mut(usize::from(token == UDP_FRONT_END))
+                        {
+                            socket
+                                .wake(event.is_readable() || event.is_error(), event.is_writable());
                         }
                     }
                     token if WebClients::owns(token) => self.web.wake(token, event),
                     token if token.0 >= FIRST_CLIENT => self.clients.wake(token, event),
-                    token => self.listeners.iter_mut().for_each(|listener| listener.wake(token)),
+                    token => self
+                        .listeners
+                        .iter_mut()
+                        .for_each(|listener| listener.wake(token)),
                 }
             }
             let (instant, now) = (Instant::now(), self.now());
@@ -235,20 +275,28 @@ impl Server {
     }
 
     fn accept(&mut self, now: Timestamp, instant: Instant) {
-        let (core, clients, web, registry) = (&mut self.core, &mut self.clients, &mut self.web, self.poll.registry());
+        let (core, clients, web, registry) = (
+            &mut self.core,
+            &mut self.clients,
+            &mut self.web,
+            self.poll.registry(),
+        );
         let tls = self.identity.as_ref().map(|identity| &identity.config);
         for listener in &mut self.listeners {
-            listener.accept(instant, |stream, transport, role, local_host| match transport {
-                Transport::Tcp => {
-                    let id = core.accept_stream(now, role, local_host);
-                    clients.insert(registry, id, stream);
-                    if clients.is_lost(id) {
-                        core.closed(now, id);
+            listener.accept(
+                instant,
+                |stream, transport, role, local_host| match transport {
+                    Transport::Tcp => {
+                        let id = core.accept_stream(now, role, local_host);
+                        clients.insert(registry, id, stream);
+                        if clients.is_lost(id) {
+                            core.closed(now, id);
+                        }
                     }
-                }
-                Transport::Ws => web.insert(registry, instant, stream, role, None, local_host),
-                Transport::Wss => web.insert(registry, instant, stream, role, tls, local_host),
-            });
+                    Transport::Ws => web.insert(registry, instant, stream, role, None, local_host),
+                    Transport::Wss => web.insert(registry, instant, stream, role, tls, local_host),
+                },
+            );
         }
     }
 
@@ -266,9 +314,14 @@ impl Server {
         let lines = self.datagrams.iter().map(DatagramSocket::deadline);
         let core = lines.chain([self.core.poll_timeout()]).flatten().min();
         let core = core.map(|at| Duration::from_micros(at.micros_since(now)));
-        let instants =
-            self.listeners.iter().map(Listener::deadline).chain([self.clients.deadline(), self.web.deadline()]);
-        let others = instants.flatten().map(|at| at.saturating_duration_since(Instant::now()));
+        let instants = self
+            .listeners
+            .iter()
+            .map(Listener::deadline)
+            .chain([self.clients.deadline(), self.web.deadline()]);
+        let others = instants
+            .flatten()
+            .map(|at| at.saturating_duration_since(Instant::now()));
         others.chain(core).min()
     }
 
@@ -279,8 +332,13 @@ impl Server {
 
 /// The hosts that a self-made certificate is for.
 fn certificate_names(options: &ServerOptions) -> Vec<String> {
-    let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-    for name in [Some(&options.host), options.config.public_host.as_ref()].into_iter().flatten() {
+    let mut names = ["localhost", "127.0.0.1", "::1"]
+        .map(str::to_owned)
+        .to_vec();
+    for name in [Some(&options.host), options.config.public_host.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         let name = name.trim_matches(['[', ']']);
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
@@ -301,7 +359,12 @@ fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
         .to_socket_addrs()
         .map_err(|error| named(&error, &format!("cannot resolve the host {host}")))?
         .next()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("the host {host} has no address")))
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("the host {host} has no address"),
+            )
+        })
 }
 
 fn named(error: &io::Error, what: &str) -> io::Error {

@@ -57,12 +57,18 @@ pub struct UdpPorts {
 
 impl UdpPorts {
     /// Any free ones.
-    pub const ANY: Self = Self { name_server: 0, front_end: 0 };
+    pub const ANY: Self = Self {
+        name_server: 0,
+        front_end: 0,
+    };
 }
 
 impl Default for UdpPorts {
     fn default() -> Self {
-        Self { name_server: chat_core::codes::port::UDP, front_end: ServerConfig::new().front_end_udp_port }
+        Self {
+            name_server: chat_core::codes::port::UDP,
+            front_end: ServerConfig::new().front_end_udp_port,
+        }
     }
 }
 
@@ -78,14 +84,23 @@ pub struct WsPorts {
 
 impl WsPorts {
     /// Any free ones.
-    pub const ANY: Self = Self { name_server: 0, front_end: 0 };
+    pub const ANY: Self = Self {
+        name_server: 0,
+        front_end: 0,
+    };
     /// With TLS: 19093 and 19094; the newer port of the name server is 443.
-    pub const SECURE: Self = Self { name_server: 19093, front_end: 19094 };
+    pub const SECURE: Self = Self {
+        name_server: 19093,
+        front_end: 19094,
+    };
 }
 
 impl Default for WsPorts {
     fn default() -> Self {
-        Self { name_server: 9093, front_end: 9094 }
+        Self {
+            name_server: 9093,
+            front_end: 9094,
+        }
     }
 }
 
@@ -100,7 +115,10 @@ pub struct WssOptions {
 
 impl Default for WssOptions {
     fn default() -> Self {
-        Self { ports: WsPorts::SECURE, certificate: Certificate::SelfMade }
+        Self {
+            ports: WsPorts::SECURE,
+            certificate: Certificate::SelfMade,
+        }
     }
 }
 
@@ -124,7 +142,11 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SelfMade => out.write_str("SelfMade"),
-            Self::Pem { chain, .. } => out.debug_struct("Pem").field("chain", chain).field("key", &"***").finish(),
+            Self::Pem { chain, .. } => out
+                .debug_struct("Pem")
+                .field("chain", chain)
+                .field("key", &"***")
+                .finish(),
         }
     }
 }

@@ -104,7 +104,9 @@ impl Link for DatagramLink {
         let has_closed = self.towards(from).deaf;
         let direction = self.towards(from.other());
         if fits && !has_closed && !direction.deaf && !direction.cut {
-            direction.line.send(now, &direction.conditions, dice, (), bytes);
+            direction
+                .line
+                .send(now, &direction.conditions, dice, (), bytes);
         }
         bytes.len()
     }

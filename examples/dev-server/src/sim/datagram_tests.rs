@@ -11,8 +11,19 @@ fn both(text: &str) -> DatagramSettings {
 /// An open link.
 fn open(network: &mut Network, settings: &DatagramSettings) -> LinkKey {
     let link = network.open_datagrams(at(0), settings);
-    let opened = Delivery { link, to: End::Client, what: What::Opened };
-    assert_eq!((network.next_time(), network.poll(at(0)), network.poll(at(0))), (Some(at(0)), Some(opened), None));
+    let opened = Delivery {
+        link,
+        to: End::Client,
+        what: What::Opened,
+    };
+    assert_eq!(
+        (
+            network.next_time(),
+            network.poll(at(0)),
+            network.poll(at(0))
+        ),
+        (Some(at(0)), Some(opened), None)
+    );
     link
 }
 
@@ -21,10 +32,15 @@ fn run(network: &mut Network) -> Vec<(u64, End, Vec<u8>)> {
     let mut all = Vec::new();
     while let Some(now) = network.next_time() {
         while let Some(Delivery { to, what, .. }) = network.poll(now) {
-            let What::Bytes(bytes) = what else { panic!("{what:?}") };
+            let What::Bytes(bytes) = what else {
+                panic!("{what:?}")
+            };
             all.push((now.as_millis(), to, bytes));
         }
-        assert!(network.next_time().is_none_or(|next| next > now), "poll left something");
+        assert!(
+            network.next_time().is_none_or(|next| next > now),
+            "poll left something"
+        );
     }
     all
 }
@@ -32,8 +48,18 @@ fn run(network: &mut Network) -> Vec<(u64, End, Vec<u8>)> {
 #[test]
 fn datagrams_arrive_whole_and_the_server_is_told_of_nothing_else() {
     let mut network = Network::new(1);
-    let link = open(&mut network, &DatagramSettings { max_datagram_bytes: 30, ..both("delay=20") });
-    for (from, bytes) in [(End::Client, &b"one"[..]), (End::Client, b""), (End::Server, b"three")] {
+    let link = open(
+        &mut network,
+        &DatagramSettings {
+            max_datagram_bytes: 30,
+            ..both("delay=20")
+        },
+    );
+    for (from, bytes) in [
+        (End::Client, &b"one"[..]),
+        (End::Client, b""),
+        (End::Server, b"three"),
+    ] {
         assert_eq!(network.send(at(5), link, from, bytes), bytes.len());
     }
     network.send(at(6), link, End::Client, &[0; 30]);
@@ -50,11 +76,20 @@ fn datagrams_arrive_whole_and_the_server_is_told_of_nothing_else() {
 #[test]
 fn every_direction_has_its_own_conditions_which_can_change() {
     let mut network = Network::new(1);
-    let settings = DatagramSettings { to_server: "loss=100".parse().unwrap(), ..both("delay=10 duplicate=100") };
+    let settings = DatagramSettings {
+        to_server: "loss=100".parse().unwrap(),
+        ..both("delay=10 duplicate=100")
+    };
     let link = open(&mut network, &settings);
     network.send(at(0), link, End::Client, b"a");
     network.send(at(0), link, End::Server, b"b");
-    assert_eq!(run(&mut network), [(10, End::Client, b"b".to_vec()), (10, End::Client, b"b".to_vec())]);
+    assert_eq!(
+        run(&mut network),
+        [
+            (10, End::Client, b"b".to_vec()),
+            (10, End::Client, b"b".to_vec())
+        ]
+    );
     network.set_conditions(link, End::Server, Conditions::default());
     network.send(at(20), link, End::Client, b"c");
     assert_eq!(run(&mut network), [(20, End::Server, b"c".to_vec())]);
@@ -66,7 +101,10 @@ fn every_direction_has_its_own_conditions_which_can_change() {
 fn same_seed_same_datagrams_and_jitter_reorders_them() {
     let story = |seed| {
         let mut network = Network::new(seed);
-        let link = open(&mut network, &both("loss=20 duplicate=10 delay=5 jitter=30 corrupt=2"));
+        let link = open(
+            &mut network,
+            &both("loss=20 duplicate=10 delay=5 jitter=30 corrupt=2"),
+        );
         for number in 0..250_u8 {
             network.send(at(u64::from(number)), link, End::Client, &[number; 10]);
             network.send(at(u64::from(number)), link, End::Server, &[number; 10]);
@@ -74,10 +112,17 @@ fn same_seed_same_datagrams_and_jitter_reorders_them() {
         (run(&mut network), network.datagram_stats())
     };
     let (seen, stats) = story(3);
-    assert_eq!(seen.len() as u64, stats.sent - stats.lost + stats.duplicated);
+    assert_eq!(
+        seen.len() as u64,
+        stats.sent - stats.lost + stats.duplicated
+    );
     assert_eq!(story(3), (seen.clone(), stats));
     assert_ne!(story(4).0, seen);
-    let there: Vec<u8> = seen.iter().filter(|(_, to, _)| *to == End::Server).map(|(.., bytes)| bytes[9]).collect();
+    let there: Vec<u8> = seen
+        .iter()
+        .filter(|(_, to, _)| *to == End::Server)
+        .map(|(.., bytes)| bytes[9])
+        .collect();
     assert!(!there.is_sorted());
 }
 
@@ -101,7 +146,10 @@ fn a_closed_end_gets_nothing_and_what_it_sent_before_arrives() {
 #[test]
 fn lines_can_be_cut_stalled_and_left_unread_with_bounds() {
     let mut network = Network::new(1);
-    let settings = DatagramSettings { max_queued_bytes: 1000, ..both("delay=10") };
+    let settings = DatagramSettings {
+        max_queued_bytes: 1000,
+        ..both("delay=10")
+    };
     let link = open(&mut network, &settings);
     network.stall(link, at(500));
     network.send(at(0), link, End::Client, b"late");
@@ -110,7 +158,10 @@ fn lines_can_be_cut_stalled_and_left_unread_with_bounds() {
     for _ in 0..100 {
         network.send(at(500), link, End::Client, &[1; 72]);
     }
-    assert_eq!((run(&mut network), network.datagram_stats().overrun), (Vec::new(), 95));
+    assert_eq!(
+        (run(&mut network), network.datagram_stats().overrun),
+        (Vec::new(), 95)
+    );
     network.set_reading(link, End::Server, true);
     assert_eq!(run(&mut network).len(), 5);
     network.send(at(600), link, End::Client, b"lost");
@@ -132,7 +183,16 @@ fn links_are_known_by_their_addresses() {
         assert_eq!(LinkKey::from_address(key.address()), Some(key));
     }
     assert_ne!(keys[0].address(), keys[1].address());
-    for other in ["127.0.0.1:5000", "[fd00::1]:5001", "[fe00::1]:5000", "[fd00:1::1]:5000"] {
-        assert_eq!(LinkKey::from_address(other.parse().unwrap()), None, "{other}");
+    for other in [
+        "127.0.0.1:5000",
+        "[fd00::1]:5001",
+        "[fe00::1]:5000",
+        "[fd00:1::1]:5000",
+    ] {
+        assert_eq!(
+            LinkKey::from_address(other.parse().unwrap()),
+            None,
+            "{other}"
+        );
     }
 }

@@ -64,7 +64,9 @@ impl LinkKey {
     /// The link with this [`address`](Self::address), if there can be one.
     #[must_use]
     pub fn from_address(address: SocketAddr) -> Option<Self> {
-        let SocketAddr::V6(address) = address else { return None };
+        let SocketAddr::V6(address) = address else {
+            return None;
+        };
         let number = u64::try_from(address.ip().to_bits() ^ ADDRESS_PREFIX).ok()?;
         (address.port() == ADDRESS_PORT).then_some(Self(number))
     }
@@ -218,7 +220,13 @@ impl Network {
     fn insert(&mut self, link: Box<dyn Link>) -> LinkKey {
         let key = LinkKey(self.count);
         self.count = self.count.saturating_add(1);
-        self.links.insert(key, Entry { link, looks: [(End::Server, None), (End::Client, None)] });
+        self.links.insert(
+            key,
+            Entry {
+                link,
+                looks: [(End::Server, None), (End::Client, None)],
+            },
+        );
         self.look_ahead(key);
         key
     }
@@ -230,7 +238,9 @@ impl Network {
     /// what is too much. A link that is gone, or whose other end has closed, takes everything and delivers nothing.
     pub fn send(&mut self, now: Timestamp, link: LinkKey, from: End, bytes: &[u8]) -> usize {
         self.now = self.now.max(now);
-        let Some(Entry { link: ends, .. }) = self.links.get_mut(&link) else { return bytes.len() };
+        let Some(Entry { link: ends, .. }) = self.links.get_mut(&link) else {
+            return bytes.len();
+        };
         let taken = ends.send(self.now, &mut self.dice, from, bytes);
         self.look_ahead(link);
         taken
@@ -287,7 +297,11 @@ impl Network {
     /// When something happens next, if nothing is sent until then. Never before a time that was given already.
     #[must_use]
     pub fn next_time(&self) -> Option<Timestamp> {
-        if self.at_once.is_empty() { self.looks.first().map(|(at, ..)| *at) } else { Some(self.now) }
+        if self.at_once.is_empty() {
+            self.looks.first().map(|(at, ..)| *at)
+        } else {
+            Some(self.now)
+        }
     }
 
     /// The next thing that happens at or before `now`; call until it gives `None`.
@@ -296,9 +310,13 @@ impl Network {
         if let Some(delivery) = self.at_once.pop_front() {
             return Some(delivery);
         }
-        while let Some(&(at, order, key, to)) = self.looks.first().filter(|(at, ..)| *at <= self.now) {
+        while let Some(&(at, order, key, to)) =
+            self.looks.first().filter(|(at, ..)| *at <= self.now)
+        {
             self.looks.remove(&(at, order, key, to));
-            let Some(entry) = self.links.get_mut(&key) else { continue };
+            let Some(entry) = self.links.get_mut(&key) else {
+                continue;
+            };
             for (end, look) in &mut entry.looks {
                 if *end == to {
                     *look = None;
@@ -308,9 +326,17 @@ impl Network {
             self.look_ahead(key);
             if let Some((what, tell_sender)) = taken {
                 if tell_sender {
-                    self.at_once.push_back(Delivery { link: key, to: to.other(), what: What::Writable });
+                    self.at_once.push_back(Delivery {
+                        link: key,
+                        to: to.other(),
+                        what: What::Writable,
+                    });
                 }
-                return Some(Delivery { link: key, to, what });
+                return Some(Delivery {
+                    link: key,
+                    to,
+                    what,
+                });
             }
         }
         None
@@ -325,10 +351,15 @@ impl Network {
 
     /// Brings the looks at a link in line with what is to be delivered on it, and drops a link that nobody listens to.
     fn look_ahead(&mut self, key: LinkKey) {
-        let Some(Entry { link, looks }) = self.links.get_mut(&key) else { return };
+        let Some(Entry { link, looks }) = self.links.get_mut(&key) else {
+            return;
+        };
         let over = link.is_over();
         for (end, look) in looks {
-            let next = link.next_due(*end).filter(|_| !over).map(|due| due.max(self.now));
+            let next = link
+                .next_due(*end)
+                .filter(|_| !over)
+                .map(|due| due.max(self.now));
             if look.map(|(at, _)| at) == next {
                 continue;
             }

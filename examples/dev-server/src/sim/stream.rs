@@ -45,7 +45,8 @@ impl Default for StreamSettings {
 impl StreamSettings {
     /// How long one way takes this time.
     fn trip_ms(&self, dice: &mut Dice) -> u64 {
-        self.delay_ms.saturating_add(dice.below(self.jitter_ms.saturating_add(1)))
+        self.delay_ms
+            .saturating_add(dice.below(self.jitter_ms.saturating_add(1)))
     }
 }
 
@@ -78,7 +79,13 @@ impl Direction {
     }
 
     /// Takes as many bytes as fit the window.
-    fn send(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, bytes: &[u8]) -> usize {
+    fn send(
+        &mut self,
+        now: Timestamp,
+        settings: &StreamSettings,
+        dice: &mut Dice,
+        bytes: &[u8],
+    ) -> usize {
         if self.deaf {
             return bytes.len();
         }
@@ -104,18 +111,28 @@ impl Direction {
             rate => (taken.len() as u64).saturating_mul(1_000_000) / rate,
         };
         self.line_free = self.line_free.max(now).plus_micros(on_line);
-        self.push(self.line_free.plus_millis(settings.trip_ms(dice)), What::Bytes(taken.to_vec()));
+        self.push(
+            self.line_free.plus_millis(settings.trip_ms(dice)),
+            What::Bytes(taken.to_vec()),
+        );
         taken.len()
     }
 
     /// The sender closes, when everything before has left.
     fn close(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) {
-        self.push(self.line_free.max(now).plus_millis(settings.trip_ms(dice)), What::Closed);
+        self.push(
+            self.line_free.max(now).plus_millis(settings.trip_ms(dice)),
+            What::Closed,
+        );
     }
 
     /// Loses everything; the end is told at `at`, even if the link was cut, stalled, or the end does not read.
     fn reset(&mut self, at: Timestamp) {
-        *self = Self { whole: self.whole, deaf: self.deaf, ..Self::default() };
+        *self = Self {
+            whole: self.whole,
+            deaf: self.deaf,
+            ..Self::default()
+        };
         self.push(at, What::Reset);
     }
 
@@ -147,7 +164,12 @@ impl Direction {
     }
 
     /// What is to be delivered now, and whether the sender is to be told of room.
-    fn take(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) -> Option<(What, bool)> {
+    fn take(
+        &mut self,
+        now: Timestamp,
+        settings: &StreamSettings,
+        dice: &mut Dice,
+    ) -> Option<(What, bool)> {
         if self.next_due()? > now {
             return None;
         }
@@ -163,11 +185,18 @@ impl Direction {
     }
 
     /// A piece of random size from the bytes that are due, beginning with `first`.
-    fn piece(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice, first: Vec<u8>) -> Vec<u8> {
+    fn piece(
+        &mut self,
+        now: Timestamp,
+        settings: &StreamSettings,
+        dice: &mut Dice,
+        first: Vec<u8>,
+    ) -> Vec<u8> {
         let mut piece = first;
         if settings.max_chunk > 0 && !self.whole {
             let most = settings.max_chunk as u64;
-            let size = usize::try_from(dice.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
+            let size =
+                usize::try_from(dice.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
             while piece.len() < size
                 && matches!(self.queue.front(), Some((due, What::Bytes(_))) if *due <= now)
                 && let Some((_, What::Bytes(more))) = self.queue.pop_front()
@@ -175,7 +204,8 @@ impl Direction {
                 piece.extend(more);
             }
             if piece.len() > size {
-                self.queue.push_front((now, What::Bytes(piece.split_off(size))));
+                self.queue
+                    .push_front((now, What::Bytes(piece.split_off(size))));
             }
         }
         self.in_flight = self.in_flight.saturating_sub(piece.len());
@@ -191,8 +221,16 @@ pub(super) struct StreamLink {
 
 impl StreamLink {
     /// A client begins to connect; `whole` if it is messages that are sent.
-    pub(super) fn connect(now: Timestamp, dice: &mut Dice, settings: StreamSettings, whole: bool) -> Self {
-        let [mut to_server, mut to_client] = [(); 2].map(|()| Direction { whole, ..Direction::default() });
+    pub(super) fn connect(
+        now: Timestamp,
+        dice: &mut Dice,
+        settings: StreamSettings,
+        whole: bool,
+    ) -> Self {
+        let [mut to_server, mut to_client] = [(); 2].map(|()| Direction {
+            whole,
+            ..Direction::default()
+        });
         // The request goes one way, the answer the other.
         let there = now.plus_millis(settings.trip_ms(dice));
         let back = there.plus_millis(settings.trip_ms(dice));
@@ -205,7 +243,11 @@ impl StreamLink {
             to_server.push(there, What::Accepted);
             to_client.push(back, What::Opened);
         }
-        Self { settings, to_server, to_client }
+        Self {
+            settings,
+            to_server,
+            to_client,
+        }
     }
 
     const fn towards(&mut self, end: End) -> &mut Direction {
@@ -218,12 +260,20 @@ impl StreamLink {
 
 impl Link for StreamLink {
     fn send(&mut self, now: Timestamp, dice: &mut Dice, from: End, bytes: &[u8]) -> usize {
-        let Self { settings, to_server, to_client } = self;
+        let Self {
+            settings,
+            to_server,
+            to_client,
+        } = self;
         let (direction, own) = match from {
             End::Client => (to_server, to_client),
             End::Server => (to_client, to_server),
         };
-        if own.deaf { bytes.len() } else { direction.send(now, settings, dice, bytes) }
+        if own.deaf {
+            bytes.len()
+        } else {
+            direction.send(now, settings, dice, bytes)
+        }
     }
 
     fn close(&mut self, now: Timestamp, dice: &mut Dice, end: End) {
@@ -235,7 +285,11 @@ impl Link for StreamLink {
     }
 
     fn reset(&mut self, now: Timestamp, dice: &mut Dice) {
-        let Self { settings, to_server, to_client } = self;
+        let Self {
+            settings,
+            to_server,
+            to_client,
+        } = self;
         for direction in [to_server, to_client] {
             direction.reset(now.plus_millis(settings.trip_ms(dice)));
         }

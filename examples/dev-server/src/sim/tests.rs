@@ -17,7 +17,10 @@ fn run(network: &mut Network, end: u64) -> Vec<(u64, End, What)> {
         while let Some(Delivery { to, what, .. }) = network.poll(now) {
             all.push((now.as_millis(), to, what));
         }
-        assert!(network.next_time().is_none_or(|next| next > now), "poll left something");
+        assert!(
+            network.next_time().is_none_or(|next| next > now),
+            "poll left something"
+        );
     }
     all
 }
@@ -25,20 +28,33 @@ fn run(network: &mut Network, end: u64) -> Vec<(u64, End, What)> {
 fn bytes(all: &[(u64, End, What)], end: End) -> Vec<u8> {
     all.iter()
         .filter(|(_, to, _)| *to == end)
-        .filter_map(|(_, _, what)| if let What::Bytes(bytes) = what { Some(bytes.clone()) } else { None })
+        .filter_map(|(_, _, what)| {
+            if let What::Bytes(bytes) = what {
+                Some(bytes.clone())
+            } else {
+                None
+            }
+        })
         .flatten()
         .collect()
 }
 
 fn text(length: usize) -> Vec<u8> {
-    (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    (0..length)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect()
 }
 
 /// An open link.
 fn open(network: &mut Network, settings: StreamSettings) -> LinkKey {
     let link = network.connect(Timestamp::ZERO, settings);
     let seen = run(network, 1_000_000);
-    assert_eq!(seen.iter().map(|(_, _, what)| what.clone()).collect::<Vec<_>>(), [What::Accepted, What::Opened]);
+    assert_eq!(
+        seen.iter()
+            .map(|(_, _, what)| what.clone())
+            .collect::<Vec<_>>(),
+        [What::Accepted, What::Opened]
+    );
     link
 }
 
@@ -47,19 +63,33 @@ fn a_stream_keeps_its_bytes_in_order_however_it_is_cut() {
     for seed in 0..200 {
         let mut network = Network::new(seed);
         let settings = settings(|settings| {
-            (settings.delay_ms, settings.jitter_ms, settings.max_chunk) = (30, 100, 1 + seed as usize % 40);
+            (settings.delay_ms, settings.jitter_ms, settings.max_chunk) =
+                (30, 100, 1 + seed as usize % 40);
         });
         let link = network.connect(at(0), settings);
         let sent = text(3000);
         for (step, part) in sent.chunks(70).enumerate() {
-            assert_eq!(network.send(at(step as u64), link, End::Client, part), part.len());
-            assert_eq!(network.send(at(step as u64), link, End::Server, part), part.len());
+            assert_eq!(
+                network.send(at(step as u64), link, End::Client, part),
+                part.len()
+            );
+            assert_eq!(
+                network.send(at(step as u64), link, End::Server, part),
+                part.len()
+            );
         }
         network.close(at(100), link, End::Client);
         let seen = run(&mut network, 100_000);
         assert_eq!(bytes(&seen, End::Server), sent, "seed {seed}");
-        assert_eq!(seen.last().map(|(_, to, what)| (*to, what.clone())), Some((End::Server, What::Closed)));
-        assert_eq!(seen.iter().filter(|(_, to, _)| *to == End::Client).count(), 0, "it had closed");
+        assert_eq!(
+            seen.last().map(|(_, to, what)| (*to, what.clone())),
+            Some((End::Server, What::Closed))
+        );
+        assert_eq!(
+            seen.iter().filter(|(_, to, _)| *to == End::Client).count(),
+            0,
+            "it had closed"
+        );
     }
 }
 
@@ -79,30 +109,51 @@ fn same_seed_same_story() {
 #[test]
 fn a_window_takes_no_more_until_the_reader_has_read() {
     let mut network = Network::new(1);
-    let link = open(&mut network, settings(|settings| (settings.delay_ms, settings.window_bytes) = (10, 100)));
+    let link = open(
+        &mut network,
+        settings(|settings| (settings.delay_ms, settings.window_bytes) = (10, 100)),
+    );
     let start = network.now;
     network.set_reading(link, End::Server, false);
     assert_eq!(network.send(start, link, End::Client, &text(150)), 100);
     assert_eq!(network.send(start, link, End::Client, &text(1)), 0);
-    assert_eq!(network.send(start, link, End::Server, &text(100)), 100, "the other direction has its own");
+    assert_eq!(
+        network.send(start, link, End::Server, &text(100)),
+        100,
+        "the other direction has its own"
+    );
     let seen = run(&mut network, 1000);
     assert_eq!(bytes(&seen, End::Server), []);
     network.set_reading(link, End::Server, true);
     let seen = run(&mut network, 2000);
-    let expected = [(End::Server, What::Bytes(text(100))), (End::Client, What::Writable)];
-    assert_eq!(seen.into_iter().map(|(_, to, what)| (to, what)).collect::<Vec<_>>(), expected);
+    let expected = [
+        (End::Server, What::Bytes(text(100))),
+        (End::Client, What::Writable),
+    ];
+    assert_eq!(
+        seen.into_iter()
+            .map(|(_, to, what)| (to, what))
+            .collect::<Vec<_>>(),
+        expected
+    );
     assert_eq!(network.send(at(2000), link, End::Client, &text(150)), 100);
 }
 
 #[test]
 fn a_slow_line_takes_its_time() {
     let mut network = Network::new(1);
-    let link = open(&mut network, settings(|settings| (settings.delay_ms, settings.bytes_per_second) = (5, 1000)));
+    let link = open(
+        &mut network,
+        settings(|settings| (settings.delay_ms, settings.bytes_per_second) = (5, 1000)),
+    );
     let start = network.now.as_millis();
     for _ in 0..3 {
         network.send(network.now, link, End::Client, &text(100));
     }
-    let times: Vec<u64> = run(&mut network, 10_000).into_iter().map(|(time, ..)| time - start).collect();
+    let times: Vec<u64> = run(&mut network, 10_000)
+        .into_iter()
+        .map(|(time, ..)| time - start)
+        .collect();
     assert_eq!(times, [105, 205, 305]);
 }
 
@@ -115,7 +166,10 @@ fn a_stall_delays_and_loses_nothing() {
     network.stall(link, at(start + 500));
     network.send(at(start + 100), link, End::Server, b"b");
     network.send(at(start + 495), link, End::Client, b"c");
-    let seen: Vec<_> = run(&mut network, 10_000).into_iter().map(|(time, to, what)| (time - start, to, what)).collect();
+    let seen: Vec<_> = run(&mut network, 10_000)
+        .into_iter()
+        .map(|(time, to, what)| (time - start, to, what))
+        .collect();
     let expected = [
         (500, End::Server, What::Bytes(b"a".to_vec())),
         (500, End::Client, What::Bytes(b"b".to_vec())),
@@ -132,8 +186,14 @@ fn a_reset_reaches_both_and_loses_what_was_on_its_way() {
     network.send(start, link, End::Client, b"a");
     network.set_reading(link, End::Client, false);
     network.reset(start, link);
-    let seen: Vec<_> = run(&mut network, 10_000).into_iter().map(|(_, to, what)| (to, what)).collect();
-    assert_eq!(seen, [(End::Server, What::Reset), (End::Client, What::Reset)]);
+    let seen: Vec<_> = run(&mut network, 10_000)
+        .into_iter()
+        .map(|(_, to, what)| (to, what))
+        .collect();
+    assert_eq!(
+        seen,
+        [(End::Server, What::Reset), (End::Client, What::Reset)]
+    );
     assert_eq!(network.send(start, link, End::Client, b"abc"), 3);
     assert!(network.links.is_empty() && network.next_time().is_none());
 }
@@ -141,23 +201,35 @@ fn a_reset_reaches_both_and_loses_what_was_on_its_way() {
 #[test]
 fn a_silent_cut_tells_nobody_until_the_window_is_full() {
     let mut network = Network::new(1);
-    let link = open(&mut network, settings(|settings| settings.window_bytes = 10));
+    let link = open(
+        &mut network,
+        settings(|settings| settings.window_bytes = 10),
+    );
     let start = network.now;
     network.send(start, link, End::Client, b"abc");
     network.cut(link, End::Server);
     assert_eq!(network.send(start, link, End::Client, &text(10)), 7);
     assert_eq!(network.send(start, link, End::Client, &text(10)), 0);
     network.send(start, link, End::Server, b"heard");
-    let seen: Vec<_> = run(&mut network, 10_000).into_iter().map(|(_, to, what)| (to, what)).collect();
+    let seen: Vec<_> = run(&mut network, 10_000)
+        .into_iter()
+        .map(|(_, to, what)| (to, what))
+        .collect();
     assert_eq!(seen, [(End::Client, What::Bytes(b"heard".to_vec()))]);
 }
 
 #[test]
 fn connections_can_be_refused_or_ignored() {
     let mut network = Network::new(1);
-    network.connect(at(0), settings(|settings| (settings.delay_ms, settings.refused) = (10, true)));
+    network.connect(
+        at(0),
+        settings(|settings| (settings.delay_ms, settings.refused) = (10, true)),
+    );
     network.connect(at(0), settings(|settings| settings.unanswered = true));
-    assert_eq!(run(&mut network, 1_000_000), [(20, End::Client, What::Refused)]);
+    assert_eq!(
+        run(&mut network, 1_000_000),
+        [(20, End::Client, What::Refused)]
+    );
 }
 
 #[test]

@@ -72,14 +72,26 @@ impl Bench {
     pub(crate) fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let mut core = ServerCore::new(ServerConfig::new().with(change), [7; 32]);
         core.set_front_end_port(5000);
-        Self { core, now: Timestamp::from_millis(1000), random: Random::new([8; 32]), closed: Vec::new() }
+        Self {
+            core,
+            now: Timestamp::from_millis(1000),
+            random: Random::new([8; 32]),
+            closed: Vec::new(),
+        }
     }
 
     /// A connection of which the server knows nothing but that it exists.
     pub(crate) fn accept(&mut self, role: Role, protocol: Protocol) -> Peer {
         let id = self.core.accept_stream(self.now, role, HOST);
         let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
-        Peer { id, protocol, cipher: None, splitter, encrypt: false, closed: false }
+        Peer {
+            id,
+            protocol,
+            cipher: None,
+            splitter,
+            encrypt: false,
+            closed: false,
+        }
     }
 
     /// A connection that has been greeted.
@@ -106,7 +118,15 @@ impl Bench {
         let mut peer = self.connect(role, protocol);
         let exchange = self.send_key(&peer);
         let got = self.drain(&mut peer);
-        let [Got::Key { code: 0, key: Some(key) }] = got.as_slice() else { panic!("{got:?}") };
+        let [
+            Got::Key {
+                code: 0,
+                key: Some(key),
+            },
+        ] = got.as_slice()
+        else {
+            panic!("{got:?}")
+        };
         peer.cipher = Some(Cipher::new(&exchange.agree(key).unwrap()));
         peer.encrypt = true;
         peer
@@ -115,7 +135,13 @@ impl Bench {
     pub(crate) fn send_key(&mut self, peer: &Peer) -> KeyExchange {
         let exchange = KeyExchange::new(&mut self.random);
         self.send_message(peer, |bytes| {
-            internal::write_key_request(bytes, peer.protocol, &Limits::DEFAULT, exchange.public_key()).unwrap();
+            internal::write_key_request(
+                bytes,
+                peer.protocol,
+                &Limits::DEFAULT,
+                exchange.public_key(),
+            )
+            .unwrap();
         });
         exchange
     }
@@ -124,7 +150,17 @@ impl Bench {
     pub(crate) fn enter(&mut self, user: &str, protocol: Protocol) -> Peer {
         let mut peer = self.connect(Role::FrontEnd, protocol);
         let got = self.ask(&mut peer, 230, credentials(user));
-        assert!(matches!(got.first(), Some(Got::Response { code: 230, return_code: 0, .. })), "{got:?}");
+        assert!(
+            matches!(
+                got.first(),
+                Some(Got::Response {
+                    code: 230,
+                    return_code: 0,
+                    ..
+                })
+            ),
+            "{got:?}"
+        );
         peer
     }
 
@@ -146,7 +182,8 @@ impl Bench {
 
     pub(crate) fn request(&mut self, peer: &Peer, code: u8, parameters: Vec<(u8, Value)>) {
         self.send_message(peer, |bytes| {
-            let mut writer = MessageWriter::request(bytes, peer.protocol, &Limits::DEFAULT, code).unwrap();
+            let mut writer =
+                MessageWriter::request(bytes, peer.protocol, &Limits::DEFAULT, code).unwrap();
             for (key, value) in &parameters {
                 writer.put(*key, value).unwrap();
             }
@@ -155,7 +192,12 @@ impl Bench {
     }
 
     /// A request, and everything that the server sends to this connection right then.
-    pub(crate) fn ask(&mut self, peer: &mut Peer, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
+    pub(crate) fn ask(
+        &mut self,
+        peer: &mut Peer,
+        code: u8,
+        parameters: Vec<(u8, Value)>,
+    ) -> Vec<Got> {
         self.request(peer, code, parameters);
         self.drain(peer)
     }
@@ -165,7 +207,10 @@ impl Bench {
         let end = self.now.plus_millis(millis);
         let mut steps = 0;
         while let Some(at) = self.core.poll_timeout().filter(|at| *at <= end) {
-            assert!(at > self.now || steps == 0, "a deadline that service does not move");
+            assert!(
+                at > self.now || steps == 0,
+                "a deadline that service does not move"
+            );
             self.now = self.now.max(at);
             self.core.service(self.now);
             steps += 1;
@@ -195,12 +240,21 @@ impl Bench {
         loop {
             match peer.splitter.next() {
                 Ok(None) => break,
-                Ok(Some(Item::PingResponse { server_time, client_time })) => {
-                    all.push(Got::Pong { server_time, client_time });
+                Ok(Some(Item::PingResponse {
+                    server_time,
+                    client_time,
+                })) => {
+                    all.push(Got::Pong {
+                        server_time,
+                        client_time,
+                    });
                 }
                 Ok(Some(Item::Frame { message, .. })) => {
                     let message = peer.splitter.message_mut(message);
-                    all.push(decode(message, peer.protocol, peer.cipher.as_ref()).unwrap_or(Got::Undecodable));
+                    all.push(
+                        decode(message, peer.protocol, peer.cipher.as_ref())
+                            .unwrap_or(Got::Undecodable),
+                    );
                 }
                 Ok(Some(other)) => panic!("{other:?}"),
                 Err(_) => {
@@ -221,31 +275,65 @@ impl Bench {
     }
 }
 
-pub(crate) fn decode(message: &mut [u8], protocol: Protocol, cipher: Option<&Cipher>) -> Option<Got> {
+pub(crate) fn decode(
+    message: &mut [u8],
+    protocol: Protocol,
+    cipher: Option<&Cipher>,
+) -> Option<Got> {
     let limits = Limits::DEFAULT;
     let encrypted = Header::parse(message).ok()?.encrypted;
     let (kind, body) = message::open(message, cipher).ok()?;
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Some(match Message::parse(kind, protocol, &limits, body).ok()? {
         Message::InitResponse => Got::InitResponse,
-        Message::Response { internal: true, code: 0, return_code, mut params, .. } => {
-            Got::Key { code: return_code, key: internal::public_key(&mut params).ok()?.map(<[u8]>::to_vec) }
-        }
-        Message::Response { internal: true, code: 1, mut params, .. } => {
+        Message::Response {
+            internal: true,
+            code: 0,
+            return_code,
+            mut params,
+            ..
+        } => Got::Key {
+            code: return_code,
+            key: internal::public_key(&mut params).ok()?.map(<[u8]>::to_vec),
+        },
+        Message::Response {
+            internal: true,
+            code: 1,
+            mut params,
+            ..
+        } => {
             let (client, server) = internal::ping_times(&mut params).ok()?;
-            Got::Pong { server_time: server?, client_time: client? }
+            Got::Pong {
+                server_time: server?,
+                client_time: client?,
+            }
         }
-        Message::Response { internal: false, code, return_code, debug_message, mut params } => Got::Response {
+        Message::Response {
+            internal: false,
+            code,
+            return_code,
+            debug_message,
+            mut params,
+        } => Got::Response {
             code,
             return_code,
             text: text(debug_message),
             parameters: params.to_parameters().ok()?,
             encrypted,
         },
-        Message::Event { code, mut params } => {
-            Got::Event { code, parameters: event_parameters(&mut params)?, encrypted }
-        }
-        Message::Disconnect { code, debug_message, .. } => Got::Disconnect { code, text: text(debug_message) },
+        Message::Event { code, mut params } => Got::Event {
+            code,
+            parameters: event_parameters(&mut params)?,
+            encrypted,
+        },
+        Message::Disconnect {
+            code,
+            debug_message,
+            ..
+        } => Got::Disconnect {
+            code,
+            text: text(debug_message),
+        },
         other => panic!("a server never sends {other:?}"),
     })
 }
@@ -261,8 +349,12 @@ fn event_parameters(params: &mut photon_proto::Params<'_>) -> Option<BTreeMap<u8
                 let mut elements = Vec::new();
                 let result = copy.elements("messages", |element| {
                     elements.push(match element {
-                        photon_proto::Element::Text(text) => Value::from(std::str::from_utf8(text).unwrap()),
-                        photon_proto::Element::Other(value) => value.to_value(&Limits::DEFAULT).unwrap(),
+                        photon_proto::Element::Text(text) => {
+                            Value::from(std::str::from_utf8(text).unwrap())
+                        }
+                        photon_proto::Element::Other(value) => {
+                            value.to_value(&Limits::DEFAULT).unwrap()
+                        }
                     });
                 });
                 result.ok()?;
@@ -288,11 +380,21 @@ pub(crate) fn ok(code: u8) -> Got {
 }
 
 pub(crate) fn response(code: u8, return_code: i16, text: &str) -> Got {
-    Got::Response { code, return_code, text: text.to_owned(), parameters: Vec::new(), encrypted: false }
+    Got::Response {
+        code,
+        return_code,
+        text: text.to_owned(),
+        parameters: Vec::new(),
+        encrypted: false,
+    }
 }
 
 pub(crate) fn event(code: u8, parameters: impl IntoIterator<Item = (u8, Value)>) -> Got {
-    Got::Event { code, parameters: parameters.into_iter().collect(), encrypted: false }
+    Got::Event {
+        code,
+        parameters: parameters.into_iter().collect(),
+        encrypted: false,
+    }
 }
 
 /// Event 5.
@@ -304,34 +406,62 @@ pub(crate) fn subscribed(channels: &[(&str, bool)]) -> Got {
 /// Event 0.
 pub(crate) fn messages(channel: &str, all: &[(&str, Value)], last_id: i32) -> Got {
     let (senders, contents): (Vec<&str>, Vec<Value>) = all.iter().cloned().unzip();
-    event(0, [(1, channel.into()), (4, texts(&senders)), (2, Value::from(contents)), (8, Value::Int(last_id))])
+    event(
+        0,
+        [
+            (1, channel.into()),
+            (4, texts(&senders)),
+            (2, Value::from(contents)),
+            (8, Value::Int(last_id)),
+        ],
+    )
 }
 
 /// Event 2.
 pub(crate) fn private(sender: &str, target: &str, content: impl Into<Value>, id: i32) -> Got {
-    event(2, [(5, sender.into()), (225, target.into()), (3, content.into()), (8, Value::Int(id))])
+    event(
+        2,
+        [
+            (5, sender.into()),
+            (225, target.into()),
+            (3, content.into()),
+            (8, Value::Int(id)),
+        ],
+    )
 }
 
 impl Got {
     /// The return code of a response to this operation.
     pub(crate) fn return_code(&self, operation: u8) -> i16 {
         match self {
-            Self::Response { code, return_code, .. } if *code == operation => *return_code,
+            Self::Response {
+                code, return_code, ..
+            } if *code == operation => *return_code,
             other => panic!("not a response to {operation}: {other:?}"),
         }
     }
 
     pub(crate) fn parameter(&self, key: u8) -> Option<&Value> {
         match self {
-            Self::Response { parameters, .. } => {
-                parameters.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
-            }
+            Self::Response { parameters, .. } => parameters
+                .iter()
+                .find(|(known, _)| *known == key)
+                .map(|(_, value)| value),
             Self::Event { parameters, .. } => parameters.get(&key),
             other => panic!("no parameters: {other:?}"),
         }
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
-        matches!(self, Self::Response { encrypted: true, .. } | Self::Event { encrypted: true, .. })
+        matches!(
+            self,
+            Self::Response {
+                encrypted: true,
+                ..
+            } | Self::Event {
+                encrypted: true,
+                ..
+            }
+        )
     }
 }

@@ -7,10 +7,18 @@ use crate::bench::{BOTH, Bench, Got, Peer, event, messages, ok, private, subscri
 fn subscribe(bench: &mut Bench, peer: &mut Peer, channel: &str) {
     let got = bench.ask(peer, 0, vec![(0, texts(&[channel]))]);
     assert_eq!(got.first(), Some(&ok(0)));
-    assert_eq!(got.get(1).and_then(|event| event.parameter(15)), Some(&Value::from(vec![true])));
+    assert_eq!(
+        got.get(1).and_then(|event| event.parameter(15)),
+        Some(&Value::from(vec![true]))
+    );
 }
 
-fn publish(bench: &mut Bench, peer: &mut Peer, channel: &str, content: impl Into<Value>) -> Vec<Got> {
+fn publish(
+    bench: &mut Bench,
+    peer: &mut Peer,
+    channel: &str,
+    content: impl Into<Value>,
+) -> Vec<Got> {
     bench.ask(peer, 2, vec![(1, channel.into()), (3, content.into())])
 }
 
@@ -28,16 +36,29 @@ fn filled(bench: &mut Bench, count: i32) -> Peer {
 fn everyone_subscribed_gets_a_message_the_sender_too() {
     for protocol in BOTH {
         let mut bench = Bench::new();
-        let [mut alice, mut bob, mut carol] = ["alice", "bob", "carol"].map(|user| bench.enter(user, protocol));
+        let [mut alice, mut bob, mut carol] =
+            ["alice", "bob", "carol"].map(|user| bench.enter(user, protocol));
         let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "", "b"]))]);
-        assert_eq!(got, [ok(0), subscribed(&[("a", true), ("", false), ("b", true)])]);
+        assert_eq!(
+            got,
+            [ok(0), subscribed(&[("a", true), ("", false), ("b", true)])]
+        );
         subscribe(&mut bench, &mut bob, "a");
         let event = messages("a", &[("alice", "hi".into())], 1);
-        assert_eq!(publish(&mut bench, &mut alice, "a", "hi"), [ok(2), event.clone()]);
+        assert_eq!(
+            publish(&mut bench, &mut alice, "a", "hi"),
+            [ok(2), event.clone()]
+        );
         assert_eq!(bench.drain(&mut bob), [event]);
         assert_eq!(bench.drain(&mut carol), []);
-        assert_eq!(publish(&mut bench, &mut carol, "a", "hi")[0].return_code(2), -3);
-        assert_eq!(publish(&mut bench, &mut carol, "nowhere", "hi")[0].return_code(2), -3);
+        assert_eq!(
+            publish(&mut bench, &mut carol, "a", "hi")[0].return_code(2),
+            -3
+        );
+        assert_eq!(
+            publish(&mut bench, &mut carol, "nowhere", "hi")[0].return_code(2),
+            -3
+        );
         assert_eq!(bench.last_id("a"), Some(1));
     }
 }
@@ -47,12 +68,25 @@ fn users_of_another_version_never_meet() {
     let mut bench = Bench::new();
     let mut alice = bench.enter("alice", Protocol::V18);
     let mut other = bench.connect(dev_server::Role::FrontEnd, Protocol::V18);
-    bench.ask(&mut other, 230, vec![(224, "app-1".into()), (220, "2.0".into()), (225, "alice".into())]);
+    bench.ask(
+        &mut other,
+        230,
+        vec![
+            (224, "app-1".into()),
+            (220, "2.0".into()),
+            (225, "alice".into()),
+        ],
+    );
     subscribe(&mut bench, &mut alice, "c");
     subscribe(&mut bench, &mut other, "c");
     publish(&mut bench, &mut alice, "c", "hi");
     assert_eq!(bench.drain(&mut other), []);
-    assert_eq!(bench.ask(&mut other, 3, vec![(225, "alice".into()), (3, "me".into())]).len(), 2);
+    assert_eq!(
+        bench
+            .ask(&mut other, 3, vec![(225, "alice".into()), (3, "me".into())])
+            .len(),
+        2
+    );
     assert_eq!(bench.drain(&mut alice), []);
     assert_eq!(bench.core.stats().users, 2);
 }
@@ -73,7 +107,10 @@ fn history_obeys_length_and_last_id() {
             [event] => {
                 assert_eq!(event.parameter(8), Some(&Value::Int(120)));
                 let contents = Vec::<Value>::try_from(event.parameter(2).unwrap().clone()).unwrap();
-                contents.into_iter().map(|content| i32::try_from(content).unwrap()).collect()
+                contents
+                    .into_iter()
+                    .map(|content| i32::try_from(content).unwrap())
+                    .collect()
             }
             more => panic!("{more:?}"),
         }
@@ -98,8 +135,16 @@ fn history_obeys_length_and_last_id() {
 fn subscribing_again_gives_the_history_again() {
     let mut bench = Bench::new();
     let mut alice = filled(&mut bench, 2);
-    let got = bench.ask(&mut alice, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
-    let history = messages("c", &[("alice", Value::Int(1)), ("alice", Value::Int(2))], 2);
+    let got = bench.ask(
+        &mut alice,
+        0,
+        vec![(0, texts(&["c"])), (14, Value::Int(-1))],
+    );
+    let history = messages(
+        "c",
+        &[("alice", Value::Int(1)), ("alice", Value::Int(2))],
+        2,
+    );
     assert_eq!(got, [ok(0), subscribed(&[("c", true)]), history]);
 }
 
@@ -117,9 +162,18 @@ fn wrong_types_are_refused_and_change_nothing() {
         let got = bench.ask(&mut alice, 0, parameters);
         assert_eq!((got.len(), got[0].return_code(0)), (1, -2));
     }
-    assert_eq!(bench.ask(&mut alice, 1, vec![(0, Value::Int(1))])[0].return_code(1), -2);
-    assert_eq!(bench.ask(&mut alice, 2, vec![(1, Value::Int(1))])[0].return_code(2), -2);
-    assert_eq!(bench.ask(&mut alice, 3, vec![(3, Value::Int(1))])[0].return_code(3), -2);
+    assert_eq!(
+        bench.ask(&mut alice, 1, vec![(0, Value::Int(1))])[0].return_code(1),
+        -2
+    );
+    assert_eq!(
+        bench.ask(&mut alice, 2, vec![(1, Value::Int(1))])[0].return_code(2),
+        -2
+    );
+    assert_eq!(
+        bench.ask(&mut alice, 3, vec![(3, Value::Int(1))])[0].return_code(3),
+        -2
+    );
     assert_eq!(bench.core.stats().channels, 0);
 }
 
@@ -130,7 +184,10 @@ fn leaving_names_what_was_asked_and_ids_start_again() {
     let mut second = bench.enter("alice", Protocol::V16);
     assert_eq!(bench.drain(&mut second), []);
     let left = event(6, [(0, texts(&["c", "zzz"]))]);
-    assert_eq!(bench.ask(&mut alice, 1, vec![(0, texts(&["c", "zzz"]))]), [ok(1), left.clone()]);
+    assert_eq!(
+        bench.ask(&mut alice, 1, vec![(0, texts(&["c", "zzz"]))]),
+        [ok(1), left.clone()]
+    );
     assert_eq!(bench.drain(&mut second), [left]);
     bench.wait(4999);
     assert_eq!(bench.last_id("c"), Some(3));
@@ -143,7 +200,10 @@ fn leaving_names_what_was_asked_and_ids_start_again() {
     bench.wait(5000);
     assert_eq!(bench.last_id("c"), None);
     subscribe(&mut bench, &mut alice, "c");
-    assert_eq!(publish(&mut bench, &mut alice, "c", 9), [ok(2), messages("c", &[("alice", Value::Int(9))], 1)]);
+    assert_eq!(
+        publish(&mut bench, &mut alice, "c", 9),
+        [ok(2), messages("c", &[("alice", Value::Int(9))], 1)]
+    );
 }
 
 #[test]
@@ -153,15 +213,32 @@ fn connections_of_one_user_share_the_session() {
     let mut second = bench.connect(dev_server::Role::FrontEnd, Protocol::V16);
     let got = bench.ask(&mut second, 230, crate::bench::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
-    let got = bench.ask(&mut second, 0, vec![(0, texts(&["d"])), (14, Value::Int(-1))]);
+    let got = bench.ask(
+        &mut second,
+        0,
+        vec![(0, texts(&["d"])), (14, Value::Int(-1))],
+    );
     assert_eq!(got, [ok(0), subscribed(&[("d", true)])]);
     assert_eq!(bench.drain(&mut first), [subscribed(&[("d", true)])]);
     publish(&mut bench, &mut second, "c", 2);
-    assert_eq!(bench.drain(&mut first), [messages("c", &[("alice", Value::Int(2))], 2)]);
+    assert_eq!(
+        bench.drain(&mut first),
+        [messages("c", &[("alice", Value::Int(2))], 2)]
+    );
     bench.hang_up(first);
-    assert_eq!(bench.core.channel("app-1", "1.0", "c").unwrap().subscribers, ["alice"]);
+    assert_eq!(
+        bench.core.channel("app-1", "1.0", "c").unwrap().subscribers,
+        ["alice"]
+    );
     bench.hang_up(second);
-    assert!(bench.core.channel("app-1", "1.0", "c").unwrap().subscribers.is_empty());
+    assert!(
+        bench
+            .core
+            .channel("app-1", "1.0", "c")
+            .unwrap()
+            .subscribers
+            .is_empty()
+    );
     bench.wait(5000);
     assert_eq!(bench.core.channels(), []);
     assert_eq!(bench.core.stats().users, 0);
@@ -197,7 +274,10 @@ fn private_messages_reach_all_connections_of_both() {
         let got = bench.ask(&mut alice, 3, vec![(225, "bob".into()), (3, "hi".into())]);
         assert_eq!(got, [ok(3), private("alice", "bob", "hi", 1)]);
         assert_eq!(bench.drain(&mut bob), [private("alice", "bob", "hi", 1)]);
-        assert_eq!(bench.drain(&mut bobs_other), [private("alice", "bob", "hi", 1)]);
+        assert_eq!(
+            bench.drain(&mut bobs_other),
+            [private("alice", "bob", "hi", 1)]
+        );
         let got = bench.ask(&mut bob, 3, vec![(225, "alice".into()), (3, "ho".into())]);
         assert_eq!(got, [ok(3), private("bob", "alice", "ho", 2)]);
         assert_eq!(bench.drain(&mut alice), [private("bob", "alice", "ho", 2)]);
@@ -211,7 +291,11 @@ fn private_history_is_replayed_while_the_conversation_lives() {
     let mut bench = Bench::new();
     let mut alice = bench.enter("alice", Protocol::V18);
     for number in 1..=3 {
-        let got = bench.ask(&mut alice, 3, vec![(225, "bob".into()), (3, Value::Int(number))]);
+        let got = bench.ask(
+            &mut alice,
+            3,
+            vec![(225, "bob".into()), (3, Value::Int(number))],
+        );
         assert_eq!(got[1], private("alice", "bob", number, number));
     }
     let entering = |bench: &mut Bench, limit: Option<i32>| {
@@ -222,7 +306,12 @@ fn private_history_is_replayed_while_the_conversation_lives() {
         (bob, got[1..].to_vec())
     };
     let all = [1, 2, 3].map(|number| private("alice", "bob", number, number));
-    for (limit, expected) in [(None, &all[..]), (Some(-1), &all[..]), (Some(0), &[]), (Some(2), &all[1..])] {
+    for (limit, expected) in [
+        (None, &all[..]),
+        (Some(-1), &all[..]),
+        (Some(0), &[]),
+        (Some(2), &all[1..]),
+    ] {
         let (bob, got) = entering(&mut bench, limit);
         assert_eq!(got, expected, "{limit:?}");
         bench.hang_up(bob);
@@ -240,8 +329,14 @@ fn private_history_is_replayed_while_the_conversation_lives() {
 fn empty_responses_can_be_left_out() {
     let mut bench = Bench::with(|config| config.empty_responses = false);
     let mut alice = bench.enter("alice", Protocol::V18);
-    assert_eq!(bench.ask(&mut alice, 0, vec![(0, texts(&["c"]))]), [subscribed(&[("c", true)])]);
-    assert_eq!(publish(&mut bench, &mut alice, "other", 1)[0].return_code(2), -3);
+    assert_eq!(
+        bench.ask(&mut alice, 0, vec![(0, texts(&["c"]))]),
+        [subscribed(&[("c", true)])]
+    );
+    assert_eq!(
+        publish(&mut bench, &mut alice, "other", 1)[0].return_code(2),
+        -3
+    );
 }
 
 #[test]
@@ -252,7 +347,10 @@ fn messages_can_be_gathered() {
     let line = |number: i32| ("alice", Value::Int(number));
     assert_eq!(publish(&mut bench, &mut alice, "c", 1), [ok(2)]);
     assert_eq!(publish(&mut bench, &mut alice, "c", 2), [ok(2)]);
-    assert_eq!(publish(&mut bench, &mut alice, "c", 3), [ok(2), messages("c", &[line(1), line(2), line(3)], 3)]);
+    assert_eq!(
+        publish(&mut bench, &mut alice, "c", 3),
+        [ok(2), messages("c", &[line(1), line(2), line(3)], 3)]
+    );
     assert_eq!(publish(&mut bench, &mut alice, "c", 4), [ok(2)]);
     bench.wait(99);
     assert_eq!(bench.drain(&mut alice), []);
@@ -267,7 +365,10 @@ fn messages_can_be_gathered() {
     let mut bob = bench.enter("bob", Protocol::V18);
     let got = bench.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
     let all: Vec<_> = (1..=6).map(line).collect();
-    assert_eq!(got, [ok(0), subscribed(&[("c", true)]), messages("c", &all, 6)]);
+    assert_eq!(
+        got,
+        [ok(0), subscribed(&[("c", true)]), messages("c", &all, 6)]
+    );
     assert_eq!(bench.drain(&mut alice), [messages("c", &[line(6)], 6)]);
 }
 
@@ -280,7 +381,10 @@ fn a_gathered_message_does_not_wait_for_other_deadlines_or_for_more_than_fits() 
     subscribe(&mut bench, &mut alice, "c");
     assert_eq!(publish(&mut bench, &mut alice, "c", 1), [ok(2)]);
     bench.wait(100);
-    assert_eq!(bench.drain(&mut alice), [messages("c", &[("alice", Value::Int(1))], 1)]);
+    assert_eq!(
+        bench.drain(&mut alice),
+        [messages("c", &[("alice", Value::Int(1))], 1)]
+    );
     let large = || Value::from(vec![0_u8; 100_000]);
     let mut got = Vec::new();
     for _ in 0..8 {
@@ -295,7 +399,10 @@ fn a_gathered_message_does_not_wait_for_other_deadlines_or_for_more_than_fits() 
     publish(&mut bench, &mut alice, "c", 10);
     bench.core.config_mut().batch_messages = 1;
     let line = |number: i32| messages("c", &[("alice", Value::Int(number))], number);
-    assert_eq!(publish(&mut bench, &mut alice, "c", 11), [ok(2), line(10), line(11)]);
+    assert_eq!(
+        publish(&mut bench, &mut alice, "c", 11),
+        [ok(2), line(10), line(11)]
+    );
 }
 
 #[test]
@@ -306,7 +413,13 @@ fn a_single_login_can_be_enforced() {
     let got = bench.ask(&mut second, 230, crate::bench::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
     let got = bench.drain(&mut first);
-    assert!(matches!(got.as_slice(), [Got::Disconnect { code: 1, .. }, Got::Closed]), "{got:?}");
+    assert!(
+        matches!(
+            got.as_slice(),
+            [Got::Disconnect { code: 1, .. }, Got::Closed]
+        ),
+        "{got:?}"
+    );
     assert_eq!(publish(&mut bench, &mut second, "c", 2).len(), 2);
 }
 
@@ -315,10 +428,28 @@ fn server_time_runs_and_wraps() {
     let mut bench = Bench::with(|config| config.server_time_at_zero = i32::MAX - 1000);
     let mut peer = bench.connect(dev_server::Role::NameServer, Protocol::V18);
     bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 42]);
-    assert_eq!(bench.drain(&mut peer), [Got::Pong { server_time: i32::MAX, client_time: 42 }]);
+    assert_eq!(
+        bench.drain(&mut peer),
+        [Got::Pong {
+            server_time: i32::MAX,
+            client_time: 42
+        }]
+    );
     bench.wait(2);
     bench.send_message(&peer, |bytes| {
-        photon_proto::internal::write_ping_request(bytes, Protocol::V18, &photon_proto::Limits::DEFAULT, 7).unwrap();
+        photon_proto::internal::write_ping_request(
+            bytes,
+            Protocol::V18,
+            &photon_proto::Limits::DEFAULT,
+            7,
+        )
+        .unwrap();
     });
-    assert_eq!(bench.drain(&mut peer), [Got::Pong { server_time: i32::MIN + 1, client_time: 7 }]);
+    assert_eq!(
+        bench.drain(&mut peer),
+        [Got::Pong {
+            server_time: i32::MIN + 1,
+            client_time: 7
+        }]
+    );
 }

@@ -32,11 +32,22 @@ impl Program {
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let address = |name: &str| {
-            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-            word.and_then(|word| word.strip_prefix("=tcp://")).unwrap_or_else(|| panic!("{line}")).parse().unwrap()
+            let word = line
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix(name));
+            word.and_then(|word| word.strip_prefix("=tcp://"))
+                .unwrap_or_else(|| panic!("{line}"))
+                .parse()
+                .unwrap()
         };
         let (name_server, front_end) = (address("name-server"), address("front-end"));
-        Self { child, input, output: Some(output), name_server, front_end }
+        Self {
+            child,
+            input,
+            output: Some(output),
+            name_server,
+            front_end,
+        }
     }
 
     fn command(&mut self, command: &str) -> String {
@@ -60,7 +71,10 @@ impl Program {
 
     fn log_in(&self, more: Vec<(u8, Value)>) -> Got {
         let mut client = Client::connect(self.name_server, Protocol::V16);
-        client.request(230, [credentials("alice"), vec![(210, "eu".into())], more].concat());
+        client.request(
+            230,
+            [credentials("alice"), vec![(210, "eu".into())], more].concat(),
+        );
         client.next()
     }
 }
@@ -85,14 +99,34 @@ fn what_is_commanded_happens_while_it_runs() {
     alice.request(0, join());
     assert_eq!(alice.next(), response(0, 32743, "later"));
     assert_eq!(program.command("faults"), "ok 0 faults");
-    assert_eq!(program.command("set split-event-5 on"), "ok split-event-5=on");
-    assert_eq!(program.command("fault hook-says-no"), "ok hook-says-no is on");
+    assert_eq!(
+        program.command("set split-event-5 on"),
+        "ok split-event-5=on"
+    );
+    assert_eq!(
+        program.command("fault hook-says-no"),
+        "ok hook-says-no is on"
+    );
     alice.request(0, join());
     let outcomes = [alice.next(), alice.next(), alice.next()];
-    assert_eq!(outcomes, [ok(0), subscribed(&[("a", false)]), subscribed(&[("b", false)])]);
-    assert!(program.command("nonsense").starts_with("error there is no command"));
+    assert_eq!(
+        outcomes,
+        [
+            ok(0),
+            subscribed(&[("a", false)]),
+            subscribed(&[("b", false)])
+        ]
+    );
+    assert!(
+        program
+            .command("nonsense")
+            .starts_with("error there is no command")
+    );
 
-    assert_eq!(program.command("fault drop-auth-answer ns"), "ok drop-auth-answer ns is on");
+    assert_eq!(
+        program.command("fault drop-auth-answer ns"),
+        "ok drop-auth-answer ns is on"
+    );
     let mut names = Client::connect(program.name_server, Protocol::V18);
     names.request(230, [credentials("bob"), vec![(210, "eu".into())]].concat());
     names.request(220, vec![(224, "app-1".into())]);
@@ -101,8 +135,17 @@ fn what_is_commanded_happens_while_it_runs() {
     names.request(230, [credentials("bob"), vec![(210, "eu".into())]].concat());
     assert_eq!(names.next().return_code(230), 0);
 
-    assert_eq!(program.command("kick alice 7 go home"), "ok 1 connections of \"alice\" are ended");
-    assert_eq!(alice.next(), Got::Disconnect { code: 7, text: "go home".to_owned() });
+    assert_eq!(
+        program.command("kick alice 7 go home"),
+        "ok 1 connections of \"alice\" are ended"
+    );
+    assert_eq!(
+        alice.next(),
+        Got::Disconnect {
+            code: 7,
+            text: "go home".to_owned()
+        }
+    );
     assert_eq!(alice.next(), Got::Closed);
     assert_eq!(program.command("quit"), "ok stopping");
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
@@ -133,7 +176,11 @@ fn it_goes_on_when_nobody_commands_or_listens() {
 #[test]
 fn everything_can_be_set_at_start() {
     let file = std::env::temp_dir().join(format!("photon-dev-server-rules-{}", std::process::id()));
-    std::fs::write(&file, "# who may come\n\ntype=1 result=refused code=32761 message=\"not \\\"you\\\"\"\n").unwrap();
+    std::fs::write(
+        &file,
+        "# who may come\n\ntype=1 result=refused code=32761 message=\"not \\\"you\\\"\"\n",
+    )
+    .unwrap();
     let path = file.to_str().unwrap();
     let mut program = Program::start(&[
         "--set",
@@ -148,15 +195,32 @@ fn everything_can_be_set_at_start() {
     ]);
     std::fs::remove_file(&file).unwrap();
     assert_eq!(program.command("get renew-token"), "ok renew-token=on");
-    assert_eq!(program.command("faults"), "ok 1 faults: authenticate-ns=bytes-token");
-    let custom = |kind: u8, parameters: &str| vec![(217, Value::Byte(kind)), (216, parameters.into())];
+    assert_eq!(
+        program.command("faults"),
+        "ok 1 faults: authenticate-ns=bytes-token"
+    );
+    let custom =
+        |kind: u8, parameters: &str| vec![(217, Value::Byte(kind)), (216, parameters.into())];
     let alice = program.log_in(custom(0, "pass=x&user=alice"));
-    assert_eq!((alice.parameter(225), alice.parameter(202)), (Some(&"alice42".into()), Some(&"Al".into())));
-    let Some(Value::Dictionary(data)) = alice.parameter(245) else { panic!("{alice:?}") };
+    assert_eq!(
+        (alice.parameter(225), alice.parameter(202)),
+        (Some(&"alice42".into()), Some(&"Al".into()))
+    );
+    let Some(Value::Dictionary(data)) = alice.parameter(245) else {
+        panic!("{alice:?}")
+    };
     assert_eq!(data.get(&"rank".into()), Some(&"7".into()));
     assert!(matches!(alice.parameter(221), Some(Value::Bytes(_))));
-    assert_eq!(program.log_in(custom(0, "user=alice&pass=y")).return_code(230), 32755);
-    assert_eq!(program.log_in(custom(1, "")), response(230, 32761, "not \"you\""));
+    assert_eq!(
+        program
+            .log_in(custom(0, "user=alice&pass=y"))
+            .return_code(230),
+        32755
+    );
+    assert_eq!(
+        program.log_in(custom(1, "")),
+        response(230, 32761, "not \"you\"")
+    );
     assert_eq!(program.log_in(vec![]).return_code(230), 32755);
     assert_eq!(program.command("auth clear"), "ok 0 authentication rules");
     assert_eq!(program.log_in(custom(1, "")).return_code(230), 0);
@@ -174,7 +238,13 @@ fn without_control_input_is_not_read() {
 #[test]
 fn a_bad_line_is_switched_by_option_and_while_running() {
     let mut program = Program::start(&["--loss", "2.5", "--delay", "80", "--seed", "3"]);
-    assert_eq!(program.command("line"), "ok line loss=2.5 duplicate=0 delay=80 jitter=0 corrupt=0");
+    assert_eq!(
+        program.command("line"),
+        "ok line loss=2.5 duplicate=0 delay=80 jitter=0 corrupt=0"
+    );
     assert_eq!(program.command("set line-corrupt 1"), "ok line-corrupt=1");
-    assert_eq!(program.command("line off"), "ok line loss=0 duplicate=0 delay=0 jitter=0 corrupt=0");
+    assert_eq!(
+        program.command("line off"),
+        "ok line loss=0 duplicate=0 delay=0 jitter=0 corrupt=0"
+    );
 }

@@ -48,11 +48,28 @@ impl World {
         }
     }
 
-    pub(crate) fn connect(&mut self, role: Role, protocol: Protocol, conditions: Conditions) -> LinkKey {
-        let link = self.network.open_datagrams(self.now, &DatagramSettings::both(conditions));
+    pub(crate) fn connect(
+        &mut self,
+        role: Role,
+        protocol: Protocol,
+        conditions: Conditions,
+    ) -> LinkKey {
+        let link = self
+            .network
+            .open_datagrams(self.now, &DatagramSettings::both(conditions));
         let challenge = self.random.u32("challenge");
         let connection = udp::Connection::connect(self.udp.clone(), challenge, self.now);
-        self.clients.insert(link, Client { role, protocol, connection, cipher: None, got: Vec::new(), ended: None });
+        self.clients.insert(
+            link,
+            Client {
+                role,
+                protocol,
+                connection,
+                cipher: None,
+                got: Vec::new(),
+                ended: None,
+            },
+        );
         link
     }
 
@@ -95,20 +112,30 @@ impl World {
         if let Some(cipher) = &client.cipher {
             message::seal(&mut bytes, 0, cipher);
         }
-        client.connection.send(0, udp::Delivery::Reliable, &bytes).unwrap();
+        client
+            .connection
+            .send(0, udp::Delivery::Reliable, &bytes)
+            .unwrap();
     }
 
     pub(crate) fn init(&mut self, link: LinkKey) {
         self.send(link, |bytes, protocol| {
             let application = "chat".into();
-            Init { protocol: protocol.version(), sdk: 31, ipv6: false, version: [4, 1, 8, 20], application }
-                .write(bytes);
+            Init {
+                protocol: protocol.version(),
+                sdk: 31,
+                ipv6: false,
+                version: [4, 1, 8, 20],
+                application,
+            }
+            .write(bytes);
         });
     }
 
     pub(crate) fn request(&mut self, link: LinkKey, code: u8, parameters: Vec<(u8, Value)>) {
         self.send(link, |bytes, protocol| {
-            let mut writer = MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
+            let mut writer =
+                MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
             for (key, value) in &parameters {
                 writer.put(*key, value).unwrap();
             }
@@ -117,7 +144,12 @@ impl World {
     }
 
     /// A request, and what came within the next 100 ms.
-    pub(crate) fn ask(&mut self, link: LinkKey, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
+    pub(crate) fn ask(
+        &mut self,
+        link: LinkKey,
+        code: u8,
+        parameters: Vec<(u8, Value)>,
+    ) -> Vec<Got> {
         self.request(link, code, parameters);
         self.run_for(100);
         self.take(link)
@@ -126,11 +158,20 @@ impl World {
     pub(crate) fn exchange_keys(&mut self, link: LinkKey) {
         let exchange = KeyExchange::new(&mut self.random);
         self.send(link, |bytes, protocol| {
-            internal::write_key_request(bytes, protocol, &Limits::DEFAULT, exchange.public_key()).unwrap();
+            internal::write_key_request(bytes, protocol, &Limits::DEFAULT, exchange.public_key())
+                .unwrap();
         });
         self.run_for(50);
         let got = self.take(link);
-        let [Got::Key { code: 0, key: Some(key) }] = got.as_slice() else { panic!("{got:?}") };
+        let [
+            Got::Key {
+                code: 0,
+                key: Some(key),
+            },
+        ] = got.as_slice()
+        else {
+            panic!("{got:?}")
+        };
         self.client(link).cipher = Some(Cipher::new(&exchange.agree(key).unwrap()));
     }
 
@@ -139,9 +180,16 @@ impl World {
         let mut at_this_time = 0;
         loop {
             self.turn();
-            let clients = self.clients.values().map(|client| client.connection.poll_timeout());
+            let clients = self
+                .clients
+                .values()
+                .map(|client| client.connection.poll_timeout());
             let others = [self.network.next_time(), self.core.poll_timeout()];
-            let next = clients.chain(others).flatten().min().filter(|next| *next <= until);
+            let next = clients
+                .chain(others)
+                .flatten()
+                .min()
+                .filter(|next| *next <= until);
             let Some(next) = next else { break };
             at_this_time = if next > self.now { 0 } else { at_this_time + 1 };
             assert!(at_this_time < 100, "busy at {:?}", self.now);
@@ -158,7 +206,13 @@ impl World {
                 }
                 (End::Server, What::Bytes(datagram), Some(client)) => {
                     let host = || self.host.to_owned();
-                    self.core.received_datagram(self.now, client.role, link.address(), host, &datagram);
+                    self.core.received_datagram(
+                        self.now,
+                        client.role,
+                        link.address(),
+                        host,
+                        &datagram,
+                    );
                 }
                 (End::Client, What::Opened, _) => {}
                 other => panic!("{:?}", other.1),
@@ -166,7 +220,10 @@ impl World {
         }
         if self.core.poll_timeout().is_some_and(|at| at <= self.now) {
             self.core.service(self.now);
-            assert!(self.core.poll_timeout().is_none_or(|at| at > self.now), "a deadline that service does not move");
+            assert!(
+                self.core.poll_timeout().is_none_or(|at| at > self.now),
+                "a deadline that service does not move"
+            );
         }
         for role in [Role::NameServer, Role::FrontEnd] {
             while let Some((to, datagram)) = self.core.transmit_datagram(self.now, role) {
@@ -178,7 +235,14 @@ impl World {
             }
         }
         for (&link, client) in &mut self.clients {
-            let Client { protocol, connection, cipher, got, ended, .. } = client;
+            let Client {
+                protocol,
+                connection,
+                cipher,
+                got,
+                ended,
+                ..
+            } = client;
             if connection.poll_timeout().is_some_and(|at| at <= self.now) {
                 connection.handle_timeout(self.now);
             }
@@ -186,7 +250,10 @@ impl World {
                 match event {
                     Event::Connected => {}
                     Event::Message(mut message) => {
-                        got.push(decode(&mut message.bytes, *protocol, cipher.as_ref()).unwrap_or(Got::Undecodable));
+                        got.push(
+                            decode(&mut message.bytes, *protocol, cipher.as_ref())
+                                .unwrap_or(Got::Undecodable),
+                        );
                     }
                     Event::Disconnected(cause) => *ended = Some(cause),
                 }

@@ -44,22 +44,35 @@ impl Crowd {
 
     fn connect(&mut self, address: std::net::SocketAddr) {
         let at = self.clients.len();
-        let mut socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).expect("ulimit -n has to be higher");
+        let mut socket =
+            UdpSocket::bind("127.0.0.1:0".parse().unwrap()).expect("ulimit -n has to be higher");
         socket.connect(address).unwrap();
-        self.poll.registry().register(&mut socket, Token(at), Interest::READABLE).unwrap();
+        self.poll
+            .registry()
+            .register(&mut socket, Token(at), Interest::READABLE)
+            .unwrap();
         let connection = udp::Connection::connect(udp::Config::client(), at as u32, self.now());
-        self.clients.push(Client { socket, connection, joined: false, messages: 0 });
+        self.clients.push(Client {
+            socket,
+            connection,
+            joined: false,
+            messages: 0,
+        });
         self.drive(at);
     }
 
     fn request(&mut self, at: usize, code: u8, parameters: &[(u8, Value)]) {
         let mut bytes = Vec::new();
-        let mut writer = MessageWriter::request(&mut bytes, Protocol::V18, &Limits::DEFAULT, code).unwrap();
+        let mut writer =
+            MessageWriter::request(&mut bytes, Protocol::V18, &Limits::DEFAULT, code).unwrap();
         for (key, value) in parameters {
             writer.put(*key, value).unwrap();
         }
         writer.finish().unwrap();
-        self.clients[at].connection.send(0, Delivery::Reliable, &bytes).unwrap();
+        self.clients[at]
+            .connection
+            .send(0, Delivery::Reliable, &bytes)
+            .unwrap();
     }
 
     /// Reads, acts and writes for one client.
@@ -74,7 +87,11 @@ impl Crowd {
                 Err(error) => panic!("{error}"),
             }
         }
-        if client.connection.poll_timeout().is_some_and(|due| due <= now) {
+        if client
+            .connection
+            .poll_timeout()
+            .is_some_and(|due| due <= now)
+        {
             client.connection.handle_timeout(now);
         }
         while let Some(event) = self.clients[at].connection.poll_event() {
@@ -83,8 +100,18 @@ impl Crowd {
                     let mut bytes = Vec::new();
                     let application = "chat".into();
                     let protocol = Protocol::V18.version();
-                    Init { protocol, sdk: 31, ipv6: false, version: [4, 1, 8, 20], application }.write(&mut bytes);
-                    self.clients[at].connection.send(0, Delivery::Reliable, &bytes).unwrap();
+                    Init {
+                        protocol,
+                        sdk: 31,
+                        ipv6: false,
+                        version: [4, 1, 8, 20],
+                        application,
+                    }
+                    .write(&mut bytes);
+                    self.clients[at]
+                        .connection
+                        .send(0, Delivery::Reliable, &bytes)
+                        .unwrap();
                 }
                 Event::Message(mut message) => {
                     let got = decode(&mut message.bytes, Protocol::V18, None).unwrap();
@@ -108,7 +135,11 @@ impl Crowd {
     fn answer(&mut self, at: usize, got: &Got) {
         match got {
             Got::InitResponse => self.request(at, 230, &credentials(&format!("u{at}"))),
-            Got::Response { code: 230, return_code: 0, .. } => self.request(at, 0, &[(0, texts(&["c"]))]),
+            Got::Response {
+                code: 230,
+                return_code: 0,
+                ..
+            } => self.request(at, 0, &[(0, texts(&["c"]))]),
             Got::Response { return_code: 0, .. } => {}
             Got::Event { code: 5, .. } => {
                 self.joined += usize::from(!std::mem::replace(&mut self.clients[at].joined, true));
@@ -126,15 +157,29 @@ impl Crowd {
         let begin = Instant::now();
         let mut events = Events::with_capacity(1024);
         while !done(self) {
-            assert!(begin.elapsed() < patience, "{} joined, {} messages", self.joined, self.messages);
+            assert!(
+                begin.elapsed() < patience,
+                "{} joined, {} messages",
+                self.joined,
+                self.messages
+            );
             let now = self.now();
-            let wait = self.deadlines.peek().map(|Reverse((due, _))| Duration::from_micros(due.micros_since(now)));
-            self.poll.poll(&mut events, Some(wait.unwrap_or(patience).min(patience))).unwrap();
+            let wait = self
+                .deadlines
+                .peek()
+                .map(|Reverse((due, _))| Duration::from_micros(due.micros_since(now)));
+            self.poll
+                .poll(&mut events, Some(wait.unwrap_or(patience).min(patience)))
+                .unwrap();
             for event in &events {
                 self.drive(event.token().0);
             }
             let now = self.now();
-            while let Some(Reverse((due, at))) = self.deadlines.peek().copied().filter(|Reverse((due, _))| *due <= now)
+            while let Some(Reverse((due, at))) = self
+                .deadlines
+                .peek()
+                .copied()
+                .filter(|Reverse((due, _))| *due <= now)
             {
                 self.deadlines.pop();
                 // Others are outdated.
@@ -169,7 +214,9 @@ fn publish_to(count: usize) {
     // All at once would lose their first datagrams to the sockets' buffers again and again.
     while crowd.clients.len() < count {
         crowd.connect(server.addresses.udp.unwrap().front_end);
-        crowd.until(patience, |crowd| crowd.clients.len() - crowd.joined < AT_ONCE);
+        crowd.until(patience, |crowd| {
+            crowd.clients.len() - crowd.joined < AT_ONCE
+        });
     }
     crowd.until(patience, |crowd| crowd.joined == count);
     let joining = begin.elapsed();
@@ -177,9 +224,15 @@ fn publish_to(count: usize) {
     crowd.drive(0);
     let hearing = crowd.until(patience, |crowd| crowd.messages == count);
     assert!(crowd.clients.iter().all(|client| client.messages == 1));
-    let resent: u64 = crowd.clients.iter().map(|client| client.connection.stats().resent_commands).sum();
+    let resent: u64 = crowd
+        .clients
+        .iter()
+        .map(|client| client.connection.stats().resent_commands)
+        .sum();
     let stats = server.handle.with_core(|core| core.stats()).unwrap();
-    println!("{count} clients joined in {joining:?}, a message reached all in {hearing:?}, {resent} commands resent");
+    println!(
+        "{count} clients joined in {joining:?}, a message reached all in {hearing:?}, {resent} commands resent"
+    );
     assert_eq!(stats.users, count);
     assert!(hearing < Duration::from_secs(10));
     server.stop();

@@ -22,17 +22,32 @@ struct Client {
 
 impl Client {
     fn connect(address: SocketAddr, protocol: Protocol, challenge: u32) -> Self {
-        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let any = if address.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        };
         let socket = UdpSocket::bind(any).unwrap();
         socket.connect(address).unwrap();
         let config = patient(udp::Config::client()).with(|config| config.crc = true);
         let connection = udp::Connection::connect(config, challenge, Timestamp::ZERO);
-        let mut client = Self { socket, start: Instant::now(), connection, protocol };
+        let mut client = Self {
+            socket,
+            start: Instant::now(),
+            connection,
+            protocol,
+        };
         assert_eq!(client.next_event(), Event::Connected);
         client.send(|bytes| {
             let application = "chat".into();
-            Init { protocol: protocol.version(), sdk: 31, ipv6: false, version: [4, 1, 8, 20], application }
-                .write(bytes);
+            Init {
+                protocol: protocol.version(),
+                sdk: 31,
+                ipv6: false,
+                version: [4, 1, 8, 20],
+                application,
+            }
+            .write(bytes);
         });
         assert_eq!(client.next(), Got::InitResponse);
         client
@@ -46,7 +61,12 @@ impl Client {
         login.push((210, "eu".into()));
         names.request(230, login);
         let answer = names.next();
-        let address: SocketAddr = answer.parameter(230).and_then(Value::as_str).unwrap().parse().unwrap();
+        let address: SocketAddr = answer
+            .parameter(230)
+            .and_then(Value::as_str)
+            .unwrap()
+            .parse()
+            .unwrap();
         assert_eq!(address, addresses.front_end);
         names.leave();
         let mut client = Self::connect(address, protocol, 2000);
@@ -58,7 +78,10 @@ impl Client {
     fn join(server: &Running, user: &str, protocol: Protocol, channel: &str) -> Self {
         let mut client = Self::log_in(server, user, protocol);
         client.request(0, vec![(0, texts(&[channel]))]);
-        assert_eq!([client.next(), client.next()], [ok(0), subscribed(&[(channel, true)])]);
+        assert_eq!(
+            [client.next(), client.next()],
+            [ok(0), subscribed(&[(channel, true)])]
+        );
         client
     }
 
@@ -72,7 +95,8 @@ impl Client {
     fn request(&mut self, code: u8, parameters: Vec<(u8, Value)>) {
         let protocol = self.protocol;
         self.send(|bytes| {
-            let mut writer = MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
+            let mut writer =
+                MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
             for (key, value) in &parameters {
                 writer.put(*key, value).unwrap();
             }
@@ -106,7 +130,8 @@ impl Client {
             }
             assert!(Instant::now() < deadline, "nothing comes");
             let wait = self.connection.poll_timeout().map_or(PATIENCE, |at| {
-                Duration::from_micros(at.micros_since(now)).clamp(Duration::from_millis(1), PATIENCE)
+                Duration::from_micros(at.micros_since(now))
+                    .clamp(Duration::from_millis(1), PATIENCE)
             });
             self.socket.set_read_timeout(Some(wait)).unwrap();
             match self.socket.recv(&mut buffer) {
@@ -114,7 +139,8 @@ impl Client {
                     let now = self.now();
                     self.connection.handle_datagram(now, &buffer[..length]);
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -164,12 +190,34 @@ fn talk(server: &Running, users: [&str; 2], channel: &str) {
     }
     other.leave();
     let name = channel.to_owned();
-    let channel = server.handle.with_core(move |core| core.channel(APP, "1.0", &name)).flatten().unwrap();
-    assert_eq!(channel.subscribers, [users[0]], "a goodbye counts before it is acknowledged");
+    let channel = server
+        .handle
+        .with_core(move |core| core.channel(APP, "1.0", &name))
+        .flatten()
+        .unwrap();
+    assert_eq!(
+        channel.subscribers,
+        [users[0]],
+        "a goodbye counts before it is acknowledged"
+    );
     let user = users[0].to_owned();
-    assert_eq!(server.handle.with_core(move |core| core.kick(Timestamp::ZERO, &user, 3, "full")), Some(1));
-    assert_eq!(one.next(), Got::Disconnect { code: 3, text: "full".to_owned() });
-    assert_eq!(one.next_event(), Event::Disconnected(Cause::ServerUserLimit));
+    assert_eq!(
+        server
+            .handle
+            .with_core(move |core| core.kick(Timestamp::ZERO, &user, 3, "full")),
+        Some(1)
+    );
+    assert_eq!(
+        one.next(),
+        Got::Disconnect {
+            code: 3,
+            text: "full".to_owned()
+        }
+    );
+    assert_eq!(
+        one.next_event(),
+        Event::Disconnected(Cause::ServerUserLimit)
+    );
 }
 
 #[test]
@@ -181,10 +229,16 @@ fn users_log_in_and_talk_over_udp() {
 
 #[test]
 fn they_do_so_over_a_bad_line_which_can_change() {
-    let line = "loss=5 duplicate=10 delay=5 jitter=10 corrupt=2".parse().unwrap();
-    let server = Running::start_with(&options(ServerConfig::new().with(|config| config.line = line)));
+    let line = "loss=5 duplicate=10 delay=5 jitter=10 corrupt=2"
+        .parse()
+        .unwrap();
+    let server = Running::start_with(&options(
+        ServerConfig::new().with(|config| config.line = line),
+    ));
     talk(&server, ["alice", "bob"], "c");
-    server.handle.with_core(|core| core.control("line off").line);
+    server
+        .handle
+        .with_core(|core| core.control("line off").line);
     talk(&server, ["carol", "dave"], "d");
     server.stop();
 }
@@ -192,7 +246,9 @@ fn they_do_so_over_a_bad_line_which_can_change() {
 #[test]
 fn a_line_is_slow_in_both_directions() {
     let line = "delay=100".parse().unwrap();
-    let server = Running::start_with(&options(ServerConfig::new().with(|config| config.line = line)));
+    let server = Running::start_with(&options(
+        ServerConfig::new().with(|config| config.line = line),
+    ));
     let address = server.addresses.udp.unwrap().name_server;
     let begin = Instant::now();
     // Connecting, then the init: two round trips.
@@ -205,13 +261,21 @@ fn a_line_is_slow_in_both_directions() {
 #[test]
 fn a_server_on_all_addresses_names_the_one_that_the_client_reached() {
     for (host, reached) in [("0.0.0.0", "127.0.0.1"), ("::1", "::1")] {
-        let options = ServerOptions { host: host.to_owned(), ..options(ServerConfig::new()) };
+        let options = ServerOptions {
+            host: host.to_owned(),
+            ..options(ServerConfig::new())
+        };
         // Not every machine has IPv6.
         if host == "::1" && UdpSocket::bind((host, 0)).is_err() {
             continue;
         }
         let mut server = Running::start_with(&options);
-        for address in server.addresses.udp.iter_mut().flat_map(|udp| [&mut udp.name_server, &mut udp.front_end]) {
+        for address in server
+            .addresses
+            .udp
+            .iter_mut()
+            .flat_map(|udp| [&mut udp.name_server, &mut udp.front_end])
+        {
             address.set_ip(reached.parse().unwrap());
         }
         let client = Client::log_in(&server, "alice", Protocol::V18);

@@ -14,7 +14,10 @@ fn good() -> Conditions {
 }
 
 fn world() -> World {
-    World::new(1, ServerConfig::new().with(|config| config.front_end_udp_port = 5155))
+    World::new(
+        1,
+        ServerConfig::new().with(|config| config.front_end_udp_port = 5155),
+    )
 }
 
 fn cause(world: &mut World, link: LinkKey) -> Option<Cause> {
@@ -33,19 +36,36 @@ fn logins_encryption_and_chat_are_as_over_tcp() {
         login.push((210, "eu".into()));
         let got = world.ask(names, 230, login);
         assert_eq!((got[0].return_code(230), got[0].is_encrypted()), (0, true));
-        assert_eq!(got[0].parameter(230), Some(&Value::from(format!("{HOST}:5155").as_str())));
+        assert_eq!(
+            got[0].parameter(230),
+            Some(&Value::from(format!("{HOST}:5155").as_str()))
+        );
         let token = got[0].parameter(221).unwrap().clone();
         world.client(names).connection.close();
 
         let alice = world.greeted(Role::FrontEnd, protocol);
-        assert_eq!(world.ask(alice, 230, vec![(221, token)])[0].return_code(230), 0);
+        assert_eq!(
+            world.ask(alice, 230, vec![(221, token)])[0].return_code(230),
+            0
+        );
         let bob = world.enter("bob", Protocol::V18);
         for link in [alice, bob] {
-            assert_eq!(world.ask(link, 0, vec![(0, texts(&["c"]))]), [ok(0), subscribed(&[("c", true)])]);
+            assert_eq!(
+                world.ask(link, 0, vec![(0, texts(&["c"]))]),
+                [ok(0), subscribed(&[("c", true)])]
+            );
         }
         let long = Value::from(vec![7_u8; 100_000]);
-        assert_eq!(world.ask(bob, 2, vec![(1, "c".into()), (3, "hi".into())]).len(), 2);
-        assert_eq!(world.take(alice), [messages("c", &[("bob", "hi".into())], 1)]);
+        assert_eq!(
+            world
+                .ask(bob, 2, vec![(1, "c".into()), (3, "hi".into())])
+                .len(),
+            2
+        );
+        assert_eq!(
+            world.take(alice),
+            [messages("c", &[("bob", "hi".into())], 1)]
+        );
         world.request(alice, 2, vec![(1, "c".into()), (3, long.clone())]);
         world.run_for(2000);
         assert_eq!(world.take(bob), [messages("c", &[("alice", long)], 2)]);
@@ -55,16 +75,20 @@ fn logins_encryption_and_chat_are_as_over_tcp() {
 
 #[test]
 fn ipv6_hosts_are_named_in_brackets_and_a_public_host_wins() {
-    for (public, host, address) in
-        [(None, "fe80::1", "[fe80::1]:5155"), (Some("example.org"), HOST, "example.org:5155")]
-    {
+    for (public, host, address) in [
+        (None, "fe80::1", "[fe80::1]:5155"),
+        (Some("example.org"), HOST, "example.org:5155"),
+    ] {
         let mut world = world();
         world.core.config_mut().public_host = public.map(str::to_owned);
         world.host = host;
         let names = world.greeted(Role::NameServer, Protocol::V18);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
-        assert_eq!(world.ask(names, 230, login)[0].parameter(230), Some(&Value::from(address)));
+        assert_eq!(
+            world.ask(names, 230, login)[0].parameter(230),
+            Some(&Value::from(address))
+        );
     }
 }
 
@@ -80,8 +104,9 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
         };
         // What is corrupt has to be found out.
         world.udp.crc = seed % 4 == 2;
-        let links: Vec<LinkKey> =
-            (0..4).map(|slot| world.connect(Role::FrontEnd, BOTH[slot % 2], conditions.parse().unwrap())).collect();
+        let links: Vec<LinkKey> = (0..4)
+            .map(|slot| world.connect(Role::FrontEnd, BOTH[slot % 2], conditions.parse().unwrap()))
+            .collect();
         world.run_for(14_000);
         for (slot, &link) in links.iter().enumerate() {
             world.init(link);
@@ -93,18 +118,27 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
         }
         world.run_for(60_000);
         assert_eq!(world.core.channels()[0].last_id, 60, "seed {seed}");
-        let seen: Vec<Vec<(i32, Value)>> = links.iter().map(|link| contents(&world.take(*link))).collect();
+        let seen: Vec<Vec<(i32, Value)>> = links
+            .iter()
+            .map(|link| contents(&world.take(*link)))
+            .collect();
         let ids: Vec<i32> = seen[0].iter().map(|(id, _)| *id).collect();
         assert_eq!(ids, (1..=60).collect::<Vec<_>>(), "seed {seed}");
         assert!(seen.iter().all(|one| *one == seen[0]), "seed {seed}");
-        assert!(links.iter().all(|link| world.clients[link].ended.is_none()), "seed {seed}");
+        assert!(
+            links.iter().all(|link| world.clients[link].ended.is_none()),
+            "seed {seed}"
+        );
     }
 }
 
 /// The messages of all events 0, with their ids.
 fn contents(got: &[Got]) -> Vec<(i32, Value)> {
     let mut all = Vec::new();
-    for event in got.iter().filter(|got| matches!(got, Got::Event { code: 0, .. })) {
+    for event in got
+        .iter()
+        .filter(|got| matches!(got, Got::Event { code: 0, .. }))
+    {
         let last_id = i32::try_from(event.parameter(8).unwrap().clone()).unwrap();
         let contents = Vec::<Value>::try_from(event.parameter(2).unwrap().clone()).unwrap();
         let first = last_id - i32::try_from(contents.len()).unwrap() + 1;
@@ -127,7 +161,13 @@ fn a_goodbye_is_a_clean_end_and_silence_is_one_with_grace() {
         world.run_for(100);
     }
     assert!((2000..16_000).contains(&world.now.millis_since(cut_at)));
-    assert_eq!((world.core.stats().users, world.core.stats().silent_connections), (1, 1));
+    assert_eq!(
+        (
+            world.core.stats().users,
+            world.core.stats().silent_connections
+        ),
+        (1, 1)
+    );
     world.run_for(world.core.config().grace_ms + 100);
     assert_eq!(world.core.stats().users, 0);
     assert!(matches!(cause(&mut world, silent), Some(Cause::Timeout)));
@@ -164,7 +204,13 @@ fn the_server_ends_connections_with_a_message_and_a_reason() {
         assert_eq!(world.core.kick(world.now, "alice", reason, "out"), 1);
         assert_eq!(world.core.stats().connections, 0);
         world.run_for(200);
-        assert_eq!(world.take(alice), [Got::Disconnect { code: reason, text: "out".to_owned() }]);
+        assert_eq!(
+            world.take(alice),
+            [Got::Disconnect {
+                code: reason,
+                text: "out".to_owned()
+            }]
+        );
         assert_eq!(cause(&mut world, alice), Some(expected));
     }
 }
@@ -179,8 +225,14 @@ fn faults_have_their_like_over_datagrams() {
         (Fault::BadFrame, vec![Got::Undecodable], None),
         (Fault::Undecodable, vec![Got::Undecodable], None),
         (
-            Fault::Disconnect { code: 2, text: text() },
-            vec![Got::Disconnect { code: 2, text: text() }],
+            Fault::Disconnect {
+                code: 2,
+                text: text(),
+            },
+            vec![Got::Disconnect {
+                code: 2,
+                text: text(),
+            }],
             Some(Cause::ServerTimeout),
         ),
         (Fault::Mute, vec![], Some(Cause::Timeout)),
@@ -190,11 +242,22 @@ fn faults_have_their_like_over_datagrams() {
         world.core.faults_mut().on(step, fault.clone());
         world.request(link, 230, credentials("alice"));
         world.run_for(20_000);
-        assert_eq!((world.take(link), cause(&mut world, link)), (got, expected), "{fault:?}");
-        assert_eq!(world.core.stats().connections, usize::from(expected.is_none()), "{fault:?}");
+        assert_eq!(
+            (world.take(link), cause(&mut world, link)),
+            (got, expected),
+            "{fault:?}"
+        );
+        assert_eq!(
+            world.core.stats().connections,
+            usize::from(expected.is_none()),
+            "{fault:?}"
+        );
     }
     let mut world = world();
-    world.core.faults_mut().on(Step::Accept(Role::FrontEnd), Fault::Close);
+    world
+        .core
+        .faults_mut()
+        .on(Step::Accept(Role::FrontEnd), Fault::Close);
     let link = world.connect(Role::FrontEnd, Protocol::V18, good());
     world.run_for(1000);
     assert_eq!(cause(&mut world, link), Some(Cause::ServerLogic));
@@ -209,10 +272,19 @@ fn what_is_held_back_leaves_before_the_end() {
     world.run_for(30);
     world.core.kick(world.now, "alice", 1, "");
     world.run_for(100);
-    assert_eq!((world.take(alice), cause(&mut world, alice)), (vec![], None));
+    assert_eq!(
+        (world.take(alice), cause(&mut world, alice)),
+        (vec![], None)
+    );
     world.run_for(500);
-    let out = Got::Disconnect { code: 1, text: String::new() };
-    assert_eq!(world.take(alice), [ok(2), messages("c", &[("alice", Value::Int(1))], 1), out]);
+    let out = Got::Disconnect {
+        code: 1,
+        text: String::new(),
+    };
+    assert_eq!(
+        world.take(alice),
+        [ok(2), messages("c", &[("alice", Value::Int(1))], 1), out]
+    );
     assert_eq!(cause(&mut world, alice), Some(Cause::ServerLogic));
     assert_eq!(world.core.stats().connections, 0);
 }
@@ -224,17 +296,28 @@ fn a_client_that_does_not_acknowledge_is_ended_when_too_much_waits_for_it() {
     let [alice, bob] = ["alice", "bob"].map(|user| world.join(user, Protocol::V18, "c"));
     world.network.cut(alice, End::Client);
     for _ in 0..60 {
-        world.ask(bob, 2, vec![(1, "c".into()), (3, "x".repeat(1000).as_str().into())]);
+        world.ask(
+            bob,
+            2,
+            vec![(1, "c".into()), (3, "x".repeat(1000).as_str().into())],
+        );
         if world.core.stats().connections == 1 {
             break;
         }
     }
-    assert_eq!((world.core.stats().overrun_connections, world.core.stats().connections), (1, 1));
+    assert_eq!(
+        (
+            world.core.stats().overrun_connections,
+            world.core.stats().connections
+        ),
+        (1, 1)
+    );
 }
 
 /// A connect with this challenge.
 fn connect(challenge: u32) -> Vec<u8> {
-    let mut connection = udp::Connection::connect(udp::Config::client(), challenge, Timestamp::ZERO);
+    let mut connection =
+        udp::Connection::connect(udp::Config::client(), challenge, Timestamp::ZERO);
     connection.transmit(Timestamp::ZERO).unwrap().to_vec()
 }
 
@@ -250,7 +333,13 @@ fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
             challenge += 1;
             let from = (u32::from(round), port).into_address();
             let host = || panic!("nobody has shown to be there");
-            world.core.received_datagram(world.now, Role::FrontEnd, from, host, &connect(challenge));
+            world.core.received_datagram(
+                world.now,
+                Role::FrontEnd,
+                from,
+                host,
+                &connect(challenge),
+            );
             world.core.received_datagram(
                 world.now,
                 Role::FrontEnd,
@@ -264,7 +353,10 @@ fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
         world.run_for(20);
     }
     let stats = world.core.stats();
-    assert_eq!((stats.connections, stats.half_open, stats.replaced), (1, limit, 0));
+    assert_eq!(
+        (stats.connections, stats.half_open, stats.replaced),
+        (1, limit, 0)
+    );
     assert_eq!(stats.displaced + stats.expired, 100_000 - limit as u64);
     let got = world.ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]);
     assert_eq!(got, [ok(2), messages("c", &[("alice", Value::Int(1))], 1)]);
@@ -272,8 +364,14 @@ fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
     let bob = world.join("bob", Protocol::V16, "c");
     assert_eq!(world.core.stats().users, 2);
     world.run_for(20_000);
-    assert_eq!((cause(&mut world, alice), cause(&mut world, bob)), (None, None));
-    assert_eq!((world.core.stats().half_open, world.core.stats().connections), (0, 2));
+    assert_eq!(
+        (cause(&mut world, alice), cause(&mut world, bob)),
+        (None, None)
+    );
+    assert_eq!(
+        (world.core.stats().half_open, world.core.stats().connections),
+        (0, 2)
+    );
 }
 
 trait IntoAddress {
@@ -288,7 +386,11 @@ impl IntoAddress for (u32, u16) {
 
 /// Throws away what is sent to addresses that nobody has.
 fn drain(world: &mut World) {
-    while world.core.transmit_datagram(world.now, Role::FrontEnd).is_some() {
+    while world
+        .core
+        .transmit_datagram(world.now, Role::FrontEnd)
+        .is_some()
+    {
         world.core.transmitted_datagram(Role::FrontEnd);
     }
 }
@@ -312,8 +414,15 @@ fn half_open_connections_are_capped_and_expire() {
         );
     }
     let stats = world.core.stats();
-    assert_eq!((stats.half_open, stats.displaced, stats.connections), (10, 15, 0));
-    while world.core.transmit_datagram(world.now, Role::NameServer).is_some() {
+    assert_eq!(
+        (stats.half_open, stats.displaced, stats.connections),
+        (10, 15, 0)
+    );
+    while world
+        .core
+        .transmit_datagram(world.now, Role::NameServer)
+        .is_some()
+    {
         world.core.transmitted_datagram(Role::NameServer);
     }
     world.now = Timestamp::from_millis(3000);
@@ -323,25 +432,49 @@ fn half_open_connections_are_capped_and_expire() {
 }
 
 #[test]
-fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has_shown_to_be_there() {
+fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has_shown_to_be_there()
+{
     let mut world = world();
     let alice = world.join("alice", Protocol::V18, "c");
     let old_challenge = world.client(alice).connection.challenge();
     let host = || HOST.to_owned();
-    world.core.received_datagram(world.now, Role::FrontEnd, alice.address(), host, &connect(77));
-    assert_eq!((world.core.stats().connections, world.core.stats().half_open), (1, 1));
-    assert_eq!(world.ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]).len(), 2);
+    world.core.received_datagram(
+        world.now,
+        Role::FrontEnd,
+        alice.address(),
+        host,
+        &connect(77),
+    );
+    assert_eq!(
+        (world.core.stats().connections, world.core.stats().half_open),
+        (1, 1)
+    );
+    assert_eq!(
+        world
+            .ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))])
+            .len(),
+        2
+    );
     // The client's program was started anew behind the same port.
     let fresh = udp::Connection::connect(udp::Config::client(), 78, world.now);
     assert_ne!(old_challenge, 78);
     world.client(alice).connection = fresh;
     world.run_for(200);
     let stats = world.core.stats();
-    assert_eq!((stats.connections, stats.replaced, stats.accepted), (1, 1, 2));
+    assert_eq!(
+        (stats.connections, stats.replaced, stats.accepted),
+        (1, 1, 2)
+    );
     // The session lives on for its grace, and is taken up again.
     world.init(alice);
     let got = world.ask(alice, 230, credentials("alice"));
-    assert!(got.contains(&event(5, [(0, texts(&["c"])), (15, Value::from(vec![true]))])), "{got:?}");
+    assert!(
+        got.contains(&event(
+            5,
+            [(0, texts(&["c"])), (15, Value::from(vec![true]))]
+        )),
+        "{got:?}"
+    );
 }
 
 #[test]
@@ -357,13 +490,23 @@ fn strangers_are_counted_and_not_answered() {
         ((1, 3).into_address(), &[]),
         (alice.address(), &other),
     ] {
-        world.core.received_datagram(world.now, Role::FrontEnd, from, host, datagram);
+        world
+            .core
+            .received_datagram(world.now, Role::FrontEnd, from, host, datagram);
     }
-    assert_eq!(world.core.transmit_datagram(world.now, Role::FrontEnd), None);
-    assert_eq!((world.core.stats().strangers, world.core.stats().half_open), (4, 0));
+    assert_eq!(
+        world.core.transmit_datagram(world.now, Role::FrontEnd),
+        None
+    );
+    assert_eq!(
+        (world.core.stats().strangers, world.core.stats().half_open),
+        (4, 0)
+    );
     // The two servers know nothing of each other's connections.
     let ping = vec![0; 100];
-    world.core.received_datagram(world.now, Role::NameServer, alice.address(), host, &ping);
+    world
+        .core
+        .received_datagram(world.now, Role::NameServer, alice.address(), host, &ping);
     assert_eq!(world.core.stats().strangers, 5);
 }
 
@@ -372,11 +515,28 @@ fn nonsense_on_a_connection_is_skipped_and_a_bad_first_message_ends_it() {
     let mut world = world();
     let link = world.connect(Role::FrontEnd, Protocol::V18, good());
     world.run_for(100);
-    world.client(link).connection.send(0, udp::Delivery::Reliable, b"no init").unwrap();
+    world
+        .client(link)
+        .connection
+        .send(0, udp::Delivery::Reliable, b"no init")
+        .unwrap();
     world.run_for(200);
-    assert_eq!((cause(&mut world, link), world.core.stats().bad_connections), (Some(Cause::ServerLogic), 1));
+    assert_eq!(
+        (cause(&mut world, link), world.core.stats().bad_connections),
+        (Some(Cause::ServerLogic), 1)
+    );
     let link = world.greeted(Role::FrontEnd, Protocol::V18);
-    world.client(link).connection.send(0, udp::Delivery::Reliable, b"no message").unwrap();
-    assert_eq!(world.ask(link, 230, credentials("alice"))[0].return_code(230), 0);
-    assert_eq!((cause(&mut world, link), world.core.stats().bad_messages), (None, 1));
+    world
+        .client(link)
+        .connection
+        .send(0, udp::Delivery::Reliable, b"no message")
+        .unwrap();
+    assert_eq!(
+        world.ask(link, 230, credentials("alice"))[0].return_code(230),
+        0
+    );
+    assert_eq!(
+        (cause(&mut world, link), world.core.stats().bad_messages),
+        (None, 1)
+    );
 }

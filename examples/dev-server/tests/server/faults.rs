@@ -3,7 +3,9 @@
 use dev_server::{Fault, Role, Step};
 use photon_proto::{Protocol, Value};
 
-use crate::bench::{BOTH, Bench, Got, Peer, credentials, messages, ok, response, subscribed, texts};
+use crate::bench::{
+    BOTH, Bench, Got, Peer, credentials, messages, ok, response, subscribed, texts,
+};
 
 /// The steps on the way in, in order, and what each is answered with when nothing is wrong.
 const WAY_IN: [(Step, usize); 6] = [
@@ -27,7 +29,10 @@ fn role(step: Step) -> Role {
 fn reach(bench: &mut Bench, step: Step, protocol: Protocol) -> (Peer, Vec<Got>) {
     let mut peer = bench.accept(role(step), protocol);
     bench.send_init(&peer);
-    let way = WAY_IN.iter().find(|(known, _)| *known == step).map_or(0, |(_, way)| *way);
+    let way = WAY_IN
+        .iter()
+        .find(|(known, _)| *known == step)
+        .map_or(0, |(_, way)| *way);
     if way == 0 {
         let got = bench.drain(&mut peer);
         return (peer, got);
@@ -67,22 +72,49 @@ fn each_replacing_fault_at_each_step() {
             assert_eq!(with(Fault::Silent), (vec![], true), "{step:?}");
             assert_eq!(with(Fault::Mute), (vec![], false), "{step:?}");
             assert_eq!(with(Fault::Close), (vec![Got::Closed], false), "{step:?}");
-            let disconnect = Fault::Disconnect { code: 32757, text: "full".to_owned() };
-            let goodbye = Got::Disconnect { code: 32757, text: "full".to_owned() };
-            assert_eq!(with(disconnect), (vec![goodbye, Got::Closed], false), "{step:?}");
+            let disconnect = Fault::Disconnect {
+                code: 32757,
+                text: "full".to_owned(),
+            };
+            let goodbye = Got::Disconnect {
+                code: 32757,
+                text: "full".to_owned(),
+            };
+            assert_eq!(
+                with(disconnect),
+                (vec![goodbye, Got::Closed], false),
+                "{step:?}"
+            );
             assert_eq!(with(Fault::BadFrame).0, [Got::BadFrame], "{step:?}");
-            assert_eq!(with(Fault::Undecodable), (vec![Got::Undecodable], true), "{step:?}");
-            let refused = with(Fault::Refuse { code: 32755, text: "no".to_owned() });
+            assert_eq!(
+                with(Fault::Undecodable),
+                (vec![Got::Undecodable], true),
+                "{step:?}"
+            );
+            let refused = with(Fault::Refuse {
+                code: 32755,
+                text: "no".to_owned(),
+            });
             let expected = match step {
                 Step::Init(_) => (vec![Got::Closed], false),
-                Step::KeyExchange(_) => (vec![Got::Key { code: 32755, key: None }], true),
+                Step::KeyExchange(_) => (
+                    vec![Got::Key {
+                        code: 32755,
+                        key: None,
+                    }],
+                    true,
+                ),
                 Step::GetRegions => (vec![response(220, 32755, "no")], true),
                 Step::Subscribe => (vec![response(0, 32755, "no")], true),
                 _ => (vec![response(230, 32755, "no")], true),
             };
             assert_eq!(refused, expected, "{step:?}");
             let (after, alive) = with(Fault::CloseAfter);
-            assert_eq!((after.last(), alive), (Some(&Got::Closed), false), "{step:?}");
+            assert_eq!(
+                (after.last(), alive),
+                (Some(&Got::Closed), false),
+                "{step:?}"
+            );
             assert!(after.len() > 1, "{step:?}: it is answered first");
         }
     }
@@ -90,9 +122,19 @@ fn each_replacing_fault_at_each_step() {
 
 #[test]
 fn a_connection_can_be_closed_at_once() {
-    for fault in [Fault::Close, Fault::CloseAfter, Fault::Refuse { code: 1, text: String::new() }] {
+    for fault in [
+        Fault::Close,
+        Fault::CloseAfter,
+        Fault::Refuse {
+            code: 1,
+            text: String::new(),
+        },
+    ] {
         let mut bench = Bench::new();
-        bench.core.faults_mut().on(Step::Accept(Role::FrontEnd), fault);
+        bench
+            .core
+            .faults_mut()
+            .on(Step::Accept(Role::FrontEnd), fault);
         let mut peer = bench.accept(Role::FrontEnd, Protocol::V18);
         assert_eq!(bench.drain(&mut peer), [Got::Closed]);
         assert_eq!(bench.core.stats().connections, 0);
@@ -103,15 +145,30 @@ fn a_connection_can_be_closed_at_once() {
 #[test]
 fn faults_can_be_counted_and_switched_off() {
     let mut bench = Bench::new();
-    bench.core.faults_mut().times(Step::Publish, Fault::Silent, 1);
+    bench
+        .core
+        .faults_mut()
+        .times(Step::Publish, Fault::Silent, 1);
     let mut alice = bench.enter("alice", Protocol::V18);
     bench.ask(&mut alice, 0, vec![(0, texts(&["c"]))]);
-    let publish = |bench: &mut Bench, alice: &mut Peer| bench.ask(alice, 2, vec![(1, "c".into()), (3, "x".into())]);
+    let publish = |bench: &mut Bench, alice: &mut Peer| {
+        bench.ask(alice, 2, vec![(1, "c".into()), (3, "x".into())])
+    };
     assert_eq!(publish(&mut bench, &mut alice), []);
-    assert_eq!(publish(&mut bench, &mut alice), [ok(2), messages("c", &[("alice", "x".into())], 1)]);
-    bench.core.faults_mut().on(Step::Publish, Fault::Silent).off(Step::Publish);
+    assert_eq!(
+        publish(&mut bench, &mut alice),
+        [ok(2), messages("c", &[("alice", "x".into())], 1)]
+    );
+    bench
+        .core
+        .faults_mut()
+        .on(Step::Publish, Fault::Silent)
+        .off(Step::Publish);
     assert_eq!(publish(&mut bench, &mut alice).len(), 2);
-    bench.core.faults_mut().on(Step::Ping(Role::FrontEnd), Fault::Silent);
+    bench
+        .core
+        .faults_mut()
+        .on(Step::Ping(Role::FrontEnd), Fault::Silent);
     bench.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
     assert_eq!(bench.drain(&mut alice), []);
 }
@@ -120,9 +177,22 @@ fn faults_can_be_counted_and_switched_off() {
 fn key_exchange_can_be_spoilt() {
     for (fault, key) in [(Fault::EmptyKey, vec![]), (Fault::DegenerateKey, vec![1])] {
         let mut bench = Bench::new();
-        bench.core.faults_mut().on(Step::KeyExchange(Role::NameServer), fault);
-        let (_, got) = reach(&mut bench, Step::KeyExchange(Role::NameServer), Protocol::V18);
-        assert_eq!(got, [Got::Key { code: 0, key: Some(key) }]);
+        bench
+            .core
+            .faults_mut()
+            .on(Step::KeyExchange(Role::NameServer), fault);
+        let (_, got) = reach(
+            &mut bench,
+            Step::KeyExchange(Role::NameServer),
+            Protocol::V18,
+        );
+        assert_eq!(
+            got,
+            [Got::Key {
+                code: 0,
+                key: Some(key)
+            }]
+        );
     }
 }
 
@@ -141,17 +211,40 @@ fn login_answers_can_be_spoilt() {
     assert_eq!(answer(&[Fault::OmitToken]).parameter(221), None);
     assert!(answer(&[Fault::OmitToken]).parameter(230).is_some());
     let neither = answer(&[Fault::OmitToken, Fault::OmitAddress]);
-    assert_eq!((neither.parameter(221), neither.parameter(230)), (None, None));
-    assert_eq!(answer(&[Fault::Address("::nonsense".to_owned())]).parameter(230), Some(&"::nonsense".into()));
-    assert_eq!(answer(&[Fault::WrongTypes]).parameter(230), Some(&Value::Int(4533)));
-    assert_eq!(answer(&[Fault::UserId("someone".to_owned())]).parameter(225), Some(&"someone".into()));
+    assert_eq!(
+        (neither.parameter(221), neither.parameter(230)),
+        (None, None)
+    );
+    assert_eq!(
+        answer(&[Fault::Address("::nonsense".to_owned())]).parameter(230),
+        Some(&"::nonsense".into())
+    );
+    assert_eq!(
+        answer(&[Fault::WrongTypes]).parameter(230),
+        Some(&Value::Int(4533))
+    );
+    assert_eq!(
+        answer(&[Fault::UserId("someone".to_owned())]).parameter(225),
+        Some(&"someone".into())
+    );
 
     let mut bench = Bench::new();
-    bench.core.faults_mut().on(step, Fault::UserId("someone".to_owned()));
+    bench
+        .core
+        .faults_mut()
+        .on(step, Fault::UserId("someone".to_owned()));
     let (_, got) = reach(&mut bench, step, Protocol::V18);
     let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
-    let got = bench.ask(&mut front, 230, vec![(221, got[0].parameter(221).unwrap().clone())]);
-    assert_eq!(got[0].parameter(225), Some(&"someone".into()), "the token is for that user too");
+    let got = bench.ask(
+        &mut front,
+        230,
+        vec![(221, got[0].parameter(221).unwrap().clone())],
+    );
+    assert_eq!(
+        got[0].parameter(225),
+        Some(&"someone".into()),
+        "the token is for that user too"
+    );
 }
 
 #[test]
@@ -159,12 +252,20 @@ fn regions_can_be_spoilt() {
     let answer = |fault| {
         let mut bench = Bench::new();
         bench.core.faults_mut().on(Step::GetRegions, fault);
-        reach(&mut bench, Step::GetRegions, Protocol::V16).1.remove(0)
+        reach(&mut bench, Step::GetRegions, Protocol::V16)
+            .1
+            .remove(0)
     };
     let lengths = answer(Fault::WrongLengths);
-    assert_eq!(lengths.parameter(210), Some(&texts(&["eu", "us", "asia", "one-too-many"])));
+    assert_eq!(
+        lengths.parameter(210),
+        Some(&texts(&["eu", "us", "asia", "one-too-many"]))
+    );
     assert_eq!(lengths.parameter(230), Some(&texts(&["127.0.0.1:5000"; 3])));
-    assert_eq!(answer(Fault::WrongTypes).parameter(210), Some(&Value::Int(1)));
+    assert_eq!(
+        answer(Fault::WrongTypes).parameter(210),
+        Some(&Value::Int(1))
+    );
 }
 
 #[test]
@@ -175,21 +276,43 @@ fn subscription_events_can_be_spoilt() {
         bench.ask(&mut alice, 0, vec![(0, texts(&["b"]))]);
         bench.ask(&mut alice, 2, vec![(1, "b".into()), (3, "old".into())]);
         bench.core.faults_mut().on(Step::Subscribe, fault);
-        let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "b"])), (14, Value::Int(-1))]);
+        let got = bench.ask(
+            &mut alice,
+            0,
+            vec![(0, texts(&["a", "b"])), (14, Value::Int(-1))],
+        );
         assert_eq!(got[0], ok(0));
         got[1..].to_vec()
     };
-    let (both, history) = (subscribed(&[("a", true), ("b", true)]), messages("b", &[("alice", "old".into())], 1));
+    let (both, history) = (
+        subscribed(&[("a", true), ("b", true)]),
+        messages("b", &[("alice", "old".into())], 1),
+    );
     assert_eq!(asked(Fault::NoEvent), std::slice::from_ref(&history));
-    assert_eq!(asked(Fault::Duplicate), [both.clone(), both.clone(), history.clone()]);
+    assert_eq!(
+        asked(Fault::Duplicate),
+        [both.clone(), both.clone(), history.clone()]
+    );
     let split = [subscribed(&[("a", true)]), subscribed(&[("b", true)])];
-    assert_eq!(asked(Fault::Split), [&split[..], std::slice::from_ref(&history)].concat());
-    assert_eq!(asked(Fault::Deny), [subscribed(&[("a", false), ("b", false)])]);
+    assert_eq!(
+        asked(Fault::Split),
+        [&split[..], std::slice::from_ref(&history)].concat()
+    );
+    assert_eq!(
+        asked(Fault::Deny),
+        [subscribed(&[("a", false), ("b", false)])]
+    );
     let foreign = subscribed(&[("x", true), ("y", true)]);
     let names = vec!["x".to_owned(), "y".to_owned()];
-    assert_eq!(asked(Fault::ForeignChannels(names)), [both.clone(), foreign, history.clone()]);
+    assert_eq!(
+        asked(Fault::ForeignChannels(names)),
+        [both.clone(), foreign, history.clone()]
+    );
     assert_eq!(asked(Fault::MessagesFirst), [history, both]);
-    assert_eq!(asked(Fault::WrongTypes)[0].parameter(0), Some(&Value::Int(2)));
+    assert_eq!(
+        asked(Fault::WrongTypes)[0].parameter(0),
+        Some(&Value::Int(2))
+    );
 }
 
 #[test]
@@ -209,7 +332,13 @@ fn answers_can_be_delayed_and_keep_their_order() {
     let times: Vec<i32> = bench
         .drain(&mut peer)
         .into_iter()
-        .map(|got| if let Got::Pong { client_time, .. } = got { client_time } else { panic!("{got:?}") })
+        .map(|got| {
+            if let Got::Pong { client_time, .. } = got {
+                client_time
+            } else {
+                panic!("{got:?}")
+            }
+        })
         .collect();
     assert_eq!(times, [1, 2]);
 }
@@ -218,10 +347,25 @@ fn answers_can_be_delayed_and_keep_their_order() {
 fn a_delayed_goodbye_is_still_said() {
     let mut bench = Bench::with(|config| config.delay_ms = 200);
     let step = Step::Init(Role::NameServer);
-    bench.core.faults_mut().on(step, Fault::Disconnect { code: 1, text: String::new() });
+    bench.core.faults_mut().on(
+        step,
+        Fault::Disconnect {
+            code: 1,
+            text: String::new(),
+        },
+    );
     let mut peer = bench.accept(Role::NameServer, Protocol::V18);
     bench.send_init(&peer);
     assert_eq!(bench.drain(&mut peer), []);
     bench.wait(200);
-    assert_eq!(bench.drain(&mut peer), [Got::Disconnect { code: 1, text: String::new() }, Got::Closed]);
+    assert_eq!(
+        bench.drain(&mut peer),
+        [
+            Got::Disconnect {
+                code: 1,
+                text: String::new()
+            },
+            Got::Closed
+        ]
+    );
 }

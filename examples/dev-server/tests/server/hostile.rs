@@ -34,12 +34,37 @@ fn samples(bench: &mut Bench, peer: &Peer) -> Vec<Vec<u8>> {
     let requests: Vec<(u8, Vec<(u8, Value)>)> = vec![
         (220, vec![(224, "app".into())]),
         (230, credentials("alice")),
-        (0, vec![(0, texts(&["c", "d"])), (14, Value::Int(-1)), (9, Value::from(vec![1, 2]))]),
-        (2, vec![(1, "c".into()), (3, Value::from(vec![Value::from("x"), Value::Int(3)]))]),
-        (3, vec![(225, "bob".into()), (3, Value::from(vec![1_u8, 2, 3]))]),
+        (
+            0,
+            vec![
+                (0, texts(&["c", "d"])),
+                (14, Value::Int(-1)),
+                (9, Value::from(vec![1, 2])),
+            ],
+        ),
+        (
+            2,
+            vec![
+                (1, "c".into()),
+                (3, Value::from(vec![Value::from("x"), Value::Int(3)])),
+            ],
+        ),
+        (
+            3,
+            vec![(225, "bob".into()), (3, Value::from(vec![1_u8, 2, 3]))],
+        ),
         (5, vec![(10, Value::Int(2)), (3, "hi".into())]),
         (6, vec![(11, texts(&["bob"]))]),
-        (8, vec![(1, "c".into()), (22, Value::from([("k", 1)].into_iter().collect::<photon_proto::Hashtable>()))]),
+        (
+            8,
+            vec![
+                (1, "c".into()),
+                (
+                    22,
+                    Value::from([("k", 1)].into_iter().collect::<photon_proto::Hashtable>()),
+                ),
+            ],
+        ),
         (1, vec![(0, texts(&["c"]))]),
     ];
     requests
@@ -48,7 +73,8 @@ fn samples(bench: &mut Bench, peer: &Peer) -> Vec<Vec<u8>> {
             let mut bytes = Vec::new();
             let frame = tcp::begin_frame(&mut bytes, 0, Delivery::Reliable);
             let limits = photon_proto::Limits::DEFAULT;
-            let mut writer = MessageWriter::request(&mut bytes, peer.protocol, &limits, code).unwrap();
+            let mut writer =
+                MessageWriter::request(&mut bytes, peer.protocol, &limits, code).unwrap();
             for (key, value) in &parameters {
                 writer.put(*key, value).unwrap();
             }
@@ -64,11 +90,19 @@ fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
     for protocol in BOTH {
         for role in [Role::NameServer, Role::FrontEnd] {
             for at in 0..=3 {
-                for bytes in [&b"GET / HTTP/1.1\r\n"[..], &[0xFB, 0, 0, 0, 7], &[0xFB, 0xFF, 0xFF, 0xFF, 0xFF]] {
+                for bytes in [
+                    &b"GET / HTTP/1.1\r\n"[..],
+                    &[0xFB, 0, 0, 0, 7],
+                    &[0xFB, 0xFF, 0xFF, 0xFF, 0xFF],
+                ] {
                     let mut bench = Bench::new();
                     let mut peer = stage(&mut bench, at, role, protocol);
                     bench.send_bytes(&peer, bytes);
-                    assert_eq!(bench.drain(&mut peer), [Got::Closed], "stage {at}: {bytes:x?}");
+                    assert_eq!(
+                        bench.drain(&mut peer),
+                        [Got::Closed],
+                        "stage {at}: {bytes:x?}"
+                    );
                     assert_eq!(bench.core.stats().bad_connections, 1);
                     bench.send_bytes(&peer, bytes);
                 }
@@ -79,7 +113,12 @@ fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
 
 #[test]
 fn the_first_message_has_to_be_an_init() {
-    let inits: [&[u8]; 4] = [&[0xF3, 2, 230, 0], &[0xF3, 0, 1], &[0xF3, 0, 2, 5], b"POST /? HTTP/1.1\r\n\r\n"];
+    let inits: [&[u8]; 4] = [
+        &[0xF3, 2, 230, 0],
+        &[0xF3, 0, 1],
+        &[0xF3, 0, 2, 5],
+        b"POST /? HTTP/1.1\r\n\r\n",
+    ];
     for message in inits {
         let mut bench = Bench::new();
         let mut peer = bench.accept(Role::NameServer, Protocol::V18);
@@ -92,7 +131,10 @@ fn the_first_message_has_to_be_an_init() {
                 Host: here\r\nContent-Length: 1\r\n\r\n*";
     bench.send_message(&peer, |bytes| bytes.extend(text.as_bytes()));
     assert_eq!(bench.drain(&mut peer), [Got::InitResponse]);
-    assert_eq!(bench.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220), 0);
+    assert_eq!(
+        bench.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220),
+        0
+    );
 }
 
 #[test]
@@ -101,7 +143,13 @@ fn bad_messages_are_skipped_and_bad_parameters_refused() {
         let mut bench = Bench::new();
         let mut peer = bench.enter("alice", protocol);
         // Not Photon, an unknown kind, encrypted without a key, an init again, half a parameter table.
-        for message in [&[0x00, 0x02][..], &[0xF3, 0x0F, 1], &[0xF3, 0x82, 1, 2, 3], &[0xF3, 0, 1, 8], &[0xF3, 2, 0]] {
+        for message in [
+            &[0x00, 0x02][..],
+            &[0xF3, 0x0F, 1],
+            &[0xF3, 0x82, 1, 2, 3],
+            &[0xF3, 0, 1, 8],
+            &[0xF3, 2, 0],
+        ] {
             bench.send_message(&peer, |bytes| bytes.extend(message));
             assert_eq!(bench.drain(&mut peer), [], "{message:x?}");
         }
@@ -124,11 +172,27 @@ fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
             let limits = photon_proto::Limits::DEFAULT;
             photon_proto::internal::write_key_request(bytes, Protocol::V18, &limits, key).unwrap();
         });
-        assert_eq!(bench.drain(&mut peer), [Got::Key { code: -2, key: None }], "{key:x?}");
+        assert_eq!(
+            bench.drain(&mut peer),
+            [Got::Key {
+                code: -2,
+                key: None
+            }],
+            "{key:x?}"
+        );
     }
     bench.send_message(&peer, |bytes| bytes.extend([0xF3, 6, 0, 0]));
-    assert_eq!(bench.drain(&mut peer), [Got::Key { code: -2, key: None }]);
-    assert_eq!(bench.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220), 0);
+    assert_eq!(
+        bench.drain(&mut peer),
+        [Got::Key {
+            code: -2,
+            key: None
+        }]
+    );
+    assert_eq!(
+        bench.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220),
+        0
+    );
 }
 
 #[test]
@@ -142,7 +206,11 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
         });
         let mut witness = bench.enter("witness", Protocol::V18);
         bench.ask(&mut witness, 0, vec![(0, texts(&["safe"]))]);
-        let role = if dice.chance(30) { Role::NameServer } else { Role::FrontEnd };
+        let role = if dice.chance(30) {
+            Role::NameServer
+        } else {
+            Role::FrontEnd
+        };
         let protocol = BOTH[dice.below(2) as usize];
         let at = dice.below(4) as u8;
         let peer = stage(&mut bench, at, role, protocol);
@@ -153,7 +221,11 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
                 // Behind the frame header mostly, so that the message gets through.
                 let from = if dice.chance(90) { 7 } else { 0 };
                 let place = (from + dice.below(bytes.len() as u64 - from)) as usize;
-                bytes[place] = if dice.chance(50) { dice.next() as u8 } else { bytes[place] ^ (1 << dice.below(8)) };
+                bytes[place] = if dice.chance(50) {
+                    dice.next() as u8
+                } else {
+                    bytes[place] ^ (1 << dice.below(8))
+                };
             }
             for piece in bytes.chunks(1 + dice.below(40) as usize) {
                 bench.send_bytes(&peer, piece);
@@ -161,7 +233,11 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
             bench.wait(dice.below(2000));
         }
         bench.drain(&mut witness);
-        let got = bench.ask(&mut witness, 2, vec![(1, "safe".into()), (3, "still here".into())]);
+        let got = bench.ask(
+            &mut witness,
+            2,
+            vec![(1, "safe".into()), (3, "still here".into())],
+        );
         assert_eq!(got.len(), 2, "seed {seed}: {got:?}");
     }
 }
@@ -171,7 +247,12 @@ fn random_bytes_never_panic() {
     for seed in 0..300 {
         let mut dice = Dice::new(seed);
         let mut bench = Bench::new();
-        let peer = stage(&mut bench, (seed % 4) as u8, Role::FrontEnd, BOTH[(seed / 4 % 2) as usize]);
+        let peer = stage(
+            &mut bench,
+            (seed % 4) as u8,
+            Role::FrontEnd,
+            BOTH[(seed / 4 % 2) as usize],
+        );
         for _ in 0..20 {
             let body: Vec<u8> = (0..dice.below(60)).map(|_| dice.next() as u8).collect();
             bench.send_message(&peer, |bytes| {
@@ -191,19 +272,34 @@ fn a_client_that_does_not_read_is_dropped_and_others_go_on() {
         bench.ask(peer, 0, vec![(0, texts(&["c"]))]);
     }
     for _ in 0..9 {
-        bench.ask(&mut alice, 2, vec![(1, "c".into()), (3, Value::from(vec![0_u8; 5000]))]);
+        bench.ask(
+            &mut alice,
+            2,
+            vec![(1, "c".into()), (3, Value::from(vec![0_u8; 5000]))],
+        );
     }
     assert_eq!(bench.core.stats().overrun_connections, 0);
     for _ in 0..9 {
-        let got = bench.ask(&mut alice, 2, vec![(1, "c".into()), (3, Value::from(vec![0_u8; 5000]))]);
+        let got = bench.ask(
+            &mut alice,
+            2,
+            vec![(1, "c".into()), (3, Value::from(vec![0_u8; 5000]))],
+        );
         assert_eq!(got.len(), 2);
     }
     assert_eq!(bench.core.stats().overrun_connections, 1);
     assert_eq!(bench.core.stats().connections, 1);
     assert_eq!(bench.drain(&mut slow), [Got::Closed]);
-    assert_eq!(bench.core.channel("app-1", "1.0", "c").unwrap().subscribers, ["alice", "slow"], "in its grace");
+    assert_eq!(
+        bench.core.channel("app-1", "1.0", "c").unwrap().subscribers,
+        ["alice", "slow"],
+        "in its grace"
+    );
     bench.wait(10_000);
-    assert_eq!(bench.core.channel("app-1", "1.0", "c").unwrap().subscribers, ["alice"]);
+    assert_eq!(
+        bench.core.channel("app-1", "1.0", "c").unwrap().subscribers,
+        ["alice"]
+    );
 }
 
 #[test]
@@ -220,12 +316,19 @@ fn more_history_than_a_client_can_be_sent_is_cut_and_ends_nobody() {
     }
     let mut bob = bench.enter("bob", Protocol::V16);
     assert_eq!(bench.drain(&mut bob), []);
-    let got = bench.ask(&mut bob, 0, vec![(0, texts(&channels)), (14, Value::Int(-1))]);
+    let got = bench.ask(
+        &mut bob,
+        0,
+        vec![(0, texts(&channels)), (14, Value::Int(-1))],
+    );
     assert_eq!(got.len(), 2 + 3, "as much as a quarter of what may wait");
     bench.hang_up(bob);
     let mut bob = bench.connect(Role::FrontEnd, Protocol::V16);
     let got = bench.ask(&mut bob, 230, credentials("bob"));
-    let ids: Vec<_> = got[1..].iter().filter_map(|got| got.parameter(8).cloned()).collect();
+    let ids: Vec<_> = got[1..]
+        .iter()
+        .filter_map(|got| got.parameter(8).cloned())
+        .collect();
     assert_eq!(ids, [18, 19, 20].map(Value::Int), "the newest");
     assert_eq!(bench.core.stats().overrun_connections, 0);
 }
@@ -236,7 +339,11 @@ fn names_that_not_every_client_could_be_told_are_refused() {
     let mut alice = bench.enter("alice", Protocol::V18);
     let long = |bytes: &mut Vec<u8>, length: usize| {
         bytes.extend([0xF3, 2, 0, 1, 0, 0x47, 1]);
-        bytes.extend([0x80 | (length & 0x7F) as u8, 0x80 | (length >> 7 & 0x7F) as u8, (length >> 14) as u8]);
+        bytes.extend([
+            0x80 | (length & 0x7F) as u8,
+            0x80 | (length >> 7 & 0x7F) as u8,
+            (length >> 14) as u8,
+        ]);
         bytes.extend(std::iter::repeat_n(b'x', length));
     };
     bench.send_message(&alice, |bytes| long(bytes, 32_768));
@@ -263,7 +370,11 @@ fn a_session_with_very_many_channels_is_told_in_portions() {
     let got = bench.ask(&mut second, 230, credentials("alice"));
     let counts: Vec<usize> = got[1..]
         .iter()
-        .map(|event| Vec::<bool>::try_from(event.parameter(15).unwrap().clone()).unwrap().len())
+        .map(|event| {
+            Vec::<bool>::try_from(event.parameter(15).unwrap().clone())
+                .unwrap()
+                .len()
+        })
         .collect();
     assert_eq!(counts, [16, 16, 16, 12]);
 }
@@ -291,7 +402,8 @@ fn silent_connections_end_on_both_servers_and_pings_keep_them() {
 fn too_many_operations_are_refused_until_the_next_second() {
     let mut bench = Bench::with(|config| config.max_operations_per_second = Some(3));
     let mut alice = bench.enter("alice", Protocol::V18);
-    let mut code = |bench: &mut Bench| bench.ask(&mut alice, 1, vec![(0, texts(&["c"]))])[0].return_code(1);
+    let mut code =
+        |bench: &mut Bench| bench.ask(&mut alice, 1, vec![(0, texts(&["c"]))])[0].return_code(1);
     assert_eq!([0; 4].map(|_| code(&mut bench)), [0, 0, 0, 32743]);
     bench.wait(1000);
     assert_eq!(code(&mut bench), 0);
@@ -306,7 +418,11 @@ fn the_clock_may_stand_still_jump_or_run_backwards() {
     bench.core.service(photon_proto::Timestamp::MAX);
     assert_eq!(bench.drain(&mut alice), [Got::Closed]);
     bench.core.service(photon_proto::Timestamp::MAX);
-    let id = bench.core.accept_stream(photon_proto::Timestamp::ZERO, Role::NameServer, "");
-    bench.core.received(photon_proto::Timestamp::MAX, id, &[0xF0]);
+    let id = bench
+        .core
+        .accept_stream(photon_proto::Timestamp::ZERO, Role::NameServer, "");
+    bench
+        .core
+        .received(photon_proto::Timestamp::MAX, id, &[0xF0]);
     assert_eq!(ServerConfig::default().silence_timeout_ms, 30_000);
 }

@@ -21,7 +21,9 @@ fn regions_are_listed_with_this_servers_address() {
         let mut bench = Bench::new();
         let mut peer = bench.connect_encrypted(Role::NameServer, protocol);
         let got = bench.ask(&mut peer, 220, vec![(224, APP.into())]);
-        let [answer] = got.as_slice() else { panic!("{got:?}") };
+        let [answer] = got.as_slice() else {
+            panic!("{got:?}")
+        };
         assert_eq!(answer.return_code(220), 0);
         assert!(answer.is_encrypted());
         assert_eq!(answer.parameter(210), Some(&texts(&["eu", "us", "asia"])));
@@ -36,7 +38,9 @@ fn a_token_leads_from_the_name_server_to_the_front_end() {
             let mut bench = Bench::new();
             let mut peer = bench.connect_encrypted(Role::NameServer, protocol);
             let got = bench.ask(&mut peer, 230, login("alice", region));
-            let [answer] = got.as_slice() else { panic!("{got:?}") };
+            let [answer] = got.as_slice() else {
+                panic!("{got:?}")
+            };
             assert_eq!(answer.return_code(230), 0, "{region}: {answer:?}");
             assert_eq!(text(answer.parameter(230)), "127.0.0.1:5000");
             assert_eq!(text(answer.parameter(225)), "alice");
@@ -77,8 +81,14 @@ fn wrong_credentials_have_their_codes() {
     };
     assert_eq!(code(with("pass=2")), 32755);
     assert_eq!(code(with("x=y&pass=1")), 0);
-    assert_eq!(bench.ask(&mut peer, 220, vec![(224, "other".into())])[0].return_code(220), 32767);
-    assert_eq!(bench.ask(&mut peer, 0, vec![(0, texts(&["c"]))])[0].return_code(0), -2);
+    assert_eq!(
+        bench.ask(&mut peer, 220, vec![(224, "other".into())])[0].return_code(220),
+        32767
+    );
+    assert_eq!(
+        bench.ask(&mut peer, 0, vec![(0, texts(&["c"]))])[0].return_code(0),
+        -2
+    );
     assert_eq!(bench.ask(&mut peer, 231, vec![])[0].return_code(231), -2);
 }
 
@@ -136,14 +146,23 @@ fn operations_in_the_wrong_place_are_refused() {
     let mut bench = Bench::new();
     let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
     for operation in [0, 1, 2, 3, 5, 6, 7, 8] {
-        assert_eq!(bench.ask(&mut front, operation, vec![])[0].return_code(operation), -3);
+        assert_eq!(
+            bench.ask(&mut front, operation, vec![])[0].return_code(operation),
+            -3
+        );
     }
     for operation in [4, 220, 99] {
-        assert_eq!(bench.ask(&mut front, operation, vec![])[0].return_code(operation), -2);
+        assert_eq!(
+            bench.ask(&mut front, operation, vec![])[0].return_code(operation),
+            -2
+        );
     }
     let mut inside = bench.enter("alice", Protocol::V18);
     for operation in [4, 8, 99, 220] {
-        assert_eq!(bench.ask(&mut inside, operation, vec![])[0].return_code(operation), -2);
+        assert_eq!(
+            bench.ask(&mut inside, operation, vec![])[0].return_code(operation),
+            -2
+        );
     }
 }
 
@@ -153,10 +172,19 @@ fn the_number_of_users_can_be_limited() {
     let _alice = bench.enter("alice", Protocol::V18);
     let _again = bench.enter("alice", Protocol::V18);
     let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
-    assert_eq!(bench.ask(&mut front, 230, credentials("bob"))[0].return_code(230), 32757);
+    assert_eq!(
+        bench.ask(&mut front, 230, credentials("bob"))[0].return_code(230),
+        32757
+    );
     let mut peer = bench.connect(Role::NameServer, Protocol::V18);
-    assert_eq!(bench.ask(&mut peer, 230, login("bob", "eu"))[0].return_code(230), 32757);
-    assert_eq!(bench.ask(&mut peer, 230, login("alice", "eu"))[0].return_code(230), 0);
+    assert_eq!(
+        bench.ask(&mut peer, 230, login("bob", "eu"))[0].return_code(230),
+        32757
+    );
+    assert_eq!(
+        bench.ask(&mut peer, 230, login("alice", "eu"))[0].return_code(230),
+        0
+    );
 }
 
 #[test]
@@ -183,11 +211,21 @@ fn answers_go_the_way_the_request_came_or_all_encrypted() {
         assert!(!bench.ask(&mut front, 230, credentials("alice"))[0].is_encrypted());
         front.encrypt = true;
         let got = bench.ask(&mut front, 0, vec![(0, texts(&["c"]))]);
-        assert_eq!(got.iter().map(crate::bench::Got::is_encrypted).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(
+            got.iter()
+                .map(crate::bench::Got::is_encrypted)
+                .collect::<Vec<_>>(),
+            [true, false]
+        );
         bench.core.config_mut().encrypt_answers = true;
         front.encrypt = false;
         let got = bench.ask(&mut front, 2, vec![(1, "c".into()), (3, "x".into())]);
-        assert_eq!(got.iter().map(crate::bench::Got::is_encrypted).collect::<Vec<_>>(), [true, true]);
+        assert_eq!(
+            got.iter()
+                .map(crate::bench::Got::is_encrypted)
+                .collect::<Vec<_>>(),
+            [true, true]
+        );
         let mut plain = bench.enter("bob", protocol);
         assert!(!bench.ask(&mut plain, 1, vec![(0, texts(&["c"]))])[0].is_encrypted());
     }

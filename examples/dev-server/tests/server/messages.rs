@@ -6,7 +6,9 @@ use photon_proto::json::{self, Frame};
 use photon_proto::message::MessageWriter;
 use photon_proto::{Array, Dictionary, Limits, Protocol, Random, Type, Value, internal};
 
-use crate::bench::{Bench, Got, credentials, decode, event, messages, ok, private, response, subscribed, texts};
+use crate::bench::{
+    Bench, Got, credentials, decode, event, messages, ok, private, response, subscribed, texts,
+};
 
 /// One client's WebSocket.
 struct Web {
@@ -17,9 +19,24 @@ struct Web {
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-fn open_with(bench: &mut Bench, role: Role, subprotocol: SubProtocol, local_host: &str, secure: bool) -> Web {
-    let link = MessageLink { subprotocol, path: "/app-1?libversion=4.4.0.0", local_host, secure };
-    Web { id: bench.core.accept_messages(bench.now, role, &link), subprotocol, cipher: None }
+fn open_with(
+    bench: &mut Bench,
+    role: Role,
+    subprotocol: SubProtocol,
+    local_host: &str,
+    secure: bool,
+) -> Web {
+    let link = MessageLink {
+        subprotocol,
+        path: "/app-1?libversion=4.4.0.0",
+        local_host,
+        secure,
+    };
+    Web {
+        id: bench.core.accept_messages(bench.now, role, &link),
+        subprotocol,
+        cipher: None,
+    }
 }
 
 /// A WebSocket that has been greeted.
@@ -32,8 +49,14 @@ fn open(bench: &mut Bench, role: Role, subprotocol: SubProtocol) -> Web {
 /// A user in channel "c".
 fn join(bench: &mut Bench, user: &str, subprotocol: SubProtocol) -> Web {
     let web = open(bench, Role::FrontEnd, subprotocol);
-    assert_eq!(ask(bench, &web, 230, credentials(user))[0].return_code(230), 0);
-    assert_eq!(ask(bench, &web, 0, vec![(0, texts(&["c"]))]), [ok(0), subscribed(&[("c", true)])]);
+    assert_eq!(
+        ask(bench, &web, 230, credentials(user))[0].return_code(230),
+        0
+    );
+    assert_eq!(
+        ask(bench, &web, 0, vec![(0, texts(&["c"]))]),
+        [ok(0), subscribed(&[("c", true)])]
+    );
     web
 }
 
@@ -51,7 +74,8 @@ fn encoded(subprotocol: SubProtocol, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8
 /// A request as one message of a WebSocket.
 pub(crate) fn request(subprotocol: SubProtocol, code: u8, parameters: Vec<(u8, Value)>) -> Vec<u8> {
     encoded(subprotocol, |bytes| {
-        let mut writer = MessageWriter::request(bytes, subprotocol.binary(), &LIMITS, code).unwrap();
+        let mut writer =
+            MessageWriter::request(bytes, subprotocol.binary(), &LIMITS, code).unwrap();
         for (key, value) in &parameters {
             writer.put(*key, value).unwrap();
         }
@@ -60,7 +84,11 @@ pub(crate) fn request(subprotocol: SubProtocol, code: u8, parameters: Vec<(u8, V
 }
 
 fn ask(bench: &mut Bench, web: &Web, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
-    bench.core.received(bench.now, web.id, &request(web.subprotocol, code, parameters));
+    bench.core.received(
+        bench.now,
+        web.id,
+        &request(web.subprotocol, code, parameters),
+    );
     drain(bench, web)
 }
 
@@ -68,7 +96,11 @@ fn ask(bench: &mut Bench, web: &Web, code: u8, parameters: Vec<(u8, Value)>) -> 
 fn drain(bench: &mut Bench, web: &Web) -> Vec<Got> {
     let mut all = Vec::new();
     while let Some(message) = bench.core.transmit(web.id).map(<[u8]>::to_vec) {
-        assert_eq!(bench.core.transmit(web.id).unwrap(), message, "until it is reported");
+        assert_eq!(
+            bench.core.transmit(web.id).unwrap(),
+            message,
+            "until it is reported"
+        );
         bench.core.transmitted(web.id, message.len());
         all.extend(understood(web.subprotocol, web.cipher.as_ref(), message));
     }
@@ -76,12 +108,19 @@ fn drain(bench: &mut Bench, web: &Web) -> Vec<Got> {
 }
 
 /// What one message of a WebSocket says.
-pub(crate) fn understood(subprotocol: SubProtocol, cipher: Option<&Cipher>, mut message: Vec<u8>) -> Vec<Got> {
+pub(crate) fn understood(
+    subprotocol: SubProtocol,
+    cipher: Option<&Cipher>,
+    mut message: Vec<u8>,
+) -> Vec<Got> {
     if !subprotocol.is_text() {
         let got = decode(&mut message, subprotocol.binary(), cipher);
         return vec![got.unwrap_or(Got::Undecodable)];
     }
-    let (mut reader, mut all) = (json::Reader::new(json::Role::Client, &LIMITS, &message).unwrap(), Vec::new());
+    let (mut reader, mut all) = (
+        json::Reader::new(json::Role::Client, &LIMITS, &message).unwrap(),
+        Vec::new(),
+    );
     let mut binary = Vec::new();
     loop {
         binary.clear();
@@ -91,8 +130,16 @@ pub(crate) fn understood(subprotocol: SubProtocol, cipher: Option<&Cipher>, mut 
                 assert_eq!(session.len(), 16);
                 Got::InitResponse
             }
-            Ok(Some(Frame::PingResponse { client_time, server_time })) => Got::Pong { server_time, client_time },
-            Ok(Some(Frame::Message(range))) => typed(decode(&mut binary[range], Protocol::V18, None).unwrap()),
+            Ok(Some(Frame::PingResponse {
+                client_time,
+                server_time,
+            })) => Got::Pong {
+                server_time,
+                client_time,
+            },
+            Ok(Some(Frame::Message(range))) => {
+                typed(decode(&mut binary[range], Protocol::V18, None).unwrap())
+            }
             Ok(other) => panic!("{other:?}"),
             Err(error) if error.field.starts_with("frame") => Got::BadFrame,
             Err(_) => Got::Undecodable,
@@ -109,10 +156,17 @@ fn typed(mut got: Got) -> Got {
         for (key, value) in parameters {
             let Value::Array(array) = value else { continue };
             *value = match (*key, &*array) {
-                (CONTENTS, Array::String(all)) => all.iter().cloned().map(Value::from).collect::<Vec<_>>().into(),
-                (RESULTS, Array::Object(all)) => {
-                    all.iter().map(|one| *one == Value::Bool(true)).collect::<Vec<_>>().into()
-                }
+                (CONTENTS, Array::String(all)) => all
+                    .iter()
+                    .cloned()
+                    .map(Value::from)
+                    .collect::<Vec<_>>()
+                    .into(),
+                (RESULTS, Array::Object(all)) => all
+                    .iter()
+                    .map(|one| *one == Value::Bool(true))
+                    .collect::<Vec<_>>()
+                    .into(),
                 _ => continue,
             };
         }
@@ -133,12 +187,23 @@ fn clients_are_greeted_unasked_and_pings_answered() {
             internal::write_ping_request(bytes, subprotocol.binary(), &LIMITS, 77).unwrap();
         });
         bench.core.received(bench.now, web.id, &ping);
-        assert_eq!(drain(&mut bench, &web), [Got::Pong { server_time: 6000, client_time: 77 }]);
+        assert_eq!(
+            drain(&mut bench, &web),
+            [Got::Pong {
+                server_time: 6000,
+                client_time: 77
+            }]
+        );
     }
     // As the official SDK sends it.
     let web = open(&mut bench, Role::NameServer, SubProtocol::Json);
-    bench.core.received(bench.now, web.id, br#"~m~27~m~~j~{"irq":1,"vals":[1,212]}"#);
-    assert_eq!(bench.core.transmit(web.id).unwrap(), br#"~m~34~m~~j~{"irs":1,"vals":[1,212,2,6000]}"#);
+    bench
+        .core
+        .received(bench.now, web.id, br#"~m~27~m~~j~{"irq":1,"vals":[1,212]}"#);
+    assert_eq!(
+        bench.core.transmit(web.id).unwrap(),
+        br#"~m~34~m~~j~{"irs":1,"vals":[1,212,2,6000]}"#
+    );
 }
 
 #[test]
@@ -160,7 +225,10 @@ fn front_end_addresses_are_for_the_clients_transport_and_host() {
             assert_eq!(got[0].parameter(230), Some(&expected.into()));
             let front_end = open(&mut bench, Role::FrontEnd, subprotocol);
             let token = got[0].parameter(221).unwrap().clone();
-            assert_eq!(ask(&mut bench, &front_end, 230, vec![(221, token)])[0].return_code(230), 0);
+            assert_eq!(
+                ask(&mut bench, &front_end, 230, vec![(221, token)])[0].return_code(230),
+                0
+            );
         }
     }
 }
@@ -170,12 +238,28 @@ fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
     let mut bench = Bench::with(|config| config.app_ids = vec!["app-1".to_owned()]);
     let json = open(&mut bench, Role::NameServer, SubProtocol::Json);
     assert_eq!(ask(&mut bench, &json, 220, vec![])[0].return_code(220), 0);
-    assert_eq!(ask(&mut bench, &json, 220, vec![(224, "other".into())])[0].return_code(220), 32767);
-    let login = vec![(220, "1.0".into()), (225, "alice".into()), (210, "eu".into())];
-    assert_eq!(ask(&mut bench, &json, 230, login.clone())[0].return_code(230), 0);
+    assert_eq!(
+        ask(&mut bench, &json, 220, vec![(224, "other".into())])[0].return_code(220),
+        32767
+    );
+    let login = vec![
+        (220, "1.0".into()),
+        (225, "alice".into()),
+        (210, "eu".into()),
+    ];
+    assert_eq!(
+        ask(&mut bench, &json, 230, login.clone())[0].return_code(230),
+        0
+    );
     let binary = open(&mut bench, Role::NameServer, SubProtocol::GpBinaryV18);
-    assert_eq!(ask(&mut bench, &binary, 220, vec![])[0].return_code(220), 32767);
-    assert_eq!(ask(&mut bench, &binary, 230, login)[0].return_code(230), 32767);
+    assert_eq!(
+        ask(&mut bench, &binary, 220, vec![])[0].return_code(220),
+        32767
+    );
+    assert_eq!(
+        ask(&mut bench, &binary, 230, login)[0].return_code(230),
+        32767
+    );
 }
 
 #[test]
@@ -185,43 +269,102 @@ fn clients_of_all_kinds_share_a_room() {
     bench.ask(&mut stream, 0, vec![(0, texts(&["c"]))]);
     let binary = join(&mut bench, "binary", SubProtocol::GpBinaryV18);
     let text = join(&mut bench, "text", SubProtocol::Json);
-    let table = |value| Value::from([("k", value)].into_iter().collect::<photon_proto::Hashtable>());
-    let dictionary =
-        Value::Dictionary(Dictionary { key: Type::Int, value: Type::String, pairs: vec![(Value::Int(3), "x".into())] });
+    let table = |value| {
+        Value::from(
+            [("k", value)]
+                .into_iter()
+                .collect::<photon_proto::Hashtable>(),
+        )
+    };
+    let dictionary = Value::Dictionary(Dictionary {
+        key: Type::Int,
+        value: Type::String,
+        pairs: vec![(Value::Int(3), "x".into())],
+    });
     // What a binary client says, and what of it a JSON client can hear.
     for (id, (said, heard)) in [
         (Value::from("héllo"), Value::from("héllo")),
         (Value::Byte(200), Value::Int(200)),
         (Value::Double(2.0), Value::Double(2.0)),
         (Value::Float(1.5), Value::Double(1.5)),
-        (Value::from(vec![1_u8, 255]), Value::from(vec![Value::Int(1), Value::Int(255)])),
-        (Value::from(vec![1_i32, 2]), Value::from(vec![Value::Int(1), Value::Int(2)])),
-        (dictionary, Value::from([("3", Value::from("x"))].into_iter().collect::<photon_proto::Hashtable>())),
+        (
+            Value::from(vec![1_u8, 255]),
+            Value::from(vec![Value::Int(1), Value::Int(255)]),
+        ),
+        (
+            Value::from(vec![1_i32, 2]),
+            Value::from(vec![Value::Int(1), Value::Int(2)]),
+        ),
+        (
+            dictionary,
+            Value::from(
+                [("3", Value::from("x"))]
+                    .into_iter()
+                    .collect::<photon_proto::Hashtable>(),
+            ),
+        ),
         (table(Value::Null), table(Value::Null)),
     ]
     .into_iter()
     .enumerate()
     {
         let id = id as i32 + 1;
-        let got = ask(&mut bench, &binary, 2, vec![(1, "c".into()), (3, said.clone())]);
+        let got = ask(
+            &mut bench,
+            &binary,
+            2,
+            vec![(1, "c".into()), (3, said.clone())],
+        );
         assert_eq!(got, [ok(2), messages("c", &[("binary", said.clone())], id)]);
-        assert_eq!(drain(&mut bench, &text), [messages("c", &[("binary", heard)], id)]);
-        assert_eq!(bench.drain(&mut stream), [messages("c", &[("binary", said)], id)]);
+        assert_eq!(
+            drain(&mut bench, &text),
+            [messages("c", &[("binary", heard)], id)]
+        );
+        assert_eq!(
+            bench.drain(&mut stream),
+            [messages("c", &[("binary", said)], id)]
+        );
     }
     // The other way nothing is lost.
-    let said = table(Value::from(vec![Value::Null, Value::Bool(true), Value::Int(-1), Value::Double(0.5)]));
-    let got = ask(&mut bench, &text, 2, vec![(1, "c".into()), (3, said.clone())]);
+    let said = table(Value::from(vec![
+        Value::Null,
+        Value::Bool(true),
+        Value::Int(-1),
+        Value::Double(0.5),
+    ]));
+    let got = ask(
+        &mut bench,
+        &text,
+        2,
+        vec![(1, "c".into()), (3, said.clone())],
+    );
     let event = messages("c", &[("text", said)], 9);
     assert_eq!(got, [ok(2), event.clone()]);
-    assert_eq!((drain(&mut bench, &binary), bench.drain(&mut stream)), (vec![event.clone()], vec![event]));
+    assert_eq!(
+        (drain(&mut bench, &binary), bench.drain(&mut stream)),
+        (vec![event.clone()], vec![event])
+    );
     // Privately too.
-    let got = ask(&mut bench, &text, 3, vec![(225, "stream".into()), (3, "psst".into())]);
+    let got = ask(
+        &mut bench,
+        &text,
+        3,
+        vec![(225, "stream".into()), (3, "psst".into())],
+    );
     let event = private("text", "stream", "psst", 1);
-    assert_eq!((got, bench.drain(&mut stream)), (vec![ok(3), event.clone()], vec![event]));
+    assert_eq!(
+        (got, bench.drain(&mut stream)),
+        (vec![ok(3), event.clone()], vec![event])
+    );
     // History, in the reader's own protocol.
     let late = open(&mut bench, Role::FrontEnd, SubProtocol::Json);
     ask(&mut bench, &late, 230, credentials("late"));
-    let got = ask(&mut bench, &late, 0, vec![(0, texts(&["c"])), (14, Value::Int(1))]);
+    let got = ask(
+        &mut bench,
+        &late,
+        0,
+        vec![(0, texts(&["c"])), (14, Value::Int(1))],
+    );
     assert_eq!(got[2].parameter(8), Some(&Value::Int(9)));
 }
 
@@ -230,20 +373,33 @@ fn a_json_client_can_make_a_channel_that_publishes_its_subscribers() {
     let mut bench = Bench::new();
     let text = open(&mut bench, Role::FrontEnd, SubProtocol::Json);
     ask(&mut bench, &text, 230, credentials("text"));
-    let subscribe = br#"~m~67~m~~j~{"req":0,"vals":[0,["p"],22,{"254":true,"255":2,"own":1,"25":null}]}"#;
+    let subscribe =
+        br#"~m~67~m~~j~{"req":0,"vals":[0,["p"],22,{"254":true,"255":2,"own":1,"25":null}]}"#;
     let length = subscribe.len() - "~m~67~m~".len();
-    bench.core.received(bench.now, text.id, &[format!("~m~{length}~m~").as_bytes(), &subscribe[8..]].concat());
+    bench.core.received(
+        bench.now,
+        text.id,
+        &[format!("~m~{length}~m~").as_bytes(), &subscribe[8..]].concat(),
+    );
     assert_eq!(drain(&mut bench, &text).len(), 2);
     let mut peer = bench.enter("peer", Protocol::V18);
     let got = bench.ask(&mut peer, 0, vec![(0, texts(&["p"]))]);
     assert_eq!(got[1].parameter(23), Some(&texts(&["text"])));
-    let Some(Value::Dictionary(properties)) = got[1].parameter(22) else { panic!("{got:?}") };
+    let Some(Value::Dictionary(properties)) = got[1].parameter(22) else {
+        panic!("{got:?}")
+    };
     let mut pairs = properties.pairs.clone();
     pairs.sort();
-    let expected =
-        [(Value::Byte(254), Value::Bool(true)), (Value::Byte(255), Value::Int(2)), ("own".into(), Value::Int(1))];
+    let expected = [
+        (Value::Byte(254), Value::Bool(true)),
+        (Value::Byte(255), Value::Int(2)),
+        ("own".into(), Value::Int(1)),
+    ];
     assert_eq!(pairs, expected);
-    assert_eq!(drain(&mut bench, &text), [event(8, [(1, "p".into()), (225, "peer".into())])]);
+    assert_eq!(
+        drain(&mut bench, &text),
+        [event(8, [(1, "p".into()), (225, "peer".into())])]
+    );
     let mut third = bench.enter("third", Protocol::V18);
     let got = bench.ask(&mut third, 0, vec![(0, texts(&["p"]))]);
     assert_eq!(got[1], subscribed(&[("p", false)]));
@@ -256,21 +412,44 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
     for subprotocol in SubProtocol::ALL {
         let mut web = open(&mut bench, Role::NameServer, subprotocol);
         let ask_keys = encoded(subprotocol, |bytes| {
-            internal::write_key_request(bytes, subprotocol.binary(), &LIMITS, exchange.public_key()).unwrap();
+            internal::write_key_request(
+                bytes,
+                subprotocol.binary(),
+                &LIMITS,
+                exchange.public_key(),
+            )
+            .unwrap();
         });
         bench.core.received(bench.now, web.id, &ask_keys);
         let got = drain(&mut bench, &web);
         if subprotocol.is_text() {
-            assert_eq!(got, [Got::Key { code: -2, key: None }]);
+            assert_eq!(
+                got,
+                [Got::Key {
+                    code: -2,
+                    key: None
+                }]
+            );
             continue;
         }
-        let [Got::Key { code: 0, key: Some(key) }] = got.as_slice() else { panic!("{got:?}") };
+        let [
+            Got::Key {
+                code: 0,
+                key: Some(key),
+            },
+        ] = got.as_slice()
+        else {
+            panic!("{got:?}")
+        };
         web.cipher = Some(Cipher::new(&exchange.agree(key).unwrap()));
         let mut sealed = request(subprotocol, 220, vec![(224, "app-1".into())]);
         photon_proto::message::seal(&mut sealed, 0, web.cipher.as_ref().unwrap());
         bench.core.received(bench.now, web.id, &sealed);
         let got = drain(&mut bench, &web);
-        assert!(got[0].return_code(220) == 0 && got[0].is_encrypted(), "{got:?}");
+        assert!(
+            got[0].return_code(220) == 0 && got[0].is_encrypted(),
+            "{got:?}"
+        );
     }
 }
 
@@ -279,12 +458,25 @@ fn bad_messages_cost_only_themselves() {
     let mut bench = Bench::new();
     let text = join(&mut bench, "text", SubProtocol::Json);
     let binary = join(&mut bench, "binary", SubProtocol::GpBinaryV18);
-    for bad in ["", "~m~3~m~~j~", "~m~99~m~x", "~m~5~m~~j~{}", "nonsense", "~m~23~m~~j~{\"req\":2,\"vals\":[1]}"] {
+    for bad in [
+        "",
+        "~m~3~m~~j~",
+        "~m~99~m~x",
+        "~m~5~m~~j~{}",
+        "nonsense",
+        "~m~23~m~~j~{\"req\":2,\"vals\":[1]}",
+    ] {
         bench.core.received(bench.now, text.id, bad.as_bytes());
         assert_eq!(drain(&mut bench, &text), [], "{bad}");
     }
     bench.core.received(bench.now, text.id, &[0xFF, 0xFE]);
-    for bad in [&[][..], &[0xF3], &[0xF3, 2, 2, 9], &[0xFB, 0, 0, 0, 7, 0, 1], &[0xF0, 0, 0, 0, 1]] {
+    for bad in [
+        &[][..],
+        &[0xF3],
+        &[0xF3, 2, 2, 9],
+        &[0xFB, 0, 0, 0, 7, 0, 1],
+        &[0xF0, 0, 0, 0, 1],
+    ] {
         bench.core.received(bench.now, binary.id, bad);
         assert_eq!(drain(&mut bench, &binary), [], "{bad:?}");
     }
@@ -292,12 +484,26 @@ fn bad_messages_cost_only_themselves() {
     assert_eq!((stats.bad_connections, stats.connections), (0, 2));
     assert!(stats.bad_messages >= 10, "{}", stats.bad_messages);
     // Several frames in one message, the one in the middle bad.
-    let mut three = request(text.subprotocol, 2, vec![(1, "c".into()), (3, "one".into())]);
+    let mut three = request(
+        text.subprotocol,
+        2,
+        vec![(1, "c".into()), (3, "one".into())],
+    );
     three.extend_from_slice(b"~m~5~m~~j~[]");
-    three.extend(request(text.subprotocol, 2, vec![(1, "c".into()), (3, "two".into())]));
+    three.extend(request(
+        text.subprotocol,
+        2,
+        vec![(1, "c".into()), (3, "two".into())],
+    ));
     bench.core.received(bench.now, text.id, &three);
-    let expected = [messages("c", &[("text", "one".into())], 1), messages("c", &[("text", "two".into())], 2)];
-    assert_eq!(drain(&mut bench, &text), [ok(2), expected[0].clone(), ok(2), expected[1].clone()]);
+    let expected = [
+        messages("c", &[("text", "one".into())], 1),
+        messages("c", &[("text", "two".into())], 2),
+    ];
+    assert_eq!(
+        drain(&mut bench, &text),
+        [ok(2), expected[0].clone(), ok(2), expected[1].clone()]
+    );
     assert_eq!(drain(&mut bench, &binary), expected);
 }
 
@@ -307,35 +513,86 @@ fn what_is_too_long_as_text_is_null_for_those_who_read_text() {
     let text = join(&mut bench, "text", SubProtocol::Json);
     let binary = join(&mut bench, "binary", SubProtocol::GpBinaryV18);
     let bytes = Value::from(vec![255_u8; 400_000]);
-    let got = ask(&mut bench, &binary, 2, vec![(1, "c".into()), (3, bytes.clone())]);
+    let got = ask(
+        &mut bench,
+        &binary,
+        2,
+        vec![(1, "c".into()), (3, bytes.clone())],
+    );
     assert_eq!(got, [ok(2), messages("c", &[("binary", bytes)], 1)]);
-    assert_eq!(drain(&mut bench, &text), [messages("c", &[("binary", Value::Null)], 1)]);
+    assert_eq!(
+        drain(&mut bench, &text),
+        [messages("c", &[("binary", Value::Null)], 1)]
+    );
 }
 
 #[test]
 fn faults_have_a_form_in_every_subprotocol() {
     for subprotocol in SubProtocol::ALL {
         let mut bench = Bench::new();
-        bench.core.faults_mut().times(Step::Init(Role::NameServer), Fault::Mute, 1);
+        bench
+            .core
+            .faults_mut()
+            .times(Step::Init(Role::NameServer), Fault::Mute, 1);
         let web = open_with(&mut bench, Role::NameServer, subprotocol, "h", false);
         assert_eq!(drain(&mut bench, &web), []);
-        bench.core.faults_mut().times(Step::Accept(Role::NameServer), Fault::Close, 1);
+        bench
+            .core
+            .faults_mut()
+            .times(Step::Accept(Role::NameServer), Fault::Close, 1);
         let web = open_with(&mut bench, Role::NameServer, subprotocol, "h", false);
-        assert_eq!((drain(&mut bench, &web), closed(&mut bench)), (vec![], vec![web.id]));
+        assert_eq!(
+            (drain(&mut bench, &web), closed(&mut bench)),
+            (vec![], vec![web.id])
+        );
 
         let web = open(&mut bench, Role::NameServer, subprotocol);
         let regions = || vec![(224, "app-1".into())];
-        bench.core.faults_mut().times(Step::GetRegions, Fault::Undecodable, 1);
+        bench
+            .core
+            .faults_mut()
+            .times(Step::GetRegions, Fault::Undecodable, 1);
         assert_eq!(ask(&mut bench, &web, 220, regions()), [Got::Undecodable]);
-        bench.core.faults_mut().times(Step::GetRegions, Fault::BadFrame, 1);
-        let expected = if subprotocol.is_text() { Got::BadFrame } else { Got::Undecodable };
+        bench
+            .core
+            .faults_mut()
+            .times(Step::GetRegions, Fault::BadFrame, 1);
+        let expected = if subprotocol.is_text() {
+            Got::BadFrame
+        } else {
+            Got::Undecodable
+        };
         assert_eq!(ask(&mut bench, &web, 220, regions()), [expected]);
-        bench.core.faults_mut().times(Step::GetRegions, Fault::Refuse { code: 7, text: "no".into() }, 1);
-        assert_eq!(ask(&mut bench, &web, 220, regions()), [response(220, 7, "no")]);
-        bench.core.faults_mut().times(Step::GetRegions, Fault::Disconnect { code: 3, text: "bye".into() }, 1);
+        bench.core.faults_mut().times(
+            Step::GetRegions,
+            Fault::Refuse {
+                code: 7,
+                text: "no".into(),
+            },
+            1,
+        );
+        assert_eq!(
+            ask(&mut bench, &web, 220, regions()),
+            [response(220, 7, "no")]
+        );
+        bench.core.faults_mut().times(
+            Step::GetRegions,
+            Fault::Disconnect {
+                code: 3,
+                text: "bye".into(),
+            },
+            1,
+        );
         // JSON has no disconnect message.
-        let goodbye = Got::Disconnect { code: 3, text: "bye".to_owned() };
-        let expected = if subprotocol.is_text() { vec![] } else { vec![goodbye] };
+        let goodbye = Got::Disconnect {
+            code: 3,
+            text: "bye".to_owned(),
+        };
+        let expected = if subprotocol.is_text() {
+            vec![]
+        } else {
+            vec![goodbye]
+        };
         assert_eq!(ask(&mut bench, &web, 220, regions()), expected);
         assert_eq!(closed(&mut bench), [web.id]);
     }
@@ -349,13 +606,23 @@ fn silent_and_unread_connections_end_and_messages_can_be_delayed() {
         bench.wait(20_000);
         let talks = join(&mut bench, "talks", subprotocol);
         bench.wait(10_000);
-        assert_eq!((closed(&mut bench), bench.core.stats().silent_connections), (vec![silent.id], 1));
+        assert_eq!(
+            (closed(&mut bench), bench.core.stats().silent_connections),
+            (vec![silent.id], 1)
+        );
         // It takes nothing any more.
         for _ in 0..20 {
-            let long = request(subprotocol, 2, vec![(1, "c".into()), (3, "x".repeat(1000).into())]);
+            let long = request(
+                subprotocol,
+                2,
+                vec![(1, "c".into()), (3, "x".repeat(1000).into())],
+            );
             bench.core.received(bench.now, talks.id, &long);
         }
-        assert_eq!((closed(&mut bench), bench.core.stats().overrun_connections), (vec![talks.id], 1));
+        assert_eq!(
+            (closed(&mut bench), bench.core.stats().overrun_connections),
+            (vec![talks.id], 1)
+        );
 
         bench.core.config_mut().delay_ms = 100;
         let late = open_with(&mut bench, Role::NameServer, subprotocol, "h", false);

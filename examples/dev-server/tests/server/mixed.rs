@@ -42,17 +42,28 @@ fn content_keeps_its_type_between_the_protocols() {
         Value::from(vec![true, false]),
         Value::from(vec![1, -1]),
         Value::Array(Array::Array(vec![Array::Int(vec![1]), Array::Int(vec![])])),
-        Value::from(Custom { code: 200, data: vec![1, 2].into() }),
+        Value::from(Custom {
+            code: 200,
+            data: vec![1, 2].into(),
+        }),
         dictionary(Type::String, Type::Int, vec![("a".into(), Value::Int(1))]),
-        dictionary(Type::Object, Type::Object, vec![(Value::Byte(1), Value::Null)]),
+        dictionary(
+            Type::Object,
+            Type::Object,
+            vec![(Value::Byte(1), Value::Null)],
+        ),
     ];
     for sender_protocol in BOTH {
         let mut bench = Bench::new();
         let mut sender = join(&mut bench, "sender", sender_protocol, false);
-        let mut receivers: Vec<Peer> = [(Protocol::V16, false), (Protocol::V16, true), (Protocol::V18, true)]
-            .into_iter()
-            .map(|(protocol, encrypted)| join(&mut bench, "receiver", protocol, encrypted))
-            .collect();
+        let mut receivers: Vec<Peer> = [
+            (Protocol::V16, false),
+            (Protocol::V16, true),
+            (Protocol::V18, true),
+        ]
+        .into_iter()
+        .map(|(protocol, encrypted)| join(&mut bench, "receiver", protocol, encrypted))
+        .collect();
         for receiver in &mut receivers {
             bench.drain(receiver);
         }
@@ -64,7 +75,11 @@ fn content_keeps_its_type_between_the_protocols() {
             for receiver in &mut receivers {
                 assert_eq!(bench.drain(receiver), std::slice::from_ref(&event));
             }
-            let got = bench.ask(&mut sender, 3, vec![(225, "receiver".into()), (3, sent.clone())]);
+            let got = bench.ask(
+                &mut sender,
+                3,
+                vec![(225, "receiver".into()), (3, sent.clone())],
+            );
             let event = private("sender", "receiver", sent.clone(), last_id);
             assert_eq!(got, [ok(3), event.clone()]);
             for receiver in &mut receivers {
@@ -92,13 +107,22 @@ fn what_the_receivers_protocol_lacks_is_loosened_for_it_alone() {
     // The next message is whole again, and so is the one after from the other side.
     bench.ask(&mut new, 2, vec![(1, "c".into()), (3, "x".into())]);
     assert_eq!(content(&bench.drain(&mut old)), "x".into());
-    let events = Value::Array(Array::Event(vec![EventData { code: 1, parameters: vec![] }]));
+    let events = Value::Array(Array::Event(vec![EventData {
+        code: 1,
+        parameters: vec![],
+    }]));
     let got = bench.ask(&mut old, 2, vec![(1, "c".into()), (3, events)]);
     assert_eq!(got[0], ok(2));
     bench.drain(&mut new);
     // History keeps what was sent.
-    let got = bench.ask(&mut new_too, 0, vec![(0, texts(&["c"])), (14, Value::Int(3))]);
-    let Some(Value::Array(Array::Object(kept))) = got.last().unwrap().parameter(2) else { panic!("{got:?}") };
+    let got = bench.ask(
+        &mut new_too,
+        0,
+        vec![(0, texts(&["c"])), (14, Value::Int(3))],
+    );
+    let Some(Value::Array(Array::Object(kept))) = got.last().unwrap().parameter(2) else {
+        panic!("{got:?}")
+    };
     assert_eq!(kept[0], sent);
 }
 
@@ -107,12 +131,18 @@ fn what_nothing_helps_is_null_for_that_receiver() {
     let mut bench = Bench::new();
     let mut new = join(&mut bench, "new", Protocol::V18, false);
     let mut old = join(&mut bench, "old", Protocol::V16, false);
-    let long = Value::from(Custom { code: 1, data: vec![7; 40_000].into() });
+    let long = Value::from(Custom {
+        code: 1,
+        data: vec![7; 40_000].into(),
+    });
     let got = bench.ask(&mut new, 2, vec![(1, "c".into()), (3, long.clone())]);
     assert_eq!(content(&got[1..]), long);
     assert_eq!(content(&bench.drain(&mut old)), Value::Null);
     bench.ask(&mut new, 3, vec![(225, "old".into()), (3, long)]);
-    assert_eq!(bench.drain(&mut old), [private("new", "old", Value::Null, 1)]);
+    assert_eq!(
+        bench.drain(&mut old),
+        [private("new", "old", Value::Null, 1)]
+    );
 }
 
 #[test]
@@ -157,7 +187,11 @@ fn history_that_does_not_fit_one_message_loses_its_oldest() {
     let mut bench = Bench::new();
     let mut alice = join(&mut bench, "alice", Protocol::V18, false);
     for number in 0..100_u8 {
-        let got = bench.ask(&mut alice, 2, vec![(1, "c".into()), (3, Value::from(vec![number; 30_000]))]);
+        let got = bench.ask(
+            &mut alice,
+            2,
+            vec![(1, "c".into()), (3, Value::from(vec![number; 30_000]))],
+        );
         assert_eq!(got.len(), 2);
     }
     for protocol in BOTH {
@@ -165,7 +199,9 @@ fn history_that_does_not_fit_one_message_loses_its_oldest() {
         let got = bench.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
         let history = &got[2];
         assert_eq!(history.parameter(8), Some(&Value::Int(100)));
-        let Some(Value::Array(Array::Object(all))) = history.parameter(2) else { panic!("{history:?}") };
+        let Some(Value::Array(Array::Object(all))) = history.parameter(2) else {
+            panic!("{history:?}")
+        };
         assert!((10..=34).contains(&all.len()), "{}", all.len());
         assert_eq!(all.last(), Some(&Value::from(vec![99_u8; 30_000])));
         assert_eq!(got.len(), 3);

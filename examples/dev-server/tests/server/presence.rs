@@ -33,21 +33,51 @@ fn friends_see_each_status_and_its_message() {
         got
     };
     let int = |number: i32| (10, Value::Int(number));
-    assert_eq!(set(vec![int(2), (3, "hi".into())]), [status("alice", 2, Some("hi".into()))]);
-    assert_eq!(set(vec![int(3), (12, Value::Bool(true))]), [status("alice", 3, None)]);
-    assert_eq!(set(vec![int(2), (3, Value::Null)]), [status("alice", 2, Some(Value::Null))]);
-    assert_eq!(set(vec![int(77), (3, "x".into())]), [status("alice", 77, Some("x".into()))]);
-    assert_eq!(set(vec![int(1), (3, "secret".into())]), [status("alice", 0, None)]);
-    assert_eq!(set(vec![int(4), (12, Value::Bool(true))]), [status("alice", 4, None)]);
-    assert_eq!(bench.ask(&mut alice, 5, vec![(3, "x".into())])[0].return_code(5), -2);
+    assert_eq!(
+        set(vec![int(2), (3, "hi".into())]),
+        [status("alice", 2, Some("hi".into()))]
+    );
+    assert_eq!(
+        set(vec![int(3), (12, Value::Bool(true))]),
+        [status("alice", 3, None)]
+    );
+    assert_eq!(
+        set(vec![int(2), (3, Value::Null)]),
+        [status("alice", 2, Some(Value::Null))]
+    );
+    assert_eq!(
+        set(vec![int(77), (3, "x".into())]),
+        [status("alice", 77, Some("x".into()))]
+    );
+    assert_eq!(
+        set(vec![int(1), (3, "secret".into())]),
+        [status("alice", 0, None)]
+    );
+    assert_eq!(
+        set(vec![int(4), (12, Value::Bool(true))]),
+        [status("alice", 4, None)]
+    );
+    assert_eq!(
+        bench.ask(&mut alice, 5, vec![(3, "x".into())])[0].return_code(5),
+        -2
+    );
     // The message went with the visibility.
     let mut dave = bench.enter("dave", Protocol::V18);
-    assert_eq!(watch(&mut bench, &mut dave, &["alice"]), [status("alice", 4, None)]);
+    assert_eq!(
+        watch(&mut bench, &mut dave, &["alice"]),
+        [status("alice", 4, None)]
+    );
     // A newcomer learns the present state; an invisible one looks absent.
     bench.ask(&mut alice, 5, vec![int(2), (3, "back".into())]);
     let mut carol = bench.enter("carol", Protocol::V18);
-    assert_eq!(watch(&mut bench, &mut carol, &["alice"]), [status("alice", 2, Some("back".into()))]);
-    assert_eq!(bench.ask(&mut carol, 7, vec![(11, texts(&["alice"]))]), [ok(7)]);
+    assert_eq!(
+        watch(&mut bench, &mut carol, &["alice"]),
+        [status("alice", 2, Some("back".into()))]
+    );
+    assert_eq!(
+        bench.ask(&mut carol, 7, vec![(11, texts(&["alice"]))]),
+        [ok(7)]
+    );
     bench.drain(&mut bob);
     bench.hang_up(alice);
     assert_eq!(bench.drain(&mut bob), [status("alice", 0, None)]);
@@ -84,46 +114,86 @@ fn the_friend_list_goes_with_the_last_connection() {
     assert_eq!(bench.drain(&mut bob), []);
     let many: Vec<String> = (0..513).map(|number| number.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    assert_eq!(bench.ask(&mut bob, 6, vec![(11, texts(&many))])[0].return_code(6), -2);
+    assert_eq!(
+        bench.ask(&mut bob, 6, vec![(11, texts(&many))])[0].return_code(6),
+        -2
+    );
     assert_eq!(watch(&mut bench, &mut bob, &many[..512]).len(), 512);
 }
 
 fn untyped(pairs: Vec<(Value, Value)>) -> Value {
-    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs })
+    Value::Dictionary(Dictionary {
+        key: Type::Object,
+        value: Type::Object,
+        pairs,
+    })
 }
 
 fn publishing(max: i32) -> Vec<(Value, Value)> {
-    vec![(Value::Byte(254), Value::Bool(true)), (Value::Byte(255), Value::Int(max))]
+    vec![
+        (Value::Byte(254), Value::Bool(true)),
+        (Value::Byte(255), Value::Int(max)),
+    ]
 }
 
 fn listed(channel: &str, max: i32, others: &[&str]) -> Got {
     let results = Value::from(vec![true]);
-    event(5, [(0, texts(&[channel])), (15, results), (22, untyped(publishing(max))), (23, texts(others))])
+    event(
+        5,
+        [
+            (0, texts(&[channel])),
+            (15, results),
+            (22, untyped(publishing(max))),
+            (23, texts(others)),
+        ],
+    )
 }
 
 #[test]
 fn a_publishing_channel_tells_who_comes_and_goes_and_can_be_full() {
     let mut bench = Bench::new();
-    let [mut alice, mut bob, mut carol] = ["alice", "bob", "carol"].map(|user| bench.enter(user, Protocol::V18));
+    let [mut alice, mut bob, mut carol] =
+        ["alice", "bob", "carol"].map(|user| bench.enter(user, Protocol::V18));
     let create = vec![(0, texts(&["p"])), (22, untyped(publishing(2)))];
-    assert_eq!(bench.ask(&mut alice, 0, create), [ok(0), listed("p", 2, &[])]);
+    assert_eq!(
+        bench.ask(&mut alice, 0, create),
+        [ok(0), listed("p", 2, &[])]
+    );
     let join = || vec![(0, texts(&["p"])), (22, untyped(publishing(50)))];
-    assert_eq!(bench.ask(&mut bob, 0, join()), [ok(0), listed("p", 2, &["alice"])]);
+    assert_eq!(
+        bench.ask(&mut bob, 0, join()),
+        [ok(0), listed("p", 2, &["alice"])]
+    );
     let about = |code: u8, user: &str| event(code, [(1, "p".into()), (225, user.into())]);
     assert_eq!(bench.drain(&mut alice), [about(8, "bob")]);
-    assert_eq!(bench.ask(&mut carol, 0, join()), [ok(0), subscribed(&[("p", false)])]);
-    assert_eq!(bench.ask(&mut bob, 0, join()), [ok(0), listed("p", 2, &["alice"])]);
+    assert_eq!(
+        bench.ask(&mut carol, 0, join()),
+        [ok(0), subscribed(&[("p", false)])]
+    );
+    assert_eq!(
+        bench.ask(&mut bob, 0, join()),
+        [ok(0), listed("p", 2, &["alice"])]
+    );
     assert_eq!(bench.drain(&mut alice), []);
     bench.ask(&mut bob, 1, vec![(0, texts(&["p"]))]);
     assert_eq!(bench.drain(&mut alice), [about(9, "bob")]);
-    assert_eq!(bench.ask(&mut carol, 0, join()), [ok(0), listed("p", 2, &["alice"])]);
+    assert_eq!(
+        bench.ask(&mut carol, 0, join()),
+        [ok(0), listed("p", 2, &["alice"])]
+    );
     bench.drain(&mut alice);
     bench.hang_up(carol);
     assert_eq!(bench.drain(&mut alice), [about(9, "carol")]);
     // With several names nothing is said of properties, and none are set.
     let several = vec![(0, texts(&["p", "q"])), (22, untyped(publishing(1)))];
-    assert_eq!(bench.ask(&mut alice, 0, several), [ok(0), subscribed(&[("p", true), ("q", true)])]);
-    assert_eq!(bench.ask(&mut bob, 0, vec![(0, texts(&["q"]))]), [ok(0), subscribed(&[("q", true)])]);
+    assert_eq!(
+        bench.ask(&mut alice, 0, several),
+        [ok(0), subscribed(&[("p", true), ("q", true)])]
+    );
+    assert_eq!(
+        bench.ask(&mut bob, 0, vec![(0, texts(&["q"]))]),
+        [ok(0), subscribed(&[("q", true)])]
+    );
 }
 
 #[test]
@@ -133,34 +203,73 @@ fn properties_change_only_from_what_was_expected() {
     let join = || vec![(0, texts(&["c"]))];
     bench.ask(&mut alice, 0, join());
     let set = |parameters: &[(u8, Value)]| [&[(1, "c".into())], parameters].concat();
-    let changes = |value: i32| (22, Value::from([("k", value)].into_iter().collect::<Hashtable>()));
+    let changes = |value: i32| {
+        (
+            22,
+            Value::from([("k", value)].into_iter().collect::<Hashtable>()),
+        )
+    };
     let all = (26, Value::Bool(true));
-    assert_eq!(bench.ask(&mut bob, 8, set(&[changes(1)]))[0].return_code(8), -3);
+    assert_eq!(
+        bench.ask(&mut bob, 8, set(&[changes(1)]))[0].return_code(8),
+        -3
+    );
     let changed = |value: i32| {
         let pairs = vec![("k".into(), Value::Int(value))];
-        event(7, [(1, "c".into()), (5, "alice".into()), (22, untyped(pairs))])
+        event(
+            7,
+            [(1, "c".into()), (5, "alice".into()), (22, untyped(pairs))],
+        )
     };
-    assert_eq!(bench.ask(&mut alice, 8, set(&[changes(1), all.clone()])), [ok(8), changed(1)]);
+    assert_eq!(
+        bench.ask(&mut alice, 8, set(&[changes(1), all.clone()])),
+        [ok(8), changed(1)]
+    );
     assert_eq!(bench.ask(&mut alice, 8, set(&[changes(2)])), [ok(8)]);
     let expect = |value: i32| (25, untyped(vec![("k".into(), Value::Int(value))]));
-    assert_eq!(bench.ask(&mut alice, 8, set(&[changes(3), expect(1)]))[0].return_code(8), -2);
-    assert_eq!(bench.ask(&mut alice, 8, set(&[changes(3), expect(2), all.clone()])), [ok(8), changed(3)]);
+    assert_eq!(
+        bench.ask(&mut alice, 8, set(&[changes(3), expect(1)]))[0].return_code(8),
+        -2
+    );
+    assert_eq!(
+        bench.ask(&mut alice, 8, set(&[changes(3), expect(2), all.clone()])),
+        [ok(8), changed(3)]
+    );
     let absent = (25, untyped(vec![("other".into(), Value::Null)]));
-    assert_eq!(bench.ask(&mut alice, 8, set(&[changes(4), absent])), [ok(8)]);
+    assert_eq!(
+        bench.ask(&mut alice, 8, set(&[changes(4), absent])),
+        [ok(8)]
+    );
     assert_eq!(bench.ask(&mut alice, 8, set(&[]))[0].return_code(8), -2);
 
     let user = (225, Value::from("alice"));
     let got = bench.ask(&mut alice, 8, set(&[changes(9), user.clone(), all]));
     assert_eq!(got[1].parameter(225), Some(&"alice".into()));
     let stranger = (225, Value::from("bob"));
-    assert_eq!(bench.ask(&mut alice, 8, set(&[changes(9), stranger]))[0].return_code(8), -2);
+    assert_eq!(
+        bench.ask(&mut alice, 8, set(&[changes(9), stranger]))[0].return_code(8),
+        -2
+    );
     let got = bench.ask(&mut bob, 0, join());
-    assert_eq!(got[1].parameter(22), Some(&untyped(vec![("k".into(), Value::Int(4))])));
+    assert_eq!(
+        got[1].parameter(22),
+        Some(&untyped(vec![("k".into(), Value::Int(4))]))
+    );
     let properties = untyped(vec![("k".into(), Value::Int(9))]);
-    let by_user = Dictionary { key: Type::String, value: Type::Object, pairs: vec![("alice".into(), properties)] };
+    let by_user = Dictionary {
+        key: Type::String,
+        value: Type::Object,
+        pairs: vec![("alice".into(), properties)],
+    };
     assert_eq!(got[1].parameter(28), Some(&Value::Dictionary(by_user)));
 
-    let much = (22, untyped(vec![("k".into(), Value::from(vec![0_u8; 100_000]))]));
+    let much = (
+        22,
+        untyped(vec![("k".into(), Value::from(vec![0_u8; 100_000]))]),
+    );
     let refused = bench.ask(&mut alice, 8, set(&[much]));
-    assert_eq!(refused, [response(8, -2, "properties are limited to 65536 bytes")]);
+    assert_eq!(
+        refused,
+        [response(8, -2, "properties are limited to 65536 bytes")]
+    );
 }

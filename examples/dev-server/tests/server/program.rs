@@ -47,11 +47,17 @@ fn help_tells_every_option_and_what_it_is_for() {
         assert!(help.contains(part), "{part}");
     }
     // Every option that the help names is one.
-    for option in help.lines().filter_map(|line| line.trim_start().strip_prefix("--")) {
+    for option in help
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("--"))
+    {
         let name = option.split_whitespace().next().unwrap();
         // The first one may be taken for the option's value.
         let output = run(&[&format!("--{name}"), "--help", "--help"]);
-        assert!(!text(&output.stderr).contains("there is no option"), "{name}");
+        assert!(
+            !text(&output.stderr).contains("there is no option"),
+            "{name}"
+        );
     }
 }
 
@@ -62,9 +68,18 @@ fn bad_arguments_end_with_64_and_say_which() {
         (&["--tcp-port"], "--tcp-port needs a value"),
         (&["--nonsense"], "--nonsense"),
         (&["leftover"], "leftover"),
-        (&["--fault", "publish=oops"], "there is no fault \"oops\": write one of silent"),
-        (&["--fault", "drop-it"], "there is no fault called \"drop-it\""),
-        (&["--set", "grace-ms=x"], "\"x\" is no value of grace-ms: write N"),
+        (
+            &["--fault", "publish=oops"],
+            "there is no fault \"oops\": write one of silent",
+        ),
+        (
+            &["--fault", "drop-it"],
+            "there is no fault called \"drop-it\"",
+        ),
+        (
+            &["--set", "grace-ms=x"],
+            "\"x\" is no value of grace-ms: write N",
+        ),
         (&["--set", "grace=1"], "there is no switch"),
         (&["--auth", "result=maybe"], "write ok or refused"),
         (&["--auth-file", "no-such-file"], "--auth-file no-such-file"),
@@ -73,12 +88,27 @@ fn bad_arguments_end_with_64_and_say_which() {
         (&["--ws-port", "x"], "--ws-port x"),
         (&["--cert", "no-such-file"], "--cert needs --key"),
         (&["--key", "no-such-file"], "--key needs --cert"),
-        (&["--cert", "no-such-file", "--key", "k"], "--cert no-such-file"),
+        (
+            &["--cert", "no-such-file", "--key", "k"],
+            "--cert no-such-file",
+        ),
         (&["--no-wss", "--write-cert", "file"], "leave out --no-wss"),
-        (&["--loss", "101"], "--loss 101: \"101\" is no percentage: write a number from 0 to 100"),
-        (&["--corrupt", "some"], "--corrupt some: \"some\" is no percentage"),
-        (&["--delay", "soon"], "--delay soon: write a whole number of milliseconds, e.g. --delay 80"),
-        (&["--jitter=-3"], "--jitter -3: write a whole number of milliseconds"),
+        (
+            &["--loss", "101"],
+            "--loss 101: \"101\" is no percentage: write a number from 0 to 100",
+        ),
+        (
+            &["--corrupt", "some"],
+            "--corrupt some: \"some\" is no percentage",
+        ),
+        (
+            &["--delay", "soon"],
+            "--delay soon: write a whole number of milliseconds, e.g. --delay 80",
+        ),
+        (
+            &["--jitter=-3"],
+            "--jitter -3: write a whole number of milliseconds",
+        ),
         (&["--seed", "x"], "--seed x"),
     ] {
         let output = run(arguments);
@@ -99,14 +129,23 @@ fn a_port_in_use_says_what_to_do() {
     for (arguments, part) in [
         (vec!["--tcp-port", &port], "--tcp-port"),
         ([&free[..], &["--ws-port", &port]].concat(), "--no-ws"),
-        ([&free[..], &["--wss-front-end-port", &port]].concat(), "--no-wss"),
+        (
+            [&free[..], &["--wss-front-end-port", &port]].concat(),
+            "--no-wss",
+        ),
         ([&free[..], &["--udp-port", &udp_port]].concat(), "over UDP"),
-        ([&free[..], &["--udp-front-end-port", &udp_port]].concat(), "--no-udp"),
+        (
+            [&free[..], &["--udp-front-end-port", &udp_port]].concat(),
+            "--no-udp",
+        ),
     ] {
         let output = run(&arguments);
         assert_eq!(output.status.code(), Some(1));
         let error = text(&output.stderr);
-        assert!(error.contains(arguments.last().unwrap()) && error.contains(part), "{error}");
+        assert!(
+            error.contains(arguments.last().unwrap()) && error.contains(part),
+            "{error}"
+        );
     }
 }
 
@@ -115,7 +154,14 @@ fn a_port_in_use_says_what_to_do() {
 fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
     for signal in ["-INT", "-TERM"] {
         let mut child = program()
-            .args(["--tcp-port", "0", "--tcp-front-end-port", "0", "--log-level", "debug"])
+            .args([
+                "--tcp-port",
+                "0",
+                "--tcp-front-end-port",
+                "0",
+                "--log-level",
+                "debug",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -125,22 +171,39 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let mut words = line.split_whitespace();
-        assert_eq!((words.next(), words.next()), (Some("photon-dev-server"), Some("ready")), "{line}");
+        assert_eq!(
+            (words.next(), words.next()),
+            (Some("photon-dev-server"), Some("ready")),
+            "{line}"
+        );
         for name in ["name-server=tcp://", "front-end=tcp://"] {
-            let address = words.next().and_then(|word| word.strip_prefix(name)).unwrap();
+            let address = words
+                .next()
+                .and_then(|word| word.strip_prefix(name))
+                .unwrap();
             let mut stream = TcpStream::connect(address).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
             stream.write_all(&[0xF0, 0, 0, 0, 42]).unwrap();
             let mut answer = [0; 9];
             stream.read_exact(&mut answer).unwrap();
             assert_eq!(answer[5..], [0, 0, 0, 42]);
         }
         for name in ["udp-name-server=udp://", "udp-front-end=udp://"] {
-            let address = words.next().and_then(|word| word.strip_prefix(name)).unwrap();
+            let address = words
+                .next()
+                .and_then(|word| word.strip_prefix(name))
+                .unwrap();
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-            let mut connection = udp::Connection::connect(udp::Config::client(), 7, Timestamp::ZERO);
-            socket.send_to(connection.transmit(Timestamp::ZERO).unwrap(), address).unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            let mut connection =
+                udp::Connection::connect(udp::Config::client(), 7, Timestamp::ZERO);
+            socket
+                .send_to(connection.transmit(Timestamp::ZERO).unwrap(), address)
+                .unwrap();
             let mut answer = [0; 2048];
             let length = socket.recv(&mut answer).unwrap();
             connection.handle_datagram(Timestamp::ZERO, &answer[..length]);
@@ -148,12 +211,17 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
         }
         for (name, scheme) in [("ws", "ws"), ("wss", "wss")] {
             for role in ["name-server", "front-end"] {
-                let address = words.next().and_then(|word| word.strip_prefix(&format!("{name}-{role}={scheme}://")));
+                let address = words
+                    .next()
+                    .and_then(|word| word.strip_prefix(&format!("{name}-{role}={scheme}://")));
                 TcpStream::connect(address.unwrap()).unwrap();
             }
         }
         assert_eq!(words.next(), None);
-        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let killed = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(killed.success());
         assert_eq!(child.wait().unwrap().code(), Some(0));
         line.clear();
@@ -166,19 +234,37 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
 fn transports_can_be_left_out_and_the_certificate_is_written() {
     let file = std::env::temp_dir().join(format!("photon-dev-server-{}.pem", std::process::id()));
     let file = file.to_str().unwrap();
-    let free = ["--tcp-port", "0", "--tcp-front-end-port", "0", "--no-control"];
-    for (more, words, written) in
-        [(&["--no-ws", "--no-udp", "--write-cert", file][..], 6, true), (&["--no-wss", "--no-udp"], 6, false)]
-    {
-        let mut child = program().args(free).args(more).stdout(Stdio::piped()).spawn().unwrap();
+    let free = [
+        "--tcp-port",
+        "0",
+        "--tcp-front-end-port",
+        "0",
+        "--no-control",
+    ];
+    for (more, words, written) in [
+        (&["--no-ws", "--no-udp", "--write-cert", file][..], 6, true),
+        (&["--no-wss", "--no-udp"], 6, false),
+    ] {
+        let mut child = program()
+            .args(free)
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(line.split_whitespace().count(), words, "{line}");
         assert_eq!(line.contains("wss-front-end=wss://"), written);
         if written {
-            assert!(std::fs::read_to_string(file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+            assert!(
+                std::fs::read_to_string(file)
+                    .unwrap()
+                    .starts_with("-----BEGIN CERTIFICATE-----")
+            );
             std::fs::remove_file(file).unwrap();
         }
     }

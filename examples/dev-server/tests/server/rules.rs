@@ -3,7 +3,9 @@
 use dev_server::{Role, ServerConfig};
 use photon_proto::{Dictionary, Hashtable, Protocol, Type, Value};
 
-use crate::bench::{BOTH, Bench, Got, Peer, credentials, event, messages, ok, private, response, subscribed, texts};
+use crate::bench::{
+    BOTH, Bench, Got, Peer, credentials, event, messages, ok, private, response, subscribed, texts,
+};
 
 fn switched(switches: &[&str]) -> Bench {
     Bench::with(|config| {
@@ -21,27 +23,45 @@ fn join(bench: &mut Bench, peer: &mut Peer, channel: &str) -> Vec<Got> {
     bench.ask(peer, 0, vec![(0, texts(&[channel]))])
 }
 
-fn publish(bench: &mut Bench, peer: &mut Peer, channel: &str, content: impl Into<Value>) -> Vec<Got> {
+fn publish(
+    bench: &mut Bench,
+    peer: &mut Peer,
+    channel: &str,
+    content: impl Into<Value>,
+) -> Vec<Got> {
     bench.ask(peer, 2, vec![(1, channel.into()), (3, content.into())])
 }
 
 fn untyped(pairs: Vec<(Value, Value)>) -> Value {
-    Value::Dictionary(Dictionary { key: Type::Object, value: Type::Object, pairs })
+    Value::Dictionary(Dictionary {
+        key: Type::Object,
+        value: Type::Object,
+        pairs,
+    })
 }
 
 #[test]
 fn authenticating_twice_is_refused_on_the_front_end_and_the_name_server_stays_open() {
     let mut bench = Bench::new();
     let mut alice = bench.enter("alice", Protocol::V18);
-    assert_eq!(bench.ask(&mut alice, 230, credentials("bob"))[0].return_code(230), -3);
+    assert_eq!(
+        bench.ask(&mut alice, 230, credentials("bob"))[0].return_code(230),
+        -3
+    );
     let mut names = bench.connect(Role::NameServer, Protocol::V18);
     let mut login = credentials("alice");
     login.push((210, "EU/cluster".into()));
     for _ in 0..2 {
-        assert_eq!(bench.ask(&mut names, 230, login.clone())[0].return_code(230), 0);
+        assert_eq!(
+            bench.ask(&mut names, 230, login.clone())[0].return_code(230),
+            0
+        );
     }
     for operation in [0, 4, 99] {
-        assert_eq!(bench.ask(&mut names, operation, vec![])[0].return_code(operation), -2);
+        assert_eq!(
+            bench.ask(&mut names, operation, vec![])[0].return_code(operation),
+            -2
+        );
     }
     // Idle for long enough, it is closed.
     bench.wait(29_999);
@@ -80,13 +100,28 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
             let mut bench = switched(&["properties=on"]);
             let mut alice = bench.enter("alice", protocol);
             let map = |pairs: Vec<(Value, Value)>| {
-                if as_hashtable { Value::Hashtable(Hashtable(pairs)) } else { untyped(pairs) }
+                if as_hashtable {
+                    Value::Hashtable(Hashtable(pairs))
+                } else {
+                    untyped(pairs)
+                }
             };
-            let create = map(vec![(Value::Byte(254), Value::Bool(true)), (Value::Byte(255), Value::Int(10))]);
-            assert_eq!(bench.ask(&mut alice, 0, vec![(0, texts(&["p"])), (22, create)])[0], ok(0));
+            let create = map(vec![
+                (Value::Byte(254), Value::Bool(true)),
+                (Value::Byte(255), Value::Int(10)),
+            ]);
+            assert_eq!(
+                bench.ask(&mut alice, 0, vec![(0, texts(&["p"])), (22, create)])[0],
+                ok(0)
+            );
             let changes = map(vec![("k".into(), Value::Int(9))]);
             let expected = map(vec![("k".into(), Value::Null)]);
-            let set = vec![(1, "p".into()), (225, "alice".into()), (22, changes), (25, expected)];
+            let set = vec![
+                (1, "p".into()),
+                (225, "alice".into()),
+                (22, changes),
+                (25, expected),
+            ];
             assert_eq!(bench.ask(&mut alice, 8, set), [ok(8)]);
 
             let mut bob = bench.enter("bob", protocol);
@@ -96,7 +131,9 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
             let (properties, by_user): (&[u8], &[u8]) = match protocol {
                 // Key and value type 0 (object), so each key and value carries its own; counts of two bytes.
                 Protocol::V16 => (
-                    &[22, b'D', 0, 0, 0, 2, b'b', 254, b'o', 1, b'b', 255, b'i', 0, 0, 0, 10],
+                    &[
+                        22, b'D', 0, 0, 0, 2, b'b', 254, b'o', 1, b'b', 255, b'i', 0, 0, 0, 10,
+                    ],
                     b"\x1CDs\0\0\x01\0\x05aliceD\0\0\0\x01s\0\x01ki\0\0\0\x09",
                 ),
                 // The same in 1.8: 28 is true, 11 an int of one byte, counts of one byte.
@@ -123,11 +160,17 @@ fn others_are_told_when_a_silent_users_grace_is_over() {
     for _ in 0..2 {
         bench.wait(700);
         bench.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
-        assert!(matches!(bench.drain(&mut alice).as_slice(), [Got::Pong { .. }]));
+        assert!(matches!(
+            bench.drain(&mut alice).as_slice(),
+            [Got::Pong { .. }]
+        ));
     }
     assert_eq!(bench.drain(&mut bob), [Got::Closed]);
     bench.wait(200);
-    assert_eq!(bench.drain(&mut alice), [event(9, [(1, "p".into()), (225, "bob".into())])]);
+    assert_eq!(
+        bench.drain(&mut alice),
+        [event(9, [(1, "p".into()), (225, "bob".into())])]
+    );
     let left = bench.core.channel("app-1", "1.0", "p").unwrap().subscribers;
     assert_eq!(left, ["alice"]);
 }
@@ -137,29 +180,62 @@ fn too_many_operations_can_end_the_connection() {
     let mut bench = switched(&["max-operations-per-second=1", "disconnect-over-rate=on"]);
     let mut alice = bench.enter("alice", Protocol::V18);
     join(&mut bench, &mut alice, "c");
-    let goodbye = Got::Disconnect { code: 32743, text: "too many operations".to_owned() };
-    assert_eq!(publish(&mut bench, &mut alice, "c", "x"), [goodbye, Got::Closed]);
+    let goodbye = Got::Disconnect {
+        code: 32743,
+        text: "too many operations".to_owned(),
+    };
+    assert_eq!(
+        publish(&mut bench, &mut alice, "c", "x"),
+        [goodbye, Got::Closed]
+    );
 }
 
 #[test]
 fn messages_texts_subscribers_and_friends_have_limits() {
-    let mut bench = switched(&["max-message-bytes=200", "max-string-bytes=10", "max-subscribers=1", "max-friends=2"]);
+    let mut bench = switched(&[
+        "max-message-bytes=200",
+        "max-string-bytes=10",
+        "max-subscribers=1",
+        "max-friends=2",
+    ]);
     let mut alice = bench.enter("alice", Protocol::V18);
     join(&mut bench, &mut alice, "c");
     assert_eq!(publish(&mut bench, &mut alice, "c", "short").len(), 2);
     for got in [
         publish(&mut bench, &mut alice, "c", "x".repeat(200)),
-        bench.ask(&mut alice, 3, vec![(225, "bob".into()), (3, "x".repeat(200).into())]),
+        bench.ask(
+            &mut alice,
+            3,
+            vec![(225, "bob".into()), (3, "x".repeat(200).into())],
+        ),
     ] {
-        let [Got::Response { return_code: -2, text, .. }] = got.as_slice() else { panic!("{got:?}") };
-        assert!(text.starts_with("the message cannot be delivered"), "{text}");
+        let [
+            Got::Response {
+                return_code: -2,
+                text,
+                ..
+            },
+        ] = got.as_slice()
+        else {
+            panic!("{got:?}")
+        };
+        assert!(
+            text.starts_with("the message cannot be delivered"),
+            "{text}"
+        );
     }
     assert_eq!(bench.last_id("c"), Some(1));
     let long = "parameter 0 is missing or has the wrong type";
-    assert_eq!(join(&mut bench, &mut alice, "12345678901"), [response(0, -2, long)]);
+    assert_eq!(
+        join(&mut bench, &mut alice, "12345678901"),
+        [response(0, -2, long)]
+    );
     assert_eq!(join(&mut bench, &mut alice, "1234567890").len(), 2);
     let mut bob = bench.enter("bob", Protocol::V18);
-    assert_eq!(join(&mut bench, &mut bob, "c"), [ok(0), subscribed(&[("c", false)])]);
+    assert_eq!(
+        join(&mut bench, &mut bob, "c"),
+        [ok(0), subscribed(&[("c", false)])]
+    );
     let got = bench.ask(&mut bob, 6, vec![(11, texts(&["x", "y", "z"]))]);
     assert_eq!(got.len(), 3, "the answer and two friends: {got:?}");
 }
@@ -173,13 +249,24 @@ fn all_histories_together_are_bounded_and_the_oldest_go() {
         let name = format!("c{number}");
         join(&mut bench, &mut alice, &name);
         publish(&mut bench, &mut alice, &name, text.as_str());
-        bench.ask(&mut alice, 3, vec![(225, format!("u{number}").into()), (3, text.as_str().into())]);
+        bench.ask(
+            &mut alice,
+            3,
+            vec![
+                (225, format!("u{number}").into()),
+                (3, text.as_str().into()),
+            ],
+        );
         assert!(bench.core.stats().history_bytes <= 100_000, "{number}");
     }
-    let kept = |bench: &Bench, name: &str| bench.core.channel("app-1", "1.0", name).unwrap().history;
+    let kept =
+        |bench: &Bench, name: &str| bench.core.channel("app-1", "1.0", name).unwrap().history;
     assert_eq!((kept(&bench, "c0"), kept(&bench, "c49")), (0, 1));
     // Ids go on in a channel whose history went.
-    assert_eq!(publish(&mut bench, &mut alice, "c0", "y")[1], messages("c0", &[("alice", "y".into())], 2));
+    assert_eq!(
+        publish(&mut bench, &mut alice, "c0", "y")[1],
+        messages("c0", &[("alice", "y".into())], 2)
+    );
     bench.hang_up(alice);
     bench.wait(60_000);
     assert_eq!(bench.core.stats().history_bytes, 0);
@@ -200,7 +287,14 @@ fn subscriptions_can_be_confirmed_one_by_one_always() {
     let mut bench = switched(&["split-event-5=on"]);
     let mut alice = bench.enter("alice", Protocol::V18);
     let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
-    assert_eq!(got, [ok(0), subscribed(&[("a", true)]), subscribed(&[("b", true)])]);
+    assert_eq!(
+        got,
+        [
+            ok(0),
+            subscribed(&[("a", true)]),
+            subscribed(&[("b", true)])
+        ]
+    );
 }
 
 #[test]
@@ -209,13 +303,22 @@ fn arrays_can_have_different_lengths_everywhere() {
     let mut alice = bench.enter("alice", Protocol::V18);
     fault(&mut bench, "wrong-array-lengths");
     let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
-    assert_eq!(got[1], event(5, [(0, texts(&["a", "b"])), (15, Value::from(vec![true]))]));
+    assert_eq!(
+        got[1],
+        event(5, [(0, texts(&["a", "b"])), (15, Value::from(vec![true]))])
+    );
     let got = publish(&mut bench, &mut alice, "a", "x");
     assert_eq!(got[1].parameter(4), Some(&texts(&["alice", "alice"])));
-    assert_eq!(got[1].parameter(2), Some(&Value::from(vec![Value::from("x")])));
+    assert_eq!(
+        got[1].parameter(2),
+        Some(&Value::from(vec![Value::from("x")]))
+    );
     let mut names = bench.connect(Role::NameServer, Protocol::V18);
     let got = bench.ask(&mut names, 220, vec![(224, "app-1".into())]);
-    assert_eq!(got[0].parameter(210), Some(&texts(&["eu", "us", "asia", "one-too-many"])));
+    assert_eq!(
+        got[0].parameter(210),
+        Some(&texts(&["eu", "us", "asia", "one-too-many"]))
+    );
 }
 
 #[test]
@@ -225,7 +328,10 @@ fn tokens_can_be_bytes_and_expire_by_fault() {
         let mut names = bench.connect(Role::NameServer, Protocol::V16);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
-        bench.ask(&mut names, 230, login)[0].parameter(221).unwrap().clone()
+        bench.ask(&mut names, 230, login)[0]
+            .parameter(221)
+            .unwrap()
+            .clone()
     };
     let enter = |bench: &mut Bench, token: &Value| {
         let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
@@ -235,8 +341,15 @@ fn tokens_can_be_bytes_and_expire_by_fault() {
     let token = log_in(&mut bench);
     assert!(matches!(token, Value::Bytes(_)));
     assert_eq!(enter(&mut bench, &token), 0);
-    bench.core.config_mut().switch_fault_on("expire-tokens", Some(1)).unwrap();
-    assert_eq!([enter(&mut bench, &token), enter(&mut bench, &token)], [32753, 0]);
+    bench
+        .core
+        .config_mut()
+        .switch_fault_on("expire-tokens", Some(1))
+        .unwrap();
+    assert_eq!(
+        [enter(&mut bench, &token), enter(&mut bench, &token)],
+        [32753, 0]
+    );
     fault(&mut bench, "authenticate-ns=expired-token");
     let token = log_in(&mut bench);
     assert_eq!(enter(&mut bench, &token), 32753);
@@ -250,16 +363,23 @@ fn a_kicked_user_is_told_why_on_all_connections() {
     let mut bench = Bench::new();
     let mut both = [0; 2].map(|_| bench.enter("two words", Protocol::V18));
     let mut other = bench.enter("other", Protocol::V18);
-    let answer = bench.core.control(r#"kick "two words" user-limit you are too many"#);
+    let answer = bench
+        .core
+        .control(r#"kick "two words" user-limit you are too many"#);
     assert_eq!(answer.line, "ok 2 connections of \"two words\" are ended");
     for peer in &mut both {
-        let goodbye = Got::Disconnect { code: 3, text: "you are too many".to_owned() };
+        let goodbye = Got::Disconnect {
+            code: 3,
+            text: "you are too many".to_owned(),
+        };
         assert_eq!(bench.drain(peer), [goodbye, Got::Closed]);
     }
     assert_eq!(bench.drain(&mut other), []);
     let users = bench.core.control("users").line;
     assert!(
-        users.contains(r#""other" app="app-1" version="1.0" connections=1 channels=0 friends=0 status=0"#),
+        users.contains(
+            r#""other" app="app-1" version="1.0" connections=1 channels=0 friends=0 status=0"#
+        ),
         "{users}"
     );
     assert_eq!(ServerConfig::new().grace_ms, 10_000);
@@ -281,7 +401,10 @@ fn a_user_sees_its_own_status_only_as_its_own_friend() {
     let online = || vec![(10, Value::Int(2)), (3, "hi".into())];
     assert_eq!(bench.ask(&mut alice, 5, online()), [ok(5)]);
     bench.ask(&mut alice, 6, vec![(11, texts(&["alice"]))]);
-    let status = event(4, [(5, "alice".into()), (10, Value::Int(2)), (3, "hi".into())]);
+    let status = event(
+        4,
+        [(5, "alice".into()), (10, Value::Int(2)), (3, "hi".into())],
+    );
     assert_eq!(bench.ask(&mut alice, 5, online()), [ok(5), status]);
 }
 
@@ -290,11 +413,21 @@ fn a_private_message_to_someone_who_is_not_there_is_echoed_and_nothing_else_is_s
     let mut bench = Bench::new();
     let mut alice = bench.enter("alice", Protocol::V18);
     let mut too = bench.enter("alice", Protocol::V16);
-    let got = bench.ask(&mut alice, 3, vec![(225, "nobody".into()), (3, "psst".into())]);
+    let got = bench.ask(
+        &mut alice,
+        3,
+        vec![(225, "nobody".into()), (3, "psst".into())],
+    );
     let echo = private("alice", "nobody", "psst", 1);
     assert_eq!(got, [ok(3), echo.clone()]);
     assert_eq!(bench.drain(&mut too), [echo]);
     // Ids count in each conversation.
-    assert_eq!(bench.ask(&mut alice, 3, vec![(225, "other".into()), (3, 1.into())])[1].parameter(8), Some(&1.into()));
-    assert_eq!(bench.ask(&mut alice, 3, vec![(225, "nobody".into()), (3, 1.into())])[1].parameter(8), Some(&2.into()));
+    assert_eq!(
+        bench.ask(&mut alice, 3, vec![(225, "other".into()), (3, 1.into())])[1].parameter(8),
+        Some(&1.into())
+    );
+    assert_eq!(
+        bench.ask(&mut alice, 3, vec![(225, "nobody".into()), (3, 1.into())])[1].parameter(8),
+        Some(&2.into())
+    );
 }

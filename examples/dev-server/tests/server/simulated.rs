@@ -39,7 +39,13 @@ impl World {
     }
 
     /// A client that logs in, subscribes, and publishes all at once, without waiting for any answer.
-    fn connect(&mut self, user: &str, protocol: Protocol, messages: i32, settings: StreamSettings) -> LinkKey {
+    fn connect(
+        &mut self,
+        user: &str,
+        protocol: Protocol,
+        messages: i32,
+        settings: StreamSettings,
+    ) -> LinkKey {
         let mut unsent = Vec::new();
         let frame = |unsent: &mut Vec<u8>, write: &dyn Fn(&mut Vec<u8>)| {
             let start = tcp::begin_frame(unsent, 0, Mode::Reliable);
@@ -47,13 +53,25 @@ impl World {
             tcp::end_frame(unsent, start);
         };
         let version = protocol.version();
-        let init = Init { protocol: version, sdk: 31, ipv6: false, version: [4, 1, 8, 20], application: "chat".into() };
+        let init = Init {
+            protocol: version,
+            sdk: 31,
+            ipv6: false,
+            version: [4, 1, 8, 20],
+            application: "chat".into(),
+        };
         frame(&mut unsent, &|bytes| init.write(bytes));
-        let mut requests = vec![(230, credentials(user)), (0, vec![(0, texts(&["c"])), (14, Value::Int(-1))])];
-        requests.extend((1..=messages).map(|number| (2, vec![(1, "c".into()), (3, Value::Int(number))])));
+        let mut requests = vec![
+            (230, credentials(user)),
+            (0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]),
+        ];
+        requests.extend(
+            (1..=messages).map(|number| (2, vec![(1, "c".into()), (3, Value::Int(number))])),
+        );
         for (code, parameters) in requests {
             frame(&mut unsent, &|bytes| {
-                let mut writer = MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
+                let mut writer =
+                    MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
                 for (key, value) in &parameters {
                     writer.put(*key, value).unwrap();
                 }
@@ -62,7 +80,16 @@ impl World {
         }
         let link = self.network.connect(self.now, settings);
         let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
-        self.clients.insert(link, Client { protocol, splitter, unsent, got: Vec::new(), ended: None });
+        self.clients.insert(
+            link,
+            Client {
+                protocol,
+                splitter,
+                unsent,
+                got: Vec::new(),
+                ended: None,
+            },
+        );
         link
     }
 
@@ -70,8 +97,13 @@ impl World {
         let until = Timestamp::from_millis(until);
         loop {
             self.drain();
-            let next = [self.network.next_time(), self.core.poll_timeout()].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= until) else { break };
+            let next = [self.network.next_time(), self.core.poll_timeout()]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(next) = next.filter(|next| *next <= until) else {
+                break;
+            };
             self.now = self.now.max(next);
             self.core.service(self.now);
             while let Some(delivery) = self.network.poll(self.now) {
@@ -87,19 +119,33 @@ impl World {
                 let id = self.core.accept_stream(self.now, Role::FrontEnd, "host");
                 self.connections.insert(link, id);
             }
-            (End::Server, What::Bytes(bytes)) => self.core.received(self.now, self.connections[&link], &bytes),
-            (End::Server, What::Closed | What::Reset) => self.core.closed(self.now, self.connections[&link]),
+            (End::Server, What::Bytes(bytes)) => {
+                self.core
+                    .received(self.now, self.connections[&link], &bytes)
+            }
+            (End::Server, What::Closed | What::Reset) => {
+                self.core.closed(self.now, self.connections[&link])
+            }
             (End::Server, What::Writable) => self.write(link),
             (End::Client, What::Opened | What::Writable) => {
                 let client = self.clients.get_mut(&link).unwrap();
-                let taken = self.network.send(self.now, link, End::Client, &client.unsent);
+                let taken = self
+                    .network
+                    .send(self.now, link, End::Client, &client.unsent);
                 client.unsent.drain(..taken);
             }
             (End::Client, What::Bytes(bytes)) => {
-                let Client { protocol, splitter, got, .. } = self.clients.get_mut(&link).unwrap();
+                let Client {
+                    protocol,
+                    splitter,
+                    got,
+                    ..
+                } = self.clients.get_mut(&link).unwrap();
                 splitter.push(&bytes);
                 while let Some(item) = splitter.next().unwrap() {
-                    let Item::Frame { message, .. } = item else { panic!("{item:?}") };
+                    let Item::Frame { message, .. } = item else {
+                        panic!("{item:?}")
+                    };
                     got.push(decode(splitter.message_mut(message), *protocol, None).unwrap());
                 }
             }
@@ -120,7 +166,12 @@ impl World {
     }
 
     fn link(&self, id: ConnectionId) -> LinkKey {
-        *self.connections.iter().find(|(_, known)| **known == id).unwrap().0
+        *self
+            .connections
+            .iter()
+            .find(|(_, known)| **known == id)
+            .unwrap()
+            .0
     }
 
     fn drain(&mut self) {
@@ -136,12 +187,22 @@ impl World {
     /// The ids and contents of the messages that a client saw.
     fn messages(&self, link: LinkKey) -> Vec<(i32, String, Value)> {
         let mut all = Vec::new();
-        for event in self.clients[&link].got.iter().filter(|got| matches!(got, Got::Event { code: 0, .. })) {
+        for event in self.clients[&link]
+            .got
+            .iter()
+            .filter(|got| matches!(got, Got::Event { code: 0, .. }))
+        {
             let last_id = i32::try_from(event.parameter(8).unwrap().clone()).unwrap();
             let contents = Vec::<Value>::try_from(event.parameter(2).unwrap().clone()).unwrap();
-            let senders = Vec::<photon_proto::Text>::try_from(event.parameter(4).unwrap().clone()).unwrap();
+            let senders =
+                Vec::<photon_proto::Text>::try_from(event.parameter(4).unwrap().clone()).unwrap();
             let first = last_id - i32::try_from(contents.len()).unwrap() + 1;
-            all.extend((first..).zip(senders).zip(contents).map(|((id, who), what)| (id, who.into(), what)));
+            all.extend(
+                (first..)
+                    .zip(senders)
+                    .zip(contents)
+                    .map(|((id, who), what)| (id, who.into(), what)),
+            );
         }
         all
     }
@@ -154,21 +215,40 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
         let settings = |slot: u64| StreamSettings {
             delay_ms: 20 * slot,
             jitter_ms: seed % 90,
-            max_chunk: if slot == 0 { 0 } else { 1 + (seed as usize + slot as usize) % 30 },
+            max_chunk: if slot == 0 {
+                0
+            } else {
+                1 + (seed as usize + slot as usize) % 30
+            },
             window_bytes: 100 + 200 * slot as usize,
             bytes_per_second: if slot == 2 { 5000 } else { 0 },
             ..StreamSettings::default()
         };
-        let links: Vec<LinkKey> =
-            (0..4).map(|slot| world.connect(&format!("u{slot}"), BOTH[slot % 2], 15, settings(slot as u64))).collect();
-        world.network.stall(links[3], Timestamp::from_millis(seed * 7));
+        let links: Vec<LinkKey> = (0..4)
+            .map(|slot| {
+                world.connect(
+                    &format!("u{slot}"),
+                    BOTH[slot % 2],
+                    15,
+                    settings(slot as u64),
+                )
+            })
+            .collect();
+        world
+            .network
+            .stall(links[3], Timestamp::from_millis(seed * 7));
         world.run(20_000);
         let all = world.messages(links[0]);
         assert_eq!(all.last().map(|(id, ..)| *id), Some(60), "seed {seed}");
         for link in links {
             let seen = world.messages(link);
             assert_eq!(seen.len(), 60, "seed {seed}");
-            assert!(seen.iter().zip(1..).all(|((id, ..), expected)| *id == expected), "seed {seed}: {seen:?}");
+            assert!(
+                seen.iter()
+                    .zip(1..)
+                    .all(|((id, ..), expected)| *id == expected),
+                "seed {seed}: {seen:?}"
+            );
             assert_eq!(seen, all, "seed {seed}");
             assert_eq!(world.clients[&link].ended, None);
         }
@@ -179,8 +259,12 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
 fn broken_lines_leave_no_users_behind() {
     let config = || ServerConfig::new().with(|config| config.silence_timeout_ms = 10_000);
     let mut world = World::new(1, config());
-    let settings = || StreamSettings { delay_ms: 50, ..StreamSettings::default() };
-    let [gone, cut, reset] = ["gone", "cut", "reset"].map(|user| world.connect(user, Protocol::V18, 1, settings()));
+    let settings = || StreamSettings {
+        delay_ms: 50,
+        ..StreamSettings::default()
+    };
+    let [gone, cut, reset] =
+        ["gone", "cut", "reset"].map(|user| world.connect(user, Protocol::V18, 1, settings()));
     world.run(1000);
     assert_eq!(world.core.stats().users, 3);
     world.network.close(world.now, gone, End::Client);
@@ -191,7 +275,10 @@ fn broken_lines_leave_no_users_behind() {
     assert_eq!(world.core.channels()[0].subscribers, ["cut"]);
     assert_eq!(world.clients[&reset].ended, Some(What::Reset));
     world.run(1000 + 10_000 + 10_000);
-    assert_eq!((world.core.stats().users, world.core.stats().connections), (0, 0));
+    assert_eq!(
+        (world.core.stats().users, world.core.stats().connections),
+        (0, 0)
+    );
     world.run(60_000);
     assert_eq!(world.core.stats().channels, 0);
     assert_eq!(world.clients[&cut].ended, None, "nobody told it");

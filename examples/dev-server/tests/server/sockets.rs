@@ -26,7 +26,12 @@ pub(crate) struct Running {
 
 impl Running {
     fn start(config: ServerConfig) -> Self {
-        let options = ServerOptions { name_server_port: 0, front_end_port: 0, config, ..ServerOptions::default() };
+        let options = ServerOptions {
+            name_server_port: 0,
+            front_end_port: 0,
+            config,
+            ..ServerOptions::default()
+        };
         Self::start_with(&options)
     }
 
@@ -34,7 +39,12 @@ impl Running {
         let server = Server::bind(options).unwrap();
         let (addresses, handle) = (server.addresses(), server.handle());
         let certificate = server.certificate_pem().map(str::to_owned);
-        Self { addresses, handle, certificate, thread: Some(std::thread::spawn(move || server.run())) }
+        Self {
+            addresses,
+            handle,
+            certificate,
+            thread: Some(std::thread::spawn(move || server.run())),
+        }
     }
 
     pub(crate) fn stop(mut self) {
@@ -57,7 +67,11 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
-        let mut client = Self { stream, splitter, protocol };
+        let mut client = Self {
+            stream,
+            splitter,
+            protocol,
+        };
         let init = Init {
             protocol: protocol.version(),
             sdk: 31,
@@ -104,7 +118,8 @@ impl Client {
     pub(crate) fn request(&mut self, code: u8, parameters: Vec<(u8, Value)>) {
         let protocol = self.protocol;
         self.send(|bytes| {
-            let mut writer = MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
+            let mut writer =
+                MessageWriter::request(bytes, protocol, &Limits::DEFAULT, code).unwrap();
             for (key, value) in &parameters {
                 writer.put(*key, value).unwrap();
             }
@@ -121,8 +136,11 @@ impl Client {
         let mut buffer = [0; 16 * 1024];
         loop {
             if let Some(item) = self.splitter.next().unwrap() {
-                let Item::Frame { message, .. } = item else { panic!("{item:?}") };
-                return decode(self.splitter.message_mut(message), self.protocol, None).unwrap_or(Got::Undecodable);
+                let Item::Frame { message, .. } = item else {
+                    panic!("{item:?}")
+                };
+                return decode(self.splitter.message_mut(message), self.protocol, None)
+                    .unwrap_or(Got::Undecodable);
             }
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Got::Closed,
@@ -139,8 +157,9 @@ fn many_clients_talk_and_nobody_misses_or_doubles_a_message() {
     const CLIENTS: usize = 30;
     const MESSAGES: usize = 5;
     let server = Running::start(ServerConfig::new());
-    let mut clients: Vec<Client> =
-        (0..CLIENTS).map(|at| Client::join(&server, &format!("u{at}"), BOTH[at % 2])).collect();
+    let mut clients: Vec<Client> = (0..CLIENTS)
+        .map(|at| Client::join(&server, &format!("u{at}"), BOTH[at % 2]))
+        .collect();
     for round in 0..MESSAGES {
         for (at, client) in clients.iter_mut().enumerate() {
             client.publish(Value::Int(i32::try_from(round * CLIENTS + at).unwrap()));
@@ -159,11 +178,16 @@ fn many_clients_talk_and_nobody_misses_or_doubles_a_message() {
             seen.extend(Vec::<Value>::try_from(got.parameter(2).unwrap().clone()).unwrap());
         }
         seen.sort();
-        let expected: Vec<Value> = (0..CLIENTS * MESSAGES).map(|number| Value::Int(number as i32)).collect();
+        let expected: Vec<Value> = (0..CLIENTS * MESSAGES)
+            .map(|number| Value::Int(number as i32))
+            .collect();
         assert_eq!(seen, expected);
     }
     let stats = server.handle.with_core(|core| core.stats()).unwrap();
-    assert_eq!((stats.users, stats.messages, stats.channels), (CLIENTS, (CLIENTS * MESSAGES) as u64, 1));
+    assert_eq!(
+        (stats.users, stats.messages, stats.channels),
+        (CLIENTS, (CLIENTS * MESSAGES) as u64, 1)
+    );
     drop(clients);
     server.stop();
 }
@@ -176,18 +200,27 @@ fn large_messages_cross_in_pieces() {
     let content = Value::from(vec![7_u8; 400_000]);
     for last_id in 1..=5 {
         alice.publish(content.clone());
-        assert_eq!(bob.next(), messages("c", &[("alice", content.clone())], last_id));
+        assert_eq!(
+            bob.next(),
+            messages("c", &[("alice", content.clone())], last_id)
+        );
     }
     server.stop();
 }
 
 #[test]
 fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
-    let server = Running::start(ServerConfig::new().with(|config| config.max_outgoing_bytes = 600_000));
+    let server =
+        Running::start(ServerConfig::new().with(|config| config.max_outgoing_bytes = 600_000));
     let slow = Client::join(&server, "slow", Protocol::V18);
     let mut alice = Client::join(&server, "alice", Protocol::V18);
     let mut sent = 0;
-    while server.handle.with_core(|core| core.stats().overrun_connections).unwrap() == 0 {
+    while server
+        .handle
+        .with_core(|core| core.stats().overrun_connections)
+        .unwrap()
+        == 0
+    {
         assert!(sent < 500, "64 MB and it still goes on");
         alice.publish(Value::from(vec![0_u8; 128 * 1024]));
         assert_eq!(alice.next(), ok(2));
@@ -205,13 +238,25 @@ fn faults_switch_while_it_runs_and_a_goodbye_arrives() {
     let server = Running::start(ServerConfig::new());
     let mut alice = Client::join(&server, "alice", Protocol::V18);
     server.handle.with_faults(|faults| {
-        faults.on(Step::Publish, Fault::Disconnect { code: 7, text: "bye".to_owned() });
+        faults.on(
+            Step::Publish,
+            Fault::Disconnect {
+                code: 7,
+                text: "bye".to_owned(),
+            },
+        );
     });
     // More than one: what the server does not read any more must not cost the last message to the client.
     for _ in 0..50 {
         alice.publish(Value::from(vec![0_u8; 20_000]));
     }
-    assert_eq!(alice.next(), Got::Disconnect { code: 7, text: "bye".to_owned() });
+    assert_eq!(
+        alice.next(),
+        Got::Disconnect {
+            code: 7,
+            text: "bye".to_owned()
+        }
+    );
     assert_eq!(alice.next(), Got::Closed);
     server.handle.with_faults(|faults| {
         faults.clear();
@@ -229,7 +274,11 @@ fn faults_switch_while_it_runs_and_a_goodbye_arrives() {
 fn a_port_in_use_is_an_error_that_names_it() {
     let server = Running::start(ServerConfig::new());
     let taken = server.addresses.name_server;
-    let options = ServerOptions { name_server_port: taken.port(), front_end_port: 0, ..ServerOptions::default() };
+    let options = ServerOptions {
+        name_server_port: taken.port(),
+        front_end_port: 0,
+        ..ServerOptions::default()
+    };
     let error = Server::bind(&options).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&taken.to_string()), "{error}");

@@ -36,7 +36,10 @@ fn start(config: ServerConfig) -> Running {
 }
 
 fn options(config: ServerConfig) -> ServerOptions {
-    let wss = WssOptions { ports: WsPorts::ANY, ..WssOptions::default() };
+    let wss = WssOptions {
+        ports: WsPorts::ANY,
+        ..WssOptions::default()
+    };
     ServerOptions {
         name_server_port: 0,
         front_end_port: 0,
@@ -60,7 +63,9 @@ fn trusting(pem: &str) -> Arc<ClientConfig> {
         roots.add(certificate.unwrap()).unwrap();
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
@@ -71,22 +76,51 @@ fn wire(server: &Running, address: SocketAddr, host: &str, secure: bool) -> Box<
     }
     let config = trusting(server.certificate.as_deref().unwrap());
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).unwrap();
-    Box::new(StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream))
+    Box::new(StreamOwned::new(
+        ClientConnection::new(config, name).unwrap(),
+        stream,
+    ))
 }
 
 impl Client {
     fn connect(server: &Running, role: Role, subprotocol: SubProtocol, secure: bool) -> Self {
-        let both = if secure { server.addresses.wss } else { server.addresses.ws }.unwrap();
-        let address = if role == Role::NameServer { both.name_server } else { both.front_end };
+        let both = if secure {
+            server.addresses.wss
+        } else {
+            server.addresses.ws
+        }
+        .unwrap();
+        let address = if role == Role::NameServer {
+            both.name_server
+        } else {
+            both.front_end
+        };
         Self::connect_to(server, address, "localhost", subprotocol, secure)
     }
 
-    fn connect_to(server: &Running, address: SocketAddr, host: &str, subprotocol: SubProtocol, secure: bool) -> Self {
-        let uri = format!("ws://{host}:{}/app-1?libversion=4.4.0.0", address.port()).parse().unwrap();
+    fn connect_to(
+        server: &Running,
+        address: SocketAddr,
+        host: &str,
+        subprotocol: SubProtocol,
+        secure: bool,
+    ) -> Self {
+        let uri = format!("ws://{host}:{}/app-1?libversion=4.4.0.0", address.port())
+            .parse()
+            .unwrap();
         let request = ClientRequestBuilder::new(uri).with_sub_protocol(subprotocol.name());
-        let (socket, response) = tungstenite::client(request, wire(server, address, host, secure)).unwrap();
-        assert_eq!(response.headers()["Sec-WebSocket-Protocol"], subprotocol.name());
-        let mut client = Self { socket, subprotocol, secure, got: Vec::new() };
+        let (socket, response) =
+            tungstenite::client(request, wire(server, address, host, secure)).unwrap();
+        assert_eq!(
+            response.headers()["Sec-WebSocket-Protocol"],
+            subprotocol.name()
+        );
+        let mut client = Self {
+            socket,
+            subprotocol,
+            secure,
+            got: Vec::new(),
+        };
         assert_eq!(client.next(), Got::InitResponse);
         client
     }
@@ -98,7 +132,12 @@ impl Client {
         login.push((210, "eu".into()));
         names.request(230, login);
         let answer = names.next();
-        let both = if secure { server.addresses.wss } else { server.addresses.ws }.unwrap();
+        let both = if secure {
+            server.addresses.wss
+        } else {
+            server.addresses.ws
+        }
+        .unwrap();
         let scheme = if secure { "wss" } else { "ws" };
         let address = format!("{scheme}://localhost:{}", both.front_end.port());
         assert_eq!(answer.parameter(230), Some(&address.as_str().into()));
@@ -194,12 +233,18 @@ fn every_subprotocol_on_one_port_with_tls_and_without_in_one_room_with_tcp() {
     let mut id = 0;
     for sender in 0..all.len() {
         let (user, client) = &mut all[sender];
-        let (user, content) = (user.clone(), Value::from(format!("héllo \u{1F600} {sender}").as_str()));
+        let (user, content) = (
+            user.clone(),
+            Value::from(format!("héllo \u{1F600} {sender}").as_str()),
+        );
         id += 1;
         client.publish(content.clone());
         assert_eq!(client.next(), ok(2));
         for (_, receiver) in &mut all {
-            assert_eq!(receiver.next(), messages("c", &[(&user, content.clone())], id));
+            assert_eq!(
+                receiver.next(),
+                messages("c", &[(&user, content.clone())], id)
+            );
         }
         assert_eq!(stream.next(), messages("c", &[(&user, content)], id));
     }
@@ -221,11 +266,24 @@ fn every_subprotocol_on_one_port_with_tls_and_without_in_one_room_with_tcp() {
 #[test]
 fn the_host_that_a_client_names_is_the_one_it_is_told() {
     let server = start(ServerConfig::new());
-    for (host, secure, expected) in
-        [("127.0.0.1", false, "ws://127.0.0.1"), ("localhost", true, "wss://localhost"), ("[::1]", true, "wss://[::1]")]
-    {
-        let both = if secure { server.addresses.wss } else { server.addresses.ws }.unwrap();
-        let mut client = Client::connect_to(&server, both.name_server, host, SubProtocol::GpBinaryV18, secure);
+    for (host, secure, expected) in [
+        ("127.0.0.1", false, "ws://127.0.0.1"),
+        ("localhost", true, "wss://localhost"),
+        ("[::1]", true, "wss://[::1]"),
+    ] {
+        let both = if secure {
+            server.addresses.wss
+        } else {
+            server.addresses.ws
+        }
+        .unwrap();
+        let mut client = Client::connect_to(
+            &server,
+            both.name_server,
+            host,
+            SubProtocol::GpBinaryV18,
+            secure,
+        );
         assert_eq!(client.secure, secure);
         client.request(220, vec![(224, "app-1".into())]);
         let answer = client.next();
@@ -240,8 +298,18 @@ fn long_messages_cross_whole_both_ways() {
     let server = start(ServerConfig::new());
     let mut id = 0;
     for secure in [false, true] {
-        let mut alice = Client::join(&server, &format!("alice-{secure}"), SubProtocol::Json, secure);
-        let mut bob = Client::join(&server, &format!("bob-{secure}"), SubProtocol::GpBinaryV18, secure);
+        let mut alice = Client::join(
+            &server,
+            &format!("alice-{secure}"),
+            SubProtocol::Json,
+            secure,
+        );
+        let mut bob = Client::join(
+            &server,
+            &format!("bob-{secure}"),
+            SubProtocol::GpBinaryV18,
+            secure,
+        );
         for round in 0..5 {
             let long = format!("{round}{}", "x".repeat(20_000));
             let content = texts(&[long.as_str(); 20]);
@@ -261,11 +329,29 @@ fn long_messages_cross_whole_both_ways() {
 fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
     let server = start(ServerConfig::new().with(|config| config.max_outgoing_bytes = 600_000));
     for secure in [false, true] {
-        let ended = server.handle.with_core(|core| core.stats().overrun_connections).unwrap();
-        let slow = Client::join(&server, &format!("slow-{secure}"), SubProtocol::GpBinaryV18, secure);
-        let mut alice = Client::join(&server, &format!("alice-{secure}"), SubProtocol::GpBinaryV18, secure);
+        let ended = server
+            .handle
+            .with_core(|core| core.stats().overrun_connections)
+            .unwrap();
+        let slow = Client::join(
+            &server,
+            &format!("slow-{secure}"),
+            SubProtocol::GpBinaryV18,
+            secure,
+        );
+        let mut alice = Client::join(
+            &server,
+            &format!("alice-{secure}"),
+            SubProtocol::GpBinaryV18,
+            secure,
+        );
         let mut sent = 0;
-        while server.handle.with_core(|core| core.stats().overrun_connections).unwrap() == ended {
+        while server
+            .handle
+            .with_core(|core| core.stats().overrun_connections)
+            .unwrap()
+            == ended
+        {
             assert!(sent < 500, "64 MB and it still goes on");
             alice.publish(Value::from(vec![0_u8; 128 * 1024]));
             assert_eq!(alice.next(), ok(2));
@@ -283,26 +369,58 @@ fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
 fn endings_are_closes_and_their_last_message_arrives() {
     let server = start(ServerConfig::new());
     for secure in [false, true] {
-        let mut alice = Client::join(&server, &format!("alice-{secure}"), SubProtocol::GpBinaryV18, secure);
+        let mut alice = Client::join(
+            &server,
+            &format!("alice-{secure}"),
+            SubProtocol::GpBinaryV18,
+            secure,
+        );
         server.handle.with_faults(|faults| {
-            faults.times(Step::Publish, Fault::Disconnect { code: 7, text: "bye".to_owned() }, 1);
+            faults.times(
+                Step::Publish,
+                Fault::Disconnect {
+                    code: 7,
+                    text: "bye".to_owned(),
+                },
+                1,
+            );
         });
         for _ in 0..20 {
             // Some of it comes when the connection is over.
             let _ = alice.socket.send(Message::Binary(
-                request(SubProtocol::GpBinaryV18, 2, vec![(1, "c".into()), (3, "x".repeat(20_000).into())]).into(),
+                request(
+                    SubProtocol::GpBinaryV18,
+                    2,
+                    vec![(1, "c".into()), (3, "x".repeat(20_000).into())],
+                )
+                .into(),
             ));
         }
-        assert_eq!(alice.next(), Got::Disconnect { code: 7, text: "bye".to_owned() });
+        assert_eq!(
+            alice.next(),
+            Got::Disconnect {
+                code: 7,
+                text: "bye".to_owned()
+            }
+        );
         assert_eq!(alice.close_code(), CloseCode::Normal);
 
         // Messages of the wrong kind.
         let mut bob = Client::join(&server, &format!("bob-{secure}"), SubProtocol::Json, secure);
-        bob.socket.send(Message::Binary(vec![0xF3, 2].into())).unwrap();
+        bob.socket
+            .send(Message::Binary(vec![0xF3, 2].into()))
+            .unwrap();
         assert_eq!(bob.close_code(), CloseCode::Unsupported);
         // One that is too long.
-        let mut carol = Client::join(&server, &format!("carol-{secure}"), SubProtocol::GpBinaryV18, secure);
-        let _ = carol.socket.send(Message::Binary(vec![0; 2_000_000].into()));
+        let mut carol = Client::join(
+            &server,
+            &format!("carol-{secure}"),
+            SubProtocol::GpBinaryV18,
+            secure,
+        );
+        let _ = carol
+            .socket
+            .send(Message::Binary(vec![0; 2_000_000].into()));
         match carol.socket.read() {
             Ok(Message::Close(frame)) => assert_eq!(frame.unwrap().code, CloseCode::Size),
             // What it had not read is lost with what it had to say.
@@ -310,12 +428,27 @@ fn endings_are_closes_and_their_last_message_arrives() {
             other => panic!("{other:?}"),
         }
         // A ping is answered.
-        let mut dave = Client::join(&server, &format!("dave-{secure}"), SubProtocol::Json, secure);
-        dave.socket.send(Message::Ping(Bytes::from_static(b"?"))).unwrap();
-        assert_eq!(dave.socket.read().unwrap(), Message::Pong(Bytes::from_static(b"?")));
+        let mut dave = Client::join(
+            &server,
+            &format!("dave-{secure}"),
+            SubProtocol::Json,
+            secure,
+        );
+        dave.socket
+            .send(Message::Ping(Bytes::from_static(b"?")))
+            .unwrap();
+        assert_eq!(
+            dave.socket.read().unwrap(),
+            Message::Pong(Bytes::from_static(b"?"))
+        );
         dave.leave();
     }
-    while server.handle.with_core(|core| core.stats().connections).unwrap() > 0 {
+    while server
+        .handle
+        .with_core(|core| core.stats().connections)
+        .unwrap()
+        > 0
+    {
         std::thread::yield_now();
     }
     server.stop();
@@ -338,11 +471,16 @@ fn what_is_no_websocket_is_told_so() {
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(part), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains(part),
+            "{answer}"
+        );
     }
     // No TLS where TLS is spoken: an alert, perhaps, and the end.
     let mut stream = tcp(server.addresses.wss.unwrap().name_server);
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.len() < 20, "{answer:?}");
@@ -356,15 +494,24 @@ fn noise_ends_its_own_connection_at_most() {
     let both = server.addresses.ws.unwrap();
     let mut dice = Dice::new(18);
     for round in 0..200_u64 {
-        let mut noise: Vec<u8> = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect();
+        let mut noise: Vec<u8> = (0..dice.below(300))
+            .map(|_| dice.below(256) as u8)
+            .collect();
         if round % 2 == 0 {
             // A whole message of the right kind, with noise in it.
             let length = noise.len().min(125);
             noise.truncate(length);
-            noise.iter_mut().enumerate().for_each(|(at, byte)| *byte ^= SECRET[at % 4]);
+            noise
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, byte)| *byte ^= SECRET[at % 4]);
             noise.splice(0..0, [0x82, 0x80 | length as u8].into_iter().chain(SECRET));
         }
-        let mut stream = tcp(if round % 3 == 0 { both.name_server } else { both.front_end });
+        let mut stream = tcp(if round % 3 == 0 {
+            both.name_server
+        } else {
+            both.front_end
+        });
         if round % 5 > 0 {
             let request = "GET /app HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: GpBinaryV18\r\n\r\n";
@@ -379,7 +526,12 @@ fn noise_ends_its_own_connection_at_most() {
     alice.publish("still here");
     assert_eq!(alice.next(), ok(2));
     alice.leave();
-    while server.handle.with_core(|core| core.stats().connections).unwrap() > 0 {
+    while server
+        .handle
+        .with_core(|core| core.stats().connections)
+        .unwrap()
+        > 0
+    {
         std::thread::yield_now();
     }
     server.stop();
@@ -387,9 +539,14 @@ fn noise_ends_its_own_connection_at_most() {
 
 #[test]
 fn the_certificate_is_for_the_hosts_served_or_the_users_own() {
-    let server = start(ServerConfig::new().with(|config| config.public_host = Some("chat.test".to_owned())));
+    let server =
+        start(ServerConfig::new().with(|config| config.public_host = Some("chat.test".to_owned())));
     let address = server.addresses.wss.unwrap().name_server;
-    for (name, good) in [("chat.test", true), ("127.0.0.1", true), ("other.test", false)] {
+    for (name, good) in [
+        ("chat.test", true),
+        ("127.0.0.1", true),
+        ("other.test", false),
+    ] {
         let mut wire = wire(&server, address, name, true);
         assert_eq!(wire.write_all(b"x").is_ok(), good, "{name}");
     }
@@ -399,8 +556,14 @@ fn the_certificate_is_for_the_hosts_served_or_the_users_own() {
     let (chain, key) = (own.cert.pem(), own.signing_key.serialize_pem());
     let with = |chain: &str, key: &str| {
         let mut options = options(ServerConfig::new());
-        let certificate = Certificate::Pem { chain: chain.to_owned(), key: key.to_owned() };
-        options.wss = Some(WssOptions { ports: WsPorts::ANY, certificate });
+        let certificate = Certificate::Pem {
+            chain: chain.to_owned(),
+            key: key.to_owned(),
+        };
+        options.wss = Some(WssOptions {
+            ports: WsPorts::ANY,
+            certificate,
+        });
         options
     };
     let good = with(&chain, &key);
@@ -412,8 +575,16 @@ fn the_certificate_is_for_the_hosts_served_or_the_users_own() {
     server.stop();
 
     let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
-    for (chain, key) in [("", key.as_str()), ("nonsense", &key), (&chain, ""), (&chain, &chain), (&chain, &other)] {
-        let error = dev_server::server::Server::bind(&with(chain, key)).err().unwrap();
+    for (chain, key) in [
+        ("", key.as_str()),
+        ("nonsense", &key),
+        (&chain, ""),
+        (&chain, &chain),
+        (&chain, &other),
+    ] {
+        let error = dev_server::server::Server::bind(&with(chain, key))
+            .err()
+            .unwrap();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
         assert!(error.to_string().contains("certificate"), "{error}");
     }

@@ -14,7 +14,12 @@ const HEAD_BYTES: usize = 8;
 /// | --- | --- |
 /// | `datagram` | `peer_id`, `flags`, `command_count`, `sent_time`, `challenge` (in hex), `length`; `crc` (in hex) and `crc_valid` if there is a check sum; `trailing_bytes` if there are any; `commands` |
 #[must_use]
-pub fn datagram_to_json(header: &Header, length: usize, trailing_bytes: usize, commands: Vec<Json>) -> Json {
+pub fn datagram_to_json(
+    header: &Header,
+    length: usize,
+    trailing_bytes: usize,
+    commands: Vec<Json>,
+) -> Json {
     let mut map = object(json!({
         "t": "datagram", "peer_id": header.peer_id, "flags": if header.crc.is_some() { 0xCC } else { 0 },
         "command_count": header.count, "sent_time": header.sent_time,
@@ -47,7 +52,8 @@ pub fn datagram_to_json(header: &Header, length: usize, trailing_bytes: usize, c
 /// | others, `unknown_N` if they have no name | `hex`: surplus bytes, if there are any |
 #[must_use]
 pub fn command_to_json(command: &Command<'_>) -> Json {
-    let name = kind_name(command.kind).map_or_else(|| format!("unknown_{}", command.kind), String::from);
+    let name =
+        kind_name(command.kind).map_or_else(|| format!("unknown_{}", command.kind), String::from);
     let mut map = object(json!({
         "type": command.kind, "name": name, "channel": command.channel, "flags": command.flags,
         "reserved": command.reserved, "size": command.size, "reliable_seq": command.rseq,

@@ -19,14 +19,25 @@ use serde_json::{Value as Json, json};
 #[must_use]
 pub fn frame_to_json(frame: &Frame) -> Json {
     match frame {
-        Frame::Tcp { channel, delivery, message } => {
+        Frame::Tcp {
+            channel,
+            delivery,
+            message,
+        } => {
             json!({"t": "tcp", "channel": channel, "reliability": delivery, "message": message_to_json(message)})
         }
-        Frame::PingRequest { client_time } => json!({"t": "tcp_ping_request", "client_time": client_time}),
-        Frame::PingResponse { server_time, client_time } => {
+        Frame::PingRequest { client_time } => {
+            json!({"t": "tcp_ping_request", "client_time": client_time})
+        }
+        Frame::PingResponse {
+            server_time,
+            client_time,
+        } => {
             json!({"t": "tcp_ping_response", "server_time": server_time, "client_time": client_time})
         }
-        Frame::WebSocket(message) => json!({"t": "ws_message", "message": message_to_json(message)}),
+        Frame::WebSocket(message) => {
+            json!({"t": "ws_message", "message": message_to_json(message)})
+        }
     }
 }
 
@@ -34,7 +45,10 @@ pub fn frame_to_json(frame: &Frame) -> Json {
 ///
 /// # Errors
 /// As [`message_from_json`](super::message_from_json).
-pub fn frame_from_json(json: &Json, protocol: Protocol) -> core::result::Result<Frame, NotationError> {
+pub fn frame_from_json(
+    json: &Json,
+    protocol: Protocol,
+) -> core::result::Result<Frame, NotationError> {
     frame(json, protocol).map_err(NotationError::rooted)
 }
 
@@ -45,12 +59,16 @@ fn frame(json: &Json, protocol: Protocol) -> Result<Frame> {
         "tcp" => Frame::Tcp {
             channel: field(map, "channel", byte)?,
             delivery: field(map, "reliability", |json| {
-                let delivery = byte(json).ok().filter(|&code| Delivery::from_code(code).is_some());
+                let delivery = byte(json)
+                    .ok()
+                    .filter(|&code| Delivery::from_code(code).is_some());
                 delivery.ok_or_else(|| NotationError::new("an integer from 0 to 3"))
             })?,
             message: message()?,
         },
-        "tcp_ping_request" => Frame::PingRequest { client_time: field(map, "client_time", int)? },
+        "tcp_ping_request" => Frame::PingRequest {
+            client_time: field(map, "client_time", int)?,
+        },
         "tcp_ping_response" => Frame::PingResponse {
             server_time: field(map, "server_time", int)?,
             client_time: field(map, "client_time", int)?,

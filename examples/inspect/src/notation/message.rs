@@ -47,24 +47,51 @@ pub fn message_to_json(message: &Message) -> Json {
         Message::InitResponse(InitBody::Value(value)) => {
             json!({"t": "init_response", "trailing_value": value_to_json(value)})
         }
-        Message::InitResponse(InitBody::Other(body)) => json!({"t": "init_response", "hex": hex::encode(body)}),
-        Message::Request { internal, request: message } => {
-            request(if *internal { "internal_request" } else { "request" }, message)
+        Message::InitResponse(InitBody::Other(body)) => {
+            json!({"t": "init_response", "hex": hex::encode(body)})
         }
-        Message::Response { internal, response: message } => {
-            response(if *internal { "internal_response" } else { "response" }, message)
-        }
+        Message::Request {
+            internal,
+            request: message,
+        } => request(
+            if *internal {
+                "internal_request"
+            } else {
+                "request"
+            },
+            message,
+        ),
+        Message::Response {
+            internal,
+            response: message,
+        } => response(
+            if *internal {
+                "internal_response"
+            } else {
+                "response"
+            },
+            message,
+        ),
         Message::Event(message) => event(message),
-        Message::Disconnect { code, debug_message, parameters: all } => {
+        Message::Disconnect {
+            code,
+            debug_message,
+            parameters: all,
+        } => {
             json!({"t": "disconnect", "code": code, "msg": debug_message.as_deref(), "params": parameters(all)})
         }
         Message::Value(value) => json!({"t": "value_message", "v": value_to_json(value)}),
         Message::Raw(body) => json!({"t": "raw", "hex": hex::encode(body)}),
-        Message::Encrypted { message_type, ciphertext } => json!({
+        Message::Encrypted {
+            message_type,
+            ciphertext,
+        } => json!({
             "t": "encrypted", "message_type": message_type, "cipher_len": ciphertext.len(),
             "hex": hex::encode(ciphertext),
         }),
-        Message::Sealed { inner, plaintext, .. } => json!({
+        Message::Sealed {
+            inner, plaintext, ..
+        } => json!({
             "t": "encrypted", "message_type": inner.message_type(), "plaintext": hex::encode(plaintext),
             "inner": message_to_json(inner),
         }),
@@ -79,7 +106,10 @@ pub fn message_to_json(message: &Message) -> Json {
 ///
 /// # Errors
 /// As [`value_from_json`](super::value_from_json).
-pub fn message_from_json(json: &Json, protocol: Protocol) -> core::result::Result<Message, NotationError> {
+pub fn message_from_json(
+    json: &Json,
+    protocol: Protocol,
+) -> core::result::Result<Message, NotationError> {
     message(json, protocol).map_err(NotationError::rooted)
 }
 
@@ -87,12 +117,14 @@ pub(super) fn message(json: &Json, protocol: Protocol) -> Result<Message> {
     let map = read::object(json)?;
     let t = field(map, "t", text)?;
     Ok(match t {
-        "request" | "internal_request" => {
-            Message::Request { internal: t == "internal_request", request: read::request(map, MAX_DEPTH)? }
-        }
-        "response" | "internal_response" => {
-            Message::Response { internal: t == "internal_response", response: read::response(map, MAX_DEPTH)? }
-        }
+        "request" | "internal_request" => Message::Request {
+            internal: t == "internal_request",
+            request: read::request(map, MAX_DEPTH)?,
+        },
+        "response" | "internal_response" => Message::Response {
+            internal: t == "internal_response",
+            response: read::response(map, MAX_DEPTH)?,
+        },
         "event" => Message::Event(read::event(map, MAX_DEPTH)?),
         "disconnect" => Message::Disconnect {
             code: field(map, "code", short)?,
@@ -101,7 +133,9 @@ pub(super) fn message(json: &Json, protocol: Protocol) -> Result<Message> {
         },
         "init" => Message::Init(init(map, protocol)?),
         "init_response" => Message::InitResponse(
-            if let Some(value) = optional(map, "trailing_value", |json| read::value(json, MAX_DEPTH))? {
+            if let Some(value) =
+                optional(map, "trailing_value", |json| read::value(json, MAX_DEPTH))?
+            {
                 InitBody::Value(value)
             } else if let Some(body) = optional(map, "hex", bytes)? {
                 InitBody::Other(body)
@@ -113,15 +147,20 @@ pub(super) fn message(json: &Json, protocol: Protocol) -> Result<Message> {
         "raw" => Message::Raw(field(map, "hex", bytes)?),
         "encrypted" => encrypted(map, protocol)?,
         "http_init" => {
-            let error = NotationError::new("a message that is written; http_init is only recognised");
+            let error =
+                NotationError::new("a message that is written; http_init is only recognised");
             return Err(error.within(format_args!(".t")));
         }
-        _ => return Err(NotationError::new("the name of a message type").within(format_args!(".t"))),
+        _ => {
+            return Err(NotationError::new("the name of a message type").within(format_args!(".t")));
+        }
     })
 }
 
 fn init(map: &read::Object, protocol: Protocol) -> Result<Init> {
-    let sdk_id = field(map, "sdk_id", |json| at_most(byte(json)?, 127, "an integer from 0 to 127"))?;
+    let sdk_id = field(map, "sdk_id", |json| {
+        at_most(byte(json)?, 127, "an integer from 0 to 127")
+    })?;
     let release = field(map, "release_flag", |json| match json {
         Json::Bool(flag) => Ok(u8::from(*flag)),
         json => at_most(byte(json)?, 1, "0 or 1"),
@@ -142,11 +181,17 @@ fn init(map: &read::Object, protocol: Protocol) -> Result<Init> {
 }
 
 fn at_most(number: u8, most: u8, expected: &'static str) -> Result<u8> {
-    if number <= most { Ok(number) } else { Err(NotationError::new(expected)) }
+    if number <= most {
+        Ok(number)
+    } else {
+        Err(NotationError::new(expected))
+    }
 }
 
 fn numbers<const N: usize>(json: &Json) -> Result<[u8; N]> {
-    let all: Option<Vec<u8>> = json.as_array().and_then(|all| all.iter().map(|one| byte(one).ok()).collect());
+    let all: Option<Vec<u8>> = json
+        .as_array()
+        .and_then(|all| all.iter().map(|one| byte(one).ok()).collect());
     all.and_then(|all| all.try_into().ok())
         .ok_or_else(|| NotationError::new(format!("a list of {N} integers from 0 to 255")))
 }
@@ -156,19 +201,30 @@ fn encrypted(map: &read::Object, protocol: Protocol) -> Result<Message> {
         let inner = field(map, "inner", |json| {
             // Asked before reading it, so that encrypted messages cannot stand inside each other without end.
             let inner = message_name(json)?;
-            if matches!(inner, "encrypted" | "init" | "http_init" | "init_response" | "disconnect") {
-                return Err(NotationError::new("a message that can be encrypted").within(format_args!(".t")));
+            if matches!(
+                inner,
+                "encrypted" | "init" | "http_init" | "init_response" | "disconnect"
+            ) {
+                return Err(NotationError::new("a message that can be encrypted")
+                    .within(format_args!(".t")));
             }
             message(json, protocol)
         })?;
         let key = optional(map, "aes_key", |json| {
             let key = <[u8; 32]>::try_from(bytes(json)?);
-            key.map(Key::from_bytes).map_err(|_| NotationError::new("64 hex digits"))
+            key.map(Key::from_bytes)
+                .map_err(|_| NotationError::new("64 hex digits"))
         })?;
-        return Ok(Message::Sealed { inner: Box::new(inner), plaintext: Vec::new(), key });
+        return Ok(Message::Sealed {
+            inner: Box::new(inner),
+            plaintext: Vec::new(),
+            key,
+        });
     }
     Ok(Message::Encrypted {
-        message_type: field(map, "message_type", |json| at_most(byte(json)?, 127, "an integer from 0 to 127"))?,
+        message_type: field(map, "message_type", |json| {
+            at_most(byte(json)?, 127, "an integer from 0 to 127")
+        })?,
         ciphertext: field(map, "hex", bytes)?,
     })
 }

@@ -66,7 +66,10 @@ pub struct NotationError {
 
 impl NotationError {
     fn new(expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { path: String::new(), expected: expected.into() }
+        Self {
+            path: String::new(),
+            expected: expected.into(),
+        }
     }
 
     /// The same error, seen from one step further out.

@@ -2,7 +2,10 @@
 
 use super::{NotationError, types};
 use crate::hex;
-use photon_proto::{Array, Custom, Dictionary, EventData, Hashtable, Parameters, Request, Response, Text, Type, Value};
+use photon_proto::{
+    Array, Custom, Dictionary, EventData, Hashtable, Parameters, Request, Response, Text, Type,
+    Value,
+};
 use serde_json::{Map, Value as Json};
 use std::str::FromStr;
 
@@ -11,15 +14,22 @@ pub(super) type Object = Map<String, Json>;
 
 /// One level less, or the error that says there are too many.
 pub(super) fn deeper(depth: u32) -> Result<u32> {
-    depth.checked_sub(1).ok_or_else(|| NotationError::new(format!("at most {} levels", super::MAX_DEPTH)))
+    depth
+        .checked_sub(1)
+        .ok_or_else(|| NotationError::new(format!("at most {} levels", super::MAX_DEPTH)))
 }
 
 pub(super) fn object(json: &Json) -> Result<&Object> {
-    json.as_object().ok_or_else(|| NotationError::new("an object"))
+    json.as_object()
+        .ok_or_else(|| NotationError::new("an object"))
 }
 
 /// What `read` makes of the value of `key`.
-pub(super) fn field<'j, T>(map: &'j Object, key: &str, read: impl FnOnce(&'j Json) -> Result<T>) -> Result<T> {
+pub(super) fn field<'j, T>(
+    map: &'j Object,
+    key: &str,
+    read: impl FnOnce(&'j Json) -> Result<T>,
+) -> Result<T> {
     map.get(key)
         .ok_or_else(|| NotationError::new("this key to be there"))
         .and_then(read)
@@ -32,7 +42,11 @@ pub(super) fn optional<'j, T>(
     key: &str,
     read: impl FnOnce(&'j Json) -> Result<T>,
 ) -> Result<Option<T>> {
-    if map.contains_key(key) { field(map, key, read).map(Some) } else { Ok(None) }
+    if map.contains_key(key) {
+        field(map, key, read).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 pub(super) fn text(json: &Json) -> Result<&str> {
@@ -40,7 +54,8 @@ pub(super) fn text(json: &Json) -> Result<&str> {
 }
 
 pub(super) fn boolean(json: &Json) -> Result<bool> {
-    json.as_bool().ok_or_else(|| NotationError::new("true or false"))
+    json.as_bool()
+        .ok_or_else(|| NotationError::new("true or false"))
 }
 
 fn integer<T: TryFrom<i64>>(json: &Json, expected: &'static str) -> Result<T> {
@@ -79,7 +94,9 @@ fn list(json: &Json) -> Result<&Vec<Json>> {
 /// What `read` makes of each item.
 fn each<T>(json: &Json, mut read: impl FnMut(&Json) -> Result<T>) -> Result<Vec<T>> {
     let items = list(json)?.iter().enumerate();
-    items.map(|(index, item)| read(item).map_err(|error| error.within(format_args!("[{index}]")))).collect()
+    items
+        .map(|(index, item)| read(item).map_err(|error| error.within(format_args!("[{index}]"))))
+        .collect()
 }
 
 /// The two items of a pair.
@@ -100,7 +117,9 @@ fn float<T: FromStr>(
     let bits = optional(map, "bits", |json| {
         let bits = text(json)?;
         let hex = bits.len() == digits && bits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let bits = Some(bits).filter(|_| hex).and_then(|bits| u64::from_str_radix(bits, 16).ok());
+        let bits = Some(bits)
+            .filter(|_| hex)
+            .and_then(|bits| u64::from_str_radix(bits, 16).ok());
         bits.ok_or_else(|| NotationError::new(format!("{digits} hex digits")))
     })?;
     match bits {
@@ -113,8 +132,13 @@ fn float<T: FromStr>(
             };
             let named = matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity");
             // The names apart, a number has to say its digits; one too large to be finite is out of range.
-            let number = text.parse::<T>().ok().filter(|number| named || finite(number));
-            number.ok_or_else(|| NotationError::new("a decimal number in range, NaN, Infinity or -Infinity"))
+            let number = text
+                .parse::<T>()
+                .ok()
+                .filter(|number| named || finite(number));
+            number.ok_or_else(|| {
+                NotationError::new("a decimal number in range, NaN, Infinity or -Infinity")
+            })
         }),
     }
 }
@@ -130,8 +154,15 @@ pub(super) fn value(json: &Json, depth: u32) -> Result<Value> {
         "short" => Value::Short(field(map, "v", short)?),
         "int" => Value::Int(field(map, "v", int)?),
         "long" => Value::Long(field(map, "v", long)?),
-        "float" => Value::Float(float(map, 8, |bits| f32::from_bits(bits as u32), |number: &f32| number.is_finite())?),
-        "double" => Value::Double(float(map, 16, f64::from_bits, |number: &f64| number.is_finite())?),
+        "float" => Value::Float(float(
+            map,
+            8,
+            |bits| f32::from_bits(bits as u32),
+            |number: &f32| number.is_finite(),
+        )?),
+        "double" => Value::Double(float(map, 16, f64::from_bits, |number: &f64| {
+            number.is_finite()
+        })?),
         "string" => Value::String(field(map, "v", text)?.into()),
         "bytes" => Value::Bytes(field(map, "hex", bytes)?.into()),
         "array" => array(map, depth)?,
@@ -141,7 +172,10 @@ pub(super) fn value(json: &Json, depth: u32) -> Result<Value> {
             value: field(map, "val", declared)?,
             pairs: field(map, "v", |json| pairs(json, depth))?,
         }),
-        "custom" => Value::Custom(Custom { code: field(map, "code", byte)?, data: field(map, "hex", bytes)?.into() }),
+        "custom" => Value::Custom(Custom {
+            code: field(map, "code", byte)?,
+            data: field(map, "hex", bytes)?.into(),
+        }),
         "request" => request(map, depth)?.into(),
         "response" => response(map, depth)?.into(),
         "event" => event(map, depth)?.into(),
@@ -157,7 +191,10 @@ fn pairs(json: &Json, depth: u32) -> Result<Vec<(Value, Value)>> {
     each(json, |item| {
         let (key, item) = pair(item)?;
         let key = value(key, depth).map_err(|error| error.within(format_args!("[0]")))?;
-        Ok((key, value(item, depth).map_err(|error| error.within(format_args!("[1]")))?))
+        Ok((
+            key,
+            value(item, depth).map_err(|error| error.within(format_args!("[1]")))?,
+        ))
     })
 }
 
@@ -167,7 +204,10 @@ pub(super) fn parameters(json: &Json, depth: u32) -> Result<Parameters> {
         return each(json, |item| {
             let (code, item) = pair(item)?;
             let code = byte(code).map_err(|error| error.within(format_args!("[0]")))?;
-            Ok((code, value(item, depth).map_err(|error| error.within(format_args!("[1]")))?))
+            Ok((
+                code,
+                value(item, depth).map_err(|error| error.within(format_args!("[1]")))?,
+            ))
         });
     };
     map.iter()
@@ -183,7 +223,10 @@ pub(super) fn parameters(json: &Json, depth: u32) -> Result<Parameters> {
 }
 
 pub(super) fn request(map: &Object, depth: u32) -> Result<Request> {
-    Ok(Request { code: field(map, "op", byte)?, parameters: field(map, "params", |json| parameters(json, depth))? })
+    Ok(Request {
+        code: field(map, "op", byte)?,
+        parameters: field(map, "params", |json| parameters(json, depth))?,
+    })
 }
 
 pub(super) fn response(map: &Object, depth: u32) -> Result<Response> {
@@ -196,7 +239,10 @@ pub(super) fn response(map: &Object, depth: u32) -> Result<Response> {
 }
 
 pub(super) fn event(map: &Object, depth: u32) -> Result<EventData> {
-    Ok(EventData { code: field(map, "code", byte)?, parameters: field(map, "params", |json| parameters(json, depth))? })
+    Ok(EventData {
+        code: field(map, "code", byte)?,
+        parameters: field(map, "params", |json| parameters(json, depth))?,
+    })
 }
 
 pub(super) fn debug_message(map: &Object) -> Result<Option<Text>> {
@@ -225,18 +271,31 @@ fn array(map: &Object, depth: u32) -> Result<Value> {
         Type::Request => Array::Request(elements(map, depth)?),
         Type::Response => Array::Response(elements(map, depth)?),
         Type::Event => Array::Event(elements(map, depth)?),
-        Type::Array(declared) => Array::Array(checked(map, depth, |array: &Array| fits(array, declared))?),
+        Type::Array(declared) => {
+            Array::Array(checked(map, depth, |array: &Array| fits(array, declared))?)
+        }
         Type::Dictionary(sides) => {
             let fits = |map: &Dictionary| (&map.key, &map.value) == (&sides.0, &sides.1);
-            let elements = checked(map, depth, fits)?.into_iter().map(|map| map.pairs).collect();
-            Array::Dictionary { key: sides.0.clone(), value: sides.1.clone(), elements }
+            let elements = checked(map, depth, fits)?
+                .into_iter()
+                .map(|map| map.pairs)
+                .collect();
+            Array::Dictionary {
+                key: sides.0.clone(),
+                value: sides.1.clone(),
+                elements,
+            }
         }
         &Type::Custom(Some(code)) => {
             let elements = checked(map, depth, |custom: &Custom| custom.code == code)?;
-            Array::Custom { code, elements: elements.into_iter().map(|custom| custom.data).collect() }
+            Array::Custom {
+                code,
+                elements: elements.into_iter().map(|custom| custom.data).collect(),
+            }
         }
         Type::Custom(None) => {
-            return Err(NotationError::new("custom:CODE, the code of all elements").within(format_args!(".of")));
+            return Err(NotationError::new("custom:CODE, the code of all elements")
+                .within(format_args!(".of")));
         }
     };
     Ok(Value::Array(array))
@@ -246,7 +305,11 @@ fn elements<T: TryFrom<Value>>(map: &Object, depth: u32) -> Result<Vec<T>> {
     checked(map, depth, |_| true)
 }
 
-fn checked<T: TryFrom<Value>>(map: &Object, depth: u32, fits: impl Fn(&T) -> bool) -> Result<Vec<T>> {
+fn checked<T: TryFrom<Value>>(
+    map: &Object,
+    depth: u32,
+    fits: impl Fn(&T) -> bool,
+) -> Result<Vec<T>> {
     field(map, "v", |json| {
         each(json, |item| {
             let element = T::try_from(value(item, depth)?).ok().filter(&fits);

@@ -57,16 +57,28 @@ fn read(text: &str, depth: u32) -> Option<(Type, &str)> {
         "array" => {
             let (element, rest) = read(rest.strip_prefix('<')?, depth)?;
             let rest = rest.strip_prefix('>')?;
-            return Some((if element == Type::Byte { Type::Bytes } else { Type::Array(Box::new(element)) }, rest));
+            return Some((
+                if element == Type::Byte {
+                    Type::Bytes
+                } else {
+                    Type::Array(Box::new(element))
+                },
+                rest,
+            ));
         }
         "dict" => {
             let (key, rest) = read(rest.strip_prefix('<')?, depth)?;
             let (value, rest) = read(rest.strip_prefix(',')?, depth)?;
-            return Some((Type::Dictionary(Box::new((key, value))), rest.strip_prefix('>')?));
+            return Some((
+                Type::Dictionary(Box::new((key, value))),
+                rest.strip_prefix('>')?,
+            ));
         }
         // Digits only: `parse` would take a sign.
         custom => match custom.strip_prefix("custom:")? {
-            code if code.bytes().all(|byte| byte.is_ascii_digit()) => Type::Custom(Some(code.parse().ok()?)),
+            code if code.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Type::Custom(Some(code.parse().ok()?))
+            }
             _ => return None,
         },
     };
@@ -107,7 +119,10 @@ mod tests {
             assert_eq!(parse(text).as_ref().map(name).as_deref(), Some(text));
         }
         assert_eq!(parse("array<byte>"), Some(Type::Bytes));
-        assert_eq!(parse("array<array<byte>>"), Some(Type::Array(Box::new(Type::Bytes))));
+        assert_eq!(
+            parse("array<array<byte>>"),
+            Some(Type::Array(Box::new(Type::Bytes)))
+        );
     }
 
     #[test]

@@ -44,7 +44,11 @@ fn decimal(number: f64, plain: String, scientific: String) -> String {
     if number.is_nan() {
         "NaN".into()
     } else if number.is_infinite() {
-        if number > 0.0 { "Infinity".into() } else { "-Infinity".into() }
+        if number > 0.0 {
+            "Infinity".into()
+        } else {
+            "-Infinity".into()
+        }
     } else if number == 0.0 || (1e-5..1e16).contains(&number.abs()) {
         plain
     } else {
@@ -61,7 +65,9 @@ fn custom(code: u8, data: &[u8]) -> Json {
 }
 
 fn pairs(all: &[(Value, Value)]) -> Json {
-    all.iter().map(|(key, value)| json!([value_to_json(key), value_to_json(value)])).collect()
+    all.iter()
+        .map(|(key, value)| json!([value_to_json(key), value_to_json(value)]))
+        .collect()
 }
 
 fn hashtable(map: &Hashtable) -> Json {
@@ -73,7 +79,9 @@ fn dictionary(key: &Type, value: &Type, all: &[(Value, Value)]) -> Json {
 }
 
 pub(super) fn parameters(all: &[(u8, Value)]) -> Json {
-    all.iter().map(|(code, value)| json!([code, value_to_json(value)])).collect()
+    all.iter()
+        .map(|(code, value)| json!([code, value_to_json(value)]))
+        .collect()
 }
 
 pub(super) fn request(t: &str, message: &Request) -> Json {
@@ -109,7 +117,11 @@ fn array(array: &Array) -> Json {
         Array::Bytes(all) => each(all, |one| bytes(one)),
         Array::Object(all) => each(all, value_to_json),
         Array::Hashtable(all) => each(all, hashtable),
-        Array::Dictionary { key, value, elements } => each(elements, |one| dictionary(key, value, one)),
+        Array::Dictionary {
+            key,
+            value,
+            elements,
+        } => each(elements, |one| dictionary(key, value, one)),
         Array::Custom { code, elements } => each(elements, |one| custom(*code, one)),
         Array::Array(all) => each(all, self::array),
         Array::Request(all) => each(all, |one| request("request", one)),
@@ -122,7 +134,9 @@ fn array(array: &Array) -> Json {
 /// As [`Array::element_type`], but an empty object array among arrays of arrays, which stands for an empty array of any
 /// type, does not name the type of the others.
 fn element_type(array: &Array) -> Type {
-    let Array::Array(all) = array else { return array.element_type() };
+    let Array::Array(all) = array else {
+        return array.element_type();
+    };
     let unnamed = |array: &Array| matches!(array, Array::Object(all) if all.is_empty());
     let first = all.iter().find(|array| !unnamed(array)).or(all.first());
     Type::Array(Box::new(first.map_or(Type::Object, element_type)))

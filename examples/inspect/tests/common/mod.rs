@@ -21,14 +21,28 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, String, i32
     let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
-    let lines = String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect();
-    (lines, String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
+    let lines = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(String::from)
+        .collect();
+    (
+        lines,
+        String::from_utf8(output.stderr).unwrap(),
+        output.status.code().unwrap(),
+    )
 }
 
 pub(crate) fn lines(arguments: &[&str], input: &[&str]) -> (Vec<Json>, i32) {
     let (lines, errors, status) = run(arguments, input.join("\n").as_bytes());
     assert_eq!(errors, "");
-    let json = |line: &String| if line.starts_with('{') { serde_json::from_str(line).unwrap() } else { json!(line) };
+    let json = |line: &String| {
+        if line.starts_with('{') {
+            serde_json::from_str(line).unwrap()
+        } else {
+            json!(line)
+        }
+    };
     (lines.iter().map(json).collect(), status)
 }
 

@@ -85,7 +85,9 @@ impl<'a> Run<'a> {
     fn new(options: &'a Options, out: &'a mut dyn Write) -> Result<Self, Box<dyn Error>> {
         let server = options.server_pid.map(Process::other);
         // Where nothing is known of this process either, there is no /proc, and that is said later.
-        if let (Some(server), Some(pid), Ok(_)) = (&server, options.server_pid, Process::own().usage()) {
+        if let (Some(server), Some(pid), Ok(_)) =
+            (&server, options.server_pid, Process::own().usage())
+        {
             server.usage().map_err(|error| {
                 format!("--server-pid {pid}: {error}: give the id of the server's process, or leave it out")
             })?;
@@ -99,7 +101,10 @@ impl<'a> Run<'a> {
             next_line: event_loop.now(),
             event_loop,
             crowd: Crowd::new(options.channel.clone()),
-            report: Report { clients: options.clients, ..Report::default() },
+            report: Report {
+                clients: options.clients,
+                ..Report::default()
+            },
             server,
         })
     }
@@ -134,7 +139,10 @@ impl<'a> Run<'a> {
         let clients = self.options.clients;
         self.begin_step();
         loop {
-            while self.crowd.started() < clients && self.start_at() <= self.event_loop.now() && self.has_room() {
+            while self.crowd.started() < clients
+                && self.start_at() <= self.event_loop.now()
+                && self.has_room()
+            {
                 let chat = self.client(self.crowd.started())?;
                 self.event_loop.add(chat);
                 self.crowd.start();
@@ -146,13 +154,21 @@ impl<'a> Run<'a> {
             if self.crowd.count(Stage::Failed) >= HOPELESS && self.crowd.count(Stage::Joined) == 0 {
                 break;
             }
-            let wake = if self.crowd.started() < clients && self.has_room() { self.start_at() } else { self.far() };
+            let wake = if self.crowd.started() < clients && self.has_room() {
+                self.start_at()
+            } else {
+                self.far()
+            };
             self.turn(wake, "ramp")?;
         }
         let joined = self.crowd.count(Stage::Joined);
         self.report.joined = joined + self.crowd.count(Stage::Lost);
         let (took, begun) = (self.elapsed(), self.crowd.started());
-        writeln!(self.out, "ramp     {joined} of {begun} joined after {} s", Seconds(took))?;
+        writeln!(
+            self.out,
+            "ramp     {joined} of {begun} joined after {} s",
+            Seconds(took)
+        )?;
         Ok(self.tell_step()?)
     }
 
@@ -199,7 +215,8 @@ impl<'a> Run<'a> {
         let message = format!("does everybody hear {}?", std::process::id());
         let options = PublishOptions::new();
         if let Some(chat) = self.event_loop.client(speaker)
-            && let Err(error) = chat.publish_message(&self.options.channel, message.as_str(), &options)
+            && let Err(error) =
+                chat.publish_message(&self.options.channel, message.as_str(), &options)
         {
             self.crowd.note(speaker, &format!("publishing: {error}"));
         }
@@ -210,12 +227,22 @@ impl<'a> Run<'a> {
         }
         let times = self.crowd.hearing_times();
         let after = |time: Option<&Timestamp>| {
-            time.map_or(Duration::ZERO, |at| Duration::from_micros(at.micros_since(self.begin)))
+            time.map_or(Duration::ZERO, |at| {
+                Duration::from_micros(at.micros_since(self.begin))
+            })
         };
-        let part = |percent: usize| Seconds(after(times.get((times.len() * percent / 100).min(times.len() - 1))));
+        let part = |percent: usize| {
+            Seconds(after(
+                times.get((times.len() * percent / 100).min(times.len() - 1)),
+            ))
+        };
         self.report.last_heard = (!times.is_empty()).then(|| after(times.last()));
         if times.is_empty() {
-            writeln!(self.out, "publish  nobody heard it within {} s", Seconds(HEARING))?;
+            writeln!(
+                self.out,
+                "publish  nobody heard it within {} s",
+                Seconds(HEARING)
+            )?;
         } else {
             let (heard, joined) = (self.crowd.heard, self.crowd.count(Stage::Joined));
             writeln!(
@@ -235,11 +262,18 @@ impl<'a> Run<'a> {
     fn leave(&mut self) -> io::Result<()> {
         self.begin_step();
         for index in 0..self.crowd.started() {
-            let at = plus(self.begin, Duration::from_secs(1) * index as u32 / LEAVING_PER_SECOND);
+            let at = plus(
+                self.begin,
+                Duration::from_secs(1) * index as u32 / LEAVING_PER_SECOND,
+            );
             while self.event_loop.now() < at {
                 self.turn(at, "leave")?;
             }
-            if let Some(chat) = self.event_loop.client(index).filter(|chat| chat.is_connected_to_front_end()) {
+            if let Some(chat) = self
+                .event_loop
+                .client(index)
+                .filter(|chat| chat.is_connected_to_front_end())
+            {
                 chat.disconnect();
             }
         }
@@ -277,6 +311,9 @@ mod tests {
         assert_eq!(check_open_files(10_000, None), Ok(11_032));
         assert_eq!(check_open_files(1, Some(1_024)), Ok(36));
         let error = check_open_files(10_000, Some(1_024)).unwrap_err();
-        assert!(error.starts_with("10000 clients need `ulimit -n 11032`, this process has 1024: "), "{error}");
+        assert!(
+            error.starts_with("10000 clients need `ulimit -n 11032`, this process has 1024: "),
+            "{error}"
+        );
     }
 }

@@ -37,15 +37,29 @@ impl Run<'_> {
                 crowd.count(Stage::Left),
             )?;
         }
-        let Self { event_loop, crowd, next_line, .. } = self;
-        event_loop.turn(until.min(*next_line), |index, now, chat, event| crowd.on_event(index, now, chat, event))
+        let Self {
+            event_loop,
+            crowd,
+            next_line,
+            ..
+        } = self;
+        event_loop.turn(until.min(*next_line), |index, now, chat, event| {
+            crowd.on_event(index, now, chat, event)
+        })
     }
 
     /// What is needed, also for the next time, when there are more clients.
     pub(super) fn tell_files(&mut self, needed: usize) -> io::Result<()> {
-        let server = if self.options.is_stream() { "as many as there are clients, and some" } else { "few" };
+        let server = if self.options.is_stream() {
+            "as many as there are clients, and some"
+        } else {
+            "few"
+        };
         let clients = self.options.clients;
-        writeln!(self.out, "files    {clients} clients need `ulimit -n {needed}`; the server needs {server}")
+        writeln!(
+            self.out,
+            "files    {clients} clients need `ulimit -n {needed}`; the server needs {server}"
+        )
     }
 
     pub(super) fn begin_step(&mut self) {
@@ -61,7 +75,10 @@ impl Run<'_> {
 
     /// What both processes have taken so far.
     pub(super) fn look(&self) -> Look {
-        Look { own: Process::own().usage().ok(), server: self.server.as_ref().and_then(|server| server.usage().ok()) }
+        Look {
+            own: Process::own().usage().ok(),
+            server: self.server.as_ref().and_then(|server| server.usage().ok()),
+        }
     }
 
     /// What the step that ends now took of the processor.
@@ -78,11 +95,16 @@ impl Run<'_> {
     fn tell_processor_since(&mut self, name: &str, since: &Look) -> io::Result<()> {
         let now = self.look();
         let of = |before: Option<Usage>, after: Option<Usage>| match (before, after) {
-            (Some(before), Some(after)) => format!("{:.2} s", after.processor_s - before.processor_s),
+            (Some(before), Some(after)) => {
+                format!("{:.2} s", after.processor_s - before.processor_s)
+            }
             _ => "not known".to_owned(),
         };
         let (own, server) = (of(since.own, now.own), of(since.server, now.server));
-        writeln!(self.out, "{name} processor time of the clients {own}, of the server {server}")
+        writeln!(
+            self.out,
+            "{name} processor time of the clients {own}, of the server {server}"
+        )
     }
 
     /// What each client takes of the memory on both sides, while all are there.
@@ -90,9 +112,16 @@ impl Run<'_> {
         let now = self.look();
         let clients = self.crowd.count(Stage::Joined);
         for (step, then) in [("after idling", idle), ("after the message", &now)] {
-            for (side, before, after) in [("clients", before.own, then.own), ("server", before.server, then.server)] {
+            for (side, before, after) in [
+                ("clients", before.own, then.own),
+                ("server", before.server, then.server),
+            ] {
                 if let (Some(before), Some(after)) = (before, after) {
-                    let growth = Growth { before, after, clients };
+                    let growth = Growth {
+                        before,
+                        after,
+                        clients,
+                    };
                     writeln!(self.out, "memory   {side} {step}: {growth}")?;
                 }
             }
@@ -100,7 +129,10 @@ impl Run<'_> {
         if now.own.is_none() {
             writeln!(self.out, "memory   not known: this system has no /proc")?;
         } else if now.server.is_none() {
-            writeln!(self.out, "memory   of the server not known: give its process with --server-pid")?;
+            writeln!(
+                self.out,
+                "memory   of the server not known: give its process with --server-pid"
+            )?;
         }
         writeln!(
             self.out,
@@ -113,7 +145,8 @@ impl Run<'_> {
 
     /// What the connections have counted, if they are over UDP.
     pub(super) fn tell_udp(&mut self) -> io::Result<()> {
-        let (mut connections, mut resent, mut duplicates, mut dropped, mut slowest) = (0_u64, 0, 0, 0, 0);
+        let (mut connections, mut resent, mut duplicates, mut dropped, mut slowest) =
+            (0_u64, 0, 0, 0, 0);
         for stats in self.event_loop.clients().map(ChatClient::stats) {
             if let Some(udp) = stats.udp {
                 connections += 1;

@@ -21,25 +21,59 @@ fn by_hand(
 fn a_writer_writes_what_the_value_would() {
     for protocol in [V16, V18] {
         let same = |written: Result<Vec<u8>, EncodeError>, value: Value| {
-            assert_eq!(written, encode_value(protocol, &LIMITS, &value), "{value:?}");
+            assert_eq!(
+                written,
+                encode_value(protocol, &LIMITS, &value),
+                "{value:?}"
+            );
         };
         same(by_hand(protocol, |out| out.null()), Value::Null);
-        same(by_hand(protocol, |out| None::<i32>.encode(out)), Value::Null);
+        same(
+            by_hand(protocol, |out| None::<i32>.encode(out)),
+            Value::Null,
+        );
         same(by_hand(protocol, |out| Some(5).encode(out)), 5.into());
         same(by_hand(protocol, |out| out.str("text")), text("text"));
-        same(by_hand(protocol, |out| out.bytes(&[1, 2])), vec![1_u8, 2].into());
-        same(by_hand(protocol, |out| out.custom(87, &[1])), custom(87, &[1]));
-        same(by_hand(protocol, |out| out.custom(200, &[1])), custom(200, &[1]));
-        same(by_hand(protocol, |out| out.strings(["a", ""].iter())), vec![Text::from("a"), Text::EMPTY].into());
-        same(by_hand(protocol, |out| out.ints(&[1, -300])), vec![1, -300].into());
-        same(by_hand(protocol, |out| out.bools(&[true, false])), vec![true, false].into());
-        same(by_hand(protocol, |out| out.objects(["a", "b"].iter())), object([text("a"), text("b")]));
-        same(by_hand(protocol, |out| out.hashtable([(1, "x")].into_iter())), table([(1.into(), text("x"))]));
+        same(
+            by_hand(protocol, |out| out.bytes(&[1, 2])),
+            vec![1_u8, 2].into(),
+        );
+        same(
+            by_hand(protocol, |out| out.custom(87, &[1])),
+            custom(87, &[1]),
+        );
+        same(
+            by_hand(protocol, |out| out.custom(200, &[1])),
+            custom(200, &[1]),
+        );
+        same(
+            by_hand(protocol, |out| out.strings(["a", ""].iter())),
+            vec![Text::from("a"), Text::EMPTY].into(),
+        );
+        same(
+            by_hand(protocol, |out| out.ints(&[1, -300])),
+            vec![1, -300].into(),
+        );
+        same(
+            by_hand(protocol, |out| out.bools(&[true, false])),
+            vec![true, false].into(),
+        );
+        same(
+            by_hand(protocol, |out| out.objects(["a", "b"].iter())),
+            object([text("a"), text("b")]),
+        );
+        same(
+            by_hand(protocol, |out| out.hashtable([(1, "x")].into_iter())),
+            table([(1.into(), text("x"))]),
+        );
         same(
             by_hand(protocol, |out| out.dictionary([("k", 5_u8)].into_iter())),
             map(Type::Object, Type::Object, [(text("k"), 5_u8.into())]),
         );
-        same(by_hand(protocol, |out| out.value(&1.5_f64.into())), 1.5_f64.into());
+        same(
+            by_hand(protocol, |out| out.value(&1.5_f64.into())),
+            1.5_f64.into(),
+        );
     }
 }
 
@@ -53,9 +87,10 @@ fn a_writer_refuses_keys_that_cannot_be() {
             (table([]), EncodeErrorKind::ContainerAsKey),
         ] {
             let pairs = || [(Value::from(1), 1), (key.clone(), 2)].into_iter();
-            for written in
-                [by_hand(protocol, |out| out.hashtable(pairs())), by_hand(protocol, |out| out.dictionary(pairs()))]
-            {
+            for written in [
+                by_hand(protocol, |out| out.hashtable(pairs())),
+                by_hand(protocol, |out| out.dictionary(pairs())),
+            ] {
                 let error = written.unwrap_err();
                 assert_eq!((error.kind, error.path.as_str()), (kind, "{1}"));
             }
@@ -67,12 +102,21 @@ fn a_writer_refuses_keys_that_cannot_be() {
             |out| out.objects([1].iter()),
             |out| out.hashtable([(1, 1)].into_iter()),
         ] {
-            let error = by_hand(protocol, |out| out.hashtable([(ByHand(write), 1)].into_iter())).unwrap_err();
+            let error = by_hand(protocol, |out| {
+                out.hashtable([(ByHand(write), 1)].into_iter())
+            })
+            .unwrap_err();
             assert_eq!(error.kind, EncodeErrorKind::ContainerAsKey);
         }
         let long = "x".repeat(32_768);
-        let error = by_hand(protocol, |out| out.hashtable([(1, ""), (2, &long)].into_iter())).unwrap_err();
-        assert_eq!((error.kind, error.path.as_str()), (EncodeErrorKind::TextTooLong(32_768), "{1}"));
+        let error = by_hand(protocol, |out| {
+            out.hashtable([(1, ""), (2, &long)].into_iter())
+        })
+        .unwrap_err();
+        assert_eq!(
+            (error.kind, error.path.as_str()),
+            (EncodeErrorKind::TextTooLong(32_768), "{1}")
+        );
     }
 }
 
@@ -100,8 +144,14 @@ impl<I: Iterator> ExactSizeIterator for Lying<I> {}
 fn iterators_that_lie_about_their_length_are_found_out() {
     for protocol in [V16, V18] {
         for announced in [0, 1, 3, 1000] {
-            let texts = || Lying { inner: ["a", "b"].iter(), announced };
-            let pairs = || Lying { inner: [(1, 1), (2, 2)].into_iter(), announced };
+            let texts = || Lying {
+                inner: ["a", "b"].iter(),
+                announced,
+            };
+            let pairs = || Lying {
+                inner: [(1, 1), (2, 2)].into_iter(),
+                announced,
+            };
             for written in [
                 by_hand(protocol, |out| out.strings(texts())),
                 by_hand(protocol, |out| out.objects(texts())),
@@ -111,16 +161,24 @@ fn iterators_that_lie_about_their_length_are_found_out() {
                 assert_eq!(written.unwrap_err().kind, EncodeErrorKind::WrongCount);
             }
             // Endless ones end at the limits.
-            let endless = || Lying { inner: core::iter::repeat("a"), announced };
+            let endless = || Lying {
+                inner: core::iter::repeat("a"),
+                announced,
+            };
             assert_eq!(
-                by_hand(protocol, |out| out.strings(endless())).unwrap_err().kind,
+                by_hand(protocol, |out| out.strings(endless()))
+                    .unwrap_err()
+                    .kind,
                 EncodeErrorKind::TooManyValues
             );
             // Nothing of them stays in a message.
             let mut buffer = Vec::new();
             let mut writer = MessageWriter::event(&mut buffer, protocol, &LIMITS, 1).unwrap();
             let error = writer.put_with(9, |out| out.strings(texts())).unwrap_err();
-            assert_eq!((error.kind, error.path.as_str()), (EncodeErrorKind::WrongCount, "(9)"));
+            assert_eq!(
+                (error.kind, error.path.as_str()),
+                (EncodeErrorKind::WrongCount, "(9)")
+            );
             writer.finish().unwrap();
             assert_eq!(buffer.len(), if protocol == V16 { 5 } else { 4 });
         }
@@ -133,19 +191,33 @@ fn written_says_whether_it_was_null() {
         let mut buffer = Vec::new();
         let mut writer = MessageWriter::event(&mut buffer, protocol, &LIMITS, 1).unwrap();
         assert!(writer.put_with(1, |out| out.null()).unwrap().is_null());
-        assert!(writer.put_with(2, |out| out.value(&Value::Null)).unwrap().is_null());
+        assert!(
+            writer
+                .put_with(2, |out| out.value(&Value::Null))
+                .unwrap()
+                .is_null()
+        );
         assert!(!writer.put_with(3, |out| out.str("")).unwrap().is_null());
-        assert!(!writer.put_with(4, |out| out.value(&object([]))).unwrap().is_null());
+        assert!(
+            !writer
+                .put_with(4, |out| out.value(&object([])))
+                .unwrap()
+                .is_null()
+        );
     }
 }
 
 #[test]
 fn borrowed_values_point_into_the_input() {
     let bytes = unhex("07 02 68 69");
-    let Ok(ValueRef::String(text)) = decode_value_ref(V18, &LIMITS, &bytes) else { panic!("no text") };
+    let Ok(ValueRef::String(text)) = decode_value_ref(V18, &LIMITS, &bytes) else {
+        panic!("no text")
+    };
     assert!(core::ptr::eq(text.as_bytes(), &bytes[2..]));
     let bytes = unhex("17 01 0B 05");
-    let Ok(ValueRef::Container(raw)) = decode_value_ref(V18, &LIMITS, &bytes) else { panic!("no container") };
+    let Ok(ValueRef::Container(raw)) = decode_value_ref(V18, &LIMITS, &bytes) else {
+        panic!("no container")
+    };
     assert_eq!((raw.type_code(), raw.payload()), (0x17, &bytes[1..]));
     assert_eq!(raw.to_value(&LIMITS), Ok(object([5.into()])));
     assert_eq!(read(V18, "17 01 0B 05").heap_bytes(), size_of::<Value>());
@@ -155,6 +227,12 @@ fn borrowed_values_point_into_the_input() {
 fn a_typed_array_of_bytes_is_a_byte_array_for_every_reader() {
     let bytes = unhex("79 0003 62 01 02 FF");
     let borrowed = decode_value_ref(V16, &LIMITS, &bytes).unwrap();
-    assert!(matches!(borrowed, ValueRef::Bytes([1, 2, 0xFF])), "{borrowed:?}");
-    assert_eq!(borrowed.to_value(&LIMITS), decode_value(V16, &LIMITS, &bytes));
+    assert!(
+        matches!(borrowed, ValueRef::Bytes([1, 2, 0xFF])),
+        "{borrowed:?}"
+    );
+    assert_eq!(
+        borrowed.to_value(&LIMITS),
+        decode_value(V16, &LIMITS, &bytes)
+    );
 }

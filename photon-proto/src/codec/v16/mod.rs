@@ -6,7 +6,9 @@ mod write;
 
 pub(super) use read::{container, element_count, parameter_count, scalar, string_bytes};
 pub(super) use skip::skip;
-pub(super) use write::{write_bools, write_bytes, write_count, write_custom, write_ints, write_value};
+pub(super) use write::{
+    write_bools, write_bytes, write_count, write_custom, write_ints, write_value,
+};
 
 /// Type codes. Spec: wire.md 4.
 pub(super) mod code {

@@ -19,7 +19,10 @@ const V16: Protocol = Protocol::V16;
 
 /// A value that is not a container, borrowed; `None` for containers and unknown codes.
 #[inline]
-pub(in crate::codec) fn scalar<'a>(r: &mut Reader<'a>, code: u8) -> Result<Option<ValueRef<'a>>, DecodeError> {
+pub(in crate::codec) fn scalar<'a>(
+    r: &mut Reader<'a>,
+    code: u8,
+) -> Result<Option<ValueRef<'a>>, DecodeError> {
     Ok(Some(match code {
         code::NULL | code::UNKNOWN => ValueRef::Null,
         code::BOOL => ValueRef::Bool(r.u8("bool")? != 0),
@@ -36,7 +39,10 @@ pub(in crate::codec) fn scalar<'a>(r: &mut Reader<'a>, code: u8) -> Result<Optio
         code::BYTES => ValueRef::Bytes(byte_array(r)?),
         code::CUSTOM => {
             let code = r.u8("custom type code")?;
-            ValueRef::Custom { code, data: custom_bytes(r)? }
+            ValueRef::Custom {
+                code,
+                data: custom_bytes(r)?,
+            }
         }
         _ => return Ok(None),
     }))
@@ -65,22 +71,38 @@ pub(in crate::codec) fn container(
         code::EVENT => Value::Event(boxed(V16, r, b, read_event)?),
         code::REQUEST => Value::Request(boxed(V16, r, b, read_request)?),
         code::RESPONSE => Value::Response(boxed(V16, r, b, read_response)?),
-        _ => return Err(DecodeError::new(DecodeErrorKind::UnknownType(code), at, "type code")),
+        _ => {
+            return Err(DecodeError::new(
+                DecodeErrorKind::UnknownType(code),
+                at,
+                "type code",
+            ));
+        }
     })
 }
 
-pub(super) fn count(r: &mut Reader<'_>, min_width: usize, field: &'static str) -> Result<usize, DecodeError> {
+pub(super) fn count(
+    r: &mut Reader<'_>,
+    min_width: usize,
+    field: &'static str,
+) -> Result<usize, DecodeError> {
     let at = r.offset();
     let count = i16::from_be_bytes(r.array(field)?);
-    let count = usize::try_from(count).map_err(|_| DecodeError::new(DecodeErrorKind::BadLength, at, field))?;
+    let count = usize::try_from(count)
+        .map_err(|_| DecodeError::new(DecodeErrorKind::BadLength, at, field))?;
     fits(r, count, min_width, at, field)
 }
 
 /// The two counts of 32 bits: byte array and legacy int array.
-pub(super) fn long_count(r: &mut Reader<'_>, min_width: usize, field: &'static str) -> Result<usize, DecodeError> {
+pub(super) fn long_count(
+    r: &mut Reader<'_>,
+    min_width: usize,
+    field: &'static str,
+) -> Result<usize, DecodeError> {
     let at = r.offset();
     let count = i32::from_be_bytes(r.array(field)?);
-    let count = usize::try_from(count).map_err(|_| DecodeError::new(DecodeErrorKind::BadLength, at, field))?;
+    let count = usize::try_from(count)
+        .map_err(|_| DecodeError::new(DecodeErrorKind::BadLength, at, field))?;
     fits(r, count, min_width, at, field)
 }
 
@@ -142,21 +164,35 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
                 let bytes = custom_bytes(r)?;
                 blob(r, b, bytes, "custom data")
             })?;
-            Array::Custom { code: custom, elements }
+            Array::Custom {
+                code: custom,
+                elements,
+            }
         }
         code::HASHTABLE => Array::Hashtable(containers(r, b, count, hashtable)?),
         code::REQUEST => Array::Request(containers(r, b, count, |r, b| read_request(V16, r, b))?),
-        code::RESPONSE => Array::Response(containers(r, b, count, |r, b| read_response(V16, r, b))?),
+        code::RESPONSE => {
+            Array::Response(containers(r, b, count, |r, b| read_response(V16, r, b))?)
+        }
         code::EVENT => Array::Event(containers(r, b, count, |r, b| read_event(V16, r, b))?),
         code::DICTIONARY => {
             let (key, value) = sides(r)?;
             let elements = containers(r, b, count, |r, b| pairs(r, b, key, value))?;
-            let (key, value) = (declared_type(key), dictionary_value_type(value, elements.iter().flatten()));
-            Array::Dictionary { key, value, elements }
+            let (key, value) = (
+                declared_type(key),
+                dictionary_value_type(value, elements.iter().flatten()),
+            );
+            Array::Dictionary {
+                key,
+                value,
+                elements,
+            }
         }
         // wire.md 4.1: element type "object array" reads as a list of object arrays.
         code::OBJECT_ARRAY => {
-            let arrays = containers(r, b, count, |r, b| Ok(Value::Array(Array::Object(objects(r, b)?))))?;
+            let arrays = containers(r, b, count, |r, b| {
+                Ok(Value::Array(Array::Object(objects(r, b)?)))
+            })?;
             return gather_arrays(arrays, at);
         }
         _ => return gather_arrays(containers(r, b, count, typed_array)?, at),
@@ -168,15 +204,30 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
 pub(super) fn element_width(code: u8, at: usize) -> Result<usize, DecodeError> {
     Ok(match code {
         code::BOOL | code::BYTE => 1,
-        code::SHORT | code::STRING | code::HASHTABLE | code::OBJECT_ARRAY | code::CUSTOM | code::DICTIONARY => 2,
+        code::SHORT
+        | code::STRING
+        | code::HASHTABLE
+        | code::OBJECT_ARRAY
+        | code::CUSTOM
+        | code::DICTIONARY => 2,
         code::REQUEST | code::EVENT | code::ARRAY => 3,
         code::INT | code::FLOAT | code::BYTES => 4,
         code::RESPONSE => 6,
         code::LONG | code::DOUBLE => 8,
         code::NULL | code::UNKNOWN | code::INT_ARRAY | code::STRING_ARRAY => {
-            return Err(DecodeError::new(DecodeErrorKind::TypeNotAllowed(code), at, "array element type"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::TypeNotAllowed(code),
+                at,
+                "array element type",
+            ));
         }
-        _ => return Err(DecodeError::new(DecodeErrorKind::UnknownType(code), at, "array element type")),
+        _ => {
+            return Err(DecodeError::new(
+                DecodeErrorKind::UnknownType(code),
+                at,
+                "array element type",
+            ));
+        }
     })
 }
 
@@ -195,13 +246,21 @@ fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeEr
     let (key, value) = sides(r)?;
     b.memory(1, size_of::<Type>(), r.offset(), "dictionary value type")?;
     let pairs = pairs(r, b, key, value)?;
-    Ok(Dictionary { key: declared_type(key), value: dictionary_value_type(value, &pairs), pairs })
+    Ok(Dictionary {
+        key: declared_type(key),
+        value: dictionary_value_type(value, &pairs),
+        pairs,
+    })
 }
 
 /// The two declared types of a Dictionary. Spec: wire.md 4.2.
 pub(super) fn sides(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeError> {
     let declared = |r: &mut Reader<'_>, key: bool| {
-        let field = if key { "dictionary key type" } else { "dictionary value type" };
+        let field = if key {
+            "dictionary key type"
+        } else {
+            "dictionary value type"
+        };
         let at = r.offset();
         let kind = match r.u8(field)? {
             code::NULL | code::UNKNOWN => return Ok(code::UNKNOWN),
@@ -240,11 +299,20 @@ pub(super) fn sides(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeError> {
 /// One key or value, typed by the declaration or (code 0) by itself; its value is charged by the map.
 fn side(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
-    let code = if declared == code::UNKNOWN { r.u8("type code")? } else { declared };
+    let code = if declared == code::UNKNOWN {
+        r.u8("type code")?
+    } else {
+        declared
+    };
     payload(V16, r, b, code, at)
 }
 
-fn pairs(r: &mut Reader<'_>, b: &mut Budget, key: u8, value: u8) -> Result<Vec<(Value, Value)>, DecodeError> {
+fn pairs(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    key: u8,
+    value: u8,
+) -> Result<Vec<(Value, Value)>, DecodeError> {
     let at = r.offset();
     let count = count(r, 2, "dictionary count")?;
     let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
@@ -280,7 +348,10 @@ fn declared_type(code: u8) -> Type {
 }
 
 /// The type of a value side. Declared as "array" (79) it names no element type: the values do, if they agree.
-fn dictionary_value_type<'v>(code: u8, pairs: impl IntoIterator<Item = &'v (Value, Value)>) -> Type {
+fn dictionary_value_type<'v>(
+    code: u8,
+    pairs: impl IntoIterator<Item = &'v (Value, Value)>,
+) -> Type {
     if code != code::ARRAY {
         return declared_type(code);
     }
@@ -288,7 +359,11 @@ fn dictionary_value_type<'v>(code: u8, pairs: impl IntoIterator<Item = &'v (Valu
     let Some(first) = pairs.next().map(|(_, value)| value.type_of()) else {
         return Type::Object;
     };
-    if pairs.all(|(_, value)| value.type_of() == first) { first } else { Type::Object }
+    if pairs.all(|(_, value)| value.type_of() == first) {
+        first
+    } else {
+        Type::Object
+    }
 }
 
 pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
@@ -296,7 +371,9 @@ pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, Dec
 }
 
 /// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
-pub(in crate::codec) fn element_count(r: &mut Reader<'_>) -> Result<Option<(usize, bool)>, DecodeError> {
+pub(in crate::codec) fn element_count(
+    r: &mut Reader<'_>,
+) -> Result<Option<(usize, bool)>, DecodeError> {
     Ok(match r.u8("type code")? {
         code::OBJECT_ARRAY => Some((count(r, 1, "object array count")?, false)),
         code::STRING_ARRAY => Some((count(r, 2, "string array count")?, true)),

@@ -11,7 +11,12 @@ use crate::reader::Reader;
 
 const V16: Protocol = Protocol::V16;
 
-pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+pub(in crate::codec) fn skip(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<(), DecodeError> {
     let width = match code {
         code::NULL | code::UNKNOWN => 0,
         code::BOOL | code::BYTE => 1,
@@ -31,7 +36,12 @@ pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: u
     r.take(width, "value").map(drop)
 }
 
-fn skip_container(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+fn skip_container(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<(), DecodeError> {
     match code {
         code::INT_ARRAY => {
             let count = long_count(r, 4, "int array count")?;
@@ -59,12 +69,21 @@ fn skip_container(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Re
                 code::DICTIONARY => {
                     let (key, value) = sides(r)?;
                     b.values(count, at, "array")?;
-                    (0..count)
-                        .try_for_each(|_| b.nested(r.offset(), |b| skip_pairs(r, b, key, value, "dictionary count")))
+                    (0..count).try_for_each(|_| {
+                        b.nested(r.offset(), |b| {
+                            skip_pairs(r, b, key, value, "dictionary count")
+                        })
+                    })
                 }
-                code::BOOL | code::BYTE | code::SHORT | code::INT | code::FLOAT | code::LONG | code::DOUBLE => {
-                    r.take(count.saturating_mul(element_width(element, at)?), "array").map(drop)
-                }
+                code::BOOL
+                | code::BYTE
+                | code::SHORT
+                | code::INT
+                | code::FLOAT
+                | code::LONG
+                | code::DOUBLE => r
+                    .take(count.saturating_mul(element_width(element, at)?), "array")
+                    .map(drop),
                 _ => skip_elements(r, b, count, element),
             }
         }
@@ -84,11 +103,20 @@ fn skip_container(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Re
             skip_parameters(V16, r, b)
         }
         code::RESPONSE => skip_response(V16, r, b),
-        _ => Err(DecodeError::new(DecodeErrorKind::UnknownType(code), at, "type code")),
+        _ => Err(DecodeError::new(
+            DecodeErrorKind::UnknownType(code),
+            at,
+            "type code",
+        )),
     }
 }
 
-fn skip_elements(r: &mut Reader<'_>, b: &mut Budget, count: usize, code: u8) -> Result<(), DecodeError> {
+fn skip_elements(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    count: usize,
+    code: u8,
+) -> Result<(), DecodeError> {
     b.values(count, r.offset(), "array")?;
     for _ in 0..count {
         let at = r.offset();
@@ -97,13 +125,23 @@ fn skip_elements(r: &mut Reader<'_>, b: &mut Budget, count: usize, code: u8) -> 
     Ok(())
 }
 
-fn skip_pairs(r: &mut Reader<'_>, b: &mut Budget, key: u8, value: u8, field: &'static str) -> Result<(), DecodeError> {
+fn skip_pairs(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    key: u8,
+    value: u8,
+    field: &'static str,
+) -> Result<(), DecodeError> {
     let count = count(r, 2, field)?;
     b.values(count.saturating_mul(2), r.offset(), field)?;
     for _ in 0..count {
         for declared in [key, value] {
             let at = r.offset();
-            let code = if declared == code::UNKNOWN { r.u8("type code")? } else { declared };
+            let code = if declared == code::UNKNOWN {
+                r.u8("type code")?
+            } else {
+                declared
+            };
             skip(r, b, code, at)?;
         }
     }

@@ -15,12 +15,17 @@ pub(in crate::codec) fn write_count(out: &mut Output, count: usize) -> Result<()
 }
 
 pub(in crate::codec) fn write_bytes(out: &mut Output, bytes: &[u8]) -> Result<(), EncodeError> {
-    let length = i32::try_from(bytes.len()).map_err(|_| EncodeErrorKind::TooManyElements(bytes.len()))?;
+    let length =
+        i32::try_from(bytes.len()).map_err(|_| EncodeErrorKind::TooManyElements(bytes.len()))?;
     out.put(&length.to_be_bytes())?;
     out.put(bytes)
 }
 
-pub(in crate::codec) fn write_custom(out: &mut Output, custom: u8, data: &[u8]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn write_custom(
+    out: &mut Output,
+    custom: u8,
+    data: &[u8],
+) -> Result<(), EncodeError> {
     out.put(&[custom])?;
     write_custom_data(out, data)
 }
@@ -103,9 +108,13 @@ fn write_payload(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
         Value::String(text) => out.text(text),
         Value::Bytes(bytes) => write_bytes(out, bytes),
         Value::Custom(custom) => write_custom(out, custom.code, &custom.data),
-        Value::Array(array) if object_leaf(array) => out.nested(|out| write_object_array(out, array)),
+        Value::Array(array) if object_leaf(array) => {
+            out.nested(|out| write_object_array(out, array))
+        }
         Value::Array(array) => out.nested(|out| write_array(out, array)),
-        Value::Hashtable(map) => out.nested(|out| write_pairs(out, &map.0, &Type::Object, &Type::Object)),
+        Value::Hashtable(map) => {
+            out.nested(|out| write_pairs(out, &map.0, &Type::Object, &Type::Object))
+        }
         Value::Dictionary(map) => out.nested(|out| {
             write_sides(out, &map.key, &map.value)?;
             write_pairs(out, &map.pairs, &map.key, &map.value)
@@ -160,12 +169,20 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
         }
         Array::Hashtable(all) => {
             out.put(&[code::HASHTABLE])?;
-            out.each_value(all, |out, one| out.nested(|out| write_pairs(out, &one.0, &Type::Object, &Type::Object)))
+            out.each_value(all, |out, one| {
+                out.nested(|out| write_pairs(out, &one.0, &Type::Object, &Type::Object))
+            })
         }
-        Array::Dictionary { key, value, elements } => {
+        Array::Dictionary {
+            key,
+            value,
+            elements,
+        } => {
             out.put(&[code::DICTIONARY])?;
             write_sides(out, key, value)?;
-            out.each_value(elements, |out, one| out.nested(|out| write_pairs(out, one, key, value)))
+            out.each_value(elements, |out, one| {
+                out.nested(|out| write_pairs(out, one, key, value))
+            })
         }
         Array::Array(all) => {
             check_uniform(all)?;
@@ -228,6 +245,11 @@ fn write_sides(out: &mut Output, key: &Type, value: &Type) -> Result<(), EncodeE
     out.put(&[key, value])
 }
 
-fn write_pairs(out: &mut Output, pairs: &[(Value, Value)], key: &Type, value: &Type) -> Result<(), EncodeError> {
+fn write_pairs(
+    out: &mut Output,
+    pairs: &[(Value, Value)],
+    key: &Type,
+    value: &Type,
+) -> Result<(), EncodeError> {
     map::write_pairs(out, pairs, (key, value), write_payload)
 }

@@ -26,7 +26,10 @@ const fn unzigzag64(value: u64) -> i64 {
 
 /// A value that is not a container, borrowed; `None` for containers and unknown codes.
 #[inline]
-pub(in crate::codec) fn scalar<'a>(r: &mut Reader<'a>, code: u8) -> Result<Option<ValueRef<'a>>, DecodeError> {
+pub(in crate::codec) fn scalar<'a>(
+    r: &mut Reader<'a>,
+    code: u8,
+) -> Result<Option<ValueRef<'a>>, DecodeError> {
     Ok(Some(match code {
         code::STRING => {
             let text = string_bytes(r)?;
@@ -59,11 +62,15 @@ pub(in crate::codec) fn scalar<'a>(r: &mut Reader<'a>, code: u8) -> Result<Optio
         code::BYTES => ValueRef::Bytes(byte_array(r)?),
         code::CUSTOM => {
             let code = r.u8("custom type code")?;
-            ValueRef::Custom { code, data: custom_bytes(r)? }
+            ValueRef::Custom {
+                code,
+                data: custom_bytes(r)?,
+            }
         }
-        code::SLIM_FIRST..=code::SLIM_LAST => {
-            ValueRef::Custom { code: code - code::SLIM_FIRST, data: custom_bytes(r)? }
-        }
+        code::SLIM_FIRST..=code::SLIM_LAST => ValueRef::Custom {
+            code: code - code::SLIM_FIRST,
+            data: custom_bytes(r)?,
+        },
         _ => return Ok(None),
     }))
 }
@@ -94,7 +101,9 @@ pub(in crate::codec) fn container(
         code::FLOAT_ARRAY => Array::Float(fixed(r, b, f32::from_le_bytes)?),
         code::DOUBLE_ARRAY => Array::Double(fixed(r, b, f64::from_le_bytes)?),
         code::INT_ARRAY => Array::Int(varints(r, b, |r| Ok(unzigzag32(r.varint32("int array")?)))?),
-        code::LONG_ARRAY => Array::Long(varints(r, b, |r| Ok(unzigzag64(r.varint64("long array")?)))?),
+        code::LONG_ARRAY => Array::Long(varints(r, b, |r| {
+            Ok(unzigzag64(r.varint64("long array")?))
+        })?),
         code::STRING_ARRAY => {
             let count = count(r, 1, "array count")?;
             Array::String(elements(r, b, count, |r, b| {
@@ -108,13 +117,20 @@ pub(in crate::codec) fn container(
                 let bytes = custom_bytes(r)?;
                 blob(r, b, bytes, "custom data")
             })?;
-            Array::Custom { code: custom, elements }
+            Array::Custom {
+                code: custom,
+                elements,
+            }
         }
         code::DICTIONARY_ARRAY => {
             let sides = header(r, b)?;
             let count = count(r, 1, "array count")?;
             let elements = containers(r, b, count, |r, b| pairs(r, b, &sides))?;
-            Array::Dictionary { key: sides.key, value: sides.value, elements }
+            Array::Dictionary {
+                key: sides.key,
+                value: sides.value,
+                elements,
+            }
         }
         code::HASHTABLE_ARRAY => {
             let count = count(r, 1, "array count")?;
@@ -135,13 +151,23 @@ pub(super) fn unknown(code: u8, at: usize) -> DecodeError {
 
 /// A varint count of things of at least `min_width` bytes each, checked against what is left.
 #[inline]
-pub(super) fn count(r: &mut Reader<'_>, min_width: usize, field: &'static str) -> Result<usize, DecodeError> {
+pub(super) fn count(
+    r: &mut Reader<'_>,
+    min_width: usize,
+    field: &'static str,
+) -> Result<usize, DecodeError> {
     let at = r.offset();
     let count = r.varint32(field)?;
     if count > i32::MAX.unsigned_abs() {
         return Err(DecodeError::new(DecodeErrorKind::BadLength, at, field));
     }
-    fits(r, usize::try_from(count).unwrap_or(usize::MAX), min_width, at, field)
+    fits(
+        r,
+        usize::try_from(count).unwrap_or(usize::MAX),
+        min_width,
+        at,
+        field,
+    )
 }
 
 #[inline]
@@ -182,7 +208,12 @@ fn bools(r: &mut Reader<'_>, b: &mut Budget) -> Result<Vec<bool>, DecodeError> {
     b.memory(count, 1, at, "array")?;
     // Not collected: an iterator that does not know its length makes the array grow beyond it.
     let mut all = Vec::with_capacity(count);
-    all.extend(bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).take(count));
+    all.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1))
+            .take(count),
+    );
     Ok(all)
 }
 
@@ -240,7 +271,11 @@ impl Sides {
         let [key, value] = self.codes().map(min_width);
         let count = count(r, key.saturating_add(value), "dictionary count")?;
         if key == 0 && count > 1 {
-            return Err(DecodeError::new(DecodeErrorKind::DuplicateKey, at, "dictionary key"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::DuplicateKey,
+                at,
+                "dictionary key",
+            ));
         }
         Ok(count)
     }
@@ -277,7 +312,12 @@ pub(super) fn header(r: &mut Reader<'_>, b: &mut Budget) -> Result<Sides, Decode
         DecodeError::new(kind, at, "dictionary key type")
     })?;
     let (value_code, value) = value_type(r, b)?;
-    Ok(Sides { key_code, value_code, key, value })
+    Ok(Sides {
+        key_code,
+        value_code,
+        key,
+        value,
+    })
 }
 
 fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeError> {
@@ -292,10 +332,15 @@ fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeEr
         code::ARRAYS => {
             b.memory(1, size_of::<Type>(), at, "dictionary value type")?;
             let (inner, element) = b.nested(at, |b| value_type(r, b))?;
-            let array = matches!(inner, code::ARRAYS | code::BYTES) || matches!(element, Type::Array(_));
+            let array =
+                matches!(inner, code::ARRAYS | code::BYTES) || matches!(element, Type::Array(_));
             if !array {
                 let kind = DecodeErrorKind::TypeNotAllowed(inner);
-                return Err(DecodeError::new(kind, at.saturating_add(1), "dictionary value type"));
+                return Err(DecodeError::new(
+                    kind,
+                    at.saturating_add(1),
+                    "dictionary value type",
+                ));
             }
             Type::Array(Box::new(element))
         }
@@ -352,13 +397,21 @@ fn flat_type(code: u8) -> Option<Type> {
 fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeError> {
     let sides = header(r, b)?;
     let pairs = pairs(r, b, &sides)?;
-    Ok(Dictionary { key: sides.key, value: sides.value, pairs })
+    Ok(Dictionary {
+        key: sides.key,
+        value: sides.value,
+        pairs,
+    })
 }
 
 /// One key or value, typed by the declaration or by itself; its value is charged by the map.
 fn side(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
-    let code = if carries_codes(declared) { r.u8("type code")? } else { declared };
+    let code = if carries_codes(declared) {
+        r.u8("type code")?
+    } else {
+        declared
+    };
     payload(V18, r, b, code, at)
 }
 
@@ -368,7 +421,11 @@ pub(super) const fn carries_codes(declared: u8) -> bool {
     matches!(declared, code::UNTYPED | code::ARRAYS)
 }
 
-fn pairs(r: &mut Reader<'_>, b: &mut Budget, sides: &Sides) -> Result<Vec<(Value, Value)>, DecodeError> {
+fn pairs(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    sides: &Sides,
+) -> Result<Vec<(Value, Value)>, DecodeError> {
     let at = r.offset();
     let count = sides.count(r)?;
     let nested = matches!(sides.value_code, code::DICTIONARY | code::ARRAYS);
@@ -379,7 +436,11 @@ fn pairs(r: &mut Reader<'_>, b: &mut Budget, sides: &Sides) -> Result<Vec<(Value
         let value_at = r.offset();
         let value = side(r, b, sides.value_code)?;
         if nested && !declared_as(&value, &sides.value) {
-            return Err(DecodeError::new(DecodeErrorKind::MixedTypes, value_at, "dictionary value"));
+            return Err(DecodeError::new(
+                DecodeErrorKind::MixedTypes,
+                value_at,
+                "dictionary value",
+            ));
         }
         pairs.push(key, value, key_at)?;
     }
@@ -393,7 +454,9 @@ pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, Dec
 }
 
 /// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
-pub(in crate::codec) fn element_count(r: &mut Reader<'_>) -> Result<Option<(usize, bool)>, DecodeError> {
+pub(in crate::codec) fn element_count(
+    r: &mut Reader<'_>,
+) -> Result<Option<(usize, bool)>, DecodeError> {
     Ok(match r.u8("type code")? {
         code::OBJECT_ARRAY => Some((count(r, 1, "array count")?, false)),
         code::STRING_ARRAY => Some((count(r, 1, "array count")?, true)),

@@ -2,7 +2,8 @@
 
 use super::code;
 use super::read::{
-    Sides, carries_codes, count, custom_array, custom_bytes, header, packed_bools, string_bytes, unknown,
+    Sides, carries_codes, count, custom_array, custom_bytes, header, packed_bools, string_bytes,
+    unknown,
 };
 use crate::codec::{Protocol, skip_value};
 use crate::error::DecodeError;
@@ -12,7 +13,12 @@ use crate::reader::Reader;
 
 const V18: Protocol = Protocol::V18;
 
-pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+pub(in crate::codec) fn skip(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<(), DecodeError> {
     let width = match code {
         code::STRING => count(r, 1, "string length")?,
         code::NULL
@@ -24,8 +30,15 @@ pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: u
         | code::LONG_ZERO
         | code::FLOAT_ZERO
         | code::DOUBLE_ZERO => 0,
-        code::BOOL | code::BYTE | code::INT_1 | code::INT_1_NEGATIVE | code::LONG_1 | code::LONG_1_NEGATIVE => 1,
-        code::SHORT | code::INT_2 | code::INT_2_NEGATIVE | code::LONG_2 | code::LONG_2_NEGATIVE => 2,
+        code::BOOL
+        | code::BYTE
+        | code::INT_1
+        | code::INT_1_NEGATIVE
+        | code::LONG_1
+        | code::LONG_1_NEGATIVE => 1,
+        code::SHORT | code::INT_2 | code::INT_2_NEGATIVE | code::LONG_2 | code::LONG_2_NEGATIVE => {
+            2
+        }
         code::FLOAT => 4,
         code::DOUBLE => 8,
         code::INT => return r.varint32("int").map(drop),
@@ -43,7 +56,12 @@ pub(in crate::codec) fn skip(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: u
     r.take(width, "value").map(drop)
 }
 
-fn skip_container(r: &mut Reader<'_>, b: &mut Budget, code: u8, at: usize) -> Result<(), DecodeError> {
+fn skip_container(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<(), DecodeError> {
     match code {
         code::DICTIONARY => {
             let sides = header(r, b)?;
@@ -111,12 +129,21 @@ fn skip_dictionary(r: &mut Reader<'_>, b: &mut Budget, sides: &Sides) -> Result<
     skip_pairs(r, b, count, sides.codes())
 }
 
-fn skip_pairs(r: &mut Reader<'_>, b: &mut Budget, count: usize, sides: [u8; 2]) -> Result<(), DecodeError> {
+fn skip_pairs(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    count: usize,
+    sides: [u8; 2],
+) -> Result<(), DecodeError> {
     b.values(count.saturating_mul(2), r.offset(), "map count")?;
     for _ in 0..count {
         for declared in sides {
             let at = r.offset();
-            let code = if carries_codes(declared) { r.u8("type code")? } else { declared };
+            let code = if carries_codes(declared) {
+                r.u8("type code")?
+            } else {
+                declared
+            };
             skip(r, b, code, at)?;
         }
     }

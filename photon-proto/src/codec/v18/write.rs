@@ -25,7 +25,9 @@ fn write_varint32(out: &mut Output, value: u32) -> Result<(), EncodeError> {
 fn write_varint64(out: &mut Output, mut value: u64) -> Result<(), EncodeError> {
     let mut bytes = [0_u8; 10];
     for length in 1..=bytes.len() {
-        let Some(slot) = bytes.get_mut(length - 1) else { break };
+        let Some(slot) = bytes.get_mut(length - 1) else {
+            break;
+        };
         *slot = (value & 0x7F) as u8;
         value >>= 7;
         if value == 0 {
@@ -50,7 +52,11 @@ pub(in crate::codec) fn write_bytes(out: &mut Output, bytes: &[u8]) -> Result<()
 }
 
 /// With its type code: slim below 100, else in full. Spec: wire.md 5.4.
-pub(in crate::codec) fn write_custom(out: &mut Output, custom: u8, data: &[u8]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn write_custom(
+    out: &mut Output,
+    custom: u8,
+    data: &[u8],
+) -> Result<(), EncodeError> {
     if custom < SLIM_WRITTEN {
         out.put(&[code::SLIM_FIRST + custom])?;
     } else {
@@ -71,13 +77,17 @@ pub(in crate::codec) fn write_bools(out: &mut Output, all: &[bool]) -> Result<()
 
 fn write_int_elements(out: &mut Output, all: &[i32]) -> Result<(), EncodeError> {
     write_count(out, all.len())?;
-    all.iter().try_for_each(|&one| write_varint32(out, zigzag32(one)))
+    all.iter()
+        .try_for_each(|&one| write_varint32(out, zigzag32(one)))
 }
 
 fn write_bool_elements(out: &mut Output, all: &[bool]) -> Result<(), EncodeError> {
     write_count(out, all.len())?;
     all.chunks(8).try_for_each(|eight| {
-        let byte = eight.iter().enumerate().fold(0_u8, |byte, (bit, &set)| byte | (u8::from(set) << bit));
+        let byte = eight
+            .iter()
+            .enumerate()
+            .fold(0_u8, |byte, (bit, &set)| byte | (u8::from(set) << bit));
         out.put(&[byte])
     })
 }
@@ -91,7 +101,13 @@ pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(
         Value::Byte(0) => out.put(&[code::BYTE_ZERO]),
         Value::Short(0) => out.put(&[code::SHORT_ZERO]),
         Value::Int(value) => {
-            let codes = [code::INT_ZERO, code::INT_1, code::INT_1_NEGATIVE, code::INT_2, code::INT_2_NEGATIVE];
+            let codes = [
+                code::INT_ZERO,
+                code::INT_1,
+                code::INT_1_NEGATIVE,
+                code::INT_2,
+                code::INT_2_NEGATIVE,
+            ];
             if write_compact(out, i64::from(*value), codes)? {
                 return Ok(());
             }
@@ -99,7 +115,13 @@ pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(
             write_payload(out, &Value::Int(*value))
         }
         Value::Long(value) => {
-            let codes = [code::LONG_ZERO, code::LONG_1, code::LONG_1_NEGATIVE, code::LONG_2, code::LONG_2_NEGATIVE];
+            let codes = [
+                code::LONG_ZERO,
+                code::LONG_1,
+                code::LONG_1_NEGATIVE,
+                code::LONG_2,
+                code::LONG_2_NEGATIVE,
+            ];
             if write_compact(out, *value, codes)? {
                 return Ok(());
             }
@@ -117,7 +139,9 @@ pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(
 /// The zero, one and two byte forms of an int or long; false if the number needs a varint.
 fn write_compact(out: &mut Output, value: i64, codes: [u8; 5]) -> Result<bool, EncodeError> {
     let [zero, one, one_negative, two, two_negative] = codes;
-    let Ok(size) = u16::try_from(value.unsigned_abs()) else { return Ok(false) };
+    let Ok(size) = u16::try_from(value.unsigned_abs()) else {
+        return Ok(false);
+    };
     let [low, high] = size.to_le_bytes();
     match (value < 0, high) {
         _ if value == 0 => out.put(&[zero]),
@@ -185,7 +209,9 @@ fn write_payload(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
         Value::String(text) => out.text(text),
         Value::Bytes(bytes) => write_bytes(out, bytes),
         Value::Array(array) => out.nested(|out| write_array(out, array)),
-        Value::Hashtable(map) => out.nested(|out| write_pairs(out, &map.0, &Type::Object, &Type::Object)),
+        Value::Hashtable(map) => {
+            out.nested(|out| write_pairs(out, &map.0, &Type::Object, &Type::Object))
+        }
         Value::Dictionary(map) => out.nested(|out| write_dictionary(out, map)),
         Value::Request(message) => out.nested(|out| write_request(out, message)),
         Value::Response(message) => out.nested(|out| write_response(out, message)),
@@ -202,7 +228,8 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
         Array::Int(all) => write_int_elements(out, all),
         Array::Long(all) => {
             write_count(out, all.len())?;
-            all.iter().try_for_each(|&one| write_varint64(out, zigzag64(one)))
+            all.iter()
+                .try_for_each(|&one| write_varint64(out, zigzag64(one)))
         }
         Array::Float(all) => write_numbers(out, all, |one| one.to_le_bytes()),
         Array::Double(all) => write_numbers(out, all, |one| one.to_le_bytes()),
@@ -231,12 +258,20 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
         }
         Array::Hashtable(all) => {
             write_count(out, all.len())?;
-            out.each_value(all, |out, one| out.nested(|out| write_pairs(out, &one.0, &Type::Object, &Type::Object)))
+            out.each_value(all, |out, one| {
+                out.nested(|out| write_pairs(out, &one.0, &Type::Object, &Type::Object))
+            })
         }
-        Array::Dictionary { key, value, elements } => {
+        Array::Dictionary {
+            key,
+            value,
+            elements,
+        } => {
             write_header(out, key, value)?;
             write_count(out, elements.len())?;
-            out.each_value(elements, |out, one| out.nested(|out| write_pairs(out, one, key, value)))
+            out.each_value(elements, |out, one| {
+                out.nested(|out| write_pairs(out, one, key, value))
+            })
         }
         Array::Array(all) => {
             check_uniform(all)?;
@@ -246,7 +281,9 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
                 out.nested(|out| write_array(out, one))
             })
         }
-        Array::Request(_) | Array::Response(_) | Array::Event(_) => Err(EncodeErrorKind::TypeNotExpressible.into()),
+        Array::Request(_) | Array::Response(_) | Array::Event(_) => {
+            Err(EncodeErrorKind::TypeNotExpressible.into())
+        }
     }
 }
 
@@ -322,7 +359,12 @@ fn write_value_type(out: &mut Output, value: &Type) -> Result<(), EncodeError> {
     out.put(&[code])
 }
 
-fn write_pairs(out: &mut Output, pairs: &[(Value, Value)], key: &Type, value: &Type) -> Result<(), EncodeError> {
+fn write_pairs(
+    out: &mut Output,
+    pairs: &[(Value, Value)],
+    key: &Type,
+    value: &Type,
+) -> Result<(), EncodeError> {
     map::write_pairs(out, pairs, (key, value), |out, value| {
         // A declared array of arrays keeps its type code. Spec: wire.md 5.2.
         if matches!(value, Value::Array(Array::Array(_) | Array::Bytes(_))) {

@@ -44,7 +44,11 @@ impl Connection {
     /// Ends the connection as the official client does: what is queued or unacknowledged is dropped, one last datagram
     /// says goodbye and is not awaited. [`Connection::shutdown`] loses nothing. Spec: udp.md 7.1.
     pub fn close(&mut self) {
-        let reason = if self.role == Role::Client { REASON_CLIENT } else { REASON_LOGIC };
+        let reason = if self.role == Role::Client {
+            REASON_CLIENT
+        } else {
+            REASON_LOGIC
+        };
         let reliable = self.phase != Phase::Connecting;
         // Nobody has to be told of a connection that nobody has heard of.
         let known = reliable || self.sender.in_flight() > 0 || self.role == Role::Server;
@@ -91,7 +95,9 @@ impl Connection {
     pub(super) fn give_up(&mut self) {
         let cause = match self.phase {
             // Nobody has shown to be there.
-            Phase::Connecting if self.role == Role::Server => return self.end(Cause::ConnectTimeout),
+            Phase::Connecting if self.role == Role::Server => {
+                return self.end(Cause::ConnectTimeout);
+            }
             Phase::Connecting => Cause::ConnectTimeout,
             Phase::Leaving => return self.end(Cause::LocalClose),
             _ => Cause::Timeout,

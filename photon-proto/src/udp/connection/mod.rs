@@ -75,13 +75,17 @@ impl ConnectRequest {
     pub fn read(datagram: &[u8]) -> Option<Self> {
         let datagram = datagram::parse(datagram).ok()?;
         datagram.commands().find_map(|command| match command.body {
-            Body::Connect(fields) if command.channel == CONTROL_CHANNEL && command.rseq <= LAST_NUMBER => Some(Self {
-                challenge: datagram.header.challenge,
-                crc: datagram.header.crc.is_some(),
-                fields,
-                rseq: command.rseq,
-                sent_time: datagram.header.sent_time,
-            }),
+            Body::Connect(fields)
+                if command.channel == CONTROL_CHANNEL && command.rseq <= LAST_NUMBER =>
+            {
+                Some(Self {
+                    challenge: datagram.header.challenge,
+                    crc: datagram.header.crc.is_some(),
+                    fields,
+                    rseq: command.rseq,
+                    sent_time: datagram.header.sent_time,
+                })
+            }
             _ => None,
         })
     }
@@ -144,13 +148,26 @@ impl Connection {
     ///
     /// [`Acceptor`]: super::Acceptor
     #[must_use]
-    pub fn accept(mut config: Config, request: &ConnectRequest, peer_id: u16, clock_base: u32, now: Timestamp) -> Self {
+    pub fn accept(
+        mut config: Config,
+        request: &ConnectRequest,
+        peer_id: u16,
+        clock_base: u32,
+        now: Timestamp,
+    ) -> Self {
         config.crc = request.crc;
         config.mtu = config.mtu.min(request.fields.mtu);
         // Only the low byte of the count is written. Spec: udp.md 2.4.
         let [.., channels] = request.fields.channel_count.to_be_bytes();
         config.channels = config.channels.min(channels);
-        let mut new = Self::new(config, Role::Server, request.challenge, peer_id, clock_base, now);
+        let mut new = Self::new(
+            config,
+            Role::Server,
+            request.challenge,
+            peer_id,
+            clock_base,
+            now,
+        );
         new.receiver.acks.push_back(Ack {
             channel: CONTROL_CHANNEL,
             unsequenced: false,
@@ -161,7 +178,14 @@ impl Connection {
         new
     }
 
-    fn new(config: Config, role: Role, challenge: u32, peer_id: u16, clock_base: u32, now: Timestamp) -> Self {
+    fn new(
+        config: Config,
+        role: Role,
+        challenge: u32,
+        peer_id: u16,
+        clock_base: u32,
+        now: Timestamp,
+    ) -> Self {
         let channels = config.channel_count();
         let deadline = (config.connect_timeout_ms > 0).then_some(config.connect_timeout_ms);
         let sender = match role {
@@ -199,7 +223,9 @@ impl Connection {
 
     fn queue_connect(&mut self, kind: u8, fields: &ConnectFields) {
         let reserved = self.reserved();
-        let _first_number_is_free = self.sender.control_with(kind, reserved, &mut self.pool, |out| fields.write(out));
+        let _first_number_is_free =
+            self.sender
+                .control_with(kind, reserved, &mut self.pool, |out| fields.write(out));
     }
 
     const fn reserved(&self) -> u8 {
@@ -249,7 +275,9 @@ impl Connection {
             Role::Server => {
                 // Who sends unreliable messages to a client that is gone has to ask at some time.
                 let silence = self.config.disconnect_timeout_ms.saturating_sub(interval);
-                self.stamped.unwrap_or(self.last_sent).min(self.last_heard.saturating_add(silence))
+                self.stamped
+                    .unwrap_or(self.last_sent)
+                    .min(self.last_heard.saturating_add(silence))
             }
         };
         idle.then(|| since.saturating_add(interval).saturating_add(1))
@@ -281,7 +309,10 @@ impl Connection {
             Phase::Connecting if self.role == Role::Server => VERIFY_RESENDS,
             _ => self.config.max_resends,
         };
-        while let Overdue::GiveUp = self.sender.run_due(now, max_resends, self.config.disconnect_timeout_ms) {
+        while let Overdue::GiveUp =
+            self.sender
+                .run_due(now, max_resends, self.config.disconnect_timeout_ms)
+        {
             // A client that is there asks again; until then nothing is due any more.
             if !self.is_half_open() {
                 return self.give_up();
@@ -351,7 +382,12 @@ impl Connection {
     /// # Errors
     ///
     /// [`SendError`]; then nothing has changed, except after [`SendError::NumbersExhausted`], which ends the connection.
-    pub fn send(&mut self, channel: u8, delivery: Delivery, message: &[u8]) -> Result<(), SendError> {
+    pub fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        message: &[u8],
+    ) -> Result<(), SendError> {
         self.send_with(channel, delivery, |out, _| {
             out.extend_from_slice(message);
             Ok(())
@@ -374,7 +410,10 @@ impl Connection {
             return Err(SendError::NotConnected.into());
         }
         let write = |out: &mut Vec<u8>, at| write(out, at).map_err(Unsent::Theirs);
-        match self.sender.message(channel, delivery, &self.config, &mut self.pool, write) {
+        match self
+            .sender
+            .message(channel, delivery, &self.config, &mut self.pool, write)
+        {
             Ok(()) => {
                 self.stats.sent_messages += 1;
                 Ok(())
@@ -393,7 +432,8 @@ impl Connection {
     /// Asks for the server's clock; what it was set to before stays until the answer. Nothing happens while one request
     /// is under way, or when not connected. The official client asks once, when its init was answered. Spec: udp.md 8.
     pub fn fetch_server_time(&mut self) {
-        if self.phase == Phase::Connected && self.role == Role::Client && self.server_clock.begin() {
+        if self.phase == Phase::Connected && self.role == Role::Client && self.server_clock.begin()
+        {
             self.queue_control(kind::SERVER_TIME, self.reserved());
         }
     }
@@ -402,7 +442,8 @@ impl Connection {
     #[must_use]
     pub fn server_time(&self, now: Timestamp) -> Option<u32> {
         let elapsed = now.max(self.latest).millis_since(self.started);
-        self.server_clock.at(self.clock_base.wrapping_add(elapsed as u32))
+        self.server_clock
+            .at(self.clock_base.wrapping_add(elapsed as u32))
     }
 
     /// How far it is.

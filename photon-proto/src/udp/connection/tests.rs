@@ -20,7 +20,10 @@ fn pass(from: &mut Connection, to: &mut Connection) {
 /// A client and a server that have numbers up to the last one but one left; their connecting is told of.
 fn pair(left: u32) -> [Connection; 2] {
     let mut client = Connection::connect(Config::client(), 7, NOW);
-    let request = client.transmit(NOW).and_then(ConnectRequest::read).expect("a connect");
+    let request = client
+        .transmit(NOW)
+        .and_then(ConnectRequest::read)
+        .expect("a connect");
     client.transmitted();
     let mut server = Connection::accept(Config::server(), &request, 9, 0, NOW);
     pass(&mut server, &mut client);
@@ -38,8 +41,14 @@ fn a_message_without_a_number_ends_the_connection() {
         let delivery = Delivery::from_code(code).expect("a delivery");
         for end in &mut pair(1) {
             assert_eq!(end.send(0, delivery, b"the last"), Ok(()));
-            assert_eq!(end.send(0, delivery, b"one too many"), Err(SendError::NumbersExhausted));
-            assert_eq!((end.state(), end.poll_event()), (State::Disconnected, Some(EXHAUSTED)));
+            assert_eq!(
+                end.send(0, delivery, b"one too many"),
+                Err(SendError::NumbersExhausted)
+            );
+            assert_eq!(
+                (end.state(), end.poll_event()),
+                (State::Disconnected, Some(EXHAUSTED))
+            );
             assert_eq!(end.send(0, delivery, b"over"), Err(SendError::NotConnected));
             assert_eq!(end.transmit(NOW), None);
             assert_eq!(end.poll_timeout(), None);
@@ -50,7 +59,10 @@ fn a_message_without_a_number_ends_the_connection() {
 #[test]
 fn a_message_with_more_parts_than_numbers_ends_the_connection() {
     let [mut client, _] = pair(2);
-    assert_eq!(client.send(0, Delivery::Reliable, &[1; 3000]), Err(SendError::NumbersExhausted));
+    assert_eq!(
+        client.send(0, Delivery::Reliable, &[1; 3000]),
+        Err(SendError::NumbersExhausted)
+    );
     assert_eq!(client.poll_event(), Some(EXHAUSTED));
 }
 
@@ -58,9 +70,17 @@ fn a_message_with_more_parts_than_numbers_ends_the_connection() {
 #[test]
 fn a_message_that_is_refused_for_another_reason_ends_nothing() {
     let [mut client, _] = pair(1);
-    assert_eq!(client.send(9, Delivery::Reliable, b"x"), Err(SendError::Channel(9)));
-    let failed = client.send_with(0, Delivery::Reliable, |_, _| Err(SendError::NumbersExhausted));
-    assert_eq!((failed, client.state()), (Err(SendError::NumbersExhausted), State::Connected));
+    assert_eq!(
+        client.send(9, Delivery::Reliable, b"x"),
+        Err(SendError::Channel(9))
+    );
+    let failed = client.send_with(0, Delivery::Reliable, |_, _| {
+        Err(SendError::NumbersExhausted)
+    });
+    assert_eq!(
+        (failed, client.state()),
+        (Err(SendError::NumbersExhausted), State::Connected)
+    );
     assert_eq!(client.send(0, Delivery::Reliable, b"x"), Ok(()));
 }
 

@@ -14,7 +14,11 @@ const LONGEST_SAMPLE_MS: i32 = 10_000;
 /// A peer id that asks the server for a trace; never assigned. Spec: udp.md 1.1.
 const TRACE_PEER_ID: u16 = 0xFFFE;
 /// A server's verify-connect: the first number of its control channel. Spec: udp.md 4.1.
-const VERIFY: Key = Key { channel: CONTROL_CHANNEL, unsequenced: false, rseq: 0 };
+const VERIFY: Key = Key {
+    channel: CONTROL_CHANNEL,
+    unsequenced: false,
+    rseq: 0,
+};
 
 impl Connection {
     // Datagrams out.
@@ -60,7 +64,10 @@ impl Connection {
     /// Whether a datagram may be there to be pulled: a full send window is seen only when one is built.
     #[must_use]
     pub fn has_output(&self) -> bool {
-        self.stamped.is_some() || self.goodbye.is_some() || !self.receiver.acks.is_empty() || self.sender.has_output()
+        self.stamped.is_some()
+            || self.goodbye.is_some()
+            || !self.receiver.acks.is_empty()
+            || self.sender.has_output()
     }
 
     /// Spec: udp.md 5.8.
@@ -73,13 +80,31 @@ impl Connection {
         bytes.clear();
         datagram::begin(&mut bytes, id, self.challenge, self.config.crc);
         let (mtu, reserved) = (self.config.mtu_bytes(), self.reserved());
-        let mut out = Filling { out: &mut bytes, mtu, count: 0 };
-        let kept_free = if self.goodbye.is_some() { command::HEADER_BYTES } else { 0 };
+        let mut out = Filling {
+            out: &mut bytes,
+            mtu,
+            count: 0,
+        };
+        let kept_free = if self.goodbye.is_some() {
+            command::HEADER_BYTES
+        } else {
+            0
+        };
         while out.room() >= command::ACK_BYTES + kept_free
             && let Some(ack) = self.receiver.acks.pop_front()
         {
-            let kind = if ack.unsequenced { kind::ACK_UNSEQUENCED } else { kind::ACK };
-            let header = command::Header { kind, channel: ack.channel, flags: 0, reserved, rseq: 0 };
+            let kind = if ack.unsequenced {
+                kind::ACK_UNSEQUENCED
+            } else {
+                kind::ACK
+            };
+            let header = command::Header {
+                kind,
+                channel: ack.channel,
+                flags: 0,
+                reserved,
+                rseq: 0,
+            };
             command::write_ack(out.out, header, ack.rseq, ack.sent_time);
             out.count += 1;
         }
@@ -91,10 +116,12 @@ impl Connection {
         self.sender.begin_datagram();
         self.stats.resent_commands += self.sender.write_resends(&mut out, now, &self.config);
         let timeout = self.round_trip.resend_ms(self.config.initial_resend_max_ms);
-        self.sender.write_new(&mut out, now, timeout, &self.config, &mut self.pool);
+        self.sender
+            .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
         // What is pulled now and never acknowledged may have been the last.
         if self.leave_if_drained() {
-            self.sender.write_new(&mut out, now, timeout, &self.config, &mut self.pool);
+            self.sender
+                .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
         }
         self.datagram_commands = out.count;
         self.datagram = bytes;
@@ -119,13 +146,14 @@ impl Connection {
             self.stats.dropped_datagrams.challenge += 1;
             return;
         }
-        let parsed = match datagram::parse_commands(header, rest, bytes.len().saturating_sub(rest.len())) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                self.stats.dropped_datagrams.count(&error);
-                return self.violated();
-            }
-        };
+        let parsed =
+            match datagram::parse_commands(header, rest, bytes.len().saturating_sub(rest.len())) {
+                Ok(parsed) => parsed,
+                Err(error) => {
+                    self.stats.dropped_datagrams.count(&error);
+                    return self.violated();
+                }
+            };
         self.last_heard = self.now();
         self.stats.trailing_bytes += parsed.trailing_bytes() as u64;
         for command in parsed.commands() {
@@ -144,27 +172,48 @@ impl Connection {
     /// Whether a client repeats its connect, or knows its id, so that only its acknowledgement was lost. Spec: udp.md 12.
     fn asks_again(&self, datagram: &datagram::Datagram<'_>) -> bool {
         let knows_id = datagram.header.peer_id == self.peer_id;
-        datagram.commands().any(|it| matches!(it.body, Body::Connect(_)) || (knows_id && it.is_reliable()))
+        datagram
+            .commands()
+            .any(|it| matches!(it.body, Body::Connect(_)) || (knows_id && it.is_reliable()))
     }
 
     fn command(&mut self, command: &Command<'_>, header: &datagram::Header) {
         // Acknowledgements have no number of their own there. Spec: udp.md 2.2, 2.6.
-        let has_number = !matches!(command.body, Body::Ack { .. }) && !kind::ACK2.contains(&command.kind);
+        let has_number =
+            !matches!(command.body, Body::Ack { .. }) && !kind::ACK2.contains(&command.kind);
         if has_number && command.rseq > LAST_NUMBER {
             return self.discard(Discard::Malformed);
         }
         match command.body {
             Body::Ack { rseq, sent_time } => {
                 let unsequenced = command.kind == kind::ACK_UNSEQUENCED;
-                self.acked(Key { channel: command.channel, unsequenced, rseq }, sent_time, header);
+                self.acked(
+                    Key {
+                        channel: command.channel,
+                        unsequenced,
+                        rseq,
+                    },
+                    sent_time,
+                    header,
+                );
             }
-            Body::VerifyConnect(fields) if self.role == Role::Client => self.verified(command, fields.id, header),
+            Body::VerifyConnect(fields) if self.role == Role::Client => {
+                self.verified(command, fields.id, header)
+            }
             Body::Connect(_) => self.receiver.acknowledge(command, header.sent_time),
-            Body::Other(_) if command.kind == kind::DISCONNECT => self.told_to_leave(command, header),
+            Body::Other(_) if command.kind == kind::DISCONNECT => {
+                self.told_to_leave(command, header)
+            }
             // Whoever it is gets nothing that was not asked for with a connect. Spec: udp.md 12.
-            Body::VerifyConnect(_) | Body::Other(_) if self.is_half_open() => self.stats.discarded.not_connected += 1,
-            Body::VerifyConnect(_) | Body::Other(_) => self.receiver.acknowledge(command, header.sent_time),
-            Body::Message(_) | Body::Numbered { .. } | Body::Fragment(_) => self.data(command, header),
+            Body::VerifyConnect(_) | Body::Other(_) if self.is_half_open() => {
+                self.stats.discarded.not_connected += 1
+            }
+            Body::VerifyConnect(_) | Body::Other(_) => {
+                self.receiver.acknowledge(command, header.sent_time)
+            }
+            Body::Message(_) | Body::Numbered { .. } | Body::Fragment(_) => {
+                self.data(command, header)
+            }
         }
     }
 
@@ -172,12 +221,15 @@ impl Connection {
         let now = self.now();
         let sample = self.clock().wrapping_sub(echo) as i32;
         let plausible = |first_sent: u64| {
-            let longest = i32::try_from(now.saturating_sub(first_sent)).unwrap_or(i32::MAX).min(LONGEST_SAMPLE_MS);
+            let longest = i32::try_from(now.saturating_sub(first_sent))
+                .unwrap_or(i32::MAX)
+                .min(LONGEST_SAMPLE_MS);
             (0..=longest).contains(&sample).then_some(sample)
         };
         if self.is_half_open() {
             // Only who received what we sent knows the echo and the id.
-            let shown = self.sender.first_sent(key).and_then(plausible).is_some() && header.peer_id == self.peer_id;
+            let shown = self.sender.first_sent(key).and_then(plausible).is_some()
+                && header.peer_id == self.peer_id;
             if !shown {
                 self.stats.unmatched_acks += 1;
                 return;
@@ -199,7 +251,11 @@ impl Connection {
         let sample = plausible(acked.first_sent);
         if acked.kind == kind::SERVER_TIME {
             let (clock, smoothed) = (self.clock(), self.round_trip.smoothed_ms);
-            if self.server_clock.answer(clock, header.sent_time, sample, smoothed) && self.phase == Phase::Connected {
+            if self
+                .server_clock
+                .answer(clock, header.sent_time, sample, smoothed)
+                && self.phase == Phase::Connected
+            {
                 self.queue_control(kind::SERVER_TIME, self.reserved());
             }
             return;
@@ -282,7 +338,9 @@ impl Connection {
     fn violated(&mut self) {
         self.stats.violations = self.stats.violations.saturating_add(1);
         if self.stats.violations > self.config.max_violations {
-            self.end(Cause::ProtocolError(Violation::TooMany(self.stats.violations)));
+            self.end(Cause::ProtocolError(Violation::TooMany(
+                self.stats.violations,
+            )));
         }
     }
 }

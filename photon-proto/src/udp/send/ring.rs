@@ -28,7 +28,11 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) const fn new(first: u32) -> Self {
-        Self { base: first, entries: VecDeque::new(), live: 0 }
+        Self {
+            base: first,
+            entries: VecDeque::new(),
+            live: 0,
+        }
     }
 
     /// The lowest number in flight, or the next one.
@@ -78,7 +82,8 @@ impl Ring {
 
     /// The number after the last one that was sent.
     fn end(&self) -> u32 {
-        self.base.saturating_add(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
+        self.base
+            .saturating_add(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
     }
 
     /// Whether this number was sent at any time.

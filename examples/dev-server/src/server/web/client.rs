@@ -70,7 +70,13 @@ pub(super) enum Turn {
 
 impl WebClient {
     pub(super) fn new(line: Line, origin: Origin) -> Self {
-        Self { line, stage: Stage::Opening(Handshake::default()), origin, blocked: false, queued: false }
+        Self {
+            line,
+            stage: Stage::Opening(Handshake::default()),
+            origin,
+            blocked: false,
+            queued: false,
+        }
     }
 
     pub(super) const fn is_opening(&self) -> bool {
@@ -79,7 +85,11 @@ impl WebClient {
 
     /// What the core calls it, while it is open.
     pub(super) const fn id(&self) -> Option<ConnectionId> {
-        if let Stage::Open(_, id, _) = &self.stage { Some(*id) } else { None }
+        if let Stage::Open(_, id, _) = &self.stage {
+            Some(*id)
+        } else {
+            None
+        }
     }
 
     /// Reads what is there, up to a bound, and writes what can be written.
@@ -131,7 +141,9 @@ impl WebClient {
     }
 
     fn talk(&mut self, core: &mut ServerCore, now: Timestamp) -> Turn {
-        let Stage::Open(context, id, text) = &mut self.stage else { return Turn::Gone };
+        let Stage::Open(context, id, text) = &mut self.stage else {
+            return Turn::Gone;
+        };
         let mut turn = Turn::Again;
         let mut taken = 0_usize;
         for _ in 0..PER_TURN {
@@ -150,7 +162,9 @@ impl WebClient {
                     continue;
                 }
                 Ok(Message::Binary(_) | Message::Text(_)) => {
-                    log::info!("a connection is ended: its messages are of the wrong kind for its sub-protocol");
+                    log::info!(
+                        "a connection is ended: its messages are of the wrong kind for its sub-protocol"
+                    );
                     Some(CloseCode::Unsupported)
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
@@ -188,7 +202,9 @@ impl WebClient {
 
     /// Writes what there is to say, as far as the socket takes it. An error means that it is over.
     pub(super) fn flush(&mut self, core: &mut ServerCore) -> io::Result<()> {
-        let Stage::Open(context, id, text) = &mut self.stage else { return Ok(()) };
+        let Stage::Open(context, id, text) = &mut self.stage else {
+            return Ok(());
+        };
         let mut result = Ok(());
         while !self.blocked
             && result.is_ok()
@@ -199,7 +215,9 @@ impl WebClient {
                 false => Message::Binary(bytes),
                 true => Message::Text(Utf8Bytes::try_from(bytes).map_err(io::Error::other)?),
             };
-            context.set_config(|config| config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES);
+            context.set_config(|config| {
+                config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES
+            });
             // What the socket does not take is kept.
             result = context.write(&mut self.line, message);
             core.transmitted(*id, length);
@@ -233,10 +251,16 @@ impl WebClient {
 
     /// Says goodbye, or answers the client's.
     fn close(&mut self, reason: Option<CloseCode>) {
-        let Stage::Open(mut context, ..) = std::mem::replace(&mut self.stage, Stage::Ending(None)) else { return };
+        let Stage::Open(mut context, ..) = std::mem::replace(&mut self.stage, Stage::Ending(None))
+        else {
+            return;
+        };
         // There is always room for it.
         context.set_config(|config| config.max_write_buffer_size = usize::MAX);
-        let frame = reason.map(|code| CloseFrame { code, reason: Utf8Bytes::from_static("") });
+        let frame = reason.map(|code| CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(""),
+        });
         // What is left is written when the socket takes it; an error shows when the answer is read.
         let _ = match frame {
             Some(frame) => context.close(&mut self.line, Some(frame)),
@@ -266,5 +290,6 @@ fn drain(context: &mut WebSocketContext, line: &mut Line) -> Turn {
 }
 
 fn over(result: Result<(), Error>) -> bool {
-    !matches!(&result, Ok(())) && !matches!(&result, Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock)
+    !matches!(&result, Ok(()))
+        && !matches!(&result, Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock)
 }

@@ -54,14 +54,23 @@ impl Handshake {
             let before = self.request.len();
             match line.read(&mut chunk) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.request.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+                Ok(count) => self
+                    .request
+                    .extend_from_slice(chunk.get(..count).unwrap_or_default()),
                 Err(error) => return blocked(error),
             }
             // The end may have begun before.
-            let fresh = self.request.get(before.saturating_sub(3)..).unwrap_or_default();
+            let fresh = self
+                .request
+                .get(before.saturating_sub(3)..)
+                .unwrap_or_default();
             if ends_head(fresh) {
                 self.judge();
-            } else if self.request.first().is_some_and(|first| !first.is_ascii_uppercase()) {
+            } else if self
+                .request
+                .first()
+                .is_some_and(|first| !first.is_ascii_uppercase())
+            {
                 self.refuse("that is no HTTP");
             } else if self.request.len() > MAX_REQUEST_BYTES {
                 self.refuse("the request is too long");
@@ -90,11 +99,18 @@ impl Handshake {
             Ok(response) => response,
             Err(error) => return self.refuse(&format!("here are WebSockets only: {error}")),
         };
-        let asked = request.headers().get_all(SUBPROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
+        let asked = request
+            .headers()
+            .get_all(SUBPROTOCOL)
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
         let mut names = asked.flat_map(|value| value.split(',')).map(str::trim);
         let chosen = names.find_map(|name| {
             // Answered in the client's own spelling.
-            Some((SubProtocol::from_name(name)?, HeaderValue::from_str(name).ok()?))
+            Some((
+                SubProtocol::from_name(name)?,
+                HeaderValue::from_str(name).ok()?,
+            ))
         });
         let Some((subprotocol, name)) = chosen else {
             return self.refuse("ask for the sub-protocol GpBinaryV18, GpBinaryV16 or Json");
@@ -104,10 +120,22 @@ impl Handshake {
             self.answer.clear();
             return self.refuse("that cannot be answered");
         }
-        let host = request.headers().get("Host").and_then(|value| host(value.to_str().ok()?));
-        let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        let host = request
+            .headers()
+            .get("Host")
+            .and_then(|value| host(value.to_str().ok()?));
+        let path = request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let tail = self.request.split_off(length.min(self.request.len()));
-        self.outcome = Some(Outcome::Open(Agreed { subprotocol, path, host, tail }));
+        self.outcome = Some(Outcome::Open(Agreed {
+            subprotocol,
+            path,
+            host,
+            tail,
+        }));
     }
 
     fn refuse(&mut self, why: &str) {
@@ -136,8 +164,10 @@ fn ends_head(part: &[u8]) -> bool {
 /// The host that a client means, without port; an IPv6 address without brackets.
 fn host(text: &str) -> Option<String> {
     const MAX_BYTES: usize = 255;
-    let is_plain =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let is_plain = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    };
     let host = match text.strip_prefix('[') {
         Some(rest) => {
             let (address, _) = rest.split_once(']')?;
@@ -190,15 +220,26 @@ mod tests {
 
     #[test]
     fn the_first_known_subprotocol_is_taken_and_named_as_the_client_does() {
-        let request =
-            format!("{REQUEST}Sec-WebSocket-Protocol: chat, json\r\nSec-WebSocket-Protocol: GpBinaryV18\r\n\r\n");
+        let request = format!(
+            "{REQUEST}Sec-WebSocket-Protocol: chat, json\r\nSec-WebSocket-Protocol: GpBinaryV18\r\n\r\n"
+        );
         let (outcome, answer) = answered(&request);
         let path = "/app-1?libversion=4.4.0.0".to_owned();
         let host = Some("LocalHost".to_owned());
-        let agreed = Agreed { subprotocol: SubProtocol::Json, path, host, tail: Vec::new() };
+        let agreed = Agreed {
+            subprotocol: SubProtocol::Json,
+            path,
+            host,
+            tail: Vec::new(),
+        };
         assert_eq!(outcome, Some(Outcome::Open(agreed)));
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-        assert!(answer.to_lowercase().contains("sec-websocket-protocol: json\r\n"), "{answer}");
+        assert!(
+            answer
+                .to_lowercase()
+                .contains("sec-websocket-protocol: json\r\n"),
+            "{answer}"
+        );
         assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
@@ -207,8 +248,14 @@ mod tests {
     fn others_are_refused_with_400_and_a_reason() {
         for (request, why) in [
             (format!("{REQUEST}\r\n"), "ask for the sub-protocol"),
-            (format!("{REQUEST}Sec-WebSocket-Protocol: mqtt\r\n\r\n"), "ask for the sub-protocol"),
-            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), "WebSockets only"),
+            (
+                format!("{REQUEST}Sec-WebSocket-Protocol: mqtt\r\n\r\n"),
+                "ask for the sub-protocol",
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
+                "WebSockets only",
+            ),
             ("POST / HTTP/1.1\r\n\r\n".to_owned(), ""),
             ("nonsense\r\n\r\n".to_owned(), ""),
             ("\u{16}\u{3}\u{1}\u{e9}".to_owned(), ""),
@@ -216,7 +263,10 @@ mod tests {
         ] {
             let (outcome, answer) = answered(&request);
             assert_eq!(outcome, Some(Outcome::Refused), "{request:?}");
-            assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n") && answer.contains(why), "{answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 400 Bad Request\r\n") && answer.contains(why),
+                "{answer}"
+            );
         }
         assert_eq!(answered(REQUEST).0, None);
     }

@@ -16,7 +16,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(stream: TcpStream, tls: Option<&Arc<ServerConfig>>) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        stream: TcpStream,
+        tls: Option<&Arc<ServerConfig>>,
+    ) -> Result<Self, rustls::Error> {
         let tls = match tls {
             None => None,
             Some(config) => {
@@ -75,7 +78,10 @@ impl Read for Line {
                 result => return result,
             }
             if uninterrupted(|| connection.read_tls(&mut self.stream))? == 0 {
-                return connection.reader().read(buffer).map_err(|_| ErrorKind::UnexpectedEof.into());
+                return connection
+                    .reader()
+                    .read(buffer)
+                    .map_err(|_| ErrorKind::UnexpectedEof.into());
             }
             let result = connection.process_new_packets();
             // Answers of the handshake, or an alert.

@@ -67,10 +67,18 @@ impl WebClients {
             Ok(line) => line,
             Err(error) => return log::error!("a client cannot be served: {error}"),
         };
-        if let Err(error) = registry.register(&mut line.stream, token, Interest::READABLE | Interest::WRITABLE) {
+        if let Err(error) = registry.register(
+            &mut line.stream,
+            token,
+            Interest::READABLE | Interest::WRITABLE,
+        ) {
             return log::error!("a client cannot be served: {error}");
         }
-        let origin = Origin { role, secure: tls.is_some(), local_host: local_host.to_owned() };
+        let origin = Origin {
+            role,
+            secure: tls.is_some(),
+            local_host: local_host.to_owned(),
+        };
         self.all.insert(token, WebClient::new(line, origin));
         self.opening.push_back((now + OPENING, token));
     }
@@ -82,7 +90,9 @@ impl WebClients {
 
     /// Notes that a client's socket is ready for something.
     pub(super) fn wake(&mut self, token: Token, event: &Event) {
-        let Some(client) = self.all.get_mut(&token) else { return };
+        let Some(client) = self.all.get_mut(&token) else {
+            return;
+        };
         client.blocked &= !event.is_writable();
         if !client.queued {
             client.queued = true;
@@ -97,14 +107,28 @@ impl WebClients {
 
     /// When the first one is given up.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [&self.opening, &self.lingering].into_iter().filter_map(|queue| queue.front()).map(|(until, _)| *until).min()
+        [&self.opening, &self.lingering]
+            .into_iter()
+            .filter_map(|queue| queue.front())
+            .map(|(until, _)| *until)
+            .min()
     }
 
     /// Reads from each client that has something, up to a bound, and writes what it can take.
-    pub(super) fn serve(&mut self, core: &mut ServerCore, now: Timestamp, instant: Instant, limit: usize) {
+    pub(super) fn serve(
+        &mut self,
+        core: &mut ServerCore,
+        now: Timestamp,
+        instant: Instant,
+        limit: usize,
+    ) {
         for _ in 0..self.ready.len() {
-            let Some(token) = self.ready.pop_front() else { return };
-            let Some(client) = self.all.get_mut(&token) else { continue };
+            let Some(token) = self.ready.pop_front() else {
+                return;
+            };
+            let Some(client) = self.all.get_mut(&token) else {
+                continue;
+            };
             client.queued = false;
             let before = client.id();
             let turn = client.turn(core, now, limit);
@@ -129,9 +153,18 @@ impl WebClients {
     }
 
     /// Writes what the core has for a client that it knows; false if the client is not one of these.
-    pub(super) fn flush(&mut self, core: &mut ServerCore, now: Timestamp, id: ConnectionId) -> bool {
-        let Some(&token) = self.open.get(&id) else { return false };
-        let Some(client) = self.all.get_mut(&token) else { return false };
+    pub(super) fn flush(
+        &mut self,
+        core: &mut ServerCore,
+        now: Timestamp,
+        id: ConnectionId,
+    ) -> bool {
+        let Some(&token) = self.open.get(&id) else {
+            return false;
+        };
+        let Some(client) = self.all.get_mut(&token) else {
+            return false;
+        };
         if client.flush(core).is_err() {
             self.remove(core, now, token);
         }
@@ -140,7 +173,9 @@ impl WebClients {
 
     /// Ends what the core has ended; false if the client is not one of these.
     pub(super) fn end(&mut self, id: ConnectionId, now: Instant) -> bool {
-        let Some(token) = self.open.remove(&id) else { return false };
+        let Some(token) = self.open.remove(&id) else {
+            return false;
+        };
         if let Some(client) = self.all.get_mut(&token) {
             client.end();
             self.lingering.push_back((now + LINGER, token));
