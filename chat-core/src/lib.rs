@@ -140,11 +140,14 @@ pub mod documented_api {
     use crate::*;
 }
 
+mod address;
 mod client;
 pub mod codes;
 mod config;
 mod error;
 mod event;
+mod event_queue;
+mod incoming;
 mod link;
 mod listener;
 mod messages;
@@ -152,16 +155,14 @@ mod model;
 mod operation;
 mod options;
 mod peer;
-mod pump;
-mod queue;
-mod route;
 mod secret;
 mod state;
 mod stats;
 mod status;
 mod timers;
 
-pub use client::ChatClient;
+pub use address::{Scheme, ServerAddress};
+pub use client::{ChatClient, Serviced};
 pub use config::{Addresses, AuthData, AuthValues, ChatConfig, Encryption};
 pub use error::{RegionsError, RequestError, ServerError};
 pub use event::{
@@ -180,8 +181,6 @@ pub use photon_proto::{
     self, Array, Custom, DecodeError, Dictionary, Encode, EncodeError, Hashtable, Limits, Protocol,
     Text, Timestamp, Value, ValueWriter, Written,
 };
-pub use pump::Serviced;
-pub use route::{Scheme, ServerAddress};
 pub use state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
     Step,

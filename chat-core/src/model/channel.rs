@@ -29,7 +29,7 @@ impl Channel {
     }
 
     /// What it is found by without its name; never used again.
-    pub(super) const fn key(&self) -> u64 {
+    pub(crate) const fn key(&self) -> u64 {
         self.key
     }
 

@@ -2,7 +2,6 @@
 
 mod cache;
 mod channel;
-pub(crate) mod incoming;
 mod presence;
 
 use crate::config::ChatConfig;
@@ -75,7 +74,7 @@ impl Model {
 
     /// What a confirmed subscription tells about its channel. False if there was no room for
     /// all of it. Spec: chat.md 4.4.
-    fn enter(
+    pub(crate) fn enter(
         &mut self,
         name: &str,
         properties: &[(Value, Value)],
@@ -104,7 +103,7 @@ impl Model {
 
     /// A user entered or left a channel: whether that was to be expected, and whether there was room for it.
     /// Spec: chat.md 4.7.
-    fn user_moved(
+    pub(crate) fn user_moved(
         &mut self,
         channel: &str,
         user: &str,
@@ -128,7 +127,7 @@ impl Model {
     }
 
     /// Properties of a channel, or of a user in it, changed: whether there was room; `None` if the channel is unknown.
-    fn change_properties(
+    pub(crate) fn change_properties(
         &mut self,
         channel: &str,
         user: Option<&str>,
@@ -153,7 +152,7 @@ impl Model {
 
     /// The key of the private channel with a user, which is made if it is not there. Strangers choose how many there
     /// are: of too many the oldest gives way.
-    fn private_channel(&mut self, user: &str) -> u64 {
+    pub(crate) fn private_channel(&mut self, user: &str) -> u64 {
         if let Some(channel) = self.private.get(user) {
             return channel.key();
         }
@@ -186,7 +185,7 @@ impl Model {
 
     /// Messages for the channel with this key. They go into its cache and, if that makes all caches too large, the oldest
     /// anywhere are dropped. Returns the channel's own name.
-    fn received(
+    pub(crate) fn received(
         &mut self,
         private: bool,
         key: u64,

@@ -3,7 +3,7 @@
 pub(crate) mod authenticate;
 mod friends;
 mod names;
-pub(crate) mod open;
+pub(crate) mod pending;
 mod private;
 mod properties;
 mod publish;

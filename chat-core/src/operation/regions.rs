@@ -4,7 +4,7 @@ use crate::client::ChatClient;
 use crate::codes::{operation, parameter};
 use crate::error::{RegionsError, RequestError};
 use crate::event::{Event, Region};
-use crate::operation::open::MOST_OPEN;
+use crate::operation::pending::MOST_OPEN;
 use crate::state::State;
 use crate::timers::Timer;
 use alloc::boxed::Box;

@@ -1,18 +1,19 @@
 //! The pump: links and time in, commands, bytes and events out. The contract stands at the top of the crate.
 
+use super::login::{Next, Route};
+use crate::address::ServerAddress;
 use crate::client::ChatClient;
 use crate::config::ChatConfig;
 use crate::error::{RegionsError, RequestError};
 use crate::event::{BadMessage, Event, RequestId};
+use crate::event_queue::EventQueue;
+use crate::incoming::Incoming;
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
-use crate::model::incoming::Incoming;
 use crate::model::{Model, Names};
-use crate::operation::open::OpenRequests;
+use crate::operation::pending::OpenRequests;
 use crate::peer::carrier::Carrier;
 use crate::peer::{Peer, Phase, Received};
-use crate::queue::EventQueue;
-use crate::route::{Next, ServerAddress};
 use crate::state::{CauseKind, Server, State};
 use crate::stats::Stats;
 use crate::timers::{Timer, earlier};
@@ -562,7 +563,7 @@ pub(crate) fn new_client(mut config: ChatConfig, seed: [u8; 32]) -> ChatClient {
         next_link: 1,
         peer: None,
         retired: Vec::new(),
-        route: crate::route::Route::default(),
+        route: Route::default(),
         requests: Requests::new(keys),
         regions: VecDeque::new(),
         model,

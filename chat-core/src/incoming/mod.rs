@@ -1,18 +1,18 @@
 //! Messages from the servers: into the model, into events, or into what the client does next. Spec: chat.md 4.
 
 mod messages;
-mod others;
+mod properties;
 mod subscriptions;
 
-use super::Model;
+use crate::client::Next;
+use crate::client::pump::Requests;
 use crate::codes::{event, operation, return_code};
 use crate::config::ChatConfig;
 use crate::event::Event;
+use crate::event_queue::EventQueue;
 use crate::messages::Gather;
+use crate::model::Model;
 use crate::operation::{authenticate, regions};
-use crate::pump::Requests;
-use crate::queue::EventQueue;
-use crate::route::Next;
 use crate::state::{Server, State};
 use crate::stats::Stats;
 use crate::timers::Timer;

@@ -1,6 +1,6 @@
 //! The front end: opened with the address and token of the name server.
 
-use super::ServerAddress;
+use crate::address::ServerAddress;
 use crate::client::ChatClient;
 use crate::codes::return_code;
 use crate::error::RequestError;

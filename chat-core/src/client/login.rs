@@ -1,9 +1,5 @@
 //! Which server the client talks to, and what comes next. Spec: chat.md 2 and 6.
 
-mod addresses;
-mod front_end;
-mod name_server;
-
 use crate::client::ChatClient;
 use crate::event::Event;
 use crate::link::LinkErrorKind;
@@ -17,30 +13,29 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use photon_proto::{Text, Timestamp, Value};
 
-use addresses::BadFrontEnd;
-pub use addresses::{Scheme, ServerAddress};
+use crate::address::{BadFrontEnd, ServerAddress};
 
 /// Where the client is going.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
     /// The name server's addresses, and which one is tried.
-    addresses: Vec<ServerAddress>,
-    current: usize,
+    pub(super) addresses: Vec<ServerAddress>,
+    pub(super) current: usize,
     /// What happened at the addresses before.
-    earlier: Vec<DisconnectCause>,
+    pub(super) earlier: Vec<DisconnectCause>,
     /// The region to log in for as soon as that is possible.
-    region: Option<Text>,
+    pub(super) region: Option<Text>,
     /// Runs while a login waits for its answer.
-    login: Timer,
+    pub(super) login: Timer,
     /// Runs while connecting.
-    connecting: Timer,
+    pub(super) connecting: Timer,
     /// Given by the name server, given back to the front end.
-    token: Option<crate::secret::Secret<Value>>,
+    pub(super) token: Option<crate::secret::Secret<Value>>,
     /// The front end of the last login, and the region it was for.
-    front_end: Option<ServerAddress>,
-    last_region: Option<Text>,
+    pub(super) front_end: Option<ServerAddress>,
+    pub(super) last_region: Option<Text>,
     /// Whether the front end is tried with the token of an earlier login, so that there is another way if that fails.
-    reconnecting: bool,
+    pub(super) reconnecting: bool,
 }
 
 /// What a message makes the client do, once nothing borrows the message any more.
@@ -94,7 +89,7 @@ impl Route {
 
     /// Where the long way back to the front end begins. Never from secure to insecure: a front end over a secure link is
     /// left for secure addresses only, which come last, as long as there are any.
-    fn first_address(&self) -> usize {
+    pub(super) fn first_address(&self) -> usize {
         let is_secure = |address: &ServerAddress| address.scheme().is_secure();
         let secure = self.front_end.as_ref().is_some_and(is_secure);
         if secure {
@@ -200,7 +195,7 @@ impl ChatClient {
     }
 
     /// Takes over what the server said about the user.
-    fn adopt(&mut self, login: &mut Login) {
+    pub(super) fn adopt(&mut self, login: &mut Login) {
         if let Some(token) = login.token.take() {
             self.route.token = Some(token);
         }
@@ -308,7 +303,7 @@ impl ChatClient {
     }
 
     /// Spec: chat.md 2.1: a front-end address that cannot be used ends like one that cannot be reached.
-    fn bad_front_end_address(&mut self, text: &Text, why: BadFrontEnd) {
+    pub(super) fn bad_front_end_address(&mut self, text: &Text, why: BadFrontEnd) {
         let (kind, why) = match why {
             BadFrontEnd::Text(why) => (CauseKind::BadAddress, why),
             BadFrontEnd::Downgrade => (

@@ -1,9 +1,15 @@
 //! [`ChatClient`]: its public methods, and nothing else.
 
+mod front_end;
+mod login;
+mod name_server;
+pub(crate) mod pump;
+
 use crate::codes::operation;
 use crate::config::{AuthValues, ChatConfig};
 use crate::error::RequestError;
 use crate::event::{Event, RequestId};
+use crate::event_queue::EventQueue;
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::messages::Gather;
 use crate::model::{Channel, Model};
@@ -12,9 +18,6 @@ use crate::options::{
     SubscribeOptions,
 };
 use crate::peer::Peer;
-use crate::pump::{self, Requests, Retired, Serviced};
-use crate::queue::EventQueue;
-use crate::route::Route;
 use crate::secret::Secret;
 use crate::state::State;
 use crate::stats::Stats;
@@ -24,7 +27,12 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use log::LevelFilter;
+use login::Route;
 use photon_proto::{Encode, Limits, Random, Text, Timestamp, Value};
+use pump::{Requests, Retired};
+
+pub(crate) use login::Next;
+pub use pump::Serviced;
 
 /// A Photon Chat client: a state machine without sockets, clock or threads.
 ///

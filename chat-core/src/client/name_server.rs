@@ -1,6 +1,6 @@
 //! The name server: opened first, asked for a front end.
 
-use super::ServerAddress;
+use crate::address::{Scheme, ServerAddress};
 use crate::client::ChatClient;
 use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
@@ -134,7 +134,7 @@ impl ChatClient {
             .route
             .addresses
             .get(self.route.current)
-            .map_or(super::Scheme::Tcp, ServerAddress::scheme);
+            .map_or(Scheme::Tcp, ServerAddress::scheme);
         self.fail_open_requests();
         self.adopt(&mut login);
         self.retire_peer();
