@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use photon_proto::Text;
 
 /// How many events may wait before calls that raise one get `QueueFull`.
-const MOST_EVENTS: usize = 16 * 1024;
+const MAX_EVENTS: usize = 16 * 1024;
 
 /// Events that wait to be taken.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl EventQueue {
 
     pub(crate) fn is_full(&self, cap_bytes: usize) -> bool {
         // A cap that nothing fits under lets one event through at a time.
-        !self.queue.is_empty() && (self.bytes >= cap_bytes || self.queue.len() >= MOST_EVENTS)
+        !self.queue.is_empty() && (self.bytes >= cap_bytes || self.queue.len() >= MAX_EVENTS)
     }
 }
 

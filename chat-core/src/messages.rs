@@ -277,7 +277,7 @@ pub struct OwnedMessage {
 
 /// Gathers the parts of one event: bytes first, their UTF-8 checked once at the end.
 #[derive(Debug, Default)]
-pub(crate) struct Gather {
+pub(crate) struct MessagesBuilder {
     bytes: Vec<u8>,
     senders: Vec<Span>,
     contents: Vec<ContentSpan>,
@@ -285,7 +285,7 @@ pub(crate) struct Gather {
     values: Vec<Value>,
 }
 
-impl Gather {
+impl MessagesBuilder {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.begin_senders();
@@ -306,7 +306,7 @@ impl Gather {
         self.senders.clear();
     }
 
-    /// As [`Gather::begin_senders`] for contents.
+    /// As [`MessagesBuilder::begin_senders`] for contents.
     pub(crate) fn begin_contents(&mut self) {
         self.contents.clear();
         self.values.clear();

@@ -12,7 +12,7 @@ impl ChatClient {
     pub(super) fn open_front_end(&mut self, address: &ServerAddress) {
         self.open_peer(Server::FrontEnd, address);
         self.arm(
-            |client, after_ms| client.route.connecting = Timer::Armed { after_ms },
+            |client, after_ms| client.login.connect_timer = Timer::Armed { after_ms },
             self.config.connect_timeout_ms,
         );
     }
@@ -23,11 +23,11 @@ impl ChatClient {
             State::Disconnected | State::Error => {}
             state => return Err(RequestError::WrongState(state)),
         }
-        let (Some(address), Some(_)) = (self.route.front_end.clone(), &self.route.token) else {
+        let (Some(address), Some(_)) = (self.login.front_end.clone(), &self.login.token) else {
             return Err(RequestError::NothingToReconnectTo);
         };
         self.check_events()?;
-        self.route.reconnecting = true;
+        self.login.reconnecting = true;
         self.set_state(State::ConnectingToFrontEnd);
         self.open_front_end(&address);
         Ok(())
@@ -35,7 +35,7 @@ impl ChatClient {
 
     /// Whether a refused login only says that the kept token is no longer good.
     pub(super) fn token_is_stale(&self, code: i16) -> bool {
-        self.route.reconnecting
+        self.login.reconnecting
             && matches!(
                 code,
                 return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION
@@ -45,17 +45,17 @@ impl ChatClient {
     /// The short way failed, which is told if the long one fails as well: the long one, with the region of the last login.
     pub(super) fn go_by_name_server(&mut self, cause: DisconnectCause) {
         self.retire_peer();
-        self.route.halt();
-        self.route.earlier.push(cause);
-        self.route.region = self.route.last_region.clone();
-        self.route.current = self.route.first_address();
+        self.login.halt();
+        self.login.earlier.push(cause);
+        self.login.region = self.login.last_region.clone();
+        self.login.current = self.login.first_address();
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();
     }
 
     /// Spec: chat.md 2.9: the token and, if it is limited, the length of the private history; never encrypted.
     pub(super) fn log_in_on_front_end(&mut self) {
-        let (Some(peer), Some(token)) = (&mut self.peer, &self.route.token) else {
+        let (Some(peer), Some(token)) = (&mut self.peer, &self.login.token) else {
             return;
         };
         let config = &self.config;
@@ -66,7 +66,7 @@ impl ChatClient {
             Ok(()) => {
                 let after_ms = self.config.authenticate_timeout_ms;
                 self.arm(
-                    |client, after_ms| client.route.login = Timer::Armed { after_ms },
+                    |client, after_ms| client.login.login_timer = Timer::Armed { after_ms },
                     after_ms,
                 );
             }
@@ -77,8 +77,8 @@ impl ChatClient {
     }
 
     pub(super) fn front_end_logged_in(&mut self, mut login: Login) {
-        self.route.halt();
-        self.adopt(&mut login);
+        self.login.halt();
+        self.store_login(&mut login);
         self.set_state(State::ConnectedToFrontEnd);
     }
 }

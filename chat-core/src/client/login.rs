@@ -17,7 +17,7 @@ use crate::address::{BadFrontEnd, ServerAddress};
 
 /// Where the client is going.
 #[derive(Debug, Default)]
-pub(crate) struct Route {
+pub(crate) struct LoginFlow {
     /// The name server's addresses, and which one is tried.
     pub(super) addresses: Vec<ServerAddress>,
     pub(super) current: usize,
@@ -26,9 +26,9 @@ pub(crate) struct Route {
     /// The region to log in for as soon as that is possible.
     pub(super) region: Option<Text>,
     /// Runs while a login waits for its answer.
-    pub(super) login: Timer,
+    pub(super) login_timer: Timer,
     /// Runs while connecting.
-    pub(super) connecting: Timer,
+    pub(super) connect_timer: Timer,
     /// Given by the name server, given back to the front end.
     pub(super) token: Option<crate::secret::Secret<Value>>,
     /// The front end of the last login, and the region it was for.
@@ -40,7 +40,7 @@ pub(crate) struct Route {
 
 /// What a message makes the client do, once nothing borrows the message any more.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum Action {
     Nothing,
     /// The init was answered.
     Greeted,
@@ -63,20 +63,23 @@ pub(crate) enum Next {
     },
 }
 
-impl Route {
+impl LoginFlow {
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        earlier(self.login.deadline(now), self.connecting.deadline(now))
+        earlier(
+            self.login_timer.deadline(now),
+            self.connect_timer.deadline(now),
+        )
     }
 
     pub(crate) fn start_timers(&mut self, now: Timestamp) {
-        self.login.start(now);
-        self.connecting.start(now);
+        self.login_timer.start(now);
+        self.connect_timer.start(now);
     }
 
     pub(crate) fn overdue(&self, now: Timestamp) -> Option<Step> {
-        if self.login.is_due(now) {
+        if self.login_timer.is_due(now) {
             Some(Step::Authenticate)
-        } else if self.connecting.is_due(now) {
+        } else if self.connect_timer.is_due(now) {
             Some(Step::Connect)
         } else {
             None
@@ -84,7 +87,7 @@ impl Route {
     }
 
     pub(crate) fn expects_login(&self) -> bool {
-        self.login != Timer::Off
+        self.login_timer != Timer::Off
     }
 
     /// Where the long way back to the front end begins. Never from secure to insecure: a front end over a secure link is
@@ -108,34 +111,34 @@ impl Route {
 
     /// Nothing is waited for any more; address and token stay.
     pub(crate) fn halt(&mut self) {
-        (self.login, self.connecting, self.region) = (Timer::Off, Timer::Off, None);
+        (self.login_timer, self.connect_timer, self.region) = (Timer::Off, Timer::Off, None);
         self.reconnecting = false;
         self.earlier.clear();
     }
 }
 
 impl ChatClient {
-    pub(crate) fn act(&mut self, now: Timestamp, next: Next) {
+    pub(crate) fn apply(&mut self, now: Timestamp, next: Action) {
         match next {
-            Next::Nothing => {}
-            Next::Greeted => self.greeted(now),
-            Next::ServerKey {
+            Action::Nothing => {}
+            Action::Greeted => self.greeted(now),
+            Action::ServerKey {
                 return_code,
                 text,
                 key,
             } => self.server_key(return_code, text, key.as_deref()),
-            Next::LoggedIn(login) => self.logged_in(*login),
-            Next::LoginRefused { return_code, text } if self.token_is_stale(return_code) => {
+            Action::LoggedIn(login) => self.logged_in(*login),
+            Action::LoginRefused { return_code, text } if self.token_is_stale(return_code) => {
                 let cause =
                     DisconnectCause::new(Server::FrontEnd, CauseKind::AuthenticationRefused);
                 self.go_by_name_server(cause.with_code(return_code).with_text(text));
             }
-            Next::LoginRefused { return_code, text } => {
+            Action::LoginRefused { return_code, text } => {
                 self.end_peer(CauseKind::AuthenticationRefused, |cause| {
                     cause.with_code(return_code).with_text(text)
                 });
             }
-            Next::Disconnected { code, text } => {
+            Action::Disconnected { code, text } => {
                 self.end_peer(CauseKind::ServerDisconnect, |cause| {
                     cause.with_code(code).with_text(text)
                 });
@@ -195,9 +198,9 @@ impl ChatClient {
     }
 
     /// Takes over what the server said about the user.
-    pub(super) fn adopt(&mut self, login: &mut Login) {
+    pub(super) fn store_login(&mut self, login: &mut Login) {
         if let Some(token) = login.token.take() {
-            self.route.token = Some(token);
+            self.login.token = Some(token);
         }
         let renamed = login
             .user_id
@@ -244,22 +247,22 @@ impl ChatClient {
             code,
             PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout
         );
-        if self.route.reconnecting && unreachable {
+        if self.login.reconnecting && unreachable {
             return self.go_by_name_server(cause);
         }
         let next_address = matches!(
             code,
             PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout
         ) && self.state == State::ConnectingToNameServer
-            && self.route.current + 1 < self.route.addresses.len();
+            && self.login.current + 1 < self.login.addresses.len();
         if next_address {
-            self.route.earlier.push(cause);
-            self.route.current += 1;
+            self.login.earlier.push(cause);
+            self.login.current += 1;
             self.open_name_server();
             return;
         }
-        cause.earlier = core::mem::take(&mut self.route.earlier);
-        self.route.halt();
+        cause.earlier = core::mem::take(&mut self.login.earlier);
+        self.login.halt();
         self.fail_open_requests();
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());

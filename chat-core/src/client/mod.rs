@@ -11,7 +11,7 @@ use crate::error::RequestError;
 use crate::event::{Event, RequestId};
 use crate::event_queue::EventQueue;
 use crate::link::{LinkCommand, LinkId, LinkInput};
-use crate::messages::Gather;
+use crate::messages::MessagesBuilder;
 use crate::model::{Channel, Model};
 use crate::options::{
     ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
@@ -27,11 +27,11 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use log::LevelFilter;
-use login::Route;
+use login::LoginFlow;
 use photon_proto::{Encode, Limits, Random, Text, Timestamp, Value};
 use pump::{Requests, Retired};
 
-pub(crate) use login::Next;
+pub(crate) use login::Action;
 pub use pump::Serviced;
 
 /// A Photon Chat client: a state machine without sockets, clock or threads.
@@ -53,12 +53,12 @@ pub struct ChatClient {
     pub(crate) peer: Option<Peer>,
     /// Links of the servers before, still sending.
     pub(crate) retired: Vec<Retired>,
-    pub(crate) route: Route,
+    pub(crate) login: LoginFlow,
     pub(crate) requests: Requests,
     /// Deadlines of the get-regions requests that wait for their answer, oldest first.
     pub(crate) regions: VecDeque<Timer>,
     pub(crate) model: Model,
-    pub(crate) gather: Gather,
+    pub(crate) builder: MessagesBuilder,
     pub(crate) stats: Stats,
 }
 
@@ -427,7 +427,7 @@ impl ChatClient {
         match self.state {
             State::Uninitialized | State::Disconnected | State::Error => {
                 self.config.user_id = Secret(user_id.into());
-                self.route.forget_token();
+                self.login.forget_token();
                 Ok(())
             }
             state => Err(RequestError::WrongState(state)),

@@ -44,31 +44,31 @@ impl ChatClient {
             });
         }
         self.check_events()?;
-        self.route.addresses = addresses;
-        self.route.current = 0;
-        self.route.earlier.clear();
-        self.route.region = options.region;
+        self.login.addresses = addresses;
+        self.login.current = 0;
+        self.login.earlier.clear();
+        self.login.region = options.region;
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();
         Ok(())
     }
 
     pub(super) fn open_name_server(&mut self) {
-        let Some(address) = self.route.addresses.get(self.route.current).cloned() else {
+        let Some(address) = self.login.addresses.get(self.login.current).cloned() else {
             return;
         };
         self.open_peer(Server::NameServer, &address);
         self.arm(
-            |client, after_ms| client.route.connecting = Timer::Armed { after_ms },
+            |client, after_ms| client.login.connect_timer = Timer::Armed { after_ms },
             self.config.connect_timeout_ms,
         );
     }
 
     pub(super) fn name_server_ready(&mut self) {
-        self.route.connecting = Timer::Off;
-        self.route.earlier.clear();
+        self.login.connect_timer = Timer::Off;
+        self.login.earlier.clear();
         self.set_state(State::ConnectedToNameServer);
-        if let Some(region) = self.route.region.take() {
+        if let Some(region) = self.login.region.take() {
             // Fails only if the login cannot be written: its values are the application's.
             if let Err(error) = self.log_in_on_name_server(&region) {
                 self.end_peer(CauseKind::LoginNotSent, |cause| {
@@ -81,19 +81,19 @@ impl ChatClient {
     /// Spec: chat.md 2.7.
     pub(crate) fn connect_to_region(&mut self, region: Text) -> Result<(), RequestError> {
         match self.state {
-            State::ConnectedToNameServer if self.route.expects_login() => {
+            State::ConnectedToNameServer if self.login.expects_login() => {
                 Err(RequestError::AlreadyInProgress)
             }
             State::ConnectedToNameServer => self.log_in_on_name_server(&region),
             // The window in which the transport is connected and the keys are not: the region waits for them.
             State::ConnectingToNameServer
-                if self.route.region.is_none()
+                if self.login.region.is_none()
                     && self
                         .peer
                         .as_ref()
                         .is_some_and(|peer| peer.phase == crate::peer::Phase::Keying) =>
             {
-                self.route.region = Some(region);
+                self.login.region = Some(region);
                 Ok(())
             }
             _ => self.connect(ConnectOptions {
@@ -114,16 +114,16 @@ impl ChatClient {
                 region,
             )?)
         })?;
-        self.route.last_region = Some(region.into());
+        self.login.last_region = Some(region.into());
         self.arm(
-            |client, after_ms| client.route.login = Timer::Armed { after_ms },
+            |client, after_ms| client.login.login_timer = Timer::Armed { after_ms },
             self.config.authenticate_timeout_ms,
         );
         Ok(())
     }
 
     pub(super) fn name_server_logged_in(&mut self, mut login: Login) {
-        self.route.login = Timer::Off;
+        self.login.login_timer = Timer::Off;
         let Some(address) = login.address.take() else {
             return self.end_peer(CauseKind::MissingAddress, |cause| cause);
         };
@@ -131,22 +131,22 @@ impl ChatClient {
             return self.end_peer(CauseKind::MissingToken, |cause| cause);
         }
         let scheme = self
-            .route
+            .login
             .addresses
-            .get(self.route.current)
+            .get(self.login.current)
             .map_or(Scheme::Tcp, ServerAddress::scheme);
         self.fail_open_requests();
-        self.adopt(&mut login);
+        self.store_login(&mut login);
         self.retire_peer();
         self.set_state(State::ConnectingToFrontEnd);
         match ServerAddress::for_front_end(&address, scheme) {
             Ok(target) => {
                 self.open_front_end(&target);
-                self.route.front_end = Some(target);
+                self.login.front_end = Some(target);
             }
             Err(why) => {
                 // The token is for a front end that cannot be reached.
-                self.route.forget_token();
+                self.login.forget_token();
                 self.bad_front_end_address(&address, why);
             }
         }

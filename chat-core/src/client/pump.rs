@@ -1,6 +1,6 @@
 //! The pump: links and time in, commands, bytes and events out. The contract stands at the top of the crate.
 
-use super::login::{Next, Route};
+use super::login::{Action, LoginFlow};
 use crate::address::ServerAddress;
 use crate::client::ChatClient;
 use crate::config::ChatConfig;
@@ -9,8 +9,8 @@ use crate::event::{BadMessage, Event, RequestId};
 use crate::event_queue::EventQueue;
 use crate::incoming::Incoming;
 use crate::link::{LinkCommand, LinkId, LinkInput};
-use crate::messages::Gather;
-use crate::model::{Model, Names};
+use crate::messages::MessagesBuilder;
+use crate::model::{Model, NameMap};
 use crate::operation::pending::OpenRequests;
 use crate::peer::carrier::Carrier;
 use crate::peer::{Peer, Phase, Received};
@@ -26,7 +26,7 @@ use photon_proto::message::Header;
 use photon_proto::{HashKeys, Protocol, Timestamp};
 
 /// How many links may still be sending what was accepted before their end; beyond that the oldest is cut short.
-const MOST_RETIRED: usize = 8;
+const MAX_RETIRED_LINKS: usize = 8;
 
 /// What `service` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new(keys: HashKeys) -> Self {
-        let open = || OpenRequests::new(Names::with_hasher(keys));
+        let open = || OpenRequests::new(NameMap::with_hasher(keys));
         Self {
             subscribe: open(),
             unsubscribe: open(),
@@ -85,7 +85,7 @@ impl ChatClient {
         self.now = self.now.max(now);
         if core::mem::take(&mut self.armed) {
             let now = self.now;
-            self.route.start_timers(now);
+            self.login.start_timers(now);
             self.requests.subscribe.start_timers(now);
             self.requests.unsubscribe.start_timers(now);
             self.regions.iter_mut().for_each(|timer| timer.start(now));
@@ -133,7 +133,7 @@ impl ChatClient {
             silence,
             regions,
             self.requests.deadline(now),
-            self.route.deadline(now),
+            self.login.deadline(now),
         ]
         .into_iter()
         .fold(always, earlier)
@@ -200,7 +200,7 @@ impl ChatClient {
         while budget > 0 && self.state == state && self.can_process() {
             budget -= 1;
             let next = self.process(now);
-            self.act(now, next);
+            self.apply(now, next);
         }
         if self.state == state {
             self.run_timers(now);
@@ -213,21 +213,21 @@ impl ChatClient {
     }
 
     /// Processes one message, or the end of the link.
-    fn process(&mut self, now: Timestamp) -> Next {
+    fn process(&mut self, now: Timestamp) -> Action {
         let Some(peer) = &mut self.peer else {
-            return Next::Nothing;
+            return Action::Nothing;
         };
         let (server, phase) = (peer.server, peer.phase);
         let received = match peer.receive(now) {
-            Received::Nothing => return Next::Nothing,
-            Received::Greeted => return Next::Greeted,
+            Received::Nothing => return Action::Nothing,
+            Received::Greeted => return Action::Greeted,
             Received::Broken(error) => {
                 self.end_peer(CauseKind::BadStream(error), |cause| cause);
-                return Next::Nothing;
+                return Action::Nothing;
             }
             Received::Ended(end) => {
                 self.link_ended(end);
-                return Next::Nothing;
+                return Action::Nothing;
             }
             Received::Bad { error, message } => Err((error, message)),
             Received::Message { kind, message } => Ok((kind, message)),
@@ -240,12 +240,12 @@ impl ChatClient {
                     server,
                     greeted: matches!(phase, Phase::Keying | Phase::Ready),
                     expects_key: phase == Phase::Keying,
-                    expects_login: self.route.expects_login(),
+                    expects_login: self.login.expects_login(),
                     events: &mut self.events,
                     model: &mut self.model,
                     requests: &mut self.requests,
                     regions: &mut self.regions,
-                    gather: &mut self.gather,
+                    builder: &mut self.builder,
                     stats: &mut self.stats,
                 };
                 match incoming.message(kind, message.get(Header::LENGTH..).unwrap_or_default()) {
@@ -267,7 +267,7 @@ impl ChatClient {
             error,
             bytes: Bytes::copy_from_slice(message),
         })));
-        Next::Nothing
+        Action::Nothing
     }
 
     fn run_timers(&mut self, now: Timestamp) {
@@ -277,7 +277,7 @@ impl ChatClient {
         }
         if self.holds_input() {
             // What is waited for may lie in it. But a server that floods a client does not keep it connecting for ever.
-            if let (true, Some(step)) = (self.can_process(), self.route.overdue(now)) {
+            if let (true, Some(step)) = (self.can_process(), self.login.overdue(now)) {
                 self.deadline_passed(step);
             }
             return;
@@ -293,7 +293,7 @@ impl ChatClient {
         while let Some(outcomes) = self.requests.unsubscribe.time_out(now) {
             self.events.push(Event::UnsubscribeResult(outcomes));
         }
-        if let Some(step) = self.route.overdue(now) {
+        if let Some(step) = self.login.overdue(now) {
             self.deadline_passed(step);
         } else if let Some(for_ms) = self.peer.as_ref().and_then(|peer| peer.silent_ms(now)) {
             self.end_peer(CauseKind::Silent { for_ms }, |cause| cause);
@@ -377,7 +377,7 @@ impl ChatClient {
         if !opened || carrier.is_flushed() {
             return self.close(link);
         }
-        if self.retired.len() >= MOST_RETIRED {
+        if self.retired.len() >= MAX_RETIRED_LINKS {
             self.close_retired(0);
         }
         let flush = Timer::Armed {
@@ -471,7 +471,7 @@ impl ChatClient {
             _ => self.fail_open_requests(),
         }
         self.retire_peer();
-        self.route.halt();
+        self.login.halt();
         self.set_state(State::Disconnected);
     }
 
@@ -563,11 +563,11 @@ pub(crate) fn new_client(mut config: ChatConfig, seed: [u8; 32]) -> ChatClient {
         next_link: 1,
         peer: None,
         retired: Vec::new(),
-        route: Route::default(),
+        login: LoginFlow::default(),
         requests: Requests::new(keys),
         regions: VecDeque::new(),
         model,
-        gather: Gather::default(),
+        builder: MessagesBuilder::default(),
         stats: Stats::default(),
     }
 }

@@ -14,26 +14,26 @@ impl Incoming<'_> {
         let mut bad = None;
         // One message, one limit on its memory, however many values it holds.
         let mut limits = self.config.limits.clone();
-        self.gather.clear();
+        self.builder.clear();
         while let Some(key) = params.next_key()? {
             match key {
                 parameter::CHANNEL => channel = Some(params.str("channel (p1)")?),
                 parameter::SENDERS => {
                     senders = true;
-                    self.gather.begin_senders();
-                    params.texts("senders (p4)", |sender| self.gather.sender(sender))?;
+                    self.builder.begin_senders();
+                    params.texts("senders (p4)", |sender| self.builder.sender(sender))?;
                 }
                 parameter::MESSAGES => {
                     contents = true;
-                    self.gather.begin_contents();
+                    self.builder.begin_contents();
                     params.elements("messages (p2)", |element| match element {
-                        Element::Text(text) => self.gather.text(text),
+                        Element::Text(text) => self.builder.text(text),
                         Element::Other(value) => match value.to_value(&limits) {
                             Ok(value) => {
                                 let bytes = size_of::<Value>() + value.heap_bytes();
                                 limits.max_memory_bytes =
                                     limits.max_memory_bytes.saturating_sub(bytes);
-                                self.gather.value(value);
+                                self.builder.value(value);
                             }
                             Err(error) => bad = Some(error),
                         },
@@ -58,7 +58,7 @@ impl Incoming<'_> {
             return Ok(());
         };
         let key = channel.key();
-        let Some(messages) = self.gather.finish(last_id) else {
+        let Some(messages) = self.builder.finish(last_id) else {
             return Err(DecodeError::new(
                 DecodeErrorKind::NotUtf8,
                 0,
@@ -75,7 +75,7 @@ impl Incoming<'_> {
     /// Spec: chat.md 4.2.
     pub(super) fn private_message(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let (mut sender, mut target, mut last_id, mut content) = (None, None, None, None);
-        self.gather.clear();
+        self.builder.clear();
         while let Some(key) = params.next_key()? {
             match key {
                 parameter::SENDER => sender = Some(params.str("sender (p5)")?),
@@ -93,12 +93,12 @@ impl Incoming<'_> {
         } else {
             sender
         };
-        self.gather.sender(sender.as_bytes());
+        self.builder.sender(sender.as_bytes());
         match content {
-            Element::Text(text) => self.gather.text(text),
-            Element::Other(value) => self.gather.value(value.to_value(&self.config.limits)?),
+            Element::Text(text) => self.builder.text(text),
+            Element::Other(value) => self.builder.value(value.to_value(&self.config.limits)?),
         }
-        let Some(messages) = self.gather.finish(last_id) else {
+        let Some(messages) = self.builder.finish(last_id) else {
             return Err(DecodeError::new(
                 DecodeErrorKind::NotUtf8,
                 0,

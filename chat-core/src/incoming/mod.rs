@@ -4,13 +4,13 @@ mod messages;
 mod properties;
 mod subscriptions;
 
-use crate::client::Next;
+use crate::client::Action;
 use crate::client::pump::Requests;
 use crate::codes::{event, operation, return_code};
 use crate::config::ChatConfig;
 use crate::event::Event;
 use crate::event_queue::EventQueue;
-use crate::messages::Gather;
+use crate::messages::MessagesBuilder;
 use crate::model::Model;
 use crate::operation::{authenticate, regions};
 use crate::state::{Server, State};
@@ -35,28 +35,32 @@ pub(crate) struct Incoming<'c> {
     pub(crate) model: &'c mut Model,
     pub(crate) requests: &'c mut Requests,
     pub(crate) regions: &'c mut VecDeque<Timer>,
-    pub(crate) gather: &'c mut Gather,
+    pub(crate) builder: &'c mut MessagesBuilder,
     pub(crate) stats: &'c mut Stats,
 }
 
 impl Incoming<'_> {
-    pub(crate) fn message(&mut self, kind: MessageKind, body: &[u8]) -> Result<Next, DecodeError> {
+    pub(crate) fn message(
+        &mut self,
+        kind: MessageKind,
+        body: &[u8],
+    ) -> Result<Action, DecodeError> {
         let message = Message::parse(kind, self.config.protocol, &self.config.limits, body)?;
         if !self.greeted {
             // wire.md 2.5: nothing counts before the init response, but a server that will not go on says why.
             return Ok(match message {
-                Message::InitResponse => Next::Greeted,
+                Message::InitResponse => Action::Greeted,
                 Message::Disconnect {
                     code,
                     debug_message,
                     ..
-                } => Next::Disconnected {
+                } => Action::Disconnected {
                     code,
                     text: text(debug_message),
                 },
                 _ => {
                     self.stats.ignored_messages += 1;
-                    Next::Nothing
+                    Action::Nothing
                 }
             });
         }
@@ -70,10 +74,10 @@ impl Incoming<'_> {
             } => {
                 if code != internal::INIT_ENCRYPTION || !self.expects_key {
                     self.stats.ignored_messages += 1;
-                    return Ok(Next::Nothing);
+                    return Ok(Action::Nothing);
                 }
                 let key = internal::public_key(&mut params)?.map(Vec::from);
-                Ok(Next::ServerKey {
+                Ok(Action::ServerKey {
                     return_code,
                     text: text(debug_message),
                     key,
@@ -92,13 +96,13 @@ impl Incoming<'_> {
                 } else {
                     self.stats.ignored_messages += 1;
                 }
-                Ok(Next::Nothing)
+                Ok(Action::Nothing)
             }
             Message::Disconnect {
                 code,
                 debug_message,
                 ..
-            } => Ok(Next::Disconnected {
+            } => Ok(Action::Disconnected {
                 code,
                 text: text(debug_message),
             }),
@@ -107,12 +111,12 @@ impl Incoming<'_> {
                 self.stats.raw_messages += 1;
                 self.config
                     .log_net(log::Level::Debug, format_args!("a raw message was dropped"));
-                Ok(Next::Nothing)
+                Ok(Action::Nothing)
             }
             // wire.md 1.1: no use for bare values; a client gets no requests.
             _ => {
                 self.stats.ignored_messages += 1;
-                Ok(Next::Nothing)
+                Ok(Action::Nothing)
             }
         }
     }
@@ -123,27 +127,27 @@ impl Incoming<'_> {
         return_code: i16,
         debug_message: Option<&str>,
         mut params: Params<'_>,
-    ) -> Result<Next, DecodeError> {
+    ) -> Result<Action, DecodeError> {
         match (self.server, code) {
             (_, operation::AUTHENTICATE) => {
                 if !self.expects_login {
                     self.stats.ignored_messages += 1;
-                    return Ok(Next::Nothing);
+                    return Ok(Action::Nothing);
                 }
                 if return_code != return_code::OK {
-                    return Ok(Next::LoginRefused {
+                    return Ok(Action::LoginRefused {
                         return_code,
                         text: text(debug_message),
                     });
                 }
                 let login = authenticate::read(&mut params, self.config)?;
                 self.surplus(&mut params)?;
-                Ok(Next::LoggedIn(Box::new(login)))
+                Ok(Action::LoggedIn(Box::new(login)))
             }
             (Server::NameServer, operation::GET_REGIONS) => {
                 if self.regions.is_empty() {
                     self.stats.ignored_messages += 1;
-                    return Ok(Next::Nothing);
+                    return Ok(Action::Nothing);
                 }
                 let result = if return_code == return_code::OK {
                     regions::read(&mut params, &self.config.limits)?
@@ -156,17 +160,17 @@ impl Incoming<'_> {
                 };
                 self.regions.pop_front();
                 self.events.push(Event::RegionsResult(result));
-                Ok(Next::Nothing)
+                Ok(Action::Nothing)
             }
             (Server::FrontEnd, _) if self.state == State::ConnectedToFrontEnd => {
                 let parameters = params.to_parameters()?;
                 self.surplus(&mut params)?;
                 self.chat_response(code, return_code, debug_message, parameters);
-                Ok(Next::Nothing)
+                Ok(Action::Nothing)
             }
             _ => {
                 self.stats.ignored_messages += 1;
-                Ok(Next::Nothing)
+                Ok(Action::Nothing)
             }
         }
     }

@@ -58,7 +58,7 @@ impl Incoming<'_> {
             );
             return Ok(());
         };
-        self.judge_room(room);
+        self.note_dropped_presence(room);
         let by = text(by).unwrap_or_default();
         self.events
             .push(Event::PropertiesChanged(Box::new(PropertiesChange {

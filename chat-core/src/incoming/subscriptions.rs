@@ -67,7 +67,7 @@ impl Incoming<'_> {
                 &users.unwrap_or_default(),
                 &self.config.user_id.0,
             );
-            self.judge_room(room);
+            self.note_dropped_presence(room);
         }
         self.events.push(Event::SubscribeResult(outcomes));
         Ok(())
@@ -123,7 +123,7 @@ impl Incoming<'_> {
                 "a user entered or left a channel that is unknown, silent about its users, or full";
             self.config.log(log::Level::Warn, format_args!("{words}"));
         }
-        self.judge_room(room);
+        self.note_dropped_presence(room);
         let change = Box::new(SubscriberChange {
             channel,
             user,
@@ -138,7 +138,7 @@ impl Incoming<'_> {
     }
 
     /// Says what became of subscribers and properties for which there was no room.
-    pub(super) fn judge_room(&mut self, room: bool) {
+    pub(super) fn note_dropped_presence(&mut self, room: bool) {
         if !room {
             self.stats.presence_dropped += 1;
             self.config.log(

@@ -1,6 +1,6 @@
 //! [`Channel`]: a public channel, or a private conversation. Spec: chat.md 5.
 
-use super::Names;
+use super::NameMap;
 use super::cache::Cache;
 use super::presence::Presence;
 use crate::messages::Message;
@@ -14,7 +14,7 @@ pub struct Channel {
     name: Text,
     private: bool,
     key: u64,
-    pub(super) asked: bool,
+    pub(super) requested: bool,
     pub(super) subscribed: bool,
     pub(super) last_id: i32,
     pub(super) cache: Cache,
@@ -103,7 +103,7 @@ pub(crate) struct Channels {
     private: bool,
     /// Boxed, because nodes of the map have room for eleven: most clients are in one channel or two.
     by_key: BTreeMap<u64, Box<Channel>>,
-    keys: Names<u64>,
+    keys: NameMap<u64>,
     next_key: u64,
 }
 
@@ -112,7 +112,7 @@ impl Channels {
         Self {
             private,
             by_key: BTreeMap::new(),
-            keys: Names::with_hasher(keys),
+            keys: NameMap::with_hasher(keys),
             next_key: 0,
         }
     }
@@ -130,7 +130,7 @@ impl Channels {
     }
 
     /// Adds a channel that is not there.
-    pub(super) fn insert(&mut self, name: Text, asked: bool) -> &mut Channel {
+    pub(super) fn insert(&mut self, name: Text, requested: bool) -> &mut Channel {
         let key = self.next_key;
         self.next_key = key.saturating_add(1);
         // A name of its own, so that it does not keep the message alive that it came with.
@@ -140,7 +140,7 @@ impl Channels {
             name,
             private: self.private,
             key,
-            asked,
+            requested,
             subscribed: false,
             last_id: 0,
             cache: Cache::default(),

@@ -12,13 +12,13 @@ use photon_proto::{HashKeys, Text, Value};
 
 pub use channel::Channel;
 use channel::Channels;
-use presence::Allowance;
+use presence::MemoryBudget;
 
 /// A map keyed by names that servers choose: its hashes are keyed with a secret.
-pub(crate) type Names<V> = HashMap<Text, V, HashKeys>;
+pub(crate) type NameMap<V> = HashMap<Text, V, HashKeys>;
 
-/// At most so many channels that nobody asked for: names that strangers choose.
-const MOST_UNASKED: usize = 1024;
+/// At most so many channels that nobody requested for: names that strangers choose.
+const MAX_UNSOLICITED_CHANNELS: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -26,9 +26,9 @@ pub(crate) struct Model {
     pub(crate) private: Channels,
     caches: Caches,
     /// What is left for subscribers and properties.
-    allowance: Allowance,
-    /// How many public channels exist that nobody asked for.
-    unasked: usize,
+    budget: MemoryBudget,
+    /// How many public channels exist that nobody requested for.
+    unsolicited: usize,
 }
 
 impl Model {
@@ -37,27 +37,27 @@ impl Model {
             public: Channels::new(keys, false),
             private: Channels::new(keys, true),
             caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
-            allowance: Allowance::new(config.presence_cap_bytes),
-            unasked: 0,
+            budget: MemoryBudget::new(config.presence_cap_bytes),
+            unsolicited: 0,
         }
     }
 
     /// A channel was subscribed; one that is known keeps its messages and last id. False if it cannot be kept because
-    /// too many channels exist that nobody asked for.
-    pub(crate) fn subscribed(&mut self, name: &Text, asked: bool) -> bool {
+    /// too many channels exist that nobody requested for.
+    pub(crate) fn subscribed(&mut self, name: &Text, requested: bool) -> bool {
         if let Some(channel) = self.public.get_mut(name) {
             channel.subscribed = true;
             // chat.md 4.4: who is in it, and its properties, are told anew.
-            channel.presence.clear(&mut self.allowance);
+            channel.presence.clear(&mut self.budget);
             return true;
         }
-        if !asked {
-            if self.unasked >= MOST_UNASKED {
+        if !requested {
+            if self.unsolicited >= MAX_UNSOLICITED_CHANNELS {
                 return false;
             }
-            self.unasked += 1;
+            self.unsolicited += 1;
         }
-        self.public.insert(name.clone(), asked).subscribed = true;
+        self.public.insert(name.clone(), requested).subscribed = true;
         true
     }
 
@@ -65,9 +65,9 @@ impl Model {
     pub(crate) fn unsubscribed(&mut self, name: &str) {
         if let Some(mut channel) = self.public.remove(name) {
             self.caches.clear(&mut channel.cache);
-            channel.presence.clear(&mut self.allowance);
-            if !channel.asked {
-                self.unasked = self.unasked.saturating_sub(1);
+            channel.presence.clear(&mut self.budget);
+            if !channel.requested {
+                self.unsolicited = self.unsolicited.saturating_sub(1);
             }
         }
     }
@@ -85,17 +85,17 @@ impl Model {
         let Some(channel) = self.public.get_mut(name) else {
             return true;
         };
-        let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
-        let mut room = presence.set_properties(allowance, properties);
+        let (presence, budget) = (&mut channel.presence, &mut self.budget);
+        let mut room = presence.set_properties(budget, properties);
         for user in subscribers {
-            room &= presence.entered(allowance, user);
+            room &= presence.entered(budget, user);
         }
         if presence.publishes_subscribers && !own_id.is_empty() {
-            room &= presence.entered(allowance, own_id);
+            room &= presence.entered(budget, own_id);
         }
         for (user, properties) in users {
             if let (Value::String(user), properties) = (user, map_pairs(properties)) {
-                room &= presence.set_user_properties(allowance, user, properties);
+                room &= presence.set_user_properties(budget, user, properties);
             }
         }
         room
@@ -113,12 +113,12 @@ impl Model {
         let Some(channel) = self.public.get_mut(channel) else {
             return (false, true);
         };
-        let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
+        let (presence, budget) = (&mut channel.presence, &mut self.budget);
         if !entered {
-            return (presence.left(allowance, user), true);
+            return (presence.left(budget, user), true);
         }
-        let room = presence.entered(allowance, user)
-            && presence.set_user_properties(allowance, user, properties);
+        let room = presence.entered(budget, user)
+            && presence.set_user_properties(budget, user, properties);
         // 0 is no limit. One too many is kept all the same.
         let full = presence.max_subscribers > 0
             && presence.subscribers.len()
@@ -134,10 +134,10 @@ impl Model {
         changes: &[(Value, Value)],
     ) -> Option<bool> {
         let channel = self.public.get_mut(channel)?;
-        let (presence, allowance) = (&mut channel.presence, &mut self.allowance);
+        let (presence, budget) = (&mut channel.presence, &mut self.budget);
         Some(match user {
-            Some(user) => presence.set_user_properties(allowance, user, changes),
-            None => presence.set_properties(allowance, changes),
+            Some(user) => presence.set_user_properties(budget, user, changes),
+            None => presence.set_properties(budget, changes),
         })
     }
 
@@ -146,8 +146,8 @@ impl Model {
         self.public.clear();
         self.private.clear();
         self.caches = Caches::new(config.channel_cache_messages, config.cache_cap_bytes);
-        self.allowance = Allowance::new(config.presence_cap_bytes);
-        self.unasked = 0;
+        self.budget = MemoryBudget::new(config.presence_cap_bytes);
+        self.unsolicited = 0;
     }
 
     /// The key of the private channel with a user, which is made if it is not there. Strangers choose how many there
@@ -156,7 +156,7 @@ impl Model {
         if let Some(channel) = self.private.get(user) {
             return channel.key();
         }
-        if self.private.len() >= MOST_UNASKED
+        if self.private.len() >= MAX_UNSOLICITED_CHANNELS
             && let Some(mut oldest) = self.private.remove_oldest()
         {
             self.caches.clear(&mut oldest.cache);

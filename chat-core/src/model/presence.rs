@@ -11,11 +11,11 @@ type Properties = BTreeMap<Value, Value>;
 
 /// Memory that all channels of a client share for subscribers and properties.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(crate) struct MemoryBudget {
     left: usize,
 }
 
-impl Allowance {
+impl MemoryBudget {
     pub(super) const fn new(bytes: usize) -> Self {
         Self { left: bytes }
     }
@@ -50,36 +50,36 @@ fn user_bytes(user: &str) -> usize {
 }
 
 /// Null removes a property. False if there was no room for one.
-fn set(properties: &mut Properties, allowance: &mut Allowance, key: &Value, value: &Value) -> bool {
+fn set(properties: &mut Properties, budget: &mut MemoryBudget, key: &Value, value: &Value) -> bool {
     if let Some((key, old)) = properties.remove_entry(key) {
-        allowance.give_back(property_bytes(&key, &old));
+        budget.give_back(property_bytes(&key, &old));
     }
     if matches!(value, Value::Null) {
         return true;
     }
-    let room = allowance.take(property_bytes(key, value));
+    let room = budget.take(property_bytes(key, value));
     if room {
         properties.insert(key.clone(), value.clone());
     }
     room
 }
 
-fn clear(properties: &mut Properties, allowance: &mut Allowance) {
+fn clear(properties: &mut Properties, budget: &mut MemoryBudget) {
     for (key, value) in core::mem::take(properties) {
-        allowance.give_back(property_bytes(&key, &value));
+        budget.give_back(property_bytes(&key, &value));
     }
 }
 
 impl Presence {
     /// As on a confirmed subscription: subscribers and properties are told anew.
-    pub(super) fn clear(&mut self, allowance: &mut Allowance) {
+    pub(super) fn clear(&mut self, budget: &mut MemoryBudget) {
         for user in core::mem::take(&mut self.subscribers) {
-            allowance.give_back(user_bytes(&user));
+            budget.give_back(user_bytes(&user));
         }
-        clear(&mut self.properties, allowance);
+        clear(&mut self.properties, budget);
         for (user, mut properties) in core::mem::take(&mut self.users) {
-            allowance.give_back(user_bytes(&user));
-            clear(&mut properties, allowance);
+            budget.give_back(user_bytes(&user));
+            clear(&mut properties, budget);
         }
         (self.publishes_subscribers, self.max_subscribers) = (false, 0);
     }
@@ -87,7 +87,7 @@ impl Presence {
     /// Changes properties of the channel; well-known ones change its flags. False if there was no room for all.
     pub(super) fn set_properties(
         &mut self,
-        allowance: &mut Allowance,
+        budget: &mut MemoryBudget,
         changes: &[(Value, Value)],
     ) -> bool {
         let mut room = true;
@@ -105,7 +105,7 @@ impl Presence {
                 }
                 _ => {}
             }
-            room &= set(&mut self.properties, allowance, key, value);
+            room &= set(&mut self.properties, budget, key, value);
         }
         room
     }
@@ -113,12 +113,12 @@ impl Presence {
     /// Changes properties of a user in the channel. False if there was no room for all.
     pub(super) fn set_user_properties(
         &mut self,
-        allowance: &mut Allowance,
+        budget: &mut MemoryBudget,
         user: &str,
         changes: &[(Value, Value)],
     ) -> bool {
         if !self.users.contains_key(user) {
-            if !allowance.take(user_bytes(user)) {
+            if !budget.take(user_bytes(user)) {
                 return false;
             }
             self.users.insert(user.into(), Properties::new());
@@ -128,27 +128,27 @@ impl Presence {
         };
         let mut room = true;
         for (key, value) in changes {
-            room &= set(properties, allowance, key, value);
+            room &= set(properties, budget, key, value);
         }
         if properties.is_empty() {
-            self.forget_user(allowance, user);
+            self.forget_user(budget, user);
         }
         room
     }
 
-    fn forget_user(&mut self, allowance: &mut Allowance, user: &str) {
+    fn forget_user(&mut self, budget: &mut MemoryBudget, user: &str) {
         if let Some((user, mut properties)) = self.users.remove_entry(user) {
-            allowance.give_back(user_bytes(&user));
-            clear(&mut properties, allowance);
+            budget.give_back(user_bytes(&user));
+            clear(&mut properties, budget);
         }
     }
 
     /// A user is in the channel. False if there was no room.
-    pub(super) fn entered(&mut self, allowance: &mut Allowance, user: &str) -> bool {
+    pub(super) fn entered(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
         if self.subscribers.contains(user) {
             return true;
         }
-        let room = allowance.take(user_bytes(user));
+        let room = budget.take(user_bytes(user));
         if room {
             self.subscribers.insert(user.into());
         }
@@ -156,11 +156,11 @@ impl Presence {
     }
 
     /// A user is no longer in the channel. False if it was not.
-    pub(super) fn left(&mut self, allowance: &mut Allowance, user: &str) -> bool {
-        self.forget_user(allowance, user);
+    pub(super) fn left(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
+        self.forget_user(budget, user);
         let known = self.subscribers.remove(user);
         if known {
-            allowance.give_back(user_bytes(user));
+            budget.give_back(user_bytes(user));
         }
         known
     }
@@ -179,41 +179,41 @@ fn well_known(key: &Value) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allowance, Presence};
+    use super::{MemoryBudget, Presence};
     use photon_proto::Value;
 
     #[test]
     fn what_is_taken_is_given_back() {
-        let (mut presence, mut allowance) = (Presence::default(), Allowance::new(10_000));
+        let (mut presence, mut budget) = (Presence::default(), MemoryBudget::new(10_000));
         let changes = [
             ("a".into(), Value::Int(1)),
             ("b".into(), "text".into()),
             (Value::Byte(255), Value::Int(9)),
         ];
         for _ in 0..3 {
-            assert!(presence.set_properties(&mut allowance, &changes));
-            assert!(presence.set_user_properties(&mut allowance, "bob", &changes));
-            assert!(presence.entered(&mut allowance, "bob"));
-            assert!(presence.entered(&mut allowance, "eve"));
+            assert!(presence.set_properties(&mut budget, &changes));
+            assert!(presence.set_user_properties(&mut budget, "bob", &changes));
+            assert!(presence.entered(&mut budget, "bob"));
+            assert!(presence.entered(&mut budget, "eve"));
         }
         assert_eq!(presence.max_subscribers, 9);
-        assert!(presence.left(&mut allowance, "bob"));
-        assert!(!presence.left(&mut allowance, "bob"));
-        assert!(presence.set_properties(&mut allowance, &[("a".into(), Value::Null)]));
+        assert!(presence.left(&mut budget, "bob"));
+        assert!(!presence.left(&mut budget, "bob"));
+        assert!(presence.set_properties(&mut budget, &[("a".into(), Value::Null)]));
         assert_eq!(presence.properties.len(), 2);
-        presence.clear(&mut allowance);
-        assert_eq!(allowance.left, 10_000);
+        presence.clear(&mut budget);
+        assert_eq!(budget.left, 10_000);
     }
 
     #[test]
     fn there_is_a_cap() {
-        let (mut presence, mut allowance) = (Presence::default(), Allowance::new(1_000));
+        let (mut presence, mut budget) = (Presence::default(), MemoryBudget::new(1_000));
         let kept = (0..100)
-            .filter(|number| presence.entered(&mut allowance, &alloc::format!("user{number}")))
+            .filter(|number| presence.entered(&mut budget, &alloc::format!("user{number}")))
             .count();
         assert!(kept > 2 && kept < 20, "{kept}");
         assert!(!presence.set_properties(
-            &mut allowance,
+            &mut budget,
             &[("a".into(), Value::Bytes(vec![0; 2_000].into()))]
         ));
     }

@@ -4,9 +4,9 @@ use crate::error::RequestError;
 use photon_proto::{Encode, EncodeError, ValueWriter, Written};
 
 /// A string array from an iterator that is walked twice: to count, then to write.
-pub(super) struct Names<I>(pub(super) I);
+pub(super) struct NameList<I>(pub(super) I);
 
-impl<I> Encode for Names<I>
+impl<I> Encode for NameList<I>
 where
     I: Iterator<Item: AsRef<str>> + Clone,
 {

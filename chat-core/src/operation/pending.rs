@@ -2,7 +2,7 @@
 
 use crate::error::{RequestError, ServerError};
 use crate::event::{ChannelOutcome, Outcome, RequestId};
-use crate::model::Names;
+use crate::model::NameMap;
 use crate::timers::Timer;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -10,16 +10,16 @@ use alloc::vec::Vec;
 use photon_proto::{Text, Timestamp};
 
 /// How many requests of one operation may be open at once.
-pub(crate) const MOST_OPEN: usize = 4096;
+pub(crate) const MAX_PENDING: usize = 4096;
 /// How many settled requests are remembered because their response has not come: servers may leave responses out.
-const MOST_UNANSWERED: usize = 64;
+const MAX_UNANSWERED: usize = 64;
 
 /// The open requests of one operation, oldest first.
 #[derive(Debug)]
 pub(crate) struct OpenRequests {
     requests: VecDeque<Request>,
     /// For each name the requests that wait for it, oldest first, and the name's place in them.
-    waiting: Names<VecDeque<(RequestId, usize)>>,
+    waiting: NameMap<VecDeque<(RequestId, usize)>>,
     /// How many of the requests are settled, but without a response.
     unanswered: usize,
 }
@@ -35,7 +35,7 @@ struct Request {
 }
 
 impl OpenRequests {
-    pub(crate) fn new(names: Names<VecDeque<(RequestId, usize)>>) -> Self {
+    pub(crate) fn new(names: NameMap<VecDeque<(RequestId, usize)>>) -> Self {
         Self {
             requests: VecDeque::new(),
             waiting: names,
@@ -44,7 +44,7 @@ impl OpenRequests {
     }
 
     pub(crate) fn check_room(&self) -> Result<(), RequestError> {
-        if self.requests.len() < MOST_OPEN {
+        if self.requests.len() < MAX_PENDING {
             Ok(())
         } else {
             Err(RequestError::QueueFull)
@@ -181,7 +181,7 @@ impl OpenRequests {
             return;
         }
         self.unanswered = self.unanswered.saturating_add(1);
-        if self.unanswered > MOST_UNANSWERED
+        if self.unanswered > MAX_UNANSWERED
             && let Some(oldest) = self
                 .requests
                 .iter()
@@ -232,7 +232,7 @@ impl OpenRequests {
     }
 
     /// Requests begin in order and have equal time, so the first unsettled one is due first; the settled ones before
-    /// it are at most [`MOST_UNANSWERED`].
+    /// it are at most [`MAX_UNANSWERED`].
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         self.requests
             .iter()

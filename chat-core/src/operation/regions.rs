@@ -4,7 +4,7 @@ use crate::client::ChatClient;
 use crate::codes::{operation, parameter};
 use crate::error::{RegionsError, RequestError};
 use crate::event::{Event, Region};
-use crate::operation::pending::MOST_OPEN;
+use crate::operation::pending::MAX_PENDING;
 use crate::state::State;
 use crate::timers::Timer;
 use alloc::boxed::Box;
@@ -25,7 +25,7 @@ impl ChatClient {
         let (State::ConnectedToNameServer, Some(peer)) = (self.state, &mut self.peer) else {
             return Err(RegionsError::NotConnected);
         };
-        if self.regions.len() >= MOST_OPEN {
+        if self.regions.len() >= MAX_PENDING {
             return Err(RegionsError::NotSent(Box::new(RequestError::QueueFull)));
         }
         let encrypt = peer.is_encrypted();

@@ -1,6 +1,6 @@
 //! Subscribe (0) and Unsubscribe (1). Spec: chat.md 3.1 and 3.2.
 
-use super::names::{Names, check_names};
+use super::names::{NameList, check_names};
 use crate::client::ChatClient;
 use crate::codes::{operation, parameter, property};
 use crate::error::RequestError;
@@ -12,7 +12,7 @@ use photon_proto::Value;
 use photon_proto::message::MessageWriter;
 
 /// What servers keep: no greater history length is sent. Spec: chat.md 3.1.
-const MOST_HISTORY: i32 = 100;
+const MAX_HISTORY: i32 = 100;
 
 /// What of the options goes on the wire: history length (p14) and last ids (p9). Spec: chat.md 3.1.
 fn history(
@@ -29,7 +29,7 @@ fn history(
             channels,
         });
     }
-    let length = options.history.map(|length| length.clamp(-1, MOST_HISTORY));
+    let length = options.history.map(|length| length.clamp(-1, MAX_HISTORY));
     Ok(match (length, options.last_ids.as_deref()) {
         (Some(0), _) | (None, None) => (None, None),
         (None, ids) => (Some(-1), ids),
@@ -85,7 +85,7 @@ impl ChatClient {
         {
             self.log(
                 log::Level::Warn,
-                format_args!("a history length out of -1 to {MOST_HISTORY} is sent as the nearest"),
+                format_args!("a history length out of -1 to {MAX_HISTORY} is sent as the nearest"),
             );
         }
         let creation = creation_properties(options, channels)?;
@@ -99,7 +99,7 @@ impl ChatClient {
                 &config.limits,
                 operation::SUBSCRIBE,
             )?;
-            request.put(parameter::CHANNELS, &Names(names.clone()))?;
+            request.put(parameter::CHANNELS, &NameList(names.clone()))?;
             if let Some(length) = length {
                 request.put(parameter::HISTORY_LENGTH, &length)?;
             }
@@ -135,7 +135,7 @@ impl ChatClient {
                 &config.limits,
                 operation::UNSUBSCRIBE,
             )?;
-            request.put(parameter::CHANNELS, &Names(names.clone()))?;
+            request.put(parameter::CHANNELS, &NameList(names.clone()))?;
             Ok(request.finish()?)
         })?;
         let id = self.next_request();
