@@ -5,6 +5,7 @@ use crate::secret::Secret;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::time::Duration;
 use log::LevelFilter;
 use photon_proto::{Hashtable, Limits, Protocol, Text, Value, udp};
 
@@ -203,55 +204,61 @@ impl ChatConfig {
         self
     }
 
-    /// Deadline from the connect call to being connected, for each address, and from the name server's answer to being
-    /// logged in on the front end, in milliseconds; 0 is at once. Default 15,000. Spec: chat.md 6.4.
+    /// Sets the deadline for connecting. It limits the time from the connect call to the connection,
+    /// for each address, and the time from the name server's response to the login on the front end.
+    /// Zero means at once. Default 15 s. Spec: chat.md 6.4.
+    ///
+    /// Like all durations of this configuration it is rounded up to whole milliseconds.
     #[must_use]
-    pub fn connect_timeout_ms(mut self, ms: u64) -> Self {
-        self.connect_timeout_ms = ms;
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout_ms = whole_millis(timeout);
         self
     }
 
-    /// Deadline for the answer to a login, in milliseconds. Default 15,000. Spec: chat.md 6.4.
+    /// Sets the deadline for the response to a login. Default 15 s. Spec: chat.md 6.4.
     #[must_use]
-    pub fn authenticate_timeout_ms(mut self, ms: u64) -> Self {
-        self.authenticate_timeout_ms = ms;
+    pub fn authenticate_timeout(mut self, timeout: Duration) -> Self {
+        self.authenticate_timeout_ms = whole_millis(timeout);
         self
     }
 
-    /// Deadline for the answer to `get_regions`, in milliseconds. Default 15,000. Spec: chat.md 6.4.
+    /// Sets the deadline for the response to `get_regions`. Default 15 s. Spec: chat.md 6.4.
     #[must_use]
-    pub fn regions_timeout_ms(mut self, ms: u64) -> Self {
-        self.regions_timeout_ms = ms;
+    pub fn regions_timeout(mut self, timeout: Duration) -> Self {
+        self.regions_timeout_ms = whole_millis(timeout);
         self
     }
 
-    /// Deadline for the outcome of a subscribe or unsubscribe, in milliseconds; 0 is never. Default 15,000.
+    /// Sets the deadline for the outcome of a subscribe or unsubscribe request; zero means no
+    /// deadline. Default 15 s.
     #[must_use]
-    pub fn request_timeout_ms(mut self, ms: u64) -> Self {
-        self.request_timeout_ms = ms;
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout_ms = whole_millis(timeout);
         self
     }
 
-    /// How long a connected server may stay silent, in milliseconds. It speaks when it is pinged, so keep this well above
-    /// the ping interval and a round trip. Default 10,000. Spec: chat.md 6.4.
+    /// Sets how long a connected server may stay silent before the connection ends. A server
+    /// answers pings, so keep this well above the ping interval plus a round trip. At least 1 ms,
+    /// default 10 s. Spec: chat.md 6.4.
     #[must_use]
-    pub fn silence_timeout_ms(mut self, ms: u64) -> Self {
-        self.silence_timeout_ms = ms.max(1);
+    pub fn silence_timeout(mut self, timeout: Duration) -> Self {
+        self.silence_timeout_ms = whole_millis(timeout).max(1);
         self
     }
 
-    /// How long `disconnect` goes on sending what was accepted before it, in milliseconds. Default 1,000.
+    /// Sets how long `disconnect` continues to send previously accepted data. Default 1 s.
     #[must_use]
-    pub fn flush_timeout_ms(mut self, ms: u64) -> Self {
-        self.flush_timeout_ms = ms;
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout_ms = whole_millis(timeout);
         self
     }
 
-    /// Time from one ping to the next, in milliseconds, held within 1,000 and 8,000. Default 3,000. In JSON from the last
-    /// message that was sent, unless nothing was heard for half of the silence that is allowed. Spec: chat.md 6.4.
+    /// Sets the time between two pings, limited to 1 s to 8 s. Default 3 s. In JSON the interval
+    /// counts from the last message sent, unless nothing was received for half of the silence
+    /// timeout. Spec: chat.md 6.4.
     #[must_use]
-    pub fn ping_interval_ms(mut self, ms: u64) -> Self {
-        self.ping_interval_ms = ms.clamp(1_000, 8_000);
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval_ms = whole_millis(interval).clamp(1_000, 8_000);
         self
     }
 
@@ -340,6 +347,12 @@ impl ChatConfig {
         self.incoming_cap_bytes
             .max(self.limits.max_received_bytes.saturating_mul(2))
     }
+}
+
+/// Rounds up, because 0 ms has a meaning of its own ("never" or "at once") that a short duration
+/// must not take on. `Duration::MAX` becomes the longest time that the timers know.
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// Credentials for the next login. Printed as `***`. Spec: chat.md 1.8, 2.4 and 7.
@@ -447,5 +460,30 @@ impl AuthValues {
 impl Default for AuthValues {
     fn default() -> Self {
         Self::none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChatConfig, Duration, whole_millis};
+
+    #[test]
+    fn durations_are_rounded_up_to_whole_milliseconds() {
+        for (duration, millis) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(7), 7),
+            (Duration::from_micros(7_001), 8),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(whole_millis(duration), millis, "{duration:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_request_timeout_does_not_become_no_timeout() {
+        let config = ChatConfig::new("tcp://ns.example:4533", "app", "1.0");
+        let config = config.request_timeout(Duration::from_micros(1));
+        assert_eq!(config.request_timeout_ms, 1);
     }
 }

@@ -93,7 +93,7 @@
 //!    exactly one [`Outcome`]. Events also come for channels that nobody asked for (another client of the same user, the
 //!    server itself): their `request` is `None`. `get_regions` always ends in exactly one [`Event::RegionsResult`].
 //! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces the end at once, goes on
-//!     sending what was accepted before it for at most [`ChatConfig::flush_timeout_ms`] (of more than eight links that
+//!     sending what was accepted before it for at most [`ChatConfig::flush_timeout`] (of more than eight links that
 //!     end so, the oldest is cut short), over UDP until it is acknowledged, and the old link can touch nothing any more;
 //!     connecting anew meanwhile is legal. [`Stats::cut_short`] counts what did not make it.
 //! 11. **Determinism.** The same seed and the same calls give the same bytes and events.

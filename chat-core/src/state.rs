@@ -5,6 +5,7 @@ use crate::codes::application;
 use crate::link::LinkErrorKind;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 use photon_proto::{DecodeError, Text, udp};
 
 /// The client's state. Spec: chat.md 1.9 and 6.
@@ -225,8 +226,8 @@ pub enum CauseKind {
     InputOverrun,
     /// Nothing was heard from the server for too long.
     Silent {
-        /// How long, in milliseconds.
-        for_ms: u64,
+        /// How long, in whole milliseconds.
+        elapsed: Duration,
     },
     /// A step was not done when its deadline passed.
     Deadline(Step),
@@ -387,7 +388,7 @@ impl fmt::Display for DisconnectCause {
             CauseKind::Unacknowledged => out.write_str("the server does not answer any more")?,
             CauseKind::BadDatagrams(violation) => write!(out, "the datagrams are broken: {violation}")?,
             CauseKind::InputOverrun => out.write_str("more input than was asked for")?,
-            CauseKind::Silent { for_ms } => write!(out, "nothing heard for {for_ms} ms")?,
+            CauseKind::Silent { elapsed } => write!(out, "nothing received for {} ms", elapsed.as_millis())?,
             CauseKind::Deadline(Step::Connect) => out.write_str("not connected within the deadline")?,
             CauseKind::Deadline(Step::Authenticate) => out.write_str("no answer to the login within the deadline")?,
             CauseKind::KeyExchange(KeyExchangeFailure::Refused) => out.write_str("key exchange refused")?,

@@ -1,5 +1,7 @@
 //! [`Stats`]: what happened so far, in numbers.
 
+use core::time::Duration;
+
 /// Counters of one client since it was made, and how its present connection is. Spec: chat.md 8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,10 +27,10 @@ pub struct Stats {
     /// Connections that were ended on purpose, by [`ChatClient::disconnect`](crate::ChatClient::disconnect) or the move to
     /// the front end, before all that had been accepted was sent, or over UDP acknowledged.
     pub cut_short: u64,
-    /// Smoothed round trip of the present connection in milliseconds, once it is known.
-    pub round_trip_ms: Option<u32>,
-    /// Its variance in milliseconds.
-    pub round_trip_variance_ms: Option<u32>,
+    /// Smoothed round-trip time of the current connection, in whole milliseconds, once it is known.
+    pub round_trip: Option<Duration>,
+    /// Its variance.
+    pub round_trip_variance: Option<Duration>,
     /// What the present connection has counted, if it is one over UDP: resends, losses, drops by reason.
     pub udp: Option<photon_proto::udp::Stats>,
     /// Bytes received and not processed, or written and not sent; over UDP also those sent and not acknowledged.

@@ -38,7 +38,10 @@ fn an_idle_session_allocates_nothing() {
         peer.subscription("lobby");
         peer.expect_end();
     });
-    let mut session = in_channel(config(address).ping_interval_ms(8_000), "lobby");
+    let mut session = in_channel(
+        config(address).ping_interval(Duration::from_millis(8_000)),
+        "lobby",
+    );
     while session.chat.server_time().is_none() {
         session.wait(LONG);
     }
@@ -50,7 +53,8 @@ fn an_idle_session_allocates_nothing() {
 #[test]
 fn nor_over_udp() {
     let server = udp::Server::start("127.0.0.1");
-    let config = config_for(&format!("udp://{}", server.address)).ping_interval_ms(8_000);
+    let config = config_for(&format!("udp://{}", server.address))
+        .ping_interval(Duration::from_millis(8_000));
     let mut session = in_channel(config, "lobby");
     while session
         .timeout()
@@ -68,7 +72,10 @@ fn nor_over_udp() {
 fn nor_over_websocket() {
     for secure in [false, cfg!(feature = "tls")] {
         let server = web::Server::start(secure);
-        let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
+        let mut session = server.in_channel(
+            server.config().ping_interval(Duration::from_millis(8_000)),
+            "lobby",
+        );
         while session
             .timeout()
             .is_none_or(|timeout| timeout < Duration::from_secs(1))

@@ -264,7 +264,7 @@ fn closing_tells_what_it_could_not_send() {
         // It reads no more, and stays.
         peer
     });
-    let mut session = chatting(config(address).flush_timeout_ms(100));
+    let mut session = chatting(config(address).flush_timeout(Duration::from_millis(100)));
     let content = "x".repeat(10_000);
     let peer = server.join().unwrap();
     // The system takes a lot before it takes no more.

@@ -42,7 +42,10 @@ static COUNTING: Counting = Counting;
 /// What an idle session takes over this line.
 fn idle_session(server: &Server) -> isize {
     let before = LIVE.load(Ordering::SeqCst);
-    let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
+    let mut session = server.in_channel(
+        server.config().ping_interval(Duration::from_millis(8_000)),
+        "lobby",
+    );
     while session
         .timeout()
         .is_none_or(|timeout| timeout < Duration::from_secs(1))
@@ -61,7 +64,10 @@ fn idle_tcp_session() -> isize {
         peer.expect_end();
     });
     let before = LIVE.load(Ordering::SeqCst);
-    let mut session: Session = in_channel(config(address).ping_interval_ms(8_000), "lobby");
+    let mut session: Session = in_channel(
+        config(address).ping_interval(Duration::from_millis(8_000)),
+        "lobby",
+    );
     while session
         .timeout()
         .is_none_or(|timeout| timeout < Duration::from_secs(1))

@@ -38,7 +38,7 @@ fn an_idle_connection_wakes_up_for_pings_only() {
         peer.expect_init();
         peer.expect_end();
     });
-    let mut session = on_name_server(config(address).ping_interval_ms(1_000));
+    let mut session = on_name_server(config(address).ping_interval(Duration::from_millis(1_000)));
     while session.chat.server_time().is_none() {
         session.wait(LONG);
     }
@@ -91,7 +91,7 @@ fn the_timeout_is_the_next_ping() {
         peer.expect_init();
         peer.expect_end();
     });
-    let mut session = on_name_server(config(address).ping_interval_ms(8_000));
+    let mut session = on_name_server(config(address).ping_interval(Duration::from_millis(8_000)));
     while session.chat.server_time().is_none() {
         session.wait(LONG);
     }
@@ -265,7 +265,7 @@ fn connecting_anew_while_the_old_connection_still_sends() {
         old.expect_end();
         new.expect_end();
     });
-    let mut session = chatting(config(address).flush_timeout_ms(30_000));
+    let mut session = chatting(config(address).flush_timeout(Duration::from_millis(30_000)));
     let mut published = 0;
     let content = "x".repeat(CONTENT_BYTES);
     while session

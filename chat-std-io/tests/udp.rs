@@ -152,7 +152,8 @@ fn a_severed_link_is_a_reset_and_the_server_hears_nothing() {
 #[test]
 fn an_idle_wait_is_one_sleep() {
     let server = Server::start("127.0.0.1");
-    let config = config_for(&format!("udp://{}", server.address)).ping_interval_ms(8_000);
+    let config = config_for(&format!("udp://{}", server.address))
+        .ping_interval(Duration::from_millis(8_000));
     let mut session = in_channel(config, "lobby");
     comes_to_rest(&mut session);
     sleeps_once(&mut session);

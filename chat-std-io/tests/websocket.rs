@@ -10,6 +10,7 @@ use chat_std_io::{
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 use support::web::Server;
 use support::*;
 
@@ -64,7 +65,10 @@ fn the_same_in_frames() {
 fn an_idle_wait_is_one_sleep() {
     for secure in each() {
         let server = Server::start(secure);
-        let mut session = server.in_channel(server.config().ping_interval_ms(8_000), "lobby");
+        let mut session = server.in_channel(
+            server.config().ping_interval(Duration::from_millis(8_000)),
+            "lobby",
+        );
         comes_to_rest(&mut session);
         sleeps_once(&mut session);
         session.close(LONG);

@@ -352,7 +352,13 @@ mod tests {
             );
             assert_eq!(code(server, CauseKind::InputOverrun, true), base + 1);
             assert_eq!(
-                code(server, CauseKind::Silent { for_ms: 1 }, true),
+                code(
+                    server,
+                    CauseKind::Silent {
+                        elapsed: core::time::Duration::from_millis(1)
+                    },
+                    true
+                ),
                 base + 4
             );
             assert_eq!(

@@ -182,7 +182,7 @@ impl ChatClient {
     }
 
     /// Ends the connection (`disconnect`): the state is Disconnected at once, what was accepted before goes on being
-    /// sent for at most [`ChatConfig::flush_timeout_ms`]. Nothing in states 0 and 10. Spec: chat.md 6.2.
+    /// sent for at most [`ChatConfig::flush_timeout`]. Nothing in states 0 and 10. Spec: chat.md 6.2.
     pub fn disconnect(&mut self) {
         self.end_by_application();
     }

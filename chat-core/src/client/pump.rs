@@ -22,6 +22,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
+use core::time::Duration;
 use photon_proto::message::Header;
 use photon_proto::{HashKeys, Protocol, Timestamp};
 
@@ -295,8 +296,13 @@ impl ChatClient {
         }
         if let Some(step) = self.login.overdue(now) {
             self.deadline_passed(step);
-        } else if let Some(for_ms) = self.peer.as_ref().and_then(|peer| peer.silent_ms(now)) {
-            self.end_peer(CauseKind::Silent { for_ms }, |cause| cause);
+        } else if let Some(silent_ms) = self.peer.as_ref().and_then(|peer| peer.silent_ms(now)) {
+            self.end_peer(
+                CauseKind::Silent {
+                    elapsed: Duration::from_millis(silent_ms),
+                },
+                |cause| cause,
+            );
         }
     }
 
@@ -516,10 +522,11 @@ impl ChatClient {
 
     pub(crate) fn current_stats(&self) -> Stats {
         let round_trip = self.peer.as_ref().and_then(Peer::round_trip_ms);
+        let whole = |ms| Duration::from_millis(u64::from(ms));
         Stats {
             udp: self.peer.as_ref().and_then(Peer::udp_stats),
-            round_trip_ms: round_trip.map(|(round_trip, _)| round_trip),
-            round_trip_variance_ms: round_trip.map(|(_, variance)| variance),
+            round_trip: round_trip.map(|(round_trip, _)| whole(round_trip)),
+            round_trip_variance: round_trip.map(|(_, variance)| whole(variance)),
             buffered_bytes: self.held_bytes(),
             cached_bytes: self.model.cached_bytes(),
             ..self.stats

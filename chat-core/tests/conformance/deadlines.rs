@@ -5,6 +5,7 @@ use crate::rig::{
     outcomes, over_datagrams, over_streams, strings,
 };
 use chat_core::{CauseKind, LinkInput, Outcome, State, Step, SubscribeOptions};
+use std::time::Duration;
 
 #[test]
 fn connecting_is_counted_from_the_change_to_state_1() {
@@ -67,12 +68,12 @@ fn the_front_end_has_to_accept_the_login_within_the_same_deadline() {
 fn every_deadline_is_configurable() {
     let configure = |config: chat_core::ChatConfig| {
         config
-            .connect_timeout_ms(1_000)
-            .authenticate_timeout_ms(2_000)
-            .regions_timeout_ms(700)
-            .request_timeout_ms(600)
-            .silence_timeout_ms(5_000)
-            .ping_interval_ms(8_000)
+            .connect_timeout(Duration::from_millis(1_000))
+            .authenticate_timeout(Duration::from_millis(2_000))
+            .regions_timeout(Duration::from_millis(700))
+            .request_timeout(Duration::from_millis(600))
+            .silence_timeout(Duration::from_millis(5_000))
+            .ping_interval(Duration::from_millis(8_000))
     };
     each_with(configure, |mut rig| {
         rig.go_to(State::ConnectingToNameServer);
@@ -116,11 +117,16 @@ fn every_deadline_is_configurable() {
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
         exactly_after_ms(&mut rig, 600, &[timed_out]);
         exactly_after_ms(&mut rig, 4_400, &error(1004));
-        assert_eq!(rig.error().1.kind, CauseKind::Silent { for_ms: 5_000 });
+        assert_eq!(
+            rig.error().1.kind,
+            CauseKind::Silent {
+                elapsed: Duration::from_millis(5_000)
+            }
+        );
     });
     // No request timeout at all.
     each_with(
-        |config| config.request_timeout_ms(0),
+        |config| config.request_timeout(Duration::from_millis(0)),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             rig.client
@@ -202,7 +208,7 @@ fn requests_time_out_one_by_one() {
 #[test]
 fn poll_timeout_tells_the_deadline_of_a_login() {
     each_with(
-        |config| config.authenticate_timeout_ms(1_234),
+        |config| config.authenticate_timeout(Duration::from_millis(1_234)),
         |mut rig| {
             rig.go_to(State::ConnectedToNameServer);
             rig.client

@@ -2,6 +2,7 @@
 
 use crate::rig::{FRONT_END, Rig, Seen, TOKEN, each, not_over_datagrams, over_streams_with};
 use chat_core::{ConnectOptions, LinkError, LinkErrorKind, LinkInput, PublishOptions, State};
+use std::time::Duration;
 
 /// A client whose login waits for the name server's answer.
 fn logging_in(rig: &mut Rig) {
@@ -58,7 +59,7 @@ fn disconnect_sends_what_was_accepted_before() {
     });
     // Half of it is taken in time, as streams do.
     over_streams_with(
-        |config| config.flush_timeout_ms(250),
+        |config| config.flush_timeout(Duration::from_millis(250)),
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             let (link, now) = (rig.link(), rig.now);

@@ -8,6 +8,7 @@ use crate::rig::{
 use chat_core::{
     CauseKind, LinkErrorKind, LinkInput, Outcome, RequestId, Server, State, Step, SubscribeOptions,
 };
+use std::time::Duration;
 
 /// The steps of a connection, as far as faults can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +138,13 @@ fn expected(
         Fault::FallsSilent | Fault::GoesDeaf if step == At::Greeting => {
             Some((15_000, 4, CauseKind::Deadline(Step::Connect)))
         }
-        Fault::FallsSilent => Some((10_000, 4, CauseKind::Silent { for_ms: 10_000 })),
+        Fault::FallsSilent => Some((
+            10_000,
+            4,
+            CauseKind::Silent {
+                elapsed: Duration::from_millis(10_000),
+            },
+        )),
         // Datagrams that are none are dropped, and WebSocket messages that are none are skipped.
         Fault::GoesDeaf | Fault::SendsNonsense => match (server, step) {
             (_, At::Idle) => None,

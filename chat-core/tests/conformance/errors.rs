@@ -9,6 +9,7 @@ use chat_core::{
     Listener, PeerErrorCode, PrivateOptions, PublishOptions, RequestError, Server, State, Step,
     SubscribeOptions,
 };
+use std::time::Duration;
 
 /// The ends of a connection, other than refused logins, and how the documented code ends.
 const ENDS: [End; 5] = [
@@ -358,7 +359,7 @@ fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
         assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Authenticate));
     });
     each_with(
-        |config| config.connect_timeout_ms(60_000),
+        |config| config.connect_timeout(Duration::from_millis(60_000)),
         |mut rig| {
             rig.go_to(State::ConnectingToFrontEnd);
             rig.advance_ms(2_000);

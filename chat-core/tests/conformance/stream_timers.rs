@@ -6,6 +6,7 @@ use crate::rig::{
     outcomes, strings,
 };
 use chat_core::{CauseKind, ConnectOptions, Outcome, State, Step, SubscribeOptions, Timestamp};
+use std::time::Duration;
 
 /// An answer to a ping.
 const PONG: [u8; 9] = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -26,7 +27,12 @@ fn silence_is_counted_from_the_last_input() {
             rig.advance_ms(9_999);
             rig.deliver(if whole { &PONG } else { &[0, 0] });
             exactly_after_ms(&mut rig, 10_000, &error(code));
-            assert_eq!(rig.error().1.kind, CauseKind::Silent { for_ms: 10_000 });
+            assert_eq!(
+                rig.error().1.kind,
+                CauseKind::Silent {
+                    elapsed: Duration::from_millis(10_000)
+                }
+            );
         });
     }
 }
@@ -119,7 +125,7 @@ fn the_ping_interval_is_held_within_its_bounds() {
         (8_001, 8_000),
     ] {
         not_over_datagrams_with(
-            |config| config.ping_interval_ms(configured),
+            |config| config.ping_interval(Duration::from_millis(configured)),
             |mut rig| {
                 rig.go_to(State::ConnectedToFrontEnd);
                 rig.expect_deadline_in_ms(interval);
@@ -139,7 +145,7 @@ fn answered_pings_tell_the_server_time() {
         rig.answers = false;
         rig.go_to(State::ConnectedToNameServer);
         assert_eq!(
-            (rig.client.server_time(), rig.client.stats().round_trip_ms),
+            (rig.client.server_time(), rig.client.stats().round_trip),
             (None, None)
         );
         rig.advance_ms(60);
@@ -147,7 +153,10 @@ fn answered_pings_tell_the_server_time() {
         answer.extend(50_000_i32.to_be_bytes());
         answer.extend(0_i32.to_be_bytes());
         rig.deliver(&answer);
-        assert_eq!(rig.client.stats().round_trip_ms, Some(60));
+        assert_eq!(
+            rig.client.stats().round_trip,
+            Some(Duration::from_millis(60))
+        );
         assert_eq!(rig.client.server_time(), Some(50_030));
     });
 }
@@ -233,7 +242,11 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
     });
     // Silence, where pings are far apart.
     not_over_datagrams_with(
-        |config| config.ping_interval_ms(8_000).silence_timeout_ms(4_000),
+        |config| {
+            config
+                .ping_interval(Duration::from_millis(8_000))
+                .silence_timeout(Duration::from_millis(4_000))
+        },
         |mut rig| {
             rig.go_to(State::ConnectedToFrontEnd);
             rig.expect_deadline_in_ms(4_000);

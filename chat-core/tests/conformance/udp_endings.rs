@@ -6,6 +6,7 @@ use crate::rig::{
 use chat_core::{CauseKind, DisconnectReason, LinkInput, PublishOptions, State, Step};
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
 use photon_proto::udp::{Cause, REASON_CLIENT};
+use std::time::Duration;
 
 /// The states in which a server can end a connection, and how the code begins.
 const STATES: [(State, i32); 4] = [
@@ -252,7 +253,7 @@ fn an_end_of_the_clients_making_says_goodbye_once() {
     ];
     for (index, (digits, flown, end)) in endings.into_iter().enumerate() {
         over_datagrams_with(
-            |config| config.authenticate_timeout_ms(2_000),
+            |config| config.authenticate_timeout(Duration::from_millis(2_000)),
             |mut rig| {
                 rig.go_to(State::ConnectedToNameServer);
                 rig.client
@@ -299,7 +300,7 @@ fn an_end_of_the_clients_making_says_goodbye_once() {
     });
     // The client's own deadline comes first, and nobody has answered.
     over_datagrams_with(
-        |config| config.connect_timeout_ms(1_000),
+        |config| config.connect_timeout(Duration::from_millis(1_000)),
         |mut rig| {
             rig.go_to(State::ConnectingToNameServer);
             rig.answers = false;

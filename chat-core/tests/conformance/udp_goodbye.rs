@@ -4,6 +4,7 @@ use crate::rig::{FRONT_END, Rig, Seen, TOKEN, over_datagrams, over_datagrams_wit
 use chat_core::{ChatClient, ConnectOptions, LinkId, PublishOptions, State};
 use photon_proto::udp::command::kind;
 use photon_proto::udp::{Cause, REASON_CLIENT};
+use std::time::Duration;
 
 const LEFT: Option<Cause> = Some(Cause::ClientLeft(REASON_CLIENT));
 
@@ -91,7 +92,7 @@ fn disconnect_after_an_idle_time_still_sends_what_was_accepted() {
 fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
     for flush_ms in [1_000, 250] {
         over_datagrams_with(
-            |config| config.flush_timeout_ms(flush_ms),
+            |config| config.flush_timeout(Duration::from_millis(flush_ms)),
             |mut rig| {
                 rig.go_to(State::ConnectedToFrontEnd);
                 rig.answers = false;

@@ -10,6 +10,7 @@ use chat_core::{
 };
 use photon_proto::Limits;
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
+use std::time::Duration;
 
 fn publish(client: &mut ChatClient, bytes: usize) -> Result<(), RequestError> {
     client.publish_message("a", &"x".repeat(bytes)[..], &PublishOptions::new())
@@ -54,7 +55,7 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
         (Some(8_001), 8_000),
     ] {
         let configure = |config: ChatConfig| match configured {
-            Some(ms) => config.ping_interval_ms(ms),
+            Some(ms) => config.ping_interval(Duration::from_millis(ms)),
             None => config,
         };
         over_datagrams_with(configure, |mut rig| {
@@ -443,17 +444,15 @@ fn stats_tell_what_the_connection_has_counted() {
         );
         assert_eq!(udp.sent_bytes, 2 * 56);
         // Connecting has told nothing about the line yet.
-        assert_eq!(
-            (stats.round_trip_ms, stats.round_trip_variance_ms),
-            (None, None)
-        );
+        assert_eq!((stats.round_trip, stats.round_trip_variance), (None, None));
         rig.answers = true;
         rig.advance_ms(221);
         rig.greet();
         rig.agree();
         let udp = rig.client.stats().udp.expect("connected");
         assert_eq!((udp.sent_messages, udp.received_messages), (2, 2));
-        assert!(rig.client.stats().round_trip_ms.is_some_and(|ms| ms < 15));
+        let round_trip = rig.client.stats().round_trip;
+        assert!(round_trip.is_some_and(|time| time < Duration::from_millis(15)));
         rig.client
             .connect_to_region_front_end("eu")
             .expect("may go on");

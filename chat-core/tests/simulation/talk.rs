@@ -7,6 +7,7 @@ use chat_core::{
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
 use soak::{Transport, World};
+use std::time::Duration;
 
 /// Clients of all transports and serializations, encrypted or not, on lines that chop and delay.
 fn crowd(seed: u64, size: usize) -> World {
@@ -163,7 +164,9 @@ fn a_slow_line_holds_back_and_loses_nothing() {
     };
     let mut world = World::new(13, ServerConfig::new(), line);
     let player = world.add("alice", |config| {
-        config.outgoing_cap_bytes(60_000).silence_timeout_ms(60_000)
+        config
+            .outgoing_cap_bytes(60_000)
+            .silence_timeout(Duration::from_millis(60_000))
     });
     world
         .chat(player)

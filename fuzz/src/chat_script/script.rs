@@ -6,6 +6,7 @@ use super::transport::Transport;
 use super::words::{Content, Name, Properties, names};
 use crate::input::Input;
 use chat_core::{ChatConfig, Encryption, Limits, Protocol};
+use core::time::Duration;
 
 /// What happens next; each begins with one byte of the script, the likelier ones with many a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,7 +254,7 @@ impl Setup {
             .encryption(self.encryption)
             .limits(self.limits())
             .max_messages_per_service(self.messages_per_service)
-            .request_timeout_ms(self.request_timeout_ms)
+            .request_timeout(Duration::from_millis(self.request_timeout_ms))
             .outgoing_cap_bytes(self.outgoing_cap)
             .incoming_cap_bytes(self.incoming_cap())
             .event_cap_bytes(if self.small_events { 2_000 } else { 4 << 20 })

@@ -170,10 +170,12 @@ impl Rig {
     /// After how long a datagram's command is sent again if it is sent now. udp.md 5.4.
     pub(crate) fn resend_ms(&self) -> u64 {
         let stats = self.client.stats();
-        let told = stats.round_trip_ms.zip(stats.round_trip_variance_ms);
-        // Before the client tells them: connect and init were acknowledged at once. udp.md 5.3.
-        let (round_trip, variance) = told.unwrap_or((14, 7));
-        u64::from(round_trip + 4 * variance).min(400)
+        let measured = stats.round_trip.zip(stats.round_trip_variance);
+        // Before the client reports them: connect and init were acknowledged at once. udp.md 5.3.
+        let (round_trip, variance) = measured.map_or((14, 7), |(round_trip, variance)| {
+            (round_trip.as_millis() as u64, variance.as_millis() as u64)
+        });
+        (round_trip + 4 * variance).min(400)
     }
 
     /// The next deadline is exactly so far away.

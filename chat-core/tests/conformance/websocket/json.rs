@@ -6,6 +6,7 @@ use chat_core::{
     Protocol, PublishOptions, RequestError, State, StatusMessage, SubscribeOptions, UserStatus,
     Wire,
 };
+use std::time::Duration;
 
 /// A frame of JSON.
 fn json(object: &str) -> Vec<u8> {
@@ -198,7 +199,8 @@ fn json_over_plain_links_needs_encryption_switched_off() {
 #[test]
 fn a_client_that_always_has_something_to_say_still_hears_that_the_server_is_there() {
     for (ping_ms, every_ms) in [(3_000, 2_000), (3_000, 500), (8_000, 2_000), (1_000, 999)] {
-        let mut duo = json_on_front_end_with(|config| config.ping_interval_ms(ping_ms));
+        let mut duo =
+            json_on_front_end_with(|config| config.ping_interval(Duration::from_millis(ping_ms)));
         let mut pings = 0;
         for _ in 0..60_000 / every_ms {
             duo.client

@@ -131,8 +131,8 @@ pub(crate) fn stats(session: &Session) -> Json {
         "raw_messages": stats.raw_messages,
         "presence_dropped": stats.presence_dropped,
         "surplus_bytes": stats.surplus_bytes,
-        "round_trip_ms": stats.round_trip_ms,
-        "round_trip_variance_ms": stats.round_trip_variance_ms,
+        "round_trip_ms": stats.round_trip.map(|it| it.as_millis() as u64),
+        "round_trip_variance_ms": stats.round_trip_variance.map(|it| it.as_millis() as u64),
         "buffered_bytes": stats.buffered_bytes,
         "cached_bytes": stats.cached_bytes,
         "udp": stats.udp.as_ref().map(udp_stats),
@@ -222,7 +222,9 @@ fn cause_kind(kind: &CauseKind) -> Json {
     match kind {
         CauseKind::Link(kind) => json!({"name": "Link", "link": format!("{kind:?}")}),
         CauseKind::BadStream(error) => json!({"name": "BadStream", "error": decode_error(error)}),
-        CauseKind::Silent { for_ms } => json!({"name": "Silent", "for_ms": for_ms}),
+        CauseKind::Silent { elapsed } => {
+            json!({"name": "Silent", "for_ms": elapsed.as_millis() as u64})
+        }
         CauseKind::Deadline(step) => json!({"name": "Deadline", "step": format!("{step:?}")}),
         CauseKind::KeyExchange(failure) => {
             json!({"name": "KeyExchange", "failure": format!("{failure:?}")})
@@ -435,7 +437,9 @@ mod tests {
                 json!({"name": "DisconnectCommand", "reason": {"name": "Other", "code": 9}}),
             ),
             (
-                CauseKind::Silent { for_ms: 10_000 },
+                CauseKind::Silent {
+                    elapsed: std::time::Duration::from_millis(10_000),
+                },
                 json!({"name": "Silent", "for_ms": 10_000}),
             ),
             (

@@ -153,7 +153,7 @@ impl Run<'_> {
                 resent += udp.resent_commands;
                 duplicates += udp.duplicates;
                 dropped += udp.dropped_datagrams.total() + udp.discarded.total();
-                slowest = stats.round_trip_ms.unwrap_or_default().max(slowest);
+                slowest = stats.round_trip.map_or(0, |it| it.as_millis()).max(slowest);
             }
         }
         if connections > 0 {
