@@ -15,7 +15,7 @@ const TIGHT: Limits = Limits {
 };
 
 /// What a byte may become, at each level of containers: one value of many in an array, gathered.
-const MOST_HEAP_A_BYTE: usize = 100;
+const MAX_HEAP_A_BYTE: usize = 100;
 
 /// Any bytes as one value of GpBinary 1.6.
 ///
@@ -65,7 +65,7 @@ fn decode(protocol: Protocol, limits: &Limits, data: &[u8]) -> Result<Value, Dec
     // Memory is charged before it is reserved, and a count that promises more than there are bytes reserves nothing. What
     // is needed for a moment beside it (to find duplicate keys, to gather arrays) is a part of that.
     let charged = limits.max_memory_bytes * 2;
-    let promised = data.len() * MOST_HEAP_A_BYTE * (limits.max_depth as usize + 1);
+    let promised = data.len() * MAX_HEAP_A_BYTE * (limits.max_depth as usize + 1);
     let most = charged.min(promised) + 1024;
     assert!(
         heap.bytes_max <= most as u64,

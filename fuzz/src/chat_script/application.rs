@@ -1,8 +1,8 @@
 //! What the application does: calls of a client, and what they may change.
 
+use super::samples::Content;
 use super::script::{Message, Step};
 use super::transport::Transport;
-use super::words::Content;
 use super::world::World;
 use chat_core::{
     AuthValues, ChatClient, ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions,

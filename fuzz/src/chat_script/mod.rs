@@ -2,17 +2,17 @@
 
 mod application;
 mod carrier;
-mod delivered;
-mod ledger;
-mod said;
+mod expectations;
+mod inbound;
+mod samples;
 mod script;
 mod server;
+mod server_message;
 mod transport;
-mod words;
 mod world;
 
-pub use said::Say;
 pub use script::Op;
+pub use server_message::Say;
 pub use transport::Transport;
 
 use script::Script;

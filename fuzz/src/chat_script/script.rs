@@ -1,9 +1,9 @@
 //! [`Script`]: what happens to a client, read from bytes.
 
-use super::delivered::Delivered;
-use super::said::Said;
+use super::inbound::Inbound;
+use super::samples::{Content, Name, Properties, names};
+use super::server_message::ServerMessage;
 use super::transport::Transport;
-use super::words::{Content, Name, Properties, names};
 use crate::input::Input;
 use chat_core::{ChatConfig, Encryption, Limits, Protocol};
 use core::time::Duration;
@@ -326,7 +326,7 @@ pub(super) enum Step<'a> {
     },
     Forget,
     Opened,
-    Received(Delivered<'a>),
+    Received(Inbound<'a>),
     Closed,
     Failed {
         reset: bool,
@@ -460,7 +460,7 @@ impl<'a> Step<'a> {
             },
             Op::Forget => Self::Forget,
             Op::Opened => Self::Opened,
-            Op::Received => Self::Received(Delivered::read(input)),
+            Op::Received => Self::Received(Inbound::read(input)),
             Op::Closed => Self::Closed,
             Op::Failed => Self::Failed {
                 reset: input.flag(),
@@ -520,20 +520,20 @@ impl<'a> Script<'a> {
 impl Setup {
     /// How an application gets to where the script begins.
     fn beginning<'a>(&self) -> Vec<Step<'a>> {
-        let said = |said| Step::Received(Delivered::whole(said));
+        let said = |said| Step::Received(Inbound::whole(said));
         let server = || {
             let mut steps = vec![Step::Commands, Step::Opened];
             if self.transport == Transport::Udp {
                 // The connection comes first.
                 steps.push(Step::Turn { ms: 1 });
             }
-            steps.extend([said(Said::InitResponse), Step::Turn { ms: 1 }]);
+            steps.extend([said(ServerMessage::InitResponse), Step::Turn { ms: 1 }]);
             if self.encryption == Encryption::On && !self.transport.is_secure() {
-                steps.extend([said(Said::SERVER_KEY), Step::Turn { ms: 1 }]);
+                steps.extend([said(ServerMessage::SERVER_KEY), Step::Turn { ms: 1 }]);
             }
             steps
         };
-        let login = || [said(Said::LOGIN), Step::Turn { ms: 1 }];
+        let login = || [said(ServerMessage::LOGIN), Step::Turn { ms: 1 }];
         let mut steps = Vec::new();
         if self.start != Start::Nowhere {
             steps.push(Step::Connect {
@@ -553,7 +553,7 @@ impl Setup {
 #[cfg(test)]
 mod tests {
     use super::{OPS, byte_of, chosen};
-    use crate::chat_script::said::SAYS;
+    use crate::chat_script::server_message::SAYS;
 
     #[test]
     fn every_byte_is_a_step_and_every_step_has_a_byte() {

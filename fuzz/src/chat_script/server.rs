@@ -1,10 +1,10 @@
 //! [`ServerLink`]: the other end of one link, which takes apart everything that the client sends.
 
 use super::carrier::{Came, Carrier, Datagrams, LIMITS};
-use super::said::EXCHANGE;
+use super::samples::Content;
 use super::script::Setup;
+use super::server_message::EXCHANGE;
 use super::transport::Carriage;
-use super::words::Content;
 use chat_core::codes::{operation, parameter};
 use chat_core::{Encryption, Protocol, Timestamp, Wire};
 use photon_proto::crypto::Cipher;

@@ -1,11 +1,11 @@
 //! [`World`]: a client, its driver and its application, and what they have been promised.
 
-use super::delivered::Delivered;
-use super::ledger::Ledger;
+use super::expectations::Expectations;
+use super::inbound::Inbound;
+use super::samples::NAMES;
 use super::script::{Old, Setup, Step};
 use super::server::ServerLink;
 use super::transport::{Carriage, Transport};
-use super::words::NAMES;
 use chat_core::{
     ChatClient, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, State, Stats, Text,
     Timestamp, Wire,
@@ -16,24 +16,24 @@ use std::hash::{DefaultHasher, Hash};
 /// Ports from here on are front ends.
 const FRONT_END_PORT: u16 = 5;
 /// Links that may be open at once: the current one and those that are only flushing.
-const MOST_LINKS: usize = 9;
+const MAX_LINKS: usize = 9;
 /// What logins, pings and key exchanges may add to a link above the cap for what the application sends.
 const ABOVE_CAP: usize = 2_000;
 /// More than there can be messages in what a client keeps of its input.
-const MOST_SERVICES: usize = 1_000_000;
+const MAX_SERVICES: usize = 1_000_000;
 /// A chunk may be kept that came although nothing was wanted any more.
 const OVERRUN: usize = 64 * 1024;
 /// What datagrams may add to what is kept of the input: one, and what a command costs beside its bytes.
 const DATAGRAM: usize = 4 * 1024;
 /// More than there can be datagrams or WebSocket messages that wait to be sent.
-const MOST_UNITS: usize = 100_000;
+const MAX_UNITS: usize = 100_000;
 /// More than there can be deadlines while a link is flushed.
-const MOST_FLUSHES: usize = 1_000;
+const MAX_FLUSHES: usize = 1_000;
 
 pub(super) struct World {
     pub(super) setup: Setup,
     pub(super) chat: ChatClient,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: Expectations,
     now: Timestamp,
     /// The links that the driver has, each with its server.
     pub(super) links: BTreeMap<LinkId, ServerLink>,
@@ -63,7 +63,7 @@ impl World {
     pub(super) fn new(setup: &Setup, told_aloud: bool) -> Self {
         Self {
             chat: ChatClient::new(setup.config(), [9; 32]),
-            ledger: Ledger::new(setup),
+            ledger: Expectations::new(setup),
             now: Timestamp::ZERO,
             links: BTreeMap::new(),
             newest: None,
@@ -84,7 +84,7 @@ impl World {
         self.reached_front_end |= self.chat.state() == State::ConnectedToFrontEnd;
         let stats = self.chat.stats();
         assert_eq!(stats.buffered_bytes, self.chat.buffered_bytes());
-        let outgoing = MOST_LINKS * (self.setup.outgoing_cap + ABOVE_CAP);
+        let outgoing = MAX_LINKS * (self.setup.outgoing_cap + ABOVE_CAP);
         assert!(
             stats.buffered_bytes
                 <= outgoing + self.setup.incoming_cap() + self.most_at_once() + DATAGRAM,
@@ -233,7 +233,7 @@ impl World {
         }
     }
 
-    fn received(&mut self, delivered: &Delivered<'_>) {
+    fn received(&mut self, delivered: &Inbound<'_>) {
         let Some(link) = self.newest else { return };
         let Some(server) = self.links.get_mut(&link) else {
             return;
@@ -289,7 +289,7 @@ impl World {
                 }
             }
         }
-        assert!(self.links.len() <= MOST_LINKS, "{} links", self.links.len());
+        assert!(self.links.len() <= MAX_LINKS, "{} links", self.links.len());
     }
 
     /// Links are of the transport that was asked for, or more secure.
@@ -324,7 +324,7 @@ impl World {
             let mut units = 0;
             while self.transmit_to(link, most) && most == usize::MAX {
                 units += 1;
-                assert!(units < MOST_UNITS, "there is always more to send");
+                assert!(units < MAX_UNITS, "there is always more to send");
             }
         }
     }
@@ -395,7 +395,7 @@ impl World {
 
     /// `service` until it has no more to do, each time with a full drain.
     fn turn(&mut self) {
-        for _ in 0..MOST_SERVICES {
+        for _ in 0..MAX_SERVICES {
             let serviced = self.chat.service(self.now);
             // Input waits while too many events do; what is bytes elsewhere is in JSON many values.
             let held_up = (self.setup.small_events || self.setup.transport.is_json())
@@ -511,7 +511,7 @@ impl World {
 
     /// Lets the links send what was accepted, as long as that takes.
     fn flush(&mut self) {
-        for _ in 0..MOST_FLUSHES {
+        for _ in 0..MAX_FLUSHES {
             self.turn();
             match self.chat.poll_timeout() {
                 Some(deadline) => self.now = self.now.max(deadline),

@@ -1,7 +1,7 @@
 //! [`flood`]: random and changed datagrams, one after the other, into one end.
 
-use super::craft::{Craft, Seen};
-use super::ends::{Direct, Gate};
+use super::endpoints::{Direct, Gate};
+use super::forge::{Forgery, Seen};
 use crate::datagram::repair;
 use crate::input::Input;
 use photon_proto::Timestamp;
@@ -231,7 +231,7 @@ impl Victim {
                 let choices = dice.bytes(40);
                 let mut made = self
                     .seen
-                    .make(&Craft::read(&mut Input::new(&choices)), PEER_ID);
+                    .make(&Forgery::read(&mut Input::new(&choices)), PEER_ID);
                 if dice.below(8) == 0 {
                     change(&mut made, dice);
                 }

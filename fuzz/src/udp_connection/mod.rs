@@ -1,12 +1,12 @@
 //! Target [`udp_connection()`]: a client, a server, the network between them and strangers, all out of one string of
 //! bytes.
 
-mod craft;
-mod ends;
+mod endpoints;
+mod expectations;
 mod flood;
-mod ledger;
+mod forge;
+mod invariants;
 mod script;
-mod told;
 mod world;
 
 pub use flood::{Flooded, Role, flood};

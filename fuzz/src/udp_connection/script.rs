@@ -1,14 +1,14 @@
 //! [`Script`]: what the bytes of an input mean.
 
-use super::craft::Craft;
+use super::forge::Forgery;
 use crate::input::Input;
 use photon_proto::udp::{AcceptorConfig, Config, Delivery};
 
 /// More than that is not read, so that an input has an end in time.
-const MOST_STEPS: usize = 400;
+const MAX_STEPS: usize = 400;
 
 /// Nobody gives up a connection for this, in the usual settings.
-const LONGEST_WAIT_MICROS: u64 = 500_000;
+const MAX_WAIT_MICROS: u64 = 500_000;
 
 /// What a step begins with; what belongs to it follows. A byte stands for the operation at its place in [`Op::ALL`],
 /// counted round and round.
@@ -49,12 +49,12 @@ pub enum Op {
     /// A datagram on the way to an end (1 byte), whichever (1 byte), arrives with a bit changed (2 bytes), and will
     /// arrive again as it was.
     Corrupt,
-    /// A datagram made up by somebody who knows the connection arrives at an end (1 byte): see `Craft`.
+    /// A datagram made up by somebody who knows the connection arrives at an end (1 byte): see `Forgery`.
     Forge,
     /// Bytes arrive at an end (1 byte): whether with its challenge (1 byte), how many (1 byte), the bytes.
     Raw,
     /// A datagram made up by somebody who does not know the connection arrives at an end (1 byte), at an acceptor from
-    /// an address (1 byte): see `Craft`.
+    /// an address (1 byte): see `Forgery`.
     Strange,
     /// Events of an end (1 byte), at most so many (1 byte), are taken.
     Events,
@@ -166,7 +166,7 @@ pub(super) enum Step<'a> {
     },
     Forge {
         to: End,
-        craft: Craft,
+        craft: Forgery,
     },
     Raw {
         to: End,
@@ -176,7 +176,7 @@ pub(super) enum Step<'a> {
     Strange {
         to: End,
         address: u8,
-        craft: Craft,
+        craft: Forgery,
     },
     Events {
         end: End,
@@ -223,7 +223,7 @@ impl<'a> Script<'a> {
         let mut input = Input::new(data);
         let setup = Setup::read(&mut input);
         let mut steps = Vec::new();
-        while !input.is_empty() && steps.len() < MOST_STEPS {
+        while !input.is_empty() && steps.len() < MAX_STEPS {
             let step = Step::read(&mut input);
             let left_out = match step {
                 Step::Forge { .. } | Step::Raw { known: true, .. } => setup.honest,
@@ -231,7 +231,7 @@ impl<'a> Script<'a> {
                 Step::Corrupt { .. } => setup.honest && !setup.client.crc,
                 Step::Close(_) | Step::Shutdown { .. } | Step::Forget => setup.stays,
                 // Who sleeps too long has to be given up.
-                Step::Wait { micros } => setup.stays && micros > LONGEST_WAIT_MICROS,
+                Step::Wait { micros } => setup.stays && micros > MAX_WAIT_MICROS,
                 _ => false,
             };
             if !left_out {
@@ -369,7 +369,7 @@ impl<'a> Step<'a> {
             },
             Op::Forge => Self::Forge {
                 to: end(input),
-                craft: Craft::read(input),
+                craft: Forgery::read(input),
             },
             Op::Raw => Self::Raw {
                 to: end(input),
@@ -379,7 +379,7 @@ impl<'a> Step<'a> {
             Op::Strange => Self::Strange {
                 to: end(input),
                 address: input.below(4),
-                craft: Craft::read(input),
+                craft: Forgery::read(input),
             },
             Op::Events => Self::Events {
                 end: end(input),

@@ -1,21 +1,21 @@
 //! [`World`]: a client, a server, the network between them, and strangers.
 
-use super::craft::Seen;
-use super::ends::{Direct, Gate};
-use super::ledger::Ledger;
+use super::endpoints::{Direct, Gate};
+use super::expectations::Expectations;
+use super::forge::Seen;
+use super::invariants::Snapshot;
 use super::script::{End, Setup, Step};
-use super::told::Snapshot;
 use crate::datagram::repair;
 use photon_proto::Timestamp;
 use photon_proto::udp::{Cause, ConnectRequest, Connection, Delivery, Event, SendError, State};
 use std::collections::VecDeque;
 
 /// More datagrams on the way are lost.
-const MOST_ON_THE_WAY: usize = 400;
+const MAX_ON_THE_WAY: usize = 400;
 /// More than it takes any two ends to bring a burst over.
-const MOST_ROUNDS: usize = 20_000;
+const MAX_ROUNDS: usize = 20_000;
 /// More than anybody has to say at once.
-const MOST_AT_ONCE: usize = 200_000;
+const MAX_AT_ONCE: usize = 200_000;
 const CHALLENGE: u32 = 0x672E_0433;
 /// The peer id that a single accepted connection is given.
 const PEER_ID: u16 = 0x0042;
@@ -37,8 +37,8 @@ pub(super) struct World {
     server: Server,
     to_client: VecDeque<Vec<u8>>,
     to_server: VecDeque<Vec<u8>>,
-    from_client: Ledger,
-    from_server: Ledger,
+    from_client: Expectations,
+    from_server: Expectations,
     /// What somebody on the way has seen of the client, of the server's end for it, and of the acceptor's ends for
     /// strangers, by address.
     seen_client: Seen,
@@ -84,8 +84,8 @@ impl World {
             server,
             to_client: VecDeque::new(),
             to_server: VecDeque::new(),
-            from_client: Ledger::default(),
-            from_server: Ledger::default(),
+            from_client: Expectations::default(),
+            from_server: Expectations::default(),
             seen_client: Seen::new(CHALLENGE),
             seen_server: Seen::new(CHALLENGE),
             seen_strange: [0, 1, 2, 3].map(|address| Seen::new(1000 + address)),
@@ -384,7 +384,7 @@ impl World {
             End::Client => &mut self.to_server,
             End::Server => &mut self.to_client,
         };
-        if way.len() >= MOST_ON_THE_WAY {
+        if way.len() >= MAX_ON_THE_WAY {
             way.pop_front();
         }
         way.push_back(bytes);
@@ -483,12 +483,12 @@ impl World {
     fn turn(&mut self) {
         self.handle_timeout(End::Client, self.now);
         self.handle_timeout(End::Server, self.now);
-        for _ in 0..MOST_AT_ONCE {
+        for _ in 0..MAX_AT_ONCE {
             for end in [End::Client, End::Server] {
                 while self.pull(end) {
                     // As a wire with room: nothing is lost here.
                     if self.way(End::Client).len().max(self.way(End::Server).len())
-                        > MOST_ON_THE_WAY / 2
+                        > MAX_ON_THE_WAY / 2
                     {
                         break;
                     }
@@ -595,7 +595,7 @@ impl World {
             self.shutdown(End::Client, u64::MAX, 4);
         }
         let (mut taken, mut taken_at) = (self.taken(), self.now);
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             self.turn();
             if taken != self.taken() {
                 (taken, taken_at) = (self.taken(), self.now);

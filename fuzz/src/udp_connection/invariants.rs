@@ -8,9 +8,9 @@ use photon_proto::udp::{Cause, Config, Connection, Event, State};
 const OVERHEAD_BYTES: usize = 64;
 const SMALL_BYTES: usize = 64;
 /// Parts that a message may have.
-const MOST_PARTS: usize = 4096;
+const MAX_PARTS: usize = 4096;
 /// Datagrams that may follow the end: what was to be acknowledged, and a goodbye.
-const MOST_AFTER_THE_END: u32 = 80;
+const MAX_AFTER_THE_END: u32 = 80;
 /// Clocks do not come closer to their end than this, except to try just that.
 const END_OF_TIME_MS: u64 = 1 << 40;
 
@@ -61,7 +61,7 @@ impl Told {
         if self.ended.is_some() {
             self.pulled_after_the_end += 1;
             assert!(
-                self.pulled_after_the_end <= MOST_AFTER_THE_END,
+                self.pulled_after_the_end <= MAX_AFTER_THE_END,
                 "it goes on and on after the end"
             );
         }
@@ -71,7 +71,7 @@ impl Told {
 /// What always holds of a connection.
 pub(super) fn check(connection: &Connection, told: &Told, config: &Config, latest: Timestamp) {
     // Ready, out of order, and on each channel a message of either fragment type. Spec: udp.md 9, item 9.
-    let parts = MOST_PARTS.min(config.max_received_message_bytes) * (SMALL_BYTES + OVERHEAD_BYTES);
+    let parts = MAX_PARTS.min(config.max_received_message_bytes) * (SMALL_BYTES + OVERHEAD_BYTES);
     let awaited =
         2 * usize::from(config.channels) * (2 * config.max_received_message_bytes + parts);
     let most = 2 * (config.incoming_cap_bytes + 2 * MAX_BYTES + OVERHEAD_BYTES) + awaited;

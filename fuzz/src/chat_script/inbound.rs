@@ -1,9 +1,9 @@
-//! [`Delivered`]: what a server says and how it comes, and the bytes that a client receives of it.
+//! [`Inbound`]: what a server says and how it comes, and the bytes that a client receives of it.
 
-use super::said::Said;
+use super::samples::Content;
 use super::server::ServerLink;
+use super::server_message::ServerMessage;
 use super::transport::{Carriage, Transport};
-use super::words::Content;
 use crate::input::Input;
 use chat_core::{Limits, Protocol, Timestamp};
 use photon_proto::crypto::Cipher;
@@ -20,8 +20,8 @@ const LIMITS: Limits = Limits {
 
 /// What a server says, and how it comes.
 #[derive(Clone, Debug)]
-pub(super) struct Delivered<'a> {
-    pub(super) said: Said<'a>,
+pub(super) struct Inbound<'a> {
+    pub(super) said: ServerMessage<'a>,
     pub(super) way: Way,
     /// If the connection has a key.
     pub(super) encrypted: bool,
@@ -42,8 +42,8 @@ pub(super) enum Way {
     Cut(u8),
 }
 
-impl<'a> Delivered<'a> {
-    pub(super) const fn whole(said: Said<'a>) -> Self {
+impl<'a> Inbound<'a> {
+    pub(super) const fn whole(said: ServerMessage<'a>) -> Self {
         Self {
             said,
             way: Way::Whole,
@@ -52,7 +52,7 @@ impl<'a> Delivered<'a> {
     }
 
     pub(super) fn read(input: &mut Input<'a>) -> Self {
-        let said = Said::read(input);
+        let said = ServerMessage::read(input);
         let way = match input.u8() {
             0..=199 => Way::Whole,
             200..=239 => Way::Split(input.u8()),
@@ -93,14 +93,14 @@ impl<'a> Delivered<'a> {
         }
         .units(&self.said);
         let mut chunks = match (carriage, &self.said) {
-            (Carriage::Datagrams, Said::Garbage(_)) => said,
-            (Carriage::Datagrams, Said::Disconnect(1..)) => server.hang_up(now),
+            (Carriage::Datagrams, ServerMessage::Garbage(_)) => said,
+            (Carriage::Datagrams, ServerMessage::Disconnect(1..)) => server.hang_up(now),
             (Carriage::Datagrams, _) => server.say_in_datagrams(&said, now),
             _ => said,
         };
         server.has_spoken = true;
-        server.deceived |=
-            matches!(self.way, Way::Flipped { .. }) || matches!(self.said, Said::Garbage(_));
+        server.deceived |= matches!(self.way, Way::Flipped { .. })
+            || matches!(self.said, ServerMessage::Garbage(_));
         server.impaired |= changed || server.deceived;
         let last = chunks.len().saturating_sub(1);
         match (self.way, carriage) {
@@ -149,11 +149,11 @@ struct Tongue<'a> {
 
 impl Tongue<'_> {
     /// What a server hands to the carrier: pieces of a stream, messages or texts; none for what cannot be said.
-    fn units(&self, said: &Said<'_>) -> Vec<Vec<u8>> {
+    fn units(&self, said: &ServerMessage<'_>) -> Vec<Vec<u8>> {
         match said {
-            Said::Garbage(bytes) => vec![bytes.to_vec()],
-            Said::Flood { events } => {
-                let one = Said::ErrorInfo {
+            ServerMessage::Garbage(bytes) => vec![bytes.to_vec()],
+            ServerMessage::Flood { events } => {
+                let one = ServerMessage::ErrorInfo {
                     channel: None,
                     content: Some(Content::Bytes(40)),
                 };
@@ -173,18 +173,18 @@ impl Tongue<'_> {
     }
 
     /// Empty for what cannot be said.
-    fn unit(&self, said: &Said<'_>) -> Vec<u8> {
+    fn unit(&self, said: &ServerMessage<'_>) -> Vec<u8> {
         match (said, self.carriage) {
             (_, Carriage::Json) => self.text(said),
             (
-                Said::Pong {
+                ServerMessage::Pong {
                     server_time,
                     client_time,
                 },
                 Carriage::Stream,
             ) => bare_pong(*server_time, *client_time),
             (
-                Said::Pong {
+                ServerMessage::Pong {
                     server_time,
                     client_time,
                 },
@@ -202,9 +202,9 @@ impl Tongue<'_> {
         }
     }
 
-    fn message(&self, said: &Said<'_>) -> Vec<u8> {
+    fn message(&self, said: &ServerMessage<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        let written = if let Said::Pong {
+        let written = if let ServerMessage::Pong {
             server_time,
             client_time,
         } = said
@@ -229,12 +229,14 @@ impl Tongue<'_> {
     }
 
     /// In JSON there are no keys.
-    fn text(&self, said: &Said<'_>) -> Vec<u8> {
+    fn text(&self, said: &ServerMessage<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         // After an error there is nothing in it.
         match said {
-            Said::InitResponse => drop(json::write_session(&mut out, &LIMITS, "0123456789abcdef")),
-            Said::Pong {
+            ServerMessage::InitResponse => {
+                drop(json::write_session(&mut out, &LIMITS, "0123456789abcdef"))
+            }
+            ServerMessage::Pong {
                 server_time,
                 client_time,
             } => {
@@ -245,7 +247,7 @@ impl Tongue<'_> {
                     *server_time,
                 ));
             }
-            Said::Framed { body, .. } => {
+            ServerMessage::Framed { body, .. } => {
                 let object = String::from_utf8_lossy(body);
                 // The mark of JSON counts.
                 let units = object.encode_utf16().count() + 3;

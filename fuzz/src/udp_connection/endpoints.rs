@@ -1,6 +1,6 @@
 //! [`Direct`] and [`Gate`]: a connection and an acceptor, and what always holds of them.
 
-use super::told::{Snapshot, Told, check, nothing_is_due};
+use super::invariants::{Snapshot, Told, check, nothing_is_due};
 use photon_proto::Timestamp;
 use photon_proto::udp::{
     Acceptor, AcceptorConfig, Config, Connection, Delivery, Event, Key, SendError, State,

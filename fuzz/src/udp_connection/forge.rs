@@ -1,4 +1,4 @@
-//! [`Craft`]: datagrams made up by somebody who knows how they look, and [`Seen`]: what he has seen.
+//! [`Forgery`]: datagrams made up by somebody who knows how they look, and [`Seen`]: what he has seen.
 
 use crate::datagram::{repair, write_body};
 use crate::input::Input;
@@ -7,11 +7,11 @@ use photon_proto::udp::datagram::{CRC_HEADER_BYTES, NO_PEER_ID, parse};
 use std::collections::VecDeque;
 
 /// So many of the last reliable commands of an end are remembered.
-const MOST_RECENT: usize = 64;
+const MAX_RECENT: usize = 64;
 
 /// What a datagram is made up of, as far as it was chosen beforehand.
 #[derive(Clone, Debug)]
-pub(super) struct Craft {
+pub(super) struct Forgery {
     peer_id: u8,
     crc: u8,
     count: u8,
@@ -33,7 +33,7 @@ struct Choice {
     length: usize,
 }
 
-impl Craft {
+impl Forgery {
     /// How many commands, and five choices about the header; then seven bytes for each command.
     pub(super) fn read(input: &mut Input<'_>) -> Self {
         let commands = 1 + input.below(4);
@@ -127,13 +127,13 @@ impl Seen {
                     command.rseq,
                     time,
                 ));
-                self.recent.truncate(MOST_RECENT);
+                self.recent.truncate(MAX_RECENT);
             }
         }
     }
 
     /// A datagram for this end. Its peer id is the assigned one if it was seen, or `known`.
-    pub(super) fn make(&mut self, craft: &Craft, known: u16) -> Vec<u8> {
+    pub(super) fn make(&mut self, craft: &Forgery, known: u16) -> Vec<u8> {
         let right = self.peer_id.unwrap_or(known);
         let peer_id = [right, right, right, 0, NO_PEER_ID, 0xFFFE][usize::from(craft.peer_id) % 6];
         let flags = [0, 0, 0, 0, 0xCC, 0xCC, 0xCC, 1, 0x77, 0][usize::from(craft.crc & 0x7F) % 10];
@@ -190,7 +190,7 @@ impl Seen {
             kind::ACK | kind::ACK_UNSEQUENCED => {
                 acked = self
                     .recent
-                    .get(usize::from(it.number) % MOST_RECENT)
+                    .get(usize::from(it.number) % MAX_RECENT)
                     .copied()
                     .unwrap_or((255, false, 1, 0));
                 if it.twist >= 200 {
@@ -296,7 +296,7 @@ impl Seen {
         let (channel, reserved) = match body {
             Body::Ack { .. } if it.channel < 200 => (
                 self.recent
-                    .get(usize::from(it.number) % MOST_RECENT)
+                    .get(usize::from(it.number) % MAX_RECENT)
                     .map_or(255, |recent| recent.0),
                 4,
             ),

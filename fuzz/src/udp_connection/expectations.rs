@@ -1,4 +1,4 @@
-//! [`Ledger`]: what one honest end has sent, and what may arrive of it at the other, in which order and how often.
+//! [`Expectations`]: what one honest end has sent, and what may arrive of it at the other, in which order and how often.
 
 use photon_proto::udp::{Delivery, Message};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,7 +30,7 @@ enum Promise {
 
 /// One direction of a link.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Expectations {
     sent: Vec<Sent>,
     /// By channel: those that are expected, in this order; how many have arrived; the last unreliable one.
     in_order: BTreeMap<u8, VecDeque<u32>>,
@@ -41,8 +41,8 @@ pub(super) struct Ledger {
     perhaps: BTreeSet<u32>,
 }
 
-impl Ledger {
-    /// The message to be sent next. Nothing is expected before [`Ledger::accepted`].
+impl Expectations {
+    /// The message to be sent next. Nothing is expected before [`Expectations::accepted`].
     pub(super) fn message(&self, length: usize) -> Vec<u8> {
         let id = u32::try_from(self.sent.len()).expect("few messages");
         content(id, length)

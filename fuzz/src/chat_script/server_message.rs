@@ -1,8 +1,8 @@
-//! [`Said`]: what a server says, from one byte and what belongs to it, and the message that says it.
+//! [`ServerMessage`]: what a server says, from one byte and what belongs to it, and the message that says it.
 
+use super::samples::{Content, Name, Properties, names};
 use super::script::{byte_of, chosen};
 use super::transport::Transport;
-use super::words::{Content, Name, Properties, names};
 use crate::input::Input;
 use chat_core::codes::{event, operation, parameter};
 use chat_core::{Dictionary, EncodeError, Limits, Protocol, Value};
@@ -89,7 +89,7 @@ impl Say {
 
 /// What a server says.
 #[derive(Clone, Debug)]
-pub(super) enum Said<'a> {
+pub(super) enum ServerMessage<'a> {
     InitResponse,
     Key {
         code: i16,
@@ -225,7 +225,7 @@ fn code(input: &mut Input<'_>) -> i16 {
     }
 }
 
-impl<'a> Said<'a> {
+impl<'a> ServerMessage<'a> {
     pub(super) const SERVER_KEY: Self = Self::Key {
         code: 0,
         key: Key::Good,

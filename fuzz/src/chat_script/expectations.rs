@@ -1,14 +1,14 @@
-//! [`Ledger`]: what was asked and what has been told, event by event.
+//! [`Expectations`]: what was asked and what has been told, event by event.
 
+use super::samples::Name;
 use super::script::Setup;
-use super::words::Name;
 use chat_core::{
     CauseKind, ChannelOutcome, DisconnectCause, Event, Outcome, RegionsError, RequestId, Server,
     State,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) struct Ledger {
+pub(super) struct Expectations {
     /// The state as the events tell it.
     pub(super) told: State,
     error_due: bool,
@@ -24,7 +24,7 @@ pub(super) struct Ledger {
     addresses: usize,
 }
 
-impl Ledger {
+impl Expectations {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
             told: State::Uninitialized,
