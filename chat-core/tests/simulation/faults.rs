@@ -5,7 +5,7 @@
 
 use chat_core::{ConnectOptions, Event, Protocol};
 use dev_server::sim::StreamSettings;
-use dev_server::{Fault, Role, ServerConfig, Step};
+use dev_server::{Fault, ServerConfig, ServerKind, Step};
 use soak::World;
 
 /// A change of state and its time, or an error.
@@ -53,8 +53,12 @@ fn run(protocol: Protocol, set_up: impl FnOnce(&mut World)) -> Vec<Told> {
 }
 
 /// What is told until a server's step, and what is told at the end of it with this code.
-fn expected(role: Role, reached: &[Told], code: i32, at: u64) -> Vec<Told> {
-    let base = if role == Role::NameServer { 3000 } else { 1000 };
+fn expected(role: ServerKind, reached: &[Told], code: i32, at: u64) -> Vec<Told> {
+    let base = if role == ServerKind::NameServer {
+        3000
+    } else {
+        1000
+    };
     let mut told = reached.to_vec();
     told.extend([State(-1, at), Error(base + code, at)]);
     told
@@ -71,13 +75,13 @@ fn without_a_fault_the_states_come_at_their_times() {
 }
 
 /// The steps of one server: when its connection begins, and what was told before.
-fn servers() -> [(Role, u64, Vec<Told>, Vec<Told>); 2] {
+fn servers() -> [(ServerKind, u64, Vec<Told>, Vec<Told>); 2] {
     let name_server = vec![State(1, 0)];
     let logged_in = vec![State(1, 0), State(2, 120)];
     let front_end = vec![State(1, 0), State(2, 120), State(3, 160)];
     [
-        (Role::NameServer, 0, name_server, logged_in),
-        (Role::FrontEnd, 160, front_end.clone(), front_end),
+        (ServerKind::NameServer, 0, name_server, logged_in),
+        (ServerKind::FrontEnd, 160, front_end.clone(), front_end),
     ]
 }
 
@@ -129,7 +133,7 @@ fn every_fault_at_every_step() {
             }
             // No answer, while pings are answered: the deadline of the step. On the name server the connect deadline ends
             // with state 2; on the front end it includes the login.
-            let login_deadline = if role == Role::NameServer {
+            let login_deadline = if role == ServerKind::NameServer {
                 120 + 15_000
             } else {
                 begin + 15_000
@@ -215,7 +219,7 @@ fn every_fault_at_every_step() {
             ];
             for (change, after) in link_faults {
                 let told = run(protocol, |world| {
-                    change(if role == Role::NameServer {
+                    change(if role == ServerKind::NameServer {
                         &mut world.to_name_server
                     } else {
                         &mut world.to_front_end
@@ -239,11 +243,11 @@ fn an_accepted_login_that_leaves_something_out() {
             world
                 .server
                 .faults_mut()
-                .on(Step::Authenticate(Role::NameServer), fault.clone());
+                .on(Step::Authenticate(ServerKind::NameServer), fault.clone());
         });
         assert_eq!(
             told,
-            expected(Role::NameServer, &reached, 101, 160),
+            expected(ServerKind::NameServer, &reached, 101, 160),
             "{fault:?}"
         );
     }
@@ -259,7 +263,7 @@ fn an_accepted_login_that_leaves_something_out() {
             world
                 .server
                 .faults_mut()
-                .on(Step::Authenticate(Role::NameServer), fault);
+                .on(Step::Authenticate(ServerKind::NameServer), fault);
         });
         let expected = [
             State(1, 0),
@@ -318,7 +322,7 @@ fn a_connected_client_loses_its_front_end() {
             world
                 .server
                 .faults_mut()
-                .on(Step::Ping(Role::FrontEnd), fault.clone());
+                .on(Step::Ping(ServerKind::FrontEnd), fault.clone());
         });
         assert_eq!(told, [State(-1, 3_280), Error(1003, 3_280)], "{fault:?}");
     }
@@ -327,7 +331,7 @@ fn a_connected_client_loses_its_front_end() {
         world
             .server
             .faults_mut()
-            .on(Step::Ping(Role::FrontEnd), Fault::BadFrame);
+            .on(Step::Ping(ServerKind::FrontEnd), Fault::BadFrame);
     });
     assert_eq!(told, [State(-1, 3_280), Error(1001, 3_280)]);
 
@@ -336,7 +340,7 @@ fn a_connected_client_loses_its_front_end() {
         world
             .server
             .faults_mut()
-            .on(Step::Ping(Role::FrontEnd), Fault::Mute);
+            .on(Step::Ping(ServerKind::FrontEnd), Fault::Mute);
     });
     assert_eq!(told, [State(-1, 10_320), Error(1004, 10_320)]);
 

@@ -7,7 +7,7 @@ use photon_proto::{Random, Timestamp};
 
 use crate::carrier::Parcel;
 use crate::config::ServerConfig;
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::hashing::{HashKeys, Map};
 use crate::stats::ServerStats;
 
@@ -33,17 +33,17 @@ impl Acceptors {
         }
     }
 
-    pub(crate) const fn side(&self, role: Role) -> &Side {
-        match role {
-            Role::NameServer => &self.name_server,
-            Role::FrontEnd => &self.front_end,
+    pub(crate) const fn side(&self, server_kind: ServerKind) -> &Side {
+        match server_kind {
+            ServerKind::NameServer => &self.name_server,
+            ServerKind::FrontEnd => &self.front_end,
         }
     }
 
-    pub(crate) const fn side_mut(&mut self, role: Role) -> &mut Side {
-        match role {
-            Role::NameServer => &mut self.name_server,
-            Role::FrontEnd => &mut self.front_end,
+    pub(crate) const fn side_mut(&mut self, server_kind: ServerKind) -> &mut Side {
+        match server_kind {
+            ServerKind::NameServer => &mut self.name_server,
+            ServerKind::FrontEnd => &mut self.front_end,
         }
     }
 

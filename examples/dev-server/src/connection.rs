@@ -12,7 +12,7 @@ use photon_proto::{
 };
 
 use crate::carrier::Carrier;
-use crate::connections::Role;
+use crate::connections::ServerKind;
 use crate::partition::PartitionKey;
 use crate::subprotocol::SubProtocol;
 use crate::timers::TimerId;
@@ -21,7 +21,7 @@ use crate::timers::TimerId;
 const REASON_LOGIC: u8 = 1;
 
 pub(crate) struct Connection {
-    pub(crate) role: Role,
+    pub(crate) server_kind: ServerKind,
     pub(crate) local_host: Text,
     pub(crate) carrier: Carrier,
     /// Known from the init on, over WebSocket from the beginning.
@@ -71,9 +71,14 @@ pub(crate) enum Incoming {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Timestamp, role: Role, local_host: Text, carrier: Carrier) -> Self {
+    pub(crate) fn new(
+        now: Timestamp,
+        server_kind: ServerKind,
+        local_host: Text,
+        carrier: Carrier,
+    ) -> Self {
         Self {
-            role,
+            server_kind,
             local_host,
             carrier,
             protocol: None,

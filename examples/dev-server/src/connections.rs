@@ -11,7 +11,7 @@ use crate::timers::Timers;
 
 /// Which of the two servers a connection was made to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
+pub enum ServerKind {
     /// The name server: regions and logins.
     NameServer,
     /// The chat front end.

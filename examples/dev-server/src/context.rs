@@ -104,7 +104,7 @@ impl Context<'_> {
         let waiting = self.connections.get(id).map_or(0, |connection| {
             connection
                 .carrier
-                .waiting(self.acceptors.side(connection.role))
+                .waiting(self.acceptors.side(connection.server_kind))
         });
         self.config.max_outgoing_bytes.saturating_sub(waiting) / 4
     }
@@ -156,7 +156,7 @@ impl Context<'_> {
         if let Some(connection) = self.connections.get_mut(id) {
             connection
                 .carrier
-                .abort(self.acceptors.side_mut(connection.role));
+                .abort(self.acceptors.side_mut(connection.server_kind));
             connection.closing = Some(self.now);
             self.connections.end(id);
         }
@@ -231,10 +231,10 @@ impl Context<'_> {
         let Connection {
             carrier,
             cipher,
-            role,
+            server_kind,
             ..
         } = connection;
-        let side = self.acceptors.side_mut(*role);
+        let side = self.acceptors.side_mut(*server_kind);
         let held_back = carrier.next_release();
         carrier.send(
             side,

@@ -8,7 +8,7 @@ use crate::authentication::{Identity, Refusal};
 use crate::carrier::Carrier;
 use crate::config::ServerConfig;
 use crate::connection::{Connection, Incoming};
-use crate::connections::{ConnectionId, Connections, Role};
+use crate::connections::{ConnectionId, Connections, ServerKind};
 use crate::context::Context;
 use crate::faults::{Faults, Step};
 use crate::hashing::{HashKeys, Map};
@@ -62,25 +62,30 @@ impl ServerCore {
 
     /// A stream connection was accepted. `local_host` is the host or IP address under which the client reached this
     /// server: front-end addresses name it.
-    pub fn accept_stream(&mut self, now: Timestamp, role: Role, local_host: &str) -> ConnectionId {
+    pub fn accept_stream(
+        &mut self,
+        now: Timestamp,
+        server_kind: ServerKind,
+        local_host: &str,
+    ) -> ConnectionId {
         self.advance(now);
         let connection = Connection::new(
             self.now,
-            role,
+            server_kind,
             local_host.into(),
             Carrier::stream(&self.config.limits),
         );
         let id = self.connections.insert(connection);
-        self.accepted(id, role);
+        self.accepted(id, server_kind);
         self.settle();
         id
     }
 
-    pub(crate) fn accepted(&mut self, id: ConnectionId, role: Role) {
+    pub(crate) fn accepted(&mut self, id: ConnectionId, server_kind: ServerKind) {
         self.stats.accepted = self.stats.accepted.saturating_add(1);
         let mut cx = self.context();
         cx.watch_silence(id);
-        let step = Step::Accept(role);
+        let step = Step::Accept(server_kind);
         if let Verdict::Refuse(..) = cx.intercept(id, step, MessageKind::InitResponse, 0) {
             cx.close(id);
         }
@@ -113,7 +118,7 @@ impl ServerCore {
         if let Some(mut connection) = self.connections.remove(id, &mut self.timers) {
             connection
                 .carrier
-                .abort(self.acceptors.side_mut(connection.role));
+                .abort(self.acceptors.side_mut(connection.server_kind));
             self.leave(id, connection.user, true);
             self.settle();
         }
@@ -367,26 +372,32 @@ impl ServerCore {
     }
 
     pub(crate) fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
-        let Some(role) = self.connections.get(id).map(|connection| connection.role) else {
+        let Some(server_kind) = self
+            .connections
+            .get(id)
+            .map(|connection| connection.server_kind)
+        else {
             return;
         };
         match incoming {
-            Incoming::Init => self.context().answer_init(id, role),
+            Incoming::Init => self.context().answer_init(id, server_kind),
             Incoming::Ping { client_time } => {
-                self.context().answer_ping(id, role, client_time, false)
+                self.context()
+                    .answer_ping(id, server_kind, client_time, false)
             }
             Incoming::InternalPing { client_time } => {
-                self.context().answer_ping(id, role, client_time, true)
+                self.context()
+                    .answer_ping(id, server_kind, client_time, true)
             }
             Incoming::KeyExchange { public_key } => {
-                self.context().exchange_keys(id, role, &public_key)
+                self.context().exchange_keys(id, server_kind, &public_key)
             }
             Incoming::Request {
                 code,
                 encrypted,
                 parameters,
             } => {
-                self.request(id, role, Asked { code, encrypted }, parameters);
+                self.request(id, server_kind, Asked { code, encrypted }, parameters);
             }
             Incoming::Bad(error) => {
                 log::debug!("a message is skipped: {error}");
@@ -399,11 +410,11 @@ impl ServerCore {
     fn request(
         &mut self,
         id: ConnectionId,
-        role: Role,
+        server_kind: ServerKind,
         asked: Asked,
         parameters: Result<Parameters, DecodeError>,
     ) {
-        let step = Step::of_operation(role, asked.code);
+        let step = Step::of_operation(server_kind, asked.code);
         let mut cx = self.context();
         if let Some(step) = step {
             match cx.intercept(id, step, MessageKind::Response, asked.code) {
@@ -418,9 +429,9 @@ impl ServerCore {
                 let fields = Fields::new(parameters)
                     .limited(self.config.max_string_bytes)
                     .written_in(subprotocol);
-                match role {
-                    Role::NameServer => self.name_server_request(id, asked, fields),
-                    Role::FrontEnd => self.front_end_request(id, asked, fields),
+                match server_kind {
+                    ServerKind::NameServer => self.name_server_request(id, asked, fields),
+                    ServerKind::FrontEnd => self.front_end_request(id, asked, fields),
                 }
             }
             Err(error) => {
@@ -454,7 +465,7 @@ impl ServerCore {
                 continue;
             };
             if let Some(carrier) = connection.carrier.as_datagram() {
-                let side = self.acceptors.side_mut(connection.role);
+                let side = self.acceptors.side_mut(connection.server_kind);
                 side.shut_down(
                     self.now,
                     carrier.key,

@@ -7,7 +7,7 @@ use photon_proto::{Text, Timestamp};
 
 use crate::carrier::Carrier;
 use crate::connection::Connection;
-use crate::connections::Role;
+use crate::connections::ServerKind;
 use crate::core::ServerCore;
 
 /// What the goodbye of a client says that gave up because the server did not acknowledge. Spec: udp.md 7.1.
@@ -22,30 +22,34 @@ impl ServerCore {
     pub fn received_datagram(
         &mut self,
         now: Timestamp,
-        role: Role,
+        server_kind: ServerKind,
         from: SocketAddr,
         local_host: impl FnOnce() -> String,
         datagram: &[u8],
     ) {
         self.advance(now);
-        let side = self.acceptors.side_mut(role);
+        let side = self.acceptors.side_mut(server_kind);
         side.acceptor.handle_datagram(self.now, &from, datagram);
-        self.take_datagram_events(role, local_host);
+        self.take_datagram_events(server_kind, local_host);
     }
 
     /// The next datagram that one of the two servers has to send, and to whom; built for this `now`, and built again until
     /// [`transmitted_datagram`](Self::transmitted_datagram).
-    pub fn transmit_datagram(&mut self, now: Timestamp, role: Role) -> Option<(SocketAddr, &[u8])> {
+    pub fn transmit_datagram(
+        &mut self,
+        now: Timestamp,
+        server_kind: ServerKind,
+    ) -> Option<(SocketAddr, &[u8])> {
         self.advance(now);
-        let side = self.acceptors.side_mut(role);
+        let side = self.acceptors.side_mut(server_kind);
         side.acceptor
             .transmit(self.now)
             .map(|(to, datagram)| (*to, datagram))
     }
 
     /// The transport took that datagram, or refused it for good: what matters is sent again anyway.
-    pub fn transmitted_datagram(&mut self, role: Role) {
-        self.acceptors.side_mut(role).acceptor.transmitted();
+    pub fn transmitted_datagram(&mut self, server_kind: ServerKind) {
+        self.acceptors.side_mut(server_kind).acceptor.transmitted();
     }
 
     /// Sets the UDP port that front-end addresses name, once it is known.
@@ -54,56 +58,60 @@ impl ServerCore {
     }
 
     pub(crate) fn service_datagrams(&mut self) {
-        for role in [Role::NameServer, Role::FrontEnd] {
-            let side = self.acceptors.side_mut(role);
+        for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
+            let side = self.acceptors.side_mut(server_kind);
             if side
                 .acceptor
                 .poll_timeout()
                 .is_some_and(|at| at <= self.now)
             {
                 side.acceptor.handle_timeout(self.now);
-                self.take_datagram_events(role, String::new);
+                self.take_datagram_events(server_kind, String::new);
             }
         }
     }
 
-    fn take_datagram_events(&mut self, role: Role, local_host: impl FnOnce() -> String) {
+    fn take_datagram_events(
+        &mut self,
+        server_kind: ServerKind,
+        local_host: impl FnOnce() -> String,
+    ) {
         let mut local_host = Some(local_host);
-        while let Some((key, event)) = self.acceptors.side_mut(role).acceptor.poll_event() {
+        while let Some((key, event)) = self.acceptors.side_mut(server_kind).acceptor.poll_event() {
             match event {
                 Event::Connected => {
                     // One datagram verifies one connection.
                     let host = local_host.take().map(|ask| ask()).unwrap_or_default();
-                    self.accept_datagrams(role, key, &host);
+                    self.accept_datagrams(server_kind, key, &host);
                 }
                 Event::Message(mut message) => {
-                    self.take_message(role, key, &mut message.bytes);
+                    self.take_message(server_kind, key, &mut message.bytes);
                     self.acceptors
-                        .side_mut(role)
+                        .side_mut(server_kind)
                         .acceptor
                         .recycle(key, message.bytes);
                 }
-                Event::Disconnected(cause) => self.lost_datagrams(role, key, cause),
+                Event::Disconnected(cause) => self.lost_datagrams(server_kind, key, cause),
             }
         }
         self.settle();
     }
 
     /// A client has shown that it is where its datagrams say.
-    fn accept_datagrams(&mut self, role: Role, key: udp::Key, local_host: &str) {
+    fn accept_datagrams(&mut self, server_kind: ServerKind, key: udp::Key, local_host: &str) {
         let connection = Connection::new(
             self.now,
-            role,
+            server_kind,
             Text::from(local_host),
             Carrier::datagram(key),
         );
         let id = self.connections.insert(connection);
-        self.acceptors.side_mut(role).insert(key, id);
-        self.accepted(id, role);
+        self.acceptors.side_mut(server_kind).insert(key, id);
+        self.accepted(id, server_kind);
     }
 
-    fn take_message(&mut self, role: Role, key: udp::Key, message: &mut [u8]) {
-        let Some(id) = self.acceptors.side(role).id(key) else {
+    fn take_message(&mut self, server_kind: ServerKind, key: udp::Key, message: &mut [u8]) {
+        let Some(id) = self.acceptors.side(server_kind).id(key) else {
             return;
         };
         let Some(connection) = self
@@ -120,8 +128,8 @@ impl ServerCore {
         }
     }
 
-    fn lost_datagrams(&mut self, role: Role, key: udp::Key, cause: Cause) {
-        let Some(id) = self.acceptors.side_mut(role).remove(key) else {
+    fn lost_datagrams(&mut self, server_kind: ServerKind, key: udp::Key, cause: Cause) {
+        let Some(id) = self.acceptors.side_mut(server_kind).remove(key) else {
             return;
         };
         let clean = match cause {

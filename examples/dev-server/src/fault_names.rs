@@ -1,13 +1,13 @@
 //! Short names for the faults that tests want most: `drop-auth-answer`, `delay 200`. Spec: chat.md 12, fault switches.
 
 use crate::config::ServerConfig;
-use crate::connections::Role;
+use crate::connections::ServerKind;
 use crate::fault_spec::{FaultSpec, FaultSpecError};
 use crate::faults::{Fault, Step};
 use chat_core::codes::return_code;
 
-const NAME_SERVER: Step = Step::Authenticate(Role::NameServer);
-const FRONT_END: Step = Step::Authenticate(Role::FrontEnd);
+const NAME_SERVER: Step = Step::Authenticate(ServerKind::NameServer);
+const FRONT_END: Step = Step::Authenticate(ServerKind::FrontEnd);
 
 /// What a name stands for.
 enum Meaning {
@@ -98,7 +98,10 @@ fn meaning(name: &str) -> Option<Meaning> {
         "missing-token" => Meaning::Fault(LOGIN, Fault::OmitToken),
         "wrong-auth-types" => Meaning::Fault(LOGIN, Fault::WrongTypes),
         "mute" => Meaning::Fault(
-            &[Step::Ping(Role::NameServer), Step::Ping(Role::FrontEnd)],
+            &[
+                Step::Ping(ServerKind::NameServer),
+                Step::Ping(ServerKind::FrontEnd),
+            ],
             Fault::Mute,
         ),
         name => {

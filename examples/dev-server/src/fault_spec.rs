@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use crate::config::ServerConfig;
-use crate::connections::Role;
+use crate::connections::ServerKind;
 use crate::faults::{Fault, Step};
 
 /// A fault and the step at which it happens, as written `STEP=FAULT` or `STEP=FAULT:ARGUMENT`.
@@ -47,17 +47,20 @@ pub enum FaultSpecError {
 }
 
 const STEPS: [(&str, Step); 19] = [
-    ("accept-ns", Step::Accept(Role::NameServer)),
-    ("accept-fe", Step::Accept(Role::FrontEnd)),
-    ("init-ns", Step::Init(Role::NameServer)),
-    ("init-fe", Step::Init(Role::FrontEnd)),
-    ("key-exchange-ns", Step::KeyExchange(Role::NameServer)),
-    ("key-exchange-fe", Step::KeyExchange(Role::FrontEnd)),
-    ("ping-ns", Step::Ping(Role::NameServer)),
-    ("ping-fe", Step::Ping(Role::FrontEnd)),
+    ("accept-ns", Step::Accept(ServerKind::NameServer)),
+    ("accept-fe", Step::Accept(ServerKind::FrontEnd)),
+    ("init-ns", Step::Init(ServerKind::NameServer)),
+    ("init-fe", Step::Init(ServerKind::FrontEnd)),
+    ("key-exchange-ns", Step::KeyExchange(ServerKind::NameServer)),
+    ("key-exchange-fe", Step::KeyExchange(ServerKind::FrontEnd)),
+    ("ping-ns", Step::Ping(ServerKind::NameServer)),
+    ("ping-fe", Step::Ping(ServerKind::FrontEnd)),
     ("regions", Step::GetRegions),
-    ("authenticate-ns", Step::Authenticate(Role::NameServer)),
-    ("authenticate-fe", Step::Authenticate(Role::FrontEnd)),
+    (
+        "authenticate-ns",
+        Step::Authenticate(ServerKind::NameServer),
+    ),
+    ("authenticate-fe", Step::Authenticate(ServerKind::FrontEnd)),
     ("subscribe", Step::Subscribe),
     ("unsubscribe", Step::Unsubscribe),
     ("publish", Step::Publish),
@@ -223,7 +226,7 @@ mod tests {
             }
         }
         let spec: FaultSpec = "authenticate-ns=refuse:32755:go: away".parse().unwrap();
-        assert_eq!(spec.step, Step::Authenticate(Role::NameServer));
+        assert_eq!(spec.step, Step::Authenticate(ServerKind::NameServer));
         assert_eq!(
             spec.fault,
             Fault::Refuse {

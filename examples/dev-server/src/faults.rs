@@ -2,24 +2,24 @@
 
 use chat_core::codes::operation;
 
-use crate::connections::Role;
+use crate::connections::ServerKind;
 
 /// A point of a connection's life at which the server can be told to misbehave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
     /// A connection was accepted; nothing has been received.
-    Accept(Role),
+    Accept(ServerKind),
     /// The init arrived.
-    Init(Role),
+    Init(ServerKind),
     /// The key exchange request arrived.
-    KeyExchange(Role),
+    KeyExchange(ServerKind),
     /// A ping arrived.
-    Ping(Role),
+    Ping(ServerKind),
     /// Operation 220 on the name server.
     GetRegions,
     /// Operation 230.
-    Authenticate(Role),
+    Authenticate(ServerKind),
     /// Operation 0.
     Subscribe,
     /// Operation 1.
@@ -40,19 +40,19 @@ pub enum Step {
 
 impl Step {
     /// The step at which an operation is asked for, if it is a known one.
-    pub(crate) const fn of_operation(role: Role, code: u8) -> Option<Self> {
-        Some(match (role, code) {
-            (_, operation::AUTHENTICATE) => Self::Authenticate(role),
-            (Role::NameServer, operation::GET_REGIONS) => Self::GetRegions,
-            (Role::NameServer, _) => return None,
-            (Role::FrontEnd, operation::SUBSCRIBE) => Self::Subscribe,
-            (Role::FrontEnd, operation::UNSUBSCRIBE) => Self::Unsubscribe,
-            (Role::FrontEnd, operation::PUBLISH) => Self::Publish,
-            (Role::FrontEnd, operation::SEND_PRIVATE) => Self::SendPrivate,
-            (Role::FrontEnd, operation::UPDATE_STATUS) => Self::UpdateStatus,
-            (Role::FrontEnd, operation::ADD_FRIENDS) => Self::AddFriends,
-            (Role::FrontEnd, operation::REMOVE_FRIENDS) => Self::RemoveFriends,
-            (Role::FrontEnd, operation::SET_PROPERTIES) => Self::SetProperties,
+    pub(crate) const fn of_operation(server_kind: ServerKind, code: u8) -> Option<Self> {
+        Some(match (server_kind, code) {
+            (_, operation::AUTHENTICATE) => Self::Authenticate(server_kind),
+            (ServerKind::NameServer, operation::GET_REGIONS) => Self::GetRegions,
+            (ServerKind::NameServer, _) => return None,
+            (ServerKind::FrontEnd, operation::SUBSCRIBE) => Self::Subscribe,
+            (ServerKind::FrontEnd, operation::UNSUBSCRIBE) => Self::Unsubscribe,
+            (ServerKind::FrontEnd, operation::PUBLISH) => Self::Publish,
+            (ServerKind::FrontEnd, operation::SEND_PRIVATE) => Self::SendPrivate,
+            (ServerKind::FrontEnd, operation::UPDATE_STATUS) => Self::UpdateStatus,
+            (ServerKind::FrontEnd, operation::ADD_FRIENDS) => Self::AddFriends,
+            (ServerKind::FrontEnd, operation::REMOVE_FRIENDS) => Self::RemoveFriends,
+            (ServerKind::FrontEnd, operation::SET_PROPERTIES) => Self::SetProperties,
             _ => return None,
         })
     }

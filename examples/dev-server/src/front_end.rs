@@ -3,7 +3,7 @@
 use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::faults::{Fault, Step};
 use crate::partition::{Partition, PartitionKey};
@@ -50,7 +50,7 @@ impl ServerCore {
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),
         };
         login.app_id = login.app_id.or_else(|| self.path_app_id(id));
-        let step = Step::Authenticate(Role::FrontEnd);
+        let step = Step::Authenticate(ServerKind::FrontEnd);
         if login.token.is_some() && self.config.faults.happens(step, &Fault::ExpiredToken) {
             let (code, text) = (
                 return_code::AUTHENTICATION_TICKET_EXPIRED,

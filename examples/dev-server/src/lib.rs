@@ -86,7 +86,7 @@ mod users;
 pub use auth_text::{AuthRuleError, AuthTableError};
 pub use authentication::{AuthResult, AuthRule};
 pub use config::ServerConfig;
-pub use connections::{ConnectionId, Role};
+pub use connections::{ConnectionId, ServerKind};
 pub use control::ControlAnswer;
 pub use core::ServerCore;
 pub use fault_spec::{FaultSpec, FaultSpecError};

@@ -4,7 +4,7 @@ use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{MAGIC, MessageKind};
 use photon_proto::{internal, json, tcp};
 
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::context::Context;
 use crate::faults::{Fault, Step};
 use crate::misbehave::Verdict;
@@ -18,8 +18,8 @@ const INIT_RESPONSE: [u8; 3] = [MAGIC, MessageKind::InitResponse as u8, 0];
 const UNLIMITED_RECHECK_MS: u64 = 60_000;
 
 impl Context<'_> {
-    pub(crate) fn answer_init(&mut self, id: ConnectionId, role: Role) {
-        let step = Step::Init(role);
+    pub(crate) fn answer_init(&mut self, id: ConnectionId, server_kind: ServerKind) {
+        let step = Step::Init(server_kind);
         match self.intercept(id, step, MessageKind::InitResponse, 0) {
             Verdict::Go => self.greet(id),
             Verdict::Refuse(..) => self.close(id),
@@ -46,11 +46,11 @@ impl Context<'_> {
     pub(crate) fn answer_ping(
         &mut self,
         id: ConnectionId,
-        role: Role,
+        server_kind: ServerKind,
         client_time: i32,
         framed: bool,
     ) {
-        let step = Step::Ping(role);
+        let step = Step::Ping(server_kind);
         match self.intercept(id, step, MessageKind::InternalResponse, internal::PING) {
             Verdict::Go => {}
             Verdict::Refuse(..) => return self.close(id),
@@ -71,8 +71,13 @@ impl Context<'_> {
     }
 
     /// Spec: wire.md 8.1.
-    pub(crate) fn exchange_keys(&mut self, id: ConnectionId, role: Role, client_key: &[u8]) {
-        let step = Step::KeyExchange(role);
+    pub(crate) fn exchange_keys(
+        &mut self,
+        id: ConnectionId,
+        server_kind: ServerKind,
+        client_key: &[u8],
+    ) {
+        let step = Step::KeyExchange(server_kind);
         match self.intercept(
             id,
             step,
@@ -131,9 +136,9 @@ impl Context<'_> {
             .connections
             .get(id)
             .filter(|connection| connection.carrier.as_datagram().is_none())?;
-        let limit = match connection.role {
-            Role::NameServer => self.config.name_server_idle_ms,
-            Role::FrontEnd => self.config.silence_timeout_ms,
+        let limit = match connection.server_kind {
+            ServerKind::NameServer => self.config.name_server_idle_ms,
+            ServerKind::FrontEnd => self.config.silence_timeout_ms,
         };
         Some(match limit {
             0 => self.now.plus_millis(UNLIMITED_RECHECK_MS),
@@ -173,7 +178,7 @@ impl Context<'_> {
         };
         connection
             .carrier
-            .release(self.acceptors.side_mut(connection.role), self.now);
+            .release(self.acceptors.side_mut(connection.server_kind), self.now);
         if let Some(at) = connection.carrier.next_release() {
             self.timers.set(at, Timer::Release(id));
         } else if connection.closing.is_some() && connection.carrier.is_drained() {

@@ -8,7 +8,7 @@ use photon_proto::{Text, Timestamp};
 use crate::authentication::percent_decoded;
 use crate::carrier::Carrier;
 use crate::connection::{Connection, Incoming, read};
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::delayed::Delayed;
 use crate::subprotocol::SubProtocol;
@@ -103,19 +103,20 @@ impl ServerCore {
     pub fn accept_messages(
         &mut self,
         now: Timestamp,
-        role: Role,
+        server_kind: ServerKind,
         link: &MessageLink<'_>,
     ) -> ConnectionId {
         self.advance(now);
         let carrier = Carrier::Messages(Box::new(MessageCarrier::new(link.secure)));
-        let mut connection = Connection::new(self.now, role, link.local_host.into(), carrier);
+        let mut connection =
+            Connection::new(self.now, server_kind, link.local_host.into(), carrier);
         connection.protocol = Some(link.subprotocol);
         if link.subprotocol == SubProtocol::Json {
             connection.app_id = app_id(link.path);
         }
         let id = self.connections.insert(connection);
-        self.accepted(id, role);
-        self.context().answer_init(id, role);
+        self.accepted(id, server_kind);
+        self.context().answer_init(id, server_kind);
         self.settle();
         id
     }

@@ -43,7 +43,7 @@ impl Context<'_> {
                     if connection.carrier.as_datagram().is_some() {
                         connection
                             .carrier
-                            .vanish(self.acceptors.side_mut(connection.role));
+                            .vanish(self.acceptors.side_mut(connection.server_kind));
                         connection.closing = Some(self.now);
                         self.connections.end(id);
                     }

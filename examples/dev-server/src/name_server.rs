@@ -4,7 +4,7 @@ use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
 use crate::carrier::Carrier;
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::faults::{Fault, Step};
 use crate::requests::{Asked, Fields};
@@ -67,7 +67,7 @@ impl ServerCore {
     }
 
     fn log_in(&mut self, id: ConnectionId, asked: Asked, fields: Fields) {
-        let step = Step::Authenticate(Role::NameServer);
+        let step = Step::Authenticate(ServerKind::NameServer);
         let mut login = match fields.login() {
             Ok(login) => login,
             Err(wrong) => return self.context().refuse_wrong(id, asked, wrong),

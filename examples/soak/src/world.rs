@@ -5,7 +5,7 @@ use chat_core::{
     Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkKey, Network, StreamSettings, What};
-use dev_server::{ConnectionId, MessageLink, Role, ServerConfig, ServerCore, SubProtocol};
+use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, SubProtocol};
 use std::collections::BTreeMap;
 
 /// The port of the front end over every transport, in every world; each name server has the port of its scheme.
@@ -41,7 +41,7 @@ impl Transport {
 
 /// Where a link goes, and what its opening says.
 struct Way {
-    role: Role,
+    server_kind: ServerKind,
     path: Box<str>,
     wire: Wire,
 }
@@ -206,7 +206,11 @@ impl World {
     fn hand_to_server(&mut self, key: LinkKey, what: What) {
         match (what, self.connections.get(&key).copied()) {
             (What::Accepted, _) => {
-                let Way { role, path, wire } = &self.ways[&key];
+                let Way {
+                    server_kind,
+                    path,
+                    wire,
+                } = &self.ways[&key];
                 let connection = match *wire {
                     Wire::WebSocket {
                         secure,
@@ -221,9 +225,11 @@ impl World {
                             local_host: "127.0.0.1",
                             secure,
                         };
-                        self.server.accept_messages(self.now, *role, &link)
+                        self.server.accept_messages(self.now, *server_kind, &link)
                     }
-                    _ => self.server.accept_stream(self.now, *role, "127.0.0.1"),
+                    _ => self
+                        .server
+                        .accept_stream(self.now, *server_kind, "127.0.0.1"),
                 };
                 self.connections.insert(key, connection);
                 self.keys.insert(connection, key);
@@ -235,7 +241,7 @@ impl World {
                 };
                 self.server.received_datagram(
                     self.now,
-                    way.role,
+                    way.server_kind,
                     key.address(),
                     || "127.0.0.1".to_owned(),
                     &bytes,
@@ -256,12 +262,12 @@ impl World {
     }
 
     fn drain_server(&mut self) {
-        for role in [Role::NameServer, Role::FrontEnd] {
-            while let Some((to, datagram)) = self.server.transmit_datagram(self.now, role) {
+        for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
+            while let Some((to, datagram)) = self.server.transmit_datagram(self.now, server_kind) {
                 if let Some(key) = LinkKey::from_address(to) {
                     self.network.send(self.now, key, End::Server, datagram);
                 }
-                self.server.transmitted_datagram(role);
+                self.server.transmitted_datagram(server_kind);
             }
         }
         while let Some(connection) = self.server.poll_writable() {
@@ -327,9 +333,9 @@ impl World {
         while let Some(command) = self.players[player].chat.poll_command() {
             match command {
                 LinkCommand::Open { link, target, wire } => {
-                    let (role, stream) = match target.port {
-                        FRONT_END_PORT => (Role::FrontEnd, &self.to_front_end),
-                        _ => (Role::NameServer, &self.to_name_server),
+                    let (server_kind, stream) = match target.port {
+                        FRONT_END_PORT => (ServerKind::FrontEnd, &self.to_front_end),
+                        _ => (ServerKind::NameServer, &self.to_name_server),
                     };
                     let key = match wire {
                         Wire::Datagram => self.network.open_datagrams(now, &self.datagrams),
@@ -341,7 +347,7 @@ impl World {
                     self.ways.insert(
                         key,
                         Way {
-                            role,
+                            server_kind,
                             path: target.path,
                             wire,
                         },

@@ -8,7 +8,7 @@ use mio::{Interest, Registry, Token};
 use photon_proto::Timestamp;
 use socket2::SockRef;
 
-use crate::connections::Role;
+use crate::connections::ServerKind;
 use crate::core::ServerCore;
 use crate::line::Line;
 use crate::sim::Dice;
@@ -28,7 +28,7 @@ const LINE_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) struct DatagramSocket {
     socket: UdpSocket,
-    role: Role,
+    server_kind: ServerKind,
     /// The host that clients reach; `None` if it depends on the client.
     local_host: Option<String>,
     input: Input,
@@ -107,7 +107,7 @@ impl DatagramSocket {
     pub(super) fn bind(
         registry: &Registry,
         address: SocketAddr,
-        role: Role,
+        server_kind: ServerKind,
         token: Token,
         dice: Dice,
     ) -> io::Result<Self> {
@@ -116,7 +116,7 @@ impl DatagramSocket {
         let ip = address.ip().to_canonical();
         Ok(Self {
             socket,
-            role,
+            server_kind,
             local_host: (!ip.is_unspecified()).then(|| ip.to_string()),
             input: Input {
                 readable: true,
@@ -161,7 +161,7 @@ impl DatagramSocket {
         let direct = conditions.is_clear() && self.incoming.is_empty();
         let Self {
             socket,
-            role,
+            server_kind,
             local_host,
             input,
             incoming,
@@ -173,7 +173,7 @@ impl DatagramSocket {
             if direct {
                 core.received_datagram(
                     now,
-                    *role,
+                    *server_kind,
                     from,
                     || host(local_host.as_deref(), from),
                     datagram,
@@ -188,7 +188,7 @@ impl DatagramSocket {
             };
             core.received_datagram(
                 now,
-                *role,
+                *server_kind,
                 from,
                 || host(local_host.as_deref(), from),
                 &datagram,
@@ -210,7 +210,7 @@ impl DatagramSocket {
                 continue;
             }
             let conditions = core.config().line;
-            let Some((to, datagram)) = core.transmit_datagram(now, self.role) else {
+            let Some((to, datagram)) = core.transmit_datagram(now, self.server_kind) else {
                 self.unfinished = false;
                 return;
             };
@@ -222,7 +222,7 @@ impl DatagramSocket {
                 self.outgoing
                     .send(now, &conditions, &mut self.dice, to, datagram);
             }
-            core.transmitted_datagram(self.role);
+            core.transmitted_datagram(self.server_kind);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
-use crate::connections::Role;
+use crate::connections::ServerKind;
 
 /// What is spoken on the connections of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) struct Listener {
     socket: TcpListener,
-    role: Role,
+    server_kind: ServerKind,
     transport: Transport,
     token: Token,
     /// There may be connections to accept. Readiness is told once, so this stands until there are none.
@@ -37,14 +37,14 @@ impl Listener {
         registry: &Registry,
         address: SocketAddr,
         transport: Transport,
-        role: Role,
+        server_kind: ServerKind,
         token: Token,
     ) -> io::Result<Self> {
         let mut socket = TcpListener::bind(address)?;
         registry.register(&mut socket, token, Interest::READABLE)?;
         Ok(Self {
             socket,
-            role,
+            server_kind,
             transport,
             token,
             ready: true,
@@ -74,7 +74,7 @@ impl Listener {
     pub(super) fn accept(
         &mut self,
         now: Instant,
-        mut accepted: impl FnMut(TcpStream, Transport, Role, &str),
+        mut accepted: impl FnMut(TcpStream, Transport, ServerKind, &str),
     ) {
         if self.paused_until.is_some_and(|until| until > now) {
             return;
@@ -91,7 +91,7 @@ impl Listener {
                         accepted(
                             stream,
                             self.transport,
-                            self.role,
+                            self.server_kind,
                             &local.ip().to_canonical().to_string(),
                         );
                     }

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use photon_proto::Timestamp;
 
-use crate::connections::Role;
+use crate::connections::ServerKind;
 use crate::core::ServerCore;
 use crate::sim::Dice;
 use certificate::Identity;
@@ -82,22 +82,26 @@ impl Server {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut listeners = Vec::new();
-        let mut listen = |transport, role, port| {
+        let mut listen = |transport, server_kind, port| {
             let address = resolve(&options.host, port)?;
             let token = Token(FIRST_LISTENER.saturating_add(listeners.len()));
-            let listener = Listener::bind(poll.registry(), address, transport, role, token)
+            let listener = Listener::bind(poll.registry(), address, transport, server_kind, token)
                 .map_err(|error| named(&error, &format!("cannot listen on {address}")))?;
             let address = listener.address()?;
             listeners.push(listener);
             Ok::<_, io::Error>(address)
         };
-        let name_server = listen(Transport::Tcp, Role::NameServer, options.name_server_port)?;
-        let front_end = listen(Transport::Tcp, Role::FrontEnd, options.front_end_port)?;
+        let name_server = listen(
+            Transport::Tcp,
+            ServerKind::NameServer,
+            options.name_server_port,
+        )?;
+        let front_end = listen(Transport::Tcp, ServerKind::FrontEnd, options.front_end_port)?;
         let mut listen_web = |transport, ports: WsPorts| {
-            let name_server = listen(transport, Role::NameServer, ports.name_server)?;
+            let name_server = listen(transport, ServerKind::NameServer, ports.name_server)?;
             Ok::<_, io::Error>(WsAddresses {
                 name_server,
-                front_end: listen(transport, Role::FrontEnd, ports.front_end)?,
+                front_end: listen(transport, ServerKind::FrontEnd, ports.front_end)?,
             })
         };
         let ws = options
@@ -122,20 +126,31 @@ impl Server {
             Some(seed) => seed,
             None => u64::from_le_bytes(entropy()?),
         };
-        let bind = |role, token, port, seed| {
+        let bind = |server_kind, token, port, seed| {
             let address = resolve(&options.host, port)?;
-            DatagramSocket::bind(poll.registry(), address, role, token, Dice::new(seed))
-                .map_err(|error| named(&error, &format!("cannot listen on {address} over UDP")))
+            DatagramSocket::bind(
+                poll.registry(),
+                address,
+                server_kind,
+                token,
+                Dice::new(seed),
+            )
+            .map_err(|error| named(&error, &format!("cannot listen on {address} over UDP")))
         };
         let (mut datagrams, mut udp) = (Vec::new(), None);
         if let Some(ports) = options.udp {
             let name_server = bind(
-                Role::NameServer,
+                ServerKind::NameServer,
                 UDP_NAME_SERVER,
                 ports.name_server,
                 line_seed,
             )?;
-            let front_end = bind(Role::FrontEnd, UDP_FRONT_END, ports.front_end, !line_seed)?;
+            let front_end = bind(
+                ServerKind::FrontEnd,
+                UDP_FRONT_END,
+                ports.front_end,
+                !line_seed,
+            )?;
             udp = Some(UdpAddresses {
                 name_server: name_server.address()?,
                 front_end: front_end.address()?,
@@ -285,16 +300,20 @@ impl Server {
         for listener in &mut self.listeners {
             listener.accept(
                 instant,
-                |stream, transport, role, local_host| match transport {
+                |stream, transport, server_kind, local_host| match transport {
                     Transport::Tcp => {
-                        let id = core.accept_stream(now, role, local_host);
+                        let id = core.accept_stream(now, server_kind, local_host);
                         clients.insert(registry, id, stream);
                         if clients.is_lost(id) {
                             core.closed(now, id);
                         }
                     }
-                    Transport::Ws => web.insert(registry, instant, stream, role, None, local_host),
-                    Transport::Wss => web.insert(registry, instant, stream, role, tls, local_host),
+                    Transport::Ws => {
+                        web.insert(registry, instant, stream, server_kind, None, local_host)
+                    }
+                    Transport::Wss => {
+                        web.insert(registry, instant, stream, server_kind, tls, local_host)
+                    }
                 },
             );
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dev_server::{ConnectionId, Role, ServerConfig, ServerCore};
+use dev_server::{ConnectionId, ServerConfig, ServerCore, ServerKind};
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{self, Header, Init, Message, MessageWriter};
 use photon_proto::tcp::{self, Delivery, Item, Splitter};
@@ -81,8 +81,8 @@ impl Bench {
     }
 
     /// A connection of which the server knows nothing but that it exists.
-    pub(crate) fn accept(&mut self, role: Role, protocol: Protocol) -> Peer {
-        let id = self.core.accept_stream(self.now, role, HOST);
+    pub(crate) fn accept(&mut self, server_kind: ServerKind, protocol: Protocol) -> Peer {
+        let id = self.core.accept_stream(self.now, server_kind, HOST);
         let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
         Peer {
             id,
@@ -95,8 +95,8 @@ impl Bench {
     }
 
     /// A connection that has been greeted.
-    pub(crate) fn connect(&mut self, role: Role, protocol: Protocol) -> Peer {
-        let mut peer = self.accept(role, protocol);
+    pub(crate) fn connect(&mut self, server_kind: ServerKind, protocol: Protocol) -> Peer {
+        let mut peer = self.accept(server_kind, protocol);
         self.send_init(&peer);
         assert_eq!(self.drain(&mut peer), [Got::InitResponse]);
         peer
@@ -114,8 +114,12 @@ impl Bench {
     }
 
     /// A connection with keys, whose requests are encrypted from now on.
-    pub(crate) fn connect_encrypted(&mut self, role: Role, protocol: Protocol) -> Peer {
-        let mut peer = self.connect(role, protocol);
+    pub(crate) fn connect_encrypted(
+        &mut self,
+        server_kind: ServerKind,
+        protocol: Protocol,
+    ) -> Peer {
+        let mut peer = self.connect(server_kind, protocol);
         let exchange = self.send_key(&peer);
         let got = self.drain(&mut peer);
         let [
@@ -148,7 +152,7 @@ impl Bench {
 
     /// A user on the front end, logged in with the full set, everything about it taken.
     pub(crate) fn enter(&mut self, user: &str, protocol: Protocol) -> Peer {
-        let mut peer = self.connect(Role::FrontEnd, protocol);
+        let mut peer = self.connect(ServerKind::FrontEnd, protocol);
         let got = self.ask(&mut peer, 230, credentials(user));
         assert!(
             matches!(

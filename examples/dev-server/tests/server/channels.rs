@@ -67,7 +67,7 @@ fn everyone_subscribed_gets_a_message_the_sender_too() {
 fn users_of_another_version_never_meet() {
     let mut bench = Bench::new();
     let mut alice = bench.enter("alice", Protocol::V18);
-    let mut other = bench.connect(dev_server::Role::FrontEnd, Protocol::V18);
+    let mut other = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
     bench.ask(
         &mut other,
         230,
@@ -210,7 +210,7 @@ fn leaving_names_what_was_asked_and_ids_start_again() {
 fn connections_of_one_user_share_the_session() {
     let mut bench = Bench::new();
     let mut first = filled(&mut bench, 1);
-    let mut second = bench.connect(dev_server::Role::FrontEnd, Protocol::V16);
+    let mut second = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
     let got = bench.ask(&mut second, 230, crate::bench::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
     let got = bench.ask(
@@ -254,13 +254,13 @@ fn a_session_outlives_a_timeout_for_its_grace() {
     assert_eq!(bench.drain(&mut alice), [Got::Closed]);
     assert_eq!(bench.core.stats().silent_connections, 1);
     bench.wait(9999);
-    let mut back = bench.connect(dev_server::Role::FrontEnd, Protocol::V18);
+    let mut back = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
     let got = bench.ask(&mut back, 230, crate::bench::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
     bench.wait(10_000);
     bench.drain(&mut back);
     bench.wait(10_000);
-    let mut late = bench.connect(dev_server::Role::FrontEnd, Protocol::V18);
+    let mut late = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
     let got = bench.ask(&mut late, 230, crate::bench::credentials("alice"));
     assert_eq!(got.len(), 1, "{got:?}");
 }
@@ -299,7 +299,7 @@ fn private_history_is_replayed_while_the_conversation_lives() {
         assert_eq!(got[1], private("alice", "bob", number, number));
     }
     let entering = |bench: &mut Bench, limit: Option<i32>| {
-        let mut bob = bench.connect(dev_server::Role::FrontEnd, Protocol::V16);
+        let mut bob = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
         let mut parameters = crate::bench::credentials("bob");
         parameters.extend(limit.map(|limit| (14, Value::Int(limit))));
         let got = bench.ask(&mut bob, 230, parameters);
@@ -409,7 +409,7 @@ fn a_gathered_message_does_not_wait_for_other_deadlines_or_for_more_than_fits() 
 fn a_single_login_can_be_enforced() {
     let mut bench = Bench::with(|config| config.single_login = true);
     let mut first = filled(&mut bench, 1);
-    let mut second = bench.connect(dev_server::Role::FrontEnd, Protocol::V18);
+    let mut second = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
     let got = bench.ask(&mut second, 230, crate::bench::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
     let got = bench.drain(&mut first);
@@ -426,7 +426,7 @@ fn a_single_login_can_be_enforced() {
 #[test]
 fn server_time_runs_and_wraps() {
     let mut bench = Bench::with(|config| config.server_time_at_zero = i32::MAX - 1000);
-    let mut peer = bench.connect(dev_server::Role::NameServer, Protocol::V18);
+    let mut peer = bench.connect(dev_server::ServerKind::NameServer, Protocol::V18);
     bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 42]);
     assert_eq!(
         bench.drain(&mut peer),

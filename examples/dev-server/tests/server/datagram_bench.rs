@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dev_server::line::Conditions;
 use dev_server::sim::{DatagramSettings, Delivery, End, LinkKey, Network, What};
-use dev_server::{Role, ServerConfig, ServerCore};
+use dev_server::{ServerConfig, ServerCore, ServerKind};
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{self, Init, MessageWriter};
 use photon_proto::udp::{self, Event};
@@ -13,7 +13,7 @@ use photon_proto::{Limits, Protocol, Random, Timestamp, Value, internal};
 use crate::bench::{Got, HOST, credentials, decode, texts};
 
 pub(crate) struct Client {
-    pub(crate) role: Role,
+    pub(crate) server_kind: ServerKind,
     pub(crate) protocol: Protocol,
     pub(crate) connection: udp::Connection,
     pub(crate) cipher: Option<Cipher>,
@@ -50,7 +50,7 @@ impl World {
 
     pub(crate) fn connect(
         &mut self,
-        role: Role,
+        server_kind: ServerKind,
         protocol: Protocol,
         conditions: Conditions,
     ) -> LinkKey {
@@ -62,7 +62,7 @@ impl World {
         self.clients.insert(
             link,
             Client {
-                role,
+                server_kind,
                 protocol,
                 connection,
                 cipher: None,
@@ -74,8 +74,8 @@ impl World {
     }
 
     /// A connection that has been greeted, over a good line.
-    pub(crate) fn greeted(&mut self, role: Role, protocol: Protocol) -> LinkKey {
-        let link = self.connect(role, protocol, "delay=20".parse().unwrap());
+    pub(crate) fn greeted(&mut self, server_kind: ServerKind, protocol: Protocol) -> LinkKey {
+        let link = self.connect(server_kind, protocol, "delay=20".parse().unwrap());
         self.run_for(50);
         self.init(link);
         self.run_for(50);
@@ -85,7 +85,7 @@ impl World {
 
     /// A user on the front end.
     pub(crate) fn enter(&mut self, user: &str, protocol: Protocol) -> LinkKey {
-        let link = self.greeted(Role::FrontEnd, protocol);
+        let link = self.greeted(ServerKind::FrontEnd, protocol);
         let got = self.ask(link, 230, credentials(user));
         assert_eq!(got[0].return_code(230), 0);
         link
@@ -208,7 +208,7 @@ impl World {
                     let host = || self.host.to_owned();
                     self.core.received_datagram(
                         self.now,
-                        client.role,
+                        client.server_kind,
                         link.address(),
                         host,
                         &datagram,
@@ -225,13 +225,13 @@ impl World {
                 "a deadline that service does not move"
             );
         }
-        for role in [Role::NameServer, Role::FrontEnd] {
-            while let Some((to, datagram)) = self.core.transmit_datagram(self.now, role) {
+        for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
+            while let Some((to, datagram)) = self.core.transmit_datagram(self.now, server_kind) {
                 // Nobody is at any other address.
                 if let Some(link) = LinkKey::from_address(to) {
                     self.network.send(self.now, link, End::Server, datagram);
                 }
-                self.core.transmitted_datagram(role);
+                self.core.transmitted_datagram(server_kind);
             }
         }
         for (&link, client) in &mut self.clients {

@@ -2,7 +2,7 @@
 
 use dev_server::line::Conditions;
 use dev_server::sim::{End, LinkKey};
-use dev_server::{Fault, Role, ServerConfig, Step};
+use dev_server::{Fault, ServerConfig, ServerKind, Step};
 use photon_proto::udp::{self, Cause};
 use photon_proto::{Protocol, Timestamp, Value};
 
@@ -28,7 +28,7 @@ fn cause(world: &mut World, link: LinkKey) -> Option<Cause> {
 fn logins_encryption_and_chat_are_as_over_tcp() {
     for protocol in BOTH {
         let mut world = world();
-        let names = world.greeted(Role::NameServer, protocol);
+        let names = world.greeted(ServerKind::NameServer, protocol);
         world.exchange_keys(names);
         let got = world.ask(names, 220, vec![(224, "app-1".into())]);
         assert!(got[0].is_encrypted());
@@ -43,7 +43,7 @@ fn logins_encryption_and_chat_are_as_over_tcp() {
         let token = got[0].parameter(221).unwrap().clone();
         world.client(names).connection.close();
 
-        let alice = world.greeted(Role::FrontEnd, protocol);
+        let alice = world.greeted(ServerKind::FrontEnd, protocol);
         assert_eq!(
             world.ask(alice, 230, vec![(221, token)])[0].return_code(230),
             0
@@ -82,7 +82,7 @@ fn ipv6_hosts_are_named_in_brackets_and_a_public_host_wins() {
         let mut world = world();
         world.core.config_mut().public_host = public.map(str::to_owned);
         world.host = host;
-        let names = world.greeted(Role::NameServer, Protocol::V18);
+        let names = world.greeted(ServerKind::NameServer, Protocol::V18);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
         assert_eq!(
@@ -105,7 +105,13 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
         // What is corrupt has to be found out.
         world.udp.crc = seed % 4 == 2;
         let links: Vec<LinkKey> = (0..4)
-            .map(|slot| world.connect(Role::FrontEnd, BOTH[slot % 2], conditions.parse().unwrap()))
+            .map(|slot| {
+                world.connect(
+                    ServerKind::FrontEnd,
+                    BOTH[slot % 2],
+                    conditions.parse().unwrap(),
+                )
+            })
             .collect();
         world.run_for(14_000);
         for (slot, &link) in links.iter().enumerate() {
@@ -217,7 +223,7 @@ fn the_server_ends_connections_with_a_message_and_a_reason() {
 
 #[test]
 fn faults_have_their_like_over_datagrams() {
-    let step = Step::Authenticate(Role::FrontEnd);
+    let step = Step::Authenticate(ServerKind::FrontEnd);
     let text = String::new;
     for (fault, got, expected) in [
         (Fault::Silent, vec![], None),
@@ -238,7 +244,7 @@ fn faults_have_their_like_over_datagrams() {
         (Fault::Mute, vec![], Some(Cause::Timeout)),
     ] {
         let mut world = world();
-        let link = world.greeted(Role::FrontEnd, Protocol::V18);
+        let link = world.greeted(ServerKind::FrontEnd, Protocol::V18);
         world.core.faults_mut().on(step, fault.clone());
         world.request(link, 230, credentials("alice"));
         world.run_for(20_000);
@@ -257,8 +263,8 @@ fn faults_have_their_like_over_datagrams() {
     world
         .core
         .faults_mut()
-        .on(Step::Accept(Role::FrontEnd), Fault::Close);
-    let link = world.connect(Role::FrontEnd, Protocol::V18, good());
+        .on(Step::Accept(ServerKind::FrontEnd), Fault::Close);
+    let link = world.connect(ServerKind::FrontEnd, Protocol::V18, good());
     world.run_for(1000);
     assert_eq!(cause(&mut world, link), Some(Cause::ServerLogic));
 }
@@ -335,14 +341,14 @@ fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
             let host = || panic!("nobody has shown to be there");
             world.core.received_datagram(
                 world.now,
-                Role::FrontEnd,
+                ServerKind::FrontEnd,
                 from,
                 host,
                 &connect(challenge),
             );
             world.core.received_datagram(
                 world.now,
-                Role::FrontEnd,
+                ServerKind::FrontEnd,
                 alice.address(),
                 host,
                 &connect(challenge | 1 << 30),
@@ -388,10 +394,10 @@ impl IntoAddress for (u32, u16) {
 fn drain(world: &mut World) {
     while world
         .core
-        .transmit_datagram(world.now, Role::FrontEnd)
+        .transmit_datagram(world.now, ServerKind::FrontEnd)
         .is_some()
     {
-        world.core.transmitted_datagram(Role::FrontEnd);
+        world.core.transmitted_datagram(ServerKind::FrontEnd);
     }
 }
 
@@ -407,7 +413,7 @@ fn half_open_connections_are_capped_and_expire() {
         let host = || panic!("nobody has shown to be there");
         world.core.received_datagram(
             world.now,
-            Role::NameServer,
+            ServerKind::NameServer,
             (1, port).into_address(),
             host,
             &connect(port.into()),
@@ -420,10 +426,10 @@ fn half_open_connections_are_capped_and_expire() {
     );
     while world
         .core
-        .transmit_datagram(world.now, Role::NameServer)
+        .transmit_datagram(world.now, ServerKind::NameServer)
         .is_some()
     {
-        world.core.transmitted_datagram(Role::NameServer);
+        world.core.transmitted_datagram(ServerKind::NameServer);
     }
     world.now = Timestamp::from_millis(3000);
     world.core.service(world.now);
@@ -440,7 +446,7 @@ fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has
     let host = || HOST.to_owned();
     world.core.received_datagram(
         world.now,
-        Role::FrontEnd,
+        ServerKind::FrontEnd,
         alice.address(),
         host,
         &connect(77),
@@ -492,10 +498,12 @@ fn strangers_are_counted_and_not_answered() {
     ] {
         world
             .core
-            .received_datagram(world.now, Role::FrontEnd, from, host, datagram);
+            .received_datagram(world.now, ServerKind::FrontEnd, from, host, datagram);
     }
     assert_eq!(
-        world.core.transmit_datagram(world.now, Role::FrontEnd),
+        world
+            .core
+            .transmit_datagram(world.now, ServerKind::FrontEnd),
         None
     );
     assert_eq!(
@@ -504,16 +512,20 @@ fn strangers_are_counted_and_not_answered() {
     );
     // The two servers know nothing of each other's connections.
     let ping = vec![0; 100];
-    world
-        .core
-        .received_datagram(world.now, Role::NameServer, alice.address(), host, &ping);
+    world.core.received_datagram(
+        world.now,
+        ServerKind::NameServer,
+        alice.address(),
+        host,
+        &ping,
+    );
     assert_eq!(world.core.stats().strangers, 5);
 }
 
 #[test]
 fn nonsense_on_a_connection_is_skipped_and_a_bad_first_message_ends_it() {
     let mut world = world();
-    let link = world.connect(Role::FrontEnd, Protocol::V18, good());
+    let link = world.connect(ServerKind::FrontEnd, Protocol::V18, good());
     world.run_for(100);
     world
         .client(link)
@@ -525,7 +537,7 @@ fn nonsense_on_a_connection_is_skipped_and_a_bad_first_message_ends_it() {
         (cause(&mut world, link), world.core.stats().bad_connections),
         (Some(Cause::ServerLogic), 1)
     );
-    let link = world.greeted(Role::FrontEnd, Protocol::V18);
+    let link = world.greeted(ServerKind::FrontEnd, Protocol::V18);
     world
         .client(link)
         .connection

@@ -1,6 +1,6 @@
 //! Every fault does what it says, at its step only.
 
-use dev_server::{Fault, Role, Step};
+use dev_server::{Fault, ServerKind, Step};
 use photon_proto::{Protocol, Value};
 
 use crate::bench::{
@@ -9,25 +9,27 @@ use crate::bench::{
 
 /// The steps on the way in, in order, and what each is answered with when nothing is wrong.
 const WAY_IN: [(Step, usize); 6] = [
-    (Step::Init(Role::NameServer), 0),
-    (Step::KeyExchange(Role::NameServer), 1),
+    (Step::Init(ServerKind::NameServer), 0),
+    (Step::KeyExchange(ServerKind::NameServer), 1),
     (Step::GetRegions, 2),
-    (Step::Authenticate(Role::NameServer), 3),
-    (Step::Authenticate(Role::FrontEnd), 3),
+    (Step::Authenticate(ServerKind::NameServer), 3),
+    (Step::Authenticate(ServerKind::FrontEnd), 3),
     (Step::Subscribe, 4),
 ];
 
-fn role(step: Step) -> Role {
+fn server_kind(step: Step) -> ServerKind {
     match step {
-        Step::Authenticate(role) | Step::Init(role) | Step::KeyExchange(role) => role,
-        Step::Subscribe => Role::FrontEnd,
-        _ => Role::NameServer,
+        Step::Authenticate(server_kind)
+        | Step::Init(server_kind)
+        | Step::KeyExchange(server_kind) => server_kind,
+        Step::Subscribe => ServerKind::FrontEnd,
+        _ => ServerKind::NameServer,
     }
 }
 
 /// Goes as far as the step, and returns everything that it is answered with.
 fn reach(bench: &mut Bench, step: Step, protocol: Protocol) -> (Peer, Vec<Got>) {
-    let mut peer = bench.accept(role(step), protocol);
+    let mut peer = bench.accept(server_kind(step), protocol);
     bench.send_init(&peer);
     let way = WAY_IN
         .iter()
@@ -134,11 +136,11 @@ fn a_connection_can_be_closed_at_once() {
         bench
             .core
             .faults_mut()
-            .on(Step::Accept(Role::FrontEnd), fault);
-        let mut peer = bench.accept(Role::FrontEnd, Protocol::V18);
+            .on(Step::Accept(ServerKind::FrontEnd), fault);
+        let mut peer = bench.accept(ServerKind::FrontEnd, Protocol::V18);
         assert_eq!(bench.drain(&mut peer), [Got::Closed]);
         assert_eq!(bench.core.stats().connections, 0);
-        bench.connect(Role::NameServer, Protocol::V18);
+        bench.connect(ServerKind::NameServer, Protocol::V18);
     }
 }
 
@@ -168,7 +170,7 @@ fn faults_can_be_counted_and_switched_off() {
     bench
         .core
         .faults_mut()
-        .on(Step::Ping(Role::FrontEnd), Fault::Silent);
+        .on(Step::Ping(ServerKind::FrontEnd), Fault::Silent);
     bench.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
     assert_eq!(bench.drain(&mut alice), []);
 }
@@ -180,10 +182,10 @@ fn key_exchange_can_be_spoilt() {
         bench
             .core
             .faults_mut()
-            .on(Step::KeyExchange(Role::NameServer), fault);
+            .on(Step::KeyExchange(ServerKind::NameServer), fault);
         let (_, got) = reach(
             &mut bench,
-            Step::KeyExchange(Role::NameServer),
+            Step::KeyExchange(ServerKind::NameServer),
             Protocol::V18,
         );
         assert_eq!(
@@ -198,7 +200,7 @@ fn key_exchange_can_be_spoilt() {
 
 #[test]
 fn login_answers_can_be_spoilt() {
-    let step = Step::Authenticate(Role::NameServer);
+    let step = Step::Authenticate(ServerKind::NameServer);
     let answer = |faults: &[Fault]| {
         let mut bench = Bench::new();
         for fault in faults {
@@ -234,7 +236,7 @@ fn login_answers_can_be_spoilt() {
         .faults_mut()
         .on(step, Fault::UserId("someone".to_owned()));
     let (_, got) = reach(&mut bench, step, Protocol::V18);
-    let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
+    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
     let got = bench.ask(
         &mut front,
         230,
@@ -318,7 +320,7 @@ fn subscription_events_can_be_spoilt() {
 #[test]
 fn answers_can_be_delayed_and_keep_their_order() {
     let mut bench = Bench::with(|config| config.delay_ms = 200);
-    let mut peer = bench.accept(Role::NameServer, Protocol::V18);
+    let mut peer = bench.accept(ServerKind::NameServer, Protocol::V18);
     bench.send_init(&peer);
     bench.wait(100);
     bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 1]);
@@ -346,7 +348,7 @@ fn answers_can_be_delayed_and_keep_their_order() {
 #[test]
 fn a_delayed_goodbye_is_still_said() {
     let mut bench = Bench::with(|config| config.delay_ms = 200);
-    let step = Step::Init(Role::NameServer);
+    let step = Step::Init(ServerKind::NameServer);
     bench.core.faults_mut().on(
         step,
         Fault::Disconnect {
@@ -354,7 +356,7 @@ fn a_delayed_goodbye_is_still_said() {
             text: String::new(),
         },
     );
-    let mut peer = bench.accept(Role::NameServer, Protocol::V18);
+    let mut peer = bench.accept(ServerKind::NameServer, Protocol::V18);
     bench.send_init(&peer);
     assert_eq!(bench.drain(&mut peer), []);
     bench.wait(200);

@@ -1,25 +1,25 @@
 //! Bytes and clients that mean no good, or know no better.
 
 use dev_server::sim::Dice;
-use dev_server::{Role, ServerConfig};
+use dev_server::{ServerConfig, ServerKind};
 use photon_proto::{Protocol, Value};
 
 use crate::bench::{BOTH, Bench, Got, Peer, credentials, ok, texts};
 
 /// Brings a client as far as this: accepted, greeted, keys exchanged, logged in.
-fn stage(bench: &mut Bench, stage: u8, role: Role, protocol: Protocol) -> Peer {
+fn stage(bench: &mut Bench, stage: u8, server_kind: ServerKind, protocol: Protocol) -> Peer {
     if stage == 0 {
-        return bench.accept(role, protocol);
+        return bench.accept(server_kind, protocol);
     }
     let mut peer = match stage {
-        1 => bench.connect(role, protocol),
-        _ => bench.connect_encrypted(role, protocol),
+        1 => bench.connect(server_kind, protocol),
+        _ => bench.connect_encrypted(server_kind, protocol),
     };
     if stage == 3 {
         let mut login = credentials("mallory");
         login.push((210, "eu".into()));
         bench.ask(&mut peer, 230, login);
-        if role == Role::FrontEnd {
+        if server_kind == ServerKind::FrontEnd {
             bench.ask(&mut peer, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
         }
     }
@@ -88,7 +88,7 @@ fn samples(bench: &mut Bench, peer: &Peer) -> Vec<Vec<u8>> {
 #[test]
 fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
     for protocol in BOTH {
-        for role in [Role::NameServer, Role::FrontEnd] {
+        for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
             for at in 0..=3 {
                 for bytes in [
                     &b"GET / HTTP/1.1\r\n"[..],
@@ -96,7 +96,7 @@ fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
                     &[0xFB, 0xFF, 0xFF, 0xFF, 0xFF],
                 ] {
                     let mut bench = Bench::new();
-                    let mut peer = stage(&mut bench, at, role, protocol);
+                    let mut peer = stage(&mut bench, at, server_kind, protocol);
                     bench.send_bytes(&peer, bytes);
                     assert_eq!(
                         bench.drain(&mut peer),
@@ -121,12 +121,12 @@ fn the_first_message_has_to_be_an_init() {
     ];
     for message in inits {
         let mut bench = Bench::new();
-        let mut peer = bench.accept(Role::NameServer, Protocol::V18);
+        let mut peer = bench.accept(ServerKind::NameServer, Protocol::V18);
         bench.send_message(&peer, |bytes| bytes.extend(message));
         assert_eq!(bench.drain(&mut peer), [Got::Closed], "{message:x?}");
     }
     let mut bench = Bench::new();
-    let mut peer = bench.accept(Role::NameServer, Protocol::V16);
+    let mut peer = bench.accept(ServerKind::NameServer, Protocol::V16);
     let text = "POST /?init=&app=chat&clientversion=4.1.8.3&protocol=GpBinaryV16&sid=30& HTTP/1.1\r\n\
                 Host: here\r\nContent-Length: 1\r\n\r\n*";
     bench.send_message(&peer, |bytes| bytes.extend(text.as_bytes()));
@@ -166,7 +166,7 @@ fn bad_messages_are_skipped_and_bad_parameters_refused() {
 #[test]
 fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
     let mut bench = Bench::new();
-    let mut peer = bench.connect(Role::NameServer, Protocol::V18);
+    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
     for key in [&[][..], &[0], &[1], &[0xFF; 96], &[2; 97]] {
         bench.send_message(&peer, |bytes| {
             let limits = photon_proto::Limits::DEFAULT;
@@ -206,14 +206,14 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
         });
         let mut witness = bench.enter("witness", Protocol::V18);
         bench.ask(&mut witness, 0, vec![(0, texts(&["safe"]))]);
-        let role = if dice.chance(30) {
-            Role::NameServer
+        let server_kind = if dice.chance(30) {
+            ServerKind::NameServer
         } else {
-            Role::FrontEnd
+            ServerKind::FrontEnd
         };
         let protocol = BOTH[dice.below(2) as usize];
         let at = dice.below(4) as u8;
-        let peer = stage(&mut bench, at, role, protocol);
+        let peer = stage(&mut bench, at, server_kind, protocol);
         let samples = samples(&mut bench, &peer);
         for _ in 0..30 {
             let mut bytes = samples[dice.below(samples.len() as u64) as usize].clone();
@@ -250,7 +250,7 @@ fn random_bytes_never_panic() {
         let peer = stage(
             &mut bench,
             (seed % 4) as u8,
-            Role::FrontEnd,
+            ServerKind::FrontEnd,
             BOTH[(seed / 4 % 2) as usize],
         );
         for _ in 0..20 {
@@ -323,7 +323,7 @@ fn more_history_than_a_client_can_be_sent_is_cut_and_ends_nobody() {
     );
     assert_eq!(got.len(), 2 + 3, "as much as a quarter of what may wait");
     bench.hang_up(bob);
-    let mut bob = bench.connect(Role::FrontEnd, Protocol::V16);
+    let mut bob = bench.connect(ServerKind::FrontEnd, Protocol::V16);
     let got = bench.ask(&mut bob, 230, credentials("bob"));
     let ids: Vec<_> = got[1..]
         .iter()
@@ -366,7 +366,7 @@ fn a_session_with_very_many_channels_is_told_in_portions() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert_eq!(bench.ask(&mut alice, 0, vec![(0, texts(&names))]).len(), 2);
     }
-    let mut second = bench.connect(Role::FrontEnd, Protocol::V16);
+    let mut second = bench.connect(ServerKind::FrontEnd, Protocol::V16);
     let got = bench.ask(&mut second, 230, credentials("alice"));
     let counts: Vec<usize> = got[1..]
         .iter()
@@ -381,10 +381,10 @@ fn a_session_with_very_many_channels_is_told_in_portions() {
 
 #[test]
 fn silent_connections_end_on_both_servers_and_pings_keep_them() {
-    for role in [Role::NameServer, Role::FrontEnd] {
+    for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
         let mut bench = Bench::new();
-        let mut never = bench.accept(role, Protocol::V18);
-        let mut pinging = bench.connect(role, Protocol::V18);
+        let mut never = bench.accept(server_kind, Protocol::V18);
+        let mut pinging = bench.connect(server_kind, Protocol::V18);
         for _ in 0..30 {
             bench.wait(1000);
             bench.send_bytes(&pinging, &[0xF0, 0, 0, 0, 1]);
@@ -420,7 +420,7 @@ fn the_clock_may_stand_still_jump_or_run_backwards() {
     bench.core.service(photon_proto::Timestamp::MAX);
     let id = bench
         .core
-        .accept_stream(photon_proto::Timestamp::ZERO, Role::NameServer, "");
+        .accept_stream(photon_proto::Timestamp::ZERO, ServerKind::NameServer, "");
     bench
         .core
         .received(photon_proto::Timestamp::MAX, id, &[0xF0]);

@@ -1,6 +1,6 @@
 //! Name server and the way to the front end.
 
-use dev_server::{AuthResult, AuthRule, Role};
+use dev_server::{AuthResult, AuthRule, ServerKind};
 use photon_proto::{Protocol, Value};
 
 use crate::bench::{APP, BOTH, Bench, credentials, texts};
@@ -19,7 +19,7 @@ fn text(value: Option<&Value>) -> String {
 fn regions_are_listed_with_this_servers_address() {
     for protocol in BOTH {
         let mut bench = Bench::new();
-        let mut peer = bench.connect_encrypted(Role::NameServer, protocol);
+        let mut peer = bench.connect_encrypted(ServerKind::NameServer, protocol);
         let got = bench.ask(&mut peer, 220, vec![(224, APP.into())]);
         let [answer] = got.as_slice() else {
             panic!("{got:?}")
@@ -36,7 +36,7 @@ fn a_token_leads_from_the_name_server_to_the_front_end() {
     for protocol in BOTH {
         for region in ["eu", "EU", "us/*", "Asia/cluster/1"] {
             let mut bench = Bench::new();
-            let mut peer = bench.connect_encrypted(Role::NameServer, protocol);
+            let mut peer = bench.connect_encrypted(ServerKind::NameServer, protocol);
             let got = bench.ask(&mut peer, 230, login("alice", region));
             let [answer] = got.as_slice() else {
                 panic!("{got:?}")
@@ -48,7 +48,7 @@ fn a_token_leads_from_the_name_server_to_the_front_end() {
             let token = answer.parameter(221).unwrap().clone();
             assert!(matches!(token, Value::String(_)));
 
-            let mut front = bench.connect(Role::FrontEnd, protocol);
+            let mut front = bench.connect(ServerKind::FrontEnd, protocol);
             let got = bench.ask(&mut front, 230, vec![(221, token.clone())]);
             assert_eq!(got[0].return_code(230), 0);
             assert_eq!(text(got[0].parameter(225)), "alice");
@@ -66,7 +66,7 @@ fn wrong_credentials_have_their_codes() {
         config.app_ids = vec![APP.to_owned()];
         config.authentication = vec![AuthRule::any(AuthResult::accept()).parameter("pass", "1")];
     });
-    let mut peer = bench.connect(Role::NameServer, Protocol::V18);
+    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
     let mut code = |parameters| bench.ask(&mut peer, 230, parameters)[0].return_code(230);
     assert_eq!(code(login("a", "mars")), 32756);
     assert_eq!(code(login("a", "")), 32756);
@@ -102,7 +102,7 @@ fn the_provider_and_the_server_name_users_who_do_not() {
         };
         config.authentication = vec![AuthRule::any(result)];
     });
-    let mut peer = bench.connect(Role::NameServer, Protocol::V16);
+    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V16);
     let mut parameters = login("a", "eu");
     parameters.push((217, Value::Byte(1)));
     let got = bench.ask(&mut peer, 230, parameters);
@@ -122,17 +122,17 @@ fn tokens_expire_and_foreign_ones_are_unknown() {
         config.token_as_bytes = true;
         config.renew_token = true;
     });
-    let mut peer = bench.connect(Role::NameServer, Protocol::V18);
+    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
     let got = bench.ask(&mut peer, 230, login("alice", "eu"));
     let token = got[0].parameter(221).unwrap().clone();
     assert!(matches!(token, Value::Bytes(_)));
     bench.wait(4999);
-    let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
+    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
     let got = bench.ask(&mut front, 230, vec![(221, token.clone())]);
     let renewed = got[0].parameter(221).unwrap().clone();
     bench.wait(1);
     let mut code = |token| {
-        let mut front = bench.connect(Role::FrontEnd, Protocol::V16);
+        let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V16);
         bench.ask(&mut front, 230, vec![(221, token)])[0].return_code(230)
     };
     assert_eq!(code(token), 32753);
@@ -144,7 +144,7 @@ fn tokens_expire_and_foreign_ones_are_unknown() {
 #[test]
 fn operations_in_the_wrong_place_are_refused() {
     let mut bench = Bench::new();
-    let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
+    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
     for operation in [0, 1, 2, 3, 5, 6, 7, 8] {
         assert_eq!(
             bench.ask(&mut front, operation, vec![])[0].return_code(operation),
@@ -171,12 +171,12 @@ fn the_number_of_users_can_be_limited() {
     let mut bench = Bench::with(|config| config.max_users = Some(1));
     let _alice = bench.enter("alice", Protocol::V18);
     let _again = bench.enter("alice", Protocol::V18);
-    let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
+    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
     assert_eq!(
         bench.ask(&mut front, 230, credentials("bob"))[0].return_code(230),
         32757
     );
-    let mut peer = bench.connect(Role::NameServer, Protocol::V18);
+    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
     assert_eq!(
         bench.ask(&mut peer, 230, login("bob", "eu"))[0].return_code(230),
         32757
@@ -190,8 +190,10 @@ fn the_number_of_users_can_be_limited() {
 #[test]
 fn addresses_name_the_host_that_the_client_used() {
     let mut bench = Bench::new();
-    let id = bench.core.accept_stream(bench.now, Role::NameServer, "::1");
-    let mut peer = bench.connect(Role::NameServer, Protocol::V18);
+    let id = bench
+        .core
+        .accept_stream(bench.now, ServerKind::NameServer, "::1");
+    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
     peer.id = id;
     bench.send_init(&peer);
     bench.drain(&mut peer);
@@ -206,7 +208,7 @@ fn addresses_name_the_host_that_the_client_used() {
 fn answers_go_the_way_the_request_came_or_all_encrypted() {
     for protocol in BOTH {
         let mut bench = Bench::new();
-        let mut front = bench.connect_encrypted(Role::FrontEnd, protocol);
+        let mut front = bench.connect_encrypted(ServerKind::FrontEnd, protocol);
         front.encrypt = false;
         assert!(!bench.ask(&mut front, 230, credentials("alice"))[0].is_encrypted());
         front.encrypt = true;

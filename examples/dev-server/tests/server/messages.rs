@@ -1,6 +1,6 @@
 //! Clients over WebSocket, below which there are whole messages: the core in virtual time. Spec: wire.md 7.
 
-use dev_server::{ConnectionId, Fault, MessageLink, Role, Step, SubProtocol};
+use dev_server::{ConnectionId, Fault, MessageLink, ServerKind, Step, SubProtocol};
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::json::{self, Frame};
 use photon_proto::message::MessageWriter;
@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits::DEFAULT;
 
 fn open_with(
     bench: &mut Bench,
-    role: Role,
+    server_kind: ServerKind,
     subprotocol: SubProtocol,
     local_host: &str,
     secure: bool,
@@ -33,22 +33,22 @@ fn open_with(
         secure,
     };
     Web {
-        id: bench.core.accept_messages(bench.now, role, &link),
+        id: bench.core.accept_messages(bench.now, server_kind, &link),
         subprotocol,
         cipher: None,
     }
 }
 
 /// A WebSocket that has been greeted.
-fn open(bench: &mut Bench, role: Role, subprotocol: SubProtocol) -> Web {
-    let web = open_with(bench, role, subprotocol, "example.org", false);
+fn open(bench: &mut Bench, server_kind: ServerKind, subprotocol: SubProtocol) -> Web {
+    let web = open_with(bench, server_kind, subprotocol, "example.org", false);
     assert_eq!(drain(bench, &web), [Got::InitResponse]);
     web
 }
 
 /// A user in channel "c".
 fn join(bench: &mut Bench, user: &str, subprotocol: SubProtocol) -> Web {
-    let web = open(bench, Role::FrontEnd, subprotocol);
+    let web = open(bench, ServerKind::FrontEnd, subprotocol);
     assert_eq!(
         ask(bench, &web, 230, credentials(user))[0].return_code(230),
         0
@@ -182,7 +182,7 @@ fn closed(bench: &mut Bench) -> Vec<ConnectionId> {
 fn clients_are_greeted_unasked_and_pings_answered() {
     let mut bench = Bench::with(|config| config.server_time_at_zero = 5000);
     for subprotocol in SubProtocol::ALL {
-        let web = open(&mut bench, Role::NameServer, subprotocol);
+        let web = open(&mut bench, ServerKind::NameServer, subprotocol);
         let ping = encoded(subprotocol, |bytes| {
             internal::write_ping_request(bytes, subprotocol.binary(), &LIMITS, 77).unwrap();
         });
@@ -196,7 +196,7 @@ fn clients_are_greeted_unasked_and_pings_answered() {
         );
     }
     // As the official SDK sends it.
-    let web = open(&mut bench, Role::NameServer, SubProtocol::Json);
+    let web = open(&mut bench, ServerKind::NameServer, SubProtocol::Json);
     bench
         .core
         .received(bench.now, web.id, br#"~m~27~m~~j~{"irq":1,"vals":[1,212]}"#);
@@ -217,13 +217,19 @@ fn front_end_addresses_are_for_the_clients_transport_and_host() {
         for subprotocol in SubProtocol::ALL {
             let mut bench = Bench::with(|config| config.web_socket_prefix = prefix);
             bench.core.set_front_end_wss_port(7000);
-            let web = open_with(&mut bench, Role::NameServer, subprotocol, host, secure);
+            let web = open_with(
+                &mut bench,
+                ServerKind::NameServer,
+                subprotocol,
+                host,
+                secure,
+            );
             drain(&mut bench, &web);
             let mut login = credentials("alice");
             login.push((210, "EU".into()));
             let got = ask(&mut bench, &web, 230, login);
             assert_eq!(got[0].parameter(230), Some(&expected.into()));
-            let front_end = open(&mut bench, Role::FrontEnd, subprotocol);
+            let front_end = open(&mut bench, ServerKind::FrontEnd, subprotocol);
             let token = got[0].parameter(221).unwrap().clone();
             assert_eq!(
                 ask(&mut bench, &front_end, 230, vec![(221, token)])[0].return_code(230),
@@ -236,7 +242,7 @@ fn front_end_addresses_are_for_the_clients_transport_and_host() {
 #[test]
 fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
     let mut bench = Bench::with(|config| config.app_ids = vec!["app-1".to_owned()]);
-    let json = open(&mut bench, Role::NameServer, SubProtocol::Json);
+    let json = open(&mut bench, ServerKind::NameServer, SubProtocol::Json);
     assert_eq!(ask(&mut bench, &json, 220, vec![])[0].return_code(220), 0);
     assert_eq!(
         ask(&mut bench, &json, 220, vec![(224, "other".into())])[0].return_code(220),
@@ -251,7 +257,7 @@ fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
         ask(&mut bench, &json, 230, login.clone())[0].return_code(230),
         0
     );
-    let binary = open(&mut bench, Role::NameServer, SubProtocol::GpBinaryV18);
+    let binary = open(&mut bench, ServerKind::NameServer, SubProtocol::GpBinaryV18);
     assert_eq!(
         ask(&mut bench, &binary, 220, vec![])[0].return_code(220),
         32767
@@ -357,7 +363,7 @@ fn clients_of_all_kinds_share_a_room() {
         (vec![ok(3), event.clone()], vec![event])
     );
     // History, in the reader's own protocol.
-    let late = open(&mut bench, Role::FrontEnd, SubProtocol::Json);
+    let late = open(&mut bench, ServerKind::FrontEnd, SubProtocol::Json);
     ask(&mut bench, &late, 230, credentials("late"));
     let got = ask(
         &mut bench,
@@ -371,7 +377,7 @@ fn clients_of_all_kinds_share_a_room() {
 #[test]
 fn a_json_client_can_make_a_channel_that_publishes_its_subscribers() {
     let mut bench = Bench::new();
-    let text = open(&mut bench, Role::FrontEnd, SubProtocol::Json);
+    let text = open(&mut bench, ServerKind::FrontEnd, SubProtocol::Json);
     ask(&mut bench, &text, 230, credentials("text"));
     let subscribe =
         br#"~m~67~m~~j~{"req":0,"vals":[0,["p"],22,{"254":true,"255":2,"own":1,"25":null}]}"#;
@@ -410,7 +416,7 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
     let mut bench = Bench::new();
     let exchange = KeyExchange::new(&mut Random::new([5; 32]));
     for subprotocol in SubProtocol::ALL {
-        let mut web = open(&mut bench, Role::NameServer, subprotocol);
+        let mut web = open(&mut bench, ServerKind::NameServer, subprotocol);
         let ask_keys = encoded(subprotocol, |bytes| {
             internal::write_key_request(
                 bytes,
@@ -533,20 +539,20 @@ fn faults_have_a_form_in_every_subprotocol() {
         bench
             .core
             .faults_mut()
-            .times(Step::Init(Role::NameServer), Fault::Mute, 1);
-        let web = open_with(&mut bench, Role::NameServer, subprotocol, "h", false);
+            .times(Step::Init(ServerKind::NameServer), Fault::Mute, 1);
+        let web = open_with(&mut bench, ServerKind::NameServer, subprotocol, "h", false);
         assert_eq!(drain(&mut bench, &web), []);
         bench
             .core
             .faults_mut()
-            .times(Step::Accept(Role::NameServer), Fault::Close, 1);
-        let web = open_with(&mut bench, Role::NameServer, subprotocol, "h", false);
+            .times(Step::Accept(ServerKind::NameServer), Fault::Close, 1);
+        let web = open_with(&mut bench, ServerKind::NameServer, subprotocol, "h", false);
         assert_eq!(
             (drain(&mut bench, &web), closed(&mut bench)),
             (vec![], vec![web.id])
         );
 
-        let web = open(&mut bench, Role::NameServer, subprotocol);
+        let web = open(&mut bench, ServerKind::NameServer, subprotocol);
         let regions = || vec![(224, "app-1".into())];
         bench
             .core
@@ -625,7 +631,7 @@ fn silent_and_unread_connections_end_and_messages_can_be_delayed() {
         );
 
         bench.core.config_mut().delay_ms = 100;
-        let late = open_with(&mut bench, Role::NameServer, subprotocol, "h", false);
+        let late = open_with(&mut bench, ServerKind::NameServer, subprotocol, "h", false);
         bench.wait(99);
         assert_eq!(drain(&mut bench, &late), []);
         bench.wait(1);

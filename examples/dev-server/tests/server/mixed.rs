@@ -1,6 +1,6 @@
 //! Clients of both protocols, encrypted and plain, in one channel.
 
-use dev_server::Role;
+use dev_server::ServerKind;
 use photon_proto::{Array, Custom, Dictionary, EventData, Limits, Protocol, Type, Value};
 
 use crate::bench::{BOTH, Bench, Got, Peer, credentials, messages, ok, private, texts};
@@ -12,8 +12,8 @@ fn dictionary(key: Type, value: Type, pairs: Vec<(Value, Value)>) -> Value {
 /// A client in channel "c".
 fn join(bench: &mut Bench, user: &str, protocol: Protocol, encrypted: bool) -> Peer {
     let mut peer = match encrypted {
-        true => bench.connect_encrypted(Role::FrontEnd, protocol),
-        false => bench.connect(Role::FrontEnd, protocol),
+        true => bench.connect_encrypted(ServerKind::FrontEnd, protocol),
+        false => bench.connect(ServerKind::FrontEnd, protocol),
     };
     bench.ask(&mut peer, 230, credentials(user));
     bench.ask(&mut peer, 0, vec![(0, texts(&["c"]))]);

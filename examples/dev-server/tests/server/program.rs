@@ -210,10 +210,10 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
             assert_eq!(connection.poll_event(), Some(udp::Event::Connected));
         }
         for (name, scheme) in [("ws", "ws"), ("wss", "wss")] {
-            for role in ["name-server", "front-end"] {
-                let address = words
-                    .next()
-                    .and_then(|word| word.strip_prefix(&format!("{name}-{role}={scheme}://")));
+            for server_kind in ["name-server", "front-end"] {
+                let address = words.next().and_then(|word| {
+                    word.strip_prefix(&format!("{name}-{server_kind}={scheme}://"))
+                });
                 TcpStream::connect(address.unwrap()).unwrap();
             }
         }

@@ -1,6 +1,6 @@
 //! Rules of chat.md 12 that no other test states: limits, switches, exact forms.
 
-use dev_server::{Role, ServerConfig};
+use dev_server::{ServerConfig, ServerKind};
 use photon_proto::{Dictionary, Hashtable, Protocol, Type, Value};
 
 use crate::bench::{
@@ -48,7 +48,7 @@ fn authenticating_twice_is_refused_on_the_front_end_and_the_name_server_stays_op
         bench.ask(&mut alice, 230, credentials("bob"))[0].return_code(230),
         -3
     );
-    let mut names = bench.connect(Role::NameServer, Protocol::V18);
+    let mut names = bench.connect(ServerKind::NameServer, Protocol::V18);
     let mut login = credentials("alice");
     login.push((210, "EU/cluster".into()));
     for _ in 0..2 {
@@ -276,7 +276,7 @@ fn all_histories_together_are_bounded_and_the_oldest_go() {
 fn gone_connections_leave_no_reminders() {
     let mut bench = Bench::new();
     for _ in 0..100 {
-        let peer = bench.accept(Role::FrontEnd, Protocol::V18);
+        let peer = bench.accept(ServerKind::FrontEnd, Protocol::V18);
         bench.hang_up(peer);
     }
     assert_eq!(bench.core.poll_timeout(), None);
@@ -313,7 +313,7 @@ fn arrays_can_have_different_lengths_everywhere() {
         got[1].parameter(2),
         Some(&Value::from(vec![Value::from("x")]))
     );
-    let mut names = bench.connect(Role::NameServer, Protocol::V18);
+    let mut names = bench.connect(ServerKind::NameServer, Protocol::V18);
     let got = bench.ask(&mut names, 220, vec![(224, "app-1".into())]);
     assert_eq!(
         got[0].parameter(210),
@@ -325,7 +325,7 @@ fn arrays_can_have_different_lengths_everywhere() {
 fn tokens_can_be_bytes_and_expire_by_fault() {
     let mut bench = Bench::new();
     let log_in = |bench: &mut Bench| {
-        let mut names = bench.connect(Role::NameServer, Protocol::V16);
+        let mut names = bench.connect(ServerKind::NameServer, Protocol::V16);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
         bench.ask(&mut names, 230, login)[0]
@@ -334,7 +334,7 @@ fn tokens_can_be_bytes_and_expire_by_fault() {
             .clone()
     };
     let enter = |bench: &mut Bench, token: &Value| {
-        let mut front = bench.connect(Role::FrontEnd, Protocol::V18);
+        let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
         bench.ask(&mut front, 230, vec![(221, token.clone())])[0].return_code(230)
     };
     fault(&mut bench, "byte-array-token");

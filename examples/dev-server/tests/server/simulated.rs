@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dev_server::sim::{Delivery, End, LinkKey, Network, StreamSettings, What};
-use dev_server::{ConnectionId, Role, ServerConfig, ServerCore};
+use dev_server::{ConnectionId, ServerConfig, ServerCore, ServerKind};
 use photon_proto::message::{Init, MessageWriter};
 use photon_proto::tcp::{self, Delivery as Mode, Item, Splitter};
 use photon_proto::{Limits, Protocol, Timestamp, Value};
@@ -116,7 +116,9 @@ impl World {
     fn deliver(&mut self, Delivery { link, to, what }: Delivery) {
         match (to, what) {
             (End::Server, What::Accepted) => {
-                let id = self.core.accept_stream(self.now, Role::FrontEnd, "host");
+                let id = self
+                    .core
+                    .accept_stream(self.now, ServerKind::FrontEnd, "host");
                 self.connections.insert(link, id);
             }
             (End::Server, What::Bytes(bytes)) => {

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dev_server::server::{Addresses, Server, ServerHandle, ServerOptions};
-use dev_server::{Fault, Role, ServerConfig, Step};
+use dev_server::{Fault, ServerConfig, ServerKind, Step};
 use photon_proto::message::{Init, MessageWriter};
 use photon_proto::tcp::{self, Delivery, Item, Splitter};
 use photon_proto::{Limits, Protocol, Value};
@@ -260,7 +260,7 @@ fn faults_switch_while_it_runs_and_a_goodbye_arrives() {
     assert_eq!(alice.next(), Got::Closed);
     server.handle.with_faults(|faults| {
         faults.clear();
-        faults.on(Step::Accept(Role::FrontEnd), Fault::Close);
+        faults.on(Step::Accept(ServerKind::FrontEnd), Fault::Close);
     });
     let mut stream = TcpStream::connect(server.addresses.front_end).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

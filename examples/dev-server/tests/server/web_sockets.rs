@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dev_server::server::{Certificate, ServerOptions, WsPorts, WssOptions};
 use dev_server::sim::Dice;
-use dev_server::{Fault, Role, ServerConfig, Step, SubProtocol};
+use dev_server::{Fault, ServerConfig, ServerKind, Step, SubProtocol};
 use photon_proto::{Protocol, Value};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -83,14 +83,19 @@ fn wire(server: &Running, address: SocketAddr, host: &str, secure: bool) -> Box<
 }
 
 impl Client {
-    fn connect(server: &Running, role: Role, subprotocol: SubProtocol, secure: bool) -> Self {
+    fn connect(
+        server: &Running,
+        server_kind: ServerKind,
+        subprotocol: SubProtocol,
+        secure: bool,
+    ) -> Self {
         let both = if secure {
             server.addresses.wss
         } else {
             server.addresses.ws
         }
         .unwrap();
-        let address = if role == Role::NameServer {
+        let address = if server_kind == ServerKind::NameServer {
             both.name_server
         } else {
             both.front_end
@@ -127,7 +132,7 @@ impl Client {
 
     /// Through the name server to the front end that it names.
     fn join(server: &Running, user: &str, subprotocol: SubProtocol, secure: bool) -> Self {
-        let mut names = Self::connect(server, Role::NameServer, subprotocol, secure);
+        let mut names = Self::connect(server, ServerKind::NameServer, subprotocol, secure);
         let mut login = credentials(user);
         login.push((210, "eu".into()));
         names.request(230, login);
@@ -142,7 +147,7 @@ impl Client {
         let address = format!("{scheme}://localhost:{}", both.front_end.port());
         assert_eq!(answer.parameter(230), Some(&address.as_str().into()));
         names.leave();
-        let mut client = Self::connect(server, Role::FrontEnd, subprotocol, secure);
+        let mut client = Self::connect(server, ServerKind::FrontEnd, subprotocol, secure);
         client.request(230, vec![(221, answer.parameter(221).unwrap().clone())]);
         assert_eq!(client.next().return_code(230), 0);
         client.request(0, vec![(0, texts(&["c"]))]);

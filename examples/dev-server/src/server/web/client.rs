@@ -16,7 +16,7 @@ use tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::handshake::{Agreed, Handshake, Outcome};
 use super::line::Line;
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::messages::MessageLink;
 
@@ -43,7 +43,7 @@ pub(super) struct WebClient {
 
 /// Where a client came in.
 pub(super) struct Origin {
-    pub(super) role: Role,
+    pub(super) server_kind: ServerKind,
     pub(super) secure: bool,
     pub(super) local_host: String,
 }
@@ -136,7 +136,7 @@ impl WebClient {
             local_host: agreed.host.as_deref().unwrap_or(&self.origin.local_host),
             secure: self.origin.secure,
         };
-        let id = core.accept_messages(now, self.origin.role, &link);
+        let id = core.accept_messages(now, self.origin.server_kind, &link);
         self.stage = Stage::Open(Box::new(context), id, agreed.subprotocol.is_text());
     }
 

@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use photon_proto::Timestamp;
 
-use crate::connections::{ConnectionId, Role};
+use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use client::{Origin, Turn, WebClient};
 use line::Line;
@@ -57,7 +57,7 @@ impl WebClients {
         registry: &Registry,
         now: Instant,
         stream: TcpStream,
-        role: Role,
+        server_kind: ServerKind,
         tls: Option<&Arc<rustls::ServerConfig>>,
         local_host: &str,
     ) {
@@ -75,7 +75,7 @@ impl WebClients {
             return log::error!("a client cannot be served: {error}");
         }
         let origin = Origin {
-            role,
+            server_kind,
             secure: tls.is_some(),
             local_host: local_host.to_owned(),
         };
