@@ -8,7 +8,7 @@ use chat_core::{
 };
 use dev_server::ServerConfig;
 use dev_server::line::{Conditions, Percent};
-use dev_server::sim::{DatagramSettings, Dice, End, StreamSettings};
+use dev_server::sim::{DatagramSettings, End, Rng, StreamSettings};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -62,7 +62,7 @@ impl fmt::Display for Report {
 }
 
 struct Run {
-    dice: Dice,
+    rng: Rng,
     world: World,
     users: Vec<String>,
     referees: Vec<Referee>,
@@ -77,18 +77,18 @@ struct Run {
 #[must_use]
 pub fn run(seed: u64) -> Report {
     let mut run = Run::new(seed);
-    let end = 30_000 + run.dice.below(60_000);
+    let end = 30_000 + run.rng.below(60_000);
     while run.world.now.as_millis() < end {
-        let player = run.dice.below(run.users.len() as u64) as usize;
-        if run.dice.chance(6) {
+        let player = run.rng.below(run.users.len() as u64) as usize;
+        if run.rng.chance(6) {
             run.break_something(player);
         } else {
             run.act(player);
         }
-        let pause = if run.dice.chance(80) {
-            run.dice.below(120)
+        let pause = if run.rng.chance(80) {
+            run.rng.below(120)
         } else {
-            run.dice.below(3_000)
+            run.rng.below(3_000)
         };
         run.pass(pause);
     }
@@ -99,54 +99,54 @@ pub fn run(seed: u64) -> Report {
 
 impl Run {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let line = StreamSettings {
-            delay_ms: dice.below(120),
-            jitter_ms: dice.below(60),
-            max_chunk: if dice.chance(50) {
-                1 + dice.below(200) as usize
+            delay_ms: rng.below(120),
+            jitter_ms: rng.below(60),
+            max_chunk: if rng.chance(50) {
+                1 + rng.below(200) as usize
             } else {
                 0
             },
-            window_bytes: 1_000 + dice.below(60_000) as usize,
+            window_bytes: 1_000 + rng.below(60_000) as usize,
             ..StreamSettings::default()
         };
         let config = ServerConfig::new().with(|config| {
             config.properties = true;
-            config.grace_ms = dice.below(12_000);
-            config.encrypt_answers = dice.chance(30);
-            config.empty_responses = dice.chance(70);
-            config.batch_messages = 1 + dice.below(5) as usize;
-            config.delay_ms = if dice.chance(20) { dice.below(80) } else { 0 };
+            config.grace_ms = rng.below(12_000);
+            config.encrypt_answers = rng.chance(30);
+            config.empty_responses = rng.chance(70);
+            config.batch_messages = 1 + rng.below(5) as usize;
+            config.delay_ms = if rng.chance(20) { rng.below(80) } else { 0 };
         });
         let mut world = World::new(seed, config, line);
         world.datagrams = DatagramSettings::both(Conditions {
-            loss: Percent::new(dice.below(8) as u32),
-            duplicate: Percent::new(dice.below(10) as u32),
-            delay_ms: dice.below(120),
-            jitter_ms: dice.below(150),
+            loss: Percent::new(rng.below(8) as u32),
+            duplicate: Percent::new(rng.below(10) as u32),
+            delay_ms: rng.below(120),
+            jitter_ms: rng.below(150),
             corrupt: Percent::ZERO,
         });
-        let size = 3 + dice.below(18);
+        let size = 3 + rng.below(18);
         let mut users = Vec::new();
         for _ in 0..size {
             // Now and then a second client of the same user.
-            let user = format!("user{}", dice.below(size + size / 3));
-            let protocol = if dice.chance(50) {
+            let user = format!("user{}", rng.below(size + size / 3));
+            let protocol = if rng.chance(50) {
                 Protocol::V16
             } else {
                 Protocol::V18
             };
-            let encryption = if dice.chance(30) {
+            let encryption = if rng.chance(30) {
                 Encryption::Off
             } else {
                 Encryption::On
             };
-            let transport = Transport::ALL[dice.below(Transport::ALL.len() as u64) as usize];
-            let crc = dice.chance(20);
+            let transport = Transport::ALL[rng.below(Transport::ALL.len() as u64) as usize];
+            let crc = rng.chance(20);
             let json = match transport {
                 Transport::Ws => encryption == Encryption::Off,
-                Transport::Wss => dice.chance(50),
+                Transport::Wss => rng.chance(50),
                 Transport::Tcp | Transport::Udp => false,
             };
             world.add_over(transport, &user, |config| {
@@ -161,7 +161,7 @@ impl Run {
             ..Report::default()
         };
         Self {
-            dice,
+            rng,
             world,
             users,
             referees,
@@ -194,15 +194,15 @@ impl Run {
         };
         self.report.faults += 1;
         let now = self.world.now;
-        match self.dice.below(4) {
+        match self.rng.below(4) {
             0 | 1 => self
                 .world
                 .network
-                .stall(link, now.plus_millis(self.dice.below(8_000))),
+                .stall(link, now.plus_millis(self.rng.below(8_000))),
             2 => self.world.network.reset(now, link),
             _ => self.world.network.cut(
                 link,
-                if self.dice.chance(50) {
+                if self.rng.chance(50) {
                     End::Client
                 } else {
                     End::Server
@@ -212,8 +212,8 @@ impl Run {
     }
 
     fn channels(&mut self) -> Vec<String> {
-        let first = self.dice.below(CHANNELS.len() as u64) as usize;
-        let count = 1 + self.dice.below(3) as usize;
+        let first = self.rng.below(CHANNELS.len() as u64) as usize;
+        let count = 1 + self.rng.below(3) as usize;
         CHANNELS
             .iter()
             .cycle()
@@ -224,11 +224,11 @@ impl Run {
     }
 
     fn any_user(&mut self) -> String {
-        self.users[self.dice.below(self.users.len() as u64) as usize].clone()
+        self.users[self.rng.below(self.users.len() as u64) as usize].clone()
     }
 
     fn connect(&mut self, player: usize) {
-        let short = self.dice.chance(30);
+        let short = self.rng.chance(30);
         let chat = self.world.chat(player);
         if short && chat.reconnect().is_ok() {
             return;
@@ -255,7 +255,7 @@ impl Run {
             }
         }
         let user = self.users[player].clone();
-        match self.dice.below(100) {
+        match self.rng.below(100) {
             0..30 => self.subscribe(player),
             30..40 => {
                 let names = self.channels();
@@ -288,14 +288,14 @@ impl Run {
                 }
             }
             83..87 => {
-                let status = self.dice.below(8) as i32;
+                let status = self.rng.below(8) as i32;
                 self.said.set_status(&user, status);
                 let message = [
                     StatusMessage::Clear,
                     StatusMessage::Keep,
                     StatusMessage::Set(&"away from keyboard"),
                 ];
-                let message = message[self.dice.below(3) as usize];
+                let message = message[self.rng.below(3) as usize];
                 self.world
                     .chat(player)
                     .set_user_status(status, message)
@@ -318,7 +318,7 @@ impl Run {
             }
             93..97 => {
                 let channel = self.channels().swap_remove(0);
-                let changes = [("score".into(), Value::Int(self.dice.below(100) as i32))];
+                let changes = [("score".into(), Value::Int(self.rng.below(100) as i32))];
                 let chat = self.world.chat(player);
                 chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())
                     .expect("room");
@@ -329,10 +329,10 @@ impl Run {
 
     fn subscribe(&mut self, player: usize) {
         let mut names = self.channels();
-        let options = match self.dice.below(4) {
+        let options = match self.rng.below(4) {
             0 => SubscribeOptions::new(),
             1 => SubscribeOptions::new().history(-1),
-            2 => SubscribeOptions::new().history(self.dice.below(20) as i32),
+            2 => SubscribeOptions::new().history(self.rng.below(20) as i32),
             _ => {
                 let chat = &self.world.players[player].chat;
                 let ids = names

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use super::percent::{Percent, PercentError};
-use crate::sim::Dice;
+use crate::sim::Rng;
 
 /// What a bad line does to datagrams, in one direction. Default: nothing.
 ///
@@ -76,26 +76,26 @@ impl Conditions {
     }
 
     /// What happens to one datagram of this length: nothing arrives, one copy, or two.
-    pub fn pass(&self, dice: &mut Dice, length_bytes: usize) -> [Option<Fate>; 2] {
-        if self.loss.happens(dice) {
+    pub fn pass(&self, rng: &mut Rng, length_bytes: usize) -> [Option<Fate>; 2] {
+        if self.loss.happens(rng) {
             return [None, None];
         }
-        let first = Some(self.fate(dice, length_bytes));
+        let first = Some(self.fate(rng, length_bytes));
         let second = self
             .duplicate
-            .happens(dice)
-            .then(|| self.fate(dice, length_bytes));
+            .happens(rng)
+            .then(|| self.fate(rng, length_bytes));
         [first, second]
     }
 
-    fn fate(&self, dice: &mut Dice, length_bytes: usize) -> Fate {
+    fn fate(&self, rng: &mut Rng, length_bytes: usize) -> Fate {
         let longer = match self.jitter_ms {
             0 => 0,
-            jitter => dice.below(jitter.saturating_mul(1000).saturating_add(1)),
+            jitter => rng.below(jitter.saturating_mul(1000).saturating_add(1)),
         };
         let bits = length_bytes.saturating_mul(8);
-        let flipped_bit = (bits > 0 && self.corrupt.happens(dice))
-            .then(|| usize::try_from(dice.below(bits as u64)).unwrap_or_default());
+        let flipped_bit = (bits > 0 && self.corrupt.happens(rng))
+            .then(|| usize::try_from(rng.below(bits as u64)).unwrap_or_default());
         Fate {
             delay_micros: self.delay_ms.saturating_mul(1000).saturating_add(longer),
             flipped_bit,

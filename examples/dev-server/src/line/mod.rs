@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use photon_proto::Timestamp;
 
-use crate::sim::Dice;
+use crate::sim::Rng;
 pub use conditions::{Conditions, ConditionsError, Fate};
 pub use percent::{Percent, PercentError};
 
@@ -73,12 +73,12 @@ impl<A: Clone> Line<A> {
         &mut self,
         now: Timestamp,
         conditions: &Conditions,
-        dice: &mut Dice,
+        rng: &mut Rng,
         to: A,
         datagram: &[u8],
     ) {
         self.stats.sent = self.stats.sent.saturating_add(1);
-        let fates = conditions.pass(dice, datagram.len());
+        let fates = conditions.pass(rng, datagram.len());
         match fates {
             [None, None] => self.stats.lost = self.stats.lost.saturating_add(1),
             [Some(_), Some(_)] => self.stats.duplicated = self.stats.duplicated.saturating_add(1),

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-use crate::sim::Dice;
+use crate::sim::Rng;
 
 /// One percent.
 const ONE: u32 = 1000;
@@ -49,9 +49,9 @@ impl Percent {
         self.0
     }
 
-    /// Whether it happens this time. What never happens rolls no dice.
-    pub const fn happens(self, dice: &mut Dice) -> bool {
-        self.0 > 0 && dice.below(100 * ONE as u64) < self.0 as u64
+    /// Whether it happens this time. Draws no number if it never happens, so that unused conditions do not change a run.
+    pub const fn happens(self, rng: &mut Rng) -> bool {
+        self.0 > 0 && rng.below(100 * ONE as u64) < self.0 as u64
     }
 }
 

@@ -10,7 +10,7 @@ fn conditions(text: &str) -> Conditions {
 
 /// Sends numbered datagrams, one each millisecond; what arrives, with when.
 fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)>, LineStats) {
-    let (mut line, mut dice) = (Line::new(usize::MAX), Dice::new(seed));
+    let (mut line, mut rng) = (Line::new(usize::MAX), Rng::new(seed));
     let mut seen = Vec::new();
     let mut take = |line: &mut Line<u32>, until: Timestamp| {
         while let Some(due) = line.next_time().filter(|due| *due <= until) {
@@ -32,7 +32,7 @@ fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)
         line.send(
             at(u64::from(number)),
             conditions,
-            &mut dice,
+            &mut rng,
             number,
             &[7; 100],
         );
@@ -57,9 +57,9 @@ fn a_clear_line_changes_nothing_and_rolls_no_dice() {
             ..LineStats::default()
         }
     );
-    let (mut dice, mut untouched) = (Dice::new(1), Dice::new(1));
-    let _ = Conditions::default().pass(&mut dice, 100);
-    assert_eq!(dice.next(), untouched.next());
+    let (mut rng, mut untouched) = (Rng::new(1), Rng::new(1));
+    let _ = Conditions::default().pass(&mut rng, 100);
+    assert_eq!(rng.next(), untouched.next());
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn jitter_reorders_and_delay_alone_does_not() {
 
 #[test]
 fn exactly_one_bit_is_flipped_and_every_bit_can_be() {
-    let (mut dice, corrupt) = (Dice::new(5), conditions("corrupt=100"));
+    let (mut rng, corrupt) = (Rng::new(5), conditions("corrupt=100"));
     let mut flipped = [0_u8; 4];
     for _ in 0..1000 {
-        let [Some(fate), None] = corrupt.pass(&mut dice, 4) else {
+        let [Some(fate), None] = corrupt.pass(&mut rng, 4) else {
             panic!()
         };
         let copy = fate.copy(&[0; 4]);
@@ -127,7 +127,7 @@ fn exactly_one_bit_is_flipped_and_every_bit_can_be() {
             .for_each(|(all, bits)| *all |= bits);
     }
     assert_eq!(flipped, [0xFF; 4]);
-    let [Some(fate), None] = corrupt.pass(&mut dice, 0) else {
+    let [Some(fate), None] = corrupt.pass(&mut rng, 0) else {
         panic!()
     };
     assert_eq!(fate.copy(&[]), []);
@@ -142,21 +142,21 @@ fn same_seed_same_line() {
 
 #[test]
 fn only_so_much_is_on_its_way() {
-    let (mut line, mut dice) = (Line::new(3 * (100 + DATAGRAM_OVERHEAD_BYTES)), Dice::new(8));
+    let (mut line, mut rng) = (Line::new(3 * (100 + DATAGRAM_OVERHEAD_BYTES)), Rng::new(8));
     let slow = conditions("delay=10");
     for number in 0..5 {
-        line.send(at(0), &slow, &mut dice, number, &[0; 100]);
+        line.send(at(0), &slow, &mut rng, number, &[0; 100]);
     }
     assert_eq!((line.len(), line.stats().overrun), (3, 2));
     assert_eq!(line.poll(at(10)).map(|(number, _)| number), Some(0));
-    line.send(at(10), &slow, &mut dice, 5, &[0; 100]);
+    line.send(at(10), &slow, &mut rng, 5, &[0; 100]);
     assert_eq!((line.len(), line.stats().overrun), (3, 2));
     line.clear();
     assert_eq!((line.len(), line.next_time()), (0, None));
     line.send(
         Timestamp::MAX,
         &conditions("delay=18446744073709551615 jitter=18446744073709551615"),
-        &mut dice,
+        &mut rng,
         6,
         &[],
     );

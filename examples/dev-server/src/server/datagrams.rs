@@ -11,7 +11,7 @@ use socket2::SockRef;
 use crate::connections::ServerKind;
 use crate::core::ServerCore;
 use crate::line::Line;
-use crate::sim::Dice;
+use crate::sim::Rng;
 
 /// Datagrams taken from the socket, and given to it, before others get their turn.
 const PER_TURN: usize = 512;
@@ -40,7 +40,7 @@ pub(super) struct DatagramSocket {
     outgoing: Line<SocketAddr>,
     /// Has left the bad line, and waits for the socket.
     waiting: Option<(SocketAddr, Vec<u8>)>,
-    dice: Dice,
+    rng: Rng,
 }
 
 /// Whether there is anything to receive.
@@ -109,7 +109,7 @@ impl DatagramSocket {
         address: SocketAddr,
         server_kind: ServerKind,
         token: Token,
-        dice: Dice,
+        rng: Rng,
     ) -> io::Result<Self> {
         let mut socket = bind(address)?;
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
@@ -127,7 +127,7 @@ impl DatagramSocket {
             incoming: Line::new(LINE_BYTES),
             outgoing: Line::new(LINE_BYTES),
             waiting: None,
-            dice,
+            rng,
         })
     }
 
@@ -165,7 +165,7 @@ impl DatagramSocket {
             local_host,
             input,
             incoming,
-            dice,
+            rng,
             ..
         } = self;
         let receive = |buffer: &mut [u8]| socket.recv_from(buffer);
@@ -179,7 +179,7 @@ impl DatagramSocket {
                     datagram,
                 );
             } else {
-                incoming.send(now, &conditions, dice, from, datagram);
+                incoming.send(now, &conditions, rng, from, datagram);
             }
         });
         for _ in 0..PER_TURN {
@@ -220,7 +220,7 @@ impl DatagramSocket {
                 }
             } else {
                 self.outgoing
-                    .send(now, &conditions, &mut self.dice, to, datagram);
+                    .send(now, &conditions, &mut self.rng, to, datagram);
             }
             core.transmitted_datagram(self.server_kind);
         }

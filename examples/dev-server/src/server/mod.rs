@@ -32,7 +32,7 @@ use photon_proto::Timestamp;
 
 use crate::connections::ServerKind;
 use crate::core::ServerCore;
-use crate::sim::Dice;
+use crate::sim::Rng;
 use certificate::Identity;
 use clients::Clients;
 use datagrams::DatagramSocket;
@@ -128,14 +128,8 @@ impl Server {
         };
         let bind = |server_kind, token, port, seed| {
             let address = resolve(&options.host, port)?;
-            DatagramSocket::bind(
-                poll.registry(),
-                address,
-                server_kind,
-                token,
-                Dice::new(seed),
-            )
-            .map_err(|error| named(&error, &format!("cannot listen on {address} over UDP")))
+            DatagramSocket::bind(poll.registry(), address, server_kind, token, Rng::new(seed))
+                .map_err(|error| named(&error, &format!("cannot listen on {address} over UDP")))
         };
         let (mut datagrams, mut udp) = (Vec::new(), None);
         if let Some(ports) = options.udp {

@@ -2,8 +2,8 @@
 
 use photon_proto::Timestamp;
 
-use super::dice::Dice;
 use super::link::Link;
+use super::rng::Rng;
 use super::{End, What};
 use crate::line::{Conditions, Line, LineStats};
 
@@ -99,25 +99,25 @@ impl DatagramLink {
 }
 
 impl Link for DatagramLink {
-    fn send(&mut self, now: Timestamp, dice: &mut Dice, from: End, bytes: &[u8]) -> usize {
+    fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize {
         let fits = bytes.len() <= self.max_datagram_bytes;
         let has_closed = self.towards(from).deaf;
         let direction = self.towards(from.other());
         if fits && !has_closed && !direction.deaf && !direction.cut {
             direction
                 .line
-                .send(now, &direction.conditions, dice, (), bytes);
+                .send(now, &direction.conditions, rng, (), bytes);
         }
         bytes.len()
     }
 
-    fn close(&mut self, _now: Timestamp, _dice: &mut Dice, end: End) {
+    fn close(&mut self, _now: Timestamp, _dice: &mut Rng, end: End) {
         let direction = self.towards(end);
         direction.line.clear();
         direction.deaf = true;
     }
 
-    fn reset(&mut self, _now: Timestamp, _dice: &mut Dice) {
+    fn reset(&mut self, _now: Timestamp, _dice: &mut Rng) {
         self.to_server.cut();
         self.to_client.cut();
     }
@@ -153,7 +153,7 @@ impl Link for DatagramLink {
         Some(due.max(direction.not_before))
     }
 
-    fn take(&mut self, now: Timestamp, _dice: &mut Dice, to: End) -> Option<(What, bool)> {
+    fn take(&mut self, now: Timestamp, _dice: &mut Rng, to: End) -> Option<(What, bool)> {
         if self.announces(to) {
             self.opened = true;
             return Some((What::Opened, false));

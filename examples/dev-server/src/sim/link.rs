@@ -2,17 +2,17 @@
 
 use photon_proto::Timestamp;
 
-use super::dice::Dice;
+use super::rng::Rng;
 use super::{End, What};
 use crate::line::{Conditions, LineStats};
 
 pub(super) trait Link: Send + Sync {
     /// How many bytes were taken.
-    fn send(&mut self, now: Timestamp, dice: &mut Dice, from: End, bytes: &[u8]) -> usize;
+    fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize;
 
-    fn close(&mut self, now: Timestamp, dice: &mut Dice, end: End);
+    fn close(&mut self, now: Timestamp, rng: &mut Rng, end: End);
 
-    fn reset(&mut self, now: Timestamp, dice: &mut Dice);
+    fn reset(&mut self, now: Timestamp, rng: &mut Rng);
 
     fn set_reading(&mut self, end: End, reading: bool);
 
@@ -26,7 +26,7 @@ pub(super) trait Link: Send + Sync {
     fn next_due(&self, to: End) -> Option<Timestamp>;
 
     /// What is to be delivered now, and whether the sender is to be told of room.
-    fn take(&mut self, now: Timestamp, dice: &mut Dice, to: End) -> Option<(What, bool)>;
+    fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(What, bool)>;
 
     /// Nobody listens any more.
     fn is_over(&self) -> bool;

@@ -28,8 +28,8 @@
 //! ```
 
 mod datagram;
-mod dice;
 mod link;
+mod rng;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,8 +40,8 @@ use photon_proto::Timestamp;
 use crate::line::{Conditions, LineStats};
 use datagram::DatagramLink;
 pub use datagram::DatagramSettings;
-pub use dice::Dice;
 use link::Link;
+pub use rng::Rng;
 use stream::StreamLink;
 pub use stream::StreamSettings;
 
@@ -131,7 +131,7 @@ struct Entry {
 
 /// All links, and what is on its way.
 pub struct Network {
-    dice: Dice,
+    rng: Rng,
     /// The latest time seen: nothing happens before it.
     now: Timestamp,
     links: BTreeMap<LinkKey, Entry>,
@@ -150,7 +150,7 @@ impl Network {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            dice: Dice::new(seed),
+            rng: Rng::new(seed),
             now: Timestamp::ZERO,
             links: BTreeMap::new(),
             count: 0,
@@ -192,7 +192,7 @@ impl Network {
 
     fn connect_with(&mut self, now: Timestamp, settings: StreamSettings, whole: bool) -> LinkKey {
         self.now = self.now.max(now);
-        let link = StreamLink::connect(self.now, &mut self.dice, settings, whole);
+        let link = StreamLink::connect(self.now, &mut self.rng, settings, whole);
         self.insert(Box::new(link))
     }
 
@@ -241,7 +241,7 @@ impl Network {
         let Some(Entry { link: ends, .. }) = self.links.get_mut(&link) else {
             return bytes.len();
         };
-        let taken = ends.send(self.now, &mut self.dice, from, bytes);
+        let taken = ends.send(self.now, &mut self.rng, from, bytes);
         self.look_ahead(link);
         taken
     }
@@ -251,7 +251,7 @@ impl Network {
     pub fn close(&mut self, now: Timestamp, link: LinkKey, end: End) {
         self.now = self.now.max(now);
         let (now, key) = (self.now, link);
-        self.change(key, |link, dice| link.close(now, dice, end));
+        self.change(key, |link, rng| link.close(now, rng, end));
     }
 
     /// Whether an end takes what arrives. While it does not, bytes wait, and the other end's window fills; of datagrams
@@ -270,7 +270,7 @@ impl Network {
     pub fn reset(&mut self, now: Timestamp, link: LinkKey) {
         self.now = self.now.max(now);
         let now = self.now;
-        self.change(link, |link, dice| link.reset(now, dice));
+        self.change(link, |link, rng| link.reset(now, rng));
     }
 
     /// Cuts a link silently: what is on its way to this end, or sent to it from now on, vanishes, and nobody is told.
@@ -322,7 +322,7 @@ impl Network {
                     *look = None;
                 }
             }
-            let taken = entry.link.take(self.now, &mut self.dice, to);
+            let taken = entry.link.take(self.now, &mut self.rng, to);
             self.look_ahead(key);
             if let Some((what, tell_sender)) = taken {
                 if tell_sender {
@@ -342,9 +342,9 @@ impl Network {
         None
     }
 
-    fn change(&mut self, key: LinkKey, change: impl FnOnce(&mut dyn Link, &mut Dice)) {
+    fn change(&mut self, key: LinkKey, change: impl FnOnce(&mut dyn Link, &mut Rng)) {
         if let Some(entry) = self.links.get_mut(&key) {
-            change(&mut *entry.link, &mut self.dice);
+            change(&mut *entry.link, &mut self.rng);
             self.look_ahead(key);
         }
     }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use photon_proto::Timestamp;
 
-use super::dice::Dice;
 use super::link::Link;
+use super::rng::Rng;
 use super::{End, What};
 use crate::line::{Conditions, LineStats};
 
@@ -44,9 +44,9 @@ impl Default for StreamSettings {
 
 impl StreamSettings {
     /// How long one way takes this time.
-    fn trip_ms(&self, dice: &mut Dice) -> u64 {
+    fn trip_ms(&self, rng: &mut Rng) -> u64 {
         self.delay_ms
-            .saturating_add(dice.below(self.jitter_ms.saturating_add(1)))
+            .saturating_add(rng.below(self.jitter_ms.saturating_add(1)))
     }
 }
 
@@ -83,7 +83,7 @@ impl Direction {
         &mut self,
         now: Timestamp,
         settings: &StreamSettings,
-        dice: &mut Dice,
+        rng: &mut Rng,
         bytes: &[u8],
     ) -> usize {
         if self.deaf {
@@ -112,16 +112,16 @@ impl Direction {
         };
         self.line_free = self.line_free.max(now).plus_micros(on_line);
         self.push(
-            self.line_free.plus_millis(settings.trip_ms(dice)),
+            self.line_free.plus_millis(settings.trip_ms(rng)),
             What::Bytes(taken.to_vec()),
         );
         taken.len()
     }
 
     /// The sender closes, when everything before has left.
-    fn close(&mut self, now: Timestamp, settings: &StreamSettings, dice: &mut Dice) {
+    fn close(&mut self, now: Timestamp, settings: &StreamSettings, rng: &mut Rng) {
         self.push(
-            self.line_free.max(now).plus_millis(settings.trip_ms(dice)),
+            self.line_free.max(now).plus_millis(settings.trip_ms(rng)),
             What::Closed,
         );
     }
@@ -168,13 +168,13 @@ impl Direction {
         &mut self,
         now: Timestamp,
         settings: &StreamSettings,
-        dice: &mut Dice,
+        rng: &mut Rng,
     ) -> Option<(What, bool)> {
         if self.next_due()? > now {
             return None;
         }
         let what = match self.queue.pop_front()?.1 {
-            What::Bytes(bytes) => What::Bytes(self.piece(now, settings, dice, bytes)),
+            What::Bytes(bytes) => What::Bytes(self.piece(now, settings, rng, bytes)),
             other => other,
         };
         if matches!(what, What::Closed | What::Reset | What::Refused) {
@@ -189,14 +189,14 @@ impl Direction {
         &mut self,
         now: Timestamp,
         settings: &StreamSettings,
-        dice: &mut Dice,
+        rng: &mut Rng,
         first: Vec<u8>,
     ) -> Vec<u8> {
         let mut piece = first;
         if settings.max_chunk > 0 && !self.whole {
             let most = settings.max_chunk as u64;
             let size =
-                usize::try_from(dice.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
+                usize::try_from(rng.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
             while piece.len() < size
                 && matches!(self.queue.front(), Some((due, What::Bytes(_))) if *due <= now)
                 && let Some((_, What::Bytes(more))) = self.queue.pop_front()
@@ -223,7 +223,7 @@ impl StreamLink {
     /// A client begins to connect; `whole` if it is messages that are sent.
     pub(super) fn connect(
         now: Timestamp,
-        dice: &mut Dice,
+        rng: &mut Rng,
         settings: StreamSettings,
         whole: bool,
     ) -> Self {
@@ -232,8 +232,8 @@ impl StreamLink {
             ..Direction::default()
         });
         // The request goes one way, the answer the other.
-        let there = now.plus_millis(settings.trip_ms(dice));
-        let back = there.plus_millis(settings.trip_ms(dice));
+        let there = now.plus_millis(settings.trip_ms(rng));
+        let back = there.plus_millis(settings.trip_ms(rng));
         if settings.refused || settings.unanswered {
             to_server.deafen();
         }
@@ -259,7 +259,7 @@ impl StreamLink {
 }
 
 impl Link for StreamLink {
-    fn send(&mut self, now: Timestamp, dice: &mut Dice, from: End, bytes: &[u8]) -> usize {
+    fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize {
         let Self {
             settings,
             to_server,
@@ -272,26 +272,26 @@ impl Link for StreamLink {
         if own.deaf {
             bytes.len()
         } else {
-            direction.send(now, settings, dice, bytes)
+            direction.send(now, settings, rng, bytes)
         }
     }
 
-    fn close(&mut self, now: Timestamp, dice: &mut Dice, end: End) {
+    fn close(&mut self, now: Timestamp, rng: &mut Rng, end: End) {
         if !self.towards(end).deaf {
             self.towards(end).deafen();
             let settings = self.settings.clone();
-            self.towards(end.other()).close(now, &settings, dice);
+            self.towards(end.other()).close(now, &settings, rng);
         }
     }
 
-    fn reset(&mut self, now: Timestamp, dice: &mut Dice) {
+    fn reset(&mut self, now: Timestamp, rng: &mut Rng) {
         let Self {
             settings,
             to_server,
             to_client,
         } = self;
         for direction in [to_server, to_client] {
-            direction.reset(now.plus_millis(settings.trip_ms(dice)));
+            direction.reset(now.plus_millis(settings.trip_ms(rng)));
         }
     }
 
@@ -317,9 +317,9 @@ impl Link for StreamLink {
         }
     }
 
-    fn take(&mut self, now: Timestamp, dice: &mut Dice, to: End) -> Option<(What, bool)> {
+    fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(What, bool)> {
         let settings = self.settings.clone();
-        let (what, has_room) = self.towards(to).take(now, &settings, dice)?;
+        let (what, has_room) = self.towards(to).take(now, &settings, rng)?;
         let sender_is_there = !self.towards(to.other()).deaf;
         Some((what, has_room && sender_is_there))
     }

@@ -1,6 +1,6 @@
 //! Bytes and clients that mean no good, or know no better.
 
-use dev_server::sim::Dice;
+use dev_server::sim::Rng;
 use dev_server::{ServerConfig, ServerKind};
 use photon_proto::{Protocol, Value};
 
@@ -198,7 +198,7 @@ fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
 #[test]
 fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
     for seed in 0..400 {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let mut bench = Bench::with(|config| {
             config.properties = true;
             config.silence_timeout_ms = 0;
@@ -206,31 +206,31 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
         });
         let mut witness = bench.enter("witness", Protocol::V18);
         bench.ask(&mut witness, 0, vec![(0, texts(&["safe"]))]);
-        let server_kind = if dice.chance(30) {
+        let server_kind = if rng.chance(30) {
             ServerKind::NameServer
         } else {
             ServerKind::FrontEnd
         };
-        let protocol = BOTH[dice.below(2) as usize];
-        let at = dice.below(4) as u8;
+        let protocol = BOTH[rng.below(2) as usize];
+        let at = rng.below(4) as u8;
         let peer = stage(&mut bench, at, server_kind, protocol);
         let samples = samples(&mut bench, &peer);
         for _ in 0..30 {
-            let mut bytes = samples[dice.below(samples.len() as u64) as usize].clone();
-            for _ in 0..dice.below(4) {
+            let mut bytes = samples[rng.below(samples.len() as u64) as usize].clone();
+            for _ in 0..rng.below(4) {
                 // Behind the frame header mostly, so that the message gets through.
-                let from = if dice.chance(90) { 7 } else { 0 };
-                let place = (from + dice.below(bytes.len() as u64 - from)) as usize;
-                bytes[place] = if dice.chance(50) {
-                    dice.next() as u8
+                let from = if rng.chance(90) { 7 } else { 0 };
+                let place = (from + rng.below(bytes.len() as u64 - from)) as usize;
+                bytes[place] = if rng.chance(50) {
+                    rng.next() as u8
                 } else {
-                    bytes[place] ^ (1 << dice.below(8))
+                    bytes[place] ^ (1 << rng.below(8))
                 };
             }
-            for piece in bytes.chunks(1 + dice.below(40) as usize) {
+            for piece in bytes.chunks(1 + rng.below(40) as usize) {
                 bench.send_bytes(&peer, piece);
             }
-            bench.wait(dice.below(2000));
+            bench.wait(rng.below(2000));
         }
         bench.drain(&mut witness);
         let got = bench.ask(
@@ -245,7 +245,7 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
 #[test]
 fn random_bytes_never_panic() {
     for seed in 0..300 {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let mut bench = Bench::new();
         let peer = stage(
             &mut bench,
@@ -254,9 +254,9 @@ fn random_bytes_never_panic() {
             BOTH[(seed / 4 % 2) as usize],
         );
         for _ in 0..20 {
-            let body: Vec<u8> = (0..dice.below(60)).map(|_| dice.next() as u8).collect();
+            let body: Vec<u8> = (0..rng.below(60)).map(|_| rng.next() as u8).collect();
             bench.send_message(&peer, |bytes| {
-                bytes.extend([0xF3, [2, 6, 0x82, 0x86, 0, 8][dice.below(6) as usize]]);
+                bytes.extend([0xF3, [2, 6, 0x82, 0x86, 0, 8][rng.below(6) as usize]]);
                 bytes.extend(body);
             });
         }

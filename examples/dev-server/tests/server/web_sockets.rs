@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use dev_server::server::{Certificate, ServerOptions, WsPorts, WssOptions};
-use dev_server::sim::Dice;
+use dev_server::sim::Rng;
 use dev_server::{Fault, ServerConfig, ServerKind, Step, SubProtocol};
 use photon_proto::{Protocol, Value};
 use rustls::pki_types::pem::PemObject;
@@ -497,11 +497,9 @@ fn noise_ends_its_own_connection_at_most() {
     const SECRET: [u8; 4] = [1, 2, 3, 4];
     let server = start(ServerConfig::new());
     let both = server.addresses.ws.unwrap();
-    let mut dice = Dice::new(18);
+    let mut rng = Rng::new(18);
     for round in 0..200_u64 {
-        let mut noise: Vec<u8> = (0..dice.below(300))
-            .map(|_| dice.below(256) as u8)
-            .collect();
+        let mut noise: Vec<u8> = (0..rng.below(300)).map(|_| rng.below(256) as u8).collect();
         if round % 2 == 0 {
             // A whole message of the right kind, with noise in it.
             let length = noise.len().min(125);

@@ -2,9 +2,9 @@
 
 /// A seeded generator (SplitMix64).
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// Same seed, same numbers.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
