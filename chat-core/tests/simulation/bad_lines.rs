@@ -6,7 +6,7 @@
 
 use chat_core::{ConnectOptions, Event, Protocol, PublishOptions, State, SubscribeOptions, Value};
 use dev_server::ServerConfig;
-use dev_server::line::{Conditions, Percent};
+use dev_server::netem::{Conditions, Percent};
 use dev_server::sim::{DatagramSettings, StreamSettings};
 use soak::{Transport, World};
 use std::fmt::Write;

@@ -5,7 +5,7 @@ use crate::help;
 use crate::run::{MAX_SECONDS, Options, seconds};
 use chat_core::{AuthValues, ChatConfig, Encryption};
 use chat_std_io::Tls;
-use dev_server::line::Percent;
+use dev_server::netem::Percent;
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::str::FromStr;

@@ -5,7 +5,7 @@ use photon_proto::udp::AcceptorConfig;
 
 use crate::authentication::AuthRule;
 use crate::faults::Faults;
-use crate::line::Conditions;
+use crate::netem::Conditions;
 use crate::requests::MAX_STRING_BYTES;
 
 /// Settings of a [`ServerCore`](crate::ServerCore), all public: change what you need of [`ServerConfig::new`].
@@ -134,7 +134,7 @@ pub struct ServerConfig {
 
     /// What a bad line does to UDP datagrams, in both directions. The core does not look at this: its driver does.
     /// Default: nothing.
-    pub line: Conditions,
+    pub conditions: Conditions,
     /// What the server does wrong on purpose. Default: nothing.
     pub faults: Faults,
 }
@@ -198,7 +198,7 @@ impl ServerConfig {
             batch_ms: 100,
             delay_ms: 0,
             server_time_at_zero: 86_400_000,
-            line: Conditions::default(),
+            conditions: Conditions::default(),
             faults: Faults::new(),
         }
     }

@@ -9,7 +9,7 @@ use crate::config::ServerConfig;
 use crate::core::ServerCore;
 use crate::fault_names::{self, SERVER_LOGIC};
 use crate::fault_spec::FaultSpec;
-use crate::line::ConditionsError;
+use crate::netem::ConditionsError;
 
 /// How each command is written, and what it does.
 const COMMANDS: [(&str, &str); 16] = [
@@ -205,11 +205,11 @@ impl ServerCore {
 
     fn line(&mut self, text: &str) -> Result<String, String> {
         if !text.is_empty() {
-            self.config_mut().line = text
+            self.config_mut().conditions = text
                 .parse()
                 .map_err(|error: ConditionsError| error.to_string())?;
         }
-        Ok(format!("line {}", self.config().line))
+        Ok(format!("line {}", self.config().conditions))
     }
 
     fn auth(&mut self, text: &str) -> Result<String, String> {

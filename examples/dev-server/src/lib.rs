@@ -2,7 +2,7 @@
 //!
 //! It is there for people without an app id and for every test of the client: [`ServerCore`] is sans-IO, so client and
 //! server run in one process over a simulated network with virtual time ([`sim`]); [`server`] puts the same core on
-//! real sockets, TCP, UDP and WebSocket, on request behind a bad [line](mod@line). It behaves as `chat.md` section 12 says, and
+//! real sockets, TCP, UDP and WebSocket, on request behind a bad [network](netem). It behaves as `chat.md` section 12 says, and
 //! misbehaves where it is told to ([`Faults`]). It is no production server: production is the Photon cloud.
 //!
 //! # Driving the core
@@ -61,12 +61,12 @@ mod faults;
 mod front_end;
 mod hashing;
 mod history;
-pub mod line;
 mod link;
 mod loosen;
 mod messages;
 mod misbehave;
 mod name_server;
+pub mod netem;
 mod outgoing;
 mod partition;
 mod presence;

@@ -1,7 +1,7 @@
 //! Settings by name and as text, for command lines and the control interface: `grace-ms=500`.
 
 use crate::config::ServerConfig;
-use crate::line::Percent;
+use crate::netem::Percent;
 
 /// Text that sets no switch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -199,11 +199,11 @@ const SWITCHES: &[Switch] = switches! {
     "batch-messages" => batch_messages,
     "batch-ms" => batch_ms,
     "delay-ms" => delay_ms,
-    "line-loss" => line.loss,
-    "line-duplicate" => line.duplicate,
-    "line-delay-ms" => line.delay_ms,
-    "line-jitter-ms" => line.jitter_ms,
-    "line-corrupt" => line.corrupt,
+    "line-loss" => conditions.loss,
+    "line-duplicate" => conditions.duplicate,
+    "line-delay-ms" => conditions.delay_ms,
+    "line-jitter-ms" => conditions.jitter_ms,
+    "line-corrupt" => conditions.corrupt,
     "server-time-at-zero" => server_time_at_zero,
 };
 

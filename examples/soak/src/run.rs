@@ -7,7 +7,7 @@ use chat_core::{
     RequestError, State, StatusMessage, SubscribeOptions, Value,
 };
 use dev_server::ServerConfig;
-use dev_server::line::{Conditions, Percent};
+use dev_server::netem::{Conditions, Percent};
 use dev_server::sim::{DatagramSettings, End, Rng, StreamSettings};
 use std::collections::BTreeSet;
 use std::fmt;

@@ -7,7 +7,7 @@ mod user;
 use crate::{complain, output_failed};
 use chat_core::ChatConfig;
 use dev_server::ServerConfig;
-use dev_server::line::Conditions;
+use dev_server::netem::Conditions;
 use dev_server::server::{Server, ServerOptions, UdpPorts, WsPorts, WssOptions};
 use photon_proto::Protocol;
 use stage::Stage;
@@ -232,7 +232,7 @@ fn show(
             ports: WsPorts::ANY,
             ..WssOptions::default()
         }),
-        config: config.with(|config| config.line = options.line),
+        config: config.with(|config| config.conditions = options.line),
         line_seed: options.seed,
         ..ServerOptions::default()
     };

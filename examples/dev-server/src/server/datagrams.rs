@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 use crate::connections::ServerKind;
 use crate::core::ServerCore;
-use crate::line::Line;
+use crate::netem::Pipe;
 use crate::sim::Rng;
 
 /// Datagrams taken from the socket, and given to it, before others get their turn.
@@ -24,7 +24,7 @@ const MOST_ERRORS: usize = 16;
 /// For how long, in milliseconds.
 const PAUSE_MS: u64 = 200;
 /// What may be on its way on the bad line, in each direction.
-const LINE_BYTES: usize = 64 * 1024 * 1024;
+const MAX_IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) struct DatagramSocket {
     socket: UdpSocket,
@@ -36,8 +36,8 @@ pub(super) struct DatagramSocket {
     blocked: bool,
     /// There may be more to send, beyond the bound of the last turn.
     unfinished: bool,
-    incoming: Line<SocketAddr>,
-    outgoing: Line<SocketAddr>,
+    incoming: Pipe<SocketAddr>,
+    outgoing: Pipe<SocketAddr>,
     /// Has left the bad line, and waits for the socket.
     waiting: Option<(SocketAddr, Vec<u8>)>,
     rng: Rng,
@@ -124,8 +124,8 @@ impl DatagramSocket {
             },
             blocked: false,
             unfinished: false,
-            incoming: Line::new(LINE_BYTES),
-            outgoing: Line::new(LINE_BYTES),
+            incoming: Pipe::new(MAX_IN_FLIGHT_BYTES),
+            outgoing: Pipe::new(MAX_IN_FLIGHT_BYTES),
             waiting: None,
             rng,
         })
@@ -157,7 +157,7 @@ impl DatagramSocket {
 
     /// Receives what is there, up to a bound, each into the buffer, which has [`BUFFER_BYTES`].
     pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp, buffer: &mut [u8]) {
-        let conditions = core.config().line;
+        let conditions = core.config().conditions;
         let direct = conditions.is_clear() && self.incoming.is_empty();
         let Self {
             socket,
@@ -209,7 +209,7 @@ impl DatagramSocket {
                 }
                 continue;
             }
-            let conditions = core.config().line;
+            let conditions = core.config().conditions;
             let Some((to, datagram)) = core.transmit_datagram(now, self.server_kind) else {
                 self.unfinished = false;
                 return;

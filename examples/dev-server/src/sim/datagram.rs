@@ -5,7 +5,7 @@ use photon_proto::Timestamp;
 use super::link::Link;
 use super::rng::Rng;
 use super::{End, What};
-use crate::line::{Conditions, Line, LineStats};
+use crate::netem::{Conditions, NetemStats, Pipe};
 
 /// How a datagram link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl DatagramSettings {
 
 struct Direction {
     conditions: Conditions,
-    line: Line<()>,
+    pipe: Pipe<()>,
     not_before: Timestamp,
     paused: bool,
     /// Everything vanishes.
@@ -54,7 +54,7 @@ impl Direction {
     fn new(conditions: Conditions, max_bytes: usize) -> Self {
         Self {
             conditions,
-            line: Line::new(max_bytes),
+            pipe: Pipe::new(max_bytes),
             not_before: Timestamp::ZERO,
             paused: false,
             cut: false,
@@ -63,7 +63,7 @@ impl Direction {
     }
 
     fn cut(&mut self) {
-        self.line.clear();
+        self.pipe.clear();
         self.cut = true;
     }
 }
@@ -105,7 +105,7 @@ impl Link for DatagramLink {
         let direction = self.towards(from.other());
         if fits && !has_closed && !direction.deaf && !direction.cut {
             direction
-                .line
+                .pipe
                 .send(now, &direction.conditions, rng, (), bytes);
         }
         bytes.len()
@@ -113,7 +113,7 @@ impl Link for DatagramLink {
 
     fn close(&mut self, _now: Timestamp, _dice: &mut Rng, end: End) {
         let direction = self.towards(end);
-        direction.line.clear();
+        direction.pipe.clear();
         direction.deaf = true;
     }
 
@@ -149,7 +149,7 @@ impl Link for DatagramLink {
             End::Server => &self.to_server,
             End::Client => &self.to_client,
         };
-        let due = direction.line.next_time().filter(|_| !direction.paused)?;
+        let due = direction.pipe.next_time().filter(|_| !direction.paused)?;
         Some(due.max(direction.not_before))
     }
 
@@ -161,17 +161,17 @@ impl Link for DatagramLink {
         if self.next_due(to)? > now {
             return None;
         }
-        let ((), datagram) = self.towards(to).line.poll(now)?;
+        let ((), datagram) = self.towards(to).pipe.poll(now)?;
         Some((What::Bytes(datagram), false))
     }
 
     fn is_over(&self) -> bool {
-        self.to_client.deaf && (self.to_server.deaf || self.to_server.line.is_empty())
+        self.to_client.deaf && (self.to_server.deaf || self.to_server.pipe.is_empty())
     }
 
-    fn stats(&self) -> LineStats {
-        let mut stats = *self.to_server.line.stats();
-        stats.add(self.to_client.line.stats());
+    fn stats(&self) -> NetemStats {
+        let mut stats = *self.to_server.pipe.stats();
+        stats.add(self.to_client.pipe.stats());
         stats
     }
 }

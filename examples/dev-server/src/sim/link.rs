@@ -4,7 +4,7 @@ use photon_proto::Timestamp;
 
 use super::rng::Rng;
 use super::{End, What};
-use crate::line::{Conditions, LineStats};
+use crate::netem::{Conditions, NetemStats};
 
 pub(super) trait Link: Send + Sync {
     /// How many bytes were taken.
@@ -32,5 +32,5 @@ pub(super) trait Link: Send + Sync {
     fn is_over(&self) -> bool;
 
     /// What became of its datagrams.
-    fn stats(&self) -> LineStats;
+    fn stats(&self) -> NetemStats;
 }

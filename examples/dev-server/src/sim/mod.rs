@@ -37,7 +37,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use photon_proto::Timestamp;
 
-use crate::line::{Conditions, LineStats};
+use crate::netem::{Conditions, NetemStats};
 use datagram::DatagramLink;
 pub use datagram::DatagramSettings;
 use link::Link;
@@ -142,7 +142,7 @@ pub struct Network {
     /// Happens right now.
     at_once: VecDeque<Delivery>,
     /// What became of the datagrams of links that are gone.
-    gone: LineStats,
+    gone: NetemStats,
 }
 
 impl Network {
@@ -157,7 +157,7 @@ impl Network {
             looks: BTreeSet::new(),
             looks_count: 0,
             at_once: VecDeque::new(),
-            gone: LineStats::default(),
+            gone: NetemStats::default(),
         }
     }
 
@@ -210,7 +210,7 @@ impl Network {
     /// assert_eq!(network.poll(Timestamp::ZERO).map(|delivery| delivery.what), Some(What::Opened));
     /// let there = network.poll(Timestamp::from_millis(20)).map(|delivery| delivery.what);
     /// assert_eq!(there, Some(What::Bytes(b"hello".to_vec())));
-    /// # Ok::<(), dev_server::line::ConditionsError>(())
+    /// # Ok::<(), dev_server::netem::ConditionsError>(())
     /// ```
     pub fn open_datagrams(&mut self, now: Timestamp, settings: &DatagramSettings) -> LinkKey {
         self.now = self.now.max(now);
@@ -286,7 +286,7 @@ impl Network {
     /// What became of the datagrams of all links, those that are gone included. What was sent on a link that had been
     /// closed or cut, or was too long, is not counted.
     #[must_use]
-    pub fn datagram_stats(&self) -> LineStats {
+    pub fn datagram_stats(&self) -> NetemStats {
         let mut stats = self.gone;
         for entry in self.links.values() {
             stats.add(&entry.link.stats());

@@ -7,7 +7,7 @@ use photon_proto::Timestamp;
 use super::link::Link;
 use super::rng::Rng;
 use super::{End, What};
-use crate::line::{Conditions, LineStats};
+use crate::netem::{Conditions, NetemStats};
 
 /// How a stream link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -328,7 +328,7 @@ impl Link for StreamLink {
         self.to_server.deaf && self.to_client.deaf
     }
 
-    fn stats(&self) -> LineStats {
-        LineStats::default()
+    fn stats(&self) -> NetemStats {
+        NetemStats::default()
     }
 }

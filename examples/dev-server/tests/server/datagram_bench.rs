@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dev_server::line::Conditions;
+use dev_server::netem::Conditions;
 use dev_server::sim::{DatagramSettings, Delivery, End, LinkKey, Network, What};
 use dev_server::{ServerConfig, ServerCore, ServerKind};
 use photon_proto::crypto::{Cipher, KeyExchange};

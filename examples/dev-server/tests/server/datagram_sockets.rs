@@ -233,7 +233,7 @@ fn they_do_so_over_a_bad_line_which_can_change() {
         .parse()
         .unwrap();
     let server = Running::start_with(&options(
-        ServerConfig::new().with(|config| config.line = line),
+        ServerConfig::new().with(|config| config.conditions = line),
     ));
     talk(&server, ["alice", "bob"], "c");
     server
@@ -247,7 +247,7 @@ fn they_do_so_over_a_bad_line_which_can_change() {
 fn a_line_is_slow_in_both_directions() {
     let line = "delay=100".parse().unwrap();
     let server = Running::start_with(&options(
-        ServerConfig::new().with(|config| config.line = line),
+        ServerConfig::new().with(|config| config.conditions = line),
     ));
     let address = server.addresses.udp.unwrap().name_server;
     let begin = Instant::now();

@@ -1,6 +1,6 @@
 //! The core over datagrams, in virtual time. Spec: udp.md 9, 12.
 
-use dev_server::line::Conditions;
+use dev_server::netem::Conditions;
 use dev_server::sim::{End, LinkKey};
 use dev_server::{Fault, ServerConfig, ServerKind, Step};
 use photon_proto::udp::{self, Cause};

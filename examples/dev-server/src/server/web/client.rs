@@ -15,7 +15,7 @@ use tungstenite::protocol::{Role as End, WebSocketConfig, WebSocketContext};
 use tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::handshake::{Agreed, Handshake, Outcome};
-use super::line::Line;
+use super::maybe_tls::MaybeTlsStream;
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::messages::MessageLink;
@@ -32,7 +32,7 @@ const PER_TURN: usize = 64;
 const BYTES_PER_TURN: usize = 64 * 1024;
 
 pub(super) struct WebClient {
-    line: Line,
+    stream: MaybeTlsStream,
     stage: Stage,
     origin: Origin,
     /// The socket took less than it was given; the operating system will tell when it takes more.
@@ -69,9 +69,9 @@ pub(super) enum Turn {
 }
 
 impl WebClient {
-    pub(super) fn new(line: Line, origin: Origin) -> Self {
+    pub(super) fn new(stream: MaybeTlsStream, origin: Origin) -> Self {
         Self {
-            line,
+            stream,
             stage: Stage::Opening(Handshake::default()),
             origin,
             blocked: false,
@@ -95,14 +95,14 @@ impl WebClient {
     /// Reads what is there, up to a bound, and writes what can be written.
     pub(super) fn turn(&mut self, core: &mut ServerCore, now: Timestamp, limit: usize) -> Turn {
         match &mut self.stage {
-            Stage::Opening(handshake) => match handshake.step(&mut self.line) {
+            Stage::Opening(handshake) => match handshake.step(&mut self.stream) {
                 Ok(None) => Turn::Waits,
                 Ok(Some(Outcome::Open(agreed))) => {
                     self.open(core, now, limit, agreed);
                     Turn::Again
                 }
                 Ok(Some(Outcome::Refused)) => {
-                    self.line.finish();
+                    self.stream.finish();
                     self.stage = Stage::Ending(None);
                     Turn::Ends
                 }
@@ -112,8 +112,8 @@ impl WebClient {
                 }
             },
             Stage::Open(..) => self.talk(core, now),
-            Stage::Ending(Some(context)) => drain(context, &mut self.line),
-            Stage::Ending(None) => match self.line.read(&mut [0; READ_BYTES]) {
+            Stage::Ending(Some(context)) => drain(context, &mut self.stream),
+            Stage::Ending(None) => match self.stream.read(&mut [0; READ_BYTES]) {
                 Ok(0) => Turn::Gone,
                 Ok(_) => Turn::Again,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Turn::Waits,
@@ -150,7 +150,7 @@ impl WebClient {
             if taken >= BYTES_PER_TURN {
                 break;
             }
-            let reason = match context.read(&mut self.line) {
+            let reason = match context.read(&mut self.stream) {
                 Ok(Message::Binary(bytes)) if !*text => {
                     taken = taken.saturating_add(bytes.len());
                     core.received(now, *id, &bytes);
@@ -219,10 +219,10 @@ impl WebClient {
                 config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES
             });
             // What the socket does not take is kept.
-            result = context.write(&mut self.line, message);
+            result = context.write(&mut self.stream, message);
             core.transmitted(*id, length);
         }
-        match result.and_then(|()| context.flush(&mut self.line)) {
+        match result.and_then(|()| context.flush(&mut self.stream)) {
             Ok(()) => Ok(()),
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                 self.blocked = true;
@@ -245,7 +245,7 @@ impl WebClient {
     /// The client has broken the rules: it is told, and nothing of what it says is looked at any more.
     fn accuse(&mut self, code: CloseCode) {
         self.close(Some(code));
-        self.line.finish();
+        self.stream.finish();
         self.stage = Stage::Ending(None);
     }
 
@@ -263,25 +263,25 @@ impl WebClient {
         });
         // What is left is written when the socket takes it; an error shows when the answer is read.
         let _ = match frame {
-            Some(frame) => context.close(&mut self.line, Some(frame)),
-            None => context.flush(&mut self.line),
+            Some(frame) => context.close(&mut self.stream, Some(frame)),
+            None => context.flush(&mut self.stream),
         };
         self.stage = Stage::Ending(Some(context));
     }
 }
 
 /// Writes what is left, and throws away what comes, up to the client's close or end.
-fn drain(context: &mut WebSocketContext, line: &mut Line) -> Turn {
-    if over(context.flush(line)) {
-        line.finish();
+fn drain(context: &mut WebSocketContext, stream: &mut MaybeTlsStream) -> Turn {
+    if over(context.flush(stream)) {
+        stream.finish();
         return Turn::Gone;
     }
     for _ in 0..PER_TURN {
-        match context.read(line) {
+        match context.read(stream) {
             Ok(_) => {}
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Turn::Waits,
             Err(_) => {
-                line.finish();
+                stream.finish();
                 return Turn::Gone;
             }
         }

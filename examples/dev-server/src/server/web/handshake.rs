@@ -47,12 +47,12 @@ pub(super) struct Agreed {
 }
 
 impl Handshake {
-    /// Goes on; `None` if there is nothing to do until the line is ready again.
-    pub(super) fn step(&mut self, line: &mut (impl Read + Write)) -> io::Result<Option<Outcome>> {
+    /// Goes on; `None` if there is nothing to do until the stream is ready again.
+    pub(super) fn step(&mut self, stream: &mut (impl Read + Write)) -> io::Result<Option<Outcome>> {
         while self.outcome.is_none() {
             let mut chunk = [0; CHUNK_BYTES];
             let before = self.request.len();
-            match line.read(&mut chunk) {
+            match stream.read(&mut chunk) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self
                     .request
@@ -77,13 +77,13 @@ impl Handshake {
             }
         }
         while let Some(rest) = self.answer.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match line.write(rest) {
+            match stream.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => self.sent = self.sent.saturating_add(count),
                 Err(error) => return blocked(error),
             }
         }
-        match line.flush() {
+        match stream.flush() {
             Ok(()) => Ok(self.outcome.take()),
             Err(error) => blocked(error),
         }

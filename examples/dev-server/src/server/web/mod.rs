@@ -2,7 +2,7 @@
 
 mod client;
 mod handshake;
-mod line;
+mod maybe_tls;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use photon_proto::Timestamp;
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use client::{Origin, Turn, WebClient};
-use line::Line;
+use maybe_tls::MaybeTlsStream;
 
 /// How long both handshakes may take together.
 const OPENING: Duration = Duration::from_secs(10);
@@ -63,12 +63,12 @@ impl WebClients {
     ) {
         let token = Token(FIRST.saturating_add(self.count));
         self.count = self.count.saturating_add(1);
-        let mut line = match Line::new(stream, tls) {
-            Ok(line) => line,
+        let mut stream = match MaybeTlsStream::new(stream, tls) {
+            Ok(stream) => stream,
             Err(error) => return log::error!("a client cannot be served: {error}"),
         };
         if let Err(error) = registry.register(
-            &mut line.stream,
+            &mut stream.socket,
             token,
             Interest::READABLE | Interest::WRITABLE,
         ) {
@@ -79,7 +79,7 @@ impl WebClients {
             secure: tls.is_some(),
             local_host: local_host.to_owned(),
         };
-        self.all.insert(token, WebClient::new(line, origin));
+        self.all.insert(token, WebClient::new(stream, origin));
         self.opening.push_back((now + OPENING, token));
     }
 

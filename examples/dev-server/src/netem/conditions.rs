@@ -11,12 +11,12 @@ use crate::sim::Rng;
 /// As text it is words `KEY=VALUE` in any order; what is left out does not happen:
 ///
 /// ```
-/// use dev_server::line::{Conditions, Percent};
+/// use dev_server::netem::{Conditions, Percent};
 ///
 /// let conditions: Conditions = "loss=20 duplicate=5 delay=80 jitter=30 corrupt=0.5".parse()?;
 /// assert_eq!((conditions.loss, conditions.delay_ms), (Percent::new(20), 80));
 /// assert_eq!("off".parse(), Ok(Conditions::default()));
-/// # Ok::<(), dev_server::line::ConditionsError>(())
+/// # Ok::<(), dev_server::netem::ConditionsError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {

@@ -10,14 +10,14 @@ use rustls::{ServerConfig, ServerConnection};
 /// What TLS may hold that the system has not taken, or nearly.
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
-pub(super) struct Line {
-    pub(super) stream: TcpStream,
+pub(super) struct MaybeTlsStream {
+    pub(super) socket: TcpStream,
     tls: Option<Box<ServerConnection>>,
 }
 
-impl Line {
+impl MaybeTlsStream {
     pub(super) fn new(
-        stream: TcpStream,
+        socket: TcpStream,
         tls: Option<&Arc<ServerConfig>>,
     ) -> Result<Self, rustls::Error> {
         let tls = match tls {
@@ -28,7 +28,7 @@ impl Line {
                 Some(Box::new(connection))
             }
         };
-        Ok(Self { stream, tls })
+        Ok(Self { socket, tls })
     }
 
     /// Says that nothing more follows, as far as the system takes it.
@@ -38,7 +38,7 @@ impl Line {
         }
         // Whatever goes wrong here, the next read tells.
         let _ = self.flush();
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 }
 
@@ -67,17 +67,17 @@ fn unless_blocked(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-impl Read for Line {
+impl Read for MaybeTlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(connection) = &mut self.tls else {
-            return uninterrupted(|| self.stream.read(buffer));
+            return uninterrupted(|| self.socket.read(buffer));
         };
         loop {
             match connection.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            if uninterrupted(|| connection.read_tls(&mut self.stream))? == 0 {
+            if uninterrupted(|| connection.read_tls(&mut self.socket))? == 0 {
                 return connection
                     .reader()
                     .read(buffer)
@@ -85,22 +85,22 @@ impl Read for Line {
             }
             let result = connection.process_new_packets();
             // Answers of the handshake, or an alert.
-            unless_blocked(push(connection, &mut self.stream))?;
+            unless_blocked(push(connection, &mut self.socket))?;
             result.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         }
     }
 }
 
-impl Write for Line {
+impl Write for MaybeTlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(connection) = &mut self.tls else {
-            return uninterrupted(|| self.stream.write(bytes));
+            return uninterrupted(|| self.socket.write(bytes));
         };
-        unless_blocked(push(connection, &mut self.stream))?;
+        unless_blocked(push(connection, &mut self.socket))?;
         match connection.writer().write(bytes)? {
             0 if !bytes.is_empty() => Err(ErrorKind::WouldBlock.into()),
             written => {
-                unless_blocked(push(connection, &mut self.stream))?;
+                unless_blocked(push(connection, &mut self.socket))?;
                 Ok(written)
             }
         }
@@ -108,7 +108,7 @@ impl Write for Line {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
-            Some(connection) => push(connection, &mut self.stream),
+            Some(connection) => push(connection, &mut self.socket),
             None => Ok(()),
         }
     }

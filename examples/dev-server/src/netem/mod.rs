@@ -19,19 +19,19 @@ const DATAGRAM_OVERHEAD_BYTES: usize = 128;
 
 /// Datagrams on their way in one direction, each with whom it is for.
 #[derive(Debug)]
-pub struct Line<A> {
+pub struct Pipe<A> {
     /// By the time at which they arrive; at the same time in the order in which they were sent.
     on_way: BTreeMap<(Timestamp, u64), (A, Vec<u8>)>,
     count: u64,
     bytes: usize,
     max_bytes: usize,
-    stats: LineStats,
+    stats: NetemStats,
 }
 
-/// What became of the datagrams that were sent on a [`Line`].
+/// What became of the datagrams that were sent on a [`Pipe`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LineStats {
+pub struct NetemStats {
     /// Datagrams sent.
     pub sent: u64,
     /// Of those, lost on purpose.
@@ -44,7 +44,7 @@ pub struct LineStats {
     pub overrun: u64,
 }
 
-impl LineStats {
+impl NetemStats {
     /// Adds what another line counted.
     pub const fn add(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
@@ -55,7 +55,7 @@ impl LineStats {
     }
 }
 
-impl<A: Clone> Line<A> {
+impl<A: Clone> Pipe<A> {
     /// A line on which at most `max_bytes` are on their way, 128 for each datagram included; more are lost.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
@@ -64,7 +64,7 @@ impl<A: Clone> Line<A> {
             count: 0,
             bytes: 0,
             max_bytes,
-            stats: LineStats::default(),
+            stats: NetemStats::default(),
         }
     }
 
@@ -138,7 +138,7 @@ impl<A: Clone> Line<A> {
 
     /// What became of the datagrams.
     #[must_use]
-    pub const fn stats(&self) -> &LineStats {
+    pub const fn stats(&self) -> &NetemStats {
         &self.stats
     }
 }

@@ -9,10 +9,10 @@ fn conditions(text: &str) -> Conditions {
 }
 
 /// Sends numbered datagrams, one each millisecond; what arrives, with when.
-fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)>, LineStats) {
-    let (mut line, mut rng) = (Line::new(usize::MAX), Rng::new(seed));
+fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)>, NetemStats) {
+    let (mut line, mut rng) = (Pipe::new(usize::MAX), Rng::new(seed));
     let mut seen = Vec::new();
-    let mut take = |line: &mut Line<u32>, until: Timestamp| {
+    let mut take = |line: &mut Pipe<u32>, until: Timestamp| {
         while let Some(due) = line.next_time().filter(|due| *due <= until) {
             let before = Timestamp::from_micros(due.as_micros().saturating_sub(1));
             assert!(
@@ -52,9 +52,9 @@ fn a_clear_line_changes_nothing_and_rolls_no_dice() {
     );
     assert_eq!(
         stats,
-        LineStats {
+        NetemStats {
             sent: 1000,
-            ..LineStats::default()
+            ..NetemStats::default()
         }
     );
     let (mut rng, mut untouched) = (Rng::new(1), Rng::new(1));
@@ -142,7 +142,7 @@ fn same_seed_same_line() {
 
 #[test]
 fn only_so_much_is_on_its_way() {
-    let (mut line, mut rng) = (Line::new(3 * (100 + DATAGRAM_OVERHEAD_BYTES)), Rng::new(8));
+    let (mut line, mut rng) = (Pipe::new(3 * (100 + DATAGRAM_OVERHEAD_BYTES)), Rng::new(8));
     let slow = conditions("delay=10");
     for number in 0..5 {
         line.send(at(0), &slow, &mut rng, number, &[0; 100]);
