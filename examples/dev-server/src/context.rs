@@ -82,9 +82,9 @@ impl Context<'_> {
             match event.encoded(protocol, &limits) {
                 Ok(encoded) => {
                     self.stats.events = self.stats.events.saturating_add(1);
-                    if encoded.loosened {
-                        self.stats.loosened = self.stats.loosened.saturating_add(1);
-                        log::debug!("an event was loosened for a {} client", protocol.name());
+                    if encoded.downgraded {
+                        self.stats.downgraded = self.stats.downgraded.saturating_add(1);
+                        log::debug!("an event was downgraded for a {} client", protocol.name());
                     }
                     let encrypt = self.config.encrypt_answers;
                     // JSON it is already.

@@ -298,7 +298,7 @@ impl ServerCore {
             ("strangers", stats.strangers),
             ("replaced", stats.replaced),
             ("refused", stats.refused),
-            ("loosened", stats.loosened),
+            ("downgraded", stats.downgraded),
         ] {
             let _ = write!(line, " {name}={value}");
         }

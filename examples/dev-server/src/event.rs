@@ -4,7 +4,7 @@ use photon_proto::json::{self, WriteError};
 use photon_proto::message::MessageWriter;
 use photon_proto::{Array, EncodeError, EncodeErrorKind, Limits, Parameters, Value};
 
-use crate::loosen::loosen;
+use crate::downgrade::downgrade;
 use crate::subprotocol::SubProtocol;
 
 pub(crate) struct Event {
@@ -18,7 +18,7 @@ pub(crate) struct Event {
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
     /// Whether it is not quite what the sender sent.
-    pub(crate) loosened: bool,
+    pub(crate) downgraded: bool,
 }
 
 impl Event {
@@ -32,7 +32,7 @@ impl Event {
     }
 
     /// An event whose parameters `content` came from a client. Where the receiver's protocol cannot express it even
-    /// loosened, it is delivered as null: one client's content must not keep an event from another.
+    /// downgraded, it is delivered as null: one client's content must not keep an event from another.
     pub(crate) const fn with_content(
         code: u8,
         parameters: Parameters,
@@ -57,13 +57,13 @@ impl Event {
             protocol,
             Encoded {
                 bytes,
-                loosened: false,
+                downgraded: false,
             },
         ));
         Ok(())
     }
 
-    /// Whether receivers of this protocol can get its content, loosened perhaps.
+    /// Whether receivers of this protocol can get its content, downgraded perhaps.
     pub(crate) fn fits(&mut self, protocol: SubProtocol, limits: &Limits) -> bool {
         let encoded = self.expressed(protocol, limits);
         encoded
@@ -102,12 +102,12 @@ impl Event {
             Ok(bytes) => {
                 return Ok(Encoded {
                     bytes,
-                    loosened: false,
+                    downgraded: false,
                 });
             }
             Err(error) => error,
         };
-        // What is too big does not get smaller by being loosened.
+        // What is too big does not get smaller by being downgraded.
         if matches!(
             error.kind,
             EncodeErrorKind::MessageTooLong(_) | EncodeErrorKind::TooManyValues
@@ -117,11 +117,11 @@ impl Event {
         let loose: Parameters = self
             .parameters
             .iter()
-            .map(|(key, value)| (*key, loosen(protocol.binary(), limits, value)))
+            .map(|(key, value)| (*key, downgrade(protocol.binary(), limits, value)))
             .collect();
         Ok(Encoded {
             bytes: write(self.code, &loose, protocol, limits)?,
-            loosened: true,
+            downgraded: true,
         })
     }
 
@@ -150,7 +150,7 @@ impl Event {
             .collect();
         Ok(Encoded {
             bytes: write(self.code, &empty, protocol, limits)?,
-            loosened: true,
+            downgraded: true,
         })
     }
 }

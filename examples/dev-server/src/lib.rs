@@ -24,9 +24,9 @@
 //! Same seed and same calls, same bytes. No input makes it panic, and every buffer has a cap in [`ServerConfig`].
 //!
 //! Content is kept as typed values and written anew for each receiver in the protocol of its connection. What the
-//! receiver's protocol cannot express is loosened: a Dictionary with declared types becomes one without, an array of
+//! receiver's protocol cannot express is downgraded: a Dictionary with declared types becomes one without, an array of
 //! an inexpressible element type an object array; a part that is inexpressible even so becomes null, for that receiver
-//! only. [`ServerStats::loosened`] counts it. JSON is transcoded at the edge, so that everything above sees 1.8; what it
+//! only. [`ServerStats::downgraded`] counts it. JSON is transcoded at the edge, so that everything above sees 1.8; what it
 //! cannot say is listed in [`photon_proto::json`].
 //!
 //! # Changing it while it runs
@@ -54,6 +54,7 @@ mod conversations;
 mod core;
 mod datagrams;
 mod delayed;
+mod downgrade;
 mod event;
 mod fault_names;
 mod fault_spec;
@@ -62,7 +63,6 @@ mod front_end;
 mod hashing;
 mod history;
 mod link;
-mod loosen;
 mod messages;
 mod misbehave;
 mod name_server;

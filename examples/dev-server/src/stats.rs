@@ -48,8 +48,8 @@ pub struct ServerStats {
     pub replaced: u64,
     /// Clients that got no answer because there are too many datagram connections.
     pub refused: u64,
-    /// Events whose content was loosened or replaced by null for a receiver's protocol.
-    pub loosened: u64,
+    /// Events whose content was downgraded or replaced by null for a receiver's protocol.
+    pub downgraded: u64,
 }
 
 impl ServerStats {

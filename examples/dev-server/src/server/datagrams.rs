@@ -20,7 +20,7 @@ pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 /// What the operating system is asked to keep until it is taken: thousands of clients may speak at once.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Errors in a row before the socket is left alone for a while.
-const MOST_ERRORS: usize = 16;
+const MAX_ERRORS: usize = 16;
 /// For how long, in milliseconds.
 const PAUSE_MS: u64 = 200;
 /// What may be on its way on the bad line, in each direction.
@@ -83,7 +83,7 @@ impl Input {
                     | ErrorKind::ConnectionRefused => {}
                     _ => {
                         errors += 1;
-                        if errors >= MOST_ERRORS {
+                        if errors >= MAX_ERRORS {
                             log::error!("cannot receive datagrams: {error}");
                             self.paused_until = Some(now.plus_millis(PAUSE_MS));
                         }

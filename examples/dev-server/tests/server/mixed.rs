@@ -86,12 +86,12 @@ fn content_keeps_its_type_between_the_protocols() {
                 assert_eq!(bench.drain(receiver), std::slice::from_ref(&event));
             }
         }
-        assert_eq!(bench.core.stats().loosened, 0);
+        assert_eq!(bench.core.stats().downgraded, 0);
     }
 }
 
 #[test]
-fn what_the_receivers_protocol_lacks_is_loosened_for_it_alone() {
+fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
     let numbers = Value::from(vec![1, 2]);
     let strange = |pairs| dictionary(Type::String, Type::Array(Box::new(Type::Int)), pairs);
     let sent = strange(vec![("a".into(), numbers.clone())]);
@@ -103,7 +103,7 @@ fn what_the_receivers_protocol_lacks_is_loosened_for_it_alone() {
     bench.ask(&mut new, 2, vec![(1, "c".into()), (3, sent.clone())]);
     assert_eq!(content(&bench.drain(&mut old)), loose);
     assert_eq!(content(&bench.drain(&mut new_too)), sent);
-    assert_eq!(bench.core.stats().loosened, 1);
+    assert_eq!(bench.core.stats().downgraded, 1);
     // The next message is whole again, and so is the one after from the other side.
     bench.ask(&mut new, 2, vec![(1, "c".into()), (3, "x".into())]);
     assert_eq!(content(&bench.drain(&mut old)), "x".into());

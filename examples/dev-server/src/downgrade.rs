@@ -6,7 +6,7 @@ use photon_proto::{Array, Dictionary, Hashtable, Limits, Protocol, Type, Value, 
 ///
 /// What can be expressed stays as it is. Otherwise a Dictionary loses its declared types, an array of something that
 /// cannot be an element becomes an array of mixed values, and a part that is inexpressible even so becomes null.
-pub(crate) fn loosen(protocol: Protocol, limits: &Limits, value: &Value) -> Value {
+pub(crate) fn downgrade(protocol: Protocol, limits: &Limits, value: &Value) -> Value {
     let fits = |value: &Value| codec::encode_value(protocol, limits, value).is_ok();
     if fits(value) {
         return value.clone();
@@ -22,7 +22,7 @@ pub(crate) fn loosen(protocol: Protocol, limits: &Limits, value: &Value) -> Valu
     let pairs = |pairs: &[(Value, Value)]| {
         pairs
             .iter()
-            .map(|(key, value)| (key.clone(), loosen(protocol, &inner, value)))
+            .map(|(key, value)| (key.clone(), downgrade(protocol, &inner, value)))
             .collect::<Vec<_>>()
     };
     let untyped = |all: &[(Value, Value)]| {
@@ -35,7 +35,7 @@ pub(crate) fn loosen(protocol: Protocol, limits: &Limits, value: &Value) -> Valu
     let mixed = |all: Vec<Value>| {
         Value::from(
             all.iter()
-                .map(|one| loosen(protocol, &inner, one))
+                .map(|one| downgrade(protocol, &inner, one))
                 .collect::<Vec<_>>(),
         )
     };
@@ -69,8 +69,8 @@ mod tests {
         Value::Dictionary(Dictionary { key, value, pairs })
     }
 
-    fn loosened(protocol: Protocol, value: &Value) -> Value {
-        loosen(protocol, &Limits::DEFAULT, value)
+    fn downgraded(protocol: Protocol, value: &Value) -> Value {
+        downgrade(protocol, &Limits::DEFAULT, value)
     }
 
     #[test]
@@ -88,9 +88,12 @@ mod tests {
             vec![("a".into(), Value::from(vec![1, 2]))],
         );
         let content = |inner: &Value| Value::from(vec![typed.clone(), inner.clone(), "x".into()]);
-        assert_eq!(loosened(Protocol::V16, &content(&strange)), content(&loose));
         assert_eq!(
-            loosened(Protocol::V18, &content(&strange)),
+            downgraded(Protocol::V16, &content(&strange)),
+            content(&loose)
+        );
+        assert_eq!(
+            downgraded(Protocol::V18, &content(&strange)),
             content(&strange)
         );
     }
@@ -102,9 +105,9 @@ mod tests {
             parameters: vec![(1, Value::Byte(2))],
         };
         let array = Value::Array(Array::Event(vec![event.clone()]));
-        assert_eq!(loosened(Protocol::V16, &array), array);
+        assert_eq!(downgraded(Protocol::V16, &array), array);
         assert_eq!(
-            loosened(Protocol::V18, &array),
+            downgraded(Protocol::V18, &array),
             Value::from(vec![Value::from(event)])
         );
     }
@@ -119,7 +122,7 @@ mod tests {
             elements: vec![inner.clone()],
         });
         let expected = Value::from(vec![dictionary(Type::Object, Type::Object, inner)]);
-        assert_eq!(loosened(Protocol::V16, &array), expected);
+        assert_eq!(downgraded(Protocol::V16, &array), expected);
     }
 
     #[test]
@@ -128,8 +131,8 @@ mod tests {
             code: 3,
             data: vec![0; 40_000].into(),
         });
-        assert_eq!(loosened(Protocol::V18, &custom), custom);
-        assert_eq!(loosened(Protocol::V16, &custom), Value::Null);
+        assert_eq!(downgraded(Protocol::V18, &custom), custom);
+        assert_eq!(downgraded(Protocol::V16, &custom), Value::Null);
         let map: Hashtable = [("big", custom), ("small", Value::Int(1))]
             .into_iter()
             .collect();
@@ -137,10 +140,10 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(
-            loosened(Protocol::V16, &Value::from(map)),
+            downgraded(Protocol::V16, &Value::from(map)),
             Value::from(expected)
         );
         let many = Value::from(vec![Text::from("x"); 40_000]);
-        assert_eq!(loosened(Protocol::V16, &many), Value::Null);
+        assert_eq!(downgraded(Protocol::V16, &many), Value::Null);
     }
 }
