@@ -2,10 +2,10 @@
 
 use photon_proto::{Protocol, Value};
 
-use crate::bench::{BOTH, Bench, Got, Peer, event, messages, ok, private, subscribed, texts};
+use crate::harness::{BOTH, Got, Harness, Peer, event, messages, ok, private, subscribed, texts};
 
-fn subscribe(bench: &mut Bench, peer: &mut Peer, channel: &str) {
-    let got = bench.ask(peer, 0, vec![(0, texts(&[channel]))]);
+fn subscribe(harness: &mut Harness, peer: &mut Peer, channel: &str) {
+    let got = harness.ask(peer, 0, vec![(0, texts(&[channel]))]);
     assert_eq!(got.first(), Some(&ok(0)));
     assert_eq!(
         got.get(1).and_then(|event| event.parameter(15)),
@@ -14,20 +14,20 @@ fn subscribe(bench: &mut Bench, peer: &mut Peer, channel: &str) {
 }
 
 fn publish(
-    bench: &mut Bench,
+    harness: &mut Harness,
     peer: &mut Peer,
     channel: &str,
     content: impl Into<Value>,
 ) -> Vec<Got> {
-    bench.ask(peer, 2, vec![(1, channel.into()), (3, content.into())])
+    harness.ask(peer, 2, vec![(1, channel.into()), (3, content.into())])
 }
 
 /// A channel "c" with the messages 1 to `count`, and its only subscriber.
-fn filled(bench: &mut Bench, count: i32) -> Peer {
-    let mut alice = bench.enter("alice", Protocol::V18);
-    subscribe(bench, &mut alice, "c");
+fn filled(harness: &mut Harness, count: i32) -> Peer {
+    let mut alice = harness.enter("alice", Protocol::V18);
+    subscribe(harness, &mut alice, "c");
     for number in 1..=count {
-        publish(bench, &mut alice, "c", number);
+        publish(harness, &mut alice, "c", number);
     }
     alice
 }
@@ -35,40 +35,40 @@ fn filled(bench: &mut Bench, count: i32) -> Peer {
 #[test]
 fn everyone_subscribed_gets_a_message_the_sender_too() {
     for protocol in BOTH {
-        let mut bench = Bench::new();
+        let mut harness = Harness::new();
         let [mut alice, mut bob, mut carol] =
-            ["alice", "bob", "carol"].map(|user| bench.enter(user, protocol));
-        let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "", "b"]))]);
+            ["alice", "bob", "carol"].map(|user| harness.enter(user, protocol));
+        let got = harness.ask(&mut alice, 0, vec![(0, texts(&["a", "", "b"]))]);
         assert_eq!(
             got,
             [ok(0), subscribed(&[("a", true), ("", false), ("b", true)])]
         );
-        subscribe(&mut bench, &mut bob, "a");
+        subscribe(&mut harness, &mut bob, "a");
         let event = messages("a", &[("alice", "hi".into())], 1);
         assert_eq!(
-            publish(&mut bench, &mut alice, "a", "hi"),
+            publish(&mut harness, &mut alice, "a", "hi"),
             [ok(2), event.clone()]
         );
-        assert_eq!(bench.drain(&mut bob), [event]);
-        assert_eq!(bench.drain(&mut carol), []);
+        assert_eq!(harness.drain(&mut bob), [event]);
+        assert_eq!(harness.drain(&mut carol), []);
         assert_eq!(
-            publish(&mut bench, &mut carol, "a", "hi")[0].return_code(2),
+            publish(&mut harness, &mut carol, "a", "hi")[0].return_code(2),
             -3
         );
         assert_eq!(
-            publish(&mut bench, &mut carol, "nowhere", "hi")[0].return_code(2),
+            publish(&mut harness, &mut carol, "nowhere", "hi")[0].return_code(2),
             -3
         );
-        assert_eq!(bench.last_id("a"), Some(1));
+        assert_eq!(harness.last_id("a"), Some(1));
     }
 }
 
 #[test]
 fn users_of_another_version_never_meet() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
-    let mut other = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
-    bench.ask(
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
+    let mut other = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
+    harness.ask(
         &mut other,
         230,
         vec![
@@ -77,31 +77,31 @@ fn users_of_another_version_never_meet() {
             (225, "alice".into()),
         ],
     );
-    subscribe(&mut bench, &mut alice, "c");
-    subscribe(&mut bench, &mut other, "c");
-    publish(&mut bench, &mut alice, "c", "hi");
-    assert_eq!(bench.drain(&mut other), []);
+    subscribe(&mut harness, &mut alice, "c");
+    subscribe(&mut harness, &mut other, "c");
+    publish(&mut harness, &mut alice, "c", "hi");
+    assert_eq!(harness.drain(&mut other), []);
     assert_eq!(
-        bench
+        harness
             .ask(&mut other, 3, vec![(225, "alice".into()), (3, "me".into())])
             .len(),
         2
     );
-    assert_eq!(bench.drain(&mut alice), []);
-    assert_eq!(bench.core.stats().users, 2);
+    assert_eq!(harness.drain(&mut alice), []);
+    assert_eq!(harness.core.stats().users, 2);
 }
 
 #[test]
 fn history_obeys_length_and_last_id() {
-    let mut bench = Bench::new();
-    let _alice = filled(&mut bench, 120);
+    let mut harness = Harness::new();
+    let _alice = filled(&mut harness, 120);
     let mut asked = |parameters: Vec<(u8, Value)>| -> Vec<i32> {
-        let mut bob = bench.enter("bob", Protocol::V16);
+        let mut bob = harness.enter("bob", Protocol::V16);
         let mut all = vec![(0, texts(&["c"]))];
         all.extend(parameters);
-        let got = bench.ask(&mut bob, 0, all);
+        let got = harness.ask(&mut bob, 0, all);
         assert_eq!(got[..2], [ok(0), subscribed(&[("c", true)])]);
-        bench.hang_up(bob);
+        harness.hang_up(bob);
         match &got[2..] {
             [] => Vec::new(),
             [event] => {
@@ -133,9 +133,9 @@ fn history_obeys_length_and_last_id() {
 
 #[test]
 fn subscribing_again_gives_the_history_again() {
-    let mut bench = Bench::new();
-    let mut alice = filled(&mut bench, 2);
-    let got = bench.ask(
+    let mut harness = Harness::new();
+    let mut alice = filled(&mut harness, 2);
+    let got = harness.ask(
         &mut alice,
         0,
         vec![(0, texts(&["c"])), (14, Value::Int(-1))],
@@ -150,8 +150,8 @@ fn subscribing_again_gives_the_history_again() {
 
 #[test]
 fn wrong_types_are_refused_and_change_nothing() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
     for parameters in [
         vec![],
         vec![(0, "c".into())],
@@ -159,150 +159,157 @@ fn wrong_types_are_refused_and_change_nothing() {
         vec![(0, texts(&["c"])), (14, "x".into())],
         vec![(0, texts(&["c"])), (22, "x".into())],
     ] {
-        let got = bench.ask(&mut alice, 0, parameters);
+        let got = harness.ask(&mut alice, 0, parameters);
         assert_eq!((got.len(), got[0].return_code(0)), (1, -2));
     }
     assert_eq!(
-        bench.ask(&mut alice, 1, vec![(0, Value::Int(1))])[0].return_code(1),
+        harness.ask(&mut alice, 1, vec![(0, Value::Int(1))])[0].return_code(1),
         -2
     );
     assert_eq!(
-        bench.ask(&mut alice, 2, vec![(1, Value::Int(1))])[0].return_code(2),
+        harness.ask(&mut alice, 2, vec![(1, Value::Int(1))])[0].return_code(2),
         -2
     );
     assert_eq!(
-        bench.ask(&mut alice, 3, vec![(3, Value::Int(1))])[0].return_code(3),
+        harness.ask(&mut alice, 3, vec![(3, Value::Int(1))])[0].return_code(3),
         -2
     );
-    assert_eq!(bench.core.stats().channels, 0);
+    assert_eq!(harness.core.stats().channels, 0);
 }
 
 #[test]
 fn leaving_names_what_was_asked_and_ids_start_again() {
-    let mut bench = Bench::new();
-    let mut alice = filled(&mut bench, 3);
-    let mut second = bench.enter("alice", Protocol::V16);
-    assert_eq!(bench.drain(&mut second), []);
+    let mut harness = Harness::new();
+    let mut alice = filled(&mut harness, 3);
+    let mut second = harness.enter("alice", Protocol::V16);
+    assert_eq!(harness.drain(&mut second), []);
     let left = event(6, [(0, texts(&["c", "zzz"]))]);
     assert_eq!(
-        bench.ask(&mut alice, 1, vec![(0, texts(&["c", "zzz"]))]),
+        harness.ask(&mut alice, 1, vec![(0, texts(&["c", "zzz"]))]),
         [ok(1), left.clone()]
     );
-    assert_eq!(bench.drain(&mut second), [left]);
-    bench.wait(4999);
-    assert_eq!(bench.last_id("c"), Some(3));
-    subscribe(&mut bench, &mut alice, "c");
-    bench.wait(20_000);
-    bench.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
-    assert_eq!(bench.last_id("c"), Some(3), "someone came back in time");
-    bench.drain(&mut alice);
-    bench.ask(&mut alice, 1, vec![(0, texts(&["c"]))]);
-    bench.wait(5000);
-    assert_eq!(bench.last_id("c"), None);
-    subscribe(&mut bench, &mut alice, "c");
+    assert_eq!(harness.drain(&mut second), [left]);
+    harness.wait(4999);
+    assert_eq!(harness.last_id("c"), Some(3));
+    subscribe(&mut harness, &mut alice, "c");
+    harness.wait(20_000);
+    harness.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
+    assert_eq!(harness.last_id("c"), Some(3), "someone came back in time");
+    harness.drain(&mut alice);
+    harness.ask(&mut alice, 1, vec![(0, texts(&["c"]))]);
+    harness.wait(5000);
+    assert_eq!(harness.last_id("c"), None);
+    subscribe(&mut harness, &mut alice, "c");
     assert_eq!(
-        publish(&mut bench, &mut alice, "c", 9),
+        publish(&mut harness, &mut alice, "c", 9),
         [ok(2), messages("c", &[("alice", Value::Int(9))], 1)]
     );
 }
 
 #[test]
 fn connections_of_one_user_share_the_session() {
-    let mut bench = Bench::new();
-    let mut first = filled(&mut bench, 1);
-    let mut second = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
-    let got = bench.ask(&mut second, 230, crate::bench::credentials("alice"));
+    let mut harness = Harness::new();
+    let mut first = filled(&mut harness, 1);
+    let mut second = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
+    let got = harness.ask(&mut second, 230, crate::harness::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
-    let got = bench.ask(
+    let got = harness.ask(
         &mut second,
         0,
         vec![(0, texts(&["d"])), (14, Value::Int(-1))],
     );
     assert_eq!(got, [ok(0), subscribed(&[("d", true)])]);
-    assert_eq!(bench.drain(&mut first), [subscribed(&[("d", true)])]);
-    publish(&mut bench, &mut second, "c", 2);
+    assert_eq!(harness.drain(&mut first), [subscribed(&[("d", true)])]);
+    publish(&mut harness, &mut second, "c", 2);
     assert_eq!(
-        bench.drain(&mut first),
+        harness.drain(&mut first),
         [messages("c", &[("alice", Value::Int(2))], 2)]
     );
-    bench.hang_up(first);
+    harness.hang_up(first);
     assert_eq!(
-        bench.core.channel("app-1", "1.0", "c").unwrap().subscribers,
+        harness
+            .core
+            .channel("app-1", "1.0", "c")
+            .unwrap()
+            .subscribers,
         ["alice"]
     );
-    bench.hang_up(second);
+    harness.hang_up(second);
     assert!(
-        bench
+        harness
             .core
             .channel("app-1", "1.0", "c")
             .unwrap()
             .subscribers
             .is_empty()
     );
-    bench.wait(5000);
-    assert_eq!(bench.core.channels(), []);
-    assert_eq!(bench.core.stats().users, 0);
+    harness.wait(5000);
+    assert_eq!(harness.core.channels(), []);
+    assert_eq!(harness.core.stats().users, 0);
 }
 
 #[test]
 fn a_session_outlives_a_timeout_for_its_grace() {
-    let mut bench = Bench::with(|config| config.silence_timeout_ms = 10_000);
-    let mut alice = filled(&mut bench, 1);
-    bench.wait(9999);
-    assert_eq!(bench.drain(&mut alice), []);
-    bench.wait(1);
-    assert_eq!(bench.drain(&mut alice), [Got::Closed]);
-    assert_eq!(bench.core.stats().silent_connections, 1);
-    bench.wait(9999);
-    let mut back = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
-    let got = bench.ask(&mut back, 230, crate::bench::credentials("alice"));
+    let mut harness = Harness::with(|config| config.silence_timeout_ms = 10_000);
+    let mut alice = filled(&mut harness, 1);
+    harness.wait(9999);
+    assert_eq!(harness.drain(&mut alice), []);
+    harness.wait(1);
+    assert_eq!(harness.drain(&mut alice), [Got::Closed]);
+    assert_eq!(harness.core.stats().silent_connections, 1);
+    harness.wait(9999);
+    let mut back = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
+    let got = harness.ask(&mut back, 230, crate::harness::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
-    bench.wait(10_000);
-    bench.drain(&mut back);
-    bench.wait(10_000);
-    let mut late = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
-    let got = bench.ask(&mut late, 230, crate::bench::credentials("alice"));
+    harness.wait(10_000);
+    harness.drain(&mut back);
+    harness.wait(10_000);
+    let mut late = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
+    let got = harness.ask(&mut late, 230, crate::harness::credentials("alice"));
     assert_eq!(got.len(), 1, "{got:?}");
 }
 
 #[test]
 fn private_messages_reach_all_connections_of_both() {
     for protocol in BOTH {
-        let mut bench = Bench::new();
-        let [mut alice, mut bob] = ["alice", "bob"].map(|user| bench.enter(user, protocol));
-        let mut bobs_other = bench.enter("bob", Protocol::V16);
-        let got = bench.ask(&mut alice, 3, vec![(225, "bob".into()), (3, "hi".into())]);
+        let mut harness = Harness::new();
+        let [mut alice, mut bob] = ["alice", "bob"].map(|user| harness.enter(user, protocol));
+        let mut bobs_other = harness.enter("bob", Protocol::V16);
+        let got = harness.ask(&mut alice, 3, vec![(225, "bob".into()), (3, "hi".into())]);
         assert_eq!(got, [ok(3), private("alice", "bob", "hi", 1)]);
-        assert_eq!(bench.drain(&mut bob), [private("alice", "bob", "hi", 1)]);
+        assert_eq!(harness.drain(&mut bob), [private("alice", "bob", "hi", 1)]);
         assert_eq!(
-            bench.drain(&mut bobs_other),
+            harness.drain(&mut bobs_other),
             [private("alice", "bob", "hi", 1)]
         );
-        let got = bench.ask(&mut bob, 3, vec![(225, "alice".into()), (3, "ho".into())]);
+        let got = harness.ask(&mut bob, 3, vec![(225, "alice".into()), (3, "ho".into())]);
         assert_eq!(got, [ok(3), private("bob", "alice", "ho", 2)]);
-        assert_eq!(bench.drain(&mut alice), [private("bob", "alice", "ho", 2)]);
-        let got = bench.ask(&mut alice, 3, vec![(225, "alice".into()), (3, "me".into())]);
+        assert_eq!(
+            harness.drain(&mut alice),
+            [private("bob", "alice", "ho", 2)]
+        );
+        let got = harness.ask(&mut alice, 3, vec![(225, "alice".into()), (3, "me".into())]);
         assert_eq!(got, [ok(3), private("alice", "alice", "me", 1)]);
     }
 }
 
 #[test]
 fn private_history_is_replayed_while_the_conversation_lives() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
     for number in 1..=3 {
-        let got = bench.ask(
+        let got = harness.ask(
             &mut alice,
             3,
             vec![(225, "bob".into()), (3, Value::Int(number))],
         );
         assert_eq!(got[1], private("alice", "bob", number, number));
     }
-    let entering = |bench: &mut Bench, limit: Option<i32>| {
-        let mut bob = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
-        let mut parameters = crate::bench::credentials("bob");
+    let entering = |harness: &mut Harness, limit: Option<i32>| {
+        let mut bob = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
+        let mut parameters = crate::harness::credentials("bob");
         parameters.extend(limit.map(|limit| (14, Value::Int(limit))));
-        let got = bench.ask(&mut bob, 230, parameters);
+        let got = harness.ask(&mut bob, 230, parameters);
         (bob, got[1..].to_vec())
     };
     let all = [1, 2, 3].map(|number| private("alice", "bob", number, number));
@@ -312,107 +319,107 @@ fn private_history_is_replayed_while_the_conversation_lives() {
         (Some(0), &[]),
         (Some(2), &all[1..]),
     ] {
-        let (bob, got) = entering(&mut bench, limit);
+        let (bob, got) = entering(&mut harness, limit);
         assert_eq!(got, expected, "{limit:?}");
-        bench.hang_up(bob);
+        harness.hang_up(bob);
     }
-    let (bob, _) = entering(&mut bench, None);
-    bench.hang_up(alice);
-    assert_eq!(bench.core.stats().conversations, 1);
-    bench.hang_up(bob);
-    assert_eq!(bench.core.stats().conversations, 0);
-    let (_bob, got) = entering(&mut bench, None);
+    let (bob, _) = entering(&mut harness, None);
+    harness.hang_up(alice);
+    assert_eq!(harness.core.stats().conversations, 1);
+    harness.hang_up(bob);
+    assert_eq!(harness.core.stats().conversations, 0);
+    let (_bob, got) = entering(&mut harness, None);
     assert_eq!(got, []);
 }
 
 #[test]
 fn empty_responses_can_be_left_out() {
-    let mut bench = Bench::with(|config| config.empty_responses = false);
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::with(|config| config.empty_responses = false);
+    let mut alice = harness.enter("alice", Protocol::V18);
     assert_eq!(
-        bench.ask(&mut alice, 0, vec![(0, texts(&["c"]))]),
+        harness.ask(&mut alice, 0, vec![(0, texts(&["c"]))]),
         [subscribed(&[("c", true)])]
     );
     assert_eq!(
-        publish(&mut bench, &mut alice, "other", 1)[0].return_code(2),
+        publish(&mut harness, &mut alice, "other", 1)[0].return_code(2),
         -3
     );
 }
 
 #[test]
 fn messages_can_be_gathered() {
-    let mut bench = Bench::with(|config| config.batch_messages = 3);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    subscribe(&mut bench, &mut alice, "c");
+    let mut harness = Harness::with(|config| config.batch_messages = 3);
+    let mut alice = harness.enter("alice", Protocol::V18);
+    subscribe(&mut harness, &mut alice, "c");
     let line = |number: i32| ("alice", Value::Int(number));
-    assert_eq!(publish(&mut bench, &mut alice, "c", 1), [ok(2)]);
-    assert_eq!(publish(&mut bench, &mut alice, "c", 2), [ok(2)]);
+    assert_eq!(publish(&mut harness, &mut alice, "c", 1), [ok(2)]);
+    assert_eq!(publish(&mut harness, &mut alice, "c", 2), [ok(2)]);
     assert_eq!(
-        publish(&mut bench, &mut alice, "c", 3),
+        publish(&mut harness, &mut alice, "c", 3),
         [ok(2), messages("c", &[line(1), line(2), line(3)], 3)]
     );
-    assert_eq!(publish(&mut bench, &mut alice, "c", 4), [ok(2)]);
-    bench.wait(99);
-    assert_eq!(bench.drain(&mut alice), []);
-    bench.wait(1);
-    assert_eq!(bench.drain(&mut alice), [messages("c", &[line(4)], 4)]);
-    publish(&mut bench, &mut alice, "c", 5);
-    let got = bench.ask(&mut alice, 0, vec![(0, texts(&["c"])), (14, Value::Int(1))]);
+    assert_eq!(publish(&mut harness, &mut alice, "c", 4), [ok(2)]);
+    harness.wait(99);
+    assert_eq!(harness.drain(&mut alice), []);
+    harness.wait(1);
+    assert_eq!(harness.drain(&mut alice), [messages("c", &[line(4)], 4)]);
+    publish(&mut harness, &mut alice, "c", 5);
+    let got = harness.ask(&mut alice, 0, vec![(0, texts(&["c"])), (14, Value::Int(1))]);
     let live = messages("c", &[line(5)], 5);
     assert_eq!(got, [live.clone(), ok(0), subscribed(&[("c", true)]), live]);
     // What was gathered before someone came is history to it, and no news.
-    publish(&mut bench, &mut alice, "c", 6);
-    let mut bob = bench.enter("bob", Protocol::V18);
-    let got = bench.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
+    publish(&mut harness, &mut alice, "c", 6);
+    let mut bob = harness.enter("bob", Protocol::V18);
+    let got = harness.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
     let all: Vec<_> = (1..=6).map(line).collect();
     assert_eq!(
         got,
         [ok(0), subscribed(&[("c", true)]), messages("c", &all, 6)]
     );
-    assert_eq!(bench.drain(&mut alice), [messages("c", &[line(6)], 6)]);
+    assert_eq!(harness.drain(&mut alice), [messages("c", &[line(6)], 6)]);
 }
 
 #[test]
 fn a_gathered_message_does_not_wait_for_other_deadlines_or_for_more_than_fits() {
-    let mut bench = Bench::with(|config| config.batch_messages = 1000);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    subscribe(&mut bench, &mut alice, "c");
-    bench.ask(&mut alice, 1, vec![(0, texts(&["c"]))]);
-    subscribe(&mut bench, &mut alice, "c");
-    assert_eq!(publish(&mut bench, &mut alice, "c", 1), [ok(2)]);
-    bench.wait(100);
+    let mut harness = Harness::with(|config| config.batch_messages = 1000);
+    let mut alice = harness.enter("alice", Protocol::V18);
+    subscribe(&mut harness, &mut alice, "c");
+    harness.ask(&mut alice, 1, vec![(0, texts(&["c"]))]);
+    subscribe(&mut harness, &mut alice, "c");
+    assert_eq!(publish(&mut harness, &mut alice, "c", 1), [ok(2)]);
+    harness.wait(100);
     assert_eq!(
-        bench.drain(&mut alice),
+        harness.drain(&mut alice),
         [messages("c", &[("alice", Value::Int(1))], 1)]
     );
     let large = || Value::from(vec![0_u8; 100_000]);
     let mut got = Vec::new();
     for _ in 0..8 {
-        got.extend(publish(&mut bench, &mut alice, "c", large()));
+        got.extend(publish(&mut harness, &mut alice, "c", large()));
     }
-    bench.wait(100);
-    got.extend(bench.drain(&mut alice));
+    harness.wait(100);
+    got.extend(harness.drain(&mut alice));
     got.retain(|got| *got != ok(2));
     let pair = |last_id| messages("c", &[("alice", large()), ("alice", large())], last_id);
     assert_eq!(got, [pair(3), pair(5), pair(7), pair(9)]);
     // Switched off, nothing is overtaken.
-    publish(&mut bench, &mut alice, "c", 10);
-    bench.core.config_mut().batch_messages = 1;
+    publish(&mut harness, &mut alice, "c", 10);
+    harness.core.config_mut().batch_messages = 1;
     let line = |number: i32| messages("c", &[("alice", Value::Int(number))], number);
     assert_eq!(
-        publish(&mut bench, &mut alice, "c", 11),
+        publish(&mut harness, &mut alice, "c", 11),
         [ok(2), line(10), line(11)]
     );
 }
 
 #[test]
 fn a_single_login_can_be_enforced() {
-    let mut bench = Bench::with(|config| config.single_login = true);
-    let mut first = filled(&mut bench, 1);
-    let mut second = bench.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
-    let got = bench.ask(&mut second, 230, crate::bench::credentials("alice"));
+    let mut harness = Harness::with(|config| config.single_login = true);
+    let mut first = filled(&mut harness, 1);
+    let mut second = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
+    let got = harness.ask(&mut second, 230, crate::harness::credentials("alice"));
     assert_eq!(got[1..], [subscribed(&[("c", true)])]);
-    let got = bench.drain(&mut first);
+    let got = harness.drain(&mut first);
     assert!(
         matches!(
             got.as_slice(),
@@ -420,23 +427,23 @@ fn a_single_login_can_be_enforced() {
         ),
         "{got:?}"
     );
-    assert_eq!(publish(&mut bench, &mut second, "c", 2).len(), 2);
+    assert_eq!(publish(&mut harness, &mut second, "c", 2).len(), 2);
 }
 
 #[test]
 fn server_time_runs_and_wraps() {
-    let mut bench = Bench::with(|config| config.server_time_at_zero = i32::MAX - 1000);
-    let mut peer = bench.connect(dev_server::ServerKind::NameServer, Protocol::V18);
-    bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 42]);
+    let mut harness = Harness::with(|config| config.server_time_at_zero = i32::MAX - 1000);
+    let mut peer = harness.connect(dev_server::ServerKind::NameServer, Protocol::V18);
+    harness.send_bytes(&peer, &[0xF0, 0, 0, 0, 42]);
     assert_eq!(
-        bench.drain(&mut peer),
+        harness.drain(&mut peer),
         [Got::Pong {
             server_time: i32::MAX,
             client_time: 42
         }]
     );
-    bench.wait(2);
-    bench.send_message(&peer, |bytes| {
+    harness.wait(2);
+    harness.send_message(&peer, |bytes| {
         photon_proto::internal::write_ping_request(
             bytes,
             Protocol::V18,
@@ -446,7 +453,7 @@ fn server_time_runs_and_wraps() {
         .unwrap();
     });
     assert_eq!(
-        bench.drain(&mut peer),
+        harness.drain(&mut peer),
         [Got::Pong {
             server_time: i32::MIN + 1,
             client_time: 7

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use photon_proto::{Protocol, Value};
 
-use crate::bench::{Got, credentials, ok, response, subscribed, texts};
+use crate::harness::{Got, credentials, ok, response, subscribed, texts};
 use crate::sockets::Client;
 
 struct Program {

@@ -15,7 +15,7 @@ use photon_proto::message::{Init, MessageWriter};
 use photon_proto::udp::{self, Delivery, Event};
 use photon_proto::{Limits, Protocol, Timestamp, Value};
 
-use crate::bench::{Got, credentials, decode, texts};
+use crate::harness::{Got, credentials, decode, texts};
 use crate::sockets::Running;
 
 /// How many are on their way in at one time.

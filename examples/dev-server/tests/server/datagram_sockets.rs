@@ -10,7 +10,7 @@ use photon_proto::message::{Init, MessageWriter};
 use photon_proto::udp::{self, Cause, Delivery, Event};
 use photon_proto::{Limits, Protocol, Timestamp, Value};
 
-use crate::bench::{APP, BOTH, Got, credentials, decode, messages, ok, subscribed, texts};
+use crate::harness::{APP, BOTH, Got, credentials, decode, messages, ok, subscribed, texts};
 use crate::sockets::{PATIENCE, Running};
 
 struct Client {

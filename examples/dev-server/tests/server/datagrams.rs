@@ -6,70 +6,70 @@ use dev_server::{Fault, ServerConfig, ServerKind, Step};
 use photon_proto::udp::{self, Cause};
 use photon_proto::{Protocol, Timestamp, Value};
 
-use crate::bench::{BOTH, Got, HOST, credentials, event, messages, ok, subscribed, texts};
-use crate::datagram_bench::World;
+use crate::datagram_harness::Harness;
+use crate::harness::{BOTH, Got, HOST, credentials, event, messages, ok, subscribed, texts};
 
 fn good() -> Conditions {
     "delay=20".parse().unwrap()
 }
 
-fn world() -> World {
-    World::new(
+fn harness() -> Harness {
+    Harness::new(
         1,
         ServerConfig::new().with(|config| config.front_end_udp_port = 5155),
     )
 }
 
-fn cause(world: &mut World, link: LinkKey) -> Option<Cause> {
-    world.client(link).ended
+fn cause(harness: &mut Harness, link: LinkKey) -> Option<Cause> {
+    harness.client(link).ended
 }
 
 #[test]
 fn logins_encryption_and_chat_are_as_over_tcp() {
     for protocol in BOTH {
-        let mut world = world();
-        let names = world.greeted(ServerKind::NameServer, protocol);
-        world.exchange_keys(names);
-        let got = world.ask(names, 220, vec![(224, "app-1".into())]);
+        let mut harness = harness();
+        let names = harness.greeted(ServerKind::NameServer, protocol);
+        harness.exchange_keys(names);
+        let got = harness.ask(names, 220, vec![(224, "app-1".into())]);
         assert!(got[0].is_encrypted());
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
-        let got = world.ask(names, 230, login);
+        let got = harness.ask(names, 230, login);
         assert_eq!((got[0].return_code(230), got[0].is_encrypted()), (0, true));
         assert_eq!(
             got[0].parameter(230),
             Some(&Value::from(format!("{HOST}:5155").as_str()))
         );
         let token = got[0].parameter(221).unwrap().clone();
-        world.client(names).connection.close();
+        harness.client(names).connection.close();
 
-        let alice = world.greeted(ServerKind::FrontEnd, protocol);
+        let alice = harness.greeted(ServerKind::FrontEnd, protocol);
         assert_eq!(
-            world.ask(alice, 230, vec![(221, token)])[0].return_code(230),
+            harness.ask(alice, 230, vec![(221, token)])[0].return_code(230),
             0
         );
-        let bob = world.enter("bob", Protocol::V18);
+        let bob = harness.enter("bob", Protocol::V18);
         for link in [alice, bob] {
             assert_eq!(
-                world.ask(link, 0, vec![(0, texts(&["c"]))]),
+                harness.ask(link, 0, vec![(0, texts(&["c"]))]),
                 [ok(0), subscribed(&[("c", true)])]
             );
         }
         let long = Value::from(vec![7_u8; 100_000]);
         assert_eq!(
-            world
+            harness
                 .ask(bob, 2, vec![(1, "c".into()), (3, "hi".into())])
                 .len(),
             2
         );
         assert_eq!(
-            world.take(alice),
+            harness.take(alice),
             [messages("c", &[("bob", "hi".into())], 1)]
         );
-        world.request(alice, 2, vec![(1, "c".into()), (3, long.clone())]);
-        world.run_for(2000);
-        assert_eq!(world.take(bob), [messages("c", &[("alice", long)], 2)]);
-        assert_eq!(world.core.stats().connections, 2);
+        harness.request(alice, 2, vec![(1, "c".into()), (3, long.clone())]);
+        harness.run_for(2000);
+        assert_eq!(harness.take(bob), [messages("c", &[("alice", long)], 2)]);
+        assert_eq!(harness.core.stats().connections, 2);
     }
 }
 
@@ -79,14 +79,14 @@ fn ipv6_hosts_are_named_in_brackets_and_a_public_host_wins() {
         (None, "fe80::1", "[fe80::1]:5155"),
         (Some("example.org"), HOST, "example.org:5155"),
     ] {
-        let mut world = world();
-        world.core.config_mut().public_host = public.map(str::to_owned);
-        world.host = host;
-        let names = world.greeted(ServerKind::NameServer, Protocol::V18);
+        let mut harness = harness();
+        harness.core.config_mut().public_host = public.map(str::to_owned);
+        harness.host = host;
+        let names = harness.greeted(ServerKind::NameServer, Protocol::V18);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
         assert_eq!(
-            world.ask(names, 230, login)[0].parameter(230),
+            harness.ask(names, 230, login)[0].parameter(230),
             Some(&Value::from(address))
         );
     }
@@ -95,7 +95,7 @@ fn ipv6_hosts_are_named_in_brackets_and_a_public_host_wins() {
 #[test]
 fn everyone_sees_the_same_however_bad_the_lines_are() {
     for seed in 0..40 {
-        let mut world = World::new(seed, ServerConfig::new());
+        let mut harness = Harness::new(seed, ServerConfig::new());
         let conditions = match seed % 4 {
             0 => "loss=5 duplicate=5 delay=20 jitter=30",
             1 => "loss=10 duplicate=5 delay=80 jitter=30",
@@ -103,36 +103,38 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
             _ => "duplicate=100 delay=5 jitter=20",
         };
         // What is corrupt has to be found out.
-        world.udp.crc = seed % 4 == 2;
+        harness.udp.crc = seed % 4 == 2;
         let links: Vec<LinkKey> = (0..4)
             .map(|slot| {
-                world.connect(
+                harness.connect(
                     ServerKind::FrontEnd,
                     BOTH[slot % 2],
                     conditions.parse().unwrap(),
                 )
             })
             .collect();
-        world.run_for(14_000);
+        harness.run_for(14_000);
         for (slot, &link) in links.iter().enumerate() {
-            world.init(link);
-            world.request(link, 230, credentials(&format!("u{slot}")));
-            world.request(link, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
+            harness.init(link);
+            harness.request(link, 230, credentials(&format!("u{slot}")));
+            harness.request(link, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
             for number in 0..15 {
-                world.request(link, 2, vec![(1, "c".into()), (3, Value::Int(number))]);
+                harness.request(link, 2, vec![(1, "c".into()), (3, Value::Int(number))]);
             }
         }
-        world.run_for(60_000);
-        assert_eq!(world.core.channels()[0].last_id, 60, "seed {seed}");
+        harness.run_for(60_000);
+        assert_eq!(harness.core.channels()[0].last_id, 60, "seed {seed}");
         let seen: Vec<Vec<(i32, Value)>> = links
             .iter()
-            .map(|link| contents(&world.take(*link)))
+            .map(|link| contents(&harness.take(*link)))
             .collect();
         let ids: Vec<i32> = seen[0].iter().map(|(id, _)| *id).collect();
         assert_eq!(ids, (1..=60).collect::<Vec<_>>(), "seed {seed}");
         assert!(seen.iter().all(|one| *one == seen[0]), "seed {seed}");
         assert!(
-            links.iter().all(|link| world.clients[link].ended.is_none()),
+            links
+                .iter()
+                .all(|link| harness.clients[link].ended.is_none()),
             "seed {seed}"
         );
     }
@@ -155,43 +157,43 @@ fn contents(got: &[Got]) -> Vec<(i32, Value)> {
 
 #[test]
 fn a_goodbye_is_a_clean_end_and_silence_is_one_with_grace() {
-    let mut world = world();
-    let [gone, silent] = ["gone", "silent"].map(|user| world.join(user, Protocol::V18, "c"));
-    world.client(gone).connection.close();
-    world.run_for(100);
-    assert_eq!(world.core.channels()[0].subscribers, ["silent"]);
-    world.network.cut(silent, End::Server);
-    world.network.cut(silent, End::Client);
-    let cut_at = world.now;
-    while world.core.stats().connections > 0 {
-        world.run_for(100);
+    let mut harness = harness();
+    let [gone, silent] = ["gone", "silent"].map(|user| harness.join(user, Protocol::V18, "c"));
+    harness.client(gone).connection.close();
+    harness.run_for(100);
+    assert_eq!(harness.core.channels()[0].subscribers, ["silent"]);
+    harness.network.cut(silent, End::Server);
+    harness.network.cut(silent, End::Client);
+    let cut_at = harness.now;
+    while harness.core.stats().connections > 0 {
+        harness.run_for(100);
     }
-    assert!((2000..16_000).contains(&world.now.millis_since(cut_at)));
+    assert!((2000..16_000).contains(&harness.now.millis_since(cut_at)));
     assert_eq!(
         (
-            world.core.stats().users,
-            world.core.stats().silent_connections
+            harness.core.stats().users,
+            harness.core.stats().silent_connections
         ),
         (1, 1)
     );
-    world.run_for(world.core.config().grace_ms + 100);
-    assert_eq!(world.core.stats().users, 0);
-    assert!(matches!(cause(&mut world, silent), Some(Cause::Timeout)));
+    harness.run_for(harness.core.config().grace_ms + 100);
+    assert_eq!(harness.core.stats().users, 0);
+    assert!(matches!(cause(&mut harness, silent), Some(Cause::Timeout)));
 }
 
 #[test]
 fn a_client_that_gave_up_keeps_its_session_for_the_grace_time() {
-    let mut world = world();
-    let alice = world.join("alice", Protocol::V18, "c");
+    let mut harness = harness();
+    let alice = harness.join("alice", Protocol::V18, "c");
     // It hears nothing any more, and says so; the server hears that.
-    world.network.cut(alice, End::Client);
-    world.request(alice, 2, vec![(1, "c".into()), (3, Value::Null)]);
-    while world.core.stats().connections > 0 {
-        world.run_for(100);
+    harness.network.cut(alice, End::Client);
+    harness.request(alice, 2, vec![(1, "c".into()), (3, Value::Null)]);
+    while harness.core.stats().connections > 0 {
+        harness.run_for(100);
     }
-    assert_eq!(world.core.channels()[0].subscribers, ["alice"]);
-    let again = world.enter("alice", Protocol::V18);
-    let got = world.ask(again, 2, vec![(1, "c".into()), (3, Value::Int(5))]);
+    assert_eq!(harness.core.channels()[0].subscribers, ["alice"]);
+    let again = harness.enter("alice", Protocol::V18);
+    let got = harness.ask(again, 2, vec![(1, "c".into()), (3, Value::Int(5))]);
     assert!(got.contains(&ok(2)), "{got:?}");
 }
 
@@ -205,19 +207,19 @@ fn the_server_ends_connections_with_a_message_and_a_reason() {
         (32757, Cause::ServerUserLimit),
         (-3, Cause::ServerLogic),
     ] {
-        let mut world = world();
-        let alice = world.join("alice", Protocol::V18, "c");
-        assert_eq!(world.core.kick(world.now, "alice", reason, "out"), 1);
-        assert_eq!(world.core.stats().connections, 0);
-        world.run_for(200);
+        let mut harness = harness();
+        let alice = harness.join("alice", Protocol::V18, "c");
+        assert_eq!(harness.core.kick(harness.now, "alice", reason, "out"), 1);
+        assert_eq!(harness.core.stats().connections, 0);
+        harness.run_for(200);
         assert_eq!(
-            world.take(alice),
+            harness.take(alice),
             [Got::Disconnect {
                 code: reason,
                 text: "out".to_owned()
             }]
         );
-        assert_eq!(cause(&mut world, alice), Some(expected));
+        assert_eq!(cause(&mut harness, alice), Some(expected));
     }
 }
 
@@ -243,78 +245,78 @@ fn faults_have_their_like_over_datagrams() {
         ),
         (Fault::Mute, vec![], Some(Cause::Timeout)),
     ] {
-        let mut world = world();
-        let link = world.greeted(ServerKind::FrontEnd, Protocol::V18);
-        world.core.faults_mut().on(step, fault.clone());
-        world.request(link, 230, credentials("alice"));
-        world.run_for(20_000);
+        let mut harness = harness();
+        let link = harness.greeted(ServerKind::FrontEnd, Protocol::V18);
+        harness.core.faults_mut().on(step, fault.clone());
+        harness.request(link, 230, credentials("alice"));
+        harness.run_for(20_000);
         assert_eq!(
-            (world.take(link), cause(&mut world, link)),
+            (harness.take(link), cause(&mut harness, link)),
             (got, expected),
             "{fault:?}"
         );
         assert_eq!(
-            world.core.stats().connections,
+            harness.core.stats().connections,
             usize::from(expected.is_none()),
             "{fault:?}"
         );
     }
-    let mut world = world();
-    world
+    let mut harness = harness();
+    harness
         .core
         .faults_mut()
         .on(Step::Accept(ServerKind::FrontEnd), Fault::Close);
-    let link = world.connect(ServerKind::FrontEnd, Protocol::V18, good());
-    world.run_for(1000);
-    assert_eq!(cause(&mut world, link), Some(Cause::ServerLogic));
+    let link = harness.connect(ServerKind::FrontEnd, Protocol::V18, good());
+    harness.run_for(1000);
+    assert_eq!(cause(&mut harness, link), Some(Cause::ServerLogic));
 }
 
 #[test]
 fn what_is_held_back_leaves_before_the_end() {
-    let mut world = world();
-    let alice = world.join("alice", Protocol::V18, "c");
-    world.core.config_mut().delay_ms = 300;
-    world.request(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]);
-    world.run_for(30);
-    world.core.kick(world.now, "alice", 1, "");
-    world.run_for(100);
+    let mut harness = harness();
+    let alice = harness.join("alice", Protocol::V18, "c");
+    harness.core.config_mut().delay_ms = 300;
+    harness.request(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]);
+    harness.run_for(30);
+    harness.core.kick(harness.now, "alice", 1, "");
+    harness.run_for(100);
     assert_eq!(
-        (world.take(alice), cause(&mut world, alice)),
+        (harness.take(alice), cause(&mut harness, alice)),
         (vec![], None)
     );
-    world.run_for(500);
+    harness.run_for(500);
     let out = Got::Disconnect {
         code: 1,
         text: String::new(),
     };
     assert_eq!(
-        world.take(alice),
+        harness.take(alice),
         [ok(2), messages("c", &[("alice", Value::Int(1))], 1), out]
     );
-    assert_eq!(cause(&mut world, alice), Some(Cause::ServerLogic));
-    assert_eq!(world.core.stats().connections, 0);
+    assert_eq!(cause(&mut harness, alice), Some(Cause::ServerLogic));
+    assert_eq!(harness.core.stats().connections, 0);
 }
 
 #[test]
 fn a_client_that_does_not_acknowledge_is_ended_when_too_much_waits_for_it() {
-    let mut world = world();
-    world.core.config_mut().max_outgoing_bytes = 50_000;
-    let [alice, bob] = ["alice", "bob"].map(|user| world.join(user, Protocol::V18, "c"));
-    world.network.cut(alice, End::Client);
+    let mut harness = harness();
+    harness.core.config_mut().max_outgoing_bytes = 50_000;
+    let [alice, bob] = ["alice", "bob"].map(|user| harness.join(user, Protocol::V18, "c"));
+    harness.network.cut(alice, End::Client);
     for _ in 0..60 {
-        world.ask(
+        harness.ask(
             bob,
             2,
             vec![(1, "c".into()), (3, "x".repeat(1000).as_str().into())],
         );
-        if world.core.stats().connections == 1 {
+        if harness.core.stats().connections == 1 {
             break;
         }
     }
     assert_eq!(
         (
-            world.core.stats().overrun_connections,
-            world.core.stats().connections
+            harness.core.stats().overrun_connections,
+            harness.core.stats().connections
         ),
         (1, 1)
     );
@@ -329,9 +331,9 @@ fn connect(challenge: u32) -> Vec<u8> {
 
 #[test]
 fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
-    let mut world = world();
-    let limit = world.core.config().udp.max_half_open;
-    let alice = world.join("alice", Protocol::V18, "c");
+    let mut harness = harness();
+    let limit = harness.core.config().udp.max_half_open;
+    let alice = harness.join("alice", Protocol::V18, "c");
     let mut challenge = 0;
     for round in 0..50_u16 {
         // From other addresses, and from the live client's own.
@@ -339,43 +341,46 @@ fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
             challenge += 1;
             let from = (u32::from(round), port).into_address();
             let host = || panic!("nobody has shown to be there");
-            world.core.received_datagram(
-                world.now,
+            harness.core.received_datagram(
+                harness.now,
                 ServerKind::FrontEnd,
                 from,
                 host,
                 &connect(challenge),
             );
-            world.core.received_datagram(
-                world.now,
+            harness.core.received_datagram(
+                harness.now,
                 ServerKind::FrontEnd,
                 alice.address(),
                 host,
                 &connect(challenge | 1 << 30),
             );
         }
-        assert!(world.core.stats().half_open <= limit);
-        drain(&mut world);
-        world.run_for(20);
+        assert!(harness.core.stats().half_open <= limit);
+        drain(&mut harness);
+        harness.run_for(20);
     }
-    let stats = world.core.stats();
+    let stats = harness.core.stats();
     assert_eq!(
         (stats.connections, stats.half_open, stats.replaced),
         (1, limit, 0)
     );
     assert_eq!(stats.displaced + stats.expired, 100_000 - limit as u64);
-    let got = world.ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]);
+    let got = harness.ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]);
     assert_eq!(got, [ok(2), messages("c", &[("alice", Value::Int(1))], 1)]);
     // A newcomer finds a place among them.
-    let bob = world.join("bob", Protocol::V16, "c");
-    assert_eq!(world.core.stats().users, 2);
-    world.run_for(20_000);
+    let bob = harness.join("bob", Protocol::V16, "c");
+    assert_eq!(harness.core.stats().users, 2);
+    harness.run_for(20_000);
     assert_eq!(
-        (cause(&mut world, alice), cause(&mut world, bob)),
+        (cause(&mut harness, alice), cause(&mut harness, bob)),
         (None, None)
     );
     assert_eq!(
-        (world.core.stats().half_open, world.core.stats().connections),
+        (
+            harness.core.stats().half_open,
+            harness.core.stats().connections
+        ),
         (0, 2)
     );
 }
@@ -391,19 +396,19 @@ impl IntoAddress for (u32, u16) {
 }
 
 /// Throws away what is sent to addresses that nobody has.
-fn drain(world: &mut World) {
-    while world
+fn drain(harness: &mut Harness) {
+    while harness
         .core
-        .transmit_datagram(world.now, ServerKind::FrontEnd)
+        .transmit_datagram(harness.now, ServerKind::FrontEnd)
         .is_some()
     {
-        world.core.transmitted_datagram(ServerKind::FrontEnd);
+        harness.core.transmitted_datagram(ServerKind::FrontEnd);
     }
 }
 
 #[test]
 fn half_open_connections_are_capped_and_expire() {
-    let mut world = World::new(
+    let mut harness = Harness::new(
         1,
         ServerConfig::new().with(|config| {
             (config.udp.max_half_open, config.udp.half_open_timeout_ms) = (10, 3000);
@@ -411,69 +416,72 @@ fn half_open_connections_are_capped_and_expire() {
     );
     for port in 0..25 {
         let host = || panic!("nobody has shown to be there");
-        world.core.received_datagram(
-            world.now,
+        harness.core.received_datagram(
+            harness.now,
             ServerKind::NameServer,
             (1, port).into_address(),
             host,
             &connect(port.into()),
         );
     }
-    let stats = world.core.stats();
+    let stats = harness.core.stats();
     assert_eq!(
         (stats.half_open, stats.displaced, stats.connections),
         (10, 15, 0)
     );
-    while world
+    while harness
         .core
-        .transmit_datagram(world.now, ServerKind::NameServer)
+        .transmit_datagram(harness.now, ServerKind::NameServer)
         .is_some()
     {
-        world.core.transmitted_datagram(ServerKind::NameServer);
+        harness.core.transmitted_datagram(ServerKind::NameServer);
     }
-    world.now = Timestamp::from_millis(3000);
-    world.core.service(world.now);
-    let stats = world.core.stats();
+    harness.now = Timestamp::from_millis(3000);
+    harness.core.service(harness.now);
+    let stats = harness.core.stats();
     assert_eq!((stats.half_open, stats.expired), (0, 10));
 }
 
 #[test]
 fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has_shown_to_be_there()
 {
-    let mut world = world();
-    let alice = world.join("alice", Protocol::V18, "c");
-    let old_challenge = world.client(alice).connection.challenge();
+    let mut harness = harness();
+    let alice = harness.join("alice", Protocol::V18, "c");
+    let old_challenge = harness.client(alice).connection.challenge();
     let host = || HOST.to_owned();
-    world.core.received_datagram(
-        world.now,
+    harness.core.received_datagram(
+        harness.now,
         ServerKind::FrontEnd,
         alice.address(),
         host,
         &connect(77),
     );
     assert_eq!(
-        (world.core.stats().connections, world.core.stats().half_open),
+        (
+            harness.core.stats().connections,
+            harness.core.stats().half_open
+        ),
         (1, 1)
     );
     assert_eq!(
-        world
+        harness
             .ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))])
             .len(),
         2
     );
     // The client's program was started anew behind the same port.
-    let fresh = udp::Connection::connect(udp::Config::client(), 78, world.now);
+    let fresh = udp::Connection::connect(udp::Config::client(), 78, harness.now);
     assert_ne!(old_challenge, 78);
-    world.client(alice).connection = fresh;
-    world.run_for(200);
-    let stats = world.core.stats();
+    harness.client(alice).connection = fresh;
+    harness.run_for(200);
+    let stats = harness.core.stats();
     assert_eq!(
         (stats.connections, stats.replaced, stats.accepted),
         (1, 1, 2)
     );
     // The session lives on for its grace, and is taken up again.
-    world.init(alice);
-    let got = world.ask(alice, 230, credentials("alice"));
+    harness.init(alice);
+    let got = harness.ask(alice, 230, credentials("alice"));
     assert!(
         got.contains(&event(
             5,
@@ -485,8 +493,8 @@ fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has
 
 #[test]
 fn strangers_are_counted_and_not_answered() {
-    let mut world = world();
-    let alice = world.enter("alice", Protocol::V18);
+    let mut harness = harness();
+    let alice = harness.enter("alice", Protocol::V18);
     let host = || panic!("nobody has shown to be there");
     let mut other = connect(5);
     other[12] = 5; // a ping instead of a connect
@@ -496,59 +504,65 @@ fn strangers_are_counted_and_not_answered() {
         ((1, 3).into_address(), &[]),
         (alice.address(), &other),
     ] {
-        world
+        harness
             .core
-            .received_datagram(world.now, ServerKind::FrontEnd, from, host, datagram);
+            .received_datagram(harness.now, ServerKind::FrontEnd, from, host, datagram);
     }
     assert_eq!(
-        world
+        harness
             .core
-            .transmit_datagram(world.now, ServerKind::FrontEnd),
+            .transmit_datagram(harness.now, ServerKind::FrontEnd),
         None
     );
     assert_eq!(
-        (world.core.stats().strangers, world.core.stats().half_open),
+        (
+            harness.core.stats().strangers,
+            harness.core.stats().half_open
+        ),
         (4, 0)
     );
     // The two servers know nothing of each other's connections.
     let ping = vec![0; 100];
-    world.core.received_datagram(
-        world.now,
+    harness.core.received_datagram(
+        harness.now,
         ServerKind::NameServer,
         alice.address(),
         host,
         &ping,
     );
-    assert_eq!(world.core.stats().strangers, 5);
+    assert_eq!(harness.core.stats().strangers, 5);
 }
 
 #[test]
 fn nonsense_on_a_connection_is_skipped_and_a_bad_first_message_ends_it() {
-    let mut world = world();
-    let link = world.connect(ServerKind::FrontEnd, Protocol::V18, good());
-    world.run_for(100);
-    world
+    let mut harness = harness();
+    let link = harness.connect(ServerKind::FrontEnd, Protocol::V18, good());
+    harness.run_for(100);
+    harness
         .client(link)
         .connection
         .send(0, udp::Delivery::Reliable, b"no init")
         .unwrap();
-    world.run_for(200);
+    harness.run_for(200);
     assert_eq!(
-        (cause(&mut world, link), world.core.stats().bad_connections),
+        (
+            cause(&mut harness, link),
+            harness.core.stats().bad_connections
+        ),
         (Some(Cause::ServerLogic), 1)
     );
-    let link = world.greeted(ServerKind::FrontEnd, Protocol::V18);
-    world
+    let link = harness.greeted(ServerKind::FrontEnd, Protocol::V18);
+    harness
         .client(link)
         .connection
         .send(0, udp::Delivery::Reliable, b"no message")
         .unwrap();
     assert_eq!(
-        world.ask(link, 230, credentials("alice"))[0].return_code(230),
+        harness.ask(link, 230, credentials("alice"))[0].return_code(230),
         0
     );
     assert_eq!(
-        (cause(&mut world, link), world.core.stats().bad_messages),
+        (cause(&mut harness, link), harness.core.stats().bad_messages),
         (None, 1)
     );
 }

@@ -3,8 +3,8 @@
 use dev_server::{Fault, ServerKind, Step};
 use photon_proto::{Protocol, Value};
 
-use crate::bench::{
-    BOTH, Bench, Got, Peer, credentials, messages, ok, response, subscribed, texts,
+use crate::harness::{
+    BOTH, Got, Harness, Peer, credentials, messages, ok, response, subscribed, texts,
 };
 
 /// The steps on the way in, in order, and what each is answered with when nothing is wrong.
@@ -28,33 +28,33 @@ fn server_kind(step: Step) -> ServerKind {
 }
 
 /// Goes as far as the step, and returns everything that it is answered with.
-fn reach(bench: &mut Bench, step: Step, protocol: Protocol) -> (Peer, Vec<Got>) {
-    let mut peer = bench.accept(server_kind(step), protocol);
-    bench.send_init(&peer);
+fn reach(harness: &mut Harness, step: Step, protocol: Protocol) -> (Peer, Vec<Got>) {
+    let mut peer = harness.accept(server_kind(step), protocol);
+    harness.send_init(&peer);
     let way = WAY_IN
         .iter()
         .find(|(known, _)| *known == step)
         .map_or(0, |(_, way)| *way);
     if way == 0 {
-        let got = bench.drain(&mut peer);
+        let got = harness.drain(&mut peer);
         return (peer, got);
     }
-    bench.drain(&mut peer);
+    harness.drain(&mut peer);
     let mut login = credentials("alice");
     login.push((210, "eu".into()));
     match step {
         Step::KeyExchange(_) => {
-            bench.send_key(&peer);
+            harness.send_key(&peer);
         }
-        Step::GetRegions => bench.request(&peer, 220, vec![(224, "app-1".into())]),
-        Step::Authenticate(_) => bench.request(&peer, 230, login),
+        Step::GetRegions => harness.request(&peer, 220, vec![(224, "app-1".into())]),
+        Step::Authenticate(_) => harness.request(&peer, 230, login),
         _ => {
-            bench.request(&peer, 230, login);
-            bench.drain(&mut peer);
-            bench.request(&peer, 0, vec![(0, texts(&["c"]))]);
+            harness.request(&peer, 230, login);
+            harness.drain(&mut peer);
+            harness.request(&peer, 0, vec![(0, texts(&["c"]))]);
         }
     }
-    let got = bench.drain(&mut peer);
+    let got = harness.drain(&mut peer);
     (peer, got)
 }
 
@@ -63,12 +63,12 @@ fn each_replacing_fault_at_each_step() {
     for protocol in BOTH {
         for (step, _) in WAY_IN {
             let with = |fault: Fault| {
-                let mut bench = Bench::new();
-                bench.core.faults_mut().on(step, fault);
-                let (mut peer, got) = reach(&mut bench, step, protocol);
+                let mut harness = Harness::new();
+                harness.core.faults_mut().on(step, fault);
+                let (mut peer, got) = reach(&mut harness, step, protocol);
                 // The connection is alive if it still answers pings.
-                bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 1]);
-                let alive = matches!(bench.drain(&mut peer).as_slice(), [Got::Pong { .. }]);
+                harness.send_bytes(&peer, &[0xF0, 0, 0, 0, 1]);
+                let alive = matches!(harness.drain(&mut peer).as_slice(), [Got::Pong { .. }]);
                 (got, alive)
             };
             assert_eq!(with(Fault::Silent), (vec![], true), "{step:?}");
@@ -132,59 +132,59 @@ fn a_connection_can_be_closed_at_once() {
             text: String::new(),
         },
     ] {
-        let mut bench = Bench::new();
-        bench
+        let mut harness = Harness::new();
+        harness
             .core
             .faults_mut()
             .on(Step::Accept(ServerKind::FrontEnd), fault);
-        let mut peer = bench.accept(ServerKind::FrontEnd, Protocol::V18);
-        assert_eq!(bench.drain(&mut peer), [Got::Closed]);
-        assert_eq!(bench.core.stats().connections, 0);
-        bench.connect(ServerKind::NameServer, Protocol::V18);
+        let mut peer = harness.accept(ServerKind::FrontEnd, Protocol::V18);
+        assert_eq!(harness.drain(&mut peer), [Got::Closed]);
+        assert_eq!(harness.core.stats().connections, 0);
+        harness.connect(ServerKind::NameServer, Protocol::V18);
     }
 }
 
 #[test]
 fn faults_can_be_counted_and_switched_off() {
-    let mut bench = Bench::new();
-    bench
+    let mut harness = Harness::new();
+    harness
         .core
         .faults_mut()
         .times(Step::Publish, Fault::Silent, 1);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    bench.ask(&mut alice, 0, vec![(0, texts(&["c"]))]);
-    let publish = |bench: &mut Bench, alice: &mut Peer| {
-        bench.ask(alice, 2, vec![(1, "c".into()), (3, "x".into())])
+    let mut alice = harness.enter("alice", Protocol::V18);
+    harness.ask(&mut alice, 0, vec![(0, texts(&["c"]))]);
+    let publish = |harness: &mut Harness, alice: &mut Peer| {
+        harness.ask(alice, 2, vec![(1, "c".into()), (3, "x".into())])
     };
-    assert_eq!(publish(&mut bench, &mut alice), []);
+    assert_eq!(publish(&mut harness, &mut alice), []);
     assert_eq!(
-        publish(&mut bench, &mut alice),
+        publish(&mut harness, &mut alice),
         [ok(2), messages("c", &[("alice", "x".into())], 1)]
     );
-    bench
+    harness
         .core
         .faults_mut()
         .on(Step::Publish, Fault::Silent)
         .off(Step::Publish);
-    assert_eq!(publish(&mut bench, &mut alice).len(), 2);
-    bench
+    assert_eq!(publish(&mut harness, &mut alice).len(), 2);
+    harness
         .core
         .faults_mut()
         .on(Step::Ping(ServerKind::FrontEnd), Fault::Silent);
-    bench.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
-    assert_eq!(bench.drain(&mut alice), []);
+    harness.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
+    assert_eq!(harness.drain(&mut alice), []);
 }
 
 #[test]
 fn key_exchange_can_be_spoilt() {
     for (fault, key) in [(Fault::EmptyKey, vec![]), (Fault::DegenerateKey, vec![1])] {
-        let mut bench = Bench::new();
-        bench
+        let mut harness = Harness::new();
+        harness
             .core
             .faults_mut()
             .on(Step::KeyExchange(ServerKind::NameServer), fault);
         let (_, got) = reach(
-            &mut bench,
+            &mut harness,
             Step::KeyExchange(ServerKind::NameServer),
             Protocol::V18,
         );
@@ -202,11 +202,11 @@ fn key_exchange_can_be_spoilt() {
 fn login_answers_can_be_spoilt() {
     let step = Step::Authenticate(ServerKind::NameServer);
     let answer = |faults: &[Fault]| {
-        let mut bench = Bench::new();
+        let mut harness = Harness::new();
         for fault in faults {
-            bench.core.faults_mut().on(step, fault.clone());
+            harness.core.faults_mut().on(step, fault.clone());
         }
-        let (_, got) = reach(&mut bench, step, Protocol::V18);
+        let (_, got) = reach(&mut harness, step, Protocol::V18);
         assert_eq!(got[0].return_code(230), 0);
         got[0].clone()
     };
@@ -230,14 +230,14 @@ fn login_answers_can_be_spoilt() {
         Some(&"someone".into())
     );
 
-    let mut bench = Bench::new();
-    bench
+    let mut harness = Harness::new();
+    harness
         .core
         .faults_mut()
         .on(step, Fault::UserId("someone".to_owned()));
-    let (_, got) = reach(&mut bench, step, Protocol::V18);
-    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
-    let got = bench.ask(
+    let (_, got) = reach(&mut harness, step, Protocol::V18);
+    let mut front = harness.connect(ServerKind::FrontEnd, Protocol::V18);
+    let got = harness.ask(
         &mut front,
         230,
         vec![(221, got[0].parameter(221).unwrap().clone())],
@@ -252,9 +252,9 @@ fn login_answers_can_be_spoilt() {
 #[test]
 fn regions_can_be_spoilt() {
     let answer = |fault| {
-        let mut bench = Bench::new();
-        bench.core.faults_mut().on(Step::GetRegions, fault);
-        reach(&mut bench, Step::GetRegions, Protocol::V16)
+        let mut harness = Harness::new();
+        harness.core.faults_mut().on(Step::GetRegions, fault);
+        reach(&mut harness, Step::GetRegions, Protocol::V16)
             .1
             .remove(0)
     };
@@ -273,12 +273,12 @@ fn regions_can_be_spoilt() {
 #[test]
 fn subscription_events_can_be_spoilt() {
     let asked = |fault: Fault| {
-        let mut bench = Bench::new();
-        let mut alice = bench.enter("alice", Protocol::V18);
-        bench.ask(&mut alice, 0, vec![(0, texts(&["b"]))]);
-        bench.ask(&mut alice, 2, vec![(1, "b".into()), (3, "old".into())]);
-        bench.core.faults_mut().on(Step::Subscribe, fault);
-        let got = bench.ask(
+        let mut harness = Harness::new();
+        let mut alice = harness.enter("alice", Protocol::V18);
+        harness.ask(&mut alice, 0, vec![(0, texts(&["b"]))]);
+        harness.ask(&mut alice, 2, vec![(1, "b".into()), (3, "old".into())]);
+        harness.core.faults_mut().on(Step::Subscribe, fault);
+        let got = harness.ask(
             &mut alice,
             0,
             vec![(0, texts(&["a", "b"])), (14, Value::Int(-1))],
@@ -319,19 +319,19 @@ fn subscription_events_can_be_spoilt() {
 
 #[test]
 fn answers_can_be_delayed_and_keep_their_order() {
-    let mut bench = Bench::with(|config| config.delay_ms = 200);
-    let mut peer = bench.accept(ServerKind::NameServer, Protocol::V18);
-    bench.send_init(&peer);
-    bench.wait(100);
-    bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 1]);
-    bench.core.config_mut().delay_ms = 0;
-    bench.send_bytes(&peer, &[0xF0, 0, 0, 0, 2]);
-    bench.wait(99);
-    assert_eq!(bench.drain(&mut peer), []);
-    bench.wait(1);
-    assert_eq!(bench.drain(&mut peer), [Got::InitResponse]);
-    bench.wait(100);
-    let times: Vec<i32> = bench
+    let mut harness = Harness::with(|config| config.delay_ms = 200);
+    let mut peer = harness.accept(ServerKind::NameServer, Protocol::V18);
+    harness.send_init(&peer);
+    harness.wait(100);
+    harness.send_bytes(&peer, &[0xF0, 0, 0, 0, 1]);
+    harness.core.config_mut().delay_ms = 0;
+    harness.send_bytes(&peer, &[0xF0, 0, 0, 0, 2]);
+    harness.wait(99);
+    assert_eq!(harness.drain(&mut peer), []);
+    harness.wait(1);
+    assert_eq!(harness.drain(&mut peer), [Got::InitResponse]);
+    harness.wait(100);
+    let times: Vec<i32> = harness
         .drain(&mut peer)
         .into_iter()
         .map(|got| {
@@ -347,21 +347,21 @@ fn answers_can_be_delayed_and_keep_their_order() {
 
 #[test]
 fn a_delayed_goodbye_is_still_said() {
-    let mut bench = Bench::with(|config| config.delay_ms = 200);
+    let mut harness = Harness::with(|config| config.delay_ms = 200);
     let step = Step::Init(ServerKind::NameServer);
-    bench.core.faults_mut().on(
+    harness.core.faults_mut().on(
         step,
         Fault::Disconnect {
             code: 1,
             text: String::new(),
         },
     );
-    let mut peer = bench.accept(ServerKind::NameServer, Protocol::V18);
-    bench.send_init(&peer);
-    assert_eq!(bench.drain(&mut peer), []);
-    bench.wait(200);
+    let mut peer = harness.accept(ServerKind::NameServer, Protocol::V18);
+    harness.send_init(&peer);
+    assert_eq!(harness.drain(&mut peer), []);
+    harness.wait(200);
     assert_eq!(
-        bench.drain(&mut peer),
+        harness.drain(&mut peer),
         [
             Got::Disconnect {
                 code: 1,

@@ -4,33 +4,33 @@ use dev_server::sim::Rng;
 use dev_server::{ServerConfig, ServerKind};
 use photon_proto::{Protocol, Value};
 
-use crate::bench::{BOTH, Bench, Got, Peer, credentials, ok, texts};
+use crate::harness::{BOTH, Got, Harness, Peer, credentials, ok, texts};
 
 /// Brings a client as far as this: accepted, greeted, keys exchanged, logged in.
-fn stage(bench: &mut Bench, stage: u8, server_kind: ServerKind, protocol: Protocol) -> Peer {
+fn stage(harness: &mut Harness, stage: u8, server_kind: ServerKind, protocol: Protocol) -> Peer {
     if stage == 0 {
-        return bench.accept(server_kind, protocol);
+        return harness.accept(server_kind, protocol);
     }
     let mut peer = match stage {
-        1 => bench.connect(server_kind, protocol),
-        _ => bench.connect_encrypted(server_kind, protocol),
+        1 => harness.connect(server_kind, protocol),
+        _ => harness.connect_encrypted(server_kind, protocol),
     };
     if stage == 3 {
         let mut login = credentials("mallory");
         login.push((210, "eu".into()));
-        bench.ask(&mut peer, 230, login);
+        harness.ask(&mut peer, 230, login);
         if server_kind == ServerKind::FrontEnd {
-            bench.ask(&mut peer, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
+            harness.ask(&mut peer, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
         }
     }
     peer
 }
 
 /// Requests as clients send them, to be spoilt.
-fn samples(bench: &mut Bench, peer: &Peer) -> Vec<Vec<u8>> {
+fn samples(harness: &mut Harness, peer: &Peer) -> Vec<Vec<u8>> {
     use photon_proto::message::MessageWriter;
     use photon_proto::tcp::{self, Delivery};
-    let _ = bench;
+    let _ = harness;
     let requests: Vec<(u8, Vec<(u8, Value)>)> = vec![
         (220, vec![(224, "app".into())]),
         (230, credentials("alice")),
@@ -95,16 +95,16 @@ fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
                     &[0xFB, 0, 0, 0, 7],
                     &[0xFB, 0xFF, 0xFF, 0xFF, 0xFF],
                 ] {
-                    let mut bench = Bench::new();
-                    let mut peer = stage(&mut bench, at, server_kind, protocol);
-                    bench.send_bytes(&peer, bytes);
+                    let mut harness = Harness::new();
+                    let mut peer = stage(&mut harness, at, server_kind, protocol);
+                    harness.send_bytes(&peer, bytes);
                     assert_eq!(
-                        bench.drain(&mut peer),
+                        harness.drain(&mut peer),
                         [Got::Closed],
                         "stage {at}: {bytes:x?}"
                     );
-                    assert_eq!(bench.core.stats().bad_connections, 1);
-                    bench.send_bytes(&peer, bytes);
+                    assert_eq!(harness.core.stats().bad_connections, 1);
+                    harness.send_bytes(&peer, bytes);
                 }
             }
         }
@@ -120,19 +120,19 @@ fn the_first_message_has_to_be_an_init() {
         b"POST /? HTTP/1.1\r\n\r\n",
     ];
     for message in inits {
-        let mut bench = Bench::new();
-        let mut peer = bench.accept(ServerKind::NameServer, Protocol::V18);
-        bench.send_message(&peer, |bytes| bytes.extend(message));
-        assert_eq!(bench.drain(&mut peer), [Got::Closed], "{message:x?}");
+        let mut harness = Harness::new();
+        let mut peer = harness.accept(ServerKind::NameServer, Protocol::V18);
+        harness.send_message(&peer, |bytes| bytes.extend(message));
+        assert_eq!(harness.drain(&mut peer), [Got::Closed], "{message:x?}");
     }
-    let mut bench = Bench::new();
-    let mut peer = bench.accept(ServerKind::NameServer, Protocol::V16);
+    let mut harness = Harness::new();
+    let mut peer = harness.accept(ServerKind::NameServer, Protocol::V16);
     let text = "POST /?init=&app=chat&clientversion=4.1.8.3&protocol=GpBinaryV16&sid=30& HTTP/1.1\r\n\
                 Host: here\r\nContent-Length: 1\r\n\r\n*";
-    bench.send_message(&peer, |bytes| bytes.extend(text.as_bytes()));
-    assert_eq!(bench.drain(&mut peer), [Got::InitResponse]);
+    harness.send_message(&peer, |bytes| bytes.extend(text.as_bytes()));
+    assert_eq!(harness.drain(&mut peer), [Got::InitResponse]);
     assert_eq!(
-        bench.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220),
+        harness.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220),
         0
     );
 }
@@ -140,8 +140,8 @@ fn the_first_message_has_to_be_an_init() {
 #[test]
 fn bad_messages_are_skipped_and_bad_parameters_refused() {
     for protocol in BOTH {
-        let mut bench = Bench::new();
-        let mut peer = bench.enter("alice", protocol);
+        let mut harness = Harness::new();
+        let mut peer = harness.enter("alice", protocol);
         // Not Photon, an unknown kind, encrypted without a key, an init again, half a parameter table.
         for message in [
             &[0x00, 0x02][..],
@@ -150,30 +150,33 @@ fn bad_messages_are_skipped_and_bad_parameters_refused() {
             &[0xF3, 0, 1, 8],
             &[0xF3, 2, 0],
         ] {
-            bench.send_message(&peer, |bytes| bytes.extend(message));
-            assert_eq!(bench.drain(&mut peer), [], "{message:x?}");
+            harness.send_message(&peer, |bytes| bytes.extend(message));
+            assert_eq!(harness.drain(&mut peer), [], "{message:x?}");
         }
         // A parameter of a type that there is not.
-        bench.send_message(&peer, |bytes| match protocol {
+        harness.send_message(&peer, |bytes| match protocol {
             Protocol::V16 => bytes.extend([0xF3, 2, 0, 0, 1, 0, 0xEE]),
             _ => bytes.extend([0xF3, 2, 0, 1, 0, 0xEE]),
         });
-        assert_eq!(bench.drain(&mut peer)[0].return_code(0), -2);
-        assert_eq!(bench.ask(&mut peer, 1, vec![(0, texts(&["c"]))])[0], ok(1));
+        assert_eq!(harness.drain(&mut peer)[0].return_code(0), -2);
+        assert_eq!(
+            harness.ask(&mut peer, 1, vec![(0, texts(&["c"]))])[0],
+            ok(1)
+        );
     }
 }
 
 #[test]
 fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
-    let mut bench = Bench::new();
-    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
+    let mut harness = Harness::new();
+    let mut peer = harness.connect(ServerKind::NameServer, Protocol::V18);
     for key in [&[][..], &[0], &[1], &[0xFF; 96], &[2; 97]] {
-        bench.send_message(&peer, |bytes| {
+        harness.send_message(&peer, |bytes| {
             let limits = photon_proto::Limits::DEFAULT;
             photon_proto::internal::write_key_request(bytes, Protocol::V18, &limits, key).unwrap();
         });
         assert_eq!(
-            bench.drain(&mut peer),
+            harness.drain(&mut peer),
             [Got::Key {
                 code: -2,
                 key: None
@@ -181,16 +184,16 @@ fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
             "{key:x?}"
         );
     }
-    bench.send_message(&peer, |bytes| bytes.extend([0xF3, 6, 0, 0]));
+    harness.send_message(&peer, |bytes| bytes.extend([0xF3, 6, 0, 0]));
     assert_eq!(
-        bench.drain(&mut peer),
+        harness.drain(&mut peer),
         [Got::Key {
             code: -2,
             key: None
         }]
     );
     assert_eq!(
-        bench.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220),
+        harness.ask(&mut peer, 220, vec![(224, "app".into())])[0].return_code(220),
         0
     );
 }
@@ -199,13 +202,13 @@ fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
 fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
     for seed in 0..400 {
         let mut rng = Rng::new(seed);
-        let mut bench = Bench::with(|config| {
+        let mut harness = Harness::with(|config| {
             config.properties = true;
             config.silence_timeout_ms = 0;
             config.max_outgoing_bytes = 100_000;
         });
-        let mut witness = bench.enter("witness", Protocol::V18);
-        bench.ask(&mut witness, 0, vec![(0, texts(&["safe"]))]);
+        let mut witness = harness.enter("witness", Protocol::V18);
+        harness.ask(&mut witness, 0, vec![(0, texts(&["safe"]))]);
         let server_kind = if rng.chance(30) {
             ServerKind::NameServer
         } else {
@@ -213,8 +216,8 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
         };
         let protocol = BOTH[rng.below(2) as usize];
         let at = rng.below(4) as u8;
-        let peer = stage(&mut bench, at, server_kind, protocol);
-        let samples = samples(&mut bench, &peer);
+        let peer = stage(&mut harness, at, server_kind, protocol);
+        let samples = samples(&mut harness, &peer);
         for _ in 0..30 {
             let mut bytes = samples[rng.below(samples.len() as u64) as usize].clone();
             for _ in 0..rng.below(4) {
@@ -228,12 +231,12 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
                 };
             }
             for piece in bytes.chunks(1 + rng.below(40) as usize) {
-                bench.send_bytes(&peer, piece);
+                harness.send_bytes(&peer, piece);
             }
-            bench.wait(rng.below(2000));
+            harness.wait(rng.below(2000));
         }
-        bench.drain(&mut witness);
-        let got = bench.ask(
+        harness.drain(&mut witness);
+        let got = harness.ask(
             &mut witness,
             2,
             vec![(1, "safe".into()), (3, "still here".into())],
@@ -246,16 +249,16 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
 fn random_bytes_never_panic() {
     for seed in 0..300 {
         let mut rng = Rng::new(seed);
-        let mut bench = Bench::new();
+        let mut harness = Harness::new();
         let peer = stage(
-            &mut bench,
+            &mut harness,
             (seed % 4) as u8,
             ServerKind::FrontEnd,
             BOTH[(seed / 4 % 2) as usize],
         );
         for _ in 0..20 {
             let body: Vec<u8> = (0..rng.below(60)).map(|_| rng.next() as u8).collect();
-            bench.send_message(&peer, |bytes| {
+            harness.send_message(&peer, |bytes| {
                 bytes.extend([0xF3, [2, 6, 0x82, 0x86, 0, 8][rng.below(6) as usize]]);
                 bytes.extend(body);
             });
@@ -265,78 +268,86 @@ fn random_bytes_never_panic() {
 
 #[test]
 fn a_client_that_does_not_read_is_dropped_and_others_go_on() {
-    let mut bench = Bench::with(|config| config.max_outgoing_bytes = 50_000);
-    let mut slow = bench.enter("slow", Protocol::V18);
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::with(|config| config.max_outgoing_bytes = 50_000);
+    let mut slow = harness.enter("slow", Protocol::V18);
+    let mut alice = harness.enter("alice", Protocol::V18);
     for peer in [&mut slow, &mut alice] {
-        bench.ask(peer, 0, vec![(0, texts(&["c"]))]);
+        harness.ask(peer, 0, vec![(0, texts(&["c"]))]);
     }
     for _ in 0..9 {
-        bench.ask(
+        harness.ask(
             &mut alice,
             2,
             vec![(1, "c".into()), (3, Value::from(vec![0_u8; 5000]))],
         );
     }
-    assert_eq!(bench.core.stats().overrun_connections, 0);
+    assert_eq!(harness.core.stats().overrun_connections, 0);
     for _ in 0..9 {
-        let got = bench.ask(
+        let got = harness.ask(
             &mut alice,
             2,
             vec![(1, "c".into()), (3, Value::from(vec![0_u8; 5000]))],
         );
         assert_eq!(got.len(), 2);
     }
-    assert_eq!(bench.core.stats().overrun_connections, 1);
-    assert_eq!(bench.core.stats().connections, 1);
-    assert_eq!(bench.drain(&mut slow), [Got::Closed]);
+    assert_eq!(harness.core.stats().overrun_connections, 1);
+    assert_eq!(harness.core.stats().connections, 1);
+    assert_eq!(harness.drain(&mut slow), [Got::Closed]);
     assert_eq!(
-        bench.core.channel("app-1", "1.0", "c").unwrap().subscribers,
+        harness
+            .core
+            .channel("app-1", "1.0", "c")
+            .unwrap()
+            .subscribers,
         ["alice", "slow"],
         "in its grace"
     );
-    bench.wait(10_000);
+    harness.wait(10_000);
     assert_eq!(
-        bench.core.channel("app-1", "1.0", "c").unwrap().subscribers,
+        harness
+            .core
+            .channel("app-1", "1.0", "c")
+            .unwrap()
+            .subscribers,
         ["alice"]
     );
 }
 
 #[test]
 fn more_history_than_a_client_can_be_sent_is_cut_and_ends_nobody() {
-    let mut bench = Bench::with(|config| config.max_outgoing_bytes = 400_000);
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::with(|config| config.max_outgoing_bytes = 400_000);
+    let mut alice = harness.enter("alice", Protocol::V18);
     let channels: Vec<String> = (0..20).map(|number| format!("c{number}")).collect();
     let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
-    bench.ask(&mut alice, 0, vec![(0, texts(&channels))]);
+    harness.ask(&mut alice, 0, vec![(0, texts(&channels))]);
     let content = || (3, Value::from(vec![0_u8; 30_000]));
     for channel in &channels {
-        bench.ask(&mut alice, 2, vec![(1, (*channel).into()), content()]);
-        bench.ask(&mut alice, 3, vec![(225, "bob".into()), content()]);
+        harness.ask(&mut alice, 2, vec![(1, (*channel).into()), content()]);
+        harness.ask(&mut alice, 3, vec![(225, "bob".into()), content()]);
     }
-    let mut bob = bench.enter("bob", Protocol::V16);
-    assert_eq!(bench.drain(&mut bob), []);
-    let got = bench.ask(
+    let mut bob = harness.enter("bob", Protocol::V16);
+    assert_eq!(harness.drain(&mut bob), []);
+    let got = harness.ask(
         &mut bob,
         0,
         vec![(0, texts(&channels)), (14, Value::Int(-1))],
     );
     assert_eq!(got.len(), 2 + 3, "as much as a quarter of what may wait");
-    bench.hang_up(bob);
-    let mut bob = bench.connect(ServerKind::FrontEnd, Protocol::V16);
-    let got = bench.ask(&mut bob, 230, credentials("bob"));
+    harness.hang_up(bob);
+    let mut bob = harness.connect(ServerKind::FrontEnd, Protocol::V16);
+    let got = harness.ask(&mut bob, 230, credentials("bob"));
     let ids: Vec<_> = got[1..]
         .iter()
         .filter_map(|got| got.parameter(8).cloned())
         .collect();
     assert_eq!(ids, [18, 19, 20].map(Value::Int), "the newest");
-    assert_eq!(bench.core.stats().overrun_connections, 0);
+    assert_eq!(harness.core.stats().overrun_connections, 0);
 }
 
 #[test]
 fn names_that_not_every_client_could_be_told_are_refused() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
     let long = |bytes: &mut Vec<u8>, length: usize| {
         bytes.extend([0xF3, 2, 0, 1, 0, 0x47, 1]);
         bytes.extend([
@@ -346,28 +357,31 @@ fn names_that_not_every_client_could_be_told_are_refused() {
         ]);
         bytes.extend(std::iter::repeat_n(b'x', length));
     };
-    bench.send_message(&alice, |bytes| long(bytes, 32_768));
-    assert_eq!(bench.drain(&mut alice)[0].return_code(0), -2);
-    bench.send_message(&alice, |bytes| long(bytes, 32_767));
-    assert_eq!(bench.drain(&mut alice).len(), 2);
-    bench.send_message(&alice, |bytes| {
+    harness.send_message(&alice, |bytes| long(bytes, 32_768));
+    assert_eq!(harness.drain(&mut alice)[0].return_code(0), -2);
+    harness.send_message(&alice, |bytes| long(bytes, 32_767));
+    assert_eq!(harness.drain(&mut alice).len(), 2);
+    harness.send_message(&alice, |bytes| {
         bytes.extend([0xF3, 2, 1, 1, 0, 0x47, 0x80, 0x80, 2]);
         bytes.extend(std::iter::repeat_n(0, 32_768));
     });
-    assert_eq!(bench.drain(&mut alice)[0].return_code(1), -2);
+    assert_eq!(harness.drain(&mut alice)[0].return_code(1), -2);
 }
 
 #[test]
 fn a_session_with_very_many_channels_is_told_in_portions() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
     let names: Vec<String> = (0..60).map(|number| format!("{number:030000}")).collect();
     for names in names.chunks(10) {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(bench.ask(&mut alice, 0, vec![(0, texts(&names))]).len(), 2);
+        assert_eq!(
+            harness.ask(&mut alice, 0, vec![(0, texts(&names))]).len(),
+            2
+        );
     }
-    let mut second = bench.connect(ServerKind::FrontEnd, Protocol::V16);
-    let got = bench.ask(&mut second, 230, credentials("alice"));
+    let mut second = harness.connect(ServerKind::FrontEnd, Protocol::V16);
+    let got = harness.ask(&mut second, 230, credentials("alice"));
     let counts: Vec<usize> = got[1..]
         .iter()
         .map(|event| {
@@ -382,46 +396,50 @@ fn a_session_with_very_many_channels_is_told_in_portions() {
 #[test]
 fn silent_connections_end_on_both_servers_and_pings_keep_them() {
     for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
-        let mut bench = Bench::new();
-        let mut never = bench.accept(server_kind, Protocol::V18);
-        let mut pinging = bench.connect(server_kind, Protocol::V18);
+        let mut harness = Harness::new();
+        let mut never = harness.accept(server_kind, Protocol::V18);
+        let mut pinging = harness.connect(server_kind, Protocol::V18);
         for _ in 0..30 {
-            bench.wait(1000);
-            bench.send_bytes(&pinging, &[0xF0, 0, 0, 0, 1]);
+            harness.wait(1000);
+            harness.send_bytes(&pinging, &[0xF0, 0, 0, 0, 1]);
         }
-        assert_eq!(bench.drain(&mut never), [Got::Closed]);
-        assert_eq!(bench.drain(&mut pinging).len(), 30);
-        bench.wait(30_000);
-        assert_eq!(bench.drain(&mut pinging), [Got::Closed]);
-        assert_eq!(bench.core.stats().connections, 0);
-        assert_eq!(bench.core.poll_timeout(), None);
+        assert_eq!(harness.drain(&mut never), [Got::Closed]);
+        assert_eq!(harness.drain(&mut pinging).len(), 30);
+        harness.wait(30_000);
+        assert_eq!(harness.drain(&mut pinging), [Got::Closed]);
+        assert_eq!(harness.core.stats().connections, 0);
+        assert_eq!(harness.core.poll_timeout(), None);
     }
 }
 
 #[test]
 fn too_many_operations_are_refused_until_the_next_second() {
-    let mut bench = Bench::with(|config| config.max_operations_per_second = Some(3));
-    let mut alice = bench.enter("alice", Protocol::V18);
-    let mut code =
-        |bench: &mut Bench| bench.ask(&mut alice, 1, vec![(0, texts(&["c"]))])[0].return_code(1);
-    assert_eq!([0; 4].map(|_| code(&mut bench)), [0, 0, 0, 32743]);
-    bench.wait(1000);
-    assert_eq!(code(&mut bench), 0);
+    let mut harness = Harness::with(|config| config.max_operations_per_second = Some(3));
+    let mut alice = harness.enter("alice", Protocol::V18);
+    let mut code = |harness: &mut Harness| {
+        harness.ask(&mut alice, 1, vec![(0, texts(&["c"]))])[0].return_code(1)
+    };
+    assert_eq!([0; 4].map(|_| code(&mut harness)), [0, 0, 0, 32743]);
+    harness.wait(1000);
+    assert_eq!(code(&mut harness), 0);
 }
 
 #[test]
 fn the_clock_may_stand_still_jump_or_run_backwards() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
-    bench.core.service(photon_proto::Timestamp::ZERO);
-    assert_eq!(bench.ask(&mut alice, 1, vec![(0, texts(&["c"]))])[0], ok(1));
-    bench.core.service(photon_proto::Timestamp::MAX);
-    assert_eq!(bench.drain(&mut alice), [Got::Closed]);
-    bench.core.service(photon_proto::Timestamp::MAX);
-    let id = bench
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
+    harness.core.service(photon_proto::Timestamp::ZERO);
+    assert_eq!(
+        harness.ask(&mut alice, 1, vec![(0, texts(&["c"]))])[0],
+        ok(1)
+    );
+    harness.core.service(photon_proto::Timestamp::MAX);
+    assert_eq!(harness.drain(&mut alice), [Got::Closed]);
+    harness.core.service(photon_proto::Timestamp::MAX);
+    let id = harness
         .core
         .accept_stream(photon_proto::Timestamp::ZERO, ServerKind::NameServer, "");
-    bench
+    harness
         .core
         .received(photon_proto::Timestamp::MAX, id, &[0xF0]);
     assert_eq!(ServerConfig::default().silence_timeout_ms, 30_000);

@@ -3,7 +3,7 @@
 use dev_server::{AuthResult, AuthRule, ServerKind};
 use photon_proto::{Protocol, Value};
 
-use crate::bench::{APP, BOTH, Bench, credentials, texts};
+use crate::harness::{APP, BOTH, Harness, credentials, texts};
 
 fn login(user: &str, region: &str) -> Vec<(u8, Value)> {
     let mut all = credentials(user);
@@ -18,9 +18,9 @@ fn text(value: Option<&Value>) -> String {
 #[test]
 fn regions_are_listed_with_this_servers_address() {
     for protocol in BOTH {
-        let mut bench = Bench::new();
-        let mut peer = bench.connect_encrypted(ServerKind::NameServer, protocol);
-        let got = bench.ask(&mut peer, 220, vec![(224, APP.into())]);
+        let mut harness = Harness::new();
+        let mut peer = harness.connect_encrypted(ServerKind::NameServer, protocol);
+        let got = harness.ask(&mut peer, 220, vec![(224, APP.into())]);
         let [answer] = got.as_slice() else {
             panic!("{got:?}")
         };
@@ -35,9 +35,9 @@ fn regions_are_listed_with_this_servers_address() {
 fn a_token_leads_from_the_name_server_to_the_front_end() {
     for protocol in BOTH {
         for region in ["eu", "EU", "us/*", "Asia/cluster/1"] {
-            let mut bench = Bench::new();
-            let mut peer = bench.connect_encrypted(ServerKind::NameServer, protocol);
-            let got = bench.ask(&mut peer, 230, login("alice", region));
+            let mut harness = Harness::new();
+            let mut peer = harness.connect_encrypted(ServerKind::NameServer, protocol);
+            let got = harness.ask(&mut peer, 230, login("alice", region));
             let [answer] = got.as_slice() else {
                 panic!("{got:?}")
             };
@@ -48,26 +48,26 @@ fn a_token_leads_from_the_name_server_to_the_front_end() {
             let token = answer.parameter(221).unwrap().clone();
             assert!(matches!(token, Value::String(_)));
 
-            let mut front = bench.connect(ServerKind::FrontEnd, protocol);
-            let got = bench.ask(&mut front, 230, vec![(221, token.clone())]);
+            let mut front = harness.connect(ServerKind::FrontEnd, protocol);
+            let got = harness.ask(&mut front, 230, vec![(221, token.clone())]);
             assert_eq!(got[0].return_code(230), 0);
             assert_eq!(text(got[0].parameter(225)), "alice");
             assert!(!got[0].is_encrypted());
-            let second = bench.ask(&mut front, 230, vec![(221, token)]);
+            let second = harness.ask(&mut front, 230, vec![(221, token)]);
             assert_eq!(second[0].return_code(230), -3);
-            assert_eq!(bench.core.stats().users, 1);
+            assert_eq!(harness.core.stats().users, 1);
         }
     }
 }
 
 #[test]
 fn wrong_credentials_have_their_codes() {
-    let mut bench = Bench::with(|config| {
+    let mut harness = Harness::with(|config| {
         config.app_ids = vec![APP.to_owned()];
         config.authentication = vec![AuthRule::any(AuthResult::accept()).parameter("pass", "1")];
     });
-    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
-    let mut code = |parameters| bench.ask(&mut peer, 230, parameters)[0].return_code(230);
+    let mut peer = harness.connect(ServerKind::NameServer, Protocol::V18);
+    let mut code = |parameters| harness.ask(&mut peer, 230, parameters)[0].return_code(230);
     assert_eq!(code(login("a", "mars")), 32756);
     assert_eq!(code(login("a", "")), 32756);
     assert_eq!(code(credentials("a")), 32756);
@@ -82,19 +82,19 @@ fn wrong_credentials_have_their_codes() {
     assert_eq!(code(with("pass=2")), 32755);
     assert_eq!(code(with("x=y&pass=1")), 0);
     assert_eq!(
-        bench.ask(&mut peer, 220, vec![(224, "other".into())])[0].return_code(220),
+        harness.ask(&mut peer, 220, vec![(224, "other".into())])[0].return_code(220),
         32767
     );
     assert_eq!(
-        bench.ask(&mut peer, 0, vec![(0, texts(&["c"]))])[0].return_code(0),
+        harness.ask(&mut peer, 0, vec![(0, texts(&["c"]))])[0].return_code(0),
         -2
     );
-    assert_eq!(bench.ask(&mut peer, 231, vec![])[0].return_code(231), -2);
+    assert_eq!(harness.ask(&mut peer, 231, vec![])[0].return_code(231), -2);
 }
 
 #[test]
 fn the_provider_and_the_server_name_users_who_do_not() {
-    let mut bench = Bench::with(|config| {
+    let mut harness = Harness::with(|config| {
         let result = AuthResult::Accept {
             user_id: Some("chosen".to_owned()),
             nickname: Some("Nick".to_owned()),
@@ -102,38 +102,38 @@ fn the_provider_and_the_server_name_users_who_do_not() {
         };
         config.authentication = vec![AuthRule::any(result)];
     });
-    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V16);
+    let mut peer = harness.connect(ServerKind::NameServer, Protocol::V16);
     let mut parameters = login("a", "eu");
     parameters.push((217, Value::Byte(1)));
-    let got = bench.ask(&mut peer, 230, parameters);
+    let got = harness.ask(&mut peer, 230, parameters);
     assert_eq!(text(got[0].parameter(225)), "chosen");
     assert_eq!(text(got[0].parameter(202)), "Nick");
     assert!(
         matches!(got[0].parameter(245), Some(Value::Dictionary(map)) if map.get(&"k".into()) == Some(&Value::Int(1)))
     );
-    let anonymous = bench.ask(&mut peer, 230, login("", "eu"));
+    let anonymous = harness.ask(&mut peer, 230, login("", "eu"));
     assert_eq!(text(anonymous[0].parameter(225)).len(), 36);
 }
 
 #[test]
 fn tokens_expire_and_foreign_ones_are_unknown() {
-    let mut bench = Bench::with(|config| {
+    let mut harness = Harness::with(|config| {
         config.token_lifetime_ms = 5000;
         config.token_as_bytes = true;
         config.renew_token = true;
     });
-    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
-    let got = bench.ask(&mut peer, 230, login("alice", "eu"));
+    let mut peer = harness.connect(ServerKind::NameServer, Protocol::V18);
+    let got = harness.ask(&mut peer, 230, login("alice", "eu"));
     let token = got[0].parameter(221).unwrap().clone();
     assert!(matches!(token, Value::Bytes(_)));
-    bench.wait(4999);
-    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
-    let got = bench.ask(&mut front, 230, vec![(221, token.clone())]);
+    harness.wait(4999);
+    let mut front = harness.connect(ServerKind::FrontEnd, Protocol::V18);
+    let got = harness.ask(&mut front, 230, vec![(221, token.clone())]);
     let renewed = got[0].parameter(221).unwrap().clone();
-    bench.wait(1);
+    harness.wait(1);
     let mut code = |token| {
-        let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V16);
-        bench.ask(&mut front, 230, vec![(221, token)])[0].return_code(230)
+        let mut front = harness.connect(ServerKind::FrontEnd, Protocol::V16);
+        harness.ask(&mut front, 230, vec![(221, token)])[0].return_code(230)
     };
     assert_eq!(code(token), 32753);
     assert_eq!(code(renewed), 0);
@@ -143,24 +143,24 @@ fn tokens_expire_and_foreign_ones_are_unknown() {
 
 #[test]
 fn operations_in_the_wrong_place_are_refused() {
-    let mut bench = Bench::new();
-    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
+    let mut harness = Harness::new();
+    let mut front = harness.connect(ServerKind::FrontEnd, Protocol::V18);
     for operation in [0, 1, 2, 3, 5, 6, 7, 8] {
         assert_eq!(
-            bench.ask(&mut front, operation, vec![])[0].return_code(operation),
+            harness.ask(&mut front, operation, vec![])[0].return_code(operation),
             -3
         );
     }
     for operation in [4, 220, 99] {
         assert_eq!(
-            bench.ask(&mut front, operation, vec![])[0].return_code(operation),
+            harness.ask(&mut front, operation, vec![])[0].return_code(operation),
             -2
         );
     }
-    let mut inside = bench.enter("alice", Protocol::V18);
+    let mut inside = harness.enter("alice", Protocol::V18);
     for operation in [4, 8, 99, 220] {
         assert_eq!(
-            bench.ask(&mut inside, operation, vec![])[0].return_code(operation),
+            harness.ask(&mut inside, operation, vec![])[0].return_code(operation),
             -2
         );
     }
@@ -168,67 +168,67 @@ fn operations_in_the_wrong_place_are_refused() {
 
 #[test]
 fn the_number_of_users_can_be_limited() {
-    let mut bench = Bench::with(|config| config.max_users = Some(1));
-    let _alice = bench.enter("alice", Protocol::V18);
-    let _again = bench.enter("alice", Protocol::V18);
-    let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
+    let mut harness = Harness::with(|config| config.max_users = Some(1));
+    let _alice = harness.enter("alice", Protocol::V18);
+    let _again = harness.enter("alice", Protocol::V18);
+    let mut front = harness.connect(ServerKind::FrontEnd, Protocol::V18);
     assert_eq!(
-        bench.ask(&mut front, 230, credentials("bob"))[0].return_code(230),
+        harness.ask(&mut front, 230, credentials("bob"))[0].return_code(230),
         32757
     );
-    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
+    let mut peer = harness.connect(ServerKind::NameServer, Protocol::V18);
     assert_eq!(
-        bench.ask(&mut peer, 230, login("bob", "eu"))[0].return_code(230),
+        harness.ask(&mut peer, 230, login("bob", "eu"))[0].return_code(230),
         32757
     );
     assert_eq!(
-        bench.ask(&mut peer, 230, login("alice", "eu"))[0].return_code(230),
+        harness.ask(&mut peer, 230, login("alice", "eu"))[0].return_code(230),
         0
     );
 }
 
 #[test]
 fn addresses_name_the_host_that_the_client_used() {
-    let mut bench = Bench::new();
-    let id = bench
+    let mut harness = Harness::new();
+    let id = harness
         .core
-        .accept_stream(bench.now, ServerKind::NameServer, "::1");
-    let mut peer = bench.connect(ServerKind::NameServer, Protocol::V18);
+        .accept_stream(harness.now, ServerKind::NameServer, "::1");
+    let mut peer = harness.connect(ServerKind::NameServer, Protocol::V18);
     peer.id = id;
-    bench.send_init(&peer);
-    bench.drain(&mut peer);
-    let got = bench.ask(&mut peer, 230, login("a", "eu"));
+    harness.send_init(&peer);
+    harness.drain(&mut peer);
+    let got = harness.ask(&mut peer, 230, login("a", "eu"));
     assert_eq!(text(got[0].parameter(230)), "[::1]:5000");
-    bench.core.config_mut().public_host = Some("chat.example".to_owned());
-    let got = bench.ask(&mut peer, 230, login("a", "eu"));
+    harness.core.config_mut().public_host = Some("chat.example".to_owned());
+    let got = harness.ask(&mut peer, 230, login("a", "eu"));
     assert_eq!(text(got[0].parameter(230)), "chat.example:5000");
 }
 
 #[test]
 fn answers_go_the_way_the_request_came_or_all_encrypted() {
     for protocol in BOTH {
-        let mut bench = Bench::new();
-        let mut front = bench.connect_encrypted(ServerKind::FrontEnd, protocol);
+        let mut harness = Harness::new();
+        let mut front = harness.connect_encrypted(ServerKind::FrontEnd, protocol);
         front.encrypt = false;
-        assert!(!bench.ask(&mut front, 230, credentials("alice"))[0].is_encrypted());
+        assert!(!harness.ask(&mut front, 230, credentials("alice"))[0].is_encrypted());
         front.encrypt = true;
-        let got = bench.ask(&mut front, 0, vec![(0, texts(&["c"]))]);
+        let got = harness.ask(&mut front, 0, vec![(0, texts(&["c"]))]);
         assert_eq!(
             got.iter()
-                .map(crate::bench::Got::is_encrypted)
+                .map(crate::harness::Got::is_encrypted)
                 .collect::<Vec<_>>(),
             [true, false]
         );
-        bench.core.config_mut().encrypt_answers = true;
+        harness.core.config_mut().encrypt_answers = true;
         front.encrypt = false;
-        let got = bench.ask(&mut front, 2, vec![(1, "c".into()), (3, "x".into())]);
+        let got = harness.ask(&mut front, 2, vec![(1, "c".into()), (3, "x".into())]);
         assert_eq!(
             got.iter()
-                .map(crate::bench::Got::is_encrypted)
+                .map(crate::harness::Got::is_encrypted)
                 .collect::<Vec<_>>(),
             [true, true]
         );
-        let mut plain = bench.enter("bob", protocol);
-        assert!(!bench.ask(&mut plain, 1, vec![(0, texts(&["c"]))])[0].is_encrypted());
+        let mut plain = harness.enter("bob", protocol);
+        assert!(!harness.ask(&mut plain, 1, vec![(0, texts(&["c"]))])[0].is_encrypted());
     }
 }

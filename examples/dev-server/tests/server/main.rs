@@ -1,14 +1,14 @@
 //! The server, driven with bytes as clients send them: the core in virtual time, then real sockets and the program.
 //! Spec: chat.md 12.
 
-mod bench;
 mod channels;
 mod control;
-mod datagram_bench;
+mod datagram_harness;
 mod datagram_load;
 mod datagram_sockets;
 mod datagrams;
 mod faults;
+mod harness;
 mod hostile;
 mod logins;
 mod messages;

@@ -6,8 +6,8 @@ use photon_proto::json::{self, Frame};
 use photon_proto::message::MessageWriter;
 use photon_proto::{Array, Dictionary, Limits, Protocol, Random, Type, Value, internal};
 
-use crate::bench::{
-    Bench, Got, credentials, decode, event, messages, ok, private, response, subscribed, texts,
+use crate::harness::{
+    Got, Harness, credentials, decode, event, messages, ok, private, response, subscribed, texts,
 };
 
 /// One client's WebSocket.
@@ -20,7 +20,7 @@ struct Web {
 const LIMITS: Limits = Limits::DEFAULT;
 
 fn open_with(
-    bench: &mut Bench,
+    harness: &mut Harness,
     server_kind: ServerKind,
     subprotocol: SubProtocol,
     local_host: &str,
@@ -33,28 +33,30 @@ fn open_with(
         secure,
     };
     Web {
-        id: bench.core.accept_messages(bench.now, server_kind, &link),
+        id: harness
+            .core
+            .accept_messages(harness.now, server_kind, &link),
         subprotocol,
         cipher: None,
     }
 }
 
 /// A WebSocket that has been greeted.
-fn open(bench: &mut Bench, server_kind: ServerKind, subprotocol: SubProtocol) -> Web {
-    let web = open_with(bench, server_kind, subprotocol, "example.org", false);
-    assert_eq!(drain(bench, &web), [Got::InitResponse]);
+fn open(harness: &mut Harness, server_kind: ServerKind, subprotocol: SubProtocol) -> Web {
+    let web = open_with(harness, server_kind, subprotocol, "example.org", false);
+    assert_eq!(drain(harness, &web), [Got::InitResponse]);
     web
 }
 
 /// A user in channel "c".
-fn join(bench: &mut Bench, user: &str, subprotocol: SubProtocol) -> Web {
-    let web = open(bench, ServerKind::FrontEnd, subprotocol);
+fn join(harness: &mut Harness, user: &str, subprotocol: SubProtocol) -> Web {
+    let web = open(harness, ServerKind::FrontEnd, subprotocol);
     assert_eq!(
-        ask(bench, &web, 230, credentials(user))[0].return_code(230),
+        ask(harness, &web, 230, credentials(user))[0].return_code(230),
         0
     );
     assert_eq!(
-        ask(bench, &web, 0, vec![(0, texts(&["c"]))]),
+        ask(harness, &web, 0, vec![(0, texts(&["c"]))]),
         [ok(0), subscribed(&[("c", true)])]
     );
     web
@@ -83,25 +85,25 @@ pub(crate) fn request(subprotocol: SubProtocol, code: u8, parameters: Vec<(u8, V
     })
 }
 
-fn ask(bench: &mut Bench, web: &Web, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
-    bench.core.received(
-        bench.now,
+fn ask(harness: &mut Harness, web: &Web, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
+    harness.core.received(
+        harness.now,
         web.id,
         &request(web.subprotocol, code, parameters),
     );
-    drain(bench, web)
+    drain(harness, web)
 }
 
 /// Everything sent to this client and not taken yet, message by message.
-fn drain(bench: &mut Bench, web: &Web) -> Vec<Got> {
+fn drain(harness: &mut Harness, web: &Web) -> Vec<Got> {
     let mut all = Vec::new();
-    while let Some(message) = bench.core.transmit(web.id).map(<[u8]>::to_vec) {
+    while let Some(message) = harness.core.transmit(web.id).map(<[u8]>::to_vec) {
         assert_eq!(
-            bench.core.transmit(web.id).unwrap(),
+            harness.core.transmit(web.id).unwrap(),
             message,
             "until it is reported"
         );
-        bench.core.transmitted(web.id, message.len());
+        harness.core.transmitted(web.id, message.len());
         all.extend(understood(web.subprotocol, web.cipher.as_ref(), message));
     }
     all
@@ -174,21 +176,21 @@ fn typed(mut got: Got) -> Got {
     got
 }
 
-fn closed(bench: &mut Bench) -> Vec<ConnectionId> {
-    std::iter::from_fn(|| bench.core.poll_close()).collect()
+fn closed(harness: &mut Harness) -> Vec<ConnectionId> {
+    std::iter::from_fn(|| harness.core.poll_close()).collect()
 }
 
 #[test]
 fn clients_are_greeted_unasked_and_pings_answered() {
-    let mut bench = Bench::with(|config| config.server_time_at_zero = 5000);
+    let mut harness = Harness::with(|config| config.server_time_at_zero = 5000);
     for subprotocol in SubProtocol::ALL {
-        let web = open(&mut bench, ServerKind::NameServer, subprotocol);
+        let web = open(&mut harness, ServerKind::NameServer, subprotocol);
         let ping = encoded(subprotocol, |bytes| {
             internal::write_ping_request(bytes, subprotocol.binary(), &LIMITS, 77).unwrap();
         });
-        bench.core.received(bench.now, web.id, &ping);
+        harness.core.received(harness.now, web.id, &ping);
         assert_eq!(
-            drain(&mut bench, &web),
+            drain(&mut harness, &web),
             [Got::Pong {
                 server_time: 6000,
                 client_time: 77
@@ -196,12 +198,14 @@ fn clients_are_greeted_unasked_and_pings_answered() {
         );
     }
     // As the official SDK sends it.
-    let web = open(&mut bench, ServerKind::NameServer, SubProtocol::Json);
-    bench
-        .core
-        .received(bench.now, web.id, br#"~m~27~m~~j~{"irq":1,"vals":[1,212]}"#);
+    let web = open(&mut harness, ServerKind::NameServer, SubProtocol::Json);
+    harness.core.received(
+        harness.now,
+        web.id,
+        br#"~m~27~m~~j~{"irq":1,"vals":[1,212]}"#,
+    );
     assert_eq!(
-        bench.core.transmit(web.id).unwrap(),
+        harness.core.transmit(web.id).unwrap(),
         br#"~m~34~m~~j~{"irs":1,"vals":[1,212,2,6000]}"#
     );
 }
@@ -215,24 +219,24 @@ fn front_end_addresses_are_for_the_clients_transport_and_host() {
         ("localhost", true, false, "localhost:7000"),
     ] {
         for subprotocol in SubProtocol::ALL {
-            let mut bench = Bench::with(|config| config.web_socket_prefix = prefix);
-            bench.core.set_front_end_wss_port(7000);
+            let mut harness = Harness::with(|config| config.web_socket_prefix = prefix);
+            harness.core.set_front_end_wss_port(7000);
             let web = open_with(
-                &mut bench,
+                &mut harness,
                 ServerKind::NameServer,
                 subprotocol,
                 host,
                 secure,
             );
-            drain(&mut bench, &web);
+            drain(&mut harness, &web);
             let mut login = credentials("alice");
             login.push((210, "EU".into()));
-            let got = ask(&mut bench, &web, 230, login);
+            let got = ask(&mut harness, &web, 230, login);
             assert_eq!(got[0].parameter(230), Some(&expected.into()));
-            let front_end = open(&mut bench, ServerKind::FrontEnd, subprotocol);
+            let front_end = open(&mut harness, ServerKind::FrontEnd, subprotocol);
             let token = got[0].parameter(221).unwrap().clone();
             assert_eq!(
-                ask(&mut bench, &front_end, 230, vec![(221, token)])[0].return_code(230),
+                ask(&mut harness, &front_end, 230, vec![(221, token)])[0].return_code(230),
                 0
             );
         }
@@ -241,11 +245,11 @@ fn front_end_addresses_are_for_the_clients_transport_and_host() {
 
 #[test]
 fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
-    let mut bench = Bench::with(|config| config.app_ids = vec!["app-1".to_owned()]);
-    let json = open(&mut bench, ServerKind::NameServer, SubProtocol::Json);
-    assert_eq!(ask(&mut bench, &json, 220, vec![])[0].return_code(220), 0);
+    let mut harness = Harness::with(|config| config.app_ids = vec!["app-1".to_owned()]);
+    let json = open(&mut harness, ServerKind::NameServer, SubProtocol::Json);
+    assert_eq!(ask(&mut harness, &json, 220, vec![])[0].return_code(220), 0);
     assert_eq!(
-        ask(&mut bench, &json, 220, vec![(224, "other".into())])[0].return_code(220),
+        ask(&mut harness, &json, 220, vec![(224, "other".into())])[0].return_code(220),
         32767
     );
     let login = vec![
@@ -254,27 +258,31 @@ fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
         (210, "eu".into()),
     ];
     assert_eq!(
-        ask(&mut bench, &json, 230, login.clone())[0].return_code(230),
+        ask(&mut harness, &json, 230, login.clone())[0].return_code(230),
         0
     );
-    let binary = open(&mut bench, ServerKind::NameServer, SubProtocol::GpBinaryV18);
+    let binary = open(
+        &mut harness,
+        ServerKind::NameServer,
+        SubProtocol::GpBinaryV18,
+    );
     assert_eq!(
-        ask(&mut bench, &binary, 220, vec![])[0].return_code(220),
+        ask(&mut harness, &binary, 220, vec![])[0].return_code(220),
         32767
     );
     assert_eq!(
-        ask(&mut bench, &binary, 230, login)[0].return_code(230),
+        ask(&mut harness, &binary, 230, login)[0].return_code(230),
         32767
     );
 }
 
 #[test]
 fn clients_of_all_kinds_share_a_room() {
-    let mut bench = Bench::new();
-    let mut stream = bench.enter("stream", Protocol::V16);
-    bench.ask(&mut stream, 0, vec![(0, texts(&["c"]))]);
-    let binary = join(&mut bench, "binary", SubProtocol::GpBinaryV18);
-    let text = join(&mut bench, "text", SubProtocol::Json);
+    let mut harness = Harness::new();
+    let mut stream = harness.enter("stream", Protocol::V16);
+    harness.ask(&mut stream, 0, vec![(0, texts(&["c"]))]);
+    let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
+    let text = join(&mut harness, "text", SubProtocol::Json);
     let table = |value| {
         Value::from(
             [("k", value)]
@@ -316,18 +324,18 @@ fn clients_of_all_kinds_share_a_room() {
     {
         let id = id as i32 + 1;
         let got = ask(
-            &mut bench,
+            &mut harness,
             &binary,
             2,
             vec![(1, "c".into()), (3, said.clone())],
         );
         assert_eq!(got, [ok(2), messages("c", &[("binary", said.clone())], id)]);
         assert_eq!(
-            drain(&mut bench, &text),
+            drain(&mut harness, &text),
             [messages("c", &[("binary", heard)], id)]
         );
         assert_eq!(
-            bench.drain(&mut stream),
+            harness.drain(&mut stream),
             [messages("c", &[("binary", said)], id)]
         );
     }
@@ -339,7 +347,7 @@ fn clients_of_all_kinds_share_a_room() {
         Value::Double(0.5),
     ]));
     let got = ask(
-        &mut bench,
+        &mut harness,
         &text,
         2,
         vec![(1, "c".into()), (3, said.clone())],
@@ -347,26 +355,26 @@ fn clients_of_all_kinds_share_a_room() {
     let event = messages("c", &[("text", said)], 9);
     assert_eq!(got, [ok(2), event.clone()]);
     assert_eq!(
-        (drain(&mut bench, &binary), bench.drain(&mut stream)),
+        (drain(&mut harness, &binary), harness.drain(&mut stream)),
         (vec![event.clone()], vec![event])
     );
     // Privately too.
     let got = ask(
-        &mut bench,
+        &mut harness,
         &text,
         3,
         vec![(225, "stream".into()), (3, "psst".into())],
     );
     let event = private("text", "stream", "psst", 1);
     assert_eq!(
-        (got, bench.drain(&mut stream)),
+        (got, harness.drain(&mut stream)),
         (vec![ok(3), event.clone()], vec![event])
     );
     // History, in the reader's own protocol.
-    let late = open(&mut bench, ServerKind::FrontEnd, SubProtocol::Json);
-    ask(&mut bench, &late, 230, credentials("late"));
+    let late = open(&mut harness, ServerKind::FrontEnd, SubProtocol::Json);
+    ask(&mut harness, &late, 230, credentials("late"));
     let got = ask(
-        &mut bench,
+        &mut harness,
         &late,
         0,
         vec![(0, texts(&["c"])), (14, Value::Int(1))],
@@ -376,20 +384,20 @@ fn clients_of_all_kinds_share_a_room() {
 
 #[test]
 fn a_json_client_can_make_a_channel_that_publishes_its_subscribers() {
-    let mut bench = Bench::new();
-    let text = open(&mut bench, ServerKind::FrontEnd, SubProtocol::Json);
-    ask(&mut bench, &text, 230, credentials("text"));
+    let mut harness = Harness::new();
+    let text = open(&mut harness, ServerKind::FrontEnd, SubProtocol::Json);
+    ask(&mut harness, &text, 230, credentials("text"));
     let subscribe =
         br#"~m~67~m~~j~{"req":0,"vals":[0,["p"],22,{"254":true,"255":2,"own":1,"25":null}]}"#;
     let length = subscribe.len() - "~m~67~m~".len();
-    bench.core.received(
-        bench.now,
+    harness.core.received(
+        harness.now,
         text.id,
         &[format!("~m~{length}~m~").as_bytes(), &subscribe[8..]].concat(),
     );
-    assert_eq!(drain(&mut bench, &text).len(), 2);
-    let mut peer = bench.enter("peer", Protocol::V18);
-    let got = bench.ask(&mut peer, 0, vec![(0, texts(&["p"]))]);
+    assert_eq!(drain(&mut harness, &text).len(), 2);
+    let mut peer = harness.enter("peer", Protocol::V18);
+    let got = harness.ask(&mut peer, 0, vec![(0, texts(&["p"]))]);
     assert_eq!(got[1].parameter(23), Some(&texts(&["text"])));
     let Some(Value::Dictionary(properties)) = got[1].parameter(22) else {
         panic!("{got:?}")
@@ -403,20 +411,20 @@ fn a_json_client_can_make_a_channel_that_publishes_its_subscribers() {
     ];
     assert_eq!(pairs, expected);
     assert_eq!(
-        drain(&mut bench, &text),
+        drain(&mut harness, &text),
         [event(8, [(1, "p".into()), (225, "peer".into())])]
     );
-    let mut third = bench.enter("third", Protocol::V18);
-    let got = bench.ask(&mut third, 0, vec![(0, texts(&["p"]))]);
+    let mut third = harness.enter("third", Protocol::V18);
+    let got = harness.ask(&mut third, 0, vec![(0, texts(&["p"]))]);
     assert_eq!(got[1], subscribed(&[("p", false)]));
 }
 
 #[test]
 fn keys_can_be_exchanged_where_there_are_bytes() {
-    let mut bench = Bench::new();
+    let mut harness = Harness::new();
     let exchange = KeyExchange::new(&mut Random::new([5; 32]));
     for subprotocol in SubProtocol::ALL {
-        let mut web = open(&mut bench, ServerKind::NameServer, subprotocol);
+        let mut web = open(&mut harness, ServerKind::NameServer, subprotocol);
         let ask_keys = encoded(subprotocol, |bytes| {
             internal::write_key_request(
                 bytes,
@@ -426,8 +434,8 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
             )
             .unwrap();
         });
-        bench.core.received(bench.now, web.id, &ask_keys);
-        let got = drain(&mut bench, &web);
+        harness.core.received(harness.now, web.id, &ask_keys);
+        let got = drain(&mut harness, &web);
         if subprotocol.is_text() {
             assert_eq!(
                 got,
@@ -450,8 +458,8 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
         web.cipher = Some(Cipher::new(&exchange.agree(key).unwrap()));
         let mut sealed = request(subprotocol, 220, vec![(224, "app-1".into())]);
         photon_proto::message::seal(&mut sealed, 0, web.cipher.as_ref().unwrap());
-        bench.core.received(bench.now, web.id, &sealed);
-        let got = drain(&mut bench, &web);
+        harness.core.received(harness.now, web.id, &sealed);
+        let got = drain(&mut harness, &web);
         assert!(
             got[0].return_code(220) == 0 && got[0].is_encrypted(),
             "{got:?}"
@@ -461,9 +469,9 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
 
 #[test]
 fn bad_messages_cost_only_themselves() {
-    let mut bench = Bench::new();
-    let text = join(&mut bench, "text", SubProtocol::Json);
-    let binary = join(&mut bench, "binary", SubProtocol::GpBinaryV18);
+    let mut harness = Harness::new();
+    let text = join(&mut harness, "text", SubProtocol::Json);
+    let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
     for bad in [
         "",
         "~m~3~m~~j~",
@@ -472,10 +480,10 @@ fn bad_messages_cost_only_themselves() {
         "nonsense",
         "~m~23~m~~j~{\"req\":2,\"vals\":[1]}",
     ] {
-        bench.core.received(bench.now, text.id, bad.as_bytes());
-        assert_eq!(drain(&mut bench, &text), [], "{bad}");
+        harness.core.received(harness.now, text.id, bad.as_bytes());
+        assert_eq!(drain(&mut harness, &text), [], "{bad}");
     }
-    bench.core.received(bench.now, text.id, &[0xFF, 0xFE]);
+    harness.core.received(harness.now, text.id, &[0xFF, 0xFE]);
     for bad in [
         &[][..],
         &[0xF3],
@@ -483,10 +491,10 @@ fn bad_messages_cost_only_themselves() {
         &[0xFB, 0, 0, 0, 7, 0, 1],
         &[0xF0, 0, 0, 0, 1],
     ] {
-        bench.core.received(bench.now, binary.id, bad);
-        assert_eq!(drain(&mut bench, &binary), [], "{bad:?}");
+        harness.core.received(harness.now, binary.id, bad);
+        assert_eq!(drain(&mut harness, &binary), [], "{bad:?}");
     }
-    let stats = bench.core.stats();
+    let stats = harness.core.stats();
     assert_eq!((stats.bad_connections, stats.connections), (0, 2));
     assert!(stats.bad_messages >= 10, "{}", stats.bad_messages);
     // Several frames in one message, the one in the middle bad.
@@ -501,33 +509,33 @@ fn bad_messages_cost_only_themselves() {
         2,
         vec![(1, "c".into()), (3, "two".into())],
     ));
-    bench.core.received(bench.now, text.id, &three);
+    harness.core.received(harness.now, text.id, &three);
     let expected = [
         messages("c", &[("text", "one".into())], 1),
         messages("c", &[("text", "two".into())], 2),
     ];
     assert_eq!(
-        drain(&mut bench, &text),
+        drain(&mut harness, &text),
         [ok(2), expected[0].clone(), ok(2), expected[1].clone()]
     );
-    assert_eq!(drain(&mut bench, &binary), expected);
+    assert_eq!(drain(&mut harness, &binary), expected);
 }
 
 #[test]
 fn what_is_too_long_as_text_is_null_for_those_who_read_text() {
-    let mut bench = Bench::new();
-    let text = join(&mut bench, "text", SubProtocol::Json);
-    let binary = join(&mut bench, "binary", SubProtocol::GpBinaryV18);
+    let mut harness = Harness::new();
+    let text = join(&mut harness, "text", SubProtocol::Json);
+    let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
     let bytes = Value::from(vec![255_u8; 400_000]);
     let got = ask(
-        &mut bench,
+        &mut harness,
         &binary,
         2,
         vec![(1, "c".into()), (3, bytes.clone())],
     );
     assert_eq!(got, [ok(2), messages("c", &[("binary", bytes)], 1)]);
     assert_eq!(
-        drain(&mut bench, &text),
+        drain(&mut harness, &text),
         [messages("c", &[("binary", Value::Null)], 1)]
     );
 }
@@ -535,31 +543,43 @@ fn what_is_too_long_as_text_is_null_for_those_who_read_text() {
 #[test]
 fn faults_have_a_form_in_every_subprotocol() {
     for subprotocol in SubProtocol::ALL {
-        let mut bench = Bench::new();
-        bench
+        let mut harness = Harness::new();
+        harness
             .core
             .faults_mut()
             .times(Step::Init(ServerKind::NameServer), Fault::Mute, 1);
-        let web = open_with(&mut bench, ServerKind::NameServer, subprotocol, "h", false);
-        assert_eq!(drain(&mut bench, &web), []);
-        bench
+        let web = open_with(
+            &mut harness,
+            ServerKind::NameServer,
+            subprotocol,
+            "h",
+            false,
+        );
+        assert_eq!(drain(&mut harness, &web), []);
+        harness
             .core
             .faults_mut()
             .times(Step::Accept(ServerKind::NameServer), Fault::Close, 1);
-        let web = open_with(&mut bench, ServerKind::NameServer, subprotocol, "h", false);
+        let web = open_with(
+            &mut harness,
+            ServerKind::NameServer,
+            subprotocol,
+            "h",
+            false,
+        );
         assert_eq!(
-            (drain(&mut bench, &web), closed(&mut bench)),
+            (drain(&mut harness, &web), closed(&mut harness)),
             (vec![], vec![web.id])
         );
 
-        let web = open(&mut bench, ServerKind::NameServer, subprotocol);
+        let web = open(&mut harness, ServerKind::NameServer, subprotocol);
         let regions = || vec![(224, "app-1".into())];
-        bench
+        harness
             .core
             .faults_mut()
             .times(Step::GetRegions, Fault::Undecodable, 1);
-        assert_eq!(ask(&mut bench, &web, 220, regions()), [Got::Undecodable]);
-        bench
+        assert_eq!(ask(&mut harness, &web, 220, regions()), [Got::Undecodable]);
+        harness
             .core
             .faults_mut()
             .times(Step::GetRegions, Fault::BadFrame, 1);
@@ -568,8 +588,8 @@ fn faults_have_a_form_in_every_subprotocol() {
         } else {
             Got::Undecodable
         };
-        assert_eq!(ask(&mut bench, &web, 220, regions()), [expected]);
-        bench.core.faults_mut().times(
+        assert_eq!(ask(&mut harness, &web, 220, regions()), [expected]);
+        harness.core.faults_mut().times(
             Step::GetRegions,
             Fault::Refuse {
                 code: 7,
@@ -578,10 +598,10 @@ fn faults_have_a_form_in_every_subprotocol() {
             1,
         );
         assert_eq!(
-            ask(&mut bench, &web, 220, regions()),
+            ask(&mut harness, &web, 220, regions()),
             [response(220, 7, "no")]
         );
-        bench.core.faults_mut().times(
+        harness.core.faults_mut().times(
             Step::GetRegions,
             Fault::Disconnect {
                 code: 3,
@@ -599,21 +619,24 @@ fn faults_have_a_form_in_every_subprotocol() {
         } else {
             vec![goodbye]
         };
-        assert_eq!(ask(&mut bench, &web, 220, regions()), expected);
-        assert_eq!(closed(&mut bench), [web.id]);
+        assert_eq!(ask(&mut harness, &web, 220, regions()), expected);
+        assert_eq!(closed(&mut harness), [web.id]);
     }
 }
 
 #[test]
 fn silent_and_unread_connections_end_and_messages_can_be_delayed() {
     for subprotocol in SubProtocol::ALL {
-        let mut bench = Bench::with(|config| config.max_outgoing_bytes = 10_000);
-        let silent = join(&mut bench, "silent", subprotocol);
-        bench.wait(20_000);
-        let talks = join(&mut bench, "talks", subprotocol);
-        bench.wait(10_000);
+        let mut harness = Harness::with(|config| config.max_outgoing_bytes = 10_000);
+        let silent = join(&mut harness, "silent", subprotocol);
+        harness.wait(20_000);
+        let talks = join(&mut harness, "talks", subprotocol);
+        harness.wait(10_000);
         assert_eq!(
-            (closed(&mut bench), bench.core.stats().silent_connections),
+            (
+                closed(&mut harness),
+                harness.core.stats().silent_connections
+            ),
             (vec![silent.id], 1)
         );
         // It takes nothing any more.
@@ -623,20 +646,29 @@ fn silent_and_unread_connections_end_and_messages_can_be_delayed() {
                 2,
                 vec![(1, "c".into()), (3, "x".repeat(1000).into())],
             );
-            bench.core.received(bench.now, talks.id, &long);
+            harness.core.received(harness.now, talks.id, &long);
         }
         assert_eq!(
-            (closed(&mut bench), bench.core.stats().overrun_connections),
+            (
+                closed(&mut harness),
+                harness.core.stats().overrun_connections
+            ),
             (vec![talks.id], 1)
         );
 
-        bench.core.config_mut().delay_ms = 100;
-        let late = open_with(&mut bench, ServerKind::NameServer, subprotocol, "h", false);
-        bench.wait(99);
-        assert_eq!(drain(&mut bench, &late), []);
-        bench.wait(1);
-        assert_eq!(drain(&mut bench, &late), [Got::InitResponse]);
-        bench.core.closed(bench.now, late.id);
-        assert_eq!(bench.core.stats().connections, 0);
+        harness.core.config_mut().delay_ms = 100;
+        let late = open_with(
+            &mut harness,
+            ServerKind::NameServer,
+            subprotocol,
+            "h",
+            false,
+        );
+        harness.wait(99);
+        assert_eq!(drain(&mut harness, &late), []);
+        harness.wait(1);
+        assert_eq!(drain(&mut harness, &late), [Got::InitResponse]);
+        harness.core.closed(harness.now, late.id);
+        assert_eq!(harness.core.stats().connections, 0);
     }
 }

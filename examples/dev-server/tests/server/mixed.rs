@@ -3,20 +3,20 @@
 use dev_server::ServerKind;
 use photon_proto::{Array, Custom, Dictionary, EventData, Limits, Protocol, Type, Value};
 
-use crate::bench::{BOTH, Bench, Got, Peer, credentials, messages, ok, private, texts};
+use crate::harness::{BOTH, Got, Harness, Peer, credentials, messages, ok, private, texts};
 
 fn dictionary(key: Type, value: Type, pairs: Vec<(Value, Value)>) -> Value {
     Value::Dictionary(Dictionary { key, value, pairs })
 }
 
 /// A client in channel "c".
-fn join(bench: &mut Bench, user: &str, protocol: Protocol, encrypted: bool) -> Peer {
+fn join(harness: &mut Harness, user: &str, protocol: Protocol, encrypted: bool) -> Peer {
     let mut peer = match encrypted {
-        true => bench.connect_encrypted(ServerKind::FrontEnd, protocol),
-        false => bench.connect(ServerKind::FrontEnd, protocol),
+        true => harness.connect_encrypted(ServerKind::FrontEnd, protocol),
+        false => harness.connect(ServerKind::FrontEnd, protocol),
     };
-    bench.ask(&mut peer, 230, credentials(user));
-    bench.ask(&mut peer, 0, vec![(0, texts(&["c"]))]);
+    harness.ask(&mut peer, 230, credentials(user));
+    harness.ask(&mut peer, 0, vec![(0, texts(&["c"]))]);
     peer
 }
 
@@ -54,28 +54,28 @@ fn content_keeps_its_type_between_the_protocols() {
         ),
     ];
     for sender_protocol in BOTH {
-        let mut bench = Bench::new();
-        let mut sender = join(&mut bench, "sender", sender_protocol, false);
+        let mut harness = Harness::new();
+        let mut sender = join(&mut harness, "sender", sender_protocol, false);
         let mut receivers: Vec<Peer> = [
             (Protocol::V16, false),
             (Protocol::V16, true),
             (Protocol::V18, true),
         ]
         .into_iter()
-        .map(|(protocol, encrypted)| join(&mut bench, "receiver", protocol, encrypted))
+        .map(|(protocol, encrypted)| join(&mut harness, "receiver", protocol, encrypted))
         .collect();
         for receiver in &mut receivers {
-            bench.drain(receiver);
+            harness.drain(receiver);
         }
         for (at, sent) in contents.iter().enumerate() {
             let last_id = i32::try_from(at + 1).unwrap();
             let event = messages("c", &[("sender", sent.clone())], last_id);
-            let got = bench.ask(&mut sender, 2, vec![(1, "c".into()), (3, sent.clone())]);
+            let got = harness.ask(&mut sender, 2, vec![(1, "c".into()), (3, sent.clone())]);
             assert_eq!(got, [ok(2), event.clone()]);
             for receiver in &mut receivers {
-                assert_eq!(bench.drain(receiver), std::slice::from_ref(&event));
+                assert_eq!(harness.drain(receiver), std::slice::from_ref(&event));
             }
-            let got = bench.ask(
+            let got = harness.ask(
                 &mut sender,
                 3,
                 vec![(225, "receiver".into()), (3, sent.clone())],
@@ -83,10 +83,10 @@ fn content_keeps_its_type_between_the_protocols() {
             let event = private("sender", "receiver", sent.clone(), last_id);
             assert_eq!(got, [ok(3), event.clone()]);
             for receiver in &mut receivers {
-                assert_eq!(bench.drain(receiver), std::slice::from_ref(&event));
+                assert_eq!(harness.drain(receiver), std::slice::from_ref(&event));
             }
         }
-        assert_eq!(bench.core.stats().downgraded, 0);
+        assert_eq!(harness.core.stats().downgraded, 0);
     }
 }
 
@@ -96,26 +96,26 @@ fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
     let strange = |pairs| dictionary(Type::String, Type::Array(Box::new(Type::Int)), pairs);
     let sent = strange(vec![("a".into(), numbers.clone())]);
     let loose = dictionary(Type::Object, Type::Object, vec![("a".into(), numbers)]);
-    let mut bench = Bench::new();
-    let mut new = join(&mut bench, "new", Protocol::V18, false);
-    let mut old = join(&mut bench, "old", Protocol::V16, false);
-    let mut new_too = join(&mut bench, "new too", Protocol::V18, true);
-    bench.ask(&mut new, 2, vec![(1, "c".into()), (3, sent.clone())]);
-    assert_eq!(content(&bench.drain(&mut old)), loose);
-    assert_eq!(content(&bench.drain(&mut new_too)), sent);
-    assert_eq!(bench.core.stats().downgraded, 1);
+    let mut harness = Harness::new();
+    let mut new = join(&mut harness, "new", Protocol::V18, false);
+    let mut old = join(&mut harness, "old", Protocol::V16, false);
+    let mut new_too = join(&mut harness, "new too", Protocol::V18, true);
+    harness.ask(&mut new, 2, vec![(1, "c".into()), (3, sent.clone())]);
+    assert_eq!(content(&harness.drain(&mut old)), loose);
+    assert_eq!(content(&harness.drain(&mut new_too)), sent);
+    assert_eq!(harness.core.stats().downgraded, 1);
     // The next message is whole again, and so is the one after from the other side.
-    bench.ask(&mut new, 2, vec![(1, "c".into()), (3, "x".into())]);
-    assert_eq!(content(&bench.drain(&mut old)), "x".into());
+    harness.ask(&mut new, 2, vec![(1, "c".into()), (3, "x".into())]);
+    assert_eq!(content(&harness.drain(&mut old)), "x".into());
     let events = Value::Array(Array::Event(vec![EventData {
         code: 1,
         parameters: vec![],
     }]));
-    let got = bench.ask(&mut old, 2, vec![(1, "c".into()), (3, events)]);
+    let got = harness.ask(&mut old, 2, vec![(1, "c".into()), (3, events)]);
     assert_eq!(got[0], ok(2));
-    bench.drain(&mut new);
+    harness.drain(&mut new);
     // History keeps what was sent.
-    let got = bench.ask(
+    let got = harness.ask(
         &mut new_too,
         0,
         vec![(0, texts(&["c"])), (14, Value::Int(3))],
@@ -128,19 +128,19 @@ fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
 
 #[test]
 fn what_nothing_helps_is_null_for_that_receiver() {
-    let mut bench = Bench::new();
-    let mut new = join(&mut bench, "new", Protocol::V18, false);
-    let mut old = join(&mut bench, "old", Protocol::V16, false);
+    let mut harness = Harness::new();
+    let mut new = join(&mut harness, "new", Protocol::V18, false);
+    let mut old = join(&mut harness, "old", Protocol::V16, false);
     let long = Value::from(Custom {
         code: 1,
         data: vec![7; 40_000].into(),
     });
-    let got = bench.ask(&mut new, 2, vec![(1, "c".into()), (3, long.clone())]);
+    let got = harness.ask(&mut new, 2, vec![(1, "c".into()), (3, long.clone())]);
     assert_eq!(content(&got[1..]), long);
-    assert_eq!(content(&bench.drain(&mut old)), Value::Null);
-    bench.ask(&mut new, 3, vec![(225, "old".into()), (3, long)]);
+    assert_eq!(content(&harness.drain(&mut old)), Value::Null);
+    harness.ask(&mut new, 3, vec![(225, "old".into()), (3, long)]);
     assert_eq!(
-        bench.drain(&mut old),
+        harness.drain(&mut old),
         [private("new", "old", Value::Null, 1)]
     );
 }
@@ -151,20 +151,20 @@ fn content_nested_to_the_limit_is_delivered_and_beyond_it_is_refused() {
     let limit = Limits::DEFAULT.max_depth;
     for protocol in BOTH {
         for receiver_protocol in BOTH {
-            let mut bench = Bench::new();
-            let mut sender = join(&mut bench, "sender", protocol, false);
-            let mut receiver = join(&mut bench, "receiver", receiver_protocol, false);
-            let got = bench.ask(&mut sender, 2, vec![(1, "c".into()), (3, nested(limit))]);
+            let mut harness = Harness::new();
+            let mut sender = join(&mut harness, "sender", protocol, false);
+            let mut receiver = join(&mut harness, "receiver", receiver_protocol, false);
+            let got = harness.ask(&mut sender, 2, vec![(1, "c".into()), (3, nested(limit))]);
             assert_eq!(content(&got[1..]), nested(limit));
-            assert_eq!(content(&bench.drain(&mut receiver)), nested(limit));
+            assert_eq!(content(&harness.drain(&mut receiver)), nested(limit));
         }
     }
 }
 
 #[test]
 fn content_that_even_its_sender_cannot_get_is_refused() {
-    let mut bench = Bench::new();
-    let mut alice = join(&mut bench, "alice", Protocol::V18, false);
+    let mut harness = Harness::new();
+    let mut alice = join(&mut harness, "alice", Protocol::V18, false);
     // Readers take longer text than writers write: a string of 40,000 bytes, by hand.
     let write = |bytes: &mut Vec<u8>, code: u8, first: &[u8]| {
         bytes.extend([0xF3, 2, code, 2]);
@@ -172,22 +172,22 @@ fn content_that_even_its_sender_cannot_get_is_refused() {
         bytes.extend([3, 0x07, 0xC0, 0xB8, 0x02]);
         bytes.extend(std::iter::repeat_n(b'x', 40_000));
     };
-    bench.send_message(&alice, |bytes| write(bytes, 2, &[1, 0x07, 1, b'c']));
-    let got = bench.drain(&mut alice);
+    harness.send_message(&alice, |bytes| write(bytes, 2, &[1, 0x07, 1, b'c']));
+    let got = harness.drain(&mut alice);
     assert_eq!((got.len(), got[0].return_code(2)), (1, -2), "{got:?}");
-    bench.send_message(&alice, |bytes| write(bytes, 3, &[225, 0x07, 1, b'b']));
-    let got = bench.drain(&mut alice);
+    harness.send_message(&alice, |bytes| write(bytes, 3, &[225, 0x07, 1, b'b']));
+    let got = harness.drain(&mut alice);
     assert_eq!((got.len(), got[0].return_code(3)), (1, -2), "{got:?}");
-    assert_eq!(bench.last_id("c"), Some(0));
-    assert_eq!(bench.core.stats().conversations, 0);
+    assert_eq!(harness.last_id("c"), Some(0));
+    assert_eq!(harness.core.stats().conversations, 0);
 }
 
 #[test]
 fn history_that_does_not_fit_one_message_loses_its_oldest() {
-    let mut bench = Bench::new();
-    let mut alice = join(&mut bench, "alice", Protocol::V18, false);
+    let mut harness = Harness::new();
+    let mut alice = join(&mut harness, "alice", Protocol::V18, false);
     for number in 0..100_u8 {
-        let got = bench.ask(
+        let got = harness.ask(
             &mut alice,
             2,
             vec![(1, "c".into()), (3, Value::from(vec![number; 30_000]))],
@@ -195,8 +195,8 @@ fn history_that_does_not_fit_one_message_loses_its_oldest() {
         assert_eq!(got.len(), 2);
     }
     for protocol in BOTH {
-        let mut bob = bench.enter("bob", protocol);
-        let got = bench.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
+        let mut bob = harness.enter("bob", protocol);
+        let got = harness.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
         let history = &got[2];
         assert_eq!(history.parameter(8), Some(&Value::Int(100)));
         let Some(Value::Array(Array::Object(all))) = history.parameter(2) else {
@@ -205,6 +205,6 @@ fn history_that_does_not_fit_one_message_loses_its_oldest() {
         assert!((10..=34).contains(&all.len()), "{}", all.len());
         assert_eq!(all.last(), Some(&Value::from(vec![99_u8; 30_000])));
         assert_eq!(got.len(), 3);
-        bench.hang_up(bob);
+        harness.hang_up(bob);
     }
 }

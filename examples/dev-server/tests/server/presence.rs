@@ -2,7 +2,7 @@
 
 use photon_proto::{Dictionary, Hashtable, Protocol, Type, Value};
 
-use crate::bench::{Bench, Got, Peer, event, ok, response, subscribed, texts};
+use crate::harness::{Got, Harness, Peer, event, ok, response, subscribed, texts};
 
 fn status(user: &str, status: i32, message: Option<Value>) -> Got {
     let mut parameters = vec![(5, user.into()), (10, Value::Int(status))];
@@ -10,26 +10,26 @@ fn status(user: &str, status: i32, message: Option<Value>) -> Got {
     event(4, parameters)
 }
 
-fn watch(bench: &mut Bench, peer: &mut Peer, friends: &[&str]) -> Vec<Got> {
-    let got = bench.ask(peer, 6, vec![(11, texts(friends))]);
+fn watch(harness: &mut Harness, peer: &mut Peer, friends: &[&str]) -> Vec<Got> {
+    let got = harness.ask(peer, 6, vec![(11, texts(friends))]);
     assert_eq!(got[0], ok(6));
     got[1..].to_vec()
 }
 
 #[test]
 fn friends_see_each_status_and_its_message() {
-    let mut bench = Bench::new();
-    let [mut alice, mut bob] = ["alice", "bob"].map(|user| bench.enter(user, Protocol::V18));
-    let mut bob_too = bench.enter("bob", Protocol::V16);
+    let mut harness = Harness::new();
+    let [mut alice, mut bob] = ["alice", "bob"].map(|user| harness.enter(user, Protocol::V18));
+    let mut bob_too = harness.enter("bob", Protocol::V16);
     assert_eq!(
-        watch(&mut bench, &mut bob, &["alice", "nobody"]),
+        watch(&mut harness, &mut bob, &["alice", "nobody"]),
         [status("alice", 0, None), status("nobody", 0, None)]
     );
-    bench.drain(&mut bob_too);
+    harness.drain(&mut bob_too);
     let mut set = |parameters: Vec<(u8, Value)>| {
-        assert_eq!(bench.ask(&mut alice, 5, parameters), [ok(5)]);
-        let got = bench.drain(&mut bob);
-        assert_eq!(bench.drain(&mut bob_too), got);
+        assert_eq!(harness.ask(&mut alice, 5, parameters), [ok(5)]);
+        let got = harness.drain(&mut bob);
+        assert_eq!(harness.drain(&mut bob_too), got);
         got
     };
     let int = |number: i32| (10, Value::Int(number));
@@ -58,67 +58,67 @@ fn friends_see_each_status_and_its_message() {
         [status("alice", 4, None)]
     );
     assert_eq!(
-        bench.ask(&mut alice, 5, vec![(3, "x".into())])[0].return_code(5),
+        harness.ask(&mut alice, 5, vec![(3, "x".into())])[0].return_code(5),
         -2
     );
     // The message went with the visibility.
-    let mut dave = bench.enter("dave", Protocol::V18);
+    let mut dave = harness.enter("dave", Protocol::V18);
     assert_eq!(
-        watch(&mut bench, &mut dave, &["alice"]),
+        watch(&mut harness, &mut dave, &["alice"]),
         [status("alice", 4, None)]
     );
     // A newcomer learns the present state; an invisible one looks absent.
-    bench.ask(&mut alice, 5, vec![int(2), (3, "back".into())]);
-    let mut carol = bench.enter("carol", Protocol::V18);
+    harness.ask(&mut alice, 5, vec![int(2), (3, "back".into())]);
+    let mut carol = harness.enter("carol", Protocol::V18);
     assert_eq!(
-        watch(&mut bench, &mut carol, &["alice"]),
+        watch(&mut harness, &mut carol, &["alice"]),
         [status("alice", 2, Some("back".into()))]
     );
     assert_eq!(
-        bench.ask(&mut carol, 7, vec![(11, texts(&["alice"]))]),
+        harness.ask(&mut carol, 7, vec![(11, texts(&["alice"]))]),
         [ok(7)]
     );
-    bench.drain(&mut bob);
-    bench.hang_up(alice);
-    assert_eq!(bench.drain(&mut bob), [status("alice", 0, None)]);
-    assert_eq!(bench.drain(&mut carol), []);
+    harness.drain(&mut bob);
+    harness.hang_up(alice);
+    assert_eq!(harness.drain(&mut bob), [status("alice", 0, None)]);
+    assert_eq!(harness.drain(&mut carol), []);
 }
 
 #[test]
 fn a_user_is_seen_to_come_and_go_as_the_switches_say() {
-    let mut bench = Bench::with(|config| {
+    let mut harness = Harness::with(|config| {
         config.status_on_login = true;
         config.report_offline_friends = false;
         config.silence_timeout_ms = 0;
     });
-    let mut bob = bench.enter("bob", Protocol::V18);
-    assert_eq!(watch(&mut bench, &mut bob, &["alice"]), []);
-    let alice = bench.enter("alice", Protocol::V18);
-    assert_eq!(bench.drain(&mut bob), [status("alice", 2, None)]);
-    let second = bench.enter("alice", Protocol::V18);
-    bench.hang_up(alice);
-    assert_eq!(bench.drain(&mut bob), []);
-    bench.hang_up(second);
-    assert_eq!(bench.drain(&mut bob), [status("alice", 0, None)]);
+    let mut bob = harness.enter("bob", Protocol::V18);
+    assert_eq!(watch(&mut harness, &mut bob, &["alice"]), []);
+    let alice = harness.enter("alice", Protocol::V18);
+    assert_eq!(harness.drain(&mut bob), [status("alice", 2, None)]);
+    let second = harness.enter("alice", Protocol::V18);
+    harness.hang_up(alice);
+    assert_eq!(harness.drain(&mut bob), []);
+    harness.hang_up(second);
+    assert_eq!(harness.drain(&mut bob), [status("alice", 0, None)]);
 }
 
 #[test]
 fn the_friend_list_goes_with_the_last_connection() {
-    let mut bench = Bench::new();
-    let mut bob = bench.enter("bob", Protocol::V18);
-    watch(&mut bench, &mut bob, &["alice"]);
-    bench.hang_up(bob);
-    let mut bob = bench.enter("bob", Protocol::V18);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    bench.ask(&mut alice, 5, vec![(10, Value::Int(2))]);
-    assert_eq!(bench.drain(&mut bob), []);
+    let mut harness = Harness::new();
+    let mut bob = harness.enter("bob", Protocol::V18);
+    watch(&mut harness, &mut bob, &["alice"]);
+    harness.hang_up(bob);
+    let mut bob = harness.enter("bob", Protocol::V18);
+    let mut alice = harness.enter("alice", Protocol::V18);
+    harness.ask(&mut alice, 5, vec![(10, Value::Int(2))]);
+    assert_eq!(harness.drain(&mut bob), []);
     let many: Vec<String> = (0..513).map(|number| number.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(
-        bench.ask(&mut bob, 6, vec![(11, texts(&many))])[0].return_code(6),
+        harness.ask(&mut bob, 6, vec![(11, texts(&many))])[0].return_code(6),
         -2
     );
-    assert_eq!(watch(&mut bench, &mut bob, &many[..512]).len(), 512);
+    assert_eq!(watch(&mut harness, &mut bob, &many[..512]).len(), 512);
 }
 
 fn untyped(pairs: Vec<(Value, Value)>) -> Value {
@@ -151,57 +151,57 @@ fn listed(channel: &str, max: i32, others: &[&str]) -> Got {
 
 #[test]
 fn a_publishing_channel_tells_who_comes_and_goes_and_can_be_full() {
-    let mut bench = Bench::new();
+    let mut harness = Harness::new();
     let [mut alice, mut bob, mut carol] =
-        ["alice", "bob", "carol"].map(|user| bench.enter(user, Protocol::V18));
+        ["alice", "bob", "carol"].map(|user| harness.enter(user, Protocol::V18));
     let create = vec![(0, texts(&["p"])), (22, untyped(publishing(2)))];
     assert_eq!(
-        bench.ask(&mut alice, 0, create),
+        harness.ask(&mut alice, 0, create),
         [ok(0), listed("p", 2, &[])]
     );
     let join = || vec![(0, texts(&["p"])), (22, untyped(publishing(50)))];
     assert_eq!(
-        bench.ask(&mut bob, 0, join()),
+        harness.ask(&mut bob, 0, join()),
         [ok(0), listed("p", 2, &["alice"])]
     );
     let about = |code: u8, user: &str| event(code, [(1, "p".into()), (225, user.into())]);
-    assert_eq!(bench.drain(&mut alice), [about(8, "bob")]);
+    assert_eq!(harness.drain(&mut alice), [about(8, "bob")]);
     assert_eq!(
-        bench.ask(&mut carol, 0, join()),
+        harness.ask(&mut carol, 0, join()),
         [ok(0), subscribed(&[("p", false)])]
     );
     assert_eq!(
-        bench.ask(&mut bob, 0, join()),
+        harness.ask(&mut bob, 0, join()),
         [ok(0), listed("p", 2, &["alice"])]
     );
-    assert_eq!(bench.drain(&mut alice), []);
-    bench.ask(&mut bob, 1, vec![(0, texts(&["p"]))]);
-    assert_eq!(bench.drain(&mut alice), [about(9, "bob")]);
+    assert_eq!(harness.drain(&mut alice), []);
+    harness.ask(&mut bob, 1, vec![(0, texts(&["p"]))]);
+    assert_eq!(harness.drain(&mut alice), [about(9, "bob")]);
     assert_eq!(
-        bench.ask(&mut carol, 0, join()),
+        harness.ask(&mut carol, 0, join()),
         [ok(0), listed("p", 2, &["alice"])]
     );
-    bench.drain(&mut alice);
-    bench.hang_up(carol);
-    assert_eq!(bench.drain(&mut alice), [about(9, "carol")]);
+    harness.drain(&mut alice);
+    harness.hang_up(carol);
+    assert_eq!(harness.drain(&mut alice), [about(9, "carol")]);
     // With several names nothing is said of properties, and none are set.
     let several = vec![(0, texts(&["p", "q"])), (22, untyped(publishing(1)))];
     assert_eq!(
-        bench.ask(&mut alice, 0, several),
+        harness.ask(&mut alice, 0, several),
         [ok(0), subscribed(&[("p", true), ("q", true)])]
     );
     assert_eq!(
-        bench.ask(&mut bob, 0, vec![(0, texts(&["q"]))]),
+        harness.ask(&mut bob, 0, vec![(0, texts(&["q"]))]),
         [ok(0), subscribed(&[("q", true)])]
     );
 }
 
 #[test]
 fn properties_change_only_from_what_was_expected() {
-    let mut bench = Bench::with(|config| config.properties = true);
-    let [mut alice, mut bob] = ["alice", "bob"].map(|user| bench.enter(user, Protocol::V18));
+    let mut harness = Harness::with(|config| config.properties = true);
+    let [mut alice, mut bob] = ["alice", "bob"].map(|user| harness.enter(user, Protocol::V18));
     let join = || vec![(0, texts(&["c"]))];
-    bench.ask(&mut alice, 0, join());
+    harness.ask(&mut alice, 0, join());
     let set = |parameters: &[(u8, Value)]| [&[(1, "c".into())], parameters].concat();
     let changes = |value: i32| {
         (
@@ -211,7 +211,7 @@ fn properties_change_only_from_what_was_expected() {
     };
     let all = (26, Value::Bool(true));
     assert_eq!(
-        bench.ask(&mut bob, 8, set(&[changes(1)]))[0].return_code(8),
+        harness.ask(&mut bob, 8, set(&[changes(1)]))[0].return_code(8),
         -3
     );
     let changed = |value: i32| {
@@ -222,35 +222,35 @@ fn properties_change_only_from_what_was_expected() {
         )
     };
     assert_eq!(
-        bench.ask(&mut alice, 8, set(&[changes(1), all.clone()])),
+        harness.ask(&mut alice, 8, set(&[changes(1), all.clone()])),
         [ok(8), changed(1)]
     );
-    assert_eq!(bench.ask(&mut alice, 8, set(&[changes(2)])), [ok(8)]);
+    assert_eq!(harness.ask(&mut alice, 8, set(&[changes(2)])), [ok(8)]);
     let expect = |value: i32| (25, untyped(vec![("k".into(), Value::Int(value))]));
     assert_eq!(
-        bench.ask(&mut alice, 8, set(&[changes(3), expect(1)]))[0].return_code(8),
+        harness.ask(&mut alice, 8, set(&[changes(3), expect(1)]))[0].return_code(8),
         -2
     );
     assert_eq!(
-        bench.ask(&mut alice, 8, set(&[changes(3), expect(2), all.clone()])),
+        harness.ask(&mut alice, 8, set(&[changes(3), expect(2), all.clone()])),
         [ok(8), changed(3)]
     );
     let absent = (25, untyped(vec![("other".into(), Value::Null)]));
     assert_eq!(
-        bench.ask(&mut alice, 8, set(&[changes(4), absent])),
+        harness.ask(&mut alice, 8, set(&[changes(4), absent])),
         [ok(8)]
     );
-    assert_eq!(bench.ask(&mut alice, 8, set(&[]))[0].return_code(8), -2);
+    assert_eq!(harness.ask(&mut alice, 8, set(&[]))[0].return_code(8), -2);
 
     let user = (225, Value::from("alice"));
-    let got = bench.ask(&mut alice, 8, set(&[changes(9), user.clone(), all]));
+    let got = harness.ask(&mut alice, 8, set(&[changes(9), user.clone(), all]));
     assert_eq!(got[1].parameter(225), Some(&"alice".into()));
     let stranger = (225, Value::from("bob"));
     assert_eq!(
-        bench.ask(&mut alice, 8, set(&[changes(9), stranger]))[0].return_code(8),
+        harness.ask(&mut alice, 8, set(&[changes(9), stranger]))[0].return_code(8),
         -2
     );
-    let got = bench.ask(&mut bob, 0, join());
+    let got = harness.ask(&mut bob, 0, join());
     assert_eq!(
         got[1].parameter(22),
         Some(&untyped(vec![("k".into(), Value::Int(4))]))
@@ -267,7 +267,7 @@ fn properties_change_only_from_what_was_expected() {
         22,
         untyped(vec![("k".into(), Value::from(vec![0_u8; 100_000]))]),
     );
-    let refused = bench.ask(&mut alice, 8, set(&[much]));
+    let refused = harness.ask(&mut alice, 8, set(&[much]));
     assert_eq!(
         refused,
         [response(8, -2, "properties are limited to 65536 bytes")]

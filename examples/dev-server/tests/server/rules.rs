@@ -3,33 +3,38 @@
 use dev_server::{ServerConfig, ServerKind};
 use photon_proto::{Dictionary, Hashtable, Protocol, Type, Value};
 
-use crate::bench::{
-    BOTH, Bench, Got, Peer, credentials, event, messages, ok, private, response, subscribed, texts,
+use crate::harness::{
+    BOTH, Got, Harness, Peer, credentials, event, messages, ok, private, response, subscribed,
+    texts,
 };
 
-fn switched(switches: &[&str]) -> Bench {
-    Bench::with(|config| {
+fn switched(switches: &[&str]) -> Harness {
+    Harness::with(|config| {
         for switch in switches {
             config.set_switch_spec(switch).unwrap();
         }
     })
 }
 
-fn fault(bench: &mut Bench, text: &str) {
-    bench.core.config_mut().switch_fault_on(text, None).unwrap();
+fn fault(harness: &mut Harness, text: &str) {
+    harness
+        .core
+        .config_mut()
+        .switch_fault_on(text, None)
+        .unwrap();
 }
 
-fn join(bench: &mut Bench, peer: &mut Peer, channel: &str) -> Vec<Got> {
-    bench.ask(peer, 0, vec![(0, texts(&[channel]))])
+fn join(harness: &mut Harness, peer: &mut Peer, channel: &str) -> Vec<Got> {
+    harness.ask(peer, 0, vec![(0, texts(&[channel]))])
 }
 
 fn publish(
-    bench: &mut Bench,
+    harness: &mut Harness,
     peer: &mut Peer,
     channel: &str,
     content: impl Into<Value>,
 ) -> Vec<Got> {
-    bench.ask(peer, 2, vec![(1, channel.into()), (3, content.into())])
+    harness.ask(peer, 2, vec![(1, channel.into()), (3, content.into())])
 }
 
 fn untyped(pairs: Vec<(Value, Value)>) -> Value {
@@ -42,39 +47,39 @@ fn untyped(pairs: Vec<(Value, Value)>) -> Value {
 
 #[test]
 fn authenticating_twice_is_refused_on_the_front_end_and_the_name_server_stays_open() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
     assert_eq!(
-        bench.ask(&mut alice, 230, credentials("bob"))[0].return_code(230),
+        harness.ask(&mut alice, 230, credentials("bob"))[0].return_code(230),
         -3
     );
-    let mut names = bench.connect(ServerKind::NameServer, Protocol::V18);
+    let mut names = harness.connect(ServerKind::NameServer, Protocol::V18);
     let mut login = credentials("alice");
     login.push((210, "EU/cluster".into()));
     for _ in 0..2 {
         assert_eq!(
-            bench.ask(&mut names, 230, login.clone())[0].return_code(230),
+            harness.ask(&mut names, 230, login.clone())[0].return_code(230),
             0
         );
     }
     for operation in [0, 4, 99] {
         assert_eq!(
-            bench.ask(&mut names, operation, vec![])[0].return_code(operation),
+            harness.ask(&mut names, operation, vec![])[0].return_code(operation),
             -2
         );
     }
     // Idle for long enough, it is closed.
-    bench.wait(29_999);
-    assert_eq!(bench.drain(&mut names), []);
-    bench.wait(1);
-    assert_eq!(bench.drain(&mut names), [Got::Closed]);
+    harness.wait(29_999);
+    assert_eq!(harness.drain(&mut names), []);
+    harness.wait(1);
+    assert_eq!(harness.drain(&mut names), [Got::Closed]);
 }
 
 #[test]
 fn an_empty_name_is_refused_among_others() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
-    let got = bench.ask(&mut alice, 0, vec![(0, texts(&["", "a"]))]);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
+    let got = harness.ask(&mut alice, 0, vec![(0, texts(&["", "a"]))]);
     assert_eq!(got, [ok(0), subscribed(&[("", false), ("a", true)])]);
 }
 
@@ -83,12 +88,12 @@ fn contains(whole: &[u8], part: &[u8]) -> bool {
     whole.windows(part.len()).any(|window| window == part)
 }
 
-fn raw(bench: &mut Bench, peer: &Peer) -> Vec<u8> {
+fn raw(harness: &mut Harness, peer: &Peer) -> Vec<u8> {
     let mut all = Vec::new();
-    while let Some(bytes) = bench.core.transmit(peer.id) {
+    while let Some(bytes) = harness.core.transmit(peer.id) {
         all.extend_from_slice(bytes);
         let count = bytes.len();
-        bench.core.transmitted(peer.id, count);
+        harness.core.transmitted(peer.id, count);
     }
     all
 }
@@ -97,8 +102,8 @@ fn raw(bench: &mut Bench, peer: &Peer) -> Vec<u8> {
 fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
     for protocol in BOTH {
         for as_hashtable in [false, true] {
-            let mut bench = switched(&["properties=on"]);
-            let mut alice = bench.enter("alice", protocol);
+            let mut harness = switched(&["properties=on"]);
+            let mut alice = harness.enter("alice", protocol);
             let map = |pairs: Vec<(Value, Value)>| {
                 if as_hashtable {
                     Value::Hashtable(Hashtable(pairs))
@@ -111,7 +116,7 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
                 (Value::Byte(255), Value::Int(10)),
             ]);
             assert_eq!(
-                bench.ask(&mut alice, 0, vec![(0, texts(&["p"])), (22, create)])[0],
+                harness.ask(&mut alice, 0, vec![(0, texts(&["p"])), (22, create)])[0],
                 ok(0)
             );
             let changes = map(vec![("k".into(), Value::Int(9))]);
@@ -122,12 +127,12 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
                 (22, changes),
                 (25, expected),
             ];
-            assert_eq!(bench.ask(&mut alice, 8, set), [ok(8)]);
+            assert_eq!(harness.ask(&mut alice, 8, set), [ok(8)]);
 
-            let mut bob = bench.enter("bob", protocol);
-            bench.drain(&mut bob);
-            bench.request(&bob, 0, vec![(0, texts(&["p"]))]);
-            let sent = raw(&mut bench, &bob);
+            let mut bob = harness.enter("bob", protocol);
+            harness.drain(&mut bob);
+            harness.request(&bob, 0, vec![(0, texts(&["p"]))]);
+            let sent = raw(&mut harness, &bob);
             let (properties, by_user): (&[u8], &[u8]) = match protocol {
                 // Key and value type 0 (object), so each key and value carries its own; counts of two bytes.
                 Protocol::V16 => (
@@ -150,60 +155,64 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
 
 #[test]
 fn others_are_told_when_a_silent_users_grace_is_over() {
-    let mut bench = switched(&["silence-timeout-ms=1000", "grace-ms=500"]);
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = switched(&["silence-timeout-ms=1000", "grace-ms=500"]);
+    let mut alice = harness.enter("alice", Protocol::V18);
     let publishing = untyped(vec![(Value::Byte(254), Value::Bool(true))]);
-    bench.ask(&mut alice, 0, vec![(0, texts(&["p"])), (22, publishing)]);
-    let mut bob = bench.enter("bob", Protocol::V18);
-    join(&mut bench, &mut bob, "p");
-    bench.drain(&mut alice);
+    harness.ask(&mut alice, 0, vec![(0, texts(&["p"])), (22, publishing)]);
+    let mut bob = harness.enter("bob", Protocol::V18);
+    join(&mut harness, &mut bob, "p");
+    harness.drain(&mut alice);
     for _ in 0..2 {
-        bench.wait(700);
-        bench.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
+        harness.wait(700);
+        harness.send_bytes(&alice, &[0xF0, 0, 0, 0, 1]);
         assert!(matches!(
-            bench.drain(&mut alice).as_slice(),
+            harness.drain(&mut alice).as_slice(),
             [Got::Pong { .. }]
         ));
     }
-    assert_eq!(bench.drain(&mut bob), [Got::Closed]);
-    bench.wait(200);
+    assert_eq!(harness.drain(&mut bob), [Got::Closed]);
+    harness.wait(200);
     assert_eq!(
-        bench.drain(&mut alice),
+        harness.drain(&mut alice),
         [event(9, [(1, "p".into()), (225, "bob".into())])]
     );
-    let left = bench.core.channel("app-1", "1.0", "p").unwrap().subscribers;
+    let left = harness
+        .core
+        .channel("app-1", "1.0", "p")
+        .unwrap()
+        .subscribers;
     assert_eq!(left, ["alice"]);
 }
 
 #[test]
 fn too_many_operations_can_end_the_connection() {
-    let mut bench = switched(&["max-operations-per-second=1", "disconnect-over-rate=on"]);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    join(&mut bench, &mut alice, "c");
+    let mut harness = switched(&["max-operations-per-second=1", "disconnect-over-rate=on"]);
+    let mut alice = harness.enter("alice", Protocol::V18);
+    join(&mut harness, &mut alice, "c");
     let goodbye = Got::Disconnect {
         code: 32743,
         text: "too many operations".to_owned(),
     };
     assert_eq!(
-        publish(&mut bench, &mut alice, "c", "x"),
+        publish(&mut harness, &mut alice, "c", "x"),
         [goodbye, Got::Closed]
     );
 }
 
 #[test]
 fn messages_texts_subscribers_and_friends_have_limits() {
-    let mut bench = switched(&[
+    let mut harness = switched(&[
         "max-message-bytes=200",
         "max-string-bytes=10",
         "max-subscribers=1",
         "max-friends=2",
     ]);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    join(&mut bench, &mut alice, "c");
-    assert_eq!(publish(&mut bench, &mut alice, "c", "short").len(), 2);
+    let mut alice = harness.enter("alice", Protocol::V18);
+    join(&mut harness, &mut alice, "c");
+    assert_eq!(publish(&mut harness, &mut alice, "c", "short").len(), 2);
     for got in [
-        publish(&mut bench, &mut alice, "c", "x".repeat(200)),
-        bench.ask(
+        publish(&mut harness, &mut alice, "c", "x".repeat(200)),
+        harness.ask(
             &mut alice,
             3,
             vec![(225, "bob".into()), (3, "x".repeat(200).into())],
@@ -224,32 +233,32 @@ fn messages_texts_subscribers_and_friends_have_limits() {
             "{text}"
         );
     }
-    assert_eq!(bench.last_id("c"), Some(1));
+    assert_eq!(harness.last_id("c"), Some(1));
     let long = "parameter 0 is missing or has the wrong type";
     assert_eq!(
-        join(&mut bench, &mut alice, "12345678901"),
+        join(&mut harness, &mut alice, "12345678901"),
         [response(0, -2, long)]
     );
-    assert_eq!(join(&mut bench, &mut alice, "1234567890").len(), 2);
-    let mut bob = bench.enter("bob", Protocol::V18);
+    assert_eq!(join(&mut harness, &mut alice, "1234567890").len(), 2);
+    let mut bob = harness.enter("bob", Protocol::V18);
     assert_eq!(
-        join(&mut bench, &mut bob, "c"),
+        join(&mut harness, &mut bob, "c"),
         [ok(0), subscribed(&[("c", false)])]
     );
-    let got = bench.ask(&mut bob, 6, vec![(11, texts(&["x", "y", "z"]))]);
+    let got = harness.ask(&mut bob, 6, vec![(11, texts(&["x", "y", "z"]))]);
     assert_eq!(got.len(), 3, "the answer and two friends: {got:?}");
 }
 
 #[test]
 fn all_histories_together_are_bounded_and_the_oldest_go() {
-    let mut bench = switched(&["max-total-history-bytes=100000"]);
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = switched(&["max-total-history-bytes=100000"]);
+    let mut alice = harness.enter("alice", Protocol::V18);
     let text = "x".repeat(10_000);
     for number in 0..50 {
         let name = format!("c{number}");
-        join(&mut bench, &mut alice, &name);
-        publish(&mut bench, &mut alice, &name, text.as_str());
-        bench.ask(
+        join(&mut harness, &mut alice, &name);
+        publish(&mut harness, &mut alice, &name, text.as_str());
+        harness.ask(
             &mut alice,
             3,
             vec![
@@ -257,36 +266,36 @@ fn all_histories_together_are_bounded_and_the_oldest_go() {
                 (3, text.as_str().into()),
             ],
         );
-        assert!(bench.core.stats().history_bytes <= 100_000, "{number}");
+        assert!(harness.core.stats().history_bytes <= 100_000, "{number}");
     }
     let kept =
-        |bench: &Bench, name: &str| bench.core.channel("app-1", "1.0", name).unwrap().history;
-    assert_eq!((kept(&bench, "c0"), kept(&bench, "c49")), (0, 1));
+        |harness: &Harness, name: &str| harness.core.channel("app-1", "1.0", name).unwrap().history;
+    assert_eq!((kept(&harness, "c0"), kept(&harness, "c49")), (0, 1));
     // Ids go on in a channel whose history went.
     assert_eq!(
-        publish(&mut bench, &mut alice, "c0", "y")[1],
+        publish(&mut harness, &mut alice, "c0", "y")[1],
         messages("c0", &[("alice", "y".into())], 2)
     );
-    bench.hang_up(alice);
-    bench.wait(60_000);
-    assert_eq!(bench.core.stats().history_bytes, 0);
+    harness.hang_up(alice);
+    harness.wait(60_000);
+    assert_eq!(harness.core.stats().history_bytes, 0);
 }
 
 #[test]
 fn gone_connections_leave_no_reminders() {
-    let mut bench = Bench::new();
+    let mut harness = Harness::new();
     for _ in 0..100 {
-        let peer = bench.accept(ServerKind::FrontEnd, Protocol::V18);
-        bench.hang_up(peer);
+        let peer = harness.accept(ServerKind::FrontEnd, Protocol::V18);
+        harness.hang_up(peer);
     }
-    assert_eq!(bench.core.poll_timeout(), None);
+    assert_eq!(harness.core.poll_timeout(), None);
 }
 
 #[test]
 fn subscriptions_can_be_confirmed_one_by_one_always() {
-    let mut bench = switched(&["split-event-5=on"]);
-    let mut alice = bench.enter("alice", Protocol::V18);
-    let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
+    let mut harness = switched(&["split-event-5=on"]);
+    let mut alice = harness.enter("alice", Protocol::V18);
+    let got = harness.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
     assert_eq!(
         got,
         [
@@ -299,22 +308,22 @@ fn subscriptions_can_be_confirmed_one_by_one_always() {
 
 #[test]
 fn arrays_can_have_different_lengths_everywhere() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
-    fault(&mut bench, "wrong-array-lengths");
-    let got = bench.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
+    fault(&mut harness, "wrong-array-lengths");
+    let got = harness.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
     assert_eq!(
         got[1],
         event(5, [(0, texts(&["a", "b"])), (15, Value::from(vec![true]))])
     );
-    let got = publish(&mut bench, &mut alice, "a", "x");
+    let got = publish(&mut harness, &mut alice, "a", "x");
     assert_eq!(got[1].parameter(4), Some(&texts(&["alice", "alice"])));
     assert_eq!(
         got[1].parameter(2),
         Some(&Value::from(vec![Value::from("x")]))
     );
-    let mut names = bench.connect(ServerKind::NameServer, Protocol::V18);
-    let got = bench.ask(&mut names, 220, vec![(224, "app-1".into())]);
+    let mut names = harness.connect(ServerKind::NameServer, Protocol::V18);
+    let got = harness.ask(&mut names, 220, vec![(224, "app-1".into())]);
     assert_eq!(
         got[0].parameter(210),
         Some(&texts(&["eu", "us", "asia", "one-too-many"]))
@@ -323,47 +332,47 @@ fn arrays_can_have_different_lengths_everywhere() {
 
 #[test]
 fn tokens_can_be_bytes_and_expire_by_fault() {
-    let mut bench = Bench::new();
-    let log_in = |bench: &mut Bench| {
-        let mut names = bench.connect(ServerKind::NameServer, Protocol::V16);
+    let mut harness = Harness::new();
+    let log_in = |harness: &mut Harness| {
+        let mut names = harness.connect(ServerKind::NameServer, Protocol::V16);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
-        bench.ask(&mut names, 230, login)[0]
+        harness.ask(&mut names, 230, login)[0]
             .parameter(221)
             .unwrap()
             .clone()
     };
-    let enter = |bench: &mut Bench, token: &Value| {
-        let mut front = bench.connect(ServerKind::FrontEnd, Protocol::V18);
-        bench.ask(&mut front, 230, vec![(221, token.clone())])[0].return_code(230)
+    let enter = |harness: &mut Harness, token: &Value| {
+        let mut front = harness.connect(ServerKind::FrontEnd, Protocol::V18);
+        harness.ask(&mut front, 230, vec![(221, token.clone())])[0].return_code(230)
     };
-    fault(&mut bench, "byte-array-token");
-    let token = log_in(&mut bench);
+    fault(&mut harness, "byte-array-token");
+    let token = log_in(&mut harness);
     assert!(matches!(token, Value::Bytes(_)));
-    assert_eq!(enter(&mut bench, &token), 0);
-    bench
+    assert_eq!(enter(&mut harness, &token), 0);
+    harness
         .core
         .config_mut()
         .switch_fault_on("expire-tokens", Some(1))
         .unwrap();
     assert_eq!(
-        [enter(&mut bench, &token), enter(&mut bench, &token)],
+        [enter(&mut harness, &token), enter(&mut harness, &token)],
         [32753, 0]
     );
-    fault(&mut bench, "authenticate-ns=expired-token");
-    let token = log_in(&mut bench);
-    assert_eq!(enter(&mut bench, &token), 32753);
+    fault(&mut harness, "authenticate-ns=expired-token");
+    let token = log_in(&mut harness);
+    assert_eq!(enter(&mut harness, &token), 32753);
     // The full set does not need a token.
-    fault(&mut bench, "expire-tokens");
-    bench.enter("alice", Protocol::V18);
+    fault(&mut harness, "expire-tokens");
+    harness.enter("alice", Protocol::V18);
 }
 
 #[test]
 fn a_kicked_user_is_told_why_on_all_connections() {
-    let mut bench = Bench::new();
-    let mut both = [0; 2].map(|_| bench.enter("two words", Protocol::V18));
-    let mut other = bench.enter("other", Protocol::V18);
-    let answer = bench
+    let mut harness = Harness::new();
+    let mut both = [0; 2].map(|_| harness.enter("two words", Protocol::V18));
+    let mut other = harness.enter("other", Protocol::V18);
+    let answer = harness
         .core
         .control(r#"kick "two words" user-limit you are too many"#);
     assert_eq!(answer.line, "ok 2 connections of \"two words\" are ended");
@@ -372,10 +381,10 @@ fn a_kicked_user_is_told_why_on_all_connections() {
             code: 3,
             text: "you are too many".to_owned(),
         };
-        assert_eq!(bench.drain(peer), [goodbye, Got::Closed]);
+        assert_eq!(harness.drain(peer), [goodbye, Got::Closed]);
     }
-    assert_eq!(bench.drain(&mut other), []);
-    let users = bench.core.control("users").line;
+    assert_eq!(harness.drain(&mut other), []);
+    let users = harness.core.control("users").line;
     assert!(
         users.contains(
             r#""other" app="app-1" version="1.0" connections=1 channels=0 friends=0 status=0"#
@@ -387,47 +396,47 @@ fn a_kicked_user_is_told_why_on_all_connections() {
 
 #[test]
 fn control_lists_channels_on_one_line_whatever_their_names() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("al\"ice", Protocol::V18);
-    join(&mut bench, &mut alice, "line\none");
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("al\"ice", Protocol::V18);
+    join(&mut harness, &mut alice, "line\none");
     let expected = r#"ok 1 channels: "line\none" app="app-1" version="1.0" last-id=0 kept=0 users=["al\"ice"]"#;
-    assert_eq!(bench.core.control("channels").line, expected);
+    assert_eq!(harness.core.control("channels").line, expected);
 }
 
 #[test]
 fn a_user_sees_its_own_status_only_as_its_own_friend() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
     let online = || vec![(10, Value::Int(2)), (3, "hi".into())];
-    assert_eq!(bench.ask(&mut alice, 5, online()), [ok(5)]);
-    bench.ask(&mut alice, 6, vec![(11, texts(&["alice"]))]);
+    assert_eq!(harness.ask(&mut alice, 5, online()), [ok(5)]);
+    harness.ask(&mut alice, 6, vec![(11, texts(&["alice"]))]);
     let status = event(
         4,
         [(5, "alice".into()), (10, Value::Int(2)), (3, "hi".into())],
     );
-    assert_eq!(bench.ask(&mut alice, 5, online()), [ok(5), status]);
+    assert_eq!(harness.ask(&mut alice, 5, online()), [ok(5), status]);
 }
 
 #[test]
 fn a_private_message_to_someone_who_is_not_there_is_echoed_and_nothing_else_is_said() {
-    let mut bench = Bench::new();
-    let mut alice = bench.enter("alice", Protocol::V18);
-    let mut too = bench.enter("alice", Protocol::V16);
-    let got = bench.ask(
+    let mut harness = Harness::new();
+    let mut alice = harness.enter("alice", Protocol::V18);
+    let mut too = harness.enter("alice", Protocol::V16);
+    let got = harness.ask(
         &mut alice,
         3,
         vec![(225, "nobody".into()), (3, "psst".into())],
     );
     let echo = private("alice", "nobody", "psst", 1);
     assert_eq!(got, [ok(3), echo.clone()]);
-    assert_eq!(bench.drain(&mut too), [echo]);
+    assert_eq!(harness.drain(&mut too), [echo]);
     // Ids count in each conversation.
     assert_eq!(
-        bench.ask(&mut alice, 3, vec![(225, "other".into()), (3, 1.into())])[1].parameter(8),
+        harness.ask(&mut alice, 3, vec![(225, "other".into()), (3, 1.into())])[1].parameter(8),
         Some(&1.into())
     );
     assert_eq!(
-        bench.ask(&mut alice, 3, vec![(225, "nobody".into()), (3, 1.into())])[1].parameter(8),
+        harness.ask(&mut alice, 3, vec![(225, "nobody".into()), (3, 1.into())])[1].parameter(8),
         Some(&2.into())
     );
 }

@@ -8,7 +8,7 @@ use photon_proto::message::{Init, MessageWriter};
 use photon_proto::tcp::{self, Delivery as Mode, Item, Splitter};
 use photon_proto::{Limits, Protocol, Timestamp, Value};
 
-use crate::bench::{BOTH, Got, credentials, decode, texts};
+use crate::harness::{BOTH, Got, credentials, decode, texts};
 
 struct Client {
     protocol: Protocol,
@@ -19,7 +19,7 @@ struct Client {
     ended: Option<What>,
 }
 
-struct World {
+struct Harness {
     now: Timestamp,
     network: Network,
     core: ServerCore,
@@ -27,7 +27,7 @@ struct World {
     connections: BTreeMap<LinkKey, ConnectionId>,
 }
 
-impl World {
+impl Harness {
     fn new(seed: u64, config: ServerConfig) -> Self {
         Self {
             now: Timestamp::ZERO,
@@ -213,7 +213,7 @@ impl World {
 #[test]
 fn everyone_sees_the_same_however_bad_the_lines_are() {
     for seed in 0..150 {
-        let mut world = World::new(seed, ServerConfig::new());
+        let mut harness = Harness::new(seed, ServerConfig::new());
         let settings = |slot: u64| StreamSettings {
             delay_ms: 20 * slot,
             jitter_ms: seed % 90,
@@ -228,7 +228,7 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
         };
         let links: Vec<LinkKey> = (0..4)
             .map(|slot| {
-                world.connect(
+                harness.connect(
                     &format!("u{slot}"),
                     BOTH[slot % 2],
                     15,
@@ -236,14 +236,14 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
                 )
             })
             .collect();
-        world
+        harness
             .network
             .stall(links[3], Timestamp::from_millis(seed * 7));
-        world.run(20_000);
-        let all = world.messages(links[0]);
+        harness.run(20_000);
+        let all = harness.messages(links[0]);
         assert_eq!(all.last().map(|(id, ..)| *id), Some(60), "seed {seed}");
         for link in links {
-            let seen = world.messages(link);
+            let seen = harness.messages(link);
             assert_eq!(seen.len(), 60, "seed {seed}");
             assert!(
                 seen.iter()
@@ -252,7 +252,7 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
                 "seed {seed}: {seen:?}"
             );
             assert_eq!(seen, all, "seed {seed}");
-            assert_eq!(world.clients[&link].ended, None);
+            assert_eq!(harness.clients[&link].ended, None);
         }
     }
 }
@@ -260,28 +260,28 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
 #[test]
 fn broken_lines_leave_no_users_behind() {
     let config = || ServerConfig::new().with(|config| config.silence_timeout_ms = 10_000);
-    let mut world = World::new(1, config());
+    let mut harness = Harness::new(1, config());
     let settings = || StreamSettings {
         delay_ms: 50,
         ..StreamSettings::default()
     };
     let [gone, cut, reset] =
-        ["gone", "cut", "reset"].map(|user| world.connect(user, Protocol::V18, 1, settings()));
-    world.run(1000);
-    assert_eq!(world.core.stats().users, 3);
-    world.network.close(world.now, gone, End::Client);
-    world.network.reset(world.now, reset);
-    world.network.cut(cut, End::Server);
-    world.network.cut(cut, End::Client);
-    world.run(1100);
-    assert_eq!(world.core.channels()[0].subscribers, ["cut"]);
-    assert_eq!(world.clients[&reset].ended, Some(What::Reset));
-    world.run(1000 + 10_000 + 10_000);
+        ["gone", "cut", "reset"].map(|user| harness.connect(user, Protocol::V18, 1, settings()));
+    harness.run(1000);
+    assert_eq!(harness.core.stats().users, 3);
+    harness.network.close(harness.now, gone, End::Client);
+    harness.network.reset(harness.now, reset);
+    harness.network.cut(cut, End::Server);
+    harness.network.cut(cut, End::Client);
+    harness.run(1100);
+    assert_eq!(harness.core.channels()[0].subscribers, ["cut"]);
+    assert_eq!(harness.clients[&reset].ended, Some(What::Reset));
+    harness.run(1000 + 10_000 + 10_000);
     assert_eq!(
-        (world.core.stats().users, world.core.stats().connections),
+        (harness.core.stats().users, harness.core.stats().connections),
         (0, 0)
     );
-    world.run(60_000);
-    assert_eq!(world.core.stats().channels, 0);
-    assert_eq!(world.clients[&cut].ended, None, "nobody told it");
+    harness.run(60_000);
+    assert_eq!(harness.core.stats().channels, 0);
+    assert_eq!(harness.clients[&cut].ended, None, "nobody told it");
 }

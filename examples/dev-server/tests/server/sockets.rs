@@ -11,7 +11,7 @@ use photon_proto::message::{Init, MessageWriter};
 use photon_proto::tcp::{self, Delivery, Item, Splitter};
 use photon_proto::{Limits, Protocol, Value};
 
-use crate::bench::{BOTH, Got, credentials, decode, messages, ok, texts};
+use crate::harness::{BOTH, Got, credentials, decode, messages, ok, texts};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -16,7 +16,7 @@ use tungstenite::error::ProtocolError;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Bytes, ClientRequestBuilder, Error, Message, Utf8Bytes, WebSocket};
 
-use crate::bench::{Got, credentials, messages, ok, private, texts};
+use crate::harness::{Got, credentials, messages, ok, private, texts};
 use crate::messages::{request, understood};
 use crate::sockets::{Client as StreamClient, PATIENCE, Running};
 

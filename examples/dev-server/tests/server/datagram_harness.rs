@@ -10,7 +10,7 @@ use photon_proto::message::{self, Init, MessageWriter};
 use photon_proto::udp::{self, Event};
 use photon_proto::{Limits, Protocol, Random, Timestamp, Value, internal};
 
-use crate::bench::{Got, HOST, credentials, decode, texts};
+use crate::harness::{Got, HOST, credentials, decode, texts};
 
 pub(crate) struct Client {
     pub(crate) server_kind: ServerKind,
@@ -21,7 +21,7 @@ pub(crate) struct Client {
     pub(crate) ended: Option<udp::Cause>,
 }
 
-pub(crate) struct World {
+pub(crate) struct Harness {
     pub(crate) now: Timestamp,
     pub(crate) network: Network,
     pub(crate) core: ServerCore,
@@ -33,7 +33,7 @@ pub(crate) struct World {
     random: Random,
 }
 
-impl World {
+impl Harness {
     pub(crate) fn new(seed: u64, config: ServerConfig) -> Self {
         let mut bytes = [2; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());

@@ -46,7 +46,7 @@ pub(crate) enum Got {
     Closed,
 }
 
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) core: ServerCore,
     pub(crate) now: Timestamp,
     random: Random,
@@ -64,7 +64,7 @@ pub(crate) struct Peer {
     closed: bool,
 }
 
-impl Bench {
+impl Harness {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
