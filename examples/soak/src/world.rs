@@ -4,7 +4,7 @@ use chat_core::{
     ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput,
     Timestamp, Wire,
 };
-use dev_server::sim::{DatagramSettings, End, LinkKey, Network, StreamSettings, What};
+use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings};
 use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, SubProtocol};
 use std::collections::BTreeMap;
 
@@ -170,8 +170,8 @@ impl World {
     fn turn(&mut self) {
         while let Some(delivery) = self.network.poll(self.now) {
             match delivery.to {
-                End::Client => self.hand_to_client(delivery.link, delivery.what),
-                End::Server => self.hand_to_server(delivery.link, delivery.what),
+                End::Client => self.hand_to_client(delivery.link, delivery.event),
+                End::Server => self.hand_to_server(delivery.link, delivery.event),
             }
         }
         if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
@@ -183,16 +183,18 @@ impl World {
         }
     }
 
-    fn hand_to_client(&mut self, key: LinkKey, what: What) {
+    fn hand_to_client(&mut self, key: LinkKey, event: LinkEvent) {
         let Some(&(player, link)) = self.owners.get(&key) else {
             return;
         };
-        let input = match &what {
-            What::Opened => LinkInput::Opened { ipv6: false },
-            What::Bytes(bytes) => LinkInput::Received(bytes),
-            What::Closed => LinkInput::Closed,
-            What::Refused => LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "refused")),
-            What::Reset => LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
+        let input = match &event {
+            LinkEvent::Opened => LinkInput::Opened { ipv6: false },
+            LinkEvent::Bytes(bytes) => LinkInput::Received(bytes),
+            LinkEvent::Closed => LinkInput::Closed,
+            LinkEvent::Refused => {
+                LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "refused"))
+            }
+            LinkEvent::Reset => LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
             _ => return, // room to write: the player's turn finds it
         };
         let gone = matches!(input, LinkInput::Closed | LinkInput::Failed(_));
@@ -203,9 +205,9 @@ impl World {
         }
     }
 
-    fn hand_to_server(&mut self, key: LinkKey, what: What) {
-        match (what, self.connections.get(&key).copied()) {
-            (What::Accepted, _) => {
+    fn hand_to_server(&mut self, key: LinkKey, event: LinkEvent) {
+        match (event, self.connections.get(&key).copied()) {
+            (LinkEvent::Accepted, _) => {
                 let Way {
                     server_kind,
                     path,
@@ -235,7 +237,7 @@ impl World {
                 self.keys.insert(connection, key);
                 self.drain_server();
             }
-            (What::Bytes(bytes), None) => {
+            (LinkEvent::Bytes(bytes), None) => {
                 let Some(way) = self.ways.get(&key) else {
                     return;
                 };
@@ -247,11 +249,11 @@ impl World {
                     &bytes,
                 );
             }
-            (What::Bytes(bytes), Some(connection)) => {
+            (LinkEvent::Bytes(bytes), Some(connection)) => {
                 self.server.received(self.now, connection, &bytes)
             }
-            (What::Writable, Some(connection)) => self.write_server(connection),
-            (What::Closed | What::Reset, Some(connection)) => {
+            (LinkEvent::Writable, Some(connection)) => self.write_server(connection),
+            (LinkEvent::Closed | LinkEvent::Reset, Some(connection)) => {
                 self.server.closed(self.now, connection);
                 self.connections.remove(&key);
                 self.keys.remove(&connection);

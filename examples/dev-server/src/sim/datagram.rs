@@ -4,7 +4,7 @@ use photon_proto::Timestamp;
 
 use super::link::Link;
 use super::rng::Rng;
-use super::{End, What};
+use super::{End, LinkEvent};
 use crate::netem::{Conditions, NetemStats, Pipe};
 
 /// How a datagram link behaves.
@@ -111,13 +111,13 @@ impl Link for DatagramLink {
         bytes.len()
     }
 
-    fn close(&mut self, _now: Timestamp, _dice: &mut Rng, end: End) {
+    fn close(&mut self, _now: Timestamp, _rng: &mut Rng, end: End) {
         let direction = self.towards(end);
         direction.pipe.clear();
         direction.deaf = true;
     }
 
-    fn reset(&mut self, _now: Timestamp, _dice: &mut Rng) {
+    fn reset(&mut self, _now: Timestamp, _rng: &mut Rng) {
         self.to_server.cut();
         self.to_client.cut();
     }
@@ -153,16 +153,16 @@ impl Link for DatagramLink {
         Some(due.max(direction.not_before))
     }
 
-    fn take(&mut self, now: Timestamp, _dice: &mut Rng, to: End) -> Option<(What, bool)> {
+    fn take(&mut self, now: Timestamp, _rng: &mut Rng, to: End) -> Option<(LinkEvent, bool)> {
         if self.announces(to) {
             self.opened = true;
-            return Some((What::Opened, false));
+            return Some((LinkEvent::Opened, false));
         }
         if self.next_due(to)? > now {
             return None;
         }
         let ((), datagram) = self.towards(to).pipe.poll(now)?;
-        Some((What::Bytes(datagram), false))
+        Some((LinkEvent::Bytes(datagram), false))
     }
 
     fn is_over(&self) -> bool {

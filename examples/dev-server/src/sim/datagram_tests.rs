@@ -14,7 +14,7 @@ fn open(network: &mut Network, settings: &DatagramSettings) -> LinkKey {
     let opened = Delivery {
         link,
         to: End::Client,
-        what: What::Opened,
+        event: LinkEvent::Opened,
     };
     assert_eq!(
         (
@@ -31,9 +31,9 @@ fn open(network: &mut Network, settings: &DatagramSettings) -> LinkKey {
 fn run(network: &mut Network) -> Vec<(u64, End, Vec<u8>)> {
     let mut all = Vec::new();
     while let Some(now) = network.next_time() {
-        while let Some(Delivery { to, what, .. }) = network.poll(now) {
-            let What::Bytes(bytes) = what else {
-                panic!("{what:?}")
+        while let Some(Delivery { to, event, .. }) = network.poll(now) {
+            let LinkEvent::Bytes(bytes) = event else {
+                panic!("{event:?}")
             };
             all.push((now.as_millis(), to, bytes));
         }

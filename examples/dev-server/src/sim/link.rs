@@ -3,7 +3,7 @@
 use photon_proto::Timestamp;
 
 use super::rng::Rng;
-use super::{End, What};
+use super::{End, LinkEvent};
 use crate::netem::{Conditions, NetemStats};
 
 pub(super) trait Link: Send + Sync {
@@ -26,7 +26,7 @@ pub(super) trait Link: Send + Sync {
     fn next_due(&self, to: End) -> Option<Timestamp>;
 
     /// What is to be delivered now, and whether the sender is to be told of room.
-    fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(What, bool)>;
+    fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(LinkEvent, bool)>;
 
     /// Nobody listens any more.
     fn is_over(&self) -> bool;

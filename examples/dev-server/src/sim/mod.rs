@@ -6,7 +6,7 @@
 //! to [`Network::next_time`] or an end's own deadline, and hand over what [`Network::poll`] gives until it is `None`.
 //!
 //! ```
-//! use dev_server::sim::{End, Network, StreamSettings, What};
+//! use dev_server::sim::{End, Network, StreamSettings, LinkEvent};
 //! use photon_proto::Timestamp;
 //!
 //! let mut network = Network::new(1);
@@ -14,16 +14,16 @@
 //! let mut seen = Vec::new();
 //! while let Some(now) = network.next_time() {
 //!     while let Some(delivery) = network.poll(now) {
-//!         if delivery.what == What::Opened {
+//!         if delivery.event == LinkEvent::Opened {
 //!             network.send(now, link, End::Client, b"hello");
 //!         }
-//!         seen.push((now.as_millis(), delivery.to, delivery.what));
+//!         seen.push((now.as_millis(), delivery.to, delivery.event));
 //!     }
 //! }
 //! assert_eq!(seen, [
-//!     (20, End::Server, What::Accepted),
-//!     (40, End::Client, What::Opened),
-//!     (60, End::Server, What::Bytes(b"hello".to_vec())),
+//!     (20, End::Server, LinkEvent::Accepted),
+//!     (40, End::Client, LinkEvent::Opened),
+//!     (60, End::Server, LinkEvent::Bytes(b"hello".to_vec())),
 //! ]);
 //! ```
 
@@ -95,7 +95,7 @@ impl End {
 /// What happens at an end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum What {
+pub enum LinkEvent {
     /// A connection came in. Only at the server.
     Accepted,
     /// The connection stands. Only at the client.
@@ -119,8 +119,8 @@ pub struct Delivery {
     pub link: LinkKey,
     /// At which end.
     pub to: End,
-    /// What.
-    pub what: What,
+    /// What happens.
+    pub event: LinkEvent,
 }
 
 /// A link, and when to look at its ends.
@@ -167,10 +167,10 @@ impl Network {
     }
 
     /// A client begins to connect for messages, as over a WebSocket whose handshake takes no time: every
-    /// [`What::Bytes`] is one whole message. They share the way and the window of a stream.
+    /// [`LinkEvent::Bytes`] is one whole message. They share the way and the window of a stream.
     ///
     /// ```
-    /// use dev_server::sim::{End, Network, StreamSettings, What};
+    /// use dev_server::sim::{End, Network, StreamSettings, LinkEvent};
     /// use photon_proto::Timestamp;
     ///
     /// let mut network = Network::new(1);
@@ -180,7 +180,7 @@ impl Network {
     /// assert_eq!(taken, [5, 0, 1], "there was no room for the second, whole");
     /// let mut heard = Vec::new();
     /// while let Some(delivery) = network.poll(Timestamp::ZERO) {
-    ///     if let (End::Server, What::Bytes(message)) = (delivery.to, delivery.what) {
+    ///     if let (End::Server, LinkEvent::Bytes(message)) = (delivery.to, delivery.event) {
     ///         heard.push(message);
     ///     }
     /// }
@@ -196,20 +196,20 @@ impl Network {
         self.insert(Box::new(link))
     }
 
-    /// A client opens a socket for datagrams to a server, which is not told. [`What::Opened`] happens at once, and
-    /// every [`What::Bytes`] is one whole datagram.
+    /// A client opens a socket for datagrams to a server, which is not told. [`LinkEvent::Opened`] happens at once, and
+    /// every [`LinkEvent::Bytes`] is one whole datagram.
     ///
     /// ```
-    /// use dev_server::sim::{DatagramSettings, End, Network, What};
+    /// use dev_server::sim::{DatagramSettings, End, Network, LinkEvent};
     /// use photon_proto::Timestamp;
     ///
     /// let mut network = Network::new(1);
     /// let settings = DatagramSettings::both("delay=20 loss=5".parse()?);
     /// let link = network.open_datagrams(Timestamp::ZERO, &settings);
     /// network.send(Timestamp::ZERO, link, End::Client, b"hello");
-    /// assert_eq!(network.poll(Timestamp::ZERO).map(|delivery| delivery.what), Some(What::Opened));
-    /// let there = network.poll(Timestamp::from_millis(20)).map(|delivery| delivery.what);
-    /// assert_eq!(there, Some(What::Bytes(b"hello".to_vec())));
+    /// assert_eq!(network.poll(Timestamp::ZERO).map(|delivery| delivery.event), Some(LinkEvent::Opened));
+    /// let there = network.poll(Timestamp::from_millis(20)).map(|delivery| delivery.event);
+    /// assert_eq!(there, Some(LinkEvent::Bytes(b"hello".to_vec())));
     /// # Ok::<(), dev_server::netem::ConditionsError>(())
     /// ```
     pub fn open_datagrams(&mut self, now: Timestamp, settings: &DatagramSettings) -> LinkKey {
@@ -234,7 +234,7 @@ impl Network {
     /// Sends bytes from an end. Returns how many were taken.
     ///
     /// A stream link takes fewer than given, and a message link none, when as much as its window is on its way, or waits for an end that does not
-    /// read; [`What::Writable`] then tells when there is room. A datagram link takes every datagram whole, and loses
+    /// read; [`LinkEvent::Writable`] then tells when there is room. A datagram link takes every datagram whole, and loses
     /// what is too much. A link that is gone, or whose other end has closed, takes everything and delivers nothing.
     pub fn send(&mut self, now: Timestamp, link: LinkKey, from: End, bytes: &[u8]) -> usize {
         self.now = self.now.max(now);
@@ -246,7 +246,7 @@ impl Network {
         taken
     }
 
-    /// An end closes. The other end gets what was sent before, then, on a stream, [`What::Closed`]; this end gets
+    /// An end closes. The other end gets what was sent before, then, on a stream, [`LinkEvent::Closed`]; this end gets
     /// nothing more.
     pub fn close(&mut self, now: Timestamp, link: LinkKey, end: End) {
         self.now = self.now.max(now);
@@ -324,18 +324,18 @@ impl Network {
             }
             let taken = entry.link.take(self.now, &mut self.rng, to);
             self.look_ahead(key);
-            if let Some((what, tell_sender)) = taken {
+            if let Some((event, tell_sender)) = taken {
                 if tell_sender {
                     self.at_once.push_back(Delivery {
                         link: key,
                         to: to.other(),
-                        what: What::Writable,
+                        event: LinkEvent::Writable,
                     });
                 }
                 return Some(Delivery {
                     link: key,
                     to,
-                    what,
+                    event,
                 });
             }
         }

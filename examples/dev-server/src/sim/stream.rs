@@ -6,7 +6,7 @@ use photon_proto::Timestamp;
 
 use super::link::Link;
 use super::rng::Rng;
-use super::{End, What};
+use super::{End, LinkEvent};
 use crate::netem::{Conditions, NetemStats};
 
 /// How a stream link behaves.
@@ -56,7 +56,7 @@ struct Direction {
     /// What is sent at once arrives at once.
     whole: bool,
     /// With due times; nothing overtakes what was sent before it, even if that is due later.
-    queue: VecDeque<(Timestamp, What)>,
+    queue: VecDeque<(Timestamp, LinkEvent)>,
     in_flight: usize,
     /// When the line has sent what it was given.
     line_free: Timestamp,
@@ -72,9 +72,9 @@ struct Direction {
 
 impl Direction {
     /// Adds something that is no bytes, behind everything else.
-    fn push(&mut self, due: Timestamp, what: What) {
+    fn push(&mut self, due: Timestamp, event: LinkEvent) {
         if !self.deaf && !self.cut {
-            self.queue.push_back((due, what));
+            self.queue.push_back((due, event));
         }
     }
 
@@ -113,7 +113,7 @@ impl Direction {
         self.line_free = self.line_free.max(now).plus_micros(on_line);
         self.push(
             self.line_free.plus_millis(settings.trip_ms(rng)),
-            What::Bytes(taken.to_vec()),
+            LinkEvent::Bytes(taken.to_vec()),
         );
         taken.len()
     }
@@ -122,7 +122,7 @@ impl Direction {
     fn close(&mut self, now: Timestamp, settings: &StreamSettings, rng: &mut Rng) {
         self.push(
             self.line_free.max(now).plus_millis(settings.trip_ms(rng)),
-            What::Closed,
+            LinkEvent::Closed,
         );
     }
 
@@ -133,7 +133,7 @@ impl Direction {
             deaf: self.deaf,
             ..Self::default()
         };
-        self.push(at, What::Reset);
+        self.push(at, LinkEvent::Reset);
     }
 
     /// From now on everything vanishes. The sender does not notice, until its window is full.
@@ -158,8 +158,8 @@ impl Direction {
 
     /// When something is to be delivered next.
     fn next_due(&self) -> Option<Timestamp> {
-        let (due, what) = self.queue.front()?;
-        let held = self.paused && matches!(what, What::Bytes(_) | What::Closed);
+        let (due, event) = self.queue.front()?;
+        let held = self.paused && matches!(event, LinkEvent::Bytes(_) | LinkEvent::Closed);
         (!held).then(|| (*due).max(self.not_before))
     }
 
@@ -169,19 +169,22 @@ impl Direction {
         now: Timestamp,
         settings: &StreamSettings,
         rng: &mut Rng,
-    ) -> Option<(What, bool)> {
+    ) -> Option<(LinkEvent, bool)> {
         if self.next_due()? > now {
             return None;
         }
-        let what = match self.queue.pop_front()?.1 {
-            What::Bytes(bytes) => What::Bytes(self.piece(now, settings, rng, bytes)),
+        let event = match self.queue.pop_front()?.1 {
+            LinkEvent::Bytes(bytes) => LinkEvent::Bytes(self.piece(now, settings, rng, bytes)),
             other => other,
         };
-        if matches!(what, What::Closed | What::Reset | What::Refused) {
+        if matches!(
+            event,
+            LinkEvent::Closed | LinkEvent::Reset | LinkEvent::Refused
+        ) {
             self.deafen();
         }
         let has_room = self.in_flight < settings.window_bytes;
-        Some((what, has_room && std::mem::take(&mut self.sender_waits)))
+        Some((event, has_room && std::mem::take(&mut self.sender_waits)))
     }
 
     /// A piece of random size from the bytes that are due, beginning with `first`.
@@ -198,14 +201,14 @@ impl Direction {
             let size =
                 usize::try_from(rng.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
             while piece.len() < size
-                && matches!(self.queue.front(), Some((due, What::Bytes(_))) if *due <= now)
-                && let Some((_, What::Bytes(more))) = self.queue.pop_front()
+                && matches!(self.queue.front(), Some((due, LinkEvent::Bytes(_))) if *due <= now)
+                && let Some((_, LinkEvent::Bytes(more))) = self.queue.pop_front()
             {
                 piece.extend(more);
             }
             if piece.len() > size {
                 self.queue
-                    .push_front((now, What::Bytes(piece.split_off(size))));
+                    .push_front((now, LinkEvent::Bytes(piece.split_off(size))));
             }
         }
         self.in_flight = self.in_flight.saturating_sub(piece.len());
@@ -238,10 +241,10 @@ impl StreamLink {
             to_server.deafen();
         }
         if settings.refused {
-            to_client.push(back, What::Refused);
+            to_client.push(back, LinkEvent::Refused);
         } else if !settings.unanswered {
-            to_server.push(there, What::Accepted);
-            to_client.push(back, What::Opened);
+            to_server.push(there, LinkEvent::Accepted);
+            to_client.push(back, LinkEvent::Opened);
         }
         Self {
             settings,
@@ -317,11 +320,11 @@ impl Link for StreamLink {
         }
     }
 
-    fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(What, bool)> {
+    fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(LinkEvent, bool)> {
         let settings = self.settings.clone();
-        let (what, has_room) = self.towards(to).take(now, &settings, rng)?;
+        let (event, has_room) = self.towards(to).take(now, &settings, rng)?;
         let sender_is_there = !self.towards(to.other()).deaf;
-        Some((what, has_room && sender_is_there))
+        Some((event, has_room && sender_is_there))
     }
 
     fn is_over(&self) -> bool {

@@ -11,11 +11,11 @@ fn settings(change: impl FnOnce(&mut StreamSettings)) -> StreamSettings {
 }
 
 /// Everything that happens until `end`, with its time in milliseconds.
-fn run(network: &mut Network, end: u64) -> Vec<(u64, End, What)> {
+fn run(network: &mut Network, end: u64) -> Vec<(u64, End, LinkEvent)> {
     let mut all = Vec::new();
     while let Some(now) = network.next_time().filter(|now| *now <= at(end)) {
-        while let Some(Delivery { to, what, .. }) = network.poll(now) {
-            all.push((now.as_millis(), to, what));
+        while let Some(Delivery { to, event, .. }) = network.poll(now) {
+            all.push((now.as_millis(), to, event));
         }
         assert!(
             network.next_time().is_none_or(|next| next > now),
@@ -25,11 +25,11 @@ fn run(network: &mut Network, end: u64) -> Vec<(u64, End, What)> {
     all
 }
 
-fn bytes(all: &[(u64, End, What)], end: End) -> Vec<u8> {
+fn bytes(all: &[(u64, End, LinkEvent)], end: End) -> Vec<u8> {
     all.iter()
         .filter(|(_, to, _)| *to == end)
-        .filter_map(|(_, _, what)| {
-            if let What::Bytes(bytes) = what {
+        .filter_map(|(_, _, event)| {
+            if let LinkEvent::Bytes(bytes) = event {
                 Some(bytes.clone())
             } else {
                 None
@@ -51,9 +51,9 @@ fn open(network: &mut Network, settings: StreamSettings) -> LinkKey {
     let seen = run(network, 1_000_000);
     assert_eq!(
         seen.iter()
-            .map(|(_, _, what)| what.clone())
+            .map(|(_, _, event)| event.clone())
             .collect::<Vec<_>>(),
-        [What::Accepted, What::Opened]
+        [LinkEvent::Accepted, LinkEvent::Opened]
     );
     link
 }
@@ -82,8 +82,8 @@ fn a_stream_keeps_its_bytes_in_order_however_it_is_cut() {
         let seen = run(&mut network, 100_000);
         assert_eq!(bytes(&seen, End::Server), sent, "seed {seed}");
         assert_eq!(
-            seen.last().map(|(_, to, what)| (*to, what.clone())),
-            Some((End::Server, What::Closed))
+            seen.last().map(|(_, to, event)| (*to, event.clone())),
+            Some((End::Server, LinkEvent::Closed))
         );
         assert_eq!(
             seen.iter().filter(|(_, to, _)| *to == End::Client).count(),
@@ -127,12 +127,12 @@ fn a_window_takes_no_more_until_the_reader_has_read() {
     network.set_reading(link, End::Server, true);
     let seen = run(&mut network, 2000);
     let expected = [
-        (End::Server, What::Bytes(text(100))),
-        (End::Client, What::Writable),
+        (End::Server, LinkEvent::Bytes(text(100))),
+        (End::Client, LinkEvent::Writable),
     ];
     assert_eq!(
         seen.into_iter()
-            .map(|(_, to, what)| (to, what))
+            .map(|(_, to, event)| (to, event))
             .collect::<Vec<_>>(),
         expected
     );
@@ -168,12 +168,12 @@ fn a_stall_delays_and_loses_nothing() {
     network.send(at(start + 495), link, End::Client, b"c");
     let seen: Vec<_> = run(&mut network, 10_000)
         .into_iter()
-        .map(|(time, to, what)| (time - start, to, what))
+        .map(|(time, to, event)| (time - start, to, event))
         .collect();
     let expected = [
-        (500, End::Server, What::Bytes(b"a".to_vec())),
-        (500, End::Client, What::Bytes(b"b".to_vec())),
-        (505, End::Server, What::Bytes(b"c".to_vec())),
+        (500, End::Server, LinkEvent::Bytes(b"a".to_vec())),
+        (500, End::Client, LinkEvent::Bytes(b"b".to_vec())),
+        (505, End::Server, LinkEvent::Bytes(b"c".to_vec())),
     ];
     assert_eq!(seen, expected);
 }
@@ -188,11 +188,14 @@ fn a_reset_reaches_both_and_loses_what_was_on_its_way() {
     network.reset(start, link);
     let seen: Vec<_> = run(&mut network, 10_000)
         .into_iter()
-        .map(|(_, to, what)| (to, what))
+        .map(|(_, to, event)| (to, event))
         .collect();
     assert_eq!(
         seen,
-        [(End::Server, What::Reset), (End::Client, What::Reset)]
+        [
+            (End::Server, LinkEvent::Reset),
+            (End::Client, LinkEvent::Reset)
+        ]
     );
     assert_eq!(network.send(start, link, End::Client, b"abc"), 3);
     assert!(network.links.is_empty() && network.next_time().is_none());
@@ -213,9 +216,9 @@ fn a_silent_cut_tells_nobody_until_the_window_is_full() {
     network.send(start, link, End::Server, b"heard");
     let seen: Vec<_> = run(&mut network, 10_000)
         .into_iter()
-        .map(|(_, to, what)| (to, what))
+        .map(|(_, to, event)| (to, event))
         .collect();
-    assert_eq!(seen, [(End::Client, What::Bytes(b"heard".to_vec()))]);
+    assert_eq!(seen, [(End::Client, LinkEvent::Bytes(b"heard".to_vec()))]);
 }
 
 #[test]
@@ -228,7 +231,7 @@ fn connections_can_be_refused_or_ignored() {
     network.connect(at(0), settings(|settings| settings.unanswered = true));
     assert_eq!(
         run(&mut network, 1_000_000),
-        [(20, End::Client, What::Refused)]
+        [(20, End::Client, LinkEvent::Refused)]
     );
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dev_server::netem::Conditions;
-use dev_server::sim::{DatagramSettings, Delivery, End, LinkKey, Network, What};
+use dev_server::sim::{DatagramSettings, Delivery, End, LinkEvent, LinkKey, Network};
 use dev_server::{ServerConfig, ServerCore, ServerKind};
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{self, Init, MessageWriter};
@@ -199,12 +199,12 @@ impl Harness {
     }
 
     fn turn(&mut self) {
-        while let Some(Delivery { link, to, what }) = self.network.poll(self.now) {
-            match (to, what, self.clients.get_mut(&link)) {
-                (End::Client, What::Bytes(datagram), Some(client)) => {
+        while let Some(Delivery { link, to, event }) = self.network.poll(self.now) {
+            match (to, event, self.clients.get_mut(&link)) {
+                (End::Client, LinkEvent::Bytes(datagram), Some(client)) => {
                     client.connection.handle_datagram(self.now, &datagram);
                 }
-                (End::Server, What::Bytes(datagram), Some(client)) => {
+                (End::Server, LinkEvent::Bytes(datagram), Some(client)) => {
                     let host = || self.host.to_owned();
                     self.core.received_datagram(
                         self.now,
@@ -214,7 +214,7 @@ impl Harness {
                         &datagram,
                     );
                 }
-                (End::Client, What::Opened, _) => {}
+                (End::Client, LinkEvent::Opened, _) => {}
                 other => panic!("{:?}", other.1),
             }
         }

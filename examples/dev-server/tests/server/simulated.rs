@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dev_server::sim::{Delivery, End, LinkKey, Network, StreamSettings, What};
+use dev_server::sim::{Delivery, End, LinkEvent, LinkKey, Network, StreamSettings};
 use dev_server::{ConnectionId, ServerConfig, ServerCore, ServerKind};
 use photon_proto::message::{Init, MessageWriter};
 use photon_proto::tcp::{self, Delivery as Mode, Item, Splitter};
@@ -16,7 +16,7 @@ struct Client {
     /// What it has not been able to send yet.
     unsent: Vec<u8>,
     got: Vec<Got>,
-    ended: Option<What>,
+    ended: Option<LinkEvent>,
 }
 
 struct Harness {
@@ -113,30 +113,30 @@ impl Harness {
         self.now = until;
     }
 
-    fn deliver(&mut self, Delivery { link, to, what }: Delivery) {
-        match (to, what) {
-            (End::Server, What::Accepted) => {
+    fn deliver(&mut self, Delivery { link, to, event }: Delivery) {
+        match (to, event) {
+            (End::Server, LinkEvent::Accepted) => {
                 let id = self
                     .core
                     .accept_stream(self.now, ServerKind::FrontEnd, "host");
                 self.connections.insert(link, id);
             }
-            (End::Server, What::Bytes(bytes)) => {
+            (End::Server, LinkEvent::Bytes(bytes)) => {
                 self.core
                     .received(self.now, self.connections[&link], &bytes)
             }
-            (End::Server, What::Closed | What::Reset) => {
+            (End::Server, LinkEvent::Closed | LinkEvent::Reset) => {
                 self.core.closed(self.now, self.connections[&link])
             }
-            (End::Server, What::Writable) => self.write(link),
-            (End::Client, What::Opened | What::Writable) => {
+            (End::Server, LinkEvent::Writable) => self.write(link),
+            (End::Client, LinkEvent::Opened | LinkEvent::Writable) => {
                 let client = self.clients.get_mut(&link).unwrap();
                 let taken = self
                     .network
                     .send(self.now, link, End::Client, &client.unsent);
                 client.unsent.drain(..taken);
             }
-            (End::Client, What::Bytes(bytes)) => {
+            (End::Client, LinkEvent::Bytes(bytes)) => {
                 let Client {
                     protocol,
                     splitter,
@@ -151,8 +151,8 @@ impl Harness {
                     got.push(decode(splitter.message_mut(message), *protocol, None).unwrap());
                 }
             }
-            (End::Client, what) => self.clients.get_mut(&link).unwrap().ended = Some(what),
-            (End::Server, what) => panic!("{what:?}"),
+            (End::Client, event) => self.clients.get_mut(&link).unwrap().ended = Some(event),
+            (End::Server, event) => panic!("{event:?}"),
         }
     }
 
@@ -275,7 +275,7 @@ fn broken_lines_leave_no_users_behind() {
     harness.network.cut(cut, End::Client);
     harness.run(1100);
     assert_eq!(harness.core.channels()[0].subscribers, ["cut"]);
-    assert_eq!(harness.clients[&reset].ended, Some(What::Reset));
+    assert_eq!(harness.clients[&reset].ended, Some(LinkEvent::Reset));
     harness.run(1000 + 10_000 + 10_000);
     assert_eq!(
         (harness.core.stats().users, harness.core.stats().connections),
