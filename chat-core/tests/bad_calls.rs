@@ -8,7 +8,7 @@ use chat_core::{
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
-use soak::World;
+use soak::Simulation;
 
 const STATES: [State; 7] = [
     State::Uninitialized,
@@ -21,12 +21,12 @@ const STATES: [State; 7] = [
 ];
 
 /// A world whose only client is in this state.
-fn world_in(state: State, protocol: Protocol) -> World {
+fn world_in(state: State, protocol: Protocol) -> Simulation {
     let line = StreamSettings {
         delay_ms: 20,
         ..StreamSettings::default()
     };
-    let mut world = World::new(
+    let mut world = Simulation::new(
         1,
         ServerConfig::new().with(|config| config.properties = true),
         line,
@@ -48,7 +48,7 @@ fn world_in(state: State, protocol: Protocol) -> World {
         State::ConnectingToFrontEnd => world.run_until(170),
         State::Error => {
             world.run_until(1_000);
-            let link = world.players[player].newest_link().expect("a link");
+            let link = world.clients[player].newest_link().expect("a link");
             world.network.reset(world.now, link);
             world.run_for(100);
         }
@@ -166,7 +166,7 @@ fn every_call_in_every_state() {
                 .set_custom_authentication(chat_core::AuthValues::new("a=b"));
             world.chat(0).disconnect();
             world.run_for(5_000);
-            let told = &world.players[0].events;
+            let told = &world.clients[0].events;
             let regions = told
                 .iter()
                 .filter(|(_, event)| matches!(event, Event::RegionsResult(_)))
@@ -387,7 +387,7 @@ fn bad_arguments_are_refused_and_change_nothing() {
 fn odd_arguments_have_their_documented_effect() {
     for protocol in [Protocol::V16, Protocol::V18] {
         let mut world = world_in(State::ConnectedToFrontEnd, protocol);
-        let told = world.players[0].events.len();
+        let told = world.clients[0].events.len();
         // Names are the application's: sent as they are, duplicates too.
         let names = [
             "ünïcode 😀",
@@ -410,7 +410,7 @@ fn odd_arguments_have_their_documented_effect() {
             .collect();
         assert_eq!(listed, distinct);
         // One outcome for each distinct name; the second mention of a name settles nothing.
-        let settled = world.players[0].events[told..]
+        let settled = world.clients[0].events[told..]
             .iter()
             .filter_map(|(_, event)| match event {
                 Event::SubscribeResult(outcomes) => Some(outcomes),
@@ -428,7 +428,7 @@ fn odd_arguments_have_their_documented_effect() {
             .publish_message("twice", &deep, &PublishOptions::new())
             .expect("nested to the limit");
         world.run_for(200);
-        let heard = world.players[0]
+        let heard = world.clients[0]
             .events
             .iter()
             .rev()

@@ -8,7 +8,7 @@ use chat_core::{ConnectOptions, Event, Protocol, PublishOptions, State, Subscrib
 use dev_server::ServerConfig;
 use dev_server::netem::{Conditions, Percent};
 use dev_server::sim::{DatagramSettings, StreamSettings};
-use soak::{Transport, World};
+use soak::{Simulation, Transport};
 use std::fmt::Write;
 
 /// In each direction.
@@ -57,8 +57,8 @@ struct Outcome {
 }
 
 /// What a player was told. Everything that was said is a number.
-fn heard(world: &World, player: usize) -> Vec<i32> {
-    let events = world.players[player].events.iter();
+fn heard(world: &Simulation, player: usize) -> Vec<i32> {
+    let events = world.clients[player].events.iter();
     let told = events.filter_map(|(_, event)| match event {
         Event::ChatMessages { messages, .. } => Some(messages),
         _ => None,
@@ -82,7 +82,7 @@ fn heard(world: &World, player: usize) -> Vec<i32> {
 /// alice talks over the bad line and hears herself; bob listens over a good one.
 fn run(seed: u64, cell: Cell) -> Outcome {
     let config = ServerConfig::new().with(|config| config.batch_messages = 1);
-    let mut world = World::new(seed, config, StreamSettings::default());
+    let mut world = Simulation::new(seed, config, StreamSettings::default());
     world.datagrams = DatagramSettings::both(Conditions {
         loss: Percent::new(cell.loss),
         duplicate: Percent::new(cell.duplicate),
@@ -103,9 +103,9 @@ fn run(seed: u64, cell: Cell) -> Outcome {
             .connect_to_name_server(ConnectOptions::new().region("eu"))
             .expect("a new client");
     }
-    let settled = |world: &World, player: usize| {
+    let settled = |world: &Simulation, player: usize| {
         matches!(
-            world.players[player].chat.state(),
+            world.clients[player].chat.state(),
             State::ConnectedToFrontEnd | State::Error
         )
     };
@@ -113,7 +113,7 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         world.run_for(100);
         assert!(world.now.as_millis() < LONGEST_MS, "connecting never ends");
     }
-    assert!(world.players[bob].chat.is_connected_to_front_end());
+    assert!(world.clients[bob].chat.is_connected_to_front_end());
     world
         .chat(bob)
         .subscribe(["talk"], &SubscribeOptions::new())
@@ -126,7 +126,7 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         return Outcome::default();
     }
     let answered = |event: &(u64, Event)| matches!(event.1, Event::SubscribeResult(_));
-    while !world.players[alice].events.iter().any(answered) {
+    while !world.clients[alice].events.iter().any(answered) {
         world.run_for(100);
     }
     let begun = world.now.as_millis();
@@ -147,7 +147,7 @@ fn run(seed: u64, cell: Cell) -> Outcome {
             down.iter().copied().eq(0..down.len() as i32),
             "down: {down:?}"
         );
-        let chat = &world.players[alice].chat;
+        let chat = &world.clients[alice].chat;
         assert!(
             chat.buffered_bytes() <= 1024 * 1024,
             "{} bytes are buffered",
@@ -158,7 +158,7 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         }
         outcome.took_ms = world.now.as_millis() - begun;
         outcome.complete = up.len() == MESSAGES && down.len() == MESSAGES;
-        if outcome.complete || !world.players[alice].chat.is_connected_to_front_end() {
+        if outcome.complete || !world.clients[alice].chat.is_connected_to_front_end() {
             break;
         }
         assert!(
@@ -172,7 +172,7 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         // At rest everything was acknowledged, and saying goodbye leaves nothing behind.
         world.chat(alice).disconnect();
         world.run_for(5_000);
-        let chat = &world.players[alice].chat;
+        let chat = &world.clients[alice].chat;
         assert_eq!((chat.buffered_bytes(), chat.poll_timeout()), (0, None));
     }
     outcome

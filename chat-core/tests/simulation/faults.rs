@@ -6,7 +6,7 @@
 use chat_core::{ConnectOptions, Event, Protocol};
 use dev_server::sim::StreamSettings;
 use dev_server::{Fault, ServerConfig, ServerKind, Step};
-use soak::World;
+use soak::Simulation;
 
 /// A change of state and its time, or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ fn line() -> StreamSettings {
 }
 
 /// Runs one connect for 40 s, and lists what was told.
-fn run(protocol: Protocol, set_up: impl FnOnce(&mut World)) -> Vec<Told> {
-    let mut world = World::new(
+fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Told> {
+    let mut world = Simulation::new(
         7,
         ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
         line(),
@@ -39,8 +39,8 @@ fn run(protocol: Protocol, set_up: impl FnOnce(&mut World)) -> Vec<Told> {
         .connect_to_name_server(ConnectOptions::new().region("eu"))
         .expect("a new client");
     world.run_until(40_000);
-    assert_eq!(world.players[player].chat.buffered_bytes(), 0);
-    world.players[player]
+    assert_eq!(world.clients[player].chat.buffered_bytes(), 0);
+    world.clients[player]
         .events
         .iter()
         .filter_map(|(at, event)| match event {
@@ -277,8 +277,8 @@ fn an_accepted_login_that_leaves_something_out() {
 }
 
 /// What happens to a connected client.
-fn run_connected(happen: impl FnOnce(&mut World, usize)) -> Vec<Told> {
-    let mut world = World::new(
+fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Told> {
+    let mut world = Simulation::new(
         7,
         ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
         line(),
@@ -290,13 +290,13 @@ fn run_connected(happen: impl FnOnce(&mut World, usize)) -> Vec<Told> {
         .expect("a new client");
     world.run_until(1_000);
     assert_eq!(
-        world.players[player].chat.state(),
+        world.clients[player].chat.state(),
         chat_core::State::ConnectedToFrontEnd
     );
-    let told = world.players[player].events.len();
+    let told = world.clients[player].events.len();
     happen(&mut world, player);
     world.run_until(40_000);
-    world.players[player]
+    world.clients[player]
         .events
         .iter()
         .skip(told)
@@ -312,7 +312,7 @@ fn run_connected(happen: impl FnOnce(&mut World, usize)) -> Vec<Told> {
 fn a_connected_client_loses_its_front_end() {
     // Pings leave at 240 and every 3 s, and are answered 40 ms later.
     let reset = run_connected(|world, player| {
-        let link = world.players[player].newest_link().expect("a link");
+        let link = world.clients[player].newest_link().expect("a link");
         world.network.reset(world.now, link);
     });
     assert_eq!(reset, [State(-1, 1_020), Error(1003, 1_020)]);

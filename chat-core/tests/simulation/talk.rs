@@ -6,11 +6,11 @@ use chat_core::{
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
-use soak::{Transport, World};
+use soak::{Simulation, Transport};
 use std::time::Duration;
 
 /// Clients of all transports and serializations, encrypted or not, on lines that chop and delay.
-fn crowd(seed: u64, size: usize) -> World {
+fn crowd(seed: u64, size: usize) -> Simulation {
     let line = StreamSettings {
         delay_ms: 15,
         jitter_ms: 10,
@@ -18,7 +18,7 @@ fn crowd(seed: u64, size: usize) -> World {
         window_bytes: 20_000,
         ..StreamSettings::default()
     };
-    let mut world = World::new(seed, ServerConfig::new(), line);
+    let mut world = Simulation::new(seed, ServerConfig::new(), line);
     for number in 0..size {
         let transport = Transport::ALL[number % Transport::ALL.len()];
         let player = world.add_over(transport, &format!("user{number}"), |config| {
@@ -45,8 +45,8 @@ fn crowd(seed: u64, size: usize) -> World {
 }
 
 /// What a player was told in a channel, as sender and text.
-fn heard(world: &World, player: usize, channel: &str) -> Vec<(String, String)> {
-    let events = world.players[player].events.iter();
+fn heard(world: &Simulation, player: usize, channel: &str) -> Vec<(String, String)> {
+    let events = world.clients[player].events.iter();
     events
         .filter_map(|(_, event)| match event {
             Event::ChatMessages {
@@ -75,7 +75,7 @@ fn two_hundred_clients_miss_nothing_and_double_nothing() {
     let mut world = crowd(11, SIZE);
     for player in 0..SIZE {
         assert_eq!(
-            world.players[player].chat.state(),
+            world.clients[player].chat.state(),
             State::ConnectedToFrontEnd,
             "user{player}"
         );
@@ -139,7 +139,7 @@ fn history_comes_to_who_asks_for_it() {
         .collect();
     assert_eq!(texts, ["line 3", "line 4", "line 5"]);
     assert_eq!(
-        world.players[bob]
+        world.clients[bob]
             .chat
             .channel("a")
             .map(chat_core::Channel::last_id),
@@ -147,7 +147,7 @@ fn history_comes_to_who_asks_for_it() {
     );
     let done = |event: &Event| matches!(event, Event::SubscribeResult(all) if all[0].outcome == Outcome::Done);
     assert!(
-        world.players[bob]
+        world.clients[bob]
             .events
             .iter()
             .any(|(_, event)| done(event))
@@ -162,7 +162,7 @@ fn a_slow_line_holds_back_and_loses_nothing() {
         window_bytes: 4_000,
         ..StreamSettings::default()
     };
-    let mut world = World::new(13, ServerConfig::new(), line);
+    let mut world = Simulation::new(13, ServerConfig::new(), line);
     let player = world.add("alice", |config| {
         config
             .outgoing_cap_bytes(60_000)
@@ -237,7 +237,7 @@ fn a_listener_answers_inside_its_callbacks() {
     let mut greeter = Greeter(Vec::new());
     // The world has taken the events: they are delivered now, as a game would that keeps its own queue.
     for round in 0..4 {
-        for (_, event) in std::mem::take(&mut world.players[0].events) {
+        for (_, event) in std::mem::take(&mut world.clients[0].events) {
             event.deliver(world.chat(0), &mut greeter);
         }
         dispatch(world.chat(0), &mut greeter);

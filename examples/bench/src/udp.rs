@@ -23,7 +23,7 @@ const STEP_MS: u64 = 5;
 /// Longest datagram, for both.
 const MTU: u16 = 1200;
 /// Steps after which an operation has failed.
-const MOST_STEPS: u32 = 100_000;
+const MAX_STEPS: u32 = 100_000;
 
 /// The library that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ struct Flow<P: Pair> {
 impl<P: Pair> Flow<P> {
     fn deliver(&mut self, messages: u64) {
         self.target += messages;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if self.delivered >= self.target {
                 return;
             }
@@ -174,7 +174,7 @@ impl Ours {
             to_client,
         };
         let mut connected = 0;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             new.exchange();
             for end in [&mut new.client, &mut new.server] {
                 connected += u32::from(end.poll_event() == Some(Event::Connected));
@@ -247,7 +247,7 @@ impl Pair for Ours {
     }
 
     fn drain(&mut self) {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if self.client.in_flight() == 0 && self.client.queued_bytes() == 0 {
                 return;
             }
@@ -358,7 +358,7 @@ impl Enet {
             disconnected: false,
         };
         let mut connected = 0;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             new.time_goes_on();
             connected += u32::from(serve_enet(&mut new.client).1.is_some());
             connected += u32::from(serve_enet(&mut new.server).1.is_some());
@@ -394,7 +394,7 @@ impl Pair for Enet {
     fn drain(&mut self) {
         // It leaves once everything is acknowledged, and there is no other way to learn that.
         self.client.peer_mut(self.peer).disconnect_later(0);
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if self.disconnected {
                 return;
             }

@@ -1,8 +1,8 @@
 //! The demo as a person starts it.
 
-mod support;
+mod harness;
 
-use support::Program;
+use harness::Program;
 
 /// What the demo shows behind the lines that say what it runs over.
 fn conversation(arguments: &[&str], over: &str) -> String {

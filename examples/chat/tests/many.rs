@@ -1,15 +1,15 @@
 //! Hundreds of clients in one thread, and one server in another. `PHOTON_MANY=1000` makes it as many; the system has to
 //! allow twice as many open files.
 
-mod support;
+mod harness;
 
 use chat_std_io::{
     ChatConfig, Event, PrivateOptions, PublishOptions, Session, SessionOptions, State,
     SubscribeOptions, Tls,
 };
 use dev_server::ServerConfig;
+use harness::LocalServer;
 use std::time::{Duration, Instant};
-use support::LocalServer;
 
 const CLIENTS: usize = 200;
 const MESSAGES: usize = 5;

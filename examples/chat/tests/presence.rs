@@ -1,10 +1,10 @@
 //! `photon-chat run`: status, friends, who is in a channel, and properties.
 
-mod support;
+mod harness;
 
 use dev_server::ServerConfig;
+use harness::{ENTER, LocalServer, Output, Program, script};
 use serde_json::{Value as Json, json};
-use support::{ENTER, LocalServer, Output, Program, script};
 
 fn with_properties() -> LocalServer {
     LocalServer::start(ServerConfig::new().with(|config| config.properties = true))

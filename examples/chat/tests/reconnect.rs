@@ -1,12 +1,12 @@
 //! `photon-chat run`: lines that are cut, clients that freeze, and coming back.
 
-mod support;
+mod harness;
 
 use dev_server::ServerConfig;
+use harness::{ENTER, LocalServer, Output, Program, script};
 use serde_json::{Value as Json, json};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
-use support::{ENTER, LocalServer, Output, Program, script};
 
 const BACK: &str = "reconnect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";
 

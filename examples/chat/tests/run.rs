@@ -1,12 +1,12 @@
 //! `photon-chat run`, as a script drives it.
 
-mod support;
+mod harness;
 
 use dev_server::ServerConfig;
+use harness::{ENTER, LocalServer, Output, Program, script};
 use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
-use support::{ENTER, LocalServer, Output, Program, script};
 
 /// Sender and content of each message in a public channel, in order.
 fn heard(output: &Output) -> Vec<(String, Json)> {

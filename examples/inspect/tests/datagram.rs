@@ -1,8 +1,8 @@
 //! `photon-inspect datagram`: every recorded datagram, and what it does with bad ones and with fragments.
 
-mod common;
+mod harness;
 
-use common::{line, lines, run, text};
+use harness::{line, lines, run, text};
 use serde_json::{Value as Json, json};
 
 const RECORDED: &str = concat!(

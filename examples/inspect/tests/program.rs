@@ -1,9 +1,9 @@
 //! The program itself, over its pipes: every binary vector in the directions that it names, and what it does with bad
 //! lines and arguments.
 
-mod common;
+mod harness;
 
-use common::{line, lines, run, text};
+use harness::{line, lines, run, text};
 use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::process::{Command, Stdio};

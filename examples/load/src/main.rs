@@ -1,13 +1,13 @@
 //! `photon-load`: thousands of chat clients in one process, see `--help`; and an example of an event loop of one's own.
 //!
 //! - `event_loop` and `socket` are the driver, in place of `photon-chat-std-io`: they know nothing of chat.
-//! - `crowd` is the application, in as far as it answers events.
+//! - `population` is the application, in as far as it answers events.
 //! - `run` is what the application wants: the steps of a load test.
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod crowd;
 mod event_loop;
+mod population;
 mod process;
 mod report;
 mod run;

@@ -1,7 +1,7 @@
 //! One run: a seed, some clients, a minute of random behaviour on a bad network, and rest.
 
-use crate::referee::{Referee, Said};
-use crate::world::{Transport, World};
+use crate::checker::{ActionLog, Checker};
+use crate::simulation::{Simulation, Transport};
 use chat_core::{
     ConnectOptions, Encryption, PrivateOptions, PropertyOptions, Protocol, PublishOptions,
     RequestError, State, StatusMessage, SubscribeOptions, Value,
@@ -63,10 +63,10 @@ impl fmt::Display for Report {
 
 struct Run {
     rng: Rng,
-    world: World,
+    simulation: Simulation,
     users: Vec<String>,
-    referees: Vec<Referee>,
-    said: Said,
+    checkers: Vec<Checker>,
+    log: ActionLog,
     report: Report,
 }
 
@@ -78,12 +78,12 @@ struct Run {
 pub fn run(seed: u64) -> Report {
     let mut run = Run::new(seed);
     let end = 30_000 + run.rng.below(60_000);
-    while run.world.now.as_millis() < end {
-        let player = run.rng.below(run.users.len() as u64) as usize;
+    while run.simulation.now.as_millis() < end {
+        let client = run.rng.below(run.users.len() as u64) as usize;
         if run.rng.chance(6) {
-            run.break_something(player);
+            run.break_something(client);
         } else {
-            run.act(player);
+            run.act(client);
         }
         let pause = if run.rng.chance(80) {
             run.rng.below(120)
@@ -119,8 +119,8 @@ impl Run {
             config.batch_messages = 1 + rng.below(5) as usize;
             config.delay_ms = if rng.chance(20) { rng.below(80) } else { 0 };
         });
-        let mut world = World::new(seed, config, line);
-        world.datagrams = DatagramSettings::both(Conditions {
+        let mut simulation = Simulation::new(seed, config, line);
+        simulation.datagrams = DatagramSettings::both(Conditions {
             loss: Percent::new(rng.below(8) as u32),
             duplicate: Percent::new(rng.below(10) as u32),
             delay_ms: rng.below(120),
@@ -149,58 +149,58 @@ impl Run {
                 Transport::Wss => rng.chance(50),
                 Transport::Tcp | Transport::Udp => false,
             };
-            world.add_over(transport, &user, |config| {
+            simulation.add_over(transport, &user, |config| {
                 let config = config.protocol(protocol).encryption(encryption).crc(crc);
                 if json { config.json() } else { config }
             });
             users.push(user);
         }
-        let referees = users.iter().map(|user| Referee::new(user)).collect();
+        let checkers = users.iter().map(|user| Checker::new(user)).collect();
         let report = Report {
             clients: size,
             ..Report::default()
         };
         Self {
             rng,
-            world,
+            simulation,
             users,
-            referees,
-            said: Said::default(),
+            checkers,
+            log: ActionLog::default(),
             report,
         }
     }
 
     /// Lets time pass, and judges what everybody was told.
     fn pass(&mut self, ms: u64) {
-        self.world.run_for(ms);
-        for (player, referee) in self.world.players.iter_mut().zip(&mut self.referees) {
-            for (_, event) in player.events.drain(..) {
-                referee.judge(&mut self.said, &event);
+        self.simulation.run_for(ms);
+        for (client, checker) in self.simulation.clients.iter_mut().zip(&mut self.checkers) {
+            for (_, event) in client.events.drain(..) {
+                checker.judge(&mut self.log, &event);
             }
             assert!(
-                player.chat.buffered_bytes() <= BUFFER_LIMIT,
+                client.chat.buffered_bytes() <= BUFFER_LIMIT,
                 "too much is buffered"
             );
             assert!(
-                player.chat.stats().cached_bytes <= 4 * 1024 * 1024,
+                client.chat.stats().cached_bytes <= 4 * 1024 * 1024,
                 "too much is cached"
             );
         }
     }
 
-    fn break_something(&mut self, player: usize) {
-        let Some(link) = self.world.players[player].newest_link() else {
+    fn break_something(&mut self, client: usize) {
+        let Some(link) = self.simulation.clients[client].newest_link() else {
             return;
         };
         self.report.faults += 1;
-        let now = self.world.now;
+        let now = self.simulation.now;
         match self.rng.below(4) {
             0 | 1 => self
-                .world
+                .simulation
                 .network
                 .stall(link, now.plus_millis(self.rng.below(8_000))),
-            2 => self.world.network.reset(now, link),
-            _ => self.world.network.cut(
+            2 => self.simulation.network.reset(now, link),
+            _ => self.simulation.network.cut(
                 link,
                 if self.rng.chance(50) {
                     End::Client
@@ -227,9 +227,9 @@ impl Run {
         self.users[self.rng.below(self.users.len() as u64) as usize].clone()
     }
 
-    fn connect(&mut self, player: usize) {
+    fn connect(&mut self, client: usize) {
         let short = self.rng.chance(30);
-        let chat = self.world.chat(player);
+        let chat = self.simulation.chat(client);
         if short && chat.reconnect().is_ok() {
             return;
         }
@@ -237,15 +237,15 @@ impl Run {
             .expect("not connected");
     }
 
-    fn act(&mut self, player: usize) {
+    fn act(&mut self, client: usize) {
         self.report.actions += 1;
-        match self.world.players[player].chat.state() {
+        match self.simulation.clients[client].chat.state() {
             State::Uninitialized | State::Disconnected | State::Error => {
-                return self.connect(player);
+                return self.connect(client);
             }
             State::ConnectedToFrontEnd => {}
             state => {
-                let refused = self.world.chat(player).publish_message(
+                let refused = self.simulation.chat(client).publish_message(
                     "lobby",
                     "too early",
                     &PublishOptions::new(),
@@ -254,29 +254,29 @@ impl Run {
                 return;
             }
         }
-        let user = self.users[player].clone();
+        let user = self.users[client].clone();
         match self.rng.below(100) {
-            0..30 => self.subscribe(player),
+            0..30 => self.subscribe(client),
             30..40 => {
                 let names = self.channels();
                 let id = self
-                    .world
-                    .chat(player)
+                    .simulation
+                    .chat(client)
                     .unsubscribe(&names)
                     .expect("connected");
-                self.referees[player].asked(id, &names);
+                self.checkers[client].asked(id, &names);
             }
             40..75 => {
                 let channel = self.channels().swap_remove(0);
-                let text = self.said.publish(&user, &channel);
-                let chat = self.world.chat(player);
+                let text = self.log.publish(&user, &channel);
+                let chat = self.simulation.chat(client);
                 chat.publish_message(&channel, text.as_str(), &PublishOptions::new())
                     .expect("room");
             }
             75..83 => {
                 let target = self.any_user();
-                let text = self.said.send(&user, &target);
-                let chat = self.world.chat(player);
+                let text = self.log.send(&user, &target);
+                let chat = self.simulation.chat(client);
                 let encrypt = chat.send_private_message(
                     &target,
                     text.as_str(),
@@ -289,52 +289,52 @@ impl Run {
             }
             83..87 => {
                 let status = self.rng.below(8) as i32;
-                self.said.set_status(&user, status);
+                self.log.set_status(&user, status);
                 let message = [
                     StatusMessage::Clear,
                     StatusMessage::Keep,
                     StatusMessage::Set(&"away from keyboard"),
                 ];
                 let message = message[self.rng.below(3) as usize];
-                self.world
-                    .chat(player)
+                self.simulation
+                    .chat(client)
                     .set_user_status(status, message)
                     .expect("room");
             }
             87..91 => {
                 let friend = self.any_user();
-                self.said.befriend(&user, &friend);
-                self.world
-                    .chat(player)
+                self.log.befriend(&user, &friend);
+                self.simulation
+                    .chat(client)
                     .add_friends([&friend])
                     .expect("room");
             }
             91..93 => {
                 let friend = self.any_user();
-                self.world
-                    .chat(player)
+                self.simulation
+                    .chat(client)
                     .remove_friends([&friend])
                     .expect("room");
             }
             93..97 => {
                 let channel = self.channels().swap_remove(0);
                 let changes = [("score".into(), Value::Int(self.rng.below(100) as i32))];
-                let chat = self.world.chat(player);
+                let chat = self.simulation.chat(client);
                 chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())
                     .expect("room");
             }
-            _ => self.world.chat(player).disconnect(),
+            _ => self.simulation.chat(client).disconnect(),
         }
     }
 
-    fn subscribe(&mut self, player: usize) {
+    fn subscribe(&mut self, client: usize) {
         let mut names = self.channels();
         let options = match self.rng.below(4) {
             0 => SubscribeOptions::new(),
             1 => SubscribeOptions::new().history(-1),
             2 => SubscribeOptions::new().history(self.rng.below(20) as i32),
             _ => {
-                let chat = &self.world.players[player].chat;
+                let chat = &self.simulation.clients[client].chat;
                 let ids = names
                     .iter()
                     .map(|name| chat.channel(name).map_or(0, chat_core::Channel::last_id));
@@ -354,11 +354,11 @@ impl Run {
             }
         };
         let id = self
-            .world
-            .chat(player)
+            .simulation
+            .chat(client)
             .subscribe(&names, &options)
             .expect("connected");
-        self.referees[player].asked(id, &names);
+        self.checkers[client].asked(id, &names);
     }
 
     /// Nothing breaks any more, everybody connects, and what is under way comes to its end.
@@ -366,12 +366,12 @@ impl Run {
         for _ in 0..20 {
             self.pass(5_000);
             let mut busy = false;
-            for player in 0..self.users.len() {
-                match self.world.players[player].chat.state() {
+            for client in 0..self.users.len() {
+                match self.simulation.clients[client].chat.state() {
                     State::ConnectedToFrontEnd => {}
                     State::Uninitialized | State::Disconnected | State::Error => {
                         busy = true;
-                        self.connect(player);
+                        self.connect(client);
                     }
                     _ => busy = true,
                 }
@@ -380,18 +380,18 @@ impl Run {
                 // Half-dead links are noticed, and requests on them time out, within this.
                 self.pass(40_000);
                 let connected =
-                    |player: &crate::world::Player| player.chat.is_connected_to_front_end();
-                if self.world.players.iter().all(connected) {
+                    |client: &crate::simulation::Client| client.chat.is_connected_to_front_end();
+                if self.simulation.clients.iter().all(connected) {
                     return;
                 }
             }
         }
         panic!(
             "no rest: {:?}",
-            self.world
-                .players
+            self.simulation
+                .clients
                 .iter()
-                .map(|player| player.chat.state())
+                .map(|client| client.chat.state())
                 .collect::<Vec<_>>()
         );
     }
@@ -402,11 +402,11 @@ impl Run {
         // One more word and one more property everywhere: everybody in a channel gets them.
         for channel in CHANNELS {
             let inside = (0..self.users.len())
-                .find(|&player| self.referees[player].subscribed().contains(channel));
-            let Some(player) = inside else { continue };
-            let user = self.users[player].clone();
-            let text = self.said.publish(&user, channel);
-            let chat = self.world.chat(player);
+                .find(|&client| self.checkers[client].subscribed().contains(channel));
+            let Some(client) = inside else { continue };
+            let user = self.users[client].clone();
+            let text = self.log.publish(&user, channel);
+            let chat = self.simulation.chat(client);
             chat.publish_message(channel, text.as_str(), &PublishOptions::new())
                 .expect("room");
             let last = [("score".into(), Value::Int(1_000))];
@@ -415,8 +415,8 @@ impl Run {
         }
         self.pass(3_000);
         self.same_channels();
-        for snapshot in self.world.server.channels() {
-            for (player, user) in self.world.players.iter().zip(&self.users) {
+        for snapshot in self.simulation.server.channels() {
+            for (client, user) in self.simulation.clients.iter().zip(&self.users) {
                 if !snapshot
                     .subscribers
                     .iter()
@@ -424,7 +424,7 @@ impl Run {
                 {
                     continue;
                 }
-                let channel = player
+                let channel = client
                     .chat
                     .channel(&snapshot.name)
                     .expect("a channel that the user is in");
@@ -445,16 +445,16 @@ impl Run {
     }
 
     fn same_channels(&self) {
-        let snapshots = self.world.server.channels();
-        for ((player, user), referee) in self
-            .world
-            .players
+        let snapshots = self.simulation.server.channels();
+        for ((client, user), checker) in self
+            .simulation
+            .clients
             .iter()
             .zip(&self.users)
-            .zip(&self.referees)
+            .zip(&self.checkers)
         {
-            referee.nothing_open();
-            let server: BTreeSet<String> = snapshots
+            checker.nothing_open();
+            let on_server: BTreeSet<String> = snapshots
                 .iter()
                 .filter(|snapshot| {
                     snapshot
@@ -464,25 +464,25 @@ impl Run {
                 })
                 .map(|snapshot| snapshot.name.to_string())
                 .collect();
-            let client: BTreeSet<String> = player
+            let on_client: BTreeSet<String> = client
                 .chat
                 .public_channels()
                 .map(|channel| channel.name().to_string())
                 .collect();
             assert_eq!(
-                client, server,
+                on_client, on_server,
                 "{user}: client and server differ about its channels"
             );
             assert_eq!(
-                *referee.subscribed(),
-                server,
+                *checker.subscribed(),
+                on_server,
                 "{user}: events and server differ about its channels"
             );
             for snapshot in snapshots
                 .iter()
-                .filter(|snapshot| client.contains(snapshot.name.as_str()))
+                .filter(|snapshot| on_client.contains(snapshot.name.as_str()))
             {
-                let channel = player.chat.channel(&snapshot.name).expect("subscribed");
+                let channel = client.chat.channel(&snapshot.name).expect("subscribed");
                 if channel.publishes_subscribers() {
                     let inside: Vec<_> = channel.subscribers().cloned().collect();
                     assert_eq!(
@@ -496,18 +496,18 @@ impl Run {
     }
 
     fn finish(mut self) -> Report {
-        for player in 0..self.users.len() {
-            self.world.chat(player).disconnect();
+        for client in 0..self.users.len() {
+            self.simulation.chat(client).disconnect();
         }
         self.pass(3_000);
-        for (player, referee) in self.world.players.iter().zip(&self.referees) {
-            referee.nothing_open();
+        for (client, checker) in self.simulation.clients.iter().zip(&self.checkers) {
+            checker.nothing_open();
             assert_eq!(
-                (player.chat.buffered_bytes(), player.chat.poll_timeout()),
+                (client.chat.buffered_bytes(), client.chat.poll_timeout()),
                 (0, None)
             );
-            self.report.messages += referee.messages;
-            self.report.outcomes += referee.outcomes;
+            self.report.messages += checker.messages;
+            self.report.outcomes += checker.outcomes;
         }
         self.report
     }

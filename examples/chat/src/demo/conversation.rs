@@ -1,7 +1,7 @@
 //! What alice and bob do, and what must come of it.
 
 use super::Options;
-use super::stage::Stage;
+use super::output::Output;
 use super::user::{Users, Who};
 use super::{Failure, Language, Privacy};
 use Who::{Alice, Bob};
@@ -22,7 +22,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 
 /// The whole conversation; anything that is expected may take as long as `patience`.
 pub(crate) fn play(
-    stage: &mut Stage,
+    output: &mut Output,
     server: &str,
     options: &Options,
     trust: Option<&str>,
@@ -30,7 +30,7 @@ pub(crate) fn play(
 ) -> Result<(), Failure> {
     let users = Users::new(server, options, trust, patience)?;
     let mut play = Play {
-        stage,
+        output,
         users,
         language: options.language,
         privacy: options.privacy(),
@@ -46,7 +46,7 @@ pub(crate) fn play(
 }
 
 struct Play<'a> {
-    stage: &'a mut Stage,
+    output: &'a mut Output,
     users: Users,
     language: Language,
     privacy: Privacy,
@@ -54,8 +54,8 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn log_in(&mut self) -> Result<(), Failure> {
-        self.stage.heading("Log in")?;
-        self.stage.does(
+        self.output.heading("Log in")?;
+        self.output.does(
             Alice,
             "connects to the name server and asks for its regions",
         )?;
@@ -76,21 +76,21 @@ impl Play<'_> {
                 ),
                 _ => None,
             })?;
-        self.stage
+        self.output
             .got(Alice, format_args!("regions: {}", regions.join(", ")))?;
         let Some(region) = regions.first().cloned() else {
             return Err(Failure::Missed(
                 "alice expected a region, and the list of regions is empty".into(),
             ));
         };
-        self.stage
+        self.output
             .does(Alice, format_args!("logs in to region {region}"))?;
         self.call(Alice, |chat| {
             chat.connect_to_region_front_end(region.as_str())
         })?;
         self.front_end(Alice)?;
 
-        self.stage.does(
+        self.output.does(
             Bob,
             format_args!("connects and logs in to region {region}, all in one call"),
         )?;
@@ -103,21 +103,21 @@ impl Play<'_> {
     }
 
     fn channel_with_history(&mut self) -> Result<(), Failure> {
-        self.stage.heading("A channel and its history")?;
-        self.stage
+        self.output.heading("A channel and its history")?;
+        self.output
             .does(Alice, format_args!("subscribes to {CHANNEL}"))?;
         self.subscribe(Alice, CHANNEL, &SubscribeOptions::new())?;
-        self.stage.got(Alice, format_args!("is in {CHANNEL}"))?;
+        self.output.got(Alice, format_args!("is in {CHANNEL}"))?;
         for words in ["Is anybody here?", "Then I talk to myself until bob comes."] {
             self.say(Alice, words)?;
             self.sees(Alice, Alice, &[words])?;
         }
-        self.stage.does(
+        self.output.does(
             Bob,
             format_args!("subscribes to {CHANNEL} and asks for all of its history"),
         )?;
         self.subscribe(Bob, CHANNEL, &SubscribeOptions::new().history(-1))?;
-        self.stage.got(Bob, format_args!("is in {CHANNEL}"))?;
+        self.output.got(Bob, format_args!("is in {CHANNEL}"))?;
         self.sees(
             Bob,
             Alice,
@@ -126,7 +126,7 @@ impl Play<'_> {
     }
 
     fn talk(&mut self) -> Result<(), Failure> {
-        self.stage.heading("Talk")?;
+        self.output.heading("Talk")?;
         for (who, words) in [
             (Bob, "Hello alice! I have read it all."),
             (Alice, "Bob! Shall we roll dice?"),
@@ -141,7 +141,7 @@ impl Play<'_> {
             Language::Json => (Value::from(vec![Value::Int(6), Value::Int(2)]), "a list"),
             Language::V16 | Language::V18 => (dice.clone(), "an array of int"),
         };
-        self.stage
+        self.output
             .does(Bob, "rolls, and sends an array of two int")?;
         self.call(Bob, |chat| {
             chat.publish_message(CHANNEL, &dice, &PublishOptions::new())
@@ -160,14 +160,14 @@ impl Play<'_> {
                 }
                 _ => None,
             })?;
-            self.stage
+            self.output
                 .got(who, format_args!("{CHANNEL}, bob: {kind}, 6 and 2"))?;
         }
         Ok(())
     }
 
     fn private(&mut self) -> Result<(), Failure> {
-        self.stage.heading(match self.privacy {
+        self.output.heading(match self.privacy {
             Privacy::Keys | Privacy::Link => {
                 "Private messages, encrypted on their way to the server"
             }
@@ -177,7 +177,7 @@ impl Play<'_> {
             (Alice, Bob, "Between us: were those dice loaded?"),
             (Bob, Alice, "I have no idea what you mean."),
         ] {
-            self.stage
+            self.output
                 .does(from, format_args!("says to {}: {words}", to.name()))?;
             let options = PrivateOptions::new().encrypt(self.privacy != Privacy::Nothing);
             self.call(from, |chat| {
@@ -192,14 +192,14 @@ impl Play<'_> {
     }
 
     fn status(&mut self) -> Result<(), Failure> {
-        self.stage.heading("Friends and their status")?;
-        self.stage.does(Alice, "adds bob to her friends")?;
+        self.output.heading("Friends and their status")?;
+        self.output.does(Alice, "adds bob to her friends")?;
         self.call(Alice, |chat| chat.add_friends(["bob"]))?;
         // He has not set any yet.
         self.sees_status(UserStatus::OFFLINE, &StatusChange::Kept, "nothing said")?;
 
         let words = "ready to play";
-        self.stage.does(
+        self.output.does(
             Bob,
             format_args!("sets his status to Online, and says: {words}"),
         )?;
@@ -212,7 +212,7 @@ impl Play<'_> {
             words,
         )?;
 
-        self.stage
+        self.output
             .does(Bob, "sets his status to Away; what he says stays")?;
         self.call(Bob, |chat| {
             chat.set_user_status(UserStatus::AWAY, StatusMessage::Keep)
@@ -223,7 +223,7 @@ impl Play<'_> {
             "still the same words",
         )?;
 
-        self.stage
+        self.output
             .does(Bob, "sets his status to Playing, and says nothing any more")?;
         self.call(Bob, |chat| {
             chat.set_user_status(UserStatus::PLAYING, StatusMessage::Clear)
@@ -236,9 +236,9 @@ impl Play<'_> {
     }
 
     fn company(&mut self) -> Result<(), Failure> {
-        self.stage
+        self.output
             .heading("A channel that tells who is in it, and has properties")?;
-        self.stage.does(
+        self.output.does(
             Alice,
             format_args!("subscribes to {TABLE}, which is for two, who are told of each other"),
         )?;
@@ -250,7 +250,7 @@ impl Play<'_> {
                 .max_subscribers(2),
         )?;
         self.is_with(Alice, &["alice"])?;
-        self.stage
+        self.output
             .does(Bob, format_args!("subscribes to {TABLE}"))?;
         self.subscribe(Bob, TABLE, &SubscribeOptions::new())?;
         self.is_with(Bob, &["alice", "bob"])?;
@@ -265,7 +265,7 @@ impl Play<'_> {
         self.is_with(Alice, &["alice", "bob"])?;
 
         let (key, stake) = (Value::from("stake"), Value::Int(3));
-        self.stage.does(
+        self.output.does(
             Alice,
             format_args!("sets the property stake of {TABLE} to 3"),
         )?;
@@ -298,11 +298,11 @@ impl Play<'_> {
                     who.name()
                 )));
             }
-            self.stage
+            self.output
                 .got(who, format_args!("{TABLE}: stake is 3 now, by alice"))?;
         }
 
-        self.stage
+        self.output
             .does(Bob, format_args!("unsubscribes from {TABLE}"))?;
         self.unsubscribe(Bob, TABLE)?;
         self.users.expect(
@@ -317,18 +317,18 @@ impl Play<'_> {
     }
 
     fn leave(&mut self) -> Result<(), Failure> {
-        self.stage.heading("Leave")?;
+        self.output.heading("Leave")?;
         self.say(Bob, "I have to go.")?;
         for who in Who::BOTH {
             self.sees(who, Bob, &["I have to go."])?;
         }
-        self.stage
+        self.output
             .does(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
         self.unsubscribe(Bob, CHANNEL)?;
         self.say(Alice, "And now I have the dice.")?;
         self.sees(Alice, Alice, &["And now I have the dice."])?;
         // Bob's next event is this one, so he did not get the message before it.
-        self.stage.does(Alice, "says to bob: Good night!")?;
+        self.output.does(Alice, "says to bob: Good night!")?;
         self.call(Alice, |chat| {
             chat.send_private_message("bob", "Good night!", &PrivateOptions::new())
         })?;
@@ -337,7 +337,7 @@ impl Play<'_> {
     }
 
     fn disconnect(mut self) -> Result<(), Failure> {
-        self.stage.heading("Disconnect")?;
+        self.output.heading("Disconnect")?;
         for who in Who::BOTH {
             self.users.session(who).chat.disconnect();
             self.state(who, State::Disconnected)?;
@@ -351,7 +351,7 @@ impl Play<'_> {
                     who.name()
                 )));
             }
-            self.stage.got(who, "is disconnected")?;
+            self.output.got(who, "is disconnected")?;
         }
         Ok(())
     }
@@ -391,7 +391,7 @@ impl Play<'_> {
         )?;
         self.state(who, State::ConnectingToFrontEnd)?;
         self.state(who, State::ConnectedToFrontEnd)?;
-        Ok(self.stage.got(who, format_args!("logged in as {user}"))?)
+        Ok(self.output.got(who, format_args!("logged in as {user}"))?)
     }
 
     fn subscribe(
@@ -421,7 +421,7 @@ impl Play<'_> {
                 _ => None,
             },
         )?;
-        Ok(self.stage.got(who, format_args!("has left {channel}"))?)
+        Ok(self.output.got(who, format_args!("has left {channel}"))?)
     }
 
     /// `who` knows who is at the table.
@@ -438,7 +438,7 @@ impl Play<'_> {
             )));
         }
         Ok(self
-            .stage
+            .output
             .got(who, format_args!("in {TABLE}: {}", there.join(" and ")))?)
     }
 
@@ -459,12 +459,12 @@ impl Play<'_> {
             _ => None,
         })?;
         Ok(self
-            .stage
+            .output
             .got(Alice, format_args!("bob is {}: {words}", expected.name()))?)
     }
 
     fn say(&mut self, who: Who, words: &str) -> Result<(), Failure> {
-        self.stage.does(who, format_args!("says: {words}"))?;
+        self.output.does(who, format_args!("says: {words}"))?;
         self.call(who, |chat| {
             chat.publish_message(CHANNEL, words, &PublishOptions::new())
         })
@@ -489,7 +489,7 @@ impl Play<'_> {
             })?;
             let (now, later) = missing.split_at_checked(came).unwrap_or((missing, &[]));
             for words in now {
-                self.stage
+                self.output
                     .got(who, format_args!("{CHANNEL}, {}: {words}", sender.name()))?;
             }
             missing = later;
@@ -514,7 +514,7 @@ impl Play<'_> {
             _ => None,
         })?;
         Ok(self
-            .stage
+            .output
             .got(who, format_args!("private, {}: {words}", sender.name()))?)
     }
 }

@@ -1,7 +1,7 @@
 //! `photon-chat demo`: two users talk through a development server that runs in this process, over real sockets.
 
 mod conversation;
-mod stage;
+mod output;
 mod user;
 
 use crate::{complain, output_failed};
@@ -9,8 +9,8 @@ use chat_core::ChatConfig;
 use dev_server::ServerConfig;
 use dev_server::netem::Conditions;
 use dev_server::server::{Server, ServerOptions, UdpPorts, WsPorts, WssOptions};
+use output::Output;
 use photon_proto::Protocol;
-use stage::Stage;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -181,17 +181,17 @@ fn with_server(options: &Options) -> Result<(), Failure> {
     } else {
         PATIENCE * 3
     };
-    let mut stage = Stage::of_stdout();
+    let mut output = Output::of_stdout();
     if options.all {
-        return all(&mut stage, options, patience);
+        return all(&mut output, options, patience);
     }
-    show(&mut stage, options, server_config(), patience)?;
-    Ok(stage.closing()?)
+    show(&mut output, options, server_config(), patience)?;
+    Ok(output.closing()?)
 }
 
 /// The conversation over everything, one line for each.
-fn all(stage: &mut Stage, options: &Options, patience: Duration) -> Result<(), Failure> {
-    stage.table()?;
+fn all(output: &mut Output, options: &Options, patience: Duration) -> Result<(), Failure> {
+    output.table()?;
     for transport in Transport::ALL {
         for language in Language::ALL
             .into_iter()
@@ -203,9 +203,9 @@ fn all(stage: &mut Stage, options: &Options, patience: Duration) -> Result<(), F
                 ..*options
             };
             let started = Instant::now();
-            let mut unseen = Stage::new(Box::new(io::sink()), false);
+            let mut unseen = Output::new(Box::new(io::sink()), false);
             show(&mut unseen, &options, server_config(), patience)?;
-            stage.row(&options, unseen.kept(), started.elapsed())?;
+            output.row(&options, unseen.kept(), started.elapsed())?;
         }
     }
     Ok(())
@@ -218,7 +218,7 @@ fn server_config() -> ServerConfig {
 
 /// The conversation through a server like this.
 fn show(
-    stage: &mut Stage,
+    output: &mut Output,
     options: &Options,
     config: ServerConfig,
     patience: Duration,
@@ -252,8 +252,8 @@ fn show(
     );
     let trust = server.certificate_pem().map(str::to_owned);
     let thread = thread::spawn(move || server.run());
-    let shown = match stage.opening(options, &address) {
-        Ok(()) => conversation::play(stage, &address, options, trust.as_deref(), patience),
+    let shown = match output.opening(options, &address) {
+        Ok(()) => conversation::play(output, &address, options, trust.as_deref(), patience),
         Err(error) => Err(error.into()),
     };
     handle.stop();
@@ -266,15 +266,15 @@ fn show(
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, Options, PATIENCE, ServerConfig, Stage, server_config, show};
+    use super::{Failure, Options, Output, PATIENCE, ServerConfig, server_config, show};
     use std::io;
     use std::time::Duration;
 
     /// What goes wrong with a server like this.
     fn failure(patience: Duration, change: impl FnOnce(&mut ServerConfig)) -> String {
-        let mut stage = Stage::new(Box::new(io::sink()), false);
+        let mut output = Output::new(Box::new(io::sink()), false);
         match show(
-            &mut stage,
+            &mut output,
             &Options::default(),
             server_config().with(change),
             patience,
@@ -332,7 +332,7 @@ mod tests {
             }
         }
         let shown = show(
-            &mut Stage::new(Box::new(Closed), false),
+            &mut Output::new(Box::new(Closed), false),
             &Options::default(),
             server_config(),
             PATIENCE,

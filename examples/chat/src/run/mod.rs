@@ -1,20 +1,20 @@
 //! `photon-chat run`: commands in, one a line; events and the results of commands out, as JSON, one a line.
 
 mod command;
+mod event_buffer;
 mod input;
 mod json;
-mod untaken;
 
 use crate::{USAGE, complain, output_failed};
 use chat_core::{ChatConfig, ConnectOptions, PropertyOptions, RequestError, State, StatusMessage};
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
+use event_buffer::EventBuffer;
 use input::{Lines, Next};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
-use untaken::Untaken;
 
 pub(crate) use command::seconds;
 
@@ -91,12 +91,12 @@ pub(crate) fn run(options: Options) -> ExitCode {
         thread::sleep(max.saturating_add(GRACE));
         std::process::exit(OVER.into());
     });
-    let (lines, untaken, started) = (Lines::of_stdin(), Untaken::default(), Instant::now());
+    let (lines, buffer, started) = (Lines::of_stdin(), EventBuffer::default(), Instant::now());
     let mut run = Run {
         session,
         region,
         lines,
-        untaken,
+        buffer,
         started,
         max,
     };
@@ -109,7 +109,7 @@ struct Run {
     region: String,
     lines: Lines,
     /// Events that were printed and that no wait has taken.
-    untaken: Untaken,
+    buffer: EventBuffer,
     started: Instant,
     max: Duration,
 }
@@ -255,8 +255,8 @@ impl Run {
                 substring,
             } => {
                 let mut seen = 0;
-                match self.serve(time, |untaken| {
-                    untaken.take(&mut seen, &event, substring.as_deref())
+                match self.serve(time, |buffer| {
+                    buffer.take(&mut seen, &event, substring.as_deref())
                 })? {
                     Served::Found => Done::Good,
                     Served::NotFound => {
@@ -267,8 +267,8 @@ impl Run {
             }
             Command::WaitCount { event, count, time } => {
                 let mut missing = count;
-                let all = |untaken: &mut Untaken| {
-                    missing -= untaken.take_count(&event, missing);
+                let all = |buffer: &mut EventBuffer| {
+                    missing -= buffer.take_count(&event, missing);
                     missing == 0
                 };
                 match self.serve(time, all)? {
@@ -307,12 +307,12 @@ impl Run {
     fn serve(
         &mut self,
         time: Duration,
-        mut found: impl FnMut(&mut Untaken) -> bool,
+        mut found: impl FnMut(&mut EventBuffer) -> bool,
     ) -> io::Result<Served> {
         let started = Instant::now();
         loop {
             self.print_events()?;
-            if found(&mut self.untaken) {
+            if found(&mut self.buffer) {
                 return Ok(Served::Found);
             }
             let (left, left_of_all) = (time.saturating_sub(started.elapsed()), self.left());
@@ -335,7 +335,7 @@ impl Run {
         while let Some(event) = self.session.poll_event() {
             let line = json::event(&event).to_string();
             print(&line)?;
-            self.untaken.add(event.name(), line, json::weight(&event));
+            self.buffer.add(event.name(), line, json::weight(&event));
         }
         Ok(())
     }

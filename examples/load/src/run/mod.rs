@@ -1,17 +1,17 @@
 //! The steps of a run: ramp up, be idle, publish once, look at the memory, leave.
 
-mod tell;
+mod progress;
 
 use crate::arguments::Options;
-use crate::crowd::{Crowd, Stage};
 use crate::event_loop::EventLoop;
+use crate::population::{Population, Stage};
 use crate::process::{self, Process};
 use crate::report::{Report, Seconds};
 use chat_core::{ChatClient, ChatConfig, ConnectOptions, PublishOptions, Timestamp};
+use progress::{UsageSample, plus};
 use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
-use tell::{Look, plus};
 
 /// Whoever has not heard the message by then does not hear it.
 const HEARING: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ const LEAVING_PER_SECOND: u32 = 2_000;
 /// How long leaving may take for the last one.
 const LEAVING: Duration = Duration::from_secs(5);
 /// Sockets beyond one for each client, for those on the way from name server to front end.
-const MOST_SPARE_SOCKETS: usize = 1_000;
+const MAX_SPARE_SOCKETS: usize = 1_000;
 /// Other files that are open: standard input and output, the poll, what was inherited.
 const OTHER_FILES: usize = 32;
 /// If so many fail before anybody succeeds, there is no server to speak of.
@@ -36,29 +36,29 @@ const CAP_BYTES: usize = 64 * 1024;
 pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<Report, Box<dyn Error>> {
     let files = check_open_files(options.clients, process::open_files_limit())?;
     let mut run = Run::new(options, out)?;
-    run.tell_files(files)?;
-    let before = run.look();
+    run.report_files(files)?;
+    let before = run.sample_usage();
     run.ramp_up()?;
     if run.report.joined > 0 {
         run.be_idle()?;
-        let idle = run.look();
+        let idle = run.sample_usage();
         run.publish()?;
-        run.tell_memory(&before, &idle)?;
-        run.tell_udp()?;
+        run.report_memory(&before, &idle)?;
+        run.report_udp()?;
     }
     run.leave()?;
-    run.tell_processor(&before)?;
+    run.report_processor(&before)?;
     Ok(run.report)
 }
 
 /// How many sockets may be open at one time: one for each client, and a second one for those who change servers.
-fn most_sockets(clients: usize) -> usize {
-    clients + (clients + 2).min(MOST_SPARE_SOCKETS)
+fn max_sockets(clients: usize) -> usize {
+    clients + (clients + 2).min(MAX_SPARE_SOCKETS)
 }
 
 /// How many files may have to be open, which is told, or why that does not fit.
 fn check_open_files(clients: usize, limit: Option<u64>) -> Result<usize, String> {
-    let needed = most_sockets(clients) + OTHER_FILES;
+    let needed = max_sockets(clients) + OTHER_FILES;
     match limit {
         Some(limit) if u64::try_from(needed).is_ok_and(|needed| needed > limit) => Err(format!(
             "{clients} clients need `ulimit -n {needed}`, this process has {limit}: raise it in the shell that starts \
@@ -72,12 +72,12 @@ struct Run<'a> {
     options: &'a Options,
     out: &'a mut dyn Write,
     event_loop: EventLoop,
-    crowd: Crowd,
+    population: Population,
     report: Report,
     server: Option<Process>,
     /// When the present step began, and what both processes had taken by then.
     begin: Timestamp,
-    begin_look: Look,
+    usage_at_begin: UsageSample,
     next_line: Timestamp,
 }
 
@@ -97,10 +97,10 @@ impl<'a> Run<'a> {
             options,
             out,
             begin: event_loop.now(),
-            begin_look: Look::default(),
+            usage_at_begin: UsageSample::default(),
             next_line: event_loop.now(),
             event_loop,
-            crowd: Crowd::new(options.channel.clone()),
+            population: Population::new(options.channel.clone()),
             report: Report {
                 clients: options.clients,
                 ..Report::default()
@@ -139,49 +139,51 @@ impl<'a> Run<'a> {
         let clients = self.options.clients;
         self.begin_step();
         loop {
-            while self.crowd.started() < clients
+            while self.population.started() < clients
                 && self.start_at() <= self.event_loop.now()
                 && self.has_room()
             {
-                let chat = self.client(self.crowd.started())?;
+                let chat = self.client(self.population.started())?;
                 self.event_loop.add(chat);
-                self.crowd.start();
-                self.event_loop.client(self.crowd.started() - 1);
+                self.population.start();
+                self.event_loop.client(self.population.started() - 1);
             }
-            if self.crowd.started() == clients && self.crowd.under_way() == 0 {
+            if self.population.started() == clients && self.population.under_way() == 0 {
                 break;
             }
-            if self.crowd.count(Stage::Failed) >= HOPELESS && self.crowd.count(Stage::Joined) == 0 {
+            if self.population.count(Stage::Failed) >= HOPELESS
+                && self.population.count(Stage::Joined) == 0
+            {
                 break;
             }
-            let wake = if self.crowd.started() < clients && self.has_room() {
+            let wake = if self.population.started() < clients && self.has_room() {
                 self.start_at()
             } else {
                 self.far()
             };
             self.turn(wake, "ramp")?;
         }
-        let joined = self.crowd.count(Stage::Joined);
-        self.report.joined = joined + self.crowd.count(Stage::Lost);
-        let (took, begun) = (self.elapsed(), self.crowd.started());
+        let joined = self.population.count(Stage::Joined);
+        self.report.joined = joined + self.population.count(Stage::Lost);
+        let (took, begun) = (self.elapsed(), self.population.started());
         writeln!(
             self.out,
             "ramp     {joined} of {begun} joined after {} s",
             Seconds(took)
         )?;
-        Ok(self.tell_step()?)
+        Ok(self.report_step()?)
     }
 
     /// When the next client is to start.
     fn start_at(&self) -> Timestamp {
-        let part = self.crowd.started() as f64 / self.options.clients.max(1) as f64;
+        let part = self.population.started() as f64 / self.options.clients.max(1) as f64;
         plus(self.begin, self.options.ramp.mul_f64(part))
     }
 
     /// Whether another client could have both its sockets, and everybody under way too.
     fn has_room(&self) -> bool {
-        let sockets = self.event_loop.counts().sockets + 2 * self.crowd.under_way() + 2;
-        sockets <= most_sockets(self.options.clients)
+        let sockets = self.event_loop.counts().sockets + 2 * self.population.under_way() + 2;
+        sockets <= max_sockets(self.options.clients)
     }
 
     fn be_idle(&mut self) -> io::Result<()> {
@@ -196,19 +198,19 @@ impl<'a> Run<'a> {
         writeln!(
             self.out,
             "idle     {} connected after {} s, {} lost; each second {:.0} sent, {:.0} received, {:.0} passes",
-            self.crowd.count(Stage::Joined),
+            self.population.count(Stage::Joined),
             Seconds(took),
-            self.crowd.count(Stage::Lost),
+            self.population.count(Stage::Lost),
             rate(counts.traffic.sent, before.traffic.sent),
             rate(counts.traffic.received, before.traffic.received),
             rate(counts.passes, before.passes),
         )?;
-        self.tell_step()
+        self.report_step()
     }
 
     /// One publishes, all hear it.
     fn publish(&mut self) -> io::Result<()> {
-        let Some(speaker) = self.crowd.first_joined() else {
+        let Some(speaker) = self.population.first_joined() else {
             return writeln!(self.out, "publish  nobody is there to do it");
         };
         self.begin_step();
@@ -218,14 +220,17 @@ impl<'a> Run<'a> {
             && let Err(error) =
                 chat.publish_message(&self.options.channel, message.as_str(), &options)
         {
-            self.crowd.note(speaker, &format!("publishing: {error}"));
+            self.population
+                .note(speaker, &format!("publishing: {error}"));
         }
-        self.crowd.listen_for(message);
+        self.population.listen_for(message);
         let end = plus(self.begin, HEARING);
-        while self.crowd.heard < self.crowd.count(Stage::Joined) && self.event_loop.now() < end {
+        while self.population.heard < self.population.count(Stage::Joined)
+            && self.event_loop.now() < end
+        {
             self.turn(end, "publish")?;
         }
-        let times = self.crowd.hearing_times();
+        let times = self.population.hearing_times();
         let after = |time: Option<&Timestamp>| {
             time.map_or(Duration::ZERO, |at| {
                 Duration::from_micros(at.micros_since(self.begin))
@@ -244,7 +249,7 @@ impl<'a> Run<'a> {
                 Seconds(HEARING)
             )?;
         } else {
-            let (heard, joined) = (self.crowd.heard, self.crowd.count(Stage::Joined));
+            let (heard, joined) = (self.population.heard, self.population.count(Stage::Joined));
             writeln!(
                 self.out,
                 "publish  {heard} of {joined} heard it: the first after {} s, half after {} s, 99 % after {} s, the \
@@ -255,13 +260,13 @@ impl<'a> Run<'a> {
                 part(100)
             )?;
         }
-        self.tell_step()
+        self.report_step()
     }
 
     /// Everybody disconnects, a few after the other.
     fn leave(&mut self) -> io::Result<()> {
         self.begin_step();
-        for index in 0..self.crowd.started() {
+        for index in 0..self.population.started() {
             let at = plus(
                 self.begin,
                 Duration::from_secs(1) * index as u32 / LEAVING_PER_SECOND,
@@ -281,15 +286,15 @@ impl<'a> Run<'a> {
         let all = self.report.joined;
         while self.event_loop.now() < end
             && (self.event_loop.counts().sockets > 0
-                || self.crowd.count(Stage::Left) + self.crowd.count(Stage::Lost) < all)
+                || self.population.count(Stage::Left) + self.population.count(Stage::Lost) < all)
         {
             self.turn(end, "leave")?;
         }
-        self.report.lost = self.crowd.count(Stage::Lost);
-        self.report.left = self.crowd.count(Stage::Left);
-        self.report.heard = self.crowd.heard;
-        self.report.heard_again = self.crowd.heard_again;
-        self.report.causes = std::mem::take(&mut self.crowd.causes);
+        self.report.lost = self.population.count(Stage::Lost);
+        self.report.left = self.population.count(Stage::Left);
+        self.report.heard = self.population.heard;
+        self.report.heard_again = self.population.heard_again;
+        self.report.causes = std::mem::take(&mut self.population.causes);
         writeln!(
             self.out,
             "leave    {} left after {} s, {} sockets still open",
@@ -297,7 +302,7 @@ impl<'a> Run<'a> {
             Seconds(self.elapsed()),
             self.event_loop.counts().sockets
         )?;
-        self.tell_step()
+        self.report_step()
     }
 }
 

@@ -3,9 +3,9 @@
 use chat_core::{Event, Outcome, RequestId, State, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What has been said by anybody, so that nothing can be heard that nobody said.
+/// What has been log by anybody, so that nothing can be heard that nobody log.
 #[derive(Default)]
-pub(crate) struct Said {
+pub(crate) struct ActionLog {
     /// Text published: by whom, where.
     published: BTreeMap<String, (String, String)>,
     /// Text sent privately: by whom, to whom.
@@ -19,7 +19,7 @@ pub(crate) struct Said {
     count: u64,
 }
 
-impl Said {
+impl ActionLog {
     fn next(&mut self) -> String {
         self.count += 1;
         format!("text {}", self.count)
@@ -51,7 +51,7 @@ impl Said {
 }
 
 /// Watches one client.
-pub(crate) struct Referee {
+pub(crate) struct Checker {
     user: String,
     state: State,
     error_due: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Referee {
     pub(crate) outcomes: u64,
 }
 
-impl Referee {
+impl Checker {
     pub(crate) fn new(user: &str) -> Self {
         Self {
             user: user.to_owned(),
@@ -101,7 +101,7 @@ impl Referee {
         &self.subscribed
     }
 
-    pub(crate) fn judge(&mut self, said: &mut Said, event: &Event) {
+    pub(crate) fn judge(&mut self, log: &mut ActionLog, event: &Event) {
         let user = &self.user;
         if self.error_due {
             assert!(
@@ -131,12 +131,10 @@ impl Referee {
             Event::Authenticated(login) => assert_eq!(login.user_id, self.user.as_str()),
             Event::SubscribeResult(outcomes) => self.outcomes(outcomes, true),
             Event::UnsubscribeResult(outcomes) => self.outcomes(outcomes, false),
-            Event::ChatMessages { channel, messages } => {
-                self.chat_messages(said, channel, messages)
-            }
+            Event::ChatMessages { channel, messages } => self.chat_messages(log, channel, messages),
             Event::PrivateMessage { channel, message } => {
                 let text = message.content().as_str().expect("text");
-                let (sender, target) = said.private.get(text).expect("a text that was sent");
+                let (sender, target) = log.private.get(text).expect("a text that was sent");
                 assert_eq!(message.sender(), sender);
                 let other = if sender == user { target } else { sender };
                 assert_eq!(channel.as_str(), other, "{user}: in the wrong conversation");
@@ -152,11 +150,11 @@ impl Referee {
                 ..
             } => {
                 assert!(
-                    said.friends.contains(&(user.clone(), friend.to_string())),
+                    log.friends.contains(&(user.clone(), friend.to_string())),
                     "{user}: {friend} is no friend"
                 );
                 assert!(
-                    status.0 == 0 || said.statuses.contains(&(friend.to_string(), status.0)),
+                    status.0 == 0 || log.statuses.contains(&(friend.to_string(), status.0)),
                     "{user}: {friend} never was {status}"
                 );
             }
@@ -217,7 +215,12 @@ impl Referee {
         }
     }
 
-    fn chat_messages(&mut self, said: &mut Said, channel: &str, messages: &chat_core::Messages) {
+    fn chat_messages(
+        &mut self,
+        log: &mut ActionLog,
+        channel: &str,
+        messages: &chat_core::Messages,
+    ) {
         let user = &self.user;
         assert!(
             self.subscribed.contains(channel),
@@ -227,7 +230,7 @@ impl Referee {
         let mut last = 0;
         for message in messages.iter() {
             let text = message.content.as_str().expect("text");
-            let (sender, place) = said.published.get(text).expect("a text that was published");
+            let (sender, place) = log.published.get(text).expect("a text that was published");
             assert_eq!(
                 (message.sender, channel),
                 (sender.as_str(), place.as_str()),
@@ -240,7 +243,7 @@ impl Referee {
             let id = message.id.expect("an id");
             assert!(id > last, "{user}: ids out of order");
             last = id;
-            let known = *said.ids.entry(text.to_owned()).or_insert(id);
+            let known = *log.ids.entry(text.to_owned()).or_insert(id);
             assert_eq!(known, id, "{user}: {text} has two ids");
             self.messages += 1;
         }

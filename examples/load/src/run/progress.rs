@@ -1,8 +1,8 @@
 //! What is told while a run goes on, and about it in the end.
 
 use super::Run;
-use crate::crowd::{self, Stage};
 use crate::event_loop;
+use crate::population::{self, Stage};
 use crate::process::{Process, Usage};
 use crate::report::Growth;
 use chat_core::{ChatClient, Timestamp};
@@ -14,7 +14,7 @@ const LINE: Duration = Duration::from_secs(5);
 
 /// What both processes had taken at some time; `None` where nobody tells.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Look {
+pub(super) struct UsageSample {
     own: Option<Usage>,
     server: Option<Usage>,
 }
@@ -24,32 +24,32 @@ impl Run<'_> {
     pub(super) fn turn(&mut self, until: Timestamp, step: &str) -> io::Result<()> {
         if self.next_line <= self.event_loop.now() {
             self.next_line = plus(self.next_line, LINE);
-            let crowd = &self.crowd;
+            let population = &self.population;
             writeln!(
                 self.out,
                 "{step:8} {} s: {} joined, {} under way, {} failed, {} lost, {} heard the message, {} left",
                 self.elapsed().as_secs(),
-                crowd.count(Stage::Joined),
-                crowd.under_way(),
-                crowd.count(Stage::Failed),
-                crowd.count(Stage::Lost),
-                crowd.heard,
-                crowd.count(Stage::Left),
+                population.count(Stage::Joined),
+                population.under_way(),
+                population.count(Stage::Failed),
+                population.count(Stage::Lost),
+                population.heard,
+                population.count(Stage::Left),
             )?;
         }
         let Self {
             event_loop,
-            crowd,
+            population,
             next_line,
             ..
         } = self;
         event_loop.turn(until.min(*next_line), |index, now, chat, event| {
-            crowd.on_event(index, now, chat, event)
+            population.on_event(index, now, chat, event)
         })
     }
 
     /// What is needed, also for the next time, when there are more clients.
-    pub(super) fn tell_files(&mut self, needed: usize) -> io::Result<()> {
+    pub(super) fn report_files(&mut self, needed: usize) -> io::Result<()> {
         let server = if self.options.is_stream() {
             "as many as there are clients, and some"
         } else {
@@ -64,7 +64,7 @@ impl Run<'_> {
 
     pub(super) fn begin_step(&mut self) {
         self.begin = self.event_loop.now();
-        self.begin_look = self.look();
+        self.usage_at_begin = self.sample_usage();
         self.next_line = plus(self.begin, LINE);
     }
 
@@ -74,26 +74,26 @@ impl Run<'_> {
     }
 
     /// What both processes have taken so far.
-    pub(super) fn look(&self) -> Look {
-        Look {
+    pub(super) fn sample_usage(&self) -> UsageSample {
+        UsageSample {
             own: Process::own().usage().ok(),
             server: self.server.as_ref().and_then(|server| server.usage().ok()),
         }
     }
 
     /// What the step that ends now took of the processor.
-    pub(super) fn tell_step(&mut self) -> io::Result<()> {
-        let begin = self.begin_look;
-        self.tell_processor_since("  in it ", &begin)
+    pub(super) fn report_step(&mut self) -> io::Result<()> {
+        let begin = self.usage_at_begin;
+        self.report_processor_since("  in it ", &begin)
     }
 
     /// What everything since then took of the processor.
-    pub(super) fn tell_processor(&mut self, since: &Look) -> io::Result<()> {
-        self.tell_processor_since("in all  ", since)
+    pub(super) fn report_processor(&mut self, since: &UsageSample) -> io::Result<()> {
+        self.report_processor_since("in all  ", since)
     }
 
-    fn tell_processor_since(&mut self, name: &str, since: &Look) -> io::Result<()> {
-        let now = self.look();
+    fn report_processor_since(&mut self, name: &str, since: &UsageSample) -> io::Result<()> {
+        let now = self.sample_usage();
         let of = |before: Option<Usage>, after: Option<Usage>| match (before, after) {
             (Some(before), Some(after)) => {
                 format!("{:.2} s", after.processor_s - before.processor_s)
@@ -108,9 +108,13 @@ impl Run<'_> {
     }
 
     /// What each client takes of the memory on both sides, while all are there.
-    pub(super) fn tell_memory(&mut self, before: &Look, idle: &Look) -> io::Result<()> {
-        let now = self.look();
-        let clients = self.crowd.count(Stage::Joined);
+    pub(super) fn report_memory(
+        &mut self,
+        before: &UsageSample,
+        idle: &UsageSample,
+    ) -> io::Result<()> {
+        let now = self.sample_usage();
+        let clients = self.population.count(Stage::Joined);
         for (step, then) in [("after idling", idle), ("after the message", &now)] {
             for (side, before, after) in [
                 ("clients", before.own, then.own),
@@ -139,12 +143,12 @@ impl Run<'_> {
             "memory   of that, for each client, the client's state machine itself {} bytes, records of this program {} \
              bytes; the rest is what the client holds on the heap. The system's socket buffers are not in it",
             size_of::<ChatClient>(),
-            event_loop::RECORD_BYTES + crowd::RECORD_BYTES,
+            event_loop::RECORD_BYTES + population::RECORD_BYTES,
         )
     }
 
     /// What the connections have counted, if they are over UDP.
-    pub(super) fn tell_udp(&mut self) -> io::Result<()> {
+    pub(super) fn report_udp(&mut self) -> io::Result<()> {
         let (mut connections, mut resent, mut duplicates, mut dropped, mut slowest) =
             (0_u64, 0, 0, 0, 0);
         for stats in self.event_loop.clients().map(ChatClient::stats) {

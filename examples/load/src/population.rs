@@ -12,7 +12,7 @@ const MAX_CAUSES: usize = 100;
 
 /// All users, and what became of them.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd {
+pub(crate) struct Population {
     channel: String,
     users: Vec<User>,
     /// The message that all are to hear; empty until it is published.
@@ -56,7 +56,7 @@ pub(crate) enum Stage {
 /// What the application keeps for each client, in bytes.
 pub(crate) const RECORD_BYTES: usize = size_of::<User>();
 
-impl Crowd {
+impl Population {
     /// Nobody yet; everybody is to be in this channel.
     pub(crate) fn new(channel: String) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! [`Untaken`]: printed events that are still there for a `wait`.
+//! [`EventBuffer`]: printed events that are still there for a `wait`.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Events that no wait has taken, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Untaken {
+pub(crate) struct EventBuffer {
     events: VecDeque<Event>,
     /// The number of the next event.
     next: u64,
@@ -25,7 +25,7 @@ struct Event {
     begun: bool,
 }
 
-impl Untaken {
+impl EventBuffer {
     /// An event was printed as `line`; it counts for `weight`.
     pub(crate) fn add(&mut self, name: &'static str, line: String, weight: usize) {
         self.bytes = self.bytes.saturating_add(line.len());
@@ -93,53 +93,53 @@ impl Untaken {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_BYTES, Untaken};
+    use super::{EventBuffer, MAX_BYTES};
 
-    fn three() -> Untaken {
-        let mut untaken = Untaken::default();
-        untaken.add("A", "one".into(), 1);
-        untaken.add("B", "two".into(), 3);
-        untaken.add("A", "three".into(), 1);
-        untaken
+    fn three() -> EventBuffer {
+        let mut buffer = EventBuffer::default();
+        buffer.add("A", "one".into(), 1);
+        buffer.add("B", "two".into(), 3);
+        buffer.add("A", "three".into(), 1);
+        buffer
     }
 
     #[test]
     fn the_first_that_fits_is_taken_once() {
-        let mut untaken = three();
-        assert!(untaken.take(&mut 0, "A", Some("ee")));
-        assert!(!untaken.take(&mut 0, "A", Some("ee")));
-        assert!(untaken.take(&mut 0, "A", None));
-        assert!(!untaken.take(&mut 0, "A", None));
-        assert!(untaken.take(&mut 0, "B", None));
-        assert_eq!(untaken.bytes, 0);
+        let mut buffer = three();
+        assert!(buffer.take(&mut 0, "A", Some("ee")));
+        assert!(!buffer.take(&mut 0, "A", Some("ee")));
+        assert!(buffer.take(&mut 0, "A", None));
+        assert!(!buffer.take(&mut 0, "A", None));
+        assert!(buffer.take(&mut 0, "B", None));
+        assert_eq!(buffer.bytes, 0);
     }
 
     #[test]
     fn a_search_goes_on_with_new_events() {
-        let (mut untaken, mut seen) = (three(), 0);
-        assert!(!untaken.take(&mut seen, "C", None));
-        assert!(!untaken.take(&mut seen, "A", None), "seen before");
-        untaken.add("C", String::new(), 1);
-        assert!(untaken.take(&mut seen, "C", None));
+        let (mut buffer, mut seen) = (three(), 0);
+        assert!(!buffer.take(&mut seen, "C", None));
+        assert!(!buffer.take(&mut seen, "A", None), "seen before");
+        buffer.add("C", String::new(), 1);
+        assert!(buffer.take(&mut seen, "C", None));
     }
 
     #[test]
     fn counts_take_parts() {
-        let mut untaken = three();
-        assert_eq!(untaken.take_count("B", 2), 2);
-        assert!(!untaken.take(&mut 0, "B", None), "begun");
-        assert_eq!(untaken.take_count("B", 2), 1);
-        assert_eq!(untaken.take_count("A", 0), 0);
-        assert_eq!(untaken.take_count("A", 5), 2);
-        assert_eq!(untaken.bytes, 0);
+        let mut buffer = three();
+        assert_eq!(buffer.take_count("B", 2), 2);
+        assert!(!buffer.take(&mut 0, "B", None), "begun");
+        assert_eq!(buffer.take_count("B", 2), 1);
+        assert_eq!(buffer.take_count("A", 0), 0);
+        assert_eq!(buffer.take_count("A", 5), 2);
+        assert_eq!(buffer.bytes, 0);
     }
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let mut untaken = three();
-        untaken.add("C", "x".repeat(MAX_BYTES - 5), 1);
-        assert!(!untaken.take(&mut 0, "B", None));
-        assert!(untaken.take(&mut 0, "A", Some("three")));
-        assert!(untaken.take(&mut 0, "C", None));
+        let mut buffer = three();
+        buffer.add("C", "x".repeat(MAX_BYTES - 5), 1);
+        assert!(!buffer.take(&mut 0, "B", None));
+        assert!(buffer.take(&mut 0, "A", Some("three")));
+        assert!(buffer.take(&mut 0, "C", None));
     }
 }

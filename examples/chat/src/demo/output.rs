@@ -1,4 +1,4 @@
-//! [`Stage`]: what the demo prints, as a person likes to read it.
+//! [`Output`]: what the demo prints, as a person likes to read it.
 
 use super::user::Who;
 use super::{Options, Privacy};
@@ -11,14 +11,14 @@ const BOLD: &str = "1";
 const GREEN: &str = "32";
 
 /// The output of the demo.
-pub(crate) struct Stage {
+pub(crate) struct Output {
     out: Box<dyn Write>,
     colour: bool,
     /// How many things were expected and came.
     kept: usize,
 }
 
-impl Stage {
+impl Output {
     /// Standard output, in colour if that is a terminal and nobody minds.
     pub(crate) fn of_stdout() -> Self {
         let out = io::stdout();

@@ -8,7 +8,7 @@ use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, Stream
 use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, SubProtocol};
 use std::collections::BTreeMap;
 
-/// The port of the front end over every transport, in every world; each name server has the port of its scheme.
+/// The port of the front end over every transport, in every simulation; each name server has the port of its scheme.
 pub const FRONT_END_PORT: u16 = 4534;
 
 /// What a client talks over.
@@ -40,14 +40,14 @@ impl Transport {
 }
 
 /// Where a link goes, and what its opening says.
-struct Way {
+struct LinkTarget {
     server_kind: ServerKind,
     path: Box<str>,
     wire: Wire,
 }
 
 /// One client and the links it has.
-pub struct Player {
+pub struct Client {
     /// The client.
     pub chat: ChatClient,
     /// What it was told, with the time in milliseconds.
@@ -55,7 +55,7 @@ pub struct Player {
     links: BTreeMap<LinkId, LinkKey>,
 }
 
-impl Player {
+impl Client {
     /// The link that was opened last, if it is still there.
     pub fn newest_link(&self) -> Option<LinkKey> {
         self.links.values().next_back().copied()
@@ -63,7 +63,7 @@ impl Player {
 }
 
 /// A server, its clients, the network between them, and the time.
-pub struct World {
+pub struct Simulation {
     /// The time.
     pub now: Timestamp,
     /// The network between clients and server.
@@ -71,7 +71,7 @@ pub struct World {
     /// Name server and front end.
     pub server: ServerCore,
     /// The clients, in the order in which they were added.
-    pub players: Vec<Player>,
+    pub clients: Vec<Client>,
     /// How streams and messages to the name server are.
     pub to_name_server: StreamSettings,
     /// How streams and messages to the front end are.
@@ -80,13 +80,13 @@ pub struct World {
     pub datagrams: DatagramSettings,
     /// Who is at the client's end of a link.
     owners: BTreeMap<LinkKey, (usize, LinkId)>,
-    ways: BTreeMap<LinkKey, Way>,
+    targets: BTreeMap<LinkKey, LinkTarget>,
     connections: BTreeMap<LinkKey, ConnectionId>,
     keys: BTreeMap<ConnectionId, LinkKey>,
 }
 
-impl World {
-    /// A world without clients. `seed` decides every random number in it.
+impl Simulation {
+    /// A simulation without clients. `seed` decides every random number in it.
     pub fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
         let config = config.with(|config| {
             config.front_end_port = FRONT_END_PORT;
@@ -100,18 +100,18 @@ impl World {
             now: Timestamp::ZERO,
             network: Network::new(seed),
             server: ServerCore::new(config, bytes),
-            players: Vec::new(),
+            clients: Vec::new(),
             to_name_server: settings.clone(),
             to_front_end: settings,
             datagrams: DatagramSettings::default(),
             owners: BTreeMap::new(),
-            ways: BTreeMap::new(),
+            targets: BTreeMap::new(),
             connections: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
     }
 
-    /// A client of this world's server over TCP; `change` sets it up further.
+    /// A client of this simulation's server over TCP; `change` sets it up further.
     pub fn add(&mut self, user: &str, change: impl FnOnce(ChatConfig) -> ChatConfig) -> usize {
         self.add_over(Transport::Tcp, user, change)
     }
@@ -126,18 +126,18 @@ impl World {
         let address = format!("{}://127.0.0.1", transport.scheme());
         let config = change(ChatConfig::new(address, "app", "1").user_id(user));
         let mut seed = [5; 32];
-        seed[..8].copy_from_slice(&self.players.len().to_le_bytes());
-        self.players.push(Player {
+        seed[..8].copy_from_slice(&self.clients.len().to_le_bytes());
+        self.clients.push(Client {
             chat: ChatClient::new(config, seed),
             events: Vec::new(),
             links: BTreeMap::new(),
         });
-        self.players.len() - 1
+        self.clients.len() - 1
     }
 
-    /// The client of a player.
-    pub fn chat(&mut self, player: usize) -> &mut ChatClient {
-        &mut self.players[player].chat
+    /// The client of a client.
+    pub fn chat(&mut self, client: usize) -> &mut ChatClient {
+        &mut self.clients[client].chat
     }
 
     /// Lets time pass until nothing happens before `until_ms`, everything that happens at its time.
@@ -148,7 +148,7 @@ impl World {
             self.turn();
             let next = [self.network.next_time(), self.server.poll_timeout()]
                 .into_iter()
-                .chain(self.players.iter().map(|player| player.chat.poll_timeout()))
+                .chain(self.clients.iter().map(|client| client.chat.poll_timeout()))
                 .flatten()
                 .min();
             let Some(next) = next.filter(|next| *next <= until) else {
@@ -161,7 +161,7 @@ impl World {
         self.now = self.now.max(until);
     }
 
-    /// As [`World::run_until`], from now on.
+    /// As [`Simulation::run_until`], from now on.
     pub fn run_for(&mut self, ms: u64) {
         self.run_until(self.now.as_millis() + ms);
     }
@@ -178,13 +178,13 @@ impl World {
             self.server.service(self.now);
         }
         self.drain_server();
-        for player in 0..self.players.len() {
-            self.turn_player(player);
+        for client in 0..self.clients.len() {
+            self.turn_client(client);
         }
     }
 
     fn hand_to_client(&mut self, key: LinkKey, event: LinkEvent) {
-        let Some(&(player, link)) = self.owners.get(&key) else {
+        let Some(&(client, link)) = self.owners.get(&key) else {
             return;
         };
         let input = match &event {
@@ -195,12 +195,12 @@ impl World {
                 LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "refused"))
             }
             LinkEvent::Reset => LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
-            _ => return, // room to write: the player's turn finds it
+            _ => return, // room to write: the client's turn finds it
         };
         let gone = matches!(input, LinkInput::Closed | LinkInput::Failed(_));
-        self.players[player].chat.handle_link(self.now, link, input);
+        self.clients[client].chat.handle_link(self.now, link, input);
         if gone {
-            self.forget(player, link);
+            self.forget(client, link);
             self.network.close(self.now, key, End::Client);
         }
     }
@@ -208,11 +208,11 @@ impl World {
     fn hand_to_server(&mut self, key: LinkKey, event: LinkEvent) {
         match (event, self.connections.get(&key).copied()) {
             (LinkEvent::Accepted, _) => {
-                let Way {
+                let LinkTarget {
                     server_kind,
                     path,
                     wire,
-                } = &self.ways[&key];
+                } = &self.targets[&key];
                 let connection = match *wire {
                     Wire::WebSocket {
                         secure,
@@ -238,7 +238,7 @@ impl World {
                 self.drain_server();
             }
             (LinkEvent::Bytes(bytes), None) => {
-                let Some(way) = self.ways.get(&key) else {
+                let Some(way) = self.targets.get(&key) else {
                     return;
                 };
                 self.server.received_datagram(
@@ -297,17 +297,17 @@ impl World {
     }
 
     /// A full turn of one client's driver.
-    fn turn_player(&mut self, player: usize) {
+    fn turn_client(&mut self, client: usize) {
         for _ in 0..100_000 {
             let now = self.now;
-            let Player { chat, events, .. } = &mut self.players[player];
+            let Client { chat, events, .. } = &mut self.clients[client];
             let serviced = chat.service(now);
             while let Some(event) = chat.poll_event() {
                 events.push((now.as_millis(), event));
             }
-            self.drain_player(player);
+            self.drain_client(client);
             if !serviced.more {
-                let deadline = self.players[player].chat.poll_timeout();
+                let deadline = self.clients[client].chat.poll_timeout();
                 assert!(
                     deadline.is_none_or(|at| at > now),
                     "a busy deadline: {deadline:?} at {now:?}"
@@ -318,9 +318,9 @@ impl World {
         panic!("service never has enough");
     }
 
-    fn drain_player(&mut self, player: usize) {
+    fn drain_client(&mut self, client: usize) {
         let now = self.now;
-        let Player { chat, links, .. } = &mut self.players[player];
+        let Client { chat, links, .. } = &mut self.clients[client];
         for (&link, &key) in &*links {
             self.network
                 .set_reading(key, End::Client, chat.wants_input(link));
@@ -332,7 +332,7 @@ impl World {
                 chat.transmitted(link, taken);
             }
         }
-        while let Some(command) = self.players[player].chat.poll_command() {
+        while let Some(command) = self.clients[client].chat.poll_command() {
             match command {
                 LinkCommand::Open { link, target, wire } => {
                     let (server_kind, stream) = match target.port {
@@ -346,32 +346,32 @@ impl World {
                         }
                         _ => self.network.connect(now, stream.clone()),
                     };
-                    self.ways.insert(
+                    self.targets.insert(
                         key,
-                        Way {
+                        LinkTarget {
                             server_kind,
                             path: target.path,
                             wire,
                         },
                     );
-                    self.owners.insert(key, (player, link));
-                    self.players[player].links.insert(link, key);
+                    self.owners.insert(key, (client, link));
+                    self.clients[client].links.insert(link, key);
                 }
                 LinkCommand::Close { link } => {
-                    let key = self.players[player]
+                    let key = self.clients[client]
                         .links
                         .get(&link)
                         .copied()
                         .expect("a link that is there");
-                    self.forget(player, link);
+                    self.forget(client, link);
                     self.network.close(now, key, End::Client);
                 }
             }
         }
     }
 
-    fn forget(&mut self, player: usize, link: LinkId) {
-        if let Some(key) = self.players[player].links.remove(&link) {
+    fn forget(&mut self, client: usize, link: LinkId) {
+        if let Some(key) = self.clients[client].links.remove(&link) {
             self.owners.remove(&key);
         }
     }
