@@ -1,11 +1,11 @@
 //! Operations of the connection itself: ping and key exchange. Spec: wire.md 8.
 
+use crate::codec::Params;
 use crate::codec::Protocol;
+use crate::codec::ValueRef;
 use crate::error::{DecodeError, EncodeError};
 use crate::limits::Limits;
 use crate::message::MessageWriter;
-use crate::params::Params;
-use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 
 /// Operation code of the key exchange.

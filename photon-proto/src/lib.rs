@@ -43,7 +43,6 @@ pub mod internal;
 pub mod json;
 mod limits;
 pub mod message;
-mod params;
 mod random;
 mod reader;
 pub mod tcp;
@@ -51,17 +50,14 @@ mod text;
 mod time;
 pub mod udp;
 pub mod value;
-mod value_ref;
 
-pub use codec::{Encode, Protocol, ValueWriter, Written};
+pub use codec::{Element, Encode, Params, Protocol, RawValue, ValueRef, ValueWriter, Written};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use hashing::HashKeys;
 pub use limits::Limits;
-pub use params::{Element, Params};
 pub use random::Random;
 pub use text::Text;
 pub use time::Timestamp;
 pub use value::{
     Array, Custom, Dictionary, EventData, Hashtable, Parameters, Request, Response, Type, Value,
 };
-pub use value_ref::{RawValue, ValueRef};

@@ -22,7 +22,7 @@ pub(crate) struct Acceptors {
 /// The connections of one server.
 pub(crate) struct Side {
     pub(crate) acceptor: Acceptor<SocketAddr>,
-    ids: Map<udp::Key, ConnectionId>,
+    ids: Map<udp::ConnectionHandle, ConnectionId>,
 }
 
 impl Acceptors {
@@ -78,20 +78,20 @@ impl Side {
         }
     }
 
-    pub(crate) fn insert(&mut self, key: udp::Key, id: ConnectionId) {
+    pub(crate) fn insert(&mut self, key: udp::ConnectionHandle, id: ConnectionId) {
         self.ids.insert(key, id);
     }
 
-    pub(crate) fn id(&self, key: udp::Key) -> Option<ConnectionId> {
+    pub(crate) fn id(&self, key: udp::ConnectionHandle) -> Option<ConnectionId> {
         self.ids.get(&key).copied()
     }
 
     /// A connection is over as far as its messages go.
-    pub(crate) fn remove(&mut self, key: udp::Key) -> Option<ConnectionId> {
+    pub(crate) fn remove(&mut self, key: udp::ConnectionHandle) -> Option<ConnectionId> {
         self.ids.remove(&key)
     }
 
-    pub(crate) fn send(&mut self, key: udp::Key, parcel: Parcel<'_>) {
+    pub(crate) fn send(&mut self, key: udp::ConnectionHandle, parcel: Parcel<'_>) {
         let sent = self
             .acceptor
             .send_with(key, CHANNEL, udp::Delivery::Reliable, |buffer, _| {
@@ -106,28 +106,28 @@ impl Side {
         }
     }
 
-    pub(crate) fn queued_bytes(&self, key: udp::Key) -> usize {
+    pub(crate) fn queued_bytes(&self, key: udp::ConnectionHandle) -> usize {
         self.acceptor
             .connection(key)
             .map_or(0, udp::Connection::queued_bytes)
     }
 
     /// Ends a connection once everything has been acknowledged, or time is up.
-    pub(crate) fn shut_down(&mut self, now: Timestamp, key: udp::Key, timeout_ms: u64, reason: u8) {
+    pub(crate) fn shut_down(&mut self, now: Timestamp, key: udp::ConnectionHandle, timeout_ms: u64, reason: u8) {
         if self.remove(key).is_some() {
             self.acceptor.shutdown(now, key, timeout_ms, reason);
         }
     }
 
     /// Ends a connection at once; its client is told, once.
-    pub(crate) fn close(&mut self, key: udp::Key) {
+    pub(crate) fn close(&mut self, key: udp::ConnectionHandle) {
         if self.remove(key).is_some() {
             self.acceptor.close(key);
         }
     }
 
     /// Knows nothing more of a connection, as if the server had crashed; its client is not told.
-    pub(crate) fn forget(&mut self, key: udp::Key) {
+    pub(crate) fn forget(&mut self, key: udp::ConnectionHandle) {
         if self.remove(key).is_some() {
             self.acceptor.forget(key);
         }

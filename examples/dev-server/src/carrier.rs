@@ -43,7 +43,7 @@ pub(crate) struct StreamCarrier {
 
 /// Its messages are kept by the table of datagram connections, except for those that are held back.
 pub(crate) struct DatagramCarrier {
-    pub(crate) key: udp::Key,
+    pub(crate) key: udp::ConnectionHandle,
     held: Delayed,
 }
 
@@ -56,7 +56,7 @@ impl Carrier {
         }))
     }
 
-    pub(crate) fn datagram(key: udp::Key) -> Self {
+    pub(crate) fn datagram(key: udp::ConnectionHandle) -> Self {
         Self::Datagram(DatagramCarrier {
             key,
             held: Delayed::default(),

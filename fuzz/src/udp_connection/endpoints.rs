@@ -3,7 +3,7 @@
 use super::invariants::{Snapshot, Told, check, nothing_is_due};
 use photon_proto::Timestamp;
 use photon_proto::udp::{
-    Acceptor, AcceptorConfig, Config, Connection, Delivery, Event, Key, SendError, State,
+    Acceptor, AcceptorConfig, Config, Connection, Delivery, Event, ConnectionHandle, SendError, State,
 };
 use std::collections::BTreeMap;
 
@@ -110,9 +110,9 @@ pub(super) struct Gate {
     pub(super) acceptor: Acceptor<u8>,
     config: AcceptorConfig,
     latest: Timestamp,
-    told: BTreeMap<Key, (u8, Told)>,
+    told: BTreeMap<ConnectionHandle, (u8, Told)>,
     /// The connection of the client, once it is one.
-    pub(super) client: Option<Key>,
+    pub(super) client: Option<ConnectionHandle>,
     /// How it ended.
     pub(super) ended: Option<Told>,
 }

@@ -7,7 +7,7 @@ use crate::reader::Reader;
 use crate::value::{Type, Value};
 use alloc::vec::Vec;
 
-use super::{Output, write_value};
+use super::{Encoder, encode_tagged};
 
 /// Pairs of a map while it is read: null keys are dropped, container keys refused.
 pub(super) struct Pairs(Vec<(Value, Value)>);
@@ -144,15 +144,15 @@ fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
 }
 
 /// Count and pairs of a map with these declared types; `declared` writes a value whose type is declared.
-pub(super) fn write_pairs(
-    out: &mut Output,
+pub(super) fn encode_pairs(
+    out: &mut Encoder,
     pairs: &[(Value, Value)],
     (key, value): (&Type, &Type),
-    declared: impl Fn(&mut Output, &Value) -> Result<(), EncodeError>,
+    declared: impl Fn(&mut Encoder, &Value) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let side = |out: &mut Output, one: &Value, of: &Type| {
+    let key_or_value = |out: &mut Encoder, one: &Value, of: &Type| {
         if *of == Type::Object {
-            return write_value(out, one);
+            return encode_tagged(out, one);
         }
         if one.type_of() != *of {
             return Err(EncodeErrorKind::TypeMismatch.into());
@@ -163,8 +163,8 @@ pub(super) fn write_pairs(
     check_keys(pairs)?;
     out.count(pairs.len())?;
     for (index, pair) in pairs.iter().enumerate() {
-        side(out, &pair.0, key)
-            .and_then(|()| side(out, &pair.1, value))
+        key_or_value(out, &pair.0, key)
+            .and_then(|()| key_or_value(out, &pair.1, value))
             .map_err(|error| error.within(format_args!("{{{index}}}")))?;
     }
     Ok(())

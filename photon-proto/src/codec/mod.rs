@@ -1,23 +1,27 @@
 //! Values to bytes and back, in GpBinary 1.6 and 1.8.
 
 mod arrays;
+mod common;
+mod encoder;
 mod map;
-mod output;
-mod shared;
+mod message_value;
+mod params;
 pub(crate) mod v16;
 pub(crate) mod v18;
+mod value_ref;
 mod writer;
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::limits::{Budget, Limits};
-use crate::params::Element;
 use crate::reader::Reader;
 use crate::value::Value;
-use crate::value_ref::{RawValue, ValueRef};
 use alloc::vec::Vec;
 
-pub(crate) use output::Output;
-pub(crate) use shared::{debug_message, return_code, utf8};
+pub(crate) use common::utf8;
+pub(crate) use encoder::Encoder;
+pub(crate) use message_value::decode_result;
+pub use params::{Element, Params};
+pub use value_ref::{RawValue, ValueRef};
 pub use writer::{Encode, ValueWriter, Written};
 
 /// The serialization protocol of a connection, chosen by the client. Spec: wire.md 2.
@@ -70,7 +74,7 @@ pub fn decode_value(
     bytes: &[u8],
 ) -> Result<Value, DecodeError> {
     let mut reader = Reader::new(bytes);
-    let value = read_value(protocol, &mut reader, &mut Budget::new(limits))?;
+    let value = decode_tagged(protocol, &mut reader, &mut Budget::new(limits))?;
     ended(&reader)?;
     Ok(value)
 }
@@ -86,7 +90,7 @@ pub fn decode_value_ref<'a>(
     bytes: &'a [u8],
 ) -> Result<ValueRef<'a>, DecodeError> {
     let mut reader = Reader::new(bytes);
-    let value = read_ref(protocol, &mut reader, &mut Budget::new(limits))?;
+    let value = decode_ref(protocol, &mut reader, &mut Budget::new(limits))?;
     ended(&reader)?;
     Ok(value)
 }
@@ -100,7 +104,7 @@ pub fn encode_value<T: Encode + ?Sized>(
     limits: &Limits,
     value: &T,
 ) -> Result<Vec<u8>, EncodeError> {
-    let mut output = Output::new(Vec::new(), protocol, limits);
+    let mut output = Encoder::new(Vec::new(), protocol, limits);
     let _written = value.encode(ValueWriter::new(&mut output))?;
     output.check_length()?;
     Ok(output.into_buffer())
@@ -124,63 +128,63 @@ fn type_code(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, usize), DecodeEr
 }
 
 #[inline]
-pub(crate) fn read_value(
+pub(crate) fn decode_tagged(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
 ) -> Result<Value, DecodeError> {
     let (code, at) = type_code(r, b)?;
-    payload(protocol, r, b, code, at)
+    decode_payload(protocol, r, b, code, at)
 }
 
 /// The payload of a value whose type code was read at `at`, or is declared.
-pub(crate) fn payload(
+pub(crate) fn decode_payload(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
     code: u8,
     at: usize,
 ) -> Result<Value, DecodeError> {
-    if let Some(scalar) = scalar(protocol, r, code)? {
+    if let Some(scalar) = decode_scalar(protocol, r, code)? {
         return scalar.decode(b, at);
     }
     b.nested(at, |b| match protocol {
-        Protocol::V16 => v16::container(r, b, code, at),
-        Protocol::V18 => v18::container(r, b, code, at),
+        Protocol::V16 => v16::decode_container(r, b, code, at),
+        Protocol::V18 => v18::decode_container(r, b, code, at),
     })
 }
 
 /// A value that is not a container, borrowed; `None` for containers and unknown codes.
 #[inline]
-fn scalar<'a>(
+fn decode_scalar<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
     code: u8,
 ) -> Result<Option<ValueRef<'a>>, DecodeError> {
     match protocol {
-        Protocol::V16 => v16::scalar(r, code),
-        Protocol::V18 => v18::scalar(r, code),
+        Protocol::V16 => v16::decode_scalar(r, code),
+        Protocol::V18 => v18::decode_scalar(r, code),
     }
 }
 
 #[inline]
-pub(crate) fn read_ref<'a>(
+pub(crate) fn decode_ref<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
     b: &mut Budget,
 ) -> Result<ValueRef<'a>, DecodeError> {
     let (code, at) = type_code(r, b)?;
-    ref_payload(protocol, r, b, code, at)
+    decode_ref_payload(protocol, r, b, code, at)
 }
 
-fn ref_payload<'a>(
+fn decode_ref_payload<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
     b: &mut Budget,
     code: u8,
     at: usize,
 ) -> Result<ValueRef<'a>, DecodeError> {
-    if let Some(scalar) = scalar(protocol, r, code)? {
+    if let Some(scalar) = decode_scalar(protocol, r, code)? {
         return Ok(scalar);
     }
     let start = r.offset();
@@ -199,7 +203,7 @@ fn ref_payload<'a>(
 
 /// A value, borrowed; text as bytes that are not checked yet.
 #[inline]
-pub(crate) fn read_element<'a>(
+pub(crate) fn decode_element<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
     b: &mut Budget,
@@ -209,7 +213,9 @@ pub(crate) fn read_element<'a>(
         (Protocol::V16, v16::code::STRING) | (Protocol::V18, v18::code::STRING) => {
             Ok(Element::Text(string_bytes(protocol, r)?))
         }
-        _ => Ok(Element::Other(ref_payload(protocol, r, b, code, at)?)),
+        _ => Ok(Element::Other(decode_ref_payload(
+            protocol, r, b, code, at,
+        )?)),
     }
 }
 
@@ -268,10 +274,10 @@ fn skip_payload(
 }
 
 #[inline]
-pub(crate) fn write_value(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
+pub(crate) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     match out.protocol() {
-        Protocol::V16 => v16::write_value(out, value),
-        Protocol::V18 => v18::write_value(out, value),
+        Protocol::V16 => v16::encode_tagged(out, value),
+        Protocol::V18 => v18::encode_tagged(out, value),
     }
 }
 

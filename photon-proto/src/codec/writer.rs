@@ -1,6 +1,6 @@
 //! Writing values: [`Encode`] for callers' types, [`ValueWriter`] to write exactly one value.
 
-use super::{Output, Protocol, v16, v18};
+use super::{Encoder, Protocol, v16, v18};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::value::{Custom, Value};
 use alloc::vec::Vec;
@@ -59,10 +59,10 @@ impl Written {
 
 /// The place for exactly one value; every method writes it and consumes the place.
 #[derive(Debug)]
-pub struct ValueWriter<'a>(&'a mut Output);
+pub struct ValueWriter<'a>(&'a mut Encoder);
 
 impl<'a> ValueWriter<'a> {
-    pub(crate) const fn new(output: &'a mut Output) -> Self {
+    pub(crate) const fn new(output: &'a mut Encoder) -> Self {
         Self(output)
     }
 
@@ -103,11 +103,11 @@ impl<'a> ValueWriter<'a> {
         match self.0.protocol() {
             Protocol::V16 => {
                 self.0.put(&[v16::code::BYTES])?;
-                v16::write_bytes(self.0, bytes)?;
+                v16::encode_bytes(self.0, bytes)?;
             }
             Protocol::V18 => {
                 self.0.put(&[v18::code::BYTES])?;
-                v18::write_bytes(self.0, bytes)?;
+                v18::encode_bytes(self.0, bytes)?;
             }
         }
         Ok(Written::PLAIN)
@@ -122,9 +122,9 @@ impl<'a> ValueWriter<'a> {
         match self.0.protocol() {
             Protocol::V16 => {
                 self.0.put(&[v16::code::CUSTOM])?;
-                v16::write_custom(self.0, code, data)?;
+                v16::encode_custom(self.0, code, data)?;
             }
-            Protocol::V18 => v18::write_custom(self.0, code, data)?,
+            Protocol::V18 => v18::encode_custom(self.0, code, data)?,
         }
         Ok(Written::PLAIN)
     }
@@ -159,8 +159,8 @@ impl<'a> ValueWriter<'a> {
     pub fn ints(self, numbers: &[i32]) -> Result<Written, EncodeError> {
         self.0.value()?;
         self.0.nested(|out| match out.protocol() {
-            Protocol::V16 => v16::write_ints(out, numbers),
-            Protocol::V18 => v18::write_ints(out, numbers),
+            Protocol::V16 => v16::encode_ints(out, numbers),
+            Protocol::V18 => v18::encode_ints(out, numbers),
         })?;
         Ok(Written::CONTAINER)
     }
@@ -172,8 +172,8 @@ impl<'a> ValueWriter<'a> {
     pub fn bools(self, flags: &[bool]) -> Result<Written, EncodeError> {
         self.0.value()?;
         self.0.nested(|out| match out.protocol() {
-            Protocol::V16 => v16::write_bools(out, flags),
-            Protocol::V18 => v18::write_bools(out, flags),
+            Protocol::V16 => v16::encode_bools(out, flags),
+            Protocol::V18 => v18::encode_bools(out, flags),
         })?;
         Ok(Written::CONTAINER)
     }
@@ -267,8 +267,8 @@ impl<'a> ValueWriter<'a> {
     /// [`EncodeError`] if the protocol cannot express it, or at a limit.
     pub fn value(self, value: &Value) -> Result<Written, EncodeError> {
         match self.0.protocol() {
-            Protocol::V16 => v16::write_value(self.0, value)?,
-            Protocol::V18 => v18::write_value(self.0, value)?,
+            Protocol::V16 => v16::encode_tagged(self.0, value)?,
+            Protocol::V18 => v18::encode_tagged(self.0, value)?,
         }
         Ok(Written(match value {
             Value::Null => Kind::Null,
@@ -278,7 +278,7 @@ impl<'a> ValueWriter<'a> {
     }
 }
 
-impl Output {
+impl Encoder {
     fn pair(&mut self, key: &impl Encode, value: &impl Encode) -> Result<(), EncodeError> {
         key.encode(ValueWriter(self))?.check_key()?;
         value.encode(ValueWriter(self)).map(drop)

@@ -3,14 +3,14 @@
 use super::parser::{Number, Parser, Str};
 use super::transcode::{self, Sink};
 use super::{Frame, Role};
+use crate::codec::Params;
 use crate::codec::Protocol;
+use crate::codec::ValueRef;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::internal::PING;
 use crate::limits::{Budget, Limits};
 use crate::message::{MAGIC, MessageKind};
-use crate::params::Params;
 use crate::reader::Reader;
-use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 
 /// Type code of null, which stands for no text. Spec: wire.md 3.2.

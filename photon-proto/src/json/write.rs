@@ -2,14 +2,14 @@
 
 use super::JSON;
 use super::writer::{JsonWriter, frame, json_frame};
+use crate::codec::Params;
 use crate::codec::Protocol;
+use crate::codec::ValueRef;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::internal::PING;
 use crate::limits::Limits;
 use crate::message::{Header, Message};
-use crate::params::Params;
 use crate::value::{Array, Parameters, Response, Value};
-use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 
 const ARRAY: [&str; 2] = ["[", "]"];

@@ -4,23 +4,18 @@
 //! decrypts, [`Message::parse`] reads the body. Writing goes the other way: [`MessageWriter`], then [`seal`].
 
 mod init;
-mod owned;
 mod write;
 
+use crate::codec::Params;
+use crate::codec::ValueRef;
 use crate::codec::{self, Protocol};
 use crate::crypto::Cipher;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::{Budget, Limits};
-use crate::params::Params;
 use crate::reader::Reader;
-use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 
 pub use init::{HttpInit, Init};
-pub(crate) use owned::{
-    boxed, keep_last, read_event, read_request, read_response, skip_parameters, skip_response,
-    write_event, write_request, write_response,
-};
 pub use write::MessageWriter;
 
 /// First byte of every message.
@@ -244,7 +239,7 @@ impl<'a> Message<'a> {
             },
             MessageKind::Response | MessageKind::InternalResponse => {
                 let code = r.u8("operation code")?;
-                let (return_code, debug_message) = read_result(protocol, &mut r)?;
+                let (return_code, debug_message) = codec::decode_result(protocol, &mut r)?;
                 Self::Response {
                     internal: kind == MessageKind::InternalResponse,
                     code,
@@ -258,27 +253,17 @@ impl<'a> Message<'a> {
                 params: Params::read(protocol, r, budget)?,
             },
             MessageKind::Disconnect => {
-                let (code, debug_message) = read_result(protocol, &mut r)?;
+                let (code, debug_message) = codec::decode_result(protocol, &mut r)?;
                 Self::Disconnect {
                     code,
                     debug_message,
                     params: Params::read(protocol, r, budget)?,
                 }
             }
-            MessageKind::Value => Self::Value(codec::read_ref(protocol, &mut r, &mut budget)?),
+            MessageKind::Value => Self::Value(codec::decode_ref(protocol, &mut r, &mut budget)?),
             MessageKind::Raw => Self::Raw(r.rest()),
         })
     }
-}
-
-fn read_result<'a>(
-    protocol: Protocol,
-    r: &mut Reader<'a>,
-) -> Result<(i16, Option<&'a str>), DecodeError> {
-    Ok((
-        codec::return_code(protocol, r)?,
-        codec::debug_message(protocol, r)?,
-    ))
 }
 
 #[cfg(test)]

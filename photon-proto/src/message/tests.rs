@@ -2,9 +2,9 @@
 
 use super::{Header, HttpInit, Init, Message, MessageKind, MessageWriter, open};
 use crate::codec::Protocol;
+use crate::codec::{Element, Params};
 use crate::error::{DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
-use crate::params::{Element, Params};
 use crate::value::{Array, Parameters, Value};
 use alloc::format;
 use alloc::string::String;

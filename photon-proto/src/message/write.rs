@@ -1,7 +1,7 @@
 //! [`MessageWriter`]: encodes a message where it will be sent from.
 
 use super::{MAGIC, MessageKind};
-use crate::codec::{Encode, Output, Protocol, ValueWriter, Written};
+use crate::codec::{Encode, Encoder, Protocol, ValueWriter, Written};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use alloc::vec::Vec;
@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub struct MessageWriter<'b> {
     buffer: &'b mut Vec<u8>,
-    output: Output,
+    encoder: Encoder,
     start: usize,
     count_at: usize,
     count: usize,
@@ -167,26 +167,26 @@ impl<'b> MessageWriter<'b> {
         result: Option<(i16, Option<&str>)>,
     ) -> Result<Self, EncodeError> {
         let start = buffer.len();
-        let output = Output::new(core::mem::take(buffer), protocol, limits);
+        let encoder = Encoder::new(core::mem::take(buffer), protocol, limits);
         let mut writer = Self {
             buffer,
-            output,
+            encoder,
             start,
             count_at: start,
             count: 0,
         };
-        writer.output.put(&[MAGIC, kind as u8])?;
+        writer.encoder.put(&[MAGIC, kind as u8])?;
         if let Some(code) = code {
-            writer.output.put(&[code])?;
+            writer.encoder.put(&[code])?;
         }
         if let Some((return_code, debug_message)) = result {
-            writer.output.return_code(return_code)?;
-            writer.output.debug_message(debug_message)?;
+            writer.encoder.return_code(return_code)?;
+            writer.encoder.debug_message(debug_message)?;
         }
-        writer.count_at = writer.output.buffer().len();
+        writer.count_at = writer.encoder.buffer().len();
         match protocol {
-            Protocol::V16 => writer.output.put(&[0, 0])?,
-            Protocol::V18 => writer.output.put(&[0])?,
+            Protocol::V16 => writer.encoder.put(&[0, 0])?,
+            Protocol::V18 => writer.encoder.put(&[0])?,
         }
         Ok(writer)
     }
@@ -209,14 +209,14 @@ impl<'b> MessageWriter<'b> {
         key: u8,
         write: impl FnOnce(ValueWriter<'_>) -> Result<Written, EncodeError>,
     ) -> Result<Written, EncodeError> {
-        let most = match self.output.protocol() {
+        let most = match self.encoder.protocol() {
             Protocol::V16 => i16::MAX as usize,
             Protocol::V18 => u8::MAX as usize,
         };
         if self.count >= most {
             return Err(EncodeErrorKind::TooManyParameters.into());
         }
-        let written = self.output.undone_on_error(|out| {
+        let written = self.encoder.rollback_on_error(|out| {
             out.put(&[key])?;
             write(ValueWriter::new(out))
         });
@@ -234,24 +234,24 @@ impl<'b> MessageWriter<'b> {
     /// # Errors
     /// [`EncodeError`] if the message is longer than the limits allow; the buffer is then as it was.
     pub fn finish(mut self) -> Result<(), EncodeError> {
-        self.output.check_length()?;
+        self.encoder.check_length()?;
         let [high, low] = u16::try_from(self.count).unwrap_or(u16::MAX).to_be_bytes();
-        let (protocol, at) = (self.output.protocol(), self.count_at);
-        if let Some(count) = self.output.buffer().get_mut(at..) {
+        let (protocol, at) = (self.encoder.protocol(), self.count_at);
+        if let Some(count) = self.encoder.buffer().get_mut(at..) {
             match (protocol, count) {
                 (Protocol::V16, [first, second, ..]) => (*first, *second) = (high, low),
                 (Protocol::V18, [first, ..]) => *first = low,
                 _ => {}
             }
         }
-        self.start = self.output.buffer().len();
+        self.start = self.encoder.buffer().len();
         Ok(())
     }
 }
 
 impl Drop for MessageWriter<'_> {
     fn drop(&mut self) {
-        let buffer = self.output.buffer();
+        let buffer = self.encoder.buffer();
         buffer.truncate(self.start);
         *self.buffer = core::mem::take(buffer);
     }

@@ -14,7 +14,7 @@ use core::hash::Hash;
 use hashbrown::HashMap;
 
 /// Outdated entries of the timer heap that are always put up with.
-const TOLERATED_ENTRIES: usize = 64;
+const MAX_STALE_ENTRIES: usize = 64;
 /// Peer ids run from 1 to this.
 const LAST_PEER_ID: u32 = 0xFFFD;
 
@@ -74,7 +74,7 @@ pub struct AcceptorStats {
 
 /// Names a connection of an [`Acceptor`]; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct ConnectionHandle {
     slot: u32,
     generation: u32,
 }
@@ -110,13 +110,13 @@ pub struct Acceptor<A> {
     random: Random,
     slots: Vec<Slot<A>>,
     free: Vec<u32>,
-    half_open: HashMap<(A, u32), Key, HashKeys>,
+    half_open: HashMap<(A, u32), ConnectionHandle, HashKeys>,
     /// Half-open connections by age, with some that are not half-open any more.
-    oldest: VecDeque<(Timestamp, Key)>,
-    connected: HashMap<A, Key, HashKeys>,
-    timers: BinaryHeap<Reverse<(Timestamp, Key)>>,
-    ready: VecDeque<Key>,
-    eventful: VecDeque<Key>,
+    oldest: VecDeque<(Timestamp, ConnectionHandle)>,
+    connected: HashMap<A, ConnectionHandle, HashKeys>,
+    timers: BinaryHeap<Reverse<(Timestamp, ConnectionHandle)>>,
+    ready: VecDeque<ConnectionHandle>,
+    eventful: VecDeque<ConnectionHandle>,
     stats: AcceptorStats,
 }
 
@@ -141,19 +141,19 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         }
     }
 
-    fn entry(&self, key: Key) -> Option<&Entry<A>> {
+    fn entry(&self, handle: ConnectionHandle) -> Option<&Entry<A>> {
         let slot = self
             .slots
-            .get(key.slot as usize)
-            .filter(|slot| slot.generation == key.generation)?;
+            .get(handle.slot as usize)
+            .filter(|slot| slot.generation == handle.generation)?;
         slot.entry.as_deref()
     }
 
-    fn entry_mut(&mut self, key: Key) -> Option<&mut Entry<A>> {
+    fn entry_mut(&mut self, handle: ConnectionHandle) -> Option<&mut Entry<A>> {
         let slot = self
             .slots
-            .get_mut(key.slot as usize)
-            .filter(|slot| slot.generation == key.generation)?;
+            .get_mut(handle.slot as usize)
+            .filter(|slot| slot.generation == handle.generation)?;
         slot.entry.as_deref_mut()
     }
 
@@ -167,8 +167,8 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         };
         let connected = self.connected.get(from).copied();
         let known = connected
-            .filter(|key| {
-                self.entry(*key)
+            .filter(|handle| {
+                self.entry(*handle)
                     .is_some_and(|entry| entry.connection.challenge() == header.challenge)
             })
             .or_else(|| {
@@ -176,11 +176,11 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
                     .get(&(from.clone(), header.challenge))
                     .copied()
             });
-        if let Some(key) = known {
-            if let Some(entry) = self.entry_mut(key) {
+        if let Some(handle) = known {
+            if let Some(entry) = self.entry_mut(handle) {
                 entry.connection.handle_datagram(now, datagram);
             }
-            return self.touch(key);
+            return self.touch(handle);
         }
         let Some(request) = ConnectRequest::read(datagram) else {
             self.stats.strangers += 1;
@@ -225,36 +225,36 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             return;
         };
         place.entry = Some(entry);
-        let key = Key {
+        let handle = ConnectionHandle {
             slot,
             generation: place.generation,
         };
         self.half_open
-            .insert((from.clone(), request.challenge), key);
+            .insert((from.clone(), request.challenge), handle);
         self.oldest
-            .push_back((now.plus_millis(self.config.half_open_timeout_ms), key));
-        self.touch(key);
+            .push_back((now.plus_millis(self.config.half_open_timeout_ms), handle));
+        self.touch(handle);
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        while let Some(&(expires, key)) = self.oldest.front()
+        while let Some(&(expires, handle)) = self.oldest.front()
             && expires <= now
         {
             self.oldest.pop_front();
-            self.stats.expired += u64::from(self.forget_half_open(key));
+            self.stats.expired += u64::from(self.forget_half_open(handle));
         }
-        while let Some(&Reverse((due, key))) = self.timers.peek()
+        while let Some(&Reverse((due, handle))) = self.timers.peek()
             && due <= now
         {
             self.timers.pop();
             if let Some(entry) = self
-                .entry_mut(key)
+                .entry_mut(handle)
                 .filter(|entry| entry.scheduled == Some(due))
             {
                 entry.scheduled = None;
                 entry.connection.handle_timeout(now);
-                self.touch(key);
+                self.touch(handle);
             }
         }
     }
@@ -271,59 +271,59 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// What has happened to whom, in the order of each connection. Nothing is told of connections that never were more
     /// than half-open. After [`Event::Disconnected`] the connection is gone; its goodbye is still sent.
-    pub fn poll_event(&mut self) -> Option<(Key, Event)> {
-        while let Some(&key) = self.eventful.front() {
+    pub fn poll_event(&mut self) -> Option<(ConnectionHandle, Event)> {
+        while let Some(&handle) = self.eventful.front() {
             let event = self
-                .entry_mut(key)
+                .entry_mut(handle)
                 .and_then(|entry| entry.connection.poll_event());
             if let Some(event) = event {
                 if matches!(event, Event::Disconnected(_)) {
                     self.eventful.pop_front();
-                    self.set_eventful(key, false);
-                    self.sweep(key);
+                    self.set_eventful(handle, false);
+                    self.sweep(handle);
                 }
-                return Some((key, event));
+                return Some((handle, event));
             }
             self.eventful.pop_front();
-            self.set_eventful(key, false);
-            self.sweep(key);
+            self.set_eventful(handle, false);
+            self.sweep(handle);
         }
         None
     }
 
-    fn set_eventful(&mut self, key: Key, eventful: bool) {
-        if let Some(entry) = self.entry_mut(key) {
+    fn set_eventful(&mut self, handle: ConnectionHandle, eventful: bool) {
+        if let Some(entry) = self.entry_mut(handle) {
             entry.eventful = eventful;
         }
     }
 
     /// The next datagram of any connection and where it goes; the same one again until [`Acceptor::transmitted`].
     pub fn transmit(&mut self, now: Timestamp) -> Option<(&A, &[u8])> {
-        let key = loop {
-            let key = *self.ready.front()?;
+        let handle = loop {
+            let handle = *self.ready.front()?;
             let prepared = self
-                .entry_mut(key)
+                .entry_mut(handle)
                 .is_some_and(|entry| entry.connection.prepare(now));
             if prepared {
-                break key;
+                break handle;
             }
             self.ready.pop_front();
-            if let Some(entry) = self.entry_mut(key) {
+            if let Some(entry) = self.entry_mut(handle) {
                 entry.ready = false;
             }
-            self.sweep(key);
+            self.sweep(handle);
         };
-        self.schedule(key);
-        let entry = self.entry(key)?;
+        self.schedule(handle);
+        let entry = self.entry(handle)?;
         Some((&entry.address, entry.connection.prepared()))
     }
 
     /// Reports the datagram as sent, or as dropped by the driver.
     pub fn transmitted(&mut self) {
         // The next connection has its turn.
-        if let Some(key) = self.ready.pop_front() {
-            self.ready.push_back(key);
-            if let Some(entry) = self.entry_mut(key) {
+        if let Some(handle) = self.ready.pop_front() {
+            self.ready.push_back(handle);
+            if let Some(entry) = self.entry_mut(handle) {
                 entry.connection.transmitted();
             }
         }
@@ -333,14 +333,14 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// Where a connection comes from.
     #[must_use]
-    pub fn address(&self, key: Key) -> Option<&A> {
-        self.entry(key).map(|entry| &entry.address)
+    pub fn address(&self, handle: ConnectionHandle) -> Option<&A> {
+        self.entry(handle).map(|entry| &entry.address)
     }
 
     /// A connection, to look at.
     #[must_use]
-    pub fn connection(&self, key: Key) -> Option<&Connection> {
-        self.entry(key).map(|entry| &entry.connection)
+    pub fn connection(&self, handle: ConnectionHandle) -> Option<&Connection> {
+        self.entry(handle).map(|entry| &entry.connection)
     }
 
     /// As [`Connection::send_with`]; a connection that is gone is not connected.
@@ -350,46 +350,52 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     /// As there.
     pub fn send_with<E: From<SendError>>(
         &mut self,
-        key: Key,
+        handle: ConnectionHandle,
         channel: u8,
         delivery: Delivery,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        let entry = self.entry_mut(key).ok_or(SendError::NotConnected)?;
+        let entry = self.entry_mut(handle).ok_or(SendError::NotConnected)?;
         let before = entry.connection.state();
         let sent = entry.connection.send_with(channel, delivery, write);
         if sent.is_ok() || entry.connection.state() != before {
-            self.touch(key);
+            self.touch(handle);
         }
         sent
     }
 
     /// As [`Connection::shutdown`].
-    pub fn shutdown(&mut self, now: Timestamp, key: Key, timeout_ms: u64, reason: u8) {
-        if let Some(entry) = self.entry_mut(key) {
+    pub fn shutdown(
+        &mut self,
+        now: Timestamp,
+        handle: ConnectionHandle,
+        timeout_ms: u64,
+        reason: u8,
+    ) {
+        if let Some(entry) = self.entry_mut(handle) {
             entry.connection.shutdown(now, timeout_ms, reason);
-            self.touch(key);
+            self.touch(handle);
         }
     }
 
     /// As [`Connection::close`].
-    pub fn close(&mut self, key: Key) {
-        if let Some(entry) = self.entry_mut(key) {
+    pub fn close(&mut self, handle: ConnectionHandle) {
+        if let Some(entry) = self.entry_mut(handle) {
             entry.connection.close();
-            self.touch(key);
+            self.touch(handle);
         }
     }
 
     /// Forgets a connection without a word, as a crashed server would.
-    pub fn forget(&mut self, key: Key) {
-        if !self.forget_half_open(key) {
-            self.remove(key);
+    pub fn forget(&mut self, handle: ConnectionHandle) {
+        if !self.forget_half_open(handle) {
+            self.remove(handle);
         }
     }
 
     /// As [`Connection::recycle`].
-    pub fn recycle(&mut self, key: Key, message: Vec<u8>) {
-        if let Some(entry) = self.entry_mut(key) {
+    pub fn recycle(&mut self, handle: ConnectionHandle, message: Vec<u8>) {
+        if let Some(entry) = self.entry_mut(handle) {
             entry.connection.recycle(message);
         }
     }
@@ -420,43 +426,45 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     // Housekeeping.
 
-    fn is_half_open(&self, key: Key) -> bool {
-        self.entry(key).is_some_and(|entry| !entry.verified)
+    fn is_half_open(&self, handle: ConnectionHandle) -> bool {
+        self.entry(handle).is_some_and(|entry| !entry.verified)
     }
 
     /// Puts a connection into the queues that its state asks for.
-    fn touch(&mut self, key: Key) {
-        let Some(entry) = self.entry_mut(key) else {
+    fn touch(&mut self, handle: ConnectionHandle) {
+        let Some(entry) = self.entry_mut(handle) else {
             return;
         };
         // Also if it has left with the same datagram.
         if !entry.verified && entry.connection.is_newly_connected() {
-            self.verify(key);
+            self.verify(handle);
         }
-        let Some(entry) = self.entry_mut(key) else {
+        let Some(entry) = self.entry_mut(handle) else {
             return;
         };
         let becomes_ready =
             entry.connection.has_output() && !core::mem::replace(&mut entry.ready, true);
-        let Some(entry) = self.entry_mut(key) else {
+        let Some(entry) = self.entry_mut(handle) else {
             return;
         };
         let becomes_eventful = entry.verified
             && entry.connection.has_event()
             && !core::mem::replace(&mut entry.eventful, true);
         if becomes_ready {
-            self.ready.push_back(key);
+            self.ready.push_back(handle);
             self.tidy_ready();
         }
         if becomes_eventful {
-            self.eventful.push_back(key);
+            self.eventful.push_back(handle);
         }
-        self.schedule(key);
-        self.sweep(key);
+        self.schedule(handle);
+        self.sweep(handle);
     }
 
-    fn verify(&mut self, key: Key) {
-        let Some(entry) = self.entry(key) else { return };
+    fn verify(&mut self, handle: ConnectionHandle) {
+        let Some(entry) = self.entry(handle) else {
+            return;
+        };
         let address = entry.address.clone();
         let challenge = entry.connection.challenge();
         if !self.connected.contains_key(&address)
@@ -464,19 +472,19 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         {
             // Others were faster.
             self.stats.refused += 1;
-            self.forget_half_open(key);
+            self.forget_half_open(handle);
             return;
         }
-        let Some(entry) = self.entry_mut(key) else {
+        let Some(entry) = self.entry_mut(handle) else {
             return;
         };
         entry.verified = true;
         self.half_open.remove(&(address.clone(), challenge));
         self.stats.connected += 1;
-        if let Some(before) = self.connected.insert(address, key) {
+        if let Some(before) = self.connected.insert(address, handle) {
             self.stats.replaced += 1;
             if let Some(entry) = self.entry_mut(before) {
-                entry.connection.replaced();
+                entry.connection.on_replaced();
                 self.touch(before);
             }
         }
@@ -484,47 +492,50 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     fn tidy_oldest(&mut self) {
-        if self.oldest.len() > TOLERATED_ENTRIES + 4 * self.half_open.len() {
+        if self.oldest.len() > MAX_STALE_ENTRIES + 4 * self.half_open.len() {
             let all = core::mem::take(&mut self.oldest);
             self.oldest = all
                 .into_iter()
-                .filter(|(_, key)| self.is_half_open(*key))
+                .filter(|(_, handle)| self.is_half_open(*handle))
                 .collect();
         }
         while self
             .oldest
             .front()
-            .is_some_and(|(_, key)| !self.is_half_open(*key))
+            .is_some_and(|(_, handle)| !self.is_half_open(*handle))
         {
             self.oldest.pop_front();
         }
     }
 
-    fn is_ready(&self, key: Key) -> bool {
-        self.entry(key).is_some_and(|entry| entry.ready)
+    fn is_ready(&self, handle: ConnectionHandle) -> bool {
+        self.entry(handle).is_some_and(|entry| entry.ready)
     }
 
     /// Drops what is gone from the queue when there is much of it. Who is at the front and is there stays.
     fn tidy_ready(&mut self) {
         let live = self.slots.len().saturating_sub(self.free.len());
-        if self.ready.len() > TOLERATED_ENTRIES + 4 * live {
+        if self.ready.len() > MAX_STALE_ENTRIES + 4 * live {
             let all = core::mem::take(&mut self.ready);
-            self.ready = all.into_iter().filter(|key| self.is_ready(*key)).collect();
+            self.ready = all
+                .into_iter()
+                .filter(|handle| self.is_ready(*handle))
+                .collect();
         }
     }
 
-    fn schedule(&mut self, key: Key) {
-        let Some(entry) = self.entry_mut(key) else {
+    fn schedule(&mut self, handle: ConnectionHandle) {
+        let Some(entry) = self.entry_mut(handle) else {
             return;
         };
         let due = entry.connection.poll_timeout();
         if due != entry.scheduled {
             entry.scheduled = due;
             if let Some(due) = due {
-                self.timers.push(Reverse((due, key)));
+                self.timers.push(Reverse((due, handle)));
             }
             if self.timers.len()
-                > TOLERATED_ENTRIES + 4 * (self.connected.len() + self.half_open.len())
+                > MAX_STALE_ENTRIES + 4 * (self.connected.len() + self.half_open.len())
             {
                 let all = core::mem::take(&mut self.timers);
                 self.timers = all
@@ -538,48 +549,50 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         }
     }
 
-    fn is_current(&self, Reverse((due, key)): &Reverse<(Timestamp, Key)>) -> bool {
-        self.entry(*key)
+    fn is_current(&self, Reverse((due, handle)): &Reverse<(Timestamp, ConnectionHandle)>) -> bool {
+        self.entry(*handle)
             .is_some_and(|entry| entry.scheduled == Some(*due))
     }
 
     /// Removes a connection that is over and has nothing left to say.
-    fn sweep(&mut self, key: Key) {
-        let over = self.entry(key).is_some_and(|entry| {
+    fn sweep(&mut self, handle: ConnectionHandle) {
+        let over = self.entry(handle).is_some_and(|entry| {
             let connection = &entry.connection;
             // Of what never counted nothing is told.
             let told = !entry.verified || !connection.has_event();
             connection.state() == State::Disconnected && told && !connection.has_output()
         });
         if over {
-            self.forget(key);
+            self.forget(handle);
         }
     }
 
-    fn remove(&mut self, key: Key) {
-        let Some(entry) = self.entry(key) else { return };
-        if self.connected.get(&entry.address) == Some(&key) {
+    fn remove(&mut self, handle: ConnectionHandle) {
+        let Some(entry) = self.entry(handle) else {
+            return;
+        };
+        if self.connected.get(&entry.address) == Some(&handle) {
             let address = entry.address.clone();
             self.connected.remove(&address);
         }
-        if let Some(slot) = self.slots.get_mut(key.slot as usize) {
+        if let Some(slot) = self.slots.get_mut(handle.slot as usize) {
             slot.entry = None;
             // A slot whose generations are used up is not used again.
             if let Some(next) = slot.generation.checked_add(1) {
                 slot.generation = next;
-                self.free.push(key.slot);
+                self.free.push(handle.slot);
             }
         }
     }
 
     /// Removes a connection if it is half-open.
-    fn forget_half_open(&mut self, key: Key) -> bool {
-        let Some(entry) = self.entry(key).filter(|entry| !entry.verified) else {
+    fn forget_half_open(&mut self, handle: ConnectionHandle) -> bool {
+        let Some(entry) = self.entry(handle).filter(|entry| !entry.verified) else {
             return false;
         };
         let name = (entry.address.clone(), entry.connection.challenge());
         self.half_open.remove(&name);
-        self.remove(key);
+        self.remove(handle);
         self.tidy_oldest();
         true
     }

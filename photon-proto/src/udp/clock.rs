@@ -1,7 +1,7 @@
 //! The server's clock, learned from the acknowledgements of server-time commands. Spec: udp.md 8.
 
 /// How often it is asked for one answer that is good enough.
-const MOST_TRIES: u32 = 5;
+const MAX_ANSWERS: u32 = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct ServerClock {
@@ -47,7 +47,7 @@ impl ServerClock {
             fetch.best = Some((sample, offset(sample)));
         }
         let good = sample_ms.is_some_and(|sample| sample <= smoothed_ms);
-        if !good && fetch.answers < MOST_TRIES {
+        if !good && fetch.answers < MAX_ANSWERS {
             return true;
         }
         self.offset = fetch.best.map(|(_, offset)| offset).or(self.offset);

@@ -41,22 +41,23 @@
 //! ```
 
 mod acceptor;
+mod assembler;
 mod clock;
 pub mod command;
 mod config;
 mod connection;
 pub mod datagram;
-mod fragment;
+mod inbox;
 mod pool;
 mod receive;
+mod reject;
 mod rtt;
 mod send;
 mod stats;
-mod store;
 mod violation;
 
 pub use crate::tcp::Delivery;
-pub use acceptor::{Acceptor, AcceptorConfig, AcceptorStats, Key};
+pub use acceptor::{Acceptor, AcceptorConfig, AcceptorStats, ConnectionHandle};
 pub use config::{Config, REASON_CLIENT};
 pub use connection::{ConnectRequest, Connection};
 pub use stats::{Discarded, DroppedDatagrams, Stats};

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 /// How many buffers are kept while there is traffic: more than a send window.
-const MOST_BUFFERS: usize = 64;
+const MAX_BUFFERS: usize = 64;
 /// A buffer of more than this is given back to the allocator: only whole messages grow so large.
-const MOST_BYTES: usize = 2048;
+const MAX_BUFFER_BYTES: usize = 2048;
 /// How much is kept without traffic: a window of chat messages, or five of the longest commands. A server has thousands
 /// of connections, and most of them are silent.
-const REST_BYTES: usize = 6 * 1024;
+const MAX_IDLE_BYTES: usize = 6 * 1024;
 /// A buffer of this size serves every message that fits into it, however short.
 const SMALL_BYTES: usize = 64;
 
@@ -50,11 +50,11 @@ impl Pool {
     }
 
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() == 0 || buffer.capacity() > MOST_BYTES {
+        if buffer.capacity() == 0 || buffer.capacity() > MAX_BUFFER_BYTES {
             return;
         }
         // The oldest goes: it fits nothing that comes now.
-        if self.buffers.len() >= MOST_BUFFERS {
+        if self.buffers.len() >= MAX_BUFFERS {
             self.forget_oldest();
         }
         buffer.clear();
@@ -68,7 +68,7 @@ impl Pool {
     }
 
     pub(crate) fn give_draft(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= MOST_BYTES {
+        if buffer.capacity() <= MAX_BUFFER_BYTES {
             buffer.clear();
             self.draft = buffer;
         }
@@ -77,7 +77,7 @@ impl Pool {
     /// Keeps only what a connection without traffic may.
     #[inline]
     pub(crate) fn rest(&mut self) {
-        while self.bytes > REST_BYTES {
+        while self.bytes > MAX_IDLE_BYTES {
             self.forget_oldest();
         }
     }

@@ -8,7 +8,7 @@ pub(crate) struct RoundTrip {
 }
 
 /// A connect sample up to this counts as this.
-const SHORTEST_START_MS: i32 = 15;
+const MIN_INITIAL_RTT_MS: i32 = 15;
 
 impl RoundTrip {
     pub(crate) const fn new() -> Self {
@@ -28,8 +28,8 @@ impl RoundTrip {
 
     /// The sample of the connect command, after it was taken as any other.
     pub(crate) const fn start(&mut self, sample_ms: i32) {
-        if sample_ms <= SHORTEST_START_MS {
-            (self.smoothed_ms, self.variance_ms) = (SHORTEST_START_MS, 5);
+        if sample_ms <= MIN_INITIAL_RTT_MS {
+            (self.smoothed_ms, self.variance_ms) = (MIN_INITIAL_RTT_MS, 5);
         } else {
             self.smoothed_ms = sample_ms;
         }

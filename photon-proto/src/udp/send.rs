@@ -17,11 +17,11 @@ pub(crate) const LAST_NUMBER: u32 = i32::MAX as u32;
 /// The sweep of resends stops when fewer bytes than this are left in a datagram. Spec: udp.md 5.8.
 const RESEND_ROOM_BYTES: usize = 80;
 /// Outdated entries of the timer heap that are always put up with.
-const TOLERATED_ENTRIES: usize = 64;
+const MAX_STALE_ENTRIES: usize = 64;
 
 /// Names a reliable command in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct CommandId {
     pub(crate) channel: u8,
     pub(crate) unsequenced: bool,
     pub(crate) rseq: u32,
@@ -106,7 +106,7 @@ pub(crate) enum Overdue {
     /// They wait to be pulled.
     Resend,
     /// This one was sent too often, or too long ago.
-    GiveUp,
+    TimedOut,
 }
 
 #[derive(Debug)]
@@ -121,11 +121,11 @@ pub(crate) struct Sender {
     bytes: usize,
     next_order: u64,
     /// When commands are looked at; entries of commands that are gone or were sent again since are outdated.
-    due: BinaryHeap<Reverse<(u64, Key)>>,
+    due: BinaryHeap<Reverse<(u64, CommandId)>>,
     /// What is to be sent again, in the order of original sending.
-    waiting: BinaryHeap<Reverse<(u64, Key)>>,
+    waiting: BinaryHeap<Reverse<(u64, CommandId)>>,
     /// Commands in the datagram that was built last.
-    built: Vec<Key>,
+    built: Vec<CommandId>,
 }
 
 impl Sender {
@@ -153,13 +153,13 @@ impl Sender {
         }
     }
 
-    fn command(&self, key: Key) -> Option<&InFlight> {
-        let channel = if key.channel == CONTROL_CHANNEL {
+    fn command(&self, id: CommandId) -> Option<&InFlight> {
+        let channel = if id.channel == CONTROL_CHANNEL {
             &self.control
         } else {
-            self.data.get(usize::from(key.channel))?
+            self.data.get(usize::from(id.channel))?
         };
-        channel.ring(key.unsequenced).get(key.rseq)
+        channel.ring(id.unsequenced).get(id.rseq)
     }
 
     pub(crate) const fn in_flight(&self) -> usize {
@@ -225,7 +225,11 @@ impl Sender {
     }
 
     /// A disconnect outside of all queues: sent once and never awaited. Spec: udp.md 7.1.
-    pub(crate) fn goodbye(&self, reserved: u8, reliable: bool) -> [u8; command::HEADER_BYTES] {
+    pub(crate) fn disconnect_command(
+        &self,
+        reserved: u8,
+        reliable: bool,
+    ) -> [u8; command::HEADER_BYTES] {
         let (flags, rseq) = if reliable {
             (FLAG_RELIABLE, self.control.next_rseq)
         } else {
@@ -440,18 +444,18 @@ impl Sender {
 
     // Acknowledgements and time.
 
-    pub(crate) fn acknowledge(&mut self, key: Key, pool: &mut Pool) -> AckOutcome {
-        let Some(channel) = self.channel_mut(key.channel) else {
+    pub(crate) fn acknowledge(&mut self, id: CommandId, pool: &mut Pool) -> AckOutcome {
+        let Some(channel) = self.channel_mut(id.channel) else {
             return AckOutcome::NeverSent;
         };
-        let first = if key.unsequenced {
+        let first = if id.unsequenced {
             1
         } else {
             channel.first_rseq
         };
-        let ring = channel.ring_mut(key.unsequenced);
-        let Some(command) = ring.remove(key.rseq) else {
-            return if ring.was_sent(key.rseq, first) {
+        let ring = channel.ring_mut(id.unsequenced);
+        let Some(command) = ring.remove(id.rseq) else {
+            return if ring.was_sent(id.rseq, first) {
                 AckOutcome::Again
             } else {
                 AckOutcome::NeverSent
@@ -469,8 +473,8 @@ impl Sender {
     }
 
     /// When the command with this name was sent first, if it is in flight.
-    pub(crate) fn first_sent(&self, key: Key) -> Option<u64> {
-        self.command(key).map(|command| command.first_sent)
+    pub(crate) fn first_sent(&self, id: CommandId) -> Option<u64> {
+        self.command(id).map(|command| command.first_sent)
     }
 
     /// When commands are to be looked at next.
@@ -480,50 +484,50 @@ impl Sender {
 
     /// Looks at the commands that are due. Spec: udp.md 5.4.
     pub(crate) fn run_due(&mut self, now: u64, max_resends: u32, timeout_ms: u64) -> Overdue {
-        while let Some(&Reverse((due, key))) =
+        while let Some(&Reverse((due, id))) =
             self.due.peek().filter(|Reverse((due, _))| *due <= now)
         {
             self.due.pop();
-            let Some(channel) = self.channel_mut(key.channel) else {
+            let Some(channel) = self.channel_mut(id.channel) else {
                 continue;
             };
             let Some(command) = channel
-                .ring_mut(key.unsequenced)
-                .get_mut(key.rseq)
+                .ring_mut(id.unsequenced)
+                .get_mut(id.rseq)
                 .filter(|it| it.due == due)
             else {
                 continue;
             };
             let deadline = command.first_sent.saturating_add(timeout_ms);
             if command.waits || command.sent_count > max_resends || now > deadline {
-                return Overdue::GiveUp;
+                return Overdue::TimedOut;
             }
             command.waits = true;
             // If nobody pulls it until then, it counts as lost for good.
             command.due = deadline.saturating_add(1);
             let (order, again) = (command.order, command.due);
-            self.waiting.push(Reverse((order, key)));
-            self.due.push(Reverse((again, key)));
+            self.waiting.push(Reverse((order, id)));
+            self.due.push(Reverse((again, id)));
         }
         self.tidy_due();
         Overdue::Resend
     }
 
     /// Lets a command that is in flight go out again before it is due.
-    pub(crate) fn resend(&mut self, key: Key) {
+    pub(crate) fn resend(&mut self, id: CommandId) {
         let command = self
-            .channel_mut(key.channel)
-            .and_then(|it| it.ring_mut(key.unsequenced).get_mut(key.rseq));
+            .channel_mut(id.channel)
+            .and_then(|it| it.ring_mut(id.unsequenced).get_mut(id.rseq));
         if let Some(command) = command.filter(|command| !command.waits) {
             command.waits = true;
             let order = command.order;
-            self.waiting.push(Reverse((order, key)));
+            self.waiting.push(Reverse((order, id)));
         }
     }
 
     /// Takes outdated entries off the top, so that the next deadline is exact, and all of them when there are many.
     fn tidy_due(&mut self) {
-        if self.due.len() > TOLERATED_ENTRIES + 4 * self.in_flight {
+        if self.due.len() > MAX_STALE_ENTRIES + 4 * self.in_flight {
             let all = core::mem::take(&mut self.due);
             self.due = all
                 .into_iter()
@@ -535,9 +539,8 @@ impl Sender {
         }
     }
 
-    fn is_current(&self, Reverse((due, key)): &Reverse<(u64, Key)>) -> bool {
-        self.command(*key)
-            .is_some_and(|command| command.due == *due)
+    fn is_current(&self, Reverse((due, id)): &Reverse<(u64, CommandId)>) -> bool {
+        self.command(*id).is_some_and(|command| command.due == *due)
     }
 
     // Building datagrams.
@@ -550,16 +553,16 @@ impl Sender {
     /// Appends what is to be sent again. Spec: udp.md 5.8, step 2.
     pub(crate) fn write_resends(
         &mut self,
-        out: &mut Filling<'_>,
+        out: &mut DatagramBuilder<'_>,
         now: u64,
         config: &Config,
     ) -> u64 {
         let mut resent = 0;
-        while let Some(&Reverse((order, key))) = self.waiting.peek() {
+        while let Some(&Reverse((order, id))) = self.waiting.peek() {
             let many = self.in_flight >= config.quick_resend_in_flight;
-            let channel = self.channel_mut(key.channel);
+            let channel = self.channel_mut(id.channel);
             let command =
-                channel.and_then(|channel| channel.ring_mut(key.unsequenced).get_mut(key.rseq));
+                channel.and_then(|channel| channel.ring_mut(id.unsequenced).get_mut(id.rseq));
             let Some(command) = command.filter(|command| command.waits && command.order == order)
             else {
                 self.waiting.pop();
@@ -576,8 +579,8 @@ impl Sender {
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
             self.waiting.pop();
-            self.due.push(Reverse((due, key)));
-            self.built.push(key);
+            self.due.push(Reverse((due, id)));
+            self.built.push(id);
             resent += 1;
         }
         if resent > 0 {
@@ -589,7 +592,7 @@ impl Sender {
     /// Appends new commands: data channels, then the control channel. Spec: udp.md 5.8, step 4.
     pub(crate) fn write_new(
         &mut self,
-        out: &mut Filling<'_>,
+        out: &mut DatagramBuilder<'_>,
         now: u64,
         timeout: u64,
         config: &Config,
@@ -623,7 +626,7 @@ impl Sender {
                     kind,
                     kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED
                 );
-                let key = Key {
+                let id = CommandId {
                     channel: channel.id,
                     unsequenced,
                     rseq,
@@ -640,8 +643,8 @@ impl Sender {
                 });
                 self.next_order += 1;
                 self.in_flight += 1;
-                self.due.push(Reverse((due, key)));
-                self.built.push(key);
+                self.due.push(Reverse((due, id)));
+                self.built.push(id);
             }
         }
     }
@@ -649,13 +652,13 @@ impl Sender {
     /// The datagram that was built last goes out only now: its commands' timers begin anew.
     pub(crate) fn restamp(&mut self, now: u64) {
         for index in 0..self.built.len() {
-            let Some(&key) = self.built.get(index) else {
+            let Some(&id) = self.built.get(index) else {
                 break;
             };
-            let Some(channel) = self.channel_mut(key.channel) else {
+            let Some(channel) = self.channel_mut(id.channel) else {
                 continue;
             };
-            let Some(command) = channel.ring_mut(key.unsequenced).get_mut(key.rseq) else {
+            let Some(command) = channel.ring_mut(id.unsequenced).get_mut(id.rseq) else {
                 continue;
             };
             if command.waits {
@@ -666,7 +669,7 @@ impl Sender {
             }
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
-            self.due.push(Reverse((due, key)));
+            self.due.push(Reverse((due, id)));
         }
         self.tidy_due();
     }
@@ -692,13 +695,13 @@ fn put_header(command: &mut [u8], header: Header) {
 }
 
 /// A datagram that is being filled.
-pub(crate) struct Filling<'a> {
+pub(crate) struct DatagramBuilder<'a> {
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) mtu: usize,
     pub(crate) count: u8,
 }
 
-impl Filling<'_> {
+impl DatagramBuilder<'_> {
     pub(crate) fn room(&self) -> usize {
         if self.count == u8::MAX {
             0

@@ -3,7 +3,9 @@
 use crate::heap;
 use crate::rig::{CHALLENGE, Rng, at};
 use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, SERVER_TIME, VERIFY, datagram, read};
-use photon_proto::udp::{Acceptor, AcceptorConfig, Cause, Delivery, Event, Key, SendError};
+use photon_proto::udp::{
+    Acceptor, AcceptorConfig, Cause, ConnectionHandle, Delivery, Event, SendError,
+};
 use std::collections::BTreeMap;
 
 /// Addresses are numbers here.
@@ -92,7 +94,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn connect(&mut self, from: Address, challenge: u32) -> Key {
+    fn connect(&mut self, from: Address, challenge: u32) -> ConnectionHandle {
         let (_, time) = self.knock(from, challenge);
         self.feed(from, challenge, &[Cmd::ack(CONTROL, 0, time)]);
         let (key, event) = self.server.poll_event().expect("an event");
@@ -101,7 +103,7 @@ impl Bench {
         key
     }
 
-    fn events(&mut self) -> Vec<(Key, Event)> {
+    fn events(&mut self) -> Vec<(ConnectionHandle, Event)> {
         std::iter::from_fn(|| self.server.poll_event()).collect()
     }
 
@@ -525,7 +527,7 @@ fn a_client_gets_in_through_a_flood() {
 #[test]
 fn more_clients_than_allowed_are_not_answered() {
     let mut bench = Bench::new(|config| config.max_connections = 3);
-    let keys: Vec<Key> = (0..3)
+    let keys: Vec<ConnectionHandle> = (0..3)
         .map(|address| bench.connect(address, address))
         .collect();
     assert_eq!(bench.feed(9, 9, &[Cmd::connect()]), []);
@@ -582,7 +584,7 @@ fn strangers_are_counted_and_not_answered() {
 #[test]
 fn messages_go_to_the_right_client_both_ways() {
     let mut bench = Bench::new(|_| ());
-    let keys: Vec<Key> = (0..20)
+    let keys: Vec<ConnectionHandle> = (0..20)
         .map(|address| bench.connect(address, 1000 + address))
         .collect();
     for (address, key) in (0..).zip(&keys) {

@@ -3,12 +3,12 @@
 mod writer;
 
 use super::{Encode, Protocol, ValueWriter, Written, decode_value, decode_value_ref, encode_value};
+use crate::codec::ValueRef;
 use crate::error::{DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use crate::message::MessageWriter;
 use crate::text::Text;
 use crate::value::{Array, Custom, Dictionary, Hashtable, Request, Type, Value};
-use crate::value_ref::ValueRef;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;

@@ -1,14 +1,16 @@
 //! GpBinary 1.6: big endian, 16 bit counts. Spec: wire.md 4.
 
-mod read;
+mod decode;
+mod encode;
 mod skip;
-mod write;
 
-pub(super) use read::{container, element_count, parameter_count, scalar, string_bytes};
-pub(super) use skip::skip;
-pub(super) use write::{
-    write_bools, write_bytes, write_count, write_custom, write_ints, write_value,
+pub(super) use decode::{
+    decode_container, decode_scalar, element_count, parameter_count, string_bytes,
 };
+pub(super) use encode::{
+    encode_bools, encode_bytes, encode_count, encode_custom, encode_ints, encode_tagged,
+};
+pub(super) use skip::skip;
 
 /// Type codes. Spec: wire.md 4.
 pub(super) mod code {

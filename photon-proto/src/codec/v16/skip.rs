@@ -1,12 +1,12 @@
 //! Over values without keeping anything: the same bounds, type codes and budget as reading them.
 
 use super::code;
-use super::read::{count, custom_bytes, element_width, long_count, sides};
-use crate::codec::shared::fits;
+use super::decode::{count, custom_bytes, dictionary_types, element_width, long_count};
+use crate::codec::common::fits;
+use crate::codec::message_value::{skip_parameters, skip_response};
 use crate::codec::{Protocol, skip_value};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
-use crate::message::{skip_parameters, skip_response};
 use crate::reader::Reader;
 
 const V16: Protocol = Protocol::V16;
@@ -67,7 +67,7 @@ fn skip_container(
                     Ok(())
                 }
                 code::DICTIONARY => {
-                    let (key, value) = sides(r)?;
+                    let (key, value) = dictionary_types(r)?;
                     b.values(count, at, "array")?;
                     (0..count).try_for_each(|_| {
                         b.nested(r.offset(), |b| {
@@ -95,7 +95,7 @@ fn skip_container(
         }
         code::HASHTABLE => skip_pairs(r, b, code::UNKNOWN, code::UNKNOWN, "hashtable count"),
         code::DICTIONARY => {
-            let (key, value) = sides(r)?;
+            let (key, value) = dictionary_types(r)?;
             skip_pairs(r, b, key, value, "dictionary count")
         }
         code::EVENT | code::REQUEST => {

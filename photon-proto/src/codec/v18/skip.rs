@@ -1,14 +1,14 @@
 //! Over values without keeping anything: the same bounds, type codes and budget as reading them.
 
 use super::code;
-use super::read::{
-    Sides, carries_codes, count, custom_array, custom_bytes, header, packed_bools, string_bytes,
-    unknown,
+use super::decode::{
+    DictionaryTypes, carries_codes, count, custom_array, custom_bytes, dictionary_types,
+    packed_bools, string_bytes, unknown,
 };
+use crate::codec::message_value::{skip_parameters, skip_response};
 use crate::codec::{Protocol, skip_value};
 use crate::error::DecodeError;
 use crate::limits::Budget;
-use crate::message::{skip_parameters, skip_response};
 use crate::reader::Reader;
 
 const V18: Protocol = Protocol::V18;
@@ -64,8 +64,8 @@ fn skip_container(
 ) -> Result<(), DecodeError> {
     match code {
         code::DICTIONARY => {
-            let sides = header(r, b)?;
-            skip_dictionary(r, b, &sides)
+            let types = dictionary_types(r, b)?;
+            skip_dictionary(r, b, &types)
         }
         code::HASHTABLE => skip_hashtable(r, b),
         code::REQUEST | code::EVENT => {
@@ -100,10 +100,10 @@ fn skip_container(
             (0..count).try_for_each(|_| custom_bytes(r).map(drop))
         }
         code::DICTIONARY_ARRAY => {
-            let sides = header(r, b)?;
+            let types = dictionary_types(r, b)?;
             let count = count(r, 1, "array count")?;
             b.values(count, r.offset(), "array")?;
-            (0..count).try_for_each(|_| b.nested(r.offset(), |b| skip_dictionary(r, b, &sides)))
+            (0..count).try_for_each(|_| b.nested(r.offset(), |b| skip_dictionary(r, b, &types)))
         }
         code::HASHTABLE_ARRAY => {
             let count = count(r, 1, "array count")?;
@@ -124,20 +124,24 @@ fn skip_hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError>
     skip_pairs(r, b, count, [code::UNTYPED; 2])
 }
 
-fn skip_dictionary(r: &mut Reader<'_>, b: &mut Budget, sides: &Sides) -> Result<(), DecodeError> {
-    let count = sides.count(r)?;
-    skip_pairs(r, b, count, sides.codes())
+fn skip_dictionary(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    types: &DictionaryTypes,
+) -> Result<(), DecodeError> {
+    let count = types.count(r)?;
+    skip_pairs(r, b, count, types.codes())
 }
 
 fn skip_pairs(
     r: &mut Reader<'_>,
     b: &mut Budget,
     count: usize,
-    sides: [u8; 2],
+    types: [u8; 2],
 ) -> Result<(), DecodeError> {
     b.values(count.saturating_mul(2), r.offset(), "map count")?;
     for _ in 0..count {
-        for declared in sides {
+        for declared in types {
             let at = r.offset();
             let code = if carries_codes(declared) {
                 r.u8("type code")?

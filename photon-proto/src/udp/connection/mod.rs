@@ -1,9 +1,9 @@
 //! One end of one connection. Spec: udp.md 3, 5, 7.
 
-mod ending;
+mod close;
+mod datagrams;
 #[cfg(test)]
 mod tests;
-mod traffic;
 
 use super::clock::ServerClock;
 use super::command::{self, Body, CONTROL_CHANNEL, ConnectFields, kind};
@@ -21,9 +21,9 @@ use crate::time::Timestamp;
 use alloc::vec::Vec;
 
 /// How often our goodbye is sent again. Spec: udp.md 7.1.
-const GOODBYE_RESENDS: u32 = 2;
+const MAX_DISCONNECT_RESENDS: u32 = 2;
 /// How often verify-connect is sent again unasked. Spec: udp.md 12.
-const VERIFY_RESENDS: u32 = 2;
+const MAX_VERIFY_RESENDS: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -41,7 +41,7 @@ enum Phase {
     },
     /// The goodbye is to be acknowledged.
     Leaving,
-    Over,
+    Closed,
 }
 
 /// Why a message was not queued: for a reason of ours, or because its writer failed.
@@ -114,7 +114,7 @@ pub struct Connection {
     /// When the last acknowledgement came.
     last_ack: u64,
     /// When the last good datagram came.
-    last_heard: u64,
+    last_received: u64,
     /// The stamp of the last datagram that was reported as sent.
     last_sent: u64,
     /// When connecting or draining takes too long.
@@ -124,7 +124,7 @@ pub struct Connection {
     /// When the datagram that was built and not reported as sent was stamped.
     stamped: Option<u64>,
     /// A disconnect that goes out once, with what is to be acknowledged.
-    goodbye: Option<[u8; command::HEADER_BYTES]>,
+    last_disconnect: Option<[u8; command::HEADER_BYTES]>,
     connected: bool,
     ended: Option<Cause>,
     stats: Stats,
@@ -208,13 +208,13 @@ impl Connection {
             round_trip: RoundTrip::new(),
             server_clock: ServerClock::default(),
             last_ack: 0,
-            last_heard: 0,
+            last_received: 0,
             last_sent: 0,
             deadline,
             datagram: Vec::new(),
             datagram_commands: 0,
             stamped: None,
-            goodbye: None,
+            last_disconnect: None,
             connected: false,
             ended: None,
             stats: Stats::default(),
@@ -257,7 +257,7 @@ impl Connection {
     /// Exact: whole milliseconds after the start. After `handle_timeout(t)` it is later than `t`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Closed {
             return None;
         }
         let deadlines = [self.sender.next_due(), self.deadline, self.ping_due()];
@@ -277,7 +277,7 @@ impl Connection {
                 let silence = self.config.disconnect_timeout_ms.saturating_sub(interval);
                 self.stamped
                     .unwrap_or(self.last_sent)
-                    .min(self.last_heard.saturating_add(silence))
+                    .min(self.last_received.saturating_add(silence))
             }
         };
         idle.then(|| since.saturating_add(interval).saturating_add(1))
@@ -293,29 +293,29 @@ impl Connection {
         let now = self.advance(now);
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             match self.phase {
-                Phase::Connecting => self.give_up(),
+                Phase::Connecting => self.time_out(),
                 Phase::Draining { reason } => {
-                    self.abandon();
-                    self.leave(reason);
+                    self.abandon_outstanding();
+                    self.send_disconnect(reason);
                 }
                 _ => self.deadline = None,
             }
         }
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Closed {
             return;
         }
         let max_resends = match self.phase {
-            Phase::Leaving => GOODBYE_RESENDS,
-            Phase::Connecting if self.role == Role::Server => VERIFY_RESENDS,
+            Phase::Leaving => MAX_DISCONNECT_RESENDS,
+            Phase::Connecting if self.role == Role::Server => MAX_VERIFY_RESENDS,
             _ => self.config.max_resends,
         };
-        while let Overdue::GiveUp =
+        while let Overdue::TimedOut =
             self.sender
                 .run_due(now, max_resends, self.config.disconnect_timeout_ms)
         {
             // A client that is there asks again; until then nothing is due any more.
             if !self.is_half_open() {
-                return self.give_up();
+                return self.time_out();
             }
         }
         if self.ping_due().is_some_and(|due| due <= now) {
@@ -453,7 +453,7 @@ impl Connection {
             Phase::Connecting => State::Connecting,
             Phase::Connected => State::Connected,
             Phase::Draining { .. } | Phase::Leaving => State::Disconnecting,
-            Phase::Over => State::Disconnected,
+            Phase::Closed => State::Disconnected,
         }
     }
 

@@ -14,13 +14,13 @@ const REASON_TIMEOUT: u8 = 2;
 const REASON_LOGIC: u8 = 1;
 
 impl Connection {
-    pub(super) fn told_to_leave(&mut self, command: &Command<'_>, header: &datagram::Header) {
+    pub(super) fn on_disconnect(&mut self, command: &Command<'_>, header: &datagram::Header) {
         let reliable = match self.phase {
             Phase::Connecting => false,
             Phase::Connected => true,
             // A client that says goodbye acknowledges nothing any more; a server may not have heard ours yet.
             Phase::Draining { .. } | Phase::Leaving if self.role == Role::Server => true,
-            Phase::Draining { .. } | Phase::Leaving | Phase::Over => return,
+            Phase::Draining { .. } | Phase::Leaving | Phase::Closed => return,
         };
         let cause = match (self.role, self.phase) {
             (Role::Server, Phase::Leaving) => Cause::LocalClose,
@@ -37,7 +37,7 @@ impl Connection {
         }
         self.end_keeping_acks(cause);
         if self.role == Role::Client {
-            self.goodbye = Some(self.sender.goodbye(REASON_CLIENT, reliable));
+            self.last_disconnect = Some(self.sender.disconnect_command(REASON_CLIENT, reliable));
         }
     }
 
@@ -52,9 +52,9 @@ impl Connection {
         let reliable = self.phase != Phase::Connecting;
         // Nobody has to be told of a connection that nobody has heard of.
         let known = reliable || self.sender.in_flight() > 0 || self.role == Role::Server;
-        if self.phase != Phase::Over {
+        if self.phase != Phase::Closed {
             self.end_keeping_acks(Cause::LocalClose);
-            self.goodbye = known.then(|| self.sender.goodbye(reason, reliable));
+            self.last_disconnect = known.then(|| self.sender.disconnect_command(reason, reliable));
         }
     }
 
@@ -65,34 +65,34 @@ impl Connection {
         let now = self.advance(now);
         match self.phase {
             Phase::Connecting => self.close(),
-            Phase::Connected if self.sender.is_drained() => self.leave(reason),
+            Phase::Connected if self.sender.is_drained() => self.send_disconnect(reason),
             Phase::Connected => {
                 self.phase = Phase::Draining { reason };
                 self.deadline = Some(now.saturating_add(timeout_ms));
             }
-            Phase::Draining { .. } | Phase::Leaving | Phase::Over => {}
+            Phase::Draining { .. } | Phase::Leaving | Phase::Closed => {}
         }
     }
 
     /// Says goodbye once everything that was accepted has arrived, if that is what is waited for.
-    pub(super) fn leave_if_drained(&mut self) -> bool {
+    pub(super) fn send_disconnect_if_drained(&mut self) -> bool {
         match self.phase {
             Phase::Draining { reason } if self.sender.is_drained() => {
-                self.leave(reason);
+                self.send_disconnect(reason);
                 true
             }
             _ => false,
         }
     }
 
-    pub(super) fn leave(&mut self, reason: u8) {
+    pub(super) fn send_disconnect(&mut self, reason: u8) {
         self.phase = Phase::Leaving;
         self.deadline = None;
         self.queue_control(kind::DISCONNECT, reason);
     }
 
     /// Something was not acknowledged in time. Spec: udp.md 5.6.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn time_out(&mut self) {
         let cause = match self.phase {
             // Nobody has shown to be there.
             Phase::Connecting if self.role == Role::Server => {
@@ -103,12 +103,12 @@ impl Connection {
             _ => Cause::Timeout,
         };
         self.end(cause);
-        self.goodbye = Some(self.sender.goodbye(REASON_TIMEOUT, false));
+        self.last_disconnect = Some(self.sender.disconnect_command(REASON_TIMEOUT, false));
     }
 
     /// Another connection from the same address has taken the place of this one.
-    pub(crate) fn replaced(&mut self) {
-        if self.phase != Phase::Over {
+    pub(crate) fn on_replaced(&mut self) {
+        if self.phase != Phase::Closed {
             self.end(Cause::Replaced);
         }
     }
@@ -123,8 +123,8 @@ impl Connection {
         if self.phase == Phase::Leaving {
             self.sender.clear();
         }
-        self.abandon();
-        self.phase = Phase::Over;
+        self.abandon_outstanding();
+        self.phase = Phase::Closed;
         self.deadline = None;
         self.receiver.end();
         self.pool = Pool::default();
@@ -132,7 +132,7 @@ impl Connection {
     }
 
     /// Drops what was not sent or not acknowledged.
-    pub(super) fn abandon(&mut self) {
+    pub(super) fn abandon_outstanding(&mut self) {
         self.stats.abandoned_commands += self.sender.outstanding() as u64;
         self.sender.clear();
         self.stamped = None;

@@ -1,12 +1,12 @@
 //! [`Params`]: a cursor over the parameters of a message, read in wire order without a table of values.
 
+use crate::codec::ValueRef;
+use crate::codec::message_value::keep_last;
 use crate::codec::{self, Protocol};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
-use crate::message::keep_last;
 use crate::reader::Reader;
 use crate::value::{Parameters, Value};
-use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 
 /// A cursor over parameters.
@@ -78,7 +78,7 @@ impl<'a> Params<'a> {
     /// [`DecodeError`] if it is bad, or was read before.
     pub fn value_ref(&mut self) -> Result<ValueRef<'a>, DecodeError> {
         self.unread = false;
-        codec::read_ref(self.protocol, &mut self.reader, &mut self.budget)
+        codec::decode_ref(self.protocol, &mut self.reader, &mut self.budget)
     }
 
     /// The value of the current parameter, owned.
@@ -87,7 +87,7 @@ impl<'a> Params<'a> {
     /// As [`Params::value_ref`].
     pub fn value(&mut self) -> Result<Value, DecodeError> {
         self.unread = false;
-        codec::read_value(self.protocol, &mut self.reader, &mut self.budget)
+        codec::decode_tagged(self.protocol, &mut self.reader, &mut self.budget)
     }
 
     fn wrong(&self, at: usize, field: &'static str) -> DecodeError {
@@ -128,7 +128,7 @@ impl<'a> Params<'a> {
     #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DecodeError> {
         self.unread = false;
-        codec::read_element(self.protocol, &mut self.reader, &mut self.budget)
+        codec::decode_element(self.protocol, &mut self.reader, &mut self.budget)
     }
 
     /// The value of the current parameter, which must be an int (a byte or short is taken too).
@@ -221,7 +221,7 @@ impl<'a> Params<'a> {
             each(if texts {
                 Element::Text(codec::string_bytes(self.protocol, &mut self.reader)?)
             } else {
-                codec::read_element(self.protocol, &mut self.reader, &mut self.budget)?
+                codec::decode_element(self.protocol, &mut self.reader, &mut self.budget)?
             });
         }
         Ok(())

@@ -5,16 +5,16 @@ use crate::time::Timestamp;
 use crate::udp::Cause;
 use crate::udp::command::{self, Body, CONTROL_CHANNEL, Command, kind};
 use crate::udp::datagram::{self, NO_PEER_ID};
-use crate::udp::receive::{Discard, Kept, Refusal};
-use crate::udp::send::{AckOutcome, Filling, Key, LAST_NUMBER};
+use crate::udp::reject::{Accepted, Discard, Reject};
+use crate::udp::send::{AckOutcome, CommandId, DatagramBuilder, LAST_NUMBER};
 use crate::udp::violation::Violation;
 
 /// Longer round trips than this are not believed, in milliseconds. Spec: udp.md 5.2.
-const LONGEST_SAMPLE_MS: i32 = 10_000;
+const MAX_SAMPLE_MS: i32 = 10_000;
 /// A peer id that asks the server for a trace; never assigned. Spec: udp.md 1.1.
 const TRACE_PEER_ID: u16 = 0xFFFE;
 /// A server's verify-connect: the first number of its control channel. Spec: udp.md 4.1.
-const VERIFY: Key = Key {
+const VERIFY: CommandId = CommandId {
     channel: CONTROL_CHANNEL,
     unsequenced: false,
     rseq: 0,
@@ -65,7 +65,7 @@ impl Connection {
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.stamped.is_some()
-            || self.goodbye.is_some()
+            || self.last_disconnect.is_some()
             || !self.receiver.acks.is_empty()
             || self.sender.has_output()
     }
@@ -80,12 +80,12 @@ impl Connection {
         bytes.clear();
         datagram::begin(&mut bytes, id, self.challenge, self.config.crc);
         let (mtu, reserved) = (self.config.mtu_bytes(), self.reserved());
-        let mut out = Filling {
+        let mut out = DatagramBuilder {
             out: &mut bytes,
             mtu,
             count: 0,
         };
-        let kept_free = if self.goodbye.is_some() {
+        let kept_free = if self.last_disconnect.is_some() {
             command::HEADER_BYTES
         } else {
             0
@@ -108,8 +108,8 @@ impl Connection {
             command::write_ack(out.out, header, ack.rseq, ack.sent_time);
             out.count += 1;
         }
-        if let Some(goodbye) = self.goodbye.take() {
-            out.push(&goodbye);
+        if let Some(disconnect) = self.last_disconnect.take() {
+            out.push(&disconnect);
             // What did not fit is of no use to anybody any more.
             self.receiver.acks.clear();
         }
@@ -119,7 +119,7 @@ impl Connection {
         self.sender
             .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
         // What is pulled now and never acknowledged may have been the last.
-        if self.leave_if_drained() {
+        if self.send_disconnect_if_drained() {
             self.sender
                 .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
         }
@@ -135,7 +135,7 @@ impl Connection {
         self.advance(now);
         self.stats.received_datagrams += 1;
         self.stats.received_bytes += bytes.len() as u64;
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Closed {
             return;
         }
         let (header, rest) = match datagram::parse_header(bytes) {
@@ -154,15 +154,15 @@ impl Connection {
                     return self.violated();
                 }
             };
-        self.last_heard = self.now();
+        self.last_received = self.now();
         self.stats.trailing_bytes += parsed.trailing_bytes() as u64;
         for command in parsed.commands() {
-            if self.phase == Phase::Over {
+            if self.phase == Phase::Closed {
                 return;
             }
             self.command(&command, &header);
         }
-        self.leave_if_drained();
+        self.send_disconnect_if_drained();
         if self.is_half_open() && self.asks_again(&parsed) {
             self.sender.resend(VERIFY);
         }
@@ -188,7 +188,7 @@ impl Connection {
             Body::Ack { rseq, sent_time } => {
                 let unsequenced = command.kind == kind::ACK_UNSEQUENCED;
                 self.acked(
-                    Key {
+                    CommandId {
                         channel: command.channel,
                         unsequenced,
                         rseq,
@@ -202,7 +202,7 @@ impl Connection {
             }
             Body::Connect(_) => self.receiver.acknowledge(command, header.sent_time),
             Body::Other(_) if command.kind == kind::DISCONNECT => {
-                self.told_to_leave(command, header)
+                self.on_disconnect(command, header)
             }
             // Whoever it is gets nothing that was not asked for with a connect. Spec: udp.md 12.
             Body::VerifyConnect(_) | Body::Other(_) if self.is_half_open() => {
@@ -217,13 +217,13 @@ impl Connection {
         }
     }
 
-    fn acked(&mut self, key: Key, echo: u32, header: &datagram::Header) {
+    fn acked(&mut self, key: CommandId, echo: u32, header: &datagram::Header) {
         let now = self.now();
         let sample = self.clock().wrapping_sub(echo) as i32;
         let plausible = |first_sent: u64| {
             let longest = i32::try_from(now.saturating_sub(first_sent))
                 .unwrap_or(i32::MAX)
-                .min(LONGEST_SAMPLE_MS);
+                .min(MAX_SAMPLE_MS);
             (0..=longest).contains(&sample).then_some(sample)
         };
         if self.is_half_open() {
@@ -308,14 +308,14 @@ impl Connection {
         match self.receiver.take(command, &self.config, &mut self.pool) {
             Ok(kept) => {
                 match kept {
-                    Kept::Taken => {}
-                    Kept::Duplicate => self.stats.duplicates += 1,
-                    Kept::Late => self.stats.late += 1,
+                    Accepted::New => {}
+                    Accepted::Duplicate => self.stats.duplicates += 1,
+                    Accepted::Late => self.stats.late += 1,
                 }
                 self.receiver.acknowledge(command, header.sent_time);
             }
-            Err(Refusal::Discard(reason)) => self.discard(reason),
-            Err(Refusal::End(violation)) => self.end(Cause::ProtocolError(violation)),
+            Err(Reject::Discard(reason)) => self.discard(reason),
+            Err(Reject::End(violation)) => self.end(Cause::ProtocolError(violation)),
         }
     }
 

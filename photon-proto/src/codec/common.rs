@@ -1,12 +1,12 @@
 //! What reads the same in both protocols, once its count is known.
 
-use super::{Protocol, read_value, scalar};
+use super::{Protocol, decode_scalar, decode_tagged};
+use crate::codec::ValueRef;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
 use crate::reader::Reader;
 use crate::text::Text;
 use crate::value::Value;
-use crate::value_ref::ValueRef;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -111,7 +111,7 @@ pub(super) fn values(
     b.memory(count, size_of::<Value>(), r.offset(), "array")?;
     let mut all = Vec::with_capacity(count);
     for _ in 0..count {
-        all.push(read_value(protocol, r, b)?);
+        all.push(decode_tagged(protocol, r, b)?);
     }
     Ok(all)
 }
@@ -123,7 +123,7 @@ pub(crate) fn debug_message<'a>(
 ) -> Result<Option<&'a str>, DecodeError> {
     let at = r.offset();
     let code = r.u8("debug message type")?;
-    match scalar(protocol, r, code)? {
+    match decode_scalar(protocol, r, code)? {
         Some(ValueRef::Null) => Ok(None),
         Some(ValueRef::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
         _ => Err(DecodeError::new(

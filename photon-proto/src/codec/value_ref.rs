@@ -91,7 +91,7 @@ impl<'a> RawValue<'a> {
 
     fn decode(&self, budget: &mut Budget) -> Result<Value, DecodeError> {
         let mut reader = Reader::at(self.payload, self.offset);
-        codec::payload(self.protocol, &mut reader, budget, self.code, self.offset)
+        codec::decode_payload(self.protocol, &mut reader, budget, self.code, self.offset)
     }
 }
 

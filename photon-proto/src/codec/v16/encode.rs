@@ -2,60 +2,60 @@
 
 use super::code;
 use crate::codec::arrays::check_uniform;
-use crate::codec::{Output, map};
+use crate::codec::message_value::{encode_event, encode_request, encode_response};
+use crate::codec::{Encoder, map};
 use crate::error::{EncodeError, EncodeErrorKind};
-use crate::message::{write_event, write_request, write_response};
 use crate::value::{Array, Type, Value};
 
-pub(in crate::codec) fn write_count(out: &mut Output, count: usize) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_count(out: &mut Encoder, count: usize) -> Result<(), EncodeError> {
     match i16::try_from(count) {
         Ok(count) => out.put(&count.to_be_bytes()),
         Err(_) => Err(EncodeErrorKind::TooManyElements(count).into()),
     }
 }
 
-pub(in crate::codec) fn write_bytes(out: &mut Output, bytes: &[u8]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<(), EncodeError> {
     let length =
         i32::try_from(bytes.len()).map_err(|_| EncodeErrorKind::TooManyElements(bytes.len()))?;
     out.put(&length.to_be_bytes())?;
     out.put(bytes)
 }
 
-pub(in crate::codec) fn write_custom(
-    out: &mut Output,
+pub(in crate::codec) fn encode_custom(
+    out: &mut Encoder,
     custom: u8,
     data: &[u8],
 ) -> Result<(), EncodeError> {
     out.put(&[custom])?;
-    write_custom_data(out, data)
+    encode_custom_data(out, data)
 }
 
-fn write_custom_data(out: &mut Output, data: &[u8]) -> Result<(), EncodeError> {
-    write_count(out, data.len())?;
+fn encode_custom_data(out: &mut Encoder, data: &[u8]) -> Result<(), EncodeError> {
+    encode_count(out, data.len())?;
     out.put(data)
 }
 
-pub(in crate::codec) fn write_ints(out: &mut Output, all: &[i32]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_ints(out: &mut Encoder, all: &[i32]) -> Result<(), EncodeError> {
     out.put(&[code::ARRAY])?;
-    write_count(out, all.len())?;
-    write_numbers(out, code::INT, all, |one| one.to_be_bytes())
+    encode_count(out, all.len())?;
+    encode_numbers(out, code::INT, all, |one| one.to_be_bytes())
 }
 
-pub(in crate::codec) fn write_bools(out: &mut Output, all: &[bool]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bools(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeError> {
     out.put(&[code::ARRAY])?;
-    write_count(out, all.len())?;
-    write_numbers(out, code::BOOL, all, |one| [u8::from(one)])
+    encode_count(out, all.len())?;
+    encode_numbers(out, code::BOOL, all, |one| [u8::from(one)])
 }
 
 /// A value with its type code.
-pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     out.value()?;
     let code = match value {
         Value::Array(array) if object_leaf(array) => code::OBJECT_ARRAY,
         value => type_code(value),
     };
     out.put(&[code])?;
-    write_payload(out, value)
+    encode_payload(out, value)
 }
 
 const fn type_code(value: &Value) -> u8 {
@@ -95,7 +95,7 @@ fn object_leaf(mut array: &Array) -> bool {
     }
 }
 
-fn write_payload(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
+fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     match value {
         Value::Null => Ok(()),
         Value::Bool(value) => out.put(&[u8::from(*value)]),
@@ -106,39 +106,39 @@ fn write_payload(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
         Value::Float(value) => out.put(&value.to_be_bytes()),
         Value::Double(value) => out.put(&value.to_be_bytes()),
         Value::String(text) => out.text(text),
-        Value::Bytes(bytes) => write_bytes(out, bytes),
-        Value::Custom(custom) => write_custom(out, custom.code, &custom.data),
+        Value::Bytes(bytes) => encode_bytes(out, bytes),
+        Value::Custom(custom) => encode_custom(out, custom.code, &custom.data),
         Value::Array(array) if object_leaf(array) => {
-            out.nested(|out| write_object_array(out, array))
+            out.nested(|out| encode_object_array(out, array))
         }
-        Value::Array(array) => out.nested(|out| write_array(out, array)),
+        Value::Array(array) => out.nested(|out| encode_array(out, array)),
         Value::Hashtable(map) => {
-            out.nested(|out| write_pairs(out, &map.0, &Type::Object, &Type::Object))
+            out.nested(|out| encode_pairs(out, &map.0, &Type::Object, &Type::Object))
         }
         Value::Dictionary(map) => out.nested(|out| {
-            write_sides(out, &map.key, &map.value)?;
-            write_pairs(out, &map.pairs, &map.key, &map.value)
+            encode_dictionary_types(out, &map.key, &map.value)?;
+            encode_pairs(out, &map.pairs, &map.key, &map.value)
         }),
-        Value::Request(message) => out.nested(|out| write_request(out, message)),
-        Value::Response(message) => out.nested(|out| write_response(out, message)),
-        Value::Event(message) => out.nested(|out| write_event(out, message)),
+        Value::Request(message) => out.nested(|out| encode_request(out, message)),
+        Value::Response(message) => out.nested(|out| encode_response(out, message)),
+        Value::Event(message) => out.nested(|out| encode_event(out, message)),
     }
 }
 
 /// An object array, or an array of them written as an object array of object arrays.
-fn write_object_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
+fn encode_object_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
     match array {
         Array::Object(values) => {
-            write_count(out, values.len())?;
-            out.each(values, write_value)
+            encode_count(out, values.len())?;
+            out.each(values, encode_tagged)
         }
         Array::Array(arrays) => {
             check_uniform(arrays)?;
-            write_count(out, arrays.len())?;
+            encode_count(out, arrays.len())?;
             out.each(arrays, |out, array| {
                 out.value()?;
                 out.put(&[code::OBJECT_ARRAY])?;
-                out.nested(|out| write_object_array(out, array))
+                out.nested(|out| encode_object_array(out, array))
             })
         }
         _ => Err(EncodeErrorKind::TypeMismatch.into()),
@@ -146,31 +146,31 @@ fn write_object_array(out: &mut Output, array: &Array) -> Result<(), EncodeError
 }
 
 /// Count, element type, elements. Spec: wire.md 4.1.
-fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
-    write_count(out, array.len())?;
+fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
+    encode_count(out, array.len())?;
     match array {
-        Array::Bool(all) => write_numbers(out, code::BOOL, all, |one| [u8::from(one)]),
-        Array::Short(all) => write_numbers(out, code::SHORT, all, |one| one.to_be_bytes()),
-        Array::Int(all) => write_numbers(out, code::INT, all, |one| one.to_be_bytes()),
-        Array::Long(all) => write_numbers(out, code::LONG, all, |one| one.to_be_bytes()),
-        Array::Float(all) => write_numbers(out, code::FLOAT, all, |one| one.to_be_bytes()),
-        Array::Double(all) => write_numbers(out, code::DOUBLE, all, |one| one.to_be_bytes()),
+        Array::Bool(all) => encode_numbers(out, code::BOOL, all, |one| [u8::from(one)]),
+        Array::Short(all) => encode_numbers(out, code::SHORT, all, |one| one.to_be_bytes()),
+        Array::Int(all) => encode_numbers(out, code::INT, all, |one| one.to_be_bytes()),
+        Array::Long(all) => encode_numbers(out, code::LONG, all, |one| one.to_be_bytes()),
+        Array::Float(all) => encode_numbers(out, code::FLOAT, all, |one| one.to_be_bytes()),
+        Array::Double(all) => encode_numbers(out, code::DOUBLE, all, |one| one.to_be_bytes()),
         Array::String(all) => {
             out.put(&[code::STRING])?;
             out.each_value(all, |out, one| out.text(one))
         }
         Array::Bytes(all) => {
             out.put(&[code::BYTES])?;
-            out.each_value(all, |out, one| write_bytes(out, one))
+            out.each_value(all, |out, one| encode_bytes(out, one))
         }
         Array::Custom { code, elements } => {
             out.put(&[code::CUSTOM, *code])?;
-            out.each_value(elements, |out, one| write_custom_data(out, one))
+            out.each_value(elements, |out, one| encode_custom_data(out, one))
         }
         Array::Hashtable(all) => {
             out.put(&[code::HASHTABLE])?;
             out.each_value(all, |out, one| {
-                out.nested(|out| write_pairs(out, &one.0, &Type::Object, &Type::Object))
+                out.nested(|out| encode_pairs(out, &one.0, &Type::Object, &Type::Object))
             })
         }
         Array::Dictionary {
@@ -179,34 +179,34 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
             elements,
         } => {
             out.put(&[code::DICTIONARY])?;
-            write_sides(out, key, value)?;
+            encode_dictionary_types(out, key, value)?;
             out.each_value(elements, |out, one| {
-                out.nested(|out| write_pairs(out, one, key, value))
+                out.nested(|out| encode_pairs(out, one, key, value))
             })
         }
         Array::Array(all) => {
             check_uniform(all)?;
             out.put(&[code::ARRAY])?;
-            out.each_value(all, |out, one| out.nested(|out| write_array(out, one)))
+            out.each_value(all, |out, one| out.nested(|out| encode_array(out, one)))
         }
         Array::Request(all) => {
             out.put(&[code::REQUEST])?;
-            out.each_value(all, |out, one| out.nested(|out| write_request(out, one)))
+            out.each_value(all, |out, one| out.nested(|out| encode_request(out, one)))
         }
         Array::Response(all) => {
             out.put(&[code::RESPONSE])?;
-            out.each_value(all, |out, one| out.nested(|out| write_response(out, one)))
+            out.each_value(all, |out, one| out.nested(|out| encode_response(out, one)))
         }
         Array::Event(all) => {
             out.put(&[code::EVENT])?;
-            out.each_value(all, |out, one| out.nested(|out| write_event(out, one)))
+            out.each_value(all, |out, one| out.nested(|out| encode_event(out, one)))
         }
         Array::Object(_) => Err(EncodeErrorKind::TypeNotExpressible.into()),
     }
 }
 
-fn write_numbers<T: Copy, const N: usize>(
-    out: &mut Output,
+fn encode_numbers<T: Copy, const N: usize>(
+    out: &mut Encoder,
     code: u8,
     all: &[T],
     bytes: impl Fn(T) -> [u8; N],
@@ -216,7 +216,7 @@ fn write_numbers<T: Copy, const N: usize>(
 }
 
 /// The two declared types; arrays (79) and dictionaries cannot be declared. Spec: wire.md 4.2.
-fn write_sides(out: &mut Output, key: &Type, value: &Type) -> Result<(), EncodeError> {
+fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Result<(), EncodeError> {
     let flat = |declared: &Type| {
         Some(match declared {
             Type::Object => code::UNKNOWN,
@@ -245,11 +245,11 @@ fn write_sides(out: &mut Output, key: &Type, value: &Type) -> Result<(), EncodeE
     out.put(&[key, value])
 }
 
-fn write_pairs(
-    out: &mut Output,
+fn encode_pairs(
+    out: &mut Encoder,
     pairs: &[(Value, Value)],
     key: &Type,
     value: &Type,
 ) -> Result<(), EncodeError> {
-    map::write_pairs(out, pairs, (key, value), write_payload)
+    map::encode_pairs(out, pairs, (key, value), encode_payload)
 }

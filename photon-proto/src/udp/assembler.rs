@@ -2,7 +2,7 @@
 
 use super::command::Fragment;
 use super::pool::Pool;
-use super::receive::{Discard, Refusal};
+use super::reject::{Discard, Reject};
 use super::send::LAST_NUMBER;
 use super::violation::Violation;
 use alloc::collections::BTreeMap;
@@ -11,17 +11,17 @@ use alloc::vec::Vec;
 /// How far ahead of what was delivered numbers may be, and so how many parts a message may have. Spec: udp.md 9, item 9.
 pub(crate) const RECEIVE_WINDOW: u32 = 4096;
 /// This many fragments that contradict the first of their message end the connection. Spec: udp.md 9, item 16.
-const MOST_MISMATCHES: u32 = 16;
+const MAX_MISMATCHES: u32 = 16;
 
 /// The messages of one number space that are not complete.
 #[derive(Debug, Default)]
-pub(crate) struct Reassembly {
+pub(crate) struct Assembler {
     /// By the number of the first part.
-    open: BTreeMap<u32, Group>,
+    open: BTreeMap<u32, PartialMessage>,
 }
 
 #[derive(Debug)]
-struct Group {
+struct PartialMessage {
     count: u32,
     total: u32,
     /// By number, with their offsets.
@@ -31,7 +31,7 @@ struct Group {
     mismatches: u32,
 }
 
-impl Group {
+impl PartialMessage {
     fn is_complete(&self) -> bool {
         self.parts.len() == self.count as usize
     }
@@ -50,7 +50,7 @@ impl Group {
 }
 
 /// A message that is complete.
-pub(crate) struct Whole {
+pub(crate) struct Assembled {
     pub(crate) bytes: Vec<u8>,
     /// How many numbers it takes, and so how many parts it had.
     pub(crate) count: u32,
@@ -58,13 +58,13 @@ pub(crate) struct Whole {
     pub(crate) held_bytes: usize,
 }
 
-impl Reassembly {
+impl Assembler {
     /// Checks a fragment against itself. Spec: udp.md 9, item 15.
     pub(crate) fn check(
         rseq: u32,
         it: &Fragment<'_>,
         max_message_bytes: usize,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Reject> {
         let part = u32::try_from(it.part.len()).unwrap_or(u32::MAX);
         let good = (1..=LAST_NUMBER).contains(&it.start)
             && (1..=RECEIVE_WINDOW).contains(&it.count)
@@ -84,21 +84,21 @@ impl Reassembly {
         if good {
             Ok(())
         } else {
-            Err(Refusal::Discard(Discard::Malformed))
+            Err(Reject::Discard(Discard::Malformed))
         }
     }
 
     /// Whether a fragment belongs to a message that is open, and whether it is there already.
-    pub(crate) fn find(&mut self, it: &Fragment<'_>) -> Result<Option<bool>, Refusal> {
+    pub(crate) fn find(&mut self, it: &Fragment<'_>) -> Result<Option<bool>, Reject> {
         let Some(group) = self.open.get_mut(&it.start) else {
             return Ok(None);
         };
         if (group.count, group.total) != (it.count, it.total) {
             group.mismatches += 1;
-            return Err(if group.mismatches >= MOST_MISMATCHES {
-                Refusal::End(Violation::FragmentMismatch)
+            return Err(if group.mismatches >= MAX_MISMATCHES {
+                Reject::End(Violation::FragmentMismatch)
             } else {
-                Refusal::Discard(Discard::Malformed)
+                Reject::Discard(Discard::Malformed)
             });
         }
         Ok(Some(group.parts.contains_key(&it.number)))
@@ -125,9 +125,9 @@ impl Reassembly {
                 .is_some()
     }
 
-    /// Keeps a fragment that [`Reassembly::find`] did not know. True if its message is complete now.
-    pub(crate) fn insert(&mut self, it: &Fragment<'_>, part: Vec<u8>) -> Result<bool, Refusal> {
-        let group = self.open.entry(it.start).or_insert_with(|| Group {
+    /// Keeps a fragment that [`Assembler::find`] did not know. True if its message is complete now.
+    pub(crate) fn insert(&mut self, it: &Fragment<'_>, part: Vec<u8>) -> Result<bool, Reject> {
+        let group = self.open.entry(it.start).or_insert_with(|| PartialMessage {
             count: it.count,
             total: it.total,
             parts: BTreeMap::new(),
@@ -140,13 +140,13 @@ impl Reassembly {
         group.parts.insert(it.number, (it.offset, part));
         // Parts that are longer together than their message can never tile it. Spec: udp.md 9, item 18.
         if group.length > group.total || group.is_complete() && !group.tiles() {
-            return Err(Refusal::End(Violation::FragmentTiling));
+            return Err(Reject::End(Violation::FragmentTiling));
         }
         Ok(group.is_complete())
     }
 
     /// Takes the message that begins at this number, if it is complete.
-    pub(crate) fn take(&mut self, start: u32, pool: &mut Pool) -> Option<Whole> {
+    pub(crate) fn take(&mut self, start: u32, pool: &mut Pool) -> Option<Assembled> {
         let group = self.open.get(&start).filter(|group| group.is_complete())?;
         let mut bytes = pool.buffer(group.total as usize);
         let group = self.open.remove(&start)?;
@@ -156,7 +156,7 @@ impl Reassembly {
             held_bytes += part.capacity();
             pool.give(part);
         }
-        Some(Whole {
+        Some(Assembled {
             bytes,
             count: group.count,
             held_bytes,

@@ -1,6 +1,7 @@
 //! Requests, responses and events as values: code, result, parameter table. Spec: wire.md 3.
 
-use crate::codec::{self, Output, Protocol};
+use super::common::{debug_message, return_code};
+use crate::codec::{self, Encoder, Protocol};
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::limits::Budget;
 use crate::reader::Reader;
@@ -9,24 +10,24 @@ use crate::value::{EventData, Parameters, Request, Response, Value};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-pub(crate) fn read_request(
+pub(crate) fn decode_request(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
 ) -> Result<Request, DecodeError> {
     Ok(Request {
         code: r.u8("operation code")?,
-        parameters: read_parameters(protocol, r, b)?,
+        parameters: decode_parameters(protocol, r, b)?,
     })
 }
 
-pub(crate) fn read_response(
+pub(crate) fn decode_response(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
 ) -> Result<Response, DecodeError> {
     let code = r.u8("operation code")?;
-    let (return_code, text) = super::read_result(protocol, r)?;
+    let (return_code, text) = decode_result(protocol, r)?;
     b.memory(
         text.map_or(0, |text| Text::memory_bytes(text.len())),
         1,
@@ -38,18 +39,18 @@ pub(crate) fn read_response(
         code,
         return_code,
         debug_message,
-        parameters: read_parameters(protocol, r, b)?,
+        parameters: decode_parameters(protocol, r, b)?,
     })
 }
 
-pub(crate) fn read_event(
+pub(crate) fn decode_event(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
 ) -> Result<EventData, DecodeError> {
     Ok(EventData {
         code: r.u8("event code")?,
-        parameters: read_parameters(protocol, r, b)?,
+        parameters: decode_parameters(protocol, r, b)?,
     })
 }
 
@@ -70,29 +71,37 @@ pub(crate) fn skip_response(
     b: &mut Budget,
 ) -> Result<(), DecodeError> {
     let _code = r.u8("operation code")?;
-    let _result = super::read_result(protocol, r)?;
+    let _result = decode_result(protocol, r)?;
     skip_parameters(protocol, r, b)
 }
 
-pub(crate) fn write_request(out: &mut Output, message: &Request) -> Result<(), EncodeError> {
+pub(crate) fn encode_request(out: &mut Encoder, message: &Request) -> Result<(), EncodeError> {
     out.put(&[message.code])?;
-    write_parameters(out, &message.parameters)
+    encode_parameters(out, &message.parameters)
 }
 
-pub(crate) fn write_response(out: &mut Output, message: &Response) -> Result<(), EncodeError> {
+pub(crate) fn encode_response(out: &mut Encoder, message: &Response) -> Result<(), EncodeError> {
     out.put(&[message.code])?;
     out.return_code(message.return_code)?;
     out.debug_message(message.debug_message.as_deref())?;
-    write_parameters(out, &message.parameters)
+    encode_parameters(out, &message.parameters)
 }
 
-pub(crate) fn write_event(out: &mut Output, message: &EventData) -> Result<(), EncodeError> {
+pub(crate) fn encode_event(out: &mut Encoder, message: &EventData) -> Result<(), EncodeError> {
     out.put(&[message.code])?;
-    write_parameters(out, &message.parameters)
+    encode_parameters(out, &message.parameters)
+}
+
+/// The return code and debug message of a response or disconnect. Spec: wire.md 3.2.
+pub(crate) fn decode_result<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+) -> Result<(i16, Option<&'a str>), DecodeError> {
+    Ok((return_code(protocol, r)?, debug_message(protocol, r)?))
 }
 
 /// A parameter table, owned; of a key that occurs twice the last value is kept. Spec: wire.md 3.
-fn read_parameters(
+fn decode_parameters(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -107,7 +116,7 @@ fn read_parameters(
     let mut all: Parameters = Vec::with_capacity(count);
     for _ in 0..count {
         let key = r.u8("parameter key")?;
-        let value = codec::read_value(protocol, r, b)?;
+        let value = codec::decode_tagged(protocol, r, b)?;
         keep_last(&mut all, key, value);
     }
     Ok(all)
@@ -132,7 +141,7 @@ pub(crate) fn skip_parameters(
     Ok(())
 }
 
-fn write_parameters(out: &mut Output, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
+fn encode_parameters(out: &mut Encoder, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
     let mut seen = [false; 256];
     match out.protocol() {
         Protocol::V16 => {
@@ -156,7 +165,7 @@ fn write_parameters(out: &mut Output, parameters: &[(u8, Value)]) -> Result<(), 
             );
         }
         out.put(&[*key])?;
-        codec::write_value(out, value).map_err(|error| error.within(format_args!("({key})")))?;
+        codec::encode_tagged(out, value).map_err(|error| error.within(format_args!("({key})")))?;
     }
     Ok(())
 }

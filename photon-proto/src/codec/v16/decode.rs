@@ -1,17 +1,17 @@
 //! From bytes to values.
 
 use super::code;
+use crate::codec::ValueRef;
 use crate::codec::arrays::gather_arrays;
+use crate::codec::common::{blob, containers, elements, fits, numbers, text, utf8, values};
 use crate::codec::map::Pairs;
-use crate::codec::shared::{blob, containers, elements, fits, numbers, text, utf8, values};
-use crate::codec::{Protocol, payload};
+use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
+use crate::codec::{Protocol, decode_payload};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
-use crate::message::{boxed, read_event, read_request, read_response};
 use crate::reader::Reader;
 use crate::text::Text;
 use crate::value::{Array, Dictionary, Hashtable, Type, Value};
-use crate::value_ref::ValueRef;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -19,7 +19,7 @@ const V16: Protocol = Protocol::V16;
 
 /// A value that is not a container, borrowed; `None` for containers and unknown codes.
 #[inline]
-pub(in crate::codec) fn scalar<'a>(
+pub(in crate::codec) fn decode_scalar<'a>(
     r: &mut Reader<'a>,
     code: u8,
 ) -> Result<Option<ValueRef<'a>>, DecodeError> {
@@ -49,7 +49,7 @@ pub(in crate::codec) fn scalar<'a>(
 }
 
 /// The payload of a container; `at` is where its type code was read, or would be if it is declared.
-pub(in crate::codec) fn container(
+pub(in crate::codec) fn decode_container(
     r: &mut Reader<'_>,
     b: &mut Budget,
     code: u8,
@@ -68,9 +68,9 @@ pub(in crate::codec) fn container(
         code::OBJECT_ARRAY => Value::Array(Array::Object(objects(r, b)?)),
         code::HASHTABLE => Value::Hashtable(hashtable(r, b)?),
         code::DICTIONARY => Value::Dictionary(dictionary(r, b)?),
-        code::EVENT => Value::Event(boxed(V16, r, b, read_event)?),
-        code::REQUEST => Value::Request(boxed(V16, r, b, read_request)?),
-        code::RESPONSE => Value::Response(boxed(V16, r, b, read_response)?),
+        code::EVENT => Value::Event(boxed(V16, r, b, decode_event)?),
+        code::REQUEST => Value::Request(boxed(V16, r, b, decode_request)?),
+        code::RESPONSE => Value::Response(boxed(V16, r, b, decode_response)?),
         _ => {
             return Err(DecodeError::new(
                 DecodeErrorKind::UnknownType(code),
@@ -170,13 +170,13 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
             }
         }
         code::HASHTABLE => Array::Hashtable(containers(r, b, count, hashtable)?),
-        code::REQUEST => Array::Request(containers(r, b, count, |r, b| read_request(V16, r, b))?),
+        code::REQUEST => Array::Request(containers(r, b, count, |r, b| decode_request(V16, r, b))?),
         code::RESPONSE => {
-            Array::Response(containers(r, b, count, |r, b| read_response(V16, r, b))?)
+            Array::Response(containers(r, b, count, |r, b| decode_response(V16, r, b))?)
         }
-        code::EVENT => Array::Event(containers(r, b, count, |r, b| read_event(V16, r, b))?),
+        code::EVENT => Array::Event(containers(r, b, count, |r, b| decode_event(V16, r, b))?),
         code::DICTIONARY => {
-            let (key, value) = sides(r)?;
+            let (key, value) = dictionary_types(r)?;
             let elements = containers(r, b, count, |r, b| pairs(r, b, key, value))?;
             let (key, value) = (
                 declared_type(key),
@@ -236,14 +236,14 @@ fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeErro
     let mut pairs = Pairs::reserve(r, b, count, "hashtable count")?;
     for _ in 0..count {
         let key_at = r.offset();
-        let key = side(r, b, code::UNKNOWN)?;
-        pairs.push(key, side(r, b, code::UNKNOWN)?, key_at)?;
+        let key = key_or_value(r, b, code::UNKNOWN)?;
+        pairs.push(key, key_or_value(r, b, code::UNKNOWN)?, key_at)?;
     }
     Ok(Hashtable(pairs.last_wins()))
 }
 
 fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeError> {
-    let (key, value) = sides(r)?;
+    let (key, value) = dictionary_types(r)?;
     b.memory(1, size_of::<Type>(), r.offset(), "dictionary value type")?;
     let pairs = pairs(r, b, key, value)?;
     Ok(Dictionary {
@@ -254,7 +254,7 @@ fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeEr
 }
 
 /// The two declared types of a Dictionary. Spec: wire.md 4.2.
-pub(super) fn sides(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeError> {
+pub(super) fn dictionary_types(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeError> {
     let declared = |r: &mut Reader<'_>, key: bool| {
         let field = if key {
             "dictionary key type"
@@ -297,14 +297,14 @@ pub(super) fn sides(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeError> {
 }
 
 /// One key or value, typed by the declaration or (code 0) by itself; its value is charged by the map.
-fn side(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
+fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
     let code = if declared == code::UNKNOWN {
         r.u8("type code")?
     } else {
         declared
     };
-    payload(V16, r, b, code, at)
+    decode_payload(V16, r, b, code, at)
 }
 
 fn pairs(
@@ -318,8 +318,8 @@ fn pairs(
     let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
     for _ in 0..count {
         let key_at = r.offset();
-        let key = side(r, b, key)?;
-        pairs.push(key, side(r, b, value)?, key_at)?;
+        let key = key_or_value(r, b, key)?;
+        pairs.push(key, key_or_value(r, b, value)?, key_at)?;
     }
     pairs.unique(at)
 }

@@ -1,4 +1,4 @@
-//! [`Output`]: the bytes being written, and what is left of the limits.
+//! [`Encoder`]: the bytes being written, and what is left of the limits.
 
 use super::{Protocol, v16, v18};
 use crate::error::{EncodeError, EncodeErrorKind};
@@ -10,7 +10,7 @@ const MAX_TEXT: usize = 32_767;
 
 /// Bytes being written, with what is left of the limits.
 #[derive(Debug)]
-pub(crate) struct Output {
+pub(crate) struct Encoder {
     buffer: Vec<u8>,
     protocol: Protocol,
     depth: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Output {
     max_bytes: usize,
 }
 
-impl Output {
+impl Encoder {
     /// Writes behind what `buffer` holds already.
     pub(crate) fn new(buffer: Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
         let end = buffer.len().saturating_add(limits.max_sent_bytes);
@@ -85,7 +85,7 @@ impl Output {
     }
 
     /// Runs `write`, of which nothing stays if it fails: no bytes, and nothing charged.
-    pub(crate) fn undone_on_error<T>(
+    pub(crate) fn rollback_on_error<T>(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, EncodeError>,
     ) -> Result<T, EncodeError> {
@@ -110,7 +110,7 @@ impl Output {
         Ok(())
     }
 
-    /// As [`Output::each`], charging a value for each.
+    /// As [`Encoder::each`], charging a value for each.
     pub(crate) fn each_value<T>(
         &mut self,
         all: &[T],
@@ -151,8 +151,8 @@ impl Output {
 
     pub(super) fn count(&mut self, count: usize) -> Result<(), EncodeError> {
         match self.protocol {
-            Protocol::V16 => v16::write_count(self, count),
-            Protocol::V18 => v18::write_count(self, count),
+            Protocol::V16 => v16::encode_count(self, count),
+            Protocol::V18 => v18::encode_count(self, count),
         }
     }
 

@@ -1,16 +1,16 @@
 //! From bytes to values.
 
 use super::code;
+use crate::codec::ValueRef;
 use crate::codec::arrays::{declared_as, gather_arrays};
+use crate::codec::common::{blob, containers, elements, fits, numbers, text, utf8, values};
 use crate::codec::map::Pairs;
-use crate::codec::shared::{blob, containers, elements, fits, numbers, text, utf8, values};
-use crate::codec::{Protocol, payload};
+use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
+use crate::codec::{Protocol, decode_payload};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
-use crate::message::{boxed, read_event, read_request, read_response};
 use crate::reader::Reader;
 use crate::value::{Array, Dictionary, Hashtable, Type, Value};
-use crate::value_ref::ValueRef;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -26,7 +26,7 @@ const fn unzigzag64(value: u64) -> i64 {
 
 /// A value that is not a container, borrowed; `None` for containers and unknown codes.
 #[inline]
-pub(in crate::codec) fn scalar<'a>(
+pub(in crate::codec) fn decode_scalar<'a>(
     r: &mut Reader<'a>,
     code: u8,
 ) -> Result<Option<ValueRef<'a>>, DecodeError> {
@@ -76,7 +76,7 @@ pub(in crate::codec) fn scalar<'a>(
 }
 
 /// The payload of a container; `at` is where its type code was read, or would be if it is declared.
-pub(in crate::codec) fn container(
+pub(in crate::codec) fn decode_container(
     r: &mut Reader<'_>,
     b: &mut Budget,
     code: u8,
@@ -85,9 +85,9 @@ pub(in crate::codec) fn container(
     let array = match code {
         code::DICTIONARY => return Ok(Value::Dictionary(dictionary(r, b)?)),
         code::HASHTABLE => return Ok(Value::Hashtable(hashtable(r, b)?)),
-        code::REQUEST => return Ok(Value::Request(boxed(V18, r, b, read_request)?)),
-        code::RESPONSE => return Ok(Value::Response(boxed(V18, r, b, read_response)?)),
-        code::EVENT => return Ok(Value::Event(boxed(V18, r, b, read_event)?)),
+        code::REQUEST => return Ok(Value::Request(boxed(V18, r, b, decode_request)?)),
+        code::RESPONSE => return Ok(Value::Response(boxed(V18, r, b, decode_response)?)),
+        code::EVENT => return Ok(Value::Event(boxed(V18, r, b, decode_event)?)),
         code::ARRAYS => {
             let count = count(r, 1, "array count")?;
             return gather_arrays(values(V18, r, b, count)?, at);
@@ -123,12 +123,12 @@ pub(in crate::codec) fn container(
             }
         }
         code::DICTIONARY_ARRAY => {
-            let sides = header(r, b)?;
+            let types = dictionary_types(r, b)?;
             let count = count(r, 1, "array count")?;
-            let elements = containers(r, b, count, |r, b| pairs(r, b, &sides))?;
+            let elements = containers(r, b, count, |r, b| pairs(r, b, &types))?;
             Array::Dictionary {
-                key: sides.key,
-                value: sides.value,
+                key: types.key,
+                value: types.value,
                 elements,
             }
         }
@@ -245,21 +245,21 @@ fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeErro
     let mut pairs = Pairs::reserve(r, b, count, "hashtable count")?;
     for _ in 0..count {
         let key_at = r.offset();
-        let key = side(r, b, code::UNTYPED)?;
-        pairs.push(key, side(r, b, code::UNTYPED)?, key_at)?;
+        let key = key_or_value(r, b, code::UNTYPED)?;
+        pairs.push(key, key_or_value(r, b, code::UNTYPED)?, key_at)?;
     }
     Ok(Hashtable(pairs.last_wins()))
 }
 
 /// The declared sides of a Dictionary: the type codes as they stand, and the types they mean.
-pub(super) struct Sides {
+pub(super) struct DictionaryTypes {
     key_code: u8,
     value_code: u8,
     key: Type,
     value: Type,
 }
 
-impl Sides {
+impl DictionaryTypes {
     pub(super) const fn codes(&self) -> [u8; 2] {
         [self.key_code, self.value_code]
     }
@@ -295,7 +295,10 @@ const fn min_width(code: u8) -> usize {
 }
 
 /// Spec: wire.md 5.3.
-pub(super) fn header(r: &mut Reader<'_>, b: &mut Budget) -> Result<Sides, DecodeError> {
+pub(super) fn dictionary_types(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<DictionaryTypes, DecodeError> {
     let at = r.offset();
     let key_code = r.u8("dictionary key type")?;
     let key = scalar_type(key_code).ok_or_else(|| {
@@ -312,7 +315,7 @@ pub(super) fn header(r: &mut Reader<'_>, b: &mut Budget) -> Result<Sides, Decode
         DecodeError::new(kind, at, "dictionary key type")
     })?;
     let (value_code, value) = value_type(r, b)?;
-    Ok(Sides {
+    Ok(DictionaryTypes {
         key_code,
         value_code,
         key,
@@ -326,7 +329,7 @@ fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeEr
     let value = match code {
         code::DICTIONARY => {
             b.memory(1, size_of::<(Type, Type)>(), at, "dictionary value type")?;
-            let nested = b.nested(at, |b| header(r, b))?;
+            let nested = b.nested(at, |b| dictionary_types(r, b))?;
             Type::Dictionary(Box::new((nested.key, nested.value)))
         }
         code::ARRAYS => {
@@ -395,24 +398,24 @@ fn flat_type(code: u8) -> Option<Type> {
 }
 
 fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeError> {
-    let sides = header(r, b)?;
-    let pairs = pairs(r, b, &sides)?;
+    let types = dictionary_types(r, b)?;
+    let pairs = pairs(r, b, &types)?;
     Ok(Dictionary {
-        key: sides.key,
-        value: sides.value,
+        key: types.key,
+        value: types.value,
         pairs,
     })
 }
 
 /// One key or value, typed by the declaration or by itself; its value is charged by the map.
-fn side(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
+fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
     let code = if carries_codes(declared) {
         r.u8("type code")?
     } else {
         declared
     };
-    payload(V18, r, b, code, at)
+    decode_payload(V18, r, b, code, at)
 }
 
 /// Whether a side carries type codes: untyped, or a declared array of arrays, which is written as a complete value.
@@ -424,18 +427,18 @@ pub(super) const fn carries_codes(declared: u8) -> bool {
 fn pairs(
     r: &mut Reader<'_>,
     b: &mut Budget,
-    sides: &Sides,
+    types: &DictionaryTypes,
 ) -> Result<Vec<(Value, Value)>, DecodeError> {
     let at = r.offset();
-    let count = sides.count(r)?;
-    let nested = matches!(sides.value_code, code::DICTIONARY | code::ARRAYS);
+    let count = types.count(r)?;
+    let nested = matches!(types.value_code, code::DICTIONARY | code::ARRAYS);
     let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
     for _ in 0..count {
         let key_at = r.offset();
-        let key = side(r, b, sides.key_code)?;
+        let key = key_or_value(r, b, types.key_code)?;
         let value_at = r.offset();
-        let value = side(r, b, sides.value_code)?;
-        if nested && !declared_as(&value, &sides.value) {
+        let value = key_or_value(r, b, types.value_code)?;
+        if nested && !declared_as(&value, &types.value) {
             return Err(DecodeError::new(
                 DecodeErrorKind::MixedTypes,
                 value_at,

@@ -2,9 +2,9 @@
 
 use super::code;
 use crate::codec::arrays::check_uniform;
-use crate::codec::{Output, map};
+use crate::codec::message_value::{encode_event, encode_request, encode_response};
+use crate::codec::{Encoder, map};
 use crate::error::{EncodeError, EncodeErrorKind};
-use crate::message::{write_event, write_request, write_response};
 use crate::value::{Array, Dictionary, Type, Value};
 
 /// Codes below this are written in the slim custom form. Spec: wire.md 5.4.
@@ -18,11 +18,11 @@ const fn zigzag64(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-fn write_varint32(out: &mut Output, value: u32) -> Result<(), EncodeError> {
+fn write_varint32(out: &mut Encoder, value: u32) -> Result<(), EncodeError> {
     write_varint64(out, u64::from(value))
 }
 
-fn write_varint64(out: &mut Output, mut value: u64) -> Result<(), EncodeError> {
+fn write_varint64(out: &mut Encoder, mut value: u64) -> Result<(), EncodeError> {
     let mut bytes = [0_u8; 10];
     for length in 1..=bytes.len() {
         let Some(slot) = bytes.get_mut(length - 1) else {
@@ -38,7 +38,7 @@ fn write_varint64(out: &mut Output, mut value: u64) -> Result<(), EncodeError> {
     Ok(())
 }
 
-pub(in crate::codec) fn write_count(out: &mut Output, count: usize) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_count(out: &mut Encoder, count: usize) -> Result<(), EncodeError> {
     match i32::try_from(count) {
         Ok(count) => write_varint32(out, count.unsigned_abs()),
         Err(_) => Err(EncodeErrorKind::TooManyElements(count).into()),
@@ -46,14 +46,14 @@ pub(in crate::codec) fn write_count(out: &mut Output, count: usize) -> Result<()
 }
 
 /// Length and bytes.
-pub(in crate::codec) fn write_bytes(out: &mut Output, bytes: &[u8]) -> Result<(), EncodeError> {
-    write_count(out, bytes.len())?;
+pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<(), EncodeError> {
+    encode_count(out, bytes.len())?;
     out.put(bytes)
 }
 
 /// With its type code: slim below 100, else in full. Spec: wire.md 5.4.
-pub(in crate::codec) fn write_custom(
-    out: &mut Output,
+pub(in crate::codec) fn encode_custom(
+    out: &mut Encoder,
     custom: u8,
     data: &[u8],
 ) -> Result<(), EncodeError> {
@@ -62,27 +62,27 @@ pub(in crate::codec) fn write_custom(
     } else {
         out.put(&[code::CUSTOM, custom])?;
     }
-    write_bytes(out, data)
+    encode_bytes(out, data)
 }
 
-pub(in crate::codec) fn write_ints(out: &mut Output, all: &[i32]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_ints(out: &mut Encoder, all: &[i32]) -> Result<(), EncodeError> {
     out.put(&[code::INT_ARRAY])?;
     write_int_elements(out, all)
 }
 
-pub(in crate::codec) fn write_bools(out: &mut Output, all: &[bool]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bools(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeError> {
     out.put(&[code::BOOL_ARRAY])?;
     write_bool_elements(out, all)
 }
 
-fn write_int_elements(out: &mut Output, all: &[i32]) -> Result<(), EncodeError> {
-    write_count(out, all.len())?;
+fn write_int_elements(out: &mut Encoder, all: &[i32]) -> Result<(), EncodeError> {
+    encode_count(out, all.len())?;
     all.iter()
         .try_for_each(|&one| write_varint32(out, zigzag32(one)))
 }
 
-fn write_bool_elements(out: &mut Output, all: &[bool]) -> Result<(), EncodeError> {
-    write_count(out, all.len())?;
+fn write_bool_elements(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeError> {
+    encode_count(out, all.len())?;
     all.chunks(8).try_for_each(|eight| {
         let byte = eight
             .iter()
@@ -93,7 +93,7 @@ fn write_bool_elements(out: &mut Output, all: &[bool]) -> Result<(), EncodeError
 }
 
 /// A value with its type code, in the form that the official writer chooses. Spec: wire.md 5.1.
-pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     out.value()?;
     match value {
         Value::Null => out.put(&[code::NULL]),
@@ -112,7 +112,7 @@ pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(
                 return Ok(());
             }
             out.put(&[code::INT])?;
-            write_payload(out, &Value::Int(*value))
+            encode_payload(out, &Value::Int(*value))
         }
         Value::Long(value) => {
             let codes = [
@@ -126,18 +126,18 @@ pub(in crate::codec) fn write_value(out: &mut Output, value: &Value) -> Result<(
                 return Ok(());
             }
             out.put(&[code::LONG])?;
-            write_payload(out, &Value::Long(*value))
+            encode_payload(out, &Value::Long(*value))
         }
-        Value::Custom(custom) => write_custom(out, custom.code, &custom.data),
+        Value::Custom(custom) => encode_custom(out, custom.code, &custom.data),
         value => {
             out.put(&[type_code(value)?])?;
-            write_payload(out, value)
+            encode_payload(out, value)
         }
     }
 }
 
 /// The zero, one and two byte forms of an int or long; false if the number needs a varint.
-fn write_compact(out: &mut Output, value: i64, codes: [u8; 5]) -> Result<bool, EncodeError> {
+fn write_compact(out: &mut Encoder, value: i64, codes: [u8; 5]) -> Result<bool, EncodeError> {
     let [zero, one, one_negative, two, two_negative] = codes;
     let Ok(size) = u16::try_from(value.unsigned_abs()) else {
         return Ok(false);
@@ -196,7 +196,7 @@ fn array_code(array: &Array) -> Result<u8, EncodeError> {
 }
 
 /// What follows the type code, or stands alone under a declaration.
-fn write_payload(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
+fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     match value {
         Value::Null => Ok(()),
         Value::Bool(value) => out.put(&[u8::from(*value)]),
@@ -207,59 +207,59 @@ fn write_payload(out: &mut Output, value: &Value) -> Result<(), EncodeError> {
         Value::Float(value) => out.put(&value.to_le_bytes()),
         Value::Double(value) => out.put(&value.to_le_bytes()),
         Value::String(text) => out.text(text),
-        Value::Bytes(bytes) => write_bytes(out, bytes),
-        Value::Array(array) => out.nested(|out| write_array(out, array)),
+        Value::Bytes(bytes) => encode_bytes(out, bytes),
+        Value::Array(array) => out.nested(|out| encode_array(out, array)),
         Value::Hashtable(map) => {
-            out.nested(|out| write_pairs(out, &map.0, &Type::Object, &Type::Object))
+            out.nested(|out| encode_pairs(out, &map.0, &Type::Object, &Type::Object))
         }
         Value::Dictionary(map) => out.nested(|out| write_dictionary(out, map)),
-        Value::Request(message) => out.nested(|out| write_request(out, message)),
-        Value::Response(message) => out.nested(|out| write_response(out, message)),
-        Value::Event(message) => out.nested(|out| write_event(out, message)),
+        Value::Request(message) => out.nested(|out| encode_request(out, message)),
+        Value::Response(message) => out.nested(|out| encode_response(out, message)),
+        Value::Event(message) => out.nested(|out| encode_event(out, message)),
         // wire.md 5.3: not producible under a declaration; standing alone it has its own form.
         Value::Custom(_) => Err(EncodeErrorKind::TypeNotExpressible.into()),
     }
 }
 
-fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
+fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
     match array {
         Array::Bool(all) => write_bool_elements(out, all),
-        Array::Short(all) => write_numbers(out, all, |one| one.to_le_bytes()),
+        Array::Short(all) => encode_numbers(out, all, |one| one.to_le_bytes()),
         Array::Int(all) => write_int_elements(out, all),
         Array::Long(all) => {
-            write_count(out, all.len())?;
+            encode_count(out, all.len())?;
             all.iter()
                 .try_for_each(|&one| write_varint64(out, zigzag64(one)))
         }
-        Array::Float(all) => write_numbers(out, all, |one| one.to_le_bytes()),
-        Array::Double(all) => write_numbers(out, all, |one| one.to_le_bytes()),
+        Array::Float(all) => encode_numbers(out, all, |one| one.to_le_bytes()),
+        Array::Double(all) => encode_numbers(out, all, |one| one.to_le_bytes()),
         Array::String(all) => {
-            write_count(out, all.len())?;
+            encode_count(out, all.len())?;
             out.each_value(all, |out, one| out.text(one))
         }
         Array::Bytes(all) => {
             if all.is_empty() {
                 return Err(EncodeErrorKind::EmptyNestedArray.into());
             }
-            write_count(out, all.len())?;
+            encode_count(out, all.len())?;
             out.each_value(all, |out, one| {
                 out.put(&[code::BYTES])?;
-                write_bytes(out, one)
+                encode_bytes(out, one)
             })
         }
         Array::Object(all) => {
-            write_count(out, all.len())?;
-            out.each(all, write_value)
+            encode_count(out, all.len())?;
+            out.each(all, encode_tagged)
         }
         Array::Custom { code, elements } => {
-            write_count(out, elements.len())?;
+            encode_count(out, elements.len())?;
             out.put(&[*code])?;
-            out.each_value(elements, |out, one| write_bytes(out, one))
+            out.each_value(elements, |out, one| encode_bytes(out, one))
         }
         Array::Hashtable(all) => {
-            write_count(out, all.len())?;
+            encode_count(out, all.len())?;
             out.each_value(all, |out, one| {
-                out.nested(|out| write_pairs(out, &one.0, &Type::Object, &Type::Object))
+                out.nested(|out| encode_pairs(out, &one.0, &Type::Object, &Type::Object))
             })
         }
         Array::Dictionary {
@@ -267,18 +267,18 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
             value,
             elements,
         } => {
-            write_header(out, key, value)?;
-            write_count(out, elements.len())?;
+            encode_dictionary_types(out, key, value)?;
+            encode_count(out, elements.len())?;
             out.each_value(elements, |out, one| {
-                out.nested(|out| write_pairs(out, one, key, value))
+                out.nested(|out| encode_pairs(out, one, key, value))
             })
         }
         Array::Array(all) => {
             check_uniform(all)?;
-            write_count(out, all.len())?;
+            encode_count(out, all.len())?;
             out.each_value(all, |out, one| {
                 out.put(&[array_code(one)?])?;
-                out.nested(|out| write_array(out, one))
+                out.nested(|out| encode_array(out, one))
             })
         }
         Array::Request(_) | Array::Response(_) | Array::Event(_) => {
@@ -287,21 +287,21 @@ fn write_array(out: &mut Output, array: &Array) -> Result<(), EncodeError> {
     }
 }
 
-fn write_numbers<T: Copy, const N: usize>(
-    out: &mut Output,
+fn encode_numbers<T: Copy, const N: usize>(
+    out: &mut Encoder,
     all: &[T],
     bytes: impl Fn(T) -> [u8; N],
 ) -> Result<(), EncodeError> {
-    write_count(out, all.len())?;
+    encode_count(out, all.len())?;
     all.iter().try_for_each(|&one| out.put(&bytes(one)))
 }
 
-fn write_dictionary(out: &mut Output, map: &Dictionary) -> Result<(), EncodeError> {
-    write_header(out, &map.key, &map.value)?;
-    write_pairs(out, &map.pairs, &map.key, &map.value)
+fn write_dictionary(out: &mut Encoder, map: &Dictionary) -> Result<(), EncodeError> {
+    encode_dictionary_types(out, &map.key, &map.value)?;
+    encode_pairs(out, &map.pairs, &map.key, &map.value)
 }
 
-fn write_header(out: &mut Output, key: &Type, value: &Type) -> Result<(), EncodeError> {
+fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Result<(), EncodeError> {
     // No bool keys: the official reader refuses what the official writer permits. Spec: wire.md 5.3.
     out.put(&[scalar_code(key).ok_or(EncodeErrorKind::TypeNotExpressible)?])?;
     write_value_type(out, value)
@@ -322,7 +322,7 @@ const fn scalar_code(of: &Type) -> Option<u8> {
     })
 }
 
-fn write_value_type(out: &mut Output, value: &Type) -> Result<(), EncodeError> {
+fn write_value_type(out: &mut Encoder, value: &Type) -> Result<(), EncodeError> {
     let code = match value {
         Type::Bool => code::BOOL,
         Type::Bytes => code::BYTES,
@@ -330,9 +330,9 @@ fn write_value_type(out: &mut Output, value: &Type) -> Result<(), EncodeError> {
         Type::Request => code::REQUEST,
         Type::Response => code::RESPONSE,
         Type::Event => code::EVENT,
-        Type::Dictionary(sides) => {
+        Type::Dictionary(types) => {
             out.put(&[code::DICTIONARY])?;
-            return out.nested(|out| write_header(out, &sides.0, &sides.1));
+            return out.nested(|out| encode_dictionary_types(out, &types.0, &types.1));
         }
         Type::Array(element) => match **element {
             Type::Object => code::OBJECT_ARRAY,
@@ -359,17 +359,17 @@ fn write_value_type(out: &mut Output, value: &Type) -> Result<(), EncodeError> {
     out.put(&[code])
 }
 
-fn write_pairs(
-    out: &mut Output,
+fn encode_pairs(
+    out: &mut Encoder,
     pairs: &[(Value, Value)],
     key: &Type,
     value: &Type,
 ) -> Result<(), EncodeError> {
-    map::write_pairs(out, pairs, (key, value), |out, value| {
+    map::encode_pairs(out, pairs, (key, value), |out, value| {
         // A declared array of arrays keeps its type code. Spec: wire.md 5.2.
         if matches!(value, Value::Array(Array::Array(_) | Array::Bytes(_))) {
             out.put(&[code::ARRAYS])?;
         }
-        write_payload(out, value)
+        encode_payload(out, value)
     })
 }
