@@ -4,7 +4,7 @@ use crate::input::Input;
 use photon_proto::udp::ConnectRequest;
 use photon_proto::udp::command::{self, Body, Command, ConnectFields, kind, kind_name};
 use photon_proto::udp::datagram::{
-    self, CRC_HEADER_BYTES, Datagram, DatagramError, HEADER_BYTES, MAX_BYTES, parse,
+    self, CRC_HEADER_BYTES, Datagram, DatagramError, HEADER_BYTES, MAX_BYTES, decode,
 };
 
 /// Any bytes as a UDP datagram.
@@ -26,11 +26,11 @@ pub fn datagram(data: &[u8]) {
     if repaired {
         repair(&mut bytes);
     }
-    match parse(&bytes) {
+    match decode(&bytes) {
         Ok(datagram) => reads_the_same(&bytes, &datagram),
         Err(error) => {
             justified(&bytes, error);
-            assert_eq!(ConnectRequest::read(&bytes), None);
+            assert_eq!(ConnectRequest::decode(&bytes), None);
         }
     }
 }
@@ -54,7 +54,7 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
     // Trailing bytes mean nothing, except to the check sum.
     let mut short = whole.to_vec();
     repair(&mut short);
-    let again = parse(&short).expect("the same without trailing bytes");
+    let again = decode(&short).expect("the same without trailing bytes");
     assert_eq!(again.trailing_bytes(), 0);
     assert!(again.commands().eq(commands.iter().copied()));
     let without_crc = |header: datagram::Header| datagram::Header {
@@ -66,7 +66,7 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
     for cut in [1, 5, command::HEADER_BYTES] {
         let mut cut = short[..short.len().saturating_sub(cut)].to_vec();
         repair(&mut cut);
-        let error = parse(&cut).expect_err("less than all commands");
+        let error = decode(&cut).expect_err("less than all commands");
         justified(&cut, error);
     }
     if datagram.header.crc.is_some() {
@@ -76,7 +76,7 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
         });
         changed[at / 8 % bytes.len()] ^= 1 << (at % 8);
         assert!(
-            parse(&changed).is_err(),
+            decode(&changed).is_err(),
             "bit {} of byte {} does not count",
             at % 8,
             at / 8 % bytes.len()
@@ -92,7 +92,7 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
         }
         _ => None,
     });
-    let request = ConnectRequest::read(bytes);
+    let request = ConnectRequest::decode(bytes);
     assert_eq!(request.map(|request| request.fields), connect);
     if let Some(request) = request {
         assert_eq!(request.challenge, datagram.header.challenge);

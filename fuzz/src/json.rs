@@ -1,7 +1,7 @@
 //! Target [`json`].
 
 use crate::input::Input;
-use photon_proto::json::{Frame, Reader, Role, WriteError, write_message};
+use photon_proto::json::{Frame, Reader, Role, WriteError, encode_message};
 use photon_proto::message::{Header, Message};
 use photon_proto::{EncodeErrorKind, Limits, Protocol};
 
@@ -54,9 +54,9 @@ pub fn json(data: &[u8]) {
 }
 
 fn read_again(role: Role, message: &[u8]) {
-    let header = Header::parse(message).expect("a header");
+    let header = Header::decode(message).expect("a header");
     assert!(!header.encrypted);
-    let parsed = Message::parse(
+    let parsed = Message::decode(
         header.kind,
         Protocol::V18,
         &LIMITS,
@@ -74,7 +74,7 @@ fn read_again(role: Role, message: &[u8]) {
 /// `None` if it would be longer than what may be sent.
 fn written(message: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
-    match write_message(&mut text, &LIMITS, message) {
+    match encode_message(&mut text, &LIMITS, message) {
         Ok(()) => Some(text),
         Err(WriteError::Encode(error))
             if matches!(error.kind, EncodeErrorKind::MessageTooLong(_)) =>

@@ -43,12 +43,12 @@ pub fn message(data: &[u8]) {
     http_init(&whole);
     if let (Some(cipher), true) = (&cipher, choices & 4 != 0 && whole.len() >= Header::LENGTH) {
         sealed(&whole, cipher);
-        message::seal(&mut whole, 0, cipher);
+        message::encrypt(&mut whole, 0, cipher);
     }
     let mut opened = whole.clone();
     match (
-        message::open(&mut opened, cipher.as_ref()),
-        Header::parse(&whole),
+        message::decrypt(&mut opened, cipher.as_ref()),
+        Header::decode(&whole),
     ) {
         (Ok((kind, body)), Ok(header)) => {
             assert_eq!(kind, header.kind);
@@ -84,13 +84,13 @@ fn sealed(plain: &[u8], cipher: &Cipher) {
     let Ok(Header {
         kind,
         encrypted: false,
-    }) = Header::parse(plain)
+    }) = Header::decode(plain)
     else {
         return;
     };
     let mut sealed = plain.to_vec();
-    message::seal(&mut sealed, 0, cipher);
-    match message::open(&mut sealed, Some(cipher)) {
+    message::encrypt(&mut sealed, 0, cipher);
+    match message::decrypt(&mut sealed, Some(cipher)) {
         Ok(opened) if kind != MessageKind::InitResponse => {
             assert_eq!(opened, (kind, &plain[Header::LENGTH..]))
         }
@@ -103,7 +103,7 @@ fn sealed(plain: &[u8], cipher: &Cipher) {
 }
 
 fn http_init(payload: &[u8]) {
-    match HttpInit::parse(&LIMITS, payload) {
+    match HttpInit::decode(&LIMITS, payload) {
         Ok(_) => assert!(payload.starts_with(b"POST /?")),
         Err(error) => inside(error, payload.len()),
     }
@@ -111,7 +111,7 @@ fn http_init(payload: &[u8]) {
 
 fn parsed(kind: MessageKind, protocol: Protocol, body: &[u8]) {
     let end = Header::LENGTH + body.len();
-    let parsed = match Message::parse(kind, protocol, &LIMITS, body) {
+    let parsed = match Message::decode(kind, protocol, &LIMITS, body) {
         Ok(parsed) => parsed,
         Err(error) => return inside(error, end),
     };
@@ -138,8 +138,8 @@ fn parsed(kind: MessageKind, protocol: Protocol, body: &[u8]) {
 
 fn init_again(init: &Init) {
     let mut written = Vec::new();
-    init.write(&mut written);
-    let again = Message::parse(
+    init.encode(&mut written);
+    let again = Message::decode(
         MessageKind::Init,
         Protocol::V18,
         &LIMITS,
@@ -392,13 +392,13 @@ fn written_again(
     let (before, written) = buffer.split_at(3);
     assert_eq!(before, [1, 2, 3]);
     assert_eq!(
-        Header::parse(written),
+        Header::decode(written),
         Ok(Header {
             kind,
             encrypted: false
         })
     );
-    let again = Message::parse(kind, protocol, &LIMITS, &written[Header::LENGTH..])
+    let again = Message::decode(kind, protocol, &LIMITS, &written[Header::LENGTH..])
         .expect("what was written reads");
     let read = match (message, again) {
         (

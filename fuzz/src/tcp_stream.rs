@@ -123,13 +123,13 @@ impl Reader {
                     tcp::end_frame(&mut written, start);
                 }
                 Owned::Ping(Item::PingRequest { client_time }) if self.role == Role::Server => {
-                    tcp::write_ping_request(&mut written, *client_time);
+                    tcp::encode_ping_request(&mut written, *client_time);
                 }
                 Owned::Ping(Item::PingResponse {
                     server_time,
                     client_time,
                 }) if self.role == Role::Client => {
-                    tcp::write_ping_response(&mut written, *server_time, *client_time);
+                    tcp::encode_ping_response(&mut written, *server_time, *client_time);
                 }
                 Owned::Ping(other) => panic!("{other:?} as {:?}", self.role),
             }

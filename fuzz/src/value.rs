@@ -146,7 +146,7 @@ fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
     };
     let start = Header::LENGTH + body.len();
     body.extend_from_slice(data);
-    let parsed = Message::parse(MessageKind::Event, protocol, limits, &body);
+    let parsed = Message::decode(MessageKind::Event, protocol, limits, &body);
     let Ok(Message::Event { mut params, .. }) = parsed else {
         assert!(
             data.is_empty() || body.len() > limits.max_received_bytes,

@@ -22,7 +22,7 @@ const SECOND: u8 = 2;
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_key_request(
+pub fn encode_key_request(
     buffer: &mut Vec<u8>,
     protocol: Protocol,
     limits: &Limits,
@@ -37,7 +37,7 @@ pub fn write_key_request(
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_key_response(
+pub fn encode_key_response(
     buffer: &mut Vec<u8>,
     protocol: Protocol,
     limits: &Limits,
@@ -73,7 +73,7 @@ pub fn public_key<'a>(params: &mut Params<'a>) -> Result<Option<&'a [u8]>, Decod
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_ping_request(
+pub fn encode_ping_request(
     buffer: &mut Vec<u8>,
     protocol: Protocol,
     limits: &Limits,
@@ -88,7 +88,7 @@ pub fn write_ping_request(
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_ping_response(
+pub fn encode_ping_response(
     buffer: &mut Vec<u8>,
     protocol: Protocol,
     limits: &Limits,

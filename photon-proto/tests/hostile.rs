@@ -386,7 +386,7 @@ fn one_message_has_one_budget() {
         }
         writer.finish().unwrap();
         let body = &bytes[Header::LENGTH..];
-        let params = || match Message::parse(MessageKind::Event, protocol, &limits, body) {
+        let params = || match Message::decode(MessageKind::Event, protocol, &limits, body) {
             Ok(Message::Event { params, .. }) => params,
             other => panic!("{other:?}"),
         };
@@ -484,8 +484,8 @@ fn messages_are_bounded_both_ways() {
         let long = [0xF3, 9];
         let raw = |body: usize| {
             let mut bytes = [&long[..], &vec![0; body]].concat();
-            let (kind, body) = message::open(&mut bytes, None).unwrap();
-            Message::parse(kind, protocol, &LIMITS, body)
+            let (kind, body) = message::decrypt(&mut bytes, None).unwrap();
+            Message::decode(kind, protocol, &LIMITS, body)
                 .map(drop)
                 .map_err(|error| error.kind)
         };

@@ -537,11 +537,11 @@ proptest! {
             }
             writer.finish().unwrap();
             prop_assert_eq!(buffer[0], 0xAB);
-            prop_assert_eq!(Header::parse(&buffer[1..]).unwrap().kind, MessageKind::Request);
+            prop_assert_eq!(Header::decode(&buffer[1..]).unwrap().kind, MessageKind::Request);
             check_message(protocol, &buffer[1..]);
 
             let body = &buffer[1 + Header::LENGTH..];
-            let parsed = Message::parse(MessageKind::Request, protocol, &LIMITS, body).unwrap();
+            let parsed = Message::decode(MessageKind::Request, protocol, &LIMITS, body).unwrap();
             let Message::Request { internal: false, code: read, params } = parsed else { panic!("{parsed:?}") };
             prop_assert_eq!(read, code);
             // Of a code that comes twice the last value counts, at the place of the first.
@@ -618,8 +618,8 @@ proptest! {
                     stream.extend_from_slice(message);
                     tcp::end_frame(&mut stream, start);
                 }
-                Err((_, client)) if server => tcp::write_ping_request(&mut stream, *client),
-                Err((server, client)) => tcp::write_ping_response(&mut stream, *server, *client),
+                Err((_, client)) if server => tcp::encode_ping_request(&mut stream, *client),
+                Err((server, client)) => tcp::encode_ping_response(&mut stream, *server, *client),
             }
         }
         let mut cuts: Vec<usize> = splits.iter().map(|split| split.index(stream.len() + 1)).collect();

@@ -5,7 +5,7 @@ mod common;
 
 use common::{LIMITS, Vector, hex, normal, parse, unhex, vectors, write};
 use photon_proto::crypto::{Cipher, Key, KeyExchange};
-use photon_proto::message::{Header, HttpInit, Init, Message, MessageKind, open, seal};
+use photon_proto::message::{Header, HttpInit, Init, Message, MessageKind, decrypt, encrypt};
 use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
 use photon_proto::{Protocol, Value, codec, internal};
 use serde_json::Value as Json;
@@ -222,7 +222,7 @@ fn tcp_inits() {
             application: json["app_id"].as_str().unwrap().into(),
         };
         let mut message = Vec::new();
-        init.write(&mut message);
+        init.encode(&mut message);
         assert_eq!(message.len(), 41);
         assert_eq!(
             hex(&framed(&vector, &message)),
@@ -236,13 +236,13 @@ fn tcp_inits() {
         let on_wire = json["app_id_on_wire"].as_str().unwrap();
         let body = &received[Header::LENGTH..];
         assert_eq!(
-            Header::parse(&received).unwrap(),
+            Header::decode(&received).unwrap(),
             Header {
                 kind: MessageKind::Init,
                 encrypted: false
             }
         );
-        match Message::parse(MessageKind::Init, vector.protocol(), &LIMITS, body).unwrap() {
+        match Message::decode(MessageKind::Init, vector.protocol(), &LIMITS, body).unwrap() {
             Message::Init(read) => assert_eq!(
                 read,
                 Init {
@@ -265,7 +265,7 @@ fn tcp_pings() {
         let time = |key: &str| i32::try_from(vector.value[key].as_i64().unwrap()).unwrap();
         let mut out = Vec::new();
         let (role, expected) = if vector.frame().0 == "tcp_ping_request" {
-            tcp::write_ping_request(&mut out, time("client_time"));
+            tcp::encode_ping_request(&mut out, time("client_time"));
             (
                 Role::Server,
                 Item::PingRequest {
@@ -273,7 +273,7 @@ fn tcp_pings() {
                 },
             )
         } else {
-            tcp::write_ping_response(&mut out, time("server_time"), time("client_time"));
+            tcp::encode_ping_response(&mut out, time("server_time"), time("client_time"));
             let (server_time, client_time) = (time("server_time"), time("client_time"));
             (
                 Role::Client,
@@ -333,11 +333,11 @@ fn key_exchange_and_encryption() {
                 )
             };
             let mut request = Vec::new();
-            internal::write_key_request(&mut request, protocol, &LIMITS, client.public_key())
+            internal::encode_key_request(&mut request, protocol, &LIMITS, client.public_key())
                 .unwrap();
             assert_eq!(hex(&request), hex(&message("tcp_dh_request")));
             let mut response = Vec::new();
-            internal::write_key_response(
+            internal::encode_key_response(
                 &mut response,
                 protocol,
                 &LIMITS,
@@ -351,7 +351,7 @@ fn key_exchange_and_encryption() {
                 (response, MessageKind::InternalResponse, server.public_key()),
             ] {
                 let parsed =
-                    Message::parse(kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
+                    Message::decode(kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
                 let mut params = match parsed {
                     Message::Request {
                         internal: true,
@@ -373,14 +373,14 @@ fn key_exchange_and_encryption() {
 
         let cipher = Cipher::new(&Key::from_bytes(key));
         let sealed = unframed(&vector);
-        let header = Header::parse(&sealed).unwrap();
+        let header = Header::decode(&sealed).unwrap();
         assert!(header.encrypted);
         assert_eq!(json["message_type"], header.kind as u8);
 
         let mut message = vec![0xF3, header.kind as u8];
         message.extend(field("plaintext"));
         let plain = message.clone();
-        seal(&mut message, 0, &cipher);
+        encrypt(&mut message, 0, &cipher);
         assert_eq!(hex(&message), hex(&sealed), "{label}");
         assert_eq!(
             hex(&framed(&vector, &message)),
@@ -388,7 +388,7 @@ fn key_exchange_and_encryption() {
             "{label}"
         );
 
-        let (kind, body) = open(&mut message, Some(&cipher)).unwrap();
+        let (kind, body) = decrypt(&mut message, Some(&cipher)).unwrap();
         assert_eq!(
             (kind, hex(body)),
             (header.kind, String::from(text("plaintext"))),
@@ -415,7 +415,7 @@ fn http_style_init_is_recognised() {
     for vector in of(Group::HttpInit) {
         let payload = unframed(&vector);
         assert!(HttpInit::recognise(&payload));
-        let init = HttpInit::parse(&LIMITS, &payload).unwrap();
+        let init = HttpInit::decode(&LIMITS, &payload).unwrap();
         let json = &vector.value["message"];
         assert_eq!(json["app_id"], init.application.as_str());
         assert_eq!(json["client_version"], init.version.as_str());
@@ -451,16 +451,16 @@ fn internal_pings() {
             .unwrap()
         };
         let mut out = Vec::new();
-        internal::write_ping_request(&mut out, protocol, &LIMITS, time(&request, 0)).unwrap();
+        internal::encode_ping_request(&mut out, protocol, &LIMITS, time(&request, 0)).unwrap();
         assert_eq!(hex(&out), hex(&request.bytes));
         let response = vector("ws_ping_response");
         let (client, server) = (time(&response, 0), time(&response, 1));
         out.clear();
-        internal::write_ping_response(&mut out, protocol, &LIMITS, client, server).unwrap();
+        internal::encode_ping_response(&mut out, protocol, &LIMITS, client, server).unwrap();
         assert_eq!(hex(&out), hex(&response.bytes));
         let body = &out[Header::LENGTH..];
         let Message::Response { mut params, .. } =
-            Message::parse(MessageKind::InternalResponse, protocol, &LIMITS, body).unwrap()
+            Message::decode(MessageKind::InternalResponse, protocol, &LIMITS, body).unwrap()
         else {
             panic!("no response");
         };

@@ -45,7 +45,7 @@ impl Incoming<'_> {
         kind: MessageKind,
         body: &[u8],
     ) -> Result<Action, DecodeError> {
-        let message = Message::parse(kind, self.config.protocol, &self.config.limits, body)?;
+        let message = Message::decode(kind, self.config.protocol, &self.config.limits, body)?;
         if !self.greeted {
             // wire.md 2.5: nothing counts before the init response, but a server that will not go on says why.
             return Ok(match message {

@@ -78,8 +78,8 @@ mod tests {
         splitter.push(&unsent(client));
         let mut all = Vec::new();
         while let Some(Item::Frame { message, .. }) = splitter.next().unwrap() {
-            let (kind, body) = message::open(splitter.message_mut(message), None).unwrap();
-            match Message::parse(kind, protocol, &Limits::DEFAULT, body).unwrap() {
+            let (kind, body) = message::decrypt(splitter.message_mut(message), None).unwrap();
+            match Message::decode(kind, protocol, &Limits::DEFAULT, body).unwrap() {
                 Message::Request {
                     code, mut params, ..
                 } => all.push((code, params.to_parameters().unwrap())),

@@ -40,7 +40,7 @@ impl Peer {
         let exchange = KeyExchange::new(random);
         let protocol = self.protocol;
         self.send(false, false, |buffer| {
-            Ok(internal::write_key_request(
+            Ok(internal::encode_key_request(
                 buffer,
                 protocol,
                 &config.limits,

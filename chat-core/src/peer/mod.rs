@@ -170,7 +170,7 @@ impl Peer {
             application: Text::from_static(self.server.application()),
         };
         let _always_fits = self.carrier.write(usize::MAX, |buffer, _| {
-            init.write(buffer);
+            init.encode(buffer);
             Ok(())
         });
     }
@@ -270,8 +270,8 @@ impl Peer {
                 Carried::Ended(end) => return Received::Ended(end),
             };
             let whole = self.carrier.message_mut(range.clone());
-            let opened =
-                message::open(whole, self.cipher.as_ref()).map(|(kind, body)| (kind, body.len()));
+            let opened = message::decrypt(whole, self.cipher.as_ref())
+                .map(|(kind, body)| (kind, body.len()));
             let message = &*self.carrier.message_mut(range);
             match opened {
                 Ok((kind, body_bytes)) => {
@@ -310,7 +310,7 @@ impl Peer {
         self.carrier.write(cap, |buffer, start| {
             write(buffer)?;
             if let Some(cipher) = cipher {
-                message::seal(buffer, start, cipher);
+                message::encrypt(buffer, start, cipher);
             }
             Ok(())
         })

@@ -89,8 +89,8 @@ impl Peer {
             match self.splitter.next().expect("a client's stream is sound") {
                 Some(Item::Frame { message, .. }) => {
                     let (kind, body) =
-                        message::open(self.splitter.message_mut(message), None).unwrap();
-                    match Message::parse(kind, PROTOCOL, &Limits::DEFAULT, body).unwrap() {
+                        message::decrypt(self.splitter.message_mut(message), None).unwrap();
+                    match Message::decode(kind, PROTOCOL, &Limits::DEFAULT, body).unwrap() {
                         Message::Init(init) => {
                             self.ipv6 = init.ipv6;
                             return Some(Request::Init);
@@ -110,7 +110,7 @@ impl Peer {
                 }
                 Some(Item::PingRequest { client_time }) => {
                     let mut out = Vec::new();
-                    tcp::write_ping_response(&mut out, 1, client_time);
+                    tcp::encode_ping_response(&mut out, 1, client_time);
                     self.socket.write_all(&out).unwrap();
                 }
                 Some(Item::PingResponse { .. }) => unreachable!(),

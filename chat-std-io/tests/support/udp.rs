@@ -4,7 +4,9 @@ use super::{LONG, chat_message, frame, message, parameter, subscribed};
 use chat_core::codes::operation;
 use chat_core::photon_proto::message::{Message, MessageWriter};
 use chat_core::photon_proto::tcp::HEADER_BYTES;
-use chat_core::photon_proto::udp::{Acceptor, AcceptorConfig, Cause, Delivery, Event, Key};
+use chat_core::photon_proto::udp::{
+    Acceptor, AcceptorConfig, Cause, ConnectionHandle, Delivery, Event,
+};
 use chat_core::photon_proto::{Limits, Protocol, Timestamp};
 use chat_std_io::chat_core;
 use std::io::ErrorKind;
@@ -107,9 +109,9 @@ impl Running {
         }
     }
 
-    fn answer(&mut self, key: Key, bytes: &mut [u8]) {
-        let (kind, body) = message::open(bytes, None).unwrap();
-        match Message::parse(kind, Protocol::V18, &Limits::DEFAULT, body).unwrap() {
+    fn answer(&mut self, key: ConnectionHandle, bytes: &mut [u8]) {
+        let (kind, body) = message::decrypt(bytes, None).unwrap();
+        match Message::decode(kind, Protocol::V18, &Limits::DEFAULT, body).unwrap() {
             Message::Init(init) => {
                 self.seen.ipv6.push(init.ipv6);
                 let answer = [message::MAGIC, message::MessageKind::InitResponse as u8, 0];
@@ -161,11 +163,11 @@ impl Running {
     }
 
     /// Over UDP a message is what a frame has in it.
-    fn send_frame(&mut self, key: Key, frame: &[u8]) {
+    fn send_frame(&mut self, key: ConnectionHandle, frame: &[u8]) {
         self.send(key, &frame[HEADER_BYTES..]);
     }
 
-    fn send(&mut self, key: Key, message: &[u8]) {
+    fn send(&mut self, key: ConnectionHandle, message: &[u8]) {
         let write = |out: &mut Vec<u8>, _| {
             out.extend_from_slice(message);
             Ok::<_, chat_core::photon_proto::udp::SendError>(())

@@ -143,8 +143,8 @@ impl Link {
     }
 
     fn answer(&mut self, bytes: &mut [u8], seen: &mut Seen) {
-        let (kind, body) = message::open(bytes, None).unwrap();
-        match Message::parse(kind, PROTOCOL, &Limits::DEFAULT, body).unwrap() {
+        let (kind, body) = message::decrypt(bytes, None).unwrap();
+        match Message::decode(kind, PROTOCOL, &Limits::DEFAULT, body).unwrap() {
             Message::Request {
                 internal: true,
                 code: internal::PING,
@@ -152,7 +152,7 @@ impl Link {
             } => {
                 let (client_time, _) = internal::ping_times(&mut params).unwrap();
                 let mut out = Vec::new();
-                internal::write_ping_response(
+                internal::encode_ping_response(
                     &mut out,
                     PROTOCOL,
                     &Limits::DEFAULT,

@@ -131,8 +131,8 @@ fn encode(write: impl Fn(&mut Vec<u8>) + 'static) -> Box<dyn FnMut()> {
 }
 
 fn parse(protocol: Protocol, bytes: &[u8]) -> Message<'_> {
-    let header = message::Header::parse(bytes).expect("a header");
-    Message::parse(
+    let header = message::Header::decode(bytes).expect("a header");
+    Message::decode(
         header.kind,
         protocol,
         &Limits::DEFAULT,

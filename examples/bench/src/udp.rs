@@ -161,7 +161,7 @@ impl Ours {
         let mut client = Connection::connect(config(), 1, now);
         let request = client
             .transmit(now)
-            .and_then(ConnectRequest::read)
+            .and_then(ConnectRequest::decode)
             .expect("a wish to connect");
         client.transmitted();
         let server = Connection::accept(config(), &request, 7, 0, now);

@@ -113,7 +113,13 @@ impl Side {
     }
 
     /// Ends a connection once everything has been acknowledged, or time is up.
-    pub(crate) fn shut_down(&mut self, now: Timestamp, key: udp::ConnectionHandle, timeout_ms: u64, reason: u8) {
+    pub(crate) fn shut_down(
+        &mut self,
+        now: Timestamp,
+        key: udp::ConnectionHandle,
+        timeout_ms: u64,
+        reason: u8,
+    ) {
         if self.remove(key).is_some() {
             self.acceptor.shutdown(now, key, timeout_ms, reason);
         }

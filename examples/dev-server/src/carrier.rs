@@ -31,7 +31,7 @@ impl Parcel<'_> {
         let start = buffer.len();
         buffer.extend_from_slice(self.bytes);
         if let Some(cipher) = self.cipher {
-            message::seal(buffer, start, cipher);
+            message::encrypt(buffer, start, cipher);
         }
     }
 }

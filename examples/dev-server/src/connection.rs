@@ -152,10 +152,10 @@ fn understand(
 /// The protocol that the first message chooses. Spec: wire.md 2.
 fn first_message(limits: &Limits, message: &mut [u8]) -> Result<Protocol, DecodeError> {
     if HttpInit::recognise(message) {
-        return HttpInit::parse(limits, message).map(|init| init.protocol);
+        return HttpInit::decode(limits, message).map(|init| init.protocol);
     }
-    let (kind, body) = message::open(message, None)?;
-    let version = match Message::parse(kind, Protocol::V16, limits, body)? {
+    let (kind, body) = message::decrypt(message, None)?;
+    let version = match Message::decode(kind, Protocol::V16, limits, body)? {
         Message::Init(init) => init.protocol,
         _ => {
             return Err(DecodeError::new(
@@ -179,9 +179,9 @@ pub(crate) fn read(
     message: &mut [u8],
     cipher: Option<&Cipher>,
 ) -> Result<Incoming, DecodeError> {
-    let encrypted = Header::parse(message)?.encrypted;
-    let (kind, body) = message::open(message, cipher)?;
-    Ok(match Message::parse(kind, protocol, limits, body)? {
+    let encrypted = Header::decode(message)?.encrypted;
+    let (kind, body) = message::decrypt(message, cipher)?;
+    Ok(match Message::decode(kind, protocol, limits, body)? {
         Message::Request {
             internal: false,
             code,

@@ -218,7 +218,7 @@ impl Context<'_> {
         let mut text = Vec::new();
         let bytes = match connection.protocol {
             Some(SubProtocol::Json) if framed => {
-                match json::write_message(&mut text, &limits, bytes) {
+                match json::encode_message(&mut text, &limits, bytes) {
                     Ok(()) => &text,
                     // Disconnect messages are among them: JSON has none.
                     Err(error) => {

@@ -98,7 +98,12 @@ impl ServerCore {
     }
 
     /// A client has shown that it is where its datagrams say.
-    fn accept_datagrams(&mut self, server_kind: ServerKind, key: udp::ConnectionHandle, local_host: &str) {
+    fn accept_datagrams(
+        &mut self,
+        server_kind: ServerKind,
+        key: udp::ConnectionHandle,
+        local_host: &str,
+    ) {
         let connection = Connection::new(
             self.now,
             server_kind,
@@ -110,7 +115,12 @@ impl ServerCore {
         self.accepted(id, server_kind);
     }
 
-    fn take_message(&mut self, server_kind: ServerKind, key: udp::ConnectionHandle, message: &mut [u8]) {
+    fn take_message(
+        &mut self,
+        server_kind: ServerKind,
+        key: udp::ConnectionHandle,
+        message: &mut [u8],
+    ) {
         let Some(id) = self.acceptors.side(server_kind).id(key) else {
             return;
         };
@@ -128,7 +138,12 @@ impl ServerCore {
         }
     }
 
-    fn lost_datagrams(&mut self, server_kind: ServerKind, key: udp::ConnectionHandle, cause: Cause) {
+    fn lost_datagrams(
+        &mut self,
+        server_kind: ServerKind,
+        key: udp::ConnectionHandle,
+        cause: Cause,
+    ) {
         let Some(id) = self.acceptors.side_mut(server_kind).remove(key) else {
             return;
         };

@@ -181,7 +181,7 @@ fn write(
         return Ok(bytes);
     }
     let mut text = Vec::new();
-    match json::write_message(&mut text, limits, &bytes) {
+    match json::encode_message(&mut text, limits, &bytes) {
         Ok(()) => Ok(text),
         Err(WriteError::Encode(error)) => Err(error),
         // It was written above, within the same limits.

@@ -36,7 +36,7 @@ impl Context<'_> {
         self.random.fill("session id", &mut number);
         let session = format!("{:016x}", u64::from_be_bytes(number));
         let mut text = Vec::new();
-        match json::write_session(&mut text, &self.config.write_limits(), &session) {
+        match json::encode_session(&mut text, &self.config.write_limits(), &session) {
             Ok(()) => self.send_raw(id, &text),
             Err(error) => log::warn!("a client cannot be greeted: {error}"),
         }
@@ -60,11 +60,11 @@ impl Context<'_> {
         if framed {
             let limits = self.config.write_limits();
             self.write(id, false, |bytes, protocol| {
-                internal::write_ping_response(bytes, protocol, &limits, client_time, server_time)
+                internal::encode_ping_response(bytes, protocol, &limits, client_time, server_time)
             });
         } else {
             let mut bytes = Vec::new();
-            tcp::write_ping_response(&mut bytes, server_time, client_time);
+            tcp::encode_ping_response(&mut bytes, server_time, client_time);
             self.send_raw(id, &bytes);
         }
         self.follow(id, step);
@@ -116,7 +116,8 @@ impl Context<'_> {
             return;
         };
         let mut bytes = Vec::new();
-        match internal::write_key_response(&mut bytes, protocol, &limits, return_code, public_key) {
+        match internal::encode_key_response(&mut bytes, protocol, &limits, return_code, public_key)
+        {
             Ok(()) => self.send_plain(id, &bytes),
             Err(error) => log::warn!("a key exchange cannot be answered: {error}"),
         }

@@ -117,12 +117,12 @@ impl Frame {
                 out.extend(message.encode(protocol, limits, key)?);
                 tcp::end_frame(&mut out, start);
             }
-            Self::PingRequest { client_time } => tcp::write_ping_request(&mut out, *client_time),
+            Self::PingRequest { client_time } => tcp::encode_ping_request(&mut out, *client_time),
             Self::PingResponse {
                 server_time,
                 client_time,
             } => {
-                tcp::write_ping_response(&mut out, *server_time, *client_time);
+                tcp::encode_ping_response(&mut out, *server_time, *client_time);
             }
             Self::WebSocket(message) => out = message.encode(protocol, limits, key)?,
         }
@@ -209,7 +209,7 @@ pub(crate) fn guess_role(limits: &Limits, stream: &[u8]) -> Role {
             let Piece::Message { message, .. } = piece else {
                 continue;
             };
-            let reader = match Header::parse(&message) {
+            let reader = match Header::decode(&message) {
                 Ok(header) => match header.kind {
                     MessageKind::Init | MessageKind::Request | MessageKind::InternalRequest => {
                         Some(Role::Server)

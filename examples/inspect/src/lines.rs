@@ -277,7 +277,7 @@ impl Inspector {
             Ok(bytes) => bytes,
             Err(error) => return (vec![error.to_json()], false),
         };
-        let datagram = match datagram::parse(&bytes) {
+        let datagram = match datagram::decode(&bytes) {
             Ok(datagram) => datagram,
             Err(error) => return (vec![LineError::from(error).to_json()], false),
         };

@@ -101,9 +101,12 @@ impl Message {
         bytes: &[u8],
     ) -> Result<(Self, usize), DecodeError> {
         if HttpInit::recognise(bytes) {
-            return Ok((Self::HttpInit(Box::new(HttpInit::parse(limits, bytes)?)), 0));
+            return Ok((
+                Self::HttpInit(Box::new(HttpInit::decode(limits, bytes)?)),
+                0,
+            ));
         }
-        let header = Header::parse(bytes)?;
+        let header = Header::decode(bytes)?;
         if !header.encrypted {
             let body = bytes.get(Header::LENGTH..).unwrap_or_default();
             return Self::decode_body(header.kind, protocol, limits, body);
@@ -119,7 +122,7 @@ impl Message {
                 0,
             ));
         };
-        let (kind, plain) = message::open(&mut bytes, Some(cipher))?;
+        let (kind, plain) = message::decrypt(&mut bytes, Some(cipher))?;
         let (inner, surplus) = Self::decode_body(kind, protocol, limits, plain)?;
         Ok((
             Self::Sealed {
@@ -137,7 +140,7 @@ impl Message {
         limits: &Limits,
         body: &[u8],
     ) -> Result<(Self, usize), DecodeError> {
-        let message = message::Message::parse(kind, protocol, limits, body)?;
+        let message = message::Message::decode(kind, protocol, limits, body)?;
         let (message, mut rest) = match message {
             message::Message::Init(init) => (Self::Init(init), None),
             message::Message::InitResponse => (
@@ -217,7 +220,7 @@ impl Message {
     ) -> Result<Vec<u8>, WriteError> {
         let mut out = Vec::new();
         match self {
-            Self::Init(init) => init.write(&mut out),
+            Self::Init(init) => init.encode(&mut out),
             Self::HttpInit(_) => return Err(WriteError::NotWritten),
             Self::InitResponse(body) => {
                 out.extend([MAGIC, MessageKind::InitResponse as u8]);
@@ -297,7 +300,7 @@ impl Message {
                     return Err(WriteError::NotWritten);
                 }
                 out = inner.encode(protocol, limits, None)?;
-                message::seal(
+                message::encrypt(
                     &mut out,
                     0,
                     &Cipher::new(own.as_ref().or(key).ok_or(WriteError::NoKey)?),

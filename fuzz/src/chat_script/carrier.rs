@@ -4,7 +4,7 @@ use super::transport::Carriage;
 use chat_core::{Limits, Timestamp, Wire};
 use photon_proto::json::{self, Frame};
 use photon_proto::tcp::{self, Item, Splitter};
-use photon_proto::udp::datagram::parse;
+use photon_proto::udp::datagram::decode;
 use photon_proto::udp::{
     Cause, Config, ConnectRequest, Connection, Delivery, Event, REASON_CLIENT, State,
 };
@@ -132,12 +132,12 @@ pub(super) struct Datagrams {
 
 impl Datagrams {
     fn take(&mut self, bytes: &[u8], deceived: bool, now: Timestamp) -> Vec<Came> {
-        let datagram = parse(bytes).expect("a client's datagrams can be read");
+        let datagram = decode(bytes).expect("a client's datagrams can be read");
         assert_eq!(datagram.trailing_bytes(), 0);
         assert!(bytes.len() <= MTU, "{} bytes in a datagram", bytes.len());
         let Some(connection) = &mut self.connection else {
             // Without one it is the goodbye of a client whose wish to connect was lost.
-            self.connection = ConnectRequest::read(bytes).map(|request| {
+            self.connection = ConnectRequest::decode(bytes).map(|request| {
                 Connection::accept(Config::server(), &request, PEER_ID, CLOCK_BASE, now)
             });
             return Vec::new();

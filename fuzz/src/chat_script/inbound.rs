@@ -209,7 +209,7 @@ impl Tongue<'_> {
             client_time,
         } = said
         {
-            internal::write_ping_response(
+            internal::encode_ping_response(
                 &mut out,
                 self.protocol,
                 &LIMITS,
@@ -223,7 +223,7 @@ impl Tongue<'_> {
             return Vec::new();
         }
         if let Some(cipher) = self.cipher {
-            message::seal(&mut out, 0, cipher);
+            message::encrypt(&mut out, 0, cipher);
         }
         out
     }
@@ -234,13 +234,13 @@ impl Tongue<'_> {
         // After an error there is nothing in it.
         match said {
             ServerMessage::InitResponse => {
-                drop(json::write_session(&mut out, &LIMITS, "0123456789abcdef"))
+                drop(json::encode_session(&mut out, &LIMITS, "0123456789abcdef"))
             }
             ServerMessage::Pong {
                 server_time,
                 client_time,
             } => {
-                drop(json::write_ping_response(
+                drop(json::encode_ping_response(
                     &mut out,
                     &LIMITS,
                     *client_time,
@@ -253,7 +253,7 @@ impl Tongue<'_> {
                 let units = object.encode_utf16().count() + 3;
                 out.extend_from_slice(format!("~m~{units}~m~~j~{object}").as_bytes());
             }
-            _ => drop(json::write_message(
+            _ => drop(json::encode_message(
                 &mut out,
                 &LIMITS,
                 &Tongue {
@@ -269,6 +269,6 @@ impl Tongue<'_> {
 
 fn bare_pong(server_time: i32, client_time: i32) -> Vec<u8> {
     let mut out = Vec::new();
-    tcp::write_ping_response(&mut out, server_time, client_time);
+    tcp::encode_ping_response(&mut out, server_time, client_time);
     out
 }

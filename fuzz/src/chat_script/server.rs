@@ -119,7 +119,7 @@ impl ServerLink {
     }
 
     fn message(&mut self, message: &mut [u8]) {
-        let header = Header::parse(message).expect("a client's messages have a header");
+        let header = Header::decode(message).expect("a client's messages have a header");
         // Over WebSocket the server begins. Spec: wire.md 7.1, 7.2
         let needs_init = matches!(self.carriage(), Carriage::Stream | Carriage::Datagrams);
         let first = !std::mem::replace(&mut self.greeted, true);
@@ -136,8 +136,8 @@ impl ServerLink {
             return;
         }
         let (kind, body) =
-            message::open(message, self.cipher.as_ref()).expect("it opens with the agreed key");
-        match Message::parse(kind, self.protocol, &LIMITS, body)
+            message::decrypt(message, self.cipher.as_ref()).expect("it opens with the agreed key");
+        match Message::decode(kind, self.protocol, &LIMITS, body)
             .expect("a client's messages are good")
         {
             Message::Init(init) => assert_eq!(init.protocol, self.protocol.version()),

@@ -385,7 +385,7 @@ impl<'a> ServerMessage<'a> {
                     Key::Degenerate => Some(&[1][..]),
                     Key::Missing => None,
                 };
-                internal::write_key_response(out, protocol, limits, *code, key)
+                internal::encode_key_response(out, protocol, limits, *code, key)
             }
             Self::Login {
                 code,

@@ -3,7 +3,8 @@
 use super::invariants::{Snapshot, Told, check, nothing_is_due};
 use photon_proto::Timestamp;
 use photon_proto::udp::{
-    Acceptor, AcceptorConfig, Config, Connection, Delivery, Event, ConnectionHandle, SendError, State,
+    Acceptor, AcceptorConfig, Config, Connection, ConnectionHandle, Delivery, Event, SendError,
+    State,
 };
 use std::collections::BTreeMap;
 

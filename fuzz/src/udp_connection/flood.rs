@@ -6,7 +6,7 @@ use crate::datagram::repair;
 use crate::input::Input;
 use photon_proto::Timestamp;
 use photon_proto::udp::command::kind;
-use photon_proto::udp::datagram::parse;
+use photon_proto::udp::datagram::decode;
 use photon_proto::udp::{
     AcceptorConfig, Config, ConnectRequest, Connection, Delivery, Event, State,
 };
@@ -74,7 +74,7 @@ pub fn flood(role: Role, seed: u64, datagrams: u32, samples: &[Vec<u8>]) -> Floo
 }
 
 fn says_goodbye(bytes: &[u8]) -> bool {
-    parse(bytes).is_ok_and(|datagram| {
+    decode(bytes).is_ok_and(|datagram| {
         datagram
             .commands()
             .any(|command| command.kind == kind::DISCONNECT)
@@ -168,7 +168,7 @@ impl Victim {
                 Side::Gate(Box::new(gate))
             }
             Role::Client | Role::Server => {
-                let request = ConnectRequest::read(&connect).expect("a wish");
+                let request = ConnectRequest::decode(&connect).expect("a wish");
                 let server =
                     Connection::accept(server_config.clone(), &request, PEER_ID, 5_000_000, now);
                 let mut server = Direct::new(server, server_config, now);

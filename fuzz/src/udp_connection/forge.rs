@@ -3,7 +3,7 @@
 use crate::datagram::{repair, write_body};
 use crate::input::Input;
 use photon_proto::udp::command::{Body, ConnectFields, Fragment, kind};
-use photon_proto::udp::datagram::{CRC_HEADER_BYTES, NO_PEER_ID, parse};
+use photon_proto::udp::datagram::{CRC_HEADER_BYTES, NO_PEER_ID, decode};
 use std::collections::VecDeque;
 
 /// So many of the last reliable commands of an end are remembered.
@@ -114,7 +114,7 @@ impl Seen {
 
     /// A datagram that this end has sent.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
-        let Ok(datagram) = parse(bytes) else { return };
+        let Ok(datagram) = decode(bytes) else { return };
         for command in datagram.commands() {
             if let Body::VerifyConnect(fields) = command.body {
                 self.peer_id = Some(fields.id);

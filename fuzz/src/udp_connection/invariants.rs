@@ -1,7 +1,7 @@
 //! [`Told`]: what a connection has told, and what it may still tell.
 
 use photon_proto::Timestamp;
-use photon_proto::udp::datagram::{MAX_BYTES, NO_PEER_ID, parse};
+use photon_proto::udp::datagram::{MAX_BYTES, NO_PEER_ID, decode};
 use photon_proto::udp::{Cause, Config, Connection, Event, State};
 
 /// What a kept command costs beside its buffer, and the smallest buffer.
@@ -50,7 +50,7 @@ impl Told {
 
     /// A datagram that was pulled.
     pub(super) fn pulled(&mut self, bytes: &[u8], config: &Config, challenge: u32) {
-        let datagram = parse(bytes).expect("what is sent can be read");
+        let datagram = decode(bytes).expect("what is sent can be read");
         assert_eq!(datagram.trailing_bytes(), 0);
         assert_eq!(datagram.header.challenge, challenge);
         assert!(

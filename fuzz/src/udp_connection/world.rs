@@ -440,7 +440,7 @@ impl World {
             (End::Server, Server::Direct(Some(server))) => server.handle_datagram(self.now, bytes),
             (End::Server, Server::Direct(empty)) => {
                 let request =
-                    ConnectRequest::read(bytes).filter(|request| request.challenge == CHALLENGE);
+                    ConnectRequest::decode(bytes).filter(|request| request.challenge == CHALLENGE);
                 if let Some(request) = request {
                     let config = self.setup.server.connection.clone();
                     let clock = self.setup.server_clock;

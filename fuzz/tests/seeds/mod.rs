@@ -7,7 +7,7 @@ mod transport_scripts;
 mod udp_scripts;
 
 use photon_inspect::hex;
-use photon_proto::udp::datagram::parse;
+use photon_proto::udp::datagram::decode;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ pub(crate) fn all() -> Seeds {
     // One of each shape is enough: its flags, the types and channels of its commands, how much is behind them.
     let mut shapes = BTreeSet::new();
     for (name, to_client, bytes) in datagrams::recorded() {
-        let shape = parse(&bytes).map(|one| {
+        let shape = decode(&bytes).map(|one| {
             let commands = one
                 .commands()
                 .map(|command| (command.kind, command.channel))

@@ -1,7 +1,7 @@
 //! The JSON sub-protocol, which browsers speak over WebSocket: transcoded to and from GpBinary 1.8. Spec: wire.md 7.2.
 //!
 //! A text message of the WebSocket holds frames `~m~LENGTH~m~PAYLOAD`, LENGTH in UTF-16 units. [`Reader`] takes one apart
-//! and gives each message in it as the message of GpBinary 1.8 that says the same; [`write_message`] goes the other way.
+//! and gives each message in it as the message of GpBinary 1.8 that says the same; [`encode_message`] goes the other way.
 //! So everything above knows one format, whatever the connection speaks. Both ends are here: a client reads responses,
 //! events and ping answers, a server requests and pings ([`Role`]).
 //!
@@ -16,7 +16,7 @@
 //! writer.finish()?;
 //!
 //! let mut text = Vec::new();
-//! json::write_message(&mut text, &Limits::DEFAULT, &publish)?;
+//! json::encode_message(&mut text, &Limits::DEFAULT, &publish)?;
 //! assert_eq!(text, "~m~43~m~~j~{\"req\":2,\"vals\":[1,\"general\",3,\"h\u{e9}llo\"]}".as_bytes());
 //!
 //! let mut again = Vec::new();
@@ -97,7 +97,7 @@ mod writer;
 pub use crate::tcp::Role;
 pub use frames::{Frame, Reader};
 pub use write::{
-    WriteError, write_message, write_ping_request, write_ping_response, write_session,
+    WriteError, encode_message, encode_ping_request, encode_ping_response, encode_session,
 };
 
 /// Stands around the length of a frame.

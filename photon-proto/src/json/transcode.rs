@@ -1,7 +1,7 @@
 //! From JSON values to values of GpBinary 1.8. Spec: wire.md 5 and 7.2.
 
 use super::parser::{Number, Parser, Str};
-use crate::codec::{self, Output, Protocol};
+use crate::codec::{self, Encoder, Protocol};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::{Budget, Limits};
 use crate::value::Value;
@@ -17,7 +17,7 @@ const FIELD: &str = "JSON value";
 
 /// The 1.8 message being made, and what is left of the limits of its frame.
 pub(super) struct Sink {
-    output: Output,
+    encoder: Encoder,
     budget: Budget,
     depth: u32,
 }
@@ -34,20 +34,20 @@ impl Sink {
             max_values: u32::MAX,
             ..limits.clone()
         };
-        let output = Output::new(buffer, Protocol::V18, &bytes);
+        let encoder = Encoder::new(buffer, Protocol::V18, &bytes);
         Self {
-            output,
+            encoder,
             budget: Budget::new(limits),
             depth: limits.max_depth,
         }
     }
 
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        self.output.buffer()
+        self.encoder.buffer()
     }
 
     pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.output.into_buffer()
+        self.encoder.into_buffer()
     }
 
     fn length(&mut self) -> usize {
@@ -57,7 +57,7 @@ impl Sink {
     /// Writes bytes for what stands at `at`.
     pub(super) fn put(&mut self, bytes: &[u8], at: usize) -> Result<(), DecodeError> {
         self.budget.memory(bytes.len(), 1, at, FIELD)?;
-        self.output.put(bytes).map_err(|_| too_long(at))
+        self.encoder.put(bytes).map_err(|_| too_long(at))
     }
 
     fn count(&mut self, number: usize, at: usize) -> Result<(), DecodeError> {
@@ -108,7 +108,7 @@ impl Sink {
 
     fn scalar(&mut self, value: &Value, at: usize) -> Result<(), DecodeError> {
         let start = self.length();
-        codec::write_value(&mut self.output, value).map_err(|_| too_long(at))?;
+        codec::encode_tagged(&mut self.encoder, value).map_err(|_| too_long(at))?;
         let length = self.length().saturating_sub(start);
         self.budget.memory(length, 1, at, FIELD)
     }

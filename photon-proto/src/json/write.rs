@@ -34,12 +34,12 @@ pub enum WriteError {
 /// [`WriteError::Message`] if the bytes are not one message in clear within the limits; [`WriteError::Encode`] with
 /// `TypeNotExpressible` for another kind of message, `MessageTooLong` if the frame is longer than
 /// [`Limits::max_sent_bytes`].
-pub fn write_message(
+pub fn encode_message(
     buffer: &mut Vec<u8>,
     limits: &Limits,
     message: &[u8],
 ) -> Result<(), WriteError> {
-    let header = Header::parse(message)?;
+    let header = Header::decode(message)?;
     if header.encrypted {
         return Err(
             DecodeError::new(DecodeErrorKind::NoKey, Header::LENGTH, "message body").into(),
@@ -52,7 +52,7 @@ pub fn write_message(
         ..limits.clone()
     };
     json_frame(buffer, limits, |json| {
-        match Message::parse(header.kind, Protocol::V18, &own, body)? {
+        match Message::decode(header.kind, Protocol::V18, &own, body)? {
             Message::Request {
                 internal,
                 code,
@@ -98,7 +98,7 @@ pub fn write_message(
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_ping_request(
+pub fn encode_ping_request(
     buffer: &mut Vec<u8>,
     limits: &Limits,
     client_time: i32,
@@ -113,7 +113,7 @@ pub fn write_ping_request(
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
-pub fn write_ping_response(
+pub fn encode_ping_response(
     buffer: &mut Vec<u8>,
     limits: &Limits,
     client_time: i32,
@@ -132,7 +132,7 @@ pub fn write_ping_response(
 /// # Errors
 /// [`EncodeError`]: `TypeNotExpressible` for an id that would be taken for JSON or that holds NULs, which readers drop;
 /// and at a limit.
-pub fn write_session(
+pub fn encode_session(
     buffer: &mut Vec<u8>,
     limits: &Limits,
     session: &str,

@@ -31,7 +31,7 @@ pub struct Init {
 
 impl Init {
     /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         let [first, second, third, fourth] = self.version;
         let flags = if self.ipv6 { IPV6 } else { 0 };
         let [major, minor] = self.protocol;
@@ -49,7 +49,7 @@ impl Init {
         );
     }
 
-    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let protocol = r.array("init protocol version")?;
         let sdk = r.u8("init SDK byte")?;
         let [first, third, fourth] = r.array("init client version")?;
@@ -102,7 +102,7 @@ impl HttpInit {
     ///
     /// # Errors
     /// [`DecodeError`] for text that does not have the form of wire.md 2.3, and for a bad token.
-    pub fn parse(limits: &Limits, payload: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(limits: &Limits, payload: &[u8]) -> Result<Self, DecodeError> {
         let bad = |offset, field| DecodeError::new(DecodeErrorKind::BadLength, offset, field);
         let end = payload.windows(4).position(|window| window == b"\r\n\r\n");
         let end = end.ok_or(DecodeError::new(

@@ -1,7 +1,7 @@
 //! Photon messages: what stands between a carrier's payload and the parameters of an operation. Spec: wire.md 1 to 3.
 //!
-//! Reading goes in two steps, so that a message can be decrypted where it lies: [`open`] reads the two header bytes and
-//! decrypts, [`Message::parse`] reads the body. Writing goes the other way: [`MessageWriter`], then [`seal`].
+//! Reading goes in two steps, so that a message can be decrypted where it lies: [`decrypt`] reads the two header bytes and
+//! decrypts, [`Message::decode`] reads the body. Writing goes the other way: [`MessageWriter`], then [`encrypt`].
 
 mod init;
 mod write;
@@ -86,7 +86,7 @@ impl Header {
     ///
     /// # Errors
     /// [`DecodeError`] for a missing or wrong first byte, an unknown kind, and an init that claims to be encrypted.
-    pub fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(message);
         let magic = reader.u8("message magic")?;
         if magic != MAGIC && magic != MAGIC_SYNONYM {
@@ -119,13 +119,13 @@ impl Header {
 /// decryption fails, the body is what the attempt made of it.
 ///
 /// # Errors
-/// [`DecodeError`] as [`Header::parse`]; `NoKey` for an encrypted message without a cipher, `BadCiphertext` for one that
+/// [`DecodeError`] as [`Header::decode`]; `NoKey` for an encrypted message without a cipher, `BadCiphertext` for one that
 /// does not decrypt. Spec: wire.md 8.2.
-pub fn open<'a>(
+pub fn decrypt<'a>(
     message: &'a mut [u8],
     cipher: Option<&Cipher>,
 ) -> Result<(MessageKind, &'a [u8]), DecodeError> {
-    let header = Header::parse(message)?;
+    let header = Header::decode(message)?;
     let Some((head, body)) = message.split_at_mut_checked(Header::LENGTH) else {
         return Ok((header.kind, &[]));
     };
@@ -150,7 +150,7 @@ pub fn open<'a>(
 }
 
 /// Encrypts the message that `buffer` holds from `start` to its end. Spec: wire.md 8.2.
-pub fn seal(buffer: &mut Vec<u8>, start: usize, cipher: &Cipher) {
+pub fn encrypt(buffer: &mut Vec<u8>, start: usize, cipher: &Cipher) {
     if let Some(kind) = buffer.get_mut(start.saturating_add(1)) {
         *kind |= ENCRYPTED;
         cipher.encrypt_in_place(buffer, start.saturating_add(Header::LENGTH));
@@ -214,7 +214,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`DecodeError`], offsets from the start of the message.
-    pub fn parse(
+    pub fn decode(
         kind: MessageKind,
         protocol: Protocol,
         limits: &Limits,
@@ -230,7 +230,7 @@ impl<'a> Message<'a> {
         let mut r = Reader::at(body, Header::LENGTH);
         let mut budget = Budget::new(limits);
         Ok(match kind {
-            MessageKind::Init => Self::Init(Init::read(&mut r)?),
+            MessageKind::Init => Self::Init(Init::decode(&mut r)?),
             MessageKind::InitResponse => Self::InitResponse,
             MessageKind::Request | MessageKind::InternalRequest => Self::Request {
                 internal: kind == MessageKind::InternalRequest,

@@ -1,6 +1,6 @@
 //! The examples printed in wire.md 1 to 3, and what they do not show.
 
-use super::{Header, HttpInit, Init, Message, MessageKind, MessageWriter, open};
+use super::{Header, HttpInit, Init, Message, MessageKind, MessageWriter, decrypt};
 use crate::codec::Protocol;
 use crate::codec::{Element, Params};
 use crate::error::{DecodeErrorKind, EncodeError, EncodeErrorKind};
@@ -37,8 +37,9 @@ type Said = (
 );
 
 fn said(protocol: Protocol, bytes: &[u8]) -> Said {
-    let header = Header::parse(bytes).unwrap();
-    let message = Message::parse(header.kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
+    let header = Header::decode(bytes).unwrap();
+    let message =
+        Message::decode(header.kind, protocol, &LIMITS, &bytes[Header::LENGTH..]).unwrap();
     let all = |mut params: Params<'_>| {
         let all = params.to_parameters().unwrap();
         assert_eq!(params.finish(), Ok(0));
@@ -196,7 +197,7 @@ fn the_printed_examples() {
 
 #[test]
 fn headers() {
-    let kind = |bytes: &[u8]| Header::parse(bytes).map_err(|error| (error.kind, error.offset));
+    let kind = |bytes: &[u8]| Header::decode(bytes).map_err(|error| (error.kind, error.offset));
     assert_eq!(kind(&[]), Err((DecodeErrorKind::Truncated, 0)));
     assert_eq!(kind(&[0xF3]), Err((DecodeErrorKind::Truncated, 1)));
     assert_eq!(kind(&[0xF4, 2]), Err((DecodeErrorKind::BadMagic(0xF4), 0)));
@@ -228,7 +229,7 @@ fn headers() {
         }
     }
     let mut encrypted = [0xF3, 0x82, 1, 2];
-    let error = open(&mut encrypted, None).unwrap_err();
+    let error = decrypt(&mut encrypted, None).unwrap_err();
     assert_eq!((error.kind, error.offset), (DecodeErrorKind::NoKey, 2));
 }
 
@@ -242,7 +243,7 @@ fn inits() {
         application: "c0ffee00-1111-2222-3333-444455556666".into(),
     };
     let mut out = vec![9];
-    init.write(&mut out);
+    init.encode(&mut out);
     assert_eq!(out[1..10], unhex("F3 00 01 06 1E 41 08 03 00"));
     assert_eq!(&out[10..], b"c0ffee00-1111-2222-3333-44445555");
 
@@ -254,10 +255,11 @@ fn inits() {
         ..init
     };
     let mut out = Vec::new();
-    init.write(&mut out);
+    init.encode(&mut out);
     assert_eq!((out.len(), &out[5..8]), (41, &[0xF1, 255, 0][..]));
     assert_eq!(&out[9..14], b"n\xE9\x41\0\0");
-    let Ok(Message::Init(read)) = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..]) else {
+    let Ok(Message::Init(read)) = Message::decode(MessageKind::Init, V16, &LIMITS, &out[2..])
+    else {
         panic!("no init")
     };
     assert_eq!(
@@ -269,7 +271,7 @@ fn inits() {
         }
     );
     for length in 2..41 {
-        let error = Message::parse(MessageKind::Init, V16, &LIMITS, &out[2..length]).unwrap_err();
+        let error = Message::decode(MessageKind::Init, V16, &LIMITS, &out[2..length]).unwrap_err();
         assert_eq!(error.kind, DecodeErrorKind::Truncated);
         assert!(error.offset <= length);
     }
@@ -283,7 +285,7 @@ fn text_inits() {
         let head = format!("POST /?{query} HTTP/1.1\r\n{headers}\r\n\r\n");
         let payload = [head.as_bytes(), body].concat();
         assert_eq!(HttpInit::recognise(&payload), query.starts_with("init="));
-        HttpInit::parse(&LIMITS, &payload).map_err(|error| (error.kind, error.field))
+        HttpInit::decode(&LIMITS, &payload).map_err(|error| (error.kind, error.field))
     };
     let query = "init=&app=chat&clientversion=4.1.8.3&protocol=GpBinaryV16&sid=30&&IPv6";
     let headers = "Host: ws://h:1\r\nContent-Length: 3";
@@ -316,7 +318,7 @@ fn text_inits() {
     ] {
         assert_eq!(text(query, headers, body).unwrap_err().1, field);
     }
-    let cut = HttpInit::parse(&LIMITS, b"POST /?init=& HTTP/1.1\r\n").unwrap_err();
+    let cut = HttpInit::decode(&LIMITS, b"POST /?init=& HTTP/1.1\r\n").unwrap_err();
     assert_eq!((cut.kind, cut.offset), (DecodeErrorKind::Truncated, 24));
 }
 
@@ -398,7 +400,7 @@ fn parameters_are_counted_to_the_last() {
         assert_eq!(error.kind, EncodeErrorKind::TooManyParameters);
         writer.finish().unwrap();
         let message =
-            Message::parse(MessageKind::Request, protocol, &LIMITS, &buffer[2..]).unwrap();
+            Message::decode(MessageKind::Request, protocol, &LIMITS, &buffer[2..]).unwrap();
         let Message::Request { mut params, .. } = message else {
             panic!("no request")
         };
@@ -411,7 +413,7 @@ fn parameters_are_counted_to_the_last() {
 }
 
 fn params<'a>(bytes: &'a [u8]) -> Params<'a> {
-    match Message::parse(MessageKind::Event, V18, &LIMITS, &bytes[2..]).unwrap() {
+    match Message::decode(MessageKind::Event, V18, &LIMITS, &bytes[2..]).unwrap() {
         Message::Event { params, .. } => params,
         other => panic!("{other:?}"),
     }
@@ -511,7 +513,7 @@ fn elements_are_given_one_by_one() {
         ("79 0000 05", false),
     ] {
         let bytes = unhex(&format!("F3 04 01 0002 01 {hex} 09 2A"));
-        let message = Message::parse(MessageKind::Event, V16, &LIMITS, &bytes[2..]).unwrap();
+        let message = Message::decode(MessageKind::Event, V16, &LIMITS, &bytes[2..]).unwrap();
         let Message::Event { mut params, .. } = message else {
             panic!("no event")
         };
@@ -536,7 +538,7 @@ fn the_array_of_elements_does_not_count_as_a_level() {
         ..Limits::DEFAULT
     };
     let bytes = unhex("F3 04 01 01 01 17 01 17 01 08");
-    let parse = || match Message::parse(MessageKind::Event, V18, &flat, &bytes[2..]).unwrap() {
+    let parse = || match Message::decode(MessageKind::Event, V18, &flat, &bytes[2..]).unwrap() {
         Message::Event { params, .. } => params,
         other => panic!("{other:?}"),
     };
@@ -560,7 +562,7 @@ fn texts_are_charged_whichever_way_they_are_read() {
                 max_values,
                 ..Limits::DEFAULT
             };
-            let message = Message::parse(MessageKind::Event, V18, &limits, &bytes[2..]).unwrap();
+            let message = Message::decode(MessageKind::Event, V18, &limits, &bytes[2..]).unwrap();
             let Message::Event { mut params, .. } = message else {
                 panic!("no event")
             };

@@ -97,13 +97,13 @@ pub fn cancel_frame(out: &mut Vec<u8>, start: FrameStart) {
 }
 
 /// Appends a client's ping. `client_time` is in milliseconds on the client's own clock. Spec: wire.md 6.3.
-pub fn write_ping_request(out: &mut Vec<u8>, client_time: i32) {
+pub fn encode_ping_request(out: &mut Vec<u8>, client_time: i32) {
     out.push(PING);
     out.extend_from_slice(&client_time.to_be_bytes());
 }
 
 /// Appends a server's answer: its own time in milliseconds, and the `client_time` of the request. Spec: wire.md 6.3.
-pub fn write_ping_response(out: &mut Vec<u8>, server_time: i32, client_time: i32) {
+pub fn encode_ping_response(out: &mut Vec<u8>, server_time: i32, client_time: i32) {
     out.push(PING);
     out.extend_from_slice(&server_time.to_be_bytes());
     out.extend_from_slice(&client_time.to_be_bytes());

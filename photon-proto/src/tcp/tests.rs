@@ -82,8 +82,8 @@ fn sample(role: Role) -> Vec<u8> {
         let message: Vec<u8> = (0..length).map(|at| (at + index) as u8).collect();
         out.extend(frame(index as u8, Delivery::Reliable, &message));
         match role {
-            Role::Client => write_ping_response(&mut out, -1 - index as i32, i32::MIN),
-            Role::Server => write_ping_request(&mut out, i32::MAX - index as i32),
+            Role::Client => encode_ping_response(&mut out, -1 - index as i32, i32::MIN),
+            Role::Server => encode_ping_request(&mut out, i32::MAX - index as i32),
         }
     }
     out
@@ -128,13 +128,13 @@ fn vectors_are_written_and_read() {
 #[test]
 fn ping_vectors_are_written_and_read() {
     let mut out = Vec::new();
-    write_ping_request(&mut out, 42);
+    encode_ping_request(&mut out, 42);
     assert_eq!(out, [0xF0, 0, 0, 0, 0x2A]);
     let ping = Owned::Ping(Item::PingRequest { client_time: 42 });
     assert_eq!(split(Role::Server, &[&out]), (vec![ping], Ok(())));
 
     out.clear();
-    write_ping_response(&mut out, 168_496_141, 42);
+    encode_ping_response(&mut out, 168_496_141, 42);
     assert_eq!(out, [0xF0, 0x0A, 0x0B, 0x0C, 0x0D, 0, 0, 0, 0x2A]);
     let ping = Owned::Ping(Item::PingResponse {
         server_time: 168_496_141,

@@ -161,7 +161,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// Takes a datagram that came from this address.
     pub fn handle_datagram(&mut self, now: Timestamp, from: &A, datagram: &[u8]) {
-        let Ok((header, _)) = datagram::parse_header(datagram) else {
+        let Ok((header, _)) = datagram::decode_header(datagram) else {
             self.stats.strangers += 1;
             return;
         };
@@ -182,7 +182,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             }
             return self.touch(handle);
         }
-        let Some(request) = ConnectRequest::read(datagram) else {
+        let Some(request) = ConnectRequest::decode(datagram) else {
             self.stats.strangers += 1;
             return;
         };

@@ -20,7 +20,7 @@ const FLAGS_CRC: u8 = 0xCC;
 pub struct Header {
     /// [`NO_PEER_ID`] or the assigned one from clients, 0 from servers; not to be relied on.
     pub peer_id: u16,
-    /// The check sum, if the datagram carries one. [`parse`] has checked it.
+    /// The check sum, if the datagram carries one. [`decode`] has checked it.
     pub crc: Option<u32>,
     /// How many commands follow.
     pub count: u8,
@@ -96,13 +96,13 @@ pub enum DatagramError {
 /// # Errors
 ///
 /// [`DatagramError`]: what makes the whole datagram worthless.
-pub fn parse(bytes: &[u8]) -> Result<Datagram<'_>, DatagramError> {
-    let (header, rest) = parse_header(bytes)?;
-    parse_commands(header, rest, bytes.len().saturating_sub(rest.len()))
+pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DatagramError> {
+    let (header, rest) = decode_header(bytes)?;
+    decode_commands(header, rest, bytes.len().saturating_sub(rest.len()))
 }
 
 /// Checks the commands that follow a header of `base` bytes.
-pub(crate) fn parse_commands(
+pub(crate) fn decode_commands(
     header: Header,
     rest: &[u8],
     base: usize,
@@ -130,7 +130,7 @@ pub(crate) fn parse_commands(
 }
 
 /// Reads the header alone; also gives what follows it.
-pub(crate) fn parse_header(bytes: &[u8]) -> Result<(Header, &[u8]), DatagramError> {
+pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, &[u8]), DatagramError> {
     if bytes.len() > MAX_BYTES {
         return Err(DatagramError::TooLong(bytes.len()));
     }

@@ -146,7 +146,7 @@ pub(crate) fn normal(json: &Json, protocol: Protocol) -> Json {
     message_to_json(&message_from_json(json, protocol).unwrap())
 }
 
-/// A message through `Message::parse` and `Params`.
+/// A message through `Message::decode` and `Params`.
 pub(crate) fn parse(
     protocol: Protocol,
     cipher: Option<&Cipher>,
@@ -323,14 +323,14 @@ pub(crate) fn check_value(protocol: Protocol, bytes: &[u8]) {
 /// The same for any bytes as a message.
 pub(crate) fn check_message(protocol: Protocol, bytes: &[u8]) {
     let mut copy = bytes.to_vec();
-    let (kind, body) = match message::open(&mut copy, None) {
+    let (kind, body) = match message::decrypt(&mut copy, None) {
         Ok(opened) => opened,
         Err(error) => {
             assert!(error.offset <= bytes.len());
             return;
         }
     };
-    let parsed = match ParsedMessage::parse(kind, protocol, &LIMITS, body) {
+    let parsed = match ParsedMessage::decode(kind, protocol, &LIMITS, body) {
         Ok(parsed) => parsed,
         Err(error) => {
             assert!(error.offset <= bytes.len(), "{error}: {}", hex(bytes));
@@ -474,7 +474,7 @@ pub(crate) fn check_stream(role: Role, bytes: &[u8]) {
 }
 
 pub(crate) fn check_http_init(payload: &[u8]) {
-    let parsed = HttpInit::parse(&LIMITS, payload);
+    let parsed = HttpInit::decode(&LIMITS, payload);
     if let Err(error) = &parsed {
         assert!(error.offset <= payload.len(), "{error}");
     }

@@ -2,7 +2,7 @@
 
 use crate::common::LIMITS;
 use crate::{Read, framed, read, read_one, read_within};
-use photon_proto::json::{Role, write_message, write_session};
+use photon_proto::json::{Role, encode_message, encode_session};
 use photon_proto::{DecodeError, DecodeErrorKind, EncodeErrorKind, Limits};
 
 fn session(text: &str) -> Result<Read, DecodeError> {
@@ -31,7 +31,7 @@ fn lengths_count_utf16_units() {
         let frame = format!("~m~{units}~m~{text}");
         assert_eq!(framed(text), frame);
         let mut written = Vec::new();
-        write_session(&mut written, &LIMITS, text).unwrap();
+        encode_session(&mut written, &LIMITS, text).unwrap();
         assert_eq!(written, frame.as_bytes());
         // Alone, before and behind others.
         assert_eq!(read(Role::Client, &frame), [session(text)]);
@@ -211,7 +211,7 @@ fn bytes_that_are_no_text() {
 fn sessions_that_would_not_come_back() {
     for id in ["~j~", "~j~{}", "a\0"] {
         let mut text = vec![1];
-        let error = write_session(&mut text, &LIMITS, id).unwrap_err();
+        let error = encode_session(&mut text, &LIMITS, id).unwrap_err();
         assert_eq!(
             (error.kind, text),
             (EncodeErrorKind::TypeNotExpressible, vec![1])
@@ -232,14 +232,14 @@ fn limits_on_what_is_sent_and_received() {
     assert_eq!(refusal(refused).kind, DecodeErrorKind::TooLong);
 
     let mut whole = Vec::new();
-    write_message(&mut whole, &LIMITS, &[0xF3, 4, 7, 0]).unwrap();
+    encode_message(&mut whole, &LIMITS, &[0xF3, 4, 7, 0]).unwrap();
     for bytes in 0..whole.len() {
         let mut text = vec![9; 5];
-        let error = write_message(&mut text, &limits(bytes), &[0xF3, 4, 7, 0]);
+        let error = encode_message(&mut text, &limits(bytes), &[0xF3, 4, 7, 0]);
         assert!(error.is_err(), "{bytes}");
         assert_eq!(text, [9; 5]);
     }
     let mut text = vec![9; 5];
-    write_message(&mut text, &limits(whole.len()), &[0xF3, 4, 7, 0]).unwrap();
+    encode_message(&mut text, &limits(whole.len()), &[0xF3, 4, 7, 0]).unwrap();
     assert_eq!(text[5..], whole);
 }

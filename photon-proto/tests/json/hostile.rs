@@ -2,7 +2,7 @@
 
 use crate::common::LIMITS;
 use crate::{Read, framed, read_one, read_within, value};
-use photon_proto::json::{Role, write_message};
+use photon_proto::json::{Role, encode_message};
 use photon_proto::message::{Header, Message, MessageWriter};
 use photon_proto::{DecodeErrorKind, Limits, Protocol, Value};
 
@@ -182,10 +182,10 @@ fn depth() {
     let Ok(Read::Message(bytes)) = read_one(Role::Client, &text) else {
         panic!()
     };
-    let header = Header::parse(&bytes).unwrap();
+    let header = Header::decode(&bytes).unwrap();
     let body = &bytes[Header::LENGTH..];
     let Ok(Message::Event { mut params, .. }) =
-        Message::parse(header.kind, Protocol::V18, &LIMITS, body)
+        Message::decode(header.kind, Protocol::V18, &LIMITS, body)
     else {
         panic!()
     };
@@ -337,18 +337,18 @@ fn what_is_sent_is_bounded() {
     writer.put(1, &vec![200_u8; 200_000]).unwrap();
     writer.finish().unwrap();
     let mut text = vec![1];
-    assert!(write_message(&mut text, &LIMITS, &message).is_err());
+    assert!(encode_message(&mut text, &LIMITS, &message).is_err());
     assert_eq!(text, [1]);
     let more = Limits {
         max_sent_bytes: 900_000,
         ..LIMITS
     };
-    write_message(&mut text, &more, &message).unwrap();
+    encode_message(&mut text, &more, &message).unwrap();
     assert!(text.len() > 800_000 && text.len() < 800_100);
     // Too deep, too much.
     let nested = (0..32).fold(Value::Null, |inner, _| vec![inner].into());
     let bytes = crate::event(&nested);
-    assert!(write_message(&mut Vec::new(), &LIMITS, &bytes).is_ok());
+    assert!(encode_message(&mut Vec::new(), &LIMITS, &bytes).is_ok());
     for less in [
         Limits {
             max_depth: 31,
@@ -367,6 +367,6 @@ fn what_is_sent_is_bounded() {
             ..LIMITS
         },
     ] {
-        assert!(write_message(&mut Vec::new(), &less, &bytes).is_err());
+        assert!(encode_message(&mut Vec::new(), &less, &bytes).is_err());
     }
 }

@@ -86,14 +86,14 @@ fn framed(payload: &str) -> String {
 type Said = (MessageKind, u8, i16, Option<String>, Parameters);
 
 fn said(bytes: &[u8]) -> Said {
-    let header = Header::parse(bytes).unwrap();
+    let header = Header::decode(bytes).unwrap();
     assert!(!header.encrypted);
     let all = |mut params: Params<'_>| {
         let all = params.to_parameters().unwrap();
         assert_eq!(params.finish(), Ok(0));
         all
     };
-    match Message::parse(
+    match Message::decode(
         header.kind,
         Protocol::V18,
         &LIMITS,
@@ -149,7 +149,7 @@ fn event(value: &Value) -> Vec<u8> {
 /// The JSON of a value that is a parameter.
 fn json(value: &Value) -> String {
     let mut text = b"before".to_vec();
-    photon_proto::json::write_message(&mut text, &LIMITS, &event(value)).unwrap();
+    photon_proto::json::encode_message(&mut text, &LIMITS, &event(value)).unwrap();
     let text = String::from_utf8(text).unwrap();
     let text = text.strip_prefix("before").unwrap();
     let (_, payload) = text[3..].split_once("~m~").unwrap();

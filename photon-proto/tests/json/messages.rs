@@ -2,7 +2,7 @@
 
 use crate::common::LIMITS;
 use crate::{Read, Said, framed, read_one, said, said_by};
-use photon_proto::json::{Role, WriteError, write_message};
+use photon_proto::json::{Role, WriteError, encode_message};
 use photon_proto::message::{MessageKind, MessageWriter};
 use photon_proto::{DecodeErrorKind, EncodeErrorKind, Protocol, Value};
 
@@ -369,7 +369,7 @@ fn every_kind_of_message_comes_back() {
         let mut empty = Vec::new();
         begin(&mut empty).finish().unwrap();
         let mut text = Vec::new();
-        write_message(&mut text, &LIMITS, &empty).unwrap();
+        encode_message(&mut text, &LIMITS, &empty).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
             framed(&format!("~j~{json}"))
@@ -384,7 +384,7 @@ fn every_kind_of_message_comes_back() {
         writer.put(255, &Value::Null).unwrap();
         writer.finish().unwrap();
         let mut text = Vec::new();
-        write_message(&mut text, &LIMITS, &full).unwrap();
+        encode_message(&mut text, &LIMITS, &full).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(
             text.ends_with("\"vals\":[1,\"general\",0,[\"a\",\"b\"],255,null]}"),
@@ -399,7 +399,7 @@ fn every_kind_of_message_comes_back() {
 fn what_is_not_written() {
     let write = |message: &[u8]| {
         let mut text = vec![1, 2];
-        let error = write_message(&mut text, &LIMITS, message).unwrap_err();
+        let error = encode_message(&mut text, &LIMITS, message).unwrap_err();
         assert_eq!(text, [1, 2]);
         error
     };

@@ -2,7 +2,7 @@
 
 use crate::common::{LIMITS, check_message, properties, vectors};
 use crate::{Read, event, framed, json, read, read_one, read_within, value};
-use photon_proto::json::{Role, write_message};
+use photon_proto::json::{Role, encode_message};
 use photon_proto::{Array, DecodeErrorKind, Hashtable, Protocol, Text, Value, codec};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -141,7 +141,7 @@ fn check_text(text: &[u8]) {
                 check_message(Protocol::V18, &bytes);
                 // Where the parts of it can be read, it can be written and is read as the same.
                 let mut again = Vec::new();
-                if write_message(&mut again, &LIMITS, &bytes).is_ok() {
+                if encode_message(&mut again, &LIMITS, &bytes).is_ok() {
                     let again = String::from_utf8(again).unwrap();
                     assert!(read_one(role, &again).is_ok(), "{again}");
                 }

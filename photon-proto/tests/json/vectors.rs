@@ -3,7 +3,7 @@
 use crate::common::{LIMITS, Vector, vectors};
 use crate::{Read, framed, read, read_one, said};
 use photon_proto::json::{
-    Role, write_message, write_ping_request, write_ping_response, write_session,
+    Role, encode_message, encode_ping_request, encode_ping_response, encode_session,
 };
 use photon_proto::message::{MessageKind, MessageWriter};
 use photon_proto::{Parameters, Protocol, Value};
@@ -51,7 +51,7 @@ fn every_vector_is_read_and_written() {
             "json_session" => {
                 let id = vector.value["id"].as_str().unwrap();
                 assert_eq!(frame, Read::Session(id.into()));
-                write_session(&mut written, &LIMITS, id).unwrap();
+                encode_session(&mut written, &LIMITS, id).unwrap();
             }
             "json_request_auth" => {
                 let Read::Message(bytes) = frame else {
@@ -69,15 +69,15 @@ fn every_vector_is_read_and_written() {
                 }
                 writer.finish().unwrap();
                 assert_eq!(bytes, request);
-                write_message(&mut written, &LIMITS, &request).unwrap();
+                encode_message(&mut written, &LIMITS, &request).unwrap();
             }
             "json_ping_request" => {
                 assert_eq!(frame, Read::PingRequest(3213));
-                write_ping_request(&mut written, &LIMITS, 3213).unwrap();
+                encode_ping_request(&mut written, &LIMITS, 3213).unwrap();
             }
             "json_ping_response" => {
                 assert_eq!(frame, Read::PingResponse(3213, 952_258_831));
-                write_ping_response(&mut written, &LIMITS, 3213, 952_258_831).unwrap();
+                encode_ping_response(&mut written, &LIMITS, 3213, 952_258_831).unwrap();
             }
             "json_response_error" => {
                 let Read::Message(bytes) = frame else {
@@ -88,7 +88,7 @@ fn every_vector_is_read_and_written() {
                     said(&bytes),
                     (MessageKind::Response, 230, 32767, words, vec![])
                 );
-                write_message(&mut written, &LIMITS, &bytes).unwrap();
+                encode_message(&mut written, &LIMITS, &bytes).unwrap();
             }
             other => panic!("{other}"),
         }
@@ -107,14 +107,14 @@ fn every_vector_is_read_and_written() {
 fn internal_messages_in_1_8_are_the_same_pings() {
     // wire.md 8.4: what the binary protocols send.
     let mut text = Vec::new();
-    write_message(&mut text, &LIMITS, &[0xF3, 6, 1, 1, 1, 0x0B, 0xFC]).unwrap();
+    encode_message(&mut text, &LIMITS, &[0xF3, 6, 1, 1, 1, 0x0B, 0xFC]).unwrap();
     let answer = [
         0xF3, 7, 1, 0, 0, 8, 2, 1, 0x0B, 0xFC, 2, 9, 0x9E, 0xC4, 0x92, 0x8C, 7,
     ];
-    write_message(&mut text, &LIMITS, &answer).unwrap();
+    encode_message(&mut text, &LIMITS, &answer).unwrap();
     let mut expected = Vec::new();
-    write_ping_request(&mut expected, &LIMITS, 252).unwrap();
-    write_ping_response(&mut expected, &LIMITS, 252, 952_258_831).unwrap();
+    encode_ping_request(&mut expected, &LIMITS, 252).unwrap();
+    encode_ping_response(&mut expected, &LIMITS, 252, 952_258_831).unwrap();
     assert_eq!(text, expected);
 }
 

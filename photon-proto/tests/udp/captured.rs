@@ -54,7 +54,7 @@ fn every_captured_datagram_parses() {
             let label = format!("{file}, {}", entry["n"]);
             let bytes = bytes_of(entry);
             let parsed =
-                udp::datagram::parse(&bytes).unwrap_or_else(|error| panic!("{label}: {error}"));
+                udp::datagram::decode(&bytes).unwrap_or_else(|error| panic!("{label}: {error}"));
             assert_eq!(parsed.trailing_bytes(), 0, "{label}");
             let read = wire::read(&bytes);
             let header = &parsed.header;

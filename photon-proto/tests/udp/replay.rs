@@ -531,7 +531,7 @@ fn every_recorded_datagram_parses_as_it_is_described() {
             let label = format!("{}, {}", session["name"], json["i"]);
             let (bytes, decoded) = (unhex(json["hex"].as_str().unwrap()), &json["decoded"]);
             let commands = decoded["commands"].as_array().unwrap();
-            let read = udp::datagram::parse(&bytes);
+            let read = udp::datagram::decode(&bytes);
             if commands.is_empty()
                 || commands
                     .iter()

@@ -45,7 +45,7 @@ pub(crate) fn server_config(change: impl FnOnce(&mut Config)) -> Config {
 }
 
 pub(crate) fn request(connect_datagram: &[u8]) -> ConnectRequest {
-    ConnectRequest::read(connect_datagram).expect("a connect datagram")
+    ConnectRequest::decode(connect_datagram).expect("a connect datagram")
 }
 
 /// Something that a connection sent.

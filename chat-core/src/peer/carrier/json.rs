@@ -91,7 +91,7 @@ pub(super) fn write(
     limits: &Limits,
     text: &mut Vec<u8>,
 ) -> Result<(), RequestError> {
-    json::write_message(text, limits, message).map_err(|error| match error {
+    json::encode_message(text, limits, message).map_err(|error| match error {
         WriteError::Encode(error) => error.into(),
         // What this client writes is a message; a longer one than it would read itself is not transcoded.
         _ => RequestError::TooLong {
@@ -102,5 +102,5 @@ pub(super) fn write(
 
 pub(super) fn write_ping(limits: &Limits, client_time: i32, text: &mut Vec<u8>) {
     // It fits into any limit worth its name.
-    let _ = json::write_ping_request(text, limits, client_time);
+    let _ = json::encode_ping_request(text, limits, client_time);
 }

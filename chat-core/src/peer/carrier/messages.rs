@@ -162,12 +162,12 @@ impl Messages {
                 client_time: i32::from_be_bytes([c0, c1, c2, c3]),
             });
         }
-        let header = message::Header::parse(message).ok()?;
+        let header = message::Header::decode(message).ok()?;
         if header.kind != MessageKind::InternalResponse || header.encrypted {
             return None;
         }
         let body = message.get(message::Header::LENGTH..)?;
-        match Message::parse(header.kind, self.protocol, &self.limits, body).ok()? {
+        match Message::decode(header.kind, self.protocol, &self.limits, body).ok()? {
             Message::Response {
                 code: internal::PING,
                 mut params,
@@ -231,7 +231,7 @@ impl Messages {
             json::write_ping(&self.limits, client_time, &mut message);
             return self.queue(message);
         }
-        if internal::write_ping_request(&mut message, self.protocol, &self.limits, client_time)
+        if internal::encode_ping_request(&mut message, self.protocol, &self.limits, client_time)
             .is_ok()
         {
             self.queue(message);

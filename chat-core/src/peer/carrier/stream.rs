@@ -81,7 +81,7 @@ impl Stream {
     }
 
     pub(super) fn write_ping(&mut self, client_time: i32) {
-        tcp::write_ping_request(&mut self.outgoing.bytes, client_time);
+        tcp::encode_ping_request(&mut self.outgoing.bytes, client_time);
     }
 
     pub(super) fn unsent(&self) -> &[u8] {

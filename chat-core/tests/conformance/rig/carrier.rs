@@ -150,7 +150,7 @@ impl StreamEnd {
         }
         let mut answers = Vec::new();
         for client_time in self.unanswered.drain(..) {
-            tcp::write_ping_response(
+            tcp::encode_ping_response(
                 &mut answers,
                 now.as_millis() as i32 + 1_000_000,
                 client_time,
@@ -223,11 +223,11 @@ impl MessageEnd {
         let answer = |client_time| {
             let (mut answer, server_time) = (Vec::new(), now.as_millis() as i32 + 1_000_000);
             if self.json {
-                json::write_ping_response(&mut answer, &Limits::DEFAULT, client_time, server_time)
+                json::encode_ping_response(&mut answer, &Limits::DEFAULT, client_time, server_time)
                     .expect("fits");
                 return answer;
             }
-            internal::write_ping_response(
+            internal::encode_ping_response(
                 &mut answer,
                 self.protocol,
                 &Limits::DEFAULT,
@@ -251,15 +251,15 @@ fn in_json(message: &[u8]) -> Vec<u8> {
         },
     );
     match *message {
-        [0xF3, 1, 0] => json::write_session(&mut text, &limits, "0123456789abcdef").expect("fits"),
+        [0xF3, 1, 0] => json::encode_session(&mut text, &limits, "0123456789abcdef").expect("fits"),
         [0xF0, s0, s1, s2, s3, c0, c1, c2, c3] => {
             let (server_time, client_time) = (
                 i32::from_be_bytes([s0, s1, s2, s3]),
                 i32::from_be_bytes([c0, c1, c2, c3]),
             );
-            json::write_ping_response(&mut text, &limits, client_time, server_time).expect("fits");
+            json::encode_ping_response(&mut text, &limits, client_time, server_time).expect("fits");
         }
-        _ => json::write_message(&mut text, &limits, message).expect("JSON can say it"),
+        _ => json::encode_message(&mut text, &limits, message).expect("JSON can say it"),
     }
     text
 }
@@ -280,7 +280,7 @@ fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
                 client_time,
             } if pings => {
                 let mut message = Vec::new();
-                tcp::write_ping_response(&mut message, server_time, client_time);
+                tcp::encode_ping_response(&mut message, server_time, client_time);
                 messages.push(message);
             }
             other => panic!("a matter of streams: {other:?}"),
@@ -321,7 +321,7 @@ impl DatagramEnd {
         match &mut self.connection {
             Some(connection) => connection.handle_datagram(now, bytes),
             None => {
-                let Some(request) = ConnectRequest::read(bytes) else {
+                let Some(request) = ConnectRequest::decode(bytes) else {
                     return Vec::new();
                 };
                 // It says nothing by itself, never gives up, and has no window: tests say what the server does.

@@ -26,7 +26,7 @@ pub(crate) struct Command {
 impl Flown {
     #[track_caller]
     pub(crate) fn read(now: Timestamp, bytes: &[u8]) -> Self {
-        let parsed = datagram::parse(bytes).expect("a good datagram");
+        let parsed = datagram::decode(bytes).expect("a good datagram");
         assert_eq!(parsed.trailing_bytes(), 0);
         let commands = parsed.commands().map(|command| Command {
             kind: command.kind,

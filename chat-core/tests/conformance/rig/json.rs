@@ -24,14 +24,15 @@ fn parameters(parameters: &[(u8, Value)]) -> Vec<(u8, Value)> {
     }
     writer.finish().expect("fits");
     let (mut text, mut back) = (Vec::new(), Vec::new());
-    json::write_message(&mut text, &LIMITS, &message).expect("JSON can say it");
+    json::encode_message(&mut text, &LIMITS, &message).expect("JSON can say it");
     let mut reader = Reader::new(Role::Server, &LIMITS, &text).expect("text");
     assert!(matches!(
         reader.next(&mut back),
         Ok(Some(Frame::Message(_)))
     ));
-    let header = photon_proto::message::Header::parse(&back).expect("a header");
-    match Message::parse(header.kind, Protocol::V18, &LIMITS, &back[2..]).expect("a good message") {
+    let header = photon_proto::message::Header::decode(&back).expect("a header");
+    match Message::decode(header.kind, Protocol::V18, &LIMITS, &back[2..]).expect("a good message")
+    {
         Message::Request { mut params, .. } => super::server::all_parameters(&mut params),
         other => panic!("{other:?}"),
     }

@@ -136,15 +136,15 @@ impl ServerLink {
     }
 
     fn take_message(&mut self, now: Timestamp, channel: u8, delivery: u8, raw: Vec<u8>) {
-        let encrypted = Header::parse(&raw).expect("a header").encrypted;
+        let encrypted = Header::decode(&raw).expect("a header").encrypted;
         let mut plain = raw.clone();
         let (kind, body) =
-            message::open(&mut plain, self.cipher.as_ref()).expect("opens with the agreed key");
+            message::decrypt(&mut plain, self.cipher.as_ref()).expect("opens with the agreed key");
         let protocol = self
             .init
             .as_ref()
             .map_or(Protocol::V18, |_| self.protocol());
-        match Message::parse(kind, protocol, &LIMITS, body).expect("a good message") {
+        match Message::decode(kind, protocol, &LIMITS, body).expect("a good message") {
             Message::Init(init) => {
                 // Which leaves WebSocket out.
                 assert!(
@@ -216,7 +216,7 @@ impl ServerLink {
     /// Any answer to the key exchange.
     pub(crate) fn key_answer(&self, return_code: i16, key: Option<&[u8]>) -> Vec<u8> {
         let mut message = Vec::new();
-        internal::write_key_response(&mut message, self.protocol(), &LIMITS, return_code, key)
+        internal::encode_key_response(&mut message, self.protocol(), &LIMITS, return_code, key)
             .expect("fits");
         framed(&message)
     }
@@ -261,7 +261,7 @@ impl ServerLink {
         }
         writer.finish().expect("fits");
         if let Some(cipher) = self.cipher.as_ref().filter(|_| encrypt) {
-            message::seal(&mut message, 0, cipher);
+            message::encrypt(&mut message, 0, cipher);
         }
         framed(&message)
     }

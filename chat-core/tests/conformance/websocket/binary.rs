@@ -133,7 +133,7 @@ fn a_server_that_does_not_greet_is_pinged_after_a_second_and_its_answer_is_greet
         if bare {
             answer = vec![0xF0, 0, 0, 0x30, 0x39, 0, 0, 0x07, 0xD0];
         } else {
-            internal::write_ping_response(&mut answer, Protocol::V18, &LIMITS, 2_000, 12_345)
+            internal::encode_ping_response(&mut answer, Protocol::V18, &LIMITS, 2_000, 12_345)
                 .expect("fits");
         }
         let sent = duo.deliver(&answer);

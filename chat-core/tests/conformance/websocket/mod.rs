@@ -152,9 +152,9 @@ impl Duo {
     fn kinds(&self, sent: &[Vec<u8>]) -> Vec<(MessageKind, Option<u8>, bool)> {
         sent.iter()
             .map(|bytes| {
-                let header = message::Header::parse(bytes).expect("a message without a frame");
+                let header = message::Header::decode(bytes).expect("a message without a frame");
                 let code = match (!header.encrypted).then(|| {
-                    Message::parse(header.kind, self.protocol, &LIMITS, &bytes[2..]).expect("good")
+                    Message::decode(header.kind, self.protocol, &LIMITS, &bytes[2..]).expect("good")
                 }) {
                     Some(Message::Request { code, .. }) => Some(code),
                     _ => None,

@@ -444,7 +444,7 @@ fn server_time_runs_and_wraps() {
     );
     harness.wait(2);
     harness.send_message(&peer, |bytes| {
-        photon_proto::internal::write_ping_request(
+        photon_proto::internal::encode_ping_request(
             bytes,
             Protocol::V18,
             &photon_proto::Limits::DEFAULT,

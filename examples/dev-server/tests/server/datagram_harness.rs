@@ -110,7 +110,7 @@ impl Harness {
         let mut bytes = Vec::new();
         write(&mut bytes, client.protocol);
         if let Some(cipher) = &client.cipher {
-            message::seal(&mut bytes, 0, cipher);
+            message::encrypt(&mut bytes, 0, cipher);
         }
         client
             .connection
@@ -128,7 +128,7 @@ impl Harness {
                 version: [4, 1, 8, 20],
                 application,
             }
-            .write(bytes);
+            .encode(bytes);
         });
     }
 
@@ -158,7 +158,7 @@ impl Harness {
     pub(crate) fn exchange_keys(&mut self, link: LinkKey) {
         let exchange = KeyExchange::new(&mut self.random);
         self.send(link, |bytes, protocol| {
-            internal::write_key_request(bytes, protocol, &Limits::DEFAULT, exchange.public_key())
+            internal::encode_key_request(bytes, protocol, &Limits::DEFAULT, exchange.public_key())
                 .unwrap();
         });
         self.run_for(50);

@@ -107,7 +107,7 @@ impl Crowd {
                         version: [4, 1, 8, 20],
                         application,
                     }
-                    .write(&mut bytes);
+                    .encode(&mut bytes);
                     self.clients[at]
                         .connection
                         .send(0, Delivery::Reliable, &bytes)

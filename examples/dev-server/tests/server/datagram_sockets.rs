@@ -47,7 +47,7 @@ impl Client {
                 version: [4, 1, 8, 20],
                 application,
             }
-            .write(bytes);
+            .encode(bytes);
         });
         assert_eq!(client.next(), Got::InitResponse);
         client

@@ -110,7 +110,7 @@ impl Harness {
             version: [4, 1, 8, 20],
             application: Text::from("NameServer"),
         };
-        self.send_message(peer, |bytes| init.write(bytes));
+        self.send_message(peer, |bytes| init.encode(bytes));
     }
 
     /// A connection with keys, whose requests are encrypted from now on.
@@ -139,7 +139,7 @@ impl Harness {
     pub(crate) fn send_key(&mut self, peer: &Peer) -> KeyExchange {
         let exchange = KeyExchange::new(&mut self.random);
         self.send_message(peer, |bytes| {
-            internal::write_key_request(
+            internal::encode_key_request(
                 bytes,
                 peer.protocol,
                 &Limits::DEFAULT,
@@ -174,7 +174,7 @@ impl Harness {
         let start = frame.message_position();
         write(&mut bytes);
         if let (true, Some(cipher)) = (peer.encrypt, &peer.cipher) {
-            message::seal(&mut bytes, start, cipher);
+            message::encrypt(&mut bytes, start, cipher);
         }
         tcp::end_frame(&mut bytes, frame);
         self.send_bytes(peer, &bytes);
@@ -285,10 +285,10 @@ pub(crate) fn decode(
     cipher: Option<&Cipher>,
 ) -> Option<Got> {
     let limits = Limits::DEFAULT;
-    let encrypted = Header::parse(message).ok()?.encrypted;
-    let (kind, body) = message::open(message, cipher).ok()?;
+    let encrypted = Header::decode(message).ok()?.encrypted;
+    let (kind, body) = message::decrypt(message, cipher).ok()?;
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Some(match Message::parse(kind, protocol, &limits, body).ok()? {
+    Some(match Message::decode(kind, protocol, &limits, body).ok()? {
         Message::InitResponse => Got::InitResponse,
         Message::Response {
             internal: true,

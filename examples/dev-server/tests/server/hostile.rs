@@ -173,7 +173,7 @@ fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
     for key in [&[][..], &[0], &[1], &[0xFF; 96], &[2; 97]] {
         harness.send_message(&peer, |bytes| {
             let limits = photon_proto::Limits::DEFAULT;
-            photon_proto::internal::write_key_request(bytes, Protocol::V18, &limits, key).unwrap();
+            photon_proto::internal::encode_key_request(bytes, Protocol::V18, &limits, key).unwrap();
         });
         assert_eq!(
             harness.drain(&mut peer),

@@ -69,7 +69,7 @@ fn encoded(subprotocol: SubProtocol, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8
         return message;
     }
     let mut text = Vec::new();
-    json::write_message(&mut text, &LIMITS, &message).unwrap();
+    json::encode_message(&mut text, &LIMITS, &message).unwrap();
     text
 }
 
@@ -186,7 +186,7 @@ fn clients_are_greeted_unasked_and_pings_answered() {
     for subprotocol in SubProtocol::ALL {
         let web = open(&mut harness, ServerKind::NameServer, subprotocol);
         let ping = encoded(subprotocol, |bytes| {
-            internal::write_ping_request(bytes, subprotocol.binary(), &LIMITS, 77).unwrap();
+            internal::encode_ping_request(bytes, subprotocol.binary(), &LIMITS, 77).unwrap();
         });
         harness.core.received(harness.now, web.id, &ping);
         assert_eq!(
@@ -426,7 +426,7 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
     for subprotocol in SubProtocol::ALL {
         let mut web = open(&mut harness, ServerKind::NameServer, subprotocol);
         let ask_keys = encoded(subprotocol, |bytes| {
-            internal::write_key_request(
+            internal::encode_key_request(
                 bytes,
                 subprotocol.binary(),
                 &LIMITS,
@@ -457,7 +457,7 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
         };
         web.cipher = Some(Cipher::new(&exchange.agree(key).unwrap()));
         let mut sealed = request(subprotocol, 220, vec![(224, "app-1".into())]);
-        photon_proto::message::seal(&mut sealed, 0, web.cipher.as_ref().unwrap());
+        photon_proto::message::encrypt(&mut sealed, 0, web.cipher.as_ref().unwrap());
         harness.core.received(harness.now, web.id, &sealed);
         let got = drain(&mut harness, &web);
         assert!(

@@ -60,7 +60,7 @@ impl Harness {
             version: [4, 1, 8, 20],
             application: "chat".into(),
         };
-        frame(&mut unsent, &|bytes| init.write(bytes));
+        frame(&mut unsent, &|bytes| init.encode(bytes));
         let mut requests = vec![
             (230, credentials(user)),
             (0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]),

@@ -79,7 +79,7 @@ impl Client {
             version: [4, 1, 8, 20],
             application: "chat".into(),
         };
-        client.send(|bytes| init.write(bytes));
+        client.send(|bytes| init.encode(bytes));
         assert_eq!(client.next(), Got::InitResponse);
         client
     }

@@ -138,7 +138,7 @@ impl Connection {
         if self.phase == Phase::Closed {
             return;
         }
-        let (header, rest) = match datagram::parse_header(bytes) {
+        let (header, rest) = match datagram::decode_header(bytes) {
             Ok(parsed) => parsed,
             Err(error) => return self.stats.dropped_datagrams.count(&error),
         };
@@ -147,7 +147,7 @@ impl Connection {
             return;
         }
         let parsed =
-            match datagram::parse_commands(header, rest, bytes.len().saturating_sub(rest.len())) {
+            match datagram::decode_commands(header, rest, bytes.len().saturating_sub(rest.len())) {
                 Ok(parsed) => parsed,
                 Err(error) => {
                     self.stats.dropped_datagrams.count(&error);

@@ -72,8 +72,8 @@ pub struct ConnectRequest {
 impl ConnectRequest {
     /// The wish in a datagram, if there is one.
     #[must_use]
-    pub fn read(datagram: &[u8]) -> Option<Self> {
-        let datagram = datagram::parse(datagram).ok()?;
+    pub fn decode(datagram: &[u8]) -> Option<Self> {
+        let datagram = datagram::decode(datagram).ok()?;
         datagram.commands().find_map(|command| match command.body {
             Body::Connect(fields)
                 if command.channel == CONTROL_CHANNEL && command.rseq <= LAST_NUMBER =>

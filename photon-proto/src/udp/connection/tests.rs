@@ -22,7 +22,7 @@ fn pair(left: u32) -> [Connection; 2] {
     let mut client = Connection::connect(Config::client(), 7, NOW);
     let request = client
         .transmit(NOW)
-        .and_then(ConnectRequest::read)
+        .and_then(ConnectRequest::decode)
         .expect("a connect");
     client.transmitted();
     let mut server = Connection::accept(Config::server(), &request, 9, 0, NOW);
