@@ -81,6 +81,7 @@ mod subscriptions;
 mod switches;
 mod timers;
 mod tokens;
+mod transport;
 mod users;
 
 pub use auth_text::{AuthRuleError, AuthTableError};
@@ -93,5 +94,6 @@ pub use fault_spec::{FaultSpec, FaultSpecError};
 pub use faults::{Fault, Faults, Step};
 pub use messages::MessageLink;
 pub use stats::{ChannelSnapshot, ServerStats, UserSnapshot};
-pub use subprotocol::SubProtocol;
+pub use subprotocol::{SubProtocol, SubProtocolError};
 pub use switches::SwitchError;
+pub use transport::{Transport, TransportError};

@@ -8,14 +8,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
 use crate::connections::ServerKind;
-
-/// What is spoken on the connections of a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
-    Tcp,
-    Ws,
-    Wss,
-}
+use crate::transport::Transport;
 
 /// Connections accepted before the clients that are there get their turn.
 const ACCEPTS_PER_TURN: usize = 64;

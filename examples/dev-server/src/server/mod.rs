@@ -33,12 +33,13 @@ use photon_proto::Timestamp;
 use crate::connections::ServerKind;
 use crate::core::ServerCore;
 use crate::sim::Rng;
+use crate::transport::Transport;
 use certificate::Identity;
 use clients::Clients;
 use datagrams::DatagramSocket;
 use handle::Command;
 pub use handle::ServerHandle;
-use listener::{Listener, Transport};
+use listener::Listener;
 pub use options::{
     Addresses, Certificate, ServerOptions, UdpAddresses, UdpPorts, WsAddresses, WsPorts, WssOptions,
 };
@@ -308,6 +309,7 @@ impl Server {
                     Transport::Wss => {
                         web.insert(registry, instant, stream, server_kind, tls, local_host)
                     }
+                    Transport::Udp => debug_assert!(false, "no TCP listener is bound for UDP"),
                 },
             );
         }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::config::ServerConfig;
+use crate::connections::ServerKind;
+use crate::transport::Transport;
 
 /// Where to listen, and what the server is like.
 #[derive(Clone, Debug)]
@@ -21,7 +23,7 @@ pub struct ServerOptions {
     /// WebSocket with TLS, on the same host; `None` for none. Default `None`.
     pub wss: Option<WssOptions>,
     /// What the server is like; its front-end ports are set to those that are listened on. Its
-    /// [`line`](ServerConfig::line) is what becomes of UDP datagrams, in both directions.
+    /// [`conditions`](ServerConfig::conditions) are what becomes of UDP datagrams, in both directions.
     pub config: ServerConfig,
     /// Decides every random number, those of TLS excepted. Default `None`: taken from the operating system.
     pub seed: Option<[u8; 32]>,
@@ -164,6 +166,31 @@ pub struct Addresses {
     pub ws: Option<WsAddresses>,
     /// Both over WebSocket with TLS, if there is that.
     pub wss: Option<WsAddresses>,
+}
+
+impl Addresses {
+    /// The socket address of one server over one transport; `None` without that transport.
+    #[must_use]
+    pub fn of(&self, transport: Transport, server: ServerKind) -> Option<SocketAddr> {
+        let [name_server, front_end] = match transport {
+            Transport::Tcp => [self.name_server, self.front_end],
+            Transport::Udp => self.udp.map(|udp| [udp.name_server, udp.front_end])?,
+            Transport::Ws => self.ws.map(|ws| [ws.name_server, ws.front_end])?,
+            Transport::Wss => self.wss.map(|wss| [wss.name_server, wss.front_end])?,
+        };
+        Some(match server {
+            ServerKind::NameServer => name_server,
+            ServerKind::FrontEnd => front_end,
+        })
+    }
+
+    /// The name server's address with its scheme, as a client takes it, for example
+    /// `udp://127.0.0.1:5058`; `None` without that transport.
+    #[must_use]
+    pub fn name_server_url(&self, transport: Transport) -> Option<String> {
+        let address = self.of(transport, ServerKind::NameServer)?;
+        Some(format!("{transport}://{address}"))
+    }
 }
 
 /// Where a server listens over UDP.
