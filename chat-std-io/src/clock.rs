@@ -1,4 +1,4 @@
-//! The clock: microseconds since the session began, from the system's monotonic clock.
+//! The session's clock: microseconds since it was built, from the system's monotonic clock.
 
 use chat_core::Timestamp;
 use std::time::{Duration, Instant};
@@ -16,7 +16,8 @@ impl Clock {
     }
 }
 
-/// Arithmetic between core's time and the system's. It saturates: a duration that does not fit is the end of time.
+/// Arithmetic between the client's time and the system's. It saturates at [`Timestamp::MAX`], which
+/// is later than any clock: `Session::wait(Duration::MAX)` is legal.
 pub(crate) trait Time {
     fn plus_duration(self, duration: Duration) -> Self;
     fn until(self, later: Self) -> Duration;
@@ -27,7 +28,7 @@ impl Time for Timestamp {
         self.plus_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// From this time to a later one; zero if that has passed.
+    /// Time from this moment to a later one; zero if that has passed.
     fn until(self, later: Self) -> Duration {
         Duration::from_micros(later.micros_since(self))
     }
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_of_any_length_are_safe() {
+    fn durations_of_any_length_saturate() {
         assert_eq!(
             Timestamp::from_millis(1).plus_duration(Duration::MAX),
             Timestamp::MAX

@@ -1,49 +1,50 @@
-//! The links that are open, or being opened or closed, and everything that the pump does with them.
+//! The links of a session: those that the client uses, and those that are being closed.
 
-use crate::client::LinkOf;
 use crate::clock::Time;
-use crate::resolve::{Opened, Opener, Ticket};
-use crate::session::IoStats;
-use crate::sleep::TURN;
-use crate::socket::{CHUNK_BYTES, Parting, Setup, Socket};
+use crate::connect::{self, CancelGuard, Connected, Connector};
+use crate::link_handle::ClientLink;
+use crate::sleep::POLL_INTERVAL;
+use crate::stats::IoStats;
+use crate::transport::{CHUNK_BYTES, CloseProgress, LinkEnd, ReadOutcome, Setup, Socket};
 use chat_core::{ChatClient, LinkCommand, LinkId, LinkInput, Target, Timestamp, Wire};
 use std::mem;
 use std::time::Duration;
 
-/// How long a closed connection is kept for the other side's end.
-const LINGER: Duration = Duration::from_secs(1);
-/// How many closed connections are kept; the oldest go first.
+/// How long a closed connection is kept for the server's end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Closed connections that are kept at one time; the oldest is dropped first.
 const MAX_CLOSING: usize = 16;
-/// Nothing sleeps longer at a time: systems disagree about very long timeouts.
+/// Longest single sleep: systems disagree about very long timeouts.
 const MAX_SLEEP: Duration = Duration::from_secs(3_600);
 
 pub(crate) struct Links {
-    /// What core knows of, oldest first.
+    /// Links that the client has opened and not closed, oldest first.
     live: Vec<Link>,
-    /// What core has closed, or knows as ended. Bytes are on their way to the other side: if the socket were gone before they are there,
-    /// whatever the other side still sends would be answered with a reset, and on some systems a reset throws away what
-    /// the other side has not read yet. So the end is announced, and what comes is thrown away until the other side ends
-    /// too. Over WebSocket that goes for the close frames, too.
+    /// Connections after the client's close or end.
+    ///
+    /// A socket that is closed at once answers whatever is still on its way to it with a reset, and
+    /// on some systems a reset discards what the server has not read yet: our last messages. So the
+    /// end is announced, and input discarded, until the server ends its side (RFC 9112, 9.6). Over
+    /// WebSocket this also completes the closing handshake.
     closing: Vec<Closing>,
-    opener: Opener,
+    connector: Connector,
     setup: Setup,
     buffer: Box<[u8]>,
-    /// What became of the bytes of links that are gone.
-    pub(crate) endings: Endings,
+    pub(crate) summary: CloseSummary,
     pub(crate) stats: IoStats,
 }
 
 struct Link {
     id: LinkId,
-    transport: Transport,
+    state: LinkState,
 }
 
-enum Transport {
-    /// The ticket is for the thread, if it takes one.
-    Opening {
-        _ticket: Option<Ticket>,
+enum LinkState {
+    /// A thread connects it; without a guard it is connected by the caller.
+    Connecting {
+        _guard: Option<CancelGuard>,
     },
-    Open(Socket),
+    Connected(Socket),
 }
 
 struct Closing {
@@ -51,20 +52,12 @@ struct Closing {
     until: Timestamp,
 }
 
-/// What a pass over the input brought.
+/// How the links that are gone have ended.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Input {
-    /// Anything at all.
-    pub(crate) any: bool,
-    /// There is more, and it is wanted.
-    pub(crate) more: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Endings {
-    /// A link ended with bytes that were not sent.
+pub(crate) struct CloseSummary {
+    /// A link ended before all accepted output was sent.
     pub(crate) unsent: bool,
-    /// A link ended without the other side's end in answer to ours.
+    /// A link ended without the server's end in answer to ours.
     pub(crate) unconfirmed: bool,
 }
 
@@ -73,10 +66,10 @@ impl Links {
         Self {
             live: Vec::new(),
             closing: Vec::new(),
-            opener: Opener::new(),
+            connector: Connector::new(),
             setup,
             buffer: vec![0; CHUNK_BYTES].into_boxed_slice(),
-            endings: Endings::default(),
+            summary: CloseSummary::default(),
             stats: IoStats::default(),
         }
     }
@@ -85,136 +78,149 @@ impl Links {
         self.live.is_empty() && self.closing.is_empty()
     }
 
-    /// Whether something is under way that nobody tells about by time: a link being opened, bytes that the system does
-    /// not take, a socket that waits for the other side's end.
-    pub(crate) fn needs_turns(&self) -> bool {
-        !self.closing.is_empty()
-            || self.live.iter().any(|link| match &link.transport {
-                Transport::Opening { .. } => true,
-                Transport::Open(socket) => socket.unsent() || socket.is_opening(),
-            })
-    }
-
-    /// Whether a link that was closed has bytes that were not sent yet.
-    pub(crate) fn closing_unsent(&self) -> bool {
-        self.closing.iter().any(|closing| closing.socket.unsent())
-    }
-
-    /// How many links core has asked for and not closed.
+    /// Number of links that the client has opened and not closed.
     pub(crate) fn live(&self) -> usize {
         self.live.len()
     }
 
-    /// Hands over what the threads have opened and what can be read, as far as core wants it. Never blocks.
-    pub(crate) fn receive(&mut self, chat: &mut ChatClient, now: Timestamp) -> Input {
-        let mut input = Input::default();
-        while let Some(opened) = self.opener.finished() {
-            input.any = true;
-            self.opened(chat, now, opened);
+    /// Whether something is under way that no deadline of the client covers: a connect, a
+    /// handshake, output that the system does not take, a close.
+    pub(crate) fn needs_polling(&self) -> bool {
+        !self.closing.is_empty()
+            || self.live.iter().any(|link| match &link.state {
+                LinkState::Connecting { .. } => true,
+                LinkState::Connected(socket) => socket.unsent() || socket.is_opening(),
+            })
+    }
+
+    /// Whether a closed link has output left.
+    pub(crate) fn closing_unsent(&self) -> bool {
+        self.closing.iter().any(|closing| closing.socket.unsent())
+    }
+
+    /// Passes finished connects and readable input to the client, as far as it wants input.
+    pub(crate) fn receive(&mut self, chat: &mut ChatClient, now: Timestamp) -> ReadOutcome {
+        let mut total = ReadOutcome::default();
+        while let Some(connected) = self.connector.finished() {
+            total.any = true;
+            self.on_connected(chat, now, connected);
         }
         let Self {
             live,
             closing,
             buffer,
-            endings,
+            summary,
             stats,
             ..
         } = self;
         live.retain_mut(|link| {
-            let Transport::Open(socket) = &mut link.transport else { return true };
-            let mut core = LinkOf { chat: &mut *chat, now, id: link.id };
-            let pass = socket.receive(&mut core, buffer, stats);
-            input.any |= pass.any;
-            input.more |= pass.more;
-            let Some(end) = pass.end else { return true };
-            // A server's words may name a user.
-            let kind = if let LinkInput::Failed(error) = &end { Some(error.kind) } else { None };
-            log::debug!(target: "photon_chat::net", "{}: ended by the other side ({kind:?})", link.id);
-            endings.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
-            endings.unconfirmed = true;
-            chat.handle_link(now, link.id, end);
-            if socket.outlives_end() {
-                let gone = Transport::Opening { _ticket: None };
-                if let Transport::Open(socket) = mem::replace(&mut link.transport, gone) {
-                    linger(closing, socket, now, endings);
+            let LinkState::Connected(socket) = &mut link.state else {
+                return true;
+            };
+            let mut client = ClientLink {
+                chat: &mut *chat,
+                now,
+                id: link.id,
+            };
+            let end = match socket.receive(&mut client, buffer, stats) {
+                Ok(outcome) => {
+                    total.any |= outcome.any;
+                    total.more |= outcome.more;
+                    return true;
+                }
+                Err(end) => end,
+            };
+            total.any = true;
+            // Only the kind: the text may contain a user id.
+            let kind = match &end {
+                LinkEnd::Closed => None,
+                LinkEnd::Failed(error) => Some(error.kind),
+            };
+            log::debug!(target: "photon_chat::net", "{}: ended by the server ({kind:?})", link.id);
+            summary.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
+            summary.unconfirmed = true;
+            chat.handle_link(now, link.id, end.into());
+            if socket.must_answer_end() {
+                let gone = LinkState::Connecting { _guard: None };
+                if let LinkState::Connected(socket) = mem::replace(&mut link.state, gone) {
+                    keep_closing(closing, socket, now, summary);
                 }
             }
             false
         });
         closing.retain_mut(|closing| {
-            let parting = closing.socket.drain(buffer, stats);
-            if parting == Parting::Waits && closing.until > now {
+            let progress = closing.socket.continue_close(buffer, stats);
+            if progress == CloseProgress::Pending && closing.until > now {
                 return true;
             }
-            endings.part(&closing.socket, parting);
+            summary.add(&closing.socket, progress);
             false
         });
-        input
+        total
     }
 
-    fn opened(&mut self, chat: &mut ChatClient, now: Timestamp, opened: Opened) {
-        // Without a link it was given up: the socket is dropped.
-        let Some(link) = self.live.iter_mut().find(|link| link.id == opened.link) else {
+    fn on_connected(&mut self, chat: &mut ChatClient, now: Timestamp, connected: Connected) {
+        let Connected { link: id, result } = connected;
+        // Without its link, the connect was cancelled after the thread had finished it.
+        let Some(index) = self.live.iter().position(|link| link.id == id) else {
             return;
         };
-        match opened.result {
+        match result {
             Ok((socket, address)) => {
-                log::debug!(target: "photon_chat::net", "{}: connected to {address}", opened.link);
+                log::debug!(target: "photon_chat::net", "{id}: connected to {address}");
+                // With handshakes to come, the transport reports the link as opened after them.
                 if !socket.is_opening() {
-                    chat.handle_link(
-                        now,
-                        opened.link,
-                        LinkInput::Opened {
-                            ipv6: address.is_ipv6(),
-                        },
-                    );
+                    let ipv6 = address.is_ipv6();
+                    chat.handle_link(now, id, LinkInput::Opened { ipv6 });
                 }
-                link.transport = Transport::Open(socket);
+                if let Some(link) = self.live.get_mut(index) {
+                    debug_assert!(matches!(link.state, LinkState::Connecting { .. }));
+                    link.state = LinkState::Connected(socket);
+                }
             }
             Err(error) => {
-                self.live.retain(|link| link.id != opened.link);
-                chat.handle_link(now, opened.link, LinkInput::Failed(error));
+                self.live.remove(index);
+                chat.handle_link(now, id, LinkInput::Failed(error));
             }
         }
     }
 
-    /// Writes what the system takes, then opens and closes what core asks for. Never blocks.
+    /// Sends output, then opens and closes the links that the client asks for. Never blocks.
     pub(crate) fn flush(&mut self, chat: &mut ChatClient, now: Timestamp) {
         self.send(chat, now);
-        // What was opened just now has something to say already.
-        if self.apply(chat, now) {
+        // A link that opened at once already has output.
+        if self.apply_commands(chat, now) {
             self.send(chat, now);
         }
     }
 
-    /// Writes what the system takes. Never blocks.
+    /// Sends the output that the system takes. Never blocks.
     pub(crate) fn send(&mut self, chat: &mut ChatClient, now: Timestamp) {
         for link in &mut self.live {
-            if let Transport::Open(socket) = &mut link.transport {
-                socket.send(
-                    &mut LinkOf {
-                        chat: &mut *chat,
-                        now,
-                        id: link.id,
-                    },
-                    &mut self.stats,
-                );
+            if let LinkState::Connected(socket) = &mut link.state {
+                let mut client = ClientLink {
+                    chat: &mut *chat,
+                    now,
+                    id: link.id,
+                };
+                socket.send(&mut client, &mut self.stats);
             }
         }
     }
 
-    /// Opens and closes what core asks for; whether core was told of one that is open, or not to be opened, already.
-    fn apply(&mut self, chat: &mut ChatClient, now: Timestamp) -> bool {
-        let mut told = false;
+    /// Opens and closes the links that the client asks for. Returns whether one opened or failed at
+    /// once.
+    fn apply_commands(&mut self, chat: &mut ChatClient, now: Timestamp) -> bool {
+        let mut at_once = false;
         while let Some(command) = chat.poll_command() {
             match command {
                 LinkCommand::Open { link, target, wire } => {
-                    told |= self.open(chat, now, link, target, wire)
+                    at_once |= self.open(chat, now, link, target, wire);
                 }
                 LinkCommand::Close { link } => self.close(link, now),
             }
         }
-        told
+        at_once
     }
 
     fn open(
@@ -225,65 +231,77 @@ impl Links {
         target: Target,
         wire: Wire,
     ) -> bool {
+        debug_assert!(
+            self.live.iter().all(|link| link.id != id),
+            "link ids are never reused"
+        );
         log::debug!(target: "photon_chat::net", "{id}: connecting to {target}");
-        if Socket::opens_at_once(&target, wire) {
+        let at_once = connect::connects_at_once(&target, wire);
+        if at_once {
             self.live.push(Link {
                 id,
-                transport: Transport::Opening { _ticket: None },
+                state: LinkState::Connecting { _guard: None },
             });
-            let result = Socket::open(&target, wire, &self.setup, || true);
-            self.opened(chat, now, Opened { link: id, result });
-            return true;
+            let result = connect::connect(&target, wire, &self.setup, || true);
+            self.on_connected(chat, now, Connected { link: id, result });
+        } else {
+            let guard = self.connector.start(id, target, wire, self.setup.clone());
+            self.live.push(Link {
+                id,
+                state: LinkState::Connecting {
+                    _guard: Some(guard),
+                },
+            });
         }
-        let ticket = Some(self.opener.open(id, target, wire, self.setup.clone()));
-        self.live.push(Link {
-            id,
-            transport: Transport::Opening { _ticket: ticket },
-        });
-        false
+        at_once
     }
 
     fn close(&mut self, id: LinkId, now: Timestamp) {
-        let Some(at) = self.live.iter().position(|link| link.id == id) else {
+        // Not found if it failed while the command was queued.
+        let Some(index) = self.live.iter().position(|link| link.id == id) else {
             return;
         };
         log::debug!(target: "photon_chat::net", "{id}: closing");
-        // A link that is being opened is given up by dropping its ticket.
-        let Transport::Open(mut socket) = self.live.remove(at).transport else {
+        // A link without a socket is cancelled by dropping its guard.
+        let LinkState::Connected(mut socket) = self.live.remove(index).state else {
             return;
         };
-        match socket.finish(&mut self.stats) {
-            Parting::Waits => linger(&mut self.closing, socket, now, &mut self.endings),
-            parting => self.endings.part(&socket, parting),
+        match socket.close(&mut self.stats) {
+            CloseProgress::Pending => {
+                keep_closing(&mut self.closing, socket, now, &mut self.summary);
+            }
+            progress => self.summary.add(&socket, progress),
         }
     }
 
-    /// Cuts every open connection; the next pass over the input tells core.
-    pub(crate) fn sever(&mut self) {
+    /// Ends every open link as if the network had failed; the next receive reports it.
+    pub(crate) fn simulate_connection_loss(&mut self) {
         for link in &mut self.live {
-            if let Transport::Open(socket) = &mut link.transport {
-                log::debug!(target: "photon_chat::net", "{}: severed", link.id);
-                socket.sever();
+            if let LinkState::Connected(socket) = &mut link.state {
+                log::debug!(target: "photon_chat::net", "{}: simulated connection loss", link.id);
+                socket.simulate_connection_loss();
             }
         }
     }
 
-    /// Sleeps in the kernel until there is input, at most this long; whether there is. While it could miss something it
-    /// sleeps no longer than a turn, and the caller looks what came.
+    /// Sleeps in the kernel until there is input, for at most `longest`. Returns whether there is.
+    ///
+    /// It can wait for one thing at a time. If it might miss another, it sleeps no longer than
+    /// [`POLL_INTERVAL`], and the caller checks for input.
     pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) -> bool {
-        // Of links that are closed, too.
+        // Output of closed links counts too.
         let mut unsent = self.closing_unsent();
         let Self {
             live,
-            opener,
+            connector,
             stats,
             ..
         } = self;
-        let (mut opening, mut readers, mut reader) = (false, 0, None);
+        let (mut connecting, mut readers, mut reader) = (false, 0, None);
         for link in live {
-            match &mut link.transport {
-                Transport::Opening { .. } => opening = true,
-                Transport::Open(socket) => {
+            match &mut link.state {
+                LinkState::Connecting { .. } => connecting = true,
+                LinkState::Connected(socket) => {
                     unsent |= socket.unsent();
                     if !socket.is_always_read() && !chat.wants_input(link.id) {
                         continue;
@@ -296,45 +314,51 @@ impl Links {
                 }
             }
         }
-        let blind = unsent || readers > 1 || (opening && readers > 0);
-        let longest = longest.min(if blind { TURN } else { MAX_SLEEP });
+        let polling = unsent || readers > 1 || (connecting && readers > 0);
+        let longest = longest.min(if polling { POLL_INTERVAL } else { MAX_SLEEP });
         stats.wakeups += 1;
         match reader {
-            Some(socket) if !opening => socket.sleep(longest, stats),
-            // While nothing is being opened either, this is a plain sleep.
-            _ => opener.sleep(longest),
+            Some(socket) if !connecting => socket.sleep(longest, stats),
+            // Without a connect under way either, this is a plain sleep.
+            _ => connector.sleep(longest),
         }
     }
 
-    /// The same once only closed connections are left.
+    /// Sleeps for at most [`POLL_INTERVAL`], once only closed links may be left.
     pub(crate) fn sleep_closing(&mut self, chat: &ChatClient, longest: Duration) {
         if !self.live.is_empty() {
-            self.sleep(chat, longest.min(TURN));
+            self.sleep(chat, longest.min(POLL_INTERVAL));
         } else if let Some(closing) = self.closing.last_mut() {
             self.stats.wakeups += 1;
-            closing.socket.sleep(longest.min(TURN), &mut self.stats);
+            let longest = longest.min(POLL_INTERVAL);
+            closing.socket.sleep(longest, &mut self.stats);
         }
     }
 }
 
-impl Endings {
-    /// Counts a connection that is dropped now.
-    fn part(&mut self, socket: &Socket, parting: Parting) {
+impl CloseSummary {
+    /// Adds a connection that is about to be dropped.
+    fn add(&mut self, socket: &Socket, progress: CloseProgress) {
         self.unsent |= socket.unsent();
-        self.unconfirmed |= parting != Parting::Confirmed;
+        self.unconfirmed |= progress != CloseProgress::Confirmed;
     }
 }
 
-/// Keeps a connection for the other side's end.
-fn linger(closing: &mut Vec<Closing>, socket: Socket, now: Timestamp, endings: &mut Endings) {
+/// Keeps a connection until the server ends its side, or [`CLOSE_TIMEOUT`] has passed.
+fn keep_closing(
+    closing: &mut Vec<Closing>,
+    socket: Socket,
+    now: Timestamp,
+    summary: &mut CloseSummary,
+) {
+    // A client that reconnects in a loop must not collect sockets.
     if closing.len() >= MAX_CLOSING {
         let oldest = closing.remove(0);
-        endings.part(&oldest.socket, Parting::Broken);
+        summary.add(&oldest.socket, CloseProgress::Broken);
     }
-    closing.push(Closing {
-        socket,
-        until: now.plus_duration(LINGER),
-    });
+    let until = now.plus_duration(CLOSE_TIMEOUT);
+    closing.push(Closing { socket, until });
+    debug_assert!(closing.len() <= MAX_CLOSING);
 }
 
 #[cfg(test)]
@@ -347,24 +371,24 @@ mod tests {
     const LONG: Duration = Duration::from_secs(30);
     const NOW: Timestamp = Timestamp::ZERO;
 
-    /// A client whose link is being opened to this listener.
-    fn opening(listener: &TcpListener) -> (ChatClient, Links) {
+    /// A client that connects to this listener.
+    fn connecting(listener: &TcpListener) -> (ChatClient, Links) {
         let address = format!("tcp://{}", listener.local_addr().unwrap());
         let mut chat = ChatClient::new(ChatConfig::new(address, "app", "1.0"), [0; 32]);
         chat.connect_to_name_server(ConnectOptions::new()).unwrap();
         let mut links = Links::new(Setup::for_test());
-        links.apply(&mut chat, NOW);
+        links.apply_commands(&mut chat, NOW);
         (chat, links)
     }
 
     #[test]
-    fn what_was_opened_too_late_is_dropped() {
+    fn a_connect_that_finishes_after_its_cancellation_is_dropped() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (mut chat, mut links) = opening(&listener);
-        assert!(links.opener.sleep(LONG), "the thread is done");
+        let (mut chat, mut links) = connecting(&listener);
+        assert!(links.connector.sleep(LONG), "the thread has finished");
 
         chat.disconnect();
-        links.apply(&mut chat, NOW);
+        links.apply_commands(&mut chat, NOW);
         assert!(links.is_empty());
         assert!(links.receive(&mut chat, NOW).any);
         assert!(links.is_empty());
@@ -372,36 +396,36 @@ mod tests {
         assert_eq!(
             listener.accept().unwrap().0.read(&mut [0]).unwrap(),
             0,
-            "the stream is gone"
+            "the stream was dropped"
         );
     }
 
     #[test]
-    fn a_closed_stream_is_kept_for_the_other_end_but_not_for_long() {
+    fn a_closed_stream_waits_for_the_servers_end_for_a_limited_time() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (mut chat, mut links) = opening(&listener);
+        let (mut chat, mut links) = connecting(&listener);
         assert!(links.sleep(&chat, LONG));
         links.receive(&mut chat, NOW);
         links.send(&mut chat, NOW);
         let (server, _) = listener.accept().unwrap();
         chat.disconnect();
-        links.apply(&mut chat, NOW);
+        links.apply_commands(&mut chat, NOW);
         assert_eq!((links.live(), links.closing.len()), (0, 1));
 
-        let nearly = NOW.plus_duration(LINGER - Duration::from_micros(1));
-        links.receive(&mut chat, nearly);
+        let just_before = NOW.plus_duration(CLOSE_TIMEOUT - Duration::from_micros(1));
+        links.receive(&mut chat, just_before);
         assert!(!links.is_empty());
-        assert!(!links.endings.unconfirmed);
-        links.receive(&mut chat, NOW.plus_duration(LINGER));
+        assert!(!links.summary.unconfirmed);
+        links.receive(&mut chat, NOW.plus_duration(CLOSE_TIMEOUT));
         assert!(links.is_empty());
-        assert!(links.endings.unconfirmed);
+        assert!(links.summary.unconfirmed);
         drop(server);
     }
 
     #[test]
-    fn closed_streams_do_not_pile_up() {
+    fn the_number_of_closed_streams_is_limited() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (mut chat, mut links) = opening(&listener);
+        let (mut chat, mut links) = connecting(&listener);
         let mut servers = Vec::new();
         for _ in 0..MAX_CLOSING + 3 {
             assert!(links.sleep(&chat, LONG));
@@ -410,7 +434,7 @@ mod tests {
             servers.push(listener.accept().unwrap());
             chat.disconnect();
             chat.connect_to_name_server(ConnectOptions::new()).unwrap();
-            links.apply(&mut chat, NOW);
+            links.apply_commands(&mut chat, NOW);
             assert!(links.closing.len() <= MAX_CLOSING);
         }
         assert_eq!(links.closing.len(), MAX_CLOSING);

@@ -1,11 +1,18 @@
-//! What a session is built with, beside the client's configuration.
+//! [`SessionOptions`]: options of the driver, beside the client's configuration.
 
-use crate::socket::Setup;
+use crate::transport::Setup;
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use crate::transport::tls::Tls;
 use std::fmt;
 
-/// What a [`Session`](crate::Session) is built with, beside the client's configuration.
+/// Options of a [`Session`](crate::Session), beside the client's configuration. Opaque; options may
+/// be added.
+///
+/// ```
+/// use chat_std_io::SessionOptions;
+///
+/// let options = SessionOptions::new().seed([7; 32]);
+/// ```
 #[derive(Clone, Default)]
 pub struct SessionOptions {
     pub(crate) seed: Option<[u8; 32]>,
@@ -14,20 +21,21 @@ pub struct SessionOptions {
 }
 
 impl SessionOptions {
-    /// A seed of the operating system, and the roots that Mozilla trusts.
+    /// The defaults: a seed from the operating system, and the roots that Mozilla trusts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A seed of your own, as in [`Session::with_seed`](crate::Session::with_seed).
+    /// Sets your own seed. Keys are derived from it, so anyone who can guess it can read what is
+    /// encrypted: except in tests, it must be unpredictable and used once.
     #[must_use]
     pub fn seed(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Whom `wss://` trusts.
+    /// Sets the servers that `wss://` trusts.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
@@ -37,7 +45,10 @@ impl SessionOptions {
 
     #[cfg_attr(
         not(feature = "websocket"),
-        expect(unused_variables, reason = "messages are put together by core")
+        expect(
+            unused_variables,
+            reason = "only WebSocket limits messages in the driver"
+        )
     )]
     pub(crate) fn setup(self, limits: &chat_core::Limits) -> Setup {
         Setup {

@@ -1,95 +1,98 @@
 //! [`Session`]: a chat client with its sockets and its clock.
 
 use crate::clock::{Clock, Time};
-use crate::links::{Endings, Links};
+use crate::links::{CloseSummary, Links};
 use crate::options::SessionOptions;
-use crate::sleep::TURN;
+use crate::sleep::POLL_INTERVAL;
+use crate::stats::IoStats;
 use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, Timestamp};
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// A [`ChatClient`] with its sockets, its clock and its seed; see the [crate docs](crate) for the two ways to use it.
+/// A [`ChatClient`] with its sockets, its clock and its random seed. The [crate docs](crate)
+/// describe the two ways to use it.
 ///
-/// What the client can do is on [`Session::chat`]: connect, subscribe, publish, look at channels. What it asks of the
-/// network (bytes to send, links to open and close) happens in the next [`service`](Self::service),
-/// [`flush`](Self::flush), [`wait`](Self::wait), or [`poll_event`](Self::poll_event) that returns `None`; the client's
-/// driver side (`handle_link`, `service`, `transmit`, `poll_command` and so on) is the session's own business, and
-/// calling it by hand delays or loses what the session would do with it.
+/// The client's methods are on [`Session::chat`]: connect, subscribe, publish, read channels. What
+/// they ask of the network (bytes to send, links to open and close) happens in the next
+/// [`service`](Self::service), [`flush`](Self::flush), [`wait`](Self::wait), or
+/// [`poll_event`](Self::poll_event) that returns `None`. The session calls the client's driver side
+/// (`handle_link`, `service`, `transmit`, `poll_command` and so on); if an application calls it too,
+/// it delays or loses the session's input and output.
 ///
-/// A session is `Send`: it can be built on one thread and used on another.
+/// A session is `Send`: one thread can build it and another use it.
 ///
-/// Dropping it ends its connections at once, whatever still waits to be sent; [`close`](Self::close) ends them properly.
+/// Dropping a session ends its connections at once and loses unsent output. [`close`](Self::close)
+/// ends them in order.
 pub struct Session {
     /// The client.
     pub chat: ChatClient,
     links: Links,
     clock: Clock,
-    /// The last pass left input behind that is wanted.
+    /// The last pass left input that the client wants.
     more: bool,
 }
 
-/// Why there is no session.
+/// Why a session could not be built. More causes may be added.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The system gave no random seed, without which nothing that a session does would be secret.
-    #[error("the system gave no random seed: {0}")]
+    /// The operating system returned no random numbers. Without an unpredictable seed, encryption
+    /// would protect nothing.
+    #[error(
+        "the operating system returned no random seed ({0}): mend its random source, or pass a \
+         seed with SessionOptions::seed"
+    )]
     Seed(#[source] io::Error),
 }
 
-/// How [`Session::close`] went.
+/// Result of [`Session::close`]. Exhaustive: output was unsent, sent, or confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseOutcome {
-    /// Everything was sent, if there was anything, and the servers received it: over TCP they ended their sides in answer,
-    /// over WebSocket they closed in answer, over UDP they acknowledged all of it.
+    /// The servers received everything that was accepted, or there was nothing. Over TCP and
+    /// WebSocket they closed in answer; over UDP they acknowledged all of it.
     Confirmed,
-    /// Everything was handed to the system, which goes on sending it even if the program ends now. Whether it arrives is
-    /// not known. Over TCP and WebSocket only.
+    /// The system took everything, and continues to send it even if the program ends now. Whether
+    /// it arrives is unknown. Over TCP and WebSocket only.
     Sent,
-    /// Something that was accepted could not be sent, or over UDP was not acknowledged, in the time given, or the
+    /// Some accepted output was not sent in time, or over UDP not acknowledged in time, or the
     /// connection broke before.
     Unsent,
 }
 
-/// Counts of what a session asked of the system, for checking a loop: an idle session's do not grow in [`Session::wait`],
-/// but for a ping and its answer every few seconds. They start at 0 and wrap at 2^64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IoStats {
-    /// How often [`Session::wait`] or [`Session::close`] slept in the kernel, and so woke up.
-    pub wakeups: u64,
-    /// How often a socket was read, whether there was something or not.
-    pub reads: u64,
-    /// How often a socket was written.
-    pub writes: u64,
-    /// How often the system said that nobody listened for a datagram sent before (`ECONNREFUSED`, `ECONNRESET`). That is
-    /// no end: somebody may when it is sent again, and if nobody does, the client gives up by its own deadlines.
-    pub datagrams_refused: u64,
-    /// Datagrams that the system would not send for another reason. They count as sent and lost, so that what is in them
-    /// is sent again if it has to arrive.
-    pub datagrams_unsent: u64,
-    /// Datagrams that arrived and were thrown away, because no valid one is as long (2,048 bytes).
-    pub datagrams_too_long: u64,
-    /// Other errors of receiving a datagram. A single one is ignored, 16 in succession end the link.
-    pub datagram_errors: u64,
-}
-
 impl Session {
-    /// A session that is not connected yet, seeded by the operating system. Nothing is opened before a connect call.
+    /// Builds a session with a seed from the operating system. Opens nothing before a connect call.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Seed`] if the system has no random numbers to give.
+    /// [`SessionError::Seed`] if the system returns no random numbers.
+    ///
+    /// ```
+    /// use chat_std_io::{ChatConfig, Session, State};
+    ///
+    /// let session = Session::new(ChatConfig::new("wss://ns.photonengine.io", "YOUR-APP-ID", "1.0"))?;
+    /// assert_eq!(session.chat.state(), State::Uninitialized);
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     pub fn new(config: ChatConfig) -> Result<Self, SessionError> {
         Self::with_options(config, SessionOptions::new())
     }
 
-    /// The same with more to say than the client's configuration.
+    /// Builds a session with options of the driver, beside the client's configuration.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Seed`] as above, unless the options have a seed.
+    /// [`SessionError::Seed`] if the options have no seed and the system returns no random numbers.
+    ///
+    /// ```
+    /// use chat_std_io::{ChatConfig, Session, SessionOptions};
+    ///
+    /// // A fixed seed makes a test repeatable. A program must not use one: it protects nothing.
+    /// let options = SessionOptions::new().seed([7; 32]);
+    /// let config = ChatConfig::new("tcp://127.0.0.1:4533", "app", "1.0");
+    /// let session = Session::with_options(config, options)?;
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     pub fn with_options(config: ChatConfig, options: SessionOptions) -> Result<Self, SessionError> {
         let seed = match options.seed {
             Some(seed) => seed,
@@ -98,8 +101,7 @@ impl Session {
         Ok(Self::build(config, seed, options))
     }
 
-    /// A session with a seed of your own. Keys come from it: whoever can guess it can read what is encrypted, so it must
-    /// be unpredictable and used once, except in tests.
+    /// Builds a session with your own seed. See [`SessionOptions::seed`].
     #[must_use]
     pub fn with_seed(config: ChatConfig, seed: [u8; 32]) -> Self {
         Self::build(config, seed, SessionOptions::new())
@@ -116,30 +118,54 @@ impl Session {
         }
     }
 
-    /// One pass of the pump, once a frame: takes over finished connects, reads at most [`MAX_READ_BYTES`] or
-    /// [`MAX_READ_DATAGRAMS`] from each link, advances the client (deadlines, decoding, events), writes what can be
-    /// written and opens and closes links.
+    /// Runs one pass, once per frame: accepts finished connects, reads at most [`MAX_READ_BYTES`] or
+    /// [`MAX_READ_DATAGRAMS`] from each link, advances the client (deadlines, decoding, events),
+    /// writes what the system takes, and opens and closes links. It never blocks. Afterwards, take
+    /// events until there is none.
     ///
-    /// It never waits for anything. Take the events then, until there is none.
-    ///
-    /// `more` says that input is left: of this session's share of the frame, that is; the next call goes on. Whoever
-    /// ignores it only sees that input later. Spec: chat.md 7, `service()`; items 3 and 6 of the
+    /// `more` in the result means that input remains beyond the limits of one pass. The next call
+    /// continues; a program may ignore it. Spec: chat.md 7, `service()`; items 3 and 6 of the
     /// [contract](chat_core#the-contract).
+    ///
+    /// ```no_run
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// # let (running, draw) = (true, || ());
+    /// while running {
+    ///     session.service();
+    ///     while let Some(event) = session.poll_event() {
+    ///         println!("{event:?}");
+    ///     }
+    ///     draw();
+    /// }
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     ///
     /// [`MAX_READ_BYTES`]: crate::MAX_READ_BYTES
     /// [`MAX_READ_DATAGRAMS`]: crate::MAX_READ_DATAGRAMS
     pub fn service(&mut self) -> Serviced {
         let now = self.clock.now();
-        let input = self.links.receive(&mut self.chat, now);
+        let outcome = self.links.receive(&mut self.chat, now);
         let mut serviced = self.chat.service(now);
         self.flush();
-        self.more = input.more;
-        serviced.more |= input.more;
+        self.more = outcome.more;
+        serviced.more |= outcome.more;
         serviced
     }
 
-    /// The next event, oldest first; `None` if there is none now. `None` also flushes, so that what you asked for in
-    /// answer to the events leaves in the same frame.
+    /// The next event, oldest first. `None` if there is none, after a flush: requests that you made
+    /// in answer to events leave in the same frame.
+    ///
+    /// ```
+    /// use chat_std_io::{ChatConfig, ConnectOptions, Event, Session, State};
+    ///
+    /// let mut session = Session::new(ChatConfig::new("tcp://127.0.0.1:1", "app", "1.0"))?;
+    /// session.chat.connect_to_name_server(ConnectOptions::new())?;
+    /// let Some(Event::StateChanged { to, .. }) = session.poll_event() else { panic!() };
+    /// assert_eq!(to, State::ConnectingToNameServer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "an event that is dropped is lost"]
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.chat.poll_event();
         if event.is_none() {
@@ -148,29 +174,62 @@ impl Session {
         event
     }
 
-    /// Hands the events that are queued now to a listener, with the client as its context, and flushes: the manner of
-    /// the documented API. Events raised by the callbacks wait for the next call.
+    /// Calls a listener for each event that is queued now, with the client as its context, and then
+    /// flushes. Events that the callbacks cause wait for the next call.
     ///
-    /// For a listener with another context, take events with [`poll_event`](Self::poll_event) and deliver each with
-    /// [`Event::deliver`].
+    /// For a listener with another context, take events with [`poll_event`](Self::poll_event) and
+    /// deliver each with [`Event::deliver`].
+    ///
+    /// ```
+    /// use chat_std_io::{ChatClient, ChatConfig, ConnectOptions, Listener, Session, State};
+    ///
+    /// struct Game;
+    ///
+    /// impl Listener for Game {
+    ///     fn on_state_change(&mut self, _chat: &mut ChatClient, from: State, to: State) {
+    ///         println!("{from:?} -> {to:?}");
+    ///     }
+    /// }
+    ///
+    /// let mut session = Session::new(ChatConfig::new("tcp://127.0.0.1:1", "app", "1.0"))?;
+    /// session.chat.connect_to_name_server(ConnectOptions::new())?;
+    /// session.dispatch(&mut Game);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn dispatch<L: Listener + ?Sized>(&mut self, listener: &mut L) {
         chat_core::dispatch(&mut self.chat, listener);
         self.flush();
     }
 
-    /// Sends what the system takes now and opens and closes links as the client wants. Never blocks. Programs that take
-    /// events until there is none need not call it.
+    /// Sends what the system takes, and opens and closes links as the client asks. Never blocks.
+    /// Only programs that take events from [`Session::chat`] directly, or make requests at other
+    /// times, and do not want to wait for the next [`service`](Self::service), need it.
+    ///
+    /// ```no_run
+    /// # use chat_std_io::{ChatConfig, PublishOptions, Session};
+    /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// session.chat.publish_message("lobby", "now", &PublishOptions::new())?;
+    /// session.flush();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush(&mut self) {
         let now = self.clock.now();
         self.links.flush(&mut self.chat, now);
     }
 
-    /// How long until [`service`](Self::service) has something to do even without input: zero if now, `None` if only
-    /// input, or a call of yours, can change anything. At most 10 ms while a connection is being opened or closed, or
-    /// bytes wait that the system does not take.
+    /// Time until [`service`](Self::service) has work to do even without input: zero if it has now,
+    /// `None` if only input or a call of yours can bring some. At most 10 ms while a connection is
+    /// being opened or closed, or while the system takes no more output.
     ///
-    /// It knows nothing of what arrives in the meantime, so it is no substitute for [`wait`](Self::wait); it tells a
-    /// loop that sleeps on its own when to be back at the latest.
+    /// It does not consider input that arrives meanwhile, so it does not replace
+    /// [`wait`](Self::wait). It tells a loop that sleeps on its own when to return at the latest.
+    ///
+    /// ```
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// let session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// assert_eq!(session.timeout(), None);
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         if self.more {
@@ -180,22 +239,32 @@ impl Session {
             .chat
             .poll_timeout()
             .map(|deadline| self.clock.now().until(deadline));
-        let turn = self.links.needs_turns().then_some(TURN);
-        match (deadline, turn) {
-            (Some(deadline), Some(turn)) => Some(deadline.min(turn)),
-            (deadline, turn) => deadline.or(turn),
+        let poll = self.links.needs_polling().then_some(POLL_INTERVAL);
+        match (deadline, poll) {
+            (Some(deadline), Some(poll)) => Some(deadline.min(poll)),
+            (deadline, poll) => deadline.or(poll),
         }
     }
 
-    /// For programs without a loop of their own: sleeps until there is input or something to do by time, for at most
-    /// `timeout`, then services once. Take the events then, until there is none.
+    /// Sleeps until there is input or a deadline, for at most `timeout`, and then services once. For
+    /// programs without a loop of their own. Afterwards, take events until there is none.
     ///
-    /// It sleeps in the kernel. With one connection it is a blocking read with a timeout; while a connection is being
-    /// opened it waits for that. Only while the system does not take all bytes, or two connections live, which is short,
-    /// does it look again every 10 ms. It does not sleep at all while events wait to be taken.
+    /// It sleeps in the kernel: on the socket, or on the connect that is under way. While output is
+    /// blocked or two links are open it polls every 10 ms. It does not sleep while events wait to be
+    /// taken.
     ///
-    /// No input and no event need have come when it returns; call it in a loop. `Duration::MAX` is as long as it takes.
-    /// Nothing wakes it from another thread.
+    /// It may return without input or an event, so call it in a loop. `Duration::MAX` sets no limit.
+    /// Another thread cannot wake it.
+    ///
+    /// ```
+    /// # use chat_std_io::{ChatConfig, ConnectOptions, Session};
+    /// use std::time::Duration;
+    ///
+    /// let mut session = Session::new(ChatConfig::new("tcp://127.0.0.1:1", "app", "1.0"))?;
+    /// session.wait(Duration::from_millis(1)); // Nothing to wait for: a plain sleep.
+    /// assert_eq!(session.poll_event(), None);
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     pub fn wait(&mut self, timeout: Duration) {
         let until = self.clock.now().plus_duration(timeout);
         self.flush();
@@ -208,7 +277,7 @@ impl Session {
             if left.is_zero() || self.links.sleep(&self.chat, left) {
                 break;
             }
-            // A turn has passed, or all of the time.
+            // A poll interval has passed, or all of the time.
             let now = self.clock.now();
             self.links.send(&mut self.chat, now);
             if self.links.receive(&mut self.chat, now).any {
@@ -218,14 +287,27 @@ impl Session {
         let _more = self.service();
     }
 
-    /// Ends the session properly: disconnects, goes on sending what was accepted before, and waits for the servers'
-    /// ends, for at most `timeout` (zero: one attempt) and never longer than the configuration's flush timeout and a
-    /// second. Blocks for that long. Events that were not taken are lost.
+    /// Ends the session in order: disconnects, continues to send what was accepted before, and waits
+    /// until the servers close. Blocks for at most `timeout` (zero: one attempt), and never longer
+    /// than the configured flush timeout and a second. Events that were not taken are lost.
     ///
     /// Spec: chat.md 6.2, `disconnect()`; item 10 of the [contract](chat_core#the-contract).
+    ///
+    /// ```
+    /// use chat_std_io::{ChatConfig, CloseOutcome, Session};
+    /// use std::time::Duration;
+    ///
+    /// let session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// match session.close(Duration::from_secs(1)) {
+    ///     CloseOutcome::Confirmed | CloseOutcome::Sent => {}
+    ///     CloseOutcome::Unsent => eprintln!("the last messages were lost"),
+    /// }
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     pub fn close(mut self, timeout: Duration) -> CloseOutcome {
         let until = self.clock.now().plus_duration(timeout);
-        self.links.endings = Endings::default();
+        // Links that ended before this call do not count.
+        self.links.summary = CloseSummary::default();
         let cut_short = self.chat.stats().cut_short;
         self.chat.disconnect();
         loop {
@@ -237,35 +319,60 @@ impl Session {
             }
             self.links.sleep_closing(&self.chat, left);
         }
-        let endings = self.links.endings;
-        let unsent = endings.unsent || self.links.closing_unsent();
+        let summary = self.links.summary;
+        let unsent = summary.unsent || self.links.closing_unsent();
         if unsent || self.links.live() > 0 || self.chat.stats().cut_short > cut_short {
             CloseOutcome::Unsent
-        } else if endings.unconfirmed || !self.links.is_empty() {
+        } else if summary.unconfirmed || !self.links.is_empty() {
             CloseOutcome::Sent
         } else {
             CloseOutcome::Confirmed
         }
     }
 
-    /// A testing aid: cuts the open connections without a word, as a line that breaks does. The client is not told; in
-    /// the next [`service`](Self::service) or [`wait`](Self::wait) it meets a reset, and may hear before that what had
-    /// arrived. It then ends in [`State::Error`](crate::State::Error).
+    /// Ends the open connections as if the network had failed. A testing aid: see how your program
+    /// copes. The client learns of it in the next [`service`](Self::service) or [`wait`](Self::wait),
+    /// as a reset; input that had arrived may come first. It then enters
+    /// [`State::Error`](crate::State::Error).
     ///
-    /// What was accepted but not handed to the system is lost. What the system has taken still goes out, and then the
-    /// server sees a TCP connection end, without a close over WebSocket; over UDP it only hears nothing more. A connection that is only being opened is
-    /// not touched.
-    pub fn sever(&mut self) {
-        self.links.sever();
+    /// Output that the system has not taken is lost. What it has taken still leaves. The server then
+    /// sees the end of a TCP connection, without a close over WebSocket; over UDP it receives nothing
+    /// more. A connection that is still being opened is not affected.
+    ///
+    /// ```no_run
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// session.simulate_connection_loss();
+    /// session.service(); // Now the client is in `State::Error`; `session.chat.reconnect()` is legal.
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
+    pub fn simulate_connection_loss(&mut self) {
+        self.links.simulate_connection_loss();
     }
 
-    /// The time on the session's clock: since it was built, monotonic. What the client calls `now`.
+    /// The `now` of the client: the time since the session was built, on a monotonic clock.
+    ///
+    /// ```
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// # let session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// let began = session.now();
+    /// assert!(session.now() >= began);
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// What was asked of the system so far.
+    /// Counts of system calls so far.
+    ///
+    /// ```
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// session.service();
+    /// assert_eq!(session.io_stats().reads, 0, "there is no socket yet");
+    /// # Ok::<(), chat_std_io::SessionError>(())
+    /// ```
     #[must_use]
     pub fn io_stats(&self) -> IoStats {
         self.links.stats

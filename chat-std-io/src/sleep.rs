@@ -1,14 +1,14 @@
-//! Sleeping on a socket, in the kernel, until there is something to read.
+//! Sleeping in the kernel until one socket has something to read.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-/// How long anything sleeps at most that could not notice what it waits for.
-pub(crate) const TURN: Duration = Duration::from_millis(10);
+/// Longest sleep that cannot notice everything it waits for.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A connected socket that does not block, but can be told to.
+/// A connected, non-blocking socket that can be made to block.
 pub(crate) trait Blocking {
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()>;
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
@@ -48,25 +48,25 @@ impl Blocking for UdpSocket {
 pub(crate) enum Woken {
     /// There is something to read, or reading tells what happened.
     Input,
-    /// The time is over, or nearly.
+    /// The time has passed, or nearly.
     Nothing,
-    /// The system says this instead of letting it read; it need not say so again.
+    /// The system reported an error, which reading may not meet again.
     Error(io::Error),
-    /// The socket cannot be kept from blocking any more: nobody may use it.
+    /// The socket cannot be made non-blocking again, so it must not be used.
     Stuck(io::Error),
 }
 
-/// Sleeps until there is something to read, the end included, at most about this long.
+/// Sleeps until there is something to read, the end included, for at most about `longest`.
 ///
-/// It peeks instead of reading: a read whose timeout fires may lose what arrives at that moment on systems that cancel
-/// it, and what arrives is then read in one place only.
+/// It peeks instead of reading. On systems that cancel a read at its timeout, bytes that arrive at
+/// that moment could be lost; and with a peek, only one place reads.
 pub(crate) fn until_input(socket: &impl Blocking, longest: Duration) -> Woken {
     let prepared = socket
         .set_read_timeout(whole_millis(longest))
         .and_then(|()| socket.set_nonblocking(false));
     if prepared.is_err() {
-        // Some systems refuse options of a connection that the other side broke: reading tells what it is.
-        thread::sleep(longest.min(TURN));
+        // Some systems refuse to set options of a broken connection. Reading reports the cause.
+        thread::sleep(longest.min(POLL_INTERVAL));
         return Woken::Input;
     }
     let woken = match socket.peek() {
@@ -82,20 +82,20 @@ pub(crate) fn until_input(socket: &impl Blocking, longest: Duration) -> Woken {
     }
 }
 
-/// How systems say that nothing came within the read timeout. Elsewhere than on Windows `TimedOut` is the end of a
-/// connection whose other side is gone.
+/// Whether the read timeout passed. `TimedOut` means that only on Windows; elsewhere it is the end of
+/// a connection whose peer is gone.
 fn is_timeout(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock || (cfg!(windows) && error.kind() == ErrorKind::TimedOut)
 }
 
-/// Rounded up: systems count read timeouts in milliseconds or coarser, a timeout of zero is an error, and one that fires
-/// before a deadline would only have to be followed by another.
+/// Rounds up to at least one millisecond: systems count read timeouts in milliseconds or coarser, a
+/// timeout of zero is an error, and one that fires before a deadline would need another sleep.
 fn whole_millis(time: Duration) -> Duration {
     let millis = time.as_micros().div_ceil(1_000).max(1);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
-/// Repeats a call for as long as a signal interrupts it.
+/// Repeats a call while a signal interrupts it.
 pub(crate) fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {

@@ -207,7 +207,7 @@ fn a_severed_connection_is_a_reset_that_the_next_pass_meets() {
             .chat
             .publish_message("lobby", "never sent", &PublishOptions::new())
             .unwrap();
-        session.sever();
+        session.simulate_connection_loss();
         assert_eq!(
             session.chat.state(),
             State::ConnectedToFrontEnd,
@@ -244,14 +244,14 @@ fn without_an_open_connection_nothing_is_severed() {
         peer.expect_end();
     });
     let mut session = Session::with_seed(config(address), [1; 32]);
-    session.sever();
+    session.simulate_connection_loss();
     assert_eq!(session.chat.state(), State::Uninitialized);
     session
         .chat
         .connect_to_name_server(ConnectOptions::new())
         .unwrap();
     session.flush();
-    session.sever();
+    session.simulate_connection_loss();
     drive(&mut session, |_, event| {
         entered(event, State::ConnectedToNameServer)
     });

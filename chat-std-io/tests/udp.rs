@@ -128,7 +128,7 @@ fn a_name_that_cannot_be() {
 fn a_severed_link_is_a_reset_and_the_server_hears_nothing() {
     let server = Server::start("127.0.0.1");
     let mut session = in_channel(config_for(&format!("udp://{}", server.address)), "lobby");
-    session.sever();
+    session.simulate_connection_loss();
     assert_eq!(
         session.chat.state(),
         State::ConnectedToFrontEnd,

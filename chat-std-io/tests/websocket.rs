@@ -81,7 +81,7 @@ fn a_severed_link_is_a_reset() {
     for secure in each() {
         let server = Server::start(secure);
         let mut session = server.in_channel(server.config(), "lobby");
-        session.sever();
+        session.simulate_connection_loss();
         let (code, cause) = ending(&mut session);
         assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
         assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));

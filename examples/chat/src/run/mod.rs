@@ -287,7 +287,7 @@ impl Run {
                 if time < left { Done::Good } else { over() }
             }
             Command::Drop => {
-                self.session.sever();
+                self.session.simulate_connection_loss();
                 Done::Good
             }
             Command::Disconnect => {

@@ -1,7 +1,7 @@
 //! TLS under a WebSocket: certificates that are not to be trusted, servers that do not speak it, and what is said.
 
 use super::*;
-use crate::tls::{Tls, TlsError};
+use crate::transport::tls::{Tls, TlsError};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
@@ -135,7 +135,7 @@ fn certificates_that_are_not_to_be_trusted() {
             &trusting,
             &["not valid yet", "clock"],
         );
-        let words = ["nobody who is trusted", "Tls::with_root", "UnknownIssuer"];
+        let words = ["no trusted root", "Tls::with_root", "UnknownIssuer"];
         distrusts(server("localhost", |_| {}), &Setup::for_test(), &words);
         let stranger = Authority::new("a stranger");
         distrusts(
@@ -147,7 +147,7 @@ fn certificates_that_are_not_to_be_trusted() {
         distrusts(
             impostor.server("localhost", versions, |_| {}),
             &trusting,
-            &["not signed by whom it names"],
+            &["not signed by the issuer"],
         );
     }
 }
@@ -262,7 +262,7 @@ fn ends_before_the_answer() {
         let mut client = Client::connect(address, Over::Tls, false);
         let error = client.failure(false);
         assert_eq!(error.kind, LinkErrorKind::Handshake);
-        assert!(error.text.contains("without an answer"), "{error:?}");
+        assert!(error.text.contains("without a response"), "{error:?}");
         server.join().unwrap();
     }
 }
@@ -313,7 +313,7 @@ fn a_record_that_is_broken_after_opening() {
     assert_eq!(client.core.heard, [b"heard"]);
     assert_eq!(error.kind, LinkErrorKind::Protocol);
     assert!(error.text.contains("TLS"), "{error:?}");
-    assert!(!client.socket.outlives_end());
+    assert!(!client.socket.must_answer_end());
     drop(server);
 }
 
@@ -395,7 +395,7 @@ fn a_host_that_no_certificate_can_be_for() {
         subprotocol: SUBPROTOCOL,
     };
     for host in ["-", "a..b", &"x".repeat(300)] {
-        let Err(error) = connect(&target(host, 1, "/"), kind, &Over::Tls.setup(), || true) else {
+        let Err(error) = Handshaking::new(&target(host, 1, "/"), kind, &Over::Tls.setup()) else {
             panic!("{host}")
         };
         assert_eq!(error.kind, LinkErrorKind::Tls, "{host}");

@@ -1,27 +1,27 @@
-//! A link from the client's side: what transports need of core, and no more.
+//! [`LinkHandle`]: the part of the client that a transport may use.
 
 use chat_core::{ChatClient, LinkId, LinkInput, Timestamp};
 
-/// One link, as the client sees it.
-pub(crate) trait ClientSide {
-    /// Whether the client has room for input. Datagrams are handed over regardless.
+/// One link, seen from its transport. A trait, so that tests can stand in for the client.
+pub(crate) trait LinkHandle {
+    /// Whether the client has space for input. Datagrams are passed on regardless.
     fn wants_input(&self) -> bool;
-    /// Tells the client what happened.
+    /// Passes input to the client.
     fn handle(&mut self, input: LinkInput<'_>);
-    /// What is to be sent next, the same until it is reported: bytes, or one datagram or message.
+    /// The next output: bytes, or one datagram or message. The same until it is reported.
     fn transmit(&mut self) -> Option<&[u8]>;
-    /// Reports what was sent.
+    /// Reports how much of the output was sent.
     fn transmitted(&mut self, bytes: usize);
 }
 
-/// One link of a client.
-pub(crate) struct LinkOf<'a> {
+/// One link of a [`ChatClient`], at one moment.
+pub(crate) struct ClientLink<'a> {
     pub(crate) chat: &'a mut ChatClient,
     pub(crate) now: Timestamp,
     pub(crate) id: LinkId,
 }
 
-impl ClientSide for LinkOf<'_> {
+impl LinkHandle for ClientLink<'_> {
     fn wants_input(&self) -> bool {
         self.chat.wants_input(self.id)
     }

@@ -50,7 +50,7 @@ fn a_broken_rule_ends_it_with_a_cause() {
         (frame(0x09, b"a"), "Fragmented control", 1002),
         (frame(0x89, &[0; 126]), "Control frame too big", 1002),
         (close_too_short, "Invalid close", 1002),
-        (frame(0x81, b"text"), "only binary", 1003),
+        (frame(0x81, b"text"), "binary messages only", 1003),
     ];
     for over in Over::ALL {
         for (bytes, words, code) in cases.clone() {
@@ -61,7 +61,13 @@ fn a_broken_rule_ends_it_with_a_cause() {
 
 #[test]
 fn text_that_is_none_ends_it_with_a_cause() {
-    breaks_a_rule(Over::Tcp, true, frame(0x82, b"binary"), "only text", 1003);
+    breaks_a_rule(
+        Over::Tcp,
+        true,
+        frame(0x82, b"binary"),
+        "on a text link",
+        1003,
+    );
     breaks_a_rule(Over::Tcp, true, frame(0x81, b"\xff"), "not UTF-8", 1007);
     let cut = [frame(0x01, b"\xf0"), frame(0x80, b"")].concat();
     breaks_a_rule(Over::Tcp, true, cut, "not UTF-8", 1007);

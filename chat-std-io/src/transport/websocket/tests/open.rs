@@ -1,7 +1,7 @@
 //! The opening handshake.
 
 use super::*;
-use crate::websocket::handshake::Handshake;
+use crate::transport::websocket::handshake::Handshake;
 use tungstenite::handshake::derive_accept_key;
 
 /// What the client says to this answer, in which `KEY` stands for the right key.
@@ -90,7 +90,7 @@ fn what_cannot_be_requested_is_not() {
             text: false,
             subprotocol: "",
         };
-        let Err(error) = connect(&target(host, 1, path), kind, &Setup::for_test(), || true) else {
+        let Err(error) = Handshaking::new(&target(host, 1, path), kind, &Setup::for_test()) else {
             panic!("{host:?} {path:?}")
         };
         assert_eq!(error.kind, LinkErrorKind::Handshake);
@@ -139,10 +139,10 @@ fn refusals_say_what_to_do() {
             "points to https://elsewhere/",
         ),
         ("HTTP/1.1 302 Found\n\n", "redirects are not followed"),
-        ("HTTP/1.1 200 OK\n\nhello", "without WebSocket"),
+        ("HTTP/1.1 200 OK\n\nhello", "no WebSocket there"),
         ("HTTP/1.1 400 Bad Request\n\n", "400"),
         ("HTTP/1.1 401 Unauthorized\n\n", "credentials"),
-        ("HTTP/1.1 503 Service Unavailable\n\n", "try later"),
+        ("HTTP/1.1 503 Service Unavailable\n\n", "try again later"),
         ("HTTP/1.1 418 I'm a teapot\n\n", "418"),
         (
             "HTTP/1.0 404 File not found\nServer: old\n\n",
@@ -167,7 +167,7 @@ fn refusals_say_what_to_do() {
         ),
         (
             &RIGHT.replace("Sec-WebSocket-Protocol: GpBinaryV18\n", ""),
-            "did not agree to the sub-protocol GpBinaryV18",
+            "did not accept the sub-protocol GpBinaryV18",
         ),
         (
             &RIGHT.replace("GpBinaryV18", "Json"),
@@ -197,8 +197,11 @@ fn refusals_say_what_to_do() {
         ("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}", "use wss://"),
         (&long, "longer than"),
         (&many, "too many headers"),
-        ("HTTP/1.1 101 Switching Pro", "in the middle of its answer"),
-        ("", "a port for wss:// does that"),
+        (
+            "HTTP/1.1 101 Switching Pro",
+            "in the middle of its response",
+        ),
+        ("", "the port is one for wss://"),
     ];
     for (answer, words) in cases {
         let error = answered(answer);

@@ -6,7 +6,7 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, Utf8Bytes};
 
-fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkInput<'static> {
+fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkEnd {
     let (address, server) = serve(over, move |mut server| {
         server
             .send(Message::binary(b"last words".to_vec()))
@@ -24,8 +24,8 @@ fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkInput<'static> {
     let mut client = Client::connect(address, over, false);
     let end = client.end();
     assert_eq!(client.core.heard, [b"last words"]);
-    assert!(client.socket.outlives_end());
-    assert_eq!(client.part(), Parting::Confirmed);
+    assert!(client.socket.must_answer_end());
+    assert_eq!(client.part(), CloseProgress::Confirmed);
     assert!(!client.socket.unsent);
     drop(server.join().unwrap());
     end
@@ -34,14 +34,14 @@ fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkInput<'static> {
 #[test]
 fn the_server_closes() {
     for over in Over::ALL {
-        assert!(matches!(server_closes(*over, None), LinkInput::Closed));
+        assert!(matches!(server_closes(*over, None), LinkEnd::Closed));
         let frame = |code, reason| CloseFrame {
             code,
             reason: Utf8Bytes::from_static(reason),
         };
         assert!(matches!(
             server_closes(*over, Some(frame(CloseCode::Normal, "bye"))),
-            LinkInput::Closed
+            LinkEnd::Closed
         ));
         let codes = [
             (CloseCode::Away, "1001"),
@@ -49,7 +49,7 @@ fn the_server_closes() {
             (CloseCode::Library(4_000), "4000"),
         ];
         for (code, number) in codes {
-            let LinkInput::Failed(error) =
+            let LinkEnd::Failed(error) =
                 server_closes(*over, Some(frame(code, "over \u{202e}there")))
             else {
                 panic!("{number} is no normal end")
@@ -84,8 +84,11 @@ fn the_server_is_gone_without_a_close() {
             let error = client.failure(true);
             assert_eq!(error.kind, LinkErrorKind::Reset);
             assert!(error.text.contains("without closing"), "{error:?}");
-            assert!(!client.socket.outlives_end());
-            assert_eq!(client.socket.finish(&mut client.stats), Parting::Broken);
+            assert!(!client.socket.must_answer_end());
+            assert_eq!(
+                client.socket.close(&mut client.stats),
+                CloseProgress::Broken
+            );
             server.join().unwrap();
         }
     }
@@ -114,8 +117,11 @@ fn we_close() {
         });
         let mut client = Client::connect(address, *over, false);
         client.open();
-        assert_eq!(client.socket.finish(&mut client.stats), Parting::Waits);
-        assert_eq!(client.part(), Parting::Confirmed);
+        assert_eq!(
+            client.socket.close(&mut client.stats),
+            CloseProgress::Pending
+        );
+        assert_eq!(client.part(), CloseProgress::Confirmed);
         drop(client);
         server.join().unwrap();
     }
@@ -130,10 +136,13 @@ fn we_close_and_the_server_only_hangs_up() {
         });
         let mut client = Client::connect(address, *over, false);
         client.open();
-        assert_eq!(client.socket.finish(&mut client.stats), Parting::Waits);
+        assert_eq!(
+            client.socket.close(&mut client.stats),
+            CloseProgress::Pending
+        );
         assert_eq!(
             client.part(),
-            Parting::Broken,
+            CloseProgress::Broken,
             "whether it has read everything is not known"
         );
         server.join().unwrap();
@@ -167,18 +176,23 @@ fn what_was_accepted_leaves_before_our_close() {
         client.drive(|client| client.socket.unsent);
         let handed_over = MESSAGES - client.core.outgoing.len();
         assert!(handed_over < MESSAGES);
-        assert_eq!(client.socket.finish(&mut client.stats), Parting::Waits);
+        assert_eq!(
+            client.socket.close(&mut client.stats),
+            CloseProgress::Pending
+        );
         assert!(
             client.socket.unsent,
             "it is not hidden that something waits"
         );
         assert_eq!(
-            client.socket.drain(&mut client.buffer, &mut client.stats),
-            Parting::Waits
+            client
+                .socket
+                .continue_close(&mut client.buffer, &mut client.stats),
+            CloseProgress::Pending
         );
         assert!(client.socket.unsent);
         go.send(()).unwrap();
-        assert_eq!(client.part(), Parting::Confirmed);
+        assert_eq!(client.part(), CloseProgress::Confirmed);
         assert!(!client.socket.unsent);
         assert_eq!(server.join().unwrap(), handed_over * 500_000);
     }
@@ -195,9 +209,12 @@ fn both_close_at_once() {
     });
     let mut client = Client::connect(address, Over::Tcp, false);
     client.open();
-    assert_eq!(client.socket.finish(&mut client.stats), Parting::Waits);
+    assert_eq!(
+        client.socket.close(&mut client.stats),
+        CloseProgress::Pending
+    );
     go.send(()).unwrap();
-    assert_eq!(client.part(), Parting::Confirmed);
+    assert_eq!(client.part(), CloseProgress::Confirmed);
     server.join().unwrap();
 }
 
@@ -213,8 +230,8 @@ fn given_up_during_the_handshake() {
         client.pass();
         assert!(client.socket.is_opening() && !client.core.opened);
         assert_eq!(
-            client.socket.finish(&mut client.stats),
-            Parting::Confirmed,
+            client.socket.close(&mut client.stats),
+            CloseProgress::Confirmed,
             "there is nothing to wait for"
         );
         drop(client);
@@ -228,11 +245,11 @@ fn severed() {
         let (address, server) = serve(*over, |server| server);
         let mut client = Client::connect(address, *over, false);
         client.open();
-        client.socket.stream().sever();
+        client.socket.stream().simulate_connection_loss();
         assert!(client.socket.is_ready());
         let error = client.failure(true);
         assert_eq!(error.kind, LinkErrorKind::Reset);
-        assert!(error.text.contains("severed"), "{error:?}");
+        assert!(error.text.contains("simulated"), "{error:?}");
         drop(server.join().unwrap());
     }
 }

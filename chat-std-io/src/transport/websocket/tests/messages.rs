@@ -1,7 +1,7 @@
 //! Messages there and back.
 
 use super::*;
-use crate::line::PASS_BYTES;
+use crate::transport::maybe_tls::PASS_BYTES;
 use tungstenite::{Bytes, Message};
 
 const LENGTHS: [usize; 9] = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537, 300_000];

@@ -7,11 +7,13 @@ mod open;
 #[cfg(feature = "tls")]
 mod tls;
 
-use super::{Kind, WebSocket, connect};
-use crate::client::ClientSide;
-use crate::session::IoStats;
-use crate::sleep::TURN;
-use crate::socket::{CHUNK_BYTES, Parting, Pass, Setup};
+use super::{Handshaking, Kind, WebSocket};
+use crate::connect::addresses;
+use crate::link_handle::LinkHandle;
+use crate::sleep::POLL_INTERVAL;
+use crate::stats::IoStats;
+use crate::transport::tcp::Stream;
+use crate::transport::{CHUNK_BYTES, CloseProgress, LinkEnd, ReadOutcome, Setup};
 use chat_core::{LinkError, LinkErrorKind, LinkInput, Target};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -29,13 +31,13 @@ const SUBPROTOCOL: &str = "GpBinaryV18";
 struct Core {
     opened: bool,
     heard: Vec<Vec<u8>>,
-    end: Option<LinkInput<'static>>,
+    end: Option<LinkEnd>,
     /// How many messages there is room for.
     room: Option<usize>,
     outgoing: VecDeque<Vec<u8>>,
 }
 
-impl ClientSide for Core {
+impl LinkHandle for Core {
     fn wants_input(&self) -> bool {
         self.opened && self.room.is_none_or(|room| self.heard.len() < room)
     }
@@ -47,7 +49,7 @@ impl ClientSide for Core {
                 self.opened = true;
             }
             LinkInput::Received(message) => self.heard.push(message.to_vec()),
-            end => panic!("told by the caller: {end:?}"),
+            end => panic!("the caller passes it on: {end:?}"),
         }
     }
 
@@ -81,10 +83,10 @@ impl Client {
             text,
             subprotocol: SUBPROTOCOL,
         };
-        let (socket, connected) = connect(&target, kind, setup, || true).unwrap();
-        assert_eq!(connected, address);
+        let handshaking = Handshaking::new(&target, kind, setup).unwrap();
+        let (stream, _) = addresses::tcp(&[address], || true).unwrap();
         Self {
-            socket,
+            socket: handshaking.over(Stream::new(stream), false),
             core: Core::default(),
             stats: IoStats::default(),
             buffer: vec![0; CHUNK_BYTES],
@@ -92,14 +94,20 @@ impl Client {
     }
 
     /// One pass, as the pump does it.
-    fn pass(&mut self) -> Pass {
-        let mut pass = self.socket.receive(&mut self.core, &mut self.stats);
-        if let Some(end) = pass.end.take() {
-            self.core.end = Some(end);
-            return pass;
+    fn pass(&mut self) -> ReadOutcome {
+        match self.socket.receive(&mut self.core, &mut self.stats) {
+            Ok(outcome) => {
+                self.socket.send(&mut self.core, &mut self.stats);
+                outcome
+            }
+            Err(end) => {
+                self.core.end = Some(end);
+                ReadOutcome {
+                    any: true,
+                    more: false,
+                }
+            }
         }
-        self.socket.send(&mut self.core, &mut self.stats);
-        pass
     }
 
     /// Passes, with sleeps in the kernel between them, until it is so or the end.
@@ -111,7 +119,11 @@ impl Client {
             if more || self.socket.is_ready() || self.core.end.is_some() || until(self) {
                 continue;
             }
-            let longest = if self.socket.unsent { TURN } else { LONG };
+            let longest = if self.socket.unsent {
+                POLL_INTERVAL
+            } else {
+                LONG
+            };
             self.socket.stream().sleep(longest);
         }
     }
@@ -128,14 +140,14 @@ impl Client {
     }
 
     /// The end that comes.
-    fn end(&mut self) -> LinkInput<'static> {
+    fn end(&mut self) -> LinkEnd {
         self.drive(|_| false);
         self.core.end.clone().unwrap()
     }
 
     /// The failure that comes, before it opened or after.
     fn failure(&mut self, opened: bool) -> LinkError {
-        let LinkInput::Failed(error) = self.end() else {
+        let LinkEnd::Failed(error) = self.end() else {
             panic!("no failure: {:?}", self.core.end)
         };
         assert_eq!(self.core.opened, opened, "{error:?}");
@@ -143,15 +155,21 @@ impl Client {
     }
 
     /// What becomes of it once it is closed, or has ended.
-    fn part(&mut self) -> Parting {
+    fn part(&mut self) -> CloseProgress {
         let began = Instant::now();
         loop {
-            let parting = self.socket.drain(&mut self.buffer, &mut self.stats);
-            if parting != Parting::Waits {
+            let parting = self
+                .socket
+                .continue_close(&mut self.buffer, &mut self.stats);
+            if parting != CloseProgress::Pending {
                 return parting;
             }
             assert!(began.elapsed() < LONG, "hangs");
-            let longest = if self.socket.unsent { TURN } else { LONG };
+            let longest = if self.socket.unsent {
+                POLL_INTERVAL
+            } else {
+                LONG
+            };
             self.socket.stream().sleep(longest);
         }
     }

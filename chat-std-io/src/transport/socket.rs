@@ -1,0 +1,144 @@
+//! [`Socket`]: the socket of a link, over any transport.
+
+#[cfg(feature = "websocket")]
+use super::websocket::WebSocket;
+use super::{CloseProgress, LinkEnd, ReadOutcome, tcp::Stream, udp::Datagrams};
+use crate::link_handle::LinkHandle;
+use crate::stats::IoStats;
+use std::time::Duration;
+
+/// A connected socket. Only [`Socket::sleep`] blocks.
+pub(crate) enum Socket {
+    Stream(Stream),
+    Datagrams(Datagrams),
+    // Boxed: with the frame codec and TLS it is several times as large as the others.
+    #[cfg(feature = "websocket")]
+    Messages(Box<WebSocket>),
+}
+
+impl Socket {
+    /// Whether it is connected, but its TLS and WebSocket handshakes are not complete. They are
+    /// part of [`Socket::receive`], which reports the link to the client as opened.
+    pub(crate) fn is_opening(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Datagrams(_) => false,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.is_opening(),
+        }
+    }
+
+    /// Whether the last attempt left output that the system did not take.
+    pub(crate) fn unsent(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.unsent,
+            Self::Datagrams(datagrams) => datagrams.unsent,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.unsent,
+        }
+    }
+
+    /// Whether receiving has a result that [`Socket::sleep`] would not notice: an end that the
+    /// client has not been given, or input in a buffer of this process.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.is_broken(),
+            Self::Datagrams(datagrams) => datagrams.is_broken(),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.is_ready(),
+        }
+    }
+
+    /// Whether to read although the client wants no input: for datagrams, which include acks, and
+    /// for handshakes.
+    pub(crate) fn is_always_read(&self) -> bool {
+        matches!(self, Self::Datagrams(_)) || self.is_opening()
+    }
+
+    /// Passes on what can be read, as far as the client wants it. `Err` is the end, which the
+    /// caller passes on.
+    pub(crate) fn receive(
+        &mut self,
+        client: &mut impl LinkHandle,
+        buffer: &mut [u8],
+        stats: &mut IoStats,
+    ) -> Result<ReadOutcome, LinkEnd> {
+        match self {
+            Self::Stream(stream) => stream.receive(client, buffer, stats),
+            Self::Datagrams(datagrams) => datagrams.receive(client, buffer, stats),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.receive(client, stats),
+        }
+    }
+
+    /// Sends what the system takes.
+    pub(crate) fn send(&mut self, client: &mut impl LinkHandle, stats: &mut IoStats) {
+        match self {
+            Self::Stream(stream) => stream.send(client, stats),
+            Self::Datagrams(datagrams) => datagrams.send(client, stats),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.send(client, stats),
+        }
+    }
+
+    /// Sleeps in the kernel until there is something to read, for at most about `longest`. Returns
+    /// whether there is.
+    pub(crate) fn sleep(&mut self, longest: Duration, stats: &mut IoStats) -> bool {
+        match self {
+            Self::Stream(stream) => stream.sleep(longest),
+            Self::Datagrams(datagrams) => datagrams.sleep(longest, stats),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.stream().sleep(longest),
+        }
+    }
+
+    /// Ends an open link as if the network had failed: the next receive reports it.
+    pub(crate) fn simulate_connection_loss(&mut self) {
+        match self {
+            Self::Stream(stream) => stream.simulate_connection_loss(),
+            Self::Datagrams(datagrams) => datagrams.simulate_connection_loss(),
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) if messages.is_opening() => {}
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.stream().simulate_connection_loss(),
+        }
+    }
+
+    /// Begins to close a link that the client has closed.
+    #[cfg_attr(not(feature = "websocket"), expect(unused_variables))]
+    pub(crate) fn close(&mut self, stats: &mut IoStats) -> CloseProgress {
+        match self {
+            Self::Stream(stream) => match stream.shutdown_write() {
+                true => CloseProgress::Pending,
+                false => CloseProgress::Broken,
+            },
+            // The client has sent its disconnect and awaited the ack before it closes the link, and
+            // counts what was left unsent.
+            Self::Datagrams(_) => CloseProgress::Confirmed,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.close(stats),
+        }
+    }
+
+    /// Whether the server has ended the link, but is still owed an answer.
+    pub(crate) fn must_answer_end(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Datagrams(_) => false,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.must_answer_end(),
+        }
+    }
+
+    /// Continues a close: writes the rest of it, and discards input.
+    pub(crate) fn continue_close(
+        &mut self,
+        buffer: &mut [u8],
+        stats: &mut IoStats,
+    ) -> CloseProgress {
+        match self {
+            Self::Stream(stream) => stream.continue_close(buffer, stats),
+            Self::Datagrams(_) => CloseProgress::Confirmed,
+            #[cfg(feature = "websocket")]
+            Self::Messages(messages) => messages.continue_close(buffer, stats),
+        }
+    }
+}
