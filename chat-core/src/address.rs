@@ -8,7 +8,7 @@ use crate::state::Server;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::Write;
-use photon_proto::{Protocol, Text};
+use photon_proto::Text;
 
 /// The transports that an address can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -226,18 +226,12 @@ impl ServerAddress {
     }
 
     pub(crate) fn wire(&self, config: &ChatConfig) -> Wire {
-        let subprotocol = match (config.json, config.protocol) {
-            (true, _) => "Json",
-            (false, Protocol::V16) => "GpBinaryV16",
-            (false, _) => "GpBinaryV18",
-        };
         match self.scheme {
             Scheme::Udp => Wire::Datagram,
             Scheme::Tcp => Wire::Stream,
             Scheme::Ws | Scheme::Wss => Wire::WebSocket {
                 secure: self.scheme.is_secure(),
-                text: config.json,
-                subprotocol,
+                protocol: config.sub_protocol(),
             },
         }
     }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
 use log::LevelFilter;
+use photon_proto::peer::SubProtocol;
 use photon_proto::{Hashtable, Limits, Protocol, Text, Value, udp};
 
 /// Everything a client needs to know before it connects.
@@ -341,6 +342,14 @@ impl ChatConfig {
     pub fn log_level(mut self, level: LevelFilter) -> Self {
         self.log_level = level;
         self
+    }
+
+    pub(crate) fn sub_protocol(&self) -> SubProtocol {
+        #[cfg(feature = "json")]
+        if self.json {
+            return SubProtocol::Json;
+        }
+        self.protocol.into()
     }
 
     pub(crate) fn incoming_cap(&self) -> usize {

@@ -177,6 +177,7 @@ pub use options::{
     ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
     SubscribeOptions,
 };
+pub use photon_proto::peer::SubProtocol;
 pub use photon_proto::{
     self, Array, Custom, DecodeError, Dictionary, Encode, EncodeError, Hashtable, Limits, Protocol,
     Text, Timestamp, Value, ValueWriter, Written,

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use photon_proto::Text;
 
+pub use photon_proto::peer::Wire;
+
 /// One link, for as long as the client lives: never reused. Late input of a retired link is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub(crate) u64);
@@ -41,25 +43,6 @@ impl fmt::Display for Target {
             write!(out, "{}:{}", self.host, self.port)
         }
     }
-}
-
-/// What kind of transport a link is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Wire {
-    /// Whole datagrams.
-    Datagram,
-    /// A byte stream (TCP, no delay).
-    Stream,
-    /// Whole WebSocket messages.
-    WebSocket {
-        /// Whether it must be `wss`: a driver that cannot give it answers `Failed` with kind `Unsupported`.
-        secure: bool,
-        /// Whether messages are text instead of binary.
-        text: bool,
-        /// Value of the `Sec-WebSocket-Protocol` header.
-        subprotocol: &'static str,
-    },
 }
 
 /// What the driver is to do. Exhaustive: a driver that ignores one is broken.

@@ -156,11 +156,11 @@
 //!             LinkCommand::Open {
 //!                 link,
 //!                 target,
-//!                 wire: Wire::WebSocket { secure, text, subprotocol },
+//!                 wire: Wire::WebSocket { secure, protocol },
 //!             } => {
 //!                 let scheme = if secure { "wss" } else { "ws" };
 //!                 let url = format!("{scheme}://{target}{}", target.path);
-//!                 links.push((link, W::open(&url, subprotocol, text)));
+//!                 links.push((link, W::open(&url, protocol.name(), protocol.is_text())));
 //!             }
 //!             LinkCommand::Open { link, .. } => {
 //!                 let text = "use an address that begins with wss://";

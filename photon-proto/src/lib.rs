@@ -43,8 +43,10 @@ pub mod internal;
 pub mod json;
 mod limits;
 pub mod message;
+pub mod peer;
 mod random;
 mod reader;
+mod role;
 pub mod tcp;
 mod text;
 mod time;
@@ -56,6 +58,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use hashing::HashKeys;
 pub use limits::Limits;
 pub use random::Random;
+pub use role::Role;
 pub use text::Text;
 pub use time::Timestamp;
 pub use value::{

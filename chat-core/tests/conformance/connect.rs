@@ -6,7 +6,7 @@ use crate::rig::{
 };
 use chat_core::{
     ChatConfig, ConnectOptions, Event, LinkInput, Protocol, RequestError, Scheme, ServerAddress,
-    State, Text, Wire,
+    State, SubProtocol, Text, Wire,
 };
 
 const EU: ConnectTo = ConnectTo("eu");
@@ -113,8 +113,7 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
     }
     let web_socket = |secure| Wire::WebSocket {
         secure,
-        text: false,
-        subprotocol: "GpBinaryV18",
+        protocol: SubProtocol::GpBinaryV18,
     };
     for (text, over, host, port) in [
         ("ns.example", Wire::Datagram, "ns.example", 5058),

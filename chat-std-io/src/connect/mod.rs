@@ -117,15 +117,11 @@ pub(crate) fn connect(
             Ok((Socket::Datagrams(udp::Datagrams::new(socket)), address))
         }
         #[cfg(feature = "websocket")]
-        Wire::WebSocket {
-            secure,
-            text,
-            subprotocol,
-        } => {
+        Wire::WebSocket { secure, protocol } => {
             let kind = websocket::Kind {
                 secure,
-                text,
-                subprotocol,
+                text: protocol.is_text(),
+                subprotocol: protocol.name(),
             };
             // Before connecting: a target that fits no request needs no connection.
             let client = websocket::Handshaking::new(target, kind, setup)?;
@@ -165,6 +161,7 @@ fn unsupported(wire: Wire) -> Option<LinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chat_core::SubProtocol;
 
     #[test]
     fn a_missing_transport_names_the_feature_to_enable() {
@@ -179,8 +176,7 @@ mod tests {
         ] {
             let wire = Wire::WebSocket {
                 secure,
-                text: false,
-                subprotocol: "",
+                protocol: SubProtocol::GpBinaryV18,
             };
             assert_eq!(connects_at_once(&target, wire), !built_in);
             if !built_in {

@@ -5,7 +5,7 @@ use chat_core::{
     Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings};
-use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, SubProtocol};
+use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind};
 use std::collections::BTreeMap;
 
 /// The port of the front end over every transport, in every simulation; each name server has the port of its scheme.
@@ -214,15 +214,9 @@ impl Simulation {
                     wire,
                 } = &self.targets[&key];
                 let connection = match *wire {
-                    Wire::WebSocket {
-                        secure,
-                        subprotocol,
-                        ..
-                    } => {
-                        let subprotocol =
-                            SubProtocol::from_name(subprotocol).expect("one of the three");
+                    Wire::WebSocket { secure, protocol } => {
                         let link = MessageLink {
-                            subprotocol,
+                            subprotocol: protocol,
                             path,
                             local_host: "127.0.0.1",
                             secure,

@@ -66,8 +66,8 @@ impl Carriage {
         match wire {
             Wire::Stream => Self::Stream,
             Wire::Datagram => Self::Datagrams,
-            Wire::WebSocket { text: false, .. } => Self::Messages,
-            Wire::WebSocket { text: true, .. } => Self::Json,
+            Wire::WebSocket { protocol, .. } if protocol.is_text() => Self::Json,
+            Wire::WebSocket { .. } => Self::Messages,
             other => panic!("an unknown wire: {other:?}"),
         }
     }

@@ -298,19 +298,12 @@ impl World {
         match wire {
             Wire::Stream => assert_eq!(asked, Transport::Tcp),
             Wire::Datagram => assert_eq!(asked, Transport::Udp),
-            Wire::WebSocket {
-                secure,
-                text,
-                subprotocol,
-            } => {
+            Wire::WebSocket { secure, protocol } => {
                 assert!(
                     !matches!(asked, Transport::Tcp | Transport::Udp),
                     "{wire:?} for {asked:?}"
                 );
-                assert_eq!(
-                    (text, subprotocol == "Json"),
-                    (asked.is_json(), asked.is_json())
-                );
+                assert_eq!(protocol.is_text(), asked.is_json());
                 assert!(secure || !asked.is_secure(), "from secure to insecure");
             }
             other => panic!("{other:?} for {asked:?}"),

@@ -94,7 +94,7 @@ mod transcode;
 mod write;
 mod writer;
 
-pub use crate::tcp::Role;
+pub use crate::role::Role;
 pub use frames::{Frame, Reader};
 pub use write::{
     WriteError, encode_message, encode_ping_request, encode_ping_response, encode_session,

@@ -8,6 +8,8 @@ use core::ops::Range;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
+pub use crate::role::Role;
+
 /// Bytes in front of each message. Spec: wire.md 6.1.
 pub const HEADER_BYTES: usize = 7;
 
@@ -107,15 +109,6 @@ pub fn encode_ping_response(out: &mut Vec<u8>, server_time: i32, client_time: i3
     out.push(PING);
     out.extend_from_slice(&server_time.to_be_bytes());
     out.extend_from_slice(&client_time.to_be_bytes());
-}
-
-/// Which end of the connection reads: a ping begins with the same byte in both directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Reads ping responses.
-    Client,
-    /// Reads ping requests.
-    Server,
 }
 
 /// One piece of the stream.

@@ -79,7 +79,7 @@ impl Carrier {
         let kind = match wire {
             Wire::Datagram => Kind::Datagram(Box::new(Datagram::new(challenge(), config))),
             Wire::Stream => Kind::Stream(Stream::new(config)),
-            Wire::WebSocket { .. } => Kind::Messages(Box::new(Messages::new(config))),
+            _ => Kind::Messages(Box::new(Messages::new(config))),
         };
         let secure = matches!(wire, Wire::WebSocket { secure: true, .. });
         Self {

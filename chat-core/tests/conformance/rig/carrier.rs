@@ -35,15 +35,10 @@ impl End {
         match wire {
             Wire::Stream => Self::Stream(StreamEnd::new()),
             Wire::Datagram => Self::Datagrams(Box::default()),
-            Wire::WebSocket { text: true, .. } => Self::Messages(MessageEnd {
-                json: true,
-                ..MessageEnd::new(Protocol::V18)
+            Wire::WebSocket { protocol, .. } => Self::Messages(MessageEnd {
+                json: protocol.is_text(),
+                ..MessageEnd::new(protocol.binary())
             }),
-            Wire::WebSocket {
-                subprotocol: "GpBinaryV16",
-                ..
-            } => Self::Messages(MessageEnd::new(Protocol::V16)),
-            Wire::WebSocket { .. } => Self::Messages(MessageEnd::new(Protocol::V18)),
             other => panic!("unknown: {other:?}"),
         }
     }

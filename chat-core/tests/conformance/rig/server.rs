@@ -55,12 +55,10 @@ pub(crate) struct ServerLink {
 impl ServerLink {
     pub(super) fn new(id: LinkId, target: Target, wire: Wire) -> Self {
         let init = match wire {
-            Wire::WebSocket {
-                text: false,
-                subprotocol,
-                ..
-            } => Some(init_of(&target.path, subprotocol)),
-            Wire::WebSocket { text: true, .. } => {
+            Wire::WebSocket { protocol, .. } if !protocol.is_text() => {
+                Some(init_of(&target.path, protocol.name()))
+            }
+            Wire::WebSocket { .. } => {
                 let path = target
                     .path
                     .strip_prefix('/')

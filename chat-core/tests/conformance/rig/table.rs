@@ -1,7 +1,7 @@
 //! What tests run over: one table of serialization protocols and transports, and what runs a test over its rows.
 
 use super::{APP_ID, APP_VERSION, Rig};
-use chat_core::{CauseKind, ChatConfig, Protocol, Step, Wire};
+use chat_core::{CauseKind, ChatConfig, Protocol, Step, SubProtocol, Wire};
 
 /// What carries messages over a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +79,10 @@ impl Row {
             Carrier::Datagrams => Wire::Datagram,
             Carrier::Messages => Wire::WebSocket {
                 secure: self.is_secure(),
-                text: self.json,
-                subprotocol: match self.protocol {
-                    _ if self.json => "Json",
-                    Protocol::V16 => "GpBinaryV16",
-                    _ => "GpBinaryV18",
+                protocol: if self.json {
+                    SubProtocol::Json
+                } else {
+                    self.protocol.into()
                 },
             },
         }

@@ -22,10 +22,7 @@ fn path_and_query_say_what_the_init_says_elsewhere() {
             "/photon/ns",
         ),
     ] {
-        for (protocol, subprotocol) in [
-            (Protocol::V16, "GpBinaryV16"),
-            (Protocol::V18, "GpBinaryV18"),
-        ] {
+        for protocol in [Protocol::V16, Protocol::V18] {
             let mut duo = Duo::new(address, |config| config.protocol(protocol));
             duo.connect();
             let path = format!("{before}/?libversion=4.1.8.20&sid=31&app=NameServer&IPv6");
@@ -41,8 +38,7 @@ fn path_and_query_say_what_the_init_says_elsewhere() {
                 duo.wire,
                 Some(Wire::WebSocket {
                     secure,
-                    text: false,
-                    subprotocol
+                    protocol: protocol.into()
                 })
             );
         }

@@ -3,8 +3,8 @@
 use super::Duo;
 use chat_core::{
     ChatConfig, ConnectOptions, Encryption, Event, LinkInput, PeerErrorCode, PrivateOptions,
-    Protocol, PublishOptions, RequestError, State, StatusMessage, SubscribeOptions, UserStatus,
-    Wire,
+    Protocol, PublishOptions, RequestError, State, StatusMessage, SubProtocol, SubscribeOptions,
+    UserStatus, Wire,
 };
 use std::time::Duration;
 
@@ -52,8 +52,7 @@ fn json_is_spoken_as_browsers_speak_it() {
         duo.wire,
         Some(Wire::WebSocket {
             secure: true,
-            text: true,
-            subprotocol: "Json"
+            protocol: SubProtocol::Json
         })
     );
     assert_eq!(

@@ -1,0 +1,5 @@
+//! One connection to one peer.
+
+mod wire;
+
+pub use wire::{SubProtocol, SubProtocolError, Wire};
