@@ -98,24 +98,14 @@ impl Session {
             Some(seed) => seed,
             None => random_seed()?,
         };
-        Ok(Self::build(config, seed, options))
-    }
-
-    /// Builds a session with your own seed. See [`SessionOptions::seed`].
-    #[must_use]
-    pub fn with_seed(config: ChatConfig, seed: [u8; 32]) -> Self {
-        Self::build(config, seed, SessionOptions::new())
-    }
-
-    fn build(config: ChatConfig, seed: [u8; 32], options: SessionOptions) -> Self {
         let chat = ChatClient::new(config, seed);
         let setup = options.setup(chat.limits());
-        Self {
+        Ok(Self {
             chat,
             links: Links::new(setup),
             clock: Clock::start(),
             more: false,
-        }
+        })
     }
 
     /// Runs one pass, once per frame: accepts finished connects, reads at most [`MAX_READ_BYTES`] or

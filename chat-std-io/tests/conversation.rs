@@ -116,7 +116,7 @@ fn by_callbacks() {
         peer.subscription("lobby");
         peer.expect_end();
     });
-    let mut session = Session::with_seed(config(address), [7; 32]);
+    let mut session = session(config(address));
     session.chat.connect_to_region_front_end("eu").unwrap();
     let mut callbacks = Callbacks(Vec::new());
     let began = std::time::Instant::now();
@@ -300,7 +300,7 @@ fn closing_does_not_wait_longer_than_told() {
 
 #[test]
 fn closing_what_was_never_opened() {
-    let session = Session::with_seed(config_for("tcp://127.0.0.1:1"), [0; 32]);
+    let session = session(config_for("tcp://127.0.0.1:1"));
     assert_eq!(
         format!("{session:?}"),
         "Session { state: Uninitialized, links: 0 }"

@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::*;
 
 fn connecting(address: &str) -> Session {
-    let mut session = Session::with_seed(config_for(address), [1; 32]);
+    let mut session = session(config_for(address));
     session
         .chat
         .connect_to_name_server(ConnectOptions::new())
@@ -81,7 +81,7 @@ fn the_server_closes_in_order() {
         peer.socket.shutdown(std::net::Shutdown::Write).unwrap();
         peer
     });
-    let mut session = Session::with_seed(config(address), [1; 32]);
+    let mut session = session(config(address));
     session.chat.connect_to_region_front_end("eu").unwrap();
     let (code, cause) = ending(&mut session);
     assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
@@ -243,7 +243,7 @@ fn without_an_open_connection_nothing_is_severed() {
         peer.expect_init();
         peer.expect_end();
     });
-    let mut session = Session::with_seed(config(address), [1; 32]);
+    let mut session = session(config(address));
     session.simulate_connection_loss();
     assert_eq!(session.chat.state(), State::Uninitialized);
     session

@@ -59,7 +59,7 @@ fn an_idle_connection_wakes_up_for_pings_only() {
 
 #[test]
 fn nothing_to_wait_for_is_a_sleep() {
-    let mut session = Session::with_seed(config_for("tcp://127.0.0.1:1"), [0; 32]);
+    let mut session = session(config_for("tcp://127.0.0.1:1"));
     assert_eq!(session.timeout(), None);
     session.wait(Duration::from_millis(20));
     session.wait(Duration::ZERO);

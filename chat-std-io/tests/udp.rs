@@ -13,7 +13,7 @@ use support::udp::Server;
 use support::*;
 
 fn connecting(address: &str) -> Session {
-    let mut session = Session::with_seed(config_for(address), [1; 32]);
+    let mut session = session(config_for(address));
     session
         .chat
         .connect_to_name_server(ConnectOptions::new())

@@ -112,7 +112,7 @@ fn refused(scheme: &str, answer: &'static [u8]) -> (PeerErrorCode, chat_core::Di
         stream.write_all(answer).unwrap();
         stream
     });
-    let mut session = Session::with_seed(config_for(&address), [1; 32]);
+    let mut session = session(config_for(&address));
     session
         .chat
         .connect_to_name_server(ConnectOptions::new())

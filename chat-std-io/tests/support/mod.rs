@@ -292,9 +292,15 @@ pub fn config_for(address: &str) -> ChatConfig {
         .encryption(Encryption::Off)
 }
 
+/// A session with a fixed seed.
+pub fn session(config: ChatConfig) -> Session {
+    let options = chat_std_io::SessionOptions::new().seed([1; 32]);
+    Session::with_options(config, options).unwrap()
+}
+
 /// A session on the front end, and no event left.
 pub fn chatting(config: ChatConfig) -> Session {
-    let mut session = Session::with_seed(config, [1; 32]);
+    let mut session = session(config);
     session.chat.connect_to_region_front_end("eu").unwrap();
     drive(&mut session, |_, event| {
         entered(event, State::ConnectedToFrontEnd)
@@ -317,7 +323,7 @@ pub fn in_channel(config: ChatConfig, channel: &str) -> Session {
 
 /// A session on the name server, and no event left.
 pub fn on_name_server(config: ChatConfig) -> Session {
-    let mut session = Session::with_seed(config, [1; 32]);
+    let mut session = session(config);
     session
         .chat
         .connect_to_name_server(chat_std_io::ConnectOptions::new())
