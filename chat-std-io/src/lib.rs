@@ -185,6 +185,16 @@
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::indexing_slicing
+    )
+)]
 
 mod clock;
 mod connect;
@@ -197,10 +207,16 @@ mod stats;
 mod transport;
 
 pub use chat_core;
+// Everything that an application handles, so that it needs one `use`. The driver side (links,
+// commands, protocol values in detail) is in `chat_core`.
 pub use chat_core::{
-    AuthValues, ChatClient, ChatConfig, ConnectOptions, Event, Listener, Message, Messages,
-    Outcome, PeerErrorCode, PrivateOptions, PublishOptions, RequestError, RequestId, Serviced,
-    State, SubscribeOptions,
+    AuthData, AuthValues, Authenticated, BadMessage, CauseKind, Channel, ChannelOutcome,
+    ChatClient, ChatConfig, ConnectOptions, Content, DisconnectCause, Encryption, ErrorInfo, Event,
+    Hashtable, Limits, LinkErrorKind, Listener, Message, Messages, Outcome, OwnedMessage,
+    PeerErrorCode, PrivateMessage, PrivateOptions, PropertiesChange, PropertyOptions,
+    PublishOptions, Region, RegionsError, RequestError, RequestId, Server, ServerError, Serviced,
+    State, Stats, StatusChange, StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp,
+    UserStatus, Value,
 };
 pub use options::SessionOptions;
 #[cfg(feature = "tls")]
