@@ -12,6 +12,7 @@ use photon_proto::Timestamp;
 
 use crate::sim::Rng;
 pub use conditions::{Conditions, ConditionsError, Fate};
+
 pub use percent::{Percent, PercentError};
 
 /// What a datagram on its way is charged with beside its bytes.
@@ -21,11 +22,20 @@ const DATAGRAM_OVERHEAD_BYTES: usize = 128;
 #[derive(Debug)]
 pub struct Pipe<A> {
     /// By the time at which they arrive; at the same time in the order in which they were sent.
-    on_way: BTreeMap<(Timestamp, u64), (A, Vec<u8>)>,
+    in_flight: BTreeMap<(Timestamp, u64), (A, Vec<u8>)>,
     count: u64,
     bytes: usize,
     max_bytes: usize,
     stats: NetemStats,
+}
+
+/// One copy of a datagram that arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatagramCopy {
+    /// How long it is in flight, in microseconds.
+    pub delay_micros: u64,
+    /// The bytes that arrive.
+    pub bytes: Vec<u8>,
 }
 
 /// What became of the datagrams that were sent on a [`Pipe`].
@@ -60,7 +70,7 @@ impl<A: Clone> Pipe<A> {
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         Self {
-            on_way: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             count: 0,
             bytes: 0,
             max_bytes,
@@ -77,63 +87,111 @@ impl<A: Clone> Pipe<A> {
         to: A,
         datagram: &[u8],
     ) {
-        self.stats.sent = self.stats.sent.saturating_add(1);
-        let fates = conditions.pass(rng, datagram.len());
-        match fates {
-            [None, None] => self.stats.lost = self.stats.lost.saturating_add(1),
-            [Some(_), Some(_)] => self.stats.duplicated = self.stats.duplicated.saturating_add(1),
-            _ => {}
-        }
-        for fate in fates.into_iter().flatten() {
-            let charge = charge(datagram.len());
+        let copies = conditions.pass(rng, datagram.len());
+        let copies = copies.into_iter().flatten().map(|fate| DatagramCopy {
+            delay_micros: fate.delay_micros,
+            bytes: fate.copy(datagram),
+        });
+        self.send_copies(now, to, datagram, copies);
+    }
+
+    /// Sends a datagram of which exactly these copies arrive; without a copy it is lost.
+    pub fn send_copies(
+        &mut self,
+        now: Timestamp,
+        to: A,
+        datagram: &[u8],
+        copies: impl IntoIterator<Item = DatagramCopy>,
+    ) {
+        let mut count: usize = 0;
+        for DatagramCopy {
+            delay_micros,
+            bytes,
+        } in copies
+        {
+            count += 1;
+            let charge = charge(bytes.len());
             if self.bytes.saturating_add(charge) > self.max_bytes {
-                self.stats.overrun = self.stats.overrun.saturating_add(1);
+                self.stats.overrun += 1;
                 continue;
             }
-            if fate.flipped_bit.is_some() {
-                self.stats.corrupted = self.stats.corrupted.saturating_add(1);
-            }
-            self.bytes = self.bytes.saturating_add(charge);
-            let due = now.plus_micros(fate.delay_micros);
-            self.on_way
-                .insert((due, self.count), (to.clone(), fate.copy(datagram)));
-            self.count = self.count.wrapping_add(1);
+            self.stats.corrupted += u64::from(bytes != datagram);
+            self.bytes += charge;
+            let due = now.plus_micros(delay_micros);
+            self.in_flight
+                .insert((due, self.count), (to.clone(), bytes));
+            self.count += 1;
         }
+        self.stats.sent += 1;
+        self.stats.lost += u64::from(count == 0);
+        self.stats.duplicated += u64::from(count > 1);
+        self.check();
+    }
+
+    /// Asserts that the byte counter matches the datagrams in flight.
+    fn check(&self) {
+        debug_assert!(self.bytes <= self.max_bytes);
+        debug_assert!(
+            self.bytes >= self.in_flight.len() * DATAGRAM_OVERHEAD_BYTES
+                && (self.bytes == 0) == self.in_flight.is_empty(),
+            "{} bytes for {} datagrams",
+            self.bytes,
+            self.in_flight.len()
+        );
     }
 
     /// When the next one arrives.
     #[must_use]
     pub fn next_time(&self) -> Option<Timestamp> {
-        self.on_way.first_key_value().map(|((due, _), _)| *due)
+        self.in_flight.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// The next one that has arrived at `now`.
     pub fn poll(&mut self, now: Timestamp) -> Option<(A, Vec<u8>)> {
-        let first = self.on_way.first_entry()?;
+        let first = self.in_flight.first_entry()?;
         if first.key().0 > now {
             return None;
         }
         let (to, datagram) = first.remove();
-        self.bytes = self.bytes.saturating_sub(charge(datagram.len()));
+        self.bytes -= charge(datagram.len());
+        self.check();
         Some((to, datagram))
+    }
+
+    /// The datagram at `index` in the order of arrival.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        self.in_flight
+            .values()
+            .nth(index)
+            .map(|(_, datagram)| &**datagram)
+    }
+
+    /// Removes the datagram at `index` in the order of arrival, whether it has arrived or not.
+    pub fn remove(&mut self, index: usize) -> Option<Vec<u8>> {
+        let key = *self.in_flight.keys().nth(index)?;
+        let (_, datagram) = self.in_flight.remove(&key)?;
+        self.bytes -= charge(datagram.len());
+        self.check();
+        Some(datagram)
     }
 
     /// Loses everything that is on its way.
     pub fn clear(&mut self) {
-        self.on_way.clear();
+        self.in_flight.clear();
         self.bytes = 0;
     }
 
     /// How many are on their way.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.on_way.len()
+        self.in_flight.len()
     }
 
     /// Whether none is on its way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.on_way.is_empty()
+        self.in_flight.is_empty()
     }
 
     /// What became of the datagrams.

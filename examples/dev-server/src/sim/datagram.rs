@@ -5,7 +5,7 @@ use photon_proto::Timestamp;
 use super::link::Link;
 use super::rng::Rng;
 use super::{End, LinkEvent};
-use crate::netem::{Conditions, NetemStats, Pipe};
+use crate::netem::{Conditions, DatagramCopy, NetemStats, Pipe};
 
 /// How a datagram link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +39,38 @@ impl DatagramSettings {
     }
 }
 
+/// A datagram that a [fate function](super::Network::set_fate) decides on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentDatagram<'a> {
+    /// The end that sends it.
+    pub from: End,
+    /// How many datagrams this end has sent before on this link.
+    pub index: u64,
+    /// The time of sending.
+    pub now: Timestamp,
+    /// The datagram.
+    pub bytes: &'a [u8],
+}
+
+impl SentDatagram<'_> {
+    /// A copy that arrives unchanged after this delay.
+    #[must_use]
+    pub fn copy_after_ms(&self, delay_ms: u64) -> DatagramCopy {
+        DatagramCopy {
+            delay_micros: delay_ms.saturating_mul(1000),
+            bytes: self.bytes.to_vec(),
+        }
+    }
+}
+
+/// Decides the fate of each datagram of a link: the copies that arrive.
+pub(super) type FateFn = Box<dyn FnMut(&SentDatagram<'_>) -> Vec<DatagramCopy> + Send>;
+
 struct Direction {
     conditions: Conditions,
     pipe: Pipe<()>,
+    /// Datagrams that were sent this way.
+    count: u64,
     not_before: Timestamp,
     paused: bool,
     /// Everything vanishes.
@@ -55,6 +84,7 @@ impl Direction {
         Self {
             conditions,
             pipe: Pipe::new(max_bytes),
+            count: 0,
             not_before: Timestamp::ZERO,
             paused: false,
             cut: false,
@@ -72,6 +102,8 @@ pub(super) struct DatagramLink {
     to_server: Direction,
     to_client: Direction,
     max_datagram_bytes: usize,
+    /// Decides in place of the conditions.
+    fate: Option<FateFn>,
     /// The client has been told that it can send.
     opened: bool,
 }
@@ -82,6 +114,7 @@ impl DatagramLink {
             to_server: Direction::new(settings.to_server, settings.max_queued_bytes),
             to_client: Direction::new(settings.to_client, settings.max_queued_bytes),
             max_datagram_bytes: settings.max_datagram_bytes,
+            fate: None,
             opened: false,
         }
     }
@@ -93,6 +126,22 @@ impl DatagramLink {
         }
     }
 
+    /// Whether a datagram of this end and length can arrive at all.
+    const fn delivers(&mut self, from: End, length_bytes: usize) -> bool {
+        if length_bytes > self.max_datagram_bytes || self.towards(from).deaf {
+            return false;
+        }
+        let direction = self.towards(from.other());
+        !direction.deaf && !direction.cut
+    }
+
+    /// The number of the next datagram of this end, from 0.
+    const fn next_index(&mut self, from: End) -> u64 {
+        let direction = self.towards(from.other());
+        direction.count += 1;
+        direction.count - 1
+    }
+
     const fn announces(&self, to: End) -> bool {
         matches!(to, End::Client) && !self.opened && !self.to_client.deaf
     }
@@ -100,13 +149,24 @@ impl DatagramLink {
 
 impl Link for DatagramLink {
     fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize {
-        let fits = bytes.len() <= self.max_datagram_bytes;
-        let has_closed = self.towards(from).deaf;
-        let direction = self.towards(from.other());
-        if fits && !has_closed && !direction.deaf && !direction.cut {
-            direction
-                .pipe
-                .send(now, &direction.conditions, rng, (), bytes);
+        // Counted even if nothing is delivered: a fate function relies on the numbers.
+        let index = self.next_index(from);
+        if self.delivers(from, bytes.len()) {
+            let copies = self.fate.as_mut().map(|fate| {
+                fate(&SentDatagram {
+                    from,
+                    index,
+                    now,
+                    bytes,
+                })
+            });
+            let Direction {
+                pipe, conditions, ..
+            } = self.towards(from.other());
+            match copies {
+                Some(copies) => pipe.send_copies(now, (), bytes, copies),
+                None => pipe.send(now, conditions, rng, (), bytes),
+            }
         }
         bytes.len()
     }
@@ -139,6 +199,33 @@ impl Link for DatagramLink {
 
     fn set_conditions(&mut self, towards: End, conditions: Conditions) {
         self.towards(towards).conditions = conditions;
+    }
+
+    fn set_fate(&mut self, fate: Option<FateFn>) {
+        self.fate = fate;
+    }
+
+    fn send_after(&mut self, now: Timestamp, from: End, delay_micros: u64, bytes: &[u8]) {
+        if self.delivers(from, bytes.len()) {
+            let copy = DatagramCopy {
+                delay_micros,
+                bytes: bytes.to_vec(),
+            };
+            self.towards(from.other())
+                .pipe
+                .send_copies(now, (), bytes, [copy]);
+        }
+    }
+
+    fn in_flight(&self, to: End) -> Option<&Pipe<()>> {
+        Some(match to {
+            End::Server => &self.to_server.pipe,
+            End::Client => &self.to_client.pipe,
+        })
+    }
+
+    fn in_flight_mut(&mut self, to: End) -> Option<&mut Pipe<()>> {
+        Some(&mut self.towards(to).pipe)
     }
 
     fn next_due(&self, to: End) -> Option<Timestamp> {

@@ -196,3 +196,73 @@ fn links_are_known_by_their_addresses() {
         );
     }
 }
+
+#[test]
+fn a_fate_function_decides_on_each_datagram_of_both_ends() {
+    let mut network = Network::new(1);
+    let link = open(&mut network, &both("loss=100"));
+    network.set_fate(link, |sent| {
+        if sent.bytes == b"lost" {
+            return Vec::new();
+        }
+        let mut changed = sent.copy_after_ms(20);
+        changed.bytes.push(u8::try_from(sent.index).unwrap());
+        vec![sent.copy_after_ms(30), changed]
+    });
+    for (from, bytes) in [
+        (End::Client, &b"lost"[..]),
+        (End::Client, b"a"),
+        (End::Server, b"b"),
+    ] {
+        network.send(at(5), link, from, bytes);
+    }
+    let expected = [
+        (25, End::Server, b"a\x01".to_vec()),
+        (25, End::Client, b"b\x00".to_vec()),
+        (35, End::Server, b"a".to_vec()),
+        (35, End::Client, b"b".to_vec()),
+    ];
+    assert_eq!(run(&mut network), expected);
+    let stats = network.datagram_stats();
+    assert_eq!(
+        (stats.sent, stats.lost, stats.duplicated, stats.corrupted),
+        (3, 1, 2, 2)
+    );
+}
+
+#[test]
+fn a_datagram_written_by_hand_ignores_conditions_and_fate() {
+    let mut network = Network::new(1);
+    let link = open(&mut network, &both("loss=100"));
+    network.set_fate(link, |_| Vec::new());
+    network.send_after(at(10), link, End::Server, 5_000, b"a");
+    network.send_after(at(10), link, End::Server, 0, b"b");
+    let expected = [
+        (10, End::Client, b"b".to_vec()),
+        (15, End::Client, b"a".to_vec()),
+    ];
+    assert_eq!(run(&mut network), expected);
+}
+
+#[test]
+fn datagrams_in_flight_can_be_read_and_removed_in_the_order_of_arrival() {
+    let mut network = Network::new(1);
+    let link = open(&mut network, &both("delay=10"));
+    for bytes in [b"a", b"b", b"c"] {
+        network.send(at(0), link, End::Client, bytes);
+    }
+    let to = End::Server;
+    assert_eq!(
+        (
+            network.in_flight(link, to),
+            network.in_flight(link, End::Client)
+        ),
+        (3, 0)
+    );
+    assert_eq!(network.peek_in_flight(link, to, 1), Some(&b"b"[..]));
+    assert_eq!(network.remove_in_flight(link, to, 1), Some(b"b".to_vec()));
+    assert_eq!(network.remove_in_flight(link, to, 2), None);
+    let expected = [(10, to, b"a".to_vec()), (10, to, b"c".to_vec())];
+    assert_eq!(run(&mut network), expected);
+    assert_eq!(network.remove_in_flight(link, to, 0), None);
+}

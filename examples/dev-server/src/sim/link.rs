@@ -3,10 +3,10 @@
 use photon_proto::Timestamp;
 
 use super::rng::Rng;
-use super::{End, LinkEvent};
-use crate::netem::{Conditions, NetemStats};
+use super::{End, FateFn, LinkEvent};
+use crate::netem::{Conditions, NetemStats, Pipe};
 
-pub(super) trait Link: Send + Sync {
+pub(super) trait Link: Send {
     /// How many bytes were taken.
     fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize;
 
@@ -21,6 +21,16 @@ pub(super) trait Link: Send + Sync {
     fn cut(&mut self, towards: End);
 
     fn set_conditions(&mut self, towards: End, conditions: Conditions);
+
+    fn set_fate(&mut self, fate: Option<FateFn>);
+
+    /// Sends a datagram that arrives after this delay, under no conditions.
+    fn send_after(&mut self, now: Timestamp, from: End, delay_micros: u64, bytes: &[u8]);
+
+    /// The datagrams on their way to this end; none on a stream link.
+    fn in_flight(&self, to: End) -> Option<&Pipe<()>>;
+
+    fn in_flight_mut(&mut self, to: End) -> Option<&mut Pipe<()>>;
 
     /// When something is to be delivered to this end next.
     fn next_due(&self, to: End) -> Option<Timestamp>;

@@ -37,9 +37,9 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use photon_proto::Timestamp;
 
-use crate::netem::{Conditions, NetemStats};
-use datagram::DatagramLink;
-pub use datagram::DatagramSettings;
+use crate::netem::{Conditions, DatagramCopy, NetemStats, Pipe};
+use datagram::{DatagramLink, FateFn};
+pub use datagram::{DatagramSettings, SentDatagram};
 use link::Link;
 pub use rng::Rng;
 use stream::StreamLink;
@@ -281,6 +281,85 @@ impl Network {
     /// Changes the conditions of a datagram link for what is sent to this end from now on. A stream link has none.
     pub fn set_conditions(&mut self, link: LinkKey, towards: End, conditions: Conditions) {
         self.change(link, |link, _| link.set_conditions(towards, conditions));
+    }
+
+    /// Lets a function decide the fate of every datagram that is sent on this link from now on, in
+    /// both directions and in place of its conditions: the copies that arrive, when, and with which
+    /// bytes. A stream link has no fate.
+    ///
+    /// ```
+    /// use dev_server::sim::{DatagramSettings, End, LinkEvent, Network};
+    /// use photon_proto::Timestamp;
+    ///
+    /// let mut network = Network::new(1);
+    /// let link = network.open_datagrams(Timestamp::ZERO, &DatagramSettings::default());
+    /// network.set_fate(link, |sent| match sent.index {
+    ///     0 => vec![],                                                  // lost
+    ///     1 => vec![sent.copy_after_ms(30), sent.copy_after_ms(40)],    // repeated
+    ///     _ => vec![sent.copy_after_ms(20)],                            // overtakes
+    /// });
+    /// for bytes in [b"a", b"b", b"c"] {
+    ///     network.send(Timestamp::ZERO, link, End::Client, bytes);
+    /// }
+    /// let mut arrived = Vec::new();
+    /// while let Some(now) = network.next_time() {
+    ///     while let Some(delivery) = network.poll(now) {
+    ///         if let LinkEvent::Bytes(bytes) = delivery.event {
+    ///             arrived.push((now.as_millis(), bytes));
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(arrived, [(20, b"c".to_vec()), (30, b"b".to_vec()), (40, b"b".to_vec())]);
+    /// ```
+    pub fn set_fate(
+        &mut self,
+        link: LinkKey,
+        fate: impl FnMut(&SentDatagram<'_>) -> Vec<DatagramCopy> + Send + 'static,
+    ) {
+        self.change(link, |link, _| link.set_fate(Some(Box::new(fate))));
+    }
+
+    /// Sends a datagram that arrives after exactly this delay, whatever the conditions or the fate
+    /// function of the link are. It is for datagrams that a test writes by hand.
+    pub fn send_after(
+        &mut self,
+        now: Timestamp,
+        link: LinkKey,
+        from: End,
+        delay_micros: u64,
+        bytes: &[u8],
+    ) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        self.change(link, |link, _| {
+            link.send_after(now, from, delay_micros, bytes);
+        });
+    }
+
+    /// The number of datagrams on their way to this end, those that have arrived and were not
+    /// polled included. It is 0 for a stream link.
+    #[must_use]
+    pub fn in_flight(&self, link: LinkKey, to: End) -> usize {
+        self.pipe(link, to).map_or(0, Pipe::len)
+    }
+
+    /// The datagram at `index` on its way to this end, in the order of arrival.
+    #[must_use]
+    pub fn peek_in_flight(&self, link: LinkKey, to: End, index: usize) -> Option<&[u8]> {
+        self.pipe(link, to)?.get(index)
+    }
+
+    /// Removes the datagram at `index` on its way to this end, in the order of arrival. A script
+    /// that decides on each delivery itself never calls [`poll`](Self::poll), and uses this.
+    pub fn remove_in_flight(&mut self, link: LinkKey, to: End, index: usize) -> Option<Vec<u8>> {
+        let entry = self.links.get_mut(&link)?;
+        let datagram = entry.link.in_flight_mut(to)?.remove(index);
+        self.look_ahead(link);
+        datagram
+    }
+
+    fn pipe(&self, link: LinkKey, to: End) -> Option<&Pipe<()>> {
+        self.links.get(&link)?.link.in_flight(to)
     }
 
     /// What became of the datagrams of all links, those that are gone included. What was sent on a link that had been

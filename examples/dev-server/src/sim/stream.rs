@@ -6,8 +6,8 @@ use photon_proto::Timestamp;
 
 use super::link::Link;
 use super::rng::Rng;
-use super::{End, LinkEvent};
-use crate::netem::{Conditions, NetemStats};
+use super::{End, FateFn, LinkEvent};
+use crate::netem::{Conditions, NetemStats, Pipe};
 
 /// How a stream link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,6 +312,18 @@ impl Link for StreamLink {
     }
 
     fn set_conditions(&mut self, _towards: End, _conditions: Conditions) {}
+
+    fn set_fate(&mut self, _fate: Option<FateFn>) {}
+
+    fn send_after(&mut self, _now: Timestamp, _from: End, _delay_micros: u64, _bytes: &[u8]) {}
+
+    fn in_flight(&self, _to: End) -> Option<&Pipe<()>> {
+        None
+    }
+
+    fn in_flight_mut(&mut self, _to: End) -> Option<&mut Pipe<()>> {
+        None
+    }
 
     fn next_due(&self, to: End) -> Option<Timestamp> {
         match to {
