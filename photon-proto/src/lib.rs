@@ -30,7 +30,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod codec;
-mod convert;
 #[cfg(feature = "encryption")]
 pub mod crypto;
 #[cfg(not(feature = "encryption"))]

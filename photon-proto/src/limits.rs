@@ -2,7 +2,10 @@
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
-/// What one message may cost, in both protocols. Spec: wire.md 4.4.
+/// Upper bounds on the cost of one message, in both protocols. Spec: wire.md 4.4.
+///
+/// Exhaustive, so that a program can write a complete `Limits` in a constant. A new limit is a breaking change: it
+/// concerns everybody who has chosen limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest message accepted from a peer, in bytes. Default 1 MiB.

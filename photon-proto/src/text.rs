@@ -1,5 +1,6 @@
 //! [`Text`]: shared, immutable text whose clones and parts copy no bytes.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::borrow::Borrow;
@@ -144,6 +145,12 @@ impl From<String> for Text {
     }
 }
 
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::from(&*text)
+    }
+}
+
 impl From<Text> for String {
     fn from(text: Text) -> Self {
         Self::from(text.as_str())
@@ -158,17 +165,24 @@ impl PartialEq for Text {
 
 impl Eq for Text {}
 
-impl PartialEq<str> for Text {
-    fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
-    }
+/// Comparison with the other string types, in both directions.
+macro_rules! compare_with {
+    ($($other:ty),*) => {$(
+        impl PartialEq<$other> for Text {
+            fn eq(&self, other: &$other) -> bool {
+                self.as_str() == AsRef::<str>::as_ref(other)
+            }
+        }
+
+        impl PartialEq<Text> for $other {
+            fn eq(&self, other: &Text) -> bool {
+                AsRef::<str>::as_ref(self) == other.as_str()
+            }
+        }
+    )*};
 }
 
-impl PartialEq<&str> for Text {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
-}
+compare_with! { str, &str, String }
 
 impl PartialOrd for Text {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -203,6 +217,8 @@ impl fmt::Display for Text {
 #[cfg(test)]
 mod tests {
     use super::Text;
+    use alloc::borrow::Cow;
+    use alloc::string::String;
     use alloc::sync::Arc;
 
     #[test]
@@ -222,6 +238,19 @@ mod tests {
         assert!(text.slice(0, 5).is_none());
         assert!(text.slice(2, 1).is_none());
         assert_eq!(text.slice(1, 3).expect("in range"), "é");
+    }
+
+    #[test]
+    fn compares_with_every_string_type_in_both_directions() {
+        let (text, string) = (Text::from("alice"), String::from("alice"));
+        assert!(text == *"alice" && text == "alice" && text == string);
+        assert!(*"alice" == text && "alice" == text && string == text);
+        assert!(text != "bob");
+        assert!("bob" != text);
+        assert_eq!(
+            Text::from(Cow::Borrowed("alice")),
+            Text::from(Cow::<str>::Owned(string))
+        );
     }
 
     #[test]

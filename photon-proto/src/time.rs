@@ -1,5 +1,7 @@
 //! Time as an argument: nothing in this workspace below the drivers reads a clock.
 
+use core::time::Duration;
+
 /// A point in time, in microseconds since any epoch the caller likes (the start of the program, say).
 ///
 /// All arithmetic saturates: a clock at the end of its range stands still and never wraps or panics.
@@ -36,6 +38,26 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// This time and `duration` more, in whole microseconds (rounded down).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use photon_proto::Timestamp;
+    ///
+    /// let deadline = Timestamp::ZERO.plus(Duration::from_secs(2));
+    /// assert_eq!(deadline.since(Timestamp::from_millis(500)), Duration::from_millis(1500));
+    /// ```
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        self.plus_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The time from `earlier` to this time; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.micros_since(earlier))
+    }
+
     /// This time and `millis` milliseconds more.
     #[must_use]
     pub const fn plus_millis(self, millis: u64) -> Self {
@@ -58,6 +80,14 @@ impl Timestamp {
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> u64 {
         self.micros_since(earlier) / 1000
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<Duration> for Timestamp {
+    /// The point in time this long after the epoch, e.g. `start.elapsed().into()`.
+    fn from(since_epoch: Duration) -> Self {
+        Self::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
     }
 }
 

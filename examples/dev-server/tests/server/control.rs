@@ -209,7 +209,7 @@ fn everything_can_be_set_at_start() {
     let Some(Value::Dictionary(data)) = alice.parameter(245) else {
         panic!("{alice:?}")
     };
-    assert_eq!(data.get(&"rank".into()), Some(&"7".into()));
+    assert_eq!(data.get("rank"), Some(&"7".into()));
     assert!(matches!(alice.parameter(221), Some(Value::Bytes(_))));
     assert_eq!(
         program

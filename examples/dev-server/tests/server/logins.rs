@@ -109,7 +109,7 @@ fn the_provider_and_the_server_name_users_who_do_not() {
     assert_eq!(text(got[0].parameter(225)), "chosen");
     assert_eq!(text(got[0].parameter(202)), "Nick");
     assert!(
-        matches!(got[0].parameter(245), Some(Value::Dictionary(map)) if map.get(&"k".into()) == Some(&Value::Int(1)))
+        matches!(got[0].parameter(245), Some(Value::Dictionary(map)) if map.get("k") == Some(&Value::Int(1)))
     );
     let anonymous = harness.ask(&mut peer, 230, login("", "eu"));
     assert_eq!(text(anonymous[0].parameter(225)).len(), 36);

@@ -2,6 +2,7 @@
 
 use crate::text::Text;
 use crate::value::{Array, Custom, Dictionary, EventData, Hashtable, Request, Response, Value};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -117,6 +118,26 @@ impl From<String> for Value {
     }
 }
 
+impl From<Cow<'_, str>> for Value {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::String(text.into())
+    }
+}
+
+/// A string array.
+impl From<Vec<&str>> for Value {
+    fn from(texts: Vec<&str>) -> Self {
+        Self::Array(Array::String(texts.into_iter().map(Text::from).collect()))
+    }
+}
+
+/// A string array.
+impl From<Vec<String>> for Value {
+    fn from(texts: Vec<String>) -> Self {
+        Self::Array(Array::String(texts.into_iter().map(Text::from).collect()))
+    }
+}
+
 impl TryFrom<Value> for String {
     type Error = Value;
 
@@ -164,31 +185,50 @@ impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Hashtable {
 }
 
 impl Hashtable {
-    /// The value of a key.
+    /// The value of a key: text, or any [`Value`].
+    ///
+    /// ```
+    /// use photon_proto::{Hashtable, Value};
+    ///
+    /// let table = Hashtable::from_iter([("name", "Alice"), ("room", "lobby")]);
+    /// assert_eq!(table.get("name").and_then(Value::as_str), Some("Alice"));
+    /// assert_eq!(table.get(&Value::Int(1)), None);
+    /// ```
     #[must_use]
-    pub fn get(&self, key: &Value) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|pair| pair.0 == *key)
-            .map(|pair| &pair.1)
+    pub fn get<K: MapKey + ?Sized>(&self, key: &K) -> Option<&Value> {
+        find(&self.0, key)
     }
 }
 
 impl Dictionary {
-    /// The value of a key.
+    /// The value of a key: text, or any [`Value`].
     #[must_use]
-    pub fn get(&self, key: &Value) -> Option<&Value> {
-        self.pairs
-            .iter()
-            .find(|pair| pair.0 == *key)
-            .map(|pair| &pair.1)
+    pub fn get<K: MapKey + ?Sized>(&self, key: &K) -> Option<&Value> {
+        find(&self.pairs, key)
     }
 }
 
-#[cfg(feature = "std")]
-impl From<core::time::Duration> for crate::time::Timestamp {
-    /// The point in time this long after the epoch, e.g. `start.elapsed().into()`.
-    fn from(since_epoch: core::time::Duration) -> Self {
-        Self::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+fn find<'a, K: MapKey + ?Sized>(pairs: &'a [(Value, Value)], key: &K) -> Option<&'a Value> {
+    pairs
+        .iter()
+        .find(|(known, _)| key.matches(known))
+        .map(|(_, value)| value)
+}
+
+/// A key to look up in a map: text, or any [`Value`].
+pub trait MapKey {
+    /// Whether this is the key of a pair.
+    fn matches(&self, key: &Value) -> bool;
+}
+
+impl MapKey for str {
+    fn matches(&self, key: &Value) -> bool {
+        key.as_str() == Some(self)
+    }
+}
+
+impl MapKey for Value {
+    fn matches(&self, key: &Value) -> bool {
+        self == key
     }
 }

@@ -1,15 +1,23 @@
 //! [`Value`]: any value of the GpBinary protocols, owned and exactly typed.
 
+mod convert;
+mod display;
+mod order;
+
+pub use convert::MapKey;
+
 use crate::text::Text;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use core::cmp::Ordering;
 
-/// One value, with the exact type it has on the wire: a byte is not an int is not a long.
+/// One value, with the exact type it has on the wire: a byte, an int and a long are three types.
 ///
 /// Floats compare by their bits, so that every value equals itself and a round trip can be checked.
 /// Spec: wire.md 4 and 5.
+///
+/// Exhaustive, as are [`Array`] and [`Type`]: the two protocols define these types and no others, and a program that
+/// translates values has to handle each of them. A new variant is a breaking change.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// Nothing.
@@ -48,7 +56,7 @@ pub enum Value {
     Event(Box<EventData>),
 }
 
-/// A type as maps declare it and arrays carry it.
+/// The type of a value, as maps declare it and arrays carry it. Exhaustive, for the reason given at [`Value`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
     /// Untyped: each value carries its own type.
@@ -88,7 +96,7 @@ pub enum Type {
     Event,
 }
 
-/// An array with its element type.
+/// An array with its element type. Exhaustive, for the reason given at [`Value`].
 #[derive(Clone, Debug)]
 pub enum Array {
     /// Booleans (packed to bits in 1.8).
@@ -242,6 +250,76 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is a whole number that 32 bits hold: a byte, short, int, or a small enough long.
+    ///
+    /// The sender chooses the width of a number, so a reader should not insist on one.
+    ///
+    /// ```
+    /// use photon_proto::Value;
+    ///
+    /// assert_eq!(Value::Byte(7).as_i32(), Some(7));
+    /// assert_eq!(Value::Long(7).as_i32(), Some(7));
+    /// assert_eq!(Value::Long(1 << 40).as_i32(), None);
+    /// assert_eq!(Value::Double(7.0).as_i32(), None);
+    /// ```
+    #[must_use]
+    pub fn as_i32(&self) -> Option<i32> {
+        self.as_i64().and_then(|number| i32::try_from(number).ok())
+    }
+
+    /// The number, if it is a whole number: a byte, short, int or long.
+    #[must_use]
+    pub const fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Byte(number) => Some(*number as i64),
+            Self::Short(number) => Some(*number as i64),
+            Self::Int(number) => Some(*number as i64),
+            Self::Long(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The number, if a double holds it exactly: a float, double, byte, short or int. A long is not converted, because
+    /// a double rounds numbers beyond 2^53.
+    #[must_use]
+    pub const fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Byte(number) => Some(*number as f64),
+            Self::Short(number) => Some(*number as f64),
+            Self::Int(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number as f64),
+            Self::Double(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The truth value of a bool.
+    #[must_use]
+    pub const fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The array of an array value.
+    #[must_use]
+    pub const fn as_array(&self) -> Option<&Array> {
+        match self {
+            Self::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// The content of a byte array.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -410,103 +488,3 @@ fn parameter_bytes(all: &[(u8, Value)]) -> usize {
         .map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes())
         .sum()
 }
-
-fn by_bits<T: Copy, B: Ord>(left: &[T], right: &[T], bits: impl Fn(T) -> B) -> Ordering {
-    left.iter()
-        .map(|&one| bits(one))
-        .cmp(right.iter().map(|&one| bits(one)))
-}
-
-impl Ord for Array {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
-            (Self::Short(left), Self::Short(right)) => left.cmp(right),
-            (Self::Int(left), Self::Int(right)) => left.cmp(right),
-            (Self::Long(left), Self::Long(right)) => left.cmp(right),
-            (Self::Float(left), Self::Float(right)) => by_bits(left, right, f32::to_bits),
-            (Self::Double(left), Self::Double(right)) => by_bits(left, right, f64::to_bits),
-            (Self::String(left), Self::String(right)) => left.cmp(right),
-            (Self::Bytes(left), Self::Bytes(right)) => left.cmp(right),
-            (Self::Object(left), Self::Object(right)) => left.cmp(right),
-            (Self::Hashtable(left), Self::Hashtable(right)) => left.cmp(right),
-            (
-                Self::Dictionary {
-                    key,
-                    value,
-                    elements,
-                },
-                Self::Dictionary {
-                    key: other_key,
-                    value: other_value,
-                    elements: other_elements,
-                },
-            ) => (key, value, elements).cmp(&(other_key, other_value, other_elements)),
-            (
-                Self::Custom { code, elements },
-                Self::Custom {
-                    code: other_code,
-                    elements: other_elements,
-                },
-            ) => (code, elements).cmp(&(other_code, other_elements)),
-            (Self::Array(left), Self::Array(right)) => left.cmp(right),
-            (Self::Request(left), Self::Request(right)) => left.cmp(right),
-            (Self::Response(left), Self::Response(right)) => left.cmp(right),
-            (Self::Event(left), Self::Event(right)) => left.cmp(right),
-            _ => self.element_type().cmp(&other.element_type()),
-        }
-    }
-}
-
-impl PartialOrd for Array {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Array {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Array {}
-
-impl Ord for Value {
-    /// A total order without meaning, for finding duplicates; floats by their bits.
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
-            (Self::Byte(left), Self::Byte(right)) => left.cmp(right),
-            (Self::Short(left), Self::Short(right)) => left.cmp(right),
-            (Self::Int(left), Self::Int(right)) => left.cmp(right),
-            (Self::Long(left), Self::Long(right)) => left.cmp(right),
-            (Self::Float(left), Self::Float(right)) => left.to_bits().cmp(&right.to_bits()),
-            (Self::Double(left), Self::Double(right)) => left.to_bits().cmp(&right.to_bits()),
-            (Self::String(left), Self::String(right)) => left.cmp(right),
-            (Self::Bytes(left), Self::Bytes(right)) => left.cmp(right),
-            (Self::Array(left), Self::Array(right)) => left.cmp(right),
-            (Self::Hashtable(left), Self::Hashtable(right)) => left.cmp(right),
-            (Self::Dictionary(left), Self::Dictionary(right)) => left.cmp(right),
-            (Self::Custom(left), Self::Custom(right)) => left.cmp(right),
-            (Self::Request(left), Self::Request(right)) => left.cmp(right),
-            (Self::Response(left), Self::Response(right)) => left.cmp(right),
-            (Self::Event(left), Self::Event(right)) => left.cmp(right),
-            _ => self.rank().cmp(&other.rank()),
-        }
-    }
-}
-
-impl PartialOrd for Value {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Value {}
