@@ -2,12 +2,13 @@
 
 use crate::codes::port;
 use crate::config::ChatConfig;
-use crate::error::RequestError;
+use crate::error::{AddressError, RequestError};
 use crate::link::{Target, Wire};
 use crate::state::Server;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::Write;
+use core::str::FromStr;
 use photon_proto::Text;
 
 /// The transports that an address can name.
@@ -48,15 +49,22 @@ impl Scheme {
     }
 }
 
-/// Why an address of a front end cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadFrontEnd {
-    Text(&'static str),
-    /// From secure to insecure.
-    Downgrade,
-}
-
-/// A server address, understood.
+/// A parsed server address.
+///
+/// The text form is `scheme://host:port`. Without a scheme the transport is UDP, as in the documented
+/// API; without a port it is the name server's port of that transport. An IPv6 address needs
+/// brackets. A WebSocket address may have a path.
+///
+/// ```
+/// use chat_core::{AddressError, Scheme, ServerAddress};
+///
+/// let address: ServerAddress = "wss://ns.photonengine.io".parse()?;
+/// assert_eq!((address.scheme(), address.port()), (Scheme::Wss, 443));
+/// assert_eq!("tcp://".parse::<ServerAddress>(), Err(AddressError::MissingHost));
+/// # Ok::<(), AddressError>(())
+/// ```
+///
+/// Spec: chat.md 2.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAddress {
     scheme: Scheme,
@@ -67,18 +75,9 @@ pub struct ServerAddress {
 }
 
 impl ServerAddress {
-    /// Reads `scheme://host:port`. Without a scheme it is UDP, as in the documented API; without a port, the name
-    /// server's port of the transport. An IPv6 address stands in brackets.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        Self::parse_with(text, Scheme::Udp)
-    }
-
-    fn parse_with(text: &str, otherwise: Scheme) -> Result<Self, &'static str> {
+    fn parse_with(text: &str, default_scheme: Scheme) -> Result<Self, AddressError> {
         let (scheme, rest) = match text.split_once("://") {
-            None => (otherwise, text),
+            None => (default_scheme, text),
             Some((scheme, rest)) => {
                 let known = [
                     ("udp", Scheme::Udp),
@@ -91,7 +90,7 @@ impl ServerAddress {
                     .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
                 {
                     Some((_, scheme)) => (scheme, rest),
-                    None => return Err("unknown scheme: write udp://, tcp://, ws:// or wss://"),
+                    None => return Err(AddressError::UnknownScheme),
                 }
             }
         };
@@ -101,43 +100,41 @@ impl ServerAddress {
             _ => (rest, ""),
         };
         if path.contains(['?', '#']) || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a path must be plain, percent-encoded, without query and fragment");
+            return Err(AddressError::BadPath);
         }
         if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
-            return Err("no spaces or control characters, please");
+            return Err(AddressError::WhiteSpace);
         }
         if rest.contains(['/', '?', '#', '@']) {
-            return Err("write only host and port behind the scheme");
+            return Err(AddressError::SurplusParts);
         }
         let (host, port) = match rest.strip_prefix('[') {
             Some(rest) => {
-                let (host, port) = rest
-                    .split_once(']')
-                    .ok_or("the bracket of the IPv6 address is not closed")?;
+                let (host, port) = rest.split_once(']').ok_or(AddressError::BadBrackets)?;
                 (
                     host,
                     if port.is_empty() {
                         None
                     } else {
-                        Some(port.strip_prefix(':').ok_or("write [host]:port")?)
+                        Some(port.strip_prefix(':').ok_or(AddressError::BadBrackets)?)
                     },
                 )
             }
             None => match rest.split_once(':') {
                 Some((_, port)) if port.contains(':') => {
-                    return Err("write an IPv6 address in brackets: [::1]:4533");
+                    return Err(AddressError::MissingBrackets);
                 }
                 Some((host, port)) => (host, Some(port)),
                 None => (rest, None),
             },
         };
         if host.is_empty() {
-            return Err("the host is missing");
+            return Err(AddressError::MissingHost);
         }
         let port = match port.map(str::parse::<u16>) {
             None => None,
             Some(Ok(port)) if port > 0 => Some(port),
-            Some(_) => return Err("the port must be a number from 1 to 65535"),
+            Some(_) => return Err(AddressError::BadPort),
         };
         Ok(Self {
             scheme,
@@ -165,36 +162,35 @@ impl ServerAddress {
         self.port.unwrap_or(self.scheme.default_port())
     }
 
-    /// As the connect call needs it.
+    /// Parses an address that the application configured for the name server.
     pub(crate) fn for_name_server(text: &Text, json: bool) -> Result<Self, RequestError> {
-        let refused = |why| RequestError::Address {
+        let error = |why| RequestError::Address {
             text: text.clone(),
             why,
         };
-        let address = Self::parse(text).map_err(refused)?;
+        let address: Self = text.parse().map_err(error)?;
         if json && !address.scheme.is_web_socket() {
-            return Err(refused(
-                "JSON is spoken over WebSocket only: write wss://host or ws://host",
-            ));
+            return Err(error(AddressError::JsonNeedsWebSocket));
         }
         Ok(address)
     }
 
-    /// As the name server gave it: with a port, over the transport that was used to ask. Spec: chat.md 2.1.
-    pub(crate) fn for_front_end(text: &str, asked_over: Scheme) -> Result<Self, BadFrontEnd> {
-        let address = Self::parse_with(text, asked_over).map_err(BadFrontEnd::Text)?;
-        if asked_over.is_secure() && !address.scheme.is_secure() {
-            return Err(BadFrontEnd::Downgrade);
+    /// Parses a front-end address that the name server gave. It must have a port, and the transport
+    /// over which the client reached the name server. Spec: chat.md 2.1.
+    pub(crate) fn for_front_end(text: &str, name_server: Scheme) -> Result<Self, AddressError> {
+        let address = Self::parse_with(text, name_server)?;
+        if name_server.is_secure() && !address.scheme.is_secure() {
+            return Err(AddressError::Downgrade);
         }
         if address.port.is_none() {
-            return Err(BadFrontEnd::Text("the port is missing"));
+            return Err(AddressError::MissingPort);
         }
-        let same = address.scheme == asked_over
-            || (address.scheme.is_web_socket() && asked_over.is_web_socket());
+        let same = address.scheme == name_server
+            || (address.scheme.is_web_socket() && name_server.is_web_socket());
         if same {
             Ok(address)
         } else {
-            Err(BadFrontEnd::Text("the address is for another transport"))
+            Err(AddressError::OtherTransport)
         }
     }
 
@@ -237,6 +233,14 @@ impl ServerAddress {
     }
 }
 
+impl FromStr for ServerAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse_with(text, Scheme::Udp)
+    }
+}
+
 /// Appends text as a URL's path has it.
 fn push_encoded(path: &mut String, text: &str) {
     for byte in text.bytes() {
@@ -250,10 +254,10 @@ fn push_encoded(path: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scheme, ServerAddress};
+    use super::{AddressError, Scheme, ServerAddress};
 
     #[test]
-    fn forms_that_are_understood() {
+    fn valid_addresses_are_parsed() {
         for (text, scheme, host, port) in [
             (
                 "ns.photonengine.io",
@@ -274,7 +278,7 @@ mod tests {
             ("wss://host", Scheme::Wss, "host", 443),
             ("ws://host:9093/a/b/", Scheme::Ws, "host", 9093),
         ] {
-            let address = ServerAddress::parse(text).expect(text);
+            let address: ServerAddress = text.parse().expect(text);
             assert_eq!(
                 (address.scheme(), address.host(), address.port()),
                 (scheme, host, port),
@@ -284,26 +288,26 @@ mod tests {
     }
 
     #[test]
-    fn forms_that_are_refused() {
-        for text in [
-            "",
-            "tcp://",
-            "tcp://:1",
-            "http://host",
-            "tcp://host:0",
-            "tcp://host:65536",
-            "tcp://host:x",
-            "tcp://a b",
-            "::1",
-            "tcp://[::1",
-            "tcp://[::1]x",
-            "tcp://u@h",
-            "tcp://h/p",
-            "ws://h/p?q",
-            "ws://h/\u{fc}",
-            "tcp://a\nb",
+    fn invalid_addresses_are_rejected_with_their_fault() {
+        for (text, fault) in [
+            ("", AddressError::MissingHost),
+            ("tcp://", AddressError::MissingHost),
+            ("tcp://:1", AddressError::MissingHost),
+            ("http://host", AddressError::UnknownScheme),
+            ("tcp://host:0", AddressError::BadPort),
+            ("tcp://host:65536", AddressError::BadPort),
+            ("tcp://host:x", AddressError::BadPort),
+            ("tcp://a b", AddressError::WhiteSpace),
+            ("tcp://a\nb", AddressError::WhiteSpace),
+            ("::1", AddressError::MissingBrackets),
+            ("tcp://[::1", AddressError::BadBrackets),
+            ("tcp://[::1]x", AddressError::BadBrackets),
+            ("tcp://u@h", AddressError::SurplusParts),
+            ("tcp://h/p", AddressError::SurplusParts),
+            ("ws://h/p?q", AddressError::BadPath),
+            ("ws://h/\u{fc}", AddressError::BadPath),
         ] {
-            assert!(ServerAddress::parse(text).is_err(), "{text:?}");
+            assert_eq!(text.parse::<ServerAddress>(), Err(fault), "{text:?}");
         }
     }
 }

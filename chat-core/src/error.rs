@@ -68,9 +68,53 @@ pub enum RequestError {
     Address {
         /// The address as it was given.
         text: Text,
-        /// What is wrong with it, and what to do.
-        why: &'static str,
+        /// What is wrong with it.
+        why: AddressError,
     },
+}
+
+/// The fault of a server address. Spec: chat.md 2.1.
+///
+/// May grow with the address syntax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// The scheme is unknown.
+    #[error("unknown scheme: write udp://, tcp://, ws:// or wss://")]
+    UnknownScheme,
+    /// There is no host.
+    #[error("the host is missing: write scheme://host or scheme://host:port")]
+    MissingHost,
+    /// The port is not a number from 1 to 65535.
+    #[error("the port must be a number from 1 to 65535")]
+    BadPort,
+    /// An IPv6 address has no brackets.
+    #[error("an IPv6 address needs brackets: write [::1]:4533")]
+    MissingBrackets,
+    /// A bracket is not closed, or something other than a port follows it.
+    #[error("brackets must enclose the IPv6 address only: write [::1]:4533")]
+    BadBrackets,
+    /// White space or a control character.
+    #[error("white space and control characters are not allowed: remove them")]
+    WhiteSpace,
+    /// A user, path, query or fragment where only host and port are allowed.
+    #[error("only host and port may follow the scheme: remove the rest")]
+    SurplusParts,
+    /// A WebSocket path with a query, a fragment, or a character that is not percent-encoded.
+    #[error("the path must be percent-encoded and have no query and no fragment")]
+    BadPath,
+    /// JSON is configured, and the address is not a WebSocket address.
+    #[error("JSON works over WebSocket only: write wss://host or ws://host")]
+    JsonNeedsWebSocket,
+    /// An insecure address follows a secure one. The client never moves from secure to insecure.
+    #[error("it is not secure, but the address before it is: use wss:// here too")]
+    Downgrade,
+    /// The name server gave a front-end address without a port.
+    #[error("the port is missing")]
+    MissingPort,
+    /// The name server gave a front-end address for another transport than the client's.
+    #[error("the address is for another transport")]
+    OtherTransport,
 }
 
 impl From<EncodeError> for RequestError {

@@ -164,7 +164,7 @@ mod timers;
 pub use address::{Scheme, ServerAddress};
 pub use client::{ChatClient, Serviced};
 pub use config::{Addresses, AuthData, AuthValues, ChatConfig, Encryption};
-pub use error::{RegionsError, RequestError, ServerError};
+pub use error::{AddressError, RegionsError, RequestError, ServerError};
 pub use event::{
     Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, Region,
     RequestId, StatusChange, SubscriberChange,

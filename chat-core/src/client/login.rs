@@ -13,7 +13,8 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use photon_proto::{Text, Timestamp, Value};
 
-use crate::address::{BadFrontEnd, ServerAddress};
+use crate::address::ServerAddress;
+use crate::error::AddressError;
 
 /// Where the client is going.
 #[derive(Debug, Default)]
@@ -306,13 +307,10 @@ impl ChatClient {
     }
 
     /// Spec: chat.md 2.1: a front-end address that cannot be used ends like one that cannot be reached.
-    pub(super) fn bad_front_end_address(&mut self, text: &Text, why: BadFrontEnd) {
-        let (kind, why) = match why {
-            BadFrontEnd::Text(why) => (CauseKind::BadAddress, why),
-            BadFrontEnd::Downgrade => (
-                CauseKind::Link(LinkErrorKind::Downgrade),
-                "it is not secure, and the name server's is",
-            ),
+    pub(super) fn bad_front_end_address(&mut self, text: &Text, why: AddressError) {
+        let kind = match why {
+            AddressError::Downgrade => CauseKind::Link(LinkErrorKind::Downgrade),
+            _ => CauseKind::BadAddress,
         };
         let words = alloc::format!("front-end address {text:?}: {why}");
         self.end_connection(

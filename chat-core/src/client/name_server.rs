@@ -2,7 +2,7 @@
 
 use crate::address::{Scheme, ServerAddress};
 use crate::client::ChatClient;
-use crate::error::RequestError;
+use crate::error::{AddressError, RequestError};
 use crate::operation::authenticate::{self, Login};
 use crate::options::ConnectOptions;
 use crate::state::{CauseKind, Server, State};
@@ -40,7 +40,7 @@ impl ChatClient {
         {
             return Err(RequestError::Address {
                 text,
-                why: "an address that is not secure after one that is",
+                why: AddressError::Downgrade,
             });
         }
         self.check_events()?;

@@ -104,7 +104,7 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
         ("wss://ns.example", Scheme::Wss, 443),
         ("tcp://ns.example:99", Scheme::Tcp, 99),
     ] {
-        let address = ServerAddress::parse(text).expect(text);
+        let address: ServerAddress = text.parse().expect(text);
         assert_eq!(
             (address.scheme(), address.host(), address.port()),
             (scheme, "ns.example", port),
