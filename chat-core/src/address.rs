@@ -13,6 +13,7 @@ use photon_proto::Text;
 
 /// The transports that an address can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Scheme {
     /// Photon's reliable UDP: `udp://`, or no scheme.
     Udp,

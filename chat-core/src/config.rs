@@ -57,6 +57,7 @@ const LEAST_CAP_BYTES: usize = 4 * 1024;
 
 /// Whether keys are exchanged with servers over links that are not secure by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Encryption {
     /// Keys are exchanged; logins, and private messages that ask for it, are encrypted.
     On,

@@ -12,7 +12,7 @@ use photon_proto::{EncodeError, EncodeErrorKind, Text};
 #[non_exhaustive]
 pub enum RequestError {
     /// The client's state does not allow the call.
-    #[error("not possible in state {}", .0.name())]
+    #[error("not possible in state {0}")]
     WrongState(State),
     /// The same thing is under way already.
     #[error("already in progress")]

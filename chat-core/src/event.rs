@@ -7,6 +7,7 @@ use crate::status::UserStatus;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::fmt;
 use photon_proto::{DecodeError, Parameters, Text, Value};
 
 /// Names one `subscribe` or `unsubscribe` call; never reused by a client.
@@ -22,7 +23,7 @@ impl RequestId {
 }
 
 /// Something that happened, in the order of causes. At most 48 bytes; holds no borrow, so it can be answered at once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// The state changed (`onStateChange`).
@@ -113,7 +114,7 @@ pub struct Region {
 }
 
 /// What the server said about an accepted login.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Authenticated {
     /// The user id: the server's if it chose one, else the client's.
@@ -151,6 +152,18 @@ pub enum Outcome {
     TimedOut,
     /// The connection ended before an answer came.
     ConnectionLost,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => out.write_str("done"),
+            Self::Refused => out.write_str("refused by the server"),
+            Self::Failed(error) => write!(out, "failed: {error}"),
+            Self::TimedOut => out.write_str("no response within the request timeout"),
+            Self::ConnectionLost => out.write_str("the connection ended before a response"),
+        }
+    }
 }
 
 /// What became of a friend's status message. Spec: chat.md 4.3.

@@ -95,7 +95,7 @@
 //! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces the end at once, goes on
 //!     sending what was accepted before it for at most [`ChatConfig::flush_timeout`] (of more than eight links that
 //!     end so, the oldest is cut short), over UDP until it is acknowledged, and the old link can touch nothing any more;
-//!     connecting anew meanwhile is legal. [`Stats::cut_short`] counts what did not make it.
+//!     connecting anew meanwhile is legal. [`Stats::closed_with_unsent_data`] counts what did not make it.
 //! 11. **Determinism.** The same seed and the same calls give the same bytes and events.
 //!
 //! Answering an event with a call that the state no longer allows is normal: a connection can end while its last events

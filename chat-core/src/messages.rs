@@ -163,6 +163,8 @@ impl PartialEq for Messages {
     }
 }
 
+impl Eq for Messages {}
+
 impl fmt::Debug for Messages {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_list().entries(self.iter()).finish()
@@ -170,7 +172,7 @@ impl fmt::Debug for Messages {
 }
 
 /// A private message. Cloning copies no text.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PrivateMessage(pub(crate) Messages);
 
 impl PrivateMessage {
@@ -195,6 +197,12 @@ impl PrivateMessage {
     pub fn content(&self) -> Content<'_> {
         self.get().content
     }
+
+    /// Its id, if the server gave one.
+    #[must_use]
+    pub fn id(&self) -> Option<i32> {
+        self.get().id
+    }
 }
 
 impl fmt::Debug for PrivateMessage {
@@ -204,7 +212,8 @@ impl fmt::Debug for PrivateMessage {
 }
 
 /// One message, borrowed from the event or the cache that holds it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Message<'a> {
     /// Who wrote it.
     pub sender: &'a str,
@@ -215,6 +224,12 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// Whether this user wrote it.
+    #[must_use]
+    pub fn is_from(&self, user: &str) -> bool {
+        self.sender == user
+    }
+
     /// The message in memory of its own.
     #[must_use]
     pub fn to_owned(&self) -> OwnedMessage {
@@ -227,7 +242,7 @@ impl Message<'_> {
 }
 
 /// What a message says.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Content<'a> {
     /// Text.
     Text(&'a str),
@@ -265,7 +280,8 @@ impl fmt::Debug for Content<'_> {
 }
 
 /// A message in memory of its own, for people who keep messages.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OwnedMessage {
     /// Who wrote it.
     pub sender: Text,

@@ -133,9 +133,12 @@ impl PrivateOptions {
 
 /// What becomes of the status message in `set_user_status`. Spec: chat.md 3.6.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum StatusMessage<'a> {
-    /// This one from now on: text, or anything else that Photon can serialise.
-    Set(&'a dyn Encode),
+    /// Set it to this text.
+    Set(&'a str),
+    /// Set it to anything that Photon can serialise.
+    SetValue(&'a dyn Encode),
     /// None any more.
     Clear,
     /// It stays as it is.
@@ -146,6 +149,7 @@ impl core::fmt::Debug for StatusMessage<'_> {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         out.write_str(match self {
             Self::Set(_) => "Set(***)",
+            Self::SetValue(_) => "SetValue(***)",
             Self::Clear => "Clear",
             Self::Keep => "Keep",
         })
@@ -153,7 +157,7 @@ impl core::fmt::Debug for StatusMessage<'_> {
 }
 
 /// Options of `set_channel_properties` and `set_user_properties`. Spec: chat.md 3.8.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PropertyOptions {
     pub(crate) expected: Vec<(Value, Value)>,
     pub(crate) web_forward: bool,

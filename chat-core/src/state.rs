@@ -67,6 +67,12 @@ impl State {
     }
 }
 
+impl fmt::Display for State {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
 /// One of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
@@ -185,8 +191,15 @@ impl PeerErrorCode {
     }
 }
 
+impl fmt::Display for PeerErrorCode {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({})", self.name(), self.code())
+    }
+}
+
 /// Why a connection ended, beyond the documented code. Spec: chat.md 1.11 and 10 (R3).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DisconnectCause {
     /// Which server's connection it was.
     pub server: Server,
@@ -277,6 +290,7 @@ impl CauseKind {
 
 /// A step with a deadline. Spec: chat.md 6.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Step {
     /// From the connect call to being connected (name server), or from the name server's answer to being logged in
     /// (front end).
@@ -304,7 +318,9 @@ pub enum KeyExchangeFailure {
 }
 
 impl DisconnectCause {
-    pub(crate) fn new(server: Server, kind: CauseKind) -> Self {
+    /// A cause without return code, text and earlier causes; an application needs it for its tests.
+    #[must_use]
+    pub fn new(server: Server, kind: CauseKind) -> Self {
         Self {
             server,
             kind,

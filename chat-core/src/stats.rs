@@ -26,7 +26,7 @@ pub struct Stats {
     pub surplus_bytes: u64,
     /// Connections that were ended on purpose, by [`ChatClient::disconnect`](crate::ChatClient::disconnect) or the move to
     /// the front end, before all that had been accepted was sent, or over UDP acknowledged.
-    pub cut_short: u64,
+    pub closed_with_unsent_data: u64,
     /// Smoothed round-trip time of the current connection, in whole milliseconds, once it is known.
     pub round_trip: Option<Duration>,
     /// Its variance.

@@ -5,7 +5,7 @@ use core::fmt;
 /// A user's status. Any number is allowed; from 2 on it counts as online and may carry a message.
 /// Spec: chat.md 1.4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserStatus(pub i32);
+pub struct UserStatus(i32);
 
 impl UserStatus {
     /// 0: not connected.
@@ -22,6 +22,24 @@ impl UserStatus {
     pub const LFG: Self = Self(5);
     /// 6
     pub const PLAYING: Self = Self(6);
+
+    /// The status with this number. An application may define its own, from 7 on.
+    #[must_use]
+    pub const fn new(code: i32) -> Self {
+        Self(code)
+    }
+
+    /// The number that the server uses.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        self.0
+    }
+
+    /// Whether friends see the user as online: true from 2 on.
+    #[must_use]
+    pub const fn is_online(self) -> bool {
+        self.0 >= 2
+    }
 
     /// The documented name (`UserStatusToName`); `Custom` for numbers that applications define.
     #[must_use]
@@ -40,13 +58,32 @@ impl UserStatus {
 }
 
 impl From<i32> for UserStatus {
-    fn from(status: i32) -> Self {
-        Self(status)
+    fn from(code: i32) -> Self {
+        Self::new(code)
     }
 }
 
 impl fmt::Display for UserStatus {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} ({})", self.name(), self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UserStatus;
+
+    #[test]
+    fn offline_and_invisible_users_are_not_online_and_custom_numbers_are() {
+        for (status, online) in [
+            (UserStatus::new(-1), false),
+            (UserStatus::OFFLINE, false),
+            (UserStatus::INVISIBLE, false),
+            (UserStatus::ONLINE, true),
+            (UserStatus::PLAYING, true),
+            (UserStatus::new(77), true),
+        ] {
+            assert_eq!(status.is_online(), online, "{status}");
+        }
     }
 }

@@ -320,7 +320,7 @@ fn refused() -> Vec<Refused> {
         if content != Value::Null {
             add(
                 name,
-                Box::new(move |chat| chat.set_user_status(2, StatusMessage::Set(&content))),
+                Box::new(move |chat| chat.set_user_status(2, StatusMessage::SetValue(&content))),
                 why,
             );
         }

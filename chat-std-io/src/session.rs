@@ -298,7 +298,7 @@ impl Session {
         let until = self.clock.now().plus_duration(timeout);
         // Links that ended before this call do not count.
         self.links.summary = CloseSummary::default();
-        let cut_short = self.chat.stats().cut_short;
+        let cut_short = self.chat.stats().closed_with_unsent_data;
         self.chat.disconnect();
         loop {
             let _more = self.service();
@@ -311,7 +311,8 @@ impl Session {
         }
         let summary = self.links.summary;
         let unsent = summary.unsent || self.links.closing_unsent();
-        if unsent || self.links.live() > 0 || self.chat.stats().cut_short > cut_short {
+        if unsent || self.links.live() > 0 || self.chat.stats().closed_with_unsent_data > cut_short
+        {
             CloseOutcome::Unsent
         } else if summary.unconfirmed || !self.links.is_empty() {
             CloseOutcome::Sent

@@ -404,7 +404,8 @@ impl ChatClient {
             // A move to the front end comes once, and a client lives long.
             self.retired = Vec::new();
         }
-        self.stats.cut_short += u64::from(retired.on_purpose && retired.carrier.lost_something());
+        self.stats.closed_with_unsent_data +=
+            u64::from(retired.on_purpose && retired.carrier.lost_something());
         self.close(retired.link);
     }
 

@@ -28,7 +28,7 @@ impl Incoming<'_> {
         };
         self.events.push(Event::UserStatusUpdate {
             user,
-            status: UserStatus(status),
+            status: UserStatus::new(status),
             message,
         });
         Ok(())

@@ -21,9 +21,10 @@ impl ChatClient {
                 &config.limits,
                 operation::UPDATE_STATUS,
             )?;
-            request.put(parameter::STATUS, &status.0)?;
+            request.put(parameter::STATUS, &status.code())?;
             match message {
-                StatusMessage::Set(message) => {
+                StatusMessage::Set(text) => request.put(parameter::MESSAGE, text)?,
+                StatusMessage::SetValue(message) => {
                     request.put_with(parameter::MESSAGE, |out| message.encode(out))?;
                 }
                 // Explicitly null: the message is cleared.

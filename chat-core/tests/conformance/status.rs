@@ -34,7 +34,7 @@ fn update(user: &str, status: i32, message: Option<Value>) -> Vec<(u8, Value)> {
 fn c098_a_status_with_a_message_sends_both() {
     sent_of(
         UserStatus::ONLINE,
-        StatusMessage::Set(&"hi"),
+        StatusMessage::Set("hi"),
         &[(10, Value::Int(2)), (3, "hi".into())],
     );
     for (status, number, name) in [
@@ -45,12 +45,12 @@ fn c098_a_status_with_a_message_sends_both() {
         (UserStatus::DND, 4, "Dnd"),
         (UserStatus::LFG, 5, "Lfg"),
         (UserStatus::PLAYING, 6, "Playing"),
-        (UserStatus(7), 7, "Custom"),
+        (UserStatus::new(7), 7, "Custom"),
     ] {
         assert_eq!(status.name(), name);
         sent_of(
             status,
-            StatusMessage::Set(&"hi"),
+            StatusMessage::Set("hi"),
             &[(10, Value::Int(number)), (3, "hi".into())],
         );
     }
@@ -59,7 +59,7 @@ fn c098_a_status_with_a_message_sends_both() {
         let content = objects(&["x".into(), Value::Null]);
         sent_of(
             status.into(),
-            StatusMessage::Set(&content),
+            StatusMessage::SetValue(&content),
             &[(10, Value::Int(status)), (3, content.clone())],
         );
     }
@@ -71,7 +71,7 @@ fn c099_a_status_without_message_sends_null() {
     sent_of(UserStatus::ONLINE, StatusMessage::Clear, &cleared);
     sent_of(
         UserStatus::ONLINE,
-        StatusMessage::Set(&Value::Null),
+        StatusMessage::SetValue(&Value::Null),
         &cleared,
     );
 }
@@ -239,7 +239,7 @@ fn status_and_friends_are_refused_elsewhere() {
     }
     on_front_end(|mut rig| {
         let error =
-            rig.refused(|client| client.set_user_status(2, StatusMessage::Set(&Unencodable)));
+            rig.refused(|client| client.set_user_status(2, StatusMessage::SetValue(&Unencodable)));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
     });
 }

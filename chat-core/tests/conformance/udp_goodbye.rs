@@ -45,7 +45,7 @@ fn disconnect_over_udp_sends_what_was_accepted_and_then_the_goodbye() {
             (rig.client.poll_timeout(), rig.client.buffered_bytes()),
             (None, 0)
         );
-        assert_eq!(rig.client.stats().cut_short, 0);
+        assert_eq!(rig.client.stats().closed_with_unsent_data, 0);
     });
     // Nothing waits.
     over_datagrams(|mut rig| {
@@ -136,7 +136,7 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
                     (rig.client.poll_timeout(), rig.client.buffered_bytes()),
                     (None, 0)
                 );
-                assert_eq!(rig.client.stats().cut_short, 1);
+                assert_eq!(rig.client.stats().closed_with_unsent_data, 1);
             },
         );
     }

@@ -154,7 +154,8 @@ impl Checker {
                     "{user}: {friend} is no friend"
                 );
                 assert!(
-                    status.0 == 0 || log.statuses.contains(&(friend.to_string(), status.0)),
+                    status.code() == 0
+                        || log.statuses.contains(&(friend.to_string(), status.code())),
                     "{user}: {friend} never was {status}"
                 );
             }

@@ -293,7 +293,7 @@ impl Run {
                 let message = [
                     StatusMessage::Clear,
                     StatusMessage::Keep,
-                    StatusMessage::Set(&"away from keyboard"),
+                    StatusMessage::Set("away from keyboard"),
                 ];
                 let message = message[self.rng.below(3) as usize];
                 self.simulation

@@ -82,7 +82,7 @@ impl World {
                     0.into()
                 };
                 let message = match message {
-                    Message::Set(_) => StatusMessage::Set(&content),
+                    Message::Set(_) => StatusMessage::SetValue(&content),
                     Message::Clear => StatusMessage::Clear,
                     Message::Keep => StatusMessage::Keep,
                 };

@@ -472,14 +472,14 @@ impl World {
     /// Everything that was asked has its outcome in the end.
     pub(super) fn finish(&mut self) {
         let chatting = self.chat.state() == State::ConnectedToFrontEnd;
-        let cut_short = self.chat.stats().cut_short;
+        let cut_short = self.chat.stats().closed_with_unsent_data;
         self.chat.disconnect();
         self.events(usize::MAX);
         self.ledger.finish();
         assert_eq!(self.ledger.told, self.chat.state());
         if self.setup.transport == Transport::Udp {
             self.flush();
-            let all = self.chat.stats().cut_short == cut_short;
+            let all = self.chat.stats().closed_with_unsent_data == cut_short;
             if let Some(server) = self
                 .left
                 .as_ref()

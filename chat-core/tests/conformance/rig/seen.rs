@@ -208,7 +208,7 @@ impl From<&Event> for Seen {
                 message,
             } => Self::Status {
                 user: user.to_string(),
-                status: status.0,
+                status: status.code(),
                 message: message.clone(),
             },
             Event::UserSubscribed(change) => Self::Entered {

@@ -289,5 +289,5 @@ fn what_was_accepted_before_disconnect_is_sent_before_the_link_is_closed() {
     );
     duo.client.transmitted(link, 1);
     assert_eq!(duo.client.poll_command(), Some(LinkCommand::Close { link }));
-    assert_eq!(duo.client.stats().cut_short, 0);
+    assert_eq!(duo.client.stats().closed_with_unsent_data, 0);
 }

@@ -54,7 +54,7 @@ pub(crate) fn event(event: &Event) -> Json {
             status,
             message,
         } => {
-            json!({"user": **user, "status": {"name": status.name(), "code": status.0}, "message": status_message(message)})
+            json!({"user": **user, "status": {"name": status.name(), "code": status.code()}, "message": status_message(message)})
         }
         Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
             json!({"channel": *change.channel, "user": *change.user, "properties": pairs(change.properties.iter().map(|(key, value)| (key, value)))})
@@ -375,7 +375,7 @@ mod tests {
             (
                 Event::UserStatusUpdate {
                     user: "bob".into(),
-                    status: UserStatus(77),
+                    status: UserStatus::new(77),
                     message: StatusChange::Kept,
                 },
                 json!({"event": "UserStatusUpdate", "user": "bob", "status": {"name": "Custom", "code": 77},
@@ -414,13 +414,7 @@ mod tests {
 
     #[test]
     fn a_cause_says_all_that_it_knows() {
-        let cause = |server, kind| DisconnectCause {
-            server,
-            kind,
-            return_code: None,
-            text: Text::EMPTY,
-            earlier: Vec::new(),
-        };
+        let cause = DisconnectCause::new;
         let broken = DecodeError::new(DecodeErrorKind::Truncated, 7, "length");
         for (kind, expected) in [
             (

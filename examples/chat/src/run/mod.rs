@@ -209,7 +209,7 @@ impl Run {
             } => chat.send_private_message(&user, &content, &options).into(),
             Command::Status { status, message } => {
                 let message = match &message {
-                    Message::Set(content) => StatusMessage::Set(content),
+                    Message::Set(content) => StatusMessage::SetValue(content),
                     Message::Clear => StatusMessage::Clear,
                     Message::Keep => StatusMessage::Keep,
                 };

@@ -63,7 +63,7 @@ fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
     );
     ours.0
         .chat
-        .set_user_status(UserStatus::ONLINE, StatusMessage::Set(&Value::from("here")))
+        .set_user_status(UserStatus::ONLINE, StatusMessage::Set("here"))
         .unwrap();
     assert_eq!(ours.0.poll_event(), None);
     assert_eq!(
