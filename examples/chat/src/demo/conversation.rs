@@ -204,7 +204,7 @@ impl Play<'_> {
             format_args!("sets his status to Online, and says: {words}"),
         )?;
         self.call(Bob, |chat| {
-            chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(&words))
+            chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(words))
         })?;
         self.sees_status(
             UserStatus::ONLINE,
