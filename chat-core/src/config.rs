@@ -353,6 +353,20 @@ impl ChatConfig {
         self.protocol.into()
     }
 
+    /// Logs one line about the client, if its level allows it.
+    pub(crate) fn log(&self, level: log::Level, line: core::fmt::Arguments<'_>) {
+        if level <= self.log_level {
+            log::log!(target: "photon_chat::chat", level, "{line}");
+        }
+    }
+
+    /// Logs one line about links and bytes, if the client's level allows it.
+    pub(crate) fn log_net(&self, level: log::Level, line: core::fmt::Arguments<'_>) {
+        if level <= self.log_level {
+            log::log!(target: "photon_chat::net", level, "{line}");
+        }
+    }
+
     pub(crate) fn incoming_cap(&self) -> usize {
         self.incoming_cap_bytes
             .max(self.limits.max_received_bytes.saturating_mul(2))

@@ -1,6 +1,7 @@
-//! Events that wait to be taken, and what they keep alive meanwhile.
+//! [`EventQueue`]: events on their way to the application, and the memory that they use.
 
-use crate::error::{RegionsError, RequestError, ServerError};
+use crate::budget::MemoryBudget;
+use crate::error::{RegionsError, ServerError};
 use crate::event::{
     Authenticated, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, StatusChange,
     SubscriberChange,
@@ -10,37 +11,49 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use photon_proto::Text;
 
-/// How many events may wait before calls that raise one get `QueueFull`.
+/// How many events may wait before intents that raise one return `QueueFull`. The cap in bytes
+/// limits memory; this limits the work of an application that drains after a long time.
 const MAX_EVENTS: usize = 16 * 1024;
 
-/// Events that wait to be taken.
-#[derive(Debug, Default)]
+/// Events that wait to be taken by the application.
+#[derive(Debug)]
 pub(crate) struct EventQueue {
     queue: VecDeque<Queued>,
     /// Repetitions included.
     count: usize,
-    bytes: usize,
+    budget: MemoryBudget,
 }
 
 #[derive(Debug)]
 struct Queued {
     event: Event,
+    /// What the event was charged. Measured once: measuring a large event walks all its values.
     bytes: usize,
     /// How often more: an application may ask the same in vain any number of times.
     again: u32,
 }
 
 impl EventQueue {
+    pub(crate) const fn new(cap_bytes: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            count: 0,
+            budget: MemoryBudget::new(cap_bytes),
+        }
+    }
+
+    /// Appends an event, whatever the cap: an event that was caused must be delivered. Code
+    /// that causes events checks [`EventQueue::is_full`] first.
     pub(crate) fn push(&mut self, event: Event) {
-        self.count = self.count.saturating_add(1);
+        self.count += 1;
         if let (Event::RegionsResult(Err(_)), Some(last)) = (&event, self.queue.back_mut())
             && last.event == event
         {
-            last.again = last.again.saturating_add(1);
+            last.again += 1;
             return;
         }
         let bytes = event_bytes(&event);
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.budget.charge(bytes);
         self.queue.push_back(Queued {
             event,
             bytes,
@@ -50,27 +63,35 @@ impl EventQueue {
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let first = self.queue.front_mut()?;
-        self.count = self.count.saturating_sub(1);
+        self.count -= 1;
         if let Some(again) = first.again.checked_sub(1) {
             first.again = again;
             return Some(first.event.clone());
         }
         let Queued { event, bytes, .. } = self.queue.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(bytes);
+        self.budget.release(bytes);
+        debug_assert!(
+            !self.queue.is_empty() || self.budget.used_bytes() == 0,
+            "an empty queue uses no memory"
+        );
         Some(event)
     }
 
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    pub(crate) fn is_full(&self, cap_bytes: usize) -> bool {
-        // A cap that nothing fits under lets one event through at a time.
-        !self.queue.is_empty() && (self.bytes >= cap_bytes || self.queue.len() >= MAX_EVENTS)
+    pub(crate) const fn used_bytes(&self) -> usize {
+        self.budget.used_bytes()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        // An empty queue takes one event even under a cap that no event fits.
+        !self.queue.is_empty() && (self.budget.is_exhausted() || self.queue.len() >= MAX_EVENTS)
     }
 }
 
-/// Memory that an event keeps alive.
+/// The memory that an event keeps alive, in bytes.
 fn event_bytes(event: &Event) -> usize {
     let refusal = |error: &ServerError| size_of::<ServerError>() + error.message.len();
     let outcomes = |all: &Vec<ChannelOutcome>| {
@@ -99,7 +120,7 @@ fn event_bytes(event: &Event) -> usize {
     size_of::<Queued>()
         + match event {
             Event::StateChanged { .. } => 0,
-            // The words are in the cause, too.
+            // The message repeats the text in the cause.
             Event::Error { message, .. } => 2 * (size_of::<DisconnectCause>() + message.len()),
             Event::Authenticated(login) => {
                 let Authenticated {
@@ -117,7 +138,7 @@ fn event_bytes(event: &Event) -> usize {
                 .map(|region| size_of_val(region) + region.code.len() + region.address.len())
                 .sum(),
             Event::RegionsResult(Err(RegionsError::Server(error))) => refusal(error),
-            Event::RegionsResult(Err(_)) => size_of::<RequestError>(),
+            Event::RegionsResult(Err(_)) => 0,
             Event::SubscribeResult(outcomes_list) | Event::UnsubscribeResult(outcomes_list) => {
                 outcomes(outcomes_list)
             }

@@ -141,6 +141,7 @@ pub mod documented_api {
 }
 
 mod address;
+mod budget;
 mod client;
 pub mod codes;
 mod config;
@@ -162,7 +163,7 @@ mod status;
 mod timers;
 
 pub use address::{Scheme, ServerAddress};
-pub use client::{ChatClient, Serviced};
+pub use client::{ChatClient, NotAtRest, Serviced};
 pub use config::{Addresses, AuthData, AuthValues, ChatConfig, Encryption};
 pub use error::{AddressError, RegionsError, RequestError, ServerError};
 pub use event::{

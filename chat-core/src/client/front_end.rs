@@ -1,84 +1,70 @@
-//! The front end: opened with the address and token of the name server.
+//! The front end: connected with the address and the token that the name server assigned.
+//! Spec: chat.md 2.9 and 2.10.
 
+use super::ChatClient;
 use crate::address::ServerAddress;
-use crate::client::ChatClient;
 use crate::codes::return_code;
-use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
 use crate::state::{CauseKind, DisconnectCause, Server, State};
-use crate::timers::Timer;
+use alloc::format;
 
 impl ChatClient {
     pub(super) fn open_front_end(&mut self, address: &ServerAddress) {
+        debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
         self.open_peer(Server::FrontEnd, address);
-        self.arm(
-            |client, after_ms| client.login.connect_timer = Timer::Armed { after_ms },
-            self.config.connect_timeout_ms,
-        );
     }
 
-    /// Spec: chat.md 2.10 and 6.2.
-    pub(crate) fn connect_again(&mut self) -> Result<(), RequestError> {
-        match self.state {
-            State::Disconnected | State::Error => {}
-            state => return Err(RequestError::WrongState(state)),
-        }
-        let (Some(address), Some(_)) = (self.login.front_end.clone(), &self.login.token) else {
-            return Err(RequestError::NothingToReconnectTo);
+    /// Handles the end of the handshake with the front end: sends the login, never encrypted.
+    /// Spec: chat.md 2.9.
+    pub(super) fn on_front_end_ready(&mut self) {
+        debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
+        let (Some(peer), Some(token)) = (&mut self.peer, self.login.token()) else {
+            debug_assert!(
+                false,
+                "the client connects to a front end with a token only"
+            );
+            return;
         };
-        self.check_events()?;
-        self.login.reconnecting = true;
-        self.set_state(State::ConnectingToFrontEnd);
-        self.open_front_end(&address);
-        Ok(())
+        let config = &self.config;
+        // Not limited by the cap on outgoing bytes: without a login nothing else can be sent.
+        let sent = peer.send(false, false, |buffer| {
+            Ok(authenticate::write_for_front_end(buffer, config, token)?)
+        });
+        match sent {
+            Ok(()) => {
+                self.login
+                    .on_login_sent(self.config.authenticate_timeout_ms);
+                self.armed = true;
+            }
+            Err(error) => self.end_peer(CauseKind::LoginNotSent, |cause| {
+                cause.with_text(format!("{error}"))
+            }),
+        }
     }
 
-    /// Whether a refused login only says that the kept token is no longer good.
-    pub(super) fn token_is_stale(&self, code: i16) -> bool {
-        self.login.reconnecting
+    /// Handles an accepted login.
+    pub(super) fn on_front_end_login(&mut self, login: Login) {
+        debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
+        self.login.halt();
+        self.store_login(login);
+        self.set_state(State::ConnectedToFrontEnd);
+    }
+
+    /// Whether a refused login only means that the kept token has expired. Spec: chat.md 2.10.
+    pub(super) fn is_token_expired(&self, code: i16) -> bool {
+        self.login.is_reconnecting()
             && matches!(
                 code,
                 return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION
             )
     }
 
-    /// The short way failed, which is told if the long one fails as well: the long one, with the region of the last login.
-    pub(super) fn go_by_name_server(&mut self, cause: DisconnectCause) {
+    /// Falls back from a failed reconnect to the name server. The cause is reported only if that
+    /// fails as well.
+    pub(super) fn fall_back_to_name_server(&mut self, cause: DisconnectCause) {
         self.retire_peer();
-        self.login.halt();
-        self.login.earlier.push(cause);
-        self.login.region = self.login.last_region.clone();
-        self.login.current = self.login.first_address();
+        self.login.fall_back_to_name_server(cause);
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();
-    }
-
-    /// Spec: chat.md 2.9: the token and, if it is limited, the length of the private history; never encrypted.
-    pub(super) fn log_in_on_front_end(&mut self) {
-        let (Some(peer), Some(token)) = (&mut self.peer, &self.login.token) else {
-            return;
-        };
-        let config = &self.config;
-        let sent = peer.send(false, false, |buffer| {
-            Ok(authenticate::write_for_front_end(buffer, config, &token.0)?)
-        });
-        match sent {
-            Ok(()) => {
-                let after_ms = self.config.authenticate_timeout_ms;
-                self.arm(
-                    |client, after_ms| client.login.login_timer = Timer::Armed { after_ms },
-                    after_ms,
-                );
-            }
-            Err(error) => self.end_peer(CauseKind::LoginNotSent, |cause| {
-                cause.with_text(alloc::format!("{error}"))
-            }),
-        }
-    }
-
-    pub(super) fn front_end_logged_in(&mut self, mut login: Login) {
-        self.login.halt();
-        self.store_login(&mut login);
-        self.set_state(State::ConnectedToFrontEnd);
     }
 }

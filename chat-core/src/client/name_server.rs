@@ -1,154 +1,128 @@
-//! The name server: opened first, asked for a front end.
+//! The name server: connected first, lists regions, assigns a front end. Spec: chat.md 2.4 to 2.7.
 
-use crate::address::{Scheme, ServerAddress};
-use crate::client::ChatClient;
-use crate::error::{AddressError, RequestError};
+use super::ChatClient;
+use crate::address::ServerAddress;
+use crate::error::{AddressError, RegionsError, RequestError};
+use crate::event::Event;
+use crate::link::LinkErrorKind;
 use crate::operation::authenticate::{self, Login};
-use crate::options::ConnectOptions;
-use crate::state::{CauseKind, Server, State};
+use crate::operation::regions;
+use crate::state::{CauseKind, DisconnectCause, Server, State};
 use crate::timers::Timer;
+use alloc::boxed::Box;
+use alloc::format;
 use photon_proto::Text;
 
 impl ChatClient {
-    /// Spec: chat.md 2.6 and 6.2.
-    pub(crate) fn connect(&mut self, options: ConnectOptions) -> Result<(), RequestError> {
-        match self.state {
-            State::Uninitialized | State::Disconnected | State::Error => {}
-            state => return Err(RequestError::WrongState(state)),
+    /// Requests the list of regions from the name server (`getRegions`). Each call that returns `Ok`
+    /// ends in exactly one [`Event::RegionsResult`](crate::Event::RegionsResult).
+    /// Spec: chat.md 2.5.
+    pub fn get_regions(&mut self) {
+        if let Err(error) = self.send_regions_request() {
+            self.events.push(Event::RegionsResult(Err(error)));
         }
-        for (text, what) in [
-            (&self.config.app_id, "app id"),
-            (&self.config.app_version, "app version"),
-        ] {
-            if text.is_empty() {
-                return Err(RequestError::Empty(what));
-            }
-        }
-        let (addresses, json) = (self.config.addresses.iter(), self.config.json);
-        let addresses: alloc::vec::Vec<_> = addresses
-            .map(|text| ServerAddress::for_name_server(text, json))
-            .collect::<Result<_, _>>()?;
-        if addresses.is_empty() {
-            return Err(RequestError::Empty("server address"));
-        }
-        let insecure = |pair: &[ServerAddress]| match pair {
-            [before, after] => before.scheme().is_secure() && !after.scheme().is_secure(),
-            _ => false,
+    }
+
+    fn send_regions_request(&mut self) -> Result<(), RegionsError> {
+        let (State::ConnectedToNameServer, Some(peer)) = (self.state, &mut self.peer) else {
+            return Err(RegionsError::NotConnected);
         };
-        if let Some(at) = addresses.windows(2).position(insecure)
-            && let Some(text) = self.config.addresses.get(at + 1).cloned()
-        {
-            return Err(RequestError::Address {
-                text,
-                why: AddressError::Downgrade,
-            });
-        }
-        self.check_events()?;
-        self.login.addresses = addresses;
-        self.login.current = 0;
-        self.login.earlier.clear();
-        self.login.region = options.region;
-        self.set_state(State::ConnectingToNameServer);
-        self.open_name_server();
+        let not_sent = |error| RegionsError::NotSent(Box::new(error));
+        self.pending.regions.check_space().map_err(not_sent)?;
+        // Encrypted where possible. Spec: chat.md 2.5.
+        let encrypt = peer.is_encrypted();
+        let config = &self.config;
+        peer.send(encrypt, true, |buffer| Ok(regions::write(buffer, config)?))
+            .map_err(not_sent)?;
+        self.pending.regions.push(Timer::Armed {
+            after_ms: self.config.regions_timeout_ms,
+        });
+        self.armed = true;
         Ok(())
     }
 
+    /// Opens a connection to the current address of the name server.
     pub(super) fn open_name_server(&mut self) {
-        let Some(address) = self.login.addresses.get(self.login.current).cloned() else {
+        debug_assert_eq!(self.state, State::ConnectingToNameServer);
+        let Some(address) = self.login.address().cloned() else {
+            debug_assert!(false, "connecting needs an address");
             return;
         };
         self.open_peer(Server::NameServer, &address);
-        self.arm(
-            |client, after_ms| client.login.connect_timer = Timer::Armed { after_ms },
-            self.config.connect_timeout_ms,
-        );
     }
 
-    pub(super) fn name_server_ready(&mut self) {
-        self.login.connect_timer = Timer::Off;
-        self.login.earlier.clear();
+    /// Handles the end of the handshake with the name server.
+    pub(super) fn on_name_server_ready(&mut self) {
+        debug_assert_eq!(self.state, State::ConnectingToNameServer);
+        let region = self.login.on_name_server_ready();
         self.set_state(State::ConnectedToNameServer);
-        if let Some(region) = self.login.region.take() {
-            // Fails only if the login cannot be written: its values are the application's.
-            if let Err(error) = self.log_in_on_name_server(&region) {
-                self.end_peer(CauseKind::LoginNotSent, |cause| {
-                    cause.with_text(alloc::format!("{error}"))
-                });
-            }
+        if let Some(region) = region
+            && let Err(error) = self.log_in_on_name_server(&region)
+        {
+            // The call that named the region has returned long ago. What cannot be encoded was set
+            // by the application, so it must learn what is wrong.
+            self.end_peer(CauseKind::LoginNotSent, |cause| {
+                cause.with_text(format!("{error}"))
+            });
         }
     }
 
-    /// Spec: chat.md 2.7.
-    pub(crate) fn connect_to_region(&mut self, region: Text) -> Result<(), RequestError> {
-        match self.state {
-            State::ConnectedToNameServer if self.login.expects_login() => {
-                Err(RequestError::AlreadyInProgress)
-            }
-            State::ConnectedToNameServer => self.log_in_on_name_server(&region),
-            // The window in which the transport is connected and the keys are not: the region waits for them.
-            State::ConnectingToNameServer
-                if self.login.region.is_none()
-                    && self
-                        .peer
-                        .as_ref()
-                        .is_some_and(|peer| peer.phase == crate::peer::Phase::Keying) =>
-            {
-                self.login.region = Some(region);
-                Ok(())
-            }
-            _ => self.connect(ConnectOptions {
-                region: Some(region),
-            }),
-        }
-    }
-
-    fn log_in_on_name_server(&mut self, region: &str) -> Result<(), RequestError> {
+    pub(super) fn log_in_on_name_server(&mut self, region: &str) -> Result<(), RequestError> {
         let Some(peer) = &mut self.peer else {
+            debug_assert!(false, "a state with a connection has a peer");
             return Err(RequestError::WrongState(self.state));
         };
         let encrypt = peer.is_encrypted();
+        let config = &self.config;
+        // Not limited by the cap on outgoing bytes: without a login nothing else can be sent.
         peer.send(encrypt, false, |buffer| {
-            Ok(authenticate::write_for_name_server(
-                buffer,
-                &self.config,
-                region,
-            )?)
+            Ok(authenticate::write_for_name_server(buffer, config, region)?)
         })?;
-        self.login.last_region = Some(region.into());
-        self.arm(
-            |client, after_ms| client.login.login_timer = Timer::Armed { after_ms },
-            self.config.authenticate_timeout_ms,
-        );
+        self.login.set_last_region(region);
+        self.login
+            .on_login_sent(self.config.authenticate_timeout_ms);
+        self.armed = true;
         Ok(())
     }
 
-    pub(super) fn name_server_logged_in(&mut self, mut login: Login) {
-        self.login.login_timer = Timer::Off;
+    /// Handles an accepted login: moves on to the front end that the name server assigns.
+    pub(super) fn on_name_server_login(&mut self, mut login: Login) {
+        self.login.on_name_server_login();
         let Some(address) = login.address.take() else {
             return self.end_peer(CauseKind::MissingAddress, |cause| cause);
         };
         if login.token.is_none() {
             return self.end_peer(CauseKind::MissingToken, |cause| cause);
         }
-        let scheme = self
-            .login
-            .addresses
-            .get(self.login.current)
-            .map_or(Scheme::Tcp, ServerAddress::scheme);
-        self.fail_open_requests();
-        self.store_login(&mut login);
+        let Some(scheme) = self.login.address().map(ServerAddress::scheme) else {
+            debug_assert!(false, "the name server has an address");
+            return;
+        };
+        self.fail_pending_requests();
+        self.store_login(login);
         self.retire_peer();
         self.set_state(State::ConnectingToFrontEnd);
         match ServerAddress::for_front_end(&address, scheme) {
             Ok(target) => {
                 self.open_front_end(&target);
-                self.login.front_end = Some(target);
+                self.login.set_front_end(target);
             }
             Err(why) => {
-                // The token is for a front end that cannot be reached.
+                // The token is of no use without the front end that it is for.
                 self.login.forget_token();
-                self.bad_front_end_address(&address, why);
+                self.on_bad_front_end_address(&address, why);
             }
         }
+    }
+
+    /// Ends the attempt as if the front end could not be reached. Spec: chat.md 2.1.
+    fn on_bad_front_end_address(&mut self, text: &Text, why: AddressError) {
+        let kind = match why {
+            AddressError::Downgrade => CauseKind::Link(LinkErrorKind::Downgrade),
+            _ => CauseKind::BadAddress,
+        };
+        let cause = DisconnectCause::new(Server::FrontEnd, kind)
+            .with_text(format!("front-end address {text:?}: {why}"));
+        self.end_connection(cause, false);
     }
 }

@@ -65,7 +65,7 @@ impl Incoming<'_> {
                 "senders or messages (p4, p2)",
             ));
         };
-        let channel = self.model.received(false, key, last_id, &messages);
+        let channel = self.model.on_messages(key, last_id, &messages);
         if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
             self.events.push(Event::ChatMessages { channel, messages });
         }
@@ -106,7 +106,7 @@ impl Incoming<'_> {
             ));
         };
         let key = self.model.private_channel(other);
-        if let Some(channel) = self.model.received(true, key, last_id, &messages) {
+        if let Some(channel) = self.model.on_messages(key, last_id, &messages) {
             self.events.push(Event::PrivateMessage {
                 channel,
                 message: PrivateMessage(messages),

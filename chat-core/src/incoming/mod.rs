@@ -4,20 +4,18 @@ mod messages;
 mod properties;
 mod subscriptions;
 
-use crate::client::Action;
-use crate::client::pump::Requests;
 use crate::codes::{event, operation, return_code};
 use crate::config::ChatConfig;
 use crate::event::Event;
 use crate::event_queue::EventQueue;
 use crate::messages::MessagesBuilder;
 use crate::model::Model;
+use crate::operation::authenticate::Login;
+use crate::operation::pending::PendingRequests;
 use crate::operation::{authenticate, regions};
 use crate::state::{Server, State};
 use crate::stats::Stats;
-use crate::timers::Timer;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use photon_proto::message::{Message, MessageKind};
 use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value, internal};
@@ -33,10 +31,35 @@ pub(crate) struct Incoming<'c> {
     pub(crate) expects_login: bool,
     pub(crate) events: &'c mut EventQueue,
     pub(crate) model: &'c mut Model,
-    pub(crate) requests: &'c mut Requests,
-    pub(crate) regions: &'c mut VecDeque<Timer>,
+    pub(crate) pending: &'c mut PendingRequests,
     pub(crate) builder: &'c mut MessagesBuilder,
     pub(crate) stats: &'c mut Stats,
+}
+
+/// What the client does next because of a message, once nothing borrows the message any more.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Nothing,
+    /// The init was answered.
+    InitAnswered,
+    /// The key exchange was answered.
+    ServerKey {
+        return_code: i16,
+        text: Text,
+        key: Option<Vec<u8>>,
+    },
+    /// The login was accepted.
+    LoggedIn(Box<Login>),
+    /// The login was refused.
+    LoginRefused {
+        return_code: i16,
+        text: Text,
+    },
+    /// The server announced that it closes the connection, and why.
+    Disconnected {
+        code: i16,
+        text: Text,
+    },
 }
 
 impl Incoming<'_> {
@@ -49,7 +72,7 @@ impl Incoming<'_> {
         if !self.greeted {
             // wire.md 2.5: nothing counts before the init response, but a server that will not go on says why.
             return Ok(match message {
-                Message::InitResponse => Action::Greeted,
+                Message::InitResponse => Action::InitAnswered,
                 Message::Disconnect {
                     code,
                     debug_message,
@@ -145,7 +168,7 @@ impl Incoming<'_> {
                 Ok(Action::LoggedIn(Box::new(login)))
             }
             (Server::NameServer, operation::GET_REGIONS) => {
-                if self.regions.is_empty() {
+                if self.pending.regions.is_empty() {
                     self.stats.ignored_messages += 1;
                     return Ok(Action::Nothing);
                 }
@@ -158,7 +181,7 @@ impl Incoming<'_> {
                         debug_message,
                     )))
                 };
-                self.regions.pop_front();
+                self.pending.regions.settle();
                 self.events.push(Event::RegionsResult(result));
                 Ok(Action::Nothing)
             }
@@ -194,12 +217,12 @@ impl Incoming<'_> {
             );
         }
         let open = match code {
-            operation::SUBSCRIBE => Some(&mut self.requests.subscribe),
-            operation::UNSUBSCRIBE => Some(&mut self.requests.unsubscribe),
+            operation::SUBSCRIBE => Some(&mut self.pending.subscribe),
+            operation::UNSUBSCRIBE => Some(&mut self.pending.unsubscribe),
             _ => None,
         };
         if let Some(open) = open {
-            let failed = open.answer(return_code, || server_error(code, return_code, message));
+            let failed = open.on_response(return_code, || server_error(code, return_code, message));
             if !failed.is_empty() {
                 self.events.push(match code {
                     operation::SUBSCRIBE => Event::SubscribeResult(failed),

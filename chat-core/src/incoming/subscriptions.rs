@@ -28,9 +28,9 @@ impl Incoming<'_> {
         let names = names.ok_or(missing("channels (p0)"))?;
         let mut outcomes = Vec::with_capacity(names.len());
         for (index, channel) in shared(&names).enumerate() {
-            let request = self.requests.subscribe.settle(&channel);
+            let request = self.pending.subscribe.settle(&channel);
             let accepted = results.get(index).copied().unwrap_or(false);
-            if accepted && !self.model.subscribed(&channel, request.is_some()) {
+            if accepted && !self.model.on_subscribed(&channel, request.is_some()) {
                 self.stats.unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
@@ -60,7 +60,7 @@ impl Incoming<'_> {
         ) = (names.as_slice(), outcomes.as_slice())
         {
             let subscribers = subscribers.unwrap_or_default();
-            let room = self.model.enter(
+            let room = self.model.set_presence(
                 name,
                 &properties.unwrap_or_default(),
                 &subscribers,
@@ -84,8 +84,8 @@ impl Incoming<'_> {
         let names = names.ok_or(missing("channels (p0)"))?;
         let outcomes = shared(&names)
             .map(|channel| {
-                let request = self.requests.unsubscribe.settle(&channel);
-                self.model.unsubscribed(&channel);
+                let request = self.pending.unsubscribe.settle(&channel);
+                self.model.on_unsubscribed(&channel);
                 ChannelOutcome {
                     channel,
                     outcome: Outcome::Done,
@@ -117,13 +117,17 @@ impl Incoming<'_> {
             Some(properties) => pairs(properties.to_value(&self.config.limits)?),
             None => Vec::new(),
         };
-        let (known, room) = self.model.user_moved(&channel, &user, entered, &properties);
-        if !known {
+        let update = if entered {
+            self.model.on_user_subscribed(&channel, &user, &properties)
+        } else {
+            self.model.on_user_unsubscribed(&channel, &user)
+        };
+        if !update.expected {
             let words =
                 "a user entered or left a channel that is unknown, silent about its users, or full";
             self.config.log(log::Level::Warn, format_args!("{words}"));
         }
-        self.note_dropped_presence(room);
+        self.note_dropped_presence(update.complete);
         let change = Box::new(SubscriberChange {
             channel,
             user,

@@ -1,6 +1,8 @@
-//! The message caches: a cap for each channel in messages, one for all together in bytes.
+//! The message caches: a cap in messages for each channel, a cap in bytes for all together.
+//! Spec: chat.md 5.
 
-use super::channel::Channel;
+use super::keys::ChannelKey;
+use crate::budget::MemoryBudget;
 use crate::messages::{Message, Messages};
 use alloc::collections::{BTreeMap, VecDeque};
 
@@ -8,17 +10,26 @@ use alloc::collections::{BTreeMap, VecDeque};
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     parts: VecDeque<Part>,
+    /// How many messages all parts hold.
     messages: usize,
 }
 
-/// What is left of the messages of one event. They share their text, so they are charged together.
+/// The messages of one event, as far as they are still cached. They share one allocation, so they
+/// are charged, and released, together.
 #[derive(Debug)]
 struct Part {
     messages: Messages,
-    /// How many of the oldest are dropped.
+    /// How many of the oldest messages were dropped. Their memory stays until the part goes.
     dropped: usize,
-    /// When it was cached, in the order of all channels.
+    /// The part's place in the order in which all channels cached.
     order: u64,
+}
+
+impl Part {
+    fn remaining(&self) -> usize {
+        debug_assert!(self.dropped < self.messages.len());
+        self.messages.len() - self.dropped
+    }
 }
 
 impl Cache {
@@ -33,54 +44,58 @@ impl Cache {
     }
 }
 
-/// What all caches of a client hold together.
+/// What the caches of all channels share.
 #[derive(Debug)]
 pub(super) struct Caches {
-    messages_per_channel: usize,
-    cap_bytes: usize,
-    bytes: usize,
+    max_messages_per_channel: usize,
+    budget: MemoryBudget,
     next_order: u64,
-    /// Where each part is, by its order: whether the channel is private, and its key.
-    parts: BTreeMap<u64, (bool, u64)>,
+    /// The channel of each part, oldest part first.
+    by_order: BTreeMap<u64, ChannelKey>,
 }
 
 impl Caches {
-    pub(super) const fn new(messages_per_channel: usize, cap_bytes: usize) -> Self {
+    pub(super) const fn new(max_messages_per_channel: usize, cap_bytes: usize) -> Self {
         Self {
-            messages_per_channel,
-            cap_bytes,
-            bytes: 0,
+            max_messages_per_channel,
+            budget: MemoryBudget::new(cap_bytes),
             next_order: 0,
-            parts: BTreeMap::new(),
+            by_order: BTreeMap::new(),
         }
     }
 
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    pub(super) const fn used_bytes(&self) -> usize {
+        self.budget.used_bytes()
     }
 
-    pub(super) fn push(&mut self, channel: &mut Channel, messages: Messages) {
-        if messages.is_empty() || self.messages_per_channel == 0 {
+    /// How many parts all caches hold.
+    pub(super) fn parts(&self) -> usize {
+        self.by_order.len()
+    }
+
+    /// Appends messages to the cache of the channel with this key, and drops the oldest of that
+    /// channel beyond its cap. The cap in bytes is not applied: see [`Caches::oldest_if_exceeded`].
+    pub(super) fn push(&mut self, key: ChannelKey, cache: &mut Cache, messages: Messages) {
+        if messages.is_empty() || self.max_messages_per_channel == 0 {
             return;
         }
         let order = self.next_order;
-        self.next_order = order.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(messages.pinned_bytes());
-        self.parts
-            .insert(order, (channel.is_private(), channel.key()));
-        let cache = &mut channel.cache;
+        self.next_order += 1;
+        self.budget.charge(messages.pinned_bytes());
+        self.by_order.insert(order, key);
         cache.messages += messages.len();
         cache.parts.push_back(Part {
             messages,
             dropped: 0,
             order,
         });
-        while cache.messages > self.messages_per_channel {
-            let surplus = cache.messages - self.messages_per_channel;
+        while cache.messages > self.max_messages_per_channel {
+            let surplus = cache.messages - self.max_messages_per_channel;
             let Some(oldest) = cache.parts.front_mut() else {
+                debug_assert!(false, "a cache without parts has no messages");
                 break;
             };
-            if oldest.left() <= surplus {
+            if oldest.remaining() <= surplus {
                 self.drop_oldest(cache);
             } else {
                 oldest.dropped += surplus;
@@ -91,31 +106,29 @@ impl Caches {
 
     /// Drops the oldest part of a cache.
     pub(super) fn drop_oldest(&mut self, cache: &mut Cache) {
-        if let Some(part) = cache.parts.pop_front() {
-            cache.messages -= part.left();
-            self.bytes = self.bytes.saturating_sub(part.messages.pinned_bytes());
-            self.parts.remove(&part.order);
-        }
+        let Some(part) = cache.parts.pop_front() else {
+            debug_assert!(false, "only a cache with parts is asked to drop one");
+            return;
+        };
+        cache.messages -= part.remaining();
+        self.budget.release(part.messages.pinned_bytes());
+        let removed = self.by_order.remove(&part.order);
+        debug_assert!(removed.is_some(), "every part has its place in the order");
     }
 
     pub(super) fn clear(&mut self, cache: &mut Cache) {
         while !cache.parts.is_empty() {
             self.drop_oldest(cache);
         }
+        debug_assert_eq!(cache.messages, 0);
     }
 
-    /// The channel of the oldest part, while all together hold too much.
-    pub(super) fn over_cap(&self) -> Option<(bool, u64)> {
-        if self.bytes > self.cap_bytes {
-            self.parts.first_key_value().map(|(_, place)| *place)
+    /// Returns the channel of the oldest part if all parts together exceed the cap in bytes.
+    pub(super) fn oldest_if_exceeded(&self) -> Option<ChannelKey> {
+        if self.budget.is_exceeded() {
+            self.by_order.first_key_value().map(|(_, key)| *key)
         } else {
             None
         }
-    }
-}
-
-impl Part {
-    fn left(&self) -> usize {
-        self.messages.len() - self.dropped
     }
 }

@@ -1,7 +1,7 @@
 //! [`Channel`]: a public channel, or a private conversation. Spec: chat.md 5.
 
-use super::NameMap;
 use super::cache::Cache;
+use super::keys::{ChannelKey, NameMap};
 use super::presence::Presence;
 use crate::messages::Message;
 use alloc::boxed::Box;
@@ -12,8 +12,8 @@ use photon_proto::{HashKeys, Text, Value};
 #[derive(Debug)]
 pub struct Channel {
     name: Text,
-    private: bool,
-    key: u64,
+    key: ChannelKey,
+    /// Whether the application subscribed to it, rather than the server adding it on its own.
     pub(super) requested: bool,
     pub(super) subscribed: bool,
     pub(super) last_id: i32,
@@ -28,25 +28,25 @@ impl Channel {
         &self.name
     }
 
-    /// What it is found by without its name; never used again.
-    pub(crate) const fn key(&self) -> u64 {
+    pub(crate) const fn key(&self) -> ChannelKey {
         self.key
     }
 
-    /// Whether it is a private conversation.
+    /// Whether it is the private conversation with a user.
     #[must_use]
     pub fn is_private(&self) -> bool {
-        self.private
+        self.key.private
     }
 
-    /// Whether the server has confirmed, on the present connection, that the user is in it. Never for a private one.
+    /// Whether the server has confirmed, on the present connection, that the user is in the channel.
+    /// Always false for a private channel.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {
         self.subscribed
     }
 
-    /// Id of the last message seen, 0 if there was none. Goes into
-    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids).
+    /// Id of the last message received, 0 if there was none. Pass it to
+    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids) to receive only newer ones.
     #[must_use]
     pub fn last_id(&self) -> i32 {
         self.last_id
@@ -57,29 +57,30 @@ impl Channel {
         self.cache.messages()
     }
 
-    /// Whether its users are told who is in it. Spec: chat.md 1.6.
+    /// Whether the server sends the channel's subscribers to them. Spec: chat.md 1.6.
     #[must_use]
     pub fn publishes_subscribers(&self) -> bool {
         self.presence.publishes_subscribers
     }
 
-    /// How many users it takes; 0 is any number. Spec: chat.md 1.6.
+    /// How many subscribers the channel admits; 0 means no limit. Spec: chat.md 1.6.
     #[must_use]
     pub fn max_subscribers(&self) -> i32 {
         self.presence.max_subscribers
     }
 
-    /// Who is in it, this user included, as far as the channel publishes it; sorted.
+    /// The channel's subscribers, sorted, this user included. Empty unless
+    /// [`Channel::publishes_subscribers`].
     pub fn subscribers(&self) -> impl ExactSizeIterator<Item = &Text> {
         self.presence.subscribers.iter()
     }
 
-    /// The channel's properties; well-known ones have bytes as keys. Spec: chat.md 1.6.
+    /// The channel's properties. Keys of well-known properties are bytes. Spec: chat.md 1.6.
     pub fn properties(&self) -> impl ExactSizeIterator<Item = (&Value, &Value)> {
         self.presence.properties.iter()
     }
 
-    /// One of the channel's properties.
+    /// The value of one of the channel's properties.
     #[must_use]
     pub fn property(&self, key: &Value) -> Option<&Value> {
         self.presence.properties.get(key)
@@ -90,89 +91,100 @@ impl Channel {
         self.presence.users.get(user).into_iter().flatten()
     }
 
-    /// How many messages are cached.
+    /// The number of cached messages.
     #[must_use]
     pub fn cached_messages(&self) -> usize {
         self.cache.len()
     }
 }
 
-/// Channels in the order in which they were first there, found by name.
+/// Public or private channels, in the order of first subscription or first message.
 #[derive(Debug)]
 pub(crate) struct Channels {
     private: bool,
-    /// Boxed, because nodes of the map have room for eleven: most clients are in one channel or two.
-    by_key: BTreeMap<u64, Box<Channel>>,
-    keys: NameMap<u64>,
-    next_key: u64,
+    /// Boxed, because a node of the map has space for eleven entries and most clients have one or two
+    /// channels.
+    by_number: BTreeMap<u64, Box<Channel>>,
+    numbers: NameMap<u64>,
+    next_number: u64,
 }
 
 impl Channels {
     pub(super) fn new(keys: HashKeys, private: bool) -> Self {
         Self {
             private,
-            by_key: BTreeMap::new(),
-            keys: NameMap::with_hasher(keys),
-            next_key: 0,
+            by_number: BTreeMap::new(),
+            numbers: NameMap::with_hasher(keys),
+            next_number: 0,
         }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Channel> {
-        self.by_key.get(self.keys.get(name)?).map(Box::as_ref)
+        self.by_number.get(self.numbers.get(name)?).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Channel> {
-        self.by_key.get_mut(self.keys.get(name)?).map(Box::as_mut)
+        self.by_number
+            .get_mut(self.numbers.get(name)?)
+            .map(Box::as_mut)
     }
 
-    pub(super) fn by_key_mut(&mut self, key: u64) -> Option<&mut Channel> {
-        self.by_key.get_mut(&key).map(Box::as_mut)
+    pub(super) fn by_key_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        debug_assert_eq!(key.private, self.private);
+        self.by_number.get_mut(&key.number).map(Box::as_mut)
     }
 
-    /// Adds a channel that is not there.
+    /// Adds a channel with a new name.
     pub(super) fn insert(&mut self, name: Text, requested: bool) -> &mut Channel {
-        let key = self.next_key;
-        self.next_key = key.saturating_add(1);
-        // A name of its own, so that it does not keep the message alive that it came with.
+        debug_assert!(!self.numbers.contains_key(&*name), "the name is new");
+        let number = self.next_number;
+        self.next_number += 1;
+        // A copy: a view would keep the whole message alive that the name came with.
         let name = name.detached();
-        self.keys.insert(name.clone(), key);
+        self.numbers.insert(name.clone(), number);
         let channel = Channel {
             name,
-            private: self.private,
-            key,
+            key: ChannelKey {
+                private: self.private,
+                number,
+            },
             requested,
             subscribed: false,
             last_id: 0,
             cache: Cache::default(),
             presence: Presence::default(),
         };
-        self.by_key.entry(key).or_insert(Box::new(channel))
+        self.by_number.entry(number).or_insert(Box::new(channel))
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
-        self.by_key.remove(&self.keys.remove(name)?)
+        self.by_number.remove(&self.numbers.remove(name)?)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_key.len()
+        self.by_number.len()
     }
 
     pub(super) fn remove_oldest(&mut self) -> Option<Box<Channel>> {
-        let (_, channel) = self.by_key.pop_first()?;
-        self.keys.remove(channel.name().as_str());
+        let (_, channel) = self.by_number.pop_first()?;
+        let removed = self.numbers.remove(channel.name().as_str());
+        debug_assert!(removed.is_some(), "every channel is found by its name");
         Some(channel)
     }
 
     pub(super) fn clear(&mut self) {
-        self.by_key.clear();
-        self.keys.clear();
+        self.by_number.clear();
+        self.numbers.clear();
     }
 
-    pub(super) fn for_each(&mut self, act: impl FnMut(&mut Channel)) {
-        self.by_key.values_mut().map(Box::as_mut).for_each(act);
+    pub(super) fn for_each(&mut self, change: impl FnMut(&mut Channel)) {
+        self.by_number
+            .values_mut()
+            .map(Box::as_mut)
+            .for_each(change);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
-        self.by_key.values().map(Box::as_ref)
+        self.by_number.values().map(Box::as_ref)
     }
 }

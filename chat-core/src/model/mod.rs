@@ -1,34 +1,43 @@
-//! What the client knows: its channels and their messages. Spec: chat.md 5.
+//! The client's knowledge of its channels, their messages and their subscribers. Spec: chat.md 5.
 
 mod cache;
 mod channel;
+pub(crate) mod keys;
 mod presence;
 
+use crate::budget::MemoryBudget;
 use crate::config::ChatConfig;
 use crate::messages::Messages;
 use cache::Caches;
-use hashbrown::HashMap;
+use keys::ChannelKey;
 use photon_proto::{HashKeys, Text, Value};
 
 pub use channel::Channel;
 use channel::Channels;
-use presence::MemoryBudget;
 
-/// A map keyed by names that servers choose: its hashes are keyed with a secret.
-pub(crate) type NameMap<V> = HashMap<Text, V, HashKeys>;
-
-/// At most so many channels that nobody requested for: names that strangers choose.
+/// How many channels may exist that the application did not ask for. Servers choose how many public
+/// ones there are, other users how many private ones.
 const MAX_UNSOLICITED_CHANNELS: usize = 1024;
 
+/// All channels, and the memory that they may use.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) public: Channels,
     pub(crate) private: Channels,
     caches: Caches,
-    /// What is left for subscribers and properties.
-    budget: MemoryBudget,
-    /// How many public channels exist that nobody requested for.
+    /// Memory for the subscribers and properties of all channels.
+    presence_budget: MemoryBudget,
+    /// How many public channels were not requested.
     unsolicited: usize,
+}
+
+/// How a change of subscribers was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PresenceUpdate {
+    /// Whether the channel is known, publishes its subscribers, and had the user (or space for it).
+    pub(crate) expected: bool,
+    /// Whether there was memory for all of it.
+    pub(crate) complete: bool,
 }
 
 impl Model {
@@ -37,18 +46,20 @@ impl Model {
             public: Channels::new(keys, false),
             private: Channels::new(keys, true),
             caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
-            budget: MemoryBudget::new(config.presence_cap_bytes),
+            presence_budget: MemoryBudget::new(config.presence_cap_bytes),
             unsolicited: 0,
         }
     }
 
-    /// A channel was subscribed; one that is known keeps its messages and last id. False if it cannot be kept because
-    /// too many channels exist that nobody requested for.
-    pub(crate) fn subscribed(&mut self, name: &Text, requested: bool) -> bool {
+    // Subscriptions.
+
+    /// Marks a channel as subscribed. A known channel keeps its messages and last id. Returns false
+    /// if the channel is not kept because too many unsolicited ones exist.
+    pub(crate) fn on_subscribed(&mut self, name: &Text, requested: bool) -> bool {
         if let Some(channel) = self.public.get_mut(name) {
             channel.subscribed = true;
-            // chat.md 4.4: who is in it, and its properties, are told anew.
-            channel.presence.clear(&mut self.budget);
+            // The server sends subscribers and properties again. Spec: chat.md 4.4.
+            channel.presence.clear(&mut self.presence_budget);
             return true;
         }
         if !requested {
@@ -61,84 +72,22 @@ impl Model {
         true
     }
 
-    /// The server says that the user is no longer in a channel.
-    pub(crate) fn unsubscribed(&mut self, name: &str) {
+    /// Forgets a channel that the user has left.
+    pub(crate) fn on_unsubscribed(&mut self, name: &str) {
         if let Some(mut channel) = self.public.remove(name) {
             self.caches.clear(&mut channel.cache);
-            channel.presence.clear(&mut self.budget);
+            channel.presence.clear(&mut self.presence_budget);
             if !channel.requested {
-                self.unsolicited = self.unsolicited.saturating_sub(1);
+                debug_assert!(self.unsolicited > 0);
+                self.unsolicited -= 1;
             }
         }
     }
 
-    /// What a confirmed subscription tells about its channel. False if there was no room for
-    /// all of it. Spec: chat.md 4.4.
-    pub(crate) fn enter(
-        &mut self,
-        name: &str,
-        properties: &[(Value, Value)],
-        subscribers: &[&str],
-        users: &[(Value, Value)],
-        own_id: &str,
-    ) -> bool {
-        let Some(channel) = self.public.get_mut(name) else {
-            return true;
-        };
-        let (presence, budget) = (&mut channel.presence, &mut self.budget);
-        let mut room = presence.set_properties(budget, properties);
-        for user in subscribers {
-            room &= presence.entered(budget, user);
-        }
-        if presence.publishes_subscribers && !own_id.is_empty() {
-            room &= presence.entered(budget, own_id);
-        }
-        for (user, properties) in users {
-            if let (Value::String(user), properties) = (user, map_pairs(properties)) {
-                room &= presence.set_user_properties(budget, user, properties);
-            }
-        }
-        room
-    }
-
-    /// A user entered or left a channel: whether that was to be expected, and whether there was room for it.
-    /// Spec: chat.md 4.7.
-    pub(crate) fn user_moved(
-        &mut self,
-        channel: &str,
-        user: &str,
-        entered: bool,
-        properties: &[(Value, Value)],
-    ) -> (bool, bool) {
-        let Some(channel) = self.public.get_mut(channel) else {
-            return (false, true);
-        };
-        let (presence, budget) = (&mut channel.presence, &mut self.budget);
-        if !entered {
-            return (presence.left(budget, user), true);
-        }
-        let room = presence.entered(budget, user)
-            && presence.set_user_properties(budget, user, properties);
-        // 0 is no limit. One too many is kept all the same.
-        let full = presence.max_subscribers > 0
-            && presence.subscribers.len()
-                > usize::try_from(presence.max_subscribers).unwrap_or(usize::MAX);
-        (presence.publishes_subscribers && !full, room)
-    }
-
-    /// Properties of a channel, or of a user in it, changed: whether there was room; `None` if the channel is unknown.
-    pub(crate) fn change_properties(
-        &mut self,
-        channel: &str,
-        user: Option<&str>,
-        changes: &[(Value, Value)],
-    ) -> Option<bool> {
-        let channel = self.public.get_mut(channel)?;
-        let (presence, budget) = (&mut channel.presence, &mut self.budget);
-        Some(match user {
-            Some(user) => presence.set_user_properties(budget, user, changes),
-            None => presence.set_properties(budget, changes),
-        })
+    /// Marks every channel as not subscribed because the front end is gone. Channels, messages and
+    /// last ids stay. Spec: chat.md 5.
+    pub(crate) fn on_front_end_lost(&mut self) {
+        self.public.for_each(|channel| channel.subscribed = false);
     }
 
     /// Forgets all channels, their messages and last ids.
@@ -146,13 +95,99 @@ impl Model {
         self.public.clear();
         self.private.clear();
         self.caches = Caches::new(config.channel_cache_messages, config.cache_cap_bytes);
-        self.budget = MemoryBudget::new(config.presence_cap_bytes);
+        self.presence_budget = MemoryBudget::new(config.presence_cap_bytes);
         self.unsolicited = 0;
     }
 
-    /// The key of the private channel with a user, which is made if it is not there. Strangers choose how many there
-    /// are: of too many the oldest gives way.
-    pub(crate) fn private_channel(&mut self, user: &str) -> u64 {
+    // Presence.
+
+    /// Stores the properties and subscribers that came with a confirmed subscription. Returns false
+    /// if there was not enough memory for all of them. Spec: chat.md 4.4.
+    pub(crate) fn set_presence(
+        &mut self,
+        name: &str,
+        properties: &[(Value, Value)],
+        subscribers: &[&str],
+        user_properties: &[(Value, Value)],
+        own_id: &str,
+    ) -> bool {
+        let Some(channel) = self.public.get_mut(name) else {
+            return true;
+        };
+        let (presence, budget) = (&mut channel.presence, &mut self.presence_budget);
+        let mut complete = presence.set_properties(budget, properties);
+        for user in subscribers {
+            complete &= presence.add_subscriber(budget, user);
+        }
+        // The server's list does not hold the user that it is sent to.
+        if presence.publishes_subscribers && !own_id.is_empty() {
+            complete &= presence.add_subscriber(budget, own_id);
+        }
+        for (user, properties) in user_properties {
+            if let (Value::String(user), properties) = (user, map_pairs(properties)) {
+                complete &= presence.set_user_properties(budget, user, properties);
+            }
+        }
+        complete
+    }
+
+    /// Adds a subscriber to a channel. Spec: chat.md 4.7.
+    pub(crate) fn on_user_subscribed(
+        &mut self,
+        channel: &str,
+        user: &str,
+        properties: &[(Value, Value)],
+    ) -> PresenceUpdate {
+        let Some(channel) = self.public.get_mut(channel) else {
+            return PresenceUpdate {
+                expected: false,
+                complete: true,
+            };
+        };
+        let (presence, budget) = (&mut channel.presence, &mut self.presence_budget);
+        let complete = presence.add_subscriber(budget, user)
+            && presence.set_user_properties(budget, user, properties);
+        PresenceUpdate {
+            // One subscriber too many is unexpected, but kept: the server decides.
+            expected: presence.publishes_subscribers && !presence.is_overfull(),
+            complete,
+        }
+    }
+
+    /// Removes a subscriber from a channel. Spec: chat.md 4.7.
+    pub(crate) fn on_user_unsubscribed(&mut self, channel: &str, user: &str) -> PresenceUpdate {
+        let channel = self.public.get_mut(channel);
+        PresenceUpdate {
+            expected: channel.is_some_and(|channel| {
+                channel
+                    .presence
+                    .remove_subscriber(&mut self.presence_budget, user)
+            }),
+            complete: true,
+        }
+    }
+
+    /// Changes properties of a channel, or of a user in it. Returns whether there was memory for all
+    /// of them, or `None` if the channel is unknown.
+    pub(crate) fn change_properties(
+        &mut self,
+        channel: &str,
+        user: Option<&str>,
+        changes: &[(Value, Value)],
+    ) -> Option<bool> {
+        let channel = self.public.get_mut(channel)?;
+        let (presence, budget) = (&mut channel.presence, &mut self.presence_budget);
+        Some(match user {
+            Some(user) => presence.set_user_properties(budget, user, changes),
+            None => presence.set_properties(budget, changes),
+        })
+    }
+
+    // Messages.
+
+    /// Returns the key of the private channel with a user. Adds the channel if it is new, and
+    /// forgets the oldest one if there are too many.
+    pub(crate) fn private_channel(&mut self, user: &str) -> ChannelKey {
         if let Some(channel) = self.private.get(user) {
             return channel.key();
         }
@@ -164,35 +199,15 @@ impl Model {
         self.private.insert(user.into(), false).key()
     }
 
-    /// The front end is lost: nothing is subscribed any more; objects, messages and last ids stay. Spec: chat.md 5.
-    pub(crate) fn front_end_lost(&mut self) {
-        self.public.for_each(|channel| channel.subscribed = false);
-    }
-
-    /// Empties the cache of a channel; its last id stays.
-    pub(crate) fn clear_messages(&mut self, private: bool, name: &str) -> bool {
-        let channels = if private {
-            &mut self.private
-        } else {
-            &mut self.public
-        };
-        let Some(channel) = channels.get_mut(name) else {
-            return false;
-        };
-        self.caches.clear(&mut channel.cache);
-        true
-    }
-
-    /// Messages for the channel with this key. They go into its cache and, if that makes all caches too large, the oldest
-    /// anywhere are dropped. Returns the channel's own name.
-    pub(crate) fn received(
+    /// Caches messages of the channel with this key, and drops the oldest messages of any channel if
+    /// all caches together become too large. Returns the channel's name.
+    pub(crate) fn on_messages(
         &mut self,
-        private: bool,
-        key: u64,
+        key: ChannelKey,
         last_id: Option<i32>,
         messages: &Messages,
     ) -> Option<Text> {
-        let channels = if private {
+        let channels = if key.private {
             &mut self.private
         } else {
             &mut self.public
@@ -202,14 +217,15 @@ impl Model {
             channel.last_id = last_id;
         }
         let name = channel.name().clone();
-        self.caches.push(channel, messages.clone());
-        while let Some((private, key)) = self.caches.over_cap() {
-            let channels = if private {
+        self.caches.push(key, &mut channel.cache, messages.clone());
+        while let Some(key) = self.caches.oldest_if_exceeded() {
+            let channels = if key.private {
                 &mut self.private
             } else {
                 &mut self.public
             };
             let Some(channel) = channels.by_key_mut(key) else {
+                debug_assert!(false, "a channel that goes takes its parts along");
                 break;
             };
             self.caches.drop_oldest(&mut channel.cache);
@@ -217,8 +233,42 @@ impl Model {
         Some(name)
     }
 
+    /// Empties the cache of a public channel. Its last id stays. Returns false if there is no such
+    /// channel.
+    pub(crate) fn clear_messages(&mut self, channel: &str) -> bool {
+        let channel = self.public.get_mut(channel);
+        channel
+            .map(|channel| self.caches.clear(&mut channel.cache))
+            .is_some()
+    }
+
+    /// Empties the cache of a private channel, as [`Model::clear_messages`].
+    pub(crate) fn clear_private_messages(&mut self, user: &str) -> bool {
+        let channel = self.private.get_mut(user);
+        channel
+            .map(|channel| self.caches.clear(&mut channel.cache))
+            .is_some()
+    }
+
+    // Counters.
+
     pub(crate) fn cached_bytes(&self) -> usize {
-        self.caches.bytes()
+        self.caches.used_bytes()
+    }
+
+    /// The counters that must be 0 while no channel exists, and what they count.
+    pub(crate) fn counters(&self) -> [(&'static str, usize); 6] {
+        [
+            ("public channels", self.public.len()),
+            ("private channels", self.private.len()),
+            ("bytes in message caches", self.caches.used_bytes()),
+            ("events in message caches", self.caches.parts()),
+            (
+                "bytes of subscribers and properties",
+                self.presence_budget.used_bytes(),
+            ),
+            ("unsolicited channels", self.unsolicited),
+        ]
     }
 }
 

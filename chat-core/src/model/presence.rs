@@ -1,44 +1,150 @@
-//! Who is in a channel, and its properties. Spec: chat.md 4.4, 4.6 and 4.7.
+//! Subscribers and properties of a channel. Spec: chat.md 4.4, 4.6 and 4.7.
 
+use crate::budget::MemoryBudget;
 use crate::codes::property;
 use alloc::collections::{BTreeMap, BTreeSet};
 use photon_proto::{Text, Value};
 
-/// What one entry costs beside its content.
+/// What an entry is charged for beside its content: its share of a map's nodes.
 const ENTRY_BYTES: usize = 64;
 
 type Properties = BTreeMap<Value, Value>;
 
-/// Memory that all channels of a client share for subscribers and properties.
-#[derive(Debug)]
-pub(crate) struct MemoryBudget {
-    left: usize,
-}
-
-impl MemoryBudget {
-    pub(super) const fn new(bytes: usize) -> Self {
-        Self { left: bytes }
-    }
-
-    fn take(&mut self, bytes: usize) -> bool {
-        let left = self.left.checked_sub(bytes);
-        self.left = left.unwrap_or(self.left);
-        left.is_some()
-    }
-
-    fn give_back(&mut self, bytes: usize) {
-        self.left = self.left.saturating_add(bytes);
-    }
-}
-
-/// What is known of a channel beside its messages.
+/// What is known of a channel beside its messages. All memory is charged to the client's budget,
+/// because servers decide how many entries there are and how large they are.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     pub(super) publishes_subscribers: bool,
+    /// 0 means no limit.
     pub(super) max_subscribers: i32,
     pub(super) subscribers: BTreeSet<Text>,
     pub(super) properties: Properties,
+    /// The properties of users. A user without properties has no entry.
     pub(super) users: BTreeMap<Text, Properties>,
+}
+
+impl Presence {
+    /// Forgets everything and releases its memory.
+    pub(super) fn clear(&mut self, budget: &mut MemoryBudget) {
+        for user in core::mem::take(&mut self.subscribers) {
+            budget.release(user_bytes(&user));
+        }
+        clear(&mut self.properties, budget);
+        for (user, mut properties) in core::mem::take(&mut self.users) {
+            budget.release(user_bytes(&user));
+            clear(&mut properties, budget);
+        }
+        (self.publishes_subscribers, self.max_subscribers) = (false, 0);
+    }
+
+    /// Whether there are more subscribers than the channel admits.
+    pub(super) fn is_overfull(&self) -> bool {
+        // Servers may send a number below 0; it limits as little as 0 does.
+        usize::try_from(self.max_subscribers)
+            .is_ok_and(|max| max > 0 && self.subscribers.len() > max)
+    }
+
+    /// Changes properties of the channel; well-known ones change its flags. Returns false if there
+    /// was not enough memory for all of them.
+    pub(super) fn set_properties(
+        &mut self,
+        budget: &mut MemoryBudget,
+        changes: &[(Value, Value)],
+    ) -> bool {
+        let mut complete = true;
+        for (key, value) in changes {
+            match (well_known(key), value) {
+                (Some(property::PUBLISH_SUBSCRIBERS), value) => {
+                    self.publishes_subscribers = matches!(value, Value::Bool(true));
+                }
+                (Some(property::MAX_SUBSCRIBERS), Value::Int(max)) => self.max_subscribers = *max,
+                // Null removes the property, and with it the limit.
+                (Some(property::MAX_SUBSCRIBERS), _) => self.max_subscribers = 0,
+                _ => {}
+            }
+            complete &= set(&mut self.properties, budget, key, value);
+        }
+        complete
+    }
+
+    /// Changes properties of a user in the channel. Returns false if there was not enough memory for
+    /// all of them.
+    pub(super) fn set_user_properties(
+        &mut self,
+        budget: &mut MemoryBudget,
+        user: &str,
+        changes: &[(Value, Value)],
+    ) -> bool {
+        if !self.users.contains_key(user) {
+            if !budget.try_charge(user_bytes(user)) {
+                return false;
+            }
+            self.users.insert(user.into(), Properties::new());
+        }
+        let Some(properties) = self.users.get_mut(user) else {
+            debug_assert!(false, "the user was inserted above");
+            return false;
+        };
+        let mut complete = true;
+        for (key, value) in changes {
+            complete &= set(properties, budget, key, value);
+        }
+        if properties.is_empty() {
+            self.forget_user_properties(budget, user);
+        }
+        complete
+    }
+
+    fn forget_user_properties(&mut self, budget: &mut MemoryBudget, user: &str) {
+        if let Some((user, mut properties)) = self.users.remove_entry(user) {
+            budget.release(user_bytes(&user));
+            clear(&mut properties, budget);
+        }
+    }
+
+    /// Adds a subscriber. Returns false if there was not enough memory.
+    pub(super) fn add_subscriber(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
+        if self.subscribers.contains(user) {
+            return true;
+        }
+        let fits = budget.try_charge(user_bytes(user));
+        if fits {
+            self.subscribers.insert(user.into());
+        }
+        fits
+    }
+
+    /// Removes a subscriber and its properties. Returns whether it was one.
+    pub(super) fn remove_subscriber(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
+        self.forget_user_properties(budget, user);
+        let known = self.subscribers.remove(user);
+        if known {
+            budget.release(user_bytes(user));
+        }
+        known
+    }
+}
+
+/// Sets a property; null removes it. Returns false if there was not enough memory for it.
+fn set(properties: &mut Properties, budget: &mut MemoryBudget, key: &Value, value: &Value) -> bool {
+    if let Some((key, old)) = properties.remove_entry(key) {
+        budget.release(property_bytes(&key, &old));
+    }
+    if matches!(value, Value::Null) {
+        return true;
+    }
+    // An old value that the new one does not replace is gone all the same: it is no longer true.
+    let fits = budget.try_charge(property_bytes(key, value));
+    if fits {
+        properties.insert(key.clone(), value.clone());
+    }
+    fits
+}
+
+fn clear(properties: &mut Properties, budget: &mut MemoryBudget) {
+    for (key, value) in core::mem::take(properties) {
+        budget.release(property_bytes(&key, &value));
+    }
 }
 
 fn property_bytes(key: &Value, value: &Value) -> usize {
@@ -49,124 +155,7 @@ fn user_bytes(user: &str) -> usize {
     ENTRY_BYTES + size_of::<Text>() + user.len()
 }
 
-/// Null removes a property. False if there was no room for one.
-fn set(properties: &mut Properties, budget: &mut MemoryBudget, key: &Value, value: &Value) -> bool {
-    if let Some((key, old)) = properties.remove_entry(key) {
-        budget.give_back(property_bytes(&key, &old));
-    }
-    if matches!(value, Value::Null) {
-        return true;
-    }
-    let room = budget.take(property_bytes(key, value));
-    if room {
-        properties.insert(key.clone(), value.clone());
-    }
-    room
-}
-
-fn clear(properties: &mut Properties, budget: &mut MemoryBudget) {
-    for (key, value) in core::mem::take(properties) {
-        budget.give_back(property_bytes(&key, &value));
-    }
-}
-
-impl Presence {
-    /// As on a confirmed subscription: subscribers and properties are told anew.
-    pub(super) fn clear(&mut self, budget: &mut MemoryBudget) {
-        for user in core::mem::take(&mut self.subscribers) {
-            budget.give_back(user_bytes(&user));
-        }
-        clear(&mut self.properties, budget);
-        for (user, mut properties) in core::mem::take(&mut self.users) {
-            budget.give_back(user_bytes(&user));
-            clear(&mut properties, budget);
-        }
-        (self.publishes_subscribers, self.max_subscribers) = (false, 0);
-    }
-
-    /// Changes properties of the channel; well-known ones change its flags. False if there was no room for all.
-    pub(super) fn set_properties(
-        &mut self,
-        budget: &mut MemoryBudget,
-        changes: &[(Value, Value)],
-    ) -> bool {
-        let mut room = true;
-        for (key, value) in changes {
-            match (well_known(key), value) {
-                (Some(property::PUBLISH_SUBSCRIBERS), value) => {
-                    self.publishes_subscribers = matches!(value, Value::Bool(true));
-                }
-                (Some(property::MAX_SUBSCRIBERS), value) => {
-                    self.max_subscribers = if let Value::Int(most) = value {
-                        *most
-                    } else {
-                        0
-                    };
-                }
-                _ => {}
-            }
-            room &= set(&mut self.properties, budget, key, value);
-        }
-        room
-    }
-
-    /// Changes properties of a user in the channel. False if there was no room for all.
-    pub(super) fn set_user_properties(
-        &mut self,
-        budget: &mut MemoryBudget,
-        user: &str,
-        changes: &[(Value, Value)],
-    ) -> bool {
-        if !self.users.contains_key(user) {
-            if !budget.take(user_bytes(user)) {
-                return false;
-            }
-            self.users.insert(user.into(), Properties::new());
-        }
-        let Some(properties) = self.users.get_mut(user) else {
-            return false;
-        };
-        let mut room = true;
-        for (key, value) in changes {
-            room &= set(properties, budget, key, value);
-        }
-        if properties.is_empty() {
-            self.forget_user(budget, user);
-        }
-        room
-    }
-
-    fn forget_user(&mut self, budget: &mut MemoryBudget, user: &str) {
-        if let Some((user, mut properties)) = self.users.remove_entry(user) {
-            budget.give_back(user_bytes(&user));
-            clear(&mut properties, budget);
-        }
-    }
-
-    /// A user is in the channel. False if there was no room.
-    pub(super) fn entered(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
-        if self.subscribers.contains(user) {
-            return true;
-        }
-        let room = budget.take(user_bytes(user));
-        if room {
-            self.subscribers.insert(user.into());
-        }
-        room
-    }
-
-    /// A user is no longer in the channel. False if it was not.
-    pub(super) fn left(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
-        self.forget_user(budget, user);
-        let known = self.subscribers.remove(user);
-        if known {
-            budget.give_back(user_bytes(user));
-        }
-        known
-    }
-}
-
-/// The number of a well-known property: JSON has only text for keys.
+/// The number of a well-known property. In JSON, keys are text, so the number comes as three digits.
 fn well_known(key: &Value) -> Option<u8> {
     match key {
         Value::Byte(number) => Some(*number),
@@ -180,10 +169,11 @@ fn well_known(key: &Value) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::{MemoryBudget, Presence};
+    use alloc::vec;
     use photon_proto::Value;
 
     #[test]
-    fn what_is_taken_is_given_back() {
+    fn clear_releases_everything_that_was_charged() {
         let (mut presence, mut budget) = (Presence::default(), MemoryBudget::new(10_000));
         let changes = [
             ("a".into(), Value::Int(1)),
@@ -193,23 +183,23 @@ mod tests {
         for _ in 0..3 {
             assert!(presence.set_properties(&mut budget, &changes));
             assert!(presence.set_user_properties(&mut budget, "bob", &changes));
-            assert!(presence.entered(&mut budget, "bob"));
-            assert!(presence.entered(&mut budget, "eve"));
+            assert!(presence.add_subscriber(&mut budget, "bob"));
+            assert!(presence.add_subscriber(&mut budget, "eve"));
         }
         assert_eq!(presence.max_subscribers, 9);
-        assert!(presence.left(&mut budget, "bob"));
-        assert!(!presence.left(&mut budget, "bob"));
+        assert!(presence.remove_subscriber(&mut budget, "bob"));
+        assert!(!presence.remove_subscriber(&mut budget, "bob"));
         assert!(presence.set_properties(&mut budget, &[("a".into(), Value::Null)]));
         assert_eq!(presence.properties.len(), 2);
         presence.clear(&mut budget);
-        assert_eq!(budget.left, 10_000);
+        assert_eq!(budget.used_bytes(), 0);
     }
 
     #[test]
-    fn there_is_a_cap() {
+    fn entries_beyond_the_cap_are_not_kept() {
         let (mut presence, mut budget) = (Presence::default(), MemoryBudget::new(1_000));
         let kept = (0..100)
-            .filter(|number| presence.entered(&mut budget, &alloc::format!("user{number}")))
+            .filter(|number| presence.add_subscriber(&mut budget, &alloc::format!("user{number}")))
             .count();
         assert!(kept > 2 && kept < 20, "{kept}");
         assert!(!presence.set_properties(
@@ -217,5 +207,4 @@ mod tests {
             &[("a".into(), Value::Bytes(vec![0; 2_000].into()))]
         ));
     }
-    use alloc::vec;
 }

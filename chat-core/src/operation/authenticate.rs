@@ -7,17 +7,18 @@ use alloc::vec::Vec;
 use photon_proto::message::MessageWriter;
 use photon_proto::{DecodeError, EncodeError, Params, Text, Value, ValueRef};
 
-/// What an accepted login brings.
+/// The content of a response that accepts a login.
 #[derive(Debug, Default)]
 pub(crate) struct Login {
     pub(crate) address: Option<Text>,
     pub(crate) token: Option<Secret<Value>>,
-    /// Only if it is not empty.
+    /// `None` if the server sent none or an empty one.
     pub(crate) user_id: Option<Text>,
     pub(crate) nickname: Option<Text>,
     pub(crate) data: Option<Value>,
 }
 
+/// Writes the login on the name server. Spec: chat.md 2.4.
 pub(crate) fn write_for_name_server(
     buffer: &mut Vec<u8>,
     config: &ChatConfig,
@@ -48,6 +49,8 @@ pub(crate) fn write_for_name_server(
     request.finish()
 }
 
+/// Writes the login on the front end: the token and, if it is limited, the length of the private
+/// history. Spec: chat.md 2.9.
 pub(crate) fn write_for_front_end(
     buffer: &mut Vec<u8>,
     config: &ChatConfig,
@@ -66,6 +69,8 @@ pub(crate) fn write_for_front_end(
     request.finish()
 }
 
+/// Reads a response with code 0. Address and token may be missing: the caller decides whether that
+/// is an error, because only the name server must send them.
 pub(crate) fn read(params: &mut Params<'_>, config: &ChatConfig) -> Result<Login, DecodeError> {
     let [address, token, user_id, nickname, data] = params.pick([
         parameter::ADDRESS,

@@ -1,31 +1,38 @@
 //! AddFriends (6) and RemoveFriends (7). Spec: chat.md 3.7.
 
-use super::names::{NameList, check_names};
-use crate::client::ChatClient;
+use super::names::NameList;
 use crate::codes::parameter;
+use crate::config::ChatConfig;
 use crate::error::RequestError;
+use alloc::vec::Vec;
+use photon_proto::EncodeError;
 use photon_proto::message::MessageWriter;
 
-/// Longest list that is sent. Spec: chat.md 3.7.
+/// The longest list that is sent, as in the C# SDK; the vendor's docs call 512 safe.
+/// Spec: chat.md 3.7.
 const MAX_FRIENDS: usize = 1024;
 
-impl ChatClient {
-    pub(crate) fn send_friends<I>(&mut self, operation: u8, users: I) -> Result<(), RequestError>
-    where
-        I: Iterator<Item: AsRef<str>> + Clone,
-    {
-        let (config, peer) = self.chatting()?;
-        if check_names(users.clone(), "list of users", "user id")? > MAX_FRIENDS {
-            return Err(RequestError::TooMany {
-                what: "users",
-                most: MAX_FRIENDS,
-            });
-        }
-        peer.send(false, true, |buffer| {
-            let mut request =
-                MessageWriter::request(buffer, config.protocol, &config.limits, operation)?;
-            request.put(parameter::FRIENDS, &NameList(users.clone()))?;
-            Ok(request.finish()?)
+/// # Errors
+/// [`RequestError::TooMany`] for a list that is too long.
+pub(crate) fn check_count(users: usize) -> Result<(), RequestError> {
+    if users <= MAX_FRIENDS {
+        Ok(())
+    } else {
+        Err(RequestError::TooMany {
+            what: "users",
+            most: MAX_FRIENDS,
         })
     }
+}
+
+/// Writes the request with code `operation`.
+pub(crate) fn write(
+    buffer: &mut Vec<u8>,
+    config: &ChatConfig,
+    operation: u8,
+    users: impl Iterator<Item: AsRef<str>> + Clone,
+) -> Result<(), EncodeError> {
+    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation)?;
+    request.put(parameter::FRIENDS, &NameList(users))?;
+    request.finish()
 }

@@ -1,9 +1,10 @@
-//! Lists of names: walked again for each of counting, checking and writing, and never copied.
+//! Lists of names, encoded without a copy.
 
 use crate::error::RequestError;
 use photon_proto::{Encode, EncodeError, ValueWriter, Written};
 
-/// A string array from an iterator that is walked twice: to count, then to write.
+/// A string array from an iterator that is walked twice: to count, then to encode. The format puts
+/// the count first.
 pub(super) struct NameList<I>(pub(super) I);
 
 impl<I> Encode for NameList<I>
@@ -11,13 +12,14 @@ where
     I: Iterator<Item: AsRef<str>> + Clone,
 {
     fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
-        /// An iterator and how many items it is going to give.
+        /// An iterator and the number of items that remain.
         struct Counted<I>(I, usize);
 
         impl<I: Iterator> Iterator for Counted<I> {
             type Item = I::Item;
 
             fn next(&mut self) -> Option<I::Item> {
+                // The iterator is the application's: its clone may yield more than it did.
                 self.1 = self.1.saturating_sub(1);
                 self.0.next()
             }
@@ -33,8 +35,11 @@ where
     }
 }
 
-/// Counts the names; there must be some, and none may be empty. `list` and `name` say in errors what they are.
-pub(super) fn check_names(
+/// Counts the names. `list` and `name` are how an error calls them.
+///
+/// # Errors
+/// [`RequestError::Empty`] for an empty list or name.
+pub(crate) fn check_names(
     names: impl Iterator<Item: AsRef<str>>,
     list: &'static str,
     name: &'static str,
@@ -44,7 +49,7 @@ pub(super) fn check_names(
         if one.as_ref().is_empty() {
             return Err(RequestError::Empty(name));
         }
-        count = count.saturating_add(1);
+        count += 1;
     }
     if count == 0 {
         Err(RequestError::Empty(list))

@@ -1,0 +1,312 @@
+//! The chat operations. Spec: chat.md 3.
+//!
+//! Every call checks in the same order: the state, then its arguments, then free space. So an
+//! application that sees `QueueFull` knows that the same call succeeds later.
+
+use super::ChatClient;
+use crate::codes::operation;
+use crate::config::ChatConfig;
+use crate::error::RequestError;
+use crate::event::RequestId;
+use crate::operation::names::check_names;
+use crate::operation::{
+    friends, private, properties, publish, raw, status, subscribe, unsubscribe,
+};
+use crate::options::{
+    PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions,
+};
+use crate::state::State;
+use crate::status::UserStatus;
+use crate::timers::Timer;
+use alloc::vec::Vec;
+use photon_proto::{Encode, Value};
+
+impl ChatClient {
+    /// Subscribes to channels (`subscribe`). The outcome for each distinct name comes in
+    /// [`Event::SubscribeResult`](crate::Event::SubscribeResult). Spec: chat.md 3.1.
+    ///
+    /// # Errors
+    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
+    /// - [`RequestError::Empty`] for an empty list or name;
+    /// - [`RequestError::LastIds`], [`RequestError::CreationOptions`] for options that do not fit the
+    ///   list;
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
+    pub fn subscribe<N>(
+        &mut self,
+        channels: N,
+        options: &SubscribeOptions,
+    ) -> Result<RequestId, RequestError>
+    where
+        N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
+    {
+        self.check_chatting()?;
+        let channels = channels.into_iter();
+        let count = check_names(channels.clone(), "list of channels", "channel name")?;
+        let options = subscribe::check(options, count)?;
+        let space = self.pending.subscribe.check_space();
+        self.send_chat(false, |buffer, config| {
+            subscribe::write(buffer, config, channels.clone(), &options)?;
+            // Last, because the arguments come before space.
+            space
+        })?;
+        if options.history_was_clamped {
+            self.log(
+                log::Level::Warn,
+                format_args!(
+                    "a history length outside of -1 to {} was limited to that range",
+                    subscribe::MAX_HISTORY
+                ),
+            );
+        }
+        let (id, timer) = (self.pending.next_id(), self.request_timer());
+        self.pending.subscribe.push(id, channels, timer);
+        Ok(id)
+    }
+
+    /// Leaves channels (`unsubscribe`). The outcome comes in
+    /// [`Event::UnsubscribeResult`](crate::Event::UnsubscribeResult). Spec: chat.md 3.2.
+    ///
+    /// # Errors
+    /// As [`ChatClient::subscribe`].
+    pub fn unsubscribe<N>(&mut self, channels: N) -> Result<RequestId, RequestError>
+    where
+        N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
+    {
+        self.check_chatting()?;
+        let channels = channels.into_iter();
+        check_names(channels.clone(), "list of channels", "channel name")?;
+        let space = self.pending.unsubscribe.check_space();
+        self.send_chat(false, |buffer, config| {
+            unsubscribe::write(buffer, config, channels.clone())?;
+            space
+        })?;
+        let (id, timer) = (self.pending.next_id(), self.request_timer());
+        self.pending.unsubscribe.push(id, channels, timer);
+        Ok(id)
+    }
+
+    /// Publishes a message in a channel (`publishMessage`). There is no local echo: the server sends
+    /// the message back with the others. The server decides whether the channel must be subscribed.
+    /// Spec: chat.md 3.3.
+    ///
+    /// # Errors
+    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
+    /// - [`RequestError::Empty`] for an empty name, or content that is null;
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
+    pub fn publish_message<C>(
+        &mut self,
+        channel: &str,
+        content: &C,
+        options: &PublishOptions,
+    ) -> Result<(), RequestError>
+    where
+        C: Encode + ?Sized,
+    {
+        self.check_chatting()?;
+        check_name(channel, "channel name")?;
+        self.send_chat(false, |buffer, config| {
+            publish::write(buffer, config, channel, content, options)
+        })
+    }
+
+    /// Sends a private message (`sendPrivateMessage`). The server sends it back to this user, too.
+    /// Spec: chat.md 3.4.
+    ///
+    /// # Errors
+    /// As [`ChatClient::publish_message`], and [`RequestError::EncryptionUnavailable`] if the options
+    /// ask for encryption on a connection without keys.
+    pub fn send_private_message<C>(
+        &mut self,
+        user: &str,
+        content: &C,
+        options: &PrivateOptions,
+    ) -> Result<(), RequestError>
+    where
+        C: Encode + ?Sized,
+    {
+        self.check_chatting()?;
+        check_name(user, "user id")?;
+        self.send_chat(options.encrypt, |buffer, config| {
+            private::write(buffer, config, user, content, options)
+        })
+    }
+
+    /// Sets this user's status (`setUserStatus`). The server informs friends; the caller gets no
+    /// event. Spec: chat.md 3.6.
+    ///
+    /// # Errors
+    /// [`RequestError::WrongState`], [`RequestError::TooLong`], [`RequestError::Unencodable`],
+    /// [`RequestError::QueueFull`].
+    pub fn set_user_status(
+        &mut self,
+        status: impl Into<UserStatus>,
+        message: StatusMessage<'_>,
+    ) -> Result<(), RequestError> {
+        self.check_chatting()?;
+        self.send_chat(false, |buffer, config| {
+            Ok(status::write(buffer, config, status.into(), message)?)
+        })
+    }
+
+    /// Watches the status of other users (`addFriends`): each change is an
+    /// [`Event::UserStatusUpdate`](crate::Event::UserStatusUpdate). The vendor documents 512 names
+    /// for one request. Servers forget friends when the connection ends. Spec: chat.md 3.7.
+    ///
+    /// # Errors
+    /// As [`ChatClient::set_user_status`]; [`RequestError::Empty`] for an empty list or id;
+    /// [`RequestError::TooMany`] for more than 1,024 names.
+    pub fn add_friends<N>(&mut self, users: N) -> Result<(), RequestError>
+    where
+        N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
+    {
+        self.change_friends(operation::ADD_FRIENDS, users.into_iter())
+    }
+
+    /// Stops watching the status of other users (`removeFriends`). Spec: chat.md 3.7.
+    ///
+    /// # Errors
+    /// As [`ChatClient::add_friends`].
+    pub fn remove_friends<N>(&mut self, users: N) -> Result<(), RequestError>
+    where
+        N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
+    {
+        self.change_friends(operation::REMOVE_FRIENDS, users.into_iter())
+    }
+
+    fn change_friends<I>(&mut self, operation: u8, users: I) -> Result<(), RequestError>
+    where
+        I: Iterator<Item: AsRef<str>> + Clone,
+    {
+        self.check_chatting()?;
+        friends::check_count(check_names(users.clone(), "list of users", "user id")?)?;
+        self.send_chat(false, |buffer, config| {
+            Ok(friends::write(buffer, config, operation, users)?)
+        })
+    }
+
+    /// Sets properties of a channel; null removes one. Everyone in the channel gets
+    /// [`Event::PropertiesChanged`](crate::Event::PropertiesChanged). A failed compare-and-swap is an
+    /// [`Event::OperationResponse`](crate::Event::OperationResponse) with a code other than 0. Not
+    /// every server has this operation. Spec: chat.md 3.8.
+    ///
+    /// # Errors
+    /// As [`ChatClient::set_user_status`]; [`RequestError::Empty`] for an empty name or list.
+    pub fn set_channel_properties(
+        &mut self,
+        channel: &str,
+        properties: &[(Value, Value)],
+        options: &PropertyOptions,
+    ) -> Result<(), RequestError> {
+        self.set_properties(channel, None, properties, options)
+    }
+
+    /// Sets properties of a user in a channel, as [`ChatClient::set_channel_properties`] does for
+    /// the channel.
+    ///
+    /// # Errors
+    /// As [`ChatClient::set_channel_properties`].
+    pub fn set_user_properties(
+        &mut self,
+        channel: &str,
+        user: &str,
+        properties: &[(Value, Value)],
+        options: &PropertyOptions,
+    ) -> Result<(), RequestError> {
+        self.set_properties(channel, Some(user), properties, options)
+    }
+
+    fn set_properties(
+        &mut self,
+        channel: &str,
+        user: Option<&str>,
+        properties: &[(Value, Value)],
+        options: &PropertyOptions,
+    ) -> Result<(), RequestError> {
+        self.check_chatting()?;
+        check_name(channel, "channel name")?;
+        if let Some(user) = user {
+            check_name(user, "user id")?;
+        }
+        if properties.is_empty() {
+            return Err(RequestError::Empty("list of properties"));
+        }
+        self.send_chat(false, |buffer, config| {
+            Ok(properties::write(
+                buffer, config, channel, user, properties, options,
+            )?)
+        })
+    }
+
+    /// Sends an operation of any code with its parameters unchanged and in the order given: for
+    /// servers with operations that this library does not know, and for tests. A response is an
+    /// [`Event::OperationResponse`](crate::Event::OperationResponse).
+    ///
+    /// The client keeps no account of it. Codes of operations that have a method of their own are
+    /// sent, too, without the checks and the bookkeeping of that method. In particular a response
+    /// with the code of [`ChatClient::subscribe`] or [`ChatClient::unsubscribe`] counts for the
+    /// oldest pending request of that kind.
+    ///
+    /// # Errors
+    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
+    /// - [`RequestError::ReservedOperation`] for Authenticate (230);
+    /// - [`RequestError::EncryptionUnavailable`] as in [`ChatClient::send_private_message`];
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
+    pub fn send_operation(
+        &mut self,
+        code: u8,
+        parameters: &[(u8, Value)],
+        encrypt: bool,
+    ) -> Result<(), RequestError> {
+        self.check_chatting()?;
+        if code == operation::AUTHENTICATE {
+            // Its responses would be taken for those to the client's own login.
+            return Err(RequestError::ReservedOperation(code));
+        }
+        self.send_chat(encrypt, |buffer, config| {
+            Ok(raw::write(buffer, config, code, parameters)?)
+        })
+    }
+
+    /// # Errors
+    /// [`RequestError::WrongState`] unless the state allows chat operations.
+    fn check_chatting(&self) -> Result<(), RequestError> {
+        if self.state == State::ConnectedToFrontEnd {
+            Ok(())
+        } else {
+            Err(RequestError::WrongState(self.state))
+        }
+    }
+
+    /// Encodes a request into the outgoing buffer. Nothing remains of it if `write` fails.
+    fn send_chat(
+        &mut self,
+        encrypt: bool,
+        write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
+    ) -> Result<(), RequestError> {
+        debug_assert_eq!(self.state, State::ConnectedToFrontEnd);
+        let Some(peer) = &mut self.peer else {
+            debug_assert!(false, "a connected client has a connection");
+            return Err(RequestError::WrongState(self.state));
+        };
+        peer.send(encrypt, true, |buffer| write(buffer, &self.config))
+    }
+
+    /// Arms the timer of a subscribe or unsubscribe request.
+    fn request_timer(&mut self) -> Timer {
+        self.armed = true;
+        match self.config.request_timeout_ms {
+            0 => Timer::Off,
+            after_ms => Timer::Armed { after_ms },
+        }
+    }
+}
+
+/// # Errors
+/// [`RequestError::Empty`] with `what` if the name is empty.
+fn check_name(name: &str, what: &'static str) -> Result<(), RequestError> {
+    if name.is_empty() {
+        Err(RequestError::Empty(what))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! How connections end, and state changes. Spec: chat.md 6.
+//!
+//! ```text
+//!                          drop_peer        failed results, StateChanged, Error
+//!  peer or link fails ──> end_peer ──> end_connection ──┬─────────────────────> Error
+//!                                                       ├─> next address of the name server
+//!                                                       └─> name server, after a reconnect
+//!  application ─────────> disconnect ──> retire_peer ─────────────────────────> Disconnected
+//! ```
+
+use super::ChatClient;
+use super::retired::Finished;
+use crate::error::{RegionsError, RequestError};
+use crate::event::Event;
+use crate::link::{LinkCommand, LinkId};
+use crate::peer::carrier::{Carrier, LinkEnd};
+use crate::state::{CauseKind, DisconnectCause, PeerErrorCode, State, Step};
+use crate::timers::Timer;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use core::fmt;
+use photon_proto::Text;
+
+impl ChatClient {
+    /// Ends the connection (`disconnect`). The state becomes [`State::Disconnected`] at once. Data
+    /// that was accepted before is still sent, for at most
+    /// [`ChatConfig::flush_timeout`](crate::ChatConfig::flush_timeout). Does nothing in states 0 and
+    /// 10. Spec: chat.md 6.2.
+    pub fn disconnect(&mut self) {
+        if matches!(self.state, State::Uninitialized | State::Disconnected) {
+            return;
+        }
+        self.fail_pending_requests();
+        self.retire_peer();
+        self.login.halt();
+        self.set_state(State::Disconnected);
+    }
+
+    // Ends that the client did not ask for.
+
+    /// Ends the current connection because of what the peer or its link did. `detail` adds to the
+    /// cause.
+    pub(super) fn end_peer(
+        &mut self,
+        kind: CauseKind,
+        detail: impl FnOnce(DisconnectCause) -> DisconnectCause,
+    ) {
+        let Some(peer) = &self.peer else {
+            debug_assert!(false, "only a current connection ends");
+            return;
+        };
+        let cause = detail(DisconnectCause::new(peer.server, kind));
+        let opened = peer.opened();
+        self.end_connection(cause, opened);
+    }
+
+    /// Ends the connection with this cause. `opened` is whether the link was opened, which decides
+    /// between "could not connect" and "lost". Reports the end, unless there is another address or
+    /// another way to try.
+    pub(super) fn end_connection(&mut self, cause: DisconnectCause, opened: bool) {
+        let code = cause.code(opened);
+        self.drop_peer();
+        let front_end_unreachable = matches!(
+            code,
+            PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout
+        );
+        if self.login.is_reconnecting() && front_end_unreachable {
+            return self.fall_back_to_name_server(cause);
+        }
+        let name_server_unreachable = self.state == State::ConnectingToNameServer
+            && matches!(
+                code,
+                PeerErrorCode::NameServerConnectFailed | PeerErrorCode::NameServerTimeout
+            );
+        let mut cause = if name_server_unreachable {
+            match self.login.try_next_address(cause) {
+                Ok(()) => return self.open_name_server(),
+                Err(cause) => cause,
+            }
+        } else {
+            cause
+        };
+        cause.earlier = self.login.take_earlier_causes();
+        self.login.halt();
+        // The order is specified: failed results, the state, then the error. Spec: chat.md 6.2.
+        self.fail_pending_requests();
+        self.set_state(State::Error);
+        let message = Text::from(cause.to_string());
+        // Log only the kind: the text may be a server's and contain a user id.
+        self.log(
+            log::Level::Error,
+            format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind),
+        );
+        self.events.push(Event::Error {
+            code,
+            cause: Box::new(cause),
+            message,
+        });
+    }
+
+    /// Handles the end of the current link. See "Which end gives which code" in the crate docs.
+    pub(super) fn on_link_end(&mut self, end: LinkEnd) {
+        match end {
+            LinkEnd::Closed => self.end_peer(CauseKind::Closed, |cause| cause),
+            LinkEnd::Failed(error) => self.end_peer(CauseKind::Link(error.kind), |cause| {
+                cause.with_text(error.text)
+            }),
+            LinkEnd::Overrun => self.end_peer(CauseKind::InputOverrun, |cause| cause),
+            LinkEnd::Udp(cause) => self.end_peer(CauseKind::of_udp(cause), |cause| cause),
+        }
+    }
+
+    /// Handles a step that was not done before its deadline.
+    pub(super) fn on_deadline(&mut self, step: Step) {
+        // A datagram link opens without an answer, so it has never "not opened": an unanswered one
+        // is a timeout. Spec: chat.md 1.11.
+        let opened = self
+            .peer
+            .as_ref()
+            .is_some_and(|peer| peer.opened() || peer.is_connectionless());
+        let kind = if opened {
+            CauseKind::Deadline(step)
+        } else {
+            CauseKind::NeverOpened
+        };
+        self.end_peer(kind, |cause| cause);
+    }
+
+    /// Reports a failed result for everything that is pending on the connection that ends.
+    /// Spec: chat.md 6.2.
+    pub(super) fn fail_pending_requests(&mut self) {
+        for _ in 0..self.pending.regions.fail_all() {
+            self.events
+                .push(Event::RegionsResult(Err(RegionsError::ConnectionLost)));
+        }
+        for outcomes in self.pending.subscribe.fail_all() {
+            self.events.push(Event::SubscribeResult(outcomes));
+        }
+        for outcomes in self.pending.unsubscribe.fail_all() {
+            self.events.push(Event::UnsubscribeResult(outcomes));
+        }
+    }
+
+    // Links.
+
+    /// Ends the current connection at once. Only a disconnect is still sent, where the carrier has
+    /// one.
+    fn drop_peer(&mut self) {
+        self.end_link(false, Carrier::cut);
+    }
+
+    /// Ends the current connection, but lets its link send what was accepted.
+    pub(super) fn retire_peer(&mut self) {
+        let flush_ms = self.config.flush_timeout_ms;
+        self.end_link(true, |carrier| carrier.retire(flush_ms));
+    }
+
+    fn end_link(&mut self, on_purpose: bool, end: impl FnOnce(&mut Carrier)) {
+        let Some(peer) = self.peer.take() else { return };
+        if peer.link_is_gone() {
+            return;
+        }
+        let (link, opened) = (peer.link, peer.opened());
+        let mut carrier = peer.into_carrier();
+        carrier.stop_listening();
+        end(&mut carrier);
+        if !opened || carrier.is_flushed() {
+            return self.close_link(link);
+        }
+        let flush = Timer::Armed {
+            after_ms: self.config.flush_timeout_ms,
+        };
+        if let Some(oldest) = self.retired.push(link, carrier, flush, on_purpose) {
+            self.close_finished(oldest);
+        }
+        self.armed = true;
+    }
+
+    /// Closes a link that has left the retired ones.
+    pub(super) fn close_finished(&mut self, finished: Finished) {
+        self.stats.closed_with_unsent_data += u64::from(finished.has_unsent_data);
+        self.close_link(finished.link);
+    }
+
+    /// Closes the retired links that have nothing left to send.
+    pub(super) fn close_flushed_links(&mut self) {
+        while let Some(finished) = self.retired.next_flushed() {
+            self.close_finished(finished);
+        }
+    }
+
+    fn close_link(&mut self, link: LinkId) {
+        // An `Open` that the driver has not taken yet is withdrawn: nothing needs closing then.
+        let opens = |command: &LinkCommand| matches!(command, LinkCommand::Open { link: opened, .. } if *opened == link);
+        if let Some(index) = self.commands.iter().position(opens) {
+            self.commands.remove(index);
+        } else {
+            self.commands.push_back(LinkCommand::Close { link });
+        }
+    }
+
+    // State.
+
+    pub(super) fn set_state(&mut self, to: State) {
+        let from = core::mem::replace(&mut self.state, to);
+        debug_assert_ne!(from, to, "a state change is one");
+        if from == State::ConnectedToFrontEnd {
+            self.model.on_front_end_lost();
+        }
+        self.log(
+            log::Level::Info,
+            format_args!("{} -> {}", from.name(), to.name()),
+        );
+        self.events.push(Event::StateChanged { from, to });
+    }
+
+    /// # Errors
+    /// [`RequestError::QueueFull`] if too many events wait for an intent to raise another one.
+    pub(super) fn check_event_space(&self) -> Result<(), RequestError> {
+        if self.events.is_full() {
+            Err(RequestError::QueueFull)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn log(&self, level: log::Level, line: fmt::Arguments<'_>) {
+        self.config.log(level, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::link::LinkErrorKind;
+    use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, Server, Step};
+
+    #[test]
+    fn link_ends_map_to_the_codes_of_the_design() {
+        let code = |server, kind, opened| DisconnectCause::new(server, kind).code(opened).code();
+        for (server, base) in [(Server::NameServer, 3000), (Server::FrontEnd, 1000)] {
+            for kind in [
+                LinkErrorKind::Resolve,
+                LinkErrorKind::Refused,
+                LinkErrorKind::Reset,
+                LinkErrorKind::Io,
+            ] {
+                assert_eq!(code(server, CauseKind::Link(kind), false), base + 2);
+            }
+            assert_eq!(code(server, CauseKind::NeverOpened, false), base + 2);
+            assert_eq!(code(server, CauseKind::Closed, false), base + 2);
+            assert_eq!(code(server, CauseKind::Closed, true), base + 3);
+            assert_eq!(
+                code(server, CauseKind::Link(LinkErrorKind::Reset), true),
+                base + 3
+            );
+            assert_eq!(
+                code(server, CauseKind::Link(LinkErrorKind::Io), true),
+                base + 1
+            );
+            assert_eq!(code(server, CauseKind::InputOverrun, true), base + 1);
+            assert_eq!(
+                code(
+                    server,
+                    CauseKind::Silent {
+                        elapsed: core::time::Duration::from_millis(1)
+                    },
+                    true
+                ),
+                base + 4
+            );
+            assert_eq!(
+                code(server, CauseKind::Deadline(Step::Connect), true),
+                base + 4
+            );
+            assert_eq!(
+                code(
+                    server,
+                    CauseKind::KeyExchange(KeyExchangeFailure::NoKey),
+                    true
+                ),
+                base + 5
+            );
+            assert_eq!(
+                code(server, CauseKind::AuthenticationRefused, true),
+                base + 101
+            );
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! [`LoginFlow`]: the way from a connect call to the front end. Spec: chat.md 2.
+
+use crate::address::ServerAddress;
+use crate::secret::Secret;
+use crate::state::{DisconnectCause, Step};
+use crate::timers::{Timer, earlier};
+use alloc::vec::Vec;
+use photon_proto::{Text, Timestamp, Value};
+
+/// Where the client connects to, which deadlines run, and what it needs to come back.
+///
+/// ```text
+///  connect ──> name server ──login (region)──> address + token ──> front end ──login (token)──> done
+///                   ^                                                  ^
+///                   └───── the token expired, or no connection ────────┴── reconnect
+/// ```
+#[derive(Debug, Default)]
+pub(super) struct LoginFlow {
+    /// The addresses of the name server, in the order in which they are tried.
+    addresses: Vec<ServerAddress>,
+    /// The index of the address in use.
+    current: usize,
+    /// The causes that ended the attempts before the present one.
+    earlier: Vec<DisconnectCause>,
+    /// The region to log in for once the name server is connected.
+    region: Option<Text>,
+    /// The region of the last login.
+    last_region: Option<Text>,
+    /// Runs while a login waits for its response.
+    login_timer: Timer,
+    /// Runs while connecting.
+    connect_timer: Timer,
+    /// The token of the last login: the name server issues it, the front end checks it.
+    token: Option<Secret<Value>>,
+    /// The front end that the token is for.
+    front_end: Option<ServerAddress>,
+    /// Whether the front end is tried with the token of an earlier login. The name server is the
+    /// second way then.
+    reconnecting: bool,
+}
+
+impl LoginFlow {
+    // Addresses of the name server.
+
+    /// Begins anew with these addresses, of which there is at least one.
+    pub(super) fn begin(&mut self, addresses: Vec<ServerAddress>, region: Option<Text>) {
+        debug_assert!(!addresses.is_empty(), "a connect call checks its addresses");
+        debug_assert!(!self.reconnecting && !self.is_waiting());
+        self.addresses = addresses;
+        self.current = 0;
+        self.earlier.clear();
+        self.region = region;
+    }
+
+    /// The address of the name server in use, if there was a connect call.
+    pub(super) fn address(&self) -> Option<&ServerAddress> {
+        self.addresses.get(self.current)
+    }
+
+    /// Moves on to the next address, if there is one, and keeps the cause that ended the attempt at
+    /// this one. Gives the cause back if there is no other address.
+    pub(super) fn try_next_address(
+        &mut self,
+        cause: DisconnectCause,
+    ) -> Result<(), DisconnectCause> {
+        if self.current + 1 >= self.addresses.len() {
+            return Err(cause);
+        }
+        self.earlier.push(cause);
+        self.current += 1;
+        Ok(())
+    }
+
+    /// Goes back from a failed reconnect to the name server, with the region of the last login.
+    pub(super) fn fall_back_to_name_server(&mut self, cause: DisconnectCause) {
+        debug_assert!(self.reconnecting, "only a reconnect has a second way");
+        self.halt();
+        self.earlier.push(cause);
+        self.region = self.last_region.clone();
+        self.current = self.first_fallback_address();
+    }
+
+    /// Returns the index of the first address for a fall back. A client never moves from secure to
+    /// insecure, so after a secure front end only secure addresses are tried, if there are any (an
+    /// insecure name server may assign a secure front end). They come last: the connect call refuses
+    /// an insecure address after a secure one.
+    fn first_fallback_address(&self) -> usize {
+        let is_secure = |address: &ServerAddress| address.scheme().is_secure();
+        if self.front_end.as_ref().is_some_and(is_secure) {
+            self.addresses.iter().position(is_secure).unwrap_or(0)
+        } else {
+            0
+        }
+    }
+
+    /// Takes the causes of the failed attempts before this one.
+    pub(super) fn take_earlier_causes(&mut self) -> Vec<DisconnectCause> {
+        core::mem::take(&mut self.earlier)
+    }
+
+    // Region.
+
+    /// Sets the region to log in for once the name server is connected.
+    pub(super) fn set_region(&mut self, region: Text) {
+        self.region = Some(region);
+    }
+
+    pub(super) fn has_region(&self) -> bool {
+        self.region.is_some()
+    }
+
+    // Steps.
+
+    /// Notes that a connection is being opened. Its deadline starts with the next time.
+    pub(super) fn on_connecting(&mut self, timeout_ms: u64) {
+        self.connect_timer = Timer::Armed {
+            after_ms: timeout_ms,
+        };
+    }
+
+    /// Notes that the name server is connected. Returns the region to log in for.
+    pub(super) fn on_name_server_ready(&mut self) -> Option<Text> {
+        self.connect_timer = Timer::Off;
+        self.earlier.clear();
+        self.region.take()
+    }
+
+    /// Notes that a login was sent. Its deadline starts with the next time.
+    pub(super) fn on_login_sent(&mut self, timeout_ms: u64) {
+        debug_assert!(!self.expects_login(), "one login at a time");
+        self.login_timer = Timer::Armed {
+            after_ms: timeout_ms,
+        };
+    }
+
+    /// Notes the region of a login, for [`LoginFlow::fall_back_to_name_server`].
+    pub(super) fn set_last_region(&mut self, region: &str) {
+        self.last_region = Some(region.into());
+    }
+
+    /// Notes that the name server has responded to the login.
+    pub(super) fn on_name_server_login(&mut self) {
+        debug_assert!(self.expects_login());
+        self.login_timer = Timer::Off;
+    }
+
+    /// Whether a login waits for its response.
+    pub(super) fn expects_login(&self) -> bool {
+        self.login_timer != Timer::Off
+    }
+
+    /// Whether a connection is being opened or a login waits for its response.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.expects_login() || self.connect_timer != Timer::Off
+    }
+
+    /// Stops waiting, because the client is connected or gave up. Addresses and token stay.
+    pub(super) fn halt(&mut self) {
+        (self.login_timer, self.connect_timer) = (Timer::Off, Timer::Off);
+        self.region = None;
+        self.reconnecting = false;
+        self.earlier.clear();
+    }
+
+    // Token.
+
+    pub(super) fn token(&self) -> Option<&Value> {
+        self.token.as_ref().map(|token| &token.0)
+    }
+
+    pub(super) fn set_token(&mut self, token: Secret<Value>) {
+        self.token = Some(token);
+    }
+
+    pub(super) fn set_front_end(&mut self, address: ServerAddress) {
+        self.front_end = Some(address);
+    }
+
+    /// Forgets the token and the front end that it is for.
+    pub(super) fn forget_token(&mut self) {
+        (self.token, self.front_end) = (None, None);
+    }
+
+    /// The front end of the last login, if there is a token for it.
+    pub(super) fn reconnect_address(&self) -> Option<ServerAddress> {
+        self.token.as_ref().and(self.front_end.clone())
+    }
+
+    /// Notes that the front end is tried with the token of an earlier login.
+    pub(super) fn begin_reconnect(&mut self) {
+        debug_assert!(self.reconnect_address().is_some());
+        self.reconnecting = true;
+    }
+
+    pub(super) fn is_reconnecting(&self) -> bool {
+        self.reconnecting
+    }
+
+    // Time.
+
+    pub(super) fn start_timers(&mut self, now: Timestamp) {
+        self.login_timer.start(now);
+        self.connect_timer.start(now);
+    }
+
+    pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        earlier(
+            self.login_timer.deadline(now),
+            self.connect_timer.deadline(now),
+        )
+    }
+
+    /// The step whose deadline has passed, if there is one.
+    pub(super) fn overdue(&self, now: Timestamp) -> Option<Step> {
+        if self.login_timer.is_due(now) {
+            Some(Step::Authenticate)
+        } else if self.connect_timer.is_due(now) {
+            Some(Step::Connect)
+        } else {
+            None
+        }
+    }
+}

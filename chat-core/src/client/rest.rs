@@ -1,0 +1,69 @@
+//! [`ChatClient::check_at_rest`]: whether everything is back at zero.
+
+use super::ChatClient;
+use core::fmt;
+
+/// Something that a client still holds or counts although it should be at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotAtRest {
+    /// What is left.
+    pub what: &'static str,
+    /// How much of it.
+    pub amount: usize,
+}
+
+impl fmt::Display for NotAtRest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "the client is not at rest: {} {} left",
+            self.amount, self.what
+        )
+    }
+}
+
+impl core::error::Error for NotAtRest {}
+
+impl ChatClient {
+    /// Checks that every counter and budget is zero while nothing is left that could use it.
+    ///
+    /// For tests of this library and of drivers: a leak shows only after many connections, as a
+    /// budget that is used up or a request that never ends. Bring the client to rest first:
+    /// disconnect, run the driver until [`ChatClient::poll_timeout`] is `None`, take all events and
+    /// commands, and call [`ChatClient::unsubscribe`] before or
+    /// [`ChatClient::forget_channels`] after.
+    ///
+    /// # Errors
+    /// [`NotAtRest`] with the first thing that is left.
+    pub fn check_at_rest(&self) -> Result<(), NotAtRest> {
+        let pending = &self.pending;
+        let [subscribe_names, subscribe_unanswered] = pending.subscribe.counters();
+        let [unsubscribe_names, unsubscribe_unanswered] = pending.unsubscribe.counters();
+        let counters = [
+            ("events", self.events.len()),
+            ("bytes of events", self.events.used_bytes()),
+            ("commands", self.commands.len()),
+            ("current connections", usize::from(self.peer.is_some())),
+            ("retired links", self.retired.len()),
+            ("buffered bytes", self.buffered_bytes()),
+            ("subscribe requests", pending.subscribe.len()),
+            ("names to subscribe", subscribe_names),
+            ("unanswered subscribe requests", subscribe_unanswered),
+            ("unsubscribe requests", pending.unsubscribe.len()),
+            ("names to unsubscribe", unsubscribe_names),
+            ("unanswered unsubscribe requests", unsubscribe_unanswered),
+            ("get-regions requests", pending.regions.len()),
+            ("steps of a login", usize::from(self.login.is_waiting())),
+            ("deadlines", usize::from(self.poll_timeout().is_some())),
+        ];
+        let left = counters
+            .into_iter()
+            .chain(self.model.counters())
+            .find(|(_, amount)| *amount > 0);
+        match left {
+            Some((what, amount)) => Err(NotAtRest { what, amount }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Tests of chat operations that need a state no server leads to.
+
+use crate::link::{LinkId, Wire};
+use crate::peer::{Peer, Phase};
+use crate::state::{Server, State};
+use crate::{ChatClient, ChatConfig, RequestError};
+use alloc::vec;
+use alloc::vec::Vec;
+use photon_proto::message::{self, Message};
+use photon_proto::tcp::{Item, Role, Splitter};
+use photon_proto::{EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Timestamp, Value};
+
+/// A client on the front end, over a connection without keys.
+fn on_front_end(config: ChatConfig) -> ChatClient {
+    let mut client = ChatClient::new(config, [0; 32]);
+    let mut peer = Peer::new(
+        Server::FrontEnd,
+        LinkId(1),
+        Wire::Stream,
+        &mut client.random,
+        &client.config,
+    );
+    peer.phase = Phase::Ready;
+    client.peer = Some(peer);
+    client.state = State::ConnectedToFrontEnd;
+    client
+}
+
+fn config(protocol: Protocol) -> ChatConfig {
+    ChatConfig::new("tcp://ns", "app", "1.0").protocol(protocol)
+}
+
+fn unsent(client: &mut ChatClient) -> Vec<u8> {
+    client
+        .peer
+        .as_mut()
+        .and_then(|peer| peer.transmit(Timestamp::ZERO))
+        .map(<[u8]>::to_vec)
+        .unwrap_or_default()
+}
+
+/// The requests that wait to be sent.
+fn requests(client: &mut ChatClient, protocol: Protocol) -> Vec<(u8, Parameters)> {
+    let mut splitter = Splitter::new(Role::Server, Limits::DEFAULT.max_received_bytes);
+    splitter.push(&unsent(client));
+    let mut all = Vec::new();
+    while let Some(Item::Frame { message, .. }) = splitter.next().unwrap() {
+        let (kind, body) = message::decrypt(splitter.message_mut(message), None).unwrap();
+        match Message::decode(kind, protocol, &Limits::DEFAULT, body).unwrap() {
+            Message::Request {
+                code, mut params, ..
+            } => all.push((code, params.to_parameters().unwrap())),
+            other => panic!("{other:?}"),
+        }
+    }
+    all
+}
+
+#[test]
+fn codes_and_parameters_are_sent_as_they_are() {
+    for protocol in [Protocol::V16, Protocol::V18] {
+        let mut client = on_front_end(config(protocol));
+        // Also codes that mean nothing: what that is, is for the server to say.
+        let many = [
+            (7, Value::Null),
+            (255, Value::Short(-1)),
+            (0, "x".into()),
+            (8, Value::from(&[1, 2][..])),
+        ];
+        for (code, parameters) in [
+            (0, &many[..0]),
+            (4, &many),
+            (220, &many[1..2]),
+            (255, &many),
+        ] {
+            assert_eq!(client.send_operation(code, parameters, false), Ok(()));
+        }
+        let sent = requests(&mut client, protocol);
+        let expected = [
+            (0, &many[..0]),
+            (4, &many),
+            (220, &many[1..2]),
+            (255, &many),
+        ];
+        assert!(
+            sent.iter()
+                .map(|(code, sent)| (*code, sent.as_slice()))
+                .eq(expected),
+            "{sent:?}"
+        );
+    }
+}
+
+#[test]
+fn a_parameter_that_is_there_twice_is_sent_twice() {
+    let mut client = on_front_end(config(Protocol::V18));
+    assert_eq!(
+        client.send_operation(4, &[(1, Value::Null), (1, Value::Null)], false),
+        Ok(())
+    );
+    assert!(unsent(&mut client).ends_with(&[0xF3, 2, 4, 2, 1, 8, 1, 8]));
+}
+
+#[test]
+fn nothing_is_sent_of_what_is_refused() {
+    let mut client = on_front_end(config(Protocol::V18));
+    assert_eq!(
+        client.send_operation(230, &[], false),
+        Err(RequestError::ReservedOperation(230))
+    );
+    assert_eq!(
+        client.send_operation(4, &[], true),
+        Err(RequestError::EncryptionUnavailable)
+    );
+    let limit = Limits::DEFAULT.max_sent_bytes;
+    let long = [(1, Value::Bytes(vec![0; limit].into()))];
+    assert_eq!(
+        client.send_operation(4, &long, false),
+        Err(RequestError::TooLong { max_bytes: limit })
+    );
+    let many = vec![(1, Value::Null); 256];
+    let null_key = [(
+        1,
+        Value::Hashtable(Hashtable(vec![(Value::Null, Value::Null)])),
+    )];
+    for (parameters, kind) in [
+        (&many[..], EncodeErrorKind::TooManyParameters),
+        (&null_key, EncodeErrorKind::NullKey),
+    ] {
+        let refused = client.send_operation(4, parameters, false);
+        assert!(
+            matches!(&refused, Err(RequestError::Unencodable(error)) if error.kind == kind),
+            "{refused:?}"
+        );
+    }
+    assert!(unsent(&mut client).is_empty());
+}
+
+#[test]
+fn only_on_the_front_end() {
+    for state in [
+        State::Error,
+        State::Uninitialized,
+        State::ConnectingToNameServer,
+        State::ConnectedToNameServer,
+        State::ConnectingToFrontEnd,
+        State::Disconnected,
+    ] {
+        let mut client = on_front_end(config(Protocol::V18));
+        client.state = state;
+        for code in [4, 230] {
+            assert_eq!(
+                client.send_operation(code, &[], false),
+                Err(RequestError::WrongState(state))
+            );
+        }
+        assert!(unsent(&mut client).is_empty());
+    }
+}
+
+#[test]
+fn the_cap_holds() {
+    let mut client = on_front_end(config(Protocol::V18).outgoing_cap_bytes(5_000));
+    let (small, large) = (
+        [(1, Value::Bytes(vec![0; 3_000].into()))],
+        [(1, Value::Bytes(vec![0; 5_001].into()))],
+    );
+    assert_eq!(
+        client.send_operation(4, &large, false),
+        Err(RequestError::TooLong { max_bytes: 5_000 })
+    );
+    assert_eq!(client.send_operation(4, &small, false), Ok(()));
+    assert_eq!(
+        client.send_operation(4, &small, false),
+        Err(RequestError::QueueFull)
+    );
+    assert_eq!(requests(&mut client, Protocol::V18).len(), 1);
+}

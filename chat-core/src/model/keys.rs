@@ -1,0 +1,17 @@
+//! How channels are found: by name ([`NameMap`]) and by key ([`ChannelKey`]).
+
+use hashbrown::HashMap;
+use photon_proto::{HashKeys, Text};
+
+/// A map from names to `V`. A secret keys its hashes, because a server that chooses the names could
+/// otherwise choose ones that collide.
+pub(crate) type NameMap<V> = HashMap<Text, V, HashKeys>;
+
+/// Identifies a channel without its name. A key is never used again, so one that was kept too long
+/// finds nothing rather than another channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChannelKey {
+    pub(super) private: bool,
+    /// Ascends in the order of first subscription or first message.
+    pub(super) number: u64,
+}
