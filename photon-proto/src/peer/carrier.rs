@@ -1,0 +1,344 @@
+//! The transport of a connection: framing or reliable datagrams, and the buffers on both sides.
+
+use super::datagram::Datagram;
+use super::stream::Stream;
+use super::whole::Whole;
+use super::{Inbound, PeerClock, PeerConfig, SendError, Wire};
+use crate::codec::Protocol;
+use crate::crypto::Cipher;
+use crate::limits::Limits;
+use crate::message::{self, Header};
+use crate::random::Random;
+use crate::role::Role;
+use crate::time::Timestamp;
+use crate::{tcp, udp};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// One variant per way of carrying messages.
+#[derive(Debug)]
+pub(super) enum Carrier {
+    Stream(Stream),
+    Datagram(Box<Datagram>),
+    Whole(Box<Whole>),
+}
+
+impl Carrier {
+    pub(super) fn client(wire: Wire, config: &PeerConfig, random: &mut Random) -> Self {
+        match wire {
+            Wire::Datagram => {
+                Self::Datagram(Box::new(Datagram::new(random.u32("udp challenge"), config)))
+            }
+            Wire::Stream => Self::Stream(Stream::new(Role::Client, &config.limits)),
+            Wire::WebSocket { protocol, .. } => {
+                Self::Whole(Box::new(Whole::new(Role::Client, protocol.is_text())))
+            }
+        }
+    }
+
+    pub(super) fn server(wire: Wire, config: &PeerConfig) -> Self {
+        match wire {
+            // A UDP acceptor owns the connection and exchanges whole messages with the peer.
+            Wire::Datagram => Self::Whole(Box::new(Whole::new(Role::Server, false))),
+            Wire::Stream => Self::Stream(Stream::new(Role::Server, &config.limits)),
+            Wire::WebSocket { protocol, .. } => {
+                Self::Whole(Box::new(Whole::new(Role::Server, protocol.is_text())))
+            }
+        }
+    }
+
+    // The link.
+
+    /// Opens the carrier. Returns whether messages can be sent at once; otherwise a later
+    /// [`Carrier::receive`] returns true when they can.
+    pub(super) fn open(&mut self, now: Timestamp) -> bool {
+        match self {
+            Self::Stream(_) | Self::Whole(_) => true,
+            Self::Datagram(datagram) => {
+                datagram.open(now);
+                false
+            }
+        }
+    }
+
+    /// Takes received bytes. Fails if they exceed the incoming cap by far; returns whether messages
+    /// can be sent from now on, and could not before.
+    pub(super) fn receive(
+        &mut self,
+        now: Timestamp,
+        bytes: &[u8],
+        config: &PeerConfig,
+    ) -> Result<bool, Overrun> {
+        match self {
+            Self::Stream(stream) => stream.receive(bytes, config).map(|()| false),
+            Self::Whole(whole) => whole.receive(bytes, config).map(|()| false),
+            Self::Datagram(datagram) => Ok(datagram.receive(now, bytes)),
+        }
+    }
+
+    /// Drops what was received and not taken.
+    pub(super) fn discard_input(&mut self) {
+        match self {
+            Self::Stream(stream) => stream.discard_input(),
+            Self::Whole(whole) => whole.discard_input(),
+            Self::Datagram(datagram) => datagram.discard_input(),
+        }
+    }
+
+    /// Whether more input fits. A datagram connection always reads: without space it does not
+    /// acknowledge data, and goes on with acknowledgements, pings and disconnects.
+    pub(super) fn has_capacity(&self, config: &PeerConfig) -> bool {
+        match self {
+            Self::Stream(stream) => stream.has_capacity(config),
+            Self::Whole(whole) => whole.has_capacity(config),
+            Self::Datagram(_) => true,
+        }
+    }
+
+    // Messages in.
+
+    /// Whether [`Carrier::next`] would return anything.
+    pub(super) fn has_next(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.has_next(),
+            Self::Whole(whole) => whole.has_next(),
+            Self::Datagram(datagram) => datagram.has_next(),
+        }
+    }
+
+    /// The next thing that was received; `None` if nothing complete is left. Ping answers go to the
+    /// clock. [`Inbound::Handshake`] means that the server showed its presence without an init
+    /// response.
+    pub(super) fn next(
+        &mut self,
+        now: Timestamp,
+        clock: &mut PeerClock,
+        cipher: Option<&Cipher>,
+        config: &PeerConfig,
+    ) -> Option<Inbound<Range<usize>>> {
+        match self {
+            Self::Stream(stream) => stream.next(now, clock, cipher),
+            Self::Whole(whole) => whole.next(now, clock, cipher, config),
+            Self::Datagram(datagram) => datagram.next(cipher),
+        }
+    }
+
+    /// The bytes of the message that [`Carrier::next`] returned last.
+    pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        match self {
+            Self::Stream(stream) => stream.message_mut(range),
+            Self::Whole(whole) => whole.message_mut(range),
+            Self::Datagram(datagram) => datagram.message_mut(range),
+        }
+    }
+
+    // Messages out.
+
+    /// Appends a message on channel 0, reliable, if no more than `cap` bytes then wait; `write` gets
+    /// the buffer and the position where the message begins. Undone if `write` fails. After the end
+    /// of the link the message is dropped.
+    pub(super) fn write<E: From<SendError>>(
+        &mut self,
+        cap: usize,
+        config: &PeerConfig,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (before, header) = (self.unsent_bytes(), self.header_bytes());
+        if before >= cap {
+            return Err(SendError::QueueFull.into());
+        }
+        let admit = |message: usize| {
+            let bytes = message.saturating_add(header);
+            match before.saturating_add(bytes) {
+                after if after <= cap => Ok(()),
+                // Waiting makes space for other messages, but never enough for this one.
+                _ if bytes > cap => Err(SendError::TooLong { max_bytes: cap }.into()),
+                _ => Err(SendError::QueueFull.into()),
+            }
+        };
+        match self {
+            Self::Stream(stream) => stream.write(admitted(write, admit)),
+            Self::Datagram(datagram) => datagram.write(admitted(write, admit)),
+            Self::Whole(whole) => whole.write(config, write, admit),
+        }
+    }
+
+    /// Appends bytes as they are: on a stream without a frame, elsewhere as one message.
+    pub(super) fn write_raw(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Stream(stream) => stream.write_raw(bytes),
+            Self::Whole(whole) => whole.write_raw(bytes),
+            Self::Datagram(datagram) => {
+                // Only a client has this carrier, and nothing that it sends is raw.
+                let _dropped_if_not_connected = datagram.write(|buffer, _| {
+                    buffer.extend_from_slice(bytes);
+                    Ok::<(), SendError>(())
+                });
+            }
+        }
+    }
+
+    /// Bytes that each message takes in addition to its own.
+    const fn header_bytes(&self) -> usize {
+        match self {
+            Self::Stream(_) => tcp::HEADER_BYTES,
+            Self::Datagram(_) => udp::command::HEADER_BYTES,
+            Self::Whole(_) => 0,
+        }
+    }
+
+    /// Bytes that were not sent, or over UDP not acknowledged.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        match self {
+            Self::Stream(stream) => stream.unsent().len(),
+            Self::Whole(whole) => whole.unsent_bytes(),
+            Self::Datagram(datagram) => datagram.unsent_bytes(),
+        }
+    }
+
+    pub(super) fn buffered_bytes(&self) -> usize {
+        match self {
+            Self::Stream(stream) => stream.buffered_bytes(),
+            Self::Whole(whole) => whole.buffered_bytes(),
+            Self::Datagram(datagram) => datagram.buffered_bytes(),
+        }
+    }
+
+    pub(super) fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
+        match self {
+            Self::Stream(stream) => Some(stream.unsent()).filter(|bytes| !bytes.is_empty()),
+            Self::Whole(whole) => Some(whole.unsent()).filter(|bytes| !bytes.is_empty()),
+            Self::Datagram(datagram) => datagram.transmit(now),
+        }
+    }
+
+    pub(super) fn transmitted(&mut self, bytes: usize, config: &PeerConfig) {
+        match self {
+            Self::Stream(stream) => stream.consume(bytes, config.kept_bytes),
+            Self::Datagram(datagram) if bytes > 0 => datagram.transmitted(),
+            Self::Whole(whole) if bytes > 0 => whole.transmitted(config.kept_bytes),
+            Self::Datagram(_) | Self::Whole(_) => {}
+        }
+    }
+
+    // Closing.
+
+    /// Goes on sending what was accepted, over UDP for at most this long.
+    pub(super) fn shutdown(&mut self, flush_ms: u64) {
+        match self {
+            Self::Stream(_) | Self::Whole(_) => {}
+            Self::Datagram(datagram) => datagram.shutdown(flush_ms),
+        }
+    }
+
+    /// Starts the time of [`Carrier::shutdown`], which has none.
+    pub(super) fn start_shutdown(&mut self, now: Timestamp) {
+        if let Self::Datagram(datagram) = self {
+            datagram.start_shutdown(now);
+        }
+    }
+
+    /// Drops what was accepted; a UDP connection sends one disconnect.
+    pub(super) fn abort(&mut self) {
+        match self {
+            Self::Stream(stream) => stream.discard_output(),
+            Self::Whole(whole) => whole.discard_output(),
+            Self::Datagram(datagram) => datagram.abort(),
+        }
+    }
+
+    /// Whether a carrier that was shut down has nothing left to do.
+    pub(super) fn is_flushed(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.unsent().is_empty(),
+            Self::Whole(whole) => whole.unsent().is_empty(),
+            Self::Datagram(datagram) => datagram.is_flushed(),
+        }
+    }
+
+    /// Whether something that was accepted was not sent, or over UDP not acknowledged.
+    pub(super) fn has_unsent_data(&self) -> bool {
+        match self {
+            Self::Stream(stream) => !stream.unsent().is_empty(),
+            Self::Whole(whole) => !whole.unsent().is_empty(),
+            Self::Datagram(datagram) => datagram.has_unsent_data(),
+        }
+    }
+
+    // Time.
+
+    /// Appends a client's ping, where pings are messages: UDP pings by itself.
+    pub(super) fn write_ping(&mut self, protocol: Protocol, limits: &Limits, client_time: i32) {
+        match self {
+            Self::Stream(stream) => stream.write_ping(client_time),
+            Self::Whole(whole) => whole.write_ping(protocol, limits, client_time),
+            Self::Datagram(_) => {}
+        }
+    }
+
+    /// The server answered the init.
+    pub(super) fn on_init_response(&mut self) {
+        if let Self::Datagram(datagram) = self {
+            datagram.on_init_response();
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        match self {
+            Self::Datagram(datagram) => datagram.poll_timeout(),
+            Self::Stream(_) | Self::Whole(_) => None,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        if let Self::Datagram(datagram) = self {
+            datagram.handle_timeout(now);
+        }
+    }
+
+    /// The UDP connection, if the carrier has one.
+    pub(super) fn udp(&self) -> Option<&udp::Connection> {
+        match self {
+            Self::Stream(_) | Self::Whole(_) => None,
+            Self::Datagram(datagram) => datagram.connection(),
+        }
+    }
+}
+
+/// Far more input than the cap allows was handed over.
+pub(super) struct Overrun;
+
+/// Decrypts the message that lies at `range` of a carrier's buffer.
+pub(super) fn opened(
+    message: &mut [u8],
+    range: Range<usize>,
+    cipher: Option<&Cipher>,
+) -> Inbound<Range<usize>> {
+    debug_assert_eq!(message.len(), range.len());
+    let encrypted = Header::decode(message).is_ok_and(|header| header.encrypted);
+    match message::decrypt(message, cipher) {
+        Ok((kind, body)) => Inbound::Message {
+            kind,
+            encrypted,
+            // Shorter than `range` if there was padding to take off.
+            message: range.start..range.start + Header::LENGTH + body.len(),
+        },
+        Err(error) => Inbound::Bad {
+            error,
+            message: range,
+        },
+    }
+}
+
+/// Combines `write` with the check of the cap for carriers that send a message as it is written.
+fn admitted<E>(
+    write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    admit: impl FnOnce(usize) -> Result<(), E>,
+) -> impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E> {
+    |buffer, start| {
+        write(buffer, start)?;
+        debug_assert!(buffer.len() >= start, "a writer only appends");
+        admit(buffer.len() - start)
+    }
+}

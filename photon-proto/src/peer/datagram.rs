@@ -1,0 +1,220 @@
+//! A client's reliable datagrams. A server's connections are owned by a
+//! [`udp::Acceptor`](crate::udp::Acceptor), above which its peers exchange whole messages.
+//! Spec: udp.md.
+
+use super::carrier::opened;
+use super::{End, Inbound, PeerConfig, SendError};
+use crate::crypto::Cipher;
+use crate::time::Timestamp;
+use crate::udp::{self, Config, Connection, Delivery, Event, REASON_CLIENT, State};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The channel of every message of a chat client. Spec: udp.md 4.7.
+const CHANNEL: u8 = 0;
+
+#[derive(Debug)]
+pub(super) struct Datagram {
+    config: Config,
+    challenge: u32,
+    /// `None` until the link is open.
+    connection: Option<Connection>,
+    /// The message that was taken last.
+    message: Vec<u8>,
+    /// Set by a shutdown until the next call that has a time: how long it may go on sending.
+    shutdown_ms: Option<u64>,
+}
+
+impl Datagram {
+    pub(super) fn new(challenge: u32, config: &PeerConfig) -> Self {
+        let settings = config.udp.clone().with(|udp| {
+            // The owner has its own deadline for connecting, which covers the handshake as well.
+            udp.connect_timeout_ms = 0;
+            udp.ping_interval_ms = millis(config.ping_interval);
+            udp.max_message_bytes = config.limits.max_sent_bytes;
+            udp.max_received_message_bytes = config.limits.max_received_bytes;
+            udp.incoming_cap_bytes = config.incoming_cap();
+        });
+        Self {
+            config: settings,
+            challenge,
+            connection: None,
+            message: Vec::new(),
+            shutdown_ms: None,
+        }
+    }
+
+    pub(super) fn open(&mut self, now: Timestamp) {
+        debug_assert!(self.connection.is_none(), "a link opens once");
+        self.connection = Some(Connection::connect(
+            self.config.clone(),
+            self.challenge,
+            now,
+        ));
+    }
+
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.state() == State::Connected)
+    }
+
+    /// Returns whether this datagram completed the UDP connection.
+    pub(super) fn receive(&mut self, now: Timestamp, bytes: &[u8]) -> bool {
+        let before = self.is_connected();
+        if let Some(connection) = &mut self.connection {
+            connection.handle_datagram(now, bytes);
+        }
+        !before && self.is_connected()
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::has_event)
+    }
+
+    pub(super) fn next(&mut self, cipher: Option<&Cipher>) -> Option<Inbound<Range<usize>>> {
+        let connection = self.connection.as_mut()?;
+        loop {
+            match connection.poll_event()? {
+                Event::Message(message) => {
+                    connection.recycle(core::mem::replace(&mut self.message, message.bytes));
+                    let range = 0..self.message.len();
+                    return Some(opened(&mut self.message, range, cipher));
+                }
+                Event::Disconnected(cause) => return Some(Inbound::Ended(End::Udp(cause))),
+                // The init was sent when the datagram arrived.
+                Event::Connected => {}
+            }
+        }
+    }
+
+    pub(super) fn discard_input(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            while let Some(event) = connection.poll_event() {
+                if let Event::Message(message) = event {
+                    connection.recycle(message.bytes);
+                }
+            }
+        }
+    }
+
+    pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        debug_assert!(range.end <= self.message.len(), "the latest message");
+        self.message.get_mut(range).unwrap_or_default()
+    }
+
+    pub(super) fn write<E: From<SendError>>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &mut self.connection {
+            Some(connection) if connection.state() == State::Connected => connection
+                .send_with(CHANNEL, Delivery::Reliable, |buffer, start| {
+                    write(buffer, start).map_err(Refusal::Writer)
+                })
+                .map_err(|refusal| match refusal {
+                    Refusal::Writer(error) => error,
+                    Refusal::Udp(error) => SendError::from(error).into(),
+                }),
+            // The connection ended, and its owner has not taken the end yet. The message is dropped,
+            // but its arguments are checked as on a live connection.
+            _ => write(&mut Vec::new(), 0),
+        }
+    }
+
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.connection.as_ref().map_or(0, Connection::queued_bytes)
+    }
+
+    pub(super) fn buffered_bytes(&self) -> usize {
+        let received = self.connection.as_ref().map(Connection::received_bytes);
+        self.unsent_bytes() + received.unwrap_or(0)
+    }
+
+    pub(super) fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
+        self.connection.as_mut()?.transmit(now)
+    }
+
+    pub(super) fn transmitted(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.transmitted();
+        }
+    }
+
+    pub(super) fn shutdown(&mut self, flush_ms: u64) {
+        if self.is_connected() {
+            self.shutdown_ms = Some(flush_ms);
+        } else {
+            self.abort();
+        }
+    }
+
+    /// Spec: udp.md 7.1.
+    pub(super) fn start_shutdown(&mut self, now: Timestamp) {
+        if let (Some(flush_ms), Some(connection)) = (self.shutdown_ms.take(), &mut self.connection)
+        {
+            // A quarter of the time is left for the disconnect and its acknowledgement.
+            connection.shutdown(now, flush_ms - flush_ms / 4, REASON_CLIENT);
+        }
+    }
+
+    pub(super) fn abort(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.close();
+        }
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.connection.as_ref().is_none_or(|connection| {
+            connection.state() == State::Disconnected && !connection.has_output()
+        })
+    }
+
+    pub(super) fn has_unsent_data(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| {
+            connection.stats().abandoned_commands > 0 || connection.state() != State::Disconnected
+        })
+    }
+
+    /// Spec: udp.md 8.
+    pub(super) fn on_init_response(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.fetch_server_time();
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.shutdown_ms.is_some() {
+            // Asks for a call with a time.
+            return Some(Timestamp::ZERO);
+        }
+        self.connection.as_ref()?.poll_timeout()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(now);
+        }
+    }
+}
+
+/// Tells apart why a message was not queued.
+enum Refusal<E> {
+    Writer(E),
+    Udp(udp::SendError),
+}
+
+impl<E> From<udp::SendError> for Refusal<E> {
+    fn from(error: udp::SendError) -> Self {
+        Self::Udp(error)
+    }
+}
+
+/// Whole milliseconds; longer than the 584 million years of a `u64` is as good as never.
+pub(super) fn millis(duration: core::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,187 @@
+//! A byte stream with frames. Spec: wire.md 6.
+
+use super::carrier::{Overrun, opened};
+use super::{End, Inbound, PeerClock, PeerConfig, SendError};
+use crate::crypto::Cipher;
+use crate::limits::Limits;
+use crate::role::Role;
+use crate::tcp::{self, Delivery, Item, Splitter};
+use crate::time::Timestamp;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// A driver may hand over one chunk although no input was wanted: it had read already. This much
+/// above the cap is accepted.
+const OVERRUN_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    role: Role,
+    splitter: Splitter,
+    outgoing: Outgoing,
+}
+
+impl Stream {
+    pub(super) fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            role,
+            splitter: Splitter::new(role, limits.max_received_bytes),
+            outgoing: Outgoing::default(),
+        }
+    }
+
+    pub(super) fn receive(&mut self, bytes: &[u8], config: &PeerConfig) -> Result<(), Overrun> {
+        let max_bytes = config.incoming_cap().saturating_add(OVERRUN_BYTES);
+        if self.splitter.buffered_bytes().saturating_add(bytes.len()) > max_bytes {
+            return Err(Overrun);
+        }
+        self.splitter.push(bytes);
+        Ok(())
+    }
+
+    pub(super) fn has_capacity(&self, config: &PeerConfig) -> bool {
+        self.splitter.buffered_bytes() < config.incoming_cap()
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        self.splitter.has_item()
+    }
+
+    pub(super) fn next(
+        &mut self,
+        now: Timestamp,
+        clock: &mut PeerClock,
+        cipher: Option<&Cipher>,
+    ) -> Option<Inbound<Range<usize>>> {
+        Some(match self.splitter.next() {
+            Ok(None) => return None,
+            Ok(Some(Item::Frame { message, .. })) => {
+                opened(self.splitter.message_mut(message.clone()), message, cipher)
+            }
+            Ok(Some(Item::PingResponse {
+                server_time,
+                client_time,
+            })) => {
+                debug_assert_eq!(self.role, Role::Client);
+                clock.on_ping_answer(now, server_time, client_time);
+                Inbound::Nothing
+            }
+            Ok(Some(Item::PingRequest { client_time })) => Inbound::Ping { client_time },
+            Err(error) => Inbound::Ended(End::BadStream(error)),
+        })
+    }
+
+    pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        self.splitter.message_mut(range)
+    }
+
+    pub(super) fn write<E: From<SendError>>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let buffer = &mut self.outgoing.bytes;
+        let frame = tcp::begin_frame(buffer, 0, Delivery::Reliable);
+        let written = write(buffer, frame.message_position());
+        match written {
+            Ok(()) => tcp::end_frame(buffer, frame),
+            Err(_) => tcp::cancel_frame(buffer, frame),
+        }
+        written
+    }
+
+    pub(super) fn write_raw(&mut self, bytes: &[u8]) {
+        self.outgoing.bytes.extend_from_slice(bytes);
+    }
+
+    pub(super) fn write_ping(&mut self, client_time: i32) {
+        tcp::encode_ping_request(&mut self.outgoing.bytes, client_time);
+    }
+
+    pub(super) fn write_ping_answer(&mut self, server_time: i32, client_time: i32) {
+        tcp::encode_ping_response(&mut self.outgoing.bytes, server_time, client_time);
+    }
+
+    pub(super) fn unsent(&self) -> &[u8] {
+        self.outgoing.unsent()
+    }
+
+    pub(super) fn consume(&mut self, bytes: usize, kept_bytes: usize) {
+        self.outgoing.consume(bytes, kept_bytes);
+    }
+
+    pub(super) fn discard_output(&mut self) {
+        self.outgoing = Outgoing::default();
+    }
+
+    pub(super) fn discard_input(&mut self) {
+        self.splitter = Splitter::new(self.role, 0);
+    }
+
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.splitter.buffered_bytes() + self.outgoing.unsent().len()
+    }
+}
+
+/// Bytes that wait to be sent. Not printed: some are credentials.
+#[derive(Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    /// How many of `bytes` were sent.
+    sent: usize,
+}
+
+impl core::fmt::Debug for Outgoing {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "Outgoing({} bytes)", self.unsent().len())
+    }
+}
+
+impl Outgoing {
+    fn unsent(&self) -> &[u8] {
+        debug_assert!(
+            self.sent <= self.bytes.len(),
+            "no more is sent than there is"
+        );
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    fn consume(&mut self, bytes: usize, kept_bytes: usize) {
+        // The driver chooses the number; more than there are count as all.
+        self.sent = self.sent.saturating_add(bytes).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            self.sent = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > kept_bytes {
+                self.bytes = Vec::new();
+            }
+        } else if self.sent > kept_bytes && self.sent > self.bytes.len() / 2 {
+            // Moved only once that costs less than what was sent, or a slow link would cost
+            // quadratic time.
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outgoing;
+
+    #[test]
+    fn partial_sends_keep_the_order_and_give_memory_back() {
+        let mut out = Outgoing::default();
+        out.bytes.extend_from_slice(b"abcdef");
+        out.consume(2, 16);
+        assert_eq!(out.unsent(), b"cdef");
+        out.bytes.extend_from_slice(b"gh");
+        assert_eq!(out.unsent(), b"cdefgh");
+        // Above what is kept, the sent part is moved away.
+        out.consume(4, 3);
+        assert_eq!((out.unsent(), out.sent), (&b"gh"[..], 0));
+        out.consume(100, 16);
+        assert_eq!(out.unsent(), b"");
+        out.bytes.extend_from_slice(&[0; 100]);
+        out.consume(100, 16);
+        assert_eq!(out.bytes.capacity(), 0);
+    }
+}

@@ -1,0 +1,324 @@
+//! Whole messages: one Photon message in each, or a text of JSON frames. WebSockets carry them
+//! (wire.md 7), and so do the datagram connections of a server, above a
+//! [`udp::Acceptor`](crate::udp::Acceptor).
+
+use super::carrier::{Overrun, opened};
+#[cfg(feature = "json")]
+use super::json::{self, Item};
+use super::{Inbound, PeerClock, PeerConfig, SendError};
+use crate::codec::Protocol;
+use crate::crypto::Cipher;
+use crate::internal;
+use crate::limits::Limits;
+use crate::role::Role;
+use crate::time::Timestamp;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+/// First byte of a ping answer without a message around it, which official clients accept over
+/// WebSocket. Spec: wire.md 7.1.
+const BARE_PING: u8 = 0xF0;
+/// How many emptied buffers are kept for the next messages, and how large each may be.
+const MAX_SPARE: usize = 8;
+const MAX_SPARE_BYTES: usize = 16 * 1024;
+
+pub(super) struct Whole {
+    role: Role,
+    /// Whether the messages are JSON text.
+    text: bool,
+    incoming: VecDeque<Vec<u8>>,
+    incoming_bytes: usize,
+    /// The rest of the text message that was taken last.
+    #[cfg(feature = "json")]
+    frames: json::Frames,
+    /// The message that was taken last.
+    message: Vec<u8>,
+    /// None of them is empty.
+    outgoing: VecDeque<Vec<u8>>,
+    outgoing_bytes: usize,
+    spare: Vec<Vec<u8>>,
+}
+
+/// Counts only: messages are private.
+impl fmt::Debug for Whole {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Whole")
+            .field("text", &self.text)
+            .field("incoming_bytes", &self.held_bytes())
+            .field("outgoing_bytes", &self.outgoing_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Whole {
+    pub(super) fn new(role: Role, text: bool) -> Self {
+        Self {
+            role,
+            text,
+            incoming: VecDeque::new(),
+            incoming_bytes: 0,
+            #[cfg(feature = "json")]
+            frames: json::Frames::default(),
+            message: Vec::new(),
+            outgoing: VecDeque::new(),
+            outgoing_bytes: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Keeps an emptied buffer. All of them together stay below what the owner wants to keep.
+    fn recycle(&mut self, mut buffer: Vec<u8>, kept_bytes: usize) {
+        let max_bytes = MAX_SPARE_BYTES.min(kept_bytes / MAX_SPARE);
+        if self.spare.len() < MAX_SPARE && buffer.capacity() <= max_bytes {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    // Messages in.
+
+    pub(super) fn receive(&mut self, bytes: &[u8], config: &PeerConfig) -> Result<(), Overrun> {
+        let max_bytes = config
+            .incoming_cap()
+            .saturating_add(config.limits.max_received_bytes);
+        if self.held_bytes().saturating_add(bytes.len()) > max_bytes {
+            return Err(Overrun);
+        }
+        self.incoming_bytes += bytes.len();
+        let mut message = self.spare.pop().unwrap_or_default();
+        debug_assert!(message.is_empty(), "spare buffers are empty");
+        message.extend_from_slice(bytes);
+        self.incoming.push_back(message);
+        Ok(())
+    }
+
+    /// Bytes that were received and not taken.
+    const fn held_bytes(&self) -> usize {
+        #[cfg(feature = "json")]
+        return self.incoming_bytes + self.frames.bytes();
+        #[cfg(not(feature = "json"))]
+        self.incoming_bytes
+    }
+
+    pub(super) fn has_capacity(&self, config: &PeerConfig) -> bool {
+        self.held_bytes() < config.incoming_cap()
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        #[cfg(feature = "json")]
+        if !self.frames.is_empty() {
+            return true;
+        }
+        !self.incoming.is_empty()
+    }
+
+    pub(super) fn next(
+        &mut self,
+        now: Timestamp,
+        clock: &mut PeerClock,
+        cipher: Option<&Cipher>,
+        config: &PeerConfig,
+    ) -> Option<Inbound<Range<usize>>> {
+        #[cfg(feature = "json")]
+        if self.text {
+            return self.next_frame(now, clock, config);
+        }
+        let message = self.next_message()?;
+        let before = core::mem::replace(&mut self.message, message);
+        self.recycle(before, config.kept_bytes);
+        if let (Role::Client, &[BARE_PING, s0, s1, s2, s3, c0, c1, c2, c3]) =
+            (self.role, self.message.as_slice())
+        {
+            let server_time = i32::from_be_bytes([s0, s1, s2, s3]);
+            let client_time = i32::from_be_bytes([c0, c1, c2, c3]);
+            clock.on_ping_answer(now, server_time, client_time);
+            return Some(Inbound::Handshake);
+        }
+        let range = 0..self.message.len();
+        Some(opened(&mut self.message, range, cipher))
+    }
+
+    fn next_message(&mut self) -> Option<Vec<u8>> {
+        let Some(message) = self.incoming.pop_front() else {
+            debug_assert_eq!(self.incoming_bytes, 0, "an empty queue holds no bytes");
+            return None;
+        };
+        self.incoming_bytes -= message.len();
+        Some(message)
+    }
+
+    /// One frame in each call: a text message may hold very many, and the owner bounds its work by
+    /// the number of calls.
+    #[cfg(feature = "json")]
+    fn next_frame(
+        &mut self,
+        now: Timestamp,
+        clock: &mut PeerClock,
+        config: &PeerConfig,
+    ) -> Option<Inbound<Range<usize>>> {
+        loop {
+            if let Some(item) = self.frames.next(&mut self.message) {
+                let message = 0..self.message.len();
+                return Some(match item {
+                    Item::Session => match self.role {
+                        Role::Client => Inbound::Handshake,
+                        Role::Server => Inbound::Ignored,
+                    },
+                    Item::PingAnswer {
+                        server_time,
+                        client_time,
+                    } => {
+                        clock.on_ping_answer(now, server_time, client_time);
+                        Inbound::Handshake
+                    }
+                    Item::Ping { client_time } => Inbound::Ping { client_time },
+                    Item::Message => opened(&mut self.message, message, None),
+                    Item::Bad(error) => Inbound::Bad { error, message },
+                });
+            }
+            // A text message without frames means nothing.
+            let text = self.next_message()?;
+            if let Err((error, text)) = self.frames.begin(self.role, &config.limits, text) {
+                self.message = text;
+                return Some(Inbound::Bad {
+                    error,
+                    message: 0..self.message.len(),
+                });
+            }
+        }
+    }
+
+    pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        debug_assert!(range.end <= self.message.len(), "the latest message");
+        self.message.get_mut(range).unwrap_or_default()
+    }
+
+    pub(super) fn discard_input(&mut self) {
+        self.incoming = VecDeque::new();
+        self.incoming_bytes = 0;
+        #[cfg(feature = "json")]
+        {
+            self.frames = json::Frames::default();
+        }
+    }
+
+    // Messages out.
+
+    /// `admit` gets the length of the message as it is sent: JSON is longer than GpBinary.
+    pub(super) fn write<E: From<SendError>>(
+        &mut self,
+        config: &PeerConfig,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+        admit: impl FnOnce(usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut message = self.spare.pop().unwrap_or_default();
+        let written = write(&mut message, 0);
+        #[cfg(feature = "json")]
+        let written = if self.text {
+            written.and_then(|()| self.convert(&mut message, config).map_err(E::from))
+        } else {
+            written
+        };
+        let written = written.and_then(|()| admit(message.len()));
+        match written {
+            Ok(()) => self.queue(message),
+            Err(_) => self.recycle(message, config.kept_bytes),
+        }
+        written
+    }
+
+    pub(super) fn write_raw(&mut self, bytes: &[u8]) {
+        let mut message = self.spare.pop().unwrap_or_default();
+        message.extend_from_slice(bytes);
+        self.queue(message);
+    }
+
+    /// Appends a client's ping. It is not bound to the cap: without pings the server would time out.
+    pub(super) fn write_ping(&mut self, protocol: Protocol, limits: &Limits, client_time: i32) {
+        let mut message = self.spare.pop().unwrap_or_default();
+        #[cfg(feature = "json")]
+        let written = if self.text {
+            crate::json::encode_ping_request(&mut message, limits, client_time)
+        } else {
+            internal::encode_ping_request(&mut message, protocol, limits, client_time)
+        };
+        #[cfg(not(feature = "json"))]
+        let written = internal::encode_ping_request(&mut message, protocol, limits, client_time);
+        // Fails only with limits that leave no space for a login either.
+        if written.is_ok() {
+            self.queue(message);
+        }
+    }
+
+    #[cfg(feature = "json")]
+    fn convert(&mut self, message: &mut Vec<u8>, config: &PeerConfig) -> Result<(), SendError> {
+        let mut text = self.spare.pop().unwrap_or_default();
+        let encoded = json::encode(message, &config.limits, &mut text);
+        self.recycle(core::mem::replace(message, text), config.kept_bytes);
+        encoded
+    }
+
+    fn queue(&mut self, message: Vec<u8>) {
+        // An empty message could not be told from "nothing to send".
+        if !message.is_empty() {
+            self.outgoing_bytes += message.len();
+            self.outgoing.push_back(message);
+        }
+    }
+
+    /// The message that is sent next; empty if there is none.
+    pub(super) fn unsent(&self) -> &[u8] {
+        self.outgoing.front().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) const fn unsent_bytes(&self) -> usize {
+        self.outgoing_bytes
+    }
+
+    /// The next message was sent, whole.
+    pub(super) fn transmitted(&mut self, kept_bytes: usize) {
+        if let Some(message) = self.outgoing.pop_front() {
+            self.outgoing_bytes -= message.len();
+            self.recycle(message, kept_bytes);
+        }
+    }
+
+    pub(super) fn discard_output(&mut self) {
+        self.outgoing = VecDeque::new();
+        self.outgoing_bytes = 0;
+    }
+
+    pub(super) const fn buffered_bytes(&self) -> usize {
+        self.held_bytes() + self.outgoing_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PeerConfig, SendError, Whole};
+    use crate::role::Role;
+
+    #[test]
+    fn messages_stay_whole_and_in_order() {
+        let mut whole = Whole::new(Role::Server, false);
+        let config = PeerConfig::default();
+        whole.write_raw(b"one");
+        whole.write_raw(b"");
+        let written = whole.write(
+            &config,
+            |buffer, _| {
+                buffer.extend_from_slice(b"two");
+                Ok::<(), SendError>(())
+            },
+            |_| Ok(()),
+        );
+        assert_eq!(written, Ok(()));
+        assert_eq!((whole.unsent(), whole.unsent_bytes()), (&b"one"[..], 6));
+        whole.transmitted(config.kept_bytes);
+        assert_eq!((whole.unsent(), whole.unsent_bytes()), (&b"two"[..], 3));
+        whole.discard_output();
+        assert_eq!((whole.unsent(), whole.unsent_bytes()), (&b""[..], 0));
+    }
+}
