@@ -23,6 +23,12 @@ const REASON_LOGIC: u8 = 1;
 pub(crate) struct Connection {
     pub(crate) server_kind: ServerKind,
     pub(crate) local_host: Text,
+    /// The client reports that it connected over IPv6. Spec: wire.md 2, 7.
+    pub(crate) ipv6: bool,
+    /// Path and query of a WebSocket; empty for other transports.
+    pub(crate) path: Text,
+    /// Code of the close frame that a WebSocket client sent.
+    pub(crate) close_code: Option<u16>,
     pub(crate) carrier: Carrier,
     /// Known from the init on, over WebSocket from the beginning.
     pub(crate) protocol: Option<SubProtocol>,
@@ -49,7 +55,10 @@ pub(crate) struct Connection {
 /// Something a client sent.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    Init,
+    Init {
+        /// The client reports that it connected over IPv6.
+        ipv6: bool,
+    },
     Ping {
         client_time: i32,
     },
@@ -80,6 +89,9 @@ impl Connection {
         Self {
             server_kind,
             local_host,
+            ipv6: false,
+            path: Text::default(),
+            close_code: None,
             carrier,
             protocol: None,
             app_id: None,
@@ -143,20 +155,21 @@ fn understand(
     cipher: Option<&Cipher>,
 ) -> Result<Incoming, DecodeError> {
     let Some(protocol) = *protocol else {
-        *protocol = Some(first_message(limits, message)?.into());
-        return Ok(Incoming::Init);
+        let (chosen, ipv6) = first_message(limits, message)?;
+        *protocol = Some(chosen.into());
+        return Ok(Incoming::Init { ipv6 });
     };
     Ok(read(protocol.binary(), limits, message, cipher).unwrap_or_else(Incoming::Bad))
 }
 
-/// The protocol that the first message chooses. Spec: wire.md 2.
-fn first_message(limits: &Limits, message: &mut [u8]) -> Result<Protocol, DecodeError> {
+/// The protocol that the first message chooses, and its IPv6 flag. Spec: wire.md 2.
+fn first_message(limits: &Limits, message: &mut [u8]) -> Result<(Protocol, bool), DecodeError> {
     if HttpInit::recognise(message) {
-        return HttpInit::decode(limits, message).map(|init| init.protocol);
+        return HttpInit::decode(limits, message).map(|init| (init.protocol, init.ipv6));
     }
     let (kind, body) = message::decrypt(message, None)?;
-    let version = match Message::decode(kind, Protocol::V16, limits, body)? {
-        Message::Init(init) => init.protocol,
+    let (version, ipv6) = match Message::decode(kind, Protocol::V16, limits, body)? {
+        Message::Init(init) => (init.protocol, init.ipv6),
         _ => {
             return Err(DecodeError::new(
                 DecodeErrorKind::UnknownMessage(kind as u8),
@@ -165,11 +178,12 @@ fn first_message(limits: &Limits, message: &mut [u8]) -> Result<Protocol, Decode
             ));
         }
     };
-    Protocol::from_version(version).ok_or(DecodeError::new(
+    let protocol = Protocol::from_version(version).ok_or(DecodeError::new(
         DecodeErrorKind::BadLength,
         2,
         "init protocol version",
-    ))
+    ))?;
+    Ok((protocol, ipv6))
 }
 
 /// A message after the first.

@@ -6,6 +6,7 @@ use photon_proto::Protocol;
 
 use crate::connection::Connection;
 use crate::hashing::{HashKeys, Map};
+use crate::stats::{ConnectionEnd, EndedConnection};
 use crate::subprotocol::SubProtocol;
 use crate::timers::Timers;
 
@@ -30,6 +31,9 @@ impl ConnectionId {
     }
 }
 
+/// Ended connections that are remembered. A path has at most 16 KiB, so they take at most 1 MiB.
+const MAX_HISTORY: usize = 64;
+
 pub(crate) struct Connections {
     all: Map<ConnectionId, Connection>,
     count: u64,
@@ -37,6 +41,8 @@ pub(crate) struct Connections {
     /// Ended by the server, or without bytes to send after that: the core has to look at them.
     ended: VecDeque<ConnectionId>,
     gone: VecDeque<ConnectionId>,
+    /// The last that ended, oldest first.
+    history: VecDeque<EndedConnection>,
 }
 
 impl Connections {
@@ -47,6 +53,7 @@ impl Connections {
             writable: VecDeque::new(),
             ended: VecDeque::new(),
             gone: VecDeque::new(),
+            history: VecDeque::new(),
         }
     }
 
@@ -69,12 +76,31 @@ impl Connections {
         self.all.get_mut(&id)
     }
 
-    pub(crate) fn remove(&mut self, id: ConnectionId, timers: &mut Timers) -> Option<Connection> {
+    /// Removes a connection, and records how it ended.
+    pub(crate) fn remove(
+        &mut self,
+        id: ConnectionId,
+        timers: &mut Timers,
+        end: ConnectionEnd,
+    ) -> Option<Connection> {
         let connection = self.all.remove(&id)?;
+        if self.history.len() == MAX_HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(EndedConnection {
+            server: connection.server_kind,
+            ipv6: connection.ipv6,
+            path: connection.path.clone(),
+            end,
+        });
         if let Some(reminder) = connection.reminder {
             timers.cancel(reminder);
         }
         Some(connection)
+    }
+
+    pub(crate) fn ended_connections(&self) -> Vec<EndedConnection> {
+        self.history.iter().cloned().collect()
     }
 
     pub(crate) fn protocol(&self, id: ConnectionId) -> Option<Protocol> {
@@ -118,7 +144,7 @@ impl Connections {
 
     /// Forgets a connection that the server ended, and tells the driver.
     pub(crate) fn give_up(&mut self, id: ConnectionId, timers: &mut Timers) {
-        if self.remove(id, timers).is_some() {
+        if self.remove(id, timers, ConnectionEnd::Server).is_some() {
             self.gone.push_back(id);
         }
     }

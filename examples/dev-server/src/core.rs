@@ -16,7 +16,7 @@ use crate::history::{History, HistoryMemory};
 use crate::misbehave::Verdict;
 use crate::partition::{Partition, PartitionKey};
 use crate::requests::{Asked, Fields};
-use crate::stats::{ChannelSnapshot, ServerStats, UserSnapshot};
+use crate::stats::{ChannelSnapshot, ConnectionEnd, EndedConnection, ServerStats, UserSnapshot};
 use crate::timers::{Timer, Timers};
 use crate::tokens::Tokens;
 use chat_core::codes::return_code;
@@ -115,7 +115,11 @@ impl ServerCore {
     /// The client closed or reset a stream or WebSocket connection, which is gone thereby.
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
         self.advance(now);
-        if let Some(mut connection) = self.connections.remove(id, &mut self.timers) {
+        let end = match self.connections.get(id).and_then(|one| one.close_code) {
+            Some(code) => ConnectionEnd::WebSocketClose(code),
+            None => ConnectionEnd::Client,
+        };
+        if let Some(mut connection) = self.connections.remove(id, &mut self.timers, end) {
             connection
                 .carrier
                 .abort(self.acceptors.side_mut(connection.server_kind));
@@ -241,6 +245,12 @@ impl ServerCore {
         }
         self.acceptors.count(&mut stats);
         stats
+    }
+
+    /// The last connections that ended, oldest first: at most 64.
+    #[must_use]
+    pub fn ended_connections(&self) -> Vec<EndedConnection> {
+        self.connections.ended_connections()
     }
 
     /// Users with a session on the front end, sorted.
@@ -380,7 +390,12 @@ impl ServerCore {
             return;
         };
         match incoming {
-            Incoming::Init => self.context().answer_init(id, server_kind),
+            Incoming::Init { ipv6 } => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.ipv6 = ipv6;
+                }
+                self.context().answer_init(id, server_kind);
+            }
             Incoming::Ping { client_time } => {
                 self.context()
                     .answer_ping(id, server_kind, client_time, false)
@@ -472,7 +487,8 @@ impl ServerCore {
                     self.config.linger_ms,
                     connection.reason,
                 );
-                self.connections.remove(id, &mut self.timers);
+                let end = ConnectionEnd::Server;
+                self.connections.remove(id, &mut self.timers, end);
             } else {
                 self.connections.give_up(id, &mut self.timers);
             }

@@ -9,6 +9,7 @@ use crate::carrier::Carrier;
 use crate::connection::Connection;
 use crate::connections::ServerKind;
 use crate::core::ServerCore;
+use crate::stats::ConnectionEnd;
 
 /// What the goodbye of a client says that gave up because the server did not acknowledge. Spec: udp.md 7.1.
 const GAVE_UP: u8 = 2;
@@ -163,7 +164,8 @@ impl ServerCore {
         if !clean {
             log::info!("a datagram connection is over: {cause}");
         }
-        if let Some(connection) = self.connections.remove(id, &mut self.timers) {
+        let end = ConnectionEnd::Datagrams(cause);
+        if let Some(connection) = self.connections.remove(id, &mut self.timers, end) {
             self.leave(id, connection.user, clean);
         }
     }

@@ -93,7 +93,7 @@ pub use core::ServerCore;
 pub use fault_spec::{FaultSpec, FaultSpecError};
 pub use faults::{Fault, Faults, Step};
 pub use messages::MessageLink;
-pub use stats::{ChannelSnapshot, ServerStats, UserSnapshot};
+pub use stats::{ChannelSnapshot, ConnectionEnd, EndedConnection, ServerStats, UserSnapshot};
 pub use subprotocol::{SubProtocol, SubProtocolError};
 pub use switches::SwitchError;
 pub use transport::{Transport, TransportError};

@@ -111,6 +111,9 @@ impl ServerCore {
         let mut connection =
             Connection::new(self.now, server_kind, link.local_host.into(), carrier);
         connection.protocol = Some(link.subprotocol);
+        connection.path = link.path.into();
+        let query = link.path.split_once('?').map_or("", |(_, query)| query);
+        connection.ipv6 = query.split('&').any(|pair| pair == "IPv6");
         if link.subprotocol == SubProtocol::Json {
             connection.app_id = app_id(link.path);
         }
@@ -119,6 +122,14 @@ impl ServerCore {
         self.context().answer_init(id, server_kind);
         self.settle();
         id
+    }
+
+    /// A WebSocket client sent a close frame with this code; [`closed`](Self::closed) follows.
+    /// Only [`ended_connections`](Self::ended_connections) shows it.
+    pub fn received_close(&mut self, id: ConnectionId, code: u16) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.close_code = Some(code);
+        }
     }
 
     /// One whole message of a WebSocket.

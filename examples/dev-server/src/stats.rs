@@ -1,6 +1,9 @@
 //! What the server counts, and what it shows to tests.
 
 use photon_proto::Text;
+use photon_proto::udp::Cause;
+
+use crate::connections::ServerKind;
 
 /// What the server holds now, and what it has counted since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,37 @@ impl ServerStats {
     pub(crate) const fn next_sequence(&self) -> u64 {
         self.messages.saturating_add(self.private_messages)
     }
+}
+
+/// A connection that has ended, as [`ServerCore::ended_connections`] shows it.
+///
+/// [`ServerCore::ended_connections`]: crate::ServerCore::ended_connections
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndedConnection {
+    /// Server that it was made to.
+    pub server: ServerKind,
+    /// The client reported that it connected over IPv6, in its init or in the WebSocket's query. Spec:
+    /// wire.md 2, 7.
+    pub ipv6: bool,
+    /// Path and query of a WebSocket; empty for other transports.
+    pub path: Text,
+    /// How it ended.
+    pub end: ConnectionEnd,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionEnd {
+    /// The server ended it.
+    Server,
+    /// The client ended or reset its stream, or a WebSocket without a close frame.
+    Client,
+    /// The client closed its WebSocket with this code. Spec: RFC 6455, 7.4.
+    WebSocketClose(u16),
+    /// A datagram connection ended for this cause. Spec: udp.md 7.
+    Datagrams(Cause),
 }
 
 /// A channel as the server sees it.

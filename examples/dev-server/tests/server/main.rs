@@ -7,6 +7,7 @@ mod datagram_harness;
 mod datagram_load;
 mod datagram_sockets;
 mod datagrams;
+mod ended_connections;
 mod faults;
 mod harness;
 mod hostile;

@@ -169,7 +169,12 @@ impl WebClient {
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
                 // It is answered by what is flushed.
-                Ok(Message::Close(_)) => None,
+                Ok(Message::Close(frame)) => {
+                    // RFC 6455, 7.1.5: without a code it counts as 1005.
+                    let code = frame.map_or(CloseCode::Status, |frame| frame.code);
+                    core.received_close(*id, code.into());
+                    None
+                }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     turn = Turn::Waits;
                     break;
