@@ -1,8 +1,8 @@
 //! Connecting, up to the logins: items 1 to 10, 20, 31 and 37 to 41.
 
-use crate::rig::{
-    ALL_STATES, APP_ID, APP_VERSION, Came, NAME_SERVER, Rig, Seen, TOKEN, WAY, each, each_with,
-    encryption_off, where_keys_are_exchanged, where_no_keys_are_exchanged,
+use crate::harness::{
+    ALL_STATES, APP_ID, APP_VERSION, CONNECT_STATES, Harness, NAME_SERVER, Received, Seen, TOKEN,
+    each, each_with, encryption_off, where_keys_are_exchanged, where_no_keys_are_exchanged,
 };
 use chat_core::{
     ChatConfig, ConnectOptions, Event, LinkInput, Protocol, RequestError, Scheme, ServerAddress,
@@ -31,16 +31,16 @@ impl ConnectTo {
 
 #[test]
 fn c001_a_new_client_is_in_state_0_and_has_sent_nothing() {
-    each(|mut rig| {
-        assert_eq!(rig.client.state(), State::Uninitialized);
-        assert_eq!(rig.client.state().code(), 0);
-        assert_eq!(rig.client.poll_event(), None);
-        assert_eq!(rig.client.poll_command(), None);
-        assert_eq!(rig.client.poll_timeout(), None);
-        assert_eq!(rig.client.buffered_bytes(), 0);
-        rig.advance_ms(3_600_000);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), State::Uninitialized);
+    each(|mut harness| {
+        assert_eq!(harness.client.state(), State::Uninitialized);
+        assert_eq!(harness.client.state().code(), 0);
+        assert_eq!(harness.client.poll_event(), None);
+        assert_eq!(harness.client.poll_command(), None);
+        assert_eq!(harness.client.poll_timeout(), None);
+        assert_eq!(harness.client.buffered_bytes(), 0);
+        harness.advance_ms(3_600_000);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), State::Uninitialized);
     });
 }
 
@@ -54,16 +54,16 @@ fn c002_an_app_id_version_or_address_that_is_nothing_is_refused() {
         (ChatConfig::new(NAME_SERVER, APP_ID, ""), "app version"),
         (ChatConfig::new(none, APP_ID, APP_VERSION), "server address"),
     ] {
-        let mut rig = Rig::new(config);
+        let mut harness = Harness::new(config);
         assert_eq!(
-            rig.refused(|client| client.connect_to_name_server(EU.options())),
+            harness.refused(|client| client.connect_to_name_server(EU.options())),
             RequestError::Empty(what)
         );
         assert_eq!(
-            rig.refused(|client| client.connect_to_region_front_end("eu")),
+            harness.refused(|client| client.connect_to_region_front_end("eu")),
             RequestError::Empty(what)
         );
-        rig.expect_nothing();
+        harness.expect_nothing();
     }
     for address in [
         "",
@@ -73,21 +73,21 @@ fn c002_an_app_id_version_or_address_that_is_nothing_is_refused() {
         "gopher://ns.example",
         "tcp://a b",
     ] {
-        let mut rig = Rig::new(ChatConfig::new(address, APP_ID, APP_VERSION));
-        let error = rig.refused(|client| client.connect_to_name_server(EU.options()));
+        let mut harness = Harness::new(ChatConfig::new(address, APP_ID, APP_VERSION));
+        let error = harness.refused(|client| client.connect_to_name_server(EU.options()));
         assert!(
             matches!(&error, RequestError::Address { text, .. } if *text == address),
             "{error:?}"
         );
-        rig.expect_nothing();
+        harness.expect_nothing();
     }
     // One bad address in a list is enough.
-    let mut rig = Rig::new(ChatConfig::new(
+    let mut harness = Harness::new(ChatConfig::new(
         [NAME_SERVER, "tcp://:1"],
         APP_ID,
         APP_VERSION,
     ));
-    let error = rig.refused(|client| client.connect_to_name_server(EU.options()));
+    let error = harness.refused(|client| client.connect_to_name_server(EU.options()));
     assert!(
         matches!(&error, RequestError::Address { text, .. } if *text == "tcp://:1"),
         "{error:?}"
@@ -128,44 +128,44 @@ fn c003_an_address_without_port_gets_the_port_of_its_transport() {
         ("wss://ns.example", web_socket(true), "ns.example", 443),
         ("wss://[::1]", web_socket(true), "::1", 443),
     ] {
-        let mut rig = Rig::new(ChatConfig::new(text, APP_ID, APP_VERSION));
-        rig.connect(None);
-        rig.expect_open_over(over, host, port);
-        rig.expect_no_command();
+        let mut harness = Harness::new(ChatConfig::new(text, APP_ID, APP_VERSION));
+        harness.connect(None);
+        harness.expect_open_over(over, host, port);
+        harness.expect_no_command();
     }
 }
 
 #[test]
 fn c004_connecting_from_state_0_changes_the_state_before_it_returns() {
-    each(|mut rig| {
+    each(|mut harness| {
         assert_eq!(
-            rig.client.connect_to_name_server(ConnectOptions::new()),
+            harness.client.connect_to_name_server(ConnectOptions::new()),
             Ok(())
         );
-        assert_eq!(rig.client.state(), State::ConnectingToNameServer);
-        assert_eq!(rig.client.queued_events(), 1);
-        rig.pump();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
-        rig.expect_open("ns.example", 4533);
-        rig.expect_no_command();
+        assert_eq!(harness.client.state(), State::ConnectingToNameServer);
+        assert_eq!(harness.client.queued_events(), 1);
+        harness.pump();
+        harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
+        harness.expect_open("ns.example", 4533);
+        harness.expect_no_command();
     });
 }
 
 #[test]
 fn c005_connecting_while_connected_or_connecting_is_refused() {
-    for state in WAY {
-        each(|mut rig| {
-            rig.go_to(state);
+    for state in CONNECT_STATES {
+        each(|mut harness| {
+            harness.go_to(state);
             let wrong = RequestError::WrongState(state);
             assert_eq!(
-                rig.refused(|client| client.connect_to_name_server(ConnectOptions::new())),
+                harness.refused(|client| client.connect_to_name_server(ConnectOptions::new())),
                 wrong
             );
             assert_eq!(
-                rig.refused(|client| client.connect_to_name_server(EU.options())),
+                harness.refused(|client| client.connect_to_name_server(EU.options())),
                 wrong
             );
-            rig.expect_nothing();
+            harness.expect_nothing();
         });
     }
 }
@@ -173,76 +173,76 @@ fn c005_connecting_while_connected_or_connecting_is_refused() {
 #[test]
 fn c006_connecting_from_error_and_disconnected_starts_anew() {
     for state in [State::Error, State::Disconnected] {
-        each(|mut rig| {
-            rig.go_to(state);
-            assert_eq!(rig.client.connect_to_name_server(EU.options()), Ok(()));
+        each(|mut harness| {
+            harness.go_to(state);
+            assert_eq!(harness.client.connect_to_name_server(EU.options()), Ok(()));
             assert_eq!(
-                rig.client.poll_event(),
+                harness.client.poll_event(),
                 Some(Event::StateChanged {
                     from: state,
                     to: State::ConnectingToNameServer
                 })
             );
-            assert_eq!(rig.client.poll_event(), None);
+            assert_eq!(harness.client.poll_event(), None);
         });
-        each(|mut rig| {
-            rig.go_to(state);
-            rig.connect(Some("eu"));
-            rig.expect_open("ns.example", 4533);
-            let name_server = rig.link();
-            rig.handshake();
-            rig.expect_request(230, true, &EU.login());
-            rig.accept_login();
-            rig.expect_move(name_server, "fe.example", 5070);
-            rig.handshake();
-            rig.respond(230, 0, None, &[]);
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+        each(|mut harness| {
+            harness.go_to(state);
+            harness.connect(Some("eu"));
+            harness.expect_open("ns.example", 4533);
+            let name_server = harness.link();
+            harness.handshake();
+            harness.expect_request(230, true, &EU.login());
+            harness.accept_login();
+            harness.expect_move(name_server, "fe.example", 5070);
+            harness.handshake();
+            harness.respond(230, 0, None, &[]);
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
         });
     }
 }
 
 #[test]
 fn c007_state_2_is_entered_only_after_the_key_exchange() {
-    where_keys_are_exchanged(|mut rig| {
-        rig.connect(None);
-        rig.accept();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
-        rig.greet();
-        rig.expect_came(&[Came::Init, Came::Ping, Came::Key]);
-        rig.advance_ms(9_000);
-        rig.expect(&[]);
-        rig.agree();
-        rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
+    where_keys_are_exchanged(|mut harness| {
+        harness.connect(None);
+        harness.accept();
+        harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
+        harness.send_init_response();
+        harness.expect_received(&[Received::Init, Received::Ping, Received::Key]);
+        harness.advance_ms(9_000);
+        harness.expect(&[]);
+        harness.send_key_response();
+        harness.expect(&[Seen::State(State::ConnectedToNameServer)]);
     });
-    where_keys_are_exchanged(|mut rig| {
-        rig.connect(Some("eu"));
-        rig.accept();
-        rig.greet();
-        let refusal = rig.server().key_answer(-1, None);
-        rig.deliver(&refusal);
-        rig.expect(&[
+    where_keys_are_exchanged(|mut harness| {
+        harness.connect(Some("eu"));
+        harness.accept();
+        harness.send_init_response();
+        let refusal = harness.server().key_answer(-1, None);
+        harness.deliver(&refusal);
+        harness.expect(&[
             Seen::State(State::ConnectingToNameServer),
             Seen::State(State::Error),
             Seen::Error(3005),
         ]);
-        rig.expect_no_request();
+        harness.expect_no_request();
     });
 }
 
 #[test]
 fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
-    let test = |mut rig: Rig| {
-        rig.connect(None);
-        rig.accept();
-        rig.greet();
-        rig.expect(&[
+    let test = |mut harness: Harness| {
+        harness.connect(None);
+        harness.accept();
+        harness.send_init_response();
+        harness.expect(&[
             Seen::State(State::ConnectingToNameServer),
             Seen::State(State::ConnectedToNameServer),
         ]);
-        rig.expect_came(&[Came::Init, Came::Ping]);
-        rig.advance_ms(60_000);
-        assert!(rig.server().client_key.is_none());
-        rig.expect(&[]);
+        harness.expect_received(&[Received::Init, Received::Ping]);
+        harness.advance_ms(60_000);
+        assert!(harness.server().client_key.is_none());
+        harness.expect(&[]);
     };
     each_with(encryption_off, test);
     // What is secure by itself needs no switch.
@@ -251,44 +251,50 @@ fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
 
 #[test]
 fn c009_connecting_without_region_stops_at_the_name_server() {
-    each(|mut rig| {
-        rig.connect(None);
-        rig.handshake();
-        rig.expect(&[
+    each(|mut harness| {
+        harness.connect(None);
+        harness.handshake();
+        harness.expect(&[
             Seen::State(State::ConnectingToNameServer),
             Seen::State(State::ConnectedToNameServer),
         ]);
-        rig.expect_open("ns.example", 4533);
-        rig.advance_ms(600_000);
-        rig.expect_nothing();
+        harness.expect_open("ns.example", 4533);
+        harness.advance_ms(600_000);
+        harness.expect_nothing();
         assert!(
-            rig.server()
-                .came
+            harness
+                .server()
+                .received
                 .iter()
-                .all(|came| matches!(came, Came::Init | Came::Ping | Came::Key))
+                .all(|came| matches!(came, Received::Init | Received::Ping | Received::Key))
         );
     });
 }
 
 #[test]
 fn c010_connecting_with_region_sends_one_authenticate_after_state_2() {
-    each(|mut rig| {
-        rig.connect(Some("eu"));
-        rig.accept();
-        rig.greet();
-        if rig.over.exchanges_keys() {
-            rig.expect_no_request();
-            rig.agree();
+    each(|mut harness| {
+        harness.connect(Some("eu"));
+        harness.accept();
+        harness.send_init_response();
+        if harness.row.exchanges_keys() {
+            harness.expect_no_request();
+            harness.send_key_response();
         }
-        rig.expect(&[
+        harness.expect(&[
             Seen::State(State::ConnectingToNameServer),
             Seen::State(State::ConnectedToNameServer),
         ]);
-        rig.expect_came(&[Came::Init, Came::Ping, Came::Key, Came::Request(230)]);
-        rig.expect_request(230, true, &EU.login());
-        rig.advance_ms(14_999);
-        rig.expect_no_request();
-        rig.expect(&[]);
+        harness.expect_received(&[
+            Received::Init,
+            Received::Ping,
+            Received::Key,
+            Received::Request(230),
+        ]);
+        harness.expect_request(230, true, &EU.login());
+        harness.advance_ms(14_999);
+        harness.expect_no_request();
+        harness.expect(&[]);
     });
 }
 
@@ -300,41 +306,42 @@ fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
         ("[2001:db8::7]:4531", "2001:db8::7", 4531),
         ("{scheme}fe.example:1", "fe.example", 1),
     ] {
-        each(|mut rig| {
-            let address = address.replace("{scheme}", rig.over.scheme);
-            rig.connect(Some("eu"));
-            rig.handshake();
-            rig.expect_request(230, true, &EU.login());
-            rig.take_events();
-            let name_server = rig.expect_open("ns.example", 4533);
-            rig.respond(
+        each(|mut harness| {
+            let address = address.replace("{scheme}", harness.row.scheme);
+            harness.connect(Some("eu"));
+            harness.handshake();
+            harness.expect_request(230, true, &EU.login());
+            harness.take_events();
+            let name_server = harness.expect_open("ns.example", 4533);
+            harness.respond(
                 230,
                 0,
                 None,
                 &[(230, address.as_str().into()), (221, TOKEN.into())],
             );
-            rig.expect(&[
+            harness.expect(&[
                 Seen::authenticated(""),
                 Seen::State(State::ConnectingToFrontEnd),
             ]);
-            let front_end = rig.expect_move(name_server, host, port);
-            rig.expect_no_command();
+            let front_end = harness.expect_move(name_server, host, port);
+            harness.expect_no_command();
             assert_ne!(name_server, front_end);
         });
     }
     // One that leads nowhere is a front end that cannot be reached.
     for address in ["", "fe.example", "fe.example:x", "http://fe.example:1"] {
-        each(|mut rig| {
-            rig.go_to(State::ConnectedToNameServer);
-            rig.client
+        each(|mut harness| {
+            harness.go_to(State::ConnectedToNameServer);
+            harness
+                .client
                 .connect_to_region_front_end("eu")
                 .expect("may go on");
-            rig.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
+            harness.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
             if address.is_empty() {
                 // As if it were missing: item 23.
-                rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+                harness.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
             } else {
-                rig.expect(&[
+                harness.expect(&[
                     Seen::authenticated(""),
                     Seen::State(State::ConnectingToFrontEnd),
                     Seen::State(State::Error),
@@ -348,51 +355,51 @@ fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
 #[test]
 fn c031_a_successful_connect_fires_exactly_states_1_2_3_4() {
     for encrypt_answers in [false, true] {
-        each(|mut rig| {
-            rig.encrypt_answers = encrypt_answers;
-            rig.connect(Some("eu"));
-            rig.handshake();
-            rig.accept_login();
-            rig.handshake();
-            rig.respond(230, 0, None, &[]);
-            rig.advance_ms(60_000);
-            rig.expect(&[
+        each(|mut harness| {
+            harness.encrypt_answers = encrypt_answers;
+            harness.connect(Some("eu"));
+            harness.handshake();
+            harness.accept_login();
+            harness.handshake();
+            harness.respond(230, 0, None, &[]);
+            harness.advance_ms(60_000);
+            harness.expect(&[
                 Seen::State(State::ConnectingToNameServer),
                 Seen::State(State::ConnectedToNameServer),
                 Seen::authenticated(""),
                 Seen::State(State::ConnectingToFrontEnd),
                 Seen::State(State::ConnectedToFrontEnd),
             ]);
-            assert_eq!([1, 2, 3, 4], WAY.map(State::code));
+            assert_eq!([1, 2, 3, 4], CONNECT_STATES.map(State::code));
             let names = [
                 "ConnectingToNameServer",
                 "ConnectedToNameServer",
                 "ConnectingToFrontEnd",
                 "ConnectedToFrontEnd",
             ];
-            assert_eq!(names, WAY.map(State::name));
+            assert_eq!(names, CONNECT_STATES.map(State::name));
         });
     }
 }
 
 #[test]
 fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        assert_eq!(rig.client.connect_to_region_front_end("us"), Ok(()));
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
-        assert_eq!(rig.client.queued_events(), 0);
-        rig.pump();
-        rig.expect(&[]);
-        rig.expect_request(230, true, &ConnectTo("us").login());
-        rig.expect_nothing();
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        assert_eq!(harness.client.connect_to_region_front_end("us"), Ok(()));
+        assert_eq!(harness.client.state(), State::ConnectedToNameServer);
+        assert_eq!(harness.client.queued_events(), 0);
+        harness.pump();
+        harness.expect(&[]);
+        harness.expect_request(230, true, &ConnectTo("us").login());
+        harness.expect_nothing();
         // chat.md 2.7: while it is pending another one is refused, and replaces nothing.
         assert_eq!(
-            rig.refused(|client| client.connect_to_region_front_end("asia")),
+            harness.refused(|client| client.connect_to_region_front_end("asia")),
             RequestError::AlreadyInProgress
         );
-        rig.accept_login();
-        rig.expect(&[
+        harness.accept_login();
+        harness.expect(&[
             Seen::authenticated(""),
             Seen::State(State::ConnectingToFrontEnd),
         ]);
@@ -401,55 +408,55 @@ fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change()
 
 #[test]
 fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
-    where_keys_are_exchanged(|mut rig| {
-        rig.connect(None);
-        rig.accept();
+    where_keys_are_exchanged(|mut harness| {
+        harness.connect(None);
+        harness.accept();
         // The init has not been answered: not connected, by chat.md 6.1.
         let wrong = RequestError::WrongState(State::ConnectingToNameServer);
         assert_eq!(
-            rig.refused(|client| client.connect_to_region_front_end("us")),
+            harness.refused(|client| client.connect_to_region_front_end("us")),
             wrong
         );
-        rig.greet();
-        rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
-        assert_eq!(rig.client.connect_to_region_front_end("eu"), Ok(()));
-        rig.pump();
-        rig.expect(&[]);
-        rig.expect_no_request();
+        harness.send_init_response();
+        harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
+        assert_eq!(harness.client.connect_to_region_front_end("eu"), Ok(()));
+        harness.pump();
+        harness.expect(&[]);
+        harness.expect_no_request();
         // A region waits already: a second one replaces nothing.
         assert_eq!(
-            rig.refused(|client| client.connect_to_region_front_end("us")),
+            harness.refused(|client| client.connect_to_region_front_end("us")),
             wrong
         );
-        rig.agree();
-        rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
-        rig.expect_request(230, true, &EU.login());
-        rig.advance_ms(10_000);
-        rig.expect_no_request();
+        harness.send_key_response();
+        harness.expect(&[Seen::State(State::ConnectedToNameServer)]);
+        harness.expect_request(230, true, &EU.login());
+        harness.advance_ms(10_000);
+        harness.expect_no_request();
     });
     // A region in the options waits as well.
-    where_keys_are_exchanged(|mut rig| {
-        rig.connect(Some("eu"));
-        rig.accept();
-        rig.greet();
+    where_keys_are_exchanged(|mut harness| {
+        harness.connect(Some("eu"));
+        harness.accept();
+        harness.send_init_response();
         let wrong = RequestError::WrongState(State::ConnectingToNameServer);
         assert_eq!(
-            rig.refused(|client| client.connect_to_region_front_end("us")),
+            harness.refused(|client| client.connect_to_region_front_end("us")),
             wrong
         );
-        rig.agree();
-        rig.expect_request(230, true, &EU.login());
+        harness.send_key_response();
+        harness.expect_request(230, true, &EU.login());
     });
 }
 
 #[test]
 fn c039_choosing_a_region_on_the_front_end_is_refused() {
     for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
-        each(|mut rig| {
-            rig.go_to(state);
-            let error = rig.refused(|client| client.connect_to_region_front_end("eu"));
+        each(|mut harness| {
+            harness.go_to(state);
+            let error = harness.refused(|client| client.connect_to_region_front_end("eu"));
             assert_eq!(error, RequestError::WrongState(state));
-            rig.expect_nothing();
+            harness.expect_nothing();
         });
     }
 }
@@ -457,45 +464,45 @@ fn c039_choosing_a_region_on_the_front_end_is_refused() {
 #[test]
 fn c040_connected_to_name_server_is_true_in_state_2_alone() {
     for state in ALL_STATES {
-        each(|mut rig| {
-            rig.go_to(state);
+        each(|mut harness| {
+            harness.go_to(state);
             assert_eq!(
-                rig.client.is_connected_to_name_server(),
+                harness.client.is_connected_to_name_server(),
                 state == State::ConnectedToNameServer
             );
             assert_eq!(
-                rig.client.is_connected_to_front_end(),
+                harness.client.is_connected_to_front_end(),
                 state == State::ConnectedToFrontEnd
             );
         });
     }
     // Not between transport connect and encryption.
-    where_keys_are_exchanged(|mut rig| {
-        rig.connect(None);
-        rig.accept();
-        rig.greet();
-        assert!(!rig.client.is_connected_to_name_server());
+    where_keys_are_exchanged(|mut harness| {
+        harness.connect(None);
+        harness.accept();
+        harness.send_init_response();
+        assert!(!harness.client.is_connected_to_name_server());
     });
 }
 
 #[test]
 fn c041_with_encryption_off_a_region_in_the_options_is_still_authenticated() {
-    each_with(encryption_off, |mut rig| {
-        rig.connect(Some("eu"));
-        rig.accept();
-        rig.greet();
-        rig.expect(&[
+    each_with(encryption_off, |mut harness| {
+        harness.connect(Some("eu"));
+        harness.accept();
+        harness.send_init_response();
+        harness.expect(&[
             Seen::State(State::ConnectingToNameServer),
             Seen::State(State::ConnectedToNameServer),
         ]);
-        rig.expect_request(230, false, &EU.login());
-        rig.accept_login();
-        rig.accept();
-        rig.greet();
-        rig.expect_came(&[Came::Init, Came::Ping, Came::Request(230)]);
-        rig.expect_request(230, false, &[(221, TOKEN.into())]);
-        rig.respond(230, 0, None, &[]);
-        rig.expect(&[
+        harness.expect_request(230, false, &EU.login());
+        harness.accept_login();
+        harness.accept();
+        harness.send_init_response();
+        harness.expect_received(&[Received::Init, Received::Ping, Received::Request(230)]);
+        harness.expect_request(230, false, &[(221, TOKEN.into())]);
+        harness.respond(230, 0, None, &[]);
+        harness.expect(&[
             Seen::authenticated(""),
             Seen::State(State::ConnectingToFrontEnd),
             Seen::State(State::ConnectedToFrontEnd),
@@ -507,18 +514,18 @@ fn c041_with_encryption_off_a_region_in_the_options_is_still_authenticated() {
 #[test]
 fn choosing_a_region_without_a_connection_connects() {
     for state in [State::Uninitialized, State::Error, State::Disconnected] {
-        each(|mut rig| {
-            rig.go_to(state);
-            assert_eq!(rig.client.connect_to_region_front_end("eu"), Ok(()));
-            assert_eq!(rig.client.state(), State::ConnectingToNameServer);
-            rig.pump();
-            rig.expect_open("ns.example", 4533);
-            rig.handshake();
-            rig.expect(&[
+        each(|mut harness| {
+            harness.go_to(state);
+            assert_eq!(harness.client.connect_to_region_front_end("eu"), Ok(()));
+            assert_eq!(harness.client.state(), State::ConnectingToNameServer);
+            harness.pump();
+            harness.expect_open("ns.example", 4533);
+            harness.handshake();
+            harness.expect(&[
                 Seen::State(State::ConnectingToNameServer),
                 Seen::State(State::ConnectedToNameServer),
             ]);
-            rig.expect_request(230, true, &EU.login());
+            harness.expect_request(230, true, &EU.login());
         });
     }
 }
@@ -526,36 +533,40 @@ fn choosing_a_region_without_a_connection_connects() {
 /// chat.md 7: each connect call replaces the options of the one before.
 #[test]
 fn a_connect_call_forgets_the_region_of_the_one_before() {
-    each(|mut rig| {
-        rig.connect(Some("eu"));
-        rig.client.disconnect();
-        rig.pump();
-        rig.connect(None);
-        rig.handshake();
-        rig.advance_ms(60_000);
-        rig.expect_no_request();
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+    each(|mut harness| {
+        harness.connect(Some("eu"));
+        harness.client.disconnect();
+        harness.pump();
+        harness.connect(None);
+        harness.handshake();
+        harness.advance_ms(60_000);
+        harness.expect_no_request();
+        assert_eq!(harness.client.state(), State::ConnectedToNameServer);
     });
 }
 
 /// wire.md 2.2 and 9, chat.md 2.2.
 #[test]
 fn both_servers_get_an_init_with_their_name() {
-    each(|mut rig| {
-        let version = if rig.over.protocol == Protocol::V16 {
+    each(|mut harness| {
+        let version = if harness.row.protocol == Protocol::V16 {
             [1, 6]
         } else {
             [1, 8]
         };
-        rig.go_to(State::ConnectedToFrontEnd);
-        if rig.over.json {
+        harness.go_to(State::ConnectedToFrontEnd);
+        if harness.row.json {
             // Both get the app id. wire.md 7.2.
             let path = format!("/{APP_ID}?libversion=4.1.8.20");
-            let paths: Vec<&str> = rig.links.iter().map(|link| &*link.target.path).collect();
+            let paths: Vec<&str> = harness
+                .links
+                .iter()
+                .map(|link| &*link.target.path)
+                .collect();
             assert_eq!(paths, [path.as_str(); 2]);
             return;
         }
-        let inits: Vec<_> = rig
+        let inits: Vec<_> = harness
             .links
             .iter()
             .filter_map(|link| link.init.clone())
@@ -564,7 +575,7 @@ fn both_servers_get_an_init_with_their_name() {
         assert_eq!(names, ["NameServer", "chat"]);
         for init in inits {
             // A path says always that the client knows IPv6. wire.md 7.1.
-            let ipv6 = rig.over.is_messages();
+            let ipv6 = harness.row.is_messages();
             assert_eq!(
                 (init.protocol, init.sdk, init.version, init.ipv6),
                 (version, 0x1F, [4, 1, 8, 20], ipv6)
@@ -573,18 +584,18 @@ fn both_servers_get_an_init_with_their_name() {
     });
     each_with(
         |config| config.announced_client(0x1E, [4, 1, 8, 3]),
-        |mut rig| {
-            rig.connect(None);
-            let link = rig.link();
-            rig.input(link, LinkInput::Opened { ipv6: true });
-            if rig.over.json {
+        |mut harness| {
+            harness.connect(None);
+            let link = harness.link();
+            harness.input(link, LinkInput::Opened { ipv6: true });
+            if harness.row.json {
                 assert_eq!(
-                    &*rig.server().target.path,
+                    &*harness.server().target.path,
                     format!("/{APP_ID}?libversion=4.1.8.3")
                 );
                 return;
             }
-            let init = rig.server().init.clone().expect("the init came");
+            let init = harness.server().init.clone().expect("the init came");
             assert_eq!(
                 (init.sdk, init.version, init.ipv6),
                 (0x1E, [4, 1, 8, 3], true)

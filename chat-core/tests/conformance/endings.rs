@@ -1,8 +1,8 @@
 //! How connections end: every step with every fault, the order of what is announced, and what is left afterwards.
 //! chat.md 6.2.
 
-use crate::rig::{
-    Rig, Row, Seen, each, not_in_json, not_over_datagrams_with, outcomes, over_messages_with,
+use crate::harness::{
+    Harness, Row, Seen, each, not_in_json, not_over_datagrams_with, outcomes, over_messages_with,
     over_streams_with, where_keys_are_exchanged,
 };
 use chat_core::{
@@ -34,34 +34,35 @@ impl At {
 
 const STEPS: [At; 5] = [At::Opening, At::Greeting, At::Keying, At::Idle, At::Login];
 
-fn go(rig: &mut Rig, server: Server, step: At) {
+fn go(harness: &mut Harness, server: Server, step: At) {
     match (server, step) {
-        (Server::NameServer, At::Idle) => rig.go_to(State::ConnectedToNameServer),
-        (Server::FrontEnd, At::Idle) => rig.go_to(State::ConnectedToFrontEnd),
+        (Server::NameServer, At::Idle) => harness.go_to(State::ConnectedToNameServer),
+        (Server::FrontEnd, At::Idle) => harness.go_to(State::ConnectedToFrontEnd),
         (Server::NameServer, At::Login) => {
-            rig.go_to(State::ConnectedToNameServer);
-            rig.client
+            harness.go_to(State::ConnectedToNameServer);
+            harness
+                .client
                 .connect_to_region_front_end("eu")
                 .expect("may go on");
-            rig.pump();
+            harness.pump();
         }
         (server, step) => {
-            rig.go_to(match server {
+            harness.go_to(match server {
                 Server::NameServer => State::ConnectingToNameServer,
                 Server::FrontEnd => State::ConnectingToFrontEnd,
             });
             if step != At::Opening {
-                rig.accept();
+                harness.accept();
             }
             if matches!(step, At::Keying | At::Login) {
-                rig.greet();
+                harness.send_init_response();
             }
-            if step == At::Login && rig.over.exchanges_keys() {
-                rig.agree();
+            if step == At::Login && harness.row.exchanges_keys() {
+                harness.send_key_response();
             }
         }
     }
-    rig.forget();
+    harness.forget();
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,27 +157,27 @@ fn expected(
 }
 
 /// How long a silence takes to be noticed.
-fn strike(rig: &mut Rig, fault: Fault) -> u64 {
+fn strike(harness: &mut Harness, fault: Fault) -> u64 {
     match fault {
-        Fault::Refuses => rig.fail(LinkErrorKind::Refused, "refused"),
-        Fault::Closes => rig.close(),
-        Fault::Resets => rig.fail(LinkErrorKind::Reset, "reset"),
-        Fault::Breaks => rig.fail(LinkErrorKind::Io, "broken"),
-        Fault::FallsSilent => return rig.fall_silent(),
+        Fault::Refuses => harness.fail(LinkErrorKind::Refused, "refused"),
+        Fault::Closes => harness.close(),
+        Fault::Resets => harness.fail(LinkErrorKind::Reset, "reset"),
+        Fault::Breaks => harness.fail(LinkErrorKind::Io, "broken"),
+        Fault::FallsSilent => return harness.fall_silent(),
         Fault::GoesDeaf => {}
         Fault::SendsNonsense => {
-            let link = rig.link();
-            rig.input(link, LinkInput::Received(&[0xAA]));
-            if rig.over.is_messages() {
+            let link = harness.link();
+            harness.input(link, LinkInput::Received(&[0xAA]));
+            if harness.row.is_messages() {
                 // Each message ends by itself, so the next one can be followed.
-                rig.expect(&[Seen::BadMessage(if rig.over.json {
+                harness.expect(&[Seen::BadMessage(if harness.row.json {
                     "NotUtf8"
                 } else {
                     "BadMagic"
                 })]);
             }
         }
-        Fault::SaysGoodbye => rig.say_goodbye(1, Some("go away")),
+        Fault::SaysGoodbye => harness.send_disconnect(1, Some("go away")),
     }
     0
 }
@@ -199,9 +200,9 @@ fn every_fault_at_every_step_ends_as_written_and_on_time() {
                     continue;
                 }
                 println!("{server}, {step:?}, {fault:?}");
-                each(|mut rig| {
-                    if step.exists(rig.over) && fault.exists(rig.over) {
-                        check(&mut rig, server, step, fault);
+                each(|mut harness| {
+                    if step.exists(harness.row) && fault.exists(harness.row) {
+                        check(&mut harness, server, step, fault);
                     }
                 });
             }
@@ -209,29 +210,30 @@ fn every_fault_at_every_step_ends_as_written_and_on_time() {
     }
 }
 
-fn check(rig: &mut Rig, server: Server, step: At, fault: Fault) {
-    go(rig, server, step);
-    let (state, link) = (rig.client.state(), rig.link());
-    let silent_ms = strike(rig, fault);
-    let Some((after_ms, digit, kind)) = expected(rig.over, server, step, fault, silent_ms) else {
-        rig.advance_ms(24 * 3_600_000);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), state);
+fn check(harness: &mut Harness, server: Server, step: At, fault: Fault) {
+    go(harness, server, step);
+    let (state, link) = (harness.client.state(), harness.link());
+    let silent_ms = strike(harness, fault);
+    let Some((after_ms, digit, kind)) = expected(harness.row, server, step, fault, silent_ms)
+    else {
+        harness.advance_ms(24 * 3_600_000);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), state);
         return;
     };
     if after_ms > 0 {
-        rig.advance_ms(after_ms - 1);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), state);
-        rig.advance_ms(1);
+        harness.advance_ms(after_ms - 1);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), state);
+        harness.advance_ms(1);
     }
     let base = if server == Server::NameServer {
         3000
     } else {
         1000
     };
-    rig.expect(&[Seen::State(State::Error), Seen::Error(base + digit)]);
-    let (_, cause, _) = rig.error();
+    harness.expect(&[Seen::State(State::Error), Seen::Error(base + digit)]);
+    let (_, cause, _) = harness.error();
     assert_eq!((cause.server, &cause.earlier[..]), (server, &[][..]));
     assert!(
         same_kind(cause.kind, kind),
@@ -240,28 +242,31 @@ fn check(rig: &mut Rig, server: Server, step: At, fault: Fault) {
     );
     // A link that the driver called gone is gone; any other is closed, once.
     if !matches!(kind, CauseKind::Link(_) | CauseKind::Closed) {
-        rig.expect_close(link);
+        harness.expect_close(link);
     }
     // Nothing follows, whatever comes late.
-    assert!(rig.server().gone);
-    rig.client
-        .handle_link(rig.now, link, LinkInput::Received(&[0xFB; 64]));
-    rig.client.handle_link(rig.now, link, LinkInput::Closed);
-    rig.advance_ms(3_600_000);
-    rig.expect_nothing();
+    assert!(harness.server().gone);
+    harness
+        .client
+        .handle_link(harness.now, link, LinkInput::Received(&[0xFB; 64]));
+    harness
+        .client
+        .handle_link(harness.now, link, LinkInput::Closed);
+    harness.advance_ms(3_600_000);
+    harness.expect_nothing();
     assert_eq!(
-        (rig.client.state(), rig.client.poll_timeout()),
+        (harness.client.state(), harness.client.poll_timeout()),
         (State::Error, None)
     );
-    assert_eq!(rig.client.buffered_bytes(), 0);
+    assert_eq!(harness.client.buffered_bytes(), 0);
     // And everything works again.
-    rig.answers = true;
-    rig.connect(Some("eu"));
-    rig.handshake();
-    rig.accept_login();
-    rig.handshake();
-    rig.respond(230, 0, None, &[]);
-    assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+    harness.answers = true;
+    harness.connect(Some("eu"));
+    harness.handshake();
+    harness.accept_login();
+    harness.handshake();
+    harness.respond(230, 0, None, &[]);
+    assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
 }
 
 /// wire.md 10: what cannot be decoded is reported and skipped, at every step.
@@ -286,33 +291,33 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS.into_iter().filter(|&step| step != At::Opening) {
             for ((message, kind), in_json) in nonsense.into_iter().zip(in_json) {
-                each(|mut rig| {
-                    if !step.exists(rig.over) {
+                each(|mut harness| {
+                    if !step.exists(harness.row) {
                         return;
                     }
-                    go(&mut rig, server, step);
-                    let state = rig.client.state();
-                    let before = rig.client.stats().bad_messages;
-                    let link = rig.link();
-                    let (message, kind) = if rig.over.json {
+                    go(&mut harness, server, step);
+                    let state = harness.client.state();
+                    let before = harness.client.stats().bad_messages;
+                    let link = harness.link();
+                    let (message, kind) = if harness.row.json {
                         in_json
                     } else {
                         (message, kind)
                     };
-                    if rig.over.json {
-                        rig.input(link, LinkInput::Received(message));
+                    if harness.row.json {
+                        harness.input(link, LinkInput::Received(message));
                     } else {
-                        rig.deliver_message(message);
+                        harness.deliver_message(message);
                     }
-                    match rig.take_events().as_slice() {
+                    match harness.take_events().as_slice() {
                         [chat_core::Event::BadMessage(bad)] => {
                             assert_eq!((bad.error.kind.name(), &bad.bytes[..]), (kind, message));
                         }
                         other => panic!("{other:?}"),
                     }
-                    rig.expect_nothing();
-                    assert_eq!(rig.client.state(), state);
-                    assert_eq!(rig.client.stats().bad_messages, before + 1);
+                    harness.expect_nothing();
+                    assert_eq!(harness.client.state(), state);
+                    assert_eq!(harness.client.stats().bad_messages, before + 1);
                 });
             }
         }
@@ -328,46 +333,46 @@ fn ciphertext_that_cannot_be_read_is_skipped() {
         (At::Keying, "NoKey"),
         (At::Idle, "BadCiphertext"),
     ] {
-        not_in_json(|mut rig| {
-            if !step.exists(rig.over) {
+        not_in_json(|mut harness| {
+            if !step.exists(harness.row) {
                 return;
             }
             // There is never a key where none are exchanged.
-            let kind = if rig.over.exchanges_keys() {
+            let kind = if harness.row.exchanges_keys() {
                 kind
             } else {
                 "NoKey"
             };
-            go(&mut rig, Server::FrontEnd, step);
-            rig.deliver_message(&encrypted);
-            rig.expect(&[Seen::BadMessage(kind)]);
-            rig.expect_nothing();
+            go(&mut harness, Server::FrontEnd, step);
+            harness.deliver_message(&encrypted);
+            harness.expect(&[Seen::BadMessage(kind)]);
+            harness.expect_nothing();
         });
     }
     // Half a block.
-    where_keys_are_exchanged(|mut rig| {
-        go(&mut rig, Server::FrontEnd, At::Idle);
-        rig.deliver_message(&encrypted[..10]);
-        rig.expect(&[Seen::BadMessage("BadCiphertext")]);
+    where_keys_are_exchanged(|mut harness| {
+        go(&mut harness, Server::FrontEnd, At::Idle);
+        harness.deliver_message(&encrypted[..10]);
+        harness.expect(&[Seen::BadMessage("BadCiphertext")]);
     });
 }
 
 /// A client on the front end with three requests open, in the order in which they are to fail.
-fn with_open_requests(rig: &mut Rig) -> [RequestId; 3] {
-    rig.go_to(State::ConnectedToFrontEnd);
-    rig.join(&["d"]);
+fn with_open_requests(harness: &mut Harness) -> [RequestId; 3] {
+    harness.go_to(State::ConnectedToFrontEnd);
+    harness.join(&["d"]);
     let options = SubscribeOptions::new();
-    let first = rig
+    let first = harness
         .client
         .subscribe(["a", "b"], &options)
         .expect("on the front end");
-    let gone = rig.client.unsubscribe(["d"]).expect("on the front end");
-    let second = rig
+    let gone = harness.client.unsubscribe(["d"]).expect("on the front end");
+    let second = harness
         .client
         .subscribe(["c"], &options)
         .expect("on the front end");
-    rig.pump();
-    rig.forget();
+    harness.pump();
+    harness.forget();
     [first, second, gone]
 }
 
@@ -385,58 +390,63 @@ fn lost([first, second, gone]: [RequestId; 3]) -> Vec<Seen> {
 fn open_requests_fail_before_the_state_changes() {
     for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
         println!("{fault:?}");
-        each(|mut rig| {
-            if fault == Fault::SendsNonsense && !rig.over.is_stream() || !fault.exists(rig.over) {
+        each(|mut harness| {
+            if fault == Fault::SendsNonsense && !harness.row.is_stream()
+                || !fault.exists(harness.row)
+            {
                 return; // It ends nothing, or there is no such thing.
             }
-            let requests = with_open_requests(&mut rig);
-            let silent_ms = strike(&mut rig, fault);
-            let end = expected(rig.over, Server::FrontEnd, At::Idle, fault, silent_ms);
+            let requests = with_open_requests(&mut harness);
+            let silent_ms = strike(&mut harness, fault);
+            let end = expected(harness.row, Server::FrontEnd, At::Idle, fault, silent_ms);
             let (after_ms, digit, _) = end.expect("it ends");
-            rig.advance_ms(after_ms);
+            harness.advance_ms(after_ms);
             let ending = [Seen::State(State::Error), Seen::Error(1000 + digit)];
-            rig.expect(&[&lost(requests)[..], &ending[..]].concat());
-            rig.advance_ms(60_000);
-            rig.expect(&[]);
+            harness.expect(&[&lost(requests)[..], &ending[..]].concat());
+            harness.advance_ms(60_000);
+            harness.expect(&[]);
         });
     }
-    each(|mut rig| {
-        let requests = with_open_requests(&mut rig);
-        rig.client.disconnect();
-        assert_eq!(rig.client.queued_events(), 4);
-        rig.pump();
-        rig.expect(&[&lost(requests)[..], &[Seen::State(State::Disconnected)][..]].concat());
-        rig.advance_ms(60_000);
-        rig.expect(&[]);
+    each(|mut harness| {
+        let requests = with_open_requests(&mut harness);
+        harness.client.disconnect();
+        assert_eq!(harness.client.queued_events(), 4);
+        harness.pump();
+        harness.expect(&[&lost(requests)[..], &[Seen::State(State::Disconnected)][..]].concat());
+        harness.advance_ms(60_000);
+        harness.expect(&[]);
     });
 }
 
 /// What a name server can do to a client that waits for regions and for its login.
 #[test]
 fn open_get_regions_fail_before_the_state_changes() {
-    let waiting = |rig: &mut Rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.client.get_regions();
-        rig.client
+    let waiting = |harness: &mut Harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.get_regions();
+        harness.client.get_regions();
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        rig.pump();
-        rig.forget();
+        harness.pump();
+        harness.forget();
     };
     let lost = [Seen::Regions(Err(3003)), Seen::Regions(Err(3003))];
     for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
         println!("{fault:?}");
-        each(|mut rig| {
-            if fault == Fault::SendsNonsense && !rig.over.is_stream() || !fault.exists(rig.over) {
+        each(|mut harness| {
+            if fault == Fault::SendsNonsense && !harness.row.is_stream()
+                || !fault.exists(harness.row)
+            {
                 return; // It ends nothing, or there is no such thing.
             }
-            waiting(&mut rig);
-            let silent_ms = strike(&mut rig, fault);
-            let end = expected(rig.over, Server::NameServer, At::Login, fault, silent_ms);
+            waiting(&mut harness);
+            let silent_ms = strike(&mut harness, fault);
+            let end = expected(harness.row, Server::NameServer, At::Login, fault, silent_ms);
             let (after_ms, digit, _) = end.expect("it ends");
-            rig.advance_ms(after_ms);
-            rig.expect(
+            harness.advance_ms(after_ms);
+            harness.expect(
                 &[
                     &lost[..],
                     &[Seen::State(State::Error), Seen::Error(3000 + digit)],
@@ -445,47 +455,47 @@ fn open_get_regions_fail_before_the_state_changes() {
             );
         });
     }
-    each(|mut rig| {
-        waiting(&mut rig);
-        rig.respond(230, 32756, Some("no such region"), &[]);
-        rig.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3101)]].concat());
+    each(|mut harness| {
+        waiting(&mut harness);
+        harness.respond(230, 32756, Some("no such region"), &[]);
+        harness.expect(&[&lost[..], &[Seen::State(State::Error), Seen::Error(3101)]].concat());
     });
-    each(|mut rig| {
-        waiting(&mut rig);
-        rig.client.disconnect();
-        rig.pump();
-        rig.expect(&[&lost[..], &[Seen::State(State::Disconnected)]].concat());
+    each(|mut harness| {
+        waiting(&mut harness);
+        harness.client.disconnect();
+        harness.pump();
+        harness.expect(&[&lost[..], &[Seen::State(State::Disconnected)]].concat());
     });
     // The move to the front end is an end of the name server, too.
-    each(|mut rig| {
-        waiting(&mut rig);
-        rig.accept_login();
+    each(|mut harness| {
+        waiting(&mut harness);
+        harness.accept_login();
         let moved = [
             Seen::authenticated(""),
             Seen::State(State::ConnectingToFrontEnd),
         ];
-        rig.expect(&[&lost[..], &moved].concat());
+        harness.expect(&[&lost[..], &moved].concat());
     });
 }
 
 /// What was received before the end is told before it.
 #[test]
 fn what_came_before_the_end_is_told_before_it() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.join(&["a"]);
-        rig.forget();
-        let link = rig.link();
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.join(&["a"]);
+        harness.forget();
+        let link = harness.link();
         let message = [
             (1, "a".into()),
-            (4, crate::rig::strings(&["bob"])),
-            (2, crate::rig::objects(&["hi".into()])),
+            (4, crate::harness::strings(&["bob"])),
+            (2, crate::harness::objects(&["hi".into()])),
         ];
-        let bytes = rig.event(0, &message);
-        rig.hand_over(link, &bytes);
-        rig.input(link, LinkInput::Closed);
-        rig.expect(&[
-            Seen::messages("a", [crate::rig::Line::new("bob", "hi", None)]),
+        let bytes = harness.event(0, &message);
+        harness.deliver_without_pump(link, &bytes);
+        harness.input(link, LinkInput::Closed);
+        harness.expect(&[
+            Seen::messages("a", [crate::harness::Line::new("bob", "hi", None)]),
             Seen::State(State::Error),
             Seen::Error(1003),
         ]);
@@ -504,28 +514,28 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
     for message_at in [None, Some(0), Some(1)] {
         not_over_datagrams_with(
             |config| config.limits(limits.clone()).incoming_cap_bytes(0),
-            |mut rig| {
-                if rig.over.json {
+            |mut harness| {
+                if harness.row.json {
                     return; // The bytes of these answers are counted, and in JSON they are others.
                 }
-                rig.go_to(State::ConnectedToFrontEnd);
-                rig.answers = false;
+                harness.go_to(State::ConnectedToFrontEnd);
+                harness.answers = false;
                 let mut parts = vec![pong.repeat(2_000 / 9 + 1)];
                 if let Some(at) = message_at {
-                    parts.insert(at, rig.event(77, &[]));
+                    parts.insert(at, harness.event(77, &[]));
                 }
-                let link = rig.link();
-                rig.hand_over(link, &parts.concat());
-                assert!(!rig.client.wants_input(link));
+                let link = harness.link();
+                harness.deliver_without_pump(link, &parts.concat());
+                assert!(!harness.client.wants_input(link));
                 // However long the application is away: it comes back to what it has.
-                rig.now = rig.now.plus_millis(60_000);
-                rig.pump();
-                assert!(rig.client.wants_input(link));
-                rig.take_events();
-                rig.advance_ms(9_999);
-                rig.expect(&[]);
-                rig.advance_ms(1);
-                rig.expect(&[Seen::State(State::Error), Seen::Error(1004)]);
+                harness.now = harness.now.plus_millis(60_000);
+                harness.pump();
+                assert!(harness.client.wants_input(link));
+                harness.take_events();
+                harness.advance_ms(9_999);
+                harness.expect(&[]);
+                harness.advance_ms(1);
+                harness.expect(&[Seen::State(State::Error), Seen::Error(1004)]);
             },
         );
     }
@@ -541,41 +551,45 @@ fn an_input_overrun_is_an_error_of_the_link() {
     };
     over_streams_with(
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            let link = rig.link();
-            assert!(rig.client.wants_input(link));
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            let link = harness.link();
+            assert!(harness.client.wants_input(link));
             // Answers to pings, not processed yet. The cap is twice the message limit.
             let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
-            rig.client
-                .handle_link(rig.now, link, LinkInput::Received(&pong.repeat(2_000 / 9)));
-            assert!(rig.client.wants_input(link));
-            rig.client
-                .handle_link(rig.now, link, LinkInput::Received(&pong));
-            assert!(!rig.client.wants_input(link));
-            rig.client.handle_link(
-                rig.now,
+            harness.client.handle_link(
+                harness.now,
+                link,
+                LinkInput::Received(&pong.repeat(2_000 / 9)),
+            );
+            assert!(harness.client.wants_input(link));
+            harness
+                .client
+                .handle_link(harness.now, link, LinkInput::Received(&pong));
+            assert!(!harness.client.wants_input(link));
+            harness.client.handle_link(
+                harness.now,
                 link,
                 LinkInput::Received(&pong.repeat(64 * 1024 / 9 - 1)),
             );
-            assert!(!rig.client.wants_input(link));
+            assert!(!harness.client.wants_input(link));
             // Each answer counts as a message of work.
             let mut calls = 0;
-            while rig.client.service(rig.now).more {
+            while harness.client.service(harness.now).more {
                 calls += 1;
             }
             assert!(calls > 5, "{calls}");
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
-            assert!(rig.client.wants_input(link));
-            rig.input(
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+            assert!(harness.client.wants_input(link));
+            harness.input(
                 link,
                 LinkInput::Received(&pong.repeat((64 * 1024 + 2_000) / 9 + 1)),
             );
-            rig.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
-            assert_eq!(rig.error().1.kind, CauseKind::InputOverrun);
-            rig.expect_close(link);
-            rig.expect_nothing();
-            assert!(!rig.client.wants_input(link));
+            harness.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
+            assert_eq!(harness.error().1.kind, CauseKind::InputOverrun);
+            harness.expect_close(link);
+            harness.expect_nothing();
+            assert!(!harness.client.wants_input(link));
         },
     );
 }
@@ -589,28 +603,28 @@ fn an_overrun_of_messages_is_an_error_of_the_link() {
     };
     over_messages_with(
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
-        |mut rig| {
-            if rig.over.json {
+        |mut harness| {
+            if harness.row.json {
                 return; // The bytes of these answers are counted, and in JSON they are others.
             }
-            rig.go_to(State::ConnectedToFrontEnd);
-            let link = rig.link();
+            harness.go_to(State::ConnectedToFrontEnd);
+            let link = harness.link();
             let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
-            rig.hand_over(link, &pong.repeat(2_000 / 9));
-            assert!(rig.client.wants_input(link));
-            rig.hand_over(link, &pong);
-            assert!(!rig.client.wants_input(link));
-            rig.hand_over(link, &pong.repeat(3_000 / 9 - 223));
-            rig.pump();
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
-            assert!(rig.client.wants_input(link));
-            rig.hand_over(link, &pong.repeat(3_000 / 9 + 1));
-            rig.pump();
-            rig.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
-            assert_eq!(rig.error().1.kind, CauseKind::InputOverrun);
-            rig.expect_close(link);
-            rig.expect_nothing();
-            assert!(!rig.client.wants_input(link));
+            harness.deliver_without_pump(link, &pong.repeat(2_000 / 9));
+            assert!(harness.client.wants_input(link));
+            harness.deliver_without_pump(link, &pong);
+            assert!(!harness.client.wants_input(link));
+            harness.deliver_without_pump(link, &pong.repeat(3_000 / 9 - 223));
+            harness.pump();
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+            assert!(harness.client.wants_input(link));
+            harness.deliver_without_pump(link, &pong.repeat(3_000 / 9 + 1));
+            harness.pump();
+            harness.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
+            assert_eq!(harness.error().1.kind, CauseKind::InputOverrun);
+            harness.expect_close(link);
+            harness.expect_nothing();
+            assert!(!harness.client.wants_input(link));
         },
     );
 }

@@ -1,6 +1,6 @@
 //! Errors and disconnecting: items 42 to 53.
 
-use crate::rig::{
+use crate::harness::{
     Call, End, Seen, TOKEN, each, each_with, encryption_off, not_in_json, over_datagrams,
     where_keys_are_exchanged,
 };
@@ -13,62 +13,62 @@ use std::time::Duration;
 
 /// The ends of a connection, other than refused logins, and how the documented code ends.
 const ENDS: [End; 5] = [
-    (1, |rig| {
-        rig.accept();
-        rig.fail(LinkErrorKind::Io, "cable cut");
+    (1, |harness| {
+        harness.accept();
+        harness.fail(LinkErrorKind::Io, "cable cut");
     }),
-    (2, |rig| rig.fail(LinkErrorKind::Refused, "refused")),
-    (3, |rig| {
-        rig.accept();
-        rig.close();
+    (2, |harness| harness.fail(LinkErrorKind::Refused, "refused")),
+    (3, |harness| {
+        harness.accept();
+        harness.close();
     }),
-    (4, |rig| {
-        rig.accept();
-        rig.advance_ms(15_000);
+    (4, |harness| {
+        harness.accept();
+        harness.advance_ms(15_000);
     }),
-    (5, |rig| {
-        rig.accept();
-        rig.greet();
-        let refusal = rig.server().key_answer(-1, None);
-        rig.deliver(&refusal);
+    (5, |harness| {
+        harness.accept();
+        harness.send_init_response();
+        let refusal = harness.server().key_answer(-1, None);
+        harness.deliver(&refusal);
     }),
 ];
 
 #[test]
 fn c042_a_refused_connect_to_the_name_server_is_state_error_then_3002() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectingToNameServer);
-        rig.fail(LinkErrorKind::Refused, "nobody there");
-        rig.expect(&[Seen::State(State::Error), Seen::Error(3002)]);
-        let (_, cause, message) = rig.error();
+    each(|mut harness| {
+        harness.go_to(State::ConnectingToNameServer);
+        harness.fail(LinkErrorKind::Refused, "nobody there");
+        harness.expect(&[Seen::State(State::Error), Seen::Error(3002)]);
+        let (_, cause, message) = harness.error();
         assert_eq!(
             (cause.server, cause.kind),
             (Server::NameServer, CauseKind::Link(LinkErrorKind::Refused))
         );
         assert_eq!(cause.text, "nobody there");
         assert!(message.contains("nobody there"), "{message}");
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c043_each_end_of_the_name_server_has_its_code() {
     for (digit, end) in ENDS {
-        each(|mut rig| {
-            if digit == 5 && !rig.over.exchanges_keys() {
+        each(|mut harness| {
+            if digit == 5 && !harness.row.exchanges_keys() {
                 return; // There is no key exchange to fail.
             }
-            rig.go_to(State::ConnectingToNameServer);
-            end(&mut rig);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(3000 + digit)]);
+            harness.go_to(State::ConnectingToNameServer);
+            end(&mut harness);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(3000 + digit)]);
         });
     }
     // In state 2 as well, where no key exchange can fail any more.
     for (code, end) in [(3001, LinkErrorKind::Io), (3003, LinkErrorKind::Reset)] {
-        each(|mut rig| {
-            rig.go_to(State::ConnectedToNameServer);
-            rig.fail(end, "");
-            rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+        each(|mut harness| {
+            harness.go_to(State::ConnectedToNameServer);
+            harness.fail(end, "");
+            harness.expect(&[Seen::State(State::Error), Seen::Error(code)]);
         });
     }
 }
@@ -98,20 +98,20 @@ fn every_code_has_its_number_and_name() {
 #[test]
 fn c044_each_end_of_the_front_end_has_its_code() {
     for (digit, end) in ENDS {
-        each(|mut rig| {
-            if digit == 5 && !rig.over.exchanges_keys() {
+        each(|mut harness| {
+            if digit == 5 && !harness.row.exchanges_keys() {
                 return; // There is no key exchange to fail.
             }
-            rig.go_to(State::ConnectingToFrontEnd);
-            end(&mut rig);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
+            harness.go_to(State::ConnectingToFrontEnd);
+            end(&mut harness);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
         });
     }
     for (code, end) in [(1001, LinkErrorKind::Io), (1003, LinkErrorKind::Reset)] {
-        each(|mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            rig.fail(end, "");
-            rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+        each(|mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.fail(end, "");
+            harness.expect(&[Seen::State(State::Error), Seen::Error(code)]);
         });
     }
 }
@@ -132,17 +132,17 @@ fn every_failed_key_exchange_ends_the_connection() {
         (State::ConnectingToFrontEnd, 1005),
     ] {
         for (return_code, key, failure) in answers {
-            where_keys_are_exchanged(|mut rig| {
-                rig.go_to(state);
-                rig.accept();
-                rig.greet();
-                let link = rig.link();
-                let answer = rig.server().key_answer(return_code, key);
-                rig.deliver(&answer);
-                rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
-                rig.expect_close(link);
-                rig.expect_nothing();
-                let (_, cause, _) = rig.error();
+            where_keys_are_exchanged(|mut harness| {
+                harness.go_to(state);
+                harness.accept();
+                harness.send_init_response();
+                let link = harness.link();
+                let answer = harness.server().key_answer(return_code, key);
+                harness.deliver(&answer);
+                harness.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+                harness.expect_close(link);
+                harness.expect_nothing();
+                let (_, cause, _) = harness.error();
                 assert_eq!(cause.kind, CauseKind::KeyExchange(failure));
                 assert_eq!(cause.return_code, (return_code != 0).then_some(return_code));
             });
@@ -159,60 +159,63 @@ fn c045_a_connect_that_is_never_answered_is_a_timeout() {
         (State::ConnectingToNameServer, 3000),
         (State::ConnectingToFrontEnd, 1000),
     ] {
-        over_datagrams(|mut rig| {
-            rig.go_to(state);
-            rig.answers = false;
-            rig.accept();
-            rig.advance_ms(14_307);
-            rig.expect(&[]);
-            rig.advance_ms(1);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(base + 4)]);
-            assert_eq!(rig.error().1.kind, CauseKind::Unacknowledged);
+        over_datagrams(|mut harness| {
+            harness.go_to(state);
+            harness.answers = false;
+            harness.accept();
+            harness.advance_ms(14_307);
+            harness.expect(&[]);
+            harness.advance_ms(1);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(base + 4)]);
+            assert_eq!(harness.error().1.kind, CauseKind::Unacknowledged);
         });
-        each(|mut rig| {
-            rig.go_to(state);
-            rig.accept();
-            rig.advance_ms(15_000);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(base + 4)]);
-            assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Connect));
+        each(|mut harness| {
+            harness.go_to(state);
+            harness.accept();
+            harness.advance_ms(15_000);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(base + 4)]);
+            assert_eq!(harness.error().1.kind, CauseKind::Deadline(Step::Connect));
         });
-        each(|mut rig| {
-            rig.go_to(state);
-            rig.advance_ms(15_000);
-            let (digit, kind) = rig.over.never_opened();
-            rig.expect(&[Seen::State(State::Error), Seen::Error(base + digit)]);
-            assert_eq!(rig.error().1.kind, kind);
+        each(|mut harness| {
+            harness.go_to(state);
+            harness.advance_ms(15_000);
+            let (digit, kind) = harness.row.never_opened();
+            harness.expect(&[Seen::State(State::Error), Seen::Error(base + digit)]);
+            assert_eq!(harness.error().1.kind, kind);
         });
     }
 }
 
 #[test]
 fn c046_after_an_error_the_state_stays_until_the_application_acts() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.close();
-        rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
-        rig.forget();
-        let late = rig.event(
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.close();
+        harness.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
+        harness.forget();
+        let late = harness.event(
             5,
             &[
-                (0, crate::rig::strings(&["a"])),
-                (15, crate::rig::bools(&[true])),
+                (0, crate::harness::strings(&["a"])),
+                (15, crate::harness::bools(&[true])),
             ],
         );
-        let links: Vec<_> = rig.links.iter().map(|link| link.id).collect();
+        let links: Vec<_> = harness.links.iter().map(|link| link.id).collect();
         for link in links {
-            rig.client
-                .handle_link(rig.now, link, LinkInput::Opened { ipv6: false });
-            rig.hand_over(link, &late);
-            rig.client.handle_link(rig.now, link, LinkInput::Closed);
+            harness
+                .client
+                .handle_link(harness.now, link, LinkInput::Opened { ipv6: false });
+            harness.deliver_without_pump(link, &late);
+            harness
+                .client
+                .handle_link(harness.now, link, LinkInput::Closed);
         }
-        assert_eq!(rig.client.poll_timeout(), None);
-        rig.advance_ms(24 * 3_600_000);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), State::Error);
-        assert_eq!(rig.client.state().code(), -1);
-        assert_eq!(rig.client.poll_timeout(), None);
+        assert_eq!(harness.client.poll_timeout(), None);
+        harness.advance_ms(24 * 3_600_000);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), State::Error);
+        assert_eq!(harness.client.state().code(), -1);
+        assert_eq!(harness.client.poll_timeout(), None);
     });
 }
 
@@ -243,32 +246,33 @@ impl Listener for Stubborn {
 
 #[test]
 fn c047_connect_may_be_called_from_inside_on_error() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectingToNameServer);
+    each(|mut harness| {
+        harness.go_to(State::ConnectingToNameServer);
         let mut listener = Stubborn::default();
-        let link = rig.link();
+        let link = harness.link();
         let refused = LinkError::new(LinkErrorKind::Refused, "");
-        rig.client
-            .handle_link(rig.now, link, LinkInput::Failed(refused));
-        rig.server().gone = true;
-        rig.pump_with(|client, event| event.deliver(client, &mut listener));
+        harness
+            .client
+            .handle_link(harness.now, link, LinkInput::Failed(refused));
+        harness.server().gone = true;
+        harness.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.errors, [3002]);
         assert_eq!(listener.again, [Ok(())]);
         assert_eq!(
             listener.states,
             [State::Error, State::ConnectingToNameServer]
         );
-        rig.expect(&[
+        harness.expect(&[
             Seen::State(State::Error),
             Seen::Error(3002),
             Seen::State(State::ConnectingToNameServer),
         ]);
-        rig.expect_open("ns.example", 4533);
-        rig.handshake();
-        rig.accept_login();
-        rig.handshake();
-        rig.respond(230, 0, None, &[]);
-        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+        harness.expect_open("ns.example", 4533);
+        harness.handshake();
+        harness.accept_login();
+        harness.handshake();
+        harness.respond(230, 0, None, &[]);
+        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
     });
 }
 
@@ -281,125 +285,133 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
     ];
     for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
         for end in ends {
-            each(|mut rig| {
-                rig.go_to(state);
-                let name_server = rig.links.first().expect("the name server").id;
-                let deadline = rig.client.poll_timeout();
-                rig.client.handle_link(rig.now, name_server, end());
-                rig.pump();
-                rig.expect_nothing();
+            each(|mut harness| {
+                harness.go_to(state);
+                let name_server = harness.links.first().expect("the name server").id;
+                let deadline = harness.client.poll_timeout();
+                harness.client.handle_link(harness.now, name_server, end());
+                harness.pump();
+                harness.expect_nothing();
                 assert_eq!(
-                    (rig.client.state(), rig.client.poll_timeout()),
+                    (harness.client.state(), harness.client.poll_timeout()),
                     (state, deadline)
                 );
             });
         }
         // Nor anything that it says: a second answer to the login, a refusal, a goodbye, nonsense.
-        each(|mut rig| {
-            rig.go_to(state);
-            let name_server = rig.links.first().expect("the name server");
+        each(|mut harness| {
+            harness.go_to(state);
+            let name_server = harness.links.first().expect("the name server");
             let id = name_server.id;
             let address = (230, "other.example:1".into());
             for bytes in [
                 name_server.response(true, 230, 0, None, &[address, (221, TOKEN.into())]),
                 name_server.response(false, 230, 32767, Some("late"), &[]),
-                if rig.over.json {
+                if harness.row.json {
                     name_server.event(false, 77, &[]) // There is no goodbye.
                 } else {
                     name_server.disconnect(-1, Some("late"))
                 },
             ] {
-                rig.hand_over(id, &bytes);
-                rig.pump();
-                rig.expect_nothing();
-                assert_eq!(rig.client.state(), state);
+                harness.deliver_without_pump(id, &bytes);
+                harness.pump();
+                harness.expect_nothing();
+                assert_eq!(harness.client.state(), state);
             }
-            rig.input(id, LinkInput::Received(&[0xAA; 100]));
-            rig.expect_nothing();
-            assert_eq!(rig.client.state(), state);
+            harness.input(id, LinkInput::Received(&[0xAA; 100]));
+            harness.expect_nothing();
+            assert_eq!(harness.client.state(), state);
         });
     }
     // Also while the name server's link is still sending.
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        rig.pump();
-        rig.writable = false;
-        rig.advance_ms(3_000);
-        rig.accept_login();
-        let name_server = rig.links.first().expect("the name server").id;
-        rig.forget();
-        rig.input(
+        harness.pump();
+        harness.writable = false;
+        harness.advance_ms(3_000);
+        harness.accept_login();
+        let name_server = harness.links.first().expect("the name server").id;
+        harness.forget();
+        harness.input(
             name_server,
             LinkInput::Failed(LinkError::new(LinkErrorKind::Io, "late")),
         );
-        rig.advance_ms(10_000);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), State::ConnectingToFrontEnd);
+        harness.advance_ms(10_000);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), State::ConnectingToFrontEnd);
     });
 }
 
 #[test]
 fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
         // An application may show a menu here for as long as it likes.
-        rig.advance_ms(24 * 3_600_000);
-        rig.expect_nothing();
-        rig.client
+        harness.advance_ms(24 * 3_600_000);
+        harness.expect_nothing();
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        rig.pump();
-        rig.advance_ms(14_999);
-        rig.expect(&[]);
-        rig.advance_ms(1);
-        rig.expect(&[Seen::State(State::Error), Seen::Error(3004)]);
-        assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Authenticate));
+        harness.pump();
+        harness.advance_ms(14_999);
+        harness.expect(&[]);
+        harness.advance_ms(1);
+        harness.expect(&[Seen::State(State::Error), Seen::Error(3004)]);
+        assert_eq!(
+            harness.error().1.kind,
+            CauseKind::Deadline(Step::Authenticate)
+        );
     });
     each_with(
         |config| config.connect_timeout(Duration::from_millis(60_000)),
-        |mut rig| {
-            rig.go_to(State::ConnectingToFrontEnd);
-            rig.advance_ms(2_000);
-            rig.handshake();
-            rig.advance_ms(14_999);
-            rig.expect(&[]);
-            rig.advance_ms(1);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(1004)]);
-            assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Authenticate));
+        |mut harness| {
+            harness.go_to(State::ConnectingToFrontEnd);
+            harness.advance_ms(2_000);
+            harness.handshake();
+            harness.advance_ms(14_999);
+            harness.expect(&[]);
+            harness.advance_ms(1);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(1004)]);
+            assert_eq!(
+                harness.error().1.kind,
+                CauseKind::Deadline(Step::Authenticate)
+            );
         },
     );
 }
 
 #[test]
 fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let (link, now) = (rig.link(), rig.now);
-        rig.client.disconnect();
-        assert_eq!(rig.client.state(), State::Disconnected);
-        assert_eq!(rig.client.state().code(), 10);
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let (link, now) = (harness.link(), harness.now);
+        harness.client.disconnect();
+        assert_eq!(harness.client.state(), State::Disconnected);
+        assert_eq!(harness.client.state().code(), 10);
         let changed = Event::StateChanged {
             from: State::ConnectedToFrontEnd,
             to: State::Disconnected,
         };
-        assert_eq!(rig.client.poll_event(), Some(changed));
-        assert_eq!(rig.client.poll_event(), None);
+        assert_eq!(harness.client.poll_event(), Some(changed));
+        assert_eq!(harness.client.poll_event(), None);
         // The server closes its end as well, in whatever way.
         for late in [
             LinkInput::Received(&[0xAA]),
             LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "")),
         ] {
-            rig.client.handle_link(now, link, late);
-            let _serviced = rig.client.service(now);
-            assert_eq!(rig.client.poll_event(), None);
+            harness.client.handle_link(now, link, late);
+            let _serviced = harness.client.service(now);
+            assert_eq!(harness.client.poll_event(), None);
         }
-        let _serviced = rig.client.service(now.plus_millis(24 * 3_600_000));
-        assert_eq!(rig.client.poll_event(), None);
-        assert_eq!(rig.client.poll_timeout(), None);
-        assert_eq!(rig.client.state(), State::Disconnected);
+        let _serviced = harness.client.service(now.plus_millis(24 * 3_600_000));
+        assert_eq!(harness.client.poll_event(), None);
+        assert_eq!(harness.client.poll_timeout(), None);
+        assert_eq!(harness.client.state(), State::Disconnected);
     });
     // From every state that is not an end.
     for state in [
@@ -408,13 +420,13 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
         State::ConnectedToNameServer,
         State::ConnectingToFrontEnd,
     ] {
-        each(|mut rig| {
-            rig.go_to(state);
-            rig.client.disconnect();
-            rig.pump();
-            rig.expect(&[Seen::State(State::Disconnected)]);
-            rig.advance_ms(3_600_000);
-            rig.expect(&[]);
+        each(|mut harness| {
+            harness.go_to(state);
+            harness.client.disconnect();
+            harness.pump();
+            harness.expect(&[Seen::State(State::Disconnected)]);
+            harness.advance_ms(3_600_000);
+            harness.expect(&[]);
         });
     }
 }
@@ -422,13 +434,13 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
 #[test]
 fn c051_disconnect_without_a_connection_fires_nothing() {
     for state in [State::Uninitialized, State::Disconnected] {
-        each(|mut rig| {
-            rig.go_to(state);
-            rig.client.disconnect();
-            assert_eq!(rig.client.queued_events(), 0);
-            rig.pump();
-            rig.expect_nothing();
-            assert_eq!(rig.client.state(), state);
+        each(|mut harness| {
+            harness.go_to(state);
+            harness.client.disconnect();
+            assert_eq!(harness.client.queued_events(), 0);
+            harness.pump();
+            harness.expect_nothing();
+            assert_eq!(harness.client.state(), state);
         });
     }
 }
@@ -445,21 +457,21 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
     ] {
         for (reason, text) in reasons {
             // Which JSON has no message for.
-            not_in_json(|mut rig| {
-                rig.go_to(state);
+            not_in_json(|mut harness| {
+                harness.go_to(state);
                 if matches!(
                     state,
                     State::ConnectingToNameServer | State::ConnectingToFrontEnd
                 ) {
                     // Instead of the init response.
-                    rig.accept();
+                    harness.accept();
                 }
-                let link = rig.link();
-                rig.say_goodbye(reason, text);
-                rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
-                rig.expect_close(link);
-                rig.expect_nothing();
-                let (_, cause, message) = rig.error();
+                let link = harness.link();
+                harness.send_disconnect(reason, text);
+                harness.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+                harness.expect_close(link);
+                harness.expect_nothing();
+                let (_, cause, message) = harness.error();
                 assert_eq!(
                     (cause.server, cause.kind),
                     (server, CauseKind::ServerDisconnect)
@@ -474,17 +486,17 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
         }
     }
     // The link's own end comes right behind: one error, the one that says why, and nothing left to close.
-    not_in_json(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
+    not_in_json(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
         let (link, goodbye) = (
-            rig.link(),
-            rig.server().disconnect(32757, Some("user limit")),
+            harness.link(),
+            harness.server().disconnect(32757, Some("user limit")),
         );
-        rig.hand_over(link, &goodbye);
-        rig.input(link, LinkInput::Closed);
-        rig.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
-        assert_eq!(rig.error().1.kind, CauseKind::ServerDisconnect);
-        rig.expect_nothing();
+        harness.deliver_without_pump(link, &goodbye);
+        harness.input(link, LinkInput::Closed);
+        harness.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
+        assert_eq!(harness.error().1.kind, CauseKind::ServerDisconnect);
+        harness.expect_nothing();
     });
 }
 
@@ -500,42 +512,42 @@ fn chat_calls() -> [Call; 4] {
 
 #[test]
 fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.client.disconnect();
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.client.disconnect();
         for call in chat_calls() {
             assert_eq!(
-                call(&mut rig.client),
+                call(&mut harness.client),
                 Err(RequestError::WrongState(State::Disconnected))
             );
         }
-        rig.pump();
-        rig.expect(&[Seen::State(State::Disconnected)]);
-        rig.expect_no_request();
+        harness.pump();
+        harness.expect(&[Seen::State(State::Disconnected)]);
+        harness.expect_no_request();
         for call in chat_calls() {
             assert_eq!(
-                rig.refused(call),
+                harness.refused(call),
                 RequestError::WrongState(State::Disconnected)
             );
         }
-        rig.forget();
-        rig.expect_nothing();
+        harness.forget();
+        harness.expect_nothing();
     });
 }
 
 /// chat.md 6.2: in any state but ConnectedToFrontEnd they are refused, and answer the state.
 #[test]
 fn chat_calls_are_refused_in_every_other_state() {
-    for state in crate::rig::ALL_STATES
+    for state in crate::harness::ALL_STATES
         .into_iter()
         .filter(|&state| state != State::ConnectedToFrontEnd)
     {
-        each(|mut rig| {
-            rig.go_to(state);
+        each(|mut harness| {
+            harness.go_to(state);
             for call in chat_calls() {
-                assert_eq!(rig.refused(call), RequestError::WrongState(state));
+                assert_eq!(harness.refused(call), RequestError::WrongState(state));
             }
-            rig.expect_nothing();
+            harness.expect_nothing();
         });
     }
 }
@@ -544,10 +556,10 @@ fn chat_calls_are_refused_in_every_other_state() {
 #[test]
 fn ends_without_encryption_have_the_same_codes() {
     for (digit, end) in ENDS.into_iter().filter(|(digit, _)| *digit != 5) {
-        each_with(encryption_off, |mut rig| {
-            rig.go_to(State::ConnectingToFrontEnd);
-            end(&mut rig);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
+        each_with(encryption_off, |mut harness| {
+            harness.go_to(State::ConnectingToFrontEnd);
+            end(&mut harness);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
         });
     }
 }

@@ -1,8 +1,8 @@
 //! The logins on both servers: items 11 to 19 and 21 to 30.
 
-use crate::rig::{
-    APP_ID, APP_VERSION, Came, FRONT_END, Rig, Seen, TABLE, TOKEN, each, each_with, objects,
-    where_keys_are_exchanged,
+use crate::harness::{
+    APP_ID, APP_VERSION, FRONT_END, Harness, Received, Seen, TABLE, TOKEN, each, each_with,
+    objects, where_keys_are_exchanged,
 };
 use bytes::Bytes;
 use chat_core::codes::auth_type;
@@ -24,16 +24,16 @@ fn login_with(more: &[(u8, Value)]) -> Vec<(u8, Value)> {
 }
 
 /// A client that has just sent its login to the name server.
-fn logging_in(rig: &mut Rig) {
-    rig.connect(Some("eu"));
-    rig.handshake();
-    rig.take_events();
+fn logging_in(harness: &mut Harness) {
+    harness.connect(Some("eu"));
+    harness.handshake();
+    harness.take_events();
 }
 
 /// A client that is connecting to the front end, up to its login there.
-fn logging_in_on_front_end(rig: &mut Rig) {
-    rig.go_to(State::ConnectingToFrontEnd);
-    rig.handshake();
+fn logging_in_on_front_end(harness: &mut Harness) {
+    harness.go_to(State::ConnectingToFrontEnd);
+    harness.handshake();
 }
 
 /// What items 17 and 26 say of UDP, and wire.md 6.1 of frames.
@@ -41,9 +41,9 @@ const RELIABLE_ON_CHANNEL_0: (u8, u8) = (0, 1);
 
 #[test]
 fn c011_the_login_carries_app_id_version_and_region_as_strings() {
-    each(|mut rig| {
-        logging_in(&mut rig);
-        let sent = rig.expect_request(230, true, &login("eu"));
+    each(|mut harness| {
+        logging_in(&mut harness);
+        let sent = harness.expect_request(230, true, &login("eu"));
         assert!(
             sent.parameters
                 .iter()
@@ -54,30 +54,30 @@ fn c011_the_login_carries_app_id_version_and_region_as_strings() {
 
 #[test]
 fn c012_the_login_carries_a_user_id_only_if_one_is_set() {
-    each(|mut rig| {
-        logging_in(&mut rig);
-        rig.expect_request(230, true, &login("eu"));
+    each(|mut harness| {
+        logging_in(&mut harness);
+        harness.expect_request(230, true, &login("eu"));
     });
     each_with(
         |config| config.user_id(""),
-        |mut rig| {
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login("eu"));
+        |mut harness| {
+            logging_in(&mut harness);
+            harness.expect_request(230, true, &login("eu"));
         },
     );
     each_with(
         |config| config.user_id("älice"),
-        |mut rig| {
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login_with(&[(225, "älice".into())]));
+        |mut harness| {
+            logging_in(&mut harness);
+            harness.expect_request(230, true, &login_with(&[(225, "älice".into())]));
         },
     );
-    each(|mut rig| {
-        assert_eq!(rig.client.set_user_id("bob"), Ok(()));
-        assert_eq!(rig.client.user_id(), &"bob");
-        logging_in(&mut rig);
-        rig.expect_request(230, true, &login_with(&[(225, "bob".into())]));
-        let error = rig.refused(|client| client.set_user_id("carol"));
+    each(|mut harness| {
+        assert_eq!(harness.client.set_user_id("bob"), Ok(()));
+        assert_eq!(harness.client.user_id(), &"bob");
+        logging_in(&mut harness);
+        harness.expect_request(230, true, &login_with(&[(225, "bob".into())]));
+        let error = harness.refused(|client| client.set_user_id("carol"));
         assert_eq!(
             error,
             chat_core::RequestError::WrongState(State::ConnectedToNameServer)
@@ -87,10 +87,10 @@ fn c012_the_login_carries_a_user_id_only_if_one_is_set() {
 
 #[test]
 fn c013_custom_authentication_is_a_byte_and_a_query_string() {
-    each(|mut rig| {
-        rig.authentication(AuthValues::new("a=b"));
-        logging_in(&mut rig);
-        rig.expect_request(
+    each(|mut harness| {
+        harness.authentication(AuthValues::new("a=b"));
+        logging_in(&mut harness);
+        harness.expect_request(
             230,
             true,
             &login_with(&[(217, Value::Byte(0)), (216, "a=b".into())]),
@@ -104,20 +104,20 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
     ] {
         each_with(
             |config| config.authentication(AuthValues::new("ticket=00ff&x=").auth_type(auth_type)),
-            |mut rig| {
-                logging_in(&mut rig);
+            |mut harness| {
+                logging_in(&mut harness);
                 let expected =
                     login_with(&[(217, Value::Byte(number)), (216, "ticket=00ff&x=".into())]);
-                rig.expect_request(230, true, &expected);
+                harness.expect_request(230, true, &expected);
             },
         );
     }
     // chat.md 2.4: the query string is sent even when it is empty.
     each_with(
         |config| config.authentication(AuthValues::new("")),
-        |mut rig| {
-            logging_in(&mut rig);
-            rig.expect_request(
+        |mut harness| {
+            logging_in(&mut harness);
+            harness.expect_request(
                 230,
                 true,
                 &login_with(&[(217, Value::Byte(0)), (216, "".into())]),
@@ -125,11 +125,11 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
         },
     );
     // It takes effect at the next login, not on a live connection.
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.authentication(AuthValues::new("a=b"));
-        rig.pump();
-        rig.expect_nothing();
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.authentication(AuthValues::new("a=b"));
+        harness.pump();
+        harness.expect_nothing();
     });
 }
 
@@ -141,12 +141,12 @@ fn c014_authentication_type_255_sends_nothing_about_it() {
         AuthValues::none(),
         AuthValues::none().data("data"),
     ] {
-        each(|mut rig| {
+        each(|mut harness| {
             // It also takes back what was set before.
-            rig.authentication(AuthValues::new("c=d").data("more"));
-            rig.authentication(values.clone());
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login("eu"));
+            harness.authentication(AuthValues::new("c=d").data("more"));
+            harness.authentication(values.clone());
+            logging_in(&mut harness);
+            harness.expect_request(230, true, &login("eu"));
         });
     }
 }
@@ -165,15 +165,15 @@ fn c015_authentication_data_keeps_its_type() {
             Value::Hashtable(map),
         ),
     ] {
-        each(|mut rig| {
-            rig.authentication(values.clone());
-            logging_in(&mut rig);
+        each(|mut harness| {
+            harness.authentication(values.clone());
+            logging_in(&mut harness);
             let expected = login_with(&[
                 (217, Value::Byte(0)),
                 (216, "a=b".into()),
                 (214, data.clone()),
             ]);
-            rig.expect_request(230, true, &expected);
+            harness.expect_request(230, true, &expected);
         });
     }
 }
@@ -182,25 +182,25 @@ fn c015_authentication_data_keeps_its_type() {
 fn c016_the_login_on_the_name_server_carries_no_token_and_no_history_limit() {
     each_with(
         |config| config.private_history(5),
-        |mut rig| {
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login("eu"));
+        |mut harness| {
+            logging_in(&mut harness);
+            harness.expect_request(230, true, &login("eu"));
             // Not even when a token is held from the connection before.
-            rig.accept_login();
-            rig.close();
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login("eu"));
+            harness.accept_login();
+            harness.close();
+            logging_in(&mut harness);
+            harness.expect_request(230, true, &login("eu"));
         },
     );
 }
 
 #[test]
 fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
-    each(|mut rig| {
-        logging_in(&mut rig);
-        let sent = rig.expect_request(230, true, &login("eu"));
+    each(|mut harness| {
+        logging_in(&mut harness);
+        let sent = harness.expect_request(230, true, &login("eu"));
         assert_eq!((sent.channel, sent.delivery), RELIABLE_ON_CHANNEL_0);
-        if !rig.over.exchanges_keys() {
+        if !harness.row.exchanges_keys() {
             return; // The link hides it.
         }
         assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
@@ -221,9 +221,9 @@ fn c018_the_app_version_is_sent_verbatim() {
                 APP_ID,
                 version,
             ));
-            let mut rig = Rig::over(row, config);
-            logging_in(&mut rig);
-            rig.expect_request(
+            let mut harness = Harness::on_row(row, config);
+            logging_in(&mut harness);
+            harness.expect_request(
                 230,
                 true,
                 &[
@@ -239,18 +239,19 @@ fn c018_the_app_version_is_sent_verbatim() {
 #[test]
 fn c019_the_region_is_sent_verbatim() {
     for region in ["eu/*", "EU", "us/cluster-7", " ü", ""] {
-        each(|mut rig| {
-            rig.connect(Some(region));
-            rig.handshake();
-            rig.expect_request(230, true, &login(region));
+        each(|mut harness| {
+            harness.connect(Some(region));
+            harness.handshake();
+            harness.expect_request(230, true, &login(region));
         });
-        each(|mut rig| {
-            rig.go_to(State::ConnectedToNameServer);
-            rig.client
+        each(|mut harness| {
+            harness.go_to(State::ConnectedToNameServer);
+            harness
+                .client
                 .connect_to_region_front_end(region)
                 .expect("may go on");
-            rig.pump();
-            rig.expect_request(230, true, &login(region));
+            harness.pump();
+            harness.expect_request(230, true, &login(region));
         });
     }
 }
@@ -265,31 +266,35 @@ fn c021_the_server_may_replace_the_user_id() {
     ] {
         each_with(
             |config| config.user_id("alice"),
-            |mut rig| {
-                logging_in(&mut rig);
+            |mut harness| {
+                logging_in(&mut harness);
                 let mut answer = vec![(230, FRONT_END.into()), (221, TOKEN.into())];
                 answer.extend(given.clone().map(|given| (225, given)));
-                rig.respond(230, 0, None, &answer);
-                rig.expect(&[
+                harness.respond(230, 0, None, &answer);
+                harness.expect(&[
                     Seen::authenticated(user_id),
                     Seen::State(State::ConnectingToFrontEnd),
                 ]);
-                assert_eq!(rig.client.user_id(), &user_id);
+                assert_eq!(harness.client.user_id(), &user_id);
             },
         );
         // chat.md 2.9: the front end as well; it is told again only if there is something to tell.
         each_with(
             |config| config.user_id("alice"),
-            |mut rig| {
-                logging_in_on_front_end(&mut rig);
+            |mut harness| {
+                logging_in_on_front_end(&mut harness);
                 let answer: Vec<_> = given
                     .clone()
                     .map(|given| (225, given))
                     .into_iter()
                     .collect();
-                rig.respond(230, 0, None, &answer);
-                assert_eq!(rig.client.user_id(), &user_id);
-                let told = rig.take_events().iter().map(Seen::from).collect::<Vec<_>>();
+                harness.respond(230, 0, None, &answer);
+                assert_eq!(harness.client.user_id(), &user_id);
+                let told = harness
+                    .take_events()
+                    .iter()
+                    .map(Seen::from)
+                    .collect::<Vec<_>>();
                 let state = Seen::State(State::ConnectedToFrontEnd);
                 match user_id {
                     "alice" => assert_eq!(told, [state]),
@@ -303,13 +308,13 @@ fn c021_the_server_may_replace_the_user_id() {
 #[test]
 fn c022_a_refused_login_is_state_error_then_3101_in_words() {
     for encrypt_answers in [false, true] {
-        each(|mut rig| {
-            rig.encrypt_answers = encrypt_answers;
-            logging_in(&mut rig);
-            let link = rig.expect_open("ns.example", 4533);
-            rig.respond(230, 32767, Some("Invalid app id"), &[]);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
-            let (_, cause, message) = rig.error();
+        each(|mut harness| {
+            harness.encrypt_answers = encrypt_answers;
+            logging_in(&mut harness);
+            let link = harness.expect_open("ns.example", 4533);
+            harness.respond(230, 32767, Some("Invalid app id"), &[]);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            let (_, cause, message) = harness.error();
             assert!(
                 message.contains("32767") && message.contains("Invalid app id"),
                 "{message}"
@@ -323,23 +328,23 @@ fn c022_a_refused_login_is_state_error_then_3101_in_words() {
                 (Some(32767), "Invalid app id")
             );
             // chat.md 6.2: the name server is closed, so that a retry starts at state 1.
-            rig.expect_close(link);
-            rig.expect_no_command();
+            harness.expect_close(link);
+            harness.expect_no_command();
         });
     }
     // Every other code, and no words, likewise.
     for code in [32755, 32756, 32757, 32753, -3, -1, 1, i16::MIN] {
-        each(|mut rig| {
-            logging_in(&mut rig);
+        each(|mut harness| {
+            logging_in(&mut harness);
             // Not even an address and a token help.
-            rig.respond(
+            harness.respond(
                 230,
                 code,
                 None,
                 &[(230, FRONT_END.into()), (221, TOKEN.into())],
             );
-            rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
-            let (_, cause, message) = rig.error();
+            harness.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            let (_, cause, message) = harness.error();
             assert_eq!(cause.return_code, Some(code));
             assert!(message.contains(&code.to_string()), "{message}");
         });
@@ -355,21 +360,21 @@ fn c023_an_accepted_login_without_address_is_3101() {
     ] {
         each_with(
             |config| config.user_id("alice"),
-            |mut rig| {
-                logging_in(&mut rig);
-                let link = rig.expect_open("ns.example", 4533);
-                rig.respond(
+            |mut harness| {
+                logging_in(&mut harness);
+                let link = harness.expect_open("ns.example", 4533);
+                harness.respond(
                     230,
                     0,
                     None,
                     &[&answer[..], &[(225, "other".into())]].concat(),
                 );
-                rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
-                let (_, cause, message) = rig.error();
+                harness.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+                let (_, cause, message) = harness.error();
                 assert_eq!(cause.kind, CauseKind::MissingAddress);
                 assert!(message.contains("p230"), "{message}");
-                rig.expect_close(link);
-                rig.expect_no_command();
+                harness.expect_close(link);
+                harness.expect_no_command();
             },
         );
     }
@@ -381,16 +386,16 @@ fn c024_an_accepted_login_without_token_is_3101() {
         vec![(230, FRONT_END.into())],
         vec![(230, FRONT_END.into()), (221, Value::Null)],
     ] {
-        each(|mut rig| {
-            logging_in(&mut rig);
-            let link = rig.expect_open("ns.example", 4533);
-            rig.respond(230, 0, None, &answer);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
-            let (_, cause, message) = rig.error();
+        each(|mut harness| {
+            logging_in(&mut harness);
+            let link = harness.expect_open("ns.example", 4533);
+            harness.respond(230, 0, None, &answer);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
+            let (_, cause, message) = harness.error();
             assert_eq!(cause.kind, CauseKind::MissingToken);
             assert!(message.contains("p221"), "{message}");
-            rig.expect_close(link);
-            rig.expect_no_command();
+            harness.expect_close(link);
+            harness.expect_no_command();
         });
     }
 }
@@ -405,36 +410,36 @@ fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
         objects(&["a".into(), Value::Byte(7), Value::Null]),
         Value::Hashtable(Hashtable(vec![(Value::Byte(1), "x".into())])),
     ] {
-        each(|mut rig| {
-            logging_in(&mut rig);
-            rig.expect_request(230, true, &login("eu"));
-            rig.respond(
+        each(|mut harness| {
+            logging_in(&mut harness);
+            harness.expect_request(230, true, &login("eu"));
+            harness.respond(
                 230,
                 0,
                 None,
                 &[(230, FRONT_END.into()), (221, token.clone())],
             );
-            rig.handshake();
-            rig.expect_request(230, false, &[(221, token.clone())]);
+            harness.handshake();
+            harness.expect_request(230, false, &[(221, token.clone())]);
         });
     }
 }
 
 #[test]
 fn c026_the_login_on_the_front_end_waits_for_the_key_exchange() {
-    where_keys_are_exchanged(|mut rig| {
-        rig.go_to(State::ConnectingToFrontEnd);
-        rig.accept();
-        rig.expect_no_request();
-        rig.greet();
-        rig.expect_no_request();
-        rig.expect_came(&[Came::Init, Came::Ping, Came::Key]);
-        rig.advance_ms(9_000);
-        rig.expect_no_request();
-        rig.agree();
-        let sent = rig.expect_request(230, false, &[(221, TOKEN.into())]);
+    where_keys_are_exchanged(|mut harness| {
+        harness.go_to(State::ConnectingToFrontEnd);
+        harness.accept();
+        harness.expect_no_request();
+        harness.send_init_response();
+        harness.expect_no_request();
+        harness.expect_received(&[Received::Init, Received::Ping, Received::Key]);
+        harness.advance_ms(9_000);
+        harness.expect_no_request();
+        harness.send_key_response();
+        let sent = harness.expect_request(230, false, &[(221, TOKEN.into())]);
         assert_eq!((sent.channel, sent.delivery), RELIABLE_ON_CHANNEL_0);
-        rig.expect(&[]);
+        harness.expect(&[]);
     });
 }
 
@@ -449,32 +454,32 @@ fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
     ] {
         each_with(
             |config| config.private_history(limit),
-            |mut rig| {
-                logging_in_on_front_end(&mut rig);
+            |mut harness| {
+                logging_in_on_front_end(&mut harness);
                 let mut expected = vec![(221, TOKEN.into())];
                 expected.extend(sent.map(|limit| (14, Value::Int(limit))));
-                rig.expect_request(230, false, &expected);
+                harness.expect_request(230, false, &expected);
             },
         );
     }
-    each(|mut rig| {
-        logging_in_on_front_end(&mut rig);
-        rig.expect_request(230, false, &[(221, TOKEN.into())]);
+    each(|mut harness| {
+        logging_in_on_front_end(&mut harness);
+        harness.expect_request(230, false, &[(221, TOKEN.into())]);
     });
 }
 
 #[test]
 fn c028_the_front_end_accepts_and_nothing_follows_by_itself() {
-    each(|mut rig| {
-        logging_in_on_front_end(&mut rig);
-        rig.server().requests.clear();
-        rig.expect(&[]);
-        rig.respond(230, 0, None, &[]);
-        rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
-        rig.forget();
-        rig.advance_ms(600_000);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+    each(|mut harness| {
+        logging_in_on_front_end(&mut harness);
+        harness.server().requests.clear();
+        harness.expect(&[]);
+        harness.respond(230, 0, None, &[]);
+        harness.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
+        harness.forget();
+        harness.advance_ms(600_000);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
     });
 }
 
@@ -489,30 +494,36 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
         (Some(Value::Null), TOKEN.into()),
         (None, TOKEN.into()),
     ] {
-        each(|mut rig| {
-            logging_in_on_front_end(&mut rig);
-            rig.server().requests.clear();
+        each(|mut harness| {
+            logging_in_on_front_end(&mut harness);
+            harness.server().requests.clear();
             let answer: Vec<_> = given
                 .clone()
                 .map(|token| (221, token))
                 .into_iter()
                 .collect();
-            rig.respond(230, 0, None, &answer);
+            harness.respond(230, 0, None, &answer);
             // It is no news for the application.
-            rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
-            rig.close();
-            rig.client.reconnect().expect("address and token are known");
-            rig.pump();
-            rig.handshake();
-            rig.expect_request(230, false, &[(221, stored.clone())]);
+            harness.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
+            harness.close();
+            harness
+                .client
+                .reconnect()
+                .expect("address and token are known");
+            harness.pump();
+            harness.handshake();
+            harness.expect_request(230, false, &[(221, stored.clone())]);
             // A whole new connection uses the token of its own name server.
-            rig.client.disconnect();
-            rig.connect(Some("eu"));
-            rig.handshake();
-            rig.accept_login();
-            rig.links.iter_mut().for_each(|link| link.requests.clear());
-            rig.handshake();
-            rig.expect_request(230, false, &[(221, TOKEN.into())]);
+            harness.client.disconnect();
+            harness.connect(Some("eu"));
+            harness.handshake();
+            harness.accept_login();
+            harness
+                .links
+                .iter_mut()
+                .for_each(|link| link.requests.clear());
+            harness.handshake();
+            harness.expect_request(230, false, &[(221, TOKEN.into())]);
         });
     }
 }
@@ -520,13 +531,13 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
 #[test]
 fn c030_the_front_end_refuses_with_state_error_then_1101() {
     for code in [32753, 32767, -3] {
-        each(|mut rig| {
-            logging_in_on_front_end(&mut rig);
-            rig.server().requests.clear();
-            let link = rig.front_end();
-            rig.respond(230, code, Some("expired"), &[]);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(1101)]);
-            let (_, cause, message) = rig.error();
+        each(|mut harness| {
+            logging_in_on_front_end(&mut harness);
+            harness.server().requests.clear();
+            let link = harness.front_end();
+            harness.respond(230, code, Some("expired"), &[]);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(1101)]);
+            let (_, cause, message) = harness.error();
             assert_eq!(
                 (cause.server, cause.kind),
                 (Server::FrontEnd, CauseKind::AuthenticationRefused)
@@ -537,8 +548,8 @@ fn c030_the_front_end_refuses_with_state_error_then_1101() {
                 "{message}"
             );
             // chat.md 6.2: the front end is closed.
-            rig.expect_close(link);
-            rig.expect_nothing();
+            harness.expect_close(link);
+            harness.expect_nothing();
         });
     }
 }
@@ -546,10 +557,10 @@ fn c030_the_front_end_refuses_with_state_error_then_1101() {
 /// chat.md 2.4: what else the answer may hold.
 #[test]
 fn nickname_and_data_of_the_authentication_service_are_told() {
-    each(|mut rig| {
-        logging_in(&mut rig);
+    each(|mut harness| {
+        logging_in(&mut harness);
         let data = Value::Hashtable(Hashtable(vec![("level".into(), Value::Int(3))]));
-        rig.respond(
+        harness.respond(
             230,
             0,
             None,
@@ -562,7 +573,7 @@ fn nickname_and_data_of_the_authentication_service_are_told() {
                 (245, data.clone()),
             ],
         );
-        rig.expect(&[
+        harness.expect(&[
             Seen::Authenticated {
                 user_id: "id".into(),
                 nickname: Some("Nick".into()),

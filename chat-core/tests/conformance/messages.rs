@@ -1,19 +1,19 @@
 //! Messages, public and private: items 81 to 97.
 
-use crate::rig::{
-    Call, Line, Rig, Seen, each, each_with, encryption_off, objects, strings,
+use crate::harness::{
+    Call, Harness, Line, Seen, each, each_with, encryption_off, objects, strings,
     where_keys_are_exchanged, where_no_keys_are_exchanged,
 };
 use bytes::Bytes;
 use chat_core::{ChatClient, PrivateOptions, PublishOptions, RequestError, State, Value};
 use photon_proto::{Array, Custom, Dictionary, Hashtable, Type};
 
-fn on_front_end(test: impl Fn(Rig)) {
+fn on_front_end(test: impl Fn(Harness)) {
     each_with(
         |config| config.user_id("alice"),
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            test(rig);
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            test(harness);
         },
     );
 }
@@ -127,28 +127,30 @@ fn every_type() -> Vec<Value> {
 
 #[test]
 fn c081_publish_sends_channel_and_content_alone() {
-    on_front_end(|mut rig| {
-        rig.join(&["general"]);
+    on_front_end(|mut harness| {
+        harness.join(&["general"]);
         assert_eq!(
-            rig.client.publish_message("general", "hello", &publish()),
+            harness
+                .client
+                .publish_message("general", "hello", &publish()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(2, false, &[(1, "general".into()), (3, "hello".into())]);
-        rig.expect_nothing();
+        harness.pump();
+        harness.expect_request(2, false, &[(1, "general".into()), (3, "hello".into())]);
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c082_web_forward_adds_a_byte_1() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let forward = publish().web_forward(true);
         assert_eq!(
-            rig.client.publish_message("general", &7_i32, &forward),
+            harness.client.publish_message("general", &7_i32, &forward),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(
+        harness.pump();
+        harness.expect_request(
             2,
             false,
             &[
@@ -158,17 +160,21 @@ fn c082_web_forward_adds_a_byte_1() {
             ],
         );
         let not = forward.web_forward(false);
-        assert_eq!(rig.client.publish_message("general", &7_i32, &not), Ok(()));
-        rig.pump();
-        rig.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7))]);
+        assert_eq!(
+            harness.client.publish_message("general", &7_i32, &not),
+            Ok(())
+        );
+        harness.pump();
+        harness.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7))]);
         // Private messages likewise. chat.md 3.4
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .send_private_message("bob", "x", &privately().web_forward(true)),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(
+        harness.pump();
+        harness.expect_request(
             3,
             false,
             &[(225, "bob".into()), (3, "x".into()), (21, Value::Byte(1))],
@@ -178,8 +184,8 @@ fn c082_web_forward_adds_a_byte_1() {
 
 #[test]
 fn c083_publishing_without_name_or_content_is_refused() {
-    on_front_end(|mut rig| {
-        rig.join(&["general"]);
+    on_front_end(|mut harness| {
+        harness.join(&["general"]);
         const NOTHING: Option<&str> = None;
         let calls: [Call; 6] = [
             |client| client.publish_message("", "hello", &publish()),
@@ -190,67 +196,71 @@ fn c083_publishing_without_name_or_content_is_refused() {
             |client| client.send_private_message("bob", &NOTHING, &privately().encrypt(true)),
         ];
         for call in calls {
-            let error = rig.refused(call);
+            let error = harness.refused(call);
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
-        rig.expect_nothing();
+        harness.expect_nothing();
         // Nor is anything sent of a content that cannot be expressed, however late that shows.
         let late = objects(&["fine".into(), Value::from("x".repeat(32_768).as_str())]);
-        let error = rig.refused(|client| client.publish_message("general", &late, &publish()));
+        let error = harness.refused(|client| client.publish_message("general", &late, &publish()));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
-        let error = rig.refused(|client| {
+        let error = harness.refused(|client| {
             client.send_private_message("bob", &late, &privately().encrypt(true))
         });
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
-        rig.expect_nothing();
+        harness.expect_nothing();
         // An empty text is a content.
         assert_eq!(
-            rig.client.publish_message("general", "", &publish()),
+            harness.client.publish_message("general", "", &publish()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(2, false, &[(1, "general".into()), (3, "".into())]);
+        harness.pump();
+        harness.expect_request(2, false, &[(1, "general".into()), (3, "".into())]);
     });
 }
 
 #[test]
 fn c084_content_of_any_type_survives_the_round_trip() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
         for (id, content) in every_type().into_iter().enumerate() {
             let id = i32::try_from(id).expect("few") + 1;
             assert_eq!(
-                rig.client.publish_message("a", &content, &publish()),
+                harness.client.publish_message("a", &content, &publish()),
                 Ok(())
             );
-            rig.pump();
-            let sent = rig.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
+            harness.pump();
+            let sent = harness.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
             let Some((3, sent)) = sent.parameters.last().cloned() else {
                 panic!("no content")
             };
-            rig.raise(0, &chat("a", &["alice"], std::slice::from_ref(&sent), id));
+            harness.raise(0, &chat("a", &["alice"], std::slice::from_ref(&sent), id));
             let line = Line::new("alice", content.clone(), Some(id));
-            rig.expect(&[Seen::messages("a", [line.clone()])]);
-            assert_eq!(cached(&rig.client, "a").last(), Some(&rig.over.told(&line)));
+            harness.expect(&[Seen::messages("a", [line.clone()])]);
+            assert_eq!(
+                cached(&harness.client, "a").last(),
+                Some(&harness.row.told(&line))
+            );
 
             let encrypt = id % 2 == 0;
             assert_eq!(
-                rig.client
+                harness
+                    .client
                     .send_private_message("bob", &content, &privately().encrypt(encrypt)),
                 Ok(())
             );
-            rig.pump();
-            rig.expect_request(3, encrypt, &[(225, "bob".into()), (3, content.clone())]);
-            rig.encrypt_answers = encrypt;
-            rig.raise(2, &private("bob", "alice", content.clone(), id));
-            rig.expect(&[Seen::private(
+            harness.pump();
+            harness.expect_request(3, encrypt, &[(225, "bob".into()), (3, content.clone())]);
+            harness.encrypt_answers = encrypt;
+            harness.raise(2, &private("bob", "alice", content.clone(), id));
+            harness.expect(&[Seen::private(
                 "bob",
                 Line::new("bob", content.clone(), Some(id)),
             )]);
         }
         // All at once, and a null, which only a server can send.
         let contents = [every_type(), vec![Value::Null]].concat();
-        rig.raise(
+        harness.raise(
             0,
             &chat("a", &vec!["bob"; contents.len()], &contents, 1_000),
         );
@@ -260,29 +270,31 @@ fn c084_content_of_any_type_survives_the_round_trip() {
             .zip(first..)
             .map(|(content, id)| Line::new("bob", content, Some(id)))
             .collect();
-        rig.expect(&[Seen::messages("a", lines)]);
+        harness.expect(&[Seen::messages("a", lines)]);
     });
 }
 
 #[test]
 fn c085_publishing_to_a_channel_that_is_not_subscribed_is_sent() {
-    on_front_end(|mut rig| {
-        assert!(!rig.client.can_chat_in_channel("elsewhere"));
+    on_front_end(|mut harness| {
+        assert!(!harness.client.can_chat_in_channel("elsewhere"));
         assert_eq!(
-            rig.client.publish_message("elsewhere", "hello", &publish()),
+            harness
+                .client
+                .publish_message("elsewhere", "hello", &publish()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(2, false, &[(1, "elsewhere".into()), (3, "hello".into())]);
-        rig.expect_nothing();
+        harness.pump();
+        harness.expect_request(2, false, &[(1, "elsewhere".into()), (3, "hello".into())]);
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c086_event_0_is_one_event_with_its_messages_in_order() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        rig.raise(
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        harness.raise(
             0,
             &chat(
                 "a",
@@ -296,23 +308,23 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
             Line::new("carol", Value::Int(2), Some(6)),
             Line::new("bob", "three", Some(7)),
         ];
-        rig.expect(&[Seen::messages("a", lines.clone())]);
+        harness.expect(&[Seen::messages("a", lines.clone())]);
         assert_eq!(
-            rig.client.channel("a").map(chat_core::Channel::last_id),
+            harness.client.channel("a").map(chat_core::Channel::last_id),
             Some(7)
         );
-        assert_eq!(cached(&rig.client, "a"), lines);
+        assert_eq!(cached(&harness.client, "a"), lines);
         // Only the new ones are told.
-        rig.raise(0, &chat("a", &["bob"], &["four".into()], 8));
-        rig.expect(&[Seen::messages("a", [Line::new("bob", "four", Some(8))])]);
-        assert_eq!(cached(&rig.client, "a").len(), 4);
+        harness.raise(0, &chat("a", &["bob"], &["four".into()], 8));
+        harness.expect(&[Seen::messages("a", [Line::new("bob", "four", Some(8))])]);
+        assert_eq!(cached(&harness.client, "a").len(), 4);
         assert_eq!(
-            rig.client.channel("a").map(chat_core::Channel::last_id),
+            harness.client.channel("a").map(chat_core::Channel::last_id),
             Some(8)
         );
         // Texts in a typed array, parameters in another order, and encrypted.
-        rig.encrypt_answers = true;
-        rig.raise(
+        harness.encrypt_answers = true;
+        harness.raise(
             0,
             &[
                 (8, Value::Int(10)),
@@ -321,7 +333,7 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
                 (1, "a".into()),
             ],
         );
-        rig.expect(&[Seen::messages(
+        harness.expect(&[Seen::messages(
             "a",
             [
                 Line::new("x", "five", Some(9)),
@@ -333,20 +345,20 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
 
 #[test]
 fn c087_event_0_with_lists_of_different_length_gives_as_many_as_the_shorter() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        rig.raise(
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        harness.raise(
             0,
             &chat("a", &["x", "y", "z"], &["one".into(), "two".into()], 7),
         );
-        rig.expect(&[Seen::messages(
+        harness.expect(&[Seen::messages(
             "a",
             [
                 Line::new("x", "one", Some(6)),
                 Line::new("y", "two", Some(7)),
             ],
         )]);
-        rig.raise(
+        harness.raise(
             0,
             &chat(
                 "a",
@@ -355,16 +367,16 @@ fn c087_event_0_with_lists_of_different_length_gives_as_many_as_the_shorter() {
                 9,
             ),
         );
-        rig.expect(&[Seen::messages(
+        harness.expect(&[Seen::messages(
             "a",
             [
                 Line::new("x", "three", Some(8)),
                 Line::new("y", Value::Int(4), Some(9)),
             ],
         )]);
-        assert_eq!(cached(&rig.client, "a").len(), 4);
+        assert_eq!(cached(&harness.client, "a").len(), 4);
         assert_eq!(
-            rig.client.channel("a").map(chat_core::Channel::last_id),
+            harness.client.channel("a").map(chat_core::Channel::last_id),
             Some(9)
         );
     });
@@ -372,78 +384,83 @@ fn c087_event_0_with_lists_of_different_length_gives_as_many_as_the_shorter() {
 
 #[test]
 fn c088_event_0_for_an_unknown_channel_is_dropped() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        let dropped = rig.client.stats().unknown_channel_events;
-        rig.raise(0, &chat("elsewhere", &["bob"], &["hi".into()], 1));
-        rig.expect_nothing();
-        assert!(rig.client.channel("elsewhere").is_none());
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        let dropped = harness.client.stats().unknown_channel_events;
+        harness.raise(0, &chat("elsewhere", &["bob"], &["hi".into()], 1));
+        harness.expect_nothing();
+        assert!(harness.client.channel("elsewhere").is_none());
         // Also once the user has left.
-        rig.raise(6, &[(0, strings(&["a"]))]);
-        rig.forget();
-        rig.raise(0, &chat("a", &["bob"], &["hi".into()], 1));
-        rig.expect_nothing();
-        assert_eq!(rig.client.stats().unknown_channel_events, dropped + 2);
-        let warned = crate::rig::log_lines()
+        harness.raise(6, &[(0, strings(&["a"]))]);
+        harness.forget();
+        harness.raise(0, &chat("a", &["bob"], &["hi".into()], 1));
+        harness.expect_nothing();
+        assert_eq!(harness.client.stats().unknown_channel_events, dropped + 2);
+        let warned = crate::harness::log_lines()
             .iter()
             .filter(|(level, _)| *level == log::Level::Warn)
             .count();
         assert_eq!(warned, 2);
         // A private conversation is no public channel.
-        rig.raise(2, &private("bob", "alice", "hi", 1));
-        rig.forget();
-        rig.raise(0, &chat("bob", &["bob"], &["hi".into()], 1));
-        rig.expect_nothing();
+        harness.raise(2, &private("bob", "alice", "hi", 1));
+        harness.forget();
+        harness.raise(0, &chat("bob", &["bob"], &["hi".into()], 1));
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c089_own_messages_come_from_the_server_alone() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        rig.client
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        harness
+            .client
             .publish_message("a", "mine", &publish())
             .expect("on the front end");
-        rig.client
+        harness
+            .client
             .send_private_message("bob", "mine", &privately())
             .expect("on the front end");
-        rig.respond(2, 0, None, &[]);
-        rig.respond(3, 0, None, &[]);
-        rig.expect(&[Seen::response(2, 0, ""), Seen::response(3, 0, "")]);
-        rig.advance_ms(60_000);
-        rig.expect(&[]);
-        assert!(cached(&rig.client, "a").is_empty());
-        assert!(private_names(&rig.client).is_empty());
-        rig.raise(0, &chat("a", &["alice"], &["mine".into()], 1));
-        rig.expect(&[Seen::messages("a", [Line::new("alice", "mine", Some(1))])]);
+        harness.respond(2, 0, None, &[]);
+        harness.respond(3, 0, None, &[]);
+        harness.expect(&[Seen::response(2, 0, ""), Seen::response(3, 0, "")]);
+        harness.advance_ms(60_000);
+        harness.expect(&[]);
+        assert!(cached(&harness.client, "a").is_empty());
+        assert!(private_names(&harness.client).is_empty());
+        harness.raise(0, &chat("a", &["alice"], &["mine".into()], 1));
+        harness.expect(&[Seen::messages("a", [Line::new("alice", "mine", Some(1))])]);
     });
 }
 
 #[test]
 fn c090_a_private_message_sends_target_and_content_in_clear() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         assert_eq!(
-            rig.client.send_private_message("bob", "psst", &privately()),
+            harness
+                .client
+                .send_private_message("bob", "psst", &privately()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
-        rig.expect_nothing();
+        harness.pump();
+        harness.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
+        harness.expect_nothing();
     });
 }
 
 /// On links that are secure by themselves the flag is accepted and has no effect.
 #[test]
 fn c091_an_encrypted_private_message_needs_keys() {
-    where_keys_are_exchanged(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
+    where_keys_are_exchanged(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .send_private_message("bob", "psst", &privately().encrypt(true)),
             Ok(())
         );
-        rig.pump();
-        let sent = rig.expect_request(3, true, &[(225, "bob".into()), (3, "psst".into())]);
+        harness.pump();
+        let sent = harness.expect_request(3, true, &[(225, "bob".into()), (3, "psst".into())]);
         assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
         // wire.md 8.2: whole blocks behind the two header bytes.
         assert_eq!((sent.raw.len() - 2) % 16, 0);
@@ -452,76 +469,78 @@ fn c091_an_encrypted_private_message_needs_keys() {
             "{:02x?}",
             sent.raw
         );
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
-    where_no_keys_are_exchanged(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
+    where_no_keys_are_exchanged(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .send_private_message("bob", "psst", &privately().encrypt(true)),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
-        rig.expect_nothing();
+        harness.pump();
+        harness.expect_request(3, false, &[(225, "bob".into()), (3, "psst".into())]);
+        harness.expect_nothing();
     });
-    each_with(encryption_off, |mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        if !rig.over.exchanges_keys() {
+    each_with(encryption_off, |mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        if !harness.row.exchanges_keys() {
             return; // The flag needs no keys there, be they switched off or not.
         }
-        let error = rig.refused(|client| {
+        let error = harness.refused(|client| {
             client.send_private_message("bob", "psst", &privately().encrypt(true))
         });
         assert_eq!(error, RequestError::EncryptionUnavailable);
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .send_private_message("bob", "hello", &privately()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(3, false, &[(225, "bob".into()), (3, "hello".into())]);
+        harness.pump();
+        harness.expect_request(3, false, &[(225, "bob".into()), (3, "hello".into())]);
     });
 }
 
 #[test]
 fn c092_a_private_message_makes_the_channel_of_its_sender() {
-    on_front_end(|mut rig| {
-        rig.raise(2, &private("bob", "alice", "hi", 3));
-        rig.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(3)))]);
-        assert_eq!(private_names(&rig.client), ["bob"]);
+    on_front_end(|mut harness| {
+        harness.raise(2, &private("bob", "alice", "hi", 3));
+        harness.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(3)))]);
+        assert_eq!(private_names(&harness.client), ["bob"]);
         // Without p225 the sender is enough.
-        rig.raise(
+        harness.raise(
             2,
             &[(5, "carol".into()), (3, "ho".into()), (8, Value::Int(1))],
         );
-        rig.expect(&[Seen::private("carol", Line::new("carol", "ho", Some(1)))]);
-        assert_eq!(private_names(&rig.client), ["bob", "carol"]);
+        harness.expect(&[Seen::private("carol", Line::new("carol", "ho", Some(1)))]);
+        assert_eq!(private_names(&harness.client), ["bob", "carol"]);
         // User ids are case-sensitive. chat.md 9
-        rig.raise(2, &private("Alice", "alice", "hey", 1));
-        rig.expect(&[Seen::private("Alice", Line::new("Alice", "hey", Some(1)))]);
+        harness.raise(2, &private("Alice", "alice", "hey", 1));
+        harness.expect(&[Seen::private("Alice", Line::new("Alice", "hey", Some(1)))]);
     });
 }
 
 #[test]
 fn c093_an_own_private_message_belongs_to_the_other_user() {
-    on_front_end(|mut rig| {
-        rig.raise(2, &private("alice", "bob", "hi", 3));
-        rig.expect(&[Seen::private("bob", Line::new("alice", "hi", Some(3)))]);
-        assert_eq!(private_names(&rig.client), ["bob"]);
+    on_front_end(|mut harness| {
+        harness.raise(2, &private("alice", "bob", "hi", 3));
+        harness.expect(&[Seen::private("bob", Line::new("alice", "hi", Some(3)))]);
+        assert_eq!(private_names(&harness.client), ["bob"]);
         // chat.md 4.2: to oneself, it is one's own channel.
-        rig.raise(2, &private("alice", "alice", "note", 1));
-        rig.expect(&[Seen::private("alice", Line::new("alice", "note", Some(1)))]);
-        assert_eq!(private_names(&rig.client), ["bob", "alice"]);
+        harness.raise(2, &private("alice", "alice", "note", 1));
+        harness.expect(&[Seen::private("alice", Line::new("alice", "note", Some(1)))]);
+        assert_eq!(private_names(&harness.client), ["bob", "alice"]);
     });
 }
 
 #[test]
 fn c094_a_private_message_is_stored_with_its_id() {
-    on_front_end(|mut rig| {
-        rig.raise(2, &private("bob", "alice", "hi", 3));
-        rig.raise(2, &private("alice", "bob", Value::Int(7), 4));
-        let channel = rig
+    on_front_end(|mut harness| {
+        harness.raise(2, &private("bob", "alice", "hi", 3));
+        harness.raise(2, &private("alice", "bob", Value::Int(7), 4));
+        let channel = harness
             .client
             .private_channel("bob")
             .expect("made by the first message");
@@ -536,10 +555,11 @@ fn c094_a_private_message_is_stored_with_its_id() {
             ]
         );
         // chat.md 5: it stays when the front end is lost.
-        rig.close();
-        assert_eq!(private_names(&rig.client), ["bob"]);
+        harness.close();
+        assert_eq!(private_names(&harness.client), ["bob"]);
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .private_channel("bob")
                 .map(chat_core::Channel::last_id),
             Some(4)
@@ -549,18 +569,21 @@ fn c094_a_private_message_is_stored_with_its_id() {
 
 #[test]
 fn c095_private_channels_are_not_among_the_public_ones() {
-    on_front_end(|mut rig| {
-        rig.join(&["bob"]);
-        rig.raise(2, &private("bob", "alice", "hi", 3));
-        rig.raise(2, &private("carol", "alice", "hi", 5));
-        let public: Vec<&str> = rig
+    on_front_end(|mut harness| {
+        harness.join(&["bob"]);
+        harness.raise(2, &private("bob", "alice", "hi", 3));
+        harness.raise(2, &private("carol", "alice", "hi", 5));
+        let public: Vec<&str> = harness
             .client
             .public_channels()
             .map(|channel| channel.name().as_str())
             .collect();
         assert_eq!(public, ["bob"]);
         // A user and a channel of one name are two.
-        let (public, private) = (rig.client.channel("bob"), rig.client.private_channel("bob"));
+        let (public, private) = (
+            harness.client.channel("bob"),
+            harness.client.private_channel("bob"),
+        );
         assert_eq!(
             public.map(|channel| (channel.is_private(), channel.cached_messages())),
             Some((false, 0))
@@ -569,21 +592,21 @@ fn c095_private_channels_are_not_among_the_public_ones() {
             private.map(|channel| (channel.is_private(), channel.cached_messages())),
             Some((true, 1))
         );
-        assert!(rig.client.channel("carol").is_none());
-        assert!(!rig.client.can_chat_in_channel("carol"));
+        assert!(harness.client.channel("carol").is_none());
+        assert!(!harness.client.can_chat_in_channel("carol"));
     });
 }
 
 #[test]
 fn c096_clearing_messages_keeps_the_last_id() {
-    on_front_end(|mut rig| {
-        rig.join(&["a", "bob"]);
-        rig.raise(0, &chat("a", &["x", "y"], &["one".into(), "two".into()], 7));
-        rig.raise(0, &chat("bob", &["x"], &["public".into()], 1));
-        rig.raise(2, &private("bob", "alice", "hi", 3));
-        rig.forget();
-        assert!(rig.client.clear_messages("a"));
-        let channel = rig.client.channel("a").expect("still there");
+    on_front_end(|mut harness| {
+        harness.join(&["a", "bob"]);
+        harness.raise(0, &chat("a", &["x", "y"], &["one".into(), "two".into()], 7));
+        harness.raise(0, &chat("bob", &["x"], &["public".into()], 1));
+        harness.raise(2, &private("bob", "alice", "hi", 3));
+        harness.forget();
+        assert!(harness.client.clear_messages("a"));
+        let channel = harness.client.channel("a").expect("still there");
         assert_eq!(
             (
                 channel.cached_messages(),
@@ -593,31 +616,35 @@ fn c096_clearing_messages_keeps_the_last_id() {
             (0, 0, 7)
         );
         assert!(channel.is_subscribed());
-        assert!(rig.client.clear_private_messages("bob"));
-        let channel = rig.client.private_channel("bob").expect("still there");
+        assert!(harness.client.clear_private_messages("bob"));
+        let channel = harness.client.private_channel("bob").expect("still there");
         assert_eq!((channel.cached_messages(), channel.last_id()), (0, 3));
-        assert_eq!(cached(&rig.client, "bob").len(), 1);
+        assert_eq!(cached(&harness.client, "bob").len(), 1);
         assert!(
-            !rig.client.clear_messages("unknown") && !rig.client.clear_private_messages("unknown")
+            !harness.client.clear_messages("unknown")
+                && !harness.client.clear_private_messages("unknown")
         );
-        rig.pump();
-        rig.expect_nothing();
+        harness.pump();
+        harness.expect_nothing();
         // And it goes on.
-        rig.raise(0, &chat("a", &["x"], &["three".into()], 8));
-        assert_eq!(cached(&rig.client, "a"), [Line::new("x", "three", Some(8))]);
+        harness.raise(0, &chat("a", &["x"], &["three".into()], 8));
+        assert_eq!(
+            cached(&harness.client, "a"),
+            [Line::new("x", "three", Some(8))]
+        );
     });
 }
 
 #[test]
 fn c097_a_full_cache_drops_the_oldest() {
-    let one_by_one = |rig: &mut Rig| {
+    let one_by_one = |harness: &mut Harness| {
         for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
-            rig.raise(0, &chat("a", &["bob"], &[text.into()], id));
-            rig.raise(2, &private("bob", "alice", text, id));
+            harness.raise(0, &chat("a", &["bob"], &[text.into()], id));
+            harness.raise(2, &private("bob", "alice", text, id));
         }
     };
-    let at_once = |rig: &mut Rig| {
-        rig.raise(
+    let at_once = |harness: &mut Harness| {
+        harness.raise(
             0,
             &chat(
                 "a",
@@ -627,10 +654,10 @@ fn c097_a_full_cache_drops_the_oldest() {
             ),
         );
         for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
-            rig.raise(2, &private("bob", "alice", text, id));
+            harness.raise(2, &private("bob", "alice", text, id));
         }
     };
-    let fill: [&dyn Fn(&mut Rig); 2] = [&one_by_one, &at_once];
+    let fill: [&dyn Fn(&mut Harness); 2] = [&one_by_one, &at_once];
     for fill in fill {
         for (cap, kept) in [
             (2, &["two", "three"][..]),
@@ -640,20 +667,19 @@ fn c097_a_full_cache_drops_the_oldest() {
         ] {
             each_with(
                 |config| config.user_id("alice").channel_cache_messages(cap),
-                |mut rig| {
-                    rig.go_to(State::ConnectedToFrontEnd);
-                    rig.join(&["a"]);
-                    fill(&mut rig);
+                |mut harness| {
+                    harness.go_to(State::ConnectedToFrontEnd);
+                    harness.join(&["a"]);
+                    fill(&mut harness);
                     // All are told, whatever is kept.
-                    let told = rig
-                        .take_events()
-                        .iter()
-                        .map(Seen::from)
-                        .fold(0, |told, seen| match seen {
+                    let told = harness.take_events().iter().map(Seen::from).fold(
+                        0,
+                        |told, seen| match seen {
                             Seen::Messages { lines, .. } => told + lines.len(),
                             Seen::Private { .. } => told + 1,
                             other => panic!("{other:?}"),
-                        });
+                        },
+                    );
                     assert_eq!(told, 6);
                     let texts = |channel: &chat_core::Channel| {
                         assert_eq!(
@@ -666,8 +692,8 @@ fn c097_a_full_cache_drops_the_oldest() {
                             .collect::<Vec<_>>()
                     };
                     let kept: Vec<Value> = kept.iter().map(|&text| text.into()).collect();
-                    assert_eq!(rig.client.channel("a").map(texts), Some(kept.clone()));
-                    assert_eq!(rig.client.private_channel("bob").map(texts), Some(kept));
+                    assert_eq!(harness.client.channel("a").map(texts), Some(kept.clone()));
+                    assert_eq!(harness.client.private_channel("bob").map(texts), Some(kept));
                 },
             );
         }
@@ -675,12 +701,12 @@ fn c097_a_full_cache_drops_the_oldest() {
     // All caches together have a cap in bytes: the oldest messages go first, wherever they are.
     each_with(
         |config| config.cache_cap_bytes(2_000),
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            rig.join(&["a", "b"]);
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.join(&["a", "b"]);
             let text = "x".repeat(300);
             for id in 1..=20 {
-                rig.raise(
+                harness.raise(
                     0,
                     &chat(
                         if id <= 10 { "a" } else { "b" },
@@ -689,10 +715,10 @@ fn c097_a_full_cache_drops_the_oldest() {
                         id,
                     ),
                 );
-                assert!(rig.client.stats().cached_bytes <= 2_000);
+                assert!(harness.client.stats().cached_bytes <= 2_000);
             }
-            assert_eq!(cached(&rig.client, "a"), []);
-            let kept: Vec<Option<i32>> = cached(&rig.client, "b")
+            assert_eq!(cached(&harness.client, "a"), []);
+            let kept: Vec<Option<i32>> = cached(&harness.client, "b")
                 .iter()
                 .map(|line| line.id)
                 .collect();
@@ -701,19 +727,19 @@ fn c097_a_full_cache_drops_the_oldest() {
                 "{kept:?}"
             );
             assert_eq!(
-                rig.client.channel("a").map(chat_core::Channel::last_id),
+                harness.client.channel("a").map(chat_core::Channel::last_id),
                 Some(10)
             );
         },
     );
     // 100 if nothing is configured: what the server itself keeps. chat.md 5
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.join(&["a"]);
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.join(&["a"]);
         for id in 1..=101 {
-            rig.raise(0, &chat("a", &["bob"], &[Value::Int(id)], id));
+            harness.raise(0, &chat("a", &["bob"], &[Value::Int(id)], id));
         }
-        let lines = cached(&rig.client, "a");
+        let lines = cached(&harness.client, "a");
         assert_eq!(
             (lines.len(), lines.first()),
             (100, Some(&Line::new("bob", Value::Int(2), Some(2))))

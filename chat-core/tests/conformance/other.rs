@@ -1,7 +1,7 @@
 //! Everything else: items 110 to 115, and what must not be seen in logs.
 
-use crate::rig::{
-    FRONT_END, Line, Rig, Seen, TOKEN, bools, each, each_with, not_in_json, objects, outcomes,
+use crate::harness::{
+    FRONT_END, Harness, Line, Seen, TOKEN, bools, each, each_with, not_in_json, objects, outcomes,
     strings,
 };
 use chat_core::{
@@ -11,71 +11,72 @@ use chat_core::{
 };
 use log::{Level, LevelFilter};
 
-fn on_front_end(test: impl Fn(Rig)) {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        test(rig);
+fn on_front_end(test: impl Fn(Harness)) {
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        test(harness);
     });
 }
 
 #[test]
 fn c110_unknown_events_are_told_and_unknown_parameters_ignored() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let parameters = vec![
             (7, Value::Byte(7)),
             (245, objects(&["x".into(), Value::Null])),
             (0, "y".into()),
         ];
         for code in [77, 1, 3, 255] {
-            rig.raise(code, &parameters);
-            rig.expect(&[Seen::Other {
+            harness.raise(code, &parameters);
+            harness.expect(&[Seen::Other {
                 code,
                 parameters: parameters.clone(),
             }]);
         }
-        rig.raise(77, &[]);
-        rig.expect(&[Seen::Other {
+        harness.raise(77, &[]);
+        harness.expect(&[Seen::Other {
             code: 77,
             parameters: vec![],
         }]);
-        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
     });
     // Parameters that nobody knows, in everything that is known.
-    each(|mut rig| {
+    each(|mut harness| {
         let unknown = [
             (99, Value::Long(1)),
             (201, objects(&[Value::Null])),
             (7, "x".into()),
         ];
         let with = |known: &[(u8, Value)]| [&unknown[..1], known, &unknown[1..]].concat();
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.respond(
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.get_regions();
+        harness.respond(
             220,
             0,
             None,
             &with(&[(210, strings(&["eu"])), (230, strings(&["a"]))]),
         );
-        rig.expect(&[Seen::Regions(Ok(vec![("eu".into(), "a".into())]))]);
-        rig.client
+        harness.expect(&[Seen::Regions(Ok(vec![("eu".into(), "a".into())]))]);
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        rig.respond(
+        harness.respond(
             230,
             0,
             None,
             &with(&[(230, FRONT_END.into()), (221, TOKEN.into())]),
         );
-        rig.expect(&[
+        harness.expect(&[
             Seen::authenticated(""),
             Seen::State(State::ConnectingToFrontEnd),
         ]);
-        rig.handshake();
-        rig.respond(230, 0, None, &with(&[]));
-        rig.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
-        rig.raise(5, &with(&[(0, strings(&["a"])), (15, bools(&[true]))]));
-        rig.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::Done, None))]);
-        rig.raise(
+        harness.handshake();
+        harness.respond(230, 0, None, &with(&[]));
+        harness.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
+        harness.raise(5, &with(&[(0, strings(&["a"])), (15, bools(&[true]))]));
+        harness.expect(&[Seen::Subscribed(outcomes(&["a"], &Outcome::Done, None))]);
+        harness.raise(
             0,
             &with(&[
                 (1, "a".into()),
@@ -84,14 +85,14 @@ fn c110_unknown_events_are_told_and_unknown_parameters_ignored() {
                 (8, 1.into()),
             ]),
         );
-        rig.expect(&[Seen::messages("a", [Line::new("bob", "hi", Some(1))])]);
-        rig.raise(
+        harness.expect(&[Seen::messages("a", [Line::new("bob", "hi", Some(1))])]);
+        harness.raise(
             2,
             &with(&[(5, "bob".into()), (3, "hi".into()), (8, 1.into())]),
         );
-        rig.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(1)))]);
-        rig.raise(6, &with(&[(0, strings(&["a"]))]));
-        rig.expect(&[Seen::Unsubscribed(outcomes(&["a"], &Outcome::Done, None))]);
+        harness.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(1)))]);
+        harness.raise(6, &with(&[(0, strings(&["a"]))]));
+        harness.expect(&[Seen::Unsubscribed(outcomes(&["a"], &Outcome::Done, None))]);
     });
 }
 
@@ -170,35 +171,35 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
 
 #[test]
 fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        let request = rig
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        let request = harness
             .client
             .subscribe(["b"], &SubscribeOptions::new())
             .expect("on the front end");
-        rig.pump();
-        rig.forget();
+        harness.pump();
+        harness.forget();
         for (count, (code, parameters)) in (1_u64..).zip(malformed()) {
             let warned = |level: &Level, line: &str| {
                 *level == Level::Warn && line.contains(&format!("event {code}"))
             };
-            let lines = crate::rig::log_lines().len();
-            rig.raise(code, &parameters);
-            rig.expect_nothing();
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+            let lines = crate::harness::log_lines().len();
+            harness.raise(code, &parameters);
+            harness.expect_nothing();
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
             assert_eq!(
-                rig.client.stats().malformed_events,
+                harness.client.stats().malformed_events,
                 count,
                 "{code}: {parameters:?}"
             );
-            let logged = crate::rig::log_lines().split_off(lines);
+            let logged = crate::harness::log_lines().split_off(lines);
             assert!(
                 matches!(logged.as_slice(), [(level, line)] if warned(level, line)),
                 "{logged:?}"
             );
         }
         // It has left nothing behind, and the connection lives on.
-        let channel = rig.client.channel("a").expect("still there");
+        let channel = harness.client.channel("a").expect("still there");
         assert_eq!(
             (
                 channel.last_id(),
@@ -207,8 +208,8 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
             ),
             (0, 0, true)
         );
-        assert_eq!(rig.client.private_channels().count(), 0);
-        rig.raise(
+        assert_eq!(harness.client.private_channels().count(), 0);
+        harness.raise(
             0,
             &[
                 (1, "a".into()),
@@ -217,9 +218,9 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
                 (8, 1.into()),
             ],
         );
-        rig.expect(&[Seen::messages("a", [Line::new("bob", "hi", Some(1))])]);
-        rig.raise(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
-        rig.expect(&[Seen::Subscribed(outcomes(
+        harness.expect(&[Seen::messages("a", [Line::new("bob", "hi", Some(1))])]);
+        harness.raise(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
+        harness.expect(&[Seen::Subscribed(outcomes(
             &["b"],
             &Outcome::Done,
             Some(request),
@@ -234,18 +235,18 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
         (LevelFilter::Debug, 1),
         (LevelFilter::Trace, 1),
     ] {
-        on_front_end(|mut rig| {
-            rig.client.set_log_level(level);
-            let before = crate::rig::log_lines().len();
-            rig.raise(0, &[]);
-            assert_eq!(crate::rig::log_lines().len(), before + lines, "{level}");
+        on_front_end(|mut harness| {
+            harness.client.set_log_level(level);
+            let before = crate::harness::log_lines().len();
+            harness.raise(0, &[]);
+            assert_eq!(crate::harness::log_lines().len(), before + lines, "{level}");
         });
     }
     // One that cannot be decoded at all is reported, and nothing else happens either. For JSON see `endings`.
-    not_in_json(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.join(&["a"]);
-        let event = rig.event(
+    not_in_json(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.join(&["a"]);
+        let event = harness.event(
             0,
             &[
                 (1, "a".into()),
@@ -255,17 +256,17 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
         );
         let message = event.get(7..).expect("behind the frame header");
         for cut in 3..message.len() {
-            rig.deliver_message(message.get(..cut).expect("inside"));
-            rig.expect(&[Seen::BadMessage("Truncated")]);
-            rig.expect_nothing();
+            harness.deliver_message(message.get(..cut).expect("inside"));
+            harness.expect(&[Seen::BadMessage("Truncated")]);
+            harness.expect_nothing();
         }
-        rig.deliver_message(message);
-        rig.expect(&[Seen::messages("a", [Line::new("bob", "hi", None)])]);
+        harness.deliver_message(message);
+        harness.expect(&[Seen::messages("a", [Line::new("bob", "hi", None)])]);
         // wire.md 10: surplus bytes are ignored.
-        let surplus = rig.client.stats().surplus_bytes;
-        rig.deliver_message(&[message, &[1, 2, 3]].concat());
-        rig.expect(&[Seen::messages("a", [Line::new("bob", "hi", None)])]);
-        assert_eq!(rig.client.stats().surplus_bytes, surplus + 3);
+        let surplus = harness.client.stats().surplus_bytes;
+        harness.deliver_message(&[message, &[1, 2, 3]].concat());
+        harness.expect(&[Seen::messages("a", [Line::new("bob", "hi", None)])]);
+        assert_eq!(harness.client.stats().surplus_bytes, surplus + 3);
     });
 }
 
@@ -273,51 +274,51 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
 #[test]
 fn raw_messages_and_bare_values_are_counted_and_dropped() {
     // JSON has neither.
-    not_in_json(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let before = rig.client.stats();
-        rig.deliver_message(&[0xF3, 9, 1, 2, 3]);
-        rig.deliver_message(&[0xF3, 9]);
-        rig.expect_nothing();
-        assert_eq!(rig.client.stats().raw_messages, before.raw_messages + 2);
+    not_in_json(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let before = harness.client.stats();
+        harness.deliver_message(&[0xF3, 9, 1, 2, 3]);
+        harness.deliver_message(&[0xF3, 9]);
+        harness.expect_nothing();
+        assert_eq!(harness.client.stats().raw_messages, before.raw_messages + 2);
         let value = photon_proto::codec::encode_value(
-            rig.protocol(),
+            harness.protocol(),
             &photon_proto::Limits::DEFAULT,
             &7_i32,
         );
-        rig.deliver_message(&[&[0xF3, 8], &value.expect("an int")[..]].concat());
-        rig.expect_nothing();
-        let after = rig.client.stats();
+        harness.deliver_message(&[&[0xF3, 8], &value.expect("an int")[..]].concat());
+        harness.expect_nothing();
+        let after = harness.client.stats();
         assert_eq!(
             (after.ignored_messages, after.bad_messages),
             (before.ignored_messages + 1, before.bad_messages)
         );
-        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
     });
 }
 
 #[test]
 fn c112_every_response_to_a_chat_operation_is_told_with_its_code() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         for code in 0..=8 {
             for return_code in [-2, -1, 1, 32743, i16::MIN] {
-                rig.respond(code, return_code, Some("because"), &[]);
-                rig.expect(&[Seen::response(code, return_code, "because")]);
+                harness.respond(code, return_code, Some("because"), &[]);
+                harness.expect(&[Seen::response(code, return_code, "because")]);
             }
         }
         let parameters = vec![(1, Value::from("a")), (3, Value::Int(7))];
-        rig.respond(2, -3, None, &parameters);
-        rig.expect(&[Seen::Response {
+        harness.respond(2, -3, None, &parameters);
+        harness.expect(&[Seen::Response {
             operation: 2,
             return_code: -3,
             message: String::new(),
             parameters,
         }]);
-        rig.respond(2, 0, None, &[]);
-        rig.expect(&[Seen::response(2, 0, "")]);
-        assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+        harness.respond(2, 0, None, &[]);
+        harness.expect(&[Seen::response(2, 0, "")]);
+        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
         // chat.md 10, R15: a hint at the kind of the app id.
-        let hints = crate::rig::log_lines()
+        let hints = crate::harness::log_lines()
             .iter()
             .filter(|(_, line)| line.contains("app id"))
             .count();
@@ -384,28 +385,28 @@ fn c113_callbacks_raised_inside_callbacks_follow_the_running_one_in_order() {
         "regions 3001 ends",
     ];
     // Events taken one by one.
-    each(|mut rig| {
-        rig.go_to(State::ConnectingToFrontEnd);
-        rig.handshake();
-        let (link, answer) = (rig.link(), rig.response(230, 0, None, &[]));
-        rig.hand_over(link, &answer);
+    each(|mut harness| {
+        harness.go_to(State::ConnectingToFrontEnd);
+        harness.handshake();
+        let (link, answer) = (harness.link(), harness.response(230, 0, None, &[]));
+        harness.deliver_without_pump(link, &answer);
         let mut listener = Nested::default();
-        rig.pump_with(|client, event| event.deliver(client, &mut listener));
+        harness.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.order, expected);
     });
     // All that are queued, then what these raised.
-    each(|mut rig| {
-        rig.go_to(State::ConnectingToFrontEnd);
-        rig.handshake();
-        let (link, answer) = (rig.link(), rig.response(230, 0, None, &[]));
-        rig.hand_over(link, &answer);
-        let _serviced = rig.client.service(rig.now);
+    each(|mut harness| {
+        harness.go_to(State::ConnectingToFrontEnd);
+        harness.handshake();
+        let (link, answer) = (harness.link(), harness.response(230, 0, None, &[]));
+        harness.deliver_without_pump(link, &answer);
+        let _serviced = harness.client.service(harness.now);
         let mut listener = Nested::default();
-        dispatch(&mut rig.client, &mut listener);
+        dispatch(&mut harness.client, &mut listener);
         assert_eq!(listener.order, &expected[..2]);
-        dispatch(&mut rig.client, &mut listener);
+        dispatch(&mut harness.client, &mut listener);
         assert_eq!(listener.order, &expected[..8]);
-        dispatch(&mut rig.client, &mut listener);
+        dispatch(&mut harness.client, &mut listener);
         assert_eq!(listener.order, expected);
     });
 }
@@ -454,24 +455,24 @@ impl Listener for Eager {
 
 #[test]
 fn c114_subscribe_inside_the_change_to_state_4_is_sent() {
-    each(|mut rig| {
+    each(|mut harness| {
         let mut listener = Eager::default();
-        rig.go_to(State::ConnectingToFrontEnd);
-        rig.handshake();
-        rig.forget();
-        let (link, answer) = (rig.link(), rig.response(230, 0, None, &[]));
-        rig.hand_over(link, &answer);
-        rig.pump_with(|client, event| event.deliver(client, &mut listener));
-        rig.expect_request(0, false, &[(0, strings(&["lobby"])), (14, Value::Int(20))]);
-        let event = rig.event(5, &[(0, strings(&["lobby"])), (15, bools(&[true]))]);
-        rig.hand_over(link, &event);
-        rig.pump_with(|client, event| event.deliver(client, &mut listener));
+        harness.go_to(State::ConnectingToFrontEnd);
+        harness.handshake();
+        harness.forget();
+        let (link, answer) = (harness.link(), harness.response(230, 0, None, &[]));
+        harness.deliver_without_pump(link, &answer);
+        harness.pump_with(|client, event| event.deliver(client, &mut listener));
+        harness.expect_request(0, false, &[(0, strings(&["lobby"])), (14, Value::Int(20))]);
+        let event = harness.event(5, &[(0, strings(&["lobby"])), (15, bools(&[true]))]);
+        harness.deliver_without_pump(link, &event);
+        harness.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.subscribed, ["lobby"]);
-        rig.expect_request(2, false, &[(1, "lobby".into()), (3, "hello".into())]);
+        harness.expect_request(2, false, &[(1, "lobby".into()), (3, "hello".into())]);
         // The request has its deadline, though no call brought a time when it was made.
-        rig.forget();
-        rig.advance_ms(60_000);
-        rig.expect(&[]);
+        harness.forget();
+        harness.advance_ms(60_000);
+        harness.expect(&[]);
     });
 }
 
@@ -479,10 +480,10 @@ fn c114_subscribe_inside_the_change_to_state_4_is_sent() {
 fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconnect() {
     each_with(
         |config| config.user_id("alice"),
-        |mut rig| {
-            rig.connect(Some("eu"));
-            rig.handshake();
-            rig.respond(
+        |mut harness| {
+            harness.connect(Some("eu"));
+            harness.handshake();
+            harness.respond(
                 230,
                 0,
                 None,
@@ -492,10 +493,10 @@ fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconn
                     (225, "user-7".into()),
                 ],
             );
-            rig.handshake();
-            rig.respond(230, 0, None, &[]);
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
-            rig.forget();
+            harness.handshake();
+            harness.respond(230, 0, None, &[]);
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+            harness.forget();
             // It is the server's name now that is one's own, and the old one is anybody's.
             let event = |sender: &str, target: &str| {
                 [
@@ -505,29 +506,29 @@ fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconn
                     (8, Value::Int(1)),
                 ]
             };
-            rig.raise(2, &event("user-7", "bob"));
-            rig.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
-            rig.raise(2, &event("alice", "user-7"));
-            rig.expect(&[Seen::private("alice", Line::new("alice", "hi", Some(1)))]);
+            harness.raise(2, &event("user-7", "bob"));
+            harness.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
+            harness.raise(2, &event("alice", "user-7"));
+            harness.expect(&[Seen::private("alice", Line::new("alice", "hi", Some(1)))]);
             for end in [
-                |rig: &mut Rig| rig.close(),
-                |rig: &mut Rig| rig.client.disconnect(),
+                |harness: &mut Harness| harness.close(),
+                |harness: &mut Harness| harness.client.disconnect(),
             ] {
-                end(&mut rig);
-                assert_eq!(rig.client.user_id(), &"user-7");
-                rig.connect(Some("eu"));
-                rig.handshake();
-                let sent = rig.server().requests.pop_front().expect("the login");
+                end(&mut harness);
+                assert_eq!(harness.client.user_id(), &"user-7");
+                harness.connect(Some("eu"));
+                harness.handshake();
+                let sent = harness.server().requests.pop_front().expect("the login");
                 assert!(
                     sent.parameters.contains(&(225, "user-7".into())),
                     "{sent:?}"
                 );
-                rig.accept_login();
-                rig.handshake();
-                rig.respond(230, 0, None, &[]);
-                rig.forget();
-                rig.raise(2, &event("user-7", "bob"));
-                rig.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
+                harness.accept_login();
+                harness.handshake();
+                harness.respond(230, 0, None, &[]);
+                harness.forget();
+                harness.raise(2, &event("user-7", "bob"));
+                harness.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
             }
         },
     );
@@ -544,8 +545,8 @@ fn secrets_stay_out_of_logs() {
         "secret-text",
         "other-user",
     ];
-    let told = |rig: &Rig| {
-        let logged = crate::rig::log_lines();
+    let told = |harness: &Harness| {
+        let logged = crate::harness::log_lines();
         assert!(logged.len() > 5, "{logged:?}");
         for (level, line) in &logged {
             for secret in secrets {
@@ -557,7 +558,7 @@ fn secrets_stay_out_of_logs() {
         }
         for secret in &secrets[1..4] {
             assert!(
-                !format!("{:?}", rig.client).contains(secret),
+                !format!("{:?}", harness.client).contains(secret),
                 "{secret} is printed"
             );
         }
@@ -569,31 +570,33 @@ fn secrets_stay_out_of_logs() {
                 .user_id("user-of-the-log")
                 .authentication(authentication.clone())
         },
-        |mut rig| {
-            rig.connect(Some("eu"));
-            rig.handshake();
-            rig.accept_login();
-            rig.handshake();
-            rig.respond(230, 0, None, &[]);
-            rig.forget();
-            rig.join(&["a"]);
-            rig.client
+        |mut harness| {
+            harness.connect(Some("eu"));
+            harness.handshake();
+            harness.accept_login();
+            harness.handshake();
+            harness.respond(230, 0, None, &[]);
+            harness.forget();
+            harness.join(&["a"]);
+            harness
+                .client
                 .publish_message("a", "secret-text", &PublishOptions::new())
                 .expect("on the front end");
-            rig.client
+            harness
+                .client
                 .send_private_message(
                     "other-user",
                     "secret-text",
                     &PrivateOptions::new().encrypt(true),
                 )
                 .expect("on the front end");
-            rig.pump();
+            harness.pump();
             let (senders, texts) = (strings(&["other-user"]), objects(&["secret-text".into()]));
-            rig.raise(
+            harness.raise(
                 0,
                 &[(1, "a".into()), (4, senders.clone()), (2, texts.clone())],
             );
-            rig.raise(
+            harness.raise(
                 0,
                 &[
                     (1, "unknown".into()),
@@ -601,8 +604,8 @@ fn secrets_stay_out_of_logs() {
                     (2, texts.clone()),
                 ],
             );
-            rig.raise(0, &[(4, senders), (2, texts)]);
-            rig.raise(
+            harness.raise(0, &[(4, senders), (2, texts)]);
+            harness.raise(
                 2,
                 &[
                     (5, "other-user".into()),
@@ -610,29 +613,29 @@ fn secrets_stay_out_of_logs() {
                     (3, "secret-text".into()),
                 ],
             );
-            rig.raise(2, &[(225, "other-user".into()), (3, "secret-text".into())]);
-            let event = rig.event(2, &[(5, "other-user".into()), (3, "secret-text".into())]);
-            if rig.over.json {
+            harness.raise(2, &[(225, "other-user".into()), (3, "secret-text".into())]);
+            let event = harness.event(2, &[(5, "other-user".into()), (3, "secret-text".into())]);
+            if harness.row.json {
                 let (link, most) = (
-                    rig.link(),
+                    harness.link(),
                     br#"~m~99~m~~j~{"evt":2,"vals":[5,"other-user",3,"secret-text"#,
                 );
-                rig.input(link, LinkInput::Received(most));
+                harness.input(link, LinkInput::Received(most));
             } else {
-                rig.deliver_message(event.get(7..event.len() - 1).expect("most of it"));
+                harness.deliver_message(event.get(7..event.len() - 1).expect("most of it"));
             }
-            rig.respond(
+            harness.respond(
                 3,
                 -2,
                 None,
                 &[(225, "other-user".into()), (3, "secret-text".into())],
             );
-            rig.close();
+            harness.close();
             assert!(matches!(
-                rig.take_events().last(),
+                harness.take_events().last(),
                 Some(Event::Error { .. })
             ));
-            told(&rig);
+            told(&harness);
         },
     );
 }

@@ -1,6 +1,6 @@
 //! Who is in a channel, and its properties: items 66 to 68, 73 to 75 and 106 to 108.
 
-use crate::rig::{ALL_STATES, Rig, Seen, bools, each, each_with, strings};
+use crate::harness::{ALL_STATES, Harness, Seen, bools, each, each_with, strings};
 use chat_core::{Channel, PropertyOptions, RequestError, State, SubscribeOptions, Value};
 use photon_proto::{Dictionary, Hashtable, Type};
 
@@ -8,12 +8,12 @@ fn options() -> SubscribeOptions {
     SubscribeOptions::new()
 }
 
-fn on_front_end(test: impl Fn(Rig)) {
+fn on_front_end(test: impl Fn(Harness)) {
     each_with(
         |config| config.user_id("alice"),
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            test(rig);
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            test(harness);
         },
     );
 }
@@ -37,21 +37,21 @@ fn most(subscribers: i32) -> (Value, Value) {
     (Value::Byte(255), Value::Int(subscribers))
 }
 
-fn channel<'r>(rig: &'r Rig, name: &str) -> &'r Channel {
-    rig.client.channel(name).expect("a known channel")
+fn channel<'r>(harness: &'r Harness, name: &str) -> &'r Channel {
+    harness.client.channel(name).expect("a known channel")
 }
 
-fn subscribers<'r>(rig: &'r Rig, name: &str) -> Vec<&'r str> {
-    channel(rig, name)
+fn subscribers<'r>(harness: &'r Harness, name: &str) -> Vec<&'r str> {
+    channel(harness, name)
         .subscribers()
         .map(|user| user.as_str())
         .collect()
 }
 
 /// Lets the server say that the user is in a channel that publishes its subscribers.
-fn in_publishing_channel(rig: &mut Rig, name: &str, most_subscribers: i32) {
+fn in_publishing_channel(harness: &mut Harness, name: &str, most_subscribers: i32) {
     let properties = dictionary(&[PUBLISH, most(most_subscribers)]);
-    rig.raise(
+    harness.raise(
         5,
         &[
             (0, strings(&[name])),
@@ -60,20 +60,21 @@ fn in_publishing_channel(rig: &mut Rig, name: &str, most_subscribers: i32) {
             (23, strings(&["x"])),
         ],
     );
-    rig.forget();
+    harness.forget();
 }
 
 #[track_caller]
 fn sent_with(options: &SubscribeOptions, properties: Option<&[(Value, Value)]>) {
-    on_front_end(|mut rig| {
-        rig.client
+    on_front_end(|mut harness| {
+        harness
+            .client
             .subscribe(["a"], options)
             .expect("on the front end");
-        rig.pump();
+        harness.pump();
         let mut expected = vec![(0, strings(&["a"]))];
         expected.extend(properties.map(|pairs| (22, dictionary(pairs))));
-        rig.expect_request(0, false, &expected);
-        rig.expect_nothing();
+        harness.expect_request(0, false, &expected);
+        harness.expect_nothing();
     });
 }
 
@@ -97,9 +98,9 @@ fn c066_creation_options_are_properties_with_byte_keys() {
 
 #[test]
 fn c067_a_publishing_channel_takes_at_most_100() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let many = options().publish_subscribers(true).max_subscribers(101);
-        let error = rig.refused(|client| client.subscribe(["a"], &many));
+        let error = harness.refused(|client| client.subscribe(["a"], &many));
         assert!(
             matches!(error, RequestError::CreationOptions(_)),
             "{error:?}"
@@ -107,13 +108,13 @@ fn c067_a_publishing_channel_takes_at_most_100() {
         // chat.md 3.1: C# refuses a negative maximum, and so do we.
         for publish in [false, true] {
             let negative = options().publish_subscribers(publish).max_subscribers(-1);
-            let error = rig.refused(|client| client.subscribe(["a"], &negative));
+            let error = harness.refused(|client| client.subscribe(["a"], &negative));
             assert!(
                 matches!(error, RequestError::CreationOptions(_)),
                 "{error:?}"
             );
         }
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
     sent_with(&options().max_subscribers(101), Some(&[most(101)]));
     sent_with(
@@ -124,18 +125,18 @@ fn c067_a_publishing_channel_takes_at_most_100() {
 
 #[test]
 fn c068_creation_options_are_for_one_channel() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         for options in [
             options().publish_subscribers(true),
             options().max_subscribers(5),
         ] {
-            let error = rig.refused(|client| client.subscribe(["a", "b"], &options));
+            let error = harness.refused(|client| client.subscribe(["a", "b"], &options));
             assert!(
                 matches!(error, RequestError::CreationOptions(_)),
                 "{error:?}"
             );
         }
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
 }
 
@@ -143,9 +144,9 @@ fn c068_creation_options_are_for_one_channel() {
 fn c073_the_properties_of_one_channel_set_its_flags() {
     // A Dictionary or a Hashtable: readers take both. chat.md 12
     for map in [dictionary as fn(&[(Value, Value)]) -> Value, hashtable] {
-        on_front_end(|mut rig| {
+        on_front_end(|mut harness| {
             let properties = [PUBLISH, most(10), ("topic".into(), "rust".into())];
-            rig.raise(
+            harness.raise(
                 5,
                 &[
                     (0, strings(&["a"])),
@@ -153,16 +154,16 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
                     (22, map(&properties)),
                 ],
             );
-            let a = channel(&rig, "a");
+            let a = channel(&harness, "a");
             assert_eq!((a.publishes_subscribers(), a.max_subscribers()), (true, 10));
             assert_eq!(a.property(&"topic".into()), Some(&"rust".into()));
             assert_eq!(a.properties().count(), 3);
         });
     }
     // Without them nothing is set.
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        let a = channel(&rig, "a");
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        let a = channel(&harness, "a");
         assert_eq!(
             (
                 a.publishes_subscribers(),
@@ -173,9 +174,9 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
         );
     });
     // chat.md 4.4: told anew with each confirmation. A refusal tells nothing.
-    on_front_end(|mut rig| {
-        in_publishing_channel(&mut rig, "a", 10);
-        rig.raise(
+    on_front_end(|mut harness| {
+        in_publishing_channel(&mut harness, "a", 10);
+        harness.raise(
             5,
             &[
                 (0, strings(&["a"])),
@@ -183,8 +184,8 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
                 (22, dictionary(&[most(99)])),
             ],
         );
-        assert_eq!(channel(&rig, "a").max_subscribers(), 10);
-        rig.raise(
+        assert_eq!(channel(&harness, "a").max_subscribers(), 10);
+        harness.raise(
             5,
             &[
                 (0, strings(&["a"])),
@@ -192,18 +193,18 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
                 (22, dictionary(&[most(20)])),
             ],
         );
-        let a = channel(&rig, "a");
+        let a = channel(&harness, "a");
         assert_eq!(
             (a.publishes_subscribers(), a.max_subscribers()),
             (false, 20)
         );
-        assert!(subscribers(&rig, "a").is_empty());
+        assert!(subscribers(&harness, "a").is_empty());
     });
 }
 
 #[test]
 fn c074_properties_beside_two_channels_are_ignored() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let properties = dictionary(&[PUBLISH, most(10)]);
         let event = [
             (0, strings(&["a", "b"])),
@@ -211,9 +212,9 @@ fn c074_properties_beside_two_channels_are_ignored() {
             (22, properties),
             (23, strings(&["x"])),
         ];
-        rig.raise(5, &event);
+        harness.raise(5, &event);
         for name in ["a", "b"] {
-            let one = channel(&rig, name);
+            let one = channel(&harness, name);
             assert_eq!(
                 (
                     one.publishes_subscribers(),
@@ -222,14 +223,14 @@ fn c074_properties_beside_two_channels_are_ignored() {
                 ),
                 (false, 0, 0)
             );
-            assert!(subscribers(&rig, name).is_empty());
+            assert!(subscribers(&harness, name).is_empty());
         }
     });
 }
 
 #[test]
 fn c075_the_subscribers_of_a_publishing_channel_include_the_user() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let event = [
             (0, strings(&["a"])),
             (15, bools(&[true])),
@@ -240,33 +241,33 @@ fn c075_the_subscribers_of_a_publishing_channel_include_the_user() {
                 dictionary(&[("x".into(), dictionary(&[("level".into(), Value::Int(3))]))]),
             ),
         ];
-        rig.raise(5, &event);
-        assert_eq!(subscribers(&rig, "a"), ["alice", "x"]);
-        let properties: Vec<_> = channel(&rig, "a").user_properties("x").collect();
+        harness.raise(5, &event);
+        assert_eq!(subscribers(&harness, "a"), ["alice", "x"]);
+        let properties: Vec<_> = channel(&harness, "a").user_properties("x").collect();
         assert_eq!(properties, [(&"level".into(), &Value::Int(3))]);
         // Without publishing the user is not added.
-        rig.raise(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
-        assert!(subscribers(&rig, "b").is_empty());
+        harness.raise(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
+        assert!(subscribers(&harness, "b").is_empty());
     });
 }
 
 #[test]
 fn c106_users_who_enter_and_leave_change_the_subscribers() {
-    on_front_end(|mut rig| {
-        in_publishing_channel(&mut rig, "a", 10);
-        rig.raise(8, &[(1, "a".into()), (225, "bob".into())]);
-        rig.expect(&[Seen::entered("a", "bob")]);
-        assert_eq!(subscribers(&rig, "a"), ["alice", "bob", "x"]);
-        rig.raise(9, &[(1, "a".into()), (225, "x".into())]);
-        rig.expect(&[Seen::left("a", "x")]);
-        assert_eq!(subscribers(&rig, "a"), ["alice", "bob"]);
+    on_front_end(|mut harness| {
+        in_publishing_channel(&mut harness, "a", 10);
+        harness.raise(8, &[(1, "a".into()), (225, "bob".into())]);
+        harness.expect(&[Seen::entered("a", "bob")]);
+        assert_eq!(subscribers(&harness, "a"), ["alice", "bob", "x"]);
+        harness.raise(9, &[(1, "a".into()), (225, "x".into())]);
+        harness.expect(&[Seen::left("a", "x")]);
+        assert_eq!(subscribers(&harness, "a"), ["alice", "bob"]);
         // Twice is once.
-        rig.raise(8, &[(1, "a".into()), (225, "bob".into())]);
-        rig.expect(&[Seen::entered("a", "bob")]);
-        assert_eq!(subscribers(&rig, "a"), ["alice", "bob"]);
+        harness.raise(8, &[(1, "a".into()), (225, "bob".into())]);
+        harness.expect(&[Seen::entered("a", "bob")]);
+        assert_eq!(subscribers(&harness, "a"), ["alice", "bob"]);
         // With properties.
         let properties = vec![("level".into(), Value::Int(3))];
-        rig.raise(
+        harness.raise(
             8,
             &[
                 (1, "a".into()),
@@ -274,74 +275,74 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
                 (28, dictionary(&properties)),
             ],
         );
-        rig.expect(&[Seen::Entered {
+        harness.expect(&[Seen::Entered {
             channel: "a".into(),
             user: "eve".into(),
             properties,
         }]);
-        assert_eq!(channel(&rig, "a").user_properties("eve").count(), 1);
-        rig.raise(9, &[(1, "a".into()), (225, "eve".into())]);
-        rig.forget();
-        assert_eq!(channel(&rig, "a").user_properties("eve").count(), 0);
+        assert_eq!(channel(&harness, "a").user_properties("eve").count(), 1);
+        harness.raise(9, &[(1, "a".into()), (225, "eve".into())]);
+        harness.forget();
+        assert_eq!(channel(&harness, "a").user_properties("eve").count(), 0);
     });
     // chat.md 4.7: of an unknown channel or user they are told all the same, with a log line.
-    on_front_end(|mut rig| {
-        in_publishing_channel(&mut rig, "a", 10);
-        rig.join(&["silent"]);
+    on_front_end(|mut harness| {
+        in_publishing_channel(&mut harness, "a", 10);
+        harness.join(&["silent"]);
         for (name, user, code) in [
             ("zzz", "bob", 8),
             ("zzz", "bob", 9),
             ("a", "nobody", 9),
             ("silent", "bob", 8),
         ] {
-            let lines = crate::rig::log_lines().len();
-            rig.raise(code, &[(1, name.into()), (225, user.into())]);
-            rig.expect(&[if code == 8 {
+            let lines = crate::harness::log_lines().len();
+            harness.raise(code, &[(1, name.into()), (225, user.into())]);
+            harness.expect(&[if code == 8 {
                 Seen::entered(name, user)
             } else {
                 Seen::left(name, user)
             }]);
-            assert_eq!(crate::rig::log_lines().len(), lines + 1);
+            assert_eq!(crate::harness::log_lines().len(), lines + 1);
         }
-        assert!(rig.client.channel("zzz").is_none());
-        assert_eq!(subscribers(&rig, "a"), ["alice", "x"]);
-        rig.expect_nothing();
+        assert!(harness.client.channel("zzz").is_none());
+        assert_eq!(subscribers(&harness, "a"), ["alice", "x"]);
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c107_with_maximum_0_any_number_of_subscribers_is_accepted() {
-    on_front_end(|mut rig| {
-        in_publishing_channel(&mut rig, "a", 0);
-        let lines = crate::rig::log_lines().len();
+    on_front_end(|mut harness| {
+        in_publishing_channel(&mut harness, "a", 0);
+        let lines = crate::harness::log_lines().len();
         for number in 0..150 {
-            rig.raise(8, &[(1, "a".into()), (225, format!("user{number}").into())]);
+            harness.raise(8, &[(1, "a".into()), (225, format!("user{number}").into())]);
         }
-        assert_eq!(rig.take_events().len(), 150);
-        assert_eq!(channel(&rig, "a").subscribers().len(), 152);
-        assert_eq!(crate::rig::log_lines().len(), lines);
+        assert_eq!(harness.take_events().len(), 150);
+        assert_eq!(channel(&harness, "a").subscribers().len(), 152);
+        assert_eq!(crate::harness::log_lines().len(), lines);
     });
     // chat.md 4.7: one too many is kept, with a log line.
-    on_front_end(|mut rig| {
-        in_publishing_channel(&mut rig, "a", 2);
-        let lines = crate::rig::log_lines().len();
-        rig.raise(8, &[(1, "a".into()), (225, "one-too-many".into())]);
-        rig.expect(&[Seen::entered("a", "one-too-many")]);
-        assert_eq!(subscribers(&rig, "a"), ["alice", "one-too-many", "x"]);
-        assert_eq!(crate::rig::log_lines().len(), lines + 1);
+    on_front_end(|mut harness| {
+        in_publishing_channel(&mut harness, "a", 2);
+        let lines = crate::harness::log_lines().len();
+        harness.raise(8, &[(1, "a".into()), (225, "one-too-many".into())]);
+        harness.expect(&[Seen::entered("a", "one-too-many")]);
+        assert_eq!(subscribers(&harness, "a"), ["alice", "one-too-many", "x"]);
+        assert_eq!(crate::harness::log_lines().len(), lines + 1);
     });
 }
 
 #[test]
 fn c108_a_null_value_removes_the_property() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let first = [
             PUBLISH,
             most(10),
             ("topic".into(), "rust".into()),
             ("level".into(), Value::Int(1)),
         ];
-        rig.raise(
+        harness.raise(
             5,
             &[
                 (0, strings(&["a"])),
@@ -349,12 +350,12 @@ fn c108_a_null_value_removes_the_property() {
                 (22, dictionary(&first)),
             ],
         );
-        rig.forget();
+        harness.forget();
         let changes = vec![
             ("topic".into(), Value::Null),
             ("level".into(), Value::Int(2)),
         ];
-        rig.raise(
+        harness.raise(
             7,
             &[
                 (1, "a".into()),
@@ -362,13 +363,13 @@ fn c108_a_null_value_removes_the_property() {
                 (22, dictionary(&changes)),
             ],
         );
-        rig.expect(&[Seen::Properties {
+        harness.expect(&[Seen::Properties {
             channel: "a".into(),
             user: None,
             by: "bob".into(),
             properties: changes,
         }]);
-        let a = channel(&rig, "a");
+        let a = channel(&harness, "a");
         assert_eq!(
             (a.property(&"topic".into()), a.property(&"level".into())),
             (None, Some(&Value::Int(2)))
@@ -376,7 +377,7 @@ fn c108_a_null_value_removes_the_property() {
         assert_eq!(a.properties().count(), 3);
         // chat.md 4.6: the well-known ones change the flags.
         let changes = vec![(Value::Byte(254), Value::Null), most(5)];
-        rig.raise(
+        harness.raise(
             7,
             &[
                 (1, "a".into()),
@@ -384,9 +385,9 @@ fn c108_a_null_value_removes_the_property() {
                 (22, hashtable(&changes)),
             ],
         );
-        let a = channel(&rig, "a");
+        let a = channel(&harness, "a");
         assert_eq!((a.publishes_subscribers(), a.max_subscribers()), (false, 5));
-        rig.forget();
+        harness.forget();
         // With p225 they are that user's.
         for (value, left) in [(Value::Int(3), 1), (Value::Null, 0)] {
             let changes = vec![("rank".into(), value)];
@@ -396,19 +397,19 @@ fn c108_a_null_value_removes_the_property() {
                 (225, "eve".into()),
                 (22, dictionary(&changes)),
             ];
-            rig.raise(7, &event);
-            rig.expect(&[Seen::Properties {
+            harness.raise(7, &event);
+            harness.expect(&[Seen::Properties {
                 channel: "a".into(),
                 user: Some("eve".into()),
                 by: "bob".into(),
                 properties: changes,
             }]);
-            assert_eq!(channel(&rig, "a").user_properties("eve").count(), left);
+            assert_eq!(channel(&harness, "a").user_properties("eve").count(), left);
         }
-        assert!(channel(&rig, "a").property(&"rank".into()).is_none());
+        assert!(channel(&harness, "a").property(&"rank".into()).is_none());
         // Unknown channel: warned and dropped.
-        let dropped = rig.client.stats().unknown_channel_events;
-        rig.raise(
+        let dropped = harness.client.stats().unknown_channel_events;
+        harness.raise(
             7,
             &[
                 (1, "zzz".into()),
@@ -416,8 +417,8 @@ fn c108_a_null_value_removes_the_property() {
                 (22, dictionary(&[("x".into(), Value::Null)])),
             ],
         );
-        rig.expect_nothing();
-        assert_eq!(rig.client.stats().unknown_channel_events, dropped + 1);
+        harness.expect_nothing();
+        assert_eq!(harness.client.stats().unknown_channel_events, dropped + 1);
     });
 }
 
@@ -429,49 +430,53 @@ fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
         (Value::Byte(255), Value::Int(9)),
         ("old".into(), Value::Null),
     ];
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let base = [
             (1, "a".into()),
             (22, dictionary(&changes)),
             (26, Value::Bool(true)),
         ];
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .set_channel_properties("a", &changes, &PropertyOptions::new()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(8, false, &base);
+        harness.pump();
+        harness.expect_request(8, false, &base);
         assert_eq!(
-            rig.client
+            harness
+                .client
                 .set_user_properties("a", "bob", &changes, &PropertyOptions::new()),
             Ok(())
         );
-        rig.pump();
-        rig.expect_request(8, false, &[&base[..], &[(225, "bob".into())]].concat());
+        harness.pump();
+        harness.expect_request(8, false, &[&base[..], &[(225, "bob".into())]].concat());
         let expected = [("topic".into(), Value::Null)];
         let options = PropertyOptions::new()
             .expected(expected.clone())
             .web_forward(true);
         assert_eq!(
-            rig.client.set_channel_properties("a", &changes, &options),
+            harness
+                .client
+                .set_channel_properties("a", &changes, &options),
             Ok(())
         );
-        rig.pump();
+        harness.pump();
         let more = [(21, Value::Byte(1)), (25, dictionary(&expected))];
-        rig.expect_request(8, false, &[&base[..], &more].concat());
-        rig.expect_nothing();
+        harness.expect_request(8, false, &[&base[..], &more].concat());
+        harness.expect_nothing();
         // A compare-and-swap that failed.
-        rig.respond(8, -1, Some("not as expected"), &[]);
-        rig.expect(&[Seen::response(8, -1, "not as expected")]);
+        harness.respond(8, -1, Some("not as expected"), &[]);
+        harness.expect(&[Seen::response(8, -1, "not as expected")]);
 
         let none = PropertyOptions::new();
         for error in [
-            rig.refused(|client| client.set_channel_properties("", &changes, &none)),
-            rig.refused(|client| client.set_channel_properties("a", &[], &none)),
-            rig.refused(|client| client.set_user_properties("a", "", &changes, &none)),
-            rig.refused(|client| client.set_user_properties("", "bob", &changes, &none)),
-            rig.refused(|client| client.set_user_properties("a", "bob", &[], &none)),
+            harness.refused(|client| client.set_channel_properties("", &changes, &none)),
+            harness.refused(|client| client.set_channel_properties("a", &[], &none)),
+            harness.refused(|client| client.set_user_properties("a", "", &changes, &none)),
+            harness.refused(|client| client.set_user_properties("", "bob", &changes, &none)),
+            harness.refused(|client| client.set_user_properties("a", "bob", &[], &none)),
         ] {
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
@@ -480,14 +485,14 @@ fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
         .into_iter()
         .filter(|&state| state != State::ConnectedToFrontEnd)
     {
-        each(|mut rig| {
-            rig.go_to(state);
+        each(|mut harness| {
+            harness.go_to(state);
             let options = PropertyOptions::new();
             let error =
-                rig.refused(|client| client.set_channel_properties("a", &changes, &options));
+                harness.refused(|client| client.set_channel_properties("a", &changes, &options));
             assert_eq!(error, RequestError::WrongState(state));
-            let error =
-                rig.refused(|client| client.set_user_properties("a", "bob", &changes, &options));
+            let error = harness
+                .refused(|client| client.set_user_properties("a", "bob", &changes, &options));
             assert_eq!(error, RequestError::WrongState(state));
         });
     }
@@ -496,28 +501,31 @@ fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
 /// chat.md 5: a fresh client call empties all.
 #[test]
 fn forgetting_the_channels_leaves_none() {
-    on_front_end(|mut rig| {
-        in_publishing_channel(&mut rig, "a", 10);
-        rig.raise(
+    on_front_end(|mut harness| {
+        in_publishing_channel(&mut harness, "a", 10);
+        harness.raise(
             2,
             &[(5, "bob".into()), (3, "hi".into()), (8, Value::Int(4))],
         );
-        rig.client.disconnect();
-        rig.pump();
-        rig.forget();
-        rig.client.forget_channels();
-        rig.pump();
-        rig.expect_nothing();
-        assert!(rig.client.channel("a").is_none() && rig.client.private_channel("bob").is_none());
+        harness.client.disconnect();
+        harness.pump();
+        harness.forget();
+        harness.client.forget_channels();
+        harness.pump();
+        harness.expect_nothing();
+        assert!(
+            harness.client.channel("a").is_none()
+                && harness.client.private_channel("bob").is_none()
+        );
         assert_eq!(
             (
-                rig.client.private_channels().count(),
-                rig.client.stats().cached_bytes
+                harness.client.private_channels().count(),
+                harness.client.stats().cached_bytes
             ),
             (0, 0)
         );
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.join(&["a"]);
-        assert_eq!(channel(&rig, "a").last_id(), 0);
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.join(&["a"]);
+        assert_eq!(channel(&harness, "a").last_id(), 0);
     });
 }

@@ -1,31 +1,31 @@
 //! The short way back to the front end: item 116. chat.md 2.10 and 6.2.
 
-use crate::rig::{ALL_STATES, APP_ID, APP_VERSION, End, Rig, Seen, TOKEN, each};
+use crate::harness::{ALL_STATES, APP_ID, APP_VERSION, End, Harness, Seen, TOKEN, each};
 use chat_core::{LinkErrorKind, LinkId, RequestError, State};
 
 /// A client that has been on the front end of region eu, and has just begun the short way back.
-fn reconnecting(rig: &mut Rig) {
-    rig.go_to(State::Error);
-    assert_eq!(rig.client.reconnect(), Ok(()));
-    rig.pump();
-    rig.expect(&[Seen::State(State::ConnectingToFrontEnd)]);
-    rig.expect_open("fe.example", 5070);
-    rig.expect_no_command();
+fn reconnecting(harness: &mut Harness) {
+    harness.go_to(State::Error);
+    assert_eq!(harness.client.reconnect(), Ok(()));
+    harness.pump();
+    harness.expect(&[Seen::State(State::ConnectingToFrontEnd)]);
+    harness.expect_open("fe.example", 5070);
+    harness.expect_no_command();
 }
 
 /// The long way, begun by the client itself, to its end. The link to the front end may have been open.
 #[track_caller]
-fn goes_by_name_server(rig: &mut Rig, left: Option<LinkId>) {
-    rig.expect(&[Seen::State(State::ConnectingToNameServer)]);
+fn goes_by_name_server(harness: &mut Harness, left: Option<LinkId>) {
+    harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
     match left {
-        Some(left) => rig.expect_move(left, "ns.example", 4533),
-        None => rig.expect_open("ns.example", 4533),
+        Some(left) => harness.expect_move(left, "ns.example", 4533),
+        None => harness.expect_open("ns.example", 4533),
     };
-    rig.expect_no_command();
-    rig.handshake();
-    rig.expect(&[Seen::State(State::ConnectedToNameServer)]);
+    harness.expect_no_command();
+    harness.handshake();
+    harness.expect(&[Seen::State(State::ConnectedToNameServer)]);
     // With the region of the last login.
-    rig.expect_request(
+    harness.expect_request(
         230,
         true,
         &[
@@ -39,103 +39,103 @@ fn goes_by_name_server(rig: &mut Rig, left: Option<LinkId>) {
 #[test]
 fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
     for state in [State::Error, State::Disconnected] {
-        each(|mut rig| {
-            rig.go_to(state);
-            assert_eq!(rig.client.reconnect(), Ok(()));
-            assert_eq!(rig.client.state(), State::ConnectingToFrontEnd);
-            rig.pump();
-            rig.expect_open("fe.example", 5070);
-            rig.expect_deadline_in_ms(15_000);
-            rig.handshake();
-            rig.expect_request(230, false, &[(221, TOKEN.into())]);
-            rig.respond(230, 0, None, &[]);
-            rig.expect(&[
+        each(|mut harness| {
+            harness.go_to(state);
+            assert_eq!(harness.client.reconnect(), Ok(()));
+            assert_eq!(harness.client.state(), State::ConnectingToFrontEnd);
+            harness.pump();
+            harness.expect_open("fe.example", 5070);
+            harness.expect_deadline_in_ms(15_000);
+            harness.handshake();
+            harness.expect_request(230, false, &[(221, TOKEN.into())]);
+            harness.respond(230, 0, None, &[]);
+            harness.expect(&[
                 Seen::State(State::ConnectingToFrontEnd),
                 Seen::State(State::ConnectedToFrontEnd),
             ]);
-            rig.expect_nothing();
+            harness.expect_nothing();
         });
     }
     for code in [32753, 32767] {
-        each(|mut rig| {
-            reconnecting(&mut rig);
-            rig.handshake();
-            rig.expect_request(230, false, &[(221, TOKEN.into())]);
-            let link = rig.link();
-            rig.respond(230, code, Some("expired"), &[]);
-            goes_by_name_server(&mut rig, Some(link));
+        each(|mut harness| {
+            reconnecting(&mut harness);
+            harness.handshake();
+            harness.expect_request(230, false, &[(221, TOKEN.into())]);
+            let link = harness.link();
+            harness.respond(230, code, Some("expired"), &[]);
+            goes_by_name_server(&mut harness, Some(link));
             // Once: what follows ends as usual.
-            rig.accept_login();
-            rig.handshake();
-            rig.respond(230, code, Some("expired"), &[]);
-            rig.expect(&[
+            harness.accept_login();
+            harness.handshake();
+            harness.respond(230, code, Some("expired"), &[]);
+            harness.expect(&[
                 Seen::authenticated(""),
                 Seen::State(State::ConnectingToFrontEnd),
                 Seen::State(State::Error),
                 Seen::Error(1101),
             ]);
-            rig.forget();
-            rig.advance_ms(60_000);
-            rig.expect_nothing();
+            harness.forget();
+            harness.advance_ms(60_000);
+            harness.expect_nothing();
         });
     }
 }
 
 #[test]
 fn a_front_end_that_cannot_be_reached_any_more_leads_by_the_name_server() {
-    each(|mut rig| {
-        reconnecting(&mut rig);
-        rig.fail(LinkErrorKind::Refused, "gone");
-        goes_by_name_server(&mut rig, None);
+    each(|mut harness| {
+        reconnecting(&mut harness);
+        harness.fail(LinkErrorKind::Refused, "gone");
+        goes_by_name_server(&mut harness, None);
     });
-    each(|mut rig| {
-        reconnecting(&mut rig);
-        let link = rig.link();
-        rig.advance_ms(15_000);
-        rig.expect_close(link);
-        goes_by_name_server(&mut rig, None);
+    each(|mut harness| {
+        reconnecting(&mut harness);
+        let link = harness.link();
+        harness.advance_ms(15_000);
+        harness.expect_close(link);
+        goes_by_name_server(&mut harness, None);
     });
-    each(|mut rig| {
-        reconnecting(&mut rig);
-        let link = rig.link();
-        rig.accept();
-        rig.advance_ms(15_000);
-        goes_by_name_server(&mut rig, Some(link));
-        rig.close();
-        rig.expect(&[Seen::State(State::Error), Seen::Error(3003)]);
+    each(|mut harness| {
+        reconnecting(&mut harness);
+        let link = harness.link();
+        harness.accept();
+        harness.advance_ms(15_000);
+        goes_by_name_server(&mut harness, Some(link));
+        harness.close();
+        harness.expect(&[Seen::State(State::Error), Seen::Error(3003)]);
     });
 }
 
 #[test]
 fn other_ends_of_a_reconnect_are_ends() {
     let ends: [End; 4] = [
-        (1001, |rig| rig.fail(LinkErrorKind::Io, "")),
-        (1003, |rig| rig.close()),
-        (1003, Rig::say_goodbye_or_close),
-        (1101, |rig| {
-            rig.greet();
-            if rig.over.exchanges_keys() {
-                rig.agree();
+        (1001, |harness| harness.fail(LinkErrorKind::Io, "")),
+        (1003, |harness| harness.close()),
+        (1003, Harness::send_disconnect_or_close),
+        (1101, |harness| {
+            harness.send_init_response();
+            if harness.row.exchanges_keys() {
+                harness.send_key_response();
             }
-            rig.respond(230, 32757, None, &[]);
+            harness.respond(230, 32757, None, &[]);
         }),
     ];
     for (code, end) in ends {
-        each(|mut rig| {
-            reconnecting(&mut rig);
-            rig.accept();
-            end(&mut rig);
-            rig.expect(&[Seen::State(State::Error), Seen::Error(code)]);
+        each(|mut harness| {
+            reconnecting(&mut harness);
+            harness.accept();
+            end(&mut harness);
+            harness.expect(&[Seen::State(State::Error), Seen::Error(code)]);
         });
     }
     // Once connected, an end does not lead anywhere either.
-    each(|mut rig| {
-        reconnecting(&mut rig);
-        rig.handshake();
-        rig.respond(230, 0, None, &[]);
-        let ms = rig.fall_silent();
-        rig.advance_ms(ms);
-        rig.expect(&[
+    each(|mut harness| {
+        reconnecting(&mut harness);
+        harness.handshake();
+        harness.respond(230, 0, None, &[]);
+        let ms = harness.fall_silent();
+        harness.advance_ms(ms);
+        harness.expect(&[
             Seen::State(State::ConnectedToFrontEnd),
             Seen::State(State::Error),
             Seen::Error(1004),
@@ -149,20 +149,20 @@ fn reconnect_is_refused_where_there_is_no_way() {
         .into_iter()
         .filter(|state| !matches!(state, State::Error | State::Disconnected))
     {
-        each(|mut rig| {
-            rig.go_to(state);
+        each(|mut harness| {
+            harness.go_to(state);
             assert_eq!(
-                rig.refused(chat_core::ChatClient::reconnect),
+                harness.refused(chat_core::ChatClient::reconnect),
                 RequestError::WrongState(state)
             );
         });
     }
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.disconnect();
-        rig.pump();
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.disconnect();
+        harness.pump();
         assert_eq!(
-            rig.refused(chat_core::ChatClient::reconnect),
+            harness.refused(chat_core::ChatClient::reconnect),
             RequestError::NothingToReconnectTo
         );
     });
@@ -170,13 +170,14 @@ fn reconnect_is_refused_where_there_is_no_way() {
 
 #[test]
 fn another_user_does_not_come_back_with_the_token_of_the_one_before() {
-    each(|mut rig| {
-        rig.go_to(State::Disconnected);
-        rig.client
+    each(|mut harness| {
+        harness.go_to(State::Disconnected);
+        harness
+            .client
             .set_user_id("somebody else")
             .expect("not connected");
         assert_eq!(
-            rig.client.reconnect(),
+            harness.client.reconnect(),
             Err(RequestError::NothingToReconnectTo)
         );
     });

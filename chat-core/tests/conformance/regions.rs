@@ -1,25 +1,25 @@
 //! The list of regions: items 32 to 36.
 
-use crate::rig::{ALL_STATES, APP_ID, Seen, each, each_with, encryption_off, strings};
+use crate::harness::{ALL_STATES, APP_ID, Seen, each, each_with, encryption_off, strings};
 use chat_core::{PeerErrorCode, RegionsError, ServerError, State};
 
 #[test]
 fn c032_get_regions_sends_the_app_id_alone() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        assert_eq!(rig.client.queued_events(), 0);
-        rig.pump();
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.get_regions();
+        assert_eq!(harness.client.queued_events(), 0);
+        harness.pump();
         // chat.md 2.5: encrypted when it can be.
-        rig.expect_request(220, true, &[(224, APP_ID.into())]);
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        harness.expect_request(220, true, &[(224, APP_ID.into())]);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), State::ConnectedToNameServer);
     });
-    each_with(encryption_off, |mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.pump();
-        rig.expect_request(220, false, &[(224, APP_ID.into())]);
+    each_with(encryption_off, |mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.get_regions();
+        harness.pump();
+        harness.expect_request(220, false, &[(224, APP_ID.into())]);
     });
 }
 
@@ -32,21 +32,21 @@ fn regions(all: &[(&str, &str)]) -> Seen {
 
 #[test]
 fn c033_the_regions_of_the_answer_are_matched_by_index() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.respond(
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.get_regions();
+        harness.respond(
             220,
             0,
             None,
             &[(210, strings(&["eu", "us"])), (230, strings(&["a", "b"]))],
         );
-        rig.expect(&[regions(&[("eu", "a"), ("us", "b")])]);
+        harness.expect(&[regions(&[("eu", "a"), ("us", "b")])]);
         assert_eq!(PeerErrorCode::Ok.code(), 0);
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        assert_eq!(harness.client.state(), State::ConnectedToNameServer);
         // chat.md 2.5: codes in lower case, without the cluster.
-        rig.client.get_regions();
-        rig.respond(
+        harness.client.get_regions();
+        harness.respond(
             220,
             0,
             None,
@@ -55,42 +55,42 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
                 (210, strings(&["EU/one/two", "aSia"])),
             ],
         );
-        rig.expect(&[regions(&[("eu", "a"), ("asia", "")])]);
-        rig.client.get_regions();
-        rig.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
-        rig.expect(&[regions(&[])]);
+        harness.expect(&[regions(&[("eu", "a"), ("asia", "")])]);
+        harness.client.get_regions();
+        harness.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
+        harness.expect(&[regions(&[])]);
         // An answer that nobody waits for.
-        rig.respond(
+        harness.respond(
             220,
             0,
             None,
             &[(210, strings(&["eu"])), (230, strings(&["a"]))],
         );
-        rig.expect(&[]);
+        harness.expect(&[]);
     });
 }
 
 #[test]
 fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToNameServer);
-        rig.client.get_regions();
-        rig.pump();
-        rig.respond(220, 32767, Some("no such app"), &[]);
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.client.get_regions();
+        harness.pump();
+        harness.respond(220, 32767, Some("no such app"), &[]);
         let expected = RegionsError::Server(ServerError {
             operation: 220,
             code: 32767,
             message: "no such app".into(),
         });
-        match rig.take_events().as_slice() {
+        match harness.take_events().as_slice() {
             [chat_core::Event::RegionsResult(Err(error))] => {
                 assert_eq!((error, error.code()), (&expected, 32767));
             }
             other => panic!("{other:?}"),
         }
-        rig.advance_ms(60_000);
-        rig.expect(&[]);
-        assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        harness.advance_ms(60_000);
+        harness.expect(&[]);
+        assert_eq!(harness.client.state(), State::ConnectedToNameServer);
     });
 }
 
@@ -100,16 +100,16 @@ fn c035_get_regions_without_a_name_server_answers_3001_before_it_returns() {
         .into_iter()
         .filter(|&state| state != State::ConnectedToNameServer)
     {
-        each(|mut rig| {
-            rig.go_to(state);
-            rig.client.get_regions();
-            assert_eq!(rig.client.queued_events(), 1);
-            rig.client.get_regions();
-            assert_eq!(rig.client.queued_events(), 2);
-            rig.pump();
-            rig.expect(&[Seen::Regions(Err(3001)), Seen::Regions(Err(3001))]);
-            rig.expect_nothing();
-            assert_eq!(rig.client.state(), state);
+        each(|mut harness| {
+            harness.go_to(state);
+            harness.client.get_regions();
+            assert_eq!(harness.client.queued_events(), 1);
+            harness.client.get_regions();
+            assert_eq!(harness.client.queued_events(), 2);
+            harness.pump();
+            harness.expect(&[Seen::Regions(Err(3001)), Seen::Regions(Err(3001))]);
+            harness.expect_nothing();
+            assert_eq!(harness.client.state(), state);
         });
     }
 }
@@ -124,12 +124,12 @@ fn c036_lists_that_do_not_match_are_answered_with_minus_1() {
         vec![],
         vec![(210, "eu".into()), (230, "a".into())],
     ] {
-        each(|mut rig| {
-            rig.go_to(State::ConnectedToNameServer);
-            rig.client.get_regions();
-            rig.respond(220, 0, None, &answer);
-            rig.expect(&[Seen::Regions(Err(-1))]);
-            assert_eq!(rig.client.state(), State::ConnectedToNameServer);
+        each(|mut harness| {
+            harness.go_to(State::ConnectedToNameServer);
+            harness.client.get_regions();
+            harness.respond(220, 0, None, &answer);
+            harness.expect(&[Seen::Regions(Err(-1))]);
+            assert_eq!(harness.client.state(), State::ConnectedToNameServer);
         });
     }
 }

@@ -1,25 +1,25 @@
 //! Status, friends and error texts: items 98 to 105 and 109.
 
-use crate::rig::{ALL_STATES, Call, Rig, Seen, each, objects, strings};
+use crate::harness::{ALL_STATES, Call, Harness, Seen, each, objects, strings};
 use chat_core::{Encode, RequestError, State, StatusChange, StatusMessage, UserStatus, Value};
 use photon_proto::{EncodeError, ValueWriter, Written};
 
-fn on_front_end(test: impl Fn(Rig)) {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        test(rig);
+fn on_front_end(test: impl Fn(Harness)) {
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        test(harness);
     });
 }
 
 /// Sets a status, and checks what was sent.
 #[track_caller]
 fn sent_of(status: UserStatus, message: StatusMessage<'_>, expected: &[(u8, Value)]) {
-    on_front_end(|mut rig| {
-        assert_eq!(rig.client.set_user_status(status, message), Ok(()));
-        rig.pump();
-        rig.expect_request(5, false, expected);
+    on_front_end(|mut harness| {
+        assert_eq!(harness.client.set_user_status(status, message), Ok(()));
+        harness.pump();
+        harness.expect_request(5, false, expected);
         // No event tells it.
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
 }
 
@@ -92,32 +92,32 @@ fn c100_a_status_that_keeps_its_message_says_so_instead() {
 
 #[test]
 fn c101_event_4_without_message_keeps_what_was() {
-    on_front_end(|mut rig| {
-        rig.raise(4, &update("bob", 3, None));
-        rig.expect(&[Seen::status("bob", 3, StatusChange::Kept)]);
-        rig.expect_nothing();
+    on_front_end(|mut harness| {
+        harness.raise(4, &update("bob", 3, None));
+        harness.expect(&[Seen::status("bob", 3, StatusChange::Kept)]);
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c102_event_4_with_null_clears_the_message() {
-    on_front_end(|mut rig| {
-        rig.raise(4, &update("bob", 0, Some(Value::Null)));
-        rig.expect(&[Seen::status("bob", 0, StatusChange::Cleared)]);
+    on_front_end(|mut harness| {
+        harness.raise(4, &update("bob", 0, Some(Value::Null)));
+        harness.expect(&[Seen::status("bob", 0, StatusChange::Cleared)]);
     });
 }
 
 #[test]
 fn c103_event_4_with_a_message_sets_it() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         for message in [
             "x".into(),
             "".into(),
             Value::Int(7),
             objects(&[Value::Null]),
         ] {
-            rig.raise(4, &update("bob", 42, Some(message.clone())));
-            rig.expect(&[Seen::status(
+            harness.raise(4, &update("bob", 42, Some(message.clone())));
+            harness.expect(&[Seen::status(
                 "bob",
                 42,
                 StatusChange::Set(Box::new(message)),
@@ -128,45 +128,50 @@ fn c103_event_4_with_a_message_sets_it() {
 
 #[test]
 fn c104_friends_are_sent_as_a_list() {
-    on_front_end(|mut rig| {
-        assert_eq!(rig.client.add_friends(["a"]), Ok(()));
-        rig.pump();
-        rig.expect_request(6, false, &[(11, strings(&["a"]))]);
-        assert_eq!(rig.client.remove_friends(["a", "b"]), Ok(()));
-        rig.pump();
-        rig.expect_request(7, false, &[(11, strings(&["a", "b"]))]);
-        rig.expect_nothing();
+    on_front_end(|mut harness| {
+        assert_eq!(harness.client.add_friends(["a"]), Ok(()));
+        harness.pump();
+        harness.expect_request(6, false, &[(11, strings(&["a"]))]);
+        assert_eq!(harness.client.remove_friends(["a", "b"]), Ok(()));
+        harness.pump();
+        harness.expect_request(7, false, &[(11, strings(&["a", "b"]))]);
+        harness.expect_nothing();
         let most: Vec<String> = (0..1024).map(|number| number.to_string()).collect();
-        assert_eq!(rig.client.add_friends(&most), Ok(()));
-        assert_eq!(rig.client.remove_friends(&most), Ok(()));
-        rig.pump();
-        let sent: Vec<u8> = rig.server().requests.iter().map(|sent| sent.code).collect();
+        assert_eq!(harness.client.add_friends(&most), Ok(()));
+        assert_eq!(harness.client.remove_friends(&most), Ok(()));
+        harness.pump();
+        let sent: Vec<u8> = harness
+            .server()
+            .requests
+            .iter()
+            .map(|sent| sent.code)
+            .collect();
         assert_eq!(sent, [6, 7]);
     });
 }
 
 #[test]
 fn c105_empty_and_over_long_lists_of_friends_are_refused() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let none: [&str; 0] = [];
         for list in [&none[..], &[""], &["a", ""]] {
-            let error = rig.refused(|client| client.add_friends(list));
+            let error = harness.refused(|client| client.add_friends(list));
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
-            let error = rig.refused(|client| client.remove_friends(list));
+            let error = harness.refused(|client| client.remove_friends(list));
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
         let many: Vec<String> = (0..1025).map(|number| number.to_string()).collect();
-        let error = rig.refused(|client| client.add_friends(&many));
+        let error = harness.refused(|client| client.add_friends(&many));
         assert!(
             matches!(error, RequestError::TooMany { most: 1024, .. }),
             "{error:?}"
         );
-        let error = rig.refused(|client| client.remove_friends(&many));
+        let error = harness.refused(|client| client.remove_friends(&many));
         assert!(
             matches!(error, RequestError::TooMany { most: 1024, .. }),
             "{error:?}"
         );
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
 }
 
@@ -177,8 +182,8 @@ fn c109_event_10_tells_channel_text_and_data() {
         Value::from("hook failed"),
         objects(&[Value::Int(7)]),
     );
-    on_front_end(|mut rig| {
-        rig.raise(
+    on_front_end(|mut harness| {
+        harness.raise(
             10,
             &[
                 (1, channel.clone()),
@@ -186,25 +191,25 @@ fn c109_event_10_tells_channel_text_and_data() {
                 (24, data.clone()),
             ],
         );
-        rig.expect(&[Seen::ErrorInfo {
+        harness.expect(&[Seen::ErrorInfo {
             channel: Some("a".into()),
             message: Some("hook failed".into()),
             data: Some(data.clone()),
         }]);
         // chat.md 4.8: what is missing is nothing.
-        rig.raise(10, &[(17, message.clone())]);
-        rig.expect(&[Seen::ErrorInfo {
+        harness.raise(10, &[(17, message.clone())]);
+        harness.expect(&[Seen::ErrorInfo {
             channel: None,
             message: Some("hook failed".into()),
             data: None,
         }]);
-        rig.raise(10, &[(24, Value::Null)]);
-        rig.expect(&[Seen::ErrorInfo {
+        harness.raise(10, &[(24, Value::Null)]);
+        harness.expect(&[Seen::ErrorInfo {
             channel: None,
             message: None,
             data: None,
         }]);
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
 }
 
@@ -229,17 +234,17 @@ fn status_and_friends_are_refused_elsewhere() {
         .into_iter()
         .filter(|&state| state != State::ConnectedToFrontEnd)
     {
-        each(|mut rig| {
-            rig.go_to(state);
+        each(|mut harness| {
+            harness.go_to(state);
             for call in calls {
-                assert_eq!(rig.refused(call), RequestError::WrongState(state));
+                assert_eq!(harness.refused(call), RequestError::WrongState(state));
             }
-            rig.expect_nothing();
+            harness.expect_nothing();
         });
     }
-    on_front_end(|mut rig| {
-        let error =
-            rig.refused(|client| client.set_user_status(2, StatusMessage::SetValue(&Unencodable)));
+    on_front_end(|mut harness| {
+        let error = harness
+            .refused(|client| client.set_user_status(2, StatusMessage::SetValue(&Unencodable)));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
     });
 }

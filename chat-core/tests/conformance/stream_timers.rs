@@ -1,8 +1,8 @@
 //! What streams and WebSocket have: silence and pings that are messages, each to the millisecond. chat.md 6.4, wire.md 6,
 //! 7 and 11. What datagrams have instead is tested in `udp_traffic`.
 
-use crate::rig::{
-    Came, PING_MS, Seen, error, exactly_after_ms, not_over_datagrams, not_over_datagrams_with,
+use crate::harness::{
+    PING_MS, Received, Seen, error, exactly_after_ms, not_over_datagrams, not_over_datagrams_with,
     outcomes, strings,
 };
 use chat_core::{CauseKind, ConnectOptions, Outcome, State, Step, SubscribeOptions, Timestamp};
@@ -17,18 +17,18 @@ fn silence_is_counted_from_the_last_input() {
         (State::ConnectedToNameServer, 3004),
         (State::ConnectedToFrontEnd, 1004),
     ] {
-        not_over_datagrams(|mut rig| {
-            rig.go_to(state);
-            rig.answers = false;
-            rig.advance_ms(9_999);
+        not_over_datagrams(|mut harness| {
+            harness.go_to(state);
+            harness.answers = false;
+            harness.advance_ms(9_999);
             // Any byte counts, be it the first one of a frame; over WebSocket any message.
-            let whole = rig.over.is_messages();
-            rig.deliver(if whole { &PONG } else { &[0xFB] });
-            rig.advance_ms(9_999);
-            rig.deliver(if whole { &PONG } else { &[0, 0] });
-            exactly_after_ms(&mut rig, 10_000, &error(code));
+            let whole = harness.row.is_messages();
+            harness.deliver(if whole { &PONG } else { &[0xFB] });
+            harness.advance_ms(9_999);
+            harness.deliver(if whole { &PONG } else { &[0, 0] });
+            exactly_after_ms(&mut harness, 10_000, &error(code));
             assert_eq!(
-                rig.error().1.kind,
+                harness.error().1.kind,
                 CauseKind::Silent {
                     elapsed: Duration::from_millis(10_000)
                 }
@@ -44,74 +44,78 @@ fn silence_is_not_counted_before_the_init_response() {
         (State::ConnectingToNameServer, 3004),
         (State::ConnectingToFrontEnd, 1004),
     ] {
-        not_over_datagrams(|mut rig| {
-            rig.go_to(state);
-            rig.accept();
-            if rig.over.is_messages() {
+        not_over_datagrams(|mut harness| {
+            harness.go_to(state);
+            harness.accept();
+            if harness.row.is_messages() {
                 // One that has no meaning yet: an answer to a ping has one.
-                let early = rig.event(77, &[]);
-                rig.deliver(&early);
+                let early = harness.event(77, &[]);
+                harness.deliver(&early);
             } else {
-                rig.deliver(&[0xFB]);
+                harness.deliver(&[0xFB]);
             }
-            exactly_after_ms(&mut rig, 15_000, &error(code));
-            assert_eq!(rig.error().1.kind, CauseKind::Deadline(Step::Connect));
+            exactly_after_ms(&mut harness, 15_000, &error(code));
+            assert_eq!(harness.error().1.kind, CauseKind::Deadline(Step::Connect));
         });
     }
 }
 
 #[test]
 fn pings_begin_with_the_init_response_and_keep_their_interval() {
-    not_over_datagrams(|mut rig| {
-        if rig.over.json {
+    not_over_datagrams(|mut harness| {
+        if harness.row.json {
             return; // They come when nothing else does: see `websocket`.
         }
-        rig.connect(None);
-        rig.accept();
+        harness.connect(None);
+        harness.accept();
         // Over WebSocket a server that has not greeted after a second is pinged: see `websocket`.
-        let greeted = if rig.over.is_messages() { 999 } else { 2_000 };
-        rig.advance_ms(greeted);
-        rig.expect_came(&[Came::Init]);
-        rig.greet();
-        rig.expect_came(&[Came::Init, Came::Ping, Came::Key]);
-        let first = rig.now.as_millis();
-        rig.advance_ms(1_000);
-        if rig.over.exchanges_keys() {
-            rig.agree();
+        let greeted = if harness.row.is_messages() {
+            999
+        } else {
+            2_000
+        };
+        harness.advance_ms(greeted);
+        harness.expect_received(&[Received::Init]);
+        harness.send_init_response();
+        harness.expect_received(&[Received::Init, Received::Ping, Received::Key]);
+        let first = harness.now.as_millis();
+        harness.advance_ms(1_000);
+        if harness.row.exchanges_keys() {
+            harness.send_key_response();
         }
         // Whatever else is sent meanwhile.
-        rig.client.get_regions();
-        rig.pump();
-        rig.advance_ms(1_999);
+        harness.client.get_regions();
+        harness.pump();
+        harness.advance_ms(1_999);
         let ping = |count| {
             (
                 first + count * PING_MS,
                 greeted as i32 + count as i32 * 3_000,
             )
         };
-        assert_eq!(rig.server().pings, [ping(0)]);
-        rig.advance_ms(1);
-        assert_eq!(rig.server().pings, [ping(0), ping(1)]);
-        rig.advance_ms(10 * PING_MS);
+        assert_eq!(harness.server().pings, [ping(0)]);
+        harness.advance_ms(1);
+        assert_eq!(harness.server().pings, [ping(0), ping(1)]);
+        harness.advance_ms(10 * PING_MS);
         let expected: Vec<(u64, i32)> = (0..12).map(ping).collect();
-        assert_eq!(rig.server().pings, expected);
+        assert_eq!(harness.server().pings, expected);
     });
     // A late turn of the driver sends one, and counts from there.
-    not_over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.now = rig.now.plus_millis(7_000);
-        rig.pump();
-        assert_eq!(rig.server().pings.len(), 1);
-        rig.expect_deadline_in_ms(PING_MS);
+    not_over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.now = harness.now.plus_millis(7_000);
+        harness.pump();
+        assert_eq!(harness.server().pings.len(), 1);
+        harness.expect_deadline_in_ms(PING_MS);
     });
     // The new server's pings begin anew.
-    not_over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectingToFrontEnd);
-        rig.accept();
-        rig.advance_ms(500);
-        rig.greet();
-        let now = rig.now.as_millis();
-        assert_eq!(rig.server().pings, [(now, 500)]);
+    not_over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectingToFrontEnd);
+        harness.accept();
+        harness.advance_ms(500);
+        harness.send_init_response();
+        let now = harness.now.as_millis();
+        assert_eq!(harness.server().pings, [(now, 500)]);
     });
 }
 
@@ -126,13 +130,13 @@ fn the_ping_interval_is_held_within_its_bounds() {
     ] {
         not_over_datagrams_with(
             |config| config.ping_interval(Duration::from_millis(configured)),
-            |mut rig| {
-                rig.go_to(State::ConnectedToFrontEnd);
-                rig.expect_deadline_in_ms(interval);
-                rig.advance_ms(interval - 1);
-                assert!(rig.server().pings.is_empty());
-                rig.advance_ms(1);
-                assert_eq!(rig.server().pings.len(), 1);
+            |mut harness| {
+                harness.go_to(State::ConnectedToFrontEnd);
+                harness.expect_deadline_in_ms(interval);
+                harness.advance_ms(interval - 1);
+                assert!(harness.server().pings.is_empty());
+                harness.advance_ms(1);
+                assert_eq!(harness.server().pings.len(), 1);
             },
         );
     }
@@ -141,104 +145,113 @@ fn the_ping_interval_is_held_within_its_bounds() {
 /// wire.md 11: what the answers to pings tell.
 #[test]
 fn answered_pings_tell_the_server_time() {
-    not_over_datagrams(|mut rig| {
-        rig.answers = false;
-        rig.go_to(State::ConnectedToNameServer);
+    not_over_datagrams(|mut harness| {
+        harness.answers = false;
+        harness.go_to(State::ConnectedToNameServer);
         assert_eq!(
-            (rig.client.server_time(), rig.client.stats().round_trip),
+            (
+                harness.client.server_time(),
+                harness.client.stats().round_trip
+            ),
             (None, None)
         );
-        rig.advance_ms(60);
+        harness.advance_ms(60);
         let mut answer = vec![0xF0];
         answer.extend(50_000_i32.to_be_bytes());
         answer.extend(0_i32.to_be_bytes());
-        rig.deliver(&answer);
+        harness.deliver(&answer);
         assert_eq!(
-            rig.client.stats().round_trip,
+            harness.client.stats().round_trip,
             Some(Duration::from_millis(60))
         );
-        assert_eq!(rig.client.server_time(), Some(50_030));
+        assert_eq!(harness.client.server_time(), Some(50_030));
     });
 }
 
 /// What `poll_timeout` says at each stage of a connection, and why. Over datagrams: see `udp_traffic`.
 #[test]
 fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
-    not_over_datagrams(|mut rig| {
-        if !rig.over.exchanges_keys() {
+    not_over_datagrams(|mut harness| {
+        if !harness.row.exchanges_keys() {
             return; // One stage is missing.
         }
         // Over WebSocket a server that has not greeted is pinged.
-        let messages = rig.over.is_messages();
+        let messages = harness.row.is_messages();
         let greeting = |ms| if messages { 1_000 } else { ms };
         // Silence never counts in this one: it is answered by pings, and they come first.
-        assert_eq!(rig.client.poll_timeout(), None);
-        rig.client
+        assert_eq!(harness.client.poll_timeout(), None);
+        harness
+            .client
             .connect_to_name_server(ConnectOptions::new())
             .expect("may connect");
         // Armed, and the time is not known: at once. No call has brought one yet.
-        assert_eq!(rig.client.poll_timeout(), Some(Timestamp::ZERO));
-        rig.pump();
-        rig.expect_deadline_in_ms(15_000);
-        rig.advance_ms(100);
-        rig.accept();
-        rig.expect_deadline_in_ms(greeting(14_900));
-        rig.advance_ms(100);
-        rig.greet();
-        rig.expect_deadline_in_ms(PING_MS);
-        rig.advance_ms(12_500);
+        assert_eq!(harness.client.poll_timeout(), Some(Timestamp::ZERO));
+        harness.pump();
+        harness.expect_deadline_in_ms(15_000);
+        harness.advance_ms(100);
+        harness.accept();
+        harness.expect_deadline_in_ms(greeting(14_900));
+        harness.advance_ms(100);
+        harness.send_init_response();
+        harness.expect_deadline_in_ms(PING_MS);
+        harness.advance_ms(12_500);
         // The deadline is nearer than the next ping, which is due in 2,500.
-        rig.expect_deadline_in_ms(2_300);
-        rig.agree();
-        rig.expect_deadline_in_ms(2_500);
-        rig.client.get_regions();
-        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
-        rig.pump();
-        rig.expect_deadline_in_ms(2_500);
-        rig.advance_ms(14_000);
+        harness.expect_deadline_in_ms(2_300);
+        harness.send_key_response();
+        harness.expect_deadline_in_ms(2_500);
+        harness.client.get_regions();
+        assert_eq!(harness.client.poll_timeout(), Some(harness.now));
+        harness.pump();
+        harness.expect_deadline_in_ms(2_500);
+        harness.advance_ms(14_000);
         // A ping has gone 13,500 after the first of these; the regions are due in 1,000.
-        rig.expect_deadline_in_ms(500);
-        rig.advance_ms(500);
-        rig.expect_deadline_in_ms(500);
-        rig.advance_ms(500);
-        rig.expect_deadline_in_ms(2_500);
-        rig.client
+        harness.expect_deadline_in_ms(500);
+        harness.advance_ms(500);
+        harness.expect_deadline_in_ms(500);
+        harness.advance_ms(500);
+        harness.expect_deadline_in_ms(2_500);
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
-        rig.pump();
-        rig.expect_deadline_in_ms(2_500);
-        rig.accept_login();
+        assert_eq!(harness.client.poll_timeout(), Some(harness.now));
+        harness.pump();
+        harness.expect_deadline_in_ms(2_500);
+        harness.accept_login();
         // The name server's pings are gone with it.
-        rig.expect_deadline_in_ms(15_000);
-        rig.advance_ms(1_000);
-        rig.accept();
-        rig.expect_deadline_in_ms(greeting(14_000));
-        rig.greet();
-        rig.expect_deadline_in_ms(PING_MS);
-        rig.advance_ms(13_000);
-        rig.expect_deadline_in_ms(1_000);
-        rig.agree();
-        rig.expect_deadline_in_ms(1_000);
-        rig.respond(230, 0, None, &[]);
-        rig.expect_deadline_in_ms(2_000);
-        rig.advance_ms(2_000);
-        rig.expect_deadline_in_ms(PING_MS);
-        rig.client
+        harness.expect_deadline_in_ms(15_000);
+        harness.advance_ms(1_000);
+        harness.accept();
+        harness.expect_deadline_in_ms(greeting(14_000));
+        harness.send_init_response();
+        harness.expect_deadline_in_ms(PING_MS);
+        harness.advance_ms(13_000);
+        harness.expect_deadline_in_ms(1_000);
+        harness.send_key_response();
+        harness.expect_deadline_in_ms(1_000);
+        harness.respond(230, 0, None, &[]);
+        harness.expect_deadline_in_ms(2_000);
+        harness.advance_ms(2_000);
+        harness.expect_deadline_in_ms(PING_MS);
+        harness
+            .client
             .subscribe(["a"], &SubscribeOptions::new())
             .expect("on the front end");
-        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
-        rig.pump();
-        rig.expect_deadline_in_ms(PING_MS);
-        rig.advance_ms(14_000);
-        rig.expect_deadline_in_ms(1_000);
-        rig.raise(5, &[(0, strings(&["a"])), (15, crate::rig::bools(&[true]))]);
-        rig.expect_deadline_in_ms(1_000);
-        rig.advance_ms(1_000);
-        rig.expect_deadline_in_ms(PING_MS);
-        rig.client.disconnect();
-        rig.pump();
-        assert_eq!(rig.client.poll_timeout(), None);
+        assert_eq!(harness.client.poll_timeout(), Some(harness.now));
+        harness.pump();
+        harness.expect_deadline_in_ms(PING_MS);
+        harness.advance_ms(14_000);
+        harness.expect_deadline_in_ms(1_000);
+        harness.raise(
+            5,
+            &[(0, strings(&["a"])), (15, crate::harness::bools(&[true]))],
+        );
+        harness.expect_deadline_in_ms(1_000);
+        harness.advance_ms(1_000);
+        harness.expect_deadline_in_ms(PING_MS);
+        harness.client.disconnect();
+        harness.pump();
+        assert_eq!(harness.client.poll_timeout(), None);
     });
     // Silence, where pings are far apart.
     not_over_datagrams_with(
@@ -247,16 +260,16 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
                 .ping_interval(Duration::from_millis(8_000))
                 .silence_timeout(Duration::from_millis(4_000))
         },
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            rig.expect_deadline_in_ms(4_000);
-            rig.advance_ms(1_000);
-            rig.deliver(if rig.over.is_messages() {
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.expect_deadline_in_ms(4_000);
+            harness.advance_ms(1_000);
+            harness.deliver(if harness.row.is_messages() {
                 &PONG
             } else {
                 &[0xFB]
             });
-            rig.expect_deadline_in_ms(4_000);
+            harness.expect_deadline_in_ms(4_000);
         },
     );
 }
@@ -264,34 +277,34 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
 /// contract 1: time that goes back stands still, and a jump fires each timer once, the silence of a stream among them.
 #[test]
 fn a_clock_that_misbehaves_does_no_harm() {
-    not_over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let due = rig.client.poll_timeout();
-        let serviced = rig.client.service(Timestamp::ZERO);
+    not_over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let due = harness.client.poll_timeout();
+        let serviced = harness.client.service(Timestamp::ZERO);
         assert!(!serviced.more);
         assert_eq!(
-            (rig.client.poll_event(), rig.client.poll_timeout()),
+            (harness.client.poll_event(), harness.client.poll_timeout()),
             (None, due)
         );
-        let first = rig
+        let first = harness
             .client
             .subscribe(["a"], &SubscribeOptions::new())
             .expect("on the front end");
-        let _serviced = rig.client.service(Timestamp::ZERO);
-        rig.pump();
-        rig.answers = false;
-        rig.now = rig.now.plus_millis(365 * 24 * 3_600_000);
-        rig.pump();
-        rig.expect(&[
+        let _serviced = harness.client.service(Timestamp::ZERO);
+        harness.pump();
+        harness.answers = false;
+        harness.now = harness.now.plus_millis(365 * 24 * 3_600_000);
+        harness.pump();
+        harness.expect(&[
             Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(first))),
             Seen::State(State::Error),
             Seen::Error(1004),
         ]);
-        rig.now = Timestamp::MAX;
-        rig.pump();
-        rig.expect(&[]);
-        rig.connect(Some("eu"));
-        rig.expect(&[
+        harness.now = Timestamp::MAX;
+        harness.pump();
+        harness.expect(&[]);
+        harness.connect(Some("eu"));
+        harness.expect(&[
             Seen::State(State::ConnectingToNameServer),
             Seen::State(State::Error),
             Seen::Error(3002),

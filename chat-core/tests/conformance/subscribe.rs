@@ -1,6 +1,6 @@
 //! Subscribing and channels: items 54 to 65, 69 to 72 and 76 to 80.
 
-use crate::rig::{ALL_STATES, Line, Rig, Seen, bools, each, objects, outcomes, strings};
+use crate::harness::{ALL_STATES, Harness, Line, Seen, bools, each, objects, outcomes, strings};
 use chat_core::{ChatClient, Outcome, RequestError, RequestId, State, SubscribeOptions, Value};
 
 fn options() -> SubscribeOptions {
@@ -10,23 +10,24 @@ fn options() -> SubscribeOptions {
 /// Subscribes on the front end, and gives what was sent beside operation and channel names.
 #[track_caller]
 fn sent_with(channels: &[&str], options: &SubscribeOptions, expected: &[(u8, Value)]) {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let before = rig.client.state();
-        rig.client
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let before = harness.client.state();
+        harness
+            .client
             .subscribe(channels, options)
             .expect("on the front end");
-        rig.pump();
-        rig.expect_request(0, false, &[&[(0, strings(channels))], expected].concat());
-        rig.expect_nothing();
-        assert_eq!(rig.client.state(), before);
+        harness.pump();
+        harness.expect_request(0, false, &[&[(0, strings(channels))], expected].concat());
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), before);
     });
 }
 
-fn on_front_end(test: impl Fn(Rig)) {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        test(rig);
+fn on_front_end(test: impl Fn(Harness)) {
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        test(harness);
     });
 }
 
@@ -42,8 +43,8 @@ fn done(channels: &[&str], request: impl Into<Option<RequestId>>) -> Seen {
 }
 
 /// Event 0 with one line of bob's.
-fn bob_says(rig: &mut Rig, channel: &str, text: &str, id: i32) {
-    rig.raise(
+fn bob_says(harness: &mut Harness, channel: &str, text: &str, id: i32) {
+    harness.raise(
         0,
         &[
             (1, channel.into()),
@@ -60,11 +61,11 @@ fn c054_subscribe_is_refused_in_every_state_but_4() {
         .into_iter()
         .filter(|&state| state != State::ConnectedToFrontEnd)
     {
-        each(|mut rig| {
-            rig.go_to(state);
-            let error = rig.refused(|client| client.subscribe(["a"], &options()));
+        each(|mut harness| {
+            harness.go_to(state);
+            let error = harness.refused(|client| client.subscribe(["a"], &options()));
             assert_eq!(error, RequestError::WrongState(state));
-            rig.expect_nothing();
+            harness.expect_nothing();
         });
     }
 }
@@ -78,13 +79,14 @@ fn c055_subscribe_sends_the_names_and_nothing_else() {
         &[],
     );
     // Any list of names.
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let names = vec![String::from("b"), String::from("a")];
-        rig.client
+        harness
+            .client
             .subscribe(&names, &options())
             .expect("on the front end");
-        rig.pump();
-        rig.expect_request(0, false, &[(0, strings(&["b", "a"]))]);
+        harness.pump();
+        harness.expect_request(0, false, &[(0, strings(&["b", "a"]))]);
     });
 }
 
@@ -119,7 +121,7 @@ fn c059_a_history_length_below_minus_1_is_sent_as_minus_1() {
             &[(14, Value::Int(-1)), (9, vec![5].into())],
         );
     }
-    let logged = crate::rig::log_lines();
+    let logged = crate::harness::log_lines();
     assert!(
         logged
             .iter()
@@ -174,7 +176,7 @@ fn c063_last_ids_with_history_0_are_not_sent() {
 
 #[test]
 fn c064_last_ids_of_another_length_are_refused() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         for (ids, channels) in [
             (vec![5], vec!["a", "b"]),
             (vec![5, 7, 9], vec!["a", "b"]),
@@ -189,50 +191,50 @@ fn c064_last_ids_of_another_length_are_refused() {
                 options().last_ids(ids).history(0),
             ] {
                 assert_eq!(
-                    rig.refused(|client| client.subscribe(&channels, &options)),
+                    harness.refused(|client| client.subscribe(&channels, &options)),
                     expected
                 );
             }
         }
-        rig.expect_nothing();
+        harness.expect_nothing();
     });
 }
 
 #[test]
 fn c065_an_empty_list_and_an_empty_name_are_refused() {
-    on_front_end(|mut rig| {
+    on_front_end(|mut harness| {
         let none: [&str; 0] = [];
         for list in [&none[..], &[""], &["a", ""], &["", "a"]] {
-            let error = rig.refused(|client| client.subscribe(list, &options()));
+            let error = harness.refused(|client| client.subscribe(list, &options()));
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
             // chat.md 3.2: unsubscribing likewise.
-            let error = rig.refused(|client| client.unsubscribe(list));
+            let error = harness.refused(|client| client.unsubscribe(list));
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
-        rig.expect_nothing();
+        harness.expect_nothing();
         // Nor is a name that no message can hold.
-        let error = rig.refused(|client| client.subscribe(["x".repeat(32_768)], &options()));
+        let error = harness.refused(|client| client.subscribe(["x".repeat(32_768)], &options()));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
     });
 }
 
 #[test]
 fn c069_event_5_tells_each_outcome_and_lists_what_was_accepted() {
-    on_front_end(|mut rig| {
-        let request = rig
+    on_front_end(|mut harness| {
+        let request = harness
             .client
             .subscribe(["a", "b"], &options())
             .expect("on the front end");
-        rig.pump();
-        assert!(!rig.client.can_chat_in_channel("a"));
-        rig.raise(5, &[(0, strings(&["a", "b"])), (15, bools(&[true, false]))]);
+        harness.pump();
+        assert!(!harness.client.can_chat_in_channel("a"));
+        harness.raise(5, &[(0, strings(&["a", "b"])), (15, bools(&[true, false]))]);
         let expected = vec![
             ("a".into(), Outcome::Done, Some(request)),
             ("b".into(), Outcome::Refused, Some(request)),
         ];
-        rig.expect(&[Seen::Subscribed(expected)]);
-        assert_eq!(names(&rig.client), ["a"]);
-        let channel = rig.client.channel("a").expect("subscribed");
+        harness.expect(&[Seen::Subscribed(expected)]);
+        assert_eq!(names(&harness.client), ["a"]);
+        let channel = harness.client.channel("a").expect("subscribed");
         assert!(channel.is_subscribed() && !channel.is_private());
         assert_eq!(
             (
@@ -242,11 +244,11 @@ fn c069_event_5_tells_each_outcome_and_lists_what_was_accepted() {
             ),
             ("a", 0, 0)
         );
-        assert!(rig.client.can_chat_in_channel("a"));
-        assert!(rig.client.channel("b").is_none() && !rig.client.can_chat_in_channel("b"));
+        assert!(harness.client.can_chat_in_channel("a"));
+        assert!(harness.client.channel("b").is_none() && !harness.client.can_chat_in_channel("b"));
         // Several, in the order of their first subscription.
-        rig.join(&["z", "c"]);
-        assert_eq!(names(&rig.client), ["a", "z", "c"]);
+        harness.join(&["z", "c"]);
+        assert_eq!(names(&harness.client), ["a", "z", "c"]);
     });
 }
 
@@ -265,14 +267,14 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
             [true, false, false],
         ),
     ] {
-        on_front_end(|mut rig| {
-            let request = rig
+        on_front_end(|mut harness| {
+            let request = harness
                 .client
                 .subscribe(["a", "b", "c"], &options())
                 .expect("on the front end");
             let mut event = vec![(0, strings(&["a", "b", "c"]))];
             event.extend(outcomes_sent.clone().map(|sent| (15, sent)));
-            rig.raise(5, &event);
+            harness.raise(5, &event);
             let outcome = |accepted| {
                 if accepted {
                     Outcome::Done
@@ -285,165 +287,174 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
                 .clone()
                 .map(|(name, yes)| (name.into(), outcome(yes), Some(request)))
                 .collect();
-            rig.expect(&[Seen::Subscribed(told)]);
+            harness.expect(&[Seen::Subscribed(told)]);
             let listed: Vec<&str> = all.filter(|(_, yes)| *yes).map(|(name, _)| name).collect();
-            assert_eq!(names(&rig.client), listed);
+            assert_eq!(names(&harness.client), listed);
         });
     }
 }
 
 #[test]
 fn c071_event_5_for_a_channel_never_asked_for_adds_it() {
-    on_front_end(|mut rig| {
-        rig.raise(5, &[(0, strings(&["news"])), (15, bools(&[true]))]);
-        rig.expect(&[done(&["news"], None)]);
-        assert_eq!(names(&rig.client), ["news"]);
-        assert!(rig.client.can_chat_in_channel("news"));
-        bob_says(&mut rig, "news", "hi", 1);
-        rig.expect(&[Seen::messages("news", [Line::new("bob", "hi", Some(1))])]);
+    on_front_end(|mut harness| {
+        harness.raise(5, &[(0, strings(&["news"])), (15, bools(&[true]))]);
+        harness.expect(&[done(&["news"], None)]);
+        assert_eq!(names(&harness.client), ["news"]);
+        assert!(harness.client.can_chat_in_channel("news"));
+        bob_says(&mut harness, "news", "hi", 1);
+        harness.expect(&[Seen::messages("news", [Line::new("bob", "hi", Some(1))])]);
         // A refusal that nobody asked for is told, and adds nothing.
-        rig.raise(5, &[(0, strings(&["other"])), (15, bools(&[false]))]);
-        rig.expect(&[Seen::Subscribed(outcomes(
+        harness.raise(5, &[(0, strings(&["other"])), (15, bools(&[false]))]);
+        harness.expect(&[Seen::Subscribed(outcomes(
             &["other"],
             &Outcome::Refused,
             None,
         ))]);
-        assert_eq!(names(&rig.client), ["news"]);
+        assert_eq!(names(&harness.client), ["news"]);
     });
 }
 
 #[test]
 fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        bob_says(&mut rig, "a", "one", 7);
-        rig.forget();
-        let request = rig
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        bob_says(&mut harness, "a", "one", 7);
+        harness.forget();
+        let request = harness
             .client
             .subscribe(["a"], &options())
             .expect("on the front end");
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
-        rig.expect(&[done(&["a"], request)]);
-        let kept = |rig: &Rig| {
-            let channel = rig.client.channel("a").expect("still there");
+        harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        harness.expect(&[done(&["a"], request)]);
+        let kept = |harness: &Harness| {
+            let channel = harness.client.channel("a").expect("still there");
             assert_eq!((channel.last_id(), channel.is_subscribed()), (7, true));
             let lines: Vec<Line> = channel.messages().map(Line::from).collect();
             assert_eq!(lines, [Line::new("bob", "one", Some(7))]);
         };
-        kept(&rig);
-        assert_eq!(names(&rig.client), ["a"]);
+        kept(&harness);
+        assert_eq!(names(&harness.client), ["a"]);
         // chat.md 4.4: a refusal leaves what is there as it is.
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[false]))]);
-        kept(&rig);
+        harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[false]))]);
+        kept(&harness);
         // Also on a new connection.
-        rig.close();
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
-        kept(&rig);
+        harness.close();
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        kept(&harness);
     });
 }
 
 #[test]
 fn c076_two_events_5_for_one_request_are_two_results() {
-    on_front_end(|mut rig| {
-        let request = rig
+    on_front_end(|mut harness| {
+        let request = harness
             .client
             .subscribe(["a", "b", "c"], &options())
             .expect("on the front end");
-        rig.raise(5, &[(0, strings(&["c"])), (15, bools(&[true]))]);
-        rig.raise(5, &[(0, strings(&["b", "a"])), (15, bools(&[true, true]))]);
-        rig.expect(&[done(&["c"], request), done(&["b", "a"], request)]);
-        assert_eq!(names(&rig.client), ["c", "b", "a"]);
+        harness.raise(5, &[(0, strings(&["c"])), (15, bools(&[true]))]);
+        harness.raise(5, &[(0, strings(&["b", "a"])), (15, bools(&[true, true]))]);
+        harness.expect(&[done(&["c"], request), done(&["b", "a"], request)]);
+        assert_eq!(names(&harness.client), ["c", "b", "a"]);
     });
     // Also in one piece of the stream.
-    on_front_end(|mut rig| {
-        let request = rig
+    on_front_end(|mut harness| {
+        let request = harness
             .client
             .subscribe(["a", "b"], &options())
             .expect("on the front end");
-        rig.pump();
-        let first = rig.event(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
-        let second = rig.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
-        rig.deliver(&[first, second].concat());
-        rig.expect(&[done(&["a"], request), done(&["b"], request)]);
+        harness.pump();
+        let first = harness.event(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        let second = harness.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
+        harness.deliver(&[first, second].concat());
+        harness.expect(&[done(&["a"], request), done(&["b"], request)]);
     });
 }
 
 #[test]
 fn c077_unsubscribe_sends_the_names_alone() {
-    on_front_end(|mut rig| {
-        rig.join(&["a"]);
-        rig.client.unsubscribe(["a"]).expect("on the front end");
-        rig.pump();
-        rig.expect_request(1, false, &[(0, strings(&["a"]))]);
-        rig.expect_nothing();
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        harness.client.unsubscribe(["a"]).expect("on the front end");
+        harness.pump();
+        harness.expect_request(1, false, &[(0, strings(&["a"]))]);
+        harness.expect_nothing();
         // In there until the server says otherwise, but about to leave.
-        assert_eq!(names(&rig.client), ["a"]);
-        assert!(!rig.client.can_chat_in_channel("a"));
+        assert_eq!(names(&harness.client), ["a"]);
+        assert!(!harness.client.can_chat_in_channel("a"));
         // Of a channel that the user is not in it is no error.
-        rig.client
+        harness
+            .client
             .unsubscribe(["b", "c"])
             .expect("on the front end");
-        rig.pump();
-        rig.expect_request(1, false, &[(0, strings(&["b", "c"]))]);
+        harness.pump();
+        harness.expect_request(1, false, &[(0, strings(&["b", "c"]))]);
     });
 }
 
 #[test]
 fn c078_event_6_removes_what_it_names_and_tells_all_of_it() {
-    on_front_end(|mut rig| {
-        rig.join(&["a", "b"]);
-        let request = rig.client.unsubscribe(["a"]).expect("on the front end");
-        rig.raise(6, &[(0, strings(&["a", "zzz"]))]);
+    on_front_end(|mut harness| {
+        harness.join(&["a", "b"]);
+        let request = harness.client.unsubscribe(["a"]).expect("on the front end");
+        harness.raise(6, &[(0, strings(&["a", "zzz"]))]);
         let expected = vec![
             ("a".into(), Outcome::Done, Some(request)),
             ("zzz".into(), Outcome::Done, None),
         ];
-        rig.expect(&[Seen::Unsubscribed(expected)]);
-        assert_eq!(names(&rig.client), ["b"]);
-        assert!(rig.client.channel("a").is_none() && !rig.client.can_chat_in_channel("a"));
+        harness.expect(&[Seen::Unsubscribed(expected)]);
+        assert_eq!(names(&harness.client), ["b"]);
+        assert!(harness.client.channel("a").is_none() && !harness.client.can_chat_in_channel("a"));
         // Unasked as well: removed by the server, or by another client of the same user.
-        rig.raise(6, &[(0, strings(&["b"]))]);
-        rig.expect(&[Seen::Unsubscribed(outcomes(&["b"], &Outcome::Done, None))]);
-        assert!(names(&rig.client).is_empty());
+        harness.raise(6, &[(0, strings(&["b"]))]);
+        harness.expect(&[Seen::Unsubscribed(outcomes(&["b"], &Outcome::Done, None))]);
+        assert!(names(&harness.client).is_empty());
     });
 }
 
 /// The channels are borrowed, so no caller can change the client through them; what is taken is the caller's own.
 #[test]
 fn c079_what_is_taken_of_the_public_channels_is_a_copy() {
-    on_front_end(|mut rig| {
-        rig.join(&["a", "b"]);
-        let mut taken: Vec<String> = rig
+    on_front_end(|mut harness| {
+        harness.join(&["a", "b"]);
+        let mut taken: Vec<String> = harness
             .client
             .public_channels()
             .map(|channel| channel.name().to_string())
             .collect();
         taken.clear();
-        assert_eq!(names(&rig.client), ["a", "b"]);
-        let name = rig.client.channel("a").expect("subscribed").name().clone();
-        rig.raise(6, &[(0, strings(&["a"]))]);
+        assert_eq!(names(&harness.client), ["a", "b"]);
+        let name = harness
+            .client
+            .channel("a")
+            .expect("subscribed")
+            .name()
+            .clone();
+        harness.raise(6, &[(0, strings(&["a"]))]);
         assert_eq!(name, "a");
-        assert_eq!(names(&rig.client), ["b"]);
+        assert_eq!(names(&harness.client), ["b"]);
     });
 }
 
 #[test]
 fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
-    let ends: [fn(&mut Rig); 2] = [|rig| rig.close(), |rig| rig.client.disconnect()];
+    let ends: [fn(&mut Harness); 2] = [
+        |harness| harness.close(),
+        |harness| harness.client.disconnect(),
+    ];
     for end in ends {
-        on_front_end(|mut rig| {
-            rig.join(&["a", "b"]);
-            bob_says(&mut rig, "a", "one", 7);
-            let _leaving = rig.client.unsubscribe(["b"]).expect("on the front end");
-            end(&mut rig);
+        on_front_end(|mut harness| {
+            harness.join(&["a", "b"]);
+            bob_says(&mut harness, "a", "one", 7);
+            let _leaving = harness.client.unsubscribe(["b"]).expect("on the front end");
+            end(&mut harness);
             // At once, with the state.
-            assert_ne!(rig.client.state(), State::ConnectedToFrontEnd);
-            assert!(names(&rig.client).is_empty());
-            assert!(!rig.client.can_chat_in_channel("a"));
-            rig.pump();
-            let kept = |rig: &Rig| {
-                let channel = rig.client.channel("a").expect("kept");
+            assert_ne!(harness.client.state(), State::ConnectedToFrontEnd);
+            assert!(names(&harness.client).is_empty());
+            assert!(!harness.client.can_chat_in_channel("a"));
+            harness.pump();
+            let kept = |harness: &Harness| {
+                let channel = harness.client.channel("a").expect("kept");
                 assert_eq!(
                     (
                         channel.last_id(),
@@ -453,15 +464,15 @@ fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
                     (7, 1, false)
                 );
             };
-            kept(&rig);
+            kept(&harness);
             // Until event 5 confirms it on the new connection.
-            rig.go_to(State::ConnectedToFrontEnd);
-            assert!(names(&rig.client).is_empty());
-            kept(&rig);
-            rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
-            assert_eq!(names(&rig.client), ["a"]);
+            harness.go_to(State::ConnectedToFrontEnd);
+            assert!(names(&harness.client).is_empty());
+            kept(&harness);
+            harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+            assert_eq!(names(&harness.client), ["a"]);
             assert_eq!(
-                rig.client.channel("a").map(chat_core::Channel::last_id),
+                harness.client.channel("a").map(chat_core::Channel::last_id),
                 Some(7)
             );
         });

@@ -1,7 +1,7 @@
 //! A connection over UDP that stands: pings, deadlines, and what fills up. Contracts 4 and 5; udp.md 5.7 and 9.
 
-use crate::rig::{
-    Line, Rig, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with,
+use crate::harness::{
+    Harness, Line, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with,
     strings,
 };
 use chat_core::{
@@ -17,9 +17,9 @@ fn publish(client: &mut ChatClient, bytes: usize) -> Result<(), RequestError> {
 }
 
 /// An event 0 of one line, of about 200 bytes.
-fn line(rig: &mut Rig, id: i32) -> Vec<u8> {
+fn line(harness: &mut Harness, id: i32) -> Vec<u8> {
     let text = format!("{id} {}", "x".repeat(150));
-    rig.event(
+    harness.event(
         0,
         &[
             (1, "a".into()),
@@ -30,8 +30,8 @@ fn line(rig: &mut Rig, id: i32) -> Vec<u8> {
     )
 }
 
-fn lines(rig: &mut Rig, ids: std::ops::RangeInclusive<i32>) -> Vec<u8> {
-    ids.flat_map(|id| line(rig, id)).collect()
+fn lines(harness: &mut Harness, ids: std::ops::RangeInclusive<i32>) -> Vec<u8> {
+    ids.flat_map(|id| line(harness, id)).collect()
 }
 
 /// The ids of the lines in these events.
@@ -58,141 +58,144 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
             Some(ms) => config.ping_interval(Duration::from_millis(ms)),
             None => config,
         };
-        over_datagrams_with(configure, |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            let (link, now) = (rig.link(), rig.now);
-            rig.expect_deadline_in_ms(interval + 1);
-            rig.advance_ms(interval);
-            rig.expect_flown(now, &[]);
-            rig.advance_ms(1);
-            rig.expect_flown(now, &[(interval + 1, "ping")]);
-            rig.expect_deadline_in_ms(interval + 1);
-            rig.advance_ms(700);
+        over_datagrams_with(configure, |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            let (link, now) = (harness.link(), harness.now);
+            harness.expect_deadline_in_ms(interval + 1);
+            harness.advance_ms(interval);
+            harness.expect_datagrams(now, &[]);
+            harness.advance_ms(1);
+            harness.expect_datagrams(now, &[(interval + 1, "ping")]);
+            harness.expect_deadline_in_ms(interval + 1);
+            harness.advance_ms(700);
             // Whatever else is acknowledged.
-            assert_eq!(publish(&mut rig.client, 1), Ok(()));
-            rig.pump();
-            rig.expect_deadline_in_ms(interval + 1);
+            assert_eq!(publish(&mut harness.client, 1), Ok(()));
+            harness.pump();
+            harness.expect_deadline_in_ms(interval + 1);
             // What the server says is no acknowledgement.
-            rig.advance_ms(300);
-            rig.raise(77, &[]);
-            rig.expect_deadline_in_ms(interval - 299);
-            let now = rig.now;
-            let _before = rig.flown(link);
-            rig.advance_ms(10 * (interval + 1));
+            harness.advance_ms(300);
+            harness.raise(77, &[]);
+            harness.expect_deadline_in_ms(interval - 299);
+            let now = harness.now;
+            let _before = harness.sent_datagrams(link);
+            harness.advance_ms(10 * (interval + 1));
             let pings: Vec<u64> = (0..10)
                 .map(|count| interval - 299 + count * (interval + 1))
                 .collect();
-            assert_eq!(rig.flown_with(link, kind::PING, now), pings);
-            assert_eq!(rig.client.stats().udp.map(|udp| udp.pings), Some(11));
+            assert_eq!(harness.times_sent(link, kind::PING, now), pings);
+            assert_eq!(harness.client.stats().udp.map(|udp| udp.pings), Some(11));
         });
     }
     // None while something is on its way.
-    over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let (link, now) = (rig.link(), rig.now);
-        rig.advance_ms(2_990);
-        rig.answers = false;
-        assert_eq!(publish(&mut rig.client, 1), Ok(()));
-        rig.pump();
-        rig.advance_ms(1_000);
-        assert_eq!(rig.flown_with(link, kind::PING, now), [0; 0]);
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let (link, now) = (harness.link(), harness.now);
+        harness.advance_ms(2_990);
+        harness.answers = false;
+        assert_eq!(publish(&mut harness.client, 1), Ok(()));
+        harness.pump();
+        harness.advance_ms(1_000);
+        assert_eq!(harness.times_sent(link, kind::PING, now), [0; 0]);
     });
     // However late the driver's turn comes: one.
-    over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let request = rig
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let request = harness
             .client
             .subscribe(["a"], &SubscribeOptions::new())
             .expect("on the front end");
-        rig.pump();
-        rig.forget();
-        rig.now = rig.now.plus_millis(365 * 24 * 3_600_000);
-        rig.pump();
-        rig.expect_flown(rig.now, &[(0, "ping")]);
-        rig.expect(&[Seen::Subscribed(outcomes(
+        harness.pump();
+        harness.forget();
+        harness.now = harness.now.plus_millis(365 * 24 * 3_600_000);
+        harness.pump();
+        harness.expect_datagrams(harness.now, &[(0, "ping")]);
+        harness.expect(&[Seen::Subscribed(outcomes(
             &["a"],
             &Outcome::TimedOut,
             Some(request),
         ))]);
-        rig.expect_deadline_in_ms(3_001);
+        harness.expect_deadline_in_ms(3_001);
         // And a clock that goes back stands still.
-        assert!(!rig.client.service(Timestamp::ZERO).more);
-        rig.expect_deadline_in_ms(3_001);
+        assert!(!harness.client.service(Timestamp::ZERO).more);
+        harness.expect_deadline_in_ms(3_001);
     });
 }
 
 /// What `poll_timeout` says at each stage of a connection, and why.
 #[test]
 fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
-    over_datagrams(|mut rig| {
-        rig.client
+    over_datagrams(|mut harness| {
+        harness
+            .client
             .connect_to_name_server(ConnectOptions::new())
             .expect("may connect");
         // Armed, and the time is not known: at once.
-        assert_eq!(rig.client.poll_timeout(), Some(Timestamp::ZERO));
-        rig.pump();
-        rig.expect_deadline_in_ms(15_000);
-        rig.advance_ms(100);
-        rig.answers = false;
-        rig.accept();
+        assert_eq!(harness.client.poll_timeout(), Some(Timestamp::ZERO));
+        harness.pump();
+        harness.expect_deadline_in_ms(15_000);
+        harness.advance_ms(100);
+        harness.answers = false;
+        harness.accept();
         // The resends of connect.
         for wait in [221, 221, 221, 441, 881] {
-            rig.expect_deadline_in_ms(wait);
-            rig.advance_ms(wait);
+            harness.expect_deadline_in_ms(wait);
+            harness.advance_ms(wait);
         }
-        rig.expect_deadline_in_ms(1_761);
-        rig.answers = true;
-        rig.advance_ms(1_761);
+        harness.expect_deadline_in_ms(1_761);
+        harness.answers = true;
+        harness.advance_ms(1_761);
         // Connected: pings.
-        rig.expect_deadline_in_ms(3_001);
-        rig.greet();
-        rig.expect_deadline_in_ms(3_001);
-        rig.advance_ms(10_000);
+        harness.expect_deadline_in_ms(3_001);
+        harness.send_init_response();
+        harness.expect_deadline_in_ms(3_001);
+        harness.advance_ms(10_000);
         // 15,000 after the change to state 1 comes first.
         let since = 100 + 221 * 3 + 441 + 881 + 1_761 + 10_000;
-        rig.expect_deadline_in_ms(15_000 - since);
-        rig.agree();
-        rig.expect_deadline_in_ms(2_004);
-        rig.client.get_regions();
-        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
-        rig.pump();
-        rig.expect_deadline_in_ms(3_001);
+        harness.expect_deadline_in_ms(15_000 - since);
+        harness.send_key_response();
+        harness.expect_deadline_in_ms(2_004);
+        harness.client.get_regions();
+        assert_eq!(harness.client.poll_timeout(), Some(harness.now));
+        harness.pump();
+        harness.expect_deadline_in_ms(3_001);
         // The request is not acknowledged.
-        rig.answers = false;
-        let again = rig.resend_ms() + 1;
-        rig.client
+        harness.answers = false;
+        let again = harness.resend_ms() + 1;
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        rig.pump();
-        rig.expect_deadline_in_ms(again);
-        rig.advance_ms(again);
-        rig.expect_deadline_in_ms(again);
-        rig.answers = true;
-        rig.advance_ms(again);
-        rig.expect_deadline_in_ms(3_001);
-        rig.accept_login();
+        harness.pump();
+        harness.expect_deadline_in_ms(again);
+        harness.advance_ms(again);
+        harness.expect_deadline_in_ms(again);
+        harness.answers = true;
+        harness.advance_ms(again);
+        harness.expect_deadline_in_ms(3_001);
+        harness.accept_login();
         // The name server's link is gone: the front end's deadline.
-        rig.expect_deadline_in_ms(15_000);
-        rig.advance_ms(1_000);
-        rig.handshake();
-        rig.expect_deadline_in_ms(3_001);
-        rig.respond(230, 0, None, &[]);
-        rig.expect_deadline_in_ms(3_001);
-        rig.client
+        harness.expect_deadline_in_ms(15_000);
+        harness.advance_ms(1_000);
+        harness.handshake();
+        harness.expect_deadline_in_ms(3_001);
+        harness.respond(230, 0, None, &[]);
+        harness.expect_deadline_in_ms(3_001);
+        harness
+            .client
             .subscribe(["a"], &SubscribeOptions::new())
             .expect("on the front end");
-        assert_eq!(rig.client.poll_timeout(), Some(rig.now));
-        rig.pump();
-        rig.advance_ms(4 * 3_001 + 1_000);
+        assert_eq!(harness.client.poll_timeout(), Some(harness.now));
+        harness.pump();
+        harness.advance_ms(4 * 3_001 + 1_000);
         // The subscription's own.
-        rig.expect_deadline_in_ms(15_000 - (4 * 3_001 + 1_000));
-        rig.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
-        rig.expect_deadline_in_ms(2_001);
-        rig.advance_ms(2_000);
-        rig.expect_deadline_in_ms(1);
-        rig.client.disconnect();
-        rig.pump();
-        assert_eq!(rig.client.poll_timeout(), None);
+        harness.expect_deadline_in_ms(15_000 - (4 * 3_001 + 1_000));
+        harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
+        harness.expect_deadline_in_ms(2_001);
+        harness.advance_ms(2_000);
+        harness.expect_deadline_in_ms(1);
+        harness.client.disconnect();
+        harness.pump();
+        assert_eq!(harness.client.poll_timeout(), None);
     });
 }
 
@@ -202,16 +205,16 @@ const SMALL: Limits = Limits {
 };
 
 /// A client whose application is away, with as much as it keeps of a hundred lines. The cap is twice the longest message.
-fn full(rig: &mut Rig) -> LinkId {
-    rig.go_to(State::ConnectedToFrontEnd);
-    rig.join(&["a"]);
-    rig.forget();
-    let link = rig.link();
-    let all = lines(rig, 1..=100);
-    rig.hand_over(link, &all);
+fn full(harness: &mut Harness) -> LinkId {
+    harness.go_to(State::ConnectedToFrontEnd);
+    harness.join(&["a"]);
+    harness.forget();
+    let link = harness.link();
+    let all = lines(harness, 1..=100);
+    harness.deliver_without_pump(link, &all);
     // Datagrams are always read.
-    assert!(rig.client.wants_input(link));
-    let kept = rig.client.buffered_bytes();
+    assert!(harness.client.wants_input(link));
+    let kept = harness.client.buffered_bytes();
     assert!((1_000..=2_500).contains(&kept), "{kept}");
     link
 }
@@ -221,30 +224,30 @@ fn full(rig: &mut Rig) -> LinkId {
 fn a_full_receiver_acknowledges_what_it_keeps_and_loses_nothing() {
     over_datagrams_with(
         |config| config.limits(SMALL).incoming_cap_bytes(0),
-        |mut rig| {
-            let link = full(&mut rig);
-            rig.move_bytes();
-            let flown = rig.flown(link);
-            let acks = flown
+        |mut harness| {
+            let link = full(&mut harness);
+            harness.move_bytes();
+            let sent_datagrams = harness.sent_datagrams(link);
+            let acks = sent_datagrams
                 .iter()
                 .flat_map(|one| &one.commands)
                 .filter(|one| one.kind == kind::ACK)
                 .count();
             assert!((1..20).contains(&acks), "{acks}");
-            let stats = rig.client.stats().udp.expect("connected");
+            let stats = harness.client.stats().udp.expect("connected");
             assert_eq!(stats.discarded.full, 100 - acks as u64);
             // The application is back.
-            rig.pump();
+            harness.pump();
             assert_eq!(
-                ids(&rig.take_events()),
+                ids(&harness.take_events()),
                 (1..=acks as i32).collect::<Vec<_>>()
             );
-            rig.forget();
-            rig.advance_ms(3_600_000);
-            let events = rig.take_events();
+            harness.forget();
+            harness.advance_ms(3_600_000);
+            let events = harness.take_events();
             assert_eq!(ids(&events), (acks as i32 + 1..=100).collect::<Vec<_>>());
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
-            assert_eq!(rig.client.buffered_bytes(), 0);
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+            assert_eq!(harness.client.buffered_bytes(), 0);
         },
     );
 }
@@ -253,63 +256,71 @@ fn a_full_receiver_acknowledges_what_it_keeps_and_loses_nothing() {
 fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
     over_datagrams_with(
         |config| config.limits(SMALL).incoming_cap_bytes(0),
-        |mut rig| {
-            let link = full(&mut rig);
-            rig.answers = false;
-            assert_eq!(publish(&mut rig.client, 500), Ok(()));
-            rig.move_bytes();
-            let before = rig.client.buffered_bytes();
+        |mut harness| {
+            let link = full(&mut harness);
+            harness.answers = false;
+            assert_eq!(publish(&mut harness.client, 500), Ok(()));
+            harness.move_bytes();
+            let before = harness.client.buffered_bytes();
             // The server's ping is acknowledged.
-            let (challenge, _) = (rig.server().udp().challenge(), rig.flown(link));
+            let (challenge, _) = (
+                harness.server().udp().challenge(),
+                harness.sent_datagrams(link),
+            );
             let ping = datagram::of(
                 challenge,
                 [datagram::control(kind::PING, FLAG_RELIABLE, 0, 9)],
             );
-            rig.client
-                .handle_link(rig.now, link, LinkInput::Received(&ping));
-            rig.move_bytes();
-            rig.expect_flown(rig.now, &[(0, "ack")]);
+            harness
+                .client
+                .handle_link(harness.now, link, LinkInput::Received(&ping));
+            harness.move_bytes();
+            harness.expect_datagrams(harness.now, &[(0, "ack")]);
             // The publish is acknowledged: it does not wait any more.
             let rseq = {
-                let again = rig.resend_ms() + 1;
-                rig.now = rig.now.plus_millis(again);
-                rig.client.service(rig.now);
-                rig.move_bytes();
-                let flown = rig.flown(link);
-                let sent = flown
+                let again = harness.resend_ms() + 1;
+                harness.now = harness.now.plus_millis(again);
+                harness.client.service(harness.now);
+                harness.move_bytes();
+                let sent_datagrams = harness.sent_datagrams(link);
+                let sent = sent_datagrams
                     .iter()
                     .flat_map(|one| &one.commands)
                     .find(|one| one.kind == kind::RELIABLE);
-                (sent.expect("sent again").rseq, flown[0].header.sent_time)
+                (
+                    sent.expect("sent again").rseq,
+                    sent_datagrams[0].header.sent_time,
+                )
             };
             let echo = [rseq.0.to_be_bytes(), rseq.1.to_be_bytes()].concat();
             let ack = datagram::of(challenge, [datagram::command(kind::ACK, 0, 0, 0, 0, &echo)]);
-            rig.client
-                .handle_link(rig.now, link, LinkInput::Received(&ack));
-            assert!(rig.client.buffered_bytes() + 500 < before);
-            let _told = rig.client.service(rig.now);
+            harness
+                .client
+                .handle_link(harness.now, link, LinkInput::Received(&ack));
+            assert!(harness.client.buffered_bytes() + 500 < before);
+            let _told = harness.client.service(harness.now);
         },
     );
     over_datagrams_with(
         |config| config.limits(SMALL).incoming_cap_bytes(0),
-        |mut rig| {
-            let link = full(&mut rig);
-            let challenge = rig.server().udp().challenge();
+        |mut harness| {
+            let link = full(&mut harness);
+            let challenge = harness.server().udp().challenge();
             let goodbye = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
-            rig.client.handle_link(
-                rig.now,
+            harness.client.handle_link(
+                harness.now,
                 link,
                 LinkInput::Received(&datagram::of(challenge, [goodbye])),
             );
-            rig.pump();
+            harness.pump();
             // What was kept is told first.
-            let events = rig.take_events();
+            let events = harness.take_events();
             let kept = ids(&events);
             assert_eq!(kept, (1..=kept.len() as i32).collect::<Vec<_>>());
             let last: Vec<_> = events[kept.len()..].iter().map(Seen::from).collect();
             assert_eq!(last, [Seen::State(State::Error), Seen::Error(1003)]);
             assert_eq!(
-                rig.error().1.kind,
+                harness.error().1.kind,
                 CauseKind::DisconnectCommand(DisconnectReason::Logic)
             );
         },
@@ -321,30 +332,34 @@ fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
 fn events_that_are_not_taken_do_not_end_a_udp_connection() {
     over_datagrams_with(
         |config| config.event_cap_bytes(2_000),
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            rig.join(&["a"]);
-            rig.forget();
-            let (link, all, start) = (rig.link(), lines(&mut rig, 1..=100), rig.now);
-            rig.hand_over(link, &all);
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.join(&["a"]);
+            harness.forget();
+            let (link, all, start) = (harness.link(), lines(&mut harness, 1..=100), harness.now);
+            harness.deliver_without_pump(link, &all);
             let mut calls = 0;
-            while rig.now < start.plus_millis(60_000) {
-                while rig.client.service(rig.now).more {
+            while harness.now < start.plus_millis(60_000) {
+                while harness.client.service(harness.now).more {
                     calls += 1;
                     assert!(calls < 1_000, "busy");
                 }
-                rig.move_bytes();
-                rig.hand_over_answers();
-                let next = rig.client.poll_timeout().expect("pings go on");
-                assert!(next > rig.now, "busy wake-up: {next:?} at {:?}", rig.now);
-                rig.now = next;
+                harness.move_bytes();
+                harness.deliver_answers();
+                let next = harness.client.poll_timeout().expect("pings go on");
+                assert!(
+                    next > harness.now,
+                    "busy wake-up: {next:?} at {:?}",
+                    harness.now
+                );
+                harness.now = next;
             }
-            assert!(rig.client.queued_events() < 20);
+            assert!(harness.client.queued_events() < 20);
             let pings: Vec<u64> = (1..20).map(|count| count * 3_001).collect();
-            assert_eq!(rig.flown_with(link, kind::PING, start), pings);
-            rig.pump();
-            assert_eq!(ids(&rig.take_events()), (1..=100).collect::<Vec<_>>());
-            assert_eq!(rig.client.state(), State::ConnectedToFrontEnd);
+            assert_eq!(harness.times_sent(link, kind::PING, start), pings);
+            harness.pump();
+            assert_eq!(ids(&harness.take_events()), (1..=100).collect::<Vec<_>>());
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
         },
     );
 }
@@ -354,43 +369,43 @@ fn events_that_are_not_taken_do_not_end_a_udp_connection() {
 fn the_outgoing_cap_counts_what_is_not_acknowledged() {
     over_datagrams_with(
         |config| config.outgoing_cap_bytes(10_000),
-        |mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            rig.answers = false;
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.answers = false;
             for _ in 0..9 {
-                assert_eq!(publish(&mut rig.client, 1_000), Ok(()));
+                assert_eq!(publish(&mut harness.client, 1_000), Ok(()));
             }
-            let link = rig.link();
-            rig.pump();
-            let sent = rig
-                .flown(link)
+            let link = harness.link();
+            harness.pump();
+            let sent = harness
+                .sent_datagrams(link)
                 .iter()
                 .flat_map(|one| one.commands.clone())
                 .count();
             assert_eq!(sent, 9, "all of it is on its way");
-            let waiting = rig.client.stats().buffered_bytes;
+            let waiting = harness.client.stats().buffered_bytes;
             assert!((9_000..10_000).contains(&waiting), "{waiting}");
             assert_eq!(
-                rig.refused(|client| publish(client, 1_000)),
+                harness.refused(|client| publish(client, 1_000)),
                 RequestError::QueueFull
             );
             assert_eq!(
-                rig.refused(|client| publish(client, 10_000)),
+                harness.refused(|client| publish(client, 10_000)),
                 RequestError::TooLong { max_bytes: 10_000 }
             );
-            rig.answers = true;
-            let again = rig.resend_ms() + 1;
-            rig.advance_ms(again - 1);
+            harness.answers = true;
+            let again = harness.resend_ms() + 1;
+            harness.advance_ms(again - 1);
             assert_eq!(
-                rig.refused(|client| publish(client, 1_000)),
+                harness.refused(|client| publish(client, 1_000)),
                 RequestError::QueueFull
             );
-            rig.advance_ms(1);
-            assert_eq!(rig.client.stats().buffered_bytes, 0);
-            assert_eq!(publish(&mut rig.client, 1_000), Ok(()));
-            assert_eq!(publish(&mut rig.client, 8_000), Ok(()));
-            rig.pump();
-            assert_eq!(rig.server().requests.len(), 11);
+            harness.advance_ms(1);
+            assert_eq!(harness.client.stats().buffered_bytes, 0);
+            assert_eq!(publish(&mut harness.client, 1_000), Ok(()));
+            assert_eq!(publish(&mut harness.client, 8_000), Ok(()));
+            harness.pump();
+            assert_eq!(harness.server().requests.len(), 11);
         },
     );
 }
@@ -398,17 +413,18 @@ fn the_outgoing_cap_counts_what_is_not_acknowledged() {
 /// udp.md 6: messages that are longer than a datagram, both ways.
 #[test]
 fn long_messages_arrive_whole() {
-    over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        rig.join(&["a"]);
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.join(&["a"]);
         for bytes in [1_100, 1_200, 30_000, 400_000] {
             let content = Value::from(vec![7_u8; bytes]);
-            rig.client
+            harness
+                .client
                 .publish_message("a", &content, &PublishOptions::new())
                 .expect("on the front end");
-            rig.pump();
-            rig.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
-            rig.raise(
+            harness.pump();
+            harness.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
+            harness.raise(
                 0,
                 &[
                     (1, "a".into()),
@@ -417,22 +433,27 @@ fn long_messages_arrive_whole() {
                     (8, 1.into()),
                 ],
             );
-            rig.expect(&[Seen::messages("a", [Line::new("bob", content, Some(1))])]);
+            harness.expect(&[Seen::messages("a", [Line::new("bob", content, Some(1))])]);
         }
-        let link = rig.link();
-        assert!(rig.flown(link).iter().all(|one| one.raw.len() <= 1_200));
+        let link = harness.link();
+        assert!(
+            harness
+                .sent_datagrams(link)
+                .iter()
+                .all(|one| one.raw.len() <= 1_200)
+        );
     });
 }
 
 #[test]
 fn stats_tell_what_the_connection_has_counted() {
-    over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectingToNameServer);
-        assert_eq!(rig.client.stats().udp, None);
-        rig.answers = false;
-        rig.accept();
-        rig.advance_ms(221);
-        let stats = rig.client.stats();
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectingToNameServer);
+        assert_eq!(harness.client.stats().udp, None);
+        harness.answers = false;
+        harness.accept();
+        harness.advance_ms(221);
+        let stats = harness.client.stats();
         let udp = stats.udp.expect("the link is open");
         assert_eq!(
             (
@@ -445,32 +466,33 @@ fn stats_tell_what_the_connection_has_counted() {
         assert_eq!(udp.sent_bytes, 2 * 56);
         // Connecting has told nothing about the line yet.
         assert_eq!((stats.round_trip, stats.round_trip_variance), (None, None));
-        rig.answers = true;
-        rig.advance_ms(221);
-        rig.greet();
-        rig.agree();
-        let udp = rig.client.stats().udp.expect("connected");
+        harness.answers = true;
+        harness.advance_ms(221);
+        harness.send_init_response();
+        harness.send_key_response();
+        let udp = harness.client.stats().udp.expect("connected");
         assert_eq!((udp.sent_messages, udp.received_messages), (2, 2));
-        let round_trip = rig.client.stats().round_trip;
+        let round_trip = harness.client.stats().round_trip;
         assert!(round_trip.is_some_and(|time| time < Duration::from_millis(15)));
-        rig.client
+        harness
+            .client
             .connect_to_region_front_end("eu")
             .expect("may go on");
-        rig.pump();
-        rig.accept_login();
+        harness.pump();
+        harness.accept_login();
         // Each connection counts for itself.
-        assert_eq!(rig.client.stats().udp, None);
-        rig.accept();
+        assert_eq!(harness.client.stats().udp, None);
+        harness.accept();
         assert_eq!(
-            rig.client.stats().udp.map(|udp| udp.resent_commands),
+            harness.client.stats().udp.map(|udp| udp.resent_commands),
             Some(0)
         );
-        rig.client.disconnect();
-        assert_eq!(rig.client.stats().udp, None);
+        harness.client.disconnect();
+        assert_eq!(harness.client.stats().udp, None);
     });
-    crate::rig::not_over_datagrams(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        assert_eq!(rig.client.stats().udp, None);
+    crate::harness::not_over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        assert_eq!(harness.client.stats().udp, None);
     });
 }
 
@@ -479,20 +501,20 @@ fn stats_tell_what_the_connection_has_counted() {
 fn the_same_seed_and_calls_give_the_same_datagrams() {
     let run = || {
         let all = std::cell::RefCell::new(Vec::new());
-        over_datagrams(|mut rig| {
-            rig.go_to(State::ConnectedToFrontEnd);
-            let start = rig.links.len();
-            rig.client.disconnect();
-            rig.pump();
-            rig.connect(Some("eu"));
-            rig.handshake();
-            for link in rig.links[start..]
+        over_datagrams(|mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            let start = harness.links.len();
+            harness.client.disconnect();
+            harness.pump();
+            harness.connect(Some("eu"));
+            harness.handshake();
+            for link in harness.links[start..]
                 .iter()
                 .map(|link| link.id)
                 .collect::<Vec<_>>()
             {
                 all.borrow_mut()
-                    .extend(rig.flown(link).into_iter().map(|one| one.raw));
+                    .extend(harness.sent_datagrams(link).into_iter().map(|one| one.raw));
             }
         });
         all.into_inner()

@@ -1,5 +1,5 @@
 //! The client against the development server's core, over a simulated network with virtual time.
 
-mod bad_lines;
+mod bad_networks;
 mod faults;
-mod talk;
+mod many_clients;

@@ -1,8 +1,8 @@
 //! What tests expect of what has come, and of calls that are refused.
 
-use super::datagram::Flown;
+use super::datagram::SentDatagram;
 use super::json;
-use super::{Came, FRONT_END, Rig, Seen, Sent};
+use super::{FRONT_END, Harness, Received, Seen, Sent};
 use chat_core::{
     ChatClient, DisconnectCause, Event, LinkCommand, LinkId, RequestError, State, Stats, Target,
     Wire,
@@ -12,11 +12,11 @@ use std::mem;
 
 /// Lets so much time pass that one millisecond is missing, then that millisecond.
 #[track_caller]
-pub(crate) fn exactly_after_ms(rig: &mut Rig, ms: u64, expected: &[Seen]) {
-    rig.advance_ms(ms - 1);
-    rig.expect(&[]);
-    rig.advance_ms(1);
-    rig.expect(expected);
+pub(crate) fn exactly_after_ms(harness: &mut Harness, ms: u64, expected: &[Seen]) {
+    harness.advance_ms(ms - 1);
+    harness.expect(&[]);
+    harness.advance_ms(1);
+    harness.expect(expected);
 }
 
 /// What is told of an end with this code if nothing was open.
@@ -24,7 +24,7 @@ pub(crate) fn error(code: i32) -> [Seen; 2] {
     [Seen::State(State::Error), Seen::Error(code)]
 }
 
-impl Rig {
+impl Harness {
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         mem::take(&mut self.events)
     }
@@ -33,7 +33,7 @@ impl Rig {
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[Seen]) {
         let seen: Vec<Seen> = self.take_events().iter().map(Seen::from).collect();
-        if self.over.json {
+        if self.row.json {
             let expected: Vec<Seen> = expected.iter().map(Seen::in_json).collect();
             assert_eq!(seen, expected);
         } else {
@@ -65,7 +65,7 @@ impl Rig {
         parameters: &[(u8, Value)],
     ) -> Sent {
         let sent = self.server().requests.pop_front().expect("a request");
-        let mut expected = if self.over.json {
+        let mut expected = if self.row.json {
             json::sorted(parameters)
         } else {
             parameters.to_vec()
@@ -73,7 +73,7 @@ impl Rig {
         expected.sort_by_key(|(key, _)| *key);
         assert_eq!((sent.code, &sent.parameters), (code, &expected));
         // wire.md 7.1: nothing is encrypted over what is secure by itself.
-        let encrypted = encrypted && self.over.exchanges_keys();
+        let encrypted = encrypted && self.row.exchanges_keys();
         assert_eq!(
             sent.encrypted, encrypted,
             "encryption flag of operation {code}"
@@ -98,20 +98,20 @@ impl Rig {
 
     /// Exactly this came from the client, in this order, as far as what it talks over has it.
     #[track_caller]
-    pub(crate) fn expect_came(&mut self, expected: &[Came]) {
-        let over = self.over;
-        let there_is = |came: &Came| match came {
-            Came::Init => over.has_init(),
-            Came::Ping => !over.is_datagrams(),
-            Came::Key => over.exchanges_keys(),
-            Came::Request(_) => true,
+    pub(crate) fn expect_received(&mut self, expected: &[Received]) {
+        let over = self.row;
+        let there_is = |came: &Received| match came {
+            Received::Init => over.has_init(),
+            Received::Ping => !over.is_datagrams(),
+            Received::Key => over.exchanges_keys(),
+            Received::Request(_) => true,
         };
-        let mut expected: Vec<Came> = expected.iter().copied().filter(there_is).collect();
-        let mut came = self.server().came.clone();
+        let mut expected: Vec<Received> = expected.iter().copied().filter(there_is).collect();
+        let mut came = self.server().received.clone();
         if over.json {
             // They come when nothing else does. wire.md 7.2.
-            expected.retain(|came| *came != Came::Ping);
-            came.retain(|came| *came != Came::Ping);
+            expected.retain(|came| *came != Received::Ping);
+            came.retain(|came| *came != Received::Ping);
         }
         assert_eq!(came, expected);
     }
@@ -119,7 +119,7 @@ impl Rig {
     /// The next command opens a link to this address.
     #[track_caller]
     pub(crate) fn expect_open(&mut self, host: &str, port: u16) -> LinkId {
-        self.expect_open_over(self.over.wire(), host, port)
+        self.expect_open_over(self.row.wire(), host, port)
     }
 
     #[track_caller]
@@ -153,11 +153,11 @@ impl Rig {
     /// server knows.
     #[track_caller]
     pub(crate) fn expect_move(&mut self, before: LinkId, host: &str, port: u16) -> LinkId {
-        if !self.over.is_datagrams() {
+        if !self.row.is_datagrams() {
             self.expect_close(before);
         }
         let opened = self.expect_open(host, port);
-        if self.over.is_datagrams() {
+        if self.row.is_datagrams() {
             self.expect_close(before);
         }
         opened
@@ -179,20 +179,20 @@ impl Rig {
     /// Exactly these datagrams have come from the client over the last link since the last look, each with its time
     /// since then in milliseconds.
     #[track_caller]
-    pub(crate) fn expect_flown(&mut self, since: Timestamp, expected: &[(u64, &str)]) {
+    pub(crate) fn expect_datagrams(&mut self, since: Timestamp, expected: &[(u64, &str)]) {
         let link = self.link();
-        self.expect_flown_over(link, since, expected);
+        self.expect_datagrams_on(link, since, expected);
     }
 
     #[track_caller]
-    pub(crate) fn expect_flown_over(
+    pub(crate) fn expect_datagrams_on(
         &mut self,
         link: LinkId,
         since: Timestamp,
         expected: &[(u64, &str)],
     ) {
-        let flown = self.flown(link);
-        let flown: Vec<_> = flown
+        let sent_datagrams = self.sent_datagrams(link);
+        let sent_datagrams: Vec<_> = sent_datagrams
             .iter()
             .map(|one| (one.at_ms - since.as_millis(), one.names()))
             .collect();
@@ -200,25 +200,25 @@ impl Rig {
             .iter()
             .map(|(ms, names)| (*ms, (*names).to_owned()))
             .collect();
-        assert_eq!(flown, expected);
+        assert_eq!(sent_datagrams, expected);
     }
 
     /// The datagrams that have come from the client since the last look.
     #[track_caller]
-    pub(crate) fn flown(&mut self, link: LinkId) -> Vec<Flown> {
+    pub(crate) fn sent_datagrams(&mut self, link: LinkId) -> Vec<SentDatagram> {
         let known = self
             .links
             .iter_mut()
             .find(|known| known.id == link)
             .expect("a link that was opened");
-        mem::take(&mut known.udp().flown)
+        mem::take(&mut known.udp().sent_datagrams)
     }
 
     /// When since then the client has sent a command of this kind, of what has come since the last look.
     #[track_caller]
-    pub(crate) fn flown_with(&mut self, link: LinkId, kind: u8, since: Timestamp) -> Vec<u64> {
-        let flown = self.flown(link);
-        flown
+    pub(crate) fn times_sent(&mut self, link: LinkId, kind: u8, since: Timestamp) -> Vec<u64> {
+        let sent_datagrams = self.sent_datagrams(link);
+        sent_datagrams
             .iter()
             .filter(|one| one.has(kind))
             .map(|one| one.at_ms - since.as_millis())

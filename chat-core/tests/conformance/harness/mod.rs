@@ -1,6 +1,6 @@
 //! The harness: one client, virtual time, and a scripted server side.
 //!
-//! [`Rig::pump`] is a driver that keeps the documented drain order. While it runs it checks the contract that every
+//! [`Harness::pump`] is a driver that keeps the documented drain order. While it runs it checks the contract that every
 //! test relies on: events tell every state change, an `Error` follows a change to [`State::Error`] and nothing else,
 //! `transmit` is stable, links are opened and closed once, and no wake-up is busy.
 
@@ -25,7 +25,7 @@ pub(crate) use carrier::{PEER_ID, SERVER_CLOCK};
 pub(crate) use expect::{error, exactly_after_ms};
 pub(crate) use log_capture::lines as log_lines;
 pub(crate) use seen::{Line, Seen, outcomes};
-pub(crate) use server::{Came, Sent, ServerLink};
+pub(crate) use server::{Received, Sent, ServerLink};
 pub(crate) use table::{
     Carrier, Row, TABLE, each, each_with, not_in_json, not_over_datagrams, not_over_datagrams_with,
     over_datagrams, over_datagrams_with, over_messages_with, over_streams, over_streams_with,
@@ -44,7 +44,7 @@ pub(crate) const PING_MS: u64 = 3_000;
 const SILENCE_MS: u64 = 10_000;
 
 /// The states in the order in which a successful connection meets them.
-pub(crate) const WAY: [State; 4] = [
+pub(crate) const CONNECT_STATES: [State; 4] = [
     State::ConnectingToNameServer,
     State::ConnectedToNameServer,
     State::ConnectingToFrontEnd,
@@ -87,15 +87,15 @@ pub(crate) fn objects(values: &[Value]) -> Value {
 /// A call that may be refused.
 pub(crate) type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
 /// How a documented code ends, or the whole of it, and what brings it about.
-pub(crate) type End = (i32, fn(&mut Rig));
+pub(crate) type End = (i32, fn(&mut Harness));
 
-pub(crate) struct Rig {
+pub(crate) struct Harness {
     pub(crate) client: ChatClient,
     pub(crate) now: Timestamp,
     /// The server's end of every link that was opened, in order.
     pub(crate) links: Vec<ServerLink>,
     /// What the client talks over.
-    pub(crate) over: Row,
+    pub(crate) row: Row,
     /// Whether the server's end of a link answers at once: pings that are messages; over datagrams it takes what comes, and
     /// acknowledges it.
     pub(crate) answers: bool,
@@ -107,29 +107,29 @@ pub(crate) struct Rig {
     events: Vec<Event>,
     error: Option<(PeerErrorCode, DisconnectCause, String)>,
     /// The state as events told it.
-    told: State,
+    announced: State,
 }
 
-impl Rig {
+impl Harness {
     /// A client with a configuration of its own, which names the server.
     pub(crate) fn new(config: ChatConfig) -> Self {
-        Self::over(TABLE[1], config)
+        Self::on_row(TABLE[1], config)
     }
 
-    pub(crate) fn over(row: Row, config: ChatConfig) -> Self {
+    pub(crate) fn on_row(row: Row, config: ChatConfig) -> Self {
         log_capture::begin();
         Self {
             client: ChatClient::new(config, [7; 32]),
             now: Timestamp::from_millis(1_000),
             links: Vec::new(),
-            over: row,
+            row,
             answers: true,
             encrypt_answers: false,
             writable: true,
             commands: VecDeque::new(),
             events: Vec::new(),
             error: None,
-            told: State::Uninitialized,
+            announced: State::Uninitialized,
         }
     }
 
@@ -161,7 +161,7 @@ impl Rig {
     /// else happens: over streams by the silence, over datagrams by a ping that is not acknowledged.
     pub(crate) fn fall_silent(&mut self) -> u64 {
         self.answers = false;
-        match self.over.carrier {
+        match self.row.carrier {
             Carrier::Stream | Carrier::Messages => SILENCE_MS,
             Carrier::Datagrams => PING_MS + 1 + datagram::resends(self.resend_ms()).1,
         }
@@ -243,7 +243,7 @@ impl Rig {
 
     /// What the server says, written as frames, is handed over without a turn of the driver.
     #[track_caller]
-    pub(crate) fn hand_over(&mut self, link: LinkId, framed: &[u8]) {
+    pub(crate) fn deliver_without_pump(&mut self, link: LinkId, framed: &[u8]) {
         let known = self
             .links
             .iter_mut()
@@ -259,7 +259,7 @@ impl Rig {
     #[track_caller]
     pub(crate) fn deliver(&mut self, framed: &[u8]) {
         let link = self.link();
-        self.hand_over(link, framed);
+        self.deliver_without_pump(link, framed);
         self.pump();
     }
 
@@ -271,13 +271,13 @@ impl Rig {
 
     /// The init response.
     #[track_caller]
-    pub(crate) fn greet(&mut self) {
+    pub(crate) fn send_init_response(&mut self) {
         self.deliver_message(&[0xF3, 1, 0]);
     }
 
     /// The server's half of the key exchange.
     #[track_caller]
-    pub(crate) fn agree(&mut self) {
+    pub(crate) fn send_key_response(&mut self) {
         let answer = self.server().key_response();
         self.deliver(&answer);
     }
@@ -286,9 +286,9 @@ impl Rig {
     #[track_caller]
     pub(crate) fn handshake(&mut self) {
         self.accept();
-        self.greet();
+        self.send_init_response();
         if self.server().client_key.is_some() {
-            self.agree();
+            self.send_key_response();
         }
     }
 
@@ -330,18 +330,18 @@ impl Rig {
     }
 
     #[track_caller]
-    pub(crate) fn say_goodbye(&mut self, reason: i16, text: Option<&str>) {
+    pub(crate) fn send_disconnect(&mut self, reason: i16, text: Option<&str>) {
         let bytes = self.server().disconnect(reason, text);
         self.deliver(&bytes);
     }
 
     /// JSON has no goodbye: there the link is closed, and nothing says why.
     #[track_caller]
-    pub(crate) fn say_goodbye_or_close(&mut self) {
-        if self.over.json {
+    pub(crate) fn send_disconnect_or_close(&mut self) {
+        if self.row.json {
             self.close()
         } else {
-            self.say_goodbye(1, None)
+            self.send_disconnect(1, None)
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Sent {
 
 /// What kinds of things came, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Came {
+pub(crate) enum Received {
     Init,
     /// Where it is a message.
     Ping,
@@ -44,7 +44,7 @@ pub(crate) struct ServerLink {
     pub(crate) init: Option<Init>,
     pub(crate) client_key: Option<Vec<u8>>,
     pub(crate) requests: VecDeque<Sent>,
-    pub(crate) came: Vec<Came>,
+    pub(crate) received: Vec<Received>,
     /// When a ping came that is a message, and the client's time in it, both in milliseconds.
     pub(crate) pings: Vec<(u64, i32)>,
     pub(super) end: End,
@@ -79,7 +79,7 @@ impl ServerLink {
             init,
             client_key: None,
             requests: VecDeque::new(),
-            came: Vec::new(),
+            received: Vec::new(),
             pings: Vec::new(),
             end: End::new(wire),
             exchange: KeyExchange::from_secret(&[3; 20]),
@@ -100,7 +100,7 @@ impl ServerLink {
     /// Forgets what came; a connection that stands still stands.
     pub(super) fn forget(&mut self) {
         self.requests.clear();
-        self.came.clear();
+        self.received.clear();
         self.pings.clear();
         if let End::Datagrams(datagrams) = &mut self.end {
             datagrams.forget();
@@ -121,7 +121,7 @@ impl ServerLink {
         for arrived in self.end.take(now, bytes, answered) {
             match arrived {
                 Arrived::Ping { client_time } => {
-                    self.came.push(Came::Ping);
+                    self.received.push(Received::Ping);
                     self.pings.push((now.as_millis(), client_time));
                 }
                 Arrived::Message {
@@ -146,11 +146,11 @@ impl ServerLink {
             Message::Init(init) => {
                 // Which leaves WebSocket out.
                 assert!(
-                    self.init.is_none() && self.came.is_empty(),
+                    self.init.is_none() && self.received.is_empty(),
                     "one init, first of all"
                 );
                 assert_eq!((channel, delivery, raw.len()), (0, 1, 41));
-                self.came.push(Came::Init);
+                self.received.push(Received::Init);
                 self.init = Some(init);
             }
             Message::Request {
@@ -160,7 +160,7 @@ impl ServerLink {
             } => {
                 assert!(self.client_key.is_none(), "one key exchange a connection");
                 assert_eq!((channel, delivery, encrypted), (0, 1, false), "wire.md 8.1");
-                self.came.push(Came::Key);
+                self.received.push(Received::Key);
                 self.client_key = internal::public_key(&mut params)
                     .expect("a good message")
                     .map(Vec::from);
@@ -175,8 +175,8 @@ impl ServerLink {
                     internal::ping_times(&mut params).expect("a good message");
                 assert_eq!((server_time, encrypted), (None, false), "wire.md 8.4");
                 let client_time = client_time.expect("the client's time");
-                self.end.pinged(client_time);
-                self.came.push(Came::Ping);
+                self.end.on_ping_message(client_time);
+                self.received.push(Received::Ping);
                 self.pings.push((now.as_millis(), client_time));
             }
             Message::Request {
@@ -184,7 +184,7 @@ impl ServerLink {
                 code,
                 mut params,
             } => {
-                self.came.push(Came::Request(code));
+                self.received.push(Received::Request(code));
                 let mut parameters = all_parameters(&mut params);
                 parameters.sort_by_key(|(key, _)| *key);
                 self.requests.push_back(Sent {

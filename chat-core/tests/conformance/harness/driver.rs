@@ -1,16 +1,16 @@
 //! The driver: services the client, moves bytes both ways without time passing, does what it is told.
 
-use super::{Rig, ServerLink};
+use super::{Harness, ServerLink};
 use chat_core::{ChatClient, Event, LinkCommand, LinkInput, State};
 
-impl Rig {
+impl Harness {
     /// Services and drains until there is nothing more to do at this time.
     #[track_caller]
     pub(crate) fn pump(&mut self) {
         self.pump_with(|_, _| {});
     }
 
-    /// As [`Rig::pump`], with an application that reacts to each event as it takes it.
+    /// As [`Harness::pump`], with an application that reacts to each event as it takes it.
     #[track_caller]
     pub(crate) fn pump_with(&mut self, mut react: impl FnMut(&mut ChatClient, &Event)) {
         for _ in 0..1_000 {
@@ -25,7 +25,7 @@ impl Rig {
             busy |= self.client.poll_timeout() != before;
             self.move_bytes();
             self.take_commands();
-            busy |= self.hand_over_answers();
+            busy |= self.deliver_answers();
             if !busy {
                 let next = self.client.poll_timeout();
                 assert!(
@@ -33,7 +33,11 @@ impl Rig {
                     "busy wake-up: {next:?} at {:?}",
                     self.now
                 );
-                assert_eq!(self.client.state(), self.told, "a state that no event told");
+                assert_eq!(
+                    self.client.state(),
+                    self.announced,
+                    "a state that no event told"
+                );
                 return;
             }
         }
@@ -44,9 +48,9 @@ impl Rig {
     fn note(&mut self, event: Event) {
         match &event {
             Event::StateChanged { from, to } => {
-                assert_eq!(*from, self.told, "a change from another state");
+                assert_eq!(*from, self.announced, "a change from another state");
                 assert_ne!(from, to);
-                self.told = *to;
+                self.announced = *to;
             }
             Event::Error {
                 code,
@@ -120,7 +124,7 @@ impl Rig {
     }
 
     /// Hands over what the servers' ends say by themselves.
-    pub(crate) fn hand_over_answers(&mut self) -> bool {
+    pub(crate) fn deliver_answers(&mut self) -> bool {
         let mut answered = false;
         for link in self.links.iter_mut().filter(|link| !link.gone) {
             for input in link.end.answer(self.now, self.answers) {

@@ -15,7 +15,7 @@ const ALSO_OVER_UDP: [u16; 2] = [8, 52];
 /// What every item is to be tested over.
 struct Over {
     name: &'static str,
-    /// What a test calls that runs over it: the functions of the rig, and what only that has.
+    /// What a test calls that runs over it: the functions of the harness, and what only that has.
     calls: &'static [&'static str],
     /// Items whose tests do not, each with its reason. One of them that does fails the count.
     not: &'static [(u16, &'static str)],

@@ -1,30 +1,30 @@
 //! Operations of any code, which no item of section 11 knows.
 
-use crate::rig::each;
+use crate::harness::each;
 use chat_core::{Event, Outcome, State, SubscribeOptions, Value};
 
 #[test]
 fn any_operation_is_sent_encrypted_or_not() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
         for (code, encrypt) in [(4, false), (4, true), (255, true)] {
             let parameters = [(9, Value::Null), (3, "x".into())];
             assert_eq!(
-                rig.client.send_operation(code, &parameters, encrypt),
+                harness.client.send_operation(code, &parameters, encrypt),
                 Ok(())
             );
-            rig.pump();
-            rig.expect_request(code, encrypt, &parameters);
+            harness.pump();
+            harness.expect_request(code, encrypt, &parameters);
         }
-        rig.expect_nothing();
-        rig.respond(4, -2, Some("unknown"), &[]);
+        harness.expect_nothing();
+        harness.respond(4, -2, Some("unknown"), &[]);
         let [
             Event::OperationResponse {
                 operation: 4,
                 return_code: -2,
                 ..
             },
-        ] = rig.take_events()[..]
+        ] = harness.take_events()[..]
         else {
             panic!("the answer");
         };
@@ -33,16 +33,16 @@ fn any_operation_is_sent_encrypted_or_not() {
 
 #[test]
 fn an_answer_counts_for_the_oldest_request_of_its_operation() {
-    each(|mut rig| {
-        rig.go_to(State::ConnectedToFrontEnd);
-        let id = rig
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let id = harness
             .client
             .subscribe(["a"], &SubscribeOptions::new())
             .expect("may subscribe");
-        assert_eq!(rig.client.send_operation(0, &[], false), Ok(()));
-        rig.pump();
-        rig.respond(0, -2, None, &[]);
-        let events = rig.take_events();
+        assert_eq!(harness.client.send_operation(0, &[], false), Ok(()));
+        harness.pump();
+        harness.respond(0, -2, None, &[]);
+        let events = harness.take_events();
         let [
             Event::SubscribeResult(channels),
             Event::OperationResponse { operation: 0, .. },

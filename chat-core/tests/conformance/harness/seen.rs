@@ -3,7 +3,7 @@
 use chat_core::{ChannelOutcome, Event, Message, Outcome, RequestId, State, StatusChange};
 use photon_proto::Value;
 
-/// An event. What is left out ([`Event::StateChanged`]'s `from`, the cause of an error) the rig checks or keeps itself.
+/// An event. What is left out ([`Event::StateChanged`]'s `from`, the cause of an error) the harness checks or keeps itself.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {
     State(State),

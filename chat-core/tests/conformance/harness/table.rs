@@ -1,6 +1,6 @@
 //! What tests run over: one table of serialization protocols and transports, and what runs a test over its rows.
 
-use super::{APP_ID, APP_VERSION, Rig};
+use super::{APP_ID, APP_VERSION, Harness};
 use chat_core::{CauseKind, ChatConfig, Protocol, Step, SubProtocol, Wire};
 
 /// What carries messages over a link.
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) carrier: Carrier,
     /// What addresses begin with.
     pub(crate) scheme: &'static str,
-    /// Whether messages are JSON on the way. To the rig, as to the client, they are 1.8.
+    /// Whether messages are JSON on the way. To the harness, as to the client, they are 1.8.
     pub(crate) json: bool,
 }
 
@@ -126,64 +126,70 @@ impl Row {
 }
 
 /// Runs a test over each row.
-pub(crate) fn each(test: impl Fn(Rig)) {
+pub(crate) fn each(test: impl Fn(Harness)) {
     each_with(|config| config, test);
 }
 
 /// Runs a test over each row, with a configuration of its own.
-pub(crate) fn each_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+pub(crate) fn each_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Harness)) {
     run(|_| true, configure, test);
 }
 
 /// Runs a test that is about something that only streams have.
-pub(crate) fn over_streams(test: impl Fn(Rig)) {
+pub(crate) fn over_streams(test: impl Fn(Harness)) {
     over_streams_with(|config| config, test);
 }
 
-pub(crate) fn over_streams_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+pub(crate) fn over_streams_with(
+    configure: impl Fn(ChatConfig) -> ChatConfig,
+    test: impl Fn(Harness),
+) {
     run(Row::is_stream, configure, test);
 }
 
 /// Runs a test that is about something that only datagrams have.
-pub(crate) fn over_datagrams(test: impl Fn(Rig)) {
+pub(crate) fn over_datagrams(test: impl Fn(Harness)) {
     over_datagrams_with(|config| config, test);
 }
 
 pub(crate) fn over_datagrams_with(
     configure: impl Fn(ChatConfig) -> ChatConfig,
-    test: impl Fn(Rig),
+    test: impl Fn(Harness),
 ) {
     run(Row::is_datagrams, configure, test);
 }
 
 /// Runs a test that is about something that only WebSocket has.
-pub(crate) fn over_messages_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Rig)) {
+pub(crate) fn over_messages_with(
+    configure: impl Fn(ChatConfig) -> ChatConfig,
+    test: impl Fn(Harness),
+) {
     run(Row::is_messages, configure, test);
 }
 
 /// Runs a test that is about the key exchange: not over what is secure by itself.
-pub(crate) fn where_keys_are_exchanged(test: impl Fn(Rig)) {
+pub(crate) fn where_keys_are_exchanged(test: impl Fn(Harness)) {
     run(Row::exchanges_keys, |config| config, test);
 }
 
 /// Runs a test that is about something that JSON cannot say, or says in other bytes.
-pub(crate) fn not_in_json(test: impl Fn(Rig)) {
+pub(crate) fn not_in_json(test: impl Fn(Harness)) {
     run(|row| !row.json, |config| config, test);
 }
 
 /// Runs a test over what is secure by itself alone.
-pub(crate) fn where_no_keys_are_exchanged(test: impl Fn(Rig)) {
+pub(crate) fn where_no_keys_are_exchanged(test: impl Fn(Harness)) {
     run(|row| !row.exchanges_keys(), |config| config, test);
 }
 
 /// Runs a test that is about pings and silence, or about links that look after themselves: not over datagrams.
-pub(crate) fn not_over_datagrams(test: impl Fn(Rig)) {
+pub(crate) fn not_over_datagrams(test: impl Fn(Harness)) {
     not_over_datagrams_with(|config| config, test);
 }
 
 pub(crate) fn not_over_datagrams_with(
     configure: impl Fn(ChatConfig) -> ChatConfig,
-    test: impl Fn(Rig),
+    test: impl Fn(Harness),
 ) {
     run(|row| !row.is_datagrams(), configure, test);
 }
@@ -191,7 +197,7 @@ pub(crate) fn not_over_datagrams_with(
 fn run(
     applies: impl Fn(&Row) -> bool,
     configure: impl Fn(ChatConfig) -> ChatConfig,
-    test: impl Fn(Rig),
+    test: impl Fn(Harness),
 ) {
     for row in TABLE.into_iter().filter(applies) {
         println!(
@@ -204,6 +210,6 @@ fn run(
             row.carrier,
             row.scheme
         );
-        test(Rig::over(row, configure(row.config())));
+        test(Harness::on_row(row, configure(row.config())));
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn begin() {
     LINES.with_borrow_mut(Vec::clear);
 }
 
-/// What this thread's clients have logged since the last rig was made.
+/// What this thread's clients have logged since the last harness was made.
 pub(crate) fn lines() -> Vec<(Level, String)> {
     LINES.with_borrow(Clone::clone)
 }

@@ -6,7 +6,7 @@ use photon_proto::udp::datagram::{self, Header};
 
 /// A datagram that was sent.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Flown {
+pub(crate) struct SentDatagram {
     pub(crate) at_ms: u64,
     pub(crate) header: Header,
     pub(crate) commands: Vec<Command>,
@@ -23,7 +23,7 @@ pub(crate) struct Command {
     pub(crate) rseq: u32,
 }
 
-impl Flown {
+impl SentDatagram {
     #[track_caller]
     pub(crate) fn read(now: Timestamp, bytes: &[u8]) -> Self {
         let parsed = datagram::decode(bytes).expect("a good datagram");

@@ -1,6 +1,6 @@
 //! The server's end of each kind of link, up to whole messages.
 
-use super::datagram::{self, Flown};
+use super::datagram::{self, SentDatagram};
 use chat_core::{Timestamp, Wire};
 use photon_proto::json::{self, Frame, Reader, Role as JsonRole};
 use photon_proto::tcp::{self, Item, Role, Splitter};
@@ -80,7 +80,7 @@ impl End {
 
     /// A ping came as any message does.
     #[track_caller]
-    pub(super) fn pinged(&mut self, client_time: i32) {
+    pub(super) fn on_ping_message(&mut self, client_time: i32) {
         match self {
             Self::Messages(messages) => messages.unanswered.push(client_time),
             other => panic!("a matter of WebSocket: {other:?}"),
@@ -292,7 +292,7 @@ fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
 #[derive(Debug, Default)]
 pub(crate) struct DatagramEnd {
     /// What the client has sent, arrived or not.
-    pub(crate) flown: Vec<Flown>,
+    pub(crate) sent_datagrams: Vec<SentDatagram>,
     /// How the connection ended, as the server sees it.
     pub(crate) ended: Option<Cause>,
     challenge: Option<u32>,
@@ -304,12 +304,14 @@ pub(crate) struct DatagramEnd {
 
 impl DatagramEnd {
     fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) -> Vec<Arrived> {
-        let flown = Flown::read(now, bytes);
+        let sent_datagrams = SentDatagram::read(now, bytes);
         assert_eq!(
-            *self.challenge.get_or_insert(flown.header.challenge),
-            flown.header.challenge
+            *self
+                .challenge
+                .get_or_insert(sent_datagrams.header.challenge),
+            sent_datagrams.header.challenge
         );
-        self.flown.push(flown);
+        self.sent_datagrams.push(sent_datagrams);
         if !answered {
             return Vec::new();
         }
@@ -380,11 +382,11 @@ impl DatagramEnd {
         while let Some(datagram) = connection.transmit(now) {
             datagrams.push(datagram.to_vec());
             connection.transmitted();
-            let flown = datagrams
+            let sent_datagrams = datagrams
                 .last()
-                .map(|datagram| Flown::read(now, datagram))
+                .map(|datagram| SentDatagram::read(now, datagram))
                 .expect("just pushed");
-            let numbers = flown
+            let numbers = sent_datagrams
                 .commands
                 .iter()
                 .filter(|command| command.channel == 0)
@@ -408,6 +410,6 @@ impl DatagramEnd {
     }
 
     pub(super) fn forget(&mut self) {
-        self.flown.clear();
+        self.sent_datagrams.clear();
     }
 }

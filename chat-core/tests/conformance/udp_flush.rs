@@ -1,0 +1,409 @@
+//! Leaving a server over UDP: what was accepted is sent and acknowledged, then the goodbye. Contract 10; udp.md 7.1.
+
+use crate::harness::{FRONT_END, Harness, Seen, TOKEN, over_datagrams, over_datagrams_with};
+use chat_core::{ChatClient, ConnectOptions, LinkId, PublishOptions, State};
+use photon_proto::udp::command::kind;
+use photon_proto::udp::{Cause, REASON_CLIENT};
+use std::time::Duration;
+
+const LEFT: Option<Cause> = Some(Cause::ClientLeft(REASON_CLIENT));
+
+fn publish(client: &mut ChatClient, text: &str) {
+    client
+        .publish_message("a", text, &PublishOptions::new())
+        .expect("on the front end");
+}
+
+/// The texts that the last server got, in order.
+fn published(harness: &mut Harness) -> Vec<String> {
+    let requests = std::mem::take(&mut harness.server().requests);
+    let text = |sent: crate::harness::Sent| match sent.parameters.as_slice() {
+        [(1, _), (3, text)] => text.as_str().expect("a text").to_owned(),
+        other => panic!("{other:?}"),
+    };
+    requests.into_iter().map(text).collect()
+}
+
+#[test]
+fn disconnect_over_udp_sends_what_was_accepted_and_then_the_goodbye() {
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let (link, now) = (harness.link(), harness.now);
+        publish(&mut harness.client, "bye");
+        harness.client.disconnect();
+        assert_eq!(harness.client.state(), State::Disconnected);
+        harness.pump();
+        harness.expect(&[Seen::State(State::Disconnected)]);
+        assert_eq!(published(&mut harness), ["bye"]);
+        // The goodbye waits for the acknowledgement.
+        harness.expect_datagrams(now, &[(0, "send_reliable"), (0, "disconnect 4")]);
+        assert_eq!(harness.server().udp().ended, LEFT);
+        harness.expect_close(link);
+        harness.advance_ms(3_600_000);
+        harness.expect_nothing();
+        assert_eq!(
+            (
+                harness.client.poll_timeout(),
+                harness.client.buffered_bytes()
+            ),
+            (None, 0)
+        );
+        assert_eq!(harness.client.stats().closed_with_unsent_data, 0);
+    });
+    // Nothing waits.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let (link, now) = (harness.link(), harness.now);
+        harness.client.disconnect();
+        harness.pump();
+        harness.expect_datagrams(now, &[(0, "disconnect 4")]);
+        assert_eq!(harness.server().udp().ended, LEFT);
+        harness.expect_close(link);
+    });
+    // More than a window, and more than a datagram.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let texts: Vec<String> = (0..200)
+            .map(|number| format!("{number} {}", "x".repeat(number * 20)))
+            .collect();
+        texts
+            .iter()
+            .for_each(|text| publish(&mut harness.client, text));
+        harness.client.disconnect();
+        harness.pump();
+        assert_eq!(published(&mut harness), texts);
+        assert_eq!(harness.server().udp().ended, LEFT);
+    });
+}
+
+/// Contract 2: what an intent starts begins with the next call that brings a time, however long ago the last one was.
+#[test]
+fn disconnect_after_an_idle_time_still_sends_what_was_accepted() {
+    for idle_ms in [1, 749, 750, 751, 2_000, 2_999] {
+        over_datagrams(|mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            // The application sleeps until the next deadline, and is woken up by its user.
+            harness.now = harness.now.plus_millis(idle_ms);
+            publish(&mut harness.client, "bye");
+            harness.client.disconnect();
+            harness.pump();
+            assert_eq!(published(&mut harness), ["bye"], "after {idle_ms} ms");
+            assert_eq!(harness.server().udp().ended, LEFT);
+        });
+    }
+}
+
+#[test]
+fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
+    for flush_ms in [1_000, 250] {
+        over_datagrams_with(
+            |config| config.flush_timeout(Duration::from_millis(flush_ms)),
+            |mut harness| {
+                harness.go_to(State::ConnectedToFrontEnd);
+                harness.answers = false;
+                let (link, now, again) = (harness.link(), harness.now, harness.resend_ms() + 1);
+                publish(&mut harness.client, "bye");
+                harness.client.disconnect();
+                harness.pump();
+                harness.expect(&[Seen::State(State::Disconnected)]);
+                harness.expect_no_command();
+                let gone_ms = gone_after_ms(&mut harness, link);
+                harness.expect_close(link);
+                let sent_datagrams = harness.sent_datagrams(link);
+                let when = |kind| -> Vec<u64> {
+                    sent_datagrams
+                        .iter()
+                        .filter(|one| one.has(kind))
+                        .map(|one| one.at_ms - now.as_millis())
+                        .collect()
+                };
+                let (sent, goodbyes) = (when(kind::RELIABLE), when(kind::DISCONNECT));
+                assert_eq!(sent[..3], [0, again, 2 * again]);
+                // The server is told all the same, in time.
+                assert!(
+                    !goodbyes.is_empty() && gone_ms <= flush_ms,
+                    "{goodbyes:?}, {gone_ms}"
+                );
+                // udp.md 7.1: two resends of it are waited for, if there is time.
+                assert_eq!(
+                    gone_ms,
+                    (goodbyes[0] + 3 * again).min(flush_ms),
+                    "{goodbyes:?}"
+                );
+                assert!(
+                    sent.iter().all(|ms| *ms <= goodbyes[0]),
+                    "{sent:?} {goodbyes:?}"
+                );
+                harness.advance_ms(3_600_000);
+                harness.expect_nothing();
+                harness.expect_datagrams(now, &[]);
+                assert_eq!(
+                    (
+                        harness.client.poll_timeout(),
+                        harness.client.buffered_bytes()
+                    ),
+                    (None, 0)
+                );
+                assert_eq!(harness.client.stats().closed_with_unsent_data, 1);
+            },
+        );
+    }
+    // The socket takes nothing.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let link = harness.link();
+        harness.writable = false;
+        publish(&mut harness.client, "bye");
+        harness.client.disconnect();
+        harness.pump();
+        harness.advance_ms(999);
+        harness.expect(&[Seen::State(State::Disconnected)]);
+        harness.expect_nothing();
+        harness.advance_ms(1);
+        harness.expect_close(link);
+        harness.expect_nothing();
+        assert_eq!(
+            (
+                harness.client.poll_timeout(),
+                harness.client.buffered_bytes()
+            ),
+            (None, 0)
+        );
+    });
+    // Acknowledged in the last moment.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let (link, again) = (harness.link(), harness.resend_ms() + 1);
+        harness.answers = false;
+        publish(&mut harness.client, "bye");
+        harness.client.disconnect();
+        harness.pump();
+        let now = harness.now;
+        harness.advance_ms(again + 1);
+        harness.answers = true;
+        harness.advance_ms(again - 2);
+        harness.expect_no_command();
+        harness.advance_ms(1);
+        harness.expect_close(link);
+        assert_eq!(published(&mut harness), ["bye"]);
+        let expected = [
+            (0, "send_reliable"),
+            (again, "send_reliable"),
+            (2 * again, "send_reliable"),
+            (2 * again, "disconnect 4"),
+        ];
+        harness.expect_datagrams(now, &expected);
+    });
+}
+
+#[test]
+fn disconnect_while_udp_is_connecting_says_goodbye_to_nobody_in_particular() {
+    // The connect was sent, and not answered.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectingToNameServer);
+        harness.answers = false;
+        harness.accept();
+        let (link, now) = (harness.link(), harness.now);
+        harness.client.disconnect();
+        harness.pump();
+        harness.expect(&[Seen::State(State::Disconnected)]);
+        harness.expect_datagrams(now, &[(0, "connect"), (0, "disconnect 4 unsequenced")]);
+        harness.expect_close(link);
+        harness.advance_ms(60_000);
+        harness.expect_nothing();
+    });
+    // It was not even sent.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectingToNameServer);
+        harness.writable = false;
+        harness.accept();
+        let (link, now) = (harness.link(), harness.now);
+        harness.client.disconnect();
+        harness.writable = true;
+        harness.pump();
+        harness.expect_datagrams(now, &[]);
+        harness.expect_close(link);
+    });
+    // The key exchange is under way.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectingToNameServer);
+        harness.accept();
+        harness.send_init_response();
+        harness.forget();
+        let (link, now) = (harness.link(), harness.now);
+        harness.client.disconnect();
+        harness.pump();
+        harness.expect_datagrams(now, &[(0, "disconnect 4")]);
+        harness.expect_close(link);
+        assert_eq!(harness.server().udp().ended, LEFT);
+    });
+}
+
+/// How long it takes from now until the client closes this link.
+#[track_caller]
+fn gone_after_ms(harness: &mut Harness, link: LinkId) -> u64 {
+    let start = harness.now;
+    while harness
+        .links
+        .iter()
+        .any(|known| known.id == link && !known.gone)
+    {
+        assert!(harness.now < start.plus_millis(10_000), "it stays open");
+        harness.advance_ms(1);
+    }
+    harness.now.millis_since(start)
+}
+
+/// A client on the name server that gets its answer to the login, with nothing of its own acknowledged from now on.
+fn moves(harness: &mut Harness, answered_before: bool) {
+    harness.go_to(State::ConnectedToNameServer);
+    harness.answers = answered_before;
+    harness
+        .client
+        .connect_to_region_front_end("eu")
+        .expect("may go on");
+    harness.pump();
+    harness.answers = false;
+    harness.accept_login();
+    harness.expect(&[
+        Seen::authenticated(""),
+        Seen::State(State::ConnectingToFrontEnd),
+    ]);
+    harness.expect_open("fe.example", 5070);
+}
+
+/// chat.md 2.3 and 6.2: the front end does not wait for the goodbye.
+#[test]
+fn the_name_server_is_left_with_a_goodbye_while_the_front_end_opens() {
+    // The goodbye is never acknowledged: two resends, and the link is closed.
+    over_datagrams(|mut harness| {
+        let start = harness.now;
+        moves(&mut harness, true);
+        assert_eq!(harness.now, start);
+        let name_server = harness.links[0].id;
+        harness.expect_no_command();
+        let sent_datagrams = harness.sent_datagrams(name_server);
+        assert_eq!(
+            sent_datagrams
+                .last()
+                .map(crate::harness::datagram::SentDatagram::names),
+            Some("ack + disconnect 4".into())
+        );
+        let gone_ms = gone_after_ms(&mut harness, name_server);
+        harness.expect_close(name_server);
+        let again = harness.times_sent(name_server, kind::DISCONNECT, start);
+        let [first, second] = again[..] else {
+            panic!("{again:?}")
+        };
+        assert_eq!((second, gone_ms), (2 * first, 3 * first));
+        assert_eq!(harness.client.state(), State::ConnectingToFrontEnd);
+    });
+    // It is acknowledged, while the front end's link is still being opened.
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        let (name_server, now) = (harness.link(), harness.now);
+        harness
+            .client
+            .connect_to_region_front_end("eu")
+            .expect("may go on");
+        harness.pump();
+        harness.accept_login();
+        harness.expect_move(name_server, "fe.example", 5070);
+        assert_eq!(harness.links[0].udp().ended, LEFT);
+        harness.expect_datagrams_on(
+            name_server,
+            now,
+            &[(0, "send_reliable"), (0, "ack + disconnect 4")],
+        );
+        assert!(!harness.server().opened);
+    });
+    // What was sent before is acknowledged first.
+    over_datagrams(|mut harness| {
+        let start = harness.now;
+        moves(&mut harness, false);
+        let name_server = harness.links[0].id;
+        harness.advance_ms(100);
+        let disconnects = harness.times_sent(name_server, kind::DISCONNECT, start);
+        assert!(disconnects.is_empty(), "{disconnects:?}");
+        harness.answers = true;
+        harness.advance_ms(500);
+        harness.expect_close(name_server);
+        assert_eq!(harness.links[0].udp().ended, LEFT);
+        let requests: Vec<_> = harness.links[0]
+            .requests
+            .iter()
+            .map(|sent| sent.code)
+            .collect();
+        assert_eq!(requests, [230]);
+    });
+    // Nothing is acknowledged: at most the flush time.
+    over_datagrams(|mut harness| {
+        moves(&mut harness, false);
+        let name_server = harness.links[0].id;
+        let gone_ms = gone_after_ms(&mut harness, name_server);
+        assert!((500..=1_000).contains(&gone_ms), "{gone_ms}");
+        harness.expect_close(name_server);
+        // The way on is as if nothing had been.
+        harness.answers = true;
+        harness.handshake();
+        harness.expect_request(230, false, &[(221, TOKEN.into())]);
+        harness.respond(230, 0, None, &[]);
+        harness.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
+    });
+}
+
+/// What the name server says while it is being left is nobody's business.
+#[test]
+fn a_connection_that_is_being_left_touches_nothing() {
+    over_datagrams(|mut harness| {
+        moves(&mut harness, false);
+        harness.forget();
+        let name_server = harness.links[0].id;
+        let parameters = [(230, FRONT_END.into()), (221, TOKEN.into())];
+        for words in [
+            harness.links[0].response(false, 230, 0, None, &parameters),
+            harness.links[0].response(false, 230, 32767, Some("late"), &[]),
+            harness.links[0].disconnect(1, Some("late")),
+        ] {
+            harness.deliver_without_pump(name_server, &words);
+            harness.pump();
+            harness.expect_nothing();
+        }
+        let now = harness.now;
+        harness.links[0].udp().connection().shutdown(now, 0, 1);
+        let goodbye = harness.links[0].udp().outgoing(now);
+        harness.forget();
+        for bytes in goodbye {
+            harness.input(name_server, chat_core::LinkInput::Received(&bytes));
+        }
+        // udp.md 7.2: ignored by one who is leaving already.
+        harness.expect_datagrams_on(name_server, now, &[]);
+        harness.expect_nothing();
+        harness.advance_ms(1_000);
+        harness.expect_close(name_server);
+        harness.expect_nothing();
+        assert_eq!(harness.client.state(), State::ConnectingToFrontEnd);
+    });
+    // Eight may be leaving; then the oldest is cut short. Contract 10.
+    over_datagrams(|mut harness| {
+        harness.answers = false;
+        for _ in 0..10 {
+            harness
+                .client
+                .connect_to_name_server(ConnectOptions::new())
+                .expect("may connect");
+            harness.pump();
+            harness.answers = true;
+            harness.accept();
+            harness.send_init_response();
+            harness.answers = false;
+            harness.client.get_regions();
+            harness.client.disconnect();
+            harness.pump();
+        }
+        assert_eq!(harness.links.iter().filter(|link| !link.gone).count(), 8);
+        harness.advance_ms(1_000);
+        assert!(harness.links.iter().all(|link| link.gone));
+        assert_eq!(harness.client.buffered_bytes(), 0);
+    });
+}
