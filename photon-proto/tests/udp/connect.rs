@@ -195,7 +195,7 @@ fn u04_lost_verify_connect_is_waited_for_and_not_asked_for() {
         .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
     rig.written().split = true;
     // Real servers repeat it after about 516 ms. Spec: udp.md 5.7.
-    rig.inject(556, server_datagram(536, &[Cmd::verify(PEER_ID)]));
+    rig.inject(556, &server_datagram(536, &[Cmd::verify(PEER_ID)]));
     rig.run_until(555);
     assert_eq!(rig.client.sent.len(), 1);
     assert_eq!(
@@ -293,9 +293,9 @@ fn u05_server_role_acknowledges_a_repeated_connect_and_keeps_the_connection() {
 #[test]
 fn u06_duplicated_verify_connect_is_acked_twice_and_init_goes_out_once() {
     let mut rig = Rig::script();
-    rig.inject(50, server_datagram(25, &[Cmd::verify(PEER_ID)]));
+    rig.inject(50, &server_datagram(25, &[Cmd::verify(PEER_ID)]));
     // A second one with another id changes nothing.
-    rig.inject(60, server_datagram(35, &[Cmd::verify(0x0777)]));
+    rig.inject(60, &server_datagram(35, &[Cmd::verify(0x0777)]));
     rig.run_until(400);
     let acks: Vec<(u64, u32, u32)> = rig
         .client
@@ -341,8 +341,8 @@ fn ack_and_verify_connect_arrive_in_either_order() {
         } else {
             (ack, verify)
         };
-        rig.inject(40, first);
-        rig.inject(43, second);
+        rig.inject(40, &first);
+        rig.inject(43, &second);
         rig.run_until(100);
         assert_eq!(
             rig.client.connected_at(),
@@ -359,14 +359,14 @@ fn ack_and_verify_connect_arrive_in_either_order() {
 fn data_before_verify_connect_is_not_acknowledged() {
     let mut rig = Rig::silent(Config::client());
     let early = Cmd::reliable(0, 1, b"early");
-    rig.inject(30, server_datagram(10, std::slice::from_ref(&early)));
+    rig.inject(30, &server_datagram(10, std::slice::from_ref(&early)));
     rig.run_until(35);
     assert_eq!((rig.client.sent.len(), rig.client.log.len()), (1, 0));
     rig.inject(
         40,
-        server_datagram(20, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]),
+        &server_datagram(20, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]),
     );
-    rig.inject(60, server_datagram(40, &[early]));
+    rig.inject(60, &server_datagram(40, &[early]));
     rig.run_until(100);
     assert_eq!(
         rig.client.messages(),

@@ -7,9 +7,8 @@
 use crate::rig::{Packet, Rig, Rng, Server, Side};
 use crate::wire::{ACK_UNSEQUENCED, CONTROL};
 use photon_proto::udp::{Config, Delivery};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 fn full() -> bool {
     std::env::var_os("PHOTON_UDP_FULL").is_some_and(|value| value == "1")
@@ -96,9 +95,9 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
             end: None,
         },
     );
-    let in_flight = Rc::new(RefCell::new(InFlight::default()));
-    let seen = Rc::clone(&in_flight);
-    rig.fate = Box::new(move |packet| {
+    let in_flight = Arc::new(Mutex::new(InFlight::default()));
+    let seen = Arc::clone(&in_flight);
+    rig.set_fate(move |packet| {
         let copies = if rng.percent(weather.loss) {
             0
         } else {
@@ -107,8 +106,11 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
         let delays: Vec<u64> = (0..copies)
             .map(|_| 20 + rng.below(weather.jitter + 1))
             .collect();
-        seen.borrow_mut().see(packet, &delays);
+        seen.lock().unwrap().see(packet, &delays);
         delays
+            .into_iter()
+            .map(|delay| packet.copy_after(delay))
+            .collect()
     });
     while rig.client.connected_at().is_none()
         || !matches!(rig.server, Server::Real { end: Some(_), .. })
@@ -181,7 +183,7 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
         outcome.resent += end.conn.stats().resent_commands;
     }
     outcome.ended_at = rig.now;
-    outcome.most_in_flight = in_flight.borrow().most;
+    outcome.most_in_flight = in_flight.lock().unwrap().most;
     outcome
 }
 
@@ -261,21 +263,24 @@ fn u37_every_delivery_mode_keeps_its_promise() {
             },
         );
         rig.run_until(200);
-        rig.fate = Box::new(move |_| {
+        let mut bits = Rng(seed + 100);
+        rig.set_fate(move |packet| {
             let copies = if rng.percent(5) {
                 0
             } else {
                 1 + usize::from(rng.percent(5))
             };
-            (0..copies).map(|_| 20 + rng.below(31)).collect()
-        });
-        let mut rng = Rng(seed + 100);
-        rig.garble = Box::new(move |bytes| {
-            if rng.percent(4) {
-                let bit =
-                    usize::try_from(rng.below(u64::try_from(bytes.len() * 8).unwrap())).unwrap();
-                bytes[bit / 8] ^= 1 << (bit % 8);
-            }
+            (0..copies)
+                .map(|_| {
+                    let mut copy = packet.copy_after(20 + rng.below(31));
+                    if bits.percent(4) {
+                        let count = u64::try_from(copy.bytes.len() * 8).unwrap();
+                        let bit = usize::try_from(bits.below(count)).unwrap();
+                        copy.bytes[bit / 8] ^= 1 << (bit % 8);
+                    }
+                    copy
+                })
+                .collect()
         });
         let modes = [0, 1, 2, 3].map(|code| Delivery::from_code(code).unwrap());
         let mut sent = Vec::new();

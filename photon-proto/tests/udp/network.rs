@@ -1,21 +1,21 @@
-//! A client and a server at the ends of a simulated network with scripted loss, duplication and delay.
+//! A client and a server at the two ends of `dev_server::sim`, the simulated network of the
+//! workspace. Each test scripts the fate of single datagrams.
 
-use crate::rig::{CHALLENGE, Endpoint, INIT_RESPONSE, PEER_CLOCK, PEER_ID, at, request};
+use crate::rig::{CHALLENGE, Endpoint, INIT_RESPONSE, PEER_CLOCK, PEER_ID, at, ms_of, request};
 use crate::wire::{self, CONNECT, Cmd, Datagram, datagram};
+use dev_server::netem::DatagramCopy;
+use dev_server::sim::{self, DatagramSettings, LinkEvent, LinkKey, Network, SentDatagram};
 use photon_proto::udp::{Config, Connection, Delivery};
-use std::collections::BTreeMap;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Client,
-    Server,
-}
+/// An end of the link.
+pub(crate) use dev_server::sim::End as Side;
 
-/// A datagram on its way out.
+/// A datagram as an end sends it.
 pub(crate) struct Packet<'a> {
     pub(crate) from: Side,
-    /// How many this side has sent before.
-    pub(crate) index: usize,
+    /// The number of datagrams that this side has sent before.
+    pub(crate) index: u64,
+    /// The virtual time of sending, in milliseconds.
     pub(crate) at: u64,
     pub(crate) bytes: &'a [u8],
 }
@@ -23,6 +23,14 @@ pub(crate) struct Packet<'a> {
 impl Packet<'_> {
     pub(crate) fn commands(&self) -> Vec<Cmd> {
         wire::read(self.bytes).commands
+    }
+
+    /// A copy that arrives unchanged after this many milliseconds.
+    pub(crate) fn copy_after(&self, delay: u64) -> DatagramCopy {
+        DatagramCopy {
+            delay_micros: delay * 1000,
+            bytes: self.bytes.to_vec(),
+        }
     }
 
     pub(crate) fn has(&self, wanted: impl Fn(&Cmd) -> bool) -> bool {
@@ -33,19 +41,8 @@ impl Packet<'_> {
 /// The one-way delay of the scenarios, in milliseconds.
 pub(crate) const DELAY: u64 = 20;
 
-/// The delay of each copy of a datagram that arrives; empty: it is lost.
-pub(crate) type Fate = Box<dyn FnMut(&Packet<'_>) -> Vec<u64>>;
-
-/// Datagrams of the client that `lost` says so never arrive, all others do.
-pub(crate) fn losing(mut lost: impl FnMut(&Packet<'_>) -> bool + 'static) -> Fate {
-    Box::new(move |packet| if lost(packet) { vec![] } else { vec![DELAY] })
-}
-
 /// Whether a server does not see a command, at a time.
 type Ignore = Box<dyn FnMut(u64, &Cmd) -> bool>;
-
-/// Changes the bytes of a datagram on its way.
-type Garble = Box<dyn FnMut(&mut Vec<u8>)>;
 
 /// A server written by hand: acknowledges, verifies, answers init. Spec: udp.md 3.2.
 pub(crate) struct Script {
@@ -111,31 +108,50 @@ pub(crate) struct Rig {
     pub(crate) now: u64,
     pub(crate) client: Endpoint,
     pub(crate) server: Server,
-    pub(crate) fate: Fate,
-    /// What the network does to the bytes of each copy.
-    pub(crate) garble: Garble,
-    /// What came to the client, and when.
+    /// Each datagram that reached the client, with its time.
     pub(crate) arrived: Vec<(u64, Vec<u8>)>,
-    /// By arrival, then by sending.
-    wire: BTreeMap<(u64, usize), (Side, Vec<u8>)>,
-    counts: [usize; 3],
+    network: Network,
+    link: LinkKey,
 }
 
 impl Rig {
     pub(crate) fn new(config: Config, server: Server) -> Self {
         let mut client = Endpoint::new(Connection::connect(config, CHALLENGE, at(0)));
         client.init = true;
-        let fate: Fate = Box::new(|_| vec![DELAY]);
-        Self {
+        let mut network = Network::new(0);
+        // The connections limit what they send; a limit of the network would hide an error of
+        // theirs.
+        let unlimited = DatagramSettings {
+            max_datagram_bytes: usize::MAX,
+            max_queued_bytes: usize::MAX,
+            ..DatagramSettings::default()
+        };
+        let link = network.open_datagrams(at(0), &unlimited);
+        let rig = Self {
             now: 0,
             client,
             server,
-            fate,
-            garble: Box::new(|_| ()),
             arrived: Vec::new(),
-            wire: BTreeMap::new(),
-            counts: [0; 3],
-        }
+            network,
+            link,
+        };
+        rig.losing(|_| false)
+    }
+
+    /// Scripts the copies of each datagram that arrive, in both directions.
+    pub(crate) fn set_fate(
+        &mut self,
+        mut fate: impl FnMut(&Packet<'_>) -> Vec<DatagramCopy> + Send + 'static,
+    ) {
+        let fate = move |sent: &SentDatagram<'_>| {
+            fate(&Packet {
+                from: sent.from,
+                index: sent.index,
+                at: sent.now.millis_since(at(0)),
+                bytes: sent.bytes,
+            })
+        };
+        self.network.set_fate(self.link, fate);
     }
 
     /// Chat settings and the server written by hand.
@@ -170,8 +186,18 @@ impl Rig {
         )
     }
 
-    pub(crate) fn losing(mut self, lost: impl FnMut(&Packet<'_>) -> bool + 'static) -> Self {
-        self.fate = losing(lost);
+    /// Loses the datagrams for which `lost` returns true; all others arrive after [`DELAY`].
+    pub(crate) fn losing(
+        mut self,
+        mut lost: impl FnMut(&Packet<'_>) -> bool + Send + 'static,
+    ) -> Self {
+        self.set_fate(move |packet| {
+            if lost(packet) {
+                vec![]
+            } else {
+                vec![packet.copy_after(DELAY)]
+            }
+        });
         self
     }
 
@@ -198,14 +224,11 @@ impl Rig {
         self.client.conn.send(0, delivery, message).unwrap();
     }
 
-    /// A server datagram that arrives at a time of its own.
-    pub(crate) fn inject(&mut self, arrival: u64, bytes: Vec<u8>) {
-        self.put(arrival, Side::Client, bytes);
-    }
-
-    fn put(&mut self, arrival: u64, to: Side, bytes: Vec<u8>) {
-        self.counts[2] += 1;
-        self.wire.insert((arrival, self.counts[2]), (to, bytes));
+    /// A datagram of the server, written by hand, that arrives at this time.
+    pub(crate) fn inject(&mut self, arrival: u64, bytes: &[u8]) {
+        let delay_micros = (arrival - self.now) * 1000;
+        self.network
+            .send_after(at(self.now), self.link, Side::Server, delay_micros, bytes);
     }
 
     /// Everything up to and including what happens at `end`.
@@ -217,7 +240,7 @@ impl Rig {
                 Server::Real { end: Some(end), .. } => end.deadline(),
                 _ => None,
             };
-            let arrival = self.wire.keys().next().map(|(at, _)| *at);
+            let arrival = self.network.next_time().map(ms_of);
             let next = [self.client.deadline(), server, arrival]
                 .into_iter()
                 .flatten()
@@ -236,20 +259,17 @@ impl Rig {
     /// Everything that happens now: arrivals first, then both ends.
     #[track_caller]
     pub(crate) fn settle(&mut self) {
-        while let Some(entry) = self
-            .wire
-            .first_entry()
-            .filter(|entry| entry.key().0 <= self.now)
-        {
-            let (to, bytes) = entry.remove();
-            match to {
-                Side::Client => {
+        while let Some(delivery) = self.network.poll(at(self.now)) {
+            let sim::Delivery { to, event, .. } = delivery;
+            match (to, event) {
+                (Side::Client, LinkEvent::Bytes(bytes)) => {
                     self.client.conn.handle_datagram(at(self.now), &bytes);
                     if self.client.keep_sent {
                         self.arrived.push((self.now, bytes));
                     }
                 }
-                Side::Server => self.at_server(&bytes),
+                (Side::Server, LinkEvent::Bytes(bytes)) => self.at_server(&bytes),
+                (_, event) => assert_eq!(event, LinkEvent::Opened),
             }
         }
         self.client.poll(self.now);
@@ -299,23 +319,7 @@ impl Rig {
     }
 
     fn travel(&mut self, from: Side, bytes: &[u8]) {
-        let (slot, to) = if from == Side::Client {
-            (0, Side::Server)
-        } else {
-            (1, Side::Client)
-        };
-        let index = self.counts[slot];
-        self.counts[slot] += 1;
-        for delay in (self.fate)(&Packet {
-            from,
-            index,
-            at: self.now,
-            bytes,
-        }) {
-            let mut bytes = bytes.to_vec();
-            (self.garble)(&mut bytes);
-            self.put(self.now + delay, to, bytes);
-        }
+        self.network.send(at(self.now), self.link, from, bytes);
     }
 
     /// Header times and commands of all datagrams of the client with a command of this type.

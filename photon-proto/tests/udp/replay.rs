@@ -502,7 +502,7 @@ fn other_recordings_are_replayed_too() {
             |_| vec![20],
             |rig| {
                 rig.run_until(300);
-                rig.inject(320, server_datagram(300, &[Cmd::disconnect(5, 3)]));
+                rig.inject(320, &server_datagram(300, &[Cmd::disconnect(5, 3)]));
                 rig.run_until(400);
             },
         ),
@@ -514,7 +514,13 @@ fn other_recordings_are_replayed_too() {
             config.quick_resends = quick;
             config.connect_timeout_ms = 0;
             let mut rig = Rig::script_with(config.clone());
-            rig.fate = Box::new(fate);
+            rig.set_fate(move |packet| {
+                let delays: Vec<u64> = fate(packet);
+                delays
+                    .into_iter()
+                    .map(|delay| packet.copy_after(delay))
+                    .collect()
+            });
             play(&mut rig);
             let replayed = replay(&recorded(&rig, &config));
             compare(name, &replayed);

@@ -26,7 +26,7 @@ pub(crate) fn at(ms: u64) -> Timestamp {
 }
 
 /// The millisecond at which a deadline has passed.
-fn ms_of(deadline: Timestamp) -> u64 {
+pub(crate) fn ms_of(deadline: Timestamp) -> u64 {
     deadline.as_micros().div_ceil(1000).saturating_sub(EPOCH_MS)
 }
 

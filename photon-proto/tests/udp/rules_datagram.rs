@@ -4,8 +4,8 @@ use crate::network::DELAY;
 use crate::rig::{Bench, CHALLENGE, PEER_CLOCK, Rig, Server, Side, What, both, both_with, config};
 use crate::wire::{self, CONTROL, Cmd, Fragments, VERIFY, datagram, hex, unhex, with_crc};
 use photon_proto::udp::{Config, Delivery};
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 fn reliable(rseq: u32) -> Cmd {
     Cmd::reliable(0, rseq, format!("message {rseq}").as_bytes())
@@ -152,26 +152,23 @@ fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
             end: None,
         },
     );
-    let (is_it, corrupted) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
-    let is_next = Rc::clone(&is_it);
-    rig.fate = Box::new(move |packet| {
-        is_next.set(
-            packet.from == Side::Client && packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0),
-        );
-        vec![DELAY]
-    });
-    let flipped = Rc::clone(&corrupted);
-    rig.garble = Box::new(move |bytes| {
-        if is_it.get() && flipped.replace(flipped.get() + 1) == 0 {
-            *bytes.last_mut().unwrap() ^= 0x10;
+    let copies = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&copies);
+    rig.set_fate(move |packet| {
+        let mut copy = packet.copy_after(DELAY);
+        let is_message = packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0);
+        // The first copy of the message is corrupted, the next one is not.
+        if packet.from == Side::Client && is_message && count.fetch_add(1, Relaxed) == 0 {
+            *copy.bytes.last_mut().unwrap() ^= 0x10;
         }
+        vec![copy]
     });
     rig.run_until(200);
     rig.real().messages();
     rig.send(Delivery::Reliable, b"again");
     rig.run_until(400);
     assert_eq!(rig.client.times_of(0, 2), [200, 361]);
-    assert_eq!(corrupted.get(), 2, "copies on the way");
+    assert_eq!(copies.load(Relaxed), 2, "copies on the way");
     let dropped = rig.real().conn.stats().dropped_datagrams;
     assert_eq!((dropped.crc, dropped.total()), (1, 1));
     let told = What::Message {
