@@ -30,7 +30,6 @@ use crate::state::State;
 use crate::stats::Stats;
 use alloc::collections::VecDeque;
 use core::fmt;
-use core::time::Duration;
 use log::LevelFilter;
 use login_flow::LoginFlow;
 use photon_proto::{HashKeys, Limits, Protocol, Random, Text, Timestamp};
@@ -260,12 +259,11 @@ impl ChatClient {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let peer = self.peer.as_ref();
-        let duration = |ms: u32| Duration::from_millis(ms.into());
-        let round_trip = peer.and_then(Peer::round_trip_ms);
+        let round_trip = peer.and_then(Peer::round_trip);
         Stats {
             udp: peer.and_then(Peer::udp_stats),
-            round_trip: round_trip.map(|(round_trip, _)| duration(round_trip)),
-            round_trip_variance: round_trip.map(|(_, variance)| duration(variance)),
+            round_trip: round_trip.map(|(round_trip, _)| round_trip),
+            round_trip_variance: round_trip.map(|(_, variance)| variance),
             buffered_bytes: self.buffered_bytes(),
             cached_bytes: self.model.cached_bytes(),
             ..self.stats

@@ -20,6 +20,7 @@ use crate::timers::{Timer, earlier};
 use alloc::vec::Vec;
 use carrier::{Carried, Carrier, LinkEnd};
 use clock::PeerClock;
+use core::time::Duration;
 use photon_proto::crypto::Cipher;
 use photon_proto::message::{self, Init, MessageKind};
 use photon_proto::{DecodeError, Protocol, Random, Text, Timestamp, udp};
@@ -380,14 +381,17 @@ impl Peer {
         }
     }
 
-    pub(crate) fn round_trip_ms(&self) -> Option<(u32, u32)> {
+    /// The smoothed round-trip time and its variance.
+    pub(crate) fn round_trip(&self) -> Option<(Duration, Duration)> {
         match self.carrier.udp() {
-            Some(connection) if self.phase >= Phase::Keying => Some((
-                connection.round_trip_ms(),
-                connection.round_trip_variance_ms(),
-            )),
+            Some(connection) if self.phase >= Phase::Keying => {
+                Some((connection.round_trip(), connection.round_trip_variance()))
+            }
             Some(_) => None,
-            None => self.clock.round_trip_ms(),
+            None => self.clock.round_trip_ms().map(|(round_trip, variance)| {
+                let millis = |ms| Duration::from_millis(u64::from(ms));
+                (millis(round_trip), millis(variance))
+            }),
         }
     }
 

@@ -45,7 +45,11 @@ fn c052_disconnect_commands_are_1003_with_reasons_told_apart() {
             over_datagrams(|mut harness| {
                 go(&mut harness, state);
                 let (link, now) = (harness.link(), harness.now);
-                harness.server().udp().connection().shutdown(now, 0, reason);
+                harness
+                    .server()
+                    .udp()
+                    .connection()
+                    .shutdown(now, Duration::ZERO, reason);
                 harness.pump();
                 harness.expect(&error(base + 3));
                 let (_, cause, message) = harness.error();
@@ -123,7 +127,11 @@ fn what_came_before_a_disconnect_command_is_told_before_it() {
         ];
         let (now, link, event) = (harness.now, harness.link(), harness.event(0, &line));
         let words = harness.server().udp().say(now, &event);
-        harness.server().udp().connection().shutdown(now, 0, 1);
+        harness
+            .server()
+            .udp()
+            .connection()
+            .shutdown(now, Duration::ZERO, 1);
         for bytes in words
             .into_iter()
             .chain(harness.server().udp().outgoing(now))
@@ -230,7 +238,7 @@ fn resends_are_configurable() {
         },
     );
     over_datagrams_with(
-        |config| config.udp(|udp| udp.disconnect_timeout_ms = 1_000),
+        |config| config.udp(|udp| udp.disconnect_timeout = Duration::from_secs(1)),
         |mut harness| {
             harness.go_to(State::ConnectingToNameServer);
             harness.answers = false;

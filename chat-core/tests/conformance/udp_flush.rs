@@ -370,7 +370,10 @@ fn a_connection_that_is_being_left_touches_nothing() {
             harness.expect_nothing();
         }
         let now = harness.now;
-        harness.links[0].udp().connection().shutdown(now, 0, 1);
+        harness.links[0]
+            .udp()
+            .connection()
+            .shutdown(now, Duration::ZERO, 1);
         let goodbye = harness.links[0].udp().outgoing(now);
         harness.forget();
         for bytes in goodbye {

@@ -1,6 +1,7 @@
 //! The datagram connections of the two servers, below their messages. Spec: udp.md 12.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use photon_proto::udp::{self, Acceptor};
 use photon_proto::{Random, Timestamp};
@@ -121,7 +122,8 @@ impl Side {
         reason: u8,
     ) {
         if self.remove(key).is_some() {
-            self.acceptor.shutdown(now, key, timeout_ms, reason);
+            self.acceptor
+                .shutdown(now, key, Duration::from_millis(timeout_ms), reason);
         }
     }
 

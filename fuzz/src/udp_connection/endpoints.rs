@@ -7,6 +7,7 @@ use photon_proto::udp::{
     State,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One connection.
 #[derive(Debug)]
@@ -100,7 +101,8 @@ impl Direct {
 
     pub(super) fn shutdown(&mut self, now: Timestamp, ms: u64, reason: u8) {
         self.latest = self.latest.max(now);
-        self.connection.shutdown(now, ms, reason);
+        self.connection
+            .shutdown(now, Duration::from_millis(ms), reason);
         self.check();
     }
 }
@@ -265,7 +267,8 @@ impl Gate {
     pub(super) fn shutdown(&mut self, now: Timestamp, ms: u64, reason: u8) {
         if let Some(key) = self.client {
             self.latest = self.latest.max(now);
-            self.acceptor.shutdown(now, key, ms, reason);
+            self.acceptor
+                .shutdown(now, key, Duration::from_millis(ms), reason);
         }
         self.check();
     }

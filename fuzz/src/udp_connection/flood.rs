@@ -10,6 +10,7 @@ use photon_proto::udp::datagram::decode;
 use photon_proto::udp::{
     AcceptorConfig, Config, ConnectRequest, Connection, Delivery, Event, State,
 };
+use std::time::Duration;
 
 const CHALLENGE: u32 = 0x672E_0433;
 const PEER_ID: u16 = 0x0042;
@@ -144,11 +145,8 @@ impl Victim {
             Role::Acceptor => {
                 let config = AcceptorConfig::default().with(|it| {
                     it.connection = server_config;
-                    (
-                        it.max_half_open,
-                        it.max_connections,
-                        it.half_open_timeout_ms,
-                    ) = (8, 3, 500);
+                    (it.max_half_open, it.max_connections, it.half_open_timeout) =
+                        (8, 3, Duration::from_millis(500));
                 });
                 let mut gate = Gate::new(config);
                 gate.handle_datagram(now, 0, &connect);

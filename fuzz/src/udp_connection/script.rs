@@ -3,6 +3,7 @@
 use super::forge::Forgery;
 use crate::input::Input;
 use photon_proto::udp::{AcceptorConfig, Config, Delivery};
+use std::time::Duration;
 
 /// More than that is not read, so that an input has an end in time.
 const MAX_STEPS: usize = 400;
@@ -257,21 +258,22 @@ impl Setup {
             let most = [512_000, 20_000, 3000, 100_000][one(sizes, 4)];
             (it.max_message_bytes, it.max_received_message_bytes) = (most, most);
             it.max_violations = [1000, 0, 10, u32::MAX][one(sizes, 6)];
-            it.ping_interval_ms = [3000, 0, 1, 500][one(times, 0)];
-            it.disconnect_timeout_ms = [10_000, 1000, u64::MAX, 0][one(times, 2)];
-            it.connect_timeout_ms = [15_000, 0, 1000, u64::MAX][one(times, 4)];
+            it.ping_interval = Duration::from_millis([3000, 0, 1, 500][one(times, 0)]);
+            it.disconnect_timeout =
+                Duration::from_millis([10_000, 1000, u64::MAX, 0][one(times, 2)]);
+            it.connect_timeout = Duration::from_millis([15_000, 0, 1000, u64::MAX][one(times, 4)]);
             (it.max_resends, it.quick_resends) =
                 [(7, 2), (7, 0), (0, 0), (u32::MAX, 3)][one(times, 6)];
         });
         // Timeouts are each end's own affair; what they send each other is not.
         let connection = client.clone().with(|it| {
             (it.crc, it.channels) = (false, 8);
-            it.ping_interval_ms = [1000, 0, 3000, 1][one(times, 0)];
+            it.ping_interval = Duration::from_millis([1000, 0, 3000, 1][one(times, 0)]);
         });
         let server = AcceptorConfig::default().with(|it| {
             it.connection = connection;
             it.max_half_open = [1024, 1, 2, 0][one(table, 0)];
-            it.half_open_timeout_ms = [5000, 0, 50, u64::MAX][one(table, 2)];
+            it.half_open_timeout = Duration::from_millis([5000, 0, 50, u64::MAX][one(table, 2)]);
             it.max_connections = [65_536, 1, 2, 0][one(table, 4)];
         });
         Self {

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 use crate::udp::{self, Config, Connection, Delivery, Event, REASON_CLIENT, State};
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
 /// The channel of every message of a chat client. Spec: udp.md 4.7.
 const CHANNEL: u8 = 0;
@@ -29,8 +30,8 @@ impl Datagram {
     pub(super) fn new(challenge: u32, config: &PeerConfig) -> Self {
         let settings = config.udp.clone().with(|udp| {
             // The owner has its own deadline for connecting, which covers the handshake as well.
-            udp.connect_timeout_ms = 0;
-            udp.ping_interval_ms = millis(config.ping_interval);
+            udp.connect_timeout = Duration::ZERO;
+            udp.ping_interval = config.ping_interval;
             udp.max_message_bytes = config.limits.max_sent_bytes;
             udp.max_received_message_bytes = config.limits.max_received_bytes;
             udp.incoming_cap_bytes = config.incoming_cap();
@@ -158,7 +159,8 @@ impl Datagram {
         if let (Some(flush_ms), Some(connection)) = (self.shutdown_ms.take(), &mut self.connection)
         {
             // A quarter of the time is left for the disconnect and its acknowledgement.
-            connection.shutdown(now, flush_ms - flush_ms / 4, REASON_CLIENT);
+            let timeout = Duration::from_millis(flush_ms - flush_ms / 4);
+            connection.shutdown(now, timeout, REASON_CLIENT);
         }
     }
 

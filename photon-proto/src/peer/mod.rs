@@ -703,18 +703,16 @@ impl Peer {
     /// Client: the smoothed round trip and its variance. `None` before it was measured.
     #[must_use]
     pub fn round_trip(&self) -> Option<(Duration, Duration)> {
-        let (round_trip_ms, variance_ms) = match self.carrier.udp() {
-            Some(connection) if self.phase >= Phase::KeyExchange => (
-                connection.round_trip_ms(),
-                connection.round_trip_variance_ms(),
-            ),
-            Some(_) => return None,
-            None => self.clock.round_trip_ms()?,
-        };
-        Some((
-            Duration::from_millis(round_trip_ms.into()),
-            Duration::from_millis(variance_ms.into()),
-        ))
+        match self.carrier.udp() {
+            Some(connection) if self.phase >= Phase::KeyExchange => {
+                Some((connection.round_trip(), connection.round_trip_variance()))
+            }
+            Some(_) => None,
+            None => self.clock.round_trip_ms().map(|(round_trip, variance)| {
+                let duration = |ms: u32| Duration::from_millis(ms.into());
+                (duration(round_trip), duration(variance))
+            }),
+        }
     }
 
     /// Client: counters of its UDP connection.

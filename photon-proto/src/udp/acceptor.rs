@@ -11,6 +11,7 @@ use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::hash::Hash;
+use core::time::Duration;
 use hashbrown::HashMap;
 
 /// Outdated entries of the timer heap that are always put up with.
@@ -28,8 +29,8 @@ pub struct AcceptorConfig {
     /// How many connections may stand that have not shown yet that they receive what is sent to them; of more the
     /// oldest is forgotten. Default 1024.
     pub max_half_open: usize,
-    /// How long such a connection is kept, in milliseconds. Default 5000.
-    pub half_open_timeout_ms: u64,
+    /// How long a half-open connection is kept. Default 5 seconds.
+    pub half_open_timeout: Duration,
     /// How many clients may be connected; further ones are not answered. Default 65,536.
     pub max_connections: usize,
 }
@@ -39,7 +40,7 @@ impl Default for AcceptorConfig {
         Self {
             connection: Config::server().with(|config| config.channels = 8),
             max_half_open: 1024,
-            half_open_timeout_ms: 5000,
+            half_open_timeout: Duration::from_secs(5),
             max_connections: 65_536,
         }
     }
@@ -232,7 +233,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         self.half_open
             .insert((from.clone(), request.challenge), handle);
         self.oldest
-            .push_back((now.plus_millis(self.config.half_open_timeout_ms), handle));
+            .push_back((now.plus(self.config.half_open_timeout), handle));
         self.touch(handle);
     }
 
@@ -271,6 +272,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// What has happened to whom, in the order of each connection. Nothing is told of connections that never were more
     /// than half-open. After [`Event::Disconnected`] the connection is gone; its goodbye is still sent.
+    #[must_use]
     pub fn poll_event(&mut self) -> Option<(ConnectionHandle, Event)> {
         while let Some(&handle) = self.eventful.front() {
             let event = self
@@ -298,6 +300,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     }
 
     /// The next datagram of any connection and where it goes; the same one again until [`Acceptor::transmitted`].
+    #[must_use]
     pub fn transmit(&mut self, now: Timestamp) -> Option<(&A, &[u8])> {
         let handle = loop {
             let handle = *self.ready.front()?;
@@ -369,11 +372,11 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         &mut self,
         now: Timestamp,
         handle: ConnectionHandle,
-        timeout_ms: u64,
+        timeout: Duration,
         reason: u8,
     ) {
         if let Some(entry) = self.entry_mut(handle) {
-            entry.connection.shutdown(now, timeout_ms, reason);
+            entry.connection.shutdown(now, timeout, reason);
             self.touch(handle);
         }
     }

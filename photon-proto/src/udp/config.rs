@@ -1,61 +1,71 @@
-//! What a connection is made with.
+//! Settings of a connection.
+
+use core::time::Duration;
 
 /// The reserved byte of commands that a client writes, and so the reason of an ordinary goodbye. Spec: udp.md 2.1.
 pub const REASON_CLIENT: u8 = 4;
 
 /// Settings of a connection. Spec: udp.md 5.5.
+///
+/// Times are rounded up to whole milliseconds, the unit of the protocol.
+///
+/// Non-exhaustive: a setting can be added in any version. Begin with [`Config::client`] or [`Config::server`] and change
+/// what differs in [`Config::with`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Longest datagram that is built, in bytes; below 576 counts as 576, above 2048 as 2048. Default 1200.
+    /// Longest datagram that is sent, in bytes; below 576 counts as 576, above 2048 as 2048. Default 1200.
     pub mtu: u16,
-    /// Channels beside the control channel, 1 to 254. Default 2.
+    /// Channels besides the control channel, 1 to 254. Default 2.
     pub channels: u8,
-    /// How long a reliable command may stay unacknowledged, in milliseconds; looked at when it is due. Default 10,000.
-    pub disconnect_timeout_ms: u64,
-    /// How long connecting may take, in milliseconds; 0 = no limit. Default 15,000.
-    pub connect_timeout_ms: u64,
-    /// A ping goes out when nothing was acknowledged for this long, in milliseconds; 0 = never. Default 3000 (the Chat
-    /// client), 1000 for servers.
-    pub ping_interval_ms: u64,
+    /// How long a reliable command may stay unacknowledged before the connection ends. Checked whenever the command is
+    /// due for a resend. Default 10 seconds.
+    pub disconnect_timeout: Duration,
+    /// How long connecting may take; zero means no limit. Default 15 seconds.
+    pub connect_timeout: Duration,
+    /// A ping is sent when nothing was acknowledged for this long; zero means never. Default 3 seconds (as the official
+    /// Chat client), 1 second for servers.
+    pub ping_interval: Duration,
     /// How often a command may be sent again. Default 7.
     pub max_resends: u32,
-    /// How many times it is sent again before the timeout begins to double. Default 2 (the Chat client).
+    /// How often a command is sent again before its timeout doubles with each resend. Default 2 (as the official Chat
+    /// client).
     pub quick_resends: u32,
-    /// With this many reliable commands in flight it doubles from the first time on. Default 25.
+    /// With this many reliable commands in flight the timeout doubles from the first resend on. Default 25.
     pub quick_resend_in_flight: usize,
-    /// Longest timeout of a first transmission, in milliseconds. Default 400.
-    pub initial_resend_max_ms: u64,
-    /// How many numbers of a channel may be in flight; 0 = no limit. Default 50. Spec: udp.md 5.9.
+    /// Upper bound on the timeout of a first transmission. Default 400 milliseconds.
+    pub initial_resend_max: Duration,
+    /// How many numbers of one channel may be in flight; 0 means no limit. Default 50. Spec: udp.md 5.9.
     pub send_window: u32,
-    /// Whether what is sent carries a check sum. What arrives may or may not. Default off.
+    /// Whether sent datagrams carry a checksum. Received ones may or may not. Default off.
     pub crc: bool,
     /// Longest message that is sent, in bytes. Default 512,000.
     pub max_message_bytes: usize,
-    /// Longest message that is put together from fragments, in bytes. Default 1 MiB.
+    /// Longest message that is assembled from fragments, in bytes. Default 1 MiB.
     pub max_received_message_bytes: usize,
-    /// How much is kept of what was received and not taken, in bytes, buffers and all. Default 4 MiB. As much again may be
-    /// kept out of order, and beside that for each channel the fragments of the message that all others wait for.
-    /// Spec: udp.md 9, item 9.
+    /// Upper bound on received data that the application has not taken yet, in bytes, buffers included. Default 4 MiB.
+    /// As much again may be held out of order, and besides that, for each channel, the fragments of the message that all
+    /// others wait for. Spec: udp.md 9, item 9.
     pub incoming_cap_bytes: usize,
-    /// How many violations of the protocol the peer may commit. Default 1000. Spec: udp.md 9.
+    /// How many violations of the protocol the peer may commit before the connection ends. Default 1000.
+    /// Spec: udp.md 9.
     pub max_violations: u32,
 }
 
 impl Config {
-    /// What the Chat client sets.
+    /// The settings of the official Chat client.
     #[must_use]
     pub const fn client() -> Self {
         Self {
             mtu: 1200,
             channels: 2,
-            disconnect_timeout_ms: 10_000,
-            connect_timeout_ms: 15_000,
-            ping_interval_ms: 3000,
+            disconnect_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(15),
+            ping_interval: Duration::from_secs(3),
             max_resends: 7,
             quick_resends: 2,
             quick_resend_in_flight: 25,
-            initial_resend_max_ms: 400,
+            initial_resend_max: Duration::from_millis(400),
             send_window: 50,
             crc: false,
             max_message_bytes: 512_000,
@@ -65,11 +75,11 @@ impl Config {
         }
     }
 
-    /// What a server sets: it pings after a second. Spec: udp.md 12.
+    /// The settings of a server, which pings after a second. Spec: udp.md 12.
     #[must_use]
     pub const fn server() -> Self {
         Self {
-            ping_interval_ms: 1000,
+            ping_interval: Duration::from_secs(1),
             ..Self::client()
         }
     }
@@ -98,5 +108,43 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self::client()
+    }
+}
+
+/// The times of a [`Config`] in milliseconds. A connection converts them once: they are used for every datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    pub(crate) disconnect_timeout_ms: u64,
+    pub(crate) connect_timeout_ms: u64,
+    pub(crate) ping_interval_ms: u64,
+    pub(crate) initial_resend_max_ms: u64,
+}
+
+impl Timing {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            disconnect_timeout_ms: whole_millis(config.disconnect_timeout),
+            connect_timeout_ms: whole_millis(config.connect_timeout),
+            ping_interval_ms: whole_millis(config.ping_interval),
+            initial_resend_max_ms: whole_millis(config.initial_resend_max),
+        }
+    }
+}
+
+/// A duration in milliseconds, rounded up: half a millisecond must not become zero, which means "no limit".
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, whole_millis};
+
+    #[test]
+    fn durations_are_rounded_up_to_whole_milliseconds() {
+        assert_eq!(whole_millis(Duration::ZERO), 0);
+        assert_eq!(whole_millis(Duration::from_nanos(1)), 1);
+        assert_eq!(whole_millis(Duration::from_micros(1500)), 2);
+        assert_eq!(whole_millis(Duration::MAX), u64::MAX);
     }
 }

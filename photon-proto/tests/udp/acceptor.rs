@@ -1,7 +1,7 @@
 //! A server's table of connections. Spec: udp.md 12.
 
 use crate::heap;
-use crate::rig::{CHALLENGE, Rng, at};
+use crate::rig::{CHALLENGE, Rng, at, ms};
 use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, SERVER_TIME, VERIFY, datagram, read};
 use photon_proto::udp::{
     Acceptor, AcceptorConfig, Cause, ConnectionHandle, Delivery, Event, SendError,
@@ -22,7 +22,7 @@ struct Bench {
 impl Bench {
     fn new(change: impl FnOnce(&mut AcceptorConfig)) -> Self {
         let mut config = AcceptorConfig::default();
-        config.connection.ping_interval_ms = 0;
+        config.connection.ping_interval = ms(0);
         change(&mut config);
         Self {
             server: Acceptor::new(config, [7; 32]),
@@ -325,7 +325,7 @@ fn before_the_verification_pings_are_not_acked() {
 /// lost only its acknowledgement, so verify-connect comes again. Spec: udp.md 12.
 #[test]
 fn a_client_that_asks_again_is_answered_again() {
-    let mut bench = Bench::new(|config| config.half_open_timeout_ms = 15_000);
+    let mut bench = Bench::new(|config| config.half_open_timeout = ms(15_000));
     let (id, _) = bench.knock(5, CHALLENGE);
     bench.ids.insert((5, CHALLENGE), 0xFFFF);
     // Its own schedule. Spec: udp.md 5.4.
@@ -489,7 +489,7 @@ fn another_challenge_ends_a_live_connection_only_once_verified() {
 fn half_open_connections_are_capped_and_expire() {
     let mut bench = Bench::new(|config| {
         config.max_half_open = 10;
-        config.half_open_timeout_ms = 3000;
+        config.half_open_timeout = ms(3000);
     });
     for address in 0..1000 {
         bench.feed(address, address, &[Cmd::connect()]);
@@ -642,7 +642,7 @@ fn a_goodbye_is_acked_and_the_key_is_gone() {
             .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
     assert_eq!(refused, Err(SendError::NotConnected));
     bench.server.close(key);
-    bench.server.shutdown(at(500), key, 100, 1);
+    bench.server.shutdown(at(500), key, ms(100), 1);
     assert_eq!(bench.sent(), []);
     // The same address may come again, and has another key.
     assert_ne!(bench.connect(5, 2), key);
@@ -681,7 +681,7 @@ fn a_message_that_is_refused_changes_nothing() {
 fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
     let mut bench = Bench::new(|_| ());
     let keys = [bench.connect(1, 1), bench.connect(2, 2)];
-    bench.server.shutdown(at(0), keys[0], 1000, 3);
+    bench.server.shutdown(at(0), keys[0], ms(1000), 3);
     let sent = bench.sent();
     let [(1, time, 1, commands)] = &sent[..] else {
         panic!("{sent:?}")
@@ -727,7 +727,7 @@ fn hostile_datagrams_keep_the_table_within_its_limits() {
     let mut bench = Bench::new(|config| {
         config.max_half_open = 16;
         // Without pings nobody would miss an idle client.
-        config.connection.ping_interval_ms = 1000;
+        config.connection.ping_interval = ms(1000);
         // One for each address.
         config.max_connections = 40;
     });

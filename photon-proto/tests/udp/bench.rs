@@ -1,7 +1,7 @@
 //! One connection, fed by hand: the other end's datagrams are written command by command.
 
 use crate::rig::{
-    CHALLENGE, Endpoint, PEER_CLOCK, PEER_ID, What, at, config, request, server_config,
+    CHALLENGE, Endpoint, PEER_CLOCK, PEER_ID, What, at, config, ms, request, server_config,
 };
 use crate::wire::{self, CONTROL, Cmd, datagram};
 use photon_proto::udp::{Config, Connection, State};
@@ -221,7 +221,7 @@ pub(crate) fn both(test: impl Fn(&mut Bench)) {
 pub(crate) fn both_with(change: impl Fn(&mut Config), test: impl Fn(&mut Bench)) {
     println!("as a client");
     test(&mut Bench::client(config(|config| {
-        config.ping_interval_ms = 0;
+        config.ping_interval = ms(0);
         change(config);
     })));
     println!("as a server");

@@ -3,7 +3,7 @@
 //!
 //! The captures are not part of this project; `PHOTON_CAPTURES` names the directory they are in.
 
-use crate::rig::{Endpoint, What, at, config};
+use crate::rig::{Endpoint, What, at, config, ms};
 use crate::wire::{
     self, ACK, CONTROL, Cmd, FRAGMENT, RELIABLE, UNRELIABLE, VERIFY, datagram, hex, u32_at, unhex,
 };
@@ -147,7 +147,7 @@ impl Replay {
 fn run(stream: &[(u64, Vec<u8>)]) -> Replay {
     let challenge = wire::read(&stream[0].1).challenge;
     // No pings: the capture would not answer ours.
-    let settings = config(|config| config.ping_interval_ms = 0);
+    let settings = config(|config| config.ping_interval = ms(0));
     let mut replay = Replay {
         end: Endpoint::new(Connection::connect(settings, challenge, at(0))),
         challenge,

@@ -1,13 +1,14 @@
 //! Scenario 39: clocks that wrap. Spec: udp.md 1.1, 10.
 
 use crate::rig::{
-    Bench, CHALLENGE, PEER_ID, Rig, Server, at, both, config, request, server_config,
+    Bench, CHALLENGE, PEER_ID, Rig, RoundTripMs, Server, at, both, config, ms, request,
+    server_config,
 };
 use crate::wire::{self, CONTROL, Cmd};
 use photon_proto::udp::{Config, Connection, Delivery};
 
 fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval_ms = 0))
+    Bench::client(config(|config| config.ping_interval = ms(0)))
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn u39_server_clock_wraps() {
 /// A whole connection whose client clock passes 2^31 with pings, resends and data, both ends real.
 #[test]
 fn u39_a_session_goes_on_over_the_wrap() {
-    let off = |config: &mut Config| config.ping_interval_ms = 0;
+    let off = |config: &mut Config| config.ping_interval = ms(0);
     let server = Server::Real {
         config: server_config(|_| ()),
         end: None,

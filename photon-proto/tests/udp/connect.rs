@@ -1,7 +1,8 @@
 //! Scenarios 1 to 6: connecting. Spec: udp.md 3, 10.
 
 use crate::rig::{
-    CHALLENGE, INIT, INIT_RESPONSE, PEER_CLOCK, PEER_ID, Rig, Side, What, config, server_datagram,
+    CHALLENGE, INIT, INIT_RESPONSE, PEER_CLOCK, PEER_ID, Rig, RoundTripMs, Side, What, config,
+    server_datagram,
 };
 use crate::wire::{
     ACK, CONNECT, CONNECT_BODY, CONTROL, Cmd, DISCONNECT, RELIABLE, SERVER_TIME, VERIFY, hex, unhex,

@@ -1,11 +1,11 @@
 //! Scenarios 31 and 32, and every other way to end. Spec: udp.md 5.6, 7, 10.
 
-use crate::rig::{Bench, PEER_ID, Rig, Side, What, at, both, both_with, config, server_config};
+use crate::rig::{Bench, PEER_ID, Rig, Side, What, at, both, both_with, config, ms, server_config};
 use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, RELIABLE, UNRELIABLE, hex};
 use photon_proto::udp::{Cause, Config, Delivery, REASON_CLIENT, SendError, State};
 
 fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval_ms = 0))
+    Bench::client(config(|config| config.ping_interval = ms(0)))
 }
 
 /// The end is final: nothing is sent, said or waited for any more, whatever comes in.
@@ -223,7 +223,7 @@ fn a_server_that_shuts_down_gives_its_reason() {
     ] {
         let mut rig = Rig::pair();
         rig.run_until(200);
-        rig.real().conn.shutdown(at(200), 1000, reason);
+        rig.real().conn.shutdown(at(200), ms(1000), reason);
         rig.run_until(3000);
         assert_eq!(rig.client.end(), Some((220, cause)));
         assert_eq!(rig.real().end(), Some((240, Cause::LocalClose)));
@@ -239,7 +239,7 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
     for number in 0..120_u8 {
         rig.send(Delivery::Reliable, &[number]);
     }
-    rig.client.conn.shutdown(at(200), 1000, REASON_CLIENT);
+    rig.client.conn.shutdown(at(200), ms(1000), REASON_CLIENT);
     assert_eq!(rig.client.conn.state(), State::Disconnecting);
     let refused = rig.client.conn.send(0, Delivery::Reliable, b"too late");
     assert!(
@@ -272,7 +272,7 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
 fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
     let mut rig = Rig::script();
     rig.run_until(200);
-    rig.client.conn.shutdown(at(200), 1000, REASON_CLIENT);
+    rig.client.conn.shutdown(at(200), ms(1000), REASON_CLIENT);
     rig.run_until(239);
     assert_eq!(
         (rig.client.times_of_kind(DISCONNECT), rig.client.end()),
@@ -291,7 +291,7 @@ fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
             .send(0, Delivery::Unreliable, b"last words")
             .unwrap();
         let now = at(bench.now);
-        bench.conn().shutdown(now, 5000, REASON_CLIENT);
+        bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
         let sent: Vec<u8> = bench.poll().iter().map(|cmd| cmd.kind).collect();
         assert_eq!(sent, [UNRELIABLE, DISCONNECT]);
         // The resend of the goodbye, not the end of the draining.
@@ -317,7 +317,7 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
                 bench.conn().send(0, delivery, b"x").unwrap();
             }
             let now = at(bench.now);
-            bench.conn().shutdown(now, 5000, REASON_CLIENT);
+            bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
             bench.run_acked(20_000, 40);
             // With the second acknowledgement nothing is queued: the unreliable message left with the second message.
             assert_eq!(bench.end.times_of_kind(UNRELIABLE), [140]);
@@ -335,7 +335,7 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
             let first = bench.conn().transmit(now).map(crate::wire::read);
             let time = first.unwrap().time;
             bench.conn().transmitted();
-            bench.conn().shutdown(now, 5000, REASON_CLIENT);
+            bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
             bench.now += 40;
             let sent = bench.feed(&[Cmd::ack(0, 1, time)]);
             assert_eq!(
@@ -390,7 +390,7 @@ fn the_server_role_takes_a_goodbye_while_it_is_leaving() {
                 .unwrap();
         }
         let now = at(bench.now);
-        bench.conn().shutdown(now, 5000, 1);
+        bench.conn().shutdown(now, ms(5000), 1);
         bench.poll();
         bench.now += 10;
         let goodbye = Cmd::disconnect(2, 4).by_client();
@@ -412,7 +412,7 @@ fn the_server_role_takes_a_goodbye_while_it_is_leaving() {
 fn shutdown_without_an_answer_ends_after_two_resends_of_the_goodbye() {
     let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.at >= 200);
     rig.run_until(200);
-    rig.client.conn.shutdown(at(200), 10_000, REASON_CLIENT);
+    rig.client.conn.shutdown(at(200), ms(10_000), REASON_CLIENT);
     rig.run_until(30_000);
     // The timeout of that moment is 160; two resends, and it is over when a third would be due.
     assert_eq!(rig.client.times_of_kind(DISCONNECT), [200, 361, 522]);
@@ -427,7 +427,7 @@ fn shutdown_stops_draining_when_its_time_is_up() {
     let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq > 1);
     rig.run_until(200);
     rig.send(Delivery::Reliable, b"never acked");
-    rig.client.conn.shutdown(at(200), 500, REASON_CLIENT);
+    rig.client.conn.shutdown(at(200), ms(500), REASON_CLIENT);
     rig.run_until(30_000);
     // Sent again while it drains, not any more afterwards; the goodbye is acknowledged.
     assert_eq!(rig.client.times_of(0, 2), [200, 361, 522, 683]);
@@ -444,7 +444,7 @@ fn shutdown_after_dropped_control_commands_still_ends() {
         bench.conn().fetch_server_time();
         bench.poll();
         let now = at(bench.now);
-        bench.conn().shutdown(now, 500, REASON_CLIENT);
+        bench.conn().shutdown(now, ms(500), REASON_CLIENT);
         bench.run_to(600);
         let (sent, goodbye) = bench.end.commands().pop().unwrap();
         // Connect was 1, server-time 2.
@@ -484,7 +484,7 @@ fn shutdown_goes_on_receiving_while_it_drains() {
         .unwrap();
     bench.poll();
     let now = at(bench.now);
-    bench.conn().shutdown(now, 1000, REASON_CLIENT);
+    bench.conn().shutdown(now, ms(1000), REASON_CLIENT);
     bench.now += 10;
     let data = Cmd::reliable(0, 1, b"still heard");
     let replies = bench.feed(std::slice::from_ref(&data));
@@ -497,7 +497,7 @@ fn shutdown_goes_on_receiving_while_it_drains() {
 fn disconnect_while_disconnecting_does_not_change_the_cause() {
     let mut bench = quiet();
     let now = at(bench.now);
-    bench.conn().shutdown(now, 1000, REASON_CLIENT);
+    bench.conn().shutdown(now, ms(1000), REASON_CLIENT);
     bench.poll();
     bench.now += 10;
     bench.feed(&[Cmd::disconnect(2, 3)]);
@@ -517,7 +517,7 @@ fn close_ends_a_shutdown_at_once() {
         .send(0, Delivery::Reliable, b"never acked")
         .unwrap();
     let now = at(bench.now);
-    bench.conn().shutdown(now, 5000, REASON_CLIENT);
+    bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
     bench.poll();
     bench.now += 10;
     bench.conn().close();
@@ -535,7 +535,7 @@ fn shutdown_while_connecting_ends_it() {
     let mut bench = Bench::new_client(Config::client());
     bench.poll();
     bench.now = 30;
-    bench.conn().shutdown(at(30), 500, REASON_CLIENT);
+    bench.conn().shutdown(at(30), ms(500), REASON_CLIENT);
     bench.run_to(60_000);
     assert_eq!(
         bench.end.end().map(|(_, cause)| cause),
@@ -553,7 +553,7 @@ fn shutdown_while_connecting_ends_it() {
 /// A client that stops answering: the resend schedule ends it on this side too. Spec: udp.md 5.4, 12.
 #[test]
 fn the_server_role_times_out_and_says_so() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval_ms = 1000));
+    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
     bench.run_to(60_000);
     let (_, cause) = bench.end.end().expect("an end");
     assert_eq!(cause, Cause::Timeout);

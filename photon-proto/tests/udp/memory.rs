@@ -2,7 +2,7 @@
 //! 9, 10, 14 and 19.
 
 use crate::heap;
-use crate::rig::{Bench, at, both, both_with};
+use crate::rig::{Bench, at, both, both_with, ms};
 use crate::wire::{Cmd, Fragments};
 use photon_proto::udp::{Config, Delivery, Event, State};
 
@@ -316,7 +316,7 @@ fn burst(bench: &mut Bench, first: u32) {
 #[test]
 fn a_connection_at_rest_keeps_little() {
     both_with(
-        |config| config.ping_interval_ms = 1000,
+        |config| config.ping_interval = ms(1000),
         |bench| {
             bench.end.keep_sent = false;
             let before = heap::live();

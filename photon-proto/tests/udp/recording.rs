@@ -240,7 +240,7 @@ fn is_retry(entries: &[Entry], index: usize, cmd: &Cmd) -> bool {
 
 /// The time at which an answer to server-time comes in: that of the recording, but for the millisecond or two that
 /// decide whether its sample is good enough. That the recording shows: it asks again, or it does not.
-pub(crate) fn arrival(entries: &[Entry], index: usize, round_trip: u32) -> u64 {
+pub(crate) fn arrival(entries: &[Entry], index: usize, round_trip: u64) -> u64 {
     let entry = &entries[index];
     let Some(read) = &entry.read else {
         return entry.at;
@@ -255,7 +255,7 @@ pub(crate) fn arrival(entries: &[Entry], index: usize, round_trip: u32) -> u64 {
     let Some(answer) = answer else {
         return entry.at;
     };
-    let good_until = u64::from(answer.acked().1) + u64::from(round_trip);
+    let good_until = u64::from(answer.acked().1) + round_trip;
     let asked_again = client_commands(entries).any(|(at, cmd)| {
         at > index
             && cmd.kind == SERVER_TIME

@@ -9,7 +9,7 @@
 //! of the comparison.
 
 use crate::recording::{Act, Key, acts, arrival, entries, key};
-use crate::rig::{Endpoint, Packet, Rig, Side, at, server_datagram};
+use crate::rig::{Endpoint, Packet, Rig, RoundTripMs, Side, at, millis, ms, server_datagram};
 use crate::wire::{ACK, ACK_UNSEQUENCED, CONNECT, Cmd, DISCONNECT, Datagram, hex, u32_at, unhex};
 use photon_proto::udp::{self, Config, Connection, Delivery};
 use serde_json::{Value as Json, json};
@@ -36,11 +36,11 @@ pub(crate) fn settings(session: &Json) -> Config {
     config.channels = u8::try_from(number(&json["channels"])).unwrap();
     config.quick_resends = u32::try_from(number(&json["quick_resend_attempts"])).unwrap();
     config.max_resends = u32::try_from(number(&json["sent_count_allowance"])).unwrap();
-    config.disconnect_timeout_ms = number(&json["disconnect_timeout_ms"]);
-    config.ping_interval_ms = number(&json["ping_interval_ms"]);
+    config.disconnect_timeout = ms(number(&json["disconnect_timeout_ms"]));
+    config.ping_interval = ms(number(&json["ping_interval_ms"]));
     config.crc = json["crc"].as_bool().unwrap();
     // Our own policy, which the recorded client does not have.
-    config.connect_timeout_ms = 0;
+    config.connect_timeout = ms(0);
     config
 }
 
@@ -101,7 +101,7 @@ fn replay(session: &Json) -> Replayed {
     let mut poll = |end: &mut Endpoint, now: u64| {
         let timeout = end.conn.round_trip_ms() + 4 * end.conn.round_trip_variance_ms();
         end.poll(now);
-        timeouts.resize(end.sent.len(), u64::from(timeout.min(400)));
+        timeouts.resize(end.sent.len(), timeout.min(400));
     };
     for (index, entry) in entries.iter().enumerate() {
         let next = if entry.is_client {
@@ -394,8 +394,8 @@ fn recorded(rig: &Rig, config: &Config) -> Json {
     json!({
         "client_settings": {
             "channels": config.channels, "mtu": config.mtu, "quick_resend_attempts": config.quick_resends,
-            "sent_count_allowance": config.max_resends, "disconnect_timeout_ms": config.disconnect_timeout_ms,
-            "ping_interval_ms": config.ping_interval_ms, "crc": config.crc,
+            "sent_count_allowance": config.max_resends, "disconnect_timeout_ms": millis(config.disconnect_timeout),
+            "ping_interval_ms": millis(config.ping_interval), "crc": config.crc,
         },
         "client_callbacks": [],
         "datagrams": datagrams,
@@ -512,7 +512,7 @@ fn other_recordings_are_replayed_too() {
             println!("{name}, quick {quick}");
             let mut config = Config::client();
             config.quick_resends = quick;
-            config.connect_timeout_ms = 0;
+            config.connect_timeout = ms(0);
             let mut rig = Rig::script_with(config.clone());
             rig.set_fate(move |packet| {
                 let delays: Vec<u64> = fate(packet);

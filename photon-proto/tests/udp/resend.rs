@@ -1,6 +1,6 @@
 //! Scenarios 7 to 9 and 27 to 29, and the tables of round trip times and resends. Spec: udp.md 5.2 to 5.7, 10.
 
-use crate::rig::{Bench, CHALLENGE, PEER_ID, Rig, Side, config};
+use crate::rig::{Bench, CHALLENGE, PEER_ID, Rig, RoundTripMs, Side, config, ms};
 use crate::wire::{CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE, SERVER_TIME, hex};
 use photon_proto::udp::{Cause, Delivery};
 
@@ -186,7 +186,7 @@ fn u27_80_bytes_left_are_enough_for_one_more() {
 /// In the order of original sending, whatever the channel. Spec: udp.md 5.8.
 #[test]
 fn resends_come_in_the_order_of_original_sending() {
-    let mut bench = Bench::client(config(|config| config.ping_interval_ms = 0));
+    let mut bench = Bench::client(config(|config| config.ping_interval = ms(0)));
     for (channel, delivery) in [
         (1, Delivery::Reliable),
         (0, Delivery::ReliableUnsequenced),
@@ -221,7 +221,7 @@ fn u28_idle_for_10_s_pings_every_3041_ms() {
 
 #[test]
 fn u28_interval_of_0_never_pings() {
-    let mut rig = Rig::script_with(config(|config| config.ping_interval_ms = 0));
+    let mut rig = Rig::script_with(config(|config| config.ping_interval = ms(0)));
     rig.run_until(60_000);
     assert!(rig.client.times_of_kind(PING).is_empty());
     assert_eq!(rig.client.deadline(), None);
@@ -283,7 +283,7 @@ fn table_of_round_trip_times() {
 
 /// A client whose connect was acknowledged after `sample` ms. No pings.
 fn connected_with_sample(sample: u64) -> Bench {
-    let mut bench = Bench::new_client(config(|config| config.ping_interval_ms = 0));
+    let mut bench = Bench::new_client(config(|config| config.ping_interval = ms(0)));
     bench.poll();
     let resent = bench.run_to(sample);
     // 300 ms are more than the first timeout: then the answer is to the copy of 221, whose sample is wanted.
@@ -316,7 +316,7 @@ fn table_of_resends() {
         let label = format!("quick {quick}, first timeout {first_timeout}");
         let settings = config(|config| {
             config.quick_resends = quick;
-            config.ping_interval_ms = 0;
+            config.ping_interval = ms(0);
         });
         let (sent_at, times, end) = if first_timeout == 220 {
             let mut bench = Bench::new_client(settings);
@@ -390,8 +390,8 @@ fn acks_of_others_do_not_change_a_timeout() {
 fn allowance_and_timeout_are_settings() {
     let settings = config(|config| {
         config.max_resends = 3;
-        config.disconnect_timeout_ms = 60_000;
-        config.initial_resend_max_ms = 100;
+        config.disconnect_timeout = ms(60_000);
+        config.initial_resend_max = ms(100);
     });
     let mut rig = Rig::silent(settings);
     rig.run_until(30_000);

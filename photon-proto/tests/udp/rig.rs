@@ -2,6 +2,7 @@
 //! Nothing here sleeps or reads a clock.
 
 use crate::wire::{self, Cmd, Datagram, RELIABLE};
+use core::time::Duration;
 use photon_proto::Timestamp;
 use photon_proto::udp::{
     Cause, Config, ConnectRequest, Connection, Delivery, Event, Message, State,
@@ -25,6 +26,30 @@ pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(EPOCH_MS + ms)
 }
 
+pub(crate) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("a time of a test")
+}
+
+/// Round-trip times as numbers of milliseconds, to calculate with.
+pub(crate) trait RoundTripMs {
+    fn round_trip_ms(&self) -> u64;
+    fn round_trip_variance_ms(&self) -> u64;
+}
+
+impl RoundTripMs for Connection {
+    fn round_trip_ms(&self) -> u64 {
+        millis(self.round_trip())
+    }
+
+    fn round_trip_variance_ms(&self) -> u64 {
+        millis(self.round_trip_variance())
+    }
+}
+
 /// The millisecond at which a deadline has passed.
 pub(crate) fn ms_of(deadline: Timestamp) -> u64 {
     deadline.as_micros().div_ceil(1000).saturating_sub(EPOCH_MS)
@@ -39,7 +64,7 @@ pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
 /// A server's settings with the pings off, so that a test sees only what it asks for.
 pub(crate) fn server_config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::server();
-    config.ping_interval_ms = 0;
+    config.ping_interval = ms(0);
     change(&mut config);
     config
 }

@@ -1,6 +1,6 @@
 //! Section 9, rules 11 to 14, scenario 38 and the limit on violations. Spec: udp.md 5.2, 9, 10.
 
-use crate::rig::{Bench, PEER_ID, at, both, both_with, config};
+use crate::rig::{Bench, PEER_ID, RoundTripMs, at, both, both_with, config, ms};
 use crate::wire::{CONNECT, CONTROL, Cmd, PING};
 use photon_proto::udp::{Cause, Config, Delivery, State};
 
@@ -9,7 +9,7 @@ fn reliable(rseq: u32) -> Cmd {
 }
 
 fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval_ms = 0))
+    Bench::client(config(|config| config.ping_interval = ms(0)))
 }
 
 #[track_caller]
@@ -156,7 +156,7 @@ fn u38_implausible_echoed_times_remove_the_command_and_give_no_sample() {
 #[test]
 fn u38_an_echo_older_than_10_s_of_a_command_that_is_older_still_gives_no_sample() {
     let slow =
-        |config: &mut Config| (config.disconnect_timeout_ms, config.max_resends) = (60_000, 100);
+        |config: &mut Config| (config.disconnect_timeout, config.max_resends) = (ms(60_000), 100);
     both_with(slow, |bench| {
         for (rseq, older, counts) in [(1, 10_001, false), (2, 10_000, true)] {
             bench.conn().send(0, Delivery::Reliable, b"sample").unwrap();
@@ -228,7 +228,7 @@ fn r13_disconnect_is_ignored_while_draining() {
             .unwrap();
     }
     let now = at(bench.now);
-    bench.conn().shutdown(now, 5000, 4);
+    bench.conn().shutdown(now, ms(5000), 4);
     bench.poll();
     bench.now += 10;
     bench.feed(&[Cmd::disconnect(2, 3)]);

@@ -1,7 +1,7 @@
 //! Scenarios 17, 20, 25 and 26: what goes out, how it is cut and packed, and how much at once. Spec: udp.md 4.1, 5.8,
 //! 5.9, 6, 10.
 
-use crate::rig::{Bench, Rig, Sent, Side, config, server_config};
+use crate::rig::{Bench, Rig, Sent, Side, config, ms, server_config};
 use crate::wire::{
     CONTROL, Cmd, FRAGMENT, FRAGMENT_UNSEQUENCED, PING, RELIABLE, UNRELIABLE, hex, u32_at,
 };
@@ -18,7 +18,7 @@ fn message(length: usize) -> Vec<u8> {
 
 fn quiet(change: impl FnOnce(&mut Config)) -> Bench {
     Bench::client(config(|config| {
-        config.ping_interval_ms = 0;
+        config.ping_interval = ms(0);
         change(config);
     }))
 }
@@ -547,7 +547,7 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
 /// Spec: udp.md 12: peer id 0, reserved 0, the client's challenge.
 #[test]
 fn the_server_role_writes_peer_id_0_and_reserved_0() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval_ms = 1000));
+    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
     bench
         .conn()
         .send(0, Delivery::Reliable, &message(3000))

@@ -1,11 +1,11 @@
 //! The clock of the server. Spec: udp.md 8.
 
-use crate::rig::{Bench, PEER_CLOCK, Rig, at, config};
+use crate::rig::{Bench, PEER_CLOCK, Rig, at, config, ms};
 use crate::wire::{CONTROL, Cmd, SERVER_TIME};
 use photon_proto::udp::Config;
 
 fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval_ms = 0))
+    Bench::client(config(|config| config.ping_interval = ms(0)))
 }
 
 /// Polls, and gives the number of the server-time command that goes out.
@@ -192,7 +192,7 @@ fn a_lost_server_time_is_resent_and_its_sample_is_of_the_last_copy() {
 /// 32 bits that wrap.
 #[test]
 fn the_servers_clock_may_wrap() {
-    let mut bench = Bench::new_client(config(|config| config.ping_interval_ms = 0));
+    let mut bench = Bench::new_client(config(|config| config.ping_interval = ms(0)));
     bench.peer_clock = u32::MAX - 130;
     bench.poll();
     bench.now = 40;

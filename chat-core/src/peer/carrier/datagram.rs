@@ -5,6 +5,7 @@ use crate::config::ChatConfig;
 use crate::error::RequestError;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 use photon_proto::Timestamp;
 use photon_proto::udp::{Config, Connection, Delivery, Event, REASON_CLIENT, State};
 
@@ -27,8 +28,8 @@ impl Datagram {
     pub(super) fn new(challenge: u32, config: &ChatConfig) -> Self {
         let settings = config.udp.clone().with(|udp| {
             // The client has its own deadline for connecting, and limits for messages.
-            udp.connect_timeout_ms = 0;
-            udp.ping_interval_ms = config.ping_interval_ms;
+            udp.connect_timeout = Duration::ZERO;
+            udp.ping_interval = Duration::from_millis(config.ping_interval_ms);
             udp.max_message_bytes = config.limits.max_sent_bytes;
             udp.max_received_message_bytes = config.limits.max_received_bytes;
             udp.incoming_cap_bytes = config.incoming_cap();
@@ -151,7 +152,8 @@ impl Datagram {
     /// Spec: udp.md 7.1. A quarter of the time is left for the goodbye and its acknowledgement.
     pub(super) fn start_retiring(&mut self, now: Timestamp) {
         if let (Some(flush_ms), Some(connection)) = (self.retired.take(), &mut self.connection) {
-            connection.shutdown(now, flush_ms - flush_ms / 4, REASON_CLIENT);
+            let timeout = Duration::from_millis(flush_ms - flush_ms / 4);
+            connection.shutdown(now, timeout, REASON_CLIENT);
         }
     }
 

@@ -6,6 +6,7 @@ use photon_proto::json::{self, Frame, Reader, Role as JsonRole};
 use photon_proto::tcp::{self, Item, Role, Splitter};
 use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Event, State};
 use photon_proto::{Limits, Protocol, internal};
+use std::time::Duration;
 
 /// What the server's clock shows when a datagram connection begins.
 pub(crate) const SERVER_CLOCK: u32 = 5_000_000;
@@ -323,9 +324,9 @@ impl DatagramEnd {
                 };
                 // It says nothing by itself, never gives up, and has no window: tests say what the server does.
                 let config = Config::server().with(|config| {
-                    config.ping_interval_ms = 0;
-                    config.connect_timeout_ms = 0;
-                    config.disconnect_timeout_ms = u64::MAX / 4;
+                    config.ping_interval = Duration::ZERO;
+                    config.connect_timeout = Duration::ZERO;
+                    config.disconnect_timeout = Duration::from_millis(u64::MAX / 4);
                     config.max_resends = u32::MAX;
                     config.send_window = 0;
                 });

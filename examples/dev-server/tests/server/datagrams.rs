@@ -5,6 +5,7 @@ use dev_server::sim::{End, LinkKey};
 use dev_server::{Fault, ServerConfig, ServerKind, Step};
 use photon_proto::udp::{self, Cause};
 use photon_proto::{Protocol, Timestamp, Value};
+use std::time::Duration;
 
 use crate::datagram_harness::Harness;
 use crate::harness::{BOTH, Got, HOST, credentials, event, messages, ok, subscribed, texts};
@@ -411,7 +412,7 @@ fn half_open_connections_are_capped_and_expire() {
     let mut harness = Harness::new(
         1,
         ServerConfig::new().with(|config| {
-            (config.udp.max_half_open, config.udp.half_open_timeout_ms) = (10, 3000);
+            (config.udp.max_half_open, config.udp.half_open_timeout) = (10, Duration::from_secs(3));
         }),
     );
     for port in 0..25 {

@@ -4,9 +4,10 @@ use super::{Connection, Phase, Role};
 use crate::time::Timestamp;
 use crate::udp::Cause;
 use crate::udp::command::{Command, kind};
-use crate::udp::config::REASON_CLIENT;
+use crate::udp::config::{REASON_CLIENT, whole_millis};
 use crate::udp::datagram;
 use crate::udp::pool::Pool;
+use core::time::Duration;
 
 /// The reserved byte of a client that gave up, and the reason of a server that did.
 const REASON_TIMEOUT: u8 = 2;
@@ -59,16 +60,16 @@ impl Connection {
     }
 
     /// Ends the connection without loss: nothing more is accepted for sending, and once all that was accepted is
-    /// acknowledged, at the latest `timeout_ms` milliseconds from `now`, a disconnect with this reason
+    /// acknowledged, at the latest `timeout` from `now`, a disconnect with this reason
     /// ([`REASON_CLIENT`] for clients; udp.md 7.2 for servers) is sent and awaited, for at most two resends.
-    pub fn shutdown(&mut self, now: Timestamp, timeout_ms: u64, reason: u8) {
+    pub fn shutdown(&mut self, now: Timestamp, timeout: Duration, reason: u8) {
         let now = self.advance(now);
         match self.phase {
             Phase::Connecting => self.close(),
             Phase::Connected if self.sender.is_drained() => self.send_disconnect(reason),
             Phase::Connected => {
                 self.phase = Phase::Draining { reason };
-                self.deadline = Some(now.saturating_add(timeout_ms));
+                self.deadline = Some(now.saturating_add(whole_millis(timeout)));
             }
             Phase::Draining { .. } | Phase::Leaving | Phase::Closed => {}
         }

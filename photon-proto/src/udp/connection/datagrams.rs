@@ -25,6 +25,7 @@ impl Connection {
 
     /// The next datagram, stamped with `now`; the same one again until [`Connection::transmitted`], but stamped anew.
     /// Its commands count as sent now. Never empty.
+    #[must_use]
     pub fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
         self.prepare(now).then_some(self.datagram.as_slice())
     }
@@ -115,7 +116,7 @@ impl Connection {
         }
         self.sender.begin_datagram();
         self.stats.resent_commands += self.sender.write_resends(&mut out, now, &self.config);
-        let timeout = self.round_trip.resend_ms(self.config.initial_resend_max_ms);
+        let timeout = self.round_trip.resend_ms(self.timing.initial_resend_max_ms);
         self.sender
             .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
         // What is pulled now and never acknowledged may have been the last.

@@ -7,7 +7,7 @@ mod tests;
 
 use super::clock::ServerClock;
 use super::command::{self, Body, CONTROL_CHANNEL, ConnectFields, kind};
-use super::config::{Config, REASON_CLIENT};
+use super::config::{Config, REASON_CLIENT, Timing};
 use super::datagram::{self, NO_PEER_ID};
 use super::pool::Pool;
 use super::receive::{Ack, Receiver};
@@ -19,6 +19,7 @@ use super::{Cause, Event, SendError, State};
 use crate::tcp::Delivery;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// How often our goodbye is sent again. Spec: udp.md 7.1.
 const MAX_DISCONNECT_RESENDS: u32 = 2;
@@ -98,6 +99,7 @@ impl ConnectRequest {
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
+    timing: Timing,
     role: Role,
     phase: Phase,
     challenge: u32,
@@ -187,7 +189,8 @@ impl Connection {
         now: Timestamp,
     ) -> Self {
         let channels = config.channel_count();
-        let deadline = (config.connect_timeout_ms > 0).then_some(config.connect_timeout_ms);
+        let timing = Timing::new(&config);
+        let deadline = (timing.connect_timeout_ms > 0).then_some(timing.connect_timeout_ms);
         let sender = match role {
             Role::Client => Sender::new(channels, REASON_CLIENT, 1),
             // Real servers count their control channel from 0. Spec: udp.md 4.1.
@@ -195,6 +198,7 @@ impl Connection {
         };
         Self {
             config,
+            timing,
             role,
             phase: Phase::Connecting,
             challenge,
@@ -268,13 +272,13 @@ impl Connection {
 
     /// When a ping goes out if nothing happens. Spec: udp.md 5.7, 12.
     fn ping_due(&self) -> Option<u64> {
-        let interval = self.config.ping_interval_ms;
+        let interval = self.timing.ping_interval_ms;
         let idle = self.phase == Phase::Connected && interval > 0 && self.sender.is_drained();
         let since = match self.role {
             Role::Client => self.last_ack,
             Role::Server => {
                 // Who sends unreliable messages to a client that is gone has to ask at some time.
-                let silence = self.config.disconnect_timeout_ms.saturating_sub(interval);
+                let silence = self.timing.disconnect_timeout_ms.saturating_sub(interval);
                 self.stamped
                     .unwrap_or(self.last_sent)
                     .min(self.last_received.saturating_add(silence))
@@ -311,7 +315,7 @@ impl Connection {
         };
         while let Overdue::TimedOut =
             self.sender
-                .run_due(now, max_resends, self.config.disconnect_timeout_ms)
+                .run_due(now, max_resends, self.timing.disconnect_timeout_ms)
         {
             // A client that is there asks again; until then nothing is due any more.
             if !self.is_half_open() {
@@ -334,6 +338,7 @@ impl Connection {
     // For the layer above.
 
     /// What has happened, in order.
+    #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         if core::mem::take(&mut self.connected) {
             return Some(Event::Connected);
@@ -457,16 +462,16 @@ impl Connection {
         }
     }
 
-    /// Smoothed round trip, in milliseconds; 200 before anything was measured.
+    /// Smoothed round-trip time; 200 ms before the first measurement. Spec: udp.md 5.3.
     #[must_use]
-    pub fn round_trip_ms(&self) -> u32 {
-        self.round_trip.smoothed_ms.unsigned_abs()
+    pub const fn round_trip(&self) -> Duration {
+        Duration::from_millis(self.round_trip.smoothed_ms.unsigned_abs() as u64)
     }
 
-    /// Its variance, in milliseconds.
+    /// Variance of the round-trip time.
     #[must_use]
-    pub fn round_trip_variance_ms(&self) -> u32 {
-        self.round_trip.variance_ms.unsigned_abs()
+    pub const fn round_trip_variance(&self) -> Duration {
+        Duration::from_millis(self.round_trip.variance_ms.unsigned_abs() as u64)
     }
 
     /// What was counted.

@@ -5,6 +5,7 @@ use crate::tcp::Delivery;
 use crate::time::Timestamp;
 use crate::udp::send::LAST_NUMBER;
 use crate::udp::{Cause, Config, Event, SendError, State, Violation};
+use core::time::Duration;
 
 const NOW: Timestamp = Timestamp::ZERO;
 const EXHAUSTED: Event = Event::Disconnected(Cause::ProtocolError(Violation::NumbersExhausted));
@@ -90,7 +91,7 @@ fn a_control_command_without_a_number_ends_the_connection() {
     client.fetch_server_time();
     assert_eq!(client.state(), State::Connected);
     let _sent = client.transmit(NOW);
-    client.shutdown(NOW, 1000, 4);
+    client.shutdown(NOW, Duration::from_secs(1), 4);
     client.sender.clear();
     client.handle_timeout(NOW.plus_millis(1000));
     assert_eq!(client.poll_event(), Some(EXHAUSTED));
