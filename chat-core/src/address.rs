@@ -199,19 +199,19 @@ impl ServerAddress {
     pub(crate) fn target(&self, server: Server, config: &ChatConfig) -> Target {
         let mut path = String::new();
         if self.scheme.is_web_socket() {
-            let [a, b, c, d] = config.client_version;
+            let [a, b, c, d] = config.peer.version;
             let application = server.application();
             path.push_str(&self.path);
             path.push('/');
             // Writing to a text does not fail.
-            let _ = if config.json {
+            let _ = if config.is_json() {
                 push_encoded(&mut path, &config.app_id);
                 write!(path, "?libversion={a}.{b}.{c}.{d}")
             } else {
                 write!(
                     path,
                     "?libversion={a}.{b}.{c}.{d}&sid={}&app={application}&IPv6",
-                    config.sdk
+                    config.peer.sdk
                 )
             };
         }
@@ -228,7 +228,7 @@ impl ServerAddress {
             Scheme::Tcp => Wire::Stream,
             Scheme::Ws | Scheme::Wss => Wire::WebSocket {
                 secure: self.scheme.is_secure(),
-                protocol: config.sub_protocol(),
+                protocol: config.peer.protocol,
             },
         }
     }

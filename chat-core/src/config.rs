@@ -3,10 +3,14 @@
 use crate::codes::auth_type;
 use crate::secret::Secret;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
 use log::LevelFilter;
+pub use photon_proto::peer::Encryption;
+use photon_proto::peer::PeerConfig;
+#[cfg(feature = "json")]
 use photon_proto::peer::SubProtocol;
 use photon_proto::{Hashtable, Limits, Protocol, Text, Value, udp};
 
@@ -27,43 +31,24 @@ pub struct ChatConfig {
     pub(crate) app_version: Text,
     pub(crate) user_id: Secret<Text>,
     pub(crate) authentication: AuthValues,
-    pub(crate) protocol: Protocol,
-    pub(crate) json: bool,
-    pub(crate) encryption: Encryption,
+    /// The settings of each connection. Shared with them; a setter makes a copy if need be.
+    pub(crate) peer: Arc<PeerConfig>,
     pub(crate) private_history: Option<i32>,
-    pub(crate) sdk: u8,
-    pub(crate) client_version: [u8; 4],
     pub(crate) connect_timeout_ms: u64,
     pub(crate) authenticate_timeout_ms: u64,
     pub(crate) regions_timeout_ms: u64,
     pub(crate) request_timeout_ms: u64,
-    pub(crate) silence_timeout_ms: u64,
     pub(crate) flush_timeout_ms: u64,
-    pub(crate) ping_interval_ms: u64,
-    pub(crate) udp: udp::Config,
-    pub(crate) outgoing_cap_bytes: usize,
-    pub(crate) incoming_cap_bytes: usize,
     pub(crate) event_cap_bytes: usize,
     pub(crate) max_messages_per_service: u32,
     pub(crate) channel_cache_messages: usize,
     pub(crate) cache_cap_bytes: usize,
     pub(crate) presence_cap_bytes: usize,
-    pub(crate) limits: Limits,
     pub(crate) log_level: LevelFilter,
 }
 
 /// Less room than this for outgoing bytes holds no login.
 const LEAST_CAP_BYTES: usize = 4 * 1024;
-
-/// Whether keys are exchanged with servers over links that are not secure by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Encryption {
-    /// Keys are exchanged; logins, and private messages that ask for it, are encrypted.
-    On,
-    /// Everything goes in clear, credentials and tokens too.
-    Off,
-}
 
 /// One server address or several, tried in their order.
 pub trait Addresses {
@@ -124,30 +109,20 @@ impl ChatConfig {
             app_version: app_version.into(),
             user_id: Secret(Text::EMPTY),
             authentication: AuthValues::none(),
-            protocol: Protocol::V18,
-            json: false,
-            encryption: Encryption::On,
+            // wire.md 9, chat.md 6.4: its defaults are those of a chat client.
+            peer: Arc::new(PeerConfig::default()),
             private_history: None,
-            // wire.md 9: SDK id 15, release build; chat.md: the newest chat client seen is 4.1.8.20.
-            sdk: 0x1F,
-            client_version: [4, 1, 8, 20],
             // chat.md 6.4
             connect_timeout_ms: 15_000,
             authenticate_timeout_ms: 15_000,
             regions_timeout_ms: 15_000,
             request_timeout_ms: 15_000,
-            silence_timeout_ms: 10_000,
             flush_timeout_ms: 1_000,
-            ping_interval_ms: 3_000,
-            udp: udp::Config::client(),
-            outgoing_cap_bytes: 1024 * 1024,
-            incoming_cap_bytes: 4 * 1024 * 1024,
             event_cap_bytes: 4 * 1024 * 1024,
             max_messages_per_service: 1_000,
             channel_cache_messages: 100,
             cache_cap_bytes: 4 * 1024 * 1024,
             presence_cap_bytes: 4 * 1024 * 1024,
-            limits: Limits::DEFAULT,
             log_level: LevelFilter::Trace,
         }
     }
@@ -169,7 +144,10 @@ impl ChatConfig {
     /// The serialization protocol. Default 1.8.
     #[must_use]
     pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
+        // JSON takes the place of either, in whatever order the two are set.
+        if !self.is_json() {
+            self.peer_mut().protocol = protocol.into();
+        }
         self
     }
 
@@ -179,14 +157,14 @@ impl ChatConfig {
     #[cfg(feature = "json")]
     #[must_use]
     pub fn json(mut self) -> Self {
-        self.json = true;
+        self.peer_mut().protocol = SubProtocol::Json;
         self
     }
 
     /// Whether keys are exchanged. Default [`Encryption::On`].
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
-        self.encryption = encryption;
+        self.peer_mut().encryption = encryption;
         self
     }
 
@@ -202,7 +180,8 @@ impl ChatConfig {
     /// version numbers. Default `1F`, 4.1.8.20. Spec: wire.md 9.
     #[must_use]
     pub fn announced_client(mut self, sdk: u8, version: [u8; 4]) -> Self {
-        (self.sdk, self.client_version) = (sdk, version);
+        let peer = self.peer_mut();
+        (peer.sdk, peer.version) = (sdk, version);
         self
     }
 
@@ -244,7 +223,7 @@ impl ChatConfig {
     /// default 10 s. Spec: chat.md 6.4.
     #[must_use]
     pub fn silence_timeout(mut self, timeout: Duration) -> Self {
-        self.silence_timeout_ms = whole_millis(timeout).max(1);
+        self.peer_mut().silence_timeout = Duration::from_millis(whole_millis(timeout).max(1));
         self
     }
 
@@ -260,14 +239,15 @@ impl ChatConfig {
     /// timeout. Spec: chat.md 6.4.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.ping_interval_ms = whole_millis(interval).clamp(1_000, 8_000);
+        self.peer_mut().ping_interval =
+            interval.clamp(Duration::from_secs(1), Duration::from_secs(8));
         self
     }
 
     /// Whether datagrams carry a check sum, UDP only. Default no. Spec: udp.md 1.2.
     #[must_use]
     pub fn crc(mut self, crc: bool) -> Self {
-        self.udp.crc = crc;
+        self.peer_mut().udp.crc = crc;
         self
     }
 
@@ -275,7 +255,7 @@ impl ChatConfig {
     /// connecting, ping interval, caps and message lengths are taken from this configuration. Spec: udp.md 5.5.
     #[must_use]
     pub fn udp(mut self, change: impl FnOnce(&mut udp::Config)) -> Self {
-        change(&mut self.udp);
+        change(&mut self.peer_mut().udp);
         self
     }
 
@@ -283,7 +263,7 @@ impl ChatConfig {
     /// 4 KiB. A message that is longer than this gets `TooLong`. Default 1 MiB.
     #[must_use]
     pub fn outgoing_cap_bytes(mut self, bytes: usize) -> Self {
-        self.outgoing_cap_bytes = bytes.max(LEAST_CAP_BYTES);
+        self.peer_mut().outgoing_cap_bytes = bytes.max(LEAST_CAP_BYTES);
         self
     }
 
@@ -291,7 +271,7 @@ impl ChatConfig {
     /// message. Default 4 MiB.
     #[must_use]
     pub fn incoming_cap_bytes(mut self, bytes: usize) -> Self {
-        self.incoming_cap_bytes = bytes;
+        self.peer_mut().incoming_cap_bytes = bytes;
         self
     }
 
@@ -334,7 +314,7 @@ impl ChatConfig {
     /// What one message may cost. Spec: wire.md 4.4.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.peer_mut().limits = limits;
         self
     }
 
@@ -345,12 +325,19 @@ impl ChatConfig {
         self
     }
 
-    pub(crate) fn sub_protocol(&self) -> SubProtocol {
-        #[cfg(feature = "json")]
-        if self.json {
-            return SubProtocol::Json;
-        }
-        self.protocol.into()
+    fn peer_mut(&mut self) -> &mut PeerConfig {
+        Arc::make_mut(&mut self.peer)
+    }
+
+    /// Whether messages are JSON on the wire.
+    pub(crate) fn is_json(&self) -> bool {
+        self.peer.protocol.is_text()
+    }
+
+    /// The format in which the client encodes and decodes messages. JSON is converted at the edge of
+    /// the connection.
+    pub(crate) fn binary_protocol(&self) -> Protocol {
+        self.peer.protocol.binary()
     }
 
     /// Logs one line about the client, if its level allows it.
@@ -365,11 +352,6 @@ impl ChatConfig {
         if level <= self.log_level {
             log::log!(target: "photon_chat::net", level, "{line}");
         }
-    }
-
-    pub(crate) fn incoming_cap(&self) -> usize {
-        self.incoming_cap_bytes
-            .max(self.limits.max_received_bytes.saturating_mul(2))
     }
 }
 

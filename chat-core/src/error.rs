@@ -126,12 +126,19 @@ impl From<EncodeError> for RequestError {
     }
 }
 
-impl From<photon_proto::udp::SendError> for RequestError {
-    fn from(error: photon_proto::udp::SendError) -> Self {
+impl From<photon_proto::peer::SendError> for RequestError {
+    fn from(error: photon_proto::peer::SendError) -> Self {
+        use photon_proto::peer::SendError;
         match error {
-            photon_proto::udp::SendError::TooLong { max_bytes } => Self::TooLong { max_bytes },
-            // What is left is numbers that are used up, after two thousand million messages on one connection.
-            _ => Self::QueueFull,
+            SendError::TooLong { max_bytes } => Self::TooLong { max_bytes },
+            SendError::NoKey => Self::EncryptionUnavailable,
+            SendError::Encode(error) => error.into(),
+            SendError::QueueFull => Self::QueueFull,
+            // The client sends only in states in which the connection is ready.
+            other => {
+                debug_assert!(false, "{other}");
+                Self::QueueFull
+            }
         }
     }
 }

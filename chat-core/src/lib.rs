@@ -155,7 +155,6 @@ mod messages;
 mod model;
 mod operation;
 mod options;
-mod peer;
 mod secret;
 mod state;
 mod stats;

@@ -6,6 +6,7 @@ use crate::link::LinkErrorKind;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
+pub use photon_proto::peer::KeyExchangeFailure;
 use photon_proto::{DecodeError, Text, udp};
 
 /// The client's state. Spec: chat.md 1.9 and 6.
@@ -299,24 +300,6 @@ pub enum Step {
     Authenticate,
 }
 
-/// How a key exchange failed. Spec: wire.md 8.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum KeyExchangeFailure {
-    /// The server answered with an error: see the return code and text.
-    Refused,
-    /// The client's key could not be sent: the limits leave no room for it.
-    NotSent,
-    /// The server's answer held no key.
-    NoKey,
-    /// The server's key is none that a secret can be made of.
-    BadKey,
-    /// JSON has no key exchange: connect to `wss://`, or configure `Encryption::Off`. Spec: chat.md 2.3.
-    NotPossible,
-    /// Built without the feature `encryption`; the configuration must say `Encryption::Off`.
-    NotCompiledIn,
-}
-
 impl DisconnectCause {
     /// A cause without return code, text and earlier causes; an application needs it for its tests.
     #[must_use]
@@ -402,31 +385,28 @@ impl fmt::Display for DisconnectCause {
                 }
             }
             CauseKind::Unacknowledged => out.write_str("the server does not answer any more")?,
-            CauseKind::BadDatagrams(violation) => write!(out, "the datagrams are broken: {violation}")?,
+            CauseKind::BadDatagrams(violation) => {
+                write!(out, "the datagrams are broken: {violation}")?
+            }
             CauseKind::InputOverrun => out.write_str("more input than was asked for")?,
-            CauseKind::Silent { elapsed } => write!(out, "nothing received for {} ms", elapsed.as_millis())?,
-            CauseKind::Deadline(Step::Connect) => out.write_str("not connected within the deadline")?,
-            CauseKind::Deadline(Step::Authenticate) => out.write_str("no answer to the login within the deadline")?,
-            CauseKind::KeyExchange(KeyExchangeFailure::Refused) => out.write_str("key exchange refused")?,
-            CauseKind::KeyExchange(KeyExchangeFailure::NotSent) => out.write_str("the key could not be sent")?,
-            CauseKind::KeyExchange(KeyExchangeFailure::NoKey) => {
-                out.write_str("key exchange answered without a key")?
+            CauseKind::Silent { elapsed } => {
+                write!(out, "nothing received for {} ms", elapsed.as_millis())?
             }
-            CauseKind::KeyExchange(KeyExchangeFailure::BadKey) => {
-                out.write_str("key exchange answered with a bad key")?
+            CauseKind::Deadline(Step::Connect) => {
+                out.write_str("not connected within the deadline")?
             }
-            CauseKind::KeyExchange(KeyExchangeFailure::NotPossible) => out.write_str(
-                "JSON has no key exchange: connect to wss://, or configure Encryption::Off to talk in clear",
-            )?,
-            CauseKind::KeyExchange(KeyExchangeFailure::NotCompiledIn) => out.write_str(
-                "built without the feature `encryption`: enable it, or configure Encryption::Off to talk in clear",
-            )?,
+            CauseKind::Deadline(Step::Authenticate) => {
+                out.write_str("no answer to the login within the deadline")?
+            }
+            CauseKind::KeyExchange(failure) => write!(out, "{failure}")?,
             CauseKind::AuthenticationRefused => out.write_str("login refused")?,
             CauseKind::LoginNotSent => out.write_str("the login could not be sent")?,
             CauseKind::MissingAddress => {
                 out.write_str("login accepted, but no front-end address (p230) came with it")?
             }
-            CauseKind::MissingToken => out.write_str("login accepted, but no token (p221) came with it")?,
+            CauseKind::MissingToken => {
+                out.write_str("login accepted, but no token (p221) came with it")?
+            }
         }
         if let Some(code) = self.return_code {
             write!(out, ", return code {code}")?;

@@ -19,6 +19,7 @@ use crate::state::State;
 use crate::status::UserStatus;
 use crate::timers::Timer;
 use alloc::vec::Vec;
+use photon_proto::peer::SendOptions;
 use photon_proto::{Encode, Value};
 
 impl ChatClient {
@@ -284,11 +285,14 @@ impl ChatClient {
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
         debug_assert_eq!(self.state, State::ConnectedToFrontEnd);
-        let Some(peer) = &mut self.peer else {
+        let Some(connection) = &mut self.connection else {
             debug_assert!(false, "a connected client has a connection");
             return Err(RequestError::WrongState(self.state));
         };
-        peer.send(encrypt, true, |buffer| write(buffer, &self.config))
+        let options = SendOptions::PLAIN.encrypt(encrypt);
+        connection
+            .peer
+            .send(options, |buffer, _, _| write(buffer, &self.config))
     }
 
     /// Arms the timer of a subscribe or unsubscribe request.

@@ -1,14 +1,16 @@
 //! The calls that begin a connection. Spec: chat.md 2.6, 2.7 and 2.10.
 
 use super::ChatClient;
+use super::connection::Connection;
 use crate::address::ServerAddress;
 use crate::error::{AddressError, RequestError};
 use crate::link::{LinkCommand, LinkId};
 use crate::options::ConnectOptions;
-use crate::peer::{Peer, Phase};
 use crate::state::{Server, State};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use photon_proto::Text;
+use photon_proto::peer::{Peer, Phase};
 
 impl ChatClient {
     /// Connects to the name server (`connectToNameServer`), and on to the front end of a region if
@@ -62,10 +64,9 @@ impl ChatClient {
             // the call in this window, so the region waits for the keys. Spec: chat.md 2.7.
             State::ConnectingToNameServer
                 if !self.login.has_region()
-                    && self
-                        .peer
-                        .as_ref()
-                        .is_some_and(|peer| peer.phase == Phase::Keying) =>
+                    && self.connection.as_ref().is_some_and(|connection| {
+                        connection.peer.phase() == Phase::KeyExchange
+                    }) =>
             {
                 self.login.set_region(region);
                 Ok(())
@@ -101,7 +102,7 @@ impl ChatClient {
         let texts = &self.config.addresses;
         let addresses: Vec<_> = texts
             .iter()
-            .map(|text| ServerAddress::for_name_server(text, self.config.json))
+            .map(|text| ServerAddress::for_name_server(text, self.config.is_json()))
             .collect::<Result<_, _>>()?;
         if addresses.is_empty() {
             return Err(RequestError::Empty("server address"));
@@ -124,7 +125,10 @@ impl ChatClient {
 
     /// Asks the driver for a link to this address, and prepares the connection over it.
     pub(super) fn open_peer(&mut self, server: Server, address: &ServerAddress) {
-        debug_assert!(self.peer.is_none(), "the client has one current connection");
+        debug_assert!(
+            self.connection.is_none(),
+            "the client has one current connection"
+        );
         let link = LinkId(self.next_link);
         self.next_link += 1;
         let wire = address.wire(&self.config);
@@ -135,13 +139,9 @@ impl ChatClient {
         );
         self.commands
             .push_back(LinkCommand::Open { link, target, wire });
-        self.peer = Some(Peer::new(
-            server,
-            link,
-            wire,
-            &mut self.random,
-            &self.config,
-        ));
+        let config = Arc::clone(&self.config.peer);
+        let peer = Peer::client(config, wire, server.application(), &mut self.random);
+        self.connection = Some(Connection::new(server, link, peer));
         self.login.on_connecting(self.config.connect_timeout_ms);
         self.armed = true;
     }

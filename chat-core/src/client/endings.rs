@@ -9,17 +9,19 @@
 //! ```
 
 use super::ChatClient;
+use super::connection::Connection;
 use super::retired::Finished;
 use crate::error::{RegionsError, RequestError};
 use crate::event::Event;
 use crate::link::{LinkCommand, LinkId};
-use crate::peer::carrier::{Carrier, LinkEnd};
 use crate::state::{CauseKind, DisconnectCause, PeerErrorCode, State, Step};
 use crate::timers::Timer;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::fmt;
+use core::time::Duration;
 use photon_proto::Text;
+use photon_proto::peer::{End, Peer};
 
 impl ChatClient {
     /// Ends the connection (`disconnect`). The state becomes [`State::Disconnected`] at once. Data
@@ -45,12 +47,12 @@ impl ChatClient {
         kind: CauseKind,
         detail: impl FnOnce(DisconnectCause) -> DisconnectCause,
     ) {
-        let Some(peer) = &self.peer else {
+        let Some(connection) = &self.connection else {
             debug_assert!(false, "only a current connection ends");
             return;
         };
-        let cause = detail(DisconnectCause::new(peer.server, kind));
-        let opened = peer.opened();
+        let cause = detail(DisconnectCause::new(connection.server, kind));
+        let opened = connection.is_opened();
         self.end_connection(cause, opened);
     }
 
@@ -98,16 +100,15 @@ impl ChatClient {
         });
     }
 
-    /// Handles the end of the current link. See "Which end gives which code" in the crate docs.
-    pub(super) fn on_link_end(&mut self, end: LinkEnd) {
-        match end {
-            LinkEnd::Closed => self.end_peer(CauseKind::Closed, |cause| cause),
-            LinkEnd::Failed(error) => self.end_peer(CauseKind::Link(error.kind), |cause| {
-                cause.with_text(error.text)
-            }),
-            LinkEnd::Overrun => self.end_peer(CauseKind::InputOverrun, |cause| cause),
-            LinkEnd::Udp(cause) => self.end_peer(CauseKind::of_udp(cause), |cause| cause),
-        }
+    /// Handles the end that the peer reported.
+    pub(super) fn on_end(&mut self, end: End) {
+        let Some(connection) = &mut self.connection else {
+            debug_assert!(false, "only a current connection ends");
+            return;
+        };
+        let cause = connection.cause_of(end);
+        let opened = connection.is_opened();
+        self.end_connection(cause, opened);
     }
 
     /// Handles a step that was not done before its deadline.
@@ -115,9 +116,9 @@ impl ChatClient {
         // A datagram link opens without an answer, so it has never "not opened": an unanswered one
         // is a timeout. Spec: chat.md 1.11.
         let opened = self
-            .peer
+            .connection
             .as_ref()
-            .is_some_and(|peer| peer.opened() || peer.is_connectionless());
+            .is_some_and(|connection| connection.is_opened() || connection.is_connectionless());
         let kind = if opened {
             CauseKind::Deadline(step)
         } else {
@@ -143,34 +144,34 @@ impl ChatClient {
 
     // Links.
 
-    /// Ends the current connection at once. Only a disconnect is still sent, where the carrier has
-    /// one.
+    /// Ends the current connection at once. Only a disconnect is still sent, where the wire has one.
     fn drop_peer(&mut self) {
-        self.end_link(false, Carrier::cut);
+        self.end_link(false, Peer::abort);
     }
 
     /// Ends the current connection, but lets its link send what was accepted.
     pub(super) fn retire_peer(&mut self) {
-        let flush_ms = self.config.flush_timeout_ms;
-        self.end_link(true, |carrier| carrier.retire(flush_ms));
+        let flush = Duration::from_millis(self.config.flush_timeout_ms);
+        self.end_link(true, |peer| peer.shutdown(flush));
     }
 
-    fn end_link(&mut self, on_purpose: bool, end: impl FnOnce(&mut Carrier)) {
-        let Some(peer) = self.peer.take() else { return };
-        if peer.link_is_gone() {
+    fn end_link(&mut self, on_purpose: bool, end: impl FnOnce(&mut Peer)) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let opened = connection.is_opened();
+        let Connection { link, mut peer, .. } = connection;
+        if peer.is_link_closed() {
             return;
         }
-        let (link, opened) = (peer.link, peer.opened());
-        let mut carrier = peer.into_carrier();
-        carrier.stop_listening();
-        end(&mut carrier);
-        if !opened || carrier.is_flushed() {
+        end(&mut peer);
+        if !opened || peer.is_flushed() {
             return self.close_link(link);
         }
         let flush = Timer::Armed {
             after_ms: self.config.flush_timeout_ms,
         };
-        if let Some(oldest) = self.retired.push(link, carrier, flush, on_purpose) {
+        if let Some(oldest) = self.retired.push(link, peer, flush, on_purpose) {
             self.close_finished(oldest);
         }
         self.armed = true;

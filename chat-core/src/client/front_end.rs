@@ -4,9 +4,11 @@
 use super::ChatClient;
 use crate::address::ServerAddress;
 use crate::codes::return_code;
+use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
 use crate::state::{CauseKind, DisconnectCause, Server, State};
 use alloc::format;
+use photon_proto::peer::SendOptions;
 
 impl ChatClient {
     pub(super) fn open_front_end(&mut self, address: &ServerAddress) {
@@ -18,7 +20,7 @@ impl ChatClient {
     /// Spec: chat.md 2.9.
     pub(super) fn on_front_end_ready(&mut self) {
         debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
-        let (Some(peer), Some(token)) = (&mut self.peer, self.login.token()) else {
+        let (Some(connection), Some(token)) = (&mut self.connection, self.login.token()) else {
             debug_assert!(
                 false,
                 "the client connects to a front end with a token only"
@@ -27,9 +29,11 @@ impl ChatClient {
         };
         let config = &self.config;
         // Not limited by the cap on outgoing bytes: without a login nothing else can be sent.
-        let sent = peer.send(false, false, |buffer| {
-            Ok(authenticate::write_for_front_end(buffer, config, token)?)
-        });
+        let sent = connection
+            .peer
+            .send::<RequestError>(SendOptions::PLAIN.uncapped(), |buffer, _, _| {
+                Ok(authenticate::write_for_front_end(buffer, config, token)?)
+            });
         match sent {
             Ok(()) => {
                 self.login

@@ -7,6 +7,7 @@
 
 mod chat;
 mod connect;
+mod connection;
 mod endings;
 mod front_end;
 mod login;
@@ -24,15 +25,16 @@ use crate::link::LinkCommand;
 use crate::messages::MessagesBuilder;
 use crate::model::{Channel, Model};
 use crate::operation::pending::PendingRequests;
-use crate::peer::Peer;
 use crate::secret::Secret;
 use crate::state::State;
 use crate::stats::Stats;
 use alloc::collections::VecDeque;
+use connection::Connection;
 use core::fmt;
 use log::LevelFilter;
 use login_flow::LoginFlow;
-use photon_proto::{HashKeys, Limits, Protocol, Random, Text, Timestamp};
+use photon_proto::peer::Peer;
+use photon_proto::{HashKeys, Limits, Random, Text, Timestamp};
 use retired::RetiredLinks;
 
 pub use pump::Serviced;
@@ -55,7 +57,7 @@ pub struct ChatClient {
     commands: VecDeque<LinkCommand>,
     next_link: u64,
     /// The connection to the current server.
-    peer: Option<Peer>,
+    connection: Option<Connection>,
     /// Links of earlier connections that still send what was accepted.
     retired: RetiredLinks,
     login: LoginFlow,
@@ -85,11 +87,7 @@ impl ChatClient {
     ///
     /// Spec: chat.md 7, `new`; 11, item 1.
     #[must_use]
-    pub fn new(mut config: ChatConfig, seed: [u8; 32]) -> Self {
-        if config.json {
-            // Messages are transcoded between JSON and 1.8 at the link. Spec: wire.md 7.2.
-            config.protocol = Protocol::V18;
-        }
+    pub fn new(config: ChatConfig, seed: [u8; 32]) -> Self {
         let mut random = Random::new(seed);
         let keys = HashKeys::new(&mut random);
         Self {
@@ -100,7 +98,7 @@ impl ChatClient {
             events: EventQueue::new(config.event_cap_bytes),
             commands: VecDeque::new(),
             next_link: 1,
-            peer: None,
+            connection: None,
             retired: RetiredLinks::default(),
             login: LoginFlow::default(),
             pending: PendingRequests::new(keys),
@@ -147,7 +145,7 @@ impl ChatClient {
     /// WebSocket, applies them too.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.config.limits
+        &self.config.peer.limits
     }
 
     // State.
@@ -252,13 +250,13 @@ impl ChatClient {
     /// ping, or over UDP the first time request, was answered. Spec: wire.md 11, udp.md 8.
     #[must_use]
     pub fn server_time(&self) -> Option<i32> {
-        self.peer.as_ref()?.server_time(self.now)
+        self.connection.as_ref()?.peer.server_time(self.now)
     }
 
     /// Returns the counters of this client and the measurements of its present connection.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let peer = self.peer.as_ref();
+        let peer = self.connection.as_ref().map(|connection| &connection.peer);
         let round_trip = peer.and_then(Peer::round_trip);
         Stats {
             udp: peer.and_then(Peer::udp_stats),
@@ -274,7 +272,9 @@ impl ChatClient {
     /// Over UDP, bytes that were sent and not acknowledged count too.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
-        self.retired.buffered_bytes() + self.peer.as_ref().map_or(0, Peer::buffered_bytes)
+        let connection = self.connection.as_ref();
+        self.retired.buffered_bytes()
+            + connection.map_or(0, |connection| connection.peer.buffered_bytes())
     }
 }
 

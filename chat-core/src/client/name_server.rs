@@ -12,6 +12,7 @@ use crate::timers::Timer;
 use alloc::boxed::Box;
 use alloc::format;
 use photon_proto::Text;
+use photon_proto::peer::SendOptions;
 
 impl ChatClient {
     /// Requests the list of regions from the name server (`getRegions`). Each call that returns `Ok`
@@ -24,15 +25,18 @@ impl ChatClient {
     }
 
     fn send_regions_request(&mut self) -> Result<(), RegionsError> {
-        let (State::ConnectedToNameServer, Some(peer)) = (self.state, &mut self.peer) else {
+        let (State::ConnectedToNameServer, Some(connection)) = (self.state, &mut self.connection)
+        else {
             return Err(RegionsError::NotConnected);
         };
         let not_sent = |error| RegionsError::NotSent(Box::new(error));
         self.pending.regions.check_space().map_err(not_sent)?;
         // Encrypted where possible. Spec: chat.md 2.5.
-        let encrypt = peer.is_encrypted();
+        let options = SendOptions::PLAIN.encrypt(connection.peer.is_encrypted());
         let config = &self.config;
-        peer.send(encrypt, true, |buffer| Ok(regions::write(buffer, config)?))
+        connection
+            .peer
+            .send(options, |buffer, _, _| Ok(regions::write(buffer, config)?))
             .map_err(not_sent)?;
         self.pending.regions.push(Timer::Armed {
             after_ms: self.config.regions_timeout_ms,
@@ -68,16 +72,18 @@ impl ChatClient {
     }
 
     pub(super) fn log_in_on_name_server(&mut self, region: &str) -> Result<(), RequestError> {
-        let Some(peer) = &mut self.peer else {
+        let Some(connection) = &mut self.connection else {
             debug_assert!(false, "a state with a connection has a peer");
             return Err(RequestError::WrongState(self.state));
         };
-        let encrypt = peer.is_encrypted();
+        let options = SendOptions::PLAIN.encrypt(connection.peer.is_encrypted());
         let config = &self.config;
         // Not limited by the cap on outgoing bytes: without a login nothing else can be sent.
-        peer.send(encrypt, false, |buffer| {
-            Ok(authenticate::write_for_name_server(buffer, config, region)?)
-        })?;
+        connection
+            .peer
+            .send::<RequestError>(options.uncapped(), |buffer, _, _| {
+                Ok(authenticate::write_for_name_server(buffer, config, region)?)
+            })?;
         self.login.set_last_region(region);
         self.login
             .on_login_sent(self.config.authenticate_timeout_ms);

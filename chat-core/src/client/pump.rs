@@ -6,15 +6,14 @@ use crate::error::RegionsError;
 use crate::event::{BadMessage, Event};
 use crate::incoming::{Action, Incoming};
 use crate::link::{LinkCommand, LinkId, LinkInput};
-use crate::peer::{Peer, Phase, Received};
 use crate::state::CauseKind;
 use crate::timers::earlier;
 use alloc::boxed::Box;
 use bytes::Bytes;
 use core::fmt::Debug;
-use core::time::Duration;
 use photon_proto::Timestamp;
 use photon_proto::message::Header;
+use photon_proto::peer::Inbound;
 
 /// The result of [`ChatClient::service`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,11 @@ impl ChatClient {
     /// [`ChatClient::service`].
     pub fn handle_link(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
         let now = self.advance(now);
-        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
+        if let Some(connection) = self
+            .connection
+            .as_mut()
+            .filter(|current| current.link == link)
+        {
             let logged: Option<&dyn Debug> = match &input {
                 LinkInput::Received(_) => None,
                 LinkInput::Opened { .. } | LinkInput::Closed => Some(&input),
@@ -42,7 +45,7 @@ impl ChatClient {
                 self.config
                     .log_net(log::Level::Debug, format_args!("{link}: {logged:?}"));
             }
-            peer.handle(now, input, &self.config);
+            connection.handle_link(now, input);
             return;
         }
         match input {
@@ -75,15 +78,15 @@ impl ChatClient {
         if self.poll_timeout().is_none_or(|at| at > now) {
             return Serviced { more: false };
         }
-        if let Some(peer) = &mut self.peer {
-            peer.run_carrier(now);
+        if let Some(connection) = &mut self.connection {
+            connection.peer.handle_timeout(now);
         }
         let state = self.state;
         let mut budget = self.config.max_messages_per_service;
         while budget > 0 && self.state == state && self.can_process() {
             budget -= 1;
             let action = self.process_message(now);
-            self.apply(now, action);
+            self.apply(action);
         }
         if self.state == state {
             self.run_timers(now);
@@ -100,8 +103,8 @@ impl ChatClient {
     /// a WebSocket link one message.
     pub fn transmit(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
         let now = self.advance(now);
-        match &mut self.peer {
-            Some(peer) if peer.link == link => peer.transmit(now),
+        match &mut self.connection {
+            Some(connection) if connection.link == link => connection.peer.transmit(now),
             _ => self.retired.transmit(now, link),
         }
     }
@@ -109,8 +112,12 @@ impl ChatClient {
     /// Notes how many of the bytes that [`ChatClient::transmit`] returned were sent; a larger number
     /// counts as all of them. On datagram and WebSocket links any number above 0 means all.
     pub fn transmitted(&mut self, link: LinkId, bytes: usize) {
-        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.link == link) {
-            peer.transmitted(bytes);
+        if let Some(connection) = self
+            .connection
+            .as_mut()
+            .filter(|current| current.link == link)
+        {
+            connection.peer.transmitted(bytes);
         } else if self.retired.transmitted(link, bytes) {
             self.close_flushed_links();
         }
@@ -131,29 +138,26 @@ impl ChatClient {
         if self.armed || (holds_input && !self.events.is_full()) {
             return Some(now);
         }
-        let peer = self.peer.as_ref();
+        let connection = self.connection.as_ref();
         let upkeep = earlier(
             self.retired.deadline(now),
-            peer.and_then(|peer| peer.upkeep_deadline(now)),
+            connection.and_then(|connection| connection.peer.poll_timeout()),
         );
         if holds_input {
             // What a deadline waits for may be in the input, so none passes before it is processed.
+            // The peer applies the same rule to silence.
             return upkeep;
         }
-        [
-            peer.and_then(|peer| peer.silence_deadline(now)),
-            self.pending.deadline(now),
-            self.login.deadline(now),
-        ]
-        .into_iter()
-        .fold(upkeep, earlier)
+        [self.pending.deadline(now), self.login.deadline(now)]
+            .into_iter()
+            .fold(upkeep, earlier)
     }
 
     /// Whether the driver should read from this link. False while enough is buffered.
     #[must_use]
     pub fn wants_input(&self, link: LinkId) -> bool {
-        match &self.peer {
-            Some(peer) if peer.link == link => peer.wants_input(),
+        match &self.connection {
+            Some(connection) if connection.link == link => connection.peer.wants_input(),
             // Input of a retired link is discarded, but a driver that reads learns of its end.
             _ => self.retired.contains(link),
         }
@@ -173,7 +177,8 @@ impl ChatClient {
     }
 
     fn holds_input(&self) -> bool {
-        self.peer.as_ref().is_some_and(Peer::has_input)
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.peer.has_input())
     }
 
     /// Whether there is input, and space for the events that it may cause.
@@ -183,23 +188,33 @@ impl ChatClient {
 
     /// Processes one message, or the end of the link.
     fn process_message(&mut self, now: Timestamp) -> Action {
-        let Some(peer) = &mut self.peer else {
+        let Some(connection) = &mut self.connection else {
             return Action::Nothing;
         };
-        let (server, phase) = (peer.server, peer.phase);
-        let received = match peer.receive(now) {
-            Received::Nothing => return Action::Nothing,
-            Received::Greeted => return Action::InitAnswered,
-            Received::Broken(error) => {
-                self.end_peer(CauseKind::BadStream(error), |cause| cause);
+        let server = connection.server;
+        let received = match connection.peer.receive(now, &mut self.random) {
+            Inbound::Nothing => return Action::Nothing,
+            Inbound::Message { kind, message, .. } => Ok((kind, message)),
+            Inbound::Bad { error, message } => Err((error, message)),
+            Inbound::Handshake => {
+                self.stats.received_messages += 1;
                 return Action::Nothing;
             }
-            Received::Ended(end) => {
-                self.on_link_end(end);
+            Inbound::Ready => {
+                self.stats.received_messages += 1;
+                self.on_peer_ready();
                 return Action::Nothing;
             }
-            Received::Bad { error, message } => Err((error, message)),
-            Received::Message { kind, message } => Ok((kind, message)),
+            Inbound::Ended(end) => {
+                self.on_end(end);
+                return Action::Nothing;
+            }
+            // Without a meaning for a client.
+            _ => {
+                self.stats.received_messages += 1;
+                self.stats.ignored_messages += 1;
+                return Action::Nothing;
+            }
         };
         let (error, message) = match received {
             Ok((kind, message)) => {
@@ -207,8 +222,6 @@ impl ChatClient {
                     config: &self.config,
                     state: self.state,
                     server,
-                    greeted: matches!(phase, Phase::Keying | Phase::Ready),
-                    expects_key: phase == Phase::Keying,
                     expects_login: self.login.expects_login(),
                     events: &mut self.events,
                     model: &mut self.model,
@@ -244,9 +257,6 @@ impl ChatClient {
         while let Some(finished) = self.retired.next_overdue(now) {
             self.close_finished(finished);
         }
-        if let Some(peer) = &mut self.peer {
-            peer.run_ping(now);
-        }
         if self.holds_input() {
             // What the other deadlines wait for may be in the input. But a server that floods the
             // client must not keep it connecting for ever.
@@ -267,8 +277,11 @@ impl ChatClient {
         }
         if let Some(step) = self.login.overdue(now) {
             self.on_deadline(step);
-        } else if let Some(silent_ms) = self.peer.as_ref().and_then(|peer| peer.silent_ms(now)) {
-            let elapsed = Duration::from_millis(silent_ms);
+        } else if let Some(elapsed) = self
+            .connection
+            .as_ref()
+            .and_then(|connection| connection.peer.silent_for(now))
+        {
             self.end_peer(CauseKind::Silent { elapsed }, |cause| cause);
         }
     }

@@ -44,7 +44,10 @@ impl ChatClient {
             ("events", self.events.len()),
             ("bytes of events", self.events.used_bytes()),
             ("commands", self.commands.len()),
-            ("current connections", usize::from(self.peer.is_some())),
+            (
+                "current connections",
+                usize::from(self.connection.is_some()),
+            ),
             ("retired links", self.retired.len()),
             ("buffered bytes", self.buffered_bytes()),
             ("subscribe requests", pending.subscribe.len()),

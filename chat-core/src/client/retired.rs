@@ -1,10 +1,10 @@
 //! [`RetiredLinks`]: links that only finish sending.
 
 use crate::link::LinkId;
-use crate::peer::carrier::Carrier;
 use crate::timers::{Timer, earlier};
 use alloc::vec::Vec;
 use photon_proto::Timestamp;
+use photon_proto::peer::Peer;
 
 /// How many retired links may exist. An application that disconnects and connects in a loop could
 /// otherwise collect any number of them during the flush timeout.
@@ -23,7 +23,7 @@ pub(super) struct RetiredLinks {
 #[derive(Debug)]
 struct Retired {
     link: LinkId,
-    carrier: Carrier,
+    peer: Peer,
     flush: Timer,
     /// Whether the client ended the connection, rather than the peer or the link.
     on_purpose: bool,
@@ -42,16 +42,16 @@ impl RetiredLinks {
     pub(super) fn push(
         &mut self,
         link: LinkId,
-        carrier: Carrier,
+        peer: Peer,
         flush: Timer,
         on_purpose: bool,
     ) -> Option<Finished> {
-        debug_assert!(!carrier.is_flushed(), "a flushed link is closed instead");
+        debug_assert!(!peer.is_flushed(), "a flushed link is closed instead");
         debug_assert!(self.find(link).is_none(), "a link retires once");
         let oldest = (self.links.len() >= MAX_RETIRED_LINKS).then(|| self.remove(0));
         self.links.push(Retired {
             link,
-            carrier,
+            peer,
             flush,
             on_purpose,
         });
@@ -75,7 +75,7 @@ impl RetiredLinks {
         }
         Finished {
             link: retired.link,
-            has_unsent_data: retired.on_purpose && retired.carrier.lost_something(),
+            has_unsent_data: retired.on_purpose && retired.peer.has_unsent_data(),
         }
     }
 
@@ -92,7 +92,7 @@ impl RetiredLinks {
     pub(super) fn receive(&mut self, now: Timestamp, link: LinkId, bytes: &[u8]) -> bool {
         let retired = self.get_mut(link);
         retired
-            .map(|retired| retired.carrier.receive(now, bytes))
+            .map(|retired| retired.peer.handle_bytes(now, bytes))
             .is_some()
     }
 
@@ -102,21 +102,21 @@ impl RetiredLinks {
     }
 
     pub(super) fn transmit(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
-        self.get_mut(link)?.carrier.transmit(now)
+        self.get_mut(link)?.peer.transmit(now)
     }
 
     /// Notes that bytes were sent. Returns false if the link is not retired.
     pub(super) fn transmitted(&mut self, link: LinkId, bytes: usize) -> bool {
         let retired = self.get_mut(link);
         retired
-            .map(|retired| retired.carrier.transmitted(bytes))
+            .map(|retired| retired.peer.transmitted(bytes))
             .is_some()
     }
 
-    /// Runs the timers of the carriers, such as resends.
+    /// Runs the timers of the connections, such as resends.
     pub(super) fn run_timers(&mut self, now: Timestamp) {
         for retired in &mut self.links {
-            retired.carrier.run_timers(now);
+            retired.peer.handle_timeout(now);
         }
     }
 
@@ -125,7 +125,7 @@ impl RetiredLinks {
         let index = self
             .links
             .iter()
-            .position(|retired| retired.carrier.is_flushed())?;
+            .position(|retired| retired.peer.is_flushed())?;
         Some(self.remove(index))
     }
 
@@ -141,21 +141,22 @@ impl RetiredLinks {
     pub(super) fn start_timers(&mut self, now: Timestamp) {
         for retired in &mut self.links {
             retired.flush.start(now);
-            retired.carrier.start_retiring(now);
+            // The shutdown of a UDP connection starts with the first time that it gets.
+            retired.peer.handle_timeout(now);
         }
     }
 
     pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         self.links
             .iter()
-            .map(|retired| earlier(retired.flush.deadline(now), retired.carrier.deadline()))
+            .map(|retired| earlier(retired.flush.deadline(now), retired.peer.poll_timeout()))
             .fold(None, earlier)
     }
 
     pub(super) fn buffered_bytes(&self) -> usize {
         self.links
             .iter()
-            .map(|retired| retired.carrier.buffered_bytes())
+            .map(|retired| retired.peer.buffered_bytes())
             .sum()
     }
 }

@@ -1,27 +1,38 @@
 //! Tests of chat operations that need a state no server leads to.
 
+use super::connection::Connection;
+use crate::config::Encryption;
 use crate::link::{LinkId, Wire};
-use crate::peer::{Peer, Phase};
 use crate::state::{Server, State};
 use crate::{ChatClient, ChatConfig, RequestError};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use photon_proto::message::{self, Message};
+use photon_proto::peer::{Inbound, Peer};
 use photon_proto::tcp::{Item, Role, Splitter};
 use photon_proto::{EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Timestamp, Value};
 
 /// A client on the front end, over a connection without keys.
 fn on_front_end(config: ChatConfig) -> ChatClient {
     let mut client = ChatClient::new(config, [0; 32]);
-    let mut peer = Peer::new(
-        Server::FrontEnd,
-        LinkId(1),
+    let now = Timestamp::ZERO;
+    // A real handshake: the server answers the init with its response.
+    let mut peer_config = (*client.config.peer).clone();
+    peer_config.encryption = Encryption::Off;
+    let mut peer = Peer::client(
+        Arc::new(peer_config),
         Wire::Stream,
+        "Chat",
         &mut client.random,
-        &client.config,
     );
-    peer.phase = Phase::Ready;
-    client.peer = Some(peer);
+    peer.link_opened(now, false);
+    peer.handle_bytes(now, &[0xFB, 0, 0, 0, 10, 0, 1, 0xF3, 1, 0]);
+    assert_eq!(peer.receive(now, &mut client.random), Inbound::Ready);
+    // The init and the first ping.
+    let sent = peer.transmit(now).map_or(0, <[u8]>::len);
+    peer.transmitted(sent);
+    client.connection = Some(Connection::new(Server::FrontEnd, LinkId(1), peer));
     client.state = State::ConnectedToFrontEnd;
     client
 }
@@ -32,9 +43,9 @@ fn config(protocol: Protocol) -> ChatConfig {
 
 fn unsent(client: &mut ChatClient) -> Vec<u8> {
     client
-        .peer
+        .connection
         .as_mut()
-        .and_then(|peer| peer.transmit(Timestamp::ZERO))
+        .and_then(|connection| connection.peer.transmit(Timestamp::ZERO))
         .map(<[u8]>::to_vec)
         .unwrap_or_default()
 }

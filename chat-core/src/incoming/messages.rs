@@ -13,7 +13,7 @@ impl Incoming<'_> {
         let (mut senders, mut contents) = (false, false);
         let mut bad = None;
         // One message, one limit on its memory, however many values it holds.
-        let mut limits = self.config.limits.clone();
+        let mut limits = self.config.peer.limits.clone();
         self.builder.clear();
         while let Some(key) = params.next_key()? {
             match key {
@@ -96,7 +96,9 @@ impl Incoming<'_> {
         self.builder.sender(sender.as_bytes());
         match content {
             Element::Text(text) => self.builder.text(text),
-            Element::Other(value) => self.builder.value(value.to_value(&self.config.limits)?),
+            Element::Other(value) => self
+                .builder
+                .value(value.to_value(&self.config.peer.limits)?),
         }
         let Some(messages) = self.builder.finish(last_id) else {
             return Err(DecodeError::new(

@@ -18,16 +18,13 @@ use crate::stats::Stats;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::message::{Message, MessageKind};
-use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value, internal};
+use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value};
 
 /// What a message may touch. The message itself is borrowed from the peer, which therefore is not here.
 pub(crate) struct Incoming<'c> {
     pub(crate) config: &'c ChatConfig,
     pub(crate) state: State,
     pub(crate) server: Server,
-    /// Whether the init was answered before.
-    pub(crate) greeted: bool,
-    pub(crate) expects_key: bool,
     pub(crate) expects_login: bool,
     pub(crate) events: &'c mut EventQueue,
     pub(crate) model: &'c mut Model,
@@ -40,14 +37,6 @@ pub(crate) struct Incoming<'c> {
 #[derive(Debug)]
 pub(crate) enum Action {
     Nothing,
-    /// The init was answered.
-    InitAnswered,
-    /// The key exchange was answered.
-    ServerKey {
-        return_code: i16,
-        text: Text,
-        key: Option<Vec<u8>>,
-    },
     /// The login was accepted.
     LoggedIn(Box<Login>),
     /// The login was refused.
@@ -68,44 +57,13 @@ impl Incoming<'_> {
         kind: MessageKind,
         body: &[u8],
     ) -> Result<Action, DecodeError> {
-        let message = Message::decode(kind, self.config.protocol, &self.config.limits, body)?;
-        if !self.greeted {
-            // wire.md 2.5: nothing counts before the init response, but a server that will not go on says why.
-            return Ok(match message {
-                Message::InitResponse => Action::InitAnswered,
-                Message::Disconnect {
-                    code,
-                    debug_message,
-                    ..
-                } => Action::Disconnected {
-                    code,
-                    text: text(debug_message),
-                },
-                _ => {
-                    self.stats.ignored_messages += 1;
-                    Action::Nothing
-                }
-            });
-        }
+        let message = Message::decode(
+            kind,
+            self.config.binary_protocol(),
+            &self.config.peer.limits,
+            body,
+        )?;
         match message {
-            Message::Response {
-                internal: true,
-                code,
-                return_code,
-                debug_message,
-                mut params,
-            } => {
-                if code != internal::INIT_ENCRYPTION || !self.expects_key {
-                    self.stats.ignored_messages += 1;
-                    return Ok(Action::Nothing);
-                }
-                let key = internal::public_key(&mut params)?.map(Vec::from);
-                Ok(Action::ServerKey {
-                    return_code,
-                    text: text(debug_message),
-                    key,
-                })
-            }
             Message::Response {
                 internal: false,
                 code,
@@ -173,7 +131,7 @@ impl Incoming<'_> {
                     return Ok(Action::Nothing);
                 }
                 let result = if return_code == return_code::OK {
-                    regions::read(&mut params, &self.config.limits)?
+                    regions::read(&mut params, &self.config.peer.limits)?
                 } else {
                     Err(crate::error::RegionsError::Server(server_error(
                         code,

@@ -24,7 +24,9 @@ impl Incoming<'_> {
         let message = match message {
             None => StatusChange::Kept,
             Some(ValueRef::Null) => StatusChange::Cleared,
-            Some(message) => StatusChange::Set(Box::new(message.to_value(&self.config.limits)?)),
+            Some(message) => {
+                StatusChange::Set(Box::new(message.to_value(&self.config.peer.limits)?))
+            }
         };
         self.events.push(Event::UserStatusUpdate {
             user,
@@ -45,7 +47,7 @@ impl Incoming<'_> {
         let (Some(channel), Some(properties)) = (text(channel), properties) else {
             return Err(missing("channel or properties (p1, p22)"));
         };
-        let properties = pairs(properties.to_value(&self.config.limits)?);
+        let properties = pairs(properties.to_value(&self.config.peer.limits)?);
         let user = text(user);
         let Some(room) = self
             .model
@@ -79,7 +81,7 @@ impl Incoming<'_> {
         ])?;
         let data = match data {
             None => None,
-            Some(data) => Some(data.to_value(&self.config.limits)?)
+            Some(data) => Some(data.to_value(&self.config.peer.limits)?)
                 .filter(|data| !matches!(data, Value::Null)),
         };
         let info = ErrorInfo {

@@ -114,7 +114,7 @@ impl Incoming<'_> {
             return Err(missing("channel or user (p1, p225)"));
         };
         let properties = match properties {
-            Some(properties) => pairs(properties.to_value(&self.config.limits)?),
+            Some(properties) => pairs(properties.to_value(&self.config.peer.limits)?),
             None => Vec::new(),
         };
         let update = if entered {

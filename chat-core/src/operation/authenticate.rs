@@ -26,8 +26,8 @@ pub(crate) fn write_for_name_server(
 ) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::AUTHENTICATE,
     )?;
     request.put(parameter::APPLICATION_ID, &config.app_id)?;
@@ -58,8 +58,8 @@ pub(crate) fn write_for_front_end(
 ) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::AUTHENTICATE,
     )?;
     request.put(parameter::SECRET, token)?;
@@ -82,7 +82,7 @@ pub(crate) fn read(params: &mut Params<'_>, config: &ChatConfig) -> Result<Login
     let text = |value: Option<ValueRef<'_>>| value.and_then(|value| value.as_str().map(Text::from));
     let value = |value: Option<ValueRef<'_>>| match value {
         None | Some(ValueRef::Null) => Ok(None),
-        Some(value) => value.to_value(&config.limits).map(Some),
+        Some(value) => value.to_value(&config.peer.limits).map(Some),
     };
     Ok(Login {
         address: text(address).filter(|address| !address.is_empty()),

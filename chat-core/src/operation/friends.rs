@@ -32,7 +32,12 @@ pub(crate) fn write(
     operation: u8,
     users: impl Iterator<Item: AsRef<str>> + Clone,
 ) -> Result<(), EncodeError> {
-    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, operation)?;
+    let mut request = MessageWriter::request(
+        buffer,
+        config.binary_protocol(),
+        &config.peer.limits,
+        operation,
+    )?;
     request.put(parameter::FRIENDS, &NameList(users))?;
     request.finish()
 }

@@ -17,8 +17,8 @@ pub(crate) fn write<C: Encode + ?Sized>(
 ) -> Result<(), RequestError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::SEND_PRIVATE,
     )?;
     request.put(parameter::USER_ID, user)?;

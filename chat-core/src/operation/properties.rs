@@ -18,8 +18,8 @@ pub(crate) fn write(
 ) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::SET_PROPERTIES,
     )?;
     request.put(parameter::CHANNEL, channel)?;

@@ -15,8 +15,12 @@ pub(crate) fn write<C: Encode + ?Sized>(
     content: &C,
     options: &PublishOptions,
 ) -> Result<(), RequestError> {
-    let mut request =
-        MessageWriter::request(buffer, config.protocol, &config.limits, operation::PUBLISH)?;
+    let mut request = MessageWriter::request(
+        buffer,
+        config.binary_protocol(),
+        &config.peer.limits,
+        operation::PUBLISH,
+    )?;
     request.put(parameter::CHANNEL, channel)?;
     let written = request.put_with(parameter::MESSAGE, |out| content.encode(out))?;
     // Only encoding shows whether the application's own type writes null.

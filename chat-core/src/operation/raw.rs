@@ -11,7 +11,8 @@ pub(crate) fn write(
     code: u8,
     parameters: &[(u8, Value)],
 ) -> Result<(), EncodeError> {
-    let mut request = MessageWriter::request(buffer, config.protocol, &config.limits, code)?;
+    let mut request =
+        MessageWriter::request(buffer, config.binary_protocol(), &config.peer.limits, code)?;
     for (key, value) in parameters {
         request.put(*key, value)?;
     }

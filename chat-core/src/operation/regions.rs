@@ -11,8 +11,8 @@ use photon_proto::{Array, DecodeError, EncodeError, Limits, Params, Text, Value,
 pub(crate) fn write(buffer: &mut Vec<u8>, config: &ChatConfig) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::GET_REGIONS,
     )?;
     request.put(parameter::APPLICATION_ID, &config.app_id)?;

@@ -16,8 +16,8 @@ pub(crate) fn write(
 ) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::UPDATE_STATUS,
     )?;
     request.put(parameter::STATUS, &status.code())?;

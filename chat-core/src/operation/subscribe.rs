@@ -93,8 +93,8 @@ pub(crate) fn write(
 ) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::SUBSCRIBE,
     )?;
     request.put(parameter::CHANNELS, &NameList(channels))?;

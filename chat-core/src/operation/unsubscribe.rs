@@ -14,8 +14,8 @@ pub(crate) fn write(
 ) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
         buffer,
-        config.protocol,
-        &config.limits,
+        config.binary_protocol(),
+        &config.peer.limits,
         operation::UNSUBSCRIBE,
     )?;
     request.put(parameter::CHANNELS, &NameList(channels))?;

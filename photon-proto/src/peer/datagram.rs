@@ -216,7 +216,9 @@ impl<E> From<udp::SendError> for Refusal<E> {
     }
 }
 
-/// Whole milliseconds; longer than the 584 million years of a `u64` is as good as never.
+/// Whole milliseconds, rounded up: a short time must not become none. Longer than the 584 million
+/// years of a `u64` is as good as never.
 pub(super) fn millis(duration: core::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    let millis = duration.as_micros().div_ceil(1000);
+    u64::try_from(millis).unwrap_or(u64::MAX)
 }

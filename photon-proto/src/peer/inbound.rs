@@ -58,6 +58,7 @@ pub type Received<'a> = Inbound<&'a [u8]>;
 
 impl<M> Inbound<M> {
     /// Replaces the message, if there is one: to copy it, for example.
+    #[must_use]
     pub fn map<N>(self, message_of: impl FnOnce(M) -> N) -> Inbound<N> {
         match self {
             Self::Message {
@@ -112,21 +113,35 @@ pub enum End {
 }
 
 /// How a key exchange failed. More variants may follow. Spec: wire.md 8.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyExchangeFailure {
     /// The server answered with an error: see the return code and text.
+    #[error("key exchange refused")]
     Refused,
     /// The key could not be sent: the limits leave no space for it.
+    #[error("the key could not be sent")]
     NotSent,
     /// The other end sent no key.
+    #[error("key exchange answered without a key")]
     NoKey,
     /// No secret can be computed from the other end's key.
+    #[error("key exchange answered with a bad key")]
     BadKey,
-    /// JSON has no key exchange: connect to `wss://`, or configure `Encryption::Off`.
+    /// JSON has no key exchange: connect to `wss://`, or configure [`Encryption::Off`].
     /// Spec: chat.md 2.3.
+    ///
+    /// [`Encryption::Off`]: super::Encryption::Off
+    #[error(
+        "JSON has no key exchange: connect to wss://, or configure Encryption::Off to send everything in clear"
+    )]
     NotPossible,
-    /// Built without the feature `encryption`; the configuration must say `Encryption::Off`.
+    /// Built without the feature `encryption`: enable it, or configure [`Encryption::Off`].
+    ///
+    /// [`Encryption::Off`]: super::Encryption::Off
+    #[error(
+        "built without the feature `encryption`: enable it, or configure Encryption::Off to send everything in clear"
+    )]
     NotCompiledIn,
 }
 

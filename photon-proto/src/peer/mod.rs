@@ -565,6 +565,12 @@ impl Peer {
         self.carrier.discard_input();
     }
 
+    /// Whether the driver reported that the link is gone.
+    #[must_use]
+    pub const fn is_link_closed(&self) -> bool {
+        self.link_gone
+    }
+
     /// Whether a connection that was shut down or aborted has nothing left to do: the link can be
     /// closed.
     #[must_use]

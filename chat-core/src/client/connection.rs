@@ -1,0 +1,84 @@
+//! [`Connection`]: the connection to the current server.
+
+use crate::link::{LinkError, LinkId, LinkInput};
+use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, Server};
+use photon_proto::Timestamp;
+use photon_proto::peer::{End, Peer, Phase, Wire};
+
+/// A peer, which knows bytes and time, and what the client knows about it: which server it is, and
+/// over which link.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) server: Server,
+    pub(super) link: LinkId,
+    pub(super) peer: Peer,
+    /// Why the link ended, if it failed. The peer learns only that it is gone.
+    link_error: Option<LinkError>,
+}
+
+impl Connection {
+    pub(super) const fn new(server: Server, link: LinkId, peer: Peer) -> Self {
+        Self {
+            server,
+            link,
+            peer,
+            link_error: None,
+        }
+    }
+
+    /// Handles what happened to the link.
+    pub(super) fn handle_link(&mut self, now: Timestamp, input: LinkInput<'_>) {
+        match input {
+            LinkInput::Opened { ipv6 } => self.peer.link_opened(now, ipv6),
+            LinkInput::Received(bytes) => self.peer.handle_bytes(now, bytes),
+            LinkInput::Closed => self.peer.link_closed(),
+            LinkInput::Failed(error) => {
+                self.link_error.get_or_insert(error);
+                self.peer.link_closed();
+            }
+        }
+    }
+
+    /// Whether the link was opened.
+    pub(super) fn is_opened(&self) -> bool {
+        self.peer.phase() != Phase::Opening
+    }
+
+    /// Whether opening the link involves the server. On a datagram link it does not, so a server
+    /// that never answers is a timeout, however far the driver is. Spec: chat.md 1.11.
+    pub(super) fn is_connectionless(&self) -> bool {
+        self.peer.wire() == Wire::Datagram
+    }
+
+    /// The cause of a disconnect that follows from this end. See "Which end gives which code" in the
+    /// crate docs.
+    pub(super) fn cause_of(&mut self, end: End) -> DisconnectCause {
+        let cause = |kind| DisconnectCause::new(self.server, kind);
+        match end {
+            End::LinkClosed => match self.link_error.take() {
+                Some(error) => cause(CauseKind::Link(error.kind)).with_text(error.text),
+                None => cause(CauseKind::Closed),
+            },
+            End::Overrun => cause(CauseKind::InputOverrun),
+            End::BadStream(error) => cause(CauseKind::BadStream(error)),
+            End::Udp(udp) => cause(CauseKind::of_udp(udp)),
+            End::KeyExchange {
+                failure,
+                return_code,
+                text,
+            } => {
+                let cause = cause(CauseKind::KeyExchange(failure)).with_text(text);
+                if failure == KeyExchangeFailure::Refused {
+                    cause.with_code(return_code)
+                } else {
+                    cause
+                }
+            }
+            // Ends of servers.
+            other => {
+                debug_assert!(false, "{other:?} ends a client");
+                cause(CauseKind::Closed)
+            }
+        }
+    }
+}
