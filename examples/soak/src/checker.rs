@@ -1,47 +1,48 @@
-//! Judges what one client is told.
+//! Checks the events of one client against what all clients did.
 
-use chat_core::{Event, Outcome, RequestId, State, Value};
+use chat_core::{ChannelOutcome, Event, Messages, Outcome, RequestId, State, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What has been log by anybody, so that nothing can be heard that nobody log.
+/// Everything that clients did, so that an event without a cause is found.
 #[derive(Default)]
 pub(crate) struct ActionLog {
-    /// Text published: by whom, where.
+    /// Published text -> sender and channel.
     published: BTreeMap<String, (String, String)>,
-    /// Text sent privately: by whom, to whom.
+    /// Privately sent text -> sender and receiver.
     private: BTreeMap<String, (String, String)>,
-    /// The id that a published text was delivered with.
+    /// Published text -> the id that it was first delivered with.
     ids: BTreeMap<String, i32>,
-    /// Users whose status a user asked for.
+    /// Pairs of a user and a friend whose status it watches, or once watched.
     friends: BTreeSet<(String, String)>,
-    /// Statuses that a user has set.
+    /// Pairs of a user and a status that it has set.
     statuses: BTreeSet<(String, i32)>,
-    count: u64,
+    texts: u64,
 }
 
 impl ActionLog {
-    fn next(&mut self) -> String {
-        self.count += 1;
-        format!("text {}", self.count)
+    /// Makes a text that no other message has, so that a delivered text identifies its message.
+    fn unique_text(&mut self) -> String {
+        self.texts += 1;
+        format!("text {}", self.texts)
     }
 
-    /// A text of its own, to be published.
+    /// Returns a unique text for `user` to publish in `channel`.
     pub(crate) fn publish(&mut self, user: &str, channel: &str) -> String {
-        let text = self.next();
+        let text = self.unique_text();
         self.published
             .insert(text.clone(), (user.to_owned(), channel.to_owned()));
         text
     }
 
-    /// A text of its own, to be sent to a user.
-    pub(crate) fn send(&mut self, user: &str, target: &str) -> String {
-        let text = self.next();
+    /// Returns a unique text for `user` to send to `receiver`.
+    pub(crate) fn send(&mut self, user: &str, receiver: &str) -> String {
+        let text = self.unique_text();
         self.private
-            .insert(text.clone(), (user.to_owned(), target.to_owned()));
+            .insert(text.clone(), (user.to_owned(), receiver.to_owned()));
         text
     }
 
-    pub(crate) fn befriend(&mut self, user: &str, friend: &str) {
+    pub(crate) fn add_friend(&mut self, user: &str, friend: &str) {
         self.friends.insert((user.to_owned(), friend.to_owned()));
     }
 
@@ -50,15 +51,18 @@ impl ActionLog {
     }
 }
 
-/// Watches one client.
+/// Checks one client.
 pub(crate) struct Checker {
     user: String,
     state: State,
+    /// The client changed to [`State::Error`], so its next event is the error.
     error_due: bool,
+    /// Requests without a result, with the names that are not settled yet.
     open: BTreeMap<RequestId, BTreeSet<String>>,
     subscribed: BTreeSet<String>,
-    /// Texts heard in a channel since its last confirmed subscription: history may tell older ones again.
-    heard: BTreeMap<String, BTreeSet<String>>,
+    /// Texts received in a channel since its last confirmed subscription. The set starts again with
+    /// each subscription, because history may repeat older messages.
+    received: BTreeMap<String, BTreeSet<String>>,
     pub(crate) messages: u64,
     pub(crate) outcomes: u64,
 }
@@ -71,42 +75,41 @@ impl Checker {
             error_due: false,
             open: BTreeMap::new(),
             subscribed: BTreeSet::new(),
-            heard: BTreeMap::new(),
+            received: BTreeMap::new(),
             messages: 0,
             outcomes: 0,
         }
     }
 
-    /// A request was accepted for these names.
-    pub(crate) fn asked(&mut self, id: RequestId, names: &[String]) {
-        assert!(
-            self.open
-                .insert(id, names.iter().cloned().collect())
-                .is_none(),
-            "request id used twice"
-        );
+    /// Notes that the client accepted a request for these names.
+    pub(crate) fn on_request(&mut self, id: RequestId, names: &[String]) {
+        let earlier = self.open.insert(id, names.iter().cloned().collect());
+        assert!(earlier.is_none(), "{}: {id:?} was used twice", self.user);
     }
 
-    pub(crate) fn nothing_open(&self) {
+    pub(crate) fn assert_all_settled(&self) {
+        let user = &self.user;
         assert!(
             self.open.is_empty(),
-            "{}: requests without an outcome: {:?}",
-            self.user,
+            "{user}: requests without a result: {:?}",
             self.open
         );
-        assert!(!self.error_due, "{}: an error is missing", self.user);
+        assert!(
+            !self.error_due,
+            "{user}: state Error without an Error event"
+        );
     }
 
     pub(crate) fn subscribed(&self) -> &BTreeSet<String> {
         &self.subscribed
     }
 
-    pub(crate) fn judge(&mut self, log: &mut ActionLog, event: &Event) {
+    pub(crate) fn check(&mut self, log: &mut ActionLog, event: &Event) {
         let user = &self.user;
         if self.error_due {
             assert!(
                 matches!(event, Event::Error { .. }),
-                "{user}: {event:?} in place of the error"
+                "{user}: {event:?} instead of the error"
             );
         }
         match event {
@@ -114,10 +117,11 @@ impl Checker {
                 assert_eq!(*from, self.state, "{user}: a state was skipped");
                 if *from == State::ConnectedToFrontEnd {
                     self.subscribed.clear();
-                    self.heard.clear();
+                    self.received.clear();
+                    // The results of everything pending come first. Contract, point 8.
                     assert!(
                         self.open.is_empty(),
-                        "{user}: requests without an outcome: {:?}",
+                        "{user}: requests without a result: {:?}",
                         self.open
                     );
                 }
@@ -125,23 +129,25 @@ impl Checker {
                 self.error_due = *to == State::Error;
             }
             Event::Error { .. } => {
-                assert!(self.error_due, "{user}: an error out of place: {event:?}");
+                assert!(self.error_due, "{user}: unexpected error: {event:?}");
                 self.error_due = false;
             }
             Event::Authenticated(login) => assert_eq!(login.user_id, self.user.as_str()),
-            Event::SubscribeResult(outcomes) => self.outcomes(outcomes, true),
-            Event::UnsubscribeResult(outcomes) => self.outcomes(outcomes, false),
-            Event::ChatMessages { channel, messages } => self.chat_messages(log, channel, messages),
+            Event::SubscribeResult(outcomes) => self.check_outcomes(outcomes, true),
+            Event::UnsubscribeResult(outcomes) => self.check_outcomes(outcomes, false),
+            Event::ChatMessages { channel, messages } => {
+                self.check_messages(log, channel, messages)
+            }
             Event::PrivateMessage { channel, message } => {
-                let text = message.content().as_str().expect("text");
-                let (sender, target) = log.private.get(text).expect("a text that was sent");
+                let text = message.content().as_str().expect("a text");
+                let (sender, receiver) = log.private.get(text).expect("a text that was sent");
                 assert_eq!(message.sender(), sender);
-                let other = if sender == user { target } else { sender };
-                assert_eq!(channel.as_str(), other, "{user}: in the wrong conversation");
                 assert!(
-                    sender == user || target == user,
-                    "{user}: somebody else's message"
+                    sender == user || receiver == user,
+                    "{user}: a message from {sender} to {receiver}"
                 );
+                let other = if sender == user { receiver } else { sender };
+                assert_eq!(channel.as_str(), other, "{user}: wrong private channel");
                 self.messages += 1;
             }
             Event::UserStatusUpdate {
@@ -149,27 +155,28 @@ impl Checker {
                 status,
                 ..
             } => {
+                let (friend, code) = (friend.to_string(), status.code());
                 assert!(
-                    log.friends.contains(&(user.clone(), friend.to_string())),
-                    "{user}: {friend} is no friend"
+                    log.friends.contains(&(user.clone(), friend.clone())),
+                    "{user}: status of {friend}, who is not a friend"
                 );
                 assert!(
-                    status.code() == 0
-                        || log.statuses.contains(&(friend.to_string(), status.code())),
-                    "{user}: {friend} never was {status}"
+                    code == 0 || log.statuses.contains(&(friend.clone(), code)),
+                    "{user}: {friend} never set {status}"
                 );
             }
             Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
                 assert!(
                     self.subscribed.contains(change.channel.as_str()),
-                    "{user}: users of a channel it is not in"
+                    "{user}: {event:?} without a subscription"
                 );
             }
             Event::PropertiesChanged(change) => {
                 assert!(
                     self.subscribed.contains(change.channel.as_str()),
-                    "{user}: properties of another channel"
+                    "{user}: {event:?} without a subscription"
                 );
+                // The only property that a run sets.
                 assert!(matches!(
                     change.properties.as_slice(),
                     [(Value::String(_), Value::Int(_))]
@@ -180,7 +187,8 @@ impl Checker {
                 return_code,
                 ..
             } => {
-                // Publishing into a channel that was left meanwhile, and a lost compare-and-swap.
+                // The server rejects a publish (2) to a channel that the client has left meanwhile,
+                // and a compare-and-swap of properties (8) that another client won.
                 let allowed = *return_code == 0 || (matches!(operation, 2 | 8) && *return_code < 0);
                 assert!(allowed, "{user}: {event:?}");
             }
@@ -188,11 +196,11 @@ impl Checker {
         }
     }
 
-    fn outcomes(&mut self, outcomes: &[chat_core::ChannelOutcome], subscribe: bool) {
+    fn check_outcomes(&mut self, outcomes: &[ChannelOutcome], subscribe: bool) {
         let user = &self.user;
-        for one in outcomes {
-            let channel = one.channel.to_string();
-            if let Some(request) = one.request {
+        for outcome in outcomes {
+            let channel = outcome.channel.to_string();
+            if let Some(request) = outcome.request {
                 let names = self.open.get_mut(&request).expect("an open request");
                 assert!(names.remove(&channel), "{user}: {channel} settled twice");
                 if names.is_empty() {
@@ -200,37 +208,32 @@ impl Checker {
                 }
                 self.outcomes += 1;
             }
-            match (&one.outcome, subscribe) {
+            match (&outcome.outcome, subscribe) {
                 (Outcome::Done, true) => {
                     assert_eq!(self.state, State::ConnectedToFrontEnd);
                     self.subscribed.insert(channel.clone());
-                    self.heard.remove(&channel);
+                    self.received.remove(&channel);
                 }
                 (Outcome::Done, false) => {
                     self.subscribed.remove(&channel);
-                    self.heard.remove(&channel);
+                    self.received.remove(&channel);
                 }
                 (Outcome::TimedOut | Outcome::ConnectionLost | Outcome::Refused, _) => {}
-                (outcome, _) => panic!("{user}: {outcome:?}"),
+                (unexpected, _) => panic!("{user}: {unexpected:?}"),
             }
         }
     }
 
-    fn chat_messages(
-        &mut self,
-        log: &mut ActionLog,
-        channel: &str,
-        messages: &chat_core::Messages,
-    ) {
+    fn check_messages(&mut self, log: &mut ActionLog, channel: &str, messages: &Messages) {
         let user = &self.user;
         assert!(
             self.subscribed.contains(channel),
-            "{user}: messages of {channel}, where it is not"
+            "{user}: messages of {channel} without a subscription"
         );
-        let heard = self.heard.entry(channel.to_owned()).or_default();
+        let received = self.received.entry(channel.to_owned()).or_default();
         let mut last = 0;
         for message in messages.iter() {
-            let text = message.content.as_str().expect("text");
+            let text = message.content.as_str().expect("a text");
             let (sender, place) = log.published.get(text).expect("a text that was published");
             assert_eq!(
                 (message.sender, channel),
@@ -238,8 +241,8 @@ impl Checker {
                 "{user}: {text}"
             );
             assert!(
-                heard.insert(text.to_owned()),
-                "{user}: {text} was told twice"
+                received.insert(text.to_owned()),
+                "{user}: {text} was delivered twice"
             );
             let id = message.id.expect("an id");
             assert!(id > last, "{user}: ids out of order");

@@ -1,9 +1,11 @@
-//! Clients and the development server's core on a simulated network, in virtual time.
+//! Chat clients and the development server's core on a simulated network, in virtual time.
 //!
-//! [`Simulation`] puts them together and lets time pass; tests of the client core use it. [`run`] lets a number of clients do
-//! random documented things in it while links stall and break, and judges everything that they are told by the rules of
-//! the crate documentation of `chat_core` and of `chat.md`. A run is decided by its seed: a failure names it, and
-//! `cargo run -p photon-soak -- --seed N` shows it again.
+//! - [`Simulation`] connects the clients to the server and advances time. chat-core's tests use it.
+//! - [`run`] lets several clients perform random documented actions while links stall and break. It
+//!   checks every event against the rules of chat-core's crate documentation and of `chat.md`.
+//!
+//! The seed determines everything in a run. A failure prints its seed, and
+//! `cargo run -p photon-soak -- --seed N` repeats it.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -2,49 +2,136 @@
 
 use std::process::ExitCode;
 
+/// `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+/// A progress line is printed after each of so many runs.
+const RUNS_PER_LINE: usize = 200;
+
 const HELP: &str = "\
-photon-soak: clients on a simulated network do random documented things; everything they are told is judged
+Runs random clients against the development server on a simulated network, in virtual time, and
+checks every event that they receive.
 
-  photon-soak [--runs N] [--first SEED]    runs with the seeds SEED, SEED+1, ... (default 2000 runs from seed 1)
-  photon-soak --seed SEED                  a single run, e.g. one that failed
+Usage: photon-soak [--runs N] [--first SEED]
+       photon-soak --seed SEED
 
-Ends with status 1 and the seed if a rule is broken.";
+Options:
+  --runs N        how many runs, with consecutive seeds (default 2000)
+  --first SEED    the seed of the first run (default 1)
+  --seed SEED     a single run, for example to repeat one that failed
+  -h, --help      print this text
+
+Exit status: 0 all runs passed; 1 a check failed (standard error shows which check, and the seed);
+64 wrong arguments.
+";
+
+/// Seeds of the runs.
+#[derive(Debug, PartialEq, Eq)]
+struct Seeds {
+    first: u64,
+    runs: u64,
+}
 
 fn main() -> ExitCode {
-    let (mut runs, mut first) = (2_000_u64, 1_u64);
-    let mut arguments = std::env::args().skip(1);
+    match parse(std::env::args().skip(1)) {
+        Ok(Some(seeds)) => run_all(&seeds),
+        Ok(None) => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("photon-soak: {error}\nTry `photon-soak --help`.");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Parses the arguments after the program's name. `None` means `--help`.
+fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Option<Seeds>, String> {
+    let mut seeds = Seeds {
+        first: 1,
+        runs: 2_000,
+    };
+    let mut arguments = arguments.into_iter();
     while let Some(flag) = arguments.next() {
-        let number = |value: Option<String>| value.and_then(|value| value.parse().ok());
-        match (flag.as_str(), number(arguments.next())) {
-            ("--runs", Some(number)) => runs = number,
-            ("--first", Some(number)) => first = number,
-            ("--seed", Some(number)) => (runs, first) = (1, number),
-            ("--help" | "-h", _) => {
-                println!("{HELP}");
-                return ExitCode::SUCCESS;
-            }
+        if matches!(flag.as_str(), "--help" | "-h") {
+            return Ok(None);
+        }
+        if !matches!(flag.as_str(), "--runs" | "--first" | "--seed") {
+            return Err(format!("unknown option {flag:?}"));
+        }
+        let value = arguments.next().unwrap_or_default();
+        let number = value
+            .parse()
+            .map_err(|_| format!("{flag} {value:?} is not a number; use for example {flag} 1"))?;
+        match flag.as_str() {
+            "--runs" => seeds.runs = number,
+            "--first" => seeds.first = number,
             _ => {
-                eprintln!("photon-soak: cannot use {flag:?}\n{HELP}");
-                return ExitCode::from(64);
+                seeds = Seeds {
+                    first: number,
+                    runs: 1,
+                }
             }
         }
     }
+    Ok(Some(seeds))
+}
+
+fn run_all(seeds: &Seeds) -> ExitCode {
     let mut total = soak::Report::default();
-    for (done, seed) in (first..first.saturating_add(runs)).enumerate() {
-        // A rule that is broken is a panic that says which; the seed says where.
+    let last = seeds.first.saturating_add(seeds.runs);
+    for (finished, seed) in (1..).zip(seeds.first..last) {
+        // A failed check panics, and the panic's text names the check.
         match std::panic::catch_unwind(|| soak::run(seed)) {
             Ok(report) => total.add(&report),
             Err(_) => {
                 eprintln!(
-                    "photon-soak: seed {seed} broke a rule; again: cargo run -p photon-soak -- --seed {seed}"
+                    "photon-soak: the run with seed {seed} failed; repeat it with \
+                     `cargo run -p photon-soak -- --seed {seed}`"
                 );
                 return ExitCode::FAILURE;
             }
         }
-        if (done + 1) % 200 == 0 {
-            println!("{} runs", done + 1);
+        if finished % RUNS_PER_LINE == 0 {
+            println!("{finished} runs passed");
         }
     }
-    println!("{runs} runs without a broken rule: {total}");
+    println!("{} runs passed: {total}", seeds.runs);
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seeds, parse};
+
+    fn line(text: &str) -> Result<Option<Seeds>, String> {
+        parse(text.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_select_the_seeds() {
+        for (text, first, runs) in [
+            ("", 1, 2_000),
+            ("--runs 5", 1, 5),
+            ("--runs 5 --first 7", 7, 5),
+            ("--seed 9", 9, 1),
+        ] {
+            assert_eq!(line(text), Ok(Some(Seeds { first, runs })), "{text}");
+        }
+        assert_eq!(line("--runs 5 --help"), Ok(None));
+    }
+
+    #[test]
+    fn wrong_options_are_named() {
+        for (text, expected) in [
+            ("--loud", "--loud"),
+            ("5", "5"),
+            ("--runs", "use for example --runs 1"),
+            ("--seed x", "\"x\" is not a number"),
+        ] {
+            let error = line(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
 }

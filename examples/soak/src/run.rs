@@ -1,7 +1,8 @@
-//! One run: a seed, some clients, a minute of random behaviour on a bad network, and rest.
+//! [`run`]: some clients, up to 90 seconds of random actions on a bad network, then a check of the
+//! state at rest. The seed determines all of it.
 
 use crate::checker::{ActionLog, Checker};
-use crate::simulation::{Simulation, Transport};
+use crate::simulation::{Client, Simulation, Transport};
 use chat_core::{
     ConnectOptions, Encryption, PrivateOptions, PropertyOptions, Protocol, PublishOptions,
     RequestError, State, StatusMessage, SubscribeOptions, Value,
@@ -13,29 +14,39 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 const CHANNELS: [&str; 6] = ["lobby", "trade", "help", "ünïcode", "party", "raid"];
-/// The last two publish their subscribers.
+/// In this order: another one would change the run of each seed.
+const TRANSPORTS: [Transport; 4] = [
+    Transport::Tcp,
+    Transport::Udp,
+    Transport::Ws,
+    Transport::Wss,
+];
+/// The channels that publish their subscribers.
 const PUBLISHING: [&str; 2] = ["party", "raid"];
-/// How much a client may hold back and buffer, above its caps.
-const BUFFER_LIMIT: usize = 6 * 1024 * 1024;
+/// The most that a client may buffer: its incoming and outgoing caps of 4 and 1 MiB, and what a
+/// link may pass anyway. Contract, point 5.
+const MAX_BUFFERED_BYTES: usize = 6 * 1024 * 1024;
+/// The client-wide cap of cached messages. chat_core's default.
+const MAX_CACHED_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a run, or many, had to judge.
+/// Counters of one run, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
     /// Clients.
     pub clients: u64,
-    /// Things that clients did.
+    /// Actions of clients.
     pub actions: u64,
-    /// Links that were stalled or broken.
+    /// Stalled or broken links.
     pub faults: u64,
-    /// Messages that clients were told.
+    /// Messages that clients received.
     pub messages: u64,
-    /// Outcomes of requests.
+    /// Settled requests, one for each channel name.
     pub outcomes: u64,
 }
 
 impl Report {
-    /// Adds another run.
+    /// Adds the counters of another run.
     pub fn add(&mut self, other: &Self) {
         self.clients += other.clients;
         self.actions += other.actions;
@@ -56,7 +67,8 @@ impl fmt::Display for Report {
         } = self;
         write!(
             out,
-            "{clients} clients, {actions} actions, {faults} broken or stalled links, {messages} messages and {outcomes} outcomes judged"
+            "{clients} clients, {actions} actions, {faults} broken or stalled links; \
+             checked {messages} messages and {outcomes} outcomes"
         )
     }
 }
@@ -70,20 +82,20 @@ struct Run {
     report: Report,
 }
 
-/// Runs one seed.
+/// Performs the run of this seed and returns its counters.
 ///
 /// # Panics
-/// If a rule is broken.
+/// If a check fails.
 #[must_use]
 pub fn run(seed: u64) -> Report {
     let mut run = Run::new(seed);
     let end = 30_000 + run.rng.below(60_000);
     while run.simulation.now.as_millis() < end {
-        let client = run.rng.below(run.users.len() as u64) as usize;
+        let index = run.rng.below(run.users.len() as u64) as usize;
         if run.rng.chance(6) {
-            run.break_something(client);
+            run.break_link(index);
         } else {
-            run.act(client);
+            run.act(index);
         }
         let pause = if run.rng.chance(80) {
             run.rng.below(120)
@@ -93,14 +105,14 @@ pub fn run(seed: u64) -> Report {
         run.pass(pause);
     }
     run.rest();
-    run.agree();
+    run.check_agreement();
     run.finish()
 }
 
 impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let line = StreamSettings {
+        let streams = StreamSettings {
             delay_ms: rng.below(120),
             jitter_ms: rng.below(60),
             max_chunk: if rng.chance(50) {
@@ -119,7 +131,7 @@ impl Run {
             config.batch_messages = 1 + rng.below(5) as usize;
             config.delay_ms = if rng.chance(20) { rng.below(80) } else { 0 };
         });
-        let mut simulation = Simulation::new(seed, config, line);
+        let mut simulation = Simulation::new(seed, config, streams);
         simulation.datagrams = DatagramSettings::both(Conditions {
             loss: Percent::new(rng.below(8) as u32),
             duplicate: Percent::new(rng.below(10) as u32),
@@ -130,7 +142,7 @@ impl Run {
         let size = 3 + rng.below(18);
         let mut users = Vec::new();
         for _ in 0..size {
-            // Now and then a second client of the same user.
+            // Some users have two clients.
             let user = format!("user{}", rng.below(size + size / 3));
             let protocol = if rng.chance(50) {
                 Protocol::V16
@@ -142,9 +154,10 @@ impl Run {
             } else {
                 Encryption::On
             };
-            let transport = Transport::ALL[rng.below(Transport::ALL.len() as u64) as usize];
+            let transport = TRANSPORTS[rng.below(TRANSPORTS.len() as u64) as usize];
             let crc = rng.chance(20);
             let json = match transport {
+                // JSON has no key exchange; see chat_core's `Encryption`.
                 Transport::Ws => encryption == Encryption::Off,
                 Transport::Wss => rng.chance(50),
                 Transport::Tcp | Transport::Udp => false,
@@ -170,26 +183,29 @@ impl Run {
         }
     }
 
-    /// Lets time pass, and judges what everybody was told.
+    /// Advances the clock and checks the events of every client.
     fn pass(&mut self, ms: u64) {
         self.simulation.run_for(ms);
         for (client, checker) in self.simulation.clients.iter_mut().zip(&mut self.checkers) {
             for (_, event) in client.events.drain(..) {
-                checker.judge(&mut self.log, &event);
+                checker.check(&mut self.log, &event);
             }
             assert!(
-                client.chat.buffered_bytes() <= BUFFER_LIMIT,
-                "too much is buffered"
+                client.chat.buffered_bytes() <= MAX_BUFFERED_BYTES,
+                "{} bytes are buffered",
+                client.chat.buffered_bytes()
             );
             assert!(
-                client.chat.stats().cached_bytes <= 4 * 1024 * 1024,
-                "too much is cached"
+                client.chat.stats().cached_bytes <= MAX_CACHED_BYTES,
+                "{} bytes are cached",
+                client.chat.stats().cached_bytes
             );
         }
     }
 
-    fn break_something(&mut self, client: usize) {
-        let Some(link) = self.simulation.clients[client].newest_link() else {
+    /// Stalls, resets or cuts the newest link of a client.
+    fn break_link(&mut self, index: usize) {
+        let Some(link) = self.simulation.clients[index].newest_link() else {
             return;
         };
         self.report.faults += 1;
@@ -211,6 +227,7 @@ impl Run {
         }
     }
 
+    /// One to three different channels.
     fn channels(&mut self) -> Vec<String> {
         let first = self.rng.below(CHANNELS.len() as u64) as usize;
         let count = 1 + self.rng.below(3) as usize;
@@ -227,64 +244,66 @@ impl Run {
         self.users[self.rng.below(self.users.len() as u64) as usize].clone()
     }
 
-    fn connect(&mut self, client: usize) {
-        let short = self.rng.chance(30);
-        let chat = self.simulation.chat(client);
-        if short && chat.reconnect().is_ok() {
+    /// Connects by way of the name server, or sometimes directly to the front end again.
+    fn connect(&mut self, index: usize) {
+        let directly = self.rng.chance(30);
+        let chat = self.simulation.chat(index);
+        if directly && chat.reconnect().is_ok() {
             return;
         }
         chat.connect_to_name_server(ConnectOptions::new().region("eu"))
-            .expect("not connected");
+            .expect("a client without a connection");
     }
 
-    fn act(&mut self, client: usize) {
+    /// Performs a random action that the client's state allows.
+    fn act(&mut self, index: usize) {
         self.report.actions += 1;
-        match self.simulation.clients[client].chat.state() {
+        match self.simulation.clients[index].chat.state() {
             State::Uninitialized | State::Disconnected | State::Error => {
-                return self.connect(client);
+                return self.connect(index);
             }
             State::ConnectedToFrontEnd => {}
             state => {
-                let refused = self.simulation.chat(client).publish_message(
+                let result = self.simulation.chat(index).publish_message(
                     "lobby",
                     "too early",
                     &PublishOptions::new(),
                 );
-                assert_eq!(refused, Err(RequestError::WrongState(state)));
+                assert_eq!(result, Err(RequestError::WrongState(state)));
                 return;
             }
         }
-        let user = self.users[client].clone();
+        let user = self.users[index].clone();
         match self.rng.below(100) {
-            0..30 => self.subscribe(client),
+            0..30 => self.subscribe(index),
             30..40 => {
                 let names = self.channels();
                 let id = self
                     .simulation
-                    .chat(client)
+                    .chat(index)
                     .unsubscribe(&names)
-                    .expect("connected");
-                self.checkers[client].asked(id, &names);
+                    .expect("a connected client");
+                self.checkers[index].on_request(id, &names);
             }
             40..75 => {
                 let channel = self.channels().swap_remove(0);
                 let text = self.log.publish(&user, &channel);
-                let chat = self.simulation.chat(client);
+                let chat = self.simulation.chat(index);
                 chat.publish_message(&channel, text.as_str(), &PublishOptions::new())
-                    .expect("room");
+                    .expect("space in the queue");
             }
             75..83 => {
-                let target = self.any_user();
-                let text = self.log.send(&user, &target);
-                let chat = self.simulation.chat(client);
-                let encrypt = chat.send_private_message(
-                    &target,
+                let receiver = self.any_user();
+                let text = self.log.send(&user, &receiver);
+                let chat = self.simulation.chat(index);
+                let encrypted = chat.send_private_message(
+                    &receiver,
                     text.as_str(),
                     &PrivateOptions::new().encrypt(true),
                 );
-                if encrypt == Err(RequestError::EncryptionUnavailable) {
-                    chat.send_private_message(&target, text.as_str(), &PrivateOptions::new())
-                        .expect("room");
+                if encrypted == Err(RequestError::EncryptionUnavailable) {
+                    chat.send_private_message(&receiver, text.as_str(), &PrivateOptions::new())
+                        .expect("space in the queue");
                 }
             }
             83..87 => {
@@ -297,44 +316,44 @@ impl Run {
                 ];
                 let message = message[self.rng.below(3) as usize];
                 self.simulation
-                    .chat(client)
+                    .chat(index)
                     .set_user_status(status, message)
-                    .expect("room");
+                    .expect("space in the queue");
             }
             87..91 => {
                 let friend = self.any_user();
-                self.log.befriend(&user, &friend);
+                self.log.add_friend(&user, &friend);
                 self.simulation
-                    .chat(client)
+                    .chat(index)
                     .add_friends([&friend])
-                    .expect("room");
+                    .expect("space in the queue");
             }
             91..93 => {
                 let friend = self.any_user();
                 self.simulation
-                    .chat(client)
+                    .chat(index)
                     .remove_friends([&friend])
-                    .expect("room");
+                    .expect("space in the queue");
             }
             93..97 => {
                 let channel = self.channels().swap_remove(0);
                 let changes = [("score".into(), Value::Int(self.rng.below(100) as i32))];
-                let chat = self.simulation.chat(client);
+                let chat = self.simulation.chat(index);
                 chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())
-                    .expect("room");
+                    .expect("space in the queue");
             }
-            _ => self.simulation.chat(client).disconnect(),
+            _ => self.simulation.chat(index).disconnect(),
         }
     }
 
-    fn subscribe(&mut self, client: usize) {
+    fn subscribe(&mut self, index: usize) {
         let mut names = self.channels();
         let options = match self.rng.below(4) {
             0 => SubscribeOptions::new(),
             1 => SubscribeOptions::new().history(-1),
             2 => SubscribeOptions::new().history(self.rng.below(20) as i32),
             _ => {
-                let chat = &self.simulation.clients[client].chat;
+                let chat = &self.simulation.clients[index].chat;
                 let ids = names
                     .iter()
                     .map(|name| chat.channel(name).map_or(0, chat_core::Channel::last_id));
@@ -347,7 +366,7 @@ impl Run {
             .cloned()
         {
             None => options,
-            // A channel that publishes comes alone, with the options that make it so.
+            // Subscribed alone: the option applies to every channel of the request.
             Some(name) => {
                 names = vec![name];
                 SubscribeOptions::new().publish_subscribers(true)
@@ -355,39 +374,39 @@ impl Run {
         };
         let id = self
             .simulation
-            .chat(client)
+            .chat(index)
             .subscribe(&names, &options)
-            .expect("connected");
-        self.checkers[client].asked(id, &names);
+            .expect("a connected client");
+        self.checkers[index].on_request(id, &names);
     }
 
-    /// Nothing breaks any more, everybody connects, and what is under way comes to its end.
+    /// Causes no more faults, connects every client, and waits until nothing is pending.
     fn rest(&mut self) {
         for _ in 0..20 {
             self.pass(5_000);
-            let mut busy = false;
-            for client in 0..self.users.len() {
-                match self.simulation.clients[client].chat.state() {
+            let mut connecting = false;
+            for index in 0..self.users.len() {
+                match self.simulation.clients[index].chat.state() {
                     State::ConnectedToFrontEnd => {}
                     State::Uninitialized | State::Disconnected | State::Error => {
-                        busy = true;
-                        self.connect(client);
+                        connecting = true;
+                        self.connect(index);
                     }
-                    _ => busy = true,
+                    _ => connecting = true,
                 }
             }
-            if !busy {
-                // Half-dead links are noticed, and requests on them time out, within this.
+            if !connecting {
+                // Longer than the silence timeout and the request timeout: a link that is cut in one
+                // direction ends, and requests on it are settled.
                 self.pass(40_000);
-                let connected =
-                    |client: &crate::simulation::Client| client.chat.is_connected_to_front_end();
+                let connected = |client: &Client| client.chat.is_connected_to_front_end();
                 if self.simulation.clients.iter().all(connected) {
                     return;
                 }
             }
         }
         panic!(
-            "no rest: {:?}",
+            "clients do not stay connected: {:?}",
             self.simulation
                 .clients
                 .iter()
@@ -396,55 +415,56 @@ impl Run {
         );
     }
 
-    /// At rest every client knows what the server knows.
-    fn agree(&mut self) {
-        self.same_channels();
-        // One more word and one more property everywhere: everybody in a channel gets them.
+    /// Checks that every client knows at rest what the server knows.
+    fn check_agreement(&mut self) {
+        self.check_channels();
+        // Each subscriber of a channel must receive one more message and one more property.
         for channel in CHANNELS {
-            let inside = (0..self.users.len())
-                .find(|&client| self.checkers[client].subscribed().contains(channel));
-            let Some(client) = inside else { continue };
-            let user = self.users[client].clone();
+            let subscriber = (0..self.users.len())
+                .find(|&index| self.checkers[index].subscribed().contains(channel));
+            let Some(index) = subscriber else { continue };
+            let user = self.users[index].clone();
             let text = self.log.publish(&user, channel);
-            let chat = self.simulation.chat(client);
+            let chat = self.simulation.chat(index);
             chat.publish_message(channel, text.as_str(), &PublishOptions::new())
-                .expect("room");
+                .expect("space in the queue");
             let last = [("score".into(), Value::Int(1_000))];
             chat.set_channel_properties(channel, &last, &PropertyOptions::new())
-                .expect("room");
+                .expect("space in the queue");
         }
         self.pass(3_000);
-        self.same_channels();
+        self.check_channels();
         for snapshot in self.simulation.server.channels() {
             for (client, user) in self.simulation.clients.iter().zip(&self.users) {
                 if !snapshot
                     .subscribers
                     .iter()
-                    .any(|inside| *inside == user.as_str())
+                    .any(|subscriber| *subscriber == user.as_str())
                 {
                     continue;
                 }
                 let channel = client
                     .chat
                     .channel(&snapshot.name)
-                    .expect("a channel that the user is in");
+                    .expect("a subscribed channel");
                 assert_eq!(
                     channel.last_id(),
                     snapshot.last_id,
-                    "{user} in {}",
+                    "{user}: {}",
                     snapshot.name
                 );
                 assert_eq!(
                     channel.property(&"score".into()),
                     Some(&Value::Int(1_000)),
-                    "{user} in {}",
+                    "{user}: {}",
                     snapshot.name
                 );
             }
         }
     }
 
-    fn same_channels(&self) {
+    /// Checks that server, client and events agree on each client's channels and their subscribers.
+    fn check_channels(&self) {
         let snapshots = self.simulation.server.channels();
         for ((client, user), checker) in self
             .simulation
@@ -453,14 +473,14 @@ impl Run {
             .zip(&self.users)
             .zip(&self.checkers)
         {
-            checker.nothing_open();
+            checker.assert_all_settled();
             let on_server: BTreeSet<String> = snapshots
                 .iter()
                 .filter(|snapshot| {
                     snapshot
                         .subscribers
                         .iter()
-                        .any(|inside| *inside == user.as_str())
+                        .any(|subscriber| *subscriber == user.as_str())
                 })
                 .map(|snapshot| snapshot.name.to_string())
                 .collect();
@@ -471,12 +491,12 @@ impl Run {
                 .collect();
             assert_eq!(
                 on_client, on_server,
-                "{user}: client and server differ about its channels"
+                "{user}: client and server have different channels"
             );
             assert_eq!(
                 *checker.subscribed(),
                 on_server,
-                "{user}: events and server differ about its channels"
+                "{user}: events and server have different channels"
             );
             for snapshot in snapshots
                 .iter()
@@ -484,10 +504,10 @@ impl Run {
             {
                 let channel = client.chat.channel(&snapshot.name).expect("subscribed");
                 if channel.publishes_subscribers() {
-                    let inside: Vec<_> = channel.subscribers().cloned().collect();
+                    let known: Vec<_> = channel.subscribers().cloned().collect();
                     assert_eq!(
-                        inside, snapshot.subscribers,
-                        "{user}: who is in {}",
+                        known, snapshot.subscribers,
+                        "{user}: subscribers of {}",
                         snapshot.name
                     );
                 }
@@ -495,13 +515,15 @@ impl Run {
         }
     }
 
+    /// Disconnects every client, checks that nothing is left of the connection, and completes the
+    /// report.
     fn finish(mut self) -> Report {
-        for client in 0..self.users.len() {
-            self.simulation.chat(client).disconnect();
+        for index in 0..self.users.len() {
+            self.simulation.chat(index).disconnect();
         }
         self.pass(3_000);
         for (client, checker) in self.simulation.clients.iter().zip(&self.checkers) {
-            checker.nothing_open();
+            checker.assert_all_settled();
             assert_eq!(
                 (client.chat.buffered_bytes(), client.chat.poll_timeout()),
                 (0, None)

@@ -1,4 +1,4 @@
-//! Clients and a server on a simulated network, in virtual time.
+//! [`Simulation`]: clients and a server on a simulated network, in virtual time.
 
 use chat_core::{
     ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput,
@@ -8,19 +8,19 @@ use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, Stream
 use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind};
 use std::collections::BTreeMap;
 
-/// The port of the front end over every transport, in every simulation; each name server has the port of its scheme.
+/// The front end's port, over every transport. A name server has the default port of its scheme.
 pub const FRONT_END_PORT: u16 = 4534;
 
-/// What a client talks over.
+/// How a client connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// Streams.
+    /// TCP.
     Tcp,
-    /// Datagrams.
+    /// Reliable UDP.
     Udp,
-    /// Messages.
+    /// WebSocket.
     Ws,
-    /// Messages that nobody on the way can read.
+    /// WebSocket over TLS.
     Wss,
 }
 
@@ -28,7 +28,7 @@ impl Transport {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Tcp, Self::Udp, Self::Ws, Self::Wss];
 
-    /// What addresses begin with.
+    /// The scheme of the server's address.
     const fn scheme(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
@@ -39,54 +39,66 @@ impl Transport {
     }
 }
 
-/// Where a link goes, and what its opening says.
+/// The server at the other end of a link, and how the link was opened.
 struct LinkTarget {
     server_kind: ServerKind,
     path: Box<str>,
     wire: Wire,
 }
 
-/// One client and the links it has.
+/// A client and its open links.
 pub struct Client {
     /// The client.
     pub chat: ChatClient,
-    /// What it was told, with the time in milliseconds.
+    /// Its events so far, each with its time in milliseconds. The user of the simulation may remove
+    /// them.
     pub events: Vec<(u64, Event)>,
     links: BTreeMap<LinkId, LinkKey>,
 }
 
 impl Client {
-    /// The link that was opened last, if it is still there.
+    /// The link that was opened last, among the open ones.
     pub fn newest_link(&self) -> Option<LinkKey> {
         self.links.values().next_back().copied()
     }
 }
 
-/// A server, its clients, the network between them, and the time.
+/// A server, its clients, the network between them, and the clock.
+///
+/// ```text
+///   ChatClient <── LinkInput ───┐                    ┌─── bytes ───> ServerCore
+///       │                       │                    │                   │
+///       └── bytes, commands ──> Network (virtual time) <──── bytes ──────┘
+/// ```
+///
+/// Each link has a [`LinkKey`] in the network, a [`LinkId`] in its client, and, except over UDP, a
+/// [`ConnectionId`] in the server.
 pub struct Simulation {
-    /// The time.
+    /// The virtual time.
     pub now: Timestamp,
     /// The network between clients and server.
     pub network: Network,
-    /// Name server and front end.
+    /// The name server and the front end.
     pub server: ServerCore,
     /// The clients, in the order in which they were added.
     pub clients: Vec<Client>,
-    /// How streams and messages to the name server are.
+    /// Conditions of new TCP and WebSocket links to the name server.
     pub to_name_server: StreamSettings,
-    /// How streams and messages to the front end are.
+    /// Conditions of new TCP and WebSocket links to the front end.
     pub to_front_end: StreamSettings,
-    /// How datagram links are.
+    /// Conditions of new UDP links.
     pub datagrams: DatagramSettings,
-    /// Who is at the client's end of a link.
+    /// The client's end of each link: the client's index, and its name for the link.
     owners: BTreeMap<LinkKey, (usize, LinkId)>,
+    /// Kept for every link that was ever opened: a server may still receive its datagrams.
     targets: BTreeMap<LinkKey, LinkTarget>,
+    /// The server's end of each TCP or WebSocket link, and the reverse.
     connections: BTreeMap<LinkKey, ConnectionId>,
     keys: BTreeMap<ConnectionId, LinkKey>,
 }
 
 impl Simulation {
-    /// A simulation without clients. `seed` decides every random number in it.
+    /// Creates a simulation without clients. `seed` determines every random number in it.
     pub fn new(seed: u64, config: ServerConfig, settings: StreamSettings) -> Self {
         let config = config.with(|config| {
             config.front_end_port = FRONT_END_PORT;
@@ -111,12 +123,13 @@ impl Simulation {
         }
     }
 
-    /// A client of this simulation's server over TCP; `change` sets it up further.
+    /// Adds a client that connects over TCP, and returns its index. `change` completes its
+    /// configuration.
     pub fn add(&mut self, user: &str, change: impl FnOnce(ChatConfig) -> ChatConfig) -> usize {
         self.add_over(Transport::Tcp, user, change)
     }
 
-    /// The same over any transport.
+    /// Adds a client that connects over `transport`, and returns its index.
     pub fn add_over(
         &mut self,
         transport: Transport,
@@ -135,17 +148,21 @@ impl Simulation {
         self.clients.len() - 1
     }
 
-    /// The client of a client.
-    pub fn chat(&mut self, client: usize) -> &mut ChatClient {
-        &mut self.clients[client].chat
+    /// The client with this index.
+    pub fn chat(&mut self, index: usize) -> &mut ChatClient {
+        &mut self.clients[index].chat
     }
 
-    /// Lets time pass until nothing happens before `until_ms`, everything that happens at its time.
+    /// Advances the clock to `until_ms` and handles everything that is due on the way, each at its
+    /// own time.
+    ///
+    /// # Panics
+    /// If a client or the server breaks the contract on deadlines, or time stands still.
     pub fn run_until(&mut self, until_ms: u64) {
         let until = Timestamp::from_millis(until_ms);
         let mut at_this_time = 0_u32;
         loop {
-            self.turn();
+            self.step();
             let next = [self.network.next_time(), self.server.poll_timeout()]
                 .into_iter()
                 .chain(self.clients.iter().map(|client| client.chat.poll_timeout()))
@@ -155,37 +172,38 @@ impl Simulation {
                 break;
             };
             at_this_time = if next > self.now { 0 } else { at_this_time + 1 };
-            assert!(at_this_time < 1_000, "busy at {:?}", self.now);
-            self.now = self.now.max(next);
+            assert!(at_this_time < 1_000, "no progress at {:?}", self.now);
+            assert!(next >= self.now, "{next:?} should have been handled before");
+            self.now = next;
         }
         self.now = self.now.max(until);
     }
 
-    /// As [`Simulation::run_until`], from now on.
+    /// Advances the clock by `ms`, as [`Simulation::run_until`] does.
     pub fn run_for(&mut self, ms: u64) {
         self.run_until(self.now.as_millis() + ms);
     }
 
-    /// Hands over what is due, and lets everybody say what they have to say.
-    fn turn(&mut self) {
+    /// Delivers what is due, then drives the server and every client.
+    fn step(&mut self) {
         while let Some(delivery) = self.network.poll(self.now) {
             match delivery.to {
-                End::Client => self.hand_to_client(delivery.link, delivery.event),
-                End::Server => self.hand_to_server(delivery.link, delivery.event),
+                End::Client => self.deliver_to_client(delivery.link, delivery.event),
+                End::Server => self.deliver_to_server(delivery.link, delivery.event),
             }
         }
         if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
             self.server.service(self.now);
         }
         self.drain_server();
-        for client in 0..self.clients.len() {
-            self.turn_client(client);
+        for index in 0..self.clients.len() {
+            self.drive_client(index);
         }
     }
 
-    fn hand_to_client(&mut self, key: LinkKey, event: LinkEvent) {
-        let Some(&(client, link)) = self.owners.get(&key) else {
-            return;
+    fn deliver_to_client(&mut self, key: LinkKey, event: LinkEvent) {
+        let Some(&(index, link)) = self.owners.get(&key) else {
+            return; // the client has closed this link
         };
         let input = match &event {
             LinkEvent::Opened => LinkInput::Opened { ipv6: false },
@@ -195,17 +213,17 @@ impl Simulation {
                 LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "refused"))
             }
             LinkEvent::Reset => LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
-            _ => return, // room to write: the client's turn finds it
+            _ => return, // writable again: `drain_client` writes in any case
         };
-        let gone = matches!(input, LinkInput::Closed | LinkInput::Failed(_));
-        self.clients[client].chat.handle_link(self.now, link, input);
-        if gone {
-            self.forget(client, link);
+        let ended = matches!(input, LinkInput::Closed | LinkInput::Failed(_));
+        self.clients[index].chat.handle_link(self.now, link, input);
+        if ended {
+            self.forget_link(index, link);
             self.network.close(self.now, key, End::Client);
         }
     }
 
-    fn hand_to_server(&mut self, key: LinkKey, event: LinkEvent) {
+    fn deliver_to_server(&mut self, key: LinkKey, event: LinkEvent) {
         match (event, self.connections.get(&key).copied()) {
             (LinkEvent::Accepted, _) => {
                 let LinkTarget {
@@ -232,12 +250,12 @@ impl Simulation {
                 self.drain_server();
             }
             (LinkEvent::Bytes(bytes), None) => {
-                let Some(way) = self.targets.get(&key) else {
+                let Some(target) = self.targets.get(&key) else {
                     return;
                 };
                 self.server.received_datagram(
                     self.now,
-                    way.server_kind,
+                    target.server_kind,
                     key.address(),
                     || "127.0.0.1".to_owned(),
                     &bytes,
@@ -282,51 +300,53 @@ impl Simulation {
             return;
         };
         while let Some(bytes) = self.server.transmit(connection) {
-            let taken = self.network.send(self.now, key, End::Server, bytes);
-            if taken == 0 {
+            let accepted = self.network.send(self.now, key, End::Server, bytes);
+            if accepted == 0 {
                 return;
             }
-            self.server.transmitted(connection, taken);
+            self.server.transmitted(connection, accepted);
         }
     }
 
-    /// A full turn of one client's driver.
-    fn turn_client(&mut self, client: usize) {
+    /// Does what the contract asks of a driver: service, then events, bytes and commands, until the
+    /// client has no more work.
+    fn drive_client(&mut self, index: usize) {
         for _ in 0..100_000 {
             let now = self.now;
-            let Client { chat, events, .. } = &mut self.clients[client];
+            let Client { chat, events, .. } = &mut self.clients[index];
             let serviced = chat.service(now);
             while let Some(event) = chat.poll_event() {
                 events.push((now.as_millis(), event));
             }
-            self.drain_client(client);
+            self.drain_client(index);
             if !serviced.more {
-                let deadline = self.clients[client].chat.poll_timeout();
+                // Contract, point 4: after a full drain the next deadline is in the future.
+                let deadline = self.clients[index].chat.poll_timeout();
                 assert!(
                     deadline.is_none_or(|at| at > now),
-                    "a busy deadline: {deadline:?} at {now:?}"
+                    "deadline {deadline:?} is due at {now:?}, after a full drain"
                 );
                 return;
             }
         }
-        panic!("service never has enough");
+        panic!("service() always asks for another call");
     }
 
-    fn drain_client(&mut self, client: usize) {
+    fn drain_client(&mut self, index: usize) {
         let now = self.now;
-        let Client { chat, links, .. } = &mut self.clients[client];
+        let Client { chat, links, .. } = &mut self.clients[index];
         for (&link, &key) in &*links {
             self.network
                 .set_reading(key, End::Client, chat.wants_input(link));
             while let Some(bytes) = chat.transmit(now, link) {
-                let taken = self.network.send(now, key, End::Client, bytes);
-                if taken == 0 {
+                let accepted = self.network.send(now, key, End::Client, bytes);
+                if accepted == 0 {
                     break;
                 }
-                chat.transmitted(link, taken);
+                chat.transmitted(link, accepted);
             }
         }
-        while let Some(command) = self.clients[client].chat.poll_command() {
+        while let Some(command) = self.clients[index].chat.poll_command() {
             match command {
                 LinkCommand::Open { link, target, wire } => {
                     let (server_kind, stream) = match target.port {
@@ -348,24 +368,24 @@ impl Simulation {
                             wire,
                         },
                     );
-                    self.owners.insert(key, (client, link));
-                    self.clients[client].links.insert(link, key);
+                    self.owners.insert(key, (index, link));
+                    self.clients[index].links.insert(link, key);
                 }
                 LinkCommand::Close { link } => {
-                    let key = self.clients[client]
+                    let key = self.clients[index]
                         .links
                         .get(&link)
                         .copied()
-                        .expect("a link that is there");
-                    self.forget(client, link);
+                        .expect("an open link");
+                    self.forget_link(index, link);
                     self.network.close(now, key, End::Client);
                 }
             }
         }
     }
 
-    fn forget(&mut self, client: usize, link: LinkId) {
-        if let Some(key) = self.clients[client].links.remove(&link) {
+    fn forget_link(&mut self, index: usize, link: LinkId) {
+        if let Some(key) = self.clients[index].links.remove(&link) {
             self.owners.remove(&key);
         }
     }
