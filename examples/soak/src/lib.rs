@@ -13,5 +13,6 @@ mod checker;
 mod run;
 mod simulation;
 
+pub use dev_server::Transport;
 pub use run::{Report, run};
-pub use simulation::{Client, FRONT_END_PORT, Simulation, Transport};
+pub use simulation::{Client, FRONT_END_PORT, Simulation};

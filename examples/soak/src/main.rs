@@ -1,12 +1,14 @@
 //! `photon-soak`: many seeded runs of [`soak::run`].
 
+use command_line::number;
+use lexopt::{Arg, Parser};
+use std::ffi::OsString;
 use std::process::ExitCode;
-
-/// `EX_USAGE` of sysexits.h.
-const USAGE: u8 = 64;
 
 /// A progress line is printed after each of so many runs.
 const RUNS_PER_LINE: usize = 200;
+
+const NAME: &str = "photon-soak";
 
 const HELP: &str = "\
 Runs random clients against the development server on a simulated network, in virtual time, and
@@ -20,68 +22,53 @@ Options:
   --first SEED    the seed of the first run (default 1)
   --seed SEED     a single run, for example to repeat one that failed
   -h, --help      print this text
+  -V, --version   print name and version
 
 Exit status: 0 all runs passed; 1 a check failed (standard error shows which check, and the seed);
 64 wrong arguments.
 ";
 
-/// Seeds of the runs.
+const VERSION: &str = concat!("photon-soak ", env!("CARGO_PKG_VERSION"), "\n");
+
 #[derive(Debug, PartialEq, Eq)]
-struct Seeds {
-    first: u64,
-    runs: u64,
+enum Command {
+    /// So many runs, with consecutive seeds.
+    Run {
+        first: u64,
+        runs: u64,
+    },
+    Print(&'static str),
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1)) {
-        Ok(Some(seeds)) => run_all(&seeds),
-        Ok(None) => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("photon-soak: {error}\nTry `photon-soak --help`.");
-            ExitCode::from(USAGE)
-        }
+    match parse(std::env::args_os().skip(1)) {
+        Ok(Command::Run { first, runs }) => run_all(first, runs),
+        Ok(Command::Print(text)) => command_line::print(NAME, text),
+        Err(error) => command_line::usage_error(NAME, error),
     }
 }
 
-/// Parses the arguments after the program's name. `None` means `--help`.
-fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Option<Seeds>, String> {
-    let mut seeds = Seeds {
-        first: 1,
-        runs: 2_000,
-    };
-    let mut arguments = arguments.into_iter();
-    while let Some(flag) = arguments.next() {
-        if matches!(flag.as_str(), "--help" | "-h") {
-            return Ok(None);
-        }
-        if !matches!(flag.as_str(), "--runs" | "--first" | "--seed") {
-            return Err(format!("unknown option {flag:?}"));
-        }
-        let value = arguments.next().unwrap_or_default();
-        let number = value
-            .parse()
-            .map_err(|_| format!("{flag} {value:?} is not a number; use for example {flag} 1"))?;
-        match flag.as_str() {
-            "--runs" => seeds.runs = number,
-            "--first" => seeds.first = number,
-            _ => {
-                seeds = Seeds {
-                    first: number,
-                    runs: 1,
-                }
-            }
+/// Parses the arguments after the program's name.
+fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Command, String> {
+    const COUNT: &str = "a number from 0 to 2^64-1";
+    let mut parser = Parser::from_args(arguments);
+    let (mut first, mut runs) = (1, 2_000);
+    while let Some(argument) = command_line::next(&mut parser)? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
+            Arg::Short('V') | Arg::Long("version") => return Ok(Command::Print(VERSION)),
+            Arg::Long("runs") => runs = number(&mut parser, "runs", COUNT)?,
+            Arg::Long("first") => first = number(&mut parser, "first", COUNT)?,
+            Arg::Long("seed") => (first, runs) = (number(&mut parser, "seed", COUNT)?, 1),
+            other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Some(seeds))
+    Ok(Command::Run { first, runs })
 }
 
-fn run_all(seeds: &Seeds) -> ExitCode {
+fn run_all(first: u64, runs: u64) -> ExitCode {
     let mut total = soak::Report::default();
-    let last = seeds.first.saturating_add(seeds.runs);
-    for (finished, seed) in (1..).zip(seeds.first..last) {
+    for (finished, seed) in (1..).zip(first..first.saturating_add(runs)) {
         // A failed check panics, and the panic's text names the check.
         match std::panic::catch_unwind(|| soak::run(seed)) {
             Ok(report) => total.add(&report),
@@ -97,16 +84,16 @@ fn run_all(seeds: &Seeds) -> ExitCode {
             println!("{finished} runs passed");
         }
     }
-    println!("{} runs passed: {total}", seeds.runs);
+    println!("{runs} runs passed: {total}");
     ExitCode::SUCCESS
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Seeds, parse};
+    use super::{Command, HELP, VERSION, parse};
 
-    fn line(text: &str) -> Result<Option<Seeds>, String> {
-        parse(text.split_whitespace().map(str::to_owned))
+    fn line(text: &str) -> Result<Command, String> {
+        parse(text.split_whitespace())
     }
 
     #[test]
@@ -117,9 +104,10 @@ mod tests {
             ("--runs 5 --first 7", 7, 5),
             ("--seed 9", 9, 1),
         ] {
-            assert_eq!(line(text), Ok(Some(Seeds { first, runs })), "{text}");
+            assert_eq!(line(text), Ok(Command::Run { first, runs }), "{text}");
         }
-        assert_eq!(line("--runs 5 --help"), Ok(None));
+        assert_eq!(line("--runs 5 --help"), Ok(Command::Print(HELP)));
+        assert_eq!(line("-V"), Ok(Command::Print(VERSION)));
     }
 
     #[test]
@@ -127,8 +115,8 @@ mod tests {
         for (text, expected) in [
             ("--loud", "--loud"),
             ("5", "5"),
-            ("--runs", "use for example --runs 1"),
-            ("--seed x", "\"x\" is not a number"),
+            ("--runs", "--runs"),
+            ("--seed x", "--seed \"x\" is not a number"),
         ] {
             let error = line(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

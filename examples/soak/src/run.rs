@@ -2,14 +2,14 @@
 //! state at rest. The seed determines all of it.
 
 use crate::checker::{ActionLog, Checker};
-use crate::simulation::{Client, Simulation, Transport};
+use crate::simulation::{Client, Simulation};
 use chat_core::{
     ConnectOptions, Encryption, PrivateOptions, PropertyOptions, Protocol, PublishOptions,
     RequestError, State, StatusMessage, SubscribeOptions, Value,
 };
-use dev_server::ServerConfig;
 use dev_server::netem::{Conditions, Percent};
 use dev_server::sim::{DatagramSettings, End, Rng, StreamSettings};
+use dev_server::{ServerConfig, Transport};
 use std::collections::BTreeSet;
 use std::fmt;
 

@@ -5,39 +5,13 @@ use chat_core::{
     Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings};
-use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind};
+use dev_server::{
+    ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, Transport,
+};
 use std::collections::BTreeMap;
 
 /// The front end's port, over every transport. A name server has the default port of its scheme.
 pub const FRONT_END_PORT: u16 = 4534;
-
-/// How a client connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// TCP.
-    Tcp,
-    /// Reliable UDP.
-    Udp,
-    /// WebSocket.
-    Ws,
-    /// WebSocket over TLS.
-    Wss,
-}
-
-impl Transport {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Tcp, Self::Udp, Self::Ws, Self::Wss];
-
-    /// The scheme of the server's address.
-    const fn scheme(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Ws => "ws",
-            Self::Wss => "wss",
-        }
-    }
-}
 
 /// The server at the other end of a link, and how the link was opened.
 struct LinkTarget {
@@ -136,7 +110,7 @@ impl Simulation {
         user: &str,
         change: impl FnOnce(ChatConfig) -> ChatConfig,
     ) -> usize {
-        let address = format!("{}://127.0.0.1", transport.scheme());
+        let address = format!("{transport}://127.0.0.1");
         let config = change(ChatConfig::new(address, "app", "1").user_id(user));
         let mut seed = [5; 32];
         seed[..8].copy_from_slice(&self.clients.len().to_le_bytes());
