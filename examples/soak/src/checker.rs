@@ -100,6 +100,10 @@ impl Checker {
         );
     }
 
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
     pub(crate) fn subscribed(&self) -> &BTreeSet<String> {
         &self.subscribed
     }

@@ -5,9 +5,7 @@ use chat_core::{
     Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings};
-use dev_server::{
-    ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, Transport,
-};
+use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, Transport};
 use std::collections::BTreeMap;
 
 /// The front end's port, over every transport. A name server has the default port of its scheme.
