@@ -1,11 +1,11 @@
-//! The demo as a person starts it.
+//! `photon-chat demo` and the help pages.
 
 mod harness;
 
 use harness::Program;
 
-/// What the demo shows behind the lines that say what it runs over.
-fn conversation(arguments: &[&str], over: &str) -> String {
+/// Runs the demo and returns its output without the opening, which must contain `expected`.
+fn conversation(arguments: &[&str], expected: &str) -> String {
     let output = Program::start(arguments).end();
     assert_eq!(
         (output.status, output.stderr.as_str()),
@@ -14,21 +14,21 @@ fn conversation(arguments: &[&str], over: &str) -> String {
         output.stdout
     );
     let (opening, rest) = output.stdout.split_once("\n\n").unwrap();
-    assert!(opening.contains(over), "{opening}");
+    assert!(opening.contains(expected), "{opening}");
     rest.to_owned()
 }
 
 #[test]
-fn every_transport_and_a_bad_line_show_the_same_conversation() {
+fn the_conversation_is_the_same_over_every_transport_and_a_bad_network() {
     let tcp = conversation(&["demo", "--transport", "tcp"], "over TCP");
     assert_eq!(
-        conversation(&["demo", "--transport", "udp"], "over UDP, in 1.8"),
+        conversation(&["demo", "--transport", "udp"], "over UDP, protocol 1.8"),
         tcp
     );
     assert_eq!(
         conversation(
             &["demo", "--transport", "udp", "--protocol", "1.6"],
-            "over UDP, in 1.6"
+            "over UDP, protocol 1.6"
         ),
         tcp
     );
@@ -42,7 +42,7 @@ fn every_transport_and_a_bad_line_show_the_same_conversation() {
     );
     let json = conversation(
         &["demo", "--transport", "wss", "--protocol", "json"],
-        "WebSocket, in json",
+        "WebSocket, protocol json",
     );
     assert_eq!(
         json.replace("a list, 6 and 2", "an array of int, 6 and 2"),
@@ -50,11 +50,11 @@ fn every_transport_and_a_bad_line_show_the_same_conversation() {
     );
     let clear = conversation(
         &["demo", "--transport", "ws", "--protocol", "json"],
-        "everything goes in clear",
+        "everything is sent in clear",
     );
     assert_eq!(
         clear.replace(
-            ", in clear: JSON over ws encrypts nothing",
+            ", in clear: JSON over ws has no encryption",
             ", encrypted on their way to the server"
         ),
         json
@@ -74,7 +74,7 @@ fn every_transport_and_a_bad_line_show_the_same_conversation() {
     assert_eq!(
         conversation(
             &bad,
-            "The line is bad, in both directions: loss=10 duplicate=10"
+            "The network is bad in both directions: loss=10 duplicate=10"
         ),
         tcp
     );
@@ -83,7 +83,7 @@ fn every_transport_and_a_bad_line_show_the_same_conversation() {
 }
 
 #[test]
-fn all_of_them_are_a_table() {
+fn option_all_prints_a_table_of_transports_and_protocols() {
     let output = Program::start(&["demo", "--all"]).end();
     assert_eq!(
         (output.status, output.stderr.as_str()),
@@ -105,12 +105,15 @@ fn all_of_them_are_a_table() {
         names.join(", "),
         "udp 1.6, udp 1.8, tcp 1.6, tcp 1.8, ws 1.6, ws 1.8, ws json, wss 1.6, wss 1.8, wss json"
     );
-    let kept: Vec<&str> = rows.iter().map(|row| row[row.len() - 2]).collect();
-    assert!(kept[0].parse::<usize>().unwrap() > 30, "{kept:?}");
+    let observed: Vec<&str> = rows.iter().map(|row| row[row.len() - 2]).collect();
+    assert!(observed[0].parse::<usize>().unwrap() > 30, "{observed:?}");
     assert_eq!(
-        kept.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        observed
+            .iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .len(),
         1,
-        "{kept:?}"
+        "{observed:?}"
     );
 }
 
@@ -129,47 +132,47 @@ fn the_demo_shows_a_conversation() {
         first.contains("development server on loopback") && first.contains("not the Photon cloud"),
         "{first}"
     );
-    // In this order, other lines between them.
+    // These lines appear in this order, with others between them.
     for expected in [
         "Log in",
         "  alice    > regions: eu, us, asia",
         "  alice    > logged in as alice",
         "  bob      > logged in as bob",
         "A channel and its history",
-        "  alice    > is in general",
-        "  alice    > general, alice: Is anybody here?",
-        "  bob      > is in general",
-        "  bob      > general, alice: Is anybody here?",
-        "Talk",
-        "  bob    says: Hello alice! I have read it all.",
-        "  alice    > general, bob: Hello alice! I have read it all.",
-        "  bob      > general, bob: Hello alice! I have read it all.",
-        "  alice    > general, bob: an array of int, 6 and 2",
+        "  alice    > subscribed to general",
+        "  alice    > [general] alice: Is anybody here?",
+        "  bob      > subscribed to general",
+        "  bob      > [general] alice: Is anybody here?",
+        "Messages",
+        "  bob    publishes in general: Hello alice! I have read it all.",
+        "  alice    > [general] bob: Hello alice! I have read it all.",
+        "  bob      > [general] bob: Hello alice! I have read it all.",
+        "  alice    > [general] bob: an array of int, 6 and 2",
         "Private messages, encrypted on their way to the server",
-        "  bob      > private, alice: Between us: were those dice loaded?",
-        "  alice    > private, alice: Between us: were those dice loaded?",
+        "  bob      > [private] alice: Between us: were those dice loaded?",
+        "  alice    > [private] alice: Between us: were those dice loaded?",
         "Friends and their status",
         "  alice  adds bob to her friends",
-        "  alice    > bob is Offline: nothing said",
-        "  alice    > bob is Online: ready to play",
-        "  alice    > bob is Away: still the same words",
-        "  alice    > bob is Playing: no words any more",
-        "A channel that tells who is in it, and has properties",
-        "  alice    > in table: alice",
-        "  bob      > in table: alice and bob",
-        "  alice    > in table: alice and bob",
-        "  alice    > table: stake is 3 now, by alice",
-        "  bob      > table: stake is 3 now, by alice",
-        "  bob      > has left table",
-        "  alice    > in table: alice",
-        "Leave",
-        "  bob      > has left general",
+        "  alice    > bob is Offline, without a message",
+        "  alice    > bob is Online, with the message: ready to play",
+        "  alice    > bob is Away, with the same message",
+        "  alice    > bob is Playing, without a message",
+        "A channel that publishes its subscribers and has properties",
+        "  alice    > subscribers of table: alice",
+        "  bob      > subscribers of table: alice and bob",
+        "  alice    > subscribers of table: alice and bob",
+        "  alice    > alice set stake of table to 3",
+        "  bob      > alice set stake of table to 3",
+        "  bob      > unsubscribed from table",
+        "  alice    > subscribers of table: alice",
+        "Unsubscribe",
+        "  bob      > unsubscribed from general",
         "Disconnect",
-        "  bob      > is disconnected",
+        "  bob      > disconnected",
     ] {
         assert!(
             lines.any(|line| line == expected),
-            "{expected} is not, or not there, in\n{}",
+            "{expected:?} is missing, or not at this place, in\n{}",
             output.stdout
         );
     }
@@ -179,36 +182,33 @@ fn the_demo_shows_a_conversation() {
             .lines()
             .last()
             .unwrap()
-            .starts_with("All is well")
+            .starts_with("The demo passed")
     );
     assert!(
         !output.stdout.contains('\x1b'),
-        "colours on what is no terminal"
+        "colours without a terminal"
     );
 }
 
 #[test]
-fn an_output_that_nobody_reads_ends_it_quietly() {
-    let output = Program::start_unread(&["demo"]).end();
+fn a_closed_output_ends_the_demo_without_a_message() {
+    let output = Program::start_with_closed_output(&["demo"]).end();
     assert_eq!((output.status, output.stderr.as_str()), (1, ""));
 }
 
 #[test]
-fn wrong_arguments_are_64_and_say_what_to_do() {
+fn wrong_arguments_end_with_status_64_and_an_explanation() {
     for (arguments, expected) in [
-        (
-            &["demo", "--transport", "smoke"][..],
-            "use --transport udp, tcp, ws or wss",
-        ),
+        (&["demo", "--transport", "smoke"][..], "udp, tcp, ws or wss"),
         (&["demo", "--loss", "lots"], "percentage"),
         (&["demo", "twice"], "twice"),
-        (&["perform"], "demo and run"),
+        (&["perform"], "demo or run"),
         (&[], "demo or run"),
         (&["run", "--server", "tcp://127.0.0.1:1"], "--app-id"),
         (&["run", "--app-id", "x"], "--server"),
         (
             &["run", "--server", "h", "--app-id", "x", "--protocol", "2"],
-            "1.6, 1.8, json",
+            "1.6, 1.8 or json",
         ),
         (
             &["run", "--server", "h", "--app-id", "x", "--loud"],

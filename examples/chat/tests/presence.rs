@@ -3,7 +3,7 @@
 mod harness;
 
 use dev_server::ServerConfig;
-use harness::{ENTER, LocalServer, Output, Program, script};
+use harness::{CONNECT, LocalServer, Output, Program, script};
 use serde_json::{Value as Json, json};
 
 fn with_properties() -> LocalServer {
@@ -33,24 +33,24 @@ fn refused(output: &Output) -> Vec<(String, String)> {
 fn status(alice_protocol: &str, bob_protocol: &str) {
     let server = LocalServer::start(ServerConfig::new());
     let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
-    alice.say(ENTER);
-    alice.say("friends bob,carol\nwait-count UserStatusUpdate 2 30\n");
+    alice.write(CONNECT);
+    alice.write("friends bob,carol\nwait-count UserStatusUpdate 2 30\n");
     // Bob gets it when he comes.
-    alice.say(
+    alice.write(
         "private bob go\nwait PrivateMessage 30 done\nunfriend bob\nprivate bob again\nwait PrivateMessage 30 end\n",
     );
     let lines = format!(
-        "{ENTER}wait PrivateMessage 30 go\nstatus 2 at  lunch\nstatus-keep 3\nstatus 77 json:{{\"t\":\"int\",\"v\":5}}\nstatus 4\n\
+        "{CONNECT}wait PrivateMessage 30 go\nstatus 2 at  lunch\nstatus-keep 3\nstatus 77 json:{{\"t\":\"int\",\"v\":5}}\nstatus 4\n\
          status 1 unseen\nprivate alice done\nwait PrivateMessage 30 again\nstatus 2 nobody hears\nprivate alice end\n\
          wait PrivateMessage 30 end\n"
     );
-    script(&server.url(), "bob", &["--protocol", bob_protocol], &lines).assert_good();
+    script(&server.url(), "bob", &["--protocol", bob_protocol], &lines).assert_success();
     let update = |user, name, code, message| {
         let status = json!({"name": name, "code": code});
         json!({"event": "UserStatusUpdate", "user": user, "status": status, "message": message})
     };
     assert_eq!(
-        alice.end().assert_good().events("UserStatusUpdate"),
+        alice.end().assert_success().events("UserStatusUpdate"),
         [
             update("bob", "Offline", 0, json!({"name": "Kept"})),
             update("carol", "Offline", 0, json!({"name": "Kept"})),
@@ -79,16 +79,16 @@ fn friends_see_a_status_and_its_message() {
 fn company(alice_protocol: &str, bob_protocol: &str) {
     let server = with_properties();
     let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
-    alice.say(ENTER);
-    alice.say(
+    alice.write(CONNECT);
+    alice.write(
         "subscribe-opts table publish=true max=2\nwait SubscribeResult\nprivate bob come\nwait UserSubscribed 30 bob\nwait PrivateMessage 30 here\n",
     );
-    alice.say("setprops table topic=dice stake=json:{\"t\": \"int\", \"v\": 3} motto=json:{\"t\":\"string\",\"v\":\"two words\"}\n");
-    alice.say("wait PropertiesChanged\nsetprops table topic=json:{\"t\":\"null\"}\nwait PropertiesChanged\n");
-    alice.say("setuserprops table bob seat=2\nwait PropertiesChanged\nchannels\n");
-    alice.say("private bob go\nwait UserUnsubscribed 30 bob\nchannels\n");
+    alice.write("setprops table topic=dice stake=json:{\"t\": \"int\", \"v\": 3} motto=json:{\"t\":\"string\",\"v\":\"two words\"}\n");
+    alice.write("wait PropertiesChanged\nsetprops table topic=json:{\"t\":\"null\"}\nwait PropertiesChanged\n");
+    alice.write("setuserprops table bob seat=2\nwait PropertiesChanged\nchannels\n");
+    alice.write("private bob go\nwait UserUnsubscribed 30 bob\nchannels\n");
     let lines = format!(
-        "{ENTER}wait PrivateMessage 30 come\nsubscribe table\nwait SubscribeResult\nchannels\nprivate alice here\n\
+        "{CONNECT}wait PrivateMessage 30 come\nsubscribe table\nwait SubscribeResult\nchannels\nprivate alice here\n\
          wait-count PropertiesChanged 3 30\nwait PrivateMessage 30 go\nchannels\nunsubscribe table\nwait UnsubscribeResult\n"
     );
     let bob = script(&server.url(), "bob", &["--protocol", bob_protocol], &lines);
@@ -103,7 +103,7 @@ fn company(alice_protocol: &str, bob_protocol: &str) {
     };
     for output in [&alice, &bob] {
         assert_eq!(
-            output.assert_good().events("PropertiesChanged"),
+            output.assert_success().events("PropertiesChanged"),
             [
                 changed(
                     None,
@@ -173,16 +173,16 @@ fn subscribers_and_properties_are_told() {
 fn a_full_channel_takes_no_more() {
     let server = LocalServer::start(ServerConfig::new());
     let mut alice = Program::client(&server.url(), "alice", &[]);
-    alice.say(ENTER);
-    alice.say("subscribe-opts small max=1\nwait SubscribeResult\nprivate bob come\nwait PrivateMessage 30 enough\n");
+    alice.write(CONNECT);
+    alice.write("subscribe-opts small max=1\nwait SubscribeResult\nprivate bob come\nwait PrivateMessage 30 enough\n");
     let lines = format!(
-        "{ENTER}wait PrivateMessage 30 come\nsubscribe small\nwait SubscribeResult 30 Refused\nprivate alice enough\n\
+        "{CONNECT}wait PrivateMessage 30 come\nsubscribe small\nwait SubscribeResult 30 Refused\nprivate alice enough\n\
          wait PrivateMessage 30 enough\n"
     );
-    script(&server.url(), "bob", &[], &lines).assert_good();
+    script(&server.url(), "bob", &[], &lines).assert_success();
     // That it is full is all that there is to tell: it does not publish who is in it.
     let alice = alice.end();
-    assert!(alice.assert_good().events("UserSubscribed").is_empty());
+    assert!(alice.assert_success().events("UserSubscribed").is_empty());
     assert_eq!(
         alice.events("SubscribeResult")[0]["channels"][0]["outcome"],
         "Done"
@@ -193,11 +193,11 @@ fn a_full_channel_takes_no_more() {
 fn a_server_without_properties_says_so() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!(
-        "{ENTER}subscribe a\nwait SubscribeResult\nsetprops a k=v\nwait OperationResponse 30 \"operation\":8\n\
+        "{CONNECT}subscribe a\nwait SubscribeResult\nsetprops a k=v\nwait OperationResponse 30 \"operation\":8\n\
          setuserprops a alice k=v\nwait OperationResponse 30 \"operation\":8\n"
     );
     let output = script(&server.url(), "alice", &[], &lines);
-    let responses = output.assert_good().events("OperationResponse");
+    let responses = output.assert_success().events("OperationResponse");
     let codes: Vec<&Json> = responses
         .iter()
         .filter(|response| response["operation"] == 8)
@@ -211,7 +211,7 @@ fn a_server_without_properties_says_so() {
 fn operations_are_sent_as_they_are_given() {
     let server = with_properties();
     let lines = format!(
-        "{ENTER}op 4\nwait OperationResponse 30 \"operation\":4\n\
+        "{CONNECT}op 4\nwait OperationResponse 30 \"operation\":4\n\
          op 0 {{\"0\":{{\"t\":\"array\",\"of\":\"string\",\"v\":[{{\"t\":\"string\",\"v\":\"a\"}}]}}}}\nwait SubscribeResult\n\
          op 2 {{\"1\":{{\"t\":\"string\",\"v\":\"a\"}},\"3\":{{\"t\":\"string\",\"v\":\"two words\"}}}}\nwait ChatMessages 30 two words\n\
          op-encrypted 3 [[225,{{\"t\":\"string\",\"v\":\"alice\"}},],[3,{{\"t\":\"int\",\"v\":7}}]]\n"
@@ -240,7 +240,7 @@ fn operations_are_sent_as_they_are_given() {
         all.map(|answer| answer["return_code"]["code"].as_i64().unwrap())
             .collect::<Vec<_>>()
     };
-    output.assert_good();
+    output.assert_success();
     assert_eq!(
         (answer(4), answer(0), answer(3), answer(8)),
         (vec![-2], vec![0], vec![0], vec![0, -2, 0])
@@ -265,7 +265,7 @@ fn what_is_refused_here_is_not_sent() {
         &server.url(),
         "alice",
         &[],
-        &format!("{early}{ENTER}{late}"),
+        &format!("{early}{CONNECT}{late}"),
     );
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
     let refused = refused(&output);
@@ -290,7 +290,7 @@ fn what_is_refused_here_is_not_sent() {
         ("op 4", "not possible in state Uninitialized"),
         ("reconnect", "not possible in state ConnectedToFrontEnd"),
         ("friends a,,b", "user id must not be empty"),
-        ("subscribe-opts a,b publish=true", "one channel at a time"),
+        ("subscribe-opts a,b publish=true", "for one channel"),
         ("subscribe-opts a publish=true max=101", "100"),
         ("op 230", "operation 230"),
     ] {

@@ -3,7 +3,7 @@
 mod harness;
 
 use dev_server::ServerConfig;
-use harness::{ENTER, LocalServer, Output, Program, script};
+use harness::{CONNECT, LocalServer, Output, Program, script};
 use serde_json::{Value as Json, json};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
@@ -31,11 +31,11 @@ fn channels(output: &Output) -> Vec<Json> {
 fn a_cut_line_is_an_error_and_reconnecting_goes_straight_back() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!(
-        "{ENTER}subscribe a\nwait SubscribeResult\npublish a one\nwait ChatMessages\nprivate alice hi\nwait PrivateMessage\ndrop\n\
+        "{CONNECT}subscribe a\nwait SubscribeResult\npublish a one\nwait ChatMessages\nprivate alice hi\nwait PrivateMessage\ndrop\n\
          wait Error 30\nchannels\n{BACK}subscribe a -1 1\nwait SubscribeResult\npublish a two\nwait ChatMessages 30 two\nchannels\n"
     );
     let output = script(&server.url(), "alice", &[], &lines);
-    assert_eq!(output.assert_good().states(), [1, 2, 3, 4, -1, 3, 4, 10]);
+    assert_eq!(output.assert_success().states(), [1, 2, 3, 4, -1, 3, 4, 10]);
     let errors = output.events("Error");
     assert_eq!(errors.len(), 1);
     assert_eq!(
@@ -66,24 +66,24 @@ fn a_cut_line_is_an_error_and_reconnecting_goes_straight_back() {
 fn a_cut_line_ends_the_servers_session() {
     let server = LocalServer::start(ServerConfig::new());
     let mut bob = Program::client(&server.url(), "bob", &[]);
-    bob.say(ENTER);
-    bob.say("friends alice\nwait UserStatusUpdate 30 Offline\nsubscribe-opts table publish=true\nwait SubscribeResult\nprivate alice come\n");
-    bob.say("wait UserSubscribed 30 alice\nwait UserStatusUpdate 30 Online\nprivate alice go\n");
-    bob.say("wait UserStatusUpdate 30 Offline\nwait UserUnsubscribed 30 alice\n");
+    bob.write(CONNECT);
+    bob.write("friends alice\nwait UserStatusUpdate 30 Offline\nsubscribe-opts table publish=true\nwait SubscribeResult\nprivate alice come\n");
+    bob.write("wait UserSubscribed 30 alice\nwait UserStatusUpdate 30 Online\nprivate alice go\n");
+    bob.write("wait UserStatusUpdate 30 Offline\nwait UserUnsubscribed 30 alice\n");
     let lines = format!(
-        "{ENTER}wait PrivateMessage 30 come\nsubscribe table\nwait SubscribeResult\nstatus 2\nwait PrivateMessage 30 go\ndrop\nwait Error\n"
+        "{CONNECT}wait PrivateMessage 30 come\nsubscribe table\nwait SubscribeResult\nstatus 2\nwait PrivateMessage 30 go\ndrop\nwait Error\n"
     );
-    script(&server.url(), "alice", &[], &lines).assert_good();
-    bob.end().assert_good();
+    script(&server.url(), "alice", &[], &lines).assert_success();
+    bob.end().assert_success();
 }
 
 #[test]
 fn dropping_without_a_connection_does_nothing() {
     let server = LocalServer::start(ServerConfig::new());
-    let lines = format!("drop\n{ENTER}disconnect\ndrop\n{BACK}drop\nwait Error\ndrop\n");
+    let lines = format!("drop\n{CONNECT}disconnect\ndrop\n{BACK}drop\nwait Error\ndrop\n");
     let output = script(&server.url(), "alice", &[], &lines);
     assert_eq!(
-        output.assert_good().states(),
+        output.assert_success().states(),
         [1, 2, 3, 4, 10, 3, 4, -1, 10]
     );
 }
@@ -118,13 +118,13 @@ fn without_a_login_there_is_nothing_to_reconnect_to() {
 fn forgetting_is_as_if_the_client_were_new() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!(
-        "{ENTER}subscribe a\nwait SubscribeResult\npublish a one\nwait ChatMessages\nprivate alice hi\nwait PrivateMessage\n\
+        "{CONNECT}subscribe a\nwait SubscribeResult\npublish a one\nwait ChatMessages\nprivate alice hi\nwait PrivateMessage\n\
          channels\ndisconnect\nforget\nchannels\n{BACK}channels\n"
     );
     let output = script(&server.url(), "alice", &[], &lines);
     let nothing = json!([[], []]);
     assert_eq!(
-        channels(output.assert_good()),
+        channels(output.assert_success()),
         [
             json!([[["a", 1]], [["alice", 1]]]),
             nothing.clone(),
@@ -138,11 +138,11 @@ fn a_frozen_client_serves_nothing() {
     let server = LocalServer::start(ServerConfig::new());
     // The sleep lets the lines behind it come, so that nothing is served between them. What a user says to itself comes
     // back at once, and is not taken before the freeze is over.
-    let frozen = format!("{ENTER}sleep 0.3\nprivate alice hi\nfreeze 0.4\nwait PrivateMessage\n");
+    let frozen = format!("{CONNECT}sleep 0.3\nprivate alice hi\nfreeze 0.4\nwait PrivateMessage\n");
     let started = Instant::now();
     let output = script(&server.url(), "alice", &[], &frozen);
     assert!(started.elapsed() >= Duration::from_millis(700));
-    let lines = output.assert_good().lines();
+    let lines = output.assert_success().lines();
     let place = |fits: &dyn Fn(&Json) -> bool| lines.iter().position(fits).unwrap();
     let (thawed, heard) = (
         place(&|line| line["line"] == "freeze 0.4"),

@@ -3,7 +3,7 @@
 mod harness;
 
 use dev_server::ServerConfig;
-use harness::{ENTER, LocalServer, Output, Program, script};
+use harness::{CONNECT, LocalServer, Output, Program, script};
 use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -51,10 +51,11 @@ fn values() -> Vec<Json> {
 fn talk(alice_protocol: &str, bob_protocol: &str) {
     let server = LocalServer::start(ServerConfig::new());
     let mut alice_lines = format!(
-        "{ENTER}subscribe general -1\nwait SubscribeResult\nwait ChatMessages 30 bob is here\n"
+        "{CONNECT}subscribe general -1\nwait SubscribeResult\nwait ChatMessages 30 bob is here\n"
     );
-    let mut bob_lines =
-        format!("{ENTER}subscribe general -1\nwait SubscribeResult\npublish general bob is here\n");
+    let mut bob_lines = format!(
+        "{CONNECT}subscribe general -1\nwait SubscribeResult\npublish general bob is here\n"
+    );
     let mut expected = vec![("bob".to_owned(), string("bob is here"))];
     for value in values() {
         alice_lines += &format!("publish general json:{value}\n");
@@ -69,11 +70,11 @@ fn talk(alice_protocol: &str, bob_protocol: &str) {
 
     let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
     let mut bob = Program::client(&server.url(), "bob", &["--protocol", bob_protocol]);
-    alice.say(&alice_lines);
-    bob.say(&bob_lines);
+    alice.write(&alice_lines);
+    bob.write(&bob_lines);
     let (alice, bob) = (alice.end(), bob.end());
     for output in [&alice, &bob] {
-        assert_eq!(output.assert_good().states(), [1, 2, 3, 4, 10]);
+        assert_eq!(output.assert_success().states(), [1, 2, 3, 4, 10]);
         assert_eq!(heard(output), expected);
     }
 
@@ -145,7 +146,7 @@ fn a_whole_run_is_told_in_order() {
                  wait StateChanged 30 \"code\":4\nsubscribe a,b\nwait SubscribeResult\npublish a one\nwait ChatMessages\nstats\nunsubscribe a\n\
                  wait UnsubscribeResult\nchannels\ndisconnect\nwait StateChanged 30 Disconnected\nquit\n";
     let output = script(&server.url(), "alice", &[], lines);
-    assert_eq!(output.assert_good().states(), [1, 2, 3, 4, 10]);
+    assert_eq!(output.assert_success().states(), [1, 2, 3, 4, 10]);
     let commands: Vec<Json> = output
         .events("Command")
         .iter()
@@ -197,18 +198,18 @@ fn a_whole_run_is_told_in_order() {
 fn history_is_bounded_by_last_ids() {
     let server = LocalServer::start(ServerConfig::new());
     let mut alice = Program::client(&server.url(), "alice", &[]);
-    alice.say(ENTER);
-    alice.say("subscribe a\nwait SubscribeResult\npublish a one\npublish a two\npublish a three\nwait-count ChatMessages 3 30\n");
-    alice.say("private bob ready\nwait PrivateMessage 30 enough\n");
+    alice.write(CONNECT);
+    alice.write("subscribe a\nwait SubscribeResult\npublish a one\npublish a two\npublish a three\nwait-count ChatMessages 3 30\n");
+    alice.write("private bob ready\nwait PrivateMessage 30 enough\n");
     // Bob's private history tells that alice is done.
     let lines = format!(
-        "{ENTER}wait PrivateMessage 30 ready\nsubscribe a -1 1\nwait-count ChatMessages 2 30\nunsubscribe a\n\
+        "{CONNECT}wait PrivateMessage 30 ready\nsubscribe a -1 1\nwait-count ChatMessages 2 30\nunsubscribe a\n\
          wait UnsubscribeResult\nsubscribe a 1\nwait-count ChatMessages 1 30\nprivate alice enough\nwait PrivateMessage 30 enough\n"
     );
     let bob = script(&server.url(), "bob", &[], &lines);
-    alice.end().assert_good();
+    alice.end().assert_success();
     let ids: Vec<Json> = bob
-        .assert_good()
+        .assert_success()
         .events("ChatMessages")
         .iter()
         .map(|event| event["messages"].clone())
@@ -225,18 +226,18 @@ fn history_is_bounded_by_last_ids() {
 fn private_history_is_limited_by_the_option() {
     let server = LocalServer::start(ServerConfig::new());
     let mut alice = Program::client(&server.url(), "alice", &[]);
-    alice.say(ENTER);
-    alice.say(
+    alice.write(CONNECT);
+    alice.write(
         "private bob one\nprivate bob two\nprivate bob three\nwait-count PrivateMessage 3 30\n",
     );
-    alice.say("subscribe a\npublish a ready\nwait PrivateMessage 30 enough\n");
+    alice.write("subscribe a\npublish a ready\nwait PrivateMessage 30 enough\n");
     // Carol tells when alice is done.
-    let lines = format!("{ENTER}subscribe a -1\nwait ChatMessages 30 ready\n");
-    script(&server.url(), "carol", &[], &lines).assert_good();
-    let lines = format!("{ENTER}private alice enough\nwait PrivateMessage 30 enough\n");
+    let lines = format!("{CONNECT}subscribe a -1\nwait ChatMessages 30 ready\n");
+    script(&server.url(), "carol", &[], &lines).assert_success();
+    let lines = format!("{CONNECT}private alice enough\nwait PrivateMessage 30 enough\n");
     let bob = script(&server.url(), "bob", &["--private-history", "1"], &lines);
-    alice.end().assert_good();
-    let all = bob.assert_good().events("PrivateMessage");
+    alice.end().assert_success();
+    let all = bob.assert_success().events("PrivateMessage");
     let texts: Vec<&Json> = all
         .iter()
         .map(|event| &event["message"]["content"]["v"])
@@ -248,7 +249,7 @@ fn private_history_is_limited_by_the_option() {
 fn a_message_is_taken_once() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!(
-        "{ENTER}subscribe a\npublish a one\npublish a two\npublish a three\nwait ChatMessages 30 three\n\
+        "{CONNECT}subscribe a\npublish a one\npublish a two\npublish a three\nwait ChatMessages 30 three\n\
          wait ChatMessages 30 one\nwait ChatMessages 30 two\nwait ChatMessages 0\npublish a four\n"
     );
     let output = script(&server.url(), "alice", &[], &lines);
@@ -270,12 +271,12 @@ fn a_message_is_taken_once() {
 fn a_failed_count_is_3_and_says_how_many_came() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!(
-        "{ENTER}subscribe a\npublish a one\nwait ChatMessages 30\npublish a two\nwait-count ChatMessages 2 0.3\n"
+        "{CONNECT}subscribe a\npublish a one\nwait ChatMessages 30\npublish a two\nwait-count ChatMessages 2 0.3\n"
     );
     let output = script(&server.url(), "alice", &[], &lines);
     assert_eq!(output.status, 3);
     let failed = output.events("Command").pop().unwrap();
-    assert_eq!(failed["error"], "1 of 2 within 0.3 s");
+    assert_eq!(failed["error"], "1 of 2 events within 0.3 s");
 }
 
 #[test]
@@ -321,7 +322,7 @@ fn a_bad_command_is_64() {
 fn what_the_library_refuses_does_not_end_the_run() {
     let server = LocalServer::start(ServerConfig::new());
     let lines = format!(
-        "publish a early\nsubscribe a\n{ENTER}connect\nsubscribe a,,b\nsubscribe a 1 1,2\npublish a json:{{\"t\":\"null\"}}\n\
+        "publish a early\nsubscribe a\n{CONNECT}connect\nsubscribe a,,b\nsubscribe a 1 1,2\npublish a json:{{\"t\":\"null\"}}\n\
          private-encrypted bob json:{{\"t\":\"null\"}}\nquit\n"
     );
     let output = script(&server.url(), "alice", &[], &lines);
@@ -351,7 +352,7 @@ fn a_refused_port_is_state_error_and_3002() {
         &[],
         "connect\nwait Error 30\n",
     );
-    assert_eq!(output.assert_good().states(), [1, -1, 10]);
+    assert_eq!(output.assert_success().states(), [1, -1, 10]);
     let error = output.events("Error").remove(0);
     assert_eq!(
         error["code"],
@@ -372,7 +373,7 @@ fn a_refused_login_tells_the_servers_words() {
         ServerConfig::new().with(|config| config.app_ids = vec!["another".into()]),
     );
     let output = script(&server.url(), "alice", &[], "connect\nwait Error 30\n");
-    assert_eq!(output.assert_good().states(), [1, 2, -1, 10]);
+    assert_eq!(output.assert_success().states(), [1, 2, -1, 10]);
     let error = output.events("Error").remove(0);
     assert_eq!(error["code"]["code"], 3101);
     assert_eq!(
@@ -428,9 +429,14 @@ fn the_time_of_a_run_is_limited() {
 
 #[test]
 fn an_output_that_nobody_reads_ends_it_quietly() {
-    let mut program =
-        Program::start_unread(&["run", "--server", "tcp://127.0.0.1:1", "--app-id", "test"]);
-    program.say("channels\nsleep 30\n");
+    let mut program = Program::start_with_closed_output(&[
+        "run",
+        "--server",
+        "tcp://127.0.0.1:1",
+        "--app-id",
+        "test",
+    ]);
+    program.write("channels\nsleep 30\n");
     let output = program.wait();
     assert_eq!((output.status, output.stderr.as_str()), (1, ""));
 }
@@ -439,12 +445,12 @@ fn an_output_that_nobody_reads_ends_it_quietly() {
 fn the_last_words_arrive() {
     let server = LocalServer::start(ServerConfig::new());
     let mut bob = Program::client(&server.url(), "bob", &[]);
-    bob.say(ENTER);
-    bob.say(
+    bob.write(CONNECT);
+    bob.write(
         "subscribe a\nwait SubscribeResult\nprivate alice come\nwait ChatMessages 30 last words\n",
     );
     // The input ends with the publish: it is sent before the disconnect.
-    let lines = format!("{ENTER}wait PrivateMessage 30 come\nsubscribe a\npublish a last words");
-    script(&server.url(), "alice", &[], &lines).assert_good();
-    bob.end().assert_good();
+    let lines = format!("{CONNECT}wait PrivateMessage 30 come\nsubscribe a\npublish a last words");
+    script(&server.url(), "alice", &[], &lines).assert_success();
+    bob.end().assert_success();
 }

@@ -1,271 +1,265 @@
-//! What alice and bob do, and what must come of it.
+//! [`hold`]: what alice and bob do, and the events that must follow.
 
-use super::Options;
 use super::output::Output;
-use super::user::{Users, Who};
-use super::{Failure, Language, Privacy};
-use Who::{Alice, Bob};
+use super::user::{User, Users};
+use super::{Failure, Options, Protection};
+use User::{Alice, Bob};
 use chat_core::{
     ChannelOutcome, ChatClient, ConnectOptions, Event, Outcome, PrivateOptions, PropertyOptions,
     PublishOptions, RequestError, State, StatusChange, StatusMessage, SubscribeOptions,
     SubscriberChange, UserStatus,
 };
 use chat_std_io::CloseOutcome;
+use dev_server::SubProtocol;
 use photon_proto::Value;
 use std::time::Duration;
 
 const CHANNEL: &str = "general";
 /// The channel that publishes its subscribers.
 const TABLE: &str = "table";
-/// How long disconnecting may take.
-const CLOSE: Duration = Duration::from_secs(2);
+/// The longest wait for the last bytes to be sent.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The whole conversation; anything that is expected may take as long as `patience`.
-pub(crate) fn play(
+/// Holds the whole conversation. Each expected event may take up to `timeout`.
+pub(crate) fn hold(
     output: &mut Output,
     server: &str,
     options: &Options,
-    trust: Option<&str>,
-    patience: Duration,
+    certificate: Option<&str>,
+    timeout: Duration,
 ) -> Result<(), Failure> {
-    let users = Users::new(server, options, trust, patience)?;
-    let mut play = Play {
+    let mut conversation = Conversation {
         output,
-        users,
-        language: options.language,
-        privacy: options.privacy(),
+        users: Users::new(server, options, certificate, timeout)?,
+        protocol: options.protocol,
+        protection: options.protection(),
     };
-    play.log_in()?;
-    play.channel_with_history()?;
-    play.talk()?;
-    play.private()?;
-    play.status()?;
-    play.company()?;
-    play.leave()?;
-    play.disconnect()
+    conversation.log_in()?;
+    conversation.read_history()?;
+    conversation.exchange_messages()?;
+    conversation.exchange_private_messages()?;
+    conversation.watch_status()?;
+    conversation.meet_in_a_table()?;
+    conversation.unsubscribe_and_miss_a_message()?;
+    conversation.disconnect()
 }
 
-struct Play<'a> {
+struct Conversation<'a> {
     output: &'a mut Output,
     users: Users,
-    language: Language,
-    privacy: Privacy,
+    protocol: SubProtocol,
+    protection: Protection,
 }
 
-impl Play<'_> {
+/// The scenes.
+impl Conversation<'_> {
     fn log_in(&mut self) -> Result<(), Failure> {
         self.output.heading("Log in")?;
-        self.output.does(
+        self.output.action(
             Alice,
-            "connects to the name server and asks for its regions",
+            "connects to the name server and requests its regions",
         )?;
         self.call(Alice, |chat| {
             chat.connect_to_name_server(ConnectOptions::new())
         })?;
-        self.state(Alice, State::ConnectingToNameServer)?;
-        self.state(Alice, State::ConnectedToNameServer)?;
+        self.expect_state(Alice, State::ConnectingToNameServer)?;
+        self.expect_state(Alice, State::ConnectedToNameServer)?;
         self.users.session(Alice).chat.get_regions();
-        let regions = self
-            .users
-            .expect(Alice, "the list of regions", |event| match event {
-                Event::RegionsResult(Ok(regions)) => Some(
-                    regions
-                        .iter()
-                        .map(|region| region.code.to_string())
-                        .collect::<Vec<_>>(),
-                ),
-                _ => None,
-            })?;
+        let regions: Vec<String> =
+            self.users
+                .expect(Alice, "the list of regions", |event| match event {
+                    Event::RegionsResult(Ok(regions)) => {
+                        let codes = regions.iter().map(|region| region.code.to_string());
+                        Some(codes.collect())
+                    }
+                    _ => None,
+                })?;
         self.output
-            .got(Alice, format_args!("regions: {}", regions.join(", ")))?;
+            .event(Alice, format_args!("regions: {}", regions.join(", ")))?;
         let Some(region) = regions.first().cloned() else {
-            return Err(Failure::Missed(
-                "alice expected a region, and the list of regions is empty".into(),
+            return Err(Failure::Unexpected(
+                "alice expected a region, but the list of regions is empty".into(),
             ));
         };
         self.output
-            .does(Alice, format_args!("logs in to region {region}"))?;
+            .action(Alice, format_args!("logs in to region {region}"))?;
         self.call(Alice, |chat| {
             chat.connect_to_region_front_end(region.as_str())
         })?;
-        self.front_end(Alice)?;
+        self.expect_login(Alice)?;
 
-        self.output.does(
+        self.output.action(
             Bob,
-            format_args!("connects and logs in to region {region}, all in one call"),
+            format_args!("connects and logs in to region {region} with one call"),
         )?;
         self.call(Bob, |chat| {
             chat.connect_to_region_front_end(region.as_str())
         })?;
-        self.state(Bob, State::ConnectingToNameServer)?;
-        self.state(Bob, State::ConnectedToNameServer)?;
-        self.front_end(Bob)
+        self.expect_state(Bob, State::ConnectingToNameServer)?;
+        self.expect_state(Bob, State::ConnectedToNameServer)?;
+        self.expect_login(Bob)
     }
 
-    fn channel_with_history(&mut self) -> Result<(), Failure> {
+    fn read_history(&mut self) -> Result<(), Failure> {
+        const BEFORE_BOB: [&str; 2] = ["Is anybody here?", "Then I will wait for bob."];
         self.output.heading("A channel and its history")?;
         self.output
-            .does(Alice, format_args!("subscribes to {CHANNEL}"))?;
+            .action(Alice, format_args!("subscribes to {CHANNEL}"))?;
         self.subscribe(Alice, CHANNEL, &SubscribeOptions::new())?;
-        self.output.got(Alice, format_args!("is in {CHANNEL}"))?;
-        for words in ["Is anybody here?", "Then I talk to myself until bob comes."] {
-            self.say(Alice, words)?;
-            self.sees(Alice, Alice, &[words])?;
+        for text in BEFORE_BOB {
+            self.publish(Alice, text)?;
+            self.expect_messages(Alice, Alice, &[text])?;
         }
-        self.output.does(
+        self.output.action(
             Bob,
-            format_args!("subscribes to {CHANNEL} and asks for all of its history"),
+            format_args!("subscribes to {CHANNEL} and requests its whole history"),
         )?;
         self.subscribe(Bob, CHANNEL, &SubscribeOptions::new().history(-1))?;
-        self.output.got(Bob, format_args!("is in {CHANNEL}"))?;
-        self.sees(
-            Bob,
-            Alice,
-            &["Is anybody here?", "Then I talk to myself until bob comes."],
-        )
+        self.expect_messages(Bob, Alice, &BEFORE_BOB)
     }
 
-    fn talk(&mut self) -> Result<(), Failure> {
-        self.output.heading("Talk")?;
-        for (who, words) in [
+    fn exchange_messages(&mut self) -> Result<(), Failure> {
+        self.output.heading("Messages")?;
+        for (sender, text) in [
             (Bob, "Hello alice! I have read it all."),
             (Alice, "Bob! Shall we roll dice?"),
         ] {
-            self.say(who, words)?;
-            self.sees(Alice, who, &[words])?;
-            self.sees(Bob, who, &[words])?;
+            self.publish(sender, text)?;
+            self.expect_messages(Alice, sender, &[text])?;
+            self.expect_messages(Bob, sender, &[text])?;
         }
-        // Not only text: anything that Photon can serialise arrives with its type. JSON knows lists, and no int arrays.
+        // Content is not limited to text: a value arrives with its type. JSON has lists, but no
+        // arrays of int.
         let dice = Value::from(vec![6, 2]);
-        let (seen, kind) = match self.language {
-            Language::Json => (Value::from(vec![Value::Int(6), Value::Int(2)]), "a list"),
-            Language::V16 | Language::V18 => (dice.clone(), "an array of int"),
+        let (received, description) = match self.protocol {
+            SubProtocol::Json => (Value::from(vec![Value::Int(6), Value::Int(2)]), "a list"),
+            _ => (dice.clone(), "an array of int"),
         };
         self.output
-            .does(Bob, "rolls, and sends an array of two int")?;
+            .action(Bob, "rolls the dice and publishes an array of two int")?;
         self.call(Bob, |chat| {
             chat.publish_message(CHANNEL, &dice, &PublishOptions::new())
         })?;
-        for who in Who::BOTH {
-            self.users.expect(who, "bob's dice", |event| match event {
+        for user in User::BOTH {
+            self.users.expect(user, "bob's dice", |event| match event {
                 Event::ChatMessages { channel, messages }
                     if **channel == *CHANNEL && messages.len() == 1 =>
                 {
-                    messages
-                        .get(0)
-                        .filter(|message| {
-                            message.sender == "bob" && message.content.to_value() == seen
-                        })
-                        .map(drop)
+                    let message = messages.get(0)?;
+                    (message.sender == "bob" && message.content.to_value() == received)
+                        .then_some(())
                 }
                 _ => None,
             })?;
-            self.output
-                .got(who, format_args!("{CHANNEL}, bob: {kind}, 6 and 2"))?;
+            self.output.event(
+                user,
+                format_args!("[{CHANNEL}] bob: {description}, 6 and 2"),
+            )?;
         }
         Ok(())
     }
 
-    fn private(&mut self) -> Result<(), Failure> {
-        self.output.heading(match self.privacy {
-            Privacy::Keys | Privacy::Link => {
+    fn exchange_private_messages(&mut self) -> Result<(), Failure> {
+        self.output.heading(match self.protection {
+            Protection::KeyExchange | Protection::Tls => {
                 "Private messages, encrypted on their way to the server"
             }
-            Privacy::Nothing => "Private messages, in clear: JSON over ws encrypts nothing",
+            Protection::None => "Private messages, in clear: JSON over ws has no encryption",
         })?;
-        for (from, to, words) in [
+        for (from, to, text) in [
             (Alice, Bob, "Between us: were those dice loaded?"),
             (Bob, Alice, "I have no idea what you mean."),
         ] {
-            self.output
-                .does(from, format_args!("says to {}: {words}", to.name()))?;
-            let options = PrivateOptions::new().encrypt(self.privacy != Privacy::Nothing);
-            self.call(from, |chat| {
-                chat.send_private_message(to.name(), words, &options)
-            })?;
-            // The sender gets it, too: that is how other clients of the same user know.
-            for (who, other) in [(to, from), (from, to)] {
-                self.private_message(who, other, from, words)?;
-            }
+            let encrypt = self.protection != Protection::None;
+            self.send_private(from, to, text, &PrivateOptions::new().encrypt(encrypt))?;
+            self.expect_private_message(to, from, from, text)?;
+            // The server also sends it to the sender, so that the sender's other clients know it.
+            self.expect_private_message(from, to, from, text)?;
         }
         Ok(())
     }
 
-    fn status(&mut self) -> Result<(), Failure> {
+    fn watch_status(&mut self) -> Result<(), Failure> {
+        const TEXT: &str = "ready to play";
         self.output.heading("Friends and their status")?;
-        self.output.does(Alice, "adds bob to her friends")?;
+        self.output.action(Alice, "adds bob to her friends")?;
         self.call(Alice, |chat| chat.add_friends(["bob"]))?;
-        // He has not set any yet.
-        self.sees_status(UserStatus::OFFLINE, &StatusChange::Kept, "nothing said")?;
+        // Offline, because bob has not set a status yet.
+        let kept = StatusChange::Kept;
+        self.expect_status(UserStatus::OFFLINE, &kept, "without a message")?;
 
-        let words = "ready to play";
-        self.output.does(
+        self.output.action(
             Bob,
-            format_args!("sets his status to Online, and says: {words}"),
+            format_args!("sets his status to Online with the message: {TEXT}"),
         )?;
         self.call(Bob, |chat| {
-            chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(words))
+            chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(TEXT))
         })?;
-        self.sees_status(
+        let set = StatusChange::Set(Box::new(TEXT.into()));
+        self.expect_status(
             UserStatus::ONLINE,
-            &StatusChange::Set(Box::new(words.into())),
-            words,
+            &set,
+            format_args!("with the message: {TEXT}"),
         )?;
 
         self.output
-            .does(Bob, "sets his status to Away; what he says stays")?;
+            .action(Bob, "sets his status to Away and keeps the message")?;
         self.call(Bob, |chat| {
             chat.set_user_status(UserStatus::AWAY, StatusMessage::Keep)
         })?;
-        self.sees_status(
-            UserStatus::AWAY,
-            &StatusChange::Kept,
-            "still the same words",
-        )?;
+        self.expect_status(UserStatus::AWAY, &kept, "with the same message")?;
 
         self.output
-            .does(Bob, "sets his status to Playing, and says nothing any more")?;
+            .action(Bob, "sets his status to Playing and clears the message")?;
         self.call(Bob, |chat| {
             chat.set_user_status(UserStatus::PLAYING, StatusMessage::Clear)
         })?;
-        self.sees_status(
+        self.expect_status(
             UserStatus::PLAYING,
             &StatusChange::Cleared,
-            "no words any more",
+            "without a message",
         )
     }
 
-    fn company(&mut self) -> Result<(), Failure> {
+    fn meet_in_a_table(&mut self) -> Result<(), Failure> {
         self.output
-            .heading("A channel that tells who is in it, and has properties")?;
-        self.output.does(
+            .heading("A channel that publishes its subscribers and has properties")?;
+        self.output.action(
             Alice,
-            format_args!("subscribes to {TABLE}, which is for two, who are told of each other"),
+            format_args!("subscribes to {TABLE}, which publishes its subscribers, at most two"),
         )?;
-        self.subscribe(
-            Alice,
-            TABLE,
-            &SubscribeOptions::new()
-                .publish_subscribers(true)
-                .max_subscribers(2),
-        )?;
-        self.is_with(Alice, &["alice"])?;
+        let options = SubscribeOptions::new()
+            .publish_subscribers(true)
+            .max_subscribers(2);
+        self.subscribe(Alice, TABLE, &options)?;
+        self.expect_subscribers(Alice, &["alice"])?;
         self.output
-            .does(Bob, format_args!("subscribes to {TABLE}"))?;
+            .action(Bob, format_args!("subscribes to {TABLE}"))?;
         self.subscribe(Bob, TABLE, &SubscribeOptions::new())?;
-        self.is_with(Bob, &["alice", "bob"])?;
-        self.users.expect(
-            Alice,
-            &format!("bob to enter {TABLE}"),
-            |event| match event {
-                Event::UserSubscribed(change) => is_bob(change),
-                _ => None,
-            },
-        )?;
-        self.is_with(Alice, &["alice", "bob"])?;
+        self.expect_subscribers(Bob, &["alice", "bob"])?;
+        let expected = format!("bob to subscribe to {TABLE}");
+        self.users.expect(Alice, &expected, |event| match event {
+            Event::UserSubscribed(change) => is_bob_at_the_table(change),
+            _ => None,
+        })?;
+        self.expect_subscribers(Alice, &["alice", "bob"])?;
 
+        self.set_stake()?;
+
+        self.output
+            .action(Bob, format_args!("unsubscribes from {TABLE}"))?;
+        self.unsubscribe(Bob, TABLE)?;
+        let expected = format!("bob to unsubscribe from {TABLE}");
+        self.users.expect(Alice, &expected, |event| match event {
+            Event::UserUnsubscribed(change) => is_bob_at_the_table(change),
+            _ => None,
+        })?;
+        self.expect_subscribers(Alice, &["alice"])
+    }
+
+    fn set_stake(&mut self) -> Result<(), Failure> {
         let (key, stake) = (Value::from("stake"), Value::Int(3));
-        self.output.does(
+        self.output.action(
             Alice,
             format_args!("sets the property stake of {TABLE} to 3"),
         )?;
@@ -273,253 +267,249 @@ impl Play<'_> {
         self.call(Alice, |chat| {
             chat.set_channel_properties(TABLE, &properties, &PropertyOptions::new())
         })?;
-        for who in Who::BOTH {
-            self.users.expect(
-                who,
-                &format!("the stake of {TABLE} to change"),
-                |event| match event {
-                    Event::PropertiesChanged(change) => (*change.channel == *TABLE
-                        && change.user.is_none()
-                        && *change.by == *"alice"
-                        && change.properties == properties)
-                        .then_some(()),
-                    _ => None,
-                },
-            )?;
-            let known = self
-                .users
-                .session(who)
-                .chat
-                .channel(TABLE)
-                .and_then(|table| table.property(&key));
+        for user in User::BOTH {
+            let expected = format!("the property stake of {TABLE} to change");
+            self.users.expect(user, &expected, |event| match event {
+                Event::PropertiesChanged(change) => (*change.channel == *TABLE
+                    && change.user.is_none()
+                    && *change.by == *"alice"
+                    && change.properties == properties)
+                    .then_some(()),
+                _ => None,
+            })?;
+            let table = self.users.session(user).chat.channel(TABLE);
+            let known = table.and_then(|table| table.property(&key));
             if known != Some(&stake) {
-                return Err(Failure::Missed(format!(
-                    "{} expected a stake of 3, and knows {known:?}",
-                    who.name()
+                let name = user.name();
+                return Err(Failure::Unexpected(format!(
+                    "{name} expected the stake 3, but the client has {known:?}"
                 )));
             }
             self.output
-                .got(who, format_args!("{TABLE}: stake is 3 now, by alice"))?;
+                .event(user, format_args!("alice set stake of {TABLE} to 3"))?;
         }
-
-        self.output
-            .does(Bob, format_args!("unsubscribes from {TABLE}"))?;
-        self.unsubscribe(Bob, TABLE)?;
-        self.users.expect(
-            Alice,
-            &format!("bob to leave {TABLE}"),
-            |event| match event {
-                Event::UserUnsubscribed(change) => is_bob(change),
-                _ => None,
-            },
-        )?;
-        self.is_with(Alice, &["alice"])
+        Ok(())
     }
 
-    fn leave(&mut self) -> Result<(), Failure> {
-        self.output.heading("Leave")?;
-        self.say(Bob, "I have to go.")?;
-        for who in Who::BOTH {
-            self.sees(who, Bob, &["I have to go."])?;
+    fn unsubscribe_and_miss_a_message(&mut self) -> Result<(), Failure> {
+        self.output.heading("Unsubscribe")?;
+        self.publish(Bob, "I have to go.")?;
+        for user in User::BOTH {
+            self.expect_messages(user, Bob, &["I have to go."])?;
         }
         self.output
-            .does(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
+            .action(Bob, format_args!("unsubscribes from {CHANNEL}"))?;
         self.unsubscribe(Bob, CHANNEL)?;
-        self.say(Alice, "And now I have the dice.")?;
-        self.sees(Alice, Alice, &["And now I have the dice."])?;
-        // Bob's next event is this one, so he did not get the message before it.
-        self.output.does(Alice, "says to bob: Good night!")?;
-        self.call(Alice, |chat| {
-            chat.send_private_message("bob", "Good night!", &PrivateOptions::new())
-        })?;
-        self.private_message(Bob, Alice, Alice, "Good night!")?;
-        self.private_message(Alice, Bob, Alice, "Good night!")
+        self.publish(Alice, "And now I have the dice.")?;
+        self.expect_messages(Alice, Alice, &["And now I have the dice."])?;
+        // This is bob's next event, so the server did not send him the message before it.
+        self.send_private(Alice, Bob, "Good night!", &PrivateOptions::new())?;
+        self.expect_private_message(Bob, Alice, Alice, "Good night!")?;
+        self.expect_private_message(Alice, Bob, Alice, "Good night!")
     }
 
     fn disconnect(mut self) -> Result<(), Failure> {
         self.output.heading("Disconnect")?;
-        for who in Who::BOTH {
-            self.users.session(who).chat.disconnect();
-            self.state(who, State::Disconnected)?;
+        for user in User::BOTH {
+            self.users.session(user).chat.disconnect();
+            self.expect_state(user, State::Disconnected)?;
         }
-        self.users.expect_silence()?;
-        for (who, session) in self.users.into_sessions() {
-            let outcome = session.close(CLOSE);
+        self.users.expect_no_event()?;
+        for (user, session) in self.users.into_sessions() {
+            let outcome = session.close(CLOSE_TIMEOUT);
             if outcome == CloseOutcome::Unsent {
-                return Err(Failure::Missed(format!(
-                    "{}'s last bytes could not be sent",
-                    who.name()
+                let name = user.name();
+                return Err(Failure::Unexpected(format!(
+                    "{name} expected to send everything before the end, but some bytes are left"
                 )));
             }
-            self.output.got(who, "is disconnected")?;
+            self.output.event(user, "disconnected")?;
         }
         Ok(())
     }
 }
 
-/// What happens more than once.
-impl Play<'_> {
+/// Actions and expectations that several scenes use.
+impl Conversation<'_> {
     fn call(
         &mut self,
-        who: Who,
+        user: User,
         call: impl FnOnce(&mut ChatClient) -> Result<(), RequestError>,
     ) -> Result<(), Failure> {
-        call(&mut self.users.session(who).chat).map_err(|error| {
-            Failure::Refused(format!("{} was refused a call: {error}", who.name()))
+        call(&mut self.users.session(user).chat)
+            .map_err(|error| Failure::Client(format!("a call of {} failed: {error}", user.name())))
+    }
+
+    fn subscribe(
+        &mut self,
+        user: User,
+        channel: &str,
+        options: &SubscribeOptions,
+    ) -> Result<(), Failure> {
+        self.call(user, |chat| chat.subscribe([channel], options).map(drop))?;
+        let expected = format!("to be subscribed to {channel}");
+        self.users.expect(user, &expected, |event| match event {
+            Event::SubscribeResult(channels) => is_done(channels, channel),
+            _ => None,
+        })?;
+        Ok(self
+            .output
+            .event(user, format_args!("subscribed to {channel}"))?)
+    }
+
+    fn unsubscribe(&mut self, user: User, channel: &str) -> Result<(), Failure> {
+        self.call(user, |chat| chat.unsubscribe([channel]).map(drop))?;
+        let expected = format!("to be unsubscribed from {channel}");
+        self.users.expect(user, &expected, |event| match event {
+            Event::UnsubscribeResult(channels) => is_done(channels, channel),
+            _ => None,
+        })?;
+        Ok(self
+            .output
+            .event(user, format_args!("unsubscribed from {channel}"))?)
+    }
+
+    fn publish(&mut self, user: User, text: &str) -> Result<(), Failure> {
+        self.output
+            .action(user, format_args!("publishes in {CHANNEL}: {text}"))?;
+        self.call(user, |chat| {
+            chat.publish_message(CHANNEL, text, &PublishOptions::new())
         })
     }
 
-    fn state(&mut self, who: Who, state: State) -> Result<(), Failure> {
-        let what = format!("to be in state {}", state.name());
-        self.users.expect(who, &what, |event| match event {
+    fn send_private(
+        &mut self,
+        from: User,
+        to: User,
+        text: &str,
+        options: &PrivateOptions,
+    ) -> Result<(), Failure> {
+        self.output
+            .action(from, format_args!("sends to {}: {text}", to.name()))?;
+        self.call(from, |chat| {
+            chat.send_private_message(to.name(), text, options)
+        })
+    }
+
+    fn expect_state(&mut self, user: User, state: State) -> Result<(), Failure> {
+        let expected = format!("state {}", state.name());
+        self.users.expect(user, &expected, |event| match event {
             Event::StateChanged { to, .. } if *to == state => Some(()),
             _ => None,
         })
     }
 
-    /// From the name server to the front end.
-    fn front_end(&mut self, who: Who) -> Result<(), Failure> {
-        let user = self.users.expect(
-            who,
-            "to be logged in on the name server",
-            |event| match event {
-                Event::Authenticated(login) if *login.user_id == *who.name() => {
-                    Some(login.user_id.to_string())
-                }
-                _ => None,
-            },
-        )?;
-        self.state(who, State::ConnectingToFrontEnd)?;
-        self.state(who, State::ConnectedToFrontEnd)?;
-        Ok(self.output.got(who, format_args!("logged in as {user}"))?)
-    }
-
-    fn subscribe(
-        &mut self,
-        who: Who,
-        channel: &str,
-        options: &SubscribeOptions,
-    ) -> Result<(), Failure> {
-        self.call(who, |chat| chat.subscribe([channel], options).map(drop))?;
-        self.users.expect(
-            who,
-            &format!("to be subscribed to {channel}"),
-            |event| match event {
-                Event::SubscribeResult(channels) => is_done(channels, channel),
-                _ => None,
-            },
-        )
-    }
-
-    fn unsubscribe(&mut self, who: Who, channel: &str) -> Result<(), Failure> {
-        self.call(who, |chat| chat.unsubscribe([channel]).map(drop))?;
-        self.users.expect(
-            who,
-            &format!("to have left {channel}"),
-            |event| match event {
-                Event::UnsubscribeResult(channels) => is_done(channels, channel),
-                _ => None,
-            },
-        )?;
-        Ok(self.output.got(who, format_args!("has left {channel}"))?)
-    }
-
-    /// `who` knows who is at the table.
-    fn is_with(&mut self, who: Who, expected: &[&str]) -> Result<(), Failure> {
-        let table = self.users.session(who).chat.channel(TABLE);
-        let there: Vec<&str> = table
-            .map(|table| table.subscribers().map(|user| &**user).collect())
-            .unwrap_or_default();
-        if there != expected {
-            let expected = expected.join(" and ");
-            return Err(Failure::Missed(format!(
-                "{} expected {expected} in {TABLE}, and knows {there:?}",
-                who.name()
-            )));
-        }
+    /// The way from the name server to the front end.
+    fn expect_login(&mut self, user: User) -> Result<(), Failure> {
+        let expected = "to be logged in at the name server";
+        let user_id = self.users.expect(user, expected, |event| match event {
+            Event::Authenticated(login) if *login.user_id == *user.name() => {
+                Some(login.user_id.to_string())
+            }
+            _ => None,
+        })?;
+        self.expect_state(user, State::ConnectingToFrontEnd)?;
+        self.expect_state(user, State::ConnectedToFrontEnd)?;
         Ok(self
             .output
-            .got(who, format_args!("in {TABLE}: {}", there.join(" and ")))?)
+            .event(user, format_args!("logged in as {user_id}"))?)
     }
 
-    /// alice is told of bob's status; `words` is that for people.
-    fn sees_status(
+    /// The client's list of the table's subscribers.
+    fn expect_subscribers(&mut self, user: User, expected: &[&str]) -> Result<(), Failure> {
+        let table = self.users.session(user).chat.channel(TABLE);
+        let known: Vec<&str> = table
+            .map(|table| {
+                table
+                    .subscribers()
+                    .map(|subscriber| &**subscriber)
+                    .collect()
+            })
+            .unwrap_or_default();
+        if known != expected {
+            let (name, expected) = (user.name(), expected.join(" and "));
+            return Err(Failure::Unexpected(format!(
+                "{name} expected the subscribers {expected} in {TABLE}, but the client has {known:?}"
+            )));
+        }
+        let names = known.join(" and ");
+        Ok(self
+            .output
+            .event(user, format_args!("subscribers of {TABLE}: {names}"))?)
+    }
+
+    /// A status update of bob for alice. `message` describes the status message in the output.
+    fn expect_status(
         &mut self,
-        expected: UserStatus,
+        status: UserStatus,
         change: &StatusChange,
-        words: &str,
+        message: impl std::fmt::Display,
     ) -> Result<(), Failure> {
-        let what = format!("bob to be {}", expected.name());
-        self.users.expect(Alice, &what, |event| match event {
+        let expected = format!("bob to be {}", status.name());
+        self.users.expect(Alice, &expected, |event| match event {
             Event::UserStatusUpdate {
                 user,
-                status,
+                status: found,
                 message,
-            } => (**user == *"bob" && *status == expected && message == change).then_some(()),
+            } => (**user == *"bob" && *found == status && message == change).then_some(()),
             _ => None,
         })?;
         Ok(self
             .output
-            .got(Alice, format_args!("bob is {}: {words}", expected.name()))?)
+            .event(Alice, format_args!("bob is {}, {message}", status.name()))?)
     }
 
-    fn say(&mut self, who: Who, words: &str) -> Result<(), Failure> {
-        self.output.does(who, format_args!("says: {words}"))?;
-        self.call(who, |chat| {
-            chat.publish_message(CHANNEL, words, &PublishOptions::new())
-        })
-    }
-
-    /// `who` gets exactly these messages, in one event or several.
-    fn sees(&mut self, who: Who, sender: Who, all: &[&str]) -> Result<(), Failure> {
-        let mut missing = all;
+    /// Exactly these messages in this order, in one event or in several.
+    fn expect_messages(&mut self, user: User, sender: User, texts: &[&str]) -> Result<(), Failure> {
+        let mut missing = texts;
         while let Some(next) = missing.first() {
-            let what = format!("\"{next}\" of {} in {CHANNEL}", sender.name());
-            let came = self.users.expect(who, &what, |event| match event {
+            let expected = format!("\"{next}\" from {} in {CHANNEL}", sender.name());
+            let count = self.users.expect(user, &expected, |event| match event {
                 Event::ChatMessages { channel, messages }
                     if **channel == *CHANNEL && !messages.is_empty() =>
                 {
                     let expected = missing.get(..messages.len())?;
-                    let same = messages.iter().zip(expected).all(|(message, words)| {
-                        message.sender == sender.name() && message.content.as_str() == Some(words)
+                    let equal = messages.iter().zip(expected).all(|(message, text)| {
+                        message.sender == sender.name() && message.content.as_str() == Some(text)
                     });
-                    same.then_some(messages.len())
+                    equal.then_some(messages.len())
                 }
                 _ => None,
             })?;
-            let (now, later) = missing.split_at_checked(came).unwrap_or((missing, &[]));
-            for words in now {
+            debug_assert!((1..=missing.len()).contains(&count), "as accepted above");
+            let (received, rest) = missing.split_at(count);
+            for text in received {
                 self.output
-                    .got(who, format_args!("{CHANNEL}, {}: {words}", sender.name()))?;
+                    .event(user, format_args!("[{CHANNEL}] {}: {text}", sender.name()))?;
             }
-            missing = later;
+            missing = rest;
         }
         Ok(())
     }
 
-    /// `who` gets a message in the conversation with `other`.
-    fn private_message(
+    /// A message in the private channel of `user` with `other`.
+    fn expect_private_message(
         &mut self,
-        who: Who,
-        other: Who,
-        sender: Who,
-        words: &str,
+        user: User,
+        other: User,
+        sender: User,
+        text: &str,
     ) -> Result<(), Failure> {
-        let what = format!("the private message \"{words}\" of {}", sender.name());
-        self.users.expect(who, &what, |event| match event {
+        let expected = format!("the private message \"{text}\" from {}", sender.name());
+        self.users.expect(user, &expected, |event| match event {
             Event::PrivateMessage { channel, message } => (**channel == *other.name()
                 && message.sender() == sender.name()
-                && message.content().as_str() == Some(words))
+                && message.content().as_str() == Some(text))
             .then_some(()),
             _ => None,
         })?;
         Ok(self
             .output
-            .got(who, format_args!("private, {}: {words}", sender.name()))?)
+            .event(user, format_args!("[private] {}: {text}", sender.name()))?)
     }
 }
 
-/// What was asked of a channel is done.
+/// Accepts the result of a request of this client that succeeded for this channel.
 fn is_done(channels: &[ChannelOutcome], name: &str) -> Option<()> {
     let done = |channel: &&ChannelOutcome| {
         *channel.channel == *name && channel.outcome == Outcome::Done && channel.request.is_some()
@@ -527,6 +517,6 @@ fn is_done(channels: &[ChannelOutcome], name: &str) -> Option<()> {
     channels.iter().find(done).map(drop)
 }
 
-fn is_bob(change: &SubscriberChange) -> Option<()> {
+fn is_bob_at_the_table(change: &SubscriberChange) -> Option<()> {
     (*change.channel == *TABLE && *change.user == *"bob").then_some(())
 }

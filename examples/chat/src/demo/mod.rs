@@ -1,109 +1,53 @@
-//! `photon-chat demo`: two users talk through a development server that runs in this process, over real sockets.
+//! `photon-chat demo`: two users talk through a development server that runs in this process, over
+//! real sockets of 127.0.0.1.
+//!
+//! - `conversation` is the script: what alice and bob do, and which events must follow.
+//! - `user` drives both sessions and compares their next event with the expected one.
+//! - `output` prints it.
 
 mod conversation;
 mod output;
 mod user;
 
-use crate::{complain, output_failed};
-use chat_core::ChatConfig;
-use dev_server::ServerConfig;
+use crate::NAME;
+use command_line::{output_error, print_error};
 use dev_server::netem::Conditions;
 use dev_server::server::{Server, ServerOptions, UdpPorts, WsPorts, WssOptions};
+use dev_server::{ServerConfig, SubProtocol, Transport};
 use output::Output;
-use photon_proto::Protocol;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long something may take that comes in milliseconds, unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest wait for an event. Events take milliseconds, unless the machine is very busy.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same on a bad network, where a command may be lost and resent several times.
+const EVENT_TIMEOUT_BAD_NETWORK: Duration = Duration::from_secs(30);
 
-/// How the two users connect.
+/// What protects private messages on their way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Udp,
-    Tcp,
-    Ws,
-    Wss,
+enum Protection {
+    /// The key exchange of the protocol; only private messages and the login are encrypted.
+    KeyExchange,
+    /// TLS, which encrypts everything.
+    Tls,
+    None,
 }
 
-impl Transport {
-    pub(crate) const ALL: [Self; 4] = [Self::Udp, Self::Tcp, Self::Ws, Self::Wss];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-            Self::Ws => "ws",
-            Self::Wss => "wss",
-        }
-    }
-
-    /// For people.
-    const fn title(self) -> &'static str {
-        match self {
-            Self::Udp => "UDP",
-            Self::Tcp => "TCP",
-            Self::Ws => "WebSocket",
-            Self::Wss => "secure WebSocket",
-        }
-    }
-
-    pub(crate) const fn speaks(self, language: Language) -> bool {
-        !matches!((self, language), (Self::Udp | Self::Tcp, Language::Json))
-    }
-}
-
-/// What messages are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    V16,
-    V18,
-    Json,
-}
-
-impl Language {
-    pub(crate) const ALL: [Self; 3] = [Self::V16, Self::V18, Self::Json];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::V16 => "1.6",
-            Self::V18 => "1.8",
-            Self::Json => "json",
-        }
-    }
-
-    pub(crate) fn apply(self, config: ChatConfig) -> ChatConfig {
-        match self {
-            Self::V16 => config.protocol(Protocol::V16),
-            Self::V18 => config.protocol(Protocol::V18),
-            Self::Json => config.json(),
-        }
-    }
-}
-
-/// What keeps what is private from those on the way to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Privacy {
-    Keys,
-    Link,
-    Nothing,
-}
-
-/// What the demo is to show.
+/// The options of `photon-chat demo`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) transport: Transport,
-    pub(crate) language: Language,
-    /// The conversation once over each transport in each language, and a table.
+    pub(crate) protocol: SubProtocol,
+    /// Repeat the conversation over every transport with every protocol, and print a table.
     pub(crate) all: bool,
-    /// What becomes of datagrams, in both directions.
-    pub(crate) line: Conditions,
-    /// The same number, the same line.
+    /// Network conditions of UDP, in both directions.
+    pub(crate) conditions: Conditions,
+    /// The seed of the network conditions.
     pub(crate) seed: Option<u64>,
-    /// Whether datagrams carry a check sum.
+    /// Whether datagrams carry a checksum.
     pub(crate) crc: bool,
 }
 
@@ -111,9 +55,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             transport: Transport::Udp,
-            language: Language::V18,
+            protocol: SubProtocol::GpBinaryV18,
             all: false,
-            line: Conditions::default(),
+            conditions: Conditions::default(),
             seed: None,
             crc: false,
         }
@@ -121,24 +65,26 @@ impl Default for Options {
 }
 
 impl Options {
-    const fn privacy(&self) -> Privacy {
-        match (self.transport, self.language) {
-            (Transport::Wss, _) => Privacy::Link,
-            (_, Language::Json) => Privacy::Nothing,
-            _ => Privacy::Keys,
+    const fn protection(&self) -> Protection {
+        if self.transport.is_secure() {
+            Protection::Tls
+        } else if self.protocol.is_text() {
+            Protection::None
+        } else {
+            Protection::KeyExchange
         }
     }
 }
 
-/// Why the demo is no success.
+/// The reason why the demo failed.
 pub(crate) enum Failure {
-    /// Something that was expected did not come, or something else came.
-    Missed(String),
-    /// The server could not be started or broke.
+    /// An expected event did not arrive, or another one arrived.
+    Unexpected(String),
+    /// The library returned an error.
+    Client(String),
+    /// The server did not start or ended with an error.
     Server(io::Error),
-    /// The library refused a call.
-    Refused(String),
-    /// Standard output takes no more.
+    /// Standard output cannot be written.
     Output(io::Error),
 }
 
@@ -151,77 +97,76 @@ impl From<io::Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missed(what) | Self::Refused(what) => out.write_str(what),
+            Self::Unexpected(text) | Self::Client(text) => out.write_str(text),
             Self::Server(error) => write!(
                 out,
-                "the development server: {error}\nThe demo needs free ports on 127.0.0.1; is loopback up, and may \
-                 this program listen?"
+                "the development server failed: {error}\nThe demo needs free ports on 127.0.0.1. \
+                 Check that the loopback interface is up and that this program may listen on it."
             ),
-            Self::Output(error) => write!(out, "standard output: {error}"),
+            Self::Output(error) => write!(out, "writing to standard output: {error}"),
         }
     }
 }
 
-/// Shows the conversation.
+/// Runs the demo and returns the exit status.
 pub(crate) fn demo(options: &Options) -> ExitCode {
-    match with_server(options) {
+    match run(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Output(error)) => output_failed(&error),
+        Err(Failure::Output(error)) => output_error(NAME, &error),
         Err(failure) => {
-            complain(format_args!("the demo failed: {failure}"));
+            print_error(NAME, format_args!("the demo failed: {failure}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn with_server(options: &Options) -> Result<(), Failure> {
-    // What a bad line loses is sent again, after a while, several times if need be.
-    let patience = if options.line.is_clear() {
-        PATIENCE
+fn run(options: &Options) -> Result<(), Failure> {
+    let timeout = if options.conditions.is_clear() {
+        EVENT_TIMEOUT
     } else {
-        PATIENCE * 3
+        EVENT_TIMEOUT_BAD_NETWORK
     };
     let mut output = Output::of_stdout();
     if options.all {
-        return all(&mut output, options, patience);
+        return run_all(&mut output, options, timeout);
     }
-    show(&mut output, options, server_config(), patience)?;
+    converse(&mut output, options, server_config(), timeout)?;
     Ok(output.closing()?)
 }
 
-/// The conversation over everything, one line for each.
-fn all(output: &mut Output, options: &Options, patience: Duration) -> Result<(), Failure> {
-    output.table()?;
+/// Repeats the conversation over everything and prints one table row for each.
+fn run_all(output: &mut Output, options: &Options, timeout: Duration) -> Result<(), Failure> {
+    output.table_heading()?;
     for transport in Transport::ALL {
-        for language in Language::ALL
-            .into_iter()
-            .filter(|language| transport.speaks(*language))
-        {
+        for protocol in SubProtocol::ALL {
+            if !transport.carries(protocol) {
+                continue;
+            }
             let options = Options {
                 transport,
-                language,
+                protocol,
                 ..*options
             };
             let started = Instant::now();
             let mut unseen = Output::new(Box::new(io::sink()), false);
-            show(&mut unseen, &options, server_config(), patience)?;
-            output.row(&options, unseen.kept(), started.elapsed())?;
+            converse(&mut unseen, &options, server_config(), timeout)?;
+            output.table_row(&options, unseen.observed(), started.elapsed())?;
         }
     }
     Ok(())
 }
 
-/// What the server has to be like.
+/// The server that the conversation needs.
 fn server_config() -> ServerConfig {
     ServerConfig::new().with(|config| config.properties = true)
 }
 
-/// The conversation through a server like this.
-fn show(
+/// Starts a server with this configuration and holds the conversation through it.
+fn converse(
     output: &mut Output,
     options: &Options,
     config: ServerConfig,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(), Failure> {
     let server_options = ServerOptions {
         name_server_port: 0,
@@ -232,88 +177,85 @@ fn show(
             ports: WsPorts::ANY,
             ..WssOptions::default()
         }),
-        config: config.with(|config| config.conditions = options.line),
+        config: config.with(|config| config.conditions = options.conditions),
         line_seed: options.seed,
         ..ServerOptions::default()
     };
     let server = Server::bind(&server_options).map_err(Failure::Server)?;
-    let (addresses, handle) = (server.addresses(), server.handle());
-    let missing = || Failure::Server(io::Error::other("it does not listen where it was told to"));
-    let listens = match options.transport {
-        Transport::Udp => addresses.udp.map(|udp| udp.name_server),
-        Transport::Tcp => Some(addresses.name_server),
-        Transport::Ws => addresses.ws.map(|ws| ws.name_server),
-        Transport::Wss => addresses.wss.map(|wss| wss.name_server),
-    };
-    let address = format!(
-        "{}://{}",
-        options.transport.name(),
-        listens.ok_or_else(missing)?
-    );
-    let trust = server.certificate_pem().map(str::to_owned);
+    let handle = server.handle();
+    let address = server
+        .addresses()
+        .name_server_url(options.transport)
+        .ok_or_else(|| Failure::Server(io::Error::other("it does not listen")))?;
+    let certificate = server.certificate_pem().map(str::to_owned);
     let thread = thread::spawn(move || server.run());
-    let shown = match output.opening(options, &address) {
-        Ok(()) => conversation::play(output, &address, options, trust.as_deref(), patience),
+    let result = match output.opening(options, &address) {
+        Ok(()) => conversation::hold(output, &address, options, certificate.as_deref(), timeout),
         Err(error) => Err(error.into()),
     };
     handle.stop();
     let ended = thread
         .join()
-        .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-    shown?;
+        .unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
+    // The conversation's own failure explains more than what it did to the server.
+    result?;
     ended.map_err(Failure::Server)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, Options, Output, PATIENCE, ServerConfig, server_config, show};
+    use super::{EVENT_TIMEOUT, Failure, Options, Output, ServerConfig, converse, server_config};
     use std::io;
     use std::time::Duration;
 
-    /// What goes wrong with a server like this.
-    fn failure(patience: Duration, change: impl FnOnce(&mut ServerConfig)) -> String {
+    /// The failure of a conversation through a server with this configuration.
+    fn failure(timeout: Duration, change: impl FnOnce(&mut ServerConfig)) -> String {
         let mut output = Output::new(Box::new(io::sink()), false);
-        match show(
+        match converse(
             &mut output,
             &Options::default(),
             server_config().with(change),
-            patience,
+            timeout,
         ) {
-            Ok(()) => panic!("it went well"),
+            Ok(()) => panic!("the demo passed"),
             Err(failure) => failure.to_string(),
         }
     }
 
     #[test]
-    fn what_does_not_come_is_named() {
+    fn a_missing_event_is_named() {
         let short = Duration::from_millis(100);
         let error = failure(short, |config| config.history_length = 0);
         assert!(
             error.starts_with(
-                "bob expected \"Is anybody here?\" of alice in general, and nothing came"
+                "bob expected \"Is anybody here?\" from alice in general, but no event arrived"
             ),
             "{error}"
         );
         let error = failure(short, |config| config.report_offline_friends = false);
         assert!(
-            error.starts_with("alice expected bob to be Offline, and nothing came"),
+            error.starts_with("alice expected bob to be Offline, but no event arrived"),
             "{error}"
         );
     }
 
     #[test]
-    fn what_comes_instead_is_named() {
-        let error = failure(PATIENCE, |config| config.properties = false);
+    fn an_event_that_arrives_instead_is_named() {
+        let error = failure(EVENT_TIMEOUT, |config| config.properties = false);
         assert!(
-            error.starts_with("alice expected the stake of table to change, and this came"),
+            error.starts_with(
+                "alice expected the property stake of table to change, but this event arrived"
+            ),
             "{error}"
         );
         assert!(error.contains("return_code: -2"), "{error}");
-        let error = failure(PATIENCE, |config| config.regions.clear());
+        let error = failure(EVENT_TIMEOUT, |config| config.regions.clear());
         assert!(error.contains("the list of regions is empty"), "{error}");
-        let error = failure(PATIENCE, |config| config.app_ids = vec!["another".into()]);
+        let error = failure(EVENT_TIMEOUT, |config| {
+            config.app_ids = vec!["another".into()]
+        });
         assert!(error.contains("alice expected"), "{error}");
-        let error = failure(PATIENCE, |config| config.allow_anonymous = false);
+        let error = failure(EVENT_TIMEOUT, |config| config.allow_anonymous = false);
         assert!(
             error.contains("alice expected") && error.contains("the connection ended"),
             "{error}"
@@ -321,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_output_is_its_own_failure() {
+    fn a_closed_output_is_reported_as_such() {
         struct Closed;
         impl io::Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -331,12 +273,12 @@ mod tests {
                 Ok(())
             }
         }
-        let shown = show(
+        let result = converse(
             &mut Output::new(Box::new(Closed), false),
             &Options::default(),
             server_config(),
-            PATIENCE,
+            EVENT_TIMEOUT,
         );
-        assert!(matches!(shown, Err(Failure::Output(_))));
+        assert!(matches!(result, Err(Failure::Output(_))));
     }
 }

@@ -1,12 +1,13 @@
-//! [`Output`]: what the demo prints, as a person likes to read it.
+//! [`Output`]: the text that the demo prints.
 
-use super::user::Who;
-use super::{Options, Privacy};
+use super::user::User;
+use super::{Options, Protection};
 use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+// Parameters of the ANSI escape sequence "select graphic rendition".
 const BOLD: &str = "1";
 const GREEN: &str = "32";
 
@@ -14,18 +15,17 @@ const GREEN: &str = "32";
 pub(crate) struct Output {
     out: Box<dyn Write>,
     colour: bool,
-    /// How many things were expected and came.
-    kept: usize,
+    observed: usize,
 }
 
 impl Output {
-    /// Standard output, in colour if that is a terminal and nobody minds.
+    /// Standard output, in colour if it is a terminal that supports it.
     pub(crate) fn of_stdout() -> Self {
         let out = io::stdout();
-        // https://no-color.org: present and not empty.
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        let colour = out.is_terminal() && !unwanted && !dumb;
+        // Set and not empty: no colour. https://no-color.org
+        let disabled = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let unsupported = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let colour = out.is_terminal() && !disabled && !unsupported;
         Self::new(Box::new(out), colour)
     }
 
@@ -33,98 +33,102 @@ impl Output {
         Self {
             out,
             colour,
-            kept: 0,
+            observed: 0,
         }
     }
 
-    /// What this is.
+    /// Prints what the demo runs over.
     pub(crate) fn opening(&mut self, options: &Options, address: &str) -> io::Result<()> {
-        let (over, language) = (options.transport.title(), options.language.name());
+        let (over, protocol) = (options.transport.title(), options.protocol);
         self.line(format_args!(
-            "Photon Chat demo over {over}, in {language}: a development server on loopback ({address}), not the Photon cloud."
+            "Photon Chat demo over {over}, protocol {protocol}. It runs through a development server on loopback \
+             ({address}), not the Photon cloud."
         ))?;
-        if options.privacy() == Privacy::Nothing {
+        if options.protection() == Protection::None {
             self.line(format_args!(
-                "JSON has no key exchange, and this is no secure link: everything goes in clear, the login too."
+                "JSON over ws has no encryption: everything is sent in clear, the login included."
             ))?;
         }
-        if !options.line.is_clear() {
+        if !options.conditions.is_clear() {
             self.line(format_args!(
-                "The line is bad, in both directions: {}.",
-                options.line
+                "The network is bad in both directions: {}.",
+                options.conditions
             ))?;
         }
         Ok(())
     }
 
-    /// How many things were expected and came.
-    pub(crate) const fn kept(&self) -> usize {
-        self.kept
+    /// How many expected events were printed.
+    pub(crate) const fn observed(&self) -> usize {
+        self.observed
     }
 
-    /// The heading of a table of conversations.
-    pub(crate) fn table(&mut self) -> io::Result<()> {
-        let words =
-            "transport  protocol  private messages                expected and came      ms";
-        self.heading(words)
+    /// Prints the heading of the table of conversations.
+    pub(crate) fn table_heading(&mut self) -> io::Result<()> {
+        self.heading("transport  protocol  private messages                expected events      ms")
     }
 
-    /// One conversation.
-    pub(crate) fn row(&mut self, options: &Options, kept: usize, took: Duration) -> io::Result<()> {
-        let private = match options.privacy() {
-            Privacy::Keys => "encrypted (Photon's keys)",
-            Privacy::Link => "encrypted (TLS, as all else)",
-            Privacy::Nothing => "in clear",
+    /// Prints the row of one conversation.
+    pub(crate) fn table_row(
+        &mut self,
+        options: &Options,
+        observed: usize,
+        took: Duration,
+    ) -> io::Result<()> {
+        let private = match options.protection() {
+            Protection::KeyExchange => "encrypted (key exchange)",
+            Protection::Tls => "encrypted (TLS, as all data)",
+            Protection::None => "in clear",
         };
-        let (transport, language) = (options.transport.name(), options.language.name());
+        let (transport, protocol) = (options.transport.scheme(), options.protocol.short_name());
         self.line(format_args!(
-            "{transport:9}  {language:8}  {private:30}  {kept:17}  {:6}",
+            "{transport:9}  {protocol:8}  {private:30}  {observed:15}  {:6}",
             took.as_millis()
         ))
     }
 
-    /// How it went.
+    /// Prints the result of a conversation in which every expected event arrived.
     pub(crate) fn closing(&mut self) -> io::Result<()> {
-        let words = format!(
-            "All is well: {} things were expected, and all of them came.",
-            self.kept
+        let text = format!(
+            "The demo passed: all {} expected events arrived.",
+            self.observed
         );
-        let words = self.painted(GREEN, &words);
-        self.line(format_args!("\n{words}"))
+        let text = self.painted(GREEN, &text);
+        self.line(format_args!("\n{text}"))
     }
 
-    pub(crate) fn heading(&mut self, words: &str) -> io::Result<()> {
-        let words = self.painted(BOLD, words);
-        self.line(format_args!("\n{words}"))
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
+        let text = self.painted(BOLD, text);
+        self.line(format_args!("\n{text}"))
     }
 
-    /// What a user does.
-    pub(crate) fn does(&mut self, who: Who, what: impl fmt::Display) -> io::Result<()> {
-        let name = self.name(who);
-        self.line(format_args!("  {name}  {what}"))
+    /// Prints what a user does.
+    pub(crate) fn action(&mut self, user: User, action: impl fmt::Display) -> io::Result<()> {
+        let name = self.name(user);
+        self.line(format_args!("  {name}  {action}"))
     }
 
-    /// What a user got, as it was expected.
-    pub(crate) fn got(&mut self, who: Who, what: impl fmt::Display) -> io::Result<()> {
-        self.kept += 1;
-        let name = self.name(who);
-        self.line(format_args!("  {name}    > {what}"))
+    /// Prints an event that a user received as expected, and counts it.
+    pub(crate) fn event(&mut self, user: User, event: impl fmt::Display) -> io::Result<()> {
+        self.observed += 1;
+        let name = self.name(user);
+        self.line(format_args!("  {name}    > {event}"))
     }
 
-    /// A name, as wide as the widest.
-    fn name(&self, who: Who) -> String {
-        self.painted(who.colour(), &format!("{:5}", who.name()))
+    /// The user's name, padded to the longer one.
+    fn name(&self, user: User) -> String {
+        self.painted(user.colour(), &format!("{:5}", user.name()))
     }
 
-    fn painted(&self, colour: &str, words: &str) -> String {
+    fn painted(&self, colour: &str, text: &str) -> String {
         if self.colour {
-            format!("\x1b[{colour}m{words}\x1b[0m")
+            format!("\x1b[{colour}m{text}\x1b[0m")
         } else {
-            words.to_owned()
+            text.to_owned()
         }
     }
 
-    fn line(&mut self, words: fmt::Arguments<'_>) -> io::Result<()> {
-        writeln!(self.out, "{words}")
+    fn line(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        writeln!(self.out, "{text}")
     }
 }

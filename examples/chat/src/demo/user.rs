@@ -1,25 +1,26 @@
-//! [`Users`]: the two users, and what they expect.
+//! [`Users`]: drives both sessions and compares their events with the expected ones.
 
-use super::{Failure, Options, Privacy};
+use super::{Failure, Options, Protection};
+use crate::arguments::with_protocol;
 use chat_core::{ChatConfig, Encryption, Event, State};
 use chat_std_io::{Session, SessionOptions, Tls};
-use std::fmt::Write;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// How long one user may sleep while the other is not served.
-const TURN: Duration = Duration::from_millis(5);
+/// The longest sleep on one session's sockets. The other session is not driven meanwhile.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// One of the two.
+/// One of the two users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum User {
     Alice,
     Bob,
 }
 
-impl Who {
+impl User {
     pub(crate) const BOTH: [Self; 2] = [Self::Alice, Self::Bob];
 
-    /// The name, and the user id.
+    /// The name, which is also the user id.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Alice => "alice",
@@ -27,7 +28,7 @@ impl Who {
         }
     }
 
-    /// The number of an ANSI colour.
+    /// The parameter of the ANSI escape sequence for the user's colour.
     pub(crate) const fn colour(self) -> &'static str {
         match self {
             Self::Alice => "35",
@@ -36,62 +37,65 @@ impl Who {
     }
 }
 
-/// Both users, served in turn by one thread.
+/// The sessions of both users, driven in turn by one thread.
 pub(crate) struct Users {
     alice: Session,
     bob: Session,
-    /// How long something may take that is expected.
-    patience: Duration,
+    /// The longest wait for an expected event.
+    timeout: Duration,
 }
 
 impl Users {
+    /// Creates the sessions; nothing is sent yet. `certificate` is what `wss` trusts, as PEM.
     pub(crate) fn new(
         server: &str,
         options: &Options,
-        trust: Option<&str>,
-        patience: Duration,
+        certificate: Option<&str>,
+        timeout: Duration,
     ) -> Result<Self, Failure> {
-        let session = |who: Who| {
+        let session = |user: User| {
             let config = ChatConfig::new(server, "demo", "1.0")
-                .user_id(who.name())
+                .user_id(user.name())
                 .crc(options.crc);
-            let mut config = options.language.apply(config);
-            if options.privacy() == Privacy::Nothing {
+            let mut config = with_protocol(config, options.protocol);
+            if options.protection() == Protection::None {
+                // Otherwise connecting fails, so that no application sends in clear by accident.
                 config = config.encryption(Encryption::Off);
             }
-            let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
+            let failure = |error: &dyn Display| Failure::Client(error.to_string());
             let mut session = SessionOptions::new();
-            if let Some(pem) = trust {
-                session =
-                    session.tls(Tls::with_root(pem.as_bytes()).map_err(|error| refused(&error))?);
+            if let Some(pem) = certificate {
+                let tls = Tls::with_root(pem.as_bytes()).map_err(|error| failure(&error))?;
+                session = session.tls(tls);
             }
-            Session::with_options(config, session).map_err(|error| refused(&error))
+            Session::with_options(config, session).map_err(|error| failure(&error))
         };
         Ok(Self {
-            alice: session(Who::Alice)?,
-            bob: session(Who::Bob)?,
-            patience,
+            alice: session(User::Alice)?,
+            bob: session(User::Bob)?,
+            timeout,
         })
     }
 
-    pub(crate) fn session(&mut self, who: Who) -> &mut Session {
-        match who {
-            Who::Alice => &mut self.alice,
-            Who::Bob => &mut self.bob,
+    pub(crate) fn session(&mut self, user: User) -> &mut Session {
+        match user {
+            User::Alice => &mut self.alice,
+            User::Bob => &mut self.bob,
         }
     }
 
-    /// Serves both until the next event of one of them that tells something.
-    fn next(&mut self, who: Who, until: Instant) -> Option<Event> {
+    /// Drives both sessions until `user` has an event or the time is over. Skips responses without
+    /// information.
+    fn next_event(&mut self, user: User, until: Instant) -> Option<Event> {
         loop {
-            for each in Who::BOTH {
-                if each != who {
-                    let _more = self.session(each).service();
+            for other in User::BOTH {
+                if other != user {
+                    let _more = self.session(other).service();
                 }
             }
-            let session = self.session(who);
+            let session = self.session(user);
             while let Some(event) = session.poll_event() {
-                // Success is told by events; servers may leave these out.
+                // A server may omit these responses: the events of an operation report its success.
                 if !matches!(event, Event::OperationResponse { return_code: 0, .. }) {
                     return Some(event);
                 }
@@ -100,58 +104,53 @@ impl Users {
             if left.is_zero() {
                 return None;
             }
-            session.wait(left.min(TURN));
+            session.wait(left.min(POLL_INTERVAL));
         }
     }
 
-    /// The next event of a user must be what was expected: `fits` gives what is wanted of it.
+    /// Waits for the next event of `user` and returns what `accept` makes of it. Fails if the event
+    /// is not accepted, or does not arrive; `expected` describes it in the error.
     pub(crate) fn expect<T>(
         &mut self,
-        who: Who,
-        what: &str,
-        fits: impl FnOnce(&Event) -> Option<T>,
+        user: User,
+        expected: &str,
+        accept: impl FnOnce(&Event) -> Option<T>,
     ) -> Result<T, Failure> {
-        let event = self.next(who, Instant::now() + self.patience);
-        if let Some(found) = event.as_ref().and_then(fits) {
-            return Ok(found);
+        let event = self.next_event(user, Instant::now() + self.timeout);
+        if let Some(accepted) = event.as_ref().and_then(accept) {
+            return Ok(accepted);
         }
-        let mut error = format!("{} expected {what}, ", who.name());
-        // Writing to a text does not fail.
-        let _ = match event {
-            None => write!(
-                error,
-                "and nothing came within {} s",
-                self.patience.as_secs_f64()
-            ),
+        let instead = match event {
+            None => format!("no event arrived within {} s", self.timeout.as_secs_f64()),
             Some(Event::StateChanged {
                 from,
                 to: State::Error,
-            }) => match self.next(who, Instant::now()) {
-                Some(Event::Error { message, .. }) => {
-                    write!(error, "but the connection ended: {message}")
-                }
-                _ => write!(error, "but the connection ended in state {}", from.name()),
+            }) => match self.next_event(user, Instant::now()) {
+                Some(Event::Error { message, .. }) => format!("the connection ended: {message}"),
+                _ => format!("the connection ended in state {}", from.name()),
             },
-            Some(other) => write!(error, "and this came: {other:?}"),
+            Some(other) => format!("this event arrived: {other:?}"),
         };
-        Err(Failure::Missed(error))
+        let name = user.name();
+        Err(Failure::Unexpected(format!(
+            "{name} expected {expected}, but {instead}"
+        )))
     }
 
-    /// Nothing more has come for anybody.
-    pub(crate) fn expect_silence(&mut self) -> Result<(), Failure> {
-        for who in Who::BOTH {
-            if let Some(event) = self.next(who, Instant::now()) {
-                return Err(Failure::Missed(format!(
-                    "{} expected nothing more, and this came: {event:?}",
-                    who.name()
+    /// Fails if a user has received another event.
+    pub(crate) fn expect_no_event(&mut self) -> Result<(), Failure> {
+        for user in User::BOTH {
+            if let Some(event) = self.next_event(user, Instant::now()) {
+                let name = user.name();
+                return Err(Failure::Unexpected(format!(
+                    "{name} expected no more events, but this event arrived: {event:?}"
                 )));
             }
         }
         Ok(())
     }
 
-    /// The sessions, to be closed.
-    pub(crate) fn into_sessions(self) -> [(Who, Session); 2] {
-        [(Who::Alice, self.alice), (Who::Bob, self.bob)]
+    pub(crate) fn into_sessions(self) -> [(User, Session); 2] {
+        [(User::Alice, self.alice), (User::Bob, self.bob)]
     }
 }

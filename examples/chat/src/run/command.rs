@@ -1,4 +1,4 @@
-//! [`Command`]: one line of input.
+//! [`Command`]: a parsed line of input. `help::RUN` documents the grammar.
 
 use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
 use photon_inspect::notation;
@@ -6,13 +6,14 @@ use photon_proto::{Parameters, Value};
 use serde_json::{Deserializer, Value as Json, json};
 use std::time::Duration;
 
-/// How long a `wait` waits that does not say it.
-const WAIT: Duration = Duration::from_secs(10);
+/// The timeout of a `wait` that does not name one.
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
-/// What one line asks for.
+/// A command. `run::Run` executes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     Connect {
+        /// Stay at the name server.
         stop: bool,
     },
     Regions,
@@ -79,7 +80,7 @@ pub(crate) enum Command {
     Quit,
 }
 
-/// What becomes of the status message.
+/// The status message of a status command.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Message {
     Set(Value),
@@ -88,9 +89,13 @@ pub(crate) enum Message {
 }
 
 impl Command {
-    /// Reads a line; an error says what is wrong with it.
+    /// Parses a line.
     pub(crate) fn parse(line: &str) -> Result<Self, String> {
-        let mut words = Words(line);
+        Self::parse_words(Words(line))
+            .map_err(|error| format!("{error}; photon-chat run --help explains the commands"))
+    }
+
+    fn parse_words(mut words: Words<'_>) -> Result<Self, String> {
         let name = words.next().unwrap_or_default();
         let command = match name {
             "connect" => match words.next() {
@@ -98,7 +103,7 @@ impl Command {
                 Some("-") => Self::Connect { stop: true },
                 Some(other) => {
                     return Err(format!(
-                        "connect {other}: neither nothing nor -; the region is an option of the program, or use region R"
+                        "connect takes only -, not {other:?}: to choose a region use --region or the command region"
                     ));
                 }
             },
@@ -197,7 +202,7 @@ impl Command {
             },
             "wait" => {
                 let event = words.needed("the name of an event")?.to_owned();
-                let time = words.next().map_or(Ok(WAIT), time)?;
+                let time = words.next().map_or(Ok(DEFAULT_WAIT), time)?;
                 let substring = words.rest();
                 return Ok(Self::Wait {
                     event,
@@ -219,19 +224,17 @@ impl Command {
             "forget" => Self::Forget,
             "quit" => Self::Quit,
             _ => {
-                return Err(format!(
-                    "unknown command {name:?}; photon-chat run --help lists the commands"
-                ));
+                return Err(format!("unknown command {name:?}"));
             }
         };
         match words.next() {
             None => Ok(command),
-            Some(surplus) => Err(format!("{surplus:?} is too much for {name}")),
+            Some(surplus) => Err(format!("{name} takes no further argument {surplus:?}")),
         }
     }
 }
 
-/// What is left of a line.
+/// The part of a line that is not parsed yet.
 struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
@@ -250,7 +253,7 @@ impl<'a> Words<'a> {
         self.0.trim()
     }
 
-    /// The rest as the content of a message: everything behind one separator, or a tagged value.
+    /// The rest as the content of a message: everything after one separator, or a tagged value.
     fn content(&self) -> Result<Value, String> {
         let mut characters = self.0.chars();
         let (Some(_), text) = (characters.next(), characters.as_str()) else {
@@ -268,29 +271,32 @@ impl<'a> Words<'a> {
 
     /// `publish=true|false` and `max=N`, in any order.
     fn creation_options(&mut self) -> Result<SubscribeOptions, String> {
-        let (mut publish, mut most) = (None, None);
+        let (mut publish, mut max) = (None, None);
         while let Some(word) = self.next() {
             let twice = match word.split_once('=') {
                 Some(("publish", flag)) => {
                     let flag = flag
                         .parse()
-                        .map_err(|_| format!("{word}: neither true nor false"))?;
+                        .map_err(|_| format!("{word}: use publish=true or publish=false"))?;
                     publish.replace(flag).is_some()
                 }
-                Some(("max", subscribers)) => most.replace(number(subscribers, "max")?).is_some(),
-                _ => return Err(format!("{word:?} is neither publish=true|false nor max=N")),
+                Some(("max", subscribers)) => max.replace(number(subscribers, "max")?).is_some(),
+                _ => {
+                    return Err(format!("{word:?} is not publish=true|false or max=N"));
+                }
             };
             if twice {
-                return Err(format!("{word} is one too many"));
+                return Err(format!("{word}: an option may appear once only"));
             }
         }
         let options = SubscribeOptions::new();
         Ok(options
             .publish_subscribers(publish.unwrap_or_default())
-            .max_subscribers(most.unwrap_or_default()))
+            .max_subscribers(max.unwrap_or_default()))
     }
 
-    /// The rest as properties: each a key, `=`, and a text up to the next space, or `json:` and a tagged value.
+    /// The rest as properties: each is a key, `=`, and a text up to the next space or `json:` and a
+    /// tagged value.
     fn properties(&mut self) -> Result<Vec<(Value, Value)>, String> {
         let mut all: Vec<(Value, Value)> = Vec::new();
         while !self.rest().is_empty() {
@@ -301,7 +307,7 @@ impl<'a> Words<'a> {
                 .filter(|key| !key.contains(char::is_whitespace));
             let Some(key) = key else {
                 return Err(format!(
-                    "{:?} is not key=TEXT",
+                    "{:?} is not KEY=TEXT",
                     self.next().unwrap_or_default()
                 ));
             };
@@ -312,20 +318,20 @@ impl<'a> Words<'a> {
             let (key, value) = (Value::from(key), self.property()?);
             if all.iter().any(|(known, _)| *known == key) {
                 return Err(format!(
-                    "the key {} is there twice",
+                    "the key {} appears twice",
                     key.as_str().unwrap_or_default()
                 ));
             }
             all.push((key, value));
         }
         if all.is_empty() {
-            Err("key=TEXT is missing".into())
+            Err("KEY=TEXT is missing".into())
         } else {
             Ok(all)
         }
     }
 
-    /// A value right behind its `=`.
+    /// The value after `=`.
     fn property(&mut self) -> Result<Value, String> {
         let Some(json) = self.0.strip_prefix("json:") else {
             let (text, rest) = self
@@ -334,7 +340,7 @@ impl<'a> Words<'a> {
             self.0 = rest;
             return Ok(text.into());
         };
-        // As far as the JSON goes, spaces and all.
+        // The JSON value may contain spaces, so it ends where the JSON parser stops.
         let mut values = Deserializer::from_str(json).into_iter::<Json>();
         let first = values
             .next()
@@ -342,27 +348,27 @@ impl<'a> Words<'a> {
             .map_err(|error| format!("json: {error}"))?;
         self.0 = json.get(values.byte_offset()..).unwrap_or_default();
         if !self.0.is_empty() && !self.0.starts_with(char::is_whitespace) {
-            return Err("json: there must be a space behind it".into());
+            return Err("json: a space must follow the value".into());
         }
         value(&first)
     }
 }
 
-/// A tagged value.
+/// Converts a tagged value.
 fn value(json: &Json) -> Result<Value, String> {
     notation::value_from_json(json).map_err(|error| format!("json: {error}"))
 }
 
-/// Parameters by their codes, or as a list of code and value; none is fine.
+/// Parameters: an object with their codes as keys, a list of pairs of code and value, or nothing.
 fn parameters(text: &str) -> Result<Parameters, String> {
     if text.is_empty() {
         return Ok(Parameters::new());
     }
     let json: Json = serde_json::from_str(text).map_err(|error| format!("json: {error}"))?;
-    // The notation has parameters in requests; the code is told apart.
+    // The notation has parameters only inside of messages, so they are read as those of a request.
     match value(&json!({"t": "request", "op": 0, "params": json}))? {
         Value::Request(request) => Ok(request.parameters),
-        _ => Err("json: no parameters".into()),
+        _ => Err("json: these are not parameters".into()),
     }
 }
 
@@ -372,21 +378,16 @@ fn list(text: &str) -> Vec<String> {
 
 fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.parse()
-        .map_err(|_| format!("{what} {text:?} is no number, or out of range"))
+        .map_err(|_| format!("{what} {text:?} is not a number, or is out of range"))
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    seconds(text).ok_or_else(|| format!("{text:?} is no time in seconds"))
-}
-
-/// A time in seconds, with decimals if need be.
-pub(crate) fn seconds(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(text.parse().ok()?).ok()
+    command_line::parse_seconds(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, Message, WAIT};
+    use super::{Command, DEFAULT_WAIT, Message};
     use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
     use photon_proto::Value;
     use std::time::Duration;
@@ -404,10 +405,10 @@ mod tests {
         }
     }
 
-    fn create(channel: &str, publish: bool, most: i32) -> Command {
+    fn create(channel: &str, publish: bool, max: i32) -> Command {
         let options = SubscribeOptions::new()
             .publish_subscribers(publish)
-            .max_subscribers(most);
+            .max_subscribers(max);
         Command::Subscribe {
             channels: names(&[channel]),
             options,
@@ -440,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn commands() {
+    fn commands_are_parsed() {
         let options = SubscribeOptions::new();
         let private = PrivateOptions::new();
         for (line, expected) in [
@@ -582,7 +583,7 @@ mod tests {
                 "wait Error",
                 Command::Wait {
                     event: "Error".into(),
-                    time: WAIT,
+                    time: DEFAULT_WAIT,
                     substring: None,
                 },
             ),
@@ -624,10 +625,10 @@ mod tests {
             line.strip_prefix("  ")
                 .is_some_and(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
         };
-        let behind_the_list = crate::help::RUN
+        let after_the_list = crate::help::RUN
             .lines()
-            .skip_while(|line| !line.starts_with("Commands are executed"));
-        let examples: Vec<&str> = behind_the_list.filter(is_example).collect();
+            .skip_while(|line| !line.starts_with("Commands run in order"));
+        let examples: Vec<&str> = after_the_list.filter(is_example).collect();
         assert!(examples.len() > 8, "{examples:?}");
         for line in examples {
             assert!(Command::parse(line).is_ok(), "{line}");
@@ -635,17 +636,17 @@ mod tests {
     }
 
     #[test]
-    fn errors() {
+    fn errors_name_the_faulty_argument() {
         for (line, expected) in [
             ("", "unknown"),
             ("Connect", "unknown"),
             ("connect eu", "region"),
-            ("regions all", "too much"),
+            ("regions all", "no further argument"),
             ("region", "a region is missing"),
             ("subscribe", "missing"),
             ("subscribe a many", "history"),
             ("subscribe a 1 1,x", "last id"),
-            ("subscribe a 1 1 1", "too much"),
+            ("subscribe a 1 1 1", "no further argument"),
             ("subscribe a 3000000000", "range"),
             ("unsubscribe", "missing"),
             ("publish", "a channel is missing"),
@@ -655,37 +656,40 @@ mod tests {
             ("private", "a user is missing"),
             ("private bob", "a text is missing"),
             ("subscribe-opts", "a channel is missing"),
-            ("subscribe-opts a publish=yes", "neither true nor false"),
+            (
+                "subscribe-opts a publish=yes",
+                "publish=true or publish=false",
+            ),
             ("subscribe-opts a max=", "max"),
             ("subscribe-opts a max=3000000000", "range"),
             ("subscribe-opts a 5", "publish=true|false"),
             ("subscribe-opts a history=5", "publish=true|false"),
-            ("subscribe-opts a max=1 max=1", "one too many"),
+            ("subscribe-opts a max=1 max=1", "once only"),
             (
                 "subscribe-opts a publish=true max=1 publish=true",
-                "one too many",
+                "once only",
             ),
             ("status", "a status is missing"),
             ("status away", "status"),
             ("status 2147483648", "range"),
             ("status 2 json:", "json"),
             ("status-keep", "a status is missing"),
-            ("status-keep 2 text", "too much"),
+            ("status-keep 2 text", "no further argument"),
             ("friends", "a list of users is missing"),
-            ("friends a b", "too much"),
+            ("friends a b", "no further argument"),
             ("unfriend", "missing"),
             ("setprops", "a channel is missing"),
-            ("setprops a", "key=TEXT is missing"),
-            ("setprops a k=v two", "\"two\" is not key=TEXT"),
-            ("setprops a two words=1", "\"two\" is not key=TEXT"),
-            ("setprops a k=v j=v k=w", "k is there twice"),
+            ("setprops a", "KEY=TEXT is missing"),
+            ("setprops a k=v two", "\"two\" is not KEY=TEXT"),
+            ("setprops a two words=1", "\"two\" is not KEY=TEXT"),
+            ("setprops a k=v j=v k=w", "k appears twice"),
             ("setprops a =v", "a key is missing"),
             ("setprops a k=json:", "a value is missing"),
             ("setprops a k=json:7", "json: $"),
             (r#"setprops a k=json:{"t":"int""#, "json: EOF"),
             (r#"setprops a k=json:{"t":"null"}x"#, "a space"),
             ("setuserprops a", "a user is missing"),
-            ("setuserprops a k=v", "key=TEXT is missing"),
+            ("setuserprops a k=v", "KEY=TEXT is missing"),
             ("op", "an operation code is missing"),
             ("op 256 {}", "range"),
             ("op publish {}", "operation code"),
@@ -696,9 +700,9 @@ mod tests {
             (r#"op 2 {"1":"text"}"#, "json: $.params.1"),
             ("freeze", "a time is missing"),
             ("freeze -1", "seconds"),
-            ("drop it", "too much"),
-            ("reconnect now", "too much"),
-            ("forget all", "too much"),
+            ("drop it", "no further argument"),
+            ("reconnect now", "no further argument"),
+            ("forget all", "no further argument"),
             ("sleep", "missing"),
             ("sleep -1", "seconds"),
             ("sleep NaN", "seconds"),
@@ -708,7 +712,7 @@ mod tests {
             ("wait-count A", "missing"),
             ("wait-count A -1 1", "count"),
             ("wait-count A 1", "a time is missing"),
-            ("quit now", "too much"),
+            ("quit now", "no further argument"),
         ] {
             let Err(error) = Command::parse(line) else {
                 panic!("{line}: accepted")

@@ -1,16 +1,17 @@
-//! [`EventBuffer`]: printed events that are still there for a `wait`.
+//! [`EventBuffer`]: printed events that a `wait` may still consume.
 
 use std::collections::VecDeque;
 
-/// How many bytes of printed lines are kept; the oldest go first. Enough for any script that waits for what it does.
+/// The cap of buffered lines, far more than a script waits for. The oldest events are dropped first.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Events that no wait has taken, oldest first.
+/// Events that no wait has consumed, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct EventBuffer {
     events: VecDeque<Event>,
-    /// The number of the next event.
+    /// The number of the next event. Numbers stay valid when older events are removed.
     next: u64,
+    /// The length of all lines in `events`.
     bytes: usize,
 }
 
@@ -19,40 +20,40 @@ struct Event {
     number: u64,
     name: &'static str,
     line: String,
-    /// For how many it counts.
+    /// How many events it still counts as.
     weight: usize,
-    /// A count has taken a part of it.
-    begun: bool,
+    /// A `wait-count` has consumed a part of it, so that `wait` ignores it.
+    partly_consumed: bool,
 }
 
 impl EventBuffer {
-    /// An event was printed as `line`; it counts for `weight`.
+    /// Adds an event that was printed as `line` and counts as `weight` events.
     pub(crate) fn add(&mut self, name: &'static str, line: String, weight: usize) {
-        self.bytes = self.bytes.saturating_add(line.len());
+        self.bytes += line.len();
         self.events.push_back(Event {
             number: self.next,
             name,
             line,
             weight,
-            begun: false,
+            partly_consumed: false,
         });
         self.next += 1;
         while self.bytes > MAX_BYTES {
-            let Some(oldest) = self.events.pop_front() else {
-                break;
-            };
-            self.bytes = self.bytes.saturating_sub(oldest.line.len());
+            self.remove(0);
         }
     }
 
-    /// Takes the first event of this name whose line contains the text. `seen` starts at 0 and makes the same search go
-    /// on where it ended before.
-    pub(crate) fn take(&mut self, seen: &mut u64, name: &str, substring: Option<&str>) -> bool {
-        let start = self.events.partition_point(|event| event.number < *seen);
-        *seen = self.next;
+    /// Consumes the first event of this name whose line contains `substring`. `searched` starts at 0
+    /// and lets the next call for the same search skip the events that this one has seen.
+    pub(crate) fn take(&mut self, searched: &mut u64, name: &str, substring: Option<&str>) -> bool {
+        debug_assert!(*searched <= self.next, "a search of another buffer");
+        let start = self
+            .events
+            .partition_point(|event| event.number < *searched);
+        *searched = self.next;
         let fits = |event: &Event| {
             event.name == name
-                && !event.begun
+                && !event.partly_consumed
                 && substring.is_none_or(|substring| event.line.contains(substring))
         };
         let Some(at) = self.events.range(start..).position(fits) else {
@@ -62,7 +63,8 @@ impl EventBuffer {
         true
     }
 
-    /// Takes events of this name, and of the last one a part, until they count for `wanted`; for how many they did.
+    /// Consumes events of this name, the last one possibly in part, until they count as `wanted`.
+    /// Returns how many they count as.
     pub(crate) fn take_count(&mut self, name: &str, wanted: usize) -> usize {
         let (mut taken, mut at) = (0, 0);
         while taken < wanted {
@@ -76,18 +78,23 @@ impl EventBuffer {
             let part = event.weight.min(wanted - taken);
             taken += part;
             event.weight -= part;
-            event.begun = true;
+            event.partly_consumed = true;
             if event.weight == 0 {
                 self.remove(at);
             }
         }
+        debug_assert!(taken <= wanted);
         taken
     }
 
     fn remove(&mut self, at: usize) {
-        if let Some(event) = self.events.remove(at) {
-            self.bytes = self.bytes.saturating_sub(event.line.len());
-        }
+        let Some(event) = self.events.remove(at) else {
+            debug_assert!(false, "no event at {at} of {}", self.events.len());
+            self.bytes = 0;
+            return;
+        };
+        self.bytes -= event.line.len();
+        debug_assert!(!self.events.is_empty() || self.bytes == 0);
     }
 }
 
@@ -104,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_fits_is_taken_once() {
+    fn a_wait_consumes_the_first_event_that_fits() {
         let mut buffer = three();
         assert!(buffer.take(&mut 0, "A", Some("ee")));
         assert!(!buffer.take(&mut 0, "A", Some("ee")));
@@ -115,19 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn a_search_goes_on_with_new_events() {
-        let (mut buffer, mut seen) = (three(), 0);
-        assert!(!buffer.take(&mut seen, "C", None));
-        assert!(!buffer.take(&mut seen, "A", None), "seen before");
+    fn a_search_continues_with_new_events() {
+        let (mut buffer, mut searched) = (three(), 0);
+        assert!(!buffer.take(&mut searched, "C", None));
+        assert!(!buffer.take(&mut searched, "A", None), "searched before");
         buffer.add("C", String::new(), 1);
-        assert!(buffer.take(&mut seen, "C", None));
+        assert!(buffer.take(&mut searched, "C", None));
     }
 
     #[test]
-    fn counts_take_parts() {
+    fn a_count_may_consume_a_part_of_an_event() {
         let mut buffer = three();
         assert_eq!(buffer.take_count("B", 2), 2);
-        assert!(!buffer.take(&mut 0, "B", None), "begun");
+        assert!(!buffer.take(&mut 0, "B", None), "partly consumed");
         assert_eq!(buffer.take_count("B", 2), 1);
         assert_eq!(buffer.take_count("A", 0), 0);
         assert_eq!(buffer.take_count("A", 5), 2);
@@ -135,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten() {
+    fn the_oldest_events_are_dropped_at_the_cap() {
         let mut buffer = three();
         buffer.add("C", "x".repeat(MAX_BYTES - 5), 1);
         assert!(!buffer.take(&mut 0, "B", None));

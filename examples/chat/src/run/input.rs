@@ -1,14 +1,14 @@
-//! Standard input, read on a thread of its own so that the sockets can be served meanwhile.
+//! [`Lines`]: standard input, read by a thread so that reading never blocks the sockets.
 
 use std::io::{self, BufRead};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// How many lines are read ahead.
-const AHEAD: usize = 64;
+/// How many lines the thread reads ahead.
+const MAX_LINES_AHEAD: usize = 64;
 
-/// Lines that have been read, without their ends.
+/// Lines of standard input, without line ends.
 pub(crate) struct Lines(Receiver<io::Result<Vec<u8>>>);
 
 pub(crate) enum Next {
@@ -20,7 +20,7 @@ pub(crate) enum Next {
 
 impl Lines {
     pub(crate) fn of_stdin() -> Self {
-        let (sender, receiver) = mpsc::sync_channel(AHEAD);
+        let (sender, receiver) = mpsc::sync_channel(MAX_LINES_AHEAD);
         thread::spawn(move || {
             let mut input = io::stdin().lock();
             loop {
@@ -43,7 +43,7 @@ impl Lines {
         Self(receiver)
     }
 
-    /// The next line, waiting this long for it.
+    /// The next line; waits up to `time` for it.
     pub(crate) fn next(&self, time: Duration) -> Next {
         match self.0.recv_timeout(time) {
             Ok(Ok(line)) => Next::Line(line),

@@ -1,4 +1,4 @@
-//! What is printed: events, and the results of commands, as JSON objects.
+//! The printed JSON objects: events, and the results of commands. Scripts depend on the keys.
 
 use chat_core::codes::return_code;
 use chat_core::{
@@ -11,7 +11,7 @@ use photon_inspect::notation::value_to_json;
 use photon_proto::{DecodeError, Value, udp};
 use serde_json::{Map, Value as Json, json};
 
-/// An event: its name and its fields.
+/// An event as an object: its name and its fields.
 pub(crate) fn event(event: &Event) -> Json {
     let fields = match event {
         Event::StateChanged { from, to } => json!({"from": state(*from), "to": state(*to)}),
@@ -88,13 +88,14 @@ pub(crate) fn event(event: &Event) -> Json {
         Event::BadMessage(bad) => {
             json!({"error": decode_error(&bad.error), "bytes": value_to_json(&Value::Bytes(bad.bytes.clone()))})
         }
-        // The enum is open; this program is built with all it knows.
+        // `Event` may grow. This program knows all events of the library that it is built with.
         other => json!({"debug": format!("{other:?}")}),
     };
     named(event.name(), fields)
 }
 
-/// For how many an event counts: messages come in one event as the server gathers them.
+/// How many events an event counts as in `wait-count`. The server decides how many messages it
+/// gathers in one event, so each message counts.
 pub(crate) fn weight(event: &Event) -> usize {
     match event {
         Event::ChatMessages { messages, .. } => messages.len(),
@@ -107,7 +108,7 @@ pub(crate) fn command(line: &str, error: Option<&str>) -> Json {
     json!({"event": "Command", "line": line, "ok": error.is_none(), "error": error})
 }
 
-/// All channels, and what is cached of them.
+/// All channels with their cached messages.
 pub(crate) fn channels(chat: &ChatClient) -> Json {
     let public: Vec<Json> = chat.public_channels().map(channel).collect();
     let private: Vec<Json> = chat.private_channels().map(channel).collect();
@@ -190,7 +191,7 @@ fn error_code(code: PeerErrorCode) -> Json {
     json!({"name": code.name(), "code": code.code()})
 }
 
-/// A return code of a server; the name of one that is unknown is null.
+/// A return code of a server. The name of an unknown code is null.
 fn server_code(code: i16) -> Json {
     json!({"name": return_code::name(code), "code": code})
 }
@@ -242,7 +243,7 @@ fn cause_kind(kind: &CauseKind) -> Json {
         CauseKind::BadDatagrams(violation) => {
             json!({"name": "BadDatagrams", "error": violation.to_string()})
         }
-        // Without anything else to tell, the Rust name is all.
+        // The other kinds have no fields.
         plain => json!({"name": format!("{plain:?}")}),
     }
 }
@@ -298,7 +299,7 @@ fn parameters(all: &[(u8, Value)]) -> Json {
         .collect()
 }
 
-/// Keys and values, in their order.
+/// Pairs of a key and a value, in the given order.
 fn pairs<'a>(all: impl Iterator<Item = (&'a Value, &'a Value)>) -> Json {
     all.map(|(key, value)| json!([value_to_json(key), value_to_json(value)]))
         .collect()
@@ -316,7 +317,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     #[test]
-    fn a_line_is_as_documented() {
+    fn lines_have_the_documented_form() {
         let changed = Event::StateChanged {
             from: State::ConnectingToFrontEnd,
             to: State::ConnectedToFrontEnd,
@@ -413,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_says_all_that_it_knows() {
+    fn a_cause_has_all_of_its_fields() {
         let cause = DisconnectCause::new;
         let broken = DecodeError::new(DecodeErrorKind::Truncated, 7, "length");
         for (kind, expected) in [
@@ -454,7 +455,7 @@ mod tests {
         let error = Event::Error {
             code: PeerErrorCode::FrontEndConnectClosed,
             cause: Box::new(whole),
-            message: "in words".into(),
+            message: "as text".into(),
         };
         let earlier: Json = json!({"server": "FrontEnd", "kind": {"name": "Closed"}, "return_code": null, "text": "", "earlier": []});
         assert_eq!(
@@ -463,7 +464,7 @@ mod tests {
                 "cause": {"server": "FrontEnd", "kind": {"name": "ServerDisconnect"},
                     "return_code": {"name": "OperationNotAllowedInCurrentState", "code": -3}, "text": "go",
                     "earlier": [earlier]},
-                "message": "in words"})
+                "message": "as text"})
         );
     }
 }

@@ -1,14 +1,21 @@
-//! `photon-chat run`: commands in, one a line; events and the results of commands out, as JSON, one a line.
+//! `photon-chat run`: reads one command per line, prints events and results of commands as JSON,
+//! one object per line.
+//!
+//! ```text
+//!   standard input ──> input ──> command ──> Session ──> json ──> standard output
+//!                                                          └───> event_buffer (for wait)
+//! ```
 
 mod command;
 mod event_buffer;
 mod input;
 mod json;
 
-use crate::{USAGE, complain, output_failed};
+use crate::NAME;
 use chat_core::{ChatConfig, ConnectOptions, PropertyOptions, RequestError, State, StatusMessage};
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
+use command_line::{EX_USAGE, output_error, print_error};
 use event_buffer::EventBuffer;
 use input::{Lines, Next};
 use std::io::{self, Write};
@@ -16,63 +23,63 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use command::seconds;
-
-/// How long a run takes at most, unless the command line says otherwise.
-pub(crate) const MAX_SECONDS: Duration = Duration::from_secs(300);
-/// The longest sleep while both the sockets and standard input are watched.
-const TURN: Duration = Duration::from_millis(20);
-/// How long the end of a run waits for the last bytes to leave.
-const CLOSE: Duration = Duration::from_secs(2);
-/// How long after its time a run that hangs, on an output that nobody reads, is ended all the same.
+/// The default of `--max-seconds`.
+pub(crate) const MAX_RUN: Duration = Duration::from_secs(300);
+/// The longest wait for either the sockets or standard input; the other one is not read meanwhile.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The longest wait for the last bytes to be sent.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The process is ended by force so long after `--max-seconds`, for example if it blocks because
+/// its standard output is not read.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Exit statuses beside 0, 1 for broken input or output, and [`USAGE`] for a bad command.
-const OVER: u8 = 2;
+// Exit statuses beside success, failed input or output (1), and `EX_USAGE` for a bad command.
+const TIME_OVER: u8 = 2;
 const WAIT_FAILED: u8 = 3;
 
-/// What the command line says.
+/// The options of `photon-chat run`.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) config: ChatConfig,
-    /// Whom `wss://` trusts.
+    /// The certificates that `wss://` trusts.
     pub(crate) tls: Tls,
     pub(crate) region: String,
+    /// The longest duration of the run.
     pub(crate) max: Duration,
 }
 
-/// Why a run ends.
+/// The reason why a run ends.
 #[derive(Debug)]
 enum Ending {
-    /// A command, or the end of the input.
+    /// The command `quit`, or the end of the input.
     Quit,
     BadCommand,
     WaitFailed,
     /// `--max-seconds` have passed.
-    Over,
+    TimeOver,
     Input(io::Error),
     Output(io::Error),
 }
 
-/// What became of a command.
-enum Done {
-    Good,
-    /// The library refused it, and nothing happened.
-    Refused(String),
-    /// The run is over, for this reason if there is one.
+/// The result of a command.
+enum Executed {
+    Accepted,
+    /// The library returned an error, and nothing was sent.
+    Rejected(String),
+    /// The run ends. The text, if any, becomes the error of the command.
     Ends(Ending, Option<String>),
 }
 
-impl From<Result<(), RequestError>> for Done {
+impl From<Result<(), RequestError>> for Executed {
     fn from(result: Result<(), RequestError>) -> Self {
         match result {
-            Ok(()) => Self::Good,
-            Err(error) => Self::Refused(error.to_string()),
+            Ok(()) => Self::Accepted,
+            Err(error) => Self::Rejected(error.to_string()),
         }
     }
 }
 
-/// Runs until the input ends, a command ends it, or its time is over.
+/// Runs until the input ends, a command ends the run, or the time is over.
 pub(crate) fn run(options: Options) -> ExitCode {
     let Options {
         config,
@@ -83,13 +90,13 @@ pub(crate) fn run(options: Options) -> ExitCode {
     let session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
         Ok(session) => session,
         Err(error) => {
-            complain(format_args!("{error}"));
+            print_error(NAME, error);
             return ExitCode::FAILURE;
         }
     };
     thread::spawn(move || {
         thread::sleep(max.saturating_add(GRACE));
-        std::process::exit(OVER.into());
+        std::process::exit(TIME_OVER.into());
     });
     let (lines, buffer, started) = (Lines::of_stdin(), EventBuffer::default(), Instant::now());
     let mut run = Run {
@@ -100,7 +107,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
         started,
         max,
     };
-    let ending = run.all_lines().unwrap_or_else(Ending::Output);
+    let ending = run.execute_all().unwrap_or_else(Ending::Output);
     run.end(ending)
 }
 
@@ -108,14 +115,14 @@ struct Run {
     session: Session,
     region: String,
     lines: Lines,
-    /// Events that were printed and that no wait has taken.
+    /// Printed events that no `wait` has consumed.
     buffer: EventBuffer,
     started: Instant,
     max: Duration,
 }
 
 impl Run {
-    fn all_lines(&mut self) -> io::Result<Ending> {
+    fn execute_all(&mut self) -> io::Result<Ending> {
         loop {
             let line = match self.next_line()? {
                 Ok(line) => line,
@@ -129,54 +136,55 @@ impl Run {
                 Ok(text) => Command::parse(text),
                 Err(_) => Err("the line is not UTF-8".into()),
             };
-            let done = match command {
+            let executed = match command {
                 Ok(command) => self.execute(command)?,
-                Err(error) => Done::Ends(Ending::BadCommand, Some(error)),
+                Err(error) => Executed::Ends(Ending::BadCommand, Some(error)),
             };
-            let (error, ending) = match done {
-                Done::Good => (None, None),
-                Done::Refused(error) => (Some(error), None),
-                Done::Ends(ending, error) => (error, Some(ending)),
+            let (error, ending) = match executed {
+                Executed::Accepted => (None, None),
+                Executed::Rejected(error) => (Some(error), None),
+                Executed::Ends(ending, error) => (error, Some(ending)),
             };
             print(&json::command(&text, error.as_deref()).to_string())?;
             if let Some(ending) = ending {
                 return Ok(ending);
             }
-            // What the command asked for leaves, and what has come is there for the next one.
+            // Sends the command's request before the next command runs, and reads what has arrived.
             let _more = self.session.service();
             self.print_events()?;
         }
     }
 
-    /// The next line of input; serves the session until there is one.
+    /// Waits for the next line of input and drives the session meanwhile.
     fn next_line(&mut self) -> io::Result<Result<Vec<u8>, Ending>> {
         loop {
             let left = self.left();
             if left.is_zero() {
-                return Ok(Err(Ending::Over));
+                return Ok(Err(Ending::TimeOver));
             }
-            let turn = left.min(TURN);
+            let interval = left.min(POLL_INTERVAL);
             let connected = !matches!(
                 self.session.chat.state(),
                 State::Uninitialized | State::Disconnected | State::Error
             );
-            // Without a connection nothing comes from there, and commands need not wait for a turn.
-            match self
-                .lines
-                .next(if connected { Duration::ZERO } else { turn })
-            {
+            // One thread cannot wait for both. With a connection it waits for the sockets. Without one
+            // it waits for the input, so that a command such as connect starts at once.
+            let (input_wait, socket_wait) = if connected {
+                (Duration::ZERO, interval)
+            } else {
+                (interval, Duration::ZERO)
+            };
+            match self.lines.next(input_wait) {
                 Next::Line(line) => return Ok(Ok(line)),
                 Next::End => return Ok(Err(Ending::Quit)),
                 Next::Failed(error) => return Ok(Err(Ending::Input(error))),
-                Next::NotYet => self
-                    .session
-                    .wait(if connected { turn } else { Duration::ZERO }),
+                Next::NotYet => self.session.wait(socket_wait),
             }
             self.print_events()?;
         }
     }
 
-    fn execute(&mut self, command: Command) -> io::Result<Done> {
+    fn execute(&mut self, command: Command) -> io::Result<Executed> {
         let chat = &mut self.session.chat;
         Ok(match command {
             Command::Connect { stop } => {
@@ -190,7 +198,7 @@ impl Run {
             }
             Command::Regions => {
                 chat.get_regions();
-                Done::Good
+                Executed::Accepted
             }
             Command::Region(region) => chat.connect_to_region_front_end(region).into(),
             Command::Subscribe { channels, options } => {
@@ -239,15 +247,15 @@ impl Run {
             } => chat.send_operation(code, &parameters, encrypt).into(),
             Command::Channels => {
                 print(&json::channels(chat).to_string())?;
-                Done::Good
+                Executed::Accepted
             }
             Command::Stats => {
                 print(&json::stats(&self.session).to_string())?;
-                Done::Good
+                Executed::Accepted
             }
-            Command::Sleep { time } => match self.serve(time, |_| false)? {
-                Served::Over => over(),
-                Served::Found | Served::NotFound => Done::Good,
+            Command::Sleep { time } => match self.drive_until(time, |_| false)? {
+                Driven::TimeOver => time_over(),
+                Driven::Found | Driven::NotFound => Executed::Accepted,
             },
             Command::Wait {
                 event,
@@ -255,14 +263,14 @@ impl Run {
                 substring,
             } => {
                 let mut seen = 0;
-                match self.serve(time, |buffer| {
+                match self.drive_until(time, |buffer| {
                     buffer.take(&mut seen, &event, substring.as_deref())
                 })? {
-                    Served::Found => Done::Good,
-                    Served::NotFound => {
+                    Driven::Found => Executed::Accepted,
+                    Driven::NotFound => {
                         wait_failed(format!("no such event within {} s", time.as_secs_f64()))
                     }
-                    Served::Over => over(),
+                    Driven::TimeOver => time_over(),
                 }
             }
             Command::WaitCount { event, count, time } => {
@@ -271,62 +279,68 @@ impl Run {
                     missing -= buffer.take_count(&event, missing);
                     missing == 0
                 };
-                match self.serve(time, all)? {
-                    Served::Found => Done::Good,
-                    Served::NotFound => {
-                        let came = count - missing;
-                        wait_failed(format!("{came} of {count} within {} s", time.as_secs_f64()))
+                match self.drive_until(time, all)? {
+                    Driven::Found => Executed::Accepted,
+                    Driven::NotFound => {
+                        let found = count - missing;
+                        let seconds = time.as_secs_f64();
+                        wait_failed(format!("{found} of {count} events within {seconds} s"))
                     }
-                    Served::Over => over(),
+                    Driven::TimeOver => time_over(),
                 }
             }
             Command::Freeze { time } => {
                 let left = self.left();
-                // Nobody serves the session meanwhile: that is the point.
+                // Without driving the session: the command simulates a program that hangs.
                 thread::sleep(time.min(left));
-                if time < left { Done::Good } else { over() }
+                if time < left {
+                    Executed::Accepted
+                } else {
+                    time_over()
+                }
             }
             Command::Drop => {
                 self.session.simulate_connection_loss();
-                Done::Good
+                Executed::Accepted
             }
             Command::Disconnect => {
                 chat.disconnect();
-                Done::Good
+                Executed::Accepted
             }
             Command::Reconnect => chat.reconnect().into(),
             Command::Forget => {
                 chat.forget_channels();
-                Done::Good
+                Executed::Accepted
             }
-            Command::Quit => Done::Ends(Ending::Quit, None),
+            Command::Quit => Executed::Ends(Ending::Quit, None),
         })
     }
 
-    /// Serves the session until `found` says so, or for so long.
-    fn serve(
+    /// Drives the session until `found` returns true, `time` has passed, or the run's time is over.
+    fn drive_until(
         &mut self,
         time: Duration,
         mut found: impl FnMut(&mut EventBuffer) -> bool,
-    ) -> io::Result<Served> {
+    ) -> io::Result<Driven> {
         let started = Instant::now();
         loop {
             self.print_events()?;
             if found(&mut self.buffer) {
-                return Ok(Served::Found);
+                return Ok(Driven::Found);
             }
-            let (left, left_of_all) = (time.saturating_sub(started.elapsed()), self.left());
-            if left_of_all.is_zero() {
-                return Ok(Served::Over);
+            let left = time.saturating_sub(started.elapsed());
+            let left_of_run = self.left();
+            if left_of_run.is_zero() {
+                return Ok(Driven::TimeOver);
             }
             if left.is_zero() {
-                return Ok(Served::NotFound);
+                return Ok(Driven::NotFound);
             }
-            self.session.wait(left.min(left_of_all));
+            self.session.wait(left.min(left_of_run));
         }
     }
 
-    /// How much of the run's time is left.
+    /// The time until `--max-seconds` have passed.
     fn left(&self) -> Duration {
         self.max.saturating_sub(self.started.elapsed())
     }
@@ -340,54 +354,53 @@ impl Run {
         Ok(())
     }
 
-    /// Disconnects properly, whatever it was that ended the run.
+    /// Disconnects in an orderly way, whatever ended the run, and returns the exit status.
     fn end(mut self, ending: Ending) -> ExitCode {
         self.session.chat.disconnect();
         let printed = match &ending {
             Ending::Output(_) => Ok(()),
             _ => self.print_events(),
         };
-        if self.session.close(CLOSE) == CloseOutcome::Unsent {
-            complain(format_args!(
-                "the connection ended before everything was sent"
-            ));
+        if self.session.close(CLOSE_TIMEOUT) == CloseOutcome::Unsent {
+            print_error(NAME, "the connection ended before everything was sent");
         }
         match (ending, printed) {
-            (Ending::Output(error), _) | (Ending::Quit, Err(error)) => output_failed(&error),
+            (Ending::Output(error), _) | (Ending::Quit, Err(error)) => output_error(NAME, &error),
             (Ending::Quit, Ok(())) => ExitCode::SUCCESS,
-            (Ending::BadCommand, _) => ExitCode::from(USAGE),
+            (Ending::BadCommand, _) => ExitCode::from(EX_USAGE),
             (Ending::WaitFailed, _) => ExitCode::from(WAIT_FAILED),
-            (Ending::Over, _) => {
-                complain(format_args!("ended by --max-seconds"));
-                ExitCode::from(OVER)
+            (Ending::TimeOver, _) => {
+                print_error(NAME, "ended by --max-seconds");
+                ExitCode::from(TIME_OVER)
             }
             (Ending::Input(error), _) => {
-                complain(format_args!("standard input: {error}"));
+                print_error(NAME, format_args!("reading standard input: {error}"));
                 ExitCode::FAILURE
             }
         }
     }
 }
 
-/// How [`Run::serve`] went.
-enum Served {
+/// The result of [`Run::drive_until`].
+enum Driven {
     Found,
     NotFound,
-    Over,
+    /// `--max-seconds` have passed.
+    TimeOver,
 }
 
-fn wait_failed(error: String) -> Done {
-    Done::Ends(Ending::WaitFailed, Some(error))
+fn wait_failed(error: String) -> Executed {
+    Executed::Ends(Ending::WaitFailed, Some(error))
 }
 
-fn over() -> Done {
-    Done::Ends(
-        Ending::Over,
+fn time_over() -> Executed {
+    Executed::Ends(
+        Ending::TimeOver,
         Some("the run's time (--max-seconds) is over".into()),
     )
 }
 
-/// One line, written out at once, so that a program on the other end of the pipe can wait for it.
+/// Prints a line and flushes it, so that a script can wait for it.
 fn print(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(line.as_bytes())?;

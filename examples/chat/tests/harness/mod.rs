@@ -1,5 +1,5 @@
-//! A development server in a thread, and the program as a process.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+//! A development server in a thread, and `photon-chat` as a child process.
+#![allow(dead_code, reason = "no test program uses all of it")]
 
 use dev_server::ServerConfig;
 use dev_server::server::{
@@ -11,11 +11,11 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 
-/// A development server on free ports of loopback.
+/// A development server in a thread of its own, on free ports of 127.0.0.1. It stops when dropped.
 pub(crate) struct LocalServer {
     pub(crate) address: SocketAddr,
     pub(crate) addresses: Addresses,
-    /// What clients have to trust over wss, as PEM.
+    /// The certificate that `wss` clients must trust, as PEM.
     pub(crate) certificate: String,
     pub(crate) handle: ServerHandle,
     thread: Option<JoinHandle<io::Result<()>>>,
@@ -55,20 +55,20 @@ impl LocalServer {
 impl Drop for LocalServer {
     fn drop(&mut self) {
         self.handle.stop();
-        let ended = self.thread.take().unwrap().join();
+        let result = self.thread.take().unwrap().join();
         if !thread::panicking() {
-            ended.unwrap().unwrap();
+            result.unwrap().unwrap();
         }
     }
 }
 
-/// A running program.
+/// A running child process.
 pub(crate) struct Program {
     child: Child,
     pub(crate) stdin: Option<ChildStdin>,
 }
 
-/// What a program left behind.
+/// The output and the exit status of a child process that has ended.
 pub(crate) struct Output {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -80,8 +80,8 @@ impl Program {
         Self::start_with(arguments, Stdio::piped())
     }
 
-    /// With an output whose other end is closed already.
-    pub(crate) fn start_unread(arguments: &[&str]) -> Self {
+    /// Starts it with a standard output whose reading end is closed.
+    pub(crate) fn start_with_closed_output(arguments: &[&str]) -> Self {
         let (_, stdout) = io::pipe().unwrap();
         Self::start_with(arguments, stdout.into())
     }
@@ -98,7 +98,7 @@ impl Program {
         Self { child, stdin }
     }
 
-    /// A client for scripts, on this server; ends by itself whatever happens.
+    /// Starts `photon-chat run` with this server. It ends after 60 seconds at the latest.
     pub(crate) fn client(server: &str, user: &str, more: &[&str]) -> Self {
         let arguments = [
             "run",
@@ -114,18 +114,18 @@ impl Program {
         Self::start(&[&arguments, more].concat())
     }
 
-    /// Writes these lines; a program that has ended does not read them.
-    pub(crate) fn say(&mut self, lines: &str) {
-        let _gone = self.stdin.as_mut().unwrap().write_all(lines.as_bytes());
+    /// Writes these lines to its standard input. A process that has ended ignores them.
+    pub(crate) fn write(&mut self, lines: &str) {
+        let _ended = self.stdin.as_mut().unwrap().write_all(lines.as_bytes());
     }
 
-    /// Ends its input and waits for its end.
+    /// Closes its standard input and waits until it ends.
     pub(crate) fn end(mut self) -> Output {
         self.stdin = None;
         self.wait()
     }
 
-    /// Waits for its end without ending its input.
+    /// Waits until it ends, with its standard input still open.
     pub(crate) fn wait(mut self) -> Output {
         let mut stderr = self.child.stderr.take().unwrap();
         let reader = thread::spawn(move || {
@@ -147,7 +147,7 @@ impl Program {
 }
 
 impl Output {
-    /// The printed lines, each a JSON object with an event.
+    /// The printed lines; each is a JSON object with the field `event`.
     pub(crate) fn lines(&self) -> Vec<Json> {
         let lines: Vec<Json> = self
             .stdout
@@ -162,7 +162,7 @@ impl Output {
         lines
     }
 
-    /// The events of this name.
+    /// The events with this name.
     pub(crate) fn events(&self, name: &str) -> Vec<Json> {
         self.lines()
             .into_iter()
@@ -170,7 +170,7 @@ impl Output {
             .collect()
     }
 
-    /// The numbers of the states that it went through.
+    /// The codes of the states that the client entered.
     pub(crate) fn states(&self) -> Vec<i64> {
         self.events("StateChanged")
             .iter()
@@ -178,8 +178,8 @@ impl Output {
             .collect()
     }
 
-    /// All was well: status 0, no complaint, no command refused.
-    pub(crate) fn assert_good(&self) -> &Self {
+    /// Asserts status 0, nothing on standard error, and that every command was accepted.
+    pub(crate) fn assert_success(&self) -> &Self {
         assert_eq!(
             (self.status, self.stderr.as_str()),
             (0, ""),
@@ -195,13 +195,13 @@ impl Output {
     }
 }
 
-/// One run of a script, from its first line to the end of its input.
+/// Runs a script to the end of its input.
 pub(crate) fn script(server: &str, user: &str, more: &[&str], lines: &str) -> Output {
     let mut program = Program::client(server, user, more);
-    program.say(lines);
+    program.write(lines);
     program.end()
 }
 
-/// What gets a client to the front end.
-pub(crate) const ENTER: &str =
+/// The commands that connect a client to the front end.
+pub(crate) const CONNECT: &str =
     "connect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";
