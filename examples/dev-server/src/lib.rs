@@ -31,10 +31,11 @@
 //!
 //! # Changing it while it runs
 //!
-//! [`ServerCore::config_mut`] and [`ServerCore::faults_mut`] change everything from Rust. As text there are switches
-//! (`grace-ms=500`, [`ServerConfig::set_switch`]), faults (`drop-auth-answer` or `publish=silent`,
-//! [`ServerConfig::switch_fault_on`]), authentication rules (`sent-user=alice result=ok`, [`AuthRule`]), and the commands that
-//! the program reads on standard input ([`ServerCore::control`]).
+//! [`ServerCore::config_mut`] and [`ServerCore::faults_mut`] change everything from Rust. As text there
+//! are settings ([`ServerConfig::apply`]: faults such as `publish=silent x2`, switches such as
+//! `grace-ms=500`, and [aliases](Alias) such as `drop-auth-answer`), authentication rules
+//! (`sent-user=alice result=ok`, [`AuthRule`]), and the commands that the program reads on standard
+//! input ([`ServerCore::control`]).
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![forbid(unsafe_code)]
@@ -56,8 +57,6 @@ mod datagrams;
 mod delayed;
 mod downgrade;
 mod event;
-mod fault_names;
-mod fault_spec;
 mod faults;
 mod front_end;
 mod hashing;
@@ -74,11 +73,11 @@ mod private;
 mod properties;
 mod requests;
 pub mod server;
+mod settings;
 pub mod sim;
 mod stats;
 mod subprotocol;
 mod subscriptions;
-mod switches;
 mod timers;
 mod tokens;
 mod transport;
@@ -90,10 +89,9 @@ pub use config::ServerConfig;
 pub use connections::{ConnectionId, ServerKind};
 pub use control::ControlAnswer;
 pub use core::ServerCore;
-pub use fault_spec::{FaultSpec, FaultSpecError};
 pub use faults::{Fault, Faults, Step};
 pub use messages::MessageLink;
+pub use settings::{Alias, FaultSpec, Setting, SettingError, SwitchSpec, Times};
 pub use stats::{ChannelSnapshot, ConnectionEnd, EndedConnection, ServerStats, UserSnapshot};
 pub use subprotocol::{SubProtocol, SubProtocolError};
-pub use switches::SwitchError;
 pub use transport::{Transport, TransportError};

@@ -7,8 +7,8 @@ use photon_proto::{Text, Timestamp, Value};
 
 use crate::connections::ConnectionId;
 use crate::context::Context;
-use crate::fault_names::SERVER_LOGIC;
 use crate::partition::Partition;
+use crate::settings::SERVER_LOGIC;
 use crate::subscriptions::portions;
 use crate::timers::Timer;
 

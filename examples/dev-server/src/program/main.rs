@@ -2,6 +2,7 @@
 
 mod arguments;
 mod console;
+mod help;
 mod logger;
 
 use std::error::Error;

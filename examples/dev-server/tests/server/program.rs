@@ -74,13 +74,16 @@ fn bad_arguments_end_with_64_and_say_which() {
         ),
         (
             &["--fault", "drop-it"],
-            "there is no fault called \"drop-it\"",
+            "there is no setting called \"drop-it\"",
         ),
         (
             &["--set", "grace-ms=x"],
-            "\"x\" is no value of grace-ms: write N",
+            "\"x\" is not a value of grace-ms: write N",
         ),
-        (&["--set", "grace=1"], "there is no switch"),
+        (
+            &["--set", "grace=1"],
+            "there is no step or switch \"grace\"",
+        ),
         (&["--auth", "result=maybe"], "write ok or refused"),
         (&["--auth-file", "no-such-file"], "--auth-file no-such-file"),
         (&["--log-level", "loud"], "--log-level loud"),

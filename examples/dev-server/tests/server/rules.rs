@@ -11,17 +11,13 @@ use crate::harness::{
 fn switched(switches: &[&str]) -> Harness {
     Harness::with(|config| {
         for switch in switches {
-            config.set_switch_spec(switch).unwrap();
+            config.apply(switch).unwrap();
         }
     })
 }
 
 fn fault(harness: &mut Harness, text: &str) {
-    harness
-        .core
-        .config_mut()
-        .switch_fault_on(text, None)
-        .unwrap();
+    harness.core.config_mut().apply(text).unwrap();
 }
 
 fn join(harness: &mut Harness, peer: &mut Peer, channel: &str) -> Vec<Got> {
@@ -350,11 +346,7 @@ fn tokens_can_be_bytes_and_expire_by_fault() {
     let token = log_in(&mut harness);
     assert!(matches!(token, Value::Bytes(_)));
     assert_eq!(enter(&mut harness, &token), 0);
-    harness
-        .core
-        .config_mut()
-        .switch_fault_on("expire-tokens", Some(1))
-        .unwrap();
+    harness.core.config_mut().apply("expire-tokens x1").unwrap();
     assert_eq!(
         [enter(&mut harness, &token), enter(&mut harness, &token)],
         [32753, 0]
