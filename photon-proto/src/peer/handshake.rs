@@ -32,6 +32,7 @@ pub(super) enum Exchange {
     #[cfg(feature = "encryption")]
     Client(Box<KeyExchange>),
     /// Server: the client's key, until the owner answers.
+    #[cfg(feature = "encryption")]
     Server(Box<[u8]>),
 }
 
@@ -319,9 +320,12 @@ impl Peer {
         };
         match code {
             internal::INIT_ENCRYPTION => match internal::public_key(&mut params) {
-                Ok(key) => {
-                    let key = key.unwrap_or_default().into();
-                    self.exchange = Exchange::Server(key);
+                Ok(_key) => {
+                    #[cfg(feature = "encryption")]
+                    {
+                        let key = _key.unwrap_or_default().into();
+                        self.exchange = Exchange::Server(key);
+                    }
                     Inbound::KeyRequest
                 }
                 Err(error) => Inbound::Bad { error, message },

@@ -471,6 +471,8 @@ impl Peer {
             (Role::Client, MessageKind::InitResponse) => Inbound::Ignored,
             (Role::Server, _) if self.phase == Phase::AwaitInit => self.on_first_message(message),
             (Role::Server, MessageKind::InternalRequest) => self.on_internal_request(message),
+            // The protocol is chosen once.
+            (Role::Server, MessageKind::Init) => Inbound::Ignored,
             _ => Inbound::Message {
                 kind,
                 encrypted,

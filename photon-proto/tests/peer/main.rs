@@ -1,0 +1,12 @@
+//! `photon_proto::peer` from the outside, in both roles.
+#![cfg(all(feature = "encryption", feature = "json"))]
+//!
+//! Two ends of one machine agree even where both are wrong, so two peers are never the only witness:
+//! `witness.rs` holds both roles against bytes of the official library and bytes written by hand,
+//! `order.rs` feeds each role hand-made messages in every phase, and `pair.rs` connects two peers
+//! over each wire, whole and cut at every byte.
+
+mod harness;
+mod order;
+mod pair;
+mod witness;
