@@ -1,5 +1,6 @@
-//! Tells what a script of `chat_script` or `udp_connection` does, step by step and event by event; the directory that it
-//! is in says which: `cargo run -p photon-fuzz --example explain fuzz/corpus/chat_script/seed-chat-v18`.
+//! Prints what a script of `chat_script` or `udp_connection` does, step by step and event by event.
+//! The directory of the file tells which target it is for:
+//! `cargo run -p photon-fuzz --example explain fuzz/corpus/chat_script/seed-chat-v18`.
 
 use photon_fuzz::{chat_script, udp_connection};
 use std::path::Path;
@@ -8,13 +9,13 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     for path in env::args_os().skip(1) {
         let bytes = fs::read(&path)?;
-        if Path::new(&path)
+        let is_udp = Path::new(&path)
             .components()
-            .any(|part| part.as_os_str() == "udp_connection")
-        {
+            .any(|part| part.as_os_str() == "udp_connection");
+        if is_udp {
             udp_connection::explain(&bytes);
         } else {
-            chat_script::explain(&bytes);
+            chat_script::explain(&chat_script::Script::decode(&bytes));
         }
     }
     Ok(())

@@ -31,10 +31,6 @@ impl<'a> Input<'a> {
         u16::from_le_bytes([self.u8(), self.u8()])
     }
 
-    pub(crate) fn i32(&mut self) -> i32 {
-        i32::from_le_bytes([self.u8(), self.u8(), self.u8(), self.u8()])
-    }
-
     /// True for odd bytes.
     pub(crate) fn flag(&mut self) -> bool {
         self.u8() & 1 == 1

@@ -21,6 +21,7 @@ mod datagram;
 mod input;
 mod json;
 mod message;
+pub mod script;
 mod tcp_stream;
 pub mod udp_connection;
 mod value;

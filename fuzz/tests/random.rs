@@ -6,7 +6,7 @@
 #[path = "seeds/datagrams.rs"]
 mod datagrams;
 
-use photon_fuzz::chat_script::{explain, play};
+use photon_fuzz::chat_script::{Script, Setup, Start, explain, play};
 use photon_fuzz::udp_connection::{self, Role};
 use photon_fuzz::{datagram, json, message, tcp_stream, value_v16, value_v18};
 use proptest::collection::vec;
@@ -29,22 +29,25 @@ fn config(cases: u32) -> ProptestConfig {
     config
 }
 
-/// Four bytes of setup, then steps. Three in four begin on the front end.
-fn script() -> impl Strategy<Value = Vec<u8>> {
-    let start = prop_oneof![1 => Just(0_u8), 1 => Just(1), 6 => Just(2)];
-    // Now and then everything twice, or with small messages.
-    let seldom = prop::bool::weighted(0.1);
-    let caps = prop_oneof![1 => Just(0_u8), 1 => 0_u8..16];
-    let over = prop_oneof![1 => Just(0_u8), 3 => any::<u8>()];
-    let setup = (any::<u8>(), start, seldom, any::<[u8; 2]>(), (caps, over));
-    (setup, vec(any::<u8>(), 0..500)).prop_map(
-        |((choices, start, seldom, [messages, timeout], (caps, over)), steps)| {
-            let caps = caps | over & 0xF0;
-            let first =
-                choices & 0b0001_0011 | start << 2 | if seldom { choices & 0b0110_0000 } else { 0 };
-            [&[first, messages, timeout, caps], &steps[..]].concat()
-        },
-    )
+/// A setup, then any bytes as steps. Three in four begin on the front end.
+fn script() -> impl Strategy<Value = Script> {
+    let start = prop_oneof![
+        1 => Just(Start::Disconnected),
+        1 => Just(Start::NameServer),
+        6 => Just(Start::FrontEnd),
+    ];
+    let bytes = |count| vec(any::<u8>(), count);
+    (start, bytes(0..40), bytes(0..1_500)).prop_map(|(start, setup, steps)| {
+        let setup = Setup {
+            start,
+            ..Script::decode(&setup).setup
+        };
+        let first = Script {
+            setup,
+            steps: Vec::new(),
+        };
+        Script::decode(&[first.encode(), steps].concat())
+    })
 }
 
 #[test]
@@ -55,14 +58,15 @@ fn any_order_of_calls_keeps_the_contract() {
     let cases = config.cases;
     let result = TestRunner::new(config).run(&script(), |script| {
         let played = play(&script);
-        *over.borrow_mut().entry(played.transport).or_insert(0) += 1;
+        let transport = (played.transport, played.json);
+        *over.borrow_mut().entry(transport).or_insert(0) += 1;
         scripts.set(scripts.get() + 1);
-        on_front_end.set(on_front_end.get() + u32::from(played.reached_front_end));
+        on_front_end.set(on_front_end.get() + u32::from(played.front_end));
         steps.set(steps.get() + played.steps);
         Ok::<(), TestCaseError>(())
     });
     if let Err(TestError::Fail(why, script)) = result {
-        println!("{script:?}");
+        println!("{:?}", script.encode());
         explain(&script);
         panic!("{why}");
     }

@@ -1,6 +1,5 @@
-//! [`Carrier`]: a server's side of what carries messages over one link.
+//! [`Carrier`]: a server's side of the carrier of one link.
 
-use super::transport::Carriage;
 use chat_core::{Limits, Timestamp, Wire};
 use photon_proto::json::{self, Frame};
 use photon_proto::tcp::{self, Item, Splitter};
@@ -9,65 +8,68 @@ use photon_proto::udp::{
     Cause, Config, ConnectRequest, Connection, Delivery, Event, REASON_CLIENT, State,
 };
 
-/// What a server calls every client of its own.
+/// The peer id that a server assigns. Every server has one client.
 const PEER_ID: u16 = 0x42;
-/// What a server's clock shows when a client connects.
+/// The server's clock when a client connects: close to its end, so that it wraps in a script.
 const CLOCK_BASE: u32 = 0xFFFF_F000;
-/// Longest datagram that a client sends.
+/// The maximum of bytes in a client's datagram. Spec: udp.md 2
 const MTU: usize = 1200;
-/// In JSON what was written within the limits may come back a level deeper.
+/// The limits for messages of clients. JSON may bring back what was within the limits one level
+/// deeper.
 pub(super) const LIMITS: Limits = Limits {
     max_depth: 64,
     ..Limits::DEFAULT
 };
 
-/// One variant for each way of carrying messages.
+/// A server's side of one link: the state that its carrier needs.
 pub(super) enum Carrier {
     Stream(Splitter),
+    /// WebSocket with binary messages.
     Messages,
+    /// WebSocket with JSON texts.
     Json,
     Datagrams(Box<Datagrams>),
 }
 
-/// What comes from a client.
-pub(super) enum Came {
+/// Input from a client.
+pub(super) enum Arrived {
     Message(Vec<u8>),
-    /// A ping of the carrier's own.
+    /// A ping that is not a message.
     Ping,
 }
 
 impl Carrier {
     pub(super) fn new(wire: Wire) -> Self {
-        match Carriage::of(wire) {
-            Carriage::Stream => Self::Stream(Splitter::new(
+        match wire {
+            Wire::Stream => Self::Stream(Splitter::new(
                 tcp::Role::Server,
                 Limits::DEFAULT.max_sent_bytes * 2,
             )),
-            Carriage::Messages => Self::Messages,
-            Carriage::Json => Self::Json,
-            Carriage::Datagrams => Self::Datagrams(Box::default()),
+            Wire::Datagram => Self::Datagrams(Box::default()),
+            Wire::WebSocket { protocol, .. } if protocol.is_text() => Self::Json,
+            Wire::WebSocket { .. } => Self::Messages,
+            other => panic!("an unknown wire: {other:?}"),
         }
     }
 
-    pub(super) const fn carriage(&self) -> Carriage {
-        match self {
-            Self::Stream(_) => Carriage::Stream,
-            Self::Messages => Carriage::Messages,
-            Self::Json => Carriage::Json,
-            Self::Datagrams(_) => Carriage::Datagrams,
-        }
+    pub(super) const fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
     }
 
-    /// Takes what the client has sent: any piece of a stream, or one message or datagram. A client that was deceived may
-    /// send datagrams that make no sense.
-    pub(super) fn take(&mut self, bytes: &[u8], deceived: bool, now: Timestamp) -> Vec<Came> {
+    pub(super) const fn is_datagrams(&self) -> bool {
+        matches!(self, Self::Datagrams(_))
+    }
+
+    /// Handles output of the client: any piece of a stream, one message or one datagram. A client
+    /// that was deceived may violate the UDP protocol.
+    pub(super) fn receive(&mut self, bytes: &[u8], deceived: bool, now: Timestamp) -> Vec<Arrived> {
         match self {
             Self::Stream(splitter) => {
                 splitter.push(bytes);
-                let mut came = Vec::new();
-                while let Some(item) = splitter.next().expect("a client's stream can be followed") {
-                    came.push(match item {
-                        Item::PingRequest { .. } => Came::Ping,
+                let mut arrived = Vec::new();
+                while let Some(item) = splitter.next().expect("a client's stream has no errors") {
+                    arrived.push(match item {
+                        Item::PingRequest { .. } => Arrived::Ping,
                         Item::PingResponse { .. } => panic!("a client answers no pings"),
                         Item::Frame {
                             channel,
@@ -75,15 +77,15 @@ impl Carrier {
                             message,
                         } => {
                             assert_eq!((channel, delivery), (0, 1));
-                            Came::Message(splitter.message_mut(message).to_vec())
+                            Arrived::Message(splitter.message_mut(message).to_vec())
                         }
                     });
                 }
-                came
+                arrived
             }
-            Self::Messages => vec![Came::Message(bytes.to_vec())],
+            Self::Messages => vec![Arrived::Message(bytes.to_vec())],
             Self::Json => vec![read_text(bytes)],
-            Self::Datagrams(datagrams) => datagrams.take(bytes, deceived, now),
+            Self::Datagrams(datagrams) => datagrams.receive(bytes, deceived, now),
         }
     }
 
@@ -105,38 +107,38 @@ impl Carrier {
 }
 
 /// The one frame of a client's text message.
-fn read_text(bytes: &[u8]) -> Came {
+fn read_text(bytes: &[u8]) -> Arrived {
     let mut reader = json::Reader::new(json::Role::Server, &LIMITS, bytes)
-        .expect("a client's messages are text");
+        .expect("a client's messages are texts");
     let mut message = Vec::new();
-    let came = match reader
+    let arrived = match reader
         .next(&mut message)
-        .expect("a client's frames are good")
-        .expect("a frame")
+        .expect("a client's frames have no errors")
+        .expect("a client's text has a frame")
     {
-        Frame::PingRequest { .. } => Came::Ping,
-        Frame::Message(_) => Came::Message(message),
+        Frame::PingRequest { .. } => Arrived::Ping,
+        Frame::Message(_) => Arrived::Message(message),
         other => panic!("a client does not send {other:?}"),
     };
     assert!(reader.is_at_end(), "more than one frame");
-    came
+    arrived
 }
 
-/// A server's end of reliable datagrams with one client.
+/// A server's side of a UDP connection.
 #[derive(Default)]
 pub(super) struct Datagrams {
-    /// Once the client has asked for it.
+    /// There from the connect of the client on.
     connection: Option<Connection>,
     ended: Option<Cause>,
 }
 
 impl Datagrams {
-    fn take(&mut self, bytes: &[u8], deceived: bool, now: Timestamp) -> Vec<Came> {
-        let datagram = decode(bytes).expect("a client's datagrams can be read");
+    fn receive(&mut self, bytes: &[u8], deceived: bool, now: Timestamp) -> Vec<Arrived> {
+        let datagram = decode(bytes).expect("a client's datagrams have no errors");
         assert_eq!(datagram.trailing_bytes(), 0);
         assert!(bytes.len() <= MTU, "{} bytes in a datagram", bytes.len());
         let Some(connection) = &mut self.connection else {
-            // Without one it is the goodbye of a client whose wish to connect was lost.
+            // Anything else than a connect is the disconnect of a client whose connect was lost.
             self.connection = ConnectRequest::decode(bytes).map(|request| {
                 Connection::accept(Config::server(), &request, PEER_ID, CLOCK_BASE, now)
             });
@@ -147,25 +149,25 @@ impl Datagrams {
             deceived || connection.stats().violations == 0,
             "a client keeps to the protocol"
         );
-        let mut came = Vec::new();
+        let mut arrived = Vec::new();
         while let Some(event) = connection.poll_event() {
             match event {
                 Event::Connected => {}
                 Event::Message(message) => {
                     assert_eq!((message.channel, message.delivery), (0, Delivery::Reliable));
-                    came.push(Came::Message(message.bytes));
+                    arrived.push(Arrived::Message(message.bytes));
                 }
                 Event::Disconnected(cause) => self.ended = Some(cause),
             }
         }
-        came
+        arrived
     }
 
-    /// Says these messages, or nothing while nobody is connected.
-    pub(super) fn say(&mut self, messages: &[Vec<u8>]) {
+    /// Sends these messages, or none while there is no connection.
+    pub(super) fn send(&mut self, messages: &[Vec<u8>]) {
         for message in messages {
             if let Some(connection) = &mut self.connection {
-                // What is said after the end goes nowhere.
+                // After the end of the connection nothing is sent, and no script expects it.
                 let _ = connection.send(0, Delivery::Reliable, message);
             }
         }
@@ -177,8 +179,8 @@ impl Datagrams {
         }
     }
 
-    /// The datagrams that go out by now.
-    pub(super) fn pull(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
+    /// All datagrams that are due.
+    pub(super) fn transmit(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
         let Some(connection) = &mut self.connection else {
             return Vec::new();
         };
@@ -197,15 +199,14 @@ impl Datagrams {
             .map_or(0, |connection| connection.stats().sent_messages)
     }
 
-    /// Whether messages go both ways.
     pub(super) fn is_connected(&self) -> bool {
         self.connection
             .as_ref()
             .is_some_and(|connection| connection.state() == State::Connected)
     }
 
-    /// Whether the client has ended it of its own accord.
-    pub(super) fn was_left(&self) -> bool {
+    /// Whether the client has ended the connection.
+    pub(super) fn was_closed_by_client(&self) -> bool {
         self.ended == Some(Cause::ClientLeft(REASON_CLIENT))
     }
 }

@@ -1,7 +1,7 @@
-//! [`Expectations`]: what was asked and what has been told, event by event.
+//! [`Expectations`]: the events that the contract allows after those that have come.
 
 use super::samples::Name;
-use super::script::Setup;
+use super::setup::Setup;
 use chat_core::{
     CauseKind, ChannelOutcome, DisconnectCause, Event, Outcome, RegionsError, RequestId, Server,
     State,
@@ -9,38 +9,46 @@ use chat_core::{
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Expectations {
-    /// The state as the events tell it.
-    pub(super) told: State,
+    /// The state after the last `StateChanged`.
+    state: State,
+    /// Whether the next event has to be `Error`.
     error_due: bool,
-    /// The names of each request that wait for an outcome.
+    /// The names of each request that have no outcome yet.
     open: BTreeMap<RequestId, BTreeSet<&'static str>>,
     latest: Option<RequestId>,
-    pub(super) regions_asked: usize,
-    regions_told: usize,
-    /// The channels that the events tell the user to be in.
+    /// Calls of `get_regions`.
+    pub(super) regions_requested: usize,
+    /// Results of them.
+    region_results: usize,
+    /// The channels that the events report as subscribed.
     channels: BTreeSet<String>,
-    /// Whether the driver has ever handed over more than was wanted.
+    /// Whether the driver has ever passed more input than the client wanted.
     pub(super) overran: bool,
+    /// The number of name server addresses.
     addresses: usize,
 }
 
 impl Expectations {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
-            told: State::Uninitialized,
+            state: State::Uninitialized,
             error_due: false,
             open: BTreeMap::new(),
             latest: None,
-            regions_asked: 0,
-            regions_told: 0,
+            regions_requested: 0,
+            region_results: 0,
             channels: BTreeSet::new(),
             overran: false,
-            addresses: setup.addresses,
+            addresses: setup.addresses().len(),
         }
     }
 
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
     /// A request was accepted.
-    pub(super) fn asked(&mut self, id: RequestId, names: &[Name]) {
+    pub(super) fn requested(&mut self, id: RequestId, names: &[Name]) {
         assert!(
             self.latest.is_none_or(|latest| latest < id),
             "request ids count up"
@@ -60,7 +68,7 @@ impl Expectations {
             error_due,
             matches!(event, Event::Error { .. }),
             "{event:?} after {:?}",
-            self.told
+            self.state
         );
         match event {
             Event::StateChanged { from, to } => self.state_changed(*from, *to),
@@ -71,56 +79,57 @@ impl Expectations {
             } => {
                 assert_ne!(code.code(), 0);
                 assert!(!message.is_empty());
-                self.one_attempt(cause);
+                self.check_attempt(cause);
                 assert!(
                     self.overran || cause.kind != CauseKind::InputOverrun,
-                    "it was not too much"
+                    "overrun without too much input"
                 );
             }
             Event::RegionsResult(result) => {
-                self.regions_told += 1;
+                self.region_results += 1;
                 assert!(
-                    self.regions_told <= self.regions_asked,
-                    "a result that nobody asked for"
+                    self.region_results <= self.regions_requested,
+                    "a result without a call"
                 );
-                // Asked where there is no name server, it is answered at once; else while there is one.
+                // Without a name server the result comes at once, in any state.
                 let nowhere = matches!(result, Err(RegionsError::NotConnected));
                 assert!(
-                    nowhere || self.told == State::ConnectedToNameServer,
+                    nowhere || self.state == State::ConnectedToNameServer,
                     "{result:?} in {:?}",
-                    self.told
+                    self.state
                 );
             }
             Event::Authenticated(_) => {
                 let logging_in = matches!(
-                    self.told,
+                    self.state,
                     State::ConnectedToNameServer | State::ConnectingToFrontEnd
                 );
-                assert!(logging_in, "logged in in {:?}", self.told);
+                assert!(logging_in, "logged in in {:?}", self.state);
             }
             Event::BadMessage(bad) => assert!(bad.error.offset <= bad.bytes.len(), "{}", bad.error),
             chat => {
-                assert_eq!(self.told, State::ConnectedToFrontEnd, "{chat:?}");
+                assert_eq!(self.state, State::ConnectedToFrontEnd, "{chat:?}");
                 self.chat_event(chat);
             }
         }
     }
 
-    /// What went wrong at each address of the name server, once; before that perhaps on the short way of a `reconnect`.
-    fn one_attempt(&self, cause: &DisconnectCause) {
+    /// An attempt has one cause for each address of the name server. A `reconnect` tries the front
+    /// end before, which is one more.
+    fn check_attempt(&self, cause: &DisconnectCause) {
         let servers: Vec<Server> = cause
             .earlier
             .iter()
             .chain([cause])
             .map(|cause| cause.server)
             .collect();
-        let after_short_way = match &servers[..] {
+        let name_servers = match &servers[..] {
             [Server::FrontEnd, others @ ..] => others,
             all => all,
         };
-        assert!(after_short_way.len() <= self.addresses, "{cause:?}");
+        assert!(name_servers.len() <= self.addresses, "{cause:?}");
         assert!(
-            after_short_way
+            name_servers
                 .iter()
                 .all(|server| *server == Server::NameServer),
             "{cause:?}"
@@ -132,7 +141,7 @@ impl Expectations {
     }
 
     fn state_changed(&mut self, from: State, to: State) {
-        assert_eq!(from, self.told, "a state was skipped");
+        assert_eq!(from, self.state, "a state was skipped");
         assert_ne!(from, to);
         if from == State::ConnectedToFrontEnd {
             assert!(
@@ -142,7 +151,7 @@ impl Expectations {
             );
             self.channels.clear();
         }
-        self.told = to;
+        self.state = to;
         self.error_due = to == State::Error;
     }
 
@@ -180,7 +189,10 @@ impl Expectations {
     fn settle(&mut self, outcome: &ChannelOutcome) {
         let Some(request) = outcome.request else {
             let by_server = matches!(outcome.outcome, Outcome::Done | Outcome::Refused);
-            return assert!(by_server, "nobody asked: {outcome:?}");
+            return assert!(
+                by_server,
+                "a client's outcome without a request: {outcome:?}"
+            );
         };
         let names = self
             .open
@@ -195,8 +207,8 @@ impl Expectations {
         }
     }
 
-    /// The channels that the client says it is in.
-    pub(super) fn is_in(&self, channels: &BTreeSet<&str>) {
+    /// The client knows as subscribed those channels that the events have reported.
+    pub(super) fn check_channels(&self, channels: &BTreeSet<&str>) {
         assert!(
             self.channels
                 .iter()
@@ -206,14 +218,14 @@ impl Expectations {
         );
     }
 
-    /// Nothing is open any more.
+    /// After the last event each call has its result.
     pub(super) fn finish(&self) {
-        assert!(!self.error_due, "the error never came");
+        assert!(!self.error_due, "an end in Error without the error");
         assert!(
             self.open.is_empty(),
             "requests without an outcome: {:?}",
             self.open
         );
-        assert_eq!(self.regions_asked, self.regions_told);
+        assert_eq!(self.regions_requested, self.region_results);
     }
 }

@@ -1,117 +1,121 @@
-//! [`Inbound`]: what a server says and how it comes, and the bytes that a client receives of it.
+//! [`Inbound`]: a message of a server, the damage to it on the way, and the chunks that the client
+//! receives of it.
 
-use super::samples::Content;
+use super::carrier::Carrier;
+use super::samples::{ByteCount, Content, Plain};
 use super::server::ServerLink;
-use super::server_message::ServerMessage;
-use super::transport::{Carriage, Transport};
-use crate::input::Input;
-use chat_core::{Limits, Protocol, Timestamp};
+use super::server_message::{Other, PresenceEvent, ServerMessage, write_message};
+use super::setup::Setup;
+use crate::script::{Seldom, script_types};
+use chat_core::{Limits, Timestamp};
 use photon_proto::crypto::Cipher;
 use photon_proto::message;
 use photon_proto::tcp::{self, Delivery};
 use photon_proto::{internal, json};
 
-/// A server may say more than a client.
+/// A server may send longer messages than a client.
 const LIMITS: Limits = Limits {
     max_sent_bytes: 2 << 20,
+    // JSON may bring back what was within the limits one level deeper.
     max_depth: 64,
     ..Limits::DEFAULT
 };
 
-/// What a server says, and how it comes.
-#[derive(Clone, Debug)]
-pub(super) struct Inbound<'a> {
-    pub(super) said: ServerMessage<'a>,
-    pub(super) way: Way,
-    /// If the connection has a key.
-    pub(super) encrypted: bool,
+script_types! {
+    /// A message of a server, and what happens to it on the way.
+    pub struct Inbound {
+        /// The message.
+        pub message: ServerMessage,
+        /// What happens to its bytes; if there are several datagrams or WebSocket messages of it, to
+        /// the last one.
+        pub damage: Seldom<Damage>,
+        /// Whether it is encrypted, if there is a key.
+        pub encrypted: bool,
+    }
+
+    /// What happens to the bytes of a message.
+    #[derive(Copy, Eq)]
+    pub enum Damage {
+        /// A stream delivers it in two pieces. Datagrams arrive in reverse order, and twice if the
+        /// number is odd. WebSocket messages have no pieces.
+        Split(u8),
+        /// Some bits of one byte change.
+        Flip {
+            /// The place of the byte, modulo their number.
+            at: u8,
+            /// The bits.
+            bits: u8,
+        },
+        /// So many last bytes are missing. If the number is even, no datagram arrives at all.
+        Cut(u8),
+    }
 }
 
-/// How bytes come. Of several datagrams or WebSocket messages, the last is the one that something happens to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    Whole,
-    /// In two pieces; datagrams in reverse, with an odd number each twice; WebSocket messages are never in pieces.
-    Split(u8),
-    /// One byte changed.
-    Flipped {
-        at: u8,
-        bits: u8,
-    },
-    /// Without the last bytes; with an even number no datagram comes at all.
-    Cut(u8),
-}
-
-impl<'a> Inbound<'a> {
-    pub(super) const fn whole(said: ServerMessage<'a>) -> Self {
+impl Inbound {
+    /// This message with this damage.
+    #[must_use]
+    pub fn new(message: impl Into<ServerMessage>, damage: Option<Damage>, encrypted: bool) -> Self {
         Self {
-            said,
-            way: Way::Whole,
-            encrypted: false,
+            message: message.into(),
+            damage: Seldom(damage),
+            encrypted,
         }
     }
 
-    pub(super) fn read(input: &mut Input<'a>) -> Self {
-        let said = ServerMessage::read(input);
-        let way = match input.u8() {
-            0..=199 => Way::Whole,
-            200..=239 => Way::Split(input.u8()),
-            240..=250 => Way::Flipped {
-                at: input.u8(),
-                bits: input.u8(),
-            },
-            _ => Way::Cut(input.u8()),
-        };
-        Self {
-            said,
-            way,
-            encrypted: input.flag(),
-        }
+    /// This message, whole and in clear.
+    #[must_use]
+    pub fn whole(message: impl Into<ServerMessage>) -> Self {
+        Self::new(message, None, false)
     }
 
-    /// What the client receives, chunk by chunk.
+    /// The chunks that the client receives.
     pub(super) fn chunks(
         &self,
         server: &mut ServerLink,
-        transport: Transport,
-        protocol: Protocol,
+        setup: &Setup,
         now: Timestamp,
     ) -> Vec<Vec<u8>> {
-        let changed = matches!(self.way, Way::Flipped { .. } | Way::Cut(_));
-        server.astray |= changed || self.said.is_arbitrary();
-        let carriage = server.carriage();
-        let cipher = if self.encrypted {
-            server.cipher()
-        } else {
-            None
-        };
-        let said = Tongue {
-            carriage,
-            transport,
-            protocol,
-            cipher,
+        let Seldom(damage) = self.damage;
+        let changed = matches!(damage, Some(Damage::Flip { .. } | Damage::Cut(_)));
+        let garbage = matches!(self.message, ServerMessage::Other(Other::Garbage(_)));
+        server.astray |= changed || self.message.is_made_up();
+        let sent = Sender {
+            carrier: server.carrier(),
+            setup,
+            cipher: server.cipher().filter(|_| self.encrypted),
         }
-        .units(&self.said);
-        let mut chunks = match (carriage, &self.said) {
-            (Carriage::Datagrams, ServerMessage::Garbage(_)) => said,
-            (Carriage::Datagrams, ServerMessage::Disconnect(1..)) => server.hang_up(now),
-            (Carriage::Datagrams, _) => server.say_in_datagrams(&said, now),
-            _ => said,
+        .units(&self.message);
+        let chunks = match (server.carrier(), &self.message) {
+            (Carrier::Datagrams(_), _) if garbage => sent,
+            (Carrier::Datagrams(_), ServerMessage::Other(Other::Disconnect(code)))
+                if code.get() > 0 =>
+            {
+                server.disconnect(now)
+            }
+            (Carrier::Datagrams(_), _) => server.send_datagrams(&sent, now),
+            _ => sent,
         };
-        server.has_spoken = true;
-        server.deceived |= matches!(self.way, Way::Flipped { .. })
-            || matches!(self.said, ServerMessage::Garbage(_));
+        server.has_sent = true;
+        server.deceived |= matches!(damage, Some(Damage::Flip { .. })) || garbage;
         server.impaired |= changed || server.deceived;
-        let last = chunks.len().saturating_sub(1);
-        match (self.way, carriage) {
-            (Way::Whole, _) | (Way::Split(_), Carriage::Messages | Carriage::Json) => {}
-            (Way::Split(at), Carriage::Stream) => {
+        match damage {
+            Some(damage) => damage.apply(chunks, server.carrier()),
+            None => chunks,
+        }
+    }
+}
+
+impl Damage {
+    fn apply(self, mut chunks: Vec<Vec<u8>>, carrier: &Carrier) -> Vec<Vec<u8>> {
+        match (self, carrier) {
+            (Self::Split(_), Carrier::Messages | Carrier::Json) => {}
+            (Self::Split(at), Carrier::Stream(_)) => {
                 let second = chunks
                     .last_mut()
                     .map(|bytes| bytes.split_off(bytes.len().min(at.into())));
                 chunks.extend(second);
             }
-            (Way::Split(at), Carriage::Datagrams) => {
+            (Self::Split(at), Carrier::Datagrams(_)) => {
                 chunks.reverse();
                 if at & 1 == 1 {
                     chunks = chunks
@@ -120,17 +124,17 @@ impl<'a> Inbound<'a> {
                         .collect();
                 }
             }
-            (Way::Cut(count), Carriage::Datagrams) if count & 1 == 0 => chunks.clear(),
-            (Way::Flipped { at, bits }, _) => {
-                if let Some(bytes) = chunks.get_mut(last) {
+            (Self::Cut(count), Carrier::Datagrams(_)) if count & 1 == 0 => chunks.clear(),
+            (Self::Flip { at, bits }, _) => {
+                if let Some(bytes) = chunks.last_mut() {
                     let index = usize::from(at) % bytes.len().max(1);
                     if let Some(byte) = bytes.get_mut(index) {
                         *byte ^= bits;
                     }
                 }
             }
-            (Way::Cut(count), _) => {
-                if let Some(bytes) = chunks.get_mut(last) {
+            (Self::Cut(count), _) => {
+                if let Some(bytes) = chunks.last_mut() {
                     bytes.truncate(bytes.len().saturating_sub(count.into()));
                 }
             }
@@ -139,29 +143,29 @@ impl<'a> Inbound<'a> {
     }
 }
 
-/// How a server says things on one link.
-struct Tongue<'a> {
-    carriage: Carriage,
-    transport: Transport,
-    protocol: Protocol,
+/// Writes messages as a server sends them on one link.
+struct Sender<'a> {
+    carrier: &'a Carrier,
+    setup: &'a Setup,
     cipher: Option<&'a Cipher>,
 }
 
-impl Tongue<'_> {
-    /// What a server hands to the carrier: pieces of a stream, messages or texts; none for what cannot be said.
-    fn units(&self, said: &ServerMessage<'_>) -> Vec<Vec<u8>> {
-        match said {
-            ServerMessage::Garbage(bytes) => vec![bytes.to_vec()],
-            ServerMessage::Flood { events } => {
-                let one = ServerMessage::ErrorInfo {
+impl Sender<'_> {
+    /// The pieces of a stream, the messages or the texts of this message; none if it cannot be
+    /// encoded.
+    fn units(&self, message: &ServerMessage) -> Vec<Vec<u8>> {
+        match message {
+            ServerMessage::Other(Other::Garbage(bytes)) => vec![bytes.to_vec()],
+            ServerMessage::Other(Other::Flood { pairs }) => {
+                let one = PresenceEvent::ErrorInfo {
                     channel: None,
-                    content: Some(Content::Bytes(40)),
+                    content: Some(Content::Plain(Plain::Bytes(ByteCount::of(40)))),
                 };
-                let many = vec![self.unit(&one); usize::from(*events) * 2];
-                let in_one = match self.carriage {
-                    Carriage::Stream => true,
-                    Carriage::Json => events & 1 == 1,
-                    Carriage::Messages | Carriage::Datagrams => false,
+                let many = vec![self.unit(&one.into()); usize::from(*pairs) * 2];
+                let in_one = match self.carrier {
+                    Carrier::Stream(_) => true,
+                    Carrier::Json => pairs & 1 == 1,
+                    Carrier::Messages | Carrier::Datagrams(_) => false,
                 };
                 if in_one { vec![many.concat()] } else { many }
             }
@@ -172,103 +176,100 @@ impl Tongue<'_> {
         }
     }
 
-    /// Empty for what cannot be said.
-    fn unit(&self, said: &ServerMessage<'_>) -> Vec<u8> {
-        match (said, self.carriage) {
-            (_, Carriage::Json) => self.text(said),
+    /// Empty if the message cannot be encoded.
+    fn unit(&self, message: &ServerMessage) -> Vec<u8> {
+        let mut out = Vec::new();
+        match (message, self.carrier) {
+            (_, Carrier::Json) => return self.text(message),
             (
-                ServerMessage::Pong {
+                ServerMessage::Other(Other::Pong {
                     server_time,
                     client_time,
-                },
-                Carriage::Stream,
-            ) => bare_pong(*server_time, *client_time),
-            (
-                ServerMessage::Pong {
-                    server_time,
-                    client_time,
-                },
-                Carriage::Messages,
-            ) if server_time & 1 == 1 => bare_pong(*server_time, *client_time),
-            (_, Carriage::Stream) => {
-                let mut out = Vec::new();
+                }),
+                carrier,
+            ) if matches!(carrier, Carrier::Stream(_))
+                || matches!(carrier, Carrier::Messages) && server_time & 1 == 1 =>
+            {
+                tcp::encode_ping_response(&mut out, *server_time, (*client_time).into());
+            }
+            (_, Carrier::Stream(_)) => {
                 let start = tcp::begin_frame(&mut out, 0, Delivery::Reliable);
-                let message = self.message(said);
+                let message = self.message(message);
                 out.extend_from_slice(&message);
                 tcp::end_frame(&mut out, start);
-                if message.is_empty() { message } else { out }
+                if message.is_empty() {
+                    out.clear();
+                }
             }
-            (_, Carriage::Messages | Carriage::Datagrams) => self.message(said),
+            (_, Carrier::Messages | Carrier::Datagrams(_)) => return self.message(message),
         }
+        out
     }
 
-    fn message(&self, said: &ServerMessage<'_>) -> Vec<u8> {
-        let mut out = Vec::new();
-        let written = if let ServerMessage::Pong {
-            server_time,
-            client_time,
-        } = said
-        {
-            internal::encode_ping_response(
-                &mut out,
-                self.protocol,
-                &LIMITS,
-                *client_time,
-                *server_time,
-            )
-        } else {
-            said.message(self.transport, self.protocol, &LIMITS, &mut out)
-        };
-        if written.is_err() {
-            return Vec::new();
-        }
-        if let Some(cipher) = self.cipher {
+    fn message(&self, message: &ServerMessage) -> Vec<u8> {
+        let mut out = self.clear_message(message);
+        if let (false, Some(cipher)) = (out.is_empty(), self.cipher) {
             message::encrypt(&mut out, 0, cipher);
         }
         out
     }
 
-    /// In JSON there are no keys.
-    fn text(&self, said: &ServerMessage<'_>) -> Vec<u8> {
-        let mut out = Vec::new();
-        // After an error there is nothing in it.
-        match said {
-            ServerMessage::InitResponse => {
-                drop(json::encode_session(&mut out, &LIMITS, "0123456789abcdef"))
-            }
-            ServerMessage::Pong {
+    fn clear_message(&self, message: &ServerMessage) -> Vec<u8> {
+        let (mut out, protocol) = (Vec::new(), self.setup.protocol());
+        let written = match message {
+            ServerMessage::Other(Other::Pong {
                 server_time,
                 client_time,
-            } => {
+            }) => {
+                let client_time = (*client_time).into();
+                internal::encode_ping_response(
+                    &mut out,
+                    protocol,
+                    &LIMITS,
+                    client_time,
+                    *server_time,
+                )
+            }
+            other => write_message(other, self.setup.transport(), protocol, &LIMITS, &mut out),
+        };
+        if written.is_err() {
+            out.clear();
+        }
+        out
+    }
+
+    /// The JSON text of a message. There are no keys in JSON.
+    fn text(&self, message: &ServerMessage) -> Vec<u8> {
+        let mut out = Vec::new();
+        // Encoders append nothing if they fail.
+        match message {
+            ServerMessage::Handshake(super::server_message::Handshake::InitResponse) => {
+                drop(json::encode_session(&mut out, &LIMITS, "0123456789abcdef"));
+            }
+            ServerMessage::Other(Other::Pong {
+                server_time,
+                client_time,
+            }) => {
+                let client_time = (*client_time).into();
                 drop(json::encode_ping_response(
                     &mut out,
                     &LIMITS,
-                    *client_time,
+                    client_time,
                     *server_time,
                 ));
             }
-            ServerMessage::Framed { body, .. } => {
+            ServerMessage::Other(Other::Framed { body, .. }) => {
                 let object = String::from_utf8_lossy(body);
-                // The mark of JSON counts.
+                // The length of a frame counts UTF-16 units, with the "~j~" mark. Spec: wire.md 7.2
                 let units = object.encode_utf16().count() + 3;
                 out.extend_from_slice(format!("~m~{units}~m~~j~{object}").as_bytes());
             }
-            _ => drop(json::encode_message(
+            other => drop(json::encode_message(
                 &mut out,
                 &LIMITS,
-                &Tongue {
-                    cipher: None,
-                    ..*self
-                }
-                .message(said),
+                &self.clear_message(other),
             )),
         }
         out
     }
-}
-
-fn bare_pong(server_time: i32, client_time: i32) -> Vec<u8> {
-    let mut out = Vec::new();
-    tcp::encode_ping_response(&mut out, server_time, client_time);
-    out
 }

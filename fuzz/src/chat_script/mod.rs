@@ -1,6 +1,10 @@
-//! Target [`chat_script()`]: a client, its driver, its application and its servers, all out of one string of bytes.
+//! Target [`chat_script()`]: a client with its driver, its application and its servers, all from one
+//! byte string.
+//!
+//! The servers are raw endpoints on purpose, not the development server and not
+//! `photon_proto::peer`: they must be able to forge and to misbehave, and to check the client with
+//! code that the client does not share.
 
-mod application;
 mod carrier;
 mod expectations;
 mod inbound;
@@ -8,84 +12,99 @@ mod samples;
 mod script;
 mod server;
 mod server_message;
-mod transport;
+mod setup;
 mod world;
 
-pub use script::Op;
-pub use server_message::Say;
-pub use transport::Transport;
+pub use inbound::{Damage, Inbound};
+pub use samples::{
+    ByteCount, Code, Content, Depth, MaxSubscribers, Name, Names, Odd, Plain, Properties, Property,
+};
+pub use script::{
+    Call, ChannelCall, ConnectionCall, Drive, Fault, History, JumpTo, LastIds, OldLinkEvent,
+    Parameter, Pass, Script, StatusText, Step, SubscriberLimit, UserCall,
+};
+pub use server_message::{
+    AddressError, ChannelDetails, ChatEvent, Handshake, KeyError, Other, PresenceEvent,
+    ServerMessage,
+};
+pub use setup::{CarriedOver, MessagesPerService, RequestTimeout, SerializedAs, Setup, Start};
 
-use script::Script;
-use std::hash::{DefaultHasher, Hasher};
+use dev_server::Transport;
 use world::World;
 
-/// Any bytes as what happens to a [`ChatClient`](chat_core::ChatClient): four bytes say how it is set up and how far it
-/// is, then comes one [`Op`] after the other with what belongs to it, in any order.
+/// Reads bytes as a [`Script`] and plays it with a [`ChatClient`](chat_core::ChatClient).
 ///
-/// The setup also chooses the [`Transport`]. Over datagrams the script says what is lost, repeated, turned round and
-/// changed; what a server says goes through a server's end of the connection.
+/// The setup chooses the transport. Over UDP the script decides which datagrams are lost,
+/// duplicated, reordered and changed.
 ///
-/// What has to hold is the contract at the top of [`chat_core`]: calls that fail change nothing, states follow each other
-/// without a gap, every request has one outcome for each name and every `get_regions` one result, an end is told with
-/// everything that belongs to it and nothing after it, links are opened and closed once, bytes are sent once and in order,
-/// buffers and caches stay under their caps, deadlines are not busy, nothing that must be encrypted goes in clear over
-/// links that are not secure, links are of the transport that was asked for, over datagrams what was accepted arrives
-/// unless it is counted as cut short, and the same script gives the same bytes and events.
+/// The assertions are the contract at the top of [`chat_core`]:
+///
+/// - A call that fails changes nothing.
+/// - States follow each other without a gap; an end is announced with everything that belongs to it
+///   and with nothing after it.
+/// - Every request has one outcome for each name, every `get_regions` one result.
+/// - Links are opened and closed once, and have the transport of the configuration. Bytes are sent
+///   once and in order. Nothing secret leaves in clear over an insecure link.
+/// - Over UDP all accepted operations arrive, unless they are counted as cut short.
+/// - Buffers and caches stay below their caps; deadlines are never busy.
+/// - The same script gives the same bytes and events.
 ///
 /// # Panics
 /// If one of these does not hold.
 pub fn chat_script(data: &[u8]) {
-    play(data);
+    play(&Script::decode(data));
 }
 
-/// What a script got to.
+/// How far a script got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Played {
+pub struct Reached {
     /// Whether the client was ever connected to the front end.
-    pub reached_front_end: bool,
-    /// How many steps there were, those included that lead to the beginning of the script.
+    pub front_end: bool,
+    /// The number of steps, with those that lead to the beginning of the script.
     pub steps: usize,
-    /// What carried the messages.
+    /// The carrier of the messages.
     pub transport: Transport,
+    /// Whether the messages were JSON texts.
+    pub json: bool,
 }
 
-/// As [`chat_script()`], and tells how far it got.
+/// Plays a script as [`chat_script()`] does. Returns how far it got.
 ///
 /// # Panics
 /// As [`chat_script()`].
-pub fn play(data: &[u8]) -> Played {
-    let script = Script::read(data);
-    let (played, transcript) = run(&script, false);
-    if script.setup.twice {
+pub fn play(script: &Script) -> Reached {
+    let (reached, transcript) = run(script, false);
+    if script.setup.twice.0 {
         assert_eq!(
-            run(&script, false),
-            (played, transcript),
+            run(script, false),
+            (reached, transcript),
             "the same script, other bytes or events"
         );
     }
-    played
+    reached
 }
 
-/// As [`chat_script()`], and prints every step and every event on the way.
+/// Plays a script as [`chat_script()`] does, and prints every step and every event.
 ///
 /// # Panics
 /// As [`chat_script()`].
-pub fn explain(data: &[u8]) {
-    let script = Script::read(data);
+pub fn explain(script: &Script) {
     println!("{:#?}", script.setup);
-    run(&script, true);
+    run(script, true);
 }
 
-fn run(script: &Script<'_>, told_aloud: bool) -> (Played, Option<u64>) {
-    let mut world = World::new(&script.setup, told_aloud);
-    for step in &script.steps {
+fn run(script: &Script, is_verbose: bool) -> (Reached, Option<u64>) {
+    let mut world = World::new(&script.setup, is_verbose);
+    let first_steps = script.setup.first_steps();
+    for step in first_steps.iter().chain(&script.steps) {
         world.step(step);
     }
     world.finish();
-    let played = Played {
-        reached_front_end: world.reached_front_end,
-        steps: script.steps.len(),
-        transport: script.setup.transport,
+    let reached = Reached {
+        front_end: world.reached_front_end(),
+        steps: first_steps.len() + script.steps.len(),
+        transport: script.setup.transport(),
+        json: script.setup.is_json(),
     };
-    (played, world.transcript.as_ref().map(DefaultHasher::finish))
+    (reached, world.transcript())
 }

@@ -1,138 +1,272 @@
-//! The names, contents and properties that scripts are made with: ordinary ones, and all kinds that are refused.
+//! The names, contents and properties of scripts: ordinary ones, and all kinds that are refused.
 
-use crate::input::Input;
+use crate::script::{Encode, List, OneIn, choices, script_types};
+use arbitrary::Arbitrary;
 use chat_core::{Hashtable, Value};
 use std::fmt;
 
-/// Longer than a text can be written.
+/// A text longer than 32,767 bytes, the maximum of both protocols. Spec: wire.md 4.4, 5.5
 const LONG: &str = match std::str::from_utf8(&[b'x'; 33_000]) {
     Ok(text) => text,
     Err(_) => "",
 };
 
-/// All but the long one, which is in no channel: nobody can write it.
+/// All names but the long one, which is never a channel's: no server can send it.
 pub(super) const NAMES: [&str; 8] = ["a", "b", "general", "ünï", "", "me", "bob", "tab\tnul\0"];
 
-/// A channel or a user.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name(&'static str);
+/// More channels or friends than one request may name. Spec: chat.md 3, 5
+const TOO_MANY_NAMES: usize = 1_030;
+
+/// A channel or a user, by its place in a table; 255 is a name that is too long.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Arbitrary)]
+pub struct Name(u8);
 
 impl Name {
-    pub(super) fn read(input: &mut Input<'_>) -> Self {
-        // The long one is seldom.
-        let choice = usize::from(input.u8());
-        Self(if choice == 255 {
-            LONG
-        } else {
-            NAMES[choice % NAMES.len()]
-        })
-    }
+    /// The channel "a".
+    pub const A: Self = Self(0);
+    /// The channel "b".
+    pub const B: Self = Self(1);
+    /// The channel "general".
+    pub const GENERAL: Self = Self(2);
+    /// A name that is not ASCII.
+    pub const UNICODE: Self = Self(3);
+    /// The empty name.
+    pub const EMPTY: Self = Self(4);
+    /// The user whose client is tested.
+    pub const ME: Self = Self(5);
+    /// Another user.
+    pub const BOB: Self = Self(6);
+    /// A name with control characters.
+    pub const CONTROL: Self = Self(7);
+    /// A name that cannot be sent. One byte value in 256 chooses it, because calls with it fail.
+    pub const LONG: Self = Self(255);
 
-    pub(super) const fn as_str(self) -> &'static str {
-        self.0
+    /// The text of the name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LONG => LONG,
+            Self(place) => NAMES[usize::from(place) % NAMES.len()],
+        }
     }
 }
 
 impl AsRef<str> for Name {
     fn as_ref(&self) -> &str {
-        self.0
+        self.as_str()
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == LONG {
-            out.write_str("LONG")
-        } else {
-            self.0.fmt(out)
+        match *self {
+            Self::LONG => out.write_str("LONG"),
+            name => name.as_str().fmt(out),
         }
     }
 }
 
-/// Up to five names, their number first; the number 255 is a thousand more.
-pub(super) fn names(input: &mut Input<'_>) -> Vec<Name> {
-    match input.u8() {
-        255 => vec![Name::read(input); 1_030],
-        count => (0..count % 6).map(|_| Name::read(input)).collect(),
+impl Encode for Name {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
     }
 }
 
-/// What a message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    Text,
-    /// A text that must be sent encrypted.
-    Secret,
-    Int(i32),
-    Bytes(usize),
-    Array,
-    Null,
-    LongText,
-    /// Arrays inside each other.
-    Nested(usize),
-    /// A map with the same key twice.
-    Twice,
+script_types! {
+    /// The names of a request or an event.
+    pub struct Names {
+        /// The names.
+        pub names: List<Name, 5>,
+        /// Whether the first name comes so often that a request must be refused.
+        pub too_many: OneIn<255>,
+    }
+
+    /// The content of a message.
+    #[derive(Copy, Eq)]
+    pub enum Content {
+        /// A short text.
+        Text,
+        /// A text that must not be sent in clear.
+        Secret,
+        /// A value that is no text.
+        Plain(Plain),
+        /// A value that some encoding or limit refuses.
+        Odd(Odd),
+    }
+
+    /// A content that can be sent.
+    #[derive(Copy, Eq)]
+    pub enum Plain {
+        /// A number.
+        Int(u8),
+        /// So many bytes.
+        Bytes(ByteCount),
+        /// A few values of different types.
+        Array,
+        /// Null.
+        Null,
+    }
+
+    /// A content that is refused, or almost.
+    #[derive(Copy, Eq)]
+    pub enum Odd {
+        /// A text that is longer than the wire format can express.
+        LongText,
+        /// Arrays inside each other.
+        Nested(Depth),
+        /// A map that has a key twice.
+        DuplicateKey,
+    }
+
+    /// Properties of a channel or of a user in it.
+    pub struct Properties {
+        /// The properties.
+        pub properties: List<Property, 3>,
+    }
+
+    /// One property.
+    #[derive(Copy, Eq)]
+    pub enum Property {
+        /// The well-known property 255, the maximum of subscribers. Spec: chat.md 1.6
+        MaxSubscribers(MaxSubscribers),
+        /// The well-known property 254, whether subscribers are published. Spec: chat.md 1.6
+        PublishSubscribers(bool),
+        /// A property that is removed.
+        Removed,
+        /// A property with a text.
+        Colour,
+        /// A property whose key is a byte.
+        ByteKey {
+            /// The key.
+            key: u8,
+            /// The value.
+            content: Content,
+        },
+        /// A property that takes a large part of a small presence budget.
+        Large,
+        /// A property whose key is null.
+        NullKey,
+        /// A property whose key is an array, which cannot be encoded.
+        ArrayKey,
+    }
+}
+
+choices! {
+    /// Lengths of byte arrays: within one datagram, of several, and above the limit for messages.
+    #[derive(Eq)]
+    pub struct ByteCount(usize) = [0, 40, 900, 9_000, 40_000, 60_000];
+
+    /// Levels of nested arrays, at and beyond the limit. Spec: wire.md 6
+    #[derive(Eq)]
+    pub struct Depth(usize) = [1, 32, 33, 60];
+
+    /// Values of the well-known property 255.
+    #[derive(Eq)]
+    pub struct MaxSubscribers(i32) = [0, 1, 5, -1];
+
+    /// Return codes: mostly success, a few documented errors and unknown ones. Spec: chat.md 6.1
+    #[derive(Eq)]
+    pub struct Code(i16) = [0, 0, 0, 0, 0, 0, 0, 0, 32_767, 32_753, -2, -3, 32_755];
+}
+
+impl Code {
+    /// Success.
+    pub const OK: Self = Self(0);
+}
+
+impl Names {
+    /// These names.
+    #[must_use]
+    pub fn new(names: &[Name]) -> Self {
+        Self {
+            names: List::new(names),
+            too_many: OneIn(false),
+        }
+    }
+
+    /// This name more often than a request may name channels.
+    #[must_use]
+    pub fn too_many(name: Name) -> Self {
+        Self {
+            names: List::new([name]),
+            too_many: OneIn(true),
+        }
+    }
+
+    pub(super) fn to_vec(&self) -> Vec<Name> {
+        match self.too_many {
+            OneIn(false) => self.names.to_vec(),
+            OneIn(true) => {
+                let name = self.names.first().copied().unwrap_or(Name::A);
+                vec![name; TOO_MANY_NAMES]
+            }
+        }
+    }
 }
 
 impl Content {
+    /// The text of [`Content::Secret`].
     pub(super) const SECRET: &'static str = "nobody else reads this";
 
-    pub(super) fn read(input: &mut Input<'_>) -> Self {
-        match input.below(16) {
-            0..=3 => Self::Text,
-            4 => Self::Int(input.u8().into()),
-            5 => Self::Bytes(input.pick([0, 40, 900])),
-            6 => Self::Bytes(input.pick([9_000, 40_000, 60_000])),
-            7 => Self::Array,
-            8 => Self::Null,
-            9 => Self::LongText,
-            10 => Self::Nested(input.pick([1, 32, 33, 60])),
-            11 => Self::Twice,
-            _ => Self::Secret,
-        }
+    /// So many bytes.
+    ///
+    /// # Panics
+    /// If the number is not one of [`ByteCount`].
+    #[must_use]
+    pub fn bytes(count: usize) -> Self {
+        Self::Plain(Plain::Bytes(ByteCount::of(count)))
     }
 
     pub(super) fn value(self) -> Value {
         match self {
             Self::Text => "hello".into(),
             Self::Secret => Self::SECRET.into(),
-            Self::Int(number) => number.into(),
-            Self::Bytes(count) => vec![7_u8; count].into(),
-            Self::Array => vec![Value::Null, "x".into(), 5.into()].into(),
-            Self::Null => Value::Null,
-            Self::LongText => LONG.into(),
-            Self::Nested(levels) => (0..levels).fold(Value::Null, |inner, _| vec![inner].into()),
-            Self::Twice => {
+            Self::Plain(Plain::Int(number)) => i32::from(number).into(),
+            Self::Plain(Plain::Bytes(count)) => vec![7_u8; count.get()].into(),
+            Self::Plain(Plain::Array) => vec![Value::Null, "x".into(), 5.into()].into(),
+            Self::Plain(Plain::Null) => Value::Null,
+            Self::Odd(Odd::LongText) => LONG.into(),
+            Self::Odd(Odd::Nested(depth)) => {
+                (0..depth.get()).fold(Value::Null, |inner, _| vec![inner].into())
+            }
+            Self::Odd(Odd::DuplicateKey) => {
                 Value::Hashtable(Hashtable(vec![(1.into(), 2.into()), (1.into(), 3.into())]))
             }
         }
     }
 }
 
-/// Properties of a channel or of a user in it.
-#[derive(Clone, Debug)]
-pub(super) struct Properties(pub(super) Vec<(Value, Value)>);
-
 impl Properties {
-    pub(super) fn read(input: &mut Input<'_>) -> Self {
-        let count = input.below(4);
-        Self((0..count).map(|_| property(input)).collect())
+    /// These properties.
+    ///
+    /// # Panics
+    /// If there are more than three.
+    #[must_use]
+    pub fn new(properties: &[Property]) -> Self {
+        Self {
+            properties: List::new(properties),
+        }
+    }
+
+    pub(super) fn pairs(&self) -> Vec<(Value, Value)> {
+        self.properties.iter().map(|one| one.pair()).collect()
     }
 }
 
-fn property(input: &mut Input<'_>) -> (Value, Value) {
-    match input.below(8) {
-        // The well-known ones. Spec: chat.md 1.6.
-        0 => (Value::Byte(255), input.pick([0, 1, 5, -1]).into()),
-        1 => (Value::Byte(254), input.flag().into()),
-        2 => ("colour".into(), Value::Null),
-        3 => ("colour".into(), "red".into()),
-        4 => (input.u8().into(), Content::read(input).value()),
-        5 => (
-            "a long key that takes some room".into(),
-            vec![0_u8; 300].into(),
-        ),
-        6 => (Value::Null, 1.into()),
-        _ => (vec![1].into(), 1.into()),
+impl Property {
+    fn pair(self) -> (Value, Value) {
+        match self {
+            Self::MaxSubscribers(number) => (Value::Byte(255), number.get().into()),
+            Self::PublishSubscribers(publish) => (Value::Byte(254), publish.into()),
+            Self::Removed => ("colour".into(), Value::Null),
+            Self::Colour => ("colour".into(), "red".into()),
+            Self::ByteKey { key, content } => (key.into(), content.value()),
+            Self::Large => (
+                "a long key that takes some room".into(),
+                vec![0_u8; 300].into(),
+            ),
+            Self::NullKey => (Value::Null, 1.into()),
+            Self::ArrayKey => (vec![1].into(), 1.into()),
+        }
     }
 }

@@ -1,568 +1,348 @@
-//! [`Script`]: what happens to a client, read from bytes.
+//! [`Step`]: the calls of the application, the input from servers and the work of the driver, of
+//! which scripts are made.
 
 use super::inbound::Inbound;
-use super::samples::{Content, Name, Properties, names};
-use super::server_message::ServerMessage;
-use super::transport::Transport;
-use crate::input::Input;
-use chat_core::{ChatConfig, Encryption, Limits, Protocol};
-use core::time::Duration;
-
-/// What happens next; each begins with one byte of the script, the likelier ones with many a byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// `connect_to_name_server`; a flag: with a region.
-    Connect,
-    /// `connect_to_region_front_end`.
-    Region,
-    /// `reconnect`.
-    Reconnect,
-    /// `disconnect`.
-    Disconnect,
-    /// `get_regions`.
-    GetRegions,
-    /// `subscribe`: names, what options, their numbers.
-    Subscribe,
-    /// `unsubscribe`: names.
-    Unsubscribe,
-    /// `publish_message`: name, content, flag.
-    Publish,
-    /// `send_private_message`: name, content, flags.
-    Private,
-    /// `set_user_status`: number, what message.
-    Status,
-    /// `add_friends`: names.
-    AddFriends,
-    /// `remove_friends`: names.
-    RemoveFriends,
-    /// `set_channel_properties`: name, properties, flag.
-    ChannelProperties,
-    /// `set_user_properties`: two names, properties, flag.
-    UserProperties,
-    /// `send_operation`: code, how many parameters with key and content each, flag: encrypted.
-    Operation,
-    /// `set_user_id`: name.
-    SetUserId,
-    /// `set_custom_authentication`: flag.
-    SetAuthentication,
-    /// `clear_messages` or `clear_private_messages`: flag, name.
-    Clear,
-    /// `forget_channels`.
-    Forget,
-    /// The driver has opened the newest link.
-    Opened,
-    /// The newest link's server says something: a [`Say`](super::Say), how it comes, a flag: encrypted.
-    Received,
-    /// The newest link is closed by the other side.
-    Closed,
-    /// The newest link breaks: flag.
-    Failed,
-    /// Something happens to a link that is only flushing: which; 1 closes it, 2 is as much as a client takes at once.
-    Old,
-    /// Something comes of a link that is no more: which.
-    Late,
-    /// `service`, after some milliseconds.
-    Service,
-    /// `service` at any time, also an earlier one.
-    Jump,
-    /// Turns of the driver, each at the client's next deadline: how many.
-    Sleep,
-    /// The links take some bytes: how many at most. Of datagrams and WebSocket messages they take one, whole, if it is any
-    /// number above 0; with 3 beyond a multiple of 4 the datagram is lost, with 2 it comes twice.
-    Transmit,
-    /// The driver says that it sent more than there was.
-    TransmittedTooMuch,
-    /// The driver takes the commands.
-    Commands,
-    /// The application takes some events: how many.
-    Events,
-    /// `service` until there is no more to do, and a full drain, after some milliseconds. Datagrams come and go without loss.
-    Turn,
-}
-
-const OPS: [(Op, u16); 33] = [
-    (Op::Connect, 8),
-    (Op::Region, 4),
-    (Op::Reconnect, 4),
-    (Op::Disconnect, 3),
-    (Op::GetRegions, 5),
-    (Op::Subscribe, 12),
-    (Op::Unsubscribe, 8),
-    (Op::Publish, 6),
-    (Op::Private, 6),
-    (Op::Status, 4),
-    (Op::AddFriends, 3),
-    (Op::RemoveFriends, 3),
-    (Op::ChannelProperties, 4),
-    (Op::UserProperties, 4),
-    (Op::Operation, 3),
-    (Op::SetUserId, 2),
-    (Op::SetAuthentication, 2),
-    (Op::Clear, 3),
-    (Op::Forget, 2),
-    (Op::Opened, 16),
-    (Op::Received, 73),
-    (Op::Closed, 3),
-    (Op::Failed, 3),
-    (Op::Old, 4),
-    (Op::Late, 3),
-    (Op::Service, 16),
-    (Op::Jump, 2),
-    (Op::Sleep, 4),
-    (Op::Transmit, 7),
-    (Op::TransmittedTooMuch, 3),
-    (Op::Commands, 9),
-    (Op::Events, 5),
-    (Op::Turn, 22),
-];
-
-impl Op {
-    /// A byte that begins it.
-    #[must_use]
-    pub fn byte(self) -> u8 {
-        byte_of(self, &OPS)
-    }
-}
-
-/// The entry that a byte falls on, each as wide as its weight; the weights are 256 in all.
-pub(super) fn chosen<T: Copy>(byte: u8, table: &[(T, u16)]) -> T {
-    let mut below = u16::from(byte);
-    for (one, weight) in table {
-        match below.checked_sub(*weight) {
-            Some(rest) => below = rest,
-            None => return *one,
-        }
-    }
-    unreachable!("the weights are 256 in all")
-}
-
-/// The first byte that falls on an entry.
-pub(super) fn byte_of<T: Copy + PartialEq>(wanted: T, table: &[(T, u16)]) -> u8 {
-    let before: u16 = table
-        .iter()
-        .take_while(|(one, _)| *one != wanted)
-        .map(|(_, weight)| weight)
-        .sum();
-    u8::try_from(before).expect("the weights are 256 in all")
-}
-
-/// How far the client is when the script begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
-    Nowhere,
-    NameServer,
-    FrontEnd,
-}
-
-/// How the client is set up: four bytes.
-#[derive(Clone, Debug)]
-pub(super) struct Setup {
-    pub(super) protocol: Protocol,
-    pub(super) encryption: Encryption,
-    pub(super) start: Start,
-    pub(super) addresses: usize,
-    /// Whether all is done twice, to see whether the same comes of it.
-    pub(super) twice: bool,
-    pub(super) small_messages: bool,
-    pub(super) messages_per_service: u32,
-    pub(super) request_timeout_ms: u64,
-    pub(super) outgoing_cap: usize,
-    pub(super) small_events: bool,
-    pub(super) cache_messages: usize,
-    pub(super) presence_cap: usize,
-    pub(super) transport: Transport,
-    /// Whether datagrams carry a check sum.
-    pub(super) crc: bool,
-}
-
-impl Setup {
-    fn read(input: &mut Input<'_>) -> Self {
-        let choices = input.u8();
-        let set = |bit: u8| choices >> bit & 1 == 1;
-        let messages_per_service = input.pick([3, 1, 1000]);
-        let request_timeout_ms = input.pick([15_000, 0, 500]);
-        let caps = input.u8();
-        let small = |bit: u8| caps >> bit & 1 == 1;
-        let transport = Transport::of(caps >> 4 & 7);
-        Self {
-            // JSON is transcoded from and to the newer one.
-            protocol: if set(0) || transport.is_json() {
-                Protocol::V18
-            } else {
-                Protocol::V16
-            },
-            encryption: if set(1) {
-                Encryption::On
-            } else {
-                Encryption::Off
-            },
-            start: [
-                Start::Nowhere,
-                Start::NameServer,
-                Start::FrontEnd,
-                Start::FrontEnd,
-            ][usize::from(choices >> 2 & 3)],
-            addresses: if set(4) { 2 } else { 1 },
-            twice: set(5),
-            small_messages: set(6),
-            messages_per_service,
-            request_timeout_ms,
-            outgoing_cap: if small(0) { 1_000 } else { 100_000 },
-            small_events: small(1),
-            cache_messages: if small(2) { 0 } else { 3 },
-            presence_cap: if small(3) { 400 } else { 4 << 20 },
-            transport,
-            crc: small(7),
-        }
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        let max_received_bytes = if self.small_messages {
-            4_096
-        } else {
-            Limits::DEFAULT.max_received_bytes
-        };
-        Limits {
-            max_received_bytes,
-            max_sent_bytes: 50_000,
-            ..Limits::DEFAULT
-        }
-    }
-
-    /// Received bytes that may wait before no more are wanted.
-    pub(super) fn incoming_cap(&self) -> usize {
-        self.limits().max_received_bytes * 2
-    }
-
-    pub(super) const CACHE_BYTES: usize = 2_000;
-
-    pub(super) fn config(&self) -> ChatConfig {
-        let config = ChatConfig::new(
-            self.transport.addresses()[..self.addresses].to_vec(),
-            "app",
-            "1",
-        );
-        let config = if self.transport.is_json() {
-            config.json()
-        } else {
-            config
-        };
-        config
-            .crc(self.crc)
-            .user_id("me")
-            .protocol(self.protocol)
-            .encryption(self.encryption)
-            .limits(self.limits())
-            .max_messages_per_service(self.messages_per_service)
-            .request_timeout(Duration::from_millis(self.request_timeout_ms))
-            .outgoing_cap_bytes(self.outgoing_cap)
-            .incoming_cap_bytes(self.incoming_cap())
-            .event_cap_bytes(if self.small_events { 2_000 } else { 4 << 20 })
-            .channel_cache_messages(self.cache_messages)
-            .cache_cap_bytes(Self::CACHE_BYTES)
-            .presence_cap_bytes(self.presence_cap)
-            .private_history(5)
-    }
-}
-
-/// What happens next, with everything that belongs to it.
-#[derive(Clone, Debug)]
-pub(super) enum Step<'a> {
-    Connect {
-        region: bool,
-    },
-    Region,
-    Reconnect,
-    Disconnect,
-    GetRegions,
-    Subscribe {
-        channels: Vec<Name>,
-        history: Option<i32>,
-        last_ids: Option<Vec<i32>>,
-        publish: bool,
-        most: i32,
-    },
-    Unsubscribe(Vec<Name>),
-    Publish {
-        channel: Name,
-        content: Content,
-        web: bool,
-    },
-    Private {
-        user: Name,
-        content: Content,
-        encrypt: bool,
-        web: bool,
-    },
-    Status {
-        status: i32,
-        message: Message,
-    },
-    AddFriends(Vec<Name>),
-    RemoveFriends(Vec<Name>),
-    ChannelProperties {
-        channel: Name,
-        properties: Properties,
-        expected: bool,
-    },
-    UserProperties {
-        channel: Name,
-        user: Name,
-        properties: Properties,
-        expected: bool,
-    },
-    Operation {
-        code: u8,
-        parameters: Vec<(u8, Content)>,
-        encrypt: bool,
-    },
-    SetUserId(Name),
-    SetAuthentication {
-        custom: bool,
-    },
-    Clear {
-        private: bool,
-        name: Name,
-    },
-    Forget,
-    Opened,
-    Received(Inbound<'a>),
-    Closed,
-    Failed {
-        reset: bool,
-    },
-    Old {
-        which: u8,
-        what: Old,
-    },
-    Late {
-        which: u8,
-    },
-    Service {
-        ms: u64,
-    },
-    Jump {
-        ms: u64,
-    },
-    Sleep {
-        turns: u8,
-    },
-    Transmit {
-        most: usize,
-    },
-    TransmittedTooMuch,
-    Commands,
-    Events {
-        most: usize,
-    },
-    Turn {
-        ms: u64,
-    },
-}
-
-/// What happens to a link that is only flushing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Old {
-    Closed,
-    Little,
-    Much,
-}
-
-/// What becomes of a status message.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Message {
-    Set(Content),
-    Clear,
-    Keep,
-}
-
-impl<'a> Step<'a> {
-    fn read(input: &mut Input<'a>) -> Self {
-        match chosen(input.u8(), &OPS) {
-            Op::Connect => Self::Connect {
-                region: input.flag(),
-            },
-            Op::Region => Self::Region,
-            Op::Reconnect => Self::Reconnect,
-            Op::Disconnect => Self::Disconnect,
-            Op::GetRegions => Self::GetRegions,
-            Op::Subscribe => {
-                let channels = names(input);
-                let options = input.u8();
-                Self::Subscribe {
-                    history: (options & 1 != 0).then(|| input.pick([-1, 0, 1, 100, -7, i32::MAX])),
-                    // Now and then one too many.
-                    last_ids: (options & 2 != 0)
-                        .then(|| vec![input.i32(); channels.len() + usize::from(options & 4 != 0)]),
-                    publish: options & 8 != 0,
-                    most: if options & 16 != 0 {
-                        input.pick([5, 100, 101, -1])
-                    } else {
-                        0
-                    },
-                    channels,
-                }
-            }
-            Op::Unsubscribe => Self::Unsubscribe(names(input)),
-            Op::Publish => Self::Publish {
-                channel: Name::read(input),
-                content: Content::read(input),
-                web: input.flag(),
-            },
-            Op::Private => {
-                let (user, content, flags) = (Name::read(input), Content::read(input), input.u8());
-                Self::Private {
-                    user,
-                    content,
-                    encrypt: flags & 1 != 0,
-                    web: flags & 2 != 0,
-                }
-            }
-            Op::Status => Self::Status {
-                status: input.u8().into(),
-                message: match input.below(3) {
-                    0 => Message::Keep,
-                    1 => Message::Clear,
-                    _ => Message::Set(Content::read(input)),
-                },
-            },
-            Op::AddFriends => Self::AddFriends(names(input)),
-            Op::RemoveFriends => Self::RemoveFriends(names(input)),
-            Op::ChannelProperties => Self::ChannelProperties {
-                channel: Name::read(input),
-                properties: Properties::read(input),
-                expected: input.flag(),
-            },
-            Op::UserProperties => Self::UserProperties {
-                channel: Name::read(input),
-                user: Name::read(input),
-                properties: Properties::read(input),
-                expected: input.flag(),
-            },
-            Op::Operation => {
-                let (code, count) = (input.u8(), input.below(4));
-                let parameters = (0..count)
-                    .map(|_| (input.u8(), Content::read(input)))
-                    .collect();
-                Self::Operation {
-                    code,
-                    parameters,
-                    encrypt: input.flag(),
-                }
-            }
-            Op::SetUserId => Self::SetUserId(Name::read(input)),
-            Op::SetAuthentication => Self::SetAuthentication {
-                custom: input.flag(),
-            },
-            Op::Clear => Self::Clear {
-                private: input.flag(),
-                name: Name::read(input),
-            },
-            Op::Forget => Self::Forget,
-            Op::Opened => Self::Opened,
-            Op::Received => Self::Received(Inbound::read(input)),
-            Op::Closed => Self::Closed,
-            Op::Failed => Self::Failed {
-                reset: input.flag(),
-            },
-            Op::Old => Self::Old {
-                which: input.u8(),
-                what: match input.u8() {
-                    byte if byte & 1 == 1 => Old::Closed,
-                    byte if byte & 2 == 2 => Old::Much,
-                    _ => Old::Little,
-                },
-            },
-            Op::Late => Self::Late { which: input.u8() },
-            Op::Service => Self::Service {
-                ms: input.u8().into(),
-            },
-            Op::Jump => Self::Jump {
-                ms: input.pick([0, 20_000, u64::MAX]),
-            },
-            Op::Sleep => Self::Sleep {
-                turns: 1 + input.below(8),
-            },
-            Op::Transmit => Self::Transmit {
-                most: input.u8().into(),
-            },
-            Op::TransmittedTooMuch => Self::TransmittedTooMuch,
-            Op::Commands => Self::Commands,
-            Op::Events => Self::Events {
-                most: input.below(4).into(),
-            },
-            Op::Turn => Self::Turn {
-                ms: u64::from(input.u8()).pow(2) / 4,
-            },
-        }
-    }
-}
+use super::samples::{Content, Name, Names, Properties};
+use super::server_message::Handshake;
+use super::setup::{Setup, Start};
+use crate::script::{List, UpTo, choices, script_types};
+use dev_server::Transport;
 
 /// A whole script.
-#[derive(Clone, Debug)]
-pub(super) struct Script<'a> {
-    pub(super) setup: Setup,
-    pub(super) steps: Vec<Step<'a>>,
-}
+pub type Script = crate::script::Script<Setup, Step>;
 
-impl<'a> Script<'a> {
-    pub(super) fn read(data: &'a [u8]) -> Self {
-        let mut input = Input::new(data);
-        let setup = Setup::read(&mut input);
-        let mut steps = setup.beginning();
-        while !input.is_empty() {
-            steps.push(Step::read(&mut input));
-        }
-        Self { setup, steps }
+script_types! {
+    /// One step of a script.
+    pub enum Step {
+        /// The application calls the client.
+        Call(Call),
+        /// The server of the newest link sends a message, which arrives if nothing happens to it.
+        Receive(Inbound),
+        /// The driver acts, time passes, or a link fails.
+        Drive(Drive),
+    }
+
+    /// A call of the application.
+    pub enum Call {
+        /// A call that concerns the connection or the login.
+        Connection(ConnectionCall),
+        /// A call that concerns channels and messages.
+        Channel(ChannelCall),
+        /// A call that concerns users, properties, or anything.
+        User(UserCall),
+    }
+
+    /// A call that concerns the connection or the login.
+    pub enum ConnectionCall {
+        /// `connect_to_name_server`.
+        Connect {
+            /// Whether with a region, so that the client goes on to its front end.
+            region: bool,
+        },
+        /// `connect_to_region_front_end`.
+        ConnectToRegion,
+        /// `reconnect`.
+        Reconnect,
+        /// `disconnect`.
+        Disconnect,
+        /// `get_regions`.
+        GetRegions,
+        /// `set_user_id`.
+        SetUserId(Name),
+        /// `set_custom_authentication`.
+        SetAuthentication {
+            /// Whether with values, or without.
+            custom: bool,
+        },
+    }
+
+    /// A call that concerns channels and messages.
+    pub enum ChannelCall {
+        /// `subscribe`.
+        Subscribe {
+            /// The channels.
+            channels: Names,
+            /// The history option.
+            history: Option<History>,
+            /// The last ids option.
+            last_ids: Option<LastIds>,
+            /// The publish subscribers option.
+            publish_subscribers: bool,
+            /// The max subscribers option.
+            max_subscribers: SubscriberLimit,
+        },
+        /// `unsubscribe`.
+        Unsubscribe(Names),
+        /// `publish_message`.
+        Publish {
+            /// The channel.
+            channel: Name,
+            /// The content.
+            content: Content,
+            /// The web forward option.
+            web_forward: bool,
+        },
+        /// `send_private_message`.
+        SendPrivate {
+            /// The receiver.
+            user: Name,
+            /// The content.
+            content: Content,
+            /// The encrypt option, which a secret sets as well.
+            encrypt: bool,
+            /// The web forward option.
+            web_forward: bool,
+        },
+        /// `clear_messages` or `clear_private_messages`.
+        Clear {
+            /// Whether of a private channel.
+            private: bool,
+            /// The channel or the user.
+            name: Name,
+        },
+        /// `forget_channels`.
+        ForgetChannels,
+    }
+
+    /// Ids of the last messages that the application has.
+    #[derive(Copy, Eq)]
+    pub struct LastIds {
+        /// The id for each channel.
+        pub id: i32,
+        /// Whether there is one more than channels, which is refused.
+        pub surplus: bool,
+    }
+
+    /// A call that concerns users, properties, or anything.
+    pub enum UserCall {
+        /// `set_user_status`.
+        SetStatus {
+            /// The status.
+            status: u8,
+            /// The status message.
+            message: StatusText,
+        },
+        /// `add_friends`.
+        AddFriends(Names),
+        /// `remove_friends`.
+        RemoveFriends(Names),
+        /// `set_channel_properties`.
+        SetChannelProperties {
+            /// The channel.
+            channel: Name,
+            /// The properties.
+            properties: Properties,
+            /// Whether with the same as expected properties, and web forward.
+            expected: bool,
+        },
+        /// `set_user_properties`.
+        SetUserProperties {
+            /// The channel.
+            channel: Name,
+            /// The user.
+            user: Name,
+            /// The properties.
+            properties: Properties,
+            /// Whether with the same as expected properties, and web forward.
+            expected: bool,
+        },
+        /// `send_operation`.
+        SendOperation {
+            /// The operation.
+            code: u8,
+            /// The parameters.
+            parameters: List<Parameter, 3>,
+            /// Whether encrypted, which a secret sets as well.
+            encrypt: bool,
+        },
+    }
+
+    /// A parameter of an operation.
+    #[derive(Copy, Eq)]
+    pub struct Parameter {
+        /// The key.
+        pub key: u8,
+        /// The value.
+        pub content: Content,
+    }
+
+    /// What a status call does with the status message.
+    #[derive(Copy, Eq)]
+    pub enum StatusText {
+        /// Keeps it.
+        Keep,
+        /// Clears it.
+        Clear,
+        /// Replaces it.
+        Set(Content),
+    }
+
+    /// The driver acts, time passes, or a link fails.
+    pub enum Drive {
+        /// Time passes; then `service` and a full drain until nothing is left to do, as a driver
+        /// does that is always in time. All datagrams arrive.
+        Turn {
+            /// A quarter of its square is the number of milliseconds.
+            root: u8,
+        },
+        /// The newest link is open.
+        Opened,
+        /// Time passes; then one `service`.
+        Service {
+            /// The number of milliseconds.
+            ms: u8,
+        },
+        /// One part of a drain.
+        Pass(Pass),
+        /// A link fails, or the driver does not keep to the contract.
+        Fault(Fault),
+    }
+
+    /// One part of a drain.
+    pub enum Pass {
+        /// The driver takes all commands.
+        Commands,
+        /// Each link takes some bytes.
+        Transmit {
+            /// The maximum of bytes. Datagrams and WebSocket messages are taken whole if it is not
+            /// 0; then a remainder of 3 modulo 4 loses the datagram, and 2 duplicates it.
+            max_bytes: u8,
+        },
+        /// The application takes some events.
+        Events {
+            /// The maximum of events.
+            max: UpTo<3>,
+        },
+        /// Turns of the driver, each at the client's next deadline.
+        Sleep {
+            /// The number of turns.
+            turns: UpTo<8>,
+        },
+    }
+
+    /// A link fails, or the driver does not keep to the contract.
+    pub enum Fault {
+        /// The other side closes the newest link.
+        Closed,
+        /// The newest link fails.
+        Failed {
+            /// Whether by a reset.
+            reset: bool,
+        },
+        /// Something happens to a link that only sends its last bytes.
+        OldLink {
+            /// Which one, modulo their number.
+            which: u8,
+            /// What happens to it.
+            event: OldLinkEvent,
+        },
+        /// The driver reports input of a link that is closed.
+        LateInput {
+            /// Which one, modulo their number.
+            which: u8,
+        },
+        /// The driver reports more sent bytes than there were.
+        TransmittedTooMuch,
+        /// `service` at this time in milliseconds, which may be earlier than the last one.
+        Jump(JumpTo),
+    }
+
+    /// What happens to a link that only sends its last bytes.
+    #[derive(Copy, Eq)]
+    pub enum OldLinkEvent {
+        /// The other side closes it.
+        Closed,
+        /// A few bytes arrive.
+        FewBytes,
+        /// As many bytes arrive as a client accepts at once.
+        ManyBytes,
     }
 }
 
-impl Setup {
-    /// How an application gets to where the script begins.
-    fn beginning<'a>(&self) -> Vec<Step<'a>> {
-        let said = |said| Step::Received(Inbound::whole(said));
-        let server = || {
-            let mut steps = vec![Step::Commands, Step::Opened];
-            if self.transport == Transport::Udp {
-                // The connection comes first.
-                steps.push(Step::Turn { ms: 1 });
+choices! {
+    /// Values of the history option: all, none, some, and numbers that are refused.
+    #[derive(Eq)]
+    pub struct History(i32) = [-1, 0, 1, 100, -7, i32::MAX];
+
+    /// Values of the max subscribers option: none, some, the maximum, and refused ones.
+    #[derive(Eq)]
+    pub struct SubscriberLimit(i32) = [0, 0, 0, 0, 5, 100, 101, -1];
+
+    /// Times in milliseconds: the beginning, later than all deadlines, and the end of time.
+    #[derive(Eq)]
+    pub struct JumpTo(u64) = [0, 20_000, u64::MAX];
+}
+
+impl From<Inbound> for Step {
+    fn from(inbound: Inbound) -> Self {
+        Self::Receive(inbound)
+    }
+}
+
+impl From<Drive> for Step {
+    fn from(drive: Drive) -> Self {
+        Self::Drive(drive)
+    }
+}
+
+/// Lets scripts name a step without the enums around it.
+macro_rules! from_parts {
+    ($($part:ident => $outer:ident::$variant:ident),*) => {
+        $(
+            impl From<$part> for Step {
+                fn from(part: $part) -> Self {
+                    Self::$outer($outer::$variant(part))
+                }
             }
-            steps.extend([said(ServerMessage::InitResponse), Step::Turn { ms: 1 }]);
-            if self.encryption == Encryption::On && !self.transport.is_secure() {
-                steps.extend([said(ServerMessage::SERVER_KEY), Step::Turn { ms: 1 }]);
+        )*
+    };
+}
+
+from_parts!(
+    ConnectionCall => Call::Connection,
+    ChannelCall => Call::Channel,
+    UserCall => Call::User,
+    Pass => Drive::Pass,
+    Fault => Drive::Fault
+);
+
+impl Step {
+    /// A turn of the driver 4 ms later.
+    pub const TURN: Self = Self::Drive(Drive::Turn { root: 4 });
+    /// A turn of the driver 1 ms later.
+    const SHORT_TURN: Self = Self::Drive(Drive::Turn { root: 2 });
+}
+
+impl Setup {
+    /// The steps that lead to where the script begins.
+    pub(super) fn first_steps(&self) -> Vec<Step> {
+        let receive = |message: Handshake| Step::Receive(Inbound::whole(message));
+        let link = || {
+            let mut steps = vec![Step::from(Pass::Commands), Drive::Opened.into()];
+            if self.transport() == Transport::Udp {
+                // The datagrams of the connect and its answer.
+                steps.push(Step::SHORT_TURN);
+            }
+            steps.extend([receive(Handshake::InitResponse), Step::SHORT_TURN]);
+            if self.exchanges_keys() {
+                steps.extend([receive(Handshake::KEY), Step::SHORT_TURN]);
             }
             steps
         };
-        let login = || [said(ServerMessage::LOGIN), Step::Turn { ms: 1 }];
-        let mut steps = Vec::new();
-        if self.start != Start::Nowhere {
-            steps.push(Step::Connect {
-                region: self.start == Start::FrontEnd,
-            });
-            steps.extend(server());
+        let login = || [receive(Handshake::LOGIN), Step::SHORT_TURN];
+        let region = self.start == Start::FrontEnd;
+        let connect = || Step::from(ConnectionCall::Connect { region });
+        match self.start {
+            Start::Disconnected => Vec::new(),
+            Start::NameServer => [vec![connect()], link()].concat(),
+            Start::FrontEnd => [
+                vec![connect()],
+                link(),
+                login().to_vec(),
+                link(),
+                login().to_vec(),
+            ]
+            .concat(),
         }
-        if self.start == Start::FrontEnd {
-            steps.extend(login());
-            steps.extend(server());
-            steps.extend(login());
-        }
-        steps
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{OPS, byte_of, chosen};
-    use crate::chat_script::server_message::SAYS;
-
-    #[test]
-    fn every_byte_is_a_step_and_every_step_has_a_byte() {
-        assert_eq!(OPS.iter().map(|(_, weight)| weight).sum::<u16>(), 256);
-        assert_eq!(SAYS.iter().map(|(_, weight)| weight).sum::<u16>(), 256);
-        assert!(OPS.iter().all(|(op, _)| chosen(op.byte(), &OPS) == *op));
-        assert!(
-            SAYS.iter()
-                .all(|(say, _)| chosen(byte_of(*say, &SAYS), &SAYS) == *say)
-        );
     }
 }

@@ -1,12 +1,16 @@
-//! [`ServerLink`]: the other end of one link, which takes apart everything that the client sends.
+//! [`ServerLink`]: a server's side of one link, which checks everything that the client sends.
+//!
+//! It is a raw endpoint on purpose, not a `photon_proto::peer::Peer` and not the development
+//! server. It has to send what a server must not send: keys of the wrong length, forged headers,
+//! messages before the handshake. And it has to check the client with code that the client does
+//! not use: two ends that share a state machine agree on their common errors.
 
-use super::carrier::{Came, Carrier, Datagrams, LIMITS};
+use super::carrier::{Arrived, Carrier, Datagrams, LIMITS};
 use super::samples::Content;
-use super::script::Setup;
 use super::server_message::EXCHANGE;
-use super::transport::Carriage;
+use super::setup::Setup;
 use chat_core::codes::{operation, parameter};
-use chat_core::{Encryption, Protocol, Timestamp, Wire};
+use chat_core::{Protocol, Timestamp, Wire};
 use photon_proto::crypto::Cipher;
 use photon_proto::internal;
 use photon_proto::message::{self, Header, Message, MessageKind};
@@ -14,38 +18,41 @@ use photon_proto::message::{self, Header, Message, MessageKind};
 pub(super) struct ServerLink {
     protocol: Protocol,
     /// Whether keys are exchanged.
-    encrypts: bool,
+    exchanges_keys: bool,
     /// Whether the link itself encrypts.
     is_secure: bool,
-    front_end: bool,
+    is_front_end: bool,
     carrier: Carrier,
-    greeted: bool,
+    /// Whether the client has sent its first message.
+    has_received: bool,
     cipher: Option<Cipher>,
-    /// Whether this end has said anything.
-    pub(super) has_spoken: bool,
-    /// Whether the client may have been given a key that this end does not know.
+    /// Whether this server has sent anything, so that the client may have left its first phase.
+    pub(super) has_sent: bool,
+    /// Whether the client may have received a key that this server does not know.
     pub(super) astray: bool,
-    /// Whether something was lost or changed on the way.
+    /// Whether bytes were lost or changed on the way.
     pub(super) impaired: bool,
-    /// Whether something that the client received was changed or made up.
+    /// Whether the client may have received changed or made-up bytes.
     pub(super) deceived: bool,
-    /// Chat operations that the client has accepted, and those that came.
+    /// Chat operations that the client has accepted.
     pub(super) accepted: u64,
+    /// Chat operations that have arrived.
     pub(super) arrived: u64,
 }
 
 impl ServerLink {
-    pub(super) fn new(setup: &Setup, wire: Wire, front_end: bool) -> Self {
-        let secure = matches!(wire, Wire::WebSocket { secure: true, .. });
+    pub(super) fn new(setup: &Setup, wire: Wire, is_front_end: bool) -> Self {
+        let is_secure = matches!(wire, Wire::WebSocket { secure: true, .. });
         Self {
-            protocol: setup.protocol,
-            encrypts: setup.encryption == Encryption::On && !secure,
-            is_secure: secure,
-            front_end,
+            protocol: setup.protocol(),
+            // By the link and not by the setup: a name server may have led to a secure front end.
+            exchanges_keys: setup.encrypted && !is_secure,
+            is_secure,
+            is_front_end,
             carrier: Carrier::new(wire),
-            greeted: false,
+            has_received: false,
             cipher: None,
-            has_spoken: false,
+            has_sent: false,
             astray: false,
             impaired: false,
             deceived: false,
@@ -54,40 +61,36 @@ impl ServerLink {
         }
     }
 
-    pub(super) const fn carriage(&self) -> Carriage {
-        self.carrier.carriage()
+    pub(super) const fn carrier(&self) -> &Carrier {
+        &self.carrier
     }
 
-    /// The messages as datagrams, with those that waited.
-    pub(super) fn say_in_datagrams(
-        &mut self,
-        messages: &[Vec<u8>],
-        now: Timestamp,
-    ) -> Vec<Vec<u8>> {
+    /// Sends the messages over UDP. Returns all datagrams that are due.
+    pub(super) fn send_datagrams(&mut self, messages: &[Vec<u8>], now: Timestamp) -> Vec<Vec<u8>> {
         let Some(datagrams) = self.carrier.datagrams_mut() else {
             return Vec::new();
         };
-        datagrams.say(messages);
-        datagrams.pull(now)
+        datagrams.send(messages);
+        datagrams.transmit(now)
     }
 
-    /// Ends a connection over datagrams; those that say so, with those that waited.
-    pub(super) fn hang_up(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
+    /// Closes the UDP connection. Returns all datagrams that are due.
+    pub(super) fn disconnect(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
         let Some(datagrams) = self.carrier.datagrams_mut() else {
             return Vec::new();
         };
         datagrams.close();
-        datagrams.pull(now)
+        datagrams.transmit(now)
     }
 
-    /// Whether everything that was accepted has arrived once all that waits has been exchanged.
-    pub(super) fn gets_everything(&self) -> bool {
+    /// Whether every accepted operation has arrived once both ends have exchanged all that waits.
+    pub(super) fn is_reliable(&self) -> bool {
         self.carrier
             .datagrams()
             .is_none_or(|datagrams| datagrams.is_connected() && !self.impaired)
     }
 
-    /// How many messages a client can have received over datagrams, if nobody has told it anything wrong.
+    /// The number of messages that the client can have received over UDP, if nothing was forged.
     pub(super) fn sent_messages(&self) -> Option<u64> {
         self.carrier
             .datagrams()
@@ -95,50 +98,55 @@ impl ServerLink {
             .map(Datagrams::sent_messages)
     }
 
-    /// Whether the client has ended it in good order, and nobody has told it anything wrong.
-    pub(super) fn was_left(&self) -> bool {
-        !self.deceived && self.carrier.datagrams().is_some_and(Datagrams::was_left)
+    /// Whether the client has ended the UDP connection, and nothing was forged.
+    pub(super) fn was_closed_by_client(&self) -> bool {
+        let datagrams = self.carrier.datagrams();
+        !self.deceived && datagrams.is_some_and(Datagrams::was_closed_by_client)
     }
 
-    /// The key of the connection, once this end has it.
+    /// The key of the connection, once this server has it.
     pub(super) const fn cipher(&self) -> Option<&Cipher> {
         self.cipher.as_ref()
     }
 
-    /// Takes what the client has sent: any piece of a stream, or one message or datagram.
-    pub(super) fn take(&mut self, bytes: &[u8], now: Timestamp) {
-        for came in self.carrier.take(bytes, self.deceived, now) {
-            match came {
-                Came::Ping if self.carriage() == Carriage::Stream => {
-                    assert!(self.greeted, "a ping before the init")
+    /// Handles output of the client: any piece of a stream, one message or one datagram.
+    pub(super) fn receive(&mut self, bytes: &[u8], now: Timestamp) {
+        for arrived in self.carrier.receive(bytes, self.deceived, now) {
+            match arrived {
+                Arrived::Ping if self.carrier.is_stream() => {
+                    assert!(self.has_received, "a ping before the init");
                 }
-                Came::Ping => {}
-                Came::Message(mut message) => self.message(&mut message),
+                Arrived::Ping => {}
+                Arrived::Message(mut message) => self.message(&mut message),
             }
         }
     }
 
     fn message(&mut self, message: &mut [u8]) {
         let header = Header::decode(message).expect("a client's messages have a header");
-        // Over WebSocket the server begins. Spec: wire.md 7.1, 7.2
-        let needs_init = matches!(self.carriage(), Carriage::Stream | Carriage::Datagrams);
-        let first = !std::mem::replace(&mut self.greeted, true);
+        // Over WebSocket the client sends no init. Spec: wire.md 7.1, 7.2
+        let needs_init = self.carrier.is_stream() || self.carrier.is_datagrams();
+        let first = !std::mem::replace(&mut self.has_received, true);
         assert_eq!(
             header.kind == MessageKind::Init,
             needs_init && first,
-            "one init, first of all"
+            "one init, as the first message"
         );
-        assert!(!header.encrypted || self.encrypts, "there are no keys");
+        assert!(
+            !header.encrypted || self.exchanges_keys,
+            "encrypted without a key exchange"
+        );
         if header.encrypted && self.astray {
             assert_eq!(header.kind, MessageKind::Request);
-            // On the front end the login is the only one that is no chat operation, and never encrypted.
-            self.arrived += u64::from(self.front_end);
+            // Nobody can decrypt it. On the front end it is a chat operation: the login is never
+            // encrypted.
+            self.arrived += u64::from(self.is_front_end);
             return;
         }
         let (kind, body) =
-            message::decrypt(message, self.cipher.as_ref()).expect("it opens with the agreed key");
+            message::decrypt(message, self.cipher.as_ref()).expect("the agreed key decrypts it");
         match Message::decode(kind, self.protocol, &LIMITS, body)
-            .expect("a client's messages are good")
+            .expect("a client's messages have no errors")
         {
             Message::Init(init) => assert_eq!(init.protocol, self.protocol.version()),
             Message::Request {
@@ -147,10 +155,10 @@ impl ServerLink {
                 mut params,
             } => {
                 assert!(
-                    self.carriage() == Carriage::Messages && !header.encrypted,
-                    "no ping of this carrier"
+                    matches!(self.carrier, Carrier::Messages) && !header.encrypted,
+                    "a ping message over another carrier, or encrypted"
                 );
-                let times = internal::ping_times(&mut params).expect("a good message");
+                let times = internal::ping_times(&mut params).expect("a message without errors");
                 assert!(matches!(times, (Some(_), None)), "{times:?}");
             }
             Message::Request {
@@ -158,30 +166,32 @@ impl ServerLink {
                 code: internal::INIT_ENCRYPTION,
                 mut params,
             } => {
-                assert!(self.encrypts && self.has_spoken, "nobody waits for a key");
+                assert!(
+                    self.exchanges_keys && self.has_sent,
+                    "a key exchange that is not due"
+                );
                 assert!(
                     self.cipher.is_none() && !header.encrypted,
-                    "one key exchange, in clear"
+                    "a second key exchange, or an encrypted one"
                 );
                 let key = internal::public_key(&mut params)
-                    .expect("a good message")
+                    .expect("a message without errors")
                     .expect("a key");
-                self.cipher = Some(Cipher::new(&EXCHANGE.agree(key).expect("a good key")));
+                self.cipher = Some(Cipher::new(
+                    &EXCHANGE.agree(key).expect("an acceptable key"),
+                ));
             }
             Message::Request {
                 internal: false,
                 code,
                 mut params,
             } => {
-                assert!(
-                    self.has_spoken,
-                    "operation {code} before the server's greeting"
-                );
+                assert!(self.has_sent, "operation {code} before the init response");
                 let encrypted = header.encrypted;
-                match (self.front_end, code) {
+                match (self.is_front_end, code) {
                     // chat.md 2.4, 2.5 and 2.9
                     (false, operation::AUTHENTICATE | operation::GET_REGIONS) => {
-                        assert_eq!(encrypted, self.encrypts, "operation {code} in clear");
+                        assert_eq!(encrypted, self.exchanges_keys, "operation {code} in clear");
                     }
                     (true, operation::AUTHENTICATE) => assert!(!encrypted),
                     (true, _) => self.arrived += 1,
@@ -193,7 +203,7 @@ impl ServerLink {
                     let [content] = params
                         .clone()
                         .pick([parameter::MESSAGE])
-                        .expect("a good message");
+                        .expect("a message without errors");
                     let secret =
                         content.is_some_and(|content| content.as_str() == Some(Content::SECRET));
                     assert!(encrypted || self.is_secure || !secret, "a secret in clear");

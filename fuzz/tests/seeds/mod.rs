@@ -1,9 +1,8 @@
 //! The seeds of the corpora: the vectors of photon-proto, cut to what each target takes, and scripts made by hand.
 
+mod chat_scripts;
 mod datagrams;
 mod json_texts;
-mod scripts;
-mod transport_scripts;
 mod udp_scripts;
 
 use photon_inspect::hex;
@@ -103,7 +102,7 @@ pub(crate) fn all() -> Seeds {
         add(
             "chat_script",
             &format!("vectors-{version}"),
-            scripts::messages(new, &events),
+            chat_scripts::messages(new, &events).encode(),
         );
     }
     // One of each shape is enough: its flags, the types and channels of its commands, how much is behind them.
@@ -135,8 +134,8 @@ pub(crate) fn all() -> Seeds {
     for (name, script) in udp_scripts::all() {
         add("udp_connection", name, script);
     }
-    for (name, script) in scripts::all() {
-        add("chat_script", &name, script);
+    for (name, script) in chat_scripts::all() {
+        add("chat_script", &name, script.encode());
     }
     seeds
 }

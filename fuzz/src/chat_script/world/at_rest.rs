@@ -1,0 +1,110 @@
+//! Checks for times at which nothing is on its way: after each turn, and at the end.
+
+use super::World;
+use crate::chat_script::samples::NAMES;
+use chat_core::State;
+use dev_server::Transport;
+use std::collections::BTreeSet;
+
+/// More than the deadlines of a link that sends its last bytes.
+const MAX_FLUSHES: usize = 1_000;
+/// Longer than a closed link may take to send its last bytes over a stream.
+const FLUSH_MS: u64 = 2_000;
+
+impl World {
+    /// After a turn all events are taken, and all bytes have arrived.
+    pub(super) fn check_at_rest(&self) {
+        assert_eq!(
+            (self.chat.state(), self.chat.queued_events()),
+            (self.expectations.state(), 0)
+        );
+        self.check_arrived();
+        self.check_channels();
+    }
+
+    fn check_arrived(&self) {
+        let Some(link) = self.newest.and_then(|link| self.links.get(&link)) else {
+            return;
+        };
+        let chatting = self.chat.state() == State::ConnectedToFrontEnd;
+        let (arrived, accepted) = (link.arrived, link.accepted);
+        assert!(arrived <= accepted, "{arrived} arrived of {accepted}");
+        let all = !link.carrier().is_datagrams() || chatting && link.is_reliable();
+        assert!(
+            !all || arrived == accepted,
+            "{arrived} arrived of {accepted}"
+        );
+        let (stats, sent) = (self.chat.stats().udp, link.sent_messages());
+        if let (true, Some(stats), Some(sent)) = (chatting, stats, sent) {
+            let received = stats.received_messages;
+            assert!(received <= sent, "{received} received of {sent}");
+        }
+    }
+
+    fn check_channels(&self) {
+        let channels: BTreeSet<&str> = self
+            .chat
+            .public_channels()
+            .map(|channel| channel.name().as_str())
+            .collect();
+        self.expectations.check_channels(&channels);
+        let connected = self.chat.state() == State::ConnectedToFrontEnd;
+        for name in NAMES {
+            let can = self.chat.can_chat_in_channel(name);
+            assert!(
+                !can || connected && channels.contains(name),
+                "can chat in {name:?}"
+            );
+        }
+        let public = self.chat.public_channels();
+        for channel in public.chain(self.chat.private_channels()) {
+            assert_eq!(channel.messages().count(), channel.cached_messages());
+            assert!(channel.cached_messages() <= self.setup.cache_messages());
+        }
+    }
+
+    /// Ends the connection: each request has its outcome, and no link, byte or deadline is left.
+    pub(in crate::chat_script) fn finish(&mut self) {
+        let chatting = self.chat.state() == State::ConnectedToFrontEnd;
+        let cut_short = self.chat.stats().closed_with_unsent_data;
+        self.chat.disconnect();
+        self.take_events(usize::MAX);
+        self.expectations.finish();
+        assert_eq!(self.expectations.state(), self.chat.state());
+        if self.setup.transport() == Transport::Udp {
+            self.flush();
+            let complete = self.chat.stats().closed_with_unsent_data == cut_short;
+            let server = self.closed_newest.as_ref();
+            if let Some(server) = server.filter(|server| server.was_closed_by_client()) {
+                assert!(
+                    !chatting || !complete || server.arrived == server.accepted,
+                    "lost, and not counted as cut short"
+                );
+            }
+        }
+        self.now = self.now.plus_millis(FLUSH_MS);
+        self.turn();
+        assert!(
+            self.links.is_empty(),
+            "links left open: {:?}",
+            self.links.keys()
+        );
+        assert_eq!(
+            (self.chat.buffered_bytes(), self.chat.poll_timeout()),
+            (0, None)
+        );
+        assert_eq!(self.chat.poll_event(), None);
+    }
+
+    /// Lets the links send their last bytes, as long as that takes.
+    fn flush(&mut self) {
+        for _ in 0..MAX_FLUSHES {
+            self.turn();
+            match self.chat.poll_timeout() {
+                Some(deadline) => self.now = self.now.max(deadline),
+                None => return,
+            }
+        }
+        panic!("a link sends its last bytes for ever");
+    }
+}
