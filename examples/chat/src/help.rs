@@ -182,7 +182,8 @@ value, MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}:
   Error               code: CODE; cause: server, kind (its name and fields), return_code: CODE or
                       null, text, earlier: the causes of addresses that were tried before;
                       message: the cause as text
-  RegionsResult       code: CODE, 0 for success; regions: a list of {\"code\":..,\"address\":..}; message
+  RegionsResult       code: CODE, 0 for success; regions: a list of {\"code\":..,\"address\":..};
+                      message
   Authenticated       user_id, nickname: text or null, data: VALUE or null; from the name server,
                       and from the front end if it sends new data
   SubscribeResult     channels: a list of {\"channel\":..,\"outcome\":\"Done\"|\"Refused\"|\"Failed\"|

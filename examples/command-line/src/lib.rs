@@ -115,9 +115,26 @@ pub fn print(program: &str, text: &str) -> ExitCode {
 
 /// Reports that standard output failed; returns the exit status.
 pub fn output_error(program: &str, error: &io::Error) -> ExitCode {
+    report(
+        program,
+        error,
+        format_args!("writing to standard output: {error}"),
+    )
+}
+
+/// Reports that standard input or output failed; returns the exit status.
+pub fn io_error(program: &str, error: &io::Error) -> ExitCode {
+    report(
+        program,
+        error,
+        format_args!("standard input or output: {error}"),
+    )
+}
+
+fn report(program: &str, error: &io::Error, text: std::fmt::Arguments<'_>) -> ExitCode {
     // A closed pipe is what `| head` leaves behind: the reader has enough, so there is no message.
     if error.kind() != io::ErrorKind::BrokenPipe {
-        print_error(program, format_args!("writing to standard output: {error}"));
+        print_error(program, text);
     }
     ExitCode::FAILURE
 }

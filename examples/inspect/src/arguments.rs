@@ -1,14 +1,15 @@
 //! The command line.
 
 use crate::help;
-use lexopt::{Arg, Parser, ValueExt};
+use command_line::{choice, text};
+use lexopt::{Arg, Parser};
 use photon_inspect::hex;
 use photon_inspect::lines::Kind;
 use photon_proto::Protocol;
 use photon_proto::tcp::Role;
 use std::ffi::OsString;
 
-/// What to do.
+/// The parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Decode {
@@ -41,13 +42,15 @@ enum Name {
     Datagram,
 }
 
-/// Reads the arguments behind the program's name; an error says what to do.
+/// Parses the arguments after the program's name.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
-    let name = match parser.next().map_err(|error| error.to_string())? {
-        None => return Err("a command is missing: decode, encode, frames or datagram".into()),
+    let name = match command_line::next(&mut parser)? {
+        None => {
+            return Err("the command is missing: use decode, encode, frames or datagram".into());
+        }
         Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Command::Print(help::PROGRAM)),
         Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Command::Print(help::VERSION)),
         Some(Arg::Value(name)) => match name.to_str() {
@@ -57,14 +60,14 @@ pub(crate) fn parse(
             Some("datagram") => Name::Datagram,
             _ => {
                 return Err(format!(
-                    "unknown command {name:?}; there are decode, encode, frames and datagram"
+                    "unknown command {name:?}: use decode, encode, frames or datagram"
                 ));
             }
         },
         Some(other) => return Err(other.unexpected().to_string()),
     };
     let (mut protocol, mut kind, mut role, mut key) = (None, None, None, None);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+    while let Some(argument) = command_line::next(&mut parser)? {
         match (argument, name) {
             (Arg::Short('h') | Arg::Long("help"), name) => {
                 return Ok(Command::Print(match name {
@@ -97,20 +100,20 @@ pub(crate) fn parse(
                 )?);
             }
             (Arg::Long("key"), _) => {
-                let text = value(&mut parser)?;
-                // The key itself stays out of what is printed.
+                let text = text(&mut parser)?;
+                // The error must not contain the key, which is secret.
                 let bytes = hex::decode(text.as_bytes())
                     .ok()
                     .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
                 key = Some(
-                    bytes.ok_or("--key wants the 32 bytes of an AES-256 key as 64 hex digits")?,
+                    bytes.ok_or("--key takes the 32 bytes of an AES-256 key as 64 hex digits")?,
                 );
             }
             (other, _) => return Err(other.unexpected().to_string()),
         }
     }
-    let protocol_missing = "--protocol 1.6 or --protocol 1.8 is missing";
-    let kind_missing = "--kind value, --kind message or --kind frame is missing";
+    let protocol_missing = "--protocol is missing: use --protocol 1.6 or --protocol 1.8";
+    let kind_missing = "--kind is missing: use --kind value, --kind message or --kind frame";
     Ok(match name {
         Name::Decode => Command::Decode {
             protocol: protocol.ok_or(protocol_missing)?,
@@ -131,25 +134,6 @@ pub(crate) fn parse(
     })
 }
 
-fn value(parser: &mut Parser) -> Result<String, String> {
-    parser
-        .value()
-        .and_then(|value| value.string())
-        .map_err(|error| error.to_string())
-}
-
-fn choice<T: Copy>(parser: &mut Parser, option: &str, choices: &[(&str, T)]) -> Result<T, String> {
-    let text = value(parser)?;
-    let found = choices
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, choice)| *choice);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        format!("--{option} {text:?} is not one of: {}", names.join(", "))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Command, Kind, Protocol, Role, parse};
@@ -160,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn commands() {
+    fn commands_are_parsed() {
         let key = "00".repeat(32);
         assert_eq!(
             line("decode --protocol 1.6 --kind value"),
@@ -220,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_name_the_wrong_argument() {
         for (arguments, named) in [
             ("", "decode, encode, frames or datagram"),
             ("show", "show"),

@@ -1,15 +1,15 @@
-//! Messages put together from the fragments of many datagrams.
+//! [`Fragments`]: reassembles messages from the fragments of several datagrams.
 
 use photon_proto::udp::command::{FRAGMENT_HEADER_BYTES, Fragment};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Where a fragmented message belongs.
+/// Identifies a fragmented message among those of all connections and directions in the input.
 ///
-/// Both directions of a connection have the same challenge, but servers write peer id 0; and where an emulator does
-/// not, two messages at the same place hardly have the same size.
+/// Both directions of a connection have the same challenge, but servers write peer id 0. Should a
+/// server write another one, `count` and `total` very likely differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct MessageKey {
     challenge: u32,
     peer_id: u16,
     kind: u8,
@@ -21,26 +21,27 @@ struct Place {
 
 #[derive(Debug)]
 enum Progress {
-    /// Parts by number, each with its offset.
+    /// The offset and the bytes of each received fragment, by fragment number.
     Open(BTreeMap<u32, (u32, Vec<u8>)>),
-    /// All parts were there: later ones are repetitions.
+    /// The message was returned; further fragments are duplicates.
     Done,
 }
 
-/// The fragments of all datagrams so far.
+/// The fragments of all datagrams so far. Incomplete messages are kept: a capture is finite.
 #[derive(Debug, Default)]
-pub(crate) struct Fragments(BTreeMap<Place, Progress>);
+pub(crate) struct Fragments(BTreeMap<MessageKey, Progress>);
 
-/// What a fragment's header says is impossible, or the parts of a message do not make it up.
+/// A fragment whose header contradicts itself, or fragments that do not fill their message.
 pub(crate) struct BadFragment {
     pub(crate) field: &'static str,
-    /// Where the field stands in the command.
+    /// The offset of the field in the command.
     pub(crate) at: usize,
 }
 
 impl Fragments {
-    /// Takes a fragment; gives the message if this was the last one that was missing. Spec: udp.md 6, 9 (items 15, 18).
-    pub(crate) fn take(
+    /// Adds a fragment. Returns the message if no other fragment was missing. Spec: udp.md 6, 9
+    /// (items 15, 18).
+    pub(crate) fn add(
         &mut self,
         (challenge, peer_id): (u32, u16),
         (kind, channel, rseq): (u8, u8, u32),
@@ -73,7 +74,7 @@ impl Fragments {
         if let Some((_, field, at)) = checks.into_iter().find(|(good, ..)| !good) {
             return Err(BadFragment { field, at });
         }
-        let place = Place {
+        let key = MessageKey {
             challenge,
             peer_id,
             kind,
@@ -84,7 +85,7 @@ impl Fragments {
         };
         let progress = self
             .0
-            .entry(place)
+            .entry(key)
             .or_insert_with(|| Progress::Open(BTreeMap::new()));
         let Progress::Open(parts) = progress else {
             return Ok(None);
@@ -92,17 +93,18 @@ impl Fragments {
         if let Entry::Vacant(vacant) = parts.entry(it.number) {
             vacant.insert((it.offset, it.part.to_vec()));
         }
+        debug_assert!(parts.len() <= it.count as usize, "numbers are below count");
         if parts.len() != it.count as usize {
             return Ok(None);
         }
         let mut message = Vec::new();
-        let mut tiles = true;
+        let mut contiguous = true;
         for (offset, part) in parts.values() {
-            tiles &= *offset as usize == message.len();
+            contiguous &= *offset as usize == message.len();
             message.extend_from_slice(part);
         }
         *progress = Progress::Done;
-        if tiles && message.len() == it.total as usize {
+        if contiguous && message.len() == it.total as usize {
             Ok(Some(message))
         } else {
             Err(BadFragment {

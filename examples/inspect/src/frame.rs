@@ -1,4 +1,4 @@
-//! What goes over a TCP stream or in one WebSocket message, and streams taken apart.
+//! [`Frame`]: a frame of a TCP stream, or a WebSocket message.
 
 use crate::message::{Message, WriteError};
 use photon_proto::crypto::{Cipher, Key};
@@ -6,46 +6,48 @@ use photon_proto::message::{Header, HttpInit, MessageKind};
 use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
 use photon_proto::{DecodeError, DecodeErrorKind, Limits, Protocol};
 
-/// A piece of a TCP stream, or one WebSocket message.
+/// A frame or ping of a TCP stream, or a WebSocket message.
 #[derive(Debug)]
 pub enum Frame {
-    /// A message behind a frame header.
+    /// A frame of a TCP stream.
     Tcp {
         /// The channel.
         channel: u8,
-        /// The delivery byte as it stands in the header.
+        /// The delivery byte of the header.
         delivery: u8,
         /// The message.
         message: Message,
     },
     /// A client's ping.
     PingRequest {
-        /// Milliseconds on the client's clock.
+        /// The client's clock, in milliseconds.
         client_time: i32,
     },
     /// A server's answer to a ping.
     PingResponse {
-        /// Milliseconds on the server's clock.
+        /// The server's clock, in milliseconds.
         server_time: i32,
-        /// What the request said.
+        /// The `client_time` of the request.
         client_time: i32,
     },
-    /// A message without a header.
+    /// A WebSocket message, which has no frame header.
     WebSocket(Message),
 }
 
 impl Frame {
-    /// Reads one frame, which must be all there is. The number says how many surplus bytes follow the parameters.
+    /// Decodes one frame, which must be all of `bytes`. Also returns the number of surplus bytes after
+    /// the parameters.
     ///
     /// # Errors
-    /// [`DecodeError`], its offset from the start of the frame (in the plaintext if the message was encrypted).
+    /// [`DecodeError`]; its offset counts from the start of the frame, or of the plaintext if the
+    /// message was encrypted.
     pub fn decode(
         protocol: Protocol,
         limits: &Limits,
         cipher: Option<&Cipher>,
         bytes: &[u8],
     ) -> Result<(Self, usize), DecodeError> {
-        // A ping begins with the same byte in both directions, but its length tells which it is.
+        // Both kinds of ping begin with the same byte and differ in length. Spec: wire.md 6.
         let role = if bytes.len() <= PING_REQUEST_BYTES {
             Role::Server
         } else {
@@ -95,7 +97,7 @@ impl Frame {
         }
     }
 
-    /// Writes the frame; `key` seals what is to be encrypted and names no key of its own.
+    /// Encodes the frame. `key` encrypts a message that is to be encrypted, unless it has its own key.
     ///
     /// # Errors
     /// [`WriteError`]; `NotWritten` also for a delivery byte that the protocol does not define.
@@ -133,7 +135,7 @@ impl Frame {
 const PING_REQUEST_BYTES: usize = 5;
 const PING_RESPONSE_BYTES: usize = 9;
 
-/// A piece of a stream whose message has not been read yet.
+/// A ping, or a frame whose message is not decoded yet.
 pub(crate) enum Piece {
     Message {
         channel: u8,
@@ -143,10 +145,10 @@ pub(crate) enum Piece {
     Ping(Frame),
 }
 
-/// A whole stream, piece by piece.
+/// Splits a whole stream into pings and frames.
 pub(crate) struct Items {
     splitter: Splitter,
-    /// Bytes of the stream in front of the next piece.
+    /// The position of the next piece in the stream.
     pub(crate) offset: usize,
 }
 
@@ -160,7 +162,7 @@ impl Items {
         }
     }
 
-    /// The next piece; `None` at the end of the stream or in front of an incomplete piece.
+    /// The next piece, or `None` at the end of the stream or before an incomplete piece.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, DecodeError> {
         let (piece, length) = match self.splitter.next()? {
             None => return Ok(None),
@@ -200,7 +202,8 @@ impl Items {
     }
 }
 
-/// Which end reads a stream, judged by whose messages are in it, and by how far it can be followed.
+/// Guesses which end reads a stream: the one that fits more of its messages, or that can parse more
+/// of it.
 pub(crate) fn guess_role(limits: &Limits, stream: &[u8]) -> Role {
     let evidence = |role| {
         let mut items = Items::new(role, limits, stream);

@@ -1,9 +1,9 @@
-//! What `--help` prints.
+//! The texts of `--help`.
 
 pub(crate) const VERSION: &str = concat!("photon-inspect ", env!("CARGO_PKG_VERSION"), "\n");
 
 pub(crate) const PROGRAM: &str = "\
-Reads and writes the binary messages of the Photon protocols, for people who debug captures.
+Converts the binary messages of the Photon protocols between hex and JSON, to debug captures.
 
 Usage: photon-inspect decode --protocol 1.6|1.8 --kind value|message|frame [--key HEX]
        photon-inspect encode --protocol 1.6|1.8 --kind value|message|frame [--key HEX]
@@ -12,141 +12,163 @@ Usage: photon-inspect decode --protocol 1.6|1.8 --kind value|message|frame [--ke
        photon-inspect COMMAND --help
 
 Commands:
-  decode    from hex to JSON: one value, message or frame a line
-  encode    from JSON to hex: the same the other way
-  frames    from the hex of a whole TCP stream (one direction) to JSON, a line for each piece
-  datagram  from the hex of UDP datagrams, one a line, to JSON with their commands and messages
+  decode    from hex to JSON, one value, message or frame per line
+  encode    from JSON to hex, one value, message or frame per line
+  frames    from the hex of a whole TCP stream (one direction) to JSON, one frame per line
+  datagram  from the hex of UDP datagrams, one per line, to JSON with their commands and messages
 
-Input comes on standard input, output goes to standard output, a line for a line; blank lines are skipped. In hex,
-either case and white space inside a line are fine. In JSON every value says its type:
-  {\"t\":\"int\",\"v\":7}   {\"t\":\"string\",\"v\":\"hi\"}   {\"t\":\"array\",\"of\":\"int\",\"v\":[{\"t\":\"int\",\"v\":7}]}
+The program reads standard input and writes standard output. It converts each line before it reads
+the next one, and skips blank lines. Hex may have upper-case and lower-case digits, and white space
+inside a line. In JSON every value has its type:
+  {\"t\":\"int\",\"v\":7}   {\"t\":\"string\",\"v\":\"hi\"}
+  {\"t\":\"array\",\"of\":\"int\",\"v\":[{\"t\":\"int\",\"v\":7}]}
   {\"t\":\"request\",\"op\":2,\"params\":[[1,{\"t\":\"string\",\"v\":\"general\"}]]}
-The easiest way to see how something is written is to decode it.
+To see the JSON form of something, decode it.
 
-A bad line gives {\"error\":{\"kind\":..,\"offset\":..,\"field\":..}} in its place, and the program goes on.
+For a line with an error the program prints {\"error\":{\"kind\":..,\"offset\":..,\"field\":..}} and
+continues with the next line.
 
 Options:
-  -h, --help       this text, or with a command the text about it
-  -V, --version    name and version
+  -h, --help       print this text, or the text of a command
+  -V, --version    print name and version
 
-Exit status: 0 all lines were good; 1 some were not, or input or output failed; 64 wrong arguments.
+Exit status: 0 all lines were valid; 1 a line had an error, or input or output failed; 64 wrong
+arguments.
 ";
 
 pub(crate) const DECODE: &str = "\
-From hex to JSON.
+Decodes hex to JSON.
 
 Usage: photon-inspect decode --protocol 1.6|1.8 --kind value|message|frame [--key HEX]
 
-Each line of input is the hex of exactly one thing:
+Each line of input is the hex of exactly one value, message or frame:
   --kind value     one value with its type code
-  --kind message   one message, from its first byte F3 on (FD is read too), or an init in text form
-  --kind frame     one TCP frame (FB..) or ping (F0.., 5 bytes from a client, 9 from a server), or the message in one
-                   WebSocket message
+  --kind message   one message from its first byte F3 on (FD is accepted), or an init in text form
+  --kind frame     one TCP frame (FB..), one ping (F0..; 5 bytes from a client, 9 from a server), or
+                   the message of one WebSocket message
 
 Options:
-  --protocol 1.6|1.8   the serialization protocol of the connection
-  --key HEX            the AES-256 key of the connection, 64 hex digits. With it an encrypted message is printed as
-                       {\"t\":\"encrypted\",\"message_type\":N,\"plaintext\":HEX,\"inner\":{the message in it}};
-                       without, as {\"t\":\"encrypted\",\"message_type\":N,\"cipher_len\":N,\"hex\":HEX}
-  -h, --help           this text
+  --protocol 1.6|1.8   the serialization of the connection
+  --key HEX            the AES-256 key of the connection, 64 hex digits. With it an encrypted
+                       message is printed as {\"t\":\"encrypted\",\"message_type\":N,
+                       \"plaintext\":HEX,\"inner\":{the decrypted message}}; without it as
+                       {\"t\":\"encrypted\",\"message_type\":N,\"cipher_len\":N,\"hex\":HEX}
+  -h, --help           print this text
 
-Bytes behind the parameters of a message are no error; \"surplus_bytes\" counts them.
+Bytes after the parameters of a message are not an error; \"surplus_bytes\" is their number.
 
-A bad line gives {\"error\":{\"kind\":K,\"offset\":N,\"field\":F}}: what is wrong, at which byte, in which field. In a
-decrypted message the byte is one of the plaintext behind the two header bytes. For hex that is none the kind is
-BadHex and the offset that of the character in the line.
+For a line with an error the program prints {\"error\":{\"kind\":K,\"offset\":N,\"field\":F}}: the kind of
+error, the byte, and the field. In a decrypted message the offset counts from the plaintext after
+the two header bytes. For a line that is not hex the kind is BadHex, and the offset is that of the
+character in the line.
 
-Exit status: 0 all lines were good; 1 some were not, or input or output failed; 64 wrong arguments.
+Exit status: 0 all lines were valid; 1 a line had an error, or input or output failed; 64 wrong
+arguments.
 ";
 
 pub(crate) const ENCODE: &str = "\
-From JSON to hex.
+Encodes JSON to hex.
 
 Usage: photon-inspect encode --protocol 1.6|1.8 --kind value|message|frame [--key HEX]
 
-Each line of input is one JSON object as decode prints it; keys that mean nothing are ignored. In floats \"bits\" (the
-IEEE 754 bits in hex) win over \"v\"; either may be left out.
+Each line of input is one JSON object as decode prints it. Unknown keys are ignored. In floats
+\"bits\" (the IEEE 754 bits in hex) takes precedence over \"v\"; one of them is enough.
 
-  --kind value     null, bool, byte, short, int, long, float, double, string, bytes, array, hashtable, dict, custom,
-                   request, response, event
-  --kind message   request, response, event, disconnect, internal_request, internal_response, init, init_response,
-                   value_message, raw, encrypted
+  --kind value     null, bool, byte, short, int, long, float, double, string, bytes, array,
+                   hashtable, dict, custom, request, response, event
+  --kind message   request, response, event, disconnect, internal_request, internal_response, init,
+                   init_response, value_message, raw, encrypted
   --kind frame     tcp, tcp_ping_request, tcp_ping_response, ws_message
 
 Options:
-  --protocol 1.6|1.8   the serialization protocol of the connection
-  --key HEX            the AES-256 key of the connection, 64 hex digits: seals each {\"t\":\"encrypted\",\"inner\":{..}}. An
-                       \"aes_key\" in that object takes its place. Without an \"inner\" message the object's
-                       \"message_type\" and \"hex\" are written as they are. Other messages stay plain
-  -h, --help           this text
+  --protocol 1.6|1.8   the serialization of the connection
+  --key HEX            the AES-256 key of the connection, 64 hex digits. It encrypts each
+                       {\"t\":\"encrypted\",\"inner\":{..}}, unless the object has its own \"aes_key\".
+                       Without \"inner\", \"message_type\" and \"hex\" are written unchanged. Other
+                       messages are not encrypted
+  -h, --help           print this text
 
-A bad line gives {\"error\":{\"kind\":K,\"offset\":N,\"field\":F}}:
-  BadJson       no JSON; N is the byte in the line
-  BadNotation   JSON, but no such thing; F is where ($.params[0][1].v), and \"expected\" what should be there
-  NoKey         to be encrypted, and there is no key
-  others        the protocol cannot express it; F is where: [3] an element, {7} the key or value of a pair, (22) a
-                parameter; empty for the thing itself
+For a line with an error the program prints {\"error\":{\"kind\":K,\"offset\":N,\"field\":F}}:
+  BadJson       the line is not JSON; N is the byte in the line
+  BadNotation   the JSON does not describe a value, message or frame; F is the place
+                ($.params[0][1].v), and \"expected\" describes what is accepted there
+  NoKey         the message is to be encrypted, but there is no key
+  others        the protocol cannot express it; F is the place: [3] an element, {7} the key or value
+                of a pair, (22) a parameter, or empty for the value itself
 
-Exit status: 0 all lines were good; 1 some were not, or input or output failed; 64 wrong arguments.
+Exit status: 0 all lines were valid; 1 a line had an error, or input or output failed; 64 wrong
+arguments.
 ";
 
 pub(crate) const FRAMES: &str = "\
-From the hex of a whole TCP stream to JSON, a line for each piece.
+Decodes the hex of a whole TCP stream to JSON, one frame or ping per line.
 
 Usage: photon-inspect frames [--protocol 1.6|1.8] [--role client|server] [--key HEX]
 
-Each line of input is all that went in one direction of one connection. Its pieces are printed one a line:
+Each line of input is everything that one end of a connection sent. The program prints its frames
+and pings, one per line:
   {\"t\":\"tcp\",\"channel\":N,\"reliability\":N,\"message\":{..}}
   {\"t\":\"tcp_ping_request\",\"client_time\":N}
   {\"t\":\"tcp_ping_response\",\"server_time\":N,\"client_time\":N}
 
 Options:
-  --protocol 1.6|1.8     the serialization protocol. Without it an init in the stream decides for what follows it and
-                         for later lines; until the first one it is 1.8
-  --role client|server   which end of the connection reads the stream (a client reads what the server sent). Without
-                         it, it is guessed from the messages
-  --key HEX              the AES-256 key of the connection, 64 hex digits, for encrypted messages; see decode --help
-  -h, --help             this text
+  --protocol 1.6|1.8     the serialization of the connection. Without it the program begins with 1.8
+                         and follows each init message in the stream, also in later lines
+  --role client|server   the end of the connection that reads the stream (a client reads what the
+                         server sent). Without it the program guesses from the messages
+  --key HEX              the AES-256 key of the connection, 64 hex digits, for encrypted messages;
+                         see decode --help
+  -h, --help             print this text
 
-A message that cannot be read gives {\"t\":\"tcp\",\"channel\":N,\"reliability\":N,\"error\":{..},\"hex\":HEX}, and the stream
-goes on. Bytes at its end that make no whole piece give {\"error\":{\"kind\":\"Truncated\",..}}; a piece that begins
-wrong or is too long ends the stream with an error of its kind. Offsets count from the start of the stream.
+A message that does not decode gives {\"t\":\"tcp\",\"channel\":N,\"reliability\":N,\"error\":{..},\"hex\":HEX},
+and the stream continues. An incomplete frame at the end gives {\"error\":{\"kind\":\"Truncated\",..}}. A
+frame with a wrong first byte or a wrong length ends the stream with an error. Offsets count from
+the start of the stream.
 
-Exit status: 0 everything was good; 1 something was not, or input or output failed; 64 wrong arguments.
+Exit status: 0 everything was valid; 1 something had an error, or input or output failed; 64 wrong
+arguments.
 ";
 
 pub(crate) const DATAGRAM: &str = "\
-From the hex of UDP datagrams to JSON.
+Decodes the hex of UDP datagrams to JSON.
 
 Usage: photon-inspect datagram [--protocol 1.6|1.8] [--key HEX]
 
-Each line of input is one datagram, all that one UDP packet carries:
-  {\"t\":\"datagram\",\"peer_id\":N,\"flags\":N,\"command_count\":N,\"sent_time\":N,\"challenge\":HEX,\"length\":N,
-   \"commands\":[{\"type\":N,\"name\":NAME,\"channel\":N,\"flags\":N,\"reserved\":N,\"size\":N,\"reliable_seq\":N,..},..]}
-\"crc\" and \"crc_valid\" are there if the datagram has a check sum, \"trailing_bytes\" if bytes follow the last command.
+Each line of input is one datagram, the payload of one UDP packet:
+  {\"t\":\"datagram\",\"peer_id\":N,\"flags\":N,\"command_count\":N,\"sent_time\":N,\"challenge\":HEX,
+   \"length\":N,\"commands\":[{\"type\":N,\"name\":NAME,\"channel\":N,\"flags\":N,\"reserved\":N,\"size\":N,
+   \"reliable_seq\":N,..},..]}
+A datagram with a checksum has \"crc\" and \"crc_valid\". \"trailing_bytes\" is the number of bytes after
+the last command, if there are any.
 
-A command has the fields of its type. One with a payload has \"payload_length\", \"payload_head\" (its first 8 bytes) and
-the message in it as \"message\". Fragments show their header. Once all fragments of a message have been read, from this
-line or others, whatever their order, the message follows as a line of its own:
-  {\"t\":\"reassembled\",\"type\":N,\"name\":NAME,\"channel\":N,\"start_seq\":N,\"fragment_count\":N,\"total_length\":N,
-   \"message\":{..}}
-Both directions and several connections may be mixed; repeated datagrams do no harm.
+A command has the fields of its type. One with a payload has \"payload_length\", \"payload_head\" (the
+first 8 bytes) and the decoded \"message\". Fragments show their header. When all fragments of a
+message have been read, from this line or earlier ones and in any order, the message follows as a
+line of its own:
+  {\"t\":\"reassembled\",\"type\":N,\"name\":NAME,\"channel\":N,\"start_seq\":N,\"fragment_count\":N,
+   \"total_length\":N,\"message\":{..}}
+The input may mix both directions and several connections, and may repeat datagrams.
 
 Options:
-  --protocol 1.6|1.8   the serialization protocol. Without it an init in a datagram decides for what follows it and for
-                       later lines; until the first one it is 1.8
-  --key HEX            the AES-256 key of the connection, 64 hex digits, for encrypted messages; see decode --help
-  -h, --help           this text
+  --protocol 1.6|1.8   the serialization of the connection. Without it the program begins with 1.8
+                       and follows each init message in a datagram, also in later lines
+  --key HEX            the AES-256 key of the connection, 64 hex digits, for encrypted messages; see
+                       decode --help
+  -h, --help           print this text
 
-A message that cannot be read gives \"error\":{..} and \"hex\":HEX in its place; a fragment that cannot be one, \"error\" of
-kind BadFragment in its command. A datagram that a receiver drops whole gives {\"error\":{\"kind\":K,..}}:
-  Truncated    less than a header
-  TooLong      more than 2048 bytes
+In place of a message that does not decode there is \"error\":{..} and \"hex\":HEX. A fragment whose
+header is invalid has an \"error\" of kind BadFragment in its command. A datagram that a receiver
+drops as a whole gives {\"error\":{\"kind\":K,..}}:
+  Truncated    shorter than a header
+  TooLong      longer than 2048 bytes
   BadFlags     encrypted (01), or flags that the protocol does not define
-  BadCrc       a wrong check sum; \"expected\" is the right one
-  NoCommands   it says that it has none
-  BadCommand   the command named by \"field\" does not fit: its header or size is cut off, or too small for its type
-Offsets count from the start of the datagram, for reassembled messages from the start of the message.
+  BadCrc       a wrong checksum; \"expected\" is the right one
+  NoCommands   its command count is 0
+  BadCommand   the command named by \"field\" does not fit: its header or its size is cut off, or the
+               size is too small for its type
+Offsets count from the start of the datagram, for reassembled messages from the start of the
+message.
 
-Exit status: 0 everything was good; 1 something was not, or input or output failed; 64 wrong arguments.
+Exit status: 0 everything was valid; 1 something had an error, or input or output failed; 64 wrong
+arguments.
 ";

@@ -1,6 +1,6 @@
-//! Bytes as text.
+//! Hexadecimal text.
 
-/// Lower-case hex digits, two a byte.
+/// Encodes bytes as lower-case hex digits, two per byte.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('?');
@@ -10,10 +10,11 @@ pub fn encode(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The bytes that hex digits of either case stand for; white space anywhere is ignored.
+/// Decodes hex digits of either case. White space is ignored.
 ///
 /// # Errors
-/// The position, in bytes, of the first thing that is neither, or the length of the text if the last digit is alone.
+/// The byte position of the first other character, or the length of the text if it has an odd number
+/// of digits.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;
@@ -43,7 +44,7 @@ mod tests {
     use super::{decode, encode};
 
     #[test]
-    fn both_ways() {
+    fn bytes_survive_the_round_trip() {
         let all: Vec<u8> = (0..=255).collect();
         assert_eq!(encode(&[0, 0x1F, 0xA0]), "001fa0");
         assert_eq!(decode(encode(&all).as_bytes()), Ok(all));
@@ -52,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hex_is_refused_where_it_stands() {
+    fn errors_give_the_position() {
         assert_eq!(decode(b"00 0x"), Err(4));
         assert_eq!(decode(b"000"), Err(3));
         assert_eq!(decode("0\u{e9}".as_bytes()), Err(1));

@@ -1,8 +1,9 @@
-//! Photon values, messages, streams and datagrams as JSON that a person can read and a program can take apart: what the
-//! program `photon-inspect` is made of.
+//! The library of `photon-inspect`: Photon values, messages, streams and datagrams as JSON, for
+//! people and for scripts.
 //!
-//! [`notation`] is the format; [`message`] and [`frame`] hold what goes into it; [`lines`] does what the program does
-//! with one line of its input.
+//! - [`lines`] converts one line of the program's input.
+//! - [`message`] and [`frame`] decode and encode owned messages and frames.
+//! - [`notation`] converts them from and to JSON, and documents the format.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

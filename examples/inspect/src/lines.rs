@@ -1,4 +1,4 @@
-//! What the program does with one line of its input.
+//! [`Inspector`]: converts one line of the program's input.
 
 use crate::fragments::{BadFragment, Fragments};
 use crate::frame::{Frame, Items, Piece, guess_role};
@@ -15,7 +15,7 @@ use photon_proto::udp::datagram::{self, DatagramError};
 use photon_proto::{DecodeError, DecodeErrorKind, EncodeError, Limits, Protocol, codec};
 use serde_json::{Value as Json, json};
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One value with its type code.
@@ -26,7 +26,7 @@ pub enum Kind {
     Frame,
 }
 
-/// What is wrong with a line.
+/// The error of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
     kind: &'static str,
@@ -45,8 +45,8 @@ impl LineError {
         }
     }
 
-    /// `{"error":{"kind":..,"offset":..,"field":..}}`, with `expected` as well for JSON that is not in the notation and
-    /// for wrong check sums.
+    /// `{"error":{"kind":..,"offset":..,"field":..}}`. JSON that is not in the notation and wrong
+    /// checksums also have `expected`.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let mut error = json!({"kind": self.kind, "offset": self.offset, "field": self.field});
@@ -120,21 +120,21 @@ impl From<NotationError> for LineError {
     }
 }
 
-/// Reads and writes lines.
+/// Decodes and encodes lines. It remembers the protocol and the fragments of earlier lines.
 pub struct Inspector {
     limits: Limits,
     key: Option<Key>,
     cipher: Option<Cipher>,
     protocol: Protocol,
-    /// Whether an init decides the protocol of what follows it.
-    follow_init: bool,
+    /// Whether an init message changes `protocol`.
+    follows_init: bool,
     fragments: Fragments,
 }
 
 impl Inspector {
-    /// An inspector for `protocol`. Without one, [`Inspector::frames`] and [`Inspector::datagram`] take the protocol that
-    /// an init announces, for what follows it and for later lines, and 1.8 until then. `key` is the AES-256 key of the
-    /// connection.
+    /// Creates an inspector for `protocol`. Without one, [`Inspector::frames`] and
+    /// [`Inspector::datagram`] begin with 1.8 and follow each init message, also in later lines.
+    /// `key` is the AES-256 key of the connection.
     #[must_use]
     pub fn new(protocol: Option<Protocol>, key: Option<[u8; 32]>) -> Self {
         let key = key.map(Key::from_bytes);
@@ -143,15 +143,15 @@ impl Inspector {
             cipher: key.as_ref().map(Cipher::new),
             key,
             protocol: protocol.unwrap_or(Protocol::V18),
-            follow_init: protocol.is_none(),
+            follows_init: protocol.is_none(),
             fragments: Fragments::default(),
         }
     }
 
-    /// From hex to JSON.
+    /// Decodes a line of hex to JSON.
     ///
     /// # Errors
-    /// [`LineError`] for anything but the hex of exactly one thing of this kind.
+    /// [`LineError`] unless the line is the hex of exactly one value, message or frame.
     pub fn decode(&self, kind: Kind, line: &[u8]) -> Result<Json, LineError> {
         let bytes = unhex(line)?;
         let cipher = self.cipher.as_ref();
@@ -171,10 +171,11 @@ impl Inspector {
         })
     }
 
-    /// From JSON to hex.
+    /// Encodes a line of JSON to hex.
     ///
     /// # Errors
-    /// [`LineError`] for anything but one thing of this kind that the protocol can express.
+    /// [`LineError`] unless the line is exactly one value, message or frame that the protocol can
+    /// express.
     pub fn encode(&self, kind: Kind, line: &[u8]) -> Result<String, LineError> {
         let line = line.trim_ascii_end();
         let json = serde_json::from_slice(line).map_err(|error| {
@@ -203,9 +204,10 @@ impl Inspector {
         Ok(hex::encode(&bytes))
     }
 
-    /// From the hex of a TCP stream to one JSON object for each piece of it, and whether all of them are good. A message
-    /// that cannot be read stands as its frame with `error` and the message's `hex`; whatever ends the stream early is
-    /// an error object of its own. Offsets count from the start of the stream.
+    /// Decodes the hex of a TCP stream to one JSON object for each frame, and returns whether all of
+    /// them are valid. A frame whose message does not decode has `error` and the message's `hex`. An
+    /// error that ends the stream early is an object of its own. Offsets count from the start of the
+    /// stream.
     ///
     /// `role` is the end of the connection that reads the stream; without one it is guessed.
     pub fn frames(&mut self, role: Option<Role>, line: &[u8]) -> (Vec<Json>, bool) {
@@ -232,7 +234,7 @@ impl Inspector {
                         &message,
                     ) {
                         Ok((message, surplus)) => {
-                            self.announced(&message);
+                            self.follow_init(&message);
                             let frame = Frame::Tcp {
                                 channel,
                                 delivery,
@@ -266,12 +268,13 @@ impl Inspector {
         (all, good)
     }
 
-    /// From the hex of a UDP datagram to a JSON object with its commands, and whether everything in it is good. A
-    /// message stands in the command that carries it; one that cannot be read as `error` and its `hex`. A message whose last
-    /// missing fragment is in this datagram (the others were in it or in earlier ones) is one more object.
+    /// Decodes the hex of a UDP datagram to a JSON object with its commands, and returns whether
+    /// everything in it is valid. A command with a message contains it, or has `error` and `hex` if
+    /// it does not decode. A message whose last missing fragment is in this datagram is a further
+    /// object.
     ///
-    /// Offsets in the error of a datagram or a command count from the start of the datagram, in that of a message put
-    /// together from fragments from the start of the message.
+    /// Offsets in errors of a datagram or a command count from the start of the datagram, in errors
+    /// of a reassembled message from the start of the message.
     pub fn datagram(&mut self, line: &[u8]) -> (Vec<Json>, bool) {
         let bytes = match unhex(line) {
             Ok(bytes) => bytes,
@@ -287,32 +290,27 @@ impl Inspector {
         } else {
             datagram::HEADER_BYTES
         };
-        let (mut commands, mut wholes, mut good) = (Vec::new(), Vec::new(), true);
+        let (mut commands, mut reassembled, mut good) = (Vec::new(), Vec::new(), true);
         for command in datagram.commands() {
             let mut json = command_to_json(&command);
-            let end = at.saturating_add(command.size as usize);
+            // `datagram::decode` has checked every size, so no position is beyond the datagram.
+            let end = at + command.size as usize;
+            debug_assert!(end <= bytes.len());
             match command.body {
                 Body::Message(payload) | Body::Numbered { payload, .. } if !payload.is_empty() => {
-                    json = self.with_message(
-                        json,
-                        payload,
-                        end.saturating_sub(payload.len()),
-                        &mut good,
-                    );
+                    json = self.with_message(json, payload, end - payload.len(), &mut good);
                 }
                 Body::Fragment(fragment) => {
                     let from = (header.challenge, header.peer_id);
                     let place = (command.kind, command.channel, command.rseq);
-                    match self.fragments.take(
-                        from,
-                        place,
-                        &fragment,
-                        self.limits.max_received_bytes,
-                    ) {
+                    match self
+                        .fragments
+                        .add(from, place, &fragment, self.limits.max_received_bytes)
+                    {
                         Ok(None) => {}
                         Ok(Some(message)) => {
-                            wholes.push(self.with_message(
-                                reassembled(&command),
+                            reassembled.push(self.with_message(
+                                reassembled_header(&command),
                                 &message,
                                 0,
                                 &mut good,
@@ -320,7 +318,7 @@ impl Inspector {
                         }
                         Err(BadFragment { field, at: inside }) => {
                             good = false;
-                            let offset = Some(at.saturating_add(inside));
+                            let offset = Some(at + inside);
                             let error = LineError {
                                 field: Some(field.into()),
                                 ..LineError::new("BadFragment", offset)
@@ -340,11 +338,12 @@ impl Inspector {
             datagram.trailing_bytes(),
             commands,
         )];
-        all.append(&mut wholes);
+        all.append(&mut reassembled);
         (all, good)
     }
 
-    /// Puts the message that begins at this offset into the object about what carries it.
+    /// Adds the message in `bytes`, or its error, to the object of the command that carries it.
+    /// `offset` is the position of the message in the datagram.
     fn with_message(
         &mut self,
         mut json: Json,
@@ -354,7 +353,7 @@ impl Inspector {
     ) -> Json {
         match Message::decode(self.protocol, &self.limits, self.cipher.as_ref(), bytes) {
             Ok((message, surplus)) => {
-                self.announced(&message);
+                self.follow_init(&message);
                 json["message"] = message_to_json(&message);
                 with_surplus(json, surplus)
             }
@@ -365,13 +364,14 @@ impl Inspector {
         }
     }
 
-    fn announced(&mut self, message: &Message) {
+    /// Takes over the protocol of an init message, unless the protocol is fixed.
+    fn follow_init(&mut self, message: &Message) {
         let protocol = match message {
             Message::Init(init) => Protocol::from_version(init.protocol),
             Message::HttpInit(init) => Some(init.protocol),
             _ => None,
         };
-        if let Some(protocol) = protocol.filter(|_| self.follow_init) {
+        if let Some(protocol) = protocol.filter(|_| self.follows_init) {
             self.protocol = protocol;
         }
     }
@@ -384,7 +384,7 @@ fn unhex(line: &[u8]) -> Result<Vec<u8>, LineError> {
     })
 }
 
-/// Bytes behind the parameters are no error, but worth knowing. Spec: wire.md 10.
+/// Adds the number of bytes after the parameters, which are not an error. Spec: wire.md 10.
 fn with_surplus(mut json: Json, surplus: usize) -> Json {
     if let Some(map) = json.as_object_mut().filter(|_| surplus > 0) {
         map.insert("surplus_bytes".into(), surplus.into());
@@ -392,7 +392,7 @@ fn with_surplus(mut json: Json, surplus: usize) -> Json {
     json
 }
 
-/// An object about something that cannot be read, with what is wrong and the bytes.
+/// Adds an error and the bytes that caused it.
 fn with_error(mut json: Json, error: &LineError, bytes: &[u8]) -> Json {
     if let (Some(map), Json::Object(error)) = (json.as_object_mut(), error.to_json()) {
         map.extend(error);
@@ -401,8 +401,8 @@ fn with_error(mut json: Json, error: &LineError, bytes: &[u8]) -> Json {
     json
 }
 
-/// The object about a message of many fragments, of which this is one.
-fn reassembled(command: &Command<'_>) -> Json {
+/// The object of a reassembled message, of which `command` is one fragment.
+fn reassembled_header(command: &Command<'_>) -> Json {
     let mut json = json!({
         "t": "reassembled", "type": command.kind, "name": kind_name(command.kind), "channel": command.channel,
     });

@@ -1,4 +1,4 @@
-//! `photon-inspect`: see `--help`.
+//! `photon-inspect`: converts Photon captures between hex and JSON. See `--help`.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -9,39 +9,27 @@ use photon_inspect::lines::Inspector;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
-/// `EX_USAGE` of sysexits.h.
-const USAGE: u8 = 64;
+/// The name in front of this program's error texts.
+const NAME: &str = "photon-inspect";
 
 fn main() -> ExitCode {
     let command = match arguments::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Print(text)) => return command_line::print(NAME, text),
         Ok(command) => command,
-        Err(error) => {
-            eprintln!("photon-inspect: {error}\nTry `photon-inspect --help`.");
-            return ExitCode::from(USAGE);
-        }
+        Err(error) => return command_line::usage_error(NAME, error),
     };
     match run(command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // Nobody reads any more (`| head`): nothing to tell.
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                eprintln!("photon-inspect: {error}");
-            }
-            ExitCode::FAILURE
-        }
+        Err(error) => command_line::io_error(NAME, &error),
     }
 }
 
-/// Whether everything was good.
+/// Returns whether all lines were valid.
 fn run(command: Command) -> io::Result<bool> {
     match command {
-        Command::Print(text) => {
-            let mut out = io::stdout().lock();
-            out.write_all(text.as_bytes())?;
-            out.flush()?;
-            Ok(true)
-        }
+        // `main` has handled it.
+        Command::Print(_) => Ok(true),
         Command::Decode {
             protocol,
             kind,
@@ -67,9 +55,9 @@ fn run(command: Command) -> io::Result<bool> {
         Command::Datagram { protocol, key } => {
             let mut inspector = Inspector::new(protocol, key);
             each_line(|line, out| {
-                let (all, good) = inspector.datagram(line);
-                all.iter().try_for_each(|json| writeln!(out, "{json}"))?;
-                Ok(good)
+                let (objects, valid) = inspector.datagram(line);
+                print_all(&objects, out)?;
+                Ok(valid)
             })
         }
         Command::Frames {
@@ -79,29 +67,35 @@ fn run(command: Command) -> io::Result<bool> {
         } => {
             let mut inspector = Inspector::new(protocol, key);
             each_line(|line, out| {
-                let (all, good) = inspector.frames(role, line);
-                all.iter().try_for_each(|json| writeln!(out, "{json}"))?;
-                Ok(good)
+                let (objects, valid) = inspector.frames(role, line);
+                print_all(&objects, out)?;
+                Ok(valid)
             })
         }
     }
 }
 
-/// Does `work` for each line of standard input that is not blank, and writes its output out before the next one is
-/// read, so that a program on the other end of the pipes can wait for it.
-fn each_line(mut work: impl FnMut(&[u8], &mut dyn Write) -> io::Result<bool>) -> io::Result<bool> {
+fn print_all(objects: &[impl std::fmt::Display], out: &mut dyn Write) -> io::Result<()> {
+    objects.iter().try_for_each(|json| writeln!(out, "{json}"))
+}
+
+/// Calls `convert` for each line of standard input that is not blank, and flushes its output before
+/// reading the next line, so that a script can wait for it. Returns whether all lines were valid.
+fn each_line(
+    mut convert: impl FnMut(&[u8], &mut dyn Write) -> io::Result<bool>,
+) -> io::Result<bool> {
     let mut input = io::stdin().lock();
     let mut out = BufWriter::new(io::stdout().lock());
-    let (mut line, mut good) = (Vec::new(), true);
+    let (mut line, mut valid) = (Vec::new(), true);
     loop {
         line.clear();
         if input.read_until(b'\n', &mut line)? == 0 {
-            return Ok(good);
+            return Ok(valid);
         }
         if line.trim_ascii().is_empty() {
             continue;
         }
-        good &= work(&line, &mut out)?;
+        valid &= convert(&line, &mut out)?;
         out.flush()?;
     }
 }

@@ -1,4 +1,4 @@
-//! Whole messages, owned, between bytes and the notation.
+//! [`Message`]: an owned message of any kind.
 
 use photon_proto::crypto::{Cipher, Key};
 use photon_proto::message::{self, Header, HttpInit, Init, MAGIC, MessageKind, MessageWriter};
@@ -10,22 +10,22 @@ use photon_proto::{
 /// A message of any kind, owned.
 #[derive(Debug)]
 pub enum Message {
-    /// The client's first message.
+    /// The client's first message. Spec: wire.md 2.
     Init(Init),
-    /// The same as text with a token: recognised, never written.
+    /// The same as text with a token. It is decoded but not encoded.
     HttpInit(Box<HttpInit>),
-    /// The server's answer to either.
+    /// The server's response to an init message.
     InitResponse(InitBody),
-    /// An operation request, `internal` if it is about the connection itself.
+    /// An operation request.
     Request {
-        /// Message type 6 in place of 2.
+        /// It concerns the connection itself: message type 6 instead of 2.
         internal: bool,
         /// Code and parameters.
         request: Request,
     },
-    /// An operation response, `internal` if it is about the connection itself.
+    /// An operation response.
     Response {
-        /// Message type 7 in place of 3.
+        /// It concerns the connection itself: message type 7 instead of 3.
         internal: bool,
         /// Code, result and parameters.
         response: Response,
@@ -34,7 +34,7 @@ pub enum Message {
     Event(EventData),
     /// The server's reason before it closes the connection.
     Disconnect {
-        /// Why, as a return code.
+        /// The reason as a return code.
         code: i16,
         /// The server's text.
         debug_message: Option<Text>,
@@ -45,55 +45,56 @@ pub enum Message {
     Value(Value),
     /// Uninterpreted bytes.
     Raw(Vec<u8>),
-    /// An encrypted message, not decrypted for want of a key.
+    /// An encrypted message without its key.
     Encrypted {
         /// The message type, without the flag.
         message_type: u8,
         /// The body.
         ciphertext: Vec<u8>,
     },
-    /// An encrypted message and what is in it.
+    /// An encrypted message with its content.
     Sealed {
-        /// The message itself.
+        /// The content.
         inner: Box<Message>,
-        /// When read: the decrypted body.
+        /// The decrypted body; empty in a message that was not decoded from bytes.
         plaintext: Vec<u8>,
-        /// When written: the key, if it is not the connection's.
+        /// The key for encoding, if it is not the connection's.
         key: Option<Key>,
     },
 }
 
-/// What stands in an init response. Spec: wire.md 2.5.
+/// The body of an init response. Spec: wire.md 2.5.
 #[derive(Debug)]
 pub enum InitBody {
     /// One zero byte.
     Usual,
-    /// A zero byte and one value.
+    /// A zero byte, then one value.
     Value(Value),
-    /// Anything else.
+    /// Any other body.
     Other(Vec<u8>),
 }
 
-/// Why a message cannot be written.
+/// The reason why a message cannot be encoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// The protocol cannot express it.
+    /// The protocol cannot express a value.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// It is to be encrypted, and there is no key.
-    #[error("no key to encrypt with")]
+    /// The message is to be encrypted, but there is no key.
+    #[error("the key for encryption is missing: give the connection's key")]
     NoKey,
-    /// A text init, or an encrypted message of a kind that is never encrypted.
-    #[error("messages of this kind are not written")]
+    /// The message is a text init, or it is to be encrypted although its kind never is.
+    #[error("messages of this kind are not encoded")]
     NotWritten,
 }
 
 impl Message {
-    /// Reads a message, decrypting it if it is encrypted and there is a cipher. The number says how many surplus bytes
-    /// follow the parameters.
+    /// Decodes a message, and decrypts it if it is encrypted and there is a cipher. Also returns the
+    /// number of surplus bytes after the parameters.
     ///
     /// # Errors
-    /// [`DecodeError`], its offset from the start of the message (in the plaintext if it was encrypted).
+    /// [`DecodeError`]; its offset counts from the start of the message, or of the plaintext if it was
+    /// encrypted.
     pub fn decode(
         protocol: Protocol,
         limits: &Limits,
@@ -144,7 +145,7 @@ impl Message {
         let (message, mut rest) = match message {
             message::Message::Init(init) => (Self::Init(init), None),
             message::Message::InitResponse => (
-                Self::InitResponse(InitBody::read(protocol, limits, body)),
+                Self::InitResponse(InitBody::decode(protocol, limits, body)),
                 None,
             ),
             message::Message::Request {
@@ -198,7 +199,7 @@ impl Message {
             }
             message::Message::Value(value) => (Self::Value(value.to_value(limits)?), None),
             message::Message::Raw(bytes) => (Self::Raw(bytes.to_vec()), None),
-            // The enum is open; this program is built with all it knows.
+            // The enum may grow. This program knows all kinds of the library it is built with.
             _ => (Self::Raw(body.to_vec()), None),
         };
         let surplus = match &mut rest {
@@ -208,7 +209,7 @@ impl Message {
         Ok((message, surplus))
     }
 
-    /// Writes the message; `key` seals what is to be encrypted and names no key of its own.
+    /// Encodes the message. `key` encrypts what is to be encrypted, unless it has its own key.
     ///
     /// # Errors
     /// [`WriteError`].
@@ -296,7 +297,7 @@ impl Message {
             Self::Sealed {
                 inner, key: own, ..
             } => {
-                if inner.stays_plain() {
+                if inner.is_never_encrypted() {
                     return Err(WriteError::NotWritten);
                 }
                 out = inner.encode(protocol, limits, None)?;
@@ -310,7 +311,7 @@ impl Message {
         Ok(out)
     }
 
-    /// The number of the message type, without the encryption flag; `None` for a text init, which has none.
+    /// The message type without the encryption flag. `None` for a text init, which has none.
     #[must_use]
     pub fn message_type(&self) -> Option<u8> {
         Some(match self {
@@ -334,8 +335,8 @@ impl Message {
         })
     }
 
-    /// Whether messages of this kind are never sent encrypted (wire.md 1.2), or are already.
-    pub(crate) const fn stays_plain(&self) -> bool {
+    /// Whether messages of this kind are never encrypted (wire.md 1.2), or are encrypted already.
+    pub(crate) const fn is_never_encrypted(&self) -> bool {
         matches!(
             self,
             Self::Init(_)
@@ -349,7 +350,7 @@ impl Message {
 }
 
 impl InitBody {
-    fn read(protocol: Protocol, limits: &Limits, body: &[u8]) -> Self {
+    fn decode(protocol: Protocol, limits: &Limits, body: &[u8]) -> Self {
         match body {
             [0] => Self::Usual,
             [0, value @ ..] => match codec::decode_value(protocol, limits, value) {
@@ -361,7 +362,7 @@ impl InitBody {
     }
 }
 
-/// Writes all parameters, each code once: readers keep only the last of two.
+/// Encodes all parameters. A repeated code is an error, because a receiver keeps only one of the two.
 fn finish(mut writer: MessageWriter<'_>, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
     for (index, (code, value)) in parameters.iter().enumerate() {
         if parameters

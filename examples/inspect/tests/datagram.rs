@@ -1,28 +1,19 @@
-//! `photon-inspect datagram`: every recorded datagram, and what it does with bad ones and with fragments.
+//! `photon-inspect datagram`: every recorded datagram, invalid datagrams, and fragments.
 
 mod harness;
 
-use harness::{line, lines, run, text};
+use harness::{convert, line, lines, run, text, texts, vectors};
 use serde_json::{Value as Json, json};
 
-const RECORDED: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../photon-proto/tests/vectors/udp-handshake.json"
-);
-
 fn sessions() -> Vec<Json> {
-    let mut all: Json = serde_json::from_slice(&std::fs::read(RECORDED).unwrap()).unwrap();
-    match all["sessions"].take() {
-        Json::Array(all) => all,
-        _ => panic!("no sessions"),
-    }
+    vectors("udp-handshake.json", "sessions")
 }
 
 fn datagrams(session: &Json) -> &[Json] {
     session["datagrams"].as_array().unwrap()
 }
 
-/// A datagram without check sum of these commands.
+/// Builds a datagram of these commands, without a checksum.
 fn datagram(commands: &[&str]) -> String {
     format!(
         "004200{:02x}0000019000000065{}",
@@ -31,7 +22,7 @@ fn datagram(commands: &[&str]) -> String {
     )
 }
 
-/// A command whose size fits.
+/// Builds a command with the right size field.
 fn command(kind: u8, channel: u8, rseq: u32, body: &str) -> String {
     format!(
         "{kind:02x}{channel:02x}0104{:08x}{rseq:08x}{body}",
@@ -39,7 +30,7 @@ fn command(kind: u8, channel: u8, rseq: u32, body: &str) -> String {
     )
 }
 
-/// A fragment of channel 0: first number, how many, which, bytes of the message, where the part begins, the part.
+/// Builds a fragment on channel 0.
 fn fragment([start, count, number, total, offset]: [u32; 5], part: &str) -> String {
     let header = [start, count, number, total, offset]
         .map(|field| format!("{field:08x}"))
@@ -47,14 +38,14 @@ fn fragment([start, count, number, total, offset]: [u32; 5], part: &str) -> Stri
     command(8, 0, start.wrapping_add(number), &(header + part))
 }
 
-/// The commands of a datagram that has no trouble with its header.
+/// The commands of a datagram with a valid header.
 fn commands(found: &Json) -> &[Json] {
     assert_eq!(found["t"], "datagram", "{found}");
     found["commands"].as_array().unwrap()
 }
 
-/// What a recording says of a datagram, made of what the program says of it. The program's additions are taken out, and
-/// only they: the message, and fields that the recordings leave out for some types.
+/// Removes what the program's output has in addition to a recording: the message, and fields that the
+/// recordings omit for some types.
 fn as_recorded(expected: &Json, mut found: Json) -> Json {
     assert_eq!(
         found.as_object_mut().unwrap().shift_remove("t"),
@@ -95,10 +86,7 @@ fn every_recorded_datagram_has_the_recorded_fields() {
     let (mut good, mut bad) = (0, Vec::new());
     for session in sessions() {
         let protocol = text(&session["client_settings"], "serialization");
-        let hex: Vec<&str> = datagrams(&session)
-            .iter()
-            .map(|one| text(one, "hex"))
-            .collect();
+        let hex = texts(datagrams(&session), "hex");
         let (found, status) = lines(&["datagram", "--protocol", protocol], &hex);
         let mut found = found.into_iter().filter(|one| one["t"] != "reassembled");
         let before = bad.len();
@@ -138,17 +126,14 @@ fn every_recorded_datagram_has_the_recorded_fields() {
 }
 
 #[test]
-fn messages_stand_in_their_commands_and_fragmented_ones_behind_the_last_fragment() {
+fn commands_contain_their_messages_and_reassembled_ones_follow_the_last_fragment() {
     let all = sessions();
     let session = all
         .iter()
         .find(|one| one["name"] == "operations_all_delivery_modes")
         .unwrap();
-    let hex: Vec<&str> = datagrams(session)
-        .iter()
-        .map(|one| text(one, "hex"))
-        .collect();
-    // The init of the session says which protocol it is.
+    let hex = texts(datagrams(session), "hex");
+    // The init of the session sets the protocol.
     let (found, status) = lines(&["datagram"], &hex);
     assert_eq!(status, 0);
     let sent: Vec<&Json> = found
@@ -175,19 +160,19 @@ fn messages_stand_in_their_commands_and_fragmented_ones_behind_the_last_fragment
         (vec![11, 14, 16], vec![12])
     );
     assert_eq!(ops("send_reliable_unsequenced"), [13]);
-    // Type, first number, count, bytes, operation; each where its last fragment was.
-    let whole = |one: &Json| {
+    // Type, first number, count, bytes, operation; in the order of the last fragments.
+    let summary = |one: &Json| {
         let number = |key: &str| one[key].as_u64().unwrap();
         let numbers = ["type", "start_seq", "fragment_count", "total_length"].map(number);
         (numbers, one["message"]["op"].as_u64().unwrap())
     };
-    let wholes: Vec<([u64; 4], u64)> = found
+    let reassembled: Vec<([u64; 4], u64)> = found
         .iter()
         .filter(|one| one["t"] == "reassembled")
-        .map(whole)
+        .map(summary)
         .collect();
     assert_eq!(
-        wholes,
+        reassembled,
         [
             ([8, 4, 3, 3011], 20),
             ([8, 7, 2, 1511], 21),
@@ -218,7 +203,7 @@ fn messages_stand_in_their_commands_and_fragmented_ones_behind_the_last_fragment
 }
 
 #[test]
-fn a_fragment_that_was_lost_and_sent_again_makes_one_message() {
+fn a_lost_and_resent_fragment_completes_one_message() {
     let all = sessions();
     for (name, dropped) in [
         ("fragment_lost_once", true),
@@ -229,14 +214,14 @@ fn a_fragment_that_was_lost_and_sent_again_makes_one_message() {
             .iter()
             .filter(|one| one["note"] != "zero commands")
             .collect();
-        let hex: Vec<&str> = recorded.iter().map(|one| text(one, "hex")).collect();
+        let hex = texts(recorded.iter().copied(), "hex");
         let (found, _) = lines(&["datagram", "--protocol", "1.6"], &hex);
         assert_eq!(
             found.iter().filter(|one| one["t"] == "reassembled").count(),
             1,
             "{name}"
         );
-        // Without what was lost, it is complete with what was sent again.
+        // Without the lost datagrams the resent ones complete the message.
         let arrived: Vec<&str> = recorded
             .iter()
             .filter(|one| {
@@ -257,7 +242,7 @@ fn a_fragment_that_was_lost_and_sent_again_makes_one_message() {
 }
 
 #[test]
-fn fragments_of_different_messages_do_not_mix() {
+fn fragments_of_different_messages_are_kept_apart() {
     let message = "f304010001";
     let both = |challenge: &str, number: u32, part: &str| {
         datagram(&[&fragment(
@@ -267,7 +252,7 @@ fn fragments_of_different_messages_do_not_mix() {
         .replacen("00000065", challenge, 1)
     };
     let (first, second) = message.split_at(4);
-    // Two connections, a repetition, and both orders.
+    // Two connections, duplicates, and both orders.
     let input = [
         both("00000065", 1, second),
         both("00000066", 0, first),
@@ -294,7 +279,7 @@ fn fragments_of_different_messages_do_not_mix() {
 }
 
 #[test]
-fn fragments_that_cannot_be_any_say_why() {
+fn errors_of_fragments_name_the_field() {
     for (fields, part, field, at) in [
         ([5, 0, 0, 4, 0], "f3", "fragment count", 16),
         ([5, 5, 0, 4, 0], "f3", "fragment count", 16),
@@ -322,7 +307,7 @@ fn fragments_that_cannot_be_any_say_why() {
     let found = line(&["datagram"], &datagram(&[&moved]));
     let expected = json!({"kind": "BadFragment", "offset": 24, "field": "start sequence"});
     assert_eq!(commands(&found)[0]["error"], expected);
-    // All parts are there, with a hole between them.
+    // All fragments have arrived, but there is a gap between their parts.
     let hole = datagram(&[
         &fragment([5, 2, 0, 6, 0], "f302"),
         &fragment([5, 2, 1, 6, 4], "0100"),
@@ -340,8 +325,8 @@ fn fragments_that_cannot_be_any_say_why() {
 }
 
 #[test]
-fn check_sums() {
-    // The example of the specification.
+fn checksums_are_verified() {
+    // The example of udp.md 1.2.
     let good = "ffffcc010000006568907453561dbb9b02ff01040000002c00000001000004b00000800000000002\
                 0000000000000000000013880000000200000002";
     let found = line(&["datagram"], good);
@@ -368,7 +353,7 @@ fn check_sums() {
 }
 
 #[test]
-fn bad_datagrams_say_where() {
+fn errors_of_datagrams_have_their_position() {
     let ping = command(5, 255, 3, "");
     let whole = datagram(&[&ping]);
     let error = |hex: &str| {
@@ -400,20 +385,20 @@ fn bad_datagrams_say_where() {
         error("00 4x"),
         json!({"kind": "BadHex", "offset": 4, "field": "hex digit"})
     );
-    // An acknowledgement in the size of a ping.
+    // An ack with the size of a ping.
     let short = datagram(&[&ping, &command(1, 255, 0, "")]);
     assert_eq!(
         error(&short),
         json!({"kind": "BadCommand", "offset": 24, "field": "command 1"})
     );
-    // Bytes behind the last command are no error.
+    // Bytes after the last command are not an error.
     let found = line(&["datagram"], &(whole.clone() + &"ab".repeat(2024)));
     assert_eq!(
         (&found["trailing_bytes"], commands(&found).len()),
         (&json!(2024), 1)
     );
     assert_eq!(line(&["datagram"], &whole).get("trailing_bytes"), None);
-    // What a good datagram carries may be bad: only that is.
+    // An invalid message does not affect the other commands of its datagram.
     let bad = datagram(&[
         &command(6, 0, 1, "f3020101"),
         &ping,
@@ -442,7 +427,7 @@ fn bad_datagrams_say_where() {
 }
 
 #[test]
-fn bytes_of_commands_that_mean_nothing_are_shown() {
+fn bytes_of_unknown_commands_are_printed() {
     let found = line(
         &["datagram"],
         &datagram(&[
@@ -467,22 +452,12 @@ fn bytes_of_commands_that_mean_nothing_are_shown() {
 
 #[test]
 fn encrypted_messages_need_the_key() {
-    // An event sealed with a key of zeros, as `encode` writes it.
+    // An event that `encode` encrypts with a key of zeros.
     let key = "00".repeat(32);
-    let sealed = r#"{"t":"encrypted","inner":{"t":"event","code":1,"params":[]}}"#;
-    let sealed = line(
-        &[
-            "encode",
-            "--protocol",
-            "1.8",
-            "--kind",
-            "message",
-            "--key",
-            &key,
-        ],
-        sealed,
-    );
-    let carried = datagram(&[&command(6, 0, 1, sealed.as_str().unwrap())]);
+    let json = r#"{"t":"encrypted","inner":{"t":"event","code":1,"params":[]}}"#;
+    let arguments = [&convert("encode", "1.8", "message")[..], &["--key", &key]].concat();
+    let encrypted = line(&arguments, json);
+    let carried = datagram(&[&command(6, 0, 1, encrypted.as_str().unwrap())]);
     let found = line(&["datagram", "--key", &key], &carried);
     assert_eq!(
         commands(&found)[0]["message"]["inner"],

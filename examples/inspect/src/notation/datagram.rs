@@ -1,18 +1,18 @@
-//! UDP datagrams in the notation.
+//! Converts UDP datagrams to the notation.
 
 use crate::hex;
 use photon_proto::udp::command::{Body, Command, ConnectFields, Fragment, kind, kind_name};
 use photon_proto::udp::datagram::Header;
 use serde_json::{Map, Value as Json, json};
 
-/// How much of a payload `payload_head` shows, in bytes.
+/// The length of `payload_head`.
 const HEAD_BYTES: usize = 8;
 
-/// A datagram in the notation, with its commands as [`command_to_json`] gives them; only for reading.
+/// Converts a datagram. `commands` are results of [`command_to_json`]. There is no reverse.
 ///
 /// | `t` | other keys |
 /// | --- | --- |
-/// | `datagram` | `peer_id`, `flags`, `command_count`, `sent_time`, `challenge` (in hex), `length`; `crc` (in hex) and `crc_valid` if there is a check sum; `trailing_bytes` if there are any; `commands` |
+/// | `datagram` | `peer_id`, `flags`, `command_count`, `sent_time`, `challenge` (in hex), `length`; `crc` (in hex) and `crc_valid` if it has a checksum; `trailing_bytes` if there are any; `commands` |
 #[must_use]
 pub fn datagram_to_json(
     header: &Header,
@@ -36,20 +36,20 @@ pub fn datagram_to_json(
     Json::Object(map)
 }
 
-/// A command in the notation, without the message in its payload.
+/// Converts a command, without the message in its payload.
 ///
-/// All have `type`, `name`, `channel`, `flags`, `reserved` (the reason of a disconnect), `size` and `reliable_seq`.
+/// All commands have `type`, `name`, `channel`, `flags`, `reserved` (the reason of a disconnect), `size` and `reliable_seq`.
 ///
 /// | `name` | other keys |
 /// | --- | --- |
 /// | `ack`, `ack_unsequenced` | `acked_seq`, `acked_sent_time` |
 /// | `connect` | `mtu`, `window_size`, `channel_count`, `bandwidth_in`, `bandwidth_out`, `throttle_interval`, `throttle_accel`, `throttle_decel` |
-/// | `verify_connect` | `assigned_peer_id`, and what `connect` has |
+/// | `verify_connect` | `assigned_peer_id`, and the keys of `connect` |
 /// | `send_reliable`, `send_reliable_unsequenced` | `payload_length`, `payload_head` |
-/// | `send_unreliable` | `unreliable_seq`, and what `send_reliable` has |
-/// | `send_unsequenced` | `group`, and what `send_reliable` has |
+/// | `send_unreliable` | `unreliable_seq`, and the keys of `send_reliable` |
+/// | `send_unsequenced` | `group`, and the keys of `send_reliable` |
 /// | `send_fragment`, `send_fragment_unsequenced` | `start_seq`, `fragment_count`, `fragment_number`, `total_length`, `fragment_offset`, `payload_length` |
-/// | others, `unknown_N` if they have no name | `hex`: surplus bytes, if there are any |
+/// | others; `unknown_N` without a name | `hex`: surplus bytes, if there are any |
 #[must_use]
 pub fn command_to_json(command: &Command<'_>) -> Json {
     let name =

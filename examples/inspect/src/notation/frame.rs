@@ -1,4 +1,4 @@
-//! Frames in the notation.
+//! Converts frames from and to the notation.
 
 use super::NotationError;
 use super::message::{message, message_to_json};
@@ -8,14 +8,14 @@ use photon_proto::Protocol;
 use photon_proto::tcp::Delivery;
 use serde_json::{Value as Json, json};
 
-/// A frame in the notation.
+/// Converts a frame.
 ///
 /// | `t` | other keys |
 /// | --- | --- |
 /// | `tcp` | `channel`, `reliability` (the delivery byte), `message` |
 /// | `tcp_ping_request` | `client_time` |
 /// | `tcp_ping_response` | `server_time`, `client_time` |
-/// | `ws_message` | `message`; it stands without a header |
+/// | `ws_message` | `message`, without a header |
 #[must_use]
 pub fn frame_to_json(frame: &Frame) -> Json {
     match frame {
@@ -41,7 +41,7 @@ pub fn frame_to_json(frame: &Frame) -> Json {
     }
 }
 
-/// The frame that is written as `json`.
+/// Converts JSON to a frame.
 ///
 /// # Errors
 /// As [`message_from_json`](super::message_from_json).

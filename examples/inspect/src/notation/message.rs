@@ -1,4 +1,4 @@
-//! Messages in the notation.
+//! Converts messages from and to the notation.
 
 use super::read::{self, Result, boolean, byte, bytes, field, optional, short, text};
 use super::write::{event, parameters, request, response, value_to_json};
@@ -10,7 +10,7 @@ use photon_proto::crypto::Key;
 use photon_proto::message::Init;
 use serde_json::{Value as Json, json};
 
-/// A message in the notation.
+/// Converts a message.
 ///
 /// | `t` | other keys |
 /// | --- | --- |
@@ -19,12 +19,12 @@ use serde_json::{Value as Json, json};
 /// | `event` | `code`, `params` |
 /// | `disconnect` | `code`, `msg`, `params` |
 /// | `init` | `protocol` (two numbers), `sdk_id`, `release_flag` (0 or 1), `ipv6`, `client_version` (four numbers), `app_id` |
-/// | `init_response` | nothing for the usual single zero byte; else `trailing_value`, the value behind that byte, or `hex`, the whole body |
-/// | `http_init` | `app_id`, `client_version`, `protocol_name`, `sid`, `host`, `token`, `ipv6` if true; only recognised, not written |
+/// | `init_response` | nothing for the usual single zero byte; else `trailing_value`, the value after that byte, or `hex`, the whole body |
+/// | `http_init` | `app_id`, `client_version`, `protocol_name`, `sid`, `host`, `token`, `ipv6` if true; it is decoded but not encoded |
 /// | `value_message` | `v`: the value |
 /// | `raw` | `hex` |
 /// | `encrypted`, without a key | `message_type`, `cipher_len`, `hex` |
-/// | `encrypted`, with one | `message_type`, `plaintext`, `inner`: the message in it |
+/// | `encrypted`, with one | `message_type`, `plaintext`, `inner`: the decrypted message |
 #[must_use]
 pub fn message_to_json(message: &Message) -> Json {
     match message {
@@ -98,11 +98,11 @@ pub fn message_to_json(message: &Message) -> Json {
     }
 }
 
-/// The message that is written as `json`.
+/// Converts JSON to a message.
 ///
-/// An `encrypted` message with an `inner` one is sealed when it is written, with the key in its `aes_key` if it has one;
-/// without an `inner` one its `hex` is taken as it is. `protocol` of an `init` may be left out: it is then the one given
-/// here.
+/// An `encrypted` message with `inner` is encrypted when it is encoded, with the key in its `aes_key`
+/// if it has one. Without `inner` its `hex` is used unchanged. An `init` without `protocol` has the
+/// protocol that is given here.
 ///
 /// # Errors
 /// As [`value_from_json`](super::value_from_json).
@@ -148,7 +148,7 @@ pub(super) fn message(json: &Json, protocol: Protocol) -> Result<Message> {
         "encrypted" => encrypted(map, protocol)?,
         "http_init" => {
             let error =
-                NotationError::new("a message that is written; http_init is only recognised");
+                NotationError::new("a message that can be encoded; http_init is only decoded");
             return Err(error.within(format_args!(".t")));
         }
         _ => {
@@ -180,8 +180,8 @@ fn init(map: &read::Object, protocol: Protocol) -> Result<Init> {
     })
 }
 
-fn at_most(number: u8, most: u8, expected: &'static str) -> Result<u8> {
-    if number <= most {
+fn at_most(number: u8, max: u8, expected: &'static str) -> Result<u8> {
+    if number <= max {
         Ok(number)
     } else {
         Err(NotationError::new(expected))
@@ -199,7 +199,8 @@ fn numbers<const N: usize>(json: &Json) -> Result<[u8; N]> {
 fn encrypted(map: &read::Object, protocol: Protocol) -> Result<Message> {
     if map.contains_key("inner") {
         let inner = field(map, "inner", |json| {
-            // Asked before reading it, so that encrypted messages cannot stand inside each other without end.
+            // Checked before the recursive call: encrypted messages could otherwise be nested without
+            // limit.
             let inner = message_name(json)?;
             if matches!(
                 inner,

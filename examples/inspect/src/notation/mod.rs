@@ -1,12 +1,13 @@
-//! Values, messages, frames and datagrams as JSON that keeps every type: each is an object whose `t` names its type.
+//! The notation: values, messages, frames and datagrams as JSON without loss of types. Each is an
+//! object whose `t` names its type.
 //!
 //! | `t` | other keys |
 //! | --- | --- |
 //! | `null` | |
 //! | `bool` | `v`: true or false |
 //! | `byte`, `short`, `int` | `v`: a number |
-//! | `long` | `v`: a decimal string (a number is read too) |
-//! | `float`, `double` | `v`: a decimal string, `NaN`, `Infinity`, `-Infinity` (a number is read too); `bits`: the IEEE 754 bits in hex, which win over `v` when both are there |
+//! | `long` | `v`: a decimal string (a number is accepted) |
+//! | `float`, `double` | `v`: a decimal string, `NaN`, `Infinity`, `-Infinity` (a number is accepted); `bits`: the IEEE 754 bits in hex, which take precedence over `v` |
 //! | `string` | `v` |
 //! | `bytes` | `hex` |
 //! | `array` | `of`: the element type, `object` for mixed values; `v`: the elements |
@@ -17,11 +18,11 @@
 //! | `response` | `op`, `ret`, `msg` (text or null), `params` |
 //! | `event` | `code`, `params` |
 //!
-//! Type names: those above, `array<TYPE>`, `dict<TYPE,TYPE>`, and `custom:CODE` for the elements of an array. An array of
-//! `byte` is read as `bytes`. `params` is a list of `[code, value]`; an object with the codes as keys is read too. Keys
-//! that mean nothing here are ignored.
+//! Type names are those above, `array<TYPE>`, `dict<TYPE,TYPE>`, and `custom:CODE` for the elements
+//! of an array. An array of `byte` is `bytes`. `params` is a list of `[code, value]`; an object with
+//! the codes as keys is accepted. Unknown keys are ignored.
 //!
-//! Messages are described at [`message_to_json`], frames at [`frame_to_json`], datagrams at [`datagram_to_json`].
+//! [`message_to_json`] documents messages, [`frame_to_json`] frames, [`datagram_to_json`] datagrams.
 //!
 //! ```
 //! use photon_inspect::notation::{value_from_json, value_to_json};
@@ -50,17 +51,17 @@ pub use frame::{frame_from_json, frame_to_json};
 pub use message::{message_from_json, message_to_json};
 pub use write::value_to_json;
 
-/// How many values, messages and type names may stand inside each other: more than any protocol limit, and few enough
-/// for any stack.
+/// The deepest nesting of values, messages and type names: more than a protocol allows, and less than
+/// would overflow the stack.
 pub const MAX_DEPTH: u32 = 64;
 
-/// JSON that is not in the notation: where, and what was expected there.
+/// An error in JSON that is not in the notation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: expected {expected}")]
 pub struct NotationError {
-    /// Where, from the outermost object `$`, e.g. `$.params[0][1].v`.
+    /// The place, from the outermost object `$`, for example `$.params[0][1].v`.
     pub path: String,
-    /// What was expected there.
+    /// A description of what is accepted there.
     pub expected: Cow<'static, str>,
 }
 
@@ -72,7 +73,7 @@ impl NotationError {
         }
     }
 
-    /// The same error, seen from one step further out.
+    /// Prepends a step to the path.
     fn within(mut self, step: fmt::Arguments<'_>) -> Self {
         self.path.insert_str(0, &step.to_string());
         self
@@ -83,12 +84,12 @@ impl NotationError {
     }
 }
 
-/// The value that is written as `json`.
+/// Converts JSON to a value.
 ///
 /// # Errors
-/// [`NotationError`] for anything that is not exactly one value: a number out of range, hex that is none, an element
-/// that is not of its array's type, more than [`MAX_DEPTH`] levels. Whether a protocol can express the value shows when
-/// it is encoded.
+/// [`NotationError`] unless the JSON is exactly one value, for example if a number is out of range,
+/// an element is not of its array's type, or there are more than [`MAX_DEPTH`] levels. Whether a
+/// protocol can express the value is checked when it is encoded.
 pub fn value_from_json(json: &Json) -> Result<photon_proto::Value, NotationError> {
     read::value(json, MAX_DEPTH).map_err(NotationError::rooted)
 }

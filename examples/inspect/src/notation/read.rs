@@ -1,4 +1,4 @@
-//! From JSON to values.
+//! Converts JSON to values.
 
 use super::{NotationError, types};
 use crate::hex;
@@ -12,7 +12,7 @@ use std::str::FromStr;
 pub(super) type Result<T> = core::result::Result<T, NotationError>;
 pub(super) type Object = Map<String, Json>;
 
-/// One level less, or the error that says there are too many.
+/// Returns the remaining depth one level further in.
 pub(super) fn deeper(depth: u32) -> Result<u32> {
     depth
         .checked_sub(1)
@@ -24,19 +24,19 @@ pub(super) fn object(json: &Json) -> Result<&Object> {
         .ok_or_else(|| NotationError::new("an object"))
 }
 
-/// What `read` makes of the value of `key`.
+/// Converts the value of `key` with `read`.
 pub(super) fn field<'j, T>(
     map: &'j Object,
     key: &str,
     read: impl FnOnce(&'j Json) -> Result<T>,
 ) -> Result<T> {
     map.get(key)
-        .ok_or_else(|| NotationError::new("this key to be there"))
+        .ok_or_else(|| NotationError::new("this key to be present"))
         .and_then(read)
         .map_err(|error| error.within(format_args!(".{key}")))
 }
 
-/// As [`field`], `None` if the key is not there.
+/// As [`field`], but `None` without the key.
 pub(super) fn optional<'j, T>(
     map: &'j Object,
     key: &str,
@@ -84,14 +84,14 @@ fn long(json: &Json) -> Result<i64> {
 }
 
 pub(super) fn bytes(json: &Json) -> Result<Vec<u8>> {
-    hex::decode(text(json)?.as_bytes()).map_err(|_| NotationError::new("hex digits, two a byte"))
+    hex::decode(text(json)?.as_bytes()).map_err(|_| NotationError::new("hex digits, two per byte"))
 }
 
 fn list(json: &Json) -> Result<&Vec<Json>> {
     json.as_array().ok_or_else(|| NotationError::new("a list"))
 }
 
-/// What `read` makes of each item.
+/// Converts each item with `read`.
 fn each<T>(json: &Json, mut read: impl FnMut(&Json) -> Result<T>) -> Result<Vec<T>> {
     let items = list(json)?.iter().enumerate();
     items
@@ -107,7 +107,7 @@ fn pair(json: &Json) -> Result<(&Json, &Json)> {
     }
 }
 
-/// A float by its `bits`, which win, or by its decimal text.
+/// Converts a float from its `bits`, or without them from its decimal text.
 fn float<T: FromStr>(
     map: &Object,
     digits: usize,
@@ -131,7 +131,7 @@ fn float<T: FromStr>(
                 _ => String::new(),
             };
             let named = matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity");
-            // The names apart, a number has to say its digits; one too large to be finite is out of range.
+            // `parse` accepts more names, such as `inf`, and rounds large numbers to infinity.
             let number = text
                 .parse::<T>()
                 .ok()
@@ -143,7 +143,7 @@ fn float<T: FromStr>(
     }
 }
 
-/// A value with at most `depth` levels.
+/// Converts a value with at most `depth` levels.
 pub(super) fn value(json: &Json, depth: u32) -> Result<Value> {
     let depth = deeper(depth)?;
     let map = object(json)?;
@@ -318,8 +318,8 @@ fn checked<T: TryFrom<Value>>(
     })
 }
 
-/// Whether an array may stand where elements of arrays of `declared` are expected. An empty object array may stand for
-/// any of them: so an empty array of arrays is read from the wire.
+/// Whether an array is an element of an array of arrays of `declared`. An empty object array fits in
+/// any case, because an empty array inside of an array of arrays is decoded as one.
 fn fits(array: &Array, declared: &Type) -> bool {
     match (array, declared) {
         (Array::Object(all), _) if all.is_empty() => true,

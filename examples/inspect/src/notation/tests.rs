@@ -2,8 +2,8 @@ use super::{frame_from_json, message_from_json, message_to_json, value_from_json
 use photon_proto::{Array, Custom, Dictionary, Hashtable, Protocol, Type, Value};
 use serde_json::{Value as Json, json};
 
-/// Path and expectation of the error in JSON text.
-fn refused(text: &str) -> String {
+/// The error of this JSON text.
+fn error(text: &str) -> String {
     value_from_json(&serde_json::from_str(text).unwrap())
         .unwrap_err()
         .to_string()
@@ -14,7 +14,7 @@ fn read(text: &str) -> Value {
 }
 
 #[test]
-fn exact_json_both_ways() {
+fn values_convert_to_exact_json_and_back() {
     let array = |array| Value::Array(array);
     for (value, text) in [
         (Value::Null, r#"{"t":"null"}"#),
@@ -117,7 +117,7 @@ fn exact_json_both_ways() {
 }
 
 #[test]
-fn other_spellings_are_read() {
+fn alternative_forms_are_accepted() {
     assert_eq!(read(r#"{"t":"long","v":-3}"#), Value::Long(-3));
     assert_eq!(read(r#"{"t":"float","v":0.1}"#), Value::Float(0.1));
     assert_eq!(read(r#"{"t":"float","v":3}"#), Value::Float(3.0));
@@ -159,10 +159,10 @@ fn other_spellings_are_read() {
 }
 
 #[test]
-fn mistakes_are_named_with_their_place() {
-    for (text, error) in [
+fn errors_have_their_path_and_what_is_expected() {
+    for (text, expected) in [
         ("7", "$: expected an object"),
-        ("{}", "$.t: expected this key to be there"),
+        ("{}", "$.t: expected this key to be present"),
         (r#"{"t":"error"}"#, "$.t: expected the name of a value type"),
         (
             r#"{"t":"byte","v":256}"#,
@@ -211,7 +211,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             r#"{"t":"bytes","hex":"0"}"#,
-            "$.hex: expected hex digits, two a byte",
+            "$.hex: expected hex digits, two per byte",
         ),
         (r#"{"t":"string","v":null}"#, "$.v: expected a string"),
         (
@@ -253,7 +253,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             r#"{"t":"dict","k":"int","v":[]}"#,
-            "$.val: expected this key to be there",
+            "$.val: expected this key to be present",
         ),
         (
             r#"{"t":"event","code":1,"params":[[256,{"t":"null"}]]}"#,
@@ -272,12 +272,12 @@ fn mistakes_are_named_with_their_place() {
             "$.msg: expected a string or null",
         ),
     ] {
-        assert_eq!(refused(text), error, "{text}");
+        assert_eq!(error(text), expected, "{text}");
     }
 }
 
 #[test]
-fn depth_is_bounded() {
+fn depth_is_limited() {
     let nested = |levels: usize| {
         (0..levels).fold(
             json!({"t": "null"}),
@@ -288,27 +288,27 @@ fn depth_is_bounded() {
     let error = value_from_json(&nested(64)).unwrap_err();
     assert_eq!(error.expected, "at most 64 levels");
     assert!(value_from_json(&nested(200)).is_err());
-    // Text is stopped by the JSON parser, whatever the depth.
+    // The JSON parser has its own limit of depth for text.
     let hostile = r#"{"t":"array","of":"object","v":["#.repeat(100_000);
     assert!(serde_json::from_str::<Json>(&hostile).is_err());
 }
 
 #[test]
-fn messages_that_cannot_be_are_refused() {
-    let refused = |text: &str| {
+fn invalid_messages_are_rejected() {
+    let error = |text: &str| {
         let json = serde_json::from_str(text).unwrap();
         message_from_json(&json, Protocol::V18)
             .unwrap_err()
             .to_string()
     };
-    for (text, error) in [
+    for (text, expected) in [
         (
             r#"{"t":"int","v":1}"#,
             "$.t: expected the name of a message type",
         ),
         (
             r#"{"t":"http_init"}"#,
-            "$.t: expected a message that is written; http_init is only recognised",
+            "$.t: expected a message that can be encoded; http_init is only decoded",
         ),
         (
             r#"{"t":"encrypted","inner":{"t":"encrypted"}}"#,
@@ -339,7 +339,7 @@ fn messages_that_cannot_be_are_refused() {
             "$.release_flag: expected 0 or 1",
         ),
     ] {
-        assert_eq!(refused(text), error, "{text}");
+        assert_eq!(error(text), expected, "{text}");
     }
     let json =
         serde_json::from_str(r#"{"t":"tcp","channel":0,"reliability":4,"message":{}}"#).unwrap();
@@ -351,7 +351,7 @@ fn messages_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn messages_read_back_as_they_were_written() {
+fn messages_survive_the_round_trip() {
     for text in [
         r#"{"t":"request","op":2,"params":[[1,{"t":"string","v":"general"}]]}"#,
         r#"{"t":"internal_request","op":1,"params":[]}"#,

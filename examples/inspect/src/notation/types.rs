@@ -1,9 +1,9 @@
-//! Names of types: `int`, `array<int>`, `dict<string,object>`, `custom:87`.
+//! Type names: `int`, `array<int>`, `dict<string,object>`, `custom:87`.
 
 use super::MAX_DEPTH;
 use photon_proto::Type;
 
-/// The name of a type, as `of`, `k` and `val` hold it.
+/// The name of a type, for the keys `of`, `k` and `val`.
 pub(super) fn name(of: &Type) -> String {
     match of {
         Type::Object => "object".into(),
@@ -27,7 +27,7 @@ pub(super) fn name(of: &Type) -> String {
     }
 }
 
-/// The type with this name; an array of bytes is `bytes`, however it is spelled.
+/// Parses a type name. `array<byte>` is `bytes`.
 pub(super) fn parse(text: &str) -> Option<Type> {
     match read(text, MAX_DEPTH)? {
         (of, "") => Some(of),
@@ -74,7 +74,7 @@ fn read(text: &str, depth: u32) -> Option<(Type, &str)> {
                 rest.strip_prefix('>')?,
             ));
         }
-        // Digits only: `parse` would take a sign.
+        // `parse` would also accept a sign.
         custom => match custom.strip_prefix("custom:")? {
             code if code.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Type::Custom(Some(code.parse().ok()?))
@@ -91,7 +91,7 @@ mod tests {
     use photon_proto::Type;
 
     #[test]
-    fn every_name_reads_back() {
+    fn every_name_survives_the_round_trip() {
         for text in [
             "object",
             "bool",
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_type() {
+    fn other_names_are_rejected() {
         for text in [
             "",
             "Int",

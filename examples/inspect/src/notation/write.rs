@@ -1,11 +1,11 @@
-//! From values to JSON.
+//! Converts values to JSON.
 
 use super::types;
 use crate::hex;
 use photon_proto::{Array, Custom, EventData, Hashtable, Request, Response, Type, Value};
 use serde_json::{Value as Json, json};
 
-/// A value in the notation.
+/// Converts a value.
 #[must_use]
 pub fn value_to_json(value: &Value) -> Json {
     match value {
@@ -39,7 +39,8 @@ fn tagged(t: &str, v: impl Into<Json>) -> Json {
     json!({"t": t, "v": v.into()})
 }
 
-/// The shortest text that reads back as the same number: `plain`, or `scientific` where that would be endless.
+/// Chooses the text of a number: `plain`, or `scientific` for very large and very small numbers, whose
+/// plain text is long. Both parse to the same number.
 fn decimal(number: f64, plain: String, scientific: String) -> String {
     if number.is_nan() {
         "NaN".into()
@@ -131,8 +132,8 @@ fn array(array: &Array) -> Json {
     json!({"t": "array", "of": types::name(&element_type(array)), "v": elements})
 }
 
-/// As [`Array::element_type`], but an empty object array among arrays of arrays, which stands for an empty array of any
-/// type, does not name the type of the others.
+/// As [`Array::element_type`], but ignores empty object arrays inside of an array of arrays: each
+/// represents an empty array of any type.
 fn element_type(array: &Array) -> Type {
     let Array::Array(all) = array else {
         return array.element_type();

@@ -1,11 +1,11 @@
-//! Running the program over its pipes.
+//! Runs the program over its pipes, and reads the vectors of photon-proto.
 
 use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// Output lines, what was said on standard error, and the exit status.
+/// Runs the program. Returns the lines of its output, its standard error, and its exit status.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, String, i32) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_photon-inspect"))
         .args(arguments)
@@ -16,8 +16,8 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, String, i32
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // From a thread, so that neither side waits for the other with full pipes; a program that ends at once is no
-    // failure of the writer.
+    // In a thread, because the program may fill the pipe of its output before it has read its input.
+    // Writing fails if the program ends early, which is not a failure of the test.
     let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, String, i32
     )
 }
 
+/// Runs the program on these lines. Returns its output, where hex is a JSON string, and its status.
 pub(crate) fn lines(arguments: &[&str], input: &[&str]) -> (Vec<Json>, i32) {
     let (lines, errors, status) = run(arguments, input.join("\n").as_bytes());
     assert_eq!(errors, "");
@@ -46,13 +47,37 @@ pub(crate) fn lines(arguments: &[&str], input: &[&str]) -> (Vec<Json>, i32) {
     (lines.iter().map(json).collect(), status)
 }
 
-/// One line in, one line out.
+/// Runs the program on one line and returns the one line of its output.
 pub(crate) fn line(arguments: &[&str], input: &str) -> Json {
     let (mut all, _) = lines(arguments, &[input]);
     assert_eq!(all.len(), 1);
     all.remove(0)
 }
 
+/// Arguments of `decode` and `encode`.
+pub(crate) fn convert<'a>(command: &'a str, protocol: &'a str, kind: &'a str) -> [&'a str; 5] {
+    [command, "--protocol", protocol, "--kind", kind]
+}
+
+/// The list under `key` in a vector file of photon-proto.
+pub(crate) fn vectors(file: &str, key: &str) -> Vec<Json> {
+    let directory = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../photon-proto/tests/vectors/"
+    );
+    let file = std::fs::read(format!("{directory}{file}")).unwrap();
+    let mut all: Json = serde_json::from_slice(&file).unwrap();
+    match all[key].take() {
+        Json::Array(all) => all,
+        other => panic!("{key} is not a list: {other}"),
+    }
+}
+
 pub(crate) fn text<'j>(vector: &'j Json, key: &str) -> &'j str {
     vector[key].as_str().unwrap()
+}
+
+/// The texts of `key` in all of these vectors.
+pub(crate) fn texts<'j>(vectors: impl IntoIterator<Item = &'j Json>, key: &str) -> Vec<&'j str> {
+    vectors.into_iter().map(|one| text(one, key)).collect()
 }
