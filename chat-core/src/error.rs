@@ -1,7 +1,6 @@
 //! What a call can be refused for ([`RequestError`]), and what a server said no to ([`ServerError`]).
 
 use crate::state::State;
-use alloc::boxed::Box;
 use core::fmt;
 use photon_proto::{EncodeError, EncodeErrorKind, Text};
 
@@ -178,12 +177,6 @@ impl core::error::Error for ServerError {}
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionsError {
-    /// Not connected to the name server.
-    #[error("not connected to the name server")]
-    NotConnected,
-    /// The request could not be sent.
-    #[error("the request could not be sent: {0}")]
-    NotSent(Box<RequestError>),
     /// The answer's two lists are missing or differ in length.
     #[error("the answer is malformed")]
     Malformed,
@@ -203,8 +196,7 @@ impl RegionsError {
     #[must_use]
     pub const fn code(&self) -> i32 {
         match self {
-            Self::NotConnected => 3001,
-            Self::Malformed | Self::NotSent(_) => -1,
+            Self::Malformed => -1,
             Self::TimedOut => 3004,
             Self::ConnectionLost => 3003,
             Self::Server(error) => error.code as i32,

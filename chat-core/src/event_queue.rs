@@ -19,8 +19,6 @@ const MAX_EVENTS: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     queue: VecDeque<Queued>,
-    /// Repetitions included.
-    count: usize,
     budget: MemoryBudget,
 }
 
@@ -29,15 +27,12 @@ struct Queued {
     event: Event,
     /// What the event was charged. Measured once: measuring a large event walks all its values.
     bytes: usize,
-    /// How often more: an application may ask the same in vain any number of times.
-    again: u32,
 }
 
 impl EventQueue {
     pub(crate) const fn new(cap_bytes: usize) -> Self {
         Self {
             queue: VecDeque::new(),
-            count: 0,
             budget: MemoryBudget::new(cap_bytes),
         }
     }
@@ -45,30 +40,13 @@ impl EventQueue {
     /// Appends an event, whatever the cap: an event that was caused must be delivered. Code
     /// that causes events checks [`EventQueue::is_full`] first.
     pub(crate) fn push(&mut self, event: Event) {
-        self.count += 1;
-        if let (Event::RegionsResult(Err(_)), Some(last)) = (&event, self.queue.back_mut())
-            && last.event == event
-        {
-            last.again += 1;
-            return;
-        }
         let bytes = event_bytes(&event);
         self.budget.charge(bytes);
-        self.queue.push_back(Queued {
-            event,
-            bytes,
-            again: 0,
-        });
+        self.queue.push_back(Queued { event, bytes });
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let first = self.queue.front_mut()?;
-        self.count -= 1;
-        if let Some(again) = first.again.checked_sub(1) {
-            first.again = again;
-            return Some(first.event.clone());
-        }
-        let Queued { event, bytes, .. } = self.queue.pop_front()?;
+        let Queued { event, bytes } = self.queue.pop_front()?;
         self.budget.release(bytes);
         debug_assert!(
             !self.queue.is_empty() || self.budget.used_bytes() == 0,
@@ -78,7 +56,7 @@ impl EventQueue {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.queue.len()
     }
 
     pub(crate) const fn used_bytes(&self) -> usize {

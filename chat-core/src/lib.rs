@@ -91,7 +91,8 @@
 //!    disconnect call.
 //! 9. **Results.** `subscribe` and `unsubscribe` return a [`RequestId`], and every distinct name of a request gets
 //!    exactly one [`Outcome`]. Events also come for channels that nobody asked for (another client of the same user, the
-//!    server itself): their `request` is `None`. `get_regions` always ends in exactly one [`Event::RegionsResult`].
+//!    server itself): their `request` is `None`. Each accepted `get_regions` ends in exactly one
+//!    [`Event::RegionsResult`].
 //! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces the end at once, goes on
 //!     sending what was accepted before it for at most [`ChatConfig::flush_timeout`] (of more than eight links that
 //!     end so, the oldest is cut short), over UDP until it is acknowledged, and the old link can touch nothing any more;

@@ -2,14 +2,12 @@
 
 use super::ChatClient;
 use crate::address::ServerAddress;
-use crate::error::{AddressError, RegionsError, RequestError};
-use crate::event::Event;
+use crate::error::{AddressError, RequestError};
 use crate::link::LinkErrorKind;
 use crate::operation::authenticate::{self, Login};
 use crate::operation::regions;
 use crate::state::{CauseKind, DisconnectCause, Server, State};
 use crate::timers::Timer;
-use alloc::boxed::Box;
 use alloc::format;
 use photon_proto::Text;
 use photon_proto::peer::SendOptions;
@@ -18,26 +16,25 @@ impl ChatClient {
     /// Requests the list of regions from the name server (`getRegions`). Each call that returns `Ok`
     /// ends in exactly one [`Event::RegionsResult`](crate::Event::RegionsResult).
     /// Spec: chat.md 2.5.
-    pub fn get_regions(&mut self) {
-        if let Err(error) = self.send_regions_request() {
-            self.events.push(Event::RegionsResult(Err(error)));
-        }
-    }
-
-    fn send_regions_request(&mut self) -> Result<(), RegionsError> {
+    ///
+    /// # Errors
+    /// - [`RequestError::WrongState`] in any state but ConnectedToNameServer. The documented API
+    ///   reports this as code 3001 of `onGetRegionsResult`;
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`] for an app id that cannot be sent;
+    /// - [`RequestError::QueueFull`].
+    pub fn get_regions(&mut self) -> Result<(), RequestError> {
         let (State::ConnectedToNameServer, Some(connection)) = (self.state, &mut self.connection)
         else {
-            return Err(RegionsError::NotConnected);
+            return Err(RequestError::WrongState(self.state));
         };
-        let not_sent = |error| RegionsError::NotSent(Box::new(error));
-        self.pending.regions.check_space().map_err(not_sent)?;
         // Encrypted where possible. Spec: chat.md 2.5.
         let options = SendOptions::PLAIN.encrypt(connection.peer.is_encrypted());
+        let space = self.pending.regions.check_space();
         let config = &self.config;
-        connection
-            .peer
-            .send(options, |buffer, _, _| Ok(regions::write(buffer, config)?))
-            .map_err(not_sent)?;
+        connection.peer.send(options, |buffer, _, _| {
+            regions::write(buffer, config)?;
+            space
+        })?;
         self.pending.regions.push(Timer::Armed {
             after_ms: self.config.regions_timeout_ms,
         });

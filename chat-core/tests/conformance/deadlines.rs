@@ -82,7 +82,7 @@ fn every_deadline_is_configurable() {
     });
     each_with(configure, |mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         exactly_after_ms(&mut harness, 700, &[Seen::Regions(Err(3004))]);
         harness
@@ -145,10 +145,10 @@ fn every_deadline_is_configurable() {
 fn regions_that_are_never_listed_time_out_and_change_no_state() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         harness.advance_ms(4_000);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         exactly_after_ms(&mut harness, 11_000, &[Seen::Regions(Err(3004))]);
         exactly_after_ms(&mut harness, 4_000, &[Seen::Regions(Err(3004))]);

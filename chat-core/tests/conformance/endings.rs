@@ -423,8 +423,8 @@ fn open_requests_fail_before_the_state_changes() {
 fn open_get_regions_fail_before_the_state_changes() {
     let waiting = |harness: &mut Harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness
             .client
             .connect_to_region_front_end("eu")

@@ -1,13 +1,13 @@
 //! The list of regions: items 32 to 36.
 
 use crate::harness::{ALL_STATES, APP_ID, Seen, each, each_with, encryption_off, strings};
-use chat_core::{PeerErrorCode, RegionsError, ServerError, State};
+use chat_core::{PeerErrorCode, RegionsError, RequestError, ServerError, State};
 
 #[test]
 fn c032_get_regions_sends_the_app_id_alone() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         assert_eq!(harness.client.queued_events(), 0);
         harness.pump();
         // chat.md 2.5: encrypted when it can be.
@@ -17,7 +17,7 @@ fn c032_get_regions_sends_the_app_id_alone() {
     });
     each_with(encryption_off, |mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         harness.expect_request(220, false, &[(224, APP_ID.into())]);
     });
@@ -34,7 +34,7 @@ fn regions(all: &[(&str, &str)]) -> Seen {
 fn c033_the_regions_of_the_answer_are_matched_by_index() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.respond(
             220,
             0,
@@ -45,7 +45,7 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
         assert_eq!(PeerErrorCode::Ok.code(), 0);
         assert_eq!(harness.client.state(), State::ConnectedToNameServer);
         // chat.md 2.5: codes in lower case, without the cluster.
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.respond(
             220,
             0,
@@ -56,7 +56,7 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
             ],
         );
         harness.expect(&[regions(&[("eu", "a"), ("asia", "")])]);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
         harness.expect(&[regions(&[])]);
         // An answer that nobody waits for.
@@ -74,7 +74,7 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
 fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness.client.get_regions();
+        assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         harness.respond(220, 32767, Some("no such app"), &[]);
         let expected = RegionsError::Server(ServerError {
@@ -95,19 +95,20 @@ fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
 }
 
 #[test]
-fn c035_get_regions_without_a_name_server_answers_3001_before_it_returns() {
+fn c035_get_regions_without_a_name_server_is_refused() {
     for state in ALL_STATES
         .into_iter()
         .filter(|&state| state != State::ConnectedToNameServer)
     {
         each(|mut harness| {
             harness.go_to(state);
-            harness.client.get_regions();
-            assert_eq!(harness.client.queued_events(), 1);
-            harness.client.get_regions();
-            assert_eq!(harness.client.queued_events(), 2);
+            // The documented API turns this error into `onGetRegionsResult(3001, ..)`.
+            assert_eq!(
+                harness.client.get_regions(),
+                Err(RequestError::WrongState(state))
+            );
             harness.pump();
-            harness.expect(&[Seen::Regions(Err(3001)), Seen::Regions(Err(3001))]);
+            harness.expect(&[]);
             harness.expect_nothing();
             assert_eq!(harness.client.state(), state);
         });
@@ -126,7 +127,7 @@ fn c036_lists_that_do_not_match_are_answered_with_minus_1() {
     ] {
         each(|mut harness| {
             harness.go_to(State::ConnectedToNameServer);
-            harness.client.get_regions();
+            assert_eq!(harness.client.get_regions(), Ok(()));
             harness.respond(220, 0, None, &answer);
             harness.expect(&[Seen::Regions(Err(-1))]);
             assert_eq!(harness.client.state(), State::ConnectedToNameServer);

@@ -274,7 +274,7 @@ fn what_was_accepted_before_disconnect_is_sent_before_the_link_is_closed() {
     duo.pump();
     duo.input(LinkInput::Opened { ipv6: false });
     duo.deliver(&INIT_RESPONSE);
-    duo.client.get_regions();
+    assert_eq!(duo.client.get_regions(), Ok(()));
     duo.client.disconnect();
     let link = duo.link.expect("a link");
     assert_eq!(duo.client.poll_command(), None);

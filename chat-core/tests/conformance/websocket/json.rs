@@ -84,7 +84,7 @@ fn json_is_spoken_as_browsers_speak_it() {
     assert_eq!(duo.deliver(b"~m~4~m~abcd"), Vec::<Vec<u8>>::new());
     // 3 s after the last send, whatever that was.
     duo.now = duo.now.plus_millis(1_000);
-    duo.client.get_regions();
+    assert_eq!(duo.client.get_regions(), Ok(()));
     assert_eq!(texts(duo.pump()).len(), 1);
     assert_eq!(duo.pass(2_999), Vec::<Vec<u8>>::new());
     assert_eq!(duo.pass(1).len(), 1, "the ping");

@@ -64,7 +64,7 @@ impl Conversation<'_> {
         })?;
         self.expect_state(Alice, State::ConnectingToNameServer)?;
         self.expect_state(Alice, State::ConnectedToNameServer)?;
-        self.users.session(Alice).chat.get_regions();
+        self.call(Alice, ChatClient::get_regions)?;
         let regions: Vec<String> =
             self.users
                 .expect(Alice, "the list of regions", |event| match event {

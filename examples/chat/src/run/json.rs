@@ -199,8 +199,6 @@ fn server_code(code: i16) -> Json {
 fn regions_code(error: &RegionsError) -> Json {
     let name = match error {
         RegionsError::Server(error) => return server_code(error.code),
-        RegionsError::NotConnected => "NotConnected",
-        RegionsError::NotSent(_) => "NotSent",
         RegionsError::Malformed => "Malformed",
         RegionsError::TimedOut => "TimedOut",
         RegionsError::ConnectionLost => "ConnectionLost",
@@ -355,9 +353,9 @@ mod tests {
                     "regions": [{"code": "eu", "address": "h:1"}], "message": ""}),
             ),
             (
-                Event::RegionsResult(Err(RegionsError::NotConnected)),
-                json!({"event": "RegionsResult", "code": {"name": "NotConnected", "code": 3001}, "regions": [],
-                    "message": "not connected to the name server"}),
+                Event::RegionsResult(Err(RegionsError::Malformed)),
+                json!({"event": "RegionsResult", "code": {"name": "Malformed", "code": -1}, "regions": [],
+                    "message": "the answer is malformed"}),
             ),
             (
                 Event::RegionsResult(Err(RegionsError::Server(refused))),

@@ -196,10 +196,7 @@ impl Run {
                 };
                 chat.connect_to_name_server(options).into()
             }
-            Command::Regions => {
-                chat.get_regions();
-                Executed::Accepted
-            }
+            Command::Regions => chat.get_regions().into(),
             Command::Region(region) => chat.connect_to_region_front_end(region).into(),
             Command::Subscribe { channels, options } => {
                 chat.subscribe(&channels, &options).map(drop).into()

@@ -34,8 +34,9 @@ impl World {
             ConnectionCall::Reconnect => drop(self.intent(ChatClient::reconnect)),
             ConnectionCall::Disconnect => self.chat.disconnect(),
             ConnectionCall::GetRegions => {
-                self.expectations.regions_requested += 1;
-                self.chat.get_regions();
+                if self.intent(ChatClient::get_regions).is_some() {
+                    self.expectations.regions_requested += 1;
+                }
             }
             ConnectionCall::SetUserId(user) => {
                 self.intent(|chat| chat.set_user_id(user.as_str()));
