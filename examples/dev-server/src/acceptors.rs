@@ -1,4 +1,4 @@
-//! The datagram connections of the two servers, below their messages. Spec: udp.md 12.
+//! The UDP connections of the two servers, below the message layer. Spec: udp.md 12.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Acceptors {
     front_end: Side,
 }
 
-/// The connections of one server.
+/// The UDP connections of one server.
 pub(crate) struct Side {
     pub(crate) acceptor: Acceptor<SocketAddr>,
     ids: Map<udp::ConnectionHandle, ConnectionId>,
@@ -87,7 +87,7 @@ impl Side {
         self.ids.get(&key).copied()
     }
 
-    /// A connection is over as far as its messages go.
+    /// Removes the message layer's connection of a UDP connection.
     pub(crate) fn remove(&mut self, key: udp::ConnectionHandle) -> Option<ConnectionId> {
         self.ids.remove(&key)
     }
@@ -113,7 +113,7 @@ impl Side {
             .map_or(0, udp::Connection::queued_bytes)
     }
 
-    /// Ends a connection once everything has been acknowledged, or time is up.
+    /// Ends a connection once everything is acknowledged, at most after `timeout`.
     pub(crate) fn shut_down(
         &mut self,
         now: Timestamp,
@@ -127,14 +127,14 @@ impl Side {
         }
     }
 
-    /// Ends a connection at once; its client is told, once.
+    /// Ends a connection at once, with one unreliable disconnect.
     pub(crate) fn close(&mut self, key: udp::ConnectionHandle) {
         if self.remove(key).is_some() {
             self.acceptor.close(key);
         }
     }
 
-    /// Knows nothing more of a connection, as if the server had crashed; its client is not told.
+    /// Drops a connection without a disconnect, as if the server had crashed.
     pub(crate) fn forget(&mut self, key: udp::ConnectionHandle) {
         if self.remove(key).is_some() {
             self.acceptor.forget(key);

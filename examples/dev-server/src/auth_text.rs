@@ -7,7 +7,7 @@ use chat_core::codes::return_code;
 
 use crate::authentication::{AuthResult, AuthRule, query};
 
-/// Text that is no authentication rule.
+/// The error of parsing an [`AuthRule`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthRuleError {
@@ -19,28 +19,28 @@ pub enum AuthRuleError {
     /// A quotation is not closed.
     #[error("a quotation is not closed: write another \" at its end, and \\\" for one inside")]
     Quote,
-    /// There is no such key.
+    /// The key is unknown.
     #[error(
         "there is no key {0:?}: write type, sent-user, params, data, result, user, nickname, extra.NAME, code or message"
     )]
     Key(String),
-    /// A key stands there twice.
+    /// The key is given twice.
     #[error("{0} is given twice: write it once")]
     Twice(String),
-    /// There is no `result`.
+    /// The `result` is missing.
     #[error("the result is missing: write result=ok or result=refused")]
     NoResult,
-    /// A key has another value than it takes.
+    /// The key does not take this value.
     #[error("{key}={value:?} is wrong: write {form}")]
     Value {
         /// The key.
         key: &'static str,
-        /// What was written.
+        /// The rejected value.
         value: String,
-        /// What can be written.
+        /// The allowed values.
         form: &'static str,
     },
-    /// A key that the result has no use for.
+    /// The key does not apply to the result.
     #[error("{key} does not go with result={result}: leave it out")]
     Useless {
         /// The key.
@@ -50,21 +50,22 @@ pub enum AuthRuleError {
     },
 }
 
-/// A line of a table that is no authentication rule.
+/// The error of parsing a table of rules.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {error}")]
 pub struct AuthTableError {
-    /// Which line, from 1.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error of that line.
     pub error: AuthRuleError,
 }
 
 impl AuthRule {
-    /// A table of rules: one on each line; empty lines and those that begin with `#` are skipped.
+    /// Parses a table of rules, one on each line. Empty lines and lines that begin with `#` are
+    /// skipped.
     ///
     /// # Errors
-    /// [`AuthTableError`] for the first line that is no rule.
+    /// [`AuthTableError`] for the first line that is not a rule.
     pub fn table(text: &str) -> Result<Vec<Self>, AuthTableError> {
         let lines = text
             .lines()
@@ -77,11 +78,12 @@ impl AuthRule {
     }
 }
 
-/// The words of a rule are `KEY=VALUE`, in any order.
+/// A rule consists of `KEY=VALUE` words in any order.
 ///
-/// Whom it is for, everyone by default: `type=N` (p217), `sent-user=ID` (p225), `params=QUERY` (pairs that p216 has to
-/// contain), `data=TEXT` (p214). What the provider says: `result=ok` with `user=ID`, `nickname=NAME` and
-/// `extra.NAME=TEXT` (p245) as wanted, or `result=refused` with `code=N` (default 32755) and `message=TEXT`.
+/// Keys that select requests (default: all): `type=N` (p217), `sent-user=ID` (p225), `params=QUERY`
+/// (pairs that p216 must contain), `data=TEXT` (p214). The provider's response: `result=ok` with
+/// optional `user=ID`, `nickname=NAME` and `extra.NAME=TEXT` (p245), or `result=refused` with
+/// `code=N` (default 32755) and `message=TEXT`.
 ///
 /// ```
 /// use dev_server::{AuthResult, AuthRule};
@@ -179,7 +181,7 @@ fn number<T: FromStr>(
     }
 }
 
-/// All pairs of a rule, each with a key that exists and stands there once.
+/// Parses the pairs of a rule. Each key must be known and may occur once.
 fn pairs(text: &str) -> Result<Vec<(String, String)>, AuthRuleError> {
     const KEYS: [&str; 9] = [
         "type",
@@ -211,7 +213,8 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, AuthRuleError> {
     Ok(pairs)
 }
 
-/// Words between spaces; what stands in quotation marks belongs together, and a backslash there escapes.
+/// Splits a text into words at spaces. Quotation marks keep spaces, and a backslash inside them
+/// escapes the next character.
 pub(crate) fn words(text: &str) -> Result<Vec<String>, AuthRuleError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

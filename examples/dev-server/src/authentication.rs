@@ -1,4 +1,4 @@
-//! Who may log in, and as whom. Spec: chat.md 2.4, 9 (custom authentication), 12.
+//! Checks of credentials and tokens. Spec: chat.md 2.4, 9 (custom authentication), 12.
 
 use chat_core::codes::{auth_type, return_code};
 use photon_proto::{Random, Text, Timestamp, Value};
@@ -7,29 +7,30 @@ use crate::config::ServerConfig;
 use crate::requests::Login;
 use crate::tokens::{BadToken, Tokens};
 
-/// One line of the table that stands in for a custom authentication provider.
+/// One rule of the table that replaces a custom authentication provider.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AuthRule {
-    /// The authentication type it is for (p217); `None` fits every type.
+    /// The authentication type that the rule applies to (p217); `None` matches every type.
     pub auth_type: Option<u8>,
-    /// The user id that the client must have sent (p225); `None` fits any, and none.
+    /// The user id that the client must send (p225); `None` matches all.
     pub user_id: Option<String>,
     /// Parameters that the query string (p216) must contain, decoded.
     pub parameters: Vec<(String, String)>,
-    /// What the authentication data (p214) must be, text as its bytes; `None` fits any.
+    /// The authentication data that the client must send (p214), text as its bytes; `None` matches
+    /// all.
     pub data: Option<Vec<u8>>,
-    /// What the provider says.
+    /// The response of the provider.
     pub result: AuthResult,
 }
 
-/// What a custom authentication provider says.
+/// The response of a custom authentication provider.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AuthResult {
-    /// The user is let in.
+    /// The user is accepted.
     Accept {
-        /// The user id, if the provider chooses it; it beats the client's.
+        /// The user id that the provider chooses; it overrides the client's.
         user_id: Option<String>,
         /// The nickname (p202).
         nickname: Option<String>,
@@ -46,7 +47,7 @@ pub enum AuthResult {
 }
 
 impl AuthRule {
-    /// A rule that fits everyone who asks for custom authentication.
+    /// Creates a rule that matches every request for custom authentication.
     #[must_use]
     pub const fn any(result: AuthResult) -> Self {
         Self {
@@ -58,7 +59,7 @@ impl AuthRule {
         }
     }
 
-    /// The same, for those only whose query string contains this parameter too.
+    /// Restricts the rule to requests whose query string contains this parameter.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.to_owned()));
@@ -89,7 +90,7 @@ impl AuthRule {
 }
 
 impl AuthResult {
-    /// The user is let in under the id that it asked for.
+    /// The user is accepted under the id that it requested.
     #[must_use]
     pub const fn accept() -> Self {
         Self::Accept {
@@ -100,7 +101,7 @@ impl AuthResult {
     }
 }
 
-/// Users are keyed by these three. Spec: chat.md 12, front end: session.
+/// The key of a user. Spec: chat.md 12, front end: session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) app_id: Text,
@@ -108,7 +109,7 @@ pub(crate) struct Identity {
     pub(crate) user_id: Text,
 }
 
-/// A user who is let in.
+/// The result for an accepted user.
 #[derive(Debug)]
 pub(crate) struct Welcome {
     pub(crate) identity: Identity,
@@ -116,7 +117,7 @@ pub(crate) struct Welcome {
     pub(crate) data: Vec<(String, Value)>,
 }
 
-/// A user who is not.
+/// The result for a refused user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: i16,
@@ -132,7 +133,7 @@ impl Refusal {
     }
 }
 
-/// Checks a token, or the full set of credentials if there is none.
+/// Checks a token, or the full credentials if there is no token.
 pub(crate) fn check(
     config: &ServerConfig,
     tokens: &Tokens,
@@ -192,7 +193,7 @@ pub(crate) fn check(
     })
 }
 
-/// Whether an app id exists.
+/// Checks whether an app id exists.
 pub(crate) fn check_app_id(config: &ServerConfig, app_id: &str) -> Result<(), Refusal> {
     if config.app_ids.is_empty() || config.app_ids.iter().any(|known| known == app_id) {
         Ok(())
@@ -237,12 +238,12 @@ fn provider(config: &ServerConfig, login: &Login) -> Result<Chosen, Refusal> {
     }
 }
 
-/// A new user id for someone who brings none. Spec: chat.md 12: a GUID.
+/// Creates a user id for a client without one: a GUID. Spec: chat.md 12.
 fn guid(random: &mut Random) -> Text {
     let mut bytes = [0; 16];
     random.fill("user id", &mut bytes);
     let number = u128::from_be_bytes(bytes);
-    // Version 4, variant 1, as GUIDs made of random numbers are.
+    // RFC 9562: version 4 (random), variant 1.
     let number = number & !(0xF << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
     let digits = format!("{number:032x}");
     let part = |from, to| digits.get(from..to).unwrap_or_default();
@@ -257,7 +258,7 @@ fn guid(random: &mut Random) -> Text {
     .into()
 }
 
-/// The pairs of a query string, decoded.
+/// Parses the pairs of a query string and decodes them.
 pub(crate) fn query(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -268,7 +269,7 @@ pub(crate) fn query(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Text of a URL, decoded; in a query a plus is a space.
+/// Decodes percent-encoded text; in a query a plus is a space.
 pub(crate) fn percent_decoded(text: &str, is_query: bool) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

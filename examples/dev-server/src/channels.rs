@@ -1,4 +1,5 @@
-//! Channels: entering, leaving, publishing, and their life. Spec: chat.md 3.1 to 3.3, 4.1, 4.4, 4.5, 12.
+//! Channels: subscribing, unsubscribing, publishing, and their lifetime. Spec: chat.md 3.1 to 3.3,
+//! 4.1, 4.4, 4.5, 12.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +17,10 @@ use crate::requests::{Asked, Publish, int};
 use crate::timers::Timer;
 use chat_core::codes::{event, parameter as p, property, return_code};
 
-/// Memory of the messages that wait to share an event.
+/// The memory of messages that wait to share an event.
 const MAX_GATHERED_BYTES: usize = 256 * 1024;
 
-/// Properties of a channel, or of a user in it.
+/// The properties of a channel, or of a user in it.
 pub(crate) type Properties = Vec<(Value, Value)>;
 
 #[derive(Debug)]
@@ -28,11 +29,11 @@ pub(crate) struct Channel {
     pub(crate) properties: Properties,
     pub(crate) user_properties: BTreeMap<Text, Properties>,
     pub(crate) history: History,
-    /// Messages that wait for others to share an event with.
+    /// Messages that wait to share an event.
     gathered: Vec<(Text, Value)>,
     gathered_bytes: usize,
     gathered_until: Option<Timestamp>,
-    /// When it is destroyed, if it stays empty.
+    /// The time at which the channel ends if it stays empty.
     ends: Option<Timestamp>,
     /// The earliest reminder that is set.
     reminded: Option<Timestamp>,
@@ -53,7 +54,7 @@ impl Channel {
         }
     }
 
-    /// Whether subscribers are told of each other. Spec: chat.md 1.6.
+    /// Whether subscribers receive events about each other. Spec: chat.md 1.6.
     pub(crate) fn publishes(&self) -> bool {
         self.property(property::PUBLISH_SUBSCRIBERS) == Some(&Value::Bool(true))
     }
@@ -76,7 +77,8 @@ impl Channel {
 }
 
 impl Partition {
-    /// Takes a user into a channel, making it with these properties if there is none; whether the user is in it now.
+    /// Adds a user to a channel, which is created with these properties if it does not exist.
+    /// Returns whether the user is in the channel now.
     pub(crate) fn enter(
         &mut self,
         cx: &mut Context<'_>,
@@ -123,7 +125,7 @@ impl Partition {
         true
     }
 
-    /// Takes a user out of a channel. The user's own list is the caller's.
+    /// Removes a user from a channel. The caller updates the user's own list.
     pub(crate) fn leave(&mut self, cx: &mut Context<'_>, name: &Text, user_id: &Text) {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
@@ -143,7 +145,7 @@ impl Partition {
         }
     }
 
-    /// Event 8 or 9 to everyone in a channel but the one it is about. Spec: chat.md 4.7.
+    /// Sends event 8 or 9 to all subscribers except the one that it is about. Spec: chat.md 4.7.
     fn tell_others(&self, cx: &mut Context<'_>, name: &Text, user_id: &Text, code: u8) {
         let Some(channel) = self.channels.get(name) else {
             return;
@@ -156,7 +158,8 @@ impl Partition {
         cx.send_event(&to, &mut Event::new(code, parameters));
     }
 
-    /// Event 5. With a single channel it tells of its properties and of the others in it. Spec: chat.md 4.4, 12.
+    /// Creates event 5. For a single channel it contains the properties and the other subscribers.
+    /// Spec: chat.md 4.4, 12.
     pub(crate) fn subscription_event(
         &self,
         user_id: &Text,
@@ -249,7 +252,8 @@ impl Partition {
         if cx.config.batch_messages > 1 {
             self.gather(cx, &name, sender, content.clone());
         } else {
-            // Nothing may be overtaken, even if gathering has just been switched off.
+            // Collected messages go first, even if collecting was switched off since: no message
+            // may overtake another.
             self.flush(cx, &name);
             let to = self.members(&name);
             cx.send_event(&to, &mut event);
@@ -264,13 +268,13 @@ impl Partition {
         }
     }
 
-    /// Lets a message wait for others.
+    /// Collects a message until its event is sent.
     fn gather(&mut self, cx: &mut Context<'_>, name: &Text, sender: &Text, content: Value) {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
         };
         let bytes = content.heap_bytes();
-        // One event has to carry them all.
+        // One event has to hold all collected messages.
         if channel.gathered_bytes.saturating_add(bytes) > MAX_GATHERED_BYTES {
             self.flush(cx, name);
         }
@@ -285,14 +289,14 @@ impl Partition {
         self.remind(cx, name);
     }
 
-    /// The connections of everyone in a channel.
+    /// The connections of all subscribers of a channel.
     pub(crate) fn members(&self, name: &Text) -> Vec<ConnectionId> {
         self.channels
             .get(name)
             .map_or_else(Vec::new, |channel| self.connections(&channel.subscribers))
     }
 
-    /// Sends the messages that were gathered.
+    /// Sends the collected messages.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, name: &Text) {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
@@ -307,10 +311,12 @@ impl Partition {
         }
     }
 
-    /// Sends one connection the history that it asked for, as one event, if there is any. Spec: chat.md 12, history.
+    /// Sends one connection the history that it requested, as one event, if there is any. Spec:
+    /// chat.md 12, history.
     ///
-    /// What does not fit one message, or the budget, goes, the oldest first: all of it in several events would look like
-    /// new lives of the channel (chat.md 4.1).
+    /// The oldest messages that do not fit into one event, or into the budget, are left out:
+    /// several events with the whole history would look to the client like new instances of the
+    /// channel (chat.md 4.1).
     pub(crate) fn send_history(
         &self,
         cx: &mut Context<'_>,
@@ -325,7 +331,7 @@ impl Partition {
             return;
         };
         let limits = cx.config.write_limits();
-        // Half of what a client may spend on a message: it counts other things too.
+        // Half of the memory that a client may use for a message: it counts other values too.
         let share = (limits.max_memory_bytes / 2).min(*budget);
         let mut left = share;
         let messages = channel.history.select(length, after).collect();
@@ -345,7 +351,7 @@ impl Partition {
         }
     }
 
-    /// Sets a reminder for whatever comes next in a channel, unless one comes earlier.
+    /// Sets a reminder for the next deadline of a channel, unless an earlier one is set.
     fn remind(&mut self, cx: &mut Context<'_>, name: &Text) {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
@@ -363,7 +369,7 @@ impl Partition {
         }
     }
 
-    /// Does what is due in a channel.
+    /// Handles the deadlines of a channel that have passed.
     pub(crate) fn check_channel(&mut self, cx: &mut Context<'_>, name: &Text) {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
@@ -415,7 +421,8 @@ fn by_user(all: &BTreeMap<Text, Properties>) -> Value {
     })
 }
 
-/// Event 0 with one sender more than messages.
+/// Event 0 with one sender more than messages, for
+/// [`Fault::WrongLengths`](crate::Fault::WrongLengths).
 fn uneven_event(name: &Text, sender: &Text, content: Value, last_id: i32) -> Event {
     let parameters = vec![
         (p::CHANNEL, Value::from(name.clone())),

@@ -1,4 +1,4 @@
-//! What the server is like: [`ServerConfig`].
+//! [`ServerConfig`]: the settings of the server.
 
 use photon_proto::Limits;
 use photon_proto::udp::AcceptorConfig;
@@ -8,9 +8,11 @@ use crate::faults::Faults;
 use crate::netem::Conditions;
 use crate::requests::MAX_STRING_BYTES;
 
-/// Settings of a [`ServerCore`](crate::ServerCore), all public: change what you need of [`ServerConfig::new`].
+/// The settings of a [`ServerCore`](crate::ServerCore). All fields are public: change those that
+/// you need in [`ServerConfig::new`].
 ///
-/// All may change while the server runs; a change counts for what begins after it. Spec: chat.md 12.
+/// All may change while the server runs; a change applies to everything that begins later. Spec:
+/// chat.md 12.
 ///
 /// ```
 /// use dev_server::ServerConfig;
@@ -21,126 +23,141 @@ use crate::requests::MAX_STRING_BYTES;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// App ids that exist; empty (the default) accepts any.
+    /// The app ids that are accepted; empty accepts all. Default empty.
     pub app_ids: Vec<String>,
-    /// Region codes, listed by get-regions and accepted by authenticate. Default `eu`, `us`, `asia`.
+    /// The region codes that get-regions lists and authenticate accepts. Default `eu`, `us`,
+    /// `asia`.
     pub regions: Vec<String>,
-    /// Custom authentication: the first rule that fits decides, and a user that fits none is refused. Empty (the
-    /// default) accepts everyone unchecked.
+    /// The rules of custom authentication: the first that matches decides, and a user that matches
+    /// none is refused. Default empty, which accepts all users unchecked.
     pub authentication: Vec<AuthRule>,
-    /// Whether users without custom authentication are let in. Default true.
+    /// Whether users without custom authentication are accepted. Default true.
     pub allow_anonymous: bool,
-    /// How long a token of the name server is good for, in milliseconds. Default 1 h; 0 gives tokens that have expired
-    /// when they arrive.
+    /// The validity of a token of the name server, in milliseconds. Default 1 h; with 0, tokens
+    /// have expired when they arrive.
     pub token_lifetime_ms: u64,
-    /// Tokens are byte arrays, as newer servers send them. Default false: strings.
+    /// Whether tokens are byte arrays, as newer servers send them. Default false: strings.
     pub token_as_bytes: bool,
-    /// The front end's answer to authenticate carries a new token. Default false.
+    /// Whether the front end's response to authenticate contains a new token. Default false.
     pub renew_token: bool,
-    /// Host that front-end addresses name. Default `None`: the one that the client itself used.
+    /// The host in front-end addresses. Default `None`: the host that the client used for the name
+    /// server.
     pub public_host: Option<String>,
-    /// TCP port that front-end addresses name.
+    /// The TCP port in front-end addresses. Default 4534.
     pub front_end_port: u16,
-    /// UDP port that front-end addresses name for clients that came over UDP. Default 5055.
+    /// The port in front-end addresses for UDP clients. Default 5055.
     pub front_end_udp_port: u16,
-    /// Port that front-end addresses name for clients that came over ws. Default 9094.
+    /// The port in front-end addresses for ws clients. Default 9094.
     pub front_end_ws_port: u16,
-    /// Port that front-end addresses name for clients that came over wss. Default 19094.
+    /// The port in front-end addresses for wss clients. Default 19094.
     pub front_end_wss_port: u16,
-    /// Whether front-end addresses of WebSocket clients begin with `ws://` or `wss://`. Default true. Spec: chat.md 2.1.
+    /// Whether front-end addresses for WebSocket clients begin with `ws://` or `wss://`. Default
+    /// true. Spec: chat.md 2.1.
     pub web_socket_prefix: bool,
-    /// How datagram connections behave, and how many there may be on each of the two servers. This does not change while
-    /// the server runs. Default: as the default of its type, with messages as long as a client accepts, and 8,192
-    /// connections whose client has not shown yet that its address is not false.
+    /// The configuration of UDP connections, and the limit of their number on each of the two
+    /// servers. It is read once, when the core is made. Default: the default of the type, with
+    /// messages as long as a client accepts, and 8,192 half-open connections.
     pub udp: AcceptorConfig,
 
-    /// What one message may cost. Default: [`Limits::DEFAULT`], except that messages as long as a client accepts are
-    /// written.
+    /// The limits of one message. Default: [`Limits::DEFAULT`], except that the server sends
+    /// messages as long as a client accepts.
     pub limits: Limits,
-    /// Longest event that a published or private message may make, in bytes; more is refused with -2. Default `None`:
-    /// what `limits` allows.
+    /// The maximum encoded length of an event with a published or private message, in bytes; a
+    /// longer one is refused with -2. Default `None`: limited by `limits` only.
     pub max_message_bytes: Option<usize>,
-    /// Longest name or other text that a parameter of an operation may be, in bytes, content excepted; more is refused
-    /// with -2. Never more than 32,767, the default: not every client could be told of it.
+    /// The maximum length of a name or another text in an operation's parameters, in bytes, content
+    /// excepted; a longer one is refused with -2. Default 32,767. More has no effect: GpBinary 1.6
+    /// cannot express longer strings, so 1.6 clients could not receive them.
     pub max_string_bytes: usize,
-    /// A connection with more unsent bytes than this, over UDP more unacknowledged ones, is ended. Default 4 MiB.
+    /// The maximum of unsent bytes of a connection, over UDP of unacknowledged bytes; beyond it the
+    /// connection ends. Default 4 MiB.
     pub max_outgoing_bytes: usize,
-    /// Longest user id, app id and app version, in bytes. Default 4,096.
+    /// The maximum length of a user id, app id and app version, in bytes. Default 4,096.
     pub max_id_bytes: usize,
-    /// Messages that a channel or private conversation keeps, and the most that a subscription can ask for. Default 100.
+    /// The messages that a channel or private conversation keeps, and the most that a subscription
+    /// can request. Default 100.
     pub history_length: usize,
-    /// Memory that these messages may take for each channel or conversation, in bytes; the oldest go first. Default
-    /// 1 MiB, which is about what one event can carry.
+    /// The memory for these messages, for each channel or conversation, in bytes; the oldest are
+    /// dropped first. Default 1 MiB, about the content of one event.
     pub max_history_bytes: usize,
-    /// Memory that all messages of all channels and conversations may take together, in bytes. When they take more,
-    /// the histories of those that were silent for longest go, whole, until an eighth is free; ids go on. Default
-    /// 256 MiB.
+    /// The memory for all messages of all channels and conversations together, in bytes. Beyond it,
+    /// the histories that were inactive for longest are dropped, whole, until an eighth is free;
+    /// message ids continue. Default 256 MiB.
     pub max_total_history_bytes: usize,
-    /// Users at one time; more are refused with 32757. Default `None`.
+    /// The maximum number of users at one time; more are refused with 32757. Default `None`.
     pub max_users: Option<usize>,
-    /// Users that any channel takes, whatever its own limit; the outcome of more is false. Default `None`.
+    /// The maximum number of users in any channel, whatever the channel's own limit; a subscription
+    /// beyond it has the outcome false. Default `None`.
     pub max_subscribers: Option<usize>,
-    /// Channels that one user can be in; the outcome of more is false. Default 10,000.
+    /// The maximum number of channels of one user; a subscription beyond it has the outcome false.
+    /// Default 10,000.
     pub max_subscriptions: usize,
-    /// Private conversations of one user that are kept; the one that was silent for longest goes first. Default 1,000.
+    /// The private conversations of one user that are kept; the one that was inactive for longest
+    /// is dropped first. Default 1,000.
     pub max_conversations: usize,
-    /// Friends in one request, more are refused with -2. Default 512.
+    /// The maximum number of friends in one request; more are refused with -2. Default 512.
     pub max_friends_per_request: usize,
-    /// Friends that one user can have; those beyond are ignored. Default 10,000.
+    /// The maximum number of friends of one user; more are ignored. Default 10,000.
     pub max_friends: usize,
-    /// Memory that the properties of a channel, or of a user in one, may take, in bytes. Default 64 KiB.
+    /// The memory for the properties of a channel, or of a user in a channel, in bytes. Default 64
+    /// KiB.
     pub max_property_bytes: usize,
-    /// Chat operations that a connection may send each second; more are refused with 32743. Default `None`.
+    /// The chat operations that a connection may send each second; more are refused with 32743.
+    /// Default `None`.
     pub max_operations_per_second: Option<u32>,
-    /// More operations than that end the connection instead. Default false.
+    /// Whether exceeding that rate ends the connection instead. Default false.
     pub disconnect_over_rate: bool,
 
-    /// A front-end connection from which nothing arrives for this long, in milliseconds, is ended. Default 30 s, 0 for
-    /// never. Connections over UDP have deadlines of their own, in [`udp`](Self::udp).
+    /// The time without input after which a front-end connection ends, in milliseconds; 0 is never.
+    /// Default 30 s. UDP connections have deadlines of their own, in [`udp`](Self::udp).
     pub silence_timeout_ms: u64,
-    /// The same on the name server. Default 30 s.
+    /// The same for name-server connections. Default 30 s.
     pub name_server_idle_ms: u64,
-    /// How long the server waits for its last bytes to leave when it ends a connection, in milliseconds. Default 5 s.
+    /// The time that the server waits for its last bytes to be sent when it ends a connection, in
+    /// milliseconds. Default 5 s.
     pub linger_ms: u64,
-    /// How long the subscriptions of a user outlive its last connection, in milliseconds, unless the client closed it.
-    /// Default 10 s.
+    /// The time that a user's session outlives its last connection, in milliseconds, unless the
+    /// client closed it. Default 10 s.
     pub grace_ms: u64,
-    /// How long a channel outlives its last subscriber, in milliseconds. Default 5 s.
+    /// The time that a channel outlives its last subscriber, in milliseconds. Default 5 s.
     pub channel_linger_ms: u64,
 
-    /// Everything is sent encrypted once a connection has keys, as real servers do. Default false: a response is
-    /// encrypted if its request was, an event never. Spec: wire.md 8.2.
+    /// Whether everything is encrypted once a connection has keys, as real servers do. Default
+    /// false: a response is encrypted if its request was, an event never. Spec: wire.md 8.2.
     pub encrypt_answers: bool,
-    /// Chat operations that succeed are answered with an empty response beside their events. Default true.
+    /// Whether successful chat operations get an empty response beside their events. Default true.
     pub empty_responses: bool,
-    /// A subscription is confirmed with one event for each channel. Default false: one for all.
+    /// Whether a subscription is confirmed with one event for each channel. Default false: one
+    /// event for all.
     pub split_event_5: bool,
-    /// A login ends the other connections of the same user, with the reason "server logic" (1). Default false: they share one session.
+    /// Whether a login disconnects the other connections of the same user, with the reason "server
+    /// logic" (1). Default false: they share one session.
     pub single_login: bool,
-    /// A fresh login counts as online. Default false: its status is 0 until it sets one.
+    /// Whether a new session is online. Default false: its status is 0 until the user sets one.
     pub status_on_login: bool,
-    /// Adding a friend who is not visible is answered with status 0. Default true.
+    /// Whether the server reports status 0 when a user adds a friend who is not visible. Default
+    /// true.
     pub report_offline_friends: bool,
-    /// Operation 8 is known. Default false.
+    /// Whether operation 8 exists. Default false.
     pub properties: bool,
-    /// Messages of a channel are gathered into one event until there are this many. Default 1: none waits.
+    /// The messages of a channel that are collected into one event. Default 1: no message waits.
     pub batch_messages: usize,
-    /// The longest that a gathered message waits, in milliseconds. Default 100.
+    /// The maximum time that a collected message waits, in milliseconds. Default 100.
     pub batch_ms: u64,
-    /// Everything sent is held back for this long, in milliseconds. Default 0.
+    /// The time that everything sent is held back, in milliseconds. Default 0.
     pub delay_ms: u64,
-    /// What the server's clock, in milliseconds, shows at time 0. It wraps. Spec: wire.md 11.
+    /// The server's clock at time 0, in milliseconds. It wraps. Spec: wire.md 11.
     pub server_time_at_zero: i32,
 
-    /// What a bad line does to UDP datagrams, in both directions. The core does not look at this: its driver does.
-    /// Default: nothing.
+    /// The network conditions of UDP datagrams, in both directions. The core ignores them: its
+    /// driver applies them. Default: none.
     pub conditions: Conditions,
-    /// What the server does wrong on purpose. Default: nothing.
+    /// The faults that are on. Default: none.
     pub faults: Faults,
 }
 
 impl ServerConfig {
-    /// The defaults.
+    /// Returns the defaults.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -203,14 +220,14 @@ impl ServerConfig {
         }
     }
 
-    /// The same with changes, for building one in an expression.
+    /// Returns the configuration with changes, for use in an expression.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// Limits for writing what a client wants to be delivered.
+    /// Limits for encoding an event with a client's content.
     pub(crate) fn message_limits(&self) -> Limits {
         let limits = self.write_limits();
         let most = self.max_message_bytes.unwrap_or(usize::MAX);
@@ -220,7 +237,8 @@ impl ServerConfig {
         }
     }
 
-    /// Limits for writing: content that a client nested as deeply as allowed is sent inside one array more.
+    /// Limits for encoding. The server sends content inside one more array, so a client's content
+    /// at the depth limit needs one level more.
     pub(crate) fn write_limits(&self) -> Limits {
         Limits {
             max_depth: self.limits.max_depth.saturating_add(1),

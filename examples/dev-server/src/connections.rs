@@ -1,4 +1,4 @@
-//! The table of connections, and which of them have something to say to the driver.
+//! The table of connections, and the queues of connections for the driver and the core.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::stats::{ConnectionEnd, EndedConnection};
 use crate::subprotocol::SubProtocol;
 use crate::timers::Timers;
 
-/// Which of the two servers a connection was made to.
+/// One of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerKind {
     /// The name server: regions and logins.
@@ -19,12 +19,12 @@ pub enum ServerKind {
     FrontEnd,
 }
 
-/// Names one connection; never reused.
+/// The id of a connection, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
-    /// How many connections were accepted before this one.
+    /// The number of connections accepted before this one.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
@@ -38,10 +38,11 @@ pub(crate) struct Connections {
     all: Map<ConnectionId, Connection>,
     count: u64,
     writable: VecDeque<ConnectionId>,
-    /// Ended by the server, or without bytes to send after that: the core has to look at them.
+    /// Connections for the core to look at: ended by the server, or closing with nothing left to
+    /// send.
     ended: VecDeque<ConnectionId>,
     gone: VecDeque<ConnectionId>,
-    /// The last that ended, oldest first.
+    /// The connections that ended last, oldest first.
     history: VecDeque<EndedConnection>,
 }
 
@@ -111,7 +112,7 @@ impl Connections {
         self.get(id)?.protocol
     }
 
-    /// Tells the driver about unsent bytes, once until it has asked.
+    /// Queues a connection with unsent bytes for the driver, once until the driver polls it.
     pub(crate) fn announce(&mut self, id: ConnectionId) {
         if let Some(connection) = self.all.get_mut(&id)
             && !connection.announced
@@ -142,7 +143,7 @@ impl Connections {
         self.ended.pop_front()
     }
 
-    /// Forgets a connection that the server ended, and tells the driver.
+    /// Drops a connection that the server ended, and queues it for the driver.
     pub(crate) fn give_up(&mut self, id: ConnectionId, timers: &mut Timers) {
         if self.remove(id, timers, ConnectionEnd::Server).is_some() {
             self.gone.push_back(id);

@@ -1,4 +1,5 @@
-//! What every operation needs of the server around it: the time, the settings, and ways to reach clients.
+//! The parts of the server that every operation needs: the time, the configuration, and the ways to
+//! send.
 
 use photon_proto::message::MessageWriter;
 use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp, json};
@@ -26,7 +27,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Answers a request. Spec: wire.md 3.2.
+    /// Sends a response. Spec: wire.md 3.2.
     pub(crate) fn respond(
         &mut self,
         id: ConnectionId,
@@ -56,17 +57,17 @@ impl Context<'_> {
         });
     }
 
-    /// Answers with success and nothing else.
+    /// Sends a successful response without parameters.
     pub(crate) fn respond_ok(&mut self, id: ConnectionId, asked: Asked) {
         self.respond(id, asked, return_code::OK, "", Parameters::new());
     }
 
-    /// Refuses a request.
+    /// Sends a response that refuses a request.
     pub(crate) fn refuse(&mut self, id: ConnectionId, asked: Asked, return_code: i16, text: &str) {
         self.respond(id, asked, return_code, text, Parameters::new());
     }
 
-    /// Refuses a request whose parameters have the wrong types. Spec: chat.md 12, subscribe.
+    /// Refuses a request whose parameters have wrong types. Spec: chat.md 12, subscribe.
     pub(crate) fn refuse_wrong(&mut self, id: ConnectionId, asked: Asked, Wrong(key): Wrong) {
         let text = format!("parameter {key} is missing or has the wrong type");
         self.refuse(id, asked, return_code::INVALID_OPERATION, &text);
@@ -87,7 +88,7 @@ impl Context<'_> {
                         log::debug!("an event was downgraded for a {} client", protocol.name());
                     }
                     let encrypt = self.config.encrypt_answers;
-                    // JSON it is already.
+                    // It was converted to JSON when it was encoded.
                     self.queue(id, &encoded.bytes, encrypt, !protocol.is_text());
                 }
                 Err(error) => log::warn!(
@@ -98,8 +99,8 @@ impl Context<'_> {
         }
     }
 
-    /// How many bytes of history a connection may be sent in one go: what nobody could have read in time must not end
-    /// it as a client that does not read.
+    /// The bytes of history that may be sent to a connection at once. More than a client could have
+    /// read by then would end it as a client that does not read.
     pub(crate) fn history_budget(&self, id: ConnectionId) -> usize {
         let waiting = self.connections.get(id).map_or(0, |connection| {
             connection
@@ -109,7 +110,7 @@ impl Context<'_> {
         self.config.max_outgoing_bytes.saturating_sub(waiting) / 4
     }
 
-    /// Sends the reason and ends the connection. Spec: wire.md 3.4.
+    /// Sends a disconnect message and ends the connection. Spec: wire.md 3.4.
     pub(crate) fn disconnect(&mut self, id: ConnectionId, reason: i16, text: &str) {
         let limits = Limits::DEFAULT;
         if let Some(connection) = self.connections.get_mut(id) {
@@ -120,7 +121,8 @@ impl Context<'_> {
             let written =
                 MessageWriter::disconnect(&mut bytes, protocol, &limits, reason, Some(text))
                     .and_then(MessageWriter::finish);
-            // wire.md 1.2: never encrypted, so past `send`, which may be told to encrypt everything.
+            // Not through `send`, which may encrypt: a disconnect message is never encrypted
+            // (wire.md 1.2).
             if written.is_ok() {
                 self.send_plain(id, &bytes);
             }
@@ -128,7 +130,7 @@ impl Context<'_> {
         self.close(id);
     }
 
-    /// Ends a connection once its bytes are out.
+    /// Ends a connection once its bytes are sent.
     pub(crate) fn close(&mut self, id: ConnectionId) {
         let until = self.now.plus_millis(self.config.linger_ms);
         if let Some(connection) = self.connections.get_mut(id)
@@ -140,7 +142,7 @@ impl Context<'_> {
         }
     }
 
-    /// Sets the one reminder to look at a connection.
+    /// Sets the reminder of a connection, which has at most one.
     pub(crate) fn remind_connection(&mut self, id: ConnectionId, at: Timestamp) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -151,7 +153,7 @@ impl Context<'_> {
         }
     }
 
-    /// Ends a connection at once; what has not been sent never will be.
+    /// Ends a connection at once and drops its unsent bytes.
     pub(crate) fn abort(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection
@@ -162,7 +164,7 @@ impl Context<'_> {
         }
     }
 
-    /// Writes a message in the connection's protocol and sends it.
+    /// Encodes a message in the connection's protocol and sends it.
     pub(crate) fn write(
         &mut self,
         id: ConnectionId,
@@ -179,7 +181,8 @@ impl Context<'_> {
         }
     }
 
-    /// Sends a message, encrypted if asked for here or by the switch, and if there is a key.
+    /// Sends a message. It is encrypted if `encrypt` or the switch requires it and the connection
+    /// has a key.
     pub(crate) fn send(&mut self, id: ConnectionId, message: &[u8], encrypt: bool) {
         let encrypt = encrypt || self.config.encrypt_answers;
         self.queue(id, message, encrypt, true);
@@ -190,7 +193,8 @@ impl Context<'_> {
         self.queue(id, message, false, true);
     }
 
-    /// Sends bytes as they are: on a stream without a frame, elsewhere as a message, in JSON as a text message.
+    /// Sends raw bytes: on a stream without a frame, on other links as a message, with JSON as a
+    /// text message.
     pub(crate) fn send_raw(&mut self, id: ConnectionId, bytes: &[u8]) {
         self.queue(id, bytes, false, false);
     }
@@ -220,7 +224,7 @@ impl Context<'_> {
             Some(SubProtocol::Json) if framed => {
                 match json::encode_message(&mut text, &limits, bytes) {
                     Ok(()) => &text,
-                    // Disconnect messages are among them: JSON has none.
+                    // Among them are disconnect messages, which JSON does not have.
                     Err(error) => {
                         return log::debug!("a message cannot be sent to a JSON client: {error}");
                     }
@@ -259,7 +263,7 @@ impl Context<'_> {
     }
 }
 
-/// What a disconnect command says that stands for a disconnect message. Spec: udp.md 7.2.
+/// The reason in a disconnect command that replaces a disconnect message. Spec: udp.md 7.2.
 fn reason_byte(reason: i16) -> u8 {
     const LOGIC: u8 = 1;
     const USER_LIMIT: u8 = 3;

@@ -1,4 +1,5 @@
-//! Private messages that are kept as long as one of the two users is there. Spec: chat.md 12, send private.
+//! Private messages, kept as long as one of the two users has a session. Spec: chat.md 12, send
+//! private.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +10,9 @@ use crate::hashing::{HashKeys, Map};
 use crate::history::{History, HistoryMemory, Stored};
 
 pub(crate) struct Conversations {
-    /// By both users, the lesser first.
+    /// By the two users, the lesser first.
     all: Map<(Text, Text), History>,
-    /// With whom a user has one.
+    /// For each user, the users that it has a conversation with.
     partners: Map<Text, BTreeSet<Text>>,
     memory: HistoryMemory,
 }
@@ -45,12 +46,12 @@ impl Conversations {
         self.all.is_empty()
     }
 
-    /// The id that the next message between two users gets.
+    /// The id of the next message between two users.
     pub(crate) fn next_id(&self, one: &Text, other: &Text) -> i32 {
         self.all.get(&key(one, other)).map_or(1, History::next_id)
     }
 
-    /// Keeps a message under that id.
+    /// Keeps a message under the next id.
     pub(crate) fn push(
         &mut self,
         config: &ServerConfig,
@@ -74,8 +75,8 @@ impl Conversations {
         history.push(config, sequence, sender.clone(), content);
     }
 
-    /// The newest `length` messages of each conversation of a user, in the order in which they were sent, each with its
-    /// target; `None` or a negative length asks for all.
+    /// The newest `length` messages of each conversation of a user, in the order in which they were
+    /// sent, each with its target. `None` or a negative length returns all.
     pub(crate) fn replay(&self, user: &Text, length: Option<i32>) -> Vec<(&Stored, Text)> {
         let mut messages: Vec<(&Stored, Text)> = self
             .partners
@@ -98,7 +99,8 @@ impl Conversations {
         messages
     }
 
-    /// Drops the conversation of a user that was silent for longest, if there is no room for one more.
+    /// Drops the conversation of a user that was inactive for longest, if the user has as many as
+    /// allowed.
     fn make_room(&mut self, config: &ServerConfig, user: &Text) {
         let Some(partners) = self.partners.get(user) else {
             return;
@@ -127,7 +129,7 @@ impl Conversations {
         }
     }
 
-    /// Drops the conversations of a user who has gone, as far as the other has gone too.
+    /// Drops the conversations of a user without a session, unless the other user still has one.
     pub(crate) fn forget(&mut self, user: &Text, is_there: impl Fn(&Text) -> bool) {
         let Some(partners) = self.partners.get(user) else {
             return;

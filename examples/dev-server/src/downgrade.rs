@@ -1,17 +1,18 @@
-//! Content for a receiver whose protocol cannot express it as its sender could.
+//! Conversion of content to a protocol that cannot express it exactly.
 
 use photon_proto::{Array, Dictionary, Hashtable, Limits, Protocol, Type, Value, codec};
 
-/// `value` as `protocol` can express it.
+/// Returns `value` as `protocol` can express it.
 ///
-/// What can be expressed stays as it is. Otherwise a Dictionary loses its declared types, an array of something that
-/// cannot be an element becomes an array of mixed values, and a part that is inexpressible even so becomes null.
+/// Values that the protocol can express stay unchanged. Otherwise a Dictionary loses its declared
+/// types, an array with an inexpressible element type becomes an array of objects, and a part that
+/// is still inexpressible becomes null.
 pub(crate) fn downgrade(protocol: Protocol, limits: &Limits, value: &Value) -> Value {
     let fits = |value: &Value| codec::encode_value(protocol, limits, value).is_ok();
     if fits(value) {
         return value.clone();
     }
-    // Each step inwards leaves one level less; without levels nothing can be a container.
+    // Each level of nesting reduces the depth; without depth no value can be a container.
     let Some(max_depth) = limits.max_depth.checked_sub(1) else {
         return Value::Null;
     };

@@ -1,4 +1,4 @@
-//! An event on its way to many receivers, encoded once for each protocol among them.
+//! An event for many receivers, encoded once for each protocol among them.
 
 use photon_proto::json::{self, WriteError};
 use photon_proto::message::MessageWriter;
@@ -17,7 +17,7 @@ pub(crate) struct Event {
 
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
-    /// Whether it is not quite what the sender sent.
+    /// Whether the content differs from what the sender sent.
     pub(crate) downgraded: bool,
 }
 
@@ -31,8 +31,9 @@ impl Event {
         }
     }
 
-    /// An event whose parameters `content` came from a client. Where the receiver's protocol cannot express it even
-    /// downgraded, it is delivered as null: one client's content must not keep an event from another.
+    /// Creates an event whose parameters `content` came from a client. If the receiver's protocol
+    /// cannot express them even when downgraded, they become null: one client's content must not
+    /// keep an event from another client.
     pub(crate) const fn with_content(
         code: u8,
         parameters: Parameters,
@@ -46,7 +47,7 @@ impl Event {
         }
     }
 
-    /// Whether receivers of this protocol can get it exactly as it is.
+    /// Whether receivers of this protocol can receive it exactly.
     pub(crate) fn check(
         &mut self,
         protocol: SubProtocol,
@@ -63,7 +64,7 @@ impl Event {
         Ok(())
     }
 
-    /// Whether receivers of this protocol can get its content, downgraded perhaps.
+    /// Whether receivers of this protocol can receive its content, at least downgraded.
     pub(crate) fn fits(&mut self, protocol: SubProtocol, limits: &Limits) -> bool {
         let encoded = self.expressed(protocol, limits);
         encoded
@@ -71,7 +72,7 @@ impl Event {
             .is_ok()
     }
 
-    /// The message for receivers of this protocol.
+    /// Returns the encoded message for receivers of this protocol.
     pub(crate) fn encoded(
         &mut self,
         protocol: SubProtocol,
@@ -107,7 +108,7 @@ impl Event {
             }
             Err(error) => error,
         };
-        // What is too big does not get smaller by being downgraded.
+        // Downgrading does not make content smaller.
         if matches!(
             error.kind,
             EncodeErrorKind::MessageTooLong(_) | EncodeErrorKind::TooManyValues
@@ -155,7 +156,7 @@ impl Event {
     }
 }
 
-/// Nulls in place of content: one, or as many as there are messages.
+/// Returns null in place of content, or one null for each of several messages.
 fn emptied(content: &Value) -> Value {
     match content {
         Value::Array(Array::Object(all)) => {
@@ -184,7 +185,7 @@ fn write(
     match json::encode_message(&mut text, limits, &bytes) {
         Ok(()) => Ok(text),
         Err(WriteError::Encode(error)) => Err(error),
-        // It was written above, within the same limits.
+        // Unreachable: the same event was encoded above within the same limits.
         Err(_) => Err(EncodeErrorKind::TypeNotExpressible.into()),
     }
 }

@@ -1,10 +1,11 @@
-//! What the server does wrong on purpose: [`Faults`], all off by default. Spec: chat.md 12, fault switches.
+//! [`Faults`]: errors that the server makes on request, all off by default. Spec: chat.md 12, fault
+//! switches.
 
 use chat_core::codes::operation;
 
 use crate::connections::ServerKind;
 
-/// A point of a connection's life at which the server can be told to misbehave.
+/// A point in a connection's life at which a fault can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
@@ -39,7 +40,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step at which an operation is asked for, if it is a known one.
+    /// The step of a received operation; `None` for an unknown operation.
     pub(crate) const fn of_operation(server_kind: ServerKind, code: u8) -> Option<Self> {
         Some(match (server_kind, code) {
             (_, operation::AUTHENTICATE) => Self::Authenticate(server_kind),
@@ -58,79 +59,90 @@ impl Step {
     }
 }
 
-/// What the server does at a [`Step`]. Unless stated otherwise it replaces the answer, and the request has no effect.
+/// The behaviour of the server at a [`Step`]. Unless stated otherwise it replaces the response, and
+/// the request has no effect.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing: no answer, no effect.
+    /// No response.
     Silent,
-    /// Nothing, and nothing more on this connection ever after, not even answers to pings. Over UDP, where there are no
-    /// pings to answer, the server knows nothing of the connection any more: not even acknowledgements come.
+    /// No response, and nothing more on this connection, not even responses to pings. A UDP
+    /// connection has no pings to answer; there the server drops the connection, so that not even
+    /// acknowledgements are sent.
     Mute,
-    /// A refusal: this return code and text. (Steps without a return code are refused by closing.)
+    /// A response with this return code and text. Steps without a return code close the connection
+    /// instead.
     Refuse {
         /// Return code.
         code: i16,
         /// The server's text; empty for none.
         text: String,
     },
-    /// Closes the connection. Over UDP, here and wherever the server ends a connection, with a disconnect command, which
-    /// gives the reason 1 (server logic) unless there is a better one. Spec: udp.md 7.2.
+    /// Closes the connection. Over UDP the server sends a disconnect command; its reason is 1
+    /// (server logic) unless a better one applies, as always when the server ends a UDP connection.
+    /// Spec: udp.md 7.2.
     Close,
-    /// Answers as usual, then closes the connection.
+    /// Responds normally, then closes the connection.
     CloseAfter,
-    /// Sends a disconnect message, then closes the connection. JSON has no such message. Spec: wire.md 3.4.
+    /// Sends a disconnect message, then closes the connection. JSON has no such message. Spec:
+    /// wire.md 3.4.
     Disconnect {
-        /// Reason, as a return code.
+        /// The reason, as a return code.
         code: i16,
         /// The server's text; empty for none.
         text: String,
     },
-    /// Answers as usual, then as [`Fault::Disconnect`].
+    /// Responds normally, then acts as [`Fault::Disconnect`].
     DisconnectAfter {
-        /// Reason, as a return code.
+        /// The reason, as a return code.
         code: i16,
         /// The server's text; empty for none.
         text: String,
     },
-    /// Bytes that are no frame; over UDP a message that is none.
+    /// Bytes that are not a frame; over UDP, a message without a valid header.
     BadFrame,
-    /// A proper frame around a message that cannot be decoded.
+    /// A valid frame with a message that cannot be decoded.
     Undecodable,
-    /// An answer whose parameters have the wrong types ([`Step::GetRegions`], [`Step::Authenticate`],
+    /// A response whose parameters have wrong types ([`Step::GetRegions`], [`Step::Authenticate`],
     /// [`Step::Subscribe`]).
     WrongTypes,
-    /// Success without a public key ([`Step::KeyExchange`]).
+    /// A successful response without a public key ([`Step::KeyExchange`]).
     EmptyKey,
-    /// Success with the public key 1 ([`Step::KeyExchange`]).
+    /// A successful response with the public key 1 ([`Step::KeyExchange`]).
     DegenerateKey,
-    /// Arrays of different lengths: one region more than addresses ([`Step::GetRegions`]), one outcome fewer than
-    /// channels ([`Step::Subscribe`]), one sender more than messages ([`Step::Publish`], unless messages are gathered).
+    /// Arrays of different lengths: one region more than addresses ([`Step::GetRegions`]), one
+    /// outcome fewer than channels ([`Step::Subscribe`]), one sender more than messages
+    /// ([`Step::Publish`], unless messages are collected).
     WrongLengths,
-    /// The token of the usual answer has expired already ([`Step::Authenticate`] on the name server), or every token
-    /// counts as expired ([`Step::Authenticate`] on the front end).
+    /// On the name server, a response whose token has already expired; on the front end, every
+    /// token counts as expired ([`Step::Authenticate`]).
     ExpiredToken,
-    /// The usual answer with p221 as a byte array ([`Step::Authenticate`] on the name server).
+    /// The normal response with p221 as a byte array ([`Step::Authenticate`] on the name server).
     BytesToken,
-    /// The usual answer without p221 ([`Step::Authenticate`] on the name server).
+    /// The normal response without p221 ([`Step::Authenticate`] on the name server).
     OmitToken,
-    /// The usual answer without p230 ([`Step::Authenticate`] on the name server).
+    /// The normal response without p230 ([`Step::Authenticate`] on the name server).
     OmitAddress,
-    /// The usual answer with this text as p230 ([`Step::Authenticate`] on the name server).
+    /// The normal response with this text as p230 ([`Step::Authenticate`] on the name server).
     Address(String),
-    /// The user gets this id, whatever it asked for ([`Step::Authenticate`] on the name server).
+    /// The normal response, but the user gets this id whatever it requested ([`Step::Authenticate`]
+    /// on the name server).
     UserId(String),
-    /// Carried out and answered with a response, but without its event ([`Step::Subscribe`], [`Step::Unsubscribe`]).
+    /// The operation succeeds, with a response but without its event ([`Step::Subscribe`],
+    /// [`Step::Unsubscribe`]).
     NoEvent,
-    /// The usual event, twice ([`Step::Subscribe`], [`Step::Unsubscribe`]).
+    /// The normal event, twice ([`Step::Subscribe`], [`Step::Unsubscribe`]).
     Duplicate,
-    /// The usual outcome, one event for each channel ([`Step::Subscribe`], [`Step::Unsubscribe`]).
+    /// The normal result in one event for each channel ([`Step::Subscribe`],
+    /// [`Step::Unsubscribe`]).
     Split,
-    /// The event says false for every channel, and the user is in none ([`Step::Subscribe`]).
+    /// An event with the outcome false for every channel; the user is in none
+    /// ([`Step::Subscribe`]).
     Deny,
-    /// The usual event, then one with these names, all true, that nobody asked for ([`Step::Subscribe`]).
+    /// The normal event, then an unsolicited event with these names and the outcome true
+    /// ([`Step::Subscribe`]).
     ForeignChannels(Vec<String>),
-    /// History comes before the event that confirms the subscription ([`Step::Subscribe`]).
+    /// The history precedes the event that confirms the subscription ([`Step::Subscribe`]).
     MessagesFirst,
 }
 
@@ -138,14 +150,14 @@ pub enum Fault {
 struct Active {
     step: Step,
     fault: Fault,
-    /// How many more times; `None` for ever.
+    /// How many more times it happens; `None` is always.
     left: Option<u32>,
 }
 
 /// The faults that are on. Spec: chat.md 12.
 ///
-/// Several may be on at one step: the first one switched on that replaces the answer wins, and those that only change it
-/// add up.
+/// Several may be on at one step. Of those that replace the response, the first one switched on
+/// happens; those that only change the response happen together.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     active: Vec<Active>,
@@ -158,7 +170,7 @@ impl Faults {
         Self { active: Vec::new() }
     }
 
-    /// Switches `fault` on at `step`, until it is switched off.
+    /// Switches `fault` on at `step` until it is switched off.
     pub fn on(&mut self, step: Step, fault: Fault) -> &mut Self {
         self.active.push(Active {
             step,
@@ -168,7 +180,7 @@ impl Faults {
         self
     }
 
-    /// Switches `fault` on at `step` for the next `times` times that it would happen.
+    /// Switches `fault` on at `step` for the next `times` times.
     pub fn times(&mut self, step: Step, fault: Fault, times: u32) -> &mut Self {
         if times > 0 {
             self.active.push(Active {
@@ -180,13 +192,13 @@ impl Faults {
         self
     }
 
-    /// Switches everything at `step` off.
+    /// Switches all faults at `step` off.
     pub fn off(&mut self, step: Step) -> &mut Self {
         self.active.retain(|active| active.step != step);
         self
     }
 
-    /// Switches `fault` at `step` off; whether it was on.
+    /// Switches `fault` at `step` off. Returns whether it was on.
     pub fn off_fault(&mut self, step: Step, fault: &Fault) -> bool {
         let before = self.active.len();
         self.active
@@ -194,25 +206,26 @@ impl Faults {
         self.active.len() < before
     }
 
-    /// What is on, in the order in which it was switched on, with how many more times it happens; `None` for ever.
+    /// The faults that are on, in the order in which they were switched on, with the number of
+    /// times left; `None` is always.
     pub fn active(&self) -> impl Iterator<Item = (Step, &Fault, Option<u32>)> {
         self.active
             .iter()
             .map(|active| (active.step, &active.fault, active.left))
     }
 
-    /// Switches everything off.
+    /// Switches all faults off.
     pub fn clear(&mut self) {
         self.active.clear();
     }
 
-    /// Whether everything is off.
+    /// Whether all faults are off.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.active.is_empty()
     }
 
-    /// The first wanted fault at `step`, which has thereby happened once.
+    /// Takes the first fault at `step` that the caller handles. It has then happened once.
     pub(crate) fn take(&mut self, step: Step, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let at = self
             .active
@@ -229,14 +242,14 @@ impl Faults {
         }
     }
 
-    /// Whether `fault` is on at `step`; it has thereby happened once.
+    /// Whether `fault` is on at `step`. If so, it has then happened once.
     pub(crate) fn happens(&mut self, step: Step, fault: &Fault) -> bool {
         self.take(step, |active| active == fault).is_some()
     }
 }
 
 impl Fault {
-    /// Whether this replaces the answer, rather than changing it or following it.
+    /// Whether this fault replaces the response.
     pub(crate) const fn replaces(&self) -> bool {
         matches!(
             self,
@@ -250,7 +263,7 @@ impl Fault {
         )
     }
 
-    /// Whether this comes after the usual answer.
+    /// Whether this fault happens after the normal response.
     pub(crate) const fn follows(&self) -> bool {
         matches!(self, Self::CloseAfter | Self::DisconnectAfter { .. })
     }

@@ -104,7 +104,7 @@ impl ServerCore {
         }
     }
 
-    /// An operation of a user who is in.
+    /// Handles an operation of a user with a session.
     fn chat(
         &mut self,
         id: ConnectionId,
@@ -175,7 +175,7 @@ impl ServerCore {
     }
 }
 
-/// Operations that need a session. Operation 4 is reserved and unknown. Spec: chat.md 3.5.
+/// Whether the operation needs a session. Operation 4 is reserved and unknown. Spec: chat.md 3.5.
 const fn is_chat(code: u8) -> bool {
     matches!(
         code,

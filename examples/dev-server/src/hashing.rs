@@ -1,6 +1,6 @@
-//! Hash maps whose keys come from clients: hashed under a key that clients cannot know.
+//! Hash maps with a secret key: clients choose the map keys and could otherwise make them collide.
 
 pub(crate) use photon_proto::HashKeys;
 
-/// A hash map keyed by what clients send.
+/// A hash map whose keys come from clients.
 pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, HashKeys>;

@@ -8,20 +8,20 @@ use photon_proto::{Text, Value};
 
 use crate::config::ServerConfig;
 
-/// A message as it is kept.
+/// A message in a history.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) id: i32,
-    /// Position among all messages of the server.
+    /// Its position among all messages of the server.
     pub(crate) sequence: u64,
     pub(crate) sender: Text,
     pub(crate) content: Value,
-    /// Memory that it takes.
+    /// Its memory.
     pub(crate) bytes: usize,
 }
 
-/// Memory that the messages of all histories of a server take. Each history keeps its own part up to date, its end
-/// included.
+/// The memory of the messages in all histories of a server. Each history updates its part, also
+/// when it is dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HistoryMemory(Arc<AtomicUsize>);
 
@@ -55,14 +55,14 @@ impl History {
         }
     }
 
-    /// Drops all messages; ids go on.
+    /// Drops all messages; the ids continue.
     pub(crate) fn clear(&mut self) {
         self.messages = VecDeque::new();
         self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
         self.bytes = 0;
     }
 
-    /// Id of the last message, 0 before the first.
+    /// The id of the last message, 0 before the first.
     pub(crate) const fn last_id(&self) -> i32 {
         self.last_id
     }
@@ -71,7 +71,7 @@ impl History {
         self.last_id.saturating_add(1)
     }
 
-    /// Position of the last message among all, if it is still there.
+    /// The position of the last message among all messages, if it is still kept.
     pub(crate) fn last_sequence(&self) -> Option<u64> {
         self.messages.back().map(|message| message.sequence)
     }
@@ -80,7 +80,7 @@ impl History {
         self.messages.len()
     }
 
-    /// Keeps a message under the next id, and lets the oldest go where there are too many.
+    /// Keeps a message under the next id, and drops the oldest messages beyond the limits.
     pub(crate) fn push(
         &mut self,
         config: &ServerConfig,
@@ -108,8 +108,8 @@ impl History {
         }
     }
 
-    /// The newest `length` messages with an id above `after`, oldest first; a negative or too large length asks for all
-    /// that are kept. Spec: chat.md 12, history.
+    /// The newest `length` messages with an id above `after`, oldest first. A negative or too large
+    /// length returns all. Spec: chat.md 12, history.
     pub(crate) fn select(&self, length: i32, after: i32) -> impl Iterator<Item = &Stored> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let newer = self
@@ -124,7 +124,8 @@ impl History {
     }
 }
 
-/// The newest messages that fit into `budget` bytes, in the same order; what they take is taken from it.
+/// The newest messages that fit into `budget` bytes, in the same order. Their size is subtracted
+/// from the budget.
 pub(crate) fn newest_within<T>(
     messages: Vec<T>,
     budget: &mut usize,

@@ -1,39 +1,47 @@
 //! A Photon Chat name server and chat front end for development and tests, on loopback.
 //!
-//! It is there for people without an app id and for every test of the client: [`ServerCore`] is sans-IO, so client and
-//! server run in one process over a simulated network with virtual time ([`sim`]); [`server`] puts the same core on
-//! real sockets, TCP, UDP and WebSocket, on request behind a bad [network](netem). It behaves as `chat.md` section 12 says, and
-//! misbehaves where it is told to ([`Faults`]). It is no production server: production is the Photon cloud.
+//! It serves users without an app id, and every test of the client. [`ServerCore`] is sans-IO, so
+//! client and server run in one process over a simulated network with virtual time ([`sim`]).
+//! [`server`] puts the same core on real sockets (TCP, UDP and WebSocket) and can emulate bad
+//! [network conditions](netem). The server behaves as `chat.md` section 12 specifies, and
+//! misbehaves on request ([`Faults`]). It is not a production server: production is the Photon
+//! cloud.
 //!
 //! # Driving the core
 //!
-//! A *connection* is one stream between a client and this server. The driver accepts it ([`ServerCore::accept_stream`]),
-//! hands over what arrives ([`ServerCore::received`], [`ServerCore::closed`]) and calls [`ServerCore::service`] when
-//! [`ServerCore::poll_timeout`] is due. A WebSocket is the same with whole messages in place of bytes
-//! ([`ServerCore::accept_messages`]): its frames and TLS are the driver's. Clients that talk in datagrams are told apart by
-//! their addresses, by the core: the driver only hands over what its two sockets get ([`ServerCore::received_datagram`]).
-//! After any of these calls it drains, in this order:
+//! A *connection* is one stream between a client and this server. The driver accepts it
+//! ([`ServerCore::accept_stream`]), passes on the received bytes ([`ServerCore::received`],
+//! [`ServerCore::closed`]) and calls [`ServerCore::service`] when [`ServerCore::poll_timeout`] is
+//! due. A WebSocket is the same with whole messages in place of bytes
+//! ([`ServerCore::accept_messages`]); the driver does the WebSocket framing and TLS. The core
+//! itself distinguishes UDP clients by their addresses: the driver passes on every datagram that
+//! its two sockets receive ([`ServerCore::received_datagram`]). After any of these calls the driver
+//! drains, in this order:
 //!
-//! 1. [`ServerCore::transmit_datagram`] of each of the two servers, until it is `None`: report each datagram that the
-//!    socket took with [`ServerCore::transmitted_datagram`];
-//! 2. [`ServerCore::poll_writable`]: connections that got bytes; pull them with [`ServerCore::transmit`], report
-//!    what the transport took with [`ServerCore::transmitted`];
-//! 3. [`ServerCore::poll_close`]: connections that the server ended; they are gone from the core.
+//! 1. [`ServerCore::transmit_datagram`] of each of the two servers, until it is `None`: report each
+//!    datagram that the socket took with [`ServerCore::transmitted_datagram`];
+//! 2. [`ServerCore::poll_writable`]: connections with new bytes; pull the bytes with
+//!    [`ServerCore::transmit`], and report how many the transport took with
+//!    [`ServerCore::transmitted`];
+//! 3. [`ServerCore::poll_close`]: connections that the server ended; the core has already dropped
+//!    them.
 //!
-//! Another order delays work and corrupts nothing. Time is an argument; a `now` before the last one counts as the last.
-//! Same seed and same calls, same bytes. No input makes it panic, and every buffer has a cap in [`ServerConfig`].
+//! Another order delays work and corrupts nothing. Time is an argument; a `now` before the last one
+//! counts as the last. The same seed and the same calls give the same bytes. No input makes the
+//! core panic, and every buffer has a cap in [`ServerConfig`].
 //!
-//! Content is kept as typed values and written anew for each receiver in the protocol of its connection. What the
-//! receiver's protocol cannot express is downgraded: a Dictionary with declared types becomes one without, an array of
-//! an inexpressible element type an object array; a part that is inexpressible even so becomes null, for that receiver
-//! only. [`ServerStats::downgraded`] counts it. JSON is transcoded at the edge, so that everything above sees 1.8; what it
-//! cannot say is listed in [`photon_proto::json`].
+//! The core keeps content as typed values, and encodes it again for each receiver in the protocol
+//! of its connection. Content that the receiver's protocol cannot express is downgraded: a
+//! Dictionary with declared types becomes one without, an array of an inexpressible element type an
+//! object array. A part that is still inexpressible becomes null, for that receiver only.
+//! [`ServerStats::downgraded`] counts such events. JSON is converted at the connection, so that all
+//! layers above see 1.8; [`photon_proto::json`] lists what JSON cannot express.
 //!
 //! # Changing it while it runs
 //!
-//! [`ServerCore::config_mut`] and [`ServerCore::faults_mut`] change everything from Rust. As text there
-//! are settings ([`ServerConfig::apply`]: faults such as `publish=silent x2`, switches such as
-//! `grace-ms=500`, and [aliases](Alias) such as `drop-auth-answer`), authentication rules
+//! [`ServerCore::config_mut`] and [`ServerCore::faults_mut`] change everything from Rust. As text
+//! there are settings ([`ServerConfig::apply`]: faults such as `publish=silent x2`, switches such
+//! as `grace-ms=500`, and [aliases](Alias) such as `drop-auth-answer`), authentication rules
 //! (`sent-user=alice result=ok`, [`AuthRule`]), and the commands that the program reads on standard
 //! input ([`ServerCore::control`]).
 //!

@@ -1,4 +1,5 @@
-//! Everything of one app id and app version: users of different ones never meet. Spec: chat.md 2.4.
+//! The state of one app id and app version. Users of different ones cannot reach each other. Spec:
+//! chat.md 2.4.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::history::{History, HistoryMemory};
 use crate::stats::{ChannelSnapshot, ServerStats, UserSnapshot};
 use crate::users::User;
 
-/// Names a partition.
+/// The key of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PartitionKey {
     pub(crate) app_id: Text,
@@ -24,7 +25,7 @@ pub(crate) struct Partition {
     pub(crate) users: Map<Text, User>,
     pub(crate) channels: Map<Text, Channel>,
     pub(crate) conversations: Conversations,
-    /// Who has a user as a friend.
+    /// For each user, the users that have it as a friend.
     pub(crate) watchers: Map<Text, BTreeSet<Text>>,
     pub(crate) history_memory: HistoryMemory,
 }
@@ -41,12 +42,12 @@ impl Partition {
         }
     }
 
-    /// Whether there is nothing left to keep.
+    /// Whether the partition holds no state.
     pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty() && self.channels.is_empty() && self.conversations.is_empty()
     }
 
-    /// All connections of some users.
+    /// The ids of all connections of these users.
     pub(crate) fn connections<'a>(
         &self,
         users: impl IntoIterator<Item = &'a Text>,
@@ -58,7 +59,7 @@ impl Partition {
             .collect()
     }
 
-    /// All histories that hold messages.
+    /// All histories with messages.
     pub(crate) fn histories(&mut self) -> impl Iterator<Item = &mut History> {
         let channels = self
             .channels

@@ -1,23 +1,23 @@
-//! What the server counts, and what it shows to tests.
+//! The counters of the server, and the snapshots for tests.
 
 use photon_proto::Text;
 use photon_proto::udp::Cause;
 
 use crate::connections::ServerKind;
 
-/// What the server holds now, and what it has counted since it was made.
+/// Sizes at this moment, and counters since the server was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
-    /// Connections, those that are being ended included.
+    /// Connections, including those that are being closed.
     pub connections: usize,
     /// Users with a session on the front end.
     pub users: usize,
-    /// Channels, empty ones that have not been destroyed yet included.
+    /// Channels, including empty ones that still linger.
     pub channels: usize,
     /// Private conversations.
     pub conversations: usize,
-    /// Memory that the messages kept in channels and conversations take, in bytes.
+    /// Memory of the messages that channels and conversations keep, in bytes.
     pub history_bytes: usize,
     /// Connections accepted.
     pub accepted: u64,
@@ -29,29 +29,29 @@ pub struct ServerStats {
     pub messages: u64,
     /// Private messages sent.
     pub private_messages: u64,
-    /// Events sent, counted once for each connection.
+    /// Events sent, counted once per connection.
     pub events: u64,
     /// Messages from clients that could not be decoded.
     pub bad_messages: u64,
-    /// Connections ended because of bytes that are no frames, or messages in an impossible order.
+    /// Connections ended because of bytes that are not frames, or messages in an impossible order.
     pub bad_connections: u64,
-    /// Connections ended because they did not read.
+    /// Connections ended because the client did not read.
     pub overrun_connections: u64,
-    /// Connections ended because they were silent.
+    /// Connections ended because the client sent nothing.
     pub silent_connections: u64,
-    /// Datagram connections whose client has not shown yet that its address is not false.
+    /// UDP connections whose client has not yet proved its address.
     pub half_open: usize,
-    /// Of those, ended because they took too long.
+    /// Half-open connections ended by their timeout.
     pub expired: u64,
-    /// Of those, ended because there were too many.
+    /// Half-open connections ended in favour of newer ones.
     pub displaced: u64,
-    /// Datagrams of no connection, which did not ask for one either.
+    /// Datagrams that belong to no connection and do not open one.
     pub strangers: u64,
-    /// Datagram connections ended because their client connected anew from the same address.
+    /// UDP connections ended because their client connected again from the same address.
     pub replaced: u64,
-    /// Clients that got no answer because there are too many datagram connections.
+    /// UDP connects without a response because there were too many connections.
     pub refused: u64,
-    /// Events whose content was downgraded or replaced by null for a receiver's protocol.
+    /// Events whose content was downgraded, or replaced by null, for a receiver's protocol.
     pub downgraded: u64,
 }
 
@@ -68,7 +68,7 @@ impl ServerStats {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndedConnection {
-    /// Server that it was made to.
+    /// The server that the client connected to.
     pub server: ServerKind,
     /// The client reported that it connected over IPv6, in its init or in the WebSocket's query. Spec:
     /// wire.md 2, 7.
@@ -93,40 +93,40 @@ pub enum ConnectionEnd {
     Datagrams(Cause),
 }
 
-/// A channel as the server sees it.
+/// A channel with its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelSnapshot {
-    /// App id of its users.
+    /// The app id of its users.
     pub app_id: Text,
-    /// App version of its users.
+    /// The app version of its users.
     pub app_version: Text,
-    /// Name.
+    /// The name.
     pub name: Text,
-    /// Users in it, sorted.
+    /// The users in it, sorted.
     pub subscribers: Vec<Text>,
-    /// Id of the last message, 0 before the first.
+    /// The id of the last message, 0 before the first.
     pub last_id: i32,
-    /// Messages kept.
+    /// The number of messages kept.
     pub history: usize,
 }
 
-/// A user session as the server sees it.
+/// A user session with its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserSnapshot {
-    /// App id.
+    /// The app id.
     pub app_id: Text,
-    /// App version.
+    /// The app version.
     pub app_version: Text,
-    /// User id.
+    /// The user id.
     pub user_id: Text,
-    /// Its connections; 0 while it only lives on for its grace.
+    /// The number of its connections; 0 during its grace period.
     pub connections: usize,
-    /// Channels it is in.
+    /// The number of channels that it is in.
     pub channels: usize,
-    /// Friends it has.
+    /// The number of its friends.
     pub friends: usize,
-    /// Its status.
+    /// The status.
     pub status: i32,
 }

@@ -1,4 +1,4 @@
-//! Deadlines of everything that has one, in one ordered table.
+//! All deadlines of the server, in one ordered table.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,23 @@ use photon_proto::{Text, Timestamp};
 use crate::connections::ConnectionId;
 use crate::partition::PartitionKey;
 
-/// What to look at when a deadline has come. An entry is a reminder: whoever is reminded checks whether it is really
-/// time, and sets another one if not, so nothing has to find and remove entries; only those of connections are taken
-/// back with them, for many may come and go within one silence.
+/// The subject of a deadline. An entry is a reminder: its handler checks whether the deadline has
+/// really passed, and sets another reminder if not. So a moved deadline needs no search and
+/// removal. Only the reminders of connections are cancelled, because many connections may come and
+/// go within one silence timeout.
 #[derive(Clone, Debug)]
 pub(crate) enum Timer {
-    /// Silence, the end of lingering.
+    /// A silence timeout, or the end of lingering.
     Connection(ConnectionId),
-    /// Bytes held back.
+    /// The release of bytes held back.
     Release(ConnectionId),
-    /// An empty channel's end, gathered messages.
+    /// The end of an empty channel, or collected messages.
     Channel(PartitionKey, Text),
-    /// The end of a user's grace.
+    /// The end of a user's grace period.
     User(PartitionKey, Text),
 }
 
-/// Names a reminder.
+/// The id of a reminder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerId(Timestamp, u64);
 
@@ -40,7 +41,7 @@ impl Timers {
         id
     }
 
-    /// Takes a reminder back, if it has not come yet.
+    /// Cancels a reminder; has no effect after it fired.
     pub(crate) fn cancel(&mut self, id: TimerId) {
         self.entries.remove(&(id.0, id.1));
     }

@@ -1,7 +1,7 @@
-//! The tokens that lead from the name server to the front end. Spec: chat.md 12, name server.
+//! The tokens that the name server issues for the front end. Spec: chat.md 12, name server.
 //!
-//! A token carries what the front end needs to know, authenticated and encrypted under keys of this server, so that no
-//! table of them is kept.
+//! A token contains the identity, encrypted and authenticated under keys of this server, so the
+//! server needs no table of tokens.
 
 use bytes::Bytes;
 use photon_proto::crypto::{Cipher, Key};
@@ -12,12 +12,12 @@ use crate::authentication::Identity;
 
 const MAC_BYTES: usize = 16;
 
-/// Why a token was refused.
+/// The reason for refusing a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadToken {
-    /// It was good once.
+    /// The token was valid once.
     Expired,
-    /// This server never gave it.
+    /// This server did not issue the token.
     Unknown,
 }
 
@@ -37,7 +37,7 @@ impl Tokens {
         }
     }
 
-    /// A token for `identity`, good until `expires`.
+    /// Issues a token for `identity` that is valid until `expires`.
     pub(crate) fn issue(
         &self,
         random: &mut Random,
@@ -45,7 +45,7 @@ impl Tokens {
         expires: Timestamp,
         as_bytes: bool,
     ) -> Value {
-        // The random front makes equal logins give different tokens; the cipher has no other source of variety.
+        // The random prefix makes the tokens of equal logins differ; nothing else varies.
         let mut token = vec![0; 16];
         random.fill("token", &mut token);
         token.extend(expires.as_micros().to_le_bytes());
@@ -62,7 +62,7 @@ impl Tokens {
         }
     }
 
-    /// Whom a token names.
+    /// Checks a token and returns the identity in it.
     pub(crate) fn check(&self, token: &Value, now: Timestamp) -> Result<Identity, BadToken> {
         let mut sealed = match token {
             Value::String(text) => unhex(text).ok_or(BadToken::Unknown)?,

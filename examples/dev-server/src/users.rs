@@ -1,5 +1,5 @@
-//! User sessions: all connections of one user share subscriptions, friends and status.
-//! Spec: chat.md 12, front end: session.
+//! User sessions: all connections of one user share subscriptions, friends and status. Spec:
+//! chat.md 12, front end: session.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::timers::Timer;
 
 #[derive(Debug, Default)]
 pub(crate) struct User {
-    /// None while the session only lives on for its grace.
+    /// Empty during the grace period.
     pub(crate) connections: Vec<ConnectionId>,
     pub(crate) channels: BTreeSet<Text>,
     pub(crate) friends: BTreeSet<Text>,
@@ -24,8 +24,9 @@ pub(crate) struct User {
 }
 
 impl Partition {
-    /// Adds a connection to a user's session, making one if there is none. The connection has been told that it is let
-    /// in; what follows tells it where the session stands.
+    /// Adds a connection to a user's session, which is made if it does not exist. The response to
+    /// the login was sent before; the events sent here bring the client up to date with the
+    /// session.
     pub(crate) fn attach(
         &mut self,
         cx: &mut Context<'_>,
@@ -58,8 +59,8 @@ impl Partition {
         }
     }
 
-    /// Takes a connection from its user's session. Without connections a session ends: at once if the client left by
-    /// itself, else after the grace.
+    /// Removes a connection from its user's session. A session without connections ends: at once if
+    /// the client closed the connection, otherwise after the grace period.
     pub(crate) fn detach(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,7 +86,7 @@ impl Partition {
         }
     }
 
-    /// Ends a session whose grace is over.
+    /// Ends a session whose grace period is over.
     pub(crate) fn check_user(&mut self, cx: &mut Context<'_>, user_id: &Text) {
         let over = self
             .users

@@ -1,4 +1,4 @@
-//! [`Conditions`]: what a bad line does to datagrams.
+//! [`Conditions`]: loss, duplication, delay and corruption of datagrams.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
@@ -6,9 +6,10 @@ use std::str::FromStr;
 use super::percent::{Percent, PercentError};
 use crate::sim::Rng;
 
-/// What a bad line does to datagrams, in one direction. Default: nothing.
+/// The network conditions of datagrams in one direction. Default: every datagram arrives at once,
+/// unchanged.
 ///
-/// As text it is words `KEY=VALUE` in any order; what is left out does not happen:
+/// The text consists of `KEY=VALUE` words in any order; a missing key stands for its default:
 ///
 /// ```
 /// use dev_server::netem::{Conditions, Percent};
@@ -20,62 +21,63 @@ use crate::sim::Rng;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
-    /// So many never arrive.
+    /// The share of datagrams that never arrive.
     pub loss: Percent,
-    /// So many of the others arrive twice, each copy in its own time.
+    /// The share of the other datagrams that arrive twice, each copy after its own delay.
     pub duplicate: Percent,
-    /// How long each takes, in milliseconds.
+    /// The delay of each datagram, in milliseconds.
     pub delay_ms: u64,
-    /// Each takes up to this much longer, in milliseconds. Later ones overtake earlier ones thereby.
+    /// The maximum additional delay of each datagram, in milliseconds. It lets datagrams overtake
+    /// each other.
     pub jitter_ms: u64,
-    /// In so many of those that arrive one bit is flipped.
+    /// The share of arriving datagrams in which one bit is flipped.
     pub corrupt: Percent,
 }
 
-/// What happens to one copy of a datagram that arrives.
+/// The fate of one copy of a datagram that arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fate {
-    /// How long it takes, in microseconds.
+    /// The delay, in microseconds.
     pub delay_micros: u64,
-    /// Which of its bits is flipped, counted from the highest of its first byte.
+    /// The bit that is flipped, counted from the highest bit of the first byte.
     pub flipped_bit: Option<usize>,
 }
 
-/// Text that is no [`Conditions`].
+/// The error of parsing [`Conditions`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConditionsError {
-    /// A word that is not of the form `KEY=VALUE`, or with an unknown key.
+    /// A word is not of the form `KEY=VALUE`, or its key is unknown.
     #[error(
         "{0:?} is no condition: write loss=PERCENT, duplicate=PERCENT, delay=MS, jitter=MS, corrupt=PERCENT, or off"
     )]
     Word(String),
-    /// Not a percentage.
+    /// The value is not a percentage.
     #[error("{key}: {error}")]
     Percent {
         /// The key.
         key: &'static str,
-        /// What is wrong.
+        /// The error of the value.
         error: PercentError,
     },
-    /// Not a number of milliseconds.
+    /// The value is not a number of milliseconds.
     #[error("{key}: {value:?} is no number of milliseconds: write a whole number, e.g. 80")]
     Millis {
         /// The key.
         key: &'static str,
-        /// What was written.
+        /// The rejected value.
         value: String,
     },
 }
 
 impl Conditions {
-    /// Whether nothing happens to datagrams.
+    /// Whether every datagram arrives at once, unchanged.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What happens to one datagram of this length: nothing arrives, one copy, or two.
+    /// Draws the fate of one datagram of this length: no copy, one copy, or two.
     pub fn pass(&self, rng: &mut Rng, length_bytes: usize) -> [Option<Fate>; 2] {
         if self.loss.happens(rng) {
             return [None, None];
@@ -104,7 +106,7 @@ impl Conditions {
 }
 
 impl Fate {
-    /// The bytes of this copy.
+    /// Returns the bytes of this copy.
     #[must_use]
     pub fn copy(&self, datagram: &[u8]) -> Vec<u8> {
         let mut bytes = datagram.to_vec();

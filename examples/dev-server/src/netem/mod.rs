@@ -1,7 +1,8 @@
-//! A bad line for datagrams: it loses, repeats, delays, reorders and corrupts them, the same way for the same seed.
+//! Emulated network conditions for datagrams: loss, duplication, delay, reordering and corruption.
+//! The same seed gives the same fates.
 //!
-//! The simulated network ([`sim`](crate::sim)) and the server on real sockets ([`server`](crate::server)) have the same
-//! one.
+//! The simulated network ([`sim`](crate::sim)) and the server on real sockets
+//! ([`server`](crate::server)) share this code.
 
 mod conditions;
 mod percent;
@@ -15,13 +16,14 @@ pub use conditions::{Conditions, ConditionsError, Fate};
 
 pub use percent::{Percent, PercentError};
 
-/// What a datagram on its way is charged with beside its bytes.
+/// The charge of a datagram in flight in addition to its bytes: about the memory of its table
+/// entry, so that empty datagrams cannot fill the memory.
 const DATAGRAM_OVERHEAD_BYTES: usize = 128;
 
-/// Datagrams on their way in one direction, each with whom it is for.
+/// Datagrams in flight in one direction, each with its receiver.
 #[derive(Debug)]
 pub struct Pipe<A> {
-    /// By the time at which they arrive; at the same time in the order in which they were sent.
+    /// By the time of arrival, then by the order of sending.
     in_flight: BTreeMap<(Timestamp, u64), (A, Vec<u8>)>,
     count: u64,
     bytes: usize,
@@ -32,30 +34,30 @@ pub struct Pipe<A> {
 /// One copy of a datagram that arrives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatagramCopy {
-    /// How long it is in flight, in microseconds.
+    /// The delay, in microseconds.
     pub delay_micros: u64,
     /// The bytes that arrive.
     pub bytes: Vec<u8>,
 }
 
-/// What became of the datagrams that were sent on a [`Pipe`].
+/// Counters of the datagrams sent on a [`Pipe`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetemStats {
     /// Datagrams sent.
     pub sent: u64,
-    /// Of those, lost on purpose.
+    /// Datagrams lost by the conditions.
     pub lost: u64,
-    /// Of those, repeated.
+    /// Datagrams that were duplicated.
     pub duplicated: u64,
     /// Copies with a flipped bit.
     pub corrupted: u64,
-    /// Copies lost because too much was on its way.
+    /// Copies lost because too many bytes were in flight.
     pub overrun: u64,
 }
 
 impl NetemStats {
-    /// Adds what another line counted.
+    /// Adds the counters of another pipe.
     pub const fn add(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
         self.lost = self.lost.saturating_add(other.lost);
@@ -66,7 +68,8 @@ impl NetemStats {
 }
 
 impl<A: Clone> Pipe<A> {
-    /// A line on which at most `max_bytes` are on their way, 128 for each datagram included; more are lost.
+    /// Creates a pipe that holds at most `max_bytes` in flight, including 128 bytes for each
+    /// datagram; more are lost.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         Self {
@@ -95,7 +98,7 @@ impl<A: Clone> Pipe<A> {
         self.send_copies(now, to, datagram, copies);
     }
 
-    /// Sends a datagram of which exactly these copies arrive; without a copy it is lost.
+    /// Sends a datagram of which exactly these copies arrive. Without a copy it is lost.
     pub fn send_copies(
         &mut self,
         now: Timestamp,
@@ -140,13 +143,13 @@ impl<A: Clone> Pipe<A> {
         );
     }
 
-    /// When the next one arrives.
+    /// Returns the time of the next arrival.
     #[must_use]
     pub fn next_time(&self) -> Option<Timestamp> {
         self.in_flight.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// The next one that has arrived at `now`.
+    /// Returns the next datagram that has arrived at `now`.
     pub fn poll(&mut self, now: Timestamp) -> Option<(A, Vec<u8>)> {
         let first = self.in_flight.first_entry()?;
         if first.key().0 > now {
@@ -158,7 +161,7 @@ impl<A: Clone> Pipe<A> {
         Some((to, datagram))
     }
 
-    /// The datagram at `index` in the order of arrival.
+    /// Returns the datagram at `index` in the order of arrival.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         self.in_flight
@@ -176,25 +179,25 @@ impl<A: Clone> Pipe<A> {
         Some(datagram)
     }
 
-    /// Loses everything that is on its way.
+    /// Loses all datagrams in flight.
     pub fn clear(&mut self) {
         self.in_flight.clear();
         self.bytes = 0;
     }
 
-    /// How many are on their way.
+    /// The number of datagrams in flight.
     #[must_use]
     pub fn len(&self) -> usize {
         self.in_flight.len()
     }
 
-    /// Whether none is on its way.
+    /// Whether no datagram is in flight.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.in_flight.is_empty()
     }
 
-    /// What became of the datagrams.
+    /// Returns the counters.
     #[must_use]
     pub const fn stats(&self) -> &NetemStats {
         &self.stats

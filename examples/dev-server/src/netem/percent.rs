@@ -1,18 +1,18 @@
-//! [`Percent`]: how often something happens.
+//! [`Percent`]: a probability.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use crate::sim::Rng;
 
-/// One percent.
+/// One percent in thousandths.
 const ONE: u32 = 1000;
 
-/// How often something happens: from 0 to 100 percent, in thousandths of a percent.
+/// A probability from 0 to 100 percent, in thousandths of a percent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u32);
 
-/// Text that is no percentage.
+/// The error of parsing a [`Percent`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no percentage: write a number from 0 to 100 with at most three decimals, e.g. 20 or 0.5"
@@ -24,16 +24,16 @@ impl Percent {
     pub const ZERO: Self = Self(0);
     /// Always.
     pub const ALWAYS: Self = Self::new(100);
-    /// How a percentage is written.
+    /// The form of a percentage in help texts.
     pub const FORM: &'static str = "PERCENT (0 to 100)";
 
-    /// So many percent; more than 100 count as 100.
+    /// Returns this percentage; more than 100 count as 100.
     #[must_use]
     pub const fn new(percent: u32) -> Self {
         Self::from_thousandths(percent.saturating_mul(ONE))
     }
 
-    /// So many thousandths of a percent; more than 100 percent count as 100.
+    /// Returns these thousandths of a percent; more than 100 percent count as 100.
     #[must_use]
     pub const fn from_thousandths(thousandths: u32) -> Self {
         Self(if thousandths > 100 * ONE {
@@ -43,13 +43,14 @@ impl Percent {
         })
     }
 
-    /// In thousandths of a percent.
+    /// Returns the probability in thousandths of a percent.
     #[must_use]
     pub const fn thousandths(self) -> u32 {
         self.0
     }
 
-    /// Whether it happens this time. Draws no number if it never happens, so that unused conditions do not change a run.
+    /// Decides whether it happens this time. A probability of zero draws no number, so that unused
+    /// conditions do not change the random numbers of a run.
     pub const fn happens(self, rng: &mut Rng) -> bool {
         self.0 > 0 && rng.below(100 * ONE as u64) < self.0 as u64
     }

@@ -8,7 +8,7 @@ fn conditions(text: &str) -> Conditions {
     text.parse().unwrap()
 }
 
-/// Sends numbered datagrams, one each millisecond; what arrives, with when.
+/// Sends numbered datagrams, one each millisecond. Returns those that arrive with their times.
 fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)>, NetemStats) {
     let (mut line, mut rng) = (Pipe::new(usize::MAX), Rng::new(seed));
     let mut seen = Vec::new();

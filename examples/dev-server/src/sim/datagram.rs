@@ -1,4 +1,5 @@
-//! A datagram link: whole datagrams, each on its own, under the conditions of a bad line.
+//! A datagram link: each datagram travels on its own, under the network conditions of its
+//! direction.
 
 use photon_proto::Timestamp;
 
@@ -7,16 +8,18 @@ use super::rng::Rng;
 use super::{End, LinkEvent};
 use crate::netem::{Conditions, DatagramCopy, NetemStats, Pipe};
 
-/// How a datagram link behaves.
+/// The settings of a datagram link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatagramSettings {
-    /// What happens to datagrams on their way to the server. Default: nothing.
+    /// The conditions towards the server. Default: none.
     pub to_server: Conditions,
-    /// What happens to datagrams on their way to the client. Default: nothing.
+    /// The conditions towards the client. Default: none.
     pub to_client: Conditions,
-    /// Longer datagrams never arrive. Default 1472, what an Ethernet frame carries.
+    /// The maximum length of a datagram in bytes; longer ones are lost. Default 1472, the UDP
+    /// payload of an Ethernet frame.
     pub max_datagram_bytes: usize,
-    /// So much is on its way in each direction, or waits for an end that does not read; more is lost. Default 4 MiB.
+    /// The bytes in flight, or waiting for an end that does not read, in each direction; more are
+    /// lost. Default 4 MiB.
     pub max_queued_bytes: usize,
 }
 
@@ -27,7 +30,7 @@ impl Default for DatagramSettings {
 }
 
 impl DatagramSettings {
-    /// The same conditions in both directions.
+    /// Returns settings with the same conditions in both directions.
     #[must_use]
     pub const fn both(conditions: Conditions) -> Self {
         Self {
@@ -39,12 +42,12 @@ impl DatagramSettings {
     }
 }
 
-/// A datagram that a [fate function](super::Network::set_fate) decides on.
+/// A datagram, as a [fate function](super::Network::set_fate) sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentDatagram<'a> {
     /// The end that sends it.
     pub from: End,
-    /// How many datagrams this end has sent before on this link.
+    /// The number of datagrams that this end has sent before on this link.
     pub index: u64,
     /// The time of sending.
     pub now: Timestamp,
@@ -53,7 +56,7 @@ pub struct SentDatagram<'a> {
 }
 
 impl SentDatagram<'_> {
-    /// A copy that arrives unchanged after this delay.
+    /// Returns a copy that arrives unchanged after this delay.
     #[must_use]
     pub fn copy_after_ms(&self, delay_ms: u64) -> DatagramCopy {
         DatagramCopy {
@@ -63,20 +66,20 @@ impl SentDatagram<'_> {
     }
 }
 
-/// Decides the fate of each datagram of a link: the copies that arrive.
+/// Decides the fate of each datagram of a link: returns the copies that arrive.
 pub(super) type FateFn = Box<dyn FnMut(&SentDatagram<'_>) -> Vec<DatagramCopy> + Send>;
 
 struct Direction {
     conditions: Conditions,
     pipe: Pipe<()>,
-    /// Datagrams that were sent this way.
+    /// The number of datagrams sent in this direction.
     count: u64,
     not_before: Timestamp,
     paused: bool,
-    /// Everything vanishes.
+    /// Datagrams in this direction are lost.
     cut: bool,
-    /// The end has closed.
-    deaf: bool,
+    /// The receiving end has closed.
+    closed: bool,
 }
 
 impl Direction {
@@ -88,7 +91,7 @@ impl Direction {
             not_before: Timestamp::ZERO,
             paused: false,
             cut: false,
-            deaf: false,
+            closed: false,
         }
     }
 
@@ -102,9 +105,9 @@ pub(super) struct DatagramLink {
     to_server: Direction,
     to_client: Direction,
     max_datagram_bytes: usize,
-    /// Decides in place of the conditions.
+    /// Replaces the conditions.
     fate: Option<FateFn>,
-    /// The client has been told that it can send.
+    /// Whether the client has received [`LinkEvent::Opened`].
     opened: bool,
 }
 
@@ -128,14 +131,14 @@ impl DatagramLink {
 
     /// Whether a datagram of this end and length can arrive at all.
     const fn delivers(&mut self, from: End, length_bytes: usize) -> bool {
-        if length_bytes > self.max_datagram_bytes || self.towards(from).deaf {
+        if length_bytes > self.max_datagram_bytes || self.towards(from).closed {
             return false;
         }
         let direction = self.towards(from.other());
-        !direction.deaf && !direction.cut
+        !direction.closed && !direction.cut
     }
 
-    /// The number of the next datagram of this end, from 0.
+    /// Counts a datagram of this end, and returns its number.
     const fn next_index(&mut self, from: End) -> u64 {
         let direction = self.towards(from.other());
         direction.count += 1;
@@ -143,13 +146,13 @@ impl DatagramLink {
     }
 
     const fn announces(&self, to: End) -> bool {
-        matches!(to, End::Client) && !self.opened && !self.to_client.deaf
+        matches!(to, End::Client) && !self.opened && !self.to_client.closed
     }
 }
 
 impl Link for DatagramLink {
     fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize {
-        // Counted even if nothing is delivered: a fate function relies on the numbers.
+        // A datagram that cannot arrive is counted too: a fate function relies on the numbers.
         let index = self.next_index(from);
         if self.delivers(from, bytes.len()) {
             let copies = self.fate.as_mut().map(|fate| {
@@ -174,7 +177,7 @@ impl Link for DatagramLink {
     fn close(&mut self, _now: Timestamp, _rng: &mut Rng, end: End) {
         let direction = self.towards(end);
         direction.pipe.clear();
-        direction.deaf = true;
+        direction.closed = true;
     }
 
     fn reset(&mut self, _now: Timestamp, _rng: &mut Rng) {
@@ -253,7 +256,7 @@ impl Link for DatagramLink {
     }
 
     fn is_over(&self) -> bool {
-        self.to_client.deaf && (self.to_server.deaf || self.to_server.pipe.is_empty())
+        self.to_client.closed && (self.to_server.closed || self.to_server.pipe.is_empty())
     }
 
     fn stats(&self) -> NetemStats {

@@ -8,7 +8,7 @@ fn both(text: &str) -> DatagramSettings {
     DatagramSettings::both(text.parse().unwrap())
 }
 
-/// An open link.
+/// Opens a link.
 fn open(network: &mut Network, settings: &DatagramSettings) -> LinkKey {
     let link = network.open_datagrams(at(0), settings);
     let opened = Delivery {
@@ -27,7 +27,7 @@ fn open(network: &mut Network, settings: &DatagramSettings) -> LinkKey {
     link
 }
 
-/// Everything that happens, with its time in milliseconds.
+/// All deliveries with their times in milliseconds.
 fn run(network: &mut Network) -> Vec<(u64, End, Vec<u8>)> {
     let mut all = Vec::new();
     while let Some(now) = network.next_time() {
@@ -136,7 +136,7 @@ fn a_closed_end_gets_nothing_and_what_it_sent_before_arrives() {
     network.send(at(2), link, End::Client, b"no more");
     network.send(at(2), link, End::Server, b"no more");
     assert_eq!(run(&mut network), [(10, End::Server, b"goodbye".to_vec())]);
-    assert!(network.links.is_empty() && network.looks.is_empty());
+    assert!(network.links.is_empty() && network.checks.is_empty());
     assert_eq!(network.datagram_stats().sent, 2);
     let unopened = network.open_datagrams(at(20), &DatagramSettings::default());
     network.close(at(20), unopened, End::Client);

@@ -1,4 +1,4 @@
-//! What the network asks of a link, whatever kind it is.
+//! [`Link`]: the operations of every kind of link.
 
 use photon_proto::Timestamp;
 
@@ -7,7 +7,7 @@ use super::{End, FateFn, LinkEvent};
 use crate::netem::{Conditions, NetemStats, Pipe};
 
 pub(super) trait Link: Send {
-    /// How many bytes were taken.
+    /// Sends bytes; returns how many were accepted.
     fn send(&mut self, now: Timestamp, rng: &mut Rng, from: End, bytes: &[u8]) -> usize;
 
     fn close(&mut self, now: Timestamp, rng: &mut Rng, end: End);
@@ -24,23 +24,23 @@ pub(super) trait Link: Send {
 
     fn set_fate(&mut self, fate: Option<FateFn>);
 
-    /// Sends a datagram that arrives after this delay, under no conditions.
+    /// Sends a datagram that arrives after this delay, whatever the conditions.
     fn send_after(&mut self, now: Timestamp, from: End, delay_micros: u64, bytes: &[u8]);
 
-    /// The datagrams on their way to this end; none on a stream link.
+    /// The datagrams in flight towards this end; `None` for a stream link.
     fn in_flight(&self, to: End) -> Option<&Pipe<()>>;
 
     fn in_flight_mut(&mut self, to: End) -> Option<&mut Pipe<()>>;
 
-    /// When something is to be delivered to this end next.
+    /// The time of the next delivery to this end.
     fn next_due(&self, to: End) -> Option<Timestamp>;
 
-    /// What is to be delivered now, and whether the sender is to be told of room.
+    /// The next delivery that is due, and whether the sender can now send again.
     fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(LinkEvent, bool)>;
 
-    /// Nobody listens any more.
+    /// Whether both ends have closed, so that nothing more can be delivered.
     fn is_over(&self) -> bool;
 
-    /// What became of its datagrams.
+    /// The counters of its datagrams.
     fn stats(&self) -> NetemStats;
 }

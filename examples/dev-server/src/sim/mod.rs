@@ -1,9 +1,11 @@
-//! A simulated network in virtual time: seeded delay, chunking, bandwidth, back-pressure, stalls and cuts, for streams and
-//! for whole messages; for datagrams loss, repetition, reordering and corruption.
+//! A simulated network in virtual time. Streams and message links have seeded delay, chunking,
+//! bandwidth, back-pressure, stalls and cuts; datagram links have loss, duplication, reordering and
+//! corruption, or a script that decides on each datagram.
 //!
-//! It moves bytes between the two ends of links and knows nothing of what they mean. Same seed and same calls, same
-//! deliveries. The loop of a simulation is: give both ends their turn, [`Network::send`] what they have to say, advance
-//! to [`Network::next_time`] or an end's own deadline, and hand over what [`Network::poll`] gives until it is `None`.
+//! The network moves bytes between the two ends of links and does not interpret them. The same seed
+//! and the same calls give the same deliveries. A simulation repeats these steps: service both
+//! ends, pass their output to [`Network::send`], advance the time to [`Network::next_time`] or to a
+//! deadline of an end, and handle the deliveries of [`Network::poll`] until it returns `None`.
 //!
 //! ```
 //! use dev_server::sim::{End, Network, StreamSettings, LinkEvent};
@@ -45,23 +47,25 @@ pub use rng::Rng;
 use stream::StreamLink;
 pub use stream::StreamSettings;
 
-/// Names one link; never reused.
+/// The id of a link, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkKey(u64);
 
-/// Links have addresses below this prefix, which nobody routes.
+/// The addresses of links have this prefix (fd00::/64, a unique local prefix), so that no real host
+/// has one of them.
 const ADDRESS_PREFIX: u128 = 0xFD00 << 112;
 const ADDRESS_PORT: u16 = 5000;
 
 impl LinkKey {
-    /// The client's address as a server sees it that tells datagrams by their source. No two links have the same.
+    /// Returns the address of the client for a server that distinguishes datagrams by their source.
+    /// Each link has its own.
     #[must_use]
     pub const fn address(self) -> SocketAddr {
         let ip = Ipv6Addr::from_bits(ADDRESS_PREFIX | self.0 as u128);
         SocketAddr::new(std::net::IpAddr::V6(ip), ADDRESS_PORT)
     }
 
-    /// The link with this [`address`](Self::address), if there can be one.
+    /// Returns the link with this [`address`](Self::address); `None` if no link can have it.
     #[must_use]
     pub fn from_address(address: SocketAddr) -> Option<Self> {
         let SocketAddr::V6(address) = address else {
@@ -75,14 +79,14 @@ impl LinkKey {
 /// One of the two ends of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
-    /// The one that connected.
+    /// The end that connected.
     Client,
-    /// The one that accepted.
+    /// The end that accepted.
     Server,
 }
 
 impl End {
-    /// The end across.
+    /// Returns the opposite end.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -92,61 +96,62 @@ impl End {
     }
 }
 
-/// What happens at an end of a link.
+/// An event at an end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkEvent {
-    /// A connection came in. Only at the server.
+    /// A connection arrived. At the server only.
     Accepted,
-    /// The connection stands. Only at the client.
+    /// The connection is established. At the client only.
     Opened,
-    /// The connection was refused; the link is gone. Only at the client.
+    /// The connection was refused; the link is gone. At the client only.
     Refused,
-    /// Bytes arrived; on a datagram link one whole datagram, on a message link one whole message.
+    /// Bytes arrived: on a datagram link one whole datagram, on a message link one whole message.
     Bytes(Vec<u8>),
-    /// There is room again after [`Network::send`] took less than it was given.
+    /// The end can send again, after [`Network::send`] accepted only a part.
     Writable,
-    /// The other end closed; what it had sent before has been delivered.
+    /// The opposite end closed; everything that it sent before has been delivered.
     Closed,
-    /// The link was reset; what was on its way is lost.
+    /// The link was reset; bytes in flight are lost.
     Reset,
 }
 
-/// Something that happens at an end of a link.
+/// An event, with the link and the end at which it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// On which link.
+    /// The link.
     pub link: LinkKey,
-    /// At which end.
+    /// The end.
     pub to: End,
-    /// What happens.
+    /// The event.
     pub event: LinkEvent,
 }
 
-/// A link, and when to look at its ends.
+/// A link, and the time at which to check each of its ends.
 struct Entry {
     link: Box<dyn Link>,
-    looks: [(End, Option<(Timestamp, u64)>); 2],
+    checks: [(End, Option<(Timestamp, u64)>); 2],
 }
 
-/// All links, and what is on its way.
+/// All links, and the bytes in flight on them.
 pub struct Network {
     rng: Rng,
     /// The latest time seen: nothing happens before it.
     now: Timestamp,
     links: BTreeMap<LinkKey, Entry>,
     count: u64,
-    /// When to look at which end of which link; looks at the same time happen in the order in which they were set.
-    looks: BTreeSet<(Timestamp, u64, LinkKey, End)>,
-    looks_count: u64,
-    /// Happens right now.
-    at_once: VecDeque<Delivery>,
-    /// What became of the datagrams of links that are gone.
-    gone: NetemStats,
+    /// The checks of all links in the order of time; checks at the same time run in the order in
+    /// which they were set.
+    checks: BTreeSet<(Timestamp, u64, LinkKey, End)>,
+    check_count: u64,
+    /// Deliveries that are due immediately.
+    immediate: VecDeque<Delivery>,
+    /// The datagram counters of links that are gone.
+    closed_stats: NetemStats,
 }
 
 impl Network {
-    /// A network without links. `seed` decides every random number.
+    /// Creates a network without links. `seed` determines every random number.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -154,20 +159,21 @@ impl Network {
             now: Timestamp::ZERO,
             links: BTreeMap::new(),
             count: 0,
-            looks: BTreeSet::new(),
-            looks_count: 0,
-            at_once: VecDeque::new(),
-            gone: NetemStats::default(),
+            checks: BTreeSet::new(),
+            check_count: 0,
+            immediate: VecDeque::new(),
+            closed_stats: NetemStats::default(),
         }
     }
 
-    /// A client begins to connect.
+    /// Opens a stream link: the client begins to connect.
     pub fn connect(&mut self, now: Timestamp, settings: StreamSettings) -> LinkKey {
         self.connect_with(now, settings, false)
     }
 
-    /// A client begins to connect for messages, as over a WebSocket whose handshake takes no time: every
-    /// [`LinkEvent::Bytes`] is one whole message. They share the way and the window of a stream.
+    /// Opens a message link, as a WebSocket whose handshake takes no time: the client begins to
+    /// connect, and every [`LinkEvent::Bytes`] is one whole message. The messages share the window
+    /// of a stream.
     ///
     /// ```
     /// use dev_server::sim::{End, Network, StreamSettings, LinkEvent};
@@ -176,15 +182,15 @@ impl Network {
     /// let mut network = Network::new(1);
     /// let settings = StreamSettings { window_bytes: 8, ..StreamSettings::default() };
     /// let link = network.connect_messages(Timestamp::ZERO, settings);
-    /// let taken = ["hello", "again", "x"].map(|text| network.send(Timestamp::ZERO, link, End::Client, text.as_bytes()));
-    /// assert_eq!(taken, [5, 0, 1], "there was no room for the second, whole");
-    /// let mut heard = Vec::new();
+    /// let accepted = ["hello", "again", "x"].map(|text| network.send(Timestamp::ZERO, link, End::Client, text.as_bytes()));
+    /// assert_eq!(accepted, [5, 0, 1], "the second does not fit into the window, and is not cut");
+    /// let mut received = Vec::new();
     /// while let Some(delivery) = network.poll(Timestamp::ZERO) {
     ///     if let (End::Server, LinkEvent::Bytes(message)) = (delivery.to, delivery.event) {
-    ///         heard.push(message);
+    ///         received.push(message);
     ///     }
     /// }
-    /// assert_eq!(heard, [b"hello".to_vec(), b"x".to_vec()]);
+    /// assert_eq!(received, [b"hello".to_vec(), b"x".to_vec()]);
     /// ```
     pub fn connect_messages(&mut self, now: Timestamp, settings: StreamSettings) -> LinkKey {
         self.connect_with(now, settings, true)
@@ -196,8 +202,8 @@ impl Network {
         self.insert(Box::new(link))
     }
 
-    /// A client opens a socket for datagrams to a server, which is not told. [`LinkEvent::Opened`] happens at once, and
-    /// every [`LinkEvent::Bytes`] is one whole datagram.
+    /// Opens a datagram link: the client opens a UDP socket, which the server does not notice.
+    /// [`LinkEvent::Opened`] happens at once, and every [`LinkEvent::Bytes`] is one whole datagram.
     ///
     /// ```
     /// use dev_server::sim::{DatagramSettings, End, Network, LinkEvent};
@@ -219,66 +225,71 @@ impl Network {
 
     fn insert(&mut self, link: Box<dyn Link>) -> LinkKey {
         let key = LinkKey(self.count);
-        self.count = self.count.saturating_add(1);
+        self.count += 1;
         self.links.insert(
             key,
             Entry {
                 link,
-                looks: [(End::Server, None), (End::Client, None)],
+                checks: [(End::Server, None), (End::Client, None)],
             },
         );
-        self.look_ahead(key);
+        self.update_checks(key);
         key
     }
 
-    /// Sends bytes from an end. Returns how many were taken.
+    /// Sends bytes from an end. Returns how many bytes were accepted.
     ///
-    /// A stream link takes fewer than given, and a message link none, when as much as its window is on its way, or waits for an end that does not
-    /// read; [`LinkEvent::Writable`] then tells when there is room. A datagram link takes every datagram whole, and loses
-    /// what is too much. A link that is gone, or whose other end has closed, takes everything and delivers nothing.
+    /// While a window full of bytes is in flight, or waits for an end that does not read, a stream
+    /// link accepts only a part and a message link nothing; [`LinkEvent::Writable`] follows when
+    /// the end can send again. A datagram link accepts every datagram, and loses those that are too
+    /// long or too many. A link that is gone, or whose opposite end has closed, accepts everything
+    /// and delivers nothing.
     pub fn send(&mut self, now: Timestamp, link: LinkKey, from: End, bytes: &[u8]) -> usize {
         self.now = self.now.max(now);
         let Some(Entry { link: ends, .. }) = self.links.get_mut(&link) else {
             return bytes.len();
         };
         let taken = ends.send(self.now, &mut self.rng, from, bytes);
-        self.look_ahead(link);
+        self.update_checks(link);
         taken
     }
 
-    /// An end closes. The other end gets what was sent before, then, on a stream, [`LinkEvent::Closed`]; this end gets
-    /// nothing more.
+    /// Closes an end. The opposite end receives everything sent before and then, on a stream,
+    /// [`LinkEvent::Closed`]; this end receives nothing more.
     pub fn close(&mut self, now: Timestamp, link: LinkKey, end: End) {
         self.now = self.now.max(now);
         let (now, key) = (self.now, link);
         self.change(key, |link, rng| link.close(now, rng, end));
     }
 
-    /// Whether an end takes what arrives. While it does not, bytes wait, and the other end's window fills; of datagrams
-    /// as many wait as may be on their way.
+    /// Sets whether an end reads. While it does not, bytes wait for it and fill the window of the
+    /// opposite end; datagrams wait up to the limit of bytes in flight.
     pub fn set_reading(&mut self, link: LinkKey, end: End, reading: bool) {
         self.change(link, |link, _| link.set_reading(end, reading));
     }
 
-    /// Nothing passes in either direction before `until`; what is sent meanwhile is late.
+    /// Delivers nothing in either direction before `until`. Bytes sent meanwhile are late, not
+    /// lost.
     pub fn stall(&mut self, link: LinkKey, until: Timestamp) {
         self.change(link, |link, _| link.stall(until));
     }
 
-    /// Resets a link: what is on its way is lost, and both ends are told after the link's delay. The ends of a datagram
-    /// link are not told: it is [`cut`](Self::cut) in both directions.
+    /// Resets a link: bytes in flight are lost, and both ends receive [`LinkEvent::Reset`] after
+    /// the link's delay. A datagram link is [`cut`](Self::cut) in both directions instead.
     pub fn reset(&mut self, now: Timestamp, link: LinkKey) {
         self.now = self.now.max(now);
         let now = self.now;
         self.change(link, |link, rng| link.reset(now, rng));
     }
 
-    /// Cuts a link silently: what is on its way to this end, or sent to it from now on, vanishes, and nobody is told.
+    /// Cuts a link silently: bytes in flight to this end, or sent to it later, are lost. Neither
+    /// end is notified.
     pub fn cut(&mut self, link: LinkKey, towards: End) {
         self.change(link, |link, _| link.cut(towards));
     }
 
-    /// Changes the conditions of a datagram link for what is sent to this end from now on. A stream link has none.
+    /// Changes the conditions of a datagram link for datagrams sent to this end from now on. It has
+    /// no effect on a stream link.
     pub fn set_conditions(&mut self, link: LinkKey, towards: End, conditions: Conditions) {
         self.change(link, |link, _| link.set_conditions(towards, conditions));
     }
@@ -320,7 +331,7 @@ impl Network {
     }
 
     /// Sends a datagram that arrives after exactly this delay, whatever the conditions or the fate
-    /// function of the link are. It is for datagrams that a test writes by hand.
+    /// function. It is for datagrams that a test writes by hand. It has no effect on a stream link.
     pub fn send_after(
         &mut self,
         now: Timestamp,
@@ -336,25 +347,25 @@ impl Network {
         });
     }
 
-    /// The number of datagrams on their way to this end, those that have arrived and were not
-    /// polled included. It is 0 for a stream link.
+    /// Returns the number of datagrams in flight to this end, including those that have arrived and
+    /// were not polled. It is 0 for a stream link.
     #[must_use]
     pub fn in_flight(&self, link: LinkKey, to: End) -> usize {
         self.pipe(link, to).map_or(0, Pipe::len)
     }
 
-    /// The datagram at `index` on its way to this end, in the order of arrival.
+    /// Returns the datagram at `index` of those in flight to this end, in the order of arrival.
     #[must_use]
     pub fn peek_in_flight(&self, link: LinkKey, to: End, index: usize) -> Option<&[u8]> {
         self.pipe(link, to)?.get(index)
     }
 
-    /// Removes the datagram at `index` on its way to this end, in the order of arrival. A script
-    /// that decides on each delivery itself never calls [`poll`](Self::poll), and uses this.
+    /// Removes the datagram at `index` of those in flight to this end, in the order of arrival. A
+    /// script that decides on every delivery itself uses this in place of [`poll`](Self::poll).
     pub fn remove_in_flight(&mut self, link: LinkKey, to: End, index: usize) -> Option<Vec<u8>> {
         let entry = self.links.get_mut(&link)?;
         let datagram = entry.link.in_flight_mut(to)?.remove(index);
-        self.look_ahead(link);
+        self.update_checks(link);
         datagram
     }
 
@@ -362,50 +373,53 @@ impl Network {
         self.links.get(&link)?.link.in_flight(to)
     }
 
-    /// What became of the datagrams of all links, those that are gone included. What was sent on a link that had been
-    /// closed or cut, or was too long, is not counted.
+    /// Returns the datagram counters of all links, including those that are gone. Datagrams are not
+    /// counted if they were too long, or were sent on a link that had been closed or cut.
     #[must_use]
     pub fn datagram_stats(&self) -> NetemStats {
-        let mut stats = self.gone;
+        let mut stats = self.closed_stats;
         for entry in self.links.values() {
             stats.add(&entry.link.stats());
         }
         stats
     }
 
-    /// When something happens next, if nothing is sent until then. Never before a time that was given already.
+    /// Returns the time of the next event if nothing is sent until then. It is never before a time
+    /// passed to this network.
     #[must_use]
     pub fn next_time(&self) -> Option<Timestamp> {
-        if self.at_once.is_empty() {
-            self.looks.first().map(|(at, ..)| *at)
+        if self.immediate.is_empty() {
+            self.checks.first().map(|(at, ..)| *at)
         } else {
             Some(self.now)
         }
     }
 
-    /// The next thing that happens at or before `now`; call until it gives `None`.
+    /// Returns the next event that is due at `now`. Call it until it returns `None`.
     pub fn poll(&mut self, now: Timestamp) -> Option<Delivery> {
         self.now = self.now.max(now);
-        if let Some(delivery) = self.at_once.pop_front() {
+        if let Some(delivery) = self.immediate.pop_front() {
             return Some(delivery);
         }
         while let Some(&(at, order, key, to)) =
-            self.looks.first().filter(|(at, ..)| *at <= self.now)
+            self.checks.first().filter(|(at, ..)| *at <= self.now)
         {
-            self.looks.remove(&(at, order, key, to));
+            self.checks.remove(&(at, order, key, to));
             let Some(entry) = self.links.get_mut(&key) else {
+                debug_assert!(false, "a link takes its checks along when it is dropped");
                 continue;
             };
-            for (end, look) in &mut entry.looks {
+            for (end, check) in &mut entry.checks {
                 if *end == to {
-                    *look = None;
+                    debug_assert_eq!(*check, Some((at, order)), "both tables of checks agree");
+                    *check = None;
                 }
             }
             let taken = entry.link.take(self.now, &mut self.rng, to);
-            self.look_ahead(key);
-            if let Some((event, tell_sender)) = taken {
-                if tell_sender {
-                    self.at_once.push_back(Delivery {
+            self.update_checks(key);
+            if let Some((event, notify_sender)) = taken {
+                if notify_sender {
+                    self.immediate.push_back(Delivery {
                         link: key,
                         to: to.other(),
                         event: LinkEvent::Writable,
@@ -424,36 +438,42 @@ impl Network {
     fn change(&mut self, key: LinkKey, change: impl FnOnce(&mut dyn Link, &mut Rng)) {
         if let Some(entry) = self.links.get_mut(&key) {
             change(&mut *entry.link, &mut self.rng);
-            self.look_ahead(key);
+            self.update_checks(key);
         }
     }
 
-    /// Brings the looks at a link in line with what is to be delivered on it, and drops a link that nobody listens to.
-    fn look_ahead(&mut self, key: LinkKey) {
-        let Some(Entry { link, looks }) = self.links.get_mut(&key) else {
+    /// Updates the checks of a link after any change of it, and drops the link once both ends have
+    /// closed.
+    fn update_checks(&mut self, key: LinkKey) {
+        let Some(Entry { link, checks }) = self.links.get_mut(&key) else {
             return;
         };
         let over = link.is_over();
-        for (end, look) in looks {
+        for (end, check) in checks {
             let next = link
                 .next_due(*end)
                 .filter(|_| !over)
                 .map(|due| due.max(self.now));
-            if look.map(|(at, _)| at) == next {
+            if check.map(|(at, _)| at) == next {
                 continue;
             }
-            if let Some((at, order)) = look.take() {
-                self.looks.remove(&(at, order, key, *end));
+            if let Some((at, order)) = check.take() {
+                let removed = self.checks.remove(&(at, order, key, *end));
+                debug_assert!(removed, "both tables of checks agree");
             }
             if let Some(at) = next {
-                *look = Some((at, self.looks_count));
-                self.looks.insert((at, self.looks_count, key, *end));
-                self.looks_count = self.looks_count.wrapping_add(1);
+                *check = Some((at, self.check_count));
+                self.checks.insert((at, self.check_count, key, *end));
+                self.check_count += 1;
             }
         }
         if over && let Some(entry) = self.links.remove(&key) {
-            self.gone.add(&entry.link.stats());
+            self.closed_stats.add(&entry.link.stats());
         }
+        debug_assert!(
+            !self.links.is_empty() || self.checks.is_empty(),
+            "a network without links has nothing to deliver"
+        );
     }
 }
 

@@ -1,17 +1,17 @@
-//! Small random numbers for simulations: fast, seeded, not for secrets.
+//! Random numbers for simulations: fast, seeded, not for secrets.
 
-/// A seeded generator (SplitMix64).
+/// A seeded random number generator (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// Same seed, same numbers.
+    /// The same seed gives the same numbers.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Any number.
+    /// Returns any number.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -20,13 +20,13 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`; 0 if there is none.
+    /// Returns a number below `bound`, or 0 if `bound` is 0.
     pub const fn below(&mut self, bound: u64) -> u64 {
         let number = self.next();
         if bound == 0 { 0 } else { number % bound }
     }
 
-    /// True in `percent` of a hundred cases.
+    /// Returns true in `percent` of a hundred cases.
     pub const fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

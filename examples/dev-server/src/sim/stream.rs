@@ -1,4 +1,5 @@
-//! Links that keep the order: bytes, late, in pieces, up to a window; or messages, each whole.
+//! A stream link: an ordered stream of bytes, or of whole messages, with delay, chunking and a
+//! window.
 
 use std::collections::VecDeque;
 
@@ -9,22 +10,25 @@ use super::rng::Rng;
 use super::{End, FateFn, LinkEvent};
 use crate::netem::{Conditions, NetemStats, Pipe};
 
-/// How a stream link behaves.
+/// The settings of a stream link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamSettings {
-    /// How long everything takes one way. Default 0.
+    /// The one-way delay, in milliseconds. Default 0.
     pub delay_ms: u64,
-    /// Up to this much more, anew for each send; the order stays. Default 0.
+    /// The maximum additional delay, in milliseconds, drawn for each send. The order stays. Default
+    /// 0.
     pub jitter_ms: u64,
-    /// Bytes are delivered in random pieces of 1 to this many, whatever they were sent in. Default 0: as they were sent.
+    /// Bytes are delivered in random chunks of 1 to this many, however they were sent. Default 0:
+    /// as they were sent.
     pub max_chunk: usize,
-    /// Bytes that may be on their way, or wait for an end that does not read, in each direction. Default 64 KiB.
+    /// The bytes that may be in flight, or wait for an end that does not read, in each direction.
+    /// Default 64 KiB.
     pub window_bytes: usize,
-    /// Bytes a second, in each direction. Default 0: no limit.
+    /// The bandwidth in each direction. Default 0: no limit.
     pub bytes_per_second: u64,
-    /// The server refuses the connection. Default false.
+    /// Whether the server refuses the connection. Default false.
     pub refused: bool,
-    /// Nobody answers the connection. Default false.
+    /// Whether the connection attempt gets no response. Default false.
     pub unanswered: bool,
 }
 
@@ -43,42 +47,43 @@ impl Default for StreamSettings {
 }
 
 impl StreamSettings {
-    /// How long one way takes this time.
-    fn trip_ms(&self, rng: &mut Rng) -> u64 {
+    /// Draws the one-way delay of one send.
+    fn one_way_ms(&self, rng: &mut Rng) -> u64 {
         self.delay_ms
             .saturating_add(rng.below(self.jitter_ms.saturating_add(1)))
     }
 }
 
-/// What is on its way towards one end.
+/// One direction of the link.
 #[derive(Debug, Default)]
 struct Direction {
-    /// What is sent at once arrives at once.
+    /// Whether bytes that are sent together arrive together.
     whole: bool,
-    /// With due times; nothing overtakes what was sent before it, even if that is due later.
+    /// Events with the times at which they are due. An event waits for those before it even if they
+    /// are due later.
     queue: VecDeque<(Timestamp, LinkEvent)>,
     in_flight: usize,
-    /// When the line has sent what it was given.
-    line_free: Timestamp,
+    /// The time at which the bandwidth is free for the next send.
+    busy_until: Timestamp,
     not_before: Timestamp,
     paused: bool,
-    /// Everything vanishes.
+    /// Everything in this direction is lost.
     cut: bool,
-    /// The end takes nothing any more.
-    deaf: bool,
-    /// The sender was refused room, and waits to be told of some.
-    sender_waits: bool,
+    /// The receiving end has closed, or received the last event.
+    closed: bool,
+    /// The sender was refused space, and waits for [`LinkEvent::Writable`].
+    sender_blocked: bool,
 }
 
 impl Direction {
-    /// Adds something that is no bytes, behind everything else.
+    /// Queues an event that is not limited by the window.
     fn push(&mut self, due: Timestamp, event: LinkEvent) {
-        if !self.deaf && !self.cut {
+        if !self.closed && !self.cut {
             self.queue.push_back((due, event));
         }
     }
 
-    /// Takes as many bytes as fit the window.
+    /// Accepts as many bytes as fit into the window.
     fn send(
         &mut self,
         now: Timestamp,
@@ -86,12 +91,13 @@ impl Direction {
         rng: &mut Rng,
         bytes: &[u8],
     ) -> usize {
-        if self.deaf {
+        if self.closed {
             return bytes.len();
         }
-        let room = settings.window_bytes.saturating_sub(self.in_flight);
-        let taken = match bytes.get(..room) {
-            // One that is longer than the window goes alone.
+        // A single long message may exceed the window.
+        let space = settings.window_bytes.saturating_sub(self.in_flight);
+        let taken = match bytes.get(..space) {
+            // A message longer than the window is sent alone.
             Some(_) if self.whole => {
                 if self.in_flight == 0 {
                     bytes
@@ -101,42 +107,45 @@ impl Direction {
             }
             part => part.unwrap_or(bytes),
         };
-        self.sender_waits = taken.len() < bytes.len();
+        self.sender_blocked = taken.len() < bytes.len();
         if taken.is_empty() {
             return 0;
         }
-        self.in_flight = self.in_flight.saturating_add(taken.len());
-        let on_line = match settings.bytes_per_second {
+        self.in_flight += taken.len();
+        let send_micros = match settings.bytes_per_second {
             0 => 0,
             rate => (taken.len() as u64).saturating_mul(1_000_000) / rate,
         };
-        self.line_free = self.line_free.max(now).plus_micros(on_line);
+        self.busy_until = self.busy_until.max(now).plus_micros(send_micros);
         self.push(
-            self.line_free.plus_millis(settings.trip_ms(rng)),
+            self.busy_until.plus_millis(settings.one_way_ms(rng)),
             LinkEvent::Bytes(taken.to_vec()),
         );
         taken.len()
     }
 
-    /// The sender closes, when everything before has left.
+    /// The sender closes: the event follows everything sent before.
     fn close(&mut self, now: Timestamp, settings: &StreamSettings, rng: &mut Rng) {
         self.push(
-            self.line_free.max(now).plus_millis(settings.trip_ms(rng)),
+            self.busy_until
+                .max(now)
+                .plus_millis(settings.one_way_ms(rng)),
             LinkEvent::Closed,
         );
     }
 
-    /// Loses everything; the end is told at `at`, even if the link was cut, stalled, or the end does not read.
+    /// Drops everything in flight and queues the reset for `at`. The end receives it even if the
+    /// link was cut or stalled, or if the end does not read.
     fn reset(&mut self, at: Timestamp) {
         *self = Self {
             whole: self.whole,
-            deaf: self.deaf,
+            closed: self.closed,
             ..Self::default()
         };
         self.push(at, LinkEvent::Reset);
     }
 
-    /// From now on everything vanishes. The sender does not notice, until its window is full.
+    /// Loses everything from now on. The sender notices only when its window is full.
     fn cut(&mut self) {
         self.queue.clear();
         self.cut = true;
@@ -150,20 +159,20 @@ impl Direction {
         self.paused = !reading;
     }
 
-    /// The end takes nothing any more; what was for it is dropped.
-    fn deafen(&mut self) {
+    /// Stops delivery to this end, and drops everything in flight to it.
+    fn stop_receiving(&mut self) {
         self.queue.clear();
-        self.deaf = true;
+        self.closed = true;
     }
 
-    /// When something is to be delivered next.
+    /// The time of the next delivery.
     fn next_due(&self) -> Option<Timestamp> {
         let (due, event) = self.queue.front()?;
         let held = self.paused && matches!(event, LinkEvent::Bytes(_) | LinkEvent::Closed);
         (!held).then(|| (*due).max(self.not_before))
     }
 
-    /// What is to be delivered now, and whether the sender is to be told of room.
+    /// The next event that is due, and whether the sender can now send again.
     fn take(
         &mut self,
         now: Timestamp,
@@ -173,46 +182,48 @@ impl Direction {
         if self.next_due()? > now {
             return None;
         }
+        debug_assert!(!self.closed && !self.cut, "nothing is queued then");
         let event = match self.queue.pop_front()?.1 {
-            LinkEvent::Bytes(bytes) => LinkEvent::Bytes(self.piece(now, settings, rng, bytes)),
+            LinkEvent::Bytes(bytes) => LinkEvent::Bytes(self.chunk(now, settings, rng, bytes)),
             other => other,
         };
         if matches!(
             event,
             LinkEvent::Closed | LinkEvent::Reset | LinkEvent::Refused
         ) {
-            self.deafen();
+            self.stop_receiving();
         }
-        let has_room = self.in_flight < settings.window_bytes;
-        Some((event, has_room && std::mem::take(&mut self.sender_waits)))
+        let has_space = self.in_flight < settings.window_bytes;
+        Some((event, has_space && std::mem::take(&mut self.sender_blocked)))
     }
 
-    /// A piece of random size from the bytes that are due, beginning with `first`.
-    fn piece(
+    /// A chunk of random size from the bytes that are due, beginning with `first`.
+    fn chunk(
         &mut self,
         now: Timestamp,
         settings: &StreamSettings,
         rng: &mut Rng,
         first: Vec<u8>,
     ) -> Vec<u8> {
-        let mut piece = first;
+        let mut chunk = first;
         if settings.max_chunk > 0 && !self.whole {
             let most = settings.max_chunk as u64;
             let size =
                 usize::try_from(rng.below(most).saturating_add(1)).unwrap_or(settings.max_chunk);
-            while piece.len() < size
+            while chunk.len() < size
                 && matches!(self.queue.front(), Some((due, LinkEvent::Bytes(_))) if *due <= now)
                 && let Some((_, LinkEvent::Bytes(more))) = self.queue.pop_front()
             {
-                piece.extend(more);
+                chunk.extend(more);
             }
-            if piece.len() > size {
+            if chunk.len() > size {
                 self.queue
-                    .push_front((now, LinkEvent::Bytes(piece.split_off(size))));
+                    .push_front((now, LinkEvent::Bytes(chunk.split_off(size))));
             }
         }
-        self.in_flight = self.in_flight.saturating_sub(piece.len());
-        piece
+        debug_assert!(self.in_flight >= chunk.len(), "a chunk was sent before");
+        self.in_flight -= chunk.len();
+        chunk
     }
 }
 
@@ -223,7 +234,7 @@ pub(super) struct StreamLink {
 }
 
 impl StreamLink {
-    /// A client begins to connect; `whole` if it is messages that are sent.
+    /// Opens a link. `whole` makes it a message link.
     pub(super) fn connect(
         now: Timestamp,
         rng: &mut Rng,
@@ -234,11 +245,11 @@ impl StreamLink {
             whole,
             ..Direction::default()
         });
-        // The request goes one way, the answer the other.
-        let there = now.plus_millis(settings.trip_ms(rng));
-        let back = there.plus_millis(settings.trip_ms(rng));
+        // The connection request travels one way, the response the other.
+        let there = now.plus_millis(settings.one_way_ms(rng));
+        let back = there.plus_millis(settings.one_way_ms(rng));
         if settings.refused || settings.unanswered {
-            to_server.deafen();
+            to_server.stop_receiving();
         }
         if settings.refused {
             to_client.push(back, LinkEvent::Refused);
@@ -272,7 +283,7 @@ impl Link for StreamLink {
             End::Client => (to_server, to_client),
             End::Server => (to_client, to_server),
         };
-        if own.deaf {
+        if own.closed {
             bytes.len()
         } else {
             direction.send(now, settings, rng, bytes)
@@ -280,8 +291,8 @@ impl Link for StreamLink {
     }
 
     fn close(&mut self, now: Timestamp, rng: &mut Rng, end: End) {
-        if !self.towards(end).deaf {
-            self.towards(end).deafen();
+        if !self.towards(end).closed {
+            self.towards(end).stop_receiving();
             let settings = self.settings.clone();
             self.towards(end.other()).close(now, &settings, rng);
         }
@@ -294,7 +305,7 @@ impl Link for StreamLink {
             to_client,
         } = self;
         for direction in [to_server, to_client] {
-            direction.reset(now.plus_millis(settings.trip_ms(rng)));
+            direction.reset(now.plus_millis(settings.one_way_ms(rng)));
         }
     }
 
@@ -334,13 +345,13 @@ impl Link for StreamLink {
 
     fn take(&mut self, now: Timestamp, rng: &mut Rng, to: End) -> Option<(LinkEvent, bool)> {
         let settings = self.settings.clone();
-        let (event, has_room) = self.towards(to).take(now, &settings, rng)?;
-        let sender_is_there = !self.towards(to.other()).deaf;
-        Some((event, has_room && sender_is_there))
+        let (event, has_space) = self.towards(to).take(now, &settings, rng)?;
+        let sender_is_there = !self.towards(to.other()).closed;
+        Some((event, has_space && sender_is_there))
     }
 
     fn is_over(&self) -> bool {
-        self.to_server.deaf && self.to_client.deaf
+        self.to_server.closed && self.to_client.closed
     }
 
     fn stats(&self) -> NetemStats {

@@ -10,7 +10,7 @@ fn settings(change: impl FnOnce(&mut StreamSettings)) -> StreamSettings {
     settings
 }
 
-/// Everything that happens until `end`, with its time in milliseconds.
+/// All events until `end`, with their times in milliseconds.
 fn run(network: &mut Network, end: u64) -> Vec<(u64, End, LinkEvent)> {
     let mut all = Vec::new();
     while let Some(now) = network.next_time().filter(|now| *now <= at(end)) {
@@ -45,7 +45,7 @@ fn text(length: usize) -> Vec<u8> {
         .collect()
 }
 
-/// An open link.
+/// Opens a link.
 fn open(network: &mut Network, settings: StreamSettings) -> LinkKey {
     let link = network.connect(Timestamp::ZERO, settings);
     let seen = run(network, 1_000_000);
@@ -244,5 +244,5 @@ fn both_closing_at_once_ends_the_link() {
     network.close(start, link, End::Server);
     network.close(start, link, End::Server);
     assert_eq!(run(&mut network, 10_000), []);
-    assert!(network.links.is_empty() && network.looks.is_empty());
+    assert!(network.links.is_empty() && network.checks.is_empty());
 }
