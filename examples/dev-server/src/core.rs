@@ -1,4 +1,5 @@
-//! [`ServerCore`]: the public methods, and the way of a message from a connection to its operation.
+//! [`ServerCore`]: the public methods, and the dispatch of a message from its connection to its
+//! operation.
 
 use photon_proto::message::MessageKind;
 use photon_proto::{DecodeError, Parameters, Random, Text, Timestamp};
@@ -21,9 +22,10 @@ use crate::timers::{Timer, Timers};
 use crate::tokens::Tokens;
 use chat_core::codes::return_code;
 
-/// A name server and a chat front end that share their tokens and users, as a state machine without sockets or clock.
+/// A name server and a chat front end that share their tokens and users, as a state machine without
+/// sockets or clock.
 ///
-/// The [crate docs](crate) say how to drive it.
+/// The [crate docs](crate) describe how to drive it.
 pub struct ServerCore {
     pub(crate) config: ServerConfig,
     pub(crate) now: Timestamp,
@@ -39,8 +41,8 @@ pub struct ServerCore {
 }
 
 impl ServerCore {
-    /// A server without connections. `seed` decides every random number; take it from the operating system unless the
-    /// run is to be repeated.
+    /// Creates a server without connections. `seed` determines every random number; take it from
+    /// the operating system unless the run must be repeatable.
     #[must_use]
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
         let mut random = Random::new(seed);
@@ -60,8 +62,8 @@ impl ServerCore {
         }
     }
 
-    /// A stream connection was accepted. `local_host` is the host or IP address under which the client reached this
-    /// server: front-end addresses name it.
+    /// Accepts a stream connection. `local_host` is the host or IP address under which the client
+    /// reached this server; front-end addresses contain it.
     pub fn accept_stream(
         &mut self,
         now: Timestamp,
@@ -92,8 +94,8 @@ impl ServerCore {
         cx.follow(id, step);
     }
 
-    /// Bytes arrived on a stream connection, or one whole message on a WebSocket. Those of a connection that has been ended
-    /// are ignored.
+    /// Processes bytes that arrived on a stream connection, or one whole message of a WebSocket.
+    /// Input of a connection that has ended is ignored.
     pub fn received(&mut self, now: Timestamp, id: ConnectionId, bytes: &[u8]) {
         self.advance(now);
         let Some(connection) = self
@@ -112,7 +114,7 @@ impl ServerCore {
         self.settle();
     }
 
-    /// The client closed or reset a stream or WebSocket connection, which is gone thereby.
+    /// Drops a stream or WebSocket connection that the client closed or reset.
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
         self.advance(now);
         let end = match self.connections.get(id).and_then(|one| one.close_code) {
@@ -128,14 +130,15 @@ impl ServerCore {
         }
     }
 
-    /// The bytes that a stream has to send, or the message that a WebSocket has to, never empty; the same again until
-    /// [`transmitted`](Self::transmitted).
+    /// Returns the bytes that a stream has to send, or the next message of a WebSocket, never
+    /// empty. It returns the same until [`transmitted`](Self::transmitted).
     pub fn transmit(&mut self, id: ConnectionId) -> Option<&[u8]> {
         let unsent = self.connections.get(id)?.carrier.unsent();
         (!unsent.is_empty()).then_some(unsent)
     }
 
-    /// The transport took this many of those bytes; of a WebSocket, that message, whatever the number.
+    /// Reports that the transport took this many of those bytes. For a WebSocket any number stands
+    /// for the whole message.
     pub fn transmitted(&mut self, id: ConnectionId, bytes: usize) {
         if let Some(connection) = self.connections.get_mut(id)
             && connection.carrier.as_datagram().is_none()
@@ -148,17 +151,18 @@ impl ServerCore {
         }
     }
 
-    /// A connection that got bytes to send since this was last asked.
+    /// Returns a connection that has new bytes to send since the last call.
     pub fn poll_writable(&mut self) -> Option<ConnectionId> {
         self.connections.poll_writable()
     }
 
-    /// A connection that the server ended: its bytes are out, or given up. It is gone; close the transport.
+    /// Returns a connection that the server ended and has already dropped: its bytes were sent or
+    /// abandoned. The driver closes its transport.
     pub fn poll_close(&mut self) -> Option<ConnectionId> {
         self.connections.poll_close()
     }
 
-    /// Does what is due at `now`.
+    /// Handles all deadlines that have passed at `now`.
     pub fn service(&mut self, now: Timestamp) {
         self.advance(now);
         self.service_datagrams();
@@ -184,7 +188,7 @@ impl ServerCore {
         }
     }
 
-    /// When [`service`](Self::service) is to be called next.
+    /// Returns the time at which to call [`service`](Self::service) next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.timers
@@ -194,8 +198,8 @@ impl ServerCore {
             .min()
     }
 
-    /// Ends all connections of the users with this id, whatever their app, with a disconnect message of this reason and
-    /// text; how many there were. Spec: wire.md 3.4.
+    /// Disconnects all users with this id, whatever their app, with a disconnect message of this
+    /// reason and text. Returns the number of connections. Spec: wire.md 3.4.
     pub fn kick(&mut self, now: Timestamp, user_id: &str, reason: i16, text: &str) -> usize {
         self.advance(now);
         let ids: Vec<ConnectionId> = self
@@ -211,28 +215,28 @@ impl ServerCore {
         ids.len()
     }
 
-    /// Sets the TCP port that front-end addresses name, once it is known.
+    /// Sets the TCP port in front-end addresses, once it is known.
     pub const fn set_front_end_port(&mut self, port: u16) {
         self.config.front_end_port = port;
     }
 
-    /// The settings.
+    /// Returns the configuration.
     #[must_use]
     pub const fn config(&self) -> &ServerConfig {
         &self.config
     }
 
-    /// The settings, to be changed while the server runs.
+    /// Returns the configuration, which may change while the server runs.
     pub const fn config_mut(&mut self) -> &mut ServerConfig {
         &mut self.config
     }
 
-    /// The faults, to be switched while the server runs.
+    /// Returns the faults, which may be switched while the server runs.
     pub const fn faults_mut(&mut self) -> &mut Faults {
         &mut self.config.faults
     }
 
-    /// What the server holds, and what it has counted.
+    /// Returns sizes and counters.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
         let mut stats = ServerStats {
@@ -247,13 +251,13 @@ impl ServerCore {
         stats
     }
 
-    /// The last connections that ended, oldest first: at most 64.
+    /// Returns the connections that ended last, oldest first: at most 64.
     #[must_use]
     pub fn ended_connections(&self) -> Vec<EndedConnection> {
         self.connections.ended_connections()
     }
 
-    /// Users with a session on the front end, sorted.
+    /// Returns the users with a session on the front end, sorted.
     #[must_use]
     pub fn users(&self) -> Vec<UserSnapshot> {
         let mut all: Vec<_> = self
@@ -271,7 +275,7 @@ impl ServerCore {
         all
     }
 
-    /// A channel as it is now, if it exists.
+    /// Returns a channel, if it exists.
     #[must_use]
     pub fn channel(&self, app_id: &str, app_version: &str, name: &str) -> Option<ChannelSnapshot> {
         let key = PartitionKey {
@@ -281,14 +285,15 @@ impl ServerCore {
         self.partitions.get(&key)?.snapshot(name)
     }
 
-    /// Id of the last message of a channel, if the channel exists; 0 before its first message.
+    /// Returns the id of the last message of a channel, if the channel exists; 0 before its first
+    /// message.
     #[must_use]
     pub fn channel_last_id(&self, app_id: &str, app_version: &str, name: &str) -> Option<i32> {
         self.channel(app_id, app_version, name)
             .map(|channel| channel.last_id)
     }
 
-    /// All channels, sorted by app id, app version and name.
+    /// Returns all channels, sorted by app id, app version and name.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelSnapshot> {
         let mut all: Vec<_> = self
@@ -315,7 +320,7 @@ impl ServerCore {
         self.now = self.now.max(now);
     }
 
-    /// The partitions, and beside them what their operations need.
+    /// Splits off the partitions from the context that their operations need.
     pub(crate) fn split(&mut self) -> (&mut Map<PartitionKey, Partition>, Context<'_>) {
         let cx = Context {
             now: self.now,
@@ -333,7 +338,7 @@ impl ServerCore {
         self.split().1
     }
 
-    /// Whether one user more may be there. Spec: chat.md 12, limits.
+    /// Checks whether the server accepts one more user. Spec: chat.md 12, limits.
     pub(crate) fn check_room(&self, identity: &Identity) -> Result<(), Refusal> {
         let Some(most) = self.config.max_users else {
             return Ok(());
@@ -361,7 +366,7 @@ impl ServerCore {
         }
     }
 
-    /// Handles everything that has arrived completely on a connection.
+    /// Processes every complete message that has arrived on a connection.
     fn process(&mut self, id: ConnectionId) {
         while let Some(connection) = self.connections.get_mut(id) {
             if connection.closing.is_some() {
@@ -464,7 +469,8 @@ impl ServerCore {
         }
     }
 
-    /// Brings to an end what was ended meanwhile, by whatever was just done and by its consequences.
+    /// Removes the connections that ended during the current call, and those that end as a
+    /// consequence.
     pub(crate) fn settle(&mut self) {
         while let Some(id) = self.connections.next_ended() {
             let user = self
@@ -495,7 +501,7 @@ impl ServerCore {
         }
     }
 
-    /// A connection is no longer its user's.
+    /// Removes a connection from its user's session.
     pub(crate) fn leave(
         &mut self,
         id: ConnectionId,
@@ -510,8 +516,8 @@ impl ServerCore {
         self.tidy(&key);
     }
 
-    /// Drops the histories that were silent for longest, if all together take too much memory. More than is needed, so
-    /// that not every message has to look for them.
+    /// Drops the histories that were inactive for longest, if all of them together use too much
+    /// memory. It frees more than necessary, so that not every later message repeats the search.
     pub(crate) fn trim_histories(&mut self) {
         let most = self.config.max_total_history_bytes;
         if self.history_memory.bytes() <= most {

@@ -1,4 +1,4 @@
-//! What a connection needs below chat: init, key exchange, pings, silence. Spec: wire.md 2, 6, 8.
+//! The connection below chat: init, key exchange, pings, silence. Spec: wire.md 2, 6, 8.
 
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::message::{MAGIC, MessageKind};
@@ -12,9 +12,10 @@ use crate::subprotocol::SubProtocol;
 use crate::timers::Timer;
 use chat_core::codes::return_code;
 
-/// As captured from real servers. Spec: wire.md 2.5.
+/// The init response of real servers. Spec: wire.md 2.5.
 const INIT_RESPONSE: [u8; 3] = [MAGIC, MessageKind::InitResponse as u8, 0];
-/// How long until the next look at a connection whose silence is not limited.
+/// The interval at which a connection without a silence timeout is checked, in case the setting
+/// changes.
 const UNLIMITED_RECHECK_MS: u64 = 60_000;
 
 impl Context<'_> {
@@ -42,7 +43,8 @@ impl Context<'_> {
         }
     }
 
-    /// Answers a ping of the TCP framing, or an internal one, at once. Spec: wire.md 6.3, 8.4.
+    /// Responds to a ping of the TCP framing, or to an internal one, at once. Spec: wire.md 6.3,
+    /// 8.4.
     pub(crate) fn answer_ping(
         &mut self,
         id: ConnectionId,
@@ -70,7 +72,7 @@ impl Context<'_> {
         self.follow(id, step);
     }
 
-    /// Spec: wire.md 8.1.
+    /// Responds to a key exchange. Spec: wire.md 8.1.
     pub(crate) fn exchange_keys(
         &mut self,
         id: ConnectionId,
@@ -123,16 +125,16 @@ impl Context<'_> {
         }
     }
 
-    /// Sets the first reminder to look at a connection.
+    /// Sets the first reminder of a connection.
     pub(crate) fn watch_silence(&mut self, id: ConnectionId) {
         if let Some(at) = self.silent_at(id) {
             self.remind_connection(id, at);
         }
     }
 
-    /// When a connection will have been silent for too long.
+    /// The time at which a connection will have been silent for too long.
     fn silent_at(&self, id: ConnectionId) -> Option<photon_proto::Timestamp> {
-        // A datagram connection times out by itself: its client acknowledges pings.
+        // UDP has its own timeout: the client acknowledges pings.
         let connection = self
             .connections
             .get(id)
@@ -147,7 +149,7 @@ impl Context<'_> {
         })
     }
 
-    /// Ends a connection that is silent, or whose last bytes do not leave.
+    /// Ends a connection that has been silent for too long, or whose last bytes cannot be sent.
     pub(crate) fn check_connection(&mut self, id: ConnectionId) {
         let Some(closing) = self
             .connections
@@ -172,7 +174,7 @@ impl Context<'_> {
         }
     }
 
-    /// Lets go bytes that were held back.
+    /// Sends bytes that were held back.
     pub(crate) fn release(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -188,7 +190,7 @@ impl Context<'_> {
         self.connections.announce(id);
     }
 
-    /// Whether a client may send one operation more. Spec: chat.md 12, limits.
+    /// Counts an operation of a client and checks the rate limit. Spec: chat.md 12, limits.
     pub(crate) fn within_rate(&mut self, id: ConnectionId) -> bool {
         let second = self.now.as_millis() / 1000;
         let Some(most) = self.config.max_operations_per_second else {

@@ -1,4 +1,4 @@
-//! Carrying out the faults that replace or follow an answer.
+//! Execution of the faults that replace or follow a response.
 
 use photon_proto::message::{MAGIC, MessageKind};
 
@@ -7,24 +7,24 @@ use crate::context::Context;
 use crate::faults::{Fault, Step};
 use crate::subprotocol::SubProtocol;
 
-/// Neither a frame nor a ping, and no message either. Spec: wire.md 6.1.
+/// Bytes that are neither a frame nor a ping nor a message. Spec: wire.md 6.1.
 const NO_FRAME: &[u8] = b"no frame at all";
-/// A good frame of JSON that ends too early. Spec: wire.md 7.2.
+/// A valid JSON frame whose JSON text ends too early. Spec: wire.md 7.2.
 const UNDECODABLE_TEXT: &[u8] = b"~m~10~m~~j~{\"res\":";
 
-/// Whether a step is to be gone through as usual.
+/// The decision of a fault about a step.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// As usual.
+    /// The step proceeds normally.
     Go,
-    /// Refused with this return code and text.
+    /// The step is refused with this return code and text.
     Refuse(i16, String),
-    /// A fault has done everything there is to do.
+    /// The fault has replaced the response.
     Done,
 }
 
 impl Context<'_> {
-    /// Lets a fault take the place of an answer, which would be a message of this kind and code.
+    /// Applies a fault that replaces the response, which would be a message of this kind and code.
     pub(crate) fn intercept(
         &mut self,
         id: ConnectionId,
@@ -53,8 +53,9 @@ impl Context<'_> {
             Fault::Close => self.close(id),
             Fault::Disconnect { code, text } => self.disconnect(id, code, &text),
             Fault::BadFrame => self.send_raw(id, NO_FRAME),
-            // Ends in the middle of the return code or parameter count. A kind that no protocol knows stands for an
-            // init response, whose content nobody reads.
+            // The message ends in the middle of the return code or parameter count. Clients do not
+            // read the content of an init response, so that one gets an unknown message kind
+            // instead.
             Fault::Undecodable if self.connections.subprotocol(id) == Some(SubProtocol::Json) => {
                 self.send_raw(id, UNDECODABLE_TEXT);
             }
@@ -67,7 +68,7 @@ impl Context<'_> {
         Verdict::Done
     }
 
-    /// Lets a fault follow the usual answer.
+    /// Applies a fault that follows the normal response.
     pub(crate) fn follow(&mut self, id: ConnectionId, step: Step) {
         match self.config.faults.take(step, Fault::follows) {
             Some(Fault::CloseAfter) => self.close(id),

@@ -10,7 +10,7 @@ use crate::faults::{Fault, Step};
 use crate::requests::{Asked, Fields};
 use chat_core::codes::{operation, parameter as p, return_code};
 
-/// What every answer names as the cluster. Spec: chat.md 12.
+/// The cluster in every response. Spec: chat.md 12.
 const CLUSTER: &str = "default";
 
 impl ServerCore {
@@ -139,7 +139,8 @@ impl ServerCore {
             .respond(id, asked, return_code::OK, "", parameters);
     }
 
-    /// Region codes are not case-sensitive, and end at the first slash. Spec: chat.md 2.8, 12.
+    /// Checks a region code. Codes are not case-sensitive, and end at the first slash. Spec:
+    /// chat.md 2.8, 12.
     fn check_region(&self, region: Option<&str>) -> Result<(), Refusal> {
         let region = region.unwrap_or_default();
         let code = region.split('/').next().unwrap_or_default();
@@ -155,12 +156,12 @@ impl ServerCore {
         }
     }
 
-    /// The app id that a JSON client has in its path.
+    /// The app id in the path of a JSON client.
     pub(crate) fn path_app_id(&self, id: ConnectionId) -> Option<Text> {
         self.connections.get(id)?.app_id.clone()
     }
 
-    /// The front end's address as this client can reach it.
+    /// The address at which this client can reach the front end.
     fn front_end_address(&self, id: ConnectionId) -> Text {
         let connection = self.connections.get(id);
         let host = match &self.config.public_host {
@@ -180,7 +181,7 @@ impl ServerCore {
         } else {
             ""
         };
-        // An IPv6 address is told from the port by its brackets.
+        // Brackets separate an IPv6 address from the port.
         if host.contains(':') && !host.starts_with('[') {
             format!("{scheme}[{host}]:{port}").into()
         } else {

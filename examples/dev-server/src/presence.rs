@@ -10,7 +10,7 @@ use crate::requests::{Asked, UpdateStatus};
 use crate::users::User;
 use chat_core::codes::{event, parameter as p, return_code};
 
-/// Every status from here on counts as online and may carry a message. Spec: chat.md 1.4.
+/// The lowest status that counts as online and may have a message. Spec: chat.md 1.4.
 const ONLINE: i32 = 2;
 const OFFLINE: i32 = 0;
 
@@ -98,7 +98,7 @@ impl Partition {
         cx.respond_ok(id, asked);
     }
 
-    /// The first connection of a user has come.
+    /// Handles the first connection of a user.
     pub(crate) fn came_online(&mut self, cx: &mut Context<'_>, user_id: &Text) {
         if cx.config.status_on_login
             && let Some(user) = self.users.get_mut(user_id)
@@ -108,7 +108,8 @@ impl Partition {
         }
     }
 
-    /// The last connection of a user has gone: friends see it, and its own list is dropped.
+    /// Handles the loss of a user's last connection: friends are notified, and the user's own list
+    /// is dropped.
     pub(crate) fn went_offline(&mut self, cx: &mut Context<'_>, user_id: &Text) {
         let Some(user) = self.users.get_mut(user_id) else {
             return;
@@ -148,9 +149,9 @@ impl Partition {
     }
 }
 
-/// Event 4; a message that is absent is the same as before, a null one is none.
+/// Event 4. An absent message means "unchanged", null means "none".
 fn status_event(user_id: &Text, status: i32, message: Option<Value>) -> Event {
-    // Who is invisible looks like someone who is not there.
+    // An invisible user looks like an absent one.
     let seen = if status < ONLINE { OFFLINE } else { status };
     let mut parameters: Parameters = vec![
         (p::SENDER, user_id.clone().into()),

@@ -39,7 +39,8 @@ impl Partition {
         self.conversations
             .push(cx.config, sequence, sender, &target, content);
         cx.respond_ok(id, asked);
-        // The echo goes to all connections of the sender; to oneself there is one event for each connection.
+        // The echo goes to all connections of the sender. A message to oneself is one event per
+        // connection, not two.
         let mut to = self.connections([&target]);
         if target != *sender {
             to.extend(self.connections([sender]));
@@ -47,7 +48,8 @@ impl Partition {
         cx.send_event(&to, &mut event);
     }
 
-    /// Sends a fresh connection what the user's conversations still hold. Spec: chat.md 12, front end: session.
+    /// Sends a new connection the messages of the user's conversations. Spec: chat.md 12, front
+    /// end: session.
     pub(crate) fn replay_private(
         &self,
         cx: &mut Context<'_>,

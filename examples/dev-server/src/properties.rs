@@ -97,7 +97,7 @@ impl Partition {
     }
 }
 
-/// A property's value; one that is not there is null.
+/// The value of a property; null if it does not exist.
 fn get<'a>(properties: &'a Properties, key: &Value) -> &'a Value {
     properties
         .iter()
@@ -105,7 +105,7 @@ fn get<'a>(properties: &'a Properties, key: &Value) -> &'a Value {
         .map_or(&Value::Null, |(_, value)| value)
 }
 
-/// The properties after some changes; a null value removes. Spec: chat.md 1.6.
+/// The properties after some changes; a null value removes one. Spec: chat.md 1.6.
 pub(crate) fn apply(properties: &Properties, changes: &Properties) -> Properties {
     let mut after = properties.clone();
     for (key, value) in changes {
@@ -117,7 +117,7 @@ pub(crate) fn apply(properties: &Properties, changes: &Properties) -> Properties
     after
 }
 
-/// Memory that properties take.
+/// The memory of properties.
 pub(crate) fn size(properties: &Properties) -> usize {
     properties
         .iter()

@@ -1,4 +1,4 @@
-//! What clients ask for: the parameters of each operation, typed. Spec: chat.md 1.3, 3.
+//! The typed parameters of each operation. Spec: chat.md 1.3, 3.
 
 use crate::subprotocol::SubProtocol;
 use chat_core::codes::{parameter as p, property};
@@ -8,11 +8,11 @@ use photon_proto::{Array, Parameters, Text, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong(pub(crate) u8);
 
-/// A request that is to be answered.
+/// A received request, for its response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     pub(crate) code: u8,
-    /// Responses go the way the request came. Spec: chat.md 12, common.
+    /// A response is encrypted if its request was. Spec: chat.md 12, common.
     pub(crate) encrypted: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Login {
     pub(crate) auth_parameters: Option<Text>,
     pub(crate) auth_data: Option<Value>,
     pub(crate) token: Option<Value>,
-    /// How many private messages to replay; `None` for all.
+    /// The number of private messages to replay; `None` for all.
     pub(crate) private_history: Option<i32>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Login {
 pub(crate) struct Subscribe {
     pub(crate) channels: Vec<Text>,
     pub(crate) history_length: i32,
-    /// As many as channels, if there are any.
+    /// As many as channels, if present.
     pub(crate) last_ids: Option<Vec<i32>>,
     pub(crate) properties: Vec<(Value, Value)>,
 }
@@ -59,7 +59,7 @@ pub(crate) struct SendPrivate {
 #[derive(Clone, Debug)]
 pub(crate) struct UpdateStatus {
     pub(crate) status: i32,
-    /// The new message, null for none; `None` keeps the old one.
+    /// The new message, or null for no message; `None` keeps the old one.
     pub(crate) message: Option<Value>,
 }
 
@@ -67,18 +67,18 @@ pub(crate) struct UpdateStatus {
 #[derive(Clone, Debug)]
 pub(crate) struct SetProperties {
     pub(crate) channel: Text,
-    /// Whose properties in the channel; `None` for the channel's own.
+    /// The user whose properties in the channel change; `None` for the channel's own.
     pub(crate) user: Option<Text>,
     pub(crate) changes: Vec<(Value, Value)>,
     pub(crate) expected: Vec<(Value, Value)>,
     pub(crate) broadcast: bool,
 }
 
-/// The parameters of one request, taken out one by one. A null counts as absent.
+/// The parameters of one request. Each is taken out once; null counts as absent.
 pub(crate) struct Fields {
     parameters: Parameters,
     max_string_bytes: usize,
-    /// They came from JSON, where every key is text.
+    /// Whether they came from JSON, where every key is text.
     text_keys: bool,
 }
 
@@ -91,7 +91,7 @@ impl Fields {
         }
     }
 
-    /// The same with texts no longer than this.
+    /// Limits the length of texts.
     pub(crate) fn limited(self, max_string_bytes: usize) -> Self {
         Self {
             max_string_bytes: max_string_bytes.min(MAX_STRING_BYTES),
@@ -99,7 +99,7 @@ impl Fields {
         }
     }
 
-    /// The same, written in this.
+    /// Sets the serialization that the parameters came in.
     pub(crate) fn written_in(self, subprotocol: Option<SubProtocol>) -> Self {
         Self {
             text_keys: subprotocol.is_some_and(SubProtocol::is_text),
@@ -137,7 +137,7 @@ impl Fields {
         self.typed(key, |value| int(&value))
     }
 
-    /// A flag; one that is absent is not set.
+    /// A flag; false if absent.
     fn bool(&mut self, key: u8) -> Result<bool, Wrong> {
         let flag = self.typed(key, |value| match value {
             Value::Bool(flag) => Some(flag),
@@ -262,7 +262,7 @@ impl Fields {
     }
 }
 
-/// Gives the keys that have a meaning the type that they have elsewhere. Spec: chat.md 1.6.
+/// Converts the keys of well-known properties to bytes: JSON has text keys only. Spec: chat.md 1.6.
 fn known_key(key: &mut Value) {
     let known = key.as_str().and_then(|text| text.parse().ok());
     if let Some(known @ (property::MAX_SUBSCRIBERS | property::PUBLISH_SUBSCRIBERS)) = known {
@@ -270,13 +270,13 @@ fn known_key(key: &mut Value) {
     }
 }
 
-/// Most elements that every protocol can write. A reader of 1.8 takes more; nobody could be told of them. Spec: wire.md
-/// 4.4.
+/// The most elements that every protocol can encode. A decoder of 1.8 accepts more, but 1.6 clients
+/// could not receive them. Spec: wire.md 4.4.
 const MAX_COUNT: usize = 32_767;
-/// Longest text, likewise.
+/// The longest text, for the same reason.
 pub(crate) const MAX_STRING_BYTES: usize = 32_767;
 
-/// Whole numbers of every width are taken for an int: not every client is strict.
+/// Accepts whole numbers of every width as an int: some clients send shorter ones.
 pub(crate) fn int(value: &Value) -> Option<i32> {
     match value {
         Value::Int(number) => Some(*number),

@@ -23,11 +23,12 @@ impl Partition {
         request: Subscribe,
     ) {
         let deny = cx.config.faults.happens(Step::Subscribe, &Fault::Deny);
-        // Gathered messages go to who was there when they were published; to who comes now they are history.
+        // Collected messages go to the subscribers that were present when they were published; a
+        // new subscriber gets them as history.
         for name in &request.channels {
             self.flush(cx, name);
         }
-        // Creation options belong to a request with a single channel. Spec: chat.md 9.
+        // Creation options apply only to a request with a single channel. Spec: chat.md 9.
         let none = Vec::new();
         let properties = if request.channels.len() == 1 {
             &request.properties
@@ -53,7 +54,7 @@ impl Partition {
         }
     }
 
-    /// Event 5 to all connections of the user. Spec: chat.md 12.
+    /// Sends event 5 to all connections of the user. Spec: chat.md 12.
     fn confirm_subscription(
         &self,
         cx: &mut Context<'_>,
@@ -120,7 +121,7 @@ impl Partition {
         }
     }
 
-    /// One event 0 for each channel to the asking connection. Spec: chat.md 12.
+    /// Sends the requesting connection one event 0 for each channel. Spec: chat.md 12.
     fn send_histories(
         &self,
         cx: &mut Context<'_>,
@@ -186,10 +187,11 @@ impl Partition {
     }
 }
 
-/// Bytes of names that go into one event.
+/// The most bytes of names in one event: half of what a message can carry, because each name costs
+/// more than its bytes.
 const NAME_BYTES: usize = 500_000;
 
-/// Ranges of names, each of which fits one event; just one for what clients ask for.
+/// Ranges of names that fit into one event each. Requests of ordinary size give one range.
 pub(crate) fn portions(names: &[Text]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     std::iter::from_fn(move || {

@@ -69,8 +69,8 @@ impl ServerCore {
     /// Executes a command of the control interface, at the time of the last call. Like any other
     /// call, it may leave output to drain.
     ///
-    /// The answer quotes names and texts of clients as Rust does, so it stays one line whatever they
-    /// contain.
+    /// The answer quotes names and texts of clients as Rust does, so it stays one line whatever
+    /// they contain.
     ///
     /// ```
     /// use dev_server::{ServerConfig, ServerCore};

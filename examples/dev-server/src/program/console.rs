@@ -1,14 +1,14 @@
-//! Commands on standard input, answers on standard output.
+//! Commands from standard input, answers to standard output.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use dev_server::server::ServerHandle;
 
-/// Longest command, in bytes.
+/// The maximum length of a command.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 
-/// Carries out commands until input ends, which leaves the server running: it may have been started without anyone to
-/// talk to. Nobody has to read the answers either.
+/// Executes commands until standard input ends. The server keeps running then: it may have been
+/// started without a terminal. It also ignores errors on standard output, which may be closed.
 pub(crate) fn serve(handle: &ServerHandle) {
     let mut input = BufReader::new(io::stdin());
     while let Some(line) = next_line(&mut input) {
@@ -30,7 +30,7 @@ pub(crate) fn serve(handle: &ServerHandle) {
     log::debug!("no more commands: standard input has ended");
 }
 
-/// The next line that says something, or what is wrong with it; `None` at the end of input.
+/// The next line that is not empty, or an error text; `None` at the end of input.
 fn next_line(input: &mut impl BufRead) -> Option<Result<String, &'static str>> {
     loop {
         let mut line = Vec::new();
@@ -47,7 +47,7 @@ fn next_line(input: &mut impl BufRead) -> Option<Result<String, &'static str>> {
             }
         }
         if line.last() != Some(&b'\n') && line.len() as u64 == MAX_LINE_BYTES {
-            // Ends with the line, or with the input.
+            // Skips the rest of the line.
             while line.last().is_some_and(|byte| *byte != b'\n') {
                 line.clear();
                 let _ = input

@@ -11,12 +11,12 @@ struct Logger {
 
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-/// Prints from now on what is at least as important as `level`.
+/// Prints log records from `level` upwards.
 pub(crate) fn start(level: LevelFilter) {
     let logger = LOGGER.get_or_init(|| Logger {
         start: Instant::now(),
     });
-    // Fails only if there is a logger already: this one.
+    // This fails only if this logger is installed already.
     if log::set_logger(logger).is_ok() {
         log::set_max_level(level);
     }

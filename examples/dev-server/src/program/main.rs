@@ -13,14 +13,14 @@ use std::thread;
 use arguments::{Arguments, Parsed};
 use dev_server::server::Server;
 
-/// What programs exit with when they were called the wrong way.
+/// The exit status for wrong arguments (EX_USAGE of sysexits.h).
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let arguments = match arguments::parse() {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Print(text)) => {
-            // Whoever does not read it all has read enough.
+            // A closed pipe, as in `--help | head`, is not an error.
             let _ = writeln!(io::stdout(), "{text}");
             return ExitCode::SUCCESS;
         }
@@ -66,13 +66,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("the certificate cannot be written to {file}: {error}"))?;
     }
     let written = writeln!(out, "{ready}");
-    // Nobody has to read it.
+    // Standard output may be closed.
     if let Err(error) = written.and_then(|()| out.flush()) {
         log::warn!("cannot say that the server is ready: {error}");
     }
     if arguments.control {
         let handle = server.handle();
-        // Ends with the program: reading standard input cannot be interrupted.
+        // This thread is never joined: reading from standard input cannot be interrupted.
         thread::Builder::new()
             .name("control".to_owned())
             .spawn(move || console::serve(&handle))?;
@@ -81,7 +81,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds what to do about errors that have a usual cause.
+/// Adds advice to errors with a usual cause.
 fn explained(error: io::Error) -> Box<dyn Error> {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {

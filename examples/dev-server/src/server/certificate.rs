@@ -1,4 +1,4 @@
-//! The certificate of wss: one that is made for this run, or the user's own.
+//! The certificate of wss: made for this run, or the user's own.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::options::Certificate;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Some clients refuse certificates that are valid for much longer.
+/// Some clients refuse certificates with a longer validity.
 const VALID_DAYS: u32 = 365;
 
-/// What a secure listener shows its clients.
+/// The TLS identity of a secure listener.
 pub(super) struct Identity {
     pub(super) config: Arc<ServerConfig>,
-    /// What clients have to trust.
+    /// The certificate that clients must trust.
     pub(super) pem: String,
 }
 
 impl Identity {
-    /// `names` are the hosts that a self-made certificate is for.
+    /// Creates or loads the certificate. `names` are the hosts of a self-made one.
     pub(super) fn new(certificate: &Certificate, names: Vec<String>) -> io::Result<Self> {
         let (chain, key, pem) = match certificate {
             Certificate::SelfMade => {
@@ -48,12 +48,13 @@ impl Identity {
 
 type Parts = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, String);
 
-/// A certificate for these names, signed by an authority that nobody has the key of any more when this returns.
+/// Creates a certificate for these names and an authority that signs it. The authority's key is
+/// dropped on return, so it cannot sign anything else.
 fn self_made(names: Vec<String>) -> Result<Parts, rcgen::Error> {
     let since_1970 = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    // Clocks differ.
+    // The client's clock may be behind.
     let not_before = date_time_ymd(1970, 1, 1) + since_1970.saturating_sub(DAY);
     let not_after = not_before + DAY * VALID_DAYS;
 

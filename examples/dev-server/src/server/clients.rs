@@ -1,4 +1,4 @@
-//! The clients' sockets: bounded reading and writing, and endings that lose no bytes.
+//! The sockets of TCP clients: bounded reading and writing, and lingering close.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
@@ -14,29 +14,31 @@ use super::FIRST_CLIENT;
 use crate::connections::ConnectionId;
 use crate::core::ServerCore;
 
-/// Bytes taken from one client before the others get their turn.
+/// The bytes read from one client per turn, so that one client cannot delay the others.
 const READ_PER_TURN: usize = 64 * 1024;
-/// How long an ended connection is kept for the client to hang up. Closing a socket that holds unread bytes resets the
-/// connection, and on some systems the last message to the client is lost thereby.
+/// The time that an ended connection stays open for the client to close it (lingering close, RFC
+/// 9112, 9.6). Closing a socket with unread bytes resets the connection, and some systems then drop
+/// the last message to the client.
 const LINGER: Duration = Duration::from_secs(1);
 
 struct Client {
     stream: TcpStream,
     /// `None` once the core has ended the connection.
     id: Option<ConnectionId>,
-    /// The socket took less than it was given; the operating system will tell when it takes more.
+    /// Whether the socket took only a part; the poll reports when it takes more.
     blocked: bool,
-    /// Whether it is queued for reading.
+    /// Whether the client is in `readable`.
     queued: bool,
 }
 
 pub(super) struct Clients {
     all: HashMap<Token, Client>,
-    /// Those with something to read, as far as is known. Readiness is told once, so they stay until there is nothing.
+    /// Clients that may have input. The poll reports readiness once, so they stay here until a read
+    /// blocks.
     readable: VecDeque<Token>,
-    /// Those that can take bytes again.
+    /// Clients whose sockets take bytes again.
     writable: Vec<Token>,
-    /// Ended ones, the oldest first.
+    /// Ended connections, the oldest first.
     lingering: VecDeque<(Instant, Token)>,
     buffer: Box<[u8]>,
 }
@@ -52,7 +54,7 @@ impl Clients {
         }
     }
 
-    /// Takes a new client in, if the operating system lets it be watched.
+    /// Adds a new client, unless its socket cannot be registered.
     pub(super) fn insert(&mut self, registry: &Registry, id: ConnectionId, mut stream: TcpStream) {
         let token = token(id);
         match registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE) {
@@ -76,7 +78,7 @@ impl Clients {
         !self.all.contains_key(&token(id))
     }
 
-    /// Notes what a client's socket is ready for.
+    /// Records an event of a client's socket.
     pub(super) fn wake(&mut self, token: Token, event: &Event) {
         let Some(client) = self.all.get_mut(&token) else {
             return;
@@ -91,17 +93,17 @@ impl Clients {
         }
     }
 
-    /// Whether there is something to do without waiting.
+    /// Whether there is work that needs no waiting.
     pub(super) fn has_work(&self) -> bool {
         !self.readable.is_empty() || !self.writable.is_empty()
     }
 
-    /// When the first ended connection is given up.
+    /// The time at which the first ended connection is dropped.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.lingering.front().map(|(until, _)| *until)
     }
 
-    /// Reads from each client that has something, up to a bound.
+    /// Reads from each client with input, up to a limit.
     pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp) {
         for _ in 0..self.readable.len() {
             let Some(token) = self.readable.pop_front() else {
@@ -135,14 +137,14 @@ impl Clients {
         }
     }
 
-    /// Writes what the core has for clients that can take bytes again.
+    /// Writes the output of clients whose sockets take bytes again.
     pub(super) fn write(&mut self, core: &mut ServerCore, now: Timestamp) {
         for token in std::mem::take(&mut self.writable) {
             self.write_to(core, now, token);
         }
     }
 
-    /// Writes what the core has for a client.
+    /// Writes the output of a client.
     pub(super) fn flush(&mut self, core: &mut ServerCore, now: Timestamp, id: ConnectionId) {
         self.write_to(core, now, token(id));
     }
@@ -170,18 +172,19 @@ impl Clients {
         }
     }
 
-    /// Ends what the core has ended.
+    /// Ends a connection that the core has ended.
     pub(super) fn end(&mut self, id: ConnectionId, now: Instant) {
         let token = token(id);
         if let Some(client) = self.all.get_mut(&token) {
             client.id = None;
-            // Fails if the client has hung up, which the next read shows.
+            // If the client has closed the socket already, this fails, and the next read returns
+            // the end.
             let _ = client.stream.shutdown(Shutdown::Write);
             self.lingering.push_back((now + LINGER, token));
         }
     }
 
-    /// Gives up what has lingered for long enough.
+    /// Drops connections that have lingered long enough.
     pub(super) fn expire(&mut self, registry: &Registry, now: Instant) {
         while self
             .lingering
@@ -191,7 +194,7 @@ impl Clients {
             if let Some((_, token)) = self.lingering.pop_front()
                 && let Some(mut client) = self.all.remove(&token)
             {
-                // Closing the socket would do the same.
+                // Closing the socket has the same effect.
                 let _ = registry.deregister(&mut client.stream);
             }
         }

@@ -1,4 +1,4 @@
-//! A UDP socket for all clients of one of the two servers, with a bad line behind it if that is wanted.
+//! The UDP socket of one of the two servers, for all its clients, with emulated network conditions.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,17 +13,18 @@ use crate::core::ServerCore;
 use crate::netem::Pipe;
 use crate::sim::Rng;
 
-/// Datagrams taken from the socket, and given to it, before others get their turn.
+/// The datagrams received and sent per turn, so that one server cannot delay the other.
 const PER_TURN: usize = 512;
-/// Room for every datagram that there can be: on some systems it is an error if one does not fit.
+/// The size of the largest possible datagram: some systems report an error if a datagram does not
+/// fit.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
-/// What the operating system is asked to keep until it is taken: thousands of clients may speak at once.
+/// The requested size of the socket's buffers: thousands of clients may send at once.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// Errors in a row before the socket is left alone for a while.
+/// The errors in a row after which the socket pauses.
 const MAX_ERRORS: usize = 16;
-/// For how long, in milliseconds.
+/// The length of the pause.
 const PAUSE_MS: u64 = 200;
-/// What may be on its way on the bad line, in each direction.
+/// The bytes in flight in each direction under the emulated network conditions.
 const MAX_IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) struct DatagramSocket {
@@ -32,22 +33,23 @@ pub(super) struct DatagramSocket {
     /// The host that clients reach; `None` if it depends on the client.
     local_host: Option<String>,
     input: Input,
-    /// The socket took no more; the operating system will tell when it takes more.
+    /// Whether the socket took no more; the poll reports when it takes more.
     blocked: bool,
-    /// There may be more to send, beyond the bound of the last turn.
+    /// Whether the last turn stopped at its limit.
     unfinished: bool,
     incoming: Pipe<SocketAddr>,
     outgoing: Pipe<SocketAddr>,
-    /// Has left the bad line, and waits for the socket.
+    /// A datagram that the socket has not taken yet.
     waiting: Option<(SocketAddr, Vec<u8>)>,
     rng: Rng,
 }
 
-/// Whether there is anything to receive.
+/// The readiness of the socket for receiving.
 struct Input {
-    /// There may be. Readiness is told once, so this stands until the operating system says that there is nothing.
+    /// Whether there may be input. The poll reports readiness once, so this is true until a call
+    /// blocks.
     readable: bool,
-    /// Nothing is tried before, after too many errors.
+    /// The end of a pause after too many errors.
     paused_until: Option<Timestamp>,
 }
 
@@ -56,7 +58,7 @@ impl Input {
         self.readable && self.paused_until.is_none()
     }
 
-    /// Takes what `receive` has, up to a bound.
+    /// Calls `receive` until it blocks, up to a limit.
     fn receive(
         &mut self,
         now: Timestamp,
@@ -77,7 +79,7 @@ impl Input {
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => self.readable = false,
-                    // What the network says of datagrams that were sent: resends take care of it.
+                    // ICMP errors about datagrams sent earlier: resends repair the loss.
                     ErrorKind::Interrupted
                     | ErrorKind::ConnectionReset
                     | ErrorKind::ConnectionRefused => {}
@@ -144,7 +146,7 @@ impl DatagramSocket {
         self.input.has_work() || (self.unfinished && !self.blocked)
     }
 
-    /// When something leaves the bad line, or a pause ends.
+    /// The time at which a datagram arrives or leaves, or a pause ends.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let outgoing = self.outgoing.next_time().filter(|_| !self.blocked);
         self.incoming
@@ -155,7 +157,7 @@ impl DatagramSocket {
             .min()
     }
 
-    /// Receives what is there, up to a bound, each into the buffer, which has [`BUFFER_BYTES`].
+    /// Receives datagrams, up to a limit, into the buffer of [`BUFFER_BYTES`].
     pub(super) fn read(&mut self, core: &mut ServerCore, now: Timestamp, buffer: &mut [u8]) {
         let conditions = core.config().conditions;
         let direct = conditions.is_clear() && self.incoming.is_empty();
@@ -196,7 +198,7 @@ impl DatagramSocket {
         }
     }
 
-    /// Sends what the core has, up to a bound.
+    /// Sends the core's datagrams, up to a limit.
     pub(super) fn write(&mut self, core: &mut ServerCore, now: Timestamp) {
         self.unfinished = true;
         for _ in 0..PER_TURN {
@@ -226,7 +228,7 @@ impl DatagramSocket {
         }
     }
 
-    /// Whether the socket took a datagram, or never will.
+    /// Sends a datagram. Returns false if it must be tried again later.
     fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> bool {
         match self.socket.send_to(datagram, to) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -242,7 +244,7 @@ impl DatagramSocket {
     }
 }
 
-/// The host that this client reached: the one that this machine would send from to reach the client.
+/// The host that this client reached: the local address from which the system sends to the client.
 fn host(local_host: Option<&str>, client: SocketAddr) -> String {
     if let Some(host) = local_host {
         return host.to_owned();
@@ -252,7 +254,7 @@ fn host(local_host: Option<&str>, client: SocketAddr) -> String {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
-    // Sends nothing: the operating system only looks for the way.
+    // Connecting a UDP socket sends nothing; it only selects the local address.
     let found = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
         socket.connect(client)?;
         socket.local_addr()
@@ -275,8 +277,8 @@ mod tests {
 
     use super::{BUFFER_BYTES, Input, PAUSE_MS, bind};
 
-    /// How often a call tried, and what it took, from a socket that answers this and then has nothing; `Other` stands
-    /// for a datagram.
+    /// Returns how often a call tried, and the number of datagrams, for a socket that gives these
+    /// results and then blocks. `Other` stands for a datagram.
     fn receive(
         input: &mut Input,
         ms: u64,
@@ -298,7 +300,7 @@ mod tests {
         (tried, taken)
     }
 
-    /// The operating system tells of readiness once: after an error there may be more.
+    /// The poll reports readiness once: after an error there may be more input.
     #[test]
     fn an_error_does_not_end_receiving() {
         let mut input = Input {
@@ -332,7 +334,7 @@ mod tests {
         assert!(!input.readable && input.paused_until.is_none());
     }
 
-    /// A whole burst of thousands of clients, and the longest datagram that there is.
+    /// A burst of thousands of clients, and a datagram of maximum length.
     #[test]
     fn the_socket_keeps_much_and_the_buffer_holds_the_longest_datagram() -> io::Result<()> {
         let default = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;

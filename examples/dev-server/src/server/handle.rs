@@ -1,4 +1,4 @@
-//! [`ServerHandle`]: what other threads can do with a running server.
+//! [`ServerHandle`]: control of a running server from other threads.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -8,13 +8,13 @@ use mio::Waker;
 use crate::core::ServerCore;
 use crate::faults::Faults;
 
-/// What a handle asks of the server's thread.
+/// A request of a handle to the server's thread.
 pub(super) enum Command {
     Stop,
     With(Box<dyn FnOnce(&mut ServerCore) + Send>),
 }
 
-/// Reaches a [`Server`](super::Server) from any thread.
+/// Controls a [`Server`](super::Server) from any thread.
 #[derive(Clone)]
 pub struct ServerHandle {
     sender: Sender<Command>,
@@ -26,27 +26,28 @@ impl ServerHandle {
         Self { sender, waker }
     }
 
-    /// Makes [`run`](super::Server::run) return soon. Harmless if it has already.
+    /// Makes [`run`](super::Server::run) return soon. It has no effect if the server has stopped.
     pub fn stop(&self) {
         self.send(Command::Stop);
     }
 
-    /// Runs `act` on the core, in the server's thread, and waits for its result; `None` if the server has ended.
+    /// Calls `act` with the core in the server's thread, waits and returns its result; `None` if
+    /// the server has stopped.
     ///
-    /// Waits for as long as the server has been bound but does not run.
+    /// It waits until [`run`](super::Server::run) is called if the server is only bound.
     pub fn with_core<R: Send + 'static>(
         &self,
         act: impl FnOnce(&mut ServerCore) -> R + Send + 'static,
     ) -> Option<R> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.send(Command::With(Box::new(move |core| {
-            // The receiver waits below, or its thread is gone with the whole program.
+            // The receiver below waits for it. Sending fails only if that thread was lost.
             let _ = sender.send(act(core));
         })));
         receiver.recv().ok()
     }
 
-    /// Switches faults while the server runs; when it returns, they are in force.
+    /// Changes the faults while the server runs. They apply when this returns.
     pub fn with_faults(&self, act: impl FnOnce(&mut Faults) + Send + 'static) {
         let _ended = self.with_core(|core| act(core.faults_mut()));
     }

@@ -1,4 +1,4 @@
-//! Accepting connections, without spinning when the operating system refuses to.
+//! Acceptance of TCP connections, which pauses when the operating system reports errors.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use mio::{Interest, Registry, Token};
 use crate::connections::ServerKind;
 use crate::transport::Transport;
 
-/// Connections accepted before the clients that are there get their turn.
+/// The connections accepted per turn, so that a burst cannot delay the existing clients.
 const ACCEPTS_PER_TURN: usize = 64;
-/// How long to wait after an error that will not go away by itself, such as too many open files.
+/// The pause after an error that persists, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) struct Listener {
@@ -20,7 +20,8 @@ pub(super) struct Listener {
     server_kind: ServerKind,
     transport: Transport,
     token: Token,
-    /// There may be connections to accept. Readiness is told once, so this stands until there are none.
+    /// Whether there may be connections to accept. The poll reports readiness once, so this is true
+    /// until a call blocks.
     ready: bool,
     paused_until: Option<Instant>,
 }
@@ -49,7 +50,7 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// If this is its token, there may be connections to accept.
+    /// Records readiness, if this is the listener's token.
     pub(super) fn wake(&mut self, token: Token) {
         self.ready |= self.token == token;
     }
@@ -58,12 +59,13 @@ impl Listener {
         self.ready && self.paused_until.is_none()
     }
 
-    /// When to try again after a pause.
+    /// The end of the pause.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.paused_until
     }
 
-    /// Accepts what is waiting, up to a bound; with each goes the host that the client reached.
+    /// Accepts waiting connections, up to a limit. `accepted` also receives the host that the
+    /// client reached.
     pub(super) fn accept(
         &mut self,
         now: Instant,
@@ -79,7 +81,8 @@ impl Listener {
         for _ in 0..ACCEPTS_PER_TURN {
             match self.socket.accept() {
                 Ok((stream, _)) => {
-                    // Nagle off, wire.md 6. Without a local address the client has gone already.
+                    // TCP_NODELAY: wire.md 6. A socket without a local address has been closed by
+                    // the client already.
                     if let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) {
                         accepted(
                             stream,

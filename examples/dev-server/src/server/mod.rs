@@ -1,4 +1,4 @@
-//! The server on real sockets, TCP, UDP and WebSocket: thousands of clients in one thread.
+//! The server on real sockets (TCP, UDP and WebSocket): thousands of clients in one thread.
 //!
 //! ```
 //! use dev_server::server::{Server, ServerOptions};
@@ -48,9 +48,9 @@ use web::WebClients;
 const WAKER: Token = Token(0);
 const UDP_NAME_SERVER: Token = Token(1);
 const UDP_FRONT_END: Token = Token(2);
-/// Tokens of listeners begin here.
+/// The first token of the listeners.
 const FIRST_LISTENER: usize = 3;
-/// Tokens of TCP clients begin here.
+/// The first token of the TCP clients. There are at most six listeners.
 const FIRST_CLIENT: usize = 16;
 const EVENTS_PER_TURN: usize = 1024;
 
@@ -60,9 +60,9 @@ pub struct Server {
     core: ServerCore,
     start: Instant,
     listeners: Vec<Listener>,
-    /// Name server and front end over UDP, or none.
+    /// The UDP sockets of the name server and the front end; empty without UDP.
     datagrams: Vec<DatagramSocket>,
-    /// Into which they receive.
+    /// The receive buffer of the UDP sockets.
     buffer: Box<[u8]>,
     clients: Clients,
     web: WebClients,
@@ -74,11 +74,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens. Clients that connect from now on wait until [`run`](Self::run).
+    /// Binds all sockets. Clients that connect from now on wait until [`run`](Self::run).
     ///
     /// # Errors
-    /// [`io::Error`] if the host cannot be resolved or a port cannot be listened on (its text says which), if a certificate
-    /// is to be used that is none, or if the operating system gives no random numbers.
+    /// [`io::Error`] if the host cannot be resolved or a port cannot be bound (the text names it),
+    /// if the certificate is not valid, or if the operating system has no random numbers.
     pub fn bind(options: &ServerOptions) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -196,29 +196,29 @@ impl Server {
         })
     }
 
-    /// Where it listens, with the real ports.
+    /// Returns the addresses of the sockets, with the real ports.
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    /// What clients have to trust if they are to connect over wss, as PEM; `None` without wss. Of a self-made certificate
-    /// that is the authority that signed it, which signs nothing else.
+    /// Returns the certificate that clients must trust for wss, as PEM; `None` without wss. For a
+    /// self-made certificate it is the authority that signed it and nothing else.
     #[must_use]
     pub fn certificate_pem(&self) -> Option<&str> {
         self.identity.as_ref().map(|identity| identity.pem.as_str())
     }
 
-    /// A handle for other threads.
+    /// Returns a handle for other threads.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(self.sender.clone(), Arc::clone(&self.waker))
     }
 
-    /// Serves until a handle says stop, then closes all connections.
+    /// Serves clients until a handle stops the server, then closes all connections.
     ///
     /// # Errors
-    /// [`io::Error`] if waiting for sockets fails. What goes wrong with one client only ends that client.
+    /// [`io::Error`] if waiting for sockets fails. An error of one client only ends that client.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         loop {
@@ -251,7 +251,7 @@ impl Server {
                 match command {
                     Command::Stop => return Ok(()),
                     Command::With(act) => {
-                        // Lets the core know what time it is.
+                        // Moves the core's time forward.
                         self.core.service(now);
                         act(&mut self.core);
                     }
@@ -315,7 +315,7 @@ impl Server {
         }
     }
 
-    /// How long to wait for sockets; `None` for as long as it takes.
+    /// The time to wait for sockets; `None` without limit.
     fn timeout(&self) -> Option<Duration> {
         let listeners = self.listeners.iter().any(Listener::has_work);
         if listeners
@@ -345,7 +345,7 @@ impl Server {
     }
 }
 
-/// The hosts that a self-made certificate is for.
+/// The hosts in a self-made certificate.
 fn certificate_names(options: &ServerOptions) -> Vec<String> {
     let mut names = ["localhost", "127.0.0.1", "::1"]
         .map(str::to_owned)
@@ -362,7 +362,7 @@ fn certificate_names(options: &ServerOptions) -> Vec<String> {
     names
 }
 
-/// Random bytes of the operating system's.
+/// Returns random bytes of the operating system.
 fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;

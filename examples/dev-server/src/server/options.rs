@@ -1,4 +1,4 @@
-//! [`ServerOptions`]: where to listen, and what the server is like.
+//! [`ServerOptions`]: addresses, ports and the configuration of a server.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,28 +7,29 @@ use crate::config::ServerConfig;
 use crate::connections::ServerKind;
 use crate::transport::Transport;
 
-/// Where to listen, and what the server is like.
+/// Addresses, ports and the configuration of a server.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
-    /// Host name or IP address to listen on. Default `127.0.0.1`.
+    /// The host name or IP address to listen on. Default `127.0.0.1`.
     pub host: String,
-    /// TCP port of the name server, 0 for any free one. Default 4533. Spec: chat.md 2.1.
+    /// The TCP port of the name server, 0 for any free port. Default 4533. Spec: chat.md 2.1.
     pub name_server_port: u16,
-    /// TCP port of the front end, 0 for any free one. Default 4534.
+    /// The TCP port of the front end, 0 for any free port. Default 4534.
     pub front_end_port: u16,
-    /// UDP ports, on the same host; `None` for no UDP. Default `None`.
+    /// The UDP ports, on the same host; `None` disables UDP. Default `None`.
     pub udp: Option<UdpPorts>,
-    /// Ports for WebSocket without TLS, on the same host; `None` for none. Default `None`.
+    /// The ports for WebSocket without TLS, on the same host; `None` disables it. Default `None`.
     pub ws: Option<WsPorts>,
-    /// WebSocket with TLS, on the same host; `None` for none. Default `None`.
+    /// The options of WebSocket with TLS, on the same host; `None` disables it. Default `None`.
     pub wss: Option<WssOptions>,
-    /// What the server is like; its front-end ports are set to those that are listened on. Its
-    /// [`conditions`](ServerConfig::conditions) are what becomes of UDP datagrams, in both directions.
+    /// The configuration of the core. The server replaces its front-end ports by the real ones, and
+    /// applies its [`conditions`](ServerConfig::conditions) to UDP datagrams in both directions.
     pub config: ServerConfig,
-    /// Decides every random number, those of TLS excepted. Default `None`: taken from the operating system.
+    /// The seed of every random number except those of TLS. Default `None`: from the operating
+    /// system.
     pub seed: Option<[u8; 32]>,
-    /// Decides which datagrams the bad line treats how, apart from `seed`: it need not be a secret. Default `None`: a
-    /// number of the operating system's.
+    /// The seed of the network conditions. It is separate from `seed`, because it need not be
+    /// secret. Default `None`: from the operating system.
     pub line_seed: Option<u64>,
 }
 
@@ -48,17 +49,17 @@ impl Default for ServerOptions {
     }
 }
 
-/// UDP ports, 0 for any free one. Default 5058 and 5055. Spec: chat.md 2.1.
+/// UDP ports, 0 for any free port. Default 5058 and 5055. Spec: chat.md 2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpPorts {
-    /// Of the name server.
+    /// The port of the name server.
     pub name_server: u16,
-    /// Of the front end.
+    /// The port of the front end.
     pub front_end: u16,
 }
 
 impl UdpPorts {
-    /// Any free ones.
+    /// Any free ports.
     pub const ANY: Self = Self {
         name_server: 0,
         front_end: 0,
@@ -74,23 +75,23 @@ impl Default for UdpPorts {
     }
 }
 
-/// WebSocket ports, 0 for any free one. Default 9093 and 9094, the name server's as the JavaScript SDK has it: the newer
-/// one, 80, is not for everyone to listen on. Spec: chat.md 2.1.
+/// WebSocket ports, 0 for any free port. Default 9093 and 9094. The name server's is the one of the
+/// JavaScript SDK; the newer one, 80, needs privileges. Spec: chat.md 2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WsPorts {
-    /// Of the name server.
+    /// The port of the name server.
     pub name_server: u16,
-    /// Of the front end.
+    /// The port of the front end.
     pub front_end: u16,
 }
 
 impl WsPorts {
-    /// Any free ones.
+    /// Any free ports.
     pub const ANY: Self = Self {
         name_server: 0,
         front_end: 0,
     };
-    /// With TLS: 19093 and 19094; the newer port of the name server is 443.
+    /// The defaults with TLS: 19093 and 19094. The newer port of the name server is 443.
     pub const SECURE: Self = Self {
         name_server: 19093,
         front_end: 19094,
@@ -109,9 +110,9 @@ impl Default for WsPorts {
 /// WebSocket with TLS.
 #[derive(Clone, Debug)]
 pub struct WssOptions {
-    /// Ports. Default [`WsPorts::SECURE`].
+    /// The ports. Default [`WsPorts::SECURE`].
     pub ports: WsPorts,
-    /// What the server proves with that it is who it is. Default [`Certificate::SelfMade`].
+    /// The certificate of the server. Default [`Certificate::SelfMade`].
     pub certificate: Certificate,
 }
 
@@ -124,16 +125,17 @@ impl Default for WssOptions {
     }
 }
 
-/// What the server proves with that it is who it is.
+/// The certificate of the server.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Certificate {
-    /// Made when the server begins, for the host that it listens on, for the one that clients are told, and for
-    /// `localhost`, `127.0.0.1` and `::1`. Clients have to trust [`certificate_pem`](super::Server::certificate_pem).
+    /// The server makes a certificate when it starts, for the host that it listens on, the public
+    /// host, and `localhost`, `127.0.0.1` and `::1`. Clients must trust
+    /// [`certificate_pem`](super::Server::certificate_pem).
     SelfMade,
-    /// Your own, as PEM.
+    /// The user's own certificate, as PEM.
     Pem {
-        /// The certificate, and those between it and what clients trust.
+        /// The certificate, followed by the intermediate ones up to the one that clients trust.
         chain: String,
         /// Its private key.
         key: String,
@@ -153,18 +155,18 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// Where a server listens.
+/// The addresses on which a server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// The name server, over TCP.
     pub name_server: SocketAddr,
     /// The front end, over TCP.
     pub front_end: SocketAddr,
-    /// Both over UDP, if there is UDP.
+    /// Both servers over UDP; `None` without UDP.
     pub udp: Option<UdpAddresses>,
-    /// Both over WebSocket without TLS, if there is that.
+    /// Both servers over WebSocket without TLS; `None` without it.
     pub ws: Option<WsAddresses>,
-    /// Both over WebSocket with TLS, if there is that.
+    /// Both servers over WebSocket with TLS; `None` without it.
     pub wss: Option<WsAddresses>,
 }
 
@@ -193,7 +195,7 @@ impl Addresses {
     }
 }
 
-/// Where a server listens over UDP.
+/// The UDP addresses of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpAddresses {
     /// The name server.
@@ -202,7 +204,7 @@ pub struct UdpAddresses {
     pub front_end: SocketAddr,
 }
 
-/// Where a server listens over WebSocket.
+/// The WebSocket addresses of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WsAddresses {
     /// The name server.

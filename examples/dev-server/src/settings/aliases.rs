@@ -117,7 +117,7 @@ fn captured<'a>(form: &'static str, text: &'a str) -> Option<Option<(&'static st
 /// text does not begin with an alias.
 pub(super) fn expand(text: &str) -> Result<Option<Vec<String>>, SettingError> {
     let name = text.split(char::is_whitespace).next().unwrap_or(text);
-    // What has an equals sign in its first word is a setting.
+    // A first word with an equals sign is a setting.
     if name.contains('=') {
         return Ok(None);
     }

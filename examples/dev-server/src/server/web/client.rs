@@ -20,28 +20,28 @@ use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::messages::MessageLink;
 
-/// What is read at one time, and kept for it. The default of tungstenite is 128 KiB for each client.
+/// The size of the read buffer. The default of tungstenite is 128 KiB for each client.
 const READ_BYTES: usize = 4 * 1024;
-/// Short messages are collected up to this before the system is asked to take them.
+/// Short messages are collected up to this size before they are written to the socket.
 const WRITE_BYTES: usize = 4 * 1024;
-/// Beside a message there is room for its header, and for an answer to a ping or a close.
+/// Space beside a message for its header, and for a pong or a close frame.
 const CONTROL_BYTES: usize = 256;
-/// Messages taken from one client before the others get their turn, unless they are long.
+/// The messages taken from one client per turn, so that one client cannot delay the others.
 const PER_TURN: usize = 64;
-/// Bytes of messages after which the others get their turn.
+/// The bytes of messages taken from one client per turn.
 const BYTES_PER_TURN: usize = 64 * 1024;
 
 pub(super) struct WebClient {
     stream: MaybeTlsStream,
     stage: Stage,
     origin: Origin,
-    /// The socket took less than it was given; the operating system will tell when it takes more.
+    /// Whether the socket took only a part; the poll reports when it takes more.
     pub(super) blocked: bool,
-    /// Whether it is queued for its turn.
+    /// Whether the client is queued for its turn.
     pub(super) queued: bool,
 }
 
-/// Where a client came in.
+/// The listener and address of a client.
 pub(super) struct Origin {
     pub(super) server_kind: ServerKind,
     pub(super) secure: bool,
@@ -51,20 +51,20 @@ pub(super) struct Origin {
 enum Stage {
     Opening(Handshake),
     Open(Box<WebSocketContext>, ConnectionId, bool),
-    /// Nothing it says means anything any more. Without a WebSocket if there never was one.
+    /// Input is discarded. `None` if the handshake failed.
     Ending(Option<Box<WebSocketContext>>),
 }
 
-/// What became of a client's turn.
+/// The result of a client's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// There may be more to read.
+    /// There may be more input.
     Again,
-    /// Nothing until its socket is ready again.
+    /// The socket blocks.
     Waits,
-    /// It has just begun to end.
+    /// The connection has just begun to close.
     Ends,
-    /// It is over.
+    /// The socket is closed.
     Gone,
 }
 
@@ -83,7 +83,7 @@ impl WebClient {
         matches!(self.stage, Stage::Opening(_))
     }
 
-    /// What the core calls it, while it is open.
+    /// The id of the core's connection, while it is open.
     pub(super) const fn id(&self) -> Option<ConnectionId> {
         if let Stage::Open(_, id, _) = &self.stage {
             Some(*id)
@@ -92,7 +92,7 @@ impl WebClient {
         }
     }
 
-    /// Reads what is there, up to a bound, and writes what can be written.
+    /// Reads input, up to a limit, and writes output as far as the socket takes it.
     pub(super) fn turn(&mut self, core: &mut ServerCore, now: Timestamp, limit: usize) -> Turn {
         match &mut self.stage {
             Stage::Opening(handshake) => match handshake.step(&mut self.stream) {
@@ -168,9 +168,9 @@ impl WebClient {
                     Some(CloseCode::Unsupported)
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-                // It is answered by what is flushed.
+                // The flush below sends the close frame in response.
                 Ok(Message::Close(frame)) => {
-                    // RFC 6455, 7.1.5: without a code it counts as 1005.
+                    // RFC 6455, 7.1.5: a close frame without a code counts as 1005.
                     let code = frame.map_or(CloseCode::Status, |frame| frame.code);
                     core.received_close(*id, code.into());
                     None
@@ -205,7 +205,7 @@ impl WebClient {
         }
     }
 
-    /// Writes what there is to say, as far as the socket takes it. An error means that it is over.
+    /// Writes output as far as the socket takes it. An error means that the connection is lost.
     pub(super) fn flush(&mut self, core: &mut ServerCore) -> io::Result<()> {
         let Stage::Open(context, id, text) = &mut self.stage else {
             return Ok(());
@@ -223,7 +223,7 @@ impl WebClient {
             context.set_config(|config| {
                 config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES
             });
-            // What the socket does not take is kept.
+            // tungstenite keeps what the socket does not take.
             result = context.write(&mut self.stream, message);
             core.transmitted(*id, length);
         }
@@ -233,7 +233,7 @@ impl WebClient {
                 self.blocked = true;
                 Ok(())
             }
-            // The close that was read has been answered: the next turn sees the end.
+            // The response to the client's close frame is sent: the next turn reads the end.
             Err(Error::ConnectionClosed) => Ok(()),
             Err(error) => {
                 log::debug!("a WebSocket is over: {error}");
@@ -242,31 +242,31 @@ impl WebClient {
         }
     }
 
-    /// The core has ended it.
+    /// Closes the connection after the core has ended it.
     pub(super) fn end(&mut self) {
         self.close(Some(CloseCode::Normal));
     }
 
-    /// The client has broken the rules: it is told, and nothing of what it says is looked at any more.
+    /// Closes the connection because the client violated the protocol, and discards further input.
     fn accuse(&mut self, code: CloseCode) {
         self.close(Some(code));
         self.stream.finish();
         self.stage = Stage::Ending(None);
     }
 
-    /// Says goodbye, or answers the client's.
+    /// Sends a close frame, or the response to the client's.
     fn close(&mut self, reason: Option<CloseCode>) {
         let Stage::Open(mut context, ..) = std::mem::replace(&mut self.stage, Stage::Ending(None))
         else {
             return;
         };
-        // There is always room for it.
+        // A close frame is never refused for lack of space.
         context.set_config(|config| config.max_write_buffer_size = usize::MAX);
         let frame = reason.map(|code| CloseFrame {
             code,
             reason: Utf8Bytes::from_static(""),
         });
-        // What is left is written when the socket takes it; an error shows when the answer is read.
+        // The socket takes the rest later; an error appears when the response is read.
         let _ = match frame {
             Some(frame) => context.close(&mut self.stream, Some(frame)),
             None => context.flush(&mut self.stream),
@@ -275,7 +275,7 @@ impl WebClient {
     }
 }
 
-/// Writes what is left, and throws away what comes, up to the client's close or end.
+/// Writes the rest of the output, and discards input up to the client's close frame or end.
 fn drain(context: &mut WebSocketContext, stream: &mut MaybeTlsStream) -> Turn {
     if over(context.flush(stream)) {
         stream.finish();

@@ -1,7 +1,8 @@
-//! The opening handshake of a WebSocket: a request, byte by byte if it comes so, and its answer. Spec: wire.md 7, RFC 6455
-//! section 4.
+//! The opening handshake of a WebSocket: a request, which may arrive byte by byte, and its
+//! response. Spec: wire.md 7, RFC 6455 section 4.
 //!
-//! The parser and the checks are those of tungstenite, whose own machine cannot refuse for want of a sub-protocol.
+//! The parser and the checks are tungstenite's. Its own state machine is not used, because it
+//! cannot refuse a client without a common sub-protocol.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -11,43 +12,43 @@ use tungstenite::http::HeaderValue;
 
 use crate::subprotocol::SubProtocol;
 
-/// Longer requests are refused.
+/// The maximum length of a request.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
-/// What is read at one time.
+/// The size of the read buffer.
 const CHUNK_BYTES: usize = 2 * 1024;
 const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
 
-/// A handshake under way.
+/// A handshake in progress.
 #[derive(Default)]
 pub(super) struct Handshake {
     request: Vec<u8>,
     answer: Vec<u8>,
     sent: usize,
-    /// What it comes to once the answer is sent.
+    /// The outcome, valid once the response is sent.
     outcome: Option<Outcome>,
 }
 
-/// What a handshake comes to.
+/// The outcome of a handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Open(Agreed),
     Refused,
 }
 
-/// What was agreed on.
+/// The agreed parameters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Agreed {
     pub(super) subprotocol: SubProtocol,
-    /// With query.
+    /// The path with the query.
     pub(super) path: String,
-    /// Without port; `None` if what the client said is no host.
+    /// The host without the port; `None` if the client's host header is not a host.
     pub(super) host: Option<String>,
-    /// What came behind the request.
+    /// Bytes that arrived after the request.
     pub(super) tail: Vec<u8>,
 }
 
 impl Handshake {
-    /// Goes on; `None` if there is nothing to do until the stream is ready again.
+    /// Continues; `None` while the stream blocks.
     pub(super) fn step(&mut self, stream: &mut (impl Read + Write)) -> io::Result<Option<Outcome>> {
         while self.outcome.is_none() {
             let mut chunk = [0; CHUNK_BYTES];
@@ -59,7 +60,7 @@ impl Handshake {
                     .extend_from_slice(chunk.get(..count).unwrap_or_default()),
                 Err(error) => return blocked(error),
             }
-            // The end may have begun before.
+            // The end of the head may have begun in the previous part.
             let fresh = self
                 .request
                 .get(before.saturating_sub(3)..)
@@ -106,7 +107,7 @@ impl Handshake {
             .filter_map(|value| value.to_str().ok());
         let mut names = asked.flat_map(|value| value.split(',')).map(str::trim);
         let chosen = names.find_map(|name| {
-            // Answered in the client's own spelling.
+            // The response repeats the client's spelling.
             Some((
                 SubProtocol::from_name(name)?,
                 HeaderValue::from_str(name).ok()?,
@@ -161,7 +162,7 @@ fn ends_head(part: &[u8]) -> bool {
     part.windows(2).any(|two| two == b"\n\n") || part.windows(3).any(|three| three == b"\n\r\n")
 }
 
-/// The host that a client means, without port; an IPv6 address without brackets.
+/// Parses a host header: returns the host without the port, an IPv6 address without brackets.
 fn host(text: &str) -> Option<String> {
     const MAX_BYTES: usize = 255;
     let is_plain = |text: &str| {
@@ -189,7 +190,7 @@ mod tests {
                            Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-    /// Gives one byte at a time, then blocks.
+    /// A stream that returns one byte at a time, then blocks.
     struct Slow(Cursor<Vec<u8>>, Vec<u8>);
 
     impl Read for Slow {

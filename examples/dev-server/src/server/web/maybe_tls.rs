@@ -1,4 +1,4 @@
-//! A client's TCP stream, with TLS on it or without, that never blocks.
+//! A client's TCP stream, with or without TLS. Reads and writes never block.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use rustls::{ServerConfig, ServerConnection};
 
-/// What TLS may hold that the system has not taken, or nearly.
+/// The bytes that TLS buffers for the socket, approximately.
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
 pub(super) struct MaybeTlsStream {
@@ -31,18 +31,18 @@ impl MaybeTlsStream {
         Ok(Self { socket, tls })
     }
 
-    /// Says that nothing more follows, as far as the system takes it.
+    /// Sends the end of the stream, as far as the socket takes it.
     pub(super) fn finish(&mut self) {
         if let Some(connection) = &mut self.tls {
             connection.send_close_notify();
         }
-        // Whatever goes wrong here, the next read tells.
+        // An error here appears again at the next read.
         let _ = self.flush();
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 }
 
-/// Writes what TLS has to say.
+/// Writes the TLS records that are ready.
 fn push(connection: &mut ServerConnection, stream: &mut TcpStream) -> io::Result<()> {
     while connection.wants_write() {
         uninterrupted(|| connection.write_tls(stream))?;
@@ -59,7 +59,7 @@ fn uninterrupted(mut act: impl FnMut() -> io::Result<usize>) -> io::Result<usize
     }
 }
 
-/// What blocks is for later: the system tells when it takes more.
+/// Treats a blocked write as success: the poll reports when the socket takes more.
 fn unless_blocked(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
@@ -84,7 +84,7 @@ impl Read for MaybeTlsStream {
                     .map_err(|_| ErrorKind::UnexpectedEof.into());
             }
             let result = connection.process_new_packets();
-            // Answers of the handshake, or an alert.
+            // Handshake responses, or an alert.
             unless_blocked(push(connection, &mut self.socket))?;
             result.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         }

@@ -1,4 +1,5 @@
-//! The clients' WebSockets: handshakes, bounded reading and writing, and endings that lose no messages.
+//! The WebSockets of all clients: handshakes, bounded reading and writing, and closing without
+//! loss.
 
 mod client;
 mod handshake;
@@ -18,24 +19,25 @@ use crate::core::ServerCore;
 use client::{Origin, Turn, WebClient};
 use maybe_tls::MaybeTlsStream;
 
-/// How long both handshakes may take together.
+/// The time limit of the TLS and WebSocket handshakes together.
 const OPENING: Duration = Duration::from_secs(10);
-/// How long an ended one is kept for its last bytes to leave, and for the client to answer.
+/// The time that a closing WebSocket has to send its last bytes and to receive the client's close
+/// frame.
 const LINGER: Duration = Duration::from_secs(1);
-/// Tokens begin here, those of other clients below.
+/// The first token; those of other sockets are below.
 const FIRST: usize = usize::MAX / 2;
 
 pub(super) struct WebClients {
     all: HashMap<Token, WebClient>,
-    /// Those that the core knows.
+    /// The clients with a connection in the core.
     open: HashMap<ConnectionId, Token>,
     count: usize,
-    /// Those with something to read or to say, as far as is known. Readiness is told once, so they stay until there is
-    /// nothing.
+    /// Clients that may have input or output. The poll reports readiness once, so they stay here
+    /// until their sockets block.
     ready: VecDeque<Token>,
-    /// Handshakes, and when they must be done; the oldest first.
+    /// Handshakes with their deadlines; the oldest first.
     opening: VecDeque<(Instant, Token)>,
-    /// Ended ones, the oldest first.
+    /// Closing connections, the oldest first.
     lingering: VecDeque<(Instant, Token)>,
 }
 
@@ -51,7 +53,7 @@ impl WebClients {
         }
     }
 
-    /// Takes a new client in, with TLS if there is something to do it with.
+    /// Adds a new client, with TLS if there is a configuration.
     pub(super) fn insert(
         &mut self,
         registry: &Registry,
@@ -83,12 +85,12 @@ impl WebClients {
         self.opening.push_back((now + OPENING, token));
     }
 
-    /// Whether this is one of its tokens.
+    /// Whether this is a token of a WebSocket client.
     pub(super) const fn owns(token: Token) -> bool {
         token.0 >= FIRST
     }
 
-    /// Notes that a client's socket is ready for something.
+    /// Records that a client's socket is ready.
     pub(super) fn wake(&mut self, token: Token, event: &Event) {
         let Some(client) = self.all.get_mut(&token) else {
             return;
@@ -100,12 +102,12 @@ impl WebClients {
         }
     }
 
-    /// Whether there is something to do without waiting.
+    /// Whether there is work that needs no waiting.
     pub(super) fn has_work(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// When the first one is given up.
+    /// The time of the next deadline.
     pub(super) fn deadline(&self) -> Option<Instant> {
         [&self.opening, &self.lingering]
             .into_iter()
@@ -114,7 +116,8 @@ impl WebClients {
             .min()
     }
 
-    /// Reads from each client that has something, up to a bound, and writes what it can take.
+    /// Reads from each client with input, up to a limit, and writes as much output as their sockets
+    /// take.
     pub(super) fn serve(
         &mut self,
         core: &mut ServerCore,
@@ -152,7 +155,7 @@ impl WebClients {
         }
     }
 
-    /// Writes what the core has for a client that it knows; false if the client is not one of these.
+    /// Writes the core's output for a client; false if the client is not a WebSocket.
     pub(super) fn flush(
         &mut self,
         core: &mut ServerCore,
@@ -171,7 +174,7 @@ impl WebClients {
         true
     }
 
-    /// Ends what the core has ended; false if the client is not one of these.
+    /// Closes a connection that the core has ended; false if the client is not a WebSocket.
     pub(super) fn end(&mut self, id: ConnectionId, now: Instant) -> bool {
         let Some(token) = self.open.remove(&id) else {
             return false;
@@ -183,7 +186,7 @@ impl WebClients {
         true
     }
 
-    /// Gives up what has taken too long.
+    /// Drops connections whose deadline has passed.
     pub(super) fn expire(&mut self, core: &mut ServerCore, now: Timestamp, instant: Instant) {
         while let Some(token) = pop_due(&mut self.opening, instant) {
             if self.all.get(&token).is_some_and(WebClient::is_opening) {
@@ -205,7 +208,7 @@ impl WebClients {
         }
     }
 
-    /// A client has gone.
+    /// Reports to the core that a client is gone.
     fn lost(&mut self, core: &mut ServerCore, now: Timestamp, id: ConnectionId) {
         self.open.remove(&id);
         core.closed(now, id);
