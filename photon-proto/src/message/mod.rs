@@ -23,7 +23,7 @@ pub const MAGIC: u8 = 0xF3;
 /// Accepted as a synonym of [`MAGIC`] when reading, never sent. Spec: wire.md 1.1.
 const MAGIC_SYNONYM: u8 = 0xFD;
 /// Bit of the second byte that says that the body is ciphertext. Spec: wire.md 1.2.
-const ENCRYPTED: u8 = 0x80;
+pub(crate) const ENCRYPTED: u8 = 0x80;
 
 /// The kinds of message. Spec: wire.md 1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::{Inbound, PeerClock, PeerConfig, SendError, Wire};
 use crate::codec::Protocol;
 use crate::crypto::Cipher;
 use crate::limits::Limits;
-use crate::message::{self, Header};
+use crate::message::{self, ENCRYPTED, Header, MessageKind};
 use crate::random::Random;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -30,21 +30,25 @@ impl Carrier {
             Wire::Datagram => {
                 Self::Datagram(Box::new(Datagram::new(random.u32("udp challenge"), config)))
             }
-            Wire::Stream => Self::Stream(Stream::new(Role::Client, &config.limits)),
-            Wire::WebSocket { protocol, .. } => {
-                Self::Whole(Box::new(Whole::new(Role::Client, protocol.is_text())))
-            }
+            Wire::Stream => Self::Stream(Stream::new(Role::Client, config)),
+            Wire::WebSocket { protocol, .. } => Self::Whole(Box::new(Whole::new(
+                Role::Client,
+                protocol.is_text(),
+                config,
+            ))),
         }
     }
 
     pub(super) fn server(wire: Wire, config: &PeerConfig) -> Self {
         match wire {
             // A UDP acceptor owns the connection and exchanges whole messages with the peer.
-            Wire::Datagram => Self::Whole(Box::new(Whole::new(Role::Server, false))),
-            Wire::Stream => Self::Stream(Stream::new(Role::Server, &config.limits)),
-            Wire::WebSocket { protocol, .. } => {
-                Self::Whole(Box::new(Whole::new(Role::Server, protocol.is_text())))
-            }
+            Wire::Datagram => Self::Whole(Box::new(Whole::new(Role::Server, false, config))),
+            Wire::Stream => Self::Stream(Stream::new(Role::Server, config)),
+            Wire::WebSocket { protocol, .. } => Self::Whole(Box::new(Whole::new(
+                Role::Server,
+                protocol.is_text(),
+                config,
+            ))),
         }
     }
 
@@ -64,15 +68,10 @@ impl Carrier {
 
     /// Takes received bytes. Fails if they exceed the incoming cap by far; returns whether messages
     /// can be sent from now on, and could not before.
-    pub(super) fn receive(
-        &mut self,
-        now: Timestamp,
-        bytes: &[u8],
-        config: &PeerConfig,
-    ) -> Result<bool, Overrun> {
+    pub(super) fn receive(&mut self, now: Timestamp, bytes: &[u8]) -> Result<bool, Overrun> {
         match self {
-            Self::Stream(stream) => stream.receive(bytes, config).map(|()| false),
-            Self::Whole(whole) => whole.receive(bytes, config).map(|()| false),
+            Self::Stream(stream) => stream.receive(bytes).map(|()| false),
+            Self::Whole(whole) => whole.receive(bytes).map(|()| false),
             Self::Datagram(datagram) => Ok(datagram.receive(now, bytes)),
         }
     }
@@ -88,10 +87,11 @@ impl Carrier {
 
     /// Whether more input fits. A datagram connection always reads: without space it does not
     /// acknowledge data, and goes on with acknowledgements, pings and disconnects.
-    pub(super) fn has_capacity(&self, config: &PeerConfig) -> bool {
+    #[inline]
+    pub(super) fn has_capacity(&self) -> bool {
         match self {
-            Self::Stream(stream) => stream.has_capacity(config),
-            Self::Whole(whole) => whole.has_capacity(config),
+            Self::Stream(stream) => stream.has_capacity(),
+            Self::Whole(whole) => whole.has_capacity(),
             Self::Datagram(_) => true,
         }
     }
@@ -99,6 +99,7 @@ impl Carrier {
     // Messages in.
 
     /// Whether [`Carrier::next`] would return anything.
+    #[inline]
     pub(super) fn has_next(&self) -> bool {
         match self {
             Self::Stream(stream) => stream.has_next(),
@@ -110,6 +111,7 @@ impl Carrier {
     /// The next thing that was received; `None` if nothing complete is left. Ping answers go to the
     /// clock. [`Inbound::Handshake`] means that the server showed its presence without an init
     /// response.
+    #[inline]
     pub(super) fn next(
         &mut self,
         now: Timestamp,
@@ -125,6 +127,7 @@ impl Carrier {
     }
 
     /// The bytes of the message that [`Carrier::next`] returned last.
+    #[inline]
     pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         match self {
             Self::Stream(stream) => stream.message_mut(range),
@@ -284,6 +287,7 @@ impl Carrier {
         }
     }
 
+    #[inline]
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         match self {
             Self::Datagram(datagram) => datagram.poll_timeout(),
@@ -291,6 +295,7 @@ impl Carrier {
         }
     }
 
+    #[inline]
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if let Self::Datagram(datagram) = self {
             datagram.handle_timeout(now);
@@ -310,17 +315,19 @@ impl Carrier {
 pub(super) struct Overrun;
 
 /// Decrypts the message that lies at `range` of a carrier's buffer.
+#[inline]
 pub(super) fn opened(
     message: &mut [u8],
     range: Range<usize>,
     cipher: Option<&Cipher>,
 ) -> Inbound<Range<usize>> {
     debug_assert_eq!(message.len(), range.len());
-    let encrypted = Header::decode(message).is_ok_and(|header| header.encrypted);
+    let flagged = message.get(1).is_some_and(|kind| kind & ENCRYPTED != 0);
     match message::decrypt(message, cipher) {
         Ok((kind, body)) => Inbound::Message {
             kind,
-            encrypted,
+            // wire.md 1.2: an init response is never decrypted, whatever the flag says.
+            encrypted: flagged && kind != MessageKind::InitResponse,
             // Shorter than `range` if there was padding to take off.
             message: range.start..range.start + Header::LENGTH + body.len(),
         },

@@ -56,6 +56,18 @@ pub enum KeyAnswer<'a> {
     Refuse(i16),
 }
 
+/// The binary init that says the same as a text init. Version numbers that are no numbers are 0.
+fn init_of_text(text: &HttpInit) -> Init {
+    let mut numbers = text.version.split('.').map(|number| number.parse());
+    Init {
+        protocol: text.protocol.version(),
+        sdk: text.sdk,
+        ipv6: text.ipv6,
+        version: core::array::from_fn(|_| numbers.next().and_then(Result::ok).unwrap_or_default()),
+        application: text.application.clone(),
+    }
+}
+
 impl Peer {
     // Client.
 
@@ -283,20 +295,17 @@ impl Peer {
         Inbound::Init(init)
     }
 
-    fn decode_init(
-        &mut self,
-        message: Range<usize>,
-    ) -> Result<(Protocol, Option<Init>), DecodeError> {
+    fn decode_init(&mut self, message: Range<usize>) -> Result<(Protocol, Init), DecodeError> {
         let message = self.carrier.message_mut(message);
         if HttpInit::recognise(message) {
-            return HttpInit::decode(&self.config.limits, message)
-                .map(|init| (init.protocol, None));
+            let init = HttpInit::decode(&self.config.limits, message)?;
+            return Ok((init.protocol, init_of_text(&init)));
         }
         let (kind, body) = message::decrypt(message, None)?;
         // The protocol is not known yet; an init has the same layout in all of them.
         match Message::decode(kind, Protocol::V16, &self.config.limits, body)? {
             Message::Init(init) => match Protocol::from_version(init.protocol) {
-                Some(protocol) => Ok((protocol, Some(init))),
+                Some(protocol) => Ok((protocol, init)),
                 None => Err(DecodeError::new(
                     DecodeErrorKind::BadLength,
                     2,

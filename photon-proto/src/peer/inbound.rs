@@ -19,9 +19,9 @@ pub enum Inbound<M> {
     /// Client: the handshake is complete, and operations can be sent.
     Ready,
     /// Server: the client's init, to be answered with [`Peer::answer_init`](super::Peer::answer_init).
-    /// `None` is a text init (wire.md 2.3), of which only the protocol counts here. Over WebSocket
-    /// there is no init; the owner greets as soon as the link is open.
-    Init(Option<Init>),
+    /// A text init (wire.md 2.3) is reported as the same type, without its host and token. Over
+    /// WebSocket there is no init; the owner greets as soon as the link is open.
+    Init(Init),
     /// Server: the client's public key, to be answered with
     /// [`Peer::answer_keys`](super::Peer::answer_keys).
     KeyRequest,
@@ -59,6 +59,7 @@ pub type Received<'a> = Inbound<&'a [u8]>;
 impl<M> Inbound<M> {
     /// Replaces the message, if there is one: to copy it, for example.
     #[must_use]
+    #[inline]
     pub fn map<N>(self, message_of: impl FnOnce(M) -> N) -> Inbound<N> {
         match self {
             Self::Message {

@@ -161,7 +161,7 @@ pub enum Phase {
 /// init.encode(&mut bytes);
 /// tcp::end_frame(&mut bytes, frame);
 /// server.handle_bytes(now, &bytes);
-/// assert_eq!(server.receive(now, &mut random), Inbound::Init(Some(init)));
+/// assert_eq!(server.receive(now, &mut random), Inbound::Init(init));
 ///
 /// server.answer_init(&mut random);
 /// assert_eq!(server.transmit(now), Some(&[0xFB, 0, 0, 0, 10, 0, 1, 0xF3, 1, 0][..]));
@@ -340,7 +340,7 @@ impl Peer {
         if closing && !matches!(self.carrier, Carrier::Datagram(_)) {
             return;
         }
-        match self.carrier.receive(now, bytes, &self.config) {
+        match self.carrier.receive(now, bytes) {
             Ok(true) if !closing => self.send_init(),
             Ok(_) => {}
             Err(carrier::Overrun) => self.end = Some(End::Overrun),
@@ -360,8 +360,9 @@ impl Peer {
 
     /// Whether the driver should read. False while enough is buffered, and after the end.
     #[must_use]
+    #[inline]
     pub fn wants_input(&self) -> bool {
-        self.end.is_none() && self.carrier.has_capacity(&self.config)
+        self.end.is_none() && self.carrier.has_capacity()
     }
 
     /// The bytes to send next, never empty; the same again until [`Peer::transmitted`]. `None` before
@@ -401,18 +402,21 @@ impl Peer {
 
     /// Whether [`Peer::receive`] would take anything.
     #[must_use]
+    #[inline]
     pub fn has_input(&self) -> bool {
         self.end.is_some() || self.carrier.has_next()
     }
 
     /// Takes the next thing that was received: at most one message. A client draws the secret of its
     /// key exchange from `random`.
+    #[inline]
     pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
         let inbound = self.next(now, random);
         let carrier = &mut self.carrier;
         inbound.map(|range| &*carrier.message_mut(range))
     }
 
+    #[inline]
     fn next(&mut self, now: Timestamp, random: &mut Random) -> Inbound<Range<usize>> {
         let inbound = self
             .carrier
@@ -450,6 +454,7 @@ impl Peer {
         self.role == Role::Server && self.phase == Phase::AwaitInit
     }
 
+    #[inline]
     fn on_message(
         &mut self,
         now: Timestamp,
@@ -592,17 +597,24 @@ impl Peer {
     /// time in the past is "now". Silence does not count while input is held: the answer may be in
     /// it.
     #[must_use]
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let carrier = if self.link_gone {
-            None
-        } else {
-            self.carrier.poll_timeout()
-        };
-        let silence = self.silence.filter(|_| !self.has_input());
-        [self.ping, carrier, silence].into_iter().flatten().min()
+        let mut next = self.ping;
+        if let Some(at) = self.carrier.poll_timeout()
+            && !self.link_gone
+            && next.is_none_or(|next| at < next)
+        {
+            next = Some(at);
+        }
+        match self.silence {
+            // Whether input is held is asked last: it costs most, and a ping is due before silence.
+            Some(at) if next.is_none_or(|next| at < next) && !self.has_input() => Some(at),
+            _ => next,
+        }
     }
 
     /// Does what is due: timers of the UDP connection, a ping.
+    #[inline]
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.carrier.start_shutdown(now);
         self.carrier.handle_timeout(now);
@@ -611,6 +623,7 @@ impl Peer {
 
     /// Client: for how long the server sent nothing, if that is too long.
     #[must_use]
+    #[inline]
     pub fn silent_for(&self, now: Timestamp) -> Option<Duration> {
         self.silence
             .is_some_and(|at| at <= now)
@@ -623,6 +636,7 @@ impl Peer {
         self.role == Role::Client && !matches!(self.wire, Wire::Datagram)
     }
 
+    #[inline]
     fn restart_silence(&mut self, now: Timestamp) {
         if self.sends_pings()
             && self.end.is_none()
@@ -632,6 +646,7 @@ impl Peer {
         }
     }
 
+    #[inline]
     fn run_ping(&mut self, now: Timestamp) {
         if self.ping.is_none_or(|due| due > now) {
             return;
@@ -658,6 +673,7 @@ impl Peer {
 
     /// The progress of the connection.
     #[must_use]
+    #[inline]
     pub const fn phase(&self) -> Phase {
         self.phase
     }
@@ -676,6 +692,7 @@ impl Peer {
 
     /// Whether keys were agreed on.
     #[must_use]
+    #[inline]
     pub const fn is_encrypted(&self) -> bool {
         self.cipher.is_some()
     }

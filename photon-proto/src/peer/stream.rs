@@ -3,7 +3,6 @@
 use super::carrier::{Overrun, opened};
 use super::{End, Inbound, PeerClock, PeerConfig, SendError};
 use crate::crypto::Cipher;
-use crate::limits::Limits;
 use crate::role::Role;
 use crate::tcp::{self, Delivery, Item, Splitter};
 use crate::time::Timestamp;
@@ -19,19 +18,21 @@ pub(super) struct Stream {
     role: Role,
     splitter: Splitter,
     outgoing: Outgoing,
+    incoming_cap: usize,
 }
 
 impl Stream {
-    pub(super) fn new(role: Role, limits: &Limits) -> Self {
+    pub(super) fn new(role: Role, config: &PeerConfig) -> Self {
         Self {
             role,
-            splitter: Splitter::new(role, limits.max_received_bytes),
+            splitter: Splitter::new(role, config.limits.max_received_bytes),
             outgoing: Outgoing::default(),
+            incoming_cap: config.incoming_cap(),
         }
     }
 
-    pub(super) fn receive(&mut self, bytes: &[u8], config: &PeerConfig) -> Result<(), Overrun> {
-        let max_bytes = config.incoming_cap().saturating_add(OVERRUN_BYTES);
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Overrun> {
+        let max_bytes = self.incoming_cap.saturating_add(OVERRUN_BYTES);
         if self.splitter.buffered_bytes().saturating_add(bytes.len()) > max_bytes {
             return Err(Overrun);
         }
@@ -39,14 +40,17 @@ impl Stream {
         Ok(())
     }
 
-    pub(super) fn has_capacity(&self, config: &PeerConfig) -> bool {
-        self.splitter.buffered_bytes() < config.incoming_cap()
+    #[inline]
+    pub(super) fn has_capacity(&self) -> bool {
+        self.splitter.buffered_bytes() < self.incoming_cap
     }
 
+    #[inline]
     pub(super) fn has_next(&self) -> bool {
         self.splitter.has_item()
     }
 
+    #[inline]
     pub(super) fn next(
         &mut self,
         now: Timestamp,
@@ -71,6 +75,7 @@ impl Stream {
         })
     }
 
+    #[inline]
     pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         self.splitter.message_mut(range)
     }

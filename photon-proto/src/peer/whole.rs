@@ -30,6 +30,8 @@ pub(super) struct Whole {
     text: bool,
     incoming: VecDeque<Vec<u8>>,
     incoming_bytes: usize,
+    incoming_cap: usize,
+    max_received_bytes: usize,
     /// The rest of the text message that was taken last.
     #[cfg(feature = "json")]
     frames: json::Frames,
@@ -53,12 +55,14 @@ impl fmt::Debug for Whole {
 }
 
 impl Whole {
-    pub(super) fn new(role: Role, text: bool) -> Self {
+    pub(super) fn new(role: Role, text: bool, config: &PeerConfig) -> Self {
         Self {
             role,
             text,
             incoming: VecDeque::new(),
             incoming_bytes: 0,
+            incoming_cap: config.incoming_cap(),
+            max_received_bytes: config.limits.max_received_bytes,
             #[cfg(feature = "json")]
             frames: json::Frames::default(),
             message: Vec::new(),
@@ -79,10 +83,8 @@ impl Whole {
 
     // Messages in.
 
-    pub(super) fn receive(&mut self, bytes: &[u8], config: &PeerConfig) -> Result<(), Overrun> {
-        let max_bytes = config
-            .incoming_cap()
-            .saturating_add(config.limits.max_received_bytes);
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Overrun> {
+        let max_bytes = self.incoming_cap.saturating_add(self.max_received_bytes);
         if self.held_bytes().saturating_add(bytes.len()) > max_bytes {
             return Err(Overrun);
         }
@@ -102,8 +104,8 @@ impl Whole {
         self.incoming_bytes
     }
 
-    pub(super) fn has_capacity(&self, config: &PeerConfig) -> bool {
-        self.held_bytes() < config.incoming_cap()
+    pub(super) fn has_capacity(&self) -> bool {
+        self.held_bytes() < self.incoming_cap
     }
 
     pub(super) fn has_next(&self) -> bool {
@@ -302,8 +304,8 @@ mod tests {
 
     #[test]
     fn messages_stay_whole_and_in_order() {
-        let mut whole = Whole::new(Role::Server, false);
         let config = PeerConfig::default();
+        let mut whole = Whole::new(Role::Server, false, &config);
         whole.write_raw(b"one");
         whole.write_raw(b"");
         let written = whole.write(

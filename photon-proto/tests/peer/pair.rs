@@ -45,13 +45,13 @@ fn both_roles_agree_over_every_wire() {
 
         let mut expected = Log::new();
         if !web_socket {
-            expected.push(Inbound::Init(Some(Init {
+            expected.push(Inbound::Init(Init {
                 protocol: binary.version(),
                 sdk: 0x1F,
                 ipv6: true,
                 version: [4, 1, 8, 20],
                 application: "NameServer".into(),
-            })));
+            }));
         }
         if keys {
             expected.push(Inbound::KeyRequest);
