@@ -46,6 +46,7 @@ pub mod peer;
 mod random;
 mod reader;
 mod role;
+pub mod spec;
 pub mod tcp;
 mod text;
 mod time;

@@ -1,4 +1,4 @@
-//! Putting messages together from their parts. Spec: udp.md 6, 9 (items 15 to 19).
+//! Assembles messages from their fragments. Spec: udp.md 6, 9 (items 15 to 19).
 
 use super::command::Fragment;
 use super::pool::Pool;
@@ -8,25 +8,29 @@ use super::violation::Violation;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// How far ahead of what was delivered numbers may be, and so how many parts a message may have. Spec: udp.md 9, item 9.
+/// How far a number may be ahead of the delivered ones, and therefore the maximum number of
+/// fragments of one message. Spec: udp.md 9, item 9.
 pub(crate) const RECEIVE_WINDOW: u32 = 4096;
-/// This many fragments that contradict the first of their message end the connection. Spec: udp.md 9, item 16.
+/// So many fragments that contradict the first one of their message end the connection.
+/// Spec: udp.md 9, item 16.
 const MAX_MISMATCHES: u32 = 16;
 
-/// The messages of one number space that are not complete.
+/// The incomplete messages of one number space.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
-    /// By the number of the first part.
+    /// By the number of the first fragment. The ranges of numbers do not overlap.
     open: BTreeMap<u32, PartialMessage>,
 }
 
 #[derive(Debug)]
 struct PartialMessage {
+    /// The number of fragments.
     count: u32,
+    /// The length of the complete message, as announced.
     total: u32,
-    /// By number, with their offsets.
+    /// Offset and content of the fragments that arrived, by fragment number.
     parts: BTreeMap<u32, (u32, Vec<u8>)>,
-    /// Of all parts together.
+    /// The sum of their lengths.
     length: u32,
     mismatches: u32,
 }
@@ -36,36 +40,47 @@ impl PartialMessage {
         self.parts.len() == self.count as usize
     }
 
-    /// Whether the parts follow each other without gap or overlap, once all are there.
-    fn tiles(&self) -> bool {
+    /// Whether the fragments of a complete message follow each other without gap or overlap.
+    ///
+    /// This is checked only at the end: an offset that is wrong in one fragment can be found only
+    /// when its neighbours are known.
+    fn is_contiguous(&self) -> bool {
+        debug_assert!(self.is_complete());
         let mut end = 0_u32;
         for (offset, part) in self.parts.values() {
             if *offset != end {
                 return false;
             }
-            end = end.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
+            end += part_length(part);
         }
         end == self.total
     }
 }
 
-/// A message that is complete.
+/// The length of a fragment: at most a datagram, so that 32 bits always hold it.
+fn part_length(part: &[u8]) -> u32 {
+    let length = u32::try_from(part.len());
+    debug_assert!(length.is_ok(), "a fragment is shorter than a datagram");
+    length.unwrap_or(u32::MAX)
+}
+
+/// A complete message.
 pub(crate) struct Assembled {
     pub(crate) bytes: Vec<u8>,
-    /// How many numbers it takes, and so how many parts it had.
+    /// The number of fragments, and therefore of sequence numbers, that it used.
     pub(crate) count: u32,
-    /// The buffers of its parts.
+    /// The capacity of the fragments' buffers, which was charged while they were held.
     pub(crate) held_bytes: usize,
 }
 
 impl Assembler {
-    /// Checks a fragment against itself. Spec: udp.md 9, item 15.
+    /// Checks a fragment on its own, before it is compared with others. Spec: udp.md 9, item 15.
     pub(crate) fn check(
         rseq: u32,
         it: &Fragment<'_>,
         max_message_bytes: usize,
     ) -> Result<(), Reject> {
-        let part = u32::try_from(it.part.len()).unwrap_or(u32::MAX);
+        let part = part_length(it.part);
         let good = (1..=LAST_NUMBER).contains(&it.start)
             && (1..=RECEIVE_WINDOW).contains(&it.count)
             && it.number < it.count
@@ -88,20 +103,22 @@ impl Assembler {
         }
     }
 
-    /// Whether a fragment belongs to a message that is open, and whether it is there already.
+    /// Whether the fragment belongs to an open message, and if so, whether it arrived before.
     pub(crate) fn find(&mut self, it: &Fragment<'_>) -> Result<Option<bool>, Reject> {
-        let Some(group) = self.open.get_mut(&it.start) else {
+        let Some(message) = self.open.get_mut(&it.start) else {
             return Ok(None);
         };
-        if (group.count, group.total) != (it.count, it.total) {
-            group.mismatches += 1;
-            return Err(if group.mismatches >= MAX_MISMATCHES {
+        if (message.count, message.total) != (it.count, it.total) {
+            // One forged or damaged fragment must not cost the connection; many mean that the two
+            // ends disagree, and then the message would never be complete.
+            message.mismatches += 1;
+            return Err(if message.mismatches >= MAX_MISMATCHES {
                 Reject::End(Violation::FragmentMismatch)
             } else {
                 Reject::Discard(Discard::Malformed)
             });
         }
-        Ok(Some(group.parts.contains_key(&it.number)))
+        Ok(Some(message.parts.contains_key(&it.number)))
     }
 
     /// Whether a number lies in the range of an open message.
@@ -109,10 +126,7 @@ impl Assembler {
         self.open
             .range(..=rseq)
             .next_back()
-            .is_some_and(|(start, group)| {
-                rseq.checked_sub(*start)
-                    .is_some_and(|number| number < group.count)
-            })
+            .is_some_and(|(start, message)| rseq - start < message.count)
     }
 
     /// Whether a new message would share numbers with an open one.
@@ -120,45 +134,54 @@ impl Assembler {
         self.covers(it.start)
             || self
                 .open
-                .range(it.start..it.start.saturating_add(it.count))
+                .range(it.start..it.start + it.count)
                 .next()
                 .is_some()
     }
 
-    /// Keeps a fragment that [`Assembler::find`] did not know. True if its message is complete now.
+    /// Keeps a fragment that [`Assembler::find`] did not know. Returns whether its message is now
+    /// complete.
     pub(crate) fn insert(&mut self, it: &Fragment<'_>, part: Vec<u8>) -> Result<bool, Reject> {
-        let group = self.open.entry(it.start).or_insert_with(|| PartialMessage {
+        debug_assert!(
+            self.open.contains_key(&it.start) || !self.overlaps(it),
+            "no number belongs to two messages"
+        );
+        let message = self.open.entry(it.start).or_insert_with(|| PartialMessage {
             count: it.count,
             total: it.total,
             parts: BTreeMap::new(),
             length: 0,
             mismatches: 0,
         });
-        group.length = group
-            .length
-            .saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
-        group.parts.insert(it.number, (it.offset, part));
-        // Parts that are longer together than their message can never tile it. Spec: udp.md 9, item 18.
-        if group.length > group.total || group.is_complete() && !group.tiles() {
+        message.length += part_length(&part);
+        let replaced = message.parts.insert(it.number, (it.offset, part));
+        debug_assert!(replaced.is_none(), "duplicates are not inserted");
+        // Fragments that are longer together than their message can never be contiguous. Checking
+        // the sum now bounds the memory of a message that is never completed. Item 18.
+        if message.length > message.total || message.is_complete() && !message.is_contiguous() {
             return Err(Reject::End(Violation::FragmentTiling));
         }
-        Ok(group.is_complete())
+        Ok(message.is_complete())
     }
 
     /// Takes the message that begins at this number, if it is complete.
     pub(crate) fn take(&mut self, start: u32, pool: &mut Pool) -> Option<Assembled> {
-        let group = self.open.get(&start).filter(|group| group.is_complete())?;
-        let mut bytes = pool.buffer(group.total as usize);
-        let group = self.open.remove(&start)?;
+        let message = self
+            .open
+            .get(&start)
+            .filter(|message| message.is_complete())?;
+        let mut bytes = pool.buffer(message.total as usize);
+        let message = self.open.remove(&start)?;
         let mut held_bytes = 0;
-        for (_, part) in group.parts.into_values() {
+        for (_, part) in message.parts.into_values() {
             bytes.extend_from_slice(&part);
             held_bytes += part.capacity();
             pool.give(part);
         }
+        debug_assert_eq!(bytes.len(), message.total as usize);
         Some(Assembled {
             bytes,
-            count: group.count,
+            count: message.count,
             held_bytes,
         })
     }

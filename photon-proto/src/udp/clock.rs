@@ -1,30 +1,35 @@
-//! The server's clock, learned from the acknowledgements of server-time commands. Spec: udp.md 8.
+//! The server's clock, learned from the acks of server-time commands. Spec: udp.md 8.
 
-/// How often it is asked for one answer that is good enough.
+/// The number of answers after which the best one is used, however long its round trip was.
+/// Spec: udp.md 8.
 const MAX_ANSWERS: u32 = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct ServerClock {
+    /// Server's clock minus our clock; wraps.
     offset: Option<u32>,
-    /// Answers to the fetch that is under way, if one is, and the shortest with its offset.
+    /// The fetch in progress.
     fetch: Option<Fetch>,
 }
 
 #[derive(Debug, Default)]
 struct Fetch {
     answers: u32,
+    /// The shortest round trip so far and the offset that it gave.
     best: Option<(i32, u32)>,
 }
 
 impl ServerClock {
-    /// Whether a command has to be sent: none is if a fetch is under way.
+    /// Begins a fetch. Returns whether a command has to be sent: not while a fetch is in progress.
     pub(crate) fn begin(&mut self) -> bool {
         let begins = self.fetch.is_none();
         self.fetch.get_or_insert_default();
         begins
     }
 
-    /// Takes an answer; true if another command has to be sent. `sample_ms` is `None` if the echo was implausible.
+    /// Handles an answer. Returns whether another command has to be sent.
+    ///
+    /// `sample_ms` is the round trip, `None` if the echoed time was implausible.
     pub(crate) fn answer(
         &mut self,
         now: u32,
@@ -35,7 +40,9 @@ impl ServerClock {
         let Some(fetch) = &mut self.fetch else {
             return false;
         };
+        debug_assert!(fetch.answers < MAX_ANSWERS, "the last answer ends a fetch");
         fetch.answers += 1;
+        // The server stamped its answer half a round trip ago.
         let offset = |sample: i32| {
             server_sent
                 .wrapping_add(sample.unsigned_abs() >> 1)
@@ -46,6 +53,8 @@ impl ServerClock {
         {
             fetch.best = Some((sample, offset(sample)));
         }
+        // A round trip above the average was probably delayed in one direction, which would shift
+        // the clock by half of the delay.
         let good = sample_ms.is_some_and(|sample| sample <= smoothed_ms);
         if !good && fetch.answers < MAX_ANSWERS {
             return true;
@@ -55,6 +64,7 @@ impl ServerClock {
         false
     }
 
+    /// The server's clock when our clock shows `now`; `None` before the first fetch.
     pub(crate) fn at(&self, now: u32) -> Option<u32> {
         Some(self.offset?.wrapping_add(now))
     }

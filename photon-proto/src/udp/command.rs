@@ -1,58 +1,59 @@
-//! Commands: what a datagram carries. Spec: udp.md 2.
+//! Commands: the content of datagrams. Spec: udp.md 2.
 
 use alloc::vec::Vec;
 
-/// Bytes of the header in front of every command. Spec: udp.md 2.1.
+/// Length of the header of every command, in bytes. Spec: udp.md 2.1.
 pub const HEADER_BYTES: usize = 12;
-/// Bytes of a fragment's whole header. Spec: udp.md 6.
+/// Length of the complete header of a fragment, in bytes. Spec: udp.md 6.
 pub const FRAGMENT_HEADER_BYTES: usize = 32;
-/// Bytes of a connect or verify-connect command. Spec: udp.md 2.4.
+/// Length of a connect or verify-connect command, in bytes. Spec: udp.md 2.4.
 pub const CONNECT_BYTES: usize = 44;
-/// Bytes of an acknowledgement.
+/// Length of an ack, in bytes. Spec: udp.md 5.1.
 pub const ACK_BYTES: usize = 20;
-/// Bytes of the header of unreliable and unsequenced commands.
+/// Length of the header of unreliable and unsequenced commands, in bytes.
 pub const NUMBERED_HEADER_BYTES: usize = 16;
 
 /// The channel of commands about the connection itself.
 pub const CONTROL_CHANNEL: u8 = 0xFF;
-/// Flag: must be acknowledged.
+/// Flag: the receiver must acknowledge the command.
 pub const FLAG_RELIABLE: u8 = 1;
-/// Flag: numbered apart from the sequence.
+/// Flag: the command is numbered separately from the sequence.
 pub const FLAG_UNSEQUENCED: u8 = 2;
 
 /// Command types. Spec: udp.md 2.2.
 pub mod kind {
     /// Acknowledges a sequenced command.
     pub const ACK: u8 = 1;
-    /// A client asks for a connection.
+    /// A client requests a connection.
     pub const CONNECT: u8 = 2;
-    /// The server grants it.
+    /// The server accepts the connection.
     pub const VERIFY_CONNECT: u8 = 3;
-    /// The end; the reserved byte is the reason.
+    /// The sender ends the connection; the reserved byte is the reason.
     pub const DISCONNECT: u8 = 4;
-    /// Asks for nothing but its acknowledgement.
+    /// Requests nothing but an ack.
     pub const PING: u8 = 5;
-    /// A message, reliable and in order.
+    /// A message: reliable and in order.
     pub const RELIABLE: u8 = 6;
-    /// A message that may be lost, never overtaken by an older one.
+    /// A message that may be lost, and is dropped if a newer one was delivered.
     pub const UNRELIABLE: u8 = 7;
     /// A part of a reliable message.
     pub const FRAGMENT: u8 = 8;
-    /// A message that may be lost and come in any order.
+    /// A message that may be lost, and is delivered in any order.
     pub const UNSEQUENCED: u8 = 11;
-    /// Its acknowledgement tells the server's time.
+    /// A ping whose ack carries the server's time.
     pub const SERVER_TIME: u8 = 12;
-    /// A message, reliable, in any order.
+    /// A message: reliable, delivered in any order.
     pub const RELIABLE_UNSEQUENCED: u8 = 14;
-    /// A part of a reliable message outside of the order.
+    /// A part of a reliable unsequenced message.
     pub const FRAGMENT_UNSEQUENCED: u8 = 15;
     /// Acknowledges an unsequenced command.
     pub const ACK_UNSEQUENCED: u8 = 16;
-    /// Newer acknowledgements, never negotiated: skipped, never acknowledged. Spec: udp.md 2.6.
+    /// Acks of newer clients, which are never negotiated: skipped without an ack.
+    /// Spec: udp.md 2.6.
     pub const ACK2: core::ops::RangeInclusive<u8> = 17..=19;
 }
 
-/// The spec's name of a command type; `None` for types that it does not define.
+/// The specification's name of a command type; `None` for types that it does not define.
 #[must_use]
 pub const fn kind_name(kind: u8) -> Option<&'static str> {
     Some(match kind {
@@ -77,7 +78,7 @@ pub const fn kind_name(kind: u8) -> Option<&'static str> {
     })
 }
 
-/// The fewest bytes that a command of this type has.
+/// The minimum length of a command of this type.
 pub(crate) const fn min_bytes(kind: u8) -> usize {
     match kind {
         kind::ACK | kind::ACK_UNSEQUENCED => ACK_BYTES,
@@ -88,33 +89,33 @@ pub(crate) const fn min_bytes(kind: u8) -> usize {
     }
 }
 
-/// One command.
+/// A command, borrowed from its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command<'a> {
-    /// Type, as in [`kind`].
+    /// The type, as in [`kind`].
     pub kind: u8,
-    /// Channel; [`CONTROL_CHANNEL`] for commands about the connection.
+    /// The channel; [`CONTROL_CHANNEL`] for commands about the connection.
     pub channel: u8,
     /// [`FLAG_RELIABLE`], [`FLAG_UNSEQUENCED`].
     pub flags: u8,
-    /// Reason of a disconnect; without meaning elsewhere.
+    /// The reason of a disconnect; without meaning in other commands.
     pub reserved: u8,
-    /// Bytes of the whole command.
+    /// The length of the complete command, in bytes.
     pub size: u32,
-    /// Reliable sequence number.
+    /// The reliable sequence number.
     pub rseq: u32,
-    /// What stands after the header.
+    /// The content behind the header.
     pub body: Body<'a>,
 }
 
-/// What stands after a command's header.
+/// The content of a command behind its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body<'a> {
     /// Types 1 and 16.
     Ack {
-        /// The number that arrived.
+        /// The number of the acknowledged command.
         rseq: u32,
-        /// The sent time of the datagram in which it arrived, in milliseconds of its sender's clock.
+        /// The sent time of the datagram that carried it, in milliseconds of its sender's clock.
         sent_time: u32,
     },
     /// Type 2.
@@ -125,14 +126,14 @@ pub enum Body<'a> {
     Message(&'a [u8]),
     /// Types 7 and 11.
     Numbered {
-        /// Unreliable number or unsequenced group.
+        /// The unreliable number, or the unsequenced group.
         number: u32,
         /// The message.
         payload: &'a [u8],
     },
     /// Types 8 and 15.
     Fragment(Fragment<'a>),
-    /// Types 4, 5 and 12, and those that are skipped: surplus bytes.
+    /// Types 4, 5 and 12, and unknown types: surplus bytes.
     Other(&'a [u8]),
 }
 
@@ -141,26 +142,27 @@ pub enum Body<'a> {
 pub struct ConnectFields {
     /// 0 from a client; the assigned peer id from a server.
     pub id: u16,
-    /// Longest datagram, in bytes.
+    /// The maximum length of a datagram, in bytes.
     pub mtu: u16,
-    /// Receive window, in bytes.
+    /// The receive window, in bytes.
     pub window_size: u32,
-    /// Channels beside the control channel.
+    /// The number of channels besides the control channel.
     pub channel_count: u32,
-    /// Incoming bandwidth; no end acts on it, nor on the following.
+    /// The incoming bandwidth. Neither end uses this field or the following ones.
     pub bandwidth_in: u32,
-    /// Outgoing bandwidth.
+    /// The outgoing bandwidth.
     pub bandwidth_out: u32,
-    /// Throttle interval.
+    /// The throttle interval.
     pub throttle_interval: u32,
-    /// Throttle acceleration.
+    /// The throttle acceleration.
     pub throttle_acceleration: u32,
-    /// Throttle deceleration.
+    /// The throttle deceleration.
     pub throttle_deceleration: u32,
 }
 
 impl ConnectFields {
-    /// What a client announces.
+    /// The fields of a client's connect, with the constants of the official client.
+    /// Spec: udp.md 2.4.
     pub(crate) const fn client(mtu: u16, channels: u8) -> Self {
         Self {
             id: 0,
@@ -175,7 +177,8 @@ impl ConnectFields {
         }
     }
 
-    /// What a server answers: the same, but nothing of what newer clients offer in two upper halves. Spec: udp.md 2.6, 12.
+    /// The fields of a server's answer: those of the client without the options that newer clients
+    /// offer in two upper halves. Spec: udp.md 2.6, 12.
     pub(crate) const fn verified(self, peer_id: u16) -> Self {
         let (window_size, bandwidth_in) = (self.window_size & 0xFFFF, self.bandwidth_in & 0xFFFF);
         Self {
@@ -186,7 +189,7 @@ impl ConnectFields {
         }
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id.to_be_bytes());
         out.extend_from_slice(&self.mtu.to_be_bytes());
         for number in [
@@ -202,7 +205,7 @@ impl ConnectFields {
         }
     }
 
-    fn read(body: &[u8]) -> Option<Self> {
+    fn decode(body: &[u8]) -> Option<Self> {
         let (head, rest) = body.split_first_chunk::<4>()?;
         let [id0, id1, mtu0, mtu1] = *head;
         let mut numbers = rest.chunks_exact(4).map(be32);
@@ -223,23 +226,23 @@ impl ConnectFields {
 /// A part of a message. Spec: udp.md 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment<'a> {
-    /// Number of the first part.
+    /// The sequence number of the first part.
     pub start: u32,
-    /// How many parts there are.
+    /// The number of parts.
     pub count: u32,
-    /// Which one this is, from 0.
+    /// The index of this part, from 0.
     pub number: u32,
-    /// Bytes of the whole message.
+    /// The length of the complete message, in bytes.
     pub total: u32,
-    /// Where this part begins in it.
+    /// The position of this part in the message.
     pub offset: u32,
-    /// The part.
+    /// The content of this part.
     pub part: &'a [u8],
 }
 
 impl<'a> Command<'a> {
-    /// Reads one command from exactly its bytes; `None` if its type needs more.
-    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+    /// Decodes a command from exactly its bytes; `None` if its type needs more.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (&[kind, channel, flags, reserved, ..], body) =
             bytes.split_first_chunk::<HEADER_BYTES>()?;
         let (size, rseq) = (be32(bytes.get(4..8)?), be32(bytes.get(8..12)?));
@@ -251,8 +254,8 @@ impl<'a> Command<'a> {
                     sent_time: split_be32(rest)?.0,
                 }
             }
-            kind::CONNECT => Body::Connect(ConnectFields::read(body)?),
-            kind::VERIFY_CONNECT => Body::VerifyConnect(ConnectFields::read(body)?),
+            kind::CONNECT => Body::Connect(ConnectFields::decode(body)?),
+            kind::VERIFY_CONNECT => Body::VerifyConnect(ConnectFields::decode(body)?),
             kind::RELIABLE | kind::RELIABLE_UNSEQUENCED => Body::Message(body),
             kind::UNRELIABLE | kind::UNSEQUENCED => {
                 let (number, payload) = split_be32(body)?;
@@ -286,13 +289,14 @@ impl<'a> Command<'a> {
         })
     }
 
-    /// Whether its sender wants it acknowledged.
+    /// Whether the receiver must acknowledge it. Acks of newer clients never are, whatever their
+    /// flags.
     #[must_use]
     pub const fn is_reliable(&self) -> bool {
         self.flags & FLAG_RELIABLE != 0 && !matches!(self.kind, 17..=19)
     }
 
-    /// Whether its number is one of the unsequenced ones.
+    /// Whether its number belongs to the unsequenced ones.
     #[must_use]
     pub const fn is_unsequenced(&self) -> bool {
         self.flags & FLAG_UNSEQUENCED != 0
@@ -311,7 +315,7 @@ fn split_be32(bytes: &[u8]) -> Option<(u32, &[u8])> {
         .map(|(number, rest)| (u32::from_be_bytes(*number), rest))
 }
 
-/// A command header to be written.
+/// The header of a command to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) kind: u8,
@@ -322,9 +326,13 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The bytes of the header of a command that is `size` bytes long.
+    /// Encodes the header of a command that is `size` bytes long.
     pub(crate) fn bytes(&self, size: usize) -> [u8; HEADER_BYTES] {
-        let [s0, s1, s2, s3] = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
+        debug_assert!(
+            size <= super::datagram::MAX_BYTES,
+            "a command fits into a datagram"
+        );
+        let [s0, s1, s2, s3] = (size as u32).to_be_bytes();
         let [r0, r1, r2, r3] = self.rseq.to_be_bytes();
         [
             self.kind,
@@ -341,11 +349,4 @@ impl Header {
             r3,
         ]
     }
-}
-
-/// Appends an acknowledgement.
-pub(crate) fn write_ack(out: &mut Vec<u8>, header: Header, rseq: u32, sent_time: u32) {
-    out.extend_from_slice(&header.bytes(ACK_BYTES));
-    out.extend_from_slice(&rseq.to_be_bytes());
-    out.extend_from_slice(&sent_time.to_be_bytes());
 }

@@ -3,13 +3,13 @@
 use super::command::{self, Command};
 use alloc::vec::Vec;
 
-/// Bytes of the plain header. Spec: udp.md 1.1.
+/// Length of the header without checksum, in bytes. Spec: udp.md 1.1.
 pub const HEADER_BYTES: usize = 12;
-/// Bytes of the header with a check sum. Spec: udp.md 1.2.
+/// Length of the header with checksum, in bytes. Spec: udp.md 1.2.
 pub const CRC_HEADER_BYTES: usize = 16;
-/// Longer datagrams are dropped: we announce an MTU of 1200. Spec: udp.md 9, item 5.
+/// The maximum length of a datagram, in bytes; longer ones are dropped. Spec: udp.md 9, item 5.
 pub const MAX_BYTES: usize = 2048;
-/// The peer id of a client that was not given one yet.
+/// The peer id of a client before the server has assigned one.
 pub const NO_PEER_ID: u16 = 0xFFFF;
 
 const FLAGS_PLAIN: u8 = 0x00;
@@ -18,19 +18,20 @@ const FLAGS_CRC: u8 = 0xCC;
 /// The header of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// [`NO_PEER_ID`] or the assigned one from clients, 0 from servers; not to be relied on.
+    /// From a client [`NO_PEER_ID`] or the assigned id, from a server 0. Senders do not always
+    /// follow this, so it must not be relied on.
     pub peer_id: u16,
-    /// The check sum, if the datagram carries one. [`decode`] has checked it.
+    /// The checksum, if the datagram has one. [`decode`] has verified it.
     pub crc: Option<u32>,
-    /// How many commands follow.
+    /// The number of commands.
     pub count: u8,
-    /// When the datagram was built, in milliseconds of its sender's clock; wraps.
+    /// The time at which the datagram was stamped, in milliseconds of its sender's clock; wraps.
     pub sent_time: u32,
     /// The number that the client chose for this connection.
     pub challenge: u32,
 }
 
-/// A datagram whose commands are all well formed.
+/// A datagram whose commands are all well-formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// The header.
@@ -40,68 +41,71 @@ pub struct Datagram<'a> {
 }
 
 impl<'a> Datagram<'a> {
-    /// The commands, in order.
+    /// Iterates over the commands in order.
     pub fn commands(&self) -> impl Iterator<Item = Command<'a>> + use<'a> {
         let mut rest = self.commands;
         core::iter::from_fn(move || {
             let size = command_size(rest)?;
             let (command, after) = rest.split_at_checked(size)?;
             rest = after;
-            Command::read(command)
+            Command::decode(command)
         })
     }
 
-    /// Bytes after the last command; they mean nothing.
+    /// The number of bytes behind the last command. They have no meaning.
     #[must_use]
     pub const fn trailing_bytes(&self) -> usize {
         self.trailing
     }
 }
 
-/// Why a datagram is dropped whole.
+/// The reason for dropping a datagram as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatagramError {
-    /// Shorter than its header.
-    #[error("{0} bytes are less than a datagram's header")]
+    /// The datagram is shorter than its header.
+    #[error("the datagram has {0} bytes, less than a header")]
     TooShort(usize),
-    /// Longer than [`MAX_BYTES`].
-    #[error("{0} bytes are more than any datagram has")]
+    /// The datagram is longer than [`MAX_BYTES`].
+    #[error("the datagram has {0} bytes, more than 2048")]
     TooLong(usize),
-    /// Encrypted (01), or a flags byte that the protocol does not define. Spec: udp.md 1.3.
-    #[error("a datagram with flags {0:02x}")]
+    /// The flags say "encrypted" (01), which is not supported, or are undefined.
+    /// Spec: udp.md 1.3.
+    #[error("the datagram has the unsupported flags {0:02x}")]
     Flags(u8),
-    /// The check sum is wrong.
-    #[error("the check sum is {got:08x}, and should be {expected:08x}")]
+    /// The checksum is wrong.
+    #[error("the checksum is {got:08x}, but the content has {expected:08x}")]
     Crc {
-        /// The one in the header.
+        /// The checksum in the header.
         got: u32,
-        /// The one over the bytes.
+        /// The checksum of the content.
         expected: u32,
     },
-    /// No commands.
-    #[error("a datagram without commands")]
+    /// The datagram contains no command.
+    #[error("the datagram contains no command")]
     Empty,
-    /// A command that does not fit: fewer bytes left than its header or its size, or a size below what its type needs.
-    #[error("command {index} at byte {offset} does not fit")]
+    /// A command is longer than the rest of the datagram, or shorter than its type requires.
+    #[error("command {index} at byte {offset} has a wrong size")]
     Command {
-        /// Which command, from 0.
+        /// The index of the command, from 0.
         index: u8,
-        /// Where it begins in the datagram.
+        /// Its position in the datagram.
         offset: usize,
     },
 }
 
-/// Reads a datagram: checks length, flags, check sum and the shape of every command.
+/// Decodes a datagram and checks its length, flags, checksum and the shape of every command.
+///
+/// All commands are checked before the first one is used: a damaged datagram has no effect at all.
 ///
 /// # Errors
 ///
-/// [`DatagramError`]: what makes the whole datagram worthless.
+/// [`DatagramError`] if the datagram has to be dropped as a whole.
 pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DatagramError> {
     let (header, rest) = decode_header(bytes)?;
-    decode_commands(header, rest, bytes.len().saturating_sub(rest.len()))
+    decode_commands(header, rest, bytes.len() - rest.len())
 }
 
-/// Checks the commands that follow a header of `base` bytes.
+/// Checks the commands behind a header of `base` bytes.
 pub(crate) fn decode_commands(
     header: Header,
     rest: &[u8],
@@ -116,12 +120,13 @@ pub(crate) fn decode_commands(
         let after = command_size(left)
             .filter(|size| *size >= command::min_bytes(kind))
             .and_then(|size| left.get(size..));
-        let offset = base.saturating_add(rest.len().saturating_sub(left.len()));
+        let offset = base + (rest.len() - left.len());
         left = after.ok_or(DatagramError::Command { index, offset })?;
     }
-    let commands = rest
-        .get(..rest.len().saturating_sub(left.len()))
-        .unwrap_or_default();
+    let Some((commands, _)) = rest.split_at_checked(rest.len() - left.len()) else {
+        debug_assert!(false, "what is left is a part of the rest");
+        return Err(DatagramError::Empty);
+    };
     Ok(Datagram {
         header,
         commands,
@@ -129,7 +134,7 @@ pub(crate) fn decode_commands(
     })
 }
 
-/// Reads the header alone; also gives what follows it.
+/// Decodes the header. Also returns the bytes behind it.
 pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, &[u8]), DatagramError> {
     if bytes.len() > MAX_BYTES {
         return Err(DatagramError::TooLong(bytes.len()));
@@ -142,7 +147,7 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, &[u8]), DatagramErr
         FLAGS_CRC => {
             let (crc, rest) = rest.split_first_chunk::<4>().ok_or(short)?;
             let got = u32::from_be_bytes(*crc);
-            let expected = check_sum(head, rest);
+            let expected = checksum(head, rest);
             if got != expected {
                 return Err(DatagramError::Crc { got, expected });
             }
@@ -160,15 +165,16 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, &[u8]), DatagramErr
     Ok((header, rest))
 }
 
-/// The size that the first command claims, if it is a possible one.
+/// The size field of the first command, if such a size is possible.
 fn command_size(bytes: &[u8]) -> Option<usize> {
     let size = u32::from_be_bytes(*bytes.get(4..)?.first_chunk()?);
     let size = usize::try_from(size).ok()?;
     (size >= command::HEADER_BYTES && size <= bytes.len()).then_some(size)
 }
 
-/// Reflected CRC-32 without the final inversion, over the header with a zero check sum and the commands.
-fn check_sum(head: &[u8; HEADER_BYTES], commands: &[u8]) -> u32 {
+/// The reflected CRC-32 without the final inversion, over the header with a zero checksum and the
+/// commands. Spec: udp.md 1.2.
+fn checksum(head: &[u8; HEADER_BYTES], commands: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(head);
     crc.update(&[0; 4]);
@@ -176,7 +182,7 @@ fn check_sum(head: &[u8; HEADER_BYTES], commands: &[u8]) -> u32 {
     !crc.finalize()
 }
 
-/// Begins a datagram in an empty buffer; [`finish`] fills in the rest.
+/// Begins a datagram in an empty buffer. [`finish`] completes the header.
 pub(crate) fn begin(out: &mut Vec<u8>, peer_id: u16, challenge: u32, crc: bool) {
     let [p0, p1] = peer_id.to_be_bytes();
     let [c0, c1, c2, c3] = challenge.to_be_bytes();
@@ -187,9 +193,10 @@ pub(crate) fn begin(out: &mut Vec<u8>, peer_id: u16, challenge: u32, crc: bool) 
     }
 }
 
-/// Writes count, time and check sum into a datagram; also to stamp one anew.
+/// Writes count, time and checksum into the header. Called again to restamp a datagram.
 pub(crate) fn finish(datagram: &mut [u8], count: u8, sent_time: u32) {
     let Some((head, rest)) = datagram.split_first_chunk_mut::<HEADER_BYTES>() else {
+        debug_assert!(false, "`begin` wrote a header");
         return;
     };
     let [_, _, flags, to, t0, t1, t2, t3, ..] = head;
@@ -198,6 +205,6 @@ pub(crate) fn finish(datagram: &mut [u8], count: u8, sent_time: u32) {
     if *flags == FLAGS_CRC
         && let Some((crc, commands)) = rest.split_first_chunk_mut::<4>()
     {
-        *crc = check_sum(head, commands).to_be_bytes();
+        *crc = checksum(head, commands).to_be_bytes();
     }
 }

@@ -1,20 +1,26 @@
-//! Photon's own reliable UDP, sans-IO, both ends. Spec: udp.md.
+//! Photon's own reliable UDP as a sans-IO state machine, for both ends. Spec: [udp.md].
 //!
 //! [`Connection`] is one end of one connection: a client [connects](Connection::connect), a server
-//! [accepts](Connection::accept), most easily through an [`Acceptor`], which keeps a table of them by address.
-//! Datagrams and time go in ([`Connection::handle_datagram`], [`Connection::handle_timeout`]); datagrams
-//! ([`Connection::transmit`]), [events](Event) and the next deadline ([`Connection::poll_timeout`]) come out. Nothing
-//! here opens a socket, reads a clock or draws a random number that was not handed over.
+//! [accepts](Connection::accept). A server usually does so through an [`Acceptor`], which keeps a
+//! table of connections by address. Datagrams and time go in ([`Connection::handle_datagram`],
+//! [`Connection::handle_timeout`]); datagrams ([`Connection::transmit`]), [events](Event) and the
+//! next deadline ([`Connection::poll_timeout`]) come out. Nothing here opens a socket, reads a
+//! clock or draws random numbers: the caller passes them in.
 //!
-//! Inside, time is whole milliseconds since the connection began. A command counts as sent when its datagram is pulled.
-//! A `now` before the last one counts as the last. Whatever arrives: no panic, and memory within the [`Config`]'s caps.
+//! The contract:
+//!
+//! - Time is measured in whole milliseconds since the connection began. A `now` before the last one
+//!   counts as the last one.
+//! - A command counts as sent when its datagram is pulled with `transmit`.
+//! - After any call, pull events and then datagrams until both return `None`.
+//! - No input causes a panic, and memory stays within the caps of [`Config`].
 //!
 //! ```
 //! use photon_proto::Timestamp;
-//! use photon_proto::udp::{AcceptorConfig, Acceptor, Config, Connection, Delivery, Event};
+//! use photon_proto::udp::{Acceptor, AcceptorConfig, Config, Connection, Delivery, Event};
 //!
 //! let now = Timestamp::ZERO;
-//! // In real life the numbers come from the operating system's random source.
+//! // In production the two numbers come from the operating system's random source.
 //! let mut server = Acceptor::new(AcceptorConfig::default(), [7; 32]);
 //! let mut client = Connection::connect(Config::client(), 0x1234_5678, now);
 //! for _ in 0..2 {
@@ -33,12 +39,14 @@
 //! #     server.handle_datagram(now, &"the client", datagram);
 //! #     client.transmitted();
 //! # }
-//! # let (_key, event) = server.poll_event().unwrap();
+//! # let (_handle, event) = server.poll_event().unwrap();
 //! # assert_eq!(event, Event::Connected);
-//! # let (_key, Event::Message(message)) = server.poll_event().unwrap() else { panic!("no message") };
+//! # let (_handle, Event::Message(message)) = server.poll_event().unwrap() else { panic!("no message") };
 //! # assert_eq!(message.bytes, b"hello");
 //! # Ok::<(), photon_proto::udp::SendError>(())
 //! ```
+//!
+//! [udp.md]: crate::spec::udp
 
 mod acceptor;
 mod assembler;
@@ -65,79 +73,85 @@ pub use violation::Violation;
 
 use alloc::vec::Vec;
 
-/// How far a connection is.
+/// The state of a connection. Exhaustive: a driver has to handle each of them, and udp.md has no
+/// others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// A client that was not answered yet, or a server whose client has not shown yet that it receives.
+    /// Client: the server has not answered yet. Server: the client has not yet proved that it
+    /// receives our datagrams.
     Connecting,
-    /// Messages go both ways.
+    /// Both ends can send messages.
     Connected,
-    /// [`Connection::shutdown`] is under way.
+    /// [`Connection::shutdown`] was called and has not finished.
     Disconnecting,
-    /// It is over; a last datagram may still have to be pulled.
+    /// The connection has ended. One last datagram may still have to be pulled.
     Disconnected,
 }
 
-/// What a connection has to say.
+/// An event of a connection. Exhaustive: each of them has to be handled for the connection to work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Messages can be sent from now on. What arrived before a [`Event::Disconnected`] is told before it.
+    /// Messages can be sent from now on.
     Connected,
     /// A message arrived.
     Message(Message),
-    /// It is over.
+    /// The connection has ended. All messages that arrived before its end precede this event.
     Disconnected(Cause),
 }
 
-/// A message that arrived, complete and in the order that its delivery promises.
+/// A received message, complete and in the order that its delivery promises.
+///
+/// Exhaustive: the parts are the ones that a command carries, and tests build it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// On which channel.
+    /// The channel on which it was sent.
     pub channel: u8,
-    /// How it was sent.
+    /// The delivery with which it was sent.
     pub delivery: Delivery,
-    /// Its bytes, never none. [`Connection::recycle`] takes the buffer back.
+    /// The content, never empty. [`Connection::recycle`] takes the buffer back.
     pub bytes: Vec<u8>,
 }
 
-/// Why a connection is over. Spec: udp.md 7.
+/// The reason for the end of a connection. Spec: udp.md 7.
+///
+/// Non-exhaustive: a later version may tell more causes apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// This end closed it.
+    /// This end closed the connection.
     #[error("closed by this end")]
     LocalClose,
-    /// Nobody answered.
-    #[error("no answer while connecting")]
+    /// The peer did not answer while connecting.
+    #[error("the peer did not answer while connecting")]
     ConnectTimeout,
-    /// Something that was sent was not acknowledged in time.
-    #[error("the other end does not acknowledge any more")]
+    /// The peer did not acknowledge a command in time.
+    #[error("the peer stopped acknowledging")]
     Timeout,
-    /// The server's logic ended it (reason 1).
-    #[error("ended by the server's logic")]
+    /// The server disconnected with reason 1: its logic requested it.
+    #[error("disconnected by server logic")]
     ServerLogic,
-    /// The server heard nothing for too long (reason 2).
-    #[error("the server heard nothing for too long")]
+    /// The server disconnected with reason 2: it received nothing from this client for too long.
+    #[error("disconnected by the server, which received nothing for too long")]
     ServerTimeout,
-    /// The server has too many users (reason 3).
-    #[error("the server has too many users")]
+    /// The server disconnected with reason 3: it has reached its user limit.
+    #[error("disconnected by the server, which has reached its user limit")]
     ServerUserLimit,
-    /// The server ended it for a reason of this number.
-    #[error("ended by the server, reason {0}")]
+    /// The server disconnected with another reason.
+    #[error("disconnected by the server with reason {0}")]
     ServerUnknown(u8),
-    /// Server role: the client said goodbye, with this reserved byte.
-    #[error("the client said goodbye ({0})")]
+    /// Server role: the client disconnected; carries the reserved byte of its command.
+    #[error("disconnected by the client with reason {0}")]
     ClientLeft(u8),
-    /// Server role: the client connected anew from the same address.
-    #[error("the client connected anew")]
+    /// Server role: the client opened a new connection from the same address.
+    #[error("replaced by a new connection from the same address")]
     Replaced,
-    /// The peer broke the protocol, or the numbers are used up.
-    #[error("protocol: {0}")]
+    /// The peer violated the protocol, or sequence numbers are used up.
+    #[error("protocol error: {0}")]
     ProtocolError(Violation),
 }
 
 impl Cause {
-    /// What a disconnect by the server means. Spec: udp.md 7.2.
+    /// Converts the reason of a server's disconnect command. Spec: udp.md 7.2.
     pub(crate) const fn of_server(reason: u8) -> Self {
         match reason {
             1 => Self::ServerLogic,
@@ -148,23 +162,24 @@ impl Cause {
     }
 }
 
-/// Why a message was not accepted for sending.
+/// The reason for refusing to send a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Not connected, or not any more.
-    #[error("the connection is not established")]
+    /// The connection is not established yet, or has ended.
+    #[error("the connection is not established; send after the event Connected")]
     NotConnected,
-    /// Longer than the configuration allows.
-    #[error("the message is longer than {max_bytes} bytes")]
+    /// The message is longer than [`Config::max_message_bytes`].
+    #[error("the message is longer than {max_bytes} bytes; send it in parts")]
     TooLong {
-        /// The longest that is sent.
+        /// The configured limit.
         max_bytes: usize,
     },
-    /// There is no such channel.
-    #[error("there is no channel {0}")]
+    /// The connection has no such channel.
+    #[error("there is no channel {0}; raise Config::channels")]
     Channel(u8),
-    /// The sequence numbers of the channel are used up, and the connection is over. Spec: udp.md 4.1.
-    #[error("the sequence numbers of the channel are used up")]
+    /// The sequence numbers of the channel are used up, which ends the connection.
+    /// Spec: udp.md 4.1.
+    #[error("the sequence numbers of the channel are used up; connect again")]
     NumbersExhausted,
 }

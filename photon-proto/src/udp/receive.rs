@@ -1,4 +1,5 @@
-//! The receiving half: order, duplicates, what is kept and what is acknowledged. Spec: udp.md 4.2 to 4.6, 9.
+//! The receiving half of a connection: order, duplicates, held messages, acks.
+//! Spec: udp.md 4.2 to 4.6, 9.
 
 use super::Message;
 use super::assembler::{Assembler, RECEIVE_WINDOW};
@@ -12,38 +13,44 @@ use crate::tcp::Delivery;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-/// How many acknowledgements may wait. Spec: udp.md 9, item 14.
+/// The maximum number of acks that wait to be sent. Spec: udp.md 9, item 14.
 const MAX_ACKS: usize = 4096;
-/// How many unreliable messages of a channel may be held. Item 10.
+/// The maximum number of held unreliable messages of one channel. Item 10.
 const MAX_HELD_UNRELIABLE: usize = 256;
-/// How many numbers above the complete ones are remembered. Item 10.
+/// The maximum number of remembered numbers above the contiguous ones. Item 10.
 const MAX_OUT_OF_ORDER: usize = 4096;
-/// An acknowledgement that waits to be sent.
+
+/// An ack that waits to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ack {
     pub(crate) channel: u8,
     pub(crate) unsequenced: bool,
     pub(crate) rseq: u32,
+    /// The sent time of the datagram that carried the command, which the peer uses to measure the
+    /// round trip.
     pub(crate) sent_time: u32,
 }
 
 #[derive(Debug, Default)]
 struct Channel {
-    /// The last delivered reliable number, and the last delivered unreliable one.
+    /// The last delivered reliable number.
     delivered: u32,
+    /// The last delivered unreliable number.
     delivered_unreliable: u32,
-    /// Messages that wait for the ones before them.
+    /// Reliable messages that wait for earlier ones, by number.
     held: BTreeMap<u32, Vec<u8>>,
     fragments: Assembler,
-    /// By the reliable number that they follow, and their own.
+    /// Unreliable messages that wait for reliable ones, by the reliable number that they follow and
+    /// their own.
     held_unreliable: BTreeMap<(u32, u32), Vec<u8>>,
-    /// Reliable unsequenced numbers that arrived: all up to this one, and these.
+    /// All reliable unsequenced numbers up to this one have arrived.
     contiguous: u32,
+    /// The reliable unsequenced numbers above `contiguous + 1` that have arrived.
     out_of_order: BTreeSet<u32>,
     unsequenced_fragments: Assembler,
 }
 
-/// The window of unsequenced groups. Spec: udp.md 4.4.
+/// The window of unsequenced groups, which finds duplicates. Spec: udp.md 4.4.
 #[derive(Debug, Default)]
 struct Groups {
     base: u32,
@@ -51,11 +58,12 @@ struct Groups {
 }
 
 impl Groups {
-    const SIZE: u32 = 128;
+    const SIZE: u32 = 128; // udp.md 4.4
 
-    /// Whether this group is new.
+    /// Whether a group is new. A group below the window counts as seen.
     fn admit(&mut self, group: u32) -> bool {
-        if group >= self.base.saturating_add(Self::SIZE) {
+        debug_assert_eq!(self.base % Self::SIZE, 0, "the window moves in whole steps");
+        if group >= self.base + Self::SIZE {
             self.base = group - group % Self::SIZE;
             self.seen = 0;
         }
@@ -72,6 +80,7 @@ impl Groups {
 pub(crate) struct Receiver {
     channels: Vec<Channel>,
     groups: Groups,
+    /// In the order of arrival.
     pub(crate) acks: VecDeque<Ack>,
     inbox: Inbox,
 }
@@ -86,90 +95,91 @@ impl Receiver {
         }
     }
 
-    /// Received and not taken, with what keeping it costs.
+    /// The memory used by received data that was not taken, in bytes.
     pub(crate) const fn bytes(&self) -> usize {
         self.inbox.bytes()
     }
 
-    /// Whether nothing is held and nothing is ready.
+    /// Whether no message is held or ready.
     pub(crate) const fn is_drained(&self) -> bool {
         self.inbox.bytes() == 0
     }
 
     pub(crate) fn has_message(&self) -> bool {
-        !self.inbox.ready.is_empty()
+        self.inbox.is_ready()
     }
 
     pub(crate) fn next_message(&mut self) -> Option<Message> {
         self.inbox.next()
     }
 
-    /// Gives back the room that a burst took.
+    /// Returns the memory of a burst to the allocator.
     pub(crate) fn shrink(&mut self) {
         self.acks.shrink_to_fit();
-        self.inbox.ready.shrink_to_fit();
+        self.inbox.shrink();
     }
 
-    /// Forgets what can never be delivered any more; what is ready stays.
+    /// Drops what can no longer be delivered. Ready messages stay.
     pub(crate) fn end(&mut self) {
         self.channels = Vec::new();
-        (self.inbox.held_bytes, self.inbox.open_messages) = (0, 0);
+        self.inbox.drop_held();
     }
 
-    pub(crate) fn has_room_for_ack(&self) -> bool {
+    pub(crate) fn has_space_for_ack(&self) -> bool {
         self.acks.len() < MAX_ACKS
     }
 
-    /// Queues the acknowledgement that a command asks for.
+    /// Queues the ack of a reliable command. When the queue is full nothing is queued: the peer
+    /// sends its command again.
     pub(crate) fn acknowledge(&mut self, command: &Command<'_>, sent_time: u32) {
-        if command.is_reliable() && self.has_room_for_ack() {
-            let (channel, unsequenced, rseq) =
-                (command.channel, command.is_unsequenced(), command.rseq);
+        if command.is_reliable() && self.has_space_for_ack() {
             self.acks.push_back(Ack {
-                channel,
-                unsequenced,
-                rseq,
+                channel: command.channel,
+                unsequenced: command.is_unsequenced(),
+                rseq: command.rseq,
                 sent_time,
             });
         }
     }
 
-    /// Takes a command that carries data.
-    pub(crate) fn take(
+    /// Handles a command that carries data.
+    pub(crate) fn on_data(
         &mut self,
         command: &Command<'_>,
         config: &Config,
         pool: &mut Pool,
     ) -> Result<Accepted, Reject> {
-        let (id, rseq) = (command.channel, command.rseq);
+        let rseq = command.rseq;
         let channel = self
             .channels
-            .get_mut(usize::from(id))
+            .get_mut(usize::from(command.channel))
             .ok_or(Reject::Discard(Discard::Channel))?;
         let mut inbox = ChannelInbox {
-            id,
+            channel: command.channel,
             inbox: &mut self.inbox,
             config,
             pool,
         };
         match (command.kind, command.body) {
             (kind::RELIABLE, Body::Message(payload)) => {
-                numbered(rseq)?;
+                check_number(rseq)?;
                 channel.reliable(rseq, payload, &mut inbox)
             }
             (kind::FRAGMENT, Body::Fragment(fragment)) => {
-                numbered(rseq)?;
+                check_number(rseq)?;
                 Assembler::check(rseq, &fragment, config.max_received_message_bytes)?;
                 channel.fragment(rseq, &fragment, &mut inbox)
             }
             (kind::UNRELIABLE, Body::Numbered { number, payload }) => {
-                numbered(number)?;
-                numbered(rseq.max(1))?;
+                check_number(number)?;
+                // 0 is allowed: the message follows no reliable one.
+                check_number(rseq.max(1))?;
                 channel.unreliable((rseq, number), payload, &mut inbox)
             }
             (kind::UNSEQUENCED, Body::Numbered { number, payload }) => {
-                numbered(number.max(1))?;
-                if !inbox.has_room_in_order() {
+                check_number(number.max(1))?;
+                // Before the group is marked as seen: a resend of it must still be new.
+                if !inbox.has_space_in_order() {
                     return Err(Reject::Discard(Discard::Full));
                 }
                 if !self.groups.admit(number) {
@@ -179,22 +189,24 @@ impl Receiver {
                 Ok(Accepted::New)
             }
             (kind::RELIABLE_UNSEQUENCED, Body::Message(payload)) => {
-                numbered(rseq)?;
+                check_number(rseq)?;
                 channel.reliable_unsequenced(rseq, payload, &mut inbox)
             }
             (kind::FRAGMENT_UNSEQUENCED, Body::Fragment(fragment)) => {
-                numbered(rseq)?;
+                check_number(rseq)?;
                 Assembler::check(rseq, &fragment, config.max_received_message_bytes)?;
                 channel.unsequenced_fragment(rseq, &fragment, &mut inbox)
             }
-            // Nothing else carries data.
-            _ => Ok(Accepted::New),
+            _ => {
+                debug_assert!(false, "type {} carries no data", command.kind);
+                Ok(Accepted::New)
+            }
         }
     }
 }
 
-/// Numbers of data begin at 1 and end at the largest signed one. Spec: udp.md 9, item 8.
-fn numbered(number: u32) -> Result<(), Reject> {
+/// Checks that the number of a data command is in 1 to 2^31 - 1. Spec: udp.md 9, item 8.
+fn check_number(number: u32) -> Result<(), Reject> {
     if (1..=LAST_NUMBER).contains(&number) {
         Ok(())
     } else {
@@ -203,28 +215,7 @@ fn numbered(number: u32) -> Result<(), Reject> {
 }
 
 impl Channel {
-    fn has_unsequenced(&self, number: u32) -> bool {
-        number <= self.contiguous || self.out_of_order.contains(&number)
-    }
-
-    /// Whether a number can be remembered: the one that closes the gap always can.
-    fn has_room_to_note(&self, number: u32) -> bool {
-        self.out_of_order.len() < MAX_OUT_OF_ORDER || number == self.contiguous.saturating_add(1)
-    }
-
-    fn note_unsequenced(&mut self, number: u32) {
-        if number != self.contiguous.saturating_add(1) {
-            self.out_of_order.insert(number);
-            return;
-        }
-        self.contiguous = number;
-        while self.out_of_order.first() == Some(&self.contiguous.saturating_add(1)) {
-            self.out_of_order.pop_first();
-            self.contiguous += 1;
-        }
-    }
-
-    /// Spec: udp.md 4.2.
+    /// Handles a reliable message. Spec: udp.md 4.2.
     fn reliable(
         &mut self,
         rseq: u32,
@@ -238,25 +229,25 @@ impl Channel {
             return Err(Reject::Discard(Discard::Malformed));
         }
         if rseq == self.delivered + 1 {
-            if !inbox.has_room_in_order() {
+            if !inbox.has_space_in_order() {
                 return Err(Reject::Discard(Discard::Full));
             }
             self.delivered = rseq;
             inbox.deliver_copy(Delivery::Reliable, payload);
-            self.advance(inbox);
+            self.deliver_held(inbox);
             return Ok(Accepted::New);
         }
         if rseq - self.delivered > RECEIVE_WINDOW {
             return Err(Reject::Discard(Discard::Window));
         }
-        if !inbox.has_room_out_of_order(payload.len()) {
+        if !inbox.has_space_out_of_order(payload.len()) {
             return Err(Reject::Discard(Discard::Full));
         }
         self.held.insert(rseq, inbox.hold(payload));
         Ok(Accepted::New)
     }
 
-    /// Spec: udp.md 6.
+    /// Handles a fragment of a reliable message. Spec: udp.md 6.
     fn fragment(
         &mut self,
         rseq: u32,
@@ -271,29 +262,119 @@ impl Channel {
             Some(false) => true,
             None => false,
         };
-        let end = it.start.saturating_add(it.count);
+        let end = it.start + it.count;
+        // A new message must not use a number that another message uses. Spec: udp.md 9, item 17.
         if !open
             && (it.start <= self.delivered
                 || self.fragments.overlaps(it)
                 || self.held.range(it.start..end).next().is_some())
         {
-            // Spec: udp.md 9, item 17.
             return Err(Reject::Discard(Discard::Malformed));
         }
         if rseq - self.delivered > RECEIVE_WINDOW {
             return Err(Reject::Discard(Discard::Window));
         }
-        let in_order = it.start == self.delivered + 1;
-        if !inbox.has_room_for(it, open, in_order) {
+        let awaited = it.start == self.delivered + 1;
+        if !inbox.has_space_for(it, open, awaited) {
             return Err(Reject::Discard(Discard::Full));
         }
-        if inbox.keep_fragment(&mut self.fragments, open, it)? && in_order {
-            self.advance(inbox);
+        if inbox.keep_fragment(&mut self.fragments, open, it)? && awaited {
+            self.deliver_held(inbox);
         }
         Ok(Accepted::New)
     }
 
-    /// Spec: udp.md 4.5.
+    /// Delivers every reliable message whose turn it is, and the unreliable ones between them.
+    fn deliver_held(&mut self, inbox: &mut ChannelInbox<'_>) {
+        loop {
+            self.deliver_unreliable(inbox);
+            let next = self.delivered + 1;
+            let is_next = |(rseq, _): (&u32, &Vec<u8>)| *rseq == next;
+            if self.held.first_key_value().is_some_and(is_next)
+                && let Some((_, bytes)) = self.held.pop_first()
+            {
+                self.delivered = next;
+                inbox.release(&bytes);
+                inbox.deliver(Delivery::Reliable, bytes);
+            } else if let Some(message) = self.fragments.take(next, inbox.pool) {
+                self.delivered += message.count;
+                inbox.deliver_assembled(Delivery::Reliable, message);
+            } else {
+                debug_assert!(
+                    self.held.keys().next().is_none_or(|first| *first > next),
+                    "no delivered message is held"
+                );
+                return;
+            }
+        }
+    }
+
+    /// Handles an unreliable message. `after` is the reliable number that it follows.
+    /// Spec: udp.md 4.3.
+    fn unreliable(
+        &mut self,
+        (after, number): (u32, u32),
+        payload: &[u8],
+        inbox: &mut ChannelInbox<'_>,
+    ) -> Result<Accepted, Reject> {
+        if after < self.delivered || number <= self.delivered_unreliable {
+            return Ok(Accepted::Late);
+        }
+        // A number is used once, whatever it follows. The scan covers at most 256 entries.
+        if self.held_unreliable.keys().any(|(_, held)| *held == number) {
+            return Ok(Accepted::Duplicate);
+        }
+        if after == self.delivered {
+            if !inbox.has_space_in_order() {
+                return Err(Reject::Discard(Discard::Full));
+            }
+            self.delivered_unreliable = number;
+            inbox.deliver_copy(Delivery::Unreliable, payload);
+            return Ok(Accepted::New);
+        }
+        if after - self.delivered > RECEIVE_WINDOW {
+            return Err(Reject::Discard(Discard::Window));
+        }
+        if !inbox.has_space_out_of_order(payload.len()) {
+            return Err(Reject::Discard(Discard::Full));
+        }
+        if self.held_unreliable.len() >= MAX_HELD_UNRELIABLE {
+            // The message with the lowest number goes: newer ones are worth more.
+            let numbers = self.held_unreliable.keys().copied();
+            if let Some(lowest) = numbers.min_by_key(|(_, number)| *number) {
+                if number < lowest.1 {
+                    return Ok(Accepted::Late);
+                }
+                if let Some(bytes) = self.held_unreliable.remove(&lowest) {
+                    inbox.release(&bytes);
+                    inbox.pool.give(bytes);
+                }
+            }
+        }
+        self.held_unreliable
+            .insert((after, number), inbox.hold(payload));
+        debug_assert!(self.held_unreliable.len() <= MAX_HELD_UNRELIABLE);
+        Ok(Accepted::New)
+    }
+
+    /// Delivers the unreliable messages that follow the delivered ones, and drops those whose place
+    /// has passed.
+    fn deliver_unreliable(&mut self, inbox: &mut ChannelInbox<'_>) {
+        while let Some((&(after, number), _)) = self.held_unreliable.first_key_value()
+            && after <= self.delivered
+            && let Some((_, bytes)) = self.held_unreliable.pop_first()
+        {
+            inbox.release(&bytes);
+            if after == self.delivered && number > self.delivered_unreliable {
+                self.delivered_unreliable = number;
+                inbox.deliver(Delivery::Unreliable, bytes);
+            } else {
+                inbox.pool.give(bytes);
+            }
+        }
+    }
+
+    /// Handles a reliable unsequenced message. Spec: udp.md 4.5.
     fn reliable_unsequenced(
         &mut self,
         number: u32,
@@ -306,15 +387,15 @@ impl Channel {
         if self.unsequenced_fragments.covers(number) {
             return Err(Reject::Discard(Discard::Malformed));
         }
-        if !inbox.has_room_in_order() || !self.has_room_to_note(number) {
+        if !inbox.has_space_in_order() || !self.can_remember(number) {
             return Err(Reject::Discard(Discard::Full));
         }
-        self.note_unsequenced(number);
+        self.remember(number);
         inbox.deliver_copy(Delivery::ReliableUnsequenced, payload);
         Ok(Accepted::New)
     }
 
-    /// Spec: udp.md 4.5, 6.
+    /// Handles a fragment of a reliable unsequenced message. Spec: udp.md 4.5, 6.
     fn unsequenced_fragment(
         &mut self,
         number: u32,
@@ -325,113 +406,49 @@ impl Channel {
             return Ok(Accepted::Duplicate);
         }
         let open = self.unsequenced_fragments.find(it)?.is_some();
-        let range = it.start..it.start.saturating_add(it.count);
+        let range = it.start..it.start + it.count;
+        // A new message must not use a number that another message uses. Spec: udp.md 9, item 17.
         if !open
             && (it.start <= self.contiguous
                 || self.unsequenced_fragments.overlaps(it)
                 || self.out_of_order.range(range.clone()).next().is_some())
         {
-            // Spec: udp.md 9, item 17.
             return Err(Reject::Discard(Discard::Malformed));
         }
-        // Nothing is delivered in order, but all that is kept is remembered until the lowest missing number comes.
-        let awaited = range.contains(&self.contiguous.saturating_add(1));
-        if !inbox.has_room_for(it, open, awaited) || !self.has_room_to_note(number) {
+        // These messages do not wait for each other, but their numbers do: all numbers above a
+        // missing one are remembered until it arrives, so the message with that number goes first.
+        let awaited = range.contains(&(self.contiguous + 1));
+        if !inbox.has_space_for(it, open, awaited) || !self.can_remember(number) {
             return Err(Reject::Discard(Discard::Full));
         }
         let complete = inbox.keep_fragment(&mut self.unsequenced_fragments, open, it)?;
-        self.note_unsequenced(number);
-        if complete && let Some(whole) = self.unsequenced_fragments.take(it.start, inbox.pool) {
-            inbox.deliver_whole(Delivery::ReliableUnsequenced, whole);
+        self.remember(number);
+        if complete && let Some(message) = self.unsequenced_fragments.take(it.start, inbox.pool) {
+            inbox.deliver_assembled(Delivery::ReliableUnsequenced, message);
         }
         Ok(Accepted::New)
     }
 
-    /// Delivers everything whose turn it is, after the last delivered number has moved or may move.
-    fn advance(&mut self, inbox: &mut ChannelInbox<'_>) {
-        loop {
-            self.follow_up(inbox);
-            let next = self.delivered + 1;
-            if self
-                .held
-                .first_key_value()
-                .is_some_and(|(rseq, _)| *rseq == next)
-                && let Some((_, bytes)) = self.held.pop_first()
-            {
-                self.delivered = next;
-                inbox.release(&bytes);
-                inbox.deliver(Delivery::Reliable, bytes);
-            } else if let Some(whole) = self.fragments.take(next, inbox.pool) {
-                self.delivered = self.delivered.saturating_add(whole.count);
-                inbox.deliver_whole(Delivery::Reliable, whole);
-            } else {
-                return;
-            }
-        }
+    fn has_unsequenced(&self, number: u32) -> bool {
+        number <= self.contiguous || self.out_of_order.contains(&number)
     }
 
-    /// `after` is the reliable number that the message follows. Spec: udp.md 4.3.
-    fn unreliable(
-        &mut self,
-        (after, number): (u32, u32),
-        payload: &[u8],
-        inbox: &mut ChannelInbox<'_>,
-    ) -> Result<Accepted, Reject> {
-        if after < self.delivered || number <= self.delivered_unreliable {
-            return Ok(Accepted::Late);
-        }
-        // Whatever it follows: a number is used once. At most 256 are looked at.
-        if self.held_unreliable.keys().any(|(_, held)| *held == number) {
-            return Ok(Accepted::Duplicate);
-        }
-        if after == self.delivered {
-            if !inbox.has_room_in_order() {
-                return Err(Reject::Discard(Discard::Full));
-            }
-            self.delivered_unreliable = number;
-            inbox.deliver_copy(Delivery::Unreliable, payload);
-            return Ok(Accepted::New);
-        }
-        if after - self.delivered > RECEIVE_WINDOW {
-            return Err(Reject::Discard(Discard::Window));
-        }
-        if !inbox.has_room_out_of_order(payload.len()) {
-            return Err(Reject::Discard(Discard::Full));
-        }
-        if self.held_unreliable.len() >= MAX_HELD_UNRELIABLE
-            && let Some(lowest) = self
-                .held_unreliable
-                .keys()
-                .copied()
-                .min_by_key(|(_, number)| *number)
-        {
-            if number < lowest.1 {
-                return Ok(Accepted::Late);
-            }
-            let bytes = self.held_unreliable.remove(&lowest).unwrap_or_default();
-            inbox.release(&bytes);
-            inbox.pool.give(bytes);
-        }
-        self.held_unreliable
-            .insert((after, number), inbox.hold(payload));
-        Ok(Accepted::New)
+    /// Whether an unsequenced number can be remembered. The one that closes the gap always can.
+    fn can_remember(&self, number: u32) -> bool {
+        self.out_of_order.len() < MAX_OUT_OF_ORDER || number == self.contiguous + 1
     }
 
-    /// Delivers the unreliable messages that follow what was delivered, and drops those whose place has passed.
-    fn follow_up(&mut self, inbox: &mut ChannelInbox<'_>) {
-        while let Some((&(after, number), _)) = self.held_unreliable.first_key_value()
-            && after <= self.delivered
-        {
-            let Some((_, bytes)) = self.held_unreliable.pop_first() else {
-                return;
-            };
-            inbox.release(&bytes);
-            if after == self.delivered && number > self.delivered_unreliable {
-                self.delivered_unreliable = number;
-                inbox.deliver(Delivery::Unreliable, bytes);
-            } else {
-                inbox.pool.give(bytes);
-            }
+    /// Remembers that an unsequenced number has arrived.
+    fn remember(&mut self, number: u32) {
+        debug_assert!(!self.has_unsequenced(number) && self.can_remember(number));
+        if number != self.contiguous + 1 {
+            self.out_of_order.insert(number);
+            return;
+        }
+        self.contiguous = number;
+        while self.out_of_order.first() == Some(&(self.contiguous + 1)) {
+            self.out_of_order.pop_first();
+            self.contiguous += 1;
         }
     }
 }

@@ -1,32 +1,40 @@
-//! The round trip estimator, in whole milliseconds. Spec: udp.md 5.3.
+//! The estimator of the round-trip time, in whole milliseconds. Spec: udp.md 5.3.
 
-/// Smoothed round trip and its variance.
+/// The smoothed round-trip time and its variance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RoundTrip {
     pub(crate) smoothed_ms: i32,
     pub(crate) variance_ms: i32,
 }
 
-/// A connect sample up to this counts as this.
+/// A shorter first sample counts as this one. Spec: udp.md 5.3.
 const MIN_INITIAL_RTT_MS: i32 = 15;
 
 impl RoundTrip {
     pub(crate) const fn new() -> Self {
+        // The official client's values before the first sample. Spec: udp.md 5.3.
         Self {
             smoothed_ms: 200,
             variance_ms: 5,
         }
     }
 
+    /// Adds a sample.
+    ///
+    /// The divisions truncate, and the variance uses the smoothed value after its update, as in the
+    /// official client. Jacobson's textbook formula differs in both, and so would the resend times.
     pub(crate) const fn sample(&mut self, sample_ms: i32) {
+        debug_assert!(sample_ms >= 0, "implausible samples are dropped before");
         self.variance_ms -= self.variance_ms / 4;
         let longer = sample_ms >= self.smoothed_ms;
         self.smoothed_ms += (sample_ms - self.smoothed_ms) / 8;
         let quarter = (sample_ms - self.smoothed_ms) / 4;
         self.variance_ms += if longer { quarter } else { -quarter };
+        debug_assert!(self.smoothed_ms >= 0 && self.variance_ms >= 0);
     }
 
-    /// The sample of the connect command, after it was taken as any other.
+    /// Replaces the guess of [`RoundTrip::new`] by the sample of the connect command, which was
+    /// added like any other before.
     pub(crate) const fn start(&mut self, sample_ms: i32) {
         if sample_ms <= MIN_INITIAL_RTT_MS {
             (self.smoothed_ms, self.variance_ms) = (MIN_INITIAL_RTT_MS, 5);
@@ -35,12 +43,11 @@ impl RoundTrip {
         }
     }
 
-    /// When a command sent for the first time is sent again. Spec: udp.md 5.4.
+    /// The time after which a first transmission is sent again. Spec: udp.md 5.4.
     pub(crate) fn resend_ms(&self, max_ms: u64) -> u64 {
-        let ms = self
-            .smoothed_ms
-            .saturating_add(self.variance_ms.saturating_mul(4));
-        u64::try_from(ms).unwrap_or_default().min(max_ms)
+        let ms = self.smoothed_ms + 4 * self.variance_ms;
+        debug_assert!(ms >= 0, "neither part is negative");
+        u64::from(ms.unsigned_abs()).min(max_ms)
     }
 }
 

@@ -1,74 +1,75 @@
-//! What a connection has counted.
+//! The counters of a connection.
 
 use super::datagram::DatagramError;
 
-/// Counters of one connection, since it began.
+/// Counters of one connection since it began. Non-exhaustive: counters can be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Datagrams that were pulled and reported as sent.
     pub sent_datagrams: u64,
-    /// Their bytes.
+    /// Bytes of these datagrams.
     pub sent_bytes: u64,
-    /// Datagrams that came in, good or bad.
+    /// Datagrams that arrived, valid or not.
     pub received_datagrams: u64,
-    /// Their bytes.
+    /// Bytes of these datagrams.
     pub received_bytes: u64,
     /// Messages accepted for sending.
     pub sent_messages: u64,
-    /// Messages put up for taking.
+    /// Messages taken by the application.
     pub received_messages: u64,
-    /// Commands sent again because no acknowledgement came.
+    /// Commands sent again because no ack arrived.
     pub resent_commands: u64,
-    /// Commands that were dropped unsent or unacknowledged when the connection ended.
+    /// Commands dropped unsent or unacknowledged when the connection ended.
     pub abandoned_commands: u64,
     /// Pings sent.
     pub pings: u64,
     /// Commands that had arrived before.
     pub duplicates: u64,
-    /// Unreliable commands that came too late to be delivered.
+    /// Unreliable commands that arrived too late to be delivered.
     pub late: u64,
-    /// Acknowledgements of nothing that is in flight.
+    /// Acks that match no command in flight.
     pub unmatched_acks: u64,
-    /// Datagrams dropped whole.
+    /// Datagrams dropped as a whole.
     pub dropped_datagrams: DroppedDatagrams,
-    /// Commands discarded without acknowledgement.
+    /// Commands discarded without an ack.
     pub discarded: Discarded,
-    /// Bytes after the last command of datagrams.
+    /// Bytes behind the last command of a datagram.
     pub trailing_bytes: u64,
-    /// Violations of the protocol by the peer, which end the connection when there are too many.
+    /// Violations of the protocol by the peer. Too many of them end the connection.
     pub violations: u32,
 }
 
-/// Datagrams dropped whole, by reason. Spec: udp.md 9, items 1 to 5.
+/// Datagrams dropped as a whole, by reason. Spec: udp.md 9, items 1 to 5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DroppedDatagrams {
-    /// Shorter than a header or longer than any datagram.
+    /// Shorter than a header, or longer than the maximum.
     pub length: u64,
-    /// Flags that are not understood, encrypted datagrams among them.
+    /// Unknown flags, which includes encrypted datagrams.
     pub flags: u64,
-    /// A wrong check sum.
+    /// A wrong checksum.
     pub crc: u64,
-    /// Another connection's challenge.
+    /// The challenge of another connection.
     pub challenge: u64,
-    /// Commands that do not fit, or none.
+    /// No commands, or a command that does not fit.
     pub malformed: u64,
 }
 
-/// Commands discarded without acknowledgement, by reason. Spec: udp.md 9, items 6 to 19.
+/// Commands discarded without an ack, by reason. Spec: udp.md 9, items 6 to 19.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discarded {
     /// Data for a channel that does not exist.
     pub channel: u64,
-    /// Impossible numbers or fragments.
+    /// Impossible sequence numbers or fragments.
     pub malformed: u64,
-    /// Too far ahead of what was delivered.
+    /// Sequence numbers too far ahead of the delivered ones.
     pub window: u64,
-    /// No room until the application takes messages.
+    /// No space until the application takes messages.
     pub full: u64,
-    /// Before the connection stands: data, and at a server all but connect, acknowledgements and disconnect.
+    /// Commands before the connection is established: data, and at a server everything except
+    /// connect, ack and disconnect.
     pub not_connected: u64,
 }
 
@@ -83,7 +84,7 @@ impl DroppedDatagrams {
         *counter += 1;
     }
 
-    /// All of them.
+    /// The sum of all reasons.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.length + self.flags + self.crc + self.challenge + self.malformed
@@ -91,7 +92,7 @@ impl DroppedDatagrams {
 }
 
 impl Discarded {
-    /// All of them.
+    /// The sum of all reasons.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.channel + self.malformed + self.window + self.full + self.not_connected

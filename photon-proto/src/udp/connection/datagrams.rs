@@ -1,6 +1,7 @@
-//! Datagrams out and in. Spec: udp.md 5, 9.
+//! Sending and receiving datagrams. Spec: udp.md 5, 9.
 
-use super::{Connection, Phase, Role};
+use super::{Connection, Phase};
+use crate::role::Role;
 use crate::time::Timestamp;
 use crate::udp::Cause;
 use crate::udp::command::{self, Body, CONTROL_CHANNEL, Command, kind};
@@ -9,9 +10,9 @@ use crate::udp::reject::{Accepted, Discard, Reject};
 use crate::udp::send::{AckOutcome, CommandId, DatagramBuilder, LAST_NUMBER};
 use crate::udp::violation::Violation;
 
-/// Longer round trips than this are not believed, in milliseconds. Spec: udp.md 5.2.
+/// A longer round trip is implausible, in milliseconds. Spec: udp.md 5.2.
 const MAX_SAMPLE_MS: i32 = 10_000;
-/// A peer id that asks the server for a trace; never assigned. Spec: udp.md 1.1.
+/// A peer id that requests a trace from the server; never assigned. Spec: udp.md 1.1.
 const TRACE_PEER_ID: u16 = 0xFFFE;
 /// A server's verify-connect: the first number of its control channel. Spec: udp.md 4.1.
 const VERIFY: CommandId = CommandId {
@@ -21,10 +22,10 @@ const VERIFY: CommandId = CommandId {
 };
 
 impl Connection {
-    // Datagrams out.
+    // Sending.
 
-    /// The next datagram, stamped with `now`; the same one again until [`Connection::transmitted`], but stamped anew.
-    /// Its commands count as sent now. Never empty.
+    /// Returns the next datagram, stamped with `now`; never an empty one. Its commands count as
+    /// sent. Until [`Connection::transmitted`] the same datagram is returned, with a new stamp.
     #[must_use]
     pub fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
         self.prepare(now).then_some(self.datagram.as_slice())
@@ -35,34 +36,37 @@ impl Connection {
         &self.datagram
     }
 
-    /// Builds or restamps the next datagram; false if there is none.
+    /// Builds or restamps the next datagram. Returns false if there is none.
     pub(crate) fn prepare(&mut self, now: Timestamp) -> bool {
         let now = self.advance(now);
         if let Some(stamped) = self.stamped {
             if stamped == now {
                 return true;
             }
+            // The socket was blocked. The old stamp would make the round trip look too long.
             self.sender.restamp(now);
         } else if !self.has_output() || !self.build(now) {
             return false;
         }
+        debug_assert!(self.datagram.len() <= self.config.mtu_bytes());
         self.stamped = Some(now);
         let clock = self.clock();
         datagram::finish(&mut self.datagram, self.datagram_commands, clock);
         true
     }
 
-    /// Reports the datagram as sent, or as dropped by the driver: resends repair it.
+    /// Reports the datagram as sent, or as dropped by the driver: resends repair the loss.
     pub fn transmitted(&mut self) {
         if let Some(stamped) = self.stamped.take() {
             self.last_sent = stamped;
             self.stats.sent_datagrams += 1;
             self.stats.sent_bytes += self.datagram.len() as u64;
-            self.rest();
+            self.trim_if_idle();
         }
     }
 
-    /// Whether a datagram may be there to be pulled: a full send window is seen only when one is built.
+    /// Whether [`Connection::transmit`] may return a datagram. A full send window is noticed only
+    /// when a datagram is built, so this can be true although nothing is sent.
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.stamped.is_some()
@@ -71,7 +75,7 @@ impl Connection {
             || self.sender.has_output()
     }
 
-    /// Spec: udp.md 5.8.
+    /// Fills a datagram. Returns whether it contains a command. Spec: udp.md 5.8.
     fn build(&mut self, now: u64) -> bool {
         let id = match self.role {
             Role::Client => self.peer_id,
@@ -80,18 +84,18 @@ impl Connection {
         let mut bytes = core::mem::take(&mut self.datagram);
         bytes.clear();
         datagram::begin(&mut bytes, id, self.challenge, self.config.crc);
-        let (mtu, reserved) = (self.config.mtu_bytes(), self.reserved());
         let mut out = DatagramBuilder {
             out: &mut bytes,
-            mtu,
+            mtu: self.config.mtu_bytes(),
             count: 0,
         };
+        let reserved = self.reserved();
         let kept_free = if self.last_disconnect.is_some() {
             command::HEADER_BYTES
         } else {
             0
         };
-        while out.room() >= command::ACK_BYTES + kept_free
+        while out.space() >= command::ACK_BYTES + kept_free
             && let Some(ack) = self.receiver.acks.pop_front()
         {
             let kind = if ack.unsequenced {
@@ -106,12 +110,13 @@ impl Connection {
                 reserved,
                 rseq: 0,
             };
-            command::write_ack(out.out, header, ack.rseq, ack.sent_time);
-            out.count += 1;
+            let fitted = out.push_ack(header, ack.rseq, ack.sent_time);
+            debug_assert!(fitted, "the loop checked the space");
         }
         if let Some(disconnect) = self.last_disconnect.take() {
-            out.push(&disconnect);
-            // What did not fit is of no use to anybody any more.
+            let fitted = out.push(&disconnect);
+            debug_assert!(fitted, "space was kept free");
+            // Drop the acks that did not fit: this is the last datagram.
             self.receiver.acks.clear();
         }
         self.sender.begin_datagram();
@@ -119,7 +124,7 @@ impl Connection {
         let timeout = self.round_trip.resend_ms(self.timing.initial_resend_max_ms);
         self.sender
             .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
-        // What is pulled now and never acknowledged may have been the last.
+        // Sending an unreliable command may have drained the connection: nothing acknowledges it.
         if self.send_disconnect_if_drained() {
             self.sender
                 .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
@@ -129,9 +134,10 @@ impl Connection {
         self.datagram_commands > 0
     }
 
-    // Datagrams in.
+    // Receiving.
 
-    /// Takes a datagram that arrived from the peer's address. What is wrong is counted in [`Connection::stats`].
+    /// Handles a datagram that arrived from the peer's address. Invalid ones are counted in
+    /// [`Connection::stats`].
     pub fn handle_datagram(&mut self, now: Timestamp, bytes: &[u8]) {
         self.advance(now);
         self.stats.received_datagrams += 1;
@@ -140,46 +146,48 @@ impl Connection {
             return;
         }
         let (header, rest) = match datagram::decode_header(bytes) {
-            Ok(parsed) => parsed,
+            Ok(decoded) => decoded,
             Err(error) => return self.stats.dropped_datagrams.count(&error),
         };
+        // Checked before everything else: without the challenge, which an attacker off the path
+        // does not know, a datagram must not even count as a violation.
         if header.challenge != self.challenge {
             self.stats.dropped_datagrams.challenge += 1;
             return;
         }
-        let parsed =
-            match datagram::decode_commands(header, rest, bytes.len().saturating_sub(rest.len())) {
-                Ok(parsed) => parsed,
-                Err(error) => {
-                    self.stats.dropped_datagrams.count(&error);
-                    return self.violated();
-                }
-            };
+        let decoded = match datagram::decode_commands(header, rest, bytes.len() - rest.len()) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.stats.dropped_datagrams.count(&error);
+                return self.count_violation();
+            }
+        };
         self.last_received = self.now();
-        self.stats.trailing_bytes += parsed.trailing_bytes() as u64;
-        for command in parsed.commands() {
+        self.stats.trailing_bytes += decoded.trailing_bytes() as u64;
+        for command in decoded.commands() {
             if self.phase == Phase::Closed {
                 return;
             }
-            self.command(&command, &header);
+            self.on_command(&command, &header);
         }
         self.send_disconnect_if_drained();
-        if self.is_half_open() && self.asks_again(&parsed) {
+        if self.is_half_open() && self.repeats_connect(&decoded) {
             self.sender.resend(VERIFY);
         }
-        self.rest();
+        self.trim_if_idle();
     }
 
-    /// Whether a client repeats its connect, or knows its id, so that only its acknowledgement was lost. Spec: udp.md 12.
-    fn asks_again(&self, datagram: &datagram::Datagram<'_>) -> bool {
+    /// Whether a client repeats its connect, or knows its peer id already. In both cases our
+    /// verify-connect or its ack was lost. Spec: udp.md 12.
+    fn repeats_connect(&self, datagram: &datagram::Datagram<'_>) -> bool {
         let knows_id = datagram.header.peer_id == self.peer_id;
         datagram
             .commands()
             .any(|it| matches!(it.body, Body::Connect(_)) || (knows_id && it.is_reliable()))
     }
 
-    fn command(&mut self, command: &Command<'_>, header: &datagram::Header) {
-        // Acknowledgements have no number of their own there. Spec: udp.md 2.2, 2.6.
+    fn on_command(&mut self, command: &Command<'_>, header: &datagram::Header) {
+        // The number field of an ack has no meaning. Spec: udp.md 2.2, 2.6.
         let has_number =
             !matches!(command.body, Body::Ack { .. }) && !kind::ACK2.contains(&command.kind);
         if has_number && command.rseq > LAST_NUMBER {
@@ -187,25 +195,22 @@ impl Connection {
         }
         match command.body {
             Body::Ack { rseq, sent_time } => {
-                let unsequenced = command.kind == kind::ACK_UNSEQUENCED;
-                self.acked(
-                    CommandId {
-                        channel: command.channel,
-                        unsequenced,
-                        rseq,
-                    },
-                    sent_time,
-                    header,
-                );
+                let id = CommandId {
+                    channel: command.channel,
+                    unsequenced: command.kind == kind::ACK_UNSEQUENCED,
+                    rseq,
+                };
+                self.on_ack(id, sent_time, header);
             }
             Body::VerifyConnect(fields) if self.role == Role::Client => {
-                self.verified(command, fields.id, header)
+                self.on_verify_connect(command, fields.id, header)
             }
             Body::Connect(_) => self.receiver.acknowledge(command, header.sent_time),
             Body::Other(_) if command.kind == kind::DISCONNECT => {
                 self.on_disconnect(command, header)
             }
-            // Whoever it is gets nothing that was not asked for with a connect. Spec: udp.md 12.
+            // The address may be forged. An ack of anything but the connect would be an answer to
+            // somebody who did not ask for it. Spec: udp.md 12.
             Body::VerifyConnect(_) | Body::Other(_) if self.is_half_open() => {
                 self.stats.discarded.not_connected += 1
             }
@@ -213,35 +218,39 @@ impl Connection {
                 self.receiver.acknowledge(command, header.sent_time)
             }
             Body::Message(_) | Body::Numbered { .. } | Body::Fragment(_) => {
-                self.data(command, header)
+                self.on_data(command, header)
             }
         }
     }
 
-    fn acked(&mut self, key: CommandId, echo: u32, header: &datagram::Header) {
+    /// Handles an ack. `echo` is our sent time, which the peer returns. Spec: udp.md 5.2.
+    fn on_ack(&mut self, id: CommandId, echo: u32, header: &datagram::Header) {
         let now = self.now();
-        let sample = self.clock().wrapping_sub(echo) as i32;
+        let sample = self.clock().wrapping_sub(echo).cast_signed();
+        // A round trip cannot be longer than the time since the first transmission. The official
+        // client uses 4 x RTT instead of an implausible sample; discarding it keeps a peer from
+        // moving the estimate.
         let plausible = |first_sent: u64| {
-            let longest = i32::try_from(now.saturating_sub(first_sent))
+            let max = i32::try_from(now - first_sent)
                 .unwrap_or(i32::MAX)
                 .min(MAX_SAMPLE_MS);
-            (0..=longest).contains(&sample).then_some(sample)
+            (0..=max).contains(&sample).then_some(sample)
         };
         if self.is_half_open() {
-            // Only who received what we sent knows the echo and the id.
-            let shown = self.sender.first_sent(key).and_then(plausible).is_some()
+            // Only a client that received our datagram can know the echoed time and the peer id.
+            let proved = self.sender.first_sent(id).and_then(plausible).is_some()
                 && header.peer_id == self.peer_id;
-            if !shown {
+            if !proved {
                 self.stats.unmatched_acks += 1;
                 return;
             }
         }
-        let acked = match self.sender.acknowledge(key, &mut self.pool) {
+        let acked = match self.sender.acknowledge(id, &mut self.pool) {
             AckOutcome::NeverSent => {
                 self.stats.unmatched_acks += 1;
                 return;
             }
-            AckOutcome::Again => {
+            AckOutcome::Duplicate => {
                 self.stats.unmatched_acks += 1;
                 self.last_ack = now;
                 return;
@@ -252,11 +261,10 @@ impl Connection {
         let sample = plausible(acked.first_sent);
         if acked.kind == kind::SERVER_TIME {
             let (clock, smoothed) = (self.clock(), self.round_trip.smoothed_ms);
-            if self
+            let asks_again = self
                 .server_clock
-                .answer(clock, header.sent_time, sample, smoothed)
-                && self.phase == Phase::Connected
-            {
+                .answer(clock, header.sent_time, sample, smoothed);
+            if asks_again && self.phase == Phase::Connected {
                 self.queue_control(kind::SERVER_TIME, self.reserved());
             }
             return;
@@ -275,13 +283,19 @@ impl Connection {
     }
 
     fn establish(&mut self) {
+        debug_assert_eq!(self.phase, Phase::Connecting, "a connection begins once");
         self.phase = Phase::Connected;
         self.deadline = None;
         self.connected = true;
     }
 
-    /// Spec: udp.md 3.2; 9, item 11.
-    fn verified(&mut self, command: &Command<'_>, peer_id: u16, header: &datagram::Header) {
+    /// Handles a verify-connect of the server. Spec: udp.md 3.2; 9, item 11.
+    fn on_verify_connect(
+        &mut self,
+        command: &Command<'_>,
+        peer_id: u16,
+        header: &datagram::Header,
+    ) {
         if command.size as usize != command::CONNECT_BYTES {
             return self.discard(Discard::Malformed);
         }
@@ -297,18 +311,19 @@ impl Connection {
         self.receiver.acknowledge(command, header.sent_time);
     }
 
-    fn data(&mut self, command: &Command<'_>, header: &datagram::Header) {
+    fn on_data(&mut self, command: &Command<'_>, header: &datagram::Header) {
         if self.phase == Phase::Connecting {
-            // Not acknowledged: it will be sent again.
+            // No ack: the peer sends it again, and by then the connection may be established.
             self.stats.discarded.not_connected += 1;
             return;
         }
-        if command.is_reliable() && !self.receiver.has_room_for_ack() {
+        // Checked before the data is taken: data without an ack would arrive twice.
+        if command.is_reliable() && !self.receiver.has_space_for_ack() {
             return self.discard(Discard::Full);
         }
-        match self.receiver.take(command, &self.config, &mut self.pool) {
-            Ok(kept) => {
-                match kept {
+        match self.receiver.on_data(command, &self.config, &mut self.pool) {
+            Ok(accepted) => {
+                match accepted {
                     Accepted::New => {}
                     Accepted::Duplicate => self.stats.duplicates += 1,
                     Accepted::Late => self.stats.late += 1,
@@ -320,6 +335,8 @@ impl Connection {
         }
     }
 
+    /// Counts a discarded command. A missing channel and an impossible number are violations; the
+    /// other reasons happen between honest peers.
     fn discard(&mut self, reason: Discard) {
         let discarded = &mut self.stats.discarded;
         match reason {
@@ -327,16 +344,17 @@ impl Connection {
             Discard::Window => discarded.window += 1,
             Discard::Channel => {
                 discarded.channel += 1;
-                self.violated();
+                self.count_violation();
             }
             Discard::Malformed => {
                 discarded.malformed += 1;
-                self.violated();
+                self.count_violation();
             }
         }
     }
 
-    fn violated(&mut self) {
+    fn count_violation(&mut self) {
+        // The limit may be the largest number.
         self.stats.violations = self.stats.violations.saturating_add(1);
         if self.stats.violations > self.config.max_violations {
             self.end(Cause::ProtocolError(Violation::TooMany(

@@ -16,62 +16,59 @@ use super::send::{LAST_NUMBER, Overdue, Sender};
 use super::stats::Stats;
 use super::violation::Violation;
 use super::{Cause, Event, SendError, State};
+use crate::role::Role;
 use crate::tcp::Delivery;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// How often our goodbye is sent again. Spec: udp.md 7.1.
+/// How often our disconnect is sent again. Spec: udp.md 7.1.
 const MAX_DISCONNECT_RESENDS: u32 = 2;
-/// How often verify-connect is sent again unasked. Spec: udp.md 12.
+/// How often verify-connect is sent again without a new connect. Spec: udp.md 12.
 const MAX_VERIFY_RESENDS: u32 = 2;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Client,
-    Server,
-}
-
+/// The phase of a connection; `close.rs` has a diagram of the last four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Connecting,
     Connected,
-    /// What was accepted is still to be acknowledged; then the goodbye for this reason.
+    /// Waits until everything accepted is acknowledged, then disconnects with this reason.
     Draining {
         reason: u8,
     },
-    /// The goodbye is to be acknowledged.
+    /// Waits for the ack of our disconnect.
     Leaving,
     Closed,
 }
 
-/// Why a message was not queued: for a reason of ours, or because its writer failed.
-enum Unsent<E> {
-    Ours(SendError),
-    Theirs(E),
+/// The reason why a message was not queued.
+enum NotQueued<E> {
+    Refused(SendError),
+    /// The caller's function failed.
+    Writer(E),
 }
 
-impl<E> From<SendError> for Unsent<E> {
+impl<E> From<SendError> for NotQueued<E> {
     fn from(error: SendError) -> Self {
-        Self::Ours(error)
+        Self::Refused(error)
     }
 }
 
-/// A client's wish to connect, as [`Connection::accept`] needs it.
+/// A client's request to connect, the input of [`Connection::accept`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectRequest {
     /// The challenge of the new connection.
     pub challenge: u32,
-    /// Whether the client sends check sums: it is answered in kind.
+    /// Whether the client sends checksums. The server then does the same.
     pub crc: bool,
-    /// What the client announces.
+    /// The client's parameters.
     pub fields: ConnectFields,
     rseq: u32,
     sent_time: u32,
 }
 
 impl ConnectRequest {
-    /// The wish in a datagram, if there is one.
+    /// Decodes the request in a datagram; `None` if it contains none.
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
         let datagram = datagram::decode(datagram).ok()?;
@@ -92,10 +89,10 @@ impl ConnectRequest {
     }
 }
 
-/// One end of one connection: a state machine that is told the time and the datagrams that arrive.
+/// One end of one connection: a state machine whose inputs are datagrams and the time.
 ///
-/// After any call pull [events](Connection::poll_event) and [datagrams](Connection::transmit), and call
-/// [`Connection::handle_timeout`] when [`Connection::poll_timeout`] says so.
+/// After any call pull [events](Connection::poll_event) and [datagrams](Connection::transmit), and
+/// call [`Connection::handle_timeout`] at the time that [`Connection::poll_timeout`] returns.
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
@@ -113,40 +110,46 @@ pub struct Connection {
     pool: Pool,
     round_trip: RoundTrip,
     server_clock: ServerClock,
-    /// When the last acknowledgement came.
+    /// The time of the last ack.
     last_ack: u64,
-    /// When the last good datagram came.
+    /// The time of the last valid datagram.
     last_received: u64,
     /// The stamp of the last datagram that was reported as sent.
     last_sent: u64,
-    /// When connecting or draining takes too long.
+    /// The end of connecting or draining.
     deadline: Option<u64>,
     datagram: Vec<u8>,
     datagram_commands: u8,
-    /// When the datagram that was built and not reported as sent was stamped.
+    /// The stamp of the datagram that was built and not yet reported as sent.
     stamped: Option<u64>,
-    /// A disconnect that goes out once, with what is to be acknowledged.
+    /// A disconnect that is sent once, in the last datagram, behind the pending acks.
     last_disconnect: Option<[u8; command::HEADER_BYTES]>,
+    /// The event [`Event::Connected`] that was not taken yet.
     connected: bool,
+    /// The event [`Event::Disconnected`] that was not taken yet.
     ended: Option<Cause>,
     stats: Stats,
 }
 
 impl Connection {
-    /// A client that connects. `challenge` must be unpredictable and new for every connection: it is all that keeps
-    /// strangers out. Spec: udp.md 3.2.
+    /// Creates a client that connects.
+    ///
+    /// `challenge` must be unpredictable and new for every connection: it is the only thing that
+    /// keeps forged datagrams out. Spec: udp.md 3.2.
     #[must_use]
     pub fn connect(config: Config, challenge: u32, now: Timestamp) -> Self {
         let mut new = Self::new(config, Role::Client, challenge, NO_PEER_ID, 0, now);
-        let mtu = u16::try_from(new.config.mtu_bytes()).unwrap_or(u16::MAX);
+        let mtu = new.config.mtu_bytes() as u16; // at most 2048
         let fields = ConnectFields::client(mtu, new.config.channel_count());
         new.queue_connect(kind::CONNECT, &fields);
         new
     }
 
-    /// The server's end for a client's wish. `peer_id` (not FFFF or FFFE) and `clock_base`, what the server's
-    /// millisecond clock shows now, should be unpredictable: who can echo them receives what we send. [`Acceptor`]
-    /// does all this. Spec: udp.md 12.
+    /// Creates the server's end for a client's request.
+    ///
+    /// `peer_id` (not FFFF or FFFE) and `clock_base`, the server's millisecond clock at `now`, should
+    /// be unpredictable: a client that echoes them proves that it receives our datagrams.
+    /// [`Acceptor`] draws them. Spec: udp.md 12.
     ///
     /// [`Acceptor`]: super::Acceptor
     #[must_use]
@@ -159,7 +162,7 @@ impl Connection {
     ) -> Self {
         config.crc = request.crc;
         config.mtu = config.mtu.min(request.fields.mtu);
-        // Only the low byte of the count is written. Spec: udp.md 2.4.
+        // Clients write the count into the low byte; newer ones use the others. Spec: udp.md 2.4.
         let [.., channels] = request.fields.channel_count.to_be_bytes();
         config.channels = config.channels.min(channels);
         let mut new = Self::new(
@@ -227,9 +230,10 @@ impl Connection {
 
     fn queue_connect(&mut self, kind: u8, fields: &ConnectFields) {
         let reserved = self.reserved();
-        let _first_number_is_free =
-            self.sender
-                .control_with(kind, reserved, &mut self.pool, |out| fields.write(out));
+        let queued = self
+            .sender
+            .control_with(kind, reserved, &mut self.pool, |out| fields.encode(out));
+        debug_assert!(queued, "the first number is free");
     }
 
     const fn reserved(&self) -> u8 {
@@ -241,7 +245,7 @@ impl Connection {
 
     // Time.
 
-    /// Takes the time of a call, and gives the milliseconds since the start.
+    /// Updates the time and returns the milliseconds since the start.
     fn advance(&mut self, now: Timestamp) -> u64 {
         self.latest = self.latest.max(now);
         self.now()
@@ -251,14 +255,15 @@ impl Connection {
         self.latest.millis_since(self.started)
     }
 
-    /// Our clock as headers show it; wraps.
+    /// Our clock as sent in headers; wraps.
     const fn clock(&self) -> u32 {
         self.clock_base.wrapping_add(self.now() as u32)
     }
 
-    /// When [`Connection::handle_timeout`] has something to do; `None` if nothing is awaited.
+    /// The time at which [`Connection::handle_timeout`] must be called; `None` if no timer runs.
     ///
-    /// Exact: whole milliseconds after the start. After `handle_timeout(t)` it is later than `t`.
+    /// It is exact, in whole milliseconds since the start. After `handle_timeout(t)` it is later
+    /// than `t`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.phase == Phase::Closed {
@@ -266,18 +271,20 @@ impl Connection {
         }
         let deadlines = [self.sender.next_due(), self.deadline, self.ping_due()];
         let next = deadlines.into_iter().flatten().min()?;
-        // The end of time never comes.
+        // `Timestamp::MAX` means "no deadline".
         Some(self.started.plus_millis(next)).filter(|at| *at < Timestamp::MAX)
     }
 
-    /// When a ping goes out if nothing happens. Spec: udp.md 5.7, 12.
+    /// The time at which a ping is sent unless something else is sent before. Spec: udp.md 5.7, 12.
     fn ping_due(&self) -> Option<u64> {
         let interval = self.timing.ping_interval_ms;
         let idle = self.phase == Phase::Connected && interval > 0 && self.sender.is_drained();
         let since = match self.role {
             Role::Client => self.last_ack,
             Role::Server => {
-                // Who sends unreliable messages to a client that is gone has to ask at some time.
+                // A server that sends only unreliable commands gets no acks and would never notice
+                // that its client is gone. It therefore pings as well when nothing has arrived for
+                // the disconnect timeout.
                 let silence = self.timing.disconnect_timeout_ms.saturating_sub(interval);
                 self.stamped
                     .unwrap_or(self.last_sent)
@@ -287,12 +294,13 @@ impl Connection {
         idle.then(|| since.saturating_add(interval).saturating_add(1))
     }
 
-    /// Whether this is a server whose client has not shown yet that it receives. Spec: udp.md 12.
+    /// Whether this is a server whose client has not yet proved that it receives our datagrams.
+    /// Spec: udp.md 12.
     fn is_half_open(&self) -> bool {
         self.role == Role::Server && self.phase == Phase::Connecting
     }
 
-    /// Does what is due: commands to be sent again, giving up, pings. Spec: udp.md 5.4, 5.6, 5.7.
+    /// Handles timers that are due: resends, timeouts, pings. Spec: udp.md 5.4, 5.6, 5.7.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         let now = self.advance(now);
         if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -317,13 +325,15 @@ impl Connection {
             self.sender
                 .run_due(now, max_resends, self.timing.disconnect_timeout_ms)
         {
-            // A client that is there asks again; until then nothing is due any more.
+            // The connect timeout decides. Until then a client that is alive repeats its connect,
+            // which resends our verify-connect.
             if !self.is_half_open() {
                 return self.time_out();
             }
         }
         if self.ping_due().is_some_and(|due| due <= now) {
             self.stats.pings += 1;
+            // The connection was idle for the whole interval.
             self.shrink();
             self.queue_control(kind::PING, self.reserved());
         }
@@ -335,9 +345,9 @@ impl Connection {
         }
     }
 
-    // For the layer above.
+    // Application.
 
-    /// What has happened, in order.
+    /// Returns the next event.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         if core::mem::take(&mut self.connected) {
@@ -345,13 +355,13 @@ impl Connection {
         }
         if let Some(message) = self.receiver.next_message() {
             self.stats.received_messages += 1;
-            self.rest();
+            self.trim_if_idle();
             return Some(Event::Message(message));
         }
         self.ended.take().map(Event::Disconnected)
     }
 
-    /// Whether [`Connection::poll_event`] would give anything.
+    /// Whether [`Connection::poll_event`] would return an event.
     #[must_use]
     pub fn has_event(&self) -> bool {
         self.connected || self.receiver.has_message() || self.ended.is_some()
@@ -362,31 +372,33 @@ impl Connection {
         self.connected
     }
 
-    /// Gives back the buffer of a message, so that it can be used again.
+    /// Returns the buffer of a message for later use.
     pub fn recycle(&mut self, message: Vec<u8>) {
         self.pool.give(message);
-        self.rest();
+        self.trim_if_idle();
     }
 
-    /// Gives back what the next burst can take anew: it has been quiet.
+    /// Returns the memory of the last burst to the allocator.
     fn shrink(&mut self) {
         self.pool = Pool::default();
         self.sender.shrink();
         self.receiver.shrink();
     }
 
-    /// Keeps few buffers while there is nothing to do.
-    fn rest(&mut self) {
+    /// Keeps only a few buffers while the connection is idle.
+    fn trim_if_idle(&mut self) {
         if self.sender.is_drained() && self.receiver.is_drained() {
-            self.pool.rest();
+            self.pool.trim();
         }
     }
 
-    /// Queues a message. Messages above what fits into a datagram are sent in parts, and then reliably.
+    /// Queues a message. A message that does not fit into a datagram is sent in fragments, which are
+    /// always reliable.
     ///
     /// # Errors
     ///
-    /// [`SendError`]; then nothing has changed, except after [`SendError::NumbersExhausted`], which ends the connection.
+    /// [`SendError`]. Nothing has changed then, except after [`SendError::NumbersExhausted`], which
+    /// ends the connection.
     pub fn send(
         &mut self,
         channel: u8,
@@ -399,12 +411,13 @@ impl Connection {
         })
     }
 
-    /// As [`Connection::send`], but `write` appends the message to the buffer in which it is sent; it is told where
-    /// the message begins.
+    /// Like [`Connection::send`], but `write` appends the message to the outgoing buffer, which saves
+    /// a copy. It receives the position at which the message begins.
     ///
     /// # Errors
     ///
-    /// [`SendError`], as for [`Connection::send`], or what `write` returns; then nothing has changed.
+    /// [`SendError`], as for [`Connection::send`], or the error of `write`, after which nothing has
+    /// changed.
     pub fn send_with<E: From<SendError>>(
         &mut self,
         channel: u8,
@@ -414,7 +427,7 @@ impl Connection {
         if self.phase != Phase::Connected {
             return Err(SendError::NotConnected.into());
         }
-        let write = |out: &mut Vec<u8>, at| write(out, at).map_err(Unsent::Theirs);
+        let write = |out: &mut Vec<u8>, at| write(out, at).map_err(NotQueued::Writer);
         match self
             .sender
             .message(channel, delivery, &self.config, &mut self.pool, write)
@@ -423,19 +436,20 @@ impl Connection {
                 self.stats.sent_messages += 1;
                 Ok(())
             }
-            Err(Unsent::Ours(error)) => {
-                // Fatal. Spec: udp.md 4.1.
+            Err(NotQueued::Refused(error)) => {
+                // Numbers never wrap, so the connection cannot go on. Spec: udp.md 4.1.
                 if error == SendError::NumbersExhausted {
                     self.end(Cause::ProtocolError(Violation::NumbersExhausted));
                 }
                 Err(error.into())
             }
-            Err(Unsent::Theirs(error)) => Err(error),
+            Err(NotQueued::Writer(error)) => Err(error),
         }
     }
 
-    /// Asks for the server's clock; what it was set to before stays until the answer. Nothing happens while one request
-    /// is under way, or when not connected. The official client asks once, when its init was answered. Spec: udp.md 8.
+    /// Requests the server's clock. The last known one stays valid until the answer. Does nothing
+    /// while a request is in progress, or when not connected. The official client requests it once,
+    /// after the init response. Spec: udp.md 8.
     pub fn fetch_server_time(&mut self) {
         if self.phase == Phase::Connected && self.role == Role::Client && self.server_clock.begin()
         {
@@ -443,7 +457,7 @@ impl Connection {
         }
     }
 
-    /// The server's clock at `now`, in milliseconds, wrapping; `None` before it was asked for.
+    /// The server's clock at `now`, in milliseconds; wraps. `None` before the first answer.
     #[must_use]
     pub fn server_time(&self, now: Timestamp) -> Option<u32> {
         let elapsed = now.max(self.latest).millis_since(self.started);
@@ -451,7 +465,7 @@ impl Connection {
             .at(self.clock_base.wrapping_add(elapsed as u32))
     }
 
-    /// How far it is.
+    /// The state of the connection.
     #[must_use]
     pub const fn state(&self) -> State {
         match self.phase {
@@ -474,31 +488,31 @@ impl Connection {
         Duration::from_millis(self.round_trip.variance_ms.unsigned_abs() as u64)
     }
 
-    /// What was counted.
+    /// The counters of the connection.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// Bytes of commands that are not sent, or sent and not acknowledged.
+    /// The bytes of commands that are unsent or unacknowledged.
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.sender.bytes()
     }
 
-    /// Bytes that were received and not taken, with what keeping them costs.
+    /// The memory used by received messages that were not taken, in bytes.
     #[must_use]
     pub const fn received_bytes(&self) -> usize {
         self.receiver.bytes()
     }
 
-    /// How many reliable commands are not acknowledged.
+    /// The number of reliable commands that are unacknowledged.
     #[must_use]
     pub const fn in_flight(&self) -> usize {
         self.sender.in_flight()
     }
 
-    /// The assigned peer id; FFFF before.
+    /// The assigned peer id; FFFF before it is assigned.
     #[must_use]
     pub const fn peer_id(&self) -> u16 {
         self.peer_id

@@ -1,28 +1,33 @@
-//! What is in flight on one channel. Spec: udp.md 4.1, 5.4.
+//! The commands in flight of one number space. Spec: udp.md 4.1, 5.4.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// A reliable command that was sent and not acknowledged. Times in milliseconds since the connection began.
+/// A reliable command that was sent and not acknowledged. Times count milliseconds since the
+/// connection began.
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) bytes: Vec<u8>,
-    /// Which of all commands it was when it was sent first.
+    /// The position among all commands in the order of their first transmission.
     pub(super) order: u64,
     pub(super) first_sent: u64,
     pub(super) timeout: u64,
     pub(super) sent_count: u32,
-    /// When it is looked at next.
+    /// The time of the next check.
     pub(super) due: u64,
-    /// Whether it waits to be sent again.
-    pub(super) waits: bool,
+    pub(super) awaits_resend: bool,
 }
 
-/// Commands in flight by number: numbers are sent in order, so this is a range with holes.
+/// Commands in flight by number.
+///
+/// Numbers are sent in order, so the commands form a range with holes where acks arrived early. A
+/// deque finds a command by subtraction; a map would cost a search and an allocation per command.
 #[derive(Debug)]
 pub(super) struct Ring {
+    /// The number of the first entry.
     base: u32,
     entries: VecDeque<Option<InFlight>>,
+    /// The number of entries that are not holes.
     live: usize,
 }
 
@@ -35,13 +40,13 @@ impl Ring {
         }
     }
 
-    /// The lowest number in flight, or the next one.
+    /// The lowest number in flight, or the next one if there is none.
     #[inline]
     pub(super) const fn base(&self) -> u32 {
         self.base
     }
 
-    /// How many are in flight.
+    /// The number of commands in flight.
     #[inline]
     pub(super) const fn live(&self) -> usize {
         self.live
@@ -62,8 +67,10 @@ impl Ring {
         self.entries.get(self.index(rseq)?)?.as_ref()
     }
 
+    /// Adds the command with the next number.
     #[inline]
-    pub(super) fn push(&mut self, command: InFlight) {
+    pub(super) fn push(&mut self, rseq: u32, command: InFlight) {
+        debug_assert_eq!(rseq, self.end(), "numbers are sent in order");
         self.entries.push_back(Some(command));
         self.live += 1;
     }
@@ -77,16 +84,20 @@ impl Ring {
             self.entries.pop_front();
             self.base += 1;
         }
+        debug_assert!(
+            self.live <= self.entries.len() && (self.live > 0 || self.entries.is_empty()),
+            "a ring does not begin with a hole"
+        );
         Some(removed)
     }
 
     /// The number after the last one that was sent.
     fn end(&self) -> u32 {
-        self.base
-            .saturating_add(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
+        // At most 2^31 numbers exist. Spec: udp.md 4.1.
+        self.base + self.entries.len() as u32
     }
 
-    /// Whether this number was sent at any time.
+    /// Whether a number was ever sent. `first` is the first number of the space.
     #[inline]
     pub(super) fn was_sent(&self, rseq: u32, first: u32) -> bool {
         (first..self.end()).contains(&rseq)

@@ -1,5 +1,7 @@
-//! The sending half: numbers, queues, what is in flight, when it is sent again. Spec: udp.md 4.1, 5.4, 5.8, 5.9, 6.
+//! The sending half of a connection: sequence numbers, queues, commands in flight, resends.
+//! Spec: udp.md 4.1, 5.4, 5.8, 5.9, 6.
 
+mod builder;
 mod ring;
 
 use super::SendError;
@@ -12,14 +14,17 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use ring::{InFlight, Ring};
 
-/// Numbers are signed on the wire. Spec: udp.md 4.1.
+pub(crate) use builder::DatagramBuilder;
+
+/// The last sequence number: numbers are signed on the wire. Spec: udp.md 4.1.
 pub(crate) const LAST_NUMBER: u32 = i32::MAX as u32;
-/// The sweep of resends stops when fewer bytes than this are left in a datagram. Spec: udp.md 5.8.
-const RESEND_ROOM_BYTES: usize = 80;
-/// Outdated entries of the timer heap that are always put up with.
+/// Resends stop when a datagram has less space than this. Spec: udp.md 5.8.
+const RESEND_SPACE_BYTES: usize = 80;
+/// Outdated entries of the timer heap that are always tolerated. Removing an entry from the middle
+/// of a heap costs a rebuild, so outdated ones are removed together when there are many.
 const MAX_STALE_ENTRIES: usize = 64;
 
-/// Names a reliable command in flight.
+/// Identifies a reliable command in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CommandId {
     pub(crate) channel: u8,
@@ -27,11 +32,11 @@ pub(crate) struct CommandId {
     pub(crate) rseq: u32,
 }
 
-/// One channel's numbers and queues.
+/// The sequence numbers and queues of one channel.
 #[derive(Debug)]
 struct Channel {
     id: u8,
-    /// Not sent yet, in order of creation, numbers assigned.
+    /// Commands that were not sent yet, in order of creation. Their numbers are assigned.
     queue: VecDeque<Vec<u8>>,
     first_rseq: u32,
     next_rseq: u32,
@@ -71,41 +76,42 @@ impl Channel {
         }
     }
 
-    /// Whether the window lets a new command out. Spec: udp.md 5.9.
-    fn window_allows(&self, flags: u8, rseq: u32, window: u32) -> bool {
+    /// Whether the send window admits the next command of the queue. Spec: udp.md 5.9.
+    fn window_admits(&self, flags: u8, rseq: u32, window: u32) -> bool {
         if window == 0 || self.id == CONTROL_CHANNEL || flags & FLAG_RELIABLE == 0 {
-            // A blocked command blocks all that follow it in its channel; this one is first.
+            // Unreliable commands need no window of their own: the queue keeps the order of
+            // creation, so they wait behind a reliable one that the window holds back.
             true
         } else if flags & FLAG_UNSEQUENCED != 0 {
             self.unsequenced.live() < window as usize
         } else {
-            rseq < self.sequenced.base().saturating_add(window)
+            rseq < self.sequenced.base() + window.min(LAST_NUMBER)
         }
     }
 }
 
-/// What an acknowledgement was for.
+/// An acknowledged command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Acked {
     pub(crate) kind: u8,
     pub(crate) first_sent: u64,
 }
 
-/// What became of an acknowledgement.
+/// The outcome of a received ack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AckOutcome {
     Acked(Acked),
-    /// For a command that was acknowledged before.
-    Again,
-    /// For a number that was never sent.
+    /// The command was acknowledged before.
+    Duplicate,
+    /// No command with this number was ever sent.
     NeverSent,
 }
 
-/// What to do about commands that are due.
+/// The outcome of checking the commands that are due.
 pub(crate) enum Overdue {
-    /// They wait to be pulled.
+    /// They wait to be sent again.
     Resend,
-    /// This one was sent too often, or too long ago.
+    /// One of them was sent too often or too long ago.
     TimedOut,
 }
 
@@ -113,18 +119,22 @@ pub(crate) enum Overdue {
 pub(crate) struct Sender {
     control: Channel,
     data: Vec<Channel>,
-    /// The reserved byte of what we write: 4 from clients, 0 from servers.
+    /// The reserved byte of our commands. Spec: udp.md 2.1.
     reserved: u8,
     next_group: u32,
+    /// The number of commands in all queues.
     queued: usize,
+    /// The number of commands in all rings.
     in_flight: usize,
+    /// The bytes of both.
     bytes: usize,
     next_order: u64,
-    /// When commands are looked at; entries of commands that are gone or were sent again since are outdated.
-    due: BinaryHeap<Reverse<(u64, CommandId)>>,
-    /// What is to be sent again, in the order of original sending.
-    waiting: BinaryHeap<Reverse<(u64, CommandId)>>,
-    /// Commands in the datagram that was built last.
+    /// When commands have to be checked. An entry is outdated if its command was acknowledged or
+    /// has another due time.
+    timers: BinaryHeap<Reverse<(u64, CommandId)>>,
+    /// The commands to send again, in the order of their first transmission.
+    resends: BinaryHeap<Reverse<(u64, CommandId)>>,
+    /// The reliable commands in the datagram that was built last.
     built: Vec<CommandId>,
 }
 
@@ -139,10 +149,14 @@ impl Sender {
             in_flight: 0,
             bytes: 0,
             next_order: 0,
-            due: BinaryHeap::new(),
-            waiting: BinaryHeap::new(),
+            timers: BinaryHeap::new(),
+            resends: BinaryHeap::new(),
             built: Vec::new(),
         }
+    }
+
+    fn channels_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
+        self.data.iter_mut().chain([&mut self.control])
     }
 
     fn channel_mut(&mut self, channel: u8) -> Option<&mut Channel> {
@@ -162,37 +176,59 @@ impl Sender {
         channel.ring(id.unsequenced).get(id.rseq)
     }
 
+    fn command_mut(&mut self, id: CommandId) -> Option<&mut InFlight> {
+        self.channel_mut(id.channel)?
+            .ring_mut(id.unsequenced)
+            .get_mut(id.rseq)
+    }
+
+    /// Asserts that the counters agree with the queues and rings.
+    fn check_counters(&self) {
+        if cfg!(debug_assertions) {
+            let channels = || self.data.iter().chain([&self.control]);
+            let queued = channels().map(|channel| channel.queue.len()).sum::<usize>();
+            let in_flight = channels()
+                .map(|channel| channel.sequenced.live() + channel.unsequenced.live())
+                .sum::<usize>();
+            debug_assert_eq!((self.queued, self.in_flight), (queued, in_flight));
+            debug_assert!(
+                !self.is_drained() || self.bytes == 0,
+                "no commands, no bytes"
+            );
+        }
+    }
+
     pub(crate) const fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// Whether anything waits to be sent, for the first time or again.
+    /// Whether a command waits to be sent, for the first time or again.
     pub(crate) fn has_output(&self) -> bool {
-        self.queued > 0 || !self.waiting.is_empty()
+        self.queued > 0 || !self.resends.is_empty()
     }
 
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many commands are not sent or not acknowledged.
+    /// The number of commands that are unsent or unacknowledged.
     pub(crate) const fn outstanding(&self) -> usize {
         self.in_flight + self.queued
     }
 
-    /// Whether everything was sent and acknowledged.
+    /// Whether every command was sent and acknowledged.
     pub(crate) const fn is_drained(&self) -> bool {
         self.outstanding() == 0
     }
 
     // Queueing.
 
-    /// Queues a command about the connection; false if its numbers are used up.
+    /// Queues a control command. Returns false if the sequence numbers are used up.
     pub(crate) fn control(&mut self, kind: u8, reserved: u8, pool: &mut Pool) -> bool {
         self.control_with(kind, reserved, pool, |_| ())
     }
 
-    /// The same with a body.
+    /// Like [`Sender::control`], with a body.
     pub(crate) fn control_with(
         &mut self,
         kind: u8,
@@ -224,7 +260,8 @@ impl Sender {
         true
     }
 
-    /// A disconnect outside of all queues: sent once and never awaited. Spec: udp.md 7.1.
+    /// Encodes a disconnect that bypasses the queues: it is sent once and its ack is not awaited.
+    /// Spec: udp.md 7.1.
     pub(crate) fn disconnect_command(
         &self,
         reserved: u8,
@@ -245,7 +282,8 @@ impl Sender {
         .bytes(command::HEADER_BYTES)
     }
 
-    /// Queues a message; `write` appends it and is told where it begins. Nothing is queued on an error.
+    /// Queues a message. `write` appends it to a buffer and receives the position at which it
+    /// begins. After an error nothing is queued.
     pub(crate) fn message<E: From<SendError>>(
         &mut self,
         channel: u8,
@@ -266,6 +304,7 @@ impl Sender {
         let mut bytes = pool.draft();
         bytes.resize(header_bytes, 0);
         let written = write(&mut bytes, header_bytes);
+        // `write` comes from the application and may have cut the buffer.
         if bytes.len() < header_bytes {
             bytes.resize(header_bytes, 0);
         }
@@ -300,41 +339,28 @@ impl Sender {
             return Err(SendError::Channel(channel));
         };
         let (kind, flags, rseq, number) = match delivery {
-            Delivery::Reliable => (
-                kind::RELIABLE,
-                FLAG_RELIABLE,
-                next(&mut to.next_rseq, 1)?,
-                None,
-            ),
+            Delivery::Reliable => {
+                let rseq = take_numbers(&mut to.next_rseq, 1)?;
+                (kind::RELIABLE, FLAG_RELIABLE, rseq, None)
+            }
             Delivery::ReliableUnsequenced => {
                 let flags = FLAG_RELIABLE | FLAG_UNSEQUENCED;
-                (
-                    kind::RELIABLE_UNSEQUENCED,
-                    flags,
-                    next(&mut to.next_unsequenced, 1)?,
-                    None,
-                )
+                let rseq = take_numbers(&mut to.next_unsequenced, 1)?;
+                (kind::RELIABLE_UNSEQUENCED, flags, rseq, None)
             }
-            Delivery::Unreliable => (
-                kind::UNRELIABLE,
-                0,
-                to.next_rseq.saturating_sub(1),
-                Some(next(&mut to.next_unreliable, 1)?),
-            ),
-            Delivery::UnreliableUnsequenced => (
-                kind::UNSEQUENCED,
-                FLAG_UNSEQUENCED,
-                0,
-                Some(next(group, 1)?),
-            ),
+            Delivery::Unreliable => {
+                // The reliable message that it follows; 0 for none, as numbers begin at 1.
+                let after = to.next_rseq - 1;
+                let number = take_numbers(&mut to.next_unreliable, 1)?;
+                (kind::UNRELIABLE, 0, after, Some(number))
+            }
+            Delivery::UnreliableUnsequenced => {
+                let number = take_numbers(group, 1)?;
+                (kind::UNSEQUENCED, FLAG_UNSEQUENCED, 0, Some(number))
+            }
         };
-        if let (Some(number), Some(place)) = (
-            number,
-            bytes
-                .get_mut(command::HEADER_BYTES..)
-                .and_then(<[u8]>::first_chunk_mut),
-        ) {
-            *place = number.to_be_bytes();
+        if let Some(number) = number {
+            put_number(bytes, number);
         }
         put_header(
             bytes,
@@ -352,7 +378,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Queues a message in parts; they are always reliable. Spec: udp.md 6.
+    /// Queues a message as fragments. They are always reliable: one lost fragment of an unreliable
+    /// message would make the others useless. Spec: udp.md 6.
     fn fragments(
         &mut self,
         channel: u8,
@@ -365,7 +392,6 @@ impl Sender {
         let Some(to) = self.data.get_mut(usize::from(channel)) else {
             return Err(SendError::Channel(channel));
         };
-        let count = u32::try_from(message.len().div_ceil(limit)).unwrap_or(u32::MAX);
         let (kind, flags, counter) = match delivery {
             Delivery::Reliable | Delivery::Unreliable => {
                 (kind::FRAGMENT, FLAG_RELIABLE, &mut to.next_rseq)
@@ -376,8 +402,13 @@ impl Sender {
                 &mut to.next_unsequenced,
             ),
         };
-        let start = next(counter, count)?;
-        let total = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let Ok(total) = u32::try_from(message.len()) else {
+            // The header has 32 bits for the length. Spec: udp.md 6.
+            let max_bytes = u32::MAX as usize;
+            return Err(SendError::TooLong { max_bytes });
+        };
+        let count = message.len().div_ceil(limit) as u32;
+        let start = take_numbers(counter, count)?;
         let mut offset = 0_u32;
         for (number, part) in (0_u32..).zip(message.chunks(limit)) {
             let mut bytes = pool.buffer(command::FRAGMENT_HEADER_BYTES + part.len());
@@ -393,45 +424,47 @@ impl Sender {
                     channel,
                     flags,
                     reserved,
-                    rseq: start.saturating_add(number),
+                    rseq: start + number,
                 },
             );
-            offset = offset.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
+            offset += part.len() as u32;
             self.queued += 1;
             self.bytes += bytes.len();
             to.queue.push_back(bytes);
         }
+        debug_assert_eq!(offset, total, "the fragments make up the message");
         Ok(())
     }
 
-    /// Drops everything. Spec: udp.md 7.1.
+    /// Drops all commands. Spec: udp.md 7.1.
     pub(crate) fn clear(&mut self) {
-        for channel in self.data.iter_mut().chain([&mut self.control]) {
+        for channel in self.channels_mut() {
             channel.queue = VecDeque::new();
-            // What is queued from now on has the numbers that follow.
+            // Later commands continue with the next numbers.
             channel.sequenced = Ring::new(channel.next_rseq);
             channel.unsequenced = Ring::new(channel.next_unsequenced);
         }
-        (self.due, self.waiting, self.built) = (BinaryHeap::new(), BinaryHeap::new(), Vec::new());
+        (self.timers, self.resends) = (BinaryHeap::new(), BinaryHeap::new());
+        self.built = Vec::new();
         (self.queued, self.in_flight, self.bytes) = (0, 0, 0);
     }
 
-    /// Gives back the room that a burst took.
+    /// Returns the memory of a burst to the allocator.
     pub(crate) fn shrink(&mut self) {
-        for channel in self.data.iter_mut().chain([&mut self.control]) {
+        for channel in self.channels_mut() {
             channel.queue.shrink_to_fit();
             channel.sequenced.shrink();
             channel.unsequenced.shrink();
         }
-        self.due.shrink_to_fit();
-        self.waiting.shrink_to_fit();
+        self.timers.shrink_to_fit();
+        self.resends.shrink_to_fit();
         self.built.shrink_to_fit();
     }
 
-    /// Every counter goes on from here.
+    /// Sets every counter to `number`.
     #[cfg(test)]
     pub(crate) fn skip_to(&mut self, number: u32) {
-        for channel in self.data.iter_mut().chain([&mut self.control]) {
+        for channel in self.channels_mut() {
             (
                 channel.next_rseq,
                 channel.next_unreliable,
@@ -442,8 +475,9 @@ impl Sender {
         self.next_group = number;
     }
 
-    // Acknowledgements and time.
+    // Acks and timers.
 
+    /// Removes the command that an ack names.
     pub(crate) fn acknowledge(&mut self, id: CommandId, pool: &mut Pool) -> AckOutcome {
         let Some(channel) = self.channel_mut(id.channel) else {
             return AckOutcome::NeverSent;
@@ -456,7 +490,7 @@ impl Sender {
         let ring = channel.ring_mut(id.unsequenced);
         let Some(command) = ring.remove(id.rseq) else {
             return if ring.was_sent(id.rseq, first) {
-                AckOutcome::Again
+                AckOutcome::Duplicate
             } else {
                 AckOutcome::NeverSent
             };
@@ -464,78 +498,76 @@ impl Sender {
         self.in_flight -= 1;
         self.bytes -= command.bytes.len();
         let kind = command.bytes.first().copied().unwrap_or_default();
+        debug_assert_ne!(kind, 0, "a command has a header");
         pool.give(command.bytes);
-        self.tidy_due();
+        self.prune_timers();
+        self.check_counters();
         AckOutcome::Acked(Acked {
             kind,
             first_sent: command.first_sent,
         })
     }
 
-    /// When the command with this name was sent first, if it is in flight.
+    /// The time of the first transmission of a command in flight.
     pub(crate) fn first_sent(&self, id: CommandId) -> Option<u64> {
         self.command(id).map(|command| command.first_sent)
     }
 
-    /// When commands are to be looked at next.
+    /// The time of the next check of a command.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.due.peek().map(|Reverse((due, _))| *due)
+        self.timers.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Looks at the commands that are due. Spec: udp.md 5.4.
+    /// Checks the commands that are due: each has timed out or will be sent again.
+    /// Spec: udp.md 5.4.
     pub(crate) fn run_due(&mut self, now: u64, max_resends: u32, timeout_ms: u64) -> Overdue {
         while let Some(&Reverse((due, id))) =
-            self.due.peek().filter(|Reverse((due, _))| *due <= now)
+            self.timers.peek().filter(|Reverse((due, _))| *due <= now)
         {
-            self.due.pop();
-            let Some(channel) = self.channel_mut(id.channel) else {
+            self.timers.pop();
+            let Some(command) = self.command_mut(id).filter(|it| it.due == due) else {
                 continue;
             };
-            let Some(command) = channel
-                .ring_mut(id.unsequenced)
-                .get_mut(id.rseq)
-                .filter(|it| it.due == due)
-            else {
-                continue;
-            };
+            // The timeout is a setting and may be the largest number.
             let deadline = command.first_sent.saturating_add(timeout_ms);
-            if command.waits || command.sent_count > max_resends || now > deadline {
+            if command.awaits_resend || command.sent_count > max_resends || now > deadline {
                 return Overdue::TimedOut;
             }
-            command.waits = true;
-            // If nobody pulls it until then, it counts as lost for good.
+            command.awaits_resend = true;
+            // If no datagram is pulled until the deadline, the command times out without a resend.
             command.due = deadline.saturating_add(1);
-            let (order, again) = (command.order, command.due);
-            self.waiting.push(Reverse((order, id)));
-            self.due.push(Reverse((again, id)));
+            let (order, due) = (command.order, command.due);
+            self.resends.push(Reverse((order, id)));
+            self.timers.push(Reverse((due, id)));
         }
-        self.tidy_due();
+        self.prune_timers();
         Overdue::Resend
     }
 
-    /// Lets a command that is in flight go out again before it is due.
+    /// Sends a command in flight again before it is due.
     pub(crate) fn resend(&mut self, id: CommandId) {
-        let command = self
-            .channel_mut(id.channel)
-            .and_then(|it| it.ring_mut(id.unsequenced).get_mut(id.rseq));
-        if let Some(command) = command.filter(|command| !command.waits) {
-            command.waits = true;
+        if let Some(command) = self
+            .command_mut(id)
+            .filter(|command| !command.awaits_resend)
+        {
+            command.awaits_resend = true;
             let order = command.order;
-            self.waiting.push(Reverse((order, id)));
+            self.resends.push(Reverse((order, id)));
         }
     }
 
-    /// Takes outdated entries off the top, so that the next deadline is exact, and all of them when there are many.
-    fn tidy_due(&mut self) {
-        if self.due.len() > MAX_STALE_ENTRIES + 4 * self.in_flight {
-            let all = core::mem::take(&mut self.due);
-            self.due = all
+    /// Removes outdated entries from the top of the heap, so that the next deadline is exact, and
+    /// all of them when there are many, so that the heap stays proportional to the commands.
+    fn prune_timers(&mut self) {
+        if self.timers.len() > MAX_STALE_ENTRIES + 4 * self.in_flight {
+            let all = core::mem::take(&mut self.timers);
+            self.timers = all
                 .into_iter()
                 .filter(|entry| self.is_current(entry))
                 .collect();
         }
-        while self.due.peek().is_some_and(|top| !self.is_current(top)) {
-            self.due.pop();
+        while self.timers.peek().is_some_and(|top| !self.is_current(top)) {
+            self.timers.pop();
         }
     }
 
@@ -545,12 +577,12 @@ impl Sender {
 
     // Building datagrams.
 
-    /// Begins a new datagram: what was built before has gone out.
+    /// Begins a new datagram: the previous one was sent.
     pub(crate) fn begin_datagram(&mut self) {
         self.built.clear();
     }
 
-    /// Appends what is to be sent again. Spec: udp.md 5.8, step 2.
+    /// Appends the commands to send again and returns their number. Spec: udp.md 5.8, step 2.
     pub(crate) fn write_resends(
         &mut self,
         out: &mut DatagramBuilder<'_>,
@@ -558,38 +590,38 @@ impl Sender {
         config: &Config,
     ) -> u64 {
         let mut resent = 0;
-        while let Some(&Reverse((order, id))) = self.waiting.peek() {
+        while let Some(&Reverse((order, id))) = self.resends.peek() {
             let many = self.in_flight >= config.quick_resend_in_flight;
-            let channel = self.channel_mut(id.channel);
-            let command =
-                channel.and_then(|channel| channel.ring_mut(id.unsequenced).get_mut(id.rseq));
-            let Some(command) = command.filter(|command| command.waits && command.order == order)
-            else {
-                self.waiting.pop();
+            let command = self.command_mut(id);
+            let Some(command) = command.filter(|it| it.awaits_resend && it.order == order) else {
+                // Acknowledged while it waited.
+                self.resends.pop();
                 continue;
             };
-            if out.room() < RESEND_ROOM_BYTES || !out.push(&command.bytes) {
+            if out.space() < RESEND_SPACE_BYTES || !out.push(&command.bytes) {
                 break;
             }
             if many || command.sent_count > config.quick_resends {
                 command.timeout = command.timeout.saturating_mul(2);
             }
             command.sent_count = command.sent_count.saturating_add(1);
-            command.waits = false;
+            command.awaits_resend = false;
+            // Due when *more* than the timeout has passed. Spec: udp.md 5.4.
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
-            self.waiting.pop();
-            self.due.push(Reverse((due, id)));
+            self.resends.pop();
+            self.timers.push(Reverse((due, id)));
             self.built.push(id);
             resent += 1;
         }
         if resent > 0 {
-            self.tidy_due();
+            self.prune_timers();
         }
         resent
     }
 
-    /// Appends new commands: data channels, then the control channel. Spec: udp.md 5.8, step 4.
+    /// Appends new commands, first those of the data channels, then those of the control channel.
+    /// Spec: udp.md 5.8, step 4.
     pub(crate) fn write_new(
         &mut self,
         out: &mut DatagramBuilder<'_>,
@@ -603,14 +635,13 @@ impl Sender {
         }
         for channel in self.data.iter_mut().chain([&mut self.control]) {
             while let Some(bytes) = channel.queue.front() {
-                let Some(&[kind, _, flags, ..]) = bytes.first_chunk::<4>() else {
+                let Some(&[kind, _, flags, _, _, _, _, _, r0, r1, r2, r3]) = bytes.first_chunk()
+                else {
+                    debug_assert!(false, "a queued command has a header");
                     break;
                 };
-                let rseq = bytes
-                    .get(8..)
-                    .and_then(<[u8]>::first_chunk)
-                    .map_or(0, |rseq| u32::from_be_bytes(*rseq));
-                if !channel.window_allows(flags, rseq, config.send_window) || !out.push(bytes) {
+                let rseq = u32::from_be_bytes([r0, r1, r2, r3]);
+                if !channel.window_admits(flags, rseq, config.send_window) || !out.push(bytes) {
                     break;
                 }
                 let Some(bytes) = channel.queue.pop_front() else {
@@ -631,52 +662,50 @@ impl Sender {
                     unsequenced,
                     rseq,
                 };
+                // Due when *more* than the timeout has passed. Spec: udp.md 5.4.
                 let due = now.saturating_add(timeout).saturating_add(1);
-                channel.ring_mut(unsequenced).push(InFlight {
+                let command = InFlight {
                     bytes,
                     order: self.next_order,
                     first_sent: now,
                     timeout,
                     sent_count: 1,
                     due,
-                    waits: false,
-                });
+                    awaits_resend: false,
+                };
+                channel.ring_mut(unsequenced).push(rseq, command);
                 self.next_order += 1;
                 self.in_flight += 1;
-                self.due.push(Reverse((due, id)));
+                self.timers.push(Reverse((due, id)));
                 self.built.push(id);
             }
         }
+        self.check_counters();
     }
 
-    /// The datagram that was built last goes out only now: its commands' timers begin anew.
+    /// Restarts the timers of the commands in the datagram that was built last, because it is sent
+    /// only now.
     pub(crate) fn restamp(&mut self, now: u64) {
-        for index in 0..self.built.len() {
-            let Some(&id) = self.built.get(index) else {
-                break;
-            };
-            let Some(channel) = self.channel_mut(id.channel) else {
+        let built = core::mem::take(&mut self.built);
+        for &id in &built {
+            // Acknowledged or due in the meantime: its timer belongs to a later transmission.
+            let Some(command) = self.command_mut(id).filter(|it| !it.awaits_resend) else {
                 continue;
             };
-            let Some(command) = channel.ring_mut(id.unsequenced).get_mut(id.rseq) else {
-                continue;
-            };
-            if command.waits {
-                continue;
-            }
             if command.sent_count == 1 {
                 command.first_sent = now;
             }
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
-            self.due.push(Reverse((due, id)));
+            self.timers.push(Reverse((due, id)));
         }
-        self.tidy_due();
+        self.built = built;
+        self.prune_timers();
     }
 }
 
-/// Takes `count` numbers, and gives the first.
-fn next(counter: &mut u32, count: u32) -> Result<u32, SendError> {
+/// Takes `count` sequence numbers and returns the first.
+fn take_numbers(counter: &mut u32, count: u32) -> Result<u32, SendError> {
     let first = *counter;
     match first.checked_add(count) {
         Some(after) if after <= LAST_NUMBER => {
@@ -689,34 +718,21 @@ fn next(counter: &mut u32, count: u32) -> Result<u32, SendError> {
 
 fn put_header(command: &mut [u8], header: Header) {
     let size = command.len();
-    if let Some(place) = command.first_chunk_mut() {
-        *place = header.bytes(size);
-    }
+    let Some(place) = command.first_chunk_mut() else {
+        debug_assert!(false, "the buffer was made for a header");
+        return;
+    };
+    *place = header.bytes(size);
 }
 
-/// A datagram that is being filled.
-pub(crate) struct DatagramBuilder<'a> {
-    pub(crate) out: &'a mut Vec<u8>,
-    pub(crate) mtu: usize,
-    pub(crate) count: u8,
-}
-
-impl DatagramBuilder<'_> {
-    pub(crate) fn room(&self) -> usize {
-        if self.count == u8::MAX {
-            0
-        } else {
-            self.mtu.saturating_sub(self.out.len())
-        }
-    }
-
-    /// Appends a command if it fits.
-    pub(crate) fn push(&mut self, command: &[u8]) -> bool {
-        let fits = command.len() <= self.room();
-        if fits {
-            self.out.extend_from_slice(command);
-            self.count += 1;
-        }
-        fits
-    }
+/// Writes the number that follows the header of an unreliable command.
+fn put_number(command: &mut [u8], number: u32) {
+    let place = command
+        .get_mut(command::HEADER_BYTES..)
+        .and_then(<[u8]>::first_chunk_mut);
+    let Some(place) = place else {
+        debug_assert!(false, "the buffer was made for a header with a number");
+        return;
+    };
+    *place = number.to_be_bytes();
 }
