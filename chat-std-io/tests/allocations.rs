@@ -1,12 +1,12 @@
-//! An idle session allocates nothing, in either manner.
+//! An idle session allocates nothing, over any transport.
 
-mod support;
+mod harness;
 
-use chat_std_io::Session;
+use dev_server::Transport;
+use harness::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
-use support::*;
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -15,7 +15,7 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is left to the system's allocator; what is counted beside it needs no allocation itself.
+// SAFETY: everything is left to the system's allocator. Counting needs no allocation.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
@@ -24,7 +24,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: it came from `alloc` above.
+        // SAFETY: the pointer came from `alloc` above.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -32,63 +32,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-#[test]
-fn an_idle_session_allocates_nothing() {
-    let (address, server) = serve_chat(|mut peer| {
-        peer.subscription("lobby");
-        peer.expect_end();
-    });
-    let mut session = in_channel(
-        config(address).ping_interval(Duration::from_millis(8_000)),
-        "lobby",
-    );
-    while session.chat.server_time().is_none() {
-        session.wait(LONG);
-    }
-    allocates_nothing(&mut session);
-    session.close(LONG);
-    server.join().unwrap();
-}
-
-#[test]
-fn nor_over_udp() {
-    let server = udp::Server::start("127.0.0.1");
-    let config = config_for(&format!("udp://{}", server.address))
-        .ping_interval(Duration::from_millis(8_000));
-    let mut session = in_channel(config, "lobby");
-    while session
-        .timeout()
-        .is_none_or(|timeout| timeout < Duration::from_secs(1))
-    {
-        session.wait(Duration::from_secs(1));
-    }
-    allocates_nothing(&mut session);
-    session.close(LONG);
-    server.stop();
-}
-
-#[cfg(feature = "websocket")]
-#[test]
-fn nor_over_websocket() {
-    for secure in [false, cfg!(feature = "tls")] {
-        let server = web::Server::start(secure);
-        let mut session = server.in_channel(
-            server.config().ping_interval(Duration::from_millis(8_000)),
-            "lobby",
-        );
-        while session
-            .timeout()
-            .is_none_or(|timeout| timeout < Duration::from_secs(1))
-        {
-            session.wait(Duration::from_secs(1));
-        }
-        allocates_nothing(&mut session);
-        session.close(LONG);
-        server.thread.join().unwrap();
-    }
-}
-
-fn allocates_nothing(session: &mut Session) {
+fn allocates_nothing(transport: Transport) {
+    let server = Server::over(transport);
+    let config = server.config().ping_interval(Duration::from_secs(8));
+    let mut session = in_lobby(&server, config);
+    come_to_rest(&mut session);
     let before = ALLOCATIONS.get();
     for _ in 0..1_000 {
         assert!(!session.service().more);
@@ -96,4 +44,25 @@ fn allocates_nothing(session: &mut Session) {
     }
     session.wait(Duration::from_millis(1));
     assert_eq!(ALLOCATIONS.get() - before, 0);
+    session.close(LONG);
+    server.stop();
+}
+
+#[test]
+fn an_idle_session_allocates_nothing_over_tcp() {
+    allocates_nothing(Transport::Tcp);
+}
+
+#[test]
+fn an_idle_session_allocates_nothing_over_udp() {
+    allocates_nothing(Transport::Udp);
+}
+
+#[cfg(feature = "websocket")]
+#[test]
+fn an_idle_session_allocates_nothing_over_websocket() {
+    allocates_nothing(Transport::Ws);
+    if cfg!(feature = "tls") {
+        allocates_nothing(Transport::Wss);
+    }
 }

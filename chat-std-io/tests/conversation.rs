@@ -1,58 +1,43 @@
-//! A conversation in both manners, and how it begins and ends well.
+//! Conversations in frames, by waiting and by callbacks, and how a session closes.
 
-mod support;
+mod harness;
 
-use chat_core::codes::{operation, parameter};
+use chat_std_io::chat_core::{Channel, ChannelOutcome};
 use chat_std_io::{
-    CloseOutcome, Event, Listener, PublishOptions, RequestError, Session, State, SubscribeOptions,
-    chat_core,
+    ChatClient, CloseOutcome, Event, Listener, Messages, PrivateMessage, PrivateOptions,
+    PublishOptions, RequestError, Session, State, SubscribeOptions, Text,
 };
-use std::net::{Ipv6Addr, Shutdown, TcpListener};
-use std::thread::JoinHandle;
-use std::time::Duration;
-use support::*;
+use dev_server::Transport;
+use harness::*;
+use std::collections::BTreeSet;
+use std::net::{Ipv6Addr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// A front end that echoes one message and sees the client go.
-fn echo(peer: Peer) {
-    let mut peer = peer;
-    peer.subscription("lobby");
-    let published = peer.expect(operation::PUBLISH);
-    assert_eq!(published[0], (parameter::CHANNEL, "lobby".to_owned()));
-    peer.send(&chat_message("lobby", 1, &published[1].1));
-    peer.expect_end();
-}
-
+/// A whole conversation: subscribe, publish, receive, disconnect.
 #[derive(Default)]
-struct Talk {
+struct Conversation {
     states: Vec<State>,
-    heard: Vec<String>,
+    received: Vec<String>,
 }
 
-impl Talk {
-    /// Answers an event; whether the conversation is over.
+impl Conversation {
+    /// Answers an event. Returns whether the conversation is over.
     fn answer(&mut self, session: &mut Session, event: &Event) -> bool {
         match event {
             Event::StateChanged { to, .. } => {
                 self.states.push(*to);
                 if *to == State::ConnectedToFrontEnd {
-                    session
-                        .chat
-                        .subscribe(["lobby"], &SubscribeOptions::new())
-                        .unwrap();
+                    let options = SubscribeOptions::new();
+                    session.chat.subscribe(["lobby"], &options).unwrap();
                 }
             }
-            Event::SubscribeResult(_) => {
-                session
-                    .chat
-                    .publish_message("lobby", "hello", &PublishOptions::new())
-                    .unwrap();
-            }
+            Event::SubscribeResult(_) => publish(session, "hello"),
             Event::ChatMessages { channel, messages } => {
-                self.heard.extend(
-                    messages
-                        .iter()
-                        .map(|message| format!("{channel} {message:?}")),
-                );
+                let texts = messages
+                    .iter()
+                    .map(|message| format!("{channel} {message:?}"));
+                self.received.extend(texts);
                 session.chat.disconnect();
             }
             _ => {}
@@ -60,66 +45,70 @@ impl Talk {
         self.states.last() == Some(&State::Disconnected)
     }
 
-    fn check(&self, server: JoinHandle<()>) {
+    fn check(&self, server: Server) {
         let codes: Vec<_> = self.states.iter().map(|state| state.code()).collect();
         assert_eq!(codes, [1, 2, 3, 4, 10]);
-        assert_eq!(self.heard.len(), 1);
-        assert!(self.heard[0].contains("hello"), "{:?}", self.heard);
-        server.join().unwrap();
+        assert_eq!(self.received.len(), 1);
+        assert!(
+            self.received[0].starts_with("lobby "),
+            "{:?}",
+            self.received
+        );
+        assert!(self.received[0].contains("hello"), "{:?}", self.received);
+        assert_eq!(server.stats().messages, 1);
+        server.stop();
     }
 }
 
 #[test]
-fn in_frames() {
-    let (address, server) = serve_chat(echo);
-    let mut session = Session::new(config(address)).unwrap();
-    let mut talk = Talk::default();
+fn a_conversation_in_frames() {
+    let server = Server::start();
+    let mut session = Session::new(server.config()).unwrap();
+    let mut conversation = Conversation::default();
     session.chat.connect_to_region_front_end("eu").unwrap();
-    drive_frames(&mut session, |session, event| talk.answer(session, event));
+    drive_frames(&mut session, |session, event| {
+        conversation.answer(session, event)
+    });
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    talk.check(server);
+    conversation.check(server);
 }
 
 #[test]
-fn waiting() {
-    let (address, server) = serve_chat(echo);
-    let mut session = Session::new(config(address)).unwrap();
-    let mut talk = Talk::default();
+fn a_conversation_by_waiting() {
+    let server = Server::start();
+    let mut session = Session::new(server.config()).unwrap();
+    let mut conversation = Conversation::default();
     session.chat.connect_to_region_front_end("eu").unwrap();
-    drive(&mut session, |session, event| talk.answer(session, event));
+    drive(&mut session, |session, event| {
+        conversation.answer(session, event)
+    });
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    talk.check(server);
+    conversation.check(server);
 }
 
 #[test]
-fn by_callbacks() {
+fn callbacks_can_call_the_client_and_their_requests_leave_at_once() {
     struct Callbacks(Vec<State>);
 
     impl Listener for Callbacks {
-        fn on_state_change(&mut self, chat: &mut chat_core::ChatClient, _from: State, to: State) {
+        fn on_state_change(&mut self, chat: &mut ChatClient, _from: State, to: State) {
             self.0.push(to);
             if to == State::ConnectedToFrontEnd {
                 chat.subscribe(["lobby"], &SubscribeOptions::new()).unwrap();
             }
         }
 
-        fn on_subscribe_result(
-            &mut self,
-            chat: &mut chat_core::ChatClient,
-            _: &[chat_core::ChannelOutcome],
-        ) {
+        fn on_subscribe_result(&mut self, chat: &mut ChatClient, _: &[ChannelOutcome]) {
+            assert!(chat.channel("lobby").is_some_and(Channel::is_subscribed));
             chat.disconnect();
         }
     }
 
-    let (address, server) = serve_chat(|mut peer| {
-        peer.subscription("lobby");
-        peer.expect_end();
-    });
-    let mut session = session(config(address));
+    let server = Server::start();
+    let mut session = session(server.config());
     session.chat.connect_to_region_front_end("eu").unwrap();
     let mut callbacks = Callbacks(Vec::new());
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while callbacks.0.last() != Some(&State::Disconnected) {
         assert!(began.elapsed() < LONG);
         session.wait(LONG);
@@ -127,152 +116,251 @@ fn by_callbacks() {
         assert_eq!(
             session.chat.buffered_bytes(),
             0,
-            "what was answered is sent"
+            "requests of callbacks are sent"
         );
     }
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
-fn an_answer_leaves_in_the_same_frame() {
-    let (address, server) = serve_chat(|mut peer| {
-        peer.expect(operation::PUBLISH);
-        peer.expect_end();
-    });
-    let mut session = chatting(config(address));
-    session
-        .chat
-        .publish_message("lobby", "now", &PublishOptions::new())
-        .unwrap();
+fn a_request_leaves_in_the_same_frame() {
+    let server = Server::start();
+    let mut session = in_lobby(&server, server.config());
+    publish(&mut session, "now");
     assert!(session.chat.buffered_bytes() > 0);
     assert_eq!(session.poll_event(), None);
     assert_eq!(session.chat.buffered_bytes(), 0);
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    server.join().unwrap();
+    assert_eq!(server.stats().messages, 1);
+    server.stop();
+}
+
+fn join_with_history(session: &mut Session, event: &Event) -> bool {
+    if entered(event, State::ConnectedToFrontEnd) {
+        let options = SubscribeOptions::new().history(-1);
+        session.chat.subscribe(["lobby"], &options).unwrap();
+    }
+    assert!(!matches!(event, Event::Error { .. }), "{event:?}");
+    matches!(event, Event::SubscribeResult(_))
+}
+
+/// With the key exchange and encryption, which the other tests leave out.
+fn encrypted_user(server: &Server, name: &str) -> Session {
+    let address = format!("tcp://{}", server.addresses.name_server);
+    let config = chat_std_io::ChatConfig::new(address, "app", "1.0").user_id(name);
+    let mut session = Session::new(config).unwrap();
+    session.chat.connect_to_region_front_end("eu").unwrap();
+    session
 }
 
 #[test]
-fn a_name_is_resolved_and_its_addresses_are_walked() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer.expect_end();
+fn two_users_talk_one_in_frames_and_one_by_waiting() {
+    #[derive(Default)]
+    struct Received(Vec<String>);
+
+    impl Listener for Received {
+        fn on_private_message(
+            &mut self,
+            _: &mut ChatClient,
+            from: &Text,
+            message: &PrivateMessage,
+        ) {
+            self.0.push(format!("{from} {message:?}"));
+        }
+
+        fn on_chat_messages(&mut self, _: &mut ChatClient, _: &Text, messages: &Messages) {
+            panic!("no user published again: {messages:?}");
+        }
+    }
+
+    let server = Server::start();
+    let mut alice = encrypted_user(&server, "alice");
+    drive_frames(&mut alice, join_with_history);
+    publish(&mut alice, "is somebody there?");
+    drive_frames(&mut alice, |_, event| {
+        matches!(event, Event::ChatMessages { .. })
     });
-    // Where localhost is the IPv6 address first, nobody listens there.
-    let session = on_name_server(config_for(&format!("tcp://localhost:{}", address.port())));
+
+    let mut bob = encrypted_user(&server, "bob");
+    let bob = thread::spawn(move || {
+        drive(&mut bob, join_with_history);
+        drive(&mut bob, |session, event| {
+            let Event::ChatMessages { messages, .. } = event else {
+                return false;
+            };
+            let text = format!("{messages:?}");
+            assert!(text.contains("is somebody there?"), "{text}");
+            let options = PrivateOptions::new().encrypt(true);
+            session
+                .chat
+                .send_private_message("alice", "I am", &options)
+                .unwrap();
+            true
+        });
+        bob.close(LONG)
+    });
+
+    let mut received = Received::default();
+    let began = Instant::now();
+    while received.0.is_empty() {
+        assert!(began.elapsed() < LONG);
+        alice.service();
+        alice.dispatch(&mut received);
+        thread::yield_now();
+    }
+    let text = &received.0[0];
+    assert!(text.starts_with("bob ") && text.contains("I am"), "{text}");
+    assert_eq!(bob.join().unwrap(), CloseOutcome::Confirmed);
+    assert_eq!(alice.close(LONG), CloseOutcome::Confirmed);
+    server.stop();
+}
+
+/// More sessions than connecting threads, in one loop.
+#[test]
+fn a_hundred_sessions_share_one_thread() {
+    const SESSIONS: usize = 100;
+
+    let server = Server::start();
+    let users = (0..SESSIONS).map(|number| encrypted_user(&server, &format!("user {number}")));
+    let mut sessions: Vec<_> = users.collect();
+    let mut joined = 0;
+    let mut senders = vec![BTreeSet::new(); SESSIONS];
+    let began = Instant::now();
+    while joined < SESSIONS || senders.iter().any(|senders| senders.len() < SESSIONS) {
+        assert!(began.elapsed() < LONG);
+        let all_had_joined = joined == SESSIONS;
+        for (session, senders) in sessions.iter_mut().zip(&mut senders) {
+            session.service();
+            while let Some(event) = session.poll_event() {
+                joined += usize::from(join_with_history(session, &event));
+                if let Event::ChatMessages { messages, .. } = event {
+                    for message in messages.iter() {
+                        let sender = message.sender.to_owned();
+                        assert!(senders.insert(sender), "{} twice", message.sender);
+                    }
+                }
+            }
+        }
+        if !all_had_joined && joined == SESSIONS {
+            for session in &mut sessions {
+                publish(session, "hello");
+            }
+        }
+        thread::yield_now();
+    }
+    for session in sessions {
+        assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_name_is_resolved_and_its_addresses_are_tried() {
+    let server = Server::start();
+    // Where localhost is the IPv6 address first, the server does not listen there.
+    let port = server.addresses.name_server.port();
+    let session = on_name_server(user(&format!("tcp://localhost:{port}"), "alice"));
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
 fn ipv6_is_announced() {
-    // Not every machine has it.
-    let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+    if let Err(error) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        eprintln!("skipped: this machine has no ::1: {error}");
         return;
-    };
-    let address = listener.local_addr().unwrap();
-    let server = std::thread::spawn(move || {
-        let mut peer = accept(&listener);
-        peer.expect_init();
-        peer.expect_end();
-        peer.ipv6
-    });
-    let session = on_name_server(config(address));
-    session.close(LONG);
-    assert!(server.join().unwrap());
+    }
+    for (host, ipv6) in [("127.0.0.1", false), ("::1", true)] {
+        let server = Server::with(Transport::Tcp, |options| options.host = host.to_owned());
+        on_name_server(server.config()).close(LONG);
+        let announced: Vec<_> = server.ended().iter().map(|ended| ended.ipv6).collect();
+        assert_eq!(announced, [ipv6]);
+        server.stop();
+    }
 }
 
 #[test]
 fn a_session_moves_between_threads() {
-    fn movable(_: &impl Send) {}
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer.expect_end();
-    });
-    let session = on_name_server(config(address));
-    movable(&session);
-    let outcome = std::thread::spawn(move || session.close(LONG))
-        .join()
-        .unwrap();
+    let server = Server::start();
+    let session = on_name_server(server.config());
+    let outcome = thread::spawn(move || session.close(LONG)).join().unwrap();
     assert_eq!(outcome, CloseOutcome::Confirmed);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
 fn closing_sends_the_last_message() {
-    let (address, server) = serve_chat(|mut peer| {
-        peer.subscription("lobby");
-        let published = peer.expect(operation::PUBLISH);
-        peer.expect_end();
-        published
+    let server = Server::start();
+    let mut alice = in_lobby(&server, server.config());
+    publish(&mut alice, "the last message");
+    assert_eq!(alice.close(LONG), CloseOutcome::Confirmed);
+    assert_eq!(server.stats().messages, 1);
+
+    let mut bob = on_front_end(server.config_of("bob"), server.options());
+    let options = SubscribeOptions::new().history(-1);
+    bob.chat.subscribe(["lobby"], &options).unwrap();
+    drive(&mut bob, |_, event| {
+        let Event::ChatMessages { messages, .. } = event else {
+            return false;
+        };
+        let text = format!("{messages:?}");
+        assert!(text.contains("the last message"), "{text}");
+        true
     });
-    let mut session = in_channel(config(address), "lobby");
-    session
-        .chat
-        .publish_message("lobby", "the last word", &PublishOptions::new())
-        .unwrap();
-    assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    assert_eq!(server.join().unwrap()[1].1, "the last word");
+    bob.close(LONG);
+    server.stop();
 }
 
-/// A socket that is closed with unread input, or gets input after it, answers with a reset, which may overtake what was
-/// sent: the server would lose the last messages.
+/// A socket that is closed while input is unread or still arrives answers with a reset, which may
+/// discard what the server has not read: it would lose the last messages.
 #[test]
-fn closing_while_the_server_talks_resets_nothing() {
-    let (address, server) = serve_chat(|mut peer| {
-        peer.subscription("lobby");
-        let mut talker = peer.socket.try_clone().unwrap();
-        let talking = std::thread::spawn(move || {
-            let message = chat_message("lobby", 1, &"x".repeat(10_000));
-            // More than the system buffers, so that it goes on while the client ends.
-            for _ in 0..2_000 {
-                std::io::Write::write_all(&mut talker, &message).unwrap();
-            }
-        });
-        let mut published = 0;
-        while let Some(request) = peer.next() {
-            assert!(
-                matches!(request, Request::Operation(operation::PUBLISH, _)),
-                "{request:?}"
-            );
-            published += 1;
-        }
-        talking.join().unwrap();
-        peer.socket.shutdown(Shutdown::Both).unwrap();
-        published
+fn closing_while_the_server_sends_loses_nothing() {
+    const MESSAGES: usize = 1_000;
+    const LAST: usize = 100;
+
+    // The whole flood is under way before the client closes.
+    let server = Server::with(Transport::Tcp, |options| {
+        options.config.max_outgoing_bytes = usize::MAX;
     });
-    let mut session = in_channel(config(address), "lobby");
-    drive(&mut session, |_, event| {
+    let (relay, mut alice) = in_lobby_by_relay(&server, server.config());
+    flood(&server, MESSAGES, 10_000).join().unwrap();
+    drive(&mut alice, |_, event| {
         matches!(event, Event::ChatMessages { .. })
     });
-    for _ in 0..100 {
-        session
-            .chat
-            .publish_message("lobby", "one of many", &PublishOptions::new())
-            .unwrap();
+
+    // The server reads nothing until the client, which has closed, discards much of the flood.
+    relay.pause();
+    for _ in 0..LAST {
+        publish(&mut alice, "one of the last");
     }
-    assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    assert_eq!(server.join().unwrap(), 100);
+    let before = relay.to_client();
+    let closing = thread::spawn(move || alice.close(LONG));
+    relay.wait_for_unread();
+    let began = Instant::now();
+    while relay.to_client() < before + 4 * 1024 * 1024 {
+        assert!(began.elapsed() < LONG, "the flood is discarded");
+        thread::yield_now();
+    }
+    relay.resume();
+    assert_eq!(closing.join().unwrap(), CloseOutcome::Confirmed);
+    assert_eq!(server.stats().messages, (MESSAGES + LAST) as u64);
+    server.stop();
 }
 
 #[test]
-fn closing_tells_what_it_could_not_send() {
-    let (listener, address) = listen();
-    let server = std::thread::spawn(move || {
-        accept(&listener).name_server(address);
-        let mut peer = accept(&listener);
-        peer.front_end();
-        // It reads no more, and stays.
-        peer
-    });
-    let mut session = chatting(config(address).flush_timeout(Duration::from_millis(100)));
+fn closing_reports_what_it_could_not_send() {
+    let server = Server::start();
+    let config = server.config().flush_timeout(Duration::from_millis(100));
+    let (relay, mut session) = in_lobby_by_relay(&server, config);
+    relay.pause();
     let content = "x".repeat(10_000);
-    let peer = server.join().unwrap();
-    // The system takes a lot before it takes no more.
+    // The system's buffers take much before they are full.
     let refused = loop {
-        match session
-            .chat
-            .publish_message("lobby", content.as_str(), &PublishOptions::new())
-        {
+        let result =
+            session
+                .chat
+                .publish_message("lobby", content.as_str(), &PublishOptions::new());
+        match result {
             Ok(()) => session.flush(),
             Err(refused) => break refused,
         }
@@ -282,25 +370,23 @@ fn closing_tells_what_it_could_not_send() {
         session.close(Duration::from_millis(300)),
         CloseOutcome::Unsent
     );
-    drop(peer);
+    server.stop();
 }
 
 #[test]
-fn closing_does_not_wait_longer_than_told() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer
-    });
-    let session = on_name_server(config(address));
-    let peer = server.join().unwrap();
-    // The server does not end its side.
+fn closing_takes_no_longer_than_allowed() {
+    let server = Server::start();
+    // A server that does not read does not close its side either.
+    let relay = Relay::start(server.addresses.name_server);
+    let session = on_name_server(user(&format!("tcp://{}", relay.address), "alice"));
+    relay.pause();
     assert_eq!(session.close(Duration::ZERO), CloseOutcome::Sent);
-    drop(peer);
+    server.stop();
 }
 
 #[test]
-fn closing_what_was_never_opened() {
-    let session = session(config_for("tcp://127.0.0.1:1"));
+fn closing_a_session_that_never_connected_is_confirmed() {
+    let session = session(user("tcp://127.0.0.1:1", "alice"));
     assert_eq!(
         format!("{session:?}"),
         "Session { state: Uninitialized, links: 0 }"

@@ -1,307 +1,273 @@
-//! How connections fail and end, and what the application hears of it.
+//! How connections fail and end, and what the application learns of it.
 
-mod support;
+mod harness;
 
-use chat_core::{CauseKind, LinkErrorKind, Server};
 use chat_std_io::{
-    CloseOutcome, ConnectOptions, Event, PeerErrorCode, PublishOptions, Session, State, chat_core,
+    CauseKind, CloseOutcome, DisconnectCause, Event, LinkErrorKind, PeerErrorCode, Server as Kind,
+    Session, State,
 };
-use std::net::{SocketAddr, TcpStream};
+use dev_server::{ConnectionEnd, Fault, ServerKind, Step};
+use harness::*;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
-use support::*;
 
-fn connecting(address: &str) -> Session {
-    let mut session = session(config_for(address));
-    session
-        .chat
-        .connect_to_name_server(ConnectOptions::new())
-        .unwrap();
-    session
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// An address without a listener.
+fn closed_port() -> SocketAddr {
+    listen().1
 }
 
 #[test]
-fn nobody_listens() {
-    let (listener, address) = listen();
-    drop(listener);
-    let (code, cause) = ending(&mut connecting(&format!("tcp://{address}")));
+fn an_address_without_a_listener_is_refused() {
+    let address = closed_port();
+    let mut session = connecting(user(&format!("tcp://{address}"), "alice"));
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Refused));
     assert!(cause.text.contains(&address.to_string()), "{}", cause.text);
 }
 
 #[test]
-fn nobody_listens_on_any_address_of_a_name() {
-    let (listener, address) = listen();
-    drop(listener);
-    let (code, cause) = ending(&mut connecting(&format!(
-        "tcp://localhost:{}",
-        address.port()
-    )));
+fn a_name_without_a_listener_on_any_of_its_addresses_is_refused() {
+    let port = closed_port().port();
+    let mut session = connecting(user(&format!("tcp://localhost:{port}"), "alice"));
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Refused));
 }
 
 #[test]
-fn a_name_that_cannot_be() {
-    // A label has at most 63 characters, so that no server has to be asked.
+fn an_impossible_name_does_not_resolve() {
+    // A label has at most 63 characters (RFC 1035), so the resolver asks no server.
     let host = "x".repeat(64);
-    let (code, cause) = ending(&mut connecting(&format!("tcp://{host}:4533")));
+    let mut session = connecting(user(&format!("tcp://{host}:4533"), "alice"));
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Resolve));
     assert!(cause.text.contains(&host), "{}", cause.text);
 }
 
 #[test]
-fn the_server_closes() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-    });
-    let mut session = connecting(&format!("tcp://{address}"));
-    let (code, cause) = ending(&mut session);
-    server.join().unwrap();
+fn the_name_server_closes_after_the_init() {
+    let server = Server::start();
+    server.fault(Step::Init(ServerKind::NameServer), Fault::CloseAfter);
+    let mut session = connecting(server.config());
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::NameServerConnectClosed);
-    // Whether the ping of the client came before or after that is for the system to say.
+    // The client's first ping may reach the server before or after its close.
+    let reset = CauseKind::Link(LinkErrorKind::Reset);
     assert!(
-        matches!(
-            cause.kind,
-            CauseKind::Closed | CauseKind::Link(LinkErrorKind::Reset)
-        ),
+        cause.kind == CauseKind::Closed || cause.kind == reset,
         "{cause:?}"
     );
-    assert_eq!(
-        session.close(LONG),
-        CloseOutcome::Confirmed,
-        "nothing is left to close"
-    );
+    let outcome = session.close(LONG);
+    assert_eq!(outcome, CloseOutcome::Confirmed, "nothing is left to close");
+    server.stop();
 }
 
 #[test]
-fn the_server_closes_in_order() {
-    let (address, server) = serve_chat(|peer| {
-        peer.socket.shutdown(std::net::Shutdown::Write).unwrap();
-        peer
-    });
-    let mut session = session(config(address));
+fn the_front_end_closes_after_the_login() {
+    let server = Server::start();
+    server.fault(Step::Authenticate(ServerKind::FrontEnd), Fault::CloseAfter);
+    let mut session = session(server.config());
     session.chat.connect_to_region_front_end("eu").unwrap();
-    let (code, cause) = ending(&mut session);
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
     assert_eq!(
         (cause.server, cause.kind),
-        (Server::FrontEnd, CauseKind::Closed)
+        (Kind::FrontEnd, CauseKind::Closed)
     );
-    drop(server.join().unwrap());
+    server.stop();
 }
 
-/// Takes no more of what the client sends, says its last words, and ends with a reset.
-fn last_words(mut peer: Peer) {
-    peer.subscription("lobby");
-    peer.await_unread();
-    let mut words = chat_message("lobby", 1, "nearly the last word");
-    words.extend(disconnect(7, "server logic"));
-    peer.send(&words);
+/// A session in the lobby whose server sends one more message and a disconnect message, and then
+/// resets the connection because it has not read what the session published.
+fn reset_after_last_messages() -> Session {
+    let server = Server::start();
+    let (relay, mut alice) = in_lobby_by_relay(&server, server.config());
+    let mut bob = in_lobby(&server, server.config_of("bob"));
+    relay.pause();
+    publish(&mut alice, "never read");
+    alice.flush();
+    relay.wait_for_unread();
+    publish(&mut bob, "the last message");
+    receive(&mut bob, 1);
+    let kicked = server.act(|core| core.control("kick alice 7 by the operator").line);
+    assert!(kicked.starts_with("ok"), "{kicked}");
+    relay.wait_for_server_end();
+    relay.reset();
+    bob.close(LONG);
+    assert_eq!(server.stats().messages, 1);
+    server.stop();
+    alice
 }
 
-#[test]
-fn last_words_are_heard_before_a_reset_met_by_reading() {
-    let (address, server) = serve_chat(last_words);
-    let mut session = in_channel(config(address), "lobby");
-    session
-        .chat
-        .publish_message("lobby", "never read", &PublishOptions::new())
-        .unwrap();
-    session.flush();
-    server.join().unwrap();
-    check_last_words(session);
-}
-
-#[test]
-fn last_words_are_heard_before_a_reset_met_by_writing() {
-    let (address, server) = serve_chat(last_words);
-    let mut session = in_channel(config(address), "lobby");
-    session
-        .chat
-        .publish_message("lobby", "never read", &PublishOptions::new())
-        .unwrap();
-    session.flush();
-    server.join().unwrap();
-    // The system refuses the first of these, or the one after it.
-    for _ in 0..3 {
-        session
-            .chat
-            .publish_message("lobby", "never sent", &PublishOptions::new())
-            .unwrap();
-        session.flush();
-    }
-    assert!(
-        session.chat.buffered_bytes() > 0,
-        "writing has met the reset"
-    );
-    assert_eq!(
-        session.chat.state(),
-        State::ConnectedToFrontEnd,
-        "and nothing was announced yet"
-    );
-    check_last_words(session);
-}
-
-fn check_last_words(mut session: Session) {
-    let mut heard = 0;
+fn assert_receives_last_messages(mut session: Session) {
+    let mut received = 0;
     let mut end = None;
     drive(&mut session, |_, event| {
         match event {
-            Event::ChatMessages { messages, .. } => heard += messages.len(),
+            Event::ChatMessages { messages, .. } => received += messages.len(),
             Event::Error { code, cause, .. } => end = Some((*code, (**cause).clone())),
             _ => {}
         }
         end.is_some()
     });
-    assert_eq!(heard, 1);
-    let (code, cause) = end.unwrap();
+    assert_eq!(received, 1);
+    let (code, cause): (_, DisconnectCause) = end.unwrap();
     assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
     assert_eq!(cause.kind, CauseKind::ServerDisconnect);
     assert_eq!(cause.return_code, Some(7));
 }
 
 #[test]
-fn a_reset_without_words() {
-    for writing in [false, true] {
-        let (address, server) = serve_chat(|mut peer| {
-            peer.subscription("lobby");
-            peer.await_unread();
-        });
-        let mut session = in_channel(config(address), "lobby");
-        session
-            .chat
-            .publish_message("lobby", "never read", &PublishOptions::new())
-            .unwrap();
+fn the_last_messages_arrive_before_a_reset_met_by_reading() {
+    assert_receives_last_messages(reset_after_last_messages());
+}
+
+#[test]
+fn the_last_messages_arrive_before_a_reset_met_by_writing() {
+    let mut session = reset_after_last_messages();
+    // The system refuses the first of these writes, or one after it.
+    for _ in 0..3 {
+        publish(&mut session, "never sent");
         session.flush();
-        server.join().unwrap();
+    }
+    assert!(
+        session.chat.buffered_bytes() > 0,
+        "a write has met the reset"
+    );
+    let state = session.chat.state();
+    assert_eq!(
+        state,
+        State::ConnectedToFrontEnd,
+        "the end is not announced yet"
+    );
+    assert_receives_last_messages(session);
+}
+
+#[test]
+fn a_reset_without_a_disconnect_message() {
+    for writing in [false, true] {
+        let server = Server::start();
+        let (relay, mut session) = in_lobby_by_relay(&server, server.config());
+        relay.pause();
+        publish(&mut session, "never read");
+        session.flush();
+        relay.wait_for_unread();
+        relay.reset();
         if writing {
-            session
-                .chat
-                .publish_message("lobby", "never sent", &PublishOptions::new())
-                .unwrap();
+            publish(&mut session, "never sent");
             session.flush();
         }
-        let (code, cause) = ending(&mut session);
+        let (code, cause) = end_of(&mut session);
         assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
         assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
+        server.stop();
     }
 }
 
 #[test]
-fn a_severed_connection_is_a_reset_that_the_next_pass_meets() {
+fn a_simulated_loss_is_a_reset_that_the_next_pass_meets() {
     for waiting in [false, true] {
-        let (address, server) = serve_chat(|mut peer| {
-            peer.subscription("lobby");
-            let published = peer.next();
-            (published, peer.next())
-        });
-        let mut session = in_channel(config(address), "lobby");
-        session
-            .chat
-            .publish_message("lobby", "sent", &PublishOptions::new())
-            .unwrap();
+        let server = Server::start();
+        let mut session = in_lobby(&server, server.config());
+        publish(&mut session, "sent");
         session.flush();
-        session
-            .chat
-            .publish_message("lobby", "never sent", &PublishOptions::new())
-            .unwrap();
+        publish(&mut session, "never sent");
         session.simulate_connection_loss();
+        let state = session.chat.state();
         assert_eq!(
-            session.chat.state(),
+            state,
             State::ConnectedToFrontEnd,
-            "the client does not know"
+            "the client has not met it yet"
         );
         assert!(session.poll_event().is_none());
         if waiting {
             session.wait(LONG);
         } else {
-            let _ = session.service();
+            session.service();
         }
         assert_eq!(session.chat.state(), State::Error);
-        let (code, cause) = ending(&mut session);
+        let (code, cause) = end_of(&mut session);
         assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
         assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
-        let (published, after) = server.join().unwrap();
-        assert!(
-            matches!(published, Some(Request::Operation(2, _))),
-            "{published:?}"
-        );
-        assert_eq!(after, None, "the end, and nothing before it");
+        let outcome = session.close(LONG);
+        assert_eq!(outcome, CloseOutcome::Confirmed, "nothing is left to close");
+        server.wait_until(|core| core.ended_connections().len() == 2);
+        assert_eq!(server.ends(), [ConnectionEnd::Client; 2]);
         assert_eq!(
-            session.close(LONG),
-            CloseOutcome::Confirmed,
-            "nothing is left to close"
+            server.stats().messages,
+            1,
+            "what the system had taken, and nothing more"
         );
+        server.stop();
     }
 }
 
 #[test]
-fn without_an_open_connection_nothing_is_severed() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer.expect_end();
-    });
-    let mut session = session(config(address));
+fn a_simulated_loss_needs_an_open_connection() {
+    let server = Server::start();
+    let mut session = session(server.config());
     session.simulate_connection_loss();
     assert_eq!(session.chat.state(), State::Uninitialized);
-    session
-        .chat
-        .connect_to_name_server(ConnectOptions::new())
-        .unwrap();
+    connect(&mut session);
     session.flush();
     session.simulate_connection_loss();
     drive(&mut session, |_, event| {
         entered(event, State::ConnectedToNameServer)
     });
     session.close(LONG);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
-fn connecting_anew_in_answer_to_an_error() {
-    let (listener, address) = listen();
-    drop(listener);
-    let mut session = connecting(&format!("tcp://{address}"));
+fn an_error_can_be_answered_with_a_new_connect() {
+    let address = closed_port();
+    let mut session = connecting(user(&format!("tcp://{address}"), "alice"));
     drive(&mut session, |session, event| match event {
         Event::Error { .. } => {
-            session
-                .chat
-                .connect_to_name_server(ConnectOptions::new())
-                .unwrap();
+            connect(session);
             true
         }
         _ => false,
     });
-    let (code, _) = ending(&mut session);
+    let (code, _) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
 }
 
-/// A port where connecting hangs: the system keeps so many connections that nobody accepted, and answers no more.
+/// A port where a connect hangs: the queue of connections that nobody accepts is full, so the system
+/// answers no more.
 #[cfg(target_os = "linux")]
-fn hanging() -> (std::net::TcpListener, SocketAddr, Vec<TcpStream>) {
+fn hanging() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
     let (listener, address) = listen();
-    let mut waiting = Vec::new();
+    let mut queue = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
-        waiting.push(stream);
-        assert!(waiting.len() < 10_000, "the queue has an end");
+        queue.push(stream);
+        assert!(queue.len() < 10_000, "the queue has a limit");
     }
-    (listener, address, waiting)
+    (listener, address, queue)
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_connect_that_hangs_blocks_nobody() {
-    let (listener, address, waiting) = hanging();
-    let mut session = connecting(&format!("tcp://{address}"));
+fn a_connect_that_hangs_does_not_block() {
+    let server = Server::start();
+    let (listener, address, queue) = hanging();
+    let mut session = connecting(user(&format!("tcp://{address}"), "alice"));
     for _ in 0..1_000 {
-        let _ = session.service();
+        session.service();
         while let Some(event) = session.poll_event() {
             assert!(entered(&event, State::ConnectingToNameServer), "{event:?}");
         }
     }
-    // Were it so that `service` waited for the connect, it would have ended by now.
+    // If `service` waited for the connect, that would have ended by now.
     assert_eq!(session.chat.state(), State::ConnectingToNameServer);
 
     // Waiting for it is one sleep.
@@ -310,34 +276,33 @@ fn a_connect_that_hangs_blocks_nobody() {
     assert_eq!(session.io_stats().wakeups - before.wakeups, 1);
     assert_eq!(session.chat.state(), State::ConnectingToNameServer);
 
-    // Once there is room it goes through.
-    let server = std::thread::spawn(move || {
-        for _ in &waiting {
-            drop(accept(&listener));
+    // Once the queue has space, it succeeds.
+    let name_server = server.addresses.name_server;
+    let relay = thread::spawn(move || {
+        for _ in &queue {
+            drop(listener.accept().unwrap());
         }
-        drop(waiting);
-        let mut peer = accept(&listener);
-        peer.expect_init();
-        peer.expect_end();
+        Relay::on(listener, name_server)
     });
     drive(&mut session, |_, event| {
         entered(event, State::ConnectedToNameServer)
     });
     session.close(LONG);
-    server.join().unwrap();
+    relay.join().unwrap();
+    server.stop();
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_connect_that_hangs_can_be_given_up() {
-    let (_listener, address, _waiting) = hanging();
-    let mut session = connecting(&format!("tcp://{address}"));
-    let _ = session.service();
+fn a_connect_that_hangs_can_be_cancelled() {
+    let (_listener, address, _queue) = hanging();
+    let mut session = connecting(user(&format!("tcp://{address}"), "alice"));
+    session.service();
     session.chat.disconnect();
-    // The thread goes on trying, which is nobody's business any more.
+    // The thread continues to try; its result will be dropped.
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
 
-    let mut session = connecting(&format!("tcp://{address}"));
-    let _ = session.service();
+    let mut session = connecting(user(&format!("tcp://{address}"), "alice"));
+    session.service();
     drop(session);
 }

@@ -1,14 +1,13 @@
-//! What an idle connection takes in memory, on the client's side.
+//! The memory of an idle connection, on the client's side.
 #![cfg(feature = "websocket")]
 
-mod support;
+mod harness;
 
-use chat_std_io::Session;
+use dev_server::Transport;
+use harness::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
-use support::web::{IS_SERVER, Server};
-use support::*;
 
 /// Counts the bytes that are allocated, except by servers.
 struct Counting;
@@ -21,7 +20,7 @@ fn count(bytes: isize) {
     }
 }
 
-// SAFETY: everything is left to the system's allocator; what is counted beside it needs no allocation itself.
+// SAFETY: everything is left to the system's allocator. Counting needs no allocation.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size().cast_signed());
@@ -31,7 +30,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-layout.size().cast_signed());
-        // SAFETY: it came from `alloc` above.
+        // SAFETY: the pointer came from `alloc` above.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -39,68 +38,36 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// What an idle session takes over this line.
+/// Bytes that an idle session with this server keeps.
 fn idle_session(server: &Server) -> isize {
     let before = LIVE.load(Ordering::SeqCst);
-    let mut session = server.in_channel(
-        server.config().ping_interval(Duration::from_millis(8_000)),
-        "lobby",
-    );
-    while session
-        .timeout()
-        .is_none_or(|timeout| timeout < Duration::from_secs(1))
-    {
-        session.wait(Duration::from_secs(1));
-    }
-    let taken = LIVE.load(Ordering::SeqCst) - before;
+    let config = server.config().ping_interval(Duration::from_secs(8));
+    let mut session = in_lobby(server, config);
+    come_to_rest(&mut session);
+    let kept = LIVE.load(Ordering::SeqCst) - before;
     session.close(LONG);
-    taken
-}
-
-fn idle_tcp_session() -> isize {
-    let (address, server) = serve_chat(|mut peer| {
-        IS_SERVER.set(true);
-        peer.subscription("lobby");
-        peer.expect_end();
-    });
-    let before = LIVE.load(Ordering::SeqCst);
-    let mut session: Session = in_channel(
-        config(address).ping_interval(Duration::from_millis(8_000)),
-        "lobby",
-    );
-    while session
-        .timeout()
-        .is_none_or(|timeout| timeout < Duration::from_secs(1))
-    {
-        session.wait(Duration::from_secs(1));
-    }
-    let taken = LIVE.load(Ordering::SeqCst) - before;
-    session.close(LONG);
-    server.join().unwrap();
-    taken
+    kept
 }
 
 #[test]
 fn an_idle_connection_is_small() {
-    let tcp = idle_tcp_session();
-    let server = Server::start(false);
-    let ws = idle_session(&server) - tcp;
-    server.thread.join().unwrap();
+    let [tcp, ws] = [Transport::Tcp, Transport::Ws].map(|transport| {
+        let server = Server::over(transport);
+        let kept = idle_session(&server);
+        server.stop();
+        kept
+    });
+    let ws = ws - tcp;
     println!("an idle session over tcp: {tcp} bytes; over ws {ws} more");
     assert!(ws < 12 * 1024, "{ws}");
     if cfg!(feature = "tls") {
-        let server = Server::start(true);
-        // The first builds the configuration that all with the same options share.
+        let server = Server::over(Transport::Wss);
+        // The first session builds the configuration that all with the same options share.
         let first = idle_session(&server) - tcp;
-        server.thread.join().unwrap();
-        let mut next = Server::start(true);
-        next.options = server.options;
-        let second = idle_session(&next) - tcp;
-        next.thread.join().unwrap();
-        println!(
-            "over wss {second} more, and {} for the configuration",
-            first - second
-        );
+        let second = idle_session(&server) - tcp;
+        server.stop();
+        let shared = first - second;
+        println!("over wss {second} more, and {shared} for the configuration");
         assert!(second < 48 * 1024, "{second}");
     }
 }

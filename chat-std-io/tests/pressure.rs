@@ -1,47 +1,39 @@
 //! Sleeping, and what happens when one side is slower than the other.
 
-mod support;
+mod harness;
 
-use chat_core::Limits;
-use chat_core::codes::operation;
 use chat_std_io::{
-    CloseOutcome, ConnectOptions, Event, MAX_READ_BYTES, PublishOptions, RequestError, Session,
-    State, chat_core,
+    CloseOutcome, Event, Limits, MAX_READ_BYTES, PublishOptions, RequestError, Session, State,
 };
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use dev_server::Transport;
+use harness::*;
+use std::thread;
 use std::time::Duration;
-use support::*;
 
-#[test]
-fn an_idle_wait_is_one_sleep() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer.expect_end();
-    });
-    let mut session = on_name_server(config(address));
-    // The first ping is on its way, or its answer.
+/// Drives a session until the answer to its first ping has arrived.
+fn after_first_ping(session: &mut Session) {
     while session.chat.server_time().is_none() {
         session.wait(LONG);
     }
     assert_eq!(session.poll_event(), None);
+}
 
-    sleeps_once(&mut session);
+#[test]
+fn an_idle_wait_is_one_sleep() {
+    let server = Server::start();
+    let mut session = on_name_server(server.config());
+    after_first_ping(&mut session);
+    assert_sleeps_once(&mut session);
     session.close(LONG);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
 fn an_idle_connection_wakes_up_for_pings_only() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer.expect_end();
-    });
-    let mut session = on_name_server(config(address).ping_interval(Duration::from_millis(1_000)));
-    while session.chat.server_time().is_none() {
-        session.wait(LONG);
-    }
+    let server = Server::start();
+    let config = server.config().ping_interval(Duration::from_secs(1));
+    let mut session = on_name_server(config);
+    after_first_ping(&mut session);
     let (stats, began) = (session.io_stats(), session.now());
     let until = began.plus_millis(2_100);
     while session.now() < until {
@@ -50,16 +42,16 @@ fn an_idle_connection_wakes_up_for_pings_only() {
     }
     let after = session.io_stats();
     assert_eq!(after.writes - stats.writes, 2, "two pings");
-    // A deadline and an answer for each, and the end; an early wake-up would cost one more.
+    // A deadline and an answer for each, and the end. An early wake-up would add one.
     let wakeups = after.wakeups - stats.wakeups;
     assert!((5..=8).contains(&wakeups), "{wakeups}");
     session.close(LONG);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
-fn nothing_to_wait_for_is_a_sleep() {
-    let mut session = session(config_for("tcp://127.0.0.1:1"));
+fn a_wait_with_nothing_to_wait_for_is_a_sleep() {
+    let mut session = session(user("tcp://127.0.0.1:1", "alice"));
     assert_eq!(session.timeout(), None);
     session.wait(Duration::from_millis(20));
     session.wait(Duration::ZERO);
@@ -68,44 +60,41 @@ fn nothing_to_wait_for_is_a_sleep() {
 }
 
 #[test]
-fn waiting_does_not_sleep_while_events_wait() {
-    let (address, server) = serve_chat(|mut peer| {
-        peer.subscription("lobby");
-        peer.send(&chat_message("lobby", 1, "hello"));
-        peer.expect_end();
-    });
-    let mut session = in_channel(config(address), "lobby");
+fn a_wait_does_not_sleep_while_events_wait() {
+    let server = Server::start();
+    let mut session = in_lobby(&server, server.config());
+    publish(&mut session, "hello");
     while session.chat.queued_events() == 0 || session.timeout() == Some(Duration::ZERO) {
-        let _ = session.service();
+        session.service();
     }
     let before = session.io_stats();
     session.wait(LONG);
     assert_eq!(session.io_stats().wakeups, before.wakeups);
     session.close(LONG);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
 fn the_timeout_is_the_next_ping() {
-    let (address, server) = serve_one(|mut peer| {
-        peer.expect_init();
-        peer.expect_end();
-    });
-    let mut session = on_name_server(config(address).ping_interval(Duration::from_millis(8_000)));
-    while session.chat.server_time().is_none() {
-        session.wait(LONG);
-    }
+    let server = Server::start();
+    let interval = Duration::from_secs(8);
+    let mut session = on_name_server(server.config().ping_interval(interval));
+    after_first_ping(&mut session);
     let timeout = session.timeout().unwrap();
-    assert!(
-        timeout > Duration::ZERO && timeout <= Duration::from_secs(8),
-        "{timeout:?}"
-    );
+    assert!(!timeout.is_zero() && timeout <= interval, "{timeout:?}");
     session.close(LONG);
-    server.join().unwrap();
+    server.stop();
 }
 
 const MESSAGES: usize = 2_000;
 const CONTENT_BYTES: usize = 10_000;
+
+/// A server that keeps a whole flood for a client that does not read.
+fn patient_server() -> Server {
+    Server::with(Transport::Tcp, |options| {
+        options.config.max_outgoing_bytes = usize::MAX;
+    })
+}
 
 #[test]
 fn a_client_that_takes_no_events_slows_the_server_down() {
@@ -113,185 +102,139 @@ fn a_client_that_takes_no_events_slows_the_server_down() {
     const MESSAGE_LIMIT: usize = 64 * 1024;
     const INCOMING_CAP: usize = 128 * 1024;
 
-    let sent = Arc::new(AtomicUsize::new(0));
-    let progress = Arc::clone(&sent);
-    let (address, server) = serve_chat(move |mut peer| {
-        peer.subscription("lobby");
-        for id in 0..MESSAGES {
-            peer.send(&chat_message(
-                "lobby",
-                i32::try_from(id).unwrap() + 1,
-                &"x".repeat(CONTENT_BYTES),
-            ));
-            progress.fetch_add(1, Ordering::SeqCst);
-        }
-        peer.expect_end();
-    });
+    let server = patient_server();
     let limits = Limits {
         max_received_bytes: MESSAGE_LIMIT,
         ..Limits::DEFAULT
     };
-    let config = config(address)
+    let config = server
+        .config()
         .limits(limits)
         .incoming_cap_bytes(INCOMING_CAP)
         .event_cap_bytes(EVENT_CAP)
         .channel_cache_messages(0);
-    let mut session = in_channel(config, "lobby");
+    let (relay, mut session) = in_lobby_by_relay(&server, config);
+    flood(&server, MESSAGES, CONTENT_BYTES).join().unwrap();
 
-    // Until the server has got stuck, which is when nothing more comes in spite of frames.
+    // Until the server is stuck: frames bring nothing more.
     let (mut quiet, mut last) = (0, 0);
     while quiet < 1_000 {
         let more = session.service().more;
         assert!(!more || session.timeout() == Some(Duration::ZERO));
-        assert!(
-            session.chat.buffered_bytes() <= INCOMING_CAP + 64 * 1024,
-            "{}",
-            session.chat.buffered_bytes()
-        );
-        let now = sent.load(Ordering::SeqCst);
-        quiet = if now == last { quiet + 1 } else { 0 };
-        last = now;
-        std::thread::yield_now();
+        let buffered = session.chat.buffered_bytes();
+        assert!(buffered <= INCOMING_CAP + 64 * 1024, "{buffered}");
+        let sent = relay.to_client();
+        quiet = if sent == last { quiet + 1 } else { 0 };
+        last = sent;
+        thread::yield_now();
     }
-    assert!(last < MESSAGES, "the server could not send everything");
-    let held = session.chat.queued_events() * CONTENT_BYTES;
-    assert!(held <= EVENT_CAP + MESSAGE_LIMIT, "{held}");
+    assert!(
+        last < MESSAGES * CONTENT_BYTES,
+        "the server could send everything"
+    );
+    let queued = session.chat.queued_events() * CONTENT_BYTES;
+    assert!(queued <= EVENT_CAP + MESSAGE_LIMIT, "{queued}");
 
-    hear(&mut session, MESSAGES);
+    receive(&mut session, MESSAGES);
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    server.join().unwrap();
+    server.stop();
 }
 
 #[test]
-fn a_frame_reads_no_more_than_its_share() {
-    let (address, server) = serve_chat(move |mut peer| {
-        peer.subscription("lobby");
-        let message = chat_message("lobby", 1, &"x".repeat(CONTENT_BYTES));
-        for _ in 0..MESSAGES {
-            peer.send(&message);
-        }
-        peer.expect_end();
-    });
-    let mut session = in_channel(config(address), "lobby");
-    let mut heard = 0;
-    let (mut most, mut received) = (0, 0);
+fn a_frame_reads_no_more_than_its_limit() {
+    let server = patient_server();
+    let mut session = in_lobby(&server, server.config());
+    flood(&server, MESSAGES, CONTENT_BYTES).join().unwrap();
+    let mut received = 0;
+    let (mut most, mut bytes) = (0, 0);
     let frame = |session: &mut Session| {
         let more = session.service().more;
         assert!(!more || session.timeout() == Some(Duration::ZERO));
-        std::thread::yield_now();
+        thread::yield_now();
     };
     drive_with(&mut session, frame, |session, event| {
         if let Event::ChatMessages { messages, .. } = event {
-            heard += messages.len();
+            received += messages.len();
         }
-        // All that a frame brought is here: what was taken, what waits, and the part of a message.
-        let now =
-            (heard + session.chat.queued_events()) * CONTENT_BYTES + session.chat.buffered_bytes();
-        most = most.max(now - received);
-        received = now;
-        heard == MESSAGES
+        // Everything that has arrived: taken events, queued events, and a partial message.
+        let events = received + session.chat.queued_events();
+        let total = events * CONTENT_BYTES + session.chat.buffered_bytes();
+        most = most.max(total - bytes);
+        bytes = total;
+        received == MESSAGES
     });
     assert!(most <= MAX_READ_BYTES, "{most}");
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    server.join().unwrap();
+    server.stop();
 }
 
-#[test]
-fn a_server_that_reads_nothing_fills_the_queue_and_no_more() {
-    const OUTGOING_CAP: usize = 200_000;
-
-    let (publish_done, may_read) = channel();
-    let (address, server) = serve_chat(move |mut peer| {
-        peer.subscription("lobby");
-        let expected: usize = may_read.recv().unwrap();
-        for _ in 0..expected {
-            let published = peer.expect(operation::PUBLISH);
-            assert_eq!(published[1].1.len(), CONTENT_BYTES);
-        }
-        peer.send(&chat_message("lobby", 1, "got it"));
-        peer.expect_end();
-    });
-    let mut session = in_channel(config(address).outgoing_cap_bytes(OUTGOING_CAP), "lobby");
+/// Publishes until the queue is full. Returns how many messages were accepted.
+fn fill_queue(session: &mut Session, mut after_each: impl FnMut(&mut Session)) -> usize {
     let content = "x".repeat(CONTENT_BYTES);
     let mut published = 0;
     loop {
+        let options = PublishOptions::new();
         match session
             .chat
-            .publish_message("lobby", content.as_str(), &PublishOptions::new())
+            .publish_message("lobby", content.as_str(), &options)
         {
             Ok(()) => published += 1,
-            Err(RequestError::QueueFull) => break,
+            Err(RequestError::QueueFull) => return published,
             Err(other) => panic!("{other}"),
         }
-        let _ = session.service();
-        assert!(session.chat.buffered_bytes() <= OUTGOING_CAP);
+        after_each(session);
     }
-    // What waits is retried now and then while it waits, not all the time.
+}
+
+#[test]
+fn a_server_that_does_not_read_fills_the_queue_up_to_its_cap() {
+    const OUTGOING_CAP: usize = 200_000;
+
+    let server = patient_server();
+    let config = server.config().outgoing_cap_bytes(OUTGOING_CAP);
+    let (relay, mut session) = in_lobby_by_relay(&server, config);
+    relay.pause();
+    let published = fill_queue(&mut session, |session| {
+        session.service();
+        assert!(session.chat.buffered_bytes() <= OUTGOING_CAP);
+    });
+    // The rest is tried again every 10 ms, not all the time.
     let before = session.io_stats();
     session.wait(Duration::from_millis(100));
     let after = session.io_stats();
-    assert!(
-        (2..=11).contains(&(after.wakeups - before.wakeups)),
-        "{before:?} {after:?}"
-    );
-    assert!(
-        (2..=13).contains(&(after.writes - before.writes)),
-        "{before:?} {after:?}"
-    );
+    let wakeups = after.wakeups - before.wakeups;
+    assert!((2..=11).contains(&wakeups), "{before:?} {after:?}");
+    let writes = after.writes - before.writes;
+    assert!((2..=13).contains(&writes), "{before:?} {after:?}");
 
-    publish_done.send(published).unwrap();
-    drive(&mut session, |_, event| {
-        matches!(event, Event::ChatMessages { .. })
-    });
+    relay.resume();
+    receive(&mut session, published);
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    server.join().unwrap();
+    assert_eq!(server.stats().messages, published as u64);
+    server.stop();
 }
 
-/// A connection that still sends what was accepted before its end, and a new one beside it.
+/// The old connection still sends what was accepted before its end, beside a new one.
 #[test]
-fn connecting_anew_while_the_old_connection_still_sends() {
-    let (publish_done, may_read) = channel();
-    let (listener, address) = listen();
-    let server = std::thread::spawn(move || {
-        accept(&listener).name_server(address);
-        let mut old = accept(&listener);
-        old.front_end();
-        let mut new = accept(&listener);
-        new.expect_init();
-        let expected: usize = may_read.recv().unwrap();
-        for _ in 0..expected {
-            old.expect(operation::PUBLISH);
-        }
-        old.expect_end();
-        new.expect_end();
-    });
-    let mut session = chatting(config(address).flush_timeout(Duration::from_millis(30_000)));
-    let mut published = 0;
-    let content = "x".repeat(CONTENT_BYTES);
-    while session
-        .chat
-        .publish_message("lobby", content.as_str(), &PublishOptions::new())
-        .is_ok()
-    {
-        published += 1;
-        session.flush();
-    }
+fn a_new_connection_while_the_old_one_still_sends() {
+    let server = patient_server();
+    let (relay, mut session) = in_lobby_by_relay(&server, server.config().flush_timeout(LONG));
+    relay.pause();
+    let published = fill_queue(&mut session, Session::flush);
     session.chat.disconnect();
-    session
-        .chat
-        .connect_to_name_server(ConnectOptions::new())
-        .unwrap();
+    connect(&mut session);
     drive(&mut session, |_, event| {
         entered(event, State::ConnectedToNameServer)
     });
     assert!(
         session.chat.buffered_bytes() > 0,
-        "the old connection is stuck as before"
+        "the old connection is still blocked"
     );
-    publish_done.send(published).unwrap();
+    relay.resume();
     while session.chat.buffered_bytes() > 0 {
         session.wait(LONG);
     }
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    server.join().unwrap();
+    assert_eq!(server.stats().messages, published as u64);
+    server.stop();
 }

@@ -1,67 +1,55 @@
-//! Everything over UDP that is not as over TCP.
+//! What is different over UDP.
 
-mod support;
+mod harness;
 
-use chat_core::photon_proto::udp::{Cause, REASON_CLIENT};
-use chat_core::{CauseKind, LinkErrorKind};
-use chat_std_io::{
-    CloseOutcome, ConnectOptions, PeerErrorCode, PublishOptions, Session, State, chat_core,
-};
+use chat_std_io::chat_core::photon_proto::udp::{Cause, REASON_CLIENT};
+use chat_std_io::{CauseKind, CloseOutcome, LinkErrorKind, PeerErrorCode, State};
+use dev_server::server::UdpPorts;
+use dev_server::{ConnectionEnd, Transport};
+use harness::*;
 use std::net::UdpSocket;
 use std::time::Duration;
-use support::udp::Server;
-use support::*;
 
-fn connecting(address: &str) -> Session {
-    let mut session = session(config_for(address));
-    session
-        .chat
-        .connect_to_name_server(ConnectOptions::new())
-        .unwrap();
-    session
+/// The client sent its disconnect.
+const LEFT: ConnectionEnd = ConnectionEnd::Datagrams(Cause::ClientLeft(REASON_CLIENT));
+
+fn start(host: &str) -> Server {
+    Server::with(Transport::Udp, |options| options.host = host.to_owned())
 }
 
-/// From the name server to the front end and into a channel, a hundred messages there and back, and goodbye.
+/// From the name server to the front end and into a channel, a hundred messages there and back, and
+/// a disconnect.
 fn converses(address: &str, server: Server, ipv6: bool) {
     const MESSAGES: usize = 100;
 
-    let mut session = in_channel(config_for(address), "lobby");
+    let mut session = in_lobby(&server, user(address, "alice"));
     for _ in 0..MESSAGES {
-        session
-            .chat
-            .publish_message("lobby", "hello", &PublishOptions::new())
-            .unwrap();
+        publish(&mut session, "hello");
     }
-    hear(&mut session, MESSAGES);
+    receive(&mut session, MESSAGES);
     let stats = session.io_stats();
-    assert_eq!(
-        (
-            stats.datagrams_unsent,
-            stats.datagrams_too_long,
-            stats.datagram_errors
-        ),
-        (0, 0, 0)
-    );
+    let lost = stats.datagrams_unsent + stats.datagrams_too_long + stats.datagram_errors;
+    assert_eq!(lost, 0, "{stats:?}");
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
-    let seen = server.stop();
-    assert_eq!((seen.ipv6, seen.published), (vec![ipv6; 2], MESSAGES));
-    assert_eq!(seen.ends, [Cause::ClientLeft(REASON_CLIENT); 2]);
+    assert_eq!(server.stats().messages, MESSAGES as u64);
+    let ended = server.ended();
+    let announced: Vec<_> = ended.iter().map(|one| one.ipv6).collect();
+    assert_eq!(announced, [ipv6; 2]);
+    assert_eq!(server.ends(), [LEFT; 2]);
+    server.stop();
 }
 
 #[test]
 fn a_conversation_with_an_address() {
-    let server = Server::start("127.0.0.1");
-    converses(&format!("udp://{}", server.address), server, false);
+    let server = start("127.0.0.1");
+    converses(&format!("udp://{}", server.udp_address()), server, false);
 }
 
 #[test]
 fn a_conversation_with_a_name() {
-    let server = Server::start("127.0.0.1");
-    converses(
-        &format!("udp://localhost:{}", server.address.port()),
-        server,
-        false,
-    );
+    let server = start("127.0.0.1");
+    let port = server.udp_address().port();
+    converses(&format!("udp://localhost:{port}"), server, false);
 }
 
 #[test]
@@ -70,20 +58,22 @@ fn a_conversation_over_ipv6() {
         eprintln!("skipped: this machine has no ::1: {error}");
         return;
     }
-    let server = Server::start("::1");
-    converses(&format!("udp://{}", server.address), server, true);
+    let server = start("::1");
+    converses(&format!("udp://{}", server.udp_address()), server, true);
 }
 
 #[test]
-fn an_address_is_connected_to_in_the_call() {
+fn an_ip_address_is_connected_to_at_once() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     server.set_read_timeout(Some(LONG)).unwrap();
-    let mut session = connecting(&format!("udp://{}", server.local_addr().unwrap()));
+    let address = server.local_addr().unwrap();
+    let mut session = connecting(user(&format!("udp://{address}"), "alice"));
     session.flush();
     assert_eq!(session.io_stats().writes, 1);
+    let timeout = session.timeout().unwrap();
     assert!(
-        session.timeout().unwrap() > Duration::from_millis(10),
-        "no thread to look after"
+        timeout > Duration::from_millis(10),
+        "there is no thread to poll: {timeout:?}"
     );
     assert!(server.recv(&mut [0; 4_096]).unwrap() > 0);
 }
@@ -93,70 +83,72 @@ fn a_server_that_starts_late_is_reached() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     drop(socket);
-    let mut session = connecting(&format!("udp://{address}"));
-    drive_with(
-        &mut session,
-        |session| session.wait(LONG),
-        |_, event| {
-            assert!(entered(event, State::ConnectingToNameServer), "{event:?}");
-            true
-        },
-    );
+    let mut session = connecting(user(&format!("udp://{address}"), "alice"));
+    drive(&mut session, |_, event| {
+        assert!(entered(event, State::ConnectingToNameServer), "{event:?}");
+        true
+    });
     while session.io_stats().datagrams_refused == 0 {
         session.wait(LONG);
         assert_eq!(session.chat.state(), State::ConnectingToNameServer);
     }
-    let server = Server::on(UdpSocket::bind(address).unwrap());
+    let server = Server::with(Transport::Udp, |options| {
+        let name_server = address.port();
+        options.udp = Some(UdpPorts {
+            name_server,
+            ..UdpPorts::ANY
+        });
+    });
     drive(&mut session, |_, event| {
         entered(event, State::ConnectedToNameServer)
     });
     session.close(LONG);
-    assert_eq!(server.stop().ends, [Cause::ClientLeft(REASON_CLIENT)]);
+    assert_eq!(server.ends(), [LEFT]);
+    server.stop();
 }
 
 #[test]
-fn a_name_that_cannot_be() {
-    // A label has at most 63 characters, so that no server has to be asked.
+fn an_impossible_name_does_not_resolve() {
+    // A label has at most 63 characters (RFC 1035), so the resolver asks no server.
     let host = "x".repeat(64);
-    let (code, cause) = ending(&mut connecting(&format!("udp://{host}:5058")));
+    let mut session = connecting(user(&format!("udp://{host}:5058"), "alice"));
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Resolve));
     assert!(cause.text.contains(&host), "{}", cause.text);
 }
 
 #[test]
-fn a_severed_link_is_a_reset_and_the_server_hears_nothing() {
-    let server = Server::start("127.0.0.1");
-    let mut session = in_channel(config_for(&format!("udp://{}", server.address)), "lobby");
+fn a_simulated_loss_is_a_reset_and_the_server_receives_no_disconnect() {
+    let server = start("127.0.0.1");
+    let mut session = in_lobby(&server, server.config());
     session.simulate_connection_loss();
+    let state = session.chat.state();
     assert_eq!(
-        session.chat.state(),
+        state,
         State::ConnectedToFrontEnd,
-        "the client does not know"
+        "the client has not met it yet"
     );
-    let (code, cause) = ending(&mut session);
+    let (code, cause) = end_of(&mut session);
     assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
     assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
+    let outcome = session.close(LONG);
+    assert_eq!(outcome, CloseOutcome::Confirmed, "nothing is left to close");
     assert_eq!(
-        session.close(LONG),
-        CloseOutcome::Confirmed,
-        "nothing is left to close"
+        server.ends(),
+        [LEFT],
+        "only the name server's connection has ended"
     );
-    assert_eq!(
-        server.stop().ends,
-        [Cause::ClientLeft(REASON_CLIENT)],
-        "of the name server only"
-    );
+    server.stop();
 }
 
 #[test]
 fn an_idle_wait_is_one_sleep() {
-    let server = Server::start("127.0.0.1");
-    let config = config_for(&format!("udp://{}", server.address))
-        .ping_interval(Duration::from_millis(8_000));
-    let mut session = in_channel(config, "lobby");
-    comes_to_rest(&mut session);
-    sleeps_once(&mut session);
+    let server = start("127.0.0.1");
+    let config = server.config().ping_interval(Duration::from_secs(8));
+    let mut session = in_lobby(&server, config);
+    come_to_rest(&mut session);
+    assert_sleeps_once(&mut session);
     session.close(LONG);
     server.stop();
 }
