@@ -1,4 +1,4 @@
-//! Server addresses as text: what they mean, and what is wrong with them. Spec: chat.md 2.1.
+//! [`ServerAddress`]: the addresses of servers, parsed and checked. Spec: chat.md 2.1.
 
 use crate::codes::port;
 use crate::config::ChatConfig;
@@ -11,22 +11,24 @@ use core::fmt::Write;
 use core::str::FromStr;
 use photon_proto::Text;
 
-/// The transports that an address can name.
+/// The transport in an address.
+///
+/// May grow with the transports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheme {
-    /// Photon's reliable UDP: `udp://`, or no scheme.
+    /// Reliable UDP of Photon: `udp://`, or no scheme.
     Udp,
-    /// `tcp://`
+    /// TCP: `tcp://`.
     Tcp,
-    /// `ws://`
+    /// WebSocket: `ws://`.
     Ws,
-    /// `wss://`
+    /// WebSocket over TLS: `wss://`.
     Wss,
 }
 
 impl Scheme {
-    /// The name server's port over this transport, where an address gives none.
+    /// Returns the default port of the name server for this transport.
     #[must_use]
     pub const fn default_port(self) -> u16 {
         match self {
@@ -37,13 +39,13 @@ impl Scheme {
         }
     }
 
-    /// Whether nobody on the way can read or change anything.
+    /// Whether the transport itself encrypts, so that nobody on the path can read or change data.
     #[must_use]
     pub const fn is_secure(self) -> bool {
         matches!(self, Self::Wss)
     }
 
-    /// Whether it is WebSocket.
+    /// Whether the transport is WebSocket, with or without TLS.
     #[must_use]
     pub const fn is_web_socket(self) -> bool {
         matches!(self, Self::Ws | Self::Wss)
@@ -54,7 +56,7 @@ impl Scheme {
 ///
 /// The text form is `scheme://host:port`. Without a scheme the transport is UDP, as in the documented
 /// API; without a port it is the name server's port of that transport. An IPv6 address needs
-/// brackets. A WebSocket address may have a path.
+/// brackets. A WebSocket address may have a path. The fields are private, so that it may grow.
 ///
 /// ```
 /// use chat_core::{AddressError, Scheme, ServerAddress};
@@ -71,7 +73,7 @@ pub struct ServerAddress {
     scheme: Scheme,
     host: Box<str>,
     port: Option<u16>,
-    /// Without the slash at its end; WebSocket only.
+    /// WebSocket only, without a trailing slash.
     path: Box<str>,
 }
 
@@ -145,19 +147,19 @@ impl ServerAddress {
         })
     }
 
-    /// The transport.
+    /// Returns the transport.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// Host name or IP address, without brackets.
+    /// Returns the host name or IP address, without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, the transport's name-server port if the text gave none.
+    /// Returns the port, or the default port of the name server if the address has none.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.scheme.default_port())
@@ -195,7 +197,8 @@ impl ServerAddress {
         }
     }
 
-    /// Where the link goes. Over WebSocket, path and query say what the init says elsewhere. Spec: wire.md 7.
+    /// The destination of a link to this address. Over WebSocket, path and query contain what the
+    /// init message contains on other transports. Spec: wire.md 7.
     pub(crate) fn target(&self, server: Server, config: &ChatConfig) -> Target {
         let mut path = String::new();
         if self.scheme.is_web_socket() {
@@ -203,7 +206,7 @@ impl ServerAddress {
             let application = server.application();
             path.push_str(&self.path);
             path.push('/');
-            // Writing to a text does not fail.
+            // Writing to a `String` cannot fail.
             let _ = if config.is_json() {
                 push_encoded(&mut path, &config.app_id);
                 write!(path, "?libversion={a}.{b}.{c}.{d}")
@@ -242,7 +245,7 @@ impl FromStr for ServerAddress {
     }
 }
 
-/// Appends text as a URL's path has it.
+/// Appends text with percent-encoding, as in the path of a URL.
 fn push_encoded(path: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -1,28 +1,28 @@
-//! The numbers of the Photon Chat protocol. Spec: chat.md 1.
+//! Numeric codes of the Photon Chat protocol. Spec: chat.md 1.
 
 /// Operation codes. Spec: chat.md 1.1.
 pub mod operation {
-    /// Authenticate, on the name server and the front end.
+    /// Authenticates, on the name server and on the front end.
     pub const AUTHENTICATE: u8 = 230;
-    /// List the regions, on the name server.
+    /// Lists the regions, on the name server.
     pub const GET_REGIONS: u8 = 220;
-    /// Subscribe to channels.
+    /// Subscribes to channels.
     pub const SUBSCRIBE: u8 = 0;
-    /// Unsubscribe from channels.
+    /// Unsubscribes from channels.
     pub const UNSUBSCRIBE: u8 = 1;
-    /// Publish in a channel.
+    /// Publishes a message in a channel.
     pub const PUBLISH: u8 = 2;
-    /// Send a private message.
+    /// Sends a private message.
     pub const SEND_PRIVATE: u8 = 3;
-    /// Reserved, never sent.
+    /// Reserved; no client sends it.
     pub const CHANNEL_HISTORY: u8 = 4;
-    /// Set the user's status.
+    /// Sets the user's status.
     pub const UPDATE_STATUS: u8 = 5;
-    /// Watch other users' status.
+    /// Adds friends: users whose status the server reports.
     pub const ADD_FRIENDS: u8 = 6;
-    /// Stop watching other users' status.
+    /// Removes friends.
     pub const REMOVE_FRIENDS: u8 = 7;
-    /// Set properties of a channel or of a user in it.
+    /// Sets properties of a channel, or of a user in a channel.
     pub const SET_PROPERTIES: u8 = 8;
 }
 
@@ -32,91 +32,91 @@ pub mod event {
     pub const CHAT_MESSAGES: u8 = 0;
     /// One private message.
     pub const PRIVATE_MESSAGE: u8 = 2;
-    /// A watched user's status changed.
+    /// The status of a friend changed.
     pub const STATUS_UPDATE: u8 = 4;
-    /// Outcome of a subscription, per channel.
+    /// The outcome of a subscribe request, for each channel.
     pub const SUBSCRIBE: u8 = 5;
     /// Channels that the user is no longer in.
     pub const UNSUBSCRIBE: u8 = 6;
-    /// Properties of a channel or user changed.
+    /// Properties of a channel, or of a user in a channel, changed.
     pub const PROPERTIES_CHANGED: u8 = 7;
     /// Another user entered a channel.
     pub const USER_SUBSCRIBED: u8 = 8;
     /// Another user left a channel.
     pub const USER_UNSUBSCRIBED: u8 = 9;
-    /// A server-side error text.
+    /// An error text from the server.
     pub const ERROR_INFO: u8 = 10;
 }
 
 /// Parameter codes. Spec: chat.md 1.3.
 pub mod parameter {
-    /// `string[]`
+    /// `string[]`: channels of operations 0 and 1, and of events 5 and 6.
     pub const CHANNELS: u8 = 0;
-    /// `string`
+    /// `string`: the channel of operations 2 and 8, and of events 0 and 7 to 10.
     pub const CHANNEL: u8 = 1;
-    /// `object[]`
+    /// `object[]`: contents of the messages of event 0.
     pub const MESSAGES: u8 = 2;
-    /// Any value.
+    /// Any value: content of a private message or a publish, or a status message.
     pub const MESSAGE: u8 = 3;
-    /// `string[]`
+    /// `string[]`: senders of the messages of event 0, parallel to [`MESSAGES`].
     pub const SENDERS: u8 = 4;
-    /// `string`
+    /// `string`: the sender of events 2, 4 and 7.
     pub const SENDER: u8 = 5;
-    /// `int`
+    /// `int`: id of the last message in event 0, of the message in event 2.
     pub const MESSAGE_ID: u8 = 8;
-    /// `int[]`
+    /// `int[]`: ids of the last messages already received, parallel to [`CHANNELS`].
     pub const MESSAGE_IDS: u8 = 9;
-    /// `int`
+    /// `int`: a user status. Spec: chat.md 1.4.
     pub const STATUS: u8 = 10;
-    /// `string[]`
+    /// `string[]`: user ids of operations 6 and 7.
     pub const FRIENDS: u8 = 11;
-    /// `bool`
+    /// `bool`: whether the status message stays as it is.
     pub const SKIP_MESSAGE: u8 = 12;
-    /// `int`
+    /// `int`: how many earlier messages the server sends.
     pub const HISTORY_LENGTH: u8 = 14;
-    /// `bool[]`
+    /// `bool[]`: results of event 5, parallel to [`CHANNELS`].
     pub const SUBSCRIBE_RESULTS: u8 = 15;
-    /// `string`
+    /// `string`: the text of event 10.
     pub const DEBUG_MESSAGE: u8 = 17;
-    /// `byte`
+    /// `byte`: see [`WEB_FLAG_HTTP_FORWARD`](super::WEB_FLAG_HTTP_FORWARD).
     pub const WEB_FLAGS: u8 = 21;
-    /// Dictionary object to object.
+    /// Dictionary of object to object: properties of operations 0 and 8, events 5 and 7.
     pub const PROPERTIES: u8 = 22;
-    /// `string[]`
+    /// `string[]`: subscribers of the channel of event 5.
     pub const CHANNEL_SUBSCRIBERS: u8 = 23;
-    /// Any value.
+    /// Any value: more about event 10.
     pub const DEBUG_DATA: u8 = 24;
-    /// Dictionary object to object.
+    /// Dictionary of object to object: the condition of a compare-and-swap.
     pub const EXPECTED_VALUES: u8 = 25;
-    /// `bool`
+    /// `bool`: whether the server reports changed properties to the channel.
     pub const BROADCAST: u8 = 26;
-    /// Map of user id to properties, or the properties of one user.
+    /// Map of user id to properties (event 5), or the properties of one user (event 8).
     pub const USER_PROPERTIES: u8 = 28;
-    /// `int[]`, parallel to [`CHANNELS`].
+    /// `int[]`: ids for raw messages, parallel to [`CHANNELS`].
     pub const UNIQUE_ROOM_ID: u8 = 29;
-    /// `string`; informative.
+    /// `string`: the cluster of the region; informative.
     pub const CLUSTER: u8 = 196;
-    /// `string`
+    /// `string`: a nickname from the authentication service.
     pub const NICKNAME: u8 = 202;
-    /// `string`, in the answer of get-regions `string[]`.
+    /// `string`: the region of a login; `string[]` in the response of get-regions.
     pub const REGION: u8 = 210;
-    /// `string` or `byte[]`
+    /// `string`, `byte[]` or map: data for the authentication service.
     pub const AUTH_DATA: u8 = 214;
-    /// `string`
+    /// `string`: parameters for the authentication service, in query-string form.
     pub const AUTH_PARAMETERS: u8 = 216;
-    /// `byte`
+    /// `byte`: see [`auth_type`](super::auth_type).
     pub const AUTH_TYPE: u8 = 217;
-    /// `string`
+    /// `string`: the version of the application.
     pub const APP_VERSION: u8 = 220;
-    /// Opaque; also called token.
+    /// The token of a login, of any type; also called secret. Clients return it unchanged.
     pub const SECRET: u8 = 221;
-    /// `string`
+    /// `string`: the app id.
     pub const APPLICATION_ID: u8 = 224;
-    /// `string`
+    /// `string`: a user id.
     pub const USER_ID: u8 = 225;
-    /// `string`, in the answer of get-regions `string[]`.
+    /// `string`: address of the front end; `string[]` in the response of get-regions.
     pub const ADDRESS: u8 = 230;
-    /// String-keyed map.
+    /// String-keyed map: data from the authentication service.
     pub const DATA: u8 = 245;
 }
 
@@ -124,30 +124,30 @@ pub mod parameter {
 pub mod return_code {
     /// Success.
     pub const OK: i16 = 0;
-    /// The server failed.
+    /// The server failed internally.
     pub const INTERNAL_SERVER_ERROR: i16 = -1;
-    /// Unknown operation; on a chat operation mostly an app id that is not a Chat app id.
+    /// Unknown operation. On a chat operation it usually means that the app id is not a Chat app id.
     pub const INVALID_OPERATION: i16 = -2;
-    /// Not allowed now, e.g. not authenticated yet.
+    /// Not allowed in the current state, for example before authentication.
     pub const NOT_ALLOWED_IN_STATE: i16 = -3;
-    /// Unknown app id, bad token.
+    /// Unknown app id or invalid token.
     pub const INVALID_AUTHENTICATION: i16 = 32767;
-    /// The server takes no more users.
+    /// The server is full.
     pub const SERVER_FULL: i16 = 32762;
     /// The user is blocked.
     pub const USER_BLOCKED: i16 = 32761;
-    /// The application's limit of concurrent users is reached.
+    /// The application has reached its limit of concurrent users (CCU).
     pub const MAX_CCU_REACHED: i16 = 32757;
     /// Unknown region.
     pub const INVALID_REGION: i16 = 32756;
-    /// The authentication provider refused the user.
+    /// The authentication provider rejected the user.
     pub const CUSTOM_AUTHENTICATION_FAILED: i16 = 32755;
-    /// The token is too old.
+    /// The token has expired.
     pub const AUTHENTICATION_TICKET_EXPIRED: i16 = 32753;
-    /// Too many operations.
+    /// The client sent too many operations.
     pub const OPERATION_LIMIT_REACHED: i16 = 32743;
 
-    /// The name of a code that a chat client can meet.
+    /// Returns the documented name of a code that a chat client can receive.
     #[must_use]
     pub const fn name(code: i16) -> Option<&'static str> {
         Some(match code {
@@ -174,30 +174,30 @@ pub mod return_code {
     }
 }
 
-/// Channel properties with a fixed meaning, keyed by a byte. Spec: chat.md 1.6.
+/// Keys of the channel properties with a fixed meaning. A key is a byte. Spec: chat.md 1.6.
 pub mod property {
-    /// `int`; 0 or absent is unlimited.
+    /// `int`: the largest number of subscribers; 0 or absent means unlimited.
     pub const MAX_SUBSCRIBERS: u8 = 255;
-    /// `bool`
+    /// `bool`: whether the channel reports its subscribers.
     pub const PUBLISH_SUBSCRIBERS: u8 = 254;
-    /// Largest [`MAX_SUBSCRIBERS`] of a channel that publishes its subscribers.
+    /// Largest value of [`MAX_SUBSCRIBERS`] for a channel that publishes its subscribers.
     pub const MAX_PUBLISHED_SUBSCRIBERS: i32 = 100;
 }
 
-/// Bit of [`parameter::WEB_FLAGS`]: forward the message to the application's web hook. Spec: chat.md 1.7.
+/// Bit of [`parameter::WEB_FLAGS`]: the server forwards the message to the application's web hook. Spec: chat.md 1.7.
 pub const WEB_FLAG_HTTP_FORWARD: u8 = 0x01;
 
-/// The application names of the binary init. Spec: chat.md 2.2.
+/// Application names in the init message. Spec: chat.md 2.2.
 pub mod application {
-    /// Towards the name server.
+    /// Sent to the name server.
     pub const NAME_SERVER: &str = "NameServer";
-    /// Towards the front end.
+    /// Sent to the front end.
     pub const FRONT_END: &str = "chat";
 }
 
 /// Custom authentication types. Spec: chat.md 1.8.
 pub mod auth_type {
-    /// The application's own service.
+    /// The application's own authentication service.
     pub const CUSTOM: u8 = 0;
     /// Steam.
     pub const STEAM: u8 = 1;
@@ -219,11 +219,11 @@ pub mod auth_type {
     pub const EPIC: u8 = 13;
     /// Facebook Gaming.
     pub const FACEBOOK_GAMING: u8 = 15;
-    /// None: no authentication parameters are sent.
+    /// No custom authentication: the client sends none of the three parameters.
     pub const NONE: u8 = 255;
 }
 
-/// Default ports of the name server by transport. Spec: chat.md 2.1.
+/// Default ports of the name server for each transport. Spec: chat.md 2.1.
 pub mod port {
     /// UDP.
     pub const UDP: u16 = 5058;

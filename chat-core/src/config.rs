@@ -1,4 +1,4 @@
-//! How a client is set up: [`ChatConfig`].
+//! [`ChatConfig`]: the configuration of a client.
 
 use crate::codes::auth_type;
 use crate::secret::Secret;
@@ -14,14 +14,18 @@ use photon_proto::peer::PeerConfig;
 use photon_proto::peer::SubProtocol;
 use photon_proto::{Hashtable, Limits, Protocol, Text, Value, udp};
 
-/// Everything a client needs to know before it connects.
+/// The configuration of a client: servers, user, timeouts, caps.
+///
+/// A builder with private fields, so that it may grow. Every buffer of the client has a cap here.
 ///
 /// ```
 /// use chat_core::ChatConfig;
+/// use core::time::Duration;
 ///
 /// let config = ChatConfig::new("tcp://ns.photonengine.io:4533", "your-app-id", "1.0")
 ///     .user_id("alice")
-///     .private_history(20);
+///     .private_history(20)
+///     .request_timeout(Duration::from_secs(5));
 /// # let _ = config;
 /// ```
 #[derive(Clone, Debug)]
@@ -47,12 +51,14 @@ pub struct ChatConfig {
     pub(crate) log_level: LevelFilter,
 }
 
-/// Less room than this for outgoing bytes holds no login.
-const LEAST_CAP_BYTES: usize = 4 * 1024;
+/// The smallest cap for outgoing bytes: a login must fit.
+const MIN_OUTGOING_CAP_BYTES: usize = 4 * 1024;
 
-/// One server address or several, tried in their order.
+/// One server address, or several that the client tries in order.
+///
+/// Open for other types: an application may implement it.
 pub trait Addresses {
-    /// The addresses as text.
+    /// Converts into the addresses as text.
     fn into_addresses(self) -> Vec<Text>;
 }
 
@@ -93,10 +99,14 @@ impl<T: Into<Text>> Addresses for Vec<T> {
 }
 
 impl ChatConfig {
-    /// The name server's address or addresses, the Chat app id (with hyphens, as the dashboard shows it), and the app
-    /// version: users of different versions never meet. Spec: chat.md 2.1, 2.4 and 7.
+    /// Makes a configuration with defaults for everything else.
     ///
-    /// An address is `scheme://host:port`; the port may be left out. It is kept as text and checked by the connect call.
+    /// `addresses` is the address of the name server, or several; see
+    /// [`ServerAddress`](crate::ServerAddress) for their form. The connect call parses them. `app_id`
+    /// is the id of a Chat application, with hyphens, as the dashboard shows it. Users of different
+    /// `app_version`s never meet.
+    ///
+    /// Spec: chat.md 2.1, 2.4 and 7.
     #[must_use]
     pub fn new(
         addresses: impl Addresses,
@@ -127,21 +137,23 @@ impl ChatConfig {
         }
     }
 
-    /// The user's id. Without one the server or the authentication service chooses. Spec: chat.md 2.4.
+    /// Sets the user id. Without one the server or the authentication service assigns one.
+    /// Spec: chat.md 2.4.
     #[must_use]
     pub fn user_id(mut self, user_id: impl Into<Text>) -> Self {
         self.user_id = Secret(user_id.into());
         self
     }
 
-    /// Credentials for the authentication service. Spec: chat.md 7, `setCustomAuthentication`.
+    /// Sets the credentials for the authentication service.
+    /// Spec: chat.md 7, `setCustomAuthentication`.
     #[must_use]
     pub fn authentication(mut self, values: AuthValues) -> Self {
         self.authentication = values;
         self
     }
 
-    /// The serialization protocol. Default 1.8.
+    /// Sets the serialization protocol. Default 1.8.
     #[must_use]
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         // JSON takes the place of either, in whatever order the two are set.
@@ -151,9 +163,9 @@ impl ChatConfig {
         self
     }
 
-    /// Speaks JSON, as browsers do, in place of the serialization protocol; over WebSocket only. JSON has fewer types:
-    /// see the table in [`photon_proto::json`]. It has no key exchange either, so that over `ws://` connecting fails
-    /// with x005 unless encryption is switched off. Spec: wire.md 7.2.
+    /// Uses JSON instead of the serialization protocol, as browsers do; over WebSocket only. JSON has
+    /// fewer types, see the table in [`photon_proto::json`]. It has no key exchange either: over
+    /// `ws://` connecting fails with x005 unless encryption is off. Spec: wire.md 7.2.
     #[cfg(feature = "json")]
     #[must_use]
     pub fn json(mut self) -> Self {
@@ -161,23 +173,23 @@ impl ChatConfig {
         self
     }
 
-    /// Whether keys are exchanged. Default [`Encryption::On`].
+    /// Sets whether the client exchanges keys. Default [`Encryption::On`].
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.peer_mut().encryption = encryption;
         self
     }
 
-    /// How many private messages the server sends after connecting, at most; below 0 is the server's default.
-    /// Spec: chat.md 2.9.
+    /// Sets how many earlier private messages the server sends after connecting, at most. Below 0 the
+    /// server uses its default. Spec: chat.md 2.9.
     #[must_use]
     pub fn private_history(mut self, messages: i32) -> Self {
         self.private_history = (messages >= 0).then_some(messages);
         self
     }
 
-    /// What the client announces itself as: the SDK byte (SDK id shifted left by one, and the release flag) and four
-    /// version numbers. Default `1F`, 4.1.8.20. Spec: wire.md 9.
+    /// Sets the client id that servers see: the SDK byte (SDK id shifted left by one, plus the release
+    /// flag) and four version numbers. Default `1F`, 4.1.8.20. Spec: wire.md 9.
     #[must_use]
     pub fn announced_client(mut self, sdk: u8, version: [u8; 4]) -> Self {
         let peer = self.peer_mut();
@@ -244,81 +256,88 @@ impl ChatConfig {
         self
     }
 
-    /// Whether datagrams carry a check sum, UDP only. Default no. Spec: udp.md 1.2.
+    /// Sets whether datagrams have a checksum; UDP only. Default no. Spec: udp.md 1.2.
     #[must_use]
     pub fn crc(mut self, crc: bool) -> Self {
         self.peer_mut().udp.crc = crc;
         self
     }
 
-    /// Settings of UDP connections, such as resends and timeouts, for lines that need other ones. Deadline for
-    /// connecting, ping interval, caps and message lengths are taken from this configuration. Spec: udp.md 5.5.
+    /// Changes the settings of UDP connections, such as resends, for unusual networks. The connect
+    /// timeout, ping interval, caps and message lengths of this configuration take precedence.
+    /// Spec: udp.md 5.5.
     #[must_use]
     pub fn udp(mut self, change: impl FnOnce(&mut udp::Config)) -> Self {
         change(&mut self.peer_mut().udp);
         self
     }
 
-    /// How many encoded bytes may wait to be sent (over UDP: and to be acknowledged) before calls get `QueueFull`; at least
-    /// 4 KiB. A message that is longer than this gets `TooLong`. Default 1 MiB.
+    /// Sets the cap for encoded bytes that are not sent yet, over UDP also for bytes that are not
+    /// acknowledged. At the cap, calls return `QueueFull`; a single message above it returns
+    /// `TooLong`. At least 4 KiB, default 1 MiB.
     #[must_use]
     pub fn outgoing_cap_bytes(mut self, bytes: usize) -> Self {
-        self.peer_mut().outgoing_cap_bytes = bytes.max(LEAST_CAP_BYTES);
+        self.peer_mut().outgoing_cap_bytes = bytes.max(MIN_OUTGOING_CAP_BYTES);
         self
     }
 
-    /// How many received bytes may wait to be processed before the client wants no more; never below twice the longest
-    /// message. Default 4 MiB.
+    /// Sets the cap for received bytes that are not processed yet. At the cap, `wants_input` returns
+    /// false. Never below twice the longest message, default 4 MiB.
     #[must_use]
     pub fn incoming_cap_bytes(mut self, bytes: usize) -> Self {
         self.peer_mut().incoming_cap_bytes = bytes;
         self
     }
 
-    /// How many bytes of events may wait to be taken before the client processes no more input. Default 4 MiB.
+    /// Sets the cap for the bytes of events that the application has not taken yet. At the cap the
+    /// client processes no more input. Default 4 MiB.
     #[must_use]
     pub fn event_cap_bytes(mut self, bytes: usize) -> Self {
         self.event_cap_bytes = bytes;
         self
     }
 
-    /// How many messages one `service` processes at most; the rest waits. Default 1,000.
+    /// Sets how many messages one `service` call processes at most. The others wait for the next
+    /// call. At least 1, default 1,000.
     #[must_use]
     pub fn max_messages_per_service(mut self, messages: u32) -> Self {
         self.max_messages_per_service = messages.max(1);
         self
     }
 
-    /// How many messages each channel keeps; 0 is none. Default 100, as many as the server. Spec: chat.md 5.
+    /// Sets how many messages each channel caches; 0 for none. Default 100, as many as the server
+    /// keeps. Spec: chat.md 5.
     #[must_use]
     pub fn channel_cache_messages(mut self, messages: usize) -> Self {
         self.channel_cache_messages = messages;
         self
     }
 
-    /// How many bytes the caches of all channels may keep alive together, oldest messages first out. Default 4 MiB.
+    /// Sets the cap for the bytes that the caches of all channels keep alive. At the cap the oldest
+    /// messages are dropped. Default 4 MiB.
     #[must_use]
     pub fn cache_cap_bytes(mut self, bytes: usize) -> Self {
         self.cache_cap_bytes = bytes;
         self
     }
 
-    /// How many bytes the subscribers and properties of all channels may take together; what comes beyond that is told in
-    /// events and not kept. Default 4 MiB.
+    /// Sets the cap for the bytes that the subscribers and properties of all channels take. Above the
+    /// cap they are reported in events, but not stored. Default 4 MiB.
     #[must_use]
     pub fn presence_cap_bytes(mut self, bytes: usize) -> Self {
         self.presence_cap_bytes = bytes;
         self
     }
 
-    /// What one message may cost. Spec: wire.md 4.4.
+    /// Sets the limits on the size and the cost of one message. Spec: wire.md 4.4.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.peer_mut().limits = limits;
         self
     }
 
-    /// What this client logs at most; the logger's own level applies too. Spec: chat.md 1.12.
+    /// Sets the most verbose level that this client logs. The level of the logger applies as well.
+    /// Spec: chat.md 1.12.
     #[must_use]
     pub fn log_level(mut self, level: LevelFilter) -> Self {
         self.log_level = level;
@@ -361,7 +380,17 @@ fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-/// Credentials for the next login. Printed as `***`. Spec: chat.md 1.8, 2.4 and 7.
+/// The credentials of a login. `Debug` prints them as `***`.
+///
+/// ```
+/// use chat_core::{AuthValues, codes::auth_type};
+///
+/// let own_service = AuthValues::new("user=alice&pass=secret");
+/// let steam = AuthValues::new("ticket=0a1b").auth_type(auth_type::STEAM);
+/// # let _ = (own_service, steam);
+/// ```
+///
+/// A builder with private fields, so that it may grow. Spec: chat.md 1.8, 2.4 and 7.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthValues {
     pub(crate) auth_type: u8,
@@ -369,7 +398,9 @@ pub struct AuthValues {
     pub(crate) data: Secret<Option<AuthData>>,
 }
 
-/// Data for the authentication service, beside the parameters.
+/// Data for the authentication service, in addition to the parameters.
+///
+/// May grow: Photon can serialize other types as well. Spec: chat.md 1.3, parameter 214.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthData {
@@ -428,7 +459,7 @@ impl From<Hashtable> for AuthData {
 }
 
 impl AuthValues {
-    /// No custom authentication: nothing about it is sent.
+    /// Makes credentials without custom authentication: the client sends none of its parameters.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -438,7 +469,8 @@ impl AuthValues {
         }
     }
 
-    /// Parameters in query-string form (`a=1&b=2`) for the application's own service, type 0.
+    /// Makes credentials for the application's own authentication service, type 0. `parameters` are
+    /// in query-string form (`a=1&b=2`).
     #[must_use]
     pub fn new(parameters: impl Into<Text>) -> Self {
         Self {
@@ -448,14 +480,15 @@ impl AuthValues {
         }
     }
 
-    /// Of this type, see [`codes::auth_type`](crate::codes::auth_type); 255 turns custom authentication off.
+    /// Sets the type, see [`codes::auth_type`](crate::codes::auth_type). 255 turns custom
+    /// authentication off.
     #[must_use]
     pub fn auth_type(mut self, auth_type: u8) -> Self {
         self.auth_type = auth_type;
         self
     }
 
-    /// With data beside the parameters.
+    /// Sets data in addition to the parameters.
     #[must_use]
     pub fn data(mut self, data: impl Into<AuthData>) -> Self {
         self.data = Secret(Some(data.into()));

@@ -1,80 +1,84 @@
-//! What a call can be refused for ([`RequestError`]), and what a server said no to ([`ServerError`]).
+//! Errors of calls ([`RequestError`]) and of servers ([`ServerError`]). The type of an error names
+//! the party at fault; see [`DisconnectCause`](crate::DisconnectCause) for the end of a connection.
 
 use crate::state::State;
 use core::fmt;
 use photon_proto::{EncodeError, EncodeErrorKind, Text};
 
-/// A call that was refused at once: nothing was sent, nothing changed, no event follows.
+/// The reason why the client rejected a call. Nothing was sent, nothing changed, and no event follows.
 ///
-/// This is what the documented API says with `false`.
+/// The documented API returns `false` instead.
+///
+/// May grow with the calls.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The client's state does not allow the call.
-    #[error("not possible in state {0}")]
+    /// The state does not allow the call.
+    #[error("the call is not allowed in state {0}: connect or disconnect first")]
     WrongState(State),
-    /// The same thing is under way already.
-    #[error("already in progress")]
+    /// The client is already doing what the call asks for.
+    #[error("the client is already doing this: wait for its result")]
     AlreadyInProgress,
-    /// Too much waits to be sent, too many events wait to be taken, or too many requests (4,096 of a kind) wait for their
-    /// outcome: try again when some of that is done.
-    #[error(
-        "the queue is full: drain events, send what waits, let requests be answered, then try again"
-    )]
+    /// A queue is full: unsent bytes, events that the application has not taken, or open requests
+    /// (4,096 of a kind).
+    #[error("a queue of the client is full: take all events, call service, then try again")]
     QueueFull,
     /// The message would be longer than the limit.
-    #[error("the message is longer than {max_bytes} bytes")]
+    #[error("the message is longer than {max_bytes} bytes: send less in one message")]
     TooLong {
-        /// The limit: `Limits::max_sent_bytes`, or the cap for outgoing bytes if that is lower.
+        /// The limit in bytes: `Limits::max_sent_bytes`, or the cap for outgoing bytes if that is
+        /// lower.
         max_bytes: usize,
     },
-    /// An empty list, name or content where there must be something.
-    #[error("{0} must not be empty")]
+    /// A required list, name or content is empty.
+    #[error("the {0} must not be empty")]
     Empty(&'static str),
-    /// `last_ids` must hold one id for each channel.
-    #[error("{ids} last ids for {channels} channels")]
+    /// The number of `last_ids` differs from the number of channels.
+    #[error("there are {ids} last ids for {channels} channels: pass one for each, 0 for none")]
     LastIds {
-        /// How many ids there are.
+        /// The number of ids.
         ids: usize,
-        /// How many channels there are.
+        /// The number of channels.
         channels: usize,
     },
-    /// Creation options that cannot be sent. Spec: chat.md 3.1.
-    #[error("creation options: {0}")]
+    /// The creation options are invalid. Spec: chat.md 3.1.
+    #[error("invalid creation options: {0}")]
     CreationOptions(&'static str),
-    /// A list with too many entries.
-    #[error("more than {most} {what} in one request")]
+    /// A list has too many entries.
+    #[error("there are more than {max} {what} in one request: split it")]
     TooMany {
-        /// Of what.
+        /// The name of the entries.
         what: &'static str,
-        /// How many are allowed.
-        most: usize,
+        /// The largest number of entries.
+        max: usize,
     },
-    /// `send_operation` with the code of an operation that is the client's own business: logging in.
-    #[error("operation {0} cannot be sent this way: logging in is what the connect calls do")]
+    /// `send_operation` was called with an operation that the client itself sends: the login.
+    #[error("the client sends operation {0} itself: use the connect calls")]
     ReservedOperation(u8),
-    /// `reconnect` without the front end's address and a token: connect by way of the name server.
-    #[error("nothing to reconnect to: connect by way of the name server first")]
+    /// `reconnect` was called, but the client has no front-end address and token of a login.
+    #[error("there was no login that reconnect could reuse: call connect_to_name_server")]
     NothingToReconnectTo,
-    /// Encryption was asked for, and the connection has no key.
-    #[error("the connection is not encrypted: keys were switched off")]
+    /// The call asks for encryption, but the connection has no key.
+    #[error("the connection has no key: leave Encryption on, or send without `encrypt`")]
     EncryptionUnavailable,
-    /// The content cannot be expressed in the connection's protocol.
-    #[error("the content cannot be sent: {0}")]
+    /// The protocol of the connection cannot express the content.
+    #[error("the content cannot be encoded: {0}")]
     Unencodable(EncodeError),
-    /// A server address that cannot be used.
-    #[error("address {text:?}: {why}")]
+    /// A configured server address is invalid.
+    #[error("the server address {text:?} is invalid: {why}")]
     Address {
-        /// The address as it was given.
+        /// The address as configured.
         text: Text,
-        /// What is wrong with it.
+        /// The fault.
         why: AddressError,
     },
 }
 
-/// The fault of a server address. Spec: chat.md 2.1.
+/// The fault of a server address.
 ///
-/// May grow with the address syntax.
+/// May grow with the syntax of addresses.
+///
+/// Spec: chat.md 2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
@@ -93,26 +97,26 @@ pub enum AddressError {
     /// A bracket is not closed, or something other than a port follows it.
     #[error("brackets must enclose the IPv6 address only: write [::1]:4533")]
     BadBrackets,
-    /// White space or a control character.
+    /// The address contains white space or a control character.
     #[error("white space and control characters are not allowed: remove them")]
     WhiteSpace,
-    /// A user, path, query or fragment where only host and port are allowed.
+    /// The address has a user, path, query or fragment, where only host and port are allowed.
     #[error("only host and port may follow the scheme: remove the rest")]
     SurplusParts,
-    /// A WebSocket path with a query, a fragment, or a character that is not percent-encoded.
+    /// The WebSocket path has a query, a fragment, or a character that is not percent-encoded.
     #[error("the path must be percent-encoded and have no query and no fragment")]
     BadPath,
-    /// JSON is configured, and the address is not a WebSocket address.
+    /// JSON is configured, but the address is not a WebSocket address.
     #[error("JSON works over WebSocket only: write wss://host or ws://host")]
     JsonNeedsWebSocket,
     /// An insecure address follows a secure one. The client never moves from secure to insecure.
-    #[error("it is not secure, but the address before it is: use wss:// here too")]
+    #[error("it is insecure, but the address before it is secure: use wss:// for both")]
     Downgrade,
-    /// The name server gave a front-end address without a port.
-    #[error("the port is missing")]
+    /// The name server returned a front-end address without a port.
+    #[error("the name server returned it without a port")]
     MissingPort,
-    /// The name server gave a front-end address for another transport than the client's.
-    #[error("the address is for another transport")]
+    /// The name server returned a front-end address for another transport than the one in use.
+    #[error("the name server returned it for another transport than the one in use")]
     OtherTransport,
 }
 
@@ -142,14 +146,16 @@ impl From<photon_proto::peer::SendError> for RequestError {
     }
 }
 
-/// A server said no.
+/// The reason why a server rejected an operation.
+///
+/// Exhaustive: an operation response has no other fields for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
-    /// The operation it said no to.
+    /// The code of the rejected operation.
     pub operation: u8,
-    /// Its return code, kept even if unknown. Spec: chat.md 1.5.
+    /// The return code, preserved even if unknown. Spec: chat.md 1.5.
     pub code: i16,
-    /// Its words; may be empty.
+    /// The server's text; may be empty.
     pub message: Text,
 }
 
@@ -157,7 +163,7 @@ impl fmt::Display for ServerError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "operation {}: return code {}",
+            "the server rejected operation {} with return code {}",
             self.operation, self.code
         )?;
         if let Some(name) = crate::codes::return_code::name(self.code) {
@@ -173,26 +179,30 @@ impl fmt::Display for ServerError {
 
 impl core::error::Error for ServerError {}
 
-/// Why regions could not be listed. Spec: chat.md 2.5.
+/// The reason why there is no list of regions.
+///
+/// May grow: a name server that is a proxy could fail in other ways.
+///
+/// Spec: chat.md 2.5.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegionsError {
-    /// The answer's two lists are missing or differ in length.
-    #[error("the answer is malformed")]
+    /// The two lists of the response are missing or differ in length.
+    #[error("the name server's list of regions is malformed: connect with a known region")]
     Malformed,
-    /// No answer came in time.
-    #[error("no answer in time")]
+    /// The response did not arrive in time.
+    #[error("the name server did not respond in time: try again")]
     TimedOut,
-    /// The connection ended, or moved on to the front end, before the answer came.
-    #[error("the connection to the name server ended before the answer came")]
+    /// The connection ended, or the client moved on to the front end, before the response arrived.
+    #[error("the connection to the name server ended before it responded: connect again")]
     ConnectionLost,
-    /// The name server said no.
+    /// The name server rejected the request.
     #[error("{0}")]
     Server(ServerError),
 }
 
 impl RegionsError {
-    /// The number that the documented `onGetRegionsResult` gives.
+    /// Returns the number that the documented `onGetRegionsResult` reports.
     #[must_use]
     pub const fn code(&self) -> i32 {
         match self {

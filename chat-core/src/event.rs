@@ -1,4 +1,4 @@
-//! [`Event`]: what happened, owned, in the order of its causes.
+//! [`Event`]: notifications from the client to the application.
 
 use crate::error::{RegionsError, ServerError};
 use crate::messages::{Messages, PrivateMessage};
@@ -10,114 +10,154 @@ use bytes::Bytes;
 use core::fmt;
 use photon_proto::{DecodeError, Parameters, Text, Value};
 
-/// Names one `subscribe` or `unsubscribe` call; never reused by a client.
+/// Identifies one `subscribe` or `unsubscribe` call. A client never reuses an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(crate) u64);
 
 impl RequestId {
-    /// The number of the request, counting from 1.
+    /// Returns the number of the request, counting from 1.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
 }
 
-/// Something that happened, in the order of causes. At most 48 bytes; holds no borrow, so it can be answered at once.
+/// A notification from the client to the application, in causal order.
+///
+/// An event owns its data and borrows nothing, so the application can call the client while it holds
+/// one. It has at most 48 bytes.
+///
+/// Non-exhaustive: the server may learn new events. Handle what you need, and ignore the rest:
+///
+/// ```
+/// use chat_core::{ChatClient, Event, PublishOptions, State, SubscribeOptions};
+///
+/// fn on_event(chat: &mut ChatClient, event: Event) -> Result<(), chat_core::RequestError> {
+///     match event {
+///         Event::StateChanged { to: State::ConnectedToFrontEnd, .. } => {
+///             chat.subscribe(["lobby"], &SubscribeOptions::new())?;
+///         }
+///         Event::SubscribeResult(results) => {
+///             for result in results {
+///                 println!("{}: {}", result.channel, result.outcome);
+///                 chat.publish_message(&result.channel, "hello", &PublishOptions::new())?;
+///             }
+///         }
+///         Event::ChatMessages { channel, messages } => {
+///             for message in messages.iter() {
+///                 println!("[{channel}] {}: {}", message.sender, message.content);
+///             }
+///         }
+///         Event::Error { code, cause, .. } => println!("{code}: {cause}"),
+///         _ => {}
+///     }
+///     Ok(())
+/// }
+/// # let _ = on_event;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// The state changed (`onStateChange`).
     StateChanged {
-        /// The state before.
+        /// The previous state.
         from: State,
-        /// The state now.
+        /// The new state.
         to: State,
     },
-    /// The connection ended unasked (`onError`); comes once, right after the change to [`State::Error`].
+    /// The connection ended, and the application did not end it (`onError`). Follows immediately
+    /// after the change to [`State::Error`], exactly once.
     Error {
         /// The documented code.
         code: PeerErrorCode,
-        /// What exactly happened.
+        /// The exact cause.
         cause: Box<DisconnectCause>,
-        /// The cause in words.
+        /// The cause as text.
         message: Text,
     },
-    /// The answer to a `get_regions` call (`onGetRegionsResult`).
+    /// The result of a `get_regions` call (`onGetRegionsResult`).
     RegionsResult(Result<Vec<Region>, RegionsError>),
-    /// The name server accepted the login. Comes again from the front end if that tells something new.
+    /// The name server accepted the login. A second one follows from the front end if its response
+    /// differs.
     Authenticated(Box<Authenticated>),
-    /// Channels were subscribed, or not (`onSubscribeResult`).
+    /// The outcome of a subscription, for each channel (`onSubscribeResult`).
     SubscribeResult(Vec<ChannelOutcome>),
-    /// Channels were left (`onUnsubscribeResult`).
+    /// The outcome of an unsubscription, for each channel (`onUnsubscribeResult`).
     UnsubscribeResult(Vec<ChannelOutcome>),
-    /// Messages in a public channel (`onChatMessages`): the new ones, oldest first.
+    /// New messages in a public channel (`onChatMessages`), oldest first.
     ChatMessages {
-        /// The channel's name.
+        /// The name of the channel.
         channel: Text,
         /// The messages.
         messages: Messages,
     },
-    /// A private message (`onPrivateMessage`), received or sent by this user from any client.
+    /// A private message (`onPrivateMessage`) to this user, or from this user on any of their
+    /// clients.
     PrivateMessage {
-        /// The private channel: the other user's id.
+        /// The name of the private channel: the id of the other user.
         channel: Text,
-        /// The message; its sender tells who wrote it.
+        /// The message. Its sender is either of the two users.
         message: PrivateMessage,
     },
-    /// A friend's status changed (`onUserStatusUpdate`).
+    /// The status of a friend changed (`onUserStatusUpdate`).
     UserStatusUpdate {
         /// The friend.
         user: Text,
-        /// The status now.
+        /// The new status.
         status: UserStatus,
-        /// What became of the status message.
+        /// The change of the status message.
         message: StatusChange,
     },
     /// Another user entered a channel that publishes its subscribers (`onUserSubscribe`).
     UserSubscribed(Box<SubscriberChange>),
-    /// Another user left such a channel (`onUserUnsubscribe`).
+    /// Another user left a channel that publishes its subscribers (`onUserUnsubscribe`).
     UserUnsubscribed(Box<SubscriberChange>),
     /// Properties of a channel, or of a user in it, changed.
     PropertiesChanged(Box<PropertiesChange>),
-    /// A server-side error text, today from web hooks (`onErrorInfo`).
+    /// An error text from the server (`onErrorInfo`). Today only web hooks cause it.
     ErrorInfo(Box<ErrorInfo>),
-    /// The server's answer to a chat operation (`onOperationResponse`). Success is told by other events; servers may
-    /// leave out answers with code 0.
+    /// The response to a chat operation (`onOperationResponse`). Servers may omit responses with code
+    /// 0: other events report success.
     OperationResponse {
-        /// The operation.
+        /// The code of the operation.
         operation: u8,
-        /// 0 for success. Spec: chat.md 1.5.
+        /// The return code, 0 for success. Spec: chat.md 1.5.
         return_code: i16,
-        /// The server's words; may be empty.
+        /// The server's text; may be empty.
         message: Text,
-        /// Parameters, if there are any.
+        /// The parameters, if there are any.
         parameters: Option<Box<Parameters>>,
     },
-    /// An event that this library does not know (`onEvent`).
+    /// A server event that this library does not know (`onEvent`).
     Other {
         /// The event code.
         code: u8,
         /// All its parameters.
         parameters: Parameters,
     },
-    /// A message that could not be decoded; it was skipped and the connection goes on. Spec: wire.md 10.
+    /// A message that could not be decoded. The client skipped it, and the connection continues.
+    /// Spec: wire.md 10.
     BadMessage(Box<BadMessage>),
 }
 
-/// A region, and the address of its front end, which clients do not need.
+/// A region. The client needs only its code: the login returns the address of the front end.
+///
+/// Exhaustive: the response of the name server has exactly these two lists. Spec: chat.md 2.5.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
-    /// The region's code, lower case, without the cluster behind `/`.
+    /// The code of the region, in lower case, without the cluster after `/`.
     pub code: Text,
-    /// The address that the name server gave for it.
+    /// The address that the name server returned for it.
     pub address: Text,
 }
 
-/// What the server said about an accepted login.
+/// The server's response to an accepted login.
+///
+/// May grow with the parameters of that response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Authenticated {
-    /// The user id: the server's if it chose one, else the client's.
+    /// The user id: the server's if it assigned one, else the configured one.
     pub user_id: Text,
     /// A nickname from the authentication service.
     pub nickname: Option<Text>,
@@ -125,32 +165,38 @@ pub struct Authenticated {
     pub data: Option<Value>,
 }
 
-/// What became of one channel of a request, or of a channel that nobody asked for.
+/// The outcome for one channel: of a request, or unsolicited.
+///
+/// May grow with the parameters of events 5 and 6.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelOutcome {
-    /// The channel's name.
+    /// The name of the channel.
     pub channel: Text,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The request that this settles; `None` if nobody asked for it.
+    /// The request that this settles. `None` if it is unsolicited: another client of the same user,
+    /// or the server itself, subscribed or unsubscribed.
     pub request: Option<RequestId>,
 }
 
-/// What became of one channel of a request.
+/// The outcome of a request for one channel.
+///
+/// May grow: there may be other ways for a request to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Subscribed, or unsubscribed. (Of channels that nobody asked for at most 1,024 are kept; messages for the rest are
-    /// dropped. `Stats::unkept_channels` counts them.)
+    /// The channel is subscribed, or unsubscribed. (Of unsolicited channels the client keeps at most
+    /// 1,024 and drops messages for the others; [`Stats::unkept_channels`](crate::Stats) counts
+    /// them.)
     Done,
-    /// The server said `false` for this channel.
+    /// The server refused this channel.
     Refused,
-    /// The server refused the whole request.
+    /// The server rejected the whole request.
     Failed(Box<ServerError>),
-    /// No answer came within the request timeout.
+    /// The server did not respond within the request timeout.
     TimedOut,
-    /// The connection ended before an answer came.
+    /// The connection ended before the server responded.
     ConnectionLost,
 }
 
@@ -160,74 +206,86 @@ impl fmt::Display for Outcome {
             Self::Done => out.write_str("done"),
             Self::Refused => out.write_str("refused by the server"),
             Self::Failed(error) => write!(out, "failed: {error}"),
-            Self::TimedOut => out.write_str("no response within the request timeout"),
-            Self::ConnectionLost => out.write_str("the connection ended before a response"),
+            Self::TimedOut => out.write_str("the server did not respond in time"),
+            Self::ConnectionLost => {
+                out.write_str("the connection ended before the server responded")
+            }
         }
     }
 }
 
-/// What became of a friend's status message. Spec: chat.md 4.3.
+/// The change of a friend's status message.
+///
+/// Exhaustive: these are the three cases of event 4. Spec: chat.md 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatusChange {
-    /// It is what it was.
+    /// The message is unchanged.
     Kept,
-    /// There is none any more.
+    /// The message was removed.
     Cleared,
-    /// It is this now.
+    /// The message has this new value.
     Set(Box<Value>),
 }
 
-/// A user who entered or left a channel. Spec: chat.md 4.7.
+/// A user who entered or left a channel.
+///
+/// May grow with the parameters of events 8 and 9. Spec: chat.md 4.7.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriberChange {
-    /// The channel.
+    /// The name of the channel.
     pub channel: Text,
-    /// The user.
+    /// The id of the user.
     pub user: Text,
-    /// Properties that the user entered with.
+    /// The properties of the user on entering.
     pub properties: Vec<(Value, Value)>,
 }
 
-/// Changed properties. Spec: chat.md 4.6.
+/// Changed properties.
+///
+/// May grow with the parameters of event 7. Spec: chat.md 4.6.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PropertiesChange {
-    /// The channel.
+    /// The name of the channel.
     pub channel: Text,
-    /// Whose properties in the channel; `None`: the channel's own.
+    /// The user whose properties in the channel changed. `None`: the channel's own properties.
     pub user: Option<Text>,
-    /// Who changed them; empty if the server does not say.
+    /// The user who changed them; empty if the server does not report it.
     pub by: Text,
-    /// The changes; null removes a property.
+    /// The changed properties. Null removes one.
     pub properties: Vec<(Value, Value)>,
 }
 
-/// A server-side error text. Spec: chat.md 4.8.
+/// An error text from the server.
+///
+/// May grow with the parameters of event 10. Spec: chat.md 4.8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorInfo {
-    /// The channel it is about.
+    /// The name of the channel that the error is about.
     pub channel: Option<Text>,
     /// The text.
     pub message: Option<Text>,
-    /// More about it.
+    /// Details.
     pub data: Option<Value>,
 }
 
 /// A message that could not be decoded.
+///
+/// May grow with what helps to report the fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BadMessage {
-    /// What was wrong, offsets from the start of the message.
+    /// The fault. Its offset counts from the start of the message.
     pub error: DecodeError,
-    /// The message from its first byte on. One that was encrypted stands here in clear; if it could not be decrypted, its
-    /// body is what the attempt made of it.
+    /// The bytes of the message, from the first. An encrypted message is decrypted; if that failed,
+    /// its body is the result of the attempt.
     pub bytes: Bytes,
 }
 
 impl Event {
-    /// The event's name, as in `photon-chat run`.
+    /// Returns the name of the variant, as `photon-chat run` prints it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

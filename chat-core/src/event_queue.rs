@@ -121,7 +121,7 @@ fn event_bytes(event: &Event) -> usize {
                 outcomes(outcomes_list)
             }
             Event::ChatMessages { messages, .. } => messages.pinned_bytes(),
-            Event::PrivateMessage { message, .. } => message.0.pinned_bytes(),
+            Event::PrivateMessage { message, .. } => message.pinned_bytes(),
             Event::OperationResponse {
                 message,
                 parameters,

@@ -1,4 +1,4 @@
-//! What core and driver say to each other about links: one link is one transport connection to one server.
+//! The interface between core and driver. A link is one transport connection to one server.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -6,12 +6,13 @@ use photon_proto::Text;
 
 pub use photon_proto::peer::Wire;
 
-/// One link, for as long as the client lives: never reused. Late input of a retired link is ignored.
+/// Identifies one link of a client. Never reused: core ignores late input of a retired link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub(crate) u64);
 
 impl LinkId {
-    /// The number of the link, counting from 1; for logs and for drivers that key a table with it.
+    /// Returns the number of the link, counting from 1: for logs, and for drivers that need an
+    /// integer key.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
@@ -24,14 +25,16 @@ impl fmt::Display for LinkId {
     }
 }
 
-/// Where a link goes, as text: name resolution is I/O and so the driver's.
+/// The destination of a link, as text: name resolution is I/O, so the driver does it.
+///
+/// Exhaustive: a driver that ignored one of these fields would connect to the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Host name or IP address (IPv6 without brackets).
+    /// Host name or IP address, an IPv6 address without brackets.
     pub host: Box<str>,
     /// Port.
     pub port: u16,
-    /// Path and query for WebSocket links, percent-encoded, beginning with `/`; empty otherwise.
+    /// For WebSocket links path and query, percent-encoded, with a leading `/`; otherwise empty.
     pub path: Box<str>,
 }
 
@@ -45,52 +48,60 @@ impl fmt::Display for Target {
     }
 }
 
-/// What the driver is to do. Exhaustive: a driver that ignores one is broken.
+/// A command from core to the driver.
+///
+/// Exhaustive: a driver must handle both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkCommand {
-    /// Open a link; answer with [`LinkInput::Opened`] or [`LinkInput::Failed`].
+    /// Open a link. The driver reports [`LinkInput::Opened`] or [`LinkInput::Failed`].
     Open {
-        /// The link's name from now on.
+        /// The id of the new link.
         link: LinkId,
-        /// Where to.
+        /// The destination.
         target: Target,
-        /// Which transport.
+        /// The transport. A driver that does not have it reports [`LinkErrorKind::Unsupported`].
         wire: Wire,
     },
-    /// Close a link and forget it. Not answered.
+    /// Close a link and forget it. The driver reports nothing.
     Close {
-        /// Which one.
+        /// The link to close.
         link: LinkId,
     },
 }
 
-/// What the driver tells core. After `Closed` or `Failed` the link is gone on both sides; no `Close` follows.
+/// Input from the driver to core, for one link. After `Closed` or `Failed` the link is gone on both
+/// sides, and no [`LinkCommand::Close`] follows.
+///
+/// Exhaustive: a driver only makes values of it, and these are all that can happen to a transport
+/// connection.
 #[derive(Clone, Debug)]
 pub enum LinkInput<'a> {
     /// The transport is connected.
     Opened {
-        /// Whether it is connected over IPv6.
+        /// Whether it is connected over IPv6. Spec: wire.md 7, `IPv6`.
         ipv6: bool,
     },
-    /// Bytes came in; on a datagram or WebSocket link exactly one datagram or message.
+    /// Bytes were received: any number on a stream, exactly one datagram or message on other links.
     Received(&'a [u8]),
-    /// The other side closed the link in an orderly way.
+    /// The peer closed the link in an orderly way.
     Closed,
     /// The link could not be opened, or broke.
     Failed(LinkError),
 }
 
-/// Why a link could not be opened or broke.
+/// The reason why a link could not be opened, or broke.
+///
+/// Exhaustive: drivers make it, and core passes both fields on to the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkError {
-    /// What went wrong.
+    /// The kind of failure; it decides the error code.
     pub kind: LinkErrorKind,
-    /// The system's words.
+    /// The text of the operating system or of the library, for people.
     pub text: Text,
 }
 
 impl LinkError {
-    /// An error of this kind in these words.
+    /// Makes an error of this kind with this text.
     #[must_use]
     pub fn new(kind: LinkErrorKind, text: impl Into<Text>) -> Self {
         Self {
@@ -100,27 +111,29 @@ impl LinkError {
     }
 }
 
-/// What went wrong with a link.
+/// The kind of a link failure.
+///
+/// May grow: other transports fail in other ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LinkErrorKind {
-    /// The host name does not resolve.
+    /// The host name could not be resolved.
     Resolve,
-    /// Nothing listens there.
+    /// The host refused the connection: no program listens on this port.
     Refused,
-    /// There is no way there.
+    /// There is no route to the host.
     Unreachable,
-    /// TLS could not be set up, or the certificate is not trusted.
+    /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
     /// The WebSocket handshake failed.
     Handshake,
-    /// The other side broke the connection.
+    /// The peer reset the connection.
     Reset,
-    /// The other side broke the rules of the transport.
+    /// The peer violated the protocol of the transport.
     Protocol,
-    /// The driver has no such transport.
+    /// The driver does not have this transport.
     Unsupported,
-    /// A secure connection was to be followed by an insecure one.
+    /// An insecure address after a secure one. Only core reports this kind.
     Downgrade,
     /// Any other I/O error.
     Io,

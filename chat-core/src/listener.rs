@@ -1,4 +1,4 @@
-//! Callbacks in the manner of the documented API, for people who prefer them to a `match`.
+//! [`Listener`]: callbacks as in the documented API, instead of a `match` on [`Event`].
 
 use crate::client::ChatClient;
 use crate::error::RegionsError;
@@ -11,11 +11,13 @@ use crate::state::{DisconnectCause, PeerErrorCode, State};
 use crate::status::UserStatus;
 use photon_proto::{Parameters, Text};
 
-/// One method per event, each empty unless you write it, named as the documented callbacks.
+/// One method for each event, named like the documented callbacks. Every method has an empty default.
 ///
-/// Every method gets a context: the client, so that a callback can answer at once, or whatever else the caller of
-/// [`Event::deliver`] hands over (the whole game; `()` for bindings). A request made inside a callback raises its events
-/// after the running one, in order.
+/// Every method receives a context. That is the client, so that a callback can call it, or whatever
+/// the caller of [`Event::deliver`] passes: the whole game, or `()` for bindings. The events of a
+/// request that a callback makes follow after the current one, in order.
+///
+/// May grow: a new event adds a method with an empty default.
 ///
 /// ```
 /// use chat_core::{ChatClient, Event, Listener, State, SubscribeOptions, dispatch};
@@ -109,7 +111,7 @@ pub trait Listener<C = ChatClient> {
 }
 
 impl Event {
-    /// Calls the listener's method for this event.
+    /// Calls the method of the listener for this event.
     pub fn deliver<C, L: Listener<C> + ?Sized>(&self, context: &mut C, listener: &mut L) {
         match self {
             Self::StateChanged { from, to } => listener.on_state_change(context, *from, *to),
@@ -162,7 +164,27 @@ impl Event {
     }
 }
 
-/// Delivers the events that are queued on entry; events raised by the callbacks wait for the next call.
+/// Delivers the events that are queued on entry. Events that the callbacks cause wait for the next
+/// call, so that a callback that causes its own event cannot block the frame.
+///
+/// ```
+/// use chat_core::{ChatClient, ChatConfig, ConnectOptions, Listener, State, dispatch};
+///
+/// struct Log(Vec<State>);
+///
+/// impl Listener for Log {
+///     fn on_state_change(&mut self, _chat: &mut ChatClient, _from: State, to: State) {
+///         self.0.push(to);
+///     }
+/// }
+///
+/// let mut chat = ChatClient::new(ChatConfig::new("ns.example", "app", "1.0"), [7; 32]);
+/// chat.connect_to_name_server(ConnectOptions::new())?;
+/// let mut log = Log(Vec::new());
+/// dispatch(&mut chat, &mut log);
+/// assert_eq!(log.0, [State::ConnectingToNameServer]);
+/// # Ok::<(), chat_core::RequestError>(())
+/// ```
 pub fn dispatch<L: Listener + ?Sized>(client: &mut ChatClient, listener: &mut L) {
     for _ in 0..client.queued_events() {
         let Some(event) = client.poll_event() else {

@@ -1,22 +1,32 @@
-//! The options of single calls.
+//! Options of single calls. Each is a builder with private fields, so that it may grow.
 
 use alloc::vec::Vec;
 use photon_proto::{Encode, Text, Value};
 
-/// Options of `connect_to_name_server`. Spec: chat.md 2.6.
+/// Options of [`ChatClient::connect_to_name_server`](crate::ChatClient::connect_to_name_server).
+///
+/// ```
+/// use chat_core::ConnectOptions;
+///
+/// let stop_at_name_server = ConnectOptions::new();
+/// let go_to_front_end = ConnectOptions::new().region("eu");
+/// # let _ = (stop_at_name_server, go_to_front_end);
+/// ```
+///
+/// Spec: chat.md 2.6.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectOptions {
     pub(crate) region: Option<Text>,
 }
 
 impl ConnectOptions {
-    /// Stop at the name server.
+    /// Connects to the name server only.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Go on to the front end of this region.
+    /// Continues to the front end of this region.
     #[must_use]
     pub fn region(mut self, region: impl Into<Text>) -> Self {
         self.region = Some(region.into());
@@ -24,7 +34,19 @@ impl ConnectOptions {
     }
 }
 
-/// Options of `subscribe`. Spec: chat.md 3.1.
+/// Options of [`ChatClient::subscribe`](crate::ChatClient::subscribe).
+///
+/// ```
+/// use chat_core::SubscribeOptions;
+///
+/// // The last 20 messages of each channel.
+/// let options = SubscribeOptions::new().history(20);
+/// // All messages after the ones that were received before, for two channels.
+/// let options = SubscribeOptions::new().last_ids([17, 4]);
+/// # let _ = options;
+/// ```
+///
+/// Spec: chat.md 3.1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscribeOptions {
     pub(crate) history: Option<i32>,
@@ -34,37 +56,42 @@ pub struct SubscribeOptions {
 }
 
 impl SubscribeOptions {
-    /// No history.
+    /// Subscribes without history and without creation options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many older messages to send: 0 none, -1 all that the server has (at most 100), else at most that many, the
-    /// newest. Below -1 counts as -1, above 100 as 100.
+    /// Sets how many earlier messages the server sends for each channel, the newest ones: 0 for
+    /// none, -1 for all that it keeps (at most 100). Values below -1 count as -1, values above 100
+    /// as 100.
     #[must_use]
     pub fn history(mut self, messages: i32) -> Self {
         self.history = Some(messages);
         self
     }
 
-    /// For each channel, in order, the id of the last message already seen (0 for none): only newer ones are sent.
-    /// Without effect if the history is set to 0.
+    /// Sets, for each channel in order, the id of the last message that the application already
+    /// has (0 for none). The server then sends only newer messages. Has no effect with a history of
+    /// 0.
     #[must_use]
     pub fn last_ids(mut self, ids: impl Into<Vec<i32>>) -> Self {
         self.last_ids = Some(ids.into());
         self
     }
 
-    /// Creation option, for one channel: whether its users are told who is in it. Matters only to the subscription that
-    /// creates the channel; a server may refuse it where it takes the plain form.
+    /// Sets whether the channel reports its subscribers to each other. This is a creation option:
+    /// it is for one channel, and only the subscription that creates the channel applies it. A
+    /// server may refuse a subscription with creation options that it would accept without them.
     #[must_use]
     pub fn publish_subscribers(mut self, publish: bool) -> Self {
         self.publish_subscribers = publish;
         self
     }
 
-    /// Creation option, for one channel: how many users it takes; 0 is any number. At most 100 if it publishes them.
+    /// Sets the largest number of subscribers; 0 means unlimited. At most 100 for a channel that
+    /// publishes its subscribers. A creation option, like
+    /// [`SubscribeOptions::publish_subscribers`].
     #[must_use]
     pub fn max_subscribers(mut self, subscribers: i32) -> Self {
         self.max_subscribers = subscribers;
@@ -79,21 +106,21 @@ impl From<i32> for SubscribeOptions {
     }
 }
 
-/// Options of `publish_message`. Spec: chat.md 3.3.
+/// Options of [`ChatClient::publish_message`](crate::ChatClient::publish_message). Spec: chat.md 3.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {
     pub(crate) web_forward: bool,
 }
 
 impl PublishOptions {
-    /// Nothing special.
+    /// Publishes to the channel only.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the server forwards the message to the application's web hook. A client may leave this out, so a hook
-    /// cannot rely on it for moderation.
+    /// Sets whether the server also forwards the message to the application's web hook. The sender
+    /// decides, so a web hook for moderation must not rely on it.
     #[must_use]
     pub fn web_forward(mut self, forward: bool) -> Self {
         self.web_forward = forward;
@@ -101,7 +128,8 @@ impl PublishOptions {
     }
 }
 
-/// Options of `send_private_message`. Spec: chat.md 3.4.
+/// Options of [`ChatClient::send_private_message`](crate::ChatClient::send_private_message).
+/// Spec: chat.md 3.4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PrivateOptions {
     pub(crate) web_forward: bool,
@@ -109,21 +137,22 @@ pub struct PrivateOptions {
 }
 
 impl PrivateOptions {
-    /// Nothing special.
+    /// Sends the message unencrypted, to its recipient only.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As [`PublishOptions::web_forward`].
+    /// Sets whether the server also forwards the message to the application's web hook, as
+    /// [`PublishOptions::web_forward`] does.
     #[must_use]
     pub fn web_forward(mut self, forward: bool) -> Self {
         self.web_forward = forward;
         self
     }
 
-    /// Whether the message is encrypted on its way to the server. Not end to end: the server decrypts it, and may send
-    /// it on in clear.
+    /// Sets whether the client encrypts the message for the server. This is not end-to-end
+    /// encryption: the server decrypts the message and may send it to its recipient in clear.
     #[must_use]
     pub fn encrypt(mut self, encrypt: bool) -> Self {
         self.encrypt = encrypt;
@@ -131,20 +160,25 @@ impl PrivateOptions {
     }
 }
 
-/// What becomes of the status message in `set_user_status`. Spec: chat.md 3.6.
+/// The status message in [`ChatClient::set_user_status`](crate::ChatClient::set_user_status).
+///
+/// Non-exhaustive: an application only makes values of it, so new ones break nobody.
+///
+/// Spec: chat.md 3.6.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum StatusMessage<'a> {
-    /// Set it to this text.
+    /// Sets the status message to a text.
     Set(&'a str),
-    /// Set it to anything that Photon can serialise.
+    /// Sets the status message to any value that Photon can serialize.
     SetValue(&'a dyn Encode),
-    /// None any more.
+    /// Removes the status message.
     Clear,
-    /// It stays as it is.
+    /// Keeps the current status message.
     Keep,
 }
 
+/// Prints no content: a status message is private data of the user.
 impl core::fmt::Debug for StatusMessage<'_> {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         out.write_str(match self {
@@ -156,7 +190,18 @@ impl core::fmt::Debug for StatusMessage<'_> {
     }
 }
 
-/// Options of `set_channel_properties` and `set_user_properties`. Spec: chat.md 3.8.
+/// Options of [`ChatClient::set_channel_properties`](crate::ChatClient::set_channel_properties) and
+/// [`ChatClient::set_user_properties`](crate::ChatClient::set_user_properties).
+///
+/// ```
+/// use chat_core::{PropertyOptions, Value};
+///
+/// // Changes the properties only while nobody else has claimed "owner".
+/// let options = PropertyOptions::new().expected([("owner".into(), Value::Null)]);
+/// # let _ = options;
+/// ```
+///
+/// Spec: chat.md 3.8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PropertyOptions {
     pub(crate) expected: Vec<(Value, Value)>,
@@ -164,20 +209,22 @@ pub struct PropertyOptions {
 }
 
 impl PropertyOptions {
-    /// Unconditional.
+    /// Sets the properties unconditionally.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Compare and swap: nothing changes unless these properties have these values (null: are not there).
+    /// Makes the call a compare-and-swap: the server changes nothing unless each of these properties
+    /// has this value. Null stands for a missing property.
     #[must_use]
     pub fn expected(mut self, properties: impl Into<Vec<(Value, Value)>>) -> Self {
         self.expected = properties.into();
         self
     }
 
-    /// As [`PublishOptions::web_forward`].
+    /// Sets whether the server also forwards the change to the application's web hook, as
+    /// [`PublishOptions::web_forward`] does.
     #[must_use]
     pub fn web_forward(mut self, forward: bool) -> Self {
         self.web_forward = forward;

@@ -1,5 +1,5 @@
-//! Where the client stands ([`State`]), how a connection ended as the documented API tells it ([`PeerErrorCode`]), and
-//! why exactly ([`DisconnectCause`]).
+//! The state of the client ([`State`]), the documented code for the end of a connection
+//! ([`PeerErrorCode`]), and its exact cause ([`DisconnectCause`]).
 
 use crate::codes::application;
 use crate::link::LinkErrorKind;
@@ -9,37 +9,40 @@ use core::time::Duration;
 pub use photon_proto::peer::KeyExchangeFailure;
 use photon_proto::{DecodeError, Text, udp};
 
-/// The client's state. Spec: chat.md 1.9 and 6.
+/// The state of a client.
 ///
 /// ```text
 ///                       connect                  key exchange done             region: login accepted
 ///  0 Uninitialized ───────────> 1 ConnectingTo ───────────────────> 2 ConnectedTo ──────────────────> 3 ConnectingTo
 /// 10 Disconnected                 NameServer                          NameServer                        FrontEnd
-/// -1 Error      (reconnect: from 10 and -1 straight to 3, and from there to 1 if that fails)             │
+/// -1 Error      (reconnect: from 10 and -1 directly to 3, and from there to 1 if that fails)             │
 ///      ^  ^                                                                                              │ login accepted
 ///      │  └──── 10: disconnect() in any state but 0                                                      v
-///      └─────── -1: anything that ends a connection unasked                                     4 ConnectedToFrontEnd
+///      └─────── -1: any other end of a connection                                               4 ConnectedToFrontEnd
 /// ```
+///
+/// Exhaustive: the documented API has exactly these states. Spec: chat.md 1.9 and 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// A connection ended unasked; the application may connect again.
+    /// The connection ended, and the application did not end it. It may connect again.
     Error,
-    /// Nothing has happened yet.
+    /// The client has not connected yet.
     Uninitialized,
-    /// Opening the name server and exchanging keys.
+    /// The client connects to the name server and exchanges keys.
     ConnectingToNameServer,
-    /// On the name server: regions can be listed, a region can be chosen.
+    /// The client is connected to the name server. The application can list the regions and choose
+    /// one.
     ConnectedToNameServer,
-    /// Opening the front end and logging in there.
+    /// The client connects to the front end and logs in.
     ConnectingToFrontEnd,
-    /// Chatting.
+    /// The client is logged in on the front end, and can chat.
     ConnectedToFrontEnd,
-    /// Ended by `disconnect()`.
+    /// The application called `disconnect()`.
     Disconnected,
 }
 
 impl State {
-    /// The documented number.
+    /// Returns the documented number.
     #[must_use]
     pub const fn code(self) -> i32 {
         match self {
@@ -53,7 +56,7 @@ impl State {
         }
     }
 
-    /// The documented name (`StateToName`).
+    /// Returns the documented name (`StateToName`).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,17 +77,19 @@ impl fmt::Display for State {
     }
 }
 
-/// One of the two servers.
+/// One of the two servers that a client connects to.
+///
+/// Exhaustive: the Chat service has no other. Spec: chat.md 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
-    /// Lists regions, checks credentials, names the front end.
+    /// The server that lists the regions, checks the credentials and returns the front end's address.
     NameServer,
-    /// Carries the chat.
+    /// The server that transports the chat messages.
     FrontEnd,
 }
 
 impl Server {
-    /// The application name that this server is given when a connection begins. Spec: chat.md 2.2.
+    /// The application name in the init message to this server. Spec: chat.md 2.2.
     pub(crate) const fn application(self) -> &'static str {
         match self {
             Self::NameServer => application::NAME_SERVER,
@@ -102,39 +107,42 @@ impl fmt::Display for Server {
     }
 }
 
-/// The documented error codes. Spec: chat.md 1.10.
+/// The documented error codes: which server, and how the connection ended.
+///
+/// Exhaustive: the documented API has exactly these codes. [`DisconnectCause`] has the details, and
+/// may grow. Spec: chat.md 1.10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PeerErrorCode {
     /// No error.
     Ok,
-    /// 1001: the link to the front end failed.
+    /// 1001: the connection to the front end failed.
     FrontEndError,
-    /// 1002: the front end could not be reached.
+    /// 1002: the client could not connect to the front end.
     FrontEndConnectFailed,
-    /// 1003: the front end ended the connection.
+    /// 1003: the front end closed the connection.
     FrontEndConnectClosed,
-    /// 1004: the front end did not answer in time.
+    /// 1004: the front end did not respond in time.
     FrontEndTimeout,
     /// 1005: the key exchange with the front end failed.
     FrontEndEncryptionEstablishError,
-    /// 1101: the front end refused the login.
+    /// 1101: the front end rejected the login.
     FrontEndAuthenticationFailed,
-    /// 3001: the link to the name server failed.
+    /// 3001: the connection to the name server failed.
     NameServerError,
-    /// 3002: the name server could not be reached.
+    /// 3002: the client could not connect to the name server.
     NameServerConnectFailed,
-    /// 3003: the name server ended the connection.
+    /// 3003: the name server closed the connection.
     NameServerConnectClosed,
-    /// 3004: the name server did not answer in time.
+    /// 3004: the name server did not respond in time.
     NameServerTimeout,
     /// 3005: the key exchange with the name server failed.
     NameServerEncryptionEstablishError,
-    /// 3101: the name server refused the login.
+    /// 3101: the name server rejected the login.
     NameServerAuthenticationFailed,
 }
 
 impl PeerErrorCode {
-    /// All codes.
+    /// All codes, in the order of their numbers.
     pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::FrontEndError,
@@ -151,7 +159,7 @@ impl PeerErrorCode {
         Self::NameServerAuthenticationFailed,
     ];
 
-    /// The documented number.
+    /// Returns the documented number.
     #[must_use]
     pub const fn code(self) -> i32 {
         match self {
@@ -171,7 +179,7 @@ impl PeerErrorCode {
         }
     }
 
-    /// The documented name.
+    /// Returns the documented name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -198,81 +206,104 @@ impl fmt::Display for PeerErrorCode {
     }
 }
 
-/// Why a connection ended, beyond the documented code. Spec: chat.md 1.11 and 10 (R3).
+/// The exact cause for the end of a connection: what [`PeerErrorCode`] cannot express.
+///
+/// ```
+/// use chat_core::{CauseKind, DisconnectCause, codes::return_code};
+///
+/// fn advice(cause: &DisconnectCause) -> &'static str {
+///     match (cause.kind, cause.return_code) {
+///         (_, Some(return_code::MAX_CCU_REACHED)) => "the game is full: try again later",
+///         (CauseKind::AuthenticationRefused, _) => "log in again",
+///         (CauseKind::Silent { .. } | CauseKind::Unacknowledged, _) => "check the network",
+///         _ => "try again",
+///     }
+/// }
+/// # let _ = advice;
+/// ```
+///
+/// Non-exhaustive: a cause may get more details. Spec: chat.md 1.11 and 10 (R3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DisconnectCause {
-    /// Which server's connection it was.
+    /// The server at the other end of the connection.
     pub server: Server,
-    /// What happened.
+    /// The kind of the cause.
     pub kind: CauseKind,
-    /// The server's return code, where it gave one.
+    /// The return code of the server, if it sent one.
     pub return_code: Option<i16>,
-    /// The server's words or the system's, where there are any.
+    /// The text of the server or of the operating system; may be empty.
     pub text: Text,
-    /// What happened to the server addresses that were tried before.
+    /// The causes at the server addresses that the client tried before this one.
     pub earlier: Vec<DisconnectCause>,
 }
 
-/// What happened to a connection.
+/// The kind of a [`DisconnectCause`].
+///
+/// May grow: each new check that can end a connection gets a kind of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CauseKind {
-    /// The link could not be opened or broke.
+    /// The link could not be opened, or broke.
     Link(LinkErrorKind),
-    /// The link was not open when its deadline passed.
+    /// The driver had not opened the link when the deadline passed.
     NeverOpened,
-    /// The server closed the link without a word.
+    /// The server closed the link without a disconnect message.
     Closed,
-    /// The server said why and ended the connection: see the return code and text.
+    /// The server sent a disconnect message. Return code and text give its reason.
     ServerDisconnect,
-    /// The server's address, as the name server gave it, cannot be used.
+    /// The name server returned an invalid address for the front end.
     BadAddress,
-    /// Bytes that are no frame: the stream cannot be followed any more.
+    /// The server sent bytes that are not a frame, so the client cannot find the next one.
     BadStream(DecodeError),
-    /// The server ended the connection with a disconnect command. Spec: udp.md 7.2.
+    /// The server sent a disconnect command. Spec: udp.md 7.2.
     DisconnectCommand(DisconnectReason),
-    /// Something that was sent was not acknowledged in time, be it the wish to connect. Spec: udp.md 5.6.
+    /// The server did not acknowledge a command in time, which may be the connect command.
+    /// Spec: udp.md 5.6.
     Unacknowledged,
-    /// Datagrams that the connection cannot survive.
+    /// The server violated the UDP protocol in a way that the connection cannot survive.
     BadDatagrams(udp::Violation),
-    /// The driver handed over far more than [`ChatClient::wants_input`](crate::ChatClient::wants_input) asked for.
+    /// The driver passed far more input than
+    /// [`ChatClient::wants_input`](crate::ChatClient::wants_input) allows.
     InputOverrun,
-    /// Nothing was heard from the server for too long.
+    /// The client received nothing from the server within the silence timeout.
     Silent {
-        /// How long, in whole milliseconds.
+        /// The time without input, in whole milliseconds.
         elapsed: Duration,
     },
-    /// A step was not done when its deadline passed.
+    /// A step did not complete before its deadline.
     Deadline(Step),
     /// The key exchange failed.
     KeyExchange(KeyExchangeFailure),
-    /// The server refused the login: see the return code and text.
+    /// The server rejected the login. Return code and text give its reason.
     AuthenticationRefused,
-    /// The login cannot be written: what it holds is the application's, the text says what is wrong with it.
+    /// The client could not encode the login. Its contents come from the application; the text names
+    /// the fault.
     LoginNotSent,
-    /// The login was accepted without naming a front end (p230).
+    /// The name server accepted the login without an address of a front end (p230).
     MissingAddress,
-    /// The login was accepted without a token (p221).
+    /// The name server accepted the login without a token (p221).
     MissingToken,
 }
 
-/// The reason in a server's disconnect command. Spec: udp.md 7.2.
+/// The reason in a disconnect command of a server.
+///
+/// May grow: [`DisconnectReason::Other`] holds the numbers that have no name yet. Spec: udp.md 7.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// 1: the server's logic wants it so.
+    /// 1: the logic of the server closed the connection.
     Logic,
-    /// 2: the server heard nothing for too long.
+    /// 2: the client did not respond to the server in time.
     Timeout,
-    /// 3: the server has too many users.
+    /// 3: the server has reached its limit of users.
     UserLimit,
-    /// Another one.
+    /// Any other number.
     Other(u8),
 }
 
 impl CauseKind {
-    /// What the end of a UDP connection means.
+    /// The kind for the end of a UDP connection.
     pub(crate) fn of_udp(cause: udp::Cause) -> Self {
         match cause {
             udp::Cause::ServerLogic => Self::DisconnectCommand(DisconnectReason::Logic),
@@ -283,25 +314,48 @@ impl CauseKind {
             }
             udp::Cause::ProtocolError(violation) => Self::BadDatagrams(violation),
             udp::Cause::ConnectTimeout | udp::Cause::Timeout => Self::Unacknowledged,
-            // Ends of this side's own making, or of the server's role.
+            // The other causes are local, or belong to the server role.
             _ => Self::Closed,
         }
     }
 }
 
-/// A step with a deadline. Spec: chat.md 6.4.
+/// A step of connecting that has a deadline.
+///
+/// May grow with the steps. Spec: chat.md 6.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// From the connect call to being connected (name server), or from the name server's answer to being logged in
-    /// (front end).
+    /// Name server: from the connect call until the connection is established. Front end: from the
+    /// name server's response until the login is accepted.
     Connect,
-    /// From sending a login to its answer.
+    /// From sending a login until its response.
     Authenticate,
 }
 
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Logic => out.write_str("by server logic"),
+            Self::Timeout => out.write_str("the client did not respond in time"),
+            Self::UserLimit => out.write_str("user limit reached"),
+            Self::Other(reason) => write!(out, "reason {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Connect => "not connected",
+            Self::Authenticate => "no response to the login",
+        })
+    }
+}
+
 impl DisconnectCause {
-    /// A cause without return code, text and earlier causes; an application needs it for its tests.
+    /// Makes a cause without return code, text and earlier causes. Public for the tests of
+    /// applications.
     #[must_use]
     pub fn new(server: Server, kind: CauseKind) -> Self {
         Self {
@@ -323,7 +377,8 @@ impl DisconnectCause {
         self
     }
 
-    /// The documented code for this cause. See "Which end gives which code" in the crate docs. Spec: chat.md 1.10.
+    /// The documented code for this cause. The table is in the crate docs under "Error codes".
+    /// Spec: chat.md 1.10.
     pub(crate) fn code(&self, opened: bool) -> PeerErrorCode {
         use PeerErrorCode as Code;
         let (front_end, name_server) = match self.kind {
@@ -369,43 +424,40 @@ impl fmt::Display for DisconnectCause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: ", self.server)?;
         match self.kind {
-            CauseKind::Link(kind) => write!(out, "link failed ({kind:?})")?,
-            CauseKind::NeverOpened => out.write_str("no connection within the deadline")?,
+            CauseKind::Link(kind) => write!(out, "the link failed ({kind:?})")?,
+            CauseKind::NeverOpened => out.write_str("could not connect before the deadline")?,
             CauseKind::Closed => out.write_str("closed by the server")?,
             CauseKind::ServerDisconnect => out.write_str("disconnected by the server")?,
-            CauseKind::BadAddress => out.write_str("the address cannot be used")?,
-            CauseKind::BadStream(error) => write!(out, "the stream is broken: {error}")?,
+            CauseKind::BadAddress => out.write_str("the address is invalid")?,
+            CauseKind::BadStream(error) => {
+                write!(out, "the server sent an invalid frame: {error}")?
+            }
             CauseKind::DisconnectCommand(reason) => {
-                out.write_str("disconnected by the server (")?;
-                match reason {
-                    DisconnectReason::Logic => out.write_str("its logic wants it so)")?,
-                    DisconnectReason::Timeout => out.write_str("it heard nothing for too long)")?,
-                    DisconnectReason::UserLimit => out.write_str("too many users)")?,
-                    DisconnectReason::Other(reason) => write!(out, "reason {reason})")?,
-                }
+                write!(out, "disconnected by the server ({reason})")?;
             }
-            CauseKind::Unacknowledged => out.write_str("the server does not answer any more")?,
+            CauseKind::Unacknowledged => {
+                out.write_str("the server stopped acknowledging: check the network")?;
+            }
             CauseKind::BadDatagrams(violation) => {
-                write!(out, "the datagrams are broken: {violation}")?
+                write!(out, "the server violated the UDP protocol: {violation}")?;
             }
-            CauseKind::InputOverrun => out.write_str("more input than was asked for")?,
-            CauseKind::Silent { elapsed } => {
-                write!(out, "nothing received for {} ms", elapsed.as_millis())?
+            CauseKind::InputOverrun => {
+                out.write_str("the driver passed input while wants_input was false")?;
             }
-            CauseKind::Deadline(Step::Connect) => {
-                out.write_str("not connected within the deadline")?
-            }
-            CauseKind::Deadline(Step::Authenticate) => {
-                out.write_str("no answer to the login within the deadline")?
-            }
+            CauseKind::Silent { elapsed } => write!(
+                out,
+                "the server was silent for {} ms: check the network",
+                elapsed.as_millis()
+            )?,
+            CauseKind::Deadline(step) => write!(out, "{step} before the deadline")?,
             CauseKind::KeyExchange(failure) => write!(out, "{failure}")?,
-            CauseKind::AuthenticationRefused => out.write_str("login refused")?,
-            CauseKind::LoginNotSent => out.write_str("the login could not be sent")?,
+            CauseKind::AuthenticationRefused => out.write_str("login rejected")?,
+            CauseKind::LoginNotSent => out.write_str("the client could not encode the login")?,
             CauseKind::MissingAddress => {
-                out.write_str("login accepted, but no front-end address (p230) came with it")?
+                out.write_str("the login was accepted without a front-end address (p230)")?;
             }
             CauseKind::MissingToken => {
-                out.write_str("login accepted, but no token (p221) came with it")?
+                out.write_str("the login was accepted without a token (p221)")?;
             }
         }
         if let Some(code) = self.return_code {
@@ -418,7 +470,7 @@ impl fmt::Display for DisconnectCause {
             write!(out, ": {}", self.text)?;
         }
         for earlier in &self.earlier {
-            write!(out, "; before that {earlier}")?;
+            write!(out, "; before that, {earlier}")?;
         }
         Ok(())
     }

@@ -1,40 +1,51 @@
-//! [`Stats`]: what happened so far, in numbers.
+//! [`Stats`]: counters of a client.
 
 use core::time::Duration;
 
-/// Counters of one client since it was made, and how its present connection is. Spec: chat.md 8.
+/// Counters of one client since its creation, and measurements of its current connection.
+///
+/// May grow: every new kind of dropped input gets a counter, because nothing is dropped silently.
+///
+/// Spec: chat.md 8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Messages received that could be decoded, those below included.
+    /// Received messages that could be decoded, including those of the counters below.
     pub received_messages: u64,
-    /// Messages that could not be decoded; each was also an event.
+    /// Messages that could not be decoded. Each one is also an
+    /// [`Event::BadMessage`](crate::Event::BadMessage).
     pub bad_messages: u64,
-    /// Known events without what they should hold; dropped.
+    /// Events with a known code but without their required parameters; dropped.
     pub malformed_events: u64,
-    /// Messages and properties for channels that the client does not know; dropped.
+    /// Messages and properties for unknown channels; dropped.
     pub unknown_channel_events: u64,
-    /// Messages that nobody waits for, that come too early, or of a kind that means nothing to a chat client; dropped.
+    /// Messages that match no request, that arrive too early, or whose kind a chat client does not
+    /// use; dropped.
     pub ignored_messages: u64,
-    /// Subscribed channels that nobody asked for and that were not kept, because there are too many.
+    /// Channels that the server subscribed without a request, and that the client does not keep
+    /// because it already keeps 1,024 of them.
     pub unkept_channels: u64,
     /// Raw messages; dropped. Spec: chat.md 4.10.
     pub raw_messages: u64,
-    /// Events with subscribers or properties that were not all kept, because the cap for them was reached.
+    /// Events whose subscribers or properties were not all kept, because the cap for them was
+    /// reached ([`ChatConfig::presence_cap_bytes`](crate::ChatConfig::presence_cap_bytes)).
     pub presence_dropped: u64,
     /// Bytes after the end of messages; tolerated.
     pub surplus_bytes: u64,
-    /// Connections that were ended on purpose, by [`ChatClient::disconnect`](crate::ChatClient::disconnect) or the move to
-    /// the front end, before all that had been accepted was sent, or over UDP acknowledged.
+    /// Connections that the client closed, by
+    /// [`ChatClient::disconnect`](crate::ChatClient::disconnect) or on its way to the front end,
+    /// before all accepted data was sent or, over UDP, acknowledged.
     pub closed_with_unsent_data: u64,
-    /// Smoothed round-trip time of the current connection, in whole milliseconds, once it is known.
+    /// Smoothed round-trip time of the current connection, in whole milliseconds. `None` until it
+    /// is measured.
     pub round_trip: Option<Duration>,
-    /// Its variance.
+    /// Variance of the round-trip time.
     pub round_trip_variance: Option<Duration>,
-    /// What the present connection has counted, if it is one over UDP: resends, losses, drops by reason.
+    /// Counters of the current connection if it is a UDP connection: resends, losses, drops.
     pub udp: Option<photon_proto::udp::Stats>,
-    /// Bytes received and not processed, or written and not sent; over UDP also those sent and not acknowledged.
+    /// Bytes that are received but not processed, or accepted but not sent; over UDP also bytes that
+    /// are sent but not acknowledged.
     pub buffered_bytes: usize,
-    /// Bytes that the message caches keep alive.
+    /// Bytes of memory that the message caches keep alive.
     pub cached_bytes: usize,
 }

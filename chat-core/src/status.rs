@@ -1,8 +1,20 @@
-//! [`UserStatus`]: the numbers of chat.md 1.4.
+//! [`UserStatus`]: the status of a user. Spec: chat.md 1.4.
 
 use core::fmt;
 
-/// A user's status. Any number is allowed; from 2 on it counts as online and may carry a message.
+/// The status of a user.
+///
+/// A number, not an enum: an application may define its own from 7 on. The server sends 0 or 1
+/// without a status message; from 2 on a user counts as online and may have one.
+///
+/// ```
+/// use chat_core::UserStatus;
+///
+/// const IN_MATCH: UserStatus = UserStatus::new(42);
+/// assert!(IN_MATCH.is_online());
+/// assert_eq!(UserStatus::AWAY.to_string(), "Away (3)");
+/// ```
+///
 /// Spec: chat.md 1.4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserStatus(i32);
@@ -10,38 +22,38 @@ pub struct UserStatus(i32);
 impl UserStatus {
     /// 0: not connected.
     pub const OFFLINE: Self = Self(0);
-    /// 1: connected, but shown to friends as offline.
+    /// 1: connected, but friends see the user as offline.
     pub const INVISIBLE: Self = Self(1);
-    /// 2
+    /// 2: online.
     pub const ONLINE: Self = Self(2);
-    /// 3
+    /// 3: away.
     pub const AWAY: Self = Self(3);
     /// 4: do not disturb.
     pub const DND: Self = Self(4);
-    /// 5: looking for game or group.
+    /// 5: looking for a game or a group.
     pub const LFG: Self = Self(5);
-    /// 6
+    /// 6: playing.
     pub const PLAYING: Self = Self(6);
 
-    /// The status with this number. An application may define its own, from 7 on.
+    /// Makes a status from its number.
     #[must_use]
     pub const fn new(code: i32) -> Self {
         Self(code)
     }
 
-    /// The number that the server uses.
+    /// Returns the number of the status.
     #[must_use]
     pub const fn code(self) -> i32 {
         self.0
     }
 
-    /// Whether friends see the user as online: true from 2 on.
+    /// Whether the user counts as online: from 2 on. An invisible user does not.
     #[must_use]
     pub const fn is_online(self) -> bool {
         self.0 >= 2
     }
 
-    /// The documented name (`UserStatusToName`); `Custom` for numbers that applications define.
+    /// Returns the documented name (`UserStatusToName`), or `Custom` for any other number.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {

@@ -111,7 +111,7 @@ impl Incoming<'_> {
         if let Some(channel) = self.model.on_messages(key, last_id, &messages) {
             self.events.push(Event::PrivateMessage {
                 channel,
-                message: PrivateMessage(messages),
+                message: PrivateMessage::new(messages),
             });
         }
         Ok(())

@@ -20,7 +20,7 @@ pub(crate) fn check_count(users: usize) -> Result<(), RequestError> {
     } else {
         Err(RequestError::TooMany {
             what: "users",
-            most: MAX_FRIENDS,
+            max: MAX_FRIENDS,
         })
     }
 }

@@ -163,12 +163,12 @@ fn c105_empty_and_over_long_lists_of_friends_are_refused() {
         let many: Vec<String> = (0..1025).map(|number| number.to_string()).collect();
         let error = harness.refused(|client| client.add_friends(&many));
         assert!(
-            matches!(error, RequestError::TooMany { most: 1024, .. }),
+            matches!(error, RequestError::TooMany { max: 1024, .. }),
             "{error:?}"
         );
         let error = harness.refused(|client| client.remove_friends(&many));
         assert!(
-            matches!(error, RequestError::TooMany { most: 1024, .. }),
+            matches!(error, RequestError::TooMany { max: 1024, .. }),
             "{error:?}"
         );
         harness.expect_nothing();

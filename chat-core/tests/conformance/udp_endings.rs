@@ -35,8 +35,8 @@ fn c052_disconnect_commands_are_1003_with_reasons_told_apart() {
     let reasons = [
         (0, DisconnectReason::Other(0), "reason 0"),
         (1, DisconnectReason::Logic, "logic"),
-        (2, DisconnectReason::Timeout, "heard nothing"),
-        (3, DisconnectReason::UserLimit, "too many users"),
+        (2, DisconnectReason::Timeout, "did not respond"),
+        (3, DisconnectReason::UserLimit, "user limit"),
         (4, DisconnectReason::Other(4), "reason 4"),
         (255, DisconnectReason::Other(255), "reason 255"),
     ];

@@ -287,8 +287,14 @@ fn what_is_refused_here_is_not_sent() {
             .clone()
     };
     for (line, expected) in [
-        ("op 4", "not possible in state Uninitialized"),
-        ("reconnect", "not possible in state ConnectedToFrontEnd"),
+        (
+            "op 4",
+            "the call is not allowed in state Uninitialized: connect or disconnect first",
+        ),
+        (
+            "reconnect",
+            "the call is not allowed in state ConnectedToFrontEnd: connect or disconnect first",
+        ),
         ("friends a,,b", "user id must not be empty"),
         ("subscribe-opts a,b publish=true", "for one channel"),
         ("subscribe-opts a publish=true max=101", "100"),

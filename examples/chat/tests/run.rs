@@ -333,7 +333,10 @@ fn what_the_library_refuses_does_not_end_the_run() {
         .filter(|command| command["ok"] == false)
         .collect();
     assert_eq!(refused.len(), 7, "{refused:?}");
-    assert_eq!(refused[0]["error"], "not possible in state Uninitialized");
+    assert_eq!(
+        refused[0]["error"],
+        "the call is not allowed in state Uninitialized: connect or disconnect first"
+    );
     assert_eq!(output.states(), [1, 2, 3, 4, 10]);
     assert!(output.events("ChatMessages").is_empty());
 }

@@ -355,12 +355,12 @@ mod tests {
             (
                 Event::RegionsResult(Err(RegionsError::Malformed)),
                 json!({"event": "RegionsResult", "code": {"name": "Malformed", "code": -1}, "regions": [],
-                    "message": "the answer is malformed"}),
+                    "message": "the name server's list of regions is malformed: connect with a known region"}),
             ),
             (
                 Event::RegionsResult(Err(RegionsError::Server(refused))),
                 json!({"event": "RegionsResult", "code": {"name": "InvalidAuthentication", "code": 32767}, "regions": [],
-                    "message": "operation 220: return code 32767 (InvalidAuthentication): no"}),
+                    "message": "the server rejected operation 220 with return code 32767 (InvalidAuthentication): no"}),
             ),
             (
                 Event::UserStatusUpdate {
