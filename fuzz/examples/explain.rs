@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
             .components()
             .any(|part| part.as_os_str() == "udp_connection");
         if is_udp {
-            udp_connection::explain(&bytes);
+            udp_connection::explain(&udp_connection::Script::decode(&bytes));
         } else {
             chat_script::explain(&chat_script::Script::decode(&bytes));
         }

@@ -1,7 +1,6 @@
-//! [`Input`]: choices out of bytes. The same bytes are always the same choices, and an end of the bytes is no end of the
-//! choices: everything is 0 from there on.
+//! [`Input`]: the choices in front of an input that is otherwise passed on as bytes.
 
-/// What is left of the bytes.
+/// The bytes that are not read yet. Missing ones are zero.
 #[derive(Clone, Copy)]
 pub(crate) struct Input<'a>(&'a [u8]);
 
@@ -10,11 +9,7 @@ impl<'a> Input<'a> {
         Self(bytes)
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// All that is left.
+    /// All of them.
     pub(crate) const fn rest(self) -> &'a [u8] {
         self.0
     }
@@ -27,28 +22,14 @@ impl<'a> Input<'a> {
         first
     }
 
-    pub(crate) fn u16(&mut self) -> u16 {
-        u16::from_le_bytes([self.u8(), self.u8()])
-    }
-
-    /// True for odd bytes.
+    /// A byte as a flag: its lowest bit.
     pub(crate) fn flag(&mut self) -> bool {
         self.u8() & 1 == 1
     }
 
-    /// A number below `bound`, which is not 0.
-    pub(crate) fn below(&mut self, bound: u8) -> u8 {
-        self.u8() % bound
-    }
-
-    /// One of these.
-    pub(crate) fn pick<T: Copy, const N: usize>(&mut self, of: [T; N]) -> T {
-        of[usize::from(self.u8()) % N]
-    }
-
-    /// At most `most` bytes, their number first.
-    pub(crate) fn bytes(&mut self, most: u8) -> &'a [u8] {
-        let count = usize::from(self.u8()).min(most.into()).min(self.0.len());
+    /// At most `max` bytes, with their number in front.
+    pub(crate) fn bytes(&mut self, max: u8) -> &'a [u8] {
+        let count = usize::from(self.u8()).min(max.into()).min(self.0.len());
         let (taken, rest) = self.0.split_at(count);
         self.0 = rest;
         taken

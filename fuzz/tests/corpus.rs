@@ -135,7 +135,7 @@ fn udp_scripts_made_by_hand_get_to_where_they_should() {
         .filter(|((target, _), _)| *target == "udp_connection");
     let mut delivering = 0;
     for ((_, name), script) in scripts {
-        let reached = udp_connection::play(script);
+        let reached = udp_connection::play(&udp_connection::Script::decode(script));
         if name.starts_with("delivers") {
             assert!(
                 reached.connected && reached.complete && !reached.forged,

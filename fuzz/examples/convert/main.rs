@@ -1,8 +1,8 @@
 //! Rewrites corpora from the old byte grammars to what `arbitrary` reads:
-//! `cargo run -p photon-fuzz --example convert chat_script DIRECTORY`.
+//! `cargo run -p photon-fuzz --example convert udp_connection DIRECTORY`.
 //!
 //! The old reader makes a script of each file, which is translated step by step, encoded, and read
-//! again for comparison. The tree keeps this program only in the commit that used it.
+//! again for comparison. The tree keeps this program only in the commits that used it.
 
 #![allow(
     dead_code,
@@ -13,8 +13,9 @@
 
 mod input;
 mod old_chat;
+mod old_udp;
 
-use photon_fuzz::chat_script;
+use photon_fuzz::{chat_script, udp_connection};
 use std::path::Path;
 use std::{env, fs, io};
 
@@ -37,6 +38,13 @@ fn main() -> io::Result<()> {
                     "{}",
                     path.display()
                 );
+                (encoded, inexact)
+            }
+            "udp_connection" => {
+                let (script, inexact) = old_udp::convert(&bytes);
+                let encoded = script.encode();
+                let again = udp_connection::Script::decode(&encoded);
+                assert_eq!(again, script, "{}", path.display());
                 (encoded, inexact)
             }
             other => panic!("{other} has no scripts"),

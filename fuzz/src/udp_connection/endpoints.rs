@@ -1,6 +1,8 @@
-//! [`Direct`] and [`Gate`]: a connection and an acceptor, and what always holds of them.
+//! [`CheckedConnection`] and [`CheckedAcceptor`]: the endpoints of the script, with the checks that
+//! follow each call.
 
-use super::invariants::{Snapshot, Told, check, nothing_is_due};
+use super::CLIENT_ADDRESS;
+use super::invariants::{Announced, Snapshot, check, check_deadline};
 use photon_proto::Timestamp;
 use photon_proto::udp::{
     Acceptor, AcceptorConfig, Config, Connection, ConnectionHandle, Delivery, Event, SendError,
@@ -9,21 +11,21 @@ use photon_proto::udp::{
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One connection.
+/// A connection whose invariants are checked after each call.
 #[derive(Debug)]
-pub(super) struct Direct {
+pub(super) struct CheckedConnection {
     pub(super) connection: Connection,
-    pub(super) told: Told,
+    pub(super) announced: Announced,
     config: Config,
-    /// The latest time that it was told.
+    /// The latest time of a call.
     latest: Timestamp,
 }
 
-impl Direct {
+impl CheckedConnection {
     pub(super) fn new(connection: Connection, config: Config, now: Timestamp) -> Self {
         let new = Self {
             connection,
-            told: Told::default(),
+            announced: Announced::default(),
             config,
             latest: now,
         };
@@ -32,7 +34,7 @@ impl Direct {
     }
 
     fn check(&self) {
-        check(&self.connection, &self.told, &self.config, self.latest);
+        check(&self.connection, &self.announced, &self.config, self.latest);
     }
 
     pub(super) fn handle_datagram(&mut self, now: Timestamp, bytes: &[u8]) {
@@ -44,21 +46,21 @@ impl Direct {
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         self.latest = self.latest.max(now);
         self.connection.handle_timeout(now);
-        nothing_is_due(self.connection.poll_timeout(), self.latest);
+        check_deadline(self.connection.poll_timeout(), self.latest);
         self.check();
     }
 
-    /// The next datagram, still to be reported as sent.
+    /// The next datagram; the caller reports it with `transmitted`.
     pub(super) fn transmit(&mut self, now: Timestamp) -> Option<Vec<u8>> {
         self.latest = self.latest.max(now);
         let bytes = self.connection.transmit(now)?.to_vec();
         assert_eq!(
             self.connection.transmit(now),
             Some(&bytes[..]),
-            "asked again, another datagram"
+            "a different datagram before `transmitted`"
         );
-        self.told
-            .pulled(&bytes, &self.config, self.connection.challenge());
+        self.announced
+            .transmitted(&bytes, &self.config, self.connection.challenge());
         self.check();
         Some(bytes)
     }
@@ -73,7 +75,7 @@ impl Direct {
         let event = self.connection.poll_event();
         assert_eq!(announced, event.is_some());
         if let Some(event) = &event {
-            self.told.event(event, &self.config);
+            self.announced.event(event, &self.config);
         }
         self.check();
         event
@@ -99,44 +101,44 @@ impl Direct {
         self.check();
     }
 
-    pub(super) fn shutdown(&mut self, now: Timestamp, ms: u64, reason: u8) {
+    pub(super) fn shut_down(&mut self, now: Timestamp, timeout_ms: u64, reason: u8) {
         self.latest = self.latest.max(now);
         self.connection
-            .shutdown(now, Duration::from_millis(ms), reason);
+            .shutdown(now, Duration::from_millis(timeout_ms), reason);
         self.check();
     }
 }
 
-/// An acceptor. Addresses are single bytes; 0 is that of the client.
+/// An acceptor whose invariants are checked after each call. Addresses are single bytes.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct CheckedAcceptor {
     pub(super) acceptor: Acceptor<u8>,
     config: AcceptorConfig,
     latest: Timestamp,
-    told: BTreeMap<ConnectionHandle, (u8, Told)>,
-    /// The connection of the client, once it is one.
+    announced: BTreeMap<ConnectionHandle, (u8, Announced)>,
+    /// The connection with the client, once it is announced.
     pub(super) client: Option<ConnectionHandle>,
-    /// How it ended.
-    pub(super) ended: Option<Told>,
+    /// The announcements of that connection, once it has ended.
+    pub(super) ended: Option<Announced>,
 }
 
-impl Gate {
+impl CheckedAcceptor {
     pub(super) fn new(config: AcceptorConfig) -> Self {
         let acceptor = Acceptor::new(config.clone(), [7; 32]);
         Self {
             acceptor,
             config,
             latest: Timestamp::ZERO,
-            told: BTreeMap::new(),
+            announced: BTreeMap::new(),
             client: None,
             ended: None,
         }
     }
 
     fn check(&self) {
-        for (key, (address, told)) in &self.told {
+        for (key, (address, announced)) in &self.announced {
             if let Some(connection) = self.acceptor.connection(*key) {
-                check(connection, told, &self.config.connection, self.latest);
+                check(connection, announced, &self.config.connection, self.latest);
                 assert_eq!(self.acceptor.address(*key), Some(address));
             }
         }
@@ -161,11 +163,11 @@ impl Gate {
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         self.latest = self.latest.max(now);
         self.acceptor.handle_timeout(now);
-        nothing_is_due(self.acceptor.poll_timeout(), now);
+        check_deadline(self.acceptor.poll_timeout(), now);
         self.check();
     }
 
-    /// The next datagram and where it goes, still to be reported as sent.
+    /// The next datagram and its receiver; the caller reports it with `transmitted`.
     pub(super) fn transmit(&mut self, now: Timestamp) -> Option<(u8, Vec<u8>)> {
         self.latest = self.latest.max(now);
         let (to, bytes) = self.acceptor.transmit(now)?;
@@ -177,15 +179,16 @@ impl Gate {
         assert_eq!(
             again.as_ref(),
             Some(&pulled),
-            "asked again, another datagram"
+            "a different datagram before `transmitted`"
         );
-        // Whose it is, nobody says: it is looked at as if it were the first of a new connection.
+        // The acceptor does not tell which connection it is of, so that it is checked as if it were
+        // the first one of a connection.
         let challenge = pulled
             .1
             .get(8..12)
             .and_then(|four| four.try_into().ok())
             .map_or(0, u32::from_be_bytes);
-        Told::default().pulled(&pulled.1, &self.config.connection, challenge);
+        Announced::default().transmitted(&pulled.1, &self.config.connection, challenge);
         self.check();
         Some(pulled)
     }
@@ -195,33 +198,33 @@ impl Gate {
         self.check();
     }
 
-    /// An event, and whether it is of the client's connection.
+    /// The next event, and whether it is of the client's connection.
     pub(super) fn poll_event(&mut self, challenge: u32) -> Option<(bool, Event)> {
         let (key, event) = self.acceptor.poll_event()?;
         if event == Event::Connected {
             let address = *self
                 .acceptor
                 .address(key)
-                .expect("it is connected, so it has an address");
+                .expect("a connected connection has an address");
             let found = self.acceptor.connection(key).map(Connection::challenge);
-            if address == 0 && found == Some(challenge) {
-                // A connect that comes late, or is forged, may open another one behind the end of the first.
+            if address == CLIENT_ADDRESS && found == Some(challenge) {
+                // A late or forged connect may open another one after the end of the first.
                 let over = self
                     .connection()
                     .is_none_or(|first| first.state() == State::Disconnected);
                 assert!(over, "the client has two connections");
                 self.client.get_or_insert(key);
             }
-            let twice = self.told.insert(key, (address, Told::default()));
+            let twice = self.announced.insert(key, (address, Announced::default()));
             assert!(twice.is_none(), "{key:?} names two connections");
         }
-        let (_, told) = self
-            .told
+        let (_, announced) = self
+            .announced
             .get_mut(&key)
-            .expect("the first event is that it is connected");
-        told.event(&event, &self.config.connection);
-        if Some(key) == self.client && told.ended.is_some() {
-            self.ended = Some(*told);
+            .expect("the first event of a connection is `Connected`");
+        announced.event(&event, &self.config.connection);
+        if Some(key) == self.client && announced.ended.is_some() {
+            self.ended = Some(*announced);
         }
         self.check();
         Some((Some(key) == self.client, event))
@@ -252,7 +255,7 @@ impl Gate {
         self.acceptor.connection(self.client?)
     }
 
-    /// The client's connection as it is.
+    /// The state of the client's connection.
     pub(super) fn snapshot(&self) -> Option<Snapshot> {
         self.connection().map(Snapshot::of)
     }
@@ -264,11 +267,11 @@ impl Gate {
         self.check();
     }
 
-    pub(super) fn shutdown(&mut self, now: Timestamp, ms: u64, reason: u8) {
+    pub(super) fn shut_down(&mut self, now: Timestamp, timeout_ms: u64, reason: u8) {
         if let Some(key) = self.client {
             self.latest = self.latest.max(now);
             self.acceptor
-                .shutdown(now, key, Duration::from_millis(ms), reason);
+                .shutdown(now, key, Duration::from_millis(timeout_ms), reason);
         }
         self.check();
     }

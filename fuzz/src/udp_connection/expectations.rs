@@ -1,9 +1,10 @@
-//! [`Expectations`]: what one honest end has sent, and what may arrive of it at the other, in which order and how often.
+//! [`Expectations`]: the messages that one honest end has sent, and which of them may arrive at the
+//! other end, in which order and how often.
 
 use photon_proto::udp::{Delivery, Message};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Bytes of a message that say which it is.
+/// The bytes of a message that identify it.
 const ID_BYTES: usize = 4;
 
 #[derive(Debug)]
@@ -11,44 +12,46 @@ struct Sent {
     channel: u8,
     promise: Promise,
     length: usize,
-    /// How many messages with [`Promise::InOrder`] were sent before it on its channel.
+    /// The number of messages with [`Promise::InOrder`] before it on its channel.
     after: usize,
 }
 
-/// What a delivery promises. What does not fit into one datagram is sent in parts, and then reliably.
+/// The promise of a delivery. Messages that do not fit into one datagram are sent as fragments, which
+/// are reliable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
     /// Once and in order.
     InOrder,
     /// Once.
     Once,
-    /// At most once, after what was sent before it and before what was sent after it.
+    /// At most once, between the reliable messages before and after it.
     AtMostOnceInOrder,
     /// At most once.
     AtMostOnce,
 }
 
-/// One direction of a link.
+/// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Expectations {
     sent: Vec<Sent>,
-    /// By channel: those that are expected, in this order; how many have arrived; the last unreliable one.
+    /// By channel: those with [`Promise::InOrder`] that have not arrived; the number of those that have;
+    /// the last unreliable one.
     in_order: BTreeMap<u8, VecDeque<u32>>,
     arrived: BTreeMap<u8, usize>,
     last_unreliable: BTreeMap<u8, u32>,
     once: BTreeSet<u32>,
-    /// Those that may arrive and need not.
-    perhaps: BTreeSet<u32>,
+    /// Unreliable ones that have not arrived.
+    unreliable: BTreeSet<u32>,
 }
 
 impl Expectations {
-    /// The message to be sent next. Nothing is expected before [`Expectations::accepted`].
-    pub(super) fn message(&self, length: usize) -> Vec<u8> {
+    /// The bytes of the next message. It is expected once it is [`accepted`](Self::accepted).
+    pub(super) fn next_message(&self, length: usize) -> Vec<u8> {
         let id = u32::try_from(self.sent.len()).expect("few messages");
         content(id, length)
     }
 
-    /// The message was accepted for sending; longer ones than `limit` are sent in parts.
+    /// The end has accepted the message. Messages longer than `limit` are sent as fragments.
     pub(super) fn accepted(
         &mut self,
         channel: u8,
@@ -73,23 +76,27 @@ impl Expectations {
             length,
             after,
         });
-        // Empty ones take a number, and nothing arrives.
+        // Empty messages take a number and do not arrive.
         if length > 0 {
             match promise {
                 Promise::InOrder => expected.push_back(id),
-                Promise::Once => drop(self.once.insert(id)),
-                Promise::AtMostOnceInOrder | Promise::AtMostOnce => drop(self.perhaps.insert(id)),
+                Promise::Once => {
+                    self.once.insert(id);
+                }
+                Promise::AtMostOnceInOrder | Promise::AtMostOnce => {
+                    self.unreliable.insert(id);
+                }
             }
         }
     }
 
-    /// A message that arrived.
+    /// Checks a message that has arrived.
     pub(super) fn arrived(&mut self, message: &Message) {
         let id = message
             .bytes
             .first_chunk::<ID_BYTES>()
             .map(|id| u32::from_le_bytes(*id))
-            .expect("a whole message");
+            .expect("a message with an id");
         let sent = self
             .sent
             .get(id as usize)
@@ -113,7 +120,7 @@ impl Expectations {
             }
             Promise::AtMostOnceInOrder => {
                 assert_eq!(message.delivery, Delivery::Unreliable);
-                assert!(self.perhaps.remove(&id), "{id} twice");
+                assert!(self.unreliable.remove(&id), "{id} twice");
                 let last = self.last_unreliable.insert(sent.channel, id);
                 assert!(last < Some(id), "{id} after {last:?}");
                 let arrived = self.arrived.get(&sent.channel).copied().unwrap_or(0);
@@ -124,13 +131,13 @@ impl Expectations {
             }
             Promise::AtMostOnce => {
                 assert_eq!(message.delivery, Delivery::UnreliableUnsequenced);
-                assert!(self.perhaps.remove(&id), "{id} twice");
+                assert!(self.unreliable.remove(&id), "{id} twice");
             }
         }
     }
 
-    /// Everything that was promised has arrived.
-    pub(super) fn complete(&self) {
+    /// Checks that all promised messages have arrived.
+    pub(super) fn check_complete(&self) {
         let missing: Vec<u32> = self
             .in_order
             .values()
@@ -150,7 +157,7 @@ impl Expectations {
     }
 }
 
-/// Bytes by which a message is known, and which are no other's.
+/// An id and bytes that no other message has at the same places.
 fn content(id: u32, length: usize) -> Vec<u8> {
     let filler = (0_u32..).map(|at| (at.wrapping_mul(31) ^ id).to_le_bytes()[0]);
     id.to_le_bytes()

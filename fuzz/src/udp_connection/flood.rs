@@ -1,9 +1,11 @@
-//! [`flood`]: random and changed datagrams, one after the other, into one end.
+//! [`flood`]: random and changed datagrams, one after the other, to one end.
 
-use super::endpoints::{Direct, Gate};
-use super::forge::{Forgery, Seen};
+use super::endpoints::{CheckedAcceptor, CheckedConnection};
+use super::forge::Observer;
+use super::{CHALLENGE, CLIENT_ADDRESS, PEER_ID};
 use crate::datagram::repair;
-use crate::input::Input;
+use arbitrary::Unstructured;
+use dev_server::sim::Rng;
 use photon_proto::Timestamp;
 use photon_proto::udp::command::kind;
 use photon_proto::udp::datagram::decode;
@@ -12,69 +14,69 @@ use photon_proto::udp::{
 };
 use std::time::Duration;
 
-const CHALLENGE: u32 = 0x672E_0433;
-const PEER_ID: u16 = 0x0042;
-/// So many datagrams, and another connection has its turn, whether this one has ended or not.
-const DATAGRAMS_OF_ONE: u32 = 2_000;
+/// The number of datagrams after which another end takes its place, if this one has not ended.
+const DATAGRAMS_PER_END: u32 = 2_000;
+/// More bytes than the largest forgery is read from.
+const FORGERY_BYTES: usize = 40;
 
-/// Into what the datagrams go.
+/// The receiver of the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A client.
     Client,
-    /// A server's end that was accepted.
+    /// An accepted connection of a server.
     Server,
-    /// An acceptor, from four addresses.
+    /// An acceptor, which receives them from four addresses.
     Acceptor,
 }
 
-/// What became of a flood.
+/// The effects of a flood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flooded {
-    /// Ends that it went into, one after the other.
+    /// Ends that received it, one after the other.
     pub ends: u32,
-    /// Those of them that it ended.
+    /// Ends whose connection it ended.
     pub ended: u32,
-    /// Datagrams that were read: not dropped whole.
+    /// Datagrams that were not dropped as a whole.
     pub read: u64,
-    /// Messages that came out.
+    /// Messages that were received.
     pub messages: u64,
-    /// Bytes that came out as datagrams.
+    /// Bytes of the datagrams that were sent in answer.
     pub answered_bytes: u64,
 }
 
-/// Sends so many datagrams into ends of this role: random bytes, `samples` with changes, what the end itself has sent
-/// with changes, and such as are [made up](super::Op::Forge). The same seed is the same flood.
+/// Sends this number of datagrams to ends of this role: random bytes, changed `samples`, changed
+/// datagrams of the end itself, and [forgeries](super::Forgery). The same seed gives the same flood.
 ///
-/// What has to hold for single connections in [`udp_connection`](super::udp_connection()) has to hold here.
+/// The assertions are those of [`udp_connection`](super::udp_connection()) for single connections.
 ///
 /// # Panics
-/// If it does not.
+/// If one of these does not hold.
 pub fn flood(role: Role, seed: u64, datagrams: u32, samples: &[Vec<u8>]) -> Flooded {
     let mut flooded = Flooded::default();
-    let mut dice = Dice(seed);
-    let mut end = Victim::new(role, &mut dice);
+    let rng = &mut Rng::new(seed);
+    let mut end = Victim::new(role, rng);
     for number in 0..datagrams {
-        if end.is_over() || end.taken >= DATAGRAMS_OF_ONE {
+        if end.is_over() || end.taken >= DATAGRAMS_PER_END {
             end.count(&mut flooded);
-            end = Victim::new(role, &mut dice);
+            end = Victim::new(role, rng);
         }
-        let mut bytes = end.datagram(&mut dice, samples);
-        // Most goodbyes are left out, or hardly any end would get far.
-        while says_goodbye(&bytes) && dice.below(16) > 0 {
-            bytes = end.datagram(&mut dice, samples);
+        let mut bytes = end.datagram(rng, samples);
+        // Most disconnects are left out, because an end receives nothing after one.
+        while has_disconnect(&bytes) && random_below(rng, 16) > 0 {
+            bytes = end.datagram(rng, samples);
         }
-        end.takes(&bytes, &mut dice, &mut flooded);
-        // Nobody asks for events all the time.
+        end.receive(&bytes, rng, &mut flooded);
+        // Applications do not take events all the time.
         if number % 64 < 40 {
-            end.events(&mut flooded);
+            end.take_events(&mut flooded);
         }
     }
     end.count(&mut flooded);
     flooded
 }
 
-fn says_goodbye(bytes: &[u8]) -> bool {
+fn has_disconnect(bytes: &[u8]) -> bool {
     decode(bytes).is_ok_and(|datagram| {
         datagram
             .commands()
@@ -82,48 +84,36 @@ fn says_goodbye(bytes: &[u8]) -> bool {
     })
 }
 
-/// Numbers without any pattern that the datagrams could follow: splitmix64.
-struct Dice(u64);
+fn random_below(rng: &mut Rng, bound: usize) -> usize {
+    usize::try_from(rng.below(bound as u64)).expect("the bound was a usize")
+}
 
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ mixed >> 31
-    }
+fn random_byte(rng: &mut Rng) -> u8 {
+    rng.next().to_le_bytes()[0]
+}
 
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound.max(1) as u64).unwrap_or(0)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.byte()).collect()
-    }
+fn random_bytes(rng: &mut Rng, count: usize) -> Vec<u8> {
+    (0..count).map(|_| random_byte(rng)).collect()
 }
 
 enum Side {
-    Single(Box<Direct>),
-    Gate(Box<Gate>),
+    Connection(Box<CheckedConnection>),
+    Acceptor(Box<CheckedAcceptor>),
 }
 
 struct Victim {
     side: Side,
-    seen: Seen,
+    observer: Observer,
     now: Timestamp,
     taken: u32,
-    /// The last datagram that it sent.
+    /// The last datagram that the end has sent.
     sent: Vec<u8>,
 }
 
 impl Victim {
-    /// An end, in three of four cases connected to somebody who is not heard of again.
-    fn new(role: Role, dice: &mut Dice) -> Self {
-        let now = Timestamp::from_micros(dice.next() >> 20);
+    /// An end, connected in three of four cases to a peer that sends nothing more.
+    fn new(role: Role, rng: &mut Rng) -> Self {
+        let now = Timestamp::from_micros(rng.next() >> 20);
         let change = |it: &mut Config| {
             it.incoming_cap_bytes = 50_000;
             it.max_received_message_bytes = 20_000;
@@ -131,15 +121,15 @@ impl Victim {
         };
         let (client_config, server_config) =
             (Config::client().with(change), Config::server().with(change));
-        let mut client = Direct::new(
+        let mut client = CheckedConnection::new(
             Connection::connect(client_config.clone(), CHALLENGE, now),
             client_config,
             now,
         );
         let connect = client.transmit(now).expect("a connect");
         client.transmitted();
-        let connected = dice.below(4) > 0;
-        let mut seen = Seen::new(CHALLENGE);
+        let connected = random_below(rng, 4) > 0;
+        let mut observer = Observer::new(CHALLENGE);
         let mut sent = connect.clone();
         let side = match role {
             Role::Acceptor => {
@@ -148,34 +138,34 @@ impl Victim {
                     (it.max_half_open, it.max_connections, it.half_open_timeout) =
                         (8, 3, Duration::from_millis(500));
                 });
-                let mut gate = Gate::new(config);
-                gate.handle_datagram(now, 0, &connect);
+                let mut acceptor = CheckedAcceptor::new(config);
+                acceptor.handle_datagram(now, CLIENT_ADDRESS, &connect);
                 if connected {
-                    while let Some((_, bytes)) = gate.transmit(now) {
-                        gate.transmitted();
-                        seen.sent(&bytes);
+                    while let Some((_, bytes)) = acceptor.transmit(now) {
+                        acceptor.transmitted();
+                        observer.observe(&bytes);
                         client.handle_datagram(now, &bytes);
                     }
                     while let Some(bytes) = client.transmit(now) {
                         client.transmitted();
-                        gate.handle_datagram(now, 0, &bytes);
+                        acceptor.handle_datagram(now, CLIENT_ADDRESS, &bytes);
                     }
-                    let first = gate.poll_event(CHALLENGE);
+                    let first = acceptor.poll_event(CHALLENGE);
                     assert_eq!(first, Some((true, Event::Connected)));
                 }
-                Side::Gate(Box::new(gate))
+                Side::Acceptor(Box::new(acceptor))
             }
             Role::Client | Role::Server => {
-                let request = ConnectRequest::decode(&connect).expect("a wish");
+                let request = ConnectRequest::decode(&connect).expect("a connect request");
                 let server =
                     Connection::accept(server_config.clone(), &request, PEER_ID, 5_000_000, now);
-                let mut server = Direct::new(server, server_config, now);
+                let mut server = CheckedConnection::new(server, server_config, now);
                 if connected {
                     while let Some(bytes) = server.transmit(now) {
                         server.transmitted();
                         client.handle_datagram(now, &bytes);
                         if role == Role::Server {
-                            seen.sent(&bytes);
+                            observer.observe(&bytes);
                         }
                         sent = bytes;
                     }
@@ -187,12 +177,12 @@ impl Victim {
                         assert_eq!(end.connection.state(), State::Connected);
                     }
                 }
-                Side::Single(Box::new(if role == Role::Client { client } else { server }))
+                Side::Connection(Box::new(if role == Role::Client { client } else { server }))
             }
         };
         Self {
             side,
-            seen,
+            observer,
             now,
             taken: 0,
             sent,
@@ -201,8 +191,8 @@ impl Victim {
 
     fn is_over(&self) -> bool {
         match &self.side {
-            Side::Single(end) => end.told.ended.is_some(),
-            Side::Gate(gate) => gate.client.is_some() && gate.ended.is_some(),
+            Side::Connection(end) => end.announced.ended.is_some(),
+            Side::Acceptor(acceptor) => acceptor.client.is_some() && acceptor.ended.is_some(),
         }
     }
 
@@ -210,94 +200,106 @@ impl Victim {
         flooded.ends += 1;
         flooded.ended += u32::from(self.is_over());
         let dropped = match &self.side {
-            Side::Single(end) => end.connection.stats().dropped_datagrams.total(),
-            Side::Gate(gate) => gate.acceptor.stats().strangers,
+            Side::Connection(end) => end.connection.stats().dropped_datagrams.total(),
+            Side::Acceptor(acceptor) => acceptor.acceptor.stats().strangers,
         };
         flooded.read += u64::from(self.taken).saturating_sub(dropped);
     }
 
-    /// Something for this end.
-    fn datagram(&mut self, dice: &mut Dice, samples: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = match dice.below(8) {
+    /// A datagram for this end.
+    fn datagram(&mut self, rng: &mut Rng, samples: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = match random_below(rng, 8) {
             0 => {
-                let length = dice.below(100);
-                dice.bytes(length)
+                let length = random_below(rng, 100);
+                random_bytes(rng, length)
             }
-            1..=3 if !samples.is_empty() => samples[dice.below(samples.len())].clone(),
+            1..=3 if !samples.is_empty() => samples[random_below(rng, samples.len())].clone(),
             4 => self.sent.clone(),
             _ => {
-                let choices = dice.bytes(40);
-                let mut made = self
-                    .seen
-                    .make(&Forgery::read(&mut Input::new(&choices)), PEER_ID);
-                if dice.below(8) == 0 {
-                    change(&mut made, dice);
+                let choices = random_bytes(rng, FORGERY_BYTES);
+                let forgery = Unstructured::new(&choices).arbitrary();
+                let forgery = forgery.expect("all byte strings are forgeries");
+                let mut made = self.observer.forge(&forgery, PEER_ID);
+                if random_below(rng, 8) == 0 {
+                    change(&mut made, rng);
                 }
                 return made;
             }
         };
-        if dice.below(16) > 0 {
-            // For this connection, if it is anything at all.
+        if random_below(rng, 16) > 0 {
+            // With the challenge of this connection, or it would be dropped at once.
             if let Some(challenge) = bytes.get_mut(8..12) {
                 challenge.copy_from_slice(&CHALLENGE.to_be_bytes());
             }
-            if let (true, Some(flags)) = (dice.below(4) > 0, bytes.get_mut(2)) {
+            if let (true, Some(flags)) = (random_below(rng, 4) > 0, bytes.get_mut(2)) {
                 *flags = if *flags == 0xCC { 0xCC } else { 0 };
             }
         }
-        change(&mut bytes, dice);
-        if dice.below(8) > 0 {
+        change(&mut bytes, rng);
+        if random_below(rng, 8) > 0 {
             repair(&mut bytes);
         }
         bytes
     }
 
-    fn takes(&mut self, bytes: &[u8], dice: &mut Dice, flooded: &mut Flooded) {
+    fn receive(&mut self, bytes: &[u8], rng: &mut Rng, flooded: &mut Flooded) {
         self.taken += 1;
         match &mut self.side {
-            Side::Single(end) => end.handle_datagram(self.now, bytes),
-            Side::Gate(gate) => {
-                gate.handle_datagram(self.now, [0, 0, 1, 2, 3][dice.below(5)], bytes)
+            Side::Connection(end) => end.handle_datagram(self.now, bytes),
+            Side::Acceptor(acceptor) => {
+                acceptor.handle_datagram(self.now, [0, 0, 1, 2, 3][random_below(rng, 5)], bytes)
             }
         }
-        match dice.below(32) {
-            0 => self.now = self.now.plus_micros(dice.next() % 3_000_000),
-            1..=8 => self.now = self.now.plus_micros(dice.next() % 3_000),
+        match random_below(rng, 32) {
+            0 => self.now = self.now.plus_micros(rng.next() % 3_000_000),
+            1..=8 => self.now = self.now.plus_micros(rng.next() % 3_000),
             9 => match &mut self.side {
-                Side::Single(end) => drop(end.send(0, Delivery::Reliable, b"for nobody")),
-                Side::Gate(gate) => drop(gate.send(0, Delivery::Reliable, b"for nobody")),
+                Side::Connection(end) => {
+                    {
+                        // It fails once the end is disconnected.
+                        let _ = end.send(0, Delivery::Reliable, b"no peer receives it");
+                    }
+                }
+                Side::Acceptor(acceptor) => {
+                    {
+                        // It fails once the end is disconnected.
+                        let _ = acceptor.send(0, Delivery::Reliable, b"no peer receives it");
+                    }
+                }
             },
             10..=20 => match &mut self.side {
-                Side::Single(end) => end.handle_timeout(self.now),
-                Side::Gate(gate) => gate.handle_timeout(self.now),
+                Side::Connection(end) => end.handle_timeout(self.now),
+                Side::Acceptor(acceptor) => acceptor.handle_timeout(self.now),
             },
             21..=28 => {
-                // At most what one flood has: nobody has more to say than he was asked.
+                // An end sends at most as much as one flood asked for.
                 for _ in 0..10_000 {
                     let bytes = match &mut self.side {
-                        Side::Single(end) => end.transmit(self.now),
-                        Side::Gate(gate) => gate.transmit(self.now).map(|(_, bytes)| bytes),
+                        Side::Connection(end) => end.transmit(self.now),
+                        Side::Acceptor(acceptor) => {
+                            acceptor.transmit(self.now).map(|(_, bytes)| bytes)
+                        }
                     };
                     let Some(bytes) = bytes else { return };
                     match &mut self.side {
-                        Side::Single(end) => end.transmitted(),
-                        Side::Gate(gate) => gate.transmitted(),
+                        Side::Connection(end) => end.transmitted(),
+                        Side::Acceptor(acceptor) => acceptor.transmitted(),
                     }
                     flooded.answered_bytes += bytes.len() as u64;
-                    self.seen.sent(&bytes);
+                    self.observer.observe(&bytes);
                     self.sent = bytes;
                 }
-                panic!("it does not stop");
+                panic!("the end sends for ever");
             }
             _ => {}
         }
     }
 
-    fn events(&mut self, flooded: &mut Flooded) {
+    fn take_events(&mut self, flooded: &mut Flooded) {
         loop {
             let event = match &mut self.side {
-                Side::Single(end) => end.poll_event(),
-                Side::Gate(gate) => gate.poll_event(CHALLENGE).map(|(_, event)| event),
+                Side::Connection(end) => end.poll_event(),
+                Side::Acceptor(acceptor) => acceptor.poll_event(CHALLENGE).map(|(_, event)| event),
             };
             match event {
                 Some(Event::Message(_)) => flooded.messages += 1,
@@ -308,29 +310,29 @@ impl Victim {
     }
 }
 
-/// Some changes: bytes, bits, numbers, more, less.
-fn change(bytes: &mut Vec<u8>, dice: &mut Dice) {
-    for _ in 0..dice.below(4) {
+/// Makes some changes: bytes, bits, numbers, more bytes, fewer bytes.
+fn change(bytes: &mut Vec<u8>, rng: &mut Rng) {
+    for _ in 0..random_below(rng, 4) {
         if bytes.is_empty() {
             return;
         }
-        let at = dice.below(bytes.len());
-        match dice.below(6) {
-            0 => bytes[at] = dice.byte(),
-            1 => bytes[at] ^= 1 << dice.below(8),
+        let at = random_below(rng, bytes.len());
+        match random_below(rng, 6) {
+            0 => bytes[at] = random_byte(rng),
+            1 => bytes[at] ^= 1 << random_below(rng, 8),
             2 => {
-                let number = [0_u32, 1, 2, 12, 0x7FFF_FFFF, u32::MAX][dice.below(6)];
+                let number = [0_u32, 1, 2, 12, 0x7FFF_FFFF, u32::MAX][random_below(rng, 6)];
                 for (place, byte) in bytes.iter_mut().skip(at & !3).zip(number.to_be_bytes()) {
                     *place = byte;
                 }
             }
             3 => bytes.truncate(at),
             4 => {
-                let more = dice.byte() & 63;
-                bytes.extend(dice.bytes(more.into()));
+                let more = random_byte(rng) & 63;
+                bytes.extend(random_bytes(rng, more.into()));
             }
-            // A small number, such as come next.
-            _ => bytes[at] = dice.byte() & 7,
+            // A small number, as in most fields.
+            _ => bytes[at] = random_byte(rng) & 7,
         }
     }
 }

@@ -1,97 +1,87 @@
-//! [`Forgery`]: datagrams made up by somebody who knows how they look, and [`Seen`]: what he has seen.
+//! [`Forgery`]: datagrams of an attacker who knows the format, and [`Observer`]: the knowledge of one
+//! who has seen the datagrams of an end.
 
 use crate::datagram::{repair, write_body};
-use crate::input::Input;
+use crate::script::{List, choices, script_types};
 use photon_proto::udp::command::{Body, ConnectFields, Fragment, kind};
 use photon_proto::udp::datagram::{CRC_HEADER_BYTES, NO_PEER_ID, decode};
 use std::collections::VecDeque;
 
-/// So many of the last reliable commands of an end are remembered.
+/// The number of reliable commands of an end that an observer remembers.
 const MAX_RECENT: usize = 64;
 
-/// What a datagram is made up of, as far as it was chosen beforehand.
-#[derive(Clone, Debug)]
-pub(super) struct Forgery {
-    peer_id: u8,
-    crc: u8,
-    count: u8,
-    sent_time: u8,
-    trailing: u8,
-    commands: Vec<Choice>,
-}
+script_types! {
+    /// The choices of an attacker for one datagram. Its numbers become right or wrong values only
+    /// when it is written, because the right ones depend on what the attacker has seen.
+    pub struct Forgery {
+        /// The peer id: right in half of all cases.
+        pub peer_id: u8,
+        /// Bit 7: whether bytes follow the last command. The rest: the flags, modulo 10, and whether
+        /// the checksum is wrong, which every third number makes it.
+        pub crc: u8,
+        /// The command count: right up to 199, then off by one, then anything.
+        pub count: u8,
+        /// The sent time: the last one of the peer, or a constant.
+        pub sent_time: u8,
+        /// The first command.
+        pub first: ForgedCommand,
+        /// The other commands.
+        pub more: List<ForgedCommand, 3>,
+    }
 
-/// One command; each number is chosen when it is made up.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    kind: u8,
-    channel: u8,
-    flags: u8,
-    number: u8,
-    /// For the body: another number, and what is wrong with it.
-    other: u8,
-    twist: u8,
-    length: usize,
-}
-
-impl Forgery {
-    /// How many commands, and five choices about the header; then seven bytes for each command.
-    pub(super) fn read(input: &mut Input<'_>) -> Self {
-        let commands = 1 + input.below(4);
-        let header = [input.u8(), input.u8(), input.u8(), input.u8()];
-        let [peer_id, crc, count, sent_time] = header;
-        let trailing = if crc & 0x80 == 0 { 0 } else { 3 };
-        let commands = (0..commands).map(|_| Choice::read(input)).collect();
-        Self {
-            peer_id,
-            crc,
-            count,
-            sent_time,
-            trailing,
-            commands,
-        }
+    /// The choices of an attacker for one command. Small numbers are the usual values; above 200
+    /// begin the wrong ones.
+    #[derive(Copy, Eq)]
+    pub struct ForgedCommand {
+        /// The command type.
+        pub kind: CommandKind,
+        /// The channel.
+        pub channel: u8,
+        /// The flags.
+        pub flags: u8,
+        /// The reliable number, relative to the last one.
+        pub number: u8,
+        /// Another number of the body.
+        pub other: u8,
+        /// The error in the body or in the size.
+        pub twist: u8,
+        /// A quarter of the payload length.
+        pub length: u8,
     }
 }
 
-impl Choice {
-    fn read(input: &mut Input<'_>) -> Self {
-        Self {
-            kind: input.pick([
-                kind::RELIABLE,
-                kind::ACK,
-                kind::FRAGMENT,
-                kind::CONNECT,
-                kind::VERIFY_CONNECT,
-                kind::UNRELIABLE,
-                kind::UNSEQUENCED,
-                kind::RELIABLE_UNSEQUENCED,
-                kind::FRAGMENT_UNSEQUENCED,
-                kind::ACK_UNSEQUENCED,
-                kind::PING,
-                kind::SERVER_TIME,
-                kind::RELIABLE,
-                kind::FRAGMENT,
-                kind::DISCONNECT,
-                9,
-                13,
-                17,
-                18,
-                19,
-                0,
-                200,
-            ]),
-            channel: input.u8(),
-            flags: input.u8(),
-            number: input.u8(),
-            other: input.u8(),
-            twist: input.u8(),
-            length: usize::from(input.u8()) * 4,
-        }
-    }
+choices! {
+    /// All command types, the most important ones twice, and some unknown ones. Spec: udp.md 3
+    #[derive(Eq)]
+    pub struct CommandKind(u8) = [
+        kind::RELIABLE,
+        kind::ACK,
+        kind::FRAGMENT,
+        kind::CONNECT,
+        kind::VERIFY_CONNECT,
+        kind::UNRELIABLE,
+        kind::UNSEQUENCED,
+        kind::RELIABLE_UNSEQUENCED,
+        kind::FRAGMENT_UNSEQUENCED,
+        kind::ACK_UNSEQUENCED,
+        kind::PING,
+        kind::SERVER_TIME,
+        kind::RELIABLE,
+        kind::FRAGMENT,
+        kind::DISCONNECT,
+        9,
+        13,
+        17,
+        18,
+        19,
+        0,
+        200,
+    ];
 }
 
-/// What somebody on the way has seen of an end, and what he has sent to it.
+/// The knowledge of an attacker about one end: what it has sent, and what was forged toward it.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Observer {
     pub(super) challenge: u32,
     /// The assigned peer id.
     peer_id: Option<u16>,
@@ -104,7 +94,7 @@ pub(super) struct Seen {
     fragments: (u32, u32, usize),
 }
 
-impl Seen {
+impl Observer {
     pub(super) fn new(challenge: u32) -> Self {
         Self {
             challenge,
@@ -112,8 +102,8 @@ impl Seen {
         }
     }
 
-    /// A datagram that this end has sent.
-    pub(super) fn sent(&mut self, bytes: &[u8]) {
+    /// Observes a datagram that this end has sent.
+    pub(super) fn observe(&mut self, bytes: &[u8]) {
         let Ok(datagram) = decode(bytes) else { return };
         for command in datagram.commands() {
             if let Body::VerifyConnect(fields) = command.body {
@@ -132,20 +122,22 @@ impl Seen {
         }
     }
 
-    /// A datagram for this end. Its peer id is the assigned one if it was seen, or `known`.
-    pub(super) fn make(&mut self, craft: &Forgery, known: u16) -> Vec<u8> {
+    /// Writes a datagram for this end. Its right peer id is the observed one, or else `known`.
+    pub(super) fn forge(&mut self, forgery: &Forgery, known: u16) -> Vec<u8> {
         let right = self.peer_id.unwrap_or(known);
-        let peer_id = [right, right, right, 0, NO_PEER_ID, 0xFFFE][usize::from(craft.peer_id) % 6];
-        let flags = [0, 0, 0, 0, 0xCC, 0xCC, 0xCC, 1, 0x77, 0][usize::from(craft.crc & 0x7F) % 10];
-        let real = u8::try_from(craft.commands.len()).unwrap_or(u8::MAX);
-        let count = match craft.count {
+        let peer_id =
+            [right, right, right, 0, NO_PEER_ID, 0xFFFE][usize::from(forgery.peer_id) % 6];
+        let flags =
+            [0, 0, 0, 0, 0xCC, 0xCC, 0xCC, 1, 0x77, 0][usize::from(forgery.crc & 0x7F) % 10];
+        let real = 1 + u8::try_from(forgery.more.len()).expect("a short list");
+        let count = match forgery.count {
             0..=199 => real,
             200..=219 => real + 1,
             220..=239 => real.saturating_sub(1),
             other => other,
         };
         let last_time = self.recent.front().map_or(0, |recent| recent.3);
-        let sent_time = [last_time, 0, 0x8000_0000, u32::MAX][usize::from(craft.sent_time) % 4];
+        let sent_time = [last_time, 0, 0x8000_0000, u32::MAX][usize::from(forgery.sent_time) % 4];
         let mut out = Vec::new();
         out.extend(peer_id.to_be_bytes());
         out.extend([flags, count]);
@@ -154,39 +146,42 @@ impl Seen {
         if flags == 0xCC {
             out.extend([0; CRC_HEADER_BYTES - 12]);
         }
-        for choice in &craft.commands {
+        for choice in std::iter::once(&forgery.first).chain(forgery.more.iter()) {
             self.command(choice, &mut out);
         }
-        out.extend(std::iter::repeat_n(0xEE, craft.trailing.into()));
-        // One in three check sums is wrong.
-        if !craft.crc.is_multiple_of(3) {
+        if forgery.crc & 0x80 != 0 {
+            out.extend([0xEE; 3]);
+        }
+        if !forgery.crc.is_multiple_of(3) {
             repair(&mut out);
         }
         out
     }
 
-    fn command(&mut self, it: &Choice, out: &mut Vec<u8>) {
-        let usual = match it.kind {
+    fn command(&mut self, it: &ForgedCommand, out: &mut Vec<u8>) {
+        let kind = it.kind.get();
+        let length = usize::from(it.length) * 4;
+        let usual = match kind {
             kind::ACK | kind::ACK_UNSEQUENCED | kind::UNRELIABLE | 17..=19 => 0,
             kind::UNSEQUENCED => 2,
             kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED => 3,
             _ => 1,
         };
         let flags = if it.flags < 200 { usual } else { it.flags };
-        let data = matches!(it.kind, 6..=8 | 11 | 14 | 15);
+        let data = matches!(kind, 6..=8 | 11 | 14 | 15);
         let channel = match (data, it.channel) {
             (true, 0..=199) => it.channel % 2,
             (false, 0..=199) => 255,
             (_, other) => other % 56 + 200,
         };
         let unsequenced = matches!(
-            it.kind,
+            kind,
             kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED
         );
         let mut number = self.number(channel, unsequenced, it.number);
-        let payload = vec![0xF3; it.length];
+        let payload = vec![0xF3; length];
         let (mut acked, part_size);
-        let body = match it.kind {
+        let body = match kind {
             kind::ACK | kind::ACK_UNSEQUENCED => {
                 acked = self
                     .recent
@@ -208,7 +203,7 @@ impl Seen {
             kind::CONNECT | kind::VERIFY_CONNECT => {
                 let odd = it.twist >= 200;
                 Body::Connect(ConnectFields {
-                    id: if it.kind == kind::CONNECT {
+                    id: if kind == kind::CONNECT {
                         0
                     } else {
                         [0x42, 0xFFFF, 0xFFFE, 0][usize::from(it.other) % 4]
@@ -235,7 +230,7 @@ impl Seen {
                 } else {
                     edges[usize::from(it.other) % edges.len()]
                 };
-                if it.kind == kind::UNRELIABLE && it.twist.is_multiple_of(2) {
+                if kind == kind::UNRELIABLE && it.twist.is_multiple_of(2) {
                     number = self.used[slot(channel, false)];
                 }
                 Body::Numbered {
@@ -246,7 +241,7 @@ impl Seen {
             kind::FRAGMENT | kind::FRAGMENT_UNSEQUENCED => {
                 if it.other < 100 || self.fragments.1 == 0 {
                     let count = [2, 1, 3, 5, 64, 4096][usize::from(it.other) % 6];
-                    self.fragments = (number, count, it.length.max(1));
+                    self.fragments = (number, count, length.max(1));
                     // The numbers behind the first are taken as well.
                     let used = &mut self.used[slot(channel, unsequenced)];
                     *used = used.wrapping_add(count - 1);
@@ -303,7 +298,7 @@ impl Seen {
             _ => (channel, it.other % 6),
         };
         let start = out.len();
-        out.extend([it.kind, channel, flags, reserved]);
+        out.extend([kind, channel, flags, reserved]);
         out.extend([0; 4]);
         out.extend(number.to_be_bytes());
         write_body(out, &body);

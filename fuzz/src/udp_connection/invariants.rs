@@ -1,28 +1,30 @@
-//! [`Told`]: what a connection has told, and what it may still tell.
+//! [`Announced`]: the events that a connection may still announce, and the bounds that hold in each
+//! of its states.
 
 use photon_proto::Timestamp;
 use photon_proto::udp::datagram::{MAX_BYTES, NO_PEER_ID, decode};
 use photon_proto::udp::{Cause, Config, Connection, Event, State};
 
-/// What a kept command costs beside its buffer, and the smallest buffer.
-const OVERHEAD_BYTES: usize = 64;
-const SMALL_BYTES: usize = 64;
-/// Parts that a message may have.
-const MAX_PARTS: usize = 4096;
-/// Datagrams that may follow the end: what was to be acknowledged, and a goodbye.
-const MAX_AFTER_THE_END: u32 = 80;
-/// Clocks do not come closer to their end than this, except to try just that.
+/// The memory that a kept command costs beside its buffer.
+const COMMAND_BYTES: usize = 64;
+/// The smallest buffer.
+const MIN_BUFFER_BYTES: usize = 64;
+/// The maximum of fragments in a message. Spec: udp.md 9, item 9
+const MAX_FRAGMENTS: usize = 4096;
+/// The maximum of datagrams after the end: acknowledgements, and a disconnect.
+const MAX_DATAGRAMS_AFTER_END: u32 = 80;
+/// Closer to the end of time, deadlines may lie behind it.
 const END_OF_TIME_MS: u64 = 1 << 40;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Announced {
     pub(super) connected: bool,
     pub(super) ended: Option<Cause>,
-    pulled_after_the_end: u32,
+    datagrams_after_end: u32,
 }
 
-impl Told {
-    /// An event, in the order in which it was taken.
+impl Announced {
+    /// Checks an event, in the order in which they are taken.
     pub(super) fn event(&mut self, event: &Event, config: &Config) {
         assert_eq!(self.ended, None, "{event:?} after the end");
         match event {
@@ -48,9 +50,9 @@ impl Told {
         }
     }
 
-    /// A datagram that was pulled.
-    pub(super) fn pulled(&mut self, bytes: &[u8], config: &Config, challenge: u32) {
-        let datagram = decode(bytes).expect("what is sent can be read");
+    /// Checks a datagram that leaves.
+    pub(super) fn transmitted(&mut self, bytes: &[u8], config: &Config, challenge: u32) {
+        let datagram = decode(bytes).expect("a sent datagram has no errors");
         assert_eq!(datagram.trailing_bytes(), 0);
         assert_eq!(datagram.header.challenge, challenge);
         assert!(
@@ -59,24 +61,31 @@ impl Told {
             bytes.len()
         );
         if self.ended.is_some() {
-            self.pulled_after_the_end += 1;
+            self.datagrams_after_end += 1;
             assert!(
-                self.pulled_after_the_end <= MAX_AFTER_THE_END,
-                "it goes on and on after the end"
+                self.datagrams_after_end <= MAX_DATAGRAMS_AFTER_END,
+                "it sends for ever after the end"
             );
         }
     }
 }
 
-/// What always holds of a connection.
-pub(super) fn check(connection: &Connection, told: &Told, config: &Config, latest: Timestamp) {
-    // Ready, out of order, and on each channel a message of either fragment type. Spec: udp.md 9, item 9.
-    let parts = MAX_PARTS.min(config.max_received_message_bytes) * (SMALL_BYTES + OVERHEAD_BYTES);
-    let awaited =
-        2 * usize::from(config.channels) * (2 * config.max_received_message_bytes + parts);
-    let most = 2 * (config.incoming_cap_bytes + 2 * MAX_BYTES + OVERHEAD_BYTES) + awaited;
+/// Checks what holds for a connection after each call.
+pub(super) fn check(
+    connection: &Connection,
+    announced: &Announced,
+    config: &Config,
+    latest: Timestamp,
+) {
+    // Ready messages, messages out of order, and on each channel one incomplete message of either
+    // fragment type. Spec: udp.md 9, item 9.
+    let fragments =
+        MAX_FRAGMENTS.min(config.max_received_message_bytes) * (MIN_BUFFER_BYTES + COMMAND_BYTES);
+    let incomplete =
+        2 * usize::from(config.channels) * (2 * config.max_received_message_bytes + fragments);
+    let max = 2 * (config.incoming_cap_bytes + 2 * MAX_BYTES + COMMAND_BYTES) + incomplete;
     assert!(
-        connection.received_bytes() <= most,
+        connection.received_bytes() <= max,
         "{} bytes received",
         connection.received_bytes()
     );
@@ -90,35 +99,36 @@ pub(super) fn check(connection: &Connection, told: &Told, config: &Config, lates
             (None, 0, 0)
         );
     } else {
-        assert_eq!(told.ended, None, "it told of its end");
+        assert_eq!(announced.ended, None, "it has announced its end");
     }
-    if told.ended.is_some() {
+    if announced.ended.is_some() {
         assert!(!connection.has_event());
     }
-    let awaits = connection.in_flight() == 0
+    let has_deadline = connection.in_flight() == 0
         || connection.poll_timeout().is_some()
         || connection.has_output();
-    // A server asks twice whether the client is there, then the client has to; for ever, if no timeout is set.
+    // A half-open server verifies the client twice and then waits for it, for ever if there is no
+    // timeout.
     let half_open = connection.state() == State::Connecting && connection.peer_id() != NO_PEER_ID;
     assert!(
-        awaits || half_open || is_end_of_time(latest),
-        "nothing will send it again"
+        has_deadline || half_open || is_end_of_time(latest),
+        "in flight without a deadline"
     );
 }
 
-/// Whether deadlines may lie behind the end of time, where nothing is due any more.
+/// Whether deadlines may lie behind the end of time, so that there are none.
 fn is_end_of_time(at: Timestamp) -> bool {
     at.plus_millis(END_OF_TIME_MS) == Timestamp::MAX
 }
 
-/// After `handle_timeout`, nothing is due any more.
-pub(super) fn nothing_is_due(next: Option<Timestamp>, at: Timestamp) {
+/// After `handle_timeout` no deadline has passed.
+pub(super) fn check_deadline(next: Option<Timestamp>, at: Timestamp) {
     if let Some(next) = next {
-        assert!(next > at, "due at {next:?}, which has passed at {at:?}");
+        assert!(next > at, "the deadline {next:?} has passed at {at:?}");
     }
 }
 
-/// What nobody changes who has no business with a connection.
+/// The state that a failed call or a foreign datagram must not change.
 #[derive(Debug, PartialEq)]
 pub(super) struct Snapshot {
     state: State,

@@ -1,66 +1,84 @@
-//! Target [`udp_connection()`]: a client, a server, the network between them and strangers, all out of one string of
-//! bytes.
+//! Target [`udp_connection()`]: a client, a server, the network between them and attackers, all from
+//! one byte string.
 
 mod endpoints;
 mod expectations;
 mod flood;
 mod forge;
 mod invariants;
+mod network;
 mod script;
+mod server;
+mod setup;
 mod world;
 
 pub use flood::{Flooded, Role, flood};
-pub use script::Op;
+pub use forge::{CommandKind, ForgedCommand, Forgery};
+pub use script::{
+    Attack, Call, Channel, Clock, Datagram, End, LeapMs, Length, NetworkStep, Outgoing, Reason,
+    Script, SendDelivery, ShutdownTimeout, Step,
+};
+pub use setup::{
+    Channels, Clocks, ConnectTimeout, DisconnectTimeout, HalfOpen, HalfOpenTimeout, IncomingCap,
+    MaxConnections, MaxMessage, MaxViolations, Mtu, PingIntervals, Resends, SendWindow, Setup,
+};
 pub use world::Reached;
 
-use script::Script;
 use world::World;
 
-/// Any bytes as what happens to two ends of a reliable UDP connection: five bytes say how they are set up, then comes
-/// one [`Op`] after the other with what belongs to it, in any order. The server is one accepted connection, or an
-/// acceptor, to which strangers come as well.
+/// The challenge of the client.
+const CHALLENGE: u32 = 0x672E_0433;
+/// The peer id that one accepted connection assigns.
+const PEER_ID: u16 = 0x0042;
+/// The address of the client, as an acceptor sees it. Strangers may have others.
+const CLIENT_ADDRESS: u8 = 0;
+
+/// Reads bytes as a [`Script`] and plays it with both ends of a UDP connection. The server is one
+/// accepted connection or an acceptor, to which strangers come as well.
 ///
-/// - Nothing panics, whatever arrives and whatever the time is.
-/// - After `handle_timeout(t)` the next deadline is later than `t`; while anything is in flight there is one.
-/// - What was received and not taken is bounded: the incoming cap, one message and one datagram.
-/// - `Connected` is told once and first, `Disconnected` last; after it there are no events and hardly any datagrams.
-/// - What is sent can be read, is not longer than the MTU, and is the same until it is reported as sent.
-/// - Calls that fail, datagrams with a wrong challenge and datagrams with a wrong check sum change nothing.
-/// - As long as nobody who knows the challenge forges a datagram: each message arrives as its delivery promises,
-///   however datagrams are lost, repeated and delayed; neither end blames the other; and once the network is mended, all
-///   that was sent arrives if both ends are still connected, or if the client shuts down and is not cut off.
+/// - Nothing panics, whatever datagrams arrive and whatever the time is.
+/// - After `handle_timeout(t)` the next deadline is later than `t`. While a command is in flight there
+///   is a deadline.
+/// - Received messages that the application does not take are limited: by the incoming cap, one message
+///   and one datagram.
+/// - `Connected` is announced once and first, `Disconnected` last. After it there are no events and
+///   hardly any datagrams.
+/// - Sent datagrams have no errors, are not longer than the MTU, and stay the same until they are
+///   reported as sent.
+/// - Failed calls, and datagrams with a wrong challenge or a wrong checksum, change nothing.
+/// - Unless somebody who knows the challenge forges a datagram: each message arrives as its delivery
+///   promises, however datagrams are lost, duplicated and delayed; and neither end reports an error of
+///   the other. Once the network loses nothing any more, all messages arrive if both ends are still
+///   connected, or if the client shuts down and succeeds.
 ///
 /// # Panics
 /// If one of these does not hold.
 pub fn udp_connection(data: &[u8]) {
-    play(data);
+    play(&Script::decode(data));
 }
 
-/// As [`udp_connection()`], and tells how far it got.
+/// Plays a script as [`udp_connection()`] does. Returns how far it got.
 ///
 /// # Panics
 /// As [`udp_connection()`].
-pub fn play(data: &[u8]) -> Reached {
-    run(data, false)
+pub fn play(script: &Script) -> Reached {
+    run(script, false)
 }
 
-/// As [`udp_connection()`], and prints every step and every event on the way.
+/// Plays a script as [`udp_connection()`] does, and prints every step and every event.
 ///
 /// # Panics
 /// As [`udp_connection()`].
-pub fn explain(data: &[u8]) {
-    run(data, true);
+pub fn explain(script: &Script) {
+    println!("{:#?}", script.setup);
+    run(script, true);
 }
 
-fn run(data: &[u8], told_aloud: bool) -> Reached {
-    let script = Script::read(data);
-    if told_aloud {
-        println!("{:#?}", script.setup);
-    }
-    let mut world = World::new(&script.setup, told_aloud);
-    for step in &script.steps {
+fn run(script: &Script, is_verbose: bool) -> Reached {
+    let mut world = World::new(&script.setup, is_verbose);
+    for step in script.played_steps() {
         world.step(step);
     }
     world.finish();
-    world.reached
+    world.reached()
 }

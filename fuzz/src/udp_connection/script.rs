@@ -1,410 +1,337 @@
-//! [`Script`]: what the bytes of an input mean.
+//! [`Step`]: the calls of both ends, and the faults of the network and of attackers, of which scripts
+//! are made.
 
 use super::forge::Forgery;
-use crate::input::Input;
-use photon_proto::udp::{AcceptorConfig, Config, Delivery};
-use std::time::Duration;
+use super::setup::Setup;
+use crate::script::{Encode, List, UpTo, choices, script_types};
+use arbitrary::Arbitrary;
+use photon_proto::udp::Delivery;
+use std::fmt;
 
-/// More than that is not read, so that an input has an end in time.
+/// A whole script.
+pub type Script = crate::script::Script<Setup, Step>;
+
+/// More steps are not played, so that each input ends in time.
 const MAX_STEPS: usize = 400;
 
-/// Nobody gives up a connection for this, in the usual settings.
-const MAX_WAIT_MICROS: u64 = 500_000;
+/// No end times out within this time, in the usual configuration.
+const MAX_WAIT_MS: u16 = 500;
 
-/// What a step begins with; what belongs to it follows. A byte stands for the operation at its place in [`Op::ALL`],
-/// counted round and round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// Time goes on by this many milliseconds (1 byte); then everything goes both ways without a fault.
-    Turn,
-    /// Time goes on by this many milliseconds (2 bytes).
-    Wait,
-    /// Time goes on by this many microseconds (2 bytes).
-    Blink,
-    /// Time goes on to the next deadline of an end (1 byte), which looks at it.
-    Sleep,
-    /// Time goes on by more than anybody waits (1 byte: how much more).
-    Leap,
-    /// An end (1 byte) is told a time that is this many milliseconds (2 bytes) back.
-    Back,
-    /// An end (1 byte) looks at the time.
-    Timeout,
-    /// An end sends a message: which end, channel, delivery (1 byte each), length (2 bytes).
-    Send,
-    /// The same many times: end, channel, delivery, how many (1 byte each), length (2 bytes).
-    Burst,
-    /// An end (1 byte) begins a message and breaks off.
-    BreakOff,
-    /// Datagrams of an end (1 byte), at most so many (1 byte), go on their way.
-    Pull,
-    /// A datagram of an end (1 byte) is looked at and stays.
-    Peek,
-    /// An end (1 byte) is told that a datagram was sent.
-    Transmitted,
-    /// A datagram on the way to an end (1 byte), whichever (1 byte), arrives.
-    Deliver,
-    /// The same, and it will arrive again.
-    DeliverAgain,
-    /// The same, and it is lost.
-    Lose,
-    /// A datagram on the way to an end (1 byte), whichever (1 byte), arrives with a bit changed (2 bytes), and will
-    /// arrive again as it was.
-    Corrupt,
-    /// A datagram made up by somebody who knows the connection arrives at an end (1 byte): see `Forgery`.
-    Forge,
-    /// Bytes arrive at an end (1 byte): whether with its challenge (1 byte), how many (1 byte), the bytes.
-    Raw,
-    /// A datagram made up by somebody who does not know the connection arrives at an end (1 byte), at an acceptor from
-    /// an address (1 byte): see `Forgery`.
-    Strange,
-    /// Events of an end (1 byte), at most so many (1 byte), are taken.
-    Events,
-    /// An end (1 byte) closes.
-    Close,
-    /// An end (1 byte) shuts down: patience (1 byte), reason (1 byte).
-    Shutdown,
-    /// The client asks for the time.
-    FetchTime,
-    /// The acceptor forgets the client.
-    Forget,
-}
+script_types! {
+    /// One step of a script.
+    pub enum Step {
+        /// Time passes, or an end handles it.
+        Clock(Clock),
+        /// An end is called.
+        Call(Call),
+        /// An end sends datagrams, or an attacker does.
+        Datagram(Datagram),
+        /// A datagram on its way arrives, or is lost.
+        Network(NetworkStep),
+    }
 
-impl Op {
-    /// All of them; what a script is made of comes more than once.
-    pub const ALL: [Self; 32] = [
-        Self::Turn,
-        Self::Wait,
-        Self::Blink,
-        Self::Sleep,
-        Self::Leap,
-        Self::Back,
-        Self::Timeout,
-        Self::Send,
-        Self::Burst,
-        Self::BreakOff,
-        Self::Pull,
-        Self::Peek,
-        Self::Transmitted,
-        Self::Deliver,
-        Self::DeliverAgain,
-        Self::Lose,
-        Self::Corrupt,
-        Self::Forge,
-        Self::Raw,
-        Self::Strange,
-        Self::Events,
-        Self::Close,
-        Self::Shutdown,
-        Self::FetchTime,
-        Self::Forget,
-        Self::Turn,
-        Self::Sleep,
-        Self::Send,
-        Self::Pull,
-        Self::Deliver,
-        Self::DeliverAgain,
-        Self::Lose,
-    ];
+    /// One of the two ends.
+    #[derive(Copy, Eq)]
+    pub enum End {
+        /// The client.
+        Client,
+        /// The server: an accepted connection or an acceptor.
+        Server,
+    }
 
-    /// The byte of this operation.
-    #[must_use]
-    pub fn byte(self) -> u8 {
-        let place = Self::ALL.iter().position(|one| *one == self);
-        place
-            .and_then(|place| u8::try_from(place).ok())
-            .unwrap_or(0)
+    /// Time passes, or an end handles it.
+    pub enum Clock {
+        /// Time passes; then all datagrams arrive in both directions until neither end has more.
+        Turn {
+            /// The number of milliseconds.
+            ms: u8,
+        },
+        /// Time passes.
+        Wait {
+            /// The number of milliseconds.
+            ms: u16,
+        },
+        /// A little time passes.
+        Blink {
+            /// The number of microseconds.
+            micros: u16,
+        },
+        /// Time passes until the next deadline of an end, which handles it.
+        Sleep(End),
+        /// Much time passes.
+        Leap(LeapMs),
+        /// An end handles an earlier time.
+        Back {
+            /// The end.
+            end: End,
+            /// The number of milliseconds.
+            ms: u16,
+        },
+        /// An end handles the time.
+        Timeout(End),
+    }
+
+    /// An end is called.
+    pub enum Call {
+        /// An end sends a message.
+        Send {
+            /// The end.
+            end: End,
+            /// The message.
+            message: Outgoing,
+        },
+        /// An end sends many messages.
+        Burst {
+            /// The end.
+            end: End,
+            /// Each message.
+            message: Outgoing,
+            /// The number of messages.
+            count: u8,
+        },
+        /// An end begins a message, and its encoder fails.
+        BreakOff(End),
+        /// Events of an end are taken.
+        TakeEvents {
+            /// The end.
+            end: End,
+            /// The maximum of events.
+            max: u8,
+        },
+        /// An end closes the connection.
+        Close(End),
+        /// An end shuts the connection down.
+        ShutDown {
+            /// The end.
+            end: End,
+            /// The maximum time for the acknowledgements.
+            timeout_ms: ShutdownTimeout,
+            /// The reason in the disconnect command.
+            reason: Reason,
+        },
+        /// The client asks for the server's time.
+        FetchTime,
+        /// The acceptor forgets the client.
+        Forget,
+    }
+
+    /// A message that an end sends.
+    #[derive(Copy, Eq)]
+    pub struct Outgoing {
+        /// The channel.
+        pub channel: Channel,
+        /// The delivery.
+        pub delivery: SendDelivery,
+        /// The number of bytes.
+        pub length: Length,
+    }
+
+    /// An end sends datagrams, or an attacker does.
+    pub enum Datagram {
+        /// Datagrams of an end leave.
+        Pull {
+            /// The end.
+            end: End,
+            /// The maximum of datagrams.
+            max: u8,
+        },
+        /// A datagram of an end is looked at, and not reported as sent.
+        Peek(End),
+        /// An end is told that a datagram was sent.
+        Transmitted(End),
+        /// An attacker sends a datagram.
+        Attack(Attack),
+    }
+
+    /// An attacker sends a datagram.
+    pub enum Attack {
+        /// A forged datagram with the challenge of the connection.
+        Forge {
+            /// The end that receives it.
+            to: End,
+            /// The datagram.
+            forgery: Forgery,
+        },
+        /// Any bytes.
+        Raw {
+            /// The end that receives them.
+            to: End,
+            /// Whether the challenge of the connection is written into them.
+            known: bool,
+            /// The bytes.
+            bytes: List<u8, 255>,
+        },
+        /// A forged datagram with another challenge.
+        Strange {
+            /// The end that receives it.
+            to: End,
+            /// The address that an acceptor sees; 0 is the client's.
+            address: UpTo<3>,
+            /// The datagram.
+            forgery: Forgery,
+        },
+    }
+
+    /// A datagram on its way arrives, or is lost.
+    pub enum NetworkStep {
+        /// It arrives.
+        Deliver {
+            /// The end to which it is on its way.
+            to: End,
+            /// Its place, modulo the number of datagrams on their way.
+            which: u8,
+        },
+        /// A copy of it arrives; it stays on its way.
+        DeliverCopy {
+            /// The end to which it is on its way.
+            to: End,
+            /// Its place, modulo the number of datagrams on their way.
+            which: u8,
+        },
+        /// It is lost.
+        Lose {
+            /// The end to which it is on its way.
+            to: End,
+            /// Its place, modulo the number of datagrams on their way.
+            which: u8,
+        },
+        /// A copy of it arrives with a changed bit; it stays on its way.
+        Corrupt {
+            /// The end to which it is on its way.
+            to: End,
+            /// Its place, modulo the number of datagrams on their way.
+            which: u8,
+            /// The place of the bit, modulo their number.
+            bit: u16,
+        },
     }
 }
 
-/// One of the two ends of the link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Client,
-    Server,
+choices! {
+    /// More than any timeout, and times at which clocks of 31, 32 and 64 bits wrap.
+    #[derive(Eq)]
+    pub struct LeapMs(u64) =
+        [20_000, 1 << 31, 1 << 32, 86_400_000, (1 << 31) - 20, 1 << 52, u64::MAX];
+
+    /// Mostly the first channel; also one that does not exist.
+    #[derive(Eq)]
+    pub struct Channel(u8) = [0, 0, 1, 0, 2, 255];
+
+    /// The deliveries.
+    #[derive(Eq)]
+    pub struct SendDelivery(Delivery) = [
+        Delivery::Reliable,
+        Delivery::Unreliable,
+        Delivery::ReliableUnsequenced,
+        Delivery::UnreliableUnsequenced,
+    ];
+
+    /// No timeout, a short one, an immediate one, and a long one, in milliseconds.
+    #[derive(Eq)]
+    pub struct ShutdownTimeout(u64) = [u64::MAX, 1000, 0, 60_000];
+
+    /// The client's reason, those of servers, and unknown ones. Spec: udp.md 7.2
+    #[derive(Eq)]
+    pub struct Reason(u8) = [4, 1, 0, 2, 3, 255];
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Step<'a> {
-    Turn {
-        ms: u64,
-    },
-    Wait {
-        micros: u64,
-    },
-    Sleep(End),
-    Back {
-        end: End,
-        ms: u64,
-    },
-    Timeout(End),
-    Send {
-        end: End,
-        channel: u8,
-        delivery: Delivery,
-        count: u8,
-        length: usize,
-    },
-    BreakOff(End),
-    Pull {
-        end: End,
-        most: u8,
-    },
-    Peek(End),
-    Transmitted(End),
-    Deliver {
-        to: End,
-        which: u8,
-        again: bool,
-    },
-    Lose {
-        to: End,
-        which: u8,
-    },
-    Corrupt {
-        to: End,
-        which: u8,
-        bit: u16,
-    },
-    Forge {
-        to: End,
-        craft: Forgery,
-    },
-    Raw {
-        to: End,
-        known: bool,
-        bytes: &'a [u8],
-    },
-    Strange {
-        to: End,
-        address: u8,
-        craft: Forgery,
-    },
-    Events {
-        end: End,
-        most: u8,
-    },
-    Close(End),
-    Shutdown {
-        end: End,
-        ms: u64,
-        reason: u8,
-    },
-    FetchTime,
-    Forget,
+/// The length of a message: 0, or at least 4 bytes, which tell it from other messages. Half of all
+/// numbers stand for messages of one or two datagrams, the others for up to 32 KiB.
+#[derive(Clone, Copy, PartialEq, Eq, Arbitrary)]
+pub struct Length(u16);
+
+/// Set for lengths of more than two datagrams.
+const LONG: u16 = 0x8000;
+/// Shorter messages are sent as at most two datagrams.
+const SHORT_BYTES: u16 = 1300;
+/// The bytes that tell a message from others.
+const MIN_BYTES: u16 = 4;
+
+impl Length {
+    /// This number of bytes.
+    ///
+    /// # Panics
+    /// If no script can have it.
+    #[must_use]
+    pub fn of(bytes: u16) -> Self {
+        let length = if bytes < SHORT_BYTES {
+            Self(bytes)
+        } else {
+            Self(LONG | bytes)
+        };
+        assert_eq!(
+            length.bytes(),
+            usize::from(bytes),
+            "0, or 4 to 32,767 bytes"
+        );
+        length
+    }
+
+    pub(super) fn bytes(self) -> usize {
+        usize::from(match self.0 {
+            0 => 0,
+            long @ LONG.. => (long & !LONG).max(MIN_BYTES),
+            short => (short % SHORT_BYTES).max(MIN_BYTES),
+        })
+    }
 }
 
-/// How everything is set up.
-#[derive(Clone, Debug)]
-pub(super) struct Setup {
-    /// Whether the server is an acceptor, not one accepted connection.
-    pub(super) acceptor: bool,
-    /// Whether the script begins with both ends connected.
-    pub(super) connected: bool,
-    /// Whether the client says goodbye at the end and waits until everything is there.
-    pub(super) shut_down: bool,
-    pub(super) client: Config,
-    pub(super) server: AcceptorConfig,
-    /// What a server's clock shows at first, if it is one accepted connection.
-    pub(super) server_clock: u32,
-    /// When the client connects.
-    pub(super) start_micros: u64,
-    /// Whether nobody forges anything.
-    pub(super) honest: bool,
-    /// Whether nobody goes before the end of the script.
-    pub(super) stays: bool,
+impl fmt::Debug for Length {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().fmt(out)
+    }
 }
 
-pub(super) struct Script<'a> {
-    pub(super) setup: Setup,
-    pub(super) steps: Vec<Step<'a>>,
+impl Encode for Length {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
 }
 
-impl<'a> Script<'a> {
-    pub(super) fn read(data: &'a [u8]) -> Self {
-        let mut input = Input::new(data);
-        let setup = Setup::read(&mut input);
-        let mut steps = Vec::new();
-        while !input.is_empty() && steps.len() < MAX_STEPS {
-            let step = Step::read(&mut input);
-            let left_out = match step {
-                Step::Forge { .. } | Step::Raw { known: true, .. } => setup.honest,
-                // Only a check sum tells that it was not sent so.
-                Step::Corrupt { .. } => setup.honest && !setup.client.crc,
-                Step::Close(_) | Step::Shutdown { .. } | Step::Forget => setup.stays,
-                // Who sleeps too long has to be given up.
-                Step::Wait { micros } => setup.stays && micros > MAX_WAIT_MICROS,
-                _ => false,
-            };
-            if !left_out {
-                steps.push(step);
-            }
-        }
-        Self { setup, steps }
+impl Script {
+    /// The steps that are played: without those that break a promise of the setup.
+    pub(super) fn played_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps
+            .iter()
+            .filter(|step| self.setup.allows(step))
+            .take(MAX_STEPS)
     }
 }
 
 impl Setup {
-    /// Five bytes: choices, which steps are left out, sizes, times, what an acceptor puts up with.
-    fn read(input: &mut Input<'_>) -> Self {
-        let (choices, without, sizes, times, table) =
-            (input.u8(), input.u8(), input.u8(), input.u8(), input.u8());
-        let one = |byte: u8, shift: u8| usize::from(byte >> shift & 3);
-        let client = Config::client().with(|it| {
-            it.crc = choices & 8 != 0;
-            it.channels = [2, 1, 3, 8][one(choices, 4)];
-            it.send_window = [50, 3, 0, 1][one(choices, 6)];
-            it.mtu = [1200, 576, 2048, 1199][one(sizes, 0)];
-            it.incoming_cap_bytes = [4 << 20, 20_000, 3000, 100][one(sizes, 2)];
-            let most = [512_000, 20_000, 3000, 100_000][one(sizes, 4)];
-            (it.max_message_bytes, it.max_received_message_bytes) = (most, most);
-            it.max_violations = [1000, 0, 10, u32::MAX][one(sizes, 6)];
-            it.ping_interval = Duration::from_millis([3000, 0, 1, 500][one(times, 0)]);
-            it.disconnect_timeout =
-                Duration::from_millis([10_000, 1000, u64::MAX, 0][one(times, 2)]);
-            it.connect_timeout = Duration::from_millis([15_000, 0, 1000, u64::MAX][one(times, 4)]);
-            (it.max_resends, it.quick_resends) =
-                [(7, 2), (7, 0), (0, 0), (u32::MAX, 3)][one(times, 6)];
-        });
-        // Timeouts are each end's own affair; what they send each other is not.
-        let connection = client.clone().with(|it| {
-            (it.crc, it.channels) = (false, 8);
-            it.ping_interval = Duration::from_millis([1000, 0, 3000, 1][one(times, 0)]);
-        });
-        let server = AcceptorConfig::default().with(|it| {
-            it.connection = connection;
-            it.max_half_open = [1024, 1, 2, 0][one(table, 0)];
-            it.half_open_timeout = Duration::from_millis([5000, 0, 50, u64::MAX][one(table, 2)]);
-            it.max_connections = [65_536, 1, 2, 0][one(table, 4)];
-        });
-        Self {
-            acceptor: choices & 1 != 0,
-            connected: choices & 2 == 0,
-            shut_down: choices & 4 != 0,
-            client,
-            server,
-            server_clock: [5_000_000, u32::MAX - 30, 0x7FFF_FFF0, 0][one(table, 6)],
-            start_micros: [86_400_000_000, 0, 999, 1 << 62][one(table, 6)],
-            honest: without & 1 != 0,
-            stays: without & 2 != 0,
+    fn allows(&self, step: &Step) -> bool {
+        match step {
+            Step::Datagram(Datagram::Attack(
+                Attack::Forge { .. } | Attack::Raw { known: true, .. },
+            )) => !self.honest,
+            // Without a checksum a changed datagram is a forged one.
+            Step::Network(NetworkStep::Corrupt { .. }) => !self.honest || self.crc,
+            Step::Call(Call::Close(_) | Call::ShutDown { .. } | Call::Forget)
+            // The peer of an end that is not called for long times out.
+            | Step::Clock(Clock::Leap(_)) => !self.stays,
+            Step::Clock(Clock::Wait { ms }) => !self.stays || *ms <= MAX_WAIT_MS,
+            _ => true,
         }
     }
 }
 
-fn end(input: &mut Input<'_>) -> End {
-    if input.flag() {
-        End::Server
-    } else {
-        End::Client
-    }
-}
-
-impl<'a> Step<'a> {
-    fn read(input: &mut Input<'a>) -> Self {
-        let op = Op::ALL[usize::from(input.u8()) % Op::ALL.len()];
-        match op {
-            Op::Turn => Self::Turn {
-                ms: input.u8().into(),
-            },
-            Op::Wait => Self::Wait {
-                micros: u64::from(input.u16()) * 1000,
-            },
-            Op::Blink => Self::Wait {
-                micros: input.u16().into(),
-            },
-            Op::Sleep => Self::Sleep(end(input)),
-            Op::Leap => {
-                let ms: u64 = input.pick([
-                    20_000,
-                    1 << 31,
-                    1 << 32,
-                    86_400_000,
-                    (1 << 31) - 20,
-                    1 << 52,
-                    u64::MAX,
-                ]);
-                Self::Wait {
-                    micros: ms.saturating_mul(1000),
+/// Lets scripts name a step without the enum around it.
+macro_rules! from_parts {
+    ($($part:ident => $variant:ident),*) => {
+        $(
+            impl From<$part> for Step {
+                fn from(part: $part) -> Self {
+                    Self::$variant(part)
                 }
             }
-            Op::Back => Self::Back {
-                end: end(input),
-                ms: input.u16().into(),
-            },
-            Op::Timeout => Self::Timeout(end(input)),
-            Op::Send | Op::Burst => Self::Send {
-                end: end(input),
-                channel: input.pick([0, 0, 1, 0, 2, 255]),
-                delivery: input.pick([
-                    Delivery::Reliable,
-                    Delivery::Unreliable,
-                    Delivery::ReliableUnsequenced,
-                    Delivery::UnreliableUnsequenced,
-                ]),
-                count: if op == Op::Send { 1 } else { input.u8() },
-                length: length(input),
-            },
-            Op::BreakOff => Self::BreakOff(end(input)),
-            Op::Pull => Self::Pull {
-                end: end(input),
-                most: input.u8(),
-            },
-            Op::Peek => Self::Peek(end(input)),
-            Op::Transmitted => Self::Transmitted(end(input)),
-            Op::Deliver => Self::Deliver {
-                to: end(input),
-                which: input.u8(),
-                again: false,
-            },
-            Op::DeliverAgain => Self::Deliver {
-                to: end(input),
-                which: input.u8(),
-                again: true,
-            },
-            Op::Lose => Self::Lose {
-                to: end(input),
-                which: input.u8(),
-            },
-            Op::Corrupt => Self::Corrupt {
-                to: end(input),
-                which: input.u8(),
-                bit: input.u16(),
-            },
-            Op::Forge => Self::Forge {
-                to: end(input),
-                craft: Forgery::read(input),
-            },
-            Op::Raw => Self::Raw {
-                to: end(input),
-                known: input.flag(),
-                bytes: input.bytes(255),
-            },
-            Op::Strange => Self::Strange {
-                to: end(input),
-                address: input.below(4),
-                craft: Forgery::read(input),
-            },
-            Op::Events => Self::Events {
-                end: end(input),
-                most: input.u8(),
-            },
-            Op::Close => Self::Close(end(input)),
-            Op::Shutdown => Self::Shutdown {
-                end: end(input),
-                ms: input.pick([u64::MAX, 1000, 0, 60_000]),
-                reason: input.pick([4, 1, 0, 2, 3, 255]),
-            },
-            Op::FetchTime => Self::FetchTime,
-            Op::Forget => Self::Forget,
-        }
-    }
+        )*
+    };
 }
 
-/// Nothing, or enough to tell one message from another.
-fn length(input: &mut Input<'_>) -> usize {
-    match input.u16() {
-        0 => 0,
-        // Longer ones are seldom.
-        given @ 0x8000.. => usize::from(given & 0x7FFF).max(4),
-        given => usize::from(given % 1300).max(4),
+from_parts!(Clock => Clock, Call => Call, Datagram => Datagram, NetworkStep => Network);
+
+impl From<Attack> for Step {
+    fn from(attack: Attack) -> Self {
+        Self::Datagram(Datagram::Attack(attack))
     }
 }

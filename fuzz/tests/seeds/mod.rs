@@ -132,7 +132,7 @@ pub(crate) fn all() -> Seeds {
         );
     }
     for (name, script) in udp_scripts::all() {
-        add("udp_connection", name, script);
+        add("udp_connection", name, script.encode());
     }
     for (name, script) in chat_scripts::all() {
         add("chat_script", &name, script.encode());

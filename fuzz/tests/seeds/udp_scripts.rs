@@ -1,240 +1,419 @@
-//! Scripts made by hand for `udp_connection`.
+//! Scripts for `udp_connection`.
 
-use photon_fuzz::udp_connection::Op;
+use photon_fuzz::script::{List, UpTo};
+use photon_fuzz::udp_connection::{
+    Attack, Call, Channel, Clock, Clocks, CommandKind, Datagram, End, ForgedCommand, Forgery,
+    HalfOpen, HalfOpenTimeout, IncomingCap, LeapMs, Length, MaxConnections, MaxMessage, Mtu,
+    NetworkStep, Outgoing, PingIntervals, Reason, Script, SendDelivery, SendWindow, Setup,
+    ShutdownTimeout, Step,
+};
+use photon_proto::udp::Delivery;
+use photon_proto::udp::command::kind;
 
-/// Bits of the first byte of a script.
-const ACCEPTOR: u8 = 1;
-const NOT_CONNECTED: u8 = 2;
-const SHUT_DOWN: u8 = 4;
-const CRC: u8 = 8;
-/// Bits of the second: nobody forges, nobody goes.
-const HONEST: u8 = 1;
-const STAYS: u8 = 2;
+const CLIENT: End = End::Client;
+const SERVER: End = End::Server;
 
-const CLIENT: u8 = 0;
-const SERVER: u8 = 1;
+/// Chooses the peer id 0.
+const NO_PEER_ID: u8 = 3;
 
-/// A script that is being written.
-struct Script(Vec<u8>);
+/// All command types that a script can forge.
+const KINDS: [u8; 22] = [
+    kind::RELIABLE,
+    kind::ACK,
+    kind::FRAGMENT,
+    kind::CONNECT,
+    kind::VERIFY_CONNECT,
+    kind::UNRELIABLE,
+    kind::UNSEQUENCED,
+    kind::RELIABLE_UNSEQUENCED,
+    kind::FRAGMENT_UNSEQUENCED,
+    kind::ACK_UNSEQUENCED,
+    kind::PING,
+    kind::SERVER_TIME,
+    kind::RELIABLE,
+    kind::FRAGMENT,
+    kind::DISCONNECT,
+    9,
+    13,
+    17,
+    18,
+    19,
+    0,
+    200,
+];
 
-impl Script {
-    fn new(choices: u8, without: u8) -> Self {
-        Self(vec![choices, without, 0, 0, 0])
-    }
-
-    fn setup(mut self, sizes: u8, times: u8, table: u8) -> Self {
-        self.0[2..5].copy_from_slice(&[sizes, times, table]);
-        self
-    }
-
-    fn op(mut self, op: Op, rest: &[u8]) -> Self {
-        self.0.push(op.byte());
-        self.0.extend_from_slice(rest);
-        self
-    }
-
-    /// A burst of this many messages of a channel and a delivery.
-    fn burst(self, end: u8, channel: u8, delivery: u8, count: u8, length: u16) -> Self {
-        let [low, high] = length.to_le_bytes();
-        self.op(Op::Burst, &[end, channel, delivery, count, low, high])
-    }
-
-    /// A datagram of one command for an end: its kind (by place), channel, number, other, twist, length in fours.
-    fn forge(self, to: u8, [kind, channel, number, other, twist, length]: [u8; 6]) -> Self {
-        self.op(
-            Op::Forge,
-            &[
-                to, 0, 0, 0, 0, 0, kind, channel, 0, number, other, twist, length,
-            ],
-        )
-    }
-
-    /// Everything that both ends have to say is on its way, and some of it gets lost, comes twice and late.
-    fn weather(mut self) -> Self {
-        for end in [CLIENT, SERVER] {
-            self = self.op(Op::Pull, &[end, 200]);
-        }
-        for to in [CLIENT, SERVER] {
-            self = self
-                .op(Op::DeliverAgain, &[to, 3])
-                .op(Op::Lose, &[to, 1])
-                .op(Op::Deliver, &[to, 7])
-                .op(Op::Lose, &[to, 0])
-                .op(Op::Corrupt, &[to, 2, 77, 1])
-                .op(Op::DeliverAgain, &[to, 0])
-                .op(Op::Deliver, &[to, 0]);
-        }
-        self.op(Op::Wait, &[60, 0])
-            .op(Op::Sleep, &[CLIENT])
-            .op(Op::Sleep, &[SERVER])
+/// A setup in which nobody forges, and each end may close the connection.
+fn honest() -> Setup {
+    Setup {
+        honest: true,
+        ..Setup::default()
     }
 }
 
-/// All of them by name. Those that begin with `delivers` are honest, and everything arrives.
-pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
+/// A setup in which all messages must arrive.
+fn delivers() -> Setup {
+    Setup {
+        honest: true,
+        stays: true,
+        ..Setup::default()
+    }
+}
+
+/// A setup with an acceptor.
+fn acceptor(setup: Setup) -> Setup {
+    Setup {
+        acceptor: true,
+        ..setup
+    }
+}
+
+/// A script that is being written.
+struct Builder(Script);
+
+impl Builder {
+    const fn new(setup: Setup) -> Self {
+        Self(Script {
+            setup,
+            steps: Vec::new(),
+        })
+    }
+
+    fn then(mut self, step: impl Into<Step>) -> Self {
+        self.0.steps.push(step.into());
+        self
+    }
+
+    fn turn(self, ms: u8) -> Self {
+        self.then(Clock::Turn { ms })
+    }
+
+    /// An end sends this number of messages.
+    fn burst(self, end: End, channel: u8, delivery: Delivery, count: u8, length: u16) -> Self {
+        self.then(Call::Burst {
+            end,
+            message: outgoing(channel, delivery, length),
+            count,
+        })
+    }
+
+    /// An end receives a forged datagram of one command.
+    fn forge(self, to: End, command: ForgedCommand) -> Self {
+        self.then(Attack::Forge {
+            to,
+            forgery: forgery(command),
+        })
+    }
+
+    /// All datagrams of both ends leave. Some are lost, duplicated, delayed and changed.
+    fn bad_network(mut self) -> Self {
+        for end in [CLIENT, SERVER] {
+            self = self.then(Datagram::Pull { end, max: 200 });
+        }
+        for to in [CLIENT, SERVER] {
+            self = self
+                .then(NetworkStep::DeliverCopy { to, which: 3 })
+                .then(NetworkStep::Lose { to, which: 1 })
+                .then(NetworkStep::Deliver { to, which: 7 })
+                .then(NetworkStep::Lose { to, which: 0 })
+                .then(NetworkStep::Corrupt {
+                    to,
+                    which: 2,
+                    bit: 333,
+                })
+                .then(NetworkStep::DeliverCopy { to, which: 0 })
+                .then(NetworkStep::Deliver { to, which: 0 });
+        }
+        self.then(Clock::Wait { ms: 60 })
+            .then(Clock::Sleep(CLIENT))
+            .then(Clock::Sleep(SERVER))
+    }
+}
+
+fn outgoing(channel: u8, delivery: Delivery, length: u16) -> Outgoing {
+    Outgoing {
+        channel: Channel::of(channel),
+        delivery: SendDelivery::of(delivery),
+        length: Length::of(length),
+    }
+}
+
+/// A datagram with a right header and one command.
+fn forgery(first: ForgedCommand) -> Forgery {
+    Forgery {
+        peer_id: 0,
+        crc: 0,
+        count: 0,
+        sent_time: 0,
+        first,
+        more: List::default(),
+    }
+}
+
+/// A command with 36 bytes.
+fn command(kind: u8, channel: u8, number: u8, other: u8, twist: u8) -> ForgedCommand {
+    ForgedCommand {
+        kind: CommandKind::of(kind),
+        channel,
+        flags: 0,
+        number,
+        other,
+        twist,
+        length: 9,
+    }
+}
+
+/// The same without bytes.
+fn empty_command(kind: u8, channel: u8, number: u8, other: u8) -> ForgedCommand {
+    ForgedCommand {
+        length: 0,
+        ..command(kind, channel, number, other, 0)
+    }
+}
+
+/// All of them by name. In those that begin with `delivers`, all messages arrive.
+pub(super) fn all() -> Vec<(&'static str, Script)> {
     let mut all = Vec::new();
-    let mut add = |name, script: Script| all.push((name, script.0));
-    for (name, choices) in [
-        ("delivers-direct", 0),
-        ("delivers-crc", CRC),
-        ("delivers-acceptor", ACCEPTOR),
-        ("delivers-acceptor-crc", ACCEPTOR | CRC),
-        ("delivers-shutdown", SHUT_DOWN),
-        ("delivers-acceptor-shutdown", ACCEPTOR | SHUT_DOWN),
-        ("delivers-from-the-start", NOT_CONNECTED),
-        ("delivers-narrow-window", 0b1100_0000),
-        ("delivers-no-window", 0b1000_0000),
+    all.extend(delivering());
+    all.extend(clocks());
+    all.extend(attacks());
+    all.extend(endings());
+    all.into_iter()
+        .map(|(name, script)| (name, script.0))
+        .collect()
+}
+
+fn delivering() -> Vec<(&'static str, Builder)> {
+    let mut all = Vec::new();
+    let window = |send_window| Setup {
+        send_window: SendWindow::of(send_window),
+        ..delivers()
+    };
+    let crc = || Setup {
+        crc: true,
+        ..delivers()
+    };
+    let shut_down = || Setup {
+        shut_down: true,
+        ..delivers()
+    };
+    let from_the_start = Setup {
+        unconnected: true,
+        ..delivers()
+    };
+    for (name, setup) in [
+        ("delivers-direct", delivers()),
+        ("delivers-crc", crc()),
+        ("delivers-acceptor", acceptor(delivers())),
+        ("delivers-acceptor-crc", acceptor(crc())),
+        ("delivers-shutdown", shut_down()),
+        ("delivers-acceptor-shutdown", acceptor(shut_down())),
+        ("delivers-from-the-start", from_the_start),
+        ("delivers-narrow-window", window(1)),
+        ("delivers-no-window", window(0)),
     ] {
-        let mut script = Script::new(choices, HONEST | STAYS);
-        script = script.op(Op::Turn, &[20]);
-        for delivery in 0..4 {
+        let mut script = Builder::new(setup).turn(20);
+        for delivery in [
+            Delivery::Reliable,
+            Delivery::Unreliable,
+            Delivery::ReliableUnsequenced,
+            Delivery::UnreliableUnsequenced,
+        ] {
             script = script
                 .burst(CLIENT, 0, delivery, 30, 100)
-                .burst(SERVER, 1, delivery, 12, 1299);
+                .burst(SERVER, 0, delivery, 12, 1299);
         }
         script = script
-            .burst(CLIENT, 2, 0, 2, 0x8000 | 30_000)
-            .weather()
-            .burst(SERVER, 0, 1, 3, 0x8000 | 9000);
-        add(
-            name,
-            script.weather().op(Op::Events, &[SERVER, 9]).weather(),
-        );
+            .burst(CLIENT, 1, Delivery::Reliable, 2, 30_000)
+            .bad_network()
+            .burst(SERVER, 0, Delivery::Unreliable, 3, 9000)
+            .bad_network()
+            .then(Call::TakeEvents {
+                end: SERVER,
+                max: 9,
+            })
+            .bad_network();
+        all.push((name, script));
     }
-    let small = Script::new(0, HONEST | STAYS).setup(0b0010_0101, 0, 0);
-    add(
-        "delivers-small-caps",
-        small
-            .burst(CLIENT, 0, 0, 40, 900)
-            .weather()
-            .burst(SERVER, 0, 2, 40, 500)
-            .weather(),
-    );
-    // 2^32 milliseconds go by while everything is quiet, and a clock wraps.
-    let wraps = Script::new(0, HONEST)
-        .setup(0, 1, 0b0100_0000)
-        .burst(CLIENT, 0, 0, 9, 100)
-        .op(Op::Turn, &[50]);
-    let wraps = wraps
-        .op(Op::Leap, &[4])
-        .burst(SERVER, 0, 0, 9, 100)
-        .op(Op::Leap, &[2])
-        .op(Op::Turn, &[1]);
-    add("clock-wraps", wraps.burst(CLIENT, 0, 0, 9, 100).weather());
-    add(
-        "end-of-time",
-        Script::new(0, 0)
-            .burst(CLIENT, 0, 0, 9, 100)
-            .op(Op::Leap, &[6])
-            .op(Op::Turn, &[1])
-            .weather(),
-    );
-    let back = Script::new(ACCEPTOR, HONEST)
-        .burst(CLIENT, 0, 0, 9, 100)
-        .weather();
-    add(
-        "time-goes-back",
-        back.op(Op::Back, &[SERVER, 0, 9])
-            .op(Op::Back, &[CLIENT, 255, 255])
-            .op(Op::Turn, &[1]),
-    );
-    for (name, choices, to) in [
-        ("forged-to-client", 0, CLIENT),
-        ("forged-to-server", 0, SERVER),
-        ("forged-to-acceptor", ACCEPTOR, SERVER),
+    let small_caps = Setup {
+        incoming_cap_bytes: IncomingCap::of(20_000),
+        max_message_bytes: MaxMessage::of(3000),
+        mtu: Mtu::of(576),
+        ..delivers()
+    };
+    let small_caps = Builder::new(small_caps)
+        .burst(CLIENT, 0, Delivery::Reliable, 40, 900)
+        .bad_network()
+        .burst(SERVER, 0, Delivery::ReliableUnsequenced, 40, 500)
+        .bad_network();
+    all.push(("delivers-small-caps", small_caps));
+    all
+}
+
+fn clocks() -> Vec<(&'static str, Builder)> {
+    // A clock wraps, and 2^32 ms pass while neither end sends.
+    let wraps = Setup {
+        ping: PingIntervals::of((0, 0)),
+        clocks: Clocks::of((u32::MAX - 30, 0)),
+        ..honest()
+    };
+    let wraps = Builder::new(wraps)
+        .burst(CLIENT, 0, Delivery::Reliable, 9, 100)
+        .turn(50)
+        .then(Clock::Leap(LeapMs::of((1 << 31) - 20)))
+        .burst(SERVER, 0, Delivery::Reliable, 9, 100)
+        .then(Clock::Leap(LeapMs::of(1 << 32)))
+        .turn(1)
+        .burst(CLIENT, 0, Delivery::Reliable, 9, 100)
+        .bad_network();
+    let end_of_time = Builder::new(Setup::default())
+        .burst(CLIENT, 0, Delivery::Reliable, 9, 100)
+        .then(Clock::Leap(LeapMs::of(u64::MAX)))
+        .turn(1)
+        .bad_network();
+    let goes_back = Builder::new(acceptor(honest()))
+        .burst(CLIENT, 0, Delivery::Reliable, 9, 100)
+        .bad_network()
+        .then(Clock::Back {
+            end: SERVER,
+            ms: 9 << 8,
+        })
+        .then(Clock::Back {
+            end: CLIENT,
+            ms: u16::MAX,
+        })
+        .turn(1);
+    vec![
+        ("clock-wraps", wraps),
+        ("end-of-time", end_of_time),
+        ("time-goes-back", goes_back),
+    ]
+}
+
+fn attacks() -> Vec<(&'static str, Builder)> {
+    let mut all = Vec::new();
+    for (name, setup, to) in [
+        ("forged-to-client", Setup::default(), CLIENT),
+        ("forged-to-server", Setup::default(), SERVER),
+        ("forged-to-acceptor", acceptor(Setup::default()), SERVER),
     ] {
-        let mut script = Script::new(choices, 0)
-            .burst(CLIENT, 0, 0, 9, 100)
-            .burst(SERVER, 0, 0, 9, 100)
-            .weather();
-        for kind in 0..22 {
-            // The last but a few end it.
-            if kind != 14 {
-                script = script
-                    .forge(to, [kind, 0, 1, 0, 0, 9])
-                    .forge(to, [kind, 1, 225, 130, 210, 9]);
-            }
+        let mut script = Builder::new(setup)
+            .burst(CLIENT, 0, Delivery::Reliable, 9, 100)
+            .burst(SERVER, 0, Delivery::Reliable, 9, 100)
+            .bad_network();
+        // A disconnect would end the script.
+        for kind in KINDS.into_iter().filter(|it| *it != kind::DISCONNECT) {
+            script = script
+                .forge(to, command(kind, 0, 1, 0, 0))
+                .forge(to, command(kind, 1, 225, 130, 210));
         }
-        add(
-            name,
-            script
-                .op(Op::Events, &[to, 50])
-                .forge(to, [14, 255, 1, 3, 0, 0]),
-        );
+        script = script
+            .then(Call::TakeEvents { end: to, max: 50 })
+            .forge(to, empty_command(kind::DISCONNECT, 255, 1, 3));
+        all.push((name, script));
     }
-    // Two parts of a message, the second first; then parts that contradict each other.
-    let parts = Script::new(0, 0)
-        .forge(CLIENT, [2, 0, 1, 0, 0, 9])
-        .forge(CLIENT, [2, 0, 0, 120, 0, 9]);
-    let mut mismatches = Script::new(0, 0).forge(SERVER, [2, 0, 0, 2, 0, 9]);
+    // Two fragments of a message, the second one first.
+    let out_of_order = Builder::new(Setup::default())
+        .forge(CLIENT, command(kind::FRAGMENT, 0, 1, 0, 0))
+        .forge(CLIENT, command(kind::FRAGMENT, 0, 0, 120, 0))
+        .then(Call::TakeEvents {
+            end: CLIENT,
+            max: 9,
+        });
+    all.push(("fragments-out-of-order", out_of_order));
+    let mut contradict =
+        Builder::new(Setup::default()).forge(SERVER, command(kind::FRAGMENT, 0, 0, 2, 0));
     for _ in 0..18 {
-        mismatches = mismatches.forge(SERVER, [2, 0, 1, 120, 226, 9]);
+        contradict = contradict.forge(SERVER, command(kind::FRAGMENT, 0, 1, 120, 226));
     }
-    add("fragments-out-of-order", parts.op(Op::Events, &[CLIENT, 9]));
-    add("fragments-contradict", mismatches.op(Op::Turn, &[9]));
-    let mut strangers = Script::new(ACCEPTOR | NOT_CONNECTED, HONEST).setup(0, 0, 0b0010_0101);
-    for address in 0..4 {
+    all.push(("fragments-contradict", contradict.turn(9)));
+    let one_place = Setup {
+        unconnected: true,
+        max_half_open: HalfOpen::of(1),
+        half_open_timeout_ms: HalfOpenTimeout::of(0),
+        max_connections: MaxConnections::of(2),
+        ..acceptor(honest())
+    };
+    let mut strangers = Builder::new(one_place);
+    for address in (0..4).map(UpTo::new) {
+        let strange = |peer_id, command| Attack::Strange {
+            to: SERVER,
+            address,
+            forgery: Forgery {
+                peer_id,
+                ..forgery(command)
+            },
+        };
         strangers = strangers
-            .op(
-                Op::Strange,
-                &[SERVER, address, 0, 3, 0, 0, 0, 3, 255, 0, 1, 0, 0, 0],
-            )
-            .op(Op::Pull, &[SERVER, 9])
-            .op(
-                Op::Strange,
-                &[SERVER, address, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
-            );
+            // A connect has no peer id yet.
+            .then(strange(NO_PEER_ID, empty_command(kind::CONNECT, 255, 1, 0)))
+            .then(Datagram::Pull {
+                end: SERVER,
+                max: 9,
+            })
+            .then(strange(0, empty_command(kind::ACK, 0, 0, 0)));
     }
-    add(
-        "strangers",
-        strangers
-            .op(Op::Turn, &[20])
-            .burst(CLIENT, 0, 0, 5, 100)
-            .op(Op::Turn, &[20]),
-    );
-    for (name, choices, end) in [
-        ("client-closes", 0, CLIENT),
-        ("server-closes", 0, SERVER),
-        ("acceptor-closes", ACCEPTOR, SERVER),
+    strangers = strangers
+        .turn(20)
+        .burst(CLIENT, 0, Delivery::Reliable, 5, 100)
+        .turn(20);
+    all.push(("strangers", strangers));
+    let raw = |to, known, bytes: &[u8]| Attack::Raw {
+        to,
+        known,
+        bytes: List::new(bytes),
+    };
+    let raw = Builder::new(acceptor(Setup::default()))
+        .then(raw(
+            SERVER,
+            true,
+            &[0, 0x42, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0],
+        ))
+        .then(raw(CLIENT, false, &[1, 2, 3]))
+        .turn(1);
+    all.push(("raw", raw));
+    all
+}
+
+fn endings() -> Vec<(&'static str, Builder)> {
+    let mut all = Vec::new();
+    for (name, setup, end) in [
+        ("client-closes", honest(), CLIENT),
+        ("server-closes", honest(), SERVER),
+        ("acceptor-closes", acceptor(honest()), SERVER),
     ] {
-        let script = Script::new(choices, HONEST)
-            .burst(CLIENT, 0, 0, 60, 100)
-            .weather();
-        add(
-            name,
-            script
-                .op(Op::Close, &[end])
-                .burst(end, 0, 0, 1, 9)
-                .weather()
-                .op(Op::Turn, &[1]),
-        );
+        let script = Builder::new(setup)
+            .burst(CLIENT, 0, Delivery::Reliable, 60, 100)
+            .bad_network()
+            .then(Call::Close(end))
+            .then(Call::Send {
+                end,
+                message: outgoing(0, Delivery::Reliable, 9),
+            })
+            .bad_network()
+            .turn(1);
+        all.push((name, script));
     }
-    // A shutdown whose patience ends while something of the control channel is queued.
-    let shutdown = Script::new(0, HONEST)
-        .op(Op::FetchTime, &[])
-        .op(Op::Shutdown, &[CLIENT, 2, 0]);
-    add(
-        "found-shutdown-runs-out-of-patience",
-        shutdown.op(Op::Turn, &[0]),
-    );
-    let shutdown = Script::new(ACCEPTOR, HONEST)
-        .burst(SERVER, 0, 0, 60, 100)
-        .op(Op::Shutdown, &[SERVER, 1, 3]);
-    add("server-shuts-down", shutdown.weather().op(Op::Turn, &[1]));
-    add(
-        "forgotten",
-        Script::new(ACCEPTOR, HONEST)
-            .burst(CLIENT, 0, 0, 5, 100)
-            .op(Op::Forget, &[])
-            .weather(),
-    );
-    let raw = [&[SERVER, 1, 12, 0, 0x42, 0, 255][..], &[0; 8]].concat();
-    add(
-        "raw",
-        Script::new(ACCEPTOR, 0)
-            .op(Op::Raw, &raw)
-            .op(Op::Raw, &[CLIENT, 0, 3, 1, 2, 3])
-            .op(Op::Turn, &[1]),
-    );
+    let shut_down = |end, timeout_ms, reason| Call::ShutDown {
+        end,
+        timeout_ms: ShutdownTimeout::of(timeout_ms),
+        reason: Reason::of(reason),
+    };
+    // The timeout of a shutdown ended while a command of the control channel was queued.
+    let out_of_patience = Builder::new(honest())
+        .then(Call::FetchTime)
+        .then(shut_down(CLIENT, 0, 4))
+        .turn(0);
+    all.push(("found-shutdown-runs-out-of-patience", out_of_patience));
+    let server = Builder::new(acceptor(honest()))
+        .burst(SERVER, 0, Delivery::Reliable, 60, 100)
+        .then(shut_down(SERVER, 1000, 2))
+        .bad_network()
+        .turn(1);
+    all.push(("server-shuts-down", server));
+    let forgotten = Builder::new(acceptor(honest()))
+        .burst(CLIENT, 0, Delivery::Reliable, 5, 100)
+        .then(Call::Forget)
+        .bad_network();
+    all.push(("forgotten", forgotten));
     all
 }

@@ -1,0 +1,427 @@
+//! [`World`]: a client, a server, the network between them, and attackers.
+
+mod attacks;
+mod finish;
+
+use super::endpoints::CheckedConnection;
+use super::expectations::Expectations;
+use super::forge::Observer;
+use super::invariants::Snapshot;
+use super::network::Network;
+use super::script::{Call, Clock, Datagram, End, NetworkStep, Outgoing, Step};
+use super::server::Server;
+use super::setup::Setup;
+use super::{CHALLENGE, CLIENT_ADDRESS};
+use photon_proto::Timestamp;
+use photon_proto::udp::{Connection, Delivery, Event, SendError, State};
+
+/// More rounds in which both ends send than there can be at one time.
+const MAX_ROUNDS: usize = 200_000;
+/// The bytes of a datagram and of a command around the message in it. Spec: udp.md 2, 3
+const DATAGRAM_OVERHEAD: usize = 48;
+/// The bytes that a burst may have in all: longer ones only take time.
+const MAX_BURST_BYTES: usize = 100_000;
+/// The challenges of strangers, one for each address, begin here.
+const STRANGE_CHALLENGES: u32 = 1000;
+
+/// A script's progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Whether both ends were connected at any time.
+    pub connected: bool,
+    /// Whether somebody who knew the challenge forged a datagram.
+    pub forged: bool,
+    /// The number of messages that arrived, from whomever.
+    pub messages: usize,
+    /// Whether there was something to deliver, and all of it was seen to arrive.
+    pub complete: bool,
+    /// The number of played steps.
+    pub steps: usize,
+}
+
+pub(super) struct World {
+    setup: Setup,
+    now: Timestamp,
+    client: CheckedConnection,
+    server: Server,
+    network: Network,
+    from_client: Expectations,
+    from_server: Expectations,
+    /// The knowledge of attackers about the client, about the server's end for it, and about an
+    /// acceptor's ends for strangers, by address.
+    observed_client: Observer,
+    observed_server: Observer,
+    observed_strange: [Observer; 4],
+    /// Whether somebody who knew the challenge forged a datagram: then only safety is promised.
+    forged: bool,
+    /// Whether the script has told each end to close, shut down or forget.
+    was_closed: [bool; 2],
+    reached: Reached,
+    /// Whether steps and events are printed.
+    is_verbose: bool,
+}
+
+impl World {
+    pub(super) fn new(setup: &Setup, is_verbose: bool) -> Self {
+        let (_, start_micros) = setup.clocks.get();
+        let now = Timestamp::from_micros(start_micros);
+        let client = Connection::connect(setup.client(), CHALLENGE, now);
+        let mut world = Self {
+            setup: setup.clone(),
+            now,
+            client: CheckedConnection::new(client, setup.client(), now),
+            server: Server::new(setup),
+            network: Network::new(now),
+            from_client: Expectations::default(),
+            from_server: Expectations::default(),
+            observed_client: Observer::new(CHALLENGE),
+            observed_server: Observer::new(CHALLENGE),
+            observed_strange: [0, 1, 2, 3].map(|it| Observer::new(STRANGE_CHALLENGES + it)),
+            forged: false,
+            was_closed: [false; 2],
+            reached: Reached::default(),
+            is_verbose,
+        };
+        if !setup.unconnected {
+            world.turn();
+        }
+        world
+    }
+
+    pub(super) const fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    pub(super) fn step(&mut self, step: &Step) {
+        if self.is_verbose {
+            println!("{:?} {step:?}", self.now);
+        }
+        self.reached.steps += 1;
+        match step {
+            Step::Clock(clock) => self.clock(clock),
+            Step::Call(call) => self.call(call),
+            Step::Datagram(datagram) => self.datagram(datagram),
+            Step::Network(step) => self.network_step(step),
+        }
+        self.reached.connected |= self.both_connected();
+        self.reached.forged |= self.forged;
+    }
+
+    fn both_connected(&self) -> bool {
+        let server = self.server.connection();
+        self.client.connection.state() == State::Connected
+            && server.is_some_and(|server| server.state() == State::Connected)
+    }
+
+    // Time.
+
+    fn clock(&mut self, clock: &Clock) {
+        match *clock {
+            Clock::Turn { ms } => {
+                self.advance(self.now.plus_millis(ms.into()));
+                self.turn();
+            }
+            Clock::Wait { ms } => self.advance(self.now.plus_millis(ms.into())),
+            Clock::Blink { micros } => self.advance(self.now.plus_micros(micros.into())),
+            Clock::Leap(ms) => {
+                self.advance(self.now.plus_micros(ms.get().saturating_mul(1000)));
+            }
+            Clock::Sleep(end) => {
+                self.advance(self.poll_timeout(end).unwrap_or(self.now));
+                self.handle_timeout(end, self.now);
+            }
+            Clock::Back { end, ms } => {
+                let micros = self.now.as_micros().saturating_sub(u64::from(ms) * 1000);
+                self.handle_timeout(end, Timestamp::from_micros(micros));
+            }
+            Clock::Timeout(end) => self.handle_timeout(end, self.now),
+        }
+    }
+
+    fn advance(&mut self, to: Timestamp) {
+        self.now = self.now.max(to);
+    }
+
+    fn poll_timeout(&self, end: End) -> Option<Timestamp> {
+        match end {
+            End::Client => self.client.connection.poll_timeout(),
+            End::Server => self.server.poll_timeout(),
+        }
+    }
+
+    fn handle_timeout(&mut self, end: End, at: Timestamp) {
+        match end {
+            End::Client => self.client.handle_timeout(at),
+            End::Server => self.server.handle_timeout(at),
+        }
+    }
+
+    /// Both ends handle the time, and all datagrams arrive in both directions until neither end has
+    /// more. All events are taken.
+    fn turn(&mut self) {
+        self.handle_timeout(End::Client, self.now);
+        self.handle_timeout(End::Server, self.now);
+        for _ in 0..MAX_ROUNDS {
+            for end in [End::Client, End::Server] {
+                // Here nothing is lost, so the ends wait while the network is full.
+                while self.pull(end) && !self.network.is_half_full() {}
+            }
+            let [to_client, to_server] =
+                [End::Client, End::Server].map(|to| self.network.in_flight(to));
+            for to in [End::Server, End::Client] {
+                while let Some(bytes) = self.network.take(to, 0) {
+                    self.arrive(to, &bytes);
+                }
+            }
+            while self.take_event(End::Client) || self.take_event(End::Server) {}
+            if to_client + to_server == 0 {
+                return;
+            }
+        }
+        panic!("the ends send for ever, at one time");
+    }
+
+    // Calls.
+
+    fn call(&mut self, call: &Call) {
+        match *call {
+            Call::Send { end, message } => self.send(end, message),
+            Call::Burst {
+                end,
+                message,
+                count,
+            } => {
+                let max = 1 + MAX_BURST_BYTES / (message.length.bytes() + 1);
+                for _ in 0..usize::from(count).min(max) {
+                    self.send(end, message);
+                }
+            }
+            Call::BreakOff(end) => self.break_off(end),
+            Call::TakeEvents { end, max } => {
+                for _ in 0..max {
+                    if !self.take_event(end) {
+                        break;
+                    }
+                }
+            }
+            Call::Close(end) => {
+                self.was_closed[end as usize] = true;
+                match end {
+                    End::Client => self.client.close(),
+                    End::Server => self.server.close(),
+                }
+            }
+            Call::ShutDown {
+                end,
+                timeout_ms,
+                reason,
+            } => self.shut_down(end, timeout_ms.get(), reason.get()),
+            Call::FetchTime => self.client.connection.fetch_server_time(),
+            Call::Forget => {
+                if let Server::Acceptor(acceptor) = &mut self.server {
+                    self.was_closed[End::Server as usize] = true;
+                    acceptor.forget();
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, end: End, message: Outgoing) {
+        let (channel, delivery) = (message.channel.get(), message.delivery.get());
+        let length = message.length.bytes();
+        let expectations = match end {
+            End::Client => &mut self.from_client,
+            End::Server => &mut self.from_server,
+        };
+        let bytes = expectations.next_message(length);
+        let (state, sent) = match end {
+            End::Client => {
+                let state = self.client.connection.state();
+                (Some(state), self.client.send(channel, delivery, &bytes))
+            }
+            End::Server => {
+                let state = self.server.connection().map(Connection::state);
+                let Some(sent) = self.server.send(channel, delivery, &bytes) else {
+                    return;
+                };
+                (state, sent)
+            }
+        };
+        match sent {
+            Ok(()) => {
+                assert_eq!(state, Some(State::Connected));
+                let limit = usize::from(self.setup.mtu.get()) - DATAGRAM_OVERHEAD;
+                expectations.accepted(channel, delivery, length, limit);
+            }
+            Err(SendError::NotConnected) => assert_ne!(state, Some(State::Connected)),
+            Err(SendError::Channel(refused)) => {
+                // A forged connect may have announced fewer channels.
+                let too_high = channel >= self.setup.channels.get() || self.forged;
+                assert!(refused == channel && too_high);
+            }
+            Err(SendError::TooLong { max_bytes }) => {
+                assert!(max_bytes == self.setup.max_message_bytes.get() && length > max_bytes);
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// A message whose encoder fails leaves no trace.
+    fn break_off(&mut self, end: End) {
+        #[derive(Debug, PartialEq)]
+        struct BrokenOff;
+        impl From<SendError> for BrokenOff {
+            fn from(_: SendError) -> Self {
+                Self
+            }
+        }
+        let write = |out: &mut Vec<u8>, start: usize| {
+            assert_eq!(out.len(), start);
+            out.extend_from_slice(&[0xAB; 2000]);
+            Err(BrokenOff)
+        };
+        let before = self.snapshots();
+        let client = &mut self.client.connection;
+        let sent = match end {
+            End::Client => Some(client.send_with(0, Delivery::Reliable, write)),
+            End::Server => self.server.send_with(write),
+        };
+        if let Some(sent) = sent {
+            assert_eq!(sent, Err(BrokenOff));
+            assert_eq!(self.snapshots(), before);
+        }
+    }
+
+    fn shut_down(&mut self, end: End, timeout_ms: u64, reason: u8) {
+        self.was_closed[end as usize] = true;
+        match end {
+            End::Client => self.client.shut_down(self.now, timeout_ms, reason),
+            End::Server => self.server.shut_down(self.now, timeout_ms, reason),
+        }
+    }
+
+    /// Takes an event. False if there is none.
+    fn take_event(&mut self, end: End) -> bool {
+        let polled = match end {
+            End::Client => self.client.poll_event().map(|event| (true, event)),
+            End::Server => self.server.poll_event(),
+        };
+        let Some((of_client, event)) = polled else {
+            return false;
+        };
+        if self.is_verbose {
+            let whose = if of_client { "" } else { " for a stranger" };
+            println!("    {end:?}{whose}: {event:?}");
+        }
+        match event {
+            Event::Message(message) => {
+                self.reached.messages += 1;
+                if of_client && !self.forged {
+                    match end {
+                        End::Client => self.from_server.arrived(&message),
+                        End::Server => self.from_client.arrived(&message),
+                    }
+                }
+                match end {
+                    End::Client => self.client.connection.recycle(message.bytes),
+                    End::Server if of_client => self.server.recycle(message.bytes),
+                    End::Server => {}
+                }
+            }
+            Event::Disconnected(cause) if of_client && !self.forged => {
+                self.check_cause(end, cause);
+            }
+            Event::Connected | Event::Disconnected(_) => {}
+        }
+        true
+    }
+
+    // Datagrams.
+
+    fn datagram(&mut self, datagram: &Datagram) {
+        match datagram {
+            Datagram::Pull { end, max } => {
+                for _ in 0..*max {
+                    if !self.pull(*end) {
+                        break;
+                    }
+                }
+            }
+            Datagram::Peek(end) => drop(self.transmit(*end)),
+            Datagram::Transmitted(end) => self.transmitted(*end),
+            Datagram::Attack(attack) => self.attack(attack),
+        }
+    }
+
+    fn network_step(&mut self, step: &NetworkStep) {
+        match *step {
+            NetworkStep::Deliver { to, which } => {
+                if let Some(bytes) = self.network.take(to, which) {
+                    self.arrive(to, &bytes);
+                }
+            }
+            NetworkStep::DeliverCopy { to, which } => {
+                if let Some(bytes) = self.network.copy(to, which) {
+                    self.arrive(to, &bytes);
+                }
+            }
+            NetworkStep::Lose { to, which } => drop(self.network.take(to, which)),
+            NetworkStep::Corrupt { to, which, bit } => self.corrupt(to, which, bit),
+        }
+    }
+
+    /// The next datagram of an end and the address that it goes to.
+    fn transmit(&mut self, end: End) -> Option<(u8, Vec<u8>)> {
+        match end {
+            End::Client => {
+                let bytes = self.client.transmit(self.now)?;
+                Some((CLIENT_ADDRESS, bytes))
+            }
+            End::Server => self.server.transmit(self.now),
+        }
+    }
+
+    fn transmitted(&mut self, end: End) {
+        match end {
+            End::Client => self.client.transmitted(),
+            End::Server => self.server.transmitted(),
+        }
+    }
+
+    /// A datagram of an end leaves. False if there is none.
+    fn pull(&mut self, end: End) -> bool {
+        let Some((address, bytes)) = self.transmit(end) else {
+            return false;
+        };
+        self.transmitted(end);
+        let observer = match end {
+            End::Client => &mut self.observed_client,
+            End::Server if has_challenge(&bytes) => &mut self.observed_server,
+            End::Server => &mut self.observed_strange[usize::from(address)],
+        };
+        observer.observe(&bytes);
+        if address == CLIENT_ADDRESS {
+            self.network.send(self.now, end, &bytes);
+        }
+        true
+    }
+
+    fn arrive(&mut self, to: End, bytes: &[u8]) {
+        match to {
+            End::Client => self.client.handle_datagram(self.now, bytes),
+            End::Server => self.server.handle_datagram(self.now, &self.setup, bytes),
+        }
+    }
+
+    fn snapshots(&self) -> (Snapshot, Option<Snapshot>) {
+        (
+            Snapshot::of(&self.client.connection),
+            self.server.connection().map(Snapshot::of),
+        )
+    }
+}
+
+/// Whether a datagram has the challenge of the client's connection.
+fn has_challenge(bytes: &[u8]) -> bool {
+    bytes.get(8..12) == Some(&CHALLENGE.to_be_bytes())
+}
