@@ -60,12 +60,13 @@ impl Channel {
     }
 
     fn is_full(&self) -> bool {
-        let most = self
+        // 0 and negative numbers mean "no limit". Spec: chat.md 1.6.
+        let max = self
             .property(property::MAX_SUBSCRIBERS)
             .and_then(int)
-            .filter(|most| *most > 0);
-        most.and_then(|most| usize::try_from(most).ok())
-            .is_some_and(|most| self.subscribers.len() >= most)
+            .filter(|max| *max > 0);
+        max.and_then(|max| usize::try_from(max).ok())
+            .is_some_and(|max| self.subscribers.len() >= max)
     }
 
     fn property(&self, key: u8) -> Option<&Value> {
@@ -87,6 +88,7 @@ impl Partition {
         wanted: &Properties,
     ) -> bool {
         let Some(user) = self.users.get_mut(user_id) else {
+            debug_assert!(false, "only a user with a session subscribes");
             return false;
         };
         if name.is_empty() {
@@ -112,15 +114,16 @@ impl Partition {
             || cx
                 .config
                 .max_subscribers
-                .is_some_and(|most| channel.subscribers.len() >= most)
+                .is_some_and(|max| channel.subscribers.len() >= max)
         {
             return false;
         }
         user.channels.insert(name.clone());
-        channel.subscribers.insert(user_id.clone());
+        let new = channel.subscribers.insert(user_id.clone());
+        debug_assert!(new, "users and channels list each other");
         channel.ends = None;
         if channel.publishes() {
-            self.tell_others(cx, name, user_id, event::USER_SUBSCRIBED);
+            self.notify_others(cx, name, user_id, event::USER_SUBSCRIBED);
         }
         true
     }
@@ -135,7 +138,7 @@ impl Partition {
         }
         channel.user_properties.remove(user_id);
         if channel.publishes() {
-            self.tell_others(cx, name, user_id, event::USER_UNSUBSCRIBED);
+            self.notify_others(cx, name, user_id, event::USER_UNSUBSCRIBED);
         }
         if let Some(channel) = self.channels.get_mut(name)
             && channel.subscribers.is_empty()
@@ -146,7 +149,7 @@ impl Partition {
     }
 
     /// Sends event 8 or 9 to all subscribers except the one that it is about. Spec: chat.md 4.7.
-    fn tell_others(&self, cx: &mut Context<'_>, name: &Text, user_id: &Text, code: u8) {
+    fn notify_others(&self, cx: &mut Context<'_>, name: &Text, user_id: &Text, code: u8) {
         let Some(channel) = self.channels.get(name) else {
             return;
         };
@@ -281,7 +284,7 @@ impl Partition {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
         };
-        channel.gathered_bytes = channel.gathered_bytes.saturating_add(bytes);
+        channel.gathered_bytes += bytes;
         channel.gathered.push((sender.clone(), content));
         channel
             .gathered_until
@@ -336,6 +339,7 @@ impl Partition {
         let mut left = share;
         let messages = channel.history.select(length, after).collect();
         let mut messages = newest_within(messages, &mut left, |message| message.bytes);
+        debug_assert!(left <= share && share <= *budget);
         *budget -= share - left;
         while !messages.is_empty() {
             let pairs = messages
@@ -343,6 +347,8 @@ impl Partition {
                 .map(|message| (message.sender.clone(), message.content.clone()))
                 .collect();
             let mut event = messages_event(name, pairs, channel.history.last_id());
+            // A single message was accepted by `publish`, and is null for a receiver that cannot
+            // express it.
             if messages.len() == 1 || event.fits(protocol, &limits) {
                 cx.send_event(&[to], &mut event);
                 return;
@@ -374,6 +380,16 @@ impl Partition {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
         };
+        debug_assert_eq!(
+            channel.ends.is_some(),
+            channel.subscribers.is_empty(),
+            "only an empty channel ends"
+        );
+        debug_assert_eq!(
+            channel.gathered_until.is_some(),
+            !channel.gathered.is_empty(),
+            "collected messages have a deadline"
+        );
         channel.reminded = channel.reminded.filter(|at| *at > cx.now);
         if channel.ends.is_some_and(|at| at <= cx.now) {
             self.channels.remove(name);

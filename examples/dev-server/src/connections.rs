@@ -60,9 +60,17 @@ impl Connections {
 
     pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionId {
         let id = ConnectionId(self.count);
-        self.count = self.count.saturating_add(1);
+        self.count += 1;
         self.all.insert(id, connection);
         id
+    }
+
+    /// Checks that no ended connection waits for the core, which removes them within each call.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.ended.front() {
+            None => Ok(()),
+            Some(id) => Err(format!("{id:?} has ended and was not removed")),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

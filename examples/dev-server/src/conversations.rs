@@ -42,8 +42,37 @@ impl Conversations {
         self.all.values_mut()
     }
 
+    /// The memory of all conversations.
+    pub(crate) fn bytes(&self) -> usize {
+        self.all.values().map(History::bytes).sum()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Checks that every conversation is listed for both of its users, and nothing else is.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (one, other) in self.all.keys() {
+            for (user, partner) in [(one, other), (other, one)] {
+                if !self
+                    .partners
+                    .get(user)
+                    .is_some_and(|partners| partners.contains(partner))
+                {
+                    return Err(format!("a conversation of {user:?} is not listed"));
+                }
+            }
+        }
+        for (user, partners) in &self.partners {
+            let all = partners
+                .iter()
+                .all(|partner| self.all.contains_key(&key(user, partner)));
+            if partners.is_empty() || !all {
+                return Err(format!("{user:?} lists a conversation that is gone"));
+            }
+        }
+        Ok(())
     }
 
     /// The id of the next message between two users.
@@ -61,7 +90,7 @@ impl Conversations {
         content: Value,
     ) {
         if !self.all.contains_key(&key(sender, target)) {
-            self.make_room(config, sender);
+            self.make_space(config, sender);
         }
         let history = self.all.entry(key(sender, target)).or_insert_with(|| {
             for (user, partner) in [(sender, target), (target, sender)] {
@@ -101,7 +130,7 @@ impl Conversations {
 
     /// Drops the conversation of a user that was inactive for longest, if the user has as many as
     /// allowed.
-    fn make_room(&mut self, config: &ServerConfig, user: &Text) {
+    fn make_space(&mut self, config: &ServerConfig, user: &Text) {
         let Some(partners) = self.partners.get(user) else {
             return;
         };
@@ -118,8 +147,10 @@ impl Conversations {
     }
 
     fn remove(&mut self, user: &Text, partner: &Text) {
-        self.all.remove(&key(user, partner));
+        let removed = self.all.remove(&key(user, partner));
+        debug_assert!(removed.is_some(), "partners have a conversation");
         for (one, other) in [(user, partner), (partner, user)] {
+            // A conversation with oneself has a single entry, which the first round removes.
             if let Some(partners) = self.partners.get_mut(one) {
                 partners.remove(other);
                 if partners.is_empty() {

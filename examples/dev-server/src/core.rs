@@ -320,6 +320,41 @@ impl ServerCore {
         self.now = self.now.max(now);
     }
 
+    /// Checks that all tables of the server agree: users and connections, users and channels,
+    /// friends, conversations, and the memory of histories. It holds between any two calls. Tests
+    /// call this; it visits everything, so the server itself does not.
+    ///
+    /// # Errors
+    /// A text that names the first disagreement.
+    pub fn check_at_rest(&self) -> Result<(), String> {
+        let mut bytes = 0;
+        for partition in self.partitions.values() {
+            partition.check()?;
+            if partition.is_empty() {
+                return Err("an empty partition was not dropped".to_owned());
+            }
+            for (id, user) in &partition.users {
+                for connection in &user.connections {
+                    let owner = self
+                        .connections
+                        .get(*connection)
+                        .and_then(|one| one.user.as_ref());
+                    if owner != Some(&(partition.key.clone(), id.clone())) {
+                        return Err(format!("a connection of {id:?} is not its own"));
+                    }
+                }
+            }
+            bytes += partition.history_bytes();
+        }
+        if bytes != self.history_memory.bytes() {
+            return Err(format!(
+                "histories have {bytes} bytes, and {} are counted",
+                self.history_memory.bytes()
+            ));
+        }
+        self.connections.check()
+    }
+
     /// Splits off the partitions from the context that their operations need.
     pub(crate) fn split(&mut self) -> (&mut Map<PartitionKey, Partition>, Context<'_>) {
         let cx = Context {
@@ -339,8 +374,8 @@ impl ServerCore {
     }
 
     /// Checks whether the server accepts one more user. Spec: chat.md 12, limits.
-    pub(crate) fn check_room(&self, identity: &Identity) -> Result<(), Refusal> {
-        let Some(most) = self.config.max_users else {
+    pub(crate) fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
+        let Some(max) = self.config.max_users else {
             return Ok(());
         };
         let key = PartitionKey {
@@ -356,7 +391,7 @@ impl ServerCore {
             .values()
             .map(|partition| partition.users.len())
             .sum();
-        if known || users < most {
+        if known || users < max {
             Ok(())
         } else {
             Err(Refusal::new(

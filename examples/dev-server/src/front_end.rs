@@ -65,7 +65,7 @@ impl ServerCore {
             self.now,
             &login,
         )
-        .and_then(|welcome| self.check_room(&welcome.identity).map(|()| welcome));
+        .and_then(|welcome| self.check_capacity(&welcome.identity).map(|()| welcome));
         let welcome = match checked {
             Ok(welcome) => welcome,
             Err(Refusal { code, text }) => return self.context().refuse(id, asked, code, &text),

@@ -58,8 +58,24 @@ impl History {
     /// Drops all messages; the ids continue.
     pub(crate) fn clear(&mut self) {
         self.messages = VecDeque::new();
-        self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+        self.release(self.bytes);
+    }
+
+    /// Subtracts memory from this history and from all histories together.
+    fn release(&mut self, bytes: usize) {
+        debug_assert!(self.bytes >= bytes && self.memory.bytes() >= self.bytes);
+        self.bytes -= bytes;
+        self.memory.0.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(
+            !self.messages.is_empty() || self.bytes == 0,
+            "{} bytes without messages",
+            self.bytes
+        );
+    }
+
+    /// The memory of its messages.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The id of the last message, 0 before the first.
@@ -67,6 +83,8 @@ impl History {
         self.last_id
     }
 
+    /// The id of the next message. Ids are positive; after 2^31 messages the last one repeats, which
+    /// no run of this server reaches.
     pub(crate) const fn next_id(&self) -> i32 {
         self.last_id.saturating_add(1)
     }
@@ -88,9 +106,13 @@ impl History {
         sender: Text,
         content: Value,
     ) {
+        debug_assert!(
+            self.last_sequence().is_none_or(|last| last < sequence),
+            "messages are kept in the order in which they were sent"
+        );
         self.last_id = self.next_id();
         let bytes = size_of::<Stored>() + sender.len() + content.heap_bytes();
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.bytes += bytes;
         self.memory.0.fetch_add(bytes, Ordering::Relaxed);
         self.messages.push_back(Stored {
             id: self.last_id,
@@ -103,8 +125,7 @@ impl History {
             let Some(oldest) = self.messages.pop_front() else {
                 break;
             };
-            self.bytes = self.bytes.saturating_sub(oldest.bytes);
-            self.memory.0.fetch_sub(oldest.bytes, Ordering::Relaxed);
+            self.release(oldest.bytes);
         }
     }
 
@@ -120,7 +141,7 @@ impl History {
             .count();
         self.messages
             .iter()
-            .skip(self.messages.len().saturating_sub(newer.min(length)))
+            .skip(self.messages.len() - newer.min(length))
     }
 }
 

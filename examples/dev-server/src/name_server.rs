@@ -82,7 +82,7 @@ impl ServerCore {
         )
         .and_then(|welcome| {
             self.check_region(login.region.as_deref())?;
-            self.check_room(&welcome.identity)?;
+            self.check_capacity(&welcome.identity)?;
             Ok(welcome)
         });
         let mut welcome = match checked {

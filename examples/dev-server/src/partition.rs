@@ -47,6 +47,53 @@ impl Partition {
         self.users.is_empty() && self.channels.is_empty() && self.conversations.is_empty()
     }
 
+    /// Checks that users, channels, friends and conversations list each other.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (id, user) in &self.users {
+            let member = |name: &Text| {
+                self.channels
+                    .get(name)
+                    .is_some_and(|channel| channel.subscribers.contains(id))
+            };
+            let watches = |friend: &Text| {
+                self.watchers
+                    .get(friend)
+                    .is_some_and(|watchers| watchers.contains(id))
+            };
+            if !user.channels.iter().all(member) {
+                return Err(format!(
+                    "{id:?} is not a subscriber of a channel of its own"
+                ));
+            }
+            if !user.friends.iter().all(watches) {
+                return Err(format!("{id:?} does not watch one of its friends"));
+            }
+        }
+        for (name, channel) in &self.channels {
+            let lists = |user: &Text| {
+                self.users
+                    .get(user)
+                    .is_some_and(|user| user.channels.contains(name))
+            };
+            if !channel.subscribers.iter().all(lists) {
+                return Err(format!("{name:?} has a subscriber that does not list it"));
+            }
+        }
+        for (friend, watchers) in &self.watchers {
+            let lists = |user: &Text| {
+                self.users
+                    .get(user)
+                    .is_some_and(|user| user.friends.contains(friend))
+            };
+            if watchers.is_empty() || !watchers.iter().all(lists) {
+                return Err(format!(
+                    "{friend:?} is watched by a user that does not list it"
+                ));
+            }
+        }
+        self.conversations.check()
+    }
+
     /// The ids of all connections of these users.
     pub(crate) fn connections<'a>(
         &self,
@@ -68,6 +115,13 @@ impl Partition {
         channels
             .chain(self.conversations.histories())
             .filter(|history| history.len() > 0)
+    }
+
+    /// The memory of all histories.
+    pub(crate) fn history_bytes(&self) -> usize {
+        let channels = self.channels.values();
+        let channels: usize = channels.map(|channel| channel.history.bytes()).sum();
+        channels + self.conversations.bytes()
     }
 
     pub(crate) fn count(&self, stats: &mut ServerStats) {

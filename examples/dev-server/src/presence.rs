@@ -34,7 +34,7 @@ impl Partition {
         }
         cx.respond_ok(id, asked);
         let message = request.message.filter(|_| request.status >= ONLINE);
-        self.tell_watchers(cx, user_id, request.status, message);
+        self.notify_watchers(cx, user_id, request.status, message);
     }
 
     pub(crate) fn add_friends(
@@ -104,7 +104,7 @@ impl Partition {
             && let Some(user) = self.users.get_mut(user_id)
         {
             user.status = ONLINE;
-            self.tell_watchers(cx, user_id, ONLINE, None);
+            self.notify_watchers(cx, user_id, ONLINE, None);
         }
     }
 
@@ -122,7 +122,7 @@ impl Partition {
             self.stop_watching(user_id, friend);
         }
         if was_visible {
-            self.tell_watchers(cx, user_id, OFFLINE, None);
+            self.notify_watchers(cx, user_id, OFFLINE, None);
         }
     }
 
@@ -135,7 +135,7 @@ impl Partition {
         }
     }
 
-    fn tell_watchers(
+    fn notify_watchers(
         &self,
         cx: &mut Context<'_>,
         user_id: &Text,

@@ -198,10 +198,10 @@ pub(crate) fn portions(names: &[Text]) -> impl Iterator<Item = Range<usize>> {
         let rest = names
             .get(start..)
             .filter(|rest| !rest.is_empty() || start == 0)?;
-        let mut room = NAME_BYTES;
+        let mut space = NAME_BYTES;
         let fitting = rest.iter().take_while(|name| {
-            let fits = room.checked_sub(name.len());
-            room = fits.unwrap_or_default();
+            let fits = space.checked_sub(name.len());
+            space = fits.unwrap_or(0);
             fits.is_some()
         });
         let range = start..start + fitting.count();

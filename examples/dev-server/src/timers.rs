@@ -36,8 +36,9 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn set(&mut self, at: Timestamp, timer: Timer) -> TimerId {
         let id = TimerId(at, self.count);
-        self.entries.insert((id.0, id.1), timer);
-        self.count = self.count.wrapping_add(1);
+        let earlier = self.entries.insert((id.0, id.1), timer);
+        debug_assert!(earlier.is_none(), "ids of reminders are unique");
+        self.count += 1;
         id
     }
 

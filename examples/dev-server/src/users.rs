@@ -35,6 +35,7 @@ impl Partition {
         private_history: Option<i32>,
     ) {
         let user = self.users.entry(user_id.clone()).or_default();
+        debug_assert!(!user.connections.contains(&id), "a connection logs in once");
         let first = user.connections.is_empty();
         let others = user.connections.clone();
         user.connections.push(id);
@@ -47,9 +48,10 @@ impl Partition {
         }
         if !channels.is_empty() {
             for at in portions(&channels) {
+                let results = vec![true; at.len()];
                 let part = channels.get(at).unwrap_or_default();
-                let mut event =
-                    self.subscription_event(user_id, part.to_vec(), vec![true; part.len()]);
+                debug_assert_eq!(part.len(), results.len(), "portions are parts of the list");
+                let mut event = self.subscription_event(user_id, part.to_vec(), results);
                 cx.send_event(&[id], &mut event);
             }
         }
@@ -69,8 +71,10 @@ impl Partition {
         clean: bool,
     ) {
         let Some(user) = self.users.get_mut(user_id) else {
+            debug_assert!(false, "a session outlives its connections");
             return;
         };
+        debug_assert!(user.connections.contains(&id), "a connection leaves once");
         user.connections.retain(|&connection| connection != id);
         if !user.connections.is_empty() {
             return;
@@ -102,6 +106,7 @@ impl Partition {
         let Some(user) = self.users.remove(user_id) else {
             return;
         };
+        debug_assert!(user.connections.is_empty() && user.friends.is_empty());
         for channel in &user.channels {
             self.leave(cx, channel, user_id);
         }

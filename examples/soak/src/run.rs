@@ -417,6 +417,7 @@ impl Run {
 
     /// Checks that every client knows at rest what the server knows.
     fn check_agreement(&mut self) {
+        assert_eq!(self.simulation.server.check_at_rest(), Ok(()), "the server");
         self.check_channels();
         // Each subscriber of a channel must receive one more message and one more property.
         for channel in CHANNELS {

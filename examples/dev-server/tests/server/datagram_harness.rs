@@ -33,6 +33,15 @@ pub(crate) struct Harness {
     random: Random,
 }
 
+impl Drop for Harness {
+    /// Every test ends with a check of the server's tables.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.core.check_at_rest(), Ok(()));
+        }
+    }
+}
+
 impl Harness {
     pub(crate) fn new(seed: u64, config: ServerConfig) -> Self {
         let mut bytes = [2; 32];

@@ -64,6 +64,15 @@ pub(crate) struct Peer {
     closed: bool,
 }
 
+impl Drop for Harness {
+    /// Every test ends with a check of the server's tables.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.core.check_at_rest(), Ok(()));
+        }
+    }
+}
+
 impl Harness {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})

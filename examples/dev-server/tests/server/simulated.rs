@@ -27,6 +27,15 @@ struct Harness {
     connections: BTreeMap<LinkKey, ConnectionId>,
 }
 
+impl Drop for Harness {
+    /// Every test ends with a check of the server's tables.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.core.check_at_rest(), Ok(()));
+        }
+    }
+}
+
 impl Harness {
     fn new(seed: u64, config: ServerConfig) -> Self {
         Self {
