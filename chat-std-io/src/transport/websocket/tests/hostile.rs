@@ -1,10 +1,10 @@
-//! Servers that break the rules: each a cause of its own, which the server is told too.
+//! Servers that break the protocol: each case has its own cause and its own close code.
 
 use super::*;
 use tungstenite::{Error, Message};
 
-/// What a server sends after the handshake, and what the client says to it: words of the cause, and a close code.
-fn breaks_a_rule(over: Over, text: bool, bytes: Vec<u8>, words: &str, code: u16) {
+/// Checks the cause and the close code after a server has sent `bytes` in place of a message.
+fn ends_with(over: Over, text: bool, bytes: Vec<u8>, cause: &str, code: u16) {
     let (address, server) = serve(over, move |mut server| {
         server.get_mut().write_all(&bytes).unwrap();
         let Ok(Message::Close(Some(frame))) = server.read() else {
@@ -12,21 +12,21 @@ fn breaks_a_rule(over: Over, text: bool, bytes: Vec<u8>, words: &str, code: u16)
         };
         u16::from(frame.code)
     });
-    let mut client = Client::connect(address, over, text);
-    let error = client.failure(true);
+    let mut harness = Harness::connect(address, over, text);
+    let error = harness.failure(true);
     assert_eq!(error.kind, LinkErrorKind::Protocol, "{error:?}");
     assert!(
-        error.text.contains(words),
+        error.text.contains(cause),
         "{:?} is not in {error:?}",
-        words
+        cause
     );
-    assert!(client.core.heard.is_empty());
-    client.part();
-    assert_eq!(server.join().unwrap(), code, "{words}");
+    assert!(harness.client.received.is_empty());
+    harness.finish_close();
+    assert_eq!(server.join().unwrap(), code, "{cause}");
 }
 
 #[test]
-fn a_broken_rule_ends_it_with_a_cause() {
+fn a_protocol_error_ends_the_link_with_a_cause() {
     let long = 1024 * 1024 + 1;
     let oversize = [&[0x82, 127][..], &(long as u64).to_be_bytes()].concat();
     let huge = [&[0x82, 127][..], &u64::MAX.to_be_bytes()].concat();
@@ -53,32 +53,32 @@ fn a_broken_rule_ends_it_with_a_cause() {
         (frame(0x81, b"text"), "binary messages only", 1003),
     ];
     for over in Over::ALL {
-        for (bytes, words, code) in cases.clone() {
-            breaks_a_rule(*over, false, bytes, words, code);
+        for (bytes, cause, code) in cases.clone() {
+            ends_with(*over, false, bytes, cause, code);
         }
     }
 }
 
 #[test]
-fn text_that_is_none_ends_it_with_a_cause() {
-    breaks_a_rule(
+fn invalid_text_ends_the_link_with_a_cause() {
+    ends_with(
         Over::Tcp,
         true,
         frame(0x82, b"binary"),
         "on a text link",
         1003,
     );
-    breaks_a_rule(Over::Tcp, true, frame(0x81, b"\xff"), "not UTF-8", 1007);
+    ends_with(Over::Tcp, true, frame(0x81, b"\xff"), "not UTF-8", 1007);
     let cut = [frame(0x01, b"\xf0"), frame(0x80, b"")].concat();
-    breaks_a_rule(Over::Tcp, true, cut, "not UTF-8", 1007);
+    ends_with(Over::Tcp, true, cut, "not UTF-8", 1007);
 }
 
 #[test]
-fn a_message_too_long_in_pieces_ends_before_it_is_kept() {
+fn a_long_message_in_fragments_ends_the_link_before_it_is_kept() {
     let (address, server) = serve(Over::Tcp, |mut server| {
         let piece = vec![7; 64 * 1024];
         server.get_mut().write_all(&frame(0x02, &piece)).unwrap();
-        // One byte more than is allowed; what follows is thrown away.
+        // The last byte is one more than is allowed; what follows is discarded.
         for _ in 1..16 {
             server.get_mut().write_all(&frame(0x00, &piece)).unwrap();
         }
@@ -88,17 +88,17 @@ fn a_message_too_long_in_pieces_ends_before_it_is_kept() {
         };
         u16::from(frame.code)
     });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    let error = client.failure(true);
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    let error = harness.failure(true);
     assert_eq!(error.kind, LinkErrorKind::Protocol);
     assert!(error.text.contains("1048577"), "{error:?}");
-    client.part();
+    harness.finish_close();
     assert_eq!(server.join().unwrap(), 1009);
 }
 
-/// Answers to pings do not pile up if the server does not read them.
+/// The number of pongs is limited if the server does not read them.
 #[test]
-fn pongs_nobody_reads_are_not_kept() {
+fn unread_pongs_are_not_collected() {
     const PINGS: usize = 300_000;
     let (address, server) = serve(Over::Tcp, |mut server| {
         let flood: Vec<_> = (0..1_000).flat_map(|_| frame(0x89, &[1; 125])).collect();
@@ -108,12 +108,12 @@ fn pongs_nobody_reads_are_not_kept() {
         server.get_mut().write_all(&frame(0x82, b"done")).unwrap();
         server
     });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    assert_eq!(client.hear(1), [b"done"]);
-    assert!(client.socket.unsent, "the system took 40 MB");
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    assert_eq!(harness.receive(1), [b"done"]);
+    assert!(harness.socket.unsent, "the system does not take 40 MB");
     let mut server = server.join().unwrap();
-    // What was kept is whole.
-    client.core.outgoing.push_back(b"and on".to_vec());
+    // Those that were kept are complete.
+    harness.client.outgoing.push_back(b"and on".to_vec());
     let reader = thread::spawn(move || {
         let mut pongs = 0;
         loop {
@@ -128,8 +128,11 @@ fn pongs_nobody_reads_are_not_kept() {
             }
         }
     });
-    client.drive(|client| client.core.outgoing.is_empty() && !client.socket.unsent);
+    harness.drive(|harness| harness.client.outgoing.is_empty() && !harness.socket.unsent);
     let (pongs, message) = reader.join().unwrap();
     assert_eq!(message, b"and on"[..]);
-    assert!(pongs < PINGS, "some were answered for others");
+    assert!(
+        pongs < PINGS,
+        "one pong may answer several pings (RFC 6455, 5.5.3)"
+    );
 }

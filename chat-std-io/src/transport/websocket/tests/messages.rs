@@ -1,4 +1,4 @@
-//! Messages there and back.
+//! Messages in both directions.
 
 use super::*;
 use crate::transport::maybe_tls::PASS_BYTES;
@@ -6,19 +6,19 @@ use tungstenite::{Bytes, Message};
 
 const LENGTHS: [usize; 9] = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537, 300_000];
 
-/// Gives back what it gets, as often as told.
-fn echo(mut server: Served, messages: usize) {
+/// Echoes so many messages.
+fn echo(mut server: ServerSocket, messages: usize) {
     for _ in 0..messages {
         let message = server.read().unwrap();
         server.send(message).unwrap();
     }
-    assert!(server.read().is_err(), "the client is gone");
+    assert!(server.read().is_err(), "the client has ended");
 }
 
 fn both_ways(over: Over, text: bool, piece: usize, lengths: &[usize]) {
     let count = lengths.len();
     let (address, server) = serve_in_pieces(over, piece, move |server| echo(server, count));
-    let mut client = Client::connect(address, over, text);
+    let mut harness = Harness::connect(address, over, text);
     let messages: Vec<_> = lengths
         .iter()
         .map(|length| match text {
@@ -26,10 +26,10 @@ fn both_ways(over: Over, text: bool, piece: usize, lengths: &[usize]) {
             true => "ü€😀x".repeat(length / 10).into_bytes(),
         })
         .collect();
-    client.open();
-    client.core.outgoing.extend(messages.iter().cloned());
-    assert_eq!(client.hear(count), messages);
-    drop(client);
+    harness.open();
+    harness.client.outgoing.extend(messages.iter().cloned());
+    assert_eq!(harness.receive(count), messages);
+    drop(harness);
     server.join().unwrap();
 }
 
@@ -42,7 +42,7 @@ fn messages_of_all_lengths_go_both_ways() {
 }
 
 #[test]
-fn byte_by_byte_and_in_large_chunks() {
+fn messages_arrive_byte_by_byte_and_in_large_chunks() {
     for over in Over::ALL {
         both_ways(*over, false, 1, &[0, 1, 125, 126, 2_000]);
         both_ways(*over, true, 1, &[0, 10, 2_000]);
@@ -64,7 +64,7 @@ fn a_thousand_fragments_with_pings_between_are_one_message() {
                         .get_mut()
                         .write_all(&frame(0x89, &[u8::try_from(number / 100).unwrap()]))
                         .unwrap();
-                    // Each is answered before the next comes, so none is answered for another.
+                    // Each ping has its pong before the next ping, so no pong answers two.
                     let Message::Pong(payload) = server.read().unwrap() else {
                         panic!("another message")
                     };
@@ -74,7 +74,7 @@ fn a_thousand_fragments_with_pings_between_are_one_message() {
                     );
                 }
             }
-            // An empty message, in empty pieces, with a pong that nobody asked for.
+            // An empty message in empty fragments, with an unsolicited pong in between.
             for piece in [
                 frame(0x02, b""),
                 frame(0x00, b""),
@@ -85,14 +85,14 @@ fn a_thousand_fragments_with_pings_between_are_one_message() {
             }
             server
         });
-        let mut client = Client::connect(address, *over, false);
-        assert_eq!(client.hear(2), [pattern(10_000), Vec::new()]);
+        let mut harness = Harness::connect(address, *over, false);
+        assert_eq!(harness.receive(2), [pattern(10_000), Vec::new()]);
         drop(server.join().unwrap());
     }
 }
 
 #[test]
-fn text_is_put_together_across_characters() {
+fn text_fragments_may_split_characters() {
     let (address, server) = serve(Over::Tcp, |mut server| {
         let text = "ü€😀".as_bytes();
         for (number, byte) in text.iter().enumerate() {
@@ -101,13 +101,13 @@ fn text_is_put_together_across_characters() {
         }
         server
     });
-    let mut client = Client::connect(address, Over::Tcp, true);
-    assert_eq!(client.hear(1), ["ü€😀".as_bytes()]);
+    let mut harness = Harness::connect(address, Over::Tcp, true);
+    assert_eq!(harness.receive(1), ["ü€😀".as_bytes()]);
     drop(server.join().unwrap());
 }
 
 #[test]
-fn what_the_system_does_not_take_waits_in_the_client() {
+fn messages_that_the_system_does_not_take_stay_in_the_client() {
     const MESSAGES: usize = 200;
     const BYTES: usize = 100_000;
     for over in Over::ALL {
@@ -118,28 +118,29 @@ fn what_the_system_does_not_take_waits_in_the_client() {
                 .map(|_| server.read().unwrap().into_data().len())
                 .sum::<usize>()
         });
-        let mut client = Client::connect(address, *over, false);
-        client.open();
-        client
-            .core
+        let mut harness = Harness::connect(address, *over, false);
+        harness.open();
+        harness
+            .client
             .outgoing
             .extend((0..MESSAGES).map(|_| pattern(BYTES)));
-        client.drive(|client| client.socket.unsent);
-        let waiting = client.core.outgoing.len();
-        assert!(waiting > 0, "the system takes 20 MB");
+        harness.drive(|harness| harness.socket.unsent);
+        let waiting = harness.client.outgoing.len();
+        assert!(waiting > 0, "the system does not take 20 MB");
         for _ in 0..10 {
-            client.socket.send(&mut client.core, &mut client.stats);
+            harness.socket.send(&mut harness.client, &mut harness.stats);
         }
-        // One at most was taken over, however often it is tried: loopback may take a little more meanwhile.
-        assert!(client.core.outgoing.len() + 2 >= waiting);
+        // Repeated attempts take over one message at most. One more, since loopback may take a
+        // little meanwhile.
+        assert!(harness.client.outgoing.len() + 2 >= waiting);
         go.send(()).unwrap();
-        client.drive(|client| client.core.outgoing.is_empty() && !client.socket.unsent);
+        harness.drive(|harness| harness.client.outgoing.is_empty() && !harness.socket.unsent);
         assert_eq!(server.join().unwrap(), MESSAGES * BYTES);
     }
 }
 
 #[test]
-fn what_is_not_wanted_is_not_read_and_not_slept_on_once_it_is() {
+fn unwanted_input_stays_unread_and_is_found_without_a_sleep_once_wanted() {
     for over in Over::ALL {
         let (address, server) = serve(*over, |mut server| {
             for number in 0..3 {
@@ -150,61 +151,64 @@ fn what_is_not_wanted_is_not_read_and_not_slept_on_once_it_is() {
             server.flush().unwrap();
             server
         });
-        let mut client = Client::connect(address, *over, false);
-        client.core.room = Some(1);
-        client.hear(1);
+        let mut harness = Harness::connect(address, *over, false);
+        harness.client.space = Some(1);
+        harness.receive(1);
         for _ in 0..3 {
-            let pass = client.pass();
+            let pass = harness.pass();
             assert!(!pass.any && !pass.more);
         }
-        let reads = client.stats.reads;
-        client.pass();
-        assert_eq!((client.core.heard.len(), client.stats.reads), (1, reads));
-        assert!(
-            client.socket.is_ready(),
-            "more may be in a buffer, and the system does not know"
+        let reads = harness.stats.reads;
+        harness.pass();
+        assert_eq!(
+            (harness.client.received.len(), harness.stats.reads),
+            (1, reads)
         );
-        client.core.room = None;
-        assert_eq!(client.hear(4)[3], pattern(100_000));
+        assert!(
+            harness.socket.is_ready(),
+            "a buffer may hold more, which the system does not know"
+        );
+        harness.client.space = None;
+        assert_eq!(harness.receive(4)[3], pattern(100_000));
         drop(server.join().unwrap());
     }
 }
 
-/// A client that has not looked yet, and a server from which all of this is on its way.
-fn flooded(bytes: Vec<u8>) -> (Client, impl Sized) {
+/// An open socket, and a server that has sent all of these bytes.
+fn flooded(bytes: Vec<u8>) -> (Harness, impl Sized) {
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let (address, server) = serve(Over::Tcp, move |mut server| {
         gate.recv().unwrap();
         server.get_mut().write_all(&bytes).unwrap();
         server
     });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    client.open();
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    harness.open();
     go.send(()).unwrap();
     let server = server.join().unwrap();
-    assert!(client.socket.stream().sleep(LONG));
-    (client, server)
+    assert!(harness.socket.stream().sleep(LONG));
+    (harness, server)
 }
 
 #[test]
-fn a_pass_is_short_and_says_that_more_is_left() {
+fn a_pass_reads_a_limited_number_of_frames_and_reports_that_more_is_left() {
     let mut flood: Vec<_> = (0..5 * super::super::MAX_FRAMES)
         .flat_map(|_| frame(0x8a, b""))
         .collect();
     flood.extend(frame(0x82, b"done"));
-    let (mut client, server) = flooded(flood);
-    let mut said_more = 0;
-    while client.core.heard.is_empty() {
-        let more = client.pass().more;
-        said_more += u32::from(more);
-        assert!(more || client.core.heard.len() == 1 || client.socket.stream().sleep(LONG));
+    let (mut harness, server) = flooded(flood);
+    let mut passes_with_more = 0;
+    while harness.client.received.is_empty() {
+        let more = harness.pass().more;
+        passes_with_more += u32::from(more);
+        assert!(more || harness.client.received.len() == 1 || harness.socket.stream().sleep(LONG));
     }
-    assert_eq!(said_more, 5);
+    assert_eq!(passes_with_more, 5);
     drop(server);
 }
 
 #[test]
-fn a_message_that_never_gets_longer_holds_no_pass_up() {
+fn empty_fragments_do_not_hold_up_a_pass() {
     let empty = [0; 4 * PASS_BYTES];
     let flood = [
         frame(0x02, b"begins"),
@@ -212,37 +216,41 @@ fn a_message_that_never_gets_longer_holds_no_pass_up() {
         frame(0x80, b", ends"),
     ]
     .concat();
-    let (mut client, server) = flooded(flood);
-    let mut said_more = 0;
-    while client.core.heard.is_empty() {
-        let more = client.pass().more;
-        said_more += u32::from(more);
-        assert_eq!(client.socket.is_ready(), more, "it is not slept on");
-        assert!(more || client.core.heard.len() == 1 || client.socket.stream().sleep(LONG));
+    let (mut harness, server) = flooded(flood);
+    let mut passes_with_more = 0;
+    while harness.client.received.is_empty() {
+        let more = harness.pass().more;
+        passes_with_more += u32::from(more);
+        assert_eq!(
+            harness.socket.is_ready(),
+            more,
+            "a sleep would not notice it"
+        );
+        assert!(more || harness.client.received.len() == 1 || harness.socket.stream().sleep(LONG));
     }
-    assert_eq!(client.core.heard, [b"begins, ends"]);
-    assert!(said_more >= 3, "{said_more}");
+    assert_eq!(harness.client.received, [b"begins, ends"]);
+    assert!(passes_with_more >= 3, "{passes_with_more}");
     drop(server);
 }
 
 #[test]
-fn an_idle_connection_is_asked_once_and_sleeps() {
+fn an_idle_pass_reads_once_and_then_the_socket_can_sleep() {
     for over in Over::ALL {
         let (address, server) = serve(*over, |mut server| {
             server.send(Message::binary(vec![1])).unwrap();
             server
         });
-        let mut client = Client::connect(address, *over, false);
-        client.hear(1);
+        let mut harness = Harness::connect(address, *over, false);
+        harness.receive(1);
         let server = server.join().unwrap();
-        // Session tickets of TLS may still be there, though not after this.
-        client.pass();
-        let reads = client.stats.reads;
-        assert!(!client.socket.is_ready());
-        assert!(!client.socket.stream().sleep(Duration::from_millis(1)));
-        let pass = client.pass();
+        // This pass takes the session tickets of TLS, which may arrive late.
+        harness.pass();
+        let reads = harness.stats.reads;
+        assert!(!harness.socket.is_ready());
+        assert!(!harness.socket.stream().sleep(Duration::from_millis(1)));
+        let pass = harness.pass();
         assert!(!pass.any && !pass.more);
-        assert_eq!(client.stats.reads, reads + 1);
+        assert_eq!(harness.stats.reads, reads + 1);
         drop(server);
     }
 }

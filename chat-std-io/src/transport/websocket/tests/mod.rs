@@ -1,6 +1,10 @@
-//! A client's side that is played by hand, and servers on threads of their own.
+//! Tests of framing, closing and handshakes: a socket with a fake client, and raw servers.
+//!
+//! The servers stay raw, unlike those of this crate's integration tests: they break the WebSocket
+//! and TLS protocols, cut frames at any byte and stop reading, none of which the development server
+//! can be told to do.
 
-mod ends;
+mod closing;
 mod hostile;
 mod messages;
 mod open;
@@ -22,24 +26,24 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
-/// Nothing here takes this long; a test that hangs fails instead.
+/// Nothing here takes this long: a test that hangs fails instead.
 const LONG: Duration = Duration::from_secs(30);
 const SUBPROTOCOL: &str = "GpBinaryV18";
 
-/// The client's side of a link.
+/// Stands in for the client.
 #[derive(Default)]
-struct Core {
+struct FakeClient {
     opened: bool,
-    heard: Vec<Vec<u8>>,
+    received: Vec<Vec<u8>>,
     end: Option<LinkEnd>,
-    /// How many messages there is room for.
-    room: Option<usize>,
+    /// Number of messages that it has space for; `None` for any.
+    space: Option<usize>,
     outgoing: VecDeque<Vec<u8>>,
 }
 
-impl LinkHandle for Core {
+impl LinkHandle for FakeClient {
     fn wants_input(&self) -> bool {
-        self.opened && self.room.is_none_or(|room| self.heard.len() < room)
+        self.opened && self.space.is_none_or(|space| self.received.len() < space)
     }
 
     fn handle(&mut self, input: LinkInput<'_>) {
@@ -48,7 +52,7 @@ impl LinkHandle for Core {
                 assert!(!self.opened && !ipv6);
                 self.opened = true;
             }
-            LinkInput::Received(message) => self.heard.push(message.to_vec()),
+            LinkInput::Received(message) => self.received.push(message.to_vec()),
             end => panic!("the caller passes it on: {end:?}"),
         }
     }
@@ -63,15 +67,15 @@ impl LinkHandle for Core {
     }
 }
 
-/// A WebSocket, and the loop around it.
-struct Client {
+/// A WebSocket with its fake client, and the loop of a session.
+struct Harness {
     socket: WebSocket,
-    core: Core,
+    client: FakeClient,
     stats: IoStats,
     buffer: Vec<u8>,
 }
 
-impl Client {
+impl Harness {
     fn connect(address: SocketAddr, over: Over, text: bool) -> Self {
         Self::connect_with(address, over, text, &over.setup())
     }
@@ -87,21 +91,21 @@ impl Client {
         let (stream, _) = addresses::tcp(&[address], || true).unwrap();
         Self {
             socket: handshaking.over(Stream::new(stream), false),
-            core: Core::default(),
+            client: FakeClient::default(),
             stats: IoStats::default(),
             buffer: vec![0; CHUNK_BYTES],
         }
     }
 
-    /// One pass, as the pump does it.
+    /// One pass, as a session does it.
     fn pass(&mut self) -> ReadOutcome {
-        match self.socket.receive(&mut self.core, &mut self.stats) {
+        match self.socket.receive(&mut self.client, &mut self.stats) {
             Ok(outcome) => {
-                self.socket.send(&mut self.core, &mut self.stats);
+                self.socket.send(&mut self.client, &mut self.stats);
                 outcome
             }
             Err(end) => {
-                self.core.end = Some(end);
+                self.client.end = Some(end);
                 ReadOutcome {
                     any: true,
                     more: false,
@@ -110,13 +114,13 @@ impl Client {
         }
     }
 
-    /// Passes, with sleeps in the kernel between them, until it is so or the end.
+    /// Runs passes, with sleeps in the kernel between them, until `until` or the end.
     fn drive(&mut self, mut until: impl FnMut(&Self) -> bool) {
         let began = Instant::now();
-        while self.core.end.is_none() && !until(self) {
+        while self.client.end.is_none() && !until(self) {
             let more = self.pass().more;
             assert!(began.elapsed() < LONG, "hangs");
-            if more || self.socket.is_ready() || self.core.end.is_some() || until(self) {
+            if more || self.socket.is_ready() || self.client.end.is_some() || until(self) {
                 continue;
             }
             let longest = if self.socket.unsent {
@@ -129,40 +133,40 @@ impl Client {
     }
 
     fn open(&mut self) {
-        self.drive(|client| client.core.opened);
-        assert!(self.core.opened, "{:?}", self.core.end);
+        self.drive(|harness| harness.client.opened);
+        assert!(self.client.opened, "{:?}", self.client.end);
     }
 
-    fn hear(&mut self, messages: usize) -> &[Vec<u8>] {
-        self.drive(|client| client.core.heard.len() >= messages);
-        assert!(self.core.end.is_none(), "{:?}", self.core.end);
-        &self.core.heard
+    fn receive(&mut self, messages: usize) -> &[Vec<u8>] {
+        self.drive(|harness| harness.client.received.len() >= messages);
+        assert!(self.client.end.is_none(), "{:?}", self.client.end);
+        &self.client.received
     }
 
-    /// The end that comes.
+    /// Waits for the end.
     fn end(&mut self) -> LinkEnd {
         self.drive(|_| false);
-        self.core.end.clone().unwrap()
+        self.client.end.clone().unwrap()
     }
 
-    /// The failure that comes, before it opened or after.
+    /// Waits for the failure, and checks whether the link was opened before.
     fn failure(&mut self, opened: bool) -> LinkError {
         let LinkEnd::Failed(error) = self.end() else {
-            panic!("no failure: {:?}", self.core.end)
+            panic!("no failure: {:?}", self.client.end)
         };
-        assert_eq!(self.core.opened, opened, "{error:?}");
+        assert_eq!(self.client.opened, opened, "{error:?}");
         error
     }
 
-    /// What becomes of it once it is closed, or has ended.
-    fn part(&mut self) -> CloseProgress {
+    /// Continues the close until it is complete.
+    fn finish_close(&mut self) -> CloseProgress {
         let began = Instant::now();
         loop {
-            let parting = self
+            let progress = self
                 .socket
                 .continue_close(&mut self.buffer, &mut self.stats);
-            if parting != CloseProgress::Pending {
-                return parting;
+            if progress != CloseProgress::Pending {
+                return progress;
             }
             assert!(began.elapsed() < LONG, "hangs");
             let longest = if self.socket.unsent {
@@ -183,7 +187,7 @@ fn target(host: &str, port: u16, path: &str) -> Target {
     }
 }
 
-/// What is under a WebSocket.
+/// The stream below a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
     Tcp,
@@ -202,7 +206,7 @@ impl Over {
         self != Self::Tcp
     }
 
-    /// Trusts the servers of these tests.
+    /// A setup that trusts the servers of these tests.
     fn setup(self) -> Setup {
         match self {
             Self::Tcp => Setup::for_test(),
@@ -224,11 +228,11 @@ impl Over {
 }
 
 trait Duplex: Read + Write + Send {
-    /// The connection below.
+    /// The TCP stream itself.
     fn tcp(&self) -> &TcpStream;
 }
 
-/// Writes in pieces of at most so many bytes.
+/// A TCP stream that writes at most `piece` bytes at a time.
 struct Chopped {
     stream: TcpStream,
     piece: usize,
@@ -256,7 +260,7 @@ impl Write for Chopped {
     }
 }
 
-/// A server for one connection: what it does with it.
+/// A server for one connection, on a thread.
 fn serve_tcp<T: Send + 'static>(
     script: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<T>) {
@@ -272,16 +276,16 @@ fn serve_tcp<T: Send + 'static>(
     (address, server)
 }
 
-type Served = tungstenite::WebSocket<Box<dyn Duplex>>;
+type ServerSocket = tungstenite::WebSocket<Box<dyn Duplex>>;
 
-/// The same over WebSocket; it writes in pieces of at most so many bytes.
+/// A WebSocket server for one connection, which writes at most `piece` bytes at a time.
 fn serve_in_pieces<T: Send + 'static>(
     over: Over,
     piece: usize,
-    script: impl FnOnce(Served) -> T + Send + 'static,
+    script: impl FnOnce(ServerSocket) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<T>) {
     serve_tcp(move |stream| {
-        #[expect(clippy::result_large_err, reason = "tungstenite wants it so")]
+        #[expect(clippy::result_large_err, reason = "the signature is tungstenite's")]
         let agree = |_: &Request, mut response: Response| {
             response
                 .headers_mut()
@@ -295,12 +299,12 @@ fn serve_in_pieces<T: Send + 'static>(
 
 fn serve<T: Send + 'static>(
     over: Over,
-    script: impl FnOnce(Served) -> T + Send + 'static,
+    script: impl FnOnce(ServerSocket) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<T>) {
     serve_in_pieces(over, usize::MAX, script)
 }
 
-/// Reads up to the end of a request.
+/// Reads an HTTP request up to its end.
 fn read_request(stream: &mut impl Read) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -311,7 +315,7 @@ fn read_request(stream: &mut impl Read) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// A frame as servers send it.
+/// A frame, unmasked as servers send it. `first` holds FIN, reserved bits and opcode.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
@@ -329,7 +333,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Bytes that tell places and lengths apart.
+/// Bytes that depend on position and length, so that a mix-up shows.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + length) as u8).collect()
 }

@@ -4,9 +4,9 @@ use super::*;
 use crate::transport::websocket::handshake::Handshake;
 use tungstenite::handshake::derive_accept_key;
 
-/// What the client says to this answer, in which `KEY` stands for the right key.
-fn answered(answer: &str) -> LinkError {
-    let answer = answer.replace('\n', "\r\n");
+/// The error after this response, in which `KEY` stands for the right key.
+fn error_after(response: &str) -> LinkError {
+    let response = response.replace('\n', "\r\n");
     let (address, server) = serve_tcp(move |mut stream| {
         let request = read_request(&mut stream);
         let key = request
@@ -15,7 +15,7 @@ fn answered(answer: &str) -> LinkError {
             .unwrap();
         stream
             .write_all(
-                answer
+                response
                     .replace("KEY", &derive_accept_key(key.as_bytes()))
                     .as_bytes(),
             )
@@ -23,8 +23,8 @@ fn answered(answer: &str) -> LinkError {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         stream
     });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    let error = client.failure(false);
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    let error = harness.failure(false);
     drop(server.join().unwrap());
     error
 }
@@ -33,10 +33,10 @@ const RIGHT: &str = "HTTP/1.1 101 Switching Protocols\nUpgrade: WebSocket\nConne
                      Sec-WebSocket-Accept: KEY\nSec-WebSocket-Protocol: GpBinaryV18\n\n";
 
 #[test]
-fn the_request() {
+fn the_request_has_the_expected_headers() {
     let (address, server) = serve_tcp(|mut stream| read_request(&mut stream));
-    let mut client = Client::connect(address, Over::Tcp, false);
-    client.pass();
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    harness.pass();
     let request = server.join().unwrap();
     let mut lines: Vec<_> = request.lines().map(str::to_owned).collect();
     let key = lines
@@ -59,7 +59,7 @@ fn the_request() {
 }
 
 #[test]
-fn the_host_header() {
+fn the_host_header_leaves_out_the_default_port() {
     let request = |host: &str, port, secure| {
         let handshake = Handshake::new(&target(host, port, ""), secure, "").unwrap();
         let text = handshake.request().to_owned();
@@ -77,7 +77,7 @@ fn the_host_header() {
 }
 
 #[test]
-fn what_cannot_be_requested_is_not() {
+fn a_target_that_fits_no_request_is_an_error() {
     for (host, path) in [
         ("localhost", "/a b"),
         ("localhost", "/\r\nX: y"),
@@ -98,29 +98,29 @@ fn what_cannot_be_requested_is_not() {
 }
 
 #[test]
-fn an_answer_in_any_case_with_a_message_right_behind_it() {
+fn headers_in_any_case_and_a_message_right_behind_them() {
     let (address, server) = serve_tcp(|mut stream| {
         let request = read_request(&mut stream);
         let key = request
             .lines()
             .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
             .unwrap();
-        let answer = RIGHT
+        let response = RIGHT
             .replace('\n', "\r\n")
             .replace("KEY", &derive_accept_key(key.as_bytes()));
-        let mut bytes = answer.replace("Upgrade:", "uPGRADE:").into_bytes();
+        let mut bytes = response.replace("Upgrade:", "uPGRADE:").into_bytes();
         bytes.extend(frame(0x82, b"hello"));
         bytes.extend(frame(0x82, &pattern(5_000)));
         stream.write_all(&bytes).unwrap();
         stream
     });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    assert_eq!(client.hear(2), [b"hello".to_vec(), pattern(5_000)]);
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    assert_eq!(harness.receive(2), [b"hello".to_vec(), pattern(5_000)]);
     drop(server.join().unwrap());
 }
 
 #[test]
-fn refusals_say_what_to_do() {
+fn each_refusal_has_a_cause_and_a_hint() {
     let long = format!(
         "HTTP/1.1 101 Switching Protocols\n{}",
         format!("X-Long: {}\n", "x".repeat(200)).repeat(100)
@@ -203,17 +203,17 @@ fn refusals_say_what_to_do() {
         ),
         ("", "the port is one for wss://"),
     ];
-    for (answer, words) in cases {
-        let error = answered(answer);
+    for (response, hint) in cases {
+        let error = error_after(response);
         assert_eq!(error.kind, LinkErrorKind::Handshake, "{error:?}");
-        assert!(error.text.contains(words), "{words:?} is not in {error:?}");
+        assert!(error.text.contains(hint), "{hint:?} is not in {error:?}");
         assert!(error.text.len() < 400, "{error:?}");
     }
 }
 
 #[test]
-fn a_location_is_cut() {
-    let error = answered(&format!(
+fn a_long_location_is_shortened() {
+    let error = error_after(&format!(
         "HTTP/1.1 307 Temporary Redirect\nLocation: /{}\n\n",
         "x".repeat(5_000)
     ));

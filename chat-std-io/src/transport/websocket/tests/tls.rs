@@ -1,4 +1,4 @@
-//! TLS under a WebSocket: certificates that are not to be trusted, servers that do not speak it, and what is said.
+//! TLS below a WebSocket: untrusted certificates, servers that do not speak it, and the errors.
 
 use super::*;
 use crate::transport::tls::{Tls, TlsError};
@@ -8,7 +8,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use std::sync::{Arc, OnceLock};
 
-/// A root of these tests, and whatever it signs.
+/// A root of these tests, and what signs with it.
 struct Authority {
     root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
@@ -82,8 +82,9 @@ impl Duplex for Stream {
     }
 }
 
-/// What the client says to a server with this configuration, which sees nothing but a handshake that fails.
-fn distrusts(config: Arc<ServerConfig>, setup: &Setup, words: &[&str]) {
+/// Checks that the client does not trust a server with this configuration, and that the server
+/// sees only a failed handshake.
+fn distrusts(config: Arc<ServerConfig>, setup: &Setup, hints: &[&str]) {
     let (address, server) = serve_tcp(move |tcp| {
         let mut stream = stream(
             Chopped {
@@ -92,27 +93,27 @@ fn distrusts(config: Arc<ServerConfig>, setup: &Setup, words: &[&str]) {
             },
             &config,
         );
-        let mut said = Vec::new();
-        let result = stream.read_to_end(&mut said);
+        let mut received = Vec::new();
+        let result = stream.read_to_end(&mut received);
         assert!(result.is_err(), "the handshake does not succeed");
-        said
+        received
     });
-    let mut client = Client::connect_with(address, Over::Tls, false, setup);
-    let error = client.failure(false);
+    let mut harness = Harness::connect_with(address, Over::Tls, false, setup);
+    let error = harness.failure(false);
     assert_eq!(error.kind, LinkErrorKind::Tls);
-    for word in words {
-        assert!(error.text.contains(word), "{word:?} is not in {error:?}");
+    for hint in hints {
+        assert!(error.text.contains(hint), "{hint:?} is not in {error:?}");
     }
-    drop(client);
+    drop(harness);
     assert_eq!(
         server.join().unwrap(),
         b"",
-        "nothing is sent to those who are not trusted"
+        "an untrusted server receives nothing"
     );
 }
 
 #[test]
-fn certificates_that_are_not_to_be_trusted() {
+fn untrusted_certificates_are_rejected_with_a_hint() {
     let both = [&TLS13, &TLS12];
     for versions in [&both[..], &both[1..]] {
         let server =
@@ -135,13 +136,13 @@ fn certificates_that_are_not_to_be_trusted() {
             &trusting,
             &["not valid yet", "clock"],
         );
-        let words = ["no trusted root", "Tls::with_root", "UnknownIssuer"];
-        distrusts(server("localhost", |_| {}), &Setup::for_test(), &words);
+        let hints = ["no trusted root", "Tls::with_root", "UnknownIssuer"];
+        distrusts(server("localhost", |_| {}), &Setup::for_test(), &hints);
         let stranger = Authority::new("a stranger");
         distrusts(
             stranger.server("localhost", versions, |_| {}),
             &trusting,
-            &words,
+            &hints,
         );
         let impostor = Authority::new("the root of these tests");
         distrusts(
@@ -152,35 +153,36 @@ fn certificates_that_are_not_to_be_trusted() {
     }
 }
 
-/// What the client says to a server that says this to its hello, and ends if told so.
-fn canned(answer: &'static [u8], ends: bool) -> LinkError {
+/// The error after a server has responded to the client hello with these bytes, and ended if
+/// `ends`.
+fn error_after(response: &'static [u8], ends: bool) -> LinkError {
     let (address, server) = serve_tcp(move |mut stream| {
         let mut head = [0; 5];
         stream.read_exact(&mut head).unwrap();
         assert_eq!(head[..2], [0x16, 3], "a hello");
         let mut hello = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
         stream.read_exact(&mut hello).unwrap();
-        stream.write_all(answer).unwrap();
+        stream.write_all(response).unwrap();
         if ends {
             stream.shutdown(std::net::Shutdown::Write).unwrap();
         }
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
-        // At most an alert, in the clear: no byte of a request.
+        // At most an unencrypted alert, and no byte of a request.
         assert!(
             rest.is_empty() || (rest[0] == 0x15 && rest.len() == 7),
             "{rest:?}"
         );
     });
-    let mut client = Client::connect(address, Over::Tls, false);
-    let error = client.failure(false);
-    drop(client);
+    let mut harness = Harness::connect(address, Over::Tls, false);
+    let error = harness.failure(false);
+    drop(harness);
     server.join().unwrap();
     error
 }
 
 #[test]
-fn servers_that_do_not_speak_it() {
+fn servers_without_suitable_tls_are_rejected_with_a_hint() {
     // Version 3.2, 32 bytes of random, no session, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
     const TLS_1_1: &[u8] = &[
         0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -204,15 +206,15 @@ fn servers_that_do_not_speak_it() {
         (b"", true, "during the TLS handshake"),
         (&TLS_1_1[..20], true, "during the TLS handshake"),
     ];
-    for (answer, ends, words) in cases {
-        let error = canned(answer, ends);
+    for (response, ends, hint) in cases {
+        let error = error_after(response, ends);
         assert_eq!(error.kind, LinkErrorKind::Tls, "{error:?}");
-        assert!(error.text.contains(words), "{words:?} is not in {error:?}");
+        assert!(error.text.contains(hint), "{hint:?} is not in {error:?}");
     }
 }
 
 #[test]
-fn a_refusal_is_as_clear_as_without_tls() {
+fn an_http_refusal_reads_the_same_as_without_tls() {
     let (address, server) = serve_tcp(|tcp| {
         let mut stream = stream(
             Chopped {
@@ -225,13 +227,13 @@ fn a_refusal_is_as_clear_as_without_tls() {
         assert_eq!(
             stream.conn.server_name(),
             Some("localhost"),
-            "the host is named"
+            "the hello names the host"
         );
         stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").unwrap();
         request
     });
-    let mut client = Client::connect(address, Over::Tls, false);
-    let error = client.failure(false);
+    let mut harness = Harness::connect(address, Over::Tls, false);
+    let error = harness.failure(false);
     assert_eq!(error.kind, LinkErrorKind::Handshake);
     assert!(error.text.contains("404"), "{error:?}");
     assert!(
@@ -243,8 +245,8 @@ fn a_refusal_is_as_clear_as_without_tls() {
 }
 
 #[test]
-fn ends_before_the_answer() {
-    for goodbye in [false, true] {
+fn an_end_before_the_response_is_a_failed_handshake() {
+    for close_notify in [false, true] {
         let (address, server) = serve_tcp(move |tcp| {
             let mut stream = stream(
                 Chopped {
@@ -254,13 +256,13 @@ fn ends_before_the_answer() {
                 &server_config(),
             );
             read_request(&mut stream);
-            if goodbye {
+            if close_notify {
                 stream.conn.send_close_notify();
                 stream.flush().unwrap();
             }
         });
-        let mut client = Client::connect(address, Over::Tls, false);
-        let error = client.failure(false);
+        let mut harness = Harness::connect(address, Over::Tls, false);
+        let error = harness.failure(false);
         assert_eq!(error.kind, LinkErrorKind::Handshake);
         assert!(error.text.contains("without a response"), "{error:?}");
         server.join().unwrap();
@@ -268,7 +270,7 @@ fn ends_before_the_answer() {
 }
 
 #[test]
-fn each_version_works_and_can_be_told() {
+fn tls_1_2_and_1_3_are_supported() {
     for version in [&TLS12, &TLS13] {
         let config = authority().server("localhost", &[version], |_| {});
         let (address, server) = serve_tcp(move |tcp| {
@@ -282,19 +284,19 @@ fn each_version_works_and_can_be_told() {
             read_request(&mut stream);
             stream.conn.protocol_version().unwrap()
         });
-        let mut client = Client::connect(address, Over::Tls, false);
-        client.failure(false);
+        let mut harness = Harness::connect(address, Over::Tls, false);
+        harness.failure(false);
         assert_eq!(server.join().unwrap(), version.version);
     }
 }
 
 #[test]
-fn a_record_that_is_broken_after_opening() {
+fn a_broken_record_ends_an_open_link() {
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let (address, server) = serve(Over::Tls, move |mut server| {
         gate.recv().unwrap();
         server
-            .send(tungstenite::Message::binary(b"heard".to_vec()))
+            .send(tungstenite::Message::binary(b"received".to_vec()))
             .unwrap();
         server
             .get_ref()
@@ -304,23 +306,23 @@ fn a_record_that_is_broken_after_opening() {
         server.get_ref().tcp().write_all(&[0; 20]).unwrap();
         server
     });
-    let mut client = Client::connect(address, Over::Tls, false);
-    client.open();
+    let mut harness = Harness::connect(address, Over::Tls, false);
+    harness.open();
     go.send(()).unwrap();
-    // Both are there before the first is read.
+    // Both records have arrived before the first is read.
     let server = server.join().unwrap();
-    let error = client.failure(true);
-    assert_eq!(client.core.heard, [b"heard"]);
+    let error = harness.failure(true);
+    assert_eq!(harness.client.received, [b"received"]);
     assert_eq!(error.kind, LinkErrorKind::Protocol);
     assert!(error.text.contains("TLS"), "{error:?}");
-    assert!(!client.socket.must_answer_end());
+    assert!(!harness.socket.must_answer_end());
     drop(server);
 }
 
 #[test]
-fn roots_and_configurations_of_your_own() {
+fn own_roots_and_configurations_are_used() {
     let pem = |der: &[u8]| {
-        let pem = rcgen_pem(der);
+        let pem = to_pem(der);
         format!("# a comment\n{pem}\n{pem}")
     };
     let (root, other) = (
@@ -347,7 +349,7 @@ fn roots_and_configurations_of_your_own() {
             tls,
             ..Setup::for_test()
         };
-        Client::connect_with(address, Over::Tls, false, &setup).open();
+        Harness::connect_with(address, Over::Tls, false, &setup).open();
         drop(server.join().unwrap());
     }
     assert!(matches!(Tls::with_root(b""), Err(TlsError::NoCertificate)));
@@ -366,8 +368,8 @@ fn roots_and_configurations_of_your_own() {
     ));
 }
 
-/// A certificate in the armour of RFC 7468.
-fn rcgen_pem(der: &[u8]) -> String {
+/// A certificate as PEM. RFC 7468.
+fn to_pem(der: &[u8]) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in der.chunks(3) {
@@ -388,7 +390,7 @@ fn rcgen_pem(der: &[u8]) -> String {
 }
 
 #[test]
-fn a_host_that_no_certificate_can_be_for() {
+fn a_host_that_fits_no_certificate_is_an_error() {
     let kind = Kind {
         secure: true,
         text: false,

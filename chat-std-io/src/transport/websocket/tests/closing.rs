@@ -1,4 +1,4 @@
-//! Ends, from either side, in every state.
+//! The end of a WebSocket: by either side, in every state.
 
 use super::*;
 use std::net::Shutdown;
@@ -9,10 +9,10 @@ use tungstenite::{Message, Utf8Bytes};
 fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkEnd {
     let (address, server) = serve(over, move |mut server| {
         server
-            .send(Message::binary(b"last words".to_vec()))
+            .send(Message::binary(b"the last message".to_vec()))
             .unwrap();
         server.close(frame.clone()).unwrap();
-        // The answer, and then an end.
+        // The client echoes the close and ends the stream.
         assert_eq!(server.read().unwrap(), Message::Close(frame));
         assert!(matches!(
             server.read(),
@@ -21,18 +21,18 @@ fn server_closes(over: Over, frame: Option<CloseFrame>) -> LinkEnd {
         server.get_mut().tcp().shutdown(Shutdown::Write).unwrap();
         server
     });
-    let mut client = Client::connect(address, over, false);
-    let end = client.end();
-    assert_eq!(client.core.heard, [b"last words"]);
-    assert!(client.socket.must_answer_end());
-    assert_eq!(client.part(), CloseProgress::Confirmed);
-    assert!(!client.socket.unsent);
+    let mut harness = Harness::connect(address, over, false);
+    let end = harness.end();
+    assert_eq!(harness.client.received, [b"the last message"]);
+    assert!(harness.socket.must_answer_end());
+    assert_eq!(harness.finish_close(), CloseProgress::Confirmed);
+    assert!(!harness.socket.unsent);
     drop(server.join().unwrap());
     end
 }
 
 #[test]
-fn the_server_closes() {
+fn a_close_of_the_server_is_answered_and_reported_by_code() {
     for over in Over::ALL {
         assert!(matches!(server_closes(*over, None), LinkEnd::Closed));
         let frame = |code, reason| CloseFrame {
@@ -52,7 +52,7 @@ fn the_server_closes() {
             let LinkEnd::Failed(error) =
                 server_closes(*over, Some(frame(code, "over \u{202e}there")))
             else {
-                panic!("{number} is no normal end")
+                panic!("{number} is not a normal end")
             };
             assert_eq!(error.kind, LinkErrorKind::Reset);
             assert!(
@@ -61,14 +61,14 @@ fn the_server_closes() {
             );
             assert!(
                 !error.text.contains('\u{202e}'),
-                "words of a server are escaped: {error:?}"
+                "texts of a server are escaped: {error:?}"
             );
         }
     }
 }
 
 #[test]
-fn the_server_is_gone_without_a_close() {
+fn an_end_without_a_close_is_a_reset() {
     for over in Over::ALL {
         for begin in [
             Vec::new(),
@@ -80,13 +80,13 @@ fn the_server_is_gone_without_a_close() {
                 server.get_mut().write_all(&begin).unwrap();
                 server.get_mut().flush().unwrap();
             });
-            let mut client = Client::connect(address, *over, false);
-            let error = client.failure(true);
+            let mut harness = Harness::connect(address, *over, false);
+            let error = harness.failure(true);
             assert_eq!(error.kind, LinkErrorKind::Reset);
             assert!(error.text.contains("without closing"), "{error:?}");
-            assert!(!client.socket.must_answer_end());
+            assert!(!harness.socket.must_answer_end());
             assert_eq!(
-                client.socket.close(&mut client.stats),
+                harness.socket.close(&mut harness.stats),
                 CloseProgress::Broken
             );
             server.join().unwrap();
@@ -95,7 +95,7 @@ fn the_server_is_gone_without_a_close() {
 }
 
 #[test]
-fn we_close() {
+fn our_close_waits_for_the_servers() {
     for over in Over::ALL {
         let (address, server) = serve(*over, |mut server| {
             let Message::Close(Some(frame)) = server.read().unwrap() else {
@@ -105,95 +105,92 @@ fn we_close() {
                 (frame.code, frame.reason.as_str()),
                 (CloseCode::Normal, "ws close")
             );
-            // Too late, but legal; then its own close, and an end of the line.
+            // Late, but legal. The server then closes and ends the stream.
             server
                 .get_mut()
-                .write_all(&super::frame(0x82, b"unheard"))
+                .write_all(&super::frame(0x82, b"too late"))
                 .unwrap();
             server.flush().unwrap_err();
             let mut rest = Vec::new();
             server.get_mut().read_to_end(&mut rest).unwrap();
             assert_eq!(rest, b"", "nothing follows the close");
         });
-        let mut client = Client::connect(address, *over, false);
-        client.open();
+        let mut harness = Harness::connect(address, *over, false);
+        harness.open();
         assert_eq!(
-            client.socket.close(&mut client.stats),
+            harness.socket.close(&mut harness.stats),
             CloseProgress::Pending
         );
-        assert_eq!(client.part(), CloseProgress::Confirmed);
-        drop(client);
+        assert_eq!(harness.finish_close(), CloseProgress::Confirmed);
+        drop(harness);
         server.join().unwrap();
     }
 }
 
 #[test]
-fn we_close_and_the_server_only_hangs_up() {
+fn our_close_is_unconfirmed_if_the_server_only_ends_the_stream() {
     for over in Over::ALL {
         let (address, server) = serve(*over, |mut server| {
             let mut close = [0; 8];
             server.get_mut().read_exact(&mut close).unwrap();
         });
-        let mut client = Client::connect(address, *over, false);
-        client.open();
+        let mut harness = Harness::connect(address, *over, false);
+        harness.open();
         assert_eq!(
-            client.socket.close(&mut client.stats),
+            harness.socket.close(&mut harness.stats),
             CloseProgress::Pending
         );
         assert_eq!(
-            client.part(),
+            harness.finish_close(),
             CloseProgress::Broken,
-            "whether it has read everything is not known"
+            "whether it has read everything is unknown"
         );
         server.join().unwrap();
     }
 }
 
 #[test]
-fn what_was_accepted_leaves_before_our_close() {
+fn accepted_messages_are_sent_before_our_close() {
     const MESSAGES: usize = 50;
     for over in Over::ALL {
         let (go, gate) = std::sync::mpsc::channel::<()>();
         let (address, server) = serve(*over, move |mut server| {
             gate.recv().unwrap();
-            let mut heard = 0;
+            let mut received = 0;
             loop {
                 match server.read().unwrap() {
-                    Message::Binary(message) => heard += message.len(),
+                    Message::Binary(message) => received += message.len(),
                     Message::Close(_) => break,
                     other => panic!("{other:?}"),
                 }
             }
             let _ = server.flush();
-            heard
+            received
         });
-        let mut client = Client::connect(address, *over, false);
-        client.open();
-        client
-            .core
+        let mut harness = Harness::connect(address, *over, false);
+        harness.open();
+        harness
+            .client
             .outgoing
             .extend((0..MESSAGES).map(|_| pattern(500_000)));
-        client.drive(|client| client.socket.unsent);
-        let handed_over = MESSAGES - client.core.outgoing.len();
+        harness.drive(|harness| harness.socket.unsent);
+        let handed_over = MESSAGES - harness.client.outgoing.len();
         assert!(handed_over < MESSAGES);
         assert_eq!(
-            client.socket.close(&mut client.stats),
+            harness.socket.close(&mut harness.stats),
             CloseProgress::Pending
         );
-        assert!(
-            client.socket.unsent,
-            "it is not hidden that something waits"
-        );
+        assert!(harness.socket.unsent, "unsent output is reported");
         assert_eq!(
-            client
+            harness
                 .socket
-                .continue_close(&mut client.buffer, &mut client.stats),
+                .continue_close(&mut harness.buffer, &mut harness.stats),
             CloseProgress::Pending
         );
-        assert!(client.socket.unsent);
+        assert!(harness.socket.unsent);
         go.send(()).unwrap();
-        assert_eq!(client.part(), CloseProgress::Confirmed);
-        assert!(!client.socket.unsent);
+        assert_eq!(harness.finish_close(), CloseProgress::Confirmed);
+        assert!(!harness.socket.unsent);
         assert_eq!(server.join().unwrap(), handed_over * 500_000);
     }
 }
@@ -203,51 +200,51 @@ fn both_close_at_once() {
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let (address, server) = serve(Over::Tcp, move |mut server| {
         gate.recv().unwrap();
-        // Before ours is read.
+        // Before it reads ours.
         server.close(None).unwrap();
         assert!(matches!(server.read(), Ok(Message::Close(Some(_)))));
     });
-    let mut client = Client::connect(address, Over::Tcp, false);
-    client.open();
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    harness.open();
     assert_eq!(
-        client.socket.close(&mut client.stats),
+        harness.socket.close(&mut harness.stats),
         CloseProgress::Pending
     );
     go.send(()).unwrap();
-    assert_eq!(client.part(), CloseProgress::Confirmed);
+    assert_eq!(harness.finish_close(), CloseProgress::Confirmed);
     server.join().unwrap();
 }
 
 #[test]
-fn given_up_during_the_handshake() {
+fn a_close_during_the_handshake_awaits_nothing() {
     for over in Over::ALL {
         let (address, server) = serve_tcp(|mut stream| {
-            let mut heard = Vec::new();
-            stream.read_to_end(&mut heard).unwrap();
-            heard
+            let mut received = Vec::new();
+            stream.read_to_end(&mut received).unwrap();
+            received
         });
-        let mut client = Client::connect(address, *over, false);
-        client.pass();
-        assert!(client.socket.is_opening() && !client.core.opened);
+        let mut harness = Harness::connect(address, *over, false);
+        harness.pass();
+        assert!(harness.socket.is_opening() && !harness.client.opened);
         assert_eq!(
-            client.socket.close(&mut client.stats),
+            harness.socket.close(&mut harness.stats),
             CloseProgress::Confirmed,
             "there is nothing to wait for"
         );
-        drop(client);
+        drop(harness);
         assert!(!server.join().unwrap().is_empty());
     }
 }
 
 #[test]
-fn severed() {
+fn a_simulated_loss_is_a_reset() {
     for over in Over::ALL {
         let (address, server) = serve(*over, |server| server);
-        let mut client = Client::connect(address, *over, false);
-        client.open();
-        client.socket.stream().simulate_connection_loss();
-        assert!(client.socket.is_ready());
-        let error = client.failure(true);
+        let mut harness = Harness::connect(address, *over, false);
+        harness.open();
+        harness.socket.stream().simulate_connection_loss();
+        assert!(harness.socket.is_ready());
+        let error = harness.failure(true);
         assert_eq!(error.kind, LinkErrorKind::Reset);
         assert!(error.text.contains("simulated"), "{error:?}");
         drop(server.join().unwrap());
