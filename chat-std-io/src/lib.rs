@@ -1,6 +1,8 @@
-//! A Photon Chat client with sockets: [`chat_core`] over `std::net`, for game loops and plain programs.
+//! A Photon Chat client with sockets: [`chat_core`] over `std::net`, for game loops and plain
+//! programs.
 //!
-//! A [`Session`] owns a [`ChatClient`], its connections and its clock. There are two ways to use it.
+//! A [`Session`] owns a [`ChatClient`], its connections and its clock. There are two ways to use
+//! it.
 //!
 //! # In a game loop
 //!
@@ -53,27 +55,27 @@
 //!
 //! - **Connecting**: a thread per link, at most 64 in the process, resolves the name; further links
 //!   wait. For TCP and WebSocket the thread then tries the addresses in the resolver's order, 5 s
-//!   each; for UDP it takes the first, IPv4 before IPv6. If the client closes the link meanwhile, the
-//!   thread's result is dropped. An IP address over UDP needs no thread and opens at once. The TLS
-//!   and WebSocket handshakes follow in each pass, without a thread.
+//!   each; for UDP it takes the first, IPv4 before IPv6. If the client closes the link meanwhile,
+//!   the thread's result is dropped. An IP address over UDP needs no thread and opens at once. The
+//!   TLS and WebSocket handshakes follow in each pass, without a thread.
 //! - **Reading**: at most [`MAX_READ_BYTES`] or [`MAX_READ_DATAGRAMS`] of each link per pass. A
 //!   stream is read only while the client wants input: the rest waits in the system and slows the
-//!   server down. Input that arrived before an end is passed on before the end. Datagrams are always
-//!   received, and only from the server's address; the client leaves unacknowledged what it has no
-//!   space for.
+//!   server down. Input that arrived before an end is passed on before the end. Datagrams are
+//!   always received, and only from the server's address; the client leaves unacknowledged what it
+//!   has no space for.
 //! - **Writing**: as much as the system takes. The rest stays in the client, whose requests finally
-//!   fail with `QueueFull`; over WebSocket the rest of one message, or of a few short ones, stays in
-//!   the link. A datagram that the system refuses to send counts as lost, and the client resends
+//!   fail with `QueueFull`; over WebSocket the rest of one message, or of a few short ones, stays
+//!   in the link. A datagram that the system refuses to send counts as lost, and the client resends
 //!   its reliable contents; so does one that nothing listened for. [`IoStats`] counts these.
-//! - **Closing**: over TCP this side announces its end, and keeps the socket for up to a second until
-//!   the server has ended its side. A socket that is closed at once answers input with a reset, which
-//!   on some systems discards the last bytes that the server has not read. Over WebSocket this side
-//!   sends a close frame with code 1000 and awaits the answer for as long. Over UDP the client sends
-//!   its disconnect before it closes the link.
+//! - **Closing**: over TCP this side announces its end, and keeps the socket for up to a second
+//!   until the server has ended its side. A socket that is closed at once answers input with a
+//!   reset, which on some systems discards the last bytes that the server has not read. Over
+//!   WebSocket this side sends a close frame with code 1000 and awaits the answer for as long. Over
+//!   UDP the client sends its disconnect before it closes the link.
 //! - **Errors** of the system reach the application as events, in the cause of [`Event::Error`].
 //!
-//! Reading, writing and idle passes allocate nothing, except that WebSocket copies each message. The
-//! session's clock is the system's monotonic clock; on some systems it stops while the machine
+//! Reading, writing and idle passes allocate nothing, except that WebSocket copies each message.
+//! The session's clock is the system's monotonic clock; on some systems it stops while the machine
 //! sleeps.
 //!
 //! # Transports
@@ -82,10 +84,10 @@
 //! IPv4 and IPv6. A connect over a transport that the program was built without fails at once with
 //! the kind `Unsupported`, and its text names the feature to enable.
 //!
-//! The client checks a WebSocket server strictly and offers no compression. An idle connection keeps
-//! about 5 KiB over `ws://` and 14 KiB over `wss://`, and 21 KiB for the trusted roots, which sessions
-//! share if they are built with clones of one [`SessionOptions`]. Buffers that grew for a long
-//! message stay: up to twice the longest message received, and once the longest sent.
+//! The client checks a WebSocket server strictly and offers no compression. An idle connection
+//! keeps about 5 KiB over `ws://` and 14 KiB over `wss://`, and 21 KiB for the trusted roots, which
+//! sessions share if they are built with clones of one [`SessionOptions`]. Buffers that grew for a
+//! long message stay: up to twice the longest message received, and once the longest sent.
 //!
 //! | Cause | [`LinkErrorKind`](chat_core::LinkErrorKind) |
 //! | --- | --- |
@@ -101,8 +103,9 @@
 //!
 //! Where the platform has its own (a browser, a console, an engine), use [`chat_core`] without this
 //! crate, or this crate with `default-features = false`, and write the loop around it. The client
-//! only needs whole messages, so this is all of it. If the platform's queue has no limit, stop taking
-//! messages from `transmit` while it is long: the client's requests then fail with `QueueFull`.
+//! only needs whole messages, so this is all of it. If the platform's queue has no limit, stop
+//! taking messages from `transmit` while it is long: the client's requests then fail with
+//! `QueueFull`.
 //!
 //! ```
 //! use chat_std_io::chat_core::{

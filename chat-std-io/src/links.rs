@@ -1,6 +1,5 @@
 //! The links of a session: those that the client uses, and those that are being closed.
 
-use crate::clock::Time;
 use crate::connect::{self, CancelGuard, Connected, Connector};
 use crate::link_handle::ClientLink;
 use crate::sleep::POLL_INTERVAL;
@@ -356,7 +355,7 @@ fn keep_closing(
         let oldest = closing.remove(0);
         summary.add(&oldest.socket, CloseProgress::Broken);
     }
-    let until = now.plus_duration(CLOSE_TIMEOUT);
+    let until = now.plus(CLOSE_TIMEOUT);
     closing.push(Closing { socket, until });
     debug_assert!(closing.len() <= MAX_CLOSING);
 }
@@ -412,11 +411,11 @@ mod tests {
         links.apply_commands(&mut chat, NOW);
         assert_eq!((links.live(), links.closing.len()), (0, 1));
 
-        let just_before = NOW.plus_duration(CLOSE_TIMEOUT - Duration::from_micros(1));
+        let just_before = NOW.plus(CLOSE_TIMEOUT - Duration::from_micros(1));
         links.receive(&mut chat, just_before);
         assert!(!links.is_empty());
         assert!(!links.summary.unconfirmed);
-        links.receive(&mut chat, NOW.plus_duration(CLOSE_TIMEOUT));
+        links.receive(&mut chat, NOW.plus(CLOSE_TIMEOUT));
         assert!(links.is_empty());
         assert!(links.summary.unconfirmed);
         drop(server);

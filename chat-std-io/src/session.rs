@@ -1,6 +1,6 @@
 //! [`Session`]: a chat client with its sockets and its clock.
 
-use crate::clock::{Clock, Time};
+use crate::clock::Clock;
 use crate::links::{CloseSummary, Links};
 use crate::options::SessionOptions;
 use crate::sleep::POLL_INTERVAL;
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// they ask of the network (bytes to send, links to open and close) happens in the next
 /// [`service`](Self::service), [`flush`](Self::flush), [`wait`](Self::wait), or
 /// [`poll_event`](Self::poll_event) that returns `None`. The session calls the client's driver side
-/// (`handle_link`, `service`, `transmit`, `poll_command` and so on); if an application calls it too,
-/// it delays or loses the session's input and output.
+/// (`handle_link`, `service`, `transmit`, `poll_command` and so on); if an application calls it
+/// too, it delays or loses the session's input and output.
 ///
 /// A session is `Send`: one thread can build it and another use it.
 ///
@@ -108,8 +108,8 @@ impl Session {
         })
     }
 
-    /// Runs one pass, once per frame: accepts finished connects, reads at most [`MAX_READ_BYTES`] or
-    /// [`MAX_READ_DATAGRAMS`] from each link, advances the client (deadlines, decoding, events),
+    /// Runs one pass, once per frame: accepts finished connects, reads at most [`MAX_READ_BYTES`]
+    /// or [`MAX_READ_DATAGRAMS`] from each link, advances the client (deadlines, decoding, events),
     /// writes what the system takes, and opens and closes links. It never blocks. Afterwards, take
     /// events until there is none.
     ///
@@ -228,7 +228,7 @@ impl Session {
         let deadline = self
             .chat
             .poll_timeout()
-            .map(|deadline| self.clock.now().until(deadline));
+            .map(|deadline| deadline.since(self.clock.now()));
         let poll = self.links.needs_polling().then_some(POLL_INTERVAL);
         match (deadline, poll) {
             (Some(deadline), Some(poll)) => Some(deadline.min(poll)),
@@ -236,15 +236,15 @@ impl Session {
         }
     }
 
-    /// Sleeps until there is input or a deadline, for at most `timeout`, and then services once. For
-    /// programs without a loop of their own. Afterwards, take events until there is none.
+    /// Sleeps until there is input or a deadline, for at most `timeout`, and then services once.
+    /// For programs without a loop of their own. Afterwards, take events until there is none.
     ///
     /// It sleeps in the kernel: on the socket, or on the connect that is under way. While output is
-    /// blocked or two links are open it polls every 10 ms. It does not sleep while events wait to be
-    /// taken.
+    /// blocked or two links are open it polls every 10 ms. It does not sleep while events wait to
+    /// be taken.
     ///
-    /// It may return without input or an event, so call it in a loop. `Duration::MAX` sets no limit.
-    /// Another thread cannot wake it.
+    /// It may return without input or an event, so call it in a loop. `Duration::MAX` sets no
+    /// limit. Another thread cannot wake it.
     ///
     /// ```
     /// # use chat_std_io::{ChatConfig, ConnectOptions, Session};
@@ -256,14 +256,15 @@ impl Session {
     /// # Ok::<(), chat_std_io::SessionError>(())
     /// ```
     pub fn wait(&mut self, timeout: Duration) {
-        let until = self.clock.now().plus_duration(timeout);
+        // Saturates at `Timestamp::MAX`, which no clock reaches: `Duration::MAX` sets no limit.
+        let until = self.clock.now().plus(timeout);
         self.flush();
         while !self.more && self.chat.queued_events() == 0 {
             let wake = self
                 .chat
                 .poll_timeout()
                 .map_or(until, |deadline| deadline.min(until));
-            let left = self.clock.now().until(wake);
+            let left = wake.since(self.clock.now());
             if left.is_zero() || self.links.sleep(&self.chat, left) {
                 break;
             }
@@ -277,9 +278,9 @@ impl Session {
         let _more = self.service();
     }
 
-    /// Ends the session in order: disconnects, continues to send what was accepted before, and waits
-    /// until the servers close. Blocks for at most `timeout` (zero: one attempt), and never longer
-    /// than the configured flush timeout and a second. Events that were not taken are lost.
+    /// Ends the session in order: disconnects, continues to send what was accepted before, and
+    /// waits until the servers close. Blocks for at most `timeout` (zero: one attempt), and never
+    /// longer than the configured flush timeout and a second. Events that were not taken are lost.
     ///
     /// Spec: chat.md 6.2, `disconnect()`; item 10 of the [contract](chat_core#the-contract).
     ///
@@ -295,24 +296,25 @@ impl Session {
     /// # Ok::<(), chat_std_io::SessionError>(())
     /// ```
     pub fn close(mut self, timeout: Duration) -> CloseOutcome {
-        let until = self.clock.now().plus_duration(timeout);
+        let until = self.clock.now().plus(timeout);
         // Links that ended before this call do not count.
         self.links.summary = CloseSummary::default();
-        let cut_short = self.chat.stats().closed_with_unsent_data;
+        let unsent_before = self.chat.stats().closed_with_unsent_data;
         self.chat.disconnect();
         loop {
             let _more = self.service();
             while self.chat.poll_event().is_some() {}
-            let left = self.clock.now().until(until);
+            let left = until.since(self.clock.now());
             if self.links.is_empty() || left.is_zero() {
                 break;
             }
             self.links.sleep_closing(&self.chat, left);
         }
         let summary = self.links.summary;
-        let unsent = summary.unsent || self.links.closing_unsent();
-        if unsent || self.links.live() > 0 || self.chat.stats().closed_with_unsent_data > cut_short
-        {
+        // Over UDP only the client knows what was not acknowledged.
+        let unacknowledged = self.chat.stats().closed_with_unsent_data > unsent_before;
+        let unsent = summary.unsent || self.links.closing_unsent() || unacknowledged;
+        if unsent || self.links.live() > 0 {
             CloseOutcome::Unsent
         } else if summary.unconfirmed || !self.links.is_empty() {
             CloseOutcome::Sent
@@ -322,13 +324,13 @@ impl Session {
     }
 
     /// Ends the open connections as if the network had failed. A testing aid: see how your program
-    /// copes. The client learns of it in the next [`service`](Self::service) or [`wait`](Self::wait),
-    /// as a reset; input that had arrived may come first. It then enters
+    /// copes. The client learns of it in the next [`service`](Self::service) or
+    /// [`wait`](Self::wait), as a reset; input that had arrived may come first. It then enters
     /// [`State::Error`](crate::State::Error).
     ///
-    /// Output that the system has not taken is lost. What it has taken still leaves. The server then
-    /// sees the end of a TCP connection, without a close over WebSocket; over UDP it receives nothing
-    /// more. A connection that is still being opened is not affected.
+    /// Output that the system has not taken is lost. What it has taken still leaves. The server
+    /// then sees the end of a TCP connection, without a close over WebSocket; over UDP it receives
+    /// nothing more. A connection that is still being opened is not affected.
     ///
     /// ```no_run
     /// # use chat_std_io::{ChatConfig, Session};

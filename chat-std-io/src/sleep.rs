@@ -82,8 +82,8 @@ pub(crate) fn until_input(socket: &impl Blocking, longest: Duration) -> Woken {
     }
 }
 
-/// Whether the read timeout passed. `TimedOut` means that only on Windows; elsewhere it is the end of
-/// a connection whose peer is gone.
+/// Whether the read timeout passed. `TimedOut` means that only on Windows; elsewhere it is the end
+/// of a connection whose peer is gone.
 fn is_timeout(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock || (cfg!(windows) && error.kind() == ErrorKind::TimedOut)
 }

@@ -26,6 +26,7 @@ pub struct IoStats {
     /// Datagrams that were dropped because they were longer than 2,048 bytes, the longest valid
     /// length.
     pub datagrams_too_long: u64,
-    /// Other errors of receiving a datagram. A single one is ignored; 16 in succession end the link.
+    /// Other errors of receiving a datagram. A single one is ignored; 16 in succession end the
+    /// link.
     pub datagram_errors: u64,
 }

@@ -242,8 +242,8 @@ fn an_error_can_be_answered_with_a_new_connect() {
     assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
 }
 
-/// A port where a connect hangs: the queue of connections that nobody accepts is full, so the system
-/// answers no more.
+/// A port where a connect hangs: the queue of connections that nobody accepts is full, so the
+/// system answers no more.
 #[cfg(target_os = "linux")]
 fn hanging() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
     let (listener, address) = listen();

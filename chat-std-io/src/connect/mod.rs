@@ -1,8 +1,8 @@
 //! Connecting: everything that may block, on threads of its own.
 //!
-//! A link takes one thread of the process-wide [pool](self::pool) until its socket is connected. The
-//! session never waits for a thread: a cancelled link drops its [`CancelGuard`], and a socket that
-//! its thread connects later is dropped.
+//! A link takes one thread of the process-wide [pool](self::pool) until its socket is connected.
+//! The session never waits for a thread: a cancelled link drops its [`CancelGuard`], and a socket
+//! that its thread connects later is dropped.
 
 pub(crate) mod addresses;
 mod pool;

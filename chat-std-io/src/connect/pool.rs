@@ -23,7 +23,8 @@ pub(super) struct Pool {
 
 struct Inner {
     threads: usize,
-    /// Work without a thread yet, oldest first, each with a token that is dead once it is cancelled.
+    /// Work without a thread yet, oldest first, each with a token that is dead once it is
+    /// cancelled.
     queue: VecDeque<(Weak<()>, Work)>,
 }
 

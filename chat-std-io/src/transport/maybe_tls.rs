@@ -92,8 +92,8 @@ pub(crate) struct MaybeTlsIo<'a> {
 }
 
 impl MaybeTlsIo<'_> {
-    /// Continues the TLS handshake, if there is TLS. [`ErrorKind::WouldBlock`] until it is complete;
-    /// nothing else is sent before.
+    /// Continues the TLS handshake, if there is TLS. [`ErrorKind::WouldBlock`] until it is
+    /// complete; nothing else is sent before.
     pub(crate) fn handshake(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {

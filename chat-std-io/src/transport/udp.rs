@@ -1,4 +1,5 @@
-//! UDP: a connected socket for whole datagrams. Lost datagrams are the client's concern: it resends.
+//! UDP: a connected socket for whole datagrams. Lost datagrams are the client's concern: it
+//! resends.
 
 use super::{LinkEnd, MAX_DATAGRAM_BYTES, MAX_READ_DATAGRAMS, ReadOutcome};
 use crate::link_handle::LinkHandle;
@@ -80,8 +81,8 @@ impl Datagrams {
         Ok(ReadOutcome { any, more: true })
     }
 
-    /// Sends up to [`MAX_SENT_DATAGRAMS`]. A datagram that the system does not take is not reported:
-    /// the client builds it anew, with current contents, when it is asked again.
+    /// Sends up to [`MAX_SENT_DATAGRAMS`]. A datagram that the system does not take is not
+    /// reported: the client builds it anew, with current contents, when it is asked again.
     pub(crate) fn send(&mut self, client: &mut impl LinkHandle, stats: &mut IoStats) {
         if self.is_broken() {
             self.unsent |= client.transmit().is_some();
