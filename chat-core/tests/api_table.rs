@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 #[test]
-fn every_row_of_the_api_table_names_tests_that_exist() {
+fn every_row_of_the_api_table_names_existing_tests() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut tests = BTreeSet::new();
     for entry in fs::read_dir(here.join("tests/conformance")).expect("the conformance tests") {

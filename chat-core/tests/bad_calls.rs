@@ -173,7 +173,7 @@ fn every_call_in_every_state() {
 }
 
 #[test]
-fn reconnect_before_any_login_has_nothing_to_go_to() {
+fn reconnect_before_any_login_is_rejected() {
     let mut world = world_in(State::ConnectedToNameServer, Protocol::V18);
     world.chat(0).disconnect();
     assert_eq!(
@@ -365,7 +365,7 @@ fn nested(depth: usize) -> Value {
 }
 
 #[test]
-fn bad_arguments_are_refused_and_change_nothing() {
+fn bad_arguments_are_rejected_and_change_nothing() {
     for protocol in [Protocol::V16, Protocol::V18] {
         let mut world = world_in(State::ConnectedToFrontEnd, protocol);
         for (name, call, why) in refused() {

@@ -179,6 +179,7 @@ impl ChatClient {
     // Events.
 
     /// Takes the next event, in causal order.
+    #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
@@ -197,6 +198,29 @@ impl ChatClient {
             .public
             .iter()
             .filter(|channel| channel.is_subscribed())
+    }
+
+    /// Returns the public channels that the client remembers, in order of first subscription: those
+    /// that the user is in, and those of earlier connections, with their messages and last ids. An
+    /// application subscribes again from it after a reconnect:
+    ///
+    /// ```
+    /// use chat_core::{ChatClient, RequestError, SubscribeOptions};
+    ///
+    /// fn subscribe_again(chat: &mut ChatClient) -> Result<(), RequestError> {
+    ///     let channels = chat.remembered_channels().filter(|channel| !channel.is_subscribed());
+    ///     let (names, ids): (Vec<_>, Vec<_>) = channels
+    ///         .map(|channel| (channel.name().to_string(), channel.last_id()))
+    ///         .unzip();
+    ///     if !names.is_empty() {
+    ///         chat.subscribe(&names, &SubscribeOptions::new().last_ids(ids))?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = subscribe_again;
+    /// ```
+    pub fn remembered_channels(&self) -> impl Iterator<Item = &Channel> {
+        self.model.public.iter()
     }
 
     /// Returns the private conversations, in order of first message. Of more than 1,024 the oldest

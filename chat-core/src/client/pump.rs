@@ -101,6 +101,7 @@ impl ChatClient {
     /// Returns the bytes that a link sends next. They are never empty, and stay the same until
     /// [`ChatClient::transmitted`]. On a datagram link they are one datagram, stamped with `now`; on
     /// a WebSocket link one message.
+    #[must_use]
     pub fn transmit(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
         let now = self.advance(now);
         match &mut self.connection {
@@ -124,6 +125,7 @@ impl ChatClient {
     }
 
     /// Takes the next command to the driver.
+    #[must_use]
     pub fn poll_command(&mut self) -> Option<LinkCommand> {
         self.commands.pop_front()
     }

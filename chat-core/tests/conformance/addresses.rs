@@ -69,7 +69,7 @@ fn the_next_address_follows_a_failed_connect_without_an_event() {
 
 /// ConnectFailed and Timeout, of any kind.
 #[test]
-fn what_makes_the_client_try_the_next_address() {
+fn connect_failures_and_timeouts_lead_to_the_next_address() {
     let ends: [fn(&mut Harness); 5] = [
         |harness| harness.fail(LinkErrorKind::Resolve, ""),
         |harness| harness.close(),
@@ -105,7 +105,7 @@ fn what_makes_the_client_try_the_next_address() {
 }
 
 #[test]
-fn what_ends_the_attempt_at_once() {
+fn some_failures_end_the_attempt_without_trying_other_addresses() {
     let ends: [End; 4] = [
         (3001, |harness| harness.fail(LinkErrorKind::Io, "")),
         (3003, |harness| harness.close()),
@@ -141,7 +141,7 @@ fn what_ends_the_attempt_at_once() {
 
 /// Once connected, an end is an end, and what happened to other addresses is past.
 #[test]
-fn addresses_are_not_tried_any_more_once_connected() {
+fn no_other_address_is_tried_once_connected() {
     each(|mut harness| {
         harness.connect(None);
         harness.fail(LinkErrorKind::Refused, "first");
@@ -168,7 +168,7 @@ fn addresses_are_not_tried_any_more_once_connected() {
 
 /// A late end of the address before is nobody's business.
 #[test]
-fn the_link_of_the_address_before_is_retired() {
+fn the_link_to_the_previous_address_is_retired() {
     each(|mut harness| {
         harness.connect(None);
         let first = harness.link();

@@ -47,7 +47,7 @@ fn c001_a_new_client_is_in_state_0_and_has_sent_nothing() {
 /// The types leave no room for anything but text. What they cannot rule out is refused by the connect call, with
 /// nothing changed.
 #[test]
-fn c002_an_app_id_version_or_address_that_is_nothing_is_refused() {
+fn c002_an_empty_app_id_version_or_address_is_rejected() {
     let none: Vec<Text> = Vec::new();
     for (config, what) in [
         (ChatConfig::new(NAME_SERVER, "", APP_VERSION), "app id"),
@@ -152,7 +152,7 @@ fn c004_connecting_from_state_0_changes_the_state_before_it_returns() {
 }
 
 #[test]
-fn c005_connecting_while_connected_or_connecting_is_refused() {
+fn c005_connecting_while_connected_or_connecting_is_rejected() {
     for state in CONNECT_STATES {
         each(|mut harness| {
             harness.go_to(state);
@@ -171,7 +171,7 @@ fn c005_connecting_while_connected_or_connecting_is_refused() {
 }
 
 #[test]
-fn c006_connecting_from_error_and_disconnected_starts_anew() {
+fn c006_connecting_from_error_and_disconnected_starts_again() {
     for state in [State::Error, State::Disconnected] {
         each(|mut harness| {
             harness.go_to(state);
@@ -299,7 +299,7 @@ fn c010_connecting_with_region_sends_one_authenticate_after_state_2() {
 }
 
 #[test]
-fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
+fn c020_after_an_accepted_login_the_client_opens_exactly_the_address_of_the_response() {
     for (address, host, port) in [
         ("fe.example:5070", "fe.example", 5070),
         ("192.0.2.7:4531", "192.0.2.7", 4531),
@@ -353,7 +353,7 @@ fn c020_an_accepted_login_leads_to_exactly_the_address_of_the_answer() {
 }
 
 #[test]
-fn c031_a_successful_connect_fires_exactly_states_1_2_3_4() {
+fn c031_a_successful_connect_passes_exactly_states_1_2_3_4() {
     for encrypt_answers in [false, true] {
         each(|mut harness| {
             harness.encrypt_answers = encrypt_answers;
@@ -407,7 +407,7 @@ fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change()
 }
 
 #[test]
-fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
+fn c038_choosing_a_region_before_the_key_exchange_authenticates_after_it() {
     where_keys_are_exchanged(|mut harness| {
         harness.connect(None);
         harness.accept();
@@ -450,7 +450,7 @@ fn c038_choosing_a_region_before_encryption_is_up_authenticates_once_it_is() {
 }
 
 #[test]
-fn c039_choosing_a_region_on_the_front_end_is_refused() {
+fn c039_choosing_a_region_on_the_front_end_is_rejected() {
     for state in [State::ConnectingToFrontEnd, State::ConnectedToFrontEnd] {
         each(|mut harness| {
             harness.go_to(state);
@@ -462,7 +462,7 @@ fn c039_choosing_a_region_on_the_front_end_is_refused() {
 }
 
 #[test]
-fn c040_connected_to_name_server_is_true_in_state_2_alone() {
+fn c040_connected_to_name_server_is_true_only_in_state_2() {
     for state in ALL_STATES {
         each(|mut harness| {
             harness.go_to(state);
@@ -532,7 +532,7 @@ fn choosing_a_region_without_a_connection_connects() {
 
 /// chat.md 7: each connect call replaces the options of the one before.
 #[test]
-fn a_connect_call_forgets_the_region_of_the_one_before() {
+fn a_connect_call_does_not_reuse_the_region_of_the_previous_one() {
     each(|mut harness| {
         harness.connect(Some("eu"));
         harness.client.disconnect();

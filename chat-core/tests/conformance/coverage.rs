@@ -198,7 +198,7 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
 }
 
 #[test]
-fn every_item_has_a_test_or_waits_for_a_reason() {
+fn every_item_has_a_test_or_a_reason_to_wait() {
     let (items, tests) = (items(), tests());
     assert_eq!(
         items.keys().copied().collect::<Vec<_>>(),

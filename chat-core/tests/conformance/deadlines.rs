@@ -8,7 +8,7 @@ use chat_core::{CauseKind, LinkInput, Outcome, State, Step, SubscribeOptions};
 use std::time::Duration;
 
 #[test]
-fn connecting_is_counted_from_the_change_to_state_1() {
+fn the_connect_deadline_counts_from_the_change_to_state_1() {
     // Whatever was reached meanwhile.
     let steps: [fn(&mut Harness); 3] = [
         |_| {},
@@ -54,7 +54,7 @@ fn connecting_is_counted_from_the_change_to_state_1() {
 
 /// From state 3 to state 4, the login included: it does not begin anew with it.
 #[test]
-fn the_front_end_has_to_accept_the_login_within_the_same_deadline() {
+fn the_front_end_must_accept_the_login_within_the_same_deadline() {
     each(|mut harness| {
         harness.go_to(State::ConnectingToFrontEnd);
         harness.advance_ms(5_000);
@@ -142,7 +142,7 @@ fn every_deadline_is_configurable() {
 }
 
 #[test]
-fn regions_that_are_never_listed_time_out_and_change_no_state() {
+fn get_regions_without_response_times_out_and_keeps_the_state() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         assert_eq!(harness.client.get_regions(), Ok(()));
@@ -211,7 +211,7 @@ fn requests_time_out_one_by_one() {
 }
 
 #[test]
-fn poll_timeout_tells_the_deadline_of_a_login() {
+fn poll_timeout_is_the_deadline_of_a_login() {
     each_with(
         |config| config.authenticate_timeout(Duration::from_millis(1_234)),
         |mut harness| {
@@ -298,7 +298,7 @@ fn poll_timeout_is_now_while_input_waits() {
 
 /// contract 6: bounded work in a call, and no further than a change of the state.
 #[test]
-fn service_says_that_more_waits() {
+fn service_reports_remaining_work() {
     each_with(
         |config| config.max_messages_per_service(2),
         |mut harness| {

@@ -19,7 +19,7 @@ fn logging_in(harness: &mut Harness) {
 
 /// contract 10: what was accepted before is still sent, for a second at most, and then the link is closed.
 #[test]
-fn disconnect_sends_what_was_accepted_before() {
+fn disconnect_sends_previously_accepted_data() {
     // The socket takes it: closed as soon as it has.
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
@@ -132,7 +132,7 @@ fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
 
 /// After `Closed` or `Failed` no `Close` follows, also if it was decided just before..
 #[test]
-fn a_link_that_has_ended_by_itself_is_not_closed() {
+fn a_link_that_ended_by_itself_is_not_closed() {
     let ends: [fn() -> LinkInput<'static>; 2] = [
         || LinkInput::Closed,
         || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
@@ -192,7 +192,7 @@ fn a_link_that_has_ended_by_itself_is_not_closed() {
 
 /// contract 10: connecting anew is legal while the old link is still sending, which touches nothing any more.
 #[test]
-fn connecting_anew_while_the_old_link_is_flushed() {
+fn connecting_again_while_the_old_link_is_flushed() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let old = harness.link();
@@ -239,7 +239,7 @@ fn connecting_anew_while_the_old_link_is_flushed() {
 
 /// contract 10: nobody reads what a link brings that only goes on sending, so none of it is kept.
 #[test]
-fn what_a_left_link_brings_is_not_kept() {
+fn input_of_a_retired_link_is_not_buffered() {
     not_over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();

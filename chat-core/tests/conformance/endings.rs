@@ -191,7 +191,7 @@ fn same_kind(one: CauseKind, other: CauseKind) -> bool {
 }
 
 #[test]
-fn every_fault_at_every_step_ends_as_written_and_on_time() {
+fn every_fault_at_every_step_ends_as_specified_and_on_time() {
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS {
             for fault in FAULTS {
@@ -271,7 +271,7 @@ fn check(harness: &mut Harness, server: Server, step: At, fault: Fault) {
 
 /// wire.md 10: what cannot be decoded is reported and skipped, at every step.
 #[test]
-fn nonsense_in_good_frames_is_skipped_at_every_step() {
+fn invalid_messages_in_valid_frames_are_skipped_at_every_step() {
     let nonsense: [(&[u8], &str); 6] = [
         (&[0xAA, 0xBB], "BadMagic"),
         (&[0xF3, 0x0A], "UnknownMessage"),
@@ -326,7 +326,7 @@ fn nonsense_in_good_frames_is_skipped_at_every_step() {
 
 /// Ciphertext without a key, and ciphertext that does not decrypt. JSON has none.
 #[test]
-fn ciphertext_that_cannot_be_read_is_skipped() {
+fn ciphertext_that_cannot_be_decrypted_is_skipped() {
     let encrypted = [&[0xF3, 0x84][..], &[0x55; 16]].concat();
     for (step, kind) in [
         (At::Greeting, "NoKey"),
@@ -480,7 +480,7 @@ fn open_get_regions_fail_before_the_state_changes() {
 
 /// What was received before the end is told before it.
 #[test]
-fn what_came_before_the_end_is_told_before_it() {
+fn messages_before_the_end_are_reported_before_it() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.join(&["a"]);
@@ -504,7 +504,7 @@ fn what_came_before_the_end_is_told_before_it() {
 
 /// Silence is not judged while nobody listens, and is again afterwards. contract 5. Datagrams are always read.
 #[test]
-fn silence_counts_again_once_a_full_buffer_is_read() {
+fn the_silence_timer_resumes_once_a_full_buffer_is_read() {
     let limits = photon_proto::Limits {
         max_received_bytes: 1_000,
         ..photon_proto::Limits::DEFAULT
@@ -544,7 +544,7 @@ fn silence_counts_again_once_a_full_buffer_is_read() {
 /// More input than was asked for. Datagrams that find no room are not acknowledged; messages come one by one: see
 /// below.
 #[test]
-fn an_input_overrun_is_an_error_of_the_link() {
+fn an_input_overrun_ends_the_link_with_an_error() {
     let limits = photon_proto::Limits {
         max_received_bytes: 1_000,
         ..photon_proto::Limits::DEFAULT
@@ -596,7 +596,7 @@ fn an_input_overrun_is_an_error_of_the_link() {
 
 /// As much over WebSocket, where a driver cannot have read on: a message of the greatest length is all that fits beyond.
 #[test]
-fn an_overrun_of_messages_is_an_error_of_the_link() {
+fn an_overrun_of_messages_ends_the_link_with_an_error() {
     let limits = photon_proto::Limits {
         max_received_bytes: 1_000,
         ..photon_proto::Limits::DEFAULT

@@ -154,7 +154,7 @@ fn every_failed_key_exchange_ends_the_connection() {
 /// client's own (chat.md 6.4): on a stream that opened and heard nothing, over UDP if the server grants the connection
 /// and does not answer the init. A link that was never opened is ConnectFailed only if it is one that is connected.
 #[test]
-fn c045_a_connect_that_is_never_answered_is_a_timeout() {
+fn c045_a_connect_without_response_is_a_timeout() {
     for (state, base) in [
         (State::ConnectingToNameServer, 3000),
         (State::ConnectingToFrontEnd, 1000),
@@ -277,7 +277,7 @@ fn c047_connect_may_be_called_from_inside_on_error() {
 }
 
 #[test]
-fn c048_an_end_of_the_retired_name_server_changes_nothing() {
+fn c048_the_end_of_the_retired_name_server_link_changes_nothing() {
     let ends: [fn() -> LinkInput<'static>; 3] = [
         || LinkInput::Closed,
         || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "late")),
@@ -347,7 +347,7 @@ fn c048_an_end_of_the_retired_name_server_changes_nothing() {
 }
 
 #[test]
-fn c049_an_authenticate_that_is_never_answered_is_a_timeout() {
+fn c049_an_authenticate_without_response_is_a_timeout() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         // An application may show a menu here for as long as it likes.
@@ -511,7 +511,7 @@ fn chat_calls() -> [Call; 4] {
 }
 
 #[test]
-fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
+fn c053_after_disconnect_all_chat_calls_are_rejected_and_send_nothing() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.client.disconnect();
@@ -537,7 +537,7 @@ fn c053_after_disconnect_all_chat_calls_are_refused_and_send_nothing() {
 
 /// chat.md 6.2: in any state but ConnectedToFrontEnd they are refused, and answer the state.
 #[test]
-fn chat_calls_are_refused_in_every_other_state() {
+fn chat_calls_are_rejected_in_every_other_state() {
     for state in crate::harness::ALL_STATES
         .into_iter()
         .filter(|&state| state != State::ConnectedToFrontEnd)
@@ -554,7 +554,7 @@ fn chat_calls_are_refused_in_every_other_state() {
 
 /// chat.md 6.2: with encryption off the same codes, without a key exchange to fail.
 #[test]
-fn ends_without_encryption_have_the_same_codes() {
+fn without_encryption_ends_have_the_same_codes() {
     for (digit, end) in ENDS.into_iter().filter(|(digit, _)| *digit != 5) {
         each_with(encryption_off, |mut harness| {
             harness.go_to(State::ConnectingToFrontEnd);

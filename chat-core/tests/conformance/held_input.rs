@@ -16,7 +16,7 @@ fn line(harness: &mut Harness, id: i32) -> Vec<u8> {
 
 /// The application takes no events; the server says its last words and closes. Ten minutes later all of it is told.
 #[test]
-fn last_words_wait_for_an_application_that_is_busy() {
+fn the_disconnect_waits_until_the_application_takes_events() {
     each_with(
         |config| config.event_cap_bytes(2_000),
         |mut harness| {

@@ -306,7 +306,7 @@ fn c021_the_server_may_replace_the_user_id() {
 }
 
 #[test]
-fn c022_a_refused_login_is_state_error_then_3101_in_words() {
+fn c022_a_rejected_login_is_state_error_then_3101_with_the_server_text() {
     for encrypt_answers in [false, true] {
         each(|mut harness| {
             harness.encrypt_answers = encrypt_answers;
@@ -401,7 +401,7 @@ fn c024_an_accepted_login_without_token_is_3101() {
 }
 
 #[test]
-fn c025_the_login_on_the_front_end_is_the_token_as_it_came() {
+fn c025_the_login_on_the_front_end_is_the_unchanged_token() {
     for token in [
         Value::from("text"),
         "".into(),
@@ -469,7 +469,7 @@ fn c027_a_limit_of_private_history_goes_to_the_front_end_as_an_int() {
 }
 
 #[test]
-fn c028_the_front_end_accepts_and_nothing_follows_by_itself() {
+fn c028_after_the_front_end_accepts_the_client_sends_nothing_by_itself() {
     each(|mut harness| {
         logging_in_on_front_end(&mut harness);
         harness.server().requests.clear();
@@ -529,7 +529,7 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
 }
 
 #[test]
-fn c030_the_front_end_refuses_with_state_error_then_1101() {
+fn c030_a_front_end_that_rejects_the_login_is_state_error_then_1101() {
     for code in [32753, 32767, -3] {
         each(|mut harness| {
             logging_in_on_front_end(&mut harness);
@@ -556,7 +556,7 @@ fn c030_the_front_end_refuses_with_state_error_then_1101() {
 
 /// chat.md 2.4: what else the answer may hold.
 #[test]
-fn nickname_and_data_of_the_authentication_service_are_told() {
+fn nickname_and_data_of_the_authentication_service_are_reported() {
     each(|mut harness| {
         logging_in(&mut harness);
         let data = Value::Hashtable(Hashtable(vec![("level".into(), Value::Int(3))]));

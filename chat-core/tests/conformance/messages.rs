@@ -126,7 +126,7 @@ fn every_type() -> Vec<Value> {
 }
 
 #[test]
-fn c081_publish_sends_channel_and_content_alone() {
+fn c081_publish_sends_only_channel_and_content() {
     on_front_end(|mut harness| {
         harness.join(&["general"]);
         assert_eq!(
@@ -183,7 +183,7 @@ fn c082_web_forward_adds_a_byte_1() {
 }
 
 #[test]
-fn c083_publishing_without_name_or_content_is_refused() {
+fn c083_publishing_without_name_or_content_is_rejected() {
     on_front_end(|mut harness| {
         harness.join(&["general"]);
         const NOTHING: Option<&str> = None;
@@ -344,7 +344,7 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
 }
 
 #[test]
-fn c087_event_0_with_lists_of_different_length_gives_as_many_as_the_shorter() {
+fn c087_event_0_with_lists_of_different_length_has_as_many_messages_as_the_shorter_one() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         harness.raise(
@@ -410,7 +410,7 @@ fn c088_event_0_for_an_unknown_channel_is_dropped() {
 }
 
 #[test]
-fn c089_own_messages_come_from_the_server_alone() {
+fn c089_own_messages_are_reported_only_when_the_server_sends_them_back() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         harness
@@ -504,7 +504,7 @@ fn c091_an_encrypted_private_message_needs_keys() {
 }
 
 #[test]
-fn c092_a_private_message_makes_the_channel_of_its_sender() {
+fn c092_a_private_message_creates_the_channel_of_its_sender() {
     on_front_end(|mut harness| {
         harness.raise(2, &private("bob", "alice", "hi", 3));
         harness.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(3)))]);
@@ -523,7 +523,7 @@ fn c092_a_private_message_makes_the_channel_of_its_sender() {
 }
 
 #[test]
-fn c093_an_own_private_message_belongs_to_the_other_user() {
+fn c093_an_own_private_message_belongs_to_the_channel_of_the_other_user() {
     on_front_end(|mut harness| {
         harness.raise(2, &private("alice", "bob", "hi", 3));
         harness.expect(&[Seen::private("bob", Line::new("alice", "hi", Some(3)))]);

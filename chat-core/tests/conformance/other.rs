@@ -19,7 +19,7 @@ fn on_front_end(test: impl Fn(Harness)) {
 }
 
 #[test]
-fn c110_unknown_events_are_told_and_unknown_parameters_ignored() {
+fn c110_unknown_events_are_reported_and_unknown_parameters_ignored() {
     on_front_end(|mut harness| {
         let parameters = vec![
             (7, Value::Byte(7)),
@@ -298,7 +298,7 @@ fn raw_messages_and_bare_values_are_counted_and_dropped() {
 }
 
 #[test]
-fn c112_every_response_to_a_chat_operation_is_told_with_its_code() {
+fn c112_every_response_to_a_chat_operation_is_reported_with_its_code() {
     on_front_end(|mut harness| {
         for code in 0..=8 {
             for return_code in [-2, -1, 1, 32743, i16::MIN] {
@@ -361,7 +361,7 @@ impl Listener for Nested {
 }
 
 #[test]
-fn c113_callbacks_raised_inside_callbacks_follow_the_running_one_in_order() {
+fn c113_events_caused_inside_a_callback_follow_the_current_one_in_order() {
     let expected = [
         "state 4 begins",
         "state 4 ends",
@@ -465,7 +465,7 @@ fn c114_subscribe_inside_the_change_to_state_4_is_sent() {
 }
 
 #[test]
-fn c115_the_user_id_of_the_server_tells_own_messages_apart_and_survives_a_reconnect() {
+fn c115_the_assigned_user_id_identifies_own_messages_and_survives_a_reconnect() {
     each_with(
         |config| config.user_id("alice"),
         |mut harness| {

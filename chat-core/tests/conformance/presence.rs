@@ -424,7 +424,7 @@ fn c108_a_null_value_removes_the_property() {
 
 /// chat.md 3.8.
 #[test]
-fn setting_properties_sends_the_changes_and_asks_for_the_broadcast() {
+fn setting_properties_sends_the_changes_and_the_broadcast_flag() {
     let changes = [
         ("topic".into(), Value::from("rust")),
         (Value::Byte(255), Value::Int(9)),

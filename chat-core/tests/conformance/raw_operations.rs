@@ -32,7 +32,7 @@ fn any_operation_is_sent_encrypted_or_not() {
 }
 
 #[test]
-fn an_answer_counts_for_the_oldest_request_of_its_operation() {
+fn a_response_belongs_to_the_oldest_request_of_its_operation() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let id = harness

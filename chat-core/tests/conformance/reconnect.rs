@@ -37,7 +37,7 @@ fn goes_by_name_server(harness: &mut Harness, left: Option<LinkId>) {
 }
 
 #[test]
-fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
+fn c116_reconnect_uses_the_token_and_falls_back_to_the_name_server_once() {
     for state in [State::Error, State::Disconnected] {
         each(|mut harness| {
             harness.go_to(state);
@@ -82,7 +82,7 @@ fn c116_reconnect_uses_the_token_and_goes_by_the_name_server_once() {
 }
 
 #[test]
-fn a_front_end_that_cannot_be_reached_any_more_leads_by_the_name_server() {
+fn reconnect_goes_to_the_name_server_if_the_front_end_is_unreachable() {
     each(|mut harness| {
         reconnecting(&mut harness);
         harness.fail(LinkErrorKind::Refused, "gone");
@@ -107,7 +107,7 @@ fn a_front_end_that_cannot_be_reached_any_more_leads_by_the_name_server() {
 }
 
 #[test]
-fn other_ends_of_a_reconnect_are_ends() {
+fn other_failures_of_a_reconnect_end_the_connection() {
     let ends: [End; 4] = [
         (1001, |harness| harness.fail(LinkErrorKind::Io, "")),
         (1003, |harness| harness.close()),
@@ -144,7 +144,7 @@ fn other_ends_of_a_reconnect_are_ends() {
 }
 
 #[test]
-fn reconnect_is_refused_where_there_is_no_way() {
+fn reconnect_is_rejected_in_the_wrong_states() {
     for state in ALL_STATES
         .into_iter()
         .filter(|state| !matches!(state, State::Error | State::Disconnected))
@@ -169,7 +169,7 @@ fn reconnect_is_refused_where_there_is_no_way() {
 }
 
 #[test]
-fn another_user_does_not_come_back_with_the_token_of_the_one_before() {
+fn another_user_does_not_reconnect_with_the_token_of_the_previous_user() {
     each(|mut harness| {
         harness.go_to(State::Disconnected);
         harness

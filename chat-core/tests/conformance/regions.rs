@@ -4,7 +4,7 @@ use crate::harness::{ALL_STATES, APP_ID, Seen, each, each_with, encryption_off, 
 use chat_core::{PeerErrorCode, RegionsError, RequestError, ServerError, State};
 
 #[test]
-fn c032_get_regions_sends_the_app_id_alone() {
+fn c032_get_regions_sends_only_the_app_id() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         assert_eq!(harness.client.get_regions(), Ok(()));
@@ -31,7 +31,7 @@ fn regions(all: &[(&str, &str)]) -> Seen {
 }
 
 #[test]
-fn c033_the_regions_of_the_answer_are_matched_by_index() {
+fn c033_the_regions_of_the_response_are_paired_by_index() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         assert_eq!(harness.client.get_regions(), Ok(()));
@@ -71,7 +71,7 @@ fn c033_the_regions_of_the_answer_are_matched_by_index() {
 }
 
 #[test]
-fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
+fn c034_a_rejected_get_regions_reports_the_code_and_keeps_the_state() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         assert_eq!(harness.client.get_regions(), Ok(()));
@@ -95,7 +95,7 @@ fn c034_a_refused_get_regions_tells_the_code_and_keeps_the_state() {
 }
 
 #[test]
-fn c035_get_regions_without_a_name_server_is_refused() {
+fn c035_get_regions_without_a_name_server_is_rejected() {
     for state in ALL_STATES
         .into_iter()
         .filter(|&state| state != State::ConnectedToNameServer)
@@ -116,7 +116,7 @@ fn c035_get_regions_without_a_name_server_is_refused() {
 }
 
 #[test]
-fn c036_lists_that_do_not_match_are_answered_with_minus_1() {
+fn c036_region_lists_of_different_length_are_reported_as_minus_1() {
     for answer in [
         vec![(210, strings(&["eu", "us"])), (230, strings(&["a"]))],
         vec![(210, strings(&["eu"])), (230, strings(&["a", "b"]))],

@@ -75,7 +75,7 @@ fn an_entry_settles_the_oldest_open_request_of_its_name() {
 }
 
 #[test]
-fn a_name_that_is_given_twice_is_sent_twice_and_settled_once() {
+fn a_duplicate_name_is_sent_twice_and_settled_once() {
     on_front_end(|mut harness| {
         let request = harness
             .client
@@ -97,7 +97,7 @@ fn a_name_that_is_given_twice_is_sent_twice_and_settled_once() {
 }
 
 #[test]
-fn subscribing_and_unsubscribing_are_settled_apart() {
+fn subscribe_and_unsubscribe_requests_are_settled_separately() {
     on_front_end(|mut harness| {
         let inside = subscribe(&mut harness, &["a"]);
         let outside = unsubscribe(&mut harness, &["a"]);
@@ -114,7 +114,7 @@ fn subscribing_and_unsubscribing_are_settled_apart() {
 
 /// Code 0 says nothing about a channel: the events do.
 #[test]
-fn a_response_of_success_settles_nothing() {
+fn a_success_response_settles_nothing() {
     on_front_end(|mut harness| {
         let request = subscribe(&mut harness, &["a"]);
         harness.respond(0, 0, None, &[]);
@@ -146,7 +146,7 @@ fn failed(operation: u8, code: i16, message: &str) -> Outcome {
 }
 
 #[test]
-fn a_response_of_failure_fails_what_is_unsettled_of_its_request() {
+fn a_failure_response_fails_the_unsettled_names_of_its_request() {
     on_front_end(|mut harness| {
         let request = subscribe(&mut harness, &["a", "b", "c"]);
         subscribed(&mut harness, &["b"], &[true]);
@@ -209,7 +209,7 @@ fn an_entry_after_a_failure_is_for_the_next_request() {
 
 /// Responses come in request order, so each finds its own.
 #[test]
-fn a_response_of_failure_finds_the_right_one_of_several_requests() {
+fn a_failure_response_fails_the_right_one_of_several_requests() {
     on_front_end(|mut harness| {
         let requests = ["a", "b", "c"].map(|name| subscribe(&mut harness, &[name]));
         harness.respond(0, 0, None, &[]);
@@ -265,7 +265,7 @@ fn a_response_of_failure_finds_the_right_one_of_several_requests() {
 
 /// Responses of other operations, or of none that is known, settle nothing.
 #[test]
-fn responses_that_belong_to_nothing_do_no_harm() {
+fn responses_without_a_request_do_no_harm() {
     on_front_end(|mut harness| {
         let request = subscribe(&mut harness, &["a"]);
         for code in [1, 2, 3, 77, 220] {
@@ -307,7 +307,7 @@ fn responses_that_belong_to_nothing_do_no_harm() {
 
 /// chat.md 6.2: events and chat responses before the login is accepted are nothing.
 #[test]
-fn nothing_counts_before_the_login_is_accepted() {
+fn events_before_the_login_is_accepted_are_ignored() {
     let speak = |harness: &mut Harness| {
         harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         harness.raise(
@@ -367,7 +367,7 @@ fn nothing_counts_before_the_login_is_accepted() {
 
 /// contract 5: by encoded bytes, and nothing changes.
 #[test]
-fn a_full_queue_refuses_and_an_overlong_message_is_another_error() {
+fn a_full_queue_and_an_overlong_message_are_different_errors() {
     each_with(
         |config| config.outgoing_cap_bytes(10_000),
         |mut harness| {

@@ -77,7 +77,7 @@ fn c099_a_status_without_message_sends_null() {
 }
 
 #[test]
-fn c100_a_status_that_keeps_its_message_says_so_instead() {
+fn c100_a_status_that_keeps_its_message_sends_the_skip_flag_instead() {
     sent_of(
         UserStatus::ONLINE,
         StatusMessage::Keep,
@@ -91,7 +91,7 @@ fn c100_a_status_that_keeps_its_message_says_so_instead() {
 }
 
 #[test]
-fn c101_event_4_without_message_keeps_what_was() {
+fn c101_event_4_without_message_keeps_the_message() {
     on_front_end(|mut harness| {
         harness.raise(4, &update("bob", 3, None));
         harness.expect(&[Seen::status("bob", 3, StatusChange::Kept)]);
@@ -151,7 +151,7 @@ fn c104_friends_are_sent_as_a_list() {
 }
 
 #[test]
-fn c105_empty_and_over_long_lists_of_friends_are_refused() {
+fn c105_empty_and_overlong_lists_of_friends_are_rejected() {
     on_front_end(|mut harness| {
         let none: [&str; 0] = [];
         for list in [&none[..], &[""], &["a", ""]] {
@@ -176,7 +176,7 @@ fn c105_empty_and_over_long_lists_of_friends_are_refused() {
 }
 
 #[test]
-fn c109_event_10_tells_channel_text_and_data() {
+fn c109_event_10_reports_channel_text_and_data() {
     let (channel, message, data) = (
         Value::from("a"),
         Value::from("hook failed"),
@@ -224,7 +224,7 @@ impl Encode for Unencodable {
 
 /// chat.md 3 and 6.2: refused in any state but 4, and for a message that cannot be written.
 #[test]
-fn status_and_friends_are_refused_elsewhere() {
+fn status_and_friends_are_rejected_in_other_states() {
     let calls: [Call; 3] = [
         |client| client.set_user_status(2, StatusMessage::Clear),
         |client| client.add_friends(["a"]),

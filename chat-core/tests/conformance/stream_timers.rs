@@ -12,7 +12,7 @@ use std::time::Duration;
 const PONG: [u8; 9] = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 #[test]
-fn silence_is_counted_from_the_last_input() {
+fn the_silence_timer_counts_from_the_last_input() {
     for (state, code) in [
         (State::ConnectedToNameServer, 3004),
         (State::ConnectedToFrontEnd, 1004),
@@ -39,7 +39,7 @@ fn silence_is_counted_from_the_last_input() {
 
 /// Before the init response the deadline of connecting counts, whatever comes in.
 #[test]
-fn silence_is_not_counted_before_the_init_response() {
+fn the_silence_timer_does_not_run_before_the_init_response() {
     for (state, code) in [
         (State::ConnectingToNameServer, 3004),
         (State::ConnectingToFrontEnd, 1004),
@@ -120,7 +120,7 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
 }
 
 #[test]
-fn the_ping_interval_is_held_within_its_bounds() {
+fn the_ping_interval_is_clamped() {
     for (configured, interval) in [
         (0, 1_000),
         (999, 1_000),
@@ -144,7 +144,7 @@ fn the_ping_interval_is_held_within_its_bounds() {
 
 /// wire.md 11: what the answers to pings tell.
 #[test]
-fn answered_pings_tell_the_server_time() {
+fn ping_responses_give_the_server_time() {
     not_over_datagrams(|mut harness| {
         harness.answers = false;
         harness.go_to(State::ConnectedToNameServer);
@@ -276,7 +276,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
 
 /// contract 1: time that goes back stands still, and a jump fires each timer once, the silence of a stream among them.
 #[test]
-fn a_clock_that_misbehaves_does_no_harm() {
+fn a_clock_that_jumps_or_goes_back_does_no_harm() {
     not_over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let due = harness.client.poll_timeout();

@@ -56,7 +56,7 @@ fn bob_says(harness: &mut Harness, channel: &str, text: &str, id: i32) {
 }
 
 #[test]
-fn c054_subscribe_is_refused_in_every_state_but_4() {
+fn c054_subscribe_is_rejected_in_every_state_but_4() {
     for state in ALL_STATES
         .into_iter()
         .filter(|&state| state != State::ConnectedToFrontEnd)
@@ -96,7 +96,7 @@ fn c056_history_0_sends_no_history_length() {
 }
 
 #[test]
-fn c057_history_minus_1_is_sent_as_it_is() {
+fn c057_history_minus_1_is_sent_unchanged() {
     sent_with(&["a", "b"], &options().history(-1), &[(14, Value::Int(-1))]);
 }
 
@@ -146,7 +146,7 @@ fn c060_a_plain_number_is_the_history_length() {
 }
 
 #[test]
-fn c061_last_ids_without_history_length_ask_for_all() {
+fn c061_last_ids_without_history_length_request_all() {
     sent_with(
         &["a", "b"],
         &options().last_ids([5, 7]),
@@ -175,7 +175,7 @@ fn c063_last_ids_with_history_0_are_not_sent() {
 }
 
 #[test]
-fn c064_last_ids_of_another_length_are_refused() {
+fn c064_last_ids_of_another_length_are_rejected() {
     on_front_end(|mut harness| {
         for (ids, channels) in [
             (vec![5], vec!["a", "b"]),
@@ -201,7 +201,7 @@ fn c064_last_ids_of_another_length_are_refused() {
 }
 
 #[test]
-fn c065_an_empty_list_and_an_empty_name_are_refused() {
+fn c065_an_empty_list_and_an_empty_name_are_rejected() {
     on_front_end(|mut harness| {
         let none: [&str; 0] = [];
         for list in [&none[..], &[""], &["a", ""], &["", "a"]] {
@@ -219,7 +219,7 @@ fn c065_an_empty_list_and_an_empty_name_are_refused() {
 }
 
 #[test]
-fn c069_event_5_tells_each_outcome_and_lists_what_was_accepted() {
+fn c069_event_5_reports_each_outcome_and_lists_the_accepted_channels() {
     on_front_end(|mut harness| {
         let request = harness
             .client
@@ -295,7 +295,7 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
 }
 
 #[test]
-fn c071_event_5_for_a_channel_never_asked_for_adds_it() {
+fn c071_event_5_for_a_channel_without_request_adds_it() {
     on_front_end(|mut harness| {
         harness.raise(5, &[(0, strings(&["news"])), (15, bools(&[true]))]);
         harness.expect(&[done(&["news"], None)]);
@@ -372,7 +372,7 @@ fn c076_two_events_5_for_one_request_are_two_results() {
 }
 
 #[test]
-fn c077_unsubscribe_sends_the_names_alone() {
+fn c077_unsubscribe_sends_only_the_names() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         harness.client.unsubscribe(["a"]).expect("on the front end");
@@ -393,7 +393,7 @@ fn c077_unsubscribe_sends_the_names_alone() {
 }
 
 #[test]
-fn c078_event_6_removes_what_it_names_and_tells_all_of_it() {
+fn c078_event_6_removes_and_reports_every_channel_it_names() {
     on_front_end(|mut harness| {
         harness.join(&["a", "b"]);
         let request = harness.client.unsubscribe(["a"]).expect("on the front end");
@@ -414,7 +414,7 @@ fn c078_event_6_removes_what_it_names_and_tells_all_of_it() {
 
 /// The channels are borrowed, so no caller can change the client through them; what is taken is the caller's own.
 #[test]
-fn c079_what_is_taken_of_the_public_channels_is_a_copy() {
+fn c079_a_list_made_of_the_public_channels_is_a_copy() {
     on_front_end(|mut harness| {
         harness.join(&["a", "b"]);
         let mut taken: Vec<String> = harness

@@ -13,7 +13,7 @@ const CONNECTS: [u64; 8] = [0, 221, 442, 663, 1104, 1985, 3746, 7267];
 
 /// udp.md 10, scenario 3.
 #[test]
-fn c045_a_udp_server_that_does_not_answer_is_given_up_after_14308_ms() {
+fn c045_a_udp_connect_without_response_times_out_after_14308_ms() {
     for (state, code) in [
         (State::ConnectingToNameServer, 3004),
         (State::ConnectingToFrontEnd, 1004),
@@ -151,7 +151,7 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
 
 /// udp.md 8.
 #[test]
-fn the_server_time_is_known_once_the_init_was_answered() {
+fn the_server_time_is_known_after_the_init_response() {
     over_datagrams(|mut harness| {
         harness.connect(Some("eu"));
         for _ in 0..2 {
@@ -199,7 +199,7 @@ fn the_server_time_is_known_once_the_init_was_answered() {
 
 /// udp.md 10, scenario 2.
 #[test]
-fn a_connect_that_was_lost_twice_is_answered_the_third_time() {
+fn a_connect_command_that_was_lost_twice_succeeds_the_third_time() {
     over_datagrams(|mut harness| {
         harness.connect(None);
         harness.answers = false;
@@ -221,7 +221,7 @@ fn a_connect_that_was_lost_twice_is_answered_the_third_time() {
 
 /// A datagram that was pulled and not reported as sent goes out later, with the time of then: its timer begins anew.
 #[test]
-fn a_datagram_that_waits_is_stamped_when_it_is_pulled_again() {
+fn a_datagram_that_was_not_sent_is_restamped_when_it_is_pulled_again() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToNameServer);
         harness.answers = false;
@@ -260,7 +260,7 @@ fn a_datagram_that_waits_is_stamped_when_it_is_pulled_again() {
 
 /// udp.md 10, scenario 21.
 #[test]
-fn datagrams_with_another_challenge_are_nothing() {
+fn datagrams_with_another_challenge_are_ignored() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let (name_server, front_end) = (harness.links[0].id, harness.links[1].id);
@@ -294,7 +294,7 @@ fn datagrams_with_another_challenge_are_nothing() {
 }
 
 #[test]
-fn check_sums_are_sent_only_if_they_are_asked_for() {
+fn checksums_are_sent_only_if_configured() {
     for (asked, count) in [(None, 0), (Some(false), 0), (Some(true), usize::MAX)] {
         let configure = |config: ChatConfig| match asked {
             Some(asked) => config.crc(asked),
@@ -339,7 +339,7 @@ fn check_sums_are_sent_only_if_they_are_asked_for() {
 
 /// Only what the driver cannot do at all is ConnectFailed: to find the name, to get a socket.
 #[test]
-fn only_resolving_and_binding_can_fail_to_connect() {
+fn over_udp_only_resolve_and_bind_errors_are_connect_failures() {
     for (state, base) in [
         (State::ConnectingToNameServer, 3000),
         (State::ConnectingToFrontEnd, 1000),
@@ -385,7 +385,7 @@ fn a_datagram_link_that_the_driver_never_opens_is_a_timeout() {
 
 /// udp.md 9, item 11.
 #[test]
-fn a_peer_id_that_is_none_is_an_error_of_the_server() {
+fn an_invalid_peer_id_is_a_server_error() {
     for id in [0xFFFF_u16, 0xFFFE] {
         over_datagrams(|mut harness| {
             harness.go_to(State::ConnectingToNameServer);
@@ -412,7 +412,7 @@ fn a_peer_id_that_is_none_is_an_error_of_the_server() {
 
 /// chat.md 2.11: addresses of different transports, the next one after a timeout of the one before.
 #[test]
-fn another_transport_is_tried_when_the_first_cannot_be_reached() {
+fn another_transport_is_tried_when_the_first_is_unreachable() {
     let mut harness = Harness::new(ChatConfig::new(
         ["udp://one:1", "tcp://two:2", "three:3"],
         APP_ID,
@@ -470,7 +470,7 @@ fn another_transport_is_tried_when_the_first_cannot_be_reached() {
 
 /// chat.md 2.1: the front end is spoken to over the transport that was used to ask.
 #[test]
-fn a_front_end_of_another_transport_cannot_be_used() {
+fn a_front_end_address_of_another_transport_is_rejected() {
     each(|mut harness| {
         let other = TABLE
             .iter()

@@ -31,7 +31,7 @@ fn go(harness: &mut Harness, state: State) {
 
 /// udp.md 10, scenario 31.
 #[test]
-fn c052_disconnect_commands_are_1003_with_reasons_told_apart() {
+fn c052_disconnect_commands_are_1003_each_with_its_own_reason() {
     let reasons = [
         (0, DisconnectReason::Other(0), "reason 0"),
         (1, DisconnectReason::Logic, "logic"),
@@ -78,7 +78,7 @@ fn c052_disconnect_commands_are_1003_with_reasons_told_apart() {
 
 /// udp.md 7.1 and 7.2: before the connection stands, and a command that wants no acknowledgement.
 #[test]
-fn a_disconnect_command_is_answered_in_the_form_of_the_moment() {
+fn a_disconnect_command_is_answered_as_the_current_phase_requires() {
     for (connected, flags, answer) in [
         (false, FLAG_RELIABLE, "ack + disconnect 4 unsequenced"),
         (false, 0, "disconnect 4 unsequenced"),
@@ -114,7 +114,7 @@ fn a_disconnect_command_is_answered_in_the_form_of_the_moment() {
 
 /// The words before it, be they in the same datagram, are told before it.
 #[test]
-fn what_came_before_a_disconnect_command_is_told_before_it() {
+fn messages_before_a_disconnect_command_are_reported_before_it() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.join(&["a"]);
@@ -148,7 +148,7 @@ fn what_came_before_a_disconnect_command_is_told_before_it() {
 
 /// contract 8: also what came before the application has looked at the connection for the first time.
 #[test]
-fn what_came_right_behind_the_connection_is_told_before_the_links_end() {
+fn messages_directly_after_connecting_are_reported_before_the_end() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToNameServer);
         let (link, now) = (harness.link(), harness.now);
@@ -171,7 +171,7 @@ fn what_came_right_behind_the_connection_is_told_before_the_links_end() {
 
 /// udp.md 10, scenario 29: nothing is on its way, so that a ping finds it out.
 #[test]
-fn a_server_that_acknowledges_nothing_any_more_is_a_timeout() {
+fn a_server_that_stops_acknowledging_is_a_timeout() {
     for (state, base) in STATES {
         over_datagrams(|mut harness| {
             go(&mut harness, state);
@@ -253,7 +253,7 @@ fn resends_are_configurable() {
 
 /// A connection that the client ends as an error says goodbye once, and is not awaited. udp.md 7.1.
 #[test]
-fn an_end_of_the_clients_making_says_goodbye_once() {
+fn a_client_that_ends_the_connection_sends_one_disconnect() {
     type Ending = (i32, &'static [(u64, &'static str)], fn(&mut Harness));
     let endings: [Ending; 6] = [
         (101, &[(0, "ack + disconnect 4")], |harness| {

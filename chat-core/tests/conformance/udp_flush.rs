@@ -25,7 +25,7 @@ fn published(harness: &mut Harness) -> Vec<String> {
 }
 
 #[test]
-fn disconnect_over_udp_sends_what_was_accepted_and_then_the_goodbye() {
+fn disconnect_over_udp_sends_accepted_data_and_then_the_disconnect_command() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let (link, now) = (harness.link(), harness.now);
@@ -78,7 +78,7 @@ fn disconnect_over_udp_sends_what_was_accepted_and_then_the_goodbye() {
 
 /// Contract 2: what an intent starts begins with the next call that brings a time, however long ago the last one was.
 #[test]
-fn disconnect_after_an_idle_time_still_sends_what_was_accepted() {
+fn disconnect_after_idle_time_still_sends_accepted_data() {
     for idle_ms in [1, 749, 750, 751, 2_000, 2_999] {
         over_datagrams(|mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
@@ -94,7 +94,7 @@ fn disconnect_after_an_idle_time_still_sends_what_was_accepted() {
 }
 
 #[test]
-fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
+fn disconnect_over_udp_takes_no_longer_than_the_flush_timeout() {
     for flush_ms in [1_000, 250] {
         over_datagrams_with(
             |config| config.flush_timeout(Duration::from_millis(flush_ms)),
@@ -197,7 +197,7 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_time() {
 }
 
 #[test]
-fn disconnect_while_udp_is_connecting_says_goodbye_to_nobody_in_particular() {
+fn disconnect_while_udp_is_connecting_sends_one_unreliable_disconnect() {
     // The connect was sent, and not answered.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToNameServer);
@@ -274,7 +274,7 @@ fn moves(harness: &mut Harness, answered_before: bool) {
 
 /// chat.md 2.3 and 6.2: the front end does not wait for the goodbye.
 #[test]
-fn the_name_server_is_left_with_a_goodbye_while_the_front_end_opens() {
+fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
     // The goodbye is never acknowledged: two resends, and the link is closed.
     over_datagrams(|mut harness| {
         let start = harness.now;
@@ -354,7 +354,7 @@ fn the_name_server_is_left_with_a_goodbye_while_the_front_end_opens() {
 
 /// What the name server says while it is being left is nobody's business.
 #[test]
-fn a_connection_that_is_being_left_touches_nothing() {
+fn a_retired_connection_does_not_affect_the_client() {
     over_datagrams(|mut harness| {
         moves(&mut harness, false);
         harness.forget();

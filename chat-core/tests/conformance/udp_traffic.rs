@@ -221,7 +221,7 @@ fn full(harness: &mut Harness) -> LinkId {
 
 /// udp.md 9, item 9: nothing is acknowledged that is not kept, and nothing is lost.
 #[test]
-fn a_full_receiver_acknowledges_what_it_keeps_and_loses_nothing() {
+fn a_full_receiver_acknowledges_only_what_it_keeps() {
     over_datagrams_with(
         |config| config.limits(SMALL).incoming_cap_bytes(0),
         |mut harness| {
@@ -253,7 +253,7 @@ fn a_full_receiver_acknowledges_what_it_keeps_and_loses_nothing() {
 }
 
 #[test]
-fn a_full_receiver_still_hears_pings_acknowledgements_and_the_end() {
+fn a_full_receiver_still_processes_pings_acknowledgements_and_the_disconnect() {
     over_datagrams_with(
         |config| config.limits(SMALL).incoming_cap_bytes(0),
         |mut harness| {
@@ -366,7 +366,7 @@ fn events_that_are_not_taken_do_not_end_a_udp_connection() {
 
 /// Contract 5: the cap counts what is not acknowledged.
 #[test]
-fn the_outgoing_cap_counts_what_is_not_acknowledged() {
+fn the_outgoing_cap_counts_unacknowledged_bytes() {
     over_datagrams_with(
         |config| config.outgoing_cap_bytes(10_000),
         |mut harness| {
@@ -446,7 +446,7 @@ fn long_messages_arrive_whole() {
 }
 
 #[test]
-fn stats_tell_what_the_connection_has_counted() {
+fn stats_contain_the_counters_of_the_connection() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToNameServer);
         assert_eq!(harness.client.stats().udp, None);

@@ -215,7 +215,7 @@ fn table(cells: &[Cell], outcomes: &[Vec<Outcome>]) -> String {
 }
 
 #[test]
-fn bad_lines_lose_and_double_nothing() {
+fn bad_networks_lose_and_duplicate_nothing() {
     let cells = cells();
     let runs: usize = std::env::var("BAD_LINES_RUNS")
         .ok()

@@ -236,7 +236,7 @@ fn every_fault_at_every_step() {
 }
 
 #[test]
-fn an_accepted_login_that_leaves_something_out() {
+fn an_accepted_login_without_address_or_token_ends_the_connection() {
     let reached = [State(1, 0), State(2, 120)];
     for fault in [Fault::OmitAddress, Fault::OmitToken] {
         let told = run(Protocol::V18, |world| {

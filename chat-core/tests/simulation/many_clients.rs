@@ -70,7 +70,7 @@ fn heard(world: &Simulation, player: usize, channel: &str) -> Vec<(String, Strin
 }
 
 #[test]
-fn two_hundred_clients_miss_nothing_and_double_nothing() {
+fn two_hundred_clients_miss_nothing_and_receive_nothing_twice() {
     const SIZE: usize = 200;
     let mut world = crowd(11, SIZE);
     for player in 0..SIZE {
@@ -112,7 +112,7 @@ fn two_hundred_clients_miss_nothing_and_double_nothing() {
 }
 
 #[test]
-fn history_comes_to_who_asks_for_it() {
+fn history_is_sent_to_clients_that_request_it() {
     let mut world = crowd(12, 2);
     let (alice, bob) = (0, 1);
     world
@@ -155,7 +155,7 @@ fn history_comes_to_who_asks_for_it() {
 }
 
 #[test]
-fn a_slow_line_holds_back_and_loses_nothing() {
+fn a_slow_network_delays_and_loses_nothing() {
     let line = StreamSettings {
         delay_ms: 5,
         bytes_per_second: 20_000,
@@ -200,7 +200,7 @@ fn a_slow_line_holds_back_and_loses_nothing() {
 }
 
 #[test]
-fn a_listener_answers_inside_its_callbacks() {
+fn a_listener_calls_the_client_inside_its_callbacks() {
     struct Greeter(Vec<&'static str>);
 
     impl chat_core::Listener for Greeter {

@@ -128,7 +128,7 @@ pub(crate) fn resends(first_timeout_ms: u64) -> (Vec<u64>, u64) {
 }
 
 #[test]
-fn resends_are_those_of_the_table() {
+fn the_resend_times_match_the_specification() {
     let table: [(u64, &[u64], u64); 4] = [
         (220, &[0, 221, 442, 663, 1104, 1985, 3746, 7267], 14308),
         (160, &[0, 161, 322, 483, 804, 1445, 2726, 5287], 10408),

@@ -10,7 +10,7 @@ use photon_proto::internal;
 use photon_proto::message::MessageKind;
 
 #[test]
-fn path_and_query_say_what_the_init_says_elsewhere() {
+fn path_and_query_contain_the_fields_of_the_init_message() {
     for (address, host, port, secure, before) in [
         ("wss://ns.example", "ns.example", 443, true, ""),
         ("ws://ns.example:9093", "ns.example", 9093, false, ""),
@@ -91,7 +91,7 @@ fn c008_over_secure_links_no_keys_are_exchanged_and_state_2_comes_with_the_init_
 }
 
 #[test]
-fn over_plain_links_keys_are_exchanged() {
+fn over_insecure_links_keys_are_exchanged() {
     let mut duo = Duo::new("ws://ns.example", |config| config);
     duo.connect();
     duo.input(LinkInput::Opened { ipv6: false });
@@ -114,7 +114,7 @@ fn over_plain_links_keys_are_exchanged() {
 
 /// Spec: wire.md 7.1, item 3.
 #[test]
-fn a_server_that_does_not_greet_is_pinged_after_a_second_and_its_answer_is_greeting_enough() {
+fn without_an_init_response_the_client_pings_after_a_second_and_the_pong_counts_as_one() {
     for bare in [false, true] {
         let mut duo = Duo::new("wss://ns.example", |config| config);
         duo.connect();
@@ -150,7 +150,7 @@ fn a_server_that_does_not_greet_is_pinged_after_a_second_and_its_answer_is_greet
 }
 
 #[test]
-fn a_server_that_never_answers_is_a_timeout_and_one_that_falls_silent_too() {
+fn a_server_that_never_responds_and_one_that_falls_silent_are_timeouts() {
     let mut duo = Duo::new("wss://ns.example", |config| config);
     duo.connect();
     duo.input(LinkInput::Opened { ipv6: false });
@@ -171,7 +171,7 @@ fn a_server_that_never_answers_is_a_timeout_and_one_that_falls_silent_too() {
 }
 
 #[test]
-fn never_from_secure_to_insecure() {
+fn the_client_never_moves_from_secure_to_insecure() {
     for insecure in [
         "ws://fe.example:9090",
         "tcp://fe.example:9090",
@@ -218,7 +218,7 @@ fn never_from_secure_to_insecure() {
 
 /// Nor by the long way back: what was tried before the secure address that worked is not tried again.
 #[test]
-fn the_way_back_from_a_secure_front_end_leads_by_secure_addresses_only() {
+fn after_a_secure_front_end_reconnect_uses_only_secure_addresses() {
     let refused = || LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "nobody there"));
     for insecure in [
         "ws://ns.example:9093",
@@ -266,7 +266,7 @@ fn the_way_back_from_a_secure_front_end_leads_by_secure_addresses_only() {
 }
 
 #[test]
-fn what_was_accepted_before_disconnect_is_sent_before_the_link_is_closed() {
+fn previously_accepted_data_is_sent_before_the_link_is_closed() {
     let mut duo = Duo::new("wss://ns.example", |config| config);
     duo.client
         .connect_to_name_server(ConnectOptions::new())

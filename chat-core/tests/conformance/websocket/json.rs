@@ -43,7 +43,7 @@ fn json_on_front_end_with(change: impl FnOnce(ChatConfig) -> ChatConfig) -> Duo 
 
 /// Spec: wire.md 7.2.
 #[test]
-fn json_is_spoken_as_browsers_speak_it() {
+fn json_frames_are_those_of_a_browser() {
     let mut duo = Duo::new("wss://ns.example", |config| {
         config.json().protocol(Protocol::V16)
     });
@@ -170,7 +170,7 @@ fn a_conversation_in_json() {
 
 /// Spec: chat.md 2.3.
 #[test]
-fn json_over_plain_links_needs_encryption_switched_off() {
+fn json_over_insecure_links_requires_encryption_off() {
     let mut duo = Duo::new("ws://ns.example", |config| config.json());
     duo.connect();
     duo.input(LinkInput::Opened { ipv6: false });
@@ -196,7 +196,7 @@ fn json_over_plain_links_needs_encryption_switched_off() {
 /// What is sent postpones the ping, and need not be answered (chat.md 3.6): a server that is quiet is asked in time all
 /// the same.
 #[test]
-fn a_client_that_always_has_something_to_say_still_hears_that_the_server_is_there() {
+fn a_client_that_sends_without_pause_still_notices_that_the_server_is_alive() {
     for (ping_ms, every_ms) in [(3_000, 2_000), (3_000, 500), (8_000, 2_000), (1_000, 999)] {
         let mut duo =
             json_on_front_end_with(|config| config.ping_interval(Duration::from_millis(ping_ms)));
@@ -273,7 +273,7 @@ fn the_frames_of_a_text_message_are_taken_one_at_a_time() {
 
 /// DESIGN 4.5: by encoded bytes, and JSON escapes make six of one.
 #[test]
-fn the_cap_of_what_waits_to_be_sent_counts_the_text() {
+fn the_outgoing_cap_counts_the_json_text() {
     let mut duo = json_on_front_end_with(|config| config.outgoing_cap_bytes(5_000));
     let refused =
         duo.client
