@@ -1,53 +1,55 @@
 //! The command line.
 
 use chat_core::Protocol;
-use lexopt::{Arg, Parser, ValueExt};
+use command_line::{choice, number, seconds, text};
+use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) const HELP: &str = "\
-Thousands of chat clients in one process and one thread: they log in one after the other and subscribe to one channel,
-are idle for a while, and then one of them publishes a message that has to reach all.
+Runs thousands of chat clients in one process and one thread. They log in one after another and
+subscribe to one channel. After an idle time one of them publishes a message that must reach all.
 
 Usage: photon-load --server ADDRESS [OPTION]...
 
-    --server ADDRESS    Name server: udp://HOST:PORT or tcp://HOST:PORT
-    --clients N         How many clients. Default 10000
-    --ramp SECONDS      Time in which they start, evenly. Default 60
-    --idle SECONDS      How long they are idle. Default 120
-    --channel NAME      The channel. Default load
-    --app-id ID         Default load; a development server takes any
-    --region CODE       Default eu
-    --protocol VERSION  1.6 or 1.8. Default 1.8
-    --crc               Datagrams carry a check sum (UDP)
-    --server-pid PID    The server's process, to tell what it takes of memory and processor
-    --help              Print this
-    --version           Print the version
+Options:
+  --server ADDRESS    the name server: udp://HOST:PORT or tcp://HOST:PORT
+  --clients N         the number of clients (default 10000)
+  --ramp SECONDS      the time in which they start, evenly (default 60)
+  --idle SECONDS      the time in which they are idle (default 120)
+  --channel NAME      the channel (default load)
+  --app-id ID         the Chat app id; a development server accepts any (default load)
+  --region CODE       the region (default eu)
+  --protocol 1.6|1.8  the serialization of messages (default 1.8)
+  --crc               add a checksum to each datagram (UDP only)
+  --server-pid PID    also report memory and processor time of this process, the server
+  -h, --help          print this text
+  -V, --version       print name and version
 
-Start the server first, in a process of its own:
+Start the server first, as a separate process:
 
     cargo run --release -p photon-dev-server
     cargo run --release -p photon-load -- --server udp://127.0.0.1:5058 --server-pid PID
 
-Every client has an open socket, so that many clients need a higher limit of open files than usual: the program says
-which before it starts (`ulimit -n` in the shell that starts it). Over TCP the server needs as many.
+Each client has an open socket, so many clients need a higher limit of open files than usual. The
+program prints the necessary limit before it starts; set it with `ulimit -n` in the shell that
+starts the program. Over TCP the server needs as many.
 
-The status is 0 if all clients connected, none was disconnected, and the message reached every one, once, within 10
-seconds.
+Exit status: 0 all clients connected, none was disconnected, and the message reached each client
+once within 10 seconds; 1 otherwise (the lines FAILED and cause explain it); 64 wrong arguments.
 ";
 
 pub(crate) const VERSION: &str = concat!("photon-load ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// What to do.
+/// The parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Run(Box<Options>),
     Print(&'static str),
 }
 
-/// What is asked for on the command line.
+/// The options of a load test.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) server: String,
@@ -63,7 +65,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The defaults, for this server.
+    /// The default options for this server.
     pub(crate) fn new(server: String) -> Self {
         Self {
             server,
@@ -79,42 +81,38 @@ impl Options {
         }
     }
 
-    /// Whether a client is a connection of its own to the server's system, too.
+    /// Whether the clients connect over TCP, so that the server needs a socket for each.
     pub(crate) fn is_stream(&self) -> bool {
         self.server.starts_with("tcp://")
     }
 }
 
-/// Reads the arguments behind the program's name; an error says what to do.
+/// Parses the arguments after the program's name.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<Command, String> {
+    const PROTOCOLS: [(&str, Protocol); 2] = [("1.6", Protocol::V16), ("1.8", Protocol::V18)];
     let mut parser = Parser::from_args(arguments);
+    let parser = &mut parser;
     let mut options = Options::new(String::new());
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+    while let Some(argument) = command_line::next(parser)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Print(VERSION)),
-            Arg::Long("server") => options.server = text(&mut parser)?,
+            Arg::Long("server") => options.server = text(parser)?,
             Arg::Long("clients") => {
-                options.clients =
-                    number::<NonZeroUsize>(&mut parser, "clients", "of clients, 1 or more")?.get();
+                let accepted = "a number of clients, 1 or more";
+                options.clients = number::<NonZeroUsize>(parser, "clients", accepted)?.get();
             }
-            Arg::Long("ramp") => options.ramp = seconds(&mut parser, "ramp")?,
-            Arg::Long("idle") => options.idle = seconds(&mut parser, "idle")?,
-            Arg::Long("channel") => options.channel = text(&mut parser)?,
-            Arg::Long("app-id") => options.app_id = text(&mut parser)?,
-            Arg::Long("region") => options.region = text(&mut parser)?,
-            Arg::Long("protocol") => {
-                options.protocol = match text(&mut parser)?.as_str() {
-                    "1.6" => Protocol::V16,
-                    "1.8" => Protocol::V18,
-                    other => return Err(format!("--protocol {other:?} is not one of: 1.6, 1.8")),
-                };
-            }
+            Arg::Long("ramp") => options.ramp = seconds(parser, "ramp")?,
+            Arg::Long("idle") => options.idle = seconds(parser, "idle")?,
+            Arg::Long("channel") => options.channel = text(parser)?,
+            Arg::Long("app-id") => options.app_id = text(parser)?,
+            Arg::Long("region") => options.region = text(parser)?,
+            Arg::Long("protocol") => options.protocol = choice(parser, "protocol", &PROTOCOLS)?,
             Arg::Long("crc") => options.crc = true,
             Arg::Long("server-pid") => {
-                options.server_pid = Some(number(&mut parser, "server-pid", "of a process")?);
+                options.server_pid = Some(number(parser, "server-pid", "the id of a process")?);
             }
             other => return Err(other.unexpected().to_string()),
         }
@@ -130,38 +128,16 @@ fn check(options: &Options) -> Result<(), String> {
     }
     if !server.starts_with("udp://") && !server.starts_with("tcp://") {
         return Err(format!(
-            "--server {server:?} has to begin with udp:// or tcp://"
+            "--server {server:?} must begin with udp:// or tcp://"
         ));
     }
     if server.contains(',') {
-        return Err(format!("--server {server:?} has to be one address"));
+        return Err(format!("--server {server:?} must be one address"));
     }
     if options.crc && options.is_stream() {
-        return Err(
-            "--crc is for datagrams: leave it out, or use an address that begins with udp://"
-                .into(),
-        );
+        return Err("--crc applies to UDP only: omit it, or use an address with udp://".into());
     }
     Ok(())
-}
-
-fn text(parser: &mut Parser) -> Result<String, String> {
-    parser
-        .value()
-        .and_then(|value| value.string())
-        .map_err(|error| error.to_string())
-}
-
-fn number<T: FromStr>(parser: &mut Parser, option: &str, kind: &str) -> Result<T, String> {
-    let text = text(parser)?;
-    text.parse()
-        .map_err(|_| format!("--{option} {text:?} is no number {kind}"))
-}
-
-fn seconds(parser: &mut Parser, option: &str) -> Result<Duration, String> {
-    let seconds: f64 = number(parser, option, "of seconds")?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| format!("--{option} {seconds} is no time in seconds"))
 }
 
 #[cfg(test)]
@@ -180,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn options_and_their_defaults() {
+    fn options_are_parsed_and_have_defaults() {
         let plain = options("--server udp://127.0.0.1:5058");
         assert_eq!(
             (plain.clients, plain.ramp.as_secs(), plain.idle.as_secs()),
@@ -212,27 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn help_is_there() {
+    fn help_is_printed() {
         assert!(matches!(line("--help"), Ok(Command::Print(HELP))));
         assert!(matches!(line("--clients 3 -h"), Ok(Command::Print(HELP))));
         assert!(matches!(line("-V"), Ok(Command::Print(VERSION))));
-        assert_eq!(HELP.lines().find(|line| line.len() > 120), None);
+        assert_eq!(HELP.lines().find(|line| line.len() > 100), None);
     }
 
     #[test]
-    fn errors_say_what_to_do() {
+    fn errors_tell_the_user_what_to_do() {
         for (arguments, expected) in [
             ("", "--server udp://"),
             ("--server 127.0.0.1:5058", "udp:// or tcp://"),
             ("--server wss://h", "udp:// or tcp://"),
             ("--server udp://a,udp://b", "one address"),
-            ("--server tcp://h --crc", "leave it out"),
+            ("--server tcp://h --crc", "omit it"),
             ("--server udp://h --clients 0", "1 or more"),
             ("--server udp://h --clients many", "1 or more"),
             ("--server udp://h --ramp -1", "seconds"),
             ("--server udp://h --idle nan", "seconds"),
             ("--server udp://h --protocol 1.7", "1.6, 1.8"),
-            ("--server udp://h --server-pid x", "of a process"),
+            ("--server udp://h --server-pid x", "the id of a process"),
             ("--server udp://h --server", "--server"),
             ("--server udp://h --loud", "--loud"),
         ] {

@@ -1,17 +1,19 @@
-//! An event loop for any number of clients: one thread, one poll, one heap of deadlines.
+//! [`EventLoop`]: drives any number of clients with one thread, one poll and one heap of deadlines.
 //!
-//! A client costs nothing but memory until one of its sockets is ready, its deadline has come, or the application has
-//! called it ([`EventLoop::client`]). Then it gets a *pass*, which is what the docs of `chat_core` ask of a driver:
+//! A client needs processor time only if one of its sockets is ready, its deadline is due, or the
+//! application has called it ([`EventLoop::client`]). Then it gets a *pass*, the steps that the
+//! contract of `chat_core` requires of a driver:
 //!
 //! ```text
 //!   sockets ready ──┐
 //!   deadlines due ──┼─> ready queue ──> handle_link, service ──> events ──> bytes ──> commands ──> next deadline
 //!   application ────┘        ^                                                                        │
-//!                            └────────────── if something is left to do at once ──────────────────────┘
+//!                            └────────────── if work remains ──────────────────────┘
 //! ```
 //!
-//! A deadline that moves to a later time leaves its entry in the heap: the client is looked at too early, found to have
-//! nothing to do, and put back. So there is one entry that counts for each client, and moving a deadline is free.
+//! A deadline that moves to a later time leaves its old entry in the heap. When the old entry is due
+//! the client has no work, and is queued again for the new deadline. So each client has one valid
+//! entry, and moving a deadline costs nothing.
 
 use crate::socket::{BUFFER_BYTES, Fate, Link, Traffic, failed};
 use chat_core::{
@@ -25,70 +27,71 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-/// How many sockets one wait reports at most.
-const EVENTS_PER_TURN: usize = 1_024;
+/// The most sockets that one wait reports.
+const MAX_EVENTS_PER_POLL: usize = 1_024;
 
-/// Clients, their sockets and their clock.
+/// Drives clients over their sockets.
 #[derive(Debug)]
 pub(crate) struct EventLoop {
     poll: Poll,
     events: Events,
     clock: Instant,
     clients: Vec<Client>,
-    /// Who is to be looked at when. An entry that is not its client's `wake_at` is outdated.
+    /// The next deadline of each client. An entry that differs from its client's `wake_at` is obsolete.
     deadlines: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// Who has something to do now.
+    /// The clients with work to do now.
     ready: VecDeque<usize>,
     shared: Shared,
 }
 
-/// What the clients share.
+/// State that the clients share.
 #[derive(Debug)]
 struct Shared {
     buffer: Box<[u8]>,
-    /// What names were resolved to: the two servers.
+    /// Resolved addresses of both servers.
     addresses: Vec<(Target, SocketAddr)>,
     counts: Counts,
 }
 
-/// What has happened so far.
+/// Counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// What went through the sockets.
+    /// Traffic of all sockets.
     pub(crate) traffic: Traffic,
-    /// Passes of single clients.
+    /// Passes of all clients.
     pub(crate) passes: u64,
-    /// Sockets that are open now.
+    /// Sockets that are open at present.
     pub(crate) sockets: usize,
 }
 
-/// A client with its sockets: one, and for a moment two on the way from name server to front end.
+/// A client with its sockets: one, and briefly two while it changes from the name server to the front
+/// end.
 #[derive(Debug)]
 struct Client {
     chat: ChatClient,
     links: Vec<Link>,
-    /// Its entry in the heap.
+    /// The time of its valid entry in the heap.
     wake_at: Option<Timestamp>,
     /// Whether it is in the ready queue.
     queued: bool,
 }
 
-/// What the event loop keeps for each client, the client itself aside, in bytes.
+/// The memory that the event loop needs for each client, without the `ChatClient`.
 pub(crate) const RECORD_BYTES: usize = size_of::<Client>() - size_of::<ChatClient>()
     + size_of::<Link>()
     + size_of::<Reverse<(Timestamp, usize)>>();
 
 impl EventLoop {
-    /// An event loop without clients, and room for so many.
+    /// Creates an event loop without clients, with capacity for `clients`.
     ///
     /// # Errors
-    /// [`io::Error`] if the system has no more polls to give.
+    /// [`io::Error`] if the system does not provide a poll.
     pub(crate) fn new(clients: usize) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
-            events: Events::with_capacity(EVENTS_PER_TURN),
+            events: Events::with_capacity(MAX_EVENTS_PER_POLL),
             clock: Instant::now(),
-            // Growing would take up to twice the memory.
+            // A growing vector would need up to twice the memory, which would distort the result.
             clients: Vec::with_capacity(clients),
             deadlines: BinaryHeap::new(),
             ready: VecDeque::new(),
@@ -100,22 +103,22 @@ impl EventLoop {
         })
     }
 
-    /// The time, for core and for everything else.
+    /// The present time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.elapsed().into()
     }
 
-    /// What has happened so far.
+    /// The counters so far.
     pub(crate) fn counts(&self) -> Counts {
         self.shared.counts
     }
 
-    /// All clients, to look at.
+    /// All clients.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &ChatClient> {
         self.clients.iter().map(|client| &client.chat)
     }
 
-    /// Takes a client in; clients are numbered from 0.
+    /// Adds a client. Clients are numbered from 0.
     pub(crate) fn add(&mut self, chat: ChatClient) {
         self.clients.push(Client {
             chat,
@@ -125,18 +128,18 @@ impl EventLoop {
         });
     }
 
-    /// A client, for the application to call. What it was called for is done in the next turn.
+    /// A client for the application to call. The next poll does what the call requires.
     pub(crate) fn client(&mut self, index: usize) -> Option<&mut ChatClient> {
         self.make_ready(index);
         self.clients.get_mut(index).map(|client| &mut client.chat)
     }
 
-    /// Waits for something to do, at most until this time, and does it. `on_event` is told everything that happens to
-    /// the clients, with the client's number, and may call the client.
+    /// Waits for work until this time at the latest, and does it. `on_event` receives each event with
+    /// the number of its client, and may call the client.
     ///
     /// # Errors
-    /// [`io::Error`] if waiting fails. What goes wrong with a socket only concerns its client, which is told.
-    pub(crate) fn turn(
+    /// [`io::Error`] if waiting fails. An error of a socket is passed to its client instead.
+    pub(crate) fn poll(
         &mut self,
         until: Timestamp,
         mut on_event: impl FnMut(usize, Timestamp, &mut ChatClient, Event),
@@ -165,10 +168,11 @@ impl EventLoop {
             }
             queue(&mut self.ready, client, index);
         }
-        self.take_due();
-        // Those that are queued meanwhile have their turn after the sockets have had theirs.
+        self.queue_due();
+        // Only those that are queued now: further ones get their pass after the sockets were polled.
         for _ in 0..self.ready.len() {
             let Some(index) = self.ready.pop_front() else {
+                debug_assert!(false, "a pass removes nothing from the queue");
                 break;
             };
             self.pass(index, &mut on_event);
@@ -177,7 +181,7 @@ impl EventLoop {
     }
 
     /// Queues the clients whose deadline has come.
-    fn take_due(&mut self) {
+    fn queue_due(&mut self) {
         let now = self.now();
         while let Some(Reverse((at, index))) = self
             .deadlines
@@ -202,7 +206,7 @@ impl EventLoop {
         }
     }
 
-    /// Everything that one client has to do now.
+    /// Does the present work of one client.
     fn pass(
         &mut self,
         index: usize,
@@ -213,14 +217,15 @@ impl EventLoop {
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };
+        debug_assert!(client.queued, "only queued clients get a pass");
         client.queued = false;
         self.shared.counts.passes += 1;
         let Shared { buffer, counts, .. } = &mut self.shared;
         let Client { chat, links, .. } = client;
         links.retain_mut(|link| {
-            let lives = link.progress(chat, now, buffer, &mut counts.traffic) == Fate::Lives;
-            counts.sockets -= usize::from(!lives);
-            lives
+            let alive = link.progress(chat, now, buffer, &mut counts.traffic) == Fate::Alive;
+            counts.sockets -= usize::from(!alive);
+            alive
         });
         let mut again = chat.service(now).more;
         while let Some(event) = chat.poll_event() {
@@ -230,7 +235,7 @@ impl EventLoop {
             again |= link.send(chat, now, registry, Token(index), &mut counts.traffic);
         }
         while let Some(command) = client.chat.poll_command() {
-            // Core is told of most links at once, and then has something to say.
+            // An opened or failed link is reported to the client at once, which may produce bytes.
             again |= client.apply(command, now, registry, Token(index), &mut self.shared);
         }
         again |= client.links.iter().any(|link| link.has_work(&client.chat));
@@ -247,7 +252,7 @@ impl EventLoop {
         }
     }
 
-    /// Has a client looked at no later than at this time.
+    /// Makes sure that a client gets a pass at this time at the latest.
     fn wake_at(&mut self, index: usize, at: Timestamp) {
         let Some(client) = self.clients.get_mut(index) else {
             return;
@@ -274,7 +279,7 @@ impl Client {
             .min()
     }
 
-    /// Opens or closes a link; whether core was told something.
+    /// Executes a link command. Returns whether the client received input from it.
     fn apply(
         &mut self,
         command: LinkCommand,
@@ -303,9 +308,9 @@ impl Client {
             }
             LinkCommand::Close { link: id } => {
                 self.links.retain_mut(|link| {
-                    let lives = link.id != id || link.close(now) == Fate::Lives;
-                    shared.counts.sockets -= usize::from(!lives);
-                    lives
+                    let alive = link.id != id || link.close(now) == Fate::Alive;
+                    shared.counts.sockets -= usize::from(!alive);
+                    alive
                 });
                 false
             }
@@ -314,7 +319,7 @@ impl Client {
 }
 
 impl Shared {
-    /// Opens a link, or says what core is to hear instead.
+    /// Opens a link. On failure returns the input that reports it to the client.
     fn open(
         &mut self,
         id: LinkId,
@@ -330,13 +335,13 @@ impl Shared {
         Ok((link, address))
     }
 
-    /// The address of a server. Looking up a name blocks, but there are two servers, and each is looked up once; a
-    /// program with something else to do meanwhile asks a thread.
+    /// Resolves the address of a server. This blocks, which is acceptable here: there are two servers,
+    /// and each is resolved once. Other programs should use a thread, as `chat_std_io` does.
     fn resolve(&mut self, target: &Target) -> Result<SocketAddr, LinkInput<'static>> {
         if let Some((_, address)) = self.addresses.iter().find(|(known, _)| known == target) {
             return Ok(*address);
         }
-        let words = match (&*target.host, target.port).to_socket_addrs() {
+        let text = match (&*target.host, target.port).to_socket_addrs() {
             Ok(addresses) => match addresses.min_by_key(SocketAddr::is_ipv6) {
                 Some(address) => {
                     self.addresses.push((target.clone(), address));
@@ -348,7 +353,7 @@ impl Shared {
         };
         Err(LinkInput::Failed(LinkError::new(
             LinkErrorKind::Resolve,
-            words,
+            text,
         )))
     }
 }

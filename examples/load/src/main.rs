@@ -1,8 +1,10 @@
-//! `photon-load`: thousands of chat clients in one process, see `--help`; and an example of an event loop of one's own.
+//! `photon-load`: thousands of chat clients in one process. See `--help`.
 //!
-//! - `event_loop` and `socket` are the driver, in place of `photon-chat-std-io`: they know nothing of chat.
-//! - `population` is the application, in as far as it answers events.
-//! - `run` is what the application wants: the steps of a load test.
+//! It is also an example of an event loop around `chat_core`, without `chat_std_io`:
+//!
+//! - `event_loop` and `socket` are the driver. They have no chat knowledge.
+//! - `population` is the application: it handles the clients' events.
+//! - `run` performs the steps of a load test; `report` compares the results with the requirements.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -20,36 +22,29 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// `EX_USAGE` of sysexits.h.
-const USAGE: u8 = 64;
+/// The name in front of this program's error texts.
+const NAME: &str = "photon-load";
 
 fn main() -> ExitCode {
-    let result = match arguments::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Print(text)) => {
-            // Whoever does not read it all has read enough.
-            let _ = io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Ok(Command::Run(options)) => load(&options),
-        Err(error) => {
-            eprintln!("photon-load: {error}\nTry `photon-load --help`.");
-            return ExitCode::from(USAGE);
-        }
+    let options = match arguments::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Print(text)) => return command_line::print(NAME, text),
+        Ok(Command::Run(options)) => options,
+        Err(error) => return command_line::usage_error(NAME, error),
     };
-    match result {
+    match load(&options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("photon-load: {error}");
+            command_line::print_error(NAME, error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether everything was as promised.
+/// Runs the load test and returns whether it met every requirement.
 fn load(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut out = io::stdout();
     let report = run::run(options, &mut out)?;
     write!(out, "{report}")?;
-    Ok(report.broken().is_empty())
+    Ok(report.failures().is_empty())
 }

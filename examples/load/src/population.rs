@@ -1,5 +1,4 @@
-//! What the application makes of the clients' events: who has joined the channel, who was lost and why, who has heard the
-//! message.
+//! [`Population`]: the state of all users, computed from the events of their clients.
 
 use chat_core::{
     ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State, SubscribeOptions,
@@ -7,57 +6,60 @@ use chat_core::{
 };
 use std::collections::BTreeMap;
 
-/// So many different causes are told apart; texts of servers are not to fill the memory.
+/// The largest number of different causes that are counted. A server could otherwise fill the memory
+/// with texts.
 const MAX_CAUSES: usize = 100;
 
-/// All users, and what became of them.
+/// All users.
 #[derive(Debug, Default)]
 pub(crate) struct Population {
     channel: String,
     users: Vec<User>,
-    /// The message that all are to hear; empty until it is published.
+    /// The message that must reach all users; empty until it is published.
     message: String,
-    /// How many are at each stage.
+    /// The number of users at each stage.
     counts: [usize; 6],
-    /// Who have heard the message.
-    pub(crate) heard: usize,
-    /// How often it was heard again.
-    pub(crate) heard_again: usize,
-    /// What went wrong, how often, and the first user it happened to.
+    /// The number of users who received the message.
+    pub(crate) received: usize,
+    /// How often the message was received by a user who already had it.
+    pub(crate) duplicates: usize,
+    /// Each cause of a failure, with its count and the first user.
     pub(crate) causes: BTreeMap<String, (usize, usize)>,
 }
 
 #[derive(Debug)]
 struct User {
     stage: Stage,
-    heard_at: Option<Timestamp>,
+    received_at: Option<Timestamp>,
 }
 
+/// The stage of a user.
+///
 /// ```text
 /// Connecting ──> Joining ──> Joined ──> Left
 ///     └─────────────┴──> Failed └──> Lost
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// On the way to the front end.
+    /// Connecting to the front end.
     Connecting,
-    /// Connected, and waiting for the outcome of subscribing.
+    /// Connected; the subscribe request has no result yet.
     Joining,
-    /// In the channel.
+    /// Subscribed.
     Joined,
-    /// Gone as told.
+    /// Disconnected at the end of the test.
     Left,
-    /// Never got into the channel, and never will.
+    /// Failed before it was subscribed. Final.
     Failed,
-    /// Was in the channel, and was thrown out.
+    /// Subscribed, then disconnected or unsubscribed by the server. Final.
     Lost,
 }
 
-/// What the application keeps for each client, in bytes.
+/// The memory that the application needs for each client.
 pub(crate) const RECORD_BYTES: usize = size_of::<User>();
 
 impl Population {
-    /// Nobody yet; everybody is to be in this channel.
+    /// Creates an empty population that will subscribe to this channel.
     pub(crate) fn new(channel: String) -> Self {
         Self {
             channel,
@@ -65,51 +67,54 @@ impl Population {
         }
     }
 
-    /// One more sets out.
+    /// Adds a user whose client has started.
     pub(crate) fn start(&mut self) {
         self.users.push(User {
             stage: Stage::Connecting,
-            heard_at: None,
+            received_at: None,
         });
         self.counts[Stage::Connecting as usize] += 1;
     }
 
-    /// How many have set out so far.
+    /// The number of users so far.
     pub(crate) fn started(&self) -> usize {
         self.users.len()
     }
 
-    /// How many are at this stage.
+    /// The number of users at this stage.
     pub(crate) fn count(&self, stage: Stage) -> usize {
         self.counts[stage as usize]
     }
 
-    /// How many have set out and not arrived yet.
-    pub(crate) fn under_way(&self) -> usize {
+    /// The number of users that have neither subscribed nor failed yet.
+    pub(crate) fn starting(&self) -> usize {
         self.count(Stage::Connecting) + self.count(Stage::Joining)
     }
 
-    /// The first who is in the channel.
+    /// The first subscribed user.
     pub(crate) fn first_joined(&self) -> Option<usize> {
         self.users
             .iter()
             .position(|user| user.stage == Stage::Joined)
     }
 
-    /// From now on everybody listens for this message.
-    pub(crate) fn listen_for(&mut self, message: String) {
+    /// Sets the message that must reach all users.
+    pub(crate) fn expect_message(&mut self, message: String) {
         self.message = message;
     }
 
-    /// When the message was heard, in order.
-    pub(crate) fn hearing_times(&self) -> Vec<Timestamp> {
-        let mut times: Vec<Timestamp> =
-            self.users.iter().filter_map(|user| user.heard_at).collect();
+    /// The times at which users received the message, in ascending order.
+    pub(crate) fn receive_times(&self) -> Vec<Timestamp> {
+        let mut times: Vec<Timestamp> = self
+            .users
+            .iter()
+            .filter_map(|user| user.received_at)
+            .collect();
         times.sort_unstable();
         times
     }
 
-    /// Notes that something went wrong, for a user or between its client and the server.
+    /// Counts a cause of a failure.
     pub(crate) fn note(&mut self, index: usize, cause: &str) {
         if let Some((count, _)) = self.causes.get_mut(cause) {
             *count += 1;
@@ -118,7 +123,7 @@ impl Population {
         }
     }
 
-    /// One event of one client.
+    /// Handles an event of a client.
     pub(crate) fn on_event(
         &mut self,
         index: usize,
@@ -137,7 +142,7 @@ impl Population {
                 }
             }
             Event::SubscribeResult(outcomes) => {
-                // One request of one name.
+                // Each client requests one name. Outcomes without a request are of the server.
                 for outcome in outcomes.iter().filter(|outcome| outcome.request.is_some()) {
                     match &outcome.outcome {
                         Outcome::Done => self.set_stage(index, Stage::Joined),
@@ -147,47 +152,47 @@ impl Population {
                         Outcome::Refused => {
                             self.fail(index, "subscribing: the server refused the channel")
                         }
-                        Outcome::TimedOut => self.fail(index, "subscribing: no answer in time"),
-                        // The connection has ended, which is told next, with its cause.
+                        Outcome::TimedOut => self.fail(index, "subscribing: no response in time"),
+                        // The connection has ended; the next events report it with its cause.
                         _ => {}
                     }
                 }
             }
             Event::ChatMessages { channel, messages } if *channel == *self.channel => {
-                self.hear(index, now, &messages);
+                self.on_messages(index, now, &messages);
             }
             Event::StateChanged {
                 to: State::Disconnected,
                 ..
             } => self.set_stage(index, Stage::Left),
             Event::UnsubscribeResult(outcomes) => {
-                let gone = |outcome: &ChannelOutcome| {
+                let removed = |outcome: &ChannelOutcome| {
                     outcome.request.is_none() && *outcome.channel == *self.channel
                 };
-                if outcomes.iter().any(gone) {
-                    self.fail(index, "the server put the user out of the channel");
+                if outcomes.iter().any(removed) {
+                    self.fail(index, "the server unsubscribed the user");
                 }
             }
-            // The cause comes with the next event.
+            // The next event has the cause.
             Event::StateChanged {
                 to: State::Error, ..
             } => self.set_stage(index, Stage::Failed),
             Event::Error { message, .. } => self.note(index, &message),
             Event::BadMessage(bad) => self.note(
                 index,
-                &format!("a message that cannot be read: {}", bad.error),
+                &format!("a message that does not decode: {}", bad.error),
             ),
             _ => {}
         }
     }
 
-    /// This one is not in the channel, and never will be.
+    /// Ends the test for this user, with a cause.
     pub(crate) fn fail(&mut self, index: usize, cause: &str) {
         self.note(index, cause);
         self.set_stage(index, Stage::Failed);
     }
 
-    fn hear(&mut self, index: usize, now: Timestamp, messages: &Messages) {
+    fn on_messages(&mut self, index: usize, now: Timestamp, messages: &Messages) {
         let Some(user) = self.users.get_mut(index) else {
             return;
         };
@@ -197,16 +202,16 @@ impl Population {
             {
                 continue;
             }
-            if user.heard_at.is_some() {
-                self.heard_again += 1;
+            if user.received_at.is_some() {
+                self.duplicates += 1;
             } else {
-                user.heard_at = Some(now);
-                self.heard += 1;
+                user.received_at = Some(now);
+                self.received += 1;
             }
         }
     }
 
-    /// Failing is final, and from the channel it is called being lost.
+    /// Moves a user to another stage. A failure after subscribing is a loss; both are final.
     fn set_stage(&mut self, index: usize, stage: Stage) {
         let Some(user) = self.users.get_mut(index) else {
             return;
@@ -216,8 +221,13 @@ impl Population {
             (Stage::Joined, Stage::Failed) => Stage::Lost,
             (_, stage) => stage,
         };
+        debug_assert!(
+            self.counts[user.stage as usize] > 0,
+            "every user is counted"
+        );
         self.counts[user.stage as usize] -= 1;
         self.counts[stage as usize] += 1;
         user.stage = stage;
+        debug_assert_eq!(self.counts.iter().sum::<usize>(), self.users.len());
     }
 }

@@ -1,17 +1,16 @@
-//! What the system knows of a process: memory, processor time, how many files it may open. From `/proc`, where there is
-//! one.
+//! Memory and processor time of a process, and its limit of open files, from `/proc` where it exists.
 
 use std::fs;
 use std::io;
 
-/// Units of processor time in a second: what Linux shows to programs, on every machine.
+/// The unit of processor time in `/proc`: `USER_HZ`, which is 100 on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A process to look at.
+/// A process.
 #[derive(Clone, Debug)]
 pub(crate) struct Process(String);
 
-/// What a process has taken so far.
+/// The resources that a process has used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Usage {
     /// Resident memory, in bytes.
@@ -21,27 +20,27 @@ pub(crate) struct Usage {
 }
 
 impl Process {
-    /// This one.
+    /// This process.
     pub(crate) fn own() -> Self {
         Self("/proc/self".to_owned())
     }
 
-    /// Another one.
+    /// Another process.
     pub(crate) fn other(pid: u32) -> Self {
         Self(format!("/proc/{pid}"))
     }
 
-    /// What it has taken so far.
+    /// The resources that it has used so far.
     ///
     /// # Errors
-    /// [`io::Error`] if there is no such process, or no `/proc`.
+    /// [`io::Error`] if there is no such process or no `/proc`.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
         let status = fs::read_to_string(format!("{}/status", self.0))?;
         let stat = fs::read_to_string(format!("{}/stat", self.0))?;
         let unknown = || {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                "its numbers are in an unknown form",
+                "its numbers have an unknown format",
             )
         };
         Ok(Usage {
@@ -51,7 +50,7 @@ impl Process {
     }
 }
 
-/// How many files this process may have open; `None` where that cannot be read, or is not limited.
+/// The limit of open files of this process; `None` if it is unknown or unlimited.
 pub(crate) fn open_files_limit() -> Option<u64> {
     soft_limit(&fs::read_to_string("/proc/self/limits").ok()?)
 }
@@ -68,7 +67,8 @@ fn resident_bytes(status: &str) -> Option<u64> {
         .checked_mul(1024)
 }
 
-/// User and system time: fields 14 and 15. The name in field 2 may contain anything.
+/// User and system time, which are fields 14 and 15. Field 2, the name, is in parentheses and may
+/// contain spaces and parentheses.
 fn processor_s(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let ticks = fields
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found() {
+    fn numbers_are_parsed() {
         assert_eq!(
             resident_bytes("Name:\tx\nVmHWM:\t  20 kB\nVmRSS:\t   1234 kB\n"),
             Some(1234 * 1024)
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_there_where_there_is_proc() {
+    fn usage_of_this_process_is_known_on_linux() {
         if cfg!(target_os = "linux") {
             assert!(
                 Process::own()

@@ -1,73 +1,73 @@
-//! What a run has brought, and whether it is what was promised.
+//! [`Report`]: the results of a run, and whether they meet the requirements.
 
 use crate::process::Usage;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-/// The message has to reach everybody within this time.
-pub(crate) const PROMISED: Duration = Duration::from_secs(10);
+/// The longest time in which the message must reach all users.
+pub(crate) const MAX_DELIVERY: Duration = Duration::from_secs(10);
 
-/// What a run has brought.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     pub(crate) clients: usize,
-    /// Who got into the channel.
+    /// Clients that subscribed.
     pub(crate) joined: usize,
-    /// Who were in the channel and were thrown out, at any time until they left.
+    /// Clients that lost the subscription or the connection before the end of the test.
     pub(crate) lost: usize,
-    /// Who have heard the message.
-    pub(crate) heard: usize,
-    /// How often it was heard again.
-    pub(crate) heard_again: usize,
-    /// How long it took until the last one heard it.
-    pub(crate) last_heard: Option<Duration>,
-    /// Who left when they were told to.
+    /// Clients that received the message.
+    pub(crate) received: usize,
+    /// How often a client received it again.
+    pub(crate) duplicates: usize,
+    /// The time until the last client received it.
+    pub(crate) last_received: Option<Duration>,
+    /// Clients that disconnected at the end of the test.
     pub(crate) left: usize,
-    /// What went wrong, how often, and the first user it happened to.
+    /// Each cause of a failure, with its count and the first user.
     pub(crate) causes: BTreeMap<String, (usize, usize)>,
 }
 
 impl Report {
-    /// What was promised and did not come true.
-    pub(crate) fn broken(&self) -> Vec<String> {
+    /// The requirements that were not met.
+    pub(crate) fn failures(&self) -> Vec<String> {
         let Self {
             clients,
             joined,
             lost,
-            heard,
+            received,
             ..
         } = *self;
-        let mut broken = Vec::new();
+        let mut failures = Vec::new();
         if joined < clients {
-            broken.push(format!(
+            failures.push(format!(
                 "{} of {clients} clients did not connect and subscribe",
                 clients - joined
             ));
         }
         if lost > 0 {
-            broken.push(format!("{lost} were disconnected"));
+            failures.push(format!("{lost} were disconnected"));
         }
-        if heard < clients {
-            broken.push(format!("the message did not reach {}", clients - heard));
+        if received < clients {
+            failures.push(format!("the message did not reach {}", clients - received));
         }
-        if self.heard_again > 0 {
-            broken.push(format!(
-                "the message came {} times too often",
-                self.heard_again
+        if self.duplicates > 0 {
+            failures.push(format!(
+                "the message arrived {} times more than once",
+                self.duplicates
             ));
         }
-        if let Some(last) = self.last_heard.filter(|last| *last > PROMISED) {
-            broken.push(format!(
-                "the message took {} s to reach the last one, not {}",
+        if let Some(last) = self.last_received.filter(|last| *last > MAX_DELIVERY) {
+            failures.push(format!(
+                "the message took {} s to reach the last client; the limit is {} s",
                 Seconds(last),
-                Seconds(PROMISED)
+                Seconds(MAX_DELIVERY)
             ));
         }
         if self.left + lost < joined {
-            broken.push(format!("{} did not leave", joined - lost - self.left));
+            failures.push(format!("{} did not disconnect", joined - lost - self.left));
         }
-        broken
+        failures
     }
 }
 
@@ -78,17 +78,17 @@ impl Display for Report {
             writeln!(out, "cause    {count} times, first user {first}: {cause}")?;
         }
         if self.causes.len() > SHOWN {
-            writeln!(out, "cause    {} other ones", self.causes.len() - SHOWN)?;
+            writeln!(out, "cause    {} other causes", self.causes.len() - SHOWN)?;
         }
-        let broken = self.broken();
-        for promise in &broken {
-            writeln!(out, "FAILED   {promise}")?;
+        let failures = self.failures();
+        for failure in &failures {
+            writeln!(out, "FAILED   {failure}")?;
         }
-        if broken.is_empty() {
-            let last = self.last_heard.unwrap_or_default();
+        if failures.is_empty() {
+            let last = self.last_received.unwrap_or_default();
             writeln!(
                 out,
-                "ok       {} clients connected, none was disconnected, the message reached all within {} s",
+                "ok       {} clients connected, none was disconnected, the message reached all of them within {} s",
                 self.clients,
                 Seconds(last)
             )?;
@@ -97,7 +97,7 @@ impl Display for Report {
     }
 }
 
-/// A time in seconds, to the millisecond.
+/// Prints a time in seconds with milliseconds.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Display for Seconds {
@@ -106,7 +106,7 @@ impl Display for Seconds {
     }
 }
 
-/// What a process took between two looks at it, with what that is for each of so many clients.
+/// The growth of a process between two samples, in total and for each client.
 pub(crate) struct Growth {
     pub(crate) before: Usage,
     pub(crate) after: Usage,
@@ -114,7 +114,7 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// How much resident memory came to each client, in bytes.
+    /// The growth of resident memory per client, in bytes.
     pub(crate) fn bytes_per_client(&self) -> u64 {
         let clients = u64::try_from(self.clients).unwrap_or(u64::MAX);
         self.after
@@ -143,20 +143,20 @@ mod tests {
     use super::*;
 
     fn good() -> Report {
-        let last_heard = Some(Duration::from_millis(1_234));
+        let last_received = Some(Duration::from_millis(1_234));
         Report {
             clients: 10,
             joined: 10,
-            heard: 10,
+            received: 10,
             left: 10,
-            last_heard,
+            last_received,
             ..Report::default()
         }
     }
 
     #[test]
-    fn promises_are_kept_or_named() {
-        assert!(good().broken().is_empty());
+    fn unmet_requirements_are_named() {
+        assert!(good().failures().is_empty());
         assert!(good().to_string().contains("within 1.234 s"), "{}", good());
         let late = Some(Duration::from_secs(11));
         for (report, words) in [
@@ -176,25 +176,31 @@ mod tests {
                 },
                 "3 were disconnected",
             ),
-            (Report { heard: 9, ..good() }, "did not reach 1"),
             (
                 Report {
-                    heard_again: 2,
+                    received: 9,
                     ..good()
                 },
-                "2 times too often",
+                "did not reach 1",
             ),
             (
                 Report {
-                    last_heard: late,
+                    duplicates: 2,
+                    ..good()
+                },
+                "2 times more than once",
+            ),
+            (
+                Report {
+                    last_received: late,
                     ..good()
                 },
                 "took 11.000 s",
             ),
-            (Report { left: 6, ..good() }, "4 did not leave"),
+            (Report { left: 6, ..good() }, "4 did not disconnect"),
         ] {
-            assert_eq!(report.broken().len(), 1, "{report:?}");
-            assert!(report.broken()[0].contains(words), "{report:?}");
+            assert_eq!(report.failures().len(), 1, "{report:?}");
+            assert!(report.failures()[0].contains(words), "{report:?}");
             assert!(
                 report.to_string().contains("FAILED") && !report.to_string().contains("ok  "),
                 "{report}"
@@ -203,17 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_shown_within_bounds() {
+    fn the_number_of_printed_causes_is_limited() {
         let causes = (0..25)
             .map(|number| (format!("cause {number}"), (2, number)))
             .collect();
         let text = Report { causes, ..good() }.to_string();
         assert!(text.contains("2 times, first user 12: cause 12"), "{text}");
-        assert!(text.contains("5 other ones"), "{text}");
+        assert!(text.contains("5 other causes"), "{text}");
     }
 
     #[test]
-    fn memory_is_shared_out() {
+    fn memory_is_divided_by_the_number_of_clients() {
         let usage = |resident_bytes| Usage {
             resident_bytes,
             processor_s: 0.0,

@@ -1,4 +1,4 @@
-//! One link's socket, which never blocks: mio's UDP or TCP, and what the client has to hear of it.
+//! [`Link`]: the non-blocking socket of a link, and the input that it produces for the client.
 
 use chat_core::{ChatClient, LinkError, LinkId, LinkInput, Timestamp, Wire};
 use mio::net::{TcpStream, UdpSocket};
@@ -6,26 +6,28 @@ use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 
-/// The one buffer that all links of a process receive into. A byte more than any datagram that counts, so that a longer
-/// one is not mistaken for one. Spec: udp.md 9, item 5.
+/// The size of the receive buffer that all links share: one byte more than the longest valid datagram,
+/// so that a longer one is recognised. Spec: udp.md 9, item 5.
 pub(crate) const BUFFER_BYTES: usize = 2_049;
-/// Reads, and sent datagrams, of one link before the other clients get their turn.
-const PER_PASS: usize = 32;
-/// How long a stream that core has closed waits for the other side's end, in milliseconds. Without that, what is still
-/// under way to it would be answered with a reset.
+/// The most reads, and the most writes, of one link in a pass, so that every client gets its turn.
+const MAX_PER_PASS: usize = 32;
+/// The longest wait for the peer's end of a closed stream, in milliseconds. If the socket were dropped
+/// at once, data that still arrives would cause a reset, which may destroy data that the peer has not
+/// read yet. Spec: RFC 9112, 9.6, describes the same for HTTP.
 const LINGER_MS: u64 = 1_000;
 
-/// A link that core has asked for.
+/// A link that the client has opened.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     socket: Socket,
     phase: Phase,
-    /// There may be something to read. The system says so once, so this stands until there is nothing.
+    /// There may be data to read. The system reports it once only (edge-triggered), so the flag stays
+    /// set until a read finds nothing.
     readable: bool,
-    /// The system takes no more; it will say when it does.
+    /// The last write was incomplete; the system will report when the socket is writable.
     blocked: bool,
-    /// Whether it is asked to say when it can be written to.
+    /// Whether the poll watches for writability.
     watched: bool,
 }
 
@@ -40,31 +42,32 @@ enum Phase {
     /// A stream that is not connected yet.
     Connecting,
     Open,
-    /// A stream that core has closed: until this time, or until the other side has ended it too.
+    /// A stream that the client has closed. It is kept until the peer closes it, or until this time.
     Closing(Timestamp),
 }
 
-/// What has passed through all links.
+/// Traffic of all links.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traffic {
     /// Datagrams or chunks received.
     pub(crate) received: u64,
     /// Datagrams or chunks sent.
     pub(crate) sent: u64,
-    /// Datagrams that the system refused to send, or that were too long. As good as lost: they are sent again.
+    /// Datagrams that the system refused to send, or that were too long. Resends repair the loss.
     pub(crate) lost: u64,
 }
 
-/// Whether a link goes on.
+/// Whether a link is still needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    Lives,
-    /// It is over, and core knows.
-    Over,
+    Alive,
+    /// It has ended, and the client knows.
+    Ended,
 }
 
 impl Link {
-    /// Opens a socket. One for datagrams is open at once; a stream is when [`Link::progress`] says so.
+    /// Opens a socket. A datagram socket is open at once; a stream is open when [`Link::progress`] has
+    /// reported it.
     pub(crate) fn open(
         id: LinkId,
         wire: Wire,
@@ -89,12 +92,12 @@ impl Link {
             _ => {
                 return Err(io::Error::new(
                     ErrorKind::Unsupported,
-                    "only udp:// and tcp:// are there",
+                    "this program supports udp:// and tcp:// only",
                 ));
             }
         };
-        // Whether a datagram socket can be written to is asked only when it could not be: the system would say it after
-        // every datagram. A stream says in this way that it is connected.
+        // A stream becomes writable when it is connected. A datagram socket is watched only after a
+        // blocked write, because the system would report it after every datagram.
         let watched = matches!(phase, Phase::Connecting);
         match &mut socket {
             Socket::Datagrams(socket) => registry.register(socket, token, interest(watched))?,
@@ -110,18 +113,19 @@ impl Link {
         })
     }
 
-    /// Whether core can be told that it is open.
+    /// Whether it is open.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Notes what the system says of this socket, or of another one with the same token, which does no harm.
+    /// Notes readiness of the socket. Both sockets of a client have the same token, so the readiness may
+    /// be that of the other one; then a read or write finds nothing.
     pub(crate) fn wake(&mut self, readable: bool, writable: bool) {
         self.readable |= readable;
         self.blocked &= !writable;
     }
 
-    /// Whether there is something to do without waiting.
+    /// Whether it needs another pass without waiting.
     pub(crate) fn has_work(&self, chat: &ChatClient) -> bool {
         match (&self.phase, &self.socket) {
             (Phase::Connecting, _) => false,
@@ -130,7 +134,7 @@ impl Link {
         }
     }
 
-    /// When it wants a pass, whatever the client says.
+    /// The time at which it needs a pass, in addition to the client's deadline.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Closing(until) => Some(until),
@@ -163,9 +167,9 @@ impl Link {
                 Err(error) => Some(LinkInput::Failed(LinkError::from(&error))),
             },
             (Phase::Closing(until), Socket::Stream(stream)) => {
-                let ended = *until <= now || drain(stream, &mut self.readable, buffer);
+                let ended = *until <= now || discard(stream, &mut self.readable, buffer);
                 // Core has forgotten it.
-                return if ended { Fate::Over } else { Fate::Lives };
+                return if ended { Fate::Ended } else { Fate::Alive };
             }
             (_, Socket::Datagrams(socket)) => {
                 receive(socket, &mut self.readable, buffer, traffic, |datagram| {
@@ -175,7 +179,7 @@ impl Link {
             }
             (_, Socket::Stream(stream)) => {
                 let mut end = None;
-                for _ in 0..PER_PASS {
+                for _ in 0..MAX_PER_PASS {
                     if !self.readable || end.is_some() || !chat.wants_input(self.id) {
                         break;
                     }
@@ -196,12 +200,13 @@ impl Link {
                 end
             }
         };
-        let Some(end) = end else { return Fate::Lives };
+        let Some(end) = end else { return Fate::Alive };
         chat.handle_link(now, self.id, end);
-        Fate::Over
+        Fate::Ended
     }
 
-    /// Sends what core has, as far as the system takes it; whether there is more without the system being in the way.
+    /// Sends the client's bytes until the socket blocks or the limit is reached. Returns whether more
+    /// could be sent at once.
     pub(crate) fn send(
         &mut self,
         chat: &mut ChatClient,
@@ -213,7 +218,7 @@ impl Link {
         if !self.is_open() {
             return false;
         }
-        let mut left = PER_PASS;
+        let mut left = MAX_PER_PASS;
         while !self.blocked && left > 0 {
             left -= 1;
             let Some(bytes) = chat.transmit(now, self.id) else {
@@ -227,7 +232,7 @@ impl Link {
                 Err(error) => match (error.kind(), &self.socket) {
                     (ErrorKind::WouldBlock, _) => self.blocked = true,
                     (ErrorKind::Interrupted, _) => {}
-                    // Said of an earlier datagram, instead of sending this one, which is offered again.
+                    // An ICMP error of an earlier datagram; this one was not sent, and is tried again.
                     (
                         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset,
                         Socket::Datagrams(_),
@@ -237,7 +242,7 @@ impl Link {
                         let bytes = bytes.len();
                         chat.transmitted(self.id, bytes);
                     }
-                    // Reading says the same, after the last words of the other side.
+                    // A read returns the same error, after the data that the peer sent before.
                     (_, Socket::Stream(_)) => {
                         self.readable = true;
                         return false;
@@ -249,20 +254,20 @@ impl Link {
         !self.blocked && chat.transmit(now, self.id).is_some()
     }
 
-    /// Core has closed it. A stream is kept until the other side has ended it too, or for a moment.
+    /// Closes the link for the client. A stream is kept until the peer closes it, or for a moment.
     pub(crate) fn close(&mut self, now: Timestamp) -> Fate {
         match &self.socket {
             Socket::Stream(stream)
                 if self.is_open() && stream.shutdown(Shutdown::Write).is_ok() =>
             {
                 self.phase = Phase::Closing(now.plus_millis(LINGER_MS));
-                Fate::Lives
+                Fate::Alive
             }
-            _ => Fate::Over,
+            _ => Fate::Ended,
         }
     }
 
-    /// Asks the system to say when the socket can be written to, or not to say it any more.
+    /// Starts or stops watching for writability.
     fn watch(&mut self, watched: bool, registry: &Registry, token: Token) {
         if self.watched == watched {
             return;
@@ -271,7 +276,7 @@ impl Link {
             Socket::Datagrams(socket) => registry.reregister(socket, token, interest(watched)),
             Socket::Stream(socket) => registry.reregister(socket, token, interest(watched)),
         };
-        // If the system cannot watch it, the next pass tries again, for the next thing that happens to this client.
+        // If it fails, the next pass of this client tries again.
         if result.is_ok() {
             self.watched = watched;
         }
@@ -295,14 +300,14 @@ fn interest(writable: bool) -> Interest {
     }
 }
 
-/// The other side's address once a stream is connected.
+/// The peer's address if the stream is connected.
 fn connected(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
     match stream.peer_addr() {
         Ok(address) => {
-            // Nagle off. Spec: wire.md 6.
+            // Disables Nagle's algorithm. Spec: wire.md 6.
             stream.set_nodelay(true)?;
             Ok(Some(address))
         }
@@ -311,26 +316,26 @@ fn connected(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
     }
 }
 
-/// Receives datagrams, up to a bound.
+/// Receives a limited number of datagrams.
 fn receive(
     socket: &UdpSocket,
     readable: &mut bool,
     buffer: &mut [u8],
     traffic: &mut Traffic,
-    mut hand_over: impl FnMut(&[u8]),
+    mut on_datagram: impl FnMut(&[u8]),
 ) {
-    for _ in 0..PER_PASS {
+    for _ in 0..MAX_PER_PASS {
         if !*readable {
             return;
         }
         match socket.recv(buffer) {
             Ok(bytes) if bytes < BUFFER_BYTES => {
                 traffic.received += 1;
-                hand_over(buffer.get(..bytes).unwrap_or_default());
+                on_datagram(buffer.get(..bytes).unwrap_or_default());
             }
             Ok(_) => traffic.lost += 1,
             Err(error) => match error.kind() {
-                // Nobody listens there yet, perhaps: resends, and the client's deadlines, decide.
+                // An ICMP error: the server may not listen yet. Resends and the client's deadlines decide.
                 ErrorKind::Interrupted
                 | ErrorKind::ConnectionRefused
                 | ErrorKind::ConnectionReset => {}
@@ -340,9 +345,9 @@ fn receive(
     }
 }
 
-/// Throws away what a closed stream still receives; whether it has ended.
-fn drain(stream: &mut TcpStream, readable: &mut bool, buffer: &mut [u8]) -> bool {
-    for _ in 0..PER_PASS {
+/// Discards data that a closed stream still receives. Returns whether the peer has closed it.
+fn discard(stream: &mut TcpStream, readable: &mut bool, buffer: &mut [u8]) -> bool {
+    for _ in 0..MAX_PER_PASS {
         if !*readable {
             return false;
         }
@@ -357,7 +362,7 @@ fn drain(stream: &mut TcpStream, readable: &mut bool, buffer: &mut [u8]) -> bool
     false
 }
 
-/// What core hears if a link cannot be opened.
+/// The input for a link that cannot be opened.
 pub(crate) fn failed(error: &io::Error, address: SocketAddr) -> LinkInput<'static> {
     let kind = LinkError::from(error).kind;
     LinkInput::Failed(LinkError::new(kind, format!("{address}: {error}")))

@@ -1,4 +1,4 @@
-//! Runs against a server in this process, over real sockets of loopback.
+//! Load tests of a few clients against a server in this process, over real sockets of 127.0.0.1.
 
 use crate::arguments::Options;
 use crate::report::Report;
@@ -9,13 +9,14 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-struct Running {
+/// A development server in a thread of its own.
+struct LocalServer {
     addresses: Addresses,
     handle: ServerHandle,
     thread: JoinHandle<std::io::Result<()>>,
 }
 
-impl Running {
+impl LocalServer {
     fn start() -> Self {
         let options = ServerOptions {
             name_server_port: 0,
@@ -67,42 +68,42 @@ fn small(server: String) -> Options {
     }
 }
 
-fn played(options: &Options) -> (Report, String) {
+fn run_to_text(options: &Options) -> (Report, String) {
     let mut out = Vec::new();
     let report = run(options, &mut out).unwrap();
     (report, String::from_utf8(out).unwrap())
 }
 
-fn all_is_well(options: &Options) -> String {
-    let (report, text) = played(options);
-    assert!(report.broken().is_empty(), "{text}{report}");
+fn assert_success(options: &Options) -> String {
+    let (report, text) = run_to_text(options);
+    assert!(report.failures().is_empty(), "{text}{report}");
     let Report {
         joined,
         lost,
-        heard,
-        heard_again,
+        received,
+        duplicates,
         left,
         ..
     } = report;
     assert_eq!(
-        (joined, lost, heard, heard_again, left),
+        (joined, lost, received, duplicates, left),
         (30, 0, 30, 0, 30),
         "{text}{report}"
     );
     assert!(report.causes.is_empty(), "{report}");
     assert!(
-        text.contains("30 left") && text.contains(" 0 sockets still open"),
+        text.contains("30 disconnected") && text.contains(" 0 sockets still open"),
         "{text}"
     );
     text
 }
 
 #[test]
-fn a_message_reaches_everybody_over_tcp() {
-    let server = Running::start();
-    let text = all_is_well(&server.over_tcp());
+fn a_message_reaches_all_clients_over_tcp() {
+    let server = LocalServer::start();
+    let text = assert_success(&server.over_tcp());
     assert!(!text.contains("udp "), "{text}");
-    all_is_well(&Options {
+    assert_success(&Options {
         protocol: Protocol::V16,
         ramp: Duration::ZERO,
         ..server.over_tcp()
@@ -111,53 +112,58 @@ fn a_message_reaches_everybody_over_tcp() {
 }
 
 #[test]
-fn a_message_reaches_everybody_over_udp() {
-    let server = Running::start();
-    let text = all_is_well(&server.over_udp());
+fn a_message_reaches_all_clients_over_udp() {
+    let server = LocalServer::start();
+    let text = assert_success(&server.over_udp());
     assert!(text.contains("on 30 front-end connections"), "{text}");
-    all_is_well(&Options {
+    assert_success(&Options {
         crc: true,
         protocol: Protocol::V16,
         ..server.over_udp()
     });
-    // They have taken leave, so that the server does not keep them for their return.
+    // They disconnected in an orderly way, so the server does not keep them for a reconnect.
     assert_eq!(server.users(), 0);
     server.stop();
 }
 
 #[test]
-fn what_a_bad_line_loses_is_sent_again_in_time() {
-    let server = Running::start();
+fn lost_datagrams_are_resent_in_time() {
+    let server = LocalServer::start();
     server.control("line loss=5");
-    let (report, text) = played(&server.over_udp());
+    let (report, text) = run_to_text(&server.over_udp());
     assert_eq!(
-        (report.joined, report.heard, report.heard_again, report.lost),
+        (
+            report.joined,
+            report.received,
+            report.duplicates,
+            report.lost
+        ),
         (30, 30, 0, 0),
         "{text}{report}"
     );
-    assert!(!text.contains(" 0 commands were sent again"), "{text}");
+    assert!(!text.contains(" 0 commands were resent"), "{text}");
     server.stop();
 }
 
 #[test]
 fn names_are_resolved() {
-    let server = Running::start();
+    let server = LocalServer::start();
     let address = format!("tcp://localhost:{}", server.addresses.name_server.port());
-    all_is_well(&small(address));
+    assert_success(&small(address));
     server.stop();
 }
 
 #[test]
-fn idle_clients_ping_and_nothing_else() {
-    let server = Running::start();
+fn idle_clients_only_ping() {
+    let server = LocalServer::start();
     let options = Options {
         clients: 3,
         idle: Duration::from_millis(4_500),
         ..server.over_udp()
     };
-    let (report, text) = played(&options);
-    assert!(report.broken().is_empty(), "{text}{report}");
-    // A ping after 3 s and what the server asks for every second, and the answers, of three clients.
+    let (report, text) = run_to_text(&options);
+    assert!(report.failures().is_empty(), "{text}{report}");
+    // For each of three clients: a ping after 3 s, a ping of the server every second, and the acks.
     let passes = text
         .lines()
         .find(|line| line.starts_with("idle ") && line.contains("passes"))
@@ -168,18 +174,18 @@ fn idle_clients_ping_and_nothing_else() {
 }
 
 #[test]
-fn who_is_thrown_out_is_counted_with_the_cause() {
+fn disconnected_clients_are_counted_with_the_cause() {
     for over_udp in [false, true] {
-        let server = Running::start();
+        let server = LocalServer::start();
         let options = if over_udp {
             server.over_udp()
         } else {
             server.over_tcp()
         };
         server.control("fault 1 times subscribe=disconnect-after:3");
-        let (report, text) = played(&options);
+        let (report, text) = run_to_text(&options);
         assert_eq!(
-            (report.joined, report.lost, report.heard, report.left),
+            (report.joined, report.lost, report.received, report.left),
             (30, 1, 29, 29),
             "{text}{report}"
         );
@@ -194,12 +200,12 @@ fn who_is_thrown_out_is_counted_with_the_cause() {
 }
 
 #[test]
-fn who_is_not_let_in_is_counted_with_the_cause() {
-    let server = Running::start();
+fn rejected_clients_are_counted_with_the_cause() {
+    let server = LocalServer::start();
     server.control("fault 2 times authenticate-fe=refuse:32755:not you");
-    let (report, text) = played(&server.over_udp());
+    let (report, text) = run_to_text(&server.over_udp());
     assert_eq!(
-        (report.joined, report.heard, report.lost),
+        (report.joined, report.received, report.lost),
         (28, 28, 0),
         "{text}{report}"
     );
@@ -213,9 +219,9 @@ fn who_is_not_let_in_is_counted_with_the_cause() {
     assert!(cause.contains("not you") && *count == 2, "{cause}");
 
     server.control("fault 1 times subscribe=deny");
-    let (report, text) = played(&server.over_tcp());
+    let (report, text) = run_to_text(&server.over_tcp());
     assert_eq!(
-        (report.joined, report.heard, report.lost),
+        (report.joined, report.received, report.lost),
         (29, 29, 0),
         "{text}{report}"
     );
@@ -230,12 +236,12 @@ fn who_is_not_let_in_is_counted_with_the_cause() {
 }
 
 #[test]
-fn without_a_server_it_ends_soon_and_says_why() {
+fn without_a_server_the_test_ends_soon_with_the_cause() {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let (report, text) = played(&small(format!("tcp://{free}")));
+    let (report, text) = run_to_text(&small(format!("tcp://{free}")));
     assert_eq!(report.joined, 0);
     assert!(!text.contains("idle"), "{text}");
     assert!(
@@ -247,7 +253,7 @@ fn without_a_server_it_ends_soon_and_says_why() {
 }
 
 #[test]
-fn what_cannot_begin_says_what_to_do() {
+fn errors_at_the_start_tell_the_user_what_to_do() {
     let mut out = Vec::new();
     let too_many = Options {
         clients: 1_000_000_000,

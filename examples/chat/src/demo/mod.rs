@@ -26,7 +26,7 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same on a bad network, where a command may be lost and resent several times.
 const EVENT_TIMEOUT_BAD_NETWORK: Duration = Duration::from_secs(30);
 
-/// What protects private messages on their way to the server.
+/// The protection of private messages on their way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protection {
     /// The key exchange of the protocol; only private messages and the login are encrypted.

@@ -1,4 +1,4 @@
-//! The steps of a run: ramp up, be idle, publish once, look at the memory, leave.
+//! [`run`]: the steps of a load test: ramp up, idle, publish once, measure memory, disconnect.
 
 mod progress;
 
@@ -13,26 +13,29 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Whoever has not heard the message by then does not hear it.
-const HEARING: Duration = Duration::from_secs(30);
-/// How many leave in a second: the server's one socket for datagrams has no room for a word from everybody.
-const LEAVING_PER_SECOND: u32 = 2_000;
-/// How long leaving may take for the last one.
-const LEAVING: Duration = Duration::from_secs(5);
-/// Sockets beyond one for each client, for those on the way from name server to front end.
+/// The longest wait for the message, longer than the requirement, so that late clients are counted.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many clients disconnect per second. The server's only UDP socket could not buffer a datagram of
+/// every client at once.
+const DISCONNECTS_PER_SECOND: u32 = 2_000;
+/// The longest wait for the last disconnect.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most sockets beyond one for each client: clients that change from the name server to the front
+/// end have two.
 const MAX_SPARE_SOCKETS: usize = 1_000;
-/// Other files that are open: standard input and output, the poll, what was inherited.
+/// Other open files: standard input and output, the poll, inherited ones.
 const OTHER_FILES: usize = 32;
-/// If so many fail before anybody succeeds, there is no server to speak of.
-const HOPELESS: usize = 20;
-/// What one client may keep of what it sends or is sent, in bytes. None needs nearly as much here.
+/// If so many clients fail before one succeeds, the server is not usable and the test ends.
+const MAX_FAILED_AT_START: usize = 20;
+/// The caps of each client's queues, in bytes; far above what a client needs here.
 const CAP_BYTES: usize = 64 * 1024;
 
-/// Plays all steps, and tells about them as they go.
+/// Performs all steps and prints the progress.
 ///
 /// # Errors
-/// If there is nothing to begin with: too few open files, an address that cannot be used, no such process to look at;
-/// or if the system does not let sockets be waited for. What happens to single clients is in the report instead.
+/// The test cannot start: the limit of open files is too low, the address is wrong, or the server's
+/// process does not exist; or waiting for sockets fails. Failures of single clients are in the report
+/// instead.
 pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<Report, Box<dyn Error>> {
     let files = check_open_files(options.clients, process::open_files_limit())?;
     let mut run = Run::new(options, out)?;
@@ -51,18 +54,18 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<Report, Box<
     Ok(run.report)
 }
 
-/// How many sockets may be open at one time: one for each client, and a second one for those who change servers.
+/// The most sockets that may be open at a time.
 fn max_sockets(clients: usize) -> usize {
     clients + (clients + 2).min(MAX_SPARE_SOCKETS)
 }
 
-/// How many files may have to be open, which is told, or why that does not fit.
+/// Returns the necessary limit of open files, or an error if the present limit is lower.
 fn check_open_files(clients: usize, limit: Option<u64>) -> Result<usize, String> {
     let needed = max_sockets(clients) + OTHER_FILES;
     match limit {
         Some(limit) if u64::try_from(needed).is_ok_and(|needed| needed > limit) => Err(format!(
-            "{clients} clients need `ulimit -n {needed}`, this process has {limit}: raise it in the shell that starts \
-             this program, or choose fewer --clients"
+            "{clients} clients need `ulimit -n {needed}`, this process has {limit}: raise the limit in the \
+             shell that starts this program, or choose fewer --clients"
         )),
         _ => Ok(needed),
     }
@@ -75,7 +78,7 @@ struct Run<'a> {
     population: Population,
     report: Report,
     server: Option<Process>,
-    /// When the present step began, and what both processes had taken by then.
+    /// The begin of the present step, and the resources that had been used by then.
     begin: Timestamp,
     usage_at_begin: UsageSample,
     next_line: Timestamp,
@@ -84,12 +87,12 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(options: &'a Options, out: &'a mut dyn Write) -> Result<Self, Box<dyn Error>> {
         let server = options.server_pid.map(Process::other);
-        // Where nothing is known of this process either, there is no /proc, and that is said later.
+        // If the usage of this process is unknown too, there is no /proc. A later line reports that.
         if let (Some(server), Some(pid), Ok(_)) =
             (&server, options.server_pid, Process::own().usage())
         {
             server.usage().map_err(|error| {
-                format!("--server-pid {pid}: {error}: give the id of the server's process, or leave it out")
+                format!("--server-pid {pid}: {error}: give the id of the server's process, or omit the option")
             })?;
         }
         let event_loop = EventLoop::new(options.clients)?;
@@ -109,7 +112,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The client of one user, which has not been called yet.
+    /// Creates the client of a user and makes it connect.
     fn client(&self, index: usize) -> Result<ChatClient, Box<dyn Error>> {
         let options = self.options;
         let user = format!("load-{}-{index}", std::process::id());
@@ -117,14 +120,14 @@ impl<'a> Run<'a> {
             .user_id(user)
             .protocol(options.protocol)
             .crc(options.crc)
-            // What is said is heard here and not kept.
+            // The application checks messages at once, so a cache would only need memory.
             .channel_cache_messages(0)
             .private_history(0)
             .outgoing_cap_bytes(CAP_BYTES)
             .incoming_cap_bytes(CAP_BYTES)
             .event_cap_bytes(CAP_BYTES)
             .presence_cap_bytes(CAP_BYTES)
-            // Ten thousand clients have nothing to say for themselves.
+            // The logs of ten thousand clients are of no use.
             .log_level(log::LevelFilter::Off);
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
@@ -134,34 +137,34 @@ impl<'a> Run<'a> {
         Ok(chat)
     }
 
-    /// Starts clients evenly, until all are in the channel or have failed.
+    /// Starts clients evenly over the ramp time, until all have subscribed or failed.
     fn ramp_up(&mut self) -> Result<(), Box<dyn Error>> {
         let clients = self.options.clients;
         self.begin_step();
         loop {
             while self.population.started() < clients
                 && self.start_at() <= self.event_loop.now()
-                && self.has_room()
+                && self.has_free_sockets()
             {
                 let chat = self.client(self.population.started())?;
                 self.event_loop.add(chat);
                 self.population.start();
                 self.event_loop.client(self.population.started() - 1);
             }
-            if self.population.started() == clients && self.population.under_way() == 0 {
+            if self.population.started() == clients && self.population.starting() == 0 {
                 break;
             }
-            if self.population.count(Stage::Failed) >= HOPELESS
+            if self.population.count(Stage::Failed) >= MAX_FAILED_AT_START
                 && self.population.count(Stage::Joined) == 0
             {
                 break;
             }
-            let wake = if self.population.started() < clients && self.has_room() {
+            let wake = if self.population.started() < clients && self.has_free_sockets() {
                 self.start_at()
             } else {
-                self.far()
+                self.next_interval()
             };
-            self.turn(wake, "ramp")?;
+            self.poll(wake, "ramp")?;
         }
         let joined = self.population.count(Stage::Joined);
         self.report.joined = joined + self.population.count(Stage::Lost);
@@ -174,15 +177,15 @@ impl<'a> Run<'a> {
         Ok(self.report_step()?)
     }
 
-    /// When the next client is to start.
+    /// The time at which the next client starts.
     fn start_at(&self) -> Timestamp {
         let part = self.population.started() as f64 / self.options.clients.max(1) as f64;
         plus(self.begin, self.options.ramp.mul_f64(part))
     }
 
-    /// Whether another client could have both its sockets, and everybody under way too.
-    fn has_room(&self) -> bool {
-        let sockets = self.event_loop.counts().sockets + 2 * self.population.under_way() + 2;
+    /// Whether another client and all starting ones could each have two sockets.
+    fn has_free_sockets(&self) -> bool {
+        let sockets = self.event_loop.counts().sockets + 2 * self.population.starting() + 2;
         sockets <= max_sockets(self.options.clients)
     }
 
@@ -191,7 +194,7 @@ impl<'a> Run<'a> {
         let before = self.event_loop.counts();
         let end = plus(self.begin, self.options.idle);
         while self.event_loop.now() < end {
-            self.turn(end, "idle")?;
+            self.poll(end, "idle")?;
         }
         let (took, counts) = (self.elapsed(), self.event_loop.counts());
         let rate = |now: u64, before: u64| (now - before) as f64 / took.as_secs_f64().max(0.001);
@@ -208,29 +211,29 @@ impl<'a> Run<'a> {
         self.report_step()
     }
 
-    /// One publishes, all hear it.
+    /// One client publishes a message; waits until all clients have received it.
     fn publish(&mut self) -> io::Result<()> {
-        let Some(speaker) = self.population.first_joined() else {
-            return writeln!(self.out, "publish  nobody is there to do it");
+        let Some(publisher) = self.population.first_joined() else {
+            return writeln!(self.out, "publish  skipped: no client is subscribed");
         };
         self.begin_step();
-        let message = format!("does everybody hear {}?", std::process::id());
+        let message = format!("message of load test {}", std::process::id());
         let options = PublishOptions::new();
-        if let Some(chat) = self.event_loop.client(speaker)
+        if let Some(chat) = self.event_loop.client(publisher)
             && let Err(error) =
                 chat.publish_message(&self.options.channel, message.as_str(), &options)
         {
             self.population
-                .note(speaker, &format!("publishing: {error}"));
+                .note(publisher, &format!("publishing: {error}"));
         }
-        self.population.listen_for(message);
-        let end = plus(self.begin, HEARING);
-        while self.population.heard < self.population.count(Stage::Joined)
+        self.population.expect_message(message);
+        let end = plus(self.begin, DELIVERY_TIMEOUT);
+        while self.population.received < self.population.count(Stage::Joined)
             && self.event_loop.now() < end
         {
-            self.turn(end, "publish")?;
+            self.poll(end, "publish")?;
         }
-        let times = self.population.hearing_times();
+        let times = self.population.receive_times();
         let after = |time: Option<&Timestamp>| {
             time.map_or(Duration::ZERO, |at| {
                 Duration::from_micros(at.micros_since(self.begin))
@@ -241,19 +244,22 @@ impl<'a> Run<'a> {
                 times.get((times.len() * percent / 100).min(times.len() - 1)),
             ))
         };
-        self.report.last_heard = (!times.is_empty()).then(|| after(times.last()));
+        self.report.last_received = (!times.is_empty()).then(|| after(times.last()));
         if times.is_empty() {
             writeln!(
                 self.out,
-                "publish  nobody heard it within {} s",
-                Seconds(HEARING)
+                "publish  no client received it within {} s",
+                Seconds(DELIVERY_TIMEOUT)
             )?;
         } else {
-            let (heard, joined) = (self.population.heard, self.population.count(Stage::Joined));
+            let (received, joined) = (
+                self.population.received,
+                self.population.count(Stage::Joined),
+            );
             writeln!(
                 self.out,
-                "publish  {heard} of {joined} heard it: the first after {} s, half after {} s, 99 % after {} s, the \
-                 last after {} s",
+                "publish  {received} of {joined} received it: the first after {} s, half of them after \
+                 {} s, 99 % after {} s, the last after {} s",
                 part(0),
                 part(50),
                 part(99),
@@ -263,16 +269,16 @@ impl<'a> Run<'a> {
         self.report_step()
     }
 
-    /// Everybody disconnects, a few after the other.
+    /// Disconnects all clients at a limited rate.
     fn leave(&mut self) -> io::Result<()> {
         self.begin_step();
         for index in 0..self.population.started() {
             let at = plus(
                 self.begin,
-                Duration::from_secs(1) * index as u32 / LEAVING_PER_SECOND,
+                Duration::from_secs(1) * index as u32 / DISCONNECTS_PER_SECOND,
             );
             while self.event_loop.now() < at {
-                self.turn(at, "leave")?;
+                self.poll(at, "leave")?;
             }
             if let Some(chat) = self
                 .event_loop
@@ -282,22 +288,22 @@ impl<'a> Run<'a> {
                 chat.disconnect();
             }
         }
-        let end = plus(self.event_loop.now(), LEAVING);
+        let end = plus(self.event_loop.now(), DISCONNECT_TIMEOUT);
         let all = self.report.joined;
         while self.event_loop.now() < end
             && (self.event_loop.counts().sockets > 0
                 || self.population.count(Stage::Left) + self.population.count(Stage::Lost) < all)
         {
-            self.turn(end, "leave")?;
+            self.poll(end, "leave")?;
         }
         self.report.lost = self.population.count(Stage::Lost);
         self.report.left = self.population.count(Stage::Left);
-        self.report.heard = self.population.heard;
-        self.report.heard_again = self.population.heard_again;
+        self.report.received = self.population.received;
+        self.report.duplicates = self.population.duplicates;
         self.report.causes = std::mem::take(&mut self.population.causes);
         writeln!(
             self.out,
-            "leave    {} left after {} s, {} sockets still open",
+            "leave    {} disconnected after {} s, {} sockets still open",
             self.report.left,
             Seconds(self.elapsed()),
             self.event_loop.counts().sockets

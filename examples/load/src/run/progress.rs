@@ -1,4 +1,4 @@
-//! What is told while a run goes on, and about it in the end.
+//! Progress lines and resource usage that a run prints.
 
 use super::Run;
 use crate::event_loop;
@@ -9,10 +9,10 @@ use chat_core::{ChatClient, Timestamp};
 use std::io;
 use std::time::Duration;
 
-/// Time between two lines about how it goes.
-const LINE: Duration = Duration::from_secs(5);
+/// The time between two progress lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What both processes had taken at some time; `None` where nobody tells.
+/// The resources that both processes have used so far; `None` where that is unknown.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct UsageSample {
     own: Option<Usage>,
@@ -20,20 +20,22 @@ pub(super) struct UsageSample {
 }
 
 impl Run<'_> {
-    /// One turn of the event loop, and a line about it now and then.
-    pub(super) fn turn(&mut self, until: Timestamp, step: &str) -> io::Result<()> {
+    /// Runs the event loop once, until this time at the latest, and prints a progress line if one is
+    /// due.
+    pub(super) fn poll(&mut self, until: Timestamp, step: &str) -> io::Result<()> {
         if self.next_line <= self.event_loop.now() {
-            self.next_line = plus(self.next_line, LINE);
+            self.next_line = plus(self.next_line, LINE_INTERVAL);
             let population = &self.population;
             writeln!(
                 self.out,
-                "{step:8} {} s: {} joined, {} under way, {} failed, {} lost, {} heard the message, {} left",
+                "{step:8} {} s: {} joined, {} starting, {} failed, {} lost, {} received the message, \
+                 {} disconnected",
                 self.elapsed().as_secs(),
                 population.count(Stage::Joined),
-                population.under_way(),
+                population.starting(),
                 population.count(Stage::Failed),
                 population.count(Stage::Lost),
-                population.heard,
+                population.received,
                 population.count(Stage::Left),
             )?;
         }
@@ -43,17 +45,17 @@ impl Run<'_> {
             next_line,
             ..
         } = self;
-        event_loop.turn(until.min(*next_line), |index, now, chat, event| {
+        event_loop.poll(until.min(*next_line), |index, now, chat, event| {
             population.on_event(index, now, chat, event)
         })
     }
 
-    /// What is needed, also for the next time, when there are more clients.
+    /// Prints the necessary limits of open files.
     pub(super) fn report_files(&mut self, needed: usize) -> io::Result<()> {
         let server = if self.options.is_stream() {
-            "as many as there are clients, and some"
+            "one for each client and a few more"
         } else {
-            "few"
+            "only a few"
         };
         let clients = self.options.clients;
         writeln!(
@@ -65,15 +67,15 @@ impl Run<'_> {
     pub(super) fn begin_step(&mut self) {
         self.begin = self.event_loop.now();
         self.usage_at_begin = self.sample_usage();
-        self.next_line = plus(self.begin, LINE);
+        self.next_line = plus(self.begin, LINE_INTERVAL);
     }
 
-    /// Since the step began.
+    /// The time since the step began.
     pub(super) fn elapsed(&self) -> Duration {
         Duration::from_micros(self.event_loop.now().micros_since(self.begin))
     }
 
-    /// What both processes have taken so far.
+    /// The resources that both processes have used so far.
     pub(super) fn sample_usage(&self) -> UsageSample {
         UsageSample {
             own: Process::own().usage().ok(),
@@ -81,15 +83,15 @@ impl Run<'_> {
         }
     }
 
-    /// What the step that ends now took of the processor.
+    /// Prints the processor time of the present step.
     pub(super) fn report_step(&mut self) -> io::Result<()> {
         let begin = self.usage_at_begin;
-        self.report_processor_since("  in it ", &begin)
+        self.report_processor_since("        ", &begin)
     }
 
-    /// What everything since then took of the processor.
+    /// Prints the processor time since a sample.
     pub(super) fn report_processor(&mut self, since: &UsageSample) -> io::Result<()> {
-        self.report_processor_since("in all  ", since)
+        self.report_processor_since("total   ", since)
     }
 
     fn report_processor_since(&mut self, name: &str, since: &UsageSample) -> io::Result<()> {
@@ -98,16 +100,16 @@ impl Run<'_> {
             (Some(before), Some(after)) => {
                 format!("{:.2} s", after.processor_s - before.processor_s)
             }
-            _ => "not known".to_owned(),
+            _ => "unknown".to_owned(),
         };
         let (own, server) = (of(since.own, now.own), of(since.server, now.server));
         writeln!(
             self.out,
-            "{name} processor time of the clients {own}, of the server {server}"
+            "{name} processor time: clients {own}, server {server}"
         )
     }
 
-    /// What each client takes of the memory on both sides, while all are there.
+    /// Prints the memory per client in both processes, while all clients are connected.
     pub(super) fn report_memory(
         &mut self,
         before: &UsageSample,
@@ -131,23 +133,23 @@ impl Run<'_> {
             }
         }
         if now.own.is_none() {
-            writeln!(self.out, "memory   not known: this system has no /proc")?;
+            writeln!(self.out, "memory   unknown: this system has no /proc")?;
         } else if now.server.is_none() {
             writeln!(
                 self.out,
-                "memory   of the server not known: give its process with --server-pid"
+                "memory   of the server unknown: name its process with --server-pid"
             )?;
         }
         writeln!(
             self.out,
-            "memory   of that, for each client, the client's state machine itself {} bytes, records of this program {} \
-             bytes; the rest is what the client holds on the heap. The system's socket buffers are not in it",
+            "memory   of each client's bytes, {} are the ChatClient and {} the records of this \
+             program; the rest is on the client's heap. Socket buffers of the system are not included",
             size_of::<ChatClient>(),
             event_loop::RECORD_BYTES + population::RECORD_BYTES,
         )
     }
 
-    /// What the connections have counted, if they are over UDP.
+    /// Prints the statistics of UDP connections, if there are any.
     pub(super) fn report_udp(&mut self) -> io::Result<()> {
         let (mut connections, mut resent, mut duplicates, mut dropped, mut slowest) =
             (0_u64, 0, 0, 0, 0);
@@ -163,22 +165,22 @@ impl Run<'_> {
         if connections > 0 {
             writeln!(
                 self.out,
-                "udp      on {connections} front-end connections {resent} commands were sent again, {duplicates} came \
-                 again, {dropped} were dropped; {} datagrams did not get through this system; the longest round trip \
-                 was {slowest} ms",
+                "udp      on {connections} front-end connections {resent} commands were resent, \
+                 {duplicates} were received twice, {dropped} were dropped; this system lost {} datagrams; \
+                 the longest round trip was {slowest} ms",
                 self.event_loop.counts().traffic.lost,
             )?;
         }
         Ok(())
     }
 
-    /// Later than anything that is waited for.
-    pub(super) fn far(&self) -> Timestamp {
-        plus(self.event_loop.now(), LINE)
+    /// A time after the next progress line, for steps that wait for events only.
+    pub(super) fn next_interval(&self) -> Timestamp {
+        plus(self.event_loop.now(), LINE_INTERVAL)
     }
 }
 
-/// Some time later.
+/// The time after a duration. The longest durations count as `Timestamp::MAX`.
 pub(super) fn plus(time: Timestamp, duration: Duration) -> Timestamp {
     time.plus_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
