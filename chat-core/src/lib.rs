@@ -192,8 +192,8 @@ pub use listener::{Listener, dispatch};
 pub use messages::{Content, Message, Messages, OwnedMessage, PrivateMessage};
 pub use model::Channel;
 pub use options::{
-    ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
-    SubscribeOptions,
+    ConnectOptions, OperationOptions, PrivateOptions, PropertyOptions, PublishOptions,
+    StatusMessage, SubscribeOptions,
 };
 pub use photon_proto::peer::SubProtocol;
 pub use photon_proto::{

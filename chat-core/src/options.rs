@@ -160,6 +160,27 @@ impl PrivateOptions {
     }
 }
 
+/// Options of [`ChatClient::send_operation`](crate::ChatClient::send_operation).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OperationOptions {
+    pub(crate) encrypt: bool,
+}
+
+impl OperationOptions {
+    /// Sends the operation without encryption.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the operation is encrypted on its way to the server.
+    #[must_use]
+    pub fn encrypt(mut self, encrypt: bool) -> Self {
+        self.encrypt = encrypt;
+        self
+    }
+}
+
 /// The status message in [`ChatClient::set_user_status`](crate::ChatClient::set_user_status).
 ///
 /// Non-exhaustive: an application only makes values of it, so new ones break nobody.

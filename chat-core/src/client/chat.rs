@@ -13,7 +13,8 @@ use crate::operation::{
     friends, private, properties, publish, raw, status, subscribe, unsubscribe,
 };
 use crate::options::{
-    PrivateOptions, PropertyOptions, PublishOptions, StatusMessage, SubscribeOptions,
+    OperationOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
+    SubscribeOptions,
 };
 use crate::state::State;
 use crate::status::UserStatus;
@@ -256,14 +257,14 @@ impl ChatClient {
         &mut self,
         code: u8,
         parameters: &[(u8, Value)],
-        encrypt: bool,
+        options: &OperationOptions,
     ) -> Result<(), RequestError> {
         self.check_chatting()?;
         if code == operation::AUTHENTICATE {
             // Its responses would be taken for those to the client's own login.
             return Err(RequestError::ReservedOperation(code));
         }
-        self.send_chat(encrypt, |buffer, config| {
+        self.send_chat(options.encrypt, |buffer, config| {
             Ok(raw::write(buffer, config, code, parameters)?)
         })
     }

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use crate::config::Encryption;
 use crate::link::{LinkId, Wire};
 use crate::state::{Server, State};
-use crate::{ChatClient, ChatConfig, RequestError};
+use crate::{ChatClient, ChatConfig, OperationOptions, RequestError};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -84,7 +84,10 @@ fn codes_and_parameters_are_sent_as_they_are() {
             (220, &many[1..2]),
             (255, &many),
         ] {
-            assert_eq!(client.send_operation(code, parameters, false), Ok(()));
+            assert_eq!(
+                client.send_operation(code, parameters, &OperationOptions::new()),
+                Ok(())
+            );
         }
         let sent = requests(&mut client, protocol);
         let expected = [
@@ -106,7 +109,11 @@ fn codes_and_parameters_are_sent_as_they_are() {
 fn a_parameter_that_is_there_twice_is_sent_twice() {
     let mut client = on_front_end(config(Protocol::V18));
     assert_eq!(
-        client.send_operation(4, &[(1, Value::Null), (1, Value::Null)], false),
+        client.send_operation(
+            4,
+            &[(1, Value::Null), (1, Value::Null)],
+            &OperationOptions::new()
+        ),
         Ok(())
     );
     assert!(unsent(&mut client).ends_with(&[0xF3, 2, 4, 2, 1, 8, 1, 8]));
@@ -116,17 +123,17 @@ fn a_parameter_that_is_there_twice_is_sent_twice() {
 fn nothing_is_sent_of_what_is_refused() {
     let mut client = on_front_end(config(Protocol::V18));
     assert_eq!(
-        client.send_operation(230, &[], false),
+        client.send_operation(230, &[], &OperationOptions::new()),
         Err(RequestError::ReservedOperation(230))
     );
     assert_eq!(
-        client.send_operation(4, &[], true),
+        client.send_operation(4, &[], &OperationOptions::new().encrypt(true)),
         Err(RequestError::EncryptionUnavailable)
     );
     let limit = Limits::DEFAULT.max_sent_bytes;
     let long = [(1, Value::Bytes(vec![0; limit].into()))];
     assert_eq!(
-        client.send_operation(4, &long, false),
+        client.send_operation(4, &long, &OperationOptions::new()),
         Err(RequestError::TooLong { max_bytes: limit })
     );
     let many = vec![(1, Value::Null); 256];
@@ -138,7 +145,7 @@ fn nothing_is_sent_of_what_is_refused() {
         (&many[..], EncodeErrorKind::TooManyParameters),
         (&null_key, EncodeErrorKind::NullKey),
     ] {
-        let refused = client.send_operation(4, parameters, false);
+        let refused = client.send_operation(4, parameters, &OperationOptions::new());
         assert!(
             matches!(&refused, Err(RequestError::Unencodable(error)) if error.kind == kind),
             "{refused:?}"
@@ -161,7 +168,7 @@ fn only_on_the_front_end() {
         client.state = state;
         for code in [4, 230] {
             assert_eq!(
-                client.send_operation(code, &[], false),
+                client.send_operation(code, &[], &OperationOptions::new()),
                 Err(RequestError::WrongState(state))
             );
         }
@@ -177,12 +184,15 @@ fn the_cap_holds() {
         [(1, Value::Bytes(vec![0; 5_001].into()))],
     );
     assert_eq!(
-        client.send_operation(4, &large, false),
+        client.send_operation(4, &large, &OperationOptions::new()),
         Err(RequestError::TooLong { max_bytes: 5_000 })
     );
-    assert_eq!(client.send_operation(4, &small, false), Ok(()));
     assert_eq!(
-        client.send_operation(4, &small, false),
+        client.send_operation(4, &small, &OperationOptions::new()),
+        Ok(())
+    );
+    assert_eq!(
+        client.send_operation(4, &small, &OperationOptions::new()),
         Err(RequestError::QueueFull)
     );
     assert_eq!(requests(&mut client, Protocol::V18).len(), 1);

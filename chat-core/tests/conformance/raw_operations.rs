@@ -1,7 +1,7 @@
 //! Operations of any code, which no item of section 11 knows.
 
 use crate::harness::each;
-use chat_core::{Event, Outcome, State, SubscribeOptions, Value};
+use chat_core::{Event, OperationOptions, Outcome, State, SubscribeOptions, Value};
 
 #[test]
 fn any_operation_is_sent_encrypted_or_not() {
@@ -10,7 +10,11 @@ fn any_operation_is_sent_encrypted_or_not() {
         for (code, encrypt) in [(4, false), (4, true), (255, true)] {
             let parameters = [(9, Value::Null), (3, "x".into())];
             assert_eq!(
-                harness.client.send_operation(code, &parameters, encrypt),
+                harness.client.send_operation(
+                    code,
+                    &parameters,
+                    &OperationOptions::new().encrypt(encrypt)
+                ),
                 Ok(())
             );
             harness.pump();
@@ -39,7 +43,12 @@ fn a_response_belongs_to_the_oldest_request_of_its_operation() {
             .client
             .subscribe(["a"], &SubscribeOptions::new())
             .expect("may subscribe");
-        assert_eq!(harness.client.send_operation(0, &[], false), Ok(()));
+        assert_eq!(
+            harness
+                .client
+                .send_operation(0, &[], &OperationOptions::new()),
+            Ok(())
+        );
         harness.pump();
         harness.respond(0, -2, None, &[]);
         let events = harness.take_events();

@@ -12,7 +12,10 @@ mod input;
 mod json;
 
 use crate::NAME;
-use chat_core::{ChatConfig, ConnectOptions, PropertyOptions, RequestError, State, StatusMessage};
+use chat_core::{
+    ChatConfig, ConnectOptions, OperationOptions, PropertyOptions, RequestError, State,
+    StatusMessage,
+};
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
 use command_line::{EX_USAGE, output_error, print_error};
@@ -241,7 +244,10 @@ impl Run {
                 code,
                 parameters,
                 encrypt,
-            } => chat.send_operation(code, &parameters, encrypt).into(),
+            } => {
+                let options = OperationOptions::new().encrypt(encrypt);
+                chat.send_operation(code, &parameters, &options).into()
+            }
             Command::Channels => {
                 print(&json::channels(chat).to_string())?;
                 Executed::Accepted

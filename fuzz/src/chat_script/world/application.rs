@@ -4,8 +4,8 @@ use super::World;
 use crate::chat_script::samples::{Content, Properties};
 use crate::chat_script::script::{Call, ChannelCall, ConnectionCall, StatusText, UserCall};
 use chat_core::{
-    AuthValues, ChatClient, ConnectOptions, PrivateOptions, PropertyOptions, PublishOptions,
-    RequestError, State, StatusMessage, SubscribeOptions,
+    AuthValues, ChatClient, ConnectOptions, OperationOptions, PrivateOptions, PropertyOptions,
+    PublishOptions, RequestError, State, StatusMessage, SubscribeOptions,
 };
 use dev_server::Transport;
 
@@ -179,7 +179,8 @@ impl World {
                     .iter()
                     .map(|one| (one.key, one.content.value()))
                     .collect();
-                self.operation(|chat| chat.send_operation(*code, &parameters, *encrypt || secret));
+                let options = OperationOptions::new().encrypt(*encrypt || secret);
+                self.operation(|chat| chat.send_operation(*code, &parameters, &options));
             }
         }
     }
