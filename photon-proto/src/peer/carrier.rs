@@ -148,9 +148,8 @@ impl Carrier {
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
         let (before, header) = (self.unsent_bytes(), self.header_bytes());
-        if before >= cap {
-            return Err(SendError::QueueFull.into());
-        }
+        // Space is checked after encoding, even if there is none at all: a message that can never
+        // be sent must not be reported as one that can be sent later.
         let admit = |message: usize| {
             let bytes = message.saturating_add(header);
             match before.saturating_add(bytes) {
