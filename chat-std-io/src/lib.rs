@@ -89,7 +89,7 @@
 //! sessions share if they are built with clones of one [`SessionOptions`]. Buffers that grew for a
 //! long message stay: up to twice the longest message received, and once the longest sent.
 //!
-//! | Cause | [`LinkErrorKind`](chat_core::LinkErrorKind) |
+//! | Cause | [`LinkErrorKind`] |
 //! | --- | --- |
 //! | The certificate is for another host, has expired, is not valid yet, or no trusted root signed it; the server speaks no TLS, or only TLS 1.1 and older; it refused the handshake | `Tls` |
 //! | The response to the opening request is wrong: a status such as 404 or 301, a wrong key, another sub-protocol or none, no HTTP at all, an end (a reset is `Reset`) | `Handshake` |

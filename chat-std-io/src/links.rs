@@ -9,9 +9,11 @@ use chat_core::{ChatClient, LinkCommand, LinkId, LinkInput, Target, Timestamp, W
 use std::mem;
 use std::time::Duration;
 
-/// How long a closed connection is kept for the server's end.
+/// How long a closed connection is kept for the server's end. As long as the client's own default
+/// flush timeout (DESIGN 4, item 10): a server that has not answered by then has a problem.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Closed connections that are kept at one time; the oldest is dropped first.
+/// Closed connections that are kept at one time; the oldest is dropped first. A client leaves one
+/// per server change, so only a client that reconnects in a loop reaches this.
 const MAX_CLOSING: usize = 16;
 /// Longest single sleep: systems disagree about very long timeouts.
 const MAX_SLEEP: Duration = Duration::from_secs(3_600);
@@ -112,6 +114,7 @@ impl Links {
             stats,
             ..
         } = self;
+        // Every link in turn, each within the limits of a pass: none can hold up another.
         live.retain_mut(|link| {
             let LinkState::Connected(socket) = &mut link.state else {
                 return true;
@@ -136,6 +139,7 @@ impl Links {
                 LinkEnd::Failed(error) => Some(error.kind),
             };
             log::debug!(target: "photon_chat::net", "{}: ended by the server ({kind:?})", link.id);
+            // Asked before the client is given the end, which drops its output.
             summary.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
             summary.unconfirmed = true;
             chat.handle_link(now, link.id, end.into());
@@ -350,7 +354,7 @@ fn keep_closing(
     now: Timestamp,
     summary: &mut CloseSummary,
 ) {
-    // A client that reconnects in a loop must not collect sockets.
+    // The oldest, which has had the most time.
     if closing.len() >= MAX_CLOSING {
         let oldest = closing.remove(0);
         summary.add(&oldest.socket, CloseProgress::Broken);

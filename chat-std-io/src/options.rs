@@ -36,6 +36,14 @@ impl SessionOptions {
     }
 
     /// Sets the servers that `wss://` trusts.
+    ///
+    /// ```no_run
+    /// use chat_std_io::{SessionOptions, Tls};
+    ///
+    /// let root = std::fs::read("my-root.pem")?;
+    /// let options = SessionOptions::new().tls(Tls::with_root(&root)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {

@@ -20,7 +20,8 @@ use std::time::Duration;
 /// (`handle_link`, `service`, `transmit`, `poll_command` and so on); if an application calls it
 /// too, it delays or loses the session's input and output.
 ///
-/// A session is `Send`: one thread can build it and another use it.
+/// A session is `Send`: one thread can build it and another use it. Apart from `chat` it is opaque
+/// and may grow.
 ///
 /// Dropping a session ends its connections at once and loses unsent output. [`close`](Self::close)
 /// ends them in order.
@@ -135,6 +136,8 @@ impl Session {
     /// [`MAX_READ_DATAGRAMS`]: crate::MAX_READ_DATAGRAMS
     pub fn service(&mut self) -> Serviced {
         let now = self.clock.now();
+        // Input comes first, so that this pass already decodes it; output comes last, so that acks
+        // and the requests of the last frame leave in this one.
         let outcome = self.links.receive(&mut self.chat, now);
         let mut serviced = self.chat.service(now);
         self.flush();
@@ -158,6 +161,7 @@ impl Session {
     #[must_use = "an event that is dropped is lost"]
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.chat.poll_event();
+        // A program takes events until there is none, so this is the moment after its last request.
         if event.is_none() {
             self.flush();
         }
@@ -258,6 +262,7 @@ impl Session {
     pub fn wait(&mut self, timeout: Duration) {
         // Saturates at `Timestamp::MAX`, which no clock reaches: `Duration::MAX` sets no limit.
         let until = self.clock.now().plus(timeout);
+        // Requests since the last pass must not wait for the end of the sleep.
         self.flush();
         while !self.more && self.chat.queued_events() == 0 {
             let wake = self
@@ -268,7 +273,7 @@ impl Session {
             if left.is_zero() || self.links.sleep(&self.chat, left) {
                 break;
             }
-            // A poll interval has passed, or all of the time.
+            // Without input: the sleep could not notice everything, or the time has passed.
             let now = self.clock.now();
             self.links.send(&mut self.chat, now);
             if self.links.receive(&mut self.chat, now).any {
@@ -303,6 +308,8 @@ impl Session {
         self.chat.disconnect();
         loop {
             let _more = self.service();
+            // Events that are not taken would fill the queue and stop the client from handling input,
+            // the last acks included.
             while self.chat.poll_event().is_some() {}
             let left = until.since(self.clock.now());
             if self.links.is_empty() || left.is_zero() {

@@ -5,7 +5,8 @@ use std::net::{TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-/// Longest sleep that cannot notice everything it waits for.
+/// Longest sleep that cannot notice everything it waits for. Shorter than a frame of a game, and
+/// long enough to cost no measurable CPU time.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A connected, non-blocking socket that can be made to block.
@@ -69,6 +70,8 @@ pub(crate) fn until_input(socket: &impl Blocking, longest: Duration) -> Woken {
         thread::sleep(longest.min(POLL_INTERVAL));
         return Woken::Input;
     }
+    // From here to the second `set_nonblocking` the socket blocks, so nothing else may use it; the
+    // caller's `&mut` borrow of its owner ensures that.
     let woken = match socket.peek() {
         Ok(_) => Woken::Input,
         Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {

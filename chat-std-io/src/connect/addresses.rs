@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-/// Limit for one TCP address before the next is tried.
+/// Limit for one TCP address before the next is tried. A third of the client's default connect
+/// timeout (15 s), so that a dead first address leaves time for another.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An error that lists the failed addresses stops growing at about this length.
 const MAX_ERROR_BYTES: usize = 1_000;
@@ -46,6 +47,7 @@ fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
     if stream.local_addr()? == address {
         return Err(ErrorKind::ConnectionRefused.into());
     }
+    // Messages are short and complete; Nagle's algorithm would hold them back for an ack.
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     Ok(stream)

@@ -1,5 +1,8 @@
 //! The threads that connect: one pool for the process.
 //!
+//! They are detached, and nothing joins them: no system can cancel a name lookup, and a program
+//! must not wait for one when it ends a session.
+//!
 //! Threads are a resource of the process, so the limit does not depend on the number of sessions. A
 //! thread lives while there is work for it.
 
@@ -50,6 +53,8 @@ impl Pool {
             return Ok(());
         }
         inner.threads += 1;
+        debug_assert!(inner.threads <= self.max_threads);
+        // Spawning may take long, and sessions on other threads need the pool meanwhile.
         drop(inner);
         let spawned = thread::Builder::new()
             .name("photon-chat-open".to_owned())

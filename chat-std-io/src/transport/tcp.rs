@@ -144,7 +144,7 @@ impl Stream {
 
     /// Shuts down both directions. Reading then reports `reason`.
     pub(crate) fn fail(&mut self, reason: LinkError) {
-        // Fails if the server was faster.
+        // The server sees the end too. Fails if the server ended the connection first.
         let _ = self.socket.shutdown(Shutdown::Both);
         self.broken = Some(reason);
     }
@@ -165,6 +165,7 @@ impl Stream {
         buffer: &mut [u8],
         stats: &mut IoStats,
     ) -> CloseProgress {
+        debug_assert_eq!(buffer.len(), CHUNK_BYTES, "reads are counted in chunks");
         for _ in 0..MAX_READ_BYTES / CHUNK_BYTES {
             stats.reads += 1;
             match self.read(buffer) {

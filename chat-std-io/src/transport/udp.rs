@@ -108,6 +108,7 @@ impl Datagrams {
     fn on_receive(&mut self, result: io::Result<usize>, stats: &mut IoStats) -> Received {
         let received = match result {
             Ok(bytes) if bytes <= MAX_DATAGRAM_BYTES => Received::Datagram(bytes),
+            // No valid datagram is as long, so the client need not look at it.
             Ok(_) => {
                 stats.datagrams_too_long += 1;
                 Received::Ignored
@@ -118,6 +119,10 @@ impl Datagrams {
                 return Received::Ignored;
             }
             Err(error) => {
+                debug_assert!(
+                    self.errors_in_a_row < MAX_ERRORS_IN_A_ROW,
+                    "the link has ended"
+                );
                 stats.datagram_errors += 1;
                 self.errors_in_a_row += 1;
                 return if self.errors_in_a_row < MAX_ERRORS_IN_A_ROW {

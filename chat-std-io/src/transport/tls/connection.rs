@@ -106,6 +106,7 @@ impl TlsConnection {
             !self.connection.is_handshaking(),
             "nothing is sent before the handshake"
         );
+        // Makes space in rustls first. If the system takes nothing, rustls may still have some.
         match self.flush(stream) {
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
             _ => {}

@@ -179,6 +179,8 @@ impl WebSocket {
             outcome.any = true;
         }
         if client.wants_input() {
+            // Until this pass has found out: a frame may lie in tungstenite's buffer, or in the TLS
+            // connection's, where a sleep on the socket would not notice it.
             self.drained = false;
             outcome.any |= self.read(client, &mut budget, stats)?;
             outcome.more = !self.drained && client.wants_input();
@@ -188,6 +190,9 @@ impl WebSocket {
 
     /// Begins the message phase. `rest` is what followed the server's response in the same read.
     fn open(&mut self, rest: Vec<u8>) {
+        debug_assert!(self.is_opening(), "a WebSocket opens once");
+        // Both limits: tungstenite checks a frame's length before it keeps the frame, and a
+        // message's length as its fragments arrive.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(WRITE_BYTES)
@@ -217,6 +222,7 @@ impl WebSocket {
                 return Ok(any);
             }
             frames += 1;
+            // This also writes queued pongs, as far as the system takes them.
             let message = match context.read(&mut self.stream.io(budget, stats)) {
                 Ok(message) => message,
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
@@ -343,6 +349,7 @@ impl WebSocket {
             self.unsent = false;
             return CloseProgress::Confirmed;
         };
+        debug_assert_ne!(*stage, Stage::Closing, "the client closes a link once");
         if *stage == Stage::Active && !self.stream.tcp.is_broken() {
             *stage = Stage::Closing;
             let (stream, budget) = (&mut self.stream, &mut ReadBudget::new());
