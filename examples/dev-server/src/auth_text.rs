@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_rules_are_read() {
+    fn a_complete_rule_parses() {
         let accepted = AuthResult::Accept {
             user_id: Some("alice42".to_owned()),
             nickname: Some("Al \"the\" cat\\".to_owned()),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rules_say_what_to_write() {
+    fn wrong_rules_get_advice() {
         let error = |text| rule(text).unwrap_err().to_string();
         for (text, part) in [
             ("", "write result=ok or result=refused"),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_names_the_line_that_is_wrong() {
+    fn a_table_error_has_the_number_of_the_line() {
         let table = AuthRule::table("# users\n\ntype=1 result=ok\r\n  result=refused\n").unwrap();
         assert_eq!(table.len(), 2);
         let error = AuthRule::table("result=ok\n# fine\nresult=maybe\n").unwrap_err();

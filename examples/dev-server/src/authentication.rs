@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn without_rules_every_type_is_let_in() {
+    fn without_rules_every_authentication_type_is_accepted() {
         let config = ServerConfig::new();
         for auth_type in [None, Some(0), Some(77), Some(255)] {
             let welcome = checked(
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_fits_decides() {
+    fn the_first_rule_that_matches_decides() {
         let accepted = AuthResult::Accept {
             user_id: Some("provided".into()),
             nickname: Some("Ally".into()),
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_apps_and_endless_ids_are_refused() {
+    fn unknown_app_ids_and_long_ids_are_refused() {
         let config = ServerConfig::new().with(|config| config.app_ids = vec!["other".into()]);
         assert_eq!(code(&config, &login()), 32767);
         assert_eq!(code(&ServerConfig::new(), &Login::default()), 32767);

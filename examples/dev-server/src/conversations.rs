@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_one_that_was_silent_for_longest_goes_first() {
+    fn the_conversation_that_was_inactive_for_longest_is_dropped_first() {
         let mut all = Conversations::new(
             HashKeys::new(&mut Random::new([5; 32])),
             HistoryMemory::default(),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_lives_as_long_as_one_of_the_two() {
+    fn a_conversation_is_kept_as_long_as_one_of_its_users() {
         let mut all = Conversations::new(
             HashKeys::new(&mut Random::new([5; 32])),
             HistoryMemory::default(),

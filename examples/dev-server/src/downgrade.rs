@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_helps_becomes_null() {
+    fn an_inexpressible_part_becomes_null() {
         let custom = Value::from(Custom {
             code: 3,
             data: vec![0; 40_000].into(),

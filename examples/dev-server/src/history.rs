@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn both_bounds_count() {
+    fn history_obeys_both_length_and_last_id() {
         let history = history(10);
         assert_eq!(history.last_id(), 10);
         assert_eq!(ids(&history, 0, 0), []);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_by_number_and_by_memory() {
+    fn the_oldest_messages_are_dropped_by_number_and_by_memory() {
         let long = history(250);
         assert_eq!(ids(&long, i32::MAX, 0), (151..=250).collect::<Vec<_>>());
         let config = ServerConfig::new().with(|config| config.max_history_bytes = 10_000);

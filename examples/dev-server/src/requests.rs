@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn subscribe_takes_what_clients_send_and_no_more() {
+    fn subscribe_accepts_the_forms_that_clients_send_and_no_others() {
         let request = |parameters: Vec<(u8, Value)>| Fields::new(parameters).subscribe();
         let plain = request(vec![(0, texts(&["a", "b"]))]).unwrap();
         assert_eq!(plain.channels, ["a", "b"]);

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_user_until_it_expires() {
+    fn a_token_identifies_its_user_until_it_expires() {
         let mut random = Random::new([1; 32]);
         let tokens = Tokens::new(&mut random);
         let expires = Timestamp::from_millis(1000);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_unknown() {
+    fn other_tokens_are_unknown() {
         let mut random = Random::new([1; 32]);
         let tokens = Tokens::new(&mut random);
         let Value::Bytes(good) = tokens.issue(&mut random, &identity(), Timestamp::MAX, true)

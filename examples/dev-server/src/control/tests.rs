@@ -6,7 +6,7 @@ fn core() -> ServerCore {
 }
 
 #[test]
-fn commands_change_what_they_say() {
+fn commands_change_the_server_and_report_it() {
     let mut core = core();
     for (command, answer) in [
         ("faults", "ok 0 faults"),
@@ -64,7 +64,7 @@ fn commands_change_what_they_say() {
 }
 
 #[test]
-fn every_command_is_helped_and_wrong_ones_say_what_to_do() {
+fn every_command_is_in_help_and_wrong_ones_get_advice() {
     let mut core = core();
     for about in ["", " faults", " switches", " reasons"] {
         assert!(

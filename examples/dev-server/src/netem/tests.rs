@@ -43,7 +43,7 @@ fn send(conditions: &Conditions, seed: u64, count: u32) -> (Vec<(Timestamp, u32)
 }
 
 #[test]
-fn a_clear_line_changes_nothing_and_rolls_no_dice() {
+fn clear_conditions_change_nothing_and_draw_no_numbers() {
     let (seen, stats) = send(&Conditions::default(), 1, 1000);
     assert!(
         seen.iter()
@@ -63,7 +63,7 @@ fn a_clear_line_changes_nothing_and_rolls_no_dice() {
 }
 
 #[test]
-fn what_happens_is_as_frequent_as_it_was_said_to_be() {
+fn losses_and_duplicates_are_as_frequent_as_configured() {
     const COUNT: u32 = 100_000;
     let near = |number: u64, percent: f64| {
         (number as f64 / f64::from(COUNT) - percent / 100.0).abs() < 0.005
@@ -134,14 +134,14 @@ fn exactly_one_bit_is_flipped_and_every_bit_can_be() {
 }
 
 #[test]
-fn same_seed_same_line() {
+fn the_same_seed_gives_the_same_fates() {
     let conditions = conditions("loss=20 duplicate=5 delay=80 jitter=30 corrupt=1");
     assert_eq!(send(&conditions, 6, 1000), send(&conditions, 6, 1000));
     assert_ne!(send(&conditions, 6, 1000), send(&conditions, 7, 1000));
 }
 
 #[test]
-fn only_so_much_is_on_its_way() {
+fn bytes_in_flight_are_limited() {
     let (mut line, mut rng) = (Pipe::new(3 * (100 + DATAGRAM_OVERHEAD_BYTES)), Rng::new(8));
     let slow = conditions("delay=10");
     for number in 0..5 {
@@ -164,7 +164,7 @@ fn only_so_much_is_on_its_way() {
 }
 
 #[test]
-fn text_says_what_is_meant_and_wrong_text_what_to_write() {
+fn conditions_parse_and_wrong_text_gets_advice() {
     for text in [
         "loss=20 duplicate=5 delay=80 jitter=30 corrupt=1",
         "loss=0.5 duplicate=0 delay=0 jitter=0 corrupt=99.999",

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_bounded_and_bad_ones_cost_only_themselves() {
+    fn a_bad_command_line_is_reported_and_the_next_one_is_read() {
         let mut text = b"one\r\n\n  \ntwo\n".to_vec();
         for length in [65_536, 200_000] {
             text.extend(vec![b'x'; length]);

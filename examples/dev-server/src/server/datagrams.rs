@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_only_fails_is_left_alone_for_a_while_and_then_tried_again() {
+    fn a_socket_that_only_fails_pauses_and_is_tried_again() {
         let mut input = Input {
             readable: true,
             paused_until: None,
@@ -336,7 +336,7 @@ mod tests {
 
     /// A burst of thousands of clients, and a datagram of maximum length.
     #[test]
-    fn the_socket_keeps_much_and_the_buffer_holds_the_longest_datagram() -> io::Result<()> {
+    fn the_socket_buffers_a_burst_and_receives_the_longest_datagram() -> io::Result<()> {
         let default = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let socket = bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let sizes = [

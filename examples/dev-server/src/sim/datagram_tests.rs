@@ -46,7 +46,7 @@ fn run(network: &mut Network) -> Vec<(u64, End, Vec<u8>)> {
 }
 
 #[test]
-fn datagrams_arrive_whole_and_the_server_is_told_of_nothing_else() {
+fn datagrams_arrive_whole_and_the_server_has_no_other_event() {
     let mut network = Network::new(1);
     let link = open(
         &mut network,
@@ -74,7 +74,7 @@ fn datagrams_arrive_whole_and_the_server_is_told_of_nothing_else() {
 }
 
 #[test]
-fn every_direction_has_its_own_conditions_which_can_change() {
+fn each_direction_has_its_own_conditions_which_can_change() {
     let mut network = Network::new(1);
     let settings = DatagramSettings {
         to_server: "loss=100".parse().unwrap(),
@@ -98,7 +98,7 @@ fn every_direction_has_its_own_conditions_which_can_change() {
 }
 
 #[test]
-fn same_seed_same_datagrams_and_jitter_reorders_them() {
+fn the_same_seed_gives_the_same_datagrams_and_jitter_reorders_them() {
     let story = |seed| {
         let mut network = Network::new(seed);
         let link = open(
@@ -127,7 +127,7 @@ fn same_seed_same_datagrams_and_jitter_reorders_them() {
 }
 
 #[test]
-fn a_closed_end_gets_nothing_and_what_it_sent_before_arrives() {
+fn a_closed_end_receives_nothing_and_its_earlier_datagrams_arrive() {
     let mut network = Network::new(1);
     let link = open(&mut network, &both("delay=10"));
     network.send(at(0), link, End::Client, b"goodbye");
@@ -144,7 +144,7 @@ fn a_closed_end_gets_nothing_and_what_it_sent_before_arrives() {
 }
 
 #[test]
-fn lines_can_be_cut_stalled_and_left_unread_with_bounds() {
+fn datagram_links_can_be_cut_stalled_and_left_unread() {
     let mut network = Network::new(1);
     let settings = DatagramSettings {
         max_queued_bytes: 1000,
@@ -176,7 +176,7 @@ fn lines_can_be_cut_stalled_and_left_unread_with_bounds() {
 }
 
 #[test]
-fn links_are_known_by_their_addresses() {
+fn links_are_found_by_their_addresses() {
     let mut network = Network::new(1);
     let keys = [(); 3].map(|()| network.open_datagrams(at(0), &DatagramSettings::default()));
     for key in keys.into_iter().chain([LinkKey(u64::MAX)]) {

@@ -59,7 +59,7 @@ fn open(network: &mut Network, settings: StreamSettings) -> LinkKey {
 }
 
 #[test]
-fn a_stream_keeps_its_bytes_in_order_however_it_is_cut() {
+fn a_stream_keeps_its_bytes_in_order_with_any_chunks() {
     for seed in 0..200 {
         let mut network = Network::new(seed);
         let settings = settings(|settings| {
@@ -94,7 +94,7 @@ fn a_stream_keeps_its_bytes_in_order_however_it_is_cut() {
 }
 
 #[test]
-fn same_seed_same_story() {
+fn the_same_seed_gives_the_same_deliveries() {
     let story = |seed| {
         let mut network = Network::new(seed);
         let settings = settings(|settings| (settings.jitter_ms, settings.max_chunk) = (50, 9));
@@ -107,7 +107,7 @@ fn same_seed_same_story() {
 }
 
 #[test]
-fn a_window_takes_no_more_until_the_reader_has_read() {
+fn a_full_window_accepts_nothing_until_the_reader_reads() {
     let mut network = Network::new(1);
     let link = open(
         &mut network,
@@ -140,7 +140,7 @@ fn a_window_takes_no_more_until_the_reader_has_read() {
 }
 
 #[test]
-fn a_slow_line_takes_its_time() {
+fn bandwidth_delays_each_send() {
     let mut network = Network::new(1);
     let link = open(
         &mut network,
@@ -179,7 +179,7 @@ fn a_stall_delays_and_loses_nothing() {
 }
 
 #[test]
-fn a_reset_reaches_both_and_loses_what_was_on_its_way() {
+fn a_reset_reaches_both_ends_and_loses_bytes_in_flight() {
     let mut network = Network::new(1);
     let link = open(&mut network, settings(|settings| settings.delay_ms = 10));
     let start = network.now;
@@ -202,7 +202,7 @@ fn a_reset_reaches_both_and_loses_what_was_on_its_way() {
 }
 
 #[test]
-fn a_silent_cut_tells_nobody_until_the_window_is_full() {
+fn a_cut_is_silent_and_the_window_fills() {
     let mut network = Network::new(1);
     let link = open(
         &mut network,

@@ -1,4 +1,4 @@
-//! Subscribing, publishing, leaving, and the life of channels and sessions.
+//! Subscribing, publishing, unsubscribing, and the lifetime of channels and sessions.
 
 use photon_proto::{Protocol, Value};
 
@@ -33,7 +33,7 @@ fn filled(harness: &mut Harness, count: i32) -> Peer {
 }
 
 #[test]
-fn everyone_subscribed_gets_a_message_the_sender_too() {
+fn all_subscribers_including_the_sender_receive_a_message() {
     for protocol in BOTH {
         let mut harness = Harness::new();
         let [mut alice, mut bob, mut carol] =
@@ -64,7 +64,7 @@ fn everyone_subscribed_gets_a_message_the_sender_too() {
 }
 
 #[test]
-fn users_of_another_version_never_meet() {
+fn users_of_different_app_versions_are_separate() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("alice", Protocol::V18);
     let mut other = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V18);
@@ -132,7 +132,7 @@ fn history_obeys_length_and_last_id() {
 }
 
 #[test]
-fn subscribing_again_gives_the_history_again() {
+fn subscribing_again_sends_the_history_again() {
     let mut harness = Harness::new();
     let mut alice = filled(&mut harness, 2);
     let got = harness.ask(
@@ -178,7 +178,7 @@ fn wrong_types_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn leaving_names_what_was_asked_and_ids_start_again() {
+fn unsubscribing_reports_the_requested_names_and_ids_restart() {
     let mut harness = Harness::new();
     let mut alice = filled(&mut harness, 3);
     let mut second = harness.enter("alice", Protocol::V16);
@@ -207,7 +207,7 @@ fn leaving_names_what_was_asked_and_ids_start_again() {
 }
 
 #[test]
-fn connections_of_one_user_share_the_session() {
+fn connections_of_one_user_share_a_session() {
     let mut harness = Harness::new();
     let mut first = filled(&mut harness, 1);
     let mut second = harness.connect(dev_server::ServerKind::FrontEnd, Protocol::V16);
@@ -249,7 +249,7 @@ fn connections_of_one_user_share_the_session() {
 }
 
 #[test]
-fn a_session_outlives_a_timeout_for_its_grace() {
+fn a_session_outlives_a_timeout_for_its_grace_period() {
     let mut harness = Harness::with(|config| config.silence_timeout_ms = 10_000);
     let mut alice = filled(&mut harness, 1);
     harness.wait(9999);
@@ -347,7 +347,7 @@ fn empty_responses_can_be_left_out() {
 }
 
 #[test]
-fn messages_can_be_gathered() {
+fn messages_can_be_collected_into_one_event() {
     let mut harness = Harness::with(|config| config.batch_messages = 3);
     let mut alice = harness.enter("alice", Protocol::V18);
     subscribe(&mut harness, &mut alice, "c");
@@ -367,7 +367,7 @@ fn messages_can_be_gathered() {
     let got = harness.ask(&mut alice, 0, vec![(0, texts(&["c"])), (14, Value::Int(1))]);
     let live = messages("c", &[line(5)], 5);
     assert_eq!(got, [live.clone(), ok(0), subscribed(&[("c", true)]), live]);
-    // What was gathered before someone came is history to it, and no news.
+    // Messages collected before a user subscribes are history for that user, not new messages.
     publish(&mut harness, &mut alice, "c", 6);
     let mut bob = harness.enter("bob", Protocol::V18);
     let got = harness.ask(&mut bob, 0, vec![(0, texts(&["c"])), (14, Value::Int(-1))]);
@@ -380,7 +380,7 @@ fn messages_can_be_gathered() {
 }
 
 #[test]
-fn a_gathered_message_does_not_wait_for_other_deadlines_or_for_more_than_fits() {
+fn a_collected_message_waits_for_its_own_deadline_or_a_full_event_only() {
     let mut harness = Harness::with(|config| config.batch_messages = 1000);
     let mut alice = harness.enter("alice", Protocol::V18);
     subscribe(&mut harness, &mut alice, "c");
@@ -402,7 +402,7 @@ fn a_gathered_message_does_not_wait_for_other_deadlines_or_for_more_than_fits() 
     got.retain(|got| *got != ok(2));
     let pair = |last_id| messages("c", &[("alice", large()), ("alice", large())], last_id);
     assert_eq!(got, [pair(3), pair(5), pair(7), pair(9)]);
-    // Switched off, nothing is overtaken.
+    // With collecting switched off, no message overtakes a collected one.
     publish(&mut harness, &mut alice, "c", 10);
     harness.core.config_mut().batch_messages = 1;
     let line = |number: i32| messages("c", &[("alice", Value::Int(number))], number);

@@ -1,4 +1,5 @@
-//! The program's commands and options, through pipes and sockets. Nothing sleeps: every answer is waited for.
+//! The program's commands and options, through pipes and sockets. Nothing sleeps: each test waits
+//! for every answer.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -81,14 +82,14 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Has ended already, unless a test has failed.
+        // The program has ended already, unless a test has failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[test]
-fn what_is_commanded_happens_while_it_runs() {
+fn commands_take_effect_while_the_program_runs() {
     let mut program = Program::start(&[]);
     let mut alice = program.enter("alice");
     assert_eq!(
@@ -152,20 +153,20 @@ fn what_is_commanded_happens_while_it_runs() {
 }
 
 #[test]
-fn it_goes_on_when_nobody_commands_or_listens() {
+fn the_program_continues_without_standard_input_and_output() {
     let mut program = Program::start(&[]);
     drop(program.output.take());
     program.write("set history-length 5");
-    program.write("fault subscribe=refuse:32743:unheard");
+    program.write("fault subscribe=refuse:32743:later");
     let mut alice = program.enter("alice");
-    // Commands may take a while to arrive; what they change shows in the end.
-    let heard = (0..20_000).any(|_| {
+    // A command may take a while to arrive; without its answer, only its effect shows that it did.
+    let applied = (0..20_000).any(|_| {
         alice.request(0, vec![(0, texts(&["a"]))]);
-        let refused = alice.next() == response(0, 32743, "unheard");
+        let refused = alice.next() == response(0, 32743, "later");
         assert!(refused || matches!(alice.next(), Got::Event { code: 5, .. }));
         refused
     });
-    assert!(heard);
+    assert!(applied);
     drop(program.input.take());
     program.enter("bob");
     alice.request(1, vec![(0, texts(&["a"]))]);
@@ -174,7 +175,7 @@ fn it_goes_on_when_nobody_commands_or_listens() {
 }
 
 #[test]
-fn everything_can_be_set_at_start() {
+fn every_setting_has_an_option() {
     let file = std::env::temp_dir().join(format!("photon-dev-server-rules-{}", std::process::id()));
     std::fs::write(
         &file,
@@ -228,7 +229,7 @@ fn everything_can_be_set_at_start() {
 }
 
 #[test]
-fn without_control_input_is_not_read() {
+fn no_control_leaves_standard_input_unread() {
     let mut program = Program::start(&["--no-control"]);
     program.write("quit");
     program.enter("alice");
@@ -236,7 +237,7 @@ fn without_control_input_is_not_read() {
 }
 
 #[test]
-fn a_bad_line_is_switched_by_option_and_while_running() {
+fn network_conditions_are_set_by_options_and_commands() {
     let mut program = Program::start(&["--loss", "2.5", "--delay", "80", "--seed", "3"]);
     assert_eq!(
         program.command("line"),

@@ -1,4 +1,4 @@
-//! Clients over datagrams, at the other end of the simulated network.
+//! UDP clients and a server core over the simulated network.
 
 use std::collections::BTreeMap;
 
@@ -26,9 +26,9 @@ pub(crate) struct Harness {
     pub(crate) network: Network,
     pub(crate) core: ServerCore,
     pub(crate) clients: BTreeMap<LinkKey, Client>,
-    /// Under which the clients reach the server.
+    /// The host under which the clients reach the server.
     pub(crate) host: &'static str,
-    /// How clients connect from now on.
+    /// The configuration of clients that connect from now on.
     pub(crate) udp: udp::Config,
     random: Random,
 }
@@ -82,8 +82,12 @@ impl Harness {
         link
     }
 
-    /// A connection that has been greeted, over a good line.
-    pub(crate) fn greeted(&mut self, server_kind: ServerKind, protocol: Protocol) -> LinkKey {
+    /// Connects without loss or delay, and completes the init.
+    pub(crate) fn connect_and_init(
+        &mut self,
+        server_kind: ServerKind,
+        protocol: Protocol,
+    ) -> LinkKey {
         let link = self.connect(server_kind, protocol, "delay=20".parse().unwrap());
         self.run_for(50);
         self.init(link);
@@ -92,9 +96,9 @@ impl Harness {
         link
     }
 
-    /// A user on the front end.
+    /// Connects a user to the front end and logs it in.
     pub(crate) fn enter(&mut self, user: &str, protocol: Protocol) -> LinkKey {
-        let link = self.greeted(ServerKind::FrontEnd, protocol);
+        let link = self.connect_and_init(ServerKind::FrontEnd, protocol);
         let got = self.ask(link, 230, credentials(user));
         assert_eq!(got[0].return_code(230), 0);
         link
@@ -152,7 +156,7 @@ impl Harness {
         });
     }
 
-    /// A request, and what came within the next 100 ms.
+    /// Sends a request, and returns everything that arrives within the next 100 ms.
     pub(crate) fn ask(
         &mut self,
         link: LinkKey,
@@ -236,7 +240,7 @@ impl Harness {
         }
         for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
             while let Some((to, datagram)) = self.core.transmit_datagram(self.now, server_kind) {
-                // Nobody is at any other address.
+                // Other addresses are forged: nothing arrives there.
                 if let Some(link) = LinkKey::from_address(to) {
                     self.network.send(self.now, link, End::Server, datagram);
                 }

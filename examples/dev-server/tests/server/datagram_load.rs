@@ -1,6 +1,8 @@
-//! Very many clients of one server over UDP, on real sockets: a few hundred in every run, ten thousand on demand.
+//! Many clients of one server over UDP, on real sockets: a few hundred in every run, ten thousand
+//! on request:
 //!
-//! `cargo test --release -p photon-dev-server --test server ten_thousand -- --ignored --nocapture`, with `ulimit -n 10100`.
+//! `cargo test --release -p photon-dev-server --test server ten_thousand -- --ignored --nocapture`,
+//! with `ulimit -n 10100`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,7 +20,7 @@ use photon_proto::{Limits, Protocol, Timestamp, Value};
 use crate::harness::{Got, credentials, decode, texts};
 use crate::sockets::Running;
 
-/// How many are on their way in at one time.
+/// The number of clients that connect at the same time.
 const AT_ONCE: usize = 200;
 
 struct Client {
@@ -75,7 +77,7 @@ impl Crowd {
             .unwrap();
     }
 
-    /// Reads, acts and writes for one client.
+    /// Reads and writes for one client, and acts on its input.
     fn drive(&mut self, at: usize) {
         let now = self.now();
         let client = &mut self.clients[at];
@@ -152,7 +154,7 @@ impl Crowd {
         }
     }
 
-    /// Serves all clients until something is so.
+    /// Serves all clients until a condition is true.
     fn until(&mut self, patience: Duration, done: impl Fn(&Self) -> bool) -> Duration {
         let begin = Instant::now();
         let mut events = Events::with_capacity(1024);
@@ -182,7 +184,7 @@ impl Crowd {
                 .filter(|Reverse((due, _))| *due <= now)
             {
                 self.deadlines.pop();
-                // Others are outdated.
+                // Other entries are outdated deadlines.
                 if self.clients[at].connection.poll_timeout() == Some(due) {
                     self.drive(at);
                 }
@@ -211,7 +213,8 @@ fn publish_to(count: usize) {
     };
     let patience = Duration::from_secs(60);
     let begin = Instant::now();
-    // All at once would lose their first datagrams to the sockets' buffers again and again.
+    // All at the same time would overflow the sockets' buffers, and lose their first datagrams
+    // repeatedly.
     while crowd.clients.len() < count {
         crowd.connect(server.addresses.udp.unwrap().front_end);
         crowd.until(patience, |crowd| {

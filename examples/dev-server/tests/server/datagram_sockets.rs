@@ -1,4 +1,5 @@
-//! The server on real UDP sockets. Nothing sleeps: receiving waits for what has to come, at most until a deadline.
+//! The server on real UDP sockets. Nothing sleeps: receiving waits for the expected datagram, at
+//! most until a deadline.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
@@ -53,7 +54,7 @@ impl Client {
         client
     }
 
-    /// Through the name server to the front end that it names.
+    /// Logs in at the name server and connects to the front end that it returns.
     fn log_in(server: &Running, user: &str, protocol: Protocol) -> Self {
         let addresses = server.addresses.udp.unwrap();
         let mut names = Self::connect(addresses.name_server, protocol, 1000);
@@ -146,7 +147,7 @@ impl Client {
         }
     }
 
-    /// The next thing the server sends.
+    /// The next message from the server.
     fn next(&mut self) -> Got {
         match self.next_event() {
             Event::Message(mut message) => decode(&mut message.bytes, self.protocol, None).unwrap(),
@@ -162,7 +163,7 @@ impl Client {
     }
 }
 
-/// A client here is not served while a test waits for another one, so nobody may give up soon.
+/// While a test waits for one client, it does not serve the others, so their timeouts must be long.
 fn patient(config: udp::Config) -> udp::Config {
     config.with(|config| {
         (config.max_resends, config.disconnect_timeout) = (1000, Duration::from_secs(60))
@@ -181,7 +182,7 @@ fn options(mut config: ServerConfig) -> ServerOptions {
     }
 }
 
-/// Two users talk.
+/// Lets two users exchange messages.
 fn talk(server: &Running, users: [&str; 2], channel: &str) {
     let [mut one, mut other] = [0, 1].map(|at| Client::join(server, users[at], BOTH[at], channel));
     for number in 1..=10 {
@@ -201,7 +202,7 @@ fn talk(server: &Running, users: [&str; 2], channel: &str) {
     assert_eq!(
         channel.subscribers,
         [users[0]],
-        "a goodbye counts before it is acknowledged"
+        "a disconnect counts before it is acknowledged"
     );
     let user = users[0].to_owned();
     assert_eq!(
@@ -224,14 +225,14 @@ fn talk(server: &Running, users: [&str; 2], channel: &str) {
 }
 
 #[test]
-fn users_log_in_and_talk_over_udp() {
+fn users_log_in_and_chat_over_udp() {
     let server = Running::start_with(&options(ServerConfig::new()));
     talk(&server, ["alice", "bob"], "c");
     server.stop();
 }
 
 #[test]
-fn they_do_so_over_a_bad_line_which_can_change() {
+fn users_chat_over_a_bad_network_whose_conditions_change() {
     let line = "loss=5 duplicate=10 delay=5 jitter=10 corrupt=2"
         .parse()
         .unwrap();
@@ -247,14 +248,14 @@ fn they_do_so_over_a_bad_line_which_can_change() {
 }
 
 #[test]
-fn a_line_is_slow_in_both_directions() {
+fn the_delay_applies_in_both_directions() {
     let line = "delay=100".parse().unwrap();
     let server = Running::start_with(&options(
         ServerConfig::new().with(|config| config.conditions = line),
     ));
     let address = server.addresses.udp.unwrap().name_server;
     let begin = Instant::now();
-    // Connecting, then the init: two round trips.
+    // Two round trips: the connect, then the init.
     let client = Client::connect(address, Protocol::V18, 1);
     assert!(begin.elapsed() >= Duration::from_millis(400));
     assert!(client.connection.round_trip() >= Duration::from_millis(200));
@@ -262,7 +263,7 @@ fn a_line_is_slow_in_both_directions() {
 }
 
 #[test]
-fn a_server_on_all_addresses_names_the_one_that_the_client_reached() {
+fn a_server_on_all_addresses_returns_the_one_that_the_client_reached() {
     for (host, reached) in [("0.0.0.0", "127.0.0.1"), ("::1", "::1")] {
         let options = ServerOptions {
             host: host.to_owned(),

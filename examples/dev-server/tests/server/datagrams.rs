@@ -1,4 +1,4 @@
-//! The core over datagrams, in virtual time. Spec: udp.md 9, 12.
+//! The core with UDP clients, in virtual time. Spec: udp.md 9, 12.
 
 use dev_server::netem::Conditions;
 use dev_server::sim::{End, LinkKey};
@@ -29,7 +29,7 @@ fn cause(harness: &mut Harness, link: LinkKey) -> Option<Cause> {
 fn logins_encryption_and_chat_are_as_over_tcp() {
     for protocol in BOTH {
         let mut harness = harness();
-        let names = harness.greeted(ServerKind::NameServer, protocol);
+        let names = harness.connect_and_init(ServerKind::NameServer, protocol);
         harness.exchange_keys(names);
         let got = harness.ask(names, 220, vec![(224, "app-1".into())]);
         assert!(got[0].is_encrypted());
@@ -44,7 +44,7 @@ fn logins_encryption_and_chat_are_as_over_tcp() {
         let token = got[0].parameter(221).unwrap().clone();
         harness.client(names).connection.close();
 
-        let alice = harness.greeted(ServerKind::FrontEnd, protocol);
+        let alice = harness.connect_and_init(ServerKind::FrontEnd, protocol);
         assert_eq!(
             harness.ask(alice, 230, vec![(221, token)])[0].return_code(230),
             0
@@ -83,7 +83,7 @@ fn ipv6_hosts_are_named_in_brackets_and_a_public_host_wins() {
         let mut harness = harness();
         harness.core.config_mut().public_host = public.map(str::to_owned);
         harness.host = host;
-        let names = harness.greeted(ServerKind::NameServer, Protocol::V18);
+        let names = harness.connect_and_init(ServerKind::NameServer, Protocol::V18);
         let mut login = credentials("alice");
         login.push((210, "eu".into()));
         assert_eq!(
@@ -94,7 +94,7 @@ fn ipv6_hosts_are_named_in_brackets_and_a_public_host_wins() {
 }
 
 #[test]
-fn everyone_sees_the_same_however_bad_the_lines_are() {
+fn all_clients_see_the_same_over_a_bad_network() {
     for seed in 0..40 {
         let mut harness = Harness::new(seed, ServerConfig::new());
         let conditions = match seed % 4 {
@@ -103,7 +103,7 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
             2 => "jitter=200 corrupt=5",
             _ => "duplicate=100 delay=5 jitter=20",
         };
-        // What is corrupt has to be found out.
+        // Only a check sum detects every corrupted datagram.
         harness.udp.crc = seed % 4 == 2;
         let links: Vec<LinkKey> = (0..4)
             .map(|slot| {
@@ -157,7 +157,7 @@ fn contents(got: &[Got]) -> Vec<(i32, Value)> {
 }
 
 #[test]
-fn a_goodbye_is_a_clean_end_and_silence_is_one_with_grace() {
+fn a_disconnect_ends_the_session_and_a_timeout_starts_the_grace_period() {
     let mut harness = harness();
     let [gone, silent] = ["gone", "silent"].map(|user| harness.join(user, Protocol::V18, "c"));
     harness.client(gone).connection.close();
@@ -183,10 +183,10 @@ fn a_goodbye_is_a_clean_end_and_silence_is_one_with_grace() {
 }
 
 #[test]
-fn a_client_that_gave_up_keeps_its_session_for_the_grace_time() {
+fn a_client_that_timed_out_keeps_its_session_for_the_grace_period() {
     let mut harness = harness();
     let alice = harness.join("alice", Protocol::V18, "c");
-    // It hears nothing any more, and says so; the server hears that.
+    // The client receives nothing any more and times out; its disconnect still reaches the server.
     harness.network.cut(alice, End::Client);
     harness.request(alice, 2, vec![(1, "c".into()), (3, Value::Null)]);
     while harness.core.stats().connections > 0 {
@@ -225,7 +225,7 @@ fn the_server_ends_connections_with_a_message_and_a_reason() {
 }
 
 #[test]
-fn faults_have_their_like_over_datagrams() {
+fn every_fault_works_over_udp() {
     let step = Step::Authenticate(ServerKind::FrontEnd);
     let text = String::new;
     for (fault, got, expected) in [
@@ -247,7 +247,7 @@ fn faults_have_their_like_over_datagrams() {
         (Fault::Mute, vec![], Some(Cause::Timeout)),
     ] {
         let mut harness = harness();
-        let link = harness.greeted(ServerKind::FrontEnd, Protocol::V18);
+        let link = harness.connect_and_init(ServerKind::FrontEnd, Protocol::V18);
         harness.core.faults_mut().on(step, fault.clone());
         harness.request(link, 230, credentials("alice"));
         harness.run_for(20_000);
@@ -273,7 +273,7 @@ fn faults_have_their_like_over_datagrams() {
 }
 
 #[test]
-fn what_is_held_back_leaves_before_the_end() {
+fn delayed_messages_are_sent_before_the_disconnect() {
     let mut harness = harness();
     let alice = harness.join("alice", Protocol::V18, "c");
     harness.core.config_mut().delay_ms = 300;
@@ -299,7 +299,7 @@ fn what_is_held_back_leaves_before_the_end() {
 }
 
 #[test]
-fn a_client_that_does_not_acknowledge_is_ended_when_too_much_waits_for_it() {
+fn a_client_that_does_not_acknowledge_is_disconnected_at_the_outgoing_limit() {
     let mut harness = harness();
     harness.core.config_mut().max_outgoing_bytes = 50_000;
     let [alice, bob] = ["alice", "bob"].map(|user| harness.join(user, Protocol::V18, "c"));
@@ -323,7 +323,7 @@ fn a_client_that_does_not_acknowledge_is_ended_when_too_much_waits_for_it() {
     );
 }
 
-/// A connect with this challenge.
+/// A connect datagram with this challenge.
 fn connect(challenge: u32) -> Vec<u8> {
     let mut connection =
         udp::Connection::connect(udp::Config::client(), challenge, Timestamp::ZERO);
@@ -331,13 +331,13 @@ fn connect(challenge: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
+fn a_flood_of_forged_addresses_does_not_displace_real_clients() {
     let mut harness = harness();
     let limit = harness.core.config().udp.max_half_open;
     let alice = harness.join("alice", Protocol::V18, "c");
     let mut challenge = 0;
     for round in 0..50_u16 {
-        // From other addresses, and from the live client's own.
+        // From other addresses, and from the address of the connected client.
         for port in 0..1000_u16 {
             challenge += 1;
             let from = (u32::from(round), port).into_address();
@@ -369,7 +369,7 @@ fn a_flood_of_false_addresses_neither_takes_over_nor_keeps_out() {
     assert_eq!(stats.displaced + stats.expired, 100_000 - limit as u64);
     let got = harness.ask(alice, 2, vec![(1, "c".into()), (3, Value::Int(1))]);
     assert_eq!(got, [ok(2), messages("c", &[("alice", Value::Int(1))], 1)]);
-    // A newcomer finds a place among them.
+    // A new client can connect in spite of the flood.
     let bob = harness.join("bob", Protocol::V16, "c");
     assert_eq!(harness.core.stats().users, 2);
     harness.run_for(20_000);
@@ -396,7 +396,7 @@ impl IntoAddress for (u32, u16) {
     }
 }
 
-/// Throws away what is sent to addresses that nobody has.
+/// Drops the datagrams to forged addresses.
 fn drain(harness: &mut Harness) {
     while harness
         .core
@@ -444,8 +444,7 @@ fn half_open_connections_are_capped_and_expire() {
 }
 
 #[test]
-fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has_shown_to_be_there()
-{
+fn a_new_connection_from_the_same_address_replaces_the_old_one_only_after_verification() {
     let mut harness = harness();
     let alice = harness.join("alice", Protocol::V18, "c");
     let old_challenge = harness.client(alice).connection.challenge();
@@ -470,7 +469,7 @@ fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has
             .len(),
         2
     );
-    // The client's program was started anew behind the same port.
+    // The client's program restarted and uses the same port.
     let fresh = udp::Connection::connect(udp::Config::client(), 78, harness.now);
     assert_ne!(old_challenge, 78);
     harness.client(alice).connection = fresh;
@@ -480,7 +479,7 @@ fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has
         (stats.connections, stats.replaced, stats.accepted),
         (1, 1, 2)
     );
-    // The session lives on for its grace, and is taken up again.
+    // The session survives its grace period, and the new connection resumes it.
     harness.init(alice);
     let got = harness.ask(alice, 230, credentials("alice"));
     assert!(
@@ -493,7 +492,7 @@ fn a_client_that_connects_anew_from_its_address_replaces_itself_only_when_it_has
 }
 
 #[test]
-fn strangers_are_counted_and_not_answered() {
+fn datagrams_of_no_connection_are_counted_and_get_no_response() {
     let mut harness = harness();
     let alice = harness.enter("alice", Protocol::V18);
     let host = || panic!("nobody has shown to be there");
@@ -522,7 +521,7 @@ fn strangers_are_counted_and_not_answered() {
         ),
         (4, 0)
     );
-    // The two servers know nothing of each other's connections.
+    // The two servers do not share connections.
     let ping = vec![0; 100];
     harness.core.received_datagram(
         harness.now,
@@ -535,7 +534,7 @@ fn strangers_are_counted_and_not_answered() {
 }
 
 #[test]
-fn nonsense_on_a_connection_is_skipped_and_a_bad_first_message_ends_it() {
+fn an_undecodable_message_is_skipped_and_a_bad_first_message_ends_the_connection() {
     let mut harness = harness();
     let link = harness.connect(ServerKind::FrontEnd, Protocol::V18, good());
     harness.run_for(100);
@@ -552,7 +551,7 @@ fn nonsense_on_a_connection_is_skipped_and_a_bad_first_message_ends_it() {
         ),
         (Some(Cause::ServerLogic), 1)
     );
-    let link = harness.greeted(ServerKind::FrontEnd, Protocol::V18);
+    let link = harness.connect_and_init(ServerKind::FrontEnd, Protocol::V18);
     harness
         .client(link)
         .connection

@@ -8,7 +8,7 @@ use photon_proto::udp::{Cause, REASON_CLIENT};
 use photon_proto::{Protocol, Text};
 
 #[test]
-fn a_stream_shows_who_ended_it_and_its_ipv6_flag() {
+fn an_ended_stream_is_recorded_with_its_end_and_its_ipv6_flag() {
     let mut harness = Harness::new();
     let peer = harness.connect(ServerKind::NameServer, Protocol::V18);
     harness.hang_up(peer);
@@ -40,7 +40,7 @@ fn a_stream_shows_who_ended_it_and_its_ipv6_flag() {
 }
 
 #[test]
-fn a_websocket_shows_its_path_and_its_close_code() {
+fn an_ended_websocket_is_recorded_with_its_path_and_close_code() {
     let mut harness = Harness::new();
     let mut open = |path| {
         let subprotocol = SubProtocol::GpBinaryV18;
@@ -73,7 +73,7 @@ fn a_websocket_shows_its_path_and_its_close_code() {
 }
 
 #[test]
-fn a_datagram_connection_shows_its_cause() {
+fn an_ended_udp_connection_is_recorded_with_its_cause() {
     let mut harness = datagram_harness::Harness::new(1, ServerConfig::new());
     let link = harness.enter("alice", Protocol::V18);
     harness.client(link).connection.close();
@@ -85,7 +85,7 @@ fn a_datagram_connection_shows_its_cause() {
 }
 
 #[test]
-fn only_the_last_64_are_remembered() {
+fn only_the_last_64_ended_connections_are_recorded() {
     let mut harness = Harness::new();
     for _ in 0..70 {
         let peer = harness.connect(ServerKind::NameServer, Protocol::V18);

@@ -1,4 +1,4 @@
-//! A server core and clients of it in one place, in virtual time.
+//! A server core and its clients in one process, in virtual time.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(crate) const APP: &str = "app-1";
 pub(crate) const HOST: &str = "127.0.0.1";
 pub(crate) const BOTH: [Protocol; 2] = [Protocol::V16, Protocol::V18];
 
-/// Something the server sent.
+/// A message from the server, or an event of the connection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Got {
     InitResponse,
@@ -41,7 +41,7 @@ pub(crate) enum Got {
         text: String,
     },
     Undecodable,
-    /// The bytes are no frames.
+    /// Bytes that are not a frame.
     BadFrame,
     Closed,
 }
@@ -53,13 +53,13 @@ pub(crate) struct Harness {
     closed: Vec<ConnectionId>,
 }
 
-/// One client's connection.
+/// The connection of one client.
 pub(crate) struct Peer {
     pub(crate) id: ConnectionId,
     pub(crate) protocol: Protocol,
     pub(crate) cipher: Option<Cipher>,
     splitter: Splitter,
-    /// Requests are encrypted.
+    /// Whether requests are encrypted.
     pub(crate) encrypt: bool,
     closed: bool,
 }
@@ -89,7 +89,7 @@ impl Harness {
         }
     }
 
-    /// A connection of which the server knows nothing but that it exists.
+    /// Opens a connection without sending anything.
     pub(crate) fn accept(&mut self, server_kind: ServerKind, protocol: Protocol) -> Peer {
         let id = self.core.accept_stream(self.now, server_kind, HOST);
         let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
@@ -103,7 +103,7 @@ impl Harness {
         }
     }
 
-    /// A connection that has been greeted.
+    /// Opens a connection and completes the init.
     pub(crate) fn connect(&mut self, server_kind: ServerKind, protocol: Protocol) -> Peer {
         let mut peer = self.accept(server_kind, protocol);
         self.send_init(&peer);
@@ -122,7 +122,8 @@ impl Harness {
         self.send_message(peer, |bytes| init.encode(bytes));
     }
 
-    /// A connection with keys, whose requests are encrypted from now on.
+    /// Opens a connection, completes the init and exchanges keys. Requests are encrypted from then
+    /// on.
     pub(crate) fn connect_encrypted(
         &mut self,
         server_kind: ServerKind,
@@ -159,7 +160,8 @@ impl Harness {
         exchange
     }
 
-    /// A user on the front end, logged in with the full set, everything about it taken.
+    /// Connects a user to the front end, logs it in with full credentials, and discards the
+    /// responses.
     pub(crate) fn enter(&mut self, user: &str, protocol: Protocol) -> Peer {
         let mut peer = self.connect(ServerKind::FrontEnd, protocol);
         let got = self.ask(&mut peer, 230, credentials(user));
@@ -204,7 +206,7 @@ impl Harness {
         });
     }
 
-    /// A request, and everything that the server sends to this connection right then.
+    /// Sends a request, and returns everything that the server sends to this connection at once.
     pub(crate) fn ask(
         &mut self,
         peer: &mut Peer,
@@ -215,7 +217,7 @@ impl Harness {
         self.drain(peer)
     }
 
-    /// Lets time pass, deadline by deadline.
+    /// Advances the time from deadline to deadline.
     pub(crate) fn wait(&mut self, millis: u64) {
         let end = self.now.plus_millis(millis);
         let mut steps = 0;
@@ -233,15 +235,15 @@ impl Harness {
         self.core.service(self.now);
     }
 
-    /// The client hangs up.
+    /// Closes a client's connection.
     pub(crate) fn hang_up(&mut self, peer: Peer) {
         self.core.closed(self.now, peer.id);
     }
 
-    /// Everything sent to this connection and not taken yet.
+    /// Returns everything that was sent to this connection since the last call.
     pub(crate) fn drain(&mut self, peer: &mut Peer) -> Vec<Got> {
         while let Some(bytes) = self.core.transmit(peer.id) {
-            // In odd portions, as a socket takes them.
+            // In chunks, as a socket takes them.
             let count = bytes.len().min(1000);
             peer.splitter.push(&bytes[..count]);
             self.core.transmitted(peer.id, count);
@@ -351,7 +353,8 @@ pub(crate) fn decode(
     })
 }
 
-/// As a client reads them: the messages of event 0 one by one, so that their nesting may use the whole depth.
+/// Decodes parameters as a client does: the messages of event 0 one by one, so that each of them
+/// may have the maximum depth.
 fn event_parameters(params: &mut photon_proto::Params<'_>) -> Option<BTreeMap<u8, Value>> {
     let mut all = BTreeMap::new();
     while let Some(key) = params.next_key().ok()? {
@@ -444,7 +447,7 @@ pub(crate) fn private(sender: &str, target: &str, content: impl Into<Value>, id:
 }
 
 impl Got {
-    /// The return code of a response to this operation.
+    /// Returns the return code of a response to this operation.
     pub(crate) fn return_code(&self, operation: u8) -> i16 {
         match self {
             Self::Response {

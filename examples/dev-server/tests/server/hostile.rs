@@ -1,4 +1,4 @@
-//! Bytes and clients that mean no good, or know no better.
+//! Invalid input, and clients that are hostile or broken.
 
 use dev_server::sim::Rng;
 use dev_server::{ServerConfig, ServerKind};
@@ -6,7 +6,7 @@ use photon_proto::{Protocol, Value};
 
 use crate::harness::{BOTH, Got, Harness, Peer, credentials, ok, texts};
 
-/// Brings a client as far as this: accepted, greeted, keys exchanged, logged in.
+/// Brings a client to a stage: accepted, init done, keys exchanged, logged in.
 fn stage(harness: &mut Harness, stage: u8, server_kind: ServerKind, protocol: Protocol) -> Peer {
     if stage == 0 {
         return harness.accept(server_kind, protocol);
@@ -26,7 +26,7 @@ fn stage(harness: &mut Harness, stage: u8, server_kind: ServerKind, protocol: Pr
     peer
 }
 
-/// Requests as clients send them, to be spoilt.
+/// Valid requests, to be corrupted.
 fn samples(harness: &mut Harness, peer: &Peer) -> Vec<Vec<u8>> {
     use photon_proto::message::MessageWriter;
     use photon_proto::tcp::{self, Delivery};
@@ -86,7 +86,7 @@ fn samples(harness: &mut Harness, peer: &Peer) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
+fn bytes_that_are_not_frames_end_the_connection_at_every_stage() {
     for protocol in BOTH {
         for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
             for at in 0..=3 {
@@ -112,7 +112,7 @@ fn bytes_that_are_no_frames_end_the_connection_at_every_stage() {
 }
 
 #[test]
-fn the_first_message_has_to_be_an_init() {
+fn the_first_message_must_be_an_init() {
     let inits: [&[u8]; 4] = [
         &[0xF3, 2, 230, 0],
         &[0xF3, 0, 1],
@@ -138,11 +138,12 @@ fn the_first_message_has_to_be_an_init() {
 }
 
 #[test]
-fn bad_messages_are_skipped_and_bad_parameters_refused() {
+fn undecodable_messages_are_skipped_and_bad_parameters_refused() {
     for protocol in BOTH {
         let mut harness = Harness::new();
         let mut peer = harness.enter("alice", protocol);
-        // Not Photon, an unknown kind, encrypted without a key, an init again, half a parameter table.
+        // Not Photon, an unknown message kind, encryption without a key, a second init, half a
+        // parameter table.
         for message in [
             &[0x00, 0x02][..],
             &[0xF3, 0x0F, 1],
@@ -153,7 +154,7 @@ fn bad_messages_are_skipped_and_bad_parameters_refused() {
             harness.send_message(&peer, |bytes| bytes.extend(message));
             assert_eq!(harness.drain(&mut peer), [], "{message:x?}");
         }
-        // A parameter of a type that there is not.
+        // A parameter with an unknown type code.
         harness.send_message(&peer, |bytes| match protocol {
             Protocol::V16 => bytes.extend([0xF3, 2, 0, 0, 1, 0, 0xEE]),
             _ => bytes.extend([0xF3, 2, 0, 1, 0, 0xEE]),
@@ -199,7 +200,7 @@ fn a_bad_public_key_is_refused_and_the_connection_stays_plain() {
 }
 
 #[test]
-fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
+fn corrupted_requests_never_panic_and_do_not_affect_other_clients() {
     for seed in 0..400 {
         let mut rng = Rng::new(seed);
         let mut harness = Harness::with(|config| {
@@ -221,7 +222,7 @@ fn spoilt_requests_at_every_stage_never_panic_and_hurt_nobody_else() {
         for _ in 0..30 {
             let mut bytes = samples[rng.below(samples.len() as u64) as usize].clone();
             for _ in 0..rng.below(4) {
-                // Behind the frame header mostly, so that the message gets through.
+                // Usually after the frame header, so that the message is decoded.
                 let from = if rng.chance(90) { 7 } else { 0 };
                 let place = (from + rng.below(bytes.len() as u64 - from)) as usize;
                 bytes[place] = if rng.chance(50) {
@@ -267,7 +268,7 @@ fn random_bytes_never_panic() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_dropped_and_others_go_on() {
+fn a_client_that_does_not_read_is_disconnected_and_others_continue() {
     let mut harness = Harness::with(|config| config.max_outgoing_bytes = 50_000);
     let mut slow = harness.enter("slow", Protocol::V18);
     let mut alice = harness.enter("alice", Protocol::V18);
@@ -314,7 +315,7 @@ fn a_client_that_does_not_read_is_dropped_and_others_go_on() {
 }
 
 #[test]
-fn more_history_than_a_client_can_be_sent_is_cut_and_ends_nobody() {
+fn a_history_beyond_the_outgoing_limit_is_cut_without_a_disconnect() {
     let mut harness = Harness::with(|config| config.max_outgoing_bytes = 400_000);
     let mut alice = harness.enter("alice", Protocol::V18);
     let channels: Vec<String> = (0..20).map(|number| format!("c{number}")).collect();
@@ -345,7 +346,7 @@ fn more_history_than_a_client_can_be_sent_is_cut_and_ends_nobody() {
 }
 
 #[test]
-fn names_that_not_every_client_could_be_told_are_refused() {
+fn names_that_gpbinary_16_cannot_express_are_refused() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("alice", Protocol::V18);
     let long = |bytes: &mut Vec<u8>, length: usize| {
@@ -369,7 +370,7 @@ fn names_that_not_every_client_could_be_told_are_refused() {
 }
 
 #[test]
-fn a_session_with_very_many_channels_is_told_in_portions() {
+fn a_session_with_many_channels_is_announced_in_several_events() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("alice", Protocol::V18);
     let names: Vec<String> = (0..60).map(|number| format!("{number:030000}")).collect();
@@ -394,7 +395,7 @@ fn a_session_with_very_many_channels_is_told_in_portions() {
 }
 
 #[test]
-fn silent_connections_end_on_both_servers_and_pings_keep_them() {
+fn silent_connections_end_on_both_servers_and_pings_prevent_it() {
     for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
         let mut harness = Harness::new();
         let mut never = harness.accept(server_kind, Protocol::V18);

@@ -1,4 +1,4 @@
-//! Name server and the way to the front end.
+//! The name server, and the login at the front end.
 
 use dev_server::{AuthResult, AuthRule, ServerKind};
 use photon_proto::{Protocol, Value};
@@ -16,7 +16,7 @@ fn text(value: Option<&Value>) -> String {
 }
 
 #[test]
-fn regions_are_listed_with_this_servers_address() {
+fn get_regions_lists_the_regions_with_this_servers_address() {
     for protocol in BOTH {
         let mut harness = Harness::new();
         let mut peer = harness.connect_encrypted(ServerKind::NameServer, protocol);
@@ -93,7 +93,7 @@ fn wrong_credentials_have_their_codes() {
 }
 
 #[test]
-fn the_provider_and_the_server_name_users_who_do_not() {
+fn users_without_an_id_get_one_from_the_provider_or_the_server() {
     let mut harness = Harness::with(|config| {
         let result = AuthResult::Accept {
             user_id: Some("chosen".to_owned()),
@@ -188,7 +188,7 @@ fn the_number_of_users_can_be_limited() {
 }
 
 #[test]
-fn addresses_name_the_host_that_the_client_used() {
+fn front_end_addresses_contain_the_host_that_the_client_used() {
     let mut harness = Harness::new();
     let id = harness
         .core
@@ -205,7 +205,7 @@ fn addresses_name_the_host_that_the_client_used() {
 }
 
 #[test]
-fn answers_go_the_way_the_request_came_or_all_encrypted() {
+fn responses_are_encrypted_like_their_request_or_always() {
     for protocol in BOTH {
         let mut harness = Harness::new();
         let mut front = harness.connect_encrypted(ServerKind::FrontEnd, protocol);

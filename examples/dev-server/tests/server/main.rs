@@ -1,5 +1,5 @@
-//! The server, driven with bytes as clients send them: the core in virtual time, then real sockets and the program.
-//! Spec: chat.md 12.
+//! Tests of the server with hand-written bytes of clients: the core in virtual time, then real
+//! sockets and the program. Spec: chat.md 12.
 
 mod channels;
 mod control;

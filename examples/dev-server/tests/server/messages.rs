@@ -1,4 +1,4 @@
-//! Clients over WebSocket, below which there are whole messages: the core in virtual time. Spec: wire.md 7.
+//! The core with WebSocket clients, which send whole messages, in virtual time. Spec: wire.md 7.
 
 use dev_server::{ConnectionId, Fault, MessageLink, ServerKind, Step, SubProtocol};
 use photon_proto::crypto::{Cipher, KeyExchange};
@@ -10,7 +10,7 @@ use crate::harness::{
     Got, Harness, credentials, decode, event, messages, ok, private, response, subscribed, texts,
 };
 
-/// One client's WebSocket.
+/// The WebSocket of one client.
 struct Web {
     id: ConnectionId,
     subprotocol: SubProtocol,
@@ -41,14 +41,14 @@ fn open_with(
     }
 }
 
-/// A WebSocket that has been greeted.
+/// Opens a WebSocket and receives the init response.
 fn open(harness: &mut Harness, server_kind: ServerKind, subprotocol: SubProtocol) -> Web {
     let web = open_with(harness, server_kind, subprotocol, "example.org", false);
     assert_eq!(drain(harness, &web), [Got::InitResponse]);
     web
 }
 
-/// A user in channel "c".
+/// Connects a user and subscribes to channel "c".
 fn join(harness: &mut Harness, user: &str, subprotocol: SubProtocol) -> Web {
     let web = open(harness, ServerKind::FrontEnd, subprotocol);
     assert_eq!(
@@ -94,7 +94,7 @@ fn ask(harness: &mut Harness, web: &Web, code: u8, parameters: Vec<(u8, Value)>)
     drain(harness, web)
 }
 
-/// Everything sent to this client and not taken yet, message by message.
+/// Returns everything that was sent to this client since the last call, message by message.
 fn drain(harness: &mut Harness, web: &Web) -> Vec<Got> {
     let mut all = Vec::new();
     while let Some(message) = harness.core.transmit(web.id).map(<[u8]>::to_vec) {
@@ -104,13 +104,17 @@ fn drain(harness: &mut Harness, web: &Web) -> Vec<Got> {
             "until it is reported"
         );
         harness.core.transmitted(web.id, message.len());
-        all.extend(understood(web.subprotocol, web.cipher.as_ref(), message));
+        all.extend(decode_message(
+            web.subprotocol,
+            web.cipher.as_ref(),
+            message,
+        ));
     }
     all
 }
 
-/// What one message of a WebSocket says.
-pub(crate) fn understood(
+/// Decodes one message of a WebSocket.
+pub(crate) fn decode_message(
     subprotocol: SubProtocol,
     cipher: Option<&Cipher>,
     mut message: Vec<u8>,
@@ -150,7 +154,8 @@ pub(crate) fn understood(
     }
 }
 
-/// Arrays have no element type in JSON: gives those that are the protocol's own the one that they have elsewhere.
+/// JSON arrays have no element type. This converts those whose type the protocol defines to the
+/// type in other serializations.
 fn typed(mut got: Got) -> Got {
     const CONTENTS: u8 = 2;
     const RESULTS: u8 = 15;
@@ -181,7 +186,7 @@ fn closed(harness: &mut Harness) -> Vec<ConnectionId> {
 }
 
 #[test]
-fn clients_are_greeted_unasked_and_pings_answered() {
+fn websocket_clients_get_an_unsolicited_init_response_and_pongs() {
     let mut harness = Harness::with(|config| config.server_time_at_zero = 5000);
     for subprotocol in SubProtocol::ALL {
         let web = open(&mut harness, ServerKind::NameServer, subprotocol);
@@ -197,7 +202,7 @@ fn clients_are_greeted_unasked_and_pings_answered() {
             }]
         );
     }
-    // As the official SDK sends it.
+    // In the form of the official SDK.
     let web = open(&mut harness, ServerKind::NameServer, SubProtocol::Json);
     harness.core.received(
         harness.now,
@@ -211,7 +216,7 @@ fn clients_are_greeted_unasked_and_pings_answered() {
 }
 
 #[test]
-fn front_end_addresses_are_for_the_clients_transport_and_host() {
+fn front_end_addresses_fit_the_clients_transport_and_host() {
     for (host, secure, prefix, expected) in [
         ("example.org", false, true, "ws://example.org:9094"),
         ("::1", false, true, "ws://[::1]:9094"),
@@ -244,7 +249,7 @@ fn front_end_addresses_are_for_the_clients_transport_and_host() {
 }
 
 #[test]
-fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
+fn a_json_client_may_send_its_app_id_in_the_path_only() {
     let mut harness = Harness::with(|config| config.app_ids = vec!["app-1".to_owned()]);
     let json = open(&mut harness, ServerKind::NameServer, SubProtocol::Json);
     assert_eq!(ask(&mut harness, &json, 220, vec![])[0].return_code(220), 0);
@@ -277,7 +282,7 @@ fn the_app_id_of_a_json_client_may_stand_in_its_path_alone() {
 }
 
 #[test]
-fn clients_of_all_kinds_share_a_room() {
+fn clients_of_all_serializations_share_a_channel() {
     let mut harness = Harness::new();
     let mut stream = harness.enter("stream", Protocol::V16);
     harness.ask(&mut stream, 0, vec![(0, texts(&["c"]))]);
@@ -295,8 +300,8 @@ fn clients_of_all_kinds_share_a_room() {
         value: Type::String,
         pairs: vec![(Value::Int(3), "x".into())],
     });
-    // What a binary client says, and what of it a JSON client can hear.
-    for (id, (said, heard)) in [
+    // Content of a binary client, and the same content as a JSON client receives it.
+    for (id, (sent, received)) in [
         (Value::from("héllo"), Value::from("héllo")),
         (Value::Byte(200), Value::Int(200)),
         (Value::Double(2.0), Value::Double(2.0)),
@@ -327,20 +332,20 @@ fn clients_of_all_kinds_share_a_room() {
             &mut harness,
             &binary,
             2,
-            vec![(1, "c".into()), (3, said.clone())],
+            vec![(1, "c".into()), (3, sent.clone())],
         );
-        assert_eq!(got, [ok(2), messages("c", &[("binary", said.clone())], id)]);
+        assert_eq!(got, [ok(2), messages("c", &[("binary", sent.clone())], id)]);
         assert_eq!(
             drain(&mut harness, &text),
-            [messages("c", &[("binary", heard)], id)]
+            [messages("c", &[("binary", received)], id)]
         );
         assert_eq!(
             harness.drain(&mut stream),
-            [messages("c", &[("binary", said)], id)]
+            [messages("c", &[("binary", sent)], id)]
         );
     }
-    // The other way nothing is lost.
-    let said = table(Value::from(vec![
+    // In the other direction nothing is lost.
+    let sent = table(Value::from(vec![
         Value::Null,
         Value::Bool(true),
         Value::Int(-1),
@@ -350,15 +355,15 @@ fn clients_of_all_kinds_share_a_room() {
         &mut harness,
         &text,
         2,
-        vec![(1, "c".into()), (3, said.clone())],
+        vec![(1, "c".into()), (3, sent.clone())],
     );
-    let event = messages("c", &[("text", said)], 9);
+    let event = messages("c", &[("text", sent)], 9);
     assert_eq!(got, [ok(2), event.clone()]);
     assert_eq!(
         (drain(&mut harness, &binary), harness.drain(&mut stream)),
         (vec![event.clone()], vec![event])
     );
-    // Privately too.
+    // The same with private messages.
     let got = ask(
         &mut harness,
         &text,
@@ -370,7 +375,7 @@ fn clients_of_all_kinds_share_a_room() {
         (got, harness.drain(&mut stream)),
         (vec![ok(3), event.clone()], vec![event])
     );
-    // History, in the reader's own protocol.
+    // History arrives in the serialization of the receiver.
     let late = open(&mut harness, ServerKind::FrontEnd, SubProtocol::Json);
     ask(&mut harness, &late, 230, credentials("late"));
     let got = ask(
@@ -420,7 +425,7 @@ fn a_json_client_can_make_a_channel_that_publishes_its_subscribers() {
 }
 
 #[test]
-fn keys_can_be_exchanged_where_there_are_bytes() {
+fn keys_can_be_exchanged_over_binary_websocket() {
     let mut harness = Harness::new();
     let exchange = KeyExchange::new(&mut Random::new([5; 32]));
     for subprotocol in SubProtocol::ALL {
@@ -468,7 +473,7 @@ fn keys_can_be_exchanged_where_there_are_bytes() {
 }
 
 #[test]
-fn bad_messages_cost_only_themselves() {
+fn a_bad_message_is_skipped() {
     let mut harness = Harness::new();
     let text = join(&mut harness, "text", SubProtocol::Json);
     let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
@@ -497,7 +502,7 @@ fn bad_messages_cost_only_themselves() {
     let stats = harness.core.stats();
     assert_eq!((stats.bad_connections, stats.connections), (0, 2));
     assert!(stats.bad_messages >= 10, "{}", stats.bad_messages);
-    // Several frames in one message, the one in the middle bad.
+    // Several frames in one message, of which the second is bad.
     let mut three = request(
         text.subprotocol,
         2,
@@ -522,7 +527,7 @@ fn bad_messages_cost_only_themselves() {
 }
 
 #[test]
-fn what_is_too_long_as_text_is_null_for_those_who_read_text() {
+fn content_too_long_as_json_is_null_for_json_receivers() {
     let mut harness = Harness::new();
     let text = join(&mut harness, "text", SubProtocol::Json);
     let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
@@ -541,7 +546,7 @@ fn what_is_too_long_as_text_is_null_for_those_who_read_text() {
 }
 
 #[test]
-fn faults_have_a_form_in_every_subprotocol() {
+fn every_fault_works_in_every_serialization() {
     for subprotocol in SubProtocol::ALL {
         let mut harness = Harness::new();
         harness
@@ -610,14 +615,14 @@ fn faults_have_a_form_in_every_subprotocol() {
             1,
         );
         // JSON has no disconnect message.
-        let goodbye = Got::Disconnect {
+        let disconnect = Got::Disconnect {
             code: 3,
             text: "bye".to_owned(),
         };
         let expected = if subprotocol.is_text() {
             vec![]
         } else {
-            vec![goodbye]
+            vec![disconnect]
         };
         assert_eq!(ask(&mut harness, &web, 220, regions()), expected);
         assert_eq!(closed(&mut harness), [web.id]);
@@ -625,7 +630,7 @@ fn faults_have_a_form_in_every_subprotocol() {
 }
 
 #[test]
-fn silent_and_unread_connections_end_and_messages_can_be_delayed() {
+fn silent_and_unread_websockets_end_and_messages_can_be_delayed() {
     for subprotocol in SubProtocol::ALL {
         let mut harness = Harness::with(|config| config.max_outgoing_bytes = 10_000);
         let silent = join(&mut harness, "silent", subprotocol);
@@ -639,7 +644,7 @@ fn silent_and_unread_connections_end_and_messages_can_be_delayed() {
             ),
             (vec![silent.id], 1)
         );
-        // It takes nothing any more.
+        // This client does not read.
         for _ in 0..20 {
             let long = request(
                 subprotocol,

@@ -91,7 +91,7 @@ fn content_keeps_its_type_between_the_protocols() {
 }
 
 #[test]
-fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
+fn content_is_downgraded_only_for_receivers_that_cannot_express_it() {
     let numbers = Value::from(vec![1, 2]);
     let strange = |pairs| dictionary(Type::String, Type::Array(Box::new(Type::Int)), pairs);
     let sent = strange(vec![("a".into(), numbers.clone())]);
@@ -104,7 +104,7 @@ fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
     assert_eq!(content(&harness.drain(&mut old)), loose);
     assert_eq!(content(&harness.drain(&mut new_too)), sent);
     assert_eq!(harness.core.stats().downgraded, 1);
-    // The next message is whole again, and so is the one after from the other side.
+    // Encryption applies per message: the next message of each side can be decrypted again.
     harness.ask(&mut new, 2, vec![(1, "c".into()), (3, "x".into())]);
     assert_eq!(content(&harness.drain(&mut old)), "x".into());
     let events = Value::Array(Array::Event(vec![EventData {
@@ -114,7 +114,7 @@ fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
     let got = harness.ask(&mut old, 2, vec![(1, "c".into()), (3, events)]);
     assert_eq!(got[0], ok(2));
     harness.drain(&mut new);
-    // History keeps what was sent.
+    // History keeps the content as it was sent.
     let got = harness.ask(
         &mut new_too,
         0,
@@ -127,7 +127,7 @@ fn what_the_receivers_protocol_lacks_is_downgraded_for_it_alone() {
 }
 
 #[test]
-fn what_nothing_helps_is_null_for_that_receiver() {
+fn inexpressible_content_is_null_for_that_receiver_only() {
     let mut harness = Harness::new();
     let mut new = join(&mut harness, "new", Protocol::V18, false);
     let mut old = join(&mut harness, "old", Protocol::V16, false);
@@ -162,10 +162,11 @@ fn content_nested_to_the_limit_is_delivered_and_beyond_it_is_refused() {
 }
 
 #[test]
-fn content_that_even_its_sender_cannot_get_is_refused() {
+fn content_that_its_sender_could_not_receive_is_refused() {
     let mut harness = Harness::new();
     let mut alice = join(&mut harness, "alice", Protocol::V18, false);
-    // Readers take longer text than writers write: a string of 40,000 bytes, by hand.
+    // Decoders accept longer strings than encoders write: a string of 40,000 bytes, written by
+    // hand.
     let write = |bytes: &mut Vec<u8>, code: u8, first: &[u8]| {
         bytes.extend([0xF3, 2, code, 2]);
         bytes.extend(first);
@@ -183,7 +184,7 @@ fn content_that_even_its_sender_cannot_get_is_refused() {
 }
 
 #[test]
-fn history_that_does_not_fit_one_message_loses_its_oldest() {
+fn a_history_longer_than_one_event_loses_its_oldest_messages() {
     let mut harness = Harness::new();
     let mut alice = join(&mut harness, "alice", Protocol::V18, false);
     for number in 0..100_u8 {

@@ -61,13 +61,13 @@ fn friends_see_each_status_and_its_message() {
         harness.ask(&mut alice, 5, vec![(3, "x".into())])[0].return_code(5),
         -2
     );
-    // The message went with the visibility.
+    // The status message was dropped when the user became invisible.
     let mut dave = harness.enter("dave", Protocol::V18);
     assert_eq!(
         watch(&mut harness, &mut dave, &["alice"]),
         [status("alice", 4, None)]
     );
-    // A newcomer learns the present state; an invisible one looks absent.
+    // A new friend receives the present status; an invisible user looks absent.
     harness.ask(&mut alice, 5, vec![int(2), (3, "back".into())]);
     let mut carol = harness.enter("carol", Protocol::V18);
     assert_eq!(
@@ -85,7 +85,7 @@ fn friends_see_each_status_and_its_message() {
 }
 
 #[test]
-fn a_user_is_seen_to_come_and_go_as_the_switches_say() {
+fn friends_see_logins_and_logouts_as_the_switches_require() {
     let mut harness = Harness::with(|config| {
         config.status_on_login = true;
         config.report_offline_friends = false;
@@ -103,7 +103,7 @@ fn a_user_is_seen_to_come_and_go_as_the_switches_say() {
 }
 
 #[test]
-fn the_friend_list_goes_with_the_last_connection() {
+fn the_friend_list_is_dropped_with_the_last_connection() {
     let mut harness = Harness::new();
     let mut bob = harness.enter("bob", Protocol::V18);
     watch(&mut harness, &mut bob, &["alice"]);
@@ -150,7 +150,7 @@ fn listed(channel: &str, max: i32, others: &[&str]) -> Got {
 }
 
 #[test]
-fn a_publishing_channel_tells_who_comes_and_goes_and_can_be_full() {
+fn a_publishing_channel_announces_its_subscribers_and_can_be_full() {
     let mut harness = Harness::new();
     let [mut alice, mut bob, mut carol] =
         ["alice", "bob", "carol"].map(|user| harness.enter(user, Protocol::V18));
@@ -184,7 +184,7 @@ fn a_publishing_channel_tells_who_comes_and_goes_and_can_be_full() {
     harness.drain(&mut alice);
     harness.hang_up(carol);
     assert_eq!(harness.drain(&mut alice), [about(9, "carol")]);
-    // With several names nothing is said of properties, and none are set.
+    // With several channels the event has no properties, and none are set.
     let several = vec![(0, texts(&["p", "q"])), (22, untyped(publishing(1)))];
     assert_eq!(
         harness.ask(&mut alice, 0, several),
@@ -197,7 +197,7 @@ fn a_publishing_channel_tells_who_comes_and_goes_and_can_be_full() {
 }
 
 #[test]
-fn properties_change_only_from_what_was_expected() {
+fn properties_change_only_if_the_expected_values_match() {
     let mut harness = Harness::with(|config| config.properties = true);
     let [mut alice, mut bob] = ["alice", "bob"].map(|user| harness.enter(user, Protocol::V18));
     let join = || vec![(0, texts(&["c"]))];

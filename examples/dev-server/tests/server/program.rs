@@ -1,4 +1,4 @@
-//! The program, as a person calls it.
+//! The program, called as a user does.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -20,7 +20,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn help_tells_every_option_and_what_it_is_for() {
+fn help_lists_every_option() {
     let output = run(&["--help"]);
     assert!(output.status.success());
     let help = text(&output.stdout);
@@ -46,13 +46,13 @@ fn help_tells_every_option_and_what_it_is_for() {
     ] {
         assert!(help.contains(part), "{part}");
     }
-    // Every option that the help names is one.
+    // Every option in the help text exists.
     for option in help
         .lines()
         .filter_map(|line| line.trim_start().strip_prefix("--"))
     {
         let name = option.split_whitespace().next().unwrap();
-        // The first one may be taken for the option's value.
+        // The first `--help` may be taken as the value of the option.
         let output = run(&[&format!("--{name}"), "--help", "--help"]);
         assert!(
             !text(&output.stderr).contains("there is no option"),
@@ -62,7 +62,7 @@ fn help_tells_every_option_and_what_it_is_for() {
 }
 
 #[test]
-fn bad_arguments_end_with_64_and_say_which() {
+fn bad_arguments_exit_with_64_and_name_the_argument() {
     for (arguments, part) in [
         (&["--tcp-port", "x"][..], "--tcp-port x"),
         (&["--tcp-port"], "--tcp-port needs a value"),
@@ -123,7 +123,7 @@ fn bad_arguments_end_with_64_and_say_which() {
 }
 
 #[test]
-fn a_port_in_use_says_what_to_do() {
+fn a_used_port_gives_advice() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -154,7 +154,7 @@ fn a_port_in_use_says_what_to_do() {
 
 #[cfg(unix)]
 #[test]
-fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
+fn the_program_prints_its_addresses_serves_and_ends_on_a_signal() {
     for signal in ["-INT", "-TERM"] {
         let mut child = program()
             .args([
@@ -234,7 +234,7 @@ fn it_says_when_it_is_ready_serves_and_ends_on_a_signal() {
 
 #[cfg(unix)]
 #[test]
-fn transports_can_be_left_out_and_the_certificate_is_written() {
+fn transports_can_be_disabled_and_the_certificate_is_written() {
     let file = std::env::temp_dir().join(format!("photon-dev-server-{}.pem", std::process::id()));
     let file = file.to_str().unwrap();
     let free = [

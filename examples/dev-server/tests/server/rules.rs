@@ -1,4 +1,4 @@
-//! Rules of chat.md 12 that no other test states: limits, switches, exact forms.
+//! Rules of chat.md 12 without a test elsewhere: limits, switches, exact encodings.
 
 use dev_server::{ServerConfig, ServerKind};
 use photon_proto::{Dictionary, Hashtable, Protocol, Type, Value};
@@ -42,7 +42,7 @@ fn untyped(pairs: Vec<(Value, Value)>) -> Value {
 }
 
 #[test]
-fn authenticating_twice_is_refused_on_the_front_end_and_the_name_server_stays_open() {
+fn a_second_login_is_refused_on_the_front_end_and_accepted_on_the_name_server() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("alice", Protocol::V18);
     assert_eq!(
@@ -64,7 +64,7 @@ fn authenticating_twice_is_refused_on_the_front_end_and_the_name_server_stays_op
             -2
         );
     }
-    // Idle for long enough, it is closed.
+    // The idle connection is closed.
     harness.wait(29_999);
     assert_eq!(harness.drain(&mut names), []);
     harness.wait(1);
@@ -79,7 +79,7 @@ fn an_empty_name_is_refused_among_others() {
     assert_eq!(got, [ok(0), subscribed(&[("", false), ("a", true)])]);
 }
 
-/// Whether `part` stands somewhere in `whole`.
+/// Whether `whole` contains `part`.
 fn contains(whole: &[u8], part: &[u8]) -> bool {
     whole.windows(part.len()).any(|window| window == part)
 }
@@ -130,14 +130,15 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
             harness.request(&bob, 0, vec![(0, texts(&["p"]))]);
             let sent = raw(&mut harness, &bob);
             let (properties, by_user): (&[u8], &[u8]) = match protocol {
-                // Key and value type 0 (object), so each key and value carries its own; counts of two bytes.
+                // Key and value type 0 (object): each key and value has its own type code. Counts
+                // have two bytes.
                 Protocol::V16 => (
                     &[
                         22, b'D', 0, 0, 0, 2, b'b', 254, b'o', 1, b'b', 255, b'i', 0, 0, 0, 10,
                     ],
                     b"\x1CDs\0\0\x01\0\x05aliceD\0\0\0\x01s\0\x01ki\0\0\0\x09",
                 ),
-                // The same in 1.8: 28 is true, 11 an int of one byte, counts of one byte.
+                // The same in 1.8: 28 is true, 11 an int of one byte. Counts have one byte.
                 _ => (
                     &[22, 20, 0, 0, 2, 3, 254, 28, 3, 255, 11, 10],
                     b"\x1C\x14\x07\0\x01\x05alice\x14\0\0\x01\x07\x01k\x0B\x09",
@@ -150,7 +151,7 @@ fn properties_are_dictionaries_to_the_byte_and_hashtables_are_read() {
 }
 
 #[test]
-fn others_are_told_when_a_silent_users_grace_is_over() {
+fn subscribers_are_notified_at_the_end_of_a_users_grace_period() {
     let mut harness = switched(&["silence-timeout-ms=1000", "grace-ms=500"]);
     let mut alice = harness.enter("alice", Protocol::V18);
     let publishing = untyped(vec![(Value::Byte(254), Value::Bool(true))]);
@@ -185,13 +186,13 @@ fn too_many_operations_can_end_the_connection() {
     let mut harness = switched(&["max-operations-per-second=1", "disconnect-over-rate=on"]);
     let mut alice = harness.enter("alice", Protocol::V18);
     join(&mut harness, &mut alice, "c");
-    let goodbye = Got::Disconnect {
+    let disconnect = Got::Disconnect {
         code: 32743,
         text: "too many operations".to_owned(),
     };
     assert_eq!(
         publish(&mut harness, &mut alice, "c", "x"),
-        [goodbye, Got::Closed]
+        [disconnect, Got::Closed]
     );
 }
 
@@ -246,7 +247,7 @@ fn messages_texts_subscribers_and_friends_have_limits() {
 }
 
 #[test]
-fn all_histories_together_are_bounded_and_the_oldest_go() {
+fn all_histories_together_have_a_limit_and_the_oldest_are_dropped() {
     let mut harness = switched(&["max-total-history-bytes=100000"]);
     let mut alice = harness.enter("alice", Protocol::V18);
     let text = "x".repeat(10_000);
@@ -267,7 +268,7 @@ fn all_histories_together_are_bounded_and_the_oldest_go() {
     let kept =
         |harness: &Harness, name: &str| harness.core.channel("app-1", "1.0", name).unwrap().history;
     assert_eq!((kept(&harness, "c0"), kept(&harness, "c49")), (0, 1));
-    // Ids go on in a channel whose history went.
+    // Ids continue in a channel whose history was dropped.
     assert_eq!(
         publish(&mut harness, &mut alice, "c0", "y")[1],
         messages("c0", &[("alice", "y".into())], 2)
@@ -278,7 +279,7 @@ fn all_histories_together_are_bounded_and_the_oldest_go() {
 }
 
 #[test]
-fn gone_connections_leave_no_reminders() {
+fn dropped_connections_leave_no_reminders() {
     let mut harness = Harness::new();
     for _ in 0..100 {
         let peer = harness.accept(ServerKind::FrontEnd, Protocol::V18);
@@ -288,7 +289,7 @@ fn gone_connections_leave_no_reminders() {
 }
 
 #[test]
-fn subscriptions_can_be_confirmed_one_by_one_always() {
+fn subscriptions_can_always_be_confirmed_one_by_one() {
     let mut harness = switched(&["split-event-5=on"]);
     let mut alice = harness.enter("alice", Protocol::V18);
     let got = harness.ask(&mut alice, 0, vec![(0, texts(&["a", "b"]))]);
@@ -303,7 +304,7 @@ fn subscriptions_can_be_confirmed_one_by_one_always() {
 }
 
 #[test]
-fn arrays_can_have_different_lengths_everywhere() {
+fn wrong_array_lengths_apply_to_all_three_operations() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("alice", Protocol::V18);
     fault(&mut harness, "wrong-array-lengths");
@@ -354,13 +355,13 @@ fn tokens_can_be_bytes_and_expire_by_fault() {
     fault(&mut harness, "authenticate-ns=expired-token");
     let token = log_in(&mut harness);
     assert_eq!(enter(&mut harness, &token), 32753);
-    // The full set does not need a token.
+    // Full credentials do not need a token.
     fault(&mut harness, "expire-tokens");
     harness.enter("alice", Protocol::V18);
 }
 
 #[test]
-fn a_kicked_user_is_told_why_on_all_connections() {
+fn kick_sends_the_reason_to_all_connections_of_a_user() {
     let mut harness = Harness::new();
     let mut both = [0; 2].map(|_| harness.enter("two words", Protocol::V18));
     let mut other = harness.enter("other", Protocol::V18);
@@ -369,11 +370,11 @@ fn a_kicked_user_is_told_why_on_all_connections() {
         .control(r#"kick "two words" user-limit you are too many"#);
     assert_eq!(answer.line, "ok 2 connections of \"two words\" are ended");
     for peer in &mut both {
-        let goodbye = Got::Disconnect {
+        let disconnect = Got::Disconnect {
             code: 3,
             text: "you are too many".to_owned(),
         };
-        assert_eq!(harness.drain(peer), [goodbye, Got::Closed]);
+        assert_eq!(harness.drain(peer), [disconnect, Got::Closed]);
     }
     assert_eq!(harness.drain(&mut other), []);
     let users = harness.core.control("users").line;
@@ -387,7 +388,7 @@ fn a_kicked_user_is_told_why_on_all_connections() {
 }
 
 #[test]
-fn control_lists_channels_on_one_line_whatever_their_names() {
+fn control_lists_channels_on_one_line_for_any_name() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("al\"ice", Protocol::V18);
     join(&mut harness, &mut alice, "line\none");
@@ -410,7 +411,7 @@ fn a_user_sees_its_own_status_only_as_its_own_friend() {
 }
 
 #[test]
-fn a_private_message_to_someone_who_is_not_there_is_echoed_and_nothing_else_is_said() {
+fn a_private_message_to_an_absent_user_is_only_echoed() {
     let mut harness = Harness::new();
     let mut alice = harness.enter("alice", Protocol::V18);
     let mut too = harness.enter("alice", Protocol::V16);
@@ -422,7 +423,7 @@ fn a_private_message_to_someone_who_is_not_there_is_echoed_and_nothing_else_is_s
     let echo = private("alice", "nobody", "psst", 1);
     assert_eq!(got, [ok(3), echo.clone()]);
     assert_eq!(harness.drain(&mut too), [echo]);
-    // Ids count in each conversation.
+    // Each conversation has its own ids.
     assert_eq!(
         harness.ask(&mut alice, 3, vec![(225, "other".into()), (3, 1.into())])[1].parameter(8),
         Some(&1.into())

@@ -1,4 +1,4 @@
-//! The core at one end of the simulated network: lines that are slow, cut everything to pieces, stall and break.
+//! The core over simulated streams with delay, chunking, stalls and cuts.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::harness::{BOTH, Got, credentials, decode, texts};
 struct Client {
     protocol: Protocol,
     splitter: Splitter,
-    /// What it has not been able to send yet.
+    /// The bytes that it could not send yet.
     unsent: Vec<u8>,
     got: Vec<Got>,
     ended: Option<LinkEvent>,
@@ -47,7 +47,8 @@ impl Harness {
         }
     }
 
-    /// A client that logs in, subscribes, and publishes all at once, without waiting for any answer.
+    /// Connects a client that logs in, subscribes and publishes at once, without waiting for
+    /// responses.
     fn connect(
         &mut self,
         user: &str,
@@ -195,7 +196,7 @@ impl Harness {
         }
     }
 
-    /// The ids and contents of the messages that a client saw.
+    /// The ids, senders and contents of the messages that a client received.
     fn messages(&self, link: LinkKey) -> Vec<(i32, String, Value)> {
         let mut all = Vec::new();
         for event in self.clients[&link]
@@ -220,7 +221,7 @@ impl Harness {
 }
 
 #[test]
-fn everyone_sees_the_same_however_bad_the_lines_are() {
+fn all_clients_see_the_same_over_a_bad_network() {
     for seed in 0..150 {
         let mut harness = Harness::new(seed, ServerConfig::new());
         let settings = |slot: u64| StreamSettings {
@@ -267,7 +268,7 @@ fn everyone_sees_the_same_however_bad_the_lines_are() {
 }
 
 #[test]
-fn broken_lines_leave_no_users_behind() {
+fn broken_links_leave_no_users_behind() {
     let config = || ServerConfig::new().with(|config| config.silence_timeout_ms = 10_000);
     let mut harness = Harness::new(1, config());
     let settings = || StreamSettings {
@@ -292,5 +293,5 @@ fn broken_lines_leave_no_users_behind() {
     );
     harness.run(60_000);
     assert_eq!(harness.core.stats().channels, 0);
-    assert_eq!(harness.clients[&cut].ended, None, "nobody told it");
+    assert_eq!(harness.clients[&cut].ended, None, "a cut is silent");
 }

@@ -1,4 +1,5 @@
-//! The server on real sockets. Nothing sleeps: reads wait for what has to come, and fail after a while.
+//! The server on real sockets. Nothing sleeps: reads wait for the expected bytes, and fail after a
+//! timeout.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,11 +16,11 @@ use crate::harness::{BOTH, Got, credentials, decode, messages, ok, texts};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server in a thread of its own, stopped when dropped.
+/// A server in its own thread, stopped when dropped.
 pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     pub(crate) handle: ServerHandle,
-    /// What clients over wss have to trust.
+    /// The certificate that wss clients must trust.
     pub(crate) certificate: Option<String>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -84,7 +85,7 @@ impl Client {
         client
     }
 
-    /// Through the name server to the front end that it names.
+    /// Logs in at the name server and connects to the front end that it returns.
     fn log_in(server: &Running, user: &str, protocol: Protocol) -> Self {
         let mut names = Self::connect(server.addresses.name_server, protocol);
         let mut login = credentials(user);
@@ -131,7 +132,7 @@ impl Client {
         self.request(2, vec![(1, "c".into()), (3, content.into())]);
     }
 
-    /// The next thing the server sends.
+    /// The next message from the server.
     pub(crate) fn next(&mut self) -> Got {
         let mut buffer = [0; 16 * 1024];
         loop {
@@ -153,7 +154,7 @@ impl Client {
 }
 
 #[test]
-fn many_clients_talk_and_nobody_misses_or_doubles_a_message() {
+fn many_clients_receive_every_message_exactly_once() {
     const CLIENTS: usize = 30;
     const MESSAGES: usize = 5;
     let server = Running::start(ServerConfig::new());
@@ -193,7 +194,7 @@ fn many_clients_talk_and_nobody_misses_or_doubles_a_message() {
 }
 
 #[test]
-fn large_messages_cross_in_pieces() {
+fn large_messages_arrive_in_small_reads() {
     let server = Running::start(ServerConfig::new());
     let mut alice = Client::join(&server, "alice", Protocol::V18);
     let mut bob = Client::join(&server, "bob", Protocol::V16);
@@ -209,7 +210,7 @@ fn large_messages_cross_in_pieces() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
+fn a_client_that_does_not_read_is_disconnected_and_the_others_continue() {
     let server =
         Running::start(ServerConfig::new().with(|config| config.max_outgoing_bytes = 600_000));
     let slow = Client::join(&server, "slow", Protocol::V18);
@@ -234,7 +235,7 @@ fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
 }
 
 #[test]
-fn faults_switch_while_it_runs_and_a_goodbye_arrives() {
+fn faults_change_while_the_server_runs_and_a_disconnect_message_arrives() {
     let server = Running::start(ServerConfig::new());
     let mut alice = Client::join(&server, "alice", Protocol::V18);
     server.handle.with_faults(|faults| {
@@ -246,7 +247,8 @@ fn faults_switch_while_it_runs_and_a_goodbye_arrives() {
             },
         );
     });
-    // More than one: what the server does not read any more must not cost the last message to the client.
+    // Several requests: input that the server does not read any more must not cost the client the
+    // last message.
     for _ in 0..50 {
         alice.publish(Value::from(vec![0_u8; 20_000]));
     }
@@ -271,7 +273,7 @@ fn faults_switch_while_it_runs_and_a_goodbye_arrives() {
 }
 
 #[test]
-fn a_port_in_use_is_an_error_that_names_it() {
+fn binding_a_used_port_fails_with_its_address() {
     let server = Running::start(ServerConfig::new());
     let taken = server.addresses.name_server;
     let options = ServerOptions {

@@ -1,5 +1,5 @@
-//! The server on real WebSockets, with TLS and without. Nothing sleeps: reads wait for what has to come, at most until a
-//! deadline.
+//! The server on real WebSockets, with and without TLS. Nothing sleeps: reads wait for the expected
+//! bytes, at most until a deadline.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Bytes, ClientRequestBuilder, Error, Message, Utf8Bytes, WebSocket};
 
 use crate::harness::{Got, credentials, messages, ok, private, texts};
-use crate::messages::{request, understood};
+use crate::messages::{decode_message, request};
 use crate::sockets::{Client as StreamClient, PATIENCE, Running};
 
 trait Wire: Read + Write {}
@@ -130,7 +130,7 @@ impl Client {
         client
     }
 
-    /// Through the name server to the front end that it names.
+    /// Logs in at the name server and connects to the front end that it returns.
     fn join(server: &Running, user: &str, subprotocol: SubProtocol, secure: bool) -> Self {
         let mut names = Self::connect(server, ServerKind::NameServer, subprotocol, secure);
         let mut login = credentials(user);
@@ -182,12 +182,13 @@ impl Client {
                 Message::Ping(_) | Message::Pong(_) => continue,
                 other => panic!("{other:?}"),
             };
-            self.got = understood(self.subprotocol, None, message);
+            self.got = decode_message(self.subprotocol, None, message);
         }
         self.got.remove(0)
     }
 
-    /// Closes as a client does, up to the server's answer and the end of the stream.
+    /// Closes the WebSocket as a client does: waits for the server's close frame and the end of the
+    /// stream.
     fn leave(mut self) {
         self.socket.close(None).unwrap();
         loop {
@@ -199,7 +200,7 @@ impl Client {
         }
     }
 
-    /// The code with which the server closes.
+    /// Reads up to the server's close frame, and returns its code.
     fn close_code(&mut self) -> CloseCode {
         loop {
             if let Message::Close(frame) = self.socket.read().unwrap() {
@@ -219,7 +220,7 @@ const KINDS: [(SubProtocol, bool); 6] = [
 ];
 
 #[test]
-fn every_subprotocol_on_one_port_with_tls_and_without_in_one_room_with_tcp() {
+fn websocket_clients_of_every_serialization_share_a_channel_with_tcp() {
     let server = start(ServerConfig::new());
     let mut stream = StreamClient::connect(server.addresses.front_end, Protocol::V18);
     stream.request(230, credentials("stream"));
@@ -269,7 +270,7 @@ fn every_subprotocol_on_one_port_with_tls_and_without_in_one_room_with_tcp() {
 }
 
 #[test]
-fn the_host_that_a_client_names_is_the_one_it_is_told() {
+fn the_front_end_address_repeats_the_clients_host_header() {
     let server = start(ServerConfig::new());
     for (host, secure, expected) in [
         ("127.0.0.1", false, "ws://127.0.0.1"),
@@ -299,7 +300,7 @@ fn the_host_that_a_client_names_is_the_one_it_is_told() {
 }
 
 #[test]
-fn long_messages_cross_whole_both_ways() {
+fn long_messages_arrive_whole_in_both_directions() {
     let server = start(ServerConfig::new());
     let mut id = 0;
     for secure in [false, true] {
@@ -331,7 +332,7 @@ fn long_messages_cross_whole_both_ways() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
+fn a_client_that_does_not_read_is_disconnected_and_the_others_continue() {
     let server = start(ServerConfig::new().with(|config| config.max_outgoing_bytes = 600_000));
     for secure in [false, true] {
         let ended = server
@@ -371,7 +372,7 @@ fn a_client_that_does_not_read_is_ended_and_the_others_go_on() {
 }
 
 #[test]
-fn endings_are_closes_and_their_last_message_arrives() {
+fn the_last_message_arrives_before_the_close_frame() {
     let server = start(ServerConfig::new());
     for secure in [false, true] {
         let mut alice = Client::join(
@@ -391,7 +392,7 @@ fn endings_are_closes_and_their_last_message_arrives() {
             );
         });
         for _ in 0..20 {
-            // Some of it comes when the connection is over.
+            // Some of these writes fail, because the connection has ended.
             let _ = alice.socket.send(Message::Binary(
                 request(
                     SubProtocol::GpBinaryV18,
@@ -410,13 +411,13 @@ fn endings_are_closes_and_their_last_message_arrives() {
         );
         assert_eq!(alice.close_code(), CloseCode::Normal);
 
-        // Messages of the wrong kind.
+        // Messages of the wrong type.
         let mut bob = Client::join(&server, &format!("bob-{secure}"), SubProtocol::Json, secure);
         bob.socket
             .send(Message::Binary(vec![0xF3, 2].into()))
             .unwrap();
         assert_eq!(bob.close_code(), CloseCode::Unsupported);
-        // One that is too long.
+        // A message that is too long.
         let mut carol = Client::join(
             &server,
             &format!("carol-{secure}"),
@@ -428,11 +429,11 @@ fn endings_are_closes_and_their_last_message_arrives() {
             .send(Message::Binary(vec![0; 2_000_000].into()));
         match carol.socket.read() {
             Ok(Message::Close(frame)) => assert_eq!(frame.unwrap().code, CloseCode::Size),
-            // What it had not read is lost with what it had to say.
+            // The reset discards output that the client has not read.
             Err(Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {}
             other => panic!("{other:?}"),
         }
-        // A ping is answered.
+        // The server answers pings.
         let mut dave = Client::join(
             &server,
             &format!("dave-{secure}"),
@@ -460,7 +461,7 @@ fn endings_are_closes_and_their_last_message_arrives() {
 }
 
 #[test]
-fn what_is_no_websocket_is_told_so() {
+fn requests_without_a_websocket_upgrade_get_an_error_response() {
     let server = start(ServerConfig::new());
     let ws = server.addresses.ws.unwrap();
     for (request, part) in [
@@ -481,7 +482,7 @@ fn what_is_no_websocket_is_told_so() {
             "{answer}"
         );
     }
-    // No TLS where TLS is spoken: an alert, perhaps, and the end.
+    // Plain text on a TLS port: perhaps an alert, then the end.
     let mut stream = tcp(server.addresses.wss.unwrap().name_server);
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -493,7 +494,7 @@ fn what_is_no_websocket_is_told_so() {
 }
 
 #[test]
-fn noise_ends_its_own_connection_at_most() {
+fn random_bytes_end_their_own_connection_at_most() {
     const SECRET: [u8; 4] = [1, 2, 3, 4];
     let server = start(ServerConfig::new());
     let both = server.addresses.ws.unwrap();
@@ -501,7 +502,7 @@ fn noise_ends_its_own_connection_at_most() {
     for round in 0..200_u64 {
         let mut noise: Vec<u8> = (0..rng.below(300)).map(|_| rng.below(256) as u8).collect();
         if round % 2 == 0 {
-            // A whole message of the right kind, with noise in it.
+            // A complete WebSocket message of the right type with random content.
             let length = noise.len().min(125);
             noise.truncate(length);
             noise
@@ -520,7 +521,7 @@ fn noise_ends_its_own_connection_at_most() {
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: GpBinaryV18\r\n\r\n";
             stream.write_all(request.as_bytes()).unwrap();
         }
-        // The server may have ended it already.
+        // The server may have closed the connection already.
         let _ = stream.write_all(&noise);
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
@@ -541,7 +542,7 @@ fn noise_ends_its_own_connection_at_most() {
 }
 
 #[test]
-fn the_certificate_is_for_the_hosts_served_or_the_users_own() {
+fn the_certificate_covers_the_served_hosts_or_is_the_users_own() {
     let server =
         start(ServerConfig::new().with(|config| config.public_host = Some("chat.test".to_owned())));
     let address = server.addresses.wss.unwrap().name_server;

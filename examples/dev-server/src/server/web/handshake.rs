@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_known_subprotocol_is_taken_and_named_as_the_client_does() {
+    fn the_first_known_subprotocol_is_selected_in_the_clients_spelling() {
         let request = format!(
             "{REQUEST}Sec-WebSocket-Protocol: chat, json\r\nSec-WebSocket-Protocol: GpBinaryV18\r\n\r\n"
         );
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_with_400_and_a_reason() {
+    fn other_requests_are_refused_with_400_and_a_reason() {
         for (request, why) in [
             (format!("{REQUEST}\r\n"), "ask for the sub-protocol"),
             (
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_hosts() {
+    fn a_host_header_is_parsed_or_rejected() {
         for (text, expected) in [
             ("localhost:9093", Some("localhost")),
             ("127.0.0.1", Some("127.0.0.1")),
