@@ -1,7 +1,7 @@
 //! [`flood`]: random and changed datagrams, one after the other, to one end.
 
 use super::endpoints::{CheckedAcceptor, CheckedConnection};
-use super::forge::Observer;
+use super::observer::Observer;
 use super::{CHALLENGE, CLIENT_ADDRESS, PEER_ID};
 use crate::datagram::repair;
 use arbitrary::Unstructured;

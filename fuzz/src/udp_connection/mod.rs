@@ -7,6 +7,7 @@ mod flood;
 mod forge;
 mod invariants;
 mod network;
+mod observer;
 mod script;
 mod server;
 mod setup;

@@ -5,9 +5,9 @@ mod finish;
 
 use super::endpoints::CheckedConnection;
 use super::expectations::Expectations;
-use super::forge::Observer;
 use super::invariants::Snapshot;
 use super::network::Network;
+use super::observer::Observer;
 use super::script::{Call, Clock, Datagram, End, NetworkStep, Outgoing, Step};
 use super::server::Server;
 use super::setup::Setup;
