@@ -6,7 +6,6 @@ use std::time::Duration;
 use photon_proto::udp::{self, Acceptor};
 use photon_proto::{Random, Timestamp};
 
-use crate::carrier::Parcel;
 use crate::config::ServerConfig;
 use crate::connections::{ConnectionId, ServerKind};
 use crate::hashing::{HashKeys, Map};
@@ -92,17 +91,18 @@ impl Side {
         self.ids.remove(&key)
     }
 
-    pub(crate) fn send(&mut self, key: udp::ConnectionHandle, parcel: Parcel<'_>) {
+    /// Sends a message of a connection.
+    pub(crate) fn send(&mut self, key: udp::ConnectionHandle, message: &[u8]) {
         let sent = self
             .acceptor
             .send_with(key, CHANNEL, udp::Delivery::Reliable, |buffer, _| {
-                parcel.write(buffer);
+                buffer.extend_from_slice(message);
                 Ok::<(), udp::SendError>(())
             });
         if let Err(error) = sent {
             log::debug!(
                 "a message of {} bytes cannot be sent: {error}",
-                parcel.bytes.len()
+                message.len()
             );
         }
     }

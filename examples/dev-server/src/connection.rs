@@ -1,23 +1,21 @@
-//! One client's connection: init, key exchange, encryption, the protocol it chose, and what it is to be sent.
+//! One client's connection: the server's end of its [`Peer`], and what the server knows about it.
 //!
 //! ```text
 //! accepted --init--> open --(authenticate)--> authenticated --ended by us--> closing --bytes out--> gone
 //! ```
 
-use photon_proto::crypto::Cipher;
-use photon_proto::message::{self, Header, HttpInit, Message};
-use photon_proto::tcp::Item;
-use photon_proto::{
-    DecodeError, DecodeErrorKind, Limits, Parameters, Protocol, Text, Timestamp, internal,
-};
+use photon_proto::message::{Header, Message, MessageKind};
+use photon_proto::peer::{End, Inbound, Peer, SendError, SendOptions, SubProtocol, Wire};
+use photon_proto::tcp::{self, Delivery};
+use photon_proto::{DecodeError, Limits, Parameters, Random, Text, Timestamp, udp};
 
-use crate::carrier::Carrier;
+use crate::acceptors::Side;
 use crate::connections::ServerKind;
+use crate::delay_queue::DelayQueue;
 use crate::partition::PartitionKey;
-use crate::subprotocol::SubProtocol;
 use crate::timers::TimerId;
 
-/// What a disconnect command says unless there is a better reason: the server's logic. Spec: udp.md 7.2.
+/// The reason of a disconnect command unless there is a better one: server logic. Spec: udp.md 7.2.
 const REASON_LOGIC: u8 = 1;
 
 pub(crate) struct Connection {
@@ -29,15 +27,16 @@ pub(crate) struct Connection {
     pub(crate) path: Text,
     /// Code of the close frame that a WebSocket client sent.
     pub(crate) close_code: Option<u16>,
-    pub(crate) carrier: Carrier,
-    /// Known from the init on, over WebSocket from the beginning.
-    pub(crate) protocol: Option<SubProtocol>,
-    /// What a JSON client has in its path, and so need not say when it asks for something.
+    /// Framing, init, keys, pings and the conversion of JSON.
+    pub(crate) peer: Peer,
+    /// The datagram connection below the peer, if it has one.
+    pub(crate) handle: Option<udp::ConnectionHandle>,
+    /// What a delay holds back.
+    pub(crate) delayed: DelayQueue,
+    /// What a JSON client has in its path, and so need not send with its requests.
     pub(crate) app_id: Option<Text>,
-    pub(crate) cipher: Option<Cipher>,
-    /// Whose connection it is, once the front end let it in.
+    /// Whose connection it is, once the front end has accepted the login.
     pub(crate) user: Option<(PartitionKey, Text)>,
-    pub(crate) last_received: Timestamp,
     /// Set once the server wants to end it: until when its last bytes may leave.
     pub(crate) closing: Option<Timestamp>,
     /// The reason that the disconnect command of a datagram connection gives.
@@ -52,7 +51,7 @@ pub(crate) struct Connection {
     pub(crate) rate: (u64, u32),
 }
 
-/// Something a client sent.
+/// Something that a client sent.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Init {
@@ -62,42 +61,32 @@ pub(crate) enum Incoming {
     Ping {
         client_time: i32,
     },
-    KeyExchange {
-        public_key: Vec<u8>,
-    },
-    InternalPing {
-        client_time: i32,
-    },
+    KeyExchange,
     Request {
         code: u8,
         encrypted: bool,
         parameters: Result<Parameters, DecodeError>,
     },
-    /// A message that cannot be read; it is skipped. Spec: wire.md 10.
+    /// A message that cannot be decoded; it is skipped. Spec: wire.md 10.
     Bad(DecodeError),
-    /// A message that a server has no use for.
+    /// A message without a meaning for a server.
     Ignored,
 }
 
 impl Connection {
-    pub(crate) fn new(
-        now: Timestamp,
-        server_kind: ServerKind,
-        local_host: Text,
-        carrier: Carrier,
-    ) -> Self {
+    /// A connection over a link that is open.
+    pub(crate) fn new(server_kind: ServerKind, local_host: Text, peer: Peer) -> Self {
         Self {
             server_kind,
             local_host,
             ipv6: false,
             path: Text::default(),
             close_code: None,
-            carrier,
-            protocol: None,
+            peer,
+            handle: None,
+            delayed: DelayQueue::default(),
             app_id: None,
-            cipher: None,
             user: None,
-            last_received: now,
             closing: None,
             reason: REASON_LOGIC,
             reminder: None,
@@ -107,120 +96,171 @@ impl Connection {
         }
     }
 
-    /// Bytes of a stream.
-    pub(crate) fn push(&mut self, now: Timestamp, bytes: &[u8]) {
-        if let Some(stream) = self.carrier.as_stream_mut() {
-            self.last_received = now;
-            stream.splitter.push(bytes);
-        }
-    }
+    // Messages in.
 
-    /// The next thing the client sent on a stream; an error ends the connection.
-    pub(crate) fn next(&mut self, limits: &Limits) -> Result<Option<Incoming>, DecodeError> {
-        let Self {
-            carrier: Carrier::Stream(stream),
-            protocol,
-            cipher,
-            ..
-        } = self
-        else {
-            return Ok(None);
-        };
-        let Some(item) = stream.splitter.next()? else {
-            return Ok(None);
-        };
-        let message = match item {
-            Item::PingRequest { client_time } => return Ok(Some(Incoming::Ping { client_time })),
-            Item::Frame { message, .. } => stream.splitter.message_mut(message),
-            Item::PingResponse { .. } => return Ok(Some(Incoming::Ignored)),
-        };
-        understand(protocol, limits, message, cipher.as_ref()).map(Some)
-    }
-
-    /// A message of the client; an error ends the connection.
-    pub(crate) fn take(
+    /// The next thing that the client sent; an error ends the connection.
+    pub(crate) fn next(
         &mut self,
+        now: Timestamp,
         limits: &Limits,
-        message: &mut [u8],
-    ) -> Result<Incoming, DecodeError> {
-        understand(&mut self.protocol, limits, message, self.cipher.as_ref())
-    }
-}
-
-/// The first message is the init; one after it that cannot be read is no error.
-fn understand(
-    protocol: &mut Option<SubProtocol>,
-    limits: &Limits,
-    message: &mut [u8],
-    cipher: Option<&Cipher>,
-) -> Result<Incoming, DecodeError> {
-    let Some(protocol) = *protocol else {
-        let (chosen, ipv6) = first_message(limits, message)?;
-        *protocol = Some(chosen.into());
-        return Ok(Incoming::Init { ipv6 });
-    };
-    Ok(read(protocol.binary(), limits, message, cipher).unwrap_or_else(Incoming::Bad))
-}
-
-/// The protocol that the first message chooses, and its IPv6 flag. Spec: wire.md 2.
-fn first_message(limits: &Limits, message: &mut [u8]) -> Result<(Protocol, bool), DecodeError> {
-    if HttpInit::recognise(message) {
-        return HttpInit::decode(limits, message).map(|init| (init.protocol, init.ipv6));
-    }
-    let (kind, body) = message::decrypt(message, None)?;
-    let (version, ipv6) = match Message::decode(kind, Protocol::V16, limits, body)? {
-        Message::Init(init) => (init.protocol, init.ipv6),
-        _ => {
-            return Err(DecodeError::new(
-                DecodeErrorKind::UnknownMessage(kind as u8),
-                1,
-                "init",
-            ));
+        random: &mut Random,
+    ) -> Result<Option<Incoming>, DecodeError> {
+        while self.peer.has_input() {
+            let protocol = self.peer.protocol();
+            return match self.peer.receive(now, random) {
+                Inbound::Nothing => continue,
+                Inbound::Init(init) => Ok(Some(Incoming::Init { ipv6: init.ipv6 })),
+                Inbound::Ping { client_time } => Ok(Some(Incoming::Ping { client_time })),
+                Inbound::KeyRequest => Ok(Some(Incoming::KeyExchange)),
+                Inbound::Message {
+                    kind: MessageKind::Request,
+                    encrypted,
+                    message,
+                } => Ok(Some(
+                    request(protocol, limits, encrypted, message).unwrap_or_else(Incoming::Bad),
+                )),
+                Inbound::Bad { error, .. } => Ok(Some(Incoming::Bad(error))),
+                Inbound::Ended(End::BadStream(error) | End::BadInit(error)) => Err(error),
+                Inbound::Ended(end) => {
+                    debug_assert!(false, "{end:?} ends a server's connection");
+                    Ok(None)
+                }
+                _ => Ok(Some(Incoming::Ignored)),
+            };
         }
-    };
-    let protocol = Protocol::from_version(version).ok_or(DecodeError::new(
-        DecodeErrorKind::BadLength,
-        2,
-        "init protocol version",
-    ))?;
-    Ok((protocol, ipv6))
+        Ok(None)
+    }
+
+    // Messages out.
+
+    /// Sends a message, encrypted if that is asked for and there are keys.
+    pub(crate) fn send(&mut self, message: &[u8], encrypt: bool) -> Result<(), SendError> {
+        if self.peer.protocol().is_none() {
+            // Before the init only faults send something.
+            self.send_without_protocol(message);
+            return Ok(());
+        }
+        let options = SendOptions::PLAIN.encrypt(encrypt && self.peer.is_encrypted());
+        self.peer.send(options, |buffer, _, _| {
+            buffer.extend_from_slice(message);
+            Ok(())
+        })
+    }
+
+    fn send_without_protocol(&mut self, message: &[u8]) {
+        if !self.is_stream() {
+            return self.peer.send_raw(message);
+        }
+        let mut bytes = Vec::new();
+        let frame = tcp::begin_frame(&mut bytes, 0, Delivery::Reliable);
+        bytes.extend_from_slice(message);
+        tcp::end_frame(&mut bytes, frame);
+        self.peer.send_raw(&bytes);
+    }
+
+    fn is_stream(&self) -> bool {
+        self.peer.wire() == Wire::Stream
+    }
+
+    /// Moves what the peer has to send on its way: to the datagram connection, or into the delay
+    /// queue if it is due later. Otherwise it stays in the peer until the driver takes it.
+    pub(crate) fn forward(&mut self, side: &mut Side, now: Timestamp, due: Timestamp) {
+        let held = self.delayed.holds(now, due);
+        if !held && self.handle.is_none() {
+            return;
+        }
+        while let Some(bytes) = self.peer.transmit(now) {
+            match self.handle {
+                Some(handle) if !held => side.send(handle, bytes),
+                _ => self.delayed.push(due, bytes.to_vec()),
+            }
+            self.peer.transmitted(usize::MAX);
+        }
+    }
+
+    /// Lets go what is due.
+    pub(crate) fn release(&mut self, side: &mut Side, now: Timestamp) {
+        self.delayed.release(now, self.is_stream());
+        if let Some(handle) = self.handle {
+            while let Some(message) = self.delayed.pop() {
+                side.send(handle, &message);
+            }
+        }
+    }
+
+    /// The bytes that the driver can send now, or one message. Those of a datagram connection are
+    /// sent by its table.
+    pub(crate) fn unsent(&mut self, now: Timestamp) -> Option<&[u8]> {
+        if self.delayed.unsent().is_some() {
+            return self.delayed.unsent();
+        }
+        self.peer.transmit(now)
+    }
+
+    /// Whether [`unsent`](Self::unsent) gives anything.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.delayed.unsent().is_some() || self.peer.unsent_bytes() > 0
+    }
+
+    /// The driver has sent so many bytes, or the whole message.
+    pub(crate) fn transmitted(&mut self, bytes: usize) {
+        // A message counts as sent whatever the number.
+        let bytes = if self.is_stream() { bytes } else { usize::MAX };
+        if self.delayed.unsent().is_some() {
+            self.delayed.consume(bytes);
+        } else {
+            self.peer.transmitted(bytes);
+        }
+    }
+
+    /// Everything that has not been sent, or on datagrams not been acknowledged, in bytes.
+    pub(crate) fn waiting(&self, side: &Side) -> usize {
+        let below = self.handle.map_or(0, |handle| side.queued_bytes(handle));
+        self.delayed.bytes() + self.peer.unsent_bytes() + below
+    }
+
+    /// Whether nothing is left that has to be done here before the connection can end.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.delayed.is_empty() && self.peer.unsent_bytes() == 0
+    }
+
+    /// Gives up what has not been sent; a datagram connection ends thereby.
+    pub(crate) fn abort(&mut self, side: &mut Side) {
+        self.delayed = DelayQueue::default();
+        self.peer.abort();
+        if let Some(handle) = self.handle {
+            side.close(handle);
+        }
+    }
+
+    /// From now on a datagram connection is silent, as if the server had crashed.
+    pub(crate) fn vanish(&mut self, side: &mut Side) {
+        if let Some(handle) = self.handle {
+            self.delayed = DelayQueue::default();
+            side.forget(handle);
+        }
+    }
 }
 
-/// A message after the first.
-pub(crate) fn read(
-    protocol: Protocol,
+fn request(
+    protocol: Option<SubProtocol>,
     limits: &Limits,
-    message: &mut [u8],
-    cipher: Option<&Cipher>,
+    encrypted: bool,
+    message: &[u8],
 ) -> Result<Incoming, DecodeError> {
-    let encrypted = Header::decode(message)?.encrypted;
-    let (kind, body) = message::decrypt(message, cipher)?;
-    Ok(match Message::decode(kind, protocol, limits, body)? {
+    let Some(protocol) = protocol else {
+        debug_assert!(false, "requests come after the init");
+        return Ok(Incoming::Ignored);
+    };
+    let body = message.get(Header::LENGTH..).unwrap_or_default();
+    match Message::decode(MessageKind::Request, protocol.binary(), limits, body)? {
         Message::Request {
-            internal: false,
-            code,
-            mut params,
-        } => Incoming::Request {
+            code, mut params, ..
+        } => Ok(Incoming::Request {
             code,
             encrypted,
             parameters: params.to_parameters(),
-        },
-        Message::Request {
-            internal: true,
-            code: internal::INIT_ENCRYPTION,
-            mut params,
-        } => Incoming::KeyExchange {
-            public_key: internal::public_key(&mut params)?
-                .unwrap_or_default()
-                .to_vec(),
-        },
-        Message::Request {
-            internal: true,
-            code: internal::PING,
-            mut params,
-        } => Incoming::InternalPing {
-            client_time: internal::ping_times(&mut params)?.0.unwrap_or_default(),
-        },
-        _ => Incoming::Ignored,
-    })
+        }),
+        _ => Ok(Incoming::Ignored),
+    }
 }

@@ -85,6 +85,12 @@ impl Connections {
         self.all.get_mut(&id)
     }
 
+    /// A connection, unless it is ending or a fault mutes it: then nothing is sent any more.
+    pub(crate) fn sending(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.get_mut(id)
+            .filter(|connection| connection.closing.is_none() && !connection.muted)
+    }
+
     /// Removes a connection, and records how it ended.
     pub(crate) fn remove(
         &mut self,
@@ -117,14 +123,14 @@ impl Connections {
     }
 
     pub(crate) fn subprotocol(&self, id: ConnectionId) -> Option<SubProtocol> {
-        self.get(id)?.protocol
+        self.get(id)?.peer.protocol()
     }
 
     /// Queues a connection with unsent bytes for the driver, once until the driver polls it.
     pub(crate) fn announce(&mut self, id: ConnectionId) {
         if let Some(connection) = self.all.get_mut(&id)
             && !connection.announced
-            && !connection.carrier.unsent().is_empty()
+            && connection.has_unsent()
         {
             connection.announced = true;
             self.writable.push_back(id);
@@ -135,7 +141,7 @@ impl Connections {
         while let Some(id) = self.writable.pop_front() {
             if let Some(connection) = self.all.get_mut(&id) {
                 connection.announced = false;
-                if !connection.carrier.unsent().is_empty() {
+                if connection.has_unsent() {
                     return Some(id);
                 }
             }

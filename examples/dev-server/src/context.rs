@@ -2,17 +2,15 @@
 //! send.
 
 use photon_proto::message::MessageWriter;
-use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp, json};
+use photon_proto::peer::Peer;
+use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp};
 
 use crate::acceptors::Acceptors;
-use crate::carrier::Parcel;
 use crate::config::ServerConfig;
-use crate::connection::Connection;
 use crate::connections::{ConnectionId, Connections};
 use crate::event::Event;
 use crate::requests::{Asked, Wrong};
 use crate::stats::ServerStats;
-use crate::subprotocol::SubProtocol;
 use crate::timers::{Timer, Timers};
 use chat_core::codes::{operation, return_code};
 
@@ -89,7 +87,11 @@ impl Context<'_> {
                     }
                     let encrypt = self.config.encrypt_answers;
                     // It was converted to JSON when it was encoded.
-                    self.queue(id, &encoded.bytes, encrypt, !protocol.is_text());
+                    if protocol.is_text() {
+                        self.send_raw(id, &encoded.bytes);
+                    } else {
+                        self.queue(id, &encoded.bytes, encrypt);
+                    }
                 }
                 Err(error) => log::warn!(
                     "an event cannot be sent to a {} client: {error}",
@@ -103,9 +105,7 @@ impl Context<'_> {
     /// read by then would end it as a client that does not read.
     pub(crate) fn history_budget(&self, id: ConnectionId) -> usize {
         let waiting = self.connections.get(id).map_or(0, |connection| {
-            connection
-                .carrier
-                .waiting(self.acceptors.side(connection.server_kind))
+            connection.waiting(self.acceptors.side(connection.server_kind))
         });
         self.config.max_outgoing_bytes.saturating_sub(waiting) / 4
     }
@@ -156,9 +156,7 @@ impl Context<'_> {
     /// Ends a connection at once and drops its unsent bytes.
     pub(crate) fn abort(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id) {
-            connection
-                .carrier
-                .abort(self.acceptors.side_mut(connection.server_kind));
+            connection.abort(self.acceptors.side_mut(connection.server_kind));
             connection.closing = Some(self.now);
             self.connections.end(id);
         }
@@ -185,18 +183,18 @@ impl Context<'_> {
     /// has a key.
     pub(crate) fn send(&mut self, id: ConnectionId, message: &[u8], encrypt: bool) {
         let encrypt = encrypt || self.config.encrypt_answers;
-        self.queue(id, message, encrypt, true);
+        self.queue(id, message, encrypt);
     }
 
     /// Sends a message that is never encrypted.
     pub(crate) fn send_plain(&mut self, id: ConnectionId, message: &[u8]) {
-        self.queue(id, message, false, true);
+        self.queue(id, message, false);
     }
 
     /// Sends raw bytes: on a stream without a frame, on other links as a message, with JSON as a
     /// text message.
     pub(crate) fn send_raw(&mut self, id: ConnectionId, bytes: &[u8]) {
-        self.queue(id, bytes, false, false);
+        self.with_peer(id, |peer, _| peer.send_raw(bytes));
     }
 
     /// The server's clock, which wraps. Spec: wire.md 11.
@@ -207,56 +205,43 @@ impl Context<'_> {
             .wrapping_add(low.cast_signed())
     }
 
-    fn queue(&mut self, id: ConnectionId, bytes: &[u8], encrypt: bool, framed: bool) {
-        let (now, due, limits) = (
-            self.now,
-            self.now.plus_millis(self.config.delay_ms),
-            self.config.write_limits(),
-        );
+    fn queue(&mut self, id: ConnectionId, message: &[u8], encrypt: bool) {
+        let Some(connection) = self.connections.sending(id) else {
+            return;
+        };
+        match connection.send(message, encrypt) {
+            Ok(()) => self.forward(id),
+            // Disconnect messages are among them: JSON has none.
+            Err(error) => log::debug!("a message cannot be sent to a client: {error}"),
+        }
+    }
+
+    /// Lets a peer send something by itself, unless its connection sends nothing any more.
+    pub(crate) fn with_peer(&mut self, id: ConnectionId, act: impl FnOnce(&mut Peer, &mut Random)) {
+        let Some(connection) = self.connections.sending(id) else {
+            return;
+        };
+        act(&mut connection.peer, self.random);
+        self.forward(id);
+    }
+
+    /// Moves what a peer has to send on its way, and ends the connection of a client that does not
+    /// read.
+    fn forward(&mut self, id: ConnectionId) {
+        let (now, due) = (self.now, self.now.plus_millis(self.config.delay_ms));
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        if connection.closing.is_some() || connection.muted {
-            return;
-        }
-        let mut text = Vec::new();
-        let bytes = match connection.protocol {
-            Some(SubProtocol::Json) if framed => {
-                match json::encode_message(&mut text, &limits, bytes) {
-                    Ok(()) => &text,
-                    // Among them are disconnect messages, which JSON does not have.
-                    Err(error) => {
-                        return log::debug!("a message cannot be sent to a JSON client: {error}");
-                    }
-                }
-            }
-            _ => bytes,
-        };
-        let Connection {
-            carrier,
-            cipher,
-            server_kind,
-            ..
-        } = connection;
-        let side = self.acceptors.side_mut(*server_kind);
-        let held_back = carrier.next_release();
-        carrier.send(
-            side,
-            now,
-            due,
-            Parcel {
-                bytes,
-                cipher: cipher.as_ref().filter(|_| encrypt),
-                framed,
-            },
-        );
-        if carrier.waiting(side) > self.config.max_outgoing_bytes {
+        let side = self.acceptors.side_mut(connection.server_kind);
+        let held_back = connection.delayed.next_release();
+        connection.forward(side, now, due);
+        if connection.waiting(side) > self.config.max_outgoing_bytes {
             log::info!("a client does not read; its connection is ended");
             self.stats.overrun_connections = self.stats.overrun_connections.saturating_add(1);
             self.abort(id);
             return;
         }
-        if let (None, Some(release)) = (held_back, carrier.next_release()) {
+        if let (None, Some(release)) = (held_back, connection.delayed.next_release()) {
             self.timers.set(release, Timer::Release(id));
         }
         self.connections.announce(id);

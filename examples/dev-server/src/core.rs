@@ -1,12 +1,14 @@
 //! [`ServerCore`]: the public methods, and the dispatch of a message from its connection to its
 //! operation.
 
+use std::sync::Arc;
+
 use photon_proto::message::MessageKind;
+use photon_proto::peer::{Peer, PeerConfig, Wire};
 use photon_proto::{DecodeError, Parameters, Random, Text, Timestamp};
 
 use crate::acceptors::Acceptors;
 use crate::authentication::{Identity, Refusal};
-use crate::carrier::Carrier;
 use crate::config::ServerConfig;
 use crate::connection::{Connection, Incoming};
 use crate::connections::{ConnectionId, Connections, ServerKind};
@@ -27,6 +29,8 @@ use chat_core::codes::return_code;
 ///
 /// The [crate docs](crate) describe how to drive it.
 pub struct ServerCore {
+    /// What the peers of all connections share.
+    peer_config: Arc<PeerConfig>,
     pub(crate) config: ServerConfig,
     pub(crate) now: Timestamp,
     pub(crate) random: Random,
@@ -38,6 +42,19 @@ pub struct ServerCore {
     pub(crate) history_memory: HistoryMemory,
     pub(crate) timers: Timers,
     pub(crate) stats: ServerStats,
+}
+
+/// Memory that an idle connection may keep for the next message.
+const KEPT_BYTES: usize = 16 * 1024;
+
+/// The settings of all peers, except for the limits. The server bounds what waits to be sent by
+/// itself, and takes everything that it receives at once.
+fn peer_config() -> PeerConfig {
+    let mut config = PeerConfig::default();
+    config.incoming_cap_bytes = usize::MAX;
+    config.outgoing_cap_bytes = usize::MAX;
+    config.kept_bytes = KEPT_BYTES;
+    config
 }
 
 impl ServerCore {
@@ -54,6 +71,7 @@ impl ServerCore {
             config,
             hash_keys,
             random,
+            peer_config: Arc::new(peer_config()),
             connections: Connections::new(hash_keys),
             partitions: Map::with_hasher(hash_keys),
             history_memory: HistoryMemory::default(),
@@ -71,16 +89,24 @@ impl ServerCore {
         local_host: &str,
     ) -> ConnectionId {
         self.advance(now);
-        let connection = Connection::new(
-            self.now,
-            server_kind,
-            local_host.into(),
-            Carrier::stream(&self.config.limits),
-        );
+        let peer = self.new_peer(Wire::Stream);
+        let connection = Connection::new(server_kind, local_host.into(), peer);
         let id = self.connections.insert(connection);
         self.accepted(id, server_kind);
         self.settle();
         id
+    }
+
+    /// The server's end of a connection over a link that is open. Its settings are those of now:
+    /// limits that change later hold for new connections only.
+    pub(crate) fn new_peer(&mut self, wire: Wire) -> Peer {
+        let limits = self.config.write_limits();
+        if self.peer_config.limits != limits {
+            Arc::make_mut(&mut self.peer_config).limits = limits;
+        }
+        let mut peer = Peer::server(Arc::clone(&self.peer_config), wire);
+        peer.link_opened(self.now, false);
+        peer
     }
 
     pub(crate) fn accepted(&mut self, id: ConnectionId, server_kind: ServerKind) {
@@ -105,12 +131,8 @@ impl ServerCore {
         else {
             return;
         };
-        if let Carrier::Messages(_) = connection.carrier {
-            self.take_whole(id, bytes);
-        } else {
-            connection.push(self.now, bytes);
-            self.process(id);
-        }
+        connection.peer.handle_bytes(self.now, bytes);
+        self.process(id);
         self.settle();
     }
 
@@ -122,9 +144,7 @@ impl ServerCore {
             None => ConnectionEnd::Client,
         };
         if let Some(mut connection) = self.connections.remove(id, &mut self.timers, end) {
-            connection
-                .carrier
-                .abort(self.acceptors.side_mut(connection.server_kind));
+            connection.abort(self.acceptors.side_mut(connection.server_kind));
             self.leave(id, connection.user, true);
             self.settle();
         }
@@ -133,18 +153,17 @@ impl ServerCore {
     /// Returns the bytes that a stream has to send, or the next message of a WebSocket, never
     /// empty. It returns the same until [`transmitted`](Self::transmitted).
     pub fn transmit(&mut self, id: ConnectionId) -> Option<&[u8]> {
-        let unsent = self.connections.get(id)?.carrier.unsent();
-        (!unsent.is_empty()).then_some(unsent)
+        self.connections.get_mut(id)?.unsent(self.now)
     }
 
     /// Reports that the transport took this many of those bytes. For a WebSocket any number stands
     /// for the whole message.
     pub fn transmitted(&mut self, id: ConnectionId, bytes: usize) {
         if let Some(connection) = self.connections.get_mut(id)
-            && connection.carrier.as_datagram().is_none()
+            && connection.handle.is_none()
         {
-            connection.carrier.sent(bytes);
-            if connection.closing.is_some() && connection.carrier.is_drained() {
+            connection.transmitted(bytes);
+            if connection.closing.is_some() && connection.is_drained() {
                 self.connections.end(id);
                 self.settle();
             }
@@ -402,12 +421,12 @@ impl ServerCore {
     }
 
     /// Processes every complete message that has arrived on a connection.
-    fn process(&mut self, id: ConnectionId) {
+    pub(crate) fn process(&mut self, id: ConnectionId) {
         while let Some(connection) = self.connections.get_mut(id) {
             if connection.closing.is_some() {
                 return;
             }
-            match connection.next(&self.config.limits) {
+            match connection.next(self.now, &self.config.limits, &mut self.random) {
                 Ok(Some(incoming)) => self.handle(id, incoming),
                 Ok(None) => return,
                 Err(error) => self.bad_connection(id, &error),
@@ -437,16 +456,9 @@ impl ServerCore {
                 self.context().answer_init(id, server_kind);
             }
             Incoming::Ping { client_time } => {
-                self.context()
-                    .answer_ping(id, server_kind, client_time, false)
+                self.context().answer_ping(id, server_kind, client_time);
             }
-            Incoming::InternalPing { client_time } => {
-                self.context()
-                    .answer_ping(id, server_kind, client_time, true)
-            }
-            Incoming::KeyExchange { public_key } => {
-                self.context().exchange_keys(id, server_kind, &public_key)
-            }
+            Incoming::KeyExchange => self.context().exchange_keys(id, server_kind),
             Incoming::Request {
                 code,
                 encrypted,
@@ -513,21 +525,12 @@ impl ServerCore {
                 .get_mut(id)
                 .and_then(|connection| connection.user.take());
             self.leave(id, user, false);
-            let Some(connection) = self
-                .connections
-                .get(id)
-                .filter(|one| one.carrier.is_drained())
-            else {
+            let Some(connection) = self.connections.get(id).filter(|one| one.is_drained()) else {
                 continue;
             };
-            if let Some(carrier) = connection.carrier.as_datagram() {
+            if let Some(handle) = connection.handle {
                 let side = self.acceptors.side_mut(connection.server_kind);
-                side.shut_down(
-                    self.now,
-                    carrier.key,
-                    self.config.linger_ms,
-                    connection.reason,
-                );
+                side.shut_down(self.now, handle, self.config.linger_ms, connection.reason);
                 let end = ConnectionEnd::Server;
                 self.connections.remove(id, &mut self.timers, end);
             } else {

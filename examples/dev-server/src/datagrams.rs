@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
+use photon_proto::peer::Wire;
 use photon_proto::udp::{self, Cause, Event};
 use photon_proto::{Text, Timestamp};
 
-use crate::carrier::Carrier;
 use crate::connection::Connection;
 use crate::connections::ServerKind;
 use crate::core::ServerCore;
@@ -85,8 +85,8 @@ impl ServerCore {
                     let host = local_host.take().map(|ask| ask()).unwrap_or_default();
                     self.accept_datagrams(server_kind, key, &host);
                 }
-                Event::Message(mut message) => {
-                    self.take_message(server_kind, key, &mut message.bytes);
+                Event::Message(message) => {
+                    self.take_message(server_kind, key, &message.bytes);
                     self.acceptors
                         .side_mut(server_kind)
                         .acceptor
@@ -105,12 +105,9 @@ impl ServerCore {
         key: udp::ConnectionHandle,
         local_host: &str,
     ) {
-        let connection = Connection::new(
-            self.now,
-            server_kind,
-            Text::from(local_host),
-            Carrier::datagram(key),
-        );
+        let peer = self.new_peer(Wire::Datagram);
+        let mut connection = Connection::new(server_kind, Text::from(local_host), peer);
+        connection.handle = Some(key);
         let id = self.connections.insert(connection);
         self.acceptors.side_mut(server_kind).insert(key, id);
         self.accepted(id, server_kind);
@@ -120,7 +117,7 @@ impl ServerCore {
         &mut self,
         server_kind: ServerKind,
         key: udp::ConnectionHandle,
-        message: &mut [u8],
+        message: &[u8],
     ) {
         let Some(id) = self.acceptors.side(server_kind).id(key) else {
             return;
@@ -132,11 +129,8 @@ impl ServerCore {
         else {
             return;
         };
-        connection.last_received = self.now;
-        match connection.take(&self.config.limits, message) {
-            Ok(incoming) => self.handle(id, incoming),
-            Err(error) => self.bad_connection(id, &error),
-        }
+        connection.peer.handle_bytes(self.now, message);
+        self.process(id);
     }
 
     fn lost_datagrams(

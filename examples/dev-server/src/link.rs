@@ -1,19 +1,16 @@
 //! The connection below chat: init, key exchange, pings, silence. Spec: wire.md 2, 6, 8.
 
-use photon_proto::crypto::{Cipher, KeyExchange};
-use photon_proto::message::{MAGIC, MessageKind};
-use photon_proto::{internal, json, tcp};
+use photon_proto::internal;
+use photon_proto::message::MessageKind;
+use photon_proto::peer::{KeyAnswer, KeyExchangeFailure, Peer};
 
 use crate::connections::{ConnectionId, ServerKind};
 use crate::context::Context;
 use crate::faults::{Fault, Step};
 use crate::misbehave::Verdict;
-use crate::subprotocol::SubProtocol;
 use crate::timers::Timer;
 use chat_core::codes::return_code;
 
-/// The init response of real servers. Spec: wire.md 2.5.
-const INIT_RESPONSE: [u8; 3] = [MAGIC, MessageKind::InitResponse as u8, 0];
 /// The interval at which a connection without a silence timeout is checked, in case the setting
 /// changes.
 const UNLIMITED_RECHECK_MS: u64 = 60_000;
@@ -22,25 +19,11 @@ impl Context<'_> {
     pub(crate) fn answer_init(&mut self, id: ConnectionId, server_kind: ServerKind) {
         let step = Step::Init(server_kind);
         match self.intercept(id, step, MessageKind::InitResponse, 0) {
-            Verdict::Go => self.greet(id),
+            Verdict::Go => self.with_peer(id, Peer::answer_init),
             Verdict::Refuse(..) => self.close(id),
             Verdict::Done => return,
         }
         self.follow(id, step);
-    }
-
-    fn greet(&mut self, id: ConnectionId) {
-        if self.connections.subprotocol(id) != Some(SubProtocol::Json) {
-            return self.send_plain(id, &INIT_RESPONSE);
-        }
-        let mut number = [0; 8];
-        self.random.fill("session id", &mut number);
-        let session = format!("{:016x}", u64::from_be_bytes(number));
-        let mut text = Vec::new();
-        match json::encode_session(&mut text, &self.config.write_limits(), &session) {
-            Ok(()) => self.send_raw(id, &text),
-            Err(error) => log::warn!("a client cannot be greeted: {error}"),
-        }
     }
 
     /// Responds to a ping of the TCP framing, or to an internal one, at once. Spec: wire.md 6.3,
@@ -50,7 +33,6 @@ impl Context<'_> {
         id: ConnectionId,
         server_kind: ServerKind,
         client_time: i32,
-        framed: bool,
     ) {
         let step = Step::Ping(server_kind);
         match self.intercept(id, step, MessageKind::InternalResponse, internal::PING) {
@@ -59,26 +41,12 @@ impl Context<'_> {
             Verdict::Done => return,
         }
         let server_time = self.server_time();
-        if framed {
-            let limits = self.config.write_limits();
-            self.write(id, false, |bytes, protocol| {
-                internal::encode_ping_response(bytes, protocol, &limits, client_time, server_time)
-            });
-        } else {
-            let mut bytes = Vec::new();
-            tcp::encode_ping_response(&mut bytes, server_time, client_time);
-            self.send_raw(id, &bytes);
-        }
+        self.with_peer(id, |peer, _| peer.answer_ping(server_time, client_time));
         self.follow(id, step);
     }
 
     /// Responds to a key exchange. Spec: wire.md 8.1.
-    pub(crate) fn exchange_keys(
-        &mut self,
-        id: ConnectionId,
-        server_kind: ServerKind,
-        client_key: &[u8],
-    ) {
+    pub(crate) fn exchange_keys(&mut self, id: ConnectionId, server_kind: ServerKind) {
         let step = Step::KeyExchange(server_kind);
         match self.intercept(
             id,
@@ -87,42 +55,33 @@ impl Context<'_> {
             internal::INIT_ENCRYPTION,
         ) {
             Verdict::Go => {}
-            Verdict::Refuse(code, _) => return self.answer_key(id, code, None),
+            Verdict::Refuse(code, _) => return self.answer_keys(id, KeyAnswer::Refuse(code)),
             Verdict::Done => return,
         }
         if self.config.faults.happens(step, &Fault::EmptyKey) {
-            self.answer_key(id, return_code::OK, Some(&[]));
+            self.answer_keys(id, KeyAnswer::Key(&[]));
         } else if self.config.faults.happens(step, &Fault::DegenerateKey) {
-            self.answer_key(id, return_code::OK, Some(&[1]));
+            self.answer_keys(id, KeyAnswer::Key(&[1]));
         } else {
-            let exchange = KeyExchange::new(self.random);
-            match exchange.agree(client_key) {
-                Ok(key) => {
-                    self.answer_key(id, return_code::OK, Some(exchange.public_key()));
-                    if let Some(connection) = self.connections.get_mut(id) {
-                        connection.cipher = Some(Cipher::new(&key));
-                    }
-                }
-                Err(error) => {
-                    log::debug!("a key exchange is refused: {error}");
-                    self.answer_key(id, return_code::INVALID_OPERATION, None);
-                }
-            }
+            self.answer_keys(id, KeyAnswer::Agree);
         }
         self.follow(id, step);
     }
 
-    fn answer_key(&mut self, id: ConnectionId, return_code: i16, public_key: Option<&[u8]>) {
-        let limits = self.config.write_limits();
-        let Some(protocol) = self.connections.protocol(id) else {
-            return;
-        };
-        let mut bytes = Vec::new();
-        match internal::encode_key_response(&mut bytes, protocol, &limits, return_code, public_key)
-        {
-            Ok(()) => self.send_plain(id, &bytes),
-            Err(error) => log::warn!("a key exchange cannot be answered: {error}"),
-        }
+    fn answer_keys(&mut self, id: ConnectionId, answer: KeyAnswer<'_>) {
+        self.with_peer(id, |peer, random| {
+            let answered = match peer.answer_keys(answer, random) {
+                Err(KeyExchangeFailure::BadKey) => {
+                    log::debug!("a key exchange is refused: the client sent a bad key");
+                    let refusal = KeyAnswer::Refuse(return_code::INVALID_OPERATION);
+                    peer.answer_keys(refusal, random)
+                }
+                answered => answered,
+            };
+            if let Err(failure) = answered {
+                log::warn!("a key exchange cannot be answered: {failure}");
+            }
+        });
     }
 
     /// Sets the first reminder of a connection.
@@ -138,14 +97,14 @@ impl Context<'_> {
         let connection = self
             .connections
             .get(id)
-            .filter(|connection| connection.carrier.as_datagram().is_none())?;
+            .filter(|connection| connection.handle.is_none())?;
         let limit = match connection.server_kind {
             ServerKind::NameServer => self.config.name_server_idle_ms,
             ServerKind::FrontEnd => self.config.silence_timeout_ms,
         };
         Some(match limit {
             0 => self.now.plus_millis(UNLIMITED_RECHECK_MS),
-            limit => connection.last_received.plus_millis(limit),
+            limit => connection.peer.last_received().plus_millis(limit),
         })
     }
 
@@ -179,12 +138,10 @@ impl Context<'_> {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        connection
-            .carrier
-            .release(self.acceptors.side_mut(connection.server_kind), self.now);
-        if let Some(at) = connection.carrier.next_release() {
+        connection.release(self.acceptors.side_mut(connection.server_kind), self.now);
+        if let Some(at) = connection.delayed.next_release() {
             self.timers.set(at, Timer::Release(id));
-        } else if connection.closing.is_some() && connection.carrier.is_drained() {
+        } else if connection.closing.is_some() && connection.is_drained() {
             self.connections.end(id);
         }
         self.connections.announce(id);

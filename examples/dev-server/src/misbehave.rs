@@ -40,10 +40,8 @@ impl Context<'_> {
             Fault::Mute => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.muted = true;
-                    if connection.carrier.as_datagram().is_some() {
-                        connection
-                            .carrier
-                            .vanish(self.acceptors.side_mut(connection.server_kind));
+                    if connection.handle.is_some() {
+                        connection.vanish(self.acceptors.side_mut(connection.server_kind));
                         connection.closing = Some(self.now);
                         self.connections.end(id);
                     }

@@ -1,9 +1,9 @@
 //! The name server: operations 220 and 230. Spec: chat.md 2.4, 2.5, 12.
 
+use photon_proto::peer::Wire;
 use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
-use crate::carrier::Carrier;
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::faults::{Fault, Step};
@@ -168,13 +168,13 @@ impl ServerCore {
             Some(host) => host.as_str(),
             None => connection.map_or("", |connection| &connection.local_host),
         };
-        let (scheme, port) = match connection.map(|connection| &connection.carrier) {
-            Some(Carrier::Datagram(_)) => ("", self.config.front_end_udp_port),
-            Some(Carrier::Messages(messages)) if messages.secure => {
+        let (scheme, port) = match connection.map(|connection| connection.peer.wire()) {
+            Some(Wire::Datagram) => ("", self.config.front_end_udp_port),
+            Some(Wire::WebSocket { secure: true, .. }) => {
                 ("wss://", self.config.front_end_wss_port)
             }
-            Some(Carrier::Messages(_)) => ("ws://", self.config.front_end_ws_port),
-            Some(Carrier::Stream(_)) | None => ("", self.config.front_end_port),
+            Some(Wire::WebSocket { .. }) => ("ws://", self.config.front_end_ws_port),
+            _ => ("", self.config.front_end_port),
         };
         let scheme = if self.config.web_socket_prefix {
             scheme
