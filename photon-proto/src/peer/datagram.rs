@@ -8,13 +8,13 @@ use crate::crypto::Cipher;
 use crate::time::Timestamp;
 use crate::udp::{self, Config, Connection, Delivery, Event, REASON_CLIENT, State};
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 use core::time::Duration;
 
 /// The channel of every message of a chat client. Spec: udp.md 4.7.
 const CHANNEL: u8 = 0;
 
-#[derive(Debug)]
 pub(super) struct Datagram {
     config: Config,
     challenge: u32,
@@ -24,6 +24,16 @@ pub(super) struct Datagram {
     message: Vec<u8>,
     /// Set by a shutdown until the next call that has a time: how long it may go on sending.
     shutdown_ms: Option<u64>,
+}
+
+/// The state only: messages are private.
+impl fmt::Debug for Datagram {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Datagram")
+            .field("state", &self.connection.as_ref().map(Connection::state))
+            .field("buffered_bytes", &self.buffered_bytes())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Datagram {

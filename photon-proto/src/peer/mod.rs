@@ -193,6 +193,8 @@ pub struct Peer {
     carrier: Carrier,
     /// The first thing that ended the connection, or a later one that stops all processing.
     end: Option<End>,
+    /// Whether the end was taken.
+    end_taken: bool,
     exchange: Exchange,
     /// Boxed: the key schedule is half as large as everything else, and many connections need none.
     cipher: Option<Box<Cipher>>,
@@ -278,6 +280,7 @@ impl Peer {
             link_gone: false,
             carrier,
             end: None,
+            end_taken: false,
             exchange: Exchange::None,
             cipher: None,
             clock: PeerClock::new(Timestamp::ZERO),
@@ -418,6 +421,9 @@ impl Peer {
 
     #[inline]
     fn next(&mut self, now: Timestamp, random: &mut Random) -> Inbound<Range<usize>> {
+        if self.end_taken {
+            return self.end_inbound();
+        }
         let inbound = self
             .carrier
             .next(now, &mut self.clock, self.cipher.as_deref(), &self.config);
@@ -446,7 +452,7 @@ impl Peer {
             }
             Some(Inbound::Ended(end)) => self.fail(end),
             Some(other) => other,
-            None => self.end.clone().map_or(Inbound::Nothing, Inbound::Ended),
+            None => self.end_inbound(),
         }
     }
 
@@ -486,13 +492,28 @@ impl Peer {
         }
     }
 
+    /// The end, if there is one. It is the last thing: a UDP connection that times out later, for
+    /// example, must not change what was reported.
+    fn end_inbound(&mut self) -> Inbound<Range<usize>> {
+        match &self.end {
+            Some(end) => {
+                self.end_taken = true;
+                Inbound::Ended(end.clone())
+            }
+            None => {
+                debug_assert!(!self.end_taken, "an end stays");
+                Inbound::Nothing
+            }
+        }
+    }
+
     /// Ends the connection. Input that was not taken has no meaning any more.
     fn fail(&mut self, end: End) -> Inbound<Range<usize>> {
-        self.end = Some(end.clone());
+        self.end = Some(end);
         self.exchange = Exchange::None;
         (self.ping, self.silence) = (None, None);
         self.carrier.discard_input();
-        Inbound::Ended(end)
+        self.end_inbound()
     }
 
     // Messages out.

@@ -389,3 +389,51 @@ fn silence_and_far_too_much_input_end_a_client() {
     }
     assert_eq!(last, Inbound::Ended(End::Overrun));
 }
+
+#[test]
+fn a_printed_peer_shows_no_messages() {
+    let mut random = Random::new([1; 32]);
+    let config = config(SubProtocol::GpBinaryV18, Encryption::Off);
+    for wire in [Wire::Stream, Wire::Datagram, WEB_SOCKET] {
+        let phase = if wire == WEB_SOCKET {
+            Phase::Ready
+        } else {
+            Phase::AwaitInit
+        };
+        let mut server = server(wire, phase, &mut random);
+        server.send_raw(b"secret");
+        server.handle_bytes(NOW, b"secret");
+        let mut client = Peer::client(config.clone(), wire, "secret", &mut random);
+        client.link_opened(NOW, false);
+        for peer in [&server, &client] {
+            let printed = format!("{peer:?}");
+            // As text, and as a list of numbers.
+            assert!(!printed.contains("secret"), "{printed}");
+            assert!(!printed.contains("115, 101"), "{printed}");
+        }
+    }
+}
+
+/// Found by the fuzz target `peer`.
+#[test]
+fn an_end_is_not_replaced_by_a_later_one() {
+    let mut random = Random::new([1; 32]);
+    let config = config(SubProtocol::GpBinaryV18, Encryption::Off);
+    let mut client = Peer::client(config, Wire::Datagram, "Chat", &mut random);
+    client.link_opened(NOW, false);
+    while client.transmit(NOW).is_some() {
+        client.transmitted(1);
+    }
+    client.link_closed();
+    let closed = Inbound::Ended(End::LinkClosed);
+    assert_eq!(client.receive(NOW, &mut random), closed);
+    // The connect command is never acknowledged, and so UDP gives up.
+    for ms in (0..60_000).step_by(100) {
+        let now = NOW.plus_millis(ms);
+        client.handle_timeout(now);
+        while client.transmit(now).is_some() {
+            client.transmitted(1);
+        }
+        assert_eq!(client.receive(now, &mut random), closed, "after {ms} ms");
+    }
+}
