@@ -12,6 +12,7 @@
 //! | [`json()`] | who reads, then a text message of the JSON sub-protocol |
 //! | [`datagram()`] | one byte of choices, then a UDP datagram |
 //! | [`udp_connection()`] | how to set up a client and a server, then what happens to them |
+//! | [`peer()`] | how to set up both roles of a connection, then what happens to them |
 //! | [`chat_script()`] | how to set up a client and over what it talks, then what happens to it |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -21,6 +22,7 @@ mod datagram;
 mod input;
 mod json;
 mod message;
+pub mod peer;
 pub mod script;
 mod tcp_stream;
 pub mod udp_connection;
@@ -30,6 +32,7 @@ pub use chat_script::chat_script;
 pub use datagram::datagram;
 pub use json::json;
 pub use message::message;
+pub use peer::peer;
 pub use tcp_stream::tcp_stream;
 pub use udp_connection::udp_connection;
 pub use value::{value_v16, value_v18};
@@ -38,7 +41,7 @@ pub use value::{value_v16, value_v18};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("value_v16", value_v16),
     ("value_v18", value_v18),
     ("message", message),
@@ -46,5 +49,6 @@ pub const TARGETS: [Target; 8] = [
     ("json", json),
     ("datagram", datagram),
     ("udp_connection", udp_connection),
+    ("peer", peer),
     ("chat_script", chat_script),
 ];

@@ -8,7 +8,7 @@ mod datagrams;
 
 use photon_fuzz::chat_script::{Script, Setup, Start, explain, play};
 use photon_fuzz::udp_connection::{self, Role};
-use photon_fuzz::{datagram, json, message, tcp_stream, value_v16, value_v18};
+use photon_fuzz::{datagram, json, message, peer, tcp_stream, value_v16, value_v18};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
@@ -268,4 +268,43 @@ proptest! {
         let crc: &[u8] = if flags == 0xCC { &[0; 4] } else { &[] };
         datagram(&[&[choices], &header[..], crc, &parts.concat()].concat());
     }
+}
+
+/// Half of the scripts are undisturbed, so that both roles have to understand each other.
+#[test]
+fn both_roles_of_a_peer_keep_the_contract() {
+    let (ready, encrypted, ended) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_u32));
+    let messages = Cell::new(0_usize);
+    let scripts = (any::<bool>(), vec(any::<u8>(), 0..800)).prop_map(|(is_disturbed, bytes)| {
+        let mut script = peer::Script::decode(&bytes);
+        if !is_disturbed {
+            script.setup.is_closed.0 = false;
+            script
+                .steps
+                .retain(|step| !matches!(step, peer::Step::Disturb(_)));
+        }
+        script
+    });
+    let result = TestRunner::new(config(3_000)).run(&scripts, |script| {
+        let reached = peer::play(&script);
+        ready.set(ready.get() + u32::from(reached.is_ready));
+        encrypted.set(encrypted.get() + u32::from(reached.is_encrypted));
+        ended.set(ended.get() + u32::from(reached.is_ended));
+        messages.set(messages.get() + reached.messages);
+        Ok::<(), TestCaseError>(())
+    });
+    if let Err(TestError::Fail(why, script)) = result {
+        println!("{:?}", script.encode());
+        panic!("{why}: {script:#?}");
+    }
+    result.unwrap();
+    println!(
+        "{} ready, {} encrypted, {} ended, {} messages",
+        ready.get(),
+        encrypted.get(),
+        ended.get(),
+        messages.get()
+    );
+    assert!(ready.get() > 1_000 && encrypted.get() > 300 && ended.get() > 100);
+    assert!(messages.get() > 1_000);
 }

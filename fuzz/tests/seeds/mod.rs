@@ -3,6 +3,7 @@
 mod chat_scripts;
 mod datagrams;
 mod json_texts;
+mod peer_scripts;
 mod udp_scripts;
 
 use photon_inspect::hex;
@@ -133,6 +134,9 @@ pub(crate) fn all() -> Seeds {
     }
     for (name, script) in udp_scripts::all() {
         add("udp_connection", name, script.encode());
+    }
+    for (name, script) in peer_scripts::all() {
+        add("peer", &name, script.encode());
     }
     for (name, script) in chat_scripts::all() {
         add("chat_script", &name, script.encode());
