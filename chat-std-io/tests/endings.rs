@@ -44,13 +44,7 @@ fn a_name_without_a_listener_on_any_of_its_addresses_is_refused() {
 
 #[test]
 fn an_impossible_name_does_not_resolve() {
-    // A label has at most 63 characters (RFC 1035), so the resolver asks no server.
-    let host = "x".repeat(64);
-    let mut session = connecting(user(&format!("tcp://{host}:4533"), "alice"));
-    let (code, cause) = end_of(&mut session);
-    assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
-    assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Resolve));
-    assert!(cause.text.contains(&host), "{}", cause.text);
+    assert_unresolvable("tcp");
 }
 
 #[test]
@@ -195,11 +189,7 @@ fn a_simulated_loss_is_a_reset_that_the_next_pass_meets() {
             session.service();
         }
         assert_eq!(session.chat.state(), State::Error);
-        let (code, cause) = end_of(&mut session);
-        assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
-        assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
-        let outcome = session.close(LONG);
-        assert_eq!(outcome, CloseOutcome::Confirmed, "nothing is left to close");
+        assert_lost(session);
         server.wait_until(|core| core.ended_connections().len() == 2);
         assert_eq!(server.ends(), [ConnectionEnd::Client; 2]);
         assert_eq!(

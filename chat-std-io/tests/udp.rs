@@ -3,7 +3,7 @@
 mod harness;
 
 use chat_std_io::chat_core::photon_proto::udp::{Cause, REASON_CLIENT};
-use chat_std_io::{CauseKind, CloseOutcome, LinkErrorKind, PeerErrorCode, State};
+use chat_std_io::{CloseOutcome, State};
 use dev_server::server::UdpPorts;
 use dev_server::{ConnectionEnd, Transport};
 use harness::*;
@@ -109,13 +109,7 @@ fn a_server_that_starts_late_is_reached() {
 
 #[test]
 fn an_impossible_name_does_not_resolve() {
-    // A label has at most 63 characters (RFC 1035), so the resolver asks no server.
-    let host = "x".repeat(64);
-    let mut session = connecting(user(&format!("udp://{host}:5058"), "alice"));
-    let (code, cause) = end_of(&mut session);
-    assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
-    assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Resolve));
-    assert!(cause.text.contains(&host), "{}", cause.text);
+    assert_unresolvable("udp");
 }
 
 #[test]
@@ -129,11 +123,7 @@ fn a_simulated_loss_is_a_reset_and_the_server_receives_no_disconnect() {
         State::ConnectedToFrontEnd,
         "the client has not met it yet"
     );
-    let (code, cause) = end_of(&mut session);
-    assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
-    assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
-    let outcome = session.close(LONG);
-    assert_eq!(outcome, CloseOutcome::Confirmed, "nothing is left to close");
+    assert_lost(session);
     assert_eq!(
         server.ends(),
         [LEFT],

@@ -76,11 +76,7 @@ fn a_simulated_loss_is_a_reset_and_the_server_receives_no_close() {
     for server in each() {
         let mut session = in_lobby(&server, server.config());
         session.simulate_connection_loss();
-        let (code, cause) = end_of(&mut session);
-        assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
-        assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
-        let outcome = session.close(LONG);
-        assert_eq!(outcome, CloseOutcome::Confirmed, "nothing is left to close");
+        assert_lost(session);
         server.wait_until(|core| core.ended_connections().len() == 2);
         let ended = server.ended();
         let ends = [

@@ -37,7 +37,10 @@ pub(crate) fn tcp(
             }
         }
     }
-    Err(LinkError::new(kind, text.as_str()))
+    let text = format!(
+        "no server accepted the connection ({text}): check the address, and that the server runs"
+    );
+    Err(LinkError::new(kind, text))
 }
 
 fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
@@ -66,7 +69,9 @@ pub(crate) fn udp(addresses: &[SocketAddr]) -> Result<(UdpSocket, SocketAddr), L
         Ok(socket) => Ok((socket, address)),
         Err(error) => {
             let kind = LinkError::from(&error).kind;
-            Err(LinkError::new(kind, format!("{address}: {error}")))
+            let text =
+                format!("cannot open a UDP socket to {address} ({error}): check the network");
+            Err(LinkError::new(kind, text))
         }
     }
 }

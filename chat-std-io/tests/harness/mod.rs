@@ -11,8 +11,8 @@ mod server;
 
 use chat_std_io::chat_core::{DisconnectCause, Encryption};
 use chat_std_io::{
-    ChatConfig, ConnectOptions, Event, PeerErrorCode, PublishOptions, Session, SessionOptions,
-    State, SubscribeOptions,
+    CauseKind, ChatConfig, CloseOutcome, ConnectOptions, Event, LinkErrorKind, PeerErrorCode,
+    PublishOptions, Session, SessionOptions, State, SubscribeOptions,
 };
 pub use relay::Relay;
 pub use server::{IS_SERVER, Server};
@@ -190,6 +190,27 @@ pub fn end_of(session: &mut Session) -> (PeerErrorCode, DisconnectCause) {
     });
     assert_eq!(states.last(), Some(&State::Error));
     end.unwrap()
+}
+
+/// Checks that a session on the front end has lost its connection, and has nothing left to close.
+#[track_caller]
+pub fn assert_lost(mut session: Session) {
+    let (code, cause) = end_of(&mut session);
+    assert_eq!(code, PeerErrorCode::FrontEndConnectClosed);
+    assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Reset));
+    assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
+}
+
+/// Checks the error for a host that cannot exist.
+#[track_caller]
+pub fn assert_unresolvable(scheme: &str) {
+    // A label has at most 63 characters (RFC 1035), so the resolver asks no server.
+    let host = "x".repeat(64);
+    let mut session = connecting(user(&format!("{scheme}://{host}:4533"), "alice"));
+    let (code, cause) = end_of(&mut session);
+    assert_eq!(code, PeerErrorCode::NameServerConnectFailed);
+    assert_eq!(cause.kind, CauseKind::Link(LinkErrorKind::Resolve));
+    assert!(cause.text.contains(&host), "{}", cause.text);
 }
 
 /// Drives an idle session until nothing is due for a second.
