@@ -1,24 +1,26 @@
-//! What can be wrong with bytes ([`DecodeError`]) and with a caller's value ([`EncodeError`]).
+//! Errors in received bytes ([`DecodeError`]) and in a caller's value ([`EncodeError`]).
 
 use alloc::string::String;
 use core::fmt;
 
-/// Received bytes that are not what they claim to be: what was wrong, and where.
+/// An error in received bytes, with its position.
 ///
-/// `Copy` and free of allocation, so that hostile input costs nothing to refuse.
+/// `Copy` and free of allocation, so that rejecting hostile input costs nothing. Exhaustive:
+/// callers build errors of their own formats with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} in {field} at byte {offset}")]
 pub struct DecodeError {
-    /// What was wrong.
+    /// The kind of error.
     pub kind: DecodeErrorKind,
-    /// Byte offset from the start of what was given to the decoder (a value, a message, or the whole stream).
+    /// The byte offset from the start of the decoder's input: a value, a message, or the whole
+    /// stream.
     pub offset: usize,
-    /// The field that was being read, e.g. `"string length"`.
+    /// The field that was decoded, for example `"string length"`.
     pub field: &'static str,
 }
 
 impl DecodeError {
-    /// An error of `kind` at `offset`, found while reading `field`.
+    /// Creates an error of `kind` at `offset`, found while decoding `field`.
     #[must_use]
     pub const fn new(kind: DecodeErrorKind, offset: usize, field: &'static str) -> Self {
         Self {
@@ -28,7 +30,7 @@ impl DecodeError {
         }
     }
 
-    /// The same error seen from a buffer in which the decoded bytes start at `base`.
+    /// The same error with an offset in a buffer in which the decoded bytes begin at `base`.
     #[must_use]
     pub const fn shifted(mut self, base: usize) -> Self {
         self.offset = self.offset.saturating_add(base);
@@ -36,7 +38,7 @@ impl DecodeError {
     }
 }
 
-/// What was wrong with received bytes.
+/// The kind of a [`DecodeError`]. Non-exhaustive: later versions may distinguish more errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
@@ -44,11 +46,12 @@ pub enum DecodeErrorKind {
     Truncated,
     /// A type code that the protocol does not define.
     UnknownType(u8),
-    /// A type code that is defined, but not allowed in this place (a declared dictionary type, an element type).
+    /// A type code that is defined, but not allowed in this place (declared dictionary type,
+    /// element type).
     TypeNotAllowed(u8),
-    /// A value of another type than the reader asked for.
+    /// A value of another type than expected.
     WrongType(u8),
-    /// Something that must be there is not.
+    /// A required part is missing.
     Missing,
     /// A length or count below zero or above what the format can hold.
     BadLength,
@@ -60,7 +63,7 @@ pub enum DecodeErrorKind {
     DuplicateKey,
     /// Elements of one array of arrays, or values under one declared type, that differ in type.
     MixedTypes,
-    /// More containers inside each other than [`Limits::max_depth`](crate::Limits::max_depth).
+    /// Containers nested deeper than [`Limits::max_depth`](crate::Limits::max_depth).
     TooDeep,
     /// More values than [`Limits::max_values`](crate::Limits::max_values).
     TooManyValues,
@@ -70,22 +73,22 @@ pub enum DecodeErrorKind {
     TooLong,
     /// Bytes after the end of a single value.
     TrailingBytes,
-    /// A message that does not begin with F3 or FD.
+    /// A message that begins with neither F3 nor FD.
     BadMagic(u8),
     /// A message type that the protocol does not define.
     UnknownMessage(u8),
     /// A stream frame that begins with neither FB nor F0.
     BadFrame(u8),
-    /// An encrypted message, and no key.
+    /// An encrypted message, but no key.
     NoKey,
-    /// Ciphertext that is no positive multiple of 16 bytes, or whose padding is wrong.
+    /// Ciphertext whose length is not a positive multiple of 16, or whose padding is wrong.
     BadCiphertext,
     /// The encryption flag on a message that is never encrypted.
     NeverEncrypted,
 }
 
 impl DecodeErrorKind {
-    /// A short stable name, as printed by `photon-inspect`.
+    /// A short, stable name, as `photon-inspect` prints it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -142,64 +145,64 @@ impl fmt::Display for DecodeErrorKind {
     }
 }
 
-/// A value that the chosen protocol cannot express: what, and where inside the value.
+/// A value that the chosen protocol cannot express, with the position inside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at {}", if path.is_empty() { "the value itself" } else { path.as_str() })]
 pub struct EncodeError {
-    /// What cannot be expressed.
+    /// The kind of error.
     pub kind: EncodeErrorKind,
-    /// Where, from the outside in: `[3]` an element, `{7}` the key or value of the pair with that number, `(22)` a
-    /// parameter. Empty: the value itself.
+    /// The position, from the outside in: `[3]` is an element, `{7}` the key or value of a pair,
+    /// `(22)` a parameter. It is empty for the value itself.
     pub path: String,
 }
 
-/// What a protocol cannot express.
+/// The kind of an [`EncodeError`]. Non-exhaustive, for the reason given at [`DecodeErrorKind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
     /// Text longer than 32,767 bytes of UTF-8. Spec: wire.md 4.4, 5.5.
-    #[error("text of {0} bytes is longer than 32767")]
+    #[error("the text has {0} bytes, more than 32767; split it")]
     TextTooLong(usize),
     /// More elements, pairs or bytes than the count field can hold.
-    #[error("{0} elements are more than the format can count")]
+    #[error("{0} elements are more than the protocol can count; split the value")]
     TooManyElements(usize),
     /// More than 255 parameters in 1.8, 32,767 in 1.6.
-    #[error("too many parameters")]
+    #[error("the message has more parameters than the protocol can count")]
     TooManyParameters,
-    /// A type that cannot be an element, or a declared dictionary side, in this protocol.
-    #[error("the protocol cannot express this type here")]
+    /// A type that cannot be an element, or a declared dictionary type, in this protocol.
+    #[error("the protocol cannot express this type here; use an object array or a Hashtable")]
     TypeNotExpressible,
-    /// A value that does not have the declared type of its dictionary side or array.
+    /// A value of another type than its dictionary or array declares.
     #[error("the value does not have the declared type")]
     TypeMismatch,
     /// An array of arrays without elements: write an empty object array. Spec: wire.md 4.1.
-    #[error("an empty array of arrays cannot be written; use an empty object array")]
+    #[error("an empty array of arrays cannot be encoded; use an empty object array")]
     EmptyNestedArray,
     /// A container (array, map, message) as the key of a map.
-    #[error("a container cannot be a key")]
+    #[error("an array, map or message cannot be a key")]
     ContainerAsKey,
     /// Null as the key of a map: readers drop such pairs.
     #[error("null cannot be a key")]
     NullKey,
     /// The same key twice in a map.
-    #[error("duplicate key")]
+    #[error("the map has the same key twice")]
     DuplicateKey,
-    /// More containers inside each other than [`Limits::max_depth`](crate::Limits::max_depth).
-    #[error("nested too deeply")]
+    /// Containers nested deeper than [`Limits::max_depth`](crate::Limits::max_depth).
+    #[error("containers are nested deeper than Limits::max_depth")]
     TooDeep,
     /// More values than [`Limits::max_values`](crate::Limits::max_values).
-    #[error("too many values")]
+    #[error("the message has more values than Limits::max_values")]
     TooManyValues,
     /// A message longer than [`Limits::max_sent_bytes`](crate::Limits::max_sent_bytes).
-    #[error("message longer than {0} bytes")]
+    #[error("the message is longer than {0} bytes")]
     MessageTooLong(usize),
-    /// An iterator that gave another number of elements than it announced.
-    #[error("an iterator gave another number of elements than it announced")]
+    /// An iterator that returned another number of elements than its `len`.
+    #[error("the iterator returned another number of elements than its length")]
     WrongCount,
 }
 
 impl EncodeErrorKind {
-    /// A short stable name, as printed by `photon-inspect`.
+    /// A short, stable name, as `photon-inspect` prints it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -230,7 +233,7 @@ impl From<EncodeErrorKind> for EncodeError {
 }
 
 impl EncodeError {
-    /// The same error, one step further inside.
+    /// The same error, seen from one level further out.
     #[must_use]
     pub(crate) fn within(mut self, step: fmt::Arguments<'_>) -> Self {
         let mut path = alloc::fmt::format(step);

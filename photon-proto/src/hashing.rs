@@ -1,4 +1,4 @@
-//! Hashing of what strangers send: SipHash under a key that they cannot know.
+//! Keyed hashing for maps whose keys come from a peer.
 
 use core::fmt;
 use core::hash::BuildHasher;
@@ -7,12 +7,15 @@ use siphasher::sip::SipHasher13;
 
 use crate::random::Random;
 
-/// The secret key of hash maps whose keys come from outside.
+/// The secret SipHash key of hash maps whose keys a peer chooses.
+///
+/// Without a secret key a peer could choose keys with equal hashes, and every access would search a
+/// list.
 #[derive(Clone, Copy)]
 pub struct HashKeys(u64, u64);
 
 impl HashKeys {
-    /// Draws a key.
+    /// Draws a key from `random`.
     #[must_use]
     pub fn new(random: &mut Random) -> Self {
         let mut halves = [[0; 8]; 2];

@@ -1,4 +1,4 @@
-//! Operations of the connection itself: ping and key exchange. Spec: wire.md 8.
+//! Internal operations, about the connection itself: ping and key exchange. Spec: wire.md 8.
 
 use crate::codec::Params;
 use crate::codec::Protocol;
@@ -8,14 +8,14 @@ use crate::limits::Limits;
 use crate::message::MessageWriter;
 use alloc::vec::Vec;
 
-/// Operation code of the key exchange.
+/// The operation code of the key exchange.
 pub const INIT_ENCRYPTION: u8 = 0;
-/// Operation code of the ping where the carrier has none of its own.
+/// The operation code of the ping, for carriers without a ping of their own.
 pub const PING: u8 = 1;
 
-/// Key exchange: the sender's public key. Ping: the client's time.
+/// The parameter of the sender's public key (key exchange) or of the client's time (ping).
 const FIRST: u8 = 1;
-/// Ping answer: the server's time.
+/// The parameter of the server's time (ping response).
 const SECOND: u8 = 2;
 
 /// Appends a key exchange request with the client's public key. Spec: wire.md 8.1.
@@ -33,7 +33,8 @@ pub fn encode_key_request(
     writer.finish()
 }
 
-/// Appends a key exchange response with the server's public key; without one it is a refusal.
+/// Appends a key exchange response with the server's public key. A response without a key rejects
+/// the exchange.
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
@@ -58,10 +59,10 @@ pub fn encode_key_response(
     writer.finish()
 }
 
-/// The other side's public key in a key exchange message, if there is one.
+/// Decodes the peer's public key in a key exchange message, if it has one.
 ///
 /// # Errors
-/// [`DecodeError`] if the parameters are bad.
+/// [`DecodeError`] if the parameters are malformed.
 pub fn public_key<'a>(params: &mut Params<'a>) -> Result<Option<&'a [u8]>, DecodeError> {
     match params.pick([FIRST])? {
         [Some(ValueRef::Bytes(key))] => Ok(Some(key)),
@@ -84,7 +85,7 @@ pub fn encode_ping_request(
     writer.finish()
 }
 
-/// Appends the answer to a ping, both times in milliseconds.
+/// Appends the answer to a ping. Both times are in milliseconds.
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
@@ -101,10 +102,10 @@ pub fn encode_ping_response(
     writer.finish()
 }
 
-/// The client's and, in an answer, the server's time in a ping message.
+/// Decodes the client's time and, in a response, the server's time of a ping.
 ///
 /// # Errors
-/// [`DecodeError`] if the parameters are bad.
+/// [`DecodeError`] if the parameters are malformed.
 pub fn ping_times(params: &mut Params<'_>) -> Result<(Option<i32>, Option<i32>), DecodeError> {
     let [client, server] = params.pick([FIRST, SECOND])?;
     Ok((

@@ -1,14 +1,20 @@
-//! The Photon message layer, between a transport's bytes and the application's operations.
+//! The Photon message layer: everything between the bytes of a transport and a Photon message.
 //!
-//! Codecs are pure functions over slices: GpBinary 1.6 and 1.8 values ([`Value`] owned, [`ValueRef`] borrowed,
-//! [`Encode`] for your own types), the messages made of them ([`message`]), framing over TCP ([`tcp`]), the key exchange
-//! and payload cipher ([`crypto`]). Reliable UDP ([`udp`]) is a state machine that is told datagrams and time. Nothing
-//! here knows chat, opens a socket or reads a clock.
+//! - [`codec`]: GpBinary 1.6 and 1.8 values, as pure functions over slices. [`Value`] owns,
+//!   [`ValueRef`] borrows, [`Encode`] is for your own types.
+//! - [`message`]: the messages that consist of values. [`tcp`]: their framing in a TCP stream.
+//!   [`crypto`]: the key exchange and the encryption of payloads. `json` (feature): the JSON
+//!   sub-protocol.
+//! - [`udp`]: reliable UDP, a sans-IO state machine. [`peer`]: one connection to one peer, in
+//!   either role, over any of the carriers.
 //!
-//! Every path over received bytes is bounds-checked and charged to one budget ([`Limits`]); what is wrong comes back as a
-//! [`DecodeError`] with its byte offset and field. What a protocol cannot express is refused with an [`EncodeError`].
+//! The crate knows nothing of chat, opens no socket and reads no clock.
 //!
-//! The protocol is described in `spec/wire.md` and `spec/udp.md` beside this crate; items refer to them by name.
+//! Every decoder checks bounds and charges one budget ([`Limits`]). An error in received bytes is a
+//! [`DecodeError`] with its offset and field. A value that a protocol cannot express is an
+//! [`EncodeError`]. No input causes a panic.
+//!
+//! The module [`spec`] contains the specification; items cite its pages, for example "udp.md 5.4".
 //!
 //! ```
 //! use photon_proto::{Limits, Protocol, Value, codec};
@@ -24,6 +30,17 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// The crate promises never to panic. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::indexing_slicing
+    )
+)]
 
 extern crate alloc;
 #[cfg(feature = "std")]

@@ -1,23 +1,26 @@
-//! One budget for everything a peer can make us do, charged on every decoding path.
+//! Limits on the cost of a message, and the budget that every decoding path charges.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
 /// Upper bounds on the cost of one message, in both protocols. Spec: wire.md 4.4.
 ///
-/// Exhaustive, so that a program can write a complete `Limits` in a constant. A new limit is a breaking change: it
-/// concerns everybody who has chosen limits.
+/// Exhaustive, so that a program can write a complete `Limits` in a constant. A new limit is a
+/// breaking change: it concerns everybody who has chosen limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest message accepted from a peer, in bytes. Default 1 MiB.
+    /// The maximum length of a received message, in bytes. Default 1 MiB.
     pub max_received_bytes: usize,
-    /// Longest message written, in bytes. Default 512,000.
+    /// The maximum length of an encoded message, in bytes. Default 512,000.
     pub max_sent_bytes: usize,
-    /// How many containers may stand inside each other, reading and writing. Default 32: the 33rd is an error.
+    /// The maximum nesting of containers, for decoding and encoding. Default 32: the 33rd level is
+    /// an error.
     pub max_depth: u32,
-    /// How many values one message may hold, zero-width ones included. Elements of bool, byte, short, int, long,
-    /// float and double arrays count by their memory alone. Default 65,536.
+    /// The maximum number of values in a message, including those that take no bytes. Elements of
+    /// bool, byte, short, int, long, float and double arrays do not count, only their memory.
+    /// Default 65,536.
     pub max_values: u32,
-    /// Memory that one decoded message may take, in bytes, charged before it is reserved. Default 4 MiB.
+    /// The maximum memory of a decoded message, in bytes. It is charged before it is reserved.
+    /// Default 4 MiB.
     pub max_memory_bytes: usize,
 }
 
@@ -38,7 +41,7 @@ impl Default for Limits {
     }
 }
 
-/// What is left of [`Limits`] while one message is read.
+/// The remaining part of [`Limits`] while a message is decoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     depth: u32,
@@ -55,7 +58,7 @@ impl Budget {
         }
     }
 
-    /// Runs `read` one container deeper; `offset` is where the container begins.
+    /// Runs `read` inside a container, one level deeper. `offset` is the position of the container.
     #[inline]
     pub(crate) fn nested<T>(
         &mut self,
@@ -91,7 +94,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Charges `count` things of `size` bytes each, before they are reserved.
+    /// Charges `count` elements of `size` bytes each, before their memory is reserved.
     pub(crate) fn memory(
         &mut self,
         count: usize,

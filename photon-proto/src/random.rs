@@ -1,27 +1,30 @@
-//! Random numbers from one seed: the caller brings the entropy, every draw after that is reproducible.
+//! Random numbers from one seed. The caller supplies the entropy; every draw from it can be
+//! reproduced.
 
 use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// A deterministic stream of random bytes: SHA-256 over the seed, the label of the use, and a counter.
+/// A deterministic stream of random bytes: SHA-256 over the seed, the label of the use, and a
+/// counter.
 ///
-/// Same seed and same order of draws, same bytes. The stream is only as unpredictable as the seed, and key exchange
-/// secrets come from it: take the seed from the operating system. Not `Clone`, because two copies would give the same
-/// "random" numbers twice.
+/// The same seed and the same order of draws give the same bytes. The stream is only as
+/// unpredictable as its seed, and the secrets of the key exchange come from it: take the seed from
+/// the operating system. It is not `Clone`, because two copies would return the same numbers.
 pub struct Random {
     seed: [u8; 32],
     counter: u64,
 }
 
 impl Random {
-    /// A stream that begins anew from `seed`.
+    /// Creates the stream of `seed`.
     #[must_use]
     pub const fn new(seed: [u8; 32]) -> Self {
         Self { seed, counter: 0 }
     }
 
-    /// Fills `out`. `label` names the use, e.g. `"key exchange"`: uses with different labels never share a hash input.
+    /// Fills `out`. `label` names the use, for example `"key exchange"`. Different uses never share
+    /// a hash input, so that a number that the peer sees reveals nothing about a secret.
     pub fn fill(&mut self, label: &'static str, out: &mut [u8]) {
         for chunk in out.chunks_mut(32) {
             let mut block = self.block(label);
@@ -32,7 +35,7 @@ impl Random {
         }
     }
 
-    /// A number, every value of `u32` equally likely.
+    /// Draws a number. Every value of `u32` has the same probability.
     #[must_use]
     pub fn u32(&mut self, label: &'static str) -> u32 {
         let mut bytes = [0; 4];
@@ -43,7 +46,7 @@ impl Random {
     fn block(&mut self, label: &'static str) -> [u8; 32] {
         let hash = Sha256::new()
             .chain_update(self.seed)
-            // The length keeps a label apart from the counter that follows it.
+            // The length separates the label from the counter behind it.
             .chain_update((label.len() as u64).to_be_bytes())
             .chain_update(label)
             .chain_update(self.counter.to_be_bytes());
@@ -63,7 +66,7 @@ fn wipe(bytes: &mut [u8; 32]) {
     zeroize::Zeroize::zeroize(bytes);
 }
 
-/// Without key exchange nothing that is drawn here is secret.
+/// Without the key exchange no draw is secret.
 #[cfg(not(feature = "encryption"))]
 fn wipe(_: &mut [u8; 32]) {}
 

@@ -1,8 +1,8 @@
-//! A cursor over untrusted bytes. Nothing else in this crate indexes raw input.
+//! A cursor over untrusted bytes. Every bounds check of a decoder is here.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
-/// A slice, a position in it, and the offset of the slice's start in what the caller handed over.
+/// A slice, a position in it, and the offset of the slice in the caller's input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -24,10 +24,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Offset of the next byte, as errors report it.
+    /// The offset of the next byte, as errors report it.
     #[inline]
     pub(crate) const fn offset(&self) -> usize {
-        self.base.saturating_add(self.position)
+        self.base + self.position
     }
 
     #[inline]
@@ -35,13 +35,13 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.position
     }
 
-    /// What has not been read yet.
+    /// The bytes that were not read yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
-    /// The bytes read since `start`, an offset that [`Reader::offset`] gave before.
+    /// The bytes read since `start`, an earlier value of [`Reader::offset`].
     #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
         self.bytes
@@ -89,8 +89,9 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    /// A base-128 number, least significant group first. As in the official reader the last permitted byte ends the
-    /// number whatever its top bit says, and over-long forms are accepted. Spec: wire.md 5.
+    /// Decodes a base-128 number, least significant group first. As in the official reader, the
+    /// last permitted byte ends the number whatever its top bit, and over-long forms are accepted.
+    /// Spec: wire.md 5.
     #[inline]
     pub(crate) fn varint32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         let first = self.u8(field)?;
@@ -108,7 +109,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// As [`Reader::varint32`], at most ten bytes.
+    /// Like [`Reader::varint32`], with up to ten bytes.
     pub(crate) fn varint64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let mut value = 0_u64;
         for index in 0..10_u32 {

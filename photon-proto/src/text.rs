@@ -1,4 +1,4 @@
-//! [`Text`]: shared, immutable text whose clones and parts copy no bytes.
+//! [`Text`]: shared, immutable text.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -9,10 +9,11 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-/// Immutable UTF-8 text, owned together with others: a clone, and a part cut out with [`Text::slice`], share the bytes.
+/// Immutable UTF-8 text in shared memory. Clones and parts ([`Text::slice`]) share the bytes.
 ///
-/// All texts of one event are views of one allocation. A small text that is kept for long therefore keeps the whole
-/// event's text alive ([`Text::pinned_bytes`]); [`Text::detached`] copies just the part that is seen.
+/// All texts of one event are views of one allocation. A small text that is kept therefore keeps
+/// the memory of the whole event ([`Text::pinned_bytes`]). [`Text::detached`] copies only the part
+/// that is visible.
 #[derive(Clone)]
 pub struct Text(Repr);
 
@@ -23,7 +24,7 @@ enum Repr {
 }
 
 impl Text {
-    /// Memory that a copied text of so many bytes takes: with it stands the count of those who share it.
+    /// The memory of a copied text of `length` bytes, including the reference counts.
     pub(crate) const fn memory_bytes(length: usize) -> usize {
         const WORD: usize = size_of::<usize>();
         if length == 0 {
@@ -33,16 +34,17 @@ impl Text {
         }
     }
 
-    /// The empty text; allocates nothing.
+    /// The empty text, which needs no allocation.
     pub const EMPTY: Self = Self(Repr::Static(""));
 
-    /// A text that lives as long as the program; allocates nothing.
+    /// A text that lives as long as the program, without an allocation.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Repr::Static(text))
     }
 
-    /// Takes shared text as it is. Text of 4 GiB and more is cut at the last character that fits.
+    /// Uses shared text without copying it. Text of 4 GiB and more is cut after the last character
+    /// that fits.
     #[must_use]
     pub fn from_shared(all: Arc<str>) -> Self {
         let mut end = u32::try_from(all.len()).unwrap_or(u32::MAX);
@@ -52,19 +54,22 @@ impl Text {
         Self(Repr::Shared { all, start: 0, end })
     }
 
-    /// The text itself.
+    /// The text as a string slice.
     #[must_use]
     #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Static(text) => text,
             Repr::Shared { all, start, end } => {
-                all.get(*start as usize..*end as usize).unwrap_or_default()
+                let text = all.get(*start as usize..*end as usize);
+                debug_assert!(text.is_some(), "`slice` checked the range");
+                text.unwrap_or_default()
             }
         }
     }
 
-    /// A part of this text, sharing its bytes; `None` if an end is out of range or inside a character.
+    /// A part of this text that shares its bytes; `None` if an end is out of range or inside a
+    /// character.
     #[must_use]
     pub fn slice(&self, from: usize, to: usize) -> Option<Self> {
         let part = self.as_str().get(from..to)?;
@@ -83,7 +88,8 @@ impl Text {
         }
     }
 
-    /// How many bytes of memory this text keeps alive (shared with all other views of the same bytes).
+    /// The bytes of memory that this text keeps alive, together with all other views of the same
+    /// memory.
     #[must_use]
     pub fn pinned_bytes(&self) -> usize {
         match &self.0 {
@@ -92,7 +98,7 @@ impl Text {
         }
     }
 
-    /// The same text, in memory of its own if it shared more than itself.
+    /// The same text, copied into memory of its own if it keeps more alive than itself.
     #[must_use]
     pub fn detached(&self) -> Self {
         if self.pinned_bytes() > self.as_str().len() {

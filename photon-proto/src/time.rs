@@ -1,44 +1,46 @@
-//! Time as an argument: nothing in this workspace below the drivers reads a clock.
+//! [`Timestamp`]: time is an argument, because nothing below the drivers reads a clock.
 
 use core::time::Duration;
 
-/// A point in time, in microseconds since any epoch the caller likes (the start of the program, say).
+/// A point in time, in microseconds since an epoch that the caller chooses, such as the start of
+/// the program.
 ///
-/// All arithmetic saturates: a clock at the end of its range stands still and never wraps or panics.
+/// All arithmetic saturates: a time beyond the range is [`Timestamp::MAX`], and nothing wraps or
+/// panics. `MAX` as a deadline means "never".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
     /// The epoch itself.
     pub const ZERO: Self = Self(0);
-    /// The end of time.
+    /// The last point in time. As a deadline it means "never".
     pub const MAX: Self = Self(u64::MAX);
 
-    /// `micros` microseconds after the epoch.
+    /// The time `micros` microseconds after the epoch.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// `millis` milliseconds after the epoch.
+    /// The time `millis` milliseconds after the epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1000))
     }
 
-    /// Microseconds since the epoch.
+    /// The microseconds since the epoch.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// Whole milliseconds since the epoch.
+    /// The whole milliseconds since the epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0 / 1000
     }
 
-    /// This time and `duration` more, in whole microseconds (rounded down).
+    /// The time `duration` later, in whole microseconds (rounded down).
     ///
     /// ```
     /// use core::time::Duration;
@@ -58,25 +60,25 @@ impl Timestamp {
         Duration::from_micros(self.micros_since(earlier))
     }
 
-    /// This time and `millis` milliseconds more.
+    /// The time `millis` milliseconds later.
     #[must_use]
     pub const fn plus_millis(self, millis: u64) -> Self {
         self.plus_micros(millis.saturating_mul(1000))
     }
 
-    /// This time and `micros` microseconds more.
+    /// The time `micros` microseconds later.
     #[must_use]
     pub const fn plus_micros(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
-    /// Microseconds from `earlier` to this time, 0 if `earlier` is later.
+    /// The microseconds from `earlier` to this time; 0 if `earlier` is later.
     #[must_use]
     pub const fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Whole milliseconds from `earlier` to this time, 0 if `earlier` is later.
+    /// The whole milliseconds from `earlier` to this time; 0 if `earlier` is later.
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> u64 {
         self.micros_since(earlier) / 1000
@@ -85,7 +87,7 @@ impl Timestamp {
 
 #[cfg(feature = "std")]
 impl From<Duration> for Timestamp {
-    /// The point in time this long after the epoch, e.g. `start.elapsed().into()`.
+    /// The time this long after the epoch, for example `start.elapsed().into()`.
     fn from(since_epoch: Duration) -> Self {
         Self::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
     }

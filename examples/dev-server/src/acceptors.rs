@@ -53,7 +53,7 @@ impl Acceptors {
             stats.half_open += side.acceptor.half_open();
             stats.expired += counted.expired;
             stats.displaced += counted.displaced;
-            stats.strangers += counted.strangers;
+            stats.strangers += counted.unknown_datagrams;
             stats.replaced += counted.replaced;
             stats.refused += counted.refused;
         }

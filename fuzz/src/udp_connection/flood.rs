@@ -201,7 +201,7 @@ impl Victim {
         flooded.ended += u32::from(self.is_over());
         let dropped = match &self.side {
             Side::Connection(end) => end.connection.stats().dropped_datagrams.total(),
-            Side::Acceptor(acceptor) => acceptor.acceptor.stats().strangers,
+            Side::Acceptor(acceptor) => acceptor.acceptor.stats().unknown_datagrams,
         };
         flooded.read += u64::from(self.taken).saturating_sub(dropped);
     }

@@ -1,14 +1,16 @@
-//! Arrays of arrays: all of one type, though empty ones do not name theirs. Spec: wire.md 4.1, 5.2.
+//! Arrays of arrays. All elements have one type, but an empty array does not name it.
+//! Spec: wire.md 4.1, 5.2.
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::value::{Array, Type, Value};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Elements of an array of arrays as they were read, gathered under one type.
+/// Combines the decoded elements of an array of arrays, which must have one type.
 ///
-/// An array of byte arrays is an array of its own kind. An empty array of arrays carries no element type, so it stands
-/// as an empty object array, and fits wherever arrays of arrays do.
+/// An array of byte arrays is a kind of its own. An empty array of arrays has no element type on
+/// the wire, so it decodes as an empty object array, which is therefore accepted wherever an array
+/// of arrays is.
 pub(super) fn gather_arrays(elements: Vec<Value>, at: usize) -> Result<Value, DecodeError> {
     let mixed = || DecodeError::new(DecodeErrorKind::MixedTypes, at, "array of arrays");
     let array = match elements.first() {
@@ -38,7 +40,8 @@ pub(super) fn gather_arrays(elements: Vec<Value>, at: usize) -> Result<Value, De
     Ok(Value::Array(array))
 }
 
-/// Whether a value is what a dictionary declares; an empty array of arrays, which names no element type, fits.
+/// Whether a value has the type that a dictionary declares. An empty array of arrays, which has no
+/// element type, matches every array of arrays.
 pub(super) fn declared_as(value: &Value, declared: &Type) -> bool {
     match (value, declared) {
         (Value::Array(array), Type::Array(element)) => {
@@ -48,16 +51,16 @@ pub(super) fn declared_as(value: &Value, declared: &Type) -> bool {
     }
 }
 
-/// What is known of an array's element type.
+/// The element type of an array, as far as it is known.
 enum Shape {
-    /// An empty object array: either that, or an array of arrays of any kind.
+    /// An empty object array: possibly an empty array of arrays of any kind.
     Unknown,
     Known(Type),
     Arrays(Box<Shape>),
 }
 
 impl Shape {
-    /// `None` if the arrays in it differ.
+    /// The shape of an array; `None` if its elements have different types.
     fn of(array: &Array) -> Option<Self> {
         Some(match array {
             Array::Object(all) if all.is_empty() => Self::Unknown,
@@ -66,7 +69,7 @@ impl Shape {
         })
     }
 
-    /// The shape of all these arrays; `None` if they differ.
+    /// The shape that all these arrays have; `None` if they have different ones.
     fn common(arrays: &[Array]) -> Option<Self> {
         let mut shapes = arrays.iter().map(Self::of);
         let first = shapes.next().unwrap_or(Some(Self::Unknown))?;
@@ -92,7 +95,7 @@ impl Shape {
         }
     }
 
-    /// Whether this can be an array with elements of this type.
+    /// Whether an array of this shape can have elements of this type.
     fn fits(&self, element: &Type) -> bool {
         match (self, element) {
             (Self::Unknown, element) => {
@@ -105,15 +108,17 @@ impl Shape {
     }
 }
 
-/// Checks before writing that an array of arrays has elements, all of one type.
+/// Checks that an array of arrays can be encoded: it has elements, and all have one type.
 pub(super) fn check_uniform(arrays: &[Array]) -> Result<(), EncodeError> {
-    /// Whether two arrays have the same element type, looking no deeper than any limit on depth would let them be.
+    /// Whether two arrays have the same element type. `fuel` bounds the recursion; deeper arrays
+    /// exceed every sensible depth limit anyway.
     fn same(left: &Array, right: &Array, fuel: u32) -> bool {
         match (left, right) {
             (Array::Array(left), Array::Array(right)) => {
                 match (left.first(), right.first(), fuel.checked_sub(1)) {
                     (Some(left), Some(right), Some(fuel)) => same(left, right, fuel),
-                    _ => true, // empty, or too deep: refused as such when it is written
+                    // Empty, or too deep: the encoder reports that with a better error.
+                    _ => true,
                 }
             }
             (Array::Array(_), _) | (_, Array::Array(_)) => false,
@@ -125,7 +130,7 @@ pub(super) fn check_uniform(arrays: &[Array]) -> Result<(), EncodeError> {
     };
     match others.iter().position(|other| !same(first, other, 64)) {
         Some(index) => Err(EncodeError::from(EncodeErrorKind::TypeMismatch)
-            .within(format_args!("[{}]", index.saturating_add(1)))),
+            .within(format_args!("[{}]", index + 1))),
         None => Ok(()),
     }
 }

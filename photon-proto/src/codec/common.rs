@@ -1,4 +1,4 @@
-//! What reads the same in both protocols, once its count is known.
+//! Decoding that is the same in both protocols once a count is known.
 
 use super::{Protocol, decode_scalar, decode_tagged};
 use crate::codec::ValueRef;
@@ -24,7 +24,10 @@ pub(crate) fn utf8<'a>(
     })
 }
 
-/// A count that stood at `at`, of things of at least `min_width` bytes each, checked against what is left.
+/// Checks a count, read at `at`, of elements of at least `min_width` bytes each against the
+/// remaining input.
+///
+/// Without this check a few bytes could announce, and make us reserve, gigabytes.
 #[inline]
 pub(super) fn fits(
     r: &Reader<'_>,
@@ -39,30 +42,25 @@ pub(super) fn fits(
     Ok(count)
 }
 
-/// The text in `bytes`, which were read last.
+/// Copies the text in `bytes`, the bytes that were read last.
 pub(super) fn text(r: &Reader<'_>, b: &mut Budget, bytes: &[u8]) -> Result<Text, DecodeError> {
-    let at = r.offset().saturating_sub(bytes.len());
+    let at = r.offset() - bytes.len();
     b.memory(Text::memory_bytes(bytes.len()), 1, at, "string")?;
     Ok(utf8(bytes, at, "string")?.into())
 }
 
-/// A copy of `bytes`, which were read last.
+/// Copies `bytes`, the bytes that were read last.
 pub(super) fn blob(
     r: &Reader<'_>,
     b: &mut Budget,
     bytes: &[u8],
     field: &'static str,
 ) -> Result<Bytes, DecodeError> {
-    b.memory(
-        bytes.len(),
-        1,
-        r.offset().saturating_sub(bytes.len()),
-        field,
-    )?;
+    b.memory(bytes.len(), 1, r.offset() - bytes.len(), field)?;
     Ok(Bytes::copy_from_slice(bytes))
 }
 
-/// `count` numbers of fixed width; they are charged by their memory alone.
+/// Decodes `count` numbers of fixed width. They are charged by their memory only, not as values.
 pub(super) fn numbers<T, const N: usize>(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -70,12 +68,13 @@ pub(super) fn numbers<T, const N: usize>(
     number: impl Fn([u8; N]) -> T,
 ) -> Result<Vec<T>, DecodeError> {
     b.memory(count, size_of::<T>(), r.offset(), "array")?;
-    let bytes = r.take(count.saturating_mul(N), "array")?;
+    // The caller has compared `count` with the remaining input.
+    let bytes = r.take(count * N, "array")?;
     let (chunks, _) = bytes.as_chunks::<N>();
     Ok(chunks.iter().map(|chunk| number(*chunk)).collect())
 }
 
-/// `count` elements that count as values, each read by `read`.
+/// Decodes `count` elements with `read` and charges each as a value.
 pub(super) fn elements<T>(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -91,7 +90,7 @@ pub(super) fn elements<T>(
     Ok(all)
 }
 
-/// As [`elements`], each a container.
+/// Like [`elements`] for containers.
 pub(super) fn containers<T>(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -101,7 +100,7 @@ pub(super) fn containers<T>(
     elements(r, b, count, |r, b| b.nested(r.offset(), |b| read(r, b)))
 }
 
-/// `count` values with a type code each.
+/// Decodes `count` values, each with its own type code.
 pub(super) fn values(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -116,7 +115,8 @@ pub(super) fn values(
     Ok(all)
 }
 
-/// The text of a response: null or a string; an empty one is none. Spec: wire.md 3.
+/// Decodes the debug message of a response: null or a string. An empty one counts as none. Spec:
+/// wire.md 3.
 pub(crate) fn debug_message<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
@@ -134,6 +134,7 @@ pub(crate) fn debug_message<'a>(
     }
 }
 
+/// Decodes the return code of a response.
 pub(crate) fn return_code(protocol: Protocol, r: &mut Reader<'_>) -> Result<i16, DecodeError> {
     let bytes = r.array("return code")?;
     Ok(match protocol {

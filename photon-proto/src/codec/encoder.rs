@@ -1,28 +1,29 @@
-//! [`Encoder`]: the bytes being written, and what is left of the limits.
+//! [`Encoder`]: the output buffer with the remaining limits.
 
 use super::{Protocol, v16, v18};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use alloc::vec::Vec;
 
-/// Longest text written, in bytes. Spec: wire.md 4.4, 5.5.
-const MAX_TEXT: usize = 32_767;
+/// The maximum length of an encoded text, in bytes. Spec: wire.md 4.4, 5.5.
+const MAX_TEXT_BYTES: usize = 32_767;
 
-/// Bytes being written, with what is left of the limits.
+/// The output buffer with the remaining limits.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     buffer: Vec<u8>,
     protocol: Protocol,
     depth: u32,
     values: u32,
-    /// Length that `buffer` must not exceed.
+    /// The maximum length of `buffer`.
     end: usize,
     max_bytes: usize,
 }
 
 impl Encoder {
-    /// Writes behind what `buffer` holds already.
+    /// Creates an encoder that appends to `buffer`.
     pub(crate) fn new(buffer: Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
+        // The limit may be the largest number.
         let end = buffer.len().saturating_add(limits.max_sent_bytes);
         Self {
             buffer,
@@ -55,7 +56,8 @@ impl Encoder {
 
     #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        if bytes.len() > self.end.saturating_sub(self.buffer.len()) {
+        debug_assert!(self.buffer.len() <= self.end, "every byte was checked");
+        if bytes.len() > self.end - self.buffer.len() {
             return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
         }
         self.buffer.extend_from_slice(bytes);
@@ -72,7 +74,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Runs `write` one container deeper.
+    /// Runs `write` inside a container, one level deeper.
     pub(crate) fn nested<T>(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, EncodeError>,
@@ -84,7 +86,8 @@ impl Encoder {
         result
     }
 
-    /// Runs `write`, of which nothing stays if it fails: no bytes, and nothing charged.
+    /// Runs `write`. If it fails, its bytes and its charges are undone, so that a caller can go on
+    /// with another value.
     pub(crate) fn rollback_on_error<T>(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, EncodeError>,
@@ -98,7 +101,7 @@ impl Encoder {
         result
     }
 
-    /// Writes elements one after the other; an error names the index.
+    /// Encodes elements in order. An error names the index.
     pub(crate) fn each<T>(
         &mut self,
         all: &[T],
@@ -110,7 +113,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// As [`Encoder::each`], charging a value for each.
+    /// Like [`Encoder::each`], and charges each element as a value.
     pub(crate) fn each_value<T>(
         &mut self,
         all: &[T],
@@ -129,7 +132,7 @@ impl Encoder {
         }
     }
 
-    /// A response's text; an empty one is written as null. Spec: wire.md 3.2.
+    /// Encodes the debug message of a response. An empty one becomes null. Spec: wire.md 3.2.
     pub(crate) fn debug_message(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
         match text {
             Some(text) if !text.is_empty() => {
@@ -140,9 +143,9 @@ impl Encoder {
         }
     }
 
-    /// Length and text.
+    /// Encodes the length of a text and the text.
     pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
-        if text.len() > MAX_TEXT {
+        if text.len() > MAX_TEXT_BYTES {
             return Err(EncodeErrorKind::TextTooLong(text.len()).into());
         }
         self.count(text.len())?;

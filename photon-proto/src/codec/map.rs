@@ -1,4 +1,4 @@
-//! Pairs of maps: which keys are refused, which dropped, and what becomes of two that are the same.
+//! The pairs of maps: rejected keys, dropped keys and duplicates.
 //! Spec: wire.md 4.2.
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 
 use super::{Encoder, encode_tagged};
 
-/// Pairs of a map while it is read: null keys are dropped, container keys refused.
+/// The pairs of a map while it is decoded. Null keys are dropped, container keys rejected.
 pub(super) struct Pairs(Vec<(Value, Value)>);
 
 impl Pairs {
+    /// Charges and reserves the memory for `count` pairs.
     pub(super) fn reserve(
         r: &Reader<'_>,
         b: &mut Budget,
@@ -37,14 +38,15 @@ impl Pairs {
                 "map key",
             ));
         }
-        // wire.md 4.2: a pair with a null key is consumed and dropped.
+        // wire.md 4.2: readers drop a pair with a null key.
         if !matches!(key, Value::Null) {
             self.0.push((key, value));
         }
         Ok(())
     }
 
-    /// A Hashtable: the last value of a key that occurs twice wins, at the place of the first.
+    /// Completes a Hashtable. A key that occurs twice keeps its first position and its last value,
+    /// as in the official reader.
     pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
         if first_duplicate(&self.0, |pair| &pair.0).is_some() {
             let mut order: Vec<usize> = (0..self.0.len()).collect();
@@ -83,7 +85,7 @@ impl Pairs {
         self.0
     }
 
-    /// A Dictionary: a key that occurs twice is an error. Spec: wire.md 4.2.
+    /// Completes a Dictionary, in which a key that occurs twice is an error. Spec: wire.md 4.2.
     pub(super) fn unique(self, at: usize) -> Result<Vec<(Value, Value)>, DecodeError> {
         match first_duplicate(&self.0, |pair| &pair.0) {
             Some(_) => Err(DecodeError::new(
@@ -96,10 +98,13 @@ impl Pairs {
     }
 }
 
-/// The index of an entry whose key stands again later or earlier, if any: pairwise while that is cheap, else by sorting.
+/// The index of the first entry whose key an earlier entry has.
+///
+/// Few entries are compared pairwise, which allocates nothing. Many are sorted, so that a hostile
+/// map costs n log n and not n squared.
 fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize> {
-    const PAIRWISE: usize = 12;
-    if entries.len() <= PAIRWISE {
+    const MAX_PAIRWISE: usize = 12;
+    if entries.len() <= MAX_PAIRWISE {
         return entries
             .iter()
             .enumerate()
@@ -124,7 +129,7 @@ fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize
         .min()
 }
 
-/// Checks before writing a map that no key is null, a container, or there twice.
+/// Checks that a map can be encoded: no key is null, a container or a duplicate.
 fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
     for (index, (key, _)) in pairs.iter().enumerate() {
         let kind = match key {
@@ -143,7 +148,8 @@ fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
     }
 }
 
-/// Count and pairs of a map with these declared types; `declared` writes a value whose type is declared.
+/// Encodes the count and the pairs of a map with these declared types. `declared` encodes a value
+/// without its type code.
 pub(super) fn encode_pairs(
     out: &mut Encoder,
     pairs: &[(Value, Value)],

@@ -54,7 +54,7 @@ pub(crate) fn decode_event(
     })
 }
 
-/// A request, response or event on the heap.
+/// Decodes a request, response or event into a box.
 pub(crate) fn boxed<T>(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -92,7 +92,7 @@ pub(crate) fn encode_event(out: &mut Encoder, message: &EventData) -> Result<(),
     encode_parameters(out, &message.parameters)
 }
 
-/// The return code and debug message of a response or disconnect. Spec: wire.md 3.2.
+/// Decodes the return code and debug message of a response or disconnect. Spec: wire.md 3.2.
 pub(crate) fn decode_result<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
@@ -100,7 +100,7 @@ pub(crate) fn decode_result<'a>(
     Ok((return_code(protocol, r)?, debug_message(protocol, r)?))
 }
 
-/// A parameter table, owned; of a key that occurs twice the last value is kept. Spec: wire.md 3.
+/// Decodes a parameter table. A key that occurs twice keeps its last value. Spec: wire.md 3.
 fn decode_parameters(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -122,6 +122,7 @@ fn decode_parameters(
     Ok(all)
 }
 
+/// Adds a parameter, or replaces the value of an earlier one with the same key.
 pub(crate) fn keep_last(all: &mut Parameters, key: u8, value: Value) {
     match all.iter_mut().find(|(known, _)| *known == key) {
         Some((_, earlier)) => *earlier = value,
@@ -156,10 +157,10 @@ fn encode_parameters(out: &mut Encoder, parameters: &[(u8, Value)]) -> Result<()
         }
     }
     for (key, value) in parameters {
-        let twice = seen
+        let is_duplicate = seen
             .get_mut(usize::from(*key))
             .is_some_and(|seen| core::mem::replace(seen, true));
-        if twice {
+        if is_duplicate {
             return Err(
                 EncodeError::from(EncodeErrorKind::DuplicateKey).within(format_args!("({key})"))
             );

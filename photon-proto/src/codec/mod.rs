@@ -1,4 +1,9 @@
-//! Values to bytes and back, in GpBinary 1.6 and 1.8.
+//! Encoding and decoding of values, in GpBinary 1.6 and 1.8.
+//!
+//! `v16` and `v18` hold the two formats: `decode` copies values out, `skip` checks them without a
+//! copy, `encode` writes them. Skipping repeats the structure of decoding on purpose: a walk shared
+//! by both would have to build values that a skip throws away, on a path that most received
+//! messages take.
 
 mod arrays;
 mod common;
@@ -25,6 +30,8 @@ pub use value_ref::{RawValue, ValueRef};
 pub use writer::{Encode, ValueWriter, Written};
 
 /// The serialization protocol of a connection, chosen by the client. Spec: wire.md 2.
+///
+/// Non-exhaustive: Photon has added versions before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -35,7 +42,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The name used as WebSocket sub-protocol and in text inits: `GpBinaryV16`, `GpBinaryV18`.
+    /// The name in WebSocket sub-protocols and text inits: `GpBinaryV16`, `GpBinaryV18`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,7 +51,7 @@ impl Protocol {
         }
     }
 
-    /// Major and minor version as the binary init announces them.
+    /// The major and minor version, as in the binary init.
     #[must_use]
     pub const fn version(self) -> [u8; 2] {
         match self {
@@ -64,7 +71,7 @@ impl Protocol {
     }
 }
 
-/// Decodes one value with its type code; the input must end with it.
+/// Decodes one value with its type code. The input must end with the value.
 ///
 /// # Errors
 /// [`DecodeError`] for anything that is not exactly one value within `limits`.
@@ -75,12 +82,14 @@ pub fn decode_value(
 ) -> Result<Value, DecodeError> {
     let mut reader = Reader::new(bytes);
     let value = decode_tagged(protocol, &mut reader, &mut Budget::new(limits))?;
-    ended(&reader)?;
+    check_end(&reader)?;
     Ok(value)
 }
 
-/// Decodes one value without copying; containers stay encoded (see [`RawValue`]), checked for bounds,
-/// type codes and limits, but not yet for UTF-8 and keys inside them.
+/// Decodes one value without copying.
+///
+/// A container stays encoded (see [`RawValue`]). Its bounds, type codes and limits are checked;
+/// UTF-8 and keys inside it are checked when it is decoded.
 ///
 /// # Errors
 /// [`DecodeError`] as for [`decode_value`].
@@ -91,7 +100,7 @@ pub fn decode_value_ref<'a>(
 ) -> Result<ValueRef<'a>, DecodeError> {
     let mut reader = Reader::new(bytes);
     let value = decode_ref(protocol, &mut reader, &mut Budget::new(limits))?;
-    ended(&reader)?;
+    check_end(&reader)?;
     Ok(value)
 }
 
@@ -110,7 +119,8 @@ pub fn encode_value<T: Encode + ?Sized>(
     Ok(output.into_buffer())
 }
 
-fn ended(reader: &Reader<'_>) -> Result<(), DecodeError> {
+/// Checks that the input is used up.
+fn check_end(reader: &Reader<'_>) -> Result<(), DecodeError> {
     if reader.left() == 0 {
         Ok(())
     } else {
@@ -118,7 +128,7 @@ fn ended(reader: &Reader<'_>) -> Result<(), DecodeError> {
     }
 }
 
-/// The type code of a value, and where it stood; charged as one value.
+/// Decodes the type code of a value and returns its position as well. Charges one value.
 #[inline]
 fn type_code(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, usize), DecodeError> {
     let at = r.offset();
@@ -127,6 +137,7 @@ fn type_code(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, usize), DecodeEr
     Ok((code, at))
 }
 
+/// Decodes a value with its type code.
 #[inline]
 pub(crate) fn decode_tagged(
     protocol: Protocol,
@@ -137,7 +148,7 @@ pub(crate) fn decode_tagged(
     decode_payload(protocol, r, b, code, at)
 }
 
-/// The payload of a value whose type code was read at `at`, or is declared.
+/// Decodes a value whose type code is known: it was read at `at`, or declared.
 pub(crate) fn decode_payload(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -154,7 +165,7 @@ pub(crate) fn decode_payload(
     })
 }
 
-/// A value that is not a container, borrowed; `None` for containers and unknown codes.
+/// Decodes a value that is not a container. Returns `None` for containers and unknown codes.
 #[inline]
 fn decode_scalar<'a>(
     protocol: Protocol,
@@ -167,6 +178,7 @@ fn decode_scalar<'a>(
     }
 }
 
+/// Decodes a value with its type code, without copying.
 #[inline]
 pub(crate) fn decode_ref<'a>(
     protocol: Protocol,
@@ -201,7 +213,7 @@ fn decode_ref_payload<'a>(
     )))
 }
 
-/// A value, borrowed; text as bytes that are not checked yet.
+/// Decodes a value without copying. The UTF-8 of a text is not checked.
 #[inline]
 pub(crate) fn decode_element<'a>(
     protocol: Protocol,
@@ -230,7 +242,8 @@ pub(crate) fn string_bytes<'a>(
     }
 }
 
-/// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
+/// Decodes the type code and count of an array. The second value is true for an array of strings,
+/// false for one of mixed values. Returns `None` for anything else.
 pub(crate) fn element_count(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -241,6 +254,7 @@ pub(crate) fn element_count(
     }
 }
 
+/// Decodes the number of parameters of a message.
 pub(crate) fn parameter_count(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -251,6 +265,7 @@ pub(crate) fn parameter_count(
     }
 }
 
+/// Skips a value with its type code, with the same checks as decoding it.
 pub(crate) fn skip_value(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -273,6 +288,7 @@ fn skip_payload(
     }
 }
 
+/// Encodes a value with its type code.
 #[inline]
 pub(crate) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     match out.protocol() {

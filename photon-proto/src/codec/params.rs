@@ -1,4 +1,4 @@
-//! [`Params`]: a cursor over the parameters of a message, read in wire order without a table of values.
+//! [`Params`]: a cursor over the parameters of a message, which builds no table of values.
 
 use crate::codec::ValueRef;
 use crate::codec::message_value::keep_last;
@@ -9,10 +9,11 @@ use crate::reader::Reader;
 use crate::value::{Parameters, Value};
 use alloc::vec::Vec;
 
-/// A cursor over parameters.
+/// A cursor over the parameters of a message, in wire order.
 ///
-/// [`Params::next_key`] moves to the next parameter, skipping the value of the one before if nobody read it; then one
-/// of the typed readers takes the value. For cold paths [`Params::pick`] gathers a few keys at once.
+/// [`Params::next_key`] moves to the next parameter, and one of the typed readers decodes its
+/// value. An unread value is skipped. Where speed does not matter, [`Params::pick`] collects the
+/// values of a few keys.
 #[derive(Clone, Debug)]
 pub struct Params<'a> {
     protocol: Protocol,
@@ -22,12 +23,12 @@ pub struct Params<'a> {
     unread: bool,
 }
 
-/// One element of an array of mixed values.
+/// One element of an array of mixed values. Exhaustive: text and anything else are all there is.
 #[derive(Clone, Copy, Debug)]
 pub enum Element<'a> {
-    /// Text whose UTF-8 has not been checked yet, so that a caller can check many at once.
+    /// Text whose UTF-8 is not checked, so that a caller can check many texts at once.
     Text(&'a [u8]),
-    /// Anything else.
+    /// Any other value.
     Other(ValueRef<'a>),
 }
 
@@ -56,7 +57,7 @@ impl<'a> Params<'a> {
     /// Moves to the next parameter and returns its key; `None` after the last one.
     ///
     /// # Errors
-    /// [`DecodeError`] if the skipped value or the key is bad.
+    /// [`DecodeError`] if the skipped value or the key is malformed.
     #[inline]
     pub fn next_key(&mut self) -> Result<Option<u8>, DecodeError> {
         if self.unread {
@@ -72,69 +73,70 @@ impl<'a> Params<'a> {
         Ok(Some(key))
     }
 
-    /// The value of the current parameter, borrowed.
+    /// Decodes the current value without copying.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is bad, or was read before.
+    /// [`DecodeError`] if the value is malformed, or was read before.
     pub fn value_ref(&mut self) -> Result<ValueRef<'a>, DecodeError> {
         self.unread = false;
         codec::decode_ref(self.protocol, &mut self.reader, &mut self.budget)
     }
 
-    /// The value of the current parameter, owned.
+    /// Decodes the current value into an owned one.
     ///
     /// # Errors
-    /// As [`Params::value_ref`].
+    /// The same as [`Params::value_ref`].
     pub fn value(&mut self) -> Result<Value, DecodeError> {
         self.unread = false;
         codec::decode_tagged(self.protocol, &mut self.reader, &mut self.budget)
     }
 
-    fn wrong(&self, at: usize, field: &'static str) -> DecodeError {
+    /// The error for the value at `at`, which has another type than expected.
+    fn wrong_type(&self, at: usize, field: &'static str) -> DecodeError {
         let code = self.reader.since(at).first().copied().unwrap_or_default();
         DecodeError::new(DecodeErrorKind::WrongType(code), at, field)
     }
 
-    /// The value of the current parameter, which must be text; `field` names it in errors.
+    /// Decodes the current value, which must be text. `field` names it in errors.
     ///
     /// # Errors
-    /// [`DecodeError`]: `WrongType` if it is something else.
+    /// [`DecodeError`]: `WrongType` if it has another type.
     #[inline]
     pub fn str(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let at = self.reader.offset();
         match self.value_ref()? {
             ValueRef::String(text) => Ok(text),
-            _ => Err(self.wrong(at, field)),
+            _ => Err(self.wrong_type(at, field)),
         }
     }
 
-    /// The value of the current parameter, which must be text, its UTF-8 unchecked.
+    /// Decodes the current value, which must be text, without checking its UTF-8.
     ///
     /// # Errors
-    /// As [`Params::str`].
+    /// The same as [`Params::str`].
     #[inline]
     pub fn text_bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let at = self.reader.offset();
         match self.element()? {
             Element::Text(bytes) => Ok(bytes),
-            Element::Other(_) => Err(self.wrong(at, field)),
+            Element::Other(_) => Err(self.wrong_type(at, field)),
         }
     }
 
-    /// The value of the current parameter, text unchecked.
+    /// Decodes the current value without copying and without checking the UTF-8 of a text.
     ///
     /// # Errors
-    /// As [`Params::value_ref`].
+    /// The same as [`Params::value_ref`].
     #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DecodeError> {
         self.unread = false;
         codec::decode_element(self.protocol, &mut self.reader, &mut self.budget)
     }
 
-    /// The value of the current parameter, which must be an int (a byte or short is taken too).
+    /// Decodes the current value, which must be an int, short or byte.
     ///
     /// # Errors
-    /// As [`Params::str`].
+    /// The same as [`Params::str`].
     #[inline]
     pub fn int(&mut self, field: &'static str) -> Result<i32, DecodeError> {
         let at = self.reader.offset();
@@ -142,27 +144,27 @@ impl<'a> Params<'a> {
             ValueRef::Int(value) => Ok(value),
             ValueRef::Short(value) => Ok(i32::from(value)),
             ValueRef::Byte(value) => Ok(i32::from(value)),
-            _ => Err(self.wrong(at, field)),
+            _ => Err(self.wrong_type(at, field)),
         }
     }
 
-    /// The value of the current parameter, which must be a bool.
+    /// Decodes the current value, which must be a bool.
     ///
     /// # Errors
-    /// As [`Params::str`].
+    /// The same as [`Params::str`].
     pub fn bool(&mut self, field: &'static str) -> Result<bool, DecodeError> {
         let at = self.reader.offset();
         match self.value_ref()? {
             ValueRef::Bool(value) => Ok(value),
-            _ => Err(self.wrong(at, field)),
+            _ => Err(self.wrong_type(at, field)),
         }
     }
 
-    /// The texts of the current parameter, which must be an array of strings, UTF-8 unchecked. An array of mixed
-    /// values that are all text is taken too.
+    /// Passes each text of the current value to `each`, without checking its UTF-8. The value must
+    /// be an array of strings, or of mixed values that are all text.
     ///
     /// # Errors
-    /// As [`Params::str`].
+    /// The same as [`Params::str`].
     pub fn texts(
         &mut self,
         field: &'static str,
@@ -175,16 +177,16 @@ impl<'a> Params<'a> {
             Element::Other(_) => other = true,
         })?;
         if other {
-            Err(self.wrong(at, field))
+            Err(self.wrong_type(at, field))
         } else {
             Ok(())
         }
     }
 
-    /// The texts of the current parameter, gathered and checked.
+    /// Collects the texts of the current value and checks their UTF-8.
     ///
     /// # Errors
-    /// As [`Params::texts`], and `NotUtf8`.
+    /// The same as [`Params::texts`], and `NotUtf8`.
     pub fn strings(&mut self, field: &'static str) -> Result<Vec<&'a str>, DecodeError> {
         let at = self.reader.offset();
         let mut all = Vec::new();
@@ -199,11 +201,14 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// The elements of the current parameter, which must be an array of mixed values or of strings. The array itself
-    /// does not count towards the depth, so that content nested to the limit can be delivered in one.
+    /// Passes each element of the current value to `each`. The value must be an array of mixed
+    /// values or of strings.
+    ///
+    /// The array itself does not count towards the depth: the server delivers messages in such an
+    /// array, and content that was nested up to the limit when it was sent must be readable.
     ///
     /// # Errors
-    /// As [`Params::str`], and whatever is wrong with an element.
+    /// As [`Params::str`], and the error of a malformed element.
     pub fn elements(
         &mut self,
         field: &'static str,
@@ -213,7 +218,7 @@ impl<'a> Params<'a> {
         let at = self.reader.offset();
         let r = &mut self.reader;
         let (count, texts) =
-            codec::element_count(self.protocol, r)?.ok_or_else(|| self.wrong(at, field))?;
+            codec::element_count(self.protocol, r)?.ok_or_else(|| self.wrong_type(at, field))?;
         if texts {
             self.budget.values(count, at, field)?;
         }
@@ -227,10 +232,11 @@ impl<'a> Params<'a> {
         Ok(())
     }
 
-    /// The values of some keys, each as it was sent last; the other parameters are skipped. Ends the cursor.
+    /// Reads all remaining parameters and returns the values of these keys. A key that occurs twice
+    /// gives its last value.
     ///
     /// # Errors
-    /// [`DecodeError`] if any parameter is bad.
+    /// [`DecodeError`] if any parameter is malformed.
     pub fn pick<const N: usize>(
         &mut self,
         keys: [u8; N],
@@ -248,10 +254,10 @@ impl<'a> Params<'a> {
         Ok(picked)
     }
 
-    /// All parameters from here on, owned; of a key that occurs twice the last value is kept.
+    /// Decodes all remaining parameters into a table. A key that occurs twice keeps its last value.
     ///
     /// # Errors
-    /// [`DecodeError`] if any of them is bad.
+    /// [`DecodeError`] if any of them is malformed.
     pub fn to_parameters(&mut self) -> Result<Parameters, DecodeError> {
         let mut all = Parameters::new();
         while let Some(key) = self.next_key()? {
@@ -261,10 +267,11 @@ impl<'a> Params<'a> {
         Ok(all)
     }
 
-    /// Skips what is left and returns how many surplus bytes follow the last parameter. Spec: wire.md 10.
+    /// Skips all remaining parameters and returns the number of surplus bytes behind the last one.
+    /// Spec: wire.md 10.
     ///
     /// # Errors
-    /// [`DecodeError`] if a skipped parameter is bad.
+    /// [`DecodeError`] if a skipped parameter is malformed.
     pub fn finish(&mut self) -> Result<usize, DecodeError> {
         while self.next_key()?.is_some() {}
         Ok(self.reader.left())

@@ -1,4 +1,4 @@
-//! [`ValueRef`]: a value seen in the received bytes, nothing copied.
+//! [`ValueRef`]: a value borrowed from the received bytes.
 
 use crate::codec::{self, Protocol};
 use crate::error::DecodeError;
@@ -10,25 +10,27 @@ use bytes::Bytes;
 
 /// A value borrowed from the received bytes.
 ///
-/// Scalars, text and bytes are ready to use; a container stays encoded until it is asked for.
+/// Scalars, text and bytes are decoded. A container stays encoded until [`RawValue::to_value`].
+///
+/// Non-exhaustive: more values may be decoded without a copy one day.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
-    /// Nothing.
+    /// Null.
     Null,
-    /// True or false.
+    /// A bool.
     Bool(bool),
-    /// Unsigned 8 bits.
+    /// An unsigned number of 8 bits.
     Byte(u8),
-    /// Signed 16 bits.
+    /// A signed number of 16 bits.
     Short(i16),
-    /// Signed 32 bits.
+    /// A signed number of 32 bits.
     Int(i32),
-    /// Signed 64 bits.
+    /// A signed number of 64 bits.
     Long(i64),
-    /// IEEE 754, 32 bits.
+    /// A float of 32 bits.
     Float(f32),
-    /// IEEE 754, 64 bits.
+    /// A float of 64 bits.
     Double(f64),
     /// UTF-8 text.
     String(&'a str),
@@ -45,7 +47,7 @@ pub enum ValueRef<'a> {
     Container(RawValue<'a>),
 }
 
-/// An encoded container: bounds, type codes and limits were checked when it was found.
+/// An encoded container, whose bounds, type codes and limits are checked.
 #[derive(Clone, Copy, Debug)]
 pub struct RawValue<'a> {
     protocol: Protocol,
@@ -69,7 +71,7 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// The type code under which the container stands, in the numbers of its protocol.
+    /// The type code of the container, as its protocol defines it.
     #[must_use]
     pub const fn type_code(&self) -> u8 {
         self.code
@@ -84,7 +86,8 @@ impl<'a> RawValue<'a> {
     /// Decodes the container.
     ///
     /// # Errors
-    /// [`DecodeError`] for text that is not UTF-8, bad keys or mixed types inside it, or more than `limits` allow.
+    /// [`DecodeError`] if the container holds text that is not UTF-8, invalid keys or mixed types,
+    /// or exceeds `limits`.
     pub fn to_value(&self, limits: &Limits) -> Result<Value, DecodeError> {
         self.decode(&mut Budget::new(limits))
     }
@@ -99,12 +102,12 @@ impl<'a> ValueRef<'a> {
     /// Decodes and copies the value.
     ///
     /// # Errors
-    /// As [`RawValue::to_value`], and if the value takes more memory than `limits` allow.
+    /// The same as [`RawValue::to_value`], and if the value needs more memory than `limits` allow.
     pub fn to_value(&self, limits: &Limits) -> Result<Value, DecodeError> {
         self.decode(&mut Budget::new(limits), 0)
     }
 
-    /// The owned value, charged before it is copied; `at` is where it stands, for errors.
+    /// Copies the value after charging for its memory. `at` is its position, for errors.
     pub(crate) fn decode(&self, b: &mut Budget, at: usize) -> Result<Value, DecodeError> {
         Ok(match *self {
             Self::Null => Value::Null,

@@ -1,11 +1,11 @@
-//! Writing values: [`Encode`] for callers' types, [`ValueWriter`] to write exactly one value.
+//! [`Encode`] for the caller's types, and [`ValueWriter`], which encodes exactly one value.
 
 use super::{Encoder, Protocol, v16, v18};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::value::{Custom, Value};
 use alloc::vec::Vec;
 
-/// Something that can be written as one Photon value, without a [`Value`] in between.
+/// A type that encodes itself as one Photon value, without an intermediate [`Value`].
 ///
 /// ```
 /// use photon_proto::{Encode, EncodeError, ValueWriter, Written};
@@ -19,14 +19,14 @@ use alloc::vec::Vec;
 /// }
 /// ```
 pub trait Encode {
-    /// Writes the value; the [`Written`] to return comes from one of the methods of [`ValueWriter`].
+    /// Encodes the value with one of the methods of [`ValueWriter`], whose [`Written`] it returns.
     ///
     /// # Errors
     /// [`EncodeError`] if the protocol cannot express the value.
     fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError>;
 }
 
-/// Proof that one value was written.
+/// The proof that one value was encoded.
 #[derive(Debug)]
 pub struct Written(Kind);
 
@@ -47,7 +47,7 @@ impl Written {
         matches!(self.0, Kind::Null)
     }
 
-    /// The error that there is if the value was meant to be a key.
+    /// Checks that the encoded value can be a key.
     const fn check_key(&self) -> Result<(), EncodeErrorKind> {
         match self.0 {
             Kind::Null => Err(EncodeErrorKind::NullKey),
@@ -57,7 +57,9 @@ impl Written {
     }
 }
 
-/// The place for exactly one value; every method writes it and consumes the place.
+/// The place for exactly one value. Every method encodes a value and consumes the place, so that an
+/// implementation of
+/// [`Encode`] cannot encode none or two.
 #[derive(Debug)]
 pub struct ValueWriter<'a>(&'a mut Encoder);
 
@@ -66,7 +68,7 @@ impl<'a> ValueWriter<'a> {
         Self(output)
     }
 
-    /// The protocol of the connection that the value is written for.
+    /// The protocol of the connection.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         self.0.protocol()
@@ -149,7 +151,7 @@ impl<'a> ValueWriter<'a> {
                 out.text(text.as_ref())
             })
         })?;
-        exact(announced, written)
+        check_count(announced, written)
     }
 
     /// Writes an int array.
@@ -196,14 +198,14 @@ impl<'a> ValueWriter<'a> {
                 value.encode(ValueWriter(out)).map(drop)
             })
         })?;
-        exact(announced, written)
+        check_count(announced, written)
     }
 
-    /// Writes a Hashtable. A key that comes twice reads as its last value.
+    /// Writes a Hashtable. For a key that occurs twice readers keep the last value.
     ///
     /// # Errors
-    /// [`EncodeError`] of a key or value, for a null or a container as a key, at a limit, and for an iterator whose
-    /// `len` is wrong.
+    /// [`EncodeError`] of a key or value, for null or a container as a key, at a limit, and for an
+    /// iterator whose `len` is wrong.
     pub fn hashtable<I, K, V>(self, pairs: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item = (K, V)>,
@@ -213,11 +215,11 @@ impl<'a> ValueWriter<'a> {
         self.map(&[v16::code::HASHTABLE], &[v18::code::HASHTABLE], pairs)
     }
 
-    /// Writes a Dictionary whose keys and values carry their own types (object to object). That the keys differ is for
-    /// the caller to see to: readers refuse a Dictionary with the same key twice.
+    /// Writes a Dictionary whose keys and values carry their own types (object to object). The
+    /// caller must pass different keys: readers reject a Dictionary with a duplicate.
     ///
     /// # Errors
-    /// As [`ValueWriter::hashtable`].
+    /// The same as [`ValueWriter::hashtable`].
     pub fn dictionary<I, K, V>(self, pairs: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item = (K, V)>,
@@ -254,11 +256,11 @@ impl<'a> ValueWriter<'a> {
             for (key, value) in pairs {
                 out.pair(&key, &value)
                     .map_err(|error| error.within(format_args!("{{{count}}}")))?;
-                count = count.saturating_add(1);
+                count += 1;
             }
             Ok(count)
         })?;
-        exact(announced, written)
+        check_count(announced, written)
     }
 
     /// Writes an owned value.
@@ -292,13 +294,17 @@ impl Encoder {
         let mut count = 0_usize;
         for one in all {
             write(self, one).map_err(|error| error.within(format_args!("[{count}]")))?;
-            count = count.saturating_add(1);
+            count += 1;
         }
         Ok(count)
     }
 }
 
-fn exact(announced: usize, written: usize) -> Result<Written, EncodeError> {
+/// Checks that an iterator returned as many elements as its `len` announced.
+///
+/// The count is already encoded in front of the elements; a wrong one would make the message
+/// unreadable.
+fn check_count(announced: usize, written: usize) -> Result<Written, EncodeError> {
     if announced == written {
         Ok(Written::CONTAINER)
     } else {
@@ -366,7 +372,7 @@ macro_rules! encode_bytes {
 
 encode_bytes!(Vec<u8>, bytes::Bytes);
 
-/// Scalars are written as the [`Value`] of their type, which allocates nothing.
+/// Scalars are encoded as the [`Value`] of their type, which allocates nothing.
 macro_rules! encode_scalar {
     ($($scalar:ty => $variant:ident),*) => {$(
         impl Encode for $scalar {

@@ -11,15 +11,16 @@ use crate::error::{DecodeError, DecodeErrorKind};
 
 const BLOCK_BYTES: usize = 16;
 
-/// Encrypts and decrypts message bodies with one [`Key`]; the key schedule is computed once.
+/// Encrypts and decrypts message bodies with one [`Key`], whose schedule is computed once.
 ///
-/// Equal bodies give equal ciphertext and a forged body goes unnoticed: that is the protocol. Spec: wire.md 8.2.
+/// The protocol has two weaknesses: equal bodies give equal ciphertext, and a forged body is not
+/// detected. Spec: wire.md 8.2.
 pub struct Cipher {
     aes: Aes256,
 }
 
 impl Cipher {
-    /// A cipher for `key`, which is not needed any more afterwards.
+    /// Creates a cipher with a copy of `key`.
     #[must_use]
     pub fn new(key: &Key) -> Self {
         Self {
@@ -27,14 +28,15 @@ impl Cipher {
         }
     }
 
-    /// Length of the ciphertext of `plain_bytes` bytes: the next multiple of 16, never the same length.
+    /// The length of the ciphertext of `plain_bytes` bytes: the next multiple of 16, never the same
+    /// length.
     #[must_use]
     pub const fn encrypted_len(plain_bytes: usize) -> usize {
         plain_bytes.saturating_add(BLOCK_BYTES - plain_bytes % BLOCK_BYTES)
     }
 
-    /// Encrypts `buffer[from..]` where it is and appends the padding, 1 to 16 bytes. A `from` beyond the end counts as
-    /// the end: the ciphertext of no bytes, one block, is appended.
+    /// Encrypts `buffer[from..]` in place and appends the padding, 1 to 16 bytes. A `from` beyond
+    /// the end counts as the end, so that one block of padding is appended.
     pub fn encrypt_in_place(&self, buffer: &mut Vec<u8>, from: usize) {
         let from = from.min(buffer.len());
         let plain_bytes = buffer.len() - from;
@@ -45,12 +47,13 @@ impl Cipher {
         cbc::Encryptor::inner_iv_init(&self.aes, &Array::default()).encrypt_blocks(blocks);
     }
 
-    /// Decrypts `body` where it is; the result is `body` without its padding.
+    /// Decrypts `body` in place and returns it without its padding.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::BadCiphertext`], with an offset from the start of `body`, if the length is no positive
-    /// multiple of 16 (`body` is unchanged then) or the padding is wrong (a wrong key, most likely).
+    /// [`DecodeErrorKind::BadCiphertext`], with an offset from the start of `body`, if the length
+    /// is not a positive multiple of 16 (`body` is then unchanged) or the padding is wrong (most
+    /// likely the key is).
     pub fn decrypt_in_place<'a>(&self, body: &'a mut [u8]) -> Result<&'a [u8], DecodeError> {
         let (blocks, rest) = Array::slice_as_chunks_mut(body);
         if blocks.is_empty() || !rest.is_empty() {

@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::random::Random;
 
-/// Longest public key and shared value, in bytes: the 768 bits of the prime.
+/// The maximum length of a public key and of the shared value: the 768 bits of the prime.
 const GROUP_BYTES: usize = 96;
 const SECRET_BYTES: usize = 20;
 const SECRET_BITS: u32 = 160;
@@ -25,10 +25,11 @@ const GENERATOR: U768 = U768::from_u8(22);
 
 static GROUP: FixedMontyParams<{ U768::LIMBS }> = FixedMontyParams::new_vartime(PRIME);
 
-/// One side of a key exchange: a secret exponent and the public key that belongs to it.
+/// One end of a key exchange: a secret exponent and its public key.
 ///
-/// Client and server do the same: send [`public_key`](Self::public_key), then [`agree`](Self::agree) on what the other
-/// side sent. Make a new one for every connection. The secret is wiped when it is dropped. Spec: wire.md 8.1.
+/// Client and server do the same: each sends its [`public_key`](Self::public_key) and calls
+/// [`agree`](Self::agree) with the peer's. Create a new one for every connection. The secret is
+/// wiped when it is dropped. Spec: wire.md 8.1.
 pub struct KeyExchange {
     secret: U192,
     public: Minimal,
@@ -47,8 +48,9 @@ impl KeyExchange {
         }
     }
 
-    /// The exchange that belongs to a known secret exponent, 20 bytes big endian: for test vectors, and for tools that
-    /// read recorded traffic. Any number is taken, also those that [`new`](Self::new) never draws.
+    /// Creates the exchange of a known secret exponent, 20 bytes big endian, for test vectors and
+    /// for tools that decode recorded traffic. Every number is accepted, even those that
+    /// [`new`](Self::new) never draws.
     #[must_use]
     pub fn from_secret(secret: &[u8; SECRET_BYTES]) -> Self {
         let mut padded = Zeroizing::new([0_u8; U192::BYTES]);
@@ -60,19 +62,20 @@ impl KeyExchange {
         Self { secret, public }
     }
 
-    /// What the other side needs: 1 to 96 bytes, big endian, without leading zero bytes.
+    /// The public key for the peer: 1 to 96 bytes, big endian, without leading zero bytes.
     #[must_use]
     pub fn public_key(&self) -> &[u8] {
         self.public.as_slice()
     }
 
-    /// The key that both sides share: SHA-256 of the shared value, written as minimal big-endian bytes.
+    /// Computes the shared key: SHA-256 of the shared value as minimal big-endian bytes.
     ///
-    /// `other_public` is the other side's public key, big endian; leading zero bytes are ignored.
+    /// `other_public` is the peer's public key, big endian. Leading zero bytes are ignored.
     ///
     /// # Errors
     ///
-    /// Each [`ExchangeError`] says which keys it refuses. After an error there is no key: end the connection.
+    /// [`ExchangeError`], whose variants list the rejected keys. There is no key then: end the
+    /// connection.
     pub fn agree(&self, other_public: &[u8]) -> Result<Key, ExchangeError> {
         let other = parse_public(other_public)?;
         let shared = power(&other, &self.secret);
@@ -96,24 +99,24 @@ impl Drop for KeyExchange {
     }
 }
 
-/// Why a public key was refused. Spec: wire.md 8.1.
+/// The reason for rejecting a public key. Spec: wire.md 8.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeError {
-    /// No bytes at all: how a peer says that it takes no part.
-    #[error("the public key is empty")]
+    /// The key is empty: the peer does not take part in the exchange.
+    #[error("the peer's public key is empty")]
     Empty,
-    /// More than 96 bytes after the leading zeroes; carries how many.
+    /// The key has more than 96 bytes after its leading zeroes; carries their number.
     #[error("a public key of {0} bytes is longer than 96")]
     TooLong(usize),
-    /// The prime of the group, or more.
+    /// The key is not below the prime of the group.
     #[error("the public key is not below the prime")]
     OutOfRange,
-    /// 0, 1 or the prime less 1: every listener could compute the shared value.
+    /// The key is 0, 1 or the prime minus 1: every listener could compute the shared value.
     #[error("the public key is degenerate")]
     Degenerate,
-    /// A good public key, and yet a shared value of 0, 1 or the prime less 1. Only a secret given to
-    /// [`KeyExchange::from_secret`] can cause it.
+    /// The key is valid, but the shared value is 0, 1 or the prime minus 1. Only a secret of
+    /// [`KeyExchange::from_secret`] can cause this.
     #[error("the shared value is degenerate")]
     DegenerateResult,
 }
@@ -122,13 +125,13 @@ pub enum ExchangeError {
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// A key that is already known (test vectors, recorded traffic).
+    /// Creates a key that is already known (test vectors, recorded traffic).
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The key itself. Keep it out of logs.
+    /// The bytes of the key. Keep them out of logs.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -147,7 +150,7 @@ impl Drop for Key {
     }
 }
 
-/// A number of the group as big-endian bytes without leading zeroes.
+/// An element of the group as big-endian bytes without leading zeroes.
 struct Minimal {
     bytes: [u8; GROUP_BYTES],
     zeroes: usize,
@@ -176,13 +179,13 @@ impl Zeroize for Minimal {
     }
 }
 
-/// Whether 20 bytes, read as a signed big-endian number, are at least 2.
+/// Whether 20 bytes, as a signed big-endian number, are at least 2.
 fn acceptable(secret: &[u8; SECRET_BYTES]) -> bool {
     let [first, middle @ .., last] = secret;
     *first < 0x80 && (*first > 0 || middle.iter().any(|byte| *byte > 0) || *last >= 2)
 }
 
-/// Constant time in both arguments.
+/// Computes a power in constant time for both arguments.
 fn power(base: &U768, exponent: &U192) -> Zeroizing<U768> {
     let base = Zeroizing::new(FixedMontyForm::new(base, &GROUP));
     let result = Zeroizing::new(base.pow_bounded_exp(exponent, SECRET_BITS));
@@ -212,7 +215,8 @@ fn parse_public(bytes: &[u8]) -> Result<U768, ExchangeError> {
     Ok(number)
 }
 
-/// 0 and the elements of order 1 and 2: the only ones that lie in a small subgroup, as (prime - 1) / 2 is prime.
+/// Whether a number is 0 or has order 1 or 2. No other element lies in a small subgroup, because
+/// (prime - 1) / 2 is prime.
 fn is_degenerate(number: &U768) -> bool {
     *number <= U768::ONE || *number == PRIME.as_ref().wrapping_sub(&U768::ONE)
 }

@@ -1,6 +1,7 @@
 //! Key exchange and message encryption. Spec: wire.md 8.1, 8.2.
 //!
-//! This protects against passive listeners only: nothing in the protocol authenticates the peer or the messages.
+//! The encryption protects against passive listeners only: the protocol authenticates neither the
+//! peer nor the messages.
 
 mod cipher;
 mod exchange;

@@ -1,19 +1,20 @@
-//! Stand-in without the `encryption` feature: there are no ciphers, so nothing is ever encrypted or decrypted.
+//! Replacement of the module without the `encryption` feature: no cipher exists, so nothing is
+//! encrypted or decrypted.
 
 use crate::error::DecodeError;
 use alloc::vec::Vec;
 
-/// A cipher that cannot exist.
+/// A cipher, of which none can exist.
 #[derive(Debug)]
 pub enum Cipher {}
 
 impl Cipher {
-    /// Never called: there is no cipher to call it on.
+    /// Never called, because no cipher exists.
     pub fn encrypt_in_place(&self, _buffer: &mut Vec<u8>, _from: usize) {
         match *self {}
     }
 
-    /// Never called: there is no cipher to call it on.
+    /// Never called, because no cipher exists.
     ///
     /// # Errors
     /// None.

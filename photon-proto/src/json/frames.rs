@@ -1,4 +1,4 @@
-//! [`Reader`]: frames of one text message. Spec: wire.md 7.2.
+//! [`Reader`]: the frames of one text message. Spec: wire.md 7.2.
 
 use super::{JSON, MARK, Role, object, utf16_units};
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -8,46 +8,48 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// What one frame says.
+/// The content of a frame. Non-exhaustive: internal operations may get variants of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame<'a> {
-    /// A payload that is not JSON. The first one that a server sends is the session id and means "connected"; others have
-    /// no meaning.
+    /// A payload that is not JSON. A server's first one is the session id and means "connected".
+    /// Others have no meaning.
     Session(&'a str),
-    /// A message; where it was appended to the buffer, in GpBinary 1.8. Internal operations other than the ping too.
+    /// A message, or an internal operation other than the ping: its range in the buffer, in
+    /// GpBinary 1.8.
     Message(Range<usize>),
-    /// A client's ping.
+    /// A ping request.
     PingRequest {
-        /// The client's time in milliseconds; the smallest number if 32 bits do not hold what came, as real servers
-        /// answer.
+        /// The client's time in milliseconds. A number beyond 32 bits becomes the smallest number,
+        /// as in real servers.
         client_time: i32,
     },
-    /// The answer to one.
+    /// A ping response.
     PingResponse {
-        /// The client's time as the server read it, in milliseconds; see [`Frame::PingRequest`].
+        /// The client's time in milliseconds, as the server decoded it; see [`Frame::PingRequest`].
         client_time: i32,
         /// The server's time in milliseconds.
         server_time: i32,
     },
 }
 
-/// The frames of one text message, one after the other.
+/// Iterates over the frames of one text message.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     role: Role,
     limits: Limits,
     text: Cow<'a, str>,
-    /// Where the frame that was read last began, and where the next one does.
+    /// The start of the last frame.
     start: usize,
+    /// The start of the next frame.
     position: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader for what this end of the connection received as one text message of its WebSocket.
+    /// Creates a reader for a text message that this end has received over WebSocket.
     ///
     /// # Errors
-    /// [`DecodeError`]: `TooLong`, or `NotUtf8` where it is no text.
+    /// [`DecodeError`]: `TooLong` or `NotUtf8`.
     pub fn new(role: Role, limits: &Limits, message: &'a [u8]) -> Result<Self, DecodeError> {
         check_length(limits, message)?;
         let text = crate::codec::utf8(message, 0, TEXT)?;
@@ -68,13 +70,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next frame; `None` at the end. A message is appended to `out` in GpBinary 1.8; nothing else changes `out`.
+    /// Decodes the next frame; `None` at the end. A message is appended to `out` in GpBinary 1.8.
+    /// Nothing else changes `out`.
     ///
     /// # Errors
-    /// [`DecodeError`] for a frame that is bad; the reader then stands behind it and can go on. If it is the framing that
-    /// is bad (`BadFrame`, `BadLength`, `Truncated` in a field "frame ..."), what follows cannot be found and `None` comes next.
-    /// `Missing` for an object that is none of the messages that this end reads, a code without a value, and a ping without
-    /// its times.
+    /// [`DecodeError`] for a malformed frame, after which the next one can be read. If the framing
+    /// itself is malformed (`BadFrame`, `BadLength`, `Truncated` in a field "frame ..."), the next
+    /// frame cannot be found, and the next call returns `None`. `Missing` for an object that is not
+    /// a message to this end, a code without a value, and a ping without its times.
     #[allow(
         clippy::should_implement_trait,
         reason = "frames are borrowed from the reader"
@@ -109,14 +112,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether every frame was read.
+    /// Whether all frames were read.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.position >= self.text.len()
     }
 
-    /// The frame that was read last, good or bad, from its mark on, and where in the message it begins; the whole rest if its
-    /// end could not be found.
+    /// The position and text of the last frame, from its mark on, whether valid or not. If its end
+    /// could not be found, the whole rest of the message.
     #[must_use]
     pub fn frame(&self) -> (usize, &str) {
         (
@@ -127,10 +130,10 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'static> {
-    /// As [`Reader::new`], for whoever takes the frames out one at a time and has other things to do in between.
+    /// Like [`Reader::new`], for a caller that keeps the reader between frames.
     ///
     /// # Errors
-    /// As [`Reader::new`]; the message is given back.
+    /// The same as [`Reader::new`]; the message is returned with the error.
     pub fn owned(
         role: Role,
         limits: &Limits,
@@ -159,15 +162,15 @@ impl Reader<'static> {
 const TEXT: &str = "text message";
 
 fn check_length(limits: &Limits, message: &[u8]) -> Result<(), DecodeError> {
-    let most = limits.max_received_bytes;
-    if message.len() > most {
-        Err(DecodeError::new(DecodeErrorKind::TooLong, most, TEXT))
+    let max = limits.max_received_bytes;
+    if message.len() > max {
+        Err(DecodeError::new(DecodeErrorKind::TooLong, max, TEXT))
     } else {
         Ok(())
     }
 }
 
-/// A copy without NULs, if there are any.
+/// Copies a text without its NULs, if it has any.
 fn without_nuls(text: &str) -> Option<String> {
     text.contains('\0').then(|| {
         let mut clean = String::with_capacity(text.len());
@@ -176,7 +179,7 @@ fn without_nuls(text: &str) -> Option<String> {
     })
 }
 
-/// Where the payload of the first frame lies.
+/// Finds the payload of the first frame.
 fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
     let digits_at = marked(text, 0, DecodeErrorKind::BadFrame)?;
     let (units, digits_end) = length(text, digits_at)?;
@@ -186,7 +189,7 @@ fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
     Ok(start..start.saturating_add(bytes))
 }
 
-/// The end of the mark that has to stand here.
+/// Checks the mark at `at` and returns its end. `other` is the error kind for another byte.
 fn marked(
     text: &str,
     at: usize,
@@ -206,7 +209,7 @@ fn marked(
     }
 }
 
-/// The length that stands here, and where it ends.
+/// Decodes the length at `at` and returns its end as well.
 fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
     const FIELD: &str = "frame length";
     let bad = DecodeError::new(DecodeErrorKind::BadLength, at, FIELD);
@@ -229,10 +232,12 @@ fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
     }
 }
 
-/// How many bytes this many UTF-16 units take.
+/// Converts a length in UTF-16 units to bytes.
 fn end_of(text: &str, units: usize) -> Result<usize, DecodeError> {
     const FIELD: &str = "frame payload";
-    // Mostly a message is one frame. A unit is one to three bytes, so that the counts of many frames stay linear.
+    // Most messages are one frame, which is counted faster as a whole. A unit has one to three
+    // bytes: if the frame is shorter than a third of the rest, counting the rest for each frame
+    // would make many frames quadratic.
     if text.len().div_ceil(3) <= units && utf16_units(text.as_bytes()) == units {
         return Ok(text.len());
     }

@@ -1,9 +1,11 @@
-//! The JSON sub-protocol, which browsers speak over WebSocket: transcoded to and from GpBinary 1.8. Spec: wire.md 7.2.
+//! The JSON sub-protocol, which browsers use over WebSocket, transcoded to and from GpBinary 1.8.
+//! Spec: [wire.md 7.2](crate::spec::wire).
 //!
-//! A text message of the WebSocket holds frames `~m~LENGTH~m~PAYLOAD`, LENGTH in UTF-16 units. [`Reader`] takes one apart
-//! and gives each message in it as the message of GpBinary 1.8 that says the same; [`encode_message`] goes the other way.
-//! So everything above knows one format, whatever the connection speaks. Both ends are here: a client reads responses,
-//! events and ping answers, a server requests and pings ([`Role`]).
+//! A text message of the WebSocket contains frames `~m~LENGTH~m~PAYLOAD`, with LENGTH in UTF-16
+//! units. [`Reader`] splits it and transcodes each message to the equivalent message of GpBinary
+//! 1.8; [`encode_message`] goes the other way. All layers above therefore handle one format. Both
+//! ends use the module: a client reads responses, events and ping answers, a server reads requests
+//! and pings ([`Role`]).
 //!
 //! ```
 //! use photon_proto::json::{self, Frame, Reader, Role};
@@ -26,7 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What JSON becomes
+//! # From JSON to GpBinary
 //!
 //! | JSON | GpBinary 1.8 |
 //! | --- | --- |
@@ -38,17 +40,18 @@
 //! | any other array, `[]` too | object array |
 //! | object | Hashtable with string keys |
 //!
-//! * Arrays of numbers or bools become no typed arrays: the type of a list would change with what happens to be in it,
-//!   and lists that a protocol on top declares as mixed would not be readable once all elements are alike. Whoever
-//!   expects ints or bools must take them from an object array too.
-//! * Keys stay text, `"255"` too, in the order in which they came. Of a key that comes twice readers of the Hashtable
-//!   keep the last value, as JavaScript does. Of a parameter that comes twice likewise.
-//! * Text in JSON may hold half of a surrogate pair (`"\ud800"`), UTF-8 cannot: it becomes U+FFFD, as in what browsers send.
-//!   A browser user's cut emoji must not cost the others the whole message.
-//! * NUL characters are dropped before anything else; the escape `\u0000` is a character like others.
-//! * Text longer than the 32,767 bytes that may be written in 1.8 is read all the same.
+//! * Arrays of numbers or bools do not become typed arrays: the type of a list would depend on its
+//!   content, and a list that the protocol above declares as mixed would be unreadable once all its
+//!   elements have one type. A reader of ints or bools must accept an object array as well.
+//! * Keys stay text, even `"255"`, in their order in the text. For a key that occurs twice, readers
+//!   of the Hashtable keep the last value, as JavaScript does. The same holds for parameters.
+//! * Text in JSON may contain half of a surrogate pair (`"\ud800"`), which UTF-8 cannot express. It
+//!   becomes U+FFFD, as in what browsers send. An error instead would let one cut emoji cost other
+//!   users the whole message.
+//! * NUL characters are dropped first. The escape `\u0000` is an ordinary character.
+//! * Text longer than the 32,767 bytes that 1.8 allows to encode is accepted.
 //!
-//! # What JSON cannot say
+//! # From GpBinary to JSON
 //!
 //! | GpBinary 1.8 | JSON | comes back as |
 //! | --- | --- | --- |
@@ -66,26 +69,30 @@
 //! | Hashtable, Dictionary | object | Hashtable |
 //! | request, response, event as a value | object as for a message | Hashtable |
 //!
-//! Keys of maps become text: numbers their digits, bools `true` and `false`, floats as above or `NaN`, `Infinity`, `-Infinity`,
-//! bytes and custom content their numbers joined by commas, as JavaScript does. Keys that differ in type alone become
-//! one; both are written. A byte array or custom value that comes back is one level deeper than it was.
+//! Keys of maps become text as in JavaScript: numbers become their digits, bools `true` and
+//! `false`, floats as above or `NaN`, `Infinity`, `-Infinity`, bytes and custom content their
+//! numbers joined by commas. Keys that differ only in type become equal; both are written. A byte
+//! array or custom value comes back one level deeper.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A frame is charged to the same [`Limits`](crate::Limits) as a binary message: the text message and each 1.8 message made of it
-//! are at most [`max_received_bytes`](crate::Limits::max_received_bytes) long, each value, key and element counts (elements of
-//! number arrays too: JSON does not say that they are numbers before they are read), an array or object is a level, except
-//! an array that is a parameter itself (see [`Params::elements`](crate::Params::elements)). Memory is taken for the 1.8 message
-//! only, and for a copy of a text message that contains NULs.
+//! A frame is charged to the same [`Limits`](crate::Limits) as a binary message. The text message
+//! and each 1.8 message made from it have at most
+//! [`max_received_bytes`](crate::Limits::max_received_bytes). Each value, key and element counts,
+//! elements of number arrays included, because their type is known only after they are decoded. An
+//! array or object is a level, except an array that is itself a parameter (see
+//! [`Params::elements`](crate::Params::elements)). Only the 1.8 message, and a copy of a text
+//! message with NULs, use memory.
 //!
-//! The tokens are taken from the text one by one by a small parser of our own. A general parser builds a tree that nobody
-//! charges for, has a nesting limit of its own, refuses half surrogate pairs, and reports lines instead of offsets.
+//! The parser is our own. A general one builds a tree that is charged to no limit, has a nesting
+//! limit of its own, rejects half surrogate pairs, and reports lines instead of offsets.
 //!
 //! # Errors
 //!
-//! Offsets count bytes from the start of the text message, NULs left out. JSON that is none is
-//! [`UnknownType`](crate::DecodeErrorKind::UnknownType) with the byte that does not belong there; a value of the wrong type, and
-//! a number where it does not fit, [`WrongType`](crate::DecodeErrorKind::WrongType) with its first byte.
+//! Offsets count bytes from the start of the text message without its NULs. A syntax error is
+//! [`UnknownType`](crate::DecodeErrorKind::UnknownType) with the unexpected byte. A value of the
+//! wrong type and a number out of range are [`WrongType`](crate::DecodeErrorKind::WrongType) with
+//! the first byte of the value.
 
 mod frames;
 mod object;
@@ -100,14 +107,15 @@ pub use write::{
     WriteError, encode_message, encode_ping_request, encode_ping_response, encode_session,
 };
 
-/// Stands around the length of a frame.
+/// The mark before and after the length of a frame.
 const MARK: &str = "~m~";
-/// Begins a payload that is JSON; counts into the length.
+/// The prefix of a payload that is JSON. It is part of the length.
 const JSON: &str = "~j~";
 
-/// Length of text in UTF-16 units.
+/// The length of a text in UTF-16 units.
 fn utf16_units(text: &[u8]) -> usize {
-    // One for every byte that begins a character, and one more for those that begin four bytes.
+    // One for the first byte of each character, and one more if the character has four bytes: it is
+    // a surrogate pair.
     text.iter()
         .map(|byte| usize::from(byte & 0xC0 != 0x80) + usize::from(*byte >= 0xF0))
         .sum()

@@ -1,4 +1,4 @@
-//! The JSON object of a frame, to a message of GpBinary 1.8. Spec: wire.md 7.2.
+//! Transcodes the JSON object of a frame to a message of GpBinary 1.8. Spec: wire.md 7.2.
 
 use super::parser::{Number, Parser, Str};
 use super::transcode::{self, Sink};
@@ -13,10 +13,10 @@ use crate::message::{MAGIC, MessageKind};
 use crate::reader::Reader;
 use alloc::vec::Vec;
 
-/// Type code of null, which stands for no text. Spec: wire.md 3.2.
+/// The type code of null, the encoding of a missing debug message. Spec: wire.md 3.2.
 const NULL: u8 = 0x08;
 
-/// The keys that say what a message is; the first one that there is counts.
+/// The keys that name the kind of a message. The first one in this order counts.
 const fn kinds(role: Role) -> &'static [(&'static str, MessageKind)] {
     match role {
         Role::Client => &[
@@ -31,7 +31,8 @@ const fn kinds(role: Role) -> &'static [(&'static str, MessageKind)] {
     }
 }
 
-/// What an object says beside its parameters. Of a key that comes twice the last value counts.
+/// The fields of an object besides its parameters. For a key that occurs twice the last value
+/// counts.
 #[derive(Default)]
 struct Fields<'a> {
     /// Parallel to [`kinds`].
@@ -40,7 +41,8 @@ struct Fields<'a> {
     debug_message: Option<(Str<'a>, usize)>,
 }
 
-/// Reads the JSON of a payload, which stands at `base` in the text message. After an error `out` is as it was.
+/// Decodes the JSON of a payload, which begins at `base` in the text message. After an error `out`
+/// is as before.
 pub(super) fn read(
     role: Role,
     limits: &Limits,
@@ -84,7 +86,7 @@ fn message(
             let [client_time] = times(limits, sink, start, at)?;
             return Ok(Frame::PingRequest { client_time });
         }
-        // wire.md 7.2: official readers take any for the answer to a ping.
+        // wire.md 7.2: official readers treat every internal response as a ping response.
         MessageKind::InternalResponse => match times(limits, sink, start, at) {
             Ok([client_time, server_time]) => {
                 return Ok(Frame::PingResponse {
@@ -97,8 +99,9 @@ fn message(
         },
         _ => {}
     }
-    // What stands before the parameters in 1.8 may come after them in JSON.
-    let parameters = sink.buffer().len().saturating_sub(start);
+    // In 1.8 the fields precede the parameters; in JSON they may follow. So the parameters were
+    // written first, and now the fields are rotated to the front.
+    let parameters = sink.buffer().len() - start;
     sink.put(&[MAGIC, kind as u8, code], at)?;
     if matches!(kind, MessageKind::Response | MessageKind::InternalResponse) {
         sink.put(&fields.return_code.to_le_bytes(), at)?;
@@ -113,7 +116,7 @@ fn message(
     Ok(Frame::Message(start..sink.buffer().len()))
 }
 
-/// Reads the object; its parameters, count first, then stand in the sink.
+/// Decodes the object. Its parameters, with their count first, are then in the sink.
 fn fields<'a>(
     role: Role,
     p: &mut Parser<'a>,
@@ -145,7 +148,7 @@ fn fields<'a>(
         } else if key.is("msg") {
             fields.debug_message = debug_message(p)?;
         } else {
-            // Nobody's; but it has to be JSON, and is charged like everything else.
+            // An unknown key. Its value must be valid JSON, and is charged like any other.
             let length = sink.buffer().len();
             transcode::value(p, sink)?;
             sink.buffer().truncate(length);
@@ -154,7 +157,7 @@ fn fields<'a>(
     Ok(fields)
 }
 
-/// The list of codes and values.
+/// Transcodes the list of codes and values.
 fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink) -> Result<(), DecodeError> {
     const FIELD: &str = "parameters";
     let first = p.token(FIELD)?;
@@ -195,7 +198,8 @@ const fn wrong(first: u8, at: usize, field: &'static str) -> DecodeError {
     DecodeError::new(DecodeErrorKind::WrongType(first), at, field)
 }
 
-/// A code: a number, or a string of one; `None` for what counts as not there: null, false, and the empty string.
+/// Decodes a code: a number, or a string that contains one. Null, false and the empty string count
+/// as missing (`None`).
 fn number<T>(p: &mut Parser<'_>, field: &'static str) -> Result<Option<T>, DecodeError>
 where
     T: TryFrom<i64> + core::str::FromStr,
@@ -207,7 +211,7 @@ where
         b'-' | b'0'..=b'9' => {
             let whole = match p.number(field)? {
                 Number::Integer(number) => Some(number),
-                // Some writers give every number a fraction. What 64 bits do not hold is no code either.
+                // Some writers give every number a fraction. A number beyond 64 bits is no code.
                 Number::Double(number) => {
                     Some(number as i64).filter(|whole| *whole as f64 == number)
                 }
@@ -236,7 +240,7 @@ where
     }
 }
 
-/// The text of a response, and where it stands. An empty one is none.
+/// Decodes the debug message of a response, with its position. An empty one counts as missing.
 fn debug_message<'a>(p: &mut Parser<'a>) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
     const FIELD: &str = "debug message";
     let first = p.token(FIELD)?;
@@ -248,7 +252,7 @@ fn debug_message<'a>(p: &mut Parser<'a>) -> Result<Option<(Str<'a>, usize)>, Dec
     }
 }
 
-/// The first parameters of a ping, which were transcoded behind `start`. Spec: wire.md 8.4.
+/// Decodes the first parameters of a ping, which were transcoded to `start`. Spec: wire.md 8.4.
 fn times<const N: usize>(
     limits: &Limits,
     sink: &mut Sink,
@@ -259,7 +263,7 @@ fn times<const N: usize>(
     let missing = DecodeError::new(DecodeErrorKind::Missing, at, FIELD);
     let reader = Reader::new(sink.buffer().get(start..).unwrap_or_default());
     let keys = core::array::from_fn(|index| index as u8 + 1);
-    // It was written here, within limits that are the same.
+    // This module has encoded them within the same limits.
     let picked = Params::read(Protocol::V18, reader, Budget::new(limits))
         .and_then(|mut params| params.pick::<N>(keys))
         .map_err(|_| missing)?;

@@ -1,4 +1,4 @@
-//! [`Parser`]: JSON taken token by token, nothing copied. RFC 8259.
+//! [`Parser`]: a JSON tokenizer that copies nothing. RFC 8259.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
@@ -10,24 +10,24 @@ pub(super) struct Parser<'a> {
     base: usize,
 }
 
-/// A string as it stands in the text, its escapes checked.
+/// A string in the text, with its escapes checked but not resolved.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Str<'a> {
     raw: &'a str,
     escaped: bool,
 }
 
-/// A number, as far as JSON tells numbers apart.
+/// A number, as far as JSON distinguishes numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
-    /// Digits only, and 64 bits hold it.
+    /// Only digits, and within 64 bits.
     Integer(i64),
-    /// Any other.
+    /// Any other number.
     Double(f64),
 }
 
 impl<'a> Parser<'a> {
-    /// A parser whose offsets in errors begin at `base`.
+    /// Creates a parser whose offsets in errors begin at `base`.
     pub(super) const fn new(text: &'a str, base: usize) -> Self {
         Self {
             text,
@@ -37,7 +37,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) const fn offset(&self) -> usize {
-        self.base.saturating_add(self.position)
+        self.base + self.position
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -48,10 +48,11 @@ impl<'a> Parser<'a> {
     }
 
     fn advance(&mut self, bytes: usize) {
-        self.position = self.position.saturating_add(bytes);
+        self.position += bytes;
+        debug_assert!(self.position <= self.text.len());
     }
 
-    /// The error that there is at the next byte, if it does not belong there.
+    /// The error for an unexpected next byte.
     #[cold]
     fn unexpected(&self, field: &'static str) -> DecodeError {
         let kind = self
@@ -63,7 +64,7 @@ impl<'a> Parser<'a> {
         DecodeError::new(kind, self.offset(), field)
     }
 
-    /// The first byte of the next token, space before it skipped.
+    /// Skips white space and returns the first byte of the next token.
     pub(super) fn token(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.rest().first() {
             self.advance(1);
@@ -74,7 +75,7 @@ impl<'a> Parser<'a> {
             .ok_or_else(|| self.unexpected(field))
     }
 
-    /// Takes this one-byte token, which must come next.
+    /// Takes a token of one byte, which must come next.
     pub(super) fn punctuation(
         &mut self,
         wanted: u8,
@@ -87,8 +88,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Whether another element follows in a list that `close` ends; takes the comma or the end. `first` is for
-    /// this function: set before the first call.
+    /// Takes the comma or the end of a list that `close` ends. Returns whether another element
+    /// follows. `first` belongs to this function; set it before the first call.
     pub(super) fn more(
         &mut self,
         first: &mut bool,
@@ -106,7 +107,7 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    /// The end of the text, which must be here.
+    /// Checks that only white space follows.
     pub(super) fn end(&mut self) -> Result<(), DecodeError> {
         match self.token("end of JSON") {
             Ok(_) => Err(DecodeError::new(
@@ -192,7 +193,7 @@ impl<'a> Parser<'a> {
         let text = self.text.get(start..self.position).unwrap_or_default();
         match text.parse() {
             Ok(integer) if !fraction && !exponent => Ok(Number::Integer(integer)),
-            // Never fails on what was seen to be a number; of any length and size, what is too large being infinite.
+            // Cannot fail: the syntax was checked. A number that is too large becomes infinite.
             _ => Ok(Number::Double(text.parse().unwrap_or(f64::NAN))),
         }
     }
@@ -221,7 +222,7 @@ impl<'a> Parser<'a> {
 }
 
 impl<'a> Str<'a> {
-    /// The text, if no escape stands in it.
+    /// The text, if it contains no escape.
     pub(super) const fn plain(&self) -> Option<&'a str> {
         if self.escaped { None } else { Some(self.raw) }
     }
@@ -230,7 +231,7 @@ impl<'a> Str<'a> {
         self.raw.is_empty()
     }
 
-    /// Calls `each` with the parts of the text, escapes resolved.
+    /// Passes the parts of the text to `each`, with escapes resolved.
     pub(super) fn parts<E>(&self, mut each: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         let mut rest = self.raw;
         while let Some((plain, escape)) = rest.split_once('\\') {
@@ -242,7 +243,7 @@ impl<'a> Str<'a> {
         each(rest)
     }
 
-    /// Whether this is the text.
+    /// Whether the string equals this text.
     pub(super) fn is(&self, text: &str) -> bool {
         let mut left = Some(text);
         let _ = self.parts(|part| {
@@ -253,7 +254,7 @@ impl<'a> Str<'a> {
     }
 }
 
-/// The character behind a backslash, and what follows it.
+/// Resolves the escape behind a backslash. Also returns the rest.
 fn unescaped(text: &str) -> (char, &str) {
     let mut characters = text.chars();
     let character = match characters.next() {
@@ -268,7 +269,8 @@ fn unescaped(text: &str) -> (char, &str) {
     (character, characters.as_str())
 }
 
-/// The character behind `\u`: one UTF-16 unit, or two if they are a pair. Half a pair is U+FFFD.
+/// Resolves the escape behind `\u`: one UTF-16 unit, or two that form a pair. Half a pair becomes
+/// U+FFFD.
 fn unit(text: &str) -> (char, &str) {
     let (first, rest) = hexadecimal(text);
     if let Some(second) = rest.strip_prefix("\\u") {
@@ -287,6 +289,7 @@ fn unit(text: &str) -> (char, &str) {
 
 fn hexadecimal(text: &str) -> (u16, &str) {
     let (digits, rest) = text.split_at_checked(4).unwrap_or((text, ""));
-    // Half a pair stands for what cannot be there.
+    // The syntax was checked, so this default is not reached. It is half a pair, which becomes
+    // U+FFFD.
     (u16::from_str_radix(digits, 16).unwrap_or(0xD800), rest)
 }

@@ -1,4 +1,4 @@
-//! From JSON values to values of GpBinary 1.8. Spec: wire.md 5 and 7.2.
+//! Transcodes JSON values to values of GpBinary 1.8. Spec: wire.md 5 and 7.2.
 
 use super::parser::{Number, Parser, Str};
 use crate::codec::{self, Encoder, Protocol};
@@ -15,20 +15,21 @@ const STRING_ARRAY: u8 = 0x47;
 
 const FIELD: &str = "JSON value";
 
-/// The 1.8 message being made, and what is left of the limits of its frame.
+/// The 1.8 message under construction, with the remaining limits of its frame.
 pub(super) struct Sink {
     encoder: Encoder,
     budget: Budget,
     depth: u32,
 }
 
-/// Where the count of something stands that is not counted yet.
+/// The position of a count that is written once its elements are known.
 struct Count(usize);
 
 impl Sink {
-    /// Writes behind what `buffer` holds already.
+    /// Creates a sink that appends to `buffer`.
     pub(super) fn new(buffer: Vec<u8>, limits: &Limits) -> Self {
-        // Values are charged to the budget, containers to the depth.
+        // The encoder limits only the length: values are charged to the budget, containers to the
+        // depth.
         let bytes = Limits {
             max_sent_bytes: limits.max_received_bytes,
             max_values: u32::MAX,
@@ -54,7 +55,7 @@ impl Sink {
         self.buffer().len()
     }
 
-    /// Writes bytes for what stands at `at`.
+    /// Writes bytes. `at` is the position of their source, for errors.
     pub(super) fn put(&mut self, bytes: &[u8], at: usize) -> Result<(), DecodeError> {
         self.budget.memory(bytes.len(), 1, at, FIELD)?;
         self.encoder.put(bytes).map_err(|_| too_long(at))
@@ -71,10 +72,12 @@ impl Sink {
         Ok(count)
     }
 
-    /// Puts a count in its place; what was counted moves up if the count takes more than the byte kept for it.
+    /// Writes a count into its place. If it needs more than the one reserved byte, the elements
+    /// behind it move.
     fn end_count(&mut self, count: &Count, number: usize, at: usize) -> Result<(), DecodeError> {
         let (bytes, width) = varint(number);
-        let more = width.saturating_sub(1);
+        // `varint` writes at least one byte.
+        let more = width - 1;
         self.put(bytes.get(..more).unwrap_or_default(), at)?;
         if let Some(counted) = self.buffer().get_mut(count.0..) {
             counted.rotate_right(more);
@@ -87,7 +90,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Length and text.
+    /// Writes a length and a text.
     fn text(&mut self, text: Str<'_>, at: usize) -> Result<(), DecodeError> {
         if let Some(plain) = text.plain() {
             self.count(plain.len(), at)?;
@@ -96,11 +99,11 @@ impl Sink {
         let count = self.begin_count(at)?;
         let start = self.length();
         text.parts(|part| self.put(part.as_bytes(), at))?;
-        let length = self.length().saturating_sub(start);
+        let length = self.length() - start;
         self.end_count(&count, length, at)
     }
 
-    /// A string with its type code.
+    /// Writes a string with its type code.
     pub(super) fn string(&mut self, text: Str<'_>, at: usize) -> Result<(), DecodeError> {
         self.put(&[STRING], at)?;
         self.text(text, at)
@@ -109,7 +112,7 @@ impl Sink {
     fn scalar(&mut self, value: &Value, at: usize) -> Result<(), DecodeError> {
         let start = self.length();
         codec::encode_tagged(&mut self.encoder, value).map_err(|_| too_long(at))?;
-        let length = self.length().saturating_sub(start);
+        let length = self.length() - start;
         self.budget.memory(length, 1, at, FIELD)
     }
 
@@ -134,7 +137,7 @@ const fn too_long(at: usize) -> DecodeError {
     DecodeError::new(DecodeErrorKind::TooLong, at, "transcoded message")
 }
 
-/// A count as 1.8 writes it, and how many bytes of it there are.
+/// Encodes a count as in 1.8. Also returns the number of bytes.
 fn varint(mut number: usize) -> ([u8; 10], usize) {
     let mut bytes = [0; 10];
     let mut width = 0_usize;
@@ -150,8 +153,9 @@ fn varint(mut number: usize) -> ([u8; 10], usize) {
     (bytes, width)
 }
 
-/// The value of a parameter. If it is an array, it does not count towards the depth: what an array delivers may be
-/// nested to the limit, as in binary messages.
+/// Transcodes the value of a parameter. An array does not count towards the depth, as in binary
+/// messages: see
+/// [`Params::elements`](crate::Params::elements).
 pub(super) fn parameter(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
     if p.token(FIELD)? == b'[' {
         sink.budget.values(1, p.offset(), FIELD)?;
@@ -160,7 +164,7 @@ pub(super) fn parameter(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), Decod
     value(p, sink)
 }
 
-/// Any value, with its type code.
+/// Transcodes a value with its type code.
 pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
     let first = p.token(FIELD)?;
     let at = p.offset();
@@ -181,8 +185,9 @@ pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeErr
 }
 
 fn array(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
-    // Strings alone are a string array. Where something else turns up, what was read is read again as mixed values: of
-    // each array once, and strings only, so that this stays linear.
+    // An array of strings only is a string array. If another value turns up, the array is
+    // transcoded again as mixed values. Each array is repeated at most once, and only up to its
+    // first other value, so that the cost stays linear.
     let (again, length, budget) = (p.clone(), sink.length(), sink.budget.clone());
     if strings(p, sink)? {
         return Ok(());
@@ -199,12 +204,13 @@ fn array(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
     let (mut first, mut count) = (true, 0_usize);
     while p.more(&mut first, b']', FIELD)? {
         value(p, sink)?;
-        count = count.saturating_add(1);
+        count += 1;
     }
     sink.end_count(&place, count, at)
 }
 
-/// An array of strings; false, and anything done, if it is empty or not all of them are.
+/// Transcodes an array of strings. Returns false, after any partial output, if it is empty or
+/// contains another value.
 fn strings(p: &mut Parser<'_>, sink: &mut Sink) -> Result<bool, DecodeError> {
     const FIELD: &str = "JSON array";
     let at = p.offset();
@@ -219,7 +225,7 @@ fn strings(p: &mut Parser<'_>, sink: &mut Sink) -> Result<bool, DecodeError> {
         let at = p.offset();
         sink.budget.values(1, at, FIELD)?;
         sink.text(p.string(FIELD)?, at)?;
-        count = count.saturating_add(1);
+        count += 1;
     }
     sink.end_count(&place, count, at)?;
     Ok(count > 0)
@@ -239,7 +245,7 @@ fn object(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
         sink.string(p.string("JSON key")?, at)?;
         p.punctuation(b':', FIELD)?;
         value(p, sink)?;
-        count = count.saturating_add(1);
+        count += 1;
     }
     sink.end_count(&place, count, at)
 }

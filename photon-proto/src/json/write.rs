@@ -1,4 +1,4 @@
-//! From messages of GpBinary 1.8 to frames of JSON. Spec: wire.md 7.2.
+//! Transcodes messages of GpBinary 1.8 to frames of JSON. Spec: wire.md 7.2.
 
 use super::JSON;
 use super::writer::{JsonWriter, frame, json_frame};
@@ -15,25 +15,26 @@ use alloc::vec::Vec;
 const ARRAY: [&str; 2] = ["[", "]"];
 const OBJECT: [&str; 2] = ["{", "}"];
 
-/// Why a message cannot be written as JSON.
+/// The reason why a message cannot be encoded as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The bytes handed over are no message of GpBinary 1.8 in clear.
-    #[error("not a message that can be transcoded: {0}")]
+    /// The bytes are not a message of GpBinary 1.8 in clear.
+    #[error("the bytes are not a message that JSON can express: {0}")]
     Message(#[from] DecodeError),
-    /// JSON has no such message, or it exceeds the limits.
+    /// JSON has no such message, or the frame exceeds the limits.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
-/// Appends a message, given in GpBinary 1.8, as a frame of JSON: a request, a response, or an event, internal ones too.
-/// After an error the buffer is as it was. What JSON cannot express is listed in the [module](super) documentation.
+/// Appends a message in GpBinary 1.8 as a frame of JSON: a request, a response, an event, or an
+/// internal operation. After an error the buffer is as before. The [module](super) documentation
+/// lists what JSON cannot express.
 ///
 /// # Errors
-/// [`WriteError::Message`] if the bytes are not one message in clear within the limits; [`WriteError::Encode`] with
-/// `TypeNotExpressible` for another kind of message, `MessageTooLong` if the frame is longer than
-/// [`Limits::max_sent_bytes`].
+/// [`WriteError::Message`] if the bytes are not one message in clear within the limits.
+/// [`WriteError::Encode`] with `TypeNotExpressible` for another kind of message, with
+/// `MessageTooLong` if the frame exceeds [`Limits::max_sent_bytes`].
 pub fn encode_message(
     buffer: &mut Vec<u8>,
     limits: &Limits,
@@ -46,7 +47,7 @@ pub fn encode_message(
         );
     }
     let body = message.get(Header::LENGTH..).unwrap_or_default();
-    // Of our own making: what may be sent bounds it, not what may be received.
+    // The message comes from this end, so the limit of sent messages applies.
     let own = Limits {
         max_received_bytes: limits.max_sent_bytes,
         ..limits.clone()
@@ -94,7 +95,7 @@ pub fn encode_message(
     })
 }
 
-/// Appends a client's ping with its time in milliseconds.
+/// Appends a ping request with the client's time in milliseconds.
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
@@ -109,7 +110,7 @@ pub fn encode_ping_request(
     })
 }
 
-/// Appends the answer to a ping, both times in milliseconds.
+/// Appends a ping response. Both times are in milliseconds.
 ///
 /// # Errors
 /// [`EncodeError`] at a limit.
@@ -127,11 +128,11 @@ pub fn encode_ping_response(
     })
 }
 
-/// Appends the session id, with which a server begins.
+/// Appends the session id, a server's first frame.
 ///
 /// # Errors
-/// [`EncodeError`]: `TypeNotExpressible` for an id that would be taken for JSON or that holds NULs, which readers drop;
-/// and at a limit.
+/// [`EncodeError`]: `TypeNotExpressible` for an id that a reader would parse as JSON, or that contains NULs, which readers
+/// drop; and at a limit.
 pub fn encode_session(
     buffer: &mut Vec<u8>,
     limits: &Limits,
@@ -144,7 +145,7 @@ pub fn encode_session(
 }
 
 impl JsonWriter<'_> {
-    /// Begins an object with the key that says what it is.
+    /// Begins an object with the key that names the kind of message.
     fn code(&mut self, key: &str, code: u8) -> Result<(), EncodeError> {
         self.display(format_args!("{{\"{key}\":{code}"))
     }
@@ -157,7 +158,7 @@ impl JsonWriter<'_> {
         }
     }
 
-    /// The parameters and the end of the object.
+    /// Writes the parameters and the end of the object.
     fn params(&mut self, mut params: Params<'_>, limits: &Limits) -> Result<(), WriteError> {
         self.raw(",\"vals\":[")?;
         let mut before = "";
@@ -167,7 +168,7 @@ impl JsonWriter<'_> {
             match params.value_ref()? {
                 ValueRef::String(text) => self.string(text)?,
                 ValueRef::Bytes(bytes) => self.bytes(bytes)?,
-                // Scalars copy nothing.
+                // Scalars are copied without an allocation.
                 value => self.value(&value.to_value(limits)?)?,
             }
         }
@@ -204,7 +205,8 @@ impl JsonWriter<'_> {
         }
     }
 
-    // As `{:?}` writes it a number is the shortest that reads as the same, and never looks like an integer.
+    /// Writes a float. `{:?}` gives the shortest text that parses to the same number and never
+    /// looks like an integer, which would change the type.
     fn float(&mut self, value: f32) -> Result<(), EncodeError> {
         if value.is_finite() {
             self.display(format_args!("{value:?}"))
@@ -271,7 +273,7 @@ impl JsonWriter<'_> {
         })
     }
 
-    /// A key as text, as JavaScript would make it.
+    /// Writes a key as the text that JavaScript would use.
     fn key(&mut self, key: &Value) -> Result<(), EncodeError> {
         const TEXT: [&str; 2] = ["\"", "\""];
         match key {
@@ -284,7 +286,7 @@ impl JsonWriter<'_> {
             }),
             Value::Float(value) if !value.is_finite() => self.raw(not_finite(f64::from(*value))),
             Value::Double(value) if !value.is_finite() => self.raw(not_finite(*value)),
-            // Containers are no keys, and readers drop null.
+            // Containers and null are not keys.
             scalar => {
                 self.raw("\"")?;
                 self.value(scalar)?;

@@ -1,4 +1,4 @@
-//! [`JsonWriter`]: JSON text and the frame around it. Spec: wire.md 7.2.
+//! [`JsonWriter`]: JSON text in a frame. Spec: wire.md 7.2.
 
 use super::{JSON, MARK, utf16_units};
 use crate::error::{EncodeError, EncodeErrorKind};
@@ -6,15 +6,15 @@ use crate::limits::Limits;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-/// JSON being written behind what a buffer holds already.
+/// Appends JSON to a buffer.
 pub(super) struct JsonWriter<'b> {
     buffer: &'b mut Vec<u8>,
-    /// Length that the buffer must not exceed.
+    /// The maximum length of the buffer.
     end: usize,
     max_bytes: usize,
 }
 
-/// Appends one frame; after an error the buffer is as it was.
+/// Appends a frame whose payload `write` writes. After an error the buffer is as before.
 pub(super) fn frame<E: From<EncodeError>>(
     buffer: &mut Vec<u8>,
     limits: &Limits,
@@ -34,7 +34,7 @@ pub(super) fn frame<E: From<EncodeError>>(
     result
 }
 
-/// As [`frame`], with JSON in it.
+/// Like [`frame`] for a payload that is JSON.
 pub(super) fn json_frame<E: From<EncodeError>>(
     buffer: &mut Vec<u8>,
     limits: &Limits,
@@ -47,10 +47,11 @@ pub(super) fn json_frame<E: From<EncodeError>>(
 }
 
 impl JsonWriter<'_> {
-    /// Puts the mark with the length before the payload, which begins at `start`.
+    /// Inserts the marks and the length before the payload, which begins at `start`. The length is
+    /// known only at the end.
     fn head(&mut self, start: usize) -> Result<(), EncodeError> {
         let units = utf16_units(self.buffer.get(start..).unwrap_or_default());
-        let payload = self.buffer.len().saturating_sub(start);
+        let payload = self.buffer.len() - start;
         self.display(format_args!("{MARK}{units}{MARK}"))?;
         if let Some(frame) = self.buffer.get_mut(start..) {
             frame.rotate_left(payload);
@@ -58,22 +59,23 @@ impl JsonWriter<'_> {
         Ok(())
     }
 
-    /// Text as it is.
+    /// Writes text unchanged.
     pub(super) fn raw(&mut self, text: &str) -> Result<(), EncodeError> {
-        if text.len() > self.end.saturating_sub(self.buffer.len()) {
+        debug_assert!(self.buffer.len() <= self.end, "every write was checked");
+        if text.len() > self.end - self.buffer.len() {
             return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
         }
         self.buffer.extend_from_slice(text.as_bytes());
         Ok(())
     }
 
-    /// Something that prints as JSON.
-    pub(super) fn display(&mut self, what: fmt::Arguments<'_>) -> Result<(), EncodeError> {
-        self.write_fmt(what)
+    /// Writes a value whose `Display` is JSON.
+    pub(super) fn display(&mut self, value: fmt::Arguments<'_>) -> Result<(), EncodeError> {
+        self.write_fmt(value)
             .map_err(|_| EncodeErrorKind::MessageTooLong(self.max_bytes).into())
     }
 
-    /// A string, escaped where it must be, in the way of JavaScript.
+    /// Writes a string with the escapes of JavaScript's `JSON.stringify`.
     pub(super) fn string(&mut self, text: &str) -> Result<(), EncodeError> {
         self.raw("\"")?;
         let mut rest = text;
@@ -98,7 +100,7 @@ impl JsonWriter<'_> {
         self.raw("\"")
     }
 
-    /// A list between brackets of any kind, each element written by `write`.
+    /// Writes a list between two brackets. `write` writes each element.
     pub(super) fn list<T>(
         &mut self,
         [open, close]: [&str; 2],

@@ -1,4 +1,4 @@
-//! The client's first message. Spec: wire.md 2.
+//! The init, the first message of a client. Spec: wire.md 2.
 
 use super::{MAGIC, MessageKind};
 use crate::codec::{self, Protocol};
@@ -10,27 +10,27 @@ use crate::value::Value;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Length of the application id field. Spec: wire.md 2.2.
+/// The length of the application field. Spec: wire.md 2.2.
 const APPLICATION_BYTES: usize = 32;
 const IPV6: u8 = 0x80;
 
-/// The binary init: 41 bytes. Spec: wire.md 2.2.
+/// The binary init, 41 bytes. Exhaustive: the format is fixed. Spec: wire.md 2.2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Init {
-    /// Major and minor version of the serialization protocol, e.g. 1 and 8.
+    /// The major and minor version of the serialization protocol, for example 1 and 8.
     pub protocol: [u8; 2],
     /// The SDK byte: SDK id shifted left by one, and the release flag. Spec: wire.md 9.
     pub sdk: u8,
-    /// Whether the socket is connected over IPv6.
+    /// Whether the client is connected over IPv6.
     pub ipv6: bool,
-    /// Client version, four numbers; the first at most 7, the second at most 15.
+    /// The client version, four numbers. The first is at most 7, the second at most 15.
     pub version: [u8; 4],
-    /// The server application's name, one byte a character, cut after 32.
+    /// The name of the server application. Encoded with one byte per character, cut after 32.
     pub application: Text,
 }
 
 impl Init {
-    /// Appends the message.
+    /// Appends the init to a buffer.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let [first, second, third, fourth] = self.version;
         let flags = if self.ipv6 { IPV6 } else { 0 };
@@ -70,20 +70,21 @@ impl Init {
     }
 }
 
-/// The text init that carries a token; recognised, never written by this library. Spec: wire.md 2.3.
+/// The text init, which carries a token. This library decodes it but never sends it. Spec: wire.md
+/// 2.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpInit {
-    /// Application id.
+    /// The application id.
     pub application: Text,
-    /// Client version as text, e.g. `4.1.8.3`.
+    /// The client version as text, for example `4.1.8.3`.
     pub version: Text,
     /// The serialization protocol.
     pub protocol: Protocol,
     /// The SDK byte.
     pub sdk: u8,
-    /// Whether the socket is connected over IPv6.
+    /// Whether the client is connected over IPv6.
     pub ipv6: bool,
-    /// The `Host` line: the address the client was given.
+    /// The `Host` line: the address to which the client connected.
     pub host: Text,
     /// The token.
     pub token: Value,
@@ -92,16 +93,17 @@ pub struct HttpInit {
 impl HttpInit {
     const PREFIX: &'static [u8] = b"POST /?init=";
 
-    /// Whether a payload looks like a text init.
+    /// Whether a payload begins like a text init.
     #[must_use]
     pub fn recognise(payload: &[u8]) -> bool {
         payload.starts_with(Self::PREFIX)
     }
 
-    /// Reads a text init.
+    /// Decodes a text init.
     ///
     /// # Errors
-    /// [`DecodeError`] for text that does not have the form of wire.md 2.3, and for a bad token.
+    /// [`DecodeError`] for text that does not have the form of wire.md 2.3, and for a malformed
+    /// token.
     pub fn decode(limits: &Limits, payload: &[u8]) -> Result<Self, DecodeError> {
         let bad = |offset, field| DecodeError::new(DecodeErrorKind::BadLength, offset, field);
         let end = payload.windows(4).position(|window| window == b"\r\n\r\n");
@@ -133,7 +135,7 @@ impl HttpInit {
                 _ => {}
             }
         }
-        let start = end.saturating_add(4);
+        let start = end + 4;
         let body = payload.get(start..).unwrap_or_default();
         if length != Some(body.len()) {
             return Err(bad(start, "init content length"));

@@ -1,7 +1,9 @@
-//! Photon messages: what stands between a carrier's payload and the parameters of an operation. Spec: wire.md 1 to 3.
+//! Photon messages: the layer between the payload of a carrier and the parameters of an operation.
+//! Spec: [wire.md 1 to 3](crate::spec::wire).
 //!
-//! Reading goes in two steps, so that a message can be decrypted where it lies: [`decrypt`] reads the two header bytes and
-//! decrypts, [`Message::decode`] reads the body. Writing goes the other way: [`MessageWriter`], then [`encrypt`].
+//! Decoding has two steps, so that a message can be decrypted in place: [`decrypt`] decodes the two
+//! header bytes and decrypts the body, [`Message::decode`] decodes the body. Encoding goes the
+//! other way: [`MessageWriter`], then [`encrypt`].
 
 mod init;
 mod write;
@@ -18,20 +20,21 @@ use alloc::vec::Vec;
 pub use init::{HttpInit, Init};
 pub use write::MessageWriter;
 
-/// First byte of every message.
+/// The first byte of every message.
 pub const MAGIC: u8 = 0xF3;
-/// Accepted as a synonym of [`MAGIC`] when reading, never sent. Spec: wire.md 1.1.
+/// A synonym of [`MAGIC`] that is accepted but never sent. Spec: wire.md 1.1.
 const MAGIC_SYNONYM: u8 = 0xFD;
-/// Bit of the second byte that says that the body is ciphertext. Spec: wire.md 1.2.
+/// The bit of the second byte that marks an encrypted body. Spec: wire.md 1.2.
 pub(crate) const ENCRYPTED: u8 = 0x80;
 
-/// The kinds of message. Spec: wire.md 1.1.
+/// The kind of a message. Exhaustive: the list of wire.md 1.1 is complete, and a new kind would
+/// need code in every reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum MessageKind {
     /// The client's first message.
     Init = 0,
-    /// The server's answer to it.
+    /// The server's answer to the init.
     InitResponse = 1,
     /// An operation request.
     Request = 2,
@@ -39,13 +42,13 @@ pub enum MessageKind {
     Response = 3,
     /// An event.
     Event = 4,
-    /// The server's reason before it closes the connection.
+    /// The server announces that it closes the connection, and why.
     Disconnect = 5,
-    /// A request of the connection itself (ping, key exchange).
+    /// A request about the connection itself: ping, key exchange.
     InternalRequest = 6,
-    /// The answer to one.
+    /// The answer to an internal request.
     InternalResponse = 7,
-    /// One bare value.
+    /// A single value.
     Value = 8,
     /// Uninterpreted bytes.
     Raw = 9,
@@ -69,7 +72,7 @@ impl MessageKind {
     }
 }
 
-/// The two header bytes. Spec: wire.md 1.
+/// The header of a message, two bytes. Spec: wire.md 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The kind of message.
@@ -79,13 +82,14 @@ pub struct Header {
 }
 
 impl Header {
-    /// Length of a header in bytes.
+    /// The length of a header, in bytes.
     pub const LENGTH: usize = 2;
 
-    /// Reads the header of a message.
+    /// Decodes the header of a message.
     ///
     /// # Errors
-    /// [`DecodeError`] for a missing or wrong first byte, an unknown kind, and an init that claims to be encrypted.
+    /// [`DecodeError`] for a missing or wrong first byte, an unknown kind, and an init with the
+    /// encryption flag.
     pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(message);
         let magic = reader.u8("message magic")?;
@@ -102,7 +106,7 @@ impl Header {
             1,
             "message type",
         ))?;
-        // wire.md 1.2: an init response is never decrypted, whatever the flag says.
+        // wire.md 1.2: an init response is never encrypted, whatever its flag.
         let encrypted = code & ENCRYPTED != 0 && kind != MessageKind::InitResponse;
         if encrypted && kind == MessageKind::Init {
             return Err(DecodeError::new(
@@ -115,18 +119,20 @@ impl Header {
     }
 }
 
-/// Reads the header and, if the body is encrypted, decrypts it where it lies and takes the flag off the header. If
-/// decryption fails, the body is what the attempt made of it.
+/// Decodes the header. If the body is encrypted, decrypts it in place and clears the flag in the
+/// header, so that the bytes are a message in clear. If decryption fails, the content of the body
+/// is undefined.
 ///
 /// # Errors
-/// [`DecodeError`] as [`Header::decode`]; `NoKey` for an encrypted message without a cipher, `BadCiphertext` for one that
-/// does not decrypt. Spec: wire.md 8.2.
+/// [`DecodeError`], as for [`Header::decode`]; `NoKey` for an encrypted message without a cipher,
+/// `BadCiphertext` if decryption fails. Spec: wire.md 8.2.
 pub fn decrypt<'a>(
     message: &'a mut [u8],
     cipher: Option<&Cipher>,
 ) -> Result<(MessageKind, &'a [u8]), DecodeError> {
     let header = Header::decode(message)?;
     let Some((head, body)) = message.split_at_mut_checked(Header::LENGTH) else {
+        debug_assert!(false, "a decoded header has two bytes");
         return Ok((header.kind, &[]));
     };
     if !header.encrypted {
@@ -142,78 +148,79 @@ pub fn decrypt<'a>(
     let plain = cipher
         .decrypt_in_place(body)
         .map_err(|error| error.shifted(Header::LENGTH))?;
-    // What lies there now is a message in clear.
     if let [_, kind] = head {
         *kind &= !ENCRYPTED;
     }
     Ok((header.kind, plain))
 }
 
-/// Encrypts the message that `buffer` holds from `start` to its end. Spec: wire.md 8.2.
+/// Encrypts, in place, the message from `start` to the end of `buffer`. Spec: wire.md 8.2.
 pub fn encrypt(buffer: &mut Vec<u8>, start: usize, cipher: &Cipher) {
     if let Some(kind) = buffer.get_mut(start.saturating_add(1)) {
         *kind |= ENCRYPTED;
-        cipher.encrypt_in_place(buffer, start.saturating_add(Header::LENGTH));
+        cipher.encrypt_in_place(buffer, start + Header::LENGTH);
     }
 }
 
-/// A message in clear, borrowed.
+/// A decoded message that borrows from the received bytes. Non-exhaustive: fields may be added to a
+/// kind.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Message<'a> {
     /// The client's first message.
     Init(Init),
-    /// The server's answer; its content means nothing to a client. Spec: wire.md 2.5.
+    /// The server's answer to the init, without content for a client. Spec: wire.md 2.5.
     InitResponse,
-    /// An operation request, internal ones with the flag set.
+    /// An operation request, or an internal one.
     Request {
-        /// Whether it is about the connection itself.
+        /// Whether the message is about the connection itself.
         internal: bool,
-        /// Operation code.
+        /// The operation code.
         code: u8,
-        /// Parameters.
+        /// The parameters.
         params: Params<'a>,
     },
-    /// An operation response, internal ones with the flag set.
+    /// An operation response, or an internal one.
     Response {
-        /// Whether it is about the connection itself.
+        /// Whether the message is about the connection itself.
         internal: bool,
-        /// Operation code.
+        /// The operation code.
         code: u8,
-        /// 0 for success.
+        /// The return code, 0 for success.
         return_code: i16,
-        /// The server's text.
+        /// The server's debug message.
         debug_message: Option<&'a str>,
-        /// Parameters.
+        /// The parameters.
         params: Params<'a>,
     },
     /// An event.
     Event {
-        /// Event code.
+        /// The event code.
         code: u8,
-        /// Parameters.
+        /// The parameters.
         params: Params<'a>,
     },
-    /// The server's reason before it closes the connection.
+    /// The server announces that it closes the connection.
     Disconnect {
-        /// Why, as a return code.
+        /// The reason, as a return code.
         code: i16,
-        /// The server's text.
+        /// The server's debug message.
         debug_message: Option<&'a str>,
-        /// Parameters.
+        /// The parameters.
         params: Params<'a>,
     },
-    /// One bare value.
+    /// A single value.
     Value(ValueRef<'a>),
     /// Uninterpreted bytes.
     Raw(&'a [u8]),
 }
 
 impl<'a> Message<'a> {
-    /// Reads the body of a message of this kind; parameters are read later, as they are asked for.
+    /// Decodes the body of a message of this kind. Parameters are decoded later, through
+    /// [`Params`].
     ///
     /// # Errors
-    /// [`DecodeError`], offsets from the start of the message.
+    /// [`DecodeError`] with an offset from the start of the message.
     pub fn decode(
         kind: MessageKind,
         protocol: Protocol,

@@ -247,7 +247,8 @@ fn inits() {
     assert_eq!(out[1..10], unhex("F3 00 01 06 1E 41 08 03 00"));
     assert_eq!(&out[10..], b"c0ffee00-1111-2222-3333-44445555");
 
-    // Low bytes, padded with zeroes; the first of the version numbers in three bits, the second in four.
+    // Low bytes, padded with zeroes; the first of the version numbers in three bits, the second in
+    // four.
     let init = Init {
         ipv6: true,
         version: [15, 17, 255, 0],

@@ -1,4 +1,4 @@
-//! [`MessageWriter`]: encodes a message where it will be sent from.
+//! [`MessageWriter`]: encodes a message in the outgoing buffer.
 
 use super::{MAGIC, MessageKind};
 use crate::codec::{Encode, Encoder, Protocol, ValueWriter, Written};
@@ -6,9 +6,9 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use alloc::vec::Vec;
 
-/// Writes one message behind what a buffer holds already.
+/// Appends one message to a buffer.
 ///
-/// A writer that is dropped without [`MessageWriter::finish`] leaves the buffer as it was.
+/// If the writer is dropped without [`MessageWriter::finish`], the buffer is as before.
 ///
 /// ```
 /// use photon_proto::{Limits, Protocol, message::MessageWriter};
@@ -25,7 +25,9 @@ use alloc::vec::Vec;
 pub struct MessageWriter<'b> {
     buffer: &'b mut Vec<u8>,
     encoder: Encoder,
+    /// The length of the buffer without the message.
     start: usize,
+    /// The position of the parameter count, which is written last.
     count_at: usize,
     count: usize,
 }
@@ -34,7 +36,7 @@ impl<'b> MessageWriter<'b> {
     /// Begins an operation request.
     ///
     /// # Errors
-    /// [`EncodeError`] if not even the header fits the limits.
+    /// [`EncodeError`] if the header exceeds the limits.
     pub fn request(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
@@ -51,10 +53,10 @@ impl<'b> MessageWriter<'b> {
         )
     }
 
-    /// Begins a request of the connection itself.
+    /// Begins an internal request, about the connection itself.
     ///
     /// # Errors
-    /// As [`MessageWriter::request`].
+    /// The same as [`MessageWriter::request`].
     pub fn internal_request(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
@@ -74,7 +76,7 @@ impl<'b> MessageWriter<'b> {
     /// Begins an event.
     ///
     /// # Errors
-    /// As [`MessageWriter::request`].
+    /// The same as [`MessageWriter::request`].
     pub fn event(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
@@ -114,10 +116,10 @@ impl<'b> MessageWriter<'b> {
         )
     }
 
-    /// Begins an answer to a request of the connection itself.
+    /// Begins an internal response.
     ///
     /// # Errors
-    /// As [`MessageWriter::response`].
+    /// The same as [`MessageWriter::response`].
     pub fn internal_response(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
@@ -140,7 +142,7 @@ impl<'b> MessageWriter<'b> {
     /// Begins a disconnect message.
     ///
     /// # Errors
-    /// As [`MessageWriter::response`].
+    /// The same as [`MessageWriter::response`].
     pub fn disconnect(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
@@ -194,26 +196,26 @@ impl<'b> MessageWriter<'b> {
     /// Writes a parameter.
     ///
     /// # Errors
-    /// [`EncodeError`] of the value, or `TooManyParameters`; the message then stands as before.
+    /// [`EncodeError`] of the value, or `TooManyParameters`. The message is then as before.
     #[inline]
     pub fn put<T: Encode + ?Sized>(&mut self, key: u8, value: &T) -> Result<(), EncodeError> {
         self.put_with(key, |out| value.encode(out)).map(drop)
     }
 
-    /// Writes a parameter with a function that writes its value.
+    /// Writes a parameter whose value a function writes.
     ///
     /// # Errors
-    /// As [`MessageWriter::put`].
+    /// The same as [`MessageWriter::put`].
     pub fn put_with(
         &mut self,
         key: u8,
         write: impl FnOnce(ValueWriter<'_>) -> Result<Written, EncodeError>,
     ) -> Result<Written, EncodeError> {
-        let most = match self.encoder.protocol() {
+        let max = match self.encoder.protocol() {
             Protocol::V16 => i16::MAX as usize,
             Protocol::V18 => u8::MAX as usize,
         };
-        if self.count >= most {
+        if self.count >= max {
             return Err(EncodeErrorKind::TooManyParameters.into());
         }
         let written = self.encoder.rollback_on_error(|out| {
@@ -229,19 +231,23 @@ impl<'b> MessageWriter<'b> {
         }
     }
 
-    /// Completes the message; it ends where the buffer now ends.
+    /// Completes the message at the end of the buffer.
     ///
     /// # Errors
-    /// [`EncodeError`] if the message is longer than the limits allow; the buffer is then as it was.
+    /// [`EncodeError`] if the message exceeds the limits. The buffer is then as before.
     pub fn finish(mut self) -> Result<(), EncodeError> {
         self.encoder.check_length()?;
-        let [high, low] = u16::try_from(self.count).unwrap_or(u16::MAX).to_be_bytes();
+        debug_assert!(
+            self.count <= i16::MAX as usize,
+            "`put_with` limits the count"
+        );
+        let [high, low] = (self.count as u16).to_be_bytes();
         let (protocol, at) = (self.encoder.protocol(), self.count_at);
         if let Some(count) = self.encoder.buffer().get_mut(at..) {
             match (protocol, count) {
                 (Protocol::V16, [first, second, ..]) => (*first, *second) = (high, low),
                 (Protocol::V18, [first, ..]) => *first = low,
-                _ => {}
+                _ => debug_assert!(false, "`begin` wrote a place for the count"),
             }
         }
         self.start = self.encoder.buffer().len();

@@ -1,6 +1,8 @@
-//! Framing of the TCP stream: messages behind a 7 byte header, pings bare between them. Spec: wire.md 6.
+//! Framing of the TCP stream: messages behind a header of 7 bytes, and pings without one between
+//! them. Spec: [wire.md 6](crate::spec::wire).
 //!
-//! Both ends: [`begin_frame`] and the `write_` functions append to a buffer, [`Splitter`] takes the stream apart.
+//! Both roles use it: [`begin_frame`] and the `encode_` functions append to a buffer, [`Splitter`]
+//! decodes the stream.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,30 +12,32 @@ use crate::error::{DecodeError, DecodeErrorKind};
 
 pub use crate::role::Role;
 
-/// Bytes in front of each message. Spec: wire.md 6.1.
+/// The length of the header in front of each message. Spec: wire.md 6.1.
 pub const HEADER_BYTES: usize = 7;
 
 const FRAME: u8 = 0xFB;
 const PING: u8 = 0xF0;
 const PING_REQUEST_BYTES: usize = 5;
 const PING_RESPONSE_BYTES: usize = 9;
-/// `F3` and the message type: official readers break on less. Spec: wire.md 6.1.
+/// `F3` and the message type. Official readers fail on a shorter message. Spec: wire.md 6.1.
 const MIN_MESSAGE_BYTES: usize = 2;
-/// Memory that a splitter may keep for later once a large message is gone.
+/// The memory that a splitter keeps after a large message.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
-/// How a message wants to be delivered. TCP delivers everything reliably and in order, so there it is only announced.
-/// Spec: wire.md 6.1.
+/// The delivery of a message. TCP delivers everything reliably and in order, so there it is only a
+/// field of the header. Spec: wire.md 6.1.
+///
+/// Exhaustive: the two properties, reliable and in order, have four combinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Delivery {
-    /// May be lost; never overtaken by an older message.
+    /// The message may be lost. It is dropped if a newer one was delivered.
     Unreliable = 0,
-    /// Arrives, in order within its channel.
+    /// The message arrives, in order within its channel.
     Reliable = 1,
-    /// May be lost, may arrive in any order.
+    /// The message may be lost, and arrives in any order.
     UnreliableUnsequenced = 2,
-    /// Arrives, in any order.
+    /// The message arrives, in any order.
     ReliableUnsequenced = 3,
 }
 
@@ -44,7 +48,7 @@ impl Delivery {
         self as u8
     }
 
-    /// What a byte in a frame header means; `None` if the protocol does not define it.
+    /// Converts the byte in a frame header; `None` if the protocol does not define it.
     #[must_use]
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
@@ -57,13 +61,13 @@ impl Delivery {
     }
 }
 
-/// Where [`begin_frame`] put a header whose length is not known yet.
+/// The position of a header that [`begin_frame`] wrote without its length.
 #[derive(Debug)]
 #[must_use = "a frame without `end_frame` has no length"]
 pub struct FrameStart(usize);
 
 impl FrameStart {
-    /// Position of the first message byte in the buffer; what is encrypted begins two bytes later.
+    /// The position of the message in the buffer. Its encrypted part begins two bytes later.
     #[must_use]
     pub const fn message_position(&self) -> usize {
         self.0.saturating_add(HEADER_BYTES)
@@ -80,9 +84,9 @@ pub fn begin_frame(out: &mut Vec<u8>, channel: u8, delivery: Delivery) -> FrameS
 
 /// Writes the length of everything since [`begin_frame`] into the header.
 ///
-/// `out` is the whole buffer again. That the message has at least 2 bytes, and no more than the receiver takes, is the
-/// caller's duty: a length above `u32::MAX` is written as `u32::MAX`. A buffer that was cut to before the message is
-/// left as it is.
+/// `out` is the same buffer. The caller must ensure that the message has at least 2 bytes and no
+/// more than the receiver accepts: a length above `u32::MAX` becomes `u32::MAX`. If the buffer was
+/// cut before the header, nothing happens.
 pub fn end_frame(out: &mut [u8], start: FrameStart) {
     let Some(frame) = out.get_mut(start.0..) else {
         return;
@@ -93,73 +97,75 @@ pub fn end_frame(out: &mut [u8], start: FrameStart) {
     }
 }
 
-/// Removes everything since [`begin_frame`], for a message that could not be encoded.
+/// Removes everything since [`begin_frame`], after a message could not be encoded.
 pub fn cancel_frame(out: &mut Vec<u8>, start: FrameStart) {
     out.truncate(start.0);
 }
 
-/// Appends a client's ping. `client_time` is in milliseconds on the client's own clock. Spec: wire.md 6.3.
+/// Appends a ping request with the client's clock in milliseconds. Spec: wire.md 6.3.
 pub fn encode_ping_request(out: &mut Vec<u8>, client_time: i32) {
     out.push(PING);
     out.extend_from_slice(&client_time.to_be_bytes());
 }
 
-/// Appends a server's answer: its own time in milliseconds, and the `client_time` of the request. Spec: wire.md 6.3.
+/// Appends a ping response with the server's clock in milliseconds and the `client_time` of the
+/// request. Spec: wire.md 6.3.
 pub fn encode_ping_response(out: &mut Vec<u8>, server_time: i32, client_time: i32) {
     out.push(PING);
     out.extend_from_slice(&server_time.to_be_bytes());
     out.extend_from_slice(&client_time.to_be_bytes());
 }
 
-/// One piece of the stream.
+/// One item of the stream. Exhaustive: a TCP stream contains nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A message.
     Frame {
-        /// The channel it was sent on.
+        /// The channel of the message.
         channel: u8,
-        /// The delivery byte as received; [`Delivery::from_code`] names it. Unknown ones are no error.
+        /// The delivery byte as received, for [`Delivery::from_code`]. An unknown one is no error.
         delivery: u8,
-        /// What to give to [`Splitter::message_mut`].
+        /// The argument for [`Splitter::message_mut`].
         message: Range<usize>,
     },
-    /// A client's ping; only in [`Role::Server`].
+    /// A ping request, only in [`Role::Server`].
     PingRequest {
-        /// To be echoed as it is.
+        /// The client's time, which the server returns unchanged.
         client_time: i32,
     },
-    /// The answer to a ping; only in [`Role::Client`].
+    /// A ping response, only in [`Role::Client`].
     PingResponse {
-        /// Milliseconds on the server's clock.
+        /// The server's clock in milliseconds.
         server_time: i32,
-        /// What the request said.
+        /// The client's time of the request.
         client_time: i32,
     },
 }
 
-/// Takes a TCP stream apart, however it is cut into chunks. Spec: wire.md 6.1, 6.3.
+/// Splits a TCP stream into items, however it is cut into chunks. Spec: wire.md 6.1, 6.3.
 ///
-/// [`push`](Self::push) bytes, then call [`next`](Self::next) until it gives `None` (more bytes are needed) or an
-/// error. A message stays in the buffer and can be borrowed, and changed, until the next call of either.
+/// [`push`](Self::push) bytes, then call [`next`](Self::next) until it returns `None` (more bytes
+/// are needed) or an error. A message stays in the buffer, where it can be borrowed and changed
+/// until the next call of either.
 ///
-/// It holds what was pushed and not yet taken, so the one who pushes decides how much that is; a message above the
-/// limit is refused from its header alone.
+/// The splitter holds all bytes that were pushed and not taken, so the caller decides how much
+/// memory it uses. A message above the limit is rejected by its header.
 pub struct Splitter {
     role: Role,
     max_message_bytes: usize,
     buffer: Vec<u8>,
-    /// Bytes of `buffer` that belong to items already given out.
+    /// The bytes of `buffer` that belong to earlier items.
     taken: usize,
-    /// Bytes of the stream in front of `buffer`.
+    /// The bytes of the stream before `buffer`.
     passed: u64,
-    /// The latest message, as positions in `buffer`.
+    /// The latest message, as a range of `buffer`.
     message: Range<usize>,
     failed: Option<DecodeError>,
 }
 
 impl Splitter {
-    /// A splitter at the start of a stream. A message longer than `max_message_bytes` (frame header not counted) is an
-    /// error.
+    /// Creates a splitter for the start of a stream. A message longer than `max_message_bytes`,
+    /// without its frame header, is an error.
     #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
         Self {
@@ -182,18 +188,19 @@ impl Splitter {
         }
     }
 
-    /// Takes the next item; `None` means that it has not arrived completely.
+    /// Takes the next item; `None` if it has not arrived completely.
     ///
     /// # Errors
     ///
-    /// The stream cannot be followed any further; the connection has to end, and the same error comes again from every
-    /// later call. Offsets count from the start of the stream.
+    /// The stream cannot be decoded any further: end the connection. Every later call returns the
+    /// same error. Offsets count from the start of the stream.
     ///
     /// - [`DecodeErrorKind::BadFrame`]: the first byte is neither `FB` nor `F0`.
     /// - [`DecodeErrorKind::BadLength`]: a message of fewer than 2 bytes.
-    /// - [`DecodeErrorKind::TooLong`]: a message above the limit. As the one above, reported when the length has
-    ///   arrived, without waiting for the message.
-    // Not an iterator: an item borrows nothing, but is only good until the next call.
+    /// - [`DecodeErrorKind::TooLong`]: a message above the limit.
+    ///
+    /// The last two are reported when the length has arrived, without waiting for the message.
+    // Not an iterator: the range in an item is valid only until the next call.
     #[expect(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Item>, DecodeError> {
         self.message = 0..0;
@@ -212,14 +219,14 @@ impl Splitter {
         }
     }
 
-    /// Whether [`next`](Self::next) would give an item or an error now. Takes constant time.
+    /// Whether [`next`](Self::next) would return an item or an error. Takes constant time.
     #[must_use]
     pub fn has_item(&self) -> bool {
         !matches!(self.peek(), Ok(None))
     }
 
-    /// The message of the latest [`Item::Frame`], or a part of it. Any other range, one from before the latest
-    /// [`push`](Self::push) or [`next`](Self::next) included, gives an empty slice.
+    /// The message of the latest [`Item::Frame`], or a part of it. Any other range, including an
+    /// earlier one, returns an empty slice.
     pub fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         let base = self.base();
         let (Some(start), Some(end)) = (range.start.checked_sub(base), range.end.checked_sub(base))
@@ -232,10 +239,11 @@ impl Splitter {
         self.buffer.get_mut(start..end).unwrap_or_default()
     }
 
-    /// Bytes pushed and not yet taken; 0 after an error.
+    /// The bytes that were pushed and not taken; 0 after an error.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
-        self.buffer.len().saturating_sub(self.taken)
+        debug_assert!(self.taken <= self.buffer.len());
+        self.buffer.len() - self.taken
     }
 
     fn peek(&self) -> Result<Option<Found>, DecodeError> {
@@ -270,7 +278,7 @@ impl Splitter {
             return Ok(None);
         };
         let length = u32::from_be_bytes([l0, l1, l2, l3]);
-        // A length that this machine cannot even count is above any limit.
+        // A length beyond the address space is above every limit.
         let message_bytes = usize::try_from(length)
             .unwrap_or(usize::MAX)
             .saturating_sub(HEADER_BYTES);
@@ -295,6 +303,7 @@ impl Splitter {
         }))
     }
 
+    /// Takes an item that `peek` found.
     fn take(&mut self, found: Found) -> Item {
         match found {
             Found::Frame {
@@ -329,15 +338,18 @@ impl Splitter {
         }
     }
 
-    /// What the ranges given out count from: the stream position of the buffer, so that an old range does not fit a
-    /// new message. Half of the number range is left free for positions in the buffer: it never holds more.
+    /// The base of the ranges in items: the stream position of the buffer, so that an old range
+    /// never matches a new message. Half of the number range stays free for positions in the
+    /// buffer, which never holds more.
     fn base(&self) -> usize {
         (self.passed & (usize::MAX as u64 >> 1)) as usize
     }
 
-    /// Moves what is left to the front once that costs no more than was taken, and gives memory back. Only while no
-    /// message is out.
+    /// Moves the remaining bytes to the front once they are no more than the taken ones, so that
+    /// each byte is moved at most once on average, and returns memory to the allocator. Must not be
+    /// called while a message can be borrowed.
     fn reclaim(&mut self) {
+        debug_assert!(self.message.is_empty(), "a borrowed message must not move");
         let left = self.buffered_bytes();
         if self.taken < left {
             return;
@@ -363,7 +375,7 @@ impl Splitter {
     }
 }
 
-/// Counts only: what is in the buffer is private.
+/// Shows lengths only: the content of the buffer is private.
 impl fmt::Debug for Splitter {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Splitter")

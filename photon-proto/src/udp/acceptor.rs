@@ -1,4 +1,4 @@
-//! A server's connections, by address and challenge. Spec: udp.md 12.
+//! A server's table of connections, by address and challenge. Spec: udp.md 12.
 
 use super::connection::{ConnectRequest, Connection};
 use super::{Config, Event, SendError, State, datagram};
@@ -14,24 +14,24 @@ use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
 
-/// Outdated entries of the timer heap that are always put up with.
+/// Outdated queue and heap entries that are always tolerated. Removing one from the middle costs as
+/// much as a rebuild, so outdated ones are removed together when they outnumber the others.
 const MAX_STALE_ENTRIES: usize = 64;
-/// Peer ids run from 1 to this.
-const LAST_PEER_ID: u32 = 0xFFFD;
+/// Peer ids run from 1 to this one: FFFF means none, FFFE requests a trace. Spec: udp.md 1.1.
+const LAST_PEER_ID: u16 = 0xFFFD;
 
-/// Settings of an [`Acceptor`].
+/// Settings of an [`Acceptor`]. Non-exhaustive, for the reason given at [`Config`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AcceptorConfig {
-    /// Settings of every connection. MTU and channels are lowered to what the client announces, and check sums are
-    /// sent to clients that send them.
+    /// Settings of every connection. MTU and channels are lowered to the client's, and checksums
+    /// are sent to clients that send them.
     pub connection: Config,
-    /// How many connections may stand that have not shown yet that they receive what is sent to them; of more the
-    /// oldest is forgotten. Default 1024.
+    /// The maximum number of half-open connections. Another one displaces the oldest. Default 1024.
     pub max_half_open: usize,
     /// How long a half-open connection is kept. Default 5 seconds.
     pub half_open_timeout: Duration,
-    /// How many clients may be connected; further ones are not answered. Default 65,536.
+    /// The maximum number of connected clients. Others get no answer. Default 65,536.
     pub max_connections: usize,
 }
 
@@ -47,7 +47,7 @@ impl Default for AcceptorConfig {
 }
 
 impl AcceptorConfig {
-    /// These settings with changes.
+    /// Returns these settings with changes.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -55,28 +55,29 @@ impl AcceptorConfig {
     }
 }
 
-/// What an [`Acceptor`] has counted.
+/// Counters of an [`Acceptor`]. Non-exhaustive: counters can be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AcceptorStats {
-    /// Clients that were connected.
+    /// Connections established.
     pub connected: u64,
-    /// Datagrams of no connection that asked for none.
-    pub strangers: u64,
-    /// Connects that were not answered because too many clients are connected.
+    /// Datagrams that belong to no connection and request none.
+    pub unknown_datagrams: u64,
+    /// Connect requests that got no answer because too many clients are connected.
     pub refused: u64,
-    /// Half-open connections forgotten because there were too many.
+    /// Half-open connections dropped because there were too many.
     pub displaced: u64,
-    /// Half-open connections that ran out of time.
+    /// Half-open connections that timed out.
     pub expired: u64,
-    /// Connections that ended because the same address connected anew.
+    /// Connections that a new one from the same address replaced.
     pub replaced: u64,
 }
 
-/// Names a connection of an [`Acceptor`]; never used again for another.
+/// Identifies a connection of an [`Acceptor`]. It is never reused for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionHandle {
     slot: u32,
+    /// Distinguishes the connections that have used the slot.
     generation: u32,
 }
 
@@ -84,11 +85,14 @@ pub struct ConnectionHandle {
 struct Entry<A> {
     address: A,
     connection: Connection,
+    /// The client has proved that it receives our datagrams: the connection is no longer half-open.
     verified: bool,
-    /// The entry in the timer heap that counts.
+    /// The time of the valid entry in the timer heap; other entries are outdated.
     scheduled: Option<Timestamp>,
-    ready: bool,
-    eventful: bool,
+    /// The connection is in the output queue.
+    in_output_queue: bool,
+    /// The connection is in the event queue.
+    in_event_queue: bool,
 }
 
 #[derive(Debug)]
@@ -99,30 +103,37 @@ struct Slot<A> {
 
 /// A server's table of connections over one socket. `A` is an address, such as `SocketAddr`.
 ///
-/// A connection is known by address *and* challenge. It counts, and is told of with [`Event::Connected`], once its
-/// client has echoed what was sent to that address: until then it is *half-open*, takes no data, and there are only so
-/// many of them, for so long. So datagrams with forged addresses neither take the place of a client nor fill the table;
-/// and a new challenge from the address of a client ends its connection only once it has been verified in this way.
+/// A connection is identified by address *and* challenge. It is *half-open* until its client has
+/// echoed data that was sent to the address, and then emits [`Event::Connected`]. Half-open
+/// connections emit no events, accept no data, and are limited in number and time. Datagrams with
+/// forged addresses therefore neither displace a client nor fill the table, and a new challenge
+/// from the address of a client ends its old connection only once the new one is verified.
 ///
-/// Every call costs what it does for one connection, however many there are.
+/// The cost of a call does not depend on the number of connections.
 #[derive(Debug)]
 pub struct Acceptor<A> {
     config: AcceptorConfig,
     random: Random,
+    /// Entries are boxed: an empty slot must not take the space of a connection.
     slots: Vec<Slot<A>>,
+    /// The indexes of the empty slots.
     free: Vec<u32>,
     half_open: HashMap<(A, u32), ConnectionHandle, HashKeys>,
-    /// Half-open connections by age, with some that are not half-open any more.
-    oldest: VecDeque<(Timestamp, ConnectionHandle)>,
+    /// The expiry times of half-open connections, oldest first. Entries of others are outdated.
+    expiries: VecDeque<(Timestamp, ConnectionHandle)>,
     connected: HashMap<A, ConnectionHandle, HashKeys>,
+    /// The deadlines of connections. An entry is outdated if its connection has another one.
     timers: BinaryHeap<Reverse<(Timestamp, ConnectionHandle)>>,
-    ready: VecDeque<ConnectionHandle>,
-    eventful: VecDeque<ConnectionHandle>,
+    /// Connections that may have a datagram, served in turn.
+    output_queue: VecDeque<ConnectionHandle>,
+    /// Connections that have events.
+    event_queue: VecDeque<ConnectionHandle>,
     stats: AcceptorStats,
 }
 
 impl<A: Clone + Eq + Hash> Acceptor<A> {
-    /// An empty table. `seed` must be unpredictable: peer ids, clocks and hash keys come from it.
+    /// Creates an empty table. `seed` must be unpredictable: peer ids, clocks and hash keys are
+    /// drawn from it.
     #[must_use]
     pub fn new(config: AcceptorConfig, seed: [u8; 32]) -> Self {
         let mut random = Random::new(seed);
@@ -133,11 +144,11 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             slots: Vec::new(),
             free: Vec::new(),
             half_open: HashMap::with_hasher(keys),
-            oldest: VecDeque::new(),
+            expiries: VecDeque::new(),
             connected: HashMap::with_hasher(keys),
             timers: BinaryHeap::new(),
-            ready: VecDeque::new(),
-            eventful: VecDeque::new(),
+            output_queue: VecDeque::new(),
+            event_queue: VecDeque::new(),
             stats: AcceptorStats::default(),
         }
     }
@@ -160,10 +171,10 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     // Input.
 
-    /// Takes a datagram that came from this address.
+    /// Handles a datagram that arrived from this address.
     pub fn handle_datagram(&mut self, now: Timestamp, from: &A, datagram: &[u8]) {
         let Ok((header, _)) = datagram::decode_header(datagram) else {
-            self.stats.strangers += 1;
+            self.stats.unknown_datagrams += 1;
             return;
         };
         let connected = self.connected.get(from).copied();
@@ -181,13 +192,13 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             if let Some(entry) = self.entry_mut(handle) {
                 entry.connection.handle_datagram(now, datagram);
             }
-            return self.touch(handle);
+            return self.update_queues(handle);
         }
         let Some(request) = ConnectRequest::decode(datagram) else {
-            self.stats.strangers += 1;
+            self.stats.unknown_datagrams += 1;
             return;
         };
-        // Who is connected already may come back however many there are.
+        // A connected client may connect again although the table is full: it adds no connection.
         if connected.is_none() && self.connected.len() >= self.config.max_connections {
             self.stats.refused += 1;
             return;
@@ -197,14 +208,15 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     fn admit(&mut self, now: Timestamp, from: &A, request: &ConnectRequest) {
         while self.half_open.len() >= self.config.max_half_open.max(1) {
-            let Some((_, oldest)) = self.oldest.pop_front() else {
+            let Some((_, oldest)) = self.expiries.pop_front() else {
+                debug_assert!(false, "every half-open connection has an expiry time");
                 break;
             };
             self.stats.displaced += u64::from(self.forget_half_open(oldest));
         }
-        let id = 1 + self.random.u32("udp peer id") % LAST_PEER_ID;
+        let id = self.random.u32("udp peer id") % u32::from(LAST_PEER_ID);
+        let peer_id = 1 + id as u16;
         let clock = self.random.u32("udp clock");
-        let peer_id = u16::try_from(id).unwrap_or(1);
         let connection =
             Connection::accept(self.config.connection.clone(), request, peer_id, clock, now);
         let entry = Box::new(Entry {
@@ -212,37 +224,45 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             connection,
             verified: false,
             scheduled: None,
-            ready: false,
-            eventful: false,
+            in_output_queue: false,
+            in_event_queue: false,
         });
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
                 generation: 0,
                 entry: None,
             });
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            // The memory for 2^32 connections does not exist.
+            (self.slots.len() - 1) as u32
         });
         let Some(place) = self.slots.get_mut(slot as usize) else {
+            debug_assert!(false, "the free list names slots");
             return;
         };
+        debug_assert!(place.entry.is_none(), "a free slot is empty");
         place.entry = Some(entry);
         let handle = ConnectionHandle {
             slot,
             generation: place.generation,
         };
-        self.half_open
+        let replaced = self
+            .half_open
             .insert((from.clone(), request.challenge), handle);
-        self.oldest
+        debug_assert!(
+            replaced.is_none(),
+            "a known challenge is not admitted again"
+        );
+        self.expiries
             .push_back((now.plus(self.config.half_open_timeout), handle));
-        self.touch(handle);
+        self.update_queues(handle);
     }
 
-    /// Does what is due.
+    /// Handles timers that are due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        while let Some(&(expires, handle)) = self.oldest.front()
+        while let Some(&(expires, handle)) = self.expiries.front()
             && expires <= now
         {
-            self.oldest.pop_front();
+            self.expiries.pop_front();
             self.stats.expired += u64::from(self.forget_half_open(handle));
         }
         while let Some(&Reverse((due, handle))) = self.timers.peek()
@@ -255,66 +275,68 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             {
                 entry.scheduled = None;
                 entry.connection.handle_timeout(now);
-                self.touch(handle);
+                self.update_queues(handle);
             }
         }
     }
 
-    /// When [`Acceptor::handle_timeout`] has something to do.
+    /// The time at which [`Acceptor::handle_timeout`] must be called; `None` if no timer runs.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let timer = self.timers.peek().map(|Reverse((due, _))| *due);
-        let expiry = self.oldest.front().map(|(expires, _)| *expires);
+        let expiry = self.expiries.front().map(|(expires, _)| *expires);
         timer.into_iter().chain(expiry).min()
     }
 
     // Output.
 
-    /// What has happened to whom, in the order of each connection. Nothing is told of connections that never were more
-    /// than half-open. After [`Event::Disconnected`] the connection is gone; its goodbye is still sent.
+    /// Returns the next event and its connection. The events of one connection come in order.
+    /// Half-open connections emit no events. After [`Event::Disconnected`] the connection is gone,
+    /// but its last datagram is still sent.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<(ConnectionHandle, Event)> {
-        while let Some(&handle) = self.eventful.front() {
+        while let Some(&handle) = self.event_queue.front() {
             let event = self
                 .entry_mut(handle)
                 .and_then(|entry| entry.connection.poll_event());
             if let Some(event) = event {
                 if matches!(event, Event::Disconnected(_)) {
-                    self.eventful.pop_front();
-                    self.set_eventful(handle, false);
-                    self.sweep(handle);
+                    self.event_queue.pop_front();
+                    self.leave_event_queue(handle);
+                    self.remove_if_finished(handle);
                 }
                 return Some((handle, event));
             }
-            self.eventful.pop_front();
-            self.set_eventful(handle, false);
-            self.sweep(handle);
+            self.event_queue.pop_front();
+            self.leave_event_queue(handle);
+            self.remove_if_finished(handle);
         }
         None
     }
 
-    fn set_eventful(&mut self, handle: ConnectionHandle, eventful: bool) {
+    fn leave_event_queue(&mut self, handle: ConnectionHandle) {
         if let Some(entry) = self.entry_mut(handle) {
-            entry.eventful = eventful;
+            entry.in_event_queue = false;
         }
     }
 
-    /// The next datagram of any connection and where it goes; the same one again until [`Acceptor::transmitted`].
+    /// Returns the next datagram of any connection and its destination; the same one until
+    /// [`Acceptor::transmitted`].
     #[must_use]
     pub fn transmit(&mut self, now: Timestamp) -> Option<(&A, &[u8])> {
         let handle = loop {
-            let handle = *self.ready.front()?;
+            let handle = *self.output_queue.front()?;
             let prepared = self
                 .entry_mut(handle)
                 .is_some_and(|entry| entry.connection.prepare(now));
             if prepared {
                 break handle;
             }
-            self.ready.pop_front();
+            self.output_queue.pop_front();
             if let Some(entry) = self.entry_mut(handle) {
-                entry.ready = false;
+                entry.in_output_queue = false;
             }
-            self.sweep(handle);
+            self.remove_if_finished(handle);
         };
         self.schedule(handle);
         let entry = self.entry(handle)?;
@@ -323,9 +345,9 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     /// Reports the datagram as sent, or as dropped by the driver.
     pub fn transmitted(&mut self) {
-        // The next connection has its turn.
-        if let Some(handle) = self.ready.pop_front() {
-            self.ready.push_back(handle);
+        // To the end of the queue: one connection with much to send must not delay the others.
+        if let Some(handle) = self.output_queue.pop_front() {
+            self.output_queue.push_back(handle);
             if let Some(entry) = self.entry_mut(handle) {
                 entry.connection.transmitted();
             }
@@ -334,23 +356,23 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
 
     // Connections.
 
-    /// Where a connection comes from.
+    /// The address of a connection.
     #[must_use]
     pub fn address(&self, handle: ConnectionHandle) -> Option<&A> {
         self.entry(handle).map(|entry| &entry.address)
     }
 
-    /// A connection, to look at.
+    /// Read access to a connection.
     #[must_use]
     pub fn connection(&self, handle: ConnectionHandle) -> Option<&Connection> {
         self.entry(handle).map(|entry| &entry.connection)
     }
 
-    /// As [`Connection::send_with`]; a connection that is gone is not connected.
+    /// Like [`Connection::send_with`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same, and [`SendError::NotConnected`] for a connection that is gone.
     pub fn send_with<E: From<SendError>>(
         &mut self,
         handle: ConnectionHandle,
@@ -362,12 +384,12 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         let before = entry.connection.state();
         let sent = entry.connection.send_with(channel, delivery, write);
         if sent.is_ok() || entry.connection.state() != before {
-            self.touch(handle);
+            self.update_queues(handle);
         }
         sent
     }
 
-    /// As [`Connection::shutdown`].
+    /// Like [`Connection::shutdown`].
     pub fn shutdown(
         &mut self,
         now: Timestamp,
@@ -377,33 +399,33 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
     ) {
         if let Some(entry) = self.entry_mut(handle) {
             entry.connection.shutdown(now, timeout, reason);
-            self.touch(handle);
+            self.update_queues(handle);
         }
     }
 
-    /// As [`Connection::close`].
+    /// Like [`Connection::close`].
     pub fn close(&mut self, handle: ConnectionHandle) {
         if let Some(entry) = self.entry_mut(handle) {
             entry.connection.close();
-            self.touch(handle);
+            self.update_queues(handle);
         }
     }
 
-    /// Forgets a connection without a word, as a crashed server would.
+    /// Removes a connection and sends nothing, as a crashed server would.
     pub fn forget(&mut self, handle: ConnectionHandle) {
         if !self.forget_half_open(handle) {
             self.remove(handle);
         }
     }
 
-    /// As [`Connection::recycle`].
+    /// Like [`Connection::recycle`].
     pub fn recycle(&mut self, handle: ConnectionHandle, message: Vec<u8>) {
         if let Some(entry) = self.entry_mut(handle) {
             entry.connection.recycle(message);
         }
     }
 
-    /// How many clients are connected.
+    /// The number of connected clients.
     #[must_use]
     pub fn len(&self) -> usize {
         self.connected.len()
@@ -415,55 +437,54 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         self.connected.is_empty()
     }
 
-    /// How many connections are half-open.
+    /// The number of half-open connections.
     #[must_use]
     pub fn half_open(&self) -> usize {
         self.half_open.len()
     }
 
-    /// What was counted.
+    /// The counters of the table.
     #[must_use]
     pub const fn stats(&self) -> &AcceptorStats {
         &self.stats
     }
 
-    // Housekeeping.
+    // Queues and timers.
 
     fn is_half_open(&self, handle: ConnectionHandle) -> bool {
         self.entry(handle).is_some_and(|entry| !entry.verified)
     }
 
-    /// Puts a connection into the queues that its state asks for.
-    fn touch(&mut self, handle: ConnectionHandle) {
+    /// Puts a connection into the queues that its state requires. Called after every change of it.
+    fn update_queues(&mut self, handle: ConnectionHandle) {
         let Some(entry) = self.entry_mut(handle) else {
             return;
         };
-        // Also if it has left with the same datagram.
+        // Also if the same datagram has ended it: its client was connected, if only for a moment.
         if !entry.verified && entry.connection.is_newly_connected() {
             self.verify(handle);
         }
         let Some(entry) = self.entry_mut(handle) else {
             return;
         };
-        let becomes_ready =
-            entry.connection.has_output() && !core::mem::replace(&mut entry.ready, true);
-        let Some(entry) = self.entry_mut(handle) else {
-            return;
-        };
-        let becomes_eventful = entry.verified
+        let has_new_output =
+            entry.connection.has_output() && !core::mem::replace(&mut entry.in_output_queue, true);
+        let has_new_event = entry.verified
             && entry.connection.has_event()
-            && !core::mem::replace(&mut entry.eventful, true);
-        if becomes_ready {
-            self.ready.push_back(handle);
-            self.tidy_ready();
+            && !core::mem::replace(&mut entry.in_event_queue, true);
+        if has_new_output {
+            self.output_queue.push_back(handle);
+            self.prune_output_queue();
         }
-        if becomes_eventful {
-            self.eventful.push_back(handle);
+        if has_new_event {
+            self.event_queue.push_back(handle);
         }
         self.schedule(handle);
-        self.sweep(handle);
+        self.remove_if_finished(handle);
     }
 
+    /// Turns a half-open connection into an established one, which replaces an older one of the
+    /// same address.
     fn verify(&mut self, handle: ConnectionHandle) {
         let Some(entry) = self.entry(handle) else {
             return;
@@ -473,14 +494,16 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         if !self.connected.contains_key(&address)
             && self.connected.len() >= self.config.max_connections
         {
-            // Others were faster.
+            // Other half-open connections were verified first and filled the table.
             self.stats.refused += 1;
             self.forget_half_open(handle);
             return;
         }
         let Some(entry) = self.entry_mut(handle) else {
+            debug_assert!(false, "nothing removed it");
             return;
         };
+        debug_assert!(!entry.verified, "a connection is verified once");
         entry.verified = true;
         self.half_open.remove(&(address.clone(), challenge));
         self.stats.connected += 1;
@@ -488,41 +511,43 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             self.stats.replaced += 1;
             if let Some(entry) = self.entry_mut(before) {
                 entry.connection.on_replaced();
-                self.touch(before);
+                self.update_queues(before);
             }
         }
-        self.tidy_oldest();
+        self.prune_expiries();
     }
 
-    fn tidy_oldest(&mut self) {
-        if self.oldest.len() > MAX_STALE_ENTRIES + 4 * self.half_open.len() {
-            let all = core::mem::take(&mut self.oldest);
-            self.oldest = all
+    fn prune_expiries(&mut self) {
+        if self.expiries.len() > MAX_STALE_ENTRIES + 4 * self.half_open.len() {
+            let all = core::mem::take(&mut self.expiries);
+            self.expiries = all
                 .into_iter()
                 .filter(|(_, handle)| self.is_half_open(*handle))
                 .collect();
         }
         while self
-            .oldest
+            .expiries
             .front()
             .is_some_and(|(_, handle)| !self.is_half_open(*handle))
         {
-            self.oldest.pop_front();
+            self.expiries.pop_front();
         }
     }
 
-    fn is_ready(&self, handle: ConnectionHandle) -> bool {
-        self.entry(handle).is_some_and(|entry| entry.ready)
+    fn awaits_output(&self, handle: ConnectionHandle) -> bool {
+        self.entry(handle)
+            .is_some_and(|entry| entry.in_output_queue)
     }
 
-    /// Drops what is gone from the queue when there is much of it. Who is at the front and is there stays.
-    fn tidy_ready(&mut self) {
-        let live = self.slots.len().saturating_sub(self.free.len());
-        if self.ready.len() > MAX_STALE_ENTRIES + 4 * live {
-            let all = core::mem::take(&mut self.ready);
-            self.ready = all
+    /// Removes outdated entries when there are many. The front entry of a live connection stays:
+    /// its datagram may be in the driver's hands.
+    fn prune_output_queue(&mut self) {
+        let live = self.slots.len() - self.free.len();
+        if self.output_queue.len() > MAX_STALE_ENTRIES + 4 * live {
+            let all = core::mem::take(&mut self.output_queue);
+            self.output_queue = all
                 .into_iter()
-                .filter(|handle| self.is_ready(*handle))
+                .filter(|handle| self.awaits_output(*handle))
                 .collect();
         }
     }
@@ -557,19 +582,20 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
             .is_some_and(|entry| entry.scheduled == Some(*due))
     }
 
-    /// Removes a connection that is over and has nothing left to say.
-    fn sweep(&mut self, handle: ConnectionHandle) {
-        let over = self.entry(handle).is_some_and(|entry| {
+    /// Removes a connection that has ended once its events are taken and its last datagram is sent.
+    fn remove_if_finished(&mut self, handle: ConnectionHandle) {
+        let finished = self.entry(handle).is_some_and(|entry| {
             let connection = &entry.connection;
-            // Of what never counted nothing is told.
-            let told = !entry.verified || !connection.has_event();
-            connection.state() == State::Disconnected && told && !connection.has_output()
+            // Half-open connections emit no events.
+            let events_taken = !entry.verified || !connection.has_event();
+            connection.state() == State::Disconnected && events_taken && !connection.has_output()
         });
-        if over {
+        if finished {
             self.forget(handle);
         }
     }
 
+    /// Removes a connection from the table. Its entries in the queues become outdated.
     fn remove(&mut self, handle: ConnectionHandle) {
         let Some(entry) = self.entry(handle) else {
             return;
@@ -580,7 +606,7 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         }
         if let Some(slot) = self.slots.get_mut(handle.slot as usize) {
             slot.entry = None;
-            // A slot whose generations are used up is not used again.
+            // A slot whose generations are used up stays empty, so that no handle is ever reused.
             if let Some(next) = slot.generation.checked_add(1) {
                 slot.generation = next;
                 self.free.push(handle.slot);
@@ -588,15 +614,20 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         }
     }
 
-    /// Removes a connection if it is half-open.
+    /// Removes a connection if it is half-open. Returns whether it was.
     fn forget_half_open(&mut self, handle: ConnectionHandle) -> bool {
         let Some(entry) = self.entry(handle).filter(|entry| !entry.verified) else {
             return false;
         };
-        let name = (entry.address.clone(), entry.connection.challenge());
-        self.half_open.remove(&name);
+        let identity = (entry.address.clone(), entry.connection.challenge());
+        let removed = self.half_open.remove(&identity);
+        debug_assert_eq!(
+            removed,
+            Some(handle),
+            "every half-open connection is in the map"
+        );
         self.remove(handle);
-        self.tidy_oldest();
+        self.prune_expiries();
         true
     }
 }

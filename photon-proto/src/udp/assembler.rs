@@ -8,7 +8,7 @@ use super::violation::Violation;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// How far a number may be ahead of the delivered ones, and therefore the maximum number of
+/// The maximum distance of a number from the delivered ones, and therefore the maximum number of
 /// fragments of one message. Spec: udp.md 9, item 9.
 pub(crate) const RECEIVE_WINDOW: u32 = 4096;
 /// So many fragments that contradict the first one of their message end the connection.

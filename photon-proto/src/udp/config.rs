@@ -2,40 +2,44 @@
 
 use core::time::Duration;
 
-/// The reserved byte of commands that a client writes, and so the reason of an ordinary goodbye. Spec: udp.md 2.1.
+/// The reserved byte of a client's commands, and therefore the reason of its disconnect.
+/// Spec: udp.md 2.1.
 pub const REASON_CLIENT: u8 = 4;
 
 /// Settings of a connection. Spec: udp.md 5.5.
 ///
 /// Times are rounded up to whole milliseconds, the unit of the protocol.
 ///
-/// Non-exhaustive: a setting can be added in any version. Begin with [`Config::client`] or [`Config::server`] and change
-/// what differs in [`Config::with`].
+/// Non-exhaustive: a setting can be added in any version. Begin with [`Config::client`] or
+/// [`Config::server`] and change what differs in [`Config::with`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Longest datagram that is sent, in bytes; below 576 counts as 576, above 2048 as 2048. Default 1200.
+    /// Longest datagram that is sent, in bytes; below 576 counts as 576, above 2048 as 2048.
+    /// Default 1200.
     pub mtu: u16,
     /// Channels besides the control channel, 1 to 254. Default 2.
     pub channels: u8,
-    /// How long a reliable command may stay unacknowledged before the connection ends. Checked whenever the command is
-    /// due for a resend. Default 10 seconds.
+    /// How long a reliable command may stay unacknowledged before the connection ends. Checked
+    /// whenever the command is due for a resend. Default 10 seconds.
     pub disconnect_timeout: Duration,
     /// How long connecting may take; zero means no limit. Default 15 seconds.
     pub connect_timeout: Duration,
-    /// A ping is sent when nothing was acknowledged for this long; zero means never. Default 3 seconds (as the official
-    /// Chat client), 1 second for servers.
+    /// A ping is sent when nothing was acknowledged for this long; zero means never. Default 3
+    /// seconds (as the official Chat client), 1 second for servers.
     pub ping_interval: Duration,
     /// How often a command may be sent again. Default 7.
     pub max_resends: u32,
-    /// How often a command is sent again before its timeout doubles with each resend. Default 2 (as the official Chat
-    /// client).
+    /// How often a command is sent again before its timeout doubles with each resend. Default 2 (as
+    /// the official Chat client).
     pub quick_resends: u32,
-    /// With this many reliable commands in flight the timeout doubles from the first resend on. Default 25.
+    /// With this many reliable commands in flight the timeout doubles from the first resend on.
+    /// Default 25.
     pub quick_resend_in_flight: usize,
     /// Upper bound on the timeout of a first transmission. Default 400 milliseconds.
     pub initial_resend_max: Duration,
-    /// How many numbers of one channel may be in flight; 0 means no limit. Default 50. Spec: udp.md 5.9.
+    /// How many numbers of one channel may be in flight; 0 means no limit. Default 50. Spec: udp.md
+    /// 5.9.
     pub send_window: u32,
     /// Whether sent datagrams carry a checksum. Received ones may or may not. Default off.
     pub crc: bool,
@@ -43,12 +47,12 @@ pub struct Config {
     pub max_message_bytes: usize,
     /// Longest message that is assembled from fragments, in bytes. Default 1 MiB.
     pub max_received_message_bytes: usize,
-    /// Upper bound on received data that the application has not taken yet, in bytes, buffers included. Default 4 MiB.
-    /// As much again may be held out of order, and besides that, for each channel, the fragments of the message that all
-    /// others wait for. Spec: udp.md 9, item 9.
+    /// Upper bound on received data that the application has not taken yet, in bytes, buffers
+    /// included. Default 4 MiB. As much again may be held out of order, and besides that, for each
+    /// channel, the fragments of the message that all others wait for. Spec: udp.md 9, item 9.
     pub incoming_cap_bytes: usize,
-    /// How many violations of the protocol the peer may commit before the connection ends. Default 1000.
-    /// Spec: udp.md 9.
+    /// How many violations of the protocol the peer may commit before the connection ends. Default
+    /// 1000. Spec: udp.md 9.
     pub max_violations: u32,
 }
 
@@ -111,7 +115,8 @@ impl Default for Config {
     }
 }
 
-/// The times of a [`Config`] in milliseconds. A connection converts them once: they are used for every datagram.
+/// The times of a [`Config`] in milliseconds. A connection converts them once: they are used for
+/// every datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     pub(crate) disconnect_timeout_ms: u64,
@@ -131,7 +136,8 @@ impl Timing {
     }
 }
 
-/// A duration in milliseconds, rounded up: half a millisecond must not become zero, which means "no limit".
+/// A duration in milliseconds, rounded up: half a millisecond must not become zero, which means "no
+/// limit".
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -68,7 +68,7 @@ pub enum DatagramError {
     /// The datagram is longer than [`MAX_BYTES`].
     #[error("the datagram has {0} bytes, more than 2048")]
     TooLong(usize),
-    /// The flags say "encrypted" (01), which is not supported, or are undefined.
+    /// The flags mean "encrypted" (01), which is not supported, or are undefined.
     /// Spec: udp.md 1.3.
     #[error("the datagram has the unsupported flags {0:02x}")]
     Flags(u8),

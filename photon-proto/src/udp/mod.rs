@@ -114,7 +114,7 @@ pub struct Message {
 
 /// The reason for the end of a connection. Spec: udp.md 7.
 ///
-/// Non-exhaustive: a later version may tell more causes apart.
+/// Non-exhaustive: later versions may distinguish more causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {

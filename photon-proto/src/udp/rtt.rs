@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn the_table_of_the_specification() {
-        // Spec: udp.md 5.3. Sample; then (rtt, var, timeout) after the connect, and after one and two equal samples more.
+        // Spec: udp.md 5.3. Sample; then (rtt, var, timeout) after the connect, and after one and
+        // two equal samples more.
         let table = [
             (5, [(15, 5, 35), (14, 6, 38), (13, 7, 41)]),
             (16, [(16, 44, 192), (16, 33, 148), (16, 25, 116)]),

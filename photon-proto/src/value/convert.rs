@@ -8,7 +8,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// Both ways: a Rust type is one variant, and that variant gives it back (any other value comes back as the error).
+/// Conversions in both directions between a Rust type and a variant. A value of another variant is
+/// returned as the error.
 macro_rules! variant {
     ($($rust:ty => $variant:ident),* $(,)?) => {$(
         impl From<$rust> for Value {
@@ -46,7 +47,7 @@ variant! {
     Custom => Custom,
 }
 
-/// The same for the variants that hold a box.
+/// The same for the variants that contain a box.
 macro_rules! boxed {
     ($($rust:ty => $variant:ident),* $(,)?) => {$(
         impl From<$rust> for Value {

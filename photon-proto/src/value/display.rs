@@ -3,7 +3,8 @@
 use crate::value::{Array, Hashtable, Value};
 use core::fmt;
 
-/// The text of a string as it is; everything else in a short form such as `[1, 2]`, `{"name": "Alice"}` or `<3 bytes>`.
+/// The text of a string as it is; everything else in a short form such as `[1, 2]`, `{"name":
+/// "Alice"}` or `<3 bytes>`.
 ///
 /// ```
 /// use photon_proto::Value;

@@ -16,27 +16,28 @@ use bytes::Bytes;
 /// Floats compare by their bits, so that every value equals itself and a round trip can be checked.
 /// Spec: wire.md 4 and 5.
 ///
-/// Exhaustive, as are [`Array`] and [`Type`]: the two protocols define these types and no others, and a program that
-/// translates values has to handle each of them. A new variant is a breaking change.
+/// Exhaustive, as are [`Array`] and [`Type`]: the two protocols define these types and no others,
+/// and a program that translates values has to handle each of them. A new variant is a breaking
+/// change.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// Nothing.
+    /// Null.
     Null,
-    /// True or false.
+    /// A bool.
     Bool(bool),
-    /// Unsigned 8 bits.
+    /// An unsigned number of 8 bits.
     Byte(u8),
-    /// Signed 16 bits.
+    /// A signed number of 16 bits.
     Short(i16),
-    /// Signed 32 bits.
+    /// A signed number of 32 bits.
     Int(i32),
-    /// Signed 64 bits.
+    /// A signed number of 64 bits.
     Long(i64),
-    /// IEEE 754, 32 bits.
+    /// A float of 32 bits.
     Float(f32),
-    /// IEEE 754, 64 bits.
+    /// A float of 64 bits.
     Double(f64),
-    /// UTF-8 text, at most 32,767 bytes when written.
+    /// UTF-8 text, at most 32,767 bytes when encoded.
     String(Text),
     /// A byte array.
     Bytes(Bytes),
@@ -56,7 +57,8 @@ pub enum Value {
     Event(Box<EventData>),
 }
 
-/// The type of a value, as maps declare it and arrays carry it. Exhaustive, for the reason given at [`Value`].
+/// The type of a value, as maps declare it and arrays carry it. Exhaustive, for the reason given at
+/// [`Value`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
     /// Untyped: each value carries its own type.
@@ -85,8 +87,8 @@ pub enum Type {
     Hashtable,
     /// [`Value::Dictionary`] with this key and value type.
     Dictionary(Box<(Type, Type)>),
-    /// [`Value::Custom`]. As an array's element type with the code that all elements share; as a declared dictionary
-    /// side (1.6 only) without one, because there each value carries its own.
+    /// [`Value::Custom`]. As an element type it has the code that all elements share. As a declared
+    /// dictionary type (1.6 only) it has none, because each value carries its own.
     Custom(Option<u8>),
     /// [`Value::Request`].
     Request,
@@ -115,11 +117,11 @@ pub enum Array {
     String(Vec<Text>),
     /// Byte arrays.
     Bytes(Vec<Bytes>),
-    /// Mixed values, each with its own type; the only array that holds nulls.
+    /// Mixed values, each with its own type. Only this array can hold nulls.
     Object(Vec<Value>),
     /// Untyped maps.
     Hashtable(Vec<Hashtable>),
-    /// Maps that share one declaration; [`Dictionary`] elements of another declaration are an encode error.
+    /// Dictionaries that share one declaration.
     Dictionary {
         /// Declared key type.
         key: Type,
@@ -135,8 +137,9 @@ pub enum Array {
         /// The content of each element.
         elements: Vec<Bytes>,
     },
-    /// Arrays, all of one type. An empty one cannot be written: use an empty `Object` array. In 1.6 an array of
-    /// `Object` arrays is written as an `Object` array holding `Object` arrays. Spec: wire.md 4.1.
+    /// Arrays, all of one type. An empty one cannot be encoded: use an empty `Object` array. In 1.6
+    /// an array of `Object` arrays is encoded as an `Object` array of `Object` arrays. Spec:
+    /// wire.md 4.1.
     Array(Vec<Array>),
     /// Operation requests (1.6 only).
     Request(Vec<Request>),
@@ -146,66 +149,69 @@ pub enum Array {
     Event(Vec<EventData>),
 }
 
-/// An untyped map, pairs in wire order. A key that occurs twice on the wire keeps its last value.
+/// An untyped map with its pairs in wire order. A key that occurs twice on the wire keeps its last
+/// value.
+///
+/// A list of pairs, not a hash map: most maps are small, and the order must survive a round trip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hashtable(pub Vec<(Value, Value)>);
 
-/// A map with declared key and value types, pairs in wire order.
+/// A map with declared key and value types and its pairs in wire order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dictionary {
-    /// Declared key type; [`Type::Object`] means that each key carries its own.
+    /// The declared key type. [`Type::Object`] means that each key carries its own.
     pub key: Type,
-    /// Declared value type; [`Type::Object`] means that each value carries its own.
+    /// The declared value type. [`Type::Object`] means that each value carries its own.
     pub value: Type,
     /// The pairs.
     pub pairs: Vec<(Value, Value)>,
 }
 
-/// An application-defined type: its code and its bytes, which can be forwarded unchanged.
+/// An application-defined value: a type code and bytes, which can be forwarded unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Custom {
     /// The application's type code.
     pub code: u8,
-    /// The content; at most 32,767 bytes in 1.6.
+    /// The content, at most 32,767 bytes in 1.6.
     pub data: Bytes,
 }
 
-/// Parameters in wire order: code and value.
+/// Parameters in wire order, each with its code.
 pub type Parameters = Vec<(u8, Value)>;
 
 /// An operation request, owned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// Operation code.
+    /// The operation code.
     pub code: u8,
-    /// Parameters.
+    /// The parameters.
     pub parameters: Parameters,
 }
 
 /// An operation response, owned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Response {
-    /// Operation code.
+    /// The operation code.
     pub code: u8,
-    /// 0 for success.
+    /// The return code, 0 for success.
     pub return_code: i16,
-    /// The server's text; an empty one is written as null and read as `None`.
+    /// The server's debug message. An empty one is encoded as null and decoded as `None`.
     pub debug_message: Option<Text>,
-    /// Parameters.
+    /// The parameters.
     pub parameters: Parameters,
 }
 
 /// An event, owned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventData {
-    /// Event code.
+    /// The event code.
     pub code: u8,
-    /// Parameters.
+    /// The parameters.
     pub parameters: Parameters,
 }
 
 impl Value {
-    /// The type that an array or dictionary side would declare for this value; `Object` for null.
+    /// The type that an array or dictionary declares for this value; `Object` for null.
     #[must_use]
     pub fn type_of(&self) -> Type {
         match self {
@@ -231,7 +237,7 @@ impl Value {
         }
     }
 
-    /// Whether this value holds others (or, for messages, parameters) and so cannot be a key.
+    /// Whether this value contains others. Such a value cannot be a key.
     #[must_use]
     pub const fn is_container(&self) -> bool {
         matches!(
@@ -254,7 +260,8 @@ impl Value {
         }
     }
 
-    /// The number, if it is a whole number that 32 bits hold: a byte, short, int, or a small enough long.
+    /// The number, if it is a whole number that 32 bits hold: a byte, short, int, or a small enough
+    /// long.
     ///
     /// The sender chooses the width of a number, so a reader should not insist on one.
     ///
@@ -283,8 +290,8 @@ impl Value {
         }
     }
 
-    /// The number, if a double holds it exactly: a float, double, byte, short or int. A long is not converted, because
-    /// a double rounds numbers beyond 2^53.
+    /// The number, if a double holds it exactly: a float, double, byte, short or int. A long is not
+    /// converted, because a double rounds numbers beyond 2^53.
     #[must_use]
     pub const fn as_f64(&self) -> Option<f64> {
         match self {
@@ -324,7 +331,7 @@ impl Value {
         }
     }
 
-    /// Memory that this value keeps alive beside itself, in bytes; shared bytes count in full.
+    /// The memory that this value keeps alive besides itself, in bytes. Shared bytes count in full.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
@@ -372,7 +379,8 @@ impl Value {
 }
 
 impl Array {
-    /// The type of the elements. For an array of arrays that of the first one, and `Object` if there is none.
+    /// The type of the elements. For an array of arrays it is the type of the first one, or
+    /// `Object` if there is none.
     #[must_use]
     pub fn element_type(&self) -> Type {
         match self {
@@ -399,7 +407,7 @@ impl Array {
         }
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -422,7 +430,7 @@ impl Array {
         }
     }
 
-    /// Whether there are no elements.
+    /// Whether the array has no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

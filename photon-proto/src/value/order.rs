@@ -65,7 +65,8 @@ impl PartialEq for Array {
 impl Eq for Array {}
 
 impl Ord for Value {
-    /// A total order without meaning, for finding duplicates; floats by their bits.
+    /// A total order for finding duplicates. Its only meaning is equality. Floats compare by their
+    /// bits.
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(left), Self::Bool(right)) => left.cmp(right),

@@ -1,4 +1,4 @@
-//! From bytes to values.
+//! Decodes values of GpBinary 1.6.
 
 use super::code;
 use crate::codec::ValueRef;
@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 const V16: Protocol = Protocol::V16;
 
-/// A value that is not a container, borrowed; `None` for containers and unknown codes.
+/// Decodes a value that is not a container. Returns `None` for containers and unknown codes.
 #[inline]
 pub(in crate::codec) fn decode_scalar<'a>(
     r: &mut Reader<'a>,
@@ -34,7 +34,7 @@ pub(in crate::codec) fn decode_scalar<'a>(
         code::DOUBLE => ValueRef::Double(f64::from_be_bytes(r.array("double")?)),
         code::STRING => {
             let text = string_bytes(r)?;
-            ValueRef::String(utf8(text, r.offset().saturating_sub(text.len()), "string")?)
+            ValueRef::String(utf8(text, r.offset() - text.len(), "string")?)
         }
         code::BYTES => ValueRef::Bytes(byte_array(r)?),
         code::CUSTOM => {
@@ -48,7 +48,8 @@ pub(in crate::codec) fn decode_scalar<'a>(
     }))
 }
 
-/// The payload of a container; `at` is where its type code was read, or would be if it is declared.
+/// Decodes the payload of a container. `at` is the position of its type code, or where it would be
+/// if it is declared.
 pub(in crate::codec) fn decode_container(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -81,6 +82,7 @@ pub(in crate::codec) fn decode_container(
     })
 }
 
+/// Decodes a count of elements of at least `min_width` bytes each.
 pub(super) fn count(
     r: &mut Reader<'_>,
     min_width: usize,
@@ -93,7 +95,7 @@ pub(super) fn count(
     fits(r, count, min_width, at, field)
 }
 
-/// The two counts of 32 bits: byte array and legacy int array.
+/// Decodes one of the two counts that have 32 bits: of a byte array or a legacy int array.
 pub(super) fn long_count(
     r: &mut Reader<'_>,
     min_width: usize,
@@ -134,7 +136,7 @@ fn objects(r: &mut Reader<'_>, b: &mut Budget) -> Result<Vec<Value>, DecodeError
     values(V16, r, b, count)
 }
 
-/// Spec: wire.md 4.1. The caller has entered the container.
+/// Decodes a typed array. The caller has charged for its depth. Spec: wire.md 4.1.
 fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError> {
     let start = r.offset();
     let count = count(r, 0, "array count")?;
@@ -188,7 +190,7 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
                 elements,
             }
         }
-        // wire.md 4.1: element type "object array" reads as a list of object arrays.
+        // wire.md 4.1: elements of type "object array" are a list of object arrays.
         code::OBJECT_ARRAY => {
             let arrays = containers(r, b, count, |r, b| {
                 Ok(Value::Array(Array::Object(objects(r, b)?)))
@@ -200,7 +202,7 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
     Ok(Value::Array(array))
 }
 
-/// The fewest bytes one element of a typed array takes; refuses codes that cannot be element types.
+/// The minimum length of an element of a typed array. Rejects codes that cannot be element types.
 pub(super) fn element_width(code: u8, at: usize) -> Result<usize, DecodeError> {
     Ok(match code {
         code::BOOL | code::BYTE => 1,
@@ -253,7 +255,7 @@ fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeEr
     })
 }
 
-/// The two declared types of a Dictionary. Spec: wire.md 4.2.
+/// Decodes the two declared types of a Dictionary. Spec: wire.md 4.2.
 pub(super) fn dictionary_types(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeError> {
     let declared = |r: &mut Reader<'_>, key: bool| {
         let field = if key {
@@ -296,7 +298,8 @@ pub(super) fn dictionary_types(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeErr
     Ok((declared(r, true)?, declared(r, false)?))
 }
 
-/// One key or value, typed by the declaration or (code 0) by itself; its value is charged by the map.
+/// Decodes a key or value of a map. Its type is declared, or (code 0) precedes it. The map has
+/// charged for it.
 fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
     let code = if declared == code::UNKNOWN {
@@ -347,7 +350,8 @@ fn declared_type(code: u8) -> Type {
     }
 }
 
-/// The type of a value side. Declared as "array" (79) it names no element type: the values do, if they agree.
+/// The value type of a Dictionary. The declaration "array" (79) has no element type, so it comes
+/// from the values if they agree.
 fn dictionary_value_type<'v>(
     code: u8,
     pairs: impl IntoIterator<Item = &'v (Value, Value)>,
@@ -370,7 +374,7 @@ pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, Dec
     count(r, 2, "parameter count")
 }
 
-/// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
+/// See [`element_count`](crate::codec::element_count).
 pub(in crate::codec) fn element_count(
     r: &mut Reader<'_>,
 ) -> Result<Option<(usize, bool)>, DecodeError> {

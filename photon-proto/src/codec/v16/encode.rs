@@ -1,4 +1,4 @@
-//! From values to bytes.
+//! Encodes values of GpBinary 1.6.
 
 use super::code;
 use crate::codec::arrays::check_uniform;
@@ -47,11 +47,11 @@ pub(in crate::codec) fn encode_bools(out: &mut Encoder, all: &[bool]) -> Result<
     encode_numbers(out, code::BOOL, all, |one| [u8::from(one)])
 }
 
-/// A value with its type code.
+/// Encodes a value with its type code.
 pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     out.value()?;
     let code = match value {
-        Value::Array(array) if object_leaf(array) => code::OBJECT_ARRAY,
+        Value::Array(array) if is_object_array(array) => code::OBJECT_ARRAY,
         value => type_code(value),
     };
     out.put(&[code])?;
@@ -80,9 +80,9 @@ const fn type_code(value: &Value) -> u8 {
     }
 }
 
-/// Whether an array is written as an object array: it is one, or an array of (arrays of ..) object arrays.
-/// Spec: wire.md 4.1.
-fn object_leaf(mut array: &Array) -> bool {
+/// Whether an array is encoded as an object array: it is one, or an array of (arrays of ..) object
+/// arrays. Spec: wire.md 4.1.
+fn is_object_array(mut array: &Array) -> bool {
     loop {
         match array {
             Array::Object(_) => return true,
@@ -108,7 +108,7 @@ fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
         Value::String(text) => out.text(text),
         Value::Bytes(bytes) => encode_bytes(out, bytes),
         Value::Custom(custom) => encode_custom(out, custom.code, &custom.data),
-        Value::Array(array) if object_leaf(array) => {
+        Value::Array(array) if is_object_array(array) => {
             out.nested(|out| encode_object_array(out, array))
         }
         Value::Array(array) => out.nested(|out| encode_array(out, array)),
@@ -125,7 +125,7 @@ fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     }
 }
 
-/// An object array, or an array of them written as an object array of object arrays.
+/// Encodes an object array, or an array of them as an object array of object arrays.
 fn encode_object_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
     match array {
         Array::Object(values) => {
@@ -145,7 +145,7 @@ fn encode_object_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeErr
     }
 }
 
-/// Count, element type, elements. Spec: wire.md 4.1.
+/// Encodes count, element type and elements. Spec: wire.md 4.1.
 fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
     encode_count(out, array.len())?;
     match array {
@@ -215,7 +215,8 @@ fn encode_numbers<T: Copy, const N: usize>(
     all.iter().try_for_each(|&one| out.put(&bytes(one)))
 }
 
-/// The two declared types; arrays (79) and dictionaries cannot be declared. Spec: wire.md 4.2.
+/// Encodes the two declared types. Arrays (79) and dictionaries cannot be declared. Spec: wire.md
+/// 4.2.
 fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Result<(), EncodeError> {
     let flat = |declared: &Type| {
         Some(match declared {

@@ -1,4 +1,4 @@
-//! From bytes to values.
+//! Decodes values of GpBinary 1.8.
 
 use super::code;
 use crate::codec::ValueRef;
@@ -24,7 +24,7 @@ const fn unzigzag64(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)
 }
 
-/// A value that is not a container, borrowed; `None` for containers and unknown codes.
+/// Decodes a value that is not a container. Returns `None` for containers and unknown codes.
 #[inline]
 pub(in crate::codec) fn decode_scalar<'a>(
     r: &mut Reader<'a>,
@@ -33,7 +33,7 @@ pub(in crate::codec) fn decode_scalar<'a>(
     Ok(Some(match code {
         code::STRING => {
             let text = string_bytes(r)?;
-            ValueRef::String(utf8(text, r.offset().saturating_sub(text.len()), "string")?)
+            ValueRef::String(utf8(text, r.offset() - text.len(), "string")?)
         }
         code::NULL => ValueRef::Null,
         code::BOOL => ValueRef::Bool(r.u8("bool")? != 0),
@@ -75,7 +75,8 @@ pub(in crate::codec) fn decode_scalar<'a>(
     }))
 }
 
-/// The payload of a container; `at` is where its type code was read, or would be if it is declared.
+/// Decodes the payload of a container. `at` is the position of its type code, or where it would be
+/// if it is declared.
 pub(in crate::codec) fn decode_container(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -149,7 +150,7 @@ pub(super) fn unknown(code: u8, at: usize) -> DecodeError {
     DecodeError::new(kind, at, "type code")
 }
 
-/// A varint count of things of at least `min_width` bytes each, checked against what is left.
+/// Decodes a varint count of elements of at least `min_width` bytes each.
 #[inline]
 pub(super) fn count(
     r: &mut Reader<'_>,
@@ -186,7 +187,7 @@ pub(super) fn custom_bytes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], DecodeErr
     r.take(length, "custom data")
 }
 
-/// Count and type code of a custom array.
+/// Decodes the count and type code of a custom array.
 pub(super) fn custom_array(r: &mut Reader<'_>) -> Result<(usize, u8), DecodeError> {
     let at = r.offset();
     let count = count(r, 0, "custom array count")?;
@@ -194,7 +195,7 @@ pub(super) fn custom_array(r: &mut Reader<'_>) -> Result<(usize, u8), DecodeErro
     Ok((fits(r, count, 1, at, "custom array count")?, custom))
 }
 
-/// Count of a bool array, and the bytes in which its elements are the bits.
+/// Decodes the count of a bool array, and takes the bytes whose bits are its elements.
 pub(super) fn packed_bools<'a>(r: &mut Reader<'a>) -> Result<(usize, &'a [u8]), DecodeError> {
     let at = r.offset();
     let count = count(r, 0, "array count")?;
@@ -206,7 +207,8 @@ fn bools(r: &mut Reader<'_>, b: &mut Budget) -> Result<Vec<bool>, DecodeError> {
     let at = r.offset();
     let (count, bytes) = packed_bools(r)?;
     b.memory(count, 1, at, "array")?;
-    // Not collected: an iterator that does not know its length makes the array grow beyond it.
+    // `collect` would let the array grow beyond the charged size: this iterator does not know its
+    // length.
     let mut all = Vec::with_capacity(count);
     all.extend(
         bytes
@@ -251,7 +253,7 @@ fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeErro
     Ok(Hashtable(pairs.last_wins()))
 }
 
-/// The declared sides of a Dictionary: the type codes as they stand, and the types they mean.
+/// The declared types of a Dictionary, as type codes on the wire and as types.
 pub(super) struct DictionaryTypes {
     key_code: u8,
     value_code: u8,
@@ -264,12 +266,14 @@ impl DictionaryTypes {
         [self.key_code, self.value_code]
     }
 
-    /// The pair count, checked against what is left. Declared variants such as "int zero" make a side empty, but then
-    /// all its keys are the same, and two pairs are one too many.
+    /// Decodes the number of pairs and compares it with the remaining input.
+    ///
+    /// A declared type such as "int zero" needs no bytes per key. The input then does not bound the
+    /// number of pairs, but all keys are equal, so that more than one pair is an error.
     pub(super) fn count(&self, r: &mut Reader<'_>) -> Result<usize, DecodeError> {
         let at = r.offset();
         let [key, value] = self.codes().map(min_width);
-        let count = count(r, key.saturating_add(value), "dictionary count")?;
+        let count = count(r, key + value, "dictionary count")?;
         if key == 0 && count > 1 {
             return Err(DecodeError::new(
                 DecodeErrorKind::DuplicateKey,
@@ -281,7 +285,7 @@ impl DictionaryTypes {
     }
 }
 
-/// The fewest bytes that a value takes under a declared type.
+/// The minimum length of a value of a declared type.
 const fn min_width(code: u8) -> usize {
     match code {
         code::BYTE_ZERO
@@ -294,7 +298,7 @@ const fn min_width(code: u8) -> usize {
     }
 }
 
-/// Spec: wire.md 5.3.
+/// Decodes the two declared types of a Dictionary. Spec: wire.md 5.3.
 pub(super) fn dictionary_types(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -359,7 +363,8 @@ fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeEr
     Ok((code, value))
 }
 
-/// Declared types that may stand on either side; the variants of a base type mean that type. Spec: wire.md 5.3.
+/// The declared types that are allowed for keys and values. A variant of a type, such as "int
+/// zero", means that type. Spec: wire.md 5.3.
 fn scalar_type(code: u8) -> Option<Type> {
     Some(match code {
         code::UNTYPED => Type::Object,
@@ -375,7 +380,7 @@ fn scalar_type(code: u8) -> Option<Type> {
     })
 }
 
-/// Declared value types without a nested description.
+/// The declared value types that need no further description.
 fn flat_type(code: u8) -> Option<Type> {
     let array = |element| Some(Type::Array(Box::new(element)));
     match code {
@@ -407,7 +412,8 @@ fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeEr
     })
 }
 
-/// One key or value, typed by the declaration or by itself; its value is charged by the map.
+/// Decodes a key or value of a map. Its type is declared, or precedes it. The map has charged for
+/// it.
 fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
     let code = if carries_codes(declared) {
@@ -418,8 +424,8 @@ fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Valu
     decode_payload(V18, r, b, code, at)
 }
 
-/// Whether a side carries type codes: untyped, or a declared array of arrays, which is written as a complete value.
-/// Spec: wire.md 5.2.
+/// Whether a type code precedes each key or value: it is untyped, or an array of arrays, which is
+/// always encoded completely. Spec: wire.md 5.2.
 pub(super) const fn carries_codes(declared: u8) -> bool {
     matches!(declared, code::UNTYPED | code::ARRAYS)
 }
@@ -456,7 +462,7 @@ pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, Dec
     fits(r, count, 2, at, "parameter count")
 }
 
-/// Count of an array of mixed values (false) or of strings (true), type code included; `None` for anything else.
+/// See [`element_count`](crate::codec::element_count).
 pub(in crate::codec) fn element_count(
     r: &mut Reader<'_>,
 ) -> Result<Option<(usize, bool)>, DecodeError> {

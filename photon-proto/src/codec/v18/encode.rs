@@ -1,4 +1,4 @@
-//! From values to bytes.
+//! Encodes values of GpBinary 1.8.
 
 use super::code;
 use crate::codec::arrays::check_uniform;
@@ -7,7 +7,7 @@ use crate::codec::{Encoder, map};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::value::{Array, Dictionary, Type, Value};
 
-/// Codes below this are written in the slim custom form. Spec: wire.md 5.4.
+/// Custom types with a lower code use the slim form. Spec: wire.md 5.4.
 const SLIM_WRITTEN: u8 = 100;
 
 const fn zigzag32(value: i32) -> u32 {
@@ -45,13 +45,14 @@ pub(in crate::codec) fn encode_count(out: &mut Encoder, count: usize) -> Result<
     }
 }
 
-/// Length and bytes.
+/// Encodes length and bytes.
 pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<(), EncodeError> {
     encode_count(out, bytes.len())?;
     out.put(bytes)
 }
 
-/// With its type code: slim below 100, else in full. Spec: wire.md 5.4.
+/// Encodes a custom value with its type code, in the slim form if the code is below 100. Spec:
+/// wire.md 5.4.
 pub(in crate::codec) fn encode_custom(
     out: &mut Encoder,
     custom: u8,
@@ -92,7 +93,8 @@ fn write_bool_elements(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeErro
     })
 }
 
-/// A value with its type code, in the form that the official writer chooses. Spec: wire.md 5.1.
+/// Encodes a value with its type code, in the form that the official writer chooses. Spec: wire.md
+/// 5.1.
 pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     out.value()?;
     match value {
@@ -136,7 +138,8 @@ pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Resul
     }
 }
 
-/// The zero, one and two byte forms of an int or long; false if the number needs a varint.
+/// Encodes an int or long in a form of zero, one or two bytes. Returns false if the number needs a
+/// varint.
 fn write_compact(out: &mut Encoder, value: i64, codes: [u8; 5]) -> Result<bool, EncodeError> {
     let [zero, one, one_negative, two, two_negative] = codes;
     let Ok(size) = u16::try_from(value.unsigned_abs()) else {
@@ -195,7 +198,7 @@ fn array_code(array: &Array) -> Result<u8, EncodeError> {
     })
 }
 
-/// What follows the type code, or stands alone under a declaration.
+/// Encodes a value without its type code.
 fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     match value {
         Value::Null => Ok(()),
@@ -216,7 +219,7 @@ fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
         Value::Request(message) => out.nested(|out| encode_request(out, message)),
         Value::Response(message) => out.nested(|out| encode_response(out, message)),
         Value::Event(message) => out.nested(|out| encode_event(out, message)),
-        // wire.md 5.3: not producible under a declaration; standing alone it has its own form.
+        // wire.md 5.3: a custom type cannot be declared, and with a type code it has its own form.
         Value::Custom(_) => Err(EncodeErrorKind::TypeNotExpressible.into()),
     }
 }
@@ -302,12 +305,13 @@ fn write_dictionary(out: &mut Encoder, map: &Dictionary) -> Result<(), EncodeErr
 }
 
 fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Result<(), EncodeError> {
-    // No bool keys: the official reader refuses what the official writer permits. Spec: wire.md 5.3.
+    // No bool keys: the official reader refuses what the official writer permits. Spec: wire.md
+    // 5.3.
     out.put(&[scalar_code(key).ok_or(EncodeErrorKind::TypeNotExpressible)?])?;
     write_value_type(out, value)
 }
 
-/// Declared types that may stand on either side.
+/// The declared types that are allowed for keys and values.
 const fn scalar_code(of: &Type) -> Option<u8> {
     Some(match of {
         Type::Object => code::UNTYPED,

@@ -1,4 +1,4 @@
-//! Over values without keeping anything: the same bounds, type codes and budget as reading them.
+//! Skips values, with the same checks of bounds, type codes and budget as decoding them.
 
 use super::code;
 use super::decode::{

@@ -103,7 +103,7 @@ pub struct Connection {
     peer_id: u16,
     started: Timestamp,
     latest: Timestamp,
-    /// What our clock shows at the start.
+    /// Our clock at the start.
     clock_base: u32,
     sender: Sender,
     receiver: Receiver,
@@ -147,8 +147,8 @@ impl Connection {
 
     /// Creates the server's end for a client's request.
     ///
-    /// `peer_id` (not FFFF or FFFE) and `clock_base`, the server's millisecond clock at `now`, should
-    /// be unpredictable: a client that echoes them proves that it receives our datagrams.
+    /// `peer_id` (not FFFF or FFFE) and `clock_base`, the server's millisecond clock at `now`,
+    /// should be unpredictable: a client that echoes them proves that it receives our datagrams.
     /// [`Acceptor`] draws them. Spec: udp.md 12.
     ///
     /// [`Acceptor`]: super::Acceptor
@@ -392,8 +392,8 @@ impl Connection {
         }
     }
 
-    /// Queues a message. A message that does not fit into a datagram is sent in fragments, which are
-    /// always reliable.
+    /// Queues a message. A message that does not fit into a datagram is sent in fragments, which
+    /// are always reliable.
     ///
     /// # Errors
     ///
@@ -411,8 +411,8 @@ impl Connection {
         })
     }
 
-    /// Like [`Connection::send`], but `write` appends the message to the outgoing buffer, which saves
-    /// a copy. It receives the position at which the message begins.
+    /// Like [`Connection::send`], but `write` appends the message to the outgoing buffer, which
+    /// saves a copy. It receives the position at which the message begins.
     ///
     /// # Errors
     ///

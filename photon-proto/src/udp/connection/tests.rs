@@ -18,7 +18,8 @@ fn pass(from: &mut Connection, to: &mut Connection) {
     }
 }
 
-/// A client and a server that have numbers up to the last one but one left; their connecting is told of.
+/// A client and a server that have numbers up to the last one but one left; their connecting is
+/// told of.
 fn pair(left: u32) -> [Connection; 2] {
     let mut client = Connection::connect(Config::client(), 7, NOW);
     let request = client
