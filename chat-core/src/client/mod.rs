@@ -265,7 +265,7 @@ impl ChatClient {
     /// Forgets all channels, their messages and last ids, as if the client were new. Call it while
     /// not connected: the server keeps the subscriptions.
     pub fn forget_channels(&mut self) {
-        self.model.forget_channels(&self.config);
+        self.model.forget_channels();
     }
 
     // Measurements.

@@ -91,12 +91,23 @@ impl Model {
     }
 
     /// Forgets all channels, their messages and last ids.
-    pub(crate) fn forget_channels(&mut self, config: &ChatConfig) {
+    pub(crate) fn forget_channels(&mut self) {
+        // Each channel returns what it used. New budgets would do as well, but hide a leak.
+        for channels in [&mut self.public, &mut self.private] {
+            channels.for_each(|channel| {
+                self.caches.clear(&mut channel.cache);
+                channel.presence.clear(&mut self.presence_budget);
+            });
+        }
+        let unsolicited = self.public.iter().filter(|channel| !channel.requested);
+        self.unsolicited -= unsolicited.count();
         self.public.clear();
         self.private.clear();
-        self.caches = Caches::new(config.channel_cache_messages, config.cache_cap_bytes);
-        self.presence_budget = MemoryBudget::new(config.presence_cap_bytes);
-        self.unsolicited = 0;
+        debug_assert!(
+            self.counters().iter().all(|(_, amount)| *amount == 0),
+            "{:?}",
+            self.counters()
+        );
     }
 
     // Presence.

@@ -40,7 +40,7 @@ fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Told> {
         .expect("a new client");
     world.run_until(40_000);
     assert_eq!(world.clients[player].chat.buffered_bytes(), 0);
-    world.clients[player]
+    let told = world.clients[player]
         .events
         .iter()
         .filter_map(|(at, event)| match event {
@@ -49,7 +49,12 @@ fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Told> {
             Event::BadMessage(_) => Some(BadMessage(*at)),
             _ => None,
         })
-        .collect()
+        .collect();
+    // However the connection ended: nothing is left of it.
+    world.chat(player).disconnect();
+    world.run_for(5_000);
+    assert_eq!(world.chat(player).check_at_rest(), Ok(()));
+    told
 }
 
 /// What is told until a server's step, and what is told at the end of it with this code.
