@@ -1,4 +1,5 @@
-//! What is measured: a publish, and chat events of 1, 10 and 100 lines, in both protocols; and messages over UDP.
+//! The measured cases: a publish, and chat events of 1, 10 and 100 messages, in both protocols; and
+//! messages over reliable UDP.
 
 use crate::udp::{self, Library};
 use photon_proto::message::{self, Message, MessageWriter};
@@ -11,14 +12,14 @@ use chat_core::{
     SubscribeOptions,
 };
 
-/// The line that everybody says: 100 characters.
+/// The text of every message: 100 characters.
 const LINE: &str = "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
 const CHANNEL: &str = "general";
 
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) operation: Box<dyn FnMut()>,
-    /// What is counted is divided by this: how many messages one operation delivers.
+    /// How many messages one operation delivers. The counts are divided by it.
     pub(crate) messages: u64,
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases
 }
 
-/// Losses in percent, ours and then its peer.
+/// The loss in percent and the library of each row.
 pub(crate) const UDP: [(u32, Library); 4] = [
     (0, Library::Ours),
     (0, Library::Enet),
@@ -182,7 +183,7 @@ fn borrowed_event(protocol: Protocol, bytes: Vec<u8>) -> Box<dyn FnMut()> {
     })
 }
 
-/// The whole parameter table as owned values.
+/// Decodes the whole parameter table to owned values.
 fn owned(protocol: Protocol, bytes: Vec<u8>) -> Box<dyn FnMut()> {
     Box::new(move || match parse(protocol, black_box(&bytes)) {
         Message::Request { mut params, .. } | Message::Event { mut params, .. } => {
@@ -198,7 +199,7 @@ fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     tcp::end_frame(out, start);
 }
 
-/// A client on the front end, and its link.
+/// A client that is connected to the front end and subscribed to the channel, and its link.
 fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
     let config = ChatConfig::new("tcp://127.0.0.1:1", "app", "1")
         .protocol(protocol)
@@ -247,7 +248,7 @@ fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
     while chat.poll_event().is_some() {}
     assert!(
         chat.can_chat_in_channel(CHANNEL),
-        "the client is not where it should be"
+        "the client is not subscribed"
     );
     (chat, link)
 }

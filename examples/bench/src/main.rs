@@ -1,13 +1,15 @@
-//! Instruction and allocation counts of the hot paths. Counts, not times: they are the same on a busy machine.
+//! Instruction and allocation counts of the hot paths. Unlike times they do not depend on how busy
+//! the machine is.
 //!
-//! `cargo run --release -p photon-bench` prints a table. Each case is run under `valgrind --tool=callgrind` with two
-//! numbers of repetitions, and the difference is divided by the difference of the numbers: what a single operation costs
-//! once everything is warm. Without valgrind the table holds allocations only.
+//! `cargo run --release -p photon-bench` prints a table. It runs each case under
+//! `valgrind --tool=callgrind` with two numbers of repetitions, and divides the difference of the
+//! counts by the difference of the repetitions. The result is the cost of one operation when caches
+//! and buffers are warm. Without valgrind the table contains allocations only.
 //!
-//! Messages over UDP stand beside the same messages with `rusty_enet`: both ends in memory, the same virtual clock, 50
-//! messages in flight, the same datagrams lost; the wire between them is part of both counts. `cargo run --release -p
-//! photon-bench -- udp` prints these rows alone. How long a message takes over the sockets of this machine is printed for
-//! information: times are not the same from run to run.
+//! The rows of reliable UDP are compared with `rusty_enet`: both ends in memory, the same virtual
+//! clock, 50 messages in flight, the same lost datagrams. The simulated network is part of both
+//! counts. `cargo run --release -p photon-bench -- udp` prints only these rows. It also prints the
+//! time of a message over sockets of this machine, for information only: times vary from run to run.
 #![forbid(unsafe_code)]
 
 mod cases;
@@ -16,14 +18,16 @@ mod udp;
 use std::process::{Command, ExitCode, Stdio};
 use udp::Library;
 
-/// Repetitions of the two runs whose difference is taken.
+/// `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+/// The repetitions of both runs.
 const FEW: u64 = 200;
 const MANY: u64 = 1_200;
 /// Keeps glibc from copying with `rep movsb`. Callgrind counts one instruction per copied byte there,
 /// so a large copy would cost many times what it costs on the processor, and a buffer that grows past
 /// glibc's threshold would look like a regression.
 const GLIBC_TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=100000000";
-/// Messages whose time over sockets is taken.
+/// The number of messages for the time over sockets.
 const LOOPBACK_MESSAGES: u64 = 100_000;
 
 fn main() -> ExitCode {
@@ -34,18 +38,18 @@ fn main() -> ExitCode {
         [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
         _ => {
             eprintln!(
-                "usage: photon-bench [udp]  (prints the table; needs valgrind for the instruction counts)"
+                "photon-bench: wrong arguments\nUsage: photon-bench [udp]\nPrints the table, or only the rows of reliable UDP. Install valgrind for instruction counts."
             );
-            ExitCode::from(64)
+            ExitCode::from(USAGE)
         }
     }
 }
 
-/// One case, as often as asked: what callgrind looks at.
+/// Repeats one case, for callgrind.
 fn run(name: &str, repetitions: &str) -> ExitCode {
     let Some(mut case) = cases::all().into_iter().find(|case| case.name == name) else {
-        eprintln!("no such case: {name}");
-        return ExitCode::from(64);
+        eprintln!("photon-bench: there is no case {name:?}");
+        return ExitCode::from(USAGE);
     };
     for _ in 0..repetitions.parse().unwrap_or(1_u64) {
         (case.operation)();
@@ -61,7 +65,9 @@ fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
         .status()
         .is_ok_and(|status| status.success());
     if !valgrind {
-        eprintln!("valgrind is not installed: no instruction counts");
+        eprintln!(
+            "photon-bench: valgrind is missing, so there are no instruction counts; install it to get them"
+        );
     }
     println!(
         "{:<55} {:>14} {:>12} {:>12}",
@@ -90,7 +96,7 @@ fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Ours divided by the peer, row by row.
+/// Prints the ratio of our instructions to those of `rusty_enet`.
 fn ratios(measured: &[(String, Option<u64>)]) {
     let found = |name: String| {
         measured
@@ -111,7 +117,7 @@ fn ratios(measured: &[(String, Option<u64>)]) {
     }
 }
 
-/// Allocations and allocated bytes of one operation, after some to warm up.
+/// Allocations and allocated bytes of one operation, after a warm-up.
 fn allocations(name: &str) -> (f64, f64) {
     const REPETITIONS: u32 = 1_000;
     let Some(mut case) = cases::all().into_iter().find(|case| case.name == name) else {
@@ -134,10 +140,11 @@ fn allocations(name: &str) -> (f64, f64) {
 fn instructions(case: &cases::Case) -> Option<u64> {
     let few = callgrind(&case.name, FEW)?;
     let many = callgrind(&case.name, MANY)?;
+    debug_assert!(many >= few, "more repetitions need more instructions");
     Some(many.saturating_sub(few) / ((MANY - FEW) * case.messages))
 }
 
-/// Instructions of a whole run of this program.
+/// Runs this program under callgrind and returns its instructions. `None` if callgrind fails.
 fn callgrind(name: &str, repetitions: u64) -> Option<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

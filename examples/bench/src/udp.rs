@@ -1,5 +1,5 @@
-//! Reliable messages of 100 bytes from one end to the other over UDP, with ours and with `rusty_enet`: the same wire, the
-//! same clock, the same policy.
+//! Delivers reliable messages of 100 bytes over UDP with our library and with `rusty_enet`: over the
+//! same simulated network, with the same clock and the same number of messages in flight.
 
 use photon_proto::Timestamp;
 use photon_proto::udp::{Config, ConnectRequest, Connection, Delivery, Event};
@@ -12,17 +12,17 @@ use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Bytes of a message.
+/// The content of a message.
 const MESSAGE: [u8; 100] = [0x5A; 100];
-/// Messages that were sent and have not come out at the other end, at most.
-const IN_FLIGHT: u64 = 50;
-/// Messages of one operation.
+/// The most messages that are sent but not delivered.
+const MAX_IN_FLIGHT: u64 = 50;
+/// How many messages one operation delivers.
 pub(crate) const MESSAGES: u64 = 50;
-/// Both ends are served this often; a datagram is on the way for one such step.
+/// The time between two steps, and the delay of a datagram.
 const STEP_MS: u64 = 5;
-/// Longest datagram, for both.
+/// The longest datagram of both libraries.
 const MTU: u16 = 1200;
-/// Steps after which an operation has failed.
+/// An operation that takes more steps has failed.
 const MAX_STEPS: u32 = 100_000;
 
 /// The library that is measured.
@@ -32,8 +32,8 @@ pub(crate) enum Library {
     Enet,
 }
 
-/// Delivers so many messages each time it is called; it is as warm as the calls before have made it. When it is dropped,
-/// everything that was sent is acknowledged first.
+/// Returns an operation that delivers [`MESSAGES`] messages on one connection. When it is dropped, it
+/// waits until everything is acknowledged.
 pub(crate) fn delivery(library: Library, loss_percent: u32) -> Box<dyn FnMut()> {
     match library {
         Library::Ours => operation(Ours::new(loss_percent)),
@@ -51,12 +51,12 @@ fn operation(pair: impl Pair + 'static) -> Box<dyn FnMut()> {
     Box::new(move || flow.deliver(MESSAGES))
 }
 
-/// Two connected ends.
+/// Both ends of a connection.
 trait Pair {
     fn send(&mut self);
-    /// The time goes on, and both ends do all there is to do; gives how many messages came out.
+    /// Advances the time and drives both ends. Returns how many messages were delivered.
     fn step(&mut self) -> u64;
-    /// Steps until everything that was sent is acknowledged.
+    /// Steps until every sent message is acknowledged.
     fn drain(&mut self);
 }
 
@@ -74,7 +74,7 @@ impl<P: Pair> Flow<P> {
             if self.delivered >= self.target {
                 return;
             }
-            while self.sent - self.delivered < IN_FLIGHT {
+            while self.sent - self.delivered < MAX_IN_FLIGHT {
                 self.pair.send();
                 self.sent += 1;
             }
@@ -93,35 +93,36 @@ impl<P: Pair> Drop for Flow<P> {
     }
 }
 
-/// One direction: datagrams arrive in the step after the one in which they were sent, or never. What is lost depends on
-/// the seed and on how many were sent before, and so is the same for everybody.
-struct Way {
+/// One direction of the network. A datagram arrives in the step after the one in which it was sent, or
+/// is lost. The seed and the number of earlier datagrams decide, so both libraries lose the same ones.
+struct Direction {
     sending: VecDeque<Vec<u8>>,
     arriving: VecDeque<Vec<u8>>,
     spare: Vec<Vec<u8>>,
-    dice: u64,
+    random: u64,
     loss_percent: u32,
 }
 
-impl Way {
+impl Direction {
     fn new(seed: u64, loss_percent: u32) -> Self {
         let (sending, arriving) = (VecDeque::new(), VecDeque::new());
         Self {
             sending,
             arriving,
             spare: Vec::new(),
-            dice: seed,
+            random: seed,
             loss_percent,
         }
     }
 
     fn send(&mut self, datagram: &[u8]) {
-        // The upper bits of a linear congruence; seeded, and as cheap as it gets.
-        self.dice = self
-            .dice
+        // A linear congruential generator, because its cost is part of the result. Its upper bits are
+        // good enough.
+        self.random = self
+            .random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        if (self.dice >> 33) % 100 < u64::from(self.loss_percent) {
+        if (self.random >> 33) % 100 < u64::from(self.loss_percent) {
             return;
         }
         let mut buffer = self.spare.pop().unwrap_or_default();
@@ -134,7 +135,7 @@ impl Way {
         self.arriving.pop_front()
     }
 
-    fn give_back(&mut self, buffer: Vec<u8>) {
+    fn recycle(&mut self, buffer: Vec<u8>) {
         self.spare.push(buffer);
     }
 
@@ -147,8 +148,8 @@ struct Ours {
     now: Timestamp,
     client: Connection,
     server: Connection,
-    to_server: Way,
-    to_client: Way,
+    to_server: Direction,
+    to_client: Direction,
 }
 
 fn config() -> Config {
@@ -162,10 +163,13 @@ impl Ours {
         let request = client
             .transmit(now)
             .and_then(ConnectRequest::decode)
-            .expect("a wish to connect");
+            .expect("a connect request");
         client.transmitted();
         let server = Connection::accept(config(), &request, 7, 0, now);
-        let (to_server, to_client) = (Way::new(1, loss_percent), Way::new(2, loss_percent));
+        let (to_server, to_client) = (
+            Direction::new(1, loss_percent),
+            Direction::new(2, loss_percent),
+        );
         let mut new = Self {
             now,
             client,
@@ -205,11 +209,11 @@ impl Ours {
     }
 }
 
-/// What a driver does with one end: datagrams in, time, datagrams out.
-fn serve(end: &mut Connection, now: Timestamp, from: &mut Way, to: &mut Way) {
+/// Drives one end as a driver does: input, timeout, output.
+fn serve(end: &mut Connection, now: Timestamp, from: &mut Direction, to: &mut Direction) {
     while let Some(datagram) = from.receive() {
         end.handle_datagram(now, &datagram);
-        from.give_back(datagram);
+        from.recycle(datagram);
     }
     if end.poll_timeout().is_some_and(|due| due <= now) {
         end.handle_timeout(now);
@@ -220,7 +224,7 @@ fn serve(end: &mut Connection, now: Timestamp, from: &mut Way, to: &mut Way) {
     }
 }
 
-/// Takes the messages that have come out.
+/// Takes and counts the delivered messages.
 fn take(end: &mut Connection) -> u64 {
     let mut taken = 0;
     while let Some(event) = end.poll_event() {
@@ -257,13 +261,13 @@ impl Pair for Ours {
     }
 }
 
-/// One end of the wire for `rusty_enet`.
-struct Plug {
-    from: Rc<RefCell<Way>>,
-    to: Rc<RefCell<Way>>,
+/// The socket of one end for `rusty_enet`.
+struct SimulatedSocket {
+    from: Rc<RefCell<Direction>>,
+    to: Rc<RefCell<Direction>>,
 }
 
-impl enet::Socket for Plug {
+impl enet::Socket for SimulatedSocket {
     type Address = ();
     type Error = Infallible;
 
@@ -282,18 +286,18 @@ impl enet::Socket for Plug {
         };
         buffer[..datagram.len()].copy_from_slice(&datagram);
         let received = enet::PacketReceived::Complete(datagram.len());
-        from.give_back(datagram);
+        from.recycle(datagram);
         Ok(Some(((), received)))
     }
 }
 
 struct Enet {
     now: Rc<Cell<u64>>,
-    client: enet::Host<Plug>,
-    server: enet::Host<Plug>,
+    client: enet::Host<SimulatedSocket>,
+    server: enet::Host<SimulatedSocket>,
     peer: enet::PeerID,
-    to_server: Rc<RefCell<Way>>,
-    to_client: Rc<RefCell<Way>>,
+    to_server: Rc<RefCell<Direction>>,
+    to_client: Rc<RefCell<Direction>>,
     disconnected: bool,
 }
 
@@ -312,16 +316,17 @@ fn host<S: enet::Socket>(socket: S, time: Box<dyn Fn() -> Duration>) -> enet::Ho
     host
 }
 
-/// Everything that one end has to do; gives the messages that came out, who connected, and whether somebody left.
+/// Drives one end. Returns the number of delivered messages, the connected peer, and whether a peer
+/// disconnected.
 fn serve_enet<S: enet::Socket>(host: &mut enet::Host<S>) -> (u64, Option<enet::PeerID>, bool) {
-    let (mut messages, mut connected, mut left) = (0, None, false);
+    let (mut messages, mut connected, mut disconnected) = (0, None, false);
     let Ok(mut event) = host.service() else {
         panic!("no service")
     };
     while let Some(what) = event {
         match what {
             enet::Event::Connect { peer, .. } => connected = Some(peer.id()),
-            enet::Event::Disconnect { .. } => left = true,
+            enet::Event::Disconnect { .. } => disconnected = true,
             enet::Event::Receive { packet, .. } => {
                 assert_eq!(black_box(packet.data()).len(), MESSAGE.len());
                 messages += 1;
@@ -329,24 +334,24 @@ fn serve_enet<S: enet::Socket>(host: &mut enet::Host<S>) -> (u64, Option<enet::P
         }
         event = host.check_events();
     }
-    (messages, connected, left)
+    (messages, connected, disconnected)
 }
 
 impl Enet {
     fn new(loss_percent: u32) -> Self {
         let now = Rc::new(Cell::new(1));
-        let way = |seed| Rc::new(RefCell::new(Way::new(seed, loss_percent)));
-        let (to_server, to_client) = (way(1), way(2));
+        let direction = |seed| Rc::new(RefCell::new(Direction::new(seed, loss_percent)));
+        let (to_server, to_client) = (direction(1), direction(2));
         let clock = || {
             let now = Rc::clone(&now);
             Box::new(move || Duration::from_millis(now.get()))
         };
-        let plug = |from: &Rc<RefCell<Way>>, to: &Rc<RefCell<Way>>| Plug {
+        let socket = |from: &Rc<RefCell<Direction>>, to: &Rc<RefCell<Direction>>| SimulatedSocket {
             from: Rc::clone(from),
             to: Rc::clone(to),
         };
-        let mut client = host(plug(&to_client, &to_server), clock());
-        let server = host(plug(&to_server, &to_client), clock());
+        let mut client = host(socket(&to_client, &to_server), clock());
+        let server = host(socket(&to_server, &to_client), clock());
         let peer = client.connect((), 2, 0).expect("a free peer").id();
         let mut new = Self {
             now,
@@ -359,7 +364,7 @@ impl Enet {
         };
         let mut connected = 0;
         for _ in 0..MAX_STEPS {
-            new.time_goes_on();
+            new.advance();
             connected += u32::from(serve_enet(&mut new.client).1.is_some());
             connected += u32::from(serve_enet(&mut new.server).1.is_some());
             if connected == 2 {
@@ -369,7 +374,7 @@ impl Enet {
         panic!("not connected");
     }
 
-    fn time_goes_on(&mut self) {
+    fn advance(&mut self) {
         self.now.set(self.now.get() + STEP_MS);
         self.to_server.borrow_mut().step();
         self.to_client.borrow_mut().step();
@@ -386,13 +391,13 @@ impl Pair for Enet {
     }
 
     fn step(&mut self) -> u64 {
-        self.time_goes_on();
+        self.advance();
         self.disconnected |= serve_enet(&mut self.client).2;
         serve_enet(&mut self.server).0
     }
 
     fn drain(&mut self) {
-        // It leaves once everything is acknowledged, and there is no other way to learn that.
+        // It disconnects when everything is acknowledged, and offers no other way to find that out.
         self.client.peer_mut(self.peer).disconnect_later(0);
         for _ in 0..MAX_STEPS {
             if self.disconnected {
@@ -404,8 +409,8 @@ impl Pair for Enet {
     }
 }
 
-/// Microseconds for each of so many messages over two sockets of this machine, from one thread: what that takes depends
-/// on the system and on who else is busy.
+/// Measures the microseconds per message over two sockets of this machine, in one thread. The result
+/// depends on the system and its load.
 pub(crate) fn over_loopback(library: Library, messages: u64) -> f64 {
     let sockets = [(); 2].map(|()| {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -444,7 +449,7 @@ struct OursOverSockets {
 impl OursOverSockets {
     fn new([one, two]: [UdpSocket; 2], [to_one, to_two]: [SocketAddr; 2]) -> Self {
         let mut pair = Ours::new(0);
-        // Beyond the handshake nothing was in the way of either clock.
+        // The connect used the virtual clock, so the real clock continues from its time.
         pair.drain();
         let Ours {
             client,
