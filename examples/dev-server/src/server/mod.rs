@@ -18,6 +18,7 @@ mod clients;
 mod datagrams;
 mod handle;
 mod listener;
+mod local;
 mod options;
 mod web;
 
@@ -40,6 +41,7 @@ use datagrams::DatagramSocket;
 use handle::Command;
 pub use handle::ServerHandle;
 use listener::Listener;
+pub use local::LocalServer;
 pub use options::{
     Addresses, Certificate, ServerOptions, UdpAddresses, UdpPorts, WsAddresses, WsPorts, WssOptions,
 };
