@@ -1,50 +1,58 @@
-//! `photon-chat run`: status, friends, who is in a channel, and properties.
+//! `photon-chat run`: status, friends, subscribers of a channel, and properties.
 
 mod harness;
 
-use dev_server::ServerConfig;
-use harness::{CONNECT, LocalServer, Output, Program, script};
+use dev_server::server::LocalServer;
+use dev_server::{ServerConfig, Transport};
+use harness::{CONNECT, Output, Program, script, start_server, string};
 use serde_json::{Value as Json, json};
 
 fn with_properties() -> LocalServer {
-    LocalServer::start(ServerConfig::new().with(|config| config.properties = true))
-}
-
-fn string(text: &str) -> Json {
-    json!({"t": "string", "v": text})
+    start_server(ServerConfig::new().with(|config| config.properties = true))
 }
 
 fn int(number: i32) -> Json {
     json!({"t": "int", "v": number})
 }
 
-fn refused(output: &Output) -> Vec<(String, String)> {
-    let refused = output
+/// The line and the error of each rejected command.
+fn rejected(output: &Output) -> Vec<(String, String)> {
+    let rejected = output
         .events("Command")
         .into_iter()
         .filter(|command| command["ok"] == false);
     let text = |json: &Json| json.as_str().unwrap().to_owned();
-    refused
+    rejected
         .map(|command| (text(&command["line"]), text(&command["error"])))
         .collect()
 }
 
-/// Friends see every change of a status, in the protocol of each.
-fn status(alice_protocol: &str, bob_protocol: &str) {
-    let server = LocalServer::start(ServerConfig::new());
-    let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
+/// Friends receive every change of a status, whatever the protocols.
+fn watch_status(alice_protocol: &str, bob_protocol: &str) {
+    let server = start_server(ServerConfig::new());
+    let mut alice = Program::client(
+        &server.url(Transport::Tcp),
+        "alice",
+        &["--protocol", alice_protocol],
+    );
     alice.write(CONNECT);
     alice.write("friends bob,carol\nwait-count UserStatusUpdate 2 30\n");
-    // Bob gets it when he comes.
+    // Bob receives it from the private history when he connects.
     alice.write(
         "private bob go\nwait PrivateMessage 30 done\nunfriend bob\nprivate bob again\nwait PrivateMessage 30 end\n",
     );
     let lines = format!(
         "{CONNECT}wait PrivateMessage 30 go\nstatus 2 at  lunch\nstatus-keep 3\nstatus 77 json:{{\"t\":\"int\",\"v\":5}}\nstatus 4\n\
-         status 1 unseen\nprivate alice done\nwait PrivateMessage 30 again\nstatus 2 nobody hears\nprivate alice end\n\
+         status 1 unseen\nprivate alice done\nwait PrivateMessage 30 again\nstatus 2 no friend is left\nprivate alice end\n\
          wait PrivateMessage 30 end\n"
     );
-    script(&server.url(), "bob", &["--protocol", bob_protocol], &lines).assert_success();
+    script(
+        &server.url(Transport::Tcp),
+        "bob",
+        &["--protocol", bob_protocol],
+        &lines,
+    )
+    .assert_success();
     let update = |user, name, code, message| {
         let status = json!({"name": name, "code": code});
         json!({"event": "UserStatusUpdate", "user": user, "status": status, "message": message})
@@ -69,16 +77,20 @@ fn status(alice_protocol: &str, bob_protocol: &str) {
 }
 
 #[test]
-fn friends_see_a_status_and_its_message() {
-    status("1.8", "1.8");
-    status("1.6", "1.8");
-    status("1.8", "1.6");
+fn friends_receive_a_status_and_its_message() {
+    watch_status("1.8", "1.8");
+    watch_status("1.6", "1.8");
+    watch_status("1.8", "1.6");
 }
 
 /// Two users in a channel that publishes its subscribers.
-fn company(alice_protocol: &str, bob_protocol: &str) {
+fn meet(alice_protocol: &str, bob_protocol: &str) {
     let server = with_properties();
-    let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
+    let mut alice = Program::client(
+        &server.url(Transport::Tcp),
+        "alice",
+        &["--protocol", alice_protocol],
+    );
     alice.write(CONNECT);
     alice.write(
         "subscribe-opts table publish=true max=2\nwait SubscribeResult\nprivate bob come\nwait UserSubscribed 30 bob\nwait PrivateMessage 30 here\n",
@@ -91,7 +103,12 @@ fn company(alice_protocol: &str, bob_protocol: &str) {
         "{CONNECT}wait PrivateMessage 30 come\nsubscribe table\nwait SubscribeResult\nchannels\nprivate alice here\n\
          wait-count PropertiesChanged 3 30\nwait PrivateMessage 30 go\nchannels\nunsubscribe table\nwait UnsubscribeResult\n"
     );
-    let bob = script(&server.url(), "bob", &["--protocol", bob_protocol], &lines);
+    let bob = script(
+        &server.url(Transport::Tcp),
+        "bob",
+        &["--protocol", bob_protocol],
+        &lines,
+    );
     let alice = alice.end();
 
     let changed = |user: Option<&str>, properties: &[(&str, Json)]| {
@@ -163,24 +180,24 @@ fn company(alice_protocol: &str, bob_protocol: &str) {
 }
 
 #[test]
-fn subscribers_and_properties_are_told() {
-    company("1.8", "1.8");
-    company("1.6", "1.8");
-    company("1.8", "1.6");
+fn subscribers_and_properties_are_reported() {
+    meet("1.8", "1.8");
+    meet("1.6", "1.8");
+    meet("1.8", "1.6");
 }
 
 #[test]
-fn a_full_channel_takes_no_more() {
-    let server = LocalServer::start(ServerConfig::new());
-    let mut alice = Program::client(&server.url(), "alice", &[]);
+fn a_full_channel_refuses_subscribers() {
+    let server = start_server(ServerConfig::new());
+    let mut alice = Program::client(&server.url(Transport::Tcp), "alice", &[]);
     alice.write(CONNECT);
     alice.write("subscribe-opts small max=1\nwait SubscribeResult\nprivate bob come\nwait PrivateMessage 30 enough\n");
     let lines = format!(
         "{CONNECT}wait PrivateMessage 30 come\nsubscribe small\nwait SubscribeResult 30 Refused\nprivate alice enough\n\
          wait PrivateMessage 30 enough\n"
     );
-    script(&server.url(), "bob", &[], &lines).assert_success();
-    // That it is full is all that there is to tell: it does not publish who is in it.
+    script(&server.url(Transport::Tcp), "bob", &[], &lines).assert_success();
+    // `max` alone does not make a channel publish its subscribers.
     let alice = alice.end();
     assert!(alice.assert_success().events("UserSubscribed").is_empty());
     assert_eq!(
@@ -190,13 +207,13 @@ fn a_full_channel_takes_no_more() {
 }
 
 #[test]
-fn a_server_without_properties_says_so() {
-    let server = LocalServer::start(ServerConfig::new());
+fn a_server_without_properties_responds_with_an_error() {
+    let server = start_server(ServerConfig::new());
     let lines = format!(
         "{CONNECT}subscribe a\nwait SubscribeResult\nsetprops a k=v\nwait OperationResponse 30 \"operation\":8\n\
          setuserprops a alice k=v\nwait OperationResponse 30 \"operation\":8\n"
     );
-    let output = script(&server.url(), "alice", &[], &lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     let responses = output.assert_success().events("OperationResponse");
     let codes: Vec<&Json> = responses
         .iter()
@@ -208,7 +225,7 @@ fn a_server_without_properties_says_so() {
 }
 
 #[test]
-fn operations_are_sent_as_they_are_given() {
+fn operations_are_sent_unchanged() {
     let server = with_properties();
     let lines = format!(
         "{CONNECT}op 4\nwait OperationResponse 30 \"operation\":4\n\
@@ -217,7 +234,7 @@ fn operations_are_sent_as_they_are_given() {
          op-encrypted 3 [[225,{{\"t\":\"string\",\"v\":\"alice\"}},],[3,{{\"t\":\"int\",\"v\":7}}]]\n"
     )
     .replace("},]", "}]");
-    // Compare and swap, which has no command of its own.
+    // Compare and swap, for which there is no command.
     let swap = |old: &str, new: &str| {
         let map = |value: &str| json!({"t": "dict", "k": "object", "val": "object", "v": [[string("k"), if value.is_empty() { json!({"t": "null"}) } else { string(value) }]]});
         let parameters = json!({"1": string("a"), "22": map(new), "25": map(old), "26": {"t": "bool", "v": true}});
@@ -231,18 +248,18 @@ fn operations_are_sent_as_they_are_given() {
         + "wait OperationResponse 30 \"code\":-2\n"
         + &swap("one", "three")
         + "wait PropertiesChanged 30 three\n";
-    let output = script(&server.url(), "alice", &[], &lines);
-    let answer = |operation: u8| {
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
+    let codes = |operation: u8| {
         let all = output
             .events("OperationResponse")
             .into_iter()
-            .filter(move |answer| answer["operation"] == operation);
-        all.map(|answer| answer["return_code"]["code"].as_i64().unwrap())
+            .filter(move |response| response["operation"] == operation);
+        all.map(|response| response["return_code"]["code"].as_i64().unwrap())
             .collect::<Vec<_>>()
     };
     output.assert_success();
     assert_eq!(
-        (answer(4), answer(0), answer(3), answer(8)),
+        (codes(4), codes(0), codes(3), codes(8)),
         (vec![-2], vec![0], vec![0], vec![0, -2, 0])
     );
     assert_eq!(
@@ -256,29 +273,29 @@ fn operations_are_sent_as_they_are_given() {
 }
 
 #[test]
-fn what_is_refused_here_is_not_sent() {
+fn rejected_commands_are_not_sent() {
     let server = with_properties();
     let early = "status 2\nstatus-keep 2\nfriends a\nunfriend a\nsetprops a k=v\nsetuserprops a b k=v\nop 4\nsubscribe-opts a\nreconnect\n";
     let late = "friends a,,b\nunfriend ,\nsubscribe-opts a,b publish=true\nsubscribe-opts a max=-1\nsubscribe-opts a publish=true max=101\n\
                 op 230\nop 3 {\"1\":{\"t\":\"hashtable\",\"v\":[[{\"t\":\"null\"},{\"t\":\"null\"}]]}}\nreconnect\n";
     let output = script(
-        &server.url(),
+        &server.url(Transport::Tcp),
         "alice",
         &[],
         &format!("{early}{CONNECT}{late}"),
     );
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
-    let refused = refused(&output);
+    let rejected = rejected(&output);
     let lines: Vec<&str> = early.lines().chain(late.lines()).collect();
     assert_eq!(
-        refused
+        rejected
             .iter()
             .map(|(line, _)| line.as_str())
             .collect::<Vec<_>>(),
         lines
     );
-    let because = |line: &str| {
-        refused
+    let reason = |line: &str| {
+        rejected
             .iter()
             .rev()
             .find(|(found, _)| found == line)
@@ -300,11 +317,7 @@ fn what_is_refused_here_is_not_sent() {
         ("subscribe-opts a publish=true max=101", "100"),
         ("op 230", "operation 230"),
     ] {
-        assert!(
-            because(line).contains(expected),
-            "{line}: {}",
-            because(line)
-        );
+        assert!(reason(line).contains(expected), "{line}: {}", reason(line));
     }
     assert!(output.events("OperationResponse").is_empty());
 }

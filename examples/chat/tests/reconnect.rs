@@ -1,16 +1,15 @@
-//! `photon-chat run`: lines that are cut, clients that freeze, and coming back.
+//! `photon-chat run`: lost connections, frozen clients, and reconnecting.
 
 mod harness;
 
-use dev_server::ServerConfig;
-use harness::{CONNECT, LocalServer, Output, Program, script};
+use dev_server::{ServerConfig, Transport};
+use harness::{
+    CONNECT, Output, Program, RECONNECT, last_command, script, start_server, unused_address,
+};
 use serde_json::{Value as Json, json};
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
-const BACK: &str = "reconnect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";
-
-/// Last ids of the public channels, as printed each time.
+/// For each `channels` command the names and last ids of public and private channels.
 fn channels(output: &Output) -> Vec<Json> {
     let one = |all: &Json, kind: &str| -> Json {
         all[kind]
@@ -28,13 +27,13 @@ fn channels(output: &Output) -> Vec<Json> {
 }
 
 #[test]
-fn a_cut_line_is_an_error_and_reconnecting_goes_straight_back() {
-    let server = LocalServer::start(ServerConfig::new());
+fn a_lost_connection_is_an_error_and_reconnect_goes_to_the_front_end() {
+    let server = start_server(ServerConfig::new());
     let lines = format!(
         "{CONNECT}subscribe a\nwait SubscribeResult\npublish a one\nwait ChatMessages\nprivate alice hi\nwait PrivateMessage\ndrop\n\
-         wait Error 30\nchannels\n{BACK}subscribe a -1 1\nwait SubscribeResult\npublish a two\nwait ChatMessages 30 two\nchannels\n"
+         wait Error 30\nchannels\n{RECONNECT}subscribe a -1 1\nwait SubscribeResult\npublish a two\nwait ChatMessages 30 two\nchannels\n"
     );
-    let output = script(&server.url(), "alice", &[], &lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     assert_eq!(output.assert_success().states(), [1, 2, 3, 4, -1, 3, 4, 10]);
     let errors = output.events("Error");
     assert_eq!(errors.len(), 1);
@@ -46,7 +45,7 @@ fn a_cut_line_is_an_error_and_reconnecting_goes_straight_back() {
         errors[0]["cause"]["kind"],
         json!({"name": "Link", "link": "Reset"})
     );
-    // Last ids outlive the connection, subscriptions do not.
+    // The client keeps last ids after the connection, but not subscriptions.
     assert_eq!(
         channels(&output),
         [
@@ -54,18 +53,18 @@ fn a_cut_line_is_an_error_and_reconnecting_goes_straight_back() {
             json!([[["a", 2]], [["alice", 1]]])
         ]
     );
-    let heard: Vec<Json> = output
+    let ids: Vec<Json> = output
         .events("ChatMessages")
         .iter()
         .map(|event| event["messages"][0]["id"].clone())
         .collect();
-    assert_eq!(heard, [1, 2], "the first message is not sent again");
+    assert_eq!(ids, [1, 2], "the first message is not repeated");
 }
 
 #[test]
-fn a_cut_line_ends_the_servers_session() {
-    let server = LocalServer::start(ServerConfig::new());
-    let mut bob = Program::client(&server.url(), "bob", &[]);
+fn a_lost_connection_ends_the_servers_session() {
+    let server = start_server(ServerConfig::new());
+    let mut bob = Program::client(&server.url(Transport::Tcp), "bob", &[]);
     bob.write(CONNECT);
     bob.write("friends alice\nwait UserStatusUpdate 30 Offline\nsubscribe-opts table publish=true\nwait SubscribeResult\nprivate alice come\n");
     bob.write("wait UserSubscribed 30 alice\nwait UserStatusUpdate 30 Online\nprivate alice go\n");
@@ -73,15 +72,15 @@ fn a_cut_line_ends_the_servers_session() {
     let lines = format!(
         "{CONNECT}wait PrivateMessage 30 come\nsubscribe table\nwait SubscribeResult\nstatus 2\nwait PrivateMessage 30 go\ndrop\nwait Error\n"
     );
-    script(&server.url(), "alice", &[], &lines).assert_success();
+    script(&server.url(Transport::Tcp), "alice", &[], &lines).assert_success();
     bob.end().assert_success();
 }
 
 #[test]
-fn dropping_without_a_connection_does_nothing() {
-    let server = LocalServer::start(ServerConfig::new());
-    let lines = format!("drop\n{CONNECT}disconnect\ndrop\n{BACK}drop\nwait Error\ndrop\n");
-    let output = script(&server.url(), "alice", &[], &lines);
+fn drop_without_a_connection_does_nothing() {
+    let server = start_server(ServerConfig::new());
+    let lines = format!("drop\n{CONNECT}disconnect\ndrop\n{RECONNECT}drop\nwait Error\ndrop\n");
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     assert_eq!(
         output.assert_success().states(),
         [1, 2, 3, 4, 10, 3, 4, -1, 10]
@@ -89,39 +88,33 @@ fn dropping_without_a_connection_does_nothing() {
 }
 
 #[test]
-fn without_a_login_there_is_nothing_to_reconnect_to() {
-    // A port that was free a moment ago.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+fn reconnect_without_a_login_is_rejected() {
     let output = script(
-        &format!("tcp://127.0.0.1:{port}"),
+        &unused_address(),
         "alice",
         &[],
         "connect\nwait Error 30\nreconnect\n",
     );
     assert_eq!(output.status, 0);
-    let refused = output.events("Command").pop().unwrap();
+    let rejected = last_command(&output);
     assert!(
-        refused["error"]
+        rejected["error"]
             .as_str()
             .unwrap()
-            .contains("nothing to reconnect to"),
-        "{refused}"
+            .contains("there was no login"),
+        "{rejected}"
     );
     assert_eq!(output.states(), [1, -1, 10]);
 }
 
 #[test]
-fn forgetting_is_as_if_the_client_were_new() {
-    let server = LocalServer::start(ServerConfig::new());
+fn forget_removes_all_channels() {
+    let server = start_server(ServerConfig::new());
     let lines = format!(
         "{CONNECT}subscribe a\nwait SubscribeResult\npublish a one\nwait ChatMessages\nprivate alice hi\nwait PrivateMessage\n\
-         channels\ndisconnect\nforget\nchannels\n{BACK}channels\n"
+         channels\ndisconnect\nforget\nchannels\n{RECONNECT}channels\n"
     );
-    let output = script(&server.url(), "alice", &[], &lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     let nothing = json!([[], []]);
     assert_eq!(
         channels(output.assert_success()),
@@ -134,25 +127,26 @@ fn forgetting_is_as_if_the_client_were_new() {
 }
 
 #[test]
-fn a_frozen_client_serves_nothing() {
-    let server = LocalServer::start(ServerConfig::new());
-    // The sleep lets the lines behind it come, so that nothing is served between them. What a user says to itself comes
-    // back at once, and is not taken before the freeze is over.
+fn a_frozen_client_reads_nothing() {
+    let server = start_server(ServerConfig::new());
+    // During the sleep the program reads the following lines, so that the client is not driven between
+    // them. The server returns a message to oneself at once, but the client must not read it before the
+    // end of the freeze.
     let frozen = format!("{CONNECT}sleep 0.3\nprivate alice hi\nfreeze 0.4\nwait PrivateMessage\n");
     let started = Instant::now();
-    let output = script(&server.url(), "alice", &[], &frozen);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &frozen);
     assert!(started.elapsed() >= Duration::from_millis(700));
     let lines = output.assert_success().lines();
     let place = |fits: &dyn Fn(&Json) -> bool| lines.iter().position(fits).unwrap();
-    let (thawed, heard) = (
+    let (unfrozen, received) = (
         place(&|line| line["line"] == "freeze 0.4"),
         place(&|line| line["event"] == "PrivateMessage"),
     );
-    assert!(thawed < heard, "{}", output.stdout);
+    assert!(unfrozen < received, "{}", output.stdout);
 }
 
 #[test]
-fn freezing_ends_with_the_run() {
+fn the_end_of_the_run_ends_a_freeze() {
     let started = Instant::now();
     let output = script(
         "tcp://127.0.0.1:1",

@@ -1,15 +1,16 @@
-//! `photon-chat run`, as a script drives it.
+//! `photon-chat run`: scripts with one and two clients.
 
 mod harness;
 
-use dev_server::ServerConfig;
-use harness::{CONNECT, LocalServer, Output, Program, script};
+use dev_server::{ServerConfig, Transport};
+use harness::{
+    CONNECT, Output, Program, last_command, script, start_server, string, unused_address,
+};
 use serde_json::{Value as Json, json};
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
 
-/// Sender and content of each message in a public channel, in order.
-fn heard(output: &Output) -> Vec<(String, Json)> {
+/// The sender and the content of each message in public channels, in order.
+fn messages(output: &Output) -> Vec<(String, Json)> {
     let mut all = Vec::new();
     for event in output.events("ChatMessages") {
         for message in event["messages"].as_array().unwrap() {
@@ -20,10 +21,6 @@ fn heard(output: &Output) -> Vec<(String, Json)> {
         }
     }
     all
-}
-
-fn string(text: &str) -> Json {
-    json!({"t": "string", "v": text})
 }
 
 /// Values of many types that both protocols can express exactly.
@@ -47,9 +44,9 @@ fn values() -> Vec<Json> {
     ]
 }
 
-/// Two processes, each with its own protocol, talk in a channel and privately.
-fn talk(alice_protocol: &str, bob_protocol: &str) {
-    let server = LocalServer::start(ServerConfig::new());
+/// Two processes with these protocols exchange messages in a channel and privately.
+fn exchange_messages(alice_protocol: &str, bob_protocol: &str) {
+    let server = start_server(ServerConfig::new());
     let mut alice_lines = format!(
         "{CONNECT}subscribe general -1\nwait SubscribeResult\nwait ChatMessages 30 bob is here\n"
     );
@@ -68,14 +65,22 @@ fn talk(alice_protocol: &str, bob_protocol: &str) {
     expected.push(("alice".into(), string("that is all")));
     expected.push(("bob".into(), string("the answer")));
 
-    let mut alice = Program::client(&server.url(), "alice", &["--protocol", alice_protocol]);
-    let mut bob = Program::client(&server.url(), "bob", &["--protocol", bob_protocol]);
+    let mut alice = Program::client(
+        &server.url(Transport::Tcp),
+        "alice",
+        &["--protocol", alice_protocol],
+    );
+    let mut bob = Program::client(
+        &server.url(Transport::Tcp),
+        "bob",
+        &["--protocol", bob_protocol],
+    );
     alice.write(&alice_lines);
     bob.write(&bob_lines);
     let (alice, bob) = (alice.end(), bob.end());
     for output in [&alice, &bob] {
         assert_eq!(output.assert_success().states(), [1, 2, 3, 4, 10]);
-        assert_eq!(heard(output), expected);
+        assert_eq!(messages(output), expected);
     }
 
     let private = |output: &Output| -> Vec<Json> {
@@ -90,21 +95,21 @@ fn talk(alice_protocol: &str, bob_protocol: &str) {
             })
             .collect()
     };
-    let words = [
+    let texts = [
         ("alice", "in clear"),
         ("alice", "in secret"),
         ("bob", "your turn"),
     ];
     assert_eq!(
         private(&alice),
-        words.map(|(sender, text)| json!(["bob", sender, string(text)]))
+        texts.map(|(sender, text)| json!(["bob", sender, string(text)]))
     );
     assert_eq!(
         private(&bob),
-        words.map(|(sender, text)| json!(["alice", sender, string(text)]))
+        texts.map(|(sender, text)| json!(["alice", sender, string(text)]))
     );
 
-    // The cache is as the events were.
+    // The cache has the messages of the events.
     let channels = bob.events("Channels").remove(0);
     let general = &channels["public"][0];
     assert_eq!(
@@ -124,28 +129,28 @@ fn talk(alice_protocol: &str, bob_protocol: &str) {
 }
 
 #[test]
-fn two_processes_talk_in_1_8() {
-    talk("1.8", "1.8");
+fn two_processes_exchange_messages_in_1_8() {
+    exchange_messages("1.8", "1.8");
 }
 
 #[test]
-fn two_processes_talk_in_1_6() {
-    talk("1.6", "1.6");
+fn two_processes_exchange_messages_in_1_6() {
+    exchange_messages("1.6", "1.6");
 }
 
 #[test]
-fn two_processes_talk_in_both_protocols() {
-    talk("1.6", "1.8");
-    talk("1.8", "1.6");
+fn two_processes_exchange_messages_in_both_protocols() {
+    exchange_messages("1.6", "1.8");
+    exchange_messages("1.8", "1.6");
 }
 
 #[test]
-fn a_whole_run_is_told_in_order() {
-    let server = LocalServer::start(ServerConfig::new());
+fn a_whole_run_prints_commands_and_events_in_order() {
+    let server = start_server(ServerConfig::new());
     let lines = "connect -\n\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToNameServer\"\nregions\nwait RegionsResult\nregion us\n\
                  wait StateChanged 30 \"code\":4\nsubscribe a,b\nwait SubscribeResult\npublish a one\nwait ChatMessages\nstats\nunsubscribe a\n\
                  wait UnsubscribeResult\nchannels\ndisconnect\nwait StateChanged 30 Disconnected\nquit\n";
-    let output = script(&server.url(), "alice", &[], lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], lines);
     assert_eq!(output.assert_success().states(), [1, 2, 3, 4, 10]);
     let commands: Vec<Json> = output
         .events("Command")
@@ -175,9 +180,9 @@ fn a_whole_run_is_told_in_order() {
         outcomes[0],
         &json!({"channel": "a", "outcome": "Done", "error": null, "request": 1})
     );
-    let left = output.events("UnsubscribeResult").remove(0);
+    let unsubscribed = output.events("UnsubscribeResult").remove(0);
     assert_eq!(
-        left["channels"][0],
+        unsubscribed["channels"][0],
         json!({"channel": "a", "outcome": "Done", "error": null, "request": 2})
     );
     let message = json!({"sender": "alice", "content": {"t": "string", "v": "one"}, "id": 1});
@@ -195,18 +200,18 @@ fn a_whole_run_is_told_in_order() {
 }
 
 #[test]
-fn history_is_bounded_by_last_ids() {
-    let server = LocalServer::start(ServerConfig::new());
-    let mut alice = Program::client(&server.url(), "alice", &[]);
+fn history_is_limited_by_last_ids() {
+    let server = start_server(ServerConfig::new());
+    let mut alice = Program::client(&server.url(Transport::Tcp), "alice", &[]);
     alice.write(CONNECT);
     alice.write("subscribe a\nwait SubscribeResult\npublish a one\npublish a two\npublish a three\nwait-count ChatMessages 3 30\n");
     alice.write("private bob ready\nwait PrivateMessage 30 enough\n");
-    // Bob's private history tells that alice is done.
+    // Bob receives "ready" from the private history, so alice has published by then.
     let lines = format!(
         "{CONNECT}wait PrivateMessage 30 ready\nsubscribe a -1 1\nwait-count ChatMessages 2 30\nunsubscribe a\n\
          wait UnsubscribeResult\nsubscribe a 1\nwait-count ChatMessages 1 30\nprivate alice enough\nwait PrivateMessage 30 enough\n"
     );
-    let bob = script(&server.url(), "bob", &[], &lines);
+    let bob = script(&server.url(Transport::Tcp), "bob", &[], &lines);
     alice.end().assert_success();
     let ids: Vec<Json> = bob
         .assert_success()
@@ -224,18 +229,23 @@ fn history_is_bounded_by_last_ids() {
 
 #[test]
 fn private_history_is_limited_by_the_option() {
-    let server = LocalServer::start(ServerConfig::new());
-    let mut alice = Program::client(&server.url(), "alice", &[]);
+    let server = start_server(ServerConfig::new());
+    let mut alice = Program::client(&server.url(Transport::Tcp), "alice", &[]);
     alice.write(CONNECT);
     alice.write(
         "private bob one\nprivate bob two\nprivate bob three\nwait-count PrivateMessage 3 30\n",
     );
     alice.write("subscribe a\npublish a ready\nwait PrivateMessage 30 enough\n");
-    // Carol tells when alice is done.
+    // Carol receives "ready", so alice has sent the private messages by then.
     let lines = format!("{CONNECT}subscribe a -1\nwait ChatMessages 30 ready\n");
-    script(&server.url(), "carol", &[], &lines).assert_success();
+    script(&server.url(Transport::Tcp), "carol", &[], &lines).assert_success();
     let lines = format!("{CONNECT}private alice enough\nwait PrivateMessage 30 enough\n");
-    let bob = script(&server.url(), "bob", &["--private-history", "1"], &lines);
+    let bob = script(
+        &server.url(Transport::Tcp),
+        "bob",
+        &["--private-history", "1"],
+        &lines,
+    );
     alice.end().assert_success();
     let all = bob.assert_success().events("PrivateMessage");
     let texts: Vec<&Json> = all
@@ -246,16 +256,16 @@ fn private_history_is_limited_by_the_option() {
 }
 
 #[test]
-fn a_message_is_taken_once() {
-    let server = LocalServer::start(ServerConfig::new());
+fn a_wait_consumes_each_event_once() {
+    let server = start_server(ServerConfig::new());
     let lines = format!(
         "{CONNECT}subscribe a\npublish a one\npublish a two\npublish a three\nwait ChatMessages 30 three\n\
          wait ChatMessages 30 one\nwait ChatMessages 30 two\nwait ChatMessages 0\npublish a four\n"
     );
-    let output = script(&server.url(), "alice", &[], &lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     assert_eq!(output.status, 3);
-    assert_eq!(heard(&output).len(), 3);
-    let failed = output.events("Command").pop().unwrap();
+    assert_eq!(messages(&output).len(), 3);
+    let failed = last_command(&output);
     assert_eq!(
         (&failed["line"], &failed["ok"]),
         (&json!("wait ChatMessages 0"), &json!(false))
@@ -263,24 +273,24 @@ fn a_message_is_taken_once() {
     assert_eq!(
         output.states().last(),
         Some(&10),
-        "it disconnects all the same"
+        "the client still disconnects"
     );
 }
 
 #[test]
-fn a_failed_count_is_3_and_says_how_many_came() {
-    let server = LocalServer::start(ServerConfig::new());
+fn a_failed_wait_count_ends_with_status_3_and_the_number_of_events() {
+    let server = start_server(ServerConfig::new());
     let lines = format!(
         "{CONNECT}subscribe a\npublish a one\nwait ChatMessages 30\npublish a two\nwait-count ChatMessages 2 0.3\n"
     );
-    let output = script(&server.url(), "alice", &[], &lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     assert_eq!(output.status, 3);
-    let failed = output.events("Command").pop().unwrap();
+    let failed = last_command(&output);
     assert_eq!(failed["error"], "1 of 2 events within 0.3 s");
 }
 
 #[test]
-fn a_bad_command_is_64() {
+fn a_bad_command_ends_with_status_64() {
     for line in [
         "dance",
         "publish",
@@ -319,22 +329,22 @@ fn a_bad_command_is_64() {
 }
 
 #[test]
-fn what_the_library_refuses_does_not_end_the_run() {
-    let server = LocalServer::start(ServerConfig::new());
+fn rejected_commands_do_not_end_the_run() {
+    let server = start_server(ServerConfig::new());
     let lines = format!(
         "publish a early\nsubscribe a\n{CONNECT}connect\nsubscribe a,,b\nsubscribe a 1 1,2\npublish a json:{{\"t\":\"null\"}}\n\
          private-encrypted bob json:{{\"t\":\"null\"}}\nquit\n"
     );
-    let output = script(&server.url(), "alice", &[], &lines);
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
     assert_eq!((output.status, output.stderr.as_str()), (0, ""));
-    let refused: Vec<Json> = output
+    let rejected: Vec<Json> = output
         .events("Command")
         .into_iter()
         .filter(|command| command["ok"] == false)
         .collect();
-    assert_eq!(refused.len(), 7, "{refused:?}");
+    assert_eq!(rejected.len(), 7, "{rejected:?}");
     assert_eq!(
-        refused[0]["error"],
+        rejected[0]["error"],
         "the call is not allowed in state Uninitialized: connect or disconnect first"
     );
     assert_eq!(output.states(), [1, 2, 3, 4, 10]);
@@ -342,19 +352,8 @@ fn what_the_library_refuses_does_not_end_the_run() {
 }
 
 #[test]
-fn a_refused_port_is_state_error_and_3002() {
-    // A port that was free a moment ago.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let output = script(
-        &format!("tcp://127.0.0.1:{port}"),
-        "alice",
-        &[],
-        "connect\nwait Error 30\n",
-    );
+fn a_refused_connection_is_state_error_with_code_3002() {
+    let output = script(&unused_address(), "alice", &[], "connect\nwait Error 30\n");
     assert_eq!(output.assert_success().states(), [1, -1, 10]);
     let error = output.events("Error").remove(0);
     assert_eq!(
@@ -371,11 +370,15 @@ fn a_refused_port_is_state_error_and_3002() {
 }
 
 #[test]
-fn a_refused_login_tells_the_servers_words() {
-    let server = LocalServer::start(
-        ServerConfig::new().with(|config| config.app_ids = vec!["another".into()]),
+fn a_rejected_login_has_the_servers_return_code() {
+    let server =
+        start_server(ServerConfig::new().with(|config| config.app_ids = vec!["another".into()]));
+    let output = script(
+        &server.url(Transport::Tcp),
+        "alice",
+        &[],
+        "connect\nwait Error 30\n",
     );
-    let output = script(&server.url(), "alice", &[], "connect\nwait Error 30\n");
     assert_eq!(output.assert_success().states(), [1, 2, -1, 10]);
     let error = output.events("Error").remove(0);
     assert_eq!(error["code"]["code"], 3101);
@@ -390,7 +393,7 @@ fn a_refused_login_tells_the_servers_words() {
 }
 
 #[test]
-fn addresses_that_cannot_be_used_are_refused() {
+fn invalid_addresses_are_rejected() {
     for (server, user) in [("pigeon://coop:1", "alice"), ("tcp://", "bob")] {
         let output = script(server, user, &[], "connect\n");
         assert_eq!(output.status, 0);
@@ -423,7 +426,7 @@ fn the_time_of_a_run_is_limited() {
         "sleep 30\n",
     );
     assert_eq!(sleeping.status, 2);
-    // Its input is open and nothing comes.
+    // The input is open, but there are no commands.
     let idle = Program::client("tcp://127.0.0.1:1", "alice", &["--max-seconds", "0.2"]);
     let idle = idle.wait();
     assert_eq!((idle.status, idle.stdout.as_str()), (2, ""));
@@ -431,7 +434,7 @@ fn the_time_of_a_run_is_limited() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_ends_it_quietly() {
+fn a_closed_output_ends_the_run_without_a_message() {
     let mut program = Program::start_with_closed_output(&[
         "run",
         "--server",
@@ -445,15 +448,16 @@ fn an_output_that_nobody_reads_ends_it_quietly() {
 }
 
 #[test]
-fn the_last_words_arrive() {
-    let server = LocalServer::start(ServerConfig::new());
-    let mut bob = Program::client(&server.url(), "bob", &[]);
+fn a_publish_at_the_end_of_the_input_arrives() {
+    let server = start_server(ServerConfig::new());
+    let mut bob = Program::client(&server.url(Transport::Tcp), "bob", &[]);
     bob.write(CONNECT);
     bob.write(
-        "subscribe a\nwait SubscribeResult\nprivate alice come\nwait ChatMessages 30 last words\n",
+        "subscribe a\nwait SubscribeResult\nprivate alice come\nwait ChatMessages 30 last message\n",
     );
-    // The input ends with the publish: it is sent before the disconnect.
-    let lines = format!("{CONNECT}wait PrivateMessage 30 come\nsubscribe a\npublish a last words");
-    script(&server.url(), "alice", &[], &lines).assert_success();
+    // The input ends after the publish, which is sent before the disconnect.
+    let lines =
+        format!("{CONNECT}wait PrivateMessage 30 come\nsubscribe a\npublish a last message");
+    script(&server.url(Transport::Tcp), "alice", &[], &lines).assert_success();
     bob.end().assert_success();
 }

@@ -4,59 +4,25 @@ use crate::arguments::Options;
 use crate::report::Report;
 use crate::run::run;
 use chat_core::Protocol;
-use dev_server::server::{Addresses, Server, ServerHandle, ServerOptions, UdpPorts};
+use dev_server::server::LocalServer;
+use dev_server::{ServerConfig, Transport};
 use std::net::TcpListener;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A development server in a thread of its own.
-struct LocalServer {
-    addresses: Addresses,
-    handle: ServerHandle,
-    thread: JoinHandle<std::io::Result<()>>,
+fn start_server() -> LocalServer {
+    LocalServer::start(ServerConfig::new()).unwrap()
 }
 
-impl LocalServer {
-    fn start() -> Self {
-        let options = ServerOptions {
-            name_server_port: 0,
-            front_end_port: 0,
-            udp: Some(UdpPorts::ANY),
-            ..ServerOptions::default()
-        };
-        let server = Server::bind(&options).unwrap();
-        let (addresses, handle) = (server.addresses(), server.handle());
-        Self {
-            addresses,
-            handle,
-            thread: thread::spawn(move || server.run()),
-        }
-    }
+fn options(server: &LocalServer, transport: Transport) -> Options {
+    small(server.url(transport))
+}
 
-    fn over_tcp(&self) -> Options {
-        small(format!("tcp://{}", self.addresses.name_server))
-    }
-
-    fn over_udp(&self) -> Options {
-        small(format!("udp://{}", self.addresses.udp.unwrap().name_server))
-    }
-
-    fn control(&self, command: &'static str) {
-        let answer = self
-            .handle
-            .with_core(move |core| core.control(command))
-            .unwrap();
-        assert!(answer.line.starts_with("ok"), "{}", answer.line);
-    }
-
-    fn users(&self) -> usize {
-        self.handle.with_core(|core| core.stats().users).unwrap()
-    }
-
-    fn stop(self) {
-        self.handle.stop();
-        self.thread.join().unwrap().unwrap();
-    }
+fn control(server: &LocalServer, command: &'static str) {
+    let answer = server
+        .handle()
+        .with_core(move |core| core.control(command))
+        .unwrap();
+    assert!(answer.line.starts_with("ok"), "{}", answer.line);
 }
 
 fn small(server: String) -> Options {
@@ -100,37 +66,38 @@ fn assert_success(options: &Options) -> String {
 
 #[test]
 fn a_message_reaches_all_clients_over_tcp() {
-    let server = LocalServer::start();
-    let text = assert_success(&server.over_tcp());
+    let server = start_server();
+    let text = assert_success(&options(&server, Transport::Tcp));
     assert!(!text.contains("udp "), "{text}");
     assert_success(&Options {
         protocol: Protocol::V16,
         ramp: Duration::ZERO,
-        ..server.over_tcp()
+        ..options(&server, Transport::Tcp)
     });
-    server.stop();
+    server.stop().unwrap();
 }
 
 #[test]
 fn a_message_reaches_all_clients_over_udp() {
-    let server = LocalServer::start();
-    let text = assert_success(&server.over_udp());
+    let server = start_server();
+    let text = assert_success(&options(&server, Transport::Udp));
     assert!(text.contains("on 30 front-end connections"), "{text}");
     assert_success(&Options {
         crc: true,
         protocol: Protocol::V16,
-        ..server.over_udp()
+        ..options(&server, Transport::Udp)
     });
     // They disconnected in an orderly way, so the server does not keep them for a reconnect.
-    assert_eq!(server.users(), 0);
-    server.stop();
+    let users = server.handle().with_core(|core| core.stats().users);
+    assert_eq!(users, Some(0));
+    server.stop().unwrap();
 }
 
 #[test]
 fn lost_datagrams_are_resent_in_time() {
-    let server = LocalServer::start();
-    server.control("line loss=5");
-    let (report, text) = run_to_text(&server.over_udp());
+    let server = start_server();
+    control(&server, "line loss=5");
+    let (report, text) = run_to_text(&options(&server, Transport::Udp));
     assert_eq!(
         (
             report.joined,
@@ -142,24 +109,24 @@ fn lost_datagrams_are_resent_in_time() {
         "{text}{report}"
     );
     assert!(!text.contains(" 0 commands were resent"), "{text}");
-    server.stop();
+    server.stop().unwrap();
 }
 
 #[test]
 fn names_are_resolved() {
-    let server = LocalServer::start();
-    let address = format!("tcp://localhost:{}", server.addresses.name_server.port());
+    let server = start_server();
+    let address = format!("tcp://localhost:{}", server.addresses().name_server.port());
     assert_success(&small(address));
-    server.stop();
+    server.stop().unwrap();
 }
 
 #[test]
 fn idle_clients_only_ping() {
-    let server = LocalServer::start();
+    let server = start_server();
     let options = Options {
         clients: 3,
         idle: Duration::from_millis(4_500),
-        ..server.over_udp()
+        ..options(&server, Transport::Udp)
     };
     let (report, text) = run_to_text(&options);
     assert!(report.failures().is_empty(), "{text}{report}");
@@ -170,19 +137,15 @@ fn idle_clients_only_ping() {
         .unwrap();
     let each_second: u32 = passes.rsplit(' ').nth(1).unwrap().parse().unwrap();
     assert!((1..=30).contains(&each_second), "{text}");
-    server.stop();
+    server.stop().unwrap();
 }
 
 #[test]
 fn disconnected_clients_are_counted_with_the_cause() {
-    for over_udp in [false, true] {
-        let server = LocalServer::start();
-        let options = if over_udp {
-            server.over_udp()
-        } else {
-            server.over_tcp()
-        };
-        server.control("fault 1 times subscribe=disconnect-after:3");
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let server = start_server();
+        let options = options(&server, transport);
+        control(&server, "fault 1 times subscribe=disconnect-after:3");
         let (report, text) = run_to_text(&options);
         assert_eq!(
             (report.joined, report.lost, report.received, report.left),
@@ -195,15 +158,18 @@ fn disconnected_clients_are_counted_with_the_cause() {
         );
         let (cause, _) = report.causes.first_key_value().unwrap();
         assert!(cause.contains("front end"), "{cause}");
-        server.stop();
+        server.stop().unwrap();
     }
 }
 
 #[test]
 fn rejected_clients_are_counted_with_the_cause() {
-    let server = LocalServer::start();
-    server.control("fault 2 times authenticate-fe=refuse:32755:not you");
-    let (report, text) = run_to_text(&server.over_udp());
+    let server = start_server();
+    control(
+        &server,
+        "fault 2 times authenticate-fe=refuse:32755:not you",
+    );
+    let (report, text) = run_to_text(&options(&server, Transport::Udp));
     assert_eq!(
         (report.joined, report.received, report.lost),
         (28, 28, 0),
@@ -218,8 +184,8 @@ fn rejected_clients_are_counted_with_the_cause() {
     let (cause, (count, _)) = report.causes.first_key_value().unwrap();
     assert!(cause.contains("not you") && *count == 2, "{cause}");
 
-    server.control("fault 1 times subscribe=deny");
-    let (report, text) = run_to_text(&server.over_tcp());
+    control(&server, "fault 1 times subscribe=deny");
+    let (report, text) = run_to_text(&options(&server, Transport::Tcp));
     assert_eq!(
         (report.joined, report.received, report.lost),
         (29, 29, 0),
@@ -232,7 +198,7 @@ fn rejected_clients_are_counted_with_the_cause() {
             .all(|cause| cause.contains("refused the channel")),
         "{report}"
     );
-    server.stop();
+    server.stop().unwrap();
 }
 
 #[test]
@@ -247,7 +213,7 @@ fn without_a_server_the_test_ends_soon_with_the_cause() {
     assert!(
         report
             .to_string()
-            .contains("name server: link failed (Refused)"),
+            .contains("name server: the link failed (Refused)"),
         "{report}"
     );
 }

@@ -25,7 +25,7 @@ pub(crate) fn hold(
     output: &mut Output,
     server: &str,
     options: &Options,
-    certificate: Option<&str>,
+    certificate: &str,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let mut conversation = Conversation {

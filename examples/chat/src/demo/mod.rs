@@ -12,13 +12,12 @@ mod user;
 use crate::NAME;
 use command_line::{output_error, print_error};
 use dev_server::netem::Conditions;
-use dev_server::server::{Server, ServerOptions, UdpPorts, WsPorts, WssOptions};
+use dev_server::server::{LocalServer, ServerOptions};
 use dev_server::{ServerConfig, SubProtocol, Transport};
 use output::Output;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest wait for an event. Events take milliseconds, unless the machine is very busy.
@@ -168,35 +167,21 @@ fn converse(
     config: ServerConfig,
     timeout: Duration,
 ) -> Result<(), Failure> {
-    let server_options = ServerOptions {
-        name_server_port: 0,
-        front_end_port: 0,
-        udp: Some(UdpPorts::ANY),
-        ws: Some(WsPorts::ANY),
-        wss: Some(WssOptions {
-            ports: WsPorts::ANY,
-            ..WssOptions::default()
-        }),
+    let server = LocalServer::start_with(ServerOptions {
         config: config.with(|config| config.conditions = options.conditions),
         line_seed: options.seed,
         ..ServerOptions::default()
-    };
-    let server = Server::bind(&server_options).map_err(Failure::Server)?;
-    let handle = server.handle();
-    let address = server
-        .addresses()
-        .name_server_url(options.transport)
-        .ok_or_else(|| Failure::Server(io::Error::other("it does not listen")))?;
-    let certificate = server.certificate_pem().map(str::to_owned);
-    let thread = thread::spawn(move || server.run());
+    })
+    .map_err(Failure::Server)?;
+    let address = server.url(options.transport);
     let result = match output.opening(options, &address) {
-        Ok(()) => conversation::hold(output, &address, options, certificate.as_deref(), timeout),
+        Ok(()) => {
+            let certificate = server.certificate_pem();
+            conversation::hold(output, &address, options, certificate, timeout)
+        }
         Err(error) => Err(error.into()),
     };
-    handle.stop();
-    let ended = thread
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
+    let ended = server.stop();
     // The conversation's own failure explains more than what it did to the server.
     result?;
     ended.map_err(Failure::Server)

@@ -50,7 +50,7 @@ impl Users {
     pub(crate) fn new(
         server: &str,
         options: &Options,
-        certificate: Option<&str>,
+        certificate: &str,
         timeout: Duration,
     ) -> Result<Self, Failure> {
         let session = |user: User| {
@@ -63,12 +63,9 @@ impl Users {
                 config = config.encryption(Encryption::Off);
             }
             let failure = |error: &dyn Display| Failure::Client(error.to_string());
-            let mut session = SessionOptions::new();
-            if let Some(pem) = certificate {
-                let tls = Tls::with_root(pem.as_bytes()).map_err(|error| failure(&error))?;
-                session = session.tls(tls);
-            }
-            Session::with_options(config, session).map_err(|error| failure(&error))
+            let tls = Tls::with_root(certificate.as_bytes()).map_err(|error| failure(&error))?;
+            Session::with_options(config, SessionOptions::new().tls(tls))
+                .map_err(|error| failure(&error))
         };
         Ok(Self {
             alice: session(User::Alice)?,

@@ -1,65 +1,23 @@
-//! A development server in a thread, and `photon-chat` as a child process.
+//! A development server in this process, and `photon-chat` as a child process.
 #![allow(dead_code, reason = "no test program uses all of it")]
 
 use dev_server::ServerConfig;
-use dev_server::server::{
-    Addresses, Server, ServerHandle, ServerOptions, UdpPorts, WsPorts, WssOptions,
-};
-use serde_json::Value as Json;
+use dev_server::server::LocalServer;
+use serde_json::{Value as Json, json};
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-/// A development server in a thread of its own, on free ports of 127.0.0.1. It stops when dropped.
-pub(crate) struct LocalServer {
-    pub(crate) address: SocketAddr,
-    pub(crate) addresses: Addresses,
-    /// The certificate that `wss` clients must trust, as PEM.
-    pub(crate) certificate: String,
-    pub(crate) handle: ServerHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
+/// Starts a development server with this configuration.
+pub(crate) fn start_server(config: ServerConfig) -> LocalServer {
+    LocalServer::start(config).unwrap()
 }
 
-impl LocalServer {
-    pub(crate) fn start(config: ServerConfig) -> Self {
-        let options = ServerOptions {
-            name_server_port: 0,
-            front_end_port: 0,
-            udp: Some(UdpPorts::ANY),
-            wss: Some(WssOptions {
-                ports: WsPorts::ANY,
-                ..WssOptions::default()
-            }),
-            config,
-            ..ServerOptions::default()
-        };
-        let server = Server::bind(&options).unwrap();
-        let (addresses, handle) = (server.addresses(), server.handle());
-        let certificate = server.certificate_pem().unwrap().to_owned();
-        let thread = Some(thread::spawn(move || server.run()));
-        Self {
-            address: addresses.name_server,
-            addresses,
-            certificate,
-            handle,
-            thread,
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("tcp://{}", self.address)
-    }
-}
-
-impl Drop for LocalServer {
-    fn drop(&mut self) {
-        self.handle.stop();
-        let result = self.thread.take().unwrap().join();
-        if !thread::panicking() {
-            result.unwrap().unwrap();
-        }
-    }
+/// A server address where no server listens: the port was free a moment ago.
+pub(crate) fn unused_address() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    format!("tcp://{}", listener.local_addr().unwrap())
 }
 
 /// A running child process.
@@ -205,3 +163,17 @@ pub(crate) fn script(server: &str, user: &str, more: &[&str], lines: &str) -> Ou
 /// The commands that connect a client to the front end.
 pub(crate) const CONNECT: &str =
     "connect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";
+
+/// The commands that reconnect a client to the front end.
+pub(crate) const RECONNECT: &str =
+    "reconnect\nwait StateChanged 30 \"to\":{\"name\":\"ConnectedToFrontEnd\"\n";
+
+/// The last command of a script that ends with a failed one: its line, `ok` and `error`.
+pub(crate) fn last_command(output: &Output) -> Json {
+    output.events("Command").pop().unwrap()
+}
+
+/// A text as a tagged value.
+pub(crate) fn string(text: &str) -> Json {
+    json!({"t": "string", "v": text})
+}

@@ -1,6 +1,6 @@
-//! What is said, and what of it is heard in the other protocol.
+//! Contents of messages, and what a receiver with another protocol gets.
 
-use crate::ours::Speak;
+use dev_server::SubProtocol;
 use photon_proto::{Array, Dictionary, Hashtable, Text, Type, Value};
 use serde_json::{Value as Json, json};
 
@@ -21,8 +21,8 @@ pub(crate) fn texts(all: &[&str]) -> Value {
     Value::from(all.iter().map(|text| Text::from(*text)).collect::<Vec<_>>())
 }
 
-/// What the SDK says, and what our client hears.
-pub(crate) fn said_by_the_sdk() -> Vec<(Json, Value)> {
+/// Contents that the SDK sends, with what our client receives.
+pub(crate) fn sent_by_the_sdk() -> Vec<(Json, Value)> {
     vec![
         (
             json!("h\u{e9}llo \u{1F600}\u{0}\u{1} \"quoted\" \\ end"),
@@ -66,8 +66,9 @@ pub(crate) fn said_by_the_sdk() -> Vec<(Json, Value)> {
     ]
 }
 
-/// What our client says, and what the SDK hears. It does not say nothing: null and empty text are refused.
-pub(crate) fn said_by_us(speak: Speak) -> Vec<(Value, Json)> {
+/// Contents that our client sends, with what the SDK receives. Our client rejects null and empty
+/// text.
+pub(crate) fn sent_by_us(protocol: SubProtocol) -> Vec<(Value, Json)> {
     let mut all = vec![
         (
             "h\u{e9}llo \u{1F600}\u{1} \"quoted\" \\ end".into(),
@@ -105,7 +106,7 @@ pub(crate) fn said_by_us(speak: Speak) -> Vec<(Value, Json)> {
             json!({"3": "three"}),
         ),
     ];
-    if speak != Speak::Json {
+    if protocol != SubProtocol::Json {
         let pairs = vec![("n".into(), Value::Int(1))];
         all.push((
             Value::Dictionary(Dictionary {
@@ -119,19 +120,19 @@ pub(crate) fn said_by_us(speak: Speak) -> Vec<(Value, Json)> {
     all
 }
 
-/// JavaScript has one kind of number, and writes 1.0 as 1.
-pub(crate) fn same(heard: &Json, expected: &Json) -> bool {
-    match (heard, expected) {
+/// Compares JSON. JavaScript has one type of number, and writes 1.0 as 1.
+pub(crate) fn equal(received: &Json, expected: &Json) -> bool {
+    match (received, expected) {
         (Json::Number(one), Json::Number(other)) => one.as_f64() == other.as_f64(),
         (Json::Array(one), Json::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
         }
         (Json::Object(one), Json::Object(other)) => {
             one.len() == other.len()
                 && one
                     .iter()
-                    .all(|(key, one)| other.get(key).is_some_and(|other| same(one, other)))
+                    .all(|(key, one)| other.get(key).is_some_and(|other| equal(one, other)))
         }
-        _ => heard == expected,
+        _ => received == expected,
     }
 }

@@ -1,43 +1,63 @@
-//! The official JavaScript SDK and our client, over each of its transports, in one room of the development server. Needs
-//! node and `npm ci --prefix examples/dev-server/interop`; says so where they are not, and fails then if `PHOTON_INTEROP`
-//! is `required`.
+//! The official JavaScript SDK and our client in one channel of the development server, over each
+//! transport. Needs node and `npm ci --prefix examples/dev-server/interop`. Without them the tests
+//! print what is missing and pass, or fail if `PHOTON_INTEROP` is `required`.
 
 mod contents;
 mod ours;
 mod sdk;
-mod server;
 
 use chat_core::{Event, PrivateOptions, StatusChange, StatusMessage, SubscribeOptions, UserStatus};
-use contents::{said_by_the_sdk, said_by_us, same, table, texts};
-use ours::{Ours, Speak};
+use contents::{equal, sent_by_the_sdk, sent_by_us, table, texts};
+use dev_server::server::LocalServer;
+use dev_server::{ServerConfig, SubProtocol, Transport};
+use ours::Ours;
 use photon_proto::{Timestamp, Value};
 use sdk::{Sdk, package};
 use serde_json::json;
-use server::Served;
 use std::time::Duration;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const APP: &str = "c0ffee00-1111-2222-3333-444455556666";
-pub(crate) const ROOM: &str = "room \u{1F3B2}";
+pub(crate) const CHANNEL: &str = "room \u{1F3B2}";
 
-/// The whole conversation.
-fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
+/// Starts a server that accepts the app id of these tests.
+fn start_server(change: impl FnOnce(&mut ServerConfig)) -> LocalServer {
+    let config = ServerConfig::new().with(|config| config.app_ids = vec![APP.to_owned()]);
+    LocalServer::start(config.with(change)).unwrap()
+}
+
+/// The name server's address over this transport.
+fn url(server: &LocalServer, transport: Transport) -> String {
+    // By name over TLS, so that the certificate is checked for a name as well.
+    match transport {
+        Transport::Wss => server.url(transport).replace("127.0.0.1", "localhost"),
+        _ => server.url(transport),
+    }
+}
+
+/// Lets the SDK and our client exercise every feature with each other.
+fn converse(
+    server: &LocalServer,
+    sdk_transport: Transport,
+    transport: Transport,
+    protocol: SubProtocol,
+) {
     let Some(directory) = package() else { return };
-    // Shown if it fails.
-    println!("the SDK over {sdk_scheme}, our client over {scheme} in {speak:?}");
+    // Printed if the test fails.
+    println!("the SDK over {sdk_transport}, our client over {transport} in {protocol}");
     let (us, them) = (
-        format!("ours-{scheme}-{speak:?}"),
-        format!("sdk \u{fc}\u{1F600} {scheme}-{speak:?}"),
+        format!("ours-{transport}-{protocol}"),
+        format!("sdk \u{fc}\u{1F600} {transport}-{protocol}"),
     );
 
-    // Something for the history.
-    let mut ours = Ours::enter(server, scheme, speak, &us);
+    // A message for the history.
+    let mut ours = Ours::connect(server, transport, protocol, &us);
     ours.subscribe();
     ours.publish(&"before".into());
     assert_eq!(ours.message(), (us.clone(), "before".into()));
 
-    // Login with regions first.
-    let mut sdk = Sdk::start(&directory, server, sdk_scheme, APP, &them);
+    // Regions and login.
+    let mut sdk = Sdk::start(&directory, server, sdk_transport, APP, &them);
     assert_eq!(sdk.call("connectToNameServer", json!([])), json!(true));
     sdk.find("name server", |line| {
         line["event"] == "onStateChange" && line["args"][0] == 2
@@ -96,23 +116,23 @@ fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
         (them.clone(), UserStatus::ONLINE, StatusChange::Kept)
     );
 
-    // The room, with history and users who come and go.
+    // The channel, with history, and subscribers that are reported.
     assert_eq!(
-        sdk.call("subscribe", json!([[ROOM], {"historyLength": -1}])),
+        sdk.call("subscribe", json!([[CHANNEL], {"historyLength": -1}])),
         json!(true)
     );
-    assert_eq!(sdk.event("onSubscribeResult"), json!([{ROOM: true}]));
+    assert_eq!(sdk.event("onSubscribeResult"), json!([{CHANNEL: true}]));
     assert_eq!(
         sdk.event("onChatMessages"),
-        json!([ROOM, [{"sender": us, "content": "before"}]])
+        json!([CHANNEL, [{"sender": us, "content": "before"}]])
     );
-    assert_eq!(ours.user_event(true), (ROOM.to_owned(), them.clone()));
-    ours.0.chat.unsubscribe([ROOM]).unwrap();
+    assert_eq!(ours.user_event(true), (CHANNEL.to_owned(), them.clone()));
+    ours.0.chat.unsubscribe([CHANNEL]).unwrap();
     assert_eq!(ours.0.poll_event(), None);
-    assert_eq!(sdk.event("onUserUnsubscribe"), json!([ROOM, us]));
+    assert_eq!(sdk.event("onUserUnsubscribe"), json!([CHANNEL, us]));
     ours.subscribe();
-    assert_eq!(sdk.event("onUserSubscribe"), json!([ROOM, us]));
-    let public = ours.0.chat.channel(ROOM).unwrap();
+    assert_eq!(sdk.event("onUserSubscribe"), json!([CHANNEL, us]));
+    let public = ours.0.chat.channel(CHANNEL).unwrap();
     assert_eq!(
         public
             .subscribers()
@@ -121,30 +141,36 @@ fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
         [us.as_str(), them.as_str()]
     );
 
-    // Content both ways, with the sender's own echo.
-    for (said, heard) in said_by_the_sdk() {
-        assert_eq!(sdk.call("publishMessage", json!([ROOM, said])), json!(true));
-        assert_eq!(ours.message(), (them.clone(), heard));
+    // Content in both directions; each sender receives its own message too.
+    for (sent, received) in sent_by_the_sdk() {
+        assert_eq!(
+            sdk.call("publishMessage", json!([CHANNEL, sent])),
+            json!(true)
+        );
+        assert_eq!(ours.message(), (them.clone(), received));
         assert_eq!(
             sdk.event("onChatMessages"),
-            json!([ROOM, [{"sender": them, "content": said}]])
+            json!([CHANNEL, [{"sender": them, "content": sent}]])
         );
     }
-    for (said, heard) in said_by_us(speak) {
-        ours.publish(&said);
+    for (sent, received) in sent_by_us(protocol) {
+        ours.publish(&sent);
         let (sender, echo) = ours.message();
         assert_eq!(sender, us);
-        if speak != Speak::Json {
-            assert_eq!(echo, said);
+        if protocol != SubProtocol::Json {
+            assert_eq!(echo, sent);
         }
         let mut args = sdk.event("onChatMessages");
         let content = args[1][0]["content"].take();
-        assert!(same(&content, &heard), "{content} instead of {heard}");
+        assert!(
+            equal(&content, &received),
+            "{content} instead of {received}"
+        );
     }
-    // As long as a text may be.
+    // The longest text.
     let long = "\u{1F600}x".repeat(6_000);
     assert_eq!(
-        sdk.call("publishMessage", json!([ROOM, [long, "end"]])),
+        sdk.call("publishMessage", json!([CHANNEL, [long, "end"]])),
         json!(true)
     );
     assert_eq!(ours.message(), (them.clone(), texts(&[&long, "end"])));
@@ -154,7 +180,7 @@ fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
         line["event"] == "onChatMessages" && line["args"][1][0]["content"] == long.as_str()
     });
 
-    // Privately, encrypted where there are keys.
+    // Private messages, encrypted where there is a key exchange.
     assert_eq!(
         sdk.call("sendPrivateMessage", json!([us, {"secret": 1}])),
         json!(true)
@@ -165,7 +191,7 @@ fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
         sdk.event("onPrivateMessage"),
         json!([us, {"sender": them, "content": {"secret": 1}}])
     );
-    let encrypt = PrivateOptions::new().encrypt(speak != Speak::Json);
+    let encrypt = PrivateOptions::new().encrypt(protocol != SubProtocol::Json);
     ours.0
         .chat
         .send_private_message(&them, "likewise", &encrypt)
@@ -179,110 +205,106 @@ fn talk(server: &Served, sdk_scheme: &str, scheme: &str, speak: Speak) {
         json!([us, {"sender": us, "content": "likewise"}])
     );
 
-    // What the SDK keeps: of a private conversation only the last id, chat.md 4.2.
+    // The cache of the SDK; of a private channel it has only the last id. chat.md 4.2.
     let channels = sdk.call("channels", json!([]));
     assert_eq!(channels["private"][&us]["lastId"], 2);
-    let last_id = channels["public"][ROOM]["lastId"].as_i64().unwrap();
+    let last_id = channels["public"][CHANNEL]["lastId"].as_i64().unwrap();
     assert_eq!(
         last_id,
-        i64::from(ours.0.chat.channel(ROOM).unwrap().last_id())
+        i64::from(ours.0.chat.channel(CHANNEL).unwrap().last_id())
     );
-    let kept = channels["public"][ROOM]["messages"].as_array().unwrap();
-    assert_eq!(kept.len(), usize::try_from(last_id).unwrap());
+    let cached = channels["public"][CHANNEL]["messages"].as_array().unwrap();
+    assert_eq!(cached.len(), usize::try_from(last_id).unwrap());
 
-    // Only what has not been seen comes again.
+    // A subscription with a last id receives only later messages.
     assert_eq!(
-        sdk.call("subscribe", json!([[ROOM], {"lastIds": [last_id - 1]}])),
+        sdk.call("subscribe", json!([[CHANNEL], {"lastIds": [last_id - 1]}])),
         json!(true)
     );
-    assert_eq!(sdk.event("onSubscribeResult"), json!([{ROOM: true}]));
-    let again = sdk.event("onChatMessages");
-    assert_eq!(again, json!([ROOM, [{"sender": us, "content": long}]]));
+    assert_eq!(sdk.event("onSubscribeResult"), json!([{CHANNEL: true}]));
+    let repeated = sdk.event("onChatMessages");
+    assert_eq!(
+        repeated,
+        json!([CHANNEL, [{"sender": us, "content": long}]])
+    );
 
-    // A channel that the SDK makes.
+    // A channel that the SDK creates.
     let options = json!({"createOptions": {"publishSubscribers": true, "maxSubscribers": 2}});
     assert_eq!(
-        sdk.call("subscribe", json!([["made"], options])),
+        sdk.call("subscribe", json!([["created"], options])),
         json!(true)
     );
-    assert_eq!(sdk.event("onSubscribeResult"), json!([{"made": true}]));
+    assert_eq!(sdk.event("onSubscribeResult"), json!([{"created": true}]));
     ours.0
         .chat
-        .subscribe(["made"], &SubscribeOptions::new())
+        .subscribe(["created"], &SubscribeOptions::new())
         .unwrap();
     assert_eq!(ours.0.poll_event(), None);
-    assert_eq!(sdk.event("onUserSubscribe"), json!(["made", us]));
+    assert_eq!(sdk.event("onUserSubscribe"), json!(["created", us]));
     ours.find("channel", |event| {
         matches!(event, Event::SubscribeResult(_)).then_some(())
     });
-    let made = ours.0.chat.channel("made").unwrap();
+    let created = ours.0.chat.channel("created").unwrap();
     assert_eq!(
         (
-            made.publishes_subscribers(),
-            made.max_subscribers(),
-            made.subscribers().len()
+            created.publishes_subscribers(),
+            created.max_subscribers(),
+            created.subscribers().len()
         ),
         (true, 2, 2)
     );
 
-    // Ending.
+    // Unsubscribe and disconnect.
     assert_eq!(sdk.call("removeFriends", json!([[us]])), json!(true));
-    assert_eq!(sdk.call("unsubscribe", json!([[ROOM]])), json!(true));
-    assert_eq!(sdk.event("onUnsubscribeResult"), json!([{ROOM: true}]));
-    assert_eq!(ours.user_event(false), (ROOM.to_owned(), them.clone()));
+    assert_eq!(sdk.call("unsubscribe", json!([[CHANNEL]])), json!(true));
+    assert_eq!(sdk.event("onUnsubscribeResult"), json!([{CHANNEL: true}]));
+    assert_eq!(ours.user_event(false), (CHANNEL.to_owned(), them.clone()));
     sdk.call("disconnect", json!([]));
     assert_eq!(ours.status().1, UserStatus::OFFLINE);
     ours.0.close(Duration::from_secs(5));
 }
 
-const OURS: [(&str, Speak); 10] = [
-    ("udp", Speak::V16),
-    ("udp", Speak::V18),
-    ("tcp", Speak::V16),
-    ("tcp", Speak::V18),
-    ("ws", Speak::V16),
-    ("ws", Speak::V18),
-    ("ws", Speak::Json),
-    ("wss", Speak::V16),
-    ("wss", Speak::V18),
-    ("wss", Speak::Json),
-];
+/// Lets the SDK over one transport converse with our client over every transport with every protocol.
+fn converse_over_everything(sdk_transport: Transport) {
+    for transport in Transport::ALL {
+        for protocol in SubProtocol::ALL {
+            if transport.carries(protocol) {
+                converse(&start_server(|_| {}), sdk_transport, transport, protocol);
+            }
+        }
+    }
+}
 
 #[test]
 fn the_sdk_over_ws_with_our_client_over_everything() {
-    for (scheme, speak) in OURS {
-        talk(&Served::start(|_| {}), "ws", scheme, speak);
-    }
+    converse_over_everything(Transport::Ws);
 }
 
 #[test]
 fn the_sdk_over_wss_with_our_client_over_everything() {
-    for (scheme, speak) in OURS {
-        talk(&Served::start(|_| {}), "wss", scheme, speak);
+    converse_over_everything(Transport::Wss);
+}
+
+#[test]
+fn front_end_addresses_without_a_scheme_are_accepted() {
+    for (sdk_transport, transport) in [
+        (Transport::Ws, Transport::Wss),
+        (Transport::Wss, Transport::Ws),
+    ] {
+        let server = start_server(|config| config.web_socket_prefix = false);
+        converse(&server, sdk_transport, transport, SubProtocol::GpBinaryV18);
     }
 }
 
 #[test]
-fn front_end_addresses_without_a_scheme_are_understood() {
-    for (sdk_scheme, scheme) in [("ws", "wss"), ("wss", "ws")] {
-        talk(
-            &Served::start(|config| config.web_socket_prefix = false),
-            sdk_scheme,
-            scheme,
-            Speak::V18,
-        );
-    }
-}
-
-#[test]
-fn what_goes_wrong_is_told_to_the_sdk() {
+fn errors_reach_the_sdk() {
     let Some(directory) = package() else { return };
-    for scheme in ["ws", "wss"] {
-        let server = Served::start(|_| {});
-        let mut sdk = Sdk::start(&directory, &server, scheme, "no such app", "sdk");
+    for transport in [Transport::Ws, Transport::Wss] {
+        let server = start_server(|_| {});
+        let mut sdk = Sdk::start(&directory, &server, transport, "no such app", "sdk");
         sdk.call("connectToRegionFrontEnd", json!(["eu"]));
         assert_eq!(sdk.event("onError")[0], 3101);
-        let mut sdk = Sdk::start(&directory, &server, scheme, APP, "sdk");
+        let mut sdk = Sdk::start(&directory, &server, transport, APP, "sdk");
         sdk.call("connectToRegionFrontEnd", json!(["nowhere"]));
         assert_eq!(sdk.event("onError")[0], 3101);
         sdk.call("connectToRegionFrontEnd", json!(["eu"]));
@@ -290,10 +312,10 @@ fn what_goes_wrong_is_told_to_the_sdk() {
             line["event"] == "onStateChange" && line["args"][0] == 4
         });
         server
-            .handle
+            .handle()
             .with_core(|core| core.kick(Timestamp::ZERO, "sdk", 1, "bye"));
         assert_eq!(sdk.event("onError")[0], 1003);
-        // And back again.
+        // The SDK can connect again.
         sdk.call("connectToRegionFrontEnd", json!(["eu"]));
         sdk.find("front end", |line| {
             line["event"] == "onStateChange" && line["args"][0] == 4
@@ -302,14 +324,14 @@ fn what_goes_wrong_is_told_to_the_sdk() {
 }
 
 #[test]
-fn custom_authentication_is_as_with_our_client() {
+fn custom_authentication_works_as_with_our_client() {
     let Some(directory) = package() else { return };
     let rule = "type=5 params=user=al%20ice&pass=x data=more result=ok user=alice42 nickname=Al";
-    let server = Served::start(|config| {
+    let server = start_server(|config| {
         config.authentication.push(rule.parse().unwrap());
         config.allow_anonymous = false;
     });
-    let mut sdk = Sdk::start(&directory, &server, "wss", APP, "sdk");
+    let mut sdk = Sdk::start(&directory, &server, Transport::Wss, APP, "sdk");
     for (pass, accepted) in [("wrong", false), ("x", true)] {
         let parameters = format!("user=al+ice&pass={pass}");
         sdk.call("setCustomAuthentication", json!([parameters, 5, "more"]));

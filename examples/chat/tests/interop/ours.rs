@@ -1,29 +1,37 @@
-//! Our client.
+//! [`Ours`]: our client.
 
-use crate::server::Served;
-use crate::{APP, PATIENCE, ROOM};
+use crate::{APP, CHANNEL, TIMEOUT, url};
 use chat_core::{
     ChannelOutcome, ChatConfig, Encryption, Event, Outcome, PublishOptions, State, StatusChange,
     SubscribeOptions, UserStatus,
 };
 use chat_std_io::{Session, SessionOptions, Tls};
-use photon_proto::{Protocol, Value};
+use dev_server::server::LocalServer;
+use dev_server::{SubProtocol, Transport};
+use photon_proto::Value;
 use std::time::Instant;
 
 /// Our client.
 pub(crate) struct Ours(pub(crate) Session);
 
 impl Ours {
-    pub(crate) fn enter(server: &Served, scheme: &str, speak: Speak, user: &str) -> Self {
-        let config = ChatConfig::new(server.url(scheme), APP, "1.0").user_id(user);
-        let config = match speak {
-            Speak::V16 => config.protocol(Protocol::V16),
-            Speak::V18 => config.protocol(Protocol::V18),
-            // There is no key exchange in JSON.
-            Speak::Json if scheme == "ws" => config.json().encryption(Encryption::Off),
-            Speak::Json => config.json(),
+    /// Connects to the front end.
+    pub(crate) fn connect(
+        server: &LocalServer,
+        transport: Transport,
+        protocol: SubProtocol,
+        user: &str,
+    ) -> Self {
+        let config = ChatConfig::new(url(server, transport), APP, "1.0").user_id(user);
+        let config = match protocol {
+            // JSON has no key exchange.
+            SubProtocol::Json if !transport.is_secure() => {
+                config.json().encryption(Encryption::Off)
+            }
+            SubProtocol::Json => config.json(),
+            binary => config.protocol(binary.binary()),
         };
-        let tls = Tls::with_root(server.certificate.as_bytes()).unwrap();
+        let tls = Tls::with_root(server.certificate_pem().as_bytes()).unwrap();
         let mut session = Session::with_options(config, SessionOptions::new().tls(tls)).unwrap();
         session.chat.connect_to_region_front_end("eu").unwrap();
         let mut ours = Self(session);
@@ -40,9 +48,9 @@ impl Ours {
         ours
     }
 
-    /// The next event that fits; those before it are gone.
+    /// Waits for an event that fits, and discards those before it.
     pub(crate) fn find<T>(&mut self, what: &str, fits: impl Fn(Event) -> Option<T>) -> T {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         let mut seen = Vec::new();
         loop {
             while let Some(event) = self.0.poll_event() {
@@ -64,7 +72,7 @@ impl Ours {
 
     pub(crate) fn subscribe(&mut self) {
         let options = SubscribeOptions::new().publish_subscribers(true);
-        self.0.chat.subscribe([ROOM], &options).unwrap();
+        self.0.chat.subscribe([CHANNEL], &options).unwrap();
         let outcomes = self.find("subscription", |event| match event {
             Event::SubscribeResult(outcomes) => Some(outcomes),
             _ => None,
@@ -84,14 +92,14 @@ impl Ours {
     pub(crate) fn publish(&mut self, content: &Value) {
         self.0
             .chat
-            .publish_message(ROOM, content, &PublishOptions::new())
+            .publish_message(CHANNEL, content, &PublishOptions::new())
             .unwrap();
     }
 
-    /// The next message in the room.
+    /// Waits for the next message in the channel.
     pub(crate) fn message(&mut self) -> (String, Value) {
         self.find("message", |event| match event {
-            Event::ChatMessages { channel, messages } if channel == ROOM => {
+            Event::ChatMessages { channel, messages } if channel == CHANNEL => {
                 assert_eq!(messages.len(), 1);
                 let message = messages.get(0)?;
                 Some((message.sender.to_owned(), message.content.to_value()))
@@ -133,12 +141,4 @@ impl Ours {
             _ => None,
         })
     }
-}
-
-/// What our client's messages are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Speak {
-    V16,
-    V18,
-    Json,
 }

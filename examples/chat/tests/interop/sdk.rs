@@ -1,7 +1,8 @@
-//! The official SDK in a process, which runs `examples/dev-server/interop/client.cjs`.
+//! [`Sdk`]: the official SDK in a child process, which runs `examples/dev-server/interop/client.cjs`.
 
-use crate::PATIENCE;
-use crate::server::Served;
+use crate::{TIMEOUT, url};
+use dev_server::Transport;
+use dev_server::server::LocalServer;
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Instant;
 
-/// Where the package is, if everything is there that it needs.
+/// The directory of the package, if everything that it needs is installed.
 pub(crate) fn package() -> Option<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev-server/interop");
     let node = Command::new("node")
@@ -31,7 +32,8 @@ pub(crate) fn package() -> Option<PathBuf> {
         Ok("required"),
         "{missing}"
     );
-    // Past the capture of the test harness, which shows nothing of tests that pass; nobody has to read it.
+    // `eprintln!` would be captured, and never printed because the test passes. Failing to print is no
+    // failure of the test.
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let text =
@@ -41,7 +43,7 @@ pub(crate) fn package() -> Option<PathBuf> {
     None
 }
 
-/// The official SDK in a process.
+/// The official SDK in a child process.
 pub(crate) struct Sdk {
     child: Child,
     stdin: ChildStdin,
@@ -52,21 +54,21 @@ pub(crate) struct Sdk {
 impl Sdk {
     pub(crate) fn start(
         directory: &Path,
-        server: &Served,
-        scheme: &str,
+        server: &LocalServer,
+        transport: Transport,
         app_id: &str,
         user: &str,
     ) -> Self {
         let name = format!(
             "photon-interop-{}-{}.pem",
             std::process::id(),
-            server.addresses.name_server.port()
+            server.addresses().name_server.port()
         );
         let certificate = std::env::temp_dir().join(name);
-        std::fs::write(&certificate, &server.certificate).unwrap();
+        std::fs::write(&certificate, server.certificate_pem()).unwrap();
         let mut child = Command::new("node")
             .arg(directory.join("client.cjs"))
-            .args([server.url(scheme).as_str(), app_id, "1.0", user])
+            .args([url(server, transport).as_str(), app_id, "1.0", user])
             .env("NODE_EXTRA_CA_CERTS", &certificate)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -93,9 +95,9 @@ impl Sdk {
         sdk
     }
 
-    /// The next line that fits; those before it are gone.
+    /// Waits for a line that fits, and discards those before it.
     pub(crate) fn find(&mut self, what: &str, fits: impl Fn(&Json) -> bool) -> Json {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(line) = self.lines.recv_timeout(left) else {
@@ -119,18 +121,18 @@ impl Sdk {
         self.find(name, |line| line["event"] == name)["args"].take()
     }
 
-    /// Calls a method; what it returned.
+    /// Calls a method and returns its result.
     pub(crate) fn call(&mut self, method: &str, arguments: Json) -> Json {
         writeln!(self.stdin, "{}", json!({"call": method, "args": arguments})).unwrap();
-        let mut answer = self.find(method, |line| line["call"] == method);
-        assert_eq!(answer["error"], Json::Null, "{method}");
-        answer["result"].take()
+        let mut response = self.find(method, |line| line["call"] == method);
+        assert_eq!(response["error"], Json::Null, "{method}");
+        response["result"].take()
     }
 }
 
 impl Drop for Sdk {
     fn drop(&mut self) {
-        let _gone = self.child.kill();
+        let _already_ended = self.child.kill();
         let _status = self.child.wait();
     }
 }
