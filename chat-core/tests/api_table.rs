@@ -1,4 +1,4 @@
-//! `API.md` says what shows each part of the documented API: it must be true.
+//! Checks that the tests named in `API.md` exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +39,7 @@ fn every_row_of_the_api_table_names_existing_tests() {
             assert!(tests.contains(name), "{name} does not exist: {line}");
         }
     }
-    // What has no test yet belongs to a transport that is not there yet.
+    // Only a transport that does not exist yet may lack a test.
     assert!(
         without.iter().all(|line| line.contains("not there yet")),
         "{without:?}"

@@ -1,5 +1,5 @@
-//! Every call in every state, with every kind of bad argument: a documented `RequestError` or a documented effect, never
-//! a panic, and nothing changed after `Err`.
+//! Every call in every state, with every kind of bad argument: each has its documented
+//! `RequestError` or its documented effect, none panics, and nothing changes after `Err`.
 
 use chat_core::photon_proto::EncodeErrorKind;
 use chat_core::{
@@ -65,7 +65,7 @@ fn world_in(state: State, protocol: Protocol) -> Simulation {
 
 type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
 
-/// Every call that can be refused, with good arguments, and the states that allow it.
+/// Every call that the client can reject, with valid arguments, and the states that allow it.
 fn calls() -> Vec<(&'static str, &'static [State], Call)> {
     use State::{
         ConnectedToFrontEnd as Chatting, ConnectedToNameServer, Disconnected, Error, Uninitialized,
@@ -118,7 +118,7 @@ fn calls() -> Vec<(&'static str, &'static [State], Call)> {
     ]
 }
 
-/// What must not change after `Err`.
+/// The state that must not change after `Err`.
 fn seen(chat: &ChatClient) -> impl PartialEq + std::fmt::Debug + use<> {
     let channels: Vec<_> = chat
         .public_channels()
@@ -158,7 +158,7 @@ fn every_call_in_every_state() {
                 }
                 world.run_for(5_000);
             }
-            // Calls that are never refused.
+            // Calls that are never rejected.
             let mut world = world_in(state, protocol);
             world.chat(0).clear_messages("nowhere");
             world.chat(0).clear_private_messages("nobody");
@@ -184,9 +184,9 @@ fn reconnect_before_any_login_is_rejected() {
 
 /// A call with bad arguments.
 type BadCall = Box<dyn Fn(&mut ChatClient) -> Result<(), RequestError>>;
-/// Whether an error is the right one.
+/// Whether the error is the expected one.
 type Right = fn(&RequestError) -> bool;
-/// Arguments that are refused, and what for.
+/// Arguments that are rejected, with the expected error.
 type Refused = (&'static str, BadCall, Right);
 
 fn refused() -> Vec<Refused> {
@@ -383,8 +383,8 @@ fn bad_arguments_are_rejected_and_change_nothing() {
 fn odd_arguments_have_their_documented_effect() {
     for protocol in [Protocol::V16, Protocol::V18] {
         let mut world = world_in(State::ConnectedToFrontEnd, protocol);
-        let told = world.clients[0].events.len();
-        // Names are the application's: sent as they are, duplicates too.
+        let earlier = world.clients[0].events.len();
+        // The client sends names unchanged, including duplicates.
         let names = [
             "ünïcode 😀",
             "tab\tand\nline",
@@ -405,26 +405,27 @@ fn odd_arguments_have_their_documented_effect() {
             .map(|channel| channel.name().to_string())
             .collect();
         assert_eq!(listed, distinct);
-        // One outcome for each distinct name; the second mention of a name settles nothing.
-        let settled = world.clients[0].events[told..]
-            .iter()
-            .filter_map(|(_, event)| match event {
-                Event::SubscribeResult(outcomes) => Some(outcomes),
-                _ => None,
-            });
+        // One outcome for each distinct name; a duplicate name settles nothing.
+        let settled =
+            world.clients[0].events[earlier..]
+                .iter()
+                .filter_map(|(_, event)| match event {
+                    Event::SubscribeResult(outcomes) => Some(outcomes),
+                    _ => None,
+                });
         let mine = settled
             .flatten()
             .filter(|outcome| outcome.request == Some(request))
             .count();
         assert_eq!(mine, distinct.len());
-        // Content nested to the limit comes back as it was.
+        // Content nested to the limit comes back unchanged.
         let deep = nested(32);
         world
             .chat(0)
             .publish_message("twice", &deep, &PublishOptions::new())
             .expect("nested to the limit");
         world.run_for(200);
-        let heard = world.clients[0]
+        let received = world.clients[0]
             .events
             .iter()
             .rev()
@@ -434,8 +435,8 @@ fn odd_arguments_have_their_documented_effect() {
                 }
                 _ => None,
             });
-        assert_eq!(heard, Some(deep), "{protocol:?}");
-        // Leaving where one is not is no error.
+        assert_eq!(received, Some(deep), "{protocol:?}");
+        // Unsubscribing from a channel without subscription is not an error.
         world
             .chat(0)
             .unsubscribe(["never there", "never there"])

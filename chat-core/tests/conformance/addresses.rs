@@ -1,4 +1,4 @@
-//! Several server addresses, tried in turn. chat.md 2.11 and 6.4.
+//! Several server addresses, which the client tries in order. chat.md 2.11 and 6.4.
 
 use crate::harness::{APP_ID, APP_VERSION, End, Harness, Seen, TABLE};
 use chat_core::{CauseKind, ChatConfig, KeyExchangeFailure, LinkErrorKind, Server, State, Step};
@@ -11,7 +11,7 @@ fn each(test: impl Fn(Harness)) {
             APP_ID,
             APP_VERSION,
         );
-        test(Harness::on_row(row, row.speaking(config)));
+        test(Harness::on_row(row, row.configure(config)));
     }
 }
 
@@ -29,7 +29,7 @@ fn the_next_address_follows_a_failed_connect_without_an_event() {
         harness.expect_open("two", 2);
         harness.expect_no_command();
         assert_eq!(harness.client.state(), State::ConnectingToNameServer);
-        // Each has the whole deadline.
+        // Each address has the full deadline.
         harness.expect_deadline_in_ms(15_000);
         harness.advance_ms(14_999);
         harness.expect_nothing();
@@ -42,7 +42,7 @@ fn the_next_address_follows_a_failed_connect_without_an_event() {
         harness.expect_deadline_in_ms(15_000);
         harness.accept();
         harness.advance_ms(15_000);
-        // The last error is told, with the others in its cause.
+        // The client reports the last error, with the others in its cause.
         harness.expect(&[Seen::State(State::Error), Seen::Error(3004)]);
         let (_, cause, message) = harness.error();
         assert_eq!(
@@ -67,7 +67,7 @@ fn the_next_address_follows_a_failed_connect_without_an_event() {
     });
 }
 
-/// ConnectFailed and Timeout, of any kind.
+/// Ends with ConnectFailed or Timeout, of every kind.
 #[test]
 fn connect_failures_and_timeouts_lead_to_the_next_address() {
     let ends: [fn(&mut Harness); 5] = [
@@ -89,14 +89,15 @@ fn connect_failures_and_timeouts_lead_to_the_next_address() {
     for (index, end) in ends.into_iter().enumerate() {
         each(|mut harness| {
             if index == 4 && !harness.row.exchanges_keys() {
-                return; // That is state 2 already, and an end there is an end: see below.
+                // This is state 2 already, where the end of a connection is final: see below.
+                return;
             }
             harness.connect(Some("eu"));
             harness.forget();
             end(&mut harness);
             harness.expect(&[]);
             assert_eq!(harness.server().target.to_string(), "two:2");
-            // And the region is still known.
+            // The region is still known.
             harness.handshake();
             harness.expect(&[Seen::State(State::ConnectedToNameServer)]);
             assert_eq!(harness.server().requests.len(), 1);
@@ -119,7 +120,7 @@ fn some_failures_end_the_attempt_without_trying_other_addresses() {
     for (code, end) in ends {
         each(|mut harness| {
             if code == 3005 && !harness.row.exchanges_keys() {
-                return; // There is no key exchange to fail.
+                return; // Without a key exchange none can fail.
             }
             harness.connect(Some("eu"));
             harness.fail(LinkErrorKind::Refused, "first");
@@ -139,7 +140,8 @@ fn some_failures_end_the_attempt_without_trying_other_addresses() {
     }
 }
 
-/// Once connected, an end is an end, and what happened to other addresses is past.
+/// Once connected, the end of the connection is final, and the causes of other addresses are
+/// dropped.
 #[test]
 fn no_other_address_is_tried_once_connected() {
     each(|mut harness| {
@@ -166,7 +168,7 @@ fn no_other_address_is_tried_once_connected() {
     });
 }
 
-/// A late end of the address before is nobody's business.
+/// The late end of the link to the previous address is ignored.
 #[test]
 fn the_link_to_the_previous_address_is_retired() {
     each(|mut harness| {

@@ -19,7 +19,7 @@ impl ConnectTo {
         ConnectOptions::new().region(self.0)
     }
 
-    /// The login on the name server that this leads to.
+    /// The login on the name server that this region leads to.
     fn login(&self) -> [(u8, photon_proto::Value); 3] {
         [
             (224, APP_ID.into()),
@@ -44,8 +44,8 @@ fn c001_a_new_client_is_in_state_0_and_has_sent_nothing() {
     });
 }
 
-/// The types leave no room for anything but text. What they cannot rule out is refused by the connect call, with
-/// nothing changed.
+/// The types allow only text. The connect call rejects what they cannot rule out, and changes
+/// nothing.
 #[test]
 fn c002_an_empty_app_id_version_or_address_is_rejected() {
     let none: Vec<Text> = Vec::new();
@@ -81,7 +81,7 @@ fn c002_an_empty_app_id_version_or_address_is_rejected() {
         );
         harness.expect_nothing();
     }
-    // One bad address in a list is enough.
+    // One invalid address in a list is enough.
     let mut harness = Harness::new(ChatConfig::new(
         [NAME_SERVER, "tcp://:1"],
         APP_ID,
@@ -245,7 +245,7 @@ fn c008_without_a_key_exchange_state_2_comes_with_the_init_response() {
         harness.expect(&[]);
     };
     each_with(encryption_off, test);
-    // What is secure by itself needs no switch.
+    // A transport that encrypts needs no switch.
     where_no_keys_are_exchanged(test);
 }
 
@@ -328,17 +328,17 @@ fn c020_after_an_accepted_login_the_client_opens_exactly_the_address_of_the_resp
             assert_ne!(name_server, front_end);
         });
     }
-    // One that leads nowhere is a front end that cannot be reached.
+    // An invalid address counts as a front end that cannot be reached.
     for address in ["", "fe.example", "fe.example:x", "http://fe.example:1"] {
         each(|mut harness| {
             harness.go_to(State::ConnectedToNameServer);
             harness
                 .client
                 .connect_to_region_front_end("eu")
-                .expect("may go on");
+                .expect("a region can be chosen");
             harness.respond(230, 0, None, &[(230, address.into()), (221, TOKEN.into())]);
             if address.is_empty() {
-                // As if it were missing: item 23.
+                // As if the address were missing: item 23.
                 harness.expect(&[Seen::State(State::Error), Seen::Error(3101)]);
             } else {
                 harness.expect(&[
@@ -393,7 +393,7 @@ fn c037_choosing_a_region_in_state_2_sends_authenticate_without_a_state_change()
         harness.expect(&[]);
         harness.expect_request(230, true, &ConnectTo("us").login());
         harness.expect_nothing();
-        // chat.md 2.7: while it is pending another one is refused, and replaces nothing.
+        // chat.md 2.7: while one login is pending, another is rejected and replaces nothing.
         assert_eq!(
             harness.refused(|client| client.connect_to_region_front_end("asia")),
             RequestError::AlreadyInProgress
@@ -411,7 +411,7 @@ fn c038_choosing_a_region_before_the_key_exchange_authenticates_after_it() {
     where_keys_are_exchanged(|mut harness| {
         harness.connect(None);
         harness.accept();
-        // The init has not been answered: not connected, by chat.md 6.1.
+        // Without an init response the client is not connected. chat.md 6.1.
         let wrong = RequestError::WrongState(State::ConnectingToNameServer);
         assert_eq!(
             harness.refused(|client| client.connect_to_region_front_end("us")),
@@ -423,7 +423,7 @@ fn c038_choosing_a_region_before_the_key_exchange_authenticates_after_it() {
         harness.pump();
         harness.expect(&[]);
         harness.expect_no_request();
-        // A region waits already: a second one replaces nothing.
+        // A region is pending already: a second one replaces nothing.
         assert_eq!(
             harness.refused(|client| client.connect_to_region_front_end("us")),
             wrong
@@ -434,7 +434,7 @@ fn c038_choosing_a_region_before_the_key_exchange_authenticates_after_it() {
         harness.advance_ms(10_000);
         harness.expect_no_request();
     });
-    // A region in the options waits as well.
+    // A region in the options is pending as well.
     where_keys_are_exchanged(|mut harness| {
         harness.connect(Some("eu"));
         harness.accept();
@@ -476,7 +476,7 @@ fn c040_connected_to_name_server_is_true_only_in_state_2() {
             );
         });
     }
-    // Not between transport connect and encryption.
+    // Not between the transport connection and the key exchange.
     where_keys_are_exchanged(|mut harness| {
         harness.connect(None);
         harness.accept();
@@ -510,7 +510,7 @@ fn c041_with_encryption_off_a_region_in_the_options_is_still_authenticated() {
     });
 }
 
-/// chat.md 2.7: from the states without a connection it is a connect with this region.
+/// chat.md 2.7: in the states without a connection the call connects with this region.
 #[test]
 fn choosing_a_region_without_a_connection_connects() {
     for state in [State::Uninitialized, State::Error, State::Disconnected] {
@@ -556,7 +556,7 @@ fn both_servers_get_an_init_with_their_name() {
         };
         harness.go_to(State::ConnectedToFrontEnd);
         if harness.row.json {
-            // Both get the app id. wire.md 7.2.
+            // Both servers get the app id. wire.md 7.2.
             let path = format!("/{APP_ID}?libversion=4.1.8.20");
             let paths: Vec<&str> = harness
                 .links
@@ -574,7 +574,7 @@ fn both_servers_get_an_init_with_their_name() {
         let names: Vec<&str> = inits.iter().map(|init| init.application.as_str()).collect();
         assert_eq!(names, ["NameServer", "chat"]);
         for init in inits {
-            // A path says always that the client knows IPv6. wire.md 7.1.
+            // The path always announces IPv6. wire.md 7.1.
             let ipv6 = harness.row.is_messages();
             assert_eq!(
                 (init.protocol, init.sdk, init.version, init.ipv6),

@@ -1,27 +1,28 @@
-//! Which items of chat.md section 11 have a test, and which need not have one yet.
+//! Checks that each item of chat.md section 11 has a test, or a reason to wait.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Items that wait for what they test, each range with its reason. One of them that has a test fails the count, so
-/// that the list stays honest.
+/// Items whose feature does not exist yet, each range with its reason. An item that has a test must
+/// not be listed.
 const DUE_LATER: [(std::ops::RangeInclusive<u16>, &str); 1] =
-    [(117..=118, "restore is not there yet")];
+    [(117..=118, "restore does not exist yet")];
 
-/// Items that are about UDP although their words do not name it.
+/// Items about UDP whose text does not contain "UDP".
 const ALSO_OVER_UDP: [u16; 2] = [8, 52];
 
-/// What every item is to be tested over.
+/// A transport over which every item must be tested.
 struct Over {
     name: &'static str,
-    /// What a test calls that runs over it: the functions of the harness, and what only that has.
+    /// Text that shows in the body of a test that runs over it: functions of the harness, and names
+    /// that only this transport has.
     calls: &'static [&'static str],
-    /// Items whose tests do not, each with its reason. One of them that does fails the count.
+    /// Items without a test over it, each with its reason. An item that has one must not be listed.
     not: &'static [(u16, &'static str)],
 }
 
-const NO_LINK: (u16, &str) = (2, "what is refused before any link is opened");
+const NO_LINK: (u16, &str) = (2, "rejected before any link is opened");
 
 const OVER: [Over; 3] = [
     Over {
@@ -65,7 +66,7 @@ const OVER: [Over; 3] = [
         ],
         not: &[
             NO_LINK,
-            (3, "the port does not depend on what is spoken"),
+            (3, "the port does not depend on the protocol"),
             (7, "no keys are exchanged"),
             (26, "no keys are exchanged"),
             (38, "no keys are exchanged"),
@@ -78,7 +79,7 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The numbered items of section 11, with their words.
+/// The numbered items of section 11, with their text.
 fn items() -> BTreeMap<u16, String> {
     let text =
         fs::read_to_string(here("spec/chat.md")).expect("the specification is in the project");
@@ -88,13 +89,13 @@ fn items() -> BTreeMap<u16, String> {
         .skip(1);
     let mut items = BTreeMap::new();
     for line in section.take_while(|line| !line.starts_with("## ")) {
-        let Some((number, words)) = line.split_once(". ") else {
+        let Some((number, text)) = line.split_once(". ") else {
             continue;
         };
         if let Ok(number) = number.parse() {
             assert!(
-                items.insert(number, words.to_owned()).is_none(),
-                "item {number} is there twice"
+                items.insert(number, text.to_owned()).is_none(),
+                "item {number} appears twice"
             );
         }
     }
@@ -103,9 +104,9 @@ fn items() -> BTreeMap<u16, String> {
 
 /// A test of an item.
 struct Test {
-    /// What follows the number.
+    /// The part of the name after the number.
     name: String,
-    /// For each of [`OVER`].
+    /// Whether it runs over each of [`OVER`].
     over: [bool; OVER.len()],
 }
 
@@ -127,7 +128,7 @@ fn functions(lines: &[&str]) -> BTreeMap<String, String> {
     functions
 }
 
-/// Whether a function runs something over this, by itself or by another one of its file.
+/// Whether a function uses this transport, directly or through another function of its file.
 fn runs_over(over: &Over, name: &str, functions: &BTreeMap<String, String>) -> bool {
     let Some(body) = functions.get(name) else {
         return false;
@@ -148,7 +149,7 @@ fn follows_a_word(text: &str, at: usize) -> bool {
     text[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.')
 }
 
-/// The items that the tests of this directory are named after, with the tests.
+/// The tests of this directory by the item in their name.
 fn tests() -> BTreeMap<u16, Vec<Test>> {
     let mut tests: BTreeMap<u16, Vec<Test>> = BTreeMap::new();
     let mut files = 0;
@@ -182,9 +183,9 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
             );
             assert!(
                 line.starts_with(&format!("fn c{number:03}_")),
-                "three digits, please: {line}"
+                "write three digits: {line}"
             );
-            assert!(name.len() > 10, "a name that describes, please: {line}");
+            assert!(name.len() > 10, "write a descriptive name: {line}");
             let over =
                 OVER.map(|over| runs_over(&over, &format!("c{number:03}_{name}"), &functions));
             tests.entry(number).or_default().push(Test {
@@ -193,7 +194,7 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
             });
         }
     }
-    assert!(files > 5, "the tests are not where they were");
+    assert!(files > 5, "the tests have moved");
     tests
 }
 
@@ -217,11 +218,11 @@ fn every_item_has_a_test_or_a_reason_to_wait() {
             .sum::<usize>()
     );
     let mut wrong = Vec::new();
-    for (number, words) in &items {
+    for (number, text) in &items {
         match (tests.contains_key(number), later.contains(number)) {
-            (false, false) => wrong.push(format!("no test c{number:03}_..: {words}")),
+            (false, false) => wrong.push(format!("no test c{number:03}_..: {text}")),
             (true, true) => wrong.push(format!(
-                "c{number:03} has a test and is listed as due later: {words}"
+                "c{number:03} has a test and is listed as due later: {text}"
             )),
             _ => {}
         }
@@ -250,7 +251,7 @@ fn every_item_has_a_test_or_a_reason_to_wait() {
     }
     let about_udp: BTreeSet<u16> = items
         .iter()
-        .filter(|(_, words)| words.contains("UDP"))
+        .filter(|(_, text)| text.contains("UDP"))
         .map(|(number, _)| *number)
         .chain(ALSO_OVER_UDP)
         .collect();

@@ -1,4 +1,4 @@
-//! Deadlines, and what `poll_timeout` and `service` say, to the millisecond. chat.md 6.4.
+//! Deadlines, and the results of `poll_timeout` and `service`, to the millisecond. chat.md 6.4.
 
 use crate::harness::{
     Harness, Seen, each, each_with, encryption_off, error, exactly_after_ms,
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[test]
 fn the_connect_deadline_counts_from_the_change_to_state_1() {
-    // Whatever was reached meanwhile.
+    // The deadline is the same for every step.
     let steps: [fn(&mut Harness); 3] = [
         |_| {},
         |harness| harness.accept(),
@@ -22,7 +22,7 @@ fn the_connect_deadline_counts_from_the_change_to_state_1() {
     for (index, step) in steps.into_iter().enumerate() {
         each(|mut harness| {
             if index == 2 && !harness.row.exchanges_keys() {
-                return; // That is state 2 already.
+                return; // This is state 2 already.
             }
             harness.go_to(State::ConnectingToNameServer);
             let due = harness.now.plus_millis(15_000);
@@ -52,7 +52,7 @@ fn the_connect_deadline_counts_from_the_change_to_state_1() {
     }
 }
 
-/// From state 3 to state 4, the login included: it does not begin anew with it.
+/// One deadline from state 3 to state 4: the login does not restart it.
 #[test]
 fn the_front_end_must_accept_the_login_within_the_same_deadline() {
     each(|mut harness| {
@@ -88,7 +88,7 @@ fn every_deadline_is_configurable() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         exactly_after_ms(&mut harness, 2_000, &error(3004));
     });
@@ -107,7 +107,7 @@ fn every_deadline_is_configurable() {
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
         exactly_after_ms(&mut harness, 600, &[timed_out]);
     });
-    // Over datagrams silence is noticed by what is not acknowledged.
+    // Over datagrams silence shows by missing acknowledgements.
     not_over_datagrams_with(configure, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let request = harness
@@ -125,7 +125,7 @@ fn every_deadline_is_configurable() {
             }
         );
     });
-    // No request timeout at all.
+    // Without a request timeout.
     each_with(
         |config| config.request_timeout(Duration::from_millis(0)),
         |mut harness| {
@@ -153,7 +153,7 @@ fn get_regions_without_response_times_out_and_keeps_the_state() {
         exactly_after_ms(&mut harness, 11_000, &[Seen::Regions(Err(3004))]);
         exactly_after_ms(&mut harness, 4_000, &[Seen::Regions(Err(3004))]);
         assert_eq!(harness.client.state(), State::ConnectedToNameServer);
-        // Late answers are for nobody.
+        // Late responses settle nothing.
         harness.respond(
             220,
             0,
@@ -185,7 +185,7 @@ fn requests_time_out_one_by_one() {
             .expect("on the front end");
         harness.pump();
         assert!(!harness.client.can_chat_in_channel("d"));
-        // What is settled in time does not time out.
+        // A request that is settled in time does not time out.
         harness.raise(
             5,
             &[(0, strings(&["b"])), (15, crate::harness::bools(&[true]))],
@@ -200,7 +200,7 @@ fn requests_time_out_one_by_one() {
         exactly_after_ms(&mut harness, 13_000, &expected);
         let expected = [Seen::Unsubscribed(outcomes(&["d"], &timed_out, Some(gone)))];
         exactly_after_ms(&mut harness, 1_000, &expected);
-        // It is still in there, for all that is known.
+        // As far as the client knows, the user is still in the channel.
         assert!(harness.client.can_chat_in_channel("d"));
         let expected = [Seen::Subscribed(outcomes(&["c"], &timed_out, Some(second)))];
         exactly_after_ms(&mut harness, 1_000, &expected);
@@ -219,14 +219,14 @@ fn poll_timeout_is_the_deadline_of_a_login() {
             harness
                 .client
                 .connect_to_region_front_end("eu")
-                .expect("may go on");
+                .expect("a region can be chosen");
             harness.pump();
             harness.expect_deadline_in_ms(1_234);
         },
     );
 }
 
-/// "now" while input waits that `service` could act on, and nothing else.
+/// `poll_timeout` is "now" while core holds input that `service` could process, and otherwise not.
 #[test]
 fn poll_timeout_is_now_while_input_waits() {
     each(|mut harness| {
@@ -238,7 +238,7 @@ fn poll_timeout_is_now_while_input_waits() {
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
         let serviced = harness.client.service(harness.now);
         assert!(!serviced.more);
-        // An event that nobody takes is no reason to wake up.
+        // An event that is not taken is no reason to wake up.
         assert_eq!(
             (
                 harness.client.queued_events(),
@@ -251,7 +251,7 @@ fn poll_timeout_is_now_while_input_waits() {
             .handle_link(harness.now, link, LinkInput::Closed);
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
     });
-    // Half a message is nothing to act on; only streams have such.
+    // `service` cannot process half a message. Only streams deliver one.
     over_streams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let (link, event) = (harness.link(), harness.event(77, &[]));
@@ -264,7 +264,7 @@ fn poll_timeout_is_now_while_input_waits() {
         assert_eq!(
             harness.client.poll_timeout(),
             before,
-            "half a message is nothing to act on"
+            "half a message is not processable input"
         );
         harness
             .client
@@ -275,7 +275,7 @@ fn poll_timeout_is_now_while_input_waits() {
         harness.go_to(State::ConnectedToFrontEnd);
         let event = harness.event(77, &[(1, "x".repeat(2_000).into())]);
         let (link, now) = (harness.link(), harness.now);
-        let datagrams = harness.server().udp().say(now, &event);
+        let datagrams = harness.server().udp().input_for(now, &event);
         let [part, rest] = datagrams.as_slice() else {
             panic!("two fragments")
         };
@@ -287,7 +287,7 @@ fn poll_timeout_is_now_while_input_waits() {
         assert_eq!(
             harness.client.poll_timeout(),
             before,
-            "half a message is nothing to act on"
+            "half a message is not processable input"
         );
         harness
             .client
@@ -296,7 +296,7 @@ fn poll_timeout_is_now_while_input_waits() {
     });
 }
 
-/// contract 6: bounded work in a call, and no further than a change of the state.
+/// Contract 6: bounded work in a call, and none after a state change.
 #[test]
 fn service_reports_remaining_work() {
     each_with(
@@ -352,7 +352,7 @@ fn service_reports_remaining_work() {
     });
 }
 
-/// The same deadlines where no key is exchanged.
+/// The same deadlines without a key exchange.
 #[test]
 fn deadlines_without_encryption() {
     each_with(encryption_off, |mut harness| {

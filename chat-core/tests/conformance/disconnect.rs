@@ -1,4 +1,4 @@
-//! What becomes of links that the client leaves: flushed, closed, forgotten. Contract 10.
+//! Links that the client leaves: flushed, closed, forgotten. Contract 10.
 
 use crate::harness::{
     FRONT_END, Harness, Seen, TOKEN, each, not_over_datagrams, over_streams_with,
@@ -6,21 +6,22 @@ use crate::harness::{
 use chat_core::{ConnectOptions, LinkError, LinkErrorKind, LinkInput, PublishOptions, State};
 use std::time::Duration;
 
-/// A client whose login waits for the name server's answer.
+/// A client whose login waits for the response of the name server.
 fn logging_in(harness: &mut Harness) {
     harness.go_to(State::ConnectedToNameServer);
     harness
         .client
         .connect_to_region_front_end("eu")
-        .expect("may go on");
+        .expect("a region can be chosen");
     harness.pump();
     harness.forget();
 }
 
-/// contract 10: what was accepted before is still sent, for a second at most, and then the link is closed.
+/// Contract 10: core sends previously accepted data, for a second at most, and then closes the
+/// link.
 #[test]
 fn disconnect_sends_previously_accepted_data() {
-    // The socket takes it: closed as soon as it has.
+    // The socket takes the data: the link is closed immediately afterwards.
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();
@@ -36,7 +37,8 @@ fn disconnect_sends_previously_accepted_data() {
         harness.expect_nothing();
         assert_eq!(harness.client.poll_timeout(), None);
     });
-    // The socket takes nothing: closed after the flush time, to the millisecond. Over datagrams: see `udp_endings`.
+    // The socket takes nothing: the link is closed after the flush timeout, to the millisecond. For
+    // datagrams see `udp_flush`.
     not_over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();
@@ -46,7 +48,7 @@ fn disconnect_sends_previously_accepted_data() {
             .publish_message("a", "bye", &PublishOptions::new())
             .expect("on the front end");
         harness.client.disconnect();
-        // The timer starts with the next call that brings the time.
+        // The timer starts with the next call that passes a time.
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
         harness.now = harness.now.plus_millis(5_000);
         harness.pump();
@@ -65,7 +67,7 @@ fn disconnect_sends_previously_accepted_data() {
             (None, 0)
         );
     });
-    // Half of it is taken in time, as streams do.
+    // The socket takes half of the data in time, as streams do.
     over_streams_with(
         |config| config.flush_timeout(Duration::from_millis(250)),
         |mut harness| {
@@ -93,7 +95,7 @@ fn disconnect_sends_previously_accepted_data() {
             harness.expect_no_command();
         },
     );
-    // Nothing waits: closed at once.
+    // Nothing is queued: the link is closed at once.
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();
@@ -118,7 +120,7 @@ fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
         harness
             .client
             .connect_to_name_server(ConnectOptions::new())
-            .expect("may connect");
+            .expect("connect is allowed");
         harness.client.disconnect();
         harness.pump();
         harness.expect(&[
@@ -130,7 +132,8 @@ fn a_link_that_is_not_open_yet_is_closed_at_once_or_never_opened() {
     });
 }
 
-/// After `Closed` or `Failed` no `Close` follows, also if it was decided just before..
+/// After `Closed` or `Failed` no `Close` follows, even if core decided to close the link just
+/// before.
 #[test]
 fn a_link_that_ended_by_itself_is_not_closed() {
     let ends: [fn() -> LinkInput<'static>; 2] = [
@@ -138,7 +141,7 @@ fn a_link_that_ended_by_itself_is_not_closed() {
         || LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "reset")),
     ];
     for end in ends {
-        // Behind an answer that makes the client leave.
+        // Directly after the response that makes the client leave.
         for return_code in [0, 32767] {
             each(|mut harness| {
                 logging_in(&mut harness);
@@ -161,7 +164,7 @@ fn a_link_that_ended_by_itself_is_not_closed() {
                 harness.expect_no_command();
             });
         }
-        // While it is being flushed.
+        // While the link is flushed.
         each(|mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
             harness.writable = false;
@@ -178,7 +181,7 @@ fn a_link_that_ended_by_itself_is_not_closed() {
             harness.expect_nothing();
             assert_eq!(harness.client.buffered_bytes(), 0);
         });
-        // When the command has not been taken yet.
+        // Before the driver has taken the command.
         each(|mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
             let link = harness.link();
@@ -190,7 +193,8 @@ fn a_link_that_ended_by_itself_is_not_closed() {
     }
 }
 
-/// contract 10: connecting anew is legal while the old link is still sending, which touches nothing any more.
+/// Contract 10: connecting again is legal while the old link still sends. It no longer affects the
+/// client.
 #[test]
 fn connecting_again_while_the_old_link_is_flushed() {
     each(|mut harness| {
@@ -209,7 +213,7 @@ fn connecting_again_while_the_old_link_is_flushed() {
         ]);
         harness.expect_open("ns.example", 4533);
         if !harness.row.is_datagrams() {
-            // Over datagrams the goodbye has its time in it.
+            // Over datagrams the disconnect contains its time.
             harness.expect_deadline_in_ms(1_000);
         }
         let old_end = harness
@@ -217,7 +221,7 @@ fn connecting_again_while_the_old_link_is_flushed() {
             .iter()
             .find(|link| link.id == old)
             .expect("known");
-        // JSON has no goodbye.
+        // JSON has no disconnect message.
         let late = if harness.row.json {
             old_end.event(false, 77, &[])
         } else {
@@ -237,7 +241,7 @@ fn connecting_again_while_the_old_link_is_flushed() {
     });
 }
 
-/// contract 10: nobody reads what a link brings that only goes on sending, so none of it is kept.
+/// Contract 10: a retired link only sends, so core keeps none of its input.
 #[test]
 fn input_of_a_retired_link_is_not_buffered() {
     not_over_datagrams(|mut harness| {
@@ -263,7 +267,7 @@ fn input_of_a_retired_link_is_not_buffered() {
     });
 }
 
-/// The name server's link goes on sending when the client moves on. chat.md 2.3, 6.2.
+/// The link to the name server continues to send after the client moved on. chat.md 2.3, 6.2.
 #[test]
 fn moving_to_the_front_end_does_not_wait_for_the_name_server() {
     each(|mut harness| {

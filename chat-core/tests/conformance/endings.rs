@@ -1,5 +1,5 @@
-//! How connections end: every step with every fault, the order of what is announced, and what is left afterwards.
-//! chat.md 6.2.
+//! The ends of connections: every fault at every step, the order of the events, and the state
+//! afterwards. chat.md 6.2.
 
 use crate::harness::{
     Harness, Row, Seen, each, not_in_json, not_over_datagrams_with, outcomes, over_messages_with,
@@ -10,29 +10,29 @@ use chat_core::{
 };
 use std::time::Duration;
 
-/// The steps of a connection, as far as faults can tell them apart.
+/// The steps of a connection in which faults have different effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     /// The link is being opened.
     Opening,
     /// The init was sent.
-    Greeting,
+    Init,
     /// The client's key was sent.
-    Keying,
-    /// Connected, nothing pending. On the front end: logged in.
+    KeyExchange,
+    /// Connected, with nothing pending. On the front end: logged in.
     Idle,
     /// The login was sent.
     Login,
 }
 
 impl At {
-    /// Where no keys are exchanged nothing waits for one: that step is the login.
+    /// Without a key exchange this step does not exist: the login takes its place.
     fn exists(self, over: Row) -> bool {
-        self != Self::Keying || over.exchanges_keys()
+        self != Self::KeyExchange || over.exchanges_keys()
     }
 }
 
-const STEPS: [At; 5] = [At::Opening, At::Greeting, At::Keying, At::Idle, At::Login];
+const STEPS: [At; 5] = [At::Opening, At::Init, At::KeyExchange, At::Idle, At::Login];
 
 fn go(harness: &mut Harness, server: Server, step: At) {
     match (server, step) {
@@ -43,7 +43,7 @@ fn go(harness: &mut Harness, server: Server, step: At) {
             harness
                 .client
                 .connect_to_region_front_end("eu")
-                .expect("may go on");
+                .expect("a region can be chosen");
             harness.pump();
         }
         (server, step) => {
@@ -54,7 +54,7 @@ fn go(harness: &mut Harness, server: Server, step: At) {
             if step != At::Opening {
                 harness.accept();
             }
-            if matches!(step, At::Keying | At::Login) {
+            if matches!(step, At::KeyExchange | At::Login) {
                 harness.send_init_response();
             }
             if step == At::Login && harness.row.exchanges_keys() {
@@ -71,19 +71,19 @@ enum Fault {
     Closes,
     Resets,
     Breaks,
-    /// Says nothing at all any more.
+    /// Sends nothing.
     FallsSilent,
-    /// Answers pings, and nothing else.
-    GoesDeaf,
-    /// Bytes that are no frame, no message, or no datagram of this connection.
+    /// Responds to pings, and to nothing else.
+    AnswersOnlyPings,
+    /// Sends bytes that are not a frame, not a message, or not a datagram of this connection.
     SendsNonsense,
-    SaysGoodbye,
+    SendsDisconnect,
 }
 
 impl Fault {
-    /// JSON has no goodbye.
+    /// JSON has no disconnect message.
     fn exists(self, over: Row) -> bool {
-        self != Self::SaysGoodbye || !over.json
+        self != Self::SendsDisconnect || !over.json
     }
 }
 
@@ -93,12 +93,13 @@ const FAULTS: [Fault; 8] = [
     Fault::Resets,
     Fault::Breaks,
     Fault::FallsSilent,
-    Fault::GoesDeaf,
+    Fault::AnswersOnlyPings,
     Fault::SendsNonsense,
-    Fault::SaysGoodbye,
+    Fault::SendsDisconnect,
 ];
 
-/// How long it takes until the fault ends the connection, how the code ends, and why; `None` if it never does.
+/// The time until the fault ends the connection, the last digits of the code, and the cause. `None`
+/// if it never ends the connection.
 fn expected(
     over: Row,
     server: Server,
@@ -127,16 +128,17 @@ fn expected(
             );
             Some((0, 1, CauseKind::BadStream(error)))
         }
-        Fault::SaysGoodbye => Some((0, 3, CauseKind::ServerDisconnect)),
-        // Silence counts from the init response on: before, the deadline of the step does.
-        Fault::FallsSilent | Fault::GoesDeaf if opening => {
+        Fault::SendsDisconnect => Some((0, 3, CauseKind::ServerDisconnect)),
+        // The silence timer runs from the init response on. Before that, the deadline of the step
+        // counts.
+        Fault::FallsSilent | Fault::AnswersOnlyPings if opening => {
             let (digit, kind) = over.never_opened();
             Some((15_000, digit, kind))
         }
         Fault::FallsSilent if over.is_datagrams() => {
             Some((silent_ms, 4, CauseKind::Unacknowledged))
         }
-        Fault::FallsSilent | Fault::GoesDeaf if step == At::Greeting => {
+        Fault::FallsSilent | Fault::AnswersOnlyPings if step == At::Init => {
             Some((15_000, 4, CauseKind::Deadline(Step::Connect)))
         }
         Fault::FallsSilent => Some((
@@ -146,17 +148,18 @@ fn expected(
                 elapsed: Duration::from_millis(10_000),
             },
         )),
-        // Datagrams that are none are dropped, and WebSocket messages that are none are skipped.
-        Fault::GoesDeaf | Fault::SendsNonsense => match (server, step) {
+        // Invalid datagrams are dropped, and invalid WebSocket messages are skipped.
+        Fault::AnswersOnlyPings | Fault::SendsNonsense => match (server, step) {
             (_, At::Idle) => None,
-            // On the front end both deadlines run out at once; the more exact one is told.
+            // On the front end both deadlines end at the same time; the client reports the more
+            // exact one.
             (_, At::Login) => Some((15_000, 4, CauseKind::Deadline(Step::Authenticate))),
             _ => Some((15_000, 4, CauseKind::Deadline(Step::Connect))),
         },
     }
 }
 
-/// How long a silence takes to be noticed.
+/// The time until the client notices silence.
 fn strike(harness: &mut Harness, fault: Fault) -> u64 {
     match fault {
         Fault::Refuses => harness.fail(LinkErrorKind::Refused, "refused"),
@@ -164,12 +167,12 @@ fn strike(harness: &mut Harness, fault: Fault) -> u64 {
         Fault::Resets => harness.fail(LinkErrorKind::Reset, "reset"),
         Fault::Breaks => harness.fail(LinkErrorKind::Io, "broken"),
         Fault::FallsSilent => return harness.fall_silent(),
-        Fault::GoesDeaf => {}
+        Fault::AnswersOnlyPings => {}
         Fault::SendsNonsense => {
             let link = harness.link();
             harness.input(link, LinkInput::Received(&[0xAA]));
             if harness.row.is_messages() {
-                // Each message ends by itself, so the next one can be followed.
+                // The transport delimits messages, so the client finds the next one.
                 harness.expect(&[Seen::BadMessage(if harness.row.json {
                     "NotUtf8"
                 } else {
@@ -177,12 +180,12 @@ fn strike(harness: &mut Harness, fault: Fault) -> u64 {
                 })]);
             }
         }
-        Fault::SaysGoodbye => harness.send_disconnect(1, Some("go away")),
+        Fault::SendsDisconnect => harness.send_disconnect(1, Some("go away")),
     }
     0
 }
 
-/// The offset and field of a broken stream are the splitter's business.
+/// Offset and field of an invalid stream are tested with the splitter.
 fn same_kind(one: CauseKind, other: CauseKind) -> bool {
     match (one, other) {
         (CauseKind::BadStream(one), CauseKind::BadStream(other)) => one.kind == other.kind,
@@ -195,7 +198,8 @@ fn every_fault_at_every_step_ends_as_specified_and_on_time() {
     for server in [Server::NameServer, Server::FrontEnd] {
         for step in STEPS {
             for fault in FAULTS {
-                if step == At::Opening && matches!(fault, Fault::SendsNonsense | Fault::SaysGoodbye)
+                if step == At::Opening
+                    && matches!(fault, Fault::SendsNonsense | Fault::SendsDisconnect)
                 {
                     continue;
                 }
@@ -240,11 +244,11 @@ fn check(harness: &mut Harness, server: Server, step: At, fault: Fault) {
         "{:?} is not {kind:?}",
         cause.kind
     );
-    // A link that the driver called gone is gone; any other is closed, once.
+    // A link that the driver reported as gone is not closed; any other is closed once.
     if !matches!(kind, CauseKind::Link(_) | CauseKind::Closed) {
         harness.expect_close(link);
     }
-    // Nothing follows, whatever comes late.
+    // No event follows, whatever late input arrives.
     assert!(harness.server().gone);
     harness
         .client
@@ -259,7 +263,7 @@ fn check(harness: &mut Harness, server: Server, step: At, fault: Fault) {
         (State::Error, None)
     );
     assert_eq!(harness.client.buffered_bytes(), 0);
-    // And everything works again.
+    // The client works as before after it connects again.
     harness.answers = true;
     harness.connect(Some("eu"));
     harness.handshake();
@@ -269,7 +273,7 @@ fn check(harness: &mut Harness, server: Server, step: At, fault: Fault) {
     assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
 }
 
-/// wire.md 10: what cannot be decoded is reported and skipped, at every step.
+/// wire.md 10: at every step the client reports and skips what it cannot decode.
 #[test]
 fn invalid_messages_in_valid_frames_are_skipped_at_every_step() {
     let nonsense: [(&[u8], &str); 6] = [
@@ -324,20 +328,20 @@ fn invalid_messages_in_valid_frames_are_skipped_at_every_step() {
     }
 }
 
-/// Ciphertext without a key, and ciphertext that does not decrypt. JSON has none.
+/// Ciphertext without a key, and ciphertext that does not decrypt. JSON has no ciphertext.
 #[test]
 fn ciphertext_that_cannot_be_decrypted_is_skipped() {
     let encrypted = [&[0xF3, 0x84][..], &[0x55; 16]].concat();
     for (step, kind) in [
-        (At::Greeting, "NoKey"),
-        (At::Keying, "NoKey"),
+        (At::Init, "NoKey"),
+        (At::KeyExchange, "NoKey"),
         (At::Idle, "BadCiphertext"),
     ] {
         not_in_json(|mut harness| {
             if !step.exists(harness.row) {
                 return;
             }
-            // There is never a key where none are exchanged.
+            // Without a key exchange there is never a key.
             let kind = if harness.row.exchanges_keys() {
                 kind
             } else {
@@ -349,7 +353,7 @@ fn ciphertext_that_cannot_be_decrypted_is_skipped() {
             harness.expect_nothing();
         });
     }
-    // Half a block.
+    // Half a cipher block.
     where_keys_are_exchanged(|mut harness| {
         go(&mut harness, Server::FrontEnd, At::Idle);
         harness.deliver_message(&encrypted[..10]);
@@ -357,7 +361,7 @@ fn ciphertext_that_cannot_be_decrypted_is_skipped() {
     });
 }
 
-/// A client on the front end with three requests open, in the order in which they are to fail.
+/// A client on the front end with three open requests, in the order in which they must fail.
 fn with_open_requests(harness: &mut Harness) -> [RequestId; 3] {
     harness.go_to(State::ConnectedToFrontEnd);
     harness.join(&["d"]);
@@ -388,13 +392,16 @@ fn lost([first, second, gone]: [RequestId; 3]) -> Vec<Seen> {
 
 #[test]
 fn open_requests_fail_before_the_state_changes() {
-    for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
+    for fault in FAULTS
+        .into_iter()
+        .filter(|&fault| fault != Fault::AnswersOnlyPings)
+    {
         println!("{fault:?}");
         each(|mut harness| {
             if fault == Fault::SendsNonsense && !harness.row.is_stream()
                 || !fault.exists(harness.row)
             {
-                return; // It ends nothing, or there is no such thing.
+                return; // This fault does not exist here, or does not end the connection.
             }
             let requests = with_open_requests(&mut harness);
             let silent_ms = strike(&mut harness, fault);
@@ -418,7 +425,7 @@ fn open_requests_fail_before_the_state_changes() {
     });
 }
 
-/// What a name server can do to a client that waits for regions and for its login.
+/// Ends of the name server's connection while the client waits for regions and for its login.
 #[test]
 fn open_get_regions_fail_before_the_state_changes() {
     let waiting = |harness: &mut Harness| {
@@ -428,18 +435,21 @@ fn open_get_regions_fail_before_the_state_changes() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         harness.forget();
     };
     let lost = [Seen::Regions(Err(3003)), Seen::Regions(Err(3003))];
-    for fault in FAULTS.into_iter().filter(|&fault| fault != Fault::GoesDeaf) {
+    for fault in FAULTS
+        .into_iter()
+        .filter(|&fault| fault != Fault::AnswersOnlyPings)
+    {
         println!("{fault:?}");
         each(|mut harness| {
             if fault == Fault::SendsNonsense && !harness.row.is_stream()
                 || !fault.exists(harness.row)
             {
-                return; // It ends nothing, or there is no such thing.
+                return; // This fault does not exist here, or does not end the connection.
             }
             waiting(&mut harness);
             let silent_ms = strike(&mut harness, fault);
@@ -466,7 +476,7 @@ fn open_get_regions_fail_before_the_state_changes() {
         harness.pump();
         harness.expect(&[&lost[..], &[Seen::State(State::Disconnected)]].concat());
     });
-    // The move to the front end is an end of the name server, too.
+    // The move to the front end ends the name server's connection, too.
     each(|mut harness| {
         waiting(&mut harness);
         harness.accept_login();
@@ -478,7 +488,7 @@ fn open_get_regions_fail_before_the_state_changes() {
     });
 }
 
-/// What was received before the end is told before it.
+/// Messages that were received before the end are reported before it.
 #[test]
 fn messages_before_the_end_are_reported_before_it() {
     each(|mut harness| {
@@ -502,7 +512,8 @@ fn messages_before_the_end_are_reported_before_it() {
     });
 }
 
-/// Silence is not judged while nobody listens, and is again afterwards. contract 5. Datagrams are always read.
+/// Contract 5: the silence timer is paused while the driver does not read, and resumes afterwards.
+/// Datagrams are always read.
 #[test]
 fn the_silence_timer_resumes_once_a_full_buffer_is_read() {
     let limits = photon_proto::Limits {
@@ -510,13 +521,13 @@ fn the_silence_timer_resumes_once_a_full_buffer_is_read() {
         ..photon_proto::Limits::DEFAULT
     };
     let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
-    // Answers to pings alone, and a message before or behind them.
+    // Only ping responses, and ping responses with a message before or after them.
     for message_at in [None, Some(0), Some(1)] {
         not_over_datagrams_with(
             |config| config.limits(limits.clone()).incoming_cap_bytes(0),
             |mut harness| {
                 if harness.row.json {
-                    return; // The bytes of these answers are counted, and in JSON they are others.
+                    return; // The test counts bytes, and JSON encodes ping responses differently.
                 }
                 harness.go_to(State::ConnectedToFrontEnd);
                 harness.answers = false;
@@ -527,7 +538,7 @@ fn the_silence_timer_resumes_once_a_full_buffer_is_read() {
                 let link = harness.link();
                 harness.deliver_without_pump(link, &parts.concat());
                 assert!(!harness.client.wants_input(link));
-                // However long the application is away: it comes back to what it has.
+                // However long the application pauses, its data is still there.
                 harness.now = harness.now.plus_millis(60_000);
                 harness.pump();
                 assert!(harness.client.wants_input(link));
@@ -541,8 +552,8 @@ fn the_silence_timer_resumes_once_a_full_buffer_is_read() {
     }
 }
 
-/// More input than was asked for. Datagrams that find no room are not acknowledged; messages come one by one: see
-/// below.
+/// More input than wanted, on streams. Datagrams without free space are not acknowledged; for
+/// messages see below.
 #[test]
 fn an_input_overrun_ends_the_link_with_an_error() {
     let limits = photon_proto::Limits {
@@ -555,7 +566,7 @@ fn an_input_overrun_ends_the_link_with_an_error() {
             harness.go_to(State::ConnectedToFrontEnd);
             let link = harness.link();
             assert!(harness.client.wants_input(link));
-            // Answers to pings, not processed yet. The cap is twice the message limit.
+            // Unprocessed ping responses. The cap is twice the message limit.
             let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
             harness.client.handle_link(
                 harness.now,
@@ -573,7 +584,7 @@ fn an_input_overrun_ends_the_link_with_an_error() {
                 LinkInput::Received(&pong.repeat(64 * 1024 / 9 - 1)),
             );
             assert!(!harness.client.wants_input(link));
-            // Each answer counts as a message of work.
+            // Each response counts as one message of work.
             let mut calls = 0;
             while harness.client.service(harness.now).more {
                 calls += 1;
@@ -594,7 +605,8 @@ fn an_input_overrun_ends_the_link_with_an_error() {
     );
 }
 
-/// As much over WebSocket, where a driver cannot have read on: a message of the greatest length is all that fits beyond.
+/// The same over WebSocket, where the allowance above the cap is one message of the greatest
+/// length.
 #[test]
 fn an_overrun_of_messages_ends_the_link_with_an_error() {
     let limits = photon_proto::Limits {
@@ -605,7 +617,7 @@ fn an_overrun_of_messages_ends_the_link_with_an_error() {
         |config| config.limits(limits.clone()).incoming_cap_bytes(0),
         |mut harness| {
             if harness.row.json {
-                return; // The bytes of these answers are counted, and in JSON they are others.
+                return; // The test counts bytes, and JSON encodes ping responses differently.
             }
             harness.go_to(State::ConnectedToFrontEnd);
             let link = harness.link();

@@ -11,7 +11,8 @@ use chat_core::{
 };
 use std::time::Duration;
 
-/// The ends of a connection, other than refused logins, and how the documented code ends.
+/// The ends of a connection, other than rejected logins, with the last digits of the documented
+/// code.
 const ENDS: [End; 5] = [
     (1, |harness| {
         harness.accept();
@@ -38,15 +39,15 @@ const ENDS: [End; 5] = [
 fn c042_a_refused_connect_to_the_name_server_is_state_error_then_3002() {
     each(|mut harness| {
         harness.go_to(State::ConnectingToNameServer);
-        harness.fail(LinkErrorKind::Refused, "nobody there");
+        harness.fail(LinkErrorKind::Refused, "connection refused");
         harness.expect(&[Seen::State(State::Error), Seen::Error(3002)]);
         let (_, cause, message) = harness.error();
         assert_eq!(
             (cause.server, cause.kind),
             (Server::NameServer, CauseKind::Link(LinkErrorKind::Refused))
         );
-        assert_eq!(cause.text, "nobody there");
-        assert!(message.contains("nobody there"), "{message}");
+        assert_eq!(cause.text, "connection refused");
+        assert!(message.contains("connection refused"), "{message}");
         harness.expect_nothing();
     });
 }
@@ -56,14 +57,14 @@ fn c043_each_end_of_the_name_server_has_its_code() {
     for (digit, end) in ENDS {
         each(|mut harness| {
             if digit == 5 && !harness.row.exchanges_keys() {
-                return; // There is no key exchange to fail.
+                return; // Without a key exchange none can fail.
             }
             harness.go_to(State::ConnectingToNameServer);
             end(&mut harness);
             harness.expect(&[Seen::State(State::Error), Seen::Error(3000 + digit)]);
         });
     }
-    // In state 2 as well, where no key exchange can fail any more.
+    // In state 2 as well, where the key exchange is over.
     for (code, end) in [(3001, LinkErrorKind::Io), (3003, LinkErrorKind::Reset)] {
         each(|mut harness| {
             harness.go_to(State::ConnectedToNameServer);
@@ -100,7 +101,7 @@ fn c044_each_end_of_the_front_end_has_its_code() {
     for (digit, end) in ENDS {
         each(|mut harness| {
             if digit == 5 && !harness.row.exchanges_keys() {
-                return; // There is no key exchange to fail.
+                return; // Without a key exchange none can fail.
             }
             harness.go_to(State::ConnectingToFrontEnd);
             end(&mut harness);
@@ -116,7 +117,8 @@ fn c044_each_end_of_the_front_end_has_its_code() {
     }
 }
 
-/// chat.md 6.1: a key exchange answered with an error, with no key or with a wrong one.
+/// chat.md 6.1: a response to the key exchange with an error, without a key, or with an invalid
+/// key.
 #[test]
 fn every_failed_key_exchange_ends_the_connection() {
     let answers: [(i16, Option<&[u8]>, KeyExchangeFailure); 6] = [
@@ -150,9 +152,10 @@ fn every_failed_key_exchange_ends_the_connection() {
     }
 }
 
-/// A UDP server that does not answer is noticed by what it does not acknowledge (udp.md 5.4). The other deadline is the
-/// client's own (chat.md 6.4): on a stream that opened and heard nothing, over UDP if the server grants the connection
-/// and does not answer the init. A link that was never opened is ConnectFailed only if it is one that is connected.
+/// A UDP server that does not respond shows by missing acknowledgements (udp.md 5.4). The other
+/// deadline is the client's own (chat.md 6.4): on a stream that opened without input, and over UDP
+/// if the server accepts the connection but does not respond to the init. A link that never opened
+/// is ConnectFailed only for transports with connections.
 #[test]
 fn c045_a_connect_without_response_is_a_timeout() {
     for (state, base) in [
@@ -298,7 +301,7 @@ fn c048_the_end_of_the_retired_name_server_link_changes_nothing() {
                 );
             });
         }
-        // Nor anything that it says: a second answer to the login, a refusal, a goodbye, nonsense.
+        // Nor does its input: a second login response, a rejection, a disconnect, invalid bytes.
         each(|mut harness| {
             harness.go_to(state);
             let name_server = harness.links.first().expect("the name server");
@@ -308,7 +311,7 @@ fn c048_the_end_of_the_retired_name_server_link_changes_nothing() {
                 name_server.response(true, 230, 0, None, &[address, (221, TOKEN.into())]),
                 name_server.response(false, 230, 32767, Some("late"), &[]),
                 if harness.row.json {
-                    name_server.event(false, 77, &[]) // There is no goodbye.
+                    name_server.event(false, 77, &[]) // JSON has no disconnect message.
                 } else {
                     name_server.disconnect(-1, Some("late"))
                 },
@@ -323,13 +326,13 @@ fn c048_the_end_of_the_retired_name_server_link_changes_nothing() {
             assert_eq!(harness.client.state(), state);
         });
     }
-    // Also while the name server's link is still sending.
+    // Also while the link to the name server still sends.
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         harness.writable = false;
         harness.advance_ms(3_000);
@@ -356,7 +359,7 @@ fn c049_an_authenticate_without_response_is_a_timeout() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         harness.advance_ms(14_999);
         harness.expect(&[]);
@@ -399,7 +402,7 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
         };
         assert_eq!(harness.client.poll_event(), Some(changed));
         assert_eq!(harness.client.poll_event(), None);
-        // The server closes its end as well, in whatever way.
+        // The server closes its end as well, in any way.
         for late in [
             LinkInput::Received(&[0xAA]),
             LinkInput::Failed(LinkError::new(LinkErrorKind::Reset, "")),
@@ -413,7 +416,7 @@ fn c050_disconnect_changes_the_state_before_it_returns_and_no_error_follows() {
         assert_eq!(harness.client.poll_timeout(), None);
         assert_eq!(harness.client.state(), State::Disconnected);
     });
-    // From every state that is not an end.
+    // From every state with a connection.
     for state in [
         State::Error,
         State::ConnectingToNameServer,
@@ -445,7 +448,7 @@ fn c051_disconnect_without_a_connection_fires_nothing() {
     }
 }
 
-/// By a disconnect message; what the disconnect command of UDP says is tested in `udp_endings`.
+/// By a disconnect message. The disconnect command of UDP is tested in `udp_endings`.
 #[test]
 fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
     let reasons = [(32757, Some("user limit")), (1, Some("logic")), (-3, None)];
@@ -456,7 +459,7 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
         (State::ConnectedToFrontEnd, 1003, Server::FrontEnd),
     ] {
         for (reason, text) in reasons {
-            // Which JSON has no message for.
+            // JSON has no such message.
             not_in_json(|mut harness| {
                 harness.go_to(state);
                 if matches!(
@@ -485,14 +488,15 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
             });
         }
     }
-    // The link's own end comes right behind: one error, the one that says why, and nothing left to close.
+    // The end of the link follows directly: there is one error, the one with the reason, and no
+    // link to close.
     not_in_json(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
-        let (link, goodbye) = (
+        let (link, disconnect) = (
             harness.link(),
             harness.server().disconnect(32757, Some("user limit")),
         );
-        harness.deliver_without_pump(link, &goodbye);
+        harness.deliver_without_pump(link, &disconnect);
         harness.input(link, LinkInput::Closed);
         harness.expect(&[Seen::State(State::Error), Seen::Error(1003)]);
         assert_eq!(harness.error().1.kind, CauseKind::ServerDisconnect);
@@ -500,7 +504,7 @@ fn c052_a_disconnect_by_the_server_is_1003_with_its_reason() {
     });
 }
 
-/// Every call of the chat, with an argument that would be good on the front end.
+/// Every chat call, with arguments that are valid on the front end.
 fn chat_calls() -> [Call; 4] {
     [
         |client| client.subscribe(["a"], &SubscribeOptions::new()).map(drop),
@@ -535,7 +539,7 @@ fn c053_after_disconnect_all_chat_calls_are_rejected_and_send_nothing() {
     });
 }
 
-/// chat.md 6.2: in any state but ConnectedToFrontEnd they are refused, and answer the state.
+/// chat.md 6.2: in any state but ConnectedToFrontEnd the client rejects them with its state.
 #[test]
 fn chat_calls_are_rejected_in_every_other_state() {
     for state in crate::harness::ALL_STATES
@@ -552,7 +556,7 @@ fn chat_calls_are_rejected_in_every_other_state() {
     }
 }
 
-/// chat.md 6.2: with encryption off the same codes, without a key exchange to fail.
+/// chat.md 6.2: the codes are the same with encryption off, except that no key exchange can fail.
 #[test]
 fn without_encryption_ends_have_the_same_codes() {
     for (digit, end) in ENDS.into_iter().filter(|(digit, _)| *digit != 5) {

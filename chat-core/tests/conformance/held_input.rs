@@ -1,4 +1,5 @@
-//! What is received is not lost to a clock: nothing is late while the answer may lie in what is held.
+//! Held input against the clock: no deadline passes while core holds input that may contain the
+//! response.
 
 use crate::harness::{Harness, Seen, each_with, objects, strings};
 use chat_core::{CauseKind, Event, LinkInput, State};
@@ -14,7 +15,8 @@ fn line(harness: &mut Harness, id: i32) -> Vec<u8> {
     harness.event(0, &parameters)
 }
 
-/// The application takes no events; the server says its last words and closes. Ten minutes later all of it is told.
+/// The application takes no events while the server sends its last messages and closes. Ten minutes
+/// later everything is reported.
 #[test]
 fn the_disconnect_waits_until_the_application_takes_events() {
     each_with(
@@ -50,7 +52,7 @@ fn the_disconnect_waits_until_the_application_takes_events() {
             assert_eq!(
                 harness.client.state(),
                 State::ConnectedToFrontEnd,
-                "the end was told before what came before it"
+                "the end was reported before earlier messages"
             );
             let mut lines = 0;
             let mut end = Vec::new();
@@ -77,7 +79,7 @@ fn the_disconnect_waits_until_the_application_takes_events() {
     );
 }
 
-/// Caps that hold nothing, and caps without end, still make clients that work.
+/// Clients with the smallest and with the largest caps still work.
 #[test]
 fn extreme_caps_work() {
     each_with(

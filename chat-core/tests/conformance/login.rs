@@ -9,7 +9,7 @@ use chat_core::codes::auth_type;
 use chat_core::{AuthValues, CauseKind, ChatConfig, Server, State, Value};
 use photon_proto::Hashtable;
 
-/// What every login on the name server carries.
+/// The parameters of every login on the name server.
 fn login(region: &str) -> Vec<(u8, Value)> {
     vec![
         (224, APP_ID.into()),
@@ -18,7 +18,7 @@ fn login(region: &str) -> Vec<(u8, Value)> {
     ]
 }
 
-/// A login with more parameters.
+/// A login with additional parameters.
 fn login_with(more: &[(u8, Value)]) -> Vec<(u8, Value)> {
     [login("eu"), more.to_vec()].concat()
 }
@@ -36,7 +36,7 @@ fn logging_in_on_front_end(harness: &mut Harness) {
     harness.handshake();
 }
 
-/// What items 17 and 26 say of UDP, and wire.md 6.1 of frames.
+/// Checks items 17 and 26 for UDP, and wire.md 6.1 for frames.
 const RELIABLE_ON_CHANNEL_0: (u8, u8) = (0, 1);
 
 #[test]
@@ -124,7 +124,7 @@ fn c013_custom_authentication_is_a_byte_and_a_query_string() {
             );
         },
     );
-    // It takes effect at the next login, not on a live connection.
+    // New credentials take effect at the next login, not on an established connection.
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.authentication(AuthValues::new("a=b"));
@@ -142,7 +142,7 @@ fn c014_authentication_type_255_sends_nothing_about_it() {
         AuthValues::none().data("data"),
     ] {
         each(|mut harness| {
-            // It also takes back what was set before.
+            // The last call replaces the credentials of earlier calls.
             harness.authentication(AuthValues::new("c=d").data("more"));
             harness.authentication(values.clone());
             logging_in(&mut harness);
@@ -185,7 +185,7 @@ fn c016_the_login_on_the_name_server_carries_no_token_and_no_history_limit() {
         |mut harness| {
             logging_in(&mut harness);
             harness.expect_request(230, true, &login("eu"));
-            // Not even when a token is held from the connection before.
+            // Not even when the client has a token from the previous connection.
             harness.accept_login();
             harness.close();
             logging_in(&mut harness);
@@ -201,7 +201,7 @@ fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
         let sent = harness.expect_request(230, true, &login("eu"));
         assert_eq!((sent.channel, sent.delivery), RELIABLE_ON_CHANNEL_0);
         if !harness.row.exchanges_keys() {
-            return; // The link hides it.
+            return; // The transport encrypts it.
         }
         assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
         let readable = sent
@@ -216,7 +216,7 @@ fn c017_the_login_on_the_name_server_is_encrypted_reliable_and_on_channel_0() {
 fn c018_the_app_version_is_sent_verbatim() {
     for version in ["1.0", "2.0-beta_1 ü", "1.0_4.1.8.20"] {
         for row in TABLE {
-            let config = row.speaking(ChatConfig::new(
+            let config = row.configure(ChatConfig::new(
                 row.address("ns.example:4533"),
                 APP_ID,
                 version,
@@ -249,7 +249,7 @@ fn c019_the_region_is_sent_verbatim() {
             harness
                 .client
                 .connect_to_region_front_end(region)
-                .expect("may go on");
+                .expect("a region can be chosen");
             harness.pump();
             harness.expect_request(230, true, &login(region));
         });
@@ -278,7 +278,7 @@ fn c021_the_server_may_replace_the_user_id() {
                 assert_eq!(harness.client.user_id(), &user_id);
             },
         );
-        // chat.md 2.9: the front end as well; it is told again only if there is something to tell.
+        // chat.md 2.9: the front end as well. The event comes again only if the response differs.
         each_with(
             |config| config.user_id("alice"),
             |mut harness| {
@@ -290,15 +290,15 @@ fn c021_the_server_may_replace_the_user_id() {
                     .collect();
                 harness.respond(230, 0, None, &answer);
                 assert_eq!(harness.client.user_id(), &user_id);
-                let told = harness
+                let seen = harness
                     .take_events()
                     .iter()
                     .map(Seen::from)
                     .collect::<Vec<_>>();
                 let state = Seen::State(State::ConnectedToFrontEnd);
                 match user_id {
-                    "alice" => assert_eq!(told, [state]),
-                    _ => assert_eq!(told, [Seen::authenticated(user_id), state]),
+                    "alice" => assert_eq!(seen, [state]),
+                    _ => assert_eq!(seen, [Seen::authenticated(user_id), state]),
                 }
             },
         );
@@ -327,16 +327,17 @@ fn c022_a_rejected_login_is_state_error_then_3101_with_the_server_text() {
                 (cause.return_code, cause.text.as_str()),
                 (Some(32767), "Invalid app id")
             );
-            // chat.md 6.2: the name server is closed, so that a retry starts at state 1.
+            // chat.md 6.2: the link to the name server is closed, so that a retry starts at state
+            // 1.
             harness.expect_close(link);
             harness.expect_no_command();
         });
     }
-    // Every other code, and no words, likewise.
+    // The same for every other code, without a text.
     for code in [32755, 32756, 32757, 32753, -3, -1, 1, i16::MIN] {
         each(|mut harness| {
             logging_in(&mut harness);
-            // Not even an address and a token help.
+            // Even with an address and a token.
             harness.respond(
                 230,
                 code,
@@ -503,7 +504,7 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
                 .into_iter()
                 .collect();
             harness.respond(230, 0, None, &answer);
-            // It is no news for the application.
+            // The application gets no event for it.
             harness.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
             harness.close();
             harness
@@ -513,7 +514,7 @@ fn c029_a_new_token_of_the_front_end_replaces_the_stored_one() {
             harness.pump();
             harness.handshake();
             harness.expect_request(230, false, &[(221, stored.clone())]);
-            // A whole new connection uses the token of its own name server.
+            // A completely new connection uses the token of its own name server.
             harness.client.disconnect();
             harness.connect(Some("eu"));
             harness.handshake();
@@ -547,14 +548,14 @@ fn c030_a_front_end_that_rejects_the_login_is_state_error_then_1101() {
                 message.contains(&code.to_string()) && message.contains("expired"),
                 "{message}"
             );
-            // chat.md 6.2: the front end is closed.
+            // chat.md 6.2: the link to the front end is closed.
             harness.expect_close(link);
             harness.expect_nothing();
         });
     }
 }
 
-/// chat.md 2.4: what else the answer may hold.
+/// chat.md 2.4: other parameters of the response.
 #[test]
 fn nickname_and_data_of_the_authentication_service_are_reported() {
     each(|mut harness| {

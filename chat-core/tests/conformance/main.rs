@@ -1,5 +1,6 @@
-//! Conformance: at least one test for each numbered item of chat.md section 11, named after it, and the normative rules
-//! of its section 6 beside them. Virtual time, no sockets; the server side says only what a test tells it to say.
+//! Conformance: at least one test for each numbered item of chat.md section 11, named after it, and
+//! tests of the normative rules of its section 6. Time is virtual and there are no sockets. The
+//! server side sends only what a test makes it send.
 
 mod addresses;
 mod connect;

@@ -166,7 +166,7 @@ fn c082_web_forward_adds_a_byte_1() {
         );
         harness.pump();
         harness.expect_request(2, false, &[(1, "general".into()), (3, Value::Int(7))]);
-        // Private messages likewise. chat.md 3.4
+        // The same for private messages. chat.md 3.4
         assert_eq!(
             harness
                 .client
@@ -200,7 +200,7 @@ fn c083_publishing_without_name_or_content_is_rejected() {
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
         harness.expect_nothing();
-        // Nor is anything sent of a content that cannot be expressed, however late that shows.
+        // A content that cannot be encoded sends no byte, however late the fault shows.
         let late = objects(&["fine".into(), Value::from("x".repeat(32_768).as_str())]);
         let error = harness.refused(|client| client.publish_message("general", &late, &publish()));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
@@ -209,7 +209,7 @@ fn c083_publishing_without_name_or_content_is_rejected() {
         });
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
         harness.expect_nothing();
-        // An empty text is a content.
+        // An empty text is a valid content.
         assert_eq!(
             harness.client.publish_message("general", "", &publish()),
             Ok(())
@@ -239,7 +239,7 @@ fn c084_content_of_any_type_survives_the_round_trip() {
             harness.expect(&[Seen::messages("a", [line.clone()])]);
             assert_eq!(
                 cached(&harness.client, "a").last(),
-                Some(&harness.row.told(&line))
+                Some(&harness.row.reported(&line))
             );
 
             let encrypt = id % 2 == 0;
@@ -258,7 +258,7 @@ fn c084_content_of_any_type_survives_the_round_trip() {
                 Line::new("bob", content.clone(), Some(id)),
             )]);
         }
-        // All at once, and a null, which only a server can send.
+        // All of them in one event, and a null, which only a server can send.
         let contents = [every_type(), vec![Value::Null]].concat();
         harness.raise(
             0,
@@ -314,7 +314,7 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
             Some(7)
         );
         assert_eq!(cached(&harness.client, "a"), lines);
-        // Only the new ones are told.
+        // Only new messages are reported.
         harness.raise(0, &chat("a", &["bob"], &["four".into()], 8));
         harness.expect(&[Seen::messages("a", [Line::new("bob", "four", Some(8))])]);
         assert_eq!(cached(&harness.client, "a").len(), 4);
@@ -322,7 +322,7 @@ fn c086_event_0_is_one_event_with_its_messages_in_order() {
             harness.client.channel("a").map(chat_core::Channel::last_id),
             Some(8)
         );
-        // Texts in a typed array, parameters in another order, and encrypted.
+        // Texts in a typed array, parameters in another order, encrypted.
         harness.encrypt_answers = true;
         harness.raise(
             0,
@@ -390,7 +390,7 @@ fn c088_event_0_for_an_unknown_channel_is_dropped() {
         harness.raise(0, &chat("elsewhere", &["bob"], &["hi".into()], 1));
         harness.expect_nothing();
         assert!(harness.client.channel("elsewhere").is_none());
-        // Also once the user has left.
+        // Also after the user has left.
         harness.raise(6, &[(0, strings(&["a"]))]);
         harness.forget();
         harness.raise(0, &chat("a", &["bob"], &["hi".into()], 1));
@@ -401,7 +401,7 @@ fn c088_event_0_for_an_unknown_channel_is_dropped() {
             .filter(|(level, _)| *level == log::Level::Warn)
             .count();
         assert_eq!(warned, 2);
-        // A private conversation is no public channel.
+        // A private conversation is not a public channel.
         harness.raise(2, &private("bob", "alice", "hi", 1));
         harness.forget();
         harness.raise(0, &chat("bob", &["bob"], &["hi".into()], 1));
@@ -448,7 +448,7 @@ fn c090_a_private_message_sends_target_and_content_in_clear() {
     });
 }
 
-/// On links that are secure by themselves the flag is accepted and has no effect.
+/// On links that encrypt by themselves the flag is accepted and has no effect.
 #[test]
 fn c091_an_encrypted_private_message_needs_keys() {
     where_keys_are_exchanged(|mut harness| {
@@ -462,7 +462,7 @@ fn c091_an_encrypted_private_message_needs_keys() {
         harness.pump();
         let sent = harness.expect_request(3, true, &[(225, "bob".into()), (3, "psst".into())]);
         assert_eq!(sent.raw.get(..2), Some(&[0xF3, 0x82][..]));
-        // wire.md 8.2: whole blocks behind the two header bytes.
+        // wire.md 8.2: whole blocks after the two header bytes.
         assert_eq!((sent.raw.len() - 2) % 16, 0);
         assert!(
             !sent.raw.windows(4).any(|part| part == b"psst"),
@@ -486,7 +486,7 @@ fn c091_an_encrypted_private_message_needs_keys() {
     each_with(encryption_off, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         if !harness.row.exchanges_keys() {
-            return; // The flag needs no keys there, be they switched off or not.
+            return; // The flag needs no keys there, with encryption on or off.
         }
         let error = harness.refused(|client| {
             client.send_private_message("bob", "psst", &privately().encrypt(true))
@@ -509,7 +509,7 @@ fn c092_a_private_message_creates_the_channel_of_its_sender() {
         harness.raise(2, &private("bob", "alice", "hi", 3));
         harness.expect(&[Seen::private("bob", Line::new("bob", "hi", Some(3)))]);
         assert_eq!(private_names(&harness.client), ["bob"]);
-        // Without p225 the sender is enough.
+        // Without p225 the sender suffices.
         harness.raise(
             2,
             &[(5, "carol".into()), (3, "ho".into()), (8, Value::Int(1))],
@@ -528,7 +528,7 @@ fn c093_an_own_private_message_belongs_to_the_channel_of_the_other_user() {
         harness.raise(2, &private("alice", "bob", "hi", 3));
         harness.expect(&[Seen::private("bob", Line::new("alice", "hi", Some(3)))]);
         assert_eq!(private_names(&harness.client), ["bob"]);
-        // chat.md 4.2: to oneself, it is one's own channel.
+        // chat.md 4.2: a message to oneself is in the user's own channel.
         harness.raise(2, &private("alice", "alice", "note", 1));
         harness.expect(&[Seen::private("alice", Line::new("alice", "note", Some(1)))]);
         assert_eq!(private_names(&harness.client), ["bob", "alice"]);
@@ -554,7 +554,7 @@ fn c094_a_private_message_is_stored_with_its_id() {
                 Line::new("alice", Value::Int(7), Some(4))
             ]
         );
-        // chat.md 5: it stays when the front end is lost.
+        // chat.md 5: the channel stays when the connection to the front end ends.
         harness.close();
         assert_eq!(private_names(&harness.client), ["bob"]);
         assert_eq!(
@@ -579,7 +579,7 @@ fn c095_private_channels_are_not_among_the_public_ones() {
             .map(|channel| channel.name().as_str())
             .collect();
         assert_eq!(public, ["bob"]);
-        // A user and a channel of one name are two.
+        // A user and a channel of the same name are different.
         let (public, private) = (
             harness.client.channel("bob"),
             harness.client.private_channel("bob"),
@@ -626,7 +626,7 @@ fn c096_clearing_messages_keeps_the_last_id() {
         );
         harness.pump();
         harness.expect_nothing();
-        // And it goes on.
+        // New messages are cached as before.
         harness.raise(0, &chat("a", &["x"], &["three".into()], 8));
         assert_eq!(
             cached(&harness.client, "a"),
@@ -671,16 +671,18 @@ fn c097_a_full_cache_drops_the_oldest() {
                     harness.go_to(State::ConnectedToFrontEnd);
                     harness.join(&["a"]);
                     fill(&mut harness);
-                    // All are told, whatever is kept.
-                    let told = harness.take_events().iter().map(Seen::from).fold(
-                        0,
-                        |told, seen| match seen {
-                            Seen::Messages { lines, .. } => told + lines.len(),
-                            Seen::Private { .. } => told + 1,
-                            other => panic!("{other:?}"),
-                        },
-                    );
-                    assert_eq!(told, 6);
+                    // All messages are reported, whatever the cache keeps.
+                    let reported =
+                        harness
+                            .take_events()
+                            .iter()
+                            .map(Seen::from)
+                            .fold(0, |reported, seen| match seen {
+                                Seen::Messages { lines, .. } => reported + lines.len(),
+                                Seen::Private { .. } => reported + 1,
+                                other => panic!("{other:?}"),
+                            });
+                    assert_eq!(reported, 6);
                     let texts = |channel: &chat_core::Channel| {
                         assert_eq!(
                             (channel.last_id(), channel.cached_messages()),
@@ -698,7 +700,7 @@ fn c097_a_full_cache_drops_the_oldest() {
             );
         }
     }
-    // All caches together have a cap in bytes: the oldest messages go first, wherever they are.
+    // All caches share a cap in bytes: the oldest messages are dropped first, in any channel.
     each_with(
         |config| config.cache_cap_bytes(2_000),
         |mut harness| {
@@ -732,7 +734,7 @@ fn c097_a_full_cache_drops_the_oldest() {
             );
         },
     );
-    // 100 if nothing is configured: what the server itself keeps. chat.md 5
+    // The default is 100, as many as the server keeps. chat.md 5
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.join(&["a"]);

@@ -1,4 +1,4 @@
-//! Everything else: items 110 to 115, and what must not be seen in logs.
+//! Items 110 to 115, and the secrets that logs must not contain.
 
 use crate::harness::{
     FRONT_END, Harness, Line, Seen, TOKEN, bools, each, each_with, not_in_json, objects, outcomes,
@@ -40,7 +40,7 @@ fn c110_unknown_events_are_reported_and_unknown_parameters_ignored() {
         }]);
         assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
     });
-    // Parameters that nobody knows, in everything that is known.
+    // Unknown parameters, in every known message.
     each(|mut harness| {
         let unknown = [
             (99, Value::Long(1)),
@@ -60,7 +60,7 @@ fn c110_unknown_events_are_reported_and_unknown_parameters_ignored() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.respond(
             230,
             0,
@@ -96,7 +96,7 @@ fn c110_unknown_events_are_reported_and_unknown_parameters_ignored() {
     });
 }
 
-/// Known events that are good messages, and not what they should be.
+/// Known events in valid messages, with wrong or missing parameters.
 fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
     let (channel, senders) = ((1, Value::from("a")), (4, strings(&["bob"])));
     let (messages, id) = ((2, objects(&["hi".into()])), (8, Value::Int(9)));
@@ -198,7 +198,7 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
                 "{logged:?}"
             );
         }
-        // It has left nothing behind, and the connection lives on.
+        // Nothing was changed, and the connection continues.
         let channel = harness.client.channel("a").expect("still there");
         assert_eq!(
             (
@@ -226,7 +226,7 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
             Some(request),
         ))]);
     });
-    // As much as the application wants to read. chat.md 1.12
+    // Only up to the configured log level. chat.md 1.12
     for (level, lines) in [
         (LevelFilter::Off, 0),
         (LevelFilter::Error, 0),
@@ -242,7 +242,7 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
             assert_eq!(crate::harness::log_lines().len(), before + lines, "{level}");
         });
     }
-    // One that cannot be decoded at all is reported, and nothing else happens either. For JSON see `endings`.
+    // An event that cannot be decoded is reported and has no other effect. For JSON see `endings`.
     not_in_json(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.join(&["a"]);
@@ -270,7 +270,7 @@ fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
     });
 }
 
-/// chat.md 4.10 and wire.md 1.1: raw messages and bare values mean nothing to a chat client.
+/// chat.md 4.10 and wire.md 1.1: a chat client does not use raw messages and bare values.
 #[test]
 fn raw_messages_and_bare_values_are_counted_and_dropped() {
     // JSON has neither.
@@ -317,7 +317,7 @@ fn c112_every_response_to_a_chat_operation_is_reported_with_its_code() {
         harness.respond(2, 0, None, &[]);
         harness.expect(&[Seen::response(2, 0, "")]);
         assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
-        // chat.md 10, R15: a hint at the kind of the app id.
+        // chat.md 10, R15: the log suggests that the app id is of another kind.
         let hints = crate::harness::log_lines()
             .iter()
             .filter(|(_, line)| line.contains("app id"))
@@ -326,7 +326,7 @@ fn c112_every_response_to_a_chat_operation_is_reported_with_its_code() {
     });
 }
 
-/// Does something in some callbacks, and notes the order of all.
+/// Calls the client in some callbacks, and records the order of all callbacks.
 #[derive(Default)]
 struct Nested {
     order: Vec<String>,
@@ -334,7 +334,7 @@ struct Nested {
 }
 
 impl Nested {
-    /// Nothing is delivered while this runs.
+    /// Records the begin and the end of a callback; no other callback may run in between.
     fn note(&mut self, what: String, act: impl FnOnce()) {
         assert_eq!(self.depth, 0, "a callback inside a callback");
         self.depth += 1;
@@ -382,7 +382,7 @@ fn c113_events_caused_inside_a_callback_follow_the_current_one_in_order() {
         harness.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.order, expected);
     });
-    // All that are queued, then what these raised.
+    // All queued events, then the events that their callbacks caused.
     each(|mut harness| {
         harness.go_to(State::ConnectingToFrontEnd);
         harness.handshake();
@@ -399,7 +399,7 @@ fn c113_events_caused_inside_a_callback_follow_the_current_one_in_order() {
     });
 }
 
-/// Subscribes as soon as it can.
+/// Subscribes as soon as the client is logged in.
 #[derive(Default)]
 struct Eager {
     subscribed: Vec<String>,
@@ -457,7 +457,7 @@ fn c114_subscribe_inside_the_change_to_state_4_is_sent() {
         harness.pump_with(|client, event| event.deliver(client, &mut listener));
         assert_eq!(listener.subscribed, ["lobby"]);
         harness.expect_request(2, false, &[(1, "lobby".into()), (3, "hello".into())]);
-        // The request has its deadline, though no call brought a time when it was made.
+        // The request has its deadline, although the call that made it passed no time.
         harness.forget();
         harness.advance_ms(60_000);
         harness.expect(&[]);
@@ -485,7 +485,7 @@ fn c115_the_assigned_user_id_identifies_own_messages_and_survives_a_reconnect() 
             harness.respond(230, 0, None, &[]);
             assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
             harness.forget();
-            // It is the server's name now that is one's own, and the old one is anybody's.
+            // The assigned id is now the user's own, and the configured one is any other user's.
             let event = |sender: &str, target: &str| {
                 [
                     (5, sender.into()),
@@ -533,7 +533,7 @@ fn secrets_stay_out_of_logs() {
         "secret-text",
         "other-user",
     ];
-    let told = |harness: &Harness| {
+    let check_secrets = |harness: &Harness| {
         let logged = crate::harness::log_lines();
         assert!(logged.len() > 5, "{logged:?}");
         for (level, line) in &logged {
@@ -623,7 +623,7 @@ fn secrets_stay_out_of_logs() {
                 harness.take_events().last(),
                 Some(Event::Error { .. })
             ));
-            told(&harness);
+            check_secrets(&harness);
         },
     );
 }

@@ -18,7 +18,7 @@ fn on_front_end(test: impl Fn(Harness)) {
     );
 }
 
-/// A Dictionary object to object.
+/// A Dictionary of object to object.
 fn dictionary(pairs: &[(Value, Value)]) -> Value {
     Value::Dictionary(Dictionary {
         key: Type::Object,
@@ -48,7 +48,7 @@ fn subscribers<'r>(harness: &'r Harness, name: &str) -> Vec<&'r str> {
         .collect()
 }
 
-/// Lets the server say that the user is in a channel that publishes its subscribers.
+/// The server confirms a subscription of a channel that publishes its subscribers.
 fn in_publishing_channel(harness: &mut Harness, name: &str, most_subscribers: i32) {
     let properties = dictionary(&[PUBLISH, most(most_subscribers)]);
     harness.raise(
@@ -84,7 +84,7 @@ fn c066_creation_options_are_properties_with_byte_keys() {
         &options().publish_subscribers(true).max_subscribers(50),
         Some(&[PUBLISH, most(50)]),
     );
-    // chat.md 3.1: without a maximum only the other one is sent.
+    // chat.md 3.1: without a maximum only the other property is sent.
     sent_with(&options().publish_subscribers(true), Some(&[PUBLISH]));
     sent_with(
         &options().publish_subscribers(true).max_subscribers(100),
@@ -105,7 +105,7 @@ fn c067_a_publishing_channel_takes_at_most_100() {
             matches!(error, RequestError::CreationOptions(_)),
             "{error:?}"
         );
-        // chat.md 3.1: C# refuses a negative maximum, and so do we.
+        // chat.md 3.1: the client rejects a negative maximum, as the C# client does.
         for publish in [false, true] {
             let negative = options().publish_subscribers(publish).max_subscribers(-1);
             let error = harness.refused(|client| client.subscribe(["a"], &negative));
@@ -142,7 +142,7 @@ fn c068_creation_options_are_for_one_channel() {
 
 #[test]
 fn c073_the_properties_of_one_channel_set_its_flags() {
-    // A Dictionary or a Hashtable: readers take both. chat.md 12
+    // A Dictionary or a Hashtable: the client accepts both. chat.md 12
     for map in [dictionary as fn(&[(Value, Value)]) -> Value, hashtable] {
         on_front_end(|mut harness| {
             let properties = [PUBLISH, most(10), ("topic".into(), "rust".into())];
@@ -160,7 +160,7 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
             assert_eq!(a.properties().count(), 3);
         });
     }
-    // Without them nothing is set.
+    // Without properties no flag is set.
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         let a = channel(&harness, "a");
@@ -173,7 +173,7 @@ fn c073_the_properties_of_one_channel_set_its_flags() {
             (false, 0, 0)
         );
     });
-    // chat.md 4.4: told anew with each confirmation. A refusal tells nothing.
+    // chat.md 4.4: each confirmation replaces them. A refusal changes nothing.
     on_front_end(|mut harness| {
         in_publishing_channel(&mut harness, "a", 10);
         harness.raise(
@@ -261,11 +261,11 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
         harness.raise(9, &[(1, "a".into()), (225, "x".into())]);
         harness.expect(&[Seen::left("a", "x")]);
         assert_eq!(subscribers(&harness, "a"), ["alice", "bob"]);
-        // Twice is once.
+        // A duplicate has no effect.
         harness.raise(8, &[(1, "a".into()), (225, "bob".into())]);
         harness.expect(&[Seen::entered("a", "bob")]);
         assert_eq!(subscribers(&harness, "a"), ["alice", "bob"]);
-        // With properties.
+        // A user with properties.
         let properties = vec![("level".into(), Value::Int(3))];
         harness.raise(
             8,
@@ -285,7 +285,7 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
         harness.forget();
         assert_eq!(channel(&harness, "a").user_properties("eve").count(), 0);
     });
-    // chat.md 4.7: of an unknown channel or user they are told all the same, with a log line.
+    // chat.md 4.7: for an unknown channel or user they are reported all the same, with a log line.
     on_front_end(|mut harness| {
         in_publishing_channel(&mut harness, "a", 10);
         harness.join(&["silent"]);
@@ -322,7 +322,7 @@ fn c107_with_maximum_0_any_number_of_subscribers_is_accepted() {
         assert_eq!(channel(&harness, "a").subscribers().len(), 152);
         assert_eq!(crate::harness::log_lines().len(), lines);
     });
-    // chat.md 4.7: one too many is kept, with a log line.
+    // chat.md 4.7: a subscriber above the maximum is kept, with a log line.
     on_front_end(|mut harness| {
         in_publishing_channel(&mut harness, "a", 2);
         let lines = crate::harness::log_lines().len();
@@ -375,7 +375,7 @@ fn c108_a_null_value_removes_the_property() {
             (None, Some(&Value::Int(2)))
         );
         assert_eq!(a.properties().count(), 3);
-        // chat.md 4.6: the well-known ones change the flags.
+        // chat.md 4.6: properties with a fixed meaning change the flags.
         let changes = vec![(Value::Byte(254), Value::Null), most(5)];
         harness.raise(
             7,
@@ -388,7 +388,7 @@ fn c108_a_null_value_removes_the_property() {
         let a = channel(&harness, "a");
         assert_eq!((a.publishes_subscribers(), a.max_subscribers()), (false, 5));
         harness.forget();
-        // With p225 they are that user's.
+        // With p225 they are properties of that user.
         for (value, left) in [(Value::Int(3), 1), (Value::Null, 0)] {
             let changes = vec![("rank".into(), value)];
             let event = [
@@ -407,7 +407,7 @@ fn c108_a_null_value_removes_the_property() {
             assert_eq!(channel(&harness, "a").user_properties("eve").count(), left);
         }
         assert!(channel(&harness, "a").property(&"rank".into()).is_none());
-        // Unknown channel: warned and dropped.
+        // An unknown channel: dropped with a warning.
         let dropped = harness.client.stats().unknown_channel_events;
         harness.raise(
             7,
@@ -498,7 +498,7 @@ fn setting_properties_sends_the_changes_and_the_broadcast_flag() {
     }
 }
 
-/// chat.md 5: a fresh client call empties all.
+/// chat.md 5: `forget_channels` drops all channels.
 #[test]
 fn forgetting_the_channels_leaves_none() {
     on_front_end(|mut harness| {

@@ -1,4 +1,4 @@
-//! Operations of any code, which no item of section 11 knows.
+//! Operations of any code, which section 11 does not cover.
 
 use crate::harness::each;
 use chat_core::{Event, OperationOptions, Outcome, State, SubscribeOptions, Value};
@@ -42,7 +42,7 @@ fn a_response_belongs_to_the_oldest_request_of_its_operation() {
         let id = harness
             .client
             .subscribe(["a"], &SubscribeOptions::new())
-            .expect("may subscribe");
+            .expect("subscribe is allowed");
         assert_eq!(
             harness
                 .client

@@ -1,9 +1,9 @@
-//! The short way back to the front end: item 116. chat.md 2.10 and 6.2.
+//! Reconnecting directly to the front end: item 116. chat.md 2.10 and 6.2.
 
 use crate::harness::{ALL_STATES, APP_ID, APP_VERSION, End, Harness, Seen, TOKEN, each};
 use chat_core::{LinkErrorKind, LinkId, RequestError, State};
 
-/// A client that has been on the front end of region eu, and has just begun the short way back.
+/// A client that was on the front end of region eu, and has just called `reconnect`.
 fn reconnecting(harness: &mut Harness) {
     harness.go_to(State::Error);
     assert_eq!(harness.client.reconnect(), Ok(()));
@@ -13,7 +13,8 @@ fn reconnecting(harness: &mut Harness) {
     harness.expect_no_command();
 }
 
-/// The long way, begun by the client itself, to its end. The link to the front end may have been open.
+/// Follows the client's own fallback to the name server until it is connected. The link to the
+/// front end may have been open.
 #[track_caller]
 fn goes_by_name_server(harness: &mut Harness, left: Option<LinkId>) {
     harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
@@ -24,7 +25,7 @@ fn goes_by_name_server(harness: &mut Harness, left: Option<LinkId>) {
     harness.expect_no_command();
     harness.handshake();
     harness.expect(&[Seen::State(State::ConnectedToNameServer)]);
-    // With the region of the last login.
+    // The login uses the region of the last one.
     harness.expect_request(
         230,
         true,
@@ -64,7 +65,7 @@ fn c116_reconnect_uses_the_token_and_falls_back_to_the_name_server_once() {
             let link = harness.link();
             harness.respond(230, code, Some("expired"), &[]);
             goes_by_name_server(&mut harness, Some(link));
-            // Once: what follows ends as usual.
+            // Only once: another failure ends as usual.
             harness.accept_login();
             harness.handshake();
             harness.respond(230, code, Some("expired"), &[]);
@@ -128,7 +129,7 @@ fn other_failures_of_a_reconnect_end_the_connection() {
             harness.expect(&[Seen::State(State::Error), Seen::Error(code)]);
         });
     }
-    // Once connected, an end does not lead anywhere either.
+    // Once connected, the end of a connection does not fall back either.
     each(|mut harness| {
         reconnecting(&mut harness);
         harness.handshake();

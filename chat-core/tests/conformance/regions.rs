@@ -10,7 +10,7 @@ fn c032_get_regions_sends_only_the_app_id() {
         assert_eq!(harness.client.get_regions(), Ok(()));
         assert_eq!(harness.client.queued_events(), 0);
         harness.pump();
-        // chat.md 2.5: encrypted when it can be.
+        // chat.md 2.5: encrypted if there is a key.
         harness.expect_request(220, true, &[(224, APP_ID.into())]);
         harness.expect_nothing();
         assert_eq!(harness.client.state(), State::ConnectedToNameServer);
@@ -59,7 +59,7 @@ fn c033_the_regions_of_the_response_are_paired_by_index() {
         assert_eq!(harness.client.get_regions(), Ok(()));
         harness.respond(220, 0, None, &[(210, strings(&[])), (230, strings(&[]))]);
         harness.expect(&[regions(&[])]);
-        // An answer that nobody waits for.
+        // A response without a request.
         harness.respond(
             220,
             0,

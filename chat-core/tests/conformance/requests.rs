@@ -1,4 +1,4 @@
-//! What becomes of requests: which answer settles which, and what settles none. contract 9.
+//! The outcomes of requests: which response settles which request. Contract 9.
 
 use crate::harness::{Harness, Seen, bools, each, each_with, objects, outcomes, strings};
 use chat_core::{Outcome, RequestError, RequestId, ServerError, State, SubscribeOptions};
@@ -59,7 +59,7 @@ fn an_entry_settles_the_oldest_open_request_of_its_name() {
         harness.expect(&[done("b", first)]);
         subscribed(&mut harness, &["b"], &[true]);
         harness.expect(&[done("b", second)]);
-        // Nobody asked a third time.
+        // There was no third request.
         subscribed(&mut harness, &["b"], &[true]);
         harness.expect(&[done("b", None)]);
         subscribed(&mut harness, &["a", "a", "a"], &[true, false, true]);
@@ -112,7 +112,7 @@ fn subscribe_and_unsubscribe_requests_are_settled_separately() {
     });
 }
 
-/// Code 0 says nothing about a channel: the events do.
+/// Code 0 settles no channel: the events do.
 #[test]
 fn a_success_response_settles_nothing() {
     on_front_end(|mut harness| {
@@ -123,7 +123,7 @@ fn a_success_response_settles_nothing() {
         subscribed(&mut harness, &["a"], &[true]);
         harness.expect(&[done("a", request)]);
     });
-    // Or the time does.
+    // Or the timeout does.
     on_front_end(|mut harness| {
         let request = subscribe(&mut harness, &["a"]);
         harness.respond(0, 0, None, &[]);
@@ -156,7 +156,7 @@ fn a_failure_response_fails_the_unsettled_names_of_its_request() {
             Seen::Subscribed(outcomes(&["a", "c"], &failed(0, -3, "no"), Some(request))),
             Seen::response(0, -3, "no"),
         ]);
-        // Too late for that request.
+        // Too late for this request.
         subscribed(&mut harness, &["a"], &[true]);
         harness.expect(&[done("a", None)]);
         harness.advance_ms(60_000);
@@ -175,7 +175,7 @@ fn a_failure_response_fails_the_unsettled_names_of_its_request() {
     });
 }
 
-/// A request that has failed, or timed out, takes nothing from the next one.
+/// A request that failed or timed out takes no outcome of the next one.
 #[test]
 fn an_entry_after_a_failure_is_for_the_next_request() {
     on_front_end(|mut harness| {
@@ -207,7 +207,7 @@ fn an_entry_after_a_failure_is_for_the_next_request() {
     });
 }
 
-/// Responses come in request order, so each finds its own.
+/// Responses come in request order, so each belongs to its own request.
 #[test]
 fn a_failure_response_fails_the_right_one_of_several_requests() {
     on_front_end(|mut harness| {
@@ -226,7 +226,7 @@ fn a_failure_response_fails_the_right_one_of_several_requests() {
         ];
         harness.expect(&[Seen::Subscribed(expected)]);
     });
-    // Whether the one before was settled already does not matter.
+    // Whether the previous request is settled already does not matter.
     on_front_end(|mut harness| {
         let requests = ["a", "b"].map(|name| subscribe(&mut harness, &[name]));
         subscribed(&mut harness, &["a"], &[true]);
@@ -239,7 +239,8 @@ fn a_failure_response_fails_the_right_one_of_several_requests() {
             Seen::response(0, -2, ""),
         ]);
     });
-    // A server that leaves out responses of success: a failure is for the oldest that is neither answered nor settled.
+    // A server may omit success responses: a failure belongs to the oldest request that has neither
+    // a response nor an outcome.
     on_front_end(|mut harness| {
         let requests = ["a", "b"].map(|name| subscribe(&mut harness, &[name]));
         subscribed(&mut harness, &["a"], &[true]);
@@ -263,7 +264,7 @@ fn a_failure_response_fails_the_right_one_of_several_requests() {
     });
 }
 
-/// Responses of other operations, or of none that is known, settle nothing.
+/// Responses to other or unknown operations settle nothing.
 #[test]
 fn responses_without_a_request_do_no_harm() {
     on_front_end(|mut harness| {
@@ -274,14 +275,14 @@ fn responses_without_a_request_do_no_harm() {
         }
         subscribed(&mut harness, &["a"], &[true]);
         harness.expect(&[done("a", request)]);
-        // The responses to a request that is settled, one too many.
+        // One response too many for a settled request.
         for code in [0, -2, 0] {
             harness.respond(0, code, None, &[]);
             harness.expect(&[Seen::response(0, code, "")]);
         }
         assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
     });
-    // A second answer to a login is none any more, and no chat operation: nothing is told.
+    // A second login response is not expected, and is no chat operation: no event.
     on_front_end(|mut harness| {
         let ignored = harness.client.stats().ignored_messages;
         harness.respond(
@@ -296,7 +297,7 @@ fn responses_without_a_request_do_no_harm() {
         assert_eq!(harness.client.user_id(), &"");
         assert_eq!(harness.client.stats().ignored_messages, ignored + 2);
     });
-    // A second answer to the key exchange neither.
+    // The same for a second response to the key exchange.
     on_front_end(|mut harness| {
         let again = harness.server().key_answer(-1, None);
         harness.deliver(&again);
@@ -305,10 +306,10 @@ fn responses_without_a_request_do_no_harm() {
     });
 }
 
-/// chat.md 6.2: events and chat responses before the login is accepted are nothing.
+/// chat.md 6.2: events and chat responses before the login is accepted are ignored.
 #[test]
 fn events_before_the_login_is_accepted_are_ignored() {
-    let speak = |harness: &mut Harness| {
+    let send_responses = |harness: &mut Harness| {
         harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         harness.raise(
             0,
@@ -326,20 +327,20 @@ fn events_before_the_login_is_accepted_are_ignored() {
     };
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        speak(&mut harness);
+        send_responses(&mut harness);
         harness.expect_nothing();
     });
     each(|mut harness| {
         harness.go_to(State::ConnectingToFrontEnd);
         harness.accept();
-        speak(&mut harness);
+        send_responses(&mut harness);
         harness.send_init_response();
-        speak(&mut harness);
+        send_responses(&mut harness);
         if harness.row.exchanges_keys() {
             harness.send_key_response();
         }
         harness.server().requests.clear();
-        speak(&mut harness);
+        send_responses(&mut harness);
         harness.expect(&[]);
         harness.respond(230, 0, None, &[]);
         harness.expect(&[Seen::State(State::ConnectedToFrontEnd)]);
@@ -347,7 +348,7 @@ fn events_before_the_login_is_accepted_are_ignored() {
         assert_eq!(harness.client.private_channels().count(), 0);
         assert!(harness.client.channel("a").is_none());
     });
-    // An answer to a login that was not sent yet.
+    // A response to a login that was not sent yet.
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         harness.accept_login();
@@ -356,7 +357,7 @@ fn events_before_the_login_is_accepted_are_ignored() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.accept_login();
         harness.expect(&[
             Seen::authenticated(""),
@@ -365,7 +366,7 @@ fn events_before_the_login_is_accepted_are_ignored() {
     });
 }
 
-/// contract 5: by encoded bytes, and nothing changes.
+/// Contract 5: the limit counts encoded bytes, and a rejected call changes nothing.
 #[test]
 fn a_full_queue_and_an_overlong_message_are_different_errors() {
     each_with(

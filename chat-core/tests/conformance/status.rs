@@ -11,14 +11,14 @@ fn on_front_end(test: impl Fn(Harness)) {
     });
 }
 
-/// Sets a status, and checks what was sent.
+/// Sets a status, and checks the request.
 #[track_caller]
 fn sent_of(status: UserStatus, message: StatusMessage<'_>, expected: &[(u8, Value)]) {
     on_front_end(|mut harness| {
         assert_eq!(harness.client.set_user_status(status, message), Ok(()));
         harness.pump();
         harness.expect_request(5, false, expected);
-        // No event tells it.
+        // The caller gets no event.
         harness.expect_nothing();
     });
 }
@@ -196,7 +196,7 @@ fn c109_event_10_reports_channel_text_and_data() {
             message: Some("hook failed".into()),
             data: Some(data.clone()),
         }]);
-        // chat.md 4.8: what is missing is nothing.
+        // chat.md 4.8: missing parameters are `None`.
         harness.raise(10, &[(17, message.clone())]);
         harness.expect(&[Seen::ErrorInfo {
             channel: None,
@@ -213,7 +213,7 @@ fn c109_event_10_reports_channel_text_and_data() {
     });
 }
 
-/// What cannot be written in any protocol.
+/// A value that no protocol can encode.
 struct Unencodable;
 
 impl Encode for Unencodable {
@@ -222,7 +222,7 @@ impl Encode for Unencodable {
     }
 }
 
-/// chat.md 3 and 6.2: refused in any state but 4, and for a message that cannot be written.
+/// chat.md 3 and 6.2: rejected in any state but 4, and for a message that cannot be encoded.
 #[test]
 fn status_and_friends_are_rejected_in_other_states() {
     let calls: [Call; 3] = [

@@ -1,5 +1,5 @@
-//! What streams and WebSocket have: silence and pings that are messages, each to the millisecond. chat.md 6.4, wire.md 6,
-//! 7 and 11. What datagrams have instead is tested in `udp_traffic`.
+//! Silence and ping messages on streams and WebSocket, to the millisecond. chat.md 6.4, wire.md 6,
+//! 7 and 11. For datagrams see `udp_traffic`.
 
 use crate::harness::{
     PING_MS, Received, Seen, error, exactly_after_ms, not_over_datagrams, not_over_datagrams_with,
@@ -8,7 +8,7 @@ use crate::harness::{
 use chat_core::{CauseKind, ConnectOptions, Outcome, State, Step, SubscribeOptions, Timestamp};
 use std::time::Duration;
 
-/// An answer to a ping.
+/// A ping response.
 const PONG: [u8; 9] = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 #[test]
@@ -21,7 +21,7 @@ fn the_silence_timer_counts_from_the_last_input() {
             harness.go_to(state);
             harness.answers = false;
             harness.advance_ms(9_999);
-            // Any byte counts, be it the first one of a frame; over WebSocket any message.
+            // Any byte counts, even the first one of a frame; over WebSocket any message.
             let whole = harness.row.is_messages();
             harness.deliver(if whole { &PONG } else { &[0xFB] });
             harness.advance_ms(9_999);
@@ -37,7 +37,7 @@ fn the_silence_timer_counts_from_the_last_input() {
     }
 }
 
-/// Before the init response the deadline of connecting counts, whatever comes in.
+/// Before the init response only the connect deadline counts, whatever input arrives.
 #[test]
 fn the_silence_timer_does_not_run_before_the_init_response() {
     for (state, code) in [
@@ -48,7 +48,7 @@ fn the_silence_timer_does_not_run_before_the_init_response() {
             harness.go_to(state);
             harness.accept();
             if harness.row.is_messages() {
-                // One that has no meaning yet: an answer to a ping has one.
+                // A message without meaning at this point; a ping response would have one.
                 let early = harness.event(77, &[]);
                 harness.deliver(&early);
             } else {
@@ -64,17 +64,18 @@ fn the_silence_timer_does_not_run_before_the_init_response() {
 fn pings_begin_with_the_init_response_and_keep_their_interval() {
     not_over_datagrams(|mut harness| {
         if harness.row.json {
-            return; // They come when nothing else does: see `websocket`.
+            return; // In JSON pings are sent only without other traffic: see `websocket`.
         }
         harness.connect(None);
         harness.accept();
-        // Over WebSocket a server that has not greeted after a second is pinged: see `websocket`.
-        let greeted = if harness.row.is_messages() {
+        // Over WebSocket the client pings a server without init response after a second: see
+        // `websocket`.
+        let init_ms = if harness.row.is_messages() {
             999
         } else {
             2_000
         };
-        harness.advance_ms(greeted);
+        harness.advance_ms(init_ms);
         harness.expect_received(&[Received::Init]);
         harness.send_init_response();
         harness.expect_received(&[Received::Init, Received::Ping, Received::Key]);
@@ -83,14 +84,14 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
         if harness.row.exchanges_keys() {
             harness.send_key_response();
         }
-        // Whatever else is sent meanwhile.
+        // Other messages in between do not postpone it.
         assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         harness.advance_ms(1_999);
         let ping = |count| {
             (
                 first + count * PING_MS,
-                greeted as i32 + count as i32 * 3_000,
+                init_ms as i32 + count as i32 * 3_000,
             )
         };
         assert_eq!(harness.server().pings, [ping(0)]);
@@ -100,7 +101,7 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
         let expected: Vec<(u64, i32)> = (0..12).map(ping).collect();
         assert_eq!(harness.server().pings, expected);
     });
-    // A late turn of the driver sends one, and counts from there.
+    // A late driver sends one ping, and the interval counts from there.
     not_over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.now = harness.now.plus_millis(7_000);
@@ -108,7 +109,7 @@ fn pings_begin_with_the_init_response_and_keep_their_interval() {
         assert_eq!(harness.server().pings.len(), 1);
         harness.expect_deadline_in_ms(PING_MS);
     });
-    // The new server's pings begin anew.
+    // The pings to the new server start again.
     not_over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToFrontEnd);
         harness.accept();
@@ -142,7 +143,7 @@ fn the_ping_interval_is_clamped() {
     }
 }
 
-/// wire.md 11: what the answers to pings tell.
+/// wire.md 11: ping responses contain the server time.
 #[test]
 fn ping_responses_give_the_server_time() {
     not_over_datagrams(|mut harness| {
@@ -168,29 +169,30 @@ fn ping_responses_give_the_server_time() {
     });
 }
 
-/// What `poll_timeout` says at each stage of a connection, and why. Over datagrams: see `udp_traffic`.
+/// `poll_timeout` at each stage of a connection, with the reason. For datagrams see `udp_traffic`.
 #[test]
 fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
     not_over_datagrams(|mut harness| {
         if !harness.row.exchanges_keys() {
-            return; // One stage is missing.
+            return; // Without a key exchange one stage is missing.
         }
-        // Over WebSocket a server that has not greeted is pinged.
+        // Over WebSocket the client pings a server without init response.
         let messages = harness.row.is_messages();
-        let greeting = |ms| if messages { 1_000 } else { ms };
-        // Silence never counts in this one: it is answered by pings, and they come first.
+        let deadline_ms = |ms| if messages { 1_000 } else { ms };
+        // The silence timer never fires in this test: the server responds to pings, and those come
+        // first.
         assert_eq!(harness.client.poll_timeout(), None);
         harness
             .client
             .connect_to_name_server(ConnectOptions::new())
-            .expect("may connect");
-        // Armed, and the time is not known: at once. No call has brought one yet.
+            .expect("connect is allowed");
+        // A timer is armed, but no call has passed a time yet: "now".
         assert_eq!(harness.client.poll_timeout(), Some(Timestamp::ZERO));
         harness.pump();
         harness.expect_deadline_in_ms(15_000);
         harness.advance_ms(100);
         harness.accept();
-        harness.expect_deadline_in_ms(greeting(14_900));
+        harness.expect_deadline_in_ms(deadline_ms(14_900));
         harness.advance_ms(100);
         harness.send_init_response();
         harness.expect_deadline_in_ms(PING_MS);
@@ -204,7 +206,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         harness.pump();
         harness.expect_deadline_in_ms(2_500);
         harness.advance_ms(14_000);
-        // A ping has gone 13,500 after the first of these; the regions are due in 1,000.
+        // A ping left 13,500 ms after the first of these; the regions are due in 1,000.
         harness.expect_deadline_in_ms(500);
         harness.advance_ms(500);
         harness.expect_deadline_in_ms(500);
@@ -213,16 +215,16 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
         harness.pump();
         harness.expect_deadline_in_ms(2_500);
         harness.accept_login();
-        // The name server's pings are gone with it.
+        // The pings to the name server ended with its connection.
         harness.expect_deadline_in_ms(15_000);
         harness.advance_ms(1_000);
         harness.accept();
-        harness.expect_deadline_in_ms(greeting(14_000));
+        harness.expect_deadline_in_ms(deadline_ms(14_000));
         harness.send_init_response();
         harness.expect_deadline_in_ms(PING_MS);
         harness.advance_ms(13_000);
@@ -253,7 +255,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         harness.pump();
         assert_eq!(harness.client.poll_timeout(), None);
     });
-    // Silence, where pings are far apart.
+    // Silence, with a long ping interval.
     not_over_datagrams_with(
         |config| {
             config
@@ -274,7 +276,8 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
     );
 }
 
-/// contract 1: time that goes back stands still, and a jump fires each timer once, the silence of a stream among them.
+/// Contract 1: a time before the last one counts as the last, and a jump fires each timer once,
+/// including the silence timer.
 #[test]
 fn a_clock_that_jumps_or_goes_back_does_no_harm() {
     not_over_datagrams(|mut harness| {

@@ -7,7 +7,7 @@ fn options() -> SubscribeOptions {
     SubscribeOptions::new()
 }
 
-/// Subscribes on the front end, and gives what was sent beside operation and channel names.
+/// Subscribes on the front end, and returns the parameters of the request except the channel names.
 #[track_caller]
 fn sent_with(channels: &[&str], options: &SubscribeOptions, expected: &[(u8, Value)]) {
     each(|mut harness| {
@@ -42,8 +42,8 @@ fn done(channels: &[&str], request: impl Into<Option<RequestId>>) -> Seen {
     Seen::Subscribed(outcomes(channels, &Outcome::Done, request.into()))
 }
 
-/// Event 0 with one line of bob's.
-fn bob_says(harness: &mut Harness, channel: &str, text: &str, id: i32) {
+/// Event 0 with one message of bob.
+fn bob_publishes(harness: &mut Harness, channel: &str, text: &str, id: i32) {
     harness.raise(
         0,
         &[
@@ -207,12 +207,12 @@ fn c065_an_empty_list_and_an_empty_name_are_rejected() {
         for list in [&none[..], &[""], &["a", ""], &["", "a"]] {
             let error = harness.refused(|client| client.subscribe(list, &options()));
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
-            // chat.md 3.2: unsubscribing likewise.
+            // chat.md 3.2: the same for unsubscribe.
             let error = harness.refused(|client| client.unsubscribe(list));
             assert!(matches!(error, RequestError::Empty(_)), "{error:?}");
         }
         harness.expect_nothing();
-        // Nor is a name that no message can hold.
+        // A name that does not fit into a message is rejected, too.
         let error = harness.refused(|client| client.subscribe(["x".repeat(32_768)], &options()));
         assert!(matches!(error, RequestError::Unencodable(_)), "{error:?}");
     });
@@ -246,7 +246,7 @@ fn c069_event_5_reports_each_outcome_and_lists_the_accepted_channels() {
         );
         assert!(harness.client.can_chat_in_channel("a"));
         assert!(harness.client.channel("b").is_none() && !harness.client.can_chat_in_channel("b"));
-        // Several, in the order of their first subscription.
+        // Several channels, in the order of first subscription.
         harness.join(&["z", "c"]);
         assert_eq!(names(&harness.client), ["a", "z", "c"]);
     });
@@ -258,10 +258,10 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
         (Some(bools(&[true])), [true, false, false]),
         (Some(bools(&[])), [false, false, false]),
         (Some(bools(&[false, true])), [false, true, false]),
-        // More than there are names.
+        // More outcomes than names.
         (Some(bools(&[true, true, true, true])), [true, true, true]),
         (None, [false, false, false]),
-        // As another server might write it.
+        // As another server might encode it.
         (
             Some(objects(&[Value::Bool(true), Value::Null, Value::Int(1)])),
             [true, false, false],
@@ -283,11 +283,11 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
                 }
             };
             let all = ["a", "b", "c"].into_iter().zip(expected);
-            let told = all
+            let reported = all
                 .clone()
                 .map(|(name, yes)| (name.into(), outcome(yes), Some(request)))
                 .collect();
-            harness.expect(&[Seen::Subscribed(told)]);
+            harness.expect(&[Seen::Subscribed(reported)]);
             let listed: Vec<&str> = all.filter(|(_, yes)| *yes).map(|(name, _)| name).collect();
             assert_eq!(names(&harness.client), listed);
         });
@@ -301,9 +301,9 @@ fn c071_event_5_for_a_channel_without_request_adds_it() {
         harness.expect(&[done(&["news"], None)]);
         assert_eq!(names(&harness.client), ["news"]);
         assert!(harness.client.can_chat_in_channel("news"));
-        bob_says(&mut harness, "news", "hi", 1);
+        bob_publishes(&mut harness, "news", "hi", 1);
         harness.expect(&[Seen::messages("news", [Line::new("bob", "hi", Some(1))])]);
-        // A refusal that nobody asked for is told, and adds nothing.
+        // An unsolicited refusal is reported, and adds nothing.
         harness.raise(5, &[(0, strings(&["other"])), (15, bools(&[false]))]);
         harness.expect(&[Seen::Subscribed(outcomes(
             &["other"],
@@ -318,7 +318,7 @@ fn c071_event_5_for_a_channel_without_request_adds_it() {
 fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
-        bob_says(&mut harness, "a", "one", 7);
+        bob_publishes(&mut harness, "a", "one", 7);
         harness.forget();
         let request = harness
             .client
@@ -334,7 +334,7 @@ fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
         };
         kept(&harness);
         assert_eq!(names(&harness.client), ["a"]);
-        // chat.md 4.4: a refusal leaves what is there as it is.
+        // chat.md 4.4: a refusal leaves the channel unchanged.
         harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[false]))]);
         kept(&harness);
         // Also on a new connection.
@@ -357,7 +357,7 @@ fn c076_two_events_5_for_one_request_are_two_results() {
         harness.expect(&[done(&["c"], request), done(&["b", "a"], request)]);
         assert_eq!(names(&harness.client), ["c", "b", "a"]);
     });
-    // Also in one piece of the stream.
+    // Also in one chunk of the stream.
     on_front_end(|mut harness| {
         let request = harness
             .client
@@ -379,10 +379,10 @@ fn c077_unsubscribe_sends_only_the_names() {
         harness.pump();
         harness.expect_request(1, false, &[(0, strings(&["a"]))]);
         harness.expect_nothing();
-        // In there until the server says otherwise, but about to leave.
+        // Subscribed until event 6, but no longer usable for publishing.
         assert_eq!(names(&harness.client), ["a"]);
         assert!(!harness.client.can_chat_in_channel("a"));
-        // Of a channel that the user is not in it is no error.
+        // Unsubscribing from a channel without subscription is not an error.
         harness
             .client
             .unsubscribe(["b", "c"])
@@ -405,14 +405,15 @@ fn c078_event_6_removes_and_reports_every_channel_it_names() {
         harness.expect(&[Seen::Unsubscribed(expected)]);
         assert_eq!(names(&harness.client), ["b"]);
         assert!(harness.client.channel("a").is_none() && !harness.client.can_chat_in_channel("a"));
-        // Unasked as well: removed by the server, or by another client of the same user.
+        // Unsolicited as well: removed by the server, or by another client of the same user.
         harness.raise(6, &[(0, strings(&["b"]))]);
         harness.expect(&[Seen::Unsubscribed(outcomes(&["b"], &Outcome::Done, None))]);
         assert!(names(&harness.client).is_empty());
     });
 }
 
-/// The channels are borrowed, so no caller can change the client through them; what is taken is the caller's own.
+/// The channels are borrowed, so no caller can change the client through them. A list that a caller
+/// makes of them is its own.
 #[test]
 fn c079_a_list_made_of_the_public_channels_is_a_copy() {
     on_front_end(|mut harness| {
@@ -445,10 +446,10 @@ fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
     for end in ends {
         on_front_end(|mut harness| {
             harness.join(&["a", "b"]);
-            bob_says(&mut harness, "a", "one", 7);
+            bob_publishes(&mut harness, "a", "one", 7);
             let _leaving = harness.client.unsubscribe(["b"]).expect("on the front end");
             end(&mut harness);
-            // At once, with the state.
+            // Immediately, together with the state.
             assert_ne!(harness.client.state(), State::ConnectedToFrontEnd);
             assert!(names(&harness.client).is_empty());
             assert!(!harness.client.can_chat_in_channel("a"));

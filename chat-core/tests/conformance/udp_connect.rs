@@ -1,4 +1,4 @@
-//! Connecting over UDP: what is on the wire, and when. udp.md 1, 3, 5.4 and 8; chat.md 6.4.
+//! Connecting over UDP: the datagrams and their times. udp.md 1, 3, 5.4 and 8; chat.md 6.4.
 
 use crate::harness::{
     APP_ID, APP_VERSION, Carrier, Harness, PEER_ID, SERVER_CLOCK, Seen, TABLE, TOKEN, datagram,
@@ -8,7 +8,7 @@ use chat_core::{CauseKind, ChatConfig, LinkErrorKind, LinkInput, State, Wire};
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
 use photon_proto::udp::{Violation, datagram::NO_PEER_ID};
 
-/// When connect is sent to a server that does not answer. udp.md 5.4.
+/// The times of the connect command to a server that does not respond. udp.md 5.4.
 const CONNECTS: [u64; 8] = [0, 221, 442, 663, 1104, 1985, 3746, 7267];
 
 /// udp.md 10, scenario 3.
@@ -21,7 +21,7 @@ fn c045_a_udp_connect_without_response_times_out_after_14308_ms() {
         over_datagrams(|mut harness| {
             harness.go_to(state);
             harness.answers = false;
-            // It is the link's own time that counts.
+            // The times count from the opening of the link.
             harness.advance_ms(100);
             harness.accept();
             let (link, opened) = (harness.link(), harness.now);
@@ -38,7 +38,7 @@ fn c045_a_udp_connect_without_response_times_out_after_14308_ms() {
                     (one.names().as_str(), one.header.peer_id),
                     ("connect", NO_PEER_ID)
                 );
-                // Only the header's time changes.
+                // Only the time in the header changes.
                 assert_eq!(
                     (u64::from(one.header.sent_time), &one.raw[12..]),
                     (ms, &sent_datagrams[0].raw[12..])
@@ -48,7 +48,7 @@ fn c045_a_udp_connect_without_response_times_out_after_14308_ms() {
             harness.advance_ms(1);
             harness.expect(&error(code));
             assert_eq!(harness.error().1.kind, CauseKind::Unacknowledged);
-            // The link stays until the last words are sent.
+            // The link stays open until the disconnect is sent.
             harness.expect_nothing();
             harness.writable = true;
             harness.pump();
@@ -81,7 +81,7 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
             let (link, start) = (harness.link(), harness.now);
             harness.advance_ms(50);
             harness.accept();
-            // The init goes with the acknowledgement of verify-connect.
+            // The init is in the datagram with the acknowledgement of verify-connect.
             let sent_datagrams = harness.sent_datagrams(link);
             let names: Vec<_> = sent_datagrams
                 .iter()
@@ -102,7 +102,7 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
             harness.advance_ms(50);
             harness.expect(&[]);
             harness.send_init_response();
-            // The client's key, and the one question for the server's time.
+            // The client's key, and the only request for the server time.
             harness.expect_datagrams(start, &[(100, "ack + send_reliable + server_time")]);
             harness.expect(&[]);
             harness.advance_ms(50);
@@ -125,7 +125,7 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
                 harness.respond(230, 0, None, &[]);
                 harness.expect(&[Seen::State(state)]);
                 harness.expect_datagrams(start, &[(150, "ack")]);
-                // Nothing but pings from now on.
+                // Only pings from now on.
                 harness.advance_ms(60_000);
                 assert!(
                     harness
@@ -136,7 +136,7 @@ fn c007_over_udp_every_step_is_one_datagram_and_the_keys_come_before_state_2() {
             }
         }
     });
-    // Without keys the login is what goes with the question.
+    // Without a key exchange the login is in the datagram with the server-time request.
     over_datagrams_with(encryption_off, |mut harness| {
         harness.connect(Some("eu"));
         harness.accept();
@@ -179,7 +179,7 @@ fn the_server_time_is_known_after_the_init_response() {
         harness.client.disconnect();
         assert_eq!(harness.client.server_time(), None);
     });
-    // An answer that is lost is asked for again: the command is, by its resends.
+    // If the response is lost, the resends of the command request it again.
     over_datagrams(|mut harness| {
         harness.connect(None);
         harness.accept();
@@ -219,7 +219,8 @@ fn a_connect_command_that_was_lost_twice_succeeds_the_third_time() {
     });
 }
 
-/// A datagram that was pulled and not reported as sent goes out later, with the time of then: its timer begins anew.
+/// A datagram that was pulled but not reported as sent leaves later, with its new time, and its
+/// timer starts then.
 #[test]
 fn a_datagram_that_was_not_sent_is_restamped_when_it_is_pulled_again() {
     over_datagrams(|mut harness| {
@@ -275,16 +276,16 @@ fn datagrams_with_another_challenge_are_ignored() {
         );
         let event = harness.event(77, &[])[7..].to_vec();
         for (dropped, challenge) in (1..).zip(others) {
-            let goodbye = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
-            let words = datagram::of(challenge, [datagram::reliable(2, &event), goodbye]);
-            harness.input(front_end, LinkInput::Received(&words));
+            let disconnect = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
+            let late = datagram::of(challenge, [datagram::reliable(2, &event), disconnect]);
+            harness.input(front_end, LinkInput::Received(&late));
             harness.expect_nothing();
             harness.expect_datagrams(harness.now, &[]);
             let stats = harness.client.stats().udp.expect("connected");
             assert_eq!(stats.dropped_datagrams.challenge, dropped);
         }
         assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
-        // Nor does the retired link's own challenge bring it back.
+        // The challenge of the retired link does not revive it either.
         harness.input(
             name_server,
             LinkInput::Received(&datagram::of(others[0], [datagram::reliable(9, &event)])),
@@ -311,7 +312,7 @@ fn checksums_are_sent_only_if_configured() {
             assert_eq!(harness.client.state(), State::Disconnected);
             for link in [harness.links[0].id, harness.links[1].id] {
                 let sent_datagrams = harness.sent_datagrams(link);
-                // What they say was checked when they came.
+                // The contents were checked on arrival.
                 let with = sent_datagrams
                     .iter()
                     .filter(|one| one.header.crc.is_some())
@@ -321,7 +322,7 @@ fn checksums_are_sent_only_if_configured() {
             }
         });
     }
-    // udp.md 10, scenario 24: the server decides for itself.
+    // udp.md 10, scenario 24: the server decides for its own direction.
     over_datagrams_with(
         |config| config.crc(true),
         |mut harness| {
@@ -337,7 +338,7 @@ fn checksums_are_sent_only_if_configured() {
     );
 }
 
-/// Only what the driver cannot do at all is ConnectFailed: to find the name, to get a socket.
+/// Only failures of the driver are ConnectFailed: name resolution, and binding a socket.
 #[test]
 fn over_udp_only_resolve_and_bind_errors_are_connect_failures() {
     for (state, base) in [
@@ -368,7 +369,7 @@ fn over_udp_only_resolve_and_bind_errors_are_connect_failures() {
     }
 }
 
-/// A link whose driver is still resolving the name has not failed to connect. chat.md 6.4.
+/// A link whose driver still resolves the name has not failed to connect. chat.md 6.4.
 #[test]
 fn a_datagram_link_that_the_driver_never_opens_is_a_timeout() {
     for (state, code) in [
@@ -410,7 +411,7 @@ fn an_invalid_peer_id_is_a_server_error() {
     }
 }
 
-/// chat.md 2.11: addresses of different transports, the next one after a timeout of the one before.
+/// chat.md 2.11: addresses of different transports, each one after the timeout of the previous one.
 #[test]
 fn another_transport_is_tried_when_the_first_is_unreachable() {
     let mut harness = Harness::new(ChatConfig::new(
@@ -425,7 +426,7 @@ fn another_transport_is_tried_when_the_first_is_unreachable() {
     harness.advance_ms(14_308);
     harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
     harness.expect_open_over(Wire::Stream, "two", 2);
-    // The goodbye is sent while the next one is opened.
+    // The disconnect is sent while the next link is opened.
     harness.expect_close(first);
     harness.expect_no_command();
     harness.expect_deadline_in_ms(15_000);
@@ -434,7 +435,7 @@ fn another_transport_is_tried_when_the_first_is_unreachable() {
     harness.answers = true;
     harness.handshake();
     harness.accept_login();
-    // The front end is asked for over what answered.
+    // The front end is opened over the transport that worked.
     harness.expect_open_over(Wire::Datagram, "fe.example", 5070);
     harness.handshake();
     harness.respond(230, 0, None, &[]);
@@ -468,7 +469,7 @@ fn another_transport_is_tried_when_the_first_is_unreachable() {
     assert_eq!(earlier, [CauseKind::Unacknowledged]);
 }
 
-/// chat.md 2.1: the front end is spoken to over the transport that was used to ask.
+/// chat.md 2.1: the client connects to the front end over the transport of the name server.
 #[test]
 fn a_front_end_address_of_another_transport_is_rejected() {
     each(|mut harness| {
@@ -485,7 +486,7 @@ fn a_front_end_address_of_another_transport_is_rejected() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         let address = format!("{scheme}fe.example:5070");
         harness.respond(
             230,
@@ -498,7 +499,7 @@ fn a_front_end_address_of_another_transport_is_rejected() {
             Seen::State(State::ConnectingToFrontEnd),
         ];
         harness.expect(&[&moved[..], &error(1002)].concat());
-        // DESIGN 4: what is secure is not left for what is not.
+        // The client never moves from a secure to an insecure transport (crate docs, x002).
         let secure = CauseKind::Link(LinkErrorKind::Downgrade);
         let expected = if harness.row.is_secure() {
             secure

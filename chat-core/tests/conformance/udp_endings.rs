@@ -1,4 +1,5 @@
-//! How connections over UDP end: the server's word, its silence, and what the client says last. udp.md 5.4, 5.6 and 7.
+//! The ends of UDP connections: disconnect commands, silence, and the last datagrams of the client.
+//! udp.md 5.4, 5.6 and 7.
 
 use crate::harness::{
     Harness, Line, Seen, bools, datagram, error, objects, over_datagrams, over_datagrams_with,
@@ -9,7 +10,7 @@ use photon_proto::udp::command::{FLAG_RELIABLE, kind};
 use photon_proto::udp::{Cause, REASON_CLIENT};
 use std::time::Duration;
 
-/// The states in which a server can end a connection, and how the code begins.
+/// The states in which a server can end a connection, with the thousands of the code.
 const STATES: [(State, i32); 4] = [
     (State::ConnectingToNameServer, 3000),
     (State::ConnectedToNameServer, 3000),
@@ -17,7 +18,7 @@ const STATES: [(State, i32); 4] = [
     (State::ConnectedToFrontEnd, 1000),
 ];
 
-/// Goes to a state, and from "connecting" on until the connection stands.
+/// Goes to a state; in the connecting states until the UDP connection is established.
 fn go(harness: &mut Harness, state: State) {
     harness.go_to(state);
     if matches!(
@@ -41,7 +42,7 @@ fn c052_disconnect_commands_are_1003_each_with_its_own_reason() {
         (255, DisconnectReason::Other(255), "reason 255"),
     ];
     for (state, base) in STATES {
-        for (reason, told, words) in reasons {
+        for (reason, expected, text) in reasons {
             over_datagrams(|mut harness| {
                 go(&mut harness, state);
                 let (link, now) = (harness.link(), harness.now);
@@ -55,10 +56,10 @@ fn c052_disconnect_commands_are_1003_each_with_its_own_reason() {
                 let (_, cause, message) = harness.error();
                 assert_eq!(
                     (cause.kind, cause.return_code),
-                    (CauseKind::DisconnectCommand(told), None)
+                    (CauseKind::DisconnectCommand(expected), None)
                 );
-                assert!(message.contains(words), "{message}");
-                // One answer, and nothing after it.
+                assert!(message.contains(text), "{message}");
+                // One answering datagram, and none after it.
                 harness.expect_datagrams(now, &[(0, "ack + disconnect 4")]);
                 harness.expect_close(link);
                 harness.advance_ms(3_600_000);
@@ -76,7 +77,7 @@ fn c052_disconnect_commands_are_1003_each_with_its_own_reason() {
     }
 }
 
-/// udp.md 7.1 and 7.2: before the connection stands, and a command that wants no acknowledgement.
+/// udp.md 7.1 and 7.2: before the connection is established, and for an unreliable command.
 #[test]
 fn a_disconnect_command_is_answered_as_the_current_phase_requires() {
     for (connected, flags, answer) in [
@@ -112,7 +113,7 @@ fn a_disconnect_command_is_answered_as_the_current_phase_requires() {
     }
 }
 
-/// The words before it, be they in the same datagram, are told before it.
+/// Messages before the disconnect, even in the same datagram, are reported before it.
 #[test]
 fn messages_before_a_disconnect_command_are_reported_before_it() {
     over_datagrams(|mut harness| {
@@ -126,13 +127,13 @@ fn messages_before_a_disconnect_command_are_reported_before_it() {
             (8, 1.into()),
         ];
         let (now, link, event) = (harness.now, harness.link(), harness.event(0, &line));
-        let words = harness.server().udp().say(now, &event);
+        let messages = harness.server().udp().input_for(now, &event);
         harness
             .server()
             .udp()
             .connection()
             .shutdown(now, Duration::ZERO, 1);
-        for bytes in words
+        for bytes in messages
             .into_iter()
             .chain(harness.server().udp().outgoing(now))
         {
@@ -141,12 +142,12 @@ fn messages_before_a_disconnect_command_are_reported_before_it() {
                 .handle_link(now, link, LinkInput::Received(&bytes));
         }
         harness.pump();
-        let told = Seen::messages("a", [Line::new("bob", "hi", Some(1))]);
-        harness.expect(&[&[told][..], &error(1003)].concat());
+        let message = Seen::messages("a", [Line::new("bob", "hi", Some(1))]);
+        harness.expect(&[&[message][..], &error(1003)].concat());
     });
 }
 
-/// contract 8: also what came before the application has looked at the connection for the first time.
+/// Contract 8: also messages that arrived before the application first called `service`.
 #[test]
 fn messages_directly_after_connecting_are_reported_before_the_end() {
     over_datagrams(|mut harness| {
@@ -156,20 +157,20 @@ fn messages_directly_after_connecting_are_reported_before_the_end() {
             .client
             .handle_link(now, link, LinkInput::Opened { ipv6: false });
         harness.server().opened = true;
-        // Connect; verify-connect; acknowledgement and init: no turn of the client's `service`.
+        // Connect; verify-connect; acknowledgement and init, all without a `service` call.
         for _ in 0..2 {
             harness.move_bytes();
             harness.deliver_answers();
         }
-        let goodbye = harness.server().disconnect(32757, Some("user limit"));
-        harness.deliver_without_pump(link, &goodbye);
+        let disconnect = harness.server().disconnect(32757, Some("user limit"));
+        harness.deliver_without_pump(link, &disconnect);
         harness.input(link, LinkInput::Closed);
         harness.expect(&error(3003));
         assert_eq!(harness.error().1.kind, CauseKind::ServerDisconnect);
     });
 }
 
-/// udp.md 10, scenario 29: nothing is on its way, so that a ping finds it out.
+/// udp.md 10, scenario 29: nothing is in flight, so a ping detects it.
 #[test]
 fn a_server_that_stops_acknowledging_is_a_timeout() {
     for (state, base) in STATES {
@@ -192,7 +193,7 @@ fn a_server_that_stops_acknowledging_is_a_timeout() {
             harness.expect_nothing();
         });
     }
-    // Something is on its way: no ping is needed.
+    // A command is in flight: no ping is needed.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.answers = false;
@@ -213,7 +214,7 @@ fn a_server_that_stops_acknowledging_is_a_timeout() {
     });
 }
 
-/// udp.md 5.5: for lines that need other ones.
+/// udp.md 5.5: for unusual networks.
 #[test]
 fn resends_are_configurable() {
     over_datagrams_with(
@@ -251,7 +252,8 @@ fn resends_are_configurable() {
     );
 }
 
-/// A connection that the client ends as an error says goodbye once, and is not awaited. udp.md 7.1.
+/// A client that ends the connection with an error sends one disconnect and does not wait for its
+/// acknowledgement. udp.md 7.1.
 #[test]
 fn a_client_that_ends_the_connection_sends_one_disconnect() {
     type Ending = (i32, &'static [(u64, &'static str)], fn(&mut Harness));
@@ -270,7 +272,7 @@ fn a_client_that_ends_the_connection_sends_one_disconnect() {
             harness.fail(chat_core::LinkErrorKind::Io, "")
         }),
         (4, &[(0, "disconnect 4")], |harness| {
-            // As late as the application may be; nothing is on its way.
+            // The application may be late; nothing is in flight.
             harness.now = harness.now.plus_millis(2_000);
             harness.pump();
         }),
@@ -283,7 +285,7 @@ fn a_client_that_ends_the_connection_sends_one_disconnect() {
                 harness
                     .client
                     .connect_to_region_front_end("eu")
-                    .expect("may go on");
+                    .expect("a region can be chosen");
                 harness.pump();
                 harness.forget();
                 harness.answers = false;
@@ -300,7 +302,7 @@ fn a_client_that_ends_the_connection_sends_one_disconnect() {
             },
         );
     }
-    // The front end's refusal, and a key exchange that fails.
+    // A login that the front end rejects, and a failed key exchange.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToFrontEnd);
         harness.handshake();
@@ -323,7 +325,7 @@ fn a_client_that_ends_the_connection_sends_one_disconnect() {
         harness.expect(&error(1005));
         harness.expect_datagrams(harness.now, &[(0, "ack + disconnect 4")]);
     });
-    // The client's own deadline comes first, and nobody has answered.
+    // The client's own deadline comes first, and the server has not responded.
     over_datagrams_with(
         |config| config.connect_timeout(Duration::from_millis(1_000)),
         |mut harness| {
@@ -349,7 +351,7 @@ fn a_client_that_ends_the_connection_sends_one_disconnect() {
     );
 }
 
-/// udp.md 9: too many violations end a connection that somebody plays with; one does not.
+/// udp.md 9: too many violations end a connection; one does not.
 #[test]
 fn broken_datagrams_are_dropped_and_too_many_end_the_connection() {
     over_datagrams(|mut harness| {
@@ -357,7 +359,7 @@ fn broken_datagrams_are_dropped_and_too_many_end_the_connection() {
         harness.join(&["a"]);
         let (link, challenge) = (harness.link(), harness.server().udp().challenge());
         harness.forget();
-        // A command that claims to be longer than it is, behind a good one.
+        // A command with a length beyond the datagram, after a valid one.
         let mut broken = datagram::control(kind::PING, FLAG_RELIABLE, 0, 9);
         broken[7] = 99;
         let event = harness.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))])[7..].to_vec();

@@ -1,4 +1,5 @@
-//! Leaving a server over UDP: what was accepted is sent and acknowledged, then the goodbye. Contract 10; udp.md 7.1.
+//! Leaving a server over UDP: accepted data is sent and acknowledged, then the disconnect follows.
+//! Contract 10; udp.md 7.1.
 
 use crate::harness::{FRONT_END, Harness, Seen, TOKEN, over_datagrams, over_datagrams_with};
 use chat_core::{ChatClient, ConnectOptions, LinkId, PublishOptions, State};
@@ -14,7 +15,7 @@ fn publish(client: &mut ChatClient, text: &str) {
         .expect("on the front end");
 }
 
-/// The texts that the last server got, in order.
+/// The texts that the last server received, in order.
 fn published(harness: &mut Harness) -> Vec<String> {
     let requests = std::mem::take(&mut harness.server().requests);
     let text = |sent: crate::harness::Sent| match sent.parameters.as_slice() {
@@ -35,7 +36,7 @@ fn disconnect_over_udp_sends_accepted_data_and_then_the_disconnect_command() {
         harness.pump();
         harness.expect(&[Seen::State(State::Disconnected)]);
         assert_eq!(published(&mut harness), ["bye"]);
-        // The goodbye waits for the acknowledgement.
+        // The disconnect waits for the acknowledgement.
         harness.expect_datagrams(now, &[(0, "send_reliable"), (0, "disconnect 4")]);
         assert_eq!(harness.server().udp().ended, LEFT);
         harness.expect_close(link);
@@ -50,7 +51,7 @@ fn disconnect_over_udp_sends_accepted_data_and_then_the_disconnect_command() {
         );
         assert_eq!(harness.client.stats().closed_with_unsent_data, 0);
     });
-    // Nothing waits.
+    // Nothing is queued.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let (link, now) = (harness.link(), harness.now);
@@ -60,7 +61,7 @@ fn disconnect_over_udp_sends_accepted_data_and_then_the_disconnect_command() {
         assert_eq!(harness.server().udp().ended, LEFT);
         harness.expect_close(link);
     });
-    // More than a window, and more than a datagram.
+    // More than a send window, and more than a datagram.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let texts: Vec<String> = (0..200)
@@ -76,13 +77,14 @@ fn disconnect_over_udp_sends_accepted_data_and_then_the_disconnect_command() {
     });
 }
 
-/// Contract 2: what an intent starts begins with the next call that brings a time, however long ago the last one was.
+/// Contract 2: a timer that an intent arms starts with the next call that passes a time, however
+/// long ago the last one was.
 #[test]
 fn disconnect_after_idle_time_still_sends_accepted_data() {
     for idle_ms in [1, 749, 750, 751, 2_000, 2_999] {
         over_datagrams(|mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
-            // The application sleeps until the next deadline, and is woken up by its user.
+            // The application sleeps until the next deadline, and its user wakes it earlier.
             harness.now = harness.now.plus_millis(idle_ms);
             publish(&mut harness.client, "bye");
             harness.client.disconnect();
@@ -117,22 +119,22 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_timeout() {
                         .map(|one| one.at_ms - now.as_millis())
                         .collect()
                 };
-                let (sent, goodbyes) = (when(kind::RELIABLE), when(kind::DISCONNECT));
+                let (sent, disconnects) = (when(kind::RELIABLE), when(kind::DISCONNECT));
                 assert_eq!(sent[..3], [0, again, 2 * again]);
-                // The server is told all the same, in time.
+                // The server gets its disconnect all the same, in time.
                 assert!(
-                    !goodbyes.is_empty() && gone_ms <= flush_ms,
-                    "{goodbyes:?}, {gone_ms}"
+                    !disconnects.is_empty() && gone_ms <= flush_ms,
+                    "{disconnects:?}, {gone_ms}"
                 );
-                // udp.md 7.1: two resends of it are waited for, if there is time.
+                // udp.md 7.1: the client waits for two resends, if there is time.
                 assert_eq!(
                     gone_ms,
-                    (goodbyes[0] + 3 * again).min(flush_ms),
-                    "{goodbyes:?}"
+                    (disconnects[0] + 3 * again).min(flush_ms),
+                    "{disconnects:?}"
                 );
                 assert!(
-                    sent.iter().all(|ms| *ms <= goodbyes[0]),
-                    "{sent:?} {goodbyes:?}"
+                    sent.iter().all(|ms| *ms <= disconnects[0]),
+                    "{sent:?} {disconnects:?}"
                 );
                 harness.advance_ms(3_600_000);
                 harness.expect_nothing();
@@ -170,7 +172,7 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_timeout() {
             (None, 0)
         );
     });
-    // Acknowledged in the last moment.
+    // Acknowledged at the last moment.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let (link, again) = (harness.link(), harness.resend_ms() + 1);
@@ -198,7 +200,7 @@ fn disconnect_over_udp_takes_no_longer_than_the_flush_timeout() {
 
 #[test]
 fn disconnect_while_udp_is_connecting_sends_one_unreliable_disconnect() {
-    // The connect was sent, and not answered.
+    // The connect was sent, and there was no response.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectingToNameServer);
         harness.answers = false;
@@ -239,7 +241,7 @@ fn disconnect_while_udp_is_connecting_sends_one_unreliable_disconnect() {
     });
 }
 
-/// How long it takes from now until the client closes this link.
+/// The time from now until the client closes this link.
 #[track_caller]
 fn gone_after_ms(harness: &mut Harness, link: LinkId) -> u64 {
     let start = harness.now;
@@ -254,14 +256,15 @@ fn gone_after_ms(harness: &mut Harness, link: LinkId) -> u64 {
     harness.now.millis_since(start)
 }
 
-/// A client on the name server that gets its answer to the login, with nothing of its own acknowledged from now on.
+/// A client on the name server that receives its login response, while the server acknowledges
+/// nothing from now on.
 fn moves(harness: &mut Harness, answered_before: bool) {
     harness.go_to(State::ConnectedToNameServer);
     harness.answers = answered_before;
     harness
         .client
         .connect_to_region_front_end("eu")
-        .expect("may go on");
+        .expect("a region can be chosen");
     harness.pump();
     harness.answers = false;
     harness.accept_login();
@@ -272,10 +275,10 @@ fn moves(harness: &mut Harness, answered_before: bool) {
     harness.expect_open("fe.example", 5070);
 }
 
-/// chat.md 2.3 and 6.2: the front end does not wait for the goodbye.
+/// chat.md 2.3 and 6.2: the front end does not wait for the disconnect of the name server.
 #[test]
 fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
-    // The goodbye is never acknowledged: two resends, and the link is closed.
+    // The disconnect is never acknowledged: two resends, then the link is closed.
     over_datagrams(|mut harness| {
         let start = harness.now;
         moves(&mut harness, true);
@@ -298,14 +301,14 @@ fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
         assert_eq!((second, gone_ms), (2 * first, 3 * first));
         assert_eq!(harness.client.state(), State::ConnectingToFrontEnd);
     });
-    // It is acknowledged, while the front end's link is still being opened.
+    // It is acknowledged while the link to the front end is still opening.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         let (name_server, now) = (harness.link(), harness.now);
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         harness.accept_login();
         harness.expect_move(name_server, "fe.example", 5070);
@@ -317,7 +320,7 @@ fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
         );
         assert!(!harness.server().opened);
     });
-    // What was sent before is acknowledged first.
+    // Earlier data is acknowledged first.
     over_datagrams(|mut harness| {
         let start = harness.now;
         moves(&mut harness, false);
@@ -336,14 +339,14 @@ fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
             .collect();
         assert_eq!(requests, [230]);
     });
-    // Nothing is acknowledged: at most the flush time.
+    // Nothing is acknowledged: the flush timeout applies.
     over_datagrams(|mut harness| {
         moves(&mut harness, false);
         let name_server = harness.links[0].id;
         let gone_ms = gone_after_ms(&mut harness, name_server);
         assert!((500..=1_000).contains(&gone_ms), "{gone_ms}");
         harness.expect_close(name_server);
-        // The way on is as if nothing had been.
+        // The login continues as usual.
         harness.answers = true;
         harness.handshake();
         harness.expect_request(230, false, &[(221, TOKEN.into())]);
@@ -352,7 +355,7 @@ fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
     });
 }
 
-/// What the name server says while it is being left is nobody's business.
+/// Input from the name server is ignored while the client leaves it.
 #[test]
 fn a_retired_connection_does_not_affect_the_client() {
     over_datagrams(|mut harness| {
@@ -360,12 +363,12 @@ fn a_retired_connection_does_not_affect_the_client() {
         harness.forget();
         let name_server = harness.links[0].id;
         let parameters = [(230, FRONT_END.into()), (221, TOKEN.into())];
-        for words in [
+        for late in [
             harness.links[0].response(false, 230, 0, None, &parameters),
             harness.links[0].response(false, 230, 32767, Some("late"), &[]),
             harness.links[0].disconnect(1, Some("late")),
         ] {
-            harness.deliver_without_pump(name_server, &words);
+            harness.deliver_without_pump(name_server, &late);
             harness.pump();
             harness.expect_nothing();
         }
@@ -374,12 +377,12 @@ fn a_retired_connection_does_not_affect_the_client() {
             .udp()
             .connection()
             .shutdown(now, Duration::ZERO, 1);
-        let goodbye = harness.links[0].udp().outgoing(now);
+        let disconnect = harness.links[0].udp().outgoing(now);
         harness.forget();
-        for bytes in goodbye {
+        for bytes in disconnect {
             harness.input(name_server, chat_core::LinkInput::Received(&bytes));
         }
-        // udp.md 7.2: ignored by one who is leaving already.
+        // udp.md 7.2: a client that is leaving already ignores it.
         harness.expect_datagrams_on(name_server, now, &[]);
         harness.expect_nothing();
         harness.advance_ms(1_000);
@@ -387,14 +390,14 @@ fn a_retired_connection_does_not_affect_the_client() {
         harness.expect_nothing();
         assert_eq!(harness.client.state(), State::ConnectingToFrontEnd);
     });
-    // Eight may be leaving; then the oldest is cut short. Contract 10.
+    // Eight links may be leaving; one more closes the oldest. Contract 10.
     over_datagrams(|mut harness| {
         harness.answers = false;
         for _ in 0..10 {
             harness
                 .client
                 .connect_to_name_server(ConnectOptions::new())
-                .expect("may connect");
+                .expect("connect is allowed");
             harness.pump();
             harness.answers = true;
             harness.accept();

@@ -1,4 +1,5 @@
-//! A connection over UDP that stands: pings, deadlines, and what fills up. Contracts 4 and 5; udp.md 5.7 and 9.
+//! An established UDP connection: pings, deadlines, and full buffers. Contracts 4 and 5; udp.md 5.7
+//! and 9.
 
 use crate::harness::{
     Harness, Line, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with,
@@ -16,7 +17,7 @@ fn publish(client: &mut ChatClient, bytes: usize) -> Result<(), RequestError> {
     client.publish_message("a", &"x".repeat(bytes)[..], &PublishOptions::new())
 }
 
-/// An event 0 of one line, of about 200 bytes.
+/// An event 0 with one message of about 200 bytes.
 fn line(harness: &mut Harness, id: i32) -> Vec<u8> {
     let text = format!("{id} {}", "x".repeat(150));
     harness.event(
@@ -34,7 +35,7 @@ fn lines(harness: &mut Harness, ids: std::ops::RangeInclusive<i32>) -> Vec<u8> {
     ids.flat_map(|id| line(harness, id)).collect()
 }
 
-/// The ids of the lines in these events.
+/// The ids of the messages in these events.
 fn ids(events: &[Event]) -> Vec<i32> {
     let mut ids = Vec::new();
     for event in events {
@@ -68,11 +69,11 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
             harness.expect_datagrams(now, &[(interval + 1, "ping")]);
             harness.expect_deadline_in_ms(interval + 1);
             harness.advance_ms(700);
-            // Whatever else is acknowledged.
+            // Other acknowledgements count as well.
             assert_eq!(publish(&mut harness.client, 1), Ok(()));
             harness.pump();
             harness.expect_deadline_in_ms(interval + 1);
-            // What the server says is no acknowledgement.
+            // Messages of the server are no acknowledgement.
             harness.advance_ms(300);
             harness.raise(77, &[]);
             harness.expect_deadline_in_ms(interval - 299);
@@ -86,7 +87,7 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
             assert_eq!(harness.client.stats().udp.map(|udp| udp.pings), Some(11));
         });
     }
-    // None while something is on its way.
+    // No ping while a command is in flight.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let (link, now) = (harness.link(), harness.now);
@@ -97,7 +98,7 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
         harness.advance_ms(1_000);
         assert_eq!(harness.times_sent(link, kind::PING, now), [0; 0]);
     });
-    // However late the driver's turn comes: one.
+    // However late the driver is: one ping.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let request = harness
@@ -115,28 +116,28 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
             Some(request),
         ))]);
         harness.expect_deadline_in_ms(3_001);
-        // And a clock that goes back stands still.
+        // A clock that goes back counts as standing still.
         assert!(!harness.client.service(Timestamp::ZERO).more);
         harness.expect_deadline_in_ms(3_001);
     });
 }
 
-/// What `poll_timeout` says at each stage of a connection, and why.
+/// `poll_timeout` at each stage of a connection, with the reason.
 #[test]
 fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
     over_datagrams(|mut harness| {
         harness
             .client
             .connect_to_name_server(ConnectOptions::new())
-            .expect("may connect");
-        // Armed, and the time is not known: at once.
+            .expect("connect is allowed");
+        // A timer is armed, but no call has passed a time yet: "now".
         assert_eq!(harness.client.poll_timeout(), Some(Timestamp::ZERO));
         harness.pump();
         harness.expect_deadline_in_ms(15_000);
         harness.advance_ms(100);
         harness.answers = false;
         harness.accept();
-        // The resends of connect.
+        // The resends of the connect command.
         for wait in [221, 221, 221, 441, 881] {
             harness.expect_deadline_in_ms(wait);
             harness.advance_ms(wait);
@@ -144,7 +145,7 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         harness.expect_deadline_in_ms(1_761);
         harness.answers = true;
         harness.advance_ms(1_761);
-        // Connected: pings.
+        // Connected: the next ping.
         harness.expect_deadline_in_ms(3_001);
         harness.send_init_response();
         harness.expect_deadline_in_ms(3_001);
@@ -164,7 +165,7 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         harness.expect_deadline_in_ms(again);
         harness.advance_ms(again);
@@ -173,7 +174,7 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         harness.advance_ms(again);
         harness.expect_deadline_in_ms(3_001);
         harness.accept_login();
-        // The name server's link is gone: the front end's deadline.
+        // The link to the name server is closed: the deadline of the front end.
         harness.expect_deadline_in_ms(15_000);
         harness.advance_ms(1_000);
         harness.handshake();
@@ -187,7 +188,7 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
         harness.pump();
         harness.advance_ms(4 * 3_001 + 1_000);
-        // The subscription's own.
+        // The deadline of the subscription.
         harness.expect_deadline_in_ms(15_000 - (4 * 3_001 + 1_000));
         harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         harness.expect_deadline_in_ms(2_001);
@@ -204,7 +205,8 @@ const SMALL: Limits = Limits {
     ..Limits::DEFAULT
 };
 
-/// A client whose application is away, with as much as it keeps of a hundred lines. The cap is twice the longest message.
+/// A client whose application does not take events, with as many of a hundred messages as it keeps.
+/// The cap is twice the longest message.
 fn full(harness: &mut Harness) -> LinkId {
     harness.go_to(State::ConnectedToFrontEnd);
     harness.join(&["a"]);
@@ -219,7 +221,7 @@ fn full(harness: &mut Harness) -> LinkId {
     link
 }
 
-/// udp.md 9, item 9: nothing is acknowledged that is not kept, and nothing is lost.
+/// udp.md 9, item 9: the client acknowledges only what it keeps, so nothing is lost.
 #[test]
 fn a_full_receiver_acknowledges_only_what_it_keeps() {
     over_datagrams_with(
@@ -236,7 +238,7 @@ fn a_full_receiver_acknowledges_only_what_it_keeps() {
             assert!((1..20).contains(&acks), "{acks}");
             let stats = harness.client.stats().udp.expect("connected");
             assert_eq!(stats.discarded.full, 100 - acks as u64);
-            // The application is back.
+            // The application takes events again.
             harness.pump();
             assert_eq!(
                 ids(&harness.take_events()),
@@ -262,7 +264,7 @@ fn a_full_receiver_still_processes_pings_acknowledgements_and_the_disconnect() {
             assert_eq!(publish(&mut harness.client, 500), Ok(()));
             harness.move_bytes();
             let before = harness.client.buffered_bytes();
-            // The server's ping is acknowledged.
+            // The client acknowledges the server's ping.
             let (challenge, _) = (
                 harness.server().udp().challenge(),
                 harness.sent_datagrams(link),
@@ -276,7 +278,7 @@ fn a_full_receiver_still_processes_pings_acknowledgements_and_the_disconnect() {
                 .handle_link(harness.now, link, LinkInput::Received(&ping));
             harness.move_bytes();
             harness.expect_datagrams(harness.now, &[(0, "ack")]);
-            // The publish is acknowledged: it does not wait any more.
+            // The publish is acknowledged, and no longer queued.
             let rseq = {
                 let again = harness.resend_ms() + 1;
                 harness.now = harness.now.plus_millis(again);
@@ -298,7 +300,7 @@ fn a_full_receiver_still_processes_pings_acknowledgements_and_the_disconnect() {
                 .client
                 .handle_link(harness.now, link, LinkInput::Received(&ack));
             assert!(harness.client.buffered_bytes() + 500 < before);
-            let _told = harness.client.service(harness.now);
+            let _serviced = harness.client.service(harness.now);
         },
     );
     over_datagrams_with(
@@ -306,14 +308,14 @@ fn a_full_receiver_still_processes_pings_acknowledgements_and_the_disconnect() {
         |mut harness| {
             let link = full(&mut harness);
             let challenge = harness.server().udp().challenge();
-            let goodbye = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
+            let disconnect = datagram::control(kind::DISCONNECT, FLAG_RELIABLE, 1, 9);
             harness.client.handle_link(
                 harness.now,
                 link,
-                LinkInput::Received(&datagram::of(challenge, [goodbye])),
+                LinkInput::Received(&datagram::of(challenge, [disconnect])),
             );
             harness.pump();
-            // What was kept is told first.
+            // Kept messages are reported first.
             let events = harness.take_events();
             let kept = ids(&events);
             assert_eq!(kept, (1..=kept.len() as i32).collect::<Vec<_>>());
@@ -327,7 +329,8 @@ fn a_full_receiver_still_processes_pings_acknowledgements_and_the_disconnect() {
     );
 }
 
-/// Contract 5: when too many bytes of events wait, no more input is processed; the connection stands.
+/// Contract 5: when too many bytes of events are queued, core processes no more input; the
+/// connection continues.
 #[test]
 fn events_that_are_not_taken_do_not_end_a_udp_connection() {
     over_datagrams_with(
@@ -364,7 +367,7 @@ fn events_that_are_not_taken_do_not_end_a_udp_connection() {
     );
 }
 
-/// Contract 5: the cap counts what is not acknowledged.
+/// Contract 5: the cap counts unacknowledged bytes.
 #[test]
 fn the_outgoing_cap_counts_unacknowledged_bytes() {
     over_datagrams_with(
@@ -410,7 +413,7 @@ fn the_outgoing_cap_counts_unacknowledged_bytes() {
     );
 }
 
-/// udp.md 6: messages that are longer than a datagram, both ways.
+/// udp.md 6: messages longer than a datagram, in both directions.
 #[test]
 fn long_messages_arrive_whole() {
     over_datagrams(|mut harness| {
@@ -464,7 +467,7 @@ fn stats_contain_the_counters_of_the_connection() {
             (2, 1, 0)
         );
         assert_eq!(udp.sent_bytes, 2 * 56);
-        // Connecting has told nothing about the line yet.
+        // Connecting has not measured the round trip yet.
         assert_eq!((stats.round_trip, stats.round_trip_variance), (None, None));
         harness.answers = true;
         harness.advance_ms(221);
@@ -477,10 +480,10 @@ fn stats_contain_the_counters_of_the_connection() {
         harness
             .client
             .connect_to_region_front_end("eu")
-            .expect("may go on");
+            .expect("a region can be chosen");
         harness.pump();
         harness.accept_login();
-        // Each connection counts for itself.
+        // Each connection has its own counters.
         assert_eq!(harness.client.stats().udp, None);
         harness.accept();
         assert_eq!(
@@ -496,7 +499,7 @@ fn stats_contain_the_counters_of_the_connection() {
     });
 }
 
-/// Contract 11: challenges, keys, everything.
+/// Contract 11: challenges, keys, all bytes.
 #[test]
 fn the_same_seed_and_calls_give_the_same_datagrams() {
     let run = || {

@@ -1,8 +1,9 @@
-//! A client over bad lines of datagrams: whatever arrives arrives once, in order, and on lines that are not all too bad
-//! everything does.
+//! A client over bad UDP networks: whatever arrives, arrives once and in order; and unless the network
+//! is very bad, everything arrives.
 //!
-//! `BAD_LINES_RUNS=5000 cargo test -p photon-chat-core --test simulation bad_lines -- --nocapture` makes more runs than
-//! the 216 whose outcome stands in `bad_lines.txt`; `BAD_LINES_WRITE=1` writes that table anew.
+//! `BAD_NETWORKS_RUNS=5000 cargo test -p photon-chat-core --test simulation bad_networks -- --nocapture`
+//! makes more runs than the 216 whose outcomes are in `bad_networks.txt`. `BAD_NETWORKS_WRITE=1`
+//! rewrites that table.
 
 use chat_core::{ConnectOptions, Event, Protocol, PublishOptions, State, SubscribeOptions, Value};
 use dev_server::ServerConfig;
@@ -13,11 +14,11 @@ use std::fmt::Write;
 
 /// In each direction.
 const MESSAGES: usize = 200;
-/// Whoever is not done by then never is, in milliseconds.
-const LONGEST_MS: u64 = 180_000;
-/// So many runs for each line stand in the table.
+/// The time limit of a run, in milliseconds: a client that is not done by then is stuck.
+const MAX_RUN_MS: u64 = 180_000;
+/// The number of runs for each network in the table.
 const TABLE_ROUNDS: usize = 3;
-const TABLE: &str = include_str!("bad_lines.txt");
+const TABLE: &str = include_str!("bad_networks.txt");
 
 #[derive(Clone, Copy)]
 struct Cell {
@@ -47,7 +48,7 @@ fn cells() -> Vec<Cell> {
     all
 }
 
-/// What became of one run.
+/// The outcome of one run.
 #[derive(Clone, Copy, Default)]
 struct Outcome {
     complete: bool,
@@ -56,30 +57,32 @@ struct Outcome {
     resent: u64,
 }
 
-/// What a player was told. Everything that was said is a number.
-fn heard(world: &Simulation, player: usize) -> Vec<i32> {
+/// The messages that a player received. Each one is a number.
+fn received(world: &Simulation, player: usize) -> Vec<i32> {
     let events = world.clients[player].events.iter();
-    let told = events.filter_map(|(_, event)| match event {
+    let messages = events.filter_map(|(_, event)| match event {
         Event::ChatMessages { messages, .. } => Some(messages),
         _ => None,
     });
-    told.flat_map(|messages| {
-        messages
-            .iter()
-            .map(|message| message.content.to_value())
-            .collect::<Vec<_>>()
-    })
-    .map(|content| {
-        if let Value::Int(number) = content {
-            number
-        } else {
-            panic!("no number: {content:?}")
-        }
-    })
-    .collect()
+    messages
+        .flat_map(|messages| {
+            messages
+                .iter()
+                .map(|message| message.content.to_value())
+                .collect::<Vec<_>>()
+        })
+        .map(|content| {
+            if let Value::Int(number) = content {
+                number
+            } else {
+                panic!("no number: {content:?}")
+            }
+        })
+        .collect()
 }
 
-/// alice talks over the bad line and hears herself; bob listens over a good one.
+/// alice publishes over the bad network and receives her own messages; bob receives over a good
+/// one.
 fn run(seed: u64, cell: Cell) -> Outcome {
     let config = ServerConfig::new().with(|config| config.batch_messages = 1);
     let mut world = Simulation::new(seed, config, StreamSettings::default());
@@ -111,7 +114,7 @@ fn run(seed: u64, cell: Cell) -> Outcome {
     };
     while !settled(&world, alice) || !settled(&world, bob) {
         world.run_for(100);
-        assert!(world.now.as_millis() < LONGEST_MS, "connecting never ends");
+        assert!(world.now.as_millis() < MAX_RUN_MS, "connecting never ends");
     }
     assert!(world.clients[bob].chat.is_connected_to_front_end());
     world
@@ -140,8 +143,8 @@ fn run(seed: u64, cell: Cell) -> Outcome {
     let mut outcome = Outcome::default();
     loop {
         world.run_for(10);
-        let (up, down) = (heard(&world, bob), heard(&world, alice));
-        // Each once, in order, and nothing between them is missing.
+        let (up, down) = (received(&world, bob), received(&world, alice));
+        // Each once, in order, without a gap.
         assert!(up.iter().copied().eq(0..up.len() as i32), "up: {up:?}");
         assert!(
             down.iter().copied().eq(0..down.len() as i32),
@@ -162,14 +165,14 @@ fn run(seed: u64, cell: Cell) -> Outcome {
             break;
         }
         assert!(
-            outcome.took_ms < LONGEST_MS,
+            outcome.took_ms < MAX_RUN_MS,
             "neither all messages nor an end: {} and {}",
             up.len(),
             down.len()
         );
     }
     if outcome.complete {
-        // At rest everything was acknowledged, and saying goodbye leaves nothing behind.
+        // At rest everything is acknowledged, and the disconnect leaves nothing behind.
         world.chat(alice).disconnect();
         world.run_for(5_000);
         let chat = &mut world.clients[alice].chat;
@@ -179,12 +182,12 @@ fn run(seed: u64, cell: Cell) -> Outcome {
     outcome
 }
 
-/// One line for each kind of line.
+/// One line for each network.
 fn table(cells: &[Cell], outcomes: &[Vec<Outcome>]) -> String {
     let mut text = format!(
         "{MESSAGES} messages each way between client core and server core, {TABLE_ROUNDS} runs for each line, in virtual time.\n\
          loss and dup in percent, delay and jitter in ms one way; msg/s and resends per message of the client over the\n\
-         complete runs. BAD_LINES_WRITE=1 cargo test -p photon-chat-core --test simulation bad_lines writes this anew.\n\n\
+         complete runs. BAD_NETWORKS_WRITE=1 cargo test -p photon-chat-core --test simulation bad_networks rewrites this file.\n\n\
          loss  dup  delay  jitter  complete    msg/s  resends\n"
     );
     for (cell, outcomes) in cells.iter().zip(outcomes) {
@@ -218,7 +221,7 @@ fn table(cells: &[Cell], outcomes: &[Vec<Outcome>]) -> String {
 #[test]
 fn bad_networks_lose_and_duplicate_nothing() {
     let cells = cells();
-    let runs: usize = std::env::var("BAD_LINES_RUNS")
+    let runs: usize = std::env::var("BAD_NETWORKS_RUNS")
         .ok()
         .and_then(|runs| runs.parse().ok())
         .unwrap_or(0);
@@ -250,10 +253,10 @@ fn bad_networks_lose_and_duplicate_nothing() {
         }
     }
     let table = table(&cells, &outcomes);
-    if std::env::var_os("BAD_LINES_WRITE").is_some() {
+    if std::env::var_os("BAD_NETWORKS_WRITE").is_some() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/simulation/bad_lines.txt"
+            "/tests/simulation/bad_networks.txt"
         );
         std::fs::write(path, &table).expect("the table can be written");
     } else {

@@ -1,7 +1,8 @@
-//! Every fault at every step gives exactly the states and codes of chat.md 6, in their order and at the right time.
+//! Every fault at every step gives exactly the states and codes of chat.md 6, in order and on time.
 //!
-//! One way takes 20 ms. Without a fault, from the connect call at 0: open 40, init answered 80, keys 120 (state 2), logged
-//! in on the name server 160 (state 3), open 200, init answered 240, keys 280, logged in 320 (state 4).
+//! The one-way delay is 20 ms. Without a fault the steps after the connect call are: link open 40, init
+//! response 80, keys 120 (state 2), login response of the name server 160 (state 3), link open 200, init
+//! response 240, keys 280, login response of the front end 320 (state 4).
 
 use chat_core::{ConnectOptions, Event, Protocol};
 use dev_server::sim::StreamSettings;
@@ -10,13 +11,13 @@ use soak::Simulation;
 
 /// A change of state and its time, or an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Observed {
     State(i32, u64),
     Error(i32, u64),
     BadMessage(u64),
 }
 
-use Told::{BadMessage, Error, State};
+use Observed::{BadMessage, Error, State};
 
 fn line() -> StreamSettings {
     StreamSettings {
@@ -25,8 +26,8 @@ fn line() -> StreamSettings {
     }
 }
 
-/// Runs one connect for 40 s, and lists what was told.
-fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Told> {
+/// Runs one connect for 40 s, and returns the changes and errors.
+fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Observed> {
     let mut world = Simulation::new(
         7,
         ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
@@ -57,16 +58,16 @@ fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Told> {
     told
 }
 
-/// What is told until a server's step, and what is told at the end of it with this code.
-fn expected(role: ServerKind, reached: &[Told], code: i32, at: u64) -> Vec<Told> {
+/// The changes before a server's step, and those of an end with this code.
+fn expected(role: ServerKind, reached: &[Observed], code: i32, at: u64) -> Vec<Observed> {
     let base = if role == ServerKind::NameServer {
         3000
     } else {
         1000
     };
-    let mut told = reached.to_vec();
-    told.extend([State(-1, at), Error(base + code, at)]);
-    told
+    let mut observed = reached.to_vec();
+    observed.extend([State(-1, at), Error(base + code, at)]);
+    observed
 }
 
 #[test]
@@ -79,8 +80,8 @@ fn without_a_fault_the_states_come_at_their_times() {
     }
 }
 
-/// The steps of one server: when its connection begins, and what was told before.
-fn servers() -> [(ServerKind, u64, Vec<Told>, Vec<Told>); 2] {
+/// The steps of one server: the start of its connection, and the changes before.
+fn servers() -> [(ServerKind, u64, Vec<Observed>, Vec<Observed>); 2] {
     let name_server = vec![State(1, 0)];
     let logged_in = vec![State(1, 0), State(2, 120)];
     let front_end = vec![State(1, 0), State(2, 120), State(3, 160)];
@@ -115,29 +116,29 @@ fn every_fault_at_every_step() {
                 (Step::Authenticate(role), 160, &keyed),
             ];
             for (step, answered, reached) in steps {
-                // The connection is closed, or the reason told first.
+                // The server closes the connection, with or without a reason before.
                 for fault in [Fault::Close, disconnect()] {
-                    let told = run(protocol, |world| {
+                    let observed = run(protocol, |world| {
                         world.server.faults_mut().on(step, fault.clone());
                     });
                     assert_eq!(
-                        told,
+                        observed,
                         expected(role, reached, 3, begin + answered),
                         "{step:?} {fault:?} {protocol:?}"
                     );
                 }
-                // Bytes that are no frame.
-                let told = run(protocol, |world| {
+                // Bytes that are not a frame.
+                let observed = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::BadFrame);
                 });
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, reached, 1, begin + answered),
                     "{step:?} BadFrame {protocol:?}"
                 );
             }
-            // No answer, while pings are answered: the deadline of the step. On the name server the connect deadline ends
-            // with state 2; on the front end it includes the login.
+            // No response, except to pings: the deadline of the step. On the name server the
+            // connect deadline ends with state 2; on the front end it includes the login.
             let login_deadline = if role == ServerKind::NameServer {
                 120 + 15_000
             } else {
@@ -148,82 +149,83 @@ fn every_fault_at_every_step() {
                 (Step::KeyExchange(role), begin + 15_000, &before),
                 (Step::Authenticate(role), login_deadline, &keyed),
             ] {
-                let told = run(protocol, |world| {
+                let observed = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::Silent);
                 });
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, reached, 4, deadline),
                     "{step:?} Silent {protocol:?}"
                 );
             }
-            // Nothing at all any more: silence is noticed 10 s after the last word, once the init was answered.
+            // Complete silence: the client notices it 10 s after the last input, once the init
+            // response arrived.
             for (step, end, reached) in [
                 (Step::Accept(role), begin + 15_000, &before),
                 (Step::Init(role), begin + 15_000, &before),
                 (Step::KeyExchange(role), begin + 120 + 10_000, &before),
                 (Step::Authenticate(role), begin + 120 + 10_000, &keyed),
             ] {
-                let told = run(protocol, |world| {
+                let observed = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::Mute);
                 });
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, reached, 4, end),
                     "{step:?} Mute {protocol:?}"
                 );
             }
-            // A proper frame without a proper message is skipped; the answer is still missing.
+            // A valid frame with an invalid message is skipped; the response is still missing.
             for (step, answered, deadline, reached) in [
                 (Step::KeyExchange(role), 120, begin + 15_000, &before),
                 (Step::Authenticate(role), 160, login_deadline, &keyed),
             ] {
-                let told = run(protocol, |world| {
+                let observed = run(protocol, |world| {
                     world.server.faults_mut().on(step, Fault::Undecodable);
                 });
                 let mut skipped = reached.clone();
                 skipped.push(BadMessage(begin + answered));
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, &skipped, 4, deadline),
                     "{step:?} Undecodable {protocol:?}"
                 );
             }
-            // Key exchanges that cannot work, and refused logins.
+            // Failing key exchanges, and rejected logins.
             for fault in [refuse(-1), Fault::EmptyKey, Fault::DegenerateKey] {
-                let told = run(protocol, |world| {
+                let observed = run(protocol, |world| {
                     world
                         .server
                         .faults_mut()
                         .on(Step::KeyExchange(role), fault.clone());
                 });
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, &before, 5, begin + 120),
                     "{role:?} {fault:?} {protocol:?}"
                 );
             }
             for code in [32767, 32755, 32756, 32757, 32753, -3] {
-                let told = run(protocol, |world| {
+                let observed = run(protocol, |world| {
                     world
                         .server
                         .faults_mut()
                         .on(Step::Authenticate(role), refuse(code));
                 });
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, &keyed, 101, begin + 160),
                     "{role:?} {code} {protocol:?}"
                 );
             }
-            // The link itself: refused, never answered, broken.
+            // Faults of the link: refused, never opened, broken.
             type Change = fn(&mut StreamSettings);
             let link_faults: [(Change, u64); 2] = [
                 (|line| line.refused = true, 40),
                 (|line| line.unanswered = true, 15_000),
             ];
             for (change, after) in link_faults {
-                let told = run(protocol, |world| {
+                let observed = run(protocol, |world| {
                     change(if role == ServerKind::NameServer {
                         &mut world.to_name_server
                     } else {
@@ -231,7 +233,7 @@ fn every_fault_at_every_step() {
                     });
                 });
                 assert_eq!(
-                    told,
+                    observed,
                     expected(role, &before, 2, begin + after),
                     "{role:?} link {protocol:?}"
                 );
@@ -244,14 +246,14 @@ fn every_fault_at_every_step() {
 fn an_accepted_login_without_address_or_token_ends_the_connection() {
     let reached = [State(1, 0), State(2, 120)];
     for fault in [Fault::OmitAddress, Fault::OmitToken] {
-        let told = run(Protocol::V18, |world| {
+        let observed = run(Protocol::V18, |world| {
             world
                 .server
                 .faults_mut()
                 .on(Step::Authenticate(ServerKind::NameServer), fault.clone());
         });
         assert_eq!(
-            told,
+            observed,
             expected(ServerKind::NameServer, &reached, 101, 160),
             "{fault:?}"
         );
@@ -263,7 +265,7 @@ fn an_accepted_login_without_address_or_token_ends_the_connection() {
         "127.0.0.1:0",
         ":4534",
     ] {
-        let told = run(Protocol::V18, |world| {
+        let observed = run(Protocol::V18, |world| {
             let fault = Fault::Address(address.to_owned());
             world
                 .server
@@ -277,12 +279,12 @@ fn an_accepted_login_without_address_or_token_ends_the_connection() {
             State(-1, 160),
             Error(1002, 160),
         ];
-        assert_eq!(told, expected, "{address}");
+        assert_eq!(observed, expected, "{address}");
     }
 }
 
-/// What happens to a connected client.
-fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Told> {
+/// Faults of a connected client.
+fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Observed> {
     let mut world = Simulation::new(
         7,
         ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
@@ -298,13 +300,13 @@ fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Told> {
         world.clients[player].chat.state(),
         chat_core::State::ConnectedToFrontEnd
     );
-    let told = world.clients[player].events.len();
+    let observed = world.clients[player].events.len();
     happen(&mut world, player);
     world.run_until(40_000);
     world.clients[player]
         .events
         .iter()
-        .skip(told)
+        .skip(observed)
         .filter_map(|(at, event)| match event {
             Event::StateChanged { to, .. } => Some(State(to.code(), *at)),
             Event::Error { code, .. } => Some(Error(code.code(), *at)),
@@ -315,7 +317,7 @@ fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Told> {
 
 #[test]
 fn a_connected_client_loses_its_front_end() {
-    // Pings leave at 240 and every 3 s, and are answered 40 ms later.
+    // Pings leave at 240 and every 3 s, and their responses arrive 40 ms later.
     let reset = run_connected(|world, player| {
         let link = world.clients[player].newest_link().expect("a link");
         world.network.reset(world.now, link);
@@ -323,32 +325,36 @@ fn a_connected_client_loses_its_front_end() {
     assert_eq!(reset, [State(-1, 1_020), Error(1003, 1_020)]);
 
     for fault in [Fault::Close, disconnect()] {
-        let told = run_connected(|world, _| {
+        let observed = run_connected(|world, _| {
             world
                 .server
                 .faults_mut()
                 .on(Step::Ping(ServerKind::FrontEnd), fault.clone());
         });
-        assert_eq!(told, [State(-1, 3_280), Error(1003, 3_280)], "{fault:?}");
+        assert_eq!(
+            observed,
+            [State(-1, 3_280), Error(1003, 3_280)],
+            "{fault:?}"
+        );
     }
 
-    let told = run_connected(|world, _| {
+    let observed = run_connected(|world, _| {
         world
             .server
             .faults_mut()
             .on(Step::Ping(ServerKind::FrontEnd), Fault::BadFrame);
     });
-    assert_eq!(told, [State(-1, 3_280), Error(1001, 3_280)]);
+    assert_eq!(observed, [State(-1, 3_280), Error(1001, 3_280)]);
 
-    // The last word was the login's answer at 320.
-    let told = run_connected(|world, _| {
+    // The last input was the login response at 320.
+    let observed = run_connected(|world, _| {
         world
             .server
             .faults_mut()
             .on(Step::Ping(ServerKind::FrontEnd), Fault::Mute);
     });
-    assert_eq!(told, [State(-1, 10_320), Error(1004, 10_320)]);
+    assert_eq!(observed, [State(-1, 10_320), Error(1004, 10_320)]);
 
-    let told = run_connected(|world, player| world.chat(player).disconnect());
-    assert_eq!(told, [State(10, 1_000)]);
+    let observed = run_connected(|world, player| world.chat(player).disconnect());
+    assert_eq!(observed, [State(10, 1_000)]);
 }

@@ -1,4 +1,4 @@
-//! Many clients in one channel: nobody misses or doubles a message.
+//! Many clients in one channel: each receives every message exactly once.
 
 use chat_core::{
     ConnectOptions, Encryption, Event, Outcome, Protocol, PublishOptions, State, SubscribeOptions,
@@ -9,7 +9,8 @@ use dev_server::sim::StreamSettings;
 use soak::{Simulation, Transport};
 use std::time::Duration;
 
-/// Clients of all transports and serializations, encrypted or not, on lines that chop and delay.
+/// Clients of all transports and serializations, encrypted or not, on networks that fragment and
+/// delay.
 fn crowd(seed: u64, size: usize) -> Simulation {
     let line = StreamSettings {
         delay_ms: 15,
@@ -44,8 +45,8 @@ fn crowd(seed: u64, size: usize) -> Simulation {
     world
 }
 
-/// What a player was told in a channel, as sender and text.
-fn heard(world: &Simulation, player: usize, channel: &str) -> Vec<(String, String)> {
+/// The messages that a player received in a channel, as sender and text.
+fn received(world: &Simulation, player: usize, channel: &str) -> Vec<(String, String)> {
     let events = world.clients[player].events.iter();
     events
         .filter_map(|(_, event)| match event {
@@ -91,12 +92,12 @@ fn two_hundred_clients_miss_nothing_and_receive_nothing_twice() {
             world
                 .chat(player)
                 .publish_message("general", text.as_str(), &PublishOptions::new())
-                .expect("room");
+                .expect("free space");
         }
         world.run_for(500);
     }
     world.run_for(5_000);
-    let first = heard(&world, 0, "general");
+    let first = received(&world, 0, "general");
     assert_eq!(first.len(), 3 * SIZE);
     let mut sorted = first.clone();
     sorted.sort();
@@ -104,9 +105,9 @@ fn two_hundred_clients_miss_nothing_and_receive_nothing_twice() {
     assert_eq!(sorted.len(), 3 * SIZE, "something was doubled");
     for player in 1..SIZE {
         assert_eq!(
-            heard(&world, player, "general"),
+            received(&world, player, "general"),
             first,
-            "user{player} heard something else"
+            "user{player} received other messages"
         );
     }
 }
@@ -125,7 +126,7 @@ fn history_is_sent_to_clients_that_request_it() {
         world
             .chat(alice)
             .publish_message("a", text.as_str(), &PublishOptions::new())
-            .expect("room");
+            .expect("free space");
     }
     world.run_for(200);
     world
@@ -133,7 +134,7 @@ fn history_is_sent_to_clients_that_request_it() {
         .subscribe(["a"], &SubscribeOptions::new().last_ids([2]))
         .expect("on the front end");
     world.run_for(200);
-    let texts: Vec<_> = heard(&world, bob, "a")
+    let texts: Vec<_> = received(&world, bob, "a")
         .into_iter()
         .map(|(_, text)| text)
         .collect();
@@ -192,18 +193,18 @@ fn a_slow_network_delays_and_loses_nothing() {
         "{accepted} messages of about 1,020 bytes under a cap of 60,000"
     );
     world.run_for(20_000);
-    assert_eq!(heard(&world, player, "a").len(), accepted);
+    assert_eq!(received(&world, player, "a").len(), accepted);
     world
         .chat(player)
-        .publish_message("a", "room again", &PublishOptions::new())
-        .expect("room");
+        .publish_message("a", "space again", &PublishOptions::new())
+        .expect("free space");
 }
 
 #[test]
 fn a_listener_calls_the_client_inside_its_callbacks() {
-    struct Greeter(Vec<&'static str>);
+    struct Calls(Vec<&'static str>);
 
-    impl chat_core::Listener for Greeter {
+    impl chat_core::Listener for Calls {
         fn on_state_change(&mut self, chat: &mut chat_core::ChatClient, _from: State, to: State) {
             self.0.push(to.name());
             if to == State::ConnectedToFrontEnd {
@@ -219,7 +220,7 @@ fn a_listener_calls_the_client_inside_its_callbacks() {
         ) {
             self.0.push("subscribed");
             chat.publish_message(&channels[0].channel, "hello", &PublishOptions::new())
-                .expect("room");
+                .expect("free space");
         }
 
         fn on_chat_messages(
@@ -234,21 +235,21 @@ fn a_listener_calls_the_client_inside_its_callbacks() {
     }
 
     let mut world = crowd(14, 1);
-    let mut greeter = Greeter(Vec::new());
-    // The world has taken the events: they are delivered now, as a game would that keeps its own queue.
+    let mut calls = Calls(Vec::new());
+    // The world has taken the events. They are delivered now, as by a game with its own queue.
     for round in 0..4 {
         for (_, event) in std::mem::take(&mut world.clients[0].events) {
-            event.deliver(world.chat(0), &mut greeter);
+            event.deliver(world.chat(0), &mut calls);
         }
-        dispatch(world.chat(0), &mut greeter);
+        dispatch(world.chat(0), &mut calls);
         world.run_for(200 + round);
     }
-    let told = [
+    let expected = [
         "ConnectingToNameServer",
         "ConnectedToNameServer",
         "ConnectingToFrontEnd",
         "ConnectedToFrontEnd",
     ];
-    assert_eq!(greeter.0[..4], told);
-    assert_eq!(greeter.0[4..], ["subscribed", "messages", "Disconnected"]);
+    assert_eq!(calls.0[..4], expected);
+    assert_eq!(calls.0[4..], ["subscribed", "messages", "Disconnected"]);
 }

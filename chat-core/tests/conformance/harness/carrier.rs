@@ -1,4 +1,5 @@
-//! The server's end of each kind of link, up to whole messages.
+//! The server's end of each kind of link, up to whole messages: a raw endpoint, see the docs of the
+//! harness.
 
 use super::datagram::{self, SentDatagram};
 use chat_core::{Timestamp, Wire};
@@ -8,19 +9,19 @@ use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Eve
 use photon_proto::{Limits, Protocol, internal};
 use std::time::Duration;
 
-/// What the server's clock shows when a datagram connection begins.
+/// The server's clock at the start of a datagram connection.
 pub(crate) const SERVER_CLOCK: u32 = 5_000_000;
-/// The peer id that the server gives.
+/// The peer id that the server assigns.
 pub(crate) const PEER_ID: u16 = 0x0042;
 
-/// What came over a link.
+/// Input of a link.
 pub(super) enum Arrived {
     Message {
         channel: u8,
         delivery: u8,
         raw: Vec<u8>,
     },
-    /// A ping that is a message of its own.
+    /// A ping message.
     Ping { client_time: i32 },
 }
 
@@ -44,12 +45,13 @@ impl End {
         }
     }
 
-    /// Takes what the client sent. Datagrams that are not `answered` are lost on the way.
+    /// Handles bytes that the client sent. A datagram that is not `answered` is lost.
     pub(super) fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) -> Vec<Arrived> {
         match self {
             Self::Stream(stream) => stream.take(bytes),
             Self::Datagrams(datagrams) => datagrams.take(now, bytes, answered),
-            // wire.md 7.1: there are no channels and delivery modes; what is there is as good as these.
+            // wire.md 7.1: WebSocket has no channels and delivery modes. These values stand for its
+            // order and reliability.
             Self::Messages(messages) if messages.json => messages.take_json(bytes),
             Self::Messages(_) => vec![Arrived::Message {
                 channel: 0,
@@ -59,18 +61,18 @@ impl End {
         }
     }
 
-    /// What the driver gets when the server says this, written as frames.
-    pub(super) fn say(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
+    /// The driver's input when the server sends these frames.
+    pub(super) fn input_for(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
         match self {
-            // As it is: it may be half a frame, or none.
+            // Unchanged: it may be half a frame, or not a frame.
             Self::Stream(_) => vec![framed.to_vec()],
-            Self::Datagrams(datagrams) => datagrams.say(now, framed),
-            Self::Messages(messages) => messages.say(framed),
+            Self::Datagrams(datagrams) => datagrams.input_for(now, framed),
+            Self::Messages(messages) => messages.input_for(framed),
         }
     }
 
-    /// What the server's end has to say by itself: answers to pings if they are wanted; acknowledgements, and what is
-    /// to be sent again.
+    /// The bytes that the server's end sends by itself: ping responses if they are wanted,
+    /// acknowledgements, and resends.
     pub(super) fn answer(&mut self, now: Timestamp, pings: bool) -> Vec<Vec<u8>> {
         match self {
             Self::Stream(stream) => stream.answer_pings(now, pings),
@@ -79,12 +81,12 @@ impl End {
         }
     }
 
-    /// A ping came as any message does.
+    /// Handles a ping that arrived as a message.
     #[track_caller]
     pub(super) fn on_ping_message(&mut self, client_time: i32) {
         match self {
             Self::Messages(messages) => messages.unanswered.push(client_time),
-            other => panic!("a matter of WebSocket: {other:?}"),
+            other => panic!("only WebSocket has ping messages: {other:?}"),
         }
     }
 
@@ -92,7 +94,7 @@ impl End {
         matches!(self, Self::Messages(messages) if messages.json)
     }
 
-    /// When the server's end has something to do.
+    /// The next deadline of the server's end.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         match self {
             Self::Stream(_) | Self::Messages(_) => None,
@@ -118,13 +120,13 @@ impl StreamEnd {
     fn take(&mut self, bytes: &[u8]) -> Vec<Arrived> {
         let mut arrived = Vec::new();
         self.splitter.push(bytes);
-        while let Some(item) = self.splitter.next().expect("the client's frames are good") {
+        while let Some(item) = self.splitter.next().expect("the client's frames are valid") {
             arrived.push(match item {
                 Item::PingRequest { client_time } => {
                     self.unanswered.push(client_time);
                     Arrived::Ping { client_time }
                 }
-                Item::PingResponse { .. } => panic!("a client answers no pings"),
+                Item::PingResponse { .. } => panic!("a client sends no ping responses"),
                 Item::Frame {
                     channel,
                     delivery,
@@ -161,9 +163,10 @@ impl StreamEnd {
 pub(crate) struct MessageEnd {
     protocol: Protocol,
     json: bool,
-    /// Whether this end has greeted. Before, it answers no pings: that would be as good as its greeting, and tests say
-    /// when it greets. A server that does not is in `websocket`.
-    greeted: bool,
+    /// Whether this end has sent the init response. Before that it answers no pings, because a ping
+    /// response counts as init response, and tests decide when to send it. A server that never
+    /// sends it is in `websocket`.
+    sent_init_response: bool,
     unanswered: Vec<i32>,
 }
 
@@ -172,14 +175,14 @@ impl MessageEnd {
         Self {
             protocol,
             json: false,
-            greeted: false,
+            sent_init_response: false,
             unanswered: Vec::new(),
         }
     }
 
-    fn say(&mut self, framed: &[u8]) -> Vec<Vec<u8>> {
+    fn input_for(&mut self, framed: &[u8]) -> Vec<Vec<u8>> {
         let messages = unframed(framed, true);
-        self.greeted |= messages.contains(&vec![0xF3, 1, 0]);
+        self.sent_init_response |= messages.contains(&vec![0xF3, 1, 0]);
         if self.json {
             messages.iter().map(|message| in_json(message)).collect()
         } else {
@@ -194,7 +197,10 @@ impl MessageEnd {
         };
         let mut reader = Reader::new(JsonRole::Server, &limits, text).expect("text");
         let (mut arrived, mut raw) = (Vec::new(), Vec::new());
-        while let Some(frame) = reader.next(&mut raw).expect("the client's frames are good") {
+        while let Some(frame) = reader
+            .next(&mut raw)
+            .expect("the client's frames are valid")
+        {
             arrived.push(match frame {
                 Frame::PingRequest { client_time } => {
                     self.unanswered.push(client_time);
@@ -213,7 +219,7 @@ impl MessageEnd {
     }
 
     fn answer_pings(&mut self, now: Timestamp, wanted: bool) -> Vec<Vec<u8>> {
-        if !wanted || !self.greeted {
+        if !wanted || !self.sent_init_response {
             return Vec::new();
         }
         let answer = |client_time| {
@@ -237,7 +243,7 @@ impl MessageEnd {
     }
 }
 
-/// A message of 1.8, the init response or the bare answer to a ping, as a server says it in JSON.
+/// Converts a message of 1.8, an init response or a bare ping response to JSON.
 fn in_json(message: &[u8]) -> Vec<u8> {
     let (mut text, limits) = (
         Vec::new(),
@@ -255,19 +261,19 @@ fn in_json(message: &[u8]) -> Vec<u8> {
             );
             json::encode_ping_response(&mut text, &limits, client_time, server_time).expect("fits");
         }
-        _ => json::encode_message(&mut text, &limits, message).expect("JSON can say it"),
+        _ => json::encode_message(&mut text, &limits, message).expect("JSON can express it"),
     }
     text
 }
 
-/// The messages in frames, bare answers to pings among them if such are messages.
+/// The messages in frames. With `pings`, bare ping responses count as messages.
 fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
     let mut splitter = Splitter::new(Role::Client, Limits::DEFAULT.max_received_bytes);
     splitter.push(framed);
     let mut messages = Vec::new();
     while let Some(item) = splitter
         .next()
-        .expect("whole frames; anything else is a matter of streams")
+        .expect("whole frames: only streams carry anything else")
     {
         match item {
             Item::Frame { message, .. } => messages.push(splitter.message_mut(message).to_vec()),
@@ -279,27 +285,27 @@ fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
                 tcp::encode_ping_response(&mut message, server_time, client_time);
                 messages.push(message);
             }
-            other => panic!("a matter of streams: {other:?}"),
+            other => panic!("only streams carry this: {other:?}"),
         }
     }
     assert_eq!(
         splitter.buffered_bytes(),
         0,
-        "half a frame is a matter of streams"
+        "only streams carry half a frame"
     );
     messages
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct DatagramEnd {
-    /// What the client has sent, arrived or not.
+    /// The datagrams that the client sent, arrived or not.
     pub(crate) sent_datagrams: Vec<SentDatagram>,
-    /// How the connection ended, as the server sees it.
+    /// The end of the connection from the server's view.
     pub(crate) ended: Option<Cause>,
     challenge: Option<u32>,
-    /// `None` until the client's wish has arrived.
+    /// `None` until the client's connect command arrived.
     connection: Option<Connection>,
-    /// The last number of what the server has said on channel 0.
+    /// The last sequence number that the server used on channel 0.
     last_rseq: u32,
 }
 
@@ -322,7 +328,8 @@ impl DatagramEnd {
                 let Some(request) = ConnectRequest::decode(bytes) else {
                     return Vec::new();
                 };
-                // It says nothing by itself, never gives up, and has no window: tests say what the server does.
+                // It sends nothing by itself, never times out, and has no send window: tests decide
+                // what the server does.
                 let config = Config::server().with(|config| {
                     config.ping_interval = Duration::ZERO;
                     config.connect_timeout = Duration::ZERO;
@@ -354,7 +361,7 @@ impl DatagramEnd {
         arrived
     }
 
-    pub(crate) fn say(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn input_for(&mut self, now: Timestamp, framed: &[u8]) -> Vec<Vec<u8>> {
         let messages = unframed(framed, false);
         let (challenge, connection) = (self.challenge(), self.connection());
         if connection.state() == State::Connected {
@@ -365,7 +372,7 @@ impl DatagramEnd {
             }
             return self.outgoing(now);
         }
-        // Words of a server that does not know yet that the client has left.
+        // Messages of a server that has not noticed yet that the client left.
         let numbers = self.last_rseq + 1..;
         let late = numbers
             .zip(&messages)
@@ -373,7 +380,7 @@ impl DatagramEnd {
         vec![datagram::of(challenge, late.collect::<Vec<_>>())]
     }
 
-    /// What the server's end sends now.
+    /// Returns the datagrams that the server's end sends now.
     pub(crate) fn outgoing(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
         let mut datagrams = Vec::new();
         let Some(connection) = &mut self.connection else {
@@ -402,7 +409,7 @@ impl DatagramEnd {
     pub(crate) fn connection(&mut self) -> &mut Connection {
         self.connection
             .as_mut()
-            .expect("the client's wish has arrived")
+            .expect("the connect command arrived")
     }
 
     #[track_caller]

@@ -1,4 +1,4 @@
-//! Datagrams taken apart and put together. udp.md 1, 2 and 5.4.
+//! Decodes and encodes datagrams by hand. udp.md 1, 2 and 5.4.
 
 use chat_core::Timestamp;
 use photon_proto::udp::command::{FLAG_RELIABLE, FLAG_UNSEQUENCED, HEADER_BYTES, kind, kind_name};
@@ -26,7 +26,7 @@ pub(crate) struct Command {
 impl SentDatagram {
     #[track_caller]
     pub(crate) fn read(now: Timestamp, bytes: &[u8]) -> Self {
-        let parsed = datagram::decode(bytes).expect("a good datagram");
+        let parsed = datagram::decode(bytes).expect("a valid datagram");
         assert_eq!(parsed.trailing_bytes(), 0);
         let commands = parsed.commands().map(|command| Command {
             kind: command.kind,
@@ -43,7 +43,7 @@ impl SentDatagram {
         }
     }
 
-    /// The names of its commands; what is said with a disconnect is the reserved byte and the form.
+    /// The names of its commands. A disconnect is listed with its reserved byte and its form.
     pub(crate) fn names(&self) -> String {
         let names = self.commands.iter().map(|command| {
             let name = kind_name(command.kind).expect("a known command");
@@ -66,7 +66,7 @@ impl SentDatagram {
     }
 }
 
-/// A datagram of a server with these commands.
+/// Encodes a datagram of a server with these commands.
 pub(crate) fn of(challenge: u32, commands: impl AsRef<[Vec<u8>]>) -> Vec<u8> {
     let commands = commands.as_ref();
     let mut bytes = vec![
@@ -103,18 +103,18 @@ pub(crate) fn command(
     bytes
 }
 
-/// A message on channel 0.
+/// Encodes a reliable message on channel 0.
 pub(crate) fn reliable(rseq: u32, message: &[u8]) -> Vec<u8> {
     command(kind::RELIABLE, 0, FLAG_RELIABLE, 0, rseq, message)
 }
 
-/// A command about the connection that has no body.
+/// Encodes a control command without a body.
 pub(crate) fn control(kind: u8, flags: u8, reserved: u8, rseq: u32) -> Vec<u8> {
     command(kind, 0xFF, flags, reserved, rseq, &[])
 }
 
-/// When a command is sent that is never acknowledged, and when its sender gives up, in milliseconds after the first
-/// time. udp.md 5.4, with the settings of a chat client.
+/// The times at which a command that is never acknowledged is sent, and the time of the timeout, in
+/// milliseconds after the first. udp.md 5.4, with the settings of a chat client.
 pub(crate) fn resends(first_timeout_ms: u64) -> (Vec<u64>, u64) {
     let (mut sent, mut timeout, mut due) = (vec![0], first_timeout_ms, first_timeout_ms + 1);
     while sent.len() <= 7 && due <= 10_000 {

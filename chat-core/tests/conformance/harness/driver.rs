@@ -1,10 +1,10 @@
-//! The driver: services the client, moves bytes both ways without time passing, does what it is told.
+//! The driver: calls `service`, moves bytes in both directions in zero time, and executes commands.
 
 use super::{Harness, ServerLink};
 use chat_core::{ChatClient, Event, LinkCommand, LinkInput, State};
 
 impl Harness {
-    /// Services and drains until there is nothing more to do at this time.
+    /// Calls `service` and drains until there is nothing more to do at this time.
     #[track_caller]
     pub(crate) fn pump(&mut self) {
         self.pump_with(|_, _| {});
@@ -21,7 +21,8 @@ impl Harness {
                 react(&mut self.client, &event);
                 self.note(event);
             }
-            // An application that armed a timer, raised an event, or made room by taking some, is to be serviced again.
+            // Another round is needed if the application armed a timer, or freed space by taking
+            // events.
             busy |= self.client.poll_timeout() != before;
             self.move_bytes();
             self.take_commands();
@@ -36,12 +37,12 @@ impl Harness {
                 assert_eq!(
                     self.client.state(),
                     self.announced,
-                    "a state that no event told"
+                    "no event announced this state"
                 );
                 return;
             }
         }
-        panic!("the client finds no rest");
+        panic!("the client does not come to rest");
     }
 
     #[track_caller]
@@ -77,7 +78,7 @@ impl Harness {
         self.events.push(event);
     }
 
-    /// Moves what the client sends, as long as sockets take it.
+    /// Moves the bytes that the client sends, while sockets are writable.
     pub(crate) fn move_bytes(&mut self) {
         for link in self
             .links
@@ -123,7 +124,7 @@ impl Harness {
         }
     }
 
-    /// Hands over what the servers' ends say by themselves.
+    /// Delivers the bytes that the servers' ends send by themselves.
     pub(crate) fn deliver_answers(&mut self) -> bool {
         let mut answered = false;
         for link in self.links.iter_mut().filter(|link| !link.gone) {

@@ -1,4 +1,4 @@
-//! What tests expect of what has come, and of calls that are refused.
+//! The expectations of tests: events, requests, commands, datagrams, and rejected calls.
 
 use super::datagram::SentDatagram;
 use super::json;
@@ -10,7 +10,7 @@ use chat_core::{
 use photon_proto::{Timestamp, Value};
 use std::mem;
 
-/// Lets so much time pass that one millisecond is missing, then that millisecond.
+/// Nothing happens until one millisecond before this time; then the expected events come.
 #[track_caller]
 pub(crate) fn exactly_after_ms(harness: &mut Harness, ms: u64, expected: &[Seen]) {
     harness.advance_ms(ms - 1);
@@ -19,7 +19,7 @@ pub(crate) fn exactly_after_ms(harness: &mut Harness, ms: u64, expected: &[Seen]
     harness.expect(expected);
 }
 
-/// What is told of an end with this code if nothing was open.
+/// The events of an end with this code, without open requests.
 pub(crate) fn error(code: i32) -> [Seen; 2] {
     [Seen::State(State::Error), Seen::Error(code)]
 }
@@ -29,7 +29,7 @@ impl Harness {
         mem::take(&mut self.events)
     }
 
-    /// Exactly these events have come since the last look, in this order.
+    /// Asserts that exactly these events came since the last check, in this order.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[Seen]) {
         let seen: Vec<Seen> = self.take_events().iter().map(Seen::from).collect();
@@ -41,7 +41,7 @@ impl Harness {
         }
     }
 
-    /// No event, no request and no command has come since the last look.
+    /// Asserts that no event, request or command came since the last check.
     #[track_caller]
     pub(crate) fn expect_nothing(&mut self) {
         self.expect(&[]);
@@ -49,14 +49,15 @@ impl Harness {
         self.expect_no_command();
     }
 
-    /// The last `Error` event: its documented number, cause and words.
+    /// The last `Error` event: its documented number, cause and text.
     #[track_caller]
     pub(crate) fn error(&self) -> (i32, &DisconnectCause, &str) {
         let (code, cause, message) = self.error.as_ref().expect("there was an error");
         (code.code(), cause, message)
     }
 
-    /// The server of the last link has received this operation, complete, and nothing else; order of parameters apart.
+    /// Asserts that the server of the last link received exactly this operation, in any order of
+    /// parameters.
     #[track_caller]
     pub(crate) fn expect_request(
         &mut self,
@@ -72,7 +73,7 @@ impl Harness {
         };
         expected.sort_by_key(|(key, _)| *key);
         assert_eq!((sent.code, &sent.parameters), (code, &expected));
-        // wire.md 7.1: nothing is encrypted over what is secure by itself.
+        // wire.md 7.1: over a transport that encrypts, messages are not encrypted.
         let encrypted = encrypted && self.row.exchanges_keys();
         assert_eq!(
             sent.encrypted, encrypted,
@@ -96,7 +97,8 @@ impl Harness {
         assert!(self.commands.is_empty(), "unexpected: {:?}", self.commands);
     }
 
-    /// Exactly this came from the client, in this order, as far as what it talks over has it.
+    /// Asserts that the server received exactly these, in this order, except those that the row
+    /// does not have.
     #[track_caller]
     pub(crate) fn expect_received(&mut self, expected: &[Received]) {
         let over = self.row;
@@ -109,14 +111,14 @@ impl Harness {
         let mut expected: Vec<Received> = expected.iter().copied().filter(there_is).collect();
         let mut came = self.server().received.clone();
         if over.json {
-            // They come when nothing else does. wire.md 7.2.
+            // In JSON pings are sent only without other traffic. wire.md 7.2.
             expected.retain(|came| *came != Received::Ping);
             came.retain(|came| *came != Received::Ping);
         }
         assert_eq!(came, expected);
     }
 
-    /// The next command opens a link to this address.
+    /// Asserts that the next command opens a link to this address.
     #[track_caller]
     pub(crate) fn expect_open(&mut self, host: &str, port: u16) -> LinkId {
         self.expect_open_over(self.row.wire(), host, port)
@@ -126,7 +128,7 @@ impl Harness {
     pub(crate) fn expect_open_over(&mut self, over: Wire, host: &str, port: u16) -> LinkId {
         match self.commands.pop_front() {
             Some(LinkCommand::Open { link, target, wire }) => {
-                // What a path says is read where the server's end begins: it is the init of that link.
+                // `ServerLink::new` checks the path: it stands for the init message of the link.
                 let path = if matches!(over, Wire::WebSocket { .. }) {
                     target.path.clone()
                 } else {
@@ -145,12 +147,12 @@ impl Harness {
                 );
                 link
             }
-            other => panic!("no open command but {other:?}"),
+            other => panic!("expected an open command, found {other:?}"),
         }
     }
 
-    /// The next commands open a link and close the one before, which was open. Over datagrams that one is closed once its
-    /// server knows.
+    /// Asserts that the next commands open a link and close the previous one. Over datagrams the
+    /// previous link is closed after its server acknowledged the disconnect.
     #[track_caller]
     pub(crate) fn expect_move(&mut self, before: LinkId, host: &str, port: u16) -> LinkId {
         if !self.row.is_datagrams() {
@@ -163,21 +165,21 @@ impl Harness {
         opened
     }
 
-    /// The open command of the front end was taken before: its link.
+    /// The link to the front end, whose open command was taken before.
     #[track_caller]
     pub(crate) fn front_end(&mut self) -> LinkId {
         assert_eq!(self.server().target.to_string(), FRONT_END);
         self.link()
     }
 
-    /// The next command closes this link.
+    /// Asserts that the next command closes this link.
     #[track_caller]
     pub(crate) fn expect_close(&mut self, link: LinkId) {
         assert_eq!(self.commands.pop_front(), Some(LinkCommand::Close { link }));
     }
 
-    /// Exactly these datagrams have come from the client over the last link since the last look, each with its time
-    /// since then in milliseconds.
+    /// Asserts that exactly these datagrams came from the client over the last link since the last
+    /// check, each with its time in milliseconds after `since`.
     #[track_caller]
     pub(crate) fn expect_datagrams(&mut self, since: Timestamp, expected: &[(u64, &str)]) {
         let link = self.link();
@@ -203,7 +205,7 @@ impl Harness {
         assert_eq!(sent_datagrams, expected);
     }
 
-    /// The datagrams that have come from the client since the last look.
+    /// Takes the datagrams that came from the client since the last check.
     #[track_caller]
     pub(crate) fn sent_datagrams(&mut self, link: LinkId) -> Vec<SentDatagram> {
         let known = self
@@ -214,7 +216,8 @@ impl Harness {
         mem::take(&mut known.udp().sent_datagrams)
     }
 
-    /// When since then the client has sent a command of this kind, of what has come since the last look.
+    /// The times, in milliseconds after `since`, at which the client sent a command of this kind
+    /// since the last check.
     #[track_caller]
     pub(crate) fn times_sent(&mut self, link: LinkId, kind: u8, since: Timestamp) -> Vec<u64> {
         let sent_datagrams = self.sent_datagrams(link);
@@ -225,8 +228,8 @@ impl Harness {
             .collect()
     }
 
-    /// A call that has to be refused, and after which nothing may have changed: no byte, no event, no command, no
-    /// deadline, no state.
+    /// Asserts that the client rejects a call, and that nothing has changed: no byte, event,
+    /// command, deadline or state.
     #[track_caller]
     pub(crate) fn refused<T: std::fmt::Debug>(
         &mut self,
@@ -257,7 +260,8 @@ impl Harness {
     fn snapshot(&mut self) -> Snapshot {
         assert_eq!(self.client.poll_command(), None, "pump first");
         let now = self.now;
-        // What waits for a link that takes nothing counts as sent from now on.
+        // Pull now what is queued: a datagram that was built once is only restamped later, so two
+        // snapshots are comparable.
         for link in &self.links {
             let _built = self.client.transmit(now, link.id);
         }

@@ -1,4 +1,5 @@
-//! What JSON makes of values. Spec: wire.md 7.2; `photon_proto::json` has tests of its own.
+//! Values after a round trip through JSON. Spec: wire.md 7.2; `photon_proto::json` has tests of its
+//! own.
 
 use super::{Line, Row, Seen};
 use photon_proto::json::{self, Frame, Reader, Role};
@@ -7,7 +8,7 @@ use photon_proto::{Limits, Protocol, Value};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// Parameters of a request as they come out of JSON, sorted by key.
+/// Parameters of a request after a round trip through JSON, sorted by key.
 #[track_caller]
 pub(super) fn sorted(all: &[(u8, Value)]) -> Vec<(u8, Value)> {
     let mut all = parameters(all);
@@ -24,14 +25,14 @@ fn parameters(parameters: &[(u8, Value)]) -> Vec<(u8, Value)> {
     }
     writer.finish().expect("fits");
     let (mut text, mut back) = (Vec::new(), Vec::new());
-    json::encode_message(&mut text, &LIMITS, &message).expect("JSON can say it");
+    json::encode_message(&mut text, &LIMITS, &message).expect("JSON can express it");
     let mut reader = Reader::new(Role::Server, &LIMITS, &text).expect("text");
     assert!(matches!(
         reader.next(&mut back),
         Ok(Some(Frame::Message(_)))
     ));
     let header = photon_proto::message::Header::decode(&back).expect("a header");
-    match Message::decode(header.kind, Protocol::V18, &LIMITS, &back[2..]).expect("a good message")
+    match Message::decode(header.kind, Protocol::V18, &LIMITS, &back[2..]).expect("a valid message")
     {
         Message::Request { mut params, .. } => super::server::all_parameters(&mut params),
         other => panic!("{other:?}"),
@@ -54,9 +55,9 @@ fn pairs(all: &[(Value, Value)]) -> Vec<(Value, Value)> {
 }
 
 impl Row {
-    /// A line as a client of this row tells it.
+    /// A message as a client of this row reports it.
     #[track_caller]
-    pub(crate) fn told(&self, line: &Line) -> Line {
+    pub(crate) fn reported(&self, line: &Line) -> Line {
         let content = if self.json {
             value(&line.content)
         } else {
@@ -70,7 +71,7 @@ impl Row {
 }
 
 impl Seen {
-    /// The event of a client that speaks JSON.
+    /// The event as a JSON client reports it.
     #[track_caller]
     pub(super) fn in_json(&self) -> Self {
         let mut seen = self.clone();

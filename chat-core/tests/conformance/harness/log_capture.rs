@@ -1,4 +1,4 @@
-//! What the client logs, per test thread.
+//! Captures the log lines of the client, per test thread.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::cell::RefCell;
@@ -31,7 +31,7 @@ pub(super) fn begin() {
     LINES.with_borrow_mut(Vec::clear);
 }
 
-/// What this thread's clients have logged since the last harness was made.
+/// The lines that the clients of this thread logged since the last harness was created.
 pub(crate) fn lines() -> Vec<(Level, String)> {
     LINES.with_borrow(Clone::clone)
 }

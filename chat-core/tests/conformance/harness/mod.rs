@@ -1,8 +1,13 @@
 //! The harness: one client, virtual time, and a scripted server side.
 //!
-//! [`Harness::pump`] is a driver that keeps the documented drain order. While it runs it checks the contract that every
-//! test relies on: events tell every state change, an `Error` follows a change to [`State::Error`] and nothing else,
-//! `transmit` is stable, links are opened and closed once, and no wake-up is busy.
+//! The server side is a raw endpoint on purpose. A checker must be able to send what the server role
+//! of `photon_proto::peer::Peer` forbids: messages out of order, half frames, a second login response.
+//! It shares the codecs with the client, so it does not verify the wire format: captures and vectors do.
+//!
+//! [`Harness::pump`] is a driver with the documented drain order. It also checks the contract that
+//! every test relies on: events announce every state change; an `Error` follows a change to
+//! [`State::Error`] and nothing else; `transmit` is stable; links are opened and closed once; and no
+//! wake-up is busy.
 
 mod carrier;
 pub(crate) mod datagram;
@@ -38,12 +43,12 @@ pub(crate) const NAME_SERVER: &str = "tcp://ns.example:4533";
 pub(crate) const FRONT_END: &str = "fe.example:5070";
 pub(crate) const TOKEN: &str = "token-of-the-name-server";
 
-/// The time from one ping to the next if nothing else is configured. chat.md 6.4.
+/// The default ping interval. chat.md 6.4.
 pub(crate) const PING_MS: u64 = 3_000;
-/// How long a server that answers pings may be silent if nothing else is configured. chat.md 6.4.
+/// The default silence timeout. chat.md 6.4.
 const SILENCE_MS: u64 = 10_000;
 
-/// The states in the order in which a successful connection meets them.
+/// The states of a successful connection, in order.
 pub(crate) const CONNECT_STATES: [State; 4] = [
     State::ConnectingToNameServer,
     State::ConnectedToNameServer,
@@ -84,34 +89,34 @@ pub(crate) fn objects(values: &[Value]) -> Value {
     Value::from(values.to_vec())
 }
 
-/// A call that may be refused.
+/// A call that the client may reject.
 pub(crate) type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
-/// How a documented code ends, or the whole of it, and what brings it about.
+/// The last digits of a documented code, or the whole code, and the action that causes it.
 pub(crate) type End = (i32, fn(&mut Harness));
 
 pub(crate) struct Harness {
     pub(crate) client: ChatClient,
     pub(crate) now: Timestamp,
-    /// The server's end of every link that was opened, in order.
+    /// The server's end of every opened link, in order.
     pub(crate) links: Vec<ServerLink>,
-    /// What the client talks over.
+    /// The protocol and transport of the client.
     pub(crate) row: Row,
-    /// Whether the server's end of a link answers at once: pings that are messages; over datagrams it takes what comes, and
-    /// acknowledges it.
+    /// Whether the server's end answers at once: it responds to ping messages, and over datagrams
+    /// it receives and acknowledges. Otherwise datagrams are lost.
     pub(crate) answers: bool,
-    /// Whether the server encrypts what it can.
+    /// Whether the server encrypts its messages once it has a key.
     pub(crate) encrypt_answers: bool,
-    /// Whether sockets take bytes.
+    /// Whether sockets are writable.
     pub(crate) writable: bool,
     commands: VecDeque<LinkCommand>,
     events: Vec<Event>,
     error: Option<(PeerErrorCode, DisconnectCause, String)>,
-    /// The state as events told it.
+    /// The state that events announced last.
     announced: State,
 }
 
 impl Harness {
-    /// A client with a configuration of its own, which names the server.
+    /// Creates a client with this configuration, over a stream.
     pub(crate) fn new(config: ChatConfig) -> Self {
         Self::on_row(TABLE[1], config)
     }
@@ -135,7 +140,7 @@ impl Harness {
 
     // Time.
 
-    /// Lets time pass as a driver that sleeps until each deadline.
+    /// Advances the time like a driver that sleeps until each deadline.
     #[track_caller]
     pub(crate) fn advance_ms(&mut self, ms: u64) {
         let until = self.now.plus_millis(ms);
@@ -157,8 +162,9 @@ impl Harness {
         servers.chain(self.client.poll_timeout()).min()
     }
 
-    /// The servers fall silent, now that nothing is on its way. How long it takes until the client notices if nothing
-    /// else happens: over streams by the silence, over datagrams by a ping that is not acknowledged.
+    /// Makes the servers silent while nothing is in flight. Returns the time until the client
+    /// notices without other traffic: over streams by the silence timer, over datagrams by a ping
+    /// without acknowledgement.
     pub(crate) fn fall_silent(&mut self) -> u64 {
         self.answers = false;
         match self.row.carrier {
@@ -167,7 +173,7 @@ impl Harness {
         }
     }
 
-    /// After how long a datagram's command is sent again if it is sent now. udp.md 5.4.
+    /// The resend timeout of a command that is sent now. udp.md 5.4.
     pub(crate) fn resend_ms(&self) -> u64 {
         let stats = self.client.stats();
         let measured = stats.round_trip.zip(stats.round_trip_variance);
@@ -178,7 +184,7 @@ impl Harness {
         (round_trip + 4 * variance).min(400)
     }
 
-    /// The next deadline is exactly so far away.
+    /// Asserts that the next deadline is exactly this far away.
     #[track_caller]
     pub(crate) fn expect_deadline_in_ms(&self, ms: u64) {
         assert_eq!(
@@ -191,7 +197,7 @@ impl Harness {
 
     // Links.
 
-    /// The server that was opened last.
+    /// The server's end of the last link.
     #[track_caller]
     pub(crate) fn server(&mut self) -> &mut ServerLink {
         self.links.last_mut().expect("a link was opened")
@@ -221,14 +227,14 @@ impl Harness {
         self.server().protocol()
     }
 
-    /// The transport is connected.
+    /// The driver reports that the transport is connected.
     #[track_caller]
     pub(crate) fn accept(&mut self) {
         let link = self.link();
         self.input(link, LinkInput::Opened { ipv6: false });
     }
 
-    /// The other side closes the link.
+    /// The driver reports that the server closed the link.
     #[track_caller]
     pub(crate) fn close(&mut self) {
         let link = self.link();
@@ -241,7 +247,7 @@ impl Harness {
         self.input(link, LinkInput::Failed(LinkError::new(kind, text)));
     }
 
-    /// What the server says, written as frames, is handed over without a turn of the driver.
+    /// Delivers frames of the server, without running the driver afterwards.
     #[track_caller]
     pub(crate) fn deliver_without_pump(&mut self, link: LinkId, framed: &[u8]) {
         let known = self
@@ -249,13 +255,13 @@ impl Harness {
             .iter_mut()
             .find(|known| known.id == link)
             .expect("a link that was opened");
-        for input in known.end.say(self.now, framed) {
+        for input in known.end.input_for(self.now, framed) {
             self.client
                 .handle_link(self.now, link, LinkInput::Received(&input));
         }
     }
 
-    /// What the server says, written as frames; over streams bytes as they are.
+    /// Delivers frames of the server; over streams any bytes.
     #[track_caller]
     pub(crate) fn deliver(&mut self, framed: &[u8]) {
         let link = self.link();
@@ -263,26 +269,26 @@ impl Harness {
         self.pump();
     }
 
-    /// A message of the server, framed.
+    /// Delivers a message of the server in a frame.
     #[track_caller]
     pub(crate) fn deliver_message(&mut self, message: &[u8]) {
         self.deliver(&server::framed(message));
     }
 
-    /// The init response.
+    /// The server sends the init response.
     #[track_caller]
     pub(crate) fn send_init_response(&mut self) {
         self.deliver_message(&[0xF3, 1, 0]);
     }
 
-    /// The server's half of the key exchange.
+    /// The server sends its half of the key exchange.
     #[track_caller]
     pub(crate) fn send_key_response(&mut self) {
         let answer = self.server().key_response();
         self.deliver(&answer);
     }
 
-    /// Everything from the open command to "operations can be sent".
+    /// Completes every step from the open command until operations can be sent.
     #[track_caller]
     pub(crate) fn handshake(&mut self) {
         self.accept();
@@ -335,7 +341,7 @@ impl Harness {
         self.deliver(&bytes);
     }
 
-    /// JSON has no goodbye: there the link is closed, and nothing says why.
+    /// JSON has no disconnect message: there the server closes the link.
     #[track_caller]
     pub(crate) fn send_disconnect_or_close(&mut self) {
         if self.row.json {
@@ -366,7 +372,7 @@ impl Harness {
         };
         self.client
             .connect_to_name_server(options)
-            .expect("may connect");
+            .expect("connect is allowed");
         self.pump();
     }
 
@@ -375,14 +381,14 @@ impl Harness {
         self.client.set_custom_authentication(values);
     }
 
-    /// Subscribes, and lets the server confirm it.
+    /// Subscribes, and the server confirms it.
     #[track_caller]
     pub(crate) fn join(&mut self, channels: &[&str]) {
         let options = chat_core::SubscribeOptions::new();
         let _request = self
             .client
             .subscribe(channels, &options)
-            .expect("may subscribe");
+            .expect("subscribe is allowed");
         self.pump();
         let _sent = self.server().requests.pop_front().expect("the request");
         self.raise(
@@ -398,7 +404,7 @@ impl Harness {
         ));
     }
 
-    /// Goes straight to a state, and forgets what happened on the way.
+    /// Goes to a state, and drops the events and commands on the way.
     #[track_caller]
     pub(crate) fn go_to(&mut self, state: State) {
         let steps = match state {
@@ -417,7 +423,7 @@ impl Harness {
         if steps >= 3 {
             self.client
                 .connect_to_region_front_end("eu")
-                .expect("may go on");
+                .expect("a region can be chosen");
             self.pump();
             self.accept_login();
         }
@@ -437,7 +443,7 @@ impl Harness {
         self.forget();
     }
 
-    /// Forgets what has happened so far.
+    /// Drops the events, commands and requests so far.
     pub(crate) fn forget(&mut self) {
         self.events.clear();
         self.commands.clear();

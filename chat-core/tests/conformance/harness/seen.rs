@@ -1,9 +1,10 @@
-//! Events in a form that tests can write down and compare.
+//! Events in a form that tests can write and compare.
 
 use chat_core::{ChannelOutcome, Event, Message, Outcome, RequestId, State, StatusChange};
 use photon_proto::Value;
 
-/// An event. What is left out ([`Event::StateChanged`]'s `from`, the cause of an error) the harness checks or keeps itself.
+/// An event. The omitted parts (`from` of [`Event::StateChanged`], the cause of an error) are
+/// checked or kept by the harness.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {
     State(State),
@@ -119,7 +120,7 @@ fn list(all: &[ChannelOutcome]) -> Outcomes {
 }
 
 impl Seen {
-    /// The login was accepted, and the server said nothing about the user but the id.
+    /// An accepted login whose response contains only the user id.
     pub(crate) fn authenticated(user_id: &str) -> Self {
         Self::Authenticated {
             user_id: user_id.into(),
@@ -166,7 +167,7 @@ impl Seen {
         }
     }
 
-    /// An answer without parameters.
+    /// A response without parameters.
     pub(crate) fn response(operation: u8, return_code: i16, message: &str) -> Self {
         Self::Response {
             operation,
@@ -248,7 +249,7 @@ impl From<&Event> for Seen {
                 parameters: parameters.clone(),
             },
             Event::BadMessage(bad) => Self::BadMessage(bad.error.kind.name()),
-            other => panic!("an event that these tests do not know: {other:?}"),
+            other => panic!("an unknown event: {other:?}"),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The server's end of one link: takes apart what the client sends, writes what a test wants to say.
+//! The server's end of one link: decodes what the client sends, and encodes what a test makes it
+//! send.
 
 use super::APP_ID;
 use super::carrier::{Arrived, DatagramEnd, End};
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// An operation request that the client sent, taken apart completely.
+/// An operation request of the client, completely decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sent {
     pub(crate) code: u8,
@@ -24,11 +25,11 @@ pub(crate) struct Sent {
     pub(crate) raw: Vec<u8>,
 }
 
-/// What kinds of things came, in their order.
+/// The kind of a received message, to check the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Init,
-    /// Where it is a message.
+    /// On transports where a ping is a message.
     Ping,
     Key,
     Request(u8),
@@ -38,14 +39,14 @@ pub(crate) struct ServerLink {
     pub(crate) id: LinkId,
     pub(crate) target: Target,
     pub(crate) opened: bool,
-    /// Closed by either side.
+    /// Whether either side closed it.
     pub(crate) gone: bool,
-    /// What the client wants. Over WebSocket the path says it, and nothing comes.
+    /// The init message. Over WebSocket it is derived from the path, and no message arrives.
     pub(crate) init: Option<Init>,
     pub(crate) client_key: Option<Vec<u8>>,
     pub(crate) requests: VecDeque<Sent>,
     pub(crate) received: Vec<Received>,
-    /// When a ping came that is a message, and the client's time in it, both in milliseconds.
+    /// The times of ping messages, and the client's time in them, both in milliseconds.
     pub(crate) pings: Vec<(u64, i32)>,
     pub(super) end: End,
     exchange: KeyExchange,
@@ -97,7 +98,7 @@ impl ServerLink {
         Protocol::from_version(init.protocol).expect("a known protocol")
     }
 
-    /// Forgets what came; a connection that stands still stands.
+    /// Drops the records; an established connection continues.
     pub(super) fn forget(&mut self) {
         self.requests.clear();
         self.received.clear();
@@ -116,7 +117,7 @@ impl ServerLink {
         }
     }
 
-    /// Takes what the client sent.
+    /// Handles bytes that the client sent.
     pub(super) fn take(&mut self, now: Timestamp, bytes: &[u8], answered: bool) {
         for arrived in self.end.take(now, bytes, answered) {
             match arrived {
@@ -142,9 +143,9 @@ impl ServerLink {
             .init
             .as_ref()
             .map_or(Protocol::V18, |_| self.protocol());
-        match Message::decode(kind, protocol, &LIMITS, body).expect("a good message") {
+        match Message::decode(kind, protocol, &LIMITS, body).expect("a valid message") {
             Message::Init(init) => {
-                // Which leaves WebSocket out.
+                // This excludes WebSocket, which has no init message.
                 assert!(
                     self.init.is_none() && self.received.is_empty(),
                     "one init, first of all"
@@ -162,7 +163,7 @@ impl ServerLink {
                 assert_eq!((channel, delivery, encrypted), (0, 1, false), "wire.md 8.1");
                 self.received.push(Received::Key);
                 self.client_key = internal::public_key(&mut params)
-                    .expect("a good message")
+                    .expect("a valid message")
                     .map(Vec::from);
                 assert!(self.client_key.is_some());
             }
@@ -172,7 +173,7 @@ impl ServerLink {
                 mut params,
             } => {
                 let (client_time, server_time) =
-                    internal::ping_times(&mut params).expect("a good message");
+                    internal::ping_times(&mut params).expect("a valid message");
                 assert_eq!((server_time, encrypted), (None, false), "wire.md 8.4");
                 let client_time = client_time.expect("the client's time");
                 self.end.on_ping_message(client_time);
@@ -200,18 +201,18 @@ impl ServerLink {
         }
     }
 
-    /// The server's key; from now on this end decrypts.
+    /// Encodes the server's key. From now on this end decrypts.
     #[track_caller]
     pub(crate) fn key_response(&mut self) -> Vec<u8> {
         let client_key = self.client_key.as_ref().expect("the client sent its key");
         self.cipher = Some(Cipher::new(
-            &self.exchange.agree(client_key).expect("a good key"),
+            &self.exchange.agree(client_key).expect("a valid key"),
         ));
         let key = self.exchange.public_key().to_vec();
         self.key_answer(0, Some(&key))
     }
 
-    /// Any answer to the key exchange.
+    /// Encodes any response to the key exchange.
     pub(crate) fn key_answer(&self, return_code: i16, key: Option<&[u8]>) -> Vec<u8> {
         let mut message = Vec::new();
         internal::encode_key_response(&mut message, self.protocol(), &LIMITS, return_code, key)
@@ -265,18 +266,19 @@ impl ServerLink {
     }
 }
 
-/// What a path says, all of it. wire.md 7.1.
+/// Decodes a whole path. wire.md 7.1.
 #[track_caller]
 fn init_of(path: &str, subprotocol: &str) -> Init {
-    let said = path
+    let parts = path
         .strip_prefix("/?libversion=")
         .and_then(|rest| rest.strip_suffix("&IPv6"));
-    let said = said
+    let parts = parts
         .and_then(|rest| rest.split_once("&sid="))
         .expect("a path as in wire.md 7.1");
     let (version, (sdk, application)) = (
-        said.0,
-        said.1
+        parts.0,
+        parts
+            .1
             .split_once("&app=")
             .expect("a path as in wire.md 7.1"),
     );
@@ -300,14 +302,14 @@ fn init_of(path: &str, subprotocol: &str) -> Init {
 /// All parameters; nothing follows them.
 pub(super) fn all_parameters(params: &mut Params<'_>) -> Vec<(u8, Value)> {
     let mut all = Vec::new();
-    while let Some(key) = params.next_key().expect("a good key") {
-        all.push((key, params.value().expect("a good value")));
+    while let Some(key) = params.next_key().expect("a valid key") {
+        all.push((key, params.value().expect("a valid value")));
     }
     assert_eq!(params.finish(), Ok(0), "surplus bytes");
     all
 }
 
-/// A message in a frame on channel 0, reliable.
+/// Encodes a message in a reliable frame on channel 0.
 pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let frame = tcp::begin_frame(&mut bytes, 0, Delivery::Reliable);

@@ -1,9 +1,9 @@
-//! What tests run over: one table of serialization protocols and transports, and what runs a test over its rows.
+//! The table of serialization protocols and transports, and functions that run a test for its rows.
 
 use super::{APP_ID, APP_VERSION, Harness};
 use chat_core::{CauseKind, ChatConfig, Protocol, Step, SubProtocol, Wire};
 
-/// What carries messages over a link.
+/// The kind of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     Stream,
@@ -12,18 +12,19 @@ pub(crate) enum Carrier {
     Messages,
 }
 
-/// One way to talk to a server.
+/// One combination of protocol and transport.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) protocol: Protocol,
     pub(crate) carrier: Carrier,
-    /// What addresses begin with.
+    /// The scheme of its addresses.
     pub(crate) scheme: &'static str,
-    /// Whether messages are JSON on the way. To the harness, as to the client, they are 1.8.
+    /// Whether messages are JSON on the wire. The harness converts them to and from 1.8, as the
+    /// client does.
     pub(crate) json: bool,
 }
 
-/// What addresses begin with whose links are secure by themselves.
+/// The scheme of addresses whose transport encrypts.
 const SECURE: &str = "wss://";
 
 pub(crate) const TABLE: [Row; 11] = [
@@ -31,7 +32,7 @@ pub(crate) const TABLE: [Row; 11] = [
     row(Protocol::V18, Carrier::Stream, "tcp://"),
     row(Protocol::V16, Carrier::Datagrams, "udp://"),
     row(Protocol::V18, Carrier::Datagrams, "udp://"),
-    // chat.md 2.1: UDP is what an address without a scheme means.
+    // chat.md 2.1: an address without a scheme means UDP.
     row(Protocol::V16, Carrier::Datagrams, ""),
     row(Protocol::V18, Carrier::Datagrams, ""),
     row(Protocol::V16, Carrier::Messages, "ws://"),
@@ -58,17 +59,17 @@ impl Row {
         format!("{}{host_and_port}", self.scheme)
     }
 
-    /// With the name server of all tests.
+    /// The configuration with the name server of all tests.
     pub(crate) fn config(&self) -> ChatConfig {
-        self.speaking(ChatConfig::new(
+        self.configure(ChatConfig::new(
             self.address("ns.example:4533"),
             APP_ID,
             APP_VERSION,
         ))
     }
 
-    /// In the protocol of this row.
-    pub(crate) fn speaking(&self, config: ChatConfig) -> ChatConfig {
+    /// The configuration with the protocol of this row.
+    pub(crate) fn configure(&self, config: ChatConfig) -> ChatConfig {
         let config = config.protocol(self.protocol);
         if self.json { config.json() } else { config }
     }
@@ -100,13 +101,14 @@ impl Row {
         self.carrier == Carrier::Messages
     }
 
-    /// Whether the client says first what it wants. Over WebSocket that is in the path, and the server speaks first.
-    /// wire.md 7.1.
+    /// Whether the client begins with an init message. Over WebSocket the path replaces it, and the
+    /// server sends first. wire.md 7.1.
     pub(crate) fn has_init(&self) -> bool {
         !self.is_messages()
     }
 
-    /// Whether keys are exchanged unless that is switched off; over what is secure by itself they are not. chat.md 2.3.
+    /// Whether client and server exchange keys by default. They do not if the transport encrypts.
+    /// chat.md 2.3.
     pub(crate) fn exchanges_keys(&self) -> bool {
         !self.is_secure()
     }
@@ -115,8 +117,8 @@ impl Row {
         self.scheme == SECURE
     }
 
-    /// How the code ends, and why, if the driver has not opened a link when its deadline passes. chat.md 6.4:
-    /// ConnectFailed for a link that is connected by its transport, else Timeout.
+    /// The last digit of the code, and the cause, if the driver has not opened a link before the
+    /// deadline. chat.md 6.4: ConnectFailed for a transport with connections, otherwise Timeout.
     pub(crate) const fn never_opened(&self) -> (i32, CauseKind) {
         match self.carrier {
             Carrier::Stream | Carrier::Messages => (2, CauseKind::NeverOpened),
@@ -125,17 +127,17 @@ impl Row {
     }
 }
 
-/// Runs a test over each row.
+/// Runs a test for each row.
 pub(crate) fn each(test: impl Fn(Harness)) {
     each_with(|config| config, test);
 }
 
-/// Runs a test over each row, with a configuration of its own.
+/// Runs a test for each row, with a changed configuration.
 pub(crate) fn each_with(configure: impl Fn(ChatConfig) -> ChatConfig, test: impl Fn(Harness)) {
     run(|_| true, configure, test);
 }
 
-/// Runs a test that is about something that only streams have.
+/// Runs a test of something that only streams have.
 pub(crate) fn over_streams(test: impl Fn(Harness)) {
     over_streams_with(|config| config, test);
 }
@@ -147,7 +149,7 @@ pub(crate) fn over_streams_with(
     run(Row::is_stream, configure, test);
 }
 
-/// Runs a test that is about something that only datagrams have.
+/// Runs a test of something that only datagrams have.
 pub(crate) fn over_datagrams(test: impl Fn(Harness)) {
     over_datagrams_with(|config| config, test);
 }
@@ -159,7 +161,7 @@ pub(crate) fn over_datagrams_with(
     run(Row::is_datagrams, configure, test);
 }
 
-/// Runs a test that is about something that only WebSocket has.
+/// Runs a test of something that only WebSocket has.
 pub(crate) fn over_messages_with(
     configure: impl Fn(ChatConfig) -> ChatConfig,
     test: impl Fn(Harness),
@@ -167,22 +169,22 @@ pub(crate) fn over_messages_with(
     run(Row::is_messages, configure, test);
 }
 
-/// Runs a test that is about the key exchange: not over what is secure by itself.
+/// Runs a test of the key exchange: not on transports that encrypt.
 pub(crate) fn where_keys_are_exchanged(test: impl Fn(Harness)) {
     run(Row::exchanges_keys, |config| config, test);
 }
 
-/// Runs a test that is about something that JSON cannot say, or says in other bytes.
+/// Runs a test of something that JSON cannot express, or encodes in other bytes.
 pub(crate) fn not_in_json(test: impl Fn(Harness)) {
     run(|row| !row.json, |config| config, test);
 }
 
-/// Runs a test over what is secure by itself alone.
+/// Runs a test on transports that encrypt.
 pub(crate) fn where_no_keys_are_exchanged(test: impl Fn(Harness)) {
     run(|row| !row.exchanges_keys(), |config| config, test);
 }
 
-/// Runs a test that is about pings and silence, or about links that look after themselves: not over datagrams.
+/// Runs a test of ping messages and silence: not over datagrams, where the connection handles them.
 pub(crate) fn not_over_datagrams(test: impl Fn(Harness)) {
     not_over_datagrams_with(|config| config, test);
 }

@@ -1,4 +1,4 @@
-//! Whole messages of Photon. Spec: wire.md 7.1.
+//! Binary messages over WebSocket. Spec: wire.md 7.1.
 
 use super::{Duo, INIT_RESPONSE, LIMITS, LOGIN, PING};
 use chat_core::{
@@ -52,7 +52,7 @@ fn c008_over_secure_links_no_keys_are_exchanged_and_state_2_comes_with_the_init_
     assert_eq!(
         duo.input(LinkInput::Opened { ipv6: false }),
         Vec::<Vec<u8>>::new(),
-        "the server speaks first"
+        "the server sends first"
     );
     assert_eq!(duo.states(), [State::ConnectingToNameServer]);
     let sent = duo.deliver(&INIT_RESPONSE);
@@ -62,7 +62,7 @@ fn c008_over_secure_links_no_keys_are_exchanged_and_state_2_comes_with_the_init_
         [PING, LOGIN],
         "nothing is encrypted, and no key is sent"
     );
-    // The front end without a scheme: over what was used to ask.
+    // A front end without a scheme: over the transport of the name server.
     duo.deliver(&duo.login("fe.example:19090"));
     let target = duo.target.clone().expect("the front end");
     assert_eq!(
@@ -81,7 +81,7 @@ fn c008_over_secure_links_no_keys_are_exchanged_and_state_2_comes_with_the_init_
     assert_eq!(duo.kinds(&sent), [PING, LOGIN]);
     duo.deliver(&duo.response(230, &[]));
     assert_eq!(duo.states().last(), Some(&State::ConnectedToFrontEnd));
-    // c091: the flag is accepted and has no effect, the link does it.
+    // c091: the flag is accepted and has no effect, because the transport encrypts.
     let encrypt = PrivateOptions::new().encrypt(true);
     duo.client
         .send_private_message("bob", "hi", &encrypt)
@@ -143,7 +143,7 @@ fn without_an_init_response_the_client_pings_after_a_second_and_the_pong_counts_
             Some(12_345 + 20),
             "half of the 40 ms later"
         );
-        // The greeting after all: nothing happens.
+        // A late init response has no effect.
         assert_eq!(duo.deliver(&INIT_RESPONSE), Vec::<Vec<u8>>::new());
         assert_eq!(duo.client.stats().ignored_messages, 1);
     }
@@ -159,7 +159,7 @@ fn a_server_that_never_responds_and_one_that_falls_silent_are_timeouts() {
     let mut duo = Duo::new("wss://ns.example", |config| config);
     duo.client
         .connect_to_name_server(ConnectOptions::new())
-        .expect("may connect");
+        .expect("connect is allowed");
     duo.pump();
     duo.input(LinkInput::Opened { ipv6: false });
     duo.deliver(&INIT_RESPONSE);
@@ -202,7 +202,7 @@ fn the_client_never_moves_from_secure_to_insecure() {
             Ok(())
         );
     }
-    // The other way is welcome.
+    // From insecure to secure is allowed.
     let mut duo = Duo::new("ws://ns.example", |config| {
         config.encryption(Encryption::Off)
     });
@@ -216,10 +216,12 @@ fn the_client_never_moves_from_secure_to_insecure() {
     ));
 }
 
-/// Nor by the long way back: what was tried before the secure address that worked is not tried again.
+/// Nor when reconnecting by way of the name server: addresses before the secure one that worked are
+/// not tried again.
 #[test]
 fn after_a_secure_front_end_reconnect_uses_only_secure_addresses() {
-    let refused = || LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "nobody there"));
+    let refused =
+        || LinkInput::Failed(LinkError::new(LinkErrorKind::Refused, "connection refused"));
     for insecure in [
         "ws://ns.example:9093",
         "tcp://ns.example:4533",
@@ -255,7 +257,7 @@ fn after_a_secure_front_end_reconnect_uses_only_secure_addresses() {
         // It was the last of the list.
         duo.input(refused());
         assert_eq!(duo.client.state(), State::Error);
-        // A connect call of the application begins with the first, as it says.
+        // A connect call of the application begins with the first address.
         duo.connect();
         assert!(
             !matches!(duo.wire, Some(Wire::WebSocket { secure: true, .. })),
@@ -270,7 +272,7 @@ fn previously_accepted_data_is_sent_before_the_link_is_closed() {
     let mut duo = Duo::new("wss://ns.example", |config| config);
     duo.client
         .connect_to_name_server(ConnectOptions::new())
-        .expect("may connect");
+        .expect("connect is allowed");
     duo.pump();
     duo.input(LinkInput::Opened { ipv6: false });
     duo.deliver(&INIT_RESPONSE);

@@ -1,4 +1,4 @@
-//! Frames of JSON. Spec: wire.md 7.2.
+//! JSON over WebSocket. Spec: wire.md 7.2.
 
 use super::Duo;
 use chat_core::{
@@ -62,9 +62,9 @@ fn json_frames_are_those_of_a_browser() {
     assert_eq!(
         duo.input(LinkInput::Opened { ipv6: false }),
         Vec::<Vec<u8>>::new(),
-        "the server speaks first"
+        "the server sends first"
     );
-    // The session: the first operation, and then a ping.
+    // After the session: the first operation, and then a ping.
     let mut sent = duo.deliver(b"~m~16~m~0123456789abcdef");
     sent.extend(duo.pump());
     let sent = texts(sent);
@@ -80,9 +80,9 @@ fn json_frames_are_those_of_a_browser() {
         duo.states(),
         [State::ConnectingToNameServer, State::ConnectedToNameServer]
     );
-    // A session later has no meaning, nor has what is no JSON in this protocol.
+    // A second session message is ignored, and so is a frame that is not JSON.
     assert_eq!(duo.deliver(b"~m~4~m~abcd"), Vec::<Vec<u8>>::new());
-    // 3 s after the last send, whatever that was.
+    // 3 s after the last send of any message.
     duo.now = duo.now.plus_millis(1_000);
     assert_eq!(duo.client.get_regions(), Ok(()));
     assert_eq!(texts(duo.pump()).len(), 1);
@@ -110,7 +110,7 @@ fn a_conversation_in_json() {
         texts(duo.pump()),
         ["~m~33~m~~j~{\"req\":0,\"vals\":[0,[\"a\",\"b\"]]}"]
     );
-    // Two frames in one message, and a bad one between two good ones.
+    // Two frames in one message, and an invalid frame between two valid ones.
     let mut both = json(r#"{"res":0,"err":0,"vals":[]}"#);
     both.extend(json(r#"{"evt":5,"vals":[0,["a","b"],15,[true,false]]}"#));
     let bad = json(r#"{"evt":0,"vals":[1]}"#);
@@ -125,28 +125,30 @@ fn a_conversation_in_json() {
     assert!(outcomes.iter().all(|one| one.request == Some(request)));
     assert_eq!(outcomes[0].outcome, chat_core::Outcome::Done);
     assert_eq!(outcomes[1].outcome, chat_core::Outcome::Refused);
-    let told = |event: &Event| match event {
-        // It is told with the frame, where it stood between the others.
-        Event::BadMessage(told) => told.bytes[..] == bad[..] && told.error.offset < bad.len(),
+    let reported = |event: &Event| match event {
+        // It is reported with its bytes, in the order of the frames.
+        Event::BadMessage(reported) => {
+            reported.bytes[..] == bad[..] && reported.error.offset < bad.len()
+        }
         _ => false,
     };
     let [.., at, line] = duo.events.as_slice() else {
         panic!("{:?}", duo.events)
     };
     assert!(
-        told(at) && matches!(line, Event::ChatMessages { .. }),
+        reported(at) && matches!(line, Event::ChatMessages { .. }),
         "{:?}",
         duo.events
     );
     let channel = duo.client.channel("a").expect("subscribed");
-    let told: Vec<String> = channel
+    let reported: Vec<String> = channel
         .messages()
         .map(|message| format!("{}: {:?}", message.sender, message.content))
         .collect();
-    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(reported.len(), 2, "{reported:?}");
     assert!(
-        told[0].contains("hi \u{1f600}") && told[0].starts_with("bob"),
-        "{told:?}"
+        reported[0].contains("hi \u{1f600}") && reported[0].starts_with("bob"),
+        "{reported:?}"
     );
     // Well-known properties have text for keys here.
     duo.deliver(&json(
@@ -187,14 +189,14 @@ fn json_over_insecure_links_requires_encryption_off() {
     off.input(LinkInput::Opened { ipv6: false });
     off.deliver(b"~m~4~m~abcd");
     assert_eq!(off.client.state(), State::ConnectedToNameServer);
-    // Not over anything but WebSocket.
+    // Only over WebSocket.
     let mut tcp = Duo::new("tcp://ns.example", |config| config.json());
     let refused = tcp.client.connect_to_name_server(ConnectOptions::new());
     assert!(matches!(refused, Err(RequestError::Address { .. })));
 }
 
-/// What is sent postpones the ping, and need not be answered (chat.md 3.6): a server that is quiet is asked in time all
-/// the same.
+/// Each send postpones the ping, and need not get a response (chat.md 3.6). The client still pings
+/// a quiet server in time.
 #[test]
 fn a_client_that_sends_without_pause_still_notices_that_the_server_is_alive() {
     for (ping_ms, every_ms) in [(3_000, 2_000), (3_000, 500), (8_000, 2_000), (1_000, 999)] {
@@ -219,12 +221,13 @@ fn a_client_that_sends_without_pause_still_notices_that_the_server_is_alive() {
             "{ping_ms}, {every_ms}: {:?}",
             duo.events
         );
-        // One for each half of the silence that is allowed, at least, and no more than without anything to say.
+        // At least one for each half of the silence timeout, and no more than without other
+        // traffic.
         assert!(
             (60_000 / 10_000..=60_000 / 4_000).contains(&pings) || ping_ms == 8_000,
             "{ping_ms}: {pings} pings"
         );
-        // And one that is dead is found to be.
+        // A dead server is detected.
         for _ in 0..10_000 / every_ms + 1 {
             let _sent = duo
                 .client
@@ -240,7 +243,8 @@ fn a_client_that_sends_without_pause_still_notices_that_the_server_is_alive() {
     }
 }
 
-/// A text message may hold very many frames: they take no more memory than the text, and no more of a call than others.
+/// A text message may hold very many frames. They take no more memory than the text, and count as
+/// work like other messages.
 #[test]
 fn the_frames_of_a_text_message_are_taken_one_at_a_time() {
     let mut duo = json_on_front_end_with(|config| config.max_messages_per_service(10));
@@ -271,7 +275,7 @@ fn the_frames_of_a_text_message_are_taken_one_at_a_time() {
     assert_eq!(duo.client.stats().bad_messages, frames as u64);
 }
 
-/// DESIGN 4.5: by encoded bytes, and JSON escapes make six of one.
+/// Contract 5: the cap counts encoded bytes, and a JSON escape turns one byte into six.
 #[test]
 fn the_outgoing_cap_counts_the_json_text() {
     let mut duo = json_on_front_end_with(|config| config.outgoing_cap_bytes(5_000));

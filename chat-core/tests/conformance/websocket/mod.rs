@@ -1,4 +1,5 @@
-//! What is different over WebSocket: no init, no keys where the link is secure, addresses, pings; and JSON. Spec: wire.md 7.
+//! WebSocket: no init message, no keys on secure links, addresses, pings; and JSON. Spec: wire.md
+//! 7.
 
 mod binary;
 mod json;
@@ -49,11 +50,11 @@ impl Duo {
     fn connect(&mut self) {
         self.client
             .connect_to_name_server(ConnectOptions::new().region("eu"))
-            .expect("may connect");
+            .expect("connect is allowed");
         self.pump();
     }
 
-    /// A turn of the driver: what the client sends, whole messages.
+    /// Runs the driver once. Returns the whole messages that the client sends.
     fn pump(&mut self) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
         loop {
@@ -109,15 +110,16 @@ impl Duo {
     }
 
     fn states(&mut self) -> Vec<State> {
-        let told = self.events.drain(..);
-        told.filter_map(|event| {
-            if let Event::StateChanged { to, .. } = event {
-                Some(to)
-            } else {
-                None
-            }
-        })
-        .collect()
+        let events = self.events.drain(..);
+        events
+            .filter_map(|event| {
+                if let Event::StateChanged { to, .. } = event {
+                    Some(to)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     fn response(&self, code: u8, parameters: &[(u8, Value)]) -> Vec<u8> {
@@ -137,15 +139,16 @@ impl Duo {
 
     /// The codes of the errors so far.
     fn codes(&self) -> Vec<PeerErrorCode> {
-        let told = self.events.iter();
-        told.filter_map(|event| {
-            if let Event::Error { code, .. } = event {
-                Some(*code)
-            } else {
-                None
-            }
-        })
-        .collect()
+        let events = self.events.iter();
+        events
+            .filter_map(|event| {
+                if let Event::Error { code, .. } = event {
+                    Some(*code)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Kind, code of the operation, and whether it is encrypted.
@@ -154,7 +157,8 @@ impl Duo {
             .map(|bytes| {
                 let header = message::Header::decode(bytes).expect("a message without a frame");
                 let code = match (!header.encrypted).then(|| {
-                    Message::decode(header.kind, self.protocol, &LIMITS, &bytes[2..]).expect("good")
+                    Message::decode(header.kind, self.protocol, &LIMITS, &bytes[2..])
+                        .expect("a valid message")
                 }) {
                     Some(Message::Request { code, .. }) => Some(code),
                     _ => None,
