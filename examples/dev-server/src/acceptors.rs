@@ -100,10 +100,7 @@ impl Side {
                 Ok::<(), udp::SendError>(())
             });
         if let Err(error) = sent {
-            log::debug!(
-                "a message of {} bytes cannot be sent: {error}",
-                message.len()
-            );
+            log::debug!("cannot send a message of {} bytes: {error}", message.len());
         }
     }
 

@@ -83,7 +83,7 @@ impl Context<'_> {
                     self.stats.events = self.stats.events.saturating_add(1);
                     if encoded.downgraded {
                         self.stats.downgraded = self.stats.downgraded.saturating_add(1);
-                        log::debug!("an event was downgraded for a {} client", protocol.name());
+                        log::debug!("downgraded an event for a {} client", protocol.name());
                     }
                     let encrypt = self.config.encrypt_answers;
                     // It was converted to JSON when it was encoded.
@@ -94,7 +94,7 @@ impl Context<'_> {
                     }
                 }
                 Err(error) => log::warn!(
-                    "an event cannot be sent to a {} client: {error}",
+                    "cannot send an event to a {} client: {error}",
                     protocol.name()
                 ),
             }
@@ -175,7 +175,7 @@ impl Context<'_> {
         let mut bytes = Vec::new();
         match write(&mut bytes, protocol) {
             Ok(()) => self.send(id, &bytes, encrypt),
-            Err(error) => log::warn!("an answer cannot be sent: {error}"),
+            Err(error) => log::warn!("cannot encode a response: {error}"),
         }
     }
 
@@ -236,7 +236,7 @@ impl Context<'_> {
         let held_back = connection.delayed.next_release();
         connection.forward(side, now, due);
         if connection.waiting(side) > self.config.max_outgoing_bytes {
-            log::info!("a client does not read; its connection is ended");
+            log::info!("closed a connection: the client does not read");
             self.stats.overrun_connections = self.stats.overrun_connections.saturating_add(1);
             self.abort(id);
             return;

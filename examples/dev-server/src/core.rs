@@ -435,7 +435,7 @@ impl ServerCore {
     }
 
     pub(crate) fn bad_connection(&mut self, id: ConnectionId, error: &DecodeError) {
-        log::info!("a connection is ended: {error}");
+        log::info!("closed a connection: {error}");
         self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
         self.context().close(id);
     }
@@ -467,7 +467,7 @@ impl ServerCore {
                 self.request(id, server_kind, Asked { code, encrypted }, parameters);
             }
             Incoming::Bad(error) => {
-                log::debug!("a message is skipped: {error}");
+                log::debug!("skipped a message: {error}");
                 self.stats.bad_messages = self.stats.bad_messages.saturating_add(1);
             }
             Incoming::Ignored => {}
@@ -568,7 +568,7 @@ impl ServerCore {
             .collect();
         all.sort_by_key(|history| history.last_sequence());
         log::info!(
-            "{} histories take {} bytes; the oldest go",
+            "{} histories use {} bytes; dropping the oldest",
             all.len(),
             self.history_memory.bytes()
         );

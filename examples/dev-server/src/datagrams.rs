@@ -156,7 +156,7 @@ impl ServerCore {
             _ => false,
         };
         if !clean {
-            log::info!("a datagram connection is over: {cause}");
+            log::info!("a UDP connection ended: {cause}");
         }
         let end = ConnectionEnd::Datagrams(cause);
         if let Some(connection) = self.connections.remove(id, &mut self.timers, end) {

@@ -160,7 +160,7 @@ pub(crate) fn newest_within<T>(
         }
     }
     if surplus > 0 {
-        log::debug!("{surplus} messages of a history do not fit");
+        log::debug!("omitted {surplus} messages of a history: they do not fit");
     }
     messages.into_iter().skip(surplus).collect()
 }

@@ -49,7 +49,7 @@ pub struct Fate {
 pub enum ConditionsError {
     /// A word is not of the form `KEY=VALUE`, or its key is unknown.
     #[error(
-        "{0:?} is no condition: write loss=PERCENT, duplicate=PERCENT, delay=MS, jitter=MS, corrupt=PERCENT, or off"
+        "{0:?} is not a condition: write loss=PERCENT, duplicate=PERCENT, delay=MS, jitter=MS, corrupt=PERCENT, or off"
     )]
     Word(String),
     /// The value is not a percentage.
@@ -61,7 +61,7 @@ pub enum ConditionsError {
         error: PercentError,
     },
     /// The value is not a number of milliseconds.
-    #[error("{key}: {value:?} is no number of milliseconds: write a whole number, e.g. 80")]
+    #[error("{key}: {value:?} is not a number of milliseconds: write a whole number, e.g. 80")]
     Millis {
         /// The key.
         key: &'static str,

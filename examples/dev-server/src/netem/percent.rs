@@ -15,7 +15,7 @@ pub struct Percent(u32);
 /// The error of parsing a [`Percent`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no percentage: write a number from 0 to 100 with at most three decimals, e.g. 20 or 0.5"
+    "{0:?} is not a percentage: write a number from 0 to 100 with at most three decimals, e.g. 20 or 0.5"
 )]
 pub struct PercentError(String);
 

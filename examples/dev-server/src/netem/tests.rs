@@ -181,26 +181,29 @@ fn conditions_parse_and_wrong_text_gets_advice() {
     );
     assert!(conditions("off").is_clear() && conditions("").is_clear());
     for (text, part) in [
-        ("loss", "\"loss\" is no condition: write loss=PERCENT"),
-        ("lost=3", "\"lost=3\" is no condition"),
-        ("off delay=3", "\"off\" is no condition"),
+        ("loss", "\"loss\" is not a condition: write loss=PERCENT"),
+        ("lost=3", "\"lost=3\" is not a condition"),
+        ("off delay=3", "\"off\" is not a condition"),
         (
             "loss=101",
-            "loss: \"101\" is no percentage: write a number from 0 to 100",
+            "loss: \"101\" is not a percentage: write a number from 0 to 100",
         ),
-        ("loss=100.001", "no percentage"),
-        ("duplicate=-1", "duplicate: \"-1\" is no percentage"),
+        ("loss=100.001", "is not a percentage"),
+        ("duplicate=-1", "duplicate: \"-1\" is not a percentage"),
         ("corrupt=0.0001", "at most three decimals"),
-        ("corrupt=.5", "no percentage"),
-        ("corrupt=1.", "no percentage"),
-        ("corrupt=", "no percentage"),
-        ("loss=99999999999", "no percentage"),
-        ("loss=+5", "no percentage"),
+        ("corrupt=.5", "is not a percentage"),
+        ("corrupt=1.", "is not a percentage"),
+        ("corrupt=", "is not a percentage"),
+        ("loss=99999999999", "is not a percentage"),
+        ("loss=+5", "is not a percentage"),
         (
             "delay=1.5",
-            "delay: \"1.5\" is no number of milliseconds: write a whole number",
+            "delay: \"1.5\" is not a number of milliseconds: write a whole number",
         ),
-        ("jitter=-3", "jitter: \"-3\" is no number of milliseconds"),
+        (
+            "jitter=-3",
+            "jitter: \"-3\" is not a number of milliseconds",
+        ),
     ] {
         let error = text.parse::<Conditions>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");

@@ -21,13 +21,13 @@ pub(crate) fn serve(handle: &ServerHandle) {
         };
         let mut out = io::stdout();
         if let Err(error) = writeln!(out, "{answer}").and_then(|()| out.flush()) {
-            log::debug!("an answer cannot be written: {error}");
+            log::debug!("cannot write an answer to standard output: {error}");
         }
         if quit {
             return handle.stop();
         }
     }
-    log::debug!("no more commands: standard input has ended");
+    log::debug!("standard input has ended: no more commands");
 }
 
 /// The next line that is not empty, or an error text; `None` at the end of input.
@@ -42,7 +42,7 @@ fn next_line(input: &mut impl BufRead) -> Option<Result<String, &'static str>> {
             Ok(0) => return None,
             Ok(_) => {}
             Err(error) => {
-                log::debug!("standard input cannot be read: {error}");
+                log::debug!("cannot read standard input: {error}");
                 return None;
             }
         }

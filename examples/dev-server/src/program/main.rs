@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let written = writeln!(out, "{ready}");
     // Standard output may be closed.
     if let Err(error) = written.and_then(|()| out.flush()) {
-        log::warn!("cannot say that the server is ready: {error}");
+        log::warn!("cannot print that the server is ready: {error}");
     }
     if arguments.control {
         let handle = server.handle();

@@ -86,15 +86,15 @@ fn self_made(names: Vec<String>) -> Result<Parts, rcgen::Error> {
 fn own(chain: &str, key: &str) -> io::Result<Parts> {
     let certificates = CertificateDer::pem_slice_iter(chain.as_bytes())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| invalid("the certificate is no PEM", &error))?;
+        .map_err(|error| invalid("the certificate is not PEM", &error))?;
     if certificates.is_empty() {
         return Err(invalid(
-            "the certificate is no PEM",
-            &"there is no CERTIFICATE in it",
+            "the certificate is not PEM",
+            &"it contains no CERTIFICATE section",
         ));
     }
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|error| invalid("the certificate's key is no PEM", &error))?;
+        .map_err(|error| invalid("the certificate's private key is not PEM", &error))?;
     Ok((certificates, key, chain.to_owned()))
 }
 

@@ -69,7 +69,7 @@ impl Clients {
                     },
                 );
             }
-            Err(error) => log::error!("a client cannot be served: {error}"),
+            Err(error) => log::error!("cannot serve a client: {error}"),
         }
     }
 

@@ -100,7 +100,7 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = std::net::UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
     if let Err(error) = SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER_BYTES) {
-        log::debug!("the receive buffer keeps its size: {error}");
+        log::debug!("cannot enlarge the receive buffer: {error}");
     }
     Ok(UdpSocket::from_std(socket))
 }
@@ -236,7 +236,7 @@ impl DatagramSocket {
                 false
             }
             Err(error) => {
-                log::debug!("a datagram cannot be sent: {error}");
+                log::debug!("cannot send a datagram: {error}");
                 true
             }
             Ok(_) => true,
@@ -262,7 +262,9 @@ fn host(local_host: Option<&str>, client: SocketAddr) -> String {
     match found {
         Ok(local) => local.ip().to_canonical().to_string(),
         Err(error) => {
-            log::warn!("cannot tell under which address a client reaches this machine: {error}");
+            log::warn!(
+                "cannot determine the local address that a client reached: {error}; set public-host"
+            );
             client.ip().to_string()
         }
     }

@@ -56,7 +56,7 @@ impl ServerHandle {
         if self.sender.send(command).is_ok()
             && let Err(error) = self.waker.wake()
         {
-            log::error!("the server cannot be woken: {error}");
+            log::error!("cannot wake the server's thread: {error}");
         }
     }
 }

@@ -130,12 +130,12 @@ fn the_same_seed_gives_the_same_datagrams_and_jitter_reorders_them() {
 fn a_closed_end_receives_nothing_and_its_earlier_datagrams_arrive() {
     let mut network = Network::new(1);
     let link = open(&mut network, &both("delay=10"));
-    network.send(at(0), link, End::Client, b"goodbye");
+    network.send(at(0), link, End::Client, b"last");
     network.send(at(0), link, End::Server, b"too late");
     network.close(at(1), link, End::Client);
     network.send(at(2), link, End::Client, b"no more");
     network.send(at(2), link, End::Server, b"no more");
-    assert_eq!(run(&mut network), [(10, End::Server, b"goodbye".to_vec())]);
+    assert_eq!(run(&mut network), [(10, End::Server, b"last".to_vec())]);
     assert!(network.links.is_empty() && network.checks.is_empty());
     assert_eq!(network.datagram_stats().sent, 2);
     let unopened = network.open_datagrams(at(20), &DatagramSettings::default());
@@ -167,8 +167,8 @@ fn datagram_links_can_be_cut_stalled_and_left_unread() {
     network.send(at(600), link, End::Client, b"lost");
     network.cut(link, End::Server);
     network.send(at(600), link, End::Client, b"lost");
-    network.send(at(600), link, End::Server, b"heard");
-    assert_eq!(run(&mut network), [(610, End::Client, b"heard".to_vec())]);
+    network.send(at(600), link, End::Server, b"arrives");
+    assert_eq!(run(&mut network), [(610, End::Client, b"arrives".to_vec())]);
     network.send(at(700), link, End::Server, b"lost");
     network.reset(at(700), link);
     network.send(at(700), link, End::Server, b"lost");

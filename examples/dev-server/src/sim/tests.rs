@@ -213,12 +213,12 @@ fn a_cut_is_silent_and_the_window_fills() {
     network.cut(link, End::Server);
     assert_eq!(network.send(start, link, End::Client, &text(10)), 7);
     assert_eq!(network.send(start, link, End::Client, &text(10)), 0);
-    network.send(start, link, End::Server, b"heard");
+    network.send(start, link, End::Server, b"arrives");
     let seen: Vec<_> = run(&mut network, 10_000)
         .into_iter()
         .map(|(_, to, event)| (to, event))
         .collect();
-    assert_eq!(seen, [(End::Client, LinkEvent::Bytes(b"heard".to_vec()))]);
+    assert_eq!(seen, [(End::Client, LinkEvent::Bytes(b"arrives".to_vec()))]);
 }
 
 #[test]

@@ -98,11 +98,11 @@ fn bad_arguments_exit_with_64_and_name_the_argument() {
         (&["--no-wss", "--write-cert", "file"], "leave out --no-wss"),
         (
             &["--loss", "101"],
-            "--loss 101: \"101\" is no percentage: write a number from 0 to 100",
+            "--loss 101: \"101\" is not a percentage: write a number from 0 to 100",
         ),
         (
             &["--corrupt", "some"],
-            "--corrupt some: \"some\" is no percentage",
+            "--corrupt some: \"some\" is not a percentage",
         ),
         (
             &["--delay", "soon"],

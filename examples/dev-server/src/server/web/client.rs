@@ -107,7 +107,7 @@ impl WebClient {
                     Turn::Ends
                 }
                 Err(error) => {
-                    log::debug!("a WebSocket is not opened: {error}");
+                    log::debug!("a WebSocket handshake failed: {error}");
                     Turn::Gone
                 }
             },
@@ -163,7 +163,7 @@ impl WebClient {
                 }
                 Ok(Message::Binary(_) | Message::Text(_)) => {
                     log::info!(
-                        "a connection is ended: its messages are of the wrong kind for its sub-protocol"
+                        "closed a WebSocket: its messages have the wrong type (text or binary) for its sub-protocol"
                     );
                     Some(CloseCode::Unsupported)
                 }
@@ -180,16 +180,16 @@ impl WebClient {
                     break;
                 }
                 Err(Error::Capacity(error)) => {
-                    log::info!("a connection is ended: {error}");
+                    log::info!("closed a connection: {error}");
                     Some(CloseCode::Size)
                 }
                 Err(Error::Utf8(_)) => Some(CloseCode::Invalid),
                 Err(Error::Protocol(error)) => {
-                    log::debug!("a WebSocket is ended: {error}");
+                    log::debug!("closed a WebSocket: {error}");
                     Some(CloseCode::Protocol)
                 }
                 Err(error) => {
-                    log::debug!("a WebSocket is over: {error}");
+                    log::debug!("a WebSocket ended: {error}");
                     return Turn::Gone;
                 }
             };
@@ -236,7 +236,7 @@ impl WebClient {
             // The response to the client's close frame is sent: the next turn reads the end.
             Err(Error::ConnectionClosed) => Ok(()),
             Err(error) => {
-                log::debug!("a WebSocket is over: {error}");
+                log::debug!("a WebSocket ended: {error}");
                 Err(ErrorKind::ConnectionAborted.into())
             }
         }

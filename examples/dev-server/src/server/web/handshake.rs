@@ -72,7 +72,7 @@ impl Handshake {
                 .first()
                 .is_some_and(|first| !first.is_ascii_uppercase())
             {
-                self.refuse("that is no HTTP");
+                self.refuse("the request is not HTTP");
             } else if self.request.len() > MAX_REQUEST_BYTES {
                 self.refuse("the request is too long");
             }
@@ -93,7 +93,7 @@ impl Handshake {
     fn judge(&mut self) {
         let (length, request) = match Request::try_parse(&self.request) {
             Ok(Some(found)) => found,
-            Ok(None) => return self.refuse("that is no HTTP"),
+            Ok(None) => return self.refuse("the request is not HTTP"),
             Err(error) => return self.refuse(&error.to_string()),
         };
         let mut response = match create_response(&request) {
@@ -119,7 +119,7 @@ impl Handshake {
         response.headers_mut().insert(SUBPROTOCOL, name);
         if write_response(&mut self.answer, &response).is_err() {
             self.answer.clear();
-            return self.refuse("that cannot be answered");
+            return self.refuse("no response can be made for this request");
         }
         let host = request
             .headers()
@@ -140,7 +140,7 @@ impl Handshake {
     }
 
     fn refuse(&mut self, why: &str) {
-        log::debug!("a WebSocket is refused: {why}");
+        log::debug!("refused a WebSocket handshake: {why}");
         self.answer = format!(
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{why}\n",
             why.len().saturating_add(1)

@@ -67,14 +67,14 @@ impl WebClients {
         self.count = self.count.saturating_add(1);
         let mut stream = match MaybeTlsStream::new(stream, tls) {
             Ok(stream) => stream,
-            Err(error) => return log::error!("a client cannot be served: {error}"),
+            Err(error) => return log::error!("cannot serve a client: {error}"),
         };
         if let Err(error) = registry.register(
             &mut stream.socket,
             token,
             Interest::READABLE | Interest::WRITABLE,
         ) {
-            return log::error!("a client cannot be served: {error}");
+            return log::error!("cannot serve a client: {error}");
         }
         let origin = Origin {
             server_kind,
@@ -190,7 +190,7 @@ impl WebClients {
     pub(super) fn expire(&mut self, core: &mut ServerCore, now: Timestamp, instant: Instant) {
         while let Some(token) = pop_due(&mut self.opening, instant) {
             if self.all.get(&token).is_some_and(WebClient::is_opening) {
-                log::debug!("a WebSocket is given up: its handshake takes too long");
+                log::debug!("dropped a WebSocket: its handshake timed out");
                 self.remove(core, now, token);
             }
         }
