@@ -1,13 +1,13 @@
 //! The transport of a connection: framing or reliable datagrams, and the buffers on both sides.
 
 use super::datagram::Datagram;
+use super::inbound::Overrun;
 use super::stream::Stream;
 use super::whole::Whole;
 use super::{Inbound, PeerClock, PeerConfig, SendError, Wire};
 use crate::codec::Protocol;
 use crate::crypto::Cipher;
 use crate::limits::Limits;
-use crate::message::{self, ENCRYPTED, Header, MessageKind};
 use crate::random::Random;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -307,33 +307,6 @@ impl Carrier {
             Self::Stream(_) | Self::Whole(_) => None,
             Self::Datagram(datagram) => datagram.connection(),
         }
-    }
-}
-
-/// Far more input than the cap allows was handed over.
-pub(super) struct Overrun;
-
-/// Decrypts the message that lies at `range` of a carrier's buffer.
-#[inline]
-pub(super) fn opened(
-    message: &mut [u8],
-    range: Range<usize>,
-    cipher: Option<&Cipher>,
-) -> Inbound<Range<usize>> {
-    debug_assert_eq!(message.len(), range.len());
-    let flagged = message.get(1).is_some_and(|kind| kind & ENCRYPTED != 0);
-    match message::decrypt(message, cipher) {
-        Ok((kind, body)) => Inbound::Message {
-            kind,
-            // wire.md 1.2: an init response is never decrypted, whatever the flag says.
-            encrypted: flagged && kind != MessageKind::InitResponse,
-            // Shorter than `range` if there was padding to take off.
-            message: range.start..range.start + Header::LENGTH + body.len(),
-        },
-        Err(error) => Inbound::Bad {
-            error,
-            message: range,
-        },
     }
 }
 

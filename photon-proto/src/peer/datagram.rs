@@ -2,7 +2,7 @@
 //! [`udp::Acceptor`](crate::udp::Acceptor), above which its peers exchange whole messages.
 //! Spec: udp.md.
 
-use super::carrier::opened;
+use super::inbound::decrypted;
 use super::{End, Inbound, PeerConfig, SendError};
 use crate::crypto::Cipher;
 use crate::time::Timestamp;
@@ -94,7 +94,7 @@ impl Datagram {
                 Event::Message(message) => {
                     connection.recycle(core::mem::replace(&mut self.message, message.bytes));
                     let range = 0..self.message.len();
-                    return Some(opened(&mut self.message, range, cipher));
+                    return Some(decrypted(&mut self.message, range, cipher));
                 }
                 Event::Disconnected(cause) => return Some(Inbound::Ended(End::Udp(cause))),
                 // The init was sent when the datagram arrived.
@@ -214,7 +214,7 @@ impl Datagram {
     }
 }
 
-/// Tells apart why a message was not queued.
+/// Why a message was not queued: by the writer, or by UDP.
 enum Refusal<E> {
     Writer(E),
     Udp(udp::SendError),

@@ -56,7 +56,7 @@ pub enum KeyAnswer<'a> {
     Refuse(i16),
 }
 
-/// The binary init that says the same as a text init. Version numbers that are no numbers are 0.
+/// Converts a text init to a binary one. A version number that is not a number becomes 0.
 fn init_of_text(text: &HttpInit) -> Init {
     let mut numbers = text.version.split('.').map(|number| number.parse());
     Init {

@@ -1,9 +1,11 @@
 //! The results of a connection: what it received, how it ended, why it refused to send.
 
+use crate::crypto::Cipher;
 use crate::error::{DecodeError, EncodeError};
-use crate::message::{Init, MessageKind};
+use crate::message::{self, ENCRYPTED, Header, Init, MessageKind};
 use crate::text::Text;
 use crate::udp;
+use core::ops::Range;
 
 /// The next thing that a [`Peer`](super::Peer) received. `M` is a message: inside the peer its
 /// position in a buffer, for the owner its bytes ([`Received`]).
@@ -12,7 +14,7 @@ use crate::udp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Inbound<M> {
-    /// Nothing for the owner: nothing complete has arrived, or the peer handled it by itself.
+    /// No result for the owner: nothing complete has arrived, or the peer handled it alone.
     Nothing,
     /// Client: the server answered the init, and the client's key was sent.
     Handshake,
@@ -42,7 +44,7 @@ pub enum Inbound<M> {
     /// A message that cannot be decoded or decrypted. It is skipped: the connection goes on.
     /// Spec: wire.md 10.
     Bad {
-        /// What is wrong with it.
+        /// The fault.
         error: DecodeError,
         /// The message, as far as it was decrypted.
         message: M,
@@ -53,7 +55,7 @@ pub enum Inbound<M> {
     Ended(End),
 }
 
-/// What [`Peer::receive`](super::Peer::receive) returns.
+/// The result of [`Peer::receive`](super::Peer::receive).
 pub type Received<'a> = Inbound<&'a [u8]>;
 
 impl<M> Inbound<M> {
@@ -86,6 +88,33 @@ impl<M> Inbound<M> {
         }
     }
 }
+
+/// Decrypts the message that lies at `range` of a buffer.
+#[inline]
+pub(super) fn decrypted(
+    message: &mut [u8],
+    range: Range<usize>,
+    cipher: Option<&Cipher>,
+) -> Inbound<Range<usize>> {
+    debug_assert_eq!(message.len(), range.len(), "the range is the message's");
+    let is_flagged = message.get(1).is_some_and(|kind| kind & ENCRYPTED != 0);
+    match message::decrypt(message, cipher) {
+        Ok((kind, body)) => Inbound::Message {
+            kind,
+            // An init response is never decrypted, flag or not. Spec: wire.md 1.2.
+            encrypted: is_flagged && kind != MessageKind::InitResponse,
+            // Shorter than `range` if there was padding to remove.
+            message: range.start..range.start + Header::LENGTH + body.len(),
+        },
+        Err(error) => Inbound::Bad {
+            error,
+            message: range,
+        },
+    }
+}
+
+/// The driver handed over far more input than the cap allows.
+pub(super) struct Overrun;
 
 /// How a connection ended. More variants may follow.
 #[derive(Clone, Debug, PartialEq, Eq)]

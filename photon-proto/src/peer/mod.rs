@@ -295,7 +295,7 @@ impl Peer {
 
     // The link.
 
-    /// The driver opened the link. A client sends its init, which says whether the link uses IPv6.
+    /// Handles the opening of the link. A client sends its init, which holds the flag `ipv6`.
     pub fn link_opened(&mut self, now: Timestamp, ipv6: bool) {
         if self.phase != Phase::Opening || self.end.is_some() {
             return;
@@ -346,7 +346,7 @@ impl Peer {
         match self.carrier.receive(now, bytes) {
             Ok(true) if !closing => self.send_init(),
             Ok(_) => {}
-            Err(carrier::Overrun) => self.end = Some(End::Overrun),
+            Err(inbound::Overrun) => self.end = Some(End::Overrun),
         }
         if closing {
             // Acknowledgements were taken; messages have no receiver any more.

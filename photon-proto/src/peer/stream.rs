@@ -1,6 +1,6 @@
 //! A byte stream with frames. Spec: wire.md 6.
 
-use super::carrier::{Overrun, opened};
+use super::inbound::{Overrun, decrypted};
 use super::{End, Inbound, PeerClock, PeerConfig, SendError};
 use crate::crypto::Cipher;
 use crate::role::Role;
@@ -60,7 +60,7 @@ impl Stream {
         Some(match self.splitter.next() {
             Ok(None) => return None,
             Ok(Some(Item::Frame { message, .. })) => {
-                opened(self.splitter.message_mut(message.clone()), message, cipher)
+                decrypted(self.splitter.message_mut(message.clone()), message, cipher)
             }
             Ok(Some(Item::PingResponse {
                 server_time,

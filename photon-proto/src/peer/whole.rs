@@ -2,7 +2,7 @@
 //! (wire.md 7), and so do the datagram connections of a server, above a
 //! [`udp::Acceptor`](crate::udp::Acceptor).
 
-use super::carrier::{Overrun, opened};
+use super::inbound::{Overrun, decrypted};
 #[cfg(feature = "json")]
 use super::json::{self, Item};
 use super::{Inbound, PeerClock, PeerConfig, SendError};
@@ -139,7 +139,7 @@ impl Whole {
             return Some(Inbound::Handshake);
         }
         let range = 0..self.message.len();
-        Some(opened(&mut self.message, range, cipher))
+        Some(decrypted(&mut self.message, range, cipher))
     }
 
     fn next_message(&mut self) -> Option<Vec<u8>> {
@@ -176,7 +176,7 @@ impl Whole {
                         Inbound::Handshake
                     }
                     Item::Ping { client_time } => Inbound::Ping { client_time },
-                    Item::Message => opened(&mut self.message, message, None),
+                    Item::Message => decrypted(&mut self.message, message, None),
                     Item::Bad(error) => Inbound::Bad { error, message },
                 });
             }
@@ -263,7 +263,7 @@ impl Whole {
     }
 
     fn queue(&mut self, message: Vec<u8>) {
-        // An empty message could not be told from "nothing to send".
+        // `unsent` returns an empty slice for "nothing to send".
         if !message.is_empty() {
             self.outgoing_bytes += message.len();
             self.outgoing.push_back(message);
