@@ -1,9 +1,9 @@
 //! Target [`json`].
 
 use crate::input::Input;
-use photon_proto::json::{Frame, Reader, Role, WriteError, encode_message};
+use photon_proto::json::{Frame, Reader, WriteError, encode_message};
 use photon_proto::message::{Header, Message};
-use photon_proto::{EncodeErrorKind, Limits, Protocol};
+use photon_proto::{EncodeErrorKind, Limits, Protocol, Role};
 
 const LIMITS: Limits = Limits::DEFAULT;
 

@@ -1,8 +1,8 @@
 //! Target [`tcp_stream`].
 
 use crate::input::Input;
-use photon_proto::tcp::{self, Delivery, HEADER_BYTES, Item, Role, Splitter};
-use photon_proto::{DecodeError, DecodeErrorKind};
+use photon_proto::tcp::{self, Delivery, HEADER_BYTES, Item, Splitter};
+use photon_proto::{DecodeError, DecodeErrorKind, Role};
 use std::ops::Range;
 
 /// Any bytes as a TCP stream, cut in any way.

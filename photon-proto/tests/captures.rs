@@ -8,8 +8,8 @@ mod common;
 
 use common::{LIMITS, hex, unhex};
 use photon_inspect::message::{InitBody, Message};
-use photon_proto::tcp::{Item, Role, Splitter};
-use photon_proto::{Array, Protocol, Type, Value};
+use photon_proto::tcp::{Item, Splitter};
+use photon_proto::{Array, Protocol, Role, Type, Value};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 

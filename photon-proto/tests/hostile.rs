@@ -8,10 +8,9 @@ use common::{
     LIMITS, PROTOCOLS, check_http_init, check_message, check_stream, check_value, unhex, vectors,
 };
 use photon_proto::message::{self, Header, Message, MessageKind, MessageWriter};
-use photon_proto::tcp::Role;
 use photon_proto::{
     Array, DecodeErrorKind, Dictionary, EncodeErrorKind, Hashtable, Limits, Protocol, Request,
-    Type, Value, codec,
+    Role, Type, Value, codec,
 };
 
 /// What is one step away from these bytes: each truncation, each flipped bit, and a byte too many.

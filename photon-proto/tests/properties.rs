@@ -8,10 +8,10 @@ use common::{
     properties,
 };
 use photon_proto::message::{Header, Message, MessageKind, MessageWriter};
-use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
+use photon_proto::tcp::{self, Delivery, Item, Splitter};
 use photon_proto::{
     Array, Custom, Dictionary, EncodeErrorKind, EventData, Hashtable, Protocol, Request, Response,
-    Text, Type, Value, codec,
+    Role, Text, Type, Value, codec,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

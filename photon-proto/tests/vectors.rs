@@ -6,8 +6,8 @@ mod common;
 use common::{LIMITS, Vector, hex, normal, parse, unhex, vectors, write};
 use photon_proto::crypto::{Cipher, Key, KeyExchange};
 use photon_proto::message::{Header, HttpInit, Init, Message, MessageKind, decrypt, encrypt};
-use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
-use photon_proto::{Protocol, Value, codec, internal};
+use photon_proto::tcp::{self, Delivery, Item, Splitter};
+use photon_proto::{Protocol, Role, Value, codec, internal};
 use serde_json::Value as Json;
 
 /// The test that takes a vector.

@@ -10,8 +10,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use photon_proto::message::{self, Message};
 use photon_proto::peer::{Inbound, Peer};
-use photon_proto::tcp::{Item, Role, Splitter};
-use photon_proto::{EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Timestamp, Value};
+use photon_proto::tcp::{Item, Splitter};
+use photon_proto::{
+    EncodeErrorKind, Hashtable, Limits, Parameters, Protocol, Role, Timestamp, Value,
+};
 
 /// A client on the front end, over a connection without keys.
 fn on_front_end(config: ChatConfig) -> ChatClient {

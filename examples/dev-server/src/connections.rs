@@ -7,8 +7,8 @@ use photon_proto::Protocol;
 use crate::connection::Connection;
 use crate::hashing::{HashKeys, Map};
 use crate::stats::{ConnectionEnd, EndedConnection};
-use crate::subprotocol::SubProtocol;
 use crate::timers::Timers;
+use photon_proto::peer::SubProtocol;
 
 /// One of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

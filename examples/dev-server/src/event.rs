@@ -5,7 +5,7 @@ use photon_proto::message::MessageWriter;
 use photon_proto::{Array, EncodeError, EncodeErrorKind, Limits, Parameters, Value};
 
 use crate::downgrade::downgrade;
-use crate::subprotocol::SubProtocol;
+use photon_proto::peer::SubProtocol;
 
 pub(crate) struct Event {
     code: u8,

@@ -5,7 +5,7 @@ use photon_proto::message::{MAGIC, MessageKind};
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::faults::{Fault, Step};
-use crate::subprotocol::SubProtocol;
+use photon_proto::peer::SubProtocol;
 
 /// Bytes that are neither a frame nor a ping nor a message. Spec: wire.md 6.1.
 const NO_FRAME: &[u8] = b"no frame at all";

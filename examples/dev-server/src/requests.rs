@@ -1,7 +1,7 @@
 //! The typed parameters of each operation. Spec: chat.md 1.3, 3.
 
-use crate::subprotocol::SubProtocol;
 use chat_core::codes::{parameter as p, property};
+use photon_proto::peer::SubProtocol;
 use photon_proto::{Array, Parameters, Text, Value};
 
 /// A parameter that is missing or has the wrong type.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-use crate::subprotocol::SubProtocol;
+use photon_proto::peer::SubProtocol;
 
 /// What carries messages between a client and the servers.
 ///

@@ -6,7 +6,7 @@ use lexopt::{Arg, Parser};
 use photon_inspect::hex;
 use photon_inspect::lines::Kind;
 use photon_proto::Protocol;
-use photon_proto::tcp::Role;
+use photon_proto::Role;
 use std::ffi::OsString;
 
 /// The parsed command line.

@@ -3,8 +3,8 @@
 use crate::message::{Message, WriteError};
 use photon_proto::crypto::{Cipher, Key};
 use photon_proto::message::{Header, HttpInit, MessageKind};
-use photon_proto::tcp::{self, Delivery, Item, Role, Splitter};
-use photon_proto::{DecodeError, DecodeErrorKind, Limits, Protocol};
+use photon_proto::tcp::{self, Delivery, Item, Splitter};
+use photon_proto::{DecodeError, DecodeErrorKind, Limits, Protocol, Role};
 
 /// A frame or ping of a TCP stream, or a WebSocket message.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use crate::notation::{
     message_from_json, message_to_json, value_from_json, value_to_json,
 };
 use photon_proto::crypto::{Cipher, Key};
-use photon_proto::tcp::{self, Role};
+use photon_proto::tcp;
 use photon_proto::udp::command::{Body, Command, kind_name};
 use photon_proto::udp::datagram::{self, DatagramError};
-use photon_proto::{DecodeError, DecodeErrorKind, EncodeError, Limits, Protocol, codec};
+use photon_proto::{DecodeError, DecodeErrorKind, EncodeError, Limits, Protocol, Role, codec};
 use serde_json::{Value as Json, json};
 
 /// The content of a line.

@@ -2,7 +2,7 @@
 
 use chat_core::{Limits, Timestamp, Wire};
 use photon_proto::json::{self, Frame};
-use photon_proto::tcp::{self, Item, Splitter};
+use photon_proto::tcp::{Item, Splitter};
 use photon_proto::udp::datagram::decode;
 use photon_proto::udp::{
     Cause, Config, ConnectRequest, Connection, Delivery, Event, REASON_CLIENT, State,
@@ -42,7 +42,7 @@ impl Carrier {
     pub(super) fn new(wire: Wire) -> Self {
         match wire {
             Wire::Stream => Self::Stream(Splitter::new(
-                tcp::Role::Server,
+                photon_proto::Role::Server,
                 Limits::DEFAULT.max_sent_bytes * 2,
             )),
             Wire::Datagram => Self::Datagrams(Box::default()),
@@ -108,7 +108,7 @@ impl Carrier {
 
 /// The one frame of a client's text message.
 fn read_text(bytes: &[u8]) -> Arrived {
-    let mut reader = json::Reader::new(json::Role::Server, &LIMITS, bytes)
+    let mut reader = json::Reader::new(photon_proto::Role::Server, &LIMITS, bytes)
         .expect("a client's messages are texts");
     let mut message = Vec::new();
     let arrived = match reader

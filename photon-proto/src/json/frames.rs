@@ -1,8 +1,9 @@
 //! [`Reader`]: the frames of one text message. Spec: wire.md 7.2.
 
-use super::{JSON, MARK, Role, object, utf16_units};
+use super::{JSON, MARK, object, utf16_units};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Limits;
+use crate::role::Role;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -5,11 +5,11 @@
 //! units. [`Reader`] splits it and transcodes each message to the equivalent message of GpBinary
 //! 1.8; [`encode_message`] goes the other way. All layers above therefore handle one format. Both
 //! ends use the module: a client reads responses, events and ping answers, a server reads requests
-//! and pings ([`Role`]).
+//! and pings ([`Role`](crate::Role)).
 //!
 //! ```
-//! use photon_proto::json::{self, Frame, Reader, Role};
-//! use photon_proto::{Limits, Protocol, message::MessageWriter};
+//! use photon_proto::json::{self, Frame, Reader};
+//! use photon_proto::{Limits, Protocol, Role, message::MessageWriter};
 //!
 //! let mut publish = Vec::new();
 //! let mut writer = MessageWriter::request(&mut publish, Protocol::V18, &Limits::DEFAULT, 2)?;
@@ -101,7 +101,6 @@ mod transcode;
 mod write;
 mod writer;
 
-pub use crate::role::Role;
 pub use frames::{Frame, Reader};
 pub use write::{
     WriteError, encode_message, encode_ping_request, encode_ping_response, encode_session,

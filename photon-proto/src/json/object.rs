@@ -1,8 +1,8 @@
 //! Transcodes the JSON object of a frame to a message of GpBinary 1.8. Spec: wire.md 7.2.
 
+use super::Frame;
 use super::parser::{Number, Parser, Str};
 use super::transcode::{self, Sink};
-use super::{Frame, Role};
 use crate::codec::Params;
 use crate::codec::Protocol;
 use crate::codec::ValueRef;
@@ -11,6 +11,7 @@ use crate::internal::PING;
 use crate::limits::{Budget, Limits};
 use crate::message::{MAGIC, MessageKind};
 use crate::reader::Reader;
+use crate::role::Role;
 use alloc::vec::Vec;
 
 /// The type code of null, the encoding of a missing debug message. Spec: wire.md 3.2.

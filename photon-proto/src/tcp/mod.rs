@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
-pub use crate::role::Role;
+use crate::role::Role;
 
 /// The length of the header in front of each message. Spec: wire.md 6.1.
 pub const HEADER_BYTES: usize = 7;

@@ -5,10 +5,10 @@ use photon_inspect::message::Message;
 use photon_inspect::notation::{message_from_json, message_to_json, value_from_json};
 use photon_proto::crypto::Cipher;
 use photon_proto::message::{self, HttpInit, Message as ParsedMessage};
-use photon_proto::tcp::{Item, Role, Splitter};
+use photon_proto::tcp::{Item, Splitter};
 use photon_proto::{
     Array, DecodeError, DecodeErrorKind, Dictionary, EventData, Hashtable, Limits, Parameters,
-    Params, Protocol, Request, Response, Type, Value, codec,
+    Params, Protocol, Request, Response, Role, Type, Value, codec,
 };
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;

@@ -2,8 +2,8 @@
 
 use crate::common::LIMITS;
 use crate::{Read, framed, read, read_one, read_within};
-use photon_proto::json::{Role, encode_message, encode_session};
-use photon_proto::{DecodeError, DecodeErrorKind, EncodeErrorKind, Limits};
+use photon_proto::json::{encode_message, encode_session};
+use photon_proto::{DecodeError, DecodeErrorKind, EncodeErrorKind, Limits, Role};
 
 fn session(text: &str) -> Result<Read, DecodeError> {
     Ok(Read::Session(text.into()))

@@ -2,9 +2,9 @@
 
 use crate::common::LIMITS;
 use crate::{Read, framed, read_one, read_within, value};
-use photon_proto::json::{Role, encode_message};
+use photon_proto::json::encode_message;
 use photon_proto::message::{Header, Message, MessageWriter};
-use photon_proto::{DecodeErrorKind, Limits, Protocol, Value};
+use photon_proto::{DecodeErrorKind, Limits, Protocol, Role, Value};
 
 fn object(json: &str) -> Result<Read, (DecodeErrorKind, usize)> {
     let text = framed(&format!("~j~{json}"));

@@ -16,9 +16,11 @@ mod types;
 mod vectors;
 
 use common::LIMITS;
-use photon_proto::json::{Frame, Reader, Role};
+use photon_proto::json::{Frame, Reader};
 use photon_proto::message::{Header, Message, MessageKind, MessageWriter};
-use photon_proto::{DecodeError, DecodeErrorKind, Limits, Parameters, Params, Protocol, Value};
+use photon_proto::{
+    DecodeError, DecodeErrorKind, Limits, Parameters, Params, Protocol, Role, Value,
+};
 
 /// A frame, owned.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,8 @@
 use crate::common::LIMITS;
 use crate::{framed, heap};
 use photon_proto::Limits;
-use photon_proto::json::{Reader, Role};
+use photon_proto::Role;
+use photon_proto::json::Reader;
 use std::hint::black_box;
 
 fn read(limits: &Limits, text: &str) {

@@ -2,9 +2,9 @@
 
 use crate::common::LIMITS;
 use crate::{Read, Said, framed, read_one, said, said_by};
-use photon_proto::json::{Role, WriteError, encode_message};
+use photon_proto::json::{WriteError, encode_message};
 use photon_proto::message::{MessageKind, MessageWriter};
-use photon_proto::{DecodeErrorKind, EncodeErrorKind, Protocol, Value};
+use photon_proto::{DecodeErrorKind, EncodeErrorKind, Protocol, Role, Value};
 
 const CLIENT: Role = Role::Client;
 const SERVER: Role = Role::Server;

@@ -2,8 +2,8 @@
 
 use crate::common::{LIMITS, check_message, properties, vectors};
 use crate::{Read, event, framed, json, read, read_one, read_within, value};
-use photon_proto::json::{Role, encode_message};
-use photon_proto::{Array, DecodeErrorKind, Hashtable, Protocol, Text, Value, codec};
+use photon_proto::json::encode_message;
+use photon_proto::{Array, DecodeErrorKind, Hashtable, Protocol, Role, Text, Value, codec};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

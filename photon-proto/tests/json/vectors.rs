@@ -3,10 +3,10 @@
 use crate::common::{LIMITS, Vector, vectors};
 use crate::{Read, framed, read, read_one, said};
 use photon_proto::json::{
-    Role, encode_message, encode_ping_request, encode_ping_response, encode_session,
+    encode_message, encode_ping_request, encode_ping_response, encode_session,
 };
 use photon_proto::message::{MessageKind, MessageWriter};
-use photon_proto::{Parameters, Protocol, Value};
+use photon_proto::{Parameters, Protocol, Role, Value};
 use serde_json::Value as Json;
 
 fn text(vector: &Vector) -> &str {

@@ -3,10 +3,10 @@
 
 use super::datagram::{self, SentDatagram};
 use chat_core::{Timestamp, Wire};
-use photon_proto::json::{self, Frame, Reader, Role as JsonRole};
-use photon_proto::tcp::{self, Item, Role, Splitter};
+use photon_proto::json::{self, Frame, Reader};
+use photon_proto::tcp::{self, Item, Splitter};
 use photon_proto::udp::{Cause, Config, ConnectRequest, Connection, Delivery, Event, State};
-use photon_proto::{Limits, Protocol, internal};
+use photon_proto::{Limits, Protocol, Role, internal};
 use std::time::Duration;
 
 /// The server's clock at the start of a datagram connection.
@@ -195,7 +195,7 @@ impl MessageEnd {
             max_received_bytes: usize::MAX,
             ..Limits::DEFAULT
         };
-        let mut reader = Reader::new(JsonRole::Server, &limits, text).expect("text");
+        let mut reader = Reader::new(Role::Server, &limits, text).expect("text");
         let (mut arrived, mut raw) = (Vec::new(), Vec::new());
         while let Some(frame) = reader
             .next(&mut raw)

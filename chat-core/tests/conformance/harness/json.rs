@@ -2,9 +2,9 @@
 //! own.
 
 use super::{Line, Row, Seen};
-use photon_proto::json::{self, Frame, Reader, Role};
+use photon_proto::json::{self, Frame, Reader};
 use photon_proto::message::{Message, MessageWriter};
-use photon_proto::{Limits, Protocol, Value};
+use photon_proto::{Limits, Protocol, Role, Value};
 
 const LIMITS: Limits = Limits::DEFAULT;
 

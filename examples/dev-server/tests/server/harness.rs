@@ -92,7 +92,10 @@ impl Harness {
     /// Opens a connection without sending anything.
     pub(crate) fn accept(&mut self, server_kind: ServerKind, protocol: Protocol) -> Peer {
         let id = self.core.accept_stream(self.now, server_kind, HOST);
-        let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
+        let splitter = Splitter::new(
+            photon_proto::Role::Client,
+            Limits::DEFAULT.max_received_bytes,
+        );
         Peer {
             id,
             protocol,

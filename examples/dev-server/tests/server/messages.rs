@@ -124,7 +124,7 @@ pub(crate) fn decode_message(
         return vec![got.unwrap_or(Got::Undecodable)];
     }
     let (mut reader, mut all) = (
-        json::Reader::new(json::Role::Client, &LIMITS, &message).unwrap(),
+        json::Reader::new(photon_proto::Role::Client, &LIMITS, &message).unwrap(),
         Vec::new(),
     );
     let mut binary = Vec::new();

@@ -89,7 +89,10 @@ impl Harness {
             });
         }
         let link = self.network.connect(self.now, settings);
-        let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
+        let splitter = Splitter::new(
+            photon_proto::Role::Client,
+            Limits::DEFAULT.max_received_bytes,
+        );
         self.clients.insert(
             link,
             Client {

@@ -67,7 +67,10 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        let splitter = Splitter::new(tcp::Role::Client, Limits::DEFAULT.max_received_bytes);
+        let splitter = Splitter::new(
+            photon_proto::Role::Client,
+            Limits::DEFAULT.max_received_bytes,
+        );
         let mut client = Self {
             stream,
             splitter,

@@ -10,7 +10,7 @@ use tungstenite::handshake::machine::TryParse;
 use tungstenite::handshake::server::{Request, create_response, write_response};
 use tungstenite::http::HeaderValue;
 
-use crate::subprotocol::SubProtocol;
+use photon_proto::peer::SubProtocol;
 
 /// The maximum length of a request.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
