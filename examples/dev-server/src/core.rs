@@ -19,7 +19,7 @@ use crate::history::{History, HistoryMemory};
 use crate::misbehave::Verdict;
 use crate::partition::{Partition, PartitionKey};
 use crate::requests::{Asked, Fields};
-use crate::stats::{ChannelSnapshot, ConnectionEnd, EndedConnection, ServerStats, UserSnapshot};
+use crate::stats::{ConnectionEnd, ServerStats};
 use crate::timers::{Timer, Timers};
 use crate::tokens::Tokens;
 use chat_core::codes::return_code;
@@ -255,123 +255,8 @@ impl ServerCore {
         &mut self.config.faults
     }
 
-    /// Returns sizes and counters.
-    #[must_use]
-    pub fn stats(&self) -> ServerStats {
-        let mut stats = ServerStats {
-            connections: self.connections.len(),
-            history_bytes: self.history_memory.bytes(),
-            ..self.stats
-        };
-        for partition in self.partitions.values() {
-            partition.count(&mut stats);
-        }
-        self.acceptors.count(&mut stats);
-        stats
-    }
-
-    /// Returns the connections that ended last, oldest first: at most 64.
-    #[must_use]
-    pub fn ended_connections(&self) -> Vec<EndedConnection> {
-        self.connections.ended_connections()
-    }
-
-    /// Returns the users with a session on the front end, sorted.
-    #[must_use]
-    pub fn users(&self) -> Vec<UserSnapshot> {
-        let mut all: Vec<_> = self
-            .partitions
-            .values()
-            .flat_map(Partition::user_snapshots)
-            .collect();
-        all.sort_by(|one, other| {
-            (&one.app_id, &one.app_version, &one.user_id).cmp(&(
-                &other.app_id,
-                &other.app_version,
-                &other.user_id,
-            ))
-        });
-        all
-    }
-
-    /// Returns a channel, if it exists.
-    #[must_use]
-    pub fn channel(&self, app_id: &str, app_version: &str, name: &str) -> Option<ChannelSnapshot> {
-        let key = PartitionKey {
-            app_id: app_id.into(),
-            app_version: app_version.into(),
-        };
-        self.partitions.get(&key)?.snapshot(name)
-    }
-
-    /// Returns the id of the last message of a channel, if the channel exists; 0 before its first
-    /// message.
-    #[must_use]
-    pub fn channel_last_id(&self, app_id: &str, app_version: &str, name: &str) -> Option<i32> {
-        self.channel(app_id, app_version, name)
-            .map(|channel| channel.last_id)
-    }
-
-    /// Returns all channels, sorted by app id, app version and name.
-    #[must_use]
-    pub fn channels(&self) -> Vec<ChannelSnapshot> {
-        let mut all: Vec<_> = self
-            .partitions
-            .values()
-            .flat_map(|partition| {
-                partition
-                    .channels
-                    .keys()
-                    .filter_map(|name| partition.snapshot(name))
-            })
-            .collect();
-        all.sort_by(|one, other| {
-            (&one.app_id, &one.app_version, &one.name).cmp(&(
-                &other.app_id,
-                &other.app_version,
-                &other.name,
-            ))
-        });
-        all
-    }
-
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-    }
-
-    /// Checks that all tables of the server agree: users and connections, users and channels,
-    /// friends, conversations, and the memory of histories. It holds between any two calls. Tests
-    /// call this; it visits everything, so the server itself does not.
-    ///
-    /// # Errors
-    /// A text that names the first disagreement.
-    pub fn check_at_rest(&self) -> Result<(), String> {
-        let mut bytes = 0;
-        for partition in self.partitions.values() {
-            partition.check()?;
-            if partition.is_empty() {
-                return Err("an empty partition was not dropped".to_owned());
-            }
-            for (id, user) in &partition.users {
-                for connection in &user.connections {
-                    let owner = self
-                        .connections
-                        .get(*connection)
-                        .and_then(|one| one.user.as_ref());
-                    if owner != Some(&(partition.key.clone(), id.clone())) {
-                        return Err(format!("a connection of {id:?} is not its own"));
-                    }
-                }
-            }
-            bytes += partition.history_bytes();
-        }
-        if bytes != self.history_memory.bytes() {
-            return Err(format!(
-                "histories have {bytes} bytes, and {} are counted",
-                self.history_memory.bytes()
-            ));
-        }
-        self.connections.check()
     }
 
     /// Splits off the partitions from the context that their operations need.

@@ -52,6 +52,7 @@
 mod acceptors;
 mod auth_text;
 mod authentication;
+mod channel_events;
 mod channels;
 mod config;
 mod connection;
@@ -81,6 +82,7 @@ mod requests;
 pub mod server;
 mod settings;
 pub mod sim;
+mod snapshots;
 mod stats;
 mod subscriptions;
 mod timers;

@@ -132,7 +132,7 @@ impl ServerCore {
             parameters.push((p::NICKNAME, nickname.into()));
         }
         if !welcome.data.is_empty() {
-            parameters.push((p::DATA, crate::channels::by_name(welcome.data)));
+            parameters.push((p::DATA, crate::channel_events::by_name(welcome.data)));
         }
         self.stats.logins = self.stats.logins.saturating_add(1);
         self.context()

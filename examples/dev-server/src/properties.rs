@@ -2,7 +2,8 @@
 
 use photon_proto::{Parameters, Text, Value};
 
-use crate::channels::{Properties, untyped};
+use crate::channel_events::untyped;
+use crate::channels::Properties;
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
