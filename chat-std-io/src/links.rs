@@ -9,8 +9,8 @@ use chat_core::{ChatClient, LinkCommand, LinkId, LinkInput, Target, Timestamp, W
 use std::mem;
 use std::time::Duration;
 
-/// How long a closed connection is kept for the server's end. As long as the client's own default
-/// flush timeout (DESIGN 4, item 10): a server that has not answered by then has a problem.
+/// How long a closed connection is kept for the server's end. As long as the client's default flush
+/// timeout (item 10 of the client's contract): a server that has not closed by then has a problem.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Closed connections that are kept at one time; the oldest is dropped first. A client leaves one
 /// per server change, so only a client that reconnects in a loop reaches this.
@@ -144,6 +144,7 @@ impl Links {
             summary.unconfirmed = true;
             chat.handle_link(now, link.id, end.into());
             if socket.must_answer_end() {
+                // A placeholder: `retain_mut` removes the link below.
                 let gone = LinkState::Connecting { _guard: None };
                 if let LinkState::Connected(socket) = mem::replace(&mut link.state, gone) {
                     keep_closing(closing, socket, now, summary);

@@ -216,7 +216,7 @@ impl Session {
     /// being opened or closed, or while the system takes no more output.
     ///
     /// It does not consider input that arrives meanwhile, so it does not replace
-    /// [`wait`](Self::wait). It tells a loop that sleeps on its own when to return at the latest.
+    /// [`wait`](Self::wait). A loop that sleeps on its own uses it as the latest time to return.
     ///
     /// ```
     /// # use chat_std_io::{ChatConfig, Session};
@@ -308,8 +308,8 @@ impl Session {
         self.chat.disconnect();
         loop {
             let _more = self.service();
-            // Events that are not taken would fill the queue and stop the client from handling input,
-            // the last acks included.
+            // Events that are not taken would fill the queue and stop the client from handling
+            // input, the last acks included.
             while self.chat.poll_event().is_some() {}
             let left = until.since(self.clock.now());
             if self.links.is_empty() || left.is_zero() {

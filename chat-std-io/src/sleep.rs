@@ -47,7 +47,7 @@ impl Blocking for UdpSocket {
 /// Why a sleep ended.
 #[derive(Debug)]
 pub(crate) enum Woken {
-    /// There is something to read, or reading tells what happened.
+    /// There is something to read, or reading reports what happened.
     Input,
     /// The time has passed, or nearly.
     Nothing,

@@ -11,7 +11,8 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-/// Threads at one time. DESIGN 3: at most 64 per process.
+/// Threads at one time. A lookup may hang for half a minute, so a server with many sessions needs
+/// more than a few; without a limit it would start one per session when its network fails.
 const MAX_THREADS: usize = 64;
 
 pub(super) static POOL: Pool = Pool::new(MAX_THREADS);

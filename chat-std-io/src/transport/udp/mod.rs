@@ -54,7 +54,7 @@ impl Datagrams {
     }
 
     /// Receives up to [`MAX_READ_DATAGRAMS`], including those that are not passed on. Does not ask
-    /// whether the client wants input: acks are among them (DESIGN 4.5).
+    /// whether the client wants input: acks are among them (item 5 of the client's contract).
     pub(crate) fn receive(
         &mut self,
         client: &mut impl LinkHandle,
@@ -77,7 +77,7 @@ impl Datagrams {
                 Received::End(error) => return Err(LinkEnd::Failed(error)),
             }
         }
-        // Probably. Only another receive would tell, and that is the next pass's.
+        // Probably. Only another receive would show it, which the next pass does.
         Ok(ReadOutcome { any, more: true })
     }
 
