@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
         _ => {
             eprintln!(
-                "photon-bench: wrong arguments\nUsage: photon-bench [udp]\nPrints the table, or only the rows of reliable UDP. Install valgrind for instruction counts."
+                "photon-bench: wrong arguments\nUsage: photon-bench [udp]\nPrints the table, or only \
+                 the rows of reliable UDP. Install valgrind for instruction counts."
             );
             ExitCode::from(USAGE)
         }

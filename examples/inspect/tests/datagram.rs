@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{convert, line, lines, run, text, texts, vectors};
+use harness::{convert, error, line, lines, run, text, texts, vectors};
 use serde_json::{Value as Json, json};
 
 fn sessions() -> Vec<Json> {
@@ -105,7 +105,6 @@ fn every_recorded_datagram_has_the_recorded_fields() {
         );
     }
     assert_eq!(good, 322);
-    let error = |kind: &str, offset: usize, field: &str| json!({"kind": kind, "offset": offset, "field": field});
     assert_eq!(
         bad,
         [
@@ -305,7 +304,7 @@ fn errors_of_fragments_name_the_field() {
     }
     let moved = fragment([5, 2, 1, 4, 2], "f3").replacen("00000006", "00000007", 1);
     let found = line(&["datagram"], &datagram(&[&moved]));
-    let expected = json!({"kind": "BadFragment", "offset": 24, "field": "start sequence"});
+    let expected = error("BadFragment", 24, "start sequence");
     assert_eq!(commands(&found)[0]["error"], expected);
     // All fragments have arrived, but there is a gap between their parts.
     let hole = datagram(&[
@@ -320,7 +319,7 @@ fn errors_of_fragments_name_the_field() {
     assert_eq!(first.get("error"), None);
     assert_eq!(
         second["error"],
-        json!({"kind": "BadFragment", "offset": 78, "field": "parts of the message"})
+        error("BadFragment", 78, "parts of the message")
     );
 }
 
@@ -356,41 +355,32 @@ fn checksums_are_verified() {
 fn errors_of_datagrams_have_their_position() {
     let ping = command(5, 255, 3, "");
     let whole = datagram(&[&ping]);
-    let error = |hex: &str| {
+    let error_of = |hex: &str| {
         let (found, status) = lines(&["datagram"], &[hex]);
         assert_eq!((found.len(), status), (1, 1), "{hex}");
         found[0]["error"].clone()
     };
+    assert_eq!(error_of("0042"), error("Truncated", 2, "datagram header"));
     assert_eq!(
-        error("0042"),
-        json!({"kind": "Truncated", "offset": 2, "field": "datagram header"})
+        error_of("0042cc010000019000000065"),
+        error("Truncated", 12, "datagram header")
     );
     assert_eq!(
-        error("0042cc010000019000000065"),
-        json!({"kind": "Truncated", "offset": 12, "field": "datagram header"})
+        error_of(&whole[..whole.len() - 2]),
+        error("BadCommand", 12, "command 0")
     );
     assert_eq!(
-        error(&whole[..whole.len() - 2]),
-        json!({"kind": "BadCommand", "offset": 12, "field": "command 0"})
+        error_of(&whole.replacen("0001", "0101", 1)),
+        error("BadFlags", 2, "datagram flags")
     );
     assert_eq!(
-        error(&whole.replacen("0001", "0101", 1)),
-        json!({"kind": "BadFlags", "offset": 2, "field": "datagram flags"})
+        error_of(&(whole.clone() + &"00".repeat(2025))),
+        error("TooLong", 2048, "datagram")
     );
-    assert_eq!(
-        error(&(whole.clone() + &"00".repeat(2025))),
-        json!({"kind": "TooLong", "offset": 2048, "field": "datagram"})
-    );
-    assert_eq!(
-        error("00 4x"),
-        json!({"kind": "BadHex", "offset": 4, "field": "hex digit"})
-    );
+    assert_eq!(error_of("00 4x"), error("BadHex", 4, "hex digit"));
     // An ack with the size of a ping.
     let short = datagram(&[&ping, &command(1, 255, 0, "")]);
-    assert_eq!(
-        error(&short),
-        json!({"kind": "BadCommand", "offset": 24, "field": "command 1"})
-    );
+    assert_eq!(error_of(&short), error("BadCommand", 24, "command 1"));
     // Bytes after the last command are not an error.
     let found = line(&["datagram"], &(whole.clone() + &"ab".repeat(2024)));
     assert_eq!(
@@ -410,10 +400,7 @@ fn errors_of_datagrams_have_their_position() {
     let [broken, _, empty, good] = commands(&found[0]) else {
         panic!("{found:?}")
     };
-    assert_eq!(
-        broken["error"],
-        json!({"kind": "Truncated", "offset": 27, "field": "parameter count"})
-    );
+    assert_eq!(broken["error"], error("Truncated", 27, "parameter count"));
     assert_eq!(broken["hex"], "f3020101");
     assert_eq!(
         (

@@ -3,7 +3,7 @@
 
 mod harness;
 
-use harness::{convert, line, lines, run, text, texts, vectors};
+use harness::{convert, error, line, lines, run, text, texts, vectors};
 use serde_json::{Value as Json, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -336,10 +336,7 @@ fn errors_of_streams_have_their_position() {
     );
     let (found, status) = role(&format!("{good}55{good}"));
     assert_eq!((found.len(), status), (2, 1));
-    assert_eq!(
-        found[1]["error"],
-        json!({"kind": "BadFrame", "offset": 11, "field": "frame start"})
-    );
+    assert_eq!(found[1]["error"], error("BadFrame", 11, "frame start"));
     // After a bad message in a valid frame the stream continues.
     let (found, status) = role(&format!("{good}fb0000000c0001f302060101{good}"));
     assert_eq!((found.len(), status), (3, 1));
@@ -368,18 +365,18 @@ fn errors_of_lines_have_their_position_and_the_next_line_is_read() {
     ];
     let (found, status) = lines(&convert("decode", "1.8", "value"), &input);
     let good = json!({"t": "int", "v": 7});
-    let error = |kind: &str, offset: usize, field: &str| json!({"error": {"kind": kind, "offset": offset, "field": field}});
+    let error_line = |kind: &str, offset, field: &str| json!({"error": error(kind, offset, field)});
     assert_eq!(status, 1);
     assert_eq!(
         found,
         [
             good.clone(),
-            error("BadHex", 2, "hex digit"),
-            error("BadHex", 4, "hex digit"),
-            error("Truncated", 1, "int"),
-            error("TrailingBytes", 2, "end of value"),
-            error("UnknownType", 0, "type code"),
-            error("NotUtf8", 2, "string"),
+            error_line("BadHex", 2, "hex digit"),
+            error_line("BadHex", 4, "hex digit"),
+            error_line("Truncated", 1, "int"),
+            error_line("TrailingBytes", 2, "end of value"),
+            error_line("UnknownType", 0, "type code"),
+            error_line("NotUtf8", 2, "string"),
             good,
         ]
     );
@@ -411,55 +408,41 @@ fn errors_of_lines_have_their_position_and_the_next_line_is_read() {
 
 #[test]
 fn errors_of_messages_and_frames_have_their_position() {
-    let error = |command, kind, input| line(&convert(command, "1.8", kind), input)["error"].clone();
-    let message = |hex| error("decode", "message", hex);
-    assert_eq!(
-        message("00"),
-        json!({"kind": "BadMagic", "offset": 0, "field": "message magic"})
-    );
-    assert_eq!(
-        message("f37f"),
-        json!({"kind": "UnknownMessage", "offset": 1, "field": "message type"})
-    );
-    assert_eq!(
-        message("f380"),
-        json!({"kind": "NeverEncrypted", "offset": 1, "field": "message type"})
-    );
+    let error_of =
+        |command, kind, input| line(&convert(command, "1.8", kind), input)["error"].clone();
+    let message = |hex| error_of("decode", "message", hex);
+    assert_eq!(message("00"), error("BadMagic", 0, "message magic"));
+    assert_eq!(message("f37f"), error("UnknownMessage", 1, "message type"));
+    assert_eq!(message("f380"), error("NeverEncrypted", 1, "message type"));
     assert_eq!(
         message("f3020501010702ff"),
-        json!({"kind": "Truncated", "offset": 6, "field": "string length"})
+        error("Truncated", 6, "string length")
     );
     let key = "00".repeat(32);
     let arguments = [&convert("decode", "1.8", "message")[..], &["--key", &key]].concat();
     let wrong = line(&arguments, "f38200");
     assert_eq!(
         wrong["error"],
-        json!({"kind": "BadCiphertext", "offset": 2, "field": "ciphertext length"})
+        error("BadCiphertext", 2, "ciphertext length")
     );
 
-    let frame = |hex| error("decode", "frame", hex);
-    assert_eq!(
-        frame("f00000"),
-        json!({"kind": "Truncated", "offset": 3, "field": "frame"})
-    );
-    assert_eq!(
-        frame("f00000000000"),
-        json!({"kind": "Truncated", "offset": 6, "field": "frame"})
-    );
+    let frame = |hex| error_of("decode", "frame", hex);
+    assert_eq!(frame("f00000"), error("Truncated", 3, "frame"));
+    assert_eq!(frame("f00000000000"), error("Truncated", 6, "frame"));
     assert_eq!(
         frame("fb0000000b0002f302060000"),
-        json!({"kind": "TrailingBytes", "offset": 11, "field": "end of frame"})
+        error("TrailingBytes", 11, "end of frame")
     );
     assert_eq!(
         frame("fb000000080001f3"),
-        json!({"kind": "BadLength", "offset": 1, "field": "frame length"})
+        error("BadLength", 1, "frame length")
     );
     assert_eq!(
         frame("fb0000000b0002f3020601"),
-        json!({"kind": "Truncated", "offset": 10, "field": "parameter count"})
+        error("Truncated", 10, "parameter count")
     );
 
-    let encode = |json| error("encode", "message", json);
+    let encode = |json| error_of("encode", "message", json);
     let twice = r#"{"t":"event","code":1,"params":[[5,{"t":"null"}],[5,{"t":"null"}]]}"#;
     assert_eq!(
         encode(twice),

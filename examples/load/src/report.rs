@@ -159,7 +159,7 @@ mod tests {
         assert!(good().failures().is_empty());
         assert!(good().to_string().contains("within 1.234 s"), "{}", good());
         let late = Some(Duration::from_secs(11));
-        for (report, words) in [
+        for (report, expected) in [
             (
                 Report {
                     joined: 8,
@@ -200,7 +200,7 @@ mod tests {
             (Report { left: 6, ..good() }, "4 did not disconnect"),
         ] {
             assert_eq!(report.failures().len(), 1, "{report:?}");
-            assert!(report.failures()[0].contains(words), "{report:?}");
+            assert!(report.failures()[0].contains(expected), "{report:?}");
             assert!(
                 report.to_string().contains("FAILED") && !report.to_string().contains("ok  "),
                 "{report}"

@@ -228,11 +228,11 @@ fn errors_at_the_start_tell_the_user_what_to_do() {
     if cfg!(target_os = "linux") {
         let error = run(&too_many, &mut out).unwrap_err().to_string();
         assert!(error.contains("need `ulimit -n 1000001032`"), "{error}");
-        let nobody = Options {
+        let no_process = Options {
             server_pid: Some(u32::MAX),
             ..small("udp://127.0.0.1:1".to_owned())
         };
-        let error = run(&nobody, &mut out).unwrap_err().to_string();
+        let error = run(&no_process, &mut out).unwrap_err().to_string();
         assert!(error.contains("--server-pid"), "{error}");
     }
     let error = run(&small("udp://127.0.0.1:port".to_owned()), &mut out)

@@ -91,14 +91,14 @@ pub(crate) enum Message {
 impl Command {
     /// Parses a line.
     pub(crate) fn parse(line: &str) -> Result<Self, String> {
-        Self::parse_words(Words(line))
+        Self::parse_rest(Rest(line))
             .map_err(|error| format!("{error}; photon-chat run --help explains the commands"))
     }
 
-    fn parse_words(mut words: Words<'_>) -> Result<Self, String> {
-        let name = words.next().unwrap_or_default();
+    fn parse_rest(mut rest: Rest<'_>) -> Result<Self, String> {
+        let name = rest.next().unwrap_or_default();
         let command = match name {
-            "connect" => match words.next() {
+            "connect" => match rest.next() {
                 None => Self::Connect { stop: false },
                 Some("-") => Self::Connect { stop: true },
                 Some(other) => {
@@ -108,14 +108,14 @@ impl Command {
                 }
             },
             "regions" => Self::Regions,
-            "region" => Self::Region(words.needed("a region")?.to_owned()),
+            "region" => Self::Region(rest.needed("a region")?.to_owned()),
             "subscribe" => {
-                let channels = list(words.needed("channels")?);
+                let channels = list(rest.needed("a list of channels")?);
                 let mut options = SubscribeOptions::new();
-                if let Some(history) = words.next() {
+                if let Some(history) = rest.next() {
                     options = options.history(number(history, "history")?);
                 }
-                if let Some(ids) = words.next() {
+                if let Some(ids) = rest.next() {
                     let ids: Result<Vec<i32>, String> =
                         ids.split(',').map(|id| number(id, "last id")).collect();
                     options = options.last_ids(ids?);
@@ -123,87 +123,87 @@ impl Command {
                 Self::Subscribe { channels, options }
             }
             "subscribe-opts" => {
-                let channels = list(words.needed("a channel")?);
+                let channels = list(rest.needed("a channel")?);
                 Self::Subscribe {
                     channels,
-                    options: words.creation_options()?,
+                    options: rest.creation_options()?,
                 }
             }
             "unsubscribe" => Self::Unsubscribe {
-                channels: list(words.needed("channels")?),
+                channels: list(rest.needed("a list of channels")?),
             },
             "publish" | "publish-web" => {
-                let channel = words.needed("a channel")?.to_owned();
+                let channel = rest.needed("a channel")?.to_owned();
                 let options = PublishOptions::new().web_forward(name == "publish-web");
                 return Ok(Self::Publish {
                     channel,
-                    content: words.content()?,
+                    content: rest.content()?,
                     options,
                 });
             }
             "private" | "private-encrypted" => {
-                let user = words.needed("a user")?.to_owned();
+                let user = rest.needed("a user")?.to_owned();
                 let options = PrivateOptions::new().encrypt(name == "private-encrypted");
                 return Ok(Self::Private {
                     user,
-                    content: words.content()?,
+                    content: rest.content()?,
                     options,
                 });
             }
             "status" => {
-                let status = words.status()?;
-                let message = if words.0.is_empty() {
+                let status = rest.status()?;
+                let message = if rest.0.is_empty() {
                     Message::Clear
                 } else {
-                    Message::Set(words.content()?)
+                    Message::Set(rest.content()?)
                 };
                 return Ok(Self::Status { status, message });
             }
             "status-keep" => Self::Status {
-                status: words.status()?,
+                status: rest.status()?,
                 message: Message::Keep,
             },
             "friends" => Self::AddFriends {
-                users: list(words.needed("a list of users")?),
+                users: list(rest.needed("a list of users")?),
             },
             "unfriend" => Self::RemoveFriends {
-                users: list(words.needed("a list of users")?),
+                users: list(rest.needed("a list of users")?),
             },
             "setprops" => {
-                let channel = words.needed("a channel")?.to_owned();
+                let channel = rest.needed("a channel")?.to_owned();
                 Self::SetProperties {
                     channel,
                     user: None,
-                    properties: words.properties()?,
+                    properties: rest.properties()?,
                 }
             }
             "setuserprops" => {
-                let channel = words.needed("a channel")?.to_owned();
-                let user = Some(words.needed("a user")?.to_owned());
+                let channel = rest.needed("a channel")?.to_owned();
+                let user = Some(rest.needed("a user")?.to_owned());
                 Self::SetProperties {
                     channel,
                     user,
-                    properties: words.properties()?,
+                    properties: rest.properties()?,
                 }
             }
             "op" | "op-encrypted" => {
-                let code = words.needed("an operation code")?;
+                let code = rest.needed("an operation code")?;
                 let code = number(code, "operation code")?;
                 return Ok(Self::Operation {
                     code,
-                    parameters: parameters(words.rest())?,
+                    parameters: parameters(rest.trimmed())?,
                     encrypt: name == "op-encrypted",
                 });
             }
             "channels" => Self::Channels,
             "stats" => Self::Stats,
             "sleep" => Self::Sleep {
-                time: time(words.needed("a time")?)?,
+                time: time(rest.needed("a time")?)?,
             },
             "wait" => {
-                let event = words.needed("the name of an event")?.to_owned();
-                let time = words.next().map_or(Ok(DEFAULT_WAIT), time)?;
-                let substring = words.rest();
+                let event = rest.needed("the name of an event")?.to_owned();
+                let time = rest.next().map_or(Ok(DEFAULT_WAIT), time)?;
+                let substring = rest.trimmed();
                 return Ok(Self::Wait {
                     event,
                     time,
@@ -211,12 +211,12 @@ impl Command {
                 });
             }
             "wait-count" => Self::WaitCount {
-                event: words.needed("the name of an event")?.to_owned(),
-                count: number(words.needed("how many events")?, "count")?,
-                time: time(words.needed("a time")?)?,
+                event: rest.needed("the name of an event")?.to_owned(),
+                count: number(rest.needed("the number of events")?, "count")?,
+                time: time(rest.needed("a time")?)?,
             },
             "freeze" => Self::Freeze {
-                time: time(words.needed("a time")?)?,
+                time: time(rest.needed("a time")?)?,
             },
             "drop" => Self::Drop,
             "disconnect" => Self::Disconnect,
@@ -227,7 +227,7 @@ impl Command {
                 return Err(format!("unknown command {name:?}"));
             }
         };
-        match words.next() {
+        match rest.next() {
             None => Ok(command),
             Some(surplus) => Err(format!("{name} takes no further argument {surplus:?}")),
         }
@@ -235,9 +235,9 @@ impl Command {
 }
 
 /// The part of a line that is not parsed yet.
-struct Words<'a>(&'a str);
+struct Rest<'a>(&'a str);
 
-impl<'a> Words<'a> {
+impl<'a> Rest<'a> {
     fn next(&mut self) -> Option<&'a str> {
         let line = self.0.trim_start();
         let (word, rest) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
@@ -249,7 +249,7 @@ impl<'a> Words<'a> {
         self.next().ok_or_else(|| format!("{what} is missing"))
     }
 
-    fn rest(&self) -> &'a str {
+    fn trimmed(&self) -> &'a str {
         self.0.trim()
     }
 
@@ -299,7 +299,7 @@ impl<'a> Words<'a> {
     /// tagged value.
     fn properties(&mut self) -> Result<Vec<(Value, Value)>, String> {
         let mut all: Vec<(Value, Value)> = Vec::new();
-        while !self.rest().is_empty() {
+        while !self.trimmed().is_empty() {
             let line = self.0.trim_start();
             let key = line
                 .split_once('=')

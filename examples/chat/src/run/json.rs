@@ -54,10 +54,12 @@ pub(crate) fn event(event: &Event) -> Json {
             status,
             message,
         } => {
-            json!({"user": **user, "status": {"name": status.name(), "code": status.code()}, "message": status_message(message)})
+            let status = json!({"name": status.name(), "code": status.code()});
+            json!({"user": **user, "status": status, "message": status_message(message)})
         }
         Event::UserSubscribed(change) | Event::UserUnsubscribed(change) => {
-            json!({"channel": *change.channel, "user": *change.user, "properties": pairs(change.properties.iter().map(|(key, value)| (key, value)))})
+            let properties = pairs(change.properties.iter().map(|(key, value)| (key, value)));
+            json!({"channel": *change.channel, "user": *change.user, "properties": properties})
         }
         Event::PropertiesChanged(change) => json!({
             "channel": *change.channel,

@@ -38,7 +38,8 @@ pub fn datagram_to_json(
 
 /// Converts a command, without the message in its payload.
 ///
-/// All commands have `type`, `name`, `channel`, `flags`, `reserved` (the reason of a disconnect), `size` and `reliable_seq`.
+/// All commands have `type`, `name`, `channel`, `flags`, `reserved` (the reason of a disconnect),
+/// `size` and `reliable_seq`.
 ///
 /// | `name` | other keys |
 /// | --- | --- |

@@ -81,3 +81,8 @@ pub(crate) fn text<'j>(vector: &'j Json, key: &str) -> &'j str {
 pub(crate) fn texts<'j>(vectors: impl IntoIterator<Item = &'j Json>, key: &str) -> Vec<&'j str> {
     vectors.into_iter().map(|one| text(one, key)).collect()
 }
+
+/// The content of an error line.
+pub(crate) fn error(kind: &str, offset: usize, field: &str) -> Json {
+    json!({"kind": kind, "offset": offset, "field": field})
+}
