@@ -25,7 +25,7 @@ pub(crate) struct EventQueue {
 #[derive(Debug)]
 struct Queued {
     event: Event,
-    /// What the event was charged. Measured once: measuring a large event walks all its values.
+    /// The bytes charged for the event. Measured once, because that walks all its values.
     bytes: usize,
 }
 

@@ -1,8 +1,8 @@
-//! Things that must not be seen in logs.
+//! [`Secret`]: values that must not appear in logs.
 
 use core::fmt;
 
-/// Prints `***` instead of what it holds.
+/// Holds credentials and user ids. Its `Debug` output is `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Secret<T>(pub(crate) T);
 

@@ -1,16 +1,16 @@
-//! Deadlines as data.
+//! [`Timer`]: a deadline that may not have started yet.
 
 use photon_proto::Timestamp;
 
-/// A deadline that may be off, or wait for the time to be known.
+/// A deadline. Intents know no time, so the ones that they set start later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Timer {
+    /// No deadline.
     #[default]
     Off,
-    /// Armed by an intent, which knows no time: runs from the next call that brings one.
-    Armed {
-        after_ms: u64,
-    },
+    /// Starts with the next call that passes a time.
+    Armed { after_ms: u64 },
+    /// Fires at this time.
     At(Timestamp),
 }
 
@@ -22,11 +22,13 @@ impl Timer {
         }
     }
 
+    /// Whether the timer has fired. An armed one has not started, so it has not fired either.
     pub(crate) fn is_due(self, now: Timestamp) -> bool {
         matches!(self, Self::At(at) if at <= now)
     }
 
-    /// When it fires; an armed one asks to be started at once.
+    /// Returns when the timer fires. For an armed one that is now, so that the driver calls and starts
+    /// it.
     pub(crate) fn deadline(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Off => None,
@@ -36,7 +38,7 @@ impl Timer {
     }
 }
 
-/// The earlier of two deadlines.
+/// Returns the earlier of two deadlines; `None` means that there is none.
 pub(crate) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -7,7 +7,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotAtRest {
-    /// What is left.
+    /// The kind of thing that is left.
     pub what: &'static str,
     /// How much of it.
     pub amount: usize,

@@ -1,18 +1,19 @@
 //! Events 0 and 2: messages. Spec: chat.md 4.1 and 4.2.
 
-use super::{Incoming, missing};
+use super::Incoming;
+use super::values::missing;
 use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
 use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Value};
 
 impl Incoming<'_> {
-    /// Spec: chat.md 4.1.
+    /// Event 0. Spec: chat.md 4.1.
     pub(super) fn chat_messages(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let (mut channel, mut last_id) = (None, None);
         let (mut senders, mut contents) = (false, false);
         let mut bad = None;
-        // One message, one limit on its memory, however many values it holds.
+        // The limit on memory holds for the whole message, however many values are in it.
         let mut limits = self.config.peer.limits.clone();
         self.builder.clear();
         while let Some(key) = params.next_key()? {
@@ -30,11 +31,13 @@ impl Incoming<'_> {
                         Element::Text(text) => self.builder.text(text),
                         Element::Other(value) => match value.to_value(&limits) {
                             Ok(value) => {
+                                // An estimate: it may exceed what the limit counted.
                                 let bytes = size_of::<Value>() + value.heap_bytes();
                                 limits.max_memory_bytes =
                                     limits.max_memory_bytes.saturating_sub(bytes);
                                 self.builder.value(value);
                             }
+                            // The closure cannot stop the iteration, so the error waits.
                             Err(error) => bad = Some(error),
                         },
                     })?;
@@ -49,11 +52,12 @@ impl Incoming<'_> {
         let Some(name) = channel.filter(|_| senders && contents) else {
             return Err(missing("channel, senders or messages (p1, p4, p2)"));
         };
+        // Before texts are checked and copied: events of unknown channels must be cheap.
         let Some(channel) = self.model.public.get(name) else {
             self.stats.unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
-                format_args!("messages for a channel that is not subscribed: dropped"),
+                format_args!("messages for an unknown channel were dropped"),
             );
             return Ok(());
         };
@@ -72,7 +76,7 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    /// Spec: chat.md 4.2.
+    /// Event 2. Spec: chat.md 4.2.
     pub(super) fn private_message(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let (mut sender, mut target, mut last_id, mut content) = (None, None, None, None);
         self.builder.clear();
@@ -88,6 +92,8 @@ impl Incoming<'_> {
         let (Some(sender), Some(content)) = (sender, content) else {
             return Err(missing("sender or message (p5, p3)"));
         };
+        // The channel of a private message is named after the other user, so the target counts for
+        // a message of one's own.
         let other = if sender == &*self.config.user_id.0 {
             target.unwrap_or(sender)
         } else {

@@ -1,11 +1,16 @@
-//! Messages from the servers: into the model, into events, or into what the client does next. Spec: chat.md 4.
+//! Messages from the servers: they change the model, raise events, or make the client take the next
+//! step. One file per event family. Spec: chat.md 4.
 
+mod error_info;
 mod messages;
 mod properties;
+mod status;
 mod subscriptions;
+mod values;
 
 use crate::codes::{event, operation, return_code};
 use crate::config::ChatConfig;
+use crate::error::{RegionsError, ServerError};
 use crate::event::Event;
 use crate::event_queue::EventQueue;
 use crate::messages::MessagesBuilder;
@@ -20,11 +25,13 @@ use alloc::vec::Vec;
 use photon_proto::message::{Message, MessageKind};
 use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value};
 
-/// What a message may touch. The message itself is borrowed from the peer, which therefore is not here.
+/// The parts of the client that a message may change. The peer is not among them: the message is
+/// borrowed from it. So whatever concerns the connection is returned as an [`Action`].
 pub(crate) struct Incoming<'c> {
     pub(crate) config: &'c ChatConfig,
     pub(crate) state: State,
     pub(crate) server: Server,
+    /// Whether a login waits for its response.
     pub(crate) expects_login: bool,
     pub(crate) events: &'c mut EventQueue,
     pub(crate) model: &'c mut Model,
@@ -33,7 +40,8 @@ pub(crate) struct Incoming<'c> {
     pub(crate) stats: &'c mut Stats,
 }
 
-/// What the client does next because of a message, once nothing borrows the message any more.
+/// The next step of the client after a message. The client takes it once the message is no longer
+/// borrowed.
 #[derive(Debug)]
 pub(crate) enum Action {
     Nothing,
@@ -52,6 +60,7 @@ pub(crate) enum Action {
 }
 
 impl Incoming<'_> {
+    /// Handles one message. An error means that it cannot be decoded; the connection survives that.
     pub(crate) fn message(
         &mut self,
         kind: MessageKind,
@@ -88,13 +97,15 @@ impl Incoming<'_> {
                 text: text(debug_message),
             }),
             Message::Raw(_) => {
-                // chat.md 4.10: broadcasts of server-side products.
+                // Server plug-ins of other products send them; Chat has no use for them.
+                // Spec: chat.md 4.10.
                 self.stats.raw_messages += 1;
                 self.config
                     .log_net(log::Level::Debug, format_args!("a raw message was dropped"));
                 Ok(Action::Nothing)
             }
-            // wire.md 1.1: no use for bare values; a client gets no requests.
+            // Bare values have no meaning in Chat, and clients get no requests. Internal responses
+            // are the peer's. Spec: wire.md 1.1.
             _ => {
                 self.stats.ignored_messages += 1;
                 Ok(Action::Nothing)
@@ -111,6 +122,7 @@ impl Incoming<'_> {
     ) -> Result<Action, DecodeError> {
         match (self.server, code) {
             (_, operation::AUTHENTICATE) => {
+                // A late response must not log the client in over another connection.
                 if !self.expects_login {
                     self.stats.ignored_messages += 1;
                     return Ok(Action::Nothing);
@@ -122,7 +134,7 @@ impl Incoming<'_> {
                     });
                 }
                 let login = authenticate::read(&mut params, self.config)?;
-                self.surplus(&mut params)?;
+                self.count_surplus(&mut params)?;
                 Ok(Action::LoggedIn(Box::new(login)))
             }
             (Server::NameServer, operation::GET_REGIONS) => {
@@ -133,19 +145,20 @@ impl Incoming<'_> {
                 let result = if return_code == return_code::OK {
                     regions::read(&mut params, &self.config.peer.limits)?
                 } else {
-                    Err(crate::error::RegionsError::Server(server_error(
+                    Err(RegionsError::Server(server_error(
                         code,
                         return_code,
                         debug_message,
                     )))
                 };
-                self.pending.regions.settle();
+                let settled = self.pending.regions.settle();
+                debug_assert!(settled, "checked above");
                 self.events.push(Event::RegionsResult(result));
                 Ok(Action::Nothing)
             }
             (Server::FrontEnd, _) if self.state == State::ConnectedToFrontEnd => {
                 let parameters = params.to_parameters()?;
-                self.surplus(&mut params)?;
+                self.count_surplus(&mut params)?;
                 self.chat_response(code, return_code, debug_message, parameters);
                 Ok(Action::Nothing)
             }
@@ -165,7 +178,8 @@ impl Incoming<'_> {
     ) {
         if return_code != return_code::OK {
             let hint = if return_code == return_code::INVALID_OPERATION {
-                " (is the app id of kind Chat? others get this code on every chat operation)"
+                " (is the app id of kind Chat? app ids of other kinds get this code for every chat \
+                 operation)"
             } else {
                 ""
             };
@@ -174,13 +188,14 @@ impl Incoming<'_> {
                 format_args!("operation {code}: return code {return_code}{hint}"),
             );
         }
-        let open = match code {
+        let pending = match code {
             operation::SUBSCRIBE => Some(&mut self.pending.subscribe),
             operation::UNSUBSCRIBE => Some(&mut self.pending.unsubscribe),
             _ => None,
         };
-        if let Some(open) = open {
-            let failed = open.on_response(return_code, || server_error(code, return_code, message));
+        if let Some(pending) = pending {
+            let failed =
+                pending.on_response(return_code, || server_error(code, return_code, message));
             if !failed.is_empty() {
                 self.events.push(match code {
                     operation::SUBSCRIBE => Event::SubscribeResult(failed),
@@ -199,14 +214,14 @@ impl Incoming<'_> {
         });
     }
 
-    /// Surplus bytes are tolerated and counted. Spec: wire.md 10.
-    fn surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
+    /// Counts the bytes after the last parameter. They are tolerated: newer servers may append data.
+    /// Spec: wire.md 10.
+    fn count_surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         self.stats.surplus_bytes += params.finish()? as u64;
         Ok(())
     }
 
-    fn event(&mut self, code: u8, params: Params<'_>) -> Result<(), DecodeError> {
-        let mut params = params;
+    fn event(&mut self, code: u8, mut params: Params<'_>) -> Result<(), DecodeError> {
         let handled = match code {
             event::CHAT_MESSAGES => self.chat_messages(&mut params),
             event::PRIVATE_MESSAGE => self.private_message(&mut params),
@@ -224,8 +239,9 @@ impl Incoming<'_> {
             }
         };
         match handled {
-            Ok(()) => self.surplus(&mut params),
-            // chat.md 4.9: well-formed bytes that are not what the event should hold.
+            Ok(()) => self.count_surplus(&mut params),
+            // The bytes are well formed but the event lacks what it needs: it is dropped and not
+            // reported as a bad message. Spec: chat.md 4.9.
             Err(error)
                 if matches!(
                     error.kind,
@@ -235,7 +251,7 @@ impl Incoming<'_> {
                 self.stats.malformed_events += 1;
                 self.config.log(
                     log::Level::Warn,
-                    format_args!("event {code} dropped: {error}"),
+                    format_args!("event {code} was dropped: {error}"),
                 );
                 Ok(())
             }
@@ -248,15 +264,10 @@ fn text(message: Option<&str>) -> Text {
     message.map_or(Text::EMPTY, Text::from)
 }
 
-fn server_error(operation: u8, code: i16, message: Option<&str>) -> crate::error::ServerError {
-    crate::error::ServerError {
+fn server_error(operation: u8, code: i16, message: Option<&str>) -> ServerError {
+    ServerError {
         operation,
         code,
         message: text(message),
     }
-}
-
-/// A known event without a parameter that it cannot do without.
-fn missing(field: &'static str) -> DecodeError {
-    DecodeError::new(DecodeErrorKind::Missing, 0, field)
 }

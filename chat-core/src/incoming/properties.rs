@@ -1,42 +1,13 @@
-//! Events 4, 7 and 10: status, properties, error texts. Spec: chat.md 4.3, 4.6 and 4.8.
+//! Event 7: properties of a channel, or of a user in it, changed. Spec: chat.md 4.6.
 
-use super::subscriptions::pairs;
-use super::{Incoming, missing};
+use super::Incoming;
+use super::values::{missing, pairs, text};
 use crate::codes::parameter;
-use crate::event::{ErrorInfo, Event, PropertiesChange, StatusChange};
-use crate::status::UserStatus;
+use crate::event::{Event, PropertiesChange};
 use alloc::boxed::Box;
-use photon_proto::{DecodeError, Params, Text, Value, ValueRef};
-
-fn text(value: Option<ValueRef<'_>>) -> Option<Text> {
-    value.and_then(|value| value.as_str().map(Text::from))
-}
+use photon_proto::{DecodeError, Params};
 
 impl Incoming<'_> {
-    /// Spec: chat.md 4.3.
-    pub(super) fn status_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [user, status, message] =
-            params.pick([parameter::SENDER, parameter::STATUS, parameter::MESSAGE])?;
-        let (Some(user), Some(status)) = (text(user), status.and_then(|status| status.as_int()))
-        else {
-            return Err(missing("user or status (p5, p10)"));
-        };
-        let message = match message {
-            None => StatusChange::Kept,
-            Some(ValueRef::Null) => StatusChange::Cleared,
-            Some(message) => {
-                StatusChange::Set(Box::new(message.to_value(&self.config.peer.limits)?))
-            }
-        };
-        self.events.push(Event::UserStatusUpdate {
-            user,
-            status: UserStatus::new(status),
-            message,
-        });
-        Ok(())
-    }
-
-    /// Spec: chat.md 4.6.
     pub(super) fn properties_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let [channel, by, user, properties] = params.pick([
             parameter::CHANNEL,
@@ -49,18 +20,18 @@ impl Incoming<'_> {
         };
         let properties = pairs(properties.to_value(&self.config.peer.limits)?);
         let user = text(user);
-        let Some(room) = self
+        let Some(complete) = self
             .model
             .change_properties(&channel, user.as_deref(), &properties)
         else {
             self.stats.unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
-                format_args!("properties of a channel that is not subscribed: dropped"),
+                format_args!("properties of an unknown channel were dropped"),
             );
             return Ok(());
         };
-        self.note_dropped_presence(room);
+        self.note_dropped_presence(complete);
         let by = text(by).unwrap_or_default();
         self.events
             .push(Event::PropertiesChanged(Box::new(PropertiesChange {
@@ -69,27 +40,6 @@ impl Incoming<'_> {
                 by,
                 properties,
             })));
-        Ok(())
-    }
-
-    /// Spec: chat.md 4.8.
-    pub(super) fn error_info_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [channel, message, data] = params.pick([
-            parameter::CHANNEL,
-            parameter::DEBUG_MESSAGE,
-            parameter::DEBUG_DATA,
-        ])?;
-        let data = match data {
-            None => None,
-            Some(data) => Some(data.to_value(&self.config.peer.limits)?)
-                .filter(|data| !matches!(data, Value::Null)),
-        };
-        let info = ErrorInfo {
-            channel: text(channel),
-            message: text(message),
-            data,
-        };
-        self.events.push(Event::ErrorInfo(Box::new(info)));
         Ok(())
     }
 }

@@ -1,14 +1,16 @@
-//! Events 5, 6, 8 and 9: who is in which channel. Spec: chat.md 4.4, 4.5 and 4.7.
+//! Events 5, 6, 8 and 9: this user, or another one, entered or left a channel.
+//! Spec: chat.md 4.4, 4.5 and 4.7.
 
-use super::{Incoming, missing};
+use super::Incoming;
+use super::values::{bools, missing, pairs, text};
 use crate::codes::parameter;
 use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use photon_proto::{Array, DecodeError, Params, Text, Value, ValueRef};
+use photon_proto::{DecodeError, Params, Text};
 
 impl Incoming<'_> {
-    /// Spec: chat.md 4.4.
+    /// Event 5. Spec: chat.md 4.4.
     pub(super) fn subscribe_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let mut names = None;
         let (mut results, mut properties, mut subscribers, mut users) =
@@ -29,12 +31,13 @@ impl Incoming<'_> {
         let mut outcomes = Vec::with_capacity(names.len());
         for (index, channel) in shared(&names).enumerate() {
             let request = self.pending.subscribe.settle(&channel);
+            // A missing result is a refusal. Spec: chat.md 4.4.
             let accepted = results.get(index).copied().unwrap_or(false);
             if accepted && !self.model.on_subscribed(&channel, request.is_some()) {
                 self.stats.unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
-                    format_args!("too many channels that nobody asked for: one is not kept"),
+                    format_args!("too many unsolicited channels: one is not kept"),
                 );
             }
             let outcome = if accepted {
@@ -48,7 +51,7 @@ impl Incoming<'_> {
                 request,
             });
         }
-        // chat.md 4.4: what the event tells beside the outcomes is about a single channel.
+        // Properties and subscribers are only defined for a single channel. Spec: chat.md 4.4.
         if let (
             [name],
             [
@@ -60,20 +63,20 @@ impl Incoming<'_> {
         ) = (names.as_slice(), outcomes.as_slice())
         {
             let subscribers = subscribers.unwrap_or_default();
-            let room = self.model.set_presence(
+            let complete = self.model.set_presence(
                 name,
                 &properties.unwrap_or_default(),
                 &subscribers,
                 &users.unwrap_or_default(),
                 &self.config.user_id.0,
             );
-            self.note_dropped_presence(room);
+            self.note_dropped_presence(complete);
         }
         self.events.push(Event::SubscribeResult(outcomes));
         Ok(())
     }
 
-    /// Spec: chat.md 4.5.
+    /// Event 6. Spec: chat.md 4.5.
     pub(super) fn unsubscribe_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let mut names = None;
         while let Some(key) = params.next_key()? {
@@ -97,7 +100,7 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    /// Spec: chat.md 4.7.
+    /// Events 8 and 9: another user `entered`, or left. Spec: chat.md 4.7.
     pub(super) fn user_event(
         &mut self,
         entered: bool,
@@ -108,9 +111,7 @@ impl Incoming<'_> {
             parameter::USER_ID,
             parameter::USER_PROPERTIES,
         ])?;
-        let name =
-            |value: Option<ValueRef<'_>>| value.and_then(|value| value.as_str().map(Text::from));
-        let (Some(channel), Some(user)) = (name(channel), name(user)) else {
+        let (Some(channel), Some(user)) = (text(channel), text(user)) else {
             return Err(missing("channel or user (p1, p225)"));
         };
         let properties = match properties {
@@ -123,9 +124,13 @@ impl Incoming<'_> {
             self.model.on_user_unsubscribed(&channel, &user)
         };
         if !update.expected {
-            let words =
-                "a user entered or left a channel that is unknown, silent about its users, or full";
-            self.config.log(log::Level::Warn, format_args!("{words}"));
+            self.config.log(
+                log::Level::Warn,
+                format_args!(
+                    "a user entered or left a channel that is unknown, does not publish its \
+                     subscribers, or is full"
+                ),
+            );
         }
         self.note_dropped_presence(update.complete);
         let change = Box::new(SubscriberChange {
@@ -141,47 +146,29 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    /// Says what became of subscribers and properties for which there was no room.
-    pub(super) fn note_dropped_presence(&mut self, room: bool) {
-        if !room {
+    /// Counts an event whose subscribers and properties were not all kept, and logs it.
+    pub(super) fn note_dropped_presence(&mut self, complete: bool) {
+        if !complete {
             self.stats.presence_dropped += 1;
             self.config.log(
                 log::Level::Warn,
-                format_args!("no room for all subscribers and properties: some are not kept"),
+                format_args!(
+                    "the cap on presence is reached: some subscribers or properties are not kept"
+                ),
             );
         }
     }
 }
 
-/// The names of one event as views of one text.
+/// The names of one event as views of one shared text: one allocation for any number.
 fn shared<'n>(names: &'n [&str]) -> impl Iterator<Item = Text> + use<'n> {
     let all = Text::from(names.concat());
     let mut start = 0;
     names.iter().map(move |name| {
         let end = start + name.len();
-        let part = all.slice(start, end).unwrap_or_default();
+        let part = all.slice(start, end);
+        debug_assert!(part.is_some(), "names are joined at character boundaries");
         start = end;
-        part
+        part.unwrap_or_default()
     })
-}
-
-/// chat.md 4.4: a missing list is a list of false.
-fn bools(value: Value) -> Vec<bool> {
-    match value {
-        Value::Array(Array::Bool(results)) => results,
-        Value::Array(Array::Object(values)) => values
-            .into_iter()
-            .map(|value| matches!(value, Value::Bool(true)))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The pairs of a map of either kind; none of anything else.
-pub(super) fn pairs(value: Value) -> Vec<(Value, Value)> {
-    match value {
-        Value::Dictionary(map) => map.pairs,
-        Value::Hashtable(map) => map.0,
-        _ => Vec::new(),
-    }
 }

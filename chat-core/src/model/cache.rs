@@ -44,7 +44,7 @@ impl Cache {
     }
 }
 
-/// What the caches of all channels share.
+/// The caps that the caches of all channels share, and the order in which they cached.
 #[derive(Debug)]
 pub(super) struct Caches {
     max_messages_per_channel: usize,

@@ -5,12 +5,12 @@ use crate::codes::property;
 use alloc::collections::{BTreeMap, BTreeSet};
 use photon_proto::{Text, Value};
 
-/// What an entry is charged for beside its content: its share of a map's nodes.
+/// The charge for an entry in addition to its content: its share of a map's nodes.
 const ENTRY_BYTES: usize = 64;
 
 type Properties = BTreeMap<Value, Value>;
 
-/// What is known of a channel beside its messages. All memory is charged to the client's budget,
+/// The subscribers and properties of a channel. All memory is charged to the client's budget,
 /// because servers decide how many entries there are and how large they are.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
