@@ -27,6 +27,20 @@ impl ChatClient {
     /// Subscribes to channels (`subscribe`). The outcome for each distinct name comes in
     /// [`Event::SubscribeResult`](crate::Event::SubscribeResult). Spec: chat.md 3.1.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::SubscribeOptions;
+    ///
+    /// // Two channels, with up to ten older messages of each:
+    /// chat.subscribe(["team", "trade"], &SubscribeOptions::new().history(10))?;
+    /// # simulation.run_for(1_000);
+    /// # let chat = simulation.chat(0);
+    /// // Once the server has confirmed:
+    /// assert!(chat.can_chat_in_channel("team"));
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
     /// - [`RequestError::Empty`] for an empty list or name;
@@ -68,6 +82,15 @@ impl ChatClient {
     /// Leaves channels (`unsubscribe`). The outcome comes in
     /// [`Event::UnsubscribeResult`](crate::Event::UnsubscribeResult). Spec: chat.md 3.2.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.unsubscribe(["lobby"])?;
+    /// // At once, so that no message follows the request:
+    /// assert!(!chat.can_chat_in_channel("lobby"));
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`ChatClient::subscribe`].
     pub fn unsubscribe<N>(&mut self, channels: N) -> Result<RequestId, RequestError>
@@ -90,6 +113,17 @@ impl ChatClient {
     /// Publishes a message in a channel (`publishMessage`). There is no local echo: the server sends
     /// the message back with the others. The server decides whether the channel must be subscribed.
     /// Spec: chat.md 3.3.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::PublishOptions;
+    ///
+    /// chat.publish_message("lobby", "hello", &PublishOptions::new())?;
+    /// // Content may be of any type that Photon can serialize:
+    /// chat.publish_message("lobby", &42, &PublishOptions::new())?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
@@ -114,6 +148,16 @@ impl ChatClient {
     /// Sends a private message (`sendPrivateMessage`). The server sends it back to this user, too.
     /// Spec: chat.md 3.4.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::PrivateOptions;
+    ///
+    /// let options = PrivateOptions::new().encrypt(true);
+    /// chat.send_private_message("bob", "for you alone", &options)?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`ChatClient::publish_message`], and [`RequestError::EncryptionUnavailable`] if the options
     /// ask for encryption on a connection without keys.
@@ -136,6 +180,16 @@ impl ChatClient {
     /// Sets this user's status (`setUserStatus`). The server informs friends; the caller gets no
     /// event. Spec: chat.md 3.6.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::{StatusMessage, UserStatus};
+    ///
+    /// chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set("looking for a team"))?;
+    /// chat.set_user_status(UserStatus::AWAY, StatusMessage::Keep)?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`RequestError::WrongState`], [`RequestError::TooLong`], [`RequestError::Unencodable`],
     /// [`RequestError::QueueFull`].
@@ -154,6 +208,13 @@ impl ChatClient {
     /// [`Event::UserStatusUpdate`](crate::Event::UserStatusUpdate). The vendor documents 512 names
     /// for one request. Servers forget friends when the connection ends. Spec: chat.md 3.7.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.add_friends(["bob", "carol"])?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`ChatClient::set_user_status`]; [`RequestError::Empty`] for an empty list or id;
     /// [`RequestError::TooMany`] for more than 1,024 names.
@@ -165,6 +226,13 @@ impl ChatClient {
     }
 
     /// Stops watching the status of other users (`removeFriends`). Spec: chat.md 3.7.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.remove_friends(["bob"])?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`ChatClient::add_friends`].
@@ -191,6 +259,16 @@ impl ChatClient {
     /// [`Event::OperationResponse`](crate::Event::OperationResponse) with a code other than 0. Not
     /// every server has this operation. Spec: chat.md 3.8.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::PropertyOptions;
+    ///
+    /// let properties = [("topic".into(), "trade".into())];
+    /// chat.set_channel_properties("lobby", &properties, &PropertyOptions::new())?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`ChatClient::set_user_status`]; [`RequestError::Empty`] for an empty name or list.
     pub fn set_channel_properties(
@@ -204,6 +282,16 @@ impl ChatClient {
 
     /// Sets properties of a user in a channel, as [`ChatClient::set_channel_properties`] does for
     /// the channel.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::PropertyOptions;
+    ///
+    /// let properties = [("level".into(), 7.into())];
+    /// chat.set_user_properties("lobby", "alice", &properties, &PropertyOptions::new())?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`ChatClient::set_channel_properties`].
@@ -247,6 +335,17 @@ impl ChatClient {
     /// sent, too, without the checks and the bookkeeping of that method. In particular a response
     /// with the code of [`ChatClient::subscribe`] or [`ChatClient::unsubscribe`] counts for the
     /// oldest pending request of that kind.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::OperationOptions;
+    ///
+    /// // Operation 4 of newer servers, ChannelHistory: channel and number of messages.
+    /// let parameters = [(1, "lobby".into()), (14, 20.into())];
+    /// chat.send_operation(4, &parameters, &OperationOptions::new())?;
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;

@@ -16,6 +16,18 @@ impl ChatClient {
     /// Connects to the name server (`connectToNameServer`), and on to the front end of a region if
     /// the options name one. Allowed in states 0, 10 and -1. Spec: chat.md 2.6.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::{ConnectOptions, State};
+    ///
+    /// // With a region the client continues to its front end. Without one it stops at the name
+    /// // server, for example to let the user choose from the list of regions.
+    /// chat.connect_to_name_server(ConnectOptions::new().region("eu"))?;
+    /// assert_eq!(chat.state(), State::ConnectingToNameServer);
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any other state;
     /// - [`RequestError::Empty`] for an empty app id, app version or list of addresses;
@@ -43,6 +55,20 @@ impl ChatClient {
 
     /// Connects to the front end of a region (`connectToRegionFrontEnd`): directly from the name
     /// server, otherwise by way of it. The region is sent unchanged. Spec: chat.md 2.7.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::State;
+    ///
+    /// chat.connect_to_region_front_end("eu")?;
+    /// assert_eq!(chat.state(), State::ConnectingToNameServer);
+    /// # simulation.run_for(1_000);
+    /// # let chat = simulation.chat(0);
+    /// // Some calls of `service` later:
+    /// assert_eq!(chat.state(), State::ConnectedToFrontEnd);
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// - [`RequestError::AlreadyInProgress`] while a login waits for its response;
@@ -78,6 +104,18 @@ impl ChatClient {
     /// Returns directly to the front end with the token of the last login. Allowed in states 10 and
     /// -1. If the token has expired or the front end cannot be reached, the client falls back to the
     /// name server once. Spec: chat.md 2.10.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::State;
+    ///
+    /// chat.disconnect();
+    /// chat.reconnect()?;
+    /// // Not by way of the name server:
+    /// assert_eq!(chat.state(), State::ConnectingToFrontEnd);
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any other state;

@@ -28,6 +28,19 @@ impl ChatClient {
     /// that was accepted before is still sent, for at most
     /// [`ChatConfig::flush_timeout`](crate::ChatConfig::flush_timeout). Does nothing in states 0 and
     /// 10. Spec: chat.md 6.2.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::{PublishOptions, State};
+    ///
+    /// chat.publish_message("lobby", "good night", &PublishOptions::new())?;
+    /// chat.disconnect();
+    /// assert_eq!(chat.state(), State::Disconnected);
+    /// // The driver continues to call `service` and `transmit`, so the message is not lost:
+    /// assert!(chat.buffered_bytes() > 0);
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     pub fn disconnect(&mut self) {
         if matches!(self.state, State::Uninitialized | State::Disconnected) {
             return;

@@ -86,6 +86,15 @@ impl ChatClient {
     /// seed and the same calls give the same bytes and events.
     ///
     /// Spec: chat.md 7, `new`; 11, item 1.
+    ///
+    /// ```
+    /// use chat_core::{ChatClient, ChatConfig, State};
+    ///
+    /// let config = ChatConfig::new("tcp://127.0.0.1", "app-id", "1.0").user_id("alice");
+    /// // chat_std_io draws the seed from the operating system.
+    /// let chat = ChatClient::new(config, [0; 32]);
+    /// assert_eq!(chat.state(), State::Uninitialized);
+    /// ```
     #[must_use]
     pub fn new(config: ChatConfig, seed: [u8; 32]) -> Self {
         let mut random = Random::new(seed);
@@ -112,6 +121,12 @@ impl ChatClient {
     // Settings.
 
     /// Returns the user id: the configured one until the server assigns another. Spec: chat.md 5.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// assert_eq!(chat.user_id().as_str(), "alice");
+    /// ```
     #[must_use]
     pub fn user_id(&self) -> &Text {
         &self.config.user_id.0
@@ -119,6 +134,14 @@ impl ChatClient {
 
     /// Sets the user id for the next login. Drops the token that [`ChatClient::reconnect`] would
     /// use, because it belongs to the previous user.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.set_user_id("bob")?;
+    /// assert_eq!(chat.user_id().as_str(), "bob");
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     ///
     /// # Errors
     /// [`RequestError::WrongState`] while connected or connecting.
@@ -132,11 +155,25 @@ impl ChatClient {
     }
 
     /// Sets the credentials for the next login on the name server. Spec: chat.md 7.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::AuthValues;
+    ///
+    /// chat.set_custom_authentication(AuthValues::new("user=alice&ticket=4711"));
+    /// ```
     pub fn set_custom_authentication(&mut self, values: AuthValues) {
         self.config.authentication = values;
     }
 
     /// Sets the most verbose level that this client logs.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.set_log_level(log::LevelFilter::Warn);
+    /// ```
     pub fn set_log_level(&mut self, level: LevelFilter) {
         self.config.log_level = level;
     }
@@ -151,18 +188,39 @@ impl ChatClient {
     // State.
 
     /// Returns the state. Spec: chat.md 6.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::State;
+    ///
+    /// assert_eq!(chat.state(), State::ConnectedToFrontEnd);
+    /// assert_eq!(chat.state().name(), "ConnectedToFrontEnd");
+    /// ```
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
     /// Whether the state is [`State::ConnectedToNameServer`].
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// assert!(!chat.is_connected_to_name_server());
+    /// ```
     #[must_use]
     pub fn is_connected_to_name_server(&self) -> bool {
         self.state == State::ConnectedToNameServer
     }
 
     /// Whether the state is [`State::ConnectedToFrontEnd`].
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// assert!(chat.is_connected_to_front_end());
+    /// ```
     #[must_use]
     pub fn is_connected_to_front_end(&self) -> bool {
         self.state == State::ConnectedToFrontEnd
@@ -179,12 +237,36 @@ impl ChatClient {
     // Events.
 
     /// Takes the next event, in causal order.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::{ConnectOptions, Event};
+    ///
+    /// chat.connect_to_name_server(ConnectOptions::new())?;
+    /// while let Some(event) = chat.poll_event() {
+    ///     match event {
+    ///         Event::StateChanged { to, .. } => println!("now {}", to.name()),
+    ///         Event::ChatMessages { channel, messages } => println!("{channel}: {messages:?}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
 
     /// Returns the number of events that wait to be taken.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.connect_to_region_front_end("eu")?;
+    /// assert_eq!(chat.queued_events(), 1); // the change of the state
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     #[must_use]
     pub fn queued_events(&self) -> usize {
         self.events.len()
@@ -193,6 +275,13 @@ impl ChatClient {
     // Channels.
 
     /// Returns the channels that the user is in, in order of first subscription. Spec: chat.md 5.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// let names: Vec<_> = chat.public_channels().map(|channel| channel.name().as_str()).collect();
+    /// assert_eq!(names, ["lobby"]);
+    /// ```
     pub fn public_channels(&self) -> impl Iterator<Item = &Channel> {
         self.model
             .public
@@ -225,18 +314,45 @@ impl ChatClient {
 
     /// Returns the private conversations, in order of first message. Of more than 1,024 the oldest
     /// is forgotten.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::PrivateOptions;
+    ///
+    /// chat.send_private_message("bob", "hi", &PrivateOptions::new())?;
+    /// # simulation.run_for(1_000);
+    /// # let chat = simulation.chat(0);
+    /// // Once the server has sent the message back:
+    /// let users: Vec<_> = chat.private_channels().map(|channel| channel.name().as_str()).collect();
+    /// assert_eq!(users, ["bob"]);
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     pub fn private_channels(&self) -> impl Iterator<Item = &Channel> {
         self.model.private.iter()
     }
 
     /// Finds a public channel by name. A channel that is not subscribed on the present connection is
     /// found too, for its last id.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// let lobby = chat.channel("lobby");
+    /// assert_eq!(lobby.map(|lobby| lobby.messages().count()), Some(0));
+    /// ```
     #[must_use]
     pub fn channel(&self, name: &str) -> Option<&Channel> {
         self.model.public.get(name)
     }
 
     /// Finds the private conversation with a user.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// assert!(chat.private_channel("bob").is_none()); // no message yet
+    /// ```
     #[must_use]
     pub fn private_channel(&self, user: &str) -> Option<&Channel> {
         self.model.private.get(user)
@@ -244,6 +360,13 @@ impl ChatClient {
 
     /// Whether messages can be published in a channel: it is subscribed, and no unsubscribe is
     /// pending.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// assert!(chat.can_chat_in_channel("lobby"));
+    /// assert!(!chat.can_chat_in_channel("elsewhere"));
+    /// ```
     #[must_use]
     pub fn can_chat_in_channel(&self, channel: &str) -> bool {
         self.channel(channel).is_some_and(Channel::is_subscribed)
@@ -252,18 +375,39 @@ impl ChatClient {
 
     /// Empties the message cache of a public channel. Its last id stays. Returns false if there is
     /// no such channel.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// assert!(chat.clear_messages("lobby"));
+    /// assert!(!chat.clear_messages("elsewhere"));
+    /// ```
     pub fn clear_messages(&mut self, channel: &str) -> bool {
         self.model.clear_messages(channel)
     }
 
     /// Empties the message cache of the private conversation with a user. Its last id stays. Returns
     /// false if there is no such conversation.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// assert!(!chat.clear_private_messages("bob")); // no message yet
+    /// ```
     pub fn clear_private_messages(&mut self, user: &str) -> bool {
         self.model.clear_private_messages(user)
     }
 
     /// Forgets all channels, their messages and last ids, as if the client were new. Call it while
     /// not connected: the server keeps the subscriptions.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.disconnect();
+    /// chat.forget_channels();
+    /// assert!(chat.channel("lobby").is_none());
+    /// ```
     pub fn forget_channels(&mut self) {
         self.model.forget_channels();
     }
@@ -272,12 +416,30 @@ impl ChatClient {
 
     /// Returns the server's clock in milliseconds. It runs freely and wraps. `None` until the first
     /// ping, or over UDP the first time request, was answered. Spec: wire.md 11, udp.md 8.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// // Two readings a minute apart differ by 60,000, also across the wrap:
+    /// if let Some(time) = chat.server_time() {
+    ///     let elapsed = chat.server_time().map(|later| later.wrapping_sub(time));
+    ///     assert_eq!(elapsed, Some(0));
+    /// }
+    /// ```
     #[must_use]
     pub fn server_time(&self) -> Option<i32> {
         self.connection.as_ref()?.peer.server_time(self.now)
     }
 
     /// Returns the counters of this client and the measurements of its present connection.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// let stats = chat.stats();
+    /// assert!(stats.received_messages > 0);
+    /// assert_eq!(stats.bad_messages, 0);
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         let peer = self.connection.as_ref().map(|connection| &connection.peer);
@@ -294,6 +456,16 @@ impl ChatClient {
 
     /// Returns the number of bytes that were received and not processed, or written and not sent.
     /// Over UDP, bytes that were sent and not acknowledged count too.
+    ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::PublishOptions;
+    ///
+    /// chat.publish_message("lobby", "hello", &PublishOptions::new())?;
+    /// assert!(chat.buffered_bytes() > 0); // until the driver has sent the message
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         let connection = self.connection.as_ref();

@@ -17,6 +17,26 @@ impl ChatClient {
     /// ends in exactly one [`Event::RegionsResult`](crate::Event::RegionsResult).
     /// Spec: chat.md 2.5.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_client();
+    /// # let chat = simulation.chat(0);
+    /// use chat_core::{ConnectOptions, Event};
+    ///
+    /// chat.connect_to_name_server(ConnectOptions::new())?;
+    /// # simulation.run_for(1_000);
+    /// # let chat = simulation.chat(0);
+    /// // On the name server:
+    /// chat.get_regions()?;
+    /// # simulation.run_for(1_000);
+    /// # let mut events = simulation.clients[0].events.drain(..).map(|(_, event)| event);
+    /// let regions = events.find_map(|event| match event {
+    ///     Event::RegionsResult(result) => Some(result),
+    ///     _ => None,
+    /// });
+    /// assert!(regions.is_some_and(|regions| regions.is_ok()));
+    /// # Ok::<(), chat_core::RequestError>(())
+    /// ```
+    ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any state but ConnectedToNameServer. The documented API
     ///   reports this as code 3001 of `onGetRegionsResult`;

@@ -34,6 +34,17 @@ impl ChatClient {
     /// commands, and call [`ChatClient::unsubscribe`] before or
     /// [`ChatClient::forget_channels`] after.
     ///
+    /// ```
+    /// # let mut simulation = soak::Simulation::with_one_connected_client();
+    /// # let chat = simulation.chat(0);
+    /// chat.disconnect();
+    /// # simulation.run_for(5_000);
+    /// # let chat = simulation.chat(0);
+    /// // After the driver has sent everything and the application has taken all events:
+    /// chat.forget_channels();
+    /// assert_eq!(chat.check_at_rest(), Ok(()));
+    /// ```
+    ///
     /// # Errors
     /// [`NotAtRest`] with the first thing that is left.
     pub fn check_at_rest(&self) -> Result<(), NotAtRest> {

@@ -1,8 +1,8 @@
 //! [`Simulation`]: clients and a server on a simulated network, in virtual time.
 
 use chat_core::{
-    ChatClient, ChatConfig, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput,
-    Timestamp, Wire,
+    ChatClient, ChatConfig, ConnectOptions, Event, LinkCommand, LinkError, LinkErrorKind, LinkId,
+    LinkInput, SubscribeOptions, Timestamp, Wire,
 };
 use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings};
 use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, Transport};
@@ -93,6 +93,34 @@ impl Simulation {
             connections: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
+    }
+
+    /// Creates a simulation with one new client, "alice". The examples in chat-core's docs use it.
+    pub fn with_one_client() -> Self {
+        let config = ServerConfig::new().with(|config| config.properties = true);
+        let mut simulation = Self::new(1, config, StreamSettings::default());
+        simulation.add("alice", |config| config);
+        simulation
+    }
+
+    /// As [`Simulation::with_one_client`], but the client is connected to the front end and has
+    /// subscribed to the channel "lobby".
+    ///
+    /// # Panics
+    /// If the client is refused.
+    pub fn with_one_connected_client() -> Self {
+        let mut simulation = Self::with_one_client();
+        let connected = simulation
+            .chat(0)
+            .connect_to_name_server(ConnectOptions::new().region("eu"));
+        assert_eq!(connected, Ok(()));
+        simulation.run_for(1_000);
+        let subscribed = simulation
+            .chat(0)
+            .subscribe(["lobby"], &SubscribeOptions::new());
+        assert!(subscribed.is_ok());
+        simulation.run_for(1_000);
+        simulation
     }
 
     /// Adds a client that connects over TCP, and returns its index. `change` completes its
