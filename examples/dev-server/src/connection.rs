@@ -1,7 +1,7 @@
-//! One client's connection: the server's end of its [`Peer`], and what the server knows about it.
+//! One client's connection: its [`Peer`] in the server role, and the server's records about it.
 //!
 //! ```text
-//! accepted --init--> open --(authenticate)--> authenticated --ended by us--> closing --bytes out--> gone
+//! accepted --init--> open --authenticate--> authenticated --ended by the server--> closing --flushed--> gone
 //! ```
 
 use photon_proto::message::{Header, Message, MessageKind};
@@ -31,9 +31,9 @@ pub(crate) struct Connection {
     pub(crate) peer: Peer,
     /// The datagram connection below the peer, if it has one.
     pub(crate) handle: Option<udp::ConnectionHandle>,
-    /// What a delay holds back.
+    /// Bytes that a delay holds back.
     pub(crate) delayed: DelayQueue,
-    /// What a JSON client has in its path, and so need not send with its requests.
+    /// The app id in the path of a JSON client, which its requests then need not repeat.
     pub(crate) app_id: Option<Text>,
     /// Whose connection it is, once the front end has accepted the login.
     pub(crate) user: Option<(PartitionKey, Text)>,
@@ -43,7 +43,7 @@ pub(crate) struct Connection {
     pub(crate) reason: u8,
     /// The reminder to look at it.
     pub(crate) reminder: Option<TimerId>,
-    /// Nothing is sent any more, by a fault switch.
+    /// Whether a fault has muted it: it sends nothing any more.
     pub(crate) muted: bool,
     /// Whether it is queued for `poll_writable`.
     pub(crate) announced: bool,

@@ -29,7 +29,7 @@ use chat_core::codes::return_code;
 ///
 /// The [crate docs](crate) describe how to drive it.
 pub struct ServerCore {
-    /// What the peers of all connections share.
+    /// The settings that the peers of all connections share.
     peer_config: Arc<PeerConfig>,
     pub(crate) config: ServerConfig,
     pub(crate) now: Timestamp,
@@ -97,8 +97,8 @@ impl ServerCore {
         id
     }
 
-    /// The server's end of a connection over a link that is open. Its settings are those of now:
-    /// limits that change later hold for new connections only.
+    /// Creates the server's end of a connection over an open link. It keeps the present limits: a
+    /// change applies to new connections only.
     pub(crate) fn new_peer(&mut self, wire: Wire) -> Peer {
         let limits = self.config.write_limits();
         if self.peer_config.limits != limits {

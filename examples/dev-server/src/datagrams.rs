@@ -1,4 +1,7 @@
-//! Clients that talk in datagrams: the way in, the way out, and how such connections begin and end.
+//! UDP clients: datagrams in and out, and how their connections begin and end.
+//!
+//! The table of UDP connections ([`Acceptors`](crate::acceptors::Acceptors)) sends and receives;
+//! above it, a [`Connection`] with a peer exchanges whole messages.
 
 use std::net::SocketAddr;
 
@@ -11,15 +14,15 @@ use crate::connections::ServerKind;
 use crate::core::ServerCore;
 use crate::stats::ConnectionEnd;
 
-/// What the goodbye of a client says that gave up because the server did not acknowledge. Spec: udp.md 7.1.
-const GAVE_UP: u8 = 2;
+/// Disconnect reason of a client whose commands the server did not acknowledge. Spec: udp.md 7.1.
+const REASON_TIMEOUT: u8 = 2;
 
 impl ServerCore {
-    /// A datagram arrived at one of the two servers.
+    /// Handles a datagram that arrived at one of the two servers.
     ///
-    /// `local_host` gives the host or IP address under which the client reached this server, as
-    /// [`accept_stream`](Self::accept_stream) has it. It is asked only if this datagram is what makes a connection of a
-    /// client: once its address is known not to be false.
+    /// `local_host` returns the host or IP address under which the client reached this server, as in
+    /// [`accept_stream`](Self::accept_stream). It is called only if this datagram verifies the
+    /// client's address, which creates the connection.
     pub fn received_datagram(
         &mut self,
         now: Timestamp,
@@ -34,8 +37,8 @@ impl ServerCore {
         self.take_datagram_events(server_kind, local_host);
     }
 
-    /// The next datagram that one of the two servers has to send, and to whom; built for this `now`, and built again until
-    /// [`transmitted_datagram`](Self::transmitted_datagram).
+    /// Returns the next datagram that one of the two servers sends, and its receiver. It is stamped
+    /// with `now`, and built again until [`transmitted_datagram`](Self::transmitted_datagram).
     pub fn transmit_datagram(
         &mut self,
         now: Timestamp,
@@ -48,7 +51,8 @@ impl ServerCore {
             .map(|(to, datagram)| (*to, datagram))
     }
 
-    /// The transport took that datagram, or refused it for good: what matters is sent again anyway.
+    /// Notes that the transport took that datagram, or refused it for good: UDP resends what
+    /// matters.
     pub fn transmitted_datagram(&mut self, server_kind: ServerKind) {
         self.acceptors.side_mut(server_kind).acceptor.transmitted();
     }
@@ -78,48 +82,49 @@ impl ServerCore {
         local_host: impl FnOnce() -> String,
     ) {
         let mut local_host = Some(local_host);
-        while let Some((key, event)) = self.acceptors.side_mut(server_kind).acceptor.poll_event() {
+        while let Some((handle, event)) = self.acceptors.side_mut(server_kind).acceptor.poll_event()
+        {
             match event {
                 Event::Connected => {
                     // One datagram verifies one connection.
                     let host = local_host.take().map(|ask| ask()).unwrap_or_default();
-                    self.accept_datagrams(server_kind, key, &host);
+                    self.accept_datagrams(server_kind, handle, &host);
                 }
                 Event::Message(message) => {
-                    self.take_message(server_kind, key, &message.bytes);
+                    self.take_message(server_kind, handle, &message.bytes);
                     self.acceptors
                         .side_mut(server_kind)
                         .acceptor
-                        .recycle(key, message.bytes);
+                        .recycle(handle, message.bytes);
                 }
-                Event::Disconnected(cause) => self.lost_datagrams(server_kind, key, cause),
+                Event::Disconnected(cause) => self.lost_datagrams(server_kind, handle, cause),
             }
         }
         self.settle();
     }
 
-    /// A client has shown that it is where its datagrams say.
+    /// Creates the connection of a client whose address is verified.
     fn accept_datagrams(
         &mut self,
         server_kind: ServerKind,
-        key: udp::ConnectionHandle,
+        handle: udp::ConnectionHandle,
         local_host: &str,
     ) {
         let peer = self.new_peer(Wire::Datagram);
         let mut connection = Connection::new(server_kind, Text::from(local_host), peer);
-        connection.handle = Some(key);
+        connection.handle = Some(handle);
         let id = self.connections.insert(connection);
-        self.acceptors.side_mut(server_kind).insert(key, id);
+        self.acceptors.side_mut(server_kind).insert(handle, id);
         self.accepted(id, server_kind);
     }
 
     fn take_message(
         &mut self,
         server_kind: ServerKind,
-        key: udp::ConnectionHandle,
+        handle: udp::ConnectionHandle,
         message: &[u8],
     ) {
-        let Some(id) = self.acceptors.side(server_kind).id(key) else {
+        let Some(id) = self.acceptors.side(server_kind).id(handle) else {
             return;
         };
         let Some(connection) = self
@@ -136,15 +141,15 @@ impl ServerCore {
     fn lost_datagrams(
         &mut self,
         server_kind: ServerKind,
-        key: udp::ConnectionHandle,
+        handle: udp::ConnectionHandle,
         cause: Cause,
     ) {
-        let Some(id) = self.acceptors.side_mut(server_kind).remove(key) else {
+        let Some(id) = self.acceptors.side_mut(server_kind).remove(handle) else {
             return;
         };
         let clean = match cause {
-            // Nothing that the server sent was acknowledged, or nothing that the client sent.
-            Cause::Timeout | Cause::ClientLeft(GAVE_UP) => {
+            // One end did not acknowledge the other's commands.
+            Cause::Timeout | Cause::ClientLeft(REASON_TIMEOUT) => {
                 self.stats.silent_connections = self.stats.silent_connections.saturating_add(1);
                 false
             }

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use photon_proto::Timestamp;
 
-/// Bytes on their way to one client, taken out of its peer because they are to be sent later.
+/// Bytes for one client, taken out of its peer because a delay sends them later.
 ///
-/// What is held back becomes ready when its time comes. Due times never decrease, so that a
+/// Bytes that are held back become ready when they are due. Due times never decrease, so that a
 /// connection keeps its order even if the delay changes.
 #[derive(Debug, Default)]
 pub(crate) struct DelayQueue {
     held: VecDeque<(Timestamp, Vec<u8>)>,
-    /// What may be sent now: the bytes of a stream in one piece, or whole messages.
+    /// Bytes that may be sent now: those of a stream in one piece, or whole messages.
     ready: VecDeque<Vec<u8>>,
     /// How many bytes of the first ready piece were sent.
     sent: usize,
@@ -31,7 +31,7 @@ impl DelayQueue {
         self.held.push_back((due, bytes));
     }
 
-    /// Makes ready what is due. `joins` says whether pieces may be sent together, as on a stream.
+    /// Makes ready what is due. With `joins`, as on a stream, pieces are sent together.
     pub(crate) fn release(&mut self, now: Timestamp, joins: bool) {
         while self.next_release().is_some_and(|due| due <= now) {
             let Some((_, bytes)) = self.held.pop_front() else {

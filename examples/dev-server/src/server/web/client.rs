@@ -18,7 +18,7 @@ use super::handshake::{Agreed, Handshake, Outcome};
 use super::maybe_tls::MaybeTlsStream;
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
-use crate::messages::MessageLink;
+use crate::web_sockets::MessageLink;
 
 /// The size of the read buffer. The default of tungstenite is 128 KiB for each client.
 const READ_BYTES: usize = 4 * 1024;

@@ -1,4 +1,4 @@
-//! Clients that talk in whole messages, over WebSocket: how such connections begin, and the way in. Spec: wire.md 7.
+//! WebSocket clients: how their connections begin. Spec: wire.md 7.
 
 use photon_proto::peer::{SubProtocol, Wire};
 use photon_proto::{Text, Timestamp};
@@ -8,24 +8,26 @@ use crate::connection::Connection;
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 
-/// What the opening of a WebSocket has settled.
+/// The result of the opening handshake of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageLink<'a> {
-    /// What both sides have agreed on.
+    /// The negotiated sub-protocol.
     pub subprotocol: SubProtocol,
-    /// Path and query that the client asked for. With JSON the path is the app id.
+    /// Path and query of the client's request. With JSON the path is the app id.
     pub path: &'a str,
-    /// The host under which the client reached this server, without port: front-end addresses name it.
+    /// The host under which the client reached this server, without port. Front-end addresses
+    /// contain it.
     pub local_host: &'a str,
-    /// Whether there is TLS below: front-end addresses are those with TLS then.
+    /// Whether the link uses TLS. Front-end addresses then do so too.
     pub secure: bool,
 }
 
 impl ServerCore {
-    /// A WebSocket was opened. Nothing is to come from the client: it is greeted at once.
+    /// Accepts an opened WebSocket. The server greets the client at once: there is no init.
     ///
-    /// What [`received`](Self::received) gets is one whole message of it, what [`transmit`](Self::transmit) gives is one;
-    /// text in the JSON sub-protocol, binary in the others. [`transmitted`](Self::transmitted) says that it was taken, whole.
+    /// [`received`](Self::received) takes one whole message, and [`transmit`](Self::transmit) returns
+    /// one: text in the JSON sub-protocol, binary in the others.
+    /// [`transmitted`](Self::transmitted) always counts as the whole message.
     pub fn accept_messages(
         &mut self,
         now: Timestamp,
@@ -70,7 +72,7 @@ impl ServerCore {
     }
 }
 
-/// The app id of a JSON client: its path.
+/// Returns the app id of a JSON client, which is its path.
 fn app_id(path: &str) -> Option<Text> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let path = path.trim_matches('/');
