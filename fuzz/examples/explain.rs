@@ -1,5 +1,5 @@
 //! Prints what a script of `chat_script` or `udp_connection` does, step by step and event by event.
-//! The directory of the file tells which target it is for:
+//! The directory of the file names its target:
 //! `cargo run -p photon-fuzz --example explain fuzz/corpus/chat_script/seed-chat-v18`.
 
 use photon_fuzz::{chat_script, udp_connection};

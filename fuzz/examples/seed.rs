@@ -1,4 +1,4 @@
-//! Writes the seeds into `fuzz/corpus`: `cargo run -p photon-fuzz --example seed`. Files that were found stay.
+//! Writes the seeds into `fuzz/corpus`: `cargo run -p photon-fuzz --example seed`. Other files stay.
 
 #[path = "../tests/seeds/mod.rs"]
 mod seeds;

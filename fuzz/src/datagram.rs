@@ -7,15 +7,16 @@ use photon_proto::udp::datagram::{
     self, CRC_HEADER_BYTES, Datagram, DatagramError, HEADER_BYTES, MAX_BYTES, decode,
 };
 
-/// Any bytes as a UDP datagram.
+/// Decodes any bytes as a UDP datagram.
 ///
-/// The first byte says whether a check sum is made right (so that changed datagrams get past it); the rest is the
-/// datagram.
+/// The lowest bit of the first byte decides whether the checksum is corrected, so that changed
+/// datagrams pass that check. The rest is the datagram.
 ///
-/// - Reading it never panics, and an error says what is wrong and where.
-/// - The header and the commands, written again, are the datagram without its trailing bytes.
-/// - Without them it reads the same; with less it reads no more; with a bit of a check sum's datagram changed neither.
-/// - A connect command with a number that can be is a wish to connect.
+/// - Decoding never panics. An error names the fault and its place.
+/// - The header and the commands, encoded again, are the datagram without its trailing bytes.
+/// - Without trailing bytes the datagram decodes to the same. With fewer bytes it is an error, and so is
+///   a changed bit under a checksum.
+/// - A datagram with a connect command that has a valid number is a connect request.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -27,31 +28,30 @@ pub fn datagram(data: &[u8]) {
         repair(&mut bytes);
     }
     match decode(&bytes) {
-        Ok(datagram) => reads_the_same(&bytes, &datagram),
+        Ok(datagram) => check_decoded(&bytes, &datagram),
         Err(error) => {
-            justified(&bytes, error);
+            check_error(&bytes, error);
             assert_eq!(ConnectRequest::decode(&bytes), None);
         }
     }
 }
 
-fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
+fn check_decoded(bytes: &[u8], datagram: &Datagram<'_>) {
     let commands: Vec<Command<'_>> = datagram.commands().collect();
     assert_eq!(commands.len(), usize::from(datagram.header.count));
     assert!(!commands.is_empty());
-    let written = write(bytes, datagram);
+    let written = encode(bytes, datagram);
     let trailing = datagram.trailing_bytes();
     let (whole, _) = bytes.split_at(bytes.len() - trailing);
     assert_eq!(written, whole);
 
     for command in &commands {
-        // Asking harms nobody.
         assert_eq!(command.is_unsequenced(), command.flags & 2 != 0);
         assert!(!command.is_reliable() || command.flags & 1 != 0);
         assert!(kind_name(command.kind).is_some() || !matches!(command.kind, 1..=8 | 11..=19));
     }
 
-    // Trailing bytes mean nothing, except to the check sum.
+    // Trailing bytes have no meaning, but the checksum covers them.
     let mut short = whole.to_vec();
     repair(&mut short);
     let again = decode(&short).expect("the same without trailing bytes");
@@ -62,12 +62,12 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
         ..header
     };
     assert_eq!(without_crc(again.header), without_crc(datagram.header));
-    // Every command is needed.
+    // The header counts the commands, so that none may be missing.
     for cut in [1, 5, command::HEADER_BYTES] {
         let mut cut = short[..short.len().saturating_sub(cut)].to_vec();
         repair(&mut cut);
-        let error = decode(&cut).expect_err("less than all commands");
-        justified(&cut, error);
+        let error = decode(&cut).expect_err("not all commands");
+        check_error(&cut, error);
     }
     if datagram.header.crc.is_some() {
         let mut changed = bytes.to_vec();
@@ -77,7 +77,7 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
         changed[at / 8 % bytes.len()] ^= 1 << (at % 8);
         assert!(
             decode(&changed).is_err(),
-            "bit {} of byte {} does not count",
+            "bit {} of byte {} has no effect",
             at % 8,
             at / 8 % bytes.len()
         );
@@ -100,9 +100,9 @@ fn reads_the_same(bytes: &[u8], datagram: &Datagram<'_>) {
     }
 }
 
-/// The datagram written again, without trailing bytes. What a command has beyond its fields means nothing and is kept
-/// by nobody: it is taken from the original.
-fn write(original: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
+/// Encodes the datagram again, without trailing bytes. Bytes of a command behind its fields have no
+/// meaning and are not decoded, so they are copied from the original.
+fn encode(original: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
     let header = &datagram.header;
     let mut out = Vec::new();
     out.extend(header.peer_id.to_be_bytes());
@@ -124,10 +124,10 @@ fn write(original: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
         out.extend(command.rseq.to_be_bytes());
         write_body(&mut out, &command.body);
         let end = start + command.size as usize;
-        assert!(out.len() <= end, "{command:?} has more than its size");
+        assert!(out.len() <= end, "{command:?} is longer than its size");
         assert!(
             out.len() == end || matches!(command.kind, 1..=3 | 16),
-            "{command:?} has less than its size"
+            "{command:?} is shorter than its size"
         );
         out.extend_from_slice(&original[out.len()..end]);
     }
@@ -178,8 +178,8 @@ pub(crate) fn write_body(out: &mut Vec<u8>, body: &Body<'_>) {
     }
 }
 
-/// Whether an error tells the truth.
-fn justified(bytes: &[u8], error: DatagramError) {
+/// Checks that an error names a fault that the datagram has.
+fn check_error(bytes: &[u8], error: DatagramError) {
     let flags = bytes.get(2).copied();
     let number = |at: usize| {
         bytes
@@ -195,7 +195,7 @@ fn justified(bytes: &[u8], error: DatagramError) {
         DatagramError::Flags(found) => assert!(flags == Some(found) && !matches!(found, 0 | 0xCC)),
         DatagramError::Crc { got, expected } => {
             assert_eq!((flags, number(12)), (Some(0xCC), Some(got)));
-            assert_eq!(expected, check_sum(bytes));
+            assert_eq!(expected, checksum(bytes));
             assert_ne!(got, expected);
         }
         DatagramError::Empty => assert_eq!(bytes.get(3), Some(&0)),
@@ -211,7 +211,7 @@ fn justified(bytes: &[u8], error: DatagramError) {
             assert_eq!(at, offset);
             assert!(index < bytes[3] && at <= bytes.len());
             let left = &bytes[at..];
-            let least = match left.first() {
+            let min = match left.first() {
                 Some(&(kind::ACK | kind::ACK_UNSEQUENCED)) => 20,
                 Some(&(kind::CONNECT | kind::VERIFY_CONNECT)) => 44,
                 Some(&(kind::UNRELIABLE | kind::UNSEQUENCED)) => 16,
@@ -220,23 +220,23 @@ fn justified(bytes: &[u8], error: DatagramError) {
             };
             let size = number(at + 4).unwrap_or(0) as usize;
             assert!(
-                left.len() < 12 || size < least || size > left.len(),
-                "it fits: {left:x?}"
+                left.len() < 12 || size < min || size > left.len(),
+                "a good command: {left:x?}"
             );
         }
     }
 }
 
-/// Makes the check sum right if there is one.
+/// Corrects the checksum if there is one.
 pub(crate) fn repair(datagram: &mut [u8]) {
     if datagram.get(2) == Some(&0xCC) && datagram.len() >= CRC_HEADER_BYTES {
-        let sum = check_sum(datagram).to_be_bytes();
+        let sum = checksum(datagram).to_be_bytes();
         datagram[HEADER_BYTES..CRC_HEADER_BYTES].copy_from_slice(&sum);
     }
 }
 
-/// The check sum over a datagram that has one. Spec: udp.md 1.2.
-fn check_sum(datagram: &[u8]) -> u32 {
+/// The checksum of a datagram, computed without the library. Spec: udp.md 1.2.
+fn checksum(datagram: &[u8]) -> u32 {
     let byte = |(at, byte): (usize, &u8)| {
         if (HEADER_BYTES..CRC_HEADER_BYTES).contains(&at) {
             0

@@ -7,13 +7,14 @@ use photon_proto::{EncodeErrorKind, Limits, Protocol, Role};
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-/// Any bytes as a text message of the JSON sub-protocol.
+/// Decodes any bytes as a text message of the JSON sub-protocol.
 ///
-/// The first byte chooses who reads (bit 0: the server).
+/// The lowest bit of the first byte decides whether a server reads it.
 ///
-/// - Every frame is read or an error whose offset lies in the text; nothing but a message changes the buffer.
-/// - A message that was read is one of GpBinary 1.8, in clear.
-/// - Written as JSON again and read once more it is the same text: what JSON cannot say is lost the first time.
+/// - Each frame decodes or is an error whose offset lies in the text. Only messages change the buffer.
+/// - A decoded message is one of GpBinary 1.8, in clear.
+/// - Encoded as JSON, decoded and encoded again, it is the same text: values that JSON cannot express
+///   are changed by the first encoding only.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -44,7 +45,7 @@ pub fn json(data: &[u8]) {
         if let Some(range) = message {
             assert_eq!(range, before..out.len());
             let message = out[range].to_vec();
-            read_again(role, &message);
+            check_transcoded(role, &message);
         } else {
             assert_eq!(out.len(), before);
         }
@@ -53,7 +54,7 @@ pub fn json(data: &[u8]) {
     }
 }
 
-fn read_again(role: Role, message: &[u8]) {
+fn check_transcoded(role: Role, message: &[u8]) {
     let header = Header::decode(message).expect("a header");
     assert!(!header.encrypted);
     let parsed = Message::decode(
@@ -63,16 +64,18 @@ fn read_again(role: Role, message: &[u8]) {
         &message[Header::LENGTH..],
     );
     assert!(parsed.is_ok(), "{parsed:?}");
-    let Some(text) = written(message) else { return };
+    let Some(text) = encoded(message) else { return };
     let mut once = Vec::new();
-    let mut reader = Reader::new(role, &LIMITS, &text).expect("as long as what may be read");
-    let frame = reader.next(&mut once).expect("our own text");
+    let mut reader = Reader::new(role, &LIMITS, &text).expect("a text within the limits");
+    let frame = reader
+        .next(&mut once)
+        .expect("a text that was encoded here");
     assert!(matches!(frame, Some(Frame::Message(_))), "{frame:?}");
-    assert_eq!(written(&once).as_ref(), Some(&text));
+    assert_eq!(encoded(&once).as_ref(), Some(&text));
 }
 
-/// `None` if it would be longer than what may be sent.
-fn written(message: &[u8]) -> Option<Vec<u8>> {
+/// `None` if the text would exceed the limit for sending.
+fn encoded(message: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     match encode_message(&mut text, &LIMITS, message) {
         Ok(()) => Some(text),

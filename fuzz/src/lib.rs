@@ -1,19 +1,21 @@
-//! What has to hold for any bytes, any chunking of a stream and any order of calls: one plain function for each fuzz
-//! target, which panics if something does not.
+//! The fuzz targets, each one a plain function that panics if an assertion does not hold.
 //!
-//! The programs in `fuzz_targets` give these functions to libFuzzer; the tests give them the committed corpora and
-//! random bytes; your own project can give them, or functions like them, to whatever fuzzer it uses. See `README.md`.
+//! The programs in `fuzz_targets` call these functions with the bytes of libFuzzer; the tests call
+//! them with the committed corpora and with random bytes. Your own project can call them, or functions
+//! like them, from any fuzzer. See `README.md`.
 //!
-//! | target | what the bytes are |
+//! | target | input |
 //! | --- | --- |
 //! | [`value_v16`], [`value_v18`] | one value of GpBinary 1.6 or 1.8 |
 //! | [`message`] | one byte of choices, then a message |
-//! | [`tcp_stream`] | how to cut it, then a TCP stream |
-//! | [`json()`] | who reads, then a text message of the JSON sub-protocol |
+//! | [`tcp_stream`] | choices and chunk lengths, then a TCP stream |
+//! | [`json()`] | one byte for the role, then a text message of the JSON sub-protocol |
 //! | [`datagram()`] | one byte of choices, then a UDP datagram |
-//! | [`udp_connection()`] | how to set up a client and a server, then what happens to them |
-//! | [`peer()`] | how to set up both roles of a connection, then what happens to them |
-//! | [`chat_script()`] | how to set up a client and over what it talks, then what happens to it |
+//! | [`udp_connection()`] | a [script](udp_connection::Script) with both ends of a UDP connection |
+//! | [`peer()`] | the setup of both roles of a connection, then what happens to them |
+//! | [`chat_script()`] | a [script](chat_script::Script) with a chat client and its servers |
+//!
+//! [`script`] describes how scripts become bytes, and back.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -37,10 +39,10 @@ pub use tcp_stream::tcp_stream;
 pub use udp_connection::udp_connection;
 pub use value::{value_v16, value_v18};
 
-/// The name of a target, and what it does with any bytes.
+/// The name and the function of a target.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target.
+/// All targets.
 pub const TARGETS: [Target; 9] = [
     ("value_v16", value_v16),
     ("value_v18", value_v18),

@@ -1,7 +1,7 @@
 //! Target [`message`].
 
 use crate::input::Input;
-use crate::value::unseen;
+use crate::value::is_found_by_decoding;
 use photon_proto::crypto::{Cipher, Key};
 use photon_proto::message::{
     self, Header, HttpInit, Init, MAGIC, Message, MessageKind, MessageWriter,
@@ -12,16 +12,19 @@ use photon_proto::{
 };
 
 const LIMITS: Limits = Limits::DEFAULT;
+/// The number of parameters that are read with each reader: more of them only take time.
+const MAX_PARAMETERS: usize = 15;
 
-/// Any bytes as a message.
+/// Decodes any bytes as a message.
 ///
-/// The first byte chooses the protocol (bit 0), whether a key is at hand (1), whether the rest is encrypted with it first
-/// (2), and in its upper half the kind of message whose header is put in front of the rest; above 9 the rest has its own.
+/// The first byte chooses the protocol (bit 0), whether there is a key (bit 1), whether the rest is
+/// encrypted with it first (bit 2), and in its upper half the kind of a header that is put in front of
+/// the rest; above 9 the rest has its own header.
 ///
-/// - It is a message or an error; its offset lies in the bytes.
-/// - What was sealed opens to what it was; what is encrypted opens with a key only.
-/// - Parameters read in any order and by any reader are the same, and end at the same place.
-/// - What was read is written again and reads as the same.
+/// - The bytes decode or are an error whose offset lies in them.
+/// - An encrypted message decrypts to the original, and only with a key.
+/// - Parameters are the same in any order of reading and by any reader, and end at the same place.
+/// - A decoded message, encoded again, decodes to the same.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -42,12 +45,12 @@ pub fn message(data: &[u8]) {
 
     http_init(&whole);
     if let (Some(cipher), true) = (&cipher, choices & 4 != 0 && whole.len() >= Header::LENGTH) {
-        sealed(&whole, cipher);
+        check_encryption(&whole, cipher);
         message::encrypt(&mut whole, 0, cipher);
     }
-    let mut opened = whole.clone();
+    let mut decrypted = whole.clone();
     match (
-        message::decrypt(&mut opened, cipher.as_ref()),
+        message::decrypt(&mut decrypted, cipher.as_ref()),
         Header::decode(&whole),
     ) {
         (Ok((kind, body)), Ok(header)) => {
@@ -55,12 +58,12 @@ pub fn message(data: &[u8]) {
             assert!(header.encrypted || body == &whole[Header::LENGTH..]);
             assert!(
                 cipher.is_some() || !header.encrypted,
-                "opened without a key"
+                "decrypted without a key"
             );
-            parsed(kind, protocol, body);
+            check_body(kind, protocol, body);
         }
         (Err(error), Ok(header)) => {
-            inside(error, whole.len());
+            check_offset(error, whole.len());
             assert!(header.encrypted, "{error} in a message in clear");
             assert_eq!(
                 error.kind == DecodeErrorKind::NoKey,
@@ -68,19 +71,19 @@ pub fn message(data: &[u8]) {
                 "{error}"
             );
         }
-        (opened, header) => assert_eq!(opened.err(), header.err()),
+        (decrypted, header) => assert_eq!(decrypted.err(), header.err()),
     }
 }
 
-fn inside(error: DecodeError, length: usize) {
+fn check_offset(error: DecodeError, length: usize) {
     assert!(
         error.offset <= length,
-        "{error}, behind the end at {length}"
+        "{error}: the offset is behind the end at {length}"
     );
 }
 
-/// What is sealed opens to what it was.
-fn sealed(plain: &[u8], cipher: &Cipher) {
+/// An encrypted message decrypts to the original, except for the kinds that are never encrypted.
+fn check_encryption(plain: &[u8], cipher: &Cipher) {
     let Ok(Header {
         kind,
         encrypted: false,
@@ -88,13 +91,17 @@ fn sealed(plain: &[u8], cipher: &Cipher) {
     else {
         return;
     };
-    let mut sealed = plain.to_vec();
-    message::encrypt(&mut sealed, 0, cipher);
-    match message::decrypt(&mut sealed, Some(cipher)) {
-        Ok(opened) if kind != MessageKind::InitResponse => {
-            assert_eq!(opened, (kind, &plain[Header::LENGTH..]))
+    let mut encrypted = plain.to_vec();
+    message::encrypt(&mut encrypted, 0, cipher);
+    match message::decrypt(&mut encrypted, Some(cipher)) {
+        Ok(decrypted) if kind != MessageKind::InitResponse => {
+            assert_eq!(decrypted, (kind, &plain[Header::LENGTH..]))
         }
-        Ok((kind, _)) => assert_eq!(kind, MessageKind::InitResponse, "it is never decrypted"),
+        Ok((kind, _)) => assert_eq!(
+            kind,
+            MessageKind::InitResponse,
+            "only init responses stay as they are"
+        ),
         Err(error) => assert_eq!(
             (kind, error.kind),
             (MessageKind::Init, DecodeErrorKind::NeverEncrypted)
@@ -105,21 +112,25 @@ fn sealed(plain: &[u8], cipher: &Cipher) {
 fn http_init(payload: &[u8]) {
     match HttpInit::decode(&LIMITS, payload) {
         Ok(_) => assert!(payload.starts_with(b"POST /?")),
-        Err(error) => inside(error, payload.len()),
+        Err(error) => check_offset(error, payload.len()),
     }
 }
 
-fn parsed(kind: MessageKind, protocol: Protocol, body: &[u8]) {
+fn check_body(kind: MessageKind, protocol: Protocol, body: &[u8]) {
     let end = Header::LENGTH + body.len();
     let parsed = match Message::decode(kind, protocol, &LIMITS, body) {
         Ok(parsed) => parsed,
-        Err(error) => return inside(error, end),
+        Err(error) => return check_offset(error, end),
     };
     let own = match &parsed {
-        Message::Init(init) => return init_again(init),
+        Message::Init(init) => return check_init(init),
         Message::InitResponse => return assert_eq!(kind, MessageKind::InitResponse),
         Message::Value(value) => {
-            return drop(value.to_value(&LIMITS).map_err(|error| inside(error, end)));
+            return drop(
+                value
+                    .to_value(&LIMITS)
+                    .map_err(|error| check_offset(error, end)),
+            );
         }
         Message::Raw(bytes) => return assert_eq!(*bytes, body),
         Message::Request { params, .. }
@@ -129,14 +140,14 @@ fn parsed(kind: MessageKind, protocol: Protocol, body: &[u8]) {
         other => panic!("{other:?}"),
     };
     let owned = read_owned(own);
-    in_other_orders(own, &owned, end);
-    each_reader(own, end);
+    check_orders(own, &owned, end);
+    check_readers(own, end);
     if let Ok((parameters, _)) = owned {
-        written_again(kind, protocol, &parsed, &parameters);
+        check_encoding(kind, protocol, &parsed, &parameters);
     }
 }
 
-fn init_again(init: &Init) {
+fn check_init(init: &Init) {
     let mut written = Vec::new();
     init.encode(&mut written);
     let again = Message::decode(
@@ -151,20 +162,16 @@ fn init_again(init: &Init) {
     );
 }
 
-/// All parameters, and how many bytes follow them.
+/// All parameters, and the number of bytes behind them.
 fn read_owned(params: &Params<'_>) -> Result<(Parameters, usize), DecodeError> {
     let mut cursor = params.clone();
     let all = cursor.to_parameters()?;
     Ok((all, cursor.finish()?))
 }
 
-fn in_other_orders(
-    params: &Params<'_>,
-    owned: &Result<(Parameters, usize), DecodeError>,
-    end: usize,
-) {
+fn check_orders(params: &Params<'_>, owned: &Result<(Parameters, usize), DecodeError>, end: usize) {
     let skipped = params.clone().finish();
-    // Every second value is read, the others are skipped; then the other way round.
+    // Two passes: each reads every second value and skips the others.
     let [even, odd] = [0, 1].map(|remainder| {
         let (mut cursor, mut values, mut index) = (params.clone(), Vec::new(), 0);
         while let Some(key) = cursor.next_key()? {
@@ -185,10 +192,13 @@ fn in_other_orders(
         errors
             .into_iter()
             .flatten()
-            .for_each(|error: &DecodeError| inside(*error, end));
+            .for_each(|error: &DecodeError| check_offset(*error, end));
         assert!(even.is_err() || odd.is_err() || charged(owned), "{owned:?}");
         assert!(
-            skipped.is_err() || owned.as_ref().is_err_and(|error| unseen(error.kind)),
+            skipped.is_err()
+                || owned
+                    .as_ref()
+                    .is_err_and(|error| is_found_by_decoding(error.kind)),
             "{owned:?}"
         );
         return;
@@ -196,8 +206,8 @@ fn in_other_orders(
     assert_eq!(skipped, Ok(*surplus));
     assert!(*surplus <= end);
     let (even, odd) = (
-        even.expect("all can be read"),
-        odd.expect("all can be read"),
+        even.expect("all parameters decode"),
+        odd.expect("all parameters decode"),
     );
     assert_eq!((even.1, odd.1), (*surplus, *surplus));
     let mut values = [even.0, odd.0].concat();
@@ -216,19 +226,20 @@ fn in_other_orders(
         let picked = params
             .clone()
             .pick([key, key.wrapping_add(1)])
-            .expect("all can be read");
-        let picked = picked
-            .map(|value| value.map(|value| value.to_value(&LIMITS).expect("all can be read")));
+            .expect("all parameters decode");
+        let picked = picked.map(|value| {
+            value.map(|value| value.to_value(&LIMITS).expect("all parameters decode"))
+        });
         assert_eq!(picked, [value(key), value(key.wrapping_add(1))]);
     }
     let key = internal::public_key(&mut params.clone())
-        .expect("all can be read")
+        .expect("all parameters decode")
         .map(<[u8]>::to_vec);
     assert_eq!(
         key.map(Value::from),
         value(1).filter(|value| matches!(value, Value::Bytes(_)))
     );
-    let times = internal::ping_times(&mut params.clone()).expect("all can be read");
+    let times = internal::ping_times(&mut params.clone()).expect("all parameters decode");
     let int = |key| {
         value(key).and_then(|value| {
             if let Value::Int(time) = value {
@@ -241,7 +252,7 @@ fn in_other_orders(
     assert_eq!(times, (int(1), int(2)));
 }
 
-/// Whether reading failed for what all values together cost: reading half of them costs less.
+/// Whether decoding failed because of the costs of all values together: half of them cost less.
 fn charged<T>(read: &Result<T, DecodeError>) -> bool {
     let kind = read.as_ref().err().map(|error| error.kind);
     matches!(
@@ -250,29 +261,27 @@ fn charged<T>(read: &Result<T, DecodeError>) -> bool {
     )
 }
 
-/// Each parameter by each of the readers.
-fn each_reader(params: &Params<'_>, end: usize) {
+/// Reads each parameter with each reader.
+fn check_readers(params: &Params<'_>, end: usize) {
     let mut cursor = params.clone();
-    let mut most = 16;
-    while let Ok(Some(_)) = cursor.next_key() {
-        most -= 1;
-        if most == 0 {
+    for _ in 0..MAX_PARAMETERS {
+        let Ok(Some(_)) = cursor.next_key() else {
             break;
-        }
+        };
         let mut borrowed = cursor.clone();
         let Ok(value) = borrowed.value_ref() else {
             return;
         };
-        let behind = borrowed.finish().ok();
-        read_by_type(&cursor, value, behind);
-        read_elements(&cursor, value, behind, end);
+        let surplus = borrowed.finish().ok();
+        read_by_type(&cursor, value, surplus);
+        read_elements(&cursor, value, surplus, end);
     }
 }
 
-fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>) {
+fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, surplus: Option<usize>) {
     fn check<'a, T: PartialEq + std::fmt::Debug>(
         cursor: &Params<'a>,
-        behind: Option<usize>,
+        surplus: Option<usize>,
         expected: Option<T>,
         read: impl FnOnce(&mut Params<'a>) -> Result<T, DecodeError>,
     ) {
@@ -287,7 +296,7 @@ fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>)
         }
         assert_eq!(
             cursor.finish().ok(),
-            behind,
+            surplus,
             "a reader stops where the value ends"
         );
     }
@@ -302,18 +311,20 @@ fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>)
     } else {
         None
     };
-    check(cursor, behind, value.as_str(), |params| params.str("field"));
+    check(cursor, surplus, value.as_str(), |params| {
+        params.str("field")
+    });
     check(
         cursor,
-        behind,
+        surplus,
         value.as_str().map(str::as_bytes),
         |params| params.text_bytes("field"),
     );
-    check(cursor, behind, int, |params| params.int("field"));
-    check(cursor, behind, bool, |params| params.bool("field"));
+    check(cursor, surplus, int, |params| params.int("field"));
+    check(cursor, surplus, bool, |params| params.bool("field"));
     check(
         cursor,
-        behind,
+        surplus,
         Some(value.as_str().map(str::as_bytes)),
         |params| {
             Ok(match params.element()? {
@@ -324,7 +335,7 @@ fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>)
     );
 }
 
-fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>, end: usize) {
+fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, surplus: Option<usize>, end: usize) {
     let (mut by_elements, mut elements) = (cursor.clone(), Vec::new());
     let read = by_elements.elements("field", |element| {
         elements.push(match element {
@@ -338,7 +349,7 @@ fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>
         .into_iter()
         .flatten()
     {
-        inside(error, end);
+        check_offset(error, end);
     }
     match value.to_value(&LIMITS) {
         Ok(Value::Array(Array::Object(values))) => {
@@ -359,7 +370,7 @@ fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>
             );
             assert_eq!(strings, Ok(texts.iter().map(|text| &**text).collect()));
         }
-        // Texts that are not UTF-8, and other things that only decoding finds.
+        // Texts that are not UTF-8, and other faults that only decoding finds.
         Err(_) => return,
         Ok(_) => {
             let wrong = |error: DecodeError| matches!(error.kind, DecodeErrorKind::WrongType(_));
@@ -372,21 +383,21 @@ fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, behind: Option<usize>
     }
     assert_eq!(
         by_elements.finish().ok(),
-        behind,
+        surplus,
         "elements end where the value ends"
     );
 }
 
-/// The same message from its parts.
-fn written_again(
+/// Encodes the message again from its parts.
+fn check_encoding(
     kind: MessageKind,
     protocol: Protocol,
     message: &Message<'_>,
     parameters: &Parameters,
 ) {
     let mut buffer = vec![1, 2, 3];
-    let Ok(expected) = write(&mut buffer, protocol, message, parameters) else {
-        // Only a text that is too long for a writer keeps the beginning from being written.
+    let Ok(expected) = encode(&mut buffer, protocol, message, parameters) else {
+        // Only a text that is too long to encode prevents the beginning of a message.
         return assert_eq!(buffer, [1, 2, 3]);
     };
     let (before, written) = buffer.split_at(3);
@@ -399,7 +410,7 @@ fn written_again(
         })
     );
     let again = Message::decode(kind, protocol, &LIMITS, &written[Header::LENGTH..])
-        .expect("what was written reads");
+        .expect("an encoded message decodes");
     let read = match (message, again) {
         (
             Message::Request { internal, code, .. },
@@ -459,9 +470,9 @@ fn written_again(
         }
         (message, again) => panic!("{message:?}, {again:?}"),
     };
-    let (read, surplus) = read_owned(&read).expect("what was written reads");
+    let (read, surplus) = read_owned(&read).expect("an encoded message decodes");
     assert_eq!(surplus, 0);
-    // In 1.6 an array of object arrays becomes an object array: see the targets of values.
+    // In 1.6 an array of object arrays becomes an object array. Spec: wire.md 4.1
     match protocol {
         Protocol::V16 => assert!(
             read.iter()
@@ -472,8 +483,8 @@ fn written_again(
     }
 }
 
-/// Writes a message behind what the buffer holds, with those of its parameters that can be written.
-fn write(
+/// Appends a message to the buffer, with those of its parameters that can be encoded.
+fn encode(
     out: &mut Vec<u8>,
     protocol: Protocol,
     message: &Message<'_>,

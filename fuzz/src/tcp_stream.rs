@@ -5,15 +5,16 @@ use photon_proto::tcp::{self, Delivery, HEADER_BYTES, Item, Splitter};
 use photon_proto::{DecodeError, DecodeErrorKind, Role};
 use std::ops::Range;
 
-/// Any bytes as a TCP stream, cut in any way.
+/// Splits any bytes as a TCP stream, in chunks of any lengths.
 ///
-/// The first byte says who reads, how long a message may be, and whether the reader keeps up; a list of chunk lengths
-/// follows (its own length first), used again from its start when it is at its end; the rest is the stream.
+/// The first byte chooses the reader's role, the limit for messages, and whether the reader lags. A list
+/// of chunk lengths follows, with its own length in front; the splitter uses it in a circle. The rest is
+/// the stream.
 ///
 /// - Any chunks give the same items, the same error, and the same number of bytes left.
-/// - The items, written again, are the beginning of the stream; the error names the place behind them.
-/// - [`Splitter::has_item`] says what [`Splitter::next`] then does.
-/// - A message can be changed in place, and its range is good for nothing afterwards.
+/// - The items, encoded again, are the beginning of the stream. The offset of an error is behind them.
+/// - [`Splitter::has_item`] announces the result of [`Splitter::next`].
+/// - A message can be changed in place; its range is invalid after the next item.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -26,27 +27,27 @@ pub fn tcp_stream(data: &[u8]) {
         } else {
             Role::Server
         },
-        most: [40, 1000, 1024 * 1024, 2][usize::from(choices >> 1 & 3)],
+        max_bytes: [40, 1000, 1024 * 1024, 2][usize::from(choices >> 1 & 3)],
         lags: choices & 8 != 0,
     };
     let lengths = input.bytes(64);
     let stream = input.rest();
 
     let whole = reader.read(stream, &[]);
-    reader.follows(stream, &whole);
+    reader.check(stream, &whole);
     assert_eq!(reader.read(stream, lengths), whole, "cut at {lengths:?}");
     assert_eq!(reader.read(stream, &[1]), whole, "byte by byte");
 }
 
 struct Reader {
     role: Role,
-    /// The longest message.
-    most: usize,
-    /// Whether it takes one item a chunk, and the rest at the end.
+    /// The maximum of bytes in a message.
+    max_bytes: usize,
+    /// Whether it takes one item for each chunk, and the rest at the end.
     lags: bool,
 }
 
-/// What became of a stream.
+/// The result of splitting a stream.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     items: Vec<Owned>,
@@ -67,10 +68,10 @@ enum Owned {
 impl Reader {
     /// Reads a stream in chunks of these lengths; without lengths, as a whole.
     fn read(&self, stream: &[u8], lengths: &[u8]) -> Outcome {
-        let mut splitter = Splitter::new(self.role, self.most);
+        let mut splitter = Splitter::new(self.role, self.max_bytes);
         let mut taken = Taken::default();
         let mut rest = stream;
-        // An empty chunk is a chunk, but nothing but empty ones would never end.
+        // Empty chunks are legal, but a list of empty ones would never end.
         let lengths = if lengths.iter().all(|length| *length == 0) {
             &[]
         } else {
@@ -94,8 +95,8 @@ impl Reader {
         }
     }
 
-    /// The outcome against the stream that it came from.
-    fn follows(&self, stream: &[u8], outcome: &Outcome) {
+    /// Checks the outcome against its stream.
+    fn check(&self, stream: &[u8], outcome: &Outcome) {
         let mut written = Vec::new();
         for item in &outcome.items {
             match item {
@@ -105,7 +106,7 @@ impl Reader {
                     message,
                 } => {
                     assert!(
-                        (2..=self.most).contains(&message.len()),
+                        (2..=self.max_bytes).contains(&message.len()),
                         "{} bytes",
                         message.len()
                     );
@@ -115,7 +116,7 @@ impl Reader {
                         *channel,
                         known.unwrap_or(Delivery::Reliable),
                     );
-                    // Unknown ones are no error, and nothing writes them.
+                    // Unknown delivery codes are legal, and the encoder has no name for them.
                     if known.is_none() {
                         written[start.message_position() - 1] = *delivery;
                     }
@@ -144,22 +145,22 @@ impl Reader {
         match outcome.end {
             Ok(()) => {
                 assert_eq!(outcome.left, rest.len());
-                let waits = match (rest.first(), message_bytes) {
+                let incomplete = match (rest.first(), message_bytes) {
                     (None, _) => true,
                     (Some(0xF0), _) => rest.len() < if self.role == Role::Client { 9 } else { 5 },
                     (Some(0xFB), None) => true,
                     (Some(0xFB), Some(bytes)) => {
-                        (2..=self.most).contains(&bytes) && rest.len() < bytes + HEADER_BYTES
+                        (2..=self.max_bytes).contains(&bytes) && rest.len() < bytes + HEADER_BYTES
                     }
                     _ => false,
                 };
-                assert!(waits, "there is more: {rest:x?}");
+                assert!(incomplete, "an item was not read: {rest:x?}");
             }
             Err(error) => {
                 assert_eq!(outcome.left, 0);
                 let expected = match (rest[0], message_bytes) {
                     (0xFB, Some(bytes)) if bytes < 2 => (DecodeErrorKind::BadLength, 1),
-                    (0xFB, Some(bytes)) if bytes > self.most => (DecodeErrorKind::TooLong, 1),
+                    (0xFB, Some(bytes)) if bytes > self.max_bytes => (DecodeErrorKind::TooLong, 1),
                     (0xFB | 0xF0, _) => panic!("{error}: {rest:x?}"),
                     (other, _) => (DecodeErrorKind::BadFrame(other), 0),
                 };
@@ -172,7 +173,7 @@ impl Reader {
     }
 }
 
-/// What was taken from a splitter.
+/// The items of a splitter so far.
 struct Taken {
     items: Vec<Owned>,
     end: Result<(), DecodeError>,
@@ -190,17 +191,21 @@ impl Default for Taken {
 }
 
 impl Taken {
-    /// Takes an item; false if there is none.
+    /// Takes an item. False if there is none.
     fn next(&mut self, splitter: &mut Splitter) -> bool {
         let announced = splitter.has_item();
         let before = splitter.buffered_bytes();
         let next = splitter.next();
-        assert_eq!(announced, next != Ok(None), "has_item and next");
+        assert_eq!(
+            announced,
+            next != Ok(None),
+            "`has_item` and `next` disagree"
+        );
         assert!(splitter.buffered_bytes() <= before);
         if let Some(stale) = self.stale.take() {
             assert!(
                 splitter.message_mut(stale).is_empty(),
-                "a range from before"
+                "the range of an earlier item"
             );
         }
         match next {
@@ -224,7 +229,7 @@ impl Taken {
             Err(error) => {
                 assert!(
                     self.end.is_ok() || self.end == Err(error),
-                    "another error than before"
+                    "a different error than before"
                 );
                 self.end = Err(error);
                 return false;

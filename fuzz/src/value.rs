@@ -14,15 +14,18 @@ const TIGHT: Limits = Limits {
     ..Limits::DEFAULT
 };
 
-/// What a byte may become, at each level of containers: one value of many in an array, gathered.
+/// The heap that one byte may take at each level of containers: a value of one byte in an array, while
+/// the array grows.
 const MAX_HEAP_A_BYTE: usize = 100;
 
-/// Any bytes as one value of GpBinary 1.6.
+/// Decodes any bytes as one value of GpBinary 1.6.
 ///
-/// - They are a value or an error; its offset lies in the bytes.
-/// - Reading owned, reading borrowed and then owned, and skipping agree on the value, its end, and the error.
-/// - What was read is written again and reads as the same, or is refused for a documented reason.
-/// - Limits hold: what is read within small ones is the same as without, and takes no more memory than they allow.
+/// - The bytes decode or are an error whose offset lies in them.
+/// - Decoding an owned value, decoding a borrowed one and converting it, and skipping agree on the
+///   value, its end, and the error.
+/// - A decoded value, encoded again, decodes to the same, or encoding refuses it for a documented
+///   reason.
+/// - Small limits do not change a value, and are kept, on the heap as well.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -30,7 +33,7 @@ pub fn value_v16(data: &[u8]) {
     check(Protocol::V16, data);
 }
 
-/// Any bytes as one value of GpBinary 1.8; what has to hold is that of [`value_v16`].
+/// Decodes any bytes as one value of GpBinary 1.8. The assertions are those of [`value_v16`].
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -40,18 +43,18 @@ pub fn value_v18(data: &[u8]) {
 
 fn check(protocol: Protocol, data: &[u8]) {
     let owned = decode(protocol, &Limits::DEFAULT, data);
-    borrowed_agrees(protocol, &Limits::DEFAULT, data, &owned);
-    skipped_agrees(protocol, &Limits::DEFAULT, data);
-    within_tight_limits(protocol, data, &owned);
+    check_borrowed(protocol, &Limits::DEFAULT, data, &owned);
+    check_skipped(protocol, &Limits::DEFAULT, data);
+    check_tight_limits(protocol, data, &owned);
     if let Ok(value) = &owned {
-        written_again(protocol, &Limits::DEFAULT, data.len(), value);
+        check_encoding(protocol, &Limits::DEFAULT, data.len(), value);
         let other = if protocol == Protocol::V16 {
             Protocol::V18
         } else {
             Protocol::V16
         };
         if let Ok(bytes) = codec::encode_value(other, &Limits::DEFAULT, value) {
-            reads_as(other, &bytes, value);
+            check_encoded(other, &bytes, value);
         }
     }
 }
@@ -62,13 +65,13 @@ fn decode(protocol: Protocol, limits: &Limits, data: &[u8]) -> Result<Value, Dec
     let heap =
         allocation_counter::measure(|| decoded = Some(codec::decode_value(protocol, limits, data)));
     let decoded = decoded.expect("the measured function has run");
-    // Memory is charged before it is reserved, and a count that promises more than there are bytes reserves nothing. What
-    // is needed for a moment beside it (to find duplicate keys, to gather arrays) is a part of that.
+    // Memory is charged before it is reserved, and a count of more values than bytes reserves nothing.
+    // The factor covers temporary memory: to find duplicate keys, and to let arrays grow.
     let charged = limits.max_memory_bytes * 2;
-    let promised = data.len() * MAX_HEAP_A_BYTE * (limits.max_depth as usize + 1);
-    let most = charged.min(promised) + 1024;
+    let possible = data.len() * MAX_HEAP_A_BYTE * (limits.max_depth as usize + 1);
+    let max = charged.min(possible) + 1024;
     assert!(
-        heap.bytes_max <= most as u64,
+        heap.bytes_max <= max as u64,
         "{} bytes on the heap for {}",
         heap.bytes_max,
         data.len()
@@ -81,14 +84,14 @@ fn decode(protocol: Protocol, limits: &Limits, data: &[u8]) -> Result<Value, Dec
         ),
         Err(error) => assert!(
             error.offset <= data.len(),
-            "{error}, behind the end at {}",
+            "{error}: the offset is behind the end at {}",
             data.len()
         ),
     }
     decoded
 }
 
-fn borrowed_agrees(
+fn check_borrowed(
     protocol: Protocol,
     limits: &Limits,
     data: &[u8],
@@ -108,12 +111,12 @@ fn borrowed_agrees(
             for error in [&later, error] {
                 assert!(
                     error.offset <= data.len(),
-                    "{error}, behind the end at {}",
+                    "{error}: the offset is behind the end at {}",
                     data.len()
                 );
                 assert!(
-                    unseen(error.kind),
-                    "a look over the bytes should have seen: {error}"
+                    is_found_by_decoding(error.kind),
+                    "borrowing should have found: {error}"
                 );
             }
         }
@@ -126,8 +129,8 @@ fn borrowed_agrees(
     }
 }
 
-/// What only decoding finds: containers are borrowed without looking at texts, keys and types in them.
-pub(crate) const fn unseen(kind: DecodeErrorKind) -> bool {
+/// Whether only decoding finds this error: borrowing a container checks no texts, keys and types in it.
+pub(crate) const fn is_found_by_decoding(kind: DecodeErrorKind) -> bool {
     matches!(
         kind,
         DecodeErrorKind::NotUtf8
@@ -138,8 +141,8 @@ pub(crate) const fn unseen(kind: DecodeErrorKind) -> bool {
     )
 }
 
-/// The same bytes as the only parameter of an event, skipped.
-fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
+/// Skips the same bytes as the only parameter of an event.
+fn check_skipped(protocol: Protocol, limits: &Limits, data: &[u8]) {
     let (mut body, string) = match protocol {
         Protocol::V16 => (vec![1, 0, 1, 7], b's'),
         _ => (vec![1, 1, 7], 7),
@@ -160,7 +163,7 @@ fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
         Err(error) if error.kind == DecodeErrorKind::TrailingBytes => {
             assert_eq!(skipped, Ok(data.len() - error.offset));
         }
-        // A text by itself is checked as it is borrowed, and not as it is skipped.
+        // Borrowing a text checks its UTF-8, skipping it does not.
         Err(error) if error.kind == DecodeErrorKind::NotUtf8 && data.first() == Some(&string) => {
             assert!(skipped.is_ok(), "{skipped:?}, {error}");
         }
@@ -171,7 +174,7 @@ fn skipped_agrees(protocol: Protocol, limits: &Limits, data: &[u8]) {
     }
 }
 
-fn within_tight_limits(protocol: Protocol, data: &[u8], owned: &Result<Value, DecodeError>) {
+fn check_tight_limits(protocol: Protocol, data: &[u8], owned: &Result<Value, DecodeError>) {
     let limited = |kind| {
         matches!(
             kind,
@@ -181,35 +184,38 @@ fn within_tight_limits(protocol: Protocol, data: &[u8], owned: &Result<Value, De
         )
     };
     let tight = decode(protocol, &TIGHT, data);
-    borrowed_agrees(protocol, &TIGHT, data, &tight);
-    skipped_agrees(protocol, &TIGHT, data);
+    check_borrowed(protocol, &TIGHT, data, &tight);
+    check_skipped(protocol, &TIGHT, data);
     match (tight, owned) {
         (Ok(value), Ok(owned)) => {
             assert_eq!(value, *owned);
-            written_again(protocol, &TIGHT, data.len(), &value);
+            check_encoding(protocol, &TIGHT, data.len(), &value);
         }
         (Err(error), Err(owned)) => assert!(
             error == *owned || limited(error.kind),
             "{error}, and {owned}"
         ),
-        (Err(error), Ok(_)) => assert!(limited(error.kind), "{error}, only within limits"),
-        (Ok(_), Err(error)) => panic!("{error}, only without limits"),
+        (Err(error), Ok(_)) => assert!(limited(error.kind), "{error}, only with small limits"),
+        (Ok(_), Err(error)) => panic!("{error}, only without small limits"),
     }
 }
 
-/// A value that was read from `length` bytes is written and reads as the same, or is one that is only read.
-fn written_again(protocol: Protocol, limits: &Limits, length: usize, value: &Value) {
+/// Encodes a value that was decoded from `length` bytes. It decodes to the same, or is one that cannot
+/// be encoded.
+fn check_encoding(protocol: Protocol, limits: &Limits, length: usize, value: &Value) {
     let error = match codec::encode_value(protocol, limits, value) {
-        Ok(bytes) => return reads_as(protocol, &bytes, value),
+        Ok(bytes) => return check_encoded(protocol, &bytes, value),
         Err(error) => error,
     };
     let old = protocol == Protocol::V16;
-    let only_read = match error.kind {
-        // Declared types that the official reader takes, or should take, and the official writer never gives.
+    let is_documented = match error.kind {
+        // Declared types that the official reader accepts, or should, and the official writer never
+        // uses.
         EncodeErrorKind::TypeNotExpressible => {
             holds(value, &|part| matches!(part, Part::Dictionary))
         }
-        // An empty array of arrays names no element type when it is read, and so not the one of its neighbours.
+        // An empty array of arrays has no element type once it is decoded, and so not the one of its
+        // neighbours.
         EncodeErrorKind::TypeMismatch => holds(
             value,
             &|part| matches!(part, Part::Array(Array::Object(elements)) if elements.is_empty()),
@@ -219,18 +225,18 @@ fn written_again(protocol: Protocol, limits: &Limits, length: usize, value: &Val
         EncodeErrorKind::MessageTooLong(most) => length.saturating_mul(2) + 64 > most,
         _ => false,
     };
-    assert!(only_read, "it was read and cannot be written: {error}");
+    assert!(is_documented, "a decoded value cannot be encoded: {error}");
 }
 
-/// `bytes` were written for `value`.
-fn reads_as(protocol: Protocol, bytes: &[u8], value: &Value) {
-    // What the limits of a peer allow to be sent, they allow to be received.
+/// Checks the bytes that were encoded for `value`.
+fn check_encoded(protocol: Protocol, bytes: &[u8], value: &Value) {
+    // A value within the limits for sending is within those for receiving.
     let read =
-        codec::decode_value(protocol, &Limits::DEFAULT, bytes).expect("what was written reads");
-    let again = codec::encode_value(protocol, &Limits::DEFAULT, &read)
-        .expect("what was written once is written");
+        codec::decode_value(protocol, &Limits::DEFAULT, bytes).expect("an encoded value decodes");
+    let again =
+        codec::encode_value(protocol, &Limits::DEFAULT, &read).expect("a value encodes twice");
     assert_eq!(again, bytes);
-    // In 1.6 an array of object arrays is written as an object array that holds object arrays.
+    // In 1.6 an array of object arrays becomes an object array of object arrays. Spec: wire.md 4.1
     let changed = |part: Part<'_>| match part {
         Part::Array(Array::Array(arrays)) => arrays.first().is_some_and(object_leaf),
         _ => false,
@@ -248,14 +254,14 @@ fn object_leaf(array: &Array) -> bool {
     }
 }
 
-/// What a value can be made of.
+/// A part of a value that some assertion treats differently.
 #[derive(Clone, Copy)]
 enum Part<'v> {
     Array(&'v Array),
     Dictionary,
 }
 
-/// Whether there is such a part anywhere in a value.
+/// Whether any part of a value passes the test.
 fn holds(value: &Value, test: &dyn Fn(Part<'_>) -> bool) -> bool {
     let parameters = |all: &Parameters| all.iter().any(|(_, value)| holds(value, test));
     match value {

@@ -1,4 +1,4 @@
-//! The committed corpora: every file through its target, and the seeds are what `examples/seed.rs` makes.
+//! Replays the committed corpora, and checks that the seeds in them are current.
 
 mod seeds;
 
@@ -7,7 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[test]
-fn every_file_keeps_what_its_target_promises() {
+fn no_file_fails_its_target() {
     let mut failed = Vec::new();
     for (target, run) in TARGETS {
         let mut files = 0;
@@ -25,9 +25,9 @@ fn every_file_keeps_what_its_target_promises() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// A change of the vectors or of what the bytes of a script mean changes the seeds.
+/// A change of the test vectors or of a script type changes the bytes of seeds.
 #[test]
-fn the_seeds_are_the_newest() {
+fn seeds_in_the_corpora_are_current() {
     let seeds = seeds::all();
     let hint = "run `cargo run -p photon-fuzz --example seed`";
     for ((target, name), bytes) in &seeds {
@@ -53,9 +53,9 @@ fn the_seeds_are_the_newest() {
     }
 }
 
-/// A corpus is small: what a fuzzer finds is merged, not kept as it is.
+/// Long fuzz runs are merged into a few files before they are committed.
 #[test]
-fn the_corpora_are_small() {
+fn corpora_are_small() {
     let files: Vec<u64> = TARGETS
         .iter()
         .flat_map(|(target, _)| fs::read_dir(seeds::corpus().join(target)).unwrap())
@@ -70,7 +70,7 @@ fn the_corpora_are_small() {
 }
 
 #[test]
-fn scripts_made_by_hand_get_to_where_they_should() {
+fn chat_seeds_reach_the_front_end_where_they_should() {
     let seeds = seeds::all();
     let on_front_end = |name: &str| {
         let script = seeds.get(&("chat_script", name.to_owned())).expect(name);
@@ -128,7 +128,7 @@ fn scripts_made_by_hand_get_to_where_they_should() {
 }
 
 #[test]
-fn udp_scripts_made_by_hand_get_to_where_they_should() {
+fn udp_seeds_deliver_and_forge_as_their_names_say() {
     let seeds = seeds::all();
     let scripts = seeds
         .iter()

@@ -1,7 +1,7 @@
-//! Random bytes for every target, so that a plain `cargo test` tries what a fuzzer would, if less cleverly.
+//! Random bytes for every target, so that a plain `cargo test` fuzzes a little.
 //!
-//! Every run tries the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` try something else, and more. A failure prints the
-//! bytes: make a file in `corpus` of them, and it is tried from then on.
+//! Each run uses the same bytes. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others, and more. A
+//! failure prints the bytes: write them to a file in `corpus`, and all runs replay it.
 
 #[path = "seeds/datagrams.rs"]
 mod datagrams;
@@ -51,7 +51,7 @@ fn script() -> impl Strategy<Value = Script> {
 }
 
 #[test]
-fn any_order_of_calls_keeps_the_contract() {
+fn random_chat_scripts_keep_the_contract() {
     let (scripts, on_front_end, steps) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_usize));
     let over = RefCell::new(BTreeMap::new());
     let config = config(4_500);
@@ -73,16 +73,19 @@ fn any_order_of_calls_keeps_the_contract() {
     result.unwrap();
     let on_front_end = on_front_end.get();
     println!(
-        "{} scripts, {on_front_end} of them on the front end, {} steps",
+        "{} scripts, {on_front_end} of them reach the front end, {} steps",
         scripts.get(),
         steps.get()
     );
     let over = over.into_inner();
     println!("{over:?}");
-    assert!(cases < 1_000 || over.len() == 6, "not over every transport");
+    assert!(
+        cases < 1_000 || over.len() == 6,
+        "some transports were not used"
+    );
     assert!(
         on_front_end >= cases * 2 / 3,
-        "only {on_front_end} scripts got to the front end"
+        "only {on_front_end} scripts reached the front end"
     );
 }
 
@@ -139,7 +142,7 @@ fn udp_script() -> impl Strategy<Value = udp_connection::Script> {
 }
 
 #[test]
-fn any_order_of_datagrams_keeps_what_a_connection_promises() {
+fn random_udp_scripts_keep_the_promises_of_a_connection() {
     let (scripts, connected, complete) = (Cell::new(0_u32), Cell::new(0_u32), Cell::new(0_u32));
     let (forged, messages) = (Cell::new(0_u32), Cell::new(0_usize));
     let config = config(4_000);
@@ -167,16 +170,16 @@ fn any_order_of_datagrams_keeps_what_a_connection_promises() {
     assert!(connected >= cases / 2 && complete >= cases / 6 && forged >= cases / 6);
 }
 
-/// Here a case is a datagram: with `PROPTEST_CASES=1000000` it is a million into each role.
+/// A case is one datagram here: `PROPTEST_CASES=1000000` sends a million to each role.
 #[test]
-fn any_datagrams_leave_every_role_whole() {
+fn random_datagrams_break_no_role() {
     let config = config(30_000);
     let (RngSeed::Fixed(seed), datagrams) = (config.rng_seed, config.cases) else {
-        panic!("a seed that is none")
+        panic!("PROPTEST_RNG_SEED is not a number")
     };
     let recorded = datagrams::recorded();
     for role in [Role::Client, Role::Server, Role::Acceptor] {
-        // To a client goes what servers have sent.
+        // A client receives the recorded datagrams of servers, and the other way round.
         let samples = recorded
             .iter()
             .filter(|(_, to_client, _)| *to_client == (role == Role::Client));
@@ -184,7 +187,7 @@ fn any_datagrams_leave_every_role_whole() {
         assert!(samples.len() > 100);
         let flooded = udp_connection::flood(role, seed, datagrams, &samples);
         println!("{role:?}: {datagrams} datagrams, {flooded:?}");
-        // They get in, and something comes of it.
+        // Enough datagrams are processed, and have effects.
         assert!(flooded.read > u64::from(datagrams) / 4, "{flooded:?}");
         assert!(
             flooded.ended > 0 && flooded.messages > 0 && flooded.answered_bytes > 0,
@@ -193,18 +196,37 @@ fn any_datagrams_leave_every_role_whole() {
     }
 }
 
+/// The seeds and the corpora depend on it: the encoder writes what `arbitrary` reads. Random scripts
+/// contain all variants of all types, so that an encoder that leaves out a field is found here.
+#[test]
+fn encoded_scripts_decode_to_themselves() {
+    let random = || vec(any::<u8>(), 0..1_500);
+    let chat = TestRunner::new(config(500)).run(&random(), |bytes| {
+        let script = Script::decode(&bytes);
+        prop_assert_eq!(Script::decode(&script.encode()), script);
+        Ok(())
+    });
+    chat.unwrap();
+    let udp = TestRunner::new(config(500)).run(&random(), |bytes| {
+        let script = udp_connection::Script::decode(&bytes);
+        prop_assert_eq!(udp_connection::Script::decode(&script.encode()), script);
+        Ok(())
+    });
+    udp.unwrap();
+}
+
 proptest! {
     #![proptest_config(config(3_000))]
 
     #[test]
-    fn any_bytes_are_a_value_or_an_error(bytes in vec(any::<u8>(), 0..120)) {
+    fn random_bytes_are_a_value_or_an_error(bytes in vec(any::<u8>(), 0..120)) {
         value_v16(&bytes);
         value_v18(&bytes);
     }
 
-    /// Bytes that mean something, so that there is more behind them.
+    /// Mostly type codes, so that the decoder gets further.
     #[test]
-    fn any_codes_are_a_value_or_an_error(
+    fn random_codes_are_a_value_or_an_error(
         old in vec(prop::sample::select(b"*obkilfdsxnayzhDceqp\0\0\0\0\x01\x02\x03".to_vec()), 0..80),
         new in vec(prop_oneof![0..=34_u8, 64..=85_u8, prop::sample::select(vec![0_u8, 1, 2, 3])], 0..80),
     ) {
@@ -213,12 +235,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_message_or_an_error(choices: u8, bytes in vec(prop_oneof![any::<u8>(), 0..9_u8], 0..120)) {
+    fn random_bytes_are_a_message_or_an_error(choices: u8, bytes in vec(prop_oneof![any::<u8>(), 0..9_u8], 0..120)) {
         message(&[&[choices], &bytes[..]].concat());
     }
 
     #[test]
-    fn any_bytes_are_a_stream_or_an_error(
+    fn random_bytes_are_a_stream_or_an_error(
         choices: u8,
         chunks in vec(0..20_u8, 0..8),
         parts in vec(prop_oneof![
@@ -233,9 +255,9 @@ proptest! {
         tcp_stream(&[&[choices, count], &chunks[..], &parts.concat()].concat());
     }
 
-    /// Pieces of JSON in frames of the right length, most of them.
+    /// Pieces of JSON, mostly in frames of the right length.
     #[test]
-    fn any_text_is_frames_of_json_or_an_error(
+    fn random_text_is_frames_of_json_or_an_error(
         choices: u8,
         code in prop::sample::select(vec!["\"evt\":1", "\"res\":2,\"err\":0", "\"req\":3", "\"irs\":1", "\"irq\":1", "\"x\":1"]),
         pieces in vec(prop::sample::select(vec![
@@ -250,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_datagram_or_an_error(
+    fn random_bytes_are_a_datagram_or_an_error(
         choices: u8,
         flags in prop::sample::select(vec![0_u8, 0, 0, 0xCC, 0xCC, 1]),
         count in 0..5_u8,

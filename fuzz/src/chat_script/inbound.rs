@@ -22,18 +22,18 @@ const LIMITS: Limits = Limits {
 };
 
 script_types! {
-    /// A message of a server, and what happens to it on the way.
+    /// A message of a server, and the damage to it on the way.
     pub struct Inbound {
         /// The message.
         pub message: ServerMessage,
-        /// What happens to its bytes; if there are several datagrams or WebSocket messages of it, to
-        /// the last one.
+        /// The damage to its bytes; if it is sent as several datagrams or WebSocket messages, to the
+        /// last one.
         pub damage: Seldom<Damage>,
         /// Whether it is encrypted, if there is a key.
         pub encrypted: bool,
     }
 
-    /// What happens to the bytes of a message.
+    /// A change of the bytes of a message.
     #[derive(Copy, Eq)]
     pub enum Damage {
         /// A stream delivers it in two pieces. Datagrams arrive in reverse order, and twice if the

@@ -55,7 +55,7 @@ pub fn chat_script(data: &[u8]) {
     play(&Script::decode(data));
 }
 
-/// How far a script got.
+/// A script's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// Whether the client was ever connected to the front end.

@@ -166,14 +166,14 @@ script_types! {
         pub content: Content,
     }
 
-    /// What a status call does with the status message.
+    /// The status message of a status call.
     #[derive(Copy, Eq)]
     pub enum StatusText {
-        /// Keeps it.
+        /// The server keeps the last one.
         Keep,
-        /// Clears it.
+        /// The server clears it.
         Clear,
-        /// Replaces it.
+        /// A new one.
         Set(Content),
     }
 
@@ -233,7 +233,7 @@ script_types! {
         OldLink {
             /// Which one, modulo their number.
             which: u8,
-            /// What happens to it.
+            /// The event.
             event: OldLinkEvent,
         },
         /// The driver reports input of a link that is closed.
@@ -247,7 +247,7 @@ script_types! {
         Jump(JumpTo),
     }
 
-    /// What happens to a link that only sends its last bytes.
+    /// An event of a link that only sends its last bytes.
     #[derive(Copy, Eq)]
     pub enum OldLinkEvent {
         /// The other side closes it.

@@ -1,4 +1,4 @@
-//! [`Setup`]: the configuration of the client, and how far it is when the script begins.
+//! [`Setup`]: the configuration of the client, and its state when the script begins.
 
 use crate::script::{OneIn, choices, script_types};
 use chat_core::{ChatConfig, Encryption, Limits, Protocol, SubProtocol};
@@ -6,14 +6,14 @@ use dev_server::Transport;
 use std::time::Duration;
 
 script_types! {
-    /// The configuration of the client, and how far it is when the script begins.
+    /// The configuration of the client, and its state when the script begins.
     #[derive(Default)]
     pub struct Setup {
         /// The carrier of the messages.
         pub transport: CarriedOver,
         /// The serialization of the messages; JSON without WebSocket counts as 1.8.
         pub subprotocol: SerializedAs,
-        /// How far the client is.
+        /// The client's state when the script begins.
         pub start: Start,
         /// Whether keys are exchanged, if the transport does not encrypt.
         pub encrypted: bool,
@@ -39,7 +39,7 @@ script_types! {
         pub crc: bool,
     }
 
-    /// How far the client is when the script begins.
+    /// The client's state when the script begins.
     #[derive(Copy, Eq, Default)]
     pub enum Start {
         /// Not connected.

@@ -15,12 +15,12 @@ pub(crate) use types::{choices, script_types, second};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-/// A setup, and what happens then, step by step.
+/// A setup, and the steps that follow it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Script<Setup, Step> {
-    /// How everything is set up.
+    /// The configuration of all parts.
     pub setup: Setup,
-    /// What happens, in this order.
+    /// The steps, in this order.
     pub steps: Vec<Step>,
 }
 

@@ -181,7 +181,7 @@ impl CheckedAcceptor {
             Some(&pulled),
             "a different datagram before `transmitted`"
         );
-        // The acceptor does not tell which connection it is of, so that it is checked as if it were
+        // The acceptor does not name the connection of a datagram, so that it is checked as if it were
         // the first one of a connection.
         let challenge = pulled
             .1

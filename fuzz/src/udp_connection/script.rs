@@ -137,7 +137,7 @@ script_types! {
         },
         /// A datagram of an end is looked at, and not reported as sent.
         Peek(End),
-        /// An end is told that a datagram was sent.
+        /// The driver of an end reports a datagram as sent.
         Transmitted(End),
         /// An attacker sends a datagram.
         Attack(Attack),
@@ -235,8 +235,8 @@ choices! {
     pub struct Reason(u8) = [4, 1, 0, 2, 3, 255];
 }
 
-/// The length of a message: 0, or at least 4 bytes, which tell it from other messages. Half of all
-/// numbers stand for messages of one or two datagrams, the others for up to 32 KiB.
+/// The length of a message: 0, or at least 4 bytes, which identify it. Half of all numbers stand for
+/// messages of one or two datagrams, the others for up to 32 KiB.
 #[derive(Clone, Copy, PartialEq, Eq, Arbitrary)]
 pub struct Length(u16);
 
@@ -244,7 +244,7 @@ pub struct Length(u16);
 const LONG: u16 = 0x8000;
 /// Shorter messages are sent as at most two datagrams.
 const SHORT_BYTES: u16 = 1300;
-/// The bytes that tell a message from others.
+/// The bytes that identify a message.
 const MIN_BYTES: u16 = 4;
 
 impl Length {

@@ -4,7 +4,7 @@ use photon_inspect::hex;
 use serde_json::Value as Json;
 use std::path::Path;
 
-/// The session and the number in it, whether it goes to the client, the bytes.
+/// For each datagram: its session and number, whether the client receives it, and its bytes.
 pub(crate) fn recorded() -> Vec<(String, bool, Vec<u8>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../photon-proto/tests/vectors/udp-handshake.json");

@@ -1,11 +1,11 @@
-//! Text messages of the JSON sub-protocol, as both ends write them, and some that nobody should.
+//! Text messages of the JSON sub-protocol, as both ends write them, and wrong ones.
 
 /// A frame of JSON.
 fn frame(object: &str) -> String {
     format!("~m~{}~m~~j~{object}", 3 + object.encode_utf16().count())
 }
 
-/// Name, whether the server reads it, and the text.
+/// For each text: its name, whether the server reads it, and its bytes.
 pub(crate) fn all() -> Vec<(&'static str, bool, String)> {
     let objects = [
         (

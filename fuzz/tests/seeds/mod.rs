@@ -1,4 +1,5 @@
-//! The seeds of the corpora: the vectors of photon-proto, cut to what each target takes, and scripts made by hand.
+//! The seeds of the corpora: the test vectors of photon-proto, in the form that each target takes, and
+//! scripts.
 
 mod chat_scripts;
 mod datagrams;
@@ -12,7 +13,7 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What the files of these seeds begin with; others in the corpora were found, not made.
+/// The prefix of the files of these seeds. Fuzzers have found the other files of the corpora.
 pub(crate) const PREFIX: &str = "seed-";
 
 /// The seeds of each target by name.
@@ -42,7 +43,7 @@ pub(crate) fn all() -> Seeds {
                 &name,
                 vector.bytes.clone(),
             ),
-            // The upper half of the first byte: the message has its own header.
+            // 0xF0: the message has its own header.
             "frame" if vector.is_stream => {
                 for (role, which) in [(0, "client"), (1, "server")] {
                     add(
@@ -73,7 +74,7 @@ pub(crate) fn all() -> Seeds {
                 .iter()
                 .filter(move |one| one.new == new && one.kind == kind)
         };
-        // Sealed with a key, which a flipped bit opens no more.
+        // Encrypted, so that a mutation has to get through the decryption.
         for vector in of_kind("event") {
             let sealed = [&[0xF6 | u8::from(new)], &vector.bytes[..]].concat();
             add(
@@ -82,7 +83,7 @@ pub(crate) fn all() -> Seeds {
                 sealed,
             );
         }
-        // Everything in one stream, cut at odd places.
+        // All of them in one stream, in uneven chunks.
         let stream: Vec<u8> = vectors
             .iter()
             .filter(|one| one.new == new && one.is_stream)
@@ -106,7 +107,8 @@ pub(crate) fn all() -> Seeds {
             chat_scripts::messages(new, &events).encode(),
         );
     }
-    // One of each shape is enough: its flags, the types and channels of its commands, how much is behind them.
+    // One datagram of each shape: its flags, the types and channels of its commands, the number of bytes
+    // behind them.
     let mut shapes = BTreeSet::new();
     for (name, to_client, bytes) in datagrams::recorded() {
         let shape = decode(&bytes).map(|one| {
@@ -148,14 +150,14 @@ struct Vector {
     name: String,
     kind: String,
     direction: String,
-    /// 1.8, not 1.6.
+    /// Whether the protocol is 1.8, not 1.6.
     new: bool,
     /// Whether it is a piece of a TCP stream.
     is_stream: bool,
     bytes: Vec<u8>,
 }
 
-/// The binary vectors.
+/// The vectors of the binary protocols.
 fn vectors() -> Vec<Vector> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../photon-proto/tests/vectors/wire-vectors.json");

@@ -196,7 +196,7 @@ script_types! {
         Framed {
             /// The message kind, with the flag of encryption.
             kind: u8,
-            /// What follows the header.
+            /// The bytes behind the header.
             body: List<u8, 120>,
         },
         /// Any bytes in the place of a datagram or of a WebSocket message, or in the stream.

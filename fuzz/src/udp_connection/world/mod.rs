@@ -54,7 +54,7 @@ pub(super) struct World {
     observed_strange: [Observer; 4],
     /// Whether somebody who knew the challenge forged a datagram: then only safety is promised.
     forged: bool,
-    /// Whether the script has told each end to close, shut down or forget.
+    /// Whether the script has closed, shut down or forgotten the connection, by end.
     was_closed: [bool; 2],
     reached: Reached,
     /// Whether steps and events are printed.
