@@ -4,7 +4,7 @@ use crate::harness::{
     Harness, Seen, each, each_with, encryption_off, error, exactly_after_ms,
     not_over_datagrams_with, outcomes, over_datagrams, over_streams, strings,
 };
-use chat_core::{CauseKind, LinkInput, Outcome, State, Step, SubscribeOptions};
+use chat_core::{CauseKind, LinkInput, Outcome, State, Step};
 use std::time::Duration;
 
 #[test]
@@ -85,11 +85,7 @@ fn every_deadline_is_configurable() {
         assert_eq!(harness.client.get_regions(), Ok(()));
         harness.pump();
         exactly_after_ms(&mut harness, 700, &[Seen::Regions(Err(3004))]);
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         exactly_after_ms(&mut harness, 2_000, &error(3004));
     });
     each_with(configure, |mut harness| {
@@ -99,10 +95,7 @@ fn every_deadline_is_configurable() {
     });
     each_with(configure, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
-        let request = harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a"]);
         harness.pump();
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
         exactly_after_ms(&mut harness, 600, &[timed_out]);
@@ -110,10 +103,7 @@ fn every_deadline_is_configurable() {
     // Over datagrams silence shows by missing acknowledgements.
     not_over_datagrams_with(configure, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
-        let request = harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a"]);
         harness.pump();
         let timed_out = Seen::Subscribed(outcomes(&["a"], &Outcome::TimedOut, Some(request)));
         exactly_after_ms(&mut harness, 600, &[timed_out]);
@@ -130,11 +120,8 @@ fn every_deadline_is_configurable() {
         |config| config.request_timeout(Duration::from_millis(0)),
         |mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
-            harness
-                .client
-                .subscribe(["a"], &SubscribeOptions::new())
-                .expect("on the front end");
-            harness.client.unsubscribe(["a"]).expect("on the front end");
+            harness.subscribe(&["a"]);
+            harness.unsubscribe(&["a"]);
             harness.advance_ms(24 * 3_600_000);
             harness.expect(&[]);
         },
@@ -170,19 +157,13 @@ fn requests_time_out_one_by_one() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.join(&["d"]);
-        let first = harness
-            .client
-            .subscribe(["a", "b"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let first = harness.subscribe(&["a", "b"]);
         harness.pump();
         harness.advance_ms(1_000);
-        let gone = harness.client.unsubscribe(["d"]).expect("on the front end");
+        let gone = harness.unsubscribe(&["d"]);
         harness.pump();
         harness.advance_ms(1_000);
-        let second = harness
-            .client
-            .subscribe(["c"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let second = harness.subscribe(&["c"]);
         harness.pump();
         assert!(!harness.client.can_chat_in_channel("d"));
         // A request that is settled in time does not time out.
@@ -216,11 +197,7 @@ fn poll_timeout_is_the_deadline_of_a_login() {
         |config| config.authenticate_timeout(Duration::from_millis(1_234)),
         |mut harness| {
             harness.go_to(State::ConnectedToNameServer);
-            harness
-                .client
-                .connect_to_region_front_end("eu")
-                .expect("a region can be chosen");
-            harness.pump();
+            harness.choose_region();
             harness.expect_deadline_in_ms(1_234);
         },
     );

@@ -3,17 +3,13 @@
 use crate::harness::{
     FRONT_END, Harness, Seen, TOKEN, each, not_over_datagrams, over_streams_with,
 };
-use chat_core::{ConnectOptions, LinkError, LinkErrorKind, LinkInput, PublishOptions, State};
+use chat_core::{ConnectOptions, LinkError, LinkErrorKind, LinkInput, State};
 use std::time::Duration;
 
 /// A client whose login waits for the response of the name server.
 fn logging_in(harness: &mut Harness) {
     harness.go_to(State::ConnectedToNameServer);
-    harness
-        .client
-        .connect_to_region_front_end("eu")
-        .expect("a region can be chosen");
-    harness.pump();
+    harness.choose_region();
     harness.forget();
 }
 
@@ -25,10 +21,7 @@ fn disconnect_sends_previously_accepted_data() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();
-        harness
-            .client
-            .publish_message("a", "bye", &PublishOptions::new())
-            .expect("on the front end");
+        harness.publish("a", "bye");
         harness.client.disconnect();
         harness.pump();
         harness.expect(&[Seen::State(State::Disconnected)]);
@@ -43,10 +36,7 @@ fn disconnect_sends_previously_accepted_data() {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();
         harness.writable = false;
-        harness
-            .client
-            .publish_message("a", "bye", &PublishOptions::new())
-            .expect("on the front end");
+        harness.publish("a", "bye");
         harness.client.disconnect();
         // The timer starts with the next call that passes a time.
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
@@ -73,10 +63,7 @@ fn disconnect_sends_previously_accepted_data() {
         |mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
             let (link, now) = (harness.link(), harness.now);
-            harness
-                .client
-                .publish_message("a", "bye", &PublishOptions::new())
-                .expect("on the front end");
+            harness.publish("a", "bye");
             harness.client.disconnect();
             let bytes = harness
                 .client
@@ -168,10 +155,7 @@ fn a_link_that_ended_by_itself_is_not_closed() {
         each(|mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
             harness.writable = false;
-            harness
-                .client
-                .publish_message("a", "bye", &PublishOptions::new())
-                .expect("on the front end");
+            harness.publish("a", "bye");
             harness.client.disconnect();
             harness.pump();
             let link = harness.link();
@@ -201,10 +185,7 @@ fn connecting_again_while_the_old_link_is_flushed() {
         harness.go_to(State::ConnectedToFrontEnd);
         let old = harness.link();
         harness.writable = false;
-        harness
-            .client
-            .publish_message("a", "bye", &PublishOptions::new())
-            .expect("on the front end");
+        harness.publish("a", "bye");
         harness.client.disconnect();
         harness.connect(Some("eu"));
         harness.expect(&[
@@ -248,10 +229,7 @@ fn input_of_a_retired_link_is_not_buffered() {
         harness.go_to(State::ConnectedToFrontEnd);
         let link = harness.link();
         harness.writable = false;
-        harness
-            .client
-            .publish_message("a", "bye", &PublishOptions::new())
-            .expect("on the front end");
+        harness.publish("a", "bye");
         let unsent = harness.client.buffered_bytes();
         let event = harness.event(77, &[]);
         harness

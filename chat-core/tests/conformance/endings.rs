@@ -40,11 +40,7 @@ fn go(harness: &mut Harness, server: Server, step: At) {
         (Server::FrontEnd, At::Idle) => harness.go_to(State::ConnectedToFrontEnd),
         (Server::NameServer, At::Login) => {
             harness.go_to(State::ConnectedToNameServer);
-            harness
-                .client
-                .connect_to_region_front_end("eu")
-                .expect("a region can be chosen");
-            harness.pump();
+            harness.choose_region();
         }
         (server, step) => {
             harness.go_to(match server {
@@ -370,7 +366,7 @@ fn with_open_requests(harness: &mut Harness) -> [RequestId; 3] {
         .client
         .subscribe(["a", "b"], &options)
         .expect("on the front end");
-    let gone = harness.client.unsubscribe(["d"]).expect("on the front end");
+    let gone = harness.unsubscribe(&["d"]);
     let second = harness
         .client
         .subscribe(["c"], &options)
@@ -432,11 +428,7 @@ fn open_get_regions_fail_before_the_state_changes() {
         harness.go_to(State::ConnectedToNameServer);
         assert_eq!(harness.client.get_regions(), Ok(()));
         assert_eq!(harness.client.get_regions(), Ok(()));
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         harness.forget();
     };
     let lost = [Seen::Regions(Err(3003)), Seen::Regions(Err(3003))];

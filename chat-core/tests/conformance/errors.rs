@@ -329,11 +329,7 @@ fn c048_the_end_of_the_retired_name_server_link_changes_nothing() {
     // Also while the link to the name server still sends.
     each(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         harness.writable = false;
         harness.advance_ms(3_000);
         harness.accept_login();
@@ -356,11 +352,7 @@ fn c049_an_authenticate_without_response_is_a_timeout() {
         // An application may show a menu here for as long as it likes.
         harness.advance_ms(24 * 3_600_000);
         harness.expect_nothing();
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         harness.advance_ms(14_999);
         harness.expect(&[]);
         harness.advance_ms(1);

@@ -413,10 +413,7 @@ fn c088_event_0_for_an_unknown_channel_is_dropped() {
 fn c089_own_messages_are_reported_only_when_the_server_sends_them_back() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
-        harness
-            .client
-            .publish_message("a", "mine", &publish())
-            .expect("on the front end");
+        harness.publish("a", "mine");
         harness
             .client
             .send_private_message("bob", "mine", &privately())

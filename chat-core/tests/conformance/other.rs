@@ -6,8 +6,7 @@ use crate::harness::{
 };
 use chat_core::{
     AuthValues, ChannelOutcome, ChatClient, DisconnectCause, Event, LinkInput, Listener, Messages,
-    Outcome, PeerErrorCode, PrivateOptions, PublishOptions, State, SubscribeOptions, Value,
-    dispatch,
+    Outcome, PeerErrorCode, PrivateOptions, PublishOptions, State, Value, dispatch,
 };
 use log::{Level, LevelFilter};
 
@@ -173,10 +172,7 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
 fn c111_a_malformed_known_event_is_dropped_with_a_log_line() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
-        let request = harness
-            .client
-            .subscribe(["b"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let request = harness.subscribe(&["b"]);
         harness.pump();
         harness.forget();
         for (count, (code, parameters)) in (1_u64..).zip(malformed()) {
@@ -566,10 +562,7 @@ fn secrets_stay_out_of_logs() {
             harness.respond(230, 0, None, &[]);
             harness.forget();
             harness.join(&["a"]);
-            harness
-                .client
-                .publish_message("a", "secret-text", &PublishOptions::new())
-                .expect("on the front end");
+            harness.publish("a", "secret-text");
             harness
                 .client
                 .send_private_message(

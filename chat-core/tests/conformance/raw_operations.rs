@@ -1,7 +1,7 @@
 //! Operations of any code, which section 11 does not cover.
 
 use crate::harness::each;
-use chat_core::{Event, OperationOptions, Outcome, State, SubscribeOptions, Value};
+use chat_core::{Event, OperationOptions, Outcome, State, Value};
 
 #[test]
 fn any_operation_is_sent_encrypted_or_not() {
@@ -39,10 +39,7 @@ fn any_operation_is_sent_encrypted_or_not() {
 fn a_response_belongs_to_the_oldest_request_of_its_operation() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
-        let id = harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("subscribe is allowed");
+        let id = harness.subscribe(&["a"]);
         assert_eq!(
             harness
                 .client

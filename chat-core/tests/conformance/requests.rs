@@ -77,10 +77,7 @@ fn an_entry_settles_the_oldest_open_request_of_its_name() {
 #[test]
 fn a_duplicate_name_is_sent_twice_and_settled_once() {
     on_front_end(|mut harness| {
-        let request = harness
-            .client
-            .subscribe(["a", "a", "b", "a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a", "a", "b", "a"]);
         harness.pump();
         harness.expect_request(0, false, &[(0, strings(&["a", "a", "b", "a"]))]);
         subscribed(&mut harness, &["a"], &[true]);

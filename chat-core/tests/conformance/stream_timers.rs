@@ -5,7 +5,7 @@ use crate::harness::{
     PING_MS, Received, Seen, error, exactly_after_ms, not_over_datagrams, not_over_datagrams_with,
     outcomes, strings,
 };
-use chat_core::{CauseKind, ConnectOptions, Outcome, State, Step, SubscribeOptions, Timestamp};
+use chat_core::{CauseKind, ConnectOptions, Outcome, State, Step, Timestamp};
 use std::time::Duration;
 
 /// A ping response.
@@ -235,10 +235,7 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
         harness.expect_deadline_in_ms(2_000);
         harness.advance_ms(2_000);
         harness.expect_deadline_in_ms(PING_MS);
-        harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        harness.subscribe(&["a"]);
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
         harness.pump();
         harness.expect_deadline_in_ms(PING_MS);
@@ -289,10 +286,7 @@ fn a_clock_that_jumps_or_goes_back_does_no_harm() {
             (harness.client.poll_event(), harness.client.poll_timeout()),
             (None, due)
         );
-        let first = harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let first = harness.subscribe(&["a"]);
         let _serviced = harness.client.service(Timestamp::ZERO);
         harness.pump();
         harness.answers = false;

@@ -221,10 +221,7 @@ fn c065_an_empty_list_and_an_empty_name_are_rejected() {
 #[test]
 fn c069_event_5_reports_each_outcome_and_lists_the_accepted_channels() {
     on_front_end(|mut harness| {
-        let request = harness
-            .client
-            .subscribe(["a", "b"], &options())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a", "b"]);
         harness.pump();
         assert!(!harness.client.can_chat_in_channel("a"));
         harness.raise(5, &[(0, strings(&["a", "b"])), (15, bools(&[true, false]))]);
@@ -268,10 +265,7 @@ fn c070_a_missing_entry_of_the_outcomes_is_false() {
         ),
     ] {
         on_front_end(|mut harness| {
-            let request = harness
-                .client
-                .subscribe(["a", "b", "c"], &options())
-                .expect("on the front end");
+            let request = harness.subscribe(&["a", "b", "c"]);
             let mut event = vec![(0, strings(&["a", "b", "c"]))];
             event.extend(outcomes_sent.clone().map(|sent| (15, sent)));
             harness.raise(5, &event);
@@ -320,10 +314,7 @@ fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
         harness.join(&["a"]);
         bob_publishes(&mut harness, "a", "one", 7);
         harness.forget();
-        let request = harness
-            .client
-            .subscribe(["a"], &options())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a"]);
         harness.raise(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         harness.expect(&[done(&["a"], request)]);
         let kept = |harness: &Harness| {
@@ -348,10 +339,7 @@ fn c072_event_5_for_a_known_channel_keeps_messages_and_last_id() {
 #[test]
 fn c076_two_events_5_for_one_request_are_two_results() {
     on_front_end(|mut harness| {
-        let request = harness
-            .client
-            .subscribe(["a", "b", "c"], &options())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a", "b", "c"]);
         harness.raise(5, &[(0, strings(&["c"])), (15, bools(&[true]))]);
         harness.raise(5, &[(0, strings(&["b", "a"])), (15, bools(&[true, true]))]);
         harness.expect(&[done(&["c"], request), done(&["b", "a"], request)]);
@@ -359,10 +347,7 @@ fn c076_two_events_5_for_one_request_are_two_results() {
     });
     // Also in one chunk of the stream.
     on_front_end(|mut harness| {
-        let request = harness
-            .client
-            .subscribe(["a", "b"], &options())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a", "b"]);
         harness.pump();
         let first = harness.event(5, &[(0, strings(&["a"])), (15, bools(&[true]))]);
         let second = harness.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))]);
@@ -375,7 +360,7 @@ fn c076_two_events_5_for_one_request_are_two_results() {
 fn c077_unsubscribe_sends_only_the_names() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
-        harness.client.unsubscribe(["a"]).expect("on the front end");
+        harness.unsubscribe(&["a"]);
         harness.pump();
         harness.expect_request(1, false, &[(0, strings(&["a"]))]);
         harness.expect_nothing();
@@ -383,10 +368,7 @@ fn c077_unsubscribe_sends_only_the_names() {
         assert_eq!(names(&harness.client), ["a"]);
         assert!(!harness.client.can_chat_in_channel("a"));
         // Unsubscribing from a channel without subscription is not an error.
-        harness
-            .client
-            .unsubscribe(["b", "c"])
-            .expect("on the front end");
+        harness.unsubscribe(&["b", "c"]);
         harness.pump();
         harness.expect_request(1, false, &[(0, strings(&["b", "c"]))]);
     });
@@ -396,7 +378,7 @@ fn c077_unsubscribe_sends_only_the_names() {
 fn c078_event_6_removes_and_reports_every_channel_it_names() {
     on_front_end(|mut harness| {
         harness.join(&["a", "b"]);
-        let request = harness.client.unsubscribe(["a"]).expect("on the front end");
+        let request = harness.unsubscribe(&["a"]);
         harness.raise(6, &[(0, strings(&["a", "zzz"]))]);
         let expected = vec![
             ("a".into(), Outcome::Done, Some(request)),
@@ -447,7 +429,7 @@ fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
         on_front_end(|mut harness| {
             harness.join(&["a", "b"]);
             bob_publishes(&mut harness, "a", "one", 7);
-            let _leaving = harness.client.unsubscribe(["b"]).expect("on the front end");
+            let _leaving = harness.unsubscribe(&["b"]);
             end(&mut harness);
             // Immediately, together with the state.
             assert_ne!(harness.client.state(), State::ConnectedToFrontEnd);

@@ -5,7 +5,7 @@ use crate::harness::{
     Harness, Line, Seen, bools, datagram, error, objects, over_datagrams, over_datagrams_with,
     strings,
 };
-use chat_core::{CauseKind, DisconnectReason, LinkInput, PublishOptions, State, Step};
+use chat_core::{CauseKind, DisconnectReason, LinkInput, State, Step};
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
 use photon_proto::udp::{Cause, REASON_CLIENT};
 use std::time::Duration;
@@ -74,42 +74,6 @@ fn c052_disconnect_commands_are_1003_each_with_its_own_reason() {
                 );
             });
         }
-    }
-}
-
-/// udp.md 7.1 and 7.2: before the connection is established, and for an unreliable command.
-#[test]
-fn a_disconnect_command_is_answered_as_the_current_phase_requires() {
-    for (connected, flags, answer) in [
-        (false, FLAG_RELIABLE, "ack + disconnect 4 unsequenced"),
-        (false, 0, "disconnect 4 unsequenced"),
-        (true, FLAG_RELIABLE, "ack + disconnect 4"),
-        (true, 0, "disconnect 4"),
-    ] {
-        over_datagrams(|mut harness| {
-            harness.go_to(State::ConnectingToNameServer);
-            harness.answers = connected;
-            harness.accept();
-            harness.answers = false;
-            harness.forget();
-            let (link, now, challenge) = (
-                harness.link(),
-                harness.now,
-                harness.server().udp().challenge(),
-            );
-            let command = datagram::control(kind::DISCONNECT, flags, 3, 1);
-            harness.input(
-                link,
-                LinkInput::Received(&datagram::of(challenge, [command])),
-            );
-            harness.expect(&error(3003));
-            assert_eq!(
-                harness.error().1.kind,
-                CauseKind::DisconnectCommand(DisconnectReason::UserLimit)
-            );
-            harness.expect_datagrams(now, &[(0, answer)]);
-            harness.expect_close(link);
-        });
     }
 }
 
@@ -199,10 +163,7 @@ fn a_server_that_stops_acknowledging_is_a_timeout() {
         harness.answers = false;
         let now = harness.now;
         let (sent, gives_up) = datagram::resends(harness.resend_ms());
-        harness
-            .client
-            .publish_message("a", "hello?", &PublishOptions::new())
-            .expect("on the front end");
+        harness.publish("a", "hello?");
         harness.pump();
         harness.advance_ms(gives_up - 1);
         harness.expect(&[]);
@@ -282,11 +243,7 @@ fn a_client_that_ends_the_connection_sends_one_disconnect() {
             |config| config.authenticate_timeout(Duration::from_millis(2_000)),
             |mut harness| {
                 harness.go_to(State::ConnectedToNameServer);
-                harness
-                    .client
-                    .connect_to_region_front_end("eu")
-                    .expect("a region can be chosen");
-                harness.pump();
+                harness.choose_region();
                 harness.forget();
                 harness.answers = false;
                 let link = harness.link();

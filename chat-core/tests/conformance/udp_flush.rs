@@ -261,11 +261,7 @@ fn gone_after_ms(harness: &mut Harness, link: LinkId) -> u64 {
 fn moves(harness: &mut Harness, answered_before: bool) {
     harness.go_to(State::ConnectedToNameServer);
     harness.answers = answered_before;
-    harness
-        .client
-        .connect_to_region_front_end("eu")
-        .expect("a region can be chosen");
-    harness.pump();
+    harness.choose_region();
     harness.answers = false;
     harness.accept_login();
     harness.expect(&[
@@ -305,11 +301,7 @@ fn the_name_server_gets_a_disconnect_while_the_front_end_link_opens() {
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToNameServer);
         let (name_server, now) = (harness.link(), harness.now);
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         harness.accept_login();
         harness.expect_move(name_server, "fe.example", 5070);
         assert_eq!(harness.links[0].udp().ended, LEFT);

@@ -2,12 +2,11 @@
 //! and 9.
 
 use crate::harness::{
-    Harness, Line, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with,
-    strings,
+    Harness, Seen, bools, datagram, objects, outcomes, over_datagrams, over_datagrams_with, strings,
 };
 use chat_core::{
     CauseKind, ChatClient, ChatConfig, ConnectOptions, DisconnectReason, Event, LinkId, LinkInput,
-    Outcome, PublishOptions, RequestError, State, SubscribeOptions, Timestamp, Value,
+    Outcome, PublishOptions, RequestError, State, Timestamp,
 };
 use photon_proto::Limits;
 use photon_proto::udp::command::{FLAG_RELIABLE, kind};
@@ -101,10 +100,7 @@ fn pings_over_udp_count_from_the_last_acknowledgement() {
     // However late the driver is: one ping.
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
-        let request = harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        let request = harness.subscribe(&["a"]);
         harness.pump();
         harness.forget();
         harness.now = harness.now.plus_millis(365 * 24 * 3_600_000);
@@ -162,11 +158,7 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         // The request is not acknowledged.
         harness.answers = false;
         let again = harness.resend_ms() + 1;
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         harness.expect_deadline_in_ms(again);
         harness.advance_ms(again);
         harness.expect_deadline_in_ms(again);
@@ -181,10 +173,7 @@ fn poll_timeout_over_udp_is_the_exact_next_deadline_at_each_stage() {
         harness.expect_deadline_in_ms(3_001);
         harness.respond(230, 0, None, &[]);
         harness.expect_deadline_in_ms(3_001);
-        harness
-            .client
-            .subscribe(["a"], &SubscribeOptions::new())
-            .expect("on the front end");
+        harness.subscribe(&["a"]);
         assert_eq!(harness.client.poll_timeout(), Some(harness.now));
         harness.pump();
         harness.advance_ms(4 * 3_001 + 1_000);
@@ -413,41 +402,6 @@ fn the_outgoing_cap_counts_unacknowledged_bytes() {
     );
 }
 
-/// udp.md 6: messages longer than a datagram, in both directions.
-#[test]
-fn long_messages_arrive_whole() {
-    over_datagrams(|mut harness| {
-        harness.go_to(State::ConnectedToFrontEnd);
-        harness.join(&["a"]);
-        for bytes in [1_100, 1_200, 30_000, 400_000] {
-            let content = Value::from(vec![7_u8; bytes]);
-            harness
-                .client
-                .publish_message("a", &content, &PublishOptions::new())
-                .expect("on the front end");
-            harness.pump();
-            harness.expect_request(2, false, &[(1, "a".into()), (3, content.clone())]);
-            harness.raise(
-                0,
-                &[
-                    (1, "a".into()),
-                    (4, strings(&["bob"])),
-                    (2, objects(std::slice::from_ref(&content))),
-                    (8, 1.into()),
-                ],
-            );
-            harness.expect(&[Seen::messages("a", [Line::new("bob", content, Some(1))])]);
-        }
-        let link = harness.link();
-        assert!(
-            harness
-                .sent_datagrams(link)
-                .iter()
-                .all(|one| one.raw.len() <= 1_200)
-        );
-    });
-}
-
 #[test]
 fn stats_contain_the_counters_of_the_connection() {
     over_datagrams(|mut harness| {
@@ -477,11 +431,7 @@ fn stats_contain_the_counters_of_the_connection() {
         assert_eq!((udp.sent_messages, udp.received_messages), (2, 2));
         let round_trip = harness.client.stats().round_trip;
         assert!(round_trip.is_some_and(|time| time < Duration::from_millis(15)));
-        harness
-            .client
-            .connect_to_region_front_end("eu")
-            .expect("a region can be chosen");
-        harness.pump();
+        harness.choose_region();
         harness.accept_login();
         // Each connection has its own counters.
         assert_eq!(harness.client.stats().udp, None);

@@ -21,7 +21,8 @@ mod table;
 
 use chat_core::{
     AuthValues, ChatClient, ChatConfig, ConnectOptions, DisconnectCause, Encryption, Event,
-    LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, PeerErrorCode, RequestError, State,
+    LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, PeerErrorCode, PublishOptions,
+    RequestError, RequestId, State, SubscribeOptions,
 };
 use photon_proto::{Protocol, Timestamp, Value};
 use std::collections::VecDeque;
@@ -381,14 +382,38 @@ impl Harness {
         self.client.set_custom_authentication(values);
     }
 
+    /// Chooses region eu on the name server.
+    #[track_caller]
+    pub(crate) fn choose_region(&mut self) {
+        self.client
+            .connect_to_region_front_end("eu")
+            .expect("a region can be chosen");
+        self.pump();
+    }
+
+    #[track_caller]
+    pub(crate) fn subscribe(&mut self, channels: &[&str]) -> RequestId {
+        self.client
+            .subscribe(channels, &SubscribeOptions::new())
+            .expect("on the front end")
+    }
+
+    #[track_caller]
+    pub(crate) fn unsubscribe(&mut self, channels: &[&str]) -> RequestId {
+        self.client.unsubscribe(channels).expect("on the front end")
+    }
+
+    #[track_caller]
+    pub(crate) fn publish(&mut self, channel: &str, text: &str) {
+        self.client
+            .publish_message(channel, text, &PublishOptions::new())
+            .expect("on the front end");
+    }
+
     /// Subscribes, and the server confirms it.
     #[track_caller]
     pub(crate) fn join(&mut self, channels: &[&str]) {
-        let options = chat_core::SubscribeOptions::new();
-        let _request = self
-            .client
-            .subscribe(channels, &options)
-            .expect("subscribe is allowed");
+        let _request = self.subscribe(channels);
         self.pump();
         let _sent = self.server().requests.pop_front().expect("the request");
         self.raise(
@@ -421,10 +446,7 @@ impl Harness {
             self.handshake();
         }
         if steps >= 3 {
-            self.client
-                .connect_to_region_front_end("eu")
-                .expect("a region can be chosen");
-            self.pump();
+            self.choose_region();
             self.accept_login();
         }
         if steps >= 4 {
