@@ -1,9 +1,9 @@
 //! What decoding takes from the heap, counted: little for counts that promise more than there is, and never much more
 //! than the limit.
 
-mod common;
+mod harness;
 
-use common::{LIMITS, PROTOCOLS};
+use harness::{LIMITS, PROTOCOLS};
 use photon_proto::{Limits, Protocol, codec};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

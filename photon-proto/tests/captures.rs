@@ -4,9 +4,9 @@
 //! The captures are not part of this project; `PHOTON_CAPTURES` names the directory they are in.
 #![cfg(feature = "encryption")]
 
-mod common;
+mod harness;
 
-use common::{LIMITS, hex, unhex};
+use harness::{LIMITS, hex, unhex};
 use photon_inspect::message::{InitBody, Message};
 use photon_proto::tcp::{Item, Splitter};
 use photon_proto::{Array, Protocol, Role, Type, Value};

@@ -2,9 +2,9 @@
 //! counts that promise more than there is.
 #![cfg(feature = "encryption")]
 
-mod common;
+mod harness;
 
-use common::{
+use harness::{
     LIMITS, PROTOCOLS, check_http_init, check_message, check_stream, check_value, unhex, vectors,
 };
 use photon_proto::message::{self, Header, Message, MessageKind, MessageWriter};
@@ -153,7 +153,7 @@ fn depth_32_is_read_and_written_and_33_is_not() {
             let bytes = codec::encode_value(protocol, &LIMITS, &value).unwrap();
             assert_eq!(
                 codec::decode_value(protocol, &LIMITS, &bytes),
-                Ok(common::as_written(protocol, &value))
+                Ok(harness::as_written(protocol, &value))
             );
             assert!(codec::decode_value_ref(protocol, &LIMITS, &bytes).is_ok());
         }

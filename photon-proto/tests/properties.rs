@@ -1,9 +1,9 @@
 //! Properties of any value, any stream and any bytes.
 #![cfg(feature = "encryption")]
 
-mod common;
+mod harness;
 
-use common::{
+use harness::{
     LIMITS, PROTOCOLS, as_written, check_http_init, check_message, check_stream, check_value,
     properties,
 };

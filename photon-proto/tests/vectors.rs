@@ -1,9 +1,9 @@
 //! Every vector of `wire-vectors.json`, in the directions that it names.
 #![cfg(feature = "encryption")]
 
-mod common;
+mod harness;
 
-use common::{LIMITS, Vector, hex, normal, parse, unhex, vectors, write};
+use harness::{LIMITS, Vector, hex, normal, parse, unhex, vectors, write};
 use photon_proto::crypto::{Cipher, Key, KeyExchange};
 use photon_proto::message::{Header, HttpInit, Init, Message, MessageKind, decrypt, encrypt};
 use photon_proto::tcp::{self, Delivery, Item, Splitter};

@@ -1,6 +1,6 @@
 //! Frames: lengths in UTF-16 units, several in one message, and lengths that lie.
 
-use crate::common::LIMITS;
+use crate::harness::LIMITS;
 use crate::{Read, framed, read, read_one, read_within};
 use photon_proto::json::{encode_message, encode_session};
 use photon_proto::{DecodeError, DecodeErrorKind, EncodeErrorKind, Limits, Role};

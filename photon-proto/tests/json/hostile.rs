@@ -1,6 +1,6 @@
 //! JSON that nobody should send.
 
-use crate::common::LIMITS;
+use crate::harness::LIMITS;
 use crate::{Read, framed, read_one, read_within, value};
 use photon_proto::json::encode_message;
 use photon_proto::message::{Header, Message, MessageWriter};

@@ -1,8 +1,8 @@
 //! The JSON sub-protocol: its vectors, its table of types, its framing, hostile text, and what must hold for any text.
 #![cfg(feature = "json")]
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../harness/mod.rs"]
+mod harness;
 #[path = "../udp/heap.rs"]
 #[allow(dead_code, reason = "shared with the tests of the reliable UDP layer")]
 mod heap;
@@ -15,7 +15,7 @@ mod properties;
 mod types;
 mod vectors;
 
-use common::LIMITS;
+use harness::LIMITS;
 use photon_proto::json::{Frame, Reader};
 use photon_proto::message::{Header, Message, MessageKind, MessageWriter};
 use photon_proto::{

@@ -1,6 +1,6 @@
 //! What reading takes from the heap: the message it makes, and nothing that a sender only promises.
 
-use crate::common::LIMITS;
+use crate::harness::LIMITS;
 use crate::{framed, heap};
 use photon_proto::Limits;
 use photon_proto::Role;

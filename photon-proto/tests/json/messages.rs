@@ -1,6 +1,6 @@
 //! The object of a message: its keys in any order, missing, twice, unknown, and as text.
 
-use crate::common::LIMITS;
+use crate::harness::LIMITS;
 use crate::{Read, Said, framed, read_one, said, said_by};
 use photon_proto::json::{WriteError, encode_message};
 use photon_proto::message::{MessageKind, MessageWriter};

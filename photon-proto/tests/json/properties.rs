@@ -1,6 +1,6 @@
 //! Properties of any value and any text.
 
-use crate::common::{LIMITS, check_message, properties, vectors};
+use crate::harness::{LIMITS, check_message, properties, vectors};
 use crate::{Read, event, framed, json, read, read_one, read_within, value};
 use photon_proto::json::encode_message;
 use photon_proto::{Array, DecodeErrorKind, Hashtable, Protocol, Role, Text, Value, codec};

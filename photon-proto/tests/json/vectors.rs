@@ -1,6 +1,6 @@
 //! The vectors of the sub-protocol, each read and written, and the frames that were recorded.
 
-use crate::common::{LIMITS, Vector, vectors};
+use crate::harness::{LIMITS, Vector, vectors};
 use crate::{Read, framed, read, read_one, said};
 use photon_proto::json::{
     encode_message, encode_ping_request, encode_ping_response, encode_session,

@@ -1,7 +1,7 @@
 //! A server's table of connections. Spec: udp.md 12.
 
+use crate::harness::{CHALLENGE, Rng, at, ms};
 use crate::heap;
-use crate::rig::{CHALLENGE, Rng, at, ms};
 use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, SERVER_TIME, VERIFY, datagram, read};
 use photon_proto::udp::{
     Acceptor, AcceptorConfig, Cause, ConnectionHandle, Delivery, Event, SendError,
@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 type Address = u32;
 
 /// A server, and the clients' side of it by hand.
-struct Bench {
+struct Harness {
     server: Acceptor<Address>,
     now: u64,
     /// The ids that were assigned, which clients write into their headers.
     ids: BTreeMap<(Address, u32), u16>,
 }
 
-impl Bench {
+impl Harness {
     fn new(change: impl FnOnce(&mut AcceptorConfig)) -> Self {
         let mut config = AcceptorConfig::default();
         config.connection.ping_interval = ms(0);
@@ -122,8 +122,8 @@ impl Bench {
 
 #[test]
 fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
-    let mut bench = Bench::new(|_| ());
-    bench.now = 77;
+    let mut harness = Harness::new(|_| ());
+    harness.now = 77;
     let mut connect = Cmd::connect();
     // Anything that a 4.x client may announce comes back as it is, but for the id. Spec: udp.md 2.5.
     connect.body[4..].copy_from_slice(&[0xA5; 28]);
@@ -131,7 +131,7 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
     for newer in [4..6, 12..14] {
         connect.body[newer].fill(0);
     }
-    let sent = bench.feed(5, CHALLENGE, &[connect.clone()]);
+    let sent = harness.feed(5, CHALLENGE, &[connect.clone()]);
     let [(5, _, CHALLENGE, commands)] = &sent[..] else {
         panic!("{sent:?}")
     };
@@ -142,9 +142,9 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
     assert!(id < 0xFFFE, "{id:04x}");
     assert_eq!(
         (
-            bench.server.half_open(),
-            bench.server.len(),
-            bench.events().len()
+            harness.server.half_open(),
+            harness.server.len(),
+            harness.events().len()
         ),
         (1, 0, 0)
     );
@@ -153,10 +153,10 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
 /// Spec: udp.md 9, item 8.
 #[test]
 fn a_connect_with_an_impossible_number_is_not_answered() {
-    let mut bench = Bench::new(|_| ());
+    let mut harness = Harness::new(|_| ());
     for rseq in [0x8000_0000, u32::MAX] {
         assert_eq!(
-            bench.feed(
+            harness.feed(
                 5,
                 CHALLENGE,
                 &[Cmd {
@@ -169,8 +169,8 @@ fn a_connect_with_an_impossible_number_is_not_answered() {
     }
     assert_eq!(
         (
-            bench.server.half_open(),
-            bench.server.stats().unknown_datagrams
+            harness.server.half_open(),
+            harness.server.stats().unknown_datagrams
         ),
         (0, 2)
     );
@@ -179,18 +179,18 @@ fn a_connect_with_an_impossible_number_is_not_answered() {
 /// Nothing is negotiated with newer clients. Spec: udp.md 2.6, 12.
 #[test]
 fn the_feature_flags_of_newer_clients_are_not_echoed() {
-    let mut bench = Bench::new(|_| ());
+    let mut harness = Harness::new(|_| ());
     let mut connect = Cmd::connect();
     connect.body[4..6].copy_from_slice(&2_u16.to_be_bytes());
     connect.body[12..14].fill(0xFF);
-    let sent = bench.feed(5, CHALLENGE, &[connect]);
+    let sent = harness.feed(5, CHALLENGE, &[connect]);
     assert_eq!(sent[0].3[1].body[2..], Cmd::connect().body[2..]);
 }
 
 #[test]
 fn a_client_counts_once_it_has_echoed_the_header_time() {
-    let mut bench = Bench::new(|_| ());
-    let (_, time) = bench.knock(5, CHALLENGE);
+    let mut harness = Harness::new(|_| ());
+    let (_, time) = harness.knock(5, CHALLENGE);
     // Blind guesses from a forged address do not verify.
     for guess in [
         0,
@@ -200,47 +200,47 @@ fn a_client_counts_once_it_has_echoed_the_header_time() {
         time.wrapping_sub(1),
         !time,
     ] {
-        bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, guess)]);
+        harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, guess)]);
         assert_eq!(
-            (bench.server.len(), bench.events().len()),
+            (harness.server.len(), harness.events().len()),
             (0, 0),
             "guess {guess}"
         );
     }
     // Nor does the right time without the id that was assigned: who does not know it has not received it.
-    let id = bench.ids.insert((5, CHALLENGE), 0xFFFF).unwrap();
-    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
-    assert_eq!((bench.server.len(), bench.events().len()), (0, 0));
-    bench.ids.insert((5, CHALLENGE), id);
-    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
+    let id = harness.ids.insert((5, CHALLENGE), 0xFFFF).unwrap();
+    harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
+    assert_eq!((harness.server.len(), harness.events().len()), (0, 0));
+    harness.ids.insert((5, CHALLENGE), id);
+    harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
     assert_eq!(
         (
-            bench.server.half_open(),
-            bench.server.len(),
-            bench.events().len()
+            harness.server.half_open(),
+            harness.server.len(),
+            harness.events().len()
         ),
         (0, 1, 1)
     );
-    assert_eq!(bench.server.stats().connected, 1);
+    assert_eq!(harness.server.stats().connected, 1);
 }
 
 #[test]
 fn data_before_the_verification_is_not_acked_and_in_its_datagram_it_is() {
-    let mut bench = Bench::new(|_| ());
-    let (_, time) = bench.knock(5, CHALLENGE);
+    let mut harness = Harness::new(|_| ());
+    let (_, time) = harness.knock(5, CHALLENGE);
     let data = Cmd::reliable(0, 1, b"hello");
-    let sent = bench.feed(5, CHALLENGE, std::slice::from_ref(&data));
+    let sent = harness.feed(5, CHALLENGE, std::slice::from_ref(&data));
     assert!(
         sent.iter()
             .flat_map(|(_, _, _, commands)| commands)
             .all(|cmd| !cmd.is_ack()),
         "{sent:?}"
     );
-    bench.now = 40;
+    harness.now = 40;
     // As the official client does: the acknowledgement and init in one datagram.
-    let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), data]);
+    let sent = harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), data]);
     assert_eq!(sent[0].3, [Cmd::ack(0, 1, 40)]);
-    let events = bench.events();
+    let events = harness.events();
     assert!(
         matches!(&events[..], [(_, Event::Connected), (_, Event::Message(message))] if message.bytes == b"hello")
     );
@@ -248,11 +248,11 @@ fn data_before_the_verification_is_not_acked_and_in_its_datagram_it_is() {
 
 #[test]
 fn a_repeated_connect_is_acked_and_keeps_its_id() {
-    let mut bench = Bench::new(|_| ());
-    let (id, mut time) = bench.knock(5, CHALLENGE);
+    let mut harness = Harness::new(|_| ());
+    let (id, mut time) = harness.knock(5, CHALLENGE);
     for now in [221, 442] {
-        bench.now = now;
-        let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+        harness.now = now;
+        let sent = harness.feed(5, CHALLENGE, &[Cmd::connect()]);
         let [(5, header_time, _, commands)] = &sent[..] else {
             panic!("{sent:?}")
         };
@@ -266,17 +266,17 @@ fn a_repeated_connect_is_acked_and_keeps_its_id() {
         assert_eq!(verify.body[..2], id.to_be_bytes());
         time = *header_time;
     }
-    assert_eq!(bench.server.half_open(), 1);
+    assert_eq!(harness.server.half_open(), 1);
     // The same once it is connected.
-    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
-    bench.events();
-    let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+    harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
+    harness.events();
+    let sent = harness.feed(5, CHALLENGE, &[Cmd::connect()]);
     assert_eq!(sent[0].3[0].kind, ACK);
     assert_eq!(
         (
-            bench.server.len(),
-            bench.server.half_open(),
-            bench.events().len()
+            harness.server.len(),
+            harness.server.half_open(),
+            harness.events().len()
         ),
         (1, 0, 0)
     );
@@ -285,9 +285,9 @@ fn a_repeated_connect_is_acked_and_keeps_its_id() {
 /// Who forges an address makes it receive little more than was sent for it. Spec: udp.md 12.
 #[test]
 fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
-    let mut bench = Bench::new(|_| ());
-    let mut sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
-    sent.extend(bench.run_to(30_000));
+    let mut harness = Harness::new(|_| ());
+    let mut sent = harness.feed(5, CHALLENGE, &[Cmd::connect()]);
+    sent.extend(harness.run_to(30_000));
     let commands: Vec<Cmd> = sent
         .into_iter()
         .flat_map(|(_, _, _, commands)| commands)
@@ -295,7 +295,7 @@ fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
     let kinds: Vec<u8> = commands.iter().map(|cmd| cmd.kind).collect();
     assert_eq!(kinds, [ACK, VERIFY, VERIFY, VERIFY]);
     assert_eq!(
-        (bench.server.half_open(), bench.server.stats().expired),
+        (harness.server.half_open(), harness.server.stats().expired),
         (0, 1)
     );
 }
@@ -303,9 +303,9 @@ fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
 /// Nothing but connect and disconnect is acknowledged before. Spec: udp.md 12.
 #[test]
 fn before_the_verification_pings_are_not_acked() {
-    let mut bench = Bench::new(|_| ());
-    let (id, time) = bench.knock(5, CHALLENGE);
-    bench.ids.insert((5, CHALLENGE), 0xFFFF);
+    let mut harness = Harness::new(|_| ());
+    let (id, time) = harness.knock(5, CHALLENGE);
+    harness.ids.insert((5, CHALLENGE), 0xFFFF);
     let others = [
         Cmd::ping(2),
         Cmd::new(SERVER_TIME, CONTROL, 1, 3, &[]),
@@ -314,13 +314,13 @@ fn before_the_verification_pings_are_not_acked() {
     ];
     for command in &others {
         assert_eq!(
-            bench.feed(5, CHALLENGE, std::slice::from_ref(command)),
+            harness.feed(5, CHALLENGE, std::slice::from_ref(command)),
             [],
             "{command:?}"
         );
     }
-    bench.ids.insert((5, CHALLENGE), id);
-    let sent = bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), Cmd::ping(2)]);
+    harness.ids.insert((5, CHALLENGE), id);
+    let sent = harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time), Cmd::ping(2)]);
     assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 2, 0)]);
 }
 
@@ -328,13 +328,13 @@ fn before_the_verification_pings_are_not_acked() {
 /// lost only its acknowledgement, so verify-connect comes again. Spec: udp.md 12.
 #[test]
 fn a_client_that_asks_again_is_answered_again() {
-    let mut bench = Bench::new(|config| config.half_open_timeout = ms(15_000));
-    let (id, _) = bench.knock(5, CHALLENGE);
-    bench.ids.insert((5, CHALLENGE), 0xFFFF);
+    let mut harness = Harness::new(|config| config.half_open_timeout = ms(15_000));
+    let (id, _) = harness.knock(5, CHALLENGE);
+    harness.ids.insert((5, CHALLENGE), 0xFFFF);
     // Its own schedule. Spec: udp.md 5.4.
     for now in [221, 442, 663, 1104, 1985, 3746, 7267] {
-        bench.run_to(now);
-        let sent = bench.feed(5, CHALLENGE, &[Cmd::connect()]);
+        harness.run_to(now);
+        let sent = harness.feed(5, CHALLENGE, &[Cmd::connect()]);
         let [(5, _, _, commands)] = &sent[..] else {
             panic!("{sent:?} at {now}")
         };
@@ -343,16 +343,16 @@ fn a_client_that_asks_again_is_answered_again() {
             [ACK, VERIFY],
             "at {now}"
         );
-        bench.ids.insert((5, CHALLENGE), 0xFFFF);
+        harness.ids.insert((5, CHALLENGE), 0xFFFF);
         // Data without the id is of somebody who has received nothing.
         assert_eq!(
-            bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]),
+            harness.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]),
             []
         );
     }
-    bench.run_to(9000);
-    bench.ids.insert((5, CHALLENGE), id);
-    let sent = bench.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]);
+    harness.run_to(9000);
+    harness.ids.insert((5, CHALLENGE), id);
+    let sent = harness.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]);
     let [(5, time, _, commands)] = &sent[..] else {
         panic!("{sent:?}")
     };
@@ -360,25 +360,29 @@ fn a_client_that_asks_again_is_answered_again() {
         commands.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
         [VERIFY]
     );
-    bench.now += 40;
-    bench.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, *time)]);
-    assert_eq!((bench.server.len(), bench.events().len()), (1, 1));
+    harness.now += 40;
+    harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, *time)]);
+    assert_eq!((harness.server.len(), harness.events().len()), (1, 1));
 }
 
 /// The official client sends this when it disconnects as soon as it is verified. Spec: udp.md 12.
 #[test]
 fn a_client_that_is_verified_and_leaves_in_one_datagram_is_told_of_and_acked() {
-    let mut bench = Bench::new(|_| ());
-    let (_, time) = bench.knock(5, CHALLENGE);
-    bench.now = 40;
+    let mut harness = Harness::new(|_| ());
+    let (_, time) = harness.knock(5, CHALLENGE);
+    harness.now = 40;
     let all = [
         Cmd::ack(CONTROL, 0, time),
         Cmd::reliable(0, 1, b"message"),
         Cmd::disconnect(2, 4),
     ];
-    let sent = bench.feed(5, CHALLENGE, &all);
+    let sent = harness.feed(5, CHALLENGE, &all);
     assert_eq!(sent[0].3, [Cmd::ack(0, 1, 40), Cmd::ack(CONTROL, 2, 40)]);
-    let events: Vec<Event> = bench.events().into_iter().map(|(_, event)| event).collect();
+    let events: Vec<Event> = harness
+        .events()
+        .into_iter()
+        .map(|(_, event)| event)
+        .collect();
     let [
         Event::Connected,
         Event::Message(message),
@@ -390,22 +394,22 @@ fn a_client_that_is_verified_and_leaves_in_one_datagram_is_told_of_and_acked() {
     assert_eq!(message.bytes, b"message");
     assert_eq!(
         (
-            bench.server.len(),
-            bench.server.half_open(),
-            bench.server.poll_timeout()
+            harness.server.len(),
+            harness.server.half_open(),
+            harness.server.poll_timeout()
         ),
         (0, 0, None)
     );
-    assert_eq!(bench.server.stats().connected, 1);
+    assert_eq!(harness.server.stats().connected, 1);
 }
 
 /// Spec: udp.md 12: the client's disconnect is acked, also of one that never counted.
 #[test]
 fn a_goodbye_before_the_verification_is_acked_and_not_told() {
-    let mut bench = Bench::new(|_| ());
-    bench.knock(5, CHALLENGE);
-    bench.now = 40;
-    let sent = bench.feed(
+    let mut harness = Harness::new(|_| ());
+    harness.knock(5, CHALLENGE);
+    harness.now = 40;
+    let sent = harness.feed(
         5,
         CHALLENGE,
         &[Cmd::reliable(0, 1, b"message"), Cmd::disconnect(2, 4)],
@@ -413,20 +417,20 @@ fn a_goodbye_before_the_verification_is_acked_and_not_told() {
     assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 2, 40)]);
     assert_eq!(
         (
-            bench.events().len(),
-            bench.server.half_open(),
-            bench.server.poll_timeout()
+            harness.events().len(),
+            harness.server.half_open(),
+            harness.server.poll_timeout()
         ),
         (0, 0, None)
     );
     // The address may come again.
-    bench.connect(5, CHALLENGE + 1);
+    harness.connect(5, CHALLENGE + 1);
 }
 
 /// A driver that cannot send keeps no more than what is half-open.
 #[test]
 fn forged_connects_take_no_memory_while_nothing_is_sent() {
-    let mut bench = Bench::new(|config| config.max_half_open = 16);
+    let mut harness = Harness::new(|config| config.max_half_open = 16);
     let connect = datagram(0xFFFF, 0, CHALLENGE, &[Cmd::connect()]);
     let goodbye = datagram(
         0xFFFF,
@@ -439,10 +443,10 @@ fn forged_connects_take_no_memory_while_nothing_is_sent() {
     );
     let mut before = 0;
     for address in 0..50_000 {
-        bench.server.handle_datagram(at(0), &address, &connect);
+        harness.server.handle_datagram(at(0), &address, &connect);
         // Half of them take it back, so that some are never displaced.
         if address >= 15 && address % 2 == 0 {
-            bench.server.handle_datagram(at(0), &address, &goodbye);
+            harness.server.handle_datagram(at(0), &address, &goodbye);
         }
         if address == 1000 {
             before = heap::live();
@@ -450,28 +454,28 @@ fn forged_connects_take_no_memory_while_nothing_is_sent() {
     }
     let grown = heap::live() - before;
     assert!(grown < 16 * 1024, "{grown} bytes");
-    assert!(bench.sent().len() <= 16);
+    assert!(harness.sent().len() <= 16);
 }
 
 #[test]
 fn another_challenge_ends_a_live_connection_only_once_verified() {
-    let mut bench = Bench::new(|_| ());
-    let old = bench.connect(5, 1);
+    let mut harness = Harness::new(|_| ());
+    let old = harness.connect(5, 1);
     // An attacker who forges the address: nothing happens to the client.
     for challenge in 100..150 {
-        bench.feed(5, challenge, &[Cmd::connect()]);
+        harness.feed(5, challenge, &[Cmd::connect()]);
     }
-    assert_eq!(bench.events(), []);
-    let sent = bench.feed(5, 1, &[Cmd::reliable(0, 1, b"still here")]);
+    assert_eq!(harness.events(), []);
+    let sent = harness.feed(5, 1, &[Cmd::reliable(0, 1, b"still here")]);
     assert!(
         sent.iter()
             .any(|(_, _, challenge, commands)| *challenge == 1 && commands[0].kind == ACK)
     );
-    assert!(matches!(&bench.events()[..], [(key, Event::Message(_))] if *key == old));
+    assert!(matches!(&harness.events()[..], [(key, Event::Message(_))] if *key == old));
     // The client itself, after a restart: it can echo.
-    let (_, time) = bench.knock(5, 2);
-    bench.feed(5, 2, &[Cmd::ack(CONTROL, 0, time)]);
-    let events = bench.events();
+    let (_, time) = harness.knock(5, 2);
+    harness.feed(5, 2, &[Cmd::ack(CONTROL, 0, time)]);
+    let events = harness.events();
     assert!(
         events
             .iter()
@@ -484,85 +488,91 @@ fn another_challenge_ends_a_live_connection_only_once_verified() {
             .any(|(key, event)| *key != old && *event == Event::Connected),
         "{events:?}"
     );
-    assert_eq!((bench.server.len(), bench.server.stats().replaced), (1, 1));
-    assert_eq!(bench.server.connection(old).map(|_| ()), None);
+    assert_eq!(
+        (harness.server.len(), harness.server.stats().replaced),
+        (1, 1)
+    );
+    assert_eq!(harness.server.connection(old).map(|_| ()), None);
 }
 
 #[test]
 fn half_open_connections_are_capped_and_expire() {
-    let mut bench = Bench::new(|config| {
+    let mut harness = Harness::new(|config| {
         config.max_half_open = 10;
         config.half_open_timeout = ms(3000);
     });
     for address in 0..1000 {
-        bench.feed(address, address, &[Cmd::connect()]);
-        assert!(bench.server.half_open() <= 10);
+        harness.feed(address, address, &[Cmd::connect()]);
+        assert!(harness.server.half_open() <= 10);
     }
-    assert_eq!((bench.server.half_open(), bench.server.len()), (10, 0));
-    assert_eq!(bench.server.stats().displaced, 990);
-    bench.run_to(2999);
-    assert_eq!(bench.server.half_open(), 10);
-    bench.run_to(3001);
-    assert_eq!(bench.server.half_open(), 0);
-    assert_eq!(bench.server.stats().expired, 10);
+    assert_eq!((harness.server.half_open(), harness.server.len()), (10, 0));
+    assert_eq!(harness.server.stats().displaced, 990);
+    harness.run_to(2999);
+    assert_eq!(harness.server.half_open(), 10);
+    harness.run_to(3001);
+    assert_eq!(harness.server.half_open(), 0);
+    assert_eq!(harness.server.stats().expired, 10);
     // Never connected, so nothing is told; and nothing is left to wake up for.
-    assert_eq!(bench.events(), []);
-    bench.run_to(100_000);
-    assert_eq!(bench.server.poll_timeout(), None);
+    assert_eq!(harness.events(), []);
+    harness.run_to(100_000);
+    assert_eq!(harness.server.poll_timeout(), None);
 }
 
 /// A flood of forged addresses does not keep a client out that answers at once.
 #[test]
 fn a_client_gets_in_through_a_flood() {
-    let mut bench = Bench::new(|config| config.max_half_open = 10);
+    let mut harness = Harness::new(|config| config.max_half_open = 10);
     for address in 0..500 {
-        bench.feed(address, address, &[Cmd::connect()]);
+        harness.feed(address, address, &[Cmd::connect()]);
     }
-    bench.connect(10_000, 1);
+    harness.connect(10_000, 1);
     for address in 500..1000 {
-        bench.feed(address, address, &[Cmd::connect()]);
+        harness.feed(address, address, &[Cmd::connect()]);
     }
-    assert_eq!(bench.server.len(), 1);
-    let sent = bench.feed(10_000, 1, &[Cmd::ping(2)]);
+    assert_eq!(harness.server.len(), 1);
+    let sent = harness.feed(10_000, 1, &[Cmd::ping(2)]);
     assert!(sent.iter().any(|(to, ..)| *to == 10_000));
 }
 
 #[test]
 fn more_clients_than_allowed_are_not_answered() {
-    let mut bench = Bench::new(|config| config.max_connections = 3);
+    let mut harness = Harness::new(|config| config.max_connections = 3);
     let keys: Vec<ConnectionHandle> = (0..3)
-        .map(|address| bench.connect(address, address))
+        .map(|address| harness.connect(address, address))
         .collect();
-    assert_eq!(bench.feed(9, 9, &[Cmd::connect()]), []);
-    assert_eq!((bench.server.stats().refused, bench.server.len()), (1, 3));
-    bench.server.close(keys[1]);
-    bench.sent();
-    bench.events();
-    bench.connect(9, 9);
-    assert_eq!(bench.server.len(), 3);
+    assert_eq!(harness.feed(9, 9, &[Cmd::connect()]), []);
+    assert_eq!(
+        (harness.server.stats().refused, harness.server.len()),
+        (1, 3)
+    );
+    harness.server.close(keys[1]);
+    harness.sent();
+    harness.events();
+    harness.connect(9, 9);
+    assert_eq!(harness.server.len(), 3);
 }
 
 /// Also if all of them knock before the first is verified.
 #[test]
 fn no_more_clients_than_allowed_are_connected_at_once() {
-    let mut bench = Bench::new(|config| config.max_connections = 3);
+    let mut harness = Harness::new(|config| config.max_connections = 3);
     let times: Vec<u32> = (0..6)
-        .map(|address| bench.knock(address, address).1)
+        .map(|address| harness.knock(address, address).1)
         .collect();
     for (address, time) in (0..).zip(times) {
-        bench.feed(address, address, &[Cmd::ack(CONTROL, 0, time)]);
+        harness.feed(address, address, &[Cmd::ack(CONTROL, 0, time)]);
         assert!(
-            bench.server.len() <= 3,
+            harness.server.len() <= 3,
             "{} are connected",
-            bench.server.len()
+            harness.server.len()
         );
     }
 }
 
 #[test]
 fn strangers_are_counted_and_not_answered() {
-    let mut bench = Bench::new(|_| ());
-    let before = bench.feed(
+    let mut harness = Harness::new(|_| ());
+    let before = harness.feed(
         1,
         1,
         &[
@@ -572,27 +582,27 @@ fn strangers_are_counted_and_not_answered() {
         ],
     );
     assert_eq!(before, []);
-    bench.connect(1, 7);
+    harness.connect(1, 7);
     // The right address with a wrong challenge, the right challenge from another address.
-    assert_eq!(bench.feed(1, 8, &[Cmd::ping(1)]), []);
-    assert_eq!(bench.feed(2, 7, &[Cmd::ping(1)]), []);
-    assert_eq!((bench.server.len(), bench.server.half_open()), (1, 0));
+    assert_eq!(harness.feed(1, 8, &[Cmd::ping(1)]), []);
+    assert_eq!(harness.feed(2, 7, &[Cmd::ping(1)]), []);
+    assert_eq!((harness.server.len(), harness.server.half_open()), (1, 0));
     for bytes in [&[][..], &[1, 2, 3], &[0xFF; 12], &[0; 2000]] {
-        bench.server.handle_datagram(at(0), &3, bytes);
+        harness.server.handle_datagram(at(0), &3, bytes);
     }
-    assert_eq!(bench.sent(), []);
-    assert!(bench.server.stats().unknown_datagrams >= 2);
+    assert_eq!(harness.sent(), []);
+    assert!(harness.server.stats().unknown_datagrams >= 2);
 }
 
 #[test]
 fn messages_go_to_the_right_client_both_ways() {
-    let mut bench = Bench::new(|_| ());
+    let mut harness = Harness::new(|_| ());
     let keys: Vec<ConnectionHandle> = (0..20)
-        .map(|address| bench.connect(address, 1000 + address))
+        .map(|address| harness.connect(address, 1000 + address))
         .collect();
     for (address, key) in (0..).zip(&keys) {
         let text = format!("for {address}");
-        let sent = bench
+        let sent = harness
             .server
             .send_with(*key, 0, Delivery::Reliable, |out, _| {
                 out.extend(text.bytes());
@@ -600,7 +610,7 @@ fn messages_go_to_the_right_client_both_ways() {
             });
         assert_eq!(sent, Ok(()));
     }
-    let sent = bench.sent();
+    let sent = harness.sent();
     assert_eq!(sent.len(), 20);
     for (to, _, challenge, commands) in sent {
         assert_eq!(
@@ -610,82 +620,83 @@ fn messages_go_to_the_right_client_both_ways() {
     }
     for address in 0..20 {
         let text = format!("from {address}");
-        bench.feed(
+        harness.feed(
             address,
             1000 + address,
             &[Cmd::reliable(0, 1, text.as_bytes())],
         );
     }
-    for (key, event) in bench.events() {
+    for (key, event) in harness.events() {
         let Event::Message(message) = event else {
             panic!("{event:?}")
         };
-        let address = *bench.server.address(key).unwrap();
+        let address = *harness.server.address(key).unwrap();
         assert_eq!(message.bytes, format!("from {address}").into_bytes());
-        bench.server.recycle(key, message.bytes);
+        harness.server.recycle(key, message.bytes);
     }
 }
 
 #[test]
 fn a_goodbye_is_acked_and_the_key_is_gone() {
-    let mut bench = Bench::new(|_| ());
-    let key = bench.connect(5, 1);
-    bench.now = 500;
-    let sent = bench.feed(5, 1, &[Cmd::disconnect(9, 4)]);
+    let mut harness = Harness::new(|_| ());
+    let key = harness.connect(5, 1);
+    harness.now = 500;
+    let sent = harness.feed(5, 1, &[Cmd::disconnect(9, 4)]);
     assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 9, 500)]);
-    let events = bench.events();
+    let events = harness.events();
     assert!(
         matches!(events[..], [(gone, Event::Disconnected(Cause::ClientLeft(4)))] if gone == key),
         "{events:?}"
     );
-    assert_eq!((bench.server.len(), bench.server.address(key)), (0, None));
-    let refused =
-        bench
-            .server
-            .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
+    assert_eq!(
+        (harness.server.len(), harness.server.address(key)),
+        (0, None)
+    );
+    let refused = harness
+        .server
+        .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
     assert_eq!(refused, Err(SendError::NotConnected));
-    bench.server.close(key);
-    bench.server.shutdown(at(500), key, ms(100), 1);
-    assert_eq!(bench.sent(), []);
+    harness.server.close(key);
+    harness.server.shutdown(at(500), key, ms(100), 1);
+    assert_eq!(harness.sent(), []);
     // The same address may come again, and has another key.
-    assert_ne!(bench.connect(5, 2), key);
+    assert_ne!(harness.connect(5, 2), key);
 }
 
 /// Not even the entry of a connection that is over.
 #[test]
 fn a_message_that_is_refused_changes_nothing() {
-    let mut bench = Bench::new(|_| ());
-    let key = bench.connect(5, 1);
-    bench.server.close(key);
+    let mut harness = Harness::new(|_| ());
+    let key = harness.connect(5, 1);
+    harness.server.close(key);
     assert!(matches!(
-        bench.events()[..],
+        harness.events()[..],
         [(_, Event::Disconnected(Cause::LocalClose))]
     ));
-    assert!(bench.server.transmit(at(0)).is_some());
-    bench.server.transmitted();
-    let state = |bench: &Bench| {
-        bench
+    assert!(harness.server.transmit(at(0)).is_some());
+    harness.server.transmitted();
+    let state = |harness: &Harness| {
+        harness
             .server
             .connection(key)
             .map(photon_proto::udp::Connection::state)
     };
-    let before = state(&bench);
-    let refused =
-        bench
-            .server
-            .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
+    let before = state(&harness);
+    let refused = harness
+        .server
+        .send_with(key, 0, Delivery::Reliable, |_, _| Ok::<(), SendError>(()));
     assert_eq!(
-        (refused, state(&bench)),
+        (refused, state(&harness)),
         (Err(SendError::NotConnected), before)
     );
 }
 
 #[test]
 fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
-    let mut bench = Bench::new(|_| ());
-    let keys = [bench.connect(1, 1), bench.connect(2, 2)];
-    bench.server.shutdown(at(0), keys[0], ms(1000), 3);
-    let sent = bench.sent();
+    let mut harness = Harness::new(|_| ());
+    let keys = [harness.connect(1, 1), harness.connect(2, 2)];
+    harness.server.shutdown(at(0), keys[0], ms(1000), 3);
+    let sent = harness.sent();
     let [(1, time, 1, commands)] = &sent[..] else {
         panic!("{sent:?}")
     };
@@ -701,22 +712,22 @@ fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
     else {
         panic!("{commands:?}")
     };
-    bench.now = 40;
-    bench.feed(1, 1, &[Cmd::ack(CONTROL, rseq, *time)]);
-    let events = bench.events();
+    harness.now = 40;
+    harness.feed(1, 1, &[Cmd::ack(CONTROL, rseq, *time)]);
+    let events = harness.events();
     assert!(
         matches!(events[..], [(key, Event::Disconnected(Cause::LocalClose))] if key == keys[0]),
         "{events:?}"
     );
-    assert_eq!(bench.server.len(), 1);
+    assert_eq!(harness.server.len(), 1);
 }
 
 /// Ids, clocks: nothing that is sent tells what others get.
 #[test]
 fn ids_of_live_connections_differ() {
-    let mut bench = Bench::new(|_| ());
+    let mut harness = Harness::new(|_| ());
     let mut ids: Vec<u16> = (0..500)
-        .map(|address| bench.knock(address, address).0)
+        .map(|address| harness.knock(address, address).0)
         .collect();
     ids.sort_unstable();
     ids.dedup();
@@ -727,7 +738,7 @@ fn ids_of_live_connections_differ() {
 #[test]
 fn hostile_datagrams_keep_the_table_within_its_limits() {
     let mut rng = Rng(12);
-    let mut bench = Bench::new(|config| {
+    let mut harness = Harness::new(|config| {
         config.max_half_open = 16;
         // Without pings nobody would miss an idle client.
         config.connection.ping_interval = ms(1000);
@@ -750,30 +761,30 @@ fn hostile_datagrams_keep_the_table_within_its_limits() {
             _ => Cmd::new(rng.byte(), rng.byte(), rng.byte(), 1, &[rng.byte(); 40]),
         };
         if rng.percent(10) {
-            let next = bench.now + rng.below(200);
-            bench.run_to(next);
+            let next = harness.now + rng.below(200);
+            harness.run_to(next);
         }
-        for (to, time, challenge, commands) in bench.feed(from, challenge, &[command]) {
+        for (to, time, challenge, commands) in harness.feed(from, challenge, &[command]) {
             if commands.iter().any(|cmd| cmd.kind == VERIFY) {
                 times.insert((to, challenge), time);
             }
         }
-        connected += bench
+        connected += harness
             .events()
             .iter()
             .filter(|(_, event)| *event == Event::Connected)
             .count();
-        assert!(bench.server.half_open() <= 16 && bench.server.len() <= 40);
+        assert!(harness.server.half_open() <= 16 && harness.server.len() <= 40);
     }
     assert!(connected > 100, "{connected}");
-    let end = bench.now + 100_000;
-    bench.run_to(end);
-    bench.events();
+    let end = harness.now + 100_000;
+    harness.run_to(end);
+    harness.events();
     assert_eq!(
         (
-            bench.server.len(),
-            bench.server.half_open(),
-            bench.server.poll_timeout()
+            harness.server.len(),
+            harness.server.half_open(),
+            harness.server.poll_timeout()
         ),
         (0, 0, None)
     );

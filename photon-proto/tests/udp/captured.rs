@@ -3,7 +3,7 @@
 //!
 //! The captures are not part of this project; `PHOTON_CAPTURES` names the directory they are in.
 
-use crate::rig::{Endpoint, What, at, config, ms};
+use crate::harness::{Endpoint, What, at, config, ms};
 use crate::wire::{
     self, ACK, CONTROL, Cmd, FRAGMENT, RELIABLE, UNRELIABLE, VERIFY, datagram, hex, u32_at, unhex,
 };

@@ -1,49 +1,55 @@
 //! Scenario 39: clocks that wrap. Spec: udp.md 1.1, 10.
 
-use crate::rig::{
-    Bench, CHALLENGE, PEER_ID, Rig, RoundTripMs, Server, at, both, config, ms, request,
-    server_config,
+use crate::harness::{
+    CHALLENGE, Harness, NetworkHarness, PEER_ID, RoundTripMs, Server, at, both, config, ms,
+    request, server_config,
 };
 use crate::wire::{self, CONTROL, Cmd};
 use photon_proto::udp::{Config, Connection, Delivery};
 
-fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval = ms(0)))
+fn quiet() -> Harness {
+    Harness::client(config(|config| config.ping_interval = ms(0)))
 }
 
 #[test]
 fn u39_client_clock_wraps_past_2_31_and_2_32() {
     for wrap in [1_u64 << 31, 1 << 32] {
-        let mut bench = quiet();
-        bench.now = wrap - 100;
-        bench.conn().send(0, Delivery::Reliable, b"before").unwrap();
-        bench.poll();
+        let mut harness = quiet();
+        harness.now = wrap - 100;
+        harness
+            .conn()
+            .send(0, Delivery::Reliable, b"before")
+            .unwrap();
+        harness.poll();
         let (rtt, first) = (
-            bench.conn().round_trip_ms(),
-            bench.end.sent.last().unwrap().read().time,
+            harness.conn().round_trip_ms(),
+            harness.end.sent.last().unwrap().read().time,
         );
         assert_eq!(u64::from(first), wrap - 100);
         // Sent before the wrap, resent after it, answered after it: a sample of 30 to the second copy.
-        let resent = bench.run_to(wrap + 97);
+        let resent = harness.run_to(wrap + 97);
         assert_eq!(resent.len(), 1);
-        let second = bench.end.sent.last().unwrap();
+        let second = harness.end.sent.last().unwrap();
         assert_eq!(
             (second.at, second.read().time),
             (wrap + 97, u32::try_from((wrap + 97) & 0xFFFF_FFFF).unwrap())
         );
         let time = second.read().time;
-        bench.now += 30;
-        bench.feed(&[Cmd::ack(0, 1, time)]);
-        assert_eq!(bench.conn().in_flight(), 0);
-        assert_eq!(bench.conn().round_trip_ms(), rtt - 1, "(30 - 40) / 8");
+        harness.now += 30;
+        harness.feed(&[Cmd::ack(0, 1, time)]);
+        assert_eq!(harness.conn().in_flight(), 0);
+        assert_eq!(harness.conn().round_trip_ms(), rtt - 1, "(30 - 40) / 8");
         // An echo from before the wrap is a sample of 150.
-        bench.now = wrap + 300;
-        bench.conn().send(0, Delivery::Reliable, b"after").unwrap();
-        bench.poll();
-        bench.now += 110;
+        harness.now = wrap + 300;
+        harness
+            .conn()
+            .send(0, Delivery::Reliable, b"after")
+            .unwrap();
+        harness.poll();
+        harness.now += 110;
         let time = u32::try_from((wrap + 300) & 0xFFFF_FFFF).unwrap();
-        bench.feed(&[Cmd::ack(0, 2, time)]);
-        assert_eq!(bench.conn().round_trip_ms(), rtt - 1 + 8);
+        harness.feed(&[Cmd::ack(0, 2, time)]);
+        assert_eq!(harness.conn().round_trip_ms(), rtt - 1 + 8);
     }
 }
 
@@ -51,15 +57,15 @@ fn u39_client_clock_wraps_past_2_31_and_2_32() {
 #[test]
 fn u39_peer_clock_wraps() {
     for start in [u32::MAX - 150, (1 << 31) - 150] {
-        both(|bench| {
-            bench.peer_clock = start;
+        both(|harness| {
+            harness.peer_clock = start;
             for rseq in 1..10 {
-                bench.now += 20;
+                harness.now += 20;
                 let data = Cmd::reliable(0, rseq, b"x");
-                let time = bench.peer_time();
+                let time = harness.peer_time();
                 assert_eq!(
-                    bench.feed(std::slice::from_ref(&data)),
-                    [bench.ack_at(&data, time)]
+                    harness.feed(std::slice::from_ref(&data)),
+                    [harness.ack_at(&data, time)]
                 );
             }
         });
@@ -121,32 +127,32 @@ fn u39_a_session_goes_on_over_the_wrap() {
         end: None,
     };
     let mut seen = 0;
-    let mut rig = Rig::new(config(off), server).losing(move |packet| {
+    let mut harness = NetworkHarness::new(config(off), server).losing(move |packet| {
         seen += 1;
         packet.at > 1 << 30 && seen % 5 == 0
     });
-    rig.run_until(1000);
-    rig.real().messages();
-    rig.now = (1 << 31) - 2000;
+    harness.run_until(1000);
+    harness.real().messages();
+    harness.now = (1 << 31) - 2000;
     for number in 0..80_u8 {
-        rig.send(Delivery::Reliable, &[number]);
-        let until = rig.now + 50;
-        rig.run_until(until);
+        harness.send(Delivery::Reliable, &[number]);
+        let until = harness.now + 50;
+        harness.run_until(until);
     }
-    let until = rig.now + 3000;
-    rig.run_until(until);
-    let taken: Vec<u8> = rig
+    let until = harness.now + 3000;
+    harness.run_until(until);
+    let taken: Vec<u8> = harness
         .real()
         .messages()
         .into_iter()
         .map(|(_, _, bytes)| bytes[0])
         .collect();
     assert_eq!(taken, (0..80).collect::<Vec<u8>>());
-    assert!(rig.client.conn.stats().resent_commands > 3);
+    assert!(harness.client.conn.stats().resent_commands > 3);
     assert!(
-        (30..=60).contains(&rig.client.conn.round_trip_ms()),
+        (30..=60).contains(&harness.client.conn.round_trip_ms()),
         "{}",
-        rig.client.conn.round_trip_ms()
+        harness.client.conn.round_trip_ms()
     );
-    assert_eq!(rig.client.end(), None);
+    assert_eq!(harness.client.end(), None);
 }

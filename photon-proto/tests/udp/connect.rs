@@ -1,8 +1,8 @@
 //! Scenarios 1 to 6: connecting. Spec: udp.md 3, 10.
 
-use crate::rig::{
-    CHALLENGE, INIT, INIT_RESPONSE, PEER_CLOCK, PEER_ID, Rig, RoundTripMs, Side, What, config,
-    server_datagram,
+use crate::harness::{
+    CHALLENGE, INIT, INIT_RESPONSE, NetworkHarness, PEER_CLOCK, PEER_ID, RoundTripMs, Side, What,
+    config, server_datagram,
 };
 use crate::wire::{
     ACK, CONNECT, CONNECT_BODY, CONTROL, Cmd, DISCONNECT, RELIABLE, SERVER_TIME, VERIFY, hex, unhex,
@@ -16,9 +16,9 @@ fn connect_datagram(time: u32) -> String {
 
 #[test]
 fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
-    let mut rig = Rig::script();
-    rig.run_until(119);
-    let sent: Vec<(u64, String)> = rig
+    let mut harness = NetworkHarness::script();
+    harness.run_until(119);
+    let sent: Vec<(u64, String)> = harness
         .client
         .sent
         .iter()
@@ -46,99 +46,113 @@ fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
         ),
     ];
     assert_eq!(sent, expected);
-    assert_eq!(rig.client.sent[0].bytes.len(), 56);
+    assert_eq!(harness.client.sent[0].bytes.len(), 56);
     let message = What::Message {
         channel: 0,
         delivery: Delivery::Reliable,
         bytes: INIT_RESPONSE.to_vec(),
     };
-    assert_eq!(rig.client.log, [(40, What::Connected), (80, message)]);
-    assert_eq!(rig.client.conn.peer_id(), PEER_ID);
-    assert_eq!(rig.client.conn.challenge(), CHALLENGE);
+    assert_eq!(harness.client.log, [(40, What::Connected), (80, message)]);
+    assert_eq!(harness.client.conn.peer_id(), PEER_ID);
+    assert_eq!(harness.client.conn.challenge(), CHALLENGE);
 
     // The acknowledgement of server-time at 120 changes no round trip time; then nothing until the ping.
     let before = (
-        rig.client.conn.round_trip_ms(),
-        rig.client.conn.round_trip_variance_ms(),
+        harness.client.conn.round_trip_ms(),
+        harness.client.conn.round_trip_variance_ms(),
     );
     assert_eq!(before, (40, 30));
-    assert_eq!(rig.client.conn.server_time(crate::rig::at(119)), None);
-    rig.run_until(200);
+    assert_eq!(
+        harness.client.conn.server_time(crate::harness::at(119)),
+        None
+    );
+    harness.run_until(200);
     assert_eq!(
         (
-            rig.client.conn.round_trip_ms(),
-            rig.client.conn.round_trip_variance_ms()
+            harness.client.conn.round_trip_ms(),
+            harness.client.conn.round_trip_variance_ms()
         ),
         before
     );
-    assert_eq!(rig.client.sent.len(), 3);
-    assert_eq!(rig.client.conn.in_flight(), 0);
+    assert_eq!(harness.client.sent.len(), 3);
+    assert_eq!(harness.client.conn.in_flight(), 0);
     // Exact, because the way there takes as long as the way back.
     assert_eq!(
-        rig.client.conn.server_time(crate::rig::at(200)),
+        harness.client.conn.server_time(crate::harness::at(200)),
         Some(PEER_CLOCK + 200)
     );
 }
 
 #[test]
 fn u01_round_trip_time_is_40_and_39_after_connect_then_40_and_30() {
-    let mut rig = Rig::script();
-    let rtt = |rig: &Rig| {
+    let mut harness = NetworkHarness::script();
+    let rtt = |harness: &NetworkHarness| {
         (
-            rig.client.conn.round_trip_ms(),
-            rig.client.conn.round_trip_variance_ms(),
+            harness.client.conn.round_trip_ms(),
+            harness.client.conn.round_trip_variance_ms(),
         )
     };
-    rig.run_until(39);
+    harness.run_until(39);
     assert_eq!(
-        (rtt(&rig), rig.client.conn.state()),
+        (rtt(&harness), harness.client.conn.state()),
         ((200, 5), State::Connecting)
     );
-    rig.run_until(40);
+    harness.run_until(40);
     assert_eq!(
-        (rtt(&rig), rig.client.conn.state()),
+        (rtt(&harness), harness.client.conn.state()),
         ((40, 39), State::Connected)
     );
-    rig.run_until(80);
-    assert_eq!(rtt(&rig), (40, 30));
+    harness.run_until(80);
+    assert_eq!(rtt(&harness), (40, 30));
 }
 
 #[test]
 fn u01_both_roles_of_the_crate_understand_each_other() {
-    let mut rig = Rig::pair();
-    rig.run_until(200);
-    assert_eq!(rig.client.connected_at(), Some(40));
-    assert_eq!(rig.real().connected_at(), Some(60));
+    let mut harness = NetworkHarness::pair();
+    harness.run_until(200);
+    assert_eq!(harness.client.connected_at(), Some(40));
+    assert_eq!(harness.real().connected_at(), Some(60));
     assert_eq!(
-        rig.real().messages(),
+        harness.real().messages(),
         [(0, Delivery::Reliable, unhex(INIT))]
     );
-    rig.real()
+    harness
+        .real()
         .conn
         .send(0, Delivery::Reliable, &INIT_RESPONSE)
         .unwrap();
-    rig.run_until(260);
+    harness.run_until(260);
     assert_eq!(
-        rig.client.messages(),
+        harness.client.messages(),
         [(0, Delivery::Reliable, INIT_RESPONSE.to_vec())]
     );
-    rig.run_until(400);
-    assert!(rig.client.conn.server_time(crate::rig::at(400)).is_some());
+    harness.run_until(400);
+    assert!(
+        harness
+            .client
+            .conn
+            .server_time(crate::harness::at(400))
+            .is_some()
+    );
     assert_eq!(
-        (rig.client.conn.in_flight(), rig.real().conn.in_flight()),
+        (
+            harness.client.conn.in_flight(),
+            harness.real().conn.in_flight()
+        ),
         (0, 0)
     );
     assert_eq!(
-        (rig.client.conn.peer_id(), rig.real().conn.peer_id()),
+        (harness.client.conn.peer_id(), harness.real().conn.peer_id()),
         (PEER_ID, PEER_ID)
     );
 }
 
 #[test]
 fn u02_lost_connects_go_out_at_0_221_442_and_the_sample_is_40() {
-    let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.index < 2);
-    rig.run_until(482);
-    let sent: Vec<(u64, String)> = rig.client.sent[..3]
+    let mut harness =
+        NetworkHarness::script().losing(|packet| packet.from == Side::Client && packet.index < 2);
+    harness.run_until(482);
+    let sent: Vec<(u64, String)> = harness.client.sent[..3]
         .iter()
         .map(|sent| (sent.at, hex(&sent.bytes)))
         .collect();
@@ -151,23 +165,23 @@ fn u02_lost_connects_go_out_at_0_221_442_and_the_sample_is_40() {
             (442, connect_datagram(442))
         ]
     );
-    assert_eq!(rig.client.connected_at(), Some(482));
-    assert_eq!(rig.client.conn.round_trip_ms(), 40);
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221, 442]);
-    assert_eq!(rig.client.conn.stats().resent_commands, 2);
+    assert_eq!(harness.client.connected_at(), Some(482));
+    assert_eq!(harness.client.conn.round_trip_ms(), 40);
+    assert_eq!(harness.client.times_of_kind(CONNECT), [0, 221, 442]);
+    assert_eq!(harness.client.conn.stats().resent_commands, 2);
 }
 
 #[test]
 fn u03_silent_server_ends_at_14308_with_connect_timeout() {
-    let mut rig = Rig::silent(Config::client());
-    rig.run_until(30_000);
+    let mut harness = NetworkHarness::silent(Config::client());
+    harness.run_until(30_000);
     assert_eq!(
-        rig.client.times_of_kind(CONNECT),
+        harness.client.times_of_kind(CONNECT),
         [0, 221, 442, 663, 1104, 1985, 3746, 7267]
     );
-    assert_eq!(rig.client.end(), Some((14_308, Cause::ConnectTimeout)));
-    let last = rig.client.sent.last().unwrap();
-    assert_eq!((last.at, rig.client.sent.len()), (14_308, 9));
+    assert_eq!(harness.client.end(), Some((14_308, Cause::ConnectTimeout)));
+    let last = harness.client.sent.last().unwrap();
+    assert_eq!((last.at, harness.client.sent.len()), (14_308, 9));
     // Peer id ffff; flags 2, reserved 2, number 1 of the unsequenced counter. Spec: udp.md 5.6.
     assert_eq!(
         hex(&last.bytes),
@@ -176,55 +190,55 @@ fn u03_silent_server_ends_at_14308_with_connect_timeout() {
             14_308
         )
     );
-    assert_eq!(rig.client.deadline(), None);
+    assert_eq!(harness.client.deadline(), None);
 }
 
 #[test]
 fn u03_without_quick_resends_the_time_decides_at_13866() {
-    let mut rig = Rig::silent(config(|config| config.quick_resends = 0));
-    rig.run_until(30_000);
+    let mut harness = NetworkHarness::silent(config(|config| config.quick_resends = 0));
+    harness.run_until(30_000);
     assert_eq!(
-        rig.client.times_of_kind(CONNECT),
+        harness.client.times_of_kind(CONNECT),
         [0, 221, 662, 1543, 3304, 6825]
     );
-    assert_eq!(rig.client.end(), Some((13_866, Cause::ConnectTimeout)));
+    assert_eq!(harness.client.end(), Some((13_866, Cause::ConnectTimeout)));
 }
 
 #[test]
 fn u04_lost_verify_connect_is_waited_for_and_not_asked_for() {
-    let mut rig = Rig::script()
+    let mut harness = NetworkHarness::script()
         .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
-    rig.written().split = true;
+    harness.written().split = true;
     // Real servers repeat it after about 516 ms. Spec: udp.md 5.7.
-    rig.inject(556, &server_datagram(536, &[Cmd::verify(PEER_ID)]));
-    rig.run_until(555);
-    assert_eq!(rig.client.sent.len(), 1);
+    harness.inject(556, &server_datagram(536, &[Cmd::verify(PEER_ID)]));
+    harness.run_until(555);
+    assert_eq!(harness.client.sent.len(), 1);
     assert_eq!(
-        (rig.client.conn.state(), rig.client.conn.in_flight()),
+        (harness.client.conn.state(), harness.client.conn.in_flight()),
         (State::Connecting, 0)
     );
-    assert_eq!(rig.client.log, []);
-    rig.run_until(556);
-    assert_eq!(rig.client.connected_at(), Some(556));
-    let init = rig.client.sent[1].read();
+    assert_eq!(harness.client.log, []);
+    harness.run_until(556);
+    assert_eq!(harness.client.connected_at(), Some(556));
+    let init = harness.client.sent[1].read();
     assert_eq!((init.peer_id, init.time), (PEER_ID, 556));
     assert_eq!(init.commands[0].acked(), (0, PEER_CLOCK + 536));
     assert_eq!(hex(&init.commands[1].body), INIT);
-    rig.run_until(700);
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0]);
+    harness.run_until(700);
+    assert_eq!(harness.client.times_of_kind(CONNECT), [0]);
 }
 
 #[test]
 fn u04_verify_connect_that_never_comes_ends_after_15_s() {
-    let mut rig = Rig::script()
+    let mut harness = NetworkHarness::script()
         .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
-    rig.written().split = true;
-    rig.run_until(14_999);
-    assert_eq!((rig.client.end(), rig.client.sent.len()), (None, 1));
-    rig.run_until(15_000);
-    assert_eq!(rig.client.end(), Some((15_000, Cause::ConnectTimeout)));
+    harness.written().split = true;
+    harness.run_until(14_999);
+    assert_eq!((harness.client.end(), harness.client.sent.len()), (None, 1));
+    harness.run_until(15_000);
+    assert_eq!(harness.client.end(), Some((15_000, Cause::ConnectTimeout)));
     // As for every other end while connecting.
-    let last = rig.client.sent.last().unwrap().read();
+    let last = harness.client.sent.last().unwrap().read();
     assert_eq!((last.peer_id, last.commands.len()), (0xFFFF, 1));
     let Cmd {
         kind,
@@ -233,25 +247,29 @@ fn u04_verify_connect_that_never_comes_ends_after_15_s() {
         ..
     } = last.commands[0];
     assert_eq!((kind, flags, reserved), (DISCONNECT, 2, 2));
-    rig.run_until(60_000);
-    assert_eq!(rig.client.sent.len(), 2);
+    harness.run_until(60_000);
+    assert_eq!(harness.client.sent.len(), 2);
 }
 
 #[test]
 fn u05_verify_connect_without_the_ack_suffices_and_connect_goes_on() {
-    let mut rig = Rig::script().losing(|packet| packet.from == Side::Server && packet.index == 0);
-    rig.written().split = true;
-    rig.run_until(500);
-    assert_eq!(rig.client.connected_at(), Some(40));
-    assert_eq!(rig.client.times_of(0, 1), [40], "init");
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221]);
-    let again = &rig.client_sent(CONNECT)[1].1;
+    let mut harness =
+        NetworkHarness::script().losing(|packet| packet.from == Side::Server && packet.index == 0);
+    harness.written().split = true;
+    harness.run_until(500);
+    assert_eq!(harness.client.connected_at(), Some(40));
+    assert_eq!(harness.client.times_of(0, 1), [40], "init");
+    assert_eq!(harness.client.times_of_kind(CONNECT), [0, 221]);
+    let again = &harness.client_sent(CONNECT)[1].1;
     assert_eq!((again.peer_id, again.time), (PEER_ID, 221));
-    assert_eq!(again.commands[0], rig.client_sent(CONNECT)[0].1.commands[0]);
+    assert_eq!(
+        again.commands[0],
+        harness.client_sent(CONNECT)[0].1.commands[0]
+    );
     // Acknowledged again, with a sample of its own; and connected only once.
-    assert_eq!(rig.client.conn.in_flight(), 0);
-    assert_eq!(rig.client.conn.round_trip_ms(), 40);
-    let connected = rig
+    assert_eq!(harness.client.conn.in_flight(), 0);
+    assert_eq!(harness.client.conn.round_trip_ms(), 40);
+    let connected = harness
         .client
         .log
         .iter()
@@ -262,12 +280,13 @@ fn u05_verify_connect_without_the_ack_suffices_and_connect_goes_on() {
 
 #[test]
 fn u05_server_role_acknowledges_a_repeated_connect_and_keeps_the_connection() {
-    let mut rig = Rig::pair().losing(|packet| packet.from == Side::Server && packet.index == 0);
+    let mut harness =
+        NetworkHarness::pair().losing(|packet| packet.from == Side::Server && packet.index == 0);
     // The first answer holds acknowledgement and verify-connect, so both are lost; the second connect brings them again.
-    rig.run_until(1500);
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 221]);
-    assert!(rig.client.connected_at().is_some());
-    let verifies: Vec<Cmd> = rig
+    harness.run_until(1500);
+    assert_eq!(harness.client.times_of_kind(CONNECT), [0, 221]);
+    assert!(harness.client.connected_at().is_some());
+    let verifies: Vec<Cmd> = harness
         .real()
         .commands()
         .into_iter()
@@ -279,7 +298,7 @@ fn u05_server_role_acknowledges_a_repeated_connect_and_keeps_the_connection() {
         verifies.iter().all(|verify| *verify == verifies[0]),
         "the same id again"
     );
-    let server = rig.real();
+    let server = harness.real();
     assert_eq!(
         server
             .log
@@ -293,12 +312,12 @@ fn u05_server_role_acknowledges_a_repeated_connect_and_keeps_the_connection() {
 
 #[test]
 fn u06_duplicated_verify_connect_is_acked_twice_and_init_goes_out_once() {
-    let mut rig = Rig::script();
-    rig.inject(50, &server_datagram(25, &[Cmd::verify(PEER_ID)]));
+    let mut harness = NetworkHarness::script();
+    harness.inject(50, &server_datagram(25, &[Cmd::verify(PEER_ID)]));
     // A second one with another id changes nothing.
-    rig.inject(60, &server_datagram(35, &[Cmd::verify(0x0777)]));
-    rig.run_until(400);
-    let acks: Vec<(u64, u32, u32)> = rig
+    harness.inject(60, &server_datagram(35, &[Cmd::verify(0x0777)]));
+    harness.run_until(400);
+    let acks: Vec<(u64, u32, u32)> = harness
         .client
         .commands()
         .into_iter()
@@ -313,16 +332,17 @@ fn u06_duplicated_verify_connect_is_acked_twice_and_init_goes_out_once() {
             (60, 0, PEER_CLOCK + 35)
         ]
     );
-    assert_eq!(rig.client.times_of_kind(RELIABLE), [40]);
-    assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80]);
-    assert_eq!(rig.client.conn.peer_id(), PEER_ID);
+    assert_eq!(harness.client.times_of_kind(RELIABLE), [40]);
+    assert_eq!(harness.client.times_of_kind(SERVER_TIME), [80]);
+    assert_eq!(harness.client.conn.peer_id(), PEER_ID);
     assert!(
-        rig.client.sent[1..]
+        harness.client.sent[1..]
             .iter()
             .all(|sent| sent.read().peer_id == PEER_ID)
     );
     assert_eq!(
-        rig.client
+        harness
+            .client
             .log
             .iter()
             .filter(|(_, what)| *what == What::Connected)
@@ -334,7 +354,7 @@ fn u06_duplicated_verify_connect_is_acked_twice_and_init_goes_out_once() {
 #[test]
 fn ack_and_verify_connect_arrive_in_either_order() {
     for verify_first in [false, true] {
-        let mut rig = Rig::silent(Config::client());
+        let mut harness = NetworkHarness::silent(Config::client());
         let ack = server_datagram(20, &[Cmd::ack(CONTROL, 1, 0)]);
         let verify = server_datagram(20, &[Cmd::verify(PEER_ID)]);
         let (first, second) = if verify_first {
@@ -342,38 +362,41 @@ fn ack_and_verify_connect_arrive_in_either_order() {
         } else {
             (ack, verify)
         };
-        rig.inject(40, &first);
-        rig.inject(43, &second);
-        rig.run_until(100);
+        harness.inject(40, &first);
+        harness.inject(43, &second);
+        harness.run_until(100);
         assert_eq!(
-            rig.client.connected_at(),
+            harness.client.connected_at(),
             Some(if verify_first { 40 } else { 43 })
         );
-        assert_eq!(rig.client.times_of_kind(CONNECT), [0]);
+        assert_eq!(harness.client.times_of_kind(CONNECT), [0]);
         // Only init is in flight.
-        assert_eq!(rig.client.conn.in_flight(), 1);
+        assert_eq!(harness.client.conn.in_flight(), 1);
     }
 }
 
 /// Spec: udp.md 3.2, rules: not acknowledged, so that the server sends it again.
 #[test]
 fn data_before_verify_connect_is_not_acknowledged() {
-    let mut rig = Rig::silent(Config::client());
+    let mut harness = NetworkHarness::silent(Config::client());
     let early = Cmd::reliable(0, 1, b"early");
-    rig.inject(30, &server_datagram(10, std::slice::from_ref(&early)));
-    rig.run_until(35);
-    assert_eq!((rig.client.sent.len(), rig.client.log.len()), (1, 0));
-    rig.inject(
+    harness.inject(30, &server_datagram(10, std::slice::from_ref(&early)));
+    harness.run_until(35);
+    assert_eq!(
+        (harness.client.sent.len(), harness.client.log.len()),
+        (1, 0)
+    );
+    harness.inject(
         40,
         &server_datagram(20, &[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]),
     );
-    rig.inject(60, &server_datagram(40, &[early]));
-    rig.run_until(100);
+    harness.inject(60, &server_datagram(40, &[early]));
+    harness.run_until(100);
     assert_eq!(
-        rig.client.messages(),
+        harness.client.messages(),
         [(0, Delivery::Reliable, b"early".to_vec())]
     );
-    let acks: Vec<(u64, Cmd)> = rig
+    let acks: Vec<(u64, Cmd)> = harness
         .client
         .commands()
         .into_iter()

@@ -1,12 +1,12 @@
 //! What a driver may rely on: timers, order of calls, a clock that is not perfect. Spec: udp.md 9, 11.
 
-use crate::rig::{Bench, PEER_ID, Rng, RoundTripMs, at, both, config, ms, server_config};
+use crate::harness::{Harness, PEER_ID, Rng, RoundTripMs, at, both, config, ms, server_config};
 use crate::wire::{self, CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE};
 use photon_proto::Timestamp;
 use photon_proto::udp::{Cause, Config, Connection, Delivery, State};
 
-fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval = ms(0)))
+fn quiet() -> Harness {
+    Harness::client(config(|config| config.ping_interval = ms(0)))
 }
 
 /// The same datagram until it is reported as sent, with the time of each call; the timer counts from the last of them.
@@ -75,24 +75,27 @@ fn a_resend_that_waits_is_restamped_too() {
 /// A socket that is full is no reason to wake up: the deadline is not "now", and no time passes for what has not left.
 #[test]
 fn a_full_socket_does_not_make_the_driver_busy() {
-    let mut bench = quiet();
-    bench.conn().send(0, Delivery::Reliable, b"stuck").unwrap();
+    let mut harness = quiet();
+    harness
+        .conn()
+        .send(0, Delivery::Reliable, b"stuck")
+        .unwrap();
     for now in [100, 200, 5000, 20_000] {
-        assert!(bench.conn().transmit(at(now)).is_some());
-        if bench
+        assert!(harness.conn().transmit(at(now)).is_some());
+        if harness
             .conn()
             .poll_timeout()
             .is_some_and(|next| next <= at(now))
         {
-            bench.conn().handle_timeout(at(now));
+            harness.conn().handle_timeout(at(now));
         }
-        let next = bench.conn().poll_timeout();
+        let next = harness.conn().poll_timeout();
         assert!(next.is_none_or(|next| next > at(now)), "{next:?} at {now}");
     }
-    assert_eq!(bench.conn().stats().resent_commands, 0);
-    bench.now = 20_000;
-    assert_eq!(bench.poll().len(), 1);
-    assert_eq!(bench.conn().state(), State::Connected);
+    assert_eq!(harness.conn().stats().resent_commands, 0);
+    harness.now = 20_000;
+    assert_eq!(harness.poll().len(), 1);
+    assert_eq!(harness.conn().state(), State::Connected);
 }
 
 #[test]
@@ -147,18 +150,18 @@ fn deadlines_are_exact_between_milliseconds_too() {
 /// A driver that was away for long finds one resend due, not one for each that it missed.
 #[test]
 fn a_late_driver_is_not_punished() {
-    let mut bench = quiet();
-    bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
-    bench.poll();
-    bench.now = 9000;
-    assert_eq!(bench.poll().len(), 1);
-    assert_eq!(bench.conn().stats().resent_commands, 1);
-    assert_eq!(bench.conn().state(), State::Connected);
+    let mut harness = quiet();
+    harness.conn().send(0, Delivery::Reliable, b"x").unwrap();
+    harness.poll();
+    harness.now = 9000;
+    assert_eq!(harness.poll().len(), 1);
+    assert_eq!(harness.conn().stats().resent_commands, 1);
+    assert_eq!(harness.conn().state(), State::Connected);
     // Later than the disconnect timeout it is over when it is looked at. Spec: udp.md 5.4.
-    bench.now = 10_101;
-    bench.poll();
+    harness.now = 10_101;
+    harness.poll();
     assert_eq!(
-        bench.end.end().map(|(_, cause)| cause),
+        harness.end.end().map(|(_, cause)| cause),
         Some(Cause::Timeout)
     );
 }
@@ -166,29 +169,29 @@ fn a_late_driver_is_not_punished() {
 /// Time that goes backwards: nothing panics, nothing is due too early, and the connection survives.
 #[test]
 fn time_may_go_backwards() {
-    both(|bench| {
-        bench.now = 5000;
-        bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
-        bench.poll();
-        let deadline = bench.end.deadline().unwrap();
+    both(|harness| {
+        harness.now = 5000;
+        harness.conn().send(0, Delivery::Reliable, b"x").unwrap();
+        harness.poll();
+        let deadline = harness.end.deadline().unwrap();
         for earlier in [4999, 4000, 100, 0] {
-            bench.conn().handle_timeout(at(earlier));
-            assert_eq!(bench.conn().transmit(at(earlier)), None);
-            let ping = wire::datagram(0, 1, crate::rig::CHALLENGE, &[Cmd::ping(1)]);
-            bench.conn().handle_datagram(at(earlier), &ping);
-            let sent = bench.conn().transmit(at(earlier)).map(<[u8]>::to_vec);
+            harness.conn().handle_timeout(at(earlier));
+            assert_eq!(harness.conn().transmit(at(earlier)), None);
+            let ping = wire::datagram(0, 1, crate::harness::CHALLENGE, &[Cmd::ping(1)]);
+            harness.conn().handle_datagram(at(earlier), &ping);
+            let sent = harness.conn().transmit(at(earlier)).map(<[u8]>::to_vec);
             assert!(sent.is_some());
-            bench.conn().transmitted();
+            harness.conn().transmitted();
         }
-        assert!(bench.end.deadline().unwrap() >= deadline.min(5001));
+        assert!(harness.end.deadline().unwrap() >= deadline.min(5001));
         // An ack that seems to come before its command was sent.
-        let time = bench.end.sent.last().unwrap().read().time;
-        let ack = wire::datagram(0, 1, crate::rig::CHALLENGE, &[Cmd::ack(0, 1, time)]);
-        bench.conn().handle_datagram(at(4000), &ack);
+        let time = harness.end.sent.last().unwrap().read().time;
+        let ack = wire::datagram(0, 1, crate::harness::CHALLENGE, &[Cmd::ack(0, 1, time)]);
+        harness.conn().handle_datagram(at(4000), &ack);
         // Of 0 ms, or none.
-        assert_eq!(bench.conn().in_flight(), 0);
-        assert!((35..=40).contains(&bench.conn().round_trip_ms()));
-        assert_eq!(bench.conn().state(), State::Connected);
+        assert_eq!(harness.conn().in_flight(), 0);
+        assert!((35..=40).contains(&harness.conn().round_trip_ms()));
+        assert_eq!(harness.conn().state(), State::Connected);
     });
 }
 
@@ -225,34 +228,36 @@ fn calls_in_any_order_keep_the_contract() {
     for seed in 0..3000 {
         let mut rng = Rng(seed);
         let is_client = rng.percent(50);
-        let mut bench = if is_client {
-            Bench::new_client(Config::client())
+        let mut harness = if is_client {
+            Harness::new_client(Config::client())
         } else {
-            Bench::new_server(Config::server())
+            Harness::new_server(Config::server())
         };
         let (mut ended, mut connected) = (false, false);
         for _ in 0..60 {
-            let now = at(bench.now);
+            let now = at(harness.now);
             match rng.below(16) {
-                0 => bench.now += rng.below(30),
-                1 => bench.now += rng.below(5000),
+                0 => harness.now += rng.below(30),
+                1 => harness.now += rng.below(5000),
                 2 => {
                     let delivery = Delivery::from_code(rng.byte() % 4).unwrap();
                     let message = vec![7; usize::try_from(rng.below(3000)).unwrap()];
-                    let _ = bench.conn().send(rng.byte() % 3, delivery, &message);
+                    let _ = harness.conn().send(rng.byte() % 3, delivery, &message);
                 }
-                3 => bench.conn().handle_timeout(now),
-                4 => drop(bench.conn().transmit(now).map(<[u8]>::to_vec)),
-                5 => bench.conn().transmitted(),
+                3 => harness.conn().handle_timeout(now),
+                4 => drop(harness.conn().transmit(now).map(<[u8]>::to_vec)),
+                5 => harness.conn().transmitted(),
                 6 | 7 => {
-                    if bench.conn().transmit(now).is_some() {
-                        bench.conn().transmitted();
+                    if harness.conn().transmit(now).is_some() {
+                        harness.conn().transmitted();
                     }
                 }
-                8 => bench.conn().fetch_server_time(),
-                9 if rng.percent(20) => bench.conn().close(),
+                8 => harness.conn().fetch_server_time(),
+                9 if rng.percent(20) => harness.conn().close(),
                 10 if rng.percent(30) => {
-                    bench.conn().shutdown(now, ms(rng.below(2000)), rng.byte())
+                    harness
+                        .conn()
+                        .shutdown(now, ms(rng.below(2000)), rng.byte())
                 }
                 11 => {
                     let rseq = u32::from(rng.byte() % 4);
@@ -263,16 +268,16 @@ fn calls_in_any_order_keep_the_contract() {
                         Cmd::reliable(0, rseq, b"in"),
                         Cmd::ping(rseq),
                     ];
-                    let datagram = bench.datagram(&commands);
-                    bench.conn().handle_datagram(now, &datagram);
+                    let datagram = harness.datagram(&commands);
+                    harness.conn().handle_datagram(now, &datagram);
                 }
                 12 if rng.percent(10) => {
-                    let datagram = bench.datagram(&[Cmd::disconnect(3, rng.byte() % 5)]);
-                    bench.conn().handle_datagram(now, &datagram);
+                    let datagram = harness.datagram(&[Cmd::disconnect(3, rng.byte() % 5)]);
+                    harness.conn().handle_datagram(now, &datagram);
                 }
-                13 => bench.conn().recycle(vec![0; 100]),
+                13 => harness.conn().recycle(vec![0; 100]),
                 14 => {
-                    let conn = bench.conn();
+                    let conn = harness.conn();
                     let _ = (
                         conn.stats().violations,
                         conn.queued_bytes(),
@@ -286,7 +291,7 @@ fn calls_in_any_order_keep_the_contract() {
                     );
                 }
                 _ => {
-                    let conn = bench.conn();
+                    let conn = harness.conn();
                     assert_eq!(conn.has_event(), {
                         let event = conn.poll_event();
                         let is_some = event.is_some();
@@ -310,7 +315,7 @@ fn calls_in_any_order_keep_the_contract() {
             }
         }
         // Whatever happened, a driver can go on with it, and it comes to an end.
-        let mut rest = bench;
+        let mut rest = harness;
         rest.end.taking = true;
         rest.end.conn.handle_timeout(at(rest.now));
         rest.run_to(rest.now + 100_000);
@@ -318,7 +323,7 @@ fn calls_in_any_order_keep_the_contract() {
             .end
             .log
             .iter()
-            .filter(|(_, what)| matches!(what, crate::rig::What::Ended(_)))
+            .filter(|(_, what)| matches!(what, crate::harness::What::Ended(_)))
             .count();
         let state = (
             rest.is_client,
@@ -367,59 +372,63 @@ fn closing_what_was_never_used_works() {
 /// `transmitted` without a datagram does nothing.
 #[test]
 fn transmitted_without_transmit_reports_nothing() {
-    let mut bench = quiet();
-    bench.conn().send(0, Delivery::Reliable, b"x").unwrap();
-    bench.conn().transmitted();
-    bench.conn().transmitted();
+    let mut harness = quiet();
+    harness.conn().send(0, Delivery::Reliable, b"x").unwrap();
+    harness.conn().transmitted();
+    harness.conn().transmitted();
     assert_eq!(
-        bench.poll().iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
+        harness
+            .poll()
+            .iter()
+            .map(|cmd| cmd.kind)
+            .collect::<Vec<_>>(),
         [RELIABLE]
     );
-    assert_eq!(bench.conn().in_flight(), 1);
+    assert_eq!(harness.conn().in_flight(), 1);
 }
 
 /// Queued and unacknowledged bytes go up with sending and come back to 0 with the acknowledgement.
 #[test]
 fn queued_bytes_count_until_the_ack() {
-    both(|bench| {
-        assert_eq!(bench.end.conn.queued_bytes(), 0);
-        bench
+    both(|harness| {
+        assert_eq!(harness.end.conn.queued_bytes(), 0);
+        harness
             .conn()
             .send(0, Delivery::Reliable, &[1; 1000])
             .unwrap();
-        assert!(bench.end.conn.queued_bytes() >= 1000);
-        bench.poll();
-        assert!(bench.end.conn.queued_bytes() >= 1000);
-        let time = bench.end.sent.last().unwrap().read().time;
-        bench.now += 40;
-        bench.feed(&[Cmd::ack(0, 1, time)]);
-        assert_eq!(bench.end.conn.queued_bytes(), 0);
-        bench
+        assert!(harness.end.conn.queued_bytes() >= 1000);
+        harness.poll();
+        assert!(harness.end.conn.queued_bytes() >= 1000);
+        let time = harness.end.sent.last().unwrap().read().time;
+        harness.now += 40;
+        harness.feed(&[Cmd::ack(0, 1, time)]);
+        assert_eq!(harness.end.conn.queued_bytes(), 0);
+        harness
             .conn()
             .send(0, Delivery::Unreliable, &[1; 1000])
             .unwrap();
-        assert!(bench.end.conn.queued_bytes() >= 1000);
-        bench.poll();
-        assert_eq!(bench.end.conn.queued_bytes(), 0, "sent once, forgotten");
+        assert!(harness.end.conn.queued_bytes() >= 1000);
+        harness.poll();
+        assert_eq!(harness.end.conn.queued_bytes(), 0, "sent once, forgotten");
     });
 }
 
 /// Datagrams of its own are enough, whatever is in them and whether anything of them is acknowledged. Spec: udp.md 12.
 #[test]
 fn a_server_that_sends_does_not_ping() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
+    let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
     // All it does is to acknowledge.
     for rseq in 1..=20 {
-        bench.run_to(bench.now + 500);
-        bench.feed(&[Cmd::reliable(0, rseq, b"client data")]);
+        harness.run_to(harness.now + 500);
+        harness.feed(&[Cmd::reliable(0, rseq, b"client data")]);
     }
-    assert_eq!(bench.end.times_of_kind(PING), [0; 0]);
+    assert_eq!(harness.end.times_of_kind(PING), [0; 0]);
     // The client falls silent: a ping a second after the last acknowledgement, and the end of what nobody answers.
-    let last = bench.now;
-    bench.run_to(last + 60_000);
-    assert_eq!(bench.end.times_of_kind(PING)[0], last + 1001);
+    let last = harness.now;
+    harness.run_to(last + 60_000);
+    assert_eq!(harness.end.times_of_kind(PING)[0], last + 1001);
     assert_eq!(
-        bench.end.end().map(|(_, cause)| cause),
+        harness.end.end().map(|(_, cause)| cause),
         Some(Cause::Timeout)
     );
 }
@@ -427,18 +436,18 @@ fn a_server_that_sends_does_not_ping() {
 /// Who sends unreliable messages only would never miss a client that is gone. Spec: udp.md 12.
 #[test]
 fn a_server_that_sends_and_hears_nothing_pings_all_the_same() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
-    while bench.now < 30_000 && bench.end.end().is_none() {
-        bench
+    let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
+    while harness.now < 30_000 && harness.end.end().is_none() {
+        harness
             .conn()
             .send(0, Delivery::Unreliable, b"to nobody")
             .unwrap();
-        bench.run_to(bench.now + 100);
+        harness.run_to(harness.now + 100);
     }
     // The client was heard last at 40.
-    assert_eq!(bench.end.times_of_kind(PING)[0], 40 + 10_001);
+    assert_eq!(harness.end.times_of_kind(PING)[0], 40 + 10_001);
     assert_eq!(
-        bench.end.end().map(|(_, cause)| cause),
+        harness.end.end().map(|(_, cause)| cause),
         Some(Cause::Timeout)
     );
 }
@@ -446,27 +455,27 @@ fn a_server_that_sends_and_hears_nothing_pings_all_the_same() {
 /// A datagram that was built and not taken by the socket counts once it is reported. Spec: udp.md 12.
 #[test]
 fn the_ping_of_the_server_role_waits_from_the_reported_datagram_on() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
-    bench.conn().send(0, Delivery::Unreliable, b"x").unwrap();
-    let datagram = |bench: &mut Bench, now| bench.conn().transmit(at(now)).is_some();
-    assert!(datagram(&mut bench, 100) && datagram(&mut bench, 150));
-    bench.conn().transmitted();
-    assert_eq!(bench.end.deadline(), Some(1151));
-    assert!(!datagram(&mut bench, 200));
-    assert_eq!(bench.end.deadline(), Some(1151));
+    let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
+    harness.conn().send(0, Delivery::Unreliable, b"x").unwrap();
+    let datagram = |harness: &mut Harness, now| harness.conn().transmit(at(now)).is_some();
+    assert!(datagram(&mut harness, 100) && datagram(&mut harness, 150));
+    harness.conn().transmitted();
+    assert_eq!(harness.end.deadline(), Some(1151));
+    assert!(!datagram(&mut harness, 200));
+    assert_eq!(harness.end.deadline(), Some(1151));
 }
 
 /// Pings about a second after its own last datagram. Spec: udp.md 5.7, 12.
 #[test]
 fn the_server_role_pings_about_a_second_after_its_own_last_datagram() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
-    bench.conn().send(0, Delivery::Reliable, b"last").unwrap();
-    let sent = bench.now;
-    bench.run_acked(sent + 3500, 40);
-    let pings = bench.end.times_of_kind(PING);
+    let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
+    harness.conn().send(0, Delivery::Reliable, b"last").unwrap();
+    let sent = harness.now;
+    harness.run_acked(sent + 3500, 40);
+    let pings = harness.end.times_of_kind(PING);
     // "About 1000 ms": 984 to 1015 in the captures. From the datagram, not from its acknowledgement 40 ms later.
     assert_eq!(pings, [sent + 1001, sent + 2002, sent + 3003]);
-    let ping = bench
+    let ping = harness
         .end
         .commands()
         .into_iter()

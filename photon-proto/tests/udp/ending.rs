@@ -1,41 +1,43 @@
 //! Scenarios 31 and 32, and every other way to end. Spec: udp.md 5.6, 7, 10.
 
-use crate::rig::{Bench, PEER_ID, Rig, Side, What, at, both, both_with, config, ms, server_config};
+use crate::harness::{
+    Harness, NetworkHarness, PEER_ID, Side, What, at, both, both_with, config, ms, server_config,
+};
 use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, RELIABLE, UNRELIABLE, hex};
 use photon_proto::udp::{Cause, Config, Delivery, REASON_CLIENT, SendError, State};
 
-fn quiet() -> Bench {
-    Bench::client(config(|config| config.ping_interval = ms(0)))
+fn quiet() -> Harness {
+    Harness::client(config(|config| config.ping_interval = ms(0)))
 }
 
 /// The end is final: nothing is sent, said or waited for any more, whatever comes in.
 #[track_caller]
-fn assert_over(bench: &mut Bench) {
-    let (sent, log) = (bench.end.sent.len(), bench.end.log.len());
-    assert_eq!(bench.end.conn.state(), State::Disconnected);
+fn assert_over(harness: &mut Harness) {
+    let (sent, log) = (harness.end.sent.len(), harness.end.log.len());
+    assert_eq!(harness.end.conn.state(), State::Disconnected);
     for _ in 0..3 {
-        bench.now += 700;
-        bench.feed(&[
+        harness.now += 700;
+        harness.feed(&[
             Cmd::reliable(0, 1, b"late"),
             Cmd::disconnect(9, 1),
             Cmd::ping(8),
             Cmd::verify(PEER_ID),
         ]);
     }
-    bench.run_to(bench.now + 100_000);
+    harness.run_to(harness.now + 100_000);
     assert_eq!(
-        (bench.end.sent.len(), bench.end.log.len()),
+        (harness.end.sent.len(), harness.end.log.len()),
         (sent, log),
         "{:?}",
-        bench.end.log
+        harness.end.log
     );
-    assert_eq!(bench.end.deadline(), None);
-    let refused = bench.conn().send(0, Delivery::Reliable, b"late");
+    assert_eq!(harness.end.deadline(), None);
+    let refused = harness.conn().send(0, Delivery::Reliable, b"late");
     assert!(
         matches!(refused, Err(SendError::NotConnected)),
         "{refused:?}"
     );
-    assert_eq!(bench.end.conn.in_flight(), 0);
+    assert_eq!(harness.end.conn.in_flight(), 0);
 }
 
 #[test]
@@ -49,68 +51,68 @@ fn u31_server_disconnect_is_acked_together_with_our_own_and_its_reason_told() {
         (255, Cause::ServerUnknown(255)),
     ];
     for (reason, cause) in causes {
-        let mut bench = quiet();
-        bench
+        let mut harness = quiet();
+        harness
             .conn()
             .send(0, Delivery::Reliable, b"in flight")
             .unwrap();
-        bench.poll();
-        bench.now += 10;
+        harness.poll();
+        harness.now += 10;
         let goodbye = Cmd::disconnect(2, reason);
-        let replies = bench.feed(std::slice::from_ref(&goodbye));
+        let replies = harness.feed(std::slice::from_ref(&goodbye));
         // Number 2 on channel 255, after connect. Spec: udp.md 7.2.
         let own = Cmd {
             reserved: 4,
             ..Cmd::disconnect(2, 0)
         };
-        assert_eq!(replies, [bench.ack_of(&goodbye), own], "reason {reason}");
-        let last = bench.end.sent.last().unwrap().read();
+        assert_eq!(replies, [harness.ack_of(&goodbye), own], "reason {reason}");
+        let last = harness.end.sent.last().unwrap().read();
         assert_eq!((last.commands.len(), last.peer_id), (2, PEER_ID));
-        assert_eq!(bench.end.log, [(bench.now, What::Ended(cause))]);
-        assert_over(&mut bench);
+        assert_eq!(harness.end.log, [(harness.now, What::Ended(cause))]);
+        assert_over(&mut harness);
     }
 }
 
 /// If it comes with flags bit 0 clear it is not acknowledged. Spec: udp.md 7.2.
 #[test]
 fn u31_disconnect_without_the_reliable_flag_is_not_acked() {
-    let mut bench = quiet();
-    let replies = bench.feed(&[Cmd {
+    let mut harness = quiet();
+    let replies = harness.feed(&[Cmd {
         flags: 2,
         ..Cmd::disconnect(1, 1)
     }]);
     assert_eq!(replies.iter().filter(|cmd| cmd.is_ack()).count(), 0);
-    assert_eq!(bench.end.log, [(100, What::Ended(Cause::ServerLogic))]);
-    assert_over(&mut bench);
+    assert_eq!(harness.end.log, [(100, What::Ended(Cause::ServerLogic))]);
+    assert_over(&mut harness);
 }
 
 /// Honoured in Connecting too: the unsequenced form, because it is not Connected. Spec: udp.md 7.1, 9 item 13.
 #[test]
 fn u31_server_disconnect_while_connecting_ends_it() {
-    let mut bench = Bench::new_client(Config::client());
-    bench.poll();
-    bench.now = 40;
+    let mut harness = Harness::new_client(Config::client());
+    harness.poll();
+    harness.now = 40;
     let goodbye = Cmd::disconnect(0, 3);
-    let replies = bench.feed(std::slice::from_ref(&goodbye));
-    assert_eq!(replies[0], bench.ack_of(&goodbye));
-    assert_eq!(bench.end.log, [(40, What::Ended(Cause::ServerUserLimit))]);
-    assert_over(&mut bench);
+    let replies = harness.feed(std::slice::from_ref(&goodbye));
+    assert_eq!(replies[0], harness.ack_of(&goodbye));
+    assert_eq!(harness.end.log, [(40, What::Ended(Cause::ServerUserLimit))]);
+    assert_over(&mut harness);
 }
 
 /// What arrived before the goodbye, in the same datagram even, is told before the end.
 #[test]
 fn u31_messages_received_before_the_end_come_before_it() {
-    let mut bench = quiet();
-    bench.end.taking = false;
-    bench.feed(&[Cmd::reliable(0, 1, b"one"), Cmd::reliable(0, 2, b"two")]);
-    bench.feed(&[
+    let mut harness = quiet();
+    harness.end.taking = false;
+    harness.feed(&[Cmd::reliable(0, 1, b"one"), Cmd::reliable(0, 2, b"two")]);
+    harness.feed(&[
         Cmd::reliable(0, 3, b"three"),
         Cmd::disconnect(2, 1),
         Cmd::reliable(0, 4, b"after"),
     ]);
-    bench.end.taking = true;
-    bench.poll();
-    let log: Vec<String> = bench
+    harness.end.taking = true;
+    harness.poll();
+    let log: Vec<String> = harness
         .end
         .log
         .iter()
@@ -124,64 +126,67 @@ fn u31_messages_received_before_the_end_come_before_it() {
 
 #[test]
 fn u32_local_close_is_one_datagram_with_pending_acks_and_nothing_else() {
-    let mut bench = quiet();
-    bench
+    let mut harness = quiet();
+    harness
         .conn()
         .send(0, Delivery::Reliable, b"in flight")
         .unwrap();
-    bench.poll();
-    bench.conn().send(0, Delivery::Reliable, b"queued").unwrap();
-    bench
+    harness.poll();
+    harness
+        .conn()
+        .send(0, Delivery::Reliable, b"queued")
+        .unwrap();
+    harness
         .conn()
         .send(1, Delivery::Unreliable, b"queued")
         .unwrap();
-    bench.now += 5;
+    harness.now += 5;
     let data = Cmd::reliable(0, 1, b"unacked yet");
-    let datagram = bench.datagram(std::slice::from_ref(&data));
-    let now = at(bench.now);
-    bench.conn().handle_datagram(now, &datagram);
-    bench.last_time = bench.peer_time();
-    bench.conn().close();
-    let replies = bench.poll();
+    let datagram = harness.datagram(std::slice::from_ref(&data));
+    let now = at(harness.now);
+    harness.conn().handle_datagram(now, &datagram);
+    harness.last_time = harness.peer_time();
+    harness.conn().close();
+    let replies = harness.poll();
     // The reliable form: next number on channel 255. Spec: udp.md 7.1.
     assert_eq!(
         replies,
         [
-            bench.ack_of(&data),
+            harness.ack_of(&data),
             Cmd {
                 reserved: 4,
                 ..Cmd::disconnect(2, 0)
             }
         ]
     );
-    assert_eq!(bench.end.end(), Some((105, Cause::LocalClose)));
-    assert_over(&mut bench);
+    assert_eq!(harness.end.end(), Some((105, Cause::LocalClose)));
+    assert_over(&mut harness);
 }
 
 #[test]
 fn u32_recorded_close_is_24_bytes() {
-    let mut rig = Rig::script();
-    rig.run_until(9488);
-    let before = rig.client.sent.len();
-    rig.client.conn.close();
-    rig.run_until(20_000);
-    let new = &rig.client.sent[before..];
+    let mut harness = NetworkHarness::script();
+    harness.run_until(9488);
+    let before = harness.client.sent.len();
+    harness.client.conn.close();
+    harness.run_until(20_000);
+    let new = &harness.client.sent[before..];
     assert_eq!(new.len(), 1);
     // Three pings went out before, as in session `chat_settings_idle_session`, so the number is 6.
     assert_eq!(
         hex(&new[0].bytes),
         "0042000100002510672e043304ff01040000000c00000006"
     );
-    assert_eq!(rig.client.end(), Some((9488, Cause::LocalClose)));
+    assert_eq!(harness.client.end(), Some((9488, Cause::LocalClose)));
 }
 
 #[test]
 fn u32_close_while_connecting_is_the_unsequenced_form() {
-    let mut bench = Bench::new_client(Config::client());
-    bench.poll();
-    bench.now = 30;
-    bench.conn().close();
-    let replies = bench.poll();
+    let mut harness = Harness::new_client(Config::client());
+    harness.poll();
+    harness.now = 30;
+    harness.conn().close();
+    let replies = harness.poll();
     assert_eq!(
         replies,
         [Cmd {
@@ -190,19 +195,19 @@ fn u32_close_while_connecting_is_the_unsequenced_form() {
             ..Cmd::disconnect(1, 0)
         }]
     );
-    assert_eq!(bench.end.sent.last().unwrap().read().peer_id, 0xFFFF);
-    assert_eq!(bench.end.end(), Some((30, Cause::LocalClose)));
-    assert_over(&mut bench);
+    assert_eq!(harness.end.sent.last().unwrap().read().peer_id, 0xFFFF);
+    assert_eq!(harness.end.end(), Some((30, Cause::LocalClose)));
+    assert_over(&mut harness);
 }
 
 /// The client's goodbye: acknowledged, and told as the peer's. Spec: udp.md 12.
 #[test]
 fn u32_server_role_acks_the_clients_goodbye() {
-    let mut rig = Rig::pair();
-    rig.run_until(200);
-    rig.client.conn.close();
-    rig.run_until(3000);
-    let server = rig.real();
+    let mut harness = NetworkHarness::pair();
+    harness.run_until(200);
+    harness.client.conn.close();
+    harness.run_until(3000);
+    let server = harness.real();
     assert_eq!(server.end(), Some((220, Cause::ClientLeft(4))));
     let goodbye = server
         .commands()
@@ -211,7 +216,7 @@ fn u32_server_role_acks_the_clients_goodbye() {
         .collect::<Vec<_>>();
     // Connect was 1.
     assert_eq!(goodbye, [(220, Cmd::ack(CONTROL, 2, 200))]);
-    assert_eq!(rig.client.end(), Some((200, Cause::LocalClose)));
+    assert_eq!(harness.client.end(), Some((200, Cause::LocalClose)));
 }
 
 #[test]
@@ -221,43 +226,46 @@ fn a_server_that_shuts_down_gives_its_reason() {
         (3, Cause::ServerUserLimit),
         (9, Cause::ServerUnknown(9)),
     ] {
-        let mut rig = Rig::pair();
-        rig.run_until(200);
-        rig.real().conn.shutdown(at(200), ms(1000), reason);
-        rig.run_until(3000);
-        assert_eq!(rig.client.end(), Some((220, cause)));
-        assert_eq!(rig.real().end(), Some((240, Cause::LocalClose)));
+        let mut harness = NetworkHarness::pair();
+        harness.run_until(200);
+        harness.real().conn.shutdown(at(200), ms(1000), reason);
+        harness.run_until(3000);
+        assert_eq!(harness.client.end(), Some((220, cause)));
+        assert_eq!(harness.real().end(), Some((240, Cause::LocalClose)));
     }
 }
 
 /// Spec: udp.md 7.1: drain, then disconnect, then wait for its acknowledgement.
 #[test]
 fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
-    let mut rig = Rig::pair();
-    rig.run_until(200);
-    rig.real().messages();
+    let mut harness = NetworkHarness::pair();
+    harness.run_until(200);
+    harness.real().messages();
     for number in 0..120_u8 {
-        rig.send(Delivery::Reliable, &[number]);
+        harness.send(Delivery::Reliable, &[number]);
     }
-    rig.client.conn.shutdown(at(200), ms(1000), REASON_CLIENT);
-    assert_eq!(rig.client.conn.state(), State::Disconnecting);
-    let refused = rig.client.conn.send(0, Delivery::Reliable, b"too late");
+    harness
+        .client
+        .conn
+        .shutdown(at(200), ms(1000), REASON_CLIENT);
+    assert_eq!(harness.client.conn.state(), State::Disconnecting);
+    let refused = harness.client.conn.send(0, Delivery::Reliable, b"too late");
     assert!(
         matches!(refused, Err(SendError::NotConnected)),
         "{refused:?}"
     );
-    rig.run_until(5000);
+    harness.run_until(5000);
     // 50, 50, 20 at 200, 240 and 280; drained at 320; the goodbye is acknowledged at 360.
-    assert_eq!(rig.client.times_of_kind(DISCONNECT), [320]);
-    assert_eq!(rig.client.end(), Some((360, Cause::LocalClose)));
-    let taken: Vec<u8> = rig
+    assert_eq!(harness.client.times_of_kind(DISCONNECT), [320]);
+    assert_eq!(harness.client.end(), Some((360, Cause::LocalClose)));
+    let taken: Vec<u8> = harness
         .real()
         .messages()
         .into_iter()
         .map(|(_, _, bytes)| bytes[0])
         .collect();
     assert_eq!(taken, (0..120).collect::<Vec<u8>>());
-    let goodbye = rig.client_sent(DISCONNECT).remove(0).1;
+    let goodbye = harness.client_sent(DISCONNECT).remove(0).1;
     assert_eq!(
         goodbye.commands.last().unwrap(),
         &Cmd {
@@ -265,45 +273,51 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
             ..Cmd::disconnect(2, 0)
         }
     );
-    assert_eq!(rig.client.deadline(), None);
+    assert_eq!(harness.client.deadline(), None);
 }
 
 #[test]
 fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
-    let mut rig = Rig::script();
-    rig.run_until(200);
-    rig.client.conn.shutdown(at(200), ms(1000), REASON_CLIENT);
-    rig.run_until(239);
+    let mut harness = NetworkHarness::script();
+    harness.run_until(200);
+    harness
+        .client
+        .conn
+        .shutdown(at(200), ms(1000), REASON_CLIENT);
+    harness.run_until(239);
     assert_eq!(
-        (rig.client.times_of_kind(DISCONNECT), rig.client.end()),
+        (
+            harness.client.times_of_kind(DISCONNECT),
+            harness.client.end()
+        ),
         (vec![200], None)
     );
-    rig.run_until(240);
-    assert_eq!(rig.client.end(), Some((240, Cause::LocalClose)));
+    harness.run_until(240);
+    assert_eq!(harness.client.end(), Some((240, Cause::LocalClose)));
 }
 
 /// What is unreliable is never acknowledged: pulled is done. Spec: udp.md 7.1.
 #[test]
 fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
-    both(|bench| {
-        bench
+    both(|harness| {
+        harness
             .conn()
             .send(0, Delivery::Unreliable, b"last words")
             .unwrap();
-        let now = at(bench.now);
-        bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
-        let sent: Vec<u8> = bench.poll().iter().map(|cmd| cmd.kind).collect();
+        let now = at(harness.now);
+        harness.conn().shutdown(now, ms(5000), REASON_CLIENT);
+        let sent: Vec<u8> = harness.poll().iter().map(|cmd| cmd.kind).collect();
         assert_eq!(sent, [UNRELIABLE, DISCONNECT]);
         // The resend of the goodbye, not the end of the draining.
         assert!(
-            bench.end.deadline().is_some_and(|due| due < 100 + 401),
+            harness.end.deadline().is_some_and(|due| due < 100 + 401),
             "{:?}",
-            bench.end.deadline()
+            harness.end.deadline()
         );
-        let goodbye = bench.end.sent.last().unwrap().read();
-        bench.now += 40;
-        bench.feed(&[goodbye.commands[1].its_ack(goodbye.time)]);
-        assert_eq!(bench.end.end(), Some((140, Cause::LocalClose)));
+        let goodbye = harness.end.sent.last().unwrap().read();
+        harness.now += 40;
+        harness.feed(&[goodbye.commands[1].its_ack(goodbye.time)]);
+        assert_eq!(harness.end.end(), Some((140, Cause::LocalClose)));
     });
 }
 
@@ -312,32 +326,32 @@ fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
 fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent() {
     both_with(
         |config| config.send_window = 1,
-        |bench| {
+        |harness| {
             for delivery in [Delivery::Reliable, Delivery::Reliable, Delivery::Unreliable] {
-                bench.conn().send(0, delivery, b"x").unwrap();
+                harness.conn().send(0, delivery, b"x").unwrap();
             }
-            let now = at(bench.now);
-            bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
-            bench.run_acked(20_000, 40);
+            let now = at(harness.now);
+            harness.conn().shutdown(now, ms(5000), REASON_CLIENT);
+            harness.run_acked(20_000, 40);
             // With the second acknowledgement nothing is queued: the unreliable message left with the second message.
-            assert_eq!(bench.end.times_of_kind(UNRELIABLE), [140]);
-            assert_eq!(bench.end.times_of_kind(DISCONNECT), [180]);
+            assert_eq!(harness.end.times_of_kind(UNRELIABLE), [140]);
+            assert_eq!(harness.end.times_of_kind(DISCONNECT), [180]);
         },
     );
     both_with(
         |config| config.send_window = 1,
-        |bench| {
+        |harness| {
             for delivery in [Delivery::Reliable, Delivery::Unreliable] {
-                bench.conn().send(0, delivery, &[1; 1000]).unwrap();
+                harness.conn().send(0, delivery, &[1; 1000]).unwrap();
             }
-            let now = at(bench.now);
+            let now = at(harness.now);
             // Full: the unreliable message is pulled only after the acknowledgement of what goes before it.
-            let first = bench.conn().transmit(now).map(crate::wire::read);
+            let first = harness.conn().transmit(now).map(crate::wire::read);
             let time = first.unwrap().time;
-            bench.conn().transmitted();
-            bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
-            bench.now += 40;
-            let sent = bench.feed(&[Cmd::ack(0, 1, time)]);
+            harness.conn().transmitted();
+            harness.conn().shutdown(now, ms(5000), REASON_CLIENT);
+            harness.now += 40;
+            let sent = harness.feed(&[Cmd::ack(0, 1, time)]);
             assert_eq!(
                 sent.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
                 [UNRELIABLE, DISCONNECT]
@@ -350,13 +364,13 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
 #[test]
 fn the_servers_goodbye_is_acked_before_everything_else() {
     for pings in [57, 58, 90] {
-        let mut bench = quiet();
+        let mut harness = quiet();
         let mut commands: Vec<Cmd> = (0..pings).map(Cmd::ping).collect();
         let goodbye = Cmd::disconnect(200, 1);
         commands.push(goodbye.clone());
-        let replies = bench.feed(&commands);
-        assert_eq!(bench.end.sent.len(), 1);
-        assert!(replies.contains(&bench.ack_of(&goodbye)), "{pings} pings");
+        let replies = harness.feed(&commands);
+        assert_eq!(harness.end.sent.len(), 1);
+        assert!(replies.contains(&harness.ack_of(&goodbye)), "{pings} pings");
         let own = Cmd {
             reserved: 4,
             ..Cmd::disconnect(2, 0)
@@ -367,72 +381,80 @@ fn the_servers_goodbye_is_acked_before_everything_else() {
         );
     }
     // Even if there is no room for acknowledgements any more. Spec: udp.md 9, item 14.
-    let mut bench = quiet();
-    let datagram = bench.datagram(&vec![Cmd::ping(1); 100]);
-    let now = at(bench.now);
+    let mut harness = quiet();
+    let datagram = harness.datagram(&vec![Cmd::ping(1); 100]);
+    let now = at(harness.now);
     for _ in 0..42 {
-        bench.conn().handle_datagram(now, &datagram);
+        harness.conn().handle_datagram(now, &datagram);
     }
     let goodbye = Cmd::disconnect(200, 1);
-    let replies = bench.feed(std::slice::from_ref(&goodbye));
-    assert!(replies.contains(&bench.ack_of(&goodbye)));
+    let replies = harness.feed(std::slice::from_ref(&goodbye));
+    assert!(replies.contains(&harness.ack_of(&goodbye)));
 }
 
 /// A client that leaves while the server drains has said its last word. Spec: udp.md 9, item 13.
 #[test]
 fn the_server_role_takes_a_goodbye_while_it_is_leaving() {
     for in_flight in [true, false] {
-        let mut bench = Bench::server(server_config(|_| ()));
+        let mut harness = Harness::server(server_config(|_| ()));
         if in_flight {
-            bench
+            harness
                 .conn()
                 .send(0, Delivery::Reliable, b"never acked")
                 .unwrap();
         }
-        let now = at(bench.now);
-        bench.conn().shutdown(now, ms(5000), 1);
-        bench.poll();
-        bench.now += 10;
+        let now = at(harness.now);
+        harness.conn().shutdown(now, ms(5000), 1);
+        harness.poll();
+        harness.now += 10;
         let goodbye = Cmd::disconnect(2, 4).by_client();
         assert_eq!(
-            bench.feed(std::slice::from_ref(&goodbye)),
-            [bench.ack_of(&goodbye)]
+            harness.feed(std::slice::from_ref(&goodbye)),
+            [harness.ack_of(&goodbye)]
         );
         let cause = if in_flight {
             Cause::ClientLeft(4)
         } else {
             Cause::LocalClose
         };
-        assert_eq!(bench.end.end(), Some((110, cause)));
-        assert_over(&mut bench);
+        assert_eq!(harness.end.end(), Some((110, cause)));
+        assert_over(&mut harness);
     }
 }
 
 #[test]
 fn shutdown_without_an_answer_ends_after_two_resends_of_the_goodbye() {
-    let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.at >= 200);
-    rig.run_until(200);
-    rig.client.conn.shutdown(at(200), ms(10_000), REASON_CLIENT);
-    rig.run_until(30_000);
+    let mut harness =
+        NetworkHarness::script().losing(|packet| packet.from == Side::Client && packet.at >= 200);
+    harness.run_until(200);
+    harness
+        .client
+        .conn
+        .shutdown(at(200), ms(10_000), REASON_CLIENT);
+    harness.run_until(30_000);
     // The timeout of that moment is 160; two resends, and it is over when a third would be due.
-    assert_eq!(rig.client.times_of_kind(DISCONNECT), [200, 361, 522]);
-    let (end, cause) = rig.client.end().unwrap();
+    assert_eq!(harness.client.times_of_kind(DISCONNECT), [200, 361, 522]);
+    let (end, cause) = harness.client.end().unwrap();
     assert_eq!(cause, Cause::LocalClose);
     assert_eq!(end, 683);
-    assert_eq!(rig.client.deadline(), None);
+    assert_eq!(harness.client.deadline(), None);
 }
 
 #[test]
 fn shutdown_stops_draining_when_its_time_is_up() {
-    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq > 1);
-    rig.run_until(200);
-    rig.send(Delivery::Reliable, b"never acked");
-    rig.client.conn.shutdown(at(200), ms(500), REASON_CLIENT);
-    rig.run_until(30_000);
+    let mut harness =
+        NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq > 1);
+    harness.run_until(200);
+    harness.send(Delivery::Reliable, b"never acked");
+    harness
+        .client
+        .conn
+        .shutdown(at(200), ms(500), REASON_CLIENT);
+    harness.run_until(30_000);
     // Sent again while it drains, not any more afterwards; the goodbye is acknowledged.
-    assert_eq!(rig.client.times_of(0, 2), [200, 361, 522, 683]);
-    assert_eq!(rig.client.times_of_kind(DISCONNECT), [700]);
-    assert_eq!(rig.client.end(), Some((740, Cause::LocalClose)));
+    assert_eq!(harness.client.times_of(0, 2), [200, 361, 522, 683]);
+    assert_eq!(harness.client.times_of_kind(DISCONNECT), [700]);
+    assert_eq!(harness.client.end(), Some((740, Cause::LocalClose)));
 }
 
 /// The same with commands of channel 255 among what is dropped: the goodbye has a number after theirs, is sent again and
@@ -440,13 +462,13 @@ fn shutdown_stops_draining_when_its_time_is_up() {
 #[test]
 fn shutdown_after_dropped_control_commands_still_ends() {
     for answered in [false, true] {
-        let mut bench = quiet();
-        bench.conn().fetch_server_time();
-        bench.poll();
-        let now = at(bench.now);
-        bench.conn().shutdown(now, ms(500), REASON_CLIENT);
-        bench.run_to(600);
-        let (sent, goodbye) = bench.end.commands().pop().unwrap();
+        let mut harness = quiet();
+        harness.conn().fetch_server_time();
+        harness.poll();
+        let now = at(harness.now);
+        harness.conn().shutdown(now, ms(500), REASON_CLIENT);
+        harness.run_to(600);
+        let (sent, goodbye) = harness.end.commands().pop().unwrap();
         // Connect was 1, server-time 2.
         assert_eq!(
             (sent, &goodbye),
@@ -459,105 +481,105 @@ fn shutdown_after_dropped_control_commands_still_ends() {
             )
         );
         if answered {
-            bench.now += 40;
-            bench.feed(&[Cmd::ack(CONTROL, 3, 600)]);
-            assert_eq!(bench.end.end(), Some((640, Cause::LocalClose)));
+            harness.now += 40;
+            harness.feed(&[Cmd::ack(CONTROL, 3, 600)]);
+            assert_eq!(harness.end.end(), Some((640, Cause::LocalClose)));
         }
-        bench.run_to(60_000);
+        harness.run_to(60_000);
         let goodbyes = if answered { 1 } else { 3 };
-        assert_eq!(bench.end.times_of_kind(DISCONNECT).len(), goodbyes);
+        assert_eq!(harness.end.times_of_kind(DISCONNECT).len(), goodbyes);
         assert_eq!(
-            bench.end.end().map(|(_, cause)| cause),
+            harness.end.end().map(|(_, cause)| cause),
             Some(Cause::LocalClose)
         );
-        assert_over(&mut bench);
+        assert_over(&mut harness);
     }
 }
 
 /// Everything that the server still says while we drain is received.
 #[test]
 fn shutdown_goes_on_receiving_while_it_drains() {
-    let mut bench = quiet();
-    bench
+    let mut harness = quiet();
+    harness
         .conn()
         .send(0, Delivery::Reliable, b"draining")
         .unwrap();
-    bench.poll();
-    let now = at(bench.now);
-    bench.conn().shutdown(now, ms(1000), REASON_CLIENT);
-    bench.now += 10;
+    harness.poll();
+    let now = at(harness.now);
+    harness.conn().shutdown(now, ms(1000), REASON_CLIENT);
+    harness.now += 10;
     let data = Cmd::reliable(0, 1, b"still heard");
-    let replies = bench.feed(std::slice::from_ref(&data));
-    assert_eq!(replies, [bench.ack_of(&data)]);
-    assert_eq!(bench.heard(), ["still heard"]);
+    let replies = harness.feed(std::slice::from_ref(&data));
+    assert_eq!(replies, [harness.ack_of(&data)]);
+    assert_eq!(harness.heard(), ["still heard"]);
 }
 
 /// A disconnect that arrives while we are disconnecting is ignored. Spec: udp.md 7.2, 9 item 13.
 #[test]
 fn disconnect_while_disconnecting_does_not_change_the_cause() {
-    let mut bench = quiet();
-    let now = at(bench.now);
-    bench.conn().shutdown(now, ms(1000), REASON_CLIENT);
-    bench.poll();
-    bench.now += 10;
-    bench.feed(&[Cmd::disconnect(2, 3)]);
-    bench.run_to(bench.now + 20_000);
+    let mut harness = quiet();
+    let now = at(harness.now);
+    harness.conn().shutdown(now, ms(1000), REASON_CLIENT);
+    harness.poll();
+    harness.now += 10;
+    harness.feed(&[Cmd::disconnect(2, 3)]);
+    harness.run_to(harness.now + 20_000);
     assert_eq!(
-        bench.end.end().map(|(_, cause)| cause),
+        harness.end.end().map(|(_, cause)| cause),
         Some(Cause::LocalClose)
     );
-    assert_eq!(bench.end.log.len(), 1);
+    assert_eq!(harness.end.log.len(), 1);
 }
 
 #[test]
 fn close_ends_a_shutdown_at_once() {
-    let mut bench = quiet();
-    bench
+    let mut harness = quiet();
+    harness
         .conn()
         .send(0, Delivery::Reliable, b"never acked")
         .unwrap();
-    let now = at(bench.now);
-    bench.conn().shutdown(now, ms(5000), REASON_CLIENT);
-    bench.poll();
-    bench.now += 10;
-    bench.conn().close();
-    let replies = bench.poll();
+    let now = at(harness.now);
+    harness.conn().shutdown(now, ms(5000), REASON_CLIENT);
+    harness.poll();
+    harness.now += 10;
+    harness.conn().close();
+    let replies = harness.poll();
     assert_eq!(
         replies.iter().map(|cmd| cmd.kind).collect::<Vec<_>>(),
         [DISCONNECT]
     );
-    assert_eq!(bench.end.end(), Some((110, Cause::LocalClose)));
-    assert_over(&mut bench);
+    assert_eq!(harness.end.end(), Some((110, Cause::LocalClose)));
+    assert_over(&mut harness);
 }
 
 #[test]
 fn shutdown_while_connecting_ends_it() {
-    let mut bench = Bench::new_client(Config::client());
-    bench.poll();
-    bench.now = 30;
-    bench.conn().shutdown(at(30), ms(500), REASON_CLIENT);
-    bench.run_to(60_000);
+    let mut harness = Harness::new_client(Config::client());
+    harness.poll();
+    harness.now = 30;
+    harness.conn().shutdown(at(30), ms(500), REASON_CLIENT);
+    harness.run_to(60_000);
     assert_eq!(
-        bench.end.end().map(|(_, cause)| cause),
+        harness.end.end().map(|(_, cause)| cause),
         Some(Cause::LocalClose)
     );
     // At the latest when the time for draining and two resends of a goodbye are over.
     assert!(
-        bench.end.end().unwrap().0 <= 30 + 500 + 3 * 401,
+        harness.end.end().unwrap().0 <= 30 + 500 + 3 * 401,
         "{:?}",
-        bench.end.end()
+        harness.end.end()
     );
-    assert_over(&mut bench);
+    assert_over(&mut harness);
 }
 
 /// A client that stops answering: the resend schedule ends it on this side too. Spec: udp.md 5.4, 12.
 #[test]
 fn the_server_role_times_out_and_says_so() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
-    bench.run_to(60_000);
-    let (_, cause) = bench.end.end().expect("an end");
+    let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
+    harness.run_to(60_000);
+    let (_, cause) = harness.end.end().expect("an end");
     assert_eq!(cause, Cause::Timeout);
-    let last = bench.end.sent.last().unwrap().read();
+    let last = harness.end.sent.last().unwrap().read();
     let [
         Cmd {
             kind: DISCONNECT,
@@ -568,45 +590,48 @@ fn the_server_role_times_out_and_says_so() {
     else {
         panic!("{last:?}")
     };
-    assert_over(&mut bench);
+    assert_over(&mut harness);
 }
 
 /// Messages that were queued before a timeout are gone, what was received is not. Spec: udp.md 5.6.
 #[test]
 fn timeout_clears_the_queues_and_keeps_what_was_received() {
-    let mut bench = quiet();
-    bench.end.taking = false;
-    bench.feed(&[Cmd::reliable(0, 1, b"received")]);
+    let mut harness = quiet();
+    harness.end.taking = false;
+    harness.feed(&[Cmd::reliable(0, 1, b"received")]);
     for _ in 0..200 {
-        bench
+        harness
             .conn()
             .send(0, Delivery::Reliable, b"never acked")
             .unwrap();
     }
-    bench.run_to(60_000);
-    assert_eq!(bench.end.conn.state(), State::Disconnected);
+    harness.run_to(60_000);
+    assert_eq!(harness.end.conn.state(), State::Disconnected);
     assert_eq!(
-        (bench.end.conn.queued_bytes(), bench.end.conn.in_flight()),
+        (
+            harness.end.conn.queued_bytes(),
+            harness.end.conn.in_flight()
+        ),
         (0, 0)
     );
-    bench.end.taking = true;
-    bench.poll();
-    assert_eq!(bench.end.log.len(), 2);
-    assert!(matches!(bench.end.log[0].1, What::Message { .. }));
-    assert_eq!(bench.end.log[1].1, What::Ended(Cause::Timeout));
+    harness.end.taking = true;
+    harness.poll();
+    assert_eq!(harness.end.log.len(), 2);
+    assert!(matches!(harness.end.log[0].1, What::Message { .. }));
+    assert_eq!(harness.end.log[1].1, What::Ended(Cause::Timeout));
 }
 
 /// Acknowledgements that were due go with the last datagram, however many: it is one datagram. Spec: udp.md 7.1.
 #[test]
 fn close_with_many_pending_acks_is_still_one_datagram() {
-    let mut bench = quiet();
+    let mut harness = quiet();
     let commands: Vec<Cmd> = (1..=130).map(|rseq| Cmd::reliable(0, rseq, b"x")).collect();
-    let datagram = bench.datagram(&commands);
-    let now = at(bench.now);
-    bench.conn().handle_datagram(now, &datagram);
-    bench.conn().close();
-    let replies = bench.poll();
-    assert_eq!(bench.end.sent.len(), 1);
+    let datagram = harness.datagram(&commands);
+    let now = at(harness.now);
+    harness.conn().handle_datagram(now, &datagram);
+    harness.conn().close();
+    let replies = harness.poll();
+    assert_eq!(harness.end.sent.len(), 1);
     let (goodbye, acks) = replies.split_last().unwrap();
     assert_eq!(goodbye.kind, DISCONNECT);
     assert!(!acks.is_empty() && acks.iter().all(|cmd| cmd.kind == ACK));

@@ -4,8 +4,8 @@
 //! `cargo test` runs 60,000 of them per role. `PHOTON_UDP_FULL=1` in the environment runs 1,000,000. What ran is
 //! printed.
 
+use crate::harness::{CHALLENGE, Harness, PEER_ID, Rng, at, config, server_config};
 use crate::heap;
-use crate::rig::{Bench, CHALLENGE, PEER_ID, Rng, at, config, server_config};
 use crate::wire::{self, Cmd, Fragments, with_crc};
 use photon_proto::udp::{Config, Delivery, State};
 
@@ -155,13 +155,13 @@ fn attack(seed: u64, is_client: bool) {
             config.max_violations = if connections % 2 == 0 { 1000 } else { u32::MAX };
         };
         let live = heap::live();
-        let mut bench = if is_client {
-            Bench::client(config(change))
+        let mut harness = if is_client {
+            Harness::client(config(change))
         } else {
-            Bench::server(server_config(change))
+            Harness::server(server_config(change))
         };
-        bench.end.keep_sent = false;
-        let valid = bench.datagram(&[
+        harness.end.keep_sent = false;
+        let valid = harness.datagram(&[
             Cmd::reliable(0, 1, b"valid"),
             Cmd::ping(2),
             Cmd::unreliable(1, 0, 1, b"u"),
@@ -170,8 +170,8 @@ fn attack(seed: u64, is_client: bool) {
             left -= 1;
             longest = longest.max(count);
             let datagram = hostile_datagram(&mut rng, &valid);
-            let now = at(bench.now);
-            let block = heap::largest(|| bench.conn().handle_datagram(now, &datagram));
+            let now = at(harness.now);
+            let block = heap::largest(|| harness.conn().handle_datagram(now, &datagram));
             largest = largest.max(block);
             // Doubling queues of small things at most; never what a length in the datagram promises.
             assert!(
@@ -179,31 +179,31 @@ fn attack(seed: u64, is_client: bool) {
                 "seed {seed}: {block} bytes for {}",
                 wire::hex(&datagram)
             );
-            bench.end.taking = rng.percent(80);
+            harness.end.taking = rng.percent(80);
             if rng.percent(20) {
-                bench.now += rng.below(50);
-                let _ = bench
+                harness.now += rng.below(50);
+                let _ = harness
                     .conn()
                     .send(rng.byte() % 3, Delivery::Reliable, b"meanwhile");
             }
             if rng.percent(1) {
-                bench.now += rng.below(1000);
+                harness.now += rng.below(1000);
             }
-            bench.end.poll(bench.now);
-            let kept = bench.end.conn.received_bytes();
+            harness.end.poll(harness.now);
+            let kept = harness.end.conn.received_bytes();
             assert!(
                 kept <= cap + 4096,
                 "seed {seed}: {kept} bytes kept, the cap is {cap}"
             );
-            messages += bench.end.messages().len();
-            bench.end.sent.clear();
-            if bench.end.conn.state() == State::Disconnected {
+            messages += harness.end.messages().len();
+            harness.end.sent.clear();
+            if harness.end.conn.state() == State::Disconnected {
                 break;
             }
         }
-        bench.end.taking = true;
-        bench.end.poll(bench.now);
-        ended += usize::from(bench.end.end().is_some());
+        harness.end.taking = true;
+        harness.end.poll(harness.now);
+        ended += usize::from(harness.end.end().is_some());
         let held = heap::live() - live;
         assert!(
             held <= isize::try_from(2 * cap + (2 << 20)).unwrap(),
@@ -238,15 +238,15 @@ fn u40_one_datagram_allocates_no_more_than_its_size_class() {
     let mut rng = Rng(42);
     for round in 0..20_000 {
         let is_client = round % 2 == 0;
-        let mut bench = if is_client {
-            Bench::client(config(|_| ()))
+        let mut harness = if is_client {
+            Harness::client(config(|_| ()))
         } else {
-            Bench::server(server_config(|_| ()))
+            Harness::server(server_config(|_| ()))
         };
-        let valid = bench.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2)]);
+        let valid = harness.datagram(&[Cmd::reliable(0, 1, b"valid"), Cmd::ping(2)]);
         let datagram = hostile_datagram(&mut rng, &valid);
-        let now = at(bench.now);
-        let block = heap::largest(|| bench.conn().handle_datagram(now, &datagram));
+        let now = at(harness.now);
+        let block = heap::largest(|| harness.conn().handle_datagram(now, &datagram));
         // A queue of 156 small entries, or a payload, with room for growth. Spec: udp.md 10.
         assert!(block <= 8192, "{block} bytes for {}", wire::hex(&datagram));
     }
@@ -258,19 +258,19 @@ fn u40_hostile_datagrams_before_the_connection_stands() {
     let mut rng = Rng(43);
     for round in 0..rounds() / 20 {
         let is_client = round % 2 == 0;
-        let mut bench = if is_client {
-            Bench::new_client(config(|_| ()))
+        let mut harness = if is_client {
+            Harness::new_client(config(|_| ()))
         } else {
-            Bench::new_server(server_config(|_| ()))
+            Harness::new_server(server_config(|_| ()))
         };
-        let valid = bench.datagram(&[Cmd::ack(255, 1, 0), Cmd::verify(PEER_ID)]);
+        let valid = harness.datagram(&[Cmd::ack(255, 1, 0), Cmd::verify(PEER_ID)]);
         for _ in 0..20 {
             let datagram = hostile_datagram(&mut rng, &valid);
-            bench.now += rng.below(40);
-            let now = at(bench.now);
-            bench.conn().handle_datagram(now, &datagram);
-            bench.end.poll(bench.now);
-            assert!(bench.end.conn.received_bytes() <= 4 << 20);
+            harness.now += rng.below(40);
+            let now = at(harness.now);
+            harness.conn().handle_datagram(now, &datagram);
+            harness.end.poll(harness.now);
+            assert!(harness.end.conn.received_bytes() <= 4 << 20);
         }
     }
 }
@@ -286,9 +286,9 @@ fn u40_every_truncation_of_a_good_datagram_is_dropped_or_read() {
         };
         let make = || {
             if is_client {
-                Bench::client(config(|_| ()))
+                Harness::client(config(|_| ()))
             } else {
-                Bench::server(server_config(|_| ()))
+                Harness::server(server_config(|_| ()))
             }
         };
         let commands = [
@@ -308,13 +308,13 @@ fn u40_every_truncation_of_a_good_datagram_is_dropped_or_read() {
                 whole.clone()
             };
             for length in 0..bytes.len() {
-                let mut bench = make();
-                assert_eq!(bench.feed_bytes(&bytes[..length]), [], "{length} bytes");
-                assert_eq!(bench.end.log, [], "{length} bytes");
+                let mut harness = make();
+                assert_eq!(harness.feed_bytes(&bytes[..length]), [], "{length} bytes");
+                assert_eq!(harness.end.log, [], "{length} bytes");
             }
-            let mut bench = make();
+            let mut harness = make();
             assert_eq!(
-                bench
+                harness
                     .feed_bytes(&bytes)
                     .iter()
                     .filter(|cmd| cmd.is_ack())

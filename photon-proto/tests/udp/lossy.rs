@@ -4,7 +4,7 @@
 //! specification asks for: 10,000 messages each way with 100 seeds, about half a minute with the optimised test profile.
 //! What ran is printed.
 
-use crate::rig::{Packet, Rig, Rng, Server, Side};
+use crate::harness::{NetworkHarness, Packet, Rng, Server, Side};
 use crate::wire::{ACK_UNSEQUENCED, CONTROL};
 use photon_proto::udp::{Config, Delivery};
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ struct Outcome {
 fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
     let config = Config::client();
     let mut rng = Rng(seed);
-    let mut rig = Rig::new(
+    let mut harness = NetworkHarness::new(
         config.clone(),
         Server::Real {
             config: Config::server(),
@@ -97,7 +97,7 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
     );
     let in_flight = Arc::new(Mutex::new(InFlight::default()));
     let seen = Arc::clone(&in_flight);
-    rig.set_fate(move |packet| {
+    harness.set_fate(move |packet| {
         let copies = if rng.percent(weather.loss) {
             0
         } else {
@@ -112,18 +112,18 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
             .map(|delay| packet.copy_after(delay))
             .collect()
     });
-    while rig.client.connected_at().is_none()
-        || !matches!(rig.server, Server::Real { end: Some(_), .. })
+    while harness.client.connected_at().is_none()
+        || !matches!(harness.server, Server::Real { end: Some(_), .. })
     {
-        let next = rig.now + 10;
-        rig.run_until(next);
+        let next = harness.now + 10;
+        harness.run_until(next);
         assert!(
-            rig.now < 15_000 && rig.client.end().is_none(),
+            harness.now < 15_000 && harness.client.end().is_none(),
             "seed {seed}: no connection"
         );
     }
-    rig.client.keep_sent = false;
-    rig.real().keep_sent = false;
+    harness.client.keep_sent = false;
+    harness.real().keep_sent = false;
 
     let (mut sent, mut next) = ([0; 2], [0; 2]);
     let mut outcome = Outcome {
@@ -132,14 +132,16 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
         resent: 0,
         ended_at: 0,
     };
-    while next != [count; 2] || rig.client.conn.in_flight() + rig.real().conn.in_flight() > 0 {
+    while next != [count; 2]
+        || harness.client.conn.in_flight() + harness.real().conn.in_flight() > 0
+    {
         // A few at a time, so that the queues stay short.
         for side in [Side::Client, Side::Server] {
             let slot = side as usize;
             let end = if side == Side::Client {
-                &mut rig.client
+                &mut harness.client
             } else {
-                rig.real()
+                harness.real()
             };
             while end.connected_at().is_some()
                 && sent[slot] < count
@@ -167,22 +169,25 @@ fn run(seed: u64, count: u32, weather: Weather) -> Outcome {
             outcome.most_received = outcome.most_received.max(end.conn.received_bytes());
             assert!(end.conn.queued_bytes() < 60_000, "seed {seed}");
         }
-        let until = rig.now + 10;
-        rig.run_until(until);
-        assert!(rig.now < 3_600_000, "seed {seed}: {next:?} after an hour");
+        let until = harness.now + 10;
+        harness.run_until(until);
+        assert!(
+            harness.now < 3_600_000,
+            "seed {seed}: {next:?} after an hour"
+        );
     }
     for side in [Side::Client, Side::Server] {
         let end = if side == Side::Client {
-            &mut rig.client
+            &mut harness.client
         } else {
-            rig.real()
+            harness.real()
         };
         assert_eq!(end.conn.stats().violations, 0, "seed {seed}");
         assert_eq!(end.conn.received_bytes(), 0, "seed {seed}");
         assert_eq!(end.conn.queued_bytes(), 0, "seed {seed}");
         outcome.resent += end.conn.stats().resent_commands;
     }
-    outcome.ended_at = rig.now;
+    outcome.ended_at = harness.now;
     outcome.most_in_flight = in_flight.lock().unwrap().most;
     outcome
 }
@@ -255,16 +260,16 @@ fn u37_every_delivery_mode_keeps_its_promise() {
         let mut config = Config::client();
         config.crc = true;
         let mut rng = Rng(seed);
-        let mut rig = Rig::new(
+        let mut harness = NetworkHarness::new(
             config,
             Server::Real {
                 config: Config::server(),
                 end: None,
             },
         );
-        rig.run_until(200);
+        harness.run_until(200);
         let mut bits = Rng(seed + 100);
-        rig.set_fate(move |packet| {
+        harness.set_fate(move |packet| {
             let copies = if rng.percent(5) {
                 0
             } else {
@@ -291,17 +296,25 @@ fn u37_every_delivery_mode_keeps_its_promise() {
             {
                 let payload = message(number);
                 if payload.len() < 1000 || delivery == Delivery::Reliable {
-                    rig.client.conn.send(channel, delivery, &payload).unwrap();
-                    rig.real().conn.send(channel, delivery, &payload).unwrap();
+                    harness
+                        .client
+                        .conn
+                        .send(channel, delivery, &payload)
+                        .unwrap();
+                    harness
+                        .real()
+                        .conn
+                        .send(channel, delivery, &payload)
+                        .unwrap();
                     sent.push((channel, delivery, number));
                 }
             }
-            let until = rig.now + 25;
-            rig.run_until(until);
+            let until = harness.now + 25;
+            harness.run_until(until);
         }
-        let until = rig.now + 15_000;
-        rig.run_until(until);
-        let both = [rig.client.messages(), rig.real().messages()];
+        let until = harness.now + 15_000;
+        harness.run_until(until);
+        let both = [harness.client.messages(), harness.real().messages()];
         for (side, told) in [Side::Client, Side::Server].into_iter().zip(both) {
             for (channel, delivery) in [0, 1]
                 .into_iter()
@@ -350,9 +363,9 @@ fn u37_every_delivery_mode_keeps_its_promise() {
         }
         for side in [Side::Client, Side::Server] {
             let end = if side == Side::Client {
-                &mut rig.client
+                &mut harness.client
             } else {
-                rig.real()
+                harness.real()
             };
             assert_eq!(
                 (end.end(), end.conn.stats().violations),

@@ -5,22 +5,20 @@
 //! `PHOTON_UDP_FULL=1` runs scenarios 37 and 40 in full, `PHOTON_CAPTURES` names the directory of the captures.
 
 mod acceptor;
-mod bench;
 mod captured;
 mod clock;
 mod connect;
 mod contract;
 mod ending;
+mod harness;
 mod heap;
 mod hostile;
 mod lossy;
 mod memory;
-mod network;
 mod receive;
 mod recording;
 mod replay;
 mod resend;
-mod rig;
 mod rules_command;
 mod rules_control;
 mod rules_datagram;

@@ -1,8 +1,8 @@
 //! What a connection holds on the heap, whatever the peer sends and the application does not take. Spec: udp.md 9, items
 //! 9, 10, 14 and 19.
 
+use crate::harness::{Harness, at, both, both_with, ms};
 use crate::heap;
-use crate::rig::{Bench, at, both, both_with, ms};
 use crate::wire::{Cmd, Fragments};
 use photon_proto::udp::{Config, Delivery, Event, State};
 
@@ -23,51 +23,51 @@ impl Recycling {
         }
     }
 
-    fn run(&mut self, bench: &mut Bench, messages: u32) {
-        let now = at(bench.now);
+    fn run(&mut self, harness: &mut Harness, messages: u32) {
+        let now = at(harness.now);
         for _ in 0..messages {
-            let datagram = bench.datagram(&[Cmd::reliable(1, self.next_rseq, &self.payload)]);
+            let datagram = harness.datagram(&[Cmd::reliable(1, self.next_rseq, &self.payload)]);
             self.next_rseq += 1;
-            bench.conn().handle_datagram(now, &datagram);
+            harness.conn().handle_datagram(now, &datagram);
         }
         let mut taken = Vec::new();
-        while let Some(event) = bench.conn().poll_event() {
+        while let Some(event) = harness.conn().poll_event() {
             let Event::Message(message) = event else {
                 panic!("{event:?}")
             };
             taken.push(message.bytes);
         }
         for bytes in taken {
-            bench.conn().recycle(bytes);
+            harness.conn().recycle(bytes);
         }
     }
 }
 
 /// Feeds commands, 30 to a datagram; what the connection has grown by, in bytes of the heap. If `recycling`, the
 /// application takes what it can, and as many large messages are recycled before every datagram.
-fn growth(bench: &mut Bench, commands: impl Iterator<Item = Cmd>, recycling: bool) -> usize {
-    bench.end.taking = false;
-    bench.end.keep_sent = false;
+fn growth(harness: &mut Harness, commands: impl Iterator<Item = Cmd>, recycling: bool) -> usize {
+    harness.end.taking = false;
+    harness.end.keep_sent = false;
     let mut commands = commands.peekable();
     let mut large = Recycling::new();
     // Buffers that are made once are made now.
-    bench.feed(&[Cmd::ping(1)]);
-    bench.end.sent.clear();
+    harness.feed(&[Cmd::ping(1)]);
+    harness.end.sent.clear();
     let before = heap::live();
-    large.run(bench, 64);
+    large.run(harness, 64);
     while commands.peek().is_some() {
         if recycling {
-            large.run(bench, 30);
+            large.run(harness, 30);
         }
         let some: Vec<Cmd> = commands.by_ref().take(30).collect();
-        let datagram = bench.datagram(&some);
-        let now = at(bench.now);
-        bench.conn().handle_datagram(now, &datagram);
+        let datagram = harness.datagram(&some);
+        let now = at(harness.now);
+        harness.conn().handle_datagram(now, &datagram);
         drop((some, datagram));
-        while bench.conn().transmit(now).is_some() {
-            bench.conn().transmitted();
+        while harness.conn().transmit(now).is_some() {
+            harness.conn().transmitted();
         }
-        assert!(bench.conn().received_bytes() <= CAP + 4096);
+        assert!(harness.conn().received_bytes() <= CAP + 4096);
     }
     drop(large);
     usize::try_from(heap::live() - before).unwrap_or(0)
@@ -142,11 +142,14 @@ fn r09_the_cap_holds_for_the_real_heap() {
             config.incoming_cap_bytes = CAP;
             config.max_violations = u32::MAX;
         };
-        both_with(settings, |bench| {
-            let grown = growth(bench, attack(), recycling);
-            println!("  {grown} bytes, {} counted", bench.conn().received_bytes());
+        both_with(settings, |harness| {
+            let grown = growth(harness, attack(), recycling);
+            println!(
+                "  {grown} bytes, {} counted",
+                harness.conn().received_bytes()
+            );
             assert!(grown > 5000, "{label}: nothing was kept");
-            assert_eq!(bench.conn().state(), State::Connected, "{label}");
+            assert_eq!(harness.conn().state(), State::Connected, "{label}");
             assert!(
                 grown <= 2 * CAP,
                 "{label}: {grown} bytes of heap with a cap of {CAP}"
@@ -158,26 +161,26 @@ fn r09_the_cap_holds_for_the_real_heap() {
 /// The same with the default cap, and what the heap has is never far from what is counted.
 #[test]
 fn r09_small_messages_do_not_pin_large_buffers() {
-    both(|bench| {
-        bench.end.keep_sent = false;
+    both(|harness| {
+        harness.end.keep_sent = false;
         let mut large = Recycling::new();
         let before = heap::live();
         for batch in 0..60 {
-            large.run(bench, 63);
+            large.run(harness, 63);
             for rseq in (2 + batch * 64)..(66 + batch * 64) {
-                let datagram = bench.datagram(&[Cmd::reliable(0, rseq, b"x")]);
-                let now = at(bench.now);
-                bench.conn().handle_datagram(now, &datagram);
-                while bench.conn().transmit(now).is_some() {
-                    bench.conn().transmitted();
+                let datagram = harness.datagram(&[Cmd::reliable(0, rseq, b"x")]);
+                let now = at(harness.now);
+                harness.conn().handle_datagram(now, &datagram);
+                while harness.conn().transmit(now).is_some() {
+                    harness.conn().transmitted();
                 }
             }
         }
         let (grown, counted) = (
             usize::try_from(heap::live() - before).unwrap(),
-            bench.conn().received_bytes(),
+            harness.conn().received_bytes(),
         );
-        assert_eq!(bench.conn().stats().discarded.total(), 0);
+        assert_eq!(harness.conn().stats().discarded.total(), 0);
         assert!(counted >= 60 * 64 * 65, "{counted} counted");
         // 64 buffers may wait to be used again.
         assert!(
@@ -197,9 +200,9 @@ fn r09_everything_together_is_bounded() {
         config.max_received_message_bytes = MESSAGE as usize;
         config.channels = 4;
     };
-    both_with(settings, |bench| {
-        bench.end.keep_sent = false;
-        bench.end.taking = false;
+    both_with(settings, |harness| {
+        harness.end.keep_sent = false;
+        harness.end.taking = false;
         let before = heap::live();
         let count = MESSAGE / 1000;
         let of = Fragments {
@@ -208,32 +211,32 @@ fn r09_everything_together_is_bounded() {
             total: MESSAGE,
         };
         let mut kept = 0;
-        let mut feed = |bench: &mut Bench, command: Cmd| {
-            let datagram = bench.datagram(&[command]);
-            let now = at(bench.now);
-            bench.conn().handle_datagram(now, &datagram);
-            while bench.conn().transmit(now).is_some() {
+        let mut feed = |harness: &mut Harness, command: Cmd| {
+            let datagram = harness.datagram(&[command]);
+            let now = at(harness.now);
+            harness.conn().handle_datagram(now, &datagram);
+            while harness.conn().transmit(now).is_some() {
                 kept += 1;
-                bench.conn().transmitted();
+                harness.conn().transmitted();
             }
         };
         for rseq in 1000..2000 {
-            feed(bench, Cmd::reliable(0, rseq, &[1; 1000]));
+            feed(harness, Cmd::reliable(0, rseq, &[1; 1000]));
         }
         for channel in 0..4 {
             for number in 1..count {
                 feed(
-                    bench,
+                    harness,
                     Cmd::fragment(channel, of, number, number * 1000, &[2; 1000]),
                 );
                 feed(
-                    bench,
+                    harness,
                     Cmd::fragment_unsequenced(channel, of, number, number * 1000, &[3; 1000]),
                 );
             }
         }
         for group in 1..1000 {
-            feed(bench, Cmd::unsequenced(0, group, &[4; 1000]));
+            feed(harness, Cmd::unsequenced(0, group, &[4; 1000]));
         }
         let parts = 4 * 2 * (count - 1);
         // 1000 bytes are in a buffer of 1008, and 64 more are charged. What is out of order fits into the cap, what is
@@ -245,27 +248,27 @@ fn r09_everything_together_is_bounded() {
             "acknowledged"
         );
         assert_eq!(
-            bench.conn().received_bytes(),
+            harness.conn().received_bytes(),
             (usize::try_from(parts).unwrap() + out_of_order + ready) * 1072
         );
         let grown = usize::try_from(heap::live() - before).unwrap();
-        let counted = bench.conn().received_bytes();
+        let counted = harness.conn().received_bytes();
         assert!(
             grown <= counted + counted / 4,
             "{grown} bytes of heap, {counted} counted"
         );
-        assert_eq!(bench.conn().state(), State::Connected);
+        assert_eq!(harness.conn().state(), State::Connected);
     });
 }
 
 /// Buffers that are given back are kept for use, not forever and not all of them.
 #[test]
 fn recycled_buffers_do_not_pile_up() {
-    both(|bench| {
+    both(|harness| {
         let before = heap::live();
         for _ in 0..2000 {
-            bench.conn().recycle(vec![0; 100_000]);
-            bench.conn().recycle(vec![0; 100]);
+            harness.conn().recycle(vec![0; 100_000]);
+            harness.conn().recycle(vec![0; 100]);
         }
         let kept = heap::live() - before;
         assert!(
@@ -276,39 +279,39 @@ fn recycled_buffers_do_not_pile_up() {
 }
 
 /// 50 messages out, acknowledged together, and 50 in, the first one last; all taken and recycled.
-fn burst(bench: &mut Bench, first: u32) {
+fn burst(harness: &mut Harness, first: u32) {
     for _ in 0..50 {
-        bench
+        harness
             .conn()
             .send(0, Delivery::Reliable, &[1; 1150])
             .unwrap();
     }
-    let (now, mut time) = (at(bench.now), 0);
-    while let Some(datagram) = bench.conn().transmit(now) {
+    let (now, mut time) = (at(harness.now), 0);
+    while let Some(datagram) = harness.conn().transmit(now) {
         time = crate::wire::read(datagram).time;
-        bench.conn().transmitted();
+        harness.conn().transmitted();
     }
-    bench.now += 40;
-    let now = at(bench.now);
+    harness.now += 40;
+    let now = at(harness.now);
     let acks: Vec<Cmd> = (first..first + 50)
         .map(|rseq| Cmd::ack(0, rseq, time))
         .collect();
-    let datagram = bench.datagram(&acks);
-    bench.conn().handle_datagram(now, &datagram);
+    let datagram = harness.datagram(&acks);
+    harness.conn().handle_datagram(now, &datagram);
     for rseq in (first + 1..first + 50).chain([first]) {
-        let datagram = bench.datagram(&[Cmd::reliable(0, rseq, &[2; 1150])]);
-        bench.conn().handle_datagram(now, &datagram);
+        let datagram = harness.datagram(&[Cmd::reliable(0, rseq, &[2; 1150])]);
+        harness.conn().handle_datagram(now, &datagram);
     }
     let mut taken = Vec::new();
-    while let Some(Event::Message(message)) = bench.conn().poll_event() {
+    while let Some(Event::Message(message)) = harness.conn().poll_event() {
         taken.push(message.bytes);
     }
     assert_eq!(taken.len(), 50);
     for bytes in taken {
-        bench.conn().recycle(bytes);
+        harness.conn().recycle(bytes);
     }
-    while bench.conn().transmit(now).is_some() {
-        bench.conn().transmitted();
+    while harness.conn().transmit(now).is_some() {
+        harness.conn().transmitted();
     }
 }
 
@@ -317,13 +320,16 @@ fn burst(bench: &mut Bench, first: u32) {
 fn a_connection_at_rest_keeps_little() {
     both_with(
         |config| config.ping_interval = ms(1000),
-        |bench| {
-            bench.end.keep_sent = false;
+        |harness| {
+            harness.end.keep_sent = false;
             let before = heap::live();
             for round in 0..3 {
-                burst(bench, 1 + 50 * round);
+                burst(harness, 1 + 50 * round);
                 assert_eq!(
-                    (bench.conn().queued_bytes(), bench.conn().received_bytes()),
+                    (
+                        harness.conn().queued_bytes(),
+                        harness.conn().received_bytes()
+                    ),
                     (0, 0)
                 );
                 let drained = heap::live() - before;
@@ -332,12 +338,12 @@ fn a_connection_at_rest_keeps_little() {
                 assert!(drained < 20 * 1024, "{drained} bytes");
             }
             // The ping comes after a second without acknowledgements.
-            let ping = bench.conn().poll_timeout().unwrap();
-            bench.conn().handle_timeout(ping);
+            let ping = harness.conn().poll_timeout().unwrap();
+            harness.conn().handle_timeout(ping);
             let quiet = heap::live() - before;
             println!("{quiet} bytes once it has been quiet");
             assert!(quiet < 2 * 1024, "{quiet} bytes");
-            burst(bench, 151);
+            burst(harness, 151);
         },
     );
 }
@@ -346,15 +352,15 @@ fn a_connection_at_rest_keeps_little() {
 /// are there, nothing is allocated.
 #[test]
 fn steady_traffic_allocates_nothing() {
-    both(|bench| {
-        bench.end.keep_sent = false;
+    both(|harness| {
+        harness.end.keep_sent = false;
         let lengths = [30_usize, 100, 100, 500, 1150];
         let length_of = |rseq: u32| lengths[usize::try_from(rseq).unwrap() % lengths.len()];
         let message = [1; 1150];
         let mut allocated = 0;
         for rseq in 1..=2000_u32 {
-            bench.now += 2;
-            let now = at(bench.now);
+            harness.now += 2;
+            let now = at(harness.now);
             let acks = if rseq > 40 {
                 vec![Cmd::ack(0, rseq - 40, 0)]
             } else {
@@ -368,27 +374,27 @@ fn steady_traffic_allocates_nothing() {
                 _ => rseq,
             };
             commands.push(Cmd::reliable(0, incoming, &message[..length_of(incoming)]));
-            let datagram = bench.datagram(&commands);
+            let datagram = harness.datagram(&commands);
             let (blocks, ()) = heap::blocks(|| {
-                bench
+                harness
                     .end
                     .conn
                     .send(0, Delivery::Reliable, &message[..length_of(rseq)])
                     .unwrap();
-                bench.end.conn.handle_datagram(now, &datagram);
-                while let Some(event) = bench.end.conn.poll_event() {
+                harness.end.conn.handle_datagram(now, &datagram);
+                while let Some(event) = harness.end.conn.poll_event() {
                     let Event::Message(message) = event else {
                         panic!("{event:?}")
                     };
-                    bench.end.conn.recycle(message.bytes);
+                    harness.end.conn.recycle(message.bytes);
                 }
-                while bench.end.conn.transmit(now).is_some() {
-                    bench.end.conn.transmitted();
+                while harness.end.conn.transmit(now).is_some() {
+                    harness.end.conn.transmitted();
                 }
             });
             allocated += if rseq > 500 { blocks } else { 0 };
         }
-        assert_eq!(bench.conn().in_flight(), 40);
+        assert_eq!(harness.conn().in_flight(), 40);
         assert_eq!(allocated, 0, "blocks for 1500 messages each way");
     });
 }
@@ -396,10 +402,10 @@ fn steady_traffic_allocates_nothing() {
 /// After the end nothing is left but what the application may still take.
 #[test]
 fn the_end_frees_what_was_queued_and_held() {
-    both(|bench| {
+    both(|harness| {
         let before = heap::live();
         for _ in 0..500 {
-            bench
+            harness
                 .conn()
                 .send(0, Delivery::Reliable, &[1; 1000])
                 .unwrap();
@@ -408,14 +414,14 @@ fn the_end_frees_what_was_queued_and_held() {
             .map(|rseq| Cmd::reliable(0, rseq, &[2; 30]))
             .collect();
         for _ in 0..3 {
-            bench.feed(&held);
+            harness.feed(&held);
         }
-        bench.forget();
-        bench.end.sent.shrink_to_fit();
+        harness.forget();
+        harness.end.sent.shrink_to_fit();
         assert!(heap::live() - before > 500_000);
-        bench.conn().close();
-        bench.poll();
-        let (left, counted) = (heap::live() - before, bench.conn().queued_bytes());
+        harness.conn().close();
+        harness.poll();
+        let (left, counted) = (heap::live() - before, harness.conn().queued_bytes());
         assert_eq!(counted, 0);
         assert!(left < 64 * 1024, "{left} bytes after the end");
     });
@@ -424,17 +430,20 @@ fn the_end_frees_what_was_queued_and_held() {
 /// A steady exchange does not grow: after a while the heap is what it was.
 #[test]
 fn a_long_exchange_does_not_grow() {
-    both(|bench| {
+    both(|harness| {
         let mut marks = Vec::new();
         for rseq in 1..=6000 {
-            bench.now += 10;
-            bench.conn().send(0, Delivery::Reliable, &[3; 200]).unwrap();
-            bench.poll();
-            let time = bench.end.sent.last().unwrap().read().time;
-            bench.now += 10;
-            bench.feed(&[Cmd::ack(0, rseq, time), Cmd::reliable(0, rseq, &[4; 200])]);
-            assert_eq!(bench.end.messages().len(), 1);
-            bench.forget();
+            harness.now += 10;
+            harness
+                .conn()
+                .send(0, Delivery::Reliable, &[3; 200])
+                .unwrap();
+            harness.poll();
+            let time = harness.end.sent.last().unwrap().read().time;
+            harness.now += 10;
+            harness.feed(&[Cmd::ack(0, rseq, time), Cmd::reliable(0, rseq, &[4; 200])]);
+            assert_eq!(harness.end.messages().len(), 1);
+            harness.forget();
             if rseq % 2000 == 0 {
                 marks.push(heap::live());
             }

@@ -8,8 +8,10 @@
 //! A server datagram that is malformed has to be dropped; what the recorded client acknowledged out of one is left out
 //! of the comparison.
 
+use crate::harness::{
+    Endpoint, NetworkHarness, Packet, RoundTripMs, Side, at, millis, ms, server_datagram,
+};
 use crate::recording::{Act, Key, acts, arrival, entries, key};
-use crate::rig::{Endpoint, Packet, Rig, RoundTripMs, Side, at, millis, ms, server_datagram};
 use crate::wire::{ACK, ACK_UNSEQUENCED, CONNECT, Cmd, DISCONNECT, Datagram, hex, u32_at, unhex};
 use photon_proto::udp::{self, Config, Connection, Delivery};
 use serde_json::{Value as Json, json};
@@ -368,12 +370,12 @@ fn a_changed_recording_is_noticed() {
 }
 
 /// A run of the simulation in the shape of a recording.
-fn recorded(rig: &Rig, config: &Config) -> Json {
-    let theirs = rig
+fn recorded(harness: &NetworkHarness, config: &Config) -> Json {
+    let theirs = harness
         .arrived
         .iter()
         .map(|(at, bytes)| (*at, 0, json!({"dir": "server->client", "hex": hex(bytes)})));
-    let ours = rig.client.sent.iter();
+    let ours = harness.client.sent.iter();
     let ours = ours.map(|sent| {
         (
             sent.at,
@@ -405,9 +407,13 @@ fn recorded(rig: &Rig, config: &Config) -> Json {
 /// Recordings that the replay was not made for: losses, a full window, a timeout, a slow answer to server-time, endings.
 #[test]
 fn other_recordings_are_replayed_too() {
-    type Scene = (&'static str, fn(&Packet<'_>) -> Vec<u64>, fn(&mut Rig));
+    type Scene = (
+        &'static str,
+        fn(&Packet<'_>) -> Vec<u64>,
+        fn(&mut NetworkHarness),
+    );
     let scenes: [Scene; 8] = [
-        ("idle", |_| vec![20], |rig| rig.run_until(8000)),
+        ("idle", |_| vec![20], |harness| harness.run_until(8000)),
         (
             "a full window, and its first command lost",
             |packet| {
@@ -417,14 +423,14 @@ fn other_recordings_are_replayed_too() {
                     vec![20]
                 }
             },
-            |rig| {
-                rig.run_until(200);
+            |harness| {
+                harness.run_until(200);
                 for _ in 0..130 {
-                    rig.send(Delivery::Reliable, &[7; 1100]);
+                    harness.send(Delivery::Reliable, &[7; 1100]);
                 }
-                rig.run_until(3000);
-                rig.client.conn.close();
-                rig.run_until(3100);
+                harness.run_until(3000);
+                harness.client.conn.close();
+                harness.run_until(3100);
             },
         ),
         (
@@ -436,13 +442,13 @@ fn other_recordings_are_replayed_too() {
                     vec![20]
                 }
             },
-            |rig| {
+            |harness| {
                 for step in 0..60_u64 {
-                    rig.run_until(400 + 70 * step);
+                    harness.run_until(400 + 70 * step);
                     let delivery = Delivery::from_code(u8::try_from(step % 4).unwrap()).unwrap();
-                    rig.send(delivery, &vec![5; 30 * usize::try_from(step).unwrap()]);
+                    harness.send(delivery, &vec![5; 30 * usize::try_from(step).unwrap()]);
                 }
-                rig.run_until(9000);
+                harness.run_until(9000);
             },
         ),
         (
@@ -454,7 +460,7 @@ fn other_recordings_are_replayed_too() {
                     vec![20]
                 }
             },
-            |rig| rig.run_until(1000),
+            |harness| harness.run_until(1000),
         ),
         (
             "a timeout",
@@ -465,10 +471,10 @@ fn other_recordings_are_replayed_too() {
                     vec![20]
                 }
             },
-            |rig| {
-                rig.run_until(500);
-                rig.send(Delivery::Reliable, b"never acked");
-                rig.run_until(20_000);
+            |harness| {
+                harness.run_until(500);
+                harness.send(Delivery::Reliable, b"never acked");
+                harness.run_until(20_000);
             },
         ),
         (
@@ -480,30 +486,30 @@ fn other_recordings_are_replayed_too() {
                     vec![20]
                 }
             },
-            |rig| {
-                rig.run_until(200);
+            |harness| {
+                harness.run_until(200);
                 for _ in 0..30 {
-                    rig.send(Delivery::Reliable, b"never acked");
+                    harness.send(Delivery::Reliable, b"never acked");
                 }
-                rig.run_until(20_000);
+                harness.run_until(20_000);
             },
         ),
         (
             "closed while connecting",
             |_| vec![],
-            |rig| {
-                rig.run_until(300);
-                rig.client.conn.close();
-                rig.run_until(400);
+            |harness| {
+                harness.run_until(300);
+                harness.client.conn.close();
+                harness.run_until(400);
             },
         ),
         (
             "the server says goodbye",
             |_| vec![20],
-            |rig| {
-                rig.run_until(300);
-                rig.inject(320, &server_datagram(300, &[Cmd::disconnect(5, 3)]));
-                rig.run_until(400);
+            |harness| {
+                harness.run_until(300);
+                harness.inject(320, &server_datagram(300, &[Cmd::disconnect(5, 3)]));
+                harness.run_until(400);
             },
         ),
     ];
@@ -513,16 +519,16 @@ fn other_recordings_are_replayed_too() {
             let mut config = Config::client();
             config.quick_resends = quick;
             config.connect_timeout = ms(0);
-            let mut rig = Rig::script_with(config.clone());
-            rig.set_fate(move |packet| {
+            let mut harness = NetworkHarness::script_with(config.clone());
+            harness.set_fate(move |packet| {
                 let delays: Vec<u64> = fate(packet);
                 delays
                     .into_iter()
                     .map(|delay| packet.copy_after(delay))
                     .collect()
             });
-            play(&mut rig);
-            let replayed = replay(&recorded(&rig, &config));
+            play(&mut harness);
+            let replayed = replay(&recorded(&harness, &config));
             compare(name, &replayed);
         }
     }

@@ -1,6 +1,6 @@
 //! Scenarios 7 to 9 and 27 to 29, and the tables of round trip times and resends. Spec: udp.md 5.2 to 5.7, 10.
 
-use crate::rig::{Bench, CHALLENGE, PEER_ID, Rig, RoundTripMs, Side, config, ms};
+use crate::harness::{CHALLENGE, Harness, NetworkHarness, PEER_ID, RoundTripMs, Side, config, ms};
 use crate::wire::{CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE, SERVER_TIME, hex};
 use photon_proto::udp::{Cause, Delivery};
 
@@ -9,27 +9,30 @@ const FIRST: u32 = 2;
 
 #[test]
 fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
-    let mut rig = Rig::script().losing(|packet| {
+    let mut harness = NetworkHarness::script().losing(|packet| {
         packet.from == Side::Client
             && packet.at < 1004
             && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
     });
-    rig.run_until(200);
-    rig.send(Delivery::Reliable, b"once");
-    rig.run_until(1043);
-    assert_eq!(rig.client.times_of(0, FIRST), [200, 361, 522, 683, 1004]);
-    assert_eq!(rig.client.conn.in_flight(), 1);
-    rig.run_until(1044);
-    assert_eq!(rig.client.conn.in_flight(), 0);
+    harness.run_until(200);
+    harness.send(Delivery::Reliable, b"once");
+    harness.run_until(1043);
+    assert_eq!(
+        harness.client.times_of(0, FIRST),
+        [200, 361, 522, 683, 1004]
+    );
+    assert_eq!(harness.client.conn.in_flight(), 1);
+    harness.run_until(1044);
+    assert_eq!(harness.client.conn.in_flight(), 0);
     // The sample is the 40 ms of the last transmission: 30 - 30 / 4 is the variance.
     assert_eq!(
         (
-            rig.client.conn.round_trip_ms(),
-            rig.client.conn.round_trip_variance_ms()
+            harness.client.conn.round_trip_ms(),
+            harness.client.conn.round_trip_variance_ms()
         ),
         (40, 23)
     );
-    let copies: Vec<Cmd> = rig
+    let copies: Vec<Cmd> = harness
         .client
         .commands()
         .into_iter()
@@ -43,28 +46,29 @@ fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
             .all(|copy| *copy == Cmd::reliable(0, FIRST, b"once").by_client()),
         "{copies:?}"
     );
-    let headers: Vec<u32> = rig.client_sent(RELIABLE)[1..]
+    let headers: Vec<u32> = harness.client_sent(RELIABLE)[1..]
         .iter()
         .map(|(_, datagram)| datagram.time)
         .collect();
     assert_eq!(headers, [200, 361, 522, 683, 1004]);
-    rig.run_until(2000);
-    assert_eq!(rig.client.times_of(0, FIRST).len(), 5);
-    assert_eq!(rig.client.conn.stats().resent_commands, 4);
+    harness.run_until(2000);
+    assert_eq!(harness.client.times_of(0, FIRST).len(), 5);
+    assert_eq!(harness.client.conn.stats().resent_commands, 4);
 }
 
 #[test]
 fn u08_reliable_never_acked_ends_at_10608_by_count() {
-    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
-    rig.run_until(200);
-    rig.send(Delivery::Reliable, b"never");
-    rig.run_until(20_000);
+    let mut harness =
+        NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
+    harness.run_until(200);
+    harness.send(Delivery::Reliable, b"never");
+    harness.run_until(20_000);
     assert_eq!(
-        rig.client.times_of(0, FIRST),
+        harness.client.times_of(0, FIRST),
         [200, 361, 522, 683, 1004, 1645, 2926, 5487]
     );
-    assert_eq!(rig.client.end(), Some((10_608, Cause::Timeout)));
-    let last = rig.client.sent.last().unwrap();
+    assert_eq!(harness.client.end(), Some((10_608, Cause::Timeout)));
+    let last = harness.client.sent.last().unwrap();
     assert_eq!(last.at, 10_608);
     // The unsequenced form, reserved 2, and the assigned peer id as in session `established_timeout_30ms`.
     assert_eq!(
@@ -75,29 +79,29 @@ fn u08_reliable_never_acked_ends_at_10608_by_count() {
         )
     );
     // With a reliable command in flight there are no pings. Spec: udp.md 5.7.
-    assert!(rig.client.times_of_kind(PING).is_empty());
+    assert!(harness.client.times_of_kind(PING).is_empty());
 }
 
 #[test]
 fn u09_lost_ack_makes_a_repeat_at_361_one_delivery_and_two_acks() {
     let mut lost = 0;
-    let mut rig = Rig::pair().losing(move |packet| {
+    let mut harness = NetworkHarness::pair().losing(move |packet| {
         let acks = packet.from == Side::Server
             && packet.has(|cmd| cmd.kind == 1 && cmd.channel == 0 && cmd.acked().0 == FIRST);
         lost += usize::from(acks);
         acks && lost == 1
     });
-    rig.run_until(200);
-    rig.real().messages();
-    rig.send(Delivery::Reliable, b"once");
-    rig.run_until(1000);
-    assert_eq!(rig.client.times_of(0, FIRST), [200, 361]);
-    assert_eq!(rig.client.conn.in_flight(), 0);
+    harness.run_until(200);
+    harness.real().messages();
+    harness.send(Delivery::Reliable, b"once");
+    harness.run_until(1000);
+    assert_eq!(harness.client.times_of(0, FIRST), [200, 361]);
+    assert_eq!(harness.client.conn.in_flight(), 0);
     assert_eq!(
-        rig.real().messages(),
+        harness.real().messages(),
         [(0, Delivery::Reliable, b"once".to_vec())]
     );
-    let acks: Vec<(u64, (u32, u32))> = rig
+    let acks: Vec<(u64, (u32, u32))> = harness
         .real()
         .commands()
         .into_iter()
@@ -105,50 +109,53 @@ fn u09_lost_ack_makes_a_repeat_at_361_one_delivery_and_two_acks() {
         .map(|(at, cmd)| (at, cmd.acked()))
         .collect();
     assert_eq!(acks, [(220, (FIRST, 200)), (381, (FIRST, 361))]);
-    assert_eq!(rig.real().conn.stats().duplicates, 1);
+    assert_eq!(harness.real().conn.stats().duplicates, 1);
 }
 
 #[test]
 fn u27_with_30_in_flight_the_timeout_doubles_from_the_first_resend_on() {
-    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
-    rig.run_until(200);
+    let mut harness =
+        NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+    harness.run_until(200);
     for _ in 0..30 {
-        rig.send(Delivery::Reliable, b"thirty");
+        harness.send(Delivery::Reliable, b"thirty");
     }
-    rig.run_until(20_000);
+    harness.run_until(20_000);
     for rseq in FIRST..FIRST + 30 {
         assert_eq!(
-            rig.client.times_of(0, rseq),
+            harness.client.times_of(0, rseq),
             [200, 361, 682, 1323, 2604, 5165]
         );
     }
     // 160 as in the table's row of quick 0.
-    assert_eq!(rig.client.end(), Some((200 + 10_086, Cause::Timeout)));
+    assert_eq!(harness.client.end(), Some((200 + 10_086, Cause::Timeout)));
 }
 
 #[test]
 fn u27_with_24_in_flight_it_does_not_and_with_25_it_does() {
     for (count, second) in [(24, 522), (25, 682)] {
-        let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
-        rig.run_until(200);
+        let mut harness =
+            NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+        harness.run_until(200);
         for _ in 0..count {
-            rig.send(Delivery::Reliable, b"some");
+            harness.send(Delivery::Reliable, b"some");
         }
-        rig.run_until(700);
-        assert_eq!(rig.client.times_of(0, FIRST)[..3], [200, 361, second]);
+        harness.run_until(700);
+        assert_eq!(harness.client.times_of(0, FIRST)[..3], [200, 361, second]);
     }
 }
 
 /// The sweep of resends stops when less than 80 bytes are left, also where one more would fit. Spec: udp.md 5.8.
 #[test]
 fn u27_resends_stop_when_less_than_80_bytes_are_left() {
-    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
-    rig.run_until(200);
+    let mut harness =
+        NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+    harness.run_until(200);
     for _ in 0..50 {
-        rig.send(Delivery::Reliable, &[7; 15]);
+        harness.send(Delivery::Reliable, &[7; 15]);
     }
-    rig.run_until(400);
-    let sent = rig
+    harness.run_until(400);
+    let sent = harness
         .client_sent(RELIABLE)
         .into_iter()
         .filter(|(at, _)| *at >= 200);
@@ -163,14 +170,15 @@ fn u27_resends_stop_when_less_than_80_bytes_are_left() {
 #[test]
 fn u27_80_bytes_left_are_enough_for_one_more() {
     for (first, together) in [(265, 5), (266, 4)] {
-        let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
-        rig.run_until(200);
+        let mut harness =
+            NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+        harness.run_until(200);
         // 12 of the header and 4 x 277 leave 80.
         for length in [first, 265, 265, 265, 15] {
-            rig.send(Delivery::Reliable, &vec![7; length]);
+            harness.send(Delivery::Reliable, &vec![7; length]);
         }
-        rig.run_until(361);
-        let resent = rig
+        harness.run_until(361);
+        let resent = harness
             .client_sent(RELIABLE)
             .into_iter()
             .find(|(at, _)| *at == 361)
@@ -186,17 +194,17 @@ fn u27_80_bytes_left_are_enough_for_one_more() {
 /// In the order of original sending, whatever the channel. Spec: udp.md 5.8.
 #[test]
 fn resends_come_in_the_order_of_original_sending() {
-    let mut bench = Bench::client(config(|config| config.ping_interval = ms(0)));
+    let mut harness = Harness::client(config(|config| config.ping_interval = ms(0)));
     for (channel, delivery) in [
         (1, Delivery::Reliable),
         (0, Delivery::ReliableUnsequenced),
         (1, Delivery::Reliable),
         (0, Delivery::Reliable),
     ] {
-        bench.conn().send(channel, delivery, b"x").unwrap();
-        bench.poll();
+        harness.conn().send(channel, delivery, b"x").unwrap();
+        harness.poll();
     }
-    let resent = bench.run_to(500);
+    let resent = harness.run_to(500);
     let order: Vec<(u8, u8, u32)> = resent[..4]
         .iter()
         .map(|cmd| (cmd.channel, cmd.kind, cmd.rseq))
@@ -206,36 +214,37 @@ fn resends_come_in_the_order_of_original_sending() {
 
 #[test]
 fn u28_idle_for_10_s_pings_every_3041_ms() {
-    let mut rig = Rig::script();
-    rig.run_until(10_000);
+    let mut harness = NetworkHarness::script();
+    harness.run_until(10_000);
     // 3000 after the last acknowledgement (120), and 1.
-    assert_eq!(rig.client.times_of_kind(PING), [3121, 6162, 9203]);
-    assert_eq!(rig.client.conn.in_flight(), 0);
-    let (_, datagram) = &rig.client_sent(PING)[0];
+    assert_eq!(harness.client.times_of_kind(PING), [3121, 6162, 9203]);
+    assert_eq!(harness.client.conn.in_flight(), 0);
+    let (_, datagram) = &harness.client_sent(PING)[0];
     // Connect was 1 and server-time 2 on channel 255. Spec: udp.md 5.7.
     assert_eq!(datagram.commands, [Cmd::ping(3).by_client()]);
     assert_eq!(datagram.peer_id, PEER_ID);
-    assert_eq!(rig.client.conn.stats().pings, 3);
-    assert_eq!(rig.client.sent.len(), 6);
+    assert_eq!(harness.client.conn.stats().pings, 3);
+    assert_eq!(harness.client.sent.len(), 6);
 }
 
 #[test]
 fn u28_interval_of_0_never_pings() {
-    let mut rig = Rig::script_with(config(|config| config.ping_interval = ms(0)));
-    rig.run_until(60_000);
-    assert!(rig.client.times_of_kind(PING).is_empty());
-    assert_eq!(rig.client.deadline(), None);
+    let mut harness = NetworkHarness::script_with(config(|config| config.ping_interval = ms(0)));
+    harness.run_until(60_000);
+    assert!(harness.client.times_of_kind(PING).is_empty());
+    assert_eq!(harness.client.deadline(), None);
 }
 
 #[test]
 fn u29_server_that_vanishes_is_noticed_by_a_ping() {
-    let mut rig = Rig::script().losing(|packet| packet.from == Side::Client && packet.at > 6000);
-    rig.run_until(30_000);
+    let mut harness =
+        NetworkHarness::script().losing(|packet| packet.from == Side::Client && packet.at > 6000);
+    harness.run_until(30_000);
     // The first ping was answered at 3161, so the variance is 23 and the first timeout 40 + 92.
     let sent_at = [0, 133, 266, 399, 664, 1193, 2250, 4363].map(|after| 6162 + after);
-    assert_eq!(rig.client.times_of_kind(PING)[1..], sent_at);
-    assert_eq!(rig.client.end(), Some((6162 + 8588, Cause::Timeout)));
-    assert_eq!(rig.client_sent(DISCONNECT).len(), 1);
+    assert_eq!(harness.client.times_of_kind(PING)[1..], sent_at);
+    assert_eq!(harness.client.end(), Some((6162 + 8588, Cause::Timeout)));
+    assert_eq!(harness.client_sent(DISCONNECT).len(), 1);
 }
 
 /// Spec: udp.md 5.3. The first timeout is measured by leaving the next command without an answer.
@@ -253,48 +262,51 @@ fn table_of_round_trip_times() {
     ];
     for (sample, row) in rows {
         for (samples, (rtt, var, first_timeout)) in row.into_iter().enumerate() {
-            let mut bench = connected_with_sample(sample);
+            let mut harness = connected_with_sample(sample);
             for rseq in 1..=u32::try_from(samples).unwrap() {
-                bench.conn().send(0, Delivery::Reliable, b"sample").unwrap();
-                let sent = bench.now;
-                bench.poll();
-                bench.run_to(sent + sample);
-                bench.feed(&[Cmd::ack(0, rseq, u32::try_from(sent).unwrap())]);
+                harness
+                    .conn()
+                    .send(0, Delivery::Reliable, b"sample")
+                    .unwrap();
+                let sent = harness.now;
+                harness.poll();
+                harness.run_to(sent + sample);
+                harness.feed(&[Cmd::ack(0, rseq, u32::try_from(sent).unwrap())]);
             }
             let (got_rtt, got_var) = (
-                bench.conn().round_trip_ms(),
-                bench.conn().round_trip_variance_ms(),
+                harness.conn().round_trip_ms(),
+                harness.conn().round_trip_variance_ms(),
             );
             assert_eq!(
                 (got_rtt, got_var),
                 (rtt, var),
                 "sample {sample}, {samples} more"
             );
-            bench
+            harness
                 .conn()
                 .send(0, Delivery::Reliable, b"measured")
                 .unwrap();
-            bench.poll();
-            let due = bench.end.deadline().unwrap() - bench.now;
+            harness.poll();
+            let due = harness.end.deadline().unwrap() - harness.now;
             assert_eq!(due, first_timeout + 1, "sample {sample}, {samples} more");
         }
     }
 }
 
 /// A client whose connect was acknowledged after `sample` ms. No pings.
-fn connected_with_sample(sample: u64) -> Bench {
-    let mut bench = Bench::new_client(config(|config| config.ping_interval = ms(0)));
-    bench.poll();
-    let resent = bench.run_to(sample);
+fn connected_with_sample(sample: u64) -> Harness {
+    let mut harness = Harness::new_client(config(|config| config.ping_interval = ms(0)));
+    harness.poll();
+    let resent = harness.run_to(sample);
     // 300 ms are more than the first timeout: then the answer is to the copy of 221, whose sample is wanted.
     let sent = if resent.is_empty() { 0 } else { 221 };
-    bench.run_to(sent + sample);
-    bench.feed(&[
+    harness.run_to(sent + sample);
+    harness.feed(&[
         Cmd::ack(CONTROL, 1, u32::try_from(sent).unwrap()),
         Cmd::verify(PEER_ID),
     ]);
-    assert_eq!(bench.end.log.len(), 1);
-    bench
+    assert_eq!(harness.end.log.len(), 1);
+    harness
 }
 
 /// Spec: udp.md 5.4. All rows; a connect where the row says so, else a message.
@@ -319,45 +331,45 @@ fn table_of_resends() {
             config.ping_interval = ms(0);
         });
         let (sent_at, times, end) = if first_timeout == 220 {
-            let mut bench = Bench::new_client(settings);
-            bench.run_to(30_000);
-            (0, bench.end.times_of_kind(CONNECT), bench.end.end())
+            let mut harness = Harness::new_client(settings);
+            harness.run_to(30_000);
+            (0, harness.end.times_of_kind(CONNECT), harness.end.end())
         } else {
-            let mut bench = Bench::new_client(settings);
-            bench.poll();
+            let mut harness = Harness::new_client(settings);
+            harness.poll();
             let sample = match first_timeout {
                 160 => 40,
                 35 => 5,
                 _ => 300,
             };
             if sample == 300 {
-                bench.run_to(221);
+                harness.run_to(221);
             }
             let connect = if sample == 300 { 221 } else { 0 };
-            bench.run_to(connect + sample);
-            bench.feed(&[
+            harness.run_to(connect + sample);
+            harness.feed(&[
                 Cmd::ack(CONTROL, 1, u32::try_from(connect).unwrap()),
                 Cmd::verify(PEER_ID),
             ]);
             let mut rseq = 1;
             if sample == 40 {
-                bench
+                harness
                     .conn()
                     .send(0, Delivery::Reliable, b"second sample")
                     .unwrap();
-                let sent = u32::try_from(bench.now).unwrap();
-                bench.poll();
-                bench.run_to(bench.now + 40);
-                bench.feed(&[Cmd::ack(0, 1, sent)]);
+                let sent = u32::try_from(harness.now).unwrap();
+                harness.poll();
+                harness.run_to(harness.now + 40);
+                harness.feed(&[Cmd::ack(0, 1, sent)]);
                 rseq = 2;
             }
-            let sent = bench.now;
-            bench
+            let sent = harness.now;
+            harness
                 .conn()
                 .send(0, Delivery::Reliable, b"never acked")
                 .unwrap();
-            bench.run_to(sent + 30_000);
-            (sent, bench.end.times_of(0, rseq), bench.end.end())
+            harness.run_to(sent + 30_000);
+            (sent, harness.end.times_of(0, rseq), harness.end.end())
         };
         let expected: Vec<u64> = expected.iter().map(|after| sent_at + after).collect();
         assert_eq!(times, expected, "{label}");
@@ -373,16 +385,20 @@ fn table_of_resends() {
 /// The timeout of a command is fixed by its first transmission: later samples do not change it. Spec: udp.md 5.4.
 #[test]
 fn acks_of_others_do_not_change_a_timeout() {
-    let mut rig = Rig::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
-    rig.run_until(200);
-    rig.send(Delivery::Reliable, b"never");
+    let mut harness =
+        NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
+    harness.run_until(200);
+    harness.send(Delivery::Reliable, b"never");
     for step in 1..8 {
-        rig.run_until(200 + 40 * step);
-        rig.send(Delivery::Reliable, b"answered");
+        harness.run_until(200 + 40 * step);
+        harness.send(Delivery::Reliable, b"answered");
     }
-    rig.run_until(1100);
-    assert!(rig.client.conn.round_trip_variance_ms() < 15);
-    assert_eq!(rig.client.times_of(0, FIRST), [200, 361, 522, 683, 1004]);
+    harness.run_until(1100);
+    assert!(harness.client.conn.round_trip_variance_ms() < 15);
+    assert_eq!(
+        harness.client.times_of(0, FIRST),
+        [200, 361, 522, 683, 1004]
+    );
 }
 
 /// Also for a server that only answers pings and nothing else: pings do not go out while something is in flight.
@@ -393,20 +409,20 @@ fn allowance_and_timeout_are_settings() {
         config.disconnect_timeout = ms(60_000);
         config.initial_resend_max = ms(100);
     });
-    let mut rig = Rig::silent(settings);
-    rig.run_until(30_000);
-    assert_eq!(rig.client.times_of_kind(CONNECT), [0, 101, 202, 303]);
+    let mut harness = NetworkHarness::silent(settings);
+    harness.run_until(30_000);
+    assert_eq!(harness.client.times_of_kind(CONNECT), [0, 101, 202, 303]);
     // Sent four times, which is more than three: ended when it is due the next time, 201 later.
-    assert_eq!(rig.client.end(), Some((504, Cause::ConnectTimeout)));
+    assert_eq!(harness.client.end(), Some((504, Cause::ConnectTimeout)));
 }
 
 /// Spec: udp.md 5.2, item 4: the acknowledgement of server-time is no sample.
 #[test]
 fn server_time_takes_no_sample_and_a_ping_does() {
-    let mut rig = Rig::script();
-    rig.run_until(3160);
-    assert_eq!(rig.client.times_of_kind(SERVER_TIME), [80]);
-    assert_eq!(rig.client.conn.round_trip_variance_ms(), 30);
-    rig.run_until(3161);
-    assert_eq!(rig.client.conn.round_trip_variance_ms(), 23);
+    let mut harness = NetworkHarness::script();
+    harness.run_until(3160);
+    assert_eq!(harness.client.times_of_kind(SERVER_TIME), [80]);
+    assert_eq!(harness.client.conn.round_trip_variance_ms(), 30);
+    harness.run_until(3161);
+    assert_eq!(harness.client.conn.round_trip_variance_ms(), 23);
 }

@@ -1,6 +1,6 @@
 //! Section 9, rules 6 to 10: what is kept, what is acknowledged, how much of it. Spec: udp.md 9.
 
-use crate::rig::{Bench, PEER_ID, both, both_with};
+use crate::harness::{Harness, PEER_ID, both, both_with};
 use crate::wire::{CONTROL, Cmd, Fragments, SERVER_TIME};
 use photon_proto::udp::{Config, Delivery, State};
 
@@ -10,22 +10,22 @@ fn reliable(rseq: u32) -> Cmd {
 
 /// The command is neither acknowledged nor delivered, and harms nothing.
 #[track_caller]
-fn assert_discarded(bench: &mut Bench, command: &Cmd) {
-    let replies = bench.feed(std::slice::from_ref(command));
+fn assert_discarded(harness: &mut Harness, command: &Cmd) {
+    let replies = harness.feed(std::slice::from_ref(command));
     assert_eq!(replies, [], "{command:?}");
-    assert_eq!(bench.end.log, [], "{command:?}");
-    assert_eq!(bench.end.conn.state(), State::Connected);
+    assert_eq!(harness.end.log, [], "{command:?}");
+    assert_eq!(harness.end.conn.state(), State::Connected);
 }
 
 #[track_caller]
-fn assert_acked(bench: &mut Bench, command: &Cmd) {
-    let replies = bench.feed(std::slice::from_ref(command));
-    assert_eq!(replies, [bench.ack_of(command)], "{command:?}");
+fn assert_acked(harness: &mut Harness, command: &Cmd) {
+    let replies = harness.feed(std::slice::from_ref(command));
+    assert_eq!(replies, [harness.ack_of(command)], "{command:?}");
 }
 
 #[test]
 fn r06_duplicates_and_types_without_payload_are_acked_though_not_kept() {
-    both(|bench| {
+    both(|harness| {
         for command in [
             reliable(1),
             reliable(1),
@@ -37,37 +37,37 @@ fn r06_duplicates_and_types_without_payload_are_acked_though_not_kept() {
             // Flags bit 1 asks for type 16.
             Cmd::new(9, 0, 3, 9, &[]),
         ] {
-            assert_acked(bench, &command);
+            assert_acked(harness, &command);
         }
-        assert_eq!(bench.heard(), ["message 1"]);
+        assert_eq!(harness.heard(), ["message 1"]);
     });
 }
 
 /// Their flags byte is an index. Spec: udp.md 2.6.
 #[test]
 fn r06_types_17_to_19_are_skipped_and_not_acked() {
-    both(|bench| {
+    both(|harness| {
         for kind in 17..=19 {
             for flags in 0..=3 {
-                assert_discarded(bench, &Cmd::new(kind, 0, flags, 1, &[0; 8]));
+                assert_discarded(harness, &Cmd::new(kind, 0, flags, 1, &[0; 8]));
             }
         }
-        assert_acked(bench, &reliable(1));
+        assert_acked(harness, &reliable(1));
     });
 }
 
 /// An acknowledgement with the reliable flag is not acknowledged: acks never are. Spec: udp.md 5.1.
 #[test]
 fn r06_acks_are_never_acked() {
-    both(|bench| {
-        assert_discarded(bench, &Cmd::ack(0, 9, 0));
-        assert_discarded(bench, &Cmd::ack_unsequenced(0, 9, 0));
+    both(|harness| {
+        assert_discarded(harness, &Cmd::ack(0, 9, 0));
+        assert_discarded(harness, &Cmd::ack_unsequenced(0, 9, 0));
     });
 }
 
 #[test]
 fn r07_data_for_no_channel_is_discarded_and_the_rest_of_its_datagram_is_not() {
-    both(|bench| {
+    both(|harness| {
         let of = Fragments {
             start: 1,
             count: 1,
@@ -83,18 +83,18 @@ fn r07_data_for_no_channel_is_discarded_and_the_rest_of_its_datagram_is_not() {
             Cmd::fragment_unsequenced(CONTROL, of, 0, 0, b"x"),
         ];
         for (rseq, bad) in (1..).zip(bad) {
-            let before = bench.end.conn.stats().discarded.total();
-            let replies = bench.feed(&[bad.clone(), reliable(rseq)]);
-            assert_eq!(replies, [bench.ack_of(&reliable(rseq))], "{bad:?}");
-            assert_eq!(bench.heard(), [format!("message {rseq}")]);
-            assert_eq!(bench.end.conn.stats().discarded.total(), before + 1);
+            let before = harness.end.conn.stats().discarded.total();
+            let replies = harness.feed(&[bad.clone(), reliable(rseq)]);
+            assert_eq!(replies, [harness.ack_of(&reliable(rseq))], "{bad:?}");
+            assert_eq!(harness.heard(), [format!("message {rseq}")]);
+            assert_eq!(harness.end.conn.stats().discarded.total(), before + 1);
         }
     });
 }
 
 #[test]
 fn r08_numbers_above_2_31_are_malformed() {
-    both(|bench| {
+    both(|harness| {
         for rseq in [0x8000_0000, 0x8000_0001, 0xFFFF_FFFF] {
             let of = |start, count, total| Fragments {
                 start,
@@ -112,19 +112,19 @@ fn r08_numbers_above_2_31_are_malformed() {
                 Cmd::fragment(0, of(1, 2, 8), 0, rseq, b"x"),
                 Cmd::fragment_unsequenced(0, of(1, rseq, 8), 0, 0, b"x"),
             ] {
-                assert_discarded(bench, &command);
+                assert_discarded(harness, &command);
             }
         }
-        assert_acked(bench, &reliable(1));
-        bench.heard();
-        bench.feed(&[Cmd::unreliable(0, 1, 1, b"first")]);
-        assert_eq!(bench.heard(), ["first"]);
+        assert_acked(harness, &reliable(1));
+        harness.heard();
+        harness.feed(&[Cmd::unreliable(0, 1, 1, b"first")]);
+        assert_eq!(harness.heard(), ["first"]);
     });
 }
 
 #[test]
 fn r08_numbers_above_2_31_are_malformed_on_control_and_unknown_commands_too() {
-    both(|bench| {
+    both(|harness| {
         for rseq in [0x8000_0000, 0xFFFF_FFFF] {
             let known = [
                 Cmd::ping(rseq),
@@ -146,9 +146,9 @@ fn r08_numbers_above_2_31_are_malformed_on_control_and_unknown_commands_too() {
                 },
             ];
             for command in known.into_iter().chain(unknown).chain(handshake) {
-                let before = *bench.end.conn.stats();
-                assert_discarded(bench, &command);
-                let after = bench.end.conn.stats();
+                let before = *harness.end.conn.stats();
+                assert_discarded(harness, &command);
+                let after = harness.end.conn.stats();
                 assert_eq!(
                     after.discarded.malformed,
                     before.discarded.malformed + 1,
@@ -157,17 +157,17 @@ fn r08_numbers_above_2_31_are_malformed_on_control_and_unknown_commands_too() {
                 assert_eq!(after.violations, before.violations + 1, "{command:?}");
             }
         }
-        assert_acked(bench, &Cmd::ping(0x7FFF_FFFF));
+        assert_acked(harness, &Cmd::ping(0x7FFF_FFFF));
         // Where newer acknowledgements have a map there is no number. Spec: udp.md 2.6.
-        let before = bench.end.conn.stats().violations;
-        assert_discarded(bench, &Cmd::new(17, CONTROL, 1, u32::MAX, &[0; 8]));
-        assert_eq!(bench.end.conn.stats().violations, before);
+        let before = harness.end.conn.stats().violations;
+        assert_discarded(harness, &Cmd::new(17, CONTROL, 1, u32::MAX, &[0; 8]));
+        assert_eq!(harness.end.conn.stats().violations, before);
     });
 }
 
 #[test]
 fn r08_number_0_is_malformed_on_data_and_legal_on_control() {
-    both(|bench| {
+    both(|harness| {
         let of = Fragments {
             start: 0,
             count: 2,
@@ -179,46 +179,46 @@ fn r08_number_0_is_malformed_on_data_and_legal_on_control() {
             Cmd::fragment(0, of, 0, 0, b"xy"),
             Cmd::fragment_unsequenced(0, of, 0, 0, b"xy"),
         ] {
-            assert_discarded(bench, &command);
+            assert_discarded(harness, &command);
         }
         for command in [
             Cmd::ping(0),
             Cmd::new(SERVER_TIME, CONTROL, 1, 0, &[]),
             Cmd::new(9, CONTROL, 1, 0, &[]),
         ] {
-            assert_acked(bench, &command);
+            assert_acked(harness, &command);
         }
-        let goodbye = bench.feed(&[Cmd::disconnect(0, 1)]);
-        assert_eq!(goodbye[0], bench.ack_of(&Cmd::disconnect(0, 1)));
+        let goodbye = harness.feed(&[Cmd::disconnect(0, 1)]);
+        assert_eq!(goodbye[0], harness.ack_of(&Cmd::disconnect(0, 1)));
     });
 }
 
 /// The verify-connect of real servers. Spec: udp.md 3.2.
 #[test]
 fn r08_verify_connect_with_number_0_is_acked_with_0() {
-    let mut bench = Bench::new_client(Config::client());
-    bench.poll();
-    bench.now = 40;
-    let replies = bench.feed(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]);
-    assert_eq!(replies, [bench.ack_of(&Cmd::verify(PEER_ID))]);
+    let mut harness = Harness::new_client(Config::client());
+    harness.poll();
+    harness.now = 40;
+    let replies = harness.feed(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)]);
+    assert_eq!(replies, [harness.ack_of(&Cmd::verify(PEER_ID))]);
     assert_eq!(replies[0].acked().0, 0);
 }
 
 #[test]
 fn r09_only_4096_numbers_ahead_are_kept() {
-    both(|bench| {
-        assert_acked(bench, &reliable(4096));
+    both(|harness| {
+        assert_acked(harness, &reliable(4096));
         for rseq in [4097, 4098, 100_000, 0x7FFF_FFFF] {
-            assert_discarded(bench, &reliable(rseq));
+            assert_discarded(harness, &reliable(rseq));
         }
-        assert_eq!(bench.end.conn.stats().discarded.window, 4);
+        assert_eq!(harness.end.conn.stats().discarded.window, 4);
         // The window moves with what is delivered.
-        assert_acked(bench, &reliable(1));
-        assert_eq!(bench.heard(), ["message 1"]);
-        assert_acked(bench, &reliable(4097));
-        assert_discarded(bench, &reliable(4098));
+        assert_acked(harness, &reliable(1));
+        assert_eq!(harness.heard(), ["message 1"]);
+        assert_acked(harness, &reliable(4097));
+        assert_discarded(harness, &reliable(4098));
         // Each channel has its own.
-        assert_acked(bench, &Cmd::reliable(1, 4096, b"x"));
+        assert_acked(harness, &Cmd::reliable(1, 4096, b"x"));
     });
 }
 
@@ -230,24 +230,24 @@ const CHARGED: usize = 1024 + 64;
 fn r09_out_of_order_is_refused_first_and_in_order_goes_on() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
-        |bench| {
+        |harness| {
             let kilobyte = vec![1; 1024];
             let refused = 2 + u32::try_from(CAP / CHARGED).unwrap();
             for rseq in 2..200 {
-                let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
+                let replies = harness.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
                 assert_eq!(replies.len(), usize::from(rseq < refused), "number {rseq}");
                 let kept = usize::try_from(rseq.min(refused - 1) - 1).unwrap();
-                assert_eq!(bench.end.conn.received_bytes(), kept * CHARGED);
+                assert_eq!(harness.end.conn.received_bytes(), kept * CHARGED);
             }
             // Full of what cannot be delivered: in order is taken, and sets everything free.
-            assert_acked(bench, &Cmd::reliable(0, 1, &kilobyte));
+            assert_acked(harness, &Cmd::reliable(0, 1, &kilobyte));
             assert_eq!(
-                bench.end.messages().len(),
+                harness.end.messages().len(),
                 usize::try_from(refused - 1).unwrap()
             );
-            assert_eq!(bench.end.conn.received_bytes(), 0);
-            assert_acked(bench, &Cmd::reliable(0, refused, &kilobyte));
-            assert_eq!(bench.end.messages().len(), 1);
+            assert_eq!(harness.end.conn.received_bytes(), 0);
+            assert_acked(harness, &Cmd::reliable(0, refused, &kilobyte));
+            assert_eq!(harness.end.messages().len(), 1);
         },
     );
 }
@@ -256,54 +256,57 @@ fn r09_out_of_order_is_refused_first_and_in_order_goes_on() {
 fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
-        |bench| {
-            bench.end.taking = false;
-            bench
+        |harness| {
+            harness.end.taking = false;
+            harness
                 .conn()
                 .send(0, Delivery::Reliable, b"to be acked")
                 .unwrap();
-            let sent = u32::try_from(bench.now).unwrap();
-            let clock = bench.poll()[0].clone();
-            let time = if bench.is_client {
+            let sent = u32::try_from(harness.now).unwrap();
+            let clock = harness.poll()[0].clone();
+            let time = if harness.is_client {
                 sent
             } else {
-                bench.end.sent.last().unwrap().read().time
+                harness.end.sent.last().unwrap().read().time
             };
             assert_eq!(clock.rseq, 1);
             let kilobyte = vec![1; 1024];
             // The last one begins below the cap and ends above it.
             let acked = u32::try_from(CAP.div_ceil(CHARGED)).unwrap();
             for rseq in 1..200 {
-                let replies = bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
+                let replies = harness.feed(&[Cmd::reliable(0, rseq, &kilobyte)]);
                 assert_eq!(replies.len(), usize::from(rseq <= acked), "number {rseq}");
                 assert_eq!(
-                    bench.end.conn.received_bytes(),
+                    harness.end.conn.received_bytes(),
                     usize::try_from(rseq.min(acked)).unwrap() * CHARGED
                 );
             }
             assert_eq!(
-                bench.end.conn.stats().discarded.full,
+                harness.end.conn.stats().discarded.full,
                 u64::from(199 - acked)
             );
             // Acknowledgements, pings and disconnects are always processed.
-            assert_acked(bench, &Cmd::ping(4));
-            assert_eq!(bench.end.conn.in_flight(), 1);
-            bench.now += 40;
-            bench.feed(&[Cmd::ack(0, 1, time)]);
-            assert_eq!(bench.end.conn.in_flight(), 0);
+            assert_acked(harness, &Cmd::ping(4));
+            assert_eq!(harness.end.conn.in_flight(), 1);
+            harness.now += 40;
+            harness.feed(&[Cmd::ack(0, 1, time)]);
+            assert_eq!(harness.end.conn.in_flight(), 0);
             // The application takes everything: the next in order is welcome again.
-            bench.end.taking = true;
-            bench.poll();
-            assert_eq!(bench.end.messages().len(), usize::try_from(acked).unwrap());
-            bench.end.taking = false;
+            harness.end.taking = true;
+            harness.poll();
+            assert_eq!(
+                harness.end.messages().len(),
+                usize::try_from(acked).unwrap()
+            );
+            harness.end.taking = false;
             let next = Cmd::reliable(0, acked + 1, &kilobyte);
-            assert_acked(bench, &next);
-            let goodbye = bench.feed(&[Cmd::disconnect(5, 1)]);
-            assert_eq!(goodbye[0], bench.ack_of(&Cmd::disconnect(5, 1)));
-            assert_eq!(bench.end.conn.state(), State::Disconnected);
-            bench.end.taking = true;
-            bench.poll();
-            assert_eq!(bench.end.log.len(), 2);
+            assert_acked(harness, &next);
+            let goodbye = harness.feed(&[Cmd::disconnect(5, 1)]);
+            assert_eq!(goodbye[0], harness.ack_of(&Cmd::disconnect(5, 1)));
+            assert_eq!(harness.end.conn.state(), State::Disconnected);
+            harness.end.taking = true;
+            harness.poll();
+            assert_eq!(harness.end.log.len(), 2);
         },
     );
 }
@@ -313,15 +316,15 @@ fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
 fn r09_overhead_counts() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
-        |bench| {
-            bench.end.taking = false;
+        |harness| {
+            harness.end.taking = false;
             // The smallest buffer has 64 bytes, and 64 more are charged.
             let acked = u32::try_from(CAP / 128).unwrap();
             for rseq in 1..4000 {
-                let replies = bench.feed(&[Cmd::reliable(0, rseq, b"x")]);
+                let replies = harness.feed(&[Cmd::reliable(0, rseq, b"x")]);
                 assert_eq!(replies.len(), usize::from(rseq <= acked), "number {rseq}");
             }
-            assert_eq!(bench.end.conn.received_bytes(), CAP);
+            assert_eq!(harness.end.conn.received_bytes(), CAP);
         },
     );
 }
@@ -347,20 +350,20 @@ fn mebibyte(channel: u8) -> Vec<Cmd> {
 fn r09_in_order_is_taken_whatever_is_held() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
-        |bench| {
+        |harness| {
             let parts = mebibyte(0);
             let kilobyte = vec![1; 1024];
             let mut held = 0;
             for rseq in (1 + u32::try_from(parts.len()).unwrap()..).take(100) {
-                held += bench.feed(&[Cmd::reliable(0, rseq, &kilobyte)]).len();
+                held += harness.feed(&[Cmd::reliable(0, rseq, &kilobyte)]).len();
             }
             assert_eq!(held, CAP / CHARGED);
             for part in &parts {
-                assert_acked(bench, part);
+                assert_acked(harness, part);
             }
-            let messages = bench.end.messages();
+            let messages = harness.end.messages();
             assert_eq!((messages.len(), messages[0].2.len()), (1 + held, 1 << 20));
-            assert_eq!(bench.end.conn.received_bytes(), 0);
+            assert_eq!(harness.end.conn.received_bytes(), 0);
         },
     );
 }
@@ -368,24 +371,24 @@ fn r09_in_order_is_taken_whatever_is_held() {
 /// The same across channels, with the default cap: one is full of what is out of order, one has a message half way.
 #[test]
 fn r09_in_order_is_taken_whatever_other_channels_hold() {
-    both(|bench| {
+    both(|harness| {
         for rseq in 2..=4096 {
-            bench.feed(&[Cmd::reliable(0, rseq, &[1; 1152])]);
-            bench.forget();
+            harness.feed(&[Cmd::reliable(0, rseq, &[1; 1152])]);
+            harness.forget();
         }
-        let held = bench.end.conn.received_bytes();
+        let held = harness.end.conn.received_bytes();
         assert_eq!(held, (4 << 20) / (1152 + 64) * (1152 + 64));
         let parts = mebibyte(1);
         let (last, others) = parts.split_last().unwrap();
         for part in others {
-            assert_acked(bench, part);
+            assert_acked(harness, part);
         }
-        assert_eq!(bench.end.log, []);
-        assert_acked(bench, &Cmd::reliable(0, 1, b"x"));
-        assert_eq!(bench.end.messages().len(), 1 + held / (1152 + 64));
-        assert_acked(bench, last);
-        assert_eq!(bench.end.messages().len(), 1);
-        assert_eq!(bench.end.conn.received_bytes(), 0);
+        assert_eq!(harness.end.log, []);
+        assert_acked(harness, &Cmd::reliable(0, 1, b"x"));
+        assert_eq!(harness.end.messages().len(), 1 + held / (1152 + 64));
+        assert_acked(harness, last);
+        assert_eq!(harness.end.messages().len(), 1);
+        assert_eq!(harness.end.conn.received_bytes(), 0);
     });
 }
 
@@ -394,7 +397,7 @@ fn r09_in_order_is_taken_whatever_other_channels_hold() {
 fn r09_the_lowest_unsequenced_message_is_taken_whatever_is_held() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
-        |bench| {
+        |harness| {
             let of = |start| Fragments {
                 start,
                 count: 100,
@@ -405,66 +408,66 @@ fn r09_the_lowest_unsequenced_message_is_taken_whatever_is_held() {
             };
             let mut held = 0;
             for number in 0..99 {
-                held += bench.feed(&[part(101, number)]).len();
+                held += harness.feed(&[part(101, number)]).len();
             }
             // 1000 bytes are in a buffer of 1008.
             assert_eq!(held, CAP / (1008 + 64));
             for number in (0..100).rev() {
-                assert_acked(bench, &part(1, number));
+                assert_acked(harness, &part(1, number));
             }
-            assert_eq!(bench.end.messages().len(), 1);
+            assert_eq!(harness.end.messages().len(), 1);
             for number in (0..100).rev() {
-                assert_acked(bench, &part(101, number));
+                assert_acked(harness, &part(101, number));
             }
-            assert_eq!(bench.end.messages().len(), 1);
-            assert_eq!(bench.end.conn.received_bytes(), 0);
+            assert_eq!(harness.end.messages().len(), 1);
+            assert_eq!(harness.end.conn.received_bytes(), 0);
         },
     );
 }
 
 #[test]
 fn r10_256_unreliables_are_held_and_the_lowest_numbers_go_first() {
-    both(|bench| {
+    both(|harness| {
         for number in 1..=300 {
-            bench.feed(&[Cmd::unreliable(0, 1, number, number.to_string().as_bytes())]);
+            harness.feed(&[Cmd::unreliable(0, 1, number, number.to_string().as_bytes())]);
         }
-        bench.feed(&[reliable(1)]);
+        harness.feed(&[reliable(1)]);
         let expected: Vec<String> = std::iter::once("message 1".into())
             .chain((45..=300).map(|number| number.to_string()))
             .collect();
-        assert_eq!(bench.heard(), expected);
+        assert_eq!(harness.heard(), expected);
         // The newest may be the lowest.
         for number in (600..856).chain([500]) {
-            bench.feed(&[Cmd::unreliable(0, 2, number, number.to_string().as_bytes())]);
+            harness.feed(&[Cmd::unreliable(0, 2, number, number.to_string().as_bytes())]);
         }
-        bench.feed(&[reliable(2)]);
+        harness.feed(&[reliable(2)]);
         let expected: Vec<String> = std::iter::once("message 2".into())
             .chain((600..856).map(|number| number.to_string()))
             .collect();
-        assert_eq!(bench.heard(), expected);
+        assert_eq!(harness.heard(), expected);
     });
     // Each channel has its own 256.
-    both(|bench| {
-        bench.feed(&[reliable(1)]);
-        bench.heard();
+    both(|harness| {
+        harness.feed(&[reliable(1)]);
+        harness.heard();
         for number in 301..=400 {
-            bench.feed(&[
+            harness.feed(&[
                 Cmd::unreliable(0, 2, number, b"x"),
                 Cmd::unreliable(1, 1, number, b"y"),
             ]);
         }
-        bench.feed(&[reliable(2), Cmd::reliable(1, 1, b"one")]);
-        assert_eq!(bench.heard().len(), 202);
+        harness.feed(&[reliable(2), Cmd::reliable(1, 1, b"one")]);
+        assert_eq!(harness.heard().len(), 202);
     });
 }
 
 #[test]
 fn r10_4096_unsequenced_numbers_ahead_are_remembered() {
-    both(|bench| {
+    both(|harness| {
         // 1 is missing, so all of these are entries of the set.
         for number in 2..=5000 {
-            let replies = bench.feed(&[Cmd::reliable_unsequenced(0, number, b"x")]);
-            let delivered = bench.end.messages().len();
+            let replies = harness.feed(&[Cmd::reliable_unsequenced(0, number, b"x")]);
+            let delivered = harness.end.messages().len();
             assert_eq!(
                 delivered,
                 replies.len(),
@@ -476,10 +479,10 @@ fn r10_4096_unsequenced_numbers_ahead_are_remembered() {
                 "number {number}"
             );
         }
-        assert_eq!(bench.end.conn.received_bytes(), 0);
+        assert_eq!(harness.end.conn.received_bytes(), 0);
         // The gap closes, and what was refused is taken when it comes again.
-        bench.feed(&[Cmd::reliable_unsequenced(0, 1, b"x")]);
-        bench.feed(&[Cmd::reliable_unsequenced(0, 5000, b"x")]);
-        assert_eq!(bench.end.messages().len(), 2);
+        harness.feed(&[Cmd::reliable_unsequenced(0, 1, b"x")]);
+        harness.feed(&[Cmd::reliable_unsequenced(0, 5000, b"x")]);
+        assert_eq!(harness.end.messages().len(), 2);
     });
 }

@@ -1,7 +1,9 @@
 //! Section 9, rules 1 to 5, and scenarios 21 to 24 and 34: what happens to whole datagrams. Spec: udp.md 1, 9, 10.
 
-use crate::network::DELAY;
-use crate::rig::{Bench, CHALLENGE, PEER_CLOCK, Rig, Server, Side, What, both, both_with, config};
+use crate::harness::DELAY;
+use crate::harness::{
+    CHALLENGE, Harness, NetworkHarness, PEER_CLOCK, Server, Side, What, both, both_with, config,
+};
 use crate::wire::{self, CONTROL, Cmd, Fragments, VERIFY, datagram, hex, unhex, with_crc};
 use photon_proto::udp::{Config, Delivery};
 use std::sync::Arc;
@@ -13,28 +15,28 @@ fn reliable(rseq: u32) -> Cmd {
 
 /// The datagram changes nothing at all, and is counted; then a good copy of number 1 works.
 #[track_caller]
-fn assert_dropped(bench: &mut Bench, bytes: &[u8], label: &str) {
-    let before = bench.end.conn.stats().dropped_datagrams.total();
-    let replies = bench.feed_bytes(bytes);
+fn assert_dropped(harness: &mut Harness, bytes: &[u8], label: &str) {
+    let before = harness.end.conn.stats().dropped_datagrams.total();
+    let replies = harness.feed_bytes(bytes);
     assert_eq!(replies, [], "{label}");
-    assert_eq!(bench.end.log, [], "{label}");
+    assert_eq!(harness.end.log, [], "{label}");
     assert_eq!(
-        bench.end.conn.stats().dropped_datagrams.total(),
+        harness.end.conn.stats().dropped_datagrams.total(),
         before + 1,
         "{label}"
     );
 }
 
 #[track_caller]
-fn assert_works(bench: &mut Bench, rseq: u32) {
-    let replies = bench.feed(&[reliable(rseq)]);
-    assert_eq!(replies, [bench.ack_of(&reliable(rseq))]);
-    assert_eq!(bench.heard(), [format!("message {rseq}")]);
+fn assert_works(harness: &mut Harness, rseq: u32) {
+    let replies = harness.feed(&[reliable(rseq)]);
+    assert_eq!(replies, [harness.ack_of(&reliable(rseq))]);
+    assert_eq!(harness.heard(), [format!("message {rseq}")]);
 }
 
 #[test]
 fn u21_wrong_challenge_is_dropped_whole_and_counted() {
-    both(|bench| {
+    both(|harness| {
         for challenge in [
             CHALLENGE ^ 1,
             CHALLENGE ^ 0x8000_0000,
@@ -42,28 +44,31 @@ fn u21_wrong_challenge_is_dropped_whole_and_counted() {
             0,
             u32::MAX,
         ] {
-            let mut bytes = bench.datagram(&[reliable(1), Cmd::disconnect(2, 1), Cmd::ping(3)]);
+            let mut bytes = harness.datagram(&[reliable(1), Cmd::disconnect(2, 1), Cmd::ping(3)]);
             bytes[8..12].copy_from_slice(&challenge.to_be_bytes());
-            assert_dropped(bench, &bytes, &format!("{challenge:08x}"));
+            assert_dropped(harness, &bytes, &format!("{challenge:08x}"));
         }
-        assert_eq!(bench.end.conn.stats().dropped_datagrams.challenge, 5);
-        assert_works(bench, 1);
+        assert_eq!(harness.end.conn.stats().dropped_datagrams.challenge, 5);
+        assert_works(harness, 1);
     });
 }
 
 /// A verify-connect with the wrong challenge connects nothing, and an ack with it acknowledges nothing.
 #[test]
 fn u21_wrong_challenge_while_connecting() {
-    let mut bench = Bench::new_client(Config::client());
-    bench.poll();
-    bench.now = 40;
-    let mut bytes = bench.datagram(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(0x42)]);
+    let mut harness = Harness::new_client(Config::client());
+    harness.poll();
+    harness.now = 40;
+    let mut bytes = harness.datagram(&[Cmd::ack(CONTROL, 1, 0), Cmd::verify(0x42)]);
     bytes[11] ^= 1;
-    assert_dropped(&mut bench, &bytes, "verify");
-    assert_eq!(bench.end.conn.in_flight(), 1);
+    assert_dropped(&mut harness, &bytes, "verify");
+    assert_eq!(harness.end.conn.in_flight(), 1);
     bytes[11] ^= 1;
-    bench.feed_bytes(&bytes);
-    assert_eq!((bench.end.log.len(), bench.end.conn.in_flight()), (1, 0));
+    harness.feed_bytes(&bytes);
+    assert_eq!(
+        (harness.end.log.len(), harness.end.conn.in_flight()),
+        (1, 0)
+    );
 }
 
 /// Dropped before any state is touched: nobody who does not know the challenge can end a connection. Spec: udp.md 9, item 2.
@@ -71,9 +76,9 @@ fn u21_wrong_challenge_while_connecting() {
 fn u21_no_number_of_foreign_datagrams_ends_a_connection() {
     both_with(
         |config| config.max_violations = 10,
-        |bench| {
+        |harness| {
             for number in 0..5000_u32 {
-                let mut bytes = bench.datagram(&[reliable(1)]);
+                let mut bytes = harness.datagram(&[reliable(1)]);
                 match number % 3 {
                     0 => bytes[8..12].copy_from_slice(&number.to_be_bytes()),
                     1 => bytes[2] = 0x77,
@@ -82,22 +87,22 @@ fn u21_no_number_of_foreign_datagrams_ends_a_connection() {
                         bytes[12] ^= 0xFF;
                     }
                 }
-                assert_eq!(bench.feed_bytes(&bytes), []);
+                assert_eq!(harness.feed_bytes(&bytes), []);
             }
-            assert_eq!(bench.end.log, []);
-            assert_works(bench, 1);
+            assert_eq!(harness.end.log, []);
+            assert_works(harness, 1);
         },
     );
 }
 
 #[test]
 fn u22_any_peer_id_in_the_header_is_accepted() {
-    both(|bench| {
+    both(|harness| {
         for (rseq, peer_id) in (1..).zip([0, 0x42, 0x7777, 0xFFFE, 0xFFFF]) {
-            let bytes = datagram(peer_id, bench.peer_time(), CHALLENGE, &[reliable(rseq)]);
-            let replies = bench.feed_bytes(&bytes);
-            assert_eq!(replies, [bench.ack_of(&reliable(rseq))], "{peer_id:04x}");
-            assert_eq!(bench.heard(), [format!("message {rseq}")]);
+            let bytes = datagram(peer_id, harness.peer_time(), CHALLENGE, &[reliable(rseq)]);
+            let replies = harness.feed_bytes(&bytes);
+            assert_eq!(replies, [harness.ack_of(&reliable(rseq))], "{peer_id:04x}");
+            assert_eq!(harness.heard(), [format!("message {rseq}")]);
         }
     });
 }
@@ -111,9 +116,10 @@ fn u23_check_sums_are_those_of_the_recording() {
     assert_eq!((recorded.len(), wire::crc(&recorded)), (60, 0x561D_BB9B));
     // The header time is 0x65, so the connection is polled for the first time 101 ms after it was made.
     let settings = config(|config| config.crc = true);
-    let mut conn = photon_proto::udp::Connection::connect(settings, 0x6890_7453, crate::rig::at(0));
+    let mut conn =
+        photon_proto::udp::Connection::connect(settings, 0x6890_7453, crate::harness::at(0));
     let sent = conn
-        .transmit(crate::rig::at(101))
+        .transmit(crate::harness::at(101))
         .expect("a connect datagram");
     assert_eq!(hex(sent), hex(&recorded));
 }
@@ -122,22 +128,22 @@ fn u23_check_sums_are_those_of_the_recording() {
 fn u23_one_flipped_bit_is_dropped_without_ack_and_recovered_by_a_resend() {
     both_with(
         |config| config.crc = true,
-        |bench| {
-            let good = with_crc(&bench.datagram(&[reliable(1)]));
+        |harness| {
+            let good = with_crc(&harness.datagram(&[reliable(1)]));
             for bit in 0..good.len() * 8 {
                 let mut bytes = good.clone();
                 bytes[bit / 8] ^= 1 << (bit % 8);
                 // Flag byte 0 or 1 is not a check sum's any more: not this test.
                 if bytes[2] == 0xCC {
-                    assert_dropped(bench, &bytes, &format!("bit {bit}"));
+                    assert_dropped(harness, &bytes, &format!("bit {bit}"));
                 }
             }
-            let stats = bench.end.conn.stats().dropped_datagrams;
+            let stats = harness.end.conn.stats().dropped_datagrams;
             assert_eq!(stats.crc, u64::try_from(good.len() * 8 - 8).unwrap());
-            let replies = bench.feed_bytes(&good);
-            assert_eq!(replies, [bench.ack_of(&reliable(1))]);
-            assert_eq!(bench.heard(), ["message 1"]);
-            assert!(bench.end.sent.iter().all(|sent| sent.bytes[2] == 0xCC));
+            let replies = harness.feed_bytes(&good);
+            assert_eq!(replies, [harness.ack_of(&reliable(1))]);
+            assert_eq!(harness.heard(), ["message 1"]);
+            assert!(harness.end.sent.iter().all(|sent| sent.bytes[2] == 0xCC));
         },
     );
 }
@@ -145,7 +151,7 @@ fn u23_one_flipped_bit_is_dropped_without_ack_and_recovered_by_a_resend() {
 /// One bit of one copy is flipped on its way to the crate's own server.
 #[test]
 fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
-    let mut rig = Rig::new(
+    let mut harness = NetworkHarness::new(
         config(|config| config.crc = true),
         Server::Real {
             config: Config::server(),
@@ -154,7 +160,7 @@ fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
     );
     let copies = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&copies);
-    rig.set_fate(move |packet| {
+    harness.set_fate(move |packet| {
         let mut copy = packet.copy_after(DELAY);
         let is_message = packet.has(|cmd| cmd.rseq == 2 && cmd.channel == 0);
         // The first copy of the message is corrupted, the next one is not.
@@ -163,23 +169,23 @@ fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
         }
         vec![copy]
     });
-    rig.run_until(200);
-    rig.real().messages();
-    rig.send(Delivery::Reliable, b"again");
-    rig.run_until(400);
-    assert_eq!(rig.client.times_of(0, 2), [200, 361]);
+    harness.run_until(200);
+    harness.real().messages();
+    harness.send(Delivery::Reliable, b"again");
+    harness.run_until(400);
+    assert_eq!(harness.client.times_of(0, 2), [200, 361]);
     assert_eq!(copies.load(Relaxed), 2, "copies on the way");
-    let dropped = rig.real().conn.stats().dropped_datagrams;
+    let dropped = harness.real().conn.stats().dropped_datagrams;
     assert_eq!((dropped.crc, dropped.total()), (1, 1));
     let told = What::Message {
         channel: 0,
         delivery: Delivery::Reliable,
         bytes: b"again".to_vec(),
     };
-    assert_eq!(rig.real().log.last(), Some(&(381, told)));
+    assert_eq!(harness.real().log.last(), Some(&(381, told)));
     // The acknowledgement of the second copy is on its way, and there was none of the first.
-    assert_eq!(rig.client.conn.in_flight(), 1);
-    let acks: Vec<u64> = rig
+    assert_eq!(harness.client.conn.in_flight(), 1);
+    let acks: Vec<u64> = harness
         .real()
         .commands()
         .iter()
@@ -187,8 +193,8 @@ fn u23_a_corrupted_datagram_is_repeated_until_it_gets_through() {
         .map(|(at, _)| *at)
         .collect();
     assert_eq!(acks, [381]);
-    rig.run_until(401);
-    assert_eq!(rig.client.conn.in_flight(), 0);
+    harness.run_until(401);
+    assert_eq!(harness.client.conn.in_flight(), 0);
 }
 
 #[test]
@@ -196,17 +202,17 @@ fn u24_the_flag_byte_decides_per_datagram() {
     for crc in [false, true] {
         both_with(
             |config| config.crc = crc,
-            |bench| {
-                let plain = bench.datagram(&[reliable(1)]);
-                let replies = bench.feed_bytes(&plain);
-                assert_eq!(replies, [bench.ack_of(&reliable(1))]);
-                let summed = with_crc(&bench.datagram(&[reliable(2)]));
-                let replies = bench.feed_bytes(&summed);
-                assert_eq!(replies, [bench.ack_of(&reliable(2))]);
-                assert_eq!(bench.heard(), ["message 1", "message 2"]);
+            |harness| {
+                let plain = harness.datagram(&[reliable(1)]);
+                let replies = harness.feed_bytes(&plain);
+                assert_eq!(replies, [harness.ack_of(&reliable(1))]);
+                let summed = with_crc(&harness.datagram(&[reliable(2)]));
+                let replies = harness.feed_bytes(&summed);
+                assert_eq!(replies, [harness.ack_of(&reliable(2))]);
+                assert_eq!(harness.heard(), ["message 1", "message 2"]);
                 // What is sent follows the own setting.
                 assert!(
-                    bench
+                    harness
                         .end
                         .sent
                         .iter()
@@ -219,8 +225,8 @@ fn u24_the_flag_byte_decides_per_datagram() {
 
 #[test]
 fn u34_lies_about_count_and_size_drop_the_datagram_whole() {
-    both(|bench| {
-        let good = bench.datagram(&[reliable(1)]);
+    both(|harness| {
+        let good = harness.datagram(&[reliable(1)]);
         let with = |at: usize, value: u8| {
             let mut bytes = good.clone();
             bytes[at] = value;
@@ -240,97 +246,97 @@ fn u34_lies_about_count_and_size_drop_the_datagram_whole() {
             ("size 0", with(19, 0)),
         ];
         for (label, bytes) in cases {
-            assert_dropped(bench, &bytes, label);
+            assert_dropped(harness, &bytes, label);
         }
-        assert_works(bench, 1);
+        assert_works(harness, 1);
     });
 }
 
 /// The two malformed datagrams of session `incoming_ordering_rules`: what stands before the lie is not taken either.
 #[test]
 fn u34_good_commands_before_a_bad_one_are_not_applied() {
-    both(|bench| {
-        let mut count = bench.datagram(&[reliable(1)]);
+    both(|harness| {
+        let mut count = harness.datagram(&[reliable(1)]);
         count[3] = 2;
-        assert_dropped(bench, &count, "count 2, one command");
+        assert_dropped(harness, &count, "count 2, one command");
         let second = Cmd {
             size: 13,
             ..reliable(2)
         };
-        let mut cut = bench.datagram(&[reliable(1), Cmd::ping(7), second]);
+        let mut cut = harness.datagram(&[reliable(1), Cmd::ping(7), second]);
         cut.truncate(cut.len() - 9);
-        assert_dropped(bench, &cut, "the second command is cut off");
-        let goodbye = bench.datagram(&[
+        assert_dropped(harness, &cut, "the second command is cut off");
+        let goodbye = harness.datagram(&[
             Cmd::disconnect(2, 1),
             Cmd {
                 size: 99,
                 ..Cmd::ping(3)
             },
         ]);
-        assert_dropped(bench, &goodbye, "disconnect before the lie");
-        assert_works(bench, 1);
+        assert_dropped(harness, &goodbye, "disconnect before the lie");
+        assert_works(harness, 1);
     });
 }
 
 #[test]
 fn r01_short_datagrams_are_dropped() {
-    both(|bench| {
-        let plain = bench.datagram(&[reliable(1)]);
+    both(|harness| {
+        let plain = harness.datagram(&[reliable(1)]);
         for length in 0..12 {
-            assert_dropped(bench, &plain[..length], "plain");
+            assert_dropped(harness, &plain[..length], "plain");
         }
         let summed = with_crc(&plain);
         for length in 12..16 {
-            assert_dropped(bench, &summed[..length], "with a check sum");
+            assert_dropped(harness, &summed[..length], "with a check sum");
         }
-        assert_eq!(bench.end.conn.stats().dropped_datagrams.length, 16);
-        assert_works(bench, 1);
+        assert_eq!(harness.end.conn.stats().dropped_datagrams.length, 16);
+        assert_works(harness, 1);
     });
 }
 
 #[test]
 fn r02_flags_then_check_sum_then_challenge_are_checked_before_anything_else() {
-    both(|bench| {
+    both(|harness| {
         for flags in (0..=255_u8).filter(|flags| !matches!(flags, 0 | 0xCC)) {
-            let mut bytes = bench.datagram(&[reliable(1), Cmd::disconnect(2, 1)]);
+            let mut bytes = harness.datagram(&[reliable(1), Cmd::disconnect(2, 1)]);
             bytes[2] = flags;
-            assert_dropped(bench, &bytes, &format!("flags {flags}"));
+            assert_dropped(harness, &bytes, &format!("flags {flags}"));
         }
-        assert_eq!(bench.end.conn.stats().dropped_datagrams.flags, 254);
+        assert_eq!(harness.end.conn.stats().dropped_datagrams.flags, 254);
         // An encrypted one is dropped for its flags, whatever is in it. Spec: udp.md 1.3.
         assert_dropped(
-            bench,
+            harness,
             &unhex("004201672e0433aabbccddeeff00112233"),
             "encrypted",
         );
 
-        let mut wrong = with_crc(&bench.datagram(&[reliable(1)]));
+        let mut wrong = with_crc(&harness.datagram(&[reliable(1)]));
         wrong[15] ^= 1;
-        assert_dropped(bench, &wrong, "check sum");
-        assert_eq!(bench.end.conn.stats().dropped_datagrams.crc, 1);
-        assert_works(bench, 1);
-        assert_eq!(bench.end.conn.stats().violations, 0);
+        assert_dropped(harness, &wrong, "check sum");
+        assert_eq!(harness.end.conn.stats().dropped_datagrams.crc, 1);
+        assert_works(harness, 1);
+        assert_eq!(harness.end.conn.stats().violations, 0);
     });
 }
 
 /// The time of a dropped datagram is not taken for echoes. Spec: udp.md 8.
 #[test]
 fn r02_the_time_of_a_dropped_datagram_is_not_echoed() {
-    both(|bench| {
-        let mut foreign = bench.datagram(&[reliable(1)]);
+    both(|harness| {
+        let mut foreign = harness.datagram(&[reliable(1)]);
         foreign[4..8].copy_from_slice(&[0x11; 4]);
         foreign[9] ^= 0x40;
-        assert_dropped(bench, &foreign, "challenge");
-        let good = bench.datagram(&[reliable(1)]);
-        let replies = bench.feed_bytes(&good);
-        let time = bench.peer_time();
-        assert_eq!(replies, [bench.ack_at(&reliable(1), time)]);
+        assert_dropped(harness, &foreign, "challenge");
+        let good = harness.datagram(&[reliable(1)]);
+        let replies = harness.feed_bytes(&good);
+        let time = harness.peer_time();
+        assert_eq!(replies, [harness.ack_at(&reliable(1), time)]);
     });
 }
 
 #[test]
 fn r03_every_command_needs_the_size_of_its_type() {
-    both(|bench| {
+    both(|harness| {
         let of = Fragments {
             start: 1,
             count: 1,
@@ -356,33 +362,33 @@ fn r03_every_command_needs_the_size_of_its_type() {
                 short
                     .body
                     .truncate(usize::try_from(size).unwrap().saturating_sub(12));
-                let bytes = bench.datagram(&[reliable(1), short]);
-                assert_dropped(bench, &bytes, &format!("{command:?} with size {size}"));
+                let bytes = harness.datagram(&[reliable(1), short]);
+                assert_dropped(harness, &bytes, &format!("{command:?} with size {size}"));
             }
         }
         // A header that is cut off, at the end of good commands.
         for left in 1..12 {
-            let mut bytes = bench.datagram(&[reliable(1), Cmd::ping(1)]);
+            let mut bytes = harness.datagram(&[reliable(1), Cmd::ping(1)]);
             bytes.truncate(bytes.len() - left);
-            assert_dropped(bench, &bytes, &format!("{left} bytes missing"));
+            assert_dropped(harness, &bytes, &format!("{left} bytes missing"));
         }
-        assert_works(bench, 1);
+        assert_works(harness, 1);
     });
 }
 
 #[test]
 fn r03_verify_connect_is_exactly_44_bytes() {
     for extra in [1, 4, 100] {
-        let mut bench = Bench::new_client(Config::client());
-        bench.poll();
-        bench.now = 40;
+        let mut harness = Harness::new_client(Config::client());
+        harness.poll();
+        harness.now = 40;
         let mut verify = Cmd::verify(0x42);
         verify.body.extend(vec![0; extra]);
         verify.size += u32::try_from(extra).unwrap();
-        bench.feed(&[verify]);
-        assert_eq!(bench.end.connected_at(), None, "{extra} bytes more");
-        let good = bench.feed(&[Cmd::verify(0x42)]);
-        assert_eq!(bench.end.connected_at(), Some(40));
+        harness.feed(&[verify]);
+        assert_eq!(harness.end.connected_at(), None, "{extra} bytes more");
+        let good = harness.feed(&[Cmd::verify(0x42)]);
+        assert_eq!(harness.end.connected_at(), Some(40));
         assert_eq!(good.first().map(|cmd| cmd.kind), Some(wire::ACK));
         assert_eq!(Cmd::verify(0x42).kind, VERIFY);
     }
@@ -391,67 +397,70 @@ fn r03_verify_connect_is_exactly_44_bytes() {
 /// An ack of more than 20 bytes, a ping of more than 12: the size field decides where the next one begins.
 #[test]
 fn r03_surplus_bytes_inside_a_command_are_skipped() {
-    both(|bench| {
+    both(|harness| {
         let mut ping = Cmd::ping(3);
         ping.body = vec![0xAB; 7];
         ping.size += 7;
-        let replies = bench.feed(&[ping.clone(), reliable(1)]);
-        assert_eq!(replies, [bench.ack_of(&ping), bench.ack_of(&reliable(1))]);
+        let replies = harness.feed(&[ping.clone(), reliable(1)]);
+        assert_eq!(
+            replies,
+            [harness.ack_of(&ping), harness.ack_of(&reliable(1))]
+        );
     });
 }
 
 #[test]
 fn r04_count_0_is_dropped_and_trailing_bytes_are_ignored() {
-    both(|bench| {
-        let empty = bench.datagram(&[]);
-        assert_dropped(bench, &empty, "count 0");
-        let mut zero = bench.datagram(&[reliable(1)]);
+    both(|harness| {
+        let empty = harness.datagram(&[]);
+        assert_dropped(harness, &empty, "count 0");
+        let mut zero = harness.datagram(&[reliable(1)]);
         zero[3] = 0;
-        assert_dropped(bench, &zero, "count 0 with a command");
-        let trailing = [bench.datagram(&[reliable(1)]), vec![0xEE; 33]].concat();
-        let replies = bench.feed_bytes(&trailing);
-        assert_eq!(replies, [bench.ack_of(&reliable(1))]);
-        assert_eq!(bench.heard(), ["message 1"]);
-        assert_eq!(bench.end.conn.stats().trailing_bytes, 33);
+        assert_dropped(harness, &zero, "count 0 with a command");
+        let trailing = [harness.datagram(&[reliable(1)]), vec![0xEE; 33]].concat();
+        let replies = harness.feed_bytes(&trailing);
+        assert_eq!(replies, [harness.ack_of(&reliable(1))]);
+        assert_eq!(harness.heard(), ["message 1"]);
+        assert_eq!(harness.end.conn.stats().trailing_bytes, 33);
         // Bytes after the last command look like another one, and are none.
         let more = [
-            bench.datagram(&[reliable(2)]),
-            bench.datagram(&[reliable(3)])[12..].to_vec(),
+            harness.datagram(&[reliable(2)]),
+            harness.datagram(&[reliable(3)])[12..].to_vec(),
         ]
         .concat();
-        bench.feed_bytes(&more);
-        assert_eq!(bench.heard(), ["message 2"]);
+        harness.feed_bytes(&more);
+        assert_eq!(harness.heard(), ["message 2"]);
     });
 }
 
 #[test]
 fn r05_datagrams_above_2048_bytes_are_dropped() {
-    both(|bench| {
-        let of_length = |bench: &Bench, rseq: u32, length: usize| {
-            let bytes = bench.datagram(&[Cmd::reliable(0, rseq, &vec![b'x'; length - 24])]);
+    both(|harness| {
+        let of_length = |harness: &Harness, rseq: u32, length: usize| {
+            let bytes = harness.datagram(&[Cmd::reliable(0, rseq, &vec![b'x'; length - 24])]);
             assert_eq!(bytes.len(), length);
             bytes
         };
         for length in [2049, 4096, 65_000] {
-            let bytes = of_length(bench, 1, length);
-            assert_dropped(bench, &bytes, &format!("{length} bytes"));
+            let bytes = of_length(harness, 1, length);
+            assert_dropped(harness, &bytes, &format!("{length} bytes"));
         }
-        let bytes = of_length(bench, 1, 2048);
-        assert_eq!(bench.feed_bytes(&bytes).len(), 1);
-        assert_eq!(bench.heard()[0].len(), 2024);
+        let bytes = of_length(harness, 1, 2048);
+        assert_eq!(harness.feed_bytes(&bytes).len(), 1);
+        assert_eq!(harness.heard()[0].len(), 2024);
     });
 }
 
 /// Connected by hand to be sure that the clock at the other end is what acknowledgements echo.
 #[test]
 fn acks_echo_the_time_of_the_datagram_in_which_the_copy_came() {
-    both(|bench| {
+    both(|harness| {
         for step in 0..5 {
-            bench.now += 1000 * step + 1;
-            let time = bench.peer_time();
+            harness.now += 1000 * step + 1;
+            let time = harness.peer_time();
             assert!(time > PEER_CLOCK);
-            let replies = bench.feed(&[reliable(9)]);
-            assert_eq!(replies, [bench.ack_at(&reliable(9), time)]);
+            let replies = harness.feed(&[reliable(9)]);
+            assert_eq!(replies, [harness.ack_at(&reliable(9), time)]);
         }
     });
 }

@@ -1,7 +1,7 @@
 //! Scenarios 17, 20, 25 and 26: what goes out, how it is cut and packed, and how much at once. Spec: udp.md 4.1, 5.8,
 //! 5.9, 6, 10.
 
-use crate::rig::{Bench, Rig, Sent, Side, config, ms, server_config};
+use crate::harness::{Harness, NetworkHarness, Sent, Side, config, ms, server_config};
 use crate::wire::{
     CONTROL, Cmd, FRAGMENT, FRAGMENT_UNSEQUENCED, PING, RELIABLE, UNRELIABLE, hex, u32_at,
 };
@@ -16,8 +16,8 @@ fn message(length: usize) -> Vec<u8> {
         .collect()
 }
 
-fn quiet(change: impl FnOnce(&mut Config)) -> Bench {
-    Bench::client(config(|config| {
+fn quiet(change: impl FnOnce(&mut Config)) -> Harness {
+    Harness::client(config(|config| {
         config.ping_interval = ms(0);
         change(config);
     }))
@@ -29,20 +29,20 @@ fn lengths(sent: &[Sent]) -> Vec<usize> {
 
 #[test]
 fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
-    let mut rig = Rig::pair().losing(|packet| {
+    let mut harness = NetworkHarness::pair().losing(|packet| {
         packet.from == Side::Client
             && packet.at == 200
             && packet.has(|cmd| cmd.kind == FRAGMENT && cmd.rseq == FIRST + 1)
     });
-    rig.run_until(200);
-    rig.real().messages();
-    let before = rig.client.sent.len();
+    harness.run_until(200);
+    harness.real().messages();
+    let before = harness.client.sent.len();
     let whole = message(3011);
-    rig.send(Delivery::Reliable, &whole);
-    rig.settle();
-    assert_eq!(lengths(&rig.client.sent[before..]), [1196, 1196, 751]);
+    harness.send(Delivery::Reliable, &whole);
+    harness.settle();
+    assert_eq!(lengths(&harness.client.sent[before..]), [1196, 1196, 751]);
     // The three commands of the specification, but for the numbers: start 2 here. Spec: udp.md 6.
-    let heads: Vec<String> = rig.client.sent[before..]
+    let heads: Vec<String> = harness.client.sent[before..]
         .iter()
         .map(|sent| hex(&sent.bytes[12..12 + 32]))
         .collect();
@@ -54,8 +54,8 @@ fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
             "08000104000002e300000004000000020000000300000002 00000bc300000900".replace(' ', ""),
         ]
     );
-    rig.run_until(3000);
-    let fragments: Vec<(u64, u32)> = rig
+    harness.run_until(3000);
+    let fragments: Vec<(u64, u32)> = harness
         .client
         .commands()
         .iter()
@@ -63,15 +63,15 @@ fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
         .map(|(at, cmd)| (*at, cmd.rseq))
         .collect();
     assert_eq!(fragments, [(200, 2), (200, 3), (200, 4), (361, 3)]);
-    assert_eq!(rig.real().messages(), [(0, Delivery::Reliable, whole)]);
-    assert_eq!(rig.client.conn.in_flight(), 0);
+    assert_eq!(harness.real().messages(), [(0, Delivery::Reliable, whole)]);
+    assert_eq!(harness.client.conn.in_flight(), 0);
 }
 
 /// Length of the message, settings of the sender, what a fragment of each delivery mode is.
-fn cut(bench: &mut Bench, delivery: Delivery, length: usize) -> Vec<(u8, u8, u32, usize)> {
+fn cut(harness: &mut Harness, delivery: Delivery, length: usize) -> Vec<(u8, u8, u32, usize)> {
     let whole = message(length);
-    bench.conn().send(0, delivery, &whole).unwrap();
-    let commands = bench.poll();
+    harness.conn().send(0, delivery, &whole).unwrap();
+    let commands = harness.poll();
     let joined: Vec<u8> = commands
         .iter()
         .flat_map(|cmd| cmd.payload().to_vec())
@@ -85,84 +85,93 @@ fn cut(bench: &mut Bench, delivery: Delivery, length: usize) -> Vec<(u8, u8, u32
 
 #[test]
 fn u20_1152_bytes_are_one_command_and_1153_are_two_fragments() {
-    let mut bench = quiet(|_| ());
-    assert_eq!(cut(&mut bench, Delivery::Reliable, 1152), [(6, 1, 1, 1152)]);
-    assert_eq!(lengths(&bench.end.sent), [1176]);
+    let mut harness = quiet(|_| ());
     assert_eq!(
-        cut(&mut bench, Delivery::Reliable, 1153),
+        cut(&mut harness, Delivery::Reliable, 1152),
+        [(6, 1, 1, 1152)]
+    );
+    assert_eq!(lengths(&harness.end.sent), [1176]);
+    assert_eq!(
+        cut(&mut harness, Delivery::Reliable, 1153),
         [(8, 1, 2, 1152), (8, 1, 3, 1)]
     );
-    assert_eq!(lengths(&bench.end.sent[1..]), [1196, 45]);
+    assert_eq!(lengths(&harness.end.sent[1..]), [1196, 45]);
 }
 
 /// Unreliable sends become type 8, unsequenced ones type 15. Spec: udp.md 6.
 #[test]
 fn u20_fragments_of_every_delivery_mode_are_reliable() {
-    let mut bench = quiet(|_| ());
+    let mut harness = quiet(|_| ());
     assert_eq!(
-        cut(&mut bench, Delivery::Unreliable, 1152),
+        cut(&mut harness, Delivery::Unreliable, 1152),
         [(7, 0, 0, 1152)]
     );
     assert_eq!(
-        cut(&mut bench, Delivery::Unreliable, 1153),
+        cut(&mut harness, Delivery::Unreliable, 1153),
         [(8, 1, 1, 1152), (8, 1, 2, 1)]
     );
     assert_eq!(
-        cut(&mut bench, Delivery::UnreliableUnsequenced, 1152),
+        cut(&mut harness, Delivery::UnreliableUnsequenced, 1152),
         [(11, 2, 0, 1152)]
     );
     assert_eq!(
-        cut(&mut bench, Delivery::UnreliableUnsequenced, 1153),
+        cut(&mut harness, Delivery::UnreliableUnsequenced, 1153),
         [(15, 3, 1, 1152), (15, 3, 2, 1)]
     );
     assert_eq!(
-        cut(&mut bench, Delivery::ReliableUnsequenced, 1152),
+        cut(&mut harness, Delivery::ReliableUnsequenced, 1152),
         [(14, 3, 3, 1152)]
     );
     assert_eq!(
-        cut(&mut bench, Delivery::ReliableUnsequenced, 1153),
+        cut(&mut harness, Delivery::ReliableUnsequenced, 1153),
         [(15, 3, 4, 1152), (15, 3, 5, 1)]
     );
     // Fragments of an unreliable message took two reliable numbers.
-    assert_eq!(cut(&mut bench, Delivery::Reliable, 10), [(6, 1, 3, 10)]);
+    assert_eq!(cut(&mut harness, Delivery::Reliable, 10), [(6, 1, 3, 10)]);
 }
 
 #[test]
 fn u20_with_a_check_sum_a_full_fragment_fills_1200_bytes() {
-    let mut bench = quiet(|config| config.crc = true);
+    let mut harness = quiet(|config| config.crc = true);
     let whole = message(2000);
-    bench.conn().send(0, Delivery::Reliable, &whole).unwrap();
-    bench.poll();
-    assert_eq!(lengths(&bench.end.sent), [1200, 16 + 32 + 848]);
-    assert!(bench.end.sent.iter().all(|sent| sent.read().flags == 0xCC));
+    harness.conn().send(0, Delivery::Reliable, &whole).unwrap();
+    harness.poll();
+    assert_eq!(lengths(&harness.end.sent), [1200, 16 + 32 + 848]);
+    assert!(
+        harness
+            .end
+            .sent
+            .iter()
+            .all(|sent| sent.read().flags == 0xCC)
+    );
 }
 
 #[test]
 fn u20_mtu_576_cuts_at_528_and_no_datagram_is_longer() {
     for crc in [false, true] {
-        let mut bench = quiet(|config| {
+        let mut harness = quiet(|config| {
             config.mtu = 576;
             config.crc = crc;
         });
-        assert_eq!(cut(&mut bench, Delivery::Reliable, 528), [(6, 1, 1, 528)]);
+        assert_eq!(cut(&mut harness, Delivery::Reliable, 528), [(6, 1, 1, 528)]);
         assert_eq!(
-            cut(&mut bench, Delivery::Reliable, 611),
+            cut(&mut harness, Delivery::Reliable, 611),
             [(8, 1, 2, 528), (8, 1, 3, 83)]
         );
         let header = if crc { 16 } else { 12 };
         assert_eq!(
-            lengths(&bench.end.sent),
+            lengths(&harness.end.sent),
             [header + 540, header + 560, header + 115]
         );
         for _ in 0..60 {
-            bench
+            harness
                 .conn()
                 .send(1, Delivery::Unreliable, &message(97))
                 .unwrap();
         }
-        bench.poll();
+        harness.poll();
         assert!(
-            lengths(&bench.end.sent)
+            lengths(&harness.end.sent)
                 .into_iter()
                 .all(|length| length <= 576)
         );
@@ -173,11 +182,11 @@ fn u20_mtu_576_cuts_at_528_and_no_datagram_is_longer() {
 #[test]
 fn u20_connect_announces_mtu_and_channels() {
     for (mtu, announced) in [(100, 576), (576, 576), (1000, 1000), (1200, 1200)] {
-        let mut bench = Bench::new_client(config(|config| {
+        let mut harness = Harness::new_client(config(|config| {
             config.mtu = mtu;
             config.channels = 4;
         }));
-        let connect = bench.poll().remove(0);
+        let connect = harness.poll().remove(0);
         assert_eq!(connect.size, 44);
         assert_eq!(
             u32_at(&connect.body, 0),
@@ -192,18 +201,18 @@ fn u20_connect_announces_mtu_and_channels() {
 
 #[test]
 fn u25_120_reliables_go_out_as_50_50_20() {
-    let mut rig = Rig::script();
-    rig.run_until(200);
+    let mut harness = NetworkHarness::script();
+    harness.run_until(200);
     for _ in 0..120 {
-        rig.send(Delivery::Reliable, &message(15));
+        harness.send(Delivery::Reliable, &message(15));
     }
     let mut most = 0;
     for now in 200..=400 {
-        rig.run_until(now);
-        most = most.max(rig.client.conn.in_flight());
+        harness.run_until(now);
+        most = most.max(harness.client.conn.in_flight());
     }
     assert_eq!(most, 50);
-    let data = rig
+    let data = harness
         .client_sent(RELIABLE)
         .into_iter()
         .filter(|(at, _)| *at >= 200);
@@ -215,7 +224,7 @@ fn u25_120_reliables_go_out_as_50_50_20() {
         batches,
         [(200, 44), (200, 6), (240, 44), (240, 6), (280, 20)]
     );
-    let numbers: Vec<u32> = rig
+    let numbers: Vec<u32> = harness
         .client
         .commands()
         .iter()
@@ -223,35 +232,35 @@ fn u25_120_reliables_go_out_as_50_50_20() {
         .map(|(_, cmd)| cmd.rseq)
         .collect();
     assert_eq!(numbers, (1..=121).collect::<Vec<u32>>());
-    assert_eq!(rig.client.conn.in_flight(), 0);
+    assert_eq!(harness.client.conn.in_flight(), 0);
 }
 
 #[test]
 fn u25_window_of_0_sends_everything_at_once() {
-    let mut rig = Rig::script_with(config(|config| config.send_window = 0));
-    rig.run_until(200);
+    let mut harness = NetworkHarness::script_with(config(|config| config.send_window = 0));
+    harness.run_until(200);
     for _ in 0..120 {
-        rig.send(Delivery::Reliable, &message(15));
+        harness.send(Delivery::Reliable, &message(15));
     }
-    rig.settle();
-    assert_eq!(rig.client.times_of_kind(RELIABLE)[1..], [200; 120]);
+    harness.settle();
+    assert_eq!(harness.client.times_of_kind(RELIABLE)[1..], [200; 120]);
 }
 
 #[test]
 fn u26_nothing_beyond_first_plus_49_until_the_first_is_repeated_and_acked() {
     // One command in each datagram, so that only the first of the 50 is lost.
-    let mut rig = Rig::script().losing(|packet| {
+    let mut harness = NetworkHarness::script().losing(|packet| {
         packet.from == Side::Client
             && packet.at == 200
             && packet.has(|cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST)
     });
-    rig.run_until(200);
+    harness.run_until(200);
     for _ in 0..120 {
-        rig.send(Delivery::Reliable, &message(1100));
+        harness.send(Delivery::Reliable, &message(1100));
     }
-    rig.run_until(400);
-    let sent = |rig: &Rig| -> Vec<(u64, u32)> {
-        let all = rig.client.commands();
+    harness.run_until(400);
+    let sent = |harness: &NetworkHarness| -> Vec<(u64, u32)> {
+        let all = harness.client.commands();
         all.iter()
             .filter(|(at, cmd)| cmd.kind == RELIABLE && *at >= 200)
             .map(|(at, cmd)| (*at, cmd.rseq))
@@ -259,34 +268,37 @@ fn u26_nothing_beyond_first_plus_49_until_the_first_is_repeated_and_acked() {
     };
     let mut expected: Vec<(u64, u32)> = (FIRST..FIRST + 50).map(|rseq| (200, rseq)).collect();
     expected.push((361, FIRST));
-    assert_eq!(sent(&rig), expected);
-    assert_eq!(rig.client.conn.in_flight(), 1);
-    rig.run_until(401);
+    assert_eq!(sent(&harness), expected);
+    assert_eq!(harness.client.conn.in_flight(), 1);
+    harness.run_until(401);
     expected.extend((FIRST + 50..FIRST + 100).map(|rseq| (401, rseq)));
-    assert_eq!(sent(&rig), expected);
-    rig.run_until(1000);
+    assert_eq!(sent(&harness), expected);
+    harness.run_until(1000);
     expected.extend((FIRST + 100..FIRST + 120).map(|rseq| (441, rseq)));
-    assert_eq!(sent(&rig), expected);
+    assert_eq!(sent(&harness), expected);
 }
 
 /// The first blocked command blocks the rest of its channel's queue, unreliable ones included; other channels and
 /// channel 255 go on. Spec: udp.md 5.9.
 #[test]
 fn u26_full_window_blocks_its_channel_only() {
-    let mut bench = quiet(|_| ());
+    let mut harness = quiet(|_| ());
     for _ in 0..51 {
-        bench
+        harness
             .conn()
             .send(0, Delivery::Reliable, b"reliable")
             .unwrap();
     }
-    bench
+    harness
         .conn()
         .send(0, Delivery::Unreliable, b"behind")
         .unwrap();
-    bench.conn().send(1, Delivery::Reliable, b"other").unwrap();
-    bench.conn().fetch_server_time();
-    let commands = bench.poll();
+    harness
+        .conn()
+        .send(1, Delivery::Reliable, b"other")
+        .unwrap();
+    harness.conn().fetch_server_time();
+    let commands = harness.poll();
     let count = |kind: u8, channel: u8| {
         commands
             .iter()
@@ -298,11 +310,11 @@ fn u26_full_window_blocks_its_channel_only() {
         (50, 0, 1, 1)
     );
     // Not the first: the window does not move.
-    let time = u32::try_from(bench.now).unwrap();
-    bench.now += 40;
-    let second = bench.feed(&[Cmd::ack(0, 2, time)]);
+    let time = u32::try_from(harness.now).unwrap();
+    harness.now += 40;
+    let second = harness.feed(&[Cmd::ack(0, 2, time)]);
     assert_eq!(second, []);
-    let behind = bench.feed(&[Cmd::ack(0, 1, time)]);
+    let behind = harness.feed(&[Cmd::ack(0, 1, time)]);
     // The oldest in flight is 3 now, so up to 52.
     let behind: Vec<(u8, u32)> = behind.iter().map(|cmd| (cmd.kind, cmd.rseq)).collect();
     assert_eq!(behind, [(RELIABLE, 51), (UNRELIABLE, 51)]);
@@ -311,19 +323,19 @@ fn u26_full_window_blocks_its_channel_only() {
 /// Types 14 and 15 count separately, and are bound by 50 in flight. Spec: udp.md 5.9.
 #[test]
 fn u26_unsequenced_reliables_are_bound_by_50_in_flight_of_their_own() {
-    let mut bench = quiet(|_| ());
+    let mut harness = quiet(|_| ());
     for _ in 0..60 {
-        bench
+        harness
             .conn()
             .send(0, Delivery::ReliableUnsequenced, b"any order")
             .unwrap();
     }
-    let first = bench.poll();
+    let first = harness.poll();
     assert_eq!(first.iter().filter(|cmd| cmd.kind == 14).count(), 50);
-    let time = u32::try_from(bench.now).unwrap();
-    bench.now += 40;
+    let time = u32::try_from(harness.now).unwrap();
+    harness.now += 40;
     // One in the middle makes room for one, unlike a sequenced one.
-    let next = bench.feed(&[Cmd::ack_unsequenced(0, 20, time)]);
+    let next = harness.feed(&[Cmd::ack_unsequenced(0, 20, time)]);
     assert_eq!(
         next.iter()
             .map(|cmd| (cmd.kind, cmd.rseq))
@@ -335,7 +347,7 @@ fn u26_unsequenced_reliables_are_bound_by_50_in_flight_of_their_own() {
 /// Spec: udp.md 4.1, 2.2: each mode counts for itself, and an unreliable one carries the number of the last reliable.
 #[test]
 fn numbers_and_flags_of_every_delivery_mode() {
-    let mut bench = quiet(|_| ());
+    let mut harness = quiet(|_| ());
     let modes = [
         Delivery::Unreliable,
         Delivery::Reliable,
@@ -348,9 +360,9 @@ fn numbers_and_flags_of_every_delivery_mode() {
         Delivery::ReliableUnsequenced,
     ];
     for mode in modes {
-        bench.conn().send(0, mode, b"xy").unwrap();
+        harness.conn().send(0, mode, b"xy").unwrap();
     }
-    bench.conn().send(1, Delivery::Reliable, b"xy").unwrap();
+    harness.conn().send(1, Delivery::Reliable, b"xy").unwrap();
     let client = Cmd::by_client;
     let expected = [
         client(Cmd::unreliable(0, 0, 1, b"xy")),
@@ -364,52 +376,55 @@ fn numbers_and_flags_of_every_delivery_mode() {
         client(Cmd::reliable_unsequenced(0, 2, b"xy")),
         client(Cmd::reliable(1, 1, b"xy")),
     ];
-    assert_eq!(bench.poll(), expected);
+    assert_eq!(harness.poll(), expected);
 }
 
 /// Spec: udp.md 5.8: acknowledgements oldest first, resends, new commands by channel, 255 last.
 #[test]
 fn a_datagram_holds_acks_then_resends_then_new_commands_by_channel() {
-    let mut bench = quiet(|_| ());
-    let start = bench.now;
-    bench
+    let mut harness = quiet(|_| ());
+    let start = harness.now;
+    harness
         .conn()
         .send(1, Delivery::Reliable, b"to be resent")
         .unwrap();
-    bench.poll();
-    let due = bench.end.deadline().unwrap();
+    harness.poll();
+    let due = harness.end.deadline().unwrap();
     assert!(due > start);
-    bench.now = due;
-    bench.conn().fetch_server_time();
-    bench
+    harness.now = due;
+    harness.conn().fetch_server_time();
+    harness
         .conn()
         .send(1, Delivery::Unreliable, b"new 1")
         .unwrap();
-    bench.conn().send(0, Delivery::Reliable, b"new 0").unwrap();
+    harness
+        .conn()
+        .send(0, Delivery::Reliable, b"new 0")
+        .unwrap();
     let (ping, data) = (Cmd::ping(1), Cmd::reliable(0, 1, b"in"));
-    let commands = bench.feed(&[ping, data]);
+    let commands = harness.feed(&[ping, data]);
     let order: Vec<(u8, u8)> = commands.iter().map(|cmd| (cmd.kind, cmd.channel)).collect();
     assert_eq!(
         order,
         [(1, CONTROL), (1, 0), (6, 1), (6, 0), (7, 1), (12, CONTROL)]
     );
-    assert_eq!(bench.end.sent.last().unwrap().read().commands.len(), 6);
+    assert_eq!(harness.end.sent.last().unwrap().read().commands.len(), 6);
 }
 
 /// 59 acknowledgements fit in 1200 bytes. Spec: udp.md 5.8.
 #[test]
 fn acks_fill_datagrams_of_59() {
-    let mut bench = quiet(|_| ());
+    let mut harness = quiet(|_| ());
     let commands: Vec<Cmd> = (1..=130).map(|rseq| Cmd::reliable(0, rseq, b"")).collect();
-    bench.feed(&commands);
-    let counts: Vec<usize> = bench
+    harness.feed(&commands);
+    let counts: Vec<usize> = harness
         .end
         .sent
         .iter()
         .map(|sent| sent.read().commands.len())
         .collect();
     assert_eq!(counts, [59, 59, 12]);
-    let numbers: Vec<u32> = bench
+    let numbers: Vec<u32> = harness
         .end
         .commands()
         .iter()
@@ -421,25 +436,25 @@ fn acks_fill_datagrams_of_59() {
 /// A command that does not fit ends its channel's turn; other channels may still contribute. Spec: udp.md 5.8.
 #[test]
 fn a_command_that_does_not_fit_ends_its_channels_turn() {
-    let mut bench = quiet(|_| ());
-    bench
+    let mut harness = quiet(|_| ());
+    harness
         .conn()
         .send(0, Delivery::Reliable, &message(600))
         .unwrap();
-    bench
+    harness
         .conn()
         .send(0, Delivery::Reliable, &message(700))
         .unwrap();
-    bench
+    harness
         .conn()
         .send(0, Delivery::Reliable, &message(10))
         .unwrap();
-    bench
+    harness
         .conn()
         .send(1, Delivery::Reliable, &message(20))
         .unwrap();
-    bench.poll();
-    let datagrams: Vec<Vec<(u8, u32)>> = bench
+    harness.poll();
+    let datagrams: Vec<Vec<(u8, u32)>> = harness
         .end
         .sent
         .iter()
@@ -456,9 +471,9 @@ fn a_command_that_does_not_fit_ends_its_channels_turn() {
 
 #[test]
 fn what_cannot_be_sent_is_refused_and_leaves_nothing_behind() {
-    let mut bench = quiet(|config| config.max_message_bytes = 5000);
-    let queued = bench.conn().queued_bytes();
-    let long = bench.conn().send(0, Delivery::Reliable, &message(5001));
+    let mut harness = quiet(|config| config.max_message_bytes = 5000);
+    let queued = harness.conn().queued_bytes();
+    let long = harness.conn().send(0, Delivery::Reliable, &message(5001));
     assert!(
         matches!(
             long,
@@ -470,21 +485,21 @@ fn what_cannot_be_sent_is_refused_and_leaves_nothing_behind() {
         "{long:?}"
     );
     for channel in [2, 254, 255] {
-        let refused = bench.conn().send(channel, Delivery::Reliable, b"no");
+        let refused = harness.conn().send(channel, Delivery::Reliable, b"no");
         assert!(
             matches!(refused, Err(SendError::Channel(no)) if no == channel),
             "{refused:?}"
         );
     }
-    assert_eq!(bench.conn().queued_bytes(), queued);
+    assert_eq!(harness.conn().queued_bytes(), queued);
     let unmoved: [Cmd; 0] = [];
-    assert_eq!(bench.poll(), unmoved);
-    bench
+    assert_eq!(harness.poll(), unmoved);
+    harness
         .conn()
         .send(0, Delivery::Reliable, &message(5000))
         .unwrap();
     assert_eq!(
-        bench
+        harness
             .poll()
             .iter()
             .map(|cmd| cmd.payload().len())
@@ -505,14 +520,16 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
             Self::Send(error)
         }
     }
-    let mut bench = quiet(|config| config.max_message_bytes = 2000);
-    let failed = bench.conn().send_with(0, Delivery::Reliable, |out, start| {
-        assert_eq!(out.len(), start);
-        out.extend(b"half a mess");
-        Err(Mine::Own)
-    });
+    let mut harness = quiet(|config| config.max_message_bytes = 2000);
+    let failed = harness
+        .conn()
+        .send_with(0, Delivery::Reliable, |out, start| {
+            assert_eq!(out.len(), start);
+            out.extend(b"half a mess");
+            Err(Mine::Own)
+        });
     assert_eq!(failed, Err(Mine::Own));
-    let long = bench.conn().send_with(0, Delivery::Reliable, |out, _| {
+    let long = harness.conn().send_with(0, Delivery::Reliable, |out, _| {
         out.extend([1; 2001]);
         Ok::<(), Mine>(())
     });
@@ -528,12 +545,12 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
     );
     for length in [3, 1152, 1153, 2000] {
         let whole = message(length);
-        let sent = bench.conn().send_with(0, Delivery::Reliable, |out, _| {
+        let sent = harness.conn().send_with(0, Delivery::Reliable, |out, _| {
             out.extend(&whole);
             Ok::<(), Mine>(())
         });
         assert_eq!(sent, Ok(()));
-        let joined: Vec<u8> = bench
+        let joined: Vec<u8> = harness
             .poll()
             .iter()
             .flat_map(|cmd| cmd.payload().to_vec())
@@ -541,29 +558,32 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
         assert_eq!(joined, whole);
     }
     // The numbers show that what failed took none: 1, 2, 3 and 4, 5 and 6.
-    assert_eq!(bench.end.commands().last().unwrap().1.rseq, 6);
+    assert_eq!(harness.end.commands().last().unwrap().1.rseq, 6);
 }
 
 /// Spec: udp.md 12: peer id 0, reserved 0, the client's challenge.
 #[test]
 fn the_server_role_writes_peer_id_0_and_reserved_0() {
-    let mut bench = Bench::server(server_config(|config| config.ping_interval = ms(1000)));
-    bench
+    let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
+    harness
         .conn()
         .send(0, Delivery::Reliable, &message(3000))
         .unwrap();
-    bench.conn().send(1, Delivery::Unreliable, b"one").unwrap();
-    bench
+    harness
+        .conn()
+        .send(1, Delivery::Unreliable, b"one")
+        .unwrap();
+    harness
         .conn()
         .send(1, Delivery::UnreliableUnsequenced, b"two")
         .unwrap();
-    bench
+    harness
         .conn()
         .send(1, Delivery::ReliableUnsequenced, &message(1200))
         .unwrap();
-    bench.feed(&[Cmd::ping(2).by_client()]);
-    bench.run_acked(3000, 20);
-    let kinds: Vec<u8> = bench
+    harness.feed(&[Cmd::ping(2).by_client()]);
+    harness.run_acked(3000, 20);
+    let kinds: Vec<u8> = harness
         .end
         .commands()
         .iter()
@@ -572,11 +592,11 @@ fn the_server_role_writes_peer_id_0_and_reserved_0() {
     for kind in [FRAGMENT, UNRELIABLE, 11, FRAGMENT_UNSEQUENCED, 1, PING] {
         assert!(kinds.contains(&kind), "type {kind} in {kinds:?}");
     }
-    for sent in &bench.end.sent {
+    for sent in &harness.end.sent {
         let datagram = sent.read();
         assert_eq!(
             (datagram.peer_id, datagram.flags, datagram.challenge),
-            (0, 0, crate::rig::CHALLENGE)
+            (0, 0, crate::harness::CHALLENGE)
         );
         assert!(
             datagram.commands.iter().all(|cmd| cmd.reserved == 0),

@@ -1,9 +1,9 @@
 //! The recorded client at our server role: everything that it sent and that was not dropped on the way is acknowledged
 //! and delivered. Spec: udp.md 12.
 
+use crate::harness::{Endpoint, What, at, request, server_config};
 use crate::recording::{Act, Entry, acts, entries};
 use crate::replay::{sessions, settings};
-use crate::rig::{Endpoint, What, at, request, server_config};
 use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, Datagram, VERIFY, datagram, with_crc};
 use photon_proto::udp::{Cause, Connection, Delivery};
 use serde_json::Value as Json;

@@ -1,7 +1,7 @@
 //! A client and a server at the two ends of `dev_server::sim`, the simulated network of the
 //! workspace. Each test scripts the fate of single datagrams.
 
-use crate::rig::{CHALLENGE, Endpoint, INIT_RESPONSE, PEER_CLOCK, PEER_ID, at, ms_of, request};
+use crate::harness::{CHALLENGE, Endpoint, INIT_RESPONSE, PEER_CLOCK, PEER_ID, at, ms_of, request};
 use crate::wire::{self, CONNECT, Cmd, Datagram, datagram};
 use dev_server::netem::DatagramCopy;
 use dev_server::sim::{self, DatagramSettings, LinkEvent, LinkKey, Network, SentDatagram};
@@ -104,7 +104,7 @@ pub(crate) enum Server {
 }
 
 /// A client, a network, a server.
-pub(crate) struct Rig {
+pub(crate) struct NetworkHarness {
     pub(crate) now: u64,
     pub(crate) client: Endpoint,
     pub(crate) server: Server,
@@ -114,7 +114,7 @@ pub(crate) struct Rig {
     link: LinkKey,
 }
 
-impl Rig {
+impl NetworkHarness {
     pub(crate) fn new(config: Config, server: Server) -> Self {
         let mut client = Endpoint::new(Connection::connect(config, CHALLENGE, at(0)));
         client.init = true;
@@ -127,7 +127,7 @@ impl Rig {
             ..DatagramSettings::default()
         };
         let link = network.open_datagrams(at(0), &unlimited);
-        let rig = Self {
+        let harness = Self {
             now: 0,
             client,
             server,
@@ -135,7 +135,7 @@ impl Rig {
             network,
             link,
         };
-        rig.losing(|_| false)
+        harness.losing(|_| false)
     }
 
     /// Scripts the copies of each datagram that arrive, in both directions.

@@ -1,13 +1,13 @@
 //! One connection, fed by hand: the other end's datagrams are written command by command.
 
-use crate::rig::{
+use crate::harness::{
     CHALLENGE, Endpoint, PEER_CLOCK, PEER_ID, What, at, config, ms, request, server_config,
 };
 use crate::wire::{self, CONTROL, Cmd, datagram};
 use photon_proto::udp::{Config, Connection, State};
 
 /// One connection of either role, connected, that is fed by hand.
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) end: Endpoint,
     pub(crate) now: u64,
     pub(crate) is_client: bool,
@@ -15,11 +15,11 @@ pub(crate) struct Bench {
     pub(crate) peer_clock: u32,
     /// Header time of the last datagram that was fed.
     pub(crate) last_time: u32,
-    /// Seen of `end.sent` by [`Bench::replies`].
+    /// Seen of `end.sent` by [`Harness::replies`].
     seen: usize,
 }
 
-impl Bench {
+impl Harness {
     /// A client that has only been made. Its connect command is not sent yet.
     pub(crate) fn new_client(config: Config) -> Self {
         let end = Endpoint::new(Connection::connect(config, CHALLENGE, at(0)));
@@ -35,13 +35,13 @@ impl Bench {
 
     /// A client whose connect was answered at 40: rtt 40, variance 39. It is 100 now.
     pub(crate) fn client(config: Config) -> Self {
-        let mut bench = Self::new_client(config);
-        bench.poll();
-        bench.now = 40;
+        let mut harness = Self::new_client(config);
+        harness.poll();
+        harness.now = 40;
         let mut answer = vec![Cmd::ack(CONTROL, 1, 0), Cmd::verify(PEER_ID)];
-        bench.feed(&answer);
+        harness.feed(&answer);
         answer.clear();
-        bench.started()
+        harness.started()
     }
 
     /// A server's connection that nothing was sent on yet.
@@ -68,12 +68,12 @@ impl Bench {
 
     /// A server's connection whose verify-connect was acknowledged at 40. It is 100 now.
     pub(crate) fn server(config: Config) -> Self {
-        let mut bench = Self::new_server(config);
-        bench.poll();
-        let time = bench.end.sent[0].read().time;
-        bench.now = 40;
-        bench.feed(&[Cmd::ack(CONTROL, 0, time)]);
-        bench.started()
+        let mut harness = Self::new_server(config);
+        harness.poll();
+        let time = harness.end.sent[0].read().time;
+        harness.now = 40;
+        harness.feed(&[Cmd::ack(CONTROL, 0, time)]);
+        harness.started()
     }
 
     #[track_caller]
@@ -214,16 +214,16 @@ impl Bench {
 }
 
 /// A test in either role. A failure names the role.
-pub(crate) fn both(test: impl Fn(&mut Bench)) {
+pub(crate) fn both(test: impl Fn(&mut Harness)) {
     both_with(|_| (), test);
 }
 
-pub(crate) fn both_with(change: impl Fn(&mut Config), test: impl Fn(&mut Bench)) {
+pub(crate) fn both_with(change: impl Fn(&mut Config), test: impl Fn(&mut Harness)) {
     println!("as a client");
-    test(&mut Bench::client(config(|config| {
+    test(&mut Harness::client(config(|config| {
         config.ping_interval = ms(0);
         change(config);
     })));
     println!("as a server");
-    test(&mut Bench::server(server_config(&change)));
+    test(&mut Harness::server(server_config(&change)));
 }

@@ -1,5 +1,10 @@
-//! Virtual time for the tests, and what every one of them needs: settings, a connection with a log, seeded numbers.
-//! Nothing here sleeps or reads a clock.
+//! The harness of the UDP tests: settings, virtual time, a connection with a log, seeded numbers.
+//!
+//! [`Harness`] is one connection whose peer the test writes by hand. [`NetworkHarness`] is a client and
+//! a server over the simulated network. Nothing here sleeps or reads a clock.
+
+mod network;
+mod single;
 
 use crate::wire::{self, Cmd, Datagram, RELIABLE};
 use core::time::Duration;
@@ -8,8 +13,8 @@ use photon_proto::udp::{
     Cause, Config, ConnectRequest, Connection, Delivery, Event, Message, State,
 };
 
-pub(crate) use crate::bench::{Bench, both, both_with};
-pub(crate) use crate::network::{Packet, Rig, Server, Side, server_datagram};
+pub(crate) use network::{DELAY, NetworkHarness, Packet, Server, Side, server_datagram};
+pub(crate) use single::{Harness, both, both_with};
 
 /// Virtual time 0 is not the epoch of the timestamps: no absolute time may leak into a datagram.
 const EPOCH_MS: u64 = 86_400_000;
