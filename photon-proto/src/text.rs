@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn is_three_words() {
+    fn text_has_24_bytes() {
         assert_eq!(size_of::<Text>(), 24);
     }
 }

@@ -1,5 +1,5 @@
-//! What decoding takes from the heap, counted: little for counts that promise more than there is, and never much more
-//! than the limit.
+//! Counts the heap memory of decoding: little for counts that announce more elements than follow,
+//! and never much more than the limits.
 
 mod harness;
 
@@ -12,20 +12,21 @@ use std::hint::black_box;
 struct Counting;
 
 thread_local! {
-    /// Below zero once this thread has freed what another one allocated.
+    /// Negative if this thread has freed memory that another one allocated.
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 fn count(change: isize) {
-    // Not at hand any more while a thread ends; then nobody counts either.
+    // Not accessible while a thread ends; its last allocations are not counted.
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + change);
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
     });
 }
 
-// SAFETY: every call is passed on to the system allocator as it came; counting allocates nothing itself.
+// SAFETY: every call is passed on to the system allocator as it came; counting allocates nothing
+// itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);

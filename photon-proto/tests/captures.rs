@@ -1,5 +1,5 @@
-//! Captured traffic of real servers and clients: every message that is not encrypted decodes to its last byte, and to
-//! what a second decoder, written from the specification alone, made of it.
+//! Captured traffic of real servers and clients: every message that is not encrypted decodes to its
+//! last byte, and to what a second decoder, written from the specification alone, made of it.
 //!
 //! The captures are not part of this project; `PHOTON_CAPTURES` names the directory they are in.
 #![cfg(feature = "encryption")]
@@ -13,7 +13,7 @@ use photon_proto::{Array, Protocol, Role, Type, Value};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
-/// A captured message, and what it says according to the second decoder.
+/// A captured message with its notation from the second decoder.
 struct Captured {
     name: String,
     protocol: Protocol,
@@ -220,7 +220,8 @@ fn name(of: &Type) -> (&'static str, u8) {
     }
 }
 
-/// What a Hashtable keeps of pairs whose names were masked to the same text: the last value, at the place of the first.
+/// The pairs that a Hashtable keeps if masked names became equal: the last value, at the position
+/// of the first.
 fn last_wins(json: &Json) -> Json {
     match json {
         Json::Array(all) => all.iter().map(last_wins).collect(),
@@ -270,8 +271,8 @@ fn every_message_decodes_to_its_last_byte() {
     assert!(all.len() >= 455 && encrypted < all.len() / 10);
 }
 
-/// Whether `ours` is `theirs` but for float zero: real 1.8 servers write the short form, the official client never
-/// does, nor do we. Spec: wire.md 5.1.
+/// Whether `ours` is `theirs` but for float zero: real 1.8 servers write the short form, the
+/// official client never does, nor do we. Spec: wire.md 5.1.
 fn same_but_for_float_zero(mut theirs: &[u8], mut ours: &[u8]) -> bool {
     const SHORT: [u8; 1] = [0x20];
     const FULL: [u8; 5] = [0x05, 0, 0, 0, 0];

@@ -1,5 +1,5 @@
-//! Bytes that nobody should send: every truncation and every bit flip of every vector, limits to the last one, and
-//! counts that promise more than there is.
+//! Hostile bytes: every truncation and every bit flip of every vector, limits to the last one, and
+//! lengths that do not match.
 #![cfg(feature = "encryption")]
 
 mod harness;
@@ -13,7 +13,7 @@ use photon_proto::{
     Role, Type, Value, codec,
 };
 
-/// What is one step away from these bytes: each truncation, each flipped bit, and a byte too many.
+/// The neighbours of these bytes: each truncation, each flipped bit, and one surplus byte.
 fn neighbours(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let truncated = (0..bytes.len()).map(|length| bytes[..length].to_vec());
     let flipped = (0..bytes.len() * 8).map(|bit| {
@@ -209,7 +209,7 @@ fn depth_without_end_is_refused_early() {
             "{step:?}"
         );
     }
-    // An array of arrays says so once, and each element again.
+    // An array of arrays has a type code of its own, and so has each element.
     assert_eq!(
         kind(
             Protocol::V16,
@@ -251,7 +251,8 @@ fn declared_types_nest_as_deep_when_written_as_when_read() {
     }
 }
 
-/// An object array with so many values in it, itself included; 1.6 cannot count that far in one array.
+/// An object array with so many values in it, itself included; 1.6 cannot count that far in one
+/// array.
 fn crowd(values: usize) -> Value {
     let mut left = values - 1;
     let mut inner = Vec::new();
@@ -407,7 +408,7 @@ fn one_message_has_one_budget() {
             writer.put(2, &value).unwrap_err().kind,
             EncodeErrorKind::TooManyValues
         );
-        // What failed costs nothing.
+        // A failed value is not charged.
         writer.put(2, &Value::Null).unwrap();
     }
 }

@@ -26,7 +26,7 @@ fn bytes() -> BoxedStrategy<bytes::Bytes> {
     vec(any::<u8>(), 0..6).prop_map(Into::into).boxed()
 }
 
-/// Numbers at the edges of what takes one byte or two, and others.
+/// Numbers at the limits of one and two bytes, and others.
 fn long() -> BoxedStrategy<i64> {
     let edges = vec![
         0,
@@ -105,7 +105,7 @@ fn any_type() -> BoxedStrategy<Type> {
     .boxed()
 }
 
-/// Any value of a type; `depth` bounds what `Object` may hold.
+/// A strategy for values of a type. `depth` bounds the content of `Object`.
 fn value_of(of: &Type, depth: u32) -> BoxedStrategy<Value> {
     match of {
         Type::Object => any_value(depth),
@@ -337,7 +337,8 @@ fn array(element: &Type, depth: u32) -> BoxedStrategy<Array> {
     }
 }
 
-/// Whether a protocol can express a value, by the words of wire.md 3 to 5 and its advice; lengths and limits apart.
+/// Whether a protocol can express a value, according to wire.md 3 to 5 and its advice, regardless
+/// of lengths and limits.
 mod expressible {
     use super::*;
 
@@ -398,7 +399,8 @@ mod expressible {
         }
     }
 
-    /// The element type of an array, all the way down; `None` for arrays of arrays without or with mixed elements.
+    /// The element type of an array, all the way down; `None` for arrays of arrays without or with
+    /// mixed elements.
     fn kind(array: &Array) -> Option<Type> {
         let Array::Array(all) = array else {
             return Some(array.element_type());

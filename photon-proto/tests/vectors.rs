@@ -10,7 +10,7 @@ use photon_proto::tcp::{self, Delivery, Item, Splitter};
 use photon_proto::{Protocol, Role, Value, codec, internal};
 use serde_json::Value as Json;
 
-/// The test that takes a vector.
+/// The test that covers a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
     Value,

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_secret_is_used_whole() {
+    fn all_bits_of_the_largest_secret_are_used() {
         // Computed with Python's integers.
         let public = unhex(
             "c7195e0c74fe5b897d86e15d1e34582955f979169a6434dd4958a4866a21719ff2a932a776cdb9be26f406c0b8239276bf0211d6c5b5038287ab08e48c674133494f84253d519d6d403abce23c4ff54d6c5a23360c68cc3af1ebd708390e8a66",

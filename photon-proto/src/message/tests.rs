@@ -324,7 +324,7 @@ fn text_inits() {
 }
 
 #[test]
-fn a_writer_that_is_dropped_leaves_the_buffer_as_it_was() {
+fn a_dropped_writer_restores_the_buffer() {
     for protocol in [V16, V18] {
         let mut buffer = vec![1, 2, 3];
         let mut writer = MessageWriter::request(&mut buffer, protocol, &LIMITS, 2).unwrap();
@@ -358,7 +358,7 @@ fn a_writer_that_is_dropped_leaves_the_buffer_as_it_was() {
 }
 
 #[test]
-fn a_parameter_that_fails_leaves_the_message_as_it_was() {
+fn a_failed_parameter_does_not_change_the_message() {
     for protocol in [V16, V18] {
         let limits = Limits {
             max_depth: 4,
@@ -421,7 +421,7 @@ fn params<'a>(bytes: &'a [u8]) -> Params<'a> {
 }
 
 #[test]
-fn typed_readers_refuse_what_is_not_theirs() {
+fn typed_readers_reject_other_types() {
     // An int where each of them wants something else, and text where an int is wanted.
     let bytes = unhex("F3 04 01 02 07 0B 05 08 07 01 61");
     let at_first = |read: &dyn Fn(&mut Params<'_>) -> Option<DecodeErrorKind>| {
@@ -466,7 +466,7 @@ fn typed_readers_refuse_what_is_not_theirs() {
 }
 
 #[test]
-fn elements_are_given_one_by_one() {
+fn elements_are_passed_one_by_one() {
     let read = |hex: &str| {
         let bytes = unhex(hex);
         let mut params = params(&bytes);
@@ -578,7 +578,7 @@ fn texts_are_charged_whichever_way_they_are_read() {
 }
 
 #[test]
-fn what_is_skipped_is_not_looked_into() {
+fn skipped_values_are_not_decoded() {
     // Text that is none, a container as a key, the same key twice: behind the bounds nobody asks.
     let bytes = unhex("F3 04 01 03 01 07 01 FF 02 15 01 1700 08 03 14 09 09 02 0202 0202");
     assert_eq!(params(&bytes).finish(), Ok(0));

@@ -144,7 +144,7 @@ fn ping_vectors_are_written_and_read() {
 }
 
 #[test]
-fn frames_are_patched_where_they_stand() {
+fn frames_are_completed_in_place() {
     let mut out = vec![1, 2, 3];
     let start = begin_frame(&mut out, 0, Delivery::Reliable);
     assert_eq!(start.message_position(), out.len());
@@ -255,7 +255,7 @@ fn truncations_wait_for_more() {
 }
 
 #[test]
-fn bad_first_byte() {
+fn a_wrong_first_byte_is_an_error() {
     for byte in (0..=255).filter(|byte| ![0xFB, 0xF0].contains(byte)) {
         assert_eq!(failure(&[byte]), Some((DecodeErrorKind::BadFrame(byte), 0)));
     }
@@ -374,7 +374,7 @@ fn memory_stays_bounded_over_a_long_stream() {
 }
 
 #[test]
-fn memory_of_a_large_message_is_given_back() {
+fn memory_of_a_large_message_is_released() {
     for rest in [0, 5] {
         let mut splitter = Splitter::new(Role::Client, 2_000_000);
         for chunk in frame(0, Delivery::Reliable, &vec![1; 2_000_000]).chunks(10_000) {

@@ -17,8 +17,8 @@ use serde_json::Value as Json;
 pub(crate) const LIMITS: Limits = Limits::DEFAULT;
 pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::V16, Protocol::V18];
 
-/// How properties are tried: every run tries the same, so that nobody's change fails by accident; `PROPTEST_RNG_SEED` and
-/// `PROPTEST_CASES` try something else, and more.
+/// The settings of property tests. Every run uses the same cases, so that a test never fails by
+/// accident. `PROPTEST_RNG_SEED` and `PROPTEST_CASES` select others.
 pub(crate) fn properties(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig {
         failure_persistence: None,
@@ -101,7 +101,7 @@ impl Vector {
         value_from_json(&self.value).unwrap()
     }
 
-    /// What reading it has to give, the advice of wire.md included; `None` for an error.
+    /// The expected result of decoding, including the advice of wire.md; `None` for an error.
     pub(crate) fn reads_as(&self) -> Option<Value> {
         match self.direction.as_str() {
             "both" | "decode" => Some(self.value()),
@@ -112,7 +112,7 @@ impl Vector {
     }
 }
 
-/// What the specification advises to read where the official reader fails or does something odd.
+/// The results that the specification advises where the official reader fails or behaves oddly.
 fn advised(name: &str) -> Option<Value> {
     let map = |key, value, pairs| Some(Value::Dictionary(Dictionary { key, value, pairs }));
     match name {
@@ -141,7 +141,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     photon_inspect::hex::encode(bytes)
 }
 
-/// A message as its notation says it, and nothing that the notation does not say.
+/// A message in its notation, without anything that the notation omits.
 pub(crate) fn normal(json: &Json, protocol: Protocol) -> Json {
     message_to_json(&message_from_json(json, protocol).unwrap())
 }
@@ -164,8 +164,8 @@ pub(crate) fn write(protocol: Protocol, json: &Json) -> Vec<u8> {
         .unwrap()
 }
 
-/// A value as it comes back after it was written: 1.6 writes arrays of (arrays of) object arrays as object arrays, and
-/// an empty debug message is none. Both are documented at the types.
+/// A value as it comes back after it was written: 1.6 writes arrays of (arrays of) object arrays as
+/// object arrays, and an empty debug message is none. Both are documented at the types.
 pub(crate) fn as_written(protocol: Protocol, value: &Value) -> Value {
     let again = |value: &Value| as_written(protocol, value);
     let parameters = |all: &Parameters| {
@@ -283,7 +283,8 @@ fn holds_objects(array: &Array) -> bool {
     }
 }
 
-/// Everything that has to hold for any bytes as a value: a value or a typed error, the same on every path.
+/// Everything that has to hold for any bytes as a value: a value or a typed error, the same on
+/// every path.
 pub(crate) fn check_value(protocol: Protocol, bytes: &[u8]) {
     let owned = codec::decode_value(protocol, &LIMITS, bytes);
     let borrowed = codec::decode_value_ref(protocol, &LIMITS, bytes);
@@ -297,7 +298,8 @@ pub(crate) fn check_value(protocol: Protocol, bytes: &[u8]) {
     match (&owned, borrowed.and_then(|value| value.to_value(&LIMITS))) {
         (Ok(value), Ok(other)) => {
             assert_eq!(*value, other, "{}", context());
-            // What was read can be written again, or is one of the things that are only read.
+            // A decoded value can be encoded again, unless it is one of the few that are only
+            // decoded.
             if let Ok(again) = codec::encode_value(protocol, &LIMITS, value) {
                 let read = codec::decode_value(protocol, &LIMITS, &again);
                 assert_eq!(read, Ok(as_written(protocol, value)), "{}", context());
@@ -307,7 +309,7 @@ pub(crate) fn check_value(protocol: Protocol, bytes: &[u8]) {
         (one, other) => panic!("{one:?} {other:?}: {}", context()),
     }
     if let (Ok(_), Err(error)) = (codec::decode_value_ref(protocol, &LIMITS, bytes), &owned) {
-        // Only what a look over the bytes does not see.
+        // Only errors that skipping does not detect.
         let unseen = matches!(
             error.kind,
             DecodeErrorKind::NotUtf8
@@ -369,7 +371,7 @@ fn check_params(params: &Params<'_>, bytes: &[u8]) {
             checked(*error);
             checked(other);
         }
-        // A look over the bytes sees less.
+        // Skipping detects fewer errors.
         (Err(error), Ok(_)) => checked(*error),
         (Ok(_), Err(error)) => panic!("{error}: {}", context()),
     }
@@ -410,7 +412,7 @@ fn check_params(params: &Params<'_>, bytes: &[u8]) {
         (one, other) => panic!("{one:?} {other:?}: {}", context()),
     }
 
-    // The typed readers take what is theirs and refuse the rest.
+    // The typed readers accept their type and reject all others.
     let each = |read: &dyn Fn(&mut Params<'_>) -> Result<(), DecodeError>| {
         let mut params = params.clone();
         while let Ok(Some(_)) = params.next_key() {

@@ -63,7 +63,7 @@ fn several_frames_in_one_message() {
 }
 
 #[test]
-fn a_bad_object_does_not_take_the_others_with_it() {
+fn a_malformed_object_does_not_affect_other_frames() {
     let good = framed("~j~{\"evt\":7}");
     let bad = framed("~j~{\"evt\":[]}");
     let found = read(Role::Client, &[good.as_str(), &bad, &good].concat());
@@ -78,7 +78,7 @@ fn a_bad_object_does_not_take_the_others_with_it() {
 }
 
 #[test]
-fn nothing_follows_a_bad_length() {
+fn no_frame_follows_an_invalid_length() {
     let good = framed("~j~{\"evt\":7}");
     for bad in ["~m~99999~m~", "~m~x~m~", "~x~1~m~a", "x"] {
         let found = read(Role::Client, &[good.as_str(), bad, &good].concat());
@@ -132,7 +132,7 @@ fn lengths_that_lie() {
         read(Role::Client, &format!("~m~{}1~m~a", "0".repeat(1000))),
         [session("a")]
     );
-    // What is too much for one frame is the mark of the next.
+    // A surplus character of one frame is the mark of the next.
     let found = read(Role::Client, "~m~1~m~ab");
     assert_eq!(found[0], session("a"));
     assert_eq!(
@@ -163,7 +163,7 @@ fn every_truncation_fails_cleanly() {
 
 #[test]
 fn nuls_are_dropped_before_decoding() {
-    // wire.md 7.2. The length does not count them, wherever they stand.
+    // wire.md 7.2: the length does not count NULs, wherever they are.
     let clean = framed("~j~{\"evt\": 7,\"vals\":[]}");
     let message = [Ok(Read::Message(vec![0xF3, 4, 7, 0]))];
     for at in 0..=clean.len() {
@@ -220,7 +220,7 @@ fn sessions_that_would_not_come_back() {
 }
 
 #[test]
-fn limits_on_what_is_sent_and_received() {
+fn limits_apply_to_sent_and_received_messages() {
     let text = framed("~j~{\"evt\":7}");
     let limits = |bytes| Limits {
         max_received_bytes: bytes,

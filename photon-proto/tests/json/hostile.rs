@@ -1,4 +1,4 @@
-//! JSON that nobody should send.
+//! Hostile JSON.
 
 use crate::harness::LIMITS;
 use crate::{Read, framed, read_one, read_within, value};
@@ -13,7 +13,7 @@ fn object(json: &str) -> Result<Read, (DecodeErrorKind, usize)> {
 }
 
 #[test]
-fn what_is_not_json() {
+fn invalid_json_is_rejected() {
     use DecodeErrorKind::{TrailingBytes, Truncated, UnknownType, WrongType};
     for (json, kind, offset) in [
         ("", Truncated, 0),
@@ -134,7 +134,7 @@ fn numbers_of_any_length() {
     ] {
         assert_eq!(value(&json), Ok(expected.into()));
     }
-    // A code, a result, a time: what does not fit is refused or replaced, and never cut.
+    // A code, a return code or a time out of range is rejected or replaced, never truncated.
     let short = "9".repeat(10_000);
     assert_eq!(
         object(&format!("{{\"evt\":{short}}}")).unwrap_err().0,
@@ -174,7 +174,8 @@ fn depth() {
         assert!(value(&nest("[", inner, "]", 32)).is_ok());
         assert!(value(&nest("[\"a\",", "1", "]", 32)).is_ok());
     }
-    // An array that is a parameter does not count; whoever reads its elements may find them nested to the limit.
+    // An array that is a parameter does not count, so that its elements may be nested up to the
+    // limit.
     let text = framed(&format!(
         "~j~{{\"evt\":1,\"vals\":[2,{}]}}",
         nest("[", "1", "]", 33)
@@ -299,7 +300,7 @@ fn memory_and_length_are_charged() {
             "{max_memory_bytes}"
         );
     }
-    // Short numbers take more room in 1.8 than in the text.
+    // Short numbers need more bytes in 1.8 than in the text.
     let numbers = format!(
         "{{\"evt\":1,\"vals\":[1,[{}]]}}",
         vec!["5e0"; 1000].join(",")
@@ -320,7 +321,7 @@ fn memory_and_length_are_charged() {
 
 #[test]
 fn many_frames_and_long_marks_are_linear() {
-    // Would take minutes if every frame cost what is left behind it.
+    // This would take minutes if every frame cost the length of the rest.
     let all = read_within(&LIMITS, Role::Client, "~m~0~m~".repeat(149_000).as_bytes());
     assert_eq!(all.len(), 149_000);
     let growing: String = (0..1400)
@@ -331,7 +332,7 @@ fn many_frames_and_long_marks_are_linear() {
 }
 
 #[test]
-fn what_is_sent_is_bounded() {
+fn sent_frames_are_limited() {
     let mut message = Vec::new();
     let mut writer = MessageWriter::event(&mut message, Protocol::V18, &LIMITS, 1).unwrap();
     writer.put(1, &vec![200_u8; 200_000]).unwrap();

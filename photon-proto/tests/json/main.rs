@@ -1,4 +1,4 @@
-//! The JSON sub-protocol: its vectors, its table of types, its framing, hostile text, and what must hold for any text.
+//! The JSON sub-protocol: vectors, types, framing, hostile text, and properties of every text.
 #![cfg(feature = "json")]
 
 #[path = "../harness/mod.rs"]
@@ -84,7 +84,7 @@ fn framed(payload: &str) -> String {
     format!("~m~{}~m~{payload}", payload.encode_utf16().count())
 }
 
-/// What a message says, in a form that compares.
+/// The content of a message in a form that can be compared.
 type Said = (MessageKind, u8, i16, Option<String>, Parameters);
 
 fn said(bytes: &[u8]) -> Said {
@@ -131,7 +131,7 @@ fn said_by(role: Role, json: &str) -> Result<Said, DecodeErrorKind> {
     }
 }
 
-/// What a JSON value becomes as a parameter.
+/// The value that a JSON value becomes as a parameter.
 fn value(json: &str) -> Result<Value, DecodeErrorKind> {
     let (_, _, _, _, mut parameters) =
         said_by(Role::Client, &format!("{{\"evt\":1,\"vals\":[3,{json}]}}"))?;

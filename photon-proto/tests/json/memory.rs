@@ -1,4 +1,4 @@
-//! What reading takes from the heap: the message it makes, and nothing that a sender only promises.
+//! The heap memory of decoding: the message itself, and nothing that a sender only announces.
 
 use crate::harness::LIMITS;
 use crate::{framed, heap};
@@ -74,7 +74,7 @@ fn memory_stays_within_the_limit() {
                 let text = framed(&text);
                 assert!(text.len() <= max_received_bytes);
                 let taken = heap::largest(|| read(&limits, &text));
-                // A vector that grows is at most twice as large as what is in it.
+                // A growing vector is at most twice as large as its content.
                 assert!(
                     taken <= 2 * max_received_bytes,
                     "{piece} {max_received_bytes}: {taken}"

@@ -55,7 +55,7 @@ fn keys_come_in_any_order() {
 }
 
 #[test]
-fn what_may_be_missing() {
+fn optional_fields_may_be_missing() {
     let nothing = response(230, 0, None, vec![]);
     for json in [
         "{\"res\":230}",
@@ -65,7 +65,7 @@ fn what_may_be_missing() {
         "{\"res\":230,\"err\":\"\"}",
         "{\"res\":230,\"err\":0.0}",
         "{\"res\":230,\"evt\":null,\"irs\":null}",
-        // What is nobody's.
+        // Unknown keys.
         "{\"x\":[1,{\"res\":7,\"vals\":[1]}],\"res\":230,\"vals \":[1],\"\":{}}",
         "{\"req\":1,\"irq\":1,\"res\":230}",
     ] {
@@ -214,7 +214,8 @@ fn parameters() {
     for (vals, first) in [("{}", b'{'), ("\"\"", b'"'), ("1", b'1'), ("true", b't')] {
         assert_eq!(kind(vals), Err(DecodeErrorKind::WrongType(first)));
     }
-    // Of a parameter that comes twice the last value counts, as in the binary protocols; and of a key.
+    // Of a parameter that comes twice the last value counts, as in the binary protocols; and of a
+    // key.
     assert_eq!(kind("[1,2,1,3]"), Ok(vec![(1, 3.into())]));
     let twice = "{\"res\":1,\"vals\":[1,2,3,4],\"err\":5,\"msg\":\"a\",\"res\":2,\"vals\":[5,6],\"err\":7,\"msg\":\"b\"}";
     assert_eq!(
@@ -278,7 +279,7 @@ fn pings() {
         ping(CLIENT, "{\"irs\":1,\"vals\":[1,5.9,2,-5.9,3,null]}"),
         answer(5, -5)
     );
-    // What 32 bits do not hold, as real servers answer.
+    // Numbers beyond 32 bits, as real servers handle them.
     assert_eq!(
         ping(CLIENT, "{\"irs\":1,\"vals\":[1,2147483648,2,-1e99]}"),
         answer(i32::MIN, i32::MIN)
@@ -322,7 +323,7 @@ fn pings() {
 }
 
 #[test]
-fn every_kind_of_message_comes_back() {
+fn every_kind_of_message_survives_a_round_trip() {
     type Begin = fn(&mut Vec<u8>) -> MessageWriter<'_>;
     const V18: Protocol = Protocol::V18;
     let cases: [(Role, Begin, &str); 7] = [
@@ -396,7 +397,7 @@ fn every_kind_of_message_comes_back() {
 }
 
 #[test]
-fn what_is_not_written() {
+fn inexpressible_messages_are_rejected() {
     let write = |message: &[u8]| {
         let mut text = vec![1, 2];
         let error = encode_message(&mut text, &LIMITS, message).unwrap_err();

@@ -150,7 +150,7 @@ fn check_text(text: &[u8]) {
     }
 }
 
-/// Text that is almost what it should be.
+/// Text that is almost valid JSON.
 fn almost_json() -> BoxedStrategy<String> {
     let pieces = vec![
         "{",
@@ -278,7 +278,7 @@ fn every_binary_value_can_be_written() {
         let theirs: serde_json::Value = serde_json::from_str(&text).unwrap();
         let ours = value(&text).unwrap();
         assert!(same(&ours, &theirs), "{text}");
-        // What was lost is lost at the first time.
+        // Types are lost only in the first round trip.
         assert_eq!(value(&json(&ours)), Ok(ours), "{}", vector.label());
         written += 1;
     }

@@ -132,7 +132,7 @@ fn text_of_any_code_point() {
         json(&"\0\u{8}\t\n\u{b}\u{c}\r\u{1f} \"\\/\u{7f}\u{e9}\u{2028}".into()),
         "\"\\u0000\\b\\t\\n\\u000b\\f\\r\\u001f \\\"\\\\/\u{7f}\u{e9}\u{2028}\""
     );
-    // Longer than what may be written in 1.8.
+    // Longer than 1.8 allows to encode.
     let long = "\u{e9}".repeat(100_000);
     assert_eq!(value(&format!("\"{long}\"")), Ok(long.into()));
 }

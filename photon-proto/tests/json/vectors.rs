@@ -105,7 +105,7 @@ fn every_vector_is_read_and_written() {
 
 #[test]
 fn internal_messages_in_1_8_are_the_same_pings() {
-    // wire.md 8.4: what the binary protocols send.
+    // wire.md 8.4: the pings of the binary protocols.
     let mut text = Vec::new();
     encode_message(&mut text, &LIMITS, &[0xF3, 6, 1, 1, 1, 0x0B, 0xFC]).unwrap();
     let answer = [

@@ -31,7 +31,7 @@ impl Harness {
         }
     }
 
-    /// What the server sends now: to whom, header time, challenge, commands.
+    /// The datagrams that the server sends now: address, header time, challenge, commands.
     fn sent(&mut self) -> Vec<(Address, u32, u32, Vec<Cmd>)> {
         let now = at(self.now);
         if self.server.poll_timeout().is_some_and(|due| due <= now) {
@@ -74,7 +74,7 @@ impl Harness {
         self.sent()
     }
 
-    /// A connect, and what it takes to verify it: the assigned id and the header time.
+    /// A connect, and the two numbers that verify it: the assigned id and the header time.
     #[track_caller]
     fn knock(&mut self, from: Address, challenge: u32) -> (u16, u32) {
         let sent = self.feed(from, challenge, &[Cmd::connect()]);
@@ -125,7 +125,8 @@ fn connect_is_acked_and_verified_with_the_connect_payload_echoed() {
     let mut harness = Harness::new(|_| ());
     harness.now = 77;
     let mut connect = Cmd::connect();
-    // Anything that a 4.x client may announce comes back as it is, but for the id. Spec: udp.md 2.5.
+    // Anything that a 4.x client may announce comes back as it is, but for the id. Spec: udp.md
+    // 2.5.
     connect.body[4..].copy_from_slice(&[0xA5; 28]);
     connect.body[2..4].copy_from_slice(&1000_u16.to_be_bytes());
     for newer in [4..6, 12..14] {
@@ -176,7 +177,7 @@ fn a_connect_with_an_impossible_number_is_not_answered() {
     );
 }
 
-/// Nothing is negotiated with newer clients. Spec: udp.md 2.6, 12.
+/// No extension of newer clients is accepted. Spec: udp.md 2.6, 12.
 #[test]
 fn the_feature_flags_of_newer_clients_are_not_echoed() {
     let mut harness = Harness::new(|_| ());
@@ -207,7 +208,7 @@ fn a_client_counts_once_it_has_echoed_the_header_time() {
             "guess {guess}"
         );
     }
-    // Nor does the right time without the id that was assigned: who does not know it has not received it.
+    // The right time without the assigned id proves nothing either.
     let id = harness.ids.insert((5, CHALLENGE), 0xFFFF).unwrap();
     harness.feed(5, CHALLENGE, &[Cmd::ack(CONTROL, 0, time)]);
     assert_eq!((harness.server.len(), harness.events().len()), (0, 0));
@@ -282,7 +283,8 @@ fn a_repeated_connect_is_acked_and_keeps_its_id() {
     );
 }
 
-/// Who forges an address makes it receive little more than was sent for it. Spec: udp.md 12.
+/// A forged address receives little more than was sent in its name, so that the server amplifies no
+/// attack. Spec: udp.md 12.
 #[test]
 fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
     let mut harness = Harness::new(|_| ());
@@ -300,7 +302,7 @@ fn an_address_that_is_not_verified_gets_three_verify_connects_and_one_ack() {
     );
 }
 
-/// Nothing but connect and disconnect is acknowledged before. Spec: udp.md 12.
+/// Before the verification only connect and disconnect are acknowledged. Spec: udp.md 12.
 #[test]
 fn before_the_verification_pings_are_not_acked() {
     let mut harness = Harness::new(|_| ());
@@ -324,10 +326,10 @@ fn before_the_verification_pings_are_not_acked() {
     assert_eq!(sent[0].3, [Cmd::ack(CONTROL, 2, 0)]);
 }
 
-/// A client whose line loses much gets in: each repeated connect is answered in full, and who writes the assigned id has
-/// lost only its acknowledgement, so verify-connect comes again. Spec: udp.md 12.
+/// A client on a very lossy network can connect: each repeated connect gets a complete answer, and
+/// a client that uses its assigned id has received one.
 #[test]
-fn a_client_that_asks_again_is_answered_again() {
+fn a_repeated_connect_is_answered_again() {
     let mut harness = Harness::new(|config| config.half_open_timeout = ms(15_000));
     let (id, _) = harness.knock(5, CHALLENGE);
     harness.ids.insert((5, CHALLENGE), 0xFFFF);
@@ -344,7 +346,7 @@ fn a_client_that_asks_again_is_answered_again() {
             "at {now}"
         );
         harness.ids.insert((5, CHALLENGE), 0xFFFF);
-        // Data without the id is of somebody who has received nothing.
+        // Data without the id comes from an end that has received nothing.
         assert_eq!(
             harness.feed(5, CHALLENGE, &[Cmd::reliable(0, 1, b"init")]),
             []
@@ -367,7 +369,7 @@ fn a_client_that_asks_again_is_answered_again() {
 
 /// The official client sends this when it disconnects as soon as it is verified. Spec: udp.md 12.
 #[test]
-fn a_client_that_is_verified_and_leaves_in_one_datagram_is_told_of_and_acked() {
+fn a_client_verified_and_disconnected_by_one_datagram_emits_events_and_is_acked() {
     let mut harness = Harness::new(|_| ());
     let (_, time) = harness.knock(5, CHALLENGE);
     harness.now = 40;
@@ -405,7 +407,7 @@ fn a_client_that_is_verified_and_leaves_in_one_datagram_is_told_of_and_acked() {
 
 /// Spec: udp.md 12: the client's disconnect is acked, also of one that never counted.
 #[test]
-fn a_goodbye_before_the_verification_is_acked_and_not_told() {
+fn a_disconnect_before_the_verification_is_acked_without_an_event() {
     let mut harness = Harness::new(|_| ());
     harness.knock(5, CHALLENGE);
     harness.now = 40;
@@ -427,7 +429,7 @@ fn a_goodbye_before_the_verification_is_acked_and_not_told() {
     harness.connect(5, CHALLENGE + 1);
 }
 
-/// A driver that cannot send keeps no more than what is half-open.
+/// A blocked socket makes the table keep no more than the half-open connections.
 #[test]
 fn forged_connects_take_no_memory_while_nothing_is_sent() {
     let mut harness = Harness::new(|config| config.max_half_open = 16);
@@ -461,7 +463,7 @@ fn forged_connects_take_no_memory_while_nothing_is_sent() {
 fn another_challenge_ends_a_live_connection_only_once_verified() {
     let mut harness = Harness::new(|_| ());
     let old = harness.connect(5, 1);
-    // An attacker who forges the address: nothing happens to the client.
+    // A forged address does not affect the client.
     for challenge in 100..150 {
         harness.feed(5, challenge, &[Cmd::connect()]);
     }
@@ -512,7 +514,7 @@ fn half_open_connections_are_capped_and_expire() {
     harness.run_to(3001);
     assert_eq!(harness.server.half_open(), 0);
     assert_eq!(harness.server.stats().expired, 10);
-    // Never connected, so nothing is told; and nothing is left to wake up for.
+    // It was never connected, so there is no event and no deadline.
     assert_eq!(harness.events(), []);
     harness.run_to(100_000);
     assert_eq!(harness.server.poll_timeout(), None);
@@ -570,7 +572,7 @@ fn no_more_clients_than_allowed_are_connected_at_once() {
 }
 
 #[test]
-fn strangers_are_counted_and_not_answered() {
+fn unknown_datagrams_are_counted_and_not_answered() {
     let mut harness = Harness::new(|_| ());
     let before = harness.feed(
         1,
@@ -637,7 +639,7 @@ fn messages_go_to_the_right_client_both_ways() {
 }
 
 #[test]
-fn a_goodbye_is_acked_and_the_key_is_gone() {
+fn a_disconnect_is_acked_and_the_handle_is_gone() {
     let mut harness = Harness::new(|_| ());
     let key = harness.connect(5, 1);
     harness.now = 500;
@@ -692,7 +694,7 @@ fn a_message_that_is_refused_changes_nothing() {
 }
 
 #[test]
-fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
+fn shutdown_of_one_client_sends_its_reason_and_does_not_affect_others() {
     let mut harness = Harness::new(|_| ());
     let keys = [harness.connect(1, 1), harness.connect(2, 2)];
     harness.server.shutdown(at(0), keys[0], ms(1000), 3);
@@ -722,7 +724,7 @@ fn shutdown_of_one_client_says_its_reason_and_leaves_the_others() {
     assert_eq!(harness.server.len(), 1);
 }
 
-/// Ids, clocks: nothing that is sent tells what others get.
+/// The ids and clocks of one client reveal nothing about those of others.
 #[test]
 fn ids_of_live_connections_differ() {
     let mut harness = Harness::new(|_| ());
@@ -734,13 +736,14 @@ fn ids_of_live_connections_differ() {
     assert!(ids.len() >= 495, "{} different ids of 500", ids.len());
 }
 
-/// Random datagrams from a few addresses, in time: no panic, no busy timer, the table within its limits.
+/// Random datagrams from a few addresses, in time: no panic, no busy timer, the table within its
+/// limits.
 #[test]
 fn hostile_datagrams_keep_the_table_within_its_limits() {
     let mut rng = Rng(12);
     let mut harness = Harness::new(|config| {
         config.max_half_open = 16;
-        // Without pings nobody would miss an idle client.
+        // Without pings an idle client that is gone would not be noticed.
         config.connection.ping_interval = ms(1000);
         // One for each address.
         config.max_connections = 40;

@@ -1,5 +1,5 @@
-//! Captured datagrams of real servers and clients: all of them parse, and what the servers sent is delivered once and
-//! in order.
+//! Captured datagrams of real servers and clients: all are decoded, and the server's messages are
+//! delivered once and in order.
 //!
 //! The captures are not part of this project; `PHOTON_CAPTURES` names the directory they are in.
 
@@ -168,8 +168,8 @@ fn run(stream: &[(u64, Vec<u8>)]) -> Replay {
     let start = stream[0].0;
     for (time, bytes) in stream {
         replay.now = replay.now.max(time - start);
-        // Numbers that were sent before the capture began, or in a part of it that is not there: empty commands, which
-        // take their number and deliver nothing. Spec: udp.md 4.2.
+        // Numbers that were sent before the capture began, or in a part of it that is not there:
+        // empty commands, which take their number and deliver nothing. Spec: udp.md 4.2.
         for cmd in wire::read(bytes).commands {
             let up_to = match cmd.kind {
                 UNRELIABLE => cmd.rseq + 1,
@@ -241,7 +241,7 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
                 _ => None,
             });
             let told: Vec<(u8, Delivery, String)> = told.collect();
-            // Order is per channel and kind of order: what is sequenced, and what is not.
+            // The order is per channel, separately for sequenced and unsequenced messages.
             for wanted in [Delivery::Reliable, Delivery::UnreliableUnsequenced] {
                 let is_wanted = |delivery: Delivery| {
                     (delivery == Delivery::UnreliableUnsequenced) == (wanted != Delivery::Reliable)
@@ -284,7 +284,8 @@ fn every_captured_server_stream_is_delivered_once_and_in_order() {
     );
 }
 
-/// Every reliable command of the capture, each copy of it, was acknowledged with the time of its datagram.
+/// Every reliable command of the capture, each copy of it, was acknowledged with the time of its
+/// datagram.
 fn assert_all_acked(label: &str, stream: &[(u64, Vec<u8>)], replay: &Replay) {
     let mut acked: Vec<(u8, u32, u32)> = Vec::new();
     for (_, cmd) in replay.end.commands() {

@@ -26,7 +26,8 @@ fn u39_client_clock_wraps_past_2_31_and_2_32() {
             harness.end.sent.last().unwrap().read().time,
         );
         assert_eq!(u64::from(first), wrap - 100);
-        // Sent before the wrap, resent after it, answered after it: a sample of 30 to the second copy.
+        // Sent before the wrap, resent after it, answered after it: a sample of 30 to the second
+        // copy.
         let resent = harness.run_to(wrap + 97);
         assert_eq!(resent.len(), 1);
         let second = harness.end.sent.last().unwrap();
@@ -109,7 +110,7 @@ fn u39_server_clock_wraps() {
             conn.handle_datagram(at(sent + 30), &answer);
             assert_eq!(conn.in_flight(), 0);
         }
-        // From 200 and 99 samples of 30; what a broken difference gives is far from that.
+        // From 200 and 99 samples of 30. A wrong difference gives a value far from that.
         assert!(
             (30..=40).contains(&conn.round_trip_ms()),
             "{}",

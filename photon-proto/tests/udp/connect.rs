@@ -9,13 +9,14 @@ use crate::wire::{
 };
 use photon_proto::udp::{Cause, Config, Delivery, State};
 
-/// The connect datagram of the specification with another time and challenge. Spec: udp.md 3.2, step 1.
+/// The connect datagram of the specification with another time and challenge. Spec: udp.md 3.2,
+/// step 1.
 fn connect_datagram(time: u32) -> String {
     format!("ffff0001{time:08x}{CHALLENGE:08x}02ff01040000002c00000001{CONNECT_BODY}")
 }
 
 #[test]
-fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
+fn u01_connecting_takes_three_datagrams_and_is_done_at_80() {
     let mut harness = NetworkHarness::script();
     harness.run_until(119);
     let sent: Vec<(u64, String)> = harness
@@ -27,7 +28,8 @@ fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
     let header = |count: u8, time: u32| format!("004200{count:02x}{time:08x}{CHALLENGE:08x}");
     let expected = [
         (0, connect_datagram(0)),
-        // The acknowledgement of verify-connect echoes the server's header time, then init on channel 0, number 1.
+        // The acknowledgement of verify-connect echoes the server's header time, then init on
+        // channel 0, number 1.
         (
             40,
             format!(
@@ -56,7 +58,8 @@ fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
     assert_eq!(harness.client.conn.peer_id(), PEER_ID);
     assert_eq!(harness.client.conn.challenge(), CHALLENGE);
 
-    // The acknowledgement of server-time at 120 changes no round trip time; then nothing until the ping.
+    // The acknowledgement of server-time at 120 changes no round trip time; then nothing until the
+    // ping.
     let before = (
         harness.client.conn.round_trip_ms(),
         harness.client.conn.round_trip_variance_ms(),
@@ -76,7 +79,7 @@ fn u01_good_case_takes_three_datagrams_and_is_ready_at_80() {
     );
     assert_eq!(harness.client.sent.len(), 3);
     assert_eq!(harness.client.conn.in_flight(), 0);
-    // Exact, because the way there takes as long as the way back.
+    // Exact, because both directions take equally long.
     assert_eq!(
         harness.client.conn.server_time(crate::harness::at(200)),
         Some(PEER_CLOCK + 200)
@@ -107,7 +110,7 @@ fn u01_round_trip_time_is_40_and_39_after_connect_then_40_and_30() {
 }
 
 #[test]
-fn u01_both_roles_of_the_crate_understand_each_other() {
+fn u01_both_roles_of_the_crate_connect_to_each_other() {
     let mut harness = NetworkHarness::pair();
     harness.run_until(200);
     assert_eq!(harness.client.connected_at(), Some(40));
@@ -205,7 +208,7 @@ fn u03_without_quick_resends_the_time_decides_at_13866() {
 }
 
 #[test]
-fn u04_lost_verify_connect_is_waited_for_and_not_asked_for() {
+fn u04_a_lost_verify_connect_is_awaited_without_a_new_connect() {
     let mut harness = NetworkHarness::script()
         .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
     harness.written().split = true;
@@ -229,7 +232,7 @@ fn u04_lost_verify_connect_is_waited_for_and_not_asked_for() {
 }
 
 #[test]
-fn u04_verify_connect_that_never_comes_ends_after_15_s() {
+fn u04_a_missing_verify_connect_ends_the_connection_after_15_s() {
     let mut harness = NetworkHarness::script()
         .losing(|packet| packet.from == Side::Server && packet.has(|cmd| cmd.kind == VERIFY));
     harness.written().split = true;
@@ -282,7 +285,8 @@ fn u05_verify_connect_without_the_ack_suffices_and_connect_goes_on() {
 fn u05_server_role_acknowledges_a_repeated_connect_and_keeps_the_connection() {
     let mut harness =
         NetworkHarness::pair().losing(|packet| packet.from == Side::Server && packet.index == 0);
-    // The first answer holds acknowledgement and verify-connect, so both are lost; the second connect brings them again.
+    // The first answer holds acknowledgement and verify-connect, so both are lost; the second
+    // connect brings them again.
     harness.run_until(1500);
     assert_eq!(harness.client.times_of_kind(CONNECT), [0, 221]);
     assert!(harness.client.connected_at().is_some());

@@ -1,4 +1,4 @@
-//! What a driver may rely on: timers, order of calls, a clock that is not perfect. Spec: udp.md 9, 11.
+//! The contract with a driver: timers, order of calls, imperfect clocks. Spec: udp.md 9, 11.
 
 use crate::harness::{Harness, PEER_ID, Rng, RoundTripMs, at, both, config, ms, server_config};
 use crate::wire::{self, CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE};
@@ -9,7 +9,8 @@ fn quiet() -> Harness {
     Harness::client(config(|config| config.ping_interval = ms(0)))
 }
 
-/// The same datagram until it is reported as sent, with the time of each call; the timer counts from the last of them.
+/// The same datagram until it is reported as sent, with the time of each call; the timer counts
+/// from the last of them.
 #[test]
 fn a_datagram_that_waits_for_the_socket_is_restamped_and_its_timer_counts_from_then() {
     let mut conn = Connection::connect(Config::client(), 7, at(0));
@@ -32,7 +33,7 @@ fn a_datagram_that_waits_for_the_socket_is_restamped_and_its_timer_counts_from_t
 
 /// The disconnect timeout counts from the moment at which it left, too.
 #[test]
-fn a_datagram_that_waited_is_given_up_by_the_time_at_which_it_left() {
+fn a_delayed_datagram_times_out_by_the_time_at_which_it_was_sent() {
     let settings = config(|config| {
         config.quick_resends = 0;
         config.connect_timeout = ms(0);
@@ -54,7 +55,7 @@ fn a_datagram_that_waited_is_given_up_by_the_time_at_which_it_left() {
     assert_eq!(times, [221, 662, 1543, 3304, 6825, 13_866]);
 }
 
-/// The same for a resend, with a check sum.
+/// The same for a resend, with a checksum.
 #[test]
 fn a_resend_that_waits_is_restamped_too() {
     let mut conn = Connection::connect(config(|config| config.crc = true), 7, at(0));
@@ -62,7 +63,7 @@ fn a_resend_that_waits_is_restamped_too() {
     conn.transmitted();
     conn.handle_timeout(at(221));
     for now in [221, 230, 300] {
-        // Reading checks the check sum.
+        // Decoding verifies the checksum.
         assert_eq!(
             u64::from(wire::read(conn.transmit(at(now)).unwrap()).time),
             now
@@ -72,7 +73,8 @@ fn a_resend_that_waits_is_restamped_too() {
     assert_eq!(conn.poll_timeout(), Some(at(521)));
 }
 
-/// A socket that is full is no reason to wake up: the deadline is not "now", and no time passes for what has not left.
+/// A blocked socket is no reason to wake up: the deadline is not "now", and no timer runs for
+/// unsent commands.
 #[test]
 fn a_full_socket_does_not_make_the_driver_busy() {
     let mut harness = quiet();
@@ -120,8 +122,8 @@ fn poll_timeout_is_exact_and_handle_timeout_before_it_changes_nothing() {
     assert_eq!(conn.state(), State::Disconnected);
 }
 
-/// Times are microseconds, deadlines whole milliseconds after the start: a driver that wakes up exactly then, or a part
-/// of a millisecond later, is never early.
+/// Times are microseconds, deadlines whole milliseconds after the start: a driver that wakes up
+/// exactly then, or a part of a millisecond later, is never early.
 #[test]
 fn deadlines_are_exact_between_milliseconds_too() {
     for late in [0, 1, 400, 999] {
@@ -157,7 +159,7 @@ fn a_late_driver_is_not_punished() {
     assert_eq!(harness.poll().len(), 1);
     assert_eq!(harness.conn().stats().resent_commands, 1);
     assert_eq!(harness.conn().state(), State::Connected);
-    // Later than the disconnect timeout it is over when it is looked at. Spec: udp.md 5.4.
+    // After the disconnect timeout, the connection ends at the next check. Spec: udp.md 5.4.
     harness.now = 10_101;
     harness.poll();
     assert_eq!(
@@ -222,7 +224,8 @@ fn extreme_times_do_not_panic() {
     }
 }
 
-/// Any call at any moment, before, during and after: nothing panics, and the end comes at most once and last.
+/// Any call at any moment, before, during and after: nothing panics, and the end comes at most once
+/// and last.
 #[test]
 fn calls_in_any_order_keep_the_contract() {
     for seed in 0..3000 {
@@ -314,7 +317,7 @@ fn calls_in_any_order_keep_the_contract() {
                 }
             }
         }
-        // Whatever happened, a driver can go on with it, and it comes to an end.
+        // Whatever happened, a driver can continue, and the connection comes to an end.
         let mut rest = harness;
         rest.end.taking = true;
         rest.end.conn.handle_timeout(at(rest.now));
@@ -343,7 +346,7 @@ fn calls_in_any_order_keep_the_contract() {
 
 /// With a close, before anything was sent.
 #[test]
-fn closing_what_was_never_used_works() {
+fn closing_an_unused_connection_works() {
     let mut conn = Connection::connect(Config::client(), 7, at(0));
     conn.close();
     conn.close();
@@ -413,7 +416,8 @@ fn queued_bytes_count_until_the_ack() {
     });
 }
 
-/// Datagrams of its own are enough, whatever is in them and whether anything of them is acknowledged. Spec: udp.md 12.
+/// Its own datagrams suffice, whatever they contain and whether they are acknowledged. Spec: udp.md
+/// 12.
 #[test]
 fn a_server_that_sends_does_not_ping() {
     let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
@@ -423,7 +427,8 @@ fn a_server_that_sends_does_not_ping() {
         harness.feed(&[Cmd::reliable(0, rseq, b"client data")]);
     }
     assert_eq!(harness.end.times_of_kind(PING), [0; 0]);
-    // The client falls silent: a ping a second after the last acknowledgement, and the end of what nobody answers.
+    // The client falls silent: a ping one second after the last ack, and a timeout without an
+    // answer.
     let last = harness.now;
     harness.run_to(last + 60_000);
     assert_eq!(harness.end.times_of_kind(PING)[0], last + 1001);
@@ -433,9 +438,9 @@ fn a_server_that_sends_does_not_ping() {
     );
 }
 
-/// Who sends unreliable messages only would never miss a client that is gone. Spec: udp.md 12.
+/// A server that sends only unreliable messages notices that its client is gone. Spec: udp.md 12.
 #[test]
-fn a_server_that_sends_and_hears_nothing_pings_all_the_same() {
+fn a_server_that_sends_and_receives_nothing_still_pings() {
     let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
     while harness.now < 30_000 && harness.end.end().is_none() {
         harness
@@ -444,7 +449,7 @@ fn a_server_that_sends_and_hears_nothing_pings_all_the_same() {
             .unwrap();
         harness.run_to(harness.now + 100);
     }
-    // The client was heard last at 40.
+    // The last datagram of the client arrived at 40.
     assert_eq!(harness.end.times_of_kind(PING)[0], 40 + 10_001);
     assert_eq!(
         harness.end.end().map(|(_, cause)| cause),
@@ -452,7 +457,7 @@ fn a_server_that_sends_and_hears_nothing_pings_all_the_same() {
     );
 }
 
-/// A datagram that was built and not taken by the socket counts once it is reported. Spec: udp.md 12.
+/// A datagram that waits for the socket counts once it is reported as sent. Spec: udp.md 12.
 #[test]
 fn the_ping_of_the_server_role_waits_from_the_reported_datagram_on() {
     let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
@@ -473,7 +478,8 @@ fn the_server_role_pings_about_a_second_after_its_own_last_datagram() {
     let sent = harness.now;
     harness.run_acked(sent + 3500, 40);
     let pings = harness.end.times_of_kind(PING);
-    // "About 1000 ms": 984 to 1015 in the captures. From the datagram, not from its acknowledgement 40 ms later.
+    // "About 1000 ms": 984 to 1015 in the captures. From the datagram, not from its acknowledgement
+    // 40 ms later.
     assert_eq!(pings, [sent + 1001, sent + 2002, sent + 3003]);
     let ping = harness
         .end

@@ -10,7 +10,7 @@ fn quiet() -> Harness {
     Harness::client(config(|config| config.ping_interval = ms(0)))
 }
 
-/// The end is final: nothing is sent, said or waited for any more, whatever comes in.
+/// The end is final: no datagram, event or deadline follows, whatever arrives.
 #[track_caller]
 fn assert_over(harness: &mut Harness) {
     let (sent, log) = (harness.end.sent.len(), harness.end.log.len());
@@ -41,7 +41,7 @@ fn assert_over(harness: &mut Harness) {
 }
 
 #[test]
-fn u31_server_disconnect_is_acked_together_with_our_own_and_its_reason_told() {
+fn u31_a_server_disconnect_is_acked_with_our_own_and_its_reason_is_reported() {
     let causes = [
         (0, Cause::ServerUnknown(0)),
         (1, Cause::ServerLogic),
@@ -86,7 +86,8 @@ fn u31_disconnect_without_the_reliable_flag_is_not_acked() {
     assert_over(&mut harness);
 }
 
-/// Honoured in Connecting too: the unsequenced form, because it is not Connected. Spec: udp.md 7.1, 9 item 13.
+/// Honoured in Connecting too: the unsequenced form, because it is not Connected. Spec: udp.md 7.1,
+/// 9 item 13.
 #[test]
 fn u31_server_disconnect_while_connecting_ends_it() {
     let mut harness = Harness::new_client(Config::client());
@@ -99,7 +100,8 @@ fn u31_server_disconnect_while_connecting_ends_it() {
     assert_over(&mut harness);
 }
 
-/// What arrived before the goodbye, in the same datagram even, is told before the end.
+/// Messages that arrived before the disconnect, even in the same datagram, are delivered before the
+/// end.
 #[test]
 fn u31_messages_received_before_the_end_come_before_it() {
     let mut harness = quiet();
@@ -200,9 +202,9 @@ fn u32_close_while_connecting_is_the_unsequenced_form() {
     assert_over(&mut harness);
 }
 
-/// The client's goodbye: acknowledged, and told as the peer's. Spec: udp.md 12.
+/// The client's disconnect is acknowledged and reported with its reason. Spec: udp.md 12.
 #[test]
-fn u32_server_role_acks_the_clients_goodbye() {
+fn u32_server_role_acks_the_clients_disconnect() {
     let mut harness = NetworkHarness::pair();
     harness.run_until(200);
     harness.client.conn.close();
@@ -220,7 +222,7 @@ fn u32_server_role_acks_the_clients_goodbye() {
 }
 
 #[test]
-fn a_server_that_shuts_down_gives_its_reason() {
+fn a_server_that_shuts_down_sends_its_reason() {
     for (reason, cause) in [
         (1, Cause::ServerLogic),
         (3, Cause::ServerUserLimit),
@@ -237,7 +239,7 @@ fn a_server_that_shuts_down_gives_its_reason() {
 
 /// Spec: udp.md 7.1: drain, then disconnect, then wait for its acknowledgement.
 #[test]
-fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
+fn shutdown_sends_accepted_messages_and_waits_for_the_ack_of_its_disconnect() {
     let mut harness = NetworkHarness::pair();
     harness.run_until(200);
     harness.real().messages();
@@ -255,7 +257,7 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
         "{refused:?}"
     );
     harness.run_until(5000);
-    // 50, 50, 20 at 200, 240 and 280; drained at 320; the goodbye is acknowledged at 360.
+    // 50, 50, 20 at 200, 240 and 280; drained at 320; the disconnect is acknowledged at 360.
     assert_eq!(harness.client.times_of_kind(DISCONNECT), [320]);
     assert_eq!(harness.client.end(), Some((360, Cause::LocalClose)));
     let taken: Vec<u8> = harness
@@ -277,7 +279,7 @@ fn shutdown_sends_what_was_accepted_and_waits_for_the_ack_of_its_goodbye() {
 }
 
 #[test]
-fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
+fn shutdown_with_nothing_in_flight_disconnects_at_once() {
     let mut harness = NetworkHarness::script();
     harness.run_until(200);
     harness
@@ -296,7 +298,7 @@ fn shutdown_with_nothing_in_flight_says_goodbye_at_once() {
     assert_eq!(harness.client.end(), Some((240, Cause::LocalClose)));
 }
 
-/// What is unreliable is never acknowledged: pulled is done. Spec: udp.md 7.1.
+/// An unreliable message is never acknowledged: pulling it completes it. Spec: udp.md 7.1.
 #[test]
 fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
     both(|harness| {
@@ -308,7 +310,7 @@ fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
         harness.conn().shutdown(now, ms(5000), REASON_CLIENT);
         let sent: Vec<u8> = harness.poll().iter().map(|cmd| cmd.kind).collect();
         assert_eq!(sent, [UNRELIABLE, DISCONNECT]);
-        // The resend of the goodbye, not the end of the draining.
+        // The resend of the disconnect, not the end of draining.
         assert!(
             harness.end.deadline().is_some_and(|due| due < 100 + 401),
             "{:?}",
@@ -323,7 +325,7 @@ fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
 
 /// The same behind a window that opens with the last acknowledgement. Spec: udp.md 5.9.
 #[test]
-fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent() {
+fn shutdown_with_unreliable_messages_behind_the_window_disconnects_when_they_are_sent() {
     both_with(
         |config| config.send_window = 1,
         |harness| {
@@ -333,7 +335,8 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
             let now = at(harness.now);
             harness.conn().shutdown(now, ms(5000), REASON_CLIENT);
             harness.run_acked(20_000, 40);
-            // With the second acknowledgement nothing is queued: the unreliable message left with the second message.
+            // With the second acknowledgement nothing is queued: the unreliable message left with
+            // the second message.
             assert_eq!(harness.end.times_of_kind(UNRELIABLE), [140]);
             assert_eq!(harness.end.times_of_kind(DISCONNECT), [180]);
         },
@@ -345,7 +348,8 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
                 harness.conn().send(0, delivery, &[1; 1000]).unwrap();
             }
             let now = at(harness.now);
-            // Full: the unreliable message is pulled only after the acknowledgement of what goes before it.
+            // The window is full: the unreliable message is pulled only after the ack of the
+            // commands before it.
             let first = harness.conn().transmit(now).map(crate::wire::read);
             let time = first.unwrap().time;
             harness.conn().transmitted();
@@ -360,9 +364,10 @@ fn shutdown_with_unreliable_messages_behind_the_window_leaves_when_they_are_sent
     );
 }
 
-/// The acknowledgement of the server's goodbye goes with ours, whatever waits before it. Spec: udp.md 7.2.
+/// The ack of the server's disconnect is sent with our own, whatever waits before it. Spec: udp.md
+/// 7.2.
 #[test]
-fn the_servers_goodbye_is_acked_before_everything_else() {
+fn the_servers_disconnect_is_acked_before_everything_else() {
     for pings in [57, 58, 90] {
         let mut harness = quiet();
         let mut commands: Vec<Cmd> = (0..pings).map(Cmd::ping).collect();
@@ -380,7 +385,7 @@ fn the_servers_goodbye_is_acked_before_everything_else() {
             (59.min(replies.len()), Some(&own))
         );
     }
-    // Even if there is no room for acknowledgements any more. Spec: udp.md 9, item 14.
+    // Even if the queue of acks is full. Spec: udp.md 9, item 14.
     let mut harness = quiet();
     let datagram = harness.datagram(&vec![Cmd::ping(1); 100]);
     let now = at(harness.now);
@@ -392,9 +397,9 @@ fn the_servers_goodbye_is_acked_before_everything_else() {
     assert!(replies.contains(&harness.ack_of(&goodbye)));
 }
 
-/// A client that leaves while the server drains has said its last word. Spec: udp.md 9, item 13.
+/// A client's disconnect ends the connection while the server drains. Spec: udp.md 9, item 13.
 #[test]
-fn the_server_role_takes_a_goodbye_while_it_is_leaving() {
+fn the_server_role_handles_a_disconnect_while_it_disconnects() {
     for in_flight in [true, false] {
         let mut harness = Harness::server(server_config(|_| ()));
         if in_flight {
@@ -423,7 +428,7 @@ fn the_server_role_takes_a_goodbye_while_it_is_leaving() {
 }
 
 #[test]
-fn shutdown_without_an_answer_ends_after_two_resends_of_the_goodbye() {
+fn shutdown_without_an_answer_ends_after_two_resends_of_the_disconnect() {
     let mut harness =
         NetworkHarness::script().losing(|packet| packet.from == Side::Client && packet.at >= 200);
     harness.run_until(200);
@@ -451,14 +456,14 @@ fn shutdown_stops_draining_when_its_time_is_up() {
         .conn
         .shutdown(at(200), ms(500), REASON_CLIENT);
     harness.run_until(30_000);
-    // Sent again while it drains, not any more afterwards; the goodbye is acknowledged.
+    // Sent again while it drains, but not afterwards. The disconnect is acknowledged.
     assert_eq!(harness.client.times_of(0, 2), [200, 361, 522, 683]);
     assert_eq!(harness.client.times_of_kind(DISCONNECT), [700]);
     assert_eq!(harness.client.end(), Some((740, Cause::LocalClose)));
 }
 
-/// The same with commands of channel 255 among what is dropped: the goodbye has a number after theirs, is sent again and
-/// ends, or is acknowledged and ends.
+/// The same with control commands among the dropped ones: the disconnect has a number after theirs,
+/// is sent again, and its ack ends the connection.
 #[test]
 fn shutdown_after_dropped_control_commands_still_ends() {
     for answered in [false, true] {
@@ -496,7 +501,7 @@ fn shutdown_after_dropped_control_commands_still_ends() {
     }
 }
 
-/// Everything that the server still says while we drain is received.
+/// Messages of the server are received while the client drains.
 #[test]
 fn shutdown_goes_on_receiving_while_it_drains() {
     let mut harness = quiet();
@@ -563,7 +568,7 @@ fn shutdown_while_connecting_ends_it() {
         harness.end.end().map(|(_, cause)| cause),
         Some(Cause::LocalClose)
     );
-    // At the latest when the time for draining and two resends of a goodbye are over.
+    // At the latest after the drain timeout and two resends of a disconnect.
     assert!(
         harness.end.end().unwrap().0 <= 30 + 500 + 3 * 401,
         "{:?}",
@@ -572,9 +577,10 @@ fn shutdown_while_connecting_ends_it() {
     assert_over(&mut harness);
 }
 
-/// A client that stops answering: the resend schedule ends it on this side too. Spec: udp.md 5.4, 12.
+/// A client that stops answering: the resend schedule ends it on this side too. Spec: udp.md 5.4,
+/// 12.
 #[test]
-fn the_server_role_times_out_and_says_so() {
+fn the_server_role_times_out_and_sends_a_disconnect() {
     let mut harness = Harness::server(server_config(|config| config.ping_interval = ms(1000)));
     harness.run_to(60_000);
     let (_, cause) = harness.end.end().expect("an end");
@@ -593,9 +599,9 @@ fn the_server_role_times_out_and_says_so() {
     assert_over(&mut harness);
 }
 
-/// Messages that were queued before a timeout are gone, what was received is not. Spec: udp.md 5.6.
+/// A timeout drops queued messages and keeps received ones. Spec: udp.md 5.6.
 #[test]
-fn timeout_clears_the_queues_and_keeps_what_was_received() {
+fn timeout_clears_the_queues_and_keeps_received_messages() {
     let mut harness = quiet();
     harness.end.taking = false;
     harness.feed(&[Cmd::reliable(0, 1, b"received")]);
@@ -621,7 +627,8 @@ fn timeout_clears_the_queues_and_keeps_what_was_received() {
     assert_eq!(harness.end.log[1].1, What::Ended(Cause::Timeout));
 }
 
-/// Acknowledgements that were due go with the last datagram, however many: it is one datagram. Spec: udp.md 7.1.
+/// Acknowledgements that were due go with the last datagram, however many: it is one datagram.
+/// Spec: udp.md 7.1.
 #[test]
 fn close_with_many_pending_acks_is_still_one_datagram() {
     let mut harness = quiet();

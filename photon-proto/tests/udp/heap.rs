@@ -1,4 +1,4 @@
-//! What a thread takes from the heap, counted.
+//! Counts the heap memory of a thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,20 +7,21 @@ struct Counting;
 
 thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(0) };
-    /// Below zero once this thread has freed what another one allocated.
+    /// Negative if this thread has freed memory that another one allocated.
     static LIVE: Cell<isize> = const { Cell::new(0) };
     /// Blocks that were asked for, grown ones too.
     static BLOCKS: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(size: usize, change: isize) {
-    // Not at hand any more while a thread ends; then nobody counts either.
+    // Not accessible while a thread ends; its last allocations are not counted.
     let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
     let _ = LIVE.try_with(|live| live.set(live.get() + change));
     let _ = BLOCKS.try_with(|blocks| blocks.set(blocks.get() + usize::from(size > 0)));
 }
 
-// SAFETY: every call is passed on to the system allocator as it came; counting allocates nothing itself.
+// SAFETY: every call is passed on to the system allocator as it came; counting allocates nothing
+// itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), layout.size() as isize);

@@ -1,8 +1,8 @@
-//! Scenario 40: random and mutated datagrams with the correct challenge, into each role, while time moves. Spec: udp.md
-//! 9, 10.
+//! Scenario 40: random and mutated datagrams with the correct challenge, into each role, while time
+//! moves. Spec: udp.md 9, 10.
 //!
-//! `cargo test` runs 60,000 of them per role. `PHOTON_UDP_FULL=1` in the environment runs 1,000,000. What ran is
-//! printed.
+//! `cargo test` runs 60,000 of them per role. `PHOTON_UDP_FULL=1` in the environment runs
+//! 1,000,000. What ran is printed.
 
 use crate::harness::{CHALLENGE, Harness, PEER_ID, Rng, at, config, server_config};
 use crate::heap;
@@ -111,7 +111,7 @@ fn hostile_datagram(rng: &mut Rng, valid: &[u8]) -> Vec<u8> {
             bytes.extend((0..length).map(|_| rng.byte()));
             bytes
         }
-        // A good one, changed.
+        // A valid one, changed.
         1 => {
             let mut bytes = valid.to_vec();
             for _ in 0..=rng.below(4) {
@@ -141,7 +141,8 @@ fn hostile_datagram(rng: &mut Rng, valid: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// One connection after the other gets hostile datagrams; each has to stay within its caps, and to end at most once.
+/// One connection after the other gets hostile datagrams; each has to stay within its caps, and to
+/// end at most once.
 fn attack(seed: u64, is_client: bool) {
     let mut rng = Rng(seed);
     let (mut ended, mut connections, mut largest, mut longest, mut messages) = (0, 0, 0, 0, 0);
@@ -173,7 +174,7 @@ fn attack(seed: u64, is_client: bool) {
             let now = at(harness.now);
             let block = heap::largest(|| harness.conn().handle_datagram(now, &datagram));
             largest = largest.max(block);
-            // Doubling queues of small things at most; never what a length in the datagram promises.
+            // At most doubling queues of small entries; never a length that a datagram announces.
             assert!(
                 block <= 256 * 1024,
                 "seed {seed}: {block} bytes for {}",
@@ -232,7 +233,7 @@ fn u40_hostile_datagrams_at_a_server() {
     attack(41, false);
 }
 
-/// One hostile datagram at a fresh connection takes nothing much larger than the datagram itself.
+/// One hostile datagram at a new connection uses little more memory than its own length.
 #[test]
 fn u40_one_datagram_allocates_no_more_than_its_size_class() {
     let mut rng = Rng(42);
@@ -247,14 +248,14 @@ fn u40_one_datagram_allocates_no_more_than_its_size_class() {
         let datagram = hostile_datagram(&mut rng, &valid);
         let now = at(harness.now);
         let block = heap::largest(|| harness.conn().handle_datagram(now, &datagram));
-        // A queue of 156 small entries, or a payload, with room for growth. Spec: udp.md 10.
+        // A queue of 156 small entries, or a payload, with space to grow. Spec: udp.md 10.
         assert!(block <= 8192, "{block} bytes for {}", wire::hex(&datagram));
     }
 }
 
-/// What arrives while connecting, in either role.
+/// Datagrams that arrive while connecting, in either role.
 #[test]
-fn u40_hostile_datagrams_before_the_connection_stands() {
+fn u40_hostile_datagrams_before_the_connection_is_established() {
     let mut rng = Rng(43);
     for round in 0..rounds() / 20 {
         let is_client = round % 2 == 0;
@@ -277,7 +278,7 @@ fn u40_hostile_datagrams_before_the_connection_stands() {
 
 /// Datagrams of a real session, replayed in any order and any number, and cut anywhere.
 #[test]
-fn u40_every_truncation_of_a_good_datagram_is_dropped_or_read() {
+fn u40_every_truncation_of_a_valid_datagram_is_dropped_or_decoded() {
     for is_client in [true, false] {
         let of = Fragments {
             start: 3,

@@ -1,8 +1,8 @@
 //! Scenario 37: both roles over a bad network. Spec: udp.md 10.
 //!
-//! `cargo test` runs 500 messages each way with 6 seeds. `PHOTON_UDP_FULL=1` in the environment runs what the
-//! specification asks for: 10,000 messages each way with 100 seeds, about half a minute with the optimised test profile.
-//! What ran is printed.
+//! `cargo test` runs 500 messages each way with 6 seeds. `PHOTON_UDP_FULL=1` in the environment
+//! runs what the specification asks for: 10,000 messages each way with 100 seeds, about half a
+//! minute with the optimised test profile. What ran is printed.
 
 use crate::harness::{NetworkHarness, Packet, Rng, Server, Side};
 use crate::wire::{ACK_UNSEQUENCED, CONTROL};
@@ -34,10 +34,11 @@ fn message(number: u32) -> Vec<u8> {
     bytes
 }
 
-/// What each side has in flight, seen from the network: sent, and no acknowledgement has come back.
+/// The commands of each end that are sent and not acknowledged, as the network sees it.
 #[derive(Default)]
 struct InFlight {
-    /// By side, then by channel, unsequenced or not, and number; with the arrival of the first acknowledgement.
+    /// By side, then by channel, unsequenced or not, and number; with the arrival of the first
+    /// acknowledgement.
     commands: [BTreeMap<(u8, bool, u32), u64>; 2],
     /// The most of each side's data channel 0, and of its control channel.
     most: [[usize; 2]; 2],
@@ -51,7 +52,7 @@ impl InFlight {
         } else {
             [1, 0]
         };
-        // What has come in was seen before this was built.
+        // Received datagrams were processed before this one was built.
         self.commands[own].retain(|_, acked_at| *acked_at > packet.at);
         for cmd in packet.commands() {
             if cmd.is_ack() {
@@ -207,7 +208,8 @@ fn u37_each_side_receives_each_message_once_and_in_order_over_a_bad_network() {
             resent,
             ended_at,
         } = run(seed, count, weather);
-        // Each side fills its window on channel 0, and has one command about the connection in flight at a time.
+        // Each side fills its window on channel 0, and has one command about the connection in
+        // flight at a time.
         assert_eq!(
             most_in_flight,
             [[50, 1]; 2],
@@ -252,7 +254,8 @@ fn u37_matrix_of_loss_duplication_and_jitter() {
     }
 }
 
-/// Every delivery mode at once, on two channels, over a bad network that also flips bits; check sums find those.
+/// All delivery modes at once, on two channels, over a bad network that also flips bits, which
+/// checksums detect.
 #[test]
 fn u37_every_delivery_mode_keeps_its_promise() {
     const COUNT: u32 = 400;

@@ -1,8 +1,10 @@
-//! Photon's reliable UDP from the outside, written from the specification alone: the forty scenarios of udp.md 10
-//! (`u01_` to `u40_`), the nineteen rules of udp.md 9 (`r01_` to `r19_`), recorded sessions and captured datagrams.
+//! Photon's reliable UDP from the outside, written from the specification alone: the forty
+//! scenarios of udp.md 10 (`u01_` to `u40_`), the nineteen rules of udp.md 9 (`r01_` to `r19_`),
+//! recorded sessions and captured datagrams.
 //!
-//! Times are virtual and exact to the millisecond; nothing sleeps. Bytes of the other end are written by hand.
-//! `PHOTON_UDP_FULL=1` runs scenarios 37 and 40 in full, `PHOTON_CAPTURES` names the directory of the captures.
+//! Times are virtual and exact to the millisecond; nothing sleeps. Bytes of the other end are
+//! written by hand. `PHOTON_UDP_FULL=1` runs scenarios 37 and 40 in full, `PHOTON_CAPTURES` names
+//! the directory of the captures.
 
 mod acceptor;
 mod captured;
@@ -30,7 +32,7 @@ mod wire;
 
 /// Each scenario and each rule has a test. The names are read out of the sources.
 #[test]
-fn no_scenario_and_no_rule_is_left_out() {
+fn every_scenario_and_rule_has_a_test() {
     let sources = [
         include_str!("connect.rs"),
         include_str!("clock.rs"),

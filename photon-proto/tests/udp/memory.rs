@@ -1,5 +1,5 @@
-//! What a connection holds on the heap, whatever the peer sends and the application does not take. Spec: udp.md 9, items
-//! 9, 10, 14 and 19.
+//! The heap memory of a connection, whatever the peer sends and the application leaves untaken.
+//! Spec: udp.md 9, items 9, 10, 14 and 19.
 
 use crate::harness::{Harness, at, both, both_with, ms};
 use crate::heap;
@@ -8,7 +8,8 @@ use photon_proto::udp::{Config, Delivery, Event, State};
 
 const CAP: usize = 256 * 1024;
 
-/// Large messages in order on channel 1, taken and recycled: their buffers are there to be used again.
+/// Large messages in order on channel 1, taken and recycled, so that their buffers can be used
+/// again.
 struct Recycling {
     next_rseq: u32,
     payload: Vec<u8>,
@@ -43,8 +44,9 @@ impl Recycling {
     }
 }
 
-/// Feeds commands, 30 to a datagram; what the connection has grown by, in bytes of the heap. If `recycling`, the
-/// application takes what it can, and as many large messages are recycled before every datagram.
+/// Passes commands to the connection, 30 per datagram, and returns the growth of its heap memory in
+/// bytes. With `recycling`, the application takes all messages, and as many large messages are
+/// recycled before every datagram.
 fn growth(harness: &mut Harness, commands: impl Iterator<Item = Cmd>, recycling: bool) -> usize {
     harness.end.taking = false;
     harness.end.keep_sent = false;
@@ -73,7 +75,8 @@ fn growth(harness: &mut Harness, commands: impl Iterator<Item = Cmd>, recycling:
     usize::try_from(heap::live() - before).unwrap_or(0)
 }
 
-/// What is counted is what the heap has, bookkeeping included, also when large buffers are there to be used again.
+/// The counters equal the heap memory, bookkeeping included, even if large buffers are waiting to
+/// be used again.
 #[test]
 fn r09_the_cap_holds_for_the_real_heap() {
     type Attack = Box<dyn Fn() -> Box<dyn Iterator<Item = Cmd>>>;
@@ -158,7 +161,7 @@ fn r09_the_cap_holds_for_the_real_heap() {
     }
 }
 
-/// The same with the default cap, and what the heap has is never far from what is counted.
+/// The same with the default cap. The heap memory is always close to the counters.
 #[test]
 fn r09_small_messages_do_not_pin_large_buffers() {
     both(|harness| {
@@ -190,8 +193,8 @@ fn r09_small_messages_do_not_pin_large_buffers() {
     });
 }
 
-/// The worst that a peer can do, and the sum that [`Config::incoming_cap_bytes`] stands for: out of order up to the cap;
-/// untaken up to the cap; on every channel a message of either kind of fragments with one part missing.
+/// The worst case of [`Config::incoming_cap_bytes`]: the cap out of order, the cap untaken, and on
+/// every channel one message of either kind of fragments that lacks one part.
 #[test]
 fn r09_everything_together_is_bounded() {
     const MESSAGE: u32 = 100_000;
@@ -239,8 +242,8 @@ fn r09_everything_together_is_bounded() {
             feed(harness, Cmd::unsequenced(0, group, &[4; 1000]));
         }
         let parts = 4 * 2 * (count - 1);
-        // 1000 bytes are in a buffer of 1008, and 64 more are charged. What is out of order fits into the cap, what is
-        // ready is one more than fits.
+        // 1000 bytes are in a buffer of 1008, and 64 more are charged. Data out of order fits into
+        // the cap; data in order may exceed it by one message.
         let (out_of_order, ready) = (CAP / 1072, CAP / 1072 + 1);
         assert_eq!(
             kept,
@@ -334,7 +337,7 @@ fn a_connection_at_rest_keeps_little() {
                 );
                 let drained = heap::live() - before;
                 println!("{drained} bytes as soon as it is drained");
-                // 6 KiB in buffers, and the room for 50 of everything.
+                // 6 KiB of buffers, and space for 50 entries in every queue.
                 assert!(drained < 20 * 1024, "{drained} bytes");
             }
             // The ping comes after a second without acknowledgements.
@@ -348,8 +351,8 @@ fn a_connection_at_rest_keeps_little() {
     );
 }
 
-/// 40 messages in flight, long ones and short ones, each acknowledged for itself; as many come in. Once the buffers
-/// are there, nothing is allocated.
+/// 40 messages in flight, long ones and short ones, each acknowledged for itself; as many come in.
+/// Once the buffers are there, nothing is allocated.
 #[test]
 fn steady_traffic_allocates_nothing() {
     both(|harness| {
@@ -399,9 +402,9 @@ fn steady_traffic_allocates_nothing() {
     });
 }
 
-/// After the end nothing is left but what the application may still take.
+/// After the end only the messages that the application may still take are left.
 #[test]
-fn the_end_frees_what_was_queued_and_held() {
+fn the_end_frees_queued_and_held_data() {
     both(|harness| {
         let before = heap::live();
         for _ in 0..500 {
@@ -427,7 +430,7 @@ fn the_end_frees_what_was_queued_and_held() {
     });
 }
 
-/// A steady exchange does not grow: after a while the heap is what it was.
+/// A steady exchange does not grow: the heap memory stays constant after a while.
 #[test]
 fn a_long_exchange_does_not_grow() {
     both(|harness| {

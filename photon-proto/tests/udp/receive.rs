@@ -1,4 +1,4 @@
-//! Scenarios 10 to 16, 18, 19, 30, 33 and 35: what comes in, in both roles. Spec: udp.md 4, 6, 10.
+//! Scenarios 10 to 16, 18, 19, 30, 33 and 35: receiving, in both roles. Spec: udp.md 4, 6, 10.
 
 use crate::harness::{Harness, both, both_with};
 use crate::wire::{CONTROL, Cmd, Fragments, SERVER_TIME};
@@ -12,7 +12,8 @@ fn reliable(rseq: u32) -> Cmd {
     Cmd::reliable(0, rseq, text(rseq).as_bytes())
 }
 
-/// Feeds one command at a time, 10 ms apart; each has to be acknowledged at once with its own header time.
+/// Feeds one command at a time, 10 ms apart; each has to be acknowledged at once with its own
+/// header time.
 #[track_caller]
 fn feed_each_acked(harness: &mut Harness, commands: &[Cmd]) {
     for command in commands {
@@ -32,9 +33,10 @@ fn u10_reordered_data_is_acked_at_once_and_delivered_in_order() {
     });
 }
 
-/// The recording of the specification: 3, then 4 with 3 again, then 2, and a late copy of 2. Spec: udp.md 4.2.
+/// The recording of the specification: 3, then 4 with 3 again, then 2, and a late copy of 2. Spec:
+/// udp.md 4.2.
 #[test]
-fn u10_acks_stand_in_the_order_of_arrival() {
+fn u10_acks_are_in_the_order_of_arrival() {
     both(|harness| {
         feed_each_acked(harness, &[reliable(1), reliable(3)]);
         let replies = harness.feed(&[reliable(4), reliable(3)]);
@@ -80,7 +82,7 @@ fn u11_duplicate_with_other_bytes_does_not_replace_the_first() {
     });
 }
 
-/// An empty payload takes its number and delivers nothing. Spec: udp.md 4.2.
+/// An empty payload uses its number and delivers nothing. Spec: udp.md 4.2.
 #[test]
 fn u10_empty_reliable_takes_its_number() {
     both(|harness| {
@@ -93,7 +95,7 @@ fn u10_empty_reliable_takes_its_number() {
 }
 
 #[test]
-fn u12_unreliable_that_comes_late_is_dropped_without_ack() {
+fn u12_a_late_unreliable_message_is_dropped_without_ack() {
     both(|harness| {
         for number in [5, 4, 5] {
             harness.now += 5;
@@ -125,9 +127,10 @@ fn u13_unreliable_ahead_of_its_reliable_follows_it() {
     });
 }
 
-/// Held ones come in ascending order, once each, and each directly after its own reliable. Spec: udp.md 4.3.
+/// Held ones come in ascending order, once each, and each directly after its own reliable. Spec:
+/// udp.md 4.3.
 #[test]
-fn u13_held_unreliables_stand_between_their_reliables() {
+fn u13_held_unreliable_messages_are_delivered_between_their_reliable_ones() {
     both(|harness| {
         let held = [(2, 4), (1, 2), (1, 1), (2, 3), (1, 2)];
         for (rseq, number) in held {
@@ -146,7 +149,7 @@ fn u13_held_unreliables_stand_between_their_reliables() {
     });
 }
 
-/// A number that is passed while it is held is not delivered any more. Spec: udp.md 4.3.
+/// A held number that a later one overtakes is not delivered. Spec: udp.md 4.3.
 #[test]
 fn u14_held_unreliable_with_a_number_below_the_last_delivered_is_dropped() {
     both(|harness| {
@@ -163,7 +166,7 @@ fn u14_held_unreliable_with_a_number_below_the_last_delivered_is_dropped() {
 
 /// "Same u already held": whatever reliable it follows. Spec: udp.md 4.3.
 #[test]
-fn u14_held_unreliable_number_is_taken_once() {
+fn u14_a_held_unreliable_number_is_accepted_once() {
     both(|harness| {
         harness.feed(&[
             Cmd::unreliable(0, 3, 5, b"first"),
@@ -187,14 +190,15 @@ fn u14_unreliable_of_an_older_reliable_is_dropped() {
         harness.heard();
         assert_eq!(harness.feed(&[Cmd::unreliable(0, 1, 1, b"late")]), []);
         assert_eq!(harness.heard(), [""; 0]);
-        // It takes no number: the next one is still fresh.
+        // It uses no number: the next one is still new.
         harness.feed(&[Cmd::unreliable(0, 2, 1, b"fresh")]);
         assert_eq!(harness.heard(), ["fresh"]);
         assert_eq!(harness.end.conn.stats().late, 1);
     });
 }
 
-/// The reliable it waits for is passed over inside a fragmented message, so it is dropped. Spec: udp.md 4.3, 6.
+/// The reliable it waits for is passed over inside a fragmented message, so it is dropped. Spec:
+/// udp.md 4.3, 6.
 #[test]
 fn u14_held_unreliable_whose_number_is_passed_is_dropped() {
     both(|harness| {
@@ -255,7 +259,7 @@ fn u15_group_numbers_are_shared_by_the_channels() {
 }
 
 #[test]
-fn u16_reliable_unsequenced_is_delivered_as_it_comes_and_acked_with_type_16() {
+fn u16_reliable_unsequenced_is_delivered_on_arrival_and_acked_with_type_16() {
     both(|harness| {
         let numbered = |number: u32| Cmd::reliable_unsequenced(0, number, text(number).as_bytes());
         let replies = harness.feed(&[numbered(2), numbered(1), numbered(2)]);
@@ -322,9 +326,9 @@ fn u18_fragments_2_0_0_1_1_give_five_acks_and_one_message() {
     });
 }
 
-/// The message waits for its place, and what follows waits for it. Spec: udp.md 6.
+/// The message waits for earlier ones, and later ones wait for it. Spec: udp.md 6.
 #[test]
-fn u18_complete_message_waits_for_what_stands_before_it() {
+fn u18_a_complete_message_waits_for_earlier_ones() {
     both(|harness| {
         let (parts, message) = three_parts(2);
         feed_each_acked(
@@ -353,7 +357,7 @@ fn u18_complete_message_waits_for_what_stands_before_it() {
 
 /// Real servers: 1156 bytes, or a short first part; an offset is not number x size. Spec: udp.md 6.
 #[test]
-fn u18_parts_of_any_size_are_put_together() {
+fn u18_fragments_of_any_size_are_assembled() {
     both(|harness| {
         let message: Vec<u8> = (0..1212_u32).map(|at| at.to_le_bytes()[0]).collect();
         let of = Fragments {
@@ -449,7 +453,8 @@ fn u19_missing_fragment_holds_its_channel_only_and_memory_stays_in_budget() {
                 harness.end.messages(),
                 [(1, Delivery::Reliable, b"other channel".to_vec())]
             );
-            // In order is not out of order: the missing part is taken, and everything that was kept follows.
+            // A fragment in order is not limited as data out of order: the missing one is accepted,
+            // and all held messages follow.
             feed_each_acked(harness, &[parts[1].clone()]);
             let taken = harness.end.messages().len();
             assert_eq!(taken, 1 + 1996 - refused);
@@ -537,7 +542,7 @@ fn u35_data_on_a_channel_that_does_not_exist_is_neither_acked_nor_delivered() {
 
 /// Session `mtu_576` has four channels. Spec: udp.md 2.4.
 #[test]
-fn u35_more_channels_exist_when_they_were_asked_for() {
+fn u35_more_channels_exist_if_configured() {
     both_with(
         |config| config.channels = 8,
         |harness| {

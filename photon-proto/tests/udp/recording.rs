@@ -1,4 +1,5 @@
-//! A recorded session: when what arrived, and what the application must have done for the client to send what it sent.
+//! A recorded session: when each datagram arrived, and the calls of the application that explain
+//! the client's datagrams.
 
 use crate::replay::{POLL_MS, number};
 use crate::wire::{
@@ -18,8 +19,9 @@ pub(crate) struct Entry {
     pub(crate) read: Option<Datagram>,
 }
 
-/// What the client sent is placed by its own header time, which is exact. What the server sent is placed by `t_ms`,
-/// which was measured at the server, and the difference of the two clocks at the client's datagram before it.
+/// What the client sent is placed by its own header time, which is exact. What the server sent is
+/// placed by `t_ms`, which was measured at the server, and the difference of the two clocks at the
+/// client's datagram before it.
 pub(crate) fn entries(session: &Json) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut offset = 0;
@@ -61,7 +63,7 @@ pub(crate) fn entries(session: &Json) -> Vec<Entry> {
     entries
 }
 
-/// What the application did.
+/// A call of the application.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Send {
@@ -97,8 +99,9 @@ fn is_data(cmd: &Cmd) -> bool {
     )
 }
 
-/// The message that begins with this command, and how it was sent. Long unreliable messages cannot be told from long
-/// reliable ones, nor the two unsequenced modes: they give the same fragments.
+/// The message that begins with this command, and its delivery. A long unreliable message cannot be
+/// distinguished from a long reliable one, nor the two unsequenced modes from each other: their
+/// fragments are the same.
 fn message(entries: &[Entry], first: &Cmd) -> (Delivery, Vec<u8>) {
     let delivery = match first.kind {
         RELIABLE | FRAGMENT => Delivery::Reliable,
@@ -165,8 +168,8 @@ fn oldest_unacked(entries: &[Entry], channel: u8, index: usize) -> u32 {
     (1..).find(|rseq| !acked.contains(rseq)).unwrap()
 }
 
-/// Where the application must have queued a message that was first sent with entry `seen`: there, or already with the
-/// message before it if only the send window held it back. Spec: udp.md 5.9.
+/// Where the application must have queued a message that was first sent with entry `seen`: there,
+/// or already with the message before it if only the send window held it back. Spec: udp.md 5.9.
 fn queued_at(entries: &[Entry], config: &Config, first: &Cmd, before: usize, seen: usize) -> usize {
     let opens = |index: usize| {
         first.rseq < oldest_unacked(entries, first.channel, index) + config.send_window
@@ -184,7 +187,7 @@ fn queued_at(entries: &[Entry], config: &Config, first: &Cmd, before: usize, see
     }
 }
 
-/// What the application did, by the entry before whose sending it did so.
+/// The calls of the application, by the entry before which they happened.
 pub(crate) fn acts(entries: &[Entry], config: &Config) -> BTreeMap<usize, Vec<Act>> {
     let mut acts: BTreeMap<usize, Vec<Act>> = BTreeMap::new();
     let mut known: BTreeSet<Key> = BTreeSet::new();
@@ -221,8 +224,8 @@ pub(crate) fn acts(entries: &[Entry], config: &Config) -> BTreeMap<usize, Vec<Ac
     acts
 }
 
-/// Whether a server-time command came by itself, because the one before was answered too slowly: with the first poll
-/// after that answer. Spec: udp.md 8.
+/// Whether a server-time command came by itself, because the one before was answered too slowly:
+/// with the first poll after that answer. Spec: udp.md 8.
 fn is_retry(entries: &[Entry], index: usize, cmd: &Cmd) -> bool {
     let earlier = client_commands(entries)
         .filter(|(_, other)| other.kind == SERVER_TIME && other.rseq < cmd.rseq)
@@ -238,8 +241,9 @@ fn is_retry(entries: &[Entry], index: usize, cmd: &Cmd) -> bool {
         .is_some_and(|answer| answer < index && entries[index].at <= entries[answer].at + POLL_MS)
 }
 
-/// The time at which an answer to server-time comes in: that of the recording, but for the millisecond or two that
-/// decide whether its sample is good enough. That the recording shows: it asks again, or it does not.
+/// The time at which an answer to server-time comes in: that of the recording, but for the
+/// millisecond or two that decide whether its sample is good enough. That the recording shows: it
+/// asks again, or it does not.
 pub(crate) fn arrival(entries: &[Entry], index: usize, round_trip: u64) -> u64 {
     let entry = &entries[index];
     let Some(read) = &entry.read else {

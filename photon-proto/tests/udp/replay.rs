@@ -1,12 +1,13 @@
 //! The recorded sessions of the official client, played to ours. Spec: udp.md 10, last paragraphs.
 //!
-//! Our client is given the recorded challenge and the server's datagrams; the application's sends are those that the
-//! recorded datagrams imply. It is polled when the recorded client was seen to send, and every 20 ms in between. The
-//! commands have to be the same, in order. Nothing here knows a session by its name: another recording of the same
-//! shape can be put through [`replay`] as it is.
+//! Our client is given the recorded challenge and the server's datagrams; the application's sends
+//! are those that the recorded datagrams imply. It is polled when the recorded client was seen to
+//! send, and every 20 ms in between. The commands have to be the same, in order. Nothing here knows
+//! a session by its name: another recording of the same shape can be put through [`replay`] as it
+//! is.
 //!
-//! A server datagram that is malformed has to be dropped; what the recorded client acknowledged out of one is left out
-//! of the comparison.
+//! A malformed server datagram has to be dropped. The acks that the recorded client sent for one
+//! are left out of the comparison.
 
 use crate::harness::{
     Endpoint, NetworkHarness, Packet, RoundTripMs, Side, at, millis, ms, server_datagram,
@@ -19,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The recorded client was polled this often, or more often.
 pub(crate) const POLL_MS: u64 = 20;
-/// The artefact of 5.4 that we do not copy: resends of the recorded client come up to this much later on fast links.
+/// The artefact of 5.4 that we do not copy: resends of the recorded client come up to this much
+/// later on fast links.
 const ARTEFACT_MS: u64 = 100;
 
 pub(crate) fn sessions() -> Vec<Json> {
@@ -66,7 +68,8 @@ impl Line {
 struct Replayed {
     ours: Vec<Line>,
     theirs: Vec<Line>,
-    /// What ours delivered, and whether everything that the recorded client got was well formed.
+    /// The messages that our client delivered, and whether all datagrams to the recorded client
+    /// were well-formed.
     messages: Vec<Vec<u8>>,
     is_well_formed: bool,
 }
@@ -180,7 +183,8 @@ fn replay(session: &Json) -> Replayed {
     }
 }
 
-/// Acknowledgements, and all other commands: two streams whose order among each other is as exact as the polls.
+/// Acknowledgements, and all other commands: two streams whose order among each other is as exact
+/// as the polls.
 fn split(lines: &[Line]) -> [Vec<Line>; 2] {
     let (acks, others) = lines
         .iter()
@@ -221,10 +225,11 @@ fn compare(name: &str, replayed: &Replayed) {
     compare_times(name, &ours, &theirs);
 }
 
-/// First transmissions: one poll step. Later ones, and a timeout at the end: the step from the one before has to be the
-/// command's first timeout, as often doubled as ours, plus 1 and at most a poll step. The first timeout of the recorded
-/// client depends on round trip times that are not in the recording to the millisecond: one that explains all its steps
-/// has to exist, no further from ours than a poll step.
+/// First transmissions: one poll step. Later ones, and a timeout at the end: the step from the one
+/// before has to be the command's first timeout, as often doubled as ours, plus 1 and at most a
+/// poll step. The first timeout of the recorded client depends on round trip times that are not in
+/// the recording to the millisecond: one that explains all its steps has to exist, no further from
+/// ours than a poll step.
 fn compare_times(name: &str, ours: &[Line], theirs: &[Line]) {
     struct Transmissions {
         timeout: u64,
@@ -285,8 +290,8 @@ fn compare_times(name: &str, ours: &[Line], theirs: &[Line]) {
     }
 }
 
-/// The messages that the recorded client told its application of, by code, as far as the recording names them: events
-/// and operation responses. Only the order within a channel is certain (udp.md 4.6), so they are compared as a set.
+/// The messages that the recorded client delivered, by code, as far as the recording names them:
+/// events and responses.
 fn compare_messages(name: &str, session: &Json, replayed: &Replayed) {
     if !replayed.is_well_formed {
         return;
@@ -338,7 +343,7 @@ fn every_recorded_session_is_replayed_with_the_same_commands() {
     assert!(commands > 340, "{commands}");
 }
 
-/// The comparison sees what it is for: each of these changes to a recording has to be noticed.
+/// The comparison detects each of these changes to a recording.
 #[test]
 fn a_changed_recording_is_noticed() {
     let session = &sessions()[0];
@@ -383,7 +388,7 @@ fn recorded(harness: &NetworkHarness, config: &Config) -> Json {
             json!({"dir": "client->server", "hex": hex(&sent.bytes)}),
         )
     });
-    // What arrives at a moment comes before what is sent because of it.
+    // Datagrams that arrive at a time precede those that are sent because of them.
     let mut all: Vec<(u64, i32, Json)> = theirs.chain(ours).collect();
     all.sort_by_key(|(at, order, _)| (*at, *order));
     let datagrams: Vec<Json> = all
@@ -404,7 +409,8 @@ fn recorded(harness: &NetworkHarness, config: &Config) -> Json {
     })
 }
 
-/// Recordings that the replay was not made for: losses, a full window, a timeout, a slow answer to server-time, endings.
+/// Recordings that the replay was not made for: losses, a full window, a timeout, a slow answer to
+/// server-time, endings.
 #[test]
 fn other_recordings_are_replayed_too() {
     type Scene = (
@@ -534,7 +540,7 @@ fn other_recordings_are_replayed_too() {
     }
 }
 
-/// Every datagram of the recordings parses to what the recording says of it; the two malformed ones do not.
+/// Every datagram of the recordings is decoded as described, except the two malformed ones.
 #[test]
 fn every_recorded_datagram_parses_as_it_is_described() {
     let (mut parsed, mut malformed) = (0, 0);

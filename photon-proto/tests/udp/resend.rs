@@ -1,4 +1,5 @@
-//! Scenarios 7 to 9 and 27 to 29, and the tables of round trip times and resends. Spec: udp.md 5.2 to 5.7, 10.
+//! Scenarios 7 to 9 and 27 to 29, and the tables of round trip times and resends. Spec: udp.md 5.2
+//! to 5.7, 10.
 
 use crate::harness::{CHALLENGE, Harness, NetworkHarness, PEER_ID, RoundTripMs, Side, config, ms};
 use crate::wire::{CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE, SERVER_TIME, hex};
@@ -70,7 +71,8 @@ fn u08_reliable_never_acked_ends_at_10608_by_count() {
     assert_eq!(harness.client.end(), Some((10_608, Cause::Timeout)));
     let last = harness.client.sent.last().unwrap();
     assert_eq!(last.at, 10_608);
-    // The unsequenced form, reserved 2, and the assigned peer id as in session `established_timeout_30ms`.
+    // The unsequenced form, reserved 2, and the assigned peer id as in session
+    // `established_timeout_30ms`.
     assert_eq!(
         hex(&last.bytes),
         format!(
@@ -145,7 +147,8 @@ fn u27_with_24_in_flight_it_does_not_and_with_25_it_does() {
     }
 }
 
-/// The sweep of resends stops when less than 80 bytes are left, also where one more would fit. Spec: udp.md 5.8.
+/// The sweep of resends stops when less than 80 bytes are left, also where one more would fit.
+/// Spec: udp.md 5.8.
 #[test]
 fn u27_resends_stop_when_less_than_80_bytes_are_left() {
     let mut harness =
@@ -191,7 +194,7 @@ fn u27_80_bytes_left_are_enough_for_one_more() {
     }
 }
 
-/// In the order of original sending, whatever the channel. Spec: udp.md 5.8.
+/// In the order of the first transmission, regardless of the channel. Spec: udp.md 5.8.
 #[test]
 fn resends_come_in_the_order_of_original_sending() {
     let mut harness = Harness::client(config(|config| config.ping_interval = ms(0)));
@@ -298,7 +301,8 @@ fn connected_with_sample(sample: u64) -> Harness {
     let mut harness = Harness::new_client(config(|config| config.ping_interval = ms(0)));
     harness.poll();
     let resent = harness.run_to(sample);
-    // 300 ms are more than the first timeout: then the answer is to the copy of 221, whose sample is wanted.
+    // 300 ms are more than the first timeout: then the answer is to the copy of 221, whose sample
+    // is wanted.
     let sent = if resent.is_empty() { 0 } else { 221 };
     harness.run_to(sent + sample);
     harness.feed(&[
@@ -382,7 +386,8 @@ fn table_of_resends() {
     }
 }
 
-/// The timeout of a command is fixed by its first transmission: later samples do not change it. Spec: udp.md 5.4.
+/// The timeout of a command is fixed by its first transmission: later samples do not change it.
+/// Spec: udp.md 5.4.
 #[test]
 fn acks_of_others_do_not_change_a_timeout() {
     let mut harness =
@@ -401,7 +406,8 @@ fn acks_of_others_do_not_change_a_timeout() {
     );
 }
 
-/// Also for a server that only answers pings and nothing else: pings do not go out while something is in flight.
+/// Also for a server that only answers pings and nothing else: pings do not go out while something
+/// is in flight.
 #[test]
 fn allowance_and_timeout_are_settings() {
     let settings = config(|config| {

@@ -1,4 +1,4 @@
-//! Section 9, rules 6 to 10: what is kept, what is acknowledged, how much of it. Spec: udp.md 9.
+//! Section 9, rules 6 to 10: acceptance of commands, acks and limits. Spec: udp.md 9.
 
 use crate::harness::{Harness, PEER_ID, both, both_with};
 use crate::wire::{CONTROL, Cmd, Fragments, SERVER_TIME};
@@ -212,7 +212,7 @@ fn r09_only_4096_numbers_ahead_are_kept() {
             assert_discarded(harness, &reliable(rseq));
         }
         assert_eq!(harness.end.conn.stats().discarded.window, 4);
-        // The window moves with what is delivered.
+        // The window moves with the delivered messages.
         assert_acked(harness, &reliable(1));
         assert_eq!(harness.heard(), ["message 1"]);
         assert_acked(harness, &reliable(4097));
@@ -223,7 +223,7 @@ fn r09_only_4096_numbers_ahead_are_kept() {
 }
 
 const CAP: usize = 64 * 1024;
-/// What a message of 1024 bytes is charged with: its buffer, and 64 bytes.
+/// The charge for a message of 1024 bytes: its buffer and 64 bytes.
 const CHARGED: usize = 1024 + 64;
 
 #[test]
@@ -239,7 +239,8 @@ fn r09_out_of_order_is_refused_first_and_in_order_goes_on() {
                 let kept = usize::try_from(rseq.min(refused - 1) - 1).unwrap();
                 assert_eq!(harness.end.conn.received_bytes(), kept * CHARGED);
             }
-            // Full of what cannot be delivered: in order is taken, and sets everything free.
+            // Full of data that cannot be delivered: data in order is accepted and frees
+            // everything.
             assert_acked(harness, &Cmd::reliable(0, 1, &kilobyte));
             assert_eq!(
                 harness.end.messages().len(),
@@ -253,7 +254,7 @@ fn r09_out_of_order_is_refused_first_and_in_order_goes_on() {
 }
 
 #[test]
-fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
+fn r09_untaken_messages_stop_data_in_order_too_but_not_control_commands() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
         |harness| {
@@ -291,7 +292,7 @@ fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
             harness.now += 40;
             harness.feed(&[Cmd::ack(0, 1, time)]);
             assert_eq!(harness.end.conn.in_flight(), 0);
-            // The application takes everything: the next in order is welcome again.
+            // The application takes everything, so the next message in order is accepted.
             harness.end.taking = true;
             harness.poll();
             assert_eq!(
@@ -311,7 +312,8 @@ fn r09_what_the_application_does_not_take_stops_in_order_too_but_not_control() {
     );
 }
 
-/// Tiny messages cost more than their bytes: an attacker who sends empty or one-byte ones meets the same limit.
+/// Tiny messages cost more than their bytes: an attacker who sends empty or one-byte ones meets the
+/// same limit.
 #[test]
 fn r09_overhead_counts() {
     both_with(
@@ -344,10 +346,10 @@ fn mebibyte(channel: u8) -> Vec<Cmd> {
         .collect()
 }
 
-/// Only what the application leaves lying keeps out what everything else waits for: here it takes all, and a message
-/// many times as long as the cap gets through in front of a cap full of others.
+/// Only untaken messages keep out data that all others wait for. Here the application takes
+/// everything, and a message whose fragments exceed the cap is accepted.
 #[test]
-fn r09_in_order_is_taken_whatever_is_held() {
+fn r09_data_in_order_is_accepted_whatever_is_held() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
         |harness| {
@@ -368,9 +370,10 @@ fn r09_in_order_is_taken_whatever_is_held() {
     );
 }
 
-/// The same across channels, with the default cap: one is full of what is out of order, one has a message half way.
+/// The same across channels, with the default cap: one channel is full of data out of order,
+/// another has received half a message.
 #[test]
-fn r09_in_order_is_taken_whatever_other_channels_hold() {
+fn r09_data_in_order_is_accepted_whatever_other_channels_hold() {
     both(|harness| {
         for rseq in 2..=4096 {
             harness.feed(&[Cmd::reliable(0, rseq, &[1; 1152])]);
@@ -392,9 +395,10 @@ fn r09_in_order_is_taken_whatever_other_channels_hold() {
     });
 }
 
-/// Unsequenced parts are not delivered in order, but the lowest missing number is what all others wait for here too.
+/// Unsequenced fragments are not delivered in order, but all others wait for the lowest missing
+/// number here as well.
 #[test]
-fn r09_the_lowest_unsequenced_message_is_taken_whatever_is_held() {
+fn r09_the_lowest_unsequenced_message_is_accepted_whatever_is_held() {
     both_with(
         |config| config.incoming_cap_bytes = CAP,
         |harness| {
@@ -480,7 +484,7 @@ fn r10_4096_unsequenced_numbers_ahead_are_remembered() {
             );
         }
         assert_eq!(harness.end.conn.received_bytes(), 0);
-        // The gap closes, and what was refused is taken when it comes again.
+        // The gap closes, and a rejected fragment is accepted when it is sent again.
         harness.feed(&[Cmd::reliable_unsequenced(0, 1, b"x")]);
         harness.feed(&[Cmd::reliable_unsequenced(0, 5000, b"x")]);
         assert_eq!(harness.end.messages().len(), 2);

@@ -228,8 +228,8 @@ fn r13_disconnect_is_honoured_while_connecting_and_connected_only() {
     assert_eq!(twice.end.log.len(), 1);
 }
 
-/// A connection that drains is neither Connecting nor Connected: the disconnect does not end it, and what was accepted
-/// before is still sent.
+/// A draining connection is neither Connecting nor Connected: the disconnect does not end it, and
+/// accepted messages are still sent.
 #[test]
 fn r13_disconnect_is_ignored_while_draining() {
     let mut harness = quiet();
@@ -253,7 +253,8 @@ fn r13_disconnect_is_ignored_while_draining() {
 #[test]
 fn r14_at_most_4096_acks_wait_for_sending() {
     both(|harness| {
-        // The socket is full: nothing is sent, so acknowledgements pile up. Duplicates of one ping are enough.
+        // The socket is full: nothing is sent, so acknowledgements pile up. Duplicates of one ping
+        // are enough.
         let pings: Vec<Cmd> = vec![Cmd::ping(1); 100];
         let datagram = harness.datagram(&pings);
         let now = at(harness.now);
@@ -274,7 +275,7 @@ fn r14_at_most_4096_acks_wait_for_sending() {
             [""; 0],
             "what is not acknowledged is not delivered"
         );
-        // Flushed: there is room again.
+        // The acks were sent, so there is space again.
         let again = Cmd::reliable(0, 1, b"welcome");
         assert_acked(harness, &again);
         assert_eq!(harness.heard(), ["welcome"]);

@@ -1,4 +1,4 @@
-//! Section 9, rules 1 to 5, and scenarios 21 to 24 and 34: what happens to whole datagrams. Spec: udp.md 1, 9, 10.
+//! Section 9, rules 1 to 5, and scenarios 21 to 24 and 34: whole datagrams. Spec: udp.md 1, 9, 10.
 
 use crate::harness::DELAY;
 use crate::harness::{
@@ -13,7 +13,7 @@ fn reliable(rseq: u32) -> Cmd {
     Cmd::reliable(0, rseq, format!("message {rseq}").as_bytes())
 }
 
-/// The datagram changes nothing at all, and is counted; then a good copy of number 1 works.
+/// The datagram changes nothing and is counted. A valid copy of number 1 works afterwards.
 #[track_caller]
 fn assert_dropped(harness: &mut Harness, bytes: &[u8], label: &str) {
     let before = harness.end.conn.stats().dropped_datagrams.total();
@@ -35,7 +35,7 @@ fn assert_works(harness: &mut Harness, rseq: u32) {
 }
 
 #[test]
-fn u21_wrong_challenge_is_dropped_whole_and_counted() {
+fn u21_a_datagram_with_a_wrong_challenge_is_dropped_and_counted() {
     both(|harness| {
         for challenge in [
             CHALLENGE ^ 1,
@@ -53,7 +53,8 @@ fn u21_wrong_challenge_is_dropped_whole_and_counted() {
     });
 }
 
-/// A verify-connect with the wrong challenge connects nothing, and an ack with it acknowledges nothing.
+/// A verify-connect with the wrong challenge connects nothing, and an ack with it acknowledges
+/// nothing.
 #[test]
 fn u21_wrong_challenge_while_connecting() {
     let mut harness = Harness::new_client(Config::client());
@@ -71,7 +72,8 @@ fn u21_wrong_challenge_while_connecting() {
     );
 }
 
-/// Dropped before any state is touched: nobody who does not know the challenge can end a connection. Spec: udp.md 9, item 2.
+/// It is dropped before any state changes: an attacker who does not know the challenge cannot end a
+/// connection. Spec: udp.md 9, item 2.
 #[test]
 fn u21_no_number_of_foreign_datagrams_ends_a_connection() {
     both_with(
@@ -107,14 +109,15 @@ fn u22_any_peer_id_in_the_header_is_accepted() {
     });
 }
 
-/// The datagrams of the recording, with their own check sums. Spec: udp.md 1.2, session `crc_mode`.
+/// The recorded datagrams with their own checksums. Spec: udp.md 1.2, session `crc_mode`.
 #[test]
 fn u23_check_sums_are_those_of_the_recording() {
     let recorded = "ffffcc010000006568907453561dbb9b02ff01040000002c00000001000004b00000800000000002000000000000000000001388\
                     0000000200000002";
     let recorded = unhex(recorded);
     assert_eq!((recorded.len(), wire::crc(&recorded)), (60, 0x561D_BB9B));
-    // The header time is 0x65, so the connection is polled for the first time 101 ms after it was made.
+    // The header time is 0x65, so the connection is polled for the first time 101 ms after it was
+    // made.
     let settings = config(|config| config.crc = true);
     let mut conn =
         photon_proto::udp::Connection::connect(settings, 0x6890_7453, crate::harness::at(0));
@@ -133,7 +136,7 @@ fn u23_one_flipped_bit_is_dropped_without_ack_and_recovered_by_a_resend() {
             for bit in 0..good.len() * 8 {
                 let mut bytes = good.clone();
                 bytes[bit / 8] ^= 1 << (bit % 8);
-                // Flag byte 0 or 1 is not a check sum's any more: not this test.
+                // With flag byte 0 or 1 the datagram has no checksum: not this test.
                 if bytes[2] == 0xCC {
                     assert_dropped(harness, &bytes, &format!("bit {bit}"));
                 }
@@ -210,7 +213,7 @@ fn u24_the_flag_byte_decides_per_datagram() {
                 let replies = harness.feed_bytes(&summed);
                 assert_eq!(replies, [harness.ack_of(&reliable(2))]);
                 assert_eq!(harness.heard(), ["message 1", "message 2"]);
-                // What is sent follows the own setting.
+                // Sent datagrams follow the own setting.
                 assert!(
                     harness
                         .end
@@ -224,7 +227,7 @@ fn u24_the_flag_byte_decides_per_datagram() {
 }
 
 #[test]
-fn u34_lies_about_count_and_size_drop_the_datagram_whole() {
+fn u34_a_wrong_count_or_size_drops_the_whole_datagram() {
     both(|harness| {
         let good = harness.datagram(&[reliable(1)]);
         let with = |at: usize, value: u8| {
@@ -252,9 +255,10 @@ fn u34_lies_about_count_and_size_drop_the_datagram_whole() {
     });
 }
 
-/// The two malformed datagrams of session `incoming_ordering_rules`: what stands before the lie is not taken either.
+/// The two malformed datagrams of session `incoming_ordering_rules`: commands before the malformed
+/// one are not applied either.
 #[test]
-fn u34_good_commands_before_a_bad_one_are_not_applied() {
+fn u34_valid_commands_before_a_malformed_one_are_not_applied() {
     both(|harness| {
         let mut count = harness.datagram(&[reliable(1)]);
         count[3] = 2;
@@ -287,7 +291,7 @@ fn r01_short_datagrams_are_dropped() {
         }
         let summed = with_crc(&plain);
         for length in 12..16 {
-            assert_dropped(harness, &summed[..length], "with a check sum");
+            assert_dropped(harness, &summed[..length], "with a checksum");
         }
         assert_eq!(harness.end.conn.stats().dropped_datagrams.length, 16);
         assert_works(harness, 1);
@@ -303,7 +307,8 @@ fn r02_flags_then_check_sum_then_challenge_are_checked_before_anything_else() {
             assert_dropped(harness, &bytes, &format!("flags {flags}"));
         }
         assert_eq!(harness.end.conn.stats().dropped_datagrams.flags, 254);
-        // An encrypted one is dropped for its flags, whatever is in it. Spec: udp.md 1.3.
+        // An encrypted datagram is dropped because of its flags, whatever its content. Spec: udp.md
+        // 1.3.
         assert_dropped(
             harness,
             &unhex("004201672e0433aabbccddeeff00112233"),
@@ -312,14 +317,14 @@ fn r02_flags_then_check_sum_then_challenge_are_checked_before_anything_else() {
 
         let mut wrong = with_crc(&harness.datagram(&[reliable(1)]));
         wrong[15] ^= 1;
-        assert_dropped(harness, &wrong, "check sum");
+        assert_dropped(harness, &wrong, "checksum");
         assert_eq!(harness.end.conn.stats().dropped_datagrams.crc, 1);
         assert_works(harness, 1);
         assert_eq!(harness.end.conn.stats().violations, 0);
     });
 }
 
-/// The time of a dropped datagram is not taken for echoes. Spec: udp.md 8.
+/// The time of a dropped datagram is not echoed. Spec: udp.md 8.
 #[test]
 fn r02_the_time_of_a_dropped_datagram_is_not_echoed() {
     both(|harness| {
@@ -366,7 +371,7 @@ fn r03_every_command_needs_the_size_of_its_type() {
                 assert_dropped(harness, &bytes, &format!("{command:?} with size {size}"));
             }
         }
-        // A header that is cut off, at the end of good commands.
+        // A truncated header behind valid commands.
         for left in 1..12 {
             let mut bytes = harness.datagram(&[reliable(1), Cmd::ping(1)]);
             bytes.truncate(bytes.len() - left);
@@ -394,7 +399,8 @@ fn r03_verify_connect_is_exactly_44_bytes() {
     }
 }
 
-/// An ack of more than 20 bytes, a ping of more than 12: the size field decides where the next one begins.
+/// An ack of more than 20 bytes, a ping of more than 12: the size field decides where the next one
+/// begins.
 #[test]
 fn r03_surplus_bytes_inside_a_command_are_skipped() {
     both(|harness| {
@@ -422,7 +428,7 @@ fn r04_count_0_is_dropped_and_trailing_bytes_are_ignored() {
         assert_eq!(replies, [harness.ack_of(&reliable(1))]);
         assert_eq!(harness.heard(), ["message 1"]);
         assert_eq!(harness.end.conn.stats().trailing_bytes, 33);
-        // Bytes after the last command look like another one, and are none.
+        // The bytes behind the last command look like a command.
         let more = [
             harness.datagram(&[reliable(2)]),
             harness.datagram(&[reliable(3)])[12..].to_vec(),
@@ -451,7 +457,7 @@ fn r05_datagrams_above_2048_bytes_are_dropped() {
     });
 }
 
-/// Connected by hand to be sure that the clock at the other end is what acknowledgements echo.
+/// Connected by hand, so that acks echo a known clock of the peer.
 #[test]
 fn acks_echo_the_time_of_the_datagram_in_which_the_copy_came() {
     both(|harness| {

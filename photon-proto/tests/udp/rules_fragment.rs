@@ -1,4 +1,4 @@
-//! Section 9, rules 15 to 19, and scenario 36: fragments that nobody should send. Spec: udp.md 6, 9, 10.
+//! Section 9, rules 15 to 19, and scenario 36: invalid fragments. Spec: udp.md 6, 9, 10.
 
 use crate::harness::{Harness, at, both, both_with};
 use crate::heap;
@@ -52,7 +52,7 @@ fn both_types(test: impl Fn(&mut Harness, bool)) {
 }
 
 #[test]
-fn r15_impossible_fields_are_discarded_and_a_good_copy_works() {
+fn r15_impossible_fields_are_discarded_and_a_valid_copy_works() {
     both_types(|harness, unsequenced| {
         let part = |of, number, offset, bytes: &[u8]| part(unsequenced, of, number, offset, bytes);
         let shifted = |by: u32| {
@@ -162,9 +162,9 @@ fn r17_ranges_that_overlap_are_malformed() {
     });
 }
 
-/// A range that begins in what was delivered and ends beyond it.
+/// A range that begins in delivered numbers and ends beyond them.
 #[test]
-fn r17_ranges_that_overlap_what_was_delivered_are_malformed() {
+fn r17_ranges_that_overlap_delivered_messages_are_malformed() {
     both(|harness| {
         for rseq in 1..=3 {
             assert_acked(harness, &Cmd::reliable(0, rseq, b"x"));
@@ -177,9 +177,9 @@ fn r17_ranges_that_overlap_what_was_delivered_are_malformed() {
     });
 }
 
-/// The same for the unsequenced types: "delivered" is what was taken, whatever stands before it.
+/// The same for the unsequenced types, where "delivered" means accepted, whatever precedes it.
 #[test]
-fn r17_unsequenced_ranges_that_overlap_what_was_delivered_are_malformed() {
+fn r17_unsequenced_ranges_that_overlap_delivered_messages_are_malformed() {
     both(|harness| {
         let numbers = [1, 2, 5, 6];
         for number in numbers {
@@ -197,7 +197,7 @@ fn r17_unsequenced_ranges_that_overlap_what_was_delivered_are_malformed() {
         assert_acked(harness, &part(true, of(10, 2, 6), 0, 0, b"abc"));
         assert_eq!(harness.heard(), ["abcdef"]);
         assert_discarded(harness, &part(true, of(11, 2, 6), 1, 3, b"def"));
-        // What fits into the gap is welcome.
+        // A message that fits into the gap is accepted.
         assert_acked(harness, &part(true, of(3, 2, 6), 1, 3, b"def"));
         assert_acked(harness, &part(true, of(3, 2, 6), 0, 0, b"abc"));
         assert_eq!(harness.heard(), ["abcdef"]);
@@ -275,7 +275,8 @@ fn r18_parts_that_do_not_tile_end_the_connection() {
     }
 }
 
-/// Parts that are longer together than their message cannot tile it: they do not pile up until it is complete.
+/// Parts that are longer together than their message cannot tile it: they do not pile up until it
+/// is complete.
 #[test]
 fn r18_parts_that_are_longer_than_their_message_end_the_connection() {
     both_types(|harness, unsequenced| {
@@ -289,7 +290,8 @@ fn r18_parts_that_are_longer_than_their_message_end_the_connection() {
     });
 }
 
-/// The message that everything else waits for is let in beside 64 others: without it none of them may ever be complete.
+/// The message that everything else waits for is let in beside 64 others: without it none of them
+/// may ever be complete.
 #[test]
 fn r19_the_next_message_is_always_let_in() {
     both_types(|harness, unsequenced| {
@@ -310,7 +312,7 @@ fn r19_the_next_message_is_always_let_in() {
 }
 
 #[test]
-fn r19_64_messages_are_put_together_at_once_and_no_more() {
+fn r19_at_most_64_messages_are_assembled_at_once() {
     both_types(|harness, unsequenced| {
         // Two parts each, the first of each missing.
         let second = |index: u32| part(unsequenced, of(1 + 2 * index, 2, 4), 1, 2, b"xy");
@@ -321,7 +323,7 @@ fn r19_64_messages_are_put_together_at_once_and_no_more() {
             let replies = harness.feed(&[second(index)]);
             assert_eq!(replies, [], "message {index}");
         }
-        // One is complete: there is room for one.
+        // One is complete, so there is space for another.
         assert_acked(harness, &part(unsequenced, of(1, 2, 4), 0, 0, b"xy"));
         assert_eq!(harness.heard(), ["xyxy"]);
         assert_acked(harness, &second(64));
@@ -382,7 +384,7 @@ fn u36_counts_and_totals_of_2_31_are_discarded_and_take_no_memory() {
 
 /// A legal count and total, one part: memory for the part, not for the message.
 #[test]
-fn r19_memory_is_taken_per_part() {
+fn r19_memory_is_charged_per_fragment() {
     both(|harness| {
         for (channel, count) in [(0, 1 << 20), (1, 1000)] {
             let command =

@@ -1,5 +1,5 @@
-//! Scenarios 17, 20, 25 and 26: what goes out, how it is cut and packed, and how much at once. Spec: udp.md 4.1, 5.8,
-//! 5.9, 6, 10.
+//! Scenarios 17, 20, 25 and 26: sending, fragments, packing, windows. Spec: udp.md 4.1, 5.8, 5.9,
+//! 6, 10.
 
 use crate::harness::{Harness, NetworkHarness, Sent, Side, config, ms, server_config};
 use crate::wire::{
@@ -67,7 +67,7 @@ fn u17_only_the_lost_fragment_is_repeated_and_the_server_sees_one_message() {
     assert_eq!(harness.client.conn.in_flight(), 0);
 }
 
-/// Length of the message, settings of the sender, what a fragment of each delivery mode is.
+/// The length of the message, the settings of the sender, the fragments of each delivery mode.
 fn cut(harness: &mut Harness, delivery: Delivery, length: usize) -> Vec<(u8, u8, u32, usize)> {
     let whole = message(length);
     harness.conn().send(0, delivery, &whole).unwrap();
@@ -278,8 +278,8 @@ fn u26_nothing_beyond_first_plus_49_until_the_first_is_repeated_and_acked() {
     assert_eq!(sent(&harness), expected);
 }
 
-/// The first blocked command blocks the rest of its channel's queue, unreliable ones included; other channels and
-/// channel 255 go on. Spec: udp.md 5.9.
+/// The first blocked command blocks the rest of its channel's queue, unreliable ones included;
+/// other channels and channel 255 go on. Spec: udp.md 5.9.
 #[test]
 fn u26_full_window_blocks_its_channel_only() {
     let mut harness = quiet(|_| ());
@@ -334,7 +334,7 @@ fn u26_unsequenced_reliables_are_bound_by_50_in_flight_of_their_own() {
     assert_eq!(first.iter().filter(|cmd| cmd.kind == 14).count(), 50);
     let time = u32::try_from(harness.now).unwrap();
     harness.now += 40;
-    // One in the middle makes room for one, unlike a sequenced one.
+    // An ack in the middle frees space for one, unlike for sequenced messages.
     let next = harness.feed(&[Cmd::ack_unsequenced(0, 20, time)]);
     assert_eq!(
         next.iter()
@@ -344,7 +344,8 @@ fn u26_unsequenced_reliables_are_bound_by_50_in_flight_of_their_own() {
     );
 }
 
-/// Spec: udp.md 4.1, 2.2: each mode counts for itself, and an unreliable one carries the number of the last reliable.
+/// Spec: udp.md 4.1, 2.2: each mode counts for itself, and an unreliable one carries the number of
+/// the last reliable.
 #[test]
 fn numbers_and_flags_of_every_delivery_mode() {
     let mut harness = quiet(|_| ());
@@ -433,7 +434,8 @@ fn acks_fill_datagrams_of_59() {
     assert_eq!(numbers, (1..=130).collect::<Vec<u32>>());
 }
 
-/// A command that does not fit ends its channel's turn; other channels may still contribute. Spec: udp.md 5.8.
+/// A command that does not fit ends its channel's turn; other channels may still contribute. Spec:
+/// udp.md 5.8.
 #[test]
 fn a_command_that_does_not_fit_ends_its_channels_turn() {
     let mut harness = quiet(|_| ());
@@ -470,7 +472,7 @@ fn a_command_that_does_not_fit_ends_its_channels_turn() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_and_leaves_nothing_behind() {
+fn refused_messages_leave_nothing_behind() {
     let mut harness = quiet(|config| config.max_message_bytes = 5000);
     let queued = harness.conn().queued_bytes();
     let long = harness.conn().send(0, Delivery::Reliable, &message(5001));
@@ -557,7 +559,7 @@ fn send_with_writes_in_place_and_an_error_queues_nothing() {
             .collect();
         assert_eq!(joined, whole);
     }
-    // The numbers show that what failed took none: 1, 2, 3 and 4, 5 and 6.
+    // The numbers show that failed messages used none: 1, 2, 3 and 4, 5 and 6.
     assert_eq!(harness.end.commands().last().unwrap().1.rseq, 6);
 }
 

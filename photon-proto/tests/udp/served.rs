@@ -1,5 +1,5 @@
-//! The recorded client at our server role: everything that it sent and that was not dropped on the way is acknowledged
-//! and delivered. Spec: udp.md 12.
+//! The recorded client at our server role: everything that it sent and that was not dropped on the
+//! way is acknowledged and delivered. Spec: udp.md 12.
 
 use crate::harness::{Endpoint, What, at, request, server_config};
 use crate::recording::{Act, Entry, acts, entries};
@@ -8,8 +8,8 @@ use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, Datagram, VERIFY, datagram, wit
 use photon_proto::udp::{Cause, Connection, Delivery};
 use serde_json::Value as Json;
 
-/// What the client acknowledges of channel 255 with the numbers of real servers, which count from 0; the recorded test
-/// server counted from 1.
+/// What the client acknowledges of channel 255 with the numbers of real servers, which count from
+/// 0; the recorded test server counted from 1.
 fn renumbered(read: &Datagram, has_crc: bool) -> Vec<u8> {
     let mut commands = read.commands.clone();
     for cmd in commands
@@ -28,7 +28,7 @@ fn is_dropped(session: &Json, index: usize) -> bool {
         .is_some_and(|note| note.starts_with("dropped by"))
 }
 
-/// Plays the client's side of a session to a server; `None` if nobody answered in the recording.
+/// Plays the client's part of a session to a server; `None` if the recorded server did not answer.
 fn serve(session: &Json) -> Option<(Endpoint, Vec<Datagram>)> {
     let entries: Vec<Entry> = entries(session);
     let verify = entries.iter().position(|entry| {
@@ -51,7 +51,7 @@ fn serve(session: &Json) -> Option<(Endpoint, Vec<Datagram>)> {
         }
         let read = entry.read.clone().unwrap();
         let server = server.get_or_insert_with(|| {
-            // A clock that shows what the recorded one showed, so that the client's echoes make sense.
+            // The same clock as in the recording, so that the client's echoes match.
             let base = entries[verify].read.as_ref().unwrap().time;
             let base = base - u32::try_from(entries[verify].at - entry.at).unwrap();
             let config = server_config(|_| ());
@@ -138,7 +138,7 @@ fn every_recorded_client_is_served() {
                 bytes,
             } = act
             {
-                // What was dropped each time never arrives.
+                // Datagrams that were dropped each time never arrive.
                 let first = if bytes.len() > 500 {
                     &bytes[..500]
                 } else {

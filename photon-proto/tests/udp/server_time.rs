@@ -8,7 +8,7 @@ fn quiet() -> Harness {
     Harness::client(config(|config| config.ping_interval = ms(0)))
 }
 
-/// Polls, and gives the number of the server-time command that goes out.
+/// Polls and returns the number of the server-time command that is sent.
 #[track_caller]
 fn asked(harness: &mut Harness) -> u32 {
     let commands = harness.poll();
@@ -29,7 +29,7 @@ fn asked(harness: &mut Harness) -> u32 {
     rseq
 }
 
-/// The answer after `way` ms; what is sent because of it.
+/// Answers after `way` ms and returns the commands that are sent in return.
 #[track_caller]
 fn answer(harness: &mut Harness, rseq: u32, way: u64) -> Vec<Cmd> {
     let sent = u32::try_from(harness.now).unwrap();
@@ -73,7 +73,7 @@ fn offset_is_header_time_plus_half_the_sample() {
 }
 
 #[test]
-fn a_slow_answer_is_not_accepted_and_asked_again() {
+fn a_slow_answer_is_not_accepted_and_requested_again() {
     let mut harness = quiet();
     harness.conn().fetch_server_time();
     let first = asked(&mut harness);
@@ -99,7 +99,7 @@ fn a_slow_answer_is_not_accepted_and_asked_again() {
 
 /// At most 5 tries, then the best sample: the third here, of 50 ms.
 #[test]
-fn after_five_tries_the_best_sample_is_taken() {
+fn after_five_answers_the_best_sample_is_used() {
     let mut harness = quiet();
     harness.conn().fetch_server_time();
     let mut rseq = asked(&mut harness);
@@ -130,9 +130,9 @@ fn after_five_tries_the_best_sample_is_taken() {
     assert_eq!(answer(&mut harness, rseq, 200), []);
 }
 
-/// The fifth try may still be a good one.
+/// The fifth answer may still be a good one.
 #[test]
-fn a_good_sample_ends_the_tries_early() {
+fn a_good_sample_ends_the_fetch_early() {
     let mut harness = quiet();
     harness.conn().fetch_server_time();
     let first = asked(&mut harness);
@@ -161,9 +161,9 @@ fn a_fetch_is_refused_unless_connected() {
     assert_eq!(harness.conn().server_time(at(1000)), None);
 }
 
-/// Later ones on request only: nobody asks again by itself.
+/// Later fetches happen only on request.
 #[test]
-fn one_fetch_is_one_command_on_a_good_line() {
+fn one_fetch_is_one_command_on_a_good_network() {
     let mut harness = NetworkHarness::script();
     harness.run_until(60_000);
     assert_eq!(harness.client.times_of_kind(SERVER_TIME), [80]);

@@ -1,5 +1,5 @@
-//! Datagrams by hand: a writer and a reader of the tests' own, so that no mistake of the crate can hide itself.
-//! Spec: udp.md 1 and 2.
+//! Datagrams by hand: a writer and a reader of the tests' own, so that no mistake of the crate can
+//! hide itself. Spec: udp.md 1 and 2.
 
 use std::fmt;
 
@@ -20,7 +20,8 @@ pub(crate) const ACK_UNSEQUENCED: u8 = 16;
 /// The control channel.
 pub(crate) const CONTROL: u8 = 0xFF;
 
-/// What a connect command says after its header with the default settings, the peer id slot first. Spec: udp.md 2.4.
+/// The content of a connect command with the default settings, peer id slot first. Spec: udp.md
+/// 2.4.
 pub(crate) const CONNECT_BODY: &str =
     "000004b000008000000000020000000000000000000013880000000200000002";
 
@@ -239,7 +240,7 @@ impl Cmd {
     }
 }
 
-/// What all fragments of one message say about it.
+/// The fields that all fragments of one message share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fragments {
     pub(crate) start: u32,
@@ -272,7 +273,7 @@ pub(crate) struct Datagram {
     pub(crate) trailing: usize,
 }
 
-/// Reads a datagram that has to be in order, down to its check sum.
+/// Decodes a datagram that must be valid, including its checksum.
 #[track_caller]
 pub(crate) fn read(bytes: &[u8]) -> Datagram {
     try_read(bytes).unwrap_or_else(|| panic!("malformed: {}", hex(bytes)))
@@ -285,7 +286,7 @@ pub(crate) fn try_read(bytes: &[u8]) -> Option<Datagram> {
     let mut at = match flags {
         0 => 12,
         0xCC => {
-            assert_eq!(u32_at(bytes, 12), crc(bytes), "check sum of {}", hex(bytes));
+            assert_eq!(u32_at(bytes, 12), crc(bytes), "checksum of {}", hex(bytes));
             16
         }
         other => panic!("flags {other}"),
@@ -329,7 +330,7 @@ pub(crate) fn datagram(peer_id: u16, time: u32, challenge: u32, commands: &[Cmd]
     out
 }
 
-/// The same datagram with a check sum. Spec: udp.md 1.2.
+/// The same datagram with a checksum. Spec: udp.md 1.2.
 pub(crate) fn with_crc(plain: &[u8]) -> Vec<u8> {
     let mut out = [&plain[..12], &[0; 4], &plain[12..]].concat();
     out[2] = 0xCC;
@@ -338,7 +339,8 @@ pub(crate) fn with_crc(plain: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The check sum of a datagram, whatever is in its place now: bit by bit, from the definition. Spec: udp.md 1.2.
+/// Computes the checksum of a datagram, ignoring the present one: bit by bit, from the definition.
+/// Spec: udp.md 1.2.
 pub(crate) fn crc(bytes: &[u8]) -> u32 {
     let mut sum = u32::MAX;
     for (at, byte) in bytes.iter().enumerate() {

@@ -340,7 +340,7 @@ fn v16_custom() {
 }
 
 #[test]
-fn v16_errors_say_where() {
+fn v16_errors_name_the_position() {
     assert_eq!(
         refused(V16, ""),
         (DecodeErrorKind::Truncated, 0, "type code")
@@ -818,7 +818,7 @@ fn v18_custom() {
 }
 
 #[test]
-fn v18_errors_say_where() {
+fn v18_errors_name_the_position() {
     assert_eq!(
         refused(V18, "00"),
         (DecodeErrorKind::TypeNotAllowed(0), 0, "type code")

@@ -18,7 +18,7 @@ fn by_hand(
 }
 
 #[test]
-fn a_writer_writes_what_the_value_would() {
+fn a_writer_encodes_the_same_bytes_as_the_value() {
     for protocol in [V16, V18] {
         let same = |written: Result<Vec<u8>, EncodeError>, value: Value| {
             assert_eq!(
@@ -186,7 +186,7 @@ fn iterators_that_lie_about_their_length_are_found_out() {
 }
 
 #[test]
-fn written_says_whether_it_was_null() {
+fn written_knows_whether_it_is_null() {
     for protocol in [V16, V18] {
         let mut buffer = Vec::new();
         let mut writer = MessageWriter::event(&mut buffer, protocol, &LIMITS, 1).unwrap();

@@ -1,7 +1,7 @@
 //! The harness of the UDP tests: settings, virtual time, a connection with a log, seeded numbers.
 //!
-//! [`Harness`] is one connection whose peer the test writes by hand. [`NetworkHarness`] is a client and
-//! a server over the simulated network. Nothing here sleeps or reads a clock.
+//! [`Harness`] is one connection whose peer the test writes by hand. [`NetworkHarness`] is a client
+//! and a server over the simulated network. Nothing here sleeps or reads a clock.
 
 mod network;
 mod single;
@@ -20,7 +20,7 @@ pub(crate) use single::{Harness, both, both_with};
 const EPOCH_MS: u64 = 86_400_000;
 pub(crate) const CHALLENGE: u32 = 0x672E_0433;
 pub(crate) const PEER_ID: u16 = 0x0042;
-/// What the clock at the other end shows at virtual time 0.
+/// The peer's clock at virtual time 0.
 pub(crate) const PEER_CLOCK: u32 = 5_000_000;
 /// The init message of the recordings, and its answer. Spec: udp.md 3.2.
 pub(crate) const INIT: &str =
@@ -66,7 +66,7 @@ pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
     config
 }
 
-/// A server's settings with the pings off, so that a test sees only what it asks for.
+/// A server's settings without pings, so that a test sees only the datagrams that it causes.
 pub(crate) fn server_config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::server();
     config.ping_interval = ms(0);
@@ -108,11 +108,12 @@ pub(crate) struct Endpoint {
     pub(crate) conn: Connection,
     pub(crate) sent: Vec<Sent>,
     pub(crate) log: Vec<(u64, What)>,
-    /// Whether events are taken as they come.
+    /// Whether events are taken at once.
     pub(crate) taking: bool,
-    /// Whether it behaves as the message layer of a client: init, then a fetch of the server's time. Spec: udp.md 10.
+    /// Whether it behaves as the message layer of a client: init, then a fetch of the server's
+    /// time. Spec: udp.md 10.
     pub(crate) init: bool,
-    /// Whether `sent` keeps what the network has.
+    /// Whether `sent` keeps the sent datagrams.
     pub(crate) keep_sent: bool,
     /// How many of `sent` the network has.
     pub(crate) passed_on: usize,
@@ -135,7 +136,8 @@ impl Endpoint {
         self.conn.poll_timeout().map(ms_of)
     }
 
-    /// What a driver does: due timers, datagrams, events; and the contract that every driver relies on.
+    /// Drives the connection as a driver does: due timers, datagrams, events. Checks the contract
+    /// on the way.
     #[track_caller]
     pub(crate) fn poll(&mut self, now: u64) {
         for round in 0.. {

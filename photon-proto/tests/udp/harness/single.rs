@@ -46,12 +46,12 @@ impl Harness {
 
     /// A server's connection that nothing was sent on yet.
     pub(crate) fn new_server(config: Config) -> Self {
-        // MTU and channels are lowered to what the client announces.
+        // MTU and channels are lowered to the client's.
         let mut command = Cmd::connect().by_client();
         command.body[2..4].copy_from_slice(&config.mtu.to_be_bytes());
         command.body[11] = config.channels;
         let mut connect = datagram(0xFFFF, PEER_CLOCK, CHALLENGE, &[command]);
-        // Check sums are sent to clients that send them.
+        // The server sends checksums to clients that send them.
         if config.crc {
             connect = wire::with_crc(&connect);
         }
@@ -97,7 +97,7 @@ impl Harness {
         self.replies()
     }
 
-    /// The commands sent since the last look.
+    /// The commands sent since the last call.
     #[track_caller]
     pub(crate) fn replies(&mut self) -> Vec<Cmd> {
         let new = &self.end.sent[self.seen..];
@@ -116,7 +116,8 @@ impl Harness {
             .wrapping_add(u32::try_from(self.now & 0xFFFF_FFFF).unwrap())
     }
 
-    /// One datagram with these commands comes in; what is sent because of it.
+    /// Passes a datagram with these commands to the connection and returns the commands that it
+    /// sends in return.
     #[track_caller]
     pub(crate) fn feed(&mut self, commands: &[Cmd]) -> Vec<Cmd> {
         let datagram = self.datagram(commands);
@@ -132,7 +133,8 @@ impl Harness {
         self.poll()
     }
 
-    /// The acknowledgement of a command of the last datagram, as this role writes it. Spec: udp.md 5.1, 12.
+    /// The acknowledgement of a command of the last datagram, as this role writes it. Spec: udp.md
+    /// 5.1, 12.
     pub(crate) fn ack_of(&self, command: &Cmd) -> Cmd {
         self.ack_at(command, self.last_time)
     }
@@ -189,13 +191,13 @@ impl Harness {
         self.run_to(end)
     }
 
-    /// Drops the log of what was sent.
+    /// Drops the log of sent datagrams.
     pub(crate) fn forget(&mut self) {
         self.end.sent.clear();
         self.seen = 0;
     }
 
-    /// The texts of the messages that came since the last look.
+    /// The texts of the messages that arrived since the last call.
     pub(crate) fn heard(&mut self) -> Vec<String> {
         self.end
             .messages()
