@@ -186,6 +186,7 @@ mod model;
 mod operation;
 mod options;
 mod secret;
+pub mod spec;
 mod state;
 mod stats;
 mod status;

@@ -12,6 +12,7 @@ use crate::random::Random;
 use crate::role::Role;
 use crate::text::Text;
 use crate::time::Timestamp;
+#[cfg(feature = "encryption")]
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;

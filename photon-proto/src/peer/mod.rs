@@ -3,7 +3,7 @@
 //!
 //! A [`Peer`] takes bytes and time, and gives bytes and messages. It has no socket, and it does not
 //! know addresses, operations, chat or logging: its owner does. Client and server are the same
-//! machine; the [`Role`](crate::Role) is fixed when it is created.
+//! machine; the [`Role`] is fixed when it is created.
 //!
 //! ```text
 //! client   Opening ──link_opened──> AwaitInit ──init response──> KeyExchange ──server key──> Ready
@@ -37,9 +37,9 @@
 //!    passed in must be at least the one before.
 //! 6. Back-pressure: while [`Peer::wants_input`] is false, stop reading. One chunk more is accepted,
 //!    far more ends the connection ([`End::Overrun`]).
-//! 7. The same calls with the same [`Random`](crate::Random) give the same bytes.
+//! 7. The same calls with the same [`Random`] give the same bytes.
 //!
-//! A server's UDP connections belong to a [`udp::Acceptor`](crate::udp::Acceptor), whose table
+//! A server's UDP connections belong to a [`udp::Acceptor`], whose table
 //! serves thousands. The server's peer sits above it: it takes each received message with
 //! `handle_bytes`, and what `transmit` returns goes into
 //! [`Acceptor::send_with`](crate::udp::Acceptor::send_with). A client's peer owns its connection.
