@@ -9,7 +9,8 @@
 //! The rows of reliable UDP are compared with `rusty_enet`: both ends in memory, the same virtual
 //! clock, 50 messages in flight, the same lost datagrams. The simulated network is part of both
 //! counts. `cargo run --release -p photon-bench -- udp` prints only these rows. It also prints the
-//! time of a message over sockets of this machine, for information only: times vary from run to run.
+//! time of a message over sockets of this machine, for information only: times vary from run to
+//! run.
 #![forbid(unsafe_code)]
 
 mod cases;
@@ -23,9 +24,9 @@ const USAGE: u8 = 64;
 /// The repetitions of both runs.
 const FEW: u64 = 200;
 const MANY: u64 = 1_200;
-/// Keeps glibc from copying with `rep movsb`. Callgrind counts one instruction per copied byte there,
-/// so a large copy would cost many times what it costs on the processor, and a buffer that grows past
-/// glibc's threshold would look like a regression.
+/// Keeps glibc from copying with `rep movsb`. Callgrind counts one instruction per copied byte
+/// there, so a large copy would cost many times what it costs on the processor, and a buffer that
+/// grows past glibc's threshold would look like a regression.
 const GLIBC_TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=100000000";
 /// The number of messages for the time over sockets.
 const LOOPBACK_MESSAGES: u64 = 100_000;

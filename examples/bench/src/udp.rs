@@ -1,5 +1,5 @@
-//! Delivers reliable messages of 100 bytes over UDP with our library and with `rusty_enet`: over the
-//! same simulated network, with the same clock and the same number of messages in flight.
+//! Delivers reliable messages of 100 bytes over UDP with our library and with `rusty_enet`: over
+//! the same simulated network, with the same clock and the same number of messages in flight.
 
 use photon_proto::Timestamp;
 use photon_proto::udp::{Config, ConnectRequest, Connection, Delivery, Event};
@@ -32,8 +32,8 @@ pub(crate) enum Library {
     Enet,
 }
 
-/// Returns an operation that delivers [`MESSAGES`] messages on one connection. When it is dropped, it
-/// waits until everything is acknowledged.
+/// Returns an operation that delivers [`MESSAGES`] messages on one connection. When it is dropped,
+/// it waits until everything is acknowledged.
 pub(crate) fn delivery(library: Library, loss_percent: u32) -> Box<dyn FnMut()> {
     match library {
         Library::Ours => operation(Ours::new(loss_percent)),
@@ -93,8 +93,9 @@ impl<P: Pair> Drop for Flow<P> {
     }
 }
 
-/// One direction of the network. A datagram arrives in the step after the one in which it was sent, or
-/// is lost. The seed and the number of earlier datagrams decide, so both libraries lose the same ones.
+/// One direction of the network. A datagram arrives in the step after the one in which it was sent,
+/// or is lost. The seed and the number of earlier datagrams decide, so both libraries lose the same
+/// ones.
 struct Direction {
     sending: VecDeque<Vec<u8>>,
     arriving: VecDeque<Vec<u8>>,
@@ -116,8 +117,8 @@ impl Direction {
     }
 
     fn send(&mut self, datagram: &[u8]) {
-        // A linear congruential generator, because its cost is part of the result. Its upper bits are
-        // good enough.
+        // A linear congruential generator, because its cost is part of the result. Its upper bits
+        // are good enough.
         self.random = self
             .random
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -409,8 +410,8 @@ impl Pair for Enet {
     }
 }
 
-/// Measures the microseconds per message over two sockets of this machine, in one thread. The result
-/// depends on the system and its load.
+/// Measures the microseconds per message over two sockets of this machine, in one thread. The
+/// result depends on the system and its load.
 pub(crate) fn over_loopback(library: Library, messages: u64) -> f64 {
     let sockets = [(); 2].map(|()| {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");

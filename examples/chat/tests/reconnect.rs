@@ -129,9 +129,9 @@ fn forget_removes_all_channels() {
 #[test]
 fn a_frozen_client_reads_nothing() {
     let server = start_server(ServerConfig::new());
-    // During the sleep the program reads the following lines, so that the client is not driven between
-    // them. The server returns a message to oneself at once, but the client must not read it before the
-    // end of the freeze.
+    // During the sleep the program reads the following lines, so that the client is not driven
+    // between them. The server returns a message to oneself at once, but the client must not read
+    // it before the end of the freeze.
     let frozen = format!("{CONNECT}sleep 0.3\nprivate alice hi\nfreeze 0.4\nwait PrivateMessage\n");
     let started = Instant::now();
     let output = script(&server.url(Transport::Tcp), "alice", &[], &frozen);

@@ -35,8 +35,8 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// Decodes one frame, which must be all of `bytes`. Also returns the number of surplus bytes after
-    /// the parameters.
+    /// Decodes one frame, which must be all of `bytes`. Also returns the number of surplus bytes
+    /// after the parameters.
     ///
     /// # Errors
     /// [`DecodeError`]; its offset counts from the start of the frame, or of the plaintext if the
@@ -97,7 +97,8 @@ impl Frame {
         }
     }
 
-    /// Encodes the frame. `key` encrypts a message that is to be encrypted, unless it has its own key.
+    /// Encodes the frame. `key` encrypts a message that is to be encrypted, unless it has its own
+    /// key.
     ///
     /// # Errors
     /// [`WriteError`]; `NotWritten` also for a delivery byte that the protocol does not define.

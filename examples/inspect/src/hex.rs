@@ -13,8 +13,8 @@ pub fn encode(bytes: &[u8]) -> String {
 /// Decodes hex digits of either case. White space is ignored.
 ///
 /// # Errors
-/// The byte position of the first other character, or the length of the text if it has an odd number
-/// of digits.
+/// The byte position of the first other character, or the length of the text if it has an odd
+/// number of digits.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;

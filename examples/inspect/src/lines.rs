@@ -204,10 +204,10 @@ impl Inspector {
         Ok(hex::encode(&bytes))
     }
 
-    /// Decodes the hex of a TCP stream to one JSON object for each frame, and returns whether all of
-    /// them are valid. A frame whose message does not decode has `error` and the message's `hex`. An
-    /// error that ends the stream early is an object of its own. Offsets count from the start of the
-    /// stream.
+    /// Decodes the hex of a TCP stream to one JSON object for each frame, and returns whether all
+    /// of them are valid. A frame whose message does not decode has `error` and the message's
+    /// `hex`. An error that ends the stream early is an object of its own. Offsets count from the
+    /// start of the stream.
     ///
     /// `role` is the end of the connection that reads the stream; without one it is guessed.
     pub fn frames(&mut self, role: Option<Role>, line: &[u8]) -> (Vec<Json>, bool) {

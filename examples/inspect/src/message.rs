@@ -89,12 +89,12 @@ pub enum WriteError {
 }
 
 impl Message {
-    /// Decodes a message, and decrypts it if it is encrypted and there is a cipher. Also returns the
-    /// number of surplus bytes after the parameters.
+    /// Decodes a message, and decrypts it if it is encrypted and there is a cipher. Also returns
+    /// the number of surplus bytes after the parameters.
     ///
     /// # Errors
-    /// [`DecodeError`]; its offset counts from the start of the message, or of the plaintext if it was
-    /// encrypted.
+    /// [`DecodeError`]; its offset counts from the start of the message, or of the plaintext if it
+    /// was encrypted.
     pub fn decode(
         protocol: Protocol,
         limits: &Limits,
@@ -362,7 +362,8 @@ impl InitBody {
     }
 }
 
-/// Encodes all parameters. A repeated code is an error, because a receiver keeps only one of the two.
+/// Encodes all parameters. A repeated code is an error, because a receiver keeps only one of the
+/// two.
 fn finish(mut writer: MessageWriter<'_>, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
     for (index, (code, value)) in parameters.iter().enumerate() {
         if parameters

@@ -44,8 +44,8 @@ fn commands(found: &Json) -> &[Json] {
     found["commands"].as_array().unwrap()
 }
 
-/// Removes what the program's output has in addition to a recording: the message, and fields that the
-/// recordings omit for some types.
+/// Removes what the program's output has in addition to a recording: the message, and fields that
+/// the recordings omit for some types.
 fn as_recorded(expected: &Json, mut found: Json) -> Json {
     assert_eq!(
         found.as_object_mut().unwrap().shift_remove("t"),

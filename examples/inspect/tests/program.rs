@@ -1,5 +1,5 @@
-//! `photon-inspect` over its pipes: every binary vector in the directions that it names, wrong lines
-//! and wrong arguments.
+//! `photon-inspect` over its pipes: every binary vector in the directions that it names, wrong
+//! lines and wrong arguments.
 
 mod harness;
 
@@ -12,8 +12,8 @@ fn wire_vectors() -> Vec<Json> {
     vectors("wire-vectors.json", "vectors")
 }
 
-/// Compares a vector with the program's output. Ignores keys that only vectors have, and the decimal
-/// text of floats, because `bits` has their exact value.
+/// Compares a vector with the program's output. Ignores keys that only vectors have, and the
+/// decimal text of floats, because `bits` has their exact value.
 fn same(expected: &Json, found: &Json) -> bool {
     const ONLY_IN_VECTORS: [&str; 9] = [
         "unregistered",
@@ -49,8 +49,8 @@ fn same(expected: &Json, found: &Json) -> bool {
     }
 }
 
-/// The value that the specification recommends to decode where the official client fails or differs.
-/// `None` means an error.
+/// The value that the specification recommends to decode where the official client fails or
+/// differs. `None` means an error.
 fn recommended(name: &str) -> Option<Json> {
     let empty = json!({"t": "array", "of": "object", "v": []});
     match name {
@@ -68,8 +68,8 @@ fn recommended(name: &str) -> Option<Json> {
     }
 }
 
-/// The expected result of decoding: `Some(None)` is an error, and `None` means that the vector does not
-/// cover decoding.
+/// The expected result of decoding: `Some(None)` is an error, and `None` means that the vector does
+/// not cover decoding.
 fn decoded(vector: &Json) -> Option<Option<Json>> {
     match text(vector, "direction") {
         "both" | "decode" => Some(Some(vector["value"].clone())),
@@ -174,7 +174,8 @@ fn every_vector_converts_in_the_directions_that_it_names() {
                 };
                 let found = line(&arguments("decode"), text(vector, "hex"));
                 assert!(same(&vector["value"], &found), "{vector}\n{found}");
-                // Both the output and the vector encode to the same bytes; the vector contains its key.
+                // Both the output and the vector encode to the same bytes; the vector contains its
+                // key.
                 assert_eq!(
                     line(&arguments("encode"), &found.to_string()),
                     vector["hex"]

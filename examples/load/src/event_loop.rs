@@ -11,9 +11,9 @@
 //!                            └────────────── if work remains ──────────────────────┘
 //! ```
 //!
-//! A deadline that moves to a later time leaves its old entry in the heap. When the old entry is due
-//! the client has no work, and is queued again for the new deadline. So each client has one valid
-//! entry, and moving a deadline costs nothing.
+//! A deadline that moves to a later time leaves its old entry in the heap. When the old entry is
+//! due the client has no work, and is queued again for the new deadline. So each client has one
+//! valid entry, and moving a deadline costs nothing.
 
 use crate::socket::{BUFFER_BYTES, Fate, Link, Traffic, failed};
 use chat_core::{
@@ -37,7 +37,8 @@ pub(crate) struct EventLoop {
     events: Events,
     clock: Instant,
     clients: Vec<Client>,
-    /// The next deadline of each client. An entry that differs from its client's `wake_at` is obsolete.
+    /// The next deadline of each client. An entry that differs from its client's `wake_at` is
+    /// obsolete.
     deadlines: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// The clients with work to do now.
     ready: VecDeque<usize>,
@@ -64,8 +65,8 @@ pub(crate) struct Counts {
     pub(crate) sockets: usize,
 }
 
-/// A client with its sockets: one, and briefly two while it changes from the name server to the front
-/// end.
+/// A client with its sockets: one, and briefly two while it changes from the name server to the
+/// front end.
 #[derive(Debug)]
 struct Client {
     chat: ChatClient,
@@ -134,8 +135,8 @@ impl EventLoop {
         self.clients.get_mut(index).map(|client| &mut client.chat)
     }
 
-    /// Waits for work until this time at the latest, and does it. `on_event` receives each event with
-    /// the number of its client, and may call the client.
+    /// Waits for work until this time at the latest, and does it. `on_event` receives each event
+    /// with the number of its client, and may call the client.
     ///
     /// # Errors
     /// [`io::Error`] if waiting fails. An error of a socket is passed to its client instead.
@@ -169,7 +170,8 @@ impl EventLoop {
             queue(&mut self.ready, client, index);
         }
         self.queue_due();
-        // Only those that are queued now: further ones get their pass after the sockets were polled.
+        // Only those that are queued now: further ones get their pass after the sockets were
+        // polled.
         for _ in 0..self.ready.len() {
             let Some(index) = self.ready.pop_front() else {
                 debug_assert!(false, "a pass removes nothing from the queue");
@@ -335,8 +337,9 @@ impl Shared {
         Ok((link, address))
     }
 
-    /// Resolves the address of a server. This blocks, which is acceptable here: there are two servers,
-    /// and each is resolved once. Other programs should use a thread, as `chat_std_io` does.
+    /// Resolves the address of a server. This blocks, which is acceptable here: there are two
+    /// servers, and each is resolved once. Other programs should use a thread, as `chat_std_io`
+    /// does.
     fn resolve(&mut self, target: &Target) -> Result<SocketAddr, LinkInput<'static>> {
         if let Some((_, address)) = self.addresses.iter().find(|(known, _)| known == target) {
             return Ok(*address);

@@ -6,8 +6,8 @@ use chat_core::{
 };
 use std::collections::BTreeMap;
 
-/// The largest number of different causes that are counted. A server could otherwise fill the memory
-/// with texts.
+/// The largest number of different causes that are counted. A server could otherwise fill the
+/// memory with texts.
 const MAX_CAUSES: usize = 100;
 
 /// All users.

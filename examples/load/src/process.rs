@@ -1,4 +1,5 @@
-//! Memory and processor time of a process, and its limit of open files, from `/proc` where it exists.
+//! Memory and processor time of a process, and its limit of open files, from `/proc` where it
+//! exists.
 
 use std::fs;
 use std::io;

@@ -6,14 +6,14 @@ use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 
-/// The size of the receive buffer that all links share: one byte more than the longest valid datagram,
-/// so that a longer one is recognised. Spec: udp.md 9, item 5.
+/// The size of the receive buffer that all links share: one byte more than the longest valid
+/// datagram, so that a longer one is recognised. Spec: udp.md 9, item 5.
 pub(crate) const BUFFER_BYTES: usize = 2_049;
 /// The most reads, and the most writes, of one link in a pass, so that every client gets its turn.
 const MAX_PER_PASS: usize = 32;
-/// The longest wait for the peer's end of a closed stream, in milliseconds. If the socket were dropped
-/// at once, data that still arrives would cause a reset, which may destroy data that the peer has not
-/// read yet. Spec: RFC 9112, 9.6, describes the same for HTTP.
+/// The longest wait for the peer's end of a closed stream, in milliseconds. If the socket were
+/// dropped at once, data that still arrives would cause a reset, which may destroy data that the
+/// peer has not read yet. Spec: RFC 9112, 9.6, describes the same for HTTP.
 const LINGER_MS: u64 = 1_000;
 
 /// A link that the client has opened.
@@ -22,8 +22,8 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     socket: Socket,
     phase: Phase,
-    /// There may be data to read. The system reports it once only (edge-triggered), so the flag stays
-    /// set until a read finds nothing.
+    /// There may be data to read. The system reports it once only (edge-triggered), so the flag
+    /// stays set until a read finds nothing.
     readable: bool,
     /// The last write was incomplete; the system will report when the socket is writable.
     blocked: bool,
@@ -42,7 +42,8 @@ enum Phase {
     /// A stream that is not connected yet.
     Connecting,
     Open,
-    /// A stream that the client has closed. It is kept until the peer closes it, or until this time.
+    /// A stream that the client has closed. It is kept until the peer closes it, or until this
+    /// time.
     Closing(Timestamp),
 }
 
@@ -66,8 +67,8 @@ pub(crate) enum Fate {
 }
 
 impl Link {
-    /// Opens a socket. A datagram socket is open at once; a stream is open when [`Link::progress`] has
-    /// reported it.
+    /// Opens a socket. A datagram socket is open at once; a stream is open when [`Link::progress`]
+    /// has reported it.
     pub(crate) fn open(
         id: LinkId,
         wire: Wire,
@@ -118,8 +119,8 @@ impl Link {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Notes readiness of the socket. Both sockets of a client have the same token, so the readiness may
-    /// be that of the other one; then a read or write finds nothing.
+    /// Notes readiness of the socket. Both sockets of a client have the same token, so the
+    /// readiness may be that of the other one; then a read or write finds nothing.
     pub(crate) fn wake(&mut self, readable: bool, writable: bool) {
         self.readable |= readable;
         self.blocked &= !writable;
@@ -205,8 +206,8 @@ impl Link {
         Fate::Ended
     }
 
-    /// Sends the client's bytes until the socket blocks or the limit is reached. Returns whether more
-    /// could be sent at once.
+    /// Sends the client's bytes until the socket blocks or the limit is reached. Returns whether
+    /// more could be sent at once.
     pub(crate) fn send(
         &mut self,
         chat: &mut ChatClient,
@@ -232,7 +233,8 @@ impl Link {
                 Err(error) => match (error.kind(), &self.socket) {
                     (ErrorKind::WouldBlock, _) => self.blocked = true,
                     (ErrorKind::Interrupted, _) => {}
-                    // An ICMP error of an earlier datagram; this one was not sent, and is tried again.
+                    // An ICMP error of an earlier datagram; this one was not sent, and is tried
+                    // again.
                     (
                         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset,
                         Socket::Datagrams(_),
@@ -335,7 +337,8 @@ fn receive(
             }
             Ok(_) => traffic.lost += 1,
             Err(error) => match error.kind() {
-                // An ICMP error: the server may not listen yet. Resends and the client's deadlines decide.
+                // An ICMP error: the server may not listen yet. Resends and the client's deadlines
+                // decide.
                 ErrorKind::Interrupted
                 | ErrorKind::ConnectionRefused
                 | ErrorKind::ConnectionReset => {}

@@ -396,8 +396,8 @@ impl Run {
                 }
             }
             if !connecting {
-                // Longer than the silence timeout and the request timeout: a link that is cut in one
-                // direction ends, and requests on it are settled.
+                // Longer than the silence timeout and the request timeout: a link that is cut in
+                // one direction ends, and requests on it are settled.
                 self.pass(40_000);
                 let connected = |client: &Client| client.chat.is_connected_to_front_end();
                 if self.simulation.clients.iter().all(connected) {

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// The cap of buffered lines, far more than a script waits for. The oldest events are dropped first.
+/// The cap of buffered lines, far more than a script waits for. The oldest events are dropped
+/// first.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Events that no wait has consumed, oldest first.
@@ -43,8 +44,8 @@ impl EventBuffer {
         }
     }
 
-    /// Consumes the first event of this name whose line contains `substring`. `searched` starts at 0
-    /// and lets the next call for the same search skip the events that this one has seen.
+    /// Consumes the first event of this name whose line contains `substring`. `searched` starts at
+    /// 0 and lets the next call for the same search skip the events that this one has seen.
     pub(crate) fn take(&mut self, searched: &mut u64, name: &str, substring: Option<&str>) -> bool {
         debug_assert!(*searched <= self.next, "a search of another buffer");
         let start = self

@@ -170,8 +170,8 @@ impl Run {
                 self.session.chat.state(),
                 State::Uninitialized | State::Disconnected | State::Error
             );
-            // One thread cannot wait for both. With a connection it waits for the sockets. Without one
-            // it waits for the input, so that a command such as connect starts at once.
+            // One thread cannot wait for both. With a connection it waits for the sockets. Without
+            // one it waits for the input, so that a command such as connect starts at once.
             let (input_wait, socket_wait) = if connected {
                 (Duration::ZERO, interval)
             } else {

@@ -264,7 +264,8 @@ fn converse(
     ours.0.close(Duration::from_secs(5));
 }
 
-/// Lets the SDK over one transport converse with our client over every transport with every protocol.
+/// Lets the SDK over one transport converse with our client over every transport with every
+/// protocol.
 fn converse_over_everything(sdk_transport: Transport) {
     for transport in Transport::ALL {
         for protocol in SubProtocol::ALL {

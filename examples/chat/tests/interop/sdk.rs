@@ -1,4 +1,5 @@
-//! [`Sdk`]: the official SDK in a child process, which runs `examples/dev-server/interop/client.cjs`.
+//! [`Sdk`]: the official SDK in a child process, which runs
+//! `examples/dev-server/interop/client.cjs`.
 
 use crate::{TIMEOUT, url};
 use dev_server::Transport;
@@ -32,8 +33,8 @@ pub(crate) fn package() -> Option<PathBuf> {
         Ok("required"),
         "{missing}"
     );
-    // `eprintln!` would be captured, and never printed because the test passes. Failing to print is no
-    // failure of the test.
+    // `eprintln!` would be captured, and never printed because the test passes. Failing to print is
+    // no failure of the test.
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let text =

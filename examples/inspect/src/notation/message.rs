@@ -100,9 +100,9 @@ pub fn message_to_json(message: &Message) -> Json {
 
 /// Converts JSON to a message.
 ///
-/// An `encrypted` message with `inner` is encrypted when it is encoded, with the key in its `aes_key`
-/// if it has one. Without `inner` its `hex` is used unchanged. An `init` without `protocol` has the
-/// protocol that is given here.
+/// An `encrypted` message with `inner` is encrypted when it is encoded, with the key in its
+/// `aes_key` if it has one. Without `inner` its `hex` is used unchanged. An `init` without
+/// `protocol` has the protocol that is given here.
 ///
 /// # Errors
 /// As [`value_from_json`](super::value_from_json).
@@ -199,8 +199,8 @@ fn numbers<const N: usize>(json: &Json) -> Result<[u8; N]> {
 fn encrypted(map: &read::Object, protocol: Protocol) -> Result<Message> {
     if map.contains_key("inner") {
         let inner = field(map, "inner", |json| {
-            // Checked before the recursive call: encrypted messages could otherwise be nested without
-            // limit.
+            // Checked before the recursive call: encrypted messages could otherwise be nested
+            // without limit.
             let inner = message_name(json)?;
             if matches!(
                 inner,

@@ -19,10 +19,11 @@
 //! | `event` | `code`, `params` |
 //!
 //! Type names are those above, `array<TYPE>`, `dict<TYPE,TYPE>`, and `custom:CODE` for the elements
-//! of an array. An array of `byte` is `bytes`. `params` is a list of `[code, value]`; an object with
-//! the codes as keys is accepted. Unknown keys are ignored.
+//! of an array. An array of `byte` is `bytes`. `params` is a list of `[code, value]`; an object
+//! with the codes as keys is accepted. Unknown keys are ignored.
 //!
-//! [`message_to_json`] documents messages, [`frame_to_json`] frames, [`datagram_to_json`] datagrams.
+//! [`message_to_json`] documents messages, [`frame_to_json`] frames, [`datagram_to_json`]
+//! datagrams.
 //!
 //! ```
 //! use photon_inspect::notation::{value_from_json, value_to_json};
@@ -51,8 +52,8 @@ pub use frame::{frame_from_json, frame_to_json};
 pub use message::{message_from_json, message_to_json};
 pub use write::value_to_json;
 
-/// The deepest nesting of values, messages and type names: more than a protocol allows, and less than
-/// would overflow the stack.
+/// The deepest nesting of values, messages and type names: more than a protocol allows, and less
+/// than would overflow the stack.
 pub const MAX_DEPTH: u32 = 64;
 
 /// An error in JSON that is not in the notation.

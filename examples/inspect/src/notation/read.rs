@@ -318,8 +318,8 @@ fn checked<T: TryFrom<Value>>(
     })
 }
 
-/// Whether an array is an element of an array of arrays of `declared`. An empty object array fits in
-/// any case, because an empty array inside of an array of arrays is decoded as one.
+/// Whether an array is an element of an array of arrays of `declared`. An empty object array fits
+/// in any case, because an empty array inside of an array of arrays is decoded as one.
 fn fits(array: &Array, declared: &Type) -> bool {
     match (array, declared) {
         (Array::Object(all), _) if all.is_empty() => true,

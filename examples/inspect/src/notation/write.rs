@@ -39,8 +39,8 @@ fn tagged(t: &str, v: impl Into<Json>) -> Json {
     json!({"t": t, "v": v.into()})
 }
 
-/// Chooses the text of a number: `plain`, or `scientific` for very large and very small numbers, whose
-/// plain text is long. Both parse to the same number.
+/// Chooses the text of a number: `plain`, or `scientific` for very large and very small numbers,
+/// whose plain text is long. Both parse to the same number.
 fn decimal(number: f64, plain: String, scientific: String) -> String {
     if number.is_nan() {
         "NaN".into()

@@ -16,8 +16,8 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> (Vec<String>, String, i32
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // In a thread, because the program may fill the pipe of its output before it has read its input.
-    // Writing fails if the program ends early, which is not a failure of the test.
+    // In a thread, because the program may fill the pipe of its output before it has read its
+    // input. Writing fails if the program ends early, which is not a failure of the test.
     let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();

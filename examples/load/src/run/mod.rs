@@ -15,13 +15,13 @@ use std::time::Duration;
 
 /// The longest wait for the message, longer than the requirement, so that late clients are counted.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How many clients disconnect per second. The server's only UDP socket could not buffer a datagram of
-/// every client at once.
+/// How many clients disconnect per second. The server's only UDP socket could not buffer a datagram
+/// of every client at once.
 const DISCONNECTS_PER_SECOND: u32 = 2_000;
 /// The longest wait for the last disconnect.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most sockets beyond one for each client: clients that change from the name server to the front
-/// end have two.
+/// The most sockets beyond one for each client: clients that change from the name server to the
+/// front end have two.
 const MAX_SPARE_SOCKETS: usize = 1_000;
 /// Other open files: standard input and output, the poll, inherited ones.
 const OTHER_FILES: usize = 32;
@@ -34,8 +34,8 @@ const CAP_BYTES: usize = 64 * 1024;
 ///
 /// # Errors
 /// The test cannot start: the limit of open files is too low, the address is wrong, or the server's
-/// process does not exist; or waiting for sockets fails. Failures of single clients are in the report
-/// instead.
+/// process does not exist; or waiting for sockets fails. Failures of single clients are in the
+/// report instead.
 pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<Report, Box<dyn Error>> {
     let files = check_open_files(options.clients, process::open_files_limit())?;
     let mut run = Run::new(options, out)?;
@@ -87,7 +87,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(options: &'a Options, out: &'a mut dyn Write) -> Result<Self, Box<dyn Error>> {
         let server = options.server_pid.map(Process::other);
-        // If the usage of this process is unknown too, there is no /proc. A later line reports that.
+        // If the usage of this process is unknown too, there is no /proc. A later line reports
+        // that.
         if let (Some(server), Some(pid), Ok(_)) =
             (&server, options.server_pid, Process::own().usage())
         {

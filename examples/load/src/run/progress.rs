@@ -20,8 +20,8 @@ pub(super) struct UsageSample {
 }
 
 impl Run<'_> {
-    /// Runs the event loop once, until this time at the latest, and prints a progress line if one is
-    /// due.
+    /// Runs the event loop once, until this time at the latest, and prints a progress line if one
+    /// is due.
     pub(super) fn poll(&mut self, until: Timestamp, step: &str) -> io::Result<()> {
         if self.next_line <= self.event_loop.now() {
             self.next_line = plus(self.next_line, LINE_INTERVAL);
