@@ -19,6 +19,16 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    /// `Session::wait(Duration::MAX)` and deadlines in the past rely on it.
+    #[test]
+    fn durations_of_any_length_saturate() {
+        let at = Timestamp::from_millis;
+        assert_eq!(at(1).plus(Duration::MAX), Timestamp::MAX);
+        assert_eq!(at(2).since(at(5)), Duration::ZERO);
+        assert_eq!(at(5).since(at(2)), Duration::from_millis(3));
+    }
 
     #[test]
     fn time_never_runs_backwards() {
