@@ -91,7 +91,7 @@ impl Side {
         self.ids.remove(&key)
     }
 
-    /// Sends a message of a connection.
+    /// Sends a message on a connection.
     pub(crate) fn send(&mut self, key: udp::ConnectionHandle, message: &[u8]) {
         let sent = self
             .acceptor
@@ -110,7 +110,7 @@ impl Side {
             .map_or(0, udp::Connection::queued_bytes)
     }
 
-    /// Ends a connection once everything is acknowledged, at most after `timeout`.
+    /// Ends a connection once everything is acknowledged, at most after `timeout_ms`.
     pub(crate) fn shut_down(
         &mut self,
         now: Timestamp,

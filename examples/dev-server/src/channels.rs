@@ -251,7 +251,7 @@ impl Partition {
             event = uneven_event(&name, sender, content.clone(), channel.history.next_id());
         }
         let sequence = cx.stats.next_sequence();
-        cx.stats.messages = cx.stats.messages.saturating_add(1);
+        cx.stats.messages += 1;
         cx.respond_ok(id, asked);
         if cx.config.batch_messages > 1 {
             self.gather(cx, &name, sender, content.clone());

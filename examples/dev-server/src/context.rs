@@ -80,9 +80,9 @@ impl Context<'_> {
             };
             match event.encoded(protocol, &limits) {
                 Ok(encoded) => {
-                    self.stats.events = self.stats.events.saturating_add(1);
+                    self.stats.events += 1;
                     if encoded.downgraded {
-                        self.stats.downgraded = self.stats.downgraded.saturating_add(1);
+                        self.stats.downgraded += 1;
                         log::debug!("downgraded an event for a {} client", protocol.name());
                     }
                     let encrypt = self.config.encrypt_answers;
@@ -237,7 +237,7 @@ impl Context<'_> {
         connection.forward(side, now, due);
         if connection.waiting(side) > self.config.max_outgoing_bytes {
             log::info!("closed a connection: the client does not read");
-            self.stats.overrun_connections = self.stats.overrun_connections.saturating_add(1);
+            self.stats.overrun_connections += 1;
             self.abort(id);
             return;
         }

@@ -110,7 +110,7 @@ impl ServerCore {
     }
 
     pub(crate) fn accepted(&mut self, id: ConnectionId, server_kind: ServerKind) {
-        self.stats.accepted = self.stats.accepted.saturating_add(1);
+        self.stats.accepted += 1;
         let mut cx = self.context();
         cx.watch_silence(id);
         let step = Step::Accept(server_kind);
@@ -321,7 +321,7 @@ impl ServerCore {
 
     pub(crate) fn bad_connection(&mut self, id: ConnectionId, error: &DecodeError) {
         log::info!("closed a connection: {error}");
-        self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
+        self.stats.bad_connections += 1;
         self.context().close(id);
     }
 
@@ -353,7 +353,7 @@ impl ServerCore {
             }
             Incoming::Bad(error) => {
                 log::debug!("skipped a message: {error}");
-                self.stats.bad_messages = self.stats.bad_messages.saturating_add(1);
+                self.stats.bad_messages += 1;
             }
             Incoming::Ignored => {}
         }
@@ -387,7 +387,7 @@ impl ServerCore {
                 }
             }
             Err(error) => {
-                cx.stats.bad_messages = cx.stats.bad_messages.saturating_add(1);
+                cx.stats.bad_messages += 1;
                 cx.refuse(
                     id,
                     asked,

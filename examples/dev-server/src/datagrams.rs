@@ -86,7 +86,7 @@ impl ServerCore {
         {
             match event {
                 Event::Connected => {
-                    // One datagram verifies one connection.
+                    debug_assert!(local_host.is_some(), "one datagram verifies one connection");
                     let host = local_host.take().map(|ask| ask()).unwrap_or_default();
                     self.accept_datagrams(server_kind, handle, &host);
                 }
@@ -150,11 +150,11 @@ impl ServerCore {
         let clean = match cause {
             // One end did not acknowledge the other's commands.
             Cause::Timeout | Cause::ClientLeft(REASON_TIMEOUT) => {
-                self.stats.silent_connections = self.stats.silent_connections.saturating_add(1);
+                self.stats.silent_connections += 1;
                 false
             }
             Cause::ProtocolError(_) => {
-                self.stats.bad_connections = self.stats.bad_connections.saturating_add(1);
+                self.stats.bad_connections += 1;
                 false
             }
             Cause::ClientLeft(_) => true,

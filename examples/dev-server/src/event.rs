@@ -54,13 +54,13 @@ impl Event {
         limits: &Limits,
     ) -> Result<(), EncodeError> {
         let bytes = write(self.code, &self.parameters, protocol, limits)?;
-        self.encoded.push((
+        self.remember(
             protocol,
             Encoded {
                 bytes,
                 downgraded: false,
             },
-        ));
+        );
         Ok(())
     }
 
@@ -68,8 +68,16 @@ impl Event {
     pub(crate) fn fits(&mut self, protocol: SubProtocol, limits: &Limits) -> bool {
         let encoded = self.expressed(protocol, limits);
         encoded
-            .map(|encoded| self.encoded.push((protocol, encoded)))
+            .map(|encoded| self.remember(protocol, encoded))
             .is_ok()
+    }
+
+    fn remember(&mut self, protocol: SubProtocol, encoded: Encoded) {
+        debug_assert!(
+            self.encoded.iter().all(|(known, _)| *known != protocol),
+            "an event is encoded once for each protocol"
+        );
+        self.encoded.push((protocol, encoded));
     }
 
     /// Returns the encoded message for receivers of this protocol.
@@ -88,7 +96,7 @@ impl Event {
                 let encoded = self
                     .expressed(protocol, limits)
                     .or_else(|error| self.without_content(protocol, limits, error))?;
-                self.encoded.push((protocol, encoded));
+                self.remember(protocol, encoded);
                 self.encoded.len() - 1
             }
         };
@@ -115,13 +123,13 @@ impl Event {
         ) {
             return Err(error);
         }
-        let loose: Parameters = self
+        let downgraded: Parameters = self
             .parameters
             .iter()
             .map(|(key, value)| (*key, downgrade(protocol.binary(), limits, value)))
             .collect();
         Ok(Encoded {
-            bytes: write(self.code, &loose, protocol, limits)?,
+            bytes: write(self.code, &downgraded, protocol, limits)?,
             downgraded: true,
         })
     }

@@ -92,7 +92,7 @@ impl ServerCore {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.user = Some((key.clone(), identity.user_id.clone()));
         }
-        self.stats.sessions = self.stats.sessions.saturating_add(1);
+        self.stats.sessions += 1;
         let (keys, memory) = (self.hash_keys, self.history_memory.clone());
         self.partitions
             .entry(key.clone())

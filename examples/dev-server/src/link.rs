@@ -126,7 +126,7 @@ impl Context<'_> {
         let Some(at) = self.silent_at(id) else { return };
         if at <= self.now {
             log::info!("closed a connection: its client sent nothing for too long");
-            self.stats.silent_connections = self.stats.silent_connections.saturating_add(1);
+            self.stats.silent_connections += 1;
             self.abort(id);
         } else {
             self.remind_connection(id, at);

@@ -134,7 +134,7 @@ impl ServerCore {
         if !welcome.data.is_empty() {
             parameters.push((p::DATA, crate::channel_events::by_name(welcome.data)));
         }
-        self.stats.logins = self.stats.logins.saturating_add(1);
+        self.stats.logins += 1;
         self.context()
             .respond(id, asked, return_code::OK, "", parameters);
     }

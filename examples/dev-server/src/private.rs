@@ -35,7 +35,7 @@ impl Partition {
             return;
         }
         let sequence = cx.stats.next_sequence();
-        cx.stats.private_messages = cx.stats.private_messages.saturating_add(1);
+        cx.stats.private_messages += 1;
         self.conversations
             .push(cx.config, sequence, sender, &target, content);
         cx.respond_ok(id, asked);

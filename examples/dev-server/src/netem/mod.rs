@@ -59,11 +59,11 @@ pub struct NetemStats {
 impl NetemStats {
     /// Adds the counters of another pipe.
     pub const fn add(&mut self, other: &Self) {
-        self.sent = self.sent.saturating_add(other.sent);
-        self.lost = self.lost.saturating_add(other.lost);
-        self.duplicated = self.duplicated.saturating_add(other.duplicated);
-        self.corrupted = self.corrupted.saturating_add(other.corrupted);
-        self.overrun = self.overrun.saturating_add(other.overrun);
+        self.sent += other.sent;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.corrupted += other.corrupted;
+        self.overrun += other.overrun;
     }
 }
 

@@ -11,6 +11,7 @@ use mio::{Interest, Registry, Token};
 use photon_proto::Timestamp;
 
 use super::FIRST_CLIENT;
+use super::web::FIRST_WEB_CLIENT;
 use crate::connections::ConnectionId;
 use crate::core::ServerCore;
 
@@ -201,7 +202,13 @@ impl Clients {
     }
 }
 
+/// The token of a client's socket. Connection ids are never reused, so an event that the poll
+/// reports late cannot reach another client.
 fn token(id: ConnectionId) -> Token {
+    debug_assert!(
+        id.number() < FIRST_WEB_CLIENT as u64,
+        "tokens of clients differ"
+    );
     Token(
         usize::try_from(id.number())
             .unwrap_or(usize::MAX)

@@ -87,7 +87,11 @@ impl Server {
         let mut listeners = Vec::new();
         let mut listen = |transport, server_kind, port| {
             let address = resolve(&options.host, port)?;
-            let token = Token(FIRST_LISTENER.saturating_add(listeners.len()));
+            let token = Token(FIRST_LISTENER + listeners.len());
+            debug_assert!(
+                token.0 < FIRST_CLIENT,
+                "tokens of listeners and clients differ"
+            );
             let listener = Listener::bind(poll.registry(), address, transport, server_kind, token)
                 .map_err(|error| named(&error, &format!("cannot listen on {address}")))?;
             let address = listener.address()?;

@@ -25,7 +25,7 @@ const OPENING: Duration = Duration::from_secs(10);
 /// frame.
 const LINGER: Duration = Duration::from_secs(1);
 /// The first token; those of other sockets are below.
-const FIRST: usize = usize::MAX / 2;
+pub(super) const FIRST_WEB_CLIENT: usize = usize::MAX / 2;
 
 pub(super) struct WebClients {
     all: HashMap<Token, WebClient>,
@@ -63,8 +63,8 @@ impl WebClients {
         tls: Option<&Arc<rustls::ServerConfig>>,
         local_host: &str,
     ) {
-        let token = Token(FIRST.saturating_add(self.count));
-        self.count = self.count.saturating_add(1);
+        let token = Token(FIRST_WEB_CLIENT + self.count);
+        self.count += 1;
         let mut stream = match MaybeTlsStream::new(stream, tls) {
             Ok(stream) => stream,
             Err(error) => return log::error!("cannot serve a client: {error}"),
@@ -87,7 +87,7 @@ impl WebClients {
 
     /// Whether this is a token of a WebSocket client.
     pub(super) const fn owns(token: Token) -> bool {
-        token.0 >= FIRST
+        token.0 >= FIRST_WEB_CLIENT
     }
 
     /// Records that a client's socket is ready.
