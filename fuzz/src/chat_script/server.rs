@@ -12,8 +12,8 @@ use super::setup::Setup;
 use chat_core::codes::{operation, parameter};
 use chat_core::{Protocol, Timestamp, Wire};
 use photon_proto::crypto::Cipher;
-use photon_proto::internal;
 use photon_proto::message::{self, Header, Message, MessageKind};
+use photon_proto::{Params, internal};
 
 pub(super) struct ServerLink {
     protocol: Protocol,
@@ -152,65 +152,69 @@ impl ServerLink {
             Message::Request {
                 internal: true,
                 code: internal::PING,
-                mut params,
-            } => {
-                assert!(
-                    matches!(self.carrier, Carrier::Messages) && !header.encrypted,
-                    "a ping message over another carrier, or encrypted"
-                );
-                let times = internal::ping_times(&mut params).expect("a message without errors");
-                assert!(matches!(times, (Some(_), None)), "{times:?}");
-            }
+                params,
+            } => self.ping(header.encrypted, params),
             Message::Request {
                 internal: true,
                 code: internal::INIT_ENCRYPTION,
-                mut params,
-            } => {
-                assert!(
-                    self.exchanges_keys && self.has_sent,
-                    "a key exchange that is not due"
-                );
-                assert!(
-                    self.cipher.is_none() && !header.encrypted,
-                    "a second key exchange, or an encrypted one"
-                );
-                let key = internal::public_key(&mut params)
-                    .expect("a message without errors")
-                    .expect("a key");
-                self.cipher = Some(Cipher::new(
-                    &EXCHANGE.agree(key).expect("an acceptable key"),
-                ));
-            }
+                params,
+            } => self.key_exchange(header.encrypted, params),
             Message::Request {
                 internal: false,
                 code,
-                mut params,
-            } => {
-                assert!(self.has_sent, "operation {code} before the init response");
-                let encrypted = header.encrypted;
-                match (self.is_front_end, code) {
-                    // chat.md 2.4, 2.5 and 2.9
-                    (false, operation::AUTHENTICATE | operation::GET_REGIONS) => {
-                        assert_eq!(encrypted, self.exchanges_keys, "operation {code} in clear");
-                    }
-                    (true, operation::AUTHENTICATE) => assert!(!encrypted),
-                    (true, _) => self.arrived += 1,
-                    (false, other) => {
-                        panic!("a client does not send operation {other} to a name server")
-                    }
-                }
-                if code == operation::SEND_PRIVATE {
-                    let [content] = params
-                        .clone()
-                        .pick([parameter::MESSAGE])
-                        .expect("a message without errors");
-                    let secret =
-                        content.is_some_and(|content| content.as_str() == Some(Content::SECRET));
-                    assert!(encrypted || self.is_secure || !secret, "a secret in clear");
-                }
-                assert_eq!(params.finish(), Ok(0), "surplus bytes");
-            }
+                params,
+            } => self.operation(header.encrypted, code, params),
             other => panic!("a client does not send {other:?}"),
         }
+    }
+
+    fn ping(&self, encrypted: bool, mut params: Params<'_>) {
+        assert!(
+            matches!(self.carrier, Carrier::Messages) && !encrypted,
+            "a ping message over another carrier, or encrypted"
+        );
+        let times = internal::ping_times(&mut params).expect("a message without errors");
+        assert!(matches!(times, (Some(_), None)), "{times:?}");
+    }
+
+    fn key_exchange(&mut self, encrypted: bool, mut params: Params<'_>) {
+        assert!(
+            self.exchanges_keys && self.has_sent,
+            "a key exchange that is not due"
+        );
+        assert!(
+            self.cipher.is_none() && !encrypted,
+            "a second key exchange, or an encrypted one"
+        );
+        let key = internal::public_key(&mut params)
+            .expect("a message without errors")
+            .expect("a key");
+        let secret = EXCHANGE.agree(key).expect("an acceptable key");
+        self.cipher = Some(Cipher::new(&secret));
+    }
+
+    fn operation(&mut self, encrypted: bool, code: u8, mut params: Params<'_>) {
+        assert!(self.has_sent, "operation {code} before the init response");
+        match (self.is_front_end, code) {
+            // chat.md 2.4, 2.5 and 2.9
+            (false, operation::AUTHENTICATE | operation::GET_REGIONS) => {
+                assert_eq!(encrypted, self.exchanges_keys, "operation {code} in clear");
+            }
+            (true, operation::AUTHENTICATE) => assert!(!encrypted),
+            (true, _) => self.arrived += 1,
+            (false, other) => panic!("a client does not send operation {other} to a name server"),
+        }
+        if code == operation::SEND_PRIVATE {
+            let [content] = params
+                .clone()
+                .pick([parameter::MESSAGE])
+                .expect("a message without errors");
+            let is_secret = content.is_some_and(|it| it.as_str() == Some(Content::SECRET));
+            assert!(
+                encrypted || self.is_secure || !is_secret,
+                "a secret in clear"
+            );
+        }
+        assert_eq!(params.finish(), Ok(0), "surplus bytes");
     }
 }

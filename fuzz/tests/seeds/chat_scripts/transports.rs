@@ -1,11 +1,12 @@
 //! Scripts for what only some transports do.
 
 use super::builder::Builder;
+use super::errors::reconnect;
 use super::parts::{
     CONNECT, CONNECT_TO_NAME_SERVER, framed, garbage, messages_of, pong, private, publish,
     send_private, sleep, subscribe, subscribed,
 };
-use super::{reconnect, setup};
+use super::setup;
 use chat_core::SubProtocol;
 use dev_server::Transport;
 use photon_fuzz::chat_script::{
