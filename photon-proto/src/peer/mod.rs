@@ -14,7 +14,7 @@
 //! both     any phase ──shutdown, abort──> Closing                (until is_flushed)
 //! ```
 //!
-//! Over datagrams a client sends its init once the UDP connection stands. Over WebSocket there is no
+//! Over datagrams a client sends its init once the UDP connection is established. Over WebSocket there is no
 //! init: the server greets, and an answered ping is as good as a greeting (wire.md 7.1).
 //!
 //! **A client's steps run by themselves, a server's wait for the owner.** A client reports
@@ -26,10 +26,10 @@
 //!
 //! 1. Bytes in: [`Peer::handle_bytes`] takes a chunk of a stream, one datagram, or one WebSocket
 //!    message. Nothing is processed yet, except that a client's datagrams go to its UDP connection.
-//!    At last comes [`Peer::link_closed`].
-//! 2. Messages in: call [`Peer::receive`] until [`Peer::has_input`] is false. Each call takes at most
-//!    one message, so that the owner can bound its work. [`Inbound::Ended`] comes after everything
-//!    that was received before the end.
+//!    [`Peer::link_closed`] is the last call for a link.
+//! 2. Messages in: call [`Peer::receive`] while [`Peer::has_input`] is true, until
+//!    [`Inbound::Ended`]. Each call takes at most one message, so that the owner can bound its work.
+//!    An end is reported after everything that was received before it, and there is only one.
 //! 3. Messages out: [`Peer::send`] encodes into the peer's buffer, within a cap, or changes nothing.
 //! 4. Bytes out: [`Peer::transmit`] returns the same bytes until [`Peer::transmitted`]. On streams a
 //!    part may be transmitted; datagrams and WebSocket messages are sent whole.
@@ -54,25 +54,23 @@ mod handshake;
 mod inbound;
 #[cfg(feature = "json")]
 mod json;
+mod link;
+mod messages;
 mod stream;
+mod timers;
 mod whole;
 mod wire;
 
-use crate::codec::Protocol;
 use crate::crypto::Cipher;
-use crate::limits::Limits;
-use crate::message::{self, MessageKind};
 use crate::random::Random;
 use crate::role::Role;
 use crate::time::Timestamp;
 use crate::udp;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use carrier::Carrier;
 use clock::PeerClock;
 use core::fmt;
-use core::ops::Range;
 use core::time::Duration;
 use handshake::Exchange;
 
@@ -80,10 +78,6 @@ pub use config::{Encryption, PeerConfig};
 pub use handshake::KeyAnswer;
 pub use inbound::{End, Inbound, KeyExchangeFailure, Received, SendError, SendOptions};
 pub use wire::{SubProtocol, SubProtocolError, Wire};
-
-/// How long a WebSocket server has to greet before it is pinged, and the time between these pings,
-/// in milliseconds. Spec: wire.md 7.1.
-const GREETING_PING_MS: u64 = 1000;
 
 /// The progress of a connection. See the diagram of the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -291,403 +285,6 @@ impl Peer {
             silence_ms: datagram::millis(config.silence_timeout),
             config,
         }
-    }
-
-    // The link.
-
-    /// Handles the opening of the link. A client sends its init, which holds the flag `ipv6`.
-    pub fn link_opened(&mut self, now: Timestamp, ipv6: bool) {
-        if self.phase != Phase::Opening || self.end.is_some() {
-            return;
-        }
-        self.phase = Phase::AwaitInit;
-        self.clock = PeerClock::new(now);
-        self.last_received = now;
-        self.ipv6 = ipv6;
-        let can_send = self.carrier.open(now);
-        match self.role {
-            Role::Client if self.is_web_socket() => {
-                // wire.md 7.1: a server that has not greeted by then is pinged.
-                self.ping = Some(now.plus_millis(GREETING_PING_MS));
-            }
-            Role::Client if can_send => self.send_init(),
-            // Sent once the UDP connection stands.
-            Role::Client => {}
-            // wire.md 7.1: the handshake of the WebSocket has replaced the init.
-            Role::Server if self.is_web_socket() => self.phase = Phase::Ready,
-            Role::Server => {}
-        }
-    }
-
-    /// Takes received bytes: a chunk of a stream, one datagram, or one WebSocket message. They are
-    /// kept until [`Peer::receive`]. Before the link is open they are ignored, and after the end
-    /// they are dropped.
-    pub fn handle_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
-        if self.phase == Phase::Opening {
-            return;
-        }
-        self.carrier.start_shutdown(now);
-        self.last_received = now;
-        self.restart_silence(now);
-        if self.end.is_none() {
-            self.take_bytes(now, bytes);
-        }
-        if !self.wants_input() {
-            // While nothing is read, silence is not the server's.
-            self.silence = None;
-        }
-    }
-
-    fn take_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
-        let closing = self.phase == Phase::Closing;
-        if closing && !matches!(self.carrier, Carrier::Datagram(_)) {
-            return;
-        }
-        match self.carrier.receive(now, bytes) {
-            Ok(true) if !closing => self.send_init(),
-            Ok(_) => {}
-            Err(inbound::Overrun) => self.end = Some(End::Overrun),
-        }
-        if closing {
-            // Acknowledgements were taken; messages have no receiver any more.
-            self.carrier.discard_input();
-        }
-    }
-
-    /// The driver reports that the link is gone. What was received before can still be taken.
-    pub fn link_closed(&mut self) {
-        self.link_gone = true;
-        self.end.get_or_insert(End::LinkClosed);
-        (self.ping, self.silence) = (None, None);
-    }
-
-    /// Whether the driver should read. False while enough is buffered, and after the end.
-    #[must_use]
-    #[inline]
-    pub fn wants_input(&self) -> bool {
-        self.end.is_none() && self.carrier.has_capacity()
-    }
-
-    /// The bytes to send next, never empty; the same again until [`Peer::transmitted`]. `None` before
-    /// the link is open. A datagram is stamped with `now`.
-    #[must_use]
-    pub fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
-        if self.phase == Phase::Opening {
-            return None;
-        }
-        self.carrier.start_shutdown(now);
-        let counts_as_ping = self.phase > Phase::AwaitInit && self.is_text();
-        let bytes = self.carrier.transmit(now);
-        if let (Some(_), true, Some(due)) = (&bytes, counts_as_ping, self.ping)
-            && due > now
-        {
-            // wire.md 7.2: any send resets the timer. But the server need not answer what is sent,
-            // and a client that never pings would take a quiet server for a dead one: half of the
-            // time until then is enough.
-            let silent_in_ms = self
-                .silence
-                .map_or(u64::MAX, |silent| silent.millis_since(now));
-            let wait_ms = self
-                .ping_ms
-                .min(silent_in_ms.saturating_sub(self.silence_ms / 2));
-            self.ping = Some(due.max(now.plus_millis(wait_ms)));
-        }
-        bytes
-    }
-
-    /// The driver sent this many of the bytes that [`Peer::transmit`] returned; more than there are
-    /// count as all. Of a datagram or WebSocket message any number above 0 is the whole.
-    pub fn transmitted(&mut self, bytes: usize) {
-        self.carrier.transmitted(bytes, &self.config);
-    }
-
-    // Messages in.
-
-    /// Whether [`Peer::receive`] would take anything.
-    #[must_use]
-    #[inline]
-    pub fn has_input(&self) -> bool {
-        self.end.is_some() || self.carrier.has_next()
-    }
-
-    /// Takes the next thing that was received: at most one message. A client draws the secret of its
-    /// key exchange from `random`.
-    #[inline]
-    pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
-        let inbound = self.next(now, random);
-        let carrier = &mut self.carrier;
-        inbound.map(|range| &*carrier.message_mut(range))
-    }
-
-    #[inline]
-    fn next(&mut self, now: Timestamp, random: &mut Random) -> Inbound<Range<usize>> {
-        if self.end_taken {
-            return self.end_inbound();
-        }
-        let inbound = self
-            .carrier
-            .next(now, &mut self.clock, self.cipher.as_deref(), &self.config);
-        if self.silence.is_none() && self.wants_input() {
-            // Reading resumed; restart the silence timer.
-            self.restart_silence(now);
-        }
-        match inbound {
-            Some(Inbound::Message {
-                kind,
-                encrypted,
-                message,
-            }) => self.on_message(now, random, (kind, encrypted, message)),
-            Some(Inbound::Bad { message, .. }) if self.awaits_first_message() => {
-                // Perhaps a text init, which is no message. Spec: wire.md 2.3.
-                self.on_first_message(message)
-            }
-            Some(Inbound::Handshake) if self.phase == Phase::AwaitInit => {
-                self.on_greeting(now, random)
-            }
-            // wire.md 7.2: later session frames have no meaning, and ping answers are for the clock.
-            Some(Inbound::Handshake) => Inbound::Nothing,
-            Some(Inbound::Ping { client_time }) => {
-                self.bare_ping = true;
-                Inbound::Ping { client_time }
-            }
-            Some(Inbound::Ended(end)) => self.fail(end),
-            Some(other) => other,
-            None => self.end_inbound(),
-        }
-    }
-
-    fn awaits_first_message(&self) -> bool {
-        self.role == Role::Server && self.phase == Phase::AwaitInit
-    }
-
-    #[inline]
-    fn on_message(
-        &mut self,
-        now: Timestamp,
-        random: &mut Random,
-        inbound: (MessageKind, bool, Range<usize>),
-    ) -> Inbound<Range<usize>> {
-        debug_assert!(
-            self.phase != Phase::Opening,
-            "nothing arrives before the link"
-        );
-        let (kind, encrypted, message) = inbound;
-        match (self.role, kind) {
-            (Role::Client, _) if self.phase == Phase::AwaitInit => {
-                self.on_message_before_init_response(now, random, (kind, encrypted, message))
-            }
-            (Role::Client, MessageKind::InternalResponse) => {
-                self.on_internal_response(now, encrypted, message)
-            }
-            (Role::Client, MessageKind::InitResponse) => Inbound::Ignored,
-            (Role::Server, _) if self.phase == Phase::AwaitInit => self.on_first_message(message),
-            (Role::Server, MessageKind::InternalRequest) => self.on_internal_request(message),
-            // The protocol is chosen once.
-            (Role::Server, MessageKind::Init) => Inbound::Ignored,
-            _ => Inbound::Message {
-                kind,
-                encrypted,
-                message,
-            },
-        }
-    }
-
-    /// The end, if there is one. It is the last thing: a UDP connection that times out later, for
-    /// example, must not change what was reported.
-    fn end_inbound(&mut self) -> Inbound<Range<usize>> {
-        match &self.end {
-            Some(end) => {
-                self.end_taken = true;
-                Inbound::Ended(end.clone())
-            }
-            None => {
-                debug_assert!(!self.end_taken, "an end stays");
-                Inbound::Nothing
-            }
-        }
-    }
-
-    /// Ends the connection. Input that was not taken has no meaning any more.
-    fn fail(&mut self, end: End) -> Inbound<Range<usize>> {
-        self.end = Some(end);
-        self.exchange = Exchange::None;
-        (self.ping, self.silence) = (None, None);
-        self.carrier.discard_input();
-        self.end_inbound()
-    }
-
-    // Messages out.
-
-    /// Encodes a message into the send buffer with `write`, which appends to the buffer it gets.
-    /// After an error nothing has changed. A message that is sent after the end of the connection,
-    /// which its owner has not taken yet, is dropped.
-    ///
-    /// # Errors
-    /// Those of `write`; [`SendError::NotReady`] before [`Inbound::Ready`] (server:
-    /// [`Inbound::Init`]) and after [`Peer::shutdown`]; [`SendError::NoKey`] if encryption is
-    /// requested without a secure wire and without keys; [`SendError::QueueFull`] and
-    /// [`SendError::TooLong`] at the cap; [`SendError::Encode`] and [`SendError::TooLong`] for a
-    /// message that JSON cannot express.
-    pub fn send<E: From<SendError>>(
-        &mut self,
-        options: SendOptions,
-        write: impl FnOnce(&mut Vec<u8>, Protocol, &Limits) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (Phase::Ready, Some(protocol)) = (self.phase, self.protocol) else {
-            return Err(SendError::NotReady.into());
-        };
-        let cipher = match (options.encrypt, self.cipher.as_deref()) {
-            // wire.md 7.1: the TLS below encrypts.
-            (true, None) if self.is_secure() => None,
-            (true, None) => return Err(SendError::NoKey.into()),
-            (true, cipher) => cipher,
-            (false, _) => None,
-        };
-        let config = &*self.config;
-        let cap = if options.uncapped {
-            usize::MAX
-        } else {
-            config.outgoing_cap_bytes
-        };
-        self.carrier.write(cap, config, |buffer, start| {
-            write(buffer, protocol.binary(), &config.limits)?;
-            if let Some(cipher) = cipher {
-                message::encrypt(buffer, start, cipher);
-            }
-            Ok(())
-        })
-    }
-
-    /// Sends bytes as they are: on a stream without a frame, elsewhere as one message; never
-    /// encrypted, and whatever waits already. For messages that were encoded once for many
-    /// connections, and for tests of clients.
-    pub fn send_raw(&mut self, bytes: &[u8]) {
-        if !matches!(self.phase, Phase::Opening | Phase::Closing) {
-            self.carrier.write_raw(bytes);
-        }
-    }
-
-    // Closing.
-
-    /// Ends the connection without loss: goes on sending what was accepted, drops what is received.
-    /// A UDP connection waits at most `flush` for acknowledgements, counted from the next call that
-    /// has a time; on other wires the owner decides how long it waits for [`Peer::is_flushed`].
-    pub fn shutdown(&mut self, flush: Duration) {
-        if self.phase != Phase::Closing {
-            self.close();
-            self.carrier.shutdown(datagram::millis(flush));
-        }
-    }
-
-    /// Ends the connection at once: drops what was not sent. A UDP connection sends one disconnect.
-    pub fn abort(&mut self) {
-        self.close();
-        self.carrier.abort();
-    }
-
-    fn close(&mut self) {
-        self.phase = Phase::Closing;
-        (self.ping, self.silence) = (None, None);
-        // Nothing is encrypted or decrypted any more, so the keys need not outlive this.
-        (self.exchange, self.cipher) = (Exchange::None, None);
-        self.carrier.discard_input();
-    }
-
-    /// Whether the driver reported that the link is gone.
-    #[must_use]
-    pub const fn is_link_closed(&self) -> bool {
-        self.link_gone
-    }
-
-    /// Whether a connection that was shut down or aborted has nothing left to do: the link can be
-    /// closed.
-    #[must_use]
-    pub fn is_flushed(&self) -> bool {
-        self.link_gone || self.carrier.is_flushed()
-    }
-
-    /// Whether something that was accepted was not sent, or over UDP not acknowledged.
-    #[must_use]
-    pub fn has_unsent_data(&self) -> bool {
-        self.carrier.has_unsent_data()
-    }
-
-    // Time.
-
-    /// When [`Peer::handle_timeout`] or, for silence, [`Peer::silent_for`] has to be called next; a
-    /// time in the past is "now". Silence does not count while input is held: the answer may be in
-    /// it.
-    #[must_use]
-    #[inline]
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let mut next = self.ping;
-        if let Some(at) = self.carrier.poll_timeout()
-            && !self.link_gone
-            && next.is_none_or(|next| at < next)
-        {
-            next = Some(at);
-        }
-        match self.silence {
-            // Whether input is held is asked last: it costs most, and a ping is due before silence.
-            Some(at) if next.is_none_or(|next| at < next) && !self.has_input() => Some(at),
-            _ => next,
-        }
-    }
-
-    /// Does what is due: timers of the UDP connection, a ping.
-    #[inline]
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.carrier.start_shutdown(now);
-        self.carrier.handle_timeout(now);
-        self.run_ping(now);
-    }
-
-    /// Client: for how long the server sent nothing, if that is too long.
-    #[must_use]
-    #[inline]
-    pub fn silent_for(&self, now: Timestamp) -> Option<Duration> {
-        self.silence
-            .is_some_and(|at| at <= now)
-            .then_some(self.config.silence_timeout)
-    }
-
-    /// Whether this end sends pings as messages. UDP pings by itself, and notices silence by what is
-    /// not acknowledged (udp.md 5.6).
-    fn sends_pings(&self) -> bool {
-        self.role == Role::Client && !matches!(self.wire, Wire::Datagram)
-    }
-
-    #[inline]
-    fn restart_silence(&mut self, now: Timestamp) {
-        if self.sends_pings()
-            && self.end.is_none()
-            && matches!(self.phase, Phase::KeyExchange | Phase::Ready)
-        {
-            self.silence = Some(now.plus_millis(self.silence_ms));
-        }
-    }
-
-    #[inline]
-    fn run_ping(&mut self, now: Timestamp) {
-        if self.ping.is_none_or(|due| due > now) {
-            return;
-        }
-        debug_assert_eq!(self.role, Role::Client, "only clients ping");
-        // A link that accepts no bytes needs no more pings.
-        if self.carrier.unsent_bytes() < self.config.outgoing_cap_bytes
-            && let Some(protocol) = self.protocol
-        {
-            let client_time = self.clock.local(now);
-            self.carrier
-                .write_ping(protocol.binary(), &self.config.limits, client_time);
-        }
-        // wire.md 6.4: counted from the last ping, whatever else was sent.
-        let interval_ms = if self.phase == Phase::AwaitInit {
-            GREETING_PING_MS
-        } else {
-            self.ping_ms
-        };
-        self.ping = Some(now.plus_millis(interval_ms));
     }
 
     // State.

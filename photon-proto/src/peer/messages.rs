@@ -1,0 +1,179 @@
+//! The messages of a connection, in and out.
+
+use super::{End, Exchange, Inbound, Peer, Phase, Received, SendError, SendOptions};
+use crate::codec::Protocol;
+use crate::limits::Limits;
+use crate::message::{self, MessageKind};
+use crate::random::Random;
+use crate::role::Role;
+use crate::time::Timestamp;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+impl Peer {
+    // Messages in.
+
+    /// Whether [`Peer::receive`] would take anything.
+    #[must_use]
+    #[inline]
+    pub fn has_input(&self) -> bool {
+        self.end.is_some() || self.carrier.has_next()
+    }
+
+    /// Takes the next thing that was received: at most one message. A client draws the secret of its
+    /// key exchange from `random`.
+    #[inline]
+    pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
+        let inbound = self.next(now, random);
+        let carrier = &mut self.carrier;
+        inbound.map(|range| &*carrier.message_mut(range))
+    }
+
+    #[inline]
+    fn next(&mut self, now: Timestamp, random: &mut Random) -> Inbound<Range<usize>> {
+        if self.end_taken {
+            return self.end_inbound();
+        }
+        let inbound = self
+            .carrier
+            .next(now, &mut self.clock, self.cipher.as_deref(), &self.config);
+        if self.silence.is_none() && self.wants_input() {
+            // Reading resumed; restart the silence timer.
+            self.restart_silence(now);
+        }
+        match inbound {
+            Some(Inbound::Message {
+                kind,
+                encrypted,
+                message,
+            }) => self.on_message(now, random, (kind, encrypted, message)),
+            Some(Inbound::Bad { message, .. }) if self.awaits_first_message() => {
+                // Perhaps a text init, which is no message. Spec: wire.md 2.3.
+                self.on_first_message(message)
+            }
+            Some(Inbound::Handshake) if self.phase == Phase::AwaitInit => {
+                self.on_greeting(now, random)
+            }
+            // wire.md 7.2: later session frames have no meaning, and ping answers are for the clock.
+            Some(Inbound::Handshake) => Inbound::Nothing,
+            Some(Inbound::Ping { client_time }) => {
+                self.bare_ping = true;
+                Inbound::Ping { client_time }
+            }
+            Some(Inbound::Ended(end)) => self.fail(end),
+            Some(other) => other,
+            None => self.end_inbound(),
+        }
+    }
+
+    fn awaits_first_message(&self) -> bool {
+        self.role == Role::Server && self.phase == Phase::AwaitInit
+    }
+
+    #[inline]
+    fn on_message(
+        &mut self,
+        now: Timestamp,
+        random: &mut Random,
+        inbound: (MessageKind, bool, Range<usize>),
+    ) -> Inbound<Range<usize>> {
+        debug_assert!(
+            self.phase != Phase::Opening,
+            "nothing arrives before the link"
+        );
+        let (kind, encrypted, message) = inbound;
+        match (self.role, kind) {
+            (Role::Client, _) if self.phase == Phase::AwaitInit => {
+                self.on_message_before_init_response(now, random, (kind, encrypted, message))
+            }
+            (Role::Client, MessageKind::InternalResponse) => {
+                self.on_internal_response(now, encrypted, message)
+            }
+            (Role::Client, MessageKind::InitResponse) => Inbound::Ignored,
+            (Role::Server, _) if self.phase == Phase::AwaitInit => self.on_first_message(message),
+            (Role::Server, MessageKind::InternalRequest) => self.on_internal_request(message),
+            // The protocol is chosen once.
+            (Role::Server, MessageKind::Init) => Inbound::Ignored,
+            _ => Inbound::Message {
+                kind,
+                encrypted,
+                message,
+            },
+        }
+    }
+
+    /// The end, if there is one. It is the last thing: a UDP connection that times out later, for
+    /// example, must not change what was reported.
+    pub(super) fn end_inbound(&mut self) -> Inbound<Range<usize>> {
+        match &self.end {
+            Some(end) => {
+                self.end_taken = true;
+                Inbound::Ended(end.clone())
+            }
+            None => {
+                debug_assert!(!self.end_taken, "an end stays");
+                Inbound::Nothing
+            }
+        }
+    }
+
+    /// Ends the connection. Input that was not taken has no meaning any more.
+    pub(super) fn fail(&mut self, end: End) -> Inbound<Range<usize>> {
+        self.end = Some(end);
+        self.exchange = Exchange::None;
+        (self.ping, self.silence) = (None, None);
+        self.carrier.discard_input();
+        self.end_inbound()
+    }
+
+    // Messages out.
+
+    /// Encodes a message into the send buffer with `write`, which appends to the buffer it gets.
+    /// After an error nothing has changed. A message that is sent after the end of the connection,
+    /// which its owner has not taken yet, is dropped.
+    ///
+    /// # Errors
+    /// Those of `write`; [`SendError::NotReady`] before [`Inbound::Ready`] (server:
+    /// [`Inbound::Init`]) and after [`Peer::shutdown`]; [`SendError::NoKey`] if encryption is
+    /// requested without a secure wire and without keys; [`SendError::QueueFull`] and
+    /// [`SendError::TooLong`] at the cap; [`SendError::Encode`] and [`SendError::TooLong`] for a
+    /// message that JSON cannot express.
+    pub fn send<E: From<SendError>>(
+        &mut self,
+        options: SendOptions,
+        write: impl FnOnce(&mut Vec<u8>, Protocol, &Limits) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (Phase::Ready, Some(protocol)) = (self.phase, self.protocol) else {
+            return Err(SendError::NotReady.into());
+        };
+        let cipher = match (options.encrypt, self.cipher.as_deref()) {
+            // wire.md 7.1: the TLS below encrypts.
+            (true, None) if self.is_secure() => None,
+            (true, None) => return Err(SendError::NoKey.into()),
+            (true, cipher) => cipher,
+            (false, _) => None,
+        };
+        let config = &*self.config;
+        let cap = if options.uncapped {
+            usize::MAX
+        } else {
+            config.outgoing_cap_bytes
+        };
+        self.carrier.write(cap, config, |buffer, start| {
+            write(buffer, protocol.binary(), &config.limits)?;
+            if let Some(cipher) = cipher {
+                message::encrypt(buffer, start, cipher);
+            }
+            Ok(())
+        })
+    }
+
+    /// Sends bytes as they are: on a stream without a frame, elsewhere as one message; never
+    /// encrypted, and whatever waits already. For messages that were encoded once for many
+    /// connections, and for tests of clients.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        if !matches!(self.phase, Phase::Opening | Phase::Closing) {
+            self.carrier.write_raw(bytes);
+        }
+    }
+}
