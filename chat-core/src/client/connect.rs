@@ -50,6 +50,7 @@ impl ChatClient {
         self.login.begin(addresses, options.region);
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();
+        self.assert_consistent();
         Ok(())
     }
 
@@ -132,6 +133,7 @@ impl ChatClient {
         self.login.begin_reconnect();
         self.set_state(State::ConnectingToFrontEnd);
         self.open_front_end(&address);
+        self.assert_consistent();
         Ok(())
     }
 

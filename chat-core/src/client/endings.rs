@@ -49,6 +49,7 @@ impl ChatClient {
         self.retire_peer();
         self.login.halt();
         self.set_state(State::Disconnected);
+        self.assert_consistent();
     }
 
     // Ends that the client did not ask for.
@@ -73,6 +74,10 @@ impl ChatClient {
     /// between "could not connect" and "lost". Reports the end, unless there is another address or
     /// another way to try.
     pub(super) fn end_connection(&mut self, cause: DisconnectCause, opened: bool) {
+        debug_assert!(
+            !self.may_connect(),
+            "a connection ends once, in a state that has one"
+        );
         let code = cause.code(opened);
         self.drop_peer();
         let front_end_unreachable = matches!(
@@ -174,6 +179,7 @@ impl ChatClient {
         };
         let opened = connection.is_opened();
         let Connection { link, mut peer, .. } = connection;
+        // The driver has closed the link itself.
         if peer.is_link_closed() {
             return;
         }

@@ -51,6 +51,7 @@ impl ChatClient {
 
     /// Stores the token and the user's data of an accepted login, and reports the data.
     pub(super) fn store_login(&mut self, login: Login) {
+        debug_assert!(self.connection.is_some(), "a login comes over a connection");
         let Login {
             address: _,
             token,

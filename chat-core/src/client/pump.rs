@@ -78,9 +78,12 @@ impl ChatClient {
         if self.poll_timeout().is_none_or(|at| at > now) {
             return Serviced { more: false };
         }
+        // First the peer: a resend or a ping must not wait behind a long backlog of messages.
         if let Some(connection) = &mut self.connection {
             connection.peer.handle_timeout(now);
         }
+        // Then messages, and deadlines last: a response that arrived before its deadline counts even
+        // if the application calls late.
         let state = self.state;
         let mut budget = self.config.max_messages_per_service;
         while budget > 0 && self.state == state && self.can_process() {
@@ -93,6 +96,7 @@ impl ChatClient {
         }
         // Timers that this call has armed start in it.
         self.advance(now);
+        self.assert_consistent();
         Serviced {
             more: self.poll_timeout().is_some_and(|at| at <= now),
         }
@@ -190,7 +194,12 @@ impl ChatClient {
 
     /// Processes one message, or the end of the link.
     fn process_message(&mut self, now: Timestamp) -> Action {
+        debug_assert!(
+            self.can_process(),
+            "events need space before they are caused"
+        );
         let Some(connection) = &mut self.connection else {
+            debug_assert!(false, "only a connection holds input");
             return Action::Nothing;
         };
         let server = connection.server;
@@ -211,7 +220,7 @@ impl ChatClient {
                 self.on_end(end);
                 return Action::Nothing;
             }
-            // Without a meaning for a client.
+            // Requests to servers, and internal messages that arrive too early or too often.
             _ => {
                 self.stats.received_messages += 1;
                 self.stats.ignored_messages += 1;
@@ -241,6 +250,7 @@ impl ChatClient {
             }
             Err(bad) => bad,
         };
+        // The connection goes on: on a stream and over UDP the next message is found all the same.
         self.stats.bad_messages += 1;
         self.config.log_net(
             log::Level::Warn,

@@ -1,6 +1,8 @@
-//! [`ChatClient::check_at_rest`]: whether everything is back at zero.
+//! What must hold: between any two calls (`assert_consistent`), and at rest
+//! ([`ChatClient::check_at_rest`]).
 
 use super::ChatClient;
+use crate::state::{Server, State};
 use core::fmt;
 
 /// Something that a client still holds or counts although it should be at rest.
@@ -79,5 +81,48 @@ impl ChatClient {
             Some((what, amount)) => Err(NotAtRest { what, amount }),
             None => Ok(()),
         }
+    }
+
+    /// Asserts, in debug builds, that the parts of the client agree with its state. Calls that change
+    /// the state end with it.
+    pub(super) fn assert_consistent(&self) {
+        let state = self.state;
+        let server = self.connection.as_ref().map(|connection| connection.server);
+        let expected = match state {
+            State::Uninitialized | State::Disconnected | State::Error => None,
+            State::ConnectingToNameServer | State::ConnectedToNameServer => {
+                Some(Server::NameServer)
+            }
+            State::ConnectingToFrontEnd | State::ConnectedToFrontEnd => Some(Server::FrontEnd),
+        };
+        debug_assert_eq!(
+            server, expected,
+            "connected to the wrong server in {state:?}"
+        );
+        debug_assert!(
+            self.pending.regions.is_empty() || state == State::ConnectedToNameServer,
+            "get-regions requests are pending in {state:?}"
+        );
+        debug_assert!(
+            self.pending.subscribe.len() + self.pending.unsubscribe.len() == 0
+                || state == State::ConnectedToFrontEnd,
+            "channel requests are pending in {state:?}"
+        );
+        debug_assert!(
+            !self.login.expects_login()
+                || matches!(
+                    state,
+                    State::ConnectedToNameServer | State::ConnectingToFrontEnd
+                ),
+            "a login is pending in {state:?}"
+        );
+        debug_assert!(
+            !self.login.is_waiting() || (expected.is_some() && state != State::ConnectedToFrontEnd),
+            "a step of the login is awaited in {state:?}"
+        );
+        debug_assert!(
+            !self.login.is_reconnecting() || state == State::ConnectingToFrontEnd,
+            "reconnecting in {state:?}"
+        );
     }
 }

@@ -33,9 +33,11 @@ pub(crate) fn write_for_name_server(
     request.put(parameter::APPLICATION_ID, &config.app_id)?;
     request.put(parameter::APP_VERSION, &config.app_version)?;
     request.put(parameter::REGION, region)?;
+    // Without a user id the server, or the authentication service, assigns one.
     if !config.user_id.0.is_empty() {
         request.put(parameter::USER_ID, &config.user_id.0)?;
     }
+    // Type "none" is not sent at all. Spec: chat.md 2.4.
     let authentication = &config.authentication;
     if authentication.auth_type != auth_type::NONE {
         request.put(parameter::AUTH_TYPE, &authentication.auth_type)?;

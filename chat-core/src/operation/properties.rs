@@ -24,6 +24,7 @@ pub(crate) fn write(
     )?;
     request.put(parameter::CHANNEL, channel)?;
     request.put(parameter::PROPERTIES, &dictionary(properties))?;
+    // Otherwise the other subscribers get no event 7, and neither does this client.
     request.put(parameter::BROADCAST, &true)?;
     if let Some(user) = user {
         request.put(parameter::USER_ID, user)?;
@@ -31,6 +32,7 @@ pub(crate) fn write(
     if options.web_forward {
         request.put(parameter::WEB_FLAGS, &WEB_FLAG_HTTP_FORWARD)?;
     }
+    // An empty map would be a condition that always holds.
     if !options.expected.is_empty() {
         request.put(parameter::EXPECTED_VALUES, &dictionary(&options.expected))?;
     }
