@@ -142,7 +142,8 @@ impl Population {
                 }
             }
             Event::SubscribeResult(outcomes) => {
-                // Each client requests one name. Outcomes without a request are of the server.
+                // Each client requests one name. An outcome without a request was not requested by this
+                // client.
                 for outcome in outcomes.iter().filter(|outcome| outcome.request.is_some()) {
                     match &outcome.outcome {
                         Outcome::Done => self.set_stage(index, Stage::Joined),
