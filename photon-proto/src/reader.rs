@@ -38,12 +38,14 @@ impl<'a> Reader<'a> {
     /// The bytes that were not read yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
+        debug_assert!(self.position <= self.bytes.len());
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
     /// The bytes read since `start`, an earlier value of [`Reader::offset`].
     #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        debug_assert!((self.base..=self.offset()).contains(&start));
         self.bytes
             .get(start.saturating_sub(self.base)..self.position)
             .unwrap_or_default()

@@ -16,11 +16,7 @@ pub(crate) fn utf8<'a>(
     field: &'static str,
 ) -> Result<&'a str, DecodeError> {
     core::str::from_utf8(bytes).map_err(|error| {
-        DecodeError::new(
-            DecodeErrorKind::NotUtf8,
-            at.saturating_add(error.valid_up_to()),
-            field,
-        )
+        DecodeError::new(DecodeErrorKind::NotUtf8, at + error.valid_up_to(), field)
     })
 }
 

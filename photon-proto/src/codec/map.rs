@@ -49,6 +49,8 @@ impl Pairs {
     /// as in the official reader.
     pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
         if first_duplicate(&self.0, |pair| &pair.0).is_some() {
+            // Indexes are sorted, not pairs: the pairs would need as much memory again, which is not
+            // charged.
             let mut order: Vec<usize> = (0..self.0.len()).collect();
             order.sort_by(
                 |&left, &right| match (self.0.get(left), self.0.get(right)) {
@@ -81,6 +83,8 @@ impl Pairs {
             }
             let mut flags = dropped.into_iter();
             self.0.retain(|_| !flags.next().unwrap_or(false));
+            debug_assert!(flags.next().is_none(), "one flag per pair");
+            debug_assert!(first_duplicate(&self.0, |pair| &pair.0).is_none());
         }
         self.0
     }

@@ -67,7 +67,8 @@ impl Cipher {
         cbc::Decryptor::inner_iv_init(&self.aes, &Array::default()).decrypt_blocks(blocks);
         unpad(body).ok_or(DecodeError::new(
             DecodeErrorKind::BadCiphertext,
-            body.len().saturating_sub(1),
+            // The padding is at the end of the last block.
+            body.len() - 1,
             "ciphertext padding",
         ))
     }

@@ -99,7 +99,8 @@ impl Drop for KeyExchange {
     }
 }
 
-/// The reason for rejecting a public key. Spec: wire.md 8.1.
+/// The reason for rejecting a public key. Non-exhaustive: later versions may check more.
+/// Spec: wire.md 8.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeError {

@@ -97,19 +97,16 @@ impl<'a> Reader<'a> {
                 return Err(error);
             }
         };
-        let start = self.position.saturating_add(payload.start);
-        self.position = self.position.saturating_add(payload.end);
-        let payload = self.text.get(start..self.position).unwrap_or_default();
+        let start = self.position + payload.start;
+        self.position += payload.end;
+        let payload = self.text.get(start..self.position);
+        debug_assert!(payload.is_some(), "a payload ends between two characters");
+        let payload = payload.unwrap_or_default();
         match payload.strip_prefix(JSON) {
             None => Ok(Some(Frame::Session(payload))),
-            Some(json) => object::read(
-                self.role,
-                &self.limits,
-                json,
-                start.saturating_add(JSON.len()),
-                out,
-            )
-            .map(Some),
+            Some(json) => {
+                object::read(self.role, &self.limits, json, start + JSON.len(), out).map(Some)
+            }
         }
     }
 
@@ -187,7 +184,7 @@ fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
     let start = marked(text, digits_end, |_| DecodeErrorKind::BadLength)?;
     let rest = text.get(start..).unwrap_or_default();
     let bytes = end_of(rest, units).map_err(|error| error.shifted(start))?;
-    Ok(start..start.saturating_add(bytes))
+    Ok(start..start + bytes)
 }
 
 /// Checks the mark at `at` and returns its end. `other` is the error kind for another byte.
@@ -198,7 +195,7 @@ fn marked(
 ) -> Result<usize, DecodeError> {
     let rest = text.get(at..).unwrap_or_default();
     match rest.bytes().next() {
-        _ if rest.starts_with(MARK) => Ok(at.saturating_add(MARK.len())),
+        _ if rest.starts_with(MARK) => Ok(at + MARK.len()),
         Some(found) if !MARK.starts_with(rest) => {
             Err(DecodeError::new(other(found), at, "frame mark"))
         }
@@ -221,7 +218,7 @@ fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
             .checked_mul(10)
             .and_then(|units| units.checked_add(usize::from(digit - b'0')))
             .ok_or(bad)?;
-        end = end.saturating_add(1);
+        end += 1;
     }
     if end == text.len() {
         return Err(DecodeError::new(DecodeErrorKind::Truncated, end, FIELD));

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 const ARRAY: [&str; 2] = ["[", "]"];
 const OBJECT: [&str; 2] = ["{", "}"];
 
-/// The reason why a message cannot be encoded as JSON.
+/// The reason why a message cannot be encoded as JSON. Non-exhaustive, like the errors in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {

@@ -1,4 +1,4 @@
-//! The examples printed in wire.md 1 to 3, and what they do not show.
+//! The examples of wire.md 1 to 3, and cases that they do not cover.
 
 use super::{Header, HttpInit, Init, Message, MessageKind, MessageWriter, decrypt};
 use crate::codec::Protocol;
@@ -27,7 +27,7 @@ fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// What a message says, in a form that compares.
+/// The content of a message in a form that can be compared.
 type Said = (
     MessageKind,
     Option<u8>,
@@ -155,7 +155,7 @@ fn the_printed_examples() {
             "F3 03 E6 FF FD 2A 00 02 DD 73 00 03 74 6F 6B E6 73 00 09 68 6F 73 74 3A 34 35 33 30",
             "F3 03 E6 FD FF 08 02 DD 07 03 74 6F 6B E6 07 09 68 6F 73 74 3A 34 35 33 30",
         ],
-        // An empty text is written as null.
+        // An empty text is encoded as null.
         |out, protocol| MessageWriter::response(out, protocol, &LIMITS, 230, -3, Some("")),
         (MessageKind::Response, Some(230), Some(-3), None),
         vec![(221, "tok".into()), (230, "host:4530".into())],
@@ -217,7 +217,7 @@ fn headers() {
         for code in 0..=9 {
             let plain = kind(&[magic, code]).unwrap();
             assert_eq!((plain.kind as u8, plain.encrypted), (code, false));
-            // An init response is never decrypted, whatever the flag says.
+            // An init response is never decrypted, whatever its flag.
             let flagged = kind(&[magic, code | 0x80]).map(|header| header.encrypted);
             assert_eq!(
                 flagged.ok(),
@@ -332,7 +332,7 @@ fn a_dropped_writer_restores_the_buffer() {
         drop(writer);
         assert_eq!(buffer, [1, 2, 3]);
 
-        // And so one that never began, for want of room or because its text is too long.
+        // The same for a message that could not begin, because of the limit or a long text.
         let none = Limits {
             max_sent_bytes: 3,
             ..Limits::DEFAULT
@@ -344,7 +344,7 @@ fn a_dropped_writer_restores_the_buffer() {
             MessageWriter::response(&mut buffer, protocol, &LIMITS, 2, 0, Some(&long)).unwrap_err();
         assert_eq!(error.kind, EncodeErrorKind::TextTooLong(32_768));
         assert_eq!(buffer, [1, 2, 3]);
-        // The limit is one for the message, wherever it stands.
+        // The limit applies to the message, wherever it is in the buffer.
         let five = Limits {
             max_sent_bytes: 5,
             ..Limits::DEFAULT
@@ -371,7 +371,7 @@ fn a_failed_parameter_does_not_change_the_message() {
         let bad = Value::Array(Array::Object(vec![
             vec![Value::Null, Array::Array(vec![]).into()].into(),
         ]));
-        // As often as it takes for anything that is lost each time to show.
+        // Often enough for a leak to show.
         for _ in 0..100 {
             let error = writer.put(2, &bad).unwrap_err();
             assert_eq!(
@@ -422,7 +422,7 @@ fn params<'a>(bytes: &'a [u8]) -> Params<'a> {
 
 #[test]
 fn typed_readers_reject_other_types() {
-    // An int where each of them wants something else, and text where an int is wanted.
+    // An int where each reader expects another type, and text where an int is expected.
     let bytes = unhex("F3 04 01 02 07 0B 05 08 07 01 61");
     let at_first = |read: &dyn Fn(&mut Params<'_>) -> Option<DecodeErrorKind>| {
         let mut params = params(&bytes);
@@ -456,7 +456,7 @@ fn typed_readers_reject_other_types() {
         (error.kind, error.offset, error.field),
         (DecodeErrorKind::WrongType(7), 8, "field")
     );
-    // A number of fewer bytes is an int to whoever wants one.
+    // A shorter number is accepted as an int.
     let bytes = unhex("F3 04 01 02 01 03 FF 02 04 FF FF");
     let mut all = params(&bytes);
     all.next_key().unwrap();
@@ -501,7 +501,7 @@ fn elements_are_passed_one_by_one() {
         Err((DecodeErrorKind::WrongType(0x49), 5))
     );
 
-    // 1.6 says what an empty array would have held, in one byte or more.
+    // 1.6 encodes the element type of an empty array, in one byte or more.
     for (hex, empty) in [
         ("79 0000 73", true),
         ("79 0000 79", true),
@@ -579,7 +579,7 @@ fn texts_are_charged_whichever_way_they_are_read() {
 
 #[test]
 fn skipped_values_are_not_decoded() {
-    // Text that is none, a container as a key, the same key twice: behind the bounds nobody asks.
+    // Invalid UTF-8, a container as a key, a duplicate key: skipping checks only the bounds.
     let bytes = unhex("F3 04 01 03 01 07 01 FF 02 15 01 1700 08 03 14 09 09 02 0202 0202");
     assert_eq!(params(&bytes).finish(), Ok(0));
     assert!(params(&bytes).to_parameters().is_err());

@@ -70,7 +70,7 @@ impl FrameStart {
     /// The position of the message in the buffer. Its encrypted part begins two bytes later.
     #[must_use]
     pub const fn message_position(&self) -> usize {
-        self.0.saturating_add(HEADER_BYTES)
+        self.0 + HEADER_BYTES
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 
 const LIMIT: usize = 1000;
 
-/// Small generator, good enough to cut streams at odd places.
+/// A small random generator, good enough to cut streams at odd places.
 struct Dice(u64);
 
 impl Dice {
@@ -75,7 +75,7 @@ fn failure(bytes: &[u8]) -> Option<(DecodeErrorKind, usize)> {
         .map(|error| (error.kind, error.offset))
 }
 
-/// A stream with everything in it, for each role.
+/// A stream with every kind of item, for each role.
 fn sample(role: Role) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, length) in [2_usize, 3, 40, 1000, 999, 17, 2].into_iter().enumerate() {
@@ -212,7 +212,8 @@ fn pushing_ahead_of_reading_gives_the_same_items() {
         let mut dice = Dice(seed);
         let mut splitter = Splitter::new(Role::Client, LIMIT);
         let (mut items, mut rest) = (Vec::new(), &stream[..]);
-        // Far more steps than any seed needs, so that a splitter that gets stuck fails the test.
+        // Far more steps than any seed needs, so that a splitter that makes no progress fails the
+        // test.
         for _ in 0..10_000 {
             let (chunk, after) = rest.split_at(dice.below(700).min(rest.len()));
             splitter.push(chunk);

@@ -89,7 +89,7 @@ pub(crate) const fn min_bytes(kind: u8) -> usize {
     }
 }
 
-/// A command, borrowed from its datagram.
+/// A command, borrowed from its datagram. Exhaustive, like the header that it decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command<'a> {
     /// The type, as in [`kind`].
@@ -108,7 +108,7 @@ pub struct Command<'a> {
     pub body: Body<'a>,
 }
 
-/// The content of a command behind its header.
+/// The content of a command behind its header. Exhaustive: every type has one of these forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body<'a> {
     /// Types 1 and 16.

@@ -162,7 +162,7 @@ impl Cause {
     }
 }
 
-/// The reason for refusing to send a message.
+/// The reason for refusing to send a message. Non-exhaustive: later versions may have more limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {

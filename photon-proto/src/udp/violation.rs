@@ -1,6 +1,7 @@
 //! The violations of the protocol that end a connection.
 
-/// The violation that ended a connection. Spec: udp.md 9.
+/// The violation that ended a connection. Non-exhaustive: later versions may check more.
+/// Spec: udp.md 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {

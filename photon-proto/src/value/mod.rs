@@ -179,7 +179,8 @@ pub struct Custom {
 /// Parameters in wire order, each with its code.
 pub type Parameters = Vec<(u8, Value)>;
 
-/// An operation request, owned.
+/// An operation request, owned. Exhaustive, as are [`Response`] and [`EventData`]: the format is
+/// fixed, and programs build them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
     /// The operation code.

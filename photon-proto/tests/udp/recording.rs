@@ -19,9 +19,9 @@ pub(crate) struct Entry {
     pub(crate) read: Option<Datagram>,
 }
 
-/// What the client sent is placed by its own header time, which is exact. What the server sent is
-/// placed by `t_ms`, which was measured at the server, and the difference of the two clocks at the
-/// client's datagram before it.
+/// The client's datagrams are placed by their header times, which are exact. The server's datagrams
+/// are placed by `t_ms`, which was measured at the server, and the difference of the two clocks at
+/// the client's datagram before it.
 pub(crate) fn entries(session: &Json) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut offset = 0;

@@ -169,7 +169,7 @@ fn u27_resends_stop_when_less_than_80_bytes_are_left() {
     assert_eq!(counts, [(200, 44), (200, 6), (361, 42), (361, 8)]);
 }
 
-/// Where 80 bytes are left the next one goes along, where 79 are left it does not.
+/// With 80 bytes of space the next command is sent along, with 79 it is not.
 #[test]
 fn u27_80_bytes_left_are_enough_for_one_more() {
     for (first, together) in [(265, 5), (266, 4)] {

@@ -8,8 +8,8 @@ use crate::wire::{ACK, CONTROL, Cmd, DISCONNECT, Datagram, VERIFY, datagram, wit
 use photon_proto::udp::{Cause, Connection, Delivery};
 use serde_json::Value as Json;
 
-/// What the client acknowledges of channel 255 with the numbers of real servers, which count from
-/// 0; the recorded test server counted from 1.
+/// Renumbers the acks of the client on channel 255 as for real servers, which count from 0; the
+/// recorded test server counted from 1.
 fn renumbered(read: &Datagram, has_crc: bool) -> Vec<u8> {
     let mut commands = read.commands.clone();
     for cmd in commands

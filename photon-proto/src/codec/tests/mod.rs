@@ -1,4 +1,4 @@
-//! The examples printed in wire.md 4 and 5, and what they do not show.
+//! The examples of wire.md 4 and 5, and cases that they do not cover.
 
 mod writer;
 
@@ -51,7 +51,7 @@ fn refused(protocol: Protocol, hex: &str) -> (DecodeErrorKind, usize, &'static s
     (error.kind, error.offset, error.field)
 }
 
-/// Written exactly so, and read back.
+/// Checks that a value is encoded to exactly these bytes and decoded from them.
 fn both(protocol: Protocol, hex: &str, value: impl Into<Value>) {
     let value = value.into();
     assert_eq!(
@@ -212,7 +212,7 @@ fn v16_arrays_of_object_arrays_are_written_as_object_arrays() {
         encode_value(V16, &LIMITS, &deeper).unwrap(),
         unhex("7A 0001 7A 0001 7A 0001 69 00000005")
     );
-    // Both are read.
+    // Both forms are accepted.
     assert_eq!(
         read(V16, "79 0001 7A 0001 69 00000005"),
         vec![inner()].into()
@@ -262,7 +262,7 @@ fn v16_dictionaries() {
         read(V16, "44 2A 2A 0000"),
         map(Type::Object, Type::Object, [])
     );
-    // Arrays as declared values are read, and their type is that of all of them.
+    // Arrays as declared values are accepted, with the type that all of them share.
     let ints = |pairs| map(Type::Byte, array_of(Type::Int), pairs);
     assert_eq!(
         read(V16, "44 62 79 0001 05 0000 69"),
@@ -444,13 +444,13 @@ fn v18_numbers() {
     both(V18, "1B", false);
     both(V18, "1C", true);
     both(V18, "08", Value::Null);
-    // Every other form is read.
+    // Every other form is accepted.
     for (hex, value) in [
         ("09 02", Value::from(1)),
         ("0B 00", 0.into()),
         ("0C 00", 0.into()),
         ("09 82 80 80 80 00", 1.into()),
-        // The fifth byte ends the number, whatever its top bit says.
+        // The fifth byte ends the number, whatever its top bit.
         ("09 FE FF FF FF 8F", i32::MAX.into()),
         ("0A FF FF FF FF FF FF FF FF FF 81", i64::MIN.into()),
         ("03 00", 0_u8.into()),
@@ -565,7 +565,7 @@ fn empty_arrays_of_arrays_are_read_and_not_written() {
 #[test]
 fn an_empty_array_of_arrays_fits_beside_any_others() {
     let empty = || Array::Object(vec![]);
-    // byte[][][] with an empty element, int[][][] with one, and both one level further in.
+    // byte[][][] with an empty element, int[][][] with one, and both one level deeper.
     assert_eq!(
         read(V18, "40 02 4000 40 01 4300"),
         vec![empty(), Array::Bytes(vec![Bytes::new()])].into()
@@ -613,7 +613,7 @@ fn an_empty_array_of_arrays_fits_beside_any_others() {
             ],
         )
     );
-    // But not beside arrays that are no arrays of arrays, and these not beside each other.
+    // But not next to arrays of other elements, nor those next to each other.
     for hex in [
         "40 02 4000 4900",
         "40 02 4900 4A00",
@@ -711,7 +711,7 @@ fn v18_dictionaries() {
             elements: vec![vec![], vec![(text("k"), 5.into())]],
         },
     );
-    // Declared variants are read, and make the payload what they say.
+    // Declared variants are accepted and determine the payload.
     assert_eq!(
         read(V18, "14 1E 22 01"),
         map(Type::Int, Type::Byte, [(0.into(), 0_u8.into())])
@@ -724,7 +724,7 @@ fn v18_dictionaries() {
         read(V18, "14 0F 20 01 07"),
         map(Type::Long, Type::Float, [(7_i64.into(), 0.0_f32.into())])
     );
-    // Bool keys are read and not written.
+    // Bool keys are accepted but never encoded.
     assert_eq!(
         read(V18, "14 02 09 01 01 02"),
         map(Type::Bool, Type::Int, [(true.into(), 1.into())])
@@ -858,7 +858,7 @@ fn v18_errors_name_the_position() {
     );
 }
 
-// Keys, in both.
+// Keys, in both protocols.
 
 #[test]
 fn null_keys_are_dropped_and_the_last_of_two_values_stays_at_the_first_place() {
@@ -888,7 +888,7 @@ fn null_keys_are_dropped_and_the_last_of_two_values_stays_at_the_first_place() {
         read(V18, "15 02 03 01 08 0B 01 08"),
         table([(1_u8.into(), Value::Null), (1.into(), Value::Null)])
     );
-    // With many keys, too.
+    // The same with many keys, which are sorted.
     let bytes: Vec<u8> = (0..100_u8)
         .flat_map(|index| [3, index % 50 + 1, 3, index + 1])
         .collect();
@@ -928,7 +928,7 @@ fn keys_that_cannot_be_are_not_written() {
                 (EncodeErrorKind::DuplicateKey, "{99}".into())
             );
         }
-        // Floats are the same if their bits are.
+        // Floats are equal if their bits are.
         let floats = [0.0_f32, -0.0, f32::NAN].map(|key| (Value::from(key), Value::Null));
         let bytes = encode_value(protocol, &LIMITS, &table(floats.clone())).unwrap();
         assert_eq!(decode_value(protocol, &LIMITS, &bytes), Ok(table(floats)));
@@ -992,4 +992,4 @@ fn values_that_are_not_as_declared_are_named_with_their_place() {
     }
 }
 
-// Writing without a `Value`.
+// Encoding without a `Value`.

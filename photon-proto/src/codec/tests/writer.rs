@@ -1,4 +1,4 @@
-//! Writing without a value in between, and reading without a copy.
+//! Encoding without an intermediate value, and decoding without a copy.
 
 use super::*;
 
@@ -120,7 +120,7 @@ fn a_writer_refuses_keys_that_cannot_be() {
     }
 }
 
-/// Says that it has `announced` elements, whatever there are.
+/// An iterator that announces `announced` elements, whatever it returns.
 struct Lying<I> {
     inner: I,
     announced: usize,
@@ -160,7 +160,7 @@ fn iterators_that_lie_about_their_length_are_found_out() {
             ] {
                 assert_eq!(written.unwrap_err().kind, EncodeErrorKind::WrongCount);
             }
-            // Endless ones end at the limits.
+            // Endless iterators end at the limits.
             let endless = || Lying {
                 inner: core::iter::repeat("a"),
                 announced,
@@ -171,7 +171,7 @@ fn iterators_that_lie_about_their_length_are_found_out() {
                     .kind,
                 EncodeErrorKind::TooManyValues
             );
-            // Nothing of them stays in a message.
+            // They leave no bytes in a message.
             let mut buffer = Vec::new();
             let mut writer = MessageWriter::event(&mut buffer, protocol, &LIMITS, 1).unwrap();
             let error = writer.put_with(9, |out| out.strings(texts())).unwrap_err();

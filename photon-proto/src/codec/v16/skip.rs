@@ -45,7 +45,7 @@ fn skip_container(
     match code {
         code::INT_ARRAY => {
             let count = long_count(r, 4, "int array count")?;
-            r.take(count.saturating_mul(4), "int array").map(drop)
+            r.take(count * 4, "int array").map(drop)
         }
         code::STRING_ARRAY => {
             let count = count(r, 2, "string array count")?;
@@ -82,7 +82,7 @@ fn skip_container(
                 | code::FLOAT
                 | code::LONG
                 | code::DOUBLE => r
-                    .take(count.saturating_mul(element_width(element, at)?), "array")
+                    .take(count * element_width(element, at)?, "array")
                     .map(drop),
                 _ => skip_elements(r, b, count, element),
             }

@@ -343,11 +343,7 @@ fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeEr
                 matches!(inner, code::ARRAYS | code::BYTES) || matches!(element, Type::Array(_));
             if !array {
                 let kind = DecodeErrorKind::TypeNotAllowed(inner);
-                return Err(DecodeError::new(
-                    kind,
-                    at.saturating_add(1),
-                    "dictionary value type",
-                ));
+                return Err(DecodeError::new(kind, at + 1, "dictionary value type"));
             }
             Type::Array(Box::new(element))
         }

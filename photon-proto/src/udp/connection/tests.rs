@@ -1,4 +1,4 @@
-//! What cannot be reached from outside: the end of the numbers. Spec: udp.md 4.1.
+//! Tests of the last sequence numbers, which cannot be reached from outside. Spec: udp.md 4.1.
 
 use super::{ConnectRequest, Connection};
 use crate::tcp::Delivery;
@@ -10,7 +10,7 @@ use core::time::Duration;
 const NOW: Timestamp = Timestamp::ZERO;
 const EXHAUSTED: Event = Event::Disconnected(Cause::ProtocolError(Violation::NumbersExhausted));
 
-/// Everything that one end has to say comes to the other.
+/// Passes all datagrams of one end to the other.
 fn pass(from: &mut Connection, to: &mut Connection) {
     while let Some(datagram) = from.transmit(NOW) {
         to.handle_datagram(NOW, datagram);
@@ -18,8 +18,7 @@ fn pass(from: &mut Connection, to: &mut Connection) {
     }
 }
 
-/// A client and a server that have numbers up to the last one but one left; their connecting is
-/// told of.
+/// Connects a client and a server that have `left` numbers left.
 fn pair(left: u32) -> [Connection; 2] {
     let mut client = Connection::connect(Config::client(), 7, NOW);
     let request = client
@@ -68,7 +67,7 @@ fn a_message_with_more_parts_than_numbers_ends_the_connection() {
     assert_eq!(client.poll_event(), Some(EXHAUSTED));
 }
 
-/// Other refusals do not.
+/// Other errors do not end the connection.
 #[test]
 fn a_message_that_is_refused_for_another_reason_ends_nothing() {
     let [mut client, _] = pair(1);
