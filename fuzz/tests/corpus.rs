@@ -103,25 +103,25 @@ fn chat_seeds_reach_the_front_end_where_they_should() {
         "reconnect",
         "reconnect-wss",
         "reconnect-udp",
-        "greeted-by-a-ping-ws",
-        "greeted-by-a-ping-json",
+        "pong-before-the-init-response-ws",
+        "pong-before-the-init-response-json",
     ] {
         assert!(on_front_end(name), "{name}");
     }
     for name in [
-        "from-ws-to-wss",
+        "front-end-upgrades-to-wss",
         "broken-texts",
         "lost-datagrams",
         "broken-datagrams",
-        "hung-up-datagrams",
+        "server-disconnects-udp",
     ] {
         assert!(on_front_end(name), "{name}");
     }
     for name in [
         "bad-keys",
-        "found-bytes-before-the-link-is-open",
+        "found-input-before-the-link-is-open",
         "no-keys-in-json",
-        "from-wss-to-ws",
+        "front-end-downgrades-to-ws",
     ] {
         assert!(!on_front_end(name), "{name}");
     }

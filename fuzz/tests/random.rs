@@ -89,8 +89,8 @@ fn random_chat_scripts_keep_the_contract() {
     );
 }
 
-/// A setup, then any bytes as steps. In two of three, nobody who knows the challenge forges, so that
-/// the promises to honest ends are checked.
+/// A setup, then any bytes as steps. In two of three no attacker knows the challenge, so that the
+/// promises to honest ends are checked.
 fn udp_script() -> impl Strategy<Value = udp_connection::Script> {
     use udp_connection::{Script, Setup};
     let promises = prop_oneof![

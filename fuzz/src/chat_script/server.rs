@@ -138,8 +138,8 @@ impl ServerLink {
         );
         if header.encrypted && self.astray {
             assert_eq!(header.kind, MessageKind::Request);
-            // Nobody can decrypt it. On the front end it is a chat operation: the login is never
-            // encrypted.
+            // This server cannot decrypt it. On the front end it is a chat operation, because the login
+            // is never encrypted.
             self.arrived += u64::from(self.is_front_end);
             return;
         }

@@ -47,7 +47,7 @@ const CLIENT_ADDRESS: u8 = 0;
 /// - Sent datagrams have no errors, are not longer than the MTU, and stay the same until they are
 ///   reported as sent.
 /// - Failed calls, and datagrams with a wrong challenge or a wrong checksum, change nothing.
-/// - Unless somebody who knows the challenge forges a datagram: each message arrives as its delivery
+/// - Unless an attacker who knows the challenge forges a datagram: each message arrives as its delivery
 ///   promises, however datagrams are lost, duplicated and delayed; and neither end reports an error of
 ///   the other. Once the network loses nothing any more, all messages arrive if both ends are still
 ///   connected, or if the client shuts down and succeeds.

@@ -15,7 +15,7 @@ script_types! {
         pub unconnected: bool,
         /// Whether the client shuts down at the end, and everything that it has sent must arrive.
         pub shut_down: bool,
-        /// Whether nobody who knows the challenge forges datagrams: steps that do are skipped.
+        /// Whether no attacker knows the challenge: steps that forge datagrams with it are skipped.
         pub honest: bool,
         /// Whether both ends stay until the end: steps that close a connection are skipped.
         pub stays: bool,

@@ -42,7 +42,7 @@ const KINDS: [u8; 22] = [
     200,
 ];
 
-/// A setup in which nobody forges, and each end may close the connection.
+/// A setup in which no attacker knows the challenge, and each end may close the connection.
 fn honest() -> Setup {
     Setup {
         honest: true,
@@ -403,7 +403,10 @@ fn endings() -> Vec<(&'static str, Builder)> {
         .then(Call::FetchTime)
         .then(shut_down(CLIENT, 0, 4))
         .turn(0);
-    all.push(("found-shutdown-runs-out-of-patience", out_of_patience));
+    all.push((
+        "found-shutdown-timeout-with-a-queued-command",
+        out_of_patience,
+    ));
     let server = Builder::new(acceptor(honest()))
         .burst(SERVER, 0, Delivery::Reliable, 60, 100)
         .then(shut_down(SERVER, 1000, 2))

@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// A datagram from somebody who does not know the challenge changes nothing.
+    /// A datagram of an attacker who does not know the challenge changes nothing.
     fn strange(&mut self, to: End, address: u8, bytes: &[u8]) {
         let before = self.snapshots();
         match (to, &mut self.server) {

@@ -26,7 +26,7 @@ const STRANGE_CHALLENGES: u32 = 1000;
 pub struct Reached {
     /// Whether both ends were connected at any time.
     pub connected: bool,
-    /// Whether somebody who knew the challenge forged a datagram.
+    /// Whether an attacker who knew the challenge forged a datagram.
     pub forged: bool,
     /// The number of messages that arrived, from whomever.
     pub messages: usize,
@@ -49,7 +49,7 @@ pub(super) struct World {
     observed_client: Observer,
     observed_server: Observer,
     observed_strange: [Observer; 4],
-    /// Whether somebody who knew the challenge forged a datagram: then only safety is promised.
+    /// Whether an attacker who knew the challenge forged a datagram: then only safety is promised.
     forged: bool,
     /// Whether the script has closed, shut down or forgotten the connection, by end.
     was_closed: [bool; 2],

@@ -245,7 +245,7 @@ pub(super) fn bad_keys() -> Builder {
 }
 
 /// The causes of an attempt that `disconnect` ended were reported as those of a later `reconnect`.
-pub(super) fn causes_of_an_attempt_that_was_given_up() -> Builder {
+pub(super) fn causes_of_an_abandoned_attempt() -> Builder {
     let setup = Setup {
         two_addresses: true,
         ..tcp(Start::FrontEnd)
@@ -269,7 +269,7 @@ pub(super) fn causes_of_an_attempt_that_was_given_up() -> Builder {
 }
 
 /// The client continued over a link that was not open, and sent a ping before its init.
-pub(super) fn bytes_before_the_link_is_open() -> Builder {
+pub(super) fn input_before_the_link_is_open() -> Builder {
     Builder::new(tcp(Start::Disconnected))
         .then(CONNECT_TO_NAME_SERVER)
         .then(Pass::Commands)
@@ -280,7 +280,7 @@ pub(super) fn bytes_before_the_link_is_open() -> Builder {
 }
 
 /// With a full event queue no input can be processed, and the deadline must not be busy.
-pub(super) fn input_that_waits_for_events_to_be_taken() -> Builder {
+pub(super) fn input_that_waits_for_event_space() -> Builder {
     let setup = Setup {
         messages_per_service: MessagesPerService::of(1_000),
         small_event_cap: OneIn(true),

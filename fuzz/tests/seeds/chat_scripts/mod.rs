@@ -101,16 +101,16 @@ pub(super) fn all() -> Vec<(String, Script)> {
         ("bad-keys", errors::bad_keys()),
         // Found by this target.
         (
-            "found-causes-of-an-attempt-that-was-given-up",
-            errors::causes_of_an_attempt_that_was_given_up(),
+            "found-causes-of-an-abandoned-attempt",
+            errors::causes_of_an_abandoned_attempt(),
         ),
         (
-            "found-bytes-before-the-link-is-open",
-            errors::bytes_before_the_link_is_open(),
+            "found-input-before-the-link-is-open",
+            errors::input_before_the_link_is_open(),
         ),
         (
-            "found-input-that-waits-for-events-to-be-taken",
-            errors::input_that_waits_for_events_to_be_taken(),
+            "found-input-that-waits-for-event-space",
+            errors::input_that_waits_for_event_space(),
         ),
     ]
     .into_iter()

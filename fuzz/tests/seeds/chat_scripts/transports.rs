@@ -22,31 +22,31 @@ pub(super) fn all() -> [(&'static str, Builder); 17] {
         ("reconnect-wss", reconnect(Wss)),
         ("reconnect-udp", reconnect(Udp)),
         (
-            "greeted-by-a-ping-ws",
+            "pong-before-the-init-response-ws",
             first_message_is_a_pong(Ws, GpBinaryV18),
         ),
-        ("greeted-by-a-ping-json", first_message_is_a_pong(Wss, Json)),
+        (
+            "pong-before-the-init-response-json",
+            first_message_is_a_pong(Wss, Json),
+        ),
         ("no-keys-in-json", no_keys_in_json()),
-        ("from-ws-to-wss", other_scheme(Ws)),
-        ("from-wss-to-ws", other_scheme(Wss)),
+        ("front-end-upgrades-to-wss", other_scheme(Ws)),
+        ("front-end-downgrades-to-ws", other_scheme(Wss)),
         ("broken-texts", broken_texts()),
         ("lost-datagrams", lost_datagrams(udp(Start::FrontEnd))),
         ("lost-datagrams-encrypted", lost_datagrams(udp_encrypted())),
         ("broken-datagrams", broken_datagrams(false)),
-        ("broken-datagrams-with-check-sums", broken_datagrams(true)),
+        ("broken-datagrams-crc", broken_datagrams(true)),
         ("unsent-at-the-end-udp", unsent_at_the_end()),
-        ("hung-up-datagrams", server_disconnects()),
+        ("server-disconnects-udp", server_disconnects()),
         // Found by this target.
         (
-            "found-values-that-are-larger-than-their-text",
+            "found-json-values-larger-than-their-text",
             values_that_are_larger_than_their_text(),
         ),
+        ("found-much-input-of-closing-links", much_for_old_links(Tcp)),
         (
-            "found-much-for-links-that-are-only-flushing",
-            much_for_old_links(Tcp),
-        ),
-        (
-            "found-much-for-links-that-are-only-flushing-ws",
+            "found-much-input-of-closing-links-ws",
             much_for_old_links(Ws),
         ),
     ]
