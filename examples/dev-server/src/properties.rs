@@ -39,10 +39,13 @@ impl Partition {
                 "not subscribed to this channel",
             );
         };
+        let none = Properties::new();
         let current = match &user {
-            None => Some(&mut channel.properties),
+            None => Some(&channel.properties),
+            // Not an entry of the map: a refused request must not leave an empty one behind, which
+            // event 5 would contain.
             Some(user) if channel.subscribers.contains(user) => {
-                Some(channel.user_properties.entry(user.clone()).or_default())
+                Some(channel.user_properties.get(user).unwrap_or(&none))
             }
             Some(_) => None,
         };
@@ -73,11 +76,14 @@ impl Partition {
             );
             return cx.refuse(id, asked, return_code::INVALID_OPERATION, &text);
         }
-        *current = changed;
-        if let Some(user) = &user
-            && channel.user_properties.get(user).is_some_and(Vec::is_empty)
-        {
-            channel.user_properties.remove(user);
+        match &user {
+            None => channel.properties = changed,
+            Some(user) if changed.is_empty() => {
+                channel.user_properties.remove(user);
+            }
+            Some(user) => {
+                channel.user_properties.insert(user.clone(), changed);
+            }
         }
         cx.respond_ok(id, asked);
         if broadcast {

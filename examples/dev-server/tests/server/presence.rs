@@ -273,3 +273,20 @@ fn properties_change_only_if_the_expected_values_match() {
         [response(8, -2, "properties are limited to 65536 bytes")]
     );
 }
+
+#[test]
+fn a_refused_user_property_leaves_nothing_behind() {
+    let mut harness = Harness::with(|config| config.properties = true);
+    let [mut alice, mut bob] = ["alice", "bob"].map(|user| harness.enter(user, Protocol::V18));
+    harness.ask(&mut alice, 0, vec![(0, texts(&["c"]))]);
+    let pairs = |value: i32| untyped(vec![("k".into(), Value::Int(value))]);
+    let change = vec![
+        (1, "c".into()),
+        (22, pairs(1)),
+        (25, pairs(2)),
+        (225, "alice".into()),
+    ];
+    assert_eq!(harness.ask(&mut alice, 8, change)[0].return_code(8), -2);
+    let got = harness.ask(&mut bob, 0, vec![(0, texts(&["c"]))]);
+    assert_eq!(got, [ok(0), subscribed(&[("c", true)])]);
+}
