@@ -152,6 +152,7 @@ pub(crate) fn check(
                 "the token is not valid",
             ),
         })?;
+        // Again, because the setting may have changed since the token was issued.
         check_app_id(config, &identity.app_id)?;
         return Ok(Welcome {
             identity,
@@ -168,6 +169,7 @@ pub(crate) fn check(
     check_app_id(config, &app_id)?;
     let app_version = login.app_version.clone().unwrap_or_default();
     let (chosen, nickname, data) = provider(config, login)?;
+    // The provider's user id takes precedence over the client's. Spec: chat.md 9.
     let user_id = chosen
         .or_else(|| login.user_id.clone())
         .filter(|id| !id.is_empty())
@@ -216,6 +218,7 @@ fn provider(config: &ServerConfig, login: &Login) -> Result<Chosen, Refusal> {
             Err(refused("custom authentication is required"))
         };
     };
+    // Without rules there is no provider, so that a client with credentials needs no setup here.
     if config.authentication.is_empty() {
         return Ok((None, None, Vec::new()));
     }

@@ -98,6 +98,7 @@ impl ServerCore {
             .entry(key.clone())
             .or_insert_with(|| Partition::new(key.clone(), keys, memory));
         let (partitions, mut cx) = self.split();
+        // The response first: the client reads events of its session only once it is authenticated.
         cx.respond(id, asked, return_code::OK, "", parameters);
         if let Some(partition) = partitions.get_mut(&key) {
             partition.attach(&mut cx, id, &identity.user_id, login.private_history);
@@ -115,6 +116,7 @@ impl ServerCore {
     ) {
         let (partitions, mut cx) = self.split();
         let Some(partition) = partitions.get_mut(key) else {
+            debug_assert!(false, "a partition outlives its users");
             return;
         };
         if !cx.within_rate(id) {

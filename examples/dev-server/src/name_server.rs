@@ -102,6 +102,8 @@ impl ServerCore {
         let other_address = faults.take(step, |fault| matches!(fault, Fault::Address(_)));
         let wrong_types = faults.happens(step, &Fault::WrongTypes);
 
+        // The token is issued even if it is omitted, so that a fault does not change the random
+        // numbers of a run.
         let as_bytes = faults.happens(step, &Fault::BytesToken) || self.config.token_as_bytes;
         let lifetime_ms = if faults.happens(step, &Fault::ExpiredToken) {
             0

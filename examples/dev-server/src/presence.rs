@@ -55,6 +55,7 @@ impl Partition {
         cx.respond_ok(id, asked);
         for friend in friends {
             let Some(user) = self.users.get_mut(user_id) else {
+                debug_assert!(false, "only a user with a session adds friends");
                 return;
             };
             if !user.friends.contains(&friend) {
@@ -128,7 +129,8 @@ impl Partition {
 
     fn stop_watching(&mut self, user_id: &Text, friend: &Text) {
         if let Some(watchers) = self.watchers.get_mut(friend) {
-            watchers.remove(user_id);
+            let removed = watchers.remove(user_id);
+            debug_assert!(removed, "friends and watchers list each other");
             if watchers.is_empty() {
                 self.watchers.remove(friend);
             }

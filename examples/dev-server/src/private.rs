@@ -34,6 +34,7 @@ impl Partition {
             );
             return;
         }
+        // Before the counter grows: the number is the message's own position.
         let sequence = cx.stats.next_sequence();
         cx.stats.private_messages += 1;
         self.conversations

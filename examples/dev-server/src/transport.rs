@@ -1,11 +1,11 @@
-//! [`Transport`]: what carries messages between a client and the servers.
+//! [`Transport`]: the transports between a client and the servers.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use photon_proto::peer::SubProtocol;
 
-/// What carries messages between a client and the servers.
+/// A transport between a client and the servers.
 ///
 /// Programs around the development server (demo, soak, load, fuzz) choose a transport by this
 /// enum, and combine it with a [`SubProtocol`]. Its text is the scheme of an address:

@@ -42,6 +42,7 @@ impl Partition {
         user.grace_until = None;
         let channels: Vec<Text> = user.channels.iter().cloned().collect();
         if cx.config.single_login {
+            // After the new connection was added: the session must not end in between.
             for other in others {
                 cx.disconnect(other, SERVER_LOGIC, "the user has logged in elsewhere");
             }

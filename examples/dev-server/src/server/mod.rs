@@ -263,6 +263,7 @@ impl Server {
                     }
                 }
             }
+            // All input before all output, so that one `service` covers a whole turn.
             self.accept(now, instant);
             self.clients.read(&mut self.core, now);
             let most = self.core.config().limits.max_received_bytes;
@@ -275,6 +276,8 @@ impl Server {
                 socket.write(&mut self.core, now);
             }
             self.clients.write(&mut self.core, now);
+            // In the order of the crate docs: bytes first, then the connections that ended, whose
+            // last bytes were among them.
             while let Some(id) = self.core.poll_writable() {
                 if !self.web.flush(&mut self.core, now, id) {
                     self.clients.flush(&mut self.core, now, id);
