@@ -54,9 +54,10 @@ impl Scheme {
 
 /// A parsed server address.
 ///
-/// The text form is `scheme://host:port`. Without a scheme the transport is UDP, as in the documented
-/// API; without a port it is the name server's port of that transport. An IPv6 address needs
-/// brackets. A WebSocket address may have a path. The fields are private, so that it may grow.
+/// The text form is `scheme://host:port`. Without a scheme the transport is UDP, as in the
+/// documented API; without a port it is the name server's port of that transport. An IPv6 address
+/// needs brackets. A WebSocket address may have a path. The fields are private, so that it may
+/// grow.
 ///
 /// ```
 /// use chat_core::{AddressError, Scheme, ServerAddress};

@@ -126,7 +126,8 @@ pub mod return_code {
     pub const OK: i16 = 0;
     /// The server failed internally.
     pub const INTERNAL_SERVER_ERROR: i16 = -1;
-    /// Unknown operation. On a chat operation it usually means that the app id is not a Chat app id.
+    /// Unknown operation. On a chat operation it usually means that the app id is not a Chat app
+    /// id.
     pub const INVALID_OPERATION: i16 = -2;
     /// Not allowed in the current state, for example before authentication.
     pub const NOT_ALLOWED_IN_STATE: i16 = -3;
@@ -184,7 +185,8 @@ pub mod property {
     pub const MAX_PUBLISHED_SUBSCRIBERS: i32 = 100;
 }
 
-/// Bit of [`parameter::WEB_FLAGS`]: the server forwards the message to the application's web hook. Spec: chat.md 1.7.
+/// Bit of [`parameter::WEB_FLAGS`]: the server forwards the message to the application's web hook.
+/// Spec: chat.md 1.7.
 pub const WEB_FLAG_HTTP_FORWARD: u8 = 0x01;
 
 /// Application names in the init message. Spec: chat.md 2.2.

@@ -102,9 +102,9 @@ impl ChatConfig {
     /// Makes a configuration with defaults for everything else.
     ///
     /// `addresses` is the address of the name server, or several; see
-    /// [`ServerAddress`](crate::ServerAddress) for their form. The connect call parses them. `app_id`
-    /// is the id of a Chat application, with hyphens, as the dashboard shows it. Users of different
-    /// `app_version`s never meet.
+    /// [`ServerAddress`](crate::ServerAddress) for their form. The connect call parses them.
+    /// `app_id` is the id of a Chat application, with hyphens, as the dashboard shows it. Users of
+    /// different `app_version`s never meet.
     ///
     /// Spec: chat.md 2.1, 2.4 and 7.
     #[must_use]
@@ -163,9 +163,9 @@ impl ChatConfig {
         self
     }
 
-    /// Uses JSON instead of the serialization protocol, as browsers do; over WebSocket only. JSON has
-    /// fewer types, see the table in [`photon_proto::json`]. It has no key exchange either: over
-    /// `ws://` connecting fails with x005 unless encryption is off. Spec: wire.md 7.2.
+    /// Uses JSON instead of the serialization protocol, as browsers do; over WebSocket only. JSON
+    /// has fewer types, see the table in [`photon_proto::json`]. It has no key exchange either:
+    /// over `ws://` connecting fails with x005 unless encryption is off. Spec: wire.md 7.2.
     #[cfg(feature = "json")]
     #[must_use]
     pub fn json(mut self) -> Self {
@@ -180,16 +180,16 @@ impl ChatConfig {
         self
     }
 
-    /// Sets how many earlier private messages the server sends after connecting, at most. Below 0 the
-    /// server uses its default. Spec: chat.md 2.9.
+    /// Sets how many earlier private messages the server sends after connecting, at most. Below 0
+    /// the server uses its default. Spec: chat.md 2.9.
     #[must_use]
     pub fn private_history(mut self, messages: i32) -> Self {
         self.private_history = (messages >= 0).then_some(messages);
         self
     }
 
-    /// Sets the client id that servers see: the SDK byte (SDK id shifted left by one, plus the release
-    /// flag) and four version numbers. Default `1F`, 4.1.8.20. Spec: wire.md 9.
+    /// Sets the client id that servers see: the SDK byte (SDK id shifted left by one, plus the
+    /// release flag) and four version numbers. Default `1F`, 4.1.8.20. Spec: wire.md 9.
     #[must_use]
     pub fn announced_client(mut self, sdk: u8, version: [u8; 4]) -> Self {
         let peer = self.peer_mut();
@@ -197,9 +197,9 @@ impl ChatConfig {
         self
     }
 
-    /// Sets the deadline for connecting. It limits the time from the connect call to the connection,
-    /// for each address, and the time from the name server's response to the login on the front end.
-    /// Zero means at once. Default 15 s. Spec: chat.md 6.4.
+    /// Sets the deadline for connecting. It limits the time from the connect call to the
+    /// connection, for each address, and the time from the name server's response to the login on
+    /// the front end. Zero means at once. Default 15 s. Spec: chat.md 6.4.
     ///
     /// Like all durations of this configuration it is rounded up to whole milliseconds.
     #[must_use]
@@ -281,8 +281,8 @@ impl ChatConfig {
         self
     }
 
-    /// Sets the cap for received bytes that are not processed yet. At the cap, `wants_input` returns
-    /// false. Never below twice the longest message, default 4 MiB.
+    /// Sets the cap for received bytes that are not processed yet. At the cap, `wants_input`
+    /// returns false. Never below twice the longest message, default 4 MiB.
     #[must_use]
     pub fn incoming_cap_bytes(mut self, bytes: usize) -> Self {
         self.peer_mut().incoming_cap_bytes = bytes;
@@ -321,8 +321,8 @@ impl ChatConfig {
         self
     }
 
-    /// Sets the cap for the bytes that the subscribers and properties of all channels take. Above the
-    /// cap they are reported in events, but not stored. Default 4 MiB.
+    /// Sets the cap for the bytes that the subscribers and properties of all channels take. Above
+    /// the cap they are reported in events, but not stored. Default 4 MiB.
     #[must_use]
     pub fn presence_cap_bytes(mut self, bytes: usize) -> Self {
         self.presence_cap_bytes = bytes;
@@ -353,8 +353,8 @@ impl ChatConfig {
         self.peer.protocol.is_text()
     }
 
-    /// The format in which the client encodes and decodes messages. JSON is converted at the edge of
-    /// the connection.
+    /// The format in which the client encodes and decodes messages. JSON is converted at the edge
+    /// of the connection.
     pub(crate) fn binary_protocol(&self) -> Protocol {
         self.peer.protocol.binary()
     }

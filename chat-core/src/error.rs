@@ -5,7 +5,8 @@ use crate::state::State;
 use core::fmt;
 use photon_proto::{EncodeError, EncodeErrorKind, Text};
 
-/// The reason why the client rejected a call. Nothing was sent, nothing changed, and no event follows.
+/// The reason why the client rejected a call. Nothing was sent, nothing changed, and no event
+/// follows.
 ///
 /// The documented API returns `false` instead.
 ///

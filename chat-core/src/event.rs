@@ -24,8 +24,8 @@ impl RequestId {
 
 /// A notification from the client to the application, in causal order.
 ///
-/// An event owns its data and borrows nothing, so the application can call the client while it holds
-/// one. It has at most 48 bytes.
+/// An event owns its data and borrows nothing, so the application can call the client while it
+/// holds one. It has at most 48 bytes.
 ///
 /// Non-exhaustive: the server may learn new events. Handle what you need, and ignore the rest:
 ///
@@ -116,8 +116,8 @@ pub enum Event {
     PropertiesChanged(Box<PropertiesChange>),
     /// An error text from the server (`onErrorInfo`). Today only web hooks cause it.
     ErrorInfo(Box<ErrorInfo>),
-    /// The response to a chat operation (`onOperationResponse`). Servers may omit responses with code
-    /// 0: other events report success.
+    /// The response to a chat operation (`onOperationResponse`). Servers may omit responses with
+    /// code 0: other events report success.
     OperationResponse {
         /// The code of the operation.
         operation: u8,
@@ -186,9 +186,9 @@ pub struct ChannelOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The channel is subscribed, or unsubscribed. (Of unsolicited channels the client keeps at most
-    /// 1,024 and drops messages for the others; [`Stats::unkept_channels`](crate::Stats) counts
-    /// them.)
+    /// The channel is subscribed, or unsubscribed. (Of unsolicited channels the client keeps at
+    /// most 1,024 and drops messages for the others; [`Stats::unkept_channels`](crate::Stats)
+    /// counts them.)
     Done,
     /// The server refused this channel.
     Refused,

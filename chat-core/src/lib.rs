@@ -5,16 +5,16 @@
 //! fuzzer, and in a simulated network with virtual time. The crate `photon-chat-std-io` is a driver
 //! for `std::net` sockets.
 //!
-//! The protocol is described in `spec/chat.md` of this crate and in `spec/wire.md` and `spec/udp.md` of
-//! photon-proto. The docs cite them as `chat.md`, `wire.md` and `udp.md`. This is an unofficial
-//! implementation, not affiliated with Exit Games.
+//! The protocol is described in `spec/chat.md` of this crate and in `spec/wire.md` and
+//! `spec/udp.md` of photon-proto. The docs cite them as `chat.md`, `wire.md` and `udp.md`. This is
+//! an unofficial implementation, not affiliated with Exit Games.
 //!
 //! # Terms
 //!
 //! - **core** is this crate; the **application** is its caller.
 //! - A **server** is the name server or the front end. The client is connected to one at a time.
-//! - A **link** is one transport connection to one server ([`LinkId`]). The **driver** opens and closes
-//!   links on command ([`LinkCommand`]), moves their bytes, and reports what happens to them
+//! - A **link** is one transport connection to one server ([`LinkId`]). The **driver** opens and
+//!   closes links on command ([`LinkCommand`]), moves their bytes, and reports what happens to them
 //!   ([`LinkInput`]).
 //! - An **intent** is a call by which the application requests something: `connect_to_name_server`,
 //!   `subscribe`, and so on.
@@ -73,46 +73,47 @@
 //!    builds when the driver pulls them and stamps with that time; or whole WebSocket messages. For
 //!    datagrams and messages, `transmitted` with any number above 0 means the whole. If the socket
 //!    refuses a datagram, the driver may report it as transmitted: core resends what matters.
-//! 3. **Drain order** after any call: events, then bytes of writable links, then commands; then sleep
-//!    until `poll_timeout`. Each step feeds only later ones, so one pass is complete. Any other order
-//!    is legal: it delays work, but never corrupts state, loses an event, or panics.
-//! 4. **`poll_timeout` is computed from the state.** It is "now" (the last time seen) while core holds
-//!    input that `service` could process. It ignores commands, bytes and events that were not taken.
-//!    After `service(t)` with `more == false` and a full drain, without new input and without an intent
-//!    that armed a timer, the next deadline is later than `t`. There is one exception: taking events
-//!    can free space for input that waited for it, and that input is due "now".
-//! 5. **Back-pressure by not pulling.** Outgoing: intents return [`RequestError::QueueFull`] when too
-//!    many encoded bytes are queued; over UDP, unacknowledged bytes count as queued. Incoming:
-//!    [`wants_input`](ChatClient::wants_input) returns false at the cap, and the silence timer is paused
-//!    meanwhile. Core still keeps a chunk that the driver passes anyway, up to 64 KiB above the cap
-//!    (WebSocket: up to one message of the greatest length); beyond that the link ends. A datagram link
-//!    is always read: a client without free space does not acknowledge data, so that the server resends
-//!    it, and continues to process acknowledgements, pings and disconnects. When too many bytes of
-//!    events are queued, core processes no more input. Every buffer has a cap in [`ChatConfig`];
-//!    nothing is dropped silently.
-//! 6. **Bounded work** in each `service` call ([`ChatConfig::max_messages_per_service`]). Remaining work
-//!    waits, and [`Serviced::more`] is then true. `service` also stops at a state change, so that the
-//!    application observes each state while it lasts.
-//! 7. **Owned events** of at most 48 bytes: the application can call the client while it holds one. The
-//!    messages of one event share one text, and a clone copies no text.
-//! 8. **Order and endings.** Events come in causal order; a state is announced before any data of it.
-//!    The end of a connection is announced in this order: failed results of everything pending, then
-//!    [`Event::StateChanged`] to Error or Disconnected, then, for Error, exactly one [`Event::Error`].
-//!    No event follows until the next connect, reconnect or disconnect call.
-//! 9. **Results.** `subscribe` and `unsubscribe` return a [`RequestId`], and every distinct name of a
-//!    request gets exactly one [`Outcome`]. There are also unsolicited outcomes, whose `request` is
-//!    `None`: another client of the same user, or the server itself, subscribed or unsubscribed. Each
-//!    accepted `get_regions` call ends in exactly one [`Event::RegionsResult`].
-//! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces the end
-//!     at once. It continues to send previously accepted data for at most
+//! 3. **Drain order** after any call: events, then bytes of writable links, then commands; then
+//!    sleep until `poll_timeout`. Each step feeds only later ones, so one pass is complete. Any
+//!    other order is legal: it delays work, but never corrupts state, loses an event, or panics.
+//! 4. **`poll_timeout` is computed from the state.** It is "now" (the last time seen) while core
+//!    holds input that `service` could process. It ignores commands, bytes and events that were not
+//!    taken. After `service(t)` with `more == false` and a full drain, without new input and
+//!    without an intent that armed a timer, the next deadline is later than `t`. There is one
+//!    exception: taking events can free space for input that waited for it, and that input is due
+//!    "now".
+//! 5. **Back-pressure by not pulling.** Outgoing: intents return [`RequestError::QueueFull`] when
+//!    too many encoded bytes are queued; over UDP, unacknowledged bytes count as queued. Incoming:
+//!    [`wants_input`](ChatClient::wants_input) returns false at the cap, and the silence timer is
+//!    paused meanwhile. Core still keeps a chunk that the driver passes anyway, up to 64 KiB above
+//!    the cap (WebSocket: up to one message of the greatest length); beyond that the link ends. A
+//!    datagram link is always read: a client without free space does not acknowledge data, so that
+//!    the server resends it, and continues to process acknowledgements, pings and disconnects. When
+//!    too many bytes of events are queued, core processes no more input. Every buffer has a cap in
+//!    [`ChatConfig`]; nothing is dropped silently.
+//! 6. **Bounded work** in each `service` call ([`ChatConfig::max_messages_per_service`]). Remaining
+//!    work waits, and [`Serviced::more`] is then true. `service` also stops at a state change, so
+//!    that the application observes each state while it lasts.
+//! 7. **Owned events** of at most 48 bytes: the application can call the client while it holds one.
+//!    The messages of one event share one text, and a clone copies no text.
+//! 8. **Order and endings.** Events come in causal order; a state is announced before any data of
+//!    it. The end of a connection is announced in this order: failed results of everything pending,
+//!    then [`Event::StateChanged`] to Error or Disconnected, then, for Error, exactly one
+//!    [`Event::Error`]. No event follows until the next connect, reconnect or disconnect call.
+//! 9. **Results.** `subscribe` and `unsubscribe` return a [`RequestId`], and every distinct name of
+//!    a request gets exactly one [`Outcome`]. There are also unsolicited outcomes, whose `request`
+//!    is `None`: another client of the same user, or the server itself, subscribed or unsubscribed.
+//!    Each accepted `get_regions` call ends in exactly one [`Event::RegionsResult`].
+//! 10. **Cancellation** is `disconnect()` or drop, legal at any moment. `disconnect()` announces
+//!     the end at once. It continues to send previously accepted data for at most
 //!     [`ChatConfig::flush_timeout`], over UDP until that data is acknowledged. At most eight links
-//!     end this way at the same time; one more closes the oldest. The old link no longer affects the
-//!     client, and connecting again meanwhile is legal. [`Stats::closed_with_unsent_data`] counts the
-//!     connections whose data was not all sent.
+//!     end this way at the same time; one more closes the oldest. The old link no longer affects
+//!     the client, and connecting again meanwhile is legal. [`Stats::closed_with_unsent_data`]
+//!     counts the connections whose data was not all sent.
 //! 11. **Determinism.** The same seed and the same calls give the same bytes and events.
 //!
-//! An intent in response to an event can return [`RequestError::WrongState`]: the connection may have
-//! ended while its last events were still queued. That is a normal result, not a bug.
+//! An intent in response to an event can return [`RequestError::WrongState`]: the connection may
+//! have ended while its last events were still queued. That is a normal result, not a bug.
 //!
 //! # Error codes
 //!
@@ -128,16 +129,16 @@
 //! | a failed key exchange | x005 |
 //! | a rejected login, or an accepted one without address or token | x101 |
 //!
-//! [`documented_api`] lists the functions, callbacks, options and values of the documented Lua API with
-//! their names in this crate.
+//! [`documented_api`] lists the functions, callbacks, options and values of the documented Lua API
+//! with their names in this crate.
 //!
 //! # Features
 //!
 //! - `std` (default): conversions from types of `std`. Without it the crate is `no_std` and needs
 //!   `alloc`.
-//! - `encryption` (default): key exchange and payload encryption. Without it connecting fails with x005
-//!   unless the configuration sets [`Encryption::Off`]. A missing feature never causes data to be sent
-//!   in clear.
+//! - `encryption` (default): key exchange and payload encryption. Without it connecting fails with
+//!   x005 unless the configuration sets [`Encryption::Off`]. A missing feature never causes data to
+//!   be sent in clear.
 //! - `json` (default): JSON over WebSocket ([`ChatConfig::json`]).
 //!
 //! # Logging

@@ -11,7 +11,8 @@ use crate::state::{DisconnectCause, PeerErrorCode, State};
 use crate::status::UserStatus;
 use photon_proto::{Parameters, Text};
 
-/// One method for each event, named like the documented callbacks. Every method has an empty default.
+/// One method for each event, named like the documented callbacks. Every method has an empty
+/// default.
 ///
 /// Every method receives a context. That is the client, so that a callback can call it, or whatever
 /// the caller of [`Event::deliver`] passes: the whole game, or `()` for bindings. The events of a

@@ -252,8 +252,8 @@ pub struct Message<'a> {
     pub sender: &'a str,
     /// The content.
     pub content: Content<'a>,
-    /// The id, if it is known. The server sends only the last id of an event; the others are counted
-    /// back from it.
+    /// The id, if it is known. The server sends only the last id of an event; the others are
+    /// counted back from it.
     pub id: Option<i32>,
 }
 
@@ -344,8 +344,8 @@ pub struct OwnedMessage {
     pub id: Option<i32>,
 }
 
-/// Collects the parts of one event: first the bytes of all texts, whose UTF-8 is checked once at the
-/// end. Checking each text by itself takes twice as long.
+/// Collects the parts of one event: first the bytes of all texts, whose UTF-8 is checked once at
+/// the end. Checking each text by itself takes twice as long.
 #[derive(Debug, Default)]
 pub(crate) struct MessagesBuilder {
     bytes: Vec<u8>,

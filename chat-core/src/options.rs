@@ -106,7 +106,8 @@ impl From<i32> for SubscribeOptions {
     }
 }
 
-/// Options of [`ChatClient::publish_message`](crate::ChatClient::publish_message). Spec: chat.md 3.3.
+/// Options of [`ChatClient::publish_message`](crate::ChatClient::publish_message). Spec: chat.md
+/// 3.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {
     pub(crate) web_forward: bool,
@@ -236,8 +237,8 @@ impl PropertyOptions {
         Self::default()
     }
 
-    /// Makes the call a compare-and-swap: the server changes nothing unless each of these properties
-    /// has this value. Null stands for a missing property.
+    /// Makes the call a compare-and-swap: the server changes nothing unless each of these
+    /// properties has this value. Null means a missing property.
     #[must_use]
     pub fn expected(mut self, properties: impl Into<Vec<(Value, Value)>>) -> Self {
         self.expected = properties.into();

@@ -12,13 +12,21 @@ use photon_proto::{DecodeError, Text, udp};
 /// The state of a client.
 ///
 /// ```text
-///                       connect                  key exchange done             region: login accepted
-///  0 Uninitialized ───────────> 1 ConnectingTo ───────────────────> 2 ConnectedTo ──────────────────> 3 ConnectingTo
-/// 10 Disconnected                 NameServer                          NameServer                        FrontEnd
-/// -1 Error      (reconnect: from 10 and -1 directly to 3, and from there to 1 if that fails)             │
-///      ^  ^                                                                                              │ login accepted
-///      │  └──── 10: disconnect() in any state but 0                                                      v
-///      └─────── -1: any other end of a connection                                               4 ConnectedToFrontEnd
+///  0 Uninitialized
+/// 10 Disconnected ── connect ──> 1 ConnectingToNameServer
+/// -1 Error                            │ key exchange done
+///    │                                v
+///    │                           2 ConnectedToNameServer
+///    │                                │ region chosen, login accepted
+///    │                                v
+///    └──────── reconnect ───────> 3 ConnectingToFrontEnd
+///                                     │ login accepted
+///                                     v
+///                                4 ConnectedToFrontEnd
+///
+/// any state but 0 ── disconnect() ──────────────────────> 10
+/// any of 1 to 4 ──── any other end of the connection ───> -1
+/// 3 ──────────────── a reconnect that fails, once ──────> 1
 /// ```
 ///
 /// Exhaustive: the documented API has exactly these states. Spec: chat.md 1.9 and 6.
@@ -82,7 +90,8 @@ impl fmt::Display for State {
 /// Exhaustive: the Chat service has no other. Spec: chat.md 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
-    /// The server that lists the regions, checks the credentials and returns the front end's address.
+    /// The server that lists the regions, checks the credentials and returns the front end's
+    /// address.
     NameServer,
     /// The server that transports the chat messages.
     FrontEnd,
@@ -277,8 +286,8 @@ pub enum CauseKind {
     KeyExchange(KeyExchangeFailure),
     /// The server rejected the login. Return code and text give its reason.
     AuthenticationRefused,
-    /// The client could not encode the login. Its contents come from the application; the text names
-    /// the fault.
+    /// The client could not encode the login. Its contents come from the application; the text
+    /// names the fault.
     LoginNotSent,
     /// The name server accepted the login without an address of a front end (p230).
     MissingAddress,

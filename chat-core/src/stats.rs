@@ -43,8 +43,8 @@ pub struct Stats {
     pub round_trip_variance: Option<Duration>,
     /// Counters of the current connection if it is a UDP connection: resends, losses, drops.
     pub udp: Option<photon_proto::udp::Stats>,
-    /// Bytes that are received but not processed, or accepted but not sent; over UDP also bytes that
-    /// are sent but not acknowledged.
+    /// Bytes that are received but not processed, or accepted but not sent; over UDP also bytes
+    /// that are sent but not acknowledged.
     pub buffered_bytes: usize,
     /// Bytes of memory that the message caches keep alive.
     pub cached_bytes: usize,

@@ -4,7 +4,7 @@ use crate::harness::{
     Harness, Seen, each, each_with, encryption_off, error, exactly_after_ms,
     not_over_datagrams_with, outcomes, over_datagrams, over_streams, strings,
 };
-use chat_core::{CauseKind, LinkInput, Outcome, State, Step};
+use chat_core::{CauseKind, LinkId, LinkInput, Outcome, State, Step, Timestamp};
 use std::time::Duration;
 
 #[test]
@@ -234,19 +234,7 @@ fn poll_timeout_is_now_while_input_waits() {
         let (link, event) = (harness.link(), harness.event(77, &[]));
         let later = harness.now.plus_millis(10);
         let (part, rest) = event.split_at(event.len() - 1);
-        let before = harness.client.poll_timeout();
-        harness
-            .client
-            .handle_link(later, link, LinkInput::Received(part));
-        assert_eq!(
-            harness.client.poll_timeout(),
-            before,
-            "half a message is not processable input"
-        );
-        harness
-            .client
-            .handle_link(later, link, LinkInput::Received(rest));
-        assert_eq!(harness.client.poll_timeout(), Some(later));
+        only_the_rest_is_due(&mut harness, link, later, [part, rest]);
     });
     over_datagrams(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
@@ -257,20 +245,25 @@ fn poll_timeout_is_now_while_input_waits() {
             panic!("two fragments")
         };
         let later = now.plus_millis(10);
-        let before = harness.client.poll_timeout();
-        harness
-            .client
-            .handle_link(later, link, LinkInput::Received(part));
-        assert_eq!(
-            harness.client.poll_timeout(),
-            before,
-            "half a message is not processable input"
-        );
-        harness
-            .client
-            .handle_link(later, link, LinkInput::Received(rest));
-        assert_eq!(harness.client.poll_timeout(), Some(later));
+        only_the_rest_is_due(&mut harness, link, later, [part, rest]);
     });
+}
+
+/// Asserts that the first part of a message changes no deadline, and that the rest is due at once.
+#[track_caller]
+fn only_the_rest_is_due(
+    harness: &mut Harness,
+    link: LinkId,
+    later: Timestamp,
+    [part, rest]: [&[u8]; 2],
+) {
+    let before = harness.client.poll_timeout();
+    let input = LinkInput::Received(part);
+    harness.client.handle_link(later, link, input);
+    assert_eq!(harness.client.poll_timeout(), before, "half a message");
+    let input = LinkInput::Received(rest);
+    harness.client.handle_link(later, link, input);
+    assert_eq!(harness.client.poll_timeout(), Some(later));
 }
 
 /// Contract 6: bounded work in a call, and none after a state change.

@@ -214,11 +214,7 @@ fn connecting_again_while_the_old_link_is_flushed() {
         harness.advance_ms(1);
         harness.expect_close(old);
         harness.writable = true;
-        harness.handshake();
-        harness.accept_login();
-        harness.handshake();
-        harness.respond(230, 0, None, &[]);
-        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+        harness.complete_login();
     });
 }
 

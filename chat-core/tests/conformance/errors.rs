@@ -271,11 +271,7 @@ fn c047_connect_may_be_called_from_inside_on_error() {
             Seen::State(State::ConnectingToNameServer),
         ]);
         harness.expect_open("ns.example", 4533);
-        harness.handshake();
-        harness.accept_login();
-        harness.handshake();
-        harness.respond(230, 0, None, &[]);
-        assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+        harness.complete_login();
     });
 }
 

@@ -446,6 +446,9 @@ fn c080_without_the_front_end_no_channel_is_listed_but_last_ids_are_kept() {
                     ),
                     (7, 1, false)
                 );
+                let remembered = harness.client.remembered_channels();
+                let names: Vec<&str> = remembered.map(|channel| &**channel.name()).collect();
+                assert_eq!(names, ["a", "b"]);
             };
             kept(&harness);
             // Until event 5 confirms it on the new connection.

@@ -49,6 +49,17 @@ impl Harness {
         self.expect_no_command();
     }
 
+    /// Asserts that nothing happens for an hour, and that the client holds neither a deadline nor bytes.
+    #[track_caller]
+    pub(crate) fn expect_rest(&mut self) {
+        let now = self.now;
+        self.advance_ms(3_600_000);
+        self.expect_nothing();
+        self.expect_datagrams(now, &[]);
+        let held = (self.client.poll_timeout(), self.client.buffered_bytes());
+        assert_eq!(held, (None, 0));
+    }
+
     /// The last `Error` event: its documented number, cause and text.
     #[track_caller]
     pub(crate) fn error(&self) -> (i32, &DisconnectCause, &str) {

@@ -382,6 +382,16 @@ impl Harness {
         self.client.set_custom_authentication(values);
     }
 
+    /// Completes every step from the open command of the name server to the front end.
+    #[track_caller]
+    pub(crate) fn complete_login(&mut self) {
+        self.handshake();
+        self.accept_login();
+        self.handshake();
+        self.respond(230, 0, None, &[]);
+        assert_eq!(self.client.state(), State::ConnectedToFrontEnd);
+    }
+
     /// Chooses region eu on the name server.
     #[track_caller]
     pub(crate) fn choose_region(&mut self) {
