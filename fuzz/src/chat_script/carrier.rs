@@ -12,7 +12,7 @@ use photon_proto::udp::{
 const PEER_ID: u16 = 0x42;
 /// The server's clock when a client connects: close to its end, so that it wraps in a script.
 const CLOCK_BASE: u32 = 0xFFFF_F000;
-/// The maximum of bytes in a client's datagram. Spec: udp.md 2
+/// The maximum of bytes in a client's datagram. Spec: udp.md 5.8
 const MTU: usize = 1200;
 /// The limits for messages of clients. JSON may bring back what was within the limits one level
 /// deeper.

@@ -14,7 +14,7 @@ const LONG: &str = match std::str::from_utf8(&[b'x'; 33_000]) {
 /// All names but the long one, which is never a channel's: no server can send it.
 pub(super) const NAMES: [&str; 8] = ["a", "b", "general", "ünï", "", "me", "bob", "tab\tnul\0"];
 
-/// More channels or friends than one request may name. Spec: chat.md 3, 5
+/// More than the 1,024 friends that one request may name. Spec: chat.md 3.7
 const TOO_MANY_NAMES: usize = 1_030;
 
 /// A channel or a user, by its place in a table; 255 is a name that is too long.
@@ -156,7 +156,7 @@ choices! {
     #[derive(Eq)]
     pub struct ByteCount(usize) = [0, 40, 900, 9_000, 40_000, 60_000];
 
-    /// Levels of nested arrays, at and beyond the limit. Spec: wire.md 6
+    /// Levels of nested arrays, at and beyond the limit. Spec: wire.md 4.4
     #[derive(Eq)]
     pub struct Depth(usize) = [1, 32, 33, 60];
 
@@ -164,7 +164,7 @@ choices! {
     #[derive(Eq)]
     pub struct MaxSubscribers(i32) = [0, 1, 5, -1];
 
-    /// Return codes: mostly success, a few documented errors and unknown ones. Spec: chat.md 6.1
+    /// Return codes: mostly success, a few documented errors and unknown ones. Spec: chat.md 1.5
     #[derive(Eq)]
     pub struct Code(i16) = [0, 0, 0, 0, 0, 0, 0, 0, 32_767, 32_753, -2, -3, 32_755];
 }

@@ -44,7 +44,7 @@ script_types! {
 }
 
 choices! {
-    /// All command types, the most important ones twice, and some unknown ones. Spec: udp.md 3
+    /// All command types, the most important ones twice, and some unknown ones. Spec: udp.md 2.2
     #[derive(Eq)]
     pub struct CommandKind(u8) = [
         kind::RELIABLE,

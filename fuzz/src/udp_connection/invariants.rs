@@ -9,7 +9,7 @@ use photon_proto::udp::{Cause, Config, Connection, Event, State};
 const COMMAND_BYTES: usize = 64;
 /// The smallest buffer.
 const MIN_BUFFER_BYTES: usize = 64;
-/// The maximum of fragments in a message. Spec: udp.md 9, item 9
+/// The maximum of fragments in a message. Spec: udp.md 9, item 15
 const MAX_FRAGMENTS: usize = 4096;
 /// The maximum of datagrams after the end: acknowledgements, and a disconnect.
 const MAX_DATAGRAMS_AFTER_END: u32 = 80;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 /// The number of reliable commands of an end that an observer remembers.
 const MAX_RECENT: usize = 64;
-/// The flags of a datagram with a checksum. Spec: udp.md 2
+/// The flags of a datagram with a checksum. Spec: udp.md 1.2
 const CRC_FLAGS: u8 = 0xCC;
 /// From this choice on a command has an error.
 const ODD: u8 = 200;

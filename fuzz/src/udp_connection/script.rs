@@ -230,7 +230,7 @@ choices! {
     #[derive(Eq)]
     pub struct ShutdownTimeout(u64) = [u64::MAX, 1000, 0, 60_000];
 
-    /// The client's reason, those of servers, and unknown ones. Spec: udp.md 7.2
+    /// The client's reason, those of servers, and unknown ones. Spec: udp.md 7
     #[derive(Eq)]
     pub struct Reason(u8) = [4, 1, 0, 2, 3, 255];
 }

@@ -18,7 +18,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const MAX_LINKS: usize = 9;
 /// Bytes that logins, pings and key exchanges may add to a link beyond the application's cap.
 const ABOVE_OUTGOING_CAP: usize = 2_000;
-/// Bytes of a chunk that a stream client accepts although it wants no input. Spec: DESIGN.md 4.5
+/// Bytes of a chunk that a stream client accepts although it wants no input. See the contract in the
+/// docs of `chat_core`, item 5.
 const OVERRUN: usize = 64 * 1024;
 /// Bytes that the UDP receiver may keep beyond the incoming cap: a datagram, and the costs of the
 /// commands in it.

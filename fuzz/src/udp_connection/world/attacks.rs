@@ -6,7 +6,7 @@ use crate::udp_connection::script::{Attack, End};
 use crate::udp_connection::server::Server;
 use crate::udp_connection::{CHALLENGE, CLIENT_ADDRESS, PEER_ID};
 
-/// The flags of a datagram with a checksum. Spec: udp.md 2
+/// The flags of a datagram with a checksum. Spec: udp.md 1.2
 const CRC_FLAGS: u8 = 0xCC;
 /// The peer id of a stranger who has not observed one.
 const STRANGE_PEER_ID: u16 = 0x1234;

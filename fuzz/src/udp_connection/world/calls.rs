@@ -5,8 +5,8 @@ use crate::udp_connection::script::{Call, End, Outgoing};
 use crate::udp_connection::server::Server;
 use photon_proto::udp::{Connection, Delivery, SendError, State};
 
-/// The bytes of a datagram and of a command around the message in it. Spec: udp.md 2, 3
-const DATAGRAM_OVERHEAD: usize = 48;
+/// The payload of one command is the MTU without these header bytes. Spec: udp.md 6
+const HEADER_BYTES: usize = 48;
 /// The bytes that a burst may have in all: longer ones only take time.
 const MAX_BURST_BYTES: usize = 100_000;
 
@@ -78,7 +78,7 @@ impl World {
         match sent {
             Ok(()) => {
                 assert_eq!(state, Some(State::Connected));
-                let limit = usize::from(self.setup.mtu.get()) - DATAGRAM_OVERHEAD;
+                let limit = usize::from(self.setup.mtu.get()) - HEADER_BYTES;
                 expectations.accepted(channel, delivery, length, limit);
             }
             Err(SendError::NotConnected) => assert_ne!(state, Some(State::Connected)),

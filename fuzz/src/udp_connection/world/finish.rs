@@ -9,7 +9,7 @@ use photon_proto::udp::{Cause, Connection, REASON_CLIENT, State};
 const MAX_DEADLINES: usize = 20_000;
 /// From this time on clocks stand still soon, and nothing is promised.
 const LATE: Timestamp = Timestamp::from_micros(u64::MAX / 2);
-/// The reason of a client that timed out. Spec: udp.md 7.2
+/// The reason of a client that timed out. Spec: udp.md 7.1
 const REASON_TIMEOUT: u8 = 2;
 /// Progress may take this many times as long as everything before.
 const SLOW: u64 = 8;
