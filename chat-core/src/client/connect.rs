@@ -164,7 +164,7 @@ impl ChatClient {
     }
 
     /// Asks the driver for a link to this address, and prepares the connection over it.
-    pub(super) fn open_peer(&mut self, server: Server, address: &ServerAddress) {
+    pub(super) fn open_connection(&mut self, server: Server, address: &ServerAddress) {
         debug_assert!(
             self.connection.is_none(),
             "the client has one current connection"

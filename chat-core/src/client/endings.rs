@@ -1,11 +1,10 @@
 //! How connections end, and state changes. Spec: chat.md 6.
 //!
 //! ```text
-//!                          drop_peer        failed results, StateChanged, Error
-//!  peer or link fails ──> end_peer ──> end_connection ──┬─────────────────────> Error
-//!                                                       ├─> next address of the name server
-//!                                                       └─> name server, after a reconnect
-//!  application ─────────> disconnect ──> retire_peer ─────────────────────────> Disconnected
+//!  peer or link fails ─> fail_connection ─> end_connection ─┬─> failed results, Error
+//!                                                           ├─> next address of the name server
+//!                                                           └─> name server, after a reconnect
+//!  application ────────> disconnect ─> retire_connection ────> failed results, Disconnected
 //! ```
 
 use super::ChatClient;
@@ -46,7 +45,7 @@ impl ChatClient {
             return;
         }
         self.fail_pending_requests();
-        self.retire_peer();
+        self.retire_connection();
         self.login.halt();
         self.set_state(State::Disconnected);
         self.assert_consistent();
@@ -56,7 +55,7 @@ impl ChatClient {
 
     /// Ends the current connection because of what the peer or its link did. `detail` adds to the
     /// cause.
-    pub(super) fn end_peer(
+    pub(super) fn fail_connection(
         &mut self,
         kind: CauseKind,
         detail: impl FnOnce(DisconnectCause) -> DisconnectCause,
@@ -79,7 +78,7 @@ impl ChatClient {
             "a connection ends once, in a state that has one"
         );
         let code = cause.code(opened);
-        self.drop_peer();
+        self.abort_connection();
         let front_end_unreachable = matches!(
             code,
             PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout
@@ -142,7 +141,7 @@ impl ChatClient {
         } else {
             CauseKind::NeverOpened
         };
-        self.end_peer(kind, |cause| cause);
+        self.fail_connection(kind, |cause| cause);
     }
 
     /// Reports a failed result for everything that is pending on the connection that ends.
@@ -163,12 +162,12 @@ impl ChatClient {
     // Links.
 
     /// Ends the current connection at once. Only a disconnect is still sent, where the wire has one.
-    fn drop_peer(&mut self) {
+    fn abort_connection(&mut self) {
         self.end_link(false, Peer::abort);
     }
 
     /// Ends the current connection, but lets its link send what was accepted.
-    pub(super) fn retire_peer(&mut self) {
+    pub(super) fn retire_connection(&mut self) {
         let flush = Duration::from_millis(self.config.flush_timeout_ms);
         self.end_link(true, |peer| peer.shutdown(flush));
     }

@@ -13,7 +13,7 @@ use photon_proto::peer::SendOptions;
 impl ChatClient {
     pub(super) fn open_front_end(&mut self, address: &ServerAddress) {
         debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
-        self.open_peer(Server::FrontEnd, address);
+        self.open_connection(Server::FrontEnd, address);
     }
 
     /// Handles the end of the handshake with the front end: sends the login, never encrypted.
@@ -40,7 +40,7 @@ impl ChatClient {
                     .on_login_sent(self.config.authenticate_timeout_ms);
                 self.armed = true;
             }
-            Err(error) => self.end_peer(CauseKind::LoginNotSent, |cause| {
+            Err(error) => self.fail_connection(CauseKind::LoginNotSent, |cause| {
                 cause.with_text(format!("{error}"))
             }),
         }
@@ -66,7 +66,7 @@ impl ChatClient {
     /// Falls back from a failed reconnect to the name server. The cause is reported only if that
     /// fails as well.
     pub(super) fn fall_back_to_name_server(&mut self, cause: DisconnectCause) {
-        self.retire_peer();
+        self.retire_connection();
         self.login.fall_back_to_name_server(cause);
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();

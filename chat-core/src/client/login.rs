@@ -20,12 +20,12 @@ impl ChatClient {
                 self.fall_back_to_name_server(cause.with_code(return_code).with_text(text));
             }
             Action::LoginRefused { return_code, text } => {
-                self.end_peer(CauseKind::AuthenticationRefused, |cause| {
+                self.fail_connection(CauseKind::AuthenticationRefused, |cause| {
                     cause.with_code(return_code).with_text(text)
                 });
             }
             Action::Disconnected { code, text } => {
-                self.end_peer(CauseKind::ServerDisconnect, |cause| {
+                self.fail_connection(CauseKind::ServerDisconnect, |cause| {
                     cause.with_code(code).with_text(text)
                 });
             }

@@ -69,7 +69,7 @@ impl ChatClient {
             debug_assert!(false, "connecting needs an address");
             return;
         };
-        self.open_peer(Server::NameServer, &address);
+        self.open_connection(Server::NameServer, &address);
     }
 
     /// Handles the end of the handshake with the name server.
@@ -82,7 +82,7 @@ impl ChatClient {
         {
             // The call that named the region has returned long ago. What cannot be encoded was set
             // by the application, so it must learn what is wrong.
-            self.end_peer(CauseKind::LoginNotSent, |cause| {
+            self.fail_connection(CauseKind::LoginNotSent, |cause| {
                 cause.with_text(format!("{error}"))
             });
         }
@@ -112,10 +112,10 @@ impl ChatClient {
     pub(super) fn on_name_server_login(&mut self, mut login: Login) {
         self.login.on_name_server_login();
         let Some(address) = login.address.take() else {
-            return self.end_peer(CauseKind::MissingAddress, |cause| cause);
+            return self.fail_connection(CauseKind::MissingAddress, |cause| cause);
         };
         if login.token.is_none() {
-            return self.end_peer(CauseKind::MissingToken, |cause| cause);
+            return self.fail_connection(CauseKind::MissingToken, |cause| cause);
         }
         let Some(scheme) = self.login.address().map(ServerAddress::scheme) else {
             debug_assert!(false, "the name server has an address");
@@ -123,7 +123,7 @@ impl ChatClient {
         };
         self.fail_pending_requests();
         self.store_login(login);
-        self.retire_peer();
+        self.retire_connection();
         self.set_state(State::ConnectingToFrontEnd);
         match ServerAddress::for_front_end(&address, scheme) {
             Ok(target) => {

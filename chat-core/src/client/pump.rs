@@ -294,7 +294,7 @@ impl ChatClient {
             .as_ref()
             .and_then(|connection| connection.peer.silent_for(now))
         {
-            self.end_peer(CauseKind::Silent { elapsed }, |cause| cause);
+            self.fail_connection(CauseKind::Silent { elapsed }, |cause| cause);
         }
     }
 }
