@@ -3,6 +3,7 @@
 
 mod channels;
 mod control;
+mod datagram_addresses;
 mod datagram_harness;
 mod datagram_load;
 mod datagram_sockets;
@@ -12,6 +13,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod logins;
+mod message_content;
 mod messages;
 mod mixed;
 mod presence;

@@ -4,22 +4,22 @@ use dev_server::{ConnectionId, Fault, MessageLink, ServerKind, Step, SubProtocol
 use photon_proto::crypto::{Cipher, KeyExchange};
 use photon_proto::json::{self, Frame};
 use photon_proto::message::MessageWriter;
-use photon_proto::{Array, Dictionary, Limits, Protocol, Random, Type, Value, internal};
+use photon_proto::{Array, Limits, Protocol, Random, Value, internal};
 
 use crate::harness::{
-    Got, Harness, credentials, decode, event, messages, ok, private, response, subscribed, texts,
+    Got, Harness, credentials, decode, messages, ok, response, subscribed, texts,
 };
 
 /// The WebSocket of one client.
-struct Web {
-    id: ConnectionId,
-    subprotocol: SubProtocol,
-    cipher: Option<Cipher>,
+pub(crate) struct Web {
+    pub(crate) id: ConnectionId,
+    pub(crate) subprotocol: SubProtocol,
+    pub(crate) cipher: Option<Cipher>,
 }
 
 const LIMITS: Limits = Limits::DEFAULT;
 
-fn open_with(
+pub(crate) fn open_with(
     harness: &mut Harness,
     server_kind: ServerKind,
     subprotocol: SubProtocol,
@@ -42,14 +42,18 @@ fn open_with(
 }
 
 /// Opens a WebSocket and receives the init response.
-fn open(harness: &mut Harness, server_kind: ServerKind, subprotocol: SubProtocol) -> Web {
+pub(crate) fn open(
+    harness: &mut Harness,
+    server_kind: ServerKind,
+    subprotocol: SubProtocol,
+) -> Web {
     let web = open_with(harness, server_kind, subprotocol, "example.org", false);
     assert_eq!(drain(harness, &web), [Got::InitResponse]);
     web
 }
 
 /// Connects a user and subscribes to channel "c".
-fn join(harness: &mut Harness, user: &str, subprotocol: SubProtocol) -> Web {
+pub(crate) fn join(harness: &mut Harness, user: &str, subprotocol: SubProtocol) -> Web {
     let web = open(harness, ServerKind::FrontEnd, subprotocol);
     assert_eq!(
         ask(harness, &web, 230, credentials(user))[0].return_code(230),
@@ -85,7 +89,12 @@ pub(crate) fn request(subprotocol: SubProtocol, code: u8, parameters: Vec<(u8, V
     })
 }
 
-fn ask(harness: &mut Harness, web: &Web, code: u8, parameters: Vec<(u8, Value)>) -> Vec<Got> {
+pub(crate) fn ask(
+    harness: &mut Harness,
+    web: &Web,
+    code: u8,
+    parameters: Vec<(u8, Value)>,
+) -> Vec<Got> {
     harness.core.received(
         harness.now,
         web.id,
@@ -95,7 +104,7 @@ fn ask(harness: &mut Harness, web: &Web, code: u8, parameters: Vec<(u8, Value)>)
 }
 
 /// Returns everything that was sent to this client since the last call, message by message.
-fn drain(harness: &mut Harness, web: &Web) -> Vec<Got> {
+pub(crate) fn drain(harness: &mut Harness, web: &Web) -> Vec<Got> {
     let mut all = Vec::new();
     while let Some(message) = harness.core.transmit(web.id).map(<[u8]>::to_vec) {
         assert_eq!(
@@ -282,149 +291,6 @@ fn a_json_client_may_send_its_app_id_in_the_path_only() {
 }
 
 #[test]
-fn clients_of_all_serializations_share_a_channel() {
-    let mut harness = Harness::new();
-    let mut stream = harness.enter("stream", Protocol::V16);
-    harness.ask(&mut stream, 0, vec![(0, texts(&["c"]))]);
-    let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
-    let text = join(&mut harness, "text", SubProtocol::Json);
-    let table = |value| {
-        Value::from(
-            [("k", value)]
-                .into_iter()
-                .collect::<photon_proto::Hashtable>(),
-        )
-    };
-    let dictionary = Value::Dictionary(Dictionary {
-        key: Type::Int,
-        value: Type::String,
-        pairs: vec![(Value::Int(3), "x".into())],
-    });
-    // Content of a binary client, and the same content as a JSON client receives it.
-    for (id, (sent, received)) in [
-        (Value::from("héllo"), Value::from("héllo")),
-        (Value::Byte(200), Value::Int(200)),
-        (Value::Double(2.0), Value::Double(2.0)),
-        (Value::Float(1.5), Value::Double(1.5)),
-        (
-            Value::from(vec![1_u8, 255]),
-            Value::from(vec![Value::Int(1), Value::Int(255)]),
-        ),
-        (
-            Value::from(vec![1_i32, 2]),
-            Value::from(vec![Value::Int(1), Value::Int(2)]),
-        ),
-        (
-            dictionary,
-            Value::from(
-                [("3", Value::from("x"))]
-                    .into_iter()
-                    .collect::<photon_proto::Hashtable>(),
-            ),
-        ),
-        (table(Value::Null), table(Value::Null)),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let id = id as i32 + 1;
-        let got = ask(
-            &mut harness,
-            &binary,
-            2,
-            vec![(1, "c".into()), (3, sent.clone())],
-        );
-        assert_eq!(got, [ok(2), messages("c", &[("binary", sent.clone())], id)]);
-        assert_eq!(
-            drain(&mut harness, &text),
-            [messages("c", &[("binary", received)], id)]
-        );
-        assert_eq!(
-            harness.drain(&mut stream),
-            [messages("c", &[("binary", sent)], id)]
-        );
-    }
-    // In the other direction nothing is lost.
-    let sent = table(Value::from(vec![
-        Value::Null,
-        Value::Bool(true),
-        Value::Int(-1),
-        Value::Double(0.5),
-    ]));
-    let got = ask(
-        &mut harness,
-        &text,
-        2,
-        vec![(1, "c".into()), (3, sent.clone())],
-    );
-    let event = messages("c", &[("text", sent)], 9);
-    assert_eq!(got, [ok(2), event.clone()]);
-    assert_eq!(
-        (drain(&mut harness, &binary), harness.drain(&mut stream)),
-        (vec![event.clone()], vec![event])
-    );
-    // The same with private messages.
-    let got = ask(
-        &mut harness,
-        &text,
-        3,
-        vec![(225, "stream".into()), (3, "psst".into())],
-    );
-    let event = private("text", "stream", "psst", 1);
-    assert_eq!(
-        (got, harness.drain(&mut stream)),
-        (vec![ok(3), event.clone()], vec![event])
-    );
-    // History arrives in the serialization of the receiver.
-    let late = open(&mut harness, ServerKind::FrontEnd, SubProtocol::Json);
-    ask(&mut harness, &late, 230, credentials("late"));
-    let got = ask(
-        &mut harness,
-        &late,
-        0,
-        vec![(0, texts(&["c"])), (14, Value::Int(1))],
-    );
-    assert_eq!(got[2].parameter(8), Some(&Value::Int(9)));
-}
-
-#[test]
-fn a_json_client_can_make_a_channel_that_publishes_its_subscribers() {
-    let mut harness = Harness::new();
-    let text = open(&mut harness, ServerKind::FrontEnd, SubProtocol::Json);
-    ask(&mut harness, &text, 230, credentials("text"));
-    let subscribe =
-        br#"~m~67~m~~j~{"req":0,"vals":[0,["p"],22,{"254":true,"255":2,"own":1,"25":null}]}"#;
-    let length = subscribe.len() - "~m~67~m~".len();
-    harness.core.received(
-        harness.now,
-        text.id,
-        &[format!("~m~{length}~m~").as_bytes(), &subscribe[8..]].concat(),
-    );
-    assert_eq!(drain(&mut harness, &text).len(), 2);
-    let mut peer = harness.enter("peer", Protocol::V18);
-    let got = harness.ask(&mut peer, 0, vec![(0, texts(&["p"]))]);
-    assert_eq!(got[1].parameter(23), Some(&texts(&["text"])));
-    let Some(Value::Dictionary(properties)) = got[1].parameter(22) else {
-        panic!("{got:?}")
-    };
-    let mut pairs = properties.pairs.clone();
-    pairs.sort();
-    let expected = [
-        (Value::Byte(254), Value::Bool(true)),
-        (Value::Byte(255), Value::Int(2)),
-        ("own".into(), Value::Int(1)),
-    ];
-    assert_eq!(pairs, expected);
-    assert_eq!(
-        drain(&mut harness, &text),
-        [event(8, [(1, "p".into()), (225, "peer".into())])]
-    );
-    let mut third = harness.enter("third", Protocol::V18);
-    let got = harness.ask(&mut third, 0, vec![(0, texts(&["p"]))]);
-    assert_eq!(got[1], subscribed(&[("p", false)]));
-}
-
-#[test]
 fn keys_can_be_exchanged_over_binary_websocket() {
     let mut harness = Harness::new();
     let exchange = KeyExchange::new(&mut Random::new([5; 32]));
@@ -524,25 +390,6 @@ fn a_bad_message_is_skipped() {
         [ok(2), expected[0].clone(), ok(2), expected[1].clone()]
     );
     assert_eq!(drain(&mut harness, &binary), expected);
-}
-
-#[test]
-fn content_too_long_as_json_is_null_for_json_receivers() {
-    let mut harness = Harness::new();
-    let text = join(&mut harness, "text", SubProtocol::Json);
-    let binary = join(&mut harness, "binary", SubProtocol::GpBinaryV18);
-    let bytes = Value::from(vec![255_u8; 400_000]);
-    let got = ask(
-        &mut harness,
-        &binary,
-        2,
-        vec![(1, "c".into()), (3, bytes.clone())],
-    );
-    assert_eq!(got, [ok(2), messages("c", &[("binary", bytes)], 1)]);
-    assert_eq!(
-        drain(&mut harness, &text),
-        [messages("c", &[("binary", Value::Null)], 1)]
-    );
 }
 
 #[test]
