@@ -27,8 +27,8 @@ impl Timer {
         matches!(self, Self::At(at) if at <= now)
     }
 
-    /// Returns when the timer fires. For an armed one that is now, so that the driver calls and starts
-    /// it.
+    /// Returns when the timer fires. For an armed one that is now, so that the driver calls and
+    /// starts it.
     pub(crate) fn deadline(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Off => None,

@@ -44,8 +44,8 @@ impl ChatClient {
     /// # Errors
     /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
     /// - [`RequestError::Empty`] for an empty list or name;
-    /// - [`RequestError::LastIds`], [`RequestError::CreationOptions`] for options that do not fit the
-    ///   list;
+    /// - [`RequestError::LastIds`], [`RequestError::CreationOptions`] for options that do not fit
+    ///   the list;
     /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
     pub fn subscribe<N>(
         &mut self,
@@ -110,9 +110,9 @@ impl ChatClient {
         Ok(id)
     }
 
-    /// Publishes a message in a channel (`publishMessage`). There is no local echo: the server sends
-    /// the message back with the others. The server decides whether the channel must be subscribed.
-    /// Spec: chat.md 3.3.
+    /// Publishes a message in a channel (`publishMessage`). There is no local echo: the server
+    /// sends the message back with the others. The server decides whether the channel must be
+    /// subscribed. Spec: chat.md 3.3.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -159,8 +159,8 @@ impl ChatClient {
     /// ```
     ///
     /// # Errors
-    /// As [`ChatClient::publish_message`], and [`RequestError::EncryptionUnavailable`] if the options
-    /// ask for encryption on a connection without keys.
+    /// As [`ChatClient::publish_message`], and [`RequestError::EncryptionUnavailable`] if the
+    /// options ask for encryption on a connection without keys.
     pub fn send_private_message<C>(
         &mut self,
         user: &str,
@@ -255,9 +255,9 @@ impl ChatClient {
     }
 
     /// Sets properties of a channel; null removes one. Everyone in the channel gets
-    /// [`Event::PropertiesChanged`](crate::Event::PropertiesChanged). A failed compare-and-swap is an
-    /// [`Event::OperationResponse`](crate::Event::OperationResponse) with a code other than 0. Not
-    /// every server has this operation. Spec: chat.md 3.8.
+    /// [`Event::PropertiesChanged`](crate::Event::PropertiesChanged). A failed compare-and-swap is
+    /// an [`Event::OperationResponse`](crate::Event::OperationResponse) with a code other than 0.
+    /// Not every server has this operation. Spec: chat.md 3.8.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();

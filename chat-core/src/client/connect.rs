@@ -73,8 +73,8 @@ impl ChatClient {
     ///
     /// # Errors
     /// - [`RequestError::AlreadyInProgress`] while a login waits for its response;
-    /// - on the name server, [`RequestError::Unencodable`] or [`RequestError::TooLong`] if the login
-    ///   cannot be encoded (a login that is sent later ends the connection instead, with
+    /// - on the name server, [`RequestError::Unencodable`] or [`RequestError::TooLong`] if the
+    ///   login cannot be encoded (a login that is sent later ends the connection instead, with
     ///   [`CauseKind::LoginNotSent`](crate::CauseKind::LoginNotSent));
     /// - otherwise as [`ChatClient::connect_to_name_server`].
     pub fn connect_to_region_front_end(
@@ -103,8 +103,8 @@ impl ChatClient {
     }
 
     /// Returns directly to the front end with the token of the last login. Allowed in states 10 and
-    /// -1. If the token has expired or the front end cannot be reached, the client falls back to the
-    /// name server once. Spec: chat.md 2.10.
+    /// -1. If the token has expired or the front end cannot be reached, the client falls back to
+    /// the name server once. Spec: chat.md 2.10.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();

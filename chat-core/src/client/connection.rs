@@ -50,8 +50,8 @@ impl Connection {
         self.peer.wire() == Wire::Datagram
     }
 
-    /// The cause of a disconnect that follows from this end. See "Which end gives which code" in the
-    /// crate docs.
+    /// The cause of a disconnect that follows from this end. See "Which end gives which code" in
+    /// the crate docs.
     pub(super) fn cause_of(&mut self, end: End) -> DisconnectCause {
         let cause = |kind| DisconnectCause::new(self.server, kind);
         match end {

@@ -25,8 +25,8 @@ use photon_proto::peer::{End, Peer};
 impl ChatClient {
     /// Ends the connection (`disconnect`). The state becomes [`State::Disconnected`] at once. Data
     /// that was accepted before is still sent, for at most
-    /// [`ChatConfig::flush_timeout`](crate::ChatConfig::flush_timeout). Does nothing in states 0 and
-    /// 10. Spec: chat.md 6.2.
+    /// [`ChatConfig::flush_timeout`](crate::ChatConfig::flush_timeout). Does nothing in states 0
+    /// and 10. Spec: chat.md 6.2.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -161,7 +161,8 @@ impl ChatClient {
 
     // Links.
 
-    /// Ends the current connection at once. Only a disconnect is still sent, where the wire has one.
+    /// Ends the current connection at once. Only a disconnect is still sent, where the wire has
+    /// one.
     fn abort_connection(&mut self) {
         self.end_link(false, Peer::abort);
     }
@@ -210,8 +211,11 @@ impl ChatClient {
 
     fn close_link(&mut self, link: LinkId) {
         // An `Open` that the driver has not taken yet is withdrawn: nothing needs closing then.
-        let opens = |command: &LinkCommand| matches!(command, LinkCommand::Open { link: opened, .. } if *opened == link);
-        if let Some(index) = self.commands.iter().position(opens) {
+        let open = self.commands.iter().position(|command| match command {
+            LinkCommand::Open { link: opened, .. } => *opened == link,
+            LinkCommand::Close { .. } => false,
+        });
+        if let Some(index) = open {
             self.commands.remove(index);
         } else {
             self.commands.push_back(LinkCommand::Close { link });

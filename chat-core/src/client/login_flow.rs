@@ -10,9 +10,9 @@ use photon_proto::{Text, Timestamp, Value};
 /// Where the client connects to, which deadlines run, and what it needs to come back.
 ///
 /// ```text
-///  connect ──> name server ──login (region)──> address + token ──> front end ──login (token)──> done
-///                   ^                                                  ^
-///                   └───── the token expired, or no connection ────────┴── reconnect
+///  connect ─> name server ─login (region)─> address, token ─> front end ─login (token)─> done
+///                 ^                                              ^
+///                 └──── the token expired, or no connection ─────┴─ reconnect
 /// ```
 #[derive(Debug, Default)]
 pub(super) struct LoginFlow {
@@ -82,8 +82,8 @@ impl LoginFlow {
 
     /// Returns the index of the first address for a fall back. A client never moves from secure to
     /// insecure, so after a secure front end only secure addresses are tried, if there are any (an
-    /// insecure name server may assign a secure front end). They come last: the connect call refuses
-    /// an insecure address after a secure one.
+    /// insecure name server may assign a secure front end). They come last: the connect call
+    /// refuses an insecure address after a secure one.
     fn first_fallback_address(&self) -> usize {
         let is_secure = |address: &ServerAddress| address.scheme().is_secure();
         if self.front_end.as_ref().is_some_and(is_secure) {

@@ -324,7 +324,8 @@ impl ChatClient {
     /// # simulation.run_for(1_000);
     /// # let chat = simulation.chat(0);
     /// // Once the server has sent the message back:
-    /// let users: Vec<_> = chat.private_channels().map(|channel| channel.name().as_str()).collect();
+    /// let channels = chat.private_channels();
+    /// let users: Vec<_> = channels.map(|channel| channel.name().as_str()).collect();
     /// assert_eq!(users, ["bob"]);
     /// # Ok::<(), chat_core::RequestError>(())
     /// ```
@@ -332,8 +333,8 @@ impl ChatClient {
         self.model.private.iter()
     }
 
-    /// Finds a public channel by name. A channel that is not subscribed on the present connection is
-    /// found too, for its last id.
+    /// Finds a public channel by name. A channel that is not subscribed on the present connection
+    /// is found too, for its last id.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -386,8 +387,8 @@ impl ChatClient {
         self.model.clear_messages(channel)
     }
 
-    /// Empties the message cache of the private conversation with a user. Its last id stays. Returns
-    /// false if there is no such conversation.
+    /// Empties the message cache of the private conversation with a user. Its last id stays.
+    /// Returns false if there is no such conversation.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();

@@ -13,9 +13,9 @@ use photon_proto::Text;
 use photon_proto::peer::SendOptions;
 
 impl ChatClient {
-    /// Requests the list of regions from the name server (`getRegions`). Each call that returns `Ok`
-    /// ends in exactly one [`Event::RegionsResult`](crate::Event::RegionsResult).
-    /// Spec: chat.md 2.5.
+    /// Requests the list of regions from the name server (`getRegions`). Each call that returns
+    /// `Ok` ends in exactly one [`Event::RegionsResult`](crate::Event::RegionsResult). Spec:
+    /// chat.md 2.5.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_client();
@@ -40,7 +40,8 @@ impl ChatClient {
     /// # Errors
     /// - [`RequestError::WrongState`] in any state but ConnectedToNameServer. The documented API
     ///   reports this as code 3001 of `onGetRegionsResult`;
-    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`] for an app id that cannot be sent;
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`] for an app id that cannot be
+    ///   sent;
     /// - [`RequestError::QueueFull`].
     pub fn get_regions(&mut self) -> Result<(), RequestError> {
         let (State::ConnectedToNameServer, Some(connection)) = (self.state, &mut self.connection)

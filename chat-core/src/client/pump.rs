@@ -82,8 +82,8 @@ impl ChatClient {
         if let Some(connection) = &mut self.connection {
             connection.peer.handle_timeout(now);
         }
-        // Then messages, and deadlines last: a response that arrived before its deadline counts even
-        // if the application calls late.
+        // Then messages, and deadlines last: a response that arrived before its deadline counts
+        // even if the application calls late.
         let state = self.state;
         let mut budget = self.config.max_messages_per_service;
         while budget > 0 && self.state == state && self.can_process() {
@@ -103,8 +103,8 @@ impl ChatClient {
     }
 
     /// Returns the bytes that a link sends next. They are never empty, and stay the same until
-    /// [`ChatClient::transmitted`]. On a datagram link they are one datagram, stamped with `now`; on
-    /// a WebSocket link one message.
+    /// [`ChatClient::transmitted`]. On a datagram link they are one datagram, stamped with `now`;
+    /// on a WebSocket link one message.
     #[must_use]
     pub fn transmit(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
         let now = self.advance(now);
@@ -114,8 +114,8 @@ impl ChatClient {
         }
     }
 
-    /// Notes how many of the bytes that [`ChatClient::transmit`] returned were sent; a larger number
-    /// counts as all of them. On datagram and WebSocket links any number above 0 means all.
+    /// Notes how many of the bytes that [`ChatClient::transmit`] returned were sent; a larger
+    /// number counts as all of them. On datagram and WebSocket links any number above 0 means all.
     pub fn transmitted(&mut self, link: LinkId, bytes: usize) {
         if let Some(connection) = self
             .connection
@@ -135,8 +135,8 @@ impl ChatClient {
     }
 
     /// Returns when to call [`ChatClient::service`] if nothing arrives before. This is "now" (the
-    /// latest time passed) while the client holds input that it could process, or while a timer that
-    /// an intent armed has not started. `None` means that only input can cause work.
+    /// latest time passed) while the client holds input that it could process, or while a timer
+    /// that an intent armed has not started. `None` means that only input can cause work.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let now = self.now;

@@ -83,8 +83,8 @@ impl ChatClient {
         }
     }
 
-    /// Asserts, in debug builds, that the parts of the client agree with its state. Calls that change
-    /// the state end with it.
+    /// Asserts, in debug builds, that the parts of the client agree with its state. Calls that
+    /// change the state end with it.
     pub(super) fn assert_consistent(&self) {
         let state = self.state;
         let server = self.connection.as_ref().map(|connection| connection.server);

@@ -214,8 +214,8 @@ impl Incoming<'_> {
         });
     }
 
-    /// Counts the bytes after the last parameter. They are tolerated: newer servers may append data.
-    /// Spec: wire.md 10.
+    /// Counts the bytes after the last parameter. They are tolerated: newer servers may append
+    /// data. Spec: wire.md 10.
     fn count_surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         self.stats.surplus_bytes += params.finish()? as u64;
         Ok(())

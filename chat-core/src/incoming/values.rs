@@ -17,7 +17,8 @@ pub(super) fn pairs(value: Value) -> Vec<(Value, Value)> {
     }
 }
 
-/// The booleans of an array. JSON and old servers send them as objects; what is no boolean is false.
+/// The booleans of an array. JSON and old servers send them as objects; what is no boolean is
+/// false.
 pub(super) fn bools(value: Value) -> Vec<bool> {
     match value {
         Value::Array(Array::Bool(results)) => results,

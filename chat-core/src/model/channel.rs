@@ -38,15 +38,16 @@ impl Channel {
         self.key.private
     }
 
-    /// Whether the server has confirmed, on the present connection, that the user is in the channel.
-    /// Always false for a private channel.
+    /// Whether the server has confirmed, on the present connection, that the user is in the
+    /// channel. Always false for a private channel.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {
         self.subscribed
     }
 
     /// Id of the last message received, 0 if there was none. Pass it to
-    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids) to receive only newer ones.
+    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids) to receive only newer
+    /// ones.
     #[must_use]
     pub fn last_id(&self) -> i32 {
         self.last_id
@@ -102,8 +103,8 @@ impl Channel {
 #[derive(Debug)]
 pub(crate) struct Channels {
     private: bool,
-    /// Boxed, because a node of the map has space for eleven entries and most clients have one or two
-    /// channels.
+    /// Boxed, because a node of the map has space for eleven entries and most clients have one or
+    /// two channels.
     by_number: BTreeMap<u64, Box<Channel>>,
     numbers: NameMap<u64>,
     next_number: u64,

@@ -178,8 +178,8 @@ impl Model {
         }
     }
 
-    /// Changes properties of a channel, or of a user in it. Returns whether there was memory for all
-    /// of them, or `None` if the channel is unknown.
+    /// Changes properties of a channel, or of a user in it. Returns whether there was memory for
+    /// all of them, or `None` if the channel is unknown.
     pub(crate) fn change_properties(
         &mut self,
         channel: &str,
@@ -210,8 +210,8 @@ impl Model {
         self.private.insert(user.into(), false).key()
     }
 
-    /// Caches messages of the channel with this key, and drops the oldest messages of any channel if
-    /// all caches together become too large. Returns the channel's name.
+    /// Caches messages of the channel with this key, and drops the oldest messages of any channel
+    /// if all caches together become too large. Returns the channel's name.
     pub(crate) fn on_messages(
         &mut self,
         key: ChannelKey,

@@ -67,8 +67,8 @@ impl Presence {
         complete
     }
 
-    /// Changes properties of a user in the channel. Returns false if there was not enough memory for
-    /// all of them.
+    /// Changes properties of a user in the channel. Returns false if there was not enough memory
+    /// for all of them.
     pub(super) fn set_user_properties(
         &mut self,
         budget: &mut MemoryBudget,
@@ -155,7 +155,8 @@ fn user_bytes(user: &str) -> usize {
     ENTRY_BYTES + size_of::<Text>() + user.len()
 }
 
-/// The number of a well-known property. In JSON, keys are text, so the number comes as three digits.
+/// The number of a well-known property. In JSON, keys are text, so the number comes as three
+/// digits.
 fn well_known(key: &Value) -> Option<u8> {
     match key {
         Value::Byte(number) => Some(*number),
