@@ -329,7 +329,7 @@ impl Header {
     /// Encodes the header of a command that is `size` bytes long.
     pub(crate) fn bytes(&self, size: usize) -> [u8; HEADER_BYTES] {
         debug_assert!(
-            size <= super::datagram::MAX_BYTES,
+            u32::try_from(size).is_ok(),
             "a command fits into a datagram"
         );
         let [s0, s1, s2, s3] = (size as u32).to_be_bytes();

@@ -434,7 +434,7 @@ fn a_disconnect_before_the_verification_is_acked_without_an_event() {
 fn forged_connects_take_no_memory_while_nothing_is_sent() {
     let mut harness = Harness::new(|config| config.max_half_open = 16);
     let connect = datagram(0xFFFF, 0, CHALLENGE, &[Cmd::connect()]);
-    let goodbye = datagram(
+    let disconnect = datagram(
         0xFFFF,
         0,
         CHALLENGE,
@@ -448,7 +448,7 @@ fn forged_connects_take_no_memory_while_nothing_is_sent() {
         harness.server.handle_datagram(at(0), &address, &connect);
         // Half of them take it back, so that some are never displaced.
         if address >= 15 && address % 2 == 0 {
-            harness.server.handle_datagram(at(0), &address, &goodbye);
+            harness.server.handle_datagram(at(0), &address, &disconnect);
         }
         if address == 1000 {
             before = heap::live();

@@ -58,14 +58,18 @@ fn u31_a_server_disconnect_is_acked_with_our_own_and_its_reason_is_reported() {
             .unwrap();
         harness.poll();
         harness.now += 10;
-        let goodbye = Cmd::disconnect(2, reason);
-        let replies = harness.feed(std::slice::from_ref(&goodbye));
+        let disconnect = Cmd::disconnect(2, reason);
+        let replies = harness.feed(std::slice::from_ref(&disconnect));
         // Number 2 on channel 255, after connect. Spec: udp.md 7.2.
         let own = Cmd {
             reserved: 4,
             ..Cmd::disconnect(2, 0)
         };
-        assert_eq!(replies, [harness.ack_of(&goodbye), own], "reason {reason}");
+        assert_eq!(
+            replies,
+            [harness.ack_of(&disconnect), own],
+            "reason {reason}"
+        );
         let last = harness.end.sent.last().unwrap().read();
         assert_eq!((last.commands.len(), last.peer_id), (2, PEER_ID));
         assert_eq!(harness.end.log, [(harness.now, What::Ended(cause))]);
@@ -93,9 +97,9 @@ fn u31_server_disconnect_while_connecting_ends_it() {
     let mut harness = Harness::new_client(Config::client());
     harness.poll();
     harness.now = 40;
-    let goodbye = Cmd::disconnect(0, 3);
-    let replies = harness.feed(std::slice::from_ref(&goodbye));
-    assert_eq!(replies[0], harness.ack_of(&goodbye));
+    let disconnect = Cmd::disconnect(0, 3);
+    let replies = harness.feed(std::slice::from_ref(&disconnect));
+    assert_eq!(replies[0], harness.ack_of(&disconnect));
     assert_eq!(harness.end.log, [(40, What::Ended(Cause::ServerUserLimit))]);
     assert_over(&mut harness);
 }
@@ -211,13 +215,13 @@ fn u32_server_role_acks_the_clients_disconnect() {
     harness.run_until(3000);
     let server = harness.real();
     assert_eq!(server.end(), Some((220, Cause::ClientLeft(4))));
-    let goodbye = server
+    let disconnect = server
         .commands()
         .into_iter()
         .filter(|(at, _)| *at >= 220)
         .collect::<Vec<_>>();
     // Connect was 1.
-    assert_eq!(goodbye, [(220, Cmd::ack(CONTROL, 2, 200))]);
+    assert_eq!(disconnect, [(220, Cmd::ack(CONTROL, 2, 200))]);
     assert_eq!(harness.client.end(), Some((200, Cause::LocalClose)));
 }
 
@@ -267,9 +271,9 @@ fn shutdown_sends_accepted_messages_and_waits_for_the_ack_of_its_disconnect() {
         .map(|(_, _, bytes)| bytes[0])
         .collect();
     assert_eq!(taken, (0..120).collect::<Vec<u8>>());
-    let goodbye = harness.client_sent(DISCONNECT).remove(0).1;
+    let disconnect = harness.client_sent(DISCONNECT).remove(0).1;
     assert_eq!(
-        goodbye.commands.last().unwrap(),
+        disconnect.commands.last().unwrap(),
         &Cmd {
             reserved: 4,
             ..Cmd::disconnect(2, 0)
@@ -316,9 +320,9 @@ fn shutdown_with_unreliable_messages_last_does_not_wait_for_its_timeout() {
             "{:?}",
             harness.end.deadline()
         );
-        let goodbye = harness.end.sent.last().unwrap().read();
+        let disconnect = harness.end.sent.last().unwrap().read();
         harness.now += 40;
-        harness.feed(&[goodbye.commands[1].its_ack(goodbye.time)]);
+        harness.feed(&[disconnect.commands[1].its_ack(disconnect.time)]);
         assert_eq!(harness.end.end(), Some((140, Cause::LocalClose)));
     });
 }
@@ -371,11 +375,14 @@ fn the_servers_disconnect_is_acked_before_everything_else() {
     for pings in [57, 58, 90] {
         let mut harness = quiet();
         let mut commands: Vec<Cmd> = (0..pings).map(Cmd::ping).collect();
-        let goodbye = Cmd::disconnect(200, 1);
-        commands.push(goodbye.clone());
+        let disconnect = Cmd::disconnect(200, 1);
+        commands.push(disconnect.clone());
         let replies = harness.feed(&commands);
         assert_eq!(harness.end.sent.len(), 1);
-        assert!(replies.contains(&harness.ack_of(&goodbye)), "{pings} pings");
+        assert!(
+            replies.contains(&harness.ack_of(&disconnect)),
+            "{pings} pings"
+        );
         let own = Cmd {
             reserved: 4,
             ..Cmd::disconnect(2, 0)
@@ -392,9 +399,9 @@ fn the_servers_disconnect_is_acked_before_everything_else() {
     for _ in 0..42 {
         harness.conn().handle_datagram(now, &datagram);
     }
-    let goodbye = Cmd::disconnect(200, 1);
-    let replies = harness.feed(std::slice::from_ref(&goodbye));
-    assert!(replies.contains(&harness.ack_of(&goodbye)));
+    let disconnect = Cmd::disconnect(200, 1);
+    let replies = harness.feed(std::slice::from_ref(&disconnect));
+    assert!(replies.contains(&harness.ack_of(&disconnect)));
 }
 
 /// A client's disconnect ends the connection while the server drains. Spec: udp.md 9, item 13.
@@ -412,10 +419,10 @@ fn the_server_role_handles_a_disconnect_while_it_disconnects() {
         harness.conn().shutdown(now, ms(5000), 1);
         harness.poll();
         harness.now += 10;
-        let goodbye = Cmd::disconnect(2, 4).by_client();
+        let disconnect = Cmd::disconnect(2, 4).by_client();
         assert_eq!(
-            harness.feed(std::slice::from_ref(&goodbye)),
-            [harness.ack_of(&goodbye)]
+            harness.feed(std::slice::from_ref(&disconnect)),
+            [harness.ack_of(&disconnect)]
         );
         let cause = if in_flight {
             Cause::ClientLeft(4)
@@ -473,10 +480,10 @@ fn shutdown_after_dropped_control_commands_still_ends() {
         let now = at(harness.now);
         harness.conn().shutdown(now, ms(500), REASON_CLIENT);
         harness.run_to(600);
-        let (sent, goodbye) = harness.end.commands().pop().unwrap();
+        let (sent, disconnect) = harness.end.commands().pop().unwrap();
         // Connect was 1, server-time 2.
         assert_eq!(
-            (sent, &goodbye),
+            (sent, &disconnect),
             (
                 600,
                 &Cmd {
@@ -639,7 +646,7 @@ fn close_with_many_pending_acks_is_still_one_datagram() {
     harness.conn().close();
     let replies = harness.poll();
     assert_eq!(harness.end.sent.len(), 1);
-    let (goodbye, acks) = replies.split_last().unwrap();
-    assert_eq!(goodbye.kind, DISCONNECT);
+    let (disconnect, acks) = replies.split_last().unwrap();
+    assert_eq!(disconnect.kind, DISCONNECT);
     assert!(!acks.is_empty() && acks.iter().all(|cmd| cmd.kind == ACK));
 }

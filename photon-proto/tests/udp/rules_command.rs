@@ -188,8 +188,8 @@ fn r08_number_0_is_malformed_on_data_and_legal_on_control() {
         ] {
             assert_acked(harness, &command);
         }
-        let goodbye = harness.feed(&[Cmd::disconnect(0, 1)]);
-        assert_eq!(goodbye[0], harness.ack_of(&Cmd::disconnect(0, 1)));
+        let disconnect = harness.feed(&[Cmd::disconnect(0, 1)]);
+        assert_eq!(disconnect[0], harness.ack_of(&Cmd::disconnect(0, 1)));
     });
 }
 
@@ -302,8 +302,8 @@ fn r09_untaken_messages_stop_data_in_order_too_but_not_control_commands() {
             harness.end.taking = false;
             let next = Cmd::reliable(0, acked + 1, &kilobyte);
             assert_acked(harness, &next);
-            let goodbye = harness.feed(&[Cmd::disconnect(5, 1)]);
-            assert_eq!(goodbye[0], harness.ack_of(&Cmd::disconnect(5, 1)));
+            let disconnect = harness.feed(&[Cmd::disconnect(5, 1)]);
+            assert_eq!(disconnect[0], harness.ack_of(&Cmd::disconnect(5, 1)));
             assert_eq!(harness.end.conn.state(), State::Disconnected);
             harness.end.taking = true;
             harness.poll();

@@ -104,13 +104,13 @@ fn every_recorded_client_is_served() {
         assert_eq!(acked, asked, "{name}");
 
         let commands = || arrived.iter().flat_map(|read| &read.commands);
-        let goodbye = commands()
+        let disconnect = commands()
             .find(|cmd| cmd.kind == DISCONNECT)
             .expect("every recorded client leaves");
         let (end, log) = server.log.split_last().unwrap();
         assert_eq!(
             end.1,
-            What::Ended(Cause::ClientLeft(goodbye.reserved)),
+            What::Ended(Cause::ClientLeft(disconnect.reserved)),
             "{name}"
         );
         assert_eq!(log[0].1, What::Connected, "{name}");
