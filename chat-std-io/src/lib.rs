@@ -215,8 +215,8 @@ pub use chat_core;
 pub use chat_core::{
     AuthData, AuthValues, Authenticated, BadMessage, CauseKind, Channel, ChannelOutcome,
     ChatClient, ChatConfig, ConnectOptions, Content, DisconnectCause, Encryption, ErrorInfo, Event,
-    Hashtable, Limits, LinkErrorKind, Listener, Message, Messages, Outcome, OwnedMessage,
-    PeerErrorCode, PrivateMessage, PrivateOptions, PropertiesChange, PropertyOptions,
+    Hashtable, Limits, LinkErrorKind, Listener, Message, Messages, OperationOptions, Outcome,
+    OwnedMessage, PeerErrorCode, PrivateMessage, PrivateOptions, PropertiesChange, PropertyOptions,
     PublishOptions, Region, RegionsError, RequestError, RequestId, Server, ServerError, Serviced,
     State, Stats, StatusChange, StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp,
     UserStatus, Value,
