@@ -63,7 +63,7 @@ pub enum LinkEvent {
     Refused,
     /// Bytes arrived: on a datagram link one whole datagram, on a message link one whole message.
     Bytes(Vec<u8>),
-    /// The end can send again, after [`Network::send`] accepted only a part.
+    /// The end can send again, after [`Network::send`](super::Network::send) accepted only a part.
     Writable,
     /// The opposite end closed; everything that it sent before has been delivered.
     Closed,
