@@ -73,8 +73,9 @@ impl PeerConfig {
 
 /// Whether keys are exchanged with servers over wires that are not secure by themselves.
 ///
-/// Exhaustive: the choice is yes or no.
+/// May grow, for example by a mode that refuses wires that are not secure by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Encryption {
     /// Keys are exchanged, so that messages can be encrypted.
     On,
