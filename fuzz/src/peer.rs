@@ -1,6 +1,7 @@
 //! Target [`peer()`].
 
-use crate::script::{List, OneIn, script_types};
+use crate::script::{List, OneIn, choices, script_types};
+use dev_server::Transport;
 use photon_proto::crypto::KeyExchange;
 use photon_proto::message::{Init, MessageWriter};
 use photon_proto::peer::{
@@ -21,42 +22,16 @@ script_types! {
     /// How the two peers are set up.
     #[derive(Copy, Default, Eq)]
     pub struct Setup {
-        /// The wire.
-        pub carrier: Carrier,
-        /// The sub-protocol.
-        pub format: Format,
+        /// The transport between the peers; over UDP the server is above an acceptor.
+        pub transport: AnyTransport,
+        /// The sub-protocol; GpBinary 1.8 in place of JSON where the transport cannot carry it.
+        pub protocol: AnyProtocol,
         /// Whether the client does without keys.
         pub is_plain: bool,
         /// Whether the caps are so small that a script reaches them.
         pub is_tight: bool,
         /// Whether the links are not open yet.
         pub is_closed: OneIn<8>,
-    }
-
-    /// The wire.
-    #[derive(Copy, Default, Eq)]
-    pub enum Carrier {
-        /// TCP.
-        #[default]
-        Stream,
-        /// UDP; on the server's side above an acceptor.
-        Datagram,
-        /// WebSocket without TLS.
-        WebSocket,
-        /// WebSocket with TLS.
-        SecureWebSocket,
-    }
-
-    /// The sub-protocol.
-    #[derive(Copy, Default, Eq)]
-    pub enum Format {
-        /// GpBinary 1.8.
-        #[default]
-        V18,
-        /// GpBinary 1.6.
-        V16,
-        /// JSON, where the wire carries it.
-        Json,
     }
 
     /// One of the two peers.
@@ -199,6 +174,18 @@ script_types! {
     }
 }
 
+choices! {
+    /// A transport.
+    #[derive(Eq)]
+    pub struct AnyTransport(Transport) =
+        [Transport::Tcp, Transport::Udp, Transport::Ws, Transport::Wss];
+
+    /// A sub-protocol.
+    #[derive(Eq)]
+    pub struct AnyProtocol(SubProtocol) =
+        [SubProtocol::GpBinaryV18, SubProtocol::GpBinaryV16, SubProtocol::Json];
+}
+
 /// The longest message that is received.
 const MAX_RECEIVED_BYTES: usize = 2_000;
 /// Above the incoming cap a stream accepts one chunk.
@@ -288,16 +275,15 @@ struct World {
 
 impl World {
     fn new(setup: Setup) -> Self {
-        let protocol = match (setup.format, setup.carrier) {
-            (Format::V16, _) => SubProtocol::GpBinaryV16,
-            (Format::Json, Carrier::WebSocket | Carrier::SecureWebSocket) => SubProtocol::Json,
-            _ => SubProtocol::GpBinaryV18,
-        };
-        let wire = match setup.carrier {
-            Carrier::Stream => Wire::Stream,
-            Carrier::Datagram => Wire::Datagram,
-            Carrier::WebSocket | Carrier::SecureWebSocket => Wire::WebSocket {
-                secure: setup.carrier == Carrier::SecureWebSocket,
+        let transport = setup.transport.get();
+        let protocol = Some(setup.protocol.get())
+            .filter(|protocol| transport.carries(*protocol))
+            .unwrap_or(SubProtocol::GpBinaryV18);
+        let wire = match transport {
+            Transport::Tcp => Wire::Stream,
+            Transport::Udp => Wire::Datagram,
+            Transport::Ws | Transport::Wss => Wire::WebSocket {
+                secure: transport.is_secure(),
                 protocol,
             },
         };
@@ -337,9 +323,7 @@ impl World {
             incoming_cap,
             waited_ms: 0,
             // JSON has no key exchange.
-            is_hopeless: protocol.is_text()
-                && !setup.is_plain
-                && setup.carrier == Carrier::WebSocket,
+            is_hopeless: protocol.is_text() && !setup.is_plain && !transport.is_secure(),
             reached: Reached::default(),
         };
         if setup.is_closed.0 {

@@ -1,8 +1,9 @@
 //! Scripts for `peer`: a conversation over every wire, and what disturbs it.
 
+use dev_server::{SubProtocol, Transport};
 use photon_fuzz::peer::{
-    Answer, Arrival, Carrier, Disturbance, Format, Handshake, Link, Script, Sending, Setup, Side,
-    Step,
+    Answer, AnyProtocol, AnyTransport, Arrival, Disturbance, Handshake, Link, Script, Sending,
+    Setup, Side, Step,
 };
 use photon_fuzz::script::{List, OneIn};
 
@@ -63,20 +64,20 @@ fn conversation() -> Vec<Step> {
 
 /// The wires and formats, by name.
 fn variants() -> Vec<(&'static str, Setup)> {
-    let setup = |carrier, format| Setup {
-        carrier,
-        format,
+    let setup = |transport, protocol| Setup {
+        transport: AnyTransport::of(transport),
+        protocol: AnyProtocol::of(protocol),
         ..Setup::default()
     };
     vec![
-        ("tcp-v16", setup(Carrier::Stream, Format::V16)),
-        ("tcp-v18", setup(Carrier::Stream, Format::V18)),
-        ("udp-v16", setup(Carrier::Datagram, Format::V16)),
-        ("udp-v18", setup(Carrier::Datagram, Format::V18)),
-        ("ws-v16", setup(Carrier::WebSocket, Format::V16)),
-        ("ws-v18", setup(Carrier::WebSocket, Format::V18)),
-        ("wss-json", setup(Carrier::SecureWebSocket, Format::Json)),
-        ("wss-v18", setup(Carrier::SecureWebSocket, Format::V18)),
+        ("tcp-v16", setup(Transport::Tcp, SubProtocol::GpBinaryV16)),
+        ("tcp-v18", setup(Transport::Tcp, SubProtocol::GpBinaryV18)),
+        ("udp-v16", setup(Transport::Udp, SubProtocol::GpBinaryV16)),
+        ("udp-v18", setup(Transport::Udp, SubProtocol::GpBinaryV18)),
+        ("ws-v16", setup(Transport::Ws, SubProtocol::GpBinaryV16)),
+        ("ws-v18", setup(Transport::Ws, SubProtocol::GpBinaryV18)),
+        ("wss-json", setup(Transport::Wss, SubProtocol::Json)),
+        ("wss-v18", setup(Transport::Wss, SubProtocol::GpBinaryV18)),
     ]
 }
 
