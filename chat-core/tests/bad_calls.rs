@@ -20,47 +20,47 @@ const STATES: [State; 7] = [
     State::Error,
 ];
 
-/// A world whose only client is in this state.
-fn world_in(state: State, protocol: Protocol) -> Simulation {
+/// A simulation whose only client is in this state.
+fn simulation_in(state: State, protocol: Protocol) -> Simulation {
     let line = StreamSettings {
         delay_ms: 20,
         ..StreamSettings::default()
     };
-    let mut world = Simulation::new(
+    let mut simulation = Simulation::new(
         1,
         ServerConfig::new().with(|config| config.properties = true),
         line,
     );
-    let player = world.add("alice", |config| config.protocol(protocol));
+    let player = simulation.add("alice", |config| config.protocol(protocol));
     if state == State::Uninitialized {
-        return world;
+        return simulation;
     }
     let options = match state {
         State::ConnectedToNameServer => ConnectOptions::new(),
         _ => ConnectOptions::new().region("eu"),
     };
-    world
+    simulation
         .chat(player)
         .connect_to_name_server(options)
         .expect("a new client");
     match state {
         State::ConnectingToNameServer => {}
-        State::ConnectingToFrontEnd => world.run_until(170),
+        State::ConnectingToFrontEnd => simulation.run_until(170),
         State::Error => {
-            world.run_until(1_000);
-            let link = world.clients[player].newest_link().expect("a link");
-            world.network.reset(world.now, link);
-            world.run_for(100);
+            simulation.run_until(1_000);
+            let link = simulation.clients[player].newest_link().expect("a link");
+            simulation.network.reset(simulation.now, link);
+            simulation.run_for(100);
         }
         State::Disconnected => {
-            world.run_until(1_000);
-            world.chat(player).disconnect();
-            world.run_for(100);
+            simulation.run_until(1_000);
+            simulation.chat(player).disconnect();
+            simulation.run_for(100);
         }
-        _ => world.run_until(1_000),
+        _ => simulation.run_until(1_000),
     }
-    assert_eq!(world.chat(player).state(), state);
-    world
+    assert_eq!(simulation.chat(player).state(), state);
+    simulation
 }
 
 type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
@@ -139,9 +139,9 @@ fn every_call_in_every_state() {
     for protocol in [Protocol::V16, Protocol::V18] {
         for state in STATES {
             for (name, allowed, call) in calls() {
-                let mut world = world_in(state, protocol);
-                let before = seen(world.chat(0));
-                let result = call(world.chat(0));
+                let mut simulation = simulation_in(state, protocol);
+                let before = seen(simulation.chat(0));
+                let result = call(simulation.chat(0));
                 if allowed.contains(&state) {
                     assert_eq!(result, Ok(()), "{name} in {state:?}");
                 } else {
@@ -151,33 +151,33 @@ fn every_call_in_every_state() {
                         "{name} in {state:?}"
                     );
                     assert_eq!(
-                        seen(world.chat(0)),
+                        seen(simulation.chat(0)),
                         before,
                         "{name} in {state:?} changed something"
                     );
                 }
-                world.run_for(5_000);
+                simulation.run_for(5_000);
             }
             // Calls that are never rejected.
-            let mut world = world_in(state, protocol);
-            world.chat(0).clear_messages("nowhere");
-            world.chat(0).clear_private_messages("nobody");
-            world.chat(0).forget_channels();
-            world
+            let mut simulation = simulation_in(state, protocol);
+            simulation.chat(0).clear_messages("nowhere");
+            simulation.chat(0).clear_private_messages("nobody");
+            simulation.chat(0).forget_channels();
+            simulation
                 .chat(0)
                 .set_custom_authentication(chat_core::AuthValues::new("a=b"));
-            world.chat(0).disconnect();
-            world.run_for(5_000);
+            simulation.chat(0).disconnect();
+            simulation.run_for(5_000);
         }
     }
 }
 
 #[test]
 fn reconnect_before_any_login_is_rejected() {
-    let mut world = world_in(State::ConnectedToNameServer, Protocol::V18);
-    world.chat(0).disconnect();
+    let mut simulation = simulation_in(State::ConnectedToNameServer, Protocol::V18);
+    simulation.chat(0).disconnect();
     assert_eq!(
-        world.chat(0).reconnect(),
+        simulation.chat(0).reconnect(),
         Err(RequestError::NothingToReconnectTo)
     );
 }
@@ -367,23 +367,23 @@ fn nested(depth: usize) -> Value {
 #[test]
 fn bad_arguments_are_rejected_and_change_nothing() {
     for protocol in [Protocol::V16, Protocol::V18] {
-        let mut world = world_in(State::ConnectedToFrontEnd, protocol);
+        let mut simulation = simulation_in(State::ConnectedToFrontEnd, protocol);
         for (name, call, why) in refused() {
-            let before = seen(world.chat(0));
-            let error = call(world.chat(0)).expect_err(name);
+            let before = seen(simulation.chat(0));
+            let error = call(simulation.chat(0)).expect_err(name);
             assert!(why(&error), "{name}: {error}");
-            assert_eq!(seen(world.chat(0)), before, "{name} changed something");
+            assert_eq!(seen(simulation.chat(0)), before, "{name} changed something");
         }
-        world.run_for(5_000);
-        assert_eq!(world.chat(0).state(), State::ConnectedToFrontEnd);
+        simulation.run_for(5_000);
+        assert_eq!(simulation.chat(0).state(), State::ConnectedToFrontEnd);
     }
 }
 
 #[test]
 fn odd_arguments_have_their_documented_effect() {
     for protocol in [Protocol::V16, Protocol::V18] {
-        let mut world = world_in(State::ConnectedToFrontEnd, protocol);
-        let earlier = world.clients[0].events.len();
+        let mut simulation = simulation_in(State::ConnectedToFrontEnd, protocol);
+        let earlier = simulation.clients[0].events.len();
         // The client sends names unchanged, including duplicates.
         let names = [
             "ünïcode 😀",
@@ -393,26 +393,25 @@ fn odd_arguments_have_their_documented_effect() {
             "twice",
             &"long".repeat(8_000),
         ];
-        let request = world
+        let request = simulation
             .chat(0)
             .subscribe(names, &SubscribeOptions::new().history(-9))
             .expect("odd, not bad");
-        world.run_for(200);
+        simulation.run_for(200);
         let distinct: Vec<&str> = vec![names[0], names[1], names[2], names[3], names[5]];
-        let listed: Vec<_> = world
+        let listed: Vec<_> = simulation
             .chat(0)
             .public_channels()
             .map(|channel| channel.name().to_string())
             .collect();
         assert_eq!(listed, distinct);
         // One outcome for each distinct name; a duplicate name settles nothing.
-        let settled =
-            world.clients[0].events[earlier..]
-                .iter()
-                .filter_map(|(_, event)| match event {
-                    Event::SubscribeResult(outcomes) => Some(outcomes),
-                    _ => None,
-                });
+        let settled = simulation.clients[0].events[earlier..]
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::SubscribeResult(outcomes) => Some(outcomes),
+                _ => None,
+            });
         let mine = settled
             .flatten()
             .filter(|outcome| outcome.request == Some(request))
@@ -420,32 +419,33 @@ fn odd_arguments_have_their_documented_effect() {
         assert_eq!(mine, distinct.len());
         // Content nested to the limit comes back unchanged.
         let deep = nested(32);
-        world
+        simulation
             .chat(0)
             .publish_message("twice", &deep, &PublishOptions::new())
             .expect("nested to the limit");
-        world.run_for(200);
-        let received = world.clients[0]
-            .events
-            .iter()
-            .rev()
-            .find_map(|(_, event)| match event {
-                Event::ChatMessages { messages, .. } => {
-                    messages.get(0).map(|message| message.content.to_value())
-                }
-                _ => None,
-            });
+        simulation.run_for(200);
+        let received =
+            simulation.clients[0]
+                .events
+                .iter()
+                .rev()
+                .find_map(|(_, event)| match event {
+                    Event::ChatMessages { messages, .. } => {
+                        messages.get(0).map(|message| message.content.to_value())
+                    }
+                    _ => None,
+                });
         assert_eq!(received, Some(deep), "{protocol:?}");
         // Unsubscribing from a channel without subscription is not an error.
-        world
+        simulation
             .chat(0)
             .unsubscribe(["never there", "never there"])
             .expect("odd, not bad");
-        world
+        simulation
             .chat(0)
             .set_user_status(i32::MIN, StatusMessage::Keep)
             .expect("any number");
-        world.run_for(200);
-        assert_eq!(world.chat(0).state(), State::ConnectedToFrontEnd);
+        simulation.run_for(200);
+        assert_eq!(simulation.chat(0).state(), State::ConnectedToFrontEnd);
     }
 }

@@ -234,14 +234,14 @@ pub struct Reached {
     reason = "most callers want the assertions"
 )]
 pub fn play(script: &Script) -> Reached {
-    let mut world = World::new(script.setup);
+    let mut harness = Harness::new(script.setup);
     for step in &script.steps {
-        world.step(step);
-        world.check();
+        harness.step(step);
+        harness.check();
     }
-    world.finish();
-    world.check();
-    world.reached
+    harness.finish();
+    harness.check();
+    harness.reached
 }
 
 /// A message that an owner sent and the other has not taken: its length, and whether encrypted.
@@ -255,7 +255,7 @@ struct Half {
     end: Option<End>,
 }
 
-struct World {
+struct Harness {
     client: Half,
     server: Half,
     wire: Wire,
@@ -273,7 +273,7 @@ struct World {
     reached: Reached,
 }
 
-impl World {
+impl Harness {
     fn new(setup: Setup) -> Self {
         let transport = setup.transport.get();
         let protocol = Some(setup.protocol.get())
@@ -310,7 +310,7 @@ impl World {
         };
         let mut client_random = Random::new([7; 32]);
         let client = Peer::client(config.clone(), wire, "Chat", &mut client_random);
-        let mut world = Self {
+        let mut harness = Self {
             client: half(client),
             server: half(Peer::server(config, wire)),
             wire,
@@ -327,14 +327,14 @@ impl World {
             reached: Reached::default(),
         };
         if setup.is_closed.0 {
-            world.reached.is_disturbed = true;
+            harness.reached.is_disturbed = true;
         } else {
-            world.client.peer.link_opened(world.now, false);
+            harness.client.peer.link_opened(harness.now, false);
             if wire != Wire::Datagram {
-                world.open_server();
+                harness.open_server();
             }
         }
-        world
+        harness
     }
 
     fn open_server(&mut self) {

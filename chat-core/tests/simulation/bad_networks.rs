@@ -58,8 +58,8 @@ struct Outcome {
 }
 
 /// The messages that a player received. Each one is a number.
-fn received(world: &Simulation, player: usize) -> Vec<i32> {
-    let events = world.clients[player].events.iter();
+fn received(simulation: &Simulation, player: usize) -> Vec<i32> {
+    let events = simulation.clients[player].events.iter();
     let messages = events.filter_map(|(_, event)| match event {
         Event::ChatMessages { messages, .. } => Some(messages),
         _ => None,
@@ -85,8 +85,8 @@ fn received(world: &Simulation, player: usize) -> Vec<i32> {
 /// one.
 fn run(seed: u64, cell: Cell) -> Outcome {
     let config = ServerConfig::new().with(|config| config.batch_messages = 1);
-    let mut world = Simulation::new(seed, config, StreamSettings::default());
-    world.datagrams = DatagramSettings::both(Conditions {
+    let mut simulation = Simulation::new(seed, config, StreamSettings::default());
+    simulation.datagrams = DatagramSettings::both(Conditions {
         loss: Percent::new(cell.loss),
         duplicate: Percent::new(cell.duplicate),
         delay_ms: cell.delay_ms,
@@ -98,30 +98,33 @@ fn run(seed: u64, cell: Cell) -> Outcome {
     } else {
         Protocol::V18
     };
-    let alice = world.add_over(Transport::Udp, "alice", |config| config.protocol(protocol));
-    let bob = world.add("bob", |config| config);
+    let alice = simulation.add_over(Transport::Udp, "alice", |config| config.protocol(protocol));
+    let bob = simulation.add("bob", |config| config);
     for player in [alice, bob] {
-        world
+        simulation
             .chat(player)
             .connect_to_name_server(ConnectOptions::new().region("eu"))
             .expect("a new client");
     }
-    let settled = |world: &Simulation, player: usize| {
+    let settled = |simulation: &Simulation, player: usize| {
         matches!(
-            world.clients[player].chat.state(),
+            simulation.clients[player].chat.state(),
             State::ConnectedToFrontEnd | State::Error
         )
     };
-    while !settled(&world, alice) || !settled(&world, bob) {
-        world.run_for(100);
-        assert!(world.now.as_millis() < MAX_RUN_MS, "connecting never ends");
+    while !settled(&simulation, alice) || !settled(&simulation, bob) {
+        simulation.run_for(100);
+        assert!(
+            simulation.now.as_millis() < MAX_RUN_MS,
+            "connecting never ends"
+        );
     }
-    assert!(world.clients[bob].chat.is_connected_to_front_end());
-    world
+    assert!(simulation.clients[bob].chat.is_connected_to_front_end());
+    simulation
         .chat(bob)
         .subscribe(["talk"], &SubscribeOptions::new())
         .expect("on the front end");
-    if world
+    if simulation
         .chat(alice)
         .subscribe(["talk"], &SubscribeOptions::new())
         .is_err()
@@ -129,28 +132,28 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         return Outcome::default();
     }
     let answered = |event: &(u64, Event)| matches!(event.1, Event::SubscribeResult(_));
-    while !world.clients[alice].events.iter().any(answered) {
-        world.run_for(100);
+    while !simulation.clients[alice].events.iter().any(answered) {
+        simulation.run_for(100);
     }
-    let begun = world.now.as_millis();
+    let begun = simulation.now.as_millis();
     for number in 0..MESSAGES as i32 {
-        let alive = world
+        let alive = simulation
             .chat(alice)
             .publish_message("talk", &number, &PublishOptions::new())
             .is_ok();
-        assert_eq!(alive, world.chat(alice).is_connected_to_front_end());
+        assert_eq!(alive, simulation.chat(alice).is_connected_to_front_end());
     }
     let mut outcome = Outcome::default();
     loop {
-        world.run_for(10);
-        let (up, down) = (received(&world, bob), received(&world, alice));
+        simulation.run_for(10);
+        let (up, down) = (received(&simulation, bob), received(&simulation, alice));
         // Each once, in order, without a gap.
         assert!(up.iter().copied().eq(0..up.len() as i32), "up: {up:?}");
         assert!(
             down.iter().copied().eq(0..down.len() as i32),
             "down: {down:?}"
         );
-        let chat = &world.clients[alice].chat;
+        let chat = &simulation.clients[alice].chat;
         assert!(
             chat.buffered_bytes() <= 1024 * 1024,
             "{} bytes are buffered",
@@ -159,9 +162,9 @@ fn run(seed: u64, cell: Cell) -> Outcome {
         if let Some(udp) = chat.stats().udp {
             outcome.resent = udp.resent_commands;
         }
-        outcome.took_ms = world.now.as_millis() - begun;
+        outcome.took_ms = simulation.now.as_millis() - begun;
         outcome.complete = up.len() == MESSAGES && down.len() == MESSAGES;
-        if outcome.complete || !world.clients[alice].chat.is_connected_to_front_end() {
+        if outcome.complete || !simulation.clients[alice].chat.is_connected_to_front_end() {
             break;
         }
         assert!(
@@ -173,9 +176,9 @@ fn run(seed: u64, cell: Cell) -> Outcome {
     }
     if outcome.complete {
         // At rest everything is acknowledged, and the disconnect leaves nothing behind.
-        world.chat(alice).disconnect();
-        world.run_for(5_000);
-        let chat = &mut world.clients[alice].chat;
+        simulation.chat(alice).disconnect();
+        simulation.run_for(5_000);
+        let chat = &mut simulation.clients[alice].chat;
         chat.forget_channels();
         assert_eq!(chat.check_at_rest(), Ok(()));
     }

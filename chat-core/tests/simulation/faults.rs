@@ -28,20 +28,20 @@ fn line() -> StreamSettings {
 
 /// Runs one connect for 40 s, and returns the changes and errors.
 fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Observed> {
-    let mut world = Simulation::new(
+    let mut simulation = Simulation::new(
         7,
         ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
         line(),
     );
-    set_up(&mut world);
-    let player = world.add("alice", |config| config.protocol(protocol));
-    world
+    set_up(&mut simulation);
+    let player = simulation.add("alice", |config| config.protocol(protocol));
+    simulation
         .chat(player)
         .connect_to_name_server(ConnectOptions::new().region("eu"))
         .expect("a new client");
-    world.run_until(40_000);
-    assert_eq!(world.clients[player].chat.buffered_bytes(), 0);
-    let told = world.clients[player]
+    simulation.run_until(40_000);
+    assert_eq!(simulation.clients[player].chat.buffered_bytes(), 0);
+    let told = simulation.clients[player]
         .events
         .iter()
         .filter_map(|(at, event)| match event {
@@ -52,9 +52,9 @@ fn run(protocol: Protocol, set_up: impl FnOnce(&mut Simulation)) -> Vec<Observed
         })
         .collect();
     // However the connection ended: nothing is left of it.
-    world.chat(player).disconnect();
-    world.run_for(5_000);
-    assert_eq!(world.chat(player).check_at_rest(), Ok(()));
+    simulation.chat(player).disconnect();
+    simulation.run_for(5_000);
+    assert_eq!(simulation.chat(player).check_at_rest(), Ok(()));
     told
 }
 
@@ -118,8 +118,8 @@ fn every_fault_at_every_step() {
             for (step, answered, reached) in steps {
                 // The server closes the connection, with or without a reason before.
                 for fault in [Fault::Close, disconnect()] {
-                    let observed = run(protocol, |world| {
-                        world.server.faults_mut().on(step, fault.clone());
+                    let observed = run(protocol, |simulation| {
+                        simulation.server.faults_mut().on(step, fault.clone());
                     });
                     assert_eq!(
                         observed,
@@ -128,8 +128,8 @@ fn every_fault_at_every_step() {
                     );
                 }
                 // Bytes that are not a frame.
-                let observed = run(protocol, |world| {
-                    world.server.faults_mut().on(step, Fault::BadFrame);
+                let observed = run(protocol, |simulation| {
+                    simulation.server.faults_mut().on(step, Fault::BadFrame);
                 });
                 assert_eq!(
                     observed,
@@ -149,8 +149,8 @@ fn every_fault_at_every_step() {
                 (Step::KeyExchange(role), begin + 15_000, &before),
                 (Step::Authenticate(role), login_deadline, &keyed),
             ] {
-                let observed = run(protocol, |world| {
-                    world.server.faults_mut().on(step, Fault::Silent);
+                let observed = run(protocol, |simulation| {
+                    simulation.server.faults_mut().on(step, Fault::Silent);
                 });
                 assert_eq!(
                     observed,
@@ -166,8 +166,8 @@ fn every_fault_at_every_step() {
                 (Step::KeyExchange(role), begin + 120 + 10_000, &before),
                 (Step::Authenticate(role), begin + 120 + 10_000, &keyed),
             ] {
-                let observed = run(protocol, |world| {
-                    world.server.faults_mut().on(step, Fault::Mute);
+                let observed = run(protocol, |simulation| {
+                    simulation.server.faults_mut().on(step, Fault::Mute);
                 });
                 assert_eq!(
                     observed,
@@ -180,8 +180,8 @@ fn every_fault_at_every_step() {
                 (Step::KeyExchange(role), 120, begin + 15_000, &before),
                 (Step::Authenticate(role), 160, login_deadline, &keyed),
             ] {
-                let observed = run(protocol, |world| {
-                    world.server.faults_mut().on(step, Fault::Undecodable);
+                let observed = run(protocol, |simulation| {
+                    simulation.server.faults_mut().on(step, Fault::Undecodable);
                 });
                 let mut skipped = reached.clone();
                 skipped.push(BadMessage(begin + answered));
@@ -193,8 +193,8 @@ fn every_fault_at_every_step() {
             }
             // Failing key exchanges, and rejected logins.
             for fault in [refuse(-1), Fault::EmptyKey, Fault::DegenerateKey] {
-                let observed = run(protocol, |world| {
-                    world
+                let observed = run(protocol, |simulation| {
+                    simulation
                         .server
                         .faults_mut()
                         .on(Step::KeyExchange(role), fault.clone());
@@ -206,8 +206,8 @@ fn every_fault_at_every_step() {
                 );
             }
             for code in [32767, 32755, 32756, 32757, 32753, -3] {
-                let observed = run(protocol, |world| {
-                    world
+                let observed = run(protocol, |simulation| {
+                    simulation
                         .server
                         .faults_mut()
                         .on(Step::Authenticate(role), refuse(code));
@@ -225,11 +225,11 @@ fn every_fault_at_every_step() {
                 (|line| line.unanswered = true, 15_000),
             ];
             for (change, after) in link_faults {
-                let observed = run(protocol, |world| {
+                let observed = run(protocol, |simulation| {
                     change(if role == ServerKind::NameServer {
-                        &mut world.to_name_server
+                        &mut simulation.to_name_server
                     } else {
-                        &mut world.to_front_end
+                        &mut simulation.to_front_end
                     });
                 });
                 assert_eq!(
@@ -246,8 +246,8 @@ fn every_fault_at_every_step() {
 fn an_accepted_login_without_address_or_token_ends_the_connection() {
     let reached = [State(1, 0), State(2, 120)];
     for fault in [Fault::OmitAddress, Fault::OmitToken] {
-        let observed = run(Protocol::V18, |world| {
-            world
+        let observed = run(Protocol::V18, |simulation| {
+            simulation
                 .server
                 .faults_mut()
                 .on(Step::Authenticate(ServerKind::NameServer), fault.clone());
@@ -265,9 +265,9 @@ fn an_accepted_login_without_address_or_token_ends_the_connection() {
         "127.0.0.1:0",
         ":4534",
     ] {
-        let observed = run(Protocol::V18, |world| {
+        let observed = run(Protocol::V18, |simulation| {
             let fault = Fault::Address(address.to_owned());
-            world
+            simulation
                 .server
                 .faults_mut()
                 .on(Step::Authenticate(ServerKind::NameServer), fault);
@@ -285,25 +285,25 @@ fn an_accepted_login_without_address_or_token_ends_the_connection() {
 
 /// Faults of a connected client.
 fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Observed> {
-    let mut world = Simulation::new(
+    let mut simulation = Simulation::new(
         7,
         ServerConfig::new().with(|config| config.silence_timeout_ms = 60_000),
         line(),
     );
-    let player = world.add("alice", |config| config);
-    world
+    let player = simulation.add("alice", |config| config);
+    simulation
         .chat(player)
         .connect_to_name_server(ConnectOptions::new().region("eu"))
         .expect("a new client");
-    world.run_until(1_000);
+    simulation.run_until(1_000);
     assert_eq!(
-        world.clients[player].chat.state(),
+        simulation.clients[player].chat.state(),
         chat_core::State::ConnectedToFrontEnd
     );
-    let observed = world.clients[player].events.len();
-    happen(&mut world, player);
-    world.run_until(40_000);
-    world.clients[player]
+    let observed = simulation.clients[player].events.len();
+    happen(&mut simulation, player);
+    simulation.run_until(40_000);
+    simulation.clients[player]
         .events
         .iter()
         .skip(observed)
@@ -318,15 +318,15 @@ fn run_connected(happen: impl FnOnce(&mut Simulation, usize)) -> Vec<Observed> {
 #[test]
 fn a_connected_client_loses_its_front_end() {
     // Pings leave at 240 and every 3 s, and their responses arrive 40 ms later.
-    let reset = run_connected(|world, player| {
-        let link = world.clients[player].newest_link().expect("a link");
-        world.network.reset(world.now, link);
+    let reset = run_connected(|simulation, player| {
+        let link = simulation.clients[player].newest_link().expect("a link");
+        simulation.network.reset(simulation.now, link);
     });
     assert_eq!(reset, [State(-1, 1_020), Error(1003, 1_020)]);
 
     for fault in [Fault::Close, disconnect()] {
-        let observed = run_connected(|world, _| {
-            world
+        let observed = run_connected(|simulation, _| {
+            simulation
                 .server
                 .faults_mut()
                 .on(Step::Ping(ServerKind::FrontEnd), fault.clone());
@@ -338,8 +338,8 @@ fn a_connected_client_loses_its_front_end() {
         );
     }
 
-    let observed = run_connected(|world, _| {
-        world
+    let observed = run_connected(|simulation, _| {
+        simulation
             .server
             .faults_mut()
             .on(Step::Ping(ServerKind::FrontEnd), Fault::BadFrame);
@@ -347,14 +347,14 @@ fn a_connected_client_loses_its_front_end() {
     assert_eq!(observed, [State(-1, 3_280), Error(1001, 3_280)]);
 
     // The last input was the login response at 320.
-    let observed = run_connected(|world, _| {
-        world
+    let observed = run_connected(|simulation, _| {
+        simulation
             .server
             .faults_mut()
             .on(Step::Ping(ServerKind::FrontEnd), Fault::Mute);
     });
     assert_eq!(observed, [State(-1, 10_320), Error(1004, 10_320)]);
 
-    let observed = run_connected(|world, player| world.chat(player).disconnect());
+    let observed = run_connected(|simulation, player| simulation.chat(player).disconnect());
     assert_eq!(observed, [State(10, 1_000)]);
 }

@@ -19,10 +19,10 @@ fn crowd(seed: u64, size: usize) -> Simulation {
         window_bytes: 20_000,
         ..StreamSettings::default()
     };
-    let mut world = Simulation::new(seed, ServerConfig::new(), line);
+    let mut simulation = Simulation::new(seed, ServerConfig::new(), line);
     for number in 0..size {
         let transport = Transport::ALL[number % Transport::ALL.len()];
-        let player = world.add_over(transport, &format!("user{number}"), |config| {
+        let player = simulation.add_over(transport, &format!("user{number}"), |config| {
             let encryption = if number % 3 == 0 {
                 Encryption::Off
             } else {
@@ -36,18 +36,18 @@ fn crowd(seed: u64, size: usize) -> Simulation {
                 _ => config.protocol(Protocol::V18),
             }
         });
-        world
+        simulation
             .chat(player)
             .connect_to_name_server(ConnectOptions::new().region("eu"))
             .expect("a new client");
     }
-    world.run_until(2_000);
-    world
+    simulation.run_until(2_000);
+    simulation
 }
 
 /// The messages that a player received in a channel, as sender and text.
-fn received(world: &Simulation, player: usize, channel: &str) -> Vec<(String, String)> {
-    let events = world.clients[player].events.iter();
+fn received(simulation: &Simulation, player: usize, channel: &str) -> Vec<(String, String)> {
+    let events = simulation.clients[player].events.iter();
     events
         .filter_map(|(_, event)| match event {
             Event::ChatMessages {
@@ -73,31 +73,31 @@ fn received(world: &Simulation, player: usize, channel: &str) -> Vec<(String, St
 #[test]
 fn two_hundred_clients_miss_nothing_and_receive_nothing_twice() {
     const SIZE: usize = 200;
-    let mut world = crowd(11, SIZE);
+    let mut simulation = crowd(11, SIZE);
     for player in 0..SIZE {
         assert_eq!(
-            world.clients[player].chat.state(),
+            simulation.clients[player].chat.state(),
             State::ConnectedToFrontEnd,
             "user{player}"
         );
-        world
+        simulation
             .chat(player)
             .subscribe(["general"], &SubscribeOptions::new())
             .expect("on the front end");
     }
-    world.run_for(1_000);
+    simulation.run_for(1_000);
     for round in 0..3 {
         for player in 0..SIZE {
             let text = format!("{round} from {player}");
-            world
+            simulation
                 .chat(player)
                 .publish_message("general", text.as_str(), &PublishOptions::new())
                 .expect("free space");
         }
-        world.run_for(500);
+        simulation.run_for(500);
     }
-    world.run_for(5_000);
-    let first = received(&world, 0, "general");
+    simulation.run_for(5_000);
+    let first = received(&simulation, 0, "general");
     assert_eq!(first.len(), 3 * SIZE);
     let mut sorted = first.clone();
     sorted.sort();
@@ -105,7 +105,7 @@ fn two_hundred_clients_miss_nothing_and_receive_nothing_twice() {
     assert_eq!(sorted.len(), 3 * SIZE, "something was doubled");
     for player in 1..SIZE {
         assert_eq!(
-            received(&world, player, "general"),
+            received(&simulation, player, "general"),
             first,
             "user{player} received other messages"
         );
@@ -114,33 +114,33 @@ fn two_hundred_clients_miss_nothing_and_receive_nothing_twice() {
 
 #[test]
 fn history_is_sent_to_clients_that_request_it() {
-    let mut world = crowd(12, 2);
+    let mut simulation = crowd(12, 2);
     let (alice, bob) = (0, 1);
-    world
+    simulation
         .chat(alice)
         .subscribe(["a"], &SubscribeOptions::new())
         .expect("on the front end");
-    world.run_for(200);
+    simulation.run_for(200);
     for number in 1..=5 {
         let text = format!("line {number}");
-        world
+        simulation
             .chat(alice)
             .publish_message("a", text.as_str(), &PublishOptions::new())
             .expect("free space");
     }
-    world.run_for(200);
-    world
+    simulation.run_for(200);
+    simulation
         .chat(bob)
         .subscribe(["a"], &SubscribeOptions::new().last_ids([2]))
         .expect("on the front end");
-    world.run_for(200);
-    let texts: Vec<_> = received(&world, bob, "a")
+    simulation.run_for(200);
+    let texts: Vec<_> = received(&simulation, bob, "a")
         .into_iter()
         .map(|(_, text)| text)
         .collect();
     assert_eq!(texts, ["line 3", "line 4", "line 5"]);
     assert_eq!(
-        world.clients[bob]
+        simulation.clients[bob]
             .chat
             .channel("a")
             .map(chat_core::Channel::last_id),
@@ -148,7 +148,7 @@ fn history_is_sent_to_clients_that_request_it() {
     );
     let done = |event: &Event| matches!(event, Event::SubscribeResult(all) if all[0].outcome == Outcome::Done);
     assert!(
-        world.clients[bob]
+        simulation.clients[bob]
             .events
             .iter()
             .any(|(_, event)| done(event))
@@ -163,25 +163,25 @@ fn a_slow_network_delays_and_loses_nothing() {
         window_bytes: 4_000,
         ..StreamSettings::default()
     };
-    let mut world = Simulation::new(13, ServerConfig::new(), line);
-    let player = world.add("alice", |config| {
+    let mut simulation = Simulation::new(13, ServerConfig::new(), line);
+    let player = simulation.add("alice", |config| {
         config
             .outgoing_cap_bytes(60_000)
             .silence_timeout(Duration::from_millis(60_000))
     });
-    world
+    simulation
         .chat(player)
         .connect_to_name_server(ConnectOptions::new().region("eu"))
         .expect("a new client");
-    world.run_until(3_000);
-    world
+    simulation.run_until(3_000);
+    simulation
         .chat(player)
         .subscribe(["a"], &SubscribeOptions::new())
         .expect("on the front end");
-    world.run_for(1_000);
+    simulation.run_for(1_000);
     let text = "x".repeat(1_000);
     let mut accepted = 0;
-    while world
+    while simulation
         .chat(player)
         .publish_message("a", text.as_str(), &PublishOptions::new())
         .is_ok()
@@ -192,9 +192,9 @@ fn a_slow_network_delays_and_loses_nothing() {
         (50..=60).contains(&accepted),
         "{accepted} messages of about 1,020 bytes under a cap of 60,000"
     );
-    world.run_for(20_000);
-    assert_eq!(received(&world, player, "a").len(), accepted);
-    world
+    simulation.run_for(20_000);
+    assert_eq!(received(&simulation, player, "a").len(), accepted);
+    simulation
         .chat(player)
         .publish_message("a", "space again", &PublishOptions::new())
         .expect("free space");
@@ -234,15 +234,15 @@ fn a_listener_calls_the_client_inside_its_callbacks() {
         }
     }
 
-    let mut world = crowd(14, 1);
+    let mut simulation = crowd(14, 1);
     let mut calls = Calls(Vec::new());
-    // The world has taken the events. They are delivered now, as by a game with its own queue.
+    // The simulation has taken the events. They are delivered now, as by a game with its own queue.
     for round in 0..4 {
-        for (_, event) in std::mem::take(&mut world.clients[0].events) {
-            event.deliver(world.chat(0), &mut calls);
+        for (_, event) in std::mem::take(&mut simulation.clients[0].events) {
+            event.deliver(simulation.chat(0), &mut calls);
         }
-        dispatch(world.chat(0), &mut calls);
-        world.run_for(200 + round);
+        dispatch(simulation.chat(0), &mut calls);
+        simulation.run_for(200 + round);
     }
     let expected = [
         "ConnectingToNameServer",

@@ -7,13 +7,13 @@
 
 mod carrier;
 mod expectations;
+mod harness;
 mod inbound;
 mod samples;
 mod script;
 mod server;
 mod server_message;
 mod setup;
-mod world;
 
 pub use inbound::{Damage, Inbound};
 pub use samples::{
@@ -30,7 +30,7 @@ pub use server_message::{
 pub use setup::{CarriedOver, MessagesPerService, RequestTimeout, SerializedAs, Setup, Start};
 
 use dev_server::Transport;
-use world::World;
+use harness::Harness;
 
 /// Reads bytes as a [`Script`] and plays it with a [`ChatClient`](chat_core::ChatClient).
 ///
@@ -94,17 +94,17 @@ pub fn explain(script: &Script) {
 }
 
 fn run(script: &Script, is_verbose: bool) -> (Reached, Option<u64>) {
-    let mut world = World::new(&script.setup, is_verbose);
+    let mut harness = Harness::new(&script.setup, is_verbose);
     let first_steps = script.setup.first_steps();
     for step in first_steps.iter().chain(&script.steps) {
-        world.step(step);
+        harness.step(step);
     }
-    world.finish();
+    harness.finish();
     let reached = Reached {
-        front_end: world.reached_front_end(),
+        front_end: harness.reached_front_end(),
         steps: first_steps.len() + script.steps.len(),
         transport: script.setup.transport(),
         json: script.setup.is_json(),
     };
-    (reached, world.transcript())
+    (reached, harness.transcript())
 }

@@ -5,16 +5,17 @@ mod endpoints;
 mod expectations;
 mod flood;
 mod forge;
+mod harness;
 mod invariants;
 mod network;
 mod observer;
 mod script;
 mod server;
 mod setup;
-mod world;
 
 pub use flood::{Flooded, Role, flood};
 pub use forge::{CommandKind, ForgedCommand, Forgery};
+pub use harness::Reached;
 pub use script::{
     Attack, Call, Channel, Clock, Datagram, End, LeapMs, Length, NetworkStep, Outgoing, Reason,
     Script, SendDelivery, ShutdownTimeout, Step,
@@ -23,9 +24,8 @@ pub use setup::{
     Channels, Clocks, ConnectTimeout, DisconnectTimeout, HalfOpen, HalfOpenTimeout, IncomingCap,
     MaxConnections, MaxMessage, MaxViolations, Mtu, PingIntervals, Resends, SendWindow, Setup,
 };
-pub use world::Reached;
 
-use world::World;
+use harness::Harness;
 
 /// The challenge of the client.
 const CHALLENGE: u32 = 0x672E_0433;
@@ -76,10 +76,10 @@ pub fn explain(script: &Script) {
 }
 
 fn run(script: &Script, is_verbose: bool) -> Reached {
-    let mut world = World::new(&script.setup, is_verbose);
+    let mut harness = Harness::new(&script.setup, is_verbose);
     for step in script.played_steps() {
-        world.step(step);
+        harness.step(step);
     }
-    world.finish();
-    world.reached()
+    harness.finish();
+    harness.reached()
 }

@@ -1,6 +1,6 @@
 //! Checks for times at which nothing is on its way: after each turn, and at the end.
 
-use super::World;
+use super::Harness;
 use crate::chat_script::samples::NAMES;
 use chat_core::State;
 use dev_server::Transport;
@@ -11,7 +11,7 @@ const MAX_FLUSHES: usize = 1_000;
 /// Longer than a closed link may take to send its last bytes over a stream.
 const FLUSH_MS: u64 = 2_000;
 
-impl World {
+impl Harness {
     /// After a turn all events are taken, and all bytes have arrived.
     pub(super) fn check_at_rest(&self) {
         assert_eq!(

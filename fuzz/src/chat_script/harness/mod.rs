@@ -1,4 +1,4 @@
-//! [`World`]: a client with its application, its driver and its servers, and the checks of the
+//! [`Harness`]: a client with its application, its driver and its servers, and the checks of the
 //! contract after each step.
 
 mod application;
@@ -25,7 +25,7 @@ const OVERRUN: usize = 64 * 1024;
 /// commands in it.
 const DATAGRAM: usize = 4 * 1024;
 
-pub(super) struct World {
+pub(super) struct Harness {
     setup: Setup,
     chat: ChatClient,
     expectations: Expectations,
@@ -55,7 +55,7 @@ struct Snapshot {
     channels: Vec<Option<(bool, bool, i32, usize)>>,
 }
 
-impl World {
+impl Harness {
     pub(super) fn new(setup: &Setup, is_verbose: bool) -> Self {
         Self {
             chat: ChatClient::new(setup.config(), [9; 32]),

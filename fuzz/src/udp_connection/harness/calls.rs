@@ -1,6 +1,6 @@
 //! The calls of both ends, and what they may return.
 
-use super::World;
+use super::Harness;
 use crate::udp_connection::script::{Call, End, Outgoing};
 use crate::udp_connection::server::Server;
 use photon_proto::udp::{Connection, Delivery, SendError, State};
@@ -10,7 +10,7 @@ const HEADER_BYTES: usize = 48;
 /// The bytes that a burst may have in all: longer ones only take time.
 const MAX_BURST_BYTES: usize = 100_000;
 
-impl World {
+impl Harness {
     pub(super) fn call(&mut self, call: &Call) {
         match *call {
             Call::Send { end, message } => self.send(end, message),

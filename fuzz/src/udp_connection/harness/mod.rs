@@ -1,4 +1,4 @@
-//! [`World`]: a client, a server, the network between them, and attackers.
+//! [`Harness`]: a client, a server, the network between them, and attackers.
 
 mod attacks;
 mod calls;
@@ -36,7 +36,7 @@ pub struct Reached {
     pub steps: usize,
 }
 
-pub(super) struct World {
+pub(super) struct Harness {
     setup: Setup,
     now: Timestamp,
     client: CheckedConnection,
@@ -58,12 +58,12 @@ pub(super) struct World {
     is_verbose: bool,
 }
 
-impl World {
+impl Harness {
     pub(super) fn new(setup: &Setup, is_verbose: bool) -> Self {
         let (_, start_micros) = setup.clocks.get();
         let now = Timestamp::from_micros(start_micros);
         let client = Connection::connect(setup.client(), CHALLENGE, now);
-        let mut world = Self {
+        let mut harness = Self {
             setup: setup.clone(),
             now,
             client: CheckedConnection::new(client, setup.client(), now),
@@ -80,9 +80,9 @@ impl World {
             is_verbose,
         };
         if !setup.unconnected {
-            world.turn();
+            harness.turn();
         }
-        world
+        harness
     }
 
     pub(super) const fn reached(&self) -> Reached {

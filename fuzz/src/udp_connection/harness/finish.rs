@@ -1,6 +1,6 @@
 //! The end of a script: the network loses nothing any more, and what was promised arrives.
 
-use super::World;
+use super::Harness;
 use crate::udp_connection::script::End;
 use photon_proto::Timestamp;
 use photon_proto::udp::{Cause, Connection, REASON_CLIENT, State};
@@ -16,7 +16,7 @@ const SLOW: u64 = 8;
 /// The shortest time in milliseconds to which [`SLOW`] applies.
 const MIN_BEFORE_MS: u64 = 1000;
 
-impl World {
+impl Harness {
     /// Whether honest ends can have ended with this cause.
     pub(super) fn check_cause(&self, end: End, cause: Cause) {
         let [client_closed, server_closed] = self.was_closed;

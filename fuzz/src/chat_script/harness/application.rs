@@ -1,6 +1,6 @@
 //! The application: calls of a client, and what they may change.
 
-use super::World;
+use super::Harness;
 use crate::chat_script::samples::{Content, Properties};
 use crate::chat_script::script::{Call, ChannelCall, ConnectionCall, StatusText, UserCall};
 use chat_core::{
@@ -9,7 +9,7 @@ use chat_core::{
 };
 use dev_server::Transport;
 
-impl World {
+impl Harness {
     pub(super) fn call(&mut self, call: &Call) {
         match call {
             Call::Connection(call) => self.connection_call(call),

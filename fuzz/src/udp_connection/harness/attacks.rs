@@ -1,6 +1,6 @@
 //! Datagrams that an attacker sends or changes.
 
-use super::{World, has_challenge};
+use super::{Harness, has_challenge};
 use crate::datagram::repair;
 use crate::udp_connection::script::{Attack, End};
 use crate::udp_connection::server::Server;
@@ -11,7 +11,7 @@ const CRC_FLAGS: u8 = 0xCC;
 /// The peer id of a stranger who has not observed one.
 const STRANGE_PEER_ID: u16 = 0x1234;
 
-impl World {
+impl Harness {
     pub(super) fn attack(&mut self, attack: &Attack) {
         match attack {
             Attack::Forge { to, forgery } => {

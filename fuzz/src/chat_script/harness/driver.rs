@@ -1,6 +1,6 @@
 //! The driver: links, time, and the four parts of a drain.
 
-use super::{MAX_LINKS, OVERRUN, World};
+use super::{Harness, MAX_LINKS, OVERRUN};
 use crate::chat_script::inbound::Inbound;
 use crate::chat_script::script::{Drive, Fault, OldLinkEvent, Pass};
 use crate::chat_script::server::ServerLink;
@@ -17,7 +17,7 @@ const MAX_SERVICES: usize = 1_000_000;
 /// More than the datagrams or WebSocket messages that wait to be sent.
 const MAX_UNITS: usize = 100_000;
 
-impl World {
+impl Harness {
     pub(super) fn drive(&mut self, drive: &Drive) {
         match drive {
             Drive::Turn { root } => {
