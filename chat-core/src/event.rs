@@ -307,6 +307,107 @@ impl Event {
             Self::BadMessage(_) => "BadMessage",
         }
     }
+
+    /// Returns the memory that the event keeps alive beyond its own size, in bytes. The event queue
+    /// charges it.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let refusal = |error: &ServerError| size_of::<ServerError>() + error.message.len();
+        let outcomes = |all: &Vec<ChannelOutcome>| {
+            all.iter()
+                .map(|one| {
+                    let failed = if let Outcome::Failed(error) = &one.outcome {
+                        refusal(error)
+                    } else {
+                        0
+                    };
+                    size_of::<ChannelOutcome>() + one.channel.len() + failed
+                })
+                .sum::<usize>()
+        };
+        let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.len());
+        let values = |all: &[(u8, Value)]| {
+            all.iter()
+                .map(|(_, value)| size_of::<(u8, Value)>() + value.heap_bytes())
+                .sum::<usize>()
+        };
+        let pairs = |all: &[(Value, Value)]| {
+            all.iter()
+                .map(|pair| size_of_val(pair) + pair.0.heap_bytes() + pair.1.heap_bytes())
+                .sum::<usize>()
+        };
+        match self {
+            Self::StateChanged { .. } => 0,
+            // The message repeats the text in the cause.
+            Self::Error { message, .. } => 2 * (size_of::<DisconnectCause>() + message.len()),
+            Self::Authenticated(login) => {
+                let Authenticated {
+                    user_id,
+                    nickname,
+                    data,
+                } = &**login;
+                size_of::<Authenticated>()
+                    + user_id.len()
+                    + text(nickname)
+                    + data.as_ref().map_or(0, Value::heap_bytes)
+            }
+            Self::RegionsResult(Ok(regions)) => regions
+                .iter()
+                .map(|region| size_of_val(region) + region.code.len() + region.address.len())
+                .sum(),
+            Self::RegionsResult(Err(RegionsError::Server(error))) => refusal(error),
+            Self::RegionsResult(Err(_)) => 0,
+            Self::SubscribeResult(outcomes_list) | Self::UnsubscribeResult(outcomes_list) => {
+                outcomes(outcomes_list)
+            }
+            Self::ChatMessages { messages, .. } => messages.pinned_bytes(),
+            Self::PrivateMessage { message, .. } => message.pinned_bytes(),
+            Self::OperationResponse {
+                message,
+                parameters,
+                ..
+            } => message.len() + parameters.as_deref().map_or(0, |all| values(all)),
+            Self::UserStatusUpdate { user, message, .. } => {
+                user.len()
+                    + if let StatusChange::Set(message) = message {
+                        message.heap_bytes()
+                    } else {
+                        0
+                    }
+            }
+            Self::UserSubscribed(change) | Self::UserUnsubscribed(change) => {
+                let SubscriberChange {
+                    channel,
+                    user,
+                    properties,
+                } = &**change;
+                size_of::<SubscriberChange>() + channel.len() + user.len() + pairs(properties)
+            }
+            Self::PropertiesChanged(change) => {
+                let PropertiesChange {
+                    channel,
+                    user,
+                    by,
+                    properties,
+                } = &**change;
+                size_of::<PropertiesChange>()
+                    + channel.len()
+                    + text(user)
+                    + by.len()
+                    + pairs(properties)
+            }
+            Self::ErrorInfo(info) => {
+                let ErrorInfo {
+                    channel,
+                    message,
+                    data,
+                } = &**info;
+                let data = data.as_ref().map_or(0, Value::heap_bytes);
+                size_of::<ErrorInfo>() + text(channel) + text(message) + data
+            }
+            Self::Other { parameters, .. } => values(parameters),
+            Self::BadMessage(bad) => bad.bytes.len(),
+        }
+    }
 }
 
 const _: () = assert!(size_of::<Event>() <= 48);
