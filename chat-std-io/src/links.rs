@@ -178,7 +178,10 @@ impl Links {
                     chat.handle_link(now, id, LinkInput::Opened { ipv6 });
                 }
                 if let Some(link) = self.live.get_mut(index) {
-                    debug_assert!(matches!(link.state, LinkState::Connecting { .. }));
+                    debug_assert!(
+                        matches!(link.state, LinkState::Connecting { .. }),
+                        "a link connects once"
+                    );
                     link.state = LinkState::Connected(socket);
                 }
             }
@@ -362,7 +365,10 @@ fn keep_closing(
     }
     let until = now.plus(CLOSE_TIMEOUT);
     closing.push(Closing { socket, until });
-    debug_assert!(closing.len() <= MAX_CLOSING);
+    debug_assert!(
+        closing.len() <= MAX_CLOSING,
+        "the oldest connection made space"
+    );
 }
 
 #[cfg(test)]

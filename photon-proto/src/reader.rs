@@ -38,14 +38,20 @@ impl<'a> Reader<'a> {
     /// The bytes that were not read yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        debug_assert!(self.position <= self.bytes.len());
+        debug_assert!(
+            self.position <= self.bytes.len(),
+            "a read that does not fit moves nothing"
+        );
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
     /// The bytes read since `start`, an earlier value of [`Reader::offset`].
     #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
-        debug_assert!((self.base..=self.offset()).contains(&start));
+        debug_assert!(
+            (self.base..=self.offset()).contains(&start),
+            "`start` is an offset that was reached"
+        );
         self.bytes
             .get(start.saturating_sub(self.base)..self.position)
             .unwrap_or_default()

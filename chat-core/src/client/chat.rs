@@ -384,7 +384,11 @@ impl ChatClient {
         encrypt: bool,
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
-        debug_assert_eq!(self.state, State::ConnectedToFrontEnd);
+        debug_assert_eq!(
+            self.state,
+            State::ConnectedToFrontEnd,
+            "an intent checks the state before it encodes"
+        );
         let Some(connection) = &mut self.connection else {
             debug_assert!(false, "a connected client has a connection");
             return Err(RequestError::WrongState(self.state));

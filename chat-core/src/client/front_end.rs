@@ -12,14 +12,22 @@ use photon_proto::peer::SendOptions;
 
 impl ChatClient {
     pub(super) fn open_front_end(&mut self, address: &ServerAddress) {
-        debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
+        debug_assert_eq!(
+            self.state,
+            State::ConnectingToFrontEnd,
+            "the state changes before the link is opened"
+        );
         self.open_connection(Server::FrontEnd, address);
     }
 
     /// Handles the end of the handshake with the front end: sends the login, never encrypted.
     /// Spec: chat.md 2.9.
     pub(super) fn on_front_end_ready(&mut self) {
-        debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
+        debug_assert_eq!(
+            self.state,
+            State::ConnectingToFrontEnd,
+            "a handshake with a front end ends in this state only"
+        );
         let (Some(connection), Some(token)) = (&mut self.connection, self.login.token()) else {
             debug_assert!(
                 false,
@@ -48,7 +56,11 @@ impl ChatClient {
 
     /// Handles an accepted login.
     pub(super) fn on_front_end_login(&mut self, login: Login) {
-        debug_assert_eq!(self.state, State::ConnectingToFrontEnd);
+        debug_assert_eq!(
+            self.state,
+            State::ConnectingToFrontEnd,
+            "a front end is logged in to in this state only"
+        );
         self.login.halt();
         self.store_login(login);
         self.set_state(State::ConnectedToFrontEnd);

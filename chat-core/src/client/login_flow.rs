@@ -45,7 +45,10 @@ impl LoginFlow {
     /// Begins anew with these addresses, of which there is at least one.
     pub(super) fn begin(&mut self, addresses: Vec<ServerAddress>, region: Option<Text>) {
         debug_assert!(!addresses.is_empty(), "a connect call checks its addresses");
-        debug_assert!(!self.reconnecting && !self.is_waiting());
+        debug_assert!(
+            !self.reconnecting && !self.is_waiting(),
+            "the attempt before was halted"
+        );
         self.addresses = addresses;
         self.current = 0;
         self.earlier.clear();
@@ -140,7 +143,7 @@ impl LoginFlow {
 
     /// Notes that the name server has responded to the login.
     pub(super) fn on_name_server_login(&mut self) {
-        debug_assert!(self.expects_login());
+        debug_assert!(self.expects_login(), "only an expected response is handled");
         self.login_timer = Timer::Off;
     }
 
@@ -188,7 +191,10 @@ impl LoginFlow {
 
     /// Notes that the front end is tried with the token of an earlier login.
     pub(super) fn begin_reconnect(&mut self) {
-        debug_assert!(self.reconnect_address().is_some());
+        debug_assert!(
+            self.reconnect_address().is_some(),
+            "a reconnect needs a token and its front end"
+        );
         self.reconnecting = true;
     }
 

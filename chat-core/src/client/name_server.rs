@@ -65,7 +65,11 @@ impl ChatClient {
 
     /// Opens a connection to the current address of the name server.
     pub(super) fn open_name_server(&mut self) {
-        debug_assert_eq!(self.state, State::ConnectingToNameServer);
+        debug_assert_eq!(
+            self.state,
+            State::ConnectingToNameServer,
+            "the state changes before the link is opened"
+        );
         let Some(address) = self.login.address().cloned() else {
             debug_assert!(false, "connecting needs an address");
             return;
@@ -75,7 +79,11 @@ impl ChatClient {
 
     /// Handles the end of the handshake with the name server.
     pub(super) fn on_name_server_ready(&mut self) {
-        debug_assert_eq!(self.state, State::ConnectingToNameServer);
+        debug_assert_eq!(
+            self.state,
+            State::ConnectingToNameServer,
+            "a handshake with a name server ends in this state only"
+        );
         let region = self.login.on_name_server_ready();
         self.set_state(State::ConnectedToNameServer);
         if let Some(region) = region

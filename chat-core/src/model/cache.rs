@@ -27,7 +27,10 @@ struct Part {
 
 impl Part {
     fn remaining(&self) -> usize {
-        debug_assert!(self.dropped < self.messages.len());
+        debug_assert!(
+            self.dropped < self.messages.len(),
+            "a part without messages is removed"
+        );
         self.messages.len() - self.dropped
     }
 }
@@ -120,7 +123,7 @@ impl Caches {
         while !cache.parts.is_empty() {
             self.drop_oldest(cache);
         }
-        debug_assert_eq!(cache.messages, 0);
+        debug_assert_eq!(cache.messages, 0, "without parts there are no messages");
     }
 
     /// Returns the channel of the oldest part if all parts together exceed the cap in bytes.

@@ -131,7 +131,10 @@ impl Channels {
     }
 
     pub(super) fn by_key_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
-        debug_assert_eq!(key.private, self.private);
+        debug_assert_eq!(
+            key.private, self.private,
+            "a key belongs to the table of its channel"
+        );
         self.by_number.get_mut(&key.number).map(Box::as_mut)
     }
 

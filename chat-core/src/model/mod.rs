@@ -78,7 +78,10 @@ impl Model {
             self.caches.clear(&mut channel.cache);
             channel.presence.clear(&mut self.presence_budget);
             if !channel.requested {
-                debug_assert!(self.unsolicited > 0);
+                debug_assert!(
+                    self.unsolicited > 0,
+                    "every channel that was not requested was counted"
+                );
                 self.unsolicited -= 1;
             }
         }

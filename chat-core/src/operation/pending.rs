@@ -81,7 +81,10 @@ impl RegionsRequests {
 
     /// Adds a request that was sent.
     pub(crate) fn push(&mut self, timer: Timer) {
-        debug_assert!(self.check_space().is_ok());
+        debug_assert!(
+            self.check_space().is_ok(),
+            "space is checked before a request is sent"
+        );
         self.timers.push_back(timer);
     }
 
@@ -227,8 +230,14 @@ impl ChannelRequests {
             return None;
         };
         let settled = request.names.get_mut(index).and_then(Option::take);
-        debug_assert!(settled.is_some_and(|settled| settled == *name));
-        debug_assert!(request.unsettled > 0);
+        debug_assert!(
+            settled.is_some_and(|settled| settled == *name),
+            "a name waits at its place in the request"
+        );
+        debug_assert!(
+            request.unsettled > 0,
+            "a settled request has no names that wait"
+        );
         request.unsettled -= 1;
         if request.unsettled == 0 {
             self.on_settled(place);
@@ -257,7 +266,10 @@ impl ChannelRequests {
         };
         request.answered = true;
         if request.unsettled == 0 {
-            debug_assert!(self.unanswered > 0);
+            debug_assert!(
+                self.unanswered > 0,
+                "every settled request without a response was counted"
+            );
             self.unanswered -= 1;
             self.requests.remove(place);
         } else if code != 0 {
@@ -304,7 +316,7 @@ impl ChannelRequests {
             debug_assert!(false, "the settled request exists");
             return;
         };
-        debug_assert_eq!(request.unsettled, 0);
+        debug_assert_eq!(request.unsettled, 0, "the last name was settled before");
         if request.answered {
             self.requests.remove(place);
             return;
@@ -320,7 +332,10 @@ impl ChannelRequests {
             self.unanswered -= 1;
             self.requests.remove(oldest);
         }
-        debug_assert!(self.unanswered <= MAX_UNANSWERED);
+        debug_assert!(
+            self.unanswered <= MAX_UNANSWERED,
+            "the oldest settled request was removed"
+        );
     }
 
     /// Fails the oldest unsettled request if its deadline has passed, and returns its outcomes.

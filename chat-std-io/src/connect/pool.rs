@@ -54,7 +54,10 @@ impl Pool {
             return Ok(());
         }
         inner.threads += 1;
-        debug_assert!(inner.threads <= self.max_threads);
+        debug_assert!(
+            inner.threads <= self.max_threads,
+            "work is queued while all threads are busy"
+        );
         // Spawning may take long, and sessions on other threads need the pool meanwhile.
         drop(inner);
         let spawned = thread::Builder::new()

@@ -84,7 +84,10 @@ impl Pairs {
             let mut flags = dropped.into_iter();
             self.0.retain(|_| !flags.next().unwrap_or(false));
             debug_assert!(flags.next().is_none(), "one flag per pair");
-            debug_assert!(first_duplicate(&self.0, |pair| &pair.0).is_none());
+            debug_assert!(
+                first_duplicate(&self.0, |pair| &pair.0).is_none(),
+                "no key is left twice"
+            );
         }
         self.0
     }

@@ -49,7 +49,10 @@ impl<'a> Parser<'a> {
 
     fn advance(&mut self, bytes: usize) {
         self.position += bytes;
-        debug_assert!(self.position <= self.text.len());
+        debug_assert!(
+            self.position <= self.text.len(),
+            "only bytes that were seen are skipped"
+        );
     }
 
     /// The error for an unexpected next byte.

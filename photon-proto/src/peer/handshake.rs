@@ -73,7 +73,11 @@ impl Peer {
     // Client.
 
     pub(super) fn send_init(&mut self) {
-        debug_assert_eq!(self.phase, Phase::AwaitInit);
+        debug_assert_eq!(
+            self.phase,
+            Phase::AwaitInit,
+            "an init is sent once, and before everything else"
+        );
         let init = Init {
             protocol: self.binary_protocol().version(),
             sdk: self.config.sdk,
@@ -286,7 +290,11 @@ impl Peer {
     /// The client's first message chooses the protocol. Unlike later ones it must be good: without
     /// it nothing that follows can be decoded. Spec: wire.md 2.
     pub(super) fn on_first_message(&mut self, message: Range<usize>) -> Inbound<Range<usize>> {
-        debug_assert_eq!(self.phase, Phase::AwaitInit);
+        debug_assert_eq!(
+            self.phase,
+            Phase::AwaitInit,
+            "an init is expected once, and before everything else"
+        );
         let (protocol, init) = match self.decode_init(message) {
             Ok(first) => first,
             Err(error) => return self.fail(End::BadInit(error)),

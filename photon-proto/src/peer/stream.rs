@@ -66,7 +66,11 @@ impl Stream {
                 server_time,
                 client_time,
             })) => {
-                debug_assert_eq!(self.role, Role::Client);
+                debug_assert_eq!(
+                    self.role,
+                    Role::Client,
+                    "the splitter of a server takes no ping responses"
+                );
                 clock.on_ping_answer(now, server_time, client_time);
                 Inbound::Nothing
             }

@@ -242,7 +242,10 @@ impl Splitter {
     /// The bytes that were pushed and not taken; 0 after an error.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
-        debug_assert!(self.taken <= self.buffer.len());
+        debug_assert!(
+            self.taken <= self.buffer.len(),
+            "only received bytes are taken"
+        );
         self.buffer.len() - self.taken
     }
 

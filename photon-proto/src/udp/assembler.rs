@@ -45,7 +45,10 @@ impl PartialMessage {
     /// This is checked only at the end: an offset that is wrong in one fragment can be found only
     /// when its neighbours are known.
     fn is_contiguous(&self) -> bool {
-        debug_assert!(self.is_complete());
+        debug_assert!(
+            self.is_complete(),
+            "with a fragment missing there is always a gap"
+        );
         let mut end = 0_u32;
         for (offset, part) in self.parts.values() {
             if *offset != end {
@@ -178,7 +181,11 @@ impl Assembler {
             held_bytes += part.capacity();
             pool.give(part);
         }
-        debug_assert_eq!(bytes.len(), message.total as usize);
+        debug_assert_eq!(
+            bytes.len(),
+            message.total as usize,
+            "contiguous fragments have the announced length"
+        );
         Some(Assembled {
             bytes,
             count: message.count,

@@ -131,7 +131,10 @@ impl ChannelInbox<'_> {
 
     /// Ends the charge for a buffer of [`ChannelInbox::hold`].
     pub(crate) fn release(&mut self, buffer: &Vec<u8>) {
-        debug_assert!(self.inbox.held_bytes >= charge(buffer));
+        debug_assert!(
+            self.inbox.held_bytes >= charge(buffer),
+            "a buffer is released at most once"
+        );
         self.inbox.held_bytes -= charge(buffer);
     }
 

@@ -41,7 +41,7 @@ impl Pool {
         };
         let buffer = self.buffers.swap_remove(found);
         self.bytes -= buffer.capacity();
-        debug_assert!(buffer.is_empty());
+        debug_assert!(buffer.is_empty(), "kept buffers are cleared");
         buffer
     }
 
@@ -64,7 +64,10 @@ impl Pool {
         buffer.clear();
         self.bytes += buffer.capacity();
         self.buffers.push(buffer);
-        debug_assert!(self.buffers.len() <= MAX_BUFFERS);
+        debug_assert!(
+            self.buffers.len() <= MAX_BUFFERS,
+            "the oldest buffer made space"
+        );
     }
 
     /// Returns an empty buffer of any size, for a message whose length is not known in advance.

@@ -353,7 +353,10 @@ impl Channel {
         }
         self.held_unreliable
             .insert((after, number), inbox.hold(payload));
-        debug_assert!(self.held_unreliable.len() <= MAX_HELD_UNRELIABLE);
+        debug_assert!(
+            self.held_unreliable.len() <= MAX_HELD_UNRELIABLE,
+            "the lowest number made space"
+        );
         Ok(Accepted::New)
     }
 
@@ -440,7 +443,10 @@ impl Channel {
 
     /// Remembers that an unsequenced number has arrived.
     fn remember(&mut self, number: u32) {
-        debug_assert!(!self.has_unsequenced(number) && self.can_remember(number));
+        debug_assert!(
+            !self.has_unsequenced(number) && self.can_remember(number),
+            "a number is remembered once, and only if there is space for it"
+        );
         if number != self.contiguous + 1 {
             self.out_of_order.insert(number);
             return;

@@ -30,7 +30,10 @@ impl RoundTrip {
         self.smoothed_ms += (sample_ms - self.smoothed_ms) / 8;
         let quarter = (sample_ms - self.smoothed_ms) / 4;
         self.variance_ms += if longer { quarter } else { -quarter };
-        debug_assert!(self.smoothed_ms >= 0 && self.variance_ms >= 0);
+        debug_assert!(
+            self.smoothed_ms >= 0 && self.variance_ms >= 0,
+            "samples that are not negative leave both parts so"
+        );
     }
 
     /// Replaces the guess of [`RoundTrip::new`] by the sample of the connect command, which was

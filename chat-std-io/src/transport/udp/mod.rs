@@ -96,7 +96,10 @@ impl Datagrams {
     /// Receives one datagram. The buffer must be longer than any datagram: what systems do with one
     /// that does not fit differs.
     fn receive_one(&mut self, buffer: &mut [u8], stats: &mut IoStats) -> Received {
-        debug_assert!(buffer.len() > MAX_DATAGRAM_BYTES);
+        debug_assert!(
+            buffer.len() > MAX_DATAGRAM_BYTES,
+            "a datagram that is too long must be noticed"
+        );
         if let Some(broken) = self.broken.take() {
             return Received::End(broken);
         }

@@ -119,7 +119,10 @@ impl Handshake {
     }
 
     fn send(&mut self, io: &mut MaybeTlsIo<'_>) -> io::Result<()> {
-        debug_assert!(self.sent <= self.request.len());
+        debug_assert!(
+            self.sent <= self.request.len(),
+            "a write takes at most what it is given"
+        );
         while let Some(rest) = self
             .request
             .get(self.sent..)

@@ -114,7 +114,10 @@ impl Connection {
         if !self.receiver.has_space_for_ack() {
             self.receiver.acks.pop_back();
         }
-        debug_assert!(self.receiver.has_space_for_ack());
+        debug_assert!(
+            self.receiver.has_space_for_ack(),
+            "an ack was removed if there were too many"
+        );
         self.receiver.acknowledge(command, header.sent_time);
         if self.role == Role::Client && command.is_reliable() {
             // To the front, where the size limit of the datagram cannot cut it off.
@@ -181,6 +184,9 @@ impl Connection {
         self.sender.clear();
         // The datagram that was built and not reported contains dropped commands.
         self.stamped = None;
-        debug_assert!(self.sender.is_drained() && self.sender.bytes() == 0);
+        debug_assert!(
+            self.sender.is_drained() && self.sender.bytes() == 0,
+            "a cleared sender holds nothing"
+        );
     }
 }

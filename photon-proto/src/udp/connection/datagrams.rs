@@ -48,7 +48,10 @@ impl Connection {
         } else if !self.has_output() || !self.build(now) {
             return false;
         }
-        debug_assert!(self.datagram.len() <= self.config.mtu_bytes());
+        debug_assert!(
+            self.datagram.len() <= self.config.mtu_bytes(),
+            "a datagram is filled up to the MTU only"
+        );
         self.stamped = Some(now);
         let clock = self.clock();
         datagram::finish(&mut self.datagram, self.datagram_commands, clock);

@@ -190,7 +190,11 @@ impl Sender {
             let in_flight = channels()
                 .map(|channel| channel.sequenced.live() + channel.unsequenced.live())
                 .sum::<usize>();
-            debug_assert_eq!((self.queued, self.in_flight), (queued, in_flight));
+            debug_assert_eq!(
+                (self.queued, self.in_flight),
+                (queued, in_flight),
+                "the counters agree with the queues and rings"
+            );
             debug_assert!(
                 !self.is_drained() || self.bytes == 0,
                 "no commands, no bytes"
