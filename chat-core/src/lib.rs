@@ -30,7 +30,9 @@
 //! #     fn ids(&self) -> Vec<LinkId> { Vec::new() }
 //! #     fn write(&mut self, _: LinkId, bytes: &[u8]) -> Option<usize> { Some(bytes.len()) }
 //! #     fn apply(&mut self, _: LinkCommand) {}
-//! #     fn wait(&mut self, _: &ChatClient, _: Option<Timestamp>) -> Vec<(LinkId, Vec<u8>)> { Vec::new() }
+//! #     fn wait(&mut self, _: &ChatClient, _: Option<Timestamp>) -> Vec<(LinkId, Vec<u8>)> {
+//! #         Vec::new()
+//! #     }
 //! # }
 //! fn run_once(
 //!     chat: &mut ChatClient,
@@ -51,7 +53,7 @@
 //!     while let Some(command) = chat.poll_command() {
 //!         sockets.apply(command);
 //!     }
-//!     // Sleep until something can be read from a link that `wants_input`, or until `poll_timeout`.
+//!     // Sleep until a link that `wants_input` can be read, or until `poll_timeout`.
 //!     for (link, bytes) in sockets.wait(chat, chat.poll_timeout()) {
 //!         chat.handle_link(clock(), link, LinkInput::Received(&bytes));
 //!     }

@@ -1,5 +1,6 @@
-//! The specification of the chat service, as a rendered page. The code cites it by name and section, for
-//! example "chat.md 2.10". [`photon_proto::spec`] has the pages about the layers below.
+//! The specification of the chat service, as a rendered page. The code cites it by name and
+//! section, for example "chat.md 2.10". [`photon_proto::spec`] has the pages about the layers
+//! below.
 // The page is Markdown for people first; clippy's layout rules for doc comments do not apply.
 #![allow(clippy::doc_lazy_continuation, clippy::doc_markdown)]
 // `[C]` marks a confirmed fact and is no link.

@@ -71,7 +71,8 @@ impl Session {
     /// ```
     /// use chat_std_io::{ChatConfig, Session, State};
     ///
-    /// let session = Session::new(ChatConfig::new("wss://ns.photonengine.io", "YOUR-APP-ID", "1.0"))?;
+    /// let config = ChatConfig::new("wss://ns.photonengine.io", "YOUR-APP-ID", "1.0");
+    /// let session = Session::new(config)?;
     /// assert_eq!(session.chat.state(), State::Uninitialized);
     /// # Ok::<(), chat_std_io::SessionError>(())
     /// ```
@@ -343,7 +344,8 @@ impl Session {
     /// # use chat_std_io::{ChatConfig, Session};
     /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
     /// session.simulate_connection_loss();
-    /// session.service(); // Now the client is in `State::Error`; `session.chat.reconnect()` is legal.
+    /// session.service();
+    /// // Now the client is in `State::Error`, and `session.chat.reconnect()` is legal.
     /// # Ok::<(), chat_std_io::SessionError>(())
     /// ```
     pub fn simulate_connection_loss(&mut self) {

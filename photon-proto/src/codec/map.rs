@@ -49,8 +49,8 @@ impl Pairs {
     /// as in the official reader.
     pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
         if first_duplicate(&self.0, |pair| &pair.0).is_some() {
-            // Indexes are sorted, not pairs: the pairs would need as much memory again, which is not
-            // charged.
+            // Indexes are sorted, not pairs: the pairs would need as much memory again, which is
+            // not charged.
             let mut order: Vec<usize> = (0..self.0.len()).collect();
             order.sort_by(
                 |&left, &right| match (self.0.get(left), self.0.get(right)) {

@@ -131,8 +131,8 @@ pub fn encode_ping_response(
 /// Appends the session id, a server's first frame.
 ///
 /// # Errors
-/// [`EncodeError`]: `TypeNotExpressible` for an id that a reader would parse as JSON, or that contains NULs, which readers
-/// drop; and at a limit.
+/// [`EncodeError`]: `TypeNotExpressible` for an id that a reader would parse as JSON, or that
+/// contains NULs, which readers drop; and at a limit.
 pub fn encode_session(
     buffer: &mut Vec<u8>,
     limits: &Limits,

@@ -85,7 +85,8 @@ mod tests {
     fn later_answers_smooth_and_never_move_the_offset() {
         let mut clock = PeerClock::new(Timestamp::ZERO);
         clock.on_ping_answer(Timestamp::from_millis(40), 5000, 0);
-        // A sample of 80 after 40: variance 5 - 1 = 4, rtt 40 + 5 = 45, variance 4 + (80 - 45) / 4 = 12.
+        // A sample of 80 after 40: the variance shrinks to 5 - 1 = 4, the round trip becomes
+        // 40 + 5 = 45, and the variance 4 + (80 - 45) / 4 = 12.
         clock.on_ping_answer(Timestamp::from_millis(180), 9999, 100);
         assert_eq!(clock.round_trip_ms(), Some((45, 12)));
         assert_eq!(

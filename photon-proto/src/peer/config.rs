@@ -23,14 +23,15 @@ pub struct PeerConfig {
     /// Settings of a client's UDP connection. The connect timeout is off (the owner of a client has
     /// its own); ping interval, message lengths and incoming cap are taken from this structure.
     pub udp: udp::Config,
-    /// Received bytes that may wait to be taken before [`Peer::wants_input`](super::Peer::wants_input)
-    /// turns false; never less than twice the longest message. Default 4 MiB.
+    /// Received bytes that may wait to be taken before
+    /// [`Peer::wants_input`](super::Peer::wants_input) turns false; never less than twice the
+    /// longest message. Default 4 MiB.
     pub incoming_cap_bytes: usize,
     /// Written bytes that may wait to be sent (over UDP: to be acknowledged) before
     /// [`Peer::send`](super::Peer::send) refuses more. Default 1 MiB.
     pub outgoing_cap_bytes: usize,
-    /// Memory that an emptied send buffer keeps for the next message. Default 256 KiB; a server with
-    /// many connections should choose less.
+    /// Memory that an emptied send buffer keeps for the next message. Default 256 KiB; a server
+    /// with many connections should choose less.
     pub kept_bytes: usize,
     /// Time from one ping of a client to the next. Default 3 seconds.
     pub ping_interval: Duration,

@@ -131,8 +131,8 @@ impl Datagram {
                     Refusal::Writer(error) => error,
                     Refusal::Udp(error) => SendError::from(error).into(),
                 }),
-            // The connection ended, and its owner has not taken the end yet. The message is dropped,
-            // but its arguments are checked as on a live connection.
+            // The connection ended, and its owner has not taken the end yet. The message is
+            // dropped, but its arguments are checked as on a live connection.
             _ => write(&mut Vec::new(), 0),
         }
     }

@@ -363,8 +363,8 @@ impl Peer {
 
     // The owner of a server calls these; for a client they do nothing.
 
-    /// Server: greets the client, after [`Inbound::Init`] or, over WebSocket, as soon as the link is
-    /// open. In JSON the greeting is a session id, drawn from `random`.
+    /// Server: greets the client, after [`Inbound::Init`] or, over WebSocket, as soon as the link
+    /// is open. In JSON the greeting is a session id, drawn from `random`.
     pub fn answer_init(&mut self, random: &mut Random) {
         if self.role == Role::Client {
             return;
@@ -393,9 +393,9 @@ impl Peer {
     /// Server: answers [`Inbound::KeyRequest`].
     ///
     /// # Errors
-    /// [`KeyExchangeFailure::BadKey`] if no secret can be computed from the client's key: nothing is
-    /// sent, answer with [`KeyAnswer::Refuse`]. [`KeyExchangeFailure::NoKey`] if the client did not
-    /// ask. [`KeyExchangeFailure::NotSent`] if the limits leave no space for the answer.
+    /// [`KeyExchangeFailure::BadKey`] if no secret can be computed from the client's key: nothing
+    /// is sent, answer with [`KeyAnswer::Refuse`]. [`KeyExchangeFailure::NoKey`] if the client did
+    /// not ask. [`KeyExchangeFailure::NotSent`] if the limits leave no space for the answer.
     /// [`KeyExchangeFailure::NotCompiledIn`] without the feature `encryption`.
     pub fn answer_keys(
         &mut self,

@@ -20,9 +20,10 @@ pub enum Inbound<M> {
     Handshake,
     /// Client: the handshake is complete, and operations can be sent.
     Ready,
-    /// Server: the client's init, to be answered with [`Peer::answer_init`](super::Peer::answer_init).
-    /// A text init (wire.md 2.3) is reported as the same type, without its host and token. Over
-    /// WebSocket there is no init; the owner greets as soon as the link is open.
+    /// Server: the client's init, to be answered with
+    /// [`Peer::answer_init`](super::Peer::answer_init). A text init (wire.md 2.3) is reported as
+    /// the same type, without its host and token. Over WebSocket there is no init; the owner greets
+    /// as soon as the link is open.
     Init(Init),
     /// Server: the client's public key, to be answered with
     /// [`Peer::answer_keys`](super::Peer::answer_keys).

@@ -83,8 +83,8 @@ impl Peer {
         self.end.is_none() && self.carrier.has_capacity()
     }
 
-    /// The bytes to send next, never empty; the same again until [`Peer::transmitted`]. `None` before
-    /// the link is open. A datagram is stamped with `now`.
+    /// The bytes to send next, never empty; the same again until [`Peer::transmitted`]. `None`
+    /// before the link is open. A datagram is stamped with `now`.
     #[must_use]
     pub fn transmit(&mut self, now: Timestamp) -> Option<&[u8]> {
         if self.phase == Phase::Opening {

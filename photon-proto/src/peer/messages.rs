@@ -20,8 +20,8 @@ impl Peer {
         self.end.is_some() || self.carrier.has_next()
     }
 
-    /// Takes the next thing that was received: at most one message. A client draws the secret of its
-    /// key exchange from `random`.
+    /// Takes the next thing that was received: at most one message. A client draws the secret of
+    /// its key exchange from `random`.
     #[inline]
     pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
         let inbound = self.next(now, random);
@@ -54,7 +54,8 @@ impl Peer {
             Some(Inbound::Handshake) if self.phase == Phase::AwaitInit => {
                 self.on_greeting(now, random)
             }
-            // wire.md 7.2: later session frames have no meaning, and ping answers are for the clock.
+            // wire.md 7.2: later session frames have no meaning, and ping answers are for the
+            // clock.
             Some(Inbound::Handshake) => Inbound::Nothing,
             Some(Inbound::Ping { client_time }) => {
                 self.bare_ping = true;

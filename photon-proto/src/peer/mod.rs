@@ -14,8 +14,9 @@
 //! both     any phase ──shutdown, abort──> Closing                (until is_flushed)
 //! ```
 //!
-//! Over datagrams a client sends its init once the UDP connection is established. Over WebSocket there is no
-//! init: the server greets, and an answered ping is as good as a greeting (wire.md 7.1).
+//! Over datagrams a client sends its init once the UDP connection is established. Over WebSocket
+//! there is no init: the server greets, and an answered ping is as good as a greeting (wire.md
+//! 7.1).
 //!
 //! **A client's steps run by themselves, a server's wait for the owner.** A client reports
 //! [`Inbound::Handshake`] and [`Inbound::Ready`] and needs no call in between. A server reports
@@ -28,15 +29,16 @@
 //!    message. Nothing is processed yet, except that a client's datagrams go to its UDP connection.
 //!    [`Peer::link_closed`] is the last call for a link.
 //! 2. Messages in: call [`Peer::receive`] while [`Peer::has_input`] is true, until
-//!    [`Inbound::Ended`]. Each call takes at most one message, so that the owner can bound its work.
-//!    An end is reported after everything that was received before it, and there is only one.
-//! 3. Messages out: [`Peer::send`] encodes into the peer's buffer, within a cap, or changes nothing.
-//! 4. Bytes out: [`Peer::transmit`] returns the same bytes until [`Peer::transmitted`]. On streams a
-//!    part may be transmitted; datagrams and WebSocket messages are sent whole.
+//!    [`Inbound::Ended`]. Each call takes at most one message, so that the owner can bound its
+//!    work. An end is reported after everything that was received before it, and there is only one.
+//! 3. Messages out: [`Peer::send`] encodes into the peer's buffer, within a cap, or changes
+//!    nothing.
+//! 4. Bytes out: [`Peer::transmit`] returns the same bytes until [`Peer::transmitted`]. On streams
+//!    a part may be transmitted; datagrams and WebSocket messages are sent whole.
 //! 5. Time: call [`Peer::handle_timeout`] when [`Peer::poll_timeout`] is due. Every time that is
 //!    passed in must be at least the one before.
-//! 6. Back-pressure: while [`Peer::wants_input`] is false, stop reading. One chunk more is accepted,
-//!    far more ends the connection ([`End::Overrun`]).
+//! 6. Back-pressure: while [`Peer::wants_input`] is false, stop reading. One chunk more is
+//!    accepted, far more ends the connection ([`End::Overrun`]).
 //! 7. The same calls with the same [`Random`] give the same bytes.
 //!
 //! A server's UDP connections belong to a [`udp::Acceptor`], whose table
@@ -217,9 +219,9 @@ impl fmt::Debug for Peer {
 }
 
 impl Peer {
-    /// The client's end of a connection whose link the driver is about to open. `application` is the
-    /// server application that the init names (wire.md 2.2). Over datagrams the challenge of the
-    /// UDP connection is drawn from `random`.
+    /// The client's end of a connection whose link the driver is about to open. `application` is
+    /// the server application that the init names (wire.md 2.2). Over datagrams the challenge of
+    /// the UDP connection is drawn from `random`.
     #[must_use]
     pub fn client(
         config: Arc<PeerConfig>,
@@ -333,8 +335,8 @@ impl Peer {
         self.last_received
     }
 
-    /// Client: the server's clock in milliseconds, which runs freely and wraps. `None` before it was
-    /// measured. Spec: wire.md 11, udp.md 8.
+    /// Client: the server's clock in milliseconds, which runs freely and wraps. `None` before it
+    /// was measured. Spec: wire.md 11, udp.md 8.
     #[must_use]
     pub fn server_time(&self, now: Timestamp) -> Option<i32> {
         match self.carrier.udp() {

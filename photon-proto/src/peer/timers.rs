@@ -44,8 +44,8 @@ impl Peer {
             .then_some(self.config.silence_timeout)
     }
 
-    /// Whether this end sends pings as messages. UDP pings by itself, and notices silence by what is
-    /// not acknowledged (udp.md 5.6).
+    /// Whether this end sends pings as messages. UDP pings by itself, and notices silence by what
+    /// is not acknowledged (udp.md 5.6).
     pub(super) fn sends_pings(&self) -> bool {
         self.role == Role::Client && !matches!(self.wire, Wire::Datagram)
     }

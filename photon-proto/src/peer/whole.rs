@@ -237,7 +237,7 @@ impl Whole {
         self.queue(message);
     }
 
-    /// Appends a client's ping. It is not bound to the cap: without pings the server would time out.
+    /// Appends a client's ping. The cap does not apply: without pings the server would time out.
     pub(super) fn write_ping(&mut self, protocol: Protocol, limits: &Limits, client_time: i32) {
         let mut message = self.spare.pop().unwrap_or_default();
         #[cfg(feature = "json")]

@@ -41,7 +41,8 @@
 //! # }
 //! # let (_handle, event) = server.poll_event().unwrap();
 //! # assert_eq!(event, Event::Connected);
-//! # let (_handle, Event::Message(message)) = server.poll_event().unwrap() else { panic!("no message") };
+//! # let (_handle, event) = server.poll_event().unwrap();
+//! # let Event::Message(message) = event else { panic!("no message") };
 //! # assert_eq!(message.bytes, b"hello");
 //! # Ok::<(), photon_proto::udp::SendError>(())
 //! ```
