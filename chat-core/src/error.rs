@@ -70,12 +70,12 @@ pub enum RequestError {
     Address {
         /// The address as configured.
         text: Text,
-        /// The fault.
+        /// The part of the address that is wrong.
         why: AddressError,
     },
 }
 
-/// The fault of a server address.
+/// The reason why a text is not a server address.
 ///
 /// May grow with the syntax of addresses.
 ///

@@ -277,7 +277,7 @@ pub struct ErrorInfo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BadMessage {
-    /// The fault. Its offset counts from the start of the message.
+    /// The reason why decoding failed. Its offset counts from the start of the message.
     pub error: DecodeError,
     /// The bytes of the message, from the first. An encrypted message is decrypted; if that failed,
     /// its body is the result of the attempt.

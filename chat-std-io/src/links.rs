@@ -165,7 +165,7 @@ impl Links {
 
     fn on_connected(&mut self, chat: &mut ChatClient, now: Timestamp, connected: Connected) {
         let Connected { link: id, result } = connected;
-        // Without its link, the connect was cancelled after the thread had finished it.
+        // There is no link if the connect was cancelled after the thread had finished it.
         let Some(index) = self.live.iter().position(|link| link.id == id) else {
             return;
         };
@@ -264,7 +264,7 @@ impl Links {
     }
 
     fn close(&mut self, id: LinkId, now: Timestamp) {
-        // Not found if it failed while the command was queued.
+        // There is none if it failed while the command was queued.
         let Some(index) = self.live.iter().position(|link| link.id == id) else {
             return;
         };
@@ -326,7 +326,7 @@ impl Links {
         stats.wakeups += 1;
         match reader {
             Some(socket) if !connecting => socket.sleep(longest, stats),
-            // Without a connect under way either, this is a plain sleep.
+            // If no connect is under way either, this is a plain sleep.
             _ => connector.sleep(longest),
         }
     }

@@ -274,7 +274,8 @@ impl Session {
             if left.is_zero() || self.links.sleep(&self.chat, left) {
                 break;
             }
-            // Without input: the sleep could not notice everything, or the time has passed.
+            // The sleep reported no input. Sockets are tried nevertheless: it may have been a short
+            // sleep that cannot notice everything.
             let now = self.clock.now();
             self.links.send(&mut self.chat, now);
             if self.links.receive(&mut self.chat, now).any {

@@ -62,7 +62,7 @@ impl ChatClient {
         let space = self.pending.subscribe.check_space();
         self.send_chat(false, |buffer, config| {
             subscribe::write(buffer, config, channels.clone(), &options)?;
-            // Last, because the arguments come before space.
+            // Reported last: an error in the arguments takes precedence over a lack of space.
             space
         })?;
         if options.history_was_clamped {
@@ -103,6 +103,7 @@ impl ChatClient {
         let space = self.pending.unsubscribe.check_space();
         self.send_chat(false, |buffer, config| {
             unsubscribe::write(buffer, config, channels.clone())?;
+            // Reported last, as in `subscribe`.
             space
         })?;
         let (id, timer) = (self.pending.next_id(), self.request_timer());

@@ -44,8 +44,9 @@ impl Connection {
         self.peer.phase() != Phase::Opening
     }
 
-    /// Whether opening the link involves the server. On a datagram link it does not, so a server
-    /// that never answers is a timeout, however far the driver is. Spec: chat.md 1.11.
+    /// Whether the link opens without the server: a datagram socket exchanges nothing. A server
+    /// that does not answer then counts as silent, even before the driver has reported the link as
+    /// opened. Spec: chat.md 1.11.
     pub(super) fn is_connectionless(&self) -> bool {
         self.peer.wire() == Wire::Datagram
     }

@@ -42,7 +42,7 @@ pub(super) struct LoginFlow {
 impl LoginFlow {
     // Addresses of the name server.
 
-    /// Begins anew with these addresses, of which there is at least one.
+    /// Starts over with these addresses, of which there is at least one.
     pub(super) fn begin(&mut self, addresses: Vec<ServerAddress>, region: Option<Text>) {
         debug_assert!(!addresses.is_empty(), "a connect call checks its addresses");
         debug_assert!(
@@ -85,8 +85,8 @@ impl LoginFlow {
 
     /// Returns the index of the first address for a fall back. A client never moves from secure to
     /// insecure, so after a secure front end only secure addresses are tried, if there are any (an
-    /// insecure name server may assign a secure front end). They come last: the connect call
-    /// refuses an insecure address after a secure one.
+    /// insecure name server may assign a secure front end). All addresses from that index on are
+    /// secure, because the connect call refuses an insecure address after a secure one.
     fn first_fallback_address(&self) -> usize {
         let is_secure = |address: &ServerAddress| address.scheme().is_secure();
         if self.front_end.as_ref().is_some_and(is_secure) {

@@ -54,6 +54,7 @@ impl ChatClient {
         let config = &self.config;
         connection.peer.send(options, |buffer, _, _| {
             regions::write(buffer, config)?;
+            // Reported last, as in `subscribe`.
             space
         })?;
         self.pending.regions.push(Timer::Armed {

@@ -78,12 +78,12 @@ impl ChatClient {
         if self.poll_timeout().is_none_or(|at| at > now) {
             return Serviced { more: false };
         }
-        // First the peer: a resend or a ping must not wait behind a long backlog of messages.
+        // The peer comes first: a resend or a ping must not wait behind a long backlog of messages.
         if let Some(connection) = &mut self.connection {
             connection.peer.handle_timeout(now);
         }
-        // Then messages, and deadlines last: a response that arrived before its deadline counts
-        // even if the application calls late.
+        // Messages come next, and deadlines last: a response that arrived before its deadline
+        // counts even if the application calls late.
         let state = self.state;
         let mut budget = self.config.max_messages_per_service;
         while budget > 0 && self.state == state && self.can_process() {
@@ -250,7 +250,7 @@ impl ChatClient {
             }
             Err(bad) => bad,
         };
-        // The connection goes on: on a stream and over UDP the next message is found all the same.
+        // The connection goes on: each wire marks where a message ends, so the next one is found.
         self.stats.bad_messages += 1;
         self.config.log_net(
             log::Level::Warn,

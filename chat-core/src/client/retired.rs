@@ -70,7 +70,8 @@ impl RetiredLinks {
     fn remove(&mut self, index: usize) -> Finished {
         let retired = self.links.remove(index);
         if self.links.is_empty() {
-            // A move to the front end comes once, and a client lives long.
+            // Returns the memory: most clients retire one link, on the move to the front end, and
+            // then stay connected for a long time.
             self.links = Vec::new();
         }
         Finished {

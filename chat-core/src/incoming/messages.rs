@@ -52,7 +52,8 @@ impl Incoming<'_> {
         let Some(name) = channel.filter(|_| senders && contents) else {
             return Err(missing("channel, senders or messages (p1, p4, p2)"));
         };
-        // Before texts are checked and copied: events of unknown channels must be cheap.
+        // The channel is looked up before texts are checked and copied, so that events of unknown
+        // channels are cheap.
         let Some(channel) = self.model.public.get(name) else {
             self.stats.unknown_channel_events += 1;
             self.config.log(
@@ -92,8 +93,8 @@ impl Incoming<'_> {
         let (Some(sender), Some(content)) = (sender, content) else {
             return Err(missing("sender or message (p5, p3)"));
         };
-        // The channel of a private message is named after the other user, so the target counts for
-        // a message of one's own.
+        // The channel of a private message is named after the other user: the target of a message
+        // that this user sent, the sender of any other.
         let other = if sender == &*self.config.user_id.0 {
             target.unwrap_or(sender)
         } else {

@@ -31,7 +31,7 @@ pub(crate) struct Model {
     unsolicited: usize,
 }
 
-/// How a change of subscribers was received.
+/// The result of applying an event about one subscriber who entered or left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PresenceUpdate {
     /// Whether the channel is known, publishes its subscribers, and had the user (or space for it).

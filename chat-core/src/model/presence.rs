@@ -133,7 +133,7 @@ fn set(properties: &mut Properties, budget: &mut MemoryBudget, key: &Value, valu
     if matches!(value, Value::Null) {
         return true;
     }
-    // An old value that the new one does not replace is gone all the same: it is no longer true.
+    // Even if the new value does not fit, the old one stays removed: it is no longer true.
     let fits = budget.try_charge(property_bytes(key, value));
     if fits {
         properties.insert(key.clone(), value.clone());

@@ -123,7 +123,7 @@ pub(crate) fn connect(
                 text: protocol.is_text(),
                 subprotocol: protocol.name(),
             };
-            // Before connecting: a target that fits no request needs no connection.
+            // Made before connecting: a target that fits no request needs no connection.
             let client = websocket::Handshaking::new(target, kind, setup)?;
             let (stream, address) = addresses::tcp(&resolve::addresses(target)?, wanted)?;
             let socket = client.over(tcp::Stream::new(stream), address.is_ipv6());

@@ -112,7 +112,7 @@ impl MaybeTlsIo<'_> {
         self.tcp.stream.shutdown_write()
     }
 
-    /// Ends the connection for this reason, which reading then reports.
+    /// Ends the connection. The next read reports `reason`.
     pub(crate) fn fail(&mut self, reason: LinkError) {
         self.tcp.stream.fail(reason);
     }

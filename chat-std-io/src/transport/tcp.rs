@@ -22,7 +22,7 @@ pub(crate) struct Stream {
 /// Result of one read.
 #[derive(Debug)]
 pub(crate) enum Received {
-    /// So many bytes were written to the buffer.
+    /// The number of bytes that were written to the buffer.
     Bytes(usize),
     /// Nothing has arrived.
     Nothing,

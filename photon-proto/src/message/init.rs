@@ -74,19 +74,19 @@ impl Init {
 /// 2.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpInit {
-    /// The application id.
+    /// The id of the server application, in full: unlike the binary init it is not cut.
     pub application: Text,
     /// The client version as text, for example `4.1.8.3`.
     pub version: Text,
-    /// The serialization protocol.
+    /// The serialization protocol of the token and of all later messages.
     pub protocol: Protocol,
-    /// The SDK byte.
+    /// The SDK byte, as in [`Init::sdk`].
     pub sdk: u8,
     /// Whether the client is connected over IPv6.
     pub ipv6: bool,
     /// The `Host` line: the address to which the client connected.
     pub host: Text,
-    /// The token.
+    /// The token: the body of the request, decoded as one value.
     pub token: Value,
 }
 

@@ -138,9 +138,9 @@ impl Carrier {
 
     // Messages out.
 
-    /// Appends a message on channel 0, reliable, if no more than `cap` bytes then wait; `write`
-    /// gets the buffer and the position where the message begins. Undone if `write` fails. After
-    /// the end of the link the message is dropped.
+    /// Appends a reliable message on channel 0, unless more than `cap` bytes would then wait.
+    /// `write` gets the buffer and the position where the message begins; if it fails, nothing
+    /// remains of the message. After the end of the link the message is dropped.
     pub(super) fn write<E: From<SendError>>(
         &mut self,
         cap: usize,

@@ -20,7 +20,7 @@ use core::ops::Range;
 #[cfg(feature = "encryption")]
 use crate::crypto::{Cipher, KeyExchange};
 
-/// As captured from real servers. Spec: wire.md 2.5.
+/// The init response: the one that real servers were captured sending. Spec: wire.md 2.5.
 const INIT_RESPONSE: [u8; 3] = [MAGIC, MessageKind::InitResponse as u8, 0];
 
 /// Key material between the request and the answer of a key exchange.
@@ -458,7 +458,7 @@ impl Peer {
         let _ = written;
     }
 
-    // Both.
+    // Both roles.
 
     fn decode(
         &mut self,

@@ -45,7 +45,7 @@ pub enum Inbound<M> {
     /// A message that cannot be decoded or decrypted. It is skipped: the connection goes on.
     /// Spec: wire.md 10.
     Bad {
-        /// The fault.
+        /// The reason why it cannot be decoded or decrypted.
         error: DecodeError,
         /// The message, as far as it was decrypted.
         message: M,

@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// A driver may hand over one chunk although no input was wanted: it had read already. This much
-/// above the cap is accepted.
+/// The input that is accepted above the cap, in bytes: one chunk that the driver had read before it
+/// learned that no input is wanted.
 const OVERRUN_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]

@@ -460,7 +460,8 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         let Some(entry) = self.entry_mut(handle) else {
             return;
         };
-        // Also if the same datagram has ended it: its client was connected, if only for a moment.
+        // A connection that the same datagram ended is verified as well: its client was connected,
+        // if only for a moment.
         if !entry.verified && entry.connection.is_newly_connected() {
             self.verify(handle);
         }

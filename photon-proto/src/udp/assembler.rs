@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 /// The maximum distance of a number from the delivered ones, and therefore the maximum number of
 /// fragments of one message. Spec: udp.md 9, item 9.
 pub(crate) const RECEIVE_WINDOW: u32 = 4096;
-/// So many fragments that contradict the first one of their message end the connection.
+/// The number of fragments contradicting the first one of their message that ends the connection.
 /// Spec: udp.md 9, item 16.
 const MAX_MISMATCHES: u32 = 16;
 

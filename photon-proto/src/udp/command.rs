@@ -148,15 +148,15 @@ pub struct ConnectFields {
     pub window_size: u32,
     /// The number of channels besides the control channel.
     pub channel_count: u32,
-    /// The incoming bandwidth. Neither end uses this field or the following ones.
+    /// The incoming bandwidth; clients send 0. Neither end uses this field or the following ones.
     pub bandwidth_in: u32,
-    /// The outgoing bandwidth.
+    /// The outgoing bandwidth; clients send 0.
     pub bandwidth_out: u32,
-    /// The throttle interval.
+    /// The throttle interval of ENet; clients send 5000.
     pub throttle_interval: u32,
-    /// The throttle acceleration.
+    /// The throttle acceleration of ENet; clients send 2.
     pub throttle_acceleration: u32,
-    /// The throttle deceleration.
+    /// The throttle deceleration of ENet; clients send 2.
     pub throttle_deceleration: u32,
 }
 

@@ -57,7 +57,7 @@ impl Pool {
         if buffer.capacity() == 0 || buffer.capacity() > MAX_BUFFER_BYTES {
             return;
         }
-        // The oldest buffer goes: nothing has fitted into it for the longest time.
+        // Drop the oldest buffer, which has been unused for the longest time.
         if self.buffers.len() >= MAX_BUFFERS {
             self.drop_oldest();
         }

@@ -178,7 +178,7 @@ impl Receiver {
             }
             (kind::UNSEQUENCED, Body::Numbered { number, payload }) => {
                 check_number(number.max(1))?;
-                // Before the group is marked as seen: a resend of it must still be new.
+                // Checked before the group is marked as seen: a resend of it must still be new.
                 if !inbox.has_space_in_order() {
                     return Err(Reject::Discard(Discard::Full));
                 }

@@ -77,7 +77,8 @@ impl Datagrams {
                 Received::End(error) => return Err(LinkEnd::Failed(error)),
             }
         }
-        // Probably. Only another receive would show it, which the next pass does.
+        // `more` is a guess: only another receive would show whether a datagram is left, and the
+        // next pass makes it.
         Ok(ReadOutcome { any, more: true })
     }
 

@@ -27,7 +27,7 @@ pub(super) fn on_close_frame(frame: Option<&CloseFrame>) -> Ending {
     };
     let (code, reason) = (u16::from(frame.code), frame.reason.as_str());
     let meaning = meaning(code);
-    // Without the reason: it is the server's text and may contain a user id.
+    // The reason is not logged: it is the server's text and may contain a user id.
     log::debug!(
         target: "photon_chat::net",
         "the server closed the WebSocket with code {code} ({meaning})"

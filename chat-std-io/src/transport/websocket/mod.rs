@@ -179,8 +179,8 @@ impl WebSocket {
             outcome.any = true;
         }
         if client.wants_input() {
-            // Until this pass has found out: a frame may lie in tungstenite's buffer, or in the TLS
-            // connection's, where a sleep on the socket would not notice it.
+            // False until this pass finds nothing more: a frame may lie in the buffer of
+            // tungstenite or of TLS, where a sleep on the socket would not notice it.
             self.drained = false;
             outcome.any |= self.read(client, &mut budget, stats)?;
             outcome.more = !self.drained && client.wants_input();

@@ -298,8 +298,8 @@ pub(super) fn dictionary_types(r: &mut Reader<'_>) -> Result<(u8, u8), DecodeErr
     Ok((declared(r, true)?, declared(r, false)?))
 }
 
-/// Decodes a key or value of a map. Its type is declared, or (code 0) precedes it. The map has
-/// charged for it.
+/// Decodes a key or value of a map. Its type is declared, or (code 0) precedes it. Its cost was
+/// charged to the budget with the whole map.
 fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Value, DecodeError> {
     let at = r.offset();
     let code = if declared == code::UNKNOWN {
