@@ -176,6 +176,7 @@ impl LoginFlow {
     }
 
     pub(super) fn set_front_end(&mut self, address: ServerAddress) {
+        debug_assert!(self.token.is_some(), "a front end is kept with its token");
         self.front_end = Some(address);
     }
 

@@ -99,6 +99,11 @@ impl ChatClient {
     }
 
     pub(super) fn log_in_on_name_server(&mut self, region: &str) -> Result<(), RequestError> {
+        debug_assert_eq!(
+            self.state,
+            State::ConnectedToNameServer,
+            "the handshake with the name server comes first"
+        );
         let Some(connection) = &mut self.connection else {
             debug_assert!(false, "a state with a connection has a peer");
             return Err(RequestError::WrongState(self.state));
@@ -120,6 +125,11 @@ impl ChatClient {
 
     /// Handles an accepted login: moves on to the front end that the name server assigns.
     pub(super) fn on_name_server_login(&mut self, mut login: Login) {
+        debug_assert_eq!(
+            self.state,
+            State::ConnectedToNameServer,
+            "a login is sent in this state only, and leaving it closes the connection"
+        );
         self.login.on_name_server_login();
         let Some(address) = login.address.take() else {
             return self.fail_connection(CauseKind::MissingAddress, |cause| cause);

@@ -55,6 +55,10 @@ impl RetiredLinks {
             flush,
             on_purpose,
         });
+        debug_assert!(
+            self.links.len() <= MAX_RETIRED_LINKS,
+            "the oldest link made space"
+        );
         oldest
     }
 

@@ -85,7 +85,8 @@ impl Caches {
         let order = self.next_order;
         self.next_order += 1;
         self.budget.charge(messages.pinned_bytes());
-        self.by_order.insert(order, key);
+        let replaced = self.by_order.insert(order, key);
+        debug_assert!(replaced.is_none(), "every part has an order of its own");
         cache.messages += messages.len();
         cache.parts.push_back(Part {
             messages,

@@ -158,11 +158,17 @@ impl Channels {
             cache: Cache::default(),
             presence: Presence::default(),
         };
+        debug_assert!(
+            !self.by_number.contains_key(&number),
+            "numbers are not reused: they order the channels by age"
+        );
         self.by_number.entry(number).or_insert(Box::new(channel))
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
-        self.by_number.remove(&self.numbers.remove(name)?)
+        let removed = self.by_number.remove(&self.numbers.remove(name)?);
+        debug_assert!(removed.is_some(), "every name belongs to a channel");
+        removed
     }
 
     pub(super) fn len(&self) -> usize {

@@ -74,7 +74,14 @@ impl Stream {
                 clock.on_ping_answer(now, server_time, client_time);
                 Inbound::Nothing
             }
-            Ok(Some(Item::PingRequest { client_time })) => Inbound::Ping { client_time },
+            Ok(Some(Item::PingRequest { client_time })) => {
+                debug_assert_eq!(
+                    self.role,
+                    Role::Server,
+                    "the splitter of a client takes no ping requests"
+                );
+                Inbound::Ping { client_time }
+            }
             Err(error) => Inbound::Ended(End::BadStream(error)),
         })
     }
@@ -103,10 +110,12 @@ impl Stream {
     }
 
     pub(super) fn write_ping(&mut self, client_time: i32) {
+        debug_assert_eq!(self.role, Role::Client, "a client finds no ping requests");
         tcp::encode_ping_request(&mut self.outgoing.bytes, client_time);
     }
 
     pub(super) fn write_ping_answer(&mut self, server_time: i32, client_time: i32) {
+        debug_assert_eq!(self.role, Role::Server, "a server finds no ping responses");
         tcp::encode_ping_response(&mut self.outgoing.bytes, server_time, client_time);
     }
 

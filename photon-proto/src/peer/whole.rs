@@ -81,6 +81,16 @@ impl Whole {
         }
     }
 
+    /// Returns an empty buffer. A message begins at its first byte.
+    fn take_spare(&mut self) -> Vec<u8> {
+        let buffer = self.spare.pop().unwrap_or_default();
+        debug_assert!(
+            buffer.is_empty(),
+            "buffers are cleared before they are kept"
+        );
+        buffer
+    }
+
     // Messages in.
 
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Overrun> {
@@ -89,8 +99,7 @@ impl Whole {
             return Err(Overrun);
         }
         self.incoming_bytes += bytes.len();
-        let mut message = self.spare.pop().unwrap_or_default();
-        debug_assert!(message.is_empty(), "spare buffers are empty");
+        let mut message = self.take_spare();
         message.extend_from_slice(bytes);
         self.incoming.push_back(message);
         Ok(())
@@ -215,7 +224,7 @@ impl Whole {
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
         admit: impl FnOnce(usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut message = self.spare.pop().unwrap_or_default();
+        let mut message = self.take_spare();
         let written = write(&mut message, 0);
         #[cfg(feature = "json")]
         let written = if self.text {
@@ -232,14 +241,14 @@ impl Whole {
     }
 
     pub(super) fn write_raw(&mut self, bytes: &[u8]) {
-        let mut message = self.spare.pop().unwrap_or_default();
+        let mut message = self.take_spare();
         message.extend_from_slice(bytes);
         self.queue(message);
     }
 
     /// Appends a client's ping. The cap does not apply: without pings the server would time out.
     pub(super) fn write_ping(&mut self, protocol: Protocol, limits: &Limits, client_time: i32) {
-        let mut message = self.spare.pop().unwrap_or_default();
+        let mut message = self.take_spare();
         #[cfg(feature = "json")]
         let written = if self.text {
             crate::json::encode_ping_request(&mut message, limits, client_time)
@@ -256,7 +265,7 @@ impl Whole {
 
     #[cfg(feature = "json")]
     fn convert(&mut self, message: &mut Vec<u8>, config: &PeerConfig) -> Result<(), SendError> {
-        let mut text = self.spare.pop().unwrap_or_default();
+        let mut text = self.take_spare();
         let encoded = json::encode(message, &config.limits, &mut text);
         self.recycle(core::mem::replace(message, text), config.kept_bytes);
         encoded
@@ -285,6 +294,10 @@ impl Whole {
             self.outgoing_bytes -= message.len();
             self.recycle(message, kept_bytes);
         }
+        debug_assert!(
+            !self.outgoing.is_empty() || self.outgoing_bytes == 0,
+            "an empty queue holds no bytes"
+        );
     }
 
     pub(super) fn discard_output(&mut self) {

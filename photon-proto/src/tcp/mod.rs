@@ -308,7 +308,7 @@ impl Splitter {
 
     /// Takes an item that `peek` found.
     fn take(&mut self, found: Found) -> Item {
-        match found {
+        let item = match found {
             Found::Frame {
                 channel,
                 delivery,
@@ -338,7 +338,12 @@ impl Splitter {
                     client_time,
                 }
             }
-        }
+        };
+        debug_assert!(
+            self.taken <= self.buffer.len(),
+            "`peek` finds complete items only"
+        );
+        item
     }
 
     /// The base of the ranges in items: the stream position of the buffer, so that an old range

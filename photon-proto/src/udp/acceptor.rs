@@ -601,6 +601,12 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         let Some(entry) = self.entry(handle) else {
             return;
         };
+        debug_assert_ne!(
+            self.half_open
+                .get(&(entry.address.clone(), entry.connection.challenge())),
+            Some(&handle),
+            "a half-open connection leaves its map first"
+        );
         if self.connected.get(&entry.address) == Some(&handle) {
             let address = entry.address.clone();
             self.connected.remove(&address);
