@@ -8,14 +8,15 @@ use crate::limits::Limits;
 use crate::message::MessageWriter;
 use alloc::vec::Vec;
 
-/// The operation code of the key exchange.
+/// The operation code of the key exchange. Spec: wire.md 8.1.
 pub const INIT_ENCRYPTION: u8 = 0;
-/// The operation code of the ping, for carriers without a ping of their own.
+/// The operation code of the ping, for carriers without a ping of their own. Spec: wire.md 8.4.
 pub const PING: u8 = 1;
 
 /// The parameter of the sender's public key (key exchange) or of the client's time (ping).
+/// Spec: wire.md 8.
 const FIRST: u8 = 1;
-/// The parameter of the server's time (ping response).
+/// The parameter of the server's time (ping response). Spec: wire.md 8.
 const SECOND: u8 = 2;
 
 /// Appends a key exchange request with the client's public key. Spec: wire.md 8.1.

@@ -9,6 +9,7 @@ use cbc::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyIni
 use super::Key;
 use crate::error::{DecodeError, DecodeErrorKind};
 
+/// The block length of AES, which is also the length of the IV. Spec: wire.md 8.2.
 const BLOCK_BYTES: usize = 16;
 
 /// Encrypts and decrypts message bodies with one [`Key`], whose schedule is computed once.

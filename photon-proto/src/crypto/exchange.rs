@@ -11,10 +11,12 @@ use crate::random::Random;
 
 /// The maximum length of a public key and of the shared value: the 768 bits of the prime.
 const GROUP_BYTES: usize = 96;
+/// The length of a secret exponent, as in the official client. Spec: wire.md 8.1.
 const SECRET_BYTES: usize = 20;
+/// The same length in bits: the exponentiation processes no more of them.
 const SECRET_BITS: u32 = 160;
 
-// wire.md 8.1
+// Oakley group 1, but with 22 instead of 2 as the generator. Spec: wire.md 8.1.
 const PRIME: Odd<U768> = Odd::<U768>::from_be_hex(
     "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd1\
      29024e088a67cc74020bbea63b139b22514a08798e3404dd\

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 
 /// The length of the application field. Spec: wire.md 2.2.
 const APPLICATION_BYTES: usize = 32;
+/// The bit of the sixth byte that reports a connection over IPv6. Spec: wire.md 2.2.
 const IPV6: u8 = 0x80;
 
 /// The binary init, 41 bytes. Exhaustive: the format is fixed. Spec: wire.md 2.2.

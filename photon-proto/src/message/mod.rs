@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 pub use init::{HttpInit, Init};
 pub use write::MessageWriter;
 
-/// The first byte of every message.
+/// The first byte of every message. Spec: wire.md 1.
 pub const MAGIC: u8 = 0xF3;
 /// A synonym of [`MAGIC`] that is accepted but never sent. Spec: wire.md 1.1.
 const MAGIC_SYNONYM: u8 = 0xFD;

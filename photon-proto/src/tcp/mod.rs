@@ -15,9 +15,13 @@ use crate::role::Role;
 /// The length of the header in front of each message. Spec: wire.md 6.1.
 pub const HEADER_BYTES: usize = 7;
 
+/// The first byte of a frame. Spec: wire.md 6.1.
 const FRAME: u8 = 0xFB;
+/// The first byte of a ping, which has no frame around it. Spec: wire.md 6.3.
 const PING: u8 = 0xF0;
+/// [`PING`] and the client's time. Spec: wire.md 6.3.
 const PING_REQUEST_BYTES: usize = 5;
+/// [`PING`], the server's time, and the client's time. Spec: wire.md 6.3.
 const PING_RESPONSE_BYTES: usize = 9;
 /// `F3` and the message type. Official readers fail on a shorter message. Spec: wire.md 6.1.
 const MIN_MESSAGE_BYTES: usize = 2;

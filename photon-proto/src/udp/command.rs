@@ -10,14 +10,14 @@ pub const FRAGMENT_HEADER_BYTES: usize = 32;
 pub const CONNECT_BYTES: usize = 44;
 /// Length of an ack, in bytes. Spec: udp.md 5.1.
 pub const ACK_BYTES: usize = 20;
-/// Length of the header of unreliable and unsequenced commands, in bytes.
+/// Length of the header of unreliable and unsequenced commands, in bytes. Spec: udp.md 2.2.
 pub const NUMBERED_HEADER_BYTES: usize = 16;
 
-/// The channel of commands about the connection itself.
+/// The channel of commands about the connection itself. Spec: udp.md 2.1.
 pub const CONTROL_CHANNEL: u8 = 0xFF;
-/// Flag: the receiver must acknowledge the command.
+/// Flag: the receiver must acknowledge the command. Spec: udp.md 2.1.
 pub const FLAG_RELIABLE: u8 = 1;
-/// Flag: the command is numbered separately from the sequence.
+/// Flag: the command is numbered separately from the sequence. Spec: udp.md 2.1.
 pub const FLAG_UNSEQUENCED: u8 = 2;
 
 /// Command types. Spec: udp.md 2.2.

@@ -9,10 +9,12 @@ pub const HEADER_BYTES: usize = 12;
 pub const CRC_HEADER_BYTES: usize = 16;
 /// The maximum length of a datagram, in bytes; longer ones are dropped. Spec: udp.md 9, item 5.
 pub const MAX_BYTES: usize = 2048;
-/// The peer id of a client before the server has assigned one.
+/// The peer id of a client before the server has assigned one. Spec: udp.md 1.1.
 pub const NO_PEER_ID: u16 = 0xFFFF;
 
+/// The flags of a datagram without checksum. Spec: udp.md 1.1.
 const FLAGS_PLAIN: u8 = 0x00;
+/// The flags of a datagram with checksum. Spec: udp.md 1.2.
 const FLAGS_CRC: u8 = 0xCC;
 
 /// The header of a datagram. Exhaustive: the format is fixed.
