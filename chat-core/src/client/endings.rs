@@ -218,6 +218,10 @@ impl ChatClient {
         if let Some(index) = open {
             self.commands.remove(index);
         } else {
+            debug_assert!(
+                !self.commands.contains(&LinkCommand::Close { link }),
+                "the driver closes a link once"
+            );
             self.commands.push_back(LinkCommand::Close { link });
         }
     }
