@@ -10,11 +10,12 @@ use crate::channel_events::{by_user, messages_event, uneven_event, untyped};
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
 use crate::history::{History, HistoryMemory, newest_within};
 use crate::partition::Partition;
 use crate::properties;
 use crate::requests::{Asked, Publish, int};
+use crate::steps::Step;
 use crate::timers::Timer;
 use chat_core::codes::{event, parameter as p, property, return_code};
 

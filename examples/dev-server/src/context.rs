@@ -65,6 +65,16 @@ impl Context<'_> {
         self.respond(id, asked, return_code, text, Parameters::new());
     }
 
+    /// Refuses an operation that the server does not know. Spec: chat.md 12, common.
+    pub(crate) fn refuse_unknown(&mut self, id: ConnectionId, asked: Asked) {
+        self.refuse(
+            id,
+            asked,
+            return_code::INVALID_OPERATION,
+            "unknown operation",
+        );
+    }
+
     /// Refuses a request whose parameters have wrong types. Spec: chat.md 12, subscribe.
     pub(crate) fn refuse_wrong(&mut self, id: ConnectionId, asked: Asked, Wrong(key): Wrong) {
         let text = format!("parameter {key} is missing or has the wrong type");

@@ -1,63 +1,7 @@
 //! [`Faults`]: errors that the server makes on request, all off by default. Spec: chat.md 12, fault
 //! switches.
 
-use chat_core::codes::operation;
-
-use crate::connections::ServerKind;
-
-/// A point in a connection's life at which a fault can happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Step {
-    /// A connection was accepted; nothing has been received.
-    Accept(ServerKind),
-    /// The init arrived.
-    Init(ServerKind),
-    /// The key exchange request arrived.
-    KeyExchange(ServerKind),
-    /// A ping arrived.
-    Ping(ServerKind),
-    /// Operation 220 on the name server.
-    GetRegions,
-    /// Operation 230.
-    Authenticate(ServerKind),
-    /// Operation 0.
-    Subscribe,
-    /// Operation 1.
-    Unsubscribe,
-    /// Operation 2.
-    Publish,
-    /// Operation 3.
-    SendPrivate,
-    /// Operation 5.
-    UpdateStatus,
-    /// Operation 6.
-    AddFriends,
-    /// Operation 7.
-    RemoveFriends,
-    /// Operation 8.
-    SetProperties,
-}
-
-impl Step {
-    /// The step of a received operation; `None` for an unknown operation.
-    pub(crate) const fn of_operation(server_kind: ServerKind, code: u8) -> Option<Self> {
-        Some(match (server_kind, code) {
-            (_, operation::AUTHENTICATE) => Self::Authenticate(server_kind),
-            (ServerKind::NameServer, operation::GET_REGIONS) => Self::GetRegions,
-            (ServerKind::NameServer, _) => return None,
-            (ServerKind::FrontEnd, operation::SUBSCRIBE) => Self::Subscribe,
-            (ServerKind::FrontEnd, operation::UNSUBSCRIBE) => Self::Unsubscribe,
-            (ServerKind::FrontEnd, operation::PUBLISH) => Self::Publish,
-            (ServerKind::FrontEnd, operation::SEND_PRIVATE) => Self::SendPrivate,
-            (ServerKind::FrontEnd, operation::UPDATE_STATUS) => Self::UpdateStatus,
-            (ServerKind::FrontEnd, operation::ADD_FRIENDS) => Self::AddFriends,
-            (ServerKind::FrontEnd, operation::REMOVE_FRIENDS) => Self::RemoveFriends,
-            (ServerKind::FrontEnd, operation::SET_PROPERTIES) => Self::SetProperties,
-            _ => return None,
-        })
-    }
-}
+use crate::steps::Step;
 
 /// The behaviour of the server at a [`Step`]. Unless stated otherwise it replaces the response, and
 /// the request has no effect.
@@ -271,7 +215,8 @@ impl Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Faults, Step};
+    use super::{Fault, Faults};
+    use crate::steps::Step;
 
     #[test]
     fn a_counted_fault_ends_by_itself_and_others_do_not() {

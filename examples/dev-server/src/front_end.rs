@@ -5,9 +5,10 @@ use photon_proto::{Parameters, Text, Value};
 use crate::authentication::{self, Refusal};
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
 use crate::partition::{Partition, PartitionKey};
 use crate::requests::{Asked, Fields, Wrong};
+use crate::steps::{ChatOperation, Step};
 use chat_core::codes::{operation, parameter as p, return_code};
 
 impl ServerCore {
@@ -16,30 +17,27 @@ impl ServerCore {
             .connections
             .get(id)
             .and_then(|connection| connection.user.clone());
-        match (asked.code, user) {
-            (operation::AUTHENTICATE, None) => self.enter_front_end(id, asked, fields),
-            (operation::AUTHENTICATE, Some(_)) => {
-                self.context().refuse(
+        if asked.code == operation::AUTHENTICATE {
+            return match user {
+                None => self.enter_front_end(id, asked, fields),
+                Some(_) => self.context().refuse(
                     id,
                     asked,
                     return_code::NOT_ALLOWED_IN_STATE,
                     "already authenticated",
-                );
-            }
-            (code, user) if is_chat(code) => match user {
-                Some((key, user_id)) => self.chat(id, asked, fields, &key, &user_id),
-                None => self.context().refuse(
-                    id,
-                    asked,
-                    return_code::NOT_ALLOWED_IN_STATE,
-                    "not authenticated",
                 ),
-            },
-            _ => self.context().refuse(
+            };
+        }
+        let Some(operation) = ChatOperation::of_code(asked.code) else {
+            return self.context().refuse_unknown(id, asked);
+        };
+        match user {
+            Some((key, user_id)) => self.chat(id, asked, operation, fields, &key, &user_id),
+            None => self.context().refuse(
                 id,
                 asked,
-                return_code::INVALID_OPERATION,
-                "unknown operation",
+                return_code::NOT_ALLOWED_IN_STATE,
+                "not authenticated",
             ),
         }
     }
@@ -110,6 +108,7 @@ impl ServerCore {
         &mut self,
         id: ConnectionId,
         asked: Asked,
+        operation: ChatOperation,
         mut fields: Fields,
         key: &PartitionKey,
         user_id: &Text,
@@ -135,59 +134,40 @@ impl ServerCore {
             );
         }
         let cx = &mut cx;
-        let done: Result<(), Wrong> = match asked.code {
-            operation::SUBSCRIBE => fields
+        let done: Result<(), Wrong> = match operation {
+            ChatOperation::Subscribe => fields
                 .subscribe()
                 .map(|ask| partition.subscribe(cx, id, asked, user_id, ask)),
-            operation::UNSUBSCRIBE => fields
+            ChatOperation::Unsubscribe => fields
                 .texts(p::CHANNELS)
                 .map(|names| partition.unsubscribe(cx, id, asked, user_id, names)),
-            operation::PUBLISH => fields
+            ChatOperation::Publish => fields
                 .publish()
                 .map(|ask| partition.publish(cx, id, asked, user_id, ask)),
-            operation::SEND_PRIVATE => fields
+            ChatOperation::SendPrivate => fields
                 .send_private()
                 .map(|ask| partition.send_private(cx, id, asked, user_id, ask)),
-            operation::UPDATE_STATUS => fields
+            ChatOperation::UpdateStatus => fields
                 .update_status()
                 .map(|ask| partition.update_status(cx, id, asked, user_id, ask)),
-            operation::ADD_FRIENDS => fields
+            ChatOperation::AddFriends => fields
                 .texts(p::FRIENDS)
                 .map(|names| partition.add_friends(cx, id, asked, user_id, names)),
-            operation::REMOVE_FRIENDS => fields
+            ChatOperation::RemoveFriends => fields
                 .texts(p::FRIENDS)
                 .map(|names| partition.remove_friends(cx, id, asked, user_id, names)),
-            operation::SET_PROPERTIES if cx.config.properties => fields
-                .set_properties()
-                .map(|ask| partition.set_properties(cx, id, asked, user_id, ask)),
-            _ => {
-                cx.refuse(
-                    id,
-                    asked,
-                    return_code::INVALID_OPERATION,
-                    "unknown operation",
-                );
+            // A server without properties does not know the operation.
+            ChatOperation::SetProperties if !cx.config.properties => {
+                cx.refuse_unknown(id, asked);
                 Ok(())
             }
+            ChatOperation::SetProperties => fields
+                .set_properties()
+                .map(|ask| partition.set_properties(cx, id, asked, user_id, ask)),
         };
         if let Err(wrong) = done {
             cx.refuse_wrong(id, asked, wrong);
         }
         self.trim_histories();
     }
-}
-
-/// Whether the operation needs a session. Operation 4 is reserved and unknown. Spec: chat.md 3.5.
-const fn is_chat(code: u8) -> bool {
-    matches!(
-        code,
-        operation::SUBSCRIBE
-            | operation::UNSUBSCRIBE
-            | operation::PUBLISH
-            | operation::SEND_PRIVATE
-            | operation::UPDATE_STATUS
-            | operation::ADD_FRIENDS
-            | operation::REMOVE_FRIENDS
-            | operation::SET_PROPERTIES
-    )
 }

@@ -6,8 +6,9 @@ use photon_proto::peer::{KeyAnswer, KeyExchangeFailure, Peer};
 
 use crate::connections::{ConnectionId, ServerKind};
 use crate::context::Context;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
 use crate::misbehave::Verdict;
+use crate::steps::Step;
 use crate::timers::Timer;
 use chat_core::codes::return_code;
 

@@ -4,7 +4,8 @@ use photon_proto::message::{MAGIC, MessageKind};
 
 use crate::connections::ConnectionId;
 use crate::context::Context;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
+use crate::steps::Step;
 use photon_proto::peer::SubProtocol;
 
 /// Bytes that are neither a frame nor a ping nor a message. Spec: wire.md 6.1.

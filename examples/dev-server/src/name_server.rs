@@ -6,8 +6,9 @@ use photon_proto::{Parameters, Text, Value};
 use crate::authentication::{self, Refusal};
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
 use crate::requests::{Asked, Fields};
+use crate::steps::Step;
 use chat_core::codes::{operation, parameter as p, return_code};
 
 /// The cluster in every response. Spec: chat.md 12.
@@ -18,12 +19,7 @@ impl ServerCore {
         match asked.code {
             operation::GET_REGIONS => self.get_regions(id, asked, fields),
             operation::AUTHENTICATE => self.log_in(id, asked, fields),
-            _ => self.context().refuse(
-                id,
-                asked,
-                return_code::INVALID_OPERATION,
-                "unknown operation",
-            ),
+            _ => self.context().refuse_unknown(id, asked),
         }
     }
 

@@ -8,9 +8,10 @@ use photon_proto::{Text, Value};
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
 use crate::partition::Partition;
 use crate::requests::{Asked, Subscribe};
+use crate::steps::Step;
 use chat_core::codes::{event, parameter as p};
 
 impl Partition {

@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use chat_core::codes::return_code;
 
 use super::SettingError;
-use crate::connections::ServerKind::{FrontEnd, NameServer};
-use crate::faults::{Fault, Faults, Step};
+use crate::faults::{Fault, Faults};
+use crate::steps::Step;
 
 /// A fault, the step at which it happens, and how often. As text: `STEP=FAULT[:ARG] [xN]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,29 +61,6 @@ pub(crate) fn parse_reason(text: &str) -> Option<i16> {
         .map(|(_, code)| *code)
         .or_else(|| text.parse::<i16>().ok())
 }
-
-/// The names of the steps; `-ns` is the name server and `-fe` the front end.
-const STEPS: [(&str, Step); 19] = [
-    ("accept-ns", Step::Accept(NameServer)),
-    ("accept-fe", Step::Accept(FrontEnd)),
-    ("init-ns", Step::Init(NameServer)),
-    ("init-fe", Step::Init(FrontEnd)),
-    ("key-exchange-ns", Step::KeyExchange(NameServer)),
-    ("key-exchange-fe", Step::KeyExchange(FrontEnd)),
-    ("ping-ns", Step::Ping(NameServer)),
-    ("ping-fe", Step::Ping(FrontEnd)),
-    ("regions", Step::GetRegions),
-    ("authenticate-ns", Step::Authenticate(NameServer)),
-    ("authenticate-fe", Step::Authenticate(FrontEnd)),
-    ("subscribe", Step::Subscribe),
-    ("unsubscribe", Step::Unsubscribe),
-    ("publish", Step::Publish),
-    ("private", Step::SendPrivate),
-    ("status", Step::UpdateStatus),
-    ("add-friends", Step::AddFriends),
-    ("remove-friends", Step::RemoveFriends),
-    ("properties", Step::SetProperties),
-];
 
 /// How a fault is made from its argument.
 enum Make {
@@ -144,7 +121,7 @@ fn name_in(form: &'static str) -> &'static str {
 }
 
 pub(super) fn step_names() -> impl Iterator<Item = &'static str> {
-    STEPS.iter().map(|(name, _)| *name)
+    Step::all().map(|(name, _)| name)
 }
 
 pub(super) fn fault_forms() -> impl Iterator<Item = &'static str> {
@@ -153,8 +130,8 @@ pub(super) fn fault_forms() -> impl Iterator<Item = &'static str> {
 
 /// The step of this name.
 pub(super) fn step(name: &str) -> Option<Step> {
-    let known = STEPS.iter().find(|(known, _)| *known == name);
-    known.map(|(_, step)| *step)
+    let known = Step::all().find(|(known, _)| *known == name);
+    known.map(|(_, step)| step)
 }
 
 impl Times {
@@ -242,9 +219,9 @@ fn parse_fault(text: &str) -> Result<Fault, SettingError> {
 
 impl Display for FaultSpec {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let step = STEPS.iter().find(|(_, step)| *step == self.step);
+        let step = Step::all().find(|(_, step)| *step == self.step);
         debug_assert!(step.is_some(), "{:?} has no name", self.step);
-        let step = step.map_or("?", |(name, _)| *name);
+        let step = step.map_or("?", |(name, _)| name);
         let fault = print_fault(&self.fault);
         write!(out, "{step}={fault}")?;
         // `x*` is printed only where the end of an argument could be taken for a number of times.

@@ -1,5 +1,6 @@
 use super::*;
-use crate::faults::{Fault, Step};
+use crate::faults::Fault;
+use crate::steps::Step;
 
 fn printed(text: &str) -> Vec<String> {
     let settings = Setting::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
