@@ -388,8 +388,10 @@ fn time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::{Command, DEFAULT_WAIT, Message};
+    use crate::help;
     use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
     use photon_proto::Value;
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -442,6 +444,7 @@ mod tests {
 
     #[test]
     fn commands_are_parsed() {
+        let mut parsed = BTreeSet::new();
         let options = SubscribeOptions::new();
         let private = PrivateOptions::new();
         for (line, expected) in [
@@ -616,7 +619,29 @@ mod tests {
             ("quit", Command::Quit),
         ] {
             assert_eq!(Command::parse(line), Ok(expected), "{line}");
+            parsed.extend(line.split_whitespace().next());
         }
+        // The lines above and both helps are written by hand.
+        assert_eq!(parsed, commands_in_the_help());
+        assert_eq!(parsed, commands_in_the_summary());
+    }
+
+    /// The commands that the help of `run` explains.
+    fn commands_in_the_help() -> BTreeSet<&'static str> {
+        let (_, list) = help::RUN.split_once("\nCommands:\n").unwrap();
+        let (list, _) = list.split_once("\n\n").unwrap();
+        list.lines()
+            .filter_map(|line| line.strip_prefix("  "))
+            .filter(|line| !line.starts_with(' '))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect()
+    }
+
+    /// The commands of `run` that the help of the program lists.
+    fn commands_in_the_summary() -> BTreeSet<&'static str> {
+        let (_, list) = help::PROGRAM.split_once("events as JSON:").unwrap();
+        let (list, _) = list.split_once('.').unwrap();
+        list.split(',').map(str::trim).collect()
     }
 
     #[test]
@@ -625,7 +650,7 @@ mod tests {
             line.strip_prefix("  ")
                 .is_some_and(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
         };
-        let after_the_list = crate::help::RUN
+        let after_the_list = help::RUN
             .lines()
             .skip_while(|line| !line.starts_with("Commands run in order"));
         let examples: Vec<&str> = after_the_list.filter(is_example).collect();
