@@ -342,9 +342,9 @@ impl ChatClient {
     /// # let chat = simulation.chat(0);
     /// use chat_core::OperationOptions;
     ///
-    /// // Operation 4 of newer servers, ChannelHistory: channel and number of messages.
+    /// // Operation 199 of a server of the future: a channel and a number of messages.
     /// let parameters = [(1, "lobby".into()), (14, 20.into())];
-    /// chat.send_operation(4, &parameters, &OperationOptions::new())?;
+    /// chat.send_operation(199, &parameters, &OperationOptions::new())?;
     /// # Ok::<(), chat_core::RequestError>(())
     /// ```
     ///

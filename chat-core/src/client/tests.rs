@@ -82,7 +82,7 @@ fn codes_and_parameters_are_sent_as_they_are() {
         ];
         for (code, parameters) in [
             (0, &many[..0]),
-            (4, &many),
+            (199, &many),
             (220, &many[1..2]),
             (255, &many),
         ] {
@@ -94,7 +94,7 @@ fn codes_and_parameters_are_sent_as_they_are() {
         let sent = requests(&mut client, protocol);
         let expected = [
             (0, &many[..0]),
-            (4, &many),
+            (199, &many),
             (220, &many[1..2]),
             (255, &many),
         ];
@@ -112,13 +112,13 @@ fn a_parameter_that_is_there_twice_is_sent_twice() {
     let mut client = on_front_end(config(Protocol::V18));
     assert_eq!(
         client.send_operation(
-            4,
+            199,
             &[(1, Value::Null), (1, Value::Null)],
             &OperationOptions::new()
         ),
         Ok(())
     );
-    assert!(unsent(&mut client).ends_with(&[0xF3, 2, 4, 2, 1, 8, 1, 8]));
+    assert!(unsent(&mut client).ends_with(&[0xF3, 2, 199, 2, 1, 8, 1, 8]));
 }
 
 #[test]
@@ -129,13 +129,13 @@ fn nothing_is_sent_of_what_is_refused() {
         Err(RequestError::ReservedOperation(230))
     );
     assert_eq!(
-        client.send_operation(4, &[], &OperationOptions::new().encrypt(true)),
+        client.send_operation(199, &[], &OperationOptions::new().encrypt(true)),
         Err(RequestError::EncryptionUnavailable)
     );
     let limit = Limits::DEFAULT.max_sent_bytes;
     let long = [(1, Value::Bytes(vec![0; limit].into()))];
     assert_eq!(
-        client.send_operation(4, &long, &OperationOptions::new()),
+        client.send_operation(199, &long, &OperationOptions::new()),
         Err(RequestError::TooLong { max_bytes: limit })
     );
     let many = vec![(1, Value::Null); 256];
@@ -147,7 +147,7 @@ fn nothing_is_sent_of_what_is_refused() {
         (&many[..], EncodeErrorKind::TooManyParameters),
         (&null_key, EncodeErrorKind::NullKey),
     ] {
-        let refused = client.send_operation(4, parameters, &OperationOptions::new());
+        let refused = client.send_operation(199, parameters, &OperationOptions::new());
         assert!(
             matches!(&refused, Err(RequestError::Unencodable(error)) if error.kind == kind),
             "{refused:?}"
@@ -168,7 +168,7 @@ fn only_on_the_front_end() {
     ] {
         let mut client = on_front_end(config(Protocol::V18));
         client.state = state;
-        for code in [4, 230] {
+        for code in [199, 230] {
             assert_eq!(
                 client.send_operation(code, &[], &OperationOptions::new()),
                 Err(RequestError::WrongState(state))
@@ -186,15 +186,15 @@ fn the_cap_holds() {
         [(1, Value::Bytes(vec![0; 5_001].into()))],
     );
     assert_eq!(
-        client.send_operation(4, &large, &OperationOptions::new()),
+        client.send_operation(199, &large, &OperationOptions::new()),
         Err(RequestError::TooLong { max_bytes: 5_000 })
     );
     assert_eq!(
-        client.send_operation(4, &small, &OperationOptions::new()),
+        client.send_operation(199, &small, &OperationOptions::new()),
         Ok(())
     );
     assert_eq!(
-        client.send_operation(4, &small, &OperationOptions::new()),
+        client.send_operation(199, &small, &OperationOptions::new()),
         Err(RequestError::QueueFull)
     );
     assert_eq!(requests(&mut client, Protocol::V18).len(), 1);

@@ -7,7 +7,7 @@ use chat_core::{Event, OperationOptions, Outcome, State, Value};
 fn any_operation_is_sent_encrypted_or_not() {
     each(|mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
-        for (code, encrypt) in [(4, false), (4, true), (255, true)] {
+        for (code, encrypt) in [(199, false), (199, true), (255, true)] {
             let parameters = [(9, Value::Null), (3, "x".into())];
             assert_eq!(
                 harness.client.send_operation(
@@ -21,10 +21,10 @@ fn any_operation_is_sent_encrypted_or_not() {
             harness.expect_request(code, encrypt, &parameters);
         }
         harness.expect_nothing();
-        harness.respond(4, -2, Some("unknown"), &[]);
+        harness.respond(199, -2, Some("unknown"), &[]);
         let [
             Event::OperationResponse {
-                operation: 4,
+                operation: 199,
                 return_code: -2,
                 ..
             },

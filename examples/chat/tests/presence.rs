@@ -228,7 +228,7 @@ fn a_server_without_properties_responds_with_an_error() {
 fn operations_are_sent_unchanged() {
     let server = with_properties();
     let lines = format!(
-        "{CONNECT}op 4\nwait OperationResponse 30 \"operation\":4\n\
+        "{CONNECT}op 199\nwait OperationResponse 30 \"operation\":199\n\
          op 0 {{\"0\":{{\"t\":\"array\",\"of\":\"string\",\"v\":[{{\"t\":\"string\",\"v\":\"a\"}}]}}}}\nwait SubscribeResult\n\
          op 2 {{\"1\":{{\"t\":\"string\",\"v\":\"a\"}},\"3\":{{\"t\":\"string\",\"v\":\"two words\"}}}}\nwait ChatMessages 30 two words\n\
          op-encrypted 3 [[225,{{\"t\":\"string\",\"v\":\"alice\"}},],[3,{{\"t\":\"int\",\"v\":7}}]]\n"
@@ -259,7 +259,7 @@ fn operations_are_sent_unchanged() {
     };
     output.assert_success();
     assert_eq!(
-        (codes(4), codes(0), codes(3), codes(8)),
+        (codes(199), codes(0), codes(3), codes(8)),
         (vec![-2], vec![0], vec![0], vec![0, -2, 0])
     );
     assert_eq!(
@@ -275,7 +275,7 @@ fn operations_are_sent_unchanged() {
 #[test]
 fn rejected_commands_are_not_sent() {
     let server = with_properties();
-    let early = "status 2\nstatus-keep 2\nfriends a\nunfriend a\nsetprops a k=v\nsetuserprops a b k=v\nop 4\nsubscribe-opts a\nreconnect\n";
+    let early = "status 2\nstatus-keep 2\nfriends a\nunfriend a\nsetprops a k=v\nsetuserprops a b k=v\nop 199\nsubscribe-opts a\nreconnect\n";
     let late = "friends a,,b\nunfriend ,\nsubscribe-opts a,b publish=true\nsubscribe-opts a max=-1\nsubscribe-opts a publish=true max=101\n\
                 op 230\nop 3 {\"1\":{\"t\":\"hashtable\",\"v\":[[{\"t\":\"null\"},{\"t\":\"null\"}]]}}\nreconnect\n";
     let output = script(
@@ -305,7 +305,7 @@ fn rejected_commands_are_not_sent() {
     };
     for (line, expected) in [
         (
-            "op 4",
+            "op 199",
             "the call is not allowed in state Uninitialized: connect or disconnect first",
         ),
         (
