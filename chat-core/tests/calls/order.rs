@@ -1,110 +1,15 @@
 //! Every intent checks in the same order: the state, then its arguments, then free space. An
 //! application that sees `QueueFull` therefore knows that the same call succeeds later.
 
+use crate::intents::{Call, Intent, intents};
 use chat_core::{
-    ChatClient, ChatConfig, ConnectOptions, Hashtable, OperationOptions, PrivateOptions,
-    PropertyOptions, PublishOptions, RequestError, State, StatusMessage, SubscribeOptions, Value,
+    ChatClient, ChatConfig, ConnectOptions, OperationOptions, RequestError, State, Value,
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
 use soak::Simulation;
 
 const CAP_BYTES: usize = 4 * 1024;
-
-type Call = fn(&mut ChatClient) -> Result<(), RequestError>;
-
-/// Each intent of the front end with arguments that it accepts.
-const GOOD: [(&str, Call); 10] = [
-    ("subscribe", |chat| {
-        chat.subscribe(["a"], &SubscribeOptions::new()).map(drop)
-    }),
-    ("unsubscribe", |chat| chat.unsubscribe(["a"]).map(drop)),
-    ("publish_message", |chat| {
-        chat.publish_message("a", "x", &PublishOptions::new())
-    }),
-    ("send_private_message", |chat| {
-        chat.send_private_message("bob", "x", &PrivateOptions::new())
-    }),
-    ("set_user_status", |chat| {
-        chat.set_user_status(2, StatusMessage::Clear)
-    }),
-    ("add_friends", |chat| chat.add_friends(["bob"])),
-    ("remove_friends", |chat| chat.remove_friends(["bob"])),
-    ("set_channel_properties", |chat| {
-        let properties = [("k".into(), Value::Null)];
-        chat.set_channel_properties("a", &properties, &PropertyOptions::new())
-    }),
-    ("set_user_properties", |chat| {
-        let properties = [("k".into(), Value::Null)];
-        chat.set_user_properties("a", "bob", &properties, &PropertyOptions::new())
-    }),
-    ("send_operation", |chat| {
-        chat.send_operation(99, &[], &OperationOptions::new())
-    }),
-];
-
-/// The same intents with arguments that they reject: some before they encode, some while they do.
-const BAD: [(&str, Call); 17] = [
-    ("subscribe to nothing", |chat| {
-        let none: [&str; 0] = [];
-        chat.subscribe(none, &SubscribeOptions::new()).map(drop)
-    }),
-    ("subscribe with ids for other channels", |chat| {
-        let options = SubscribeOptions::new().last_ids([1, 2]);
-        chat.subscribe(["a"], &options).map(drop)
-    }),
-    ("subscribe to a long name", |chat| {
-        let name = "x".repeat(600_000);
-        chat.subscribe([name], &SubscribeOptions::new()).map(drop)
-    }),
-    ("unsubscribe from an empty name", |chat| {
-        chat.unsubscribe([""]).map(drop)
-    }),
-    ("unsubscribe from a long name", |chat| {
-        chat.unsubscribe(["x".repeat(600_000)]).map(drop)
-    }),
-    ("publish in an empty name", |chat| {
-        chat.publish_message("", "x", &PublishOptions::new())
-    }),
-    ("publish null", |chat| {
-        chat.publish_message("a", &Value::Null, &PublishOptions::new())
-    }),
-    ("publish a long text", |chat| {
-        let text = "x".repeat(600_000);
-        chat.publish_message("a", &*text, &PublishOptions::new())
-    }),
-    ("send a private message to an empty id", |chat| {
-        chat.send_private_message("", "x", &PrivateOptions::new())
-    }),
-    ("send null in private", |chat| {
-        chat.send_private_message("bob", &Value::Null, &PrivateOptions::new())
-    }),
-    ("set a status that cannot be encoded", |chat| {
-        chat.set_user_status(2, StatusMessage::SetValue(&null_key()))
-    }),
-    ("add an empty id", |chat| chat.add_friends([""])),
-    ("remove too many friends", |chat| {
-        chat.remove_friends(["bob"; 1_025])
-    }),
-    ("set no properties", |chat| {
-        chat.set_channel_properties("a", &[], &PropertyOptions::new())
-    }),
-    ("set properties of an empty id", |chat| {
-        let properties = [("k".into(), Value::Null)];
-        chat.set_user_properties("a", "", &properties, &PropertyOptions::new())
-    }),
-    ("send Authenticate", |chat| {
-        chat.send_operation(230, &[], &OperationOptions::new())
-    }),
-    ("send a parameter that cannot be encoded", |chat| {
-        chat.send_operation(99, &[(1, null_key())], &OperationOptions::new())
-    }),
-];
-
-/// A value that no protocol can express.
-fn null_key() -> Value {
-    Value::Hashtable(Hashtable(vec![(Value::Null, Value::Null)]))
-}
 
 /// A simulation with one client. Its outgoing cap is so small that a test can fill it.
 fn simulation(change: impl FnOnce(ChatConfig) -> ChatConfig) -> Simulation {
@@ -140,12 +45,13 @@ fn the_state_comes_before_the_arguments() {
     let mut simulation = simulation(|config| config);
     let chat = simulation.chat(0);
     let wrong_state = Err(RequestError::WrongState(State::Uninitialized));
-    for (name, call) in GOOD.into_iter().chain(BAD) {
-        assert_eq!(call(chat), wrong_state, "{name}");
+    let rejected = |intent: &Intent| !intent.states.contains(&State::Uninitialized);
+    for intent in intents().into_iter().filter(rejected) {
+        assert_eq!((intent.good)(chat), wrong_state, "{}", intent.name);
+        for bad in intent.bad {
+            assert_eq!((bad.call)(chat), wrong_state, "{}", bad.name);
+        }
     }
-    assert_eq!(chat.get_regions(), wrong_state);
-    // The "argument" of reconnect is what an earlier login left.
-    assert_eq!(chat.reconnect(), wrong_state);
 }
 
 #[test]
@@ -167,20 +73,24 @@ fn the_arguments_come_before_space() {
         .find(|simulation| simulation.clients[0].chat.buffered_bytes() == CAP_BYTES)
         .expect("some length fills the queue");
     let chat = simulation.chat(0);
-    for (name, call) in BAD {
-        let error = call(chat).expect_err(name);
+    let mut intents = intents();
+    intents.retain(|intent| intent.states == [State::ConnectedToFrontEnd]);
+    for bad in intents.iter().flat_map(|intent| &intent.bad) {
+        let error = (bad.call)(chat).expect_err(&bad.name);
         assert!(
             !matches!(error, RequestError::QueueFull | RequestError::WrongState(_)),
-            "{name}: {error}"
+            "{}: {error}",
+            bad.name
         );
     }
-    for (name, call) in GOOD {
-        assert_eq!(call(chat), Err(RequestError::QueueFull), "{name}");
+    let full = Err(RequestError::QueueFull);
+    for intent in &intents {
+        assert_eq!((intent.good)(chat), full, "{}", intent.name);
     }
     // As promised, the same calls succeed later.
     simulation.run_for(1_000);
-    for (name, call) in GOOD {
-        assert_eq!(call(simulation.chat(0)), Ok(()), "{name}");
+    for intent in &intents {
+        assert_eq!((intent.good)(simulation.chat(0)), Ok(()), "{}", intent.name);
     }
 }
 
