@@ -1,7 +1,9 @@
 //! A server's table of connections, by address and challenge. Spec: udp.md 12.
 
+use super::config::AcceptorConfig;
 use super::connection::{ConnectRequest, Connection};
-use super::{Config, Event, SendError, State, datagram};
+use super::stats::AcceptorStats;
+use super::{Event, SendError, State, datagram};
 use crate::hashing::HashKeys;
 use crate::random::Random;
 use crate::tcp::Delivery;
@@ -19,59 +21,6 @@ use hashbrown::HashMap;
 const MAX_STALE_ENTRIES: usize = 64;
 /// Peer ids run from 1 to this one: FFFF means none, FFFE requests a trace. Spec: udp.md 1.1.
 const LAST_PEER_ID: u16 = 0xFFFD;
-
-/// Settings of an [`Acceptor`]. Non-exhaustive, for the reason given at [`Config`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AcceptorConfig {
-    /// Settings of every connection. MTU and channels are lowered to the client's, and checksums
-    /// are sent to clients that send them.
-    pub connection: Config,
-    /// The maximum number of half-open connections. Another one displaces the oldest. Default 1024.
-    pub max_half_open: usize,
-    /// How long a half-open connection is kept. Default 5 seconds.
-    pub half_open_timeout: Duration,
-    /// The maximum number of connected clients. Others get no answer. Default 65,536.
-    pub max_connections: usize,
-}
-
-impl Default for AcceptorConfig {
-    fn default() -> Self {
-        Self {
-            connection: Config::server().with(|config| config.channels = 8),
-            max_half_open: 1024,
-            half_open_timeout: Duration::from_secs(5),
-            max_connections: 65_536,
-        }
-    }
-}
-
-impl AcceptorConfig {
-    /// Returns these settings with changes.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-}
-
-/// Counters of an [`Acceptor`]. Non-exhaustive: counters can be added.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AcceptorStats {
-    /// Connections established.
-    pub connected: u64,
-    /// Datagrams that belong to no connection and request none.
-    pub unknown_datagrams: u64,
-    /// Connect requests that got no answer because too many clients are connected.
-    pub refused: u64,
-    /// Half-open connections dropped because there were too many.
-    pub displaced: u64,
-    /// Half-open connections that timed out.
-    pub expired: u64,
-    /// Connections that a new one from the same address replaced.
-    pub replaced: u64,
-}
 
 /// Identifies a connection of an [`Acceptor`]. It is never reused for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! Settings of a connection.
+//! Settings of a connection and of a table of connections.
 
 use core::time::Duration;
 
@@ -140,6 +140,41 @@ impl Timing {
 /// limit".
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// Settings of an [`Acceptor`](super::Acceptor). Non-exhaustive, for the reason given at [`Config`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AcceptorConfig {
+    /// Settings of every connection. MTU and channels are lowered to the client's, and checksums
+    /// are sent to clients that send them.
+    pub connection: Config,
+    /// The maximum number of half-open connections. Another one displaces the oldest. Default 1024.
+    pub max_half_open: usize,
+    /// How long a half-open connection is kept. Default 5 seconds.
+    pub half_open_timeout: Duration,
+    /// The maximum number of connected clients. Others get no answer. Default 65,536.
+    pub max_connections: usize,
+}
+
+impl Default for AcceptorConfig {
+    fn default() -> Self {
+        Self {
+            connection: Config::server().with(|config| config.channels = 8),
+            max_half_open: 1024,
+            half_open_timeout: Duration::from_secs(5),
+            max_connections: 65_536,
+        }
+    }
+}
+
+impl AcceptorConfig {
+    /// Returns these settings with changes.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 #[cfg(test)]

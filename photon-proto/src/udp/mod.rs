@@ -66,10 +66,10 @@ mod stats;
 mod violation;
 
 pub use crate::tcp::Delivery;
-pub use acceptor::{Acceptor, AcceptorConfig, AcceptorStats, ConnectionHandle};
-pub use config::{Config, REASON_CLIENT};
+pub use acceptor::{Acceptor, ConnectionHandle};
+pub use config::{AcceptorConfig, Config, REASON_CLIENT};
 pub use connection::{ConnectRequest, Connection};
-pub use stats::{Discarded, DroppedDatagrams, Stats};
+pub use stats::{AcceptorStats, Discarded, DroppedDatagrams, Stats};
 pub use violation::Violation;
 
 use alloc::vec::Vec;

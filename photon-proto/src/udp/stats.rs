@@ -98,3 +98,21 @@ impl Discarded {
         self.channel + self.malformed + self.window + self.full + self.not_connected
     }
 }
+
+/// Counters of an [`Acceptor`](super::Acceptor). Non-exhaustive: counters can be added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AcceptorStats {
+    /// Connections established.
+    pub connected: u64,
+    /// Datagrams that belong to no connection and request none.
+    pub unknown_datagrams: u64,
+    /// Connect requests that got no answer because too many clients are connected.
+    pub refused: u64,
+    /// Half-open connections dropped because there were too many.
+    pub displaced: u64,
+    /// Half-open connections that timed out.
+    pub expired: u64,
+    /// Connections that a new one from the same address replaced.
+    pub replaced: u64,
+}

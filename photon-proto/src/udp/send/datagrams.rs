@@ -1,0 +1,139 @@
+//! Building datagrams out of resends and new commands. Spec: udp.md 5.8, 5.9.
+
+use super::ring::InFlight;
+use super::{CommandId, DatagramBuilder, Sender};
+use crate::udp::command::{FLAG_RELIABLE, kind};
+use crate::udp::config::Config;
+use crate::udp::pool::Pool;
+use core::cmp::Reverse;
+
+/// Resends stop when a datagram has less space than this. Spec: udp.md 5.8.
+const RESEND_SPACE_BYTES: usize = 80;
+
+impl Sender {
+    /// Begins a new datagram: the previous one was sent.
+    pub(crate) fn begin_datagram(&mut self) {
+        self.built.clear();
+    }
+
+    /// Appends the commands to send again and returns their number. Spec: udp.md 5.8, step 2.
+    pub(crate) fn write_resends(
+        &mut self,
+        out: &mut DatagramBuilder<'_>,
+        now: u64,
+        config: &Config,
+    ) -> u64 {
+        let mut resent = 0;
+        while let Some(&Reverse((order, id))) = self.resends.peek() {
+            let many = self.in_flight >= config.quick_resend_in_flight;
+            let command = self.command_mut(id);
+            let Some(command) = command.filter(|it| it.awaits_resend && it.order == order) else {
+                // Acknowledged while it waited.
+                self.resends.pop();
+                continue;
+            };
+            if out.space() < RESEND_SPACE_BYTES || !out.push(&command.bytes) {
+                break;
+            }
+            if many || command.sent_count > config.quick_resends {
+                command.timeout = command.timeout.saturating_mul(2);
+            }
+            command.sent_count = command.sent_count.saturating_add(1);
+            command.awaits_resend = false;
+            // Due when *more* than the timeout has passed. Spec: udp.md 5.4.
+            command.due = now.saturating_add(command.timeout).saturating_add(1);
+            let due = command.due;
+            self.resends.pop();
+            self.timers.push(Reverse((due, id)));
+            self.built.push(id);
+            resent += 1;
+        }
+        if resent > 0 {
+            self.prune_timers();
+        }
+        resent
+    }
+
+    /// Appends new commands, first those of the data channels, then those of the control channel.
+    /// Spec: udp.md 5.8, step 4.
+    pub(crate) fn write_new(
+        &mut self,
+        out: &mut DatagramBuilder<'_>,
+        now: u64,
+        timeout: u64,
+        config: &Config,
+        pool: &mut Pool,
+    ) {
+        if self.queued == 0 {
+            return;
+        }
+        for channel in self.data.iter_mut().chain([&mut self.control]) {
+            while let Some(bytes) = channel.queue.front() {
+                let Some(&[kind, _, flags, _, _, _, _, _, r0, r1, r2, r3]) = bytes.first_chunk()
+                else {
+                    debug_assert!(false, "a queued command has a header");
+                    break;
+                };
+                let rseq = u32::from_be_bytes([r0, r1, r2, r3]);
+                if !channel.window_admits(flags, rseq, config.send_window) || !out.push(bytes) {
+                    break;
+                }
+                let Some(bytes) = channel.queue.pop_front() else {
+                    break;
+                };
+                self.queued -= 1;
+                if flags & FLAG_RELIABLE == 0 {
+                    self.bytes -= bytes.len();
+                    pool.give(bytes);
+                    continue;
+                }
+                let unsequenced = matches!(
+                    kind,
+                    kind::RELIABLE_UNSEQUENCED | kind::FRAGMENT_UNSEQUENCED
+                );
+                let id = CommandId {
+                    channel: channel.id,
+                    unsequenced,
+                    rseq,
+                };
+                // Due when *more* than the timeout has passed. Spec: udp.md 5.4.
+                let due = now.saturating_add(timeout).saturating_add(1);
+                let command = InFlight {
+                    bytes,
+                    order: self.next_order,
+                    first_sent: now,
+                    timeout,
+                    sent_count: 1,
+                    due,
+                    awaits_resend: false,
+                };
+                channel.ring_mut(unsequenced).push(rseq, command);
+                self.next_order += 1;
+                self.in_flight += 1;
+                self.timers.push(Reverse((due, id)));
+                self.built.push(id);
+            }
+        }
+        self.check_counters();
+    }
+
+    /// Restarts the timers of the commands in the datagram that was built last, because it is sent
+    /// only now.
+    pub(crate) fn restamp(&mut self, now: u64) {
+        let built = core::mem::take(&mut self.built);
+        for &id in &built {
+            // Acknowledged or due in the meantime: its timer belongs to a later transmission.
+            let Some(command) = self.command_mut(id).filter(|it| !it.awaits_resend) else {
+                continue;
+            };
+            if command.sent_count == 1 {
+                command.first_sent = now;
+            }
+            command.due = now.saturating_add(command.timeout).saturating_add(1);
+            let due = command.due;
+            self.timers.push(Reverse((due, id)));
+        }
+        self.built = built;
+        self.prune_timers();
+    }
+}

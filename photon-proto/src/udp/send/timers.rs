@@ -1,0 +1,109 @@
+//! Acknowledgements, and the timers of commands in flight. Spec: udp.md 5.4, 5.6.
+
+use super::{AckOutcome, Acked, CommandId, Overdue, Sender};
+use crate::udp::pool::Pool;
+use core::cmp::Reverse;
+
+/// Outdated entries of the timer heap that are always tolerated. Removing an entry from the middle
+/// of a heap costs a rebuild, so outdated ones are removed together when there are many.
+const MAX_STALE_ENTRIES: usize = 64;
+
+impl Sender {
+    /// Removes the command that an ack names.
+    pub(crate) fn acknowledge(&mut self, id: CommandId, pool: &mut Pool) -> AckOutcome {
+        let Some(channel) = self.channel_mut(id.channel) else {
+            return AckOutcome::NeverSent;
+        };
+        let first = if id.unsequenced {
+            1
+        } else {
+            channel.first_rseq
+        };
+        let ring = channel.ring_mut(id.unsequenced);
+        let Some(command) = ring.remove(id.rseq) else {
+            return if ring.was_sent(id.rseq, first) {
+                AckOutcome::Duplicate
+            } else {
+                AckOutcome::NeverSent
+            };
+        };
+        self.in_flight -= 1;
+        self.bytes -= command.bytes.len();
+        let kind = command.bytes.first().copied().unwrap_or_default();
+        debug_assert_ne!(kind, 0, "a command has a header");
+        pool.give(command.bytes);
+        self.prune_timers();
+        self.check_counters();
+        AckOutcome::Acked(Acked {
+            kind,
+            first_sent: command.first_sent,
+        })
+    }
+
+    /// The time of the first transmission of a command in flight.
+    pub(crate) fn first_sent(&self, id: CommandId) -> Option<u64> {
+        self.command(id).map(|command| command.first_sent)
+    }
+
+    /// The time of the next check of a command.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.timers.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// Checks the commands that are due: each has timed out or will be sent again.
+    /// Spec: udp.md 5.4.
+    pub(crate) fn run_due(&mut self, now: u64, max_resends: u32, timeout_ms: u64) -> Overdue {
+        while let Some(&Reverse((due, id))) =
+            self.timers.peek().filter(|Reverse((due, _))| *due <= now)
+        {
+            self.timers.pop();
+            let Some(command) = self.command_mut(id).filter(|it| it.due == due) else {
+                continue;
+            };
+            // The timeout is a setting and may be the largest number.
+            let deadline = command.first_sent.saturating_add(timeout_ms);
+            if command.awaits_resend || command.sent_count > max_resends || now > deadline {
+                return Overdue::TimedOut;
+            }
+            command.awaits_resend = true;
+            // If no datagram is pulled until the deadline, the command times out without a resend.
+            command.due = deadline.saturating_add(1);
+            let (order, due) = (command.order, command.due);
+            self.resends.push(Reverse((order, id)));
+            self.timers.push(Reverse((due, id)));
+        }
+        self.prune_timers();
+        Overdue::Resend
+    }
+
+    /// Sends a command in flight again before it is due.
+    pub(crate) fn resend(&mut self, id: CommandId) {
+        if let Some(command) = self
+            .command_mut(id)
+            .filter(|command| !command.awaits_resend)
+        {
+            command.awaits_resend = true;
+            let order = command.order;
+            self.resends.push(Reverse((order, id)));
+        }
+    }
+
+    /// Removes outdated entries from the top of the heap, so that the next deadline is exact, and
+    /// all of them when there are many, so that the heap stays proportional to the commands.
+    pub(super) fn prune_timers(&mut self) {
+        if self.timers.len() > MAX_STALE_ENTRIES + 4 * self.in_flight {
+            let all = core::mem::take(&mut self.timers);
+            self.timers = all
+                .into_iter()
+                .filter(|entry| self.is_current(entry))
+                .collect();
+        }
+        while self.timers.peek().is_some_and(|top| !self.is_current(top)) {
+            self.timers.pop();
+        }
+    }
+
+    fn is_current(&self, Reverse((due, id)): &Reverse<(u64, CommandId)>) -> bool {
+        self.command(*id).is_some_and(|command| command.due == *due)
+    }
+}
