@@ -1,4 +1,4 @@
-//! What must hold: between any two calls (`assert_consistent`), and at rest
+//! The invariants of a client between any two calls (`assert_consistent`), and at rest
 //! ([`ChatClient::check_at_rest`]).
 
 use super::ChatClient;

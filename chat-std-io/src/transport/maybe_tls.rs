@@ -29,7 +29,7 @@ pub(crate) struct MaybeTlsStream {
     tls: Option<Box<TlsConnection>>,
 }
 
-/// What one pass may read, and what it learned about the system's buffers.
+/// The read budget of one pass, and its findings about the system's buffers.
 #[derive(Debug)]
 pub(crate) struct ReadBudget {
     left: usize,
