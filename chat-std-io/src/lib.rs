@@ -208,6 +208,7 @@ mod session;
 mod sleep;
 mod stats;
 mod transport;
+mod waker;
 
 pub use chat_core;
 // Everything that an application handles, so that it needs one `use`. The driver side (links,
@@ -229,6 +230,7 @@ pub use stats::IoStats;
 #[cfg(feature = "tls")]
 pub use transport::tls::{Tls, TlsError};
 pub use transport::{MAX_READ_BYTES, MAX_READ_DATAGRAMS};
+pub use waker::Waker;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
