@@ -13,8 +13,12 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 use tungstenite::http::StatusCode;
 
-/// Longest response. Servers need a few hundred bytes; proxies may add headers.
+/// Longest response, together with the interim responses before it. Servers need a few hundred
+/// bytes; proxies may add headers.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024;
+/// Interim responses that are skipped. Servers send one or two; more are a server that never comes
+/// to its final response.
+const MAX_INTERIM_RESPONSES: usize = 8;
 /// Bytes that are read at one time.
 const CHUNK_BYTES: usize = 1_024;
 /// Texts of a server are cut to this many characters in error texts.
@@ -28,6 +32,8 @@ pub(super) struct Handshake {
     /// Bytes of the request that were sent.
     sent: usize,
     response: Vec<u8>,
+    /// Number and bytes of the interim responses that were skipped.
+    interim: (usize, usize),
     /// The `Sec-WebSocket-Accept` that belongs to the request's key.
     accept: String,
     subprotocol: &'static str,
@@ -77,6 +83,7 @@ impl Handshake {
             request: request.into_bytes(),
             sent: 0,
             response: Vec::new(),
+            interim: (0, 0),
             accept: derive_accept_key(key.as_bytes()),
             subprotocol,
             secure,
@@ -134,16 +141,8 @@ impl Handshake {
     }
 
     /// Checks the response once it is complete. Returns the bytes that followed it.
-    fn check(&self) -> Result<Option<Vec<u8>>, LinkError> {
-        let Some((bytes, response)) =
-            Response::try_parse(&self.response).map_err(|error| self.not_http(&error))?
-        else {
-            if self.response.len() > MAX_RESPONSE_BYTES {
-                return Err(failed(format!(
-                    "the server's response is longer than {MAX_RESPONSE_BYTES} bytes: check that \
-                     the port is one for WebSocket"
-                )));
-            }
+    fn check(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let Some((bytes, response)) = self.final_response()? else {
             return Ok(None);
         };
         if response.status().as_u16() != 101 {
@@ -197,9 +196,43 @@ impl Handshake {
         Ok(Some(rest.to_vec()))
     }
 
+    /// The final response and its length, once it is complete. Skips interim responses: any number
+    /// of them may come before the final one, even if the client did not ask (RFC 9110, 15.2).
+    fn final_response(&mut self) -> Result<Option<(usize, Response)>, LinkError> {
+        loop {
+            let Some((bytes, response)) =
+                Response::try_parse(&self.response).map_err(|error| self.not_http(&error))?
+            else {
+                break;
+            };
+            if !response.status().is_informational() || response.status().as_u16() == 101 {
+                return Ok(Some((bytes, response)));
+            }
+            let (number, total) = &mut self.interim;
+            *number += 1;
+            *total += bytes;
+            if *number > MAX_INTERIM_RESPONSES {
+                return Err(failed(format!(
+                    "the server sent more than {MAX_INTERIM_RESPONSES} interim responses, the last \
+                     one HTTP {}: check for a proxy in between",
+                    response.status().as_u16()
+                )));
+            }
+            self.response.drain(..bytes);
+        }
+        if self.response.len() + self.interim.1 > MAX_RESPONSE_BYTES {
+            return Err(failed(format!(
+                "the server's response is longer than {MAX_RESPONSE_BYTES} bytes: check that the \
+                 port is one for WebSocket"
+            )));
+        }
+        Ok(None)
+    }
+
     /// The server ended the connection before its response was complete.
     fn ended(&self) -> LinkError {
-        let hint = match (self.response.is_empty(), self.secure) {
+        let nothing_arrived = self.response.is_empty() && self.interim.0 == 0;
+        let hint = match (nothing_arrived, self.secure) {
             (false, _) => "in the middle of its response: try again later",
             (true, false) => "without a response: if the port is one for wss://, use that",
             (true, true) => "without a response: check that the port is one for WebSocket",
@@ -296,14 +329,28 @@ fn shortened(text: &str) -> String {
 
 /// The server responded with another status than 101.
 fn rejected(status: u16, location: Option<&str>) -> LinkError {
+    // A captive portal responds instead of the server: with the status that RFC 6585, 6 made for
+    // it, more often with its page (200) or a redirect to that page.
     let hint = match status {
-        200..=299 => "the server has no WebSocket there; check the address and the path".to_owned(),
+        511 => {
+            "the network requires a login before it lets connections through; open any page in a \
+             browser, log in on the network's login page, then try again"
+                .to_owned()
+        }
+        200..=299 => {
+            "the server has no WebSocket there; check the address and the path, and in a network \
+             of a hotel or the like, whether its login page in a browser asks for a login first"
+                .to_owned()
+        }
         300..=399 => match location {
             Some(location) => format!(
-                "redirects are not followed; it points to {}",
+                "redirects are not followed; it points to {}, which may be a login page of the \
+                 network",
                 shortened(location)
             ),
-            None => "redirects are not followed; check the address and the path".to_owned(),
+            None => "redirects are not followed; check the address and the path, and whether the \
+                     network has a login page"
+                .to_owned(),
         },
         400 | 426 => "it rejects this request; check the address and the path".to_owned(),
         401 | 403 | 407 => "it, or a proxy in between, requires other credentials".to_owned(),

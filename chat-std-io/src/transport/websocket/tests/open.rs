@@ -219,3 +219,87 @@ fn a_long_location_is_shortened() {
     ));
     assert!(error.text.len() < 400, "{error:?}");
 }
+
+#[test]
+fn case10_a_captive_portal_is_recognised_in_each_of_its_answers() {
+    for response in [
+        "HTTP/1.1 511 Network Authentication Required\nContent-Type: text/html\n\n<html>",
+        "HTTP/1.0 511 Network Authentication Required\n\n",
+        "HTTP/1.1 200 OK\nContent-Type: text/html\n\n<html>",
+        "HTTP/1.1 203 Non-Authoritative Information\n\n",
+        "HTTP/1.1 302 Found\nLocation: http://portal.example/login?to=x\n\n",
+        "HTTP/1.1 303 See Other\n\n",
+        "HTTP/1.1 307 Temporary Redirect\nLocation: http://portal.example/login?to=x\n\n",
+    ] {
+        let error = error_after(response);
+        assert_eq!(error.kind, LinkErrorKind::Handshake, "{error:?}");
+        assert!(error.text.contains("login page"), "{error:?}");
+        assert_eq!(
+            error.text.contains("http://portal.example/login?to=x"),
+            response.contains("Location"),
+            "{error:?}"
+        );
+    }
+    for response in ["HTTP/1.1 404 Not Found\n\n", "HTTP/1.1 503 Busy\n\n"] {
+        let error = error_after(response);
+        assert!(!error.text.contains("login page"), "{error:?}");
+    }
+}
+
+/// Responds in pieces, and returns what the client knows after it read a message that follows.
+fn opens_after(response: &str, piece: usize) {
+    let response = response.replace('\n', "\r\n");
+    let (address, server) = serve_tcp(move |mut stream| {
+        let request = read_request(&mut stream);
+        let key = request
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+            .unwrap();
+        let mut bytes = response
+            .replace("KEY", &derive_accept_key(key.as_bytes()))
+            .into_bytes();
+        bytes.extend(frame(0x82, b"hello"));
+        for piece in bytes.chunks(piece) {
+            stream.write_all(piece).unwrap();
+        }
+        stream
+    });
+    let mut harness = Harness::connect(address, Over::Tcp, false);
+    assert_eq!(harness.receive(1), [b"hello"]);
+    drop(server.join().unwrap());
+}
+
+#[test]
+fn interim_responses_before_the_final_one_are_skipped() {
+    let hints = "HTTP/1.1 103 Early Hints\nLink: </style.css>; rel=preload\n\n";
+    for interim in [
+        "HTTP/1.1 100 Continue\n\n",
+        "HTTP/1.1 102 Processing\nDate: now\n\n",
+        hints,
+        "HTTP/1.1 199 Unknown\n\n",
+        &hints.repeat(8),
+    ] {
+        for piece in [usize::MAX, 1] {
+            opens_after(&format!("{interim}{RIGHT}"), piece);
+        }
+        let error = error_after(&format!("{interim}HTTP/1.1 404 Not Found\n\n"));
+        assert!(error.text.contains("404 (Not Found)"), "{error:?}");
+        let error = error_after(interim);
+        assert!(
+            error.text.contains("in the middle of its response"),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn interim_responses_are_limited() {
+    let error = error_after(&"HTTP/1.1 100 Continue\n\n".repeat(9));
+    assert!(
+        error.text.contains("more than 8 interim responses") && error.text.contains("100"),
+        "{error:?}"
+    );
+    let long = format!("HTTP/1.1 103 Early Hints\nLink: {}\n\n", "x".repeat(6_000));
+    let error = error_after(&format!("{}HTTP/1.1 1", long.repeat(3)));
+    assert!(error.text.contains("longer than"), "{error:?}");
+}
