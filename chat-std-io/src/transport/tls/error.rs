@@ -40,11 +40,29 @@ fn hint(error: &Error) -> &'static str {
     }
 }
 
+/// How to make a certificate for a test server. "basicConstraints" is the name of openssl's
+/// option, which the user has to pass or to change.
+macro_rules! own_certificate {
+    () => {
+        "make a certificate with basicConstraints=CA:FALSE and the host in subjectAltName, or a \
+         root of your own that signs one, and pass that root to Tls::with_root"
+    };
+}
+
 fn certificate(error: &CertificateError) -> &'static str {
     use CertificateError as E;
     match error {
+        // Names of the Common Name alone do not count (RFC 9525, 2).
+        E::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            concat!(
+                "the server's certificate names no host in its subjectAltName, and a Common Name \
+                 does not count: ",
+                own_certificate!()
+            )
+        }
         E::NotValidForName | E::NotValidForNameContext { .. } => {
-            "the server's certificate is for another host: use the name that it is for"
+            "the server's certificate is for another host: use the name that it is for, or log in \
+             on the login page of the network if that has one"
         }
         E::Expired | E::ExpiredContext { .. } => {
             "the server's certificate has expired: renew it, or correct the clock of this machine"
@@ -55,12 +73,41 @@ fn certificate(error: &CertificateError) -> &'static str {
         }
         E::UnknownIssuer => {
             "no trusted root has signed the server's certificate: if the server is your own, add \
-             its root with Tls::with_root"
+             its root, or the certificate itself if it is self-signed, with Tls::with_root; if \
+             not, the network may have a login page, or something reads the connection"
         }
         E::BadSignature => {
             "the server's certificate was not signed by the issuer that it names: do not trust it"
         }
         E::Revoked => "the server's certificate has been revoked: do not trust it",
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            "the server's certificate is not for servers: make one with \
+             extendedKeyUsage=serverAuth, or without that extension"
+        }
+        // webpki's errors without a counterpart in rustls. Matched by name: a dependency on webpki
+        // only for its type would have to follow the version that rustls uses.
+        E::Other(other) => match other.to_string().as_str() {
+            "CaUsedAsEndEntity" => {
+                // The default of `openssl req -x509`.
+                concat!(
+                    "the server's certificate is that of a certificate authority (CA:TRUE), which \
+                     a server cannot use: ",
+                    own_certificate!()
+                )
+            }
+            "EndEntityUsedAsCa" => {
+                "the server's certificate was signed with one that is no authority: sign it with a \
+                 root that has basicConstraints=CA:TRUE"
+            }
+            "UnsupportedCertVersion" => {
+                concat!(
+                    "the server's certificate is of an old version without extensions: ",
+                    own_certificate!()
+                )
+            }
+            _ => "the server's certificate is not acceptable",
+        },
+        E::BadEncoding => "the server's certificate is damaged: install it again",
         _ => "the server's certificate is not acceptable",
     }
 }

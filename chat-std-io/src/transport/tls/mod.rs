@@ -75,6 +75,27 @@ impl Default for Tls {
 impl Tls {
     /// Trusts your own root in addition to Mozilla's: one certificate as DER, or any number as PEM.
     ///
+    /// For a test server, the root may be the server's own certificate, if it is self-signed, names
+    /// the host in its `subjectAltName`, and is not that of a certificate authority. `openssl req`
+    /// makes one of an authority unless told otherwise, and the connection then fails. This makes
+    /// one that works:
+    ///
+    /// ```text
+    /// openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 300 \
+    ///     -subj /CN=localhost -addext basicConstraints=critical,CA:FALSE \
+    ///     -addext subjectAltName=DNS:localhost,IP:127.0.0.1
+    /// ```
+    ///
+    /// With a root of its own, which can sign the certificates of several servers:
+    ///
+    /// ```text
+    /// openssl req -x509 -newkey rsa:2048 -nodes -keyout root-key.pem -out root.pem -days 300 \
+    ///     -subj "/CN=my test root"
+    /// openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 300 \
+    ///     -subj /CN=localhost -CA root.pem -CAkey root-key.pem \
+    ///     -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`TlsError`] if the input is neither.

@@ -38,16 +38,25 @@ impl Authority {
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(versions)
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate], key)
-                .unwrap();
-        Arc::new(config)
+        configuration(versions, vec![certificate], &key)
     }
+}
+
+/// The configuration of a server with these certificates, its own first.
+fn configuration(
+    versions: &[&'static SupportedProtocolVersion],
+    certificates: Vec<CertificateDer<'static>>,
+    key: &KeyPair,
+) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .unwrap();
+    Arc::new(config)
 }
 
 fn authority() -> &'static Authority {
@@ -151,6 +160,100 @@ fn untrusted_certificates_are_rejected_with_a_hint() {
             &["not signed by the issuer"],
         );
     }
+}
+
+/// The setup that trusts this certificate, as one that the application passed.
+fn trusting_only(certificate: &[u8]) -> Setup {
+    Setup {
+        tls: Tls::with_root(certificate).unwrap(),
+        ..Setup::for_test()
+    }
+}
+
+/// A certificate that has signed itself, and a server with it.
+fn self_signed(
+    change: impl FnOnce(&mut CertificateParams),
+) -> (CertificateDer<'static>, Arc<ServerConfig>) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    change(&mut params);
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let server = configuration(&[&TLS13, &TLS12], vec![certificate.clone()], &key);
+    (certificate, server)
+}
+
+#[test]
+fn case07_a_certificate_of_an_authority_is_rejected_with_a_recipe() {
+    let (certificate, server) =
+        self_signed(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    // Trusted or not, the recipe is the same.
+    for setup in [trusting_only(&certificate), Setup::for_test()] {
+        distrusts(
+            Arc::clone(&server),
+            &setup,
+            &[
+                "certificate authority",
+                "basicConstraints=CA:FALSE",
+                "subjectAltName",
+                "root of your own that signs one",
+                "Tls::with_root",
+            ],
+        );
+    }
+}
+
+#[test]
+fn case07_what_the_recipe_makes_is_accepted() {
+    for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
+        let (certificate, config) = self_signed(|params| params.is_ca = is_ca);
+        distrusts(
+            Arc::clone(&config),
+            &Setup::for_test(),
+            &["no trusted root", "self-signed", "Tls::with_root"],
+        );
+        let (address, server) = serve_tcp(move |tcp| {
+            let chopped = Chopped {
+                stream: tcp,
+                piece: usize::MAX,
+            };
+            read_request(&mut stream(chopped, &config))
+        });
+        let setup = trusting_only(&certificate);
+        Harness::connect_with(address, Over::Tls, false, &setup).failure(false);
+        assert!(server.join().unwrap().starts_with("GET "));
+    }
+}
+
+#[test]
+fn case07_other_home_made_certificates_are_rejected_with_a_hint() {
+    // A Common Name, and no subjectAltName.
+    let (certificate, server) = self_signed(|params| {
+        params.subject_alt_names.clear();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "localhost");
+    });
+    let hints = ["subjectAltName", "Common Name", "basicConstraints=CA:FALSE"];
+    distrusts(server, &trusting_only(&certificate), &hints);
+    let (certificate, server) = self_signed(|params| {
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    distrusts(server, &trusting_only(&certificate), &["serverAuth"]);
+    // Signed by an intermediate that is no authority.
+    let middle_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "no authority");
+    params.is_ca = IsCa::ExplicitNoCa;
+    let middle = params.signed_by(&middle_key, &authority().issuer).unwrap();
+    let middle_der = middle.der().clone();
+    let issuer = Issuer::new(params, middle_key);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = params.signed_by(&key, &issuer).unwrap().der().clone();
+    let server = configuration(&[&TLS13], vec![leaf, middle_der], &key);
+    distrusts(server, &Over::Tls.setup(), &["CA:TRUE"]);
 }
 
 /// The error after a server has responded to the client hello with these bytes, and ended if
