@@ -41,7 +41,7 @@ impl ConnectOptions {
 ///
 /// // The last 20 messages of each channel.
 /// let options = SubscribeOptions::new().history(20);
-/// // All messages after the ones that were received before, for two channels.
+/// // The messages after those that the application stored, for two channels.
 /// let options = SubscribeOptions::new().last_ids([17, 4]);
 /// # let _ = options;
 /// ```
@@ -72,8 +72,18 @@ impl SubscribeOptions {
     }
 
     /// Sets, for each channel in order, the id of the last message that the application already
-    /// has (0 for none). The server then sends only newer messages. Has no effect with a history of
-    /// 0.
+    /// has (0 for none). The server then sends only messages with higher ids, at most the 100 that
+    /// it keeps. Has no effect with a history of 0.
+    ///
+    /// After a loss of the connection this alone does not restore what was missed:
+    /// - While the server still holds the user's old session (over UDP for some seconds after the
+    ///   loss), it sends live messages of the channel before it processes the subscription.
+    ///   [`Channel::last_id`](crate::Channel::last_id) then lies behind the messages that were
+    ///   missed. Take the ids before the connection is made again, and expect messages that come
+    ///   twice.
+    /// - A channel that was destroyed meanwhile, or a server that restarted, numbers its messages
+    ///   from 1 again. An id of the old life then hides the first messages of the new one. Ids of 0
+    ///   request all messages that the server keeps.
     #[must_use]
     pub fn last_ids(mut self, ids: impl Into<Vec<i32>>) -> Self {
         self.last_ids = Some(ids.into());

@@ -291,23 +291,26 @@ impl ChatClient {
 
     /// Returns the public channels that the client remembers, in order of first subscription: those
     /// that the user is in, and those of earlier connections, with their messages and last ids. An
-    /// application subscribes again from it after a reconnect:
+    /// application subscribes to them again after a reconnect:
     ///
     /// ```
     /// use chat_core::{ChatClient, RequestError, SubscribeOptions};
     ///
     /// fn subscribe_again(chat: &mut ChatClient) -> Result<(), RequestError> {
     ///     let channels = chat.remembered_channels().filter(|channel| !channel.is_subscribed());
-    ///     let (names, ids): (Vec<_>, Vec<_>) = channels
-    ///         .map(|channel| (channel.name().to_string(), channel.last_id()))
-    ///         .unzip();
+    ///     let names: Vec<_> = channels.map(|channel| channel.name().to_string()).collect();
     ///     if !names.is_empty() {
-    ///         chat.subscribe(&names, &SubscribeOptions::new().last_ids(ids))?;
+    ///         // All that the server keeps: some of these messages were delivered before.
+    ///         chat.subscribe(&names, &SubscribeOptions::new().history(-1))?;
     ///     }
     ///     Ok(())
     /// }
     /// # let _ = subscribe_again;
     /// ```
+    ///
+    /// The history may end with messages of a new life of the channel, so compare it with what is
+    /// known by id *and* content. [`SubscribeOptions::last_ids`] requests fewer messages, but can
+    /// miss some: its documentation explains when.
     pub fn remembered_channels(&self) -> impl Iterator<Item = &Channel> {
         self.model.public.iter()
     }

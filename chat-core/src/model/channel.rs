@@ -16,7 +16,7 @@ pub struct Channel {
     /// Whether the application subscribed to it, rather than the server adding it on its own.
     pub(super) requested: bool,
     pub(super) subscribed: bool,
-    pub(super) last_id: i32,
+    last_id: i32,
     pub(super) cache: Cache,
     pub(super) presence: Presence,
 }
@@ -45,12 +45,27 @@ impl Channel {
         self.subscribed
     }
 
-    /// Id of the last message received, 0 if there was none. Pass it to
-    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids) to receive only newer
-    /// ones.
+    /// Id of the last message received, 0 if there was none. In a public channel it never goes back
+    /// within one life of the channel. When the server destroyed the channel, or restarted, ids
+    /// begin again, and so does this one: the first message with a lower id shows the new life.
+    /// Spec: chat.md 4.1.
+    ///
+    /// It is no proof that everything before it arrived. Live messages that come before the answer
+    /// of a new subscription move it past those that were missed in between:
+    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids).
     #[must_use]
     pub fn last_id(&self) -> i32 {
         self.last_id
+    }
+
+    /// Notes the id of the last of some messages that arrived.
+    pub(super) fn note_last_id(&mut self, id: i32) {
+        // Ids start at 1, so a lower one is none: taking it would request the whole history at the
+        // next subscription. An id below the known one begins a new life, where keeping the old id
+        // would hide every message up to it. Spec: chat.md 4.1.
+        if id >= 1 {
+            self.last_id = id;
+        }
     }
 
     /// The cached messages, oldest first.

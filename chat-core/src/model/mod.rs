@@ -227,8 +227,9 @@ impl Model {
             &mut self.public
         };
         let channel = channels.by_key_mut(key)?;
-        if let Some(last_id) = last_id {
-            channel.last_id = last_id;
+        // Without a message, nothing has the id: taking it would skip messages up to it.
+        if let Some(last_id) = last_id.filter(|_| !messages.is_empty()) {
+            channel.note_last_id(last_id);
         }
         let name = channel.name().clone();
         self.caches.push(key, &mut channel.cache, messages.clone());

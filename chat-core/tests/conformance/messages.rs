@@ -745,3 +745,52 @@ fn c097_a_full_cache_drops_the_oldest() {
         );
     });
 }
+
+#[test]
+fn sound02_an_id_below_one_or_no_id_leaves_the_last_id_alone() {
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        let ids = |harness: &Harness| {
+            (
+                harness.client.channel("a").map(chat_core::Channel::last_id),
+                harness
+                    .client
+                    .private_channel("bob")
+                    .map(chat_core::Channel::last_id),
+            )
+        };
+        // Before any message with an id, too.
+        for (bad, known) in [(0, 0), (-1, 0), (7, 7), (0, 7), (-1, 7), (i32::MIN, 7)] {
+            harness.raise(0, &chat("a", &["bob"], &["x".into()], bad));
+            harness.raise(2, &private("bob", "alice", "x", bad));
+            assert_eq!(ids(&harness), (Some(known), Some(known)), "after id {bad}");
+        }
+        harness.raise(0, &chat("a", &["bob"], &["x".into()], 7)[..3]);
+        harness.raise(2, &private("bob", "alice", "x", 7)[..3]);
+        assert_eq!(ids(&harness), (Some(7), Some(7)));
+        // All of them were delivered nevertheless.
+        assert_eq!(harness.take_events().len(), 14);
+        // Nothing with the id of a message arrived, so the position stays.
+        for id in [3, 99] {
+            harness.raise(0, &chat("a", &[], &[], id));
+        }
+        assert_eq!(ids(&harness), (Some(7), Some(7)));
+    });
+}
+
+#[test]
+fn sound02_the_last_id_grows_in_one_life_and_begins_again_in_the_next() {
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        // A repeat of the newest message belongs to the same life. An id below the last one always
+        // means a new life: chat.md 4.1.
+        for id in [1, 5, 5, 6, 2, 3, 3, 100, 1] {
+            harness.raise(0, &chat("a", &["bob"], &["x".into()], id));
+            harness.raise(2, &private("bob", "alice", "x", id));
+            let public = harness.client.channel("a").map(chat_core::Channel::last_id);
+            let private = harness.client.private_channel("bob");
+            assert_eq!(public, Some(id));
+            assert_eq!(private.map(chat_core::Channel::last_id), Some(id));
+        }
+    });
+}
