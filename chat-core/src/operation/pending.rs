@@ -8,6 +8,8 @@ use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hasher};
+use hashbrown::HashMap;
 use photon_proto::{HashKeys, Text, Timestamp};
 
 /// How many requests of one operation may be pending at once.
@@ -112,23 +114,35 @@ impl RegionsRequests {
     }
 }
 
-/// The pending requests of one operation on channels, oldest first.
+/// The pending requests of one operation on channels.
 ///
 /// A request is settled once for each distinct name, by an event from the server, a refusing
 /// response, its timeout or the end of the connection. A settled request stays until its response
 /// has arrived, so that later responses still find the request that they belong to.
+///
+/// ```text
+///           response 0             last name settled
+/// unanswered ───────> answered ──────────────────────> forgotten
+///     └── last name settled, or refused ──> settled ──> forgotten: response, or too many
+/// ```
+///
+/// Each state has its own queue. An application may have thousands of requests open, so that a
+/// search through all of them for each response would cost quadratic time.
 #[derive(Debug)]
 pub(crate) struct ChannelRequests {
-    requests: VecDeque<Request>,
+    requests: HashMap<RequestId, Request, IdHasher>,
     /// For each name the requests that wait for it, oldest first, and the name's index in them.
     waiting: NameMap<VecDeque<(RequestId, usize)>>,
-    /// How many of the requests are settled, but have no response.
-    unanswered: usize,
+    /// The requests without a response that wait for outcomes.
+    unanswered: Queue,
+    /// The requests with a response that wait for outcomes.
+    answered: Queue,
+    /// The settled requests without a response, oldest first: at most [`MAX_UNANSWERED`].
+    settled: VecDeque<RequestId>,
 }
 
 #[derive(Debug)]
 struct Request {
-    id: RequestId,
     /// Distinct names in the order of the call; `None` once settled.
     names: Vec<Option<Text>>,
     /// How many of the names are not settled.
@@ -137,12 +151,93 @@ struct Request {
     timer: Timer,
 }
 
+/// Ids of requests in one state, oldest first.
+///
+/// A request that leaves from the middle leaves its id behind, because removing it would move all
+/// later ids. So the queue counts its live entries, and sweeps once they are the smaller part.
+#[derive(Debug, Default)]
+struct Queue {
+    ids: VecDeque<RequestId>,
+    live: usize,
+}
+
+impl Queue {
+    /// Stale ids that a queue keeps without a sweep.
+    const MAX_STALE: usize = 32;
+
+    fn push(&mut self, id: RequestId) {
+        debug_assert!(
+            self.ids.back().is_none_or(|last| *last < id),
+            "ids ascend: requests are answered in order"
+        );
+        self.ids.push_back(id);
+        self.live += 1;
+    }
+
+    /// Notes that a request left the queue. `is_live` is whether an id is still in this state.
+    fn leave(&mut self, is_live: impl Fn(RequestId) -> bool) {
+        debug_assert!(self.live > 0, "only a request in the queue leaves it");
+        self.live = self.live.saturating_sub(1);
+        while self.ids.front().is_some_and(|id| !is_live(*id)) {
+            self.ids.pop_front();
+        }
+        if self.ids.len() > self.live * 2 + Self::MAX_STALE {
+            self.ids.retain(|id| is_live(*id));
+        }
+    }
+
+    /// The oldest request: the front is never stale.
+    fn oldest(&self) -> Option<RequestId> {
+        self.ids.front().copied()
+    }
+}
+
+/// Hashes request ids. The client counts them itself, so no peer can choose colliding ones, and
+/// the keyed hash of names would cost ten times as much.
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+
+impl BuildHasher for IdHasher {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // The map uses the highest and the lowest bits; the golden ratio spreads an id over all.
+        self.0 = (self.0 ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Returns the older of two requests.
+fn older(one: Option<RequestId>, other: Option<RequestId>) -> Option<RequestId> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 impl ChannelRequests {
     fn new(keys: HashKeys) -> Self {
         Self {
-            requests: VecDeque::new(),
+            requests: HashMap::with_hasher(IdHasher::default()),
             waiting: NameMap::with_hasher(keys),
-            unanswered: 0,
+            unanswered: Queue::default(),
+            answered: Queue::default(),
+            settled: VecDeque::new(),
         }
     }
 
@@ -154,7 +249,7 @@ impl ChannelRequests {
     /// How many names are not settled, and how many requests are settled without a response. Both
     /// are 0 once nothing is pending.
     pub(crate) fn counters(&self) -> [usize; 2] {
-        [self.waiting.len(), self.unanswered]
+        [self.waiting.len(), self.settled.len()]
     }
 
     /// # Errors
@@ -179,10 +274,6 @@ impl ChannelRequests {
         names: impl IntoIterator<Item: AsRef<str>>,
         timer: Timer,
     ) {
-        debug_assert!(
-            self.requests.back().is_none_or(|last| last.id < id),
-            "requests are searched by id, so ids must ascend"
-        );
         let mut distinct: Vec<Option<Text>> = Vec::new();
         for name in names {
             let name = name.as_ref();
@@ -200,21 +291,17 @@ impl ChannelRequests {
             }
         }
         debug_assert!(!distinct.is_empty(), "a request without names never ends");
-        self.requests.push_back(Request {
+        let replaced = self.requests.insert(
             id,
-            unsettled: distinct.len(),
-            names: distinct,
-            answered: false,
-            timer,
-        });
-    }
-
-    fn get_mut(&mut self, id: RequestId) -> Option<(usize, &mut Request)> {
-        let index = self
-            .requests
-            .binary_search_by(|request| request.id.cmp(&id))
-            .ok()?;
-        self.requests.get_mut(index).map(|request| (index, request))
+            Request {
+                unsettled: distinct.len(),
+                names: distinct,
+                answered: false,
+                timer,
+            },
+        );
+        debug_assert!(replaced.is_none(), "ids are not used again");
+        self.unanswered.push(id);
     }
 
     /// Settles the oldest request that waits for the name. Returns its id, or `None` if no request
@@ -225,7 +312,7 @@ impl ChannelRequests {
         if waiting.is_empty() {
             self.waiting.remove(name);
         }
-        let Some((place, request)) = self.get_mut(id) else {
+        let Some(request) = self.requests.get_mut(&id) else {
             debug_assert!(false, "a name waits for a request that is gone");
             return None;
         };
@@ -240,7 +327,7 @@ impl ChannelRequests {
         );
         request.unsettled -= 1;
         if request.unsettled == 0 {
-            self.on_settled(place);
+            self.on_settled(id);
         }
         Some(id)
     }
@@ -254,26 +341,29 @@ impl ChannelRequests {
         error: impl FnOnce() -> ServerError,
     ) -> Vec<ChannelOutcome> {
         let mut failed = Vec::new();
+        let (open, settled) = (self.unanswered.oldest(), self.settled.front().copied());
         // A settled request was accepted, so a refusal cannot be its response.
-        let is_addressed =
-            |request: &Request| !request.answered && (code == 0 || request.unsettled > 0);
-        let Some(place) = self.requests.iter().position(is_addressed) else {
+        let addressed = if code == 0 {
+            older(open, settled)
+        } else {
+            open
+        };
+        let Some(id) = addressed else {
             return failed;
         };
-        let Some(request) = self.requests.get_mut(place) else {
-            debug_assert!(false, "`position` returns an index in range");
+        if Some(id) == settled {
+            self.settled.pop_front();
+            self.requests.remove(&id);
+            return failed;
+        }
+        let Some(request) = self.requests.get_mut(&id) else {
+            debug_assert!(false, "a queue holds pending requests");
             return failed;
         };
         request.answered = true;
-        if request.unsettled == 0 {
-            debug_assert!(
-                self.unanswered > 0,
-                "every settled request without a response was counted"
-            );
-            self.unanswered -= 1;
-            self.requests.remove(place);
-        } else if code != 0 {
-            let id = request.id;
+        self.answered.push(id);
+        self.leave_unanswered();
+        if code != 0 {
             let error = Box::new(error());
             self.fail(id, || Outcome::Failed(error.clone()), &mut failed);
         }
@@ -287,7 +377,7 @@ impl ChannelRequests {
         outcome: impl Fn() -> Outcome,
         failed: &mut Vec<ChannelOutcome>,
     ) {
-        let Some((place, request)) = self.get_mut(id) else {
+        let Some(request) = self.requests.get_mut(&id) else {
             debug_assert!(false, "only a pending request fails");
             return;
         };
@@ -295,7 +385,10 @@ impl ChannelRequests {
         let names = core::mem::take(&mut request.names);
         for channel in names.into_iter().flatten() {
             if let Some(waiting) = self.waiting.get_mut(&*channel) {
-                waiting.retain(|(waiting, _)| *waiting != id);
+                // The oldest request fails, so this is nearly always the first entry.
+                if let Ok(place) = waiting.binary_search_by(|(waiting, _)| waiting.cmp(&id)) {
+                    waiting.remove(place);
+                }
                 if waiting.is_empty() {
                     self.waiting.remove(&*channel);
                 }
@@ -306,45 +399,55 @@ impl ChannelRequests {
                 request: Some(id),
             });
         }
-        self.on_settled(place);
+        self.on_settled(id);
     }
 
-    /// Forgets the settled request at `place` if it has its response, otherwise counts it as
-    /// unanswered.
-    fn on_settled(&mut self, place: usize) {
-        let Some(request) = self.requests.get(place) else {
+    /// Forgets a settled request if it has its response, otherwise keeps it until the response
+    /// arrives.
+    fn on_settled(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get_mut(&id) else {
             debug_assert!(false, "the settled request exists");
             return;
         };
         debug_assert_eq!(request.unsettled, 0, "the last name was settled before");
         if request.answered {
-            self.requests.remove(place);
+            self.requests.remove(&id);
+            let requests = &self.requests;
+            self.answered.leave(|id| requests.contains_key(&id));
             return;
         }
-        self.unanswered += 1;
+        request.names = Vec::new();
+        let place = self.settled.partition_point(|settled| *settled < id);
+        self.settled.insert(place, id);
+        self.leave_unanswered();
         // A server that never responds must not make this list grow.
-        if self.unanswered > MAX_UNANSWERED
-            && let Some(oldest) = self
-                .requests
-                .iter()
-                .position(|request| request.unsettled == 0)
+        if self.settled.len() > MAX_UNANSWERED
+            && let Some(oldest) = self.settled.pop_front()
         {
-            self.unanswered -= 1;
-            self.requests.remove(oldest);
+            self.requests.remove(&oldest);
         }
         debug_assert!(
-            self.unanswered <= MAX_UNANSWERED,
+            self.settled.len() <= MAX_UNANSWERED,
             "the oldest settled request was removed"
         );
     }
 
+    /// Removes from the queue of unanswered requests the one that was just answered or settled.
+    fn leave_unanswered(&mut self) {
+        let requests = &self.requests;
+        self.unanswered.leave(|id| {
+            let request = requests.get(&id);
+            request.is_some_and(|request| !request.answered && request.unsettled > 0)
+        });
+    }
+
     /// Fails the oldest unsettled request if its deadline has passed, and returns its outcomes.
     pub(crate) fn time_out(&mut self, now: Timestamp) -> Option<Vec<ChannelOutcome>> {
-        let oldest = self.requests.iter().find(|request| request.unsettled > 0)?;
-        if !oldest.timer.is_due(now) {
+        let (id, request) = self.oldest_unsettled()?;
+        if !request.timer.is_due(now) {
             return None;
         }
-        let (id, mut failed) = (oldest.id, Vec::new());
+        let mut failed = Vec::new();
         self.fail(id, || Outcome::TimedOut, &mut failed);
         Some(failed)
     }
@@ -352,38 +455,186 @@ impl ChannelRequests {
     /// Forgets all requests because the connection ended. Returns the outcomes of each unsettled
     /// request.
     pub(crate) fn fail_all(&mut self) -> impl Iterator<Item = Vec<ChannelOutcome>> {
-        self.waiting.clear();
-        self.unanswered = 0;
-        core::mem::take(&mut self.requests)
+        // New tables rather than cleared ones: those of thousands of requests are large.
+        let keys = *self.waiting.hasher();
+        let requests = core::mem::replace(self, Self::new(keys)).requests;
+        let mut requests: Vec<_> = requests
             .into_iter()
-            .filter(|request| request.unsettled > 0)
-            .map(|request| {
-                let lost = |channel| ChannelOutcome {
-                    channel,
-                    outcome: Outcome::ConnectionLost,
-                    request: Some(request.id),
-                };
-                request.names.into_iter().flatten().map(lost).collect()
-            })
+            .filter(|(_, request)| request.unsettled > 0)
+            .collect();
+        requests.sort_unstable_by_key(|(id, _)| *id);
+        requests.into_iter().map(|(id, request)| {
+            let lost = |channel| ChannelOutcome {
+                channel,
+                outcome: Outcome::ConnectionLost,
+                request: Some(id),
+            };
+            request.names.into_iter().flatten().map(lost).collect()
+        })
     }
 
     fn start_timers(&mut self, now: Timestamp) {
-        // Armed timers belong to the newest requests, so the first started one ends the search.
-        for request in self.requests.iter_mut().rev() {
-            match request.timer {
-                Timer::Armed { .. } => request.timer.start(now),
+        // Armed timers belong to the newest requests, so the first started one, or one that was
+        // settled meanwhile, ends the search.
+        for id in self.unanswered.ids.iter().rev() {
+            match self.requests.get_mut(id) {
+                Some(request) if matches!(request.timer, Timer::Armed { .. }) => {
+                    request.timer.start(now);
+                }
                 _ => break,
             }
         }
     }
 
     /// The deadline of the oldest unsettled request. Requests start in order and have equal
-    /// timeouts, so it is the earliest; at most [`MAX_UNANSWERED`] settled ones precede it.
+    /// timeouts, so it is the earliest.
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        self.requests
-            .iter()
-            .find(|request| request.unsettled > 0)?
-            .timer
-            .deadline(now)
+        self.oldest_unsettled()?.1.timer.deadline(now)
+    }
+
+    fn oldest_unsettled(&self) -> Option<(RequestId, &Request)> {
+        let id = older(self.unanswered.oldest(), self.answered.oldest())?;
+        let request = self.requests.get(&id);
+        debug_assert!(
+            request.is_some_and(|request| request.unsettled > 0),
+            "both queues hold unsettled requests, and their fronts are live"
+        );
+        request.map(|request| (id, request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChannelRequests, MAX_UNANSWERED, Queue, RequestId, Timer};
+    use crate::error::ServerError;
+    use crate::event::ChannelOutcome;
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
+    use photon_proto::{HashKeys, Random, Text, Timestamp};
+
+    /// The rules of contract 9, as searches through one list.
+    #[derive(Default)]
+    struct Searched(Vec<One>);
+
+    struct One {
+        id: RequestId,
+        names: Vec<String>,
+        answered: bool,
+        due: Timestamp,
+    }
+
+    impl Searched {
+        fn settle(&mut self, name: &str) -> Option<RequestId> {
+            let waits = |one: &&mut One| one.names.iter().any(|other| other == name);
+            let one = self.0.iter_mut().find(waits)?;
+            one.names.retain(|other| other != name);
+            let id = one.id;
+            self.forget();
+            Some(id)
+        }
+
+        fn on_response(&mut self, code: i16) -> Vec<String> {
+            let addressed = |one: &&mut One| !one.answered && (code == 0 || !one.names.is_empty());
+            let Some(one) = self.0.iter_mut().find(addressed) else {
+                return Vec::new();
+            };
+            one.answered = true;
+            let failed = if code == 0 {
+                Vec::new()
+            } else {
+                core::mem::take(&mut one.names)
+            };
+            self.forget();
+            failed
+        }
+
+        fn time_out(&mut self, now: Timestamp) -> Vec<String> {
+            let one = self.0.iter_mut().find(|one| !one.names.is_empty());
+            let failed = one
+                .filter(|one| one.due <= now)
+                .map(|one| core::mem::take(&mut one.names))
+                .unwrap_or_default();
+            self.forget();
+            failed
+        }
+
+        fn forget(&mut self) {
+            self.0.retain(|one| !one.answered || !one.names.is_empty());
+            let settled = |one: &One| one.names.is_empty();
+            if self.0.iter().filter(|one| settled(one)).count() > MAX_UNANSWERED {
+                let oldest = self.0.iter().position(settled).expect("one is settled");
+                self.0.remove(oldest);
+            }
+        }
+    }
+
+    fn names(outcomes: &[ChannelOutcome]) -> Vec<String> {
+        let names = outcomes.iter().map(|outcome| outcome.channel.to_string());
+        names.collect()
+    }
+
+    /// The same random calls, for the queues and for the search.
+    #[test]
+    fn sound10_requests_in_queues_settle_like_requests_that_are_searched() {
+        for seed in 0..40 {
+            let mut random = Random::new([seed; 32]);
+            let mut requests = ChannelRequests::new(HashKeys::new(&mut random));
+            let mut searched = Searched::default();
+            let mut draw = |below: u32| random.u32("test") % below;
+            let mut now = Timestamp::from_millis(1);
+            // Few names, so that many requests wait for the same one; or many.
+            let name_count = if seed % 2 == 0 { 8 } else { 400 };
+            for next_id in 1..1_500 {
+                match draw(8) {
+                    0..=2 => {
+                        let id = RequestId(next_id);
+                        let mut called = Vec::new();
+                        for _ in 0..=draw(3) {
+                            called.push(draw(name_count).to_string());
+                        }
+                        requests.push(id, &called, Timer::Armed { after_ms: 50 });
+                        called.sort();
+                        called.dedup();
+                        searched.0.push(One {
+                            id,
+                            names: called,
+                            answered: false,
+                            due: now.plus_millis(50),
+                        });
+                        requests.start_timers(now);
+                    }
+                    3 | 4 => {
+                        let name = draw(name_count).to_string();
+                        assert_eq!(requests.settle(&name), searched.settle(&name));
+                    }
+                    5 | 6 => {
+                        let code = i16::from(draw(4) == 0);
+                        let error = || ServerError {
+                            operation: 0,
+                            code,
+                            message: Text::EMPTY,
+                        };
+                        let mut failed = names(&requests.on_response(code, error));
+                        failed.sort();
+                        assert_eq!(failed, searched.on_response(code));
+                    }
+                    _ => {
+                        now = now.plus_millis(u64::from(draw(40)));
+                        let mut failed = names(&requests.time_out(now).unwrap_or_default());
+                        failed.sort();
+                        assert_eq!(failed, searched.time_out(now));
+                    }
+                }
+                assert_eq!(requests.len(), searched.0.len());
+                let due = searched.0.iter().find(|one| !one.names.is_empty());
+                assert_eq!(requests.deadline(now), due.map(|one| one.due));
+                for queue in [&requests.unanswered, &requests.answered] {
+                    assert!(queue.ids.len() <= queue.live * 2 + Queue::MAX_STALE);
+                }
+            }
+            let left = searched.0.iter().filter(|one| !one.names.is_empty());
+            assert_eq!(requests.fail_all().count(), left.count());
+            assert_eq!((requests.len(), requests.counters()), (0, [0, 0]));
+        }
     }
 }
