@@ -73,6 +73,12 @@ pub(crate) fn all() -> Vec<Case> {
             );
         }
     }
+    for open in [1, 4_000] {
+        add(
+            format!("subscribe, response, outcome; {open} open"),
+            settle(open),
+        );
+    }
     add("idle service() and poll_timeout()".to_owned(), idle());
     for (loss, library) in UDP {
         let (name, operation) = (udp_name(loss, library), udp::delivery(library, loss));
@@ -234,15 +240,7 @@ fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
     let link = link.expect("a link");
     chat.subscribe([CHANNEL], &SubscribeOptions::new())
         .expect("on the front end");
-    let mut bytes = Vec::new();
-    frame(&mut bytes, |out| {
-        let mut event = MessageWriter::event(out, protocol, &Limits::DEFAULT, 5).expect("fits");
-        event
-            .put_with(0, |out| out.strings([CHANNEL].iter()))
-            .expect("fits");
-        event.put_with(15, |out| out.bools(&[true])).expect("fits");
-        event.finish().expect("fits");
-    });
+    let bytes = subscribed(protocol, CHANNEL);
     chat.handle_link(now, link, LinkInput::Received(&bytes));
     while chat.service(now).more {}
     while chat.poll_event().is_some() {}
@@ -263,6 +261,63 @@ fn path(protocol: Protocol, lines: usize) -> Box<dyn FnMut()> {
         let _serviced = chat.service(now);
         black_box(chat.poll_event().expect("an event"));
     })
+}
+
+/// One more subscribe request, its response, and the event with the outcome of the oldest request.
+/// The others have their response and wait for their outcome.
+fn settle(open: usize) -> Box<dyn FnMut()> {
+    let (mut chat, link) = connected(Protocol::V18);
+    let now = Timestamp::from_millis(2);
+    let names: Vec<String> = (0..=open)
+        .map(|number| format!("channel{number}"))
+        .collect();
+    let outcomes: Vec<Vec<u8>> = names
+        .iter()
+        .map(|name| subscribed(Protocol::V18, name))
+        .collect();
+    let mut response = Vec::new();
+    frame(&mut response, |out| {
+        let response = MessageWriter::response(out, Protocol::V18, &Limits::DEFAULT, 0, 0, None);
+        response.expect("fits").finish().expect("fits");
+    });
+    let subscribe = move |chat: &mut ChatClient, name: &str| {
+        let _request = chat
+            .subscribe([name], &SubscribeOptions::new())
+            .expect("there is space");
+        while let Some(bytes) = chat.transmit(now, link).map(<[u8]>::len) {
+            chat.transmitted(link, bytes);
+        }
+    };
+    let answer = move |chat: &mut ChatClient, bytes: &[u8]| {
+        chat.handle_link(now, link, LinkInput::Received(bytes));
+        while chat.service(now).more {}
+        while chat.poll_event().is_some() {}
+    };
+    for name in names.iter().take(open) {
+        subscribe(&mut chat, name);
+        answer(&mut chat, &response);
+    }
+    let mut next = 0;
+    Box::new(move || {
+        subscribe(&mut chat, &names[(next + open) % names.len()]);
+        answer(&mut chat, &response);
+        answer(&mut chat, &outcomes[next]);
+        next = (next + 1) % names.len();
+    })
+}
+
+/// Event 5 for one channel.
+fn subscribed(protocol: Protocol, name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame(&mut bytes, |out| {
+        let mut event = MessageWriter::event(out, protocol, &Limits::DEFAULT, 5).expect("fits");
+        event
+            .put_with(0, |out| out.strings([name].iter()))
+            .expect("fits");
+        event.put_with(15, |out| out.bools(&[true])).expect("fits");
+        event.finish().expect("fits");
+    });
+    bytes
 }
 
 fn idle() -> Box<dyn FnMut()> {
