@@ -18,6 +18,7 @@ mod presence;
 mod raw_operations;
 mod reconnect;
 mod regions;
+mod repeated;
 mod requests;
 mod status;
 mod stream_timers;
