@@ -41,9 +41,9 @@
 //! # In a program without a loop of its own
 //!
 //! Replace `service()` with [`session.wait(timeout)`](Session::wait). It sleeps in the kernel until
-//! there is input, a deadline, or the end of the timeout, services once, and returns. An idle
-//! connection wakes up only for a ping and its answer, every few seconds ([`Session::io_stats`]
-//! counts).
+//! a socket is ready, a deadline comes, another thread wakes it by a [`Waker`], or the timeout ends;
+//! then it services once, and returns. An idle connection wakes up only for a ping and its answer,
+//! every few seconds ([`Session::io_stats`] counts).
 //!
 //! The server ends a connection whose program does neither for ten seconds. A program that ends
 //! calls [`Session::close`], so that its last message arrives.
@@ -204,8 +204,8 @@ mod connect;
 mod link_handle;
 mod links;
 mod options;
+mod poller;
 mod session;
-mod sleep;
 mod stats;
 mod transport;
 mod waker;

@@ -2,12 +2,14 @@
 
 use crate::connect::{self, CancelGuard, Connected, Connector};
 use crate::link_handle::ClientLink;
-use crate::sleep::POLL_INTERVAL;
+use crate::poller::Poller;
 use crate::stats::IoStats;
-use crate::transport::{CHUNK_BYTES, CloseProgress, LinkEnd, ReadOutcome, Setup, Socket};
+use crate::transport::{CloseProgress, LinkEnd, ReadOutcome, Setup, Socket, Visit, with_chunk};
+use crate::waker::{Waker, WakerSlot};
 use chat_core::{ChatClient, LinkCommand, LinkId, LinkInput, Target, Timestamp, Wire};
-use std::mem;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
+use std::{mem, thread};
 
 /// How long a closed connection is kept for the server's end. As long as the client's default flush
 /// timeout (item 10 of the client's contract): a server that has not closed by then has a problem.
@@ -15,6 +17,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Closed connections that are kept at one time; the oldest is dropped first. A client leaves one
 /// per server change, so only a client that reconnects in a loop reaches this.
 const MAX_CLOSING: usize = 16;
+/// Longest sleep while nothing can end it: the result of a thread has no socket, and a system
+/// without a free descriptor has no poller. Shorter than a frame of a game, and long enough to cost
+/// no measurable CPU time.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Longest single sleep: systems disagree about very long timeouts.
 const MAX_SLEEP: Duration = Duration::from_secs(3_600);
 
@@ -30,7 +36,9 @@ pub(crate) struct Links {
     closing: Vec<Closing>,
     connector: Connector,
     setup: Setup,
-    buffer: Box<[u8]>,
+    waker: WakerSlot,
+    /// Made by the first sleep: a game that never sleeps here needs none.
+    poller: Option<Box<Poller>>,
     pub(crate) summary: CloseSummary,
     pub(crate) stats: IoStats,
 }
@@ -64,12 +72,14 @@ pub(crate) struct CloseSummary {
 
 impl Links {
     pub(crate) fn new(setup: Setup) -> Self {
+        let waker = WakerSlot::default();
         Self {
             live: Vec::new(),
             closing: Vec::new(),
-            connector: Connector::new(),
+            connector: Connector::new(waker.clone()),
             setup,
-            buffer: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            waker,
+            poller: None,
             summary: CloseSummary::default(),
             stats: IoStats::default(),
         }
@@ -84,14 +94,24 @@ impl Links {
         self.live.len()
     }
 
-    /// Whether something is under way that no deadline of the client covers: a connect, a
-    /// handshake, output that the system does not take, a close.
-    pub(crate) fn needs_polling(&self) -> bool {
-        !self.closing.is_empty()
-            || self.live.iter().any(|link| match &link.state {
-                LinkState::Connecting { .. } => true,
-                LinkState::Connected(socket) => socket.unsent() || socket.is_opening(),
-            })
+    /// Whether a pass has input to process that no poller would notice.
+    pub(crate) fn is_ready(&self, chat: &ChatClient) -> bool {
+        let live = self.live.iter().any(|link| match &link.state {
+            LinkState::Connecting { .. } => false,
+            LinkState::Connected(socket) => socket.is_ready() && wants_input(chat, link.id, socket),
+        });
+        live || self.closing.iter().any(|closing| closing.socket.is_ready())
+    }
+
+    /// Whether a thread works for a link. Only the session's own poller notices its result.
+    pub(crate) fn is_resolving(&self) -> bool {
+        let mut states = self.live.iter().map(|link| &link.state);
+        states.any(|state| matches!(state, LinkState::Connecting { .. }))
+    }
+
+    /// When a pass has work to do even without input. The client's deadlines come beside it.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.closing.iter().map(|closing| closing.until).min()
     }
 
     /// Whether a closed link has output left.
@@ -106,10 +126,22 @@ impl Links {
             total.any = true;
             self.on_connected(chat, now, connected);
         }
+        if !self.is_empty() {
+            with_chunk(|buffer| self.read(chat, now, buffer, &mut total));
+        }
+        total
+    }
+
+    fn read(
+        &mut self,
+        chat: &mut ChatClient,
+        now: Timestamp,
+        buffer: &mut [u8],
+        total: &mut ReadOutcome,
+    ) {
         let Self {
             live,
             closing,
-            buffer,
             summary,
             stats,
             ..
@@ -160,7 +192,6 @@ impl Links {
             summary.add(&closing.socket, progress);
             false
         });
-        total
     }
 
     fn on_connected(&mut self, chat: &mut ChatClient, now: Timestamp, connected: Connected) {
@@ -291,56 +322,65 @@ impl Links {
         }
     }
 
-    /// Sleeps in the kernel until there is input, for at most `longest`. Returns whether there is.
-    ///
-    /// It can wait for one thing at a time. If it might miss another, it sleeps no longer than
-    /// [`POLL_INTERVAL`], and the caller checks for input.
-    pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) -> bool {
-        // Output of closed links counts too.
-        let mut unsent = self.closing_unsent();
-        let Self {
-            live,
-            connector,
-            stats,
-            ..
-        } = self;
-        let (mut connecting, mut readers, mut reader) = (false, 0, None);
-        for link in live {
-            match &mut link.state {
-                LinkState::Connecting { .. } => connecting = true,
-                LinkState::Connected(socket) => {
-                    unsent |= socket.unsent();
-                    if !socket.is_always_read() && !chat.wants_input(link.id) {
-                        continue;
-                    }
-                    if socket.is_ready() {
-                        return true;
-                    }
-                    readers += 1;
-                    reader = Some(socket);
-                }
+    /// Makes the poller if there is none. Returns whether this call made it: threads that finished
+    /// before could not wake it, so the caller checks for their results before it sleeps.
+    pub(crate) fn prepare_poller(&mut self) -> bool {
+        let had_none = self.poller.is_none();
+        match self.make_poller() {
+            Ok(()) => had_none,
+            // `sleep` then does without, and the next call tries again.
+            Err(error) => {
+                log::warn!(target: "photon_chat::net", "the system provides no poller: {error}");
+                false
             }
-        }
-        let polling = unsent || readers > 1 || (connecting && readers > 0);
-        let longest = longest.min(if polling { POLL_INTERVAL } else { MAX_SLEEP });
-        stats.wakeups += 1;
-        match reader {
-            Some(socket) if !connecting => socket.sleep(longest, stats),
-            // If no connect is under way either, this is a plain sleep.
-            _ => connector.sleep(longest),
         }
     }
 
-    /// Sleeps for at most [`POLL_INTERVAL`], once only closed links may be left.
-    pub(crate) fn sleep_closing(&mut self, chat: &ChatClient, longest: Duration) {
-        if !self.live.is_empty() {
-            self.sleep(chat, longest.min(POLL_INTERVAL));
-        } else if let Some(closing) = self.closing.last_mut() {
-            self.stats.wakeups += 1;
-            let longest = longest.min(POLL_INTERVAL);
-            closing.socket.sleep(longest, &mut self.stats);
+    fn make_poller(&mut self) -> io::Result<()> {
+        if self.poller.is_none() {
+            self.poller = Some(Box::new(Poller::new(&self.waker)?));
+        }
+        Ok(())
+    }
+
+    /// A waker for other threads.
+    pub(crate) fn waker(&mut self) -> io::Result<Waker> {
+        self.make_poller()?;
+        Ok(self.waker.waker())
+    }
+
+    /// Sleeps in the kernel until a socket is ready or a waker wakes, for at most `longest`.
+    pub(crate) fn sleep(&mut self, chat: &ChatClient, longest: Duration) {
+        self.stats.wakeups += 1;
+        let longest = longest.min(MAX_SLEEP);
+        let mut poller = self.poller.take();
+        let result = match &mut poller {
+            Some(poller) => poller.sleep(longest, |visit| self.visit_sources(chat, visit)),
+            None => Err(ErrorKind::Unsupported.into()),
+        };
+        self.poller = poller;
+        if let Err(error) = result {
+            log::debug!(target: "photon_chat::net", "sleeping without a poller: {error}");
+            thread::sleep(longest.min(POLL_INTERVAL));
         }
     }
+
+    /// Visits every open socket with the interest of this moment.
+    pub(crate) fn visit_sources<'a>(&'a self, chat: &ChatClient, visit: Visit<'_, 'a>) {
+        for link in &self.live {
+            if let LinkState::Connected(socket) = &link.state {
+                socket.visit_sources(wants_input(chat, link.id, socket), visit);
+            }
+        }
+        for closing in &self.closing {
+            closing.socket.visit_sources(true, visit);
+        }
+    }
+}
+
+/// Whether to read a live link.
+fn wants_input(chat: &ChatClient, id: LinkId, socket: &Socket) -> bool {
+    socket.is_always_read() || chat.wants_input(id)
 }
 
 impl CloseSummary {
@@ -377,6 +417,7 @@ mod tests {
     use chat_core::{ChatConfig, ConnectOptions, State};
     use std::io::Read;
     use std::net::{Ipv4Addr, TcpListener};
+    use std::time::Instant;
 
     const LONG: Duration = Duration::from_secs(30);
     const NOW: Timestamp = Timestamp::ZERO;
@@ -387,15 +428,23 @@ mod tests {
         let mut chat = ChatClient::new(ChatConfig::new(address, "app", "1.0"), [0; 32]);
         chat.connect_to_name_server(ConnectOptions::new()).unwrap();
         let mut links = Links::new(Setup::for_test());
+        assert!(links.prepare_poller());
         links.apply_commands(&mut chat, NOW);
         (chat, links)
+    }
+
+    /// Sleeps until something happens.
+    fn sleep(links: &mut Links, chat: &ChatClient) {
+        let began = Instant::now();
+        links.sleep(chat, LONG);
+        assert!(began.elapsed() < LONG, "nothing happened");
     }
 
     #[test]
     fn a_connect_that_finishes_after_its_cancellation_is_dropped() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let (mut chat, mut links) = connecting(&listener);
-        assert!(links.connector.sleep(LONG), "the thread has finished");
+        sleep(&mut links, &chat);
 
         chat.disconnect();
         links.apply_commands(&mut chat, NOW);
@@ -414,7 +463,7 @@ mod tests {
     fn a_closed_stream_waits_for_the_servers_end_for_a_limited_time() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let (mut chat, mut links) = connecting(&listener);
-        assert!(links.sleep(&chat, LONG));
+        sleep(&mut links, &chat);
         links.receive(&mut chat, NOW);
         links.send(&mut chat, NOW);
         let (server, _) = listener.accept().unwrap();
@@ -438,7 +487,7 @@ mod tests {
         let (mut chat, mut links) = connecting(&listener);
         let mut servers = Vec::new();
         for _ in 0..MAX_CLOSING + 3 {
-            assert!(links.sleep(&chat, LONG));
+            sleep(&mut links, &chat);
             links.receive(&mut chat, NOW);
             links.send(&mut chat, NOW);
             servers.push(listener.accept().unwrap());

@@ -1,10 +1,10 @@
 //! [`Session`]: a chat client with its sockets and its clock.
 
 use crate::clock::Clock;
-use crate::links::{CloseSummary, Links};
+use crate::links::{CloseSummary, Links, POLL_INTERVAL};
 use crate::options::SessionOptions;
-use crate::sleep::POLL_INTERVAL;
 use crate::stats::IoStats;
+use crate::waker::Waker;
 use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, Timestamp};
 use std::fmt;
 use std::io;
@@ -213,8 +213,8 @@ impl Session {
     }
 
     /// Time until [`service`](Self::service) has work to do even without input: zero if it has now,
-    /// `None` if only input or a call of yours can bring some. At most 10 ms while a connection is
-    /// being opened or closed, or while the system takes no more output.
+    /// `None` if only input or a call of yours can bring some. At most 10 ms while a thread resolves
+    /// a name: its result has no socket that could report it.
     ///
     /// It does not consider input that arrives meanwhile, so it does not replace
     /// [`wait`](Self::wait). A loop that sleeps on its own uses it as the latest time to return.
@@ -227,29 +227,37 @@ impl Session {
     /// ```
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        if self.more {
+        if self.has_work() {
             return Some(Duration::ZERO);
         }
-        let deadline = self
-            .chat
-            .poll_timeout()
+        let left = self
+            .deadline()
             .map(|deadline| deadline.since(self.clock.now()));
-        let poll = self.links.needs_polling().then_some(POLL_INTERVAL);
-        match (deadline, poll) {
-            (Some(deadline), Some(poll)) => Some(deadline.min(poll)),
-            (deadline, poll) => deadline.or(poll),
-        }
+        let poll = self.links.is_resolving().then_some(POLL_INTERVAL);
+        left.into_iter().chain(poll).min()
     }
 
-    /// Sleeps until there is input or a deadline, for at most `timeout`, and then services once.
-    /// For programs without a loop of their own. Afterwards, take events until there is none.
+    /// Whether a pass has work to do now.
+    fn has_work(&self) -> bool {
+        self.more || self.links.is_ready(&self.chat)
+    }
+
+    /// When a pass has work to do even without input.
+    fn deadline(&self) -> Option<Timestamp> {
+        let links = self.links.deadline();
+        self.chat.poll_timeout().into_iter().chain(links).min()
+    }
+
+    /// Sleeps until there is something to do, for at most `timeout`, and then services once. For
+    /// programs without a loop of their own. Afterwards, take events until there is none.
     ///
-    /// It sleeps in the kernel: on the socket, or on the connect that is under way. While output is
-    /// blocked or two links are open it polls every 10 ms. It does not sleep while events wait to
-    /// be taken.
+    /// It sleeps in the kernel, on all sockets at once, until one has input or takes blocked output,
+    /// a connect advances, a deadline comes, or a [`Waker`] wakes it; a signal ends the sleep too.
+    /// It does not sleep while events wait to be taken.
     ///
     /// It may return without input or an event, so call it in a loop. `Duration::MAX` sets no
-    /// limit. Another thread cannot wake it.
+    /// limit. If the system refuses the file descriptors that it needs (three, and one for each
+    /// socket during the sleep), it sleeps for at most 10 ms at a time.
     ///
     /// ```
     /// # use chat_std_io::{ChatConfig, ConnectOptions, Session};
@@ -263,26 +271,54 @@ impl Session {
     pub fn wait(&mut self, timeout: Duration) {
         // Saturates at `Timestamp::MAX`, which no clock reaches: `Duration::MAX` sets no limit.
         let until = self.clock.now().plus(timeout);
+        if self.links.prepare_poller() {
+            // Without a poller until now, the results of threads woke nothing.
+            let now = self.clock.now();
+            self.links.receive(&mut self.chat, now);
+        }
         // Requests since the last pass must not wait for the end of the sleep.
         self.flush();
-        while !self.more && self.chat.queued_events() == 0 {
-            let wake = self
-                .chat
-                .poll_timeout()
-                .map_or(until, |deadline| deadline.min(until));
-            let left = wake.since(self.clock.now());
-            if left.is_zero() || self.links.sleep(&self.chat, left) {
-                break;
-            }
-            // The sleep reported no input. Sockets are tried nevertheless: it may have been a short
-            // sleep that cannot notice everything.
-            let now = self.clock.now();
-            self.links.send(&mut self.chat, now);
-            if self.links.receive(&mut self.chat, now).any {
-                break;
-            }
+        if self.chat.queued_events() == 0 {
+            self.sleep(until);
         }
         let _more = self.service();
+    }
+
+    /// Sleeps until a pass has work to do, or this time.
+    fn sleep(&mut self, until: Timestamp) {
+        let wake = self
+            .deadline()
+            .map_or(until, |deadline| deadline.min(until));
+        let left = wake.since(self.clock.now());
+        if !left.is_zero() && !self.has_work() {
+            self.links.sleep(&self.chat, left);
+        }
+    }
+
+    /// A waker, with which another thread ends [`wait`](Self::wait). It may be asked for at any
+    /// time, and cloned. A wake before a `wait` makes that `wait` return at once.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it provides no poller: the process may have too many open files.
+    ///
+    /// ```
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// use std::thread;
+    /// use std::time::Duration;
+    ///
+    /// let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// let waker = session.waker()?;
+    /// let input = thread::spawn(move || {
+    ///     // A line of the user is ready for the chat's thread.
+    ///     waker.wake();
+    /// });
+    /// session.wait(Duration::MAX); // Nothing else would end it.
+    /// # input.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn waker(&mut self) -> io::Result<Waker> {
+        self.links.waker()
     }
 
     /// Ends the session in order: disconnects, continues to send what was accepted before, and
@@ -313,11 +349,10 @@ impl Session {
             // Events that are not taken would fill the queue and stop the client from handling
             // input, the last acks included.
             while self.chat.poll_event().is_some() {}
-            let left = until.since(self.clock.now());
-            if self.links.is_empty() || left.is_zero() {
+            if self.links.is_empty() || self.clock.now() >= until {
                 break;
             }
-            self.links.sleep_closing(&self.chat, left);
+            self.sleep(until);
         }
         let summary = self.links.summary;
         // Over UDP only the client knows what was not acknowledged.

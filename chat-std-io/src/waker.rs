@@ -38,6 +38,27 @@ impl Waker {
 }
 
 impl WakerSlot {
+    /// Fills the slot. It stays filled: a session keeps its poller.
+    pub(crate) fn fill(&self, poller: mio::Waker) {
+        let filled = self.shared.poller.set(poller);
+        debug_assert!(filled.is_ok(), "a slot has one poller");
+    }
+
+    /// A waker of the session, whose slot must be filled.
+    pub(crate) fn waker(&self) -> Waker {
+        debug_assert!(
+            self.shared.poller.get().is_some(),
+            "a waker needs a poller to wake"
+        );
+        Waker { slot: self.clone() }
+    }
+
+    /// Takes the wake that ended a sleep, so that the next one counts again.
+    // Acquire and release: the caller then sees all that the waking thread did before.
+    pub(crate) fn take(&self) {
+        self.shared.pending.swap(false, Ordering::AcqRel);
+    }
+
     /// Wakes the poller of the session, if there is one. A thread first stores the result of its
     /// work where the session looks before it sleeps, and then calls this.
     pub(crate) fn wake(&self) {

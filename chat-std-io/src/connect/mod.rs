@@ -11,19 +11,18 @@ mod resolve;
 #[cfg(feature = "websocket")]
 use crate::transport::websocket;
 use crate::transport::{Setup, Socket, tcp, udp};
+use crate::waker::WakerSlot;
 use chat_core::{LinkError, LinkErrorKind, LinkId, Target, Wire};
 use pool::POOL;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
 /// Starts connects for one session, and receives their results.
 pub(crate) struct Connector {
     sender: Sender<Connected>,
     receiver: Receiver<Connected>,
-    /// A result that arrived during [`Connector::sleep`].
-    early: Option<Connected>,
+    waker: WakerSlot,
 }
 
 /// The result of one connect.
@@ -38,12 +37,12 @@ pub(crate) struct CancelGuard {
 }
 
 impl Connector {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(waker: WakerSlot) -> Self {
         let (sender, receiver) = channel();
         Self {
             sender,
             receiver,
-            early: None,
+            waker,
         }
     }
 
@@ -59,11 +58,12 @@ impl Connector {
         let alive = Arc::downgrade(&guard);
         let sender = self.sender.clone();
         let work = {
-            let (alive, sender) = (alive.clone(), sender.clone());
+            let (alive, sender, waker) = (alive.clone(), sender.clone(), self.waker.clone());
             move || {
                 let result = connect(&target, wire, &setup, || alive.strong_count() > 0);
                 // Fails once the session is gone, which drops the socket.
                 let _ = sender.send(Connected { link, result });
+                waker.wake();
             }
         };
         if let Err(error) = POOL.run(alive, Box::new(work)) {
@@ -79,15 +79,7 @@ impl Connector {
 
     /// The next finished connect. Never blocks.
     pub(crate) fn finished(&mut self) -> Option<Connected> {
-        self.early.take().or_else(|| self.receiver.try_recv().ok())
-    }
-
-    /// Sleeps until a connect finishes, for at most `longest`. Returns whether one has.
-    pub(crate) fn sleep(&mut self, longest: Duration) -> bool {
-        if self.early.is_none() {
-            self.early = self.receiver.recv_timeout(longest).ok();
-        }
-        self.early.is_some()
+        self.receiver.try_recv().ok()
     }
 }
 

@@ -7,11 +7,13 @@
 //!                            └─────── tcp
 //! ```
 
+mod chunk;
 #[cfg(feature = "websocket")]
 mod io_error;
 #[cfg(feature = "websocket")]
 mod maybe_tls;
 mod socket;
+mod source;
 pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
@@ -20,7 +22,10 @@ pub(crate) mod udp;
 pub(crate) mod websocket;
 
 use chat_core::{LinkError, LinkInput};
+pub(crate) use chunk::with_chunk;
 pub(crate) use socket::Socket;
+pub(crate) use source::{Interest, SourceRef, Visit};
+use std::io::{self, ErrorKind};
 
 /// Size of the shared receive buffer. Larger than any UDP datagram (64 KiB less its headers): what
 /// systems do with a datagram that does not fit differs.
@@ -92,6 +97,16 @@ pub(crate) enum CloseProgress {
     Confirmed,
     /// The connection broke; whether the server read everything is unknown.
     Broken,
+}
+
+/// Repeats a call while a signal interrupts it.
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 #[cfg(test)]

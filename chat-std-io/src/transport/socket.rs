@@ -2,12 +2,11 @@
 
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
-use super::{CloseProgress, LinkEnd, ReadOutcome, tcp::Stream, udp::Datagrams};
+use super::{CloseProgress, LinkEnd, ReadOutcome, Visit, tcp::Stream, udp::Datagrams};
 use crate::link_handle::LinkHandle;
 use crate::stats::IoStats;
-use std::time::Duration;
 
-/// A connected socket. Only [`Socket::sleep`] blocks.
+/// A connected socket that never blocks.
 pub(crate) enum Socket {
     Stream(Stream),
     Datagrams(Datagrams),
@@ -37,8 +36,8 @@ impl Socket {
         }
     }
 
-    /// Whether receiving has a result that [`Socket::sleep`] would not notice: an end that the
-    /// client has not been given, or input in a buffer of this process.
+    /// Whether receiving has a result that a poller would not notice: an end that the client has not
+    /// been given, or input in a buffer of this process.
     pub(crate) fn is_ready(&self) -> bool {
         match self {
             Self::Stream(stream) => stream.is_broken(),
@@ -80,14 +79,14 @@ impl Socket {
         }
     }
 
-    /// Sleeps in the kernel until there is something to read, for at most about `longest`. Returns
-    /// whether there is.
-    pub(crate) fn sleep(&mut self, longest: Duration, stats: &mut IoStats) -> bool {
+    /// Visits the system sockets, with the interest of this moment. `wants_input`: whether to watch
+    /// for input.
+    pub(crate) fn visit_sources<'a>(&'a self, wants_input: bool, visit: Visit<'_, 'a>) {
         match self {
-            Self::Stream(stream) => stream.sleep(longest),
-            Self::Datagrams(datagrams) => datagrams.sleep(longest, stats),
+            Self::Stream(stream) => stream.visit_sources(wants_input, visit),
+            Self::Datagrams(datagrams) => datagrams.visit_sources(wants_input, visit),
             #[cfg(feature = "websocket")]
-            Self::Messages(messages) => messages.stream().sleep(longest),
+            Self::Messages(messages) => messages.visit_sources(wants_input, visit),
         }
     }
 

@@ -1,15 +1,16 @@
 //! TCP: a connected stream that never blocks.
 
-use super::{CHUNK_BYTES, CloseProgress, LinkEnd, MAX_READ_BYTES, ReadOutcome};
+use super::{
+    CHUNK_BYTES, CloseProgress, Interest, LinkEnd, MAX_READ_BYTES, ReadOutcome, SourceRef, Visit,
+    uninterrupted,
+};
 use crate::link_handle::LinkHandle;
-use crate::sleep::{self, Woken, uninterrupted};
 use crate::stats::IoStats;
 use chat_core::{LinkError, LinkErrorKind, LinkInput};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
 
-/// A connected stream that never blocks, except in [`Stream::sleep`].
+/// A connected stream that never blocks.
 pub(crate) struct Stream {
     socket: TcpStream,
     /// Why the stream broke, until [`Stream::read`] reports it: everything that arrived before is
@@ -17,6 +18,9 @@ pub(crate) struct Stream {
     broken: Option<LinkError>,
     /// The last attempt left bytes that the system did not take.
     pub(crate) unsent: bool,
+    /// The system took no bytes, and the client still has some. Differs from `unsent` once the
+    /// client abandons its output: there is then nothing to write when the system has space.
+    blocked: bool,
 }
 
 /// Result of one read.
@@ -36,10 +40,11 @@ impl Stream {
             socket,
             broken: None,
             unsent: false,
+            blocked: false,
         }
     }
 
-    /// Reads once. A stream that broke during a write or a sleep reports its end after the last
+    /// Reads once. A stream that broke during a write reports its end after the last
     /// byte that arrived.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Received {
         let error = match uninterrupted(|| self.socket.read(buffer)) {
@@ -118,28 +123,32 @@ impl Stream {
             self.unsent |= client.transmit().is_some();
             return;
         }
+        self.blocked = false;
         while let Some(bytes) = client.transmit() {
             stats.writes += 1;
             let written = self.write(bytes);
             // Stays true if the client abandons the rest: the output was never complete.
             self.unsent = written == 0;
             if self.unsent {
+                self.blocked = true;
                 break;
             }
             client.transmitted(written);
         }
     }
 
-    /// Sleeps in the kernel until input or the end arrives, for at most about `longest`. Returns
-    /// whether it has.
-    pub(crate) fn sleep(&mut self, longest: Duration) -> bool {
-        match sleep::until_input(&self.socket, longest) {
-            Woken::Input => return true,
-            Woken::Nothing => return false,
-            Woken::Error(error) => self.broken = Some(LinkError::from(&error)),
-            Woken::Stuck(error) => self.fail(LinkError::from(&error)),
-        }
-        true
+    /// Visits the socket.
+    pub(crate) fn visit_sources<'a>(&'a self, wants_input: bool, visit: Visit<'_, 'a>) {
+        let interest = Interest {
+            readable: wants_input,
+            writable: self.blocked && !self.is_broken(),
+        };
+        visit(self.source(), interest);
+    }
+
+    /// The system socket.
+    pub(crate) fn source(&self) -> SourceRef<'_> {
+        SourceRef::Tcp(&self.socket)
     }
 
     /// Shuts down both directions. Reading then reports `reason`.
@@ -156,6 +165,7 @@ impl Stream {
 
     /// Announces that nothing more follows. Returns false if the connection broke before.
     pub(crate) fn shutdown_write(&mut self) -> bool {
+        self.blocked = false;
         self.broken.is_none() && self.socket.shutdown(Shutdown::Write).is_ok()
     }
 

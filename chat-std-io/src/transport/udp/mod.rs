@@ -1,14 +1,15 @@
 //! UDP: a connected socket for whole datagrams. Lost datagrams are the client's concern: it
 //! resends.
 
-use super::{LinkEnd, MAX_DATAGRAM_BYTES, MAX_READ_DATAGRAMS, ReadOutcome};
+use super::{
+    Interest, LinkEnd, MAX_DATAGRAM_BYTES, MAX_READ_DATAGRAMS, ReadOutcome, SourceRef, Visit,
+    uninterrupted,
+};
 use crate::link_handle::LinkHandle;
-use crate::sleep::{self, Woken, uninterrupted};
 use crate::stats::IoStats;
 use chat_core::{LinkError, LinkErrorKind, LinkInput};
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
-use std::time::Duration;
 
 /// Errors in succession that end the link: single ones concern one datagram, a series concerns the
 /// socket.
@@ -19,7 +20,7 @@ const SEND_ATTEMPTS: usize = 2;
 /// can have ready at one time (udp.md 5.9).
 const MAX_SENT_DATAGRAMS: usize = 128;
 
-/// A connected socket that never blocks, except in [`Datagrams::sleep`].
+/// A connected socket that never blocks.
 pub(crate) struct Datagrams {
     socket: UdpSocket,
     /// Why the socket is unusable, until the next receive reports it.
@@ -145,23 +146,13 @@ impl Datagrams {
         self.broken.is_some()
     }
 
-    /// Sleeps in the kernel until a datagram arrives, for at most about `longest`. Returns whether
-    /// one has.
-    pub(crate) fn sleep(&mut self, longest: Duration, stats: &mut IoStats) -> bool {
-        match sleep::until_input(&self.socket, longest) {
-            Woken::Input => true,
-            Woken::Nothing => false,
-            // The system reported an earlier datagram (only once), or the next receive meets the
-            // error again.
-            Woken::Error(error) => {
-                stats.datagrams_refused += u64::from(is_refusal(&error));
-                true
-            }
-            Woken::Stuck(error) => {
-                self.broken = Some(LinkError::from(&error));
-                true
-            }
-        }
+    /// Visits the socket.
+    pub(crate) fn visit_sources<'a>(&'a self, wants_input: bool, visit: Visit<'_, 'a>) {
+        let interest = Interest {
+            readable: wants_input,
+            writable: self.unsent && !self.is_broken(),
+        };
+        visit(SourceRef::Udp(&self.socket), interest);
     }
 
     /// Ends the link as if the network had failed, whatever has arrived.

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::link_handle::ClientLink;
+use crate::poller::sleep_on;
 use crate::transport::CHUNK_BYTES;
 use chat_core::{ChatClient, ChatConfig, ConnectOptions, LinkCommand, Timestamp};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(30);
 const NOW: Timestamp = Timestamp::ZERO;
@@ -33,6 +35,15 @@ impl Client {
             .unwrap()
     }
 
+    /// Sleeps until there is something to receive. Returns whether there is.
+    fn sleep(&self, longest: Duration) -> bool {
+        let input = Interest {
+            readable: true,
+            writable: false,
+        };
+        sleep_on(SourceRef::Udp(&self.datagrams.socket), input, longest)
+    }
+
     fn address(&self) -> SocketAddr {
         self.datagrams.socket.local_addr().unwrap()
     }
@@ -51,10 +62,7 @@ impl Client {
         loop {
             match self.receive() {
                 Received::Datagram(bytes) => return &self.buffer[..bytes],
-                Received::Nothing => assert!(
-                    self.datagrams.sleep(LONG, &mut self.stats),
-                    "a datagram arrives in time"
-                ),
+                Received::Nothing => assert!(self.sleep(LONG), "a datagram arrives in time"),
                 Received::Ignored => {}
                 Received::End(error) => panic!("{error:?}"),
             }
@@ -145,10 +153,7 @@ fn a_server_that_starts_late_does_not_end_the_link() {
     assert!(client.send(b"first"));
     // The system may report the refusal to a sleep, a receive or a send.
     while client.stats.datagrams_refused == 0 {
-        assert!(
-            client.datagrams.sleep(LONG, &mut client.stats),
-            "the refusal arrives in time"
-        );
+        assert!(client.sleep(LONG), "the refusal arrives in time");
         assert!(matches!(
             client.receive(),
             Received::Ignored | Received::Nothing
@@ -286,9 +291,7 @@ fn a_simulated_loss_ends_the_link_whatever_arrives() {
     let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
     let mut client = Client::connected_to(address);
     assert!(
-        !client
-            .datagrams
-            .sleep(Duration::from_millis(1), &mut client.stats),
+        !client.sleep(Duration::from_millis(1)),
         "nothing has arrived"
     );
     assert!(
@@ -326,7 +329,7 @@ fn a_pass_receives_a_batch_and_reports_that_more_is_left() {
     assert_eq!(recorder.0.len(), MAX_READ_DATAGRAMS - 1);
     assert_eq!(client.stats.reads, MAX_READ_DATAGRAMS as u64);
     while recorder.0.len() < MAX_READ_DATAGRAMS + LEFT - 1 {
-        let arrived = client.datagrams.sleep(LONG, &mut client.stats);
+        let arrived = client.sleep(LONG);
         assert!(arrived, "nothing was lost");
         let outcome = client.pass(&mut recorder);
         assert!(outcome.any && !outcome.more);

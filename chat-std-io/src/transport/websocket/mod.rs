@@ -15,7 +15,7 @@ mod handshake;
 mod tests;
 
 use super::maybe_tls::{MaybeTlsStream, ReadBudget};
-use super::{CloseProgress, LinkEnd, ReadOutcome, Setup, tcp::Stream};
+use super::{CloseProgress, Interest, LinkEnd, ReadOutcome, Setup, Visit, tcp::Stream};
 use crate::link_handle::LinkHandle;
 use crate::stats::IoStats;
 use chat_core::{LinkError, LinkErrorKind, LinkInput, Target};
@@ -147,10 +147,29 @@ impl WebSocket {
         self.stream.tcp.is_broken()
     }
 
-    /// Whether receiving has a result that a sleep on the socket would not notice: buffers of this
-    /// process hold input.
+    /// Whether receiving has a result that a poller would not notice: buffers of this process hold
+    /// input.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.drained || self.is_broken()
+        // After an end only the system's buffer counts: its contents are discarded.
+        let decodes = !matches!(
+            self.state,
+            State::Open(_, Stage::Answering { .. } | Stage::Gone)
+        );
+        (decodes && !self.drained) || self.is_broken()
+    }
+
+    /// Visits the socket.
+    pub(crate) fn visit_sources<'a>(&'a self, wants_input: bool, visit: Visit<'_, 'a>) {
+        let writes = match self.state {
+            State::Handshake(_) | State::Open(_, Stage::Active | Stage::Closing) => true,
+            State::Open(_, Stage::Answering { sent }) => !sent,
+            State::Open(_, Stage::Gone) => false,
+        };
+        let interest = Interest {
+            readable: wants_input,
+            writable: writes && self.unsent && !self.is_broken(),
+        };
+        visit(self.stream.tcp.source(), interest);
     }
 
     pub(crate) fn stream(&mut self) -> &mut Stream {
@@ -180,7 +199,7 @@ impl WebSocket {
         }
         if client.wants_input() {
             // False until this pass finds nothing more: a frame may lie in the buffer of
-            // tungstenite or of TLS, where a sleep on the socket would not notice it.
+            // tungstenite or of TLS, where a poller would not notice it.
             self.drained = false;
             outcome.any |= self.read(client, &mut budget, stats)?;
             outcome.more = !self.drained && client.wants_input();
@@ -402,6 +421,7 @@ impl WebSocket {
                 Err(_) => return CloseProgress::Broken,
             }
         }
+        self.drained = budget.drained;
         CloseProgress::Pending
     }
 }

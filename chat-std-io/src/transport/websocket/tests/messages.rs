@@ -186,7 +186,7 @@ fn flooded(bytes: Vec<u8>) -> (Harness, impl Sized) {
     harness.open();
     go.send(()).unwrap();
     let server = server.join().unwrap();
-    assert!(harness.socket.stream().sleep(LONG));
+    assert!(harness.sleep(LONG));
     (harness, server)
 }
 
@@ -201,7 +201,7 @@ fn a_pass_reads_a_limited_number_of_frames_and_reports_that_more_is_left() {
     while harness.client.received.is_empty() {
         let more = harness.pass().more;
         passes_with_more += u32::from(more);
-        assert!(more || harness.client.received.len() == 1 || harness.socket.stream().sleep(LONG));
+        assert!(more || harness.client.received.len() == 1 || harness.sleep(LONG));
     }
     assert_eq!(passes_with_more, 5);
     drop(server);
@@ -226,7 +226,7 @@ fn empty_fragments_do_not_hold_up_a_pass() {
             more,
             "a sleep would not notice it"
         );
-        assert!(more || harness.client.received.len() == 1 || harness.socket.stream().sleep(LONG));
+        assert!(more || harness.client.received.len() == 1 || harness.sleep(LONG));
     }
     assert_eq!(harness.client.received, [b"begins, ends"]);
     assert!(passes_with_more >= 3, "{passes_with_more}");
@@ -247,7 +247,7 @@ fn an_idle_pass_reads_once_and_then_the_socket_can_sleep() {
         harness.pass();
         let reads = harness.stats.reads;
         assert!(!harness.socket.is_ready());
-        assert!(!harness.socket.stream().sleep(Duration::from_millis(1)));
+        assert!(!harness.sleep(Duration::from_millis(1)));
         let pass = harness.pass();
         assert!(!pass.any && !pass.more);
         assert_eq!(harness.stats.reads, reads + 1);

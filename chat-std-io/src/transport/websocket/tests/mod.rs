@@ -14,7 +14,7 @@ mod tls;
 use super::{Handshaking, Kind, WebSocket};
 use crate::connect::addresses;
 use crate::link_handle::LinkHandle;
-use crate::sleep::POLL_INTERVAL;
+use crate::poller::sleep_on;
 use crate::stats::IoStats;
 use crate::transport::tcp::Stream;
 use crate::transport::{CHUNK_BYTES, CloseProgress, LinkEnd, ReadOutcome, Setup};
@@ -114,6 +114,15 @@ impl Harness {
         }
     }
 
+    /// Sleeps until there is input, or space for blocked output. Returns whether there is.
+    fn sleep(&self, longest: Duration) -> bool {
+        let mut ready = false;
+        self.socket.visit_sources(true, &mut |source, interest| {
+            ready = sleep_on(source, interest, longest);
+        });
+        ready
+    }
+
     /// Runs passes, with sleeps in the kernel between them, until `until` or the end.
     fn drive(&mut self, mut until: impl FnMut(&Self) -> bool) {
         let began = Instant::now();
@@ -123,12 +132,7 @@ impl Harness {
             if more || self.socket.is_ready() || self.client.end.is_some() || until(self) {
                 continue;
             }
-            let longest = if self.socket.unsent {
-                POLL_INTERVAL
-            } else {
-                LONG
-            };
-            self.socket.stream().sleep(longest);
+            self.sleep(LONG);
         }
     }
 
@@ -169,12 +173,7 @@ impl Harness {
                 return progress;
             }
             assert!(began.elapsed() < LONG, "hangs");
-            let longest = if self.socket.unsent {
-                POLL_INTERVAL
-            } else {
-                LONG
-            };
-            self.socket.stream().sleep(longest);
+            self.sleep(LONG);
         }
     }
 }
