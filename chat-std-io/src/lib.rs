@@ -1,7 +1,7 @@
 //! A Photon Chat client with sockets: [`chat_core`] over `std::net`, for game loops and plain
 //! programs.
 //!
-//! A [`Session`] owns a [`ChatClient`], its connections and its clock. There are two ways to use
+//! A [`Session`] owns a [`ChatClient`], its connections and its clock. There are three ways to use
 //! it.
 //!
 //! # In a game loop
@@ -47,6 +47,81 @@
 //!
 //! The server ends a connection whose program does neither for ten seconds. A program that ends
 //! calls [`Session::close`], so that its last message arrives.
+//!
+//! # In an event loop of your own
+//!
+//! A loop that waits for many sessions, or for a window and other sockets too, watches
+//! [`Session::sockets`] with its own poller (epoll, kqueue, mio, glib, the loop of an engine) and
+//! calls [`Session::service`] when a socket is ready or [`Session::timeout`] has passed:
+//!
+//! ```no_run
+//! # #[cfg(unix)]
+//! # fn main() -> std::io::Result<()> {
+//! # let mut sessions: Vec<chat_std_io::Session> = Vec::new();
+//! use chat_std_io::Session;
+//! use mio::unix::SourceFd;
+//! use mio::{Events, Interest, Poll, Registry, Token};
+//! use std::os::fd::AsRawFd;
+//!
+//! fn watch(registry: &Registry, token: Token, session: &Session) -> std::io::Result<()> {
+//!     for open in session.sockets() {
+//!         let fd = open.socket.as_raw_fd();
+//!         let interest = match (open.readable, open.writable) {
+//!             (true, true) => Interest::READABLE | Interest::WRITABLE,
+//!             (true, false) => Interest::READABLE,
+//!             (false, true) => Interest::WRITABLE,
+//!             (false, false) => {
+//!                 let _ = registry.deregister(&mut SourceFd(&fd)); // Fails if it was not watched.
+//!                 continue;
+//!             }
+//!         };
+//!         // A new socket may have the number of one that was closed, so no list of yours shows
+//!         // which are new.
+//!         if registry.reregister(&mut SourceFd(&fd), token, interest).is_err() {
+//!             registry.register(&mut SourceFd(&fd), token, interest)?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1_024));
+//! let mut ready: Vec<usize> = (0..sessions.len()).collect();
+//! loop {
+//!     for index in ready.drain(..) {
+//!         let session = &mut sessions[index];
+//!         session.service();
+//!         while let Some(event) = session.poll_event() {
+//!             println!("{index}: {event:?}");
+//!         }
+//!         watch(poll.registry(), Token(index), session)?;
+//!     }
+//!     poll.poll(&mut events, sessions.iter().filter_map(Session::timeout).min())?;
+//!     ready.extend(events.iter().map(|event| event.token().0));
+//!     let is_due = |(index, session): (usize, &Session)| {
+//!         session.timeout().is_some_and(|left| left.is_zero()).then_some(index)
+//!     };
+//!     ready.extend(sessions.iter().enumerate().filter_map(is_due));
+//!     ready.sort_unstable();
+//!     ready.dedup();
+//! }
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//!
+//! - **When**: the sockets and their interests change only in `service`, `wait`, `flush`,
+//!   `dispatch` and `poll_event`, so watch them anew after each pass. A request of yours at another
+//!   time leaves with the next of these calls: [`Session::flush`] is the cheapest.
+//! - **Closed sockets** leave epoll and kqueue by themselves. Where yours keeps a list, remove what
+//!   `sockets` no longer lists.
+//! - **Edge-triggered** pollers (mio, and epoll with `EPOLLET`) report a socket once for each
+//!   arrival, but a pass may leave input in the system: beyond its limits (then `timeout` is zero),
+//!   or because the client wanted none. The watch above makes up for that, because it sets the
+//!   interest again after *every* pass (`EPOLL_CTL_MOD`), which reports what is there once more.
+//!   Level-triggered pollers may skip it while the interest is the same.
+//! - **Name resolution** runs on a thread that no socket reports, so `timeout` is at most 10 ms
+//!   meanwhile. [`Session::wait`] needs no such limit.
+//! - A [`Waker`] wakes only [`Session::wait`]. Wake your loop by its own means.
 //!
 //! # Division of work
 //!
@@ -203,6 +278,8 @@ mod clock;
 mod connect;
 mod link_handle;
 mod links;
+#[cfg(any(unix, windows))]
+mod open_socket;
 mod options;
 mod poller;
 mod session;
@@ -222,6 +299,8 @@ pub use chat_core::{
     State, Stats, StatusChange, StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp,
     UserStatus, Value,
 };
+#[cfg(any(unix, windows))]
+pub use open_socket::OpenSocket;
 pub use options::SessionOptions;
 #[cfg(feature = "tls")]
 pub use rustls;

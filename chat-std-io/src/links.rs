@@ -39,6 +39,8 @@ pub(crate) struct Links {
     waker: WakerSlot,
     /// Made by the first sleep: a game that never sleeps here needs none.
     poller: Option<Box<Poller>>,
+    /// The poller was made since the last sleep.
+    poller_is_new: bool,
     pub(crate) summary: CloseSummary,
     pub(crate) stats: IoStats,
 }
@@ -80,6 +82,7 @@ impl Links {
             setup,
             waker,
             poller: None,
+            poller_is_new: false,
             summary: CloseSummary::default(),
             stats: IoStats::default(),
         }
@@ -322,23 +325,20 @@ impl Links {
         }
     }
 
-    /// Makes the poller if there is none. Returns whether this call made it: threads that finished
-    /// before could not wake it, so the caller checks for their results before it sleeps.
+    /// Makes the poller if there is none. Returns whether the caller must look for results of
+    /// threads before it sleeps: those that finished before there was a poller woke nothing.
     pub(crate) fn prepare_poller(&mut self) -> bool {
-        let had_none = self.poller.is_none();
-        match self.make_poller() {
-            Ok(()) => had_none,
+        if let Err(error) = self.make_poller() {
             // `sleep` then does without, and the next call tries again.
-            Err(error) => {
-                log::warn!(target: "photon_chat::net", "the system provides no poller: {error}");
-                false
-            }
+            log::warn!(target: "photon_chat::net", "the system provides no poller: {error}");
         }
+        mem::take(&mut self.poller_is_new)
     }
 
     fn make_poller(&mut self) -> io::Result<()> {
         if self.poller.is_none() {
             self.poller = Some(Box::new(Poller::new(&self.waker)?));
+            self.poller_is_new = true;
         }
         Ok(())
     }

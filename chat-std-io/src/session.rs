@@ -2,6 +2,8 @@
 
 use crate::clock::Clock;
 use crate::links::{CloseSummary, Links, POLL_INTERVAL};
+#[cfg(any(unix, windows))]
+use crate::open_socket::OpenSocket;
 use crate::options::SessionOptions;
 use crate::stats::IoStats;
 use crate::waker::Waker;
@@ -32,6 +34,7 @@ pub struct Session {
     clock: Clock,
     /// The last pass left input that the client wants.
     more: bool,
+    last_pass: Timestamp,
 }
 
 /// Why a session could not be built. More causes may be added.
@@ -107,6 +110,7 @@ impl Session {
             links: Links::new(setup),
             clock: Clock::start(),
             more: false,
+            last_pass: Timestamp::ZERO,
         })
     }
 
@@ -137,6 +141,7 @@ impl Session {
     /// [`MAX_READ_DATAGRAMS`]: crate::MAX_READ_DATAGRAMS
     pub fn service(&mut self) -> Serviced {
         let now = self.clock.now();
+        self.last_pass = now;
         // Input comes first, so that this pass already decodes it; output comes last, so that acks
         // and the requests of the last frame leave in this one.
         let outcome = self.links.receive(&mut self.chat, now);
@@ -217,7 +222,8 @@ impl Session {
     /// a name: its result has no socket that could report it.
     ///
     /// It does not consider input that arrives meanwhile, so it does not replace
-    /// [`wait`](Self::wait). A loop that sleeps on its own uses it as the latest time to return.
+    /// [`wait`](Self::wait). An event loop that watches [`sockets`](Self::sockets) uses it as the
+    /// latest time to return. Round it up, not down: just before a deadline nothing is due.
     ///
     /// ```
     /// # use chat_std_io::{ChatConfig, Session};
@@ -230,11 +236,11 @@ impl Session {
         if self.has_work() {
             return Some(Duration::ZERO);
         }
-        let left = self
-            .deadline()
-            .map(|deadline| deadline.since(self.clock.now()));
-        let poll = self.links.is_resolving().then_some(POLL_INTERVAL);
-        left.into_iter().chain(poll).min()
+        // Counted from the last pass, so that a loop which asks again later sees it pass.
+        let poll = self.links.is_resolving();
+        let poll = poll.then(|| self.last_pass.plus(POLL_INTERVAL));
+        let deadline = self.deadline().into_iter().chain(poll).min()?;
+        Some(deadline.since(self.clock.now()))
     }
 
     /// Whether a pass has work to do now.
@@ -272,7 +278,6 @@ impl Session {
         // Saturates at `Timestamp::MAX`, which no clock reaches: `Duration::MAX` sets no limit.
         let until = self.clock.now().plus(timeout);
         if self.links.prepare_poller() {
-            // Without a poller until now, the results of threads woke nothing.
             let now = self.clock.now();
             self.links.receive(&mut self.chat, now);
         }
@@ -282,6 +287,36 @@ impl Session {
             self.sleep(until);
         }
         let _more = self.service();
+    }
+
+    /// The open sockets, with what to watch each for at this moment, for an event loop outside of the
+    /// session that waits for many sessions or for other things too. The [crate docs](crate) have
+    /// the loop. Usually one; a few while a connection is being opened or closed; none while a name
+    /// is being resolved.
+    ///
+    /// The list can change in [`service`](Self::service), [`wait`](Self::wait),
+    /// [`flush`](Self::flush), [`dispatch`](Self::dispatch) and [`poll_event`](Self::poll_event), so
+    /// ask again after the last of them in each pass. It does not change in between. A socket that
+    /// is gone was closed, and its number may already belong to another one.
+    ///
+    /// ```
+    /// # use chat_std_io::{ChatConfig, ConnectOptions, Session};
+    /// let mut session = Session::new(ChatConfig::new("udp://127.0.0.1:5058", "app", "1.0"))?;
+    /// assert_eq!(session.sockets().count(), 0);
+    /// session.chat.connect_to_name_server(ConnectOptions::new())?;
+    /// session.service();
+    /// let open = session.sockets().next().ok_or("no socket")?;
+    /// assert!(open.readable && !open.writable);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(any(unix, windows))]
+    pub fn sockets(&self) -> impl ExactSizeIterator<Item = OpenSocket<'_>> {
+        let mut sockets = Vec::new();
+        self.links
+            .visit_sources(&self.chat, &mut |source, interest| {
+                sockets.push(OpenSocket::new(source, interest));
+            });
+        sockets.into_iter()
     }
 
     /// Sleeps until a pass has work to do, or this time.

@@ -1,0 +1,304 @@
+//! Sessions in an event loop of somebody else, and wakes from other threads.
+
+mod harness;
+
+use chat_std_io::{Event, Session, Waker};
+use dev_server::Transport;
+use harness::*;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than any test may sleep without reason.
+const HANG: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_wake_ends_a_wait_from_another_thread() {
+    let mut session = session(user("udp://127.0.0.1:1", "alice"));
+    let waker = session.waker().unwrap();
+    for _ in 0..3 {
+        let (began, waker) = (Instant::now(), waker.clone());
+        let thread = thread::spawn(move || waker.wake());
+        session.wait(Duration::MAX);
+        thread.join().unwrap();
+        assert!(began.elapsed() < HANG);
+    }
+}
+
+#[test]
+fn a_wake_before_a_wait_counts_once() {
+    let mut session = session(user("udp://127.0.0.1:1", "alice"));
+    let waker = session.waker().unwrap();
+    for _ in 0..1_000 {
+        waker.wake();
+    }
+    session.service();
+    session.wait(Duration::MAX);
+    let began = Instant::now();
+    session.wait(Duration::from_millis(20));
+    assert!(began.elapsed() >= Duration::from_millis(20));
+    assert_eq!(session.io_stats().wakeups, 2);
+}
+
+#[test]
+fn wakers_of_one_session_do_not_wake_another() {
+    let [mut one, mut other] =
+        ["one", "other"].map(|name| session(user("udp://127.0.0.1:1", name)));
+    let (waker, first) = (one.waker().unwrap(), other.waker().unwrap());
+    let second = other.waker().unwrap();
+    second.wake();
+    other.wait(Duration::MAX);
+    first.wake();
+    other.wait(Duration::MAX);
+    waker.wake();
+    let began = Instant::now();
+    other.wait(Duration::from_millis(20));
+    assert!(began.elapsed() >= Duration::from_millis(20));
+    one.wait(Duration::MAX);
+}
+
+#[test]
+fn a_waker_outlives_its_session() {
+    fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    let mut session = session(user("udp://127.0.0.1:1", "alice"));
+    let waker: Waker = session.waker().unwrap();
+    shared(&waker);
+    drop(session);
+    waker.wake();
+    waker.clone().wake();
+}
+
+#[test]
+fn a_wake_ends_a_wait_of_a_connected_session() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let server = Server::over(transport);
+        let mut session = in_lobby(
+            &server,
+            server.config().ping_interval(Duration::from_secs(8)),
+        );
+        come_to_rest(&mut session);
+        let waker = session.waker().unwrap();
+        let before = session.io_stats();
+        for _ in 0..3 {
+            waker.wake();
+            session.wait(Duration::from_millis(900));
+        }
+        let after = session.io_stats();
+        assert_eq!(
+            (after.wakeups - before.wakeups, after.writes - before.writes),
+            (3, 0)
+        );
+        session.close(LONG);
+        server.stop();
+    }
+}
+
+/// The requests of a program that was woken leave before the next sleep.
+#[test]
+fn two_links_and_blocked_output_sleep_without_polling() {
+    let server = Server::with(Transport::Tcp, |options| {
+        options.config.max_outgoing_bytes = usize::MAX;
+    });
+    let config = server
+        .config()
+        .flush_timeout(LONG)
+        .ping_interval(Duration::from_secs(8));
+    let (relay, mut session) = in_lobby_by_relay(&server, config);
+    relay.pause();
+    let content = "x".repeat(10_000);
+    let options = chat_std_io::PublishOptions::new();
+    while session
+        .chat
+        .publish_message("lobby", content.as_str(), &options)
+        .is_ok()
+    {
+        session.flush();
+    }
+    // The old link still has output when the new one is open.
+    session.chat.disconnect();
+    connect(&mut session);
+    drive(&mut session, |_, event| {
+        entered(event, chat_std_io::State::ConnectedToNameServer)
+    });
+    come_to_rest(&mut session);
+    let before = session.io_stats();
+    session.wait(Duration::from_millis(300));
+    let wakeups = session.io_stats().wakeups - before.wakeups;
+    assert_eq!(wakeups, 1, "one sleep, for as long as it was told");
+
+    // Nothing but space for output ends the next sleeps.
+    relay.resume();
+    let began = Instant::now();
+    while session.chat.buffered_bytes() > 0 {
+        session.wait(Duration::from_secs(5));
+        assert!(began.elapsed() < HANG);
+    }
+    session.close(LONG);
+    server.stop();
+}
+
+#[cfg(unix)]
+mod outside {
+    use super::*;
+    use chat_std_io::{PublishOptions, SubscribeOptions};
+    use mio::unix::SourceFd;
+    use mio::{Events, Interest, Poll, Registry, Token};
+    use std::os::fd::AsRawFd;
+
+    /// Watches the sockets, as the crate docs describe.
+    fn watch(registry: &Registry, token: Token, session: &Session) {
+        for open in session.sockets() {
+            let fd = open.socket.as_raw_fd();
+            let interest = match (open.readable, open.writable) {
+                (true, true) => Interest::READABLE | Interest::WRITABLE,
+                (true, false) => Interest::READABLE,
+                (false, true) => Interest::WRITABLE,
+                (false, false) => {
+                    let _ = registry.deregister(&mut SourceFd(&fd));
+                    continue;
+                }
+            };
+            let source = &mut SourceFd(&fd);
+            if registry.reregister(source, token, interest).is_err() {
+                registry.register(source, token, interest).unwrap();
+            }
+        }
+    }
+
+    /// The loop of the crate docs. Returns the number of passes.
+    fn run(
+        sessions: &mut [Session],
+        mut until: impl FnMut(usize, &mut Session, &Event) -> bool,
+    ) -> usize {
+        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(64));
+        let mut ready: Vec<usize> = (0..sessions.len()).collect();
+        let (began, mut passes) = (Instant::now(), 0);
+        loop {
+            for index in ready.drain(..) {
+                let session = &mut sessions[index];
+                passes += 1;
+                session.service();
+                while let Some(event) = session.poll_event() {
+                    if until(index, session, &event) {
+                        return passes;
+                    }
+                }
+                watch(poll.registry(), Token(index), session);
+            }
+            let timeout = sessions.iter().filter_map(Session::timeout).min();
+            poll.poll(&mut events, Some(timeout.unwrap_or(LONG)))
+                .unwrap();
+            assert!(began.elapsed() < LONG, "hangs");
+            ready.extend(events.iter().map(|event| event.token().0));
+            for (index, session) in sessions.iter().enumerate() {
+                if session.timeout().is_some_and(|left| left.is_zero()) {
+                    ready.push(index);
+                }
+            }
+            ready.sort_unstable();
+            ready.dedup();
+        }
+    }
+
+    fn two_sessions_talk(transport: Transport) {
+        const MESSAGES: usize = 200;
+        let server = Server::over(transport);
+        let mut sessions = ["alice", "bob"].map(|name| {
+            let config = server.config_of(name).ping_interval(Duration::from_secs(8));
+            let mut session = Session::with_options(config, server.options()).unwrap();
+            session.chat.connect_to_region_front_end("eu").unwrap();
+            session
+        });
+        let mut subscribed = 0;
+        let mut received = [0; 2];
+        let passes = run(&mut sessions, |index, session, event| {
+            match event {
+                Event::StateChanged { to, .. }
+                    if *to == chat_std_io::State::ConnectedToFrontEnd =>
+                {
+                    session
+                        .chat
+                        .subscribe(["lobby"], &SubscribeOptions::new())
+                        .unwrap();
+                }
+                Event::SubscribeResult(_) => {
+                    subscribed += 1;
+                    // The last to join publishes, so that both receive everything.
+                    if subscribed == 2 {
+                        publish(session, "0");
+                    }
+                }
+                Event::ChatMessages { messages, .. } => {
+                    received[index] += messages.len();
+                    // Each message is answered by one of them in turn.
+                    if received[index] % 2 == index && received[index] < MESSAGES {
+                        let text = received[index].to_string();
+                        let options = PublishOptions::new();
+                        session
+                            .chat
+                            .publish_message("lobby", text.as_str(), &options)
+                            .unwrap();
+                    }
+                }
+                Event::Error { message, .. } => panic!("{message}"),
+                _ => {}
+            }
+            received.iter().sum::<usize>() >= 2 * MESSAGES
+        });
+        assert!(passes < 40 * MESSAGES, "{passes} passes: it spins");
+        for session in sessions {
+            session.close(LONG);
+        }
+        server.stop();
+    }
+
+    #[test]
+    fn two_sessions_share_an_outside_poller_over_tcp() {
+        two_sessions_talk(Transport::Tcp);
+    }
+
+    #[test]
+    fn two_sessions_share_an_outside_poller_over_udp() {
+        two_sessions_talk(Transport::Udp);
+    }
+
+    #[cfg(feature = "websocket")]
+    #[test]
+    fn two_sessions_share_an_outside_poller_over_websocket() {
+        two_sessions_talk(Transport::Ws);
+        if cfg!(feature = "tls") {
+            two_sessions_talk(Transport::Wss);
+        }
+    }
+
+    #[test]
+    fn a_session_that_wants_no_input_is_not_watched_for_it() {
+        let server = Server::start();
+        let config = server
+            .config()
+            .event_cap_bytes(64 * 1024)
+            .incoming_cap_bytes(128 * 1024)
+            .limits(chat_std_io::Limits {
+                max_received_bytes: 64 * 1024,
+                ..chat_std_io::Limits::DEFAULT
+            });
+        let mut session = in_lobby(&server, config);
+        let flood = flood(&server, 100, 10_000);
+        while session.sockets().any(|open| open.readable) {
+            session.service();
+            thread::yield_now();
+        }
+        assert_eq!(session.sockets().len(), 1);
+        let mut received = 0;
+        let mut sessions = [session];
+        run(&mut sessions, |_, _, event| {
+            if let Event::ChatMessages { messages, .. } = event {
+                received += messages.len();
+            }
+            received == 100
+        });
+        flood.join().unwrap();
+        let [session] = sessions;
+        session.close(LONG);
+        server.stop();
+    }
+}
