@@ -2,7 +2,7 @@
 
 /// Bytes in use, counted against a cap.
 ///
-/// Event queue, message caches and presence each own one. Names and texts chosen by others are
+/// Event queue, message caches, presence and the tables of channels each own one. Names and texts chosen by others are
 /// limited by bytes, because a limit on their number alone would not limit memory.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
@@ -27,11 +27,21 @@ impl MemoryBudget {
         self.used_bytes += bytes;
     }
 
+    /// Whether these bytes fit under the cap beside what is in use.
+    pub(crate) const fn fits(&self, bytes: usize) -> bool {
+        // The cap is the application's and may be `usize::MAX`, so compare without adding.
+        bytes <= self.cap_bytes.saturating_sub(self.used_bytes)
+    }
+
+    /// Whether these bytes fit under the cap while nothing else is in use.
+    pub(crate) const fn can_ever_fit(&self, bytes: usize) -> bool {
+        bytes <= self.cap_bytes
+    }
+
     /// Counts bytes if they fit under the cap. Returns whether they did.
     #[must_use]
     pub(crate) fn try_charge(&mut self, bytes: usize) -> bool {
-        // The cap is the application's and may be `usize::MAX`, so compare without adding.
-        let fits = bytes <= self.cap_bytes.saturating_sub(self.used_bytes);
+        let fits = self.fits(bytes);
         if fits {
             self.used_bytes += bytes;
         }

@@ -48,6 +48,7 @@ pub struct ChatConfig {
     pub(crate) channel_cache_messages: usize,
     pub(crate) cache_cap_bytes: usize,
     pub(crate) presence_cap_bytes: usize,
+    pub(crate) unsolicited_cap_bytes: usize,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -133,6 +134,7 @@ impl ChatConfig {
             channel_cache_messages: 100,
             cache_cap_bytes: 4 * 1024 * 1024,
             presence_cap_bytes: 4 * 1024 * 1024,
+            unsolicited_cap_bytes: 1024 * 1024,
             log_level: LevelFilter::Trace,
         }
     }
@@ -326,6 +328,19 @@ impl ChatConfig {
     #[must_use]
     pub fn presence_cap_bytes(mut self, bytes: usize) -> Self {
         self.presence_cap_bytes = bytes;
+        self
+    }
+
+    /// Sets the cap for the bytes of channels that the application did not ask for, because others
+    /// choose their names: one for private conversations, and an equal one for public channels that
+    /// the server subscribed on its own. Each channel counts with its name and a few hundred bytes,
+    /// and there are at most 1,024 of a kind. Above the cap, the least recently used conversation is
+    /// forgotten ([`Event::ConversationForgotten`](crate::Event::ConversationForgotten)), and a
+    /// public channel is reported, but not kept. Messages, subscribers and properties have caps of
+    /// their own. Default 1 MiB.
+    #[must_use]
+    pub fn unsolicited_cap_bytes(mut self, bytes: usize) -> Self {
+        self.unsolicited_cap_bytes = bytes;
         self
     }
 

@@ -99,6 +99,14 @@ pub enum Event {
         /// The message. Its sender is either of the two users.
         message: PrivateMessage,
     },
+    /// The client forgot the private conversation with a user, its cached messages and its last id,
+    /// because there were too many: it was the least recently used one. The next message from or to
+    /// the user begins a new one. See
+    /// [`ChatConfig::unsolicited_cap_bytes`](crate::ChatConfig::unsolicited_cap_bytes).
+    ConversationForgotten {
+        /// The id of the other user.
+        user: Text,
+    },
     /// The status of a friend changed (`onUserStatusUpdate`).
     UserStatusUpdate {
         /// The friend.
@@ -187,8 +195,9 @@ pub struct ChannelOutcome {
 #[non_exhaustive]
 pub enum Outcome {
     /// The channel is subscribed, or unsubscribed. (Of unsolicited channels the client keeps at
-    /// most 1,024 and drops messages for the others; [`Stats::unkept_channels`](crate::Stats)
-    /// counts them.)
+    /// most 1,024, and names of at most
+    /// [`ChatConfig::unsolicited_cap_bytes`](crate::ChatConfig::unsolicited_cap_bytes), and drops
+    /// messages for the others; [`Stats::unkept_channels`](crate::Stats) counts them.)
     Done,
     /// The server refused this channel.
     Refused,
@@ -297,6 +306,7 @@ impl Event {
             Self::UnsubscribeResult(_) => "UnsubscribeResult",
             Self::ChatMessages { .. } => "ChatMessages",
             Self::PrivateMessage { .. } => "PrivateMessage",
+            Self::ConversationForgotten { .. } => "ConversationForgotten",
             Self::UserStatusUpdate { .. } => "UserStatusUpdate",
             Self::UserSubscribed(_) => "UserSubscribed",
             Self::UserUnsubscribed(_) => "UserUnsubscribed",
@@ -359,8 +369,10 @@ impl Event {
             Self::SubscribeResult(outcomes_list) | Self::UnsubscribeResult(outcomes_list) => {
                 outcomes(outcomes_list)
             }
-            Self::ChatMessages { messages, .. } => messages.pinned_bytes(),
-            Self::PrivateMessage { message, .. } => message.pinned_bytes(),
+            // The name is the channel's, but the event keeps it alive when the channel goes.
+            Self::ChatMessages { channel, messages } => channel.len() + messages.pinned_bytes(),
+            Self::PrivateMessage { channel, message } => channel.len() + message.pinned_bytes(),
+            Self::ConversationForgotten { user } => user.len(),
             Self::OperationResponse {
                 message,
                 parameters,

@@ -71,6 +71,9 @@ pub trait Listener<C = ChatClient> {
     /// See [`Event::PrivateMessage`].
     fn on_private_message(&mut self, context: &mut C, channel: &Text, message: &PrivateMessage) {}
 
+    /// See [`Event::ConversationForgotten`].
+    fn on_conversation_forgotten(&mut self, context: &mut C, user: &Text) {}
+
     /// See [`Event::UserStatusUpdate`].
     fn on_user_status_update(
         &mut self,
@@ -132,6 +135,9 @@ impl Event {
             }
             Self::PrivateMessage { channel, message } => {
                 listener.on_private_message(context, channel, message)
+            }
+            Self::ConversationForgotten { user } => {
+                listener.on_conversation_forgotten(context, user);
             }
             Self::UserStatusUpdate {
                 user,

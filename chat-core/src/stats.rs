@@ -22,9 +22,13 @@ pub struct Stats {
     /// Messages that match no request, that arrive too early, or whose kind a chat client does not
     /// use; dropped.
     pub ignored_messages: u64,
-    /// Channels that the server subscribed without a request, and that the client does not keep
-    /// because it already keeps 1,024 of them.
+    /// Channels that the application did not ask for, and that the client does not keep because
+    /// their cap is reached: 1,024 of a kind, or
+    /// [`ChatConfig::unsolicited_cap_bytes`](crate::ChatConfig::unsolicited_cap_bytes).
     pub unkept_channels: u64,
+    /// Private conversations that were forgotten in favour of new ones. Each one is also an
+    /// [`Event::ConversationForgotten`](crate::Event::ConversationForgotten).
+    pub forgotten_conversations: u64,
     /// Raw messages; dropped. Spec: chat.md 4.10.
     pub raw_messages: u64,
     /// Events whose subscribers or properties were not all kept, because the cap for them was
@@ -48,4 +52,7 @@ pub struct Stats {
     pub buffered_bytes: usize,
     /// Bytes of memory that the message caches keep alive.
     pub cached_bytes: usize,
+    /// Bytes of memory that others make channels use: the names of private conversations and of
+    /// channels that the application did not ask for, subscribers, and properties.
+    pub channel_bytes: usize,
 }

@@ -175,7 +175,9 @@ impl ChatClient {
         check_name(user, "user id")?;
         self.send_chat(options.encrypt, |buffer, config| {
             private::write(buffer, config, user, content, options)
-        })
+        })?;
+        self.model.on_private_message_sent(user);
+        Ok(())
     }
 
     /// Sets this user's status (`setUserStatus`). The server informs friends; the caller gets no

@@ -315,8 +315,9 @@ impl ChatClient {
         self.model.public.iter()
     }
 
-    /// Returns the private conversations, in order of first message. Of more than 1,024 the oldest
-    /// is forgotten.
+    /// Returns the private conversations, in order of first message. If there are too many (1,024,
+    /// or [`ChatConfig::unsolicited_cap_bytes`]), the least recently used one is forgotten: the one
+    /// with the oldest message in either direction. [`Event::ConversationForgotten`] reports it.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -454,6 +455,7 @@ impl ChatClient {
             round_trip_variance: round_trip.map(|(_, variance)| variance),
             buffered_bytes: self.buffered_bytes(),
             cached_bytes: self.model.cached_bytes(),
+            channel_bytes: self.model.channel_bytes(),
             ..self.stats
         }
     }

@@ -5,7 +5,7 @@ use super::values::missing;
 use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
-use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Value};
+use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Text, Value};
 
 impl Incoming<'_> {
     /// Event 0. Spec: chat.md 4.1.
@@ -114,8 +114,20 @@ impl Incoming<'_> {
                 "message (p3)",
             ));
         };
-        let key = self.model.private_channel(other);
-        if let Some(channel) = self.model.on_messages(key, last_id, &messages) {
+        let (events, stats) = (&mut *self.events, &mut *self.stats);
+        let key = self.model.private_channel(other, |user| {
+            stats.forgotten_conversations += 1;
+            events.push(Event::ConversationForgotten { user });
+        });
+        let channel = match key {
+            Some(key) => self.model.on_messages(key, last_id, &messages),
+            // Delivered all the same, only not kept.
+            None => {
+                self.stats.unkept_channels += 1;
+                Some(Text::from(other))
+            }
+        };
+        if let Some(channel) = channel {
             self.events.push(Event::PrivateMessage {
                 channel,
                 message: PrivateMessage::new(messages),

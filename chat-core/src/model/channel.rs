@@ -3,10 +3,17 @@
 use super::cache::Cache;
 use super::keys::{ChannelKey, NameMap};
 use super::presence::Presence;
+use crate::budget::MemoryBudget;
 use crate::messages::Message;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use photon_proto::{HashKeys, Text, Value};
+
+/// How many channels a table may hold that the application did not ask for. Servers choose how many
+/// public ones there are, other users how many private ones.
+const MAX_UNSOLICITED: usize = 1024;
+/// The charge for a channel in addition to its name: itself, and its share of three maps.
+const CHANNEL_BYTES: usize = size_of::<Channel>() + 128;
 
 /// A public channel that the user is in, or the private conversation with another user.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub struct Channel {
     pub(super) requested: bool,
     pub(super) subscribed: bool,
     last_id: i32,
+    /// The channel's place in the order of use.
+    used: u64,
     pub(super) cache: Cache,
     pub(super) presence: Presence,
 }
@@ -115,23 +124,37 @@ impl Channel {
 }
 
 /// Public or private channels, in the order of first subscription or first message.
+///
+/// Channels that the application did not ask for are limited by number and by bytes: others choose
+/// their names.
 #[derive(Debug)]
 pub(crate) struct Channels {
     private: bool,
+    /// Memory for the unsolicited channels and their names.
+    budget: MemoryBudget,
+    /// How many channels were not requested. Private ones never are.
+    unsolicited: usize,
     /// Boxed, because a node of the map has space for eleven entries and most clients have one or
     /// two channels.
     by_number: BTreeMap<u64, Box<Channel>>,
     numbers: NameMap<u64>,
     next_number: u64,
+    /// The number of each private channel, least recently used first.
+    by_use: BTreeMap<u64, u64>,
+    next_use: u64,
 }
 
 impl Channels {
-    pub(super) fn new(keys: HashKeys, private: bool) -> Self {
+    pub(super) fn new(keys: HashKeys, private: bool, unsolicited_cap_bytes: usize) -> Self {
         Self {
             private,
+            budget: MemoryBudget::new(unsolicited_cap_bytes),
+            unsolicited: 0,
             by_number: BTreeMap::new(),
             numbers: NameMap::with_hasher(keys),
             next_number: 0,
+            by_use: BTreeMap::new(),
+            next_use: 0,
         }
     }
 
@@ -153,7 +176,17 @@ impl Channels {
         self.by_number.get_mut(&key.number).map(Box::as_mut)
     }
 
-    /// Adds a channel with a new name.
+    /// Whether an unsolicited channel with a new name may be added.
+    pub(super) fn has_space_for(&self, name: &str) -> bool {
+        self.unsolicited < MAX_UNSOLICITED && self.budget.fits(CHANNEL_BYTES + name.len())
+    }
+
+    /// Whether there is space for a channel with this name once all others are forgotten.
+    pub(super) fn can_ever_hold(&self, name: &str) -> bool {
+        self.budget.can_ever_fit(CHANNEL_BYTES + name.len())
+    }
+
+    /// Adds a channel with a new name. The caller checks the space for an unsolicited one.
     pub(super) fn insert(&mut self, name: Text, requested: bool) -> &mut Channel {
         debug_assert!(!self.numbers.contains_key(&*name), "the name is new");
         let number = self.next_number;
@@ -161,6 +194,13 @@ impl Channels {
         // A copy: a view would keep the whole message alive that the name came with.
         let name = name.detached();
         self.numbers.insert(name.clone(), number);
+        if !requested {
+            self.unsolicited += 1;
+            self.budget.charge(CHANNEL_BYTES + name.len());
+        }
+        if self.private {
+            self.by_use.insert(self.next_use, number);
+        }
         let channel = Channel {
             name,
             key: ChannelKey {
@@ -170,9 +210,11 @@ impl Channels {
             requested,
             subscribed: false,
             last_id: 0,
+            used: self.next_use,
             cache: Cache::default(),
             presence: Presence::default(),
         };
+        self.next_use += 1;
         debug_assert!(
             !self.by_number.contains_key(&number),
             "numbers are not reused: they order the channels by age"
@@ -181,25 +223,74 @@ impl Channels {
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
-        let removed = self.by_number.remove(&self.numbers.remove(name)?);
+        let number = self.numbers.remove(name)?;
+        let removed = self.by_number.remove(&number);
         debug_assert!(removed.is_some(), "every name belongs to a channel");
-        removed
+        let channel = removed?;
+        if !channel.requested {
+            debug_assert!(self.unsolicited > 0, "unsolicited channels are counted");
+            self.unsolicited = self.unsolicited.saturating_sub(1);
+            self.budget.release(CHANNEL_BYTES + channel.name.len());
+        }
+        let place = self.by_use.remove(&channel.used);
+        debug_assert_eq!(
+            place,
+            self.private.then_some(number),
+            "exactly the private channels are ordered by use"
+        );
+        Some(channel)
+    }
+
+    /// Makes a private channel the most recently used one.
+    pub(super) fn touch(&mut self, name: &str) {
+        debug_assert!(self.private, "public channels are never evicted");
+        let Some(number) = self.numbers.get(name) else {
+            return;
+        };
+        let Some(channel) = self.by_number.get_mut(number) else {
+            debug_assert!(false, "every name belongs to a channel");
+            return;
+        };
+        // Many messages in a row are usually of one conversation.
+        if channel.used + 1 == self.next_use {
+            return;
+        }
+        self.by_use.remove(&channel.used);
+        channel.used = self.next_use;
+        self.by_use.insert(channel.used, *number);
+        self.next_use += 1;
+    }
+
+    pub(super) fn remove_least_recently_used(&mut self) -> Option<Box<Channel>> {
+        let (_, number) = self.by_use.first_key_value()?;
+        let name = self.by_number.get(number)?.name.clone();
+        self.remove(&name)
     }
 
     pub(super) fn len(&self) -> usize {
         self.by_number.len()
     }
 
-    pub(super) fn remove_oldest(&mut self) -> Option<Box<Channel>> {
-        let (_, channel) = self.by_number.pop_first()?;
-        let removed = self.numbers.remove(channel.name().as_str());
-        debug_assert!(removed.is_some(), "every channel is found by its name");
-        Some(channel)
+    /// How many channels were not requested.
+    pub(super) const fn unsolicited(&self) -> usize {
+        self.unsolicited
+    }
+
+    /// The bytes of the unsolicited channels and their names.
+    pub(super) const fn unsolicited_bytes(&self) -> usize {
+        self.budget.used_bytes()
     }
 
     pub(super) fn clear(&mut self) {
+        // Each channel returns what it used. A new budget would do as well, but hide a leak.
+        for channel in self.by_number.values().filter(|channel| !channel.requested) {
+            self.unsolicited -= 1;
+            self.budget.release(CHANNEL_BYTES + channel.name.len());
+        }
         self.by_number.clear();
-        self.numbers.clear();
+        self.by_use.clear();
+        // A new table: a cleared one keeps its memory.
+        self.numbers = NameMap::with_hasher(*self.numbers.hasher());
     }
 
     pub(super) fn for_each(&mut self, change: impl FnMut(&mut Channel)) {

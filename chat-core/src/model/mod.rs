@@ -15,10 +15,6 @@ use photon_proto::{HashKeys, Text, Value};
 pub use channel::Channel;
 use channel::Channels;
 
-/// How many channels may exist that the application did not ask for. Servers choose how many public
-/// ones there are, other users how many private ones.
-const MAX_UNSOLICITED_CHANNELS: usize = 1024;
-
 /// All channels, and the memory that they may use.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -27,8 +23,6 @@ pub(crate) struct Model {
     caches: Caches,
     /// Memory for the subscribers and properties of all channels.
     presence_budget: MemoryBudget,
-    /// How many public channels were not requested.
-    unsolicited: usize,
 }
 
 /// The result of applying an event about one subscriber who entered or left.
@@ -43,11 +37,10 @@ pub(crate) struct PresenceUpdate {
 impl Model {
     pub(crate) fn new(keys: HashKeys, config: &ChatConfig) -> Self {
         Self {
-            public: Channels::new(keys, false),
-            private: Channels::new(keys, true),
+            public: Channels::new(keys, false, config.unsolicited_cap_bytes),
+            private: Channels::new(keys, true, config.unsolicited_cap_bytes),
             caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
             presence_budget: MemoryBudget::new(config.presence_cap_bytes),
-            unsolicited: 0,
         }
     }
 
@@ -62,11 +55,8 @@ impl Model {
             channel.presence.clear(&mut self.presence_budget);
             return true;
         }
-        if !requested {
-            if self.unsolicited >= MAX_UNSOLICITED_CHANNELS {
-                return false;
-            }
-            self.unsolicited += 1;
+        if !requested && !self.public.has_space_for(name) {
+            return false;
         }
         self.public.insert(name.clone(), requested).subscribed = true;
         true
@@ -77,13 +67,6 @@ impl Model {
         if let Some(mut channel) = self.public.remove(name) {
             self.caches.clear(&mut channel.cache);
             channel.presence.clear(&mut self.presence_budget);
-            if !channel.requested {
-                debug_assert!(
-                    self.unsolicited > 0,
-                    "every channel that was not requested was counted"
-                );
-                self.unsolicited -= 1;
-            }
         }
     }
 
@@ -101,11 +84,8 @@ impl Model {
                 self.caches.clear(&mut channel.cache);
                 channel.presence.clear(&mut self.presence_budget);
             });
+            channels.clear();
         }
-        let unsolicited = self.public.iter().filter(|channel| !channel.requested);
-        self.unsolicited -= unsolicited.count();
-        self.public.clear();
-        self.private.clear();
         debug_assert!(
             self.counters().iter().all(|(_, amount)| *amount == 0),
             "{:?}",
@@ -199,18 +179,35 @@ impl Model {
 
     // Messages.
 
-    /// Returns the key of the private channel with a user. Adds the channel if it is new, and
-    /// forgets the oldest one if there are too many.
-    pub(crate) fn private_channel(&mut self, user: &str) -> ChannelKey {
+    /// Returns the key of the private channel with a user, as the most recently used one. Adds the
+    /// channel if it is new; `forget` gets the users whose conversations are forgotten for it, least
+    /// recently used first. `None` if the user's id alone takes more memory than there is.
+    pub(crate) fn private_channel(
+        &mut self,
+        user: &str,
+        mut forget: impl FnMut(Text),
+    ) -> Option<ChannelKey> {
         if let Some(channel) = self.private.get(user) {
-            return channel.key();
+            let key = channel.key();
+            self.private.touch(user);
+            return Some(key);
         }
-        if self.private.len() >= MAX_UNSOLICITED_CHANNELS
-            && let Some(mut oldest) = self.private.remove_oldest()
-        {
-            self.caches.clear(&mut oldest.cache);
+        // Checked first: an id that never fits must not push the others out.
+        if !self.private.can_ever_hold(user) {
+            return None;
         }
-        self.private.insert(user.into(), false).key()
+        while !self.private.has_space_for(user) {
+            // Not the oldest one: strangers could push out the friend who writes every day.
+            let mut channel = self.private.remove_least_recently_used()?;
+            self.caches.clear(&mut channel.cache);
+            forget(channel.name().clone());
+        }
+        Some(self.private.insert(user.into(), false).key())
+    }
+
+    /// Notes that this user wrote to another one.
+    pub(crate) fn on_private_message_sent(&mut self, user: &str) {
+        self.private.touch(user);
     }
 
     /// Caches messages of the channel with this key, and drops the oldest messages of any channel
@@ -271,8 +268,15 @@ impl Model {
         self.caches.used_bytes()
     }
 
+    /// The bytes of unsolicited channels with their names, and of subscribers and properties.
+    pub(crate) const fn channel_bytes(&self) -> usize {
+        self.public.unsolicited_bytes()
+            + self.private.unsolicited_bytes()
+            + self.presence_budget.used_bytes()
+    }
+
     /// The counters that must be 0 while no channel exists, and what they count.
-    pub(crate) fn counters(&self) -> [(&'static str, usize); 6] {
+    pub(crate) fn counters(&self) -> [(&'static str, usize); 7] {
         [
             ("public channels", self.public.len()),
             ("private channels", self.private.len()),
@@ -282,7 +286,11 @@ impl Model {
                 "bytes of subscribers and properties",
                 self.presence_budget.used_bytes(),
             ),
-            ("unsolicited channels", self.unsolicited),
+            ("bytes of channels", self.channel_bytes()),
+            (
+                "unsolicited channels",
+                self.public.unsolicited() + self.private.unsolicited(),
+            ),
         ]
     }
 }

@@ -12,6 +12,7 @@ mod errors;
 mod harness;
 mod held_input;
 mod login;
+mod memory;
 mod messages;
 mod other;
 mod presence;

@@ -192,6 +192,7 @@ value, MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}:
   UnsubscribeResult   the same
   ChatMessages        channel, messages: a list of MESSAGE
   PrivateMessage      channel: the other user, message: MESSAGE
+  ConversationForgotten  user: the conversation with it was the least recently used of too many
   UserStatusUpdate    user, status: CODE, message: {\"name\":\"Kept\"|\"Cleared\"} or
                       {\"name\":\"Set\",\"value\":VALUE}
   UserSubscribed      channel, user, properties: a list of [VALUE,VALUE]

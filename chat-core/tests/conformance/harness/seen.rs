@@ -17,6 +17,8 @@ pub(crate) enum Seen {
         nickname: Option<String>,
         data: Option<Value>,
     },
+    /// The conversation with this user.
+    Forgotten(String),
     Subscribed(Outcomes),
     Unsubscribed(Outcomes),
     Messages {
@@ -203,6 +205,7 @@ impl From<&Event> for Seen {
                 channel: channel.to_string(),
                 line: message.get().into(),
             },
+            Event::ConversationForgotten { user } => Self::Forgotten(user.to_string()),
             Event::UserStatusUpdate {
                 user,
                 status,

@@ -49,6 +49,7 @@ pub(crate) fn event(event: &Event) -> Json {
         } => {
             json!({"channel": **channel, "message": message(private.get())})
         }
+        Event::ConversationForgotten { user } => json!({"user": **user}),
         Event::UserStatusUpdate {
             user,
             status,
@@ -133,11 +134,14 @@ pub(crate) fn stats(session: &Session) -> Json {
         "ignored_messages": stats.ignored_messages,
         "raw_messages": stats.raw_messages,
         "presence_dropped": stats.presence_dropped,
+        "unkept_channels": stats.unkept_channels,
+        "forgotten_conversations": stats.forgotten_conversations,
         "surplus_bytes": stats.surplus_bytes,
         "round_trip_ms": stats.round_trip.map(|it| it.as_millis() as u64),
         "round_trip_variance_ms": stats.round_trip_variance.map(|it| it.as_millis() as u64),
         "buffered_bytes": stats.buffered_bytes,
         "cached_bytes": stats.cached_bytes,
+        "channel_bytes": stats.channel_bytes,
         "udp": stats.udp.as_ref().map(udp_stats),
         "wakeups": io.wakeups,
         "reads": io.reads,
