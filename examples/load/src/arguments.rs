@@ -1,6 +1,6 @@
 //! The command line.
 
-use chat_core::Protocol;
+use chat_std_io::chat_core::Protocol;
 use command_line::{choice, number, seconds, text};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
@@ -14,7 +14,8 @@ subscribe to one channel. After an idle time one of them publishes a message tha
 Usage: photon-load --server ADDRESS [OPTION]...
 
 Options:
-  --server ADDRESS    the name server: udp://HOST:PORT or tcp://HOST:PORT
+  --server ADDRESS    the name server: udp://, tcp://, ws:// or wss://HOST:PORT
+  --root FILE         trust this certificate (PEM) instead of the usual roots (wss:// only)
   --clients N         the number of clients (default 10000)
   --ramp SECONDS      the time in which they start, evenly (default 60)
   --idle SECONDS      the time in which they are idle (default 120)
@@ -34,7 +35,7 @@ Start the server first, as a separate process:
 
 Each client has an open socket, so many clients need a higher limit of open files than usual. The
 program prints the necessary limit before it starts; set it with `ulimit -n` in the shell that
-starts the program. Over TCP the server needs as many.
+starts the program. Except over UDP the server needs as many.
 
 Exit status: 0 all clients connected, none was disconnected, and the message reached each client
 once within 10 seconds; 1 otherwise (the lines FAILED and cause explain it); 64 wrong arguments.
@@ -53,6 +54,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) server: String,
+    pub(crate) root: Option<String>,
     pub(crate) clients: usize,
     pub(crate) ramp: Duration,
     pub(crate) idle: Duration,
@@ -69,6 +71,7 @@ impl Options {
     pub(crate) fn new(server: String) -> Self {
         Self {
             server,
+            root: None,
             clients: 10_000,
             ramp: Duration::from_secs(60),
             idle: Duration::from_secs(120),
@@ -81,9 +84,9 @@ impl Options {
         }
     }
 
-    /// Whether the clients connect over TCP, so that the server needs a socket for each.
+    /// Whether the server needs a socket for each client.
     pub(crate) fn is_stream(&self) -> bool {
-        self.server.starts_with("tcp://")
+        !self.server.starts_with("udp://")
     }
 }
 
@@ -100,6 +103,7 @@ pub(crate) fn parse(
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Print(VERSION)),
             Arg::Long("server") => options.server = text(parser)?,
+            Arg::Long("root") => options.root = Some(text(parser)?),
             Arg::Long("clients") => {
                 let accepted = "a number of clients, 1 or more";
                 options.clients = number::<NonZeroUsize>(parser, "clients", accepted)?.get();
@@ -126,13 +130,17 @@ fn check(options: &Options) -> Result<(), String> {
     if server.is_empty() {
         return Err("--server is missing, for example --server udp://127.0.0.1:5058".into());
     }
-    if !server.starts_with("udp://") && !server.starts_with("tcp://") {
+    const SCHEMES: [&str; 4] = ["udp://", "tcp://", "ws://", "wss://"];
+    if !SCHEMES.iter().any(|scheme| server.starts_with(scheme)) {
         return Err(format!(
-            "--server {server:?} must begin with udp:// or tcp://"
+            "--server {server:?} must begin with udp://, tcp://, ws:// or wss://"
         ));
     }
     if server.contains(',') {
         return Err(format!("--server {server:?} must be one address"));
+    }
+    if options.root.is_some() && !server.starts_with("wss://") {
+        return Err("--root applies to wss:// only: omit it, or use an address with wss://".into());
     }
     if options.crc && options.is_stream() {
         return Err("--crc applies to UDP only: omit it, or use an address with udp://".into());
@@ -185,6 +193,8 @@ mod tests {
         );
         assert_eq!((all.protocol, all.server_pid), (Protocol::V16, Some(7)));
         assert!(options("--server udp://h --crc").crc);
+        let secure = options("--server wss://h --root x.pem");
+        assert_eq!(secure.root.as_deref(), Some("x.pem"));
     }
 
     #[test]
@@ -199,8 +209,9 @@ mod tests {
     fn errors_tell_the_user_what_to_do() {
         for (arguments, expected) in [
             ("", "--server udp://"),
-            ("--server 127.0.0.1:5058", "udp:// or tcp://"),
-            ("--server wss://h", "udp:// or tcp://"),
+            ("--server 127.0.0.1:5058", "udp://, tcp://, ws:// or wss://"),
+            ("--server http://h", "udp://, tcp://, ws:// or wss://"),
+            ("--server ws://h --root x.pem", "omit it"),
             ("--server udp://a,udp://b", "one address"),
             ("--server tcp://h --crc", "omit it"),
             ("--server udp://h --clients 0", "1 or more"),

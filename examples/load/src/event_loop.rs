@@ -1,106 +1,86 @@
-//! [`EventLoop`]: drives any number of clients with one thread, one poll and one heap of deadlines.
+//! [`EventLoop`]: drives any number of sessions with one thread, one poll and one heap of deadlines.
 //!
-//! A client needs processor time only if one of its sockets is ready, its deadline is due, or the
-//! application has called it ([`EventLoop::client`]). Then it gets a *pass*, the steps that the
-//! contract of `chat_core` requires of a driver:
+//! A session needs processor time only if one of its sockets is ready, its deadline is due, or the
+//! application has called it ([`EventLoop::session`]). Then it gets a pass:
 //!
 //! ```text
 //!   sockets ready ──┐
-//!   deadlines due ──┼─> ready queue ──> handle_link, service ──> events ──> bytes ──> commands ──> next deadline
-//!   application ────┘        ^                                                                        │
-//!                            └────────────── if work remains ──────────────────────┘
+//!   deadlines due ──┼─> ready queue ──> service, events ──> watch its sockets ──> next deadline
+//!   application ────┘
 //! ```
 //!
 //! A deadline that moves to a later time leaves its old entry in the heap. When the old entry is
-//! due the client has no work, and is queued again for the new deadline. So each client has one
+//! due the session has no work, and is queued again for the new deadline. So each session has one
 //! valid entry, and moving a deadline costs nothing.
 
-use crate::socket::{BUFFER_BYTES, Fate, Link, Traffic, failed};
-use chat_core::{
-    ChatClient, Event, LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Timestamp,
-    Wire,
-};
-use mio::{Events, Poll, Registry, Token};
+use chat_std_io::{ChatClient, Event, IoStats, Session, Timestamp};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::os::fd::AsRawFd;
+use std::time::Instant;
 
 /// The most sockets that one wait reports.
 const MAX_EVENTS_PER_POLL: usize = 1_024;
 
-/// Drives clients over their sockets.
-#[derive(Debug)]
+/// Drives sessions.
 pub(crate) struct EventLoop {
     poll: Poll,
     events: Events,
     clock: Instant,
-    clients: Vec<Client>,
-    /// The next deadline of each client. An entry that differs from its client's `wake_at` is
+    entries: Vec<Entry>,
+    /// The next deadline of each session. A deadline that differs from its entry's `wake_at` is
     /// obsolete.
     deadlines: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// The clients with work to do now.
+    /// The sessions with work to do now.
     ready: VecDeque<usize>,
-    shared: Shared,
+    passes: u64,
+    sockets: usize,
 }
 
-/// State that the clients share.
-#[derive(Debug)]
-struct Shared {
-    buffer: Box<[u8]>,
-    /// Resolved addresses of both servers.
-    addresses: Vec<(Target, SocketAddr)>,
-    counts: Counts,
-}
-
-/// Counters.
+/// Counts of all sessions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// Traffic of all sockets.
-    pub(crate) traffic: Traffic,
-    /// Passes of all clients.
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+    /// Datagrams that the system refused to send, or that were too long. Resends repair the loss.
+    pub(crate) lost: u64,
     pub(crate) passes: u64,
-    /// Sockets that are open at present.
-    pub(crate) sockets: usize,
 }
 
-/// A client with its sockets: one, and briefly two while it changes from the name server to the
-/// front end.
-#[derive(Debug)]
-struct Client {
-    chat: ChatClient,
-    links: Vec<Link>,
-    /// The time of its valid entry in the heap.
+/// A session, and what the loop knows of it.
+struct Entry {
+    session: Session,
+    /// The time of its valid deadline in the heap.
     wake_at: Option<Timestamp>,
+    /// The number of its sockets.
+    sockets: usize,
     /// Whether it is in the ready queue.
     queued: bool,
 }
 
-/// The memory that the event loop needs for each client, without the `ChatClient`.
-pub(crate) const RECORD_BYTES: usize = size_of::<Client>() - size_of::<ChatClient>()
-    + size_of::<Link>()
-    + size_of::<Reverse<(Timestamp, usize)>>();
+/// The memory that the event loop needs for each session, without the `Session`.
+pub(crate) const RECORD_BYTES: usize =
+    size_of::<Entry>() - size_of::<Session>() + size_of::<Reverse<(Timestamp, usize)>>();
 
 impl EventLoop {
-    /// Creates an event loop without clients, with capacity for `clients`.
+    /// Creates an event loop without sessions, with capacity for so many.
     ///
     /// # Errors
     /// [`io::Error`] if the system does not provide a poll.
-    pub(crate) fn new(clients: usize) -> io::Result<Self> {
+    pub(crate) fn new(sessions: usize) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(MAX_EVENTS_PER_POLL),
             clock: Instant::now(),
             // A growing vector would need up to twice the memory, which would distort the result.
-            clients: Vec::with_capacity(clients),
+            entries: Vec::with_capacity(sessions),
             deadlines: BinaryHeap::new(),
             ready: VecDeque::new(),
-            shared: Shared {
-                buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-                addresses: Vec::new(),
-                counts: Counts::default(),
-            },
+            passes: 0,
+            sockets: 0,
         })
     }
 
@@ -109,34 +89,56 @@ impl EventLoop {
         self.clock.elapsed().into()
     }
 
-    /// The counters so far.
+    /// The counts so far.
     pub(crate) fn counts(&self) -> Counts {
-        self.shared.counts
+        let mut counts = Counts {
+            passes: self.passes,
+            ..Counts::default()
+        };
+        for entry in &self.entries {
+            let IoStats {
+                reads,
+                writes,
+                datagrams_unsent,
+                datagrams_too_long,
+                ..
+            } = entry.session.io_stats();
+            counts.reads += reads;
+            counts.writes += writes;
+            counts.lost += datagrams_unsent + datagrams_too_long;
+        }
+        counts
     }
 
-    /// All clients.
+    /// The number of sockets that are open at present.
+    pub(crate) fn sockets(&self) -> usize {
+        self.sockets
+    }
+
+    /// The clients of all sessions.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &ChatClient> {
-        self.clients.iter().map(|client| &client.chat)
+        self.entries.iter().map(|entry| &entry.session.chat)
     }
 
-    /// Adds a client. Clients are numbered from 0.
-    pub(crate) fn add(&mut self, chat: ChatClient) {
-        self.clients.push(Client {
-            chat,
-            links: Vec::new(),
+    /// Adds a session, with a first pass to come. Sessions are numbered from 0.
+    pub(crate) fn add(&mut self, session: Session) {
+        self.entries.push(Entry {
+            session,
             wake_at: None,
+            sockets: 0,
             queued: false,
         });
+        self.make_ready(self.entries.len() - 1);
     }
 
-    /// A client for the application to call. The next poll does what the call requires.
-    pub(crate) fn client(&mut self, index: usize) -> Option<&mut ChatClient> {
+    /// A session for the application to call. The next poll does what the call requires.
+    pub(crate) fn session(&mut self, index: usize) -> Option<&mut Session> {
         self.make_ready(index);
-        self.clients.get_mut(index).map(|client| &mut client.chat)
+        self.entries.get_mut(index).map(|entry| &mut entry.session)
     }
 
     /// Waits for work until this time at the latest, and does it. `on_event` receives each event
-    /// with the number of its client, and may call the client.
+    /// with the number of its session, and may call the client.
     ///
     /// # Errors
     /// [`io::Error`] if waiting fails. An error of a socket is passed to its client instead.
@@ -145,29 +147,21 @@ impl EventLoop {
         until: Timestamp,
         mut on_event: impl FnMut(usize, Timestamp, &mut ChatClient, Event),
     ) -> io::Result<()> {
-        let wait = if self.ready.is_empty() {
-            let next = self
-                .deadlines
-                .peek()
-                .map_or(until, |Reverse((at, _))| until.min(*at));
-            Duration::from_micros(next.micros_since(self.now()))
-        } else {
-            Duration::ZERO
+        let next = match self.deadlines.peek() {
+            _ if !self.ready.is_empty() => Timestamp::ZERO,
+            Some(Reverse((at, _))) => until.min(*at),
+            None => until,
         };
+        let wait = next.since(self.now());
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),
             other => other?,
         }
         for event in &self.events {
             let Token(index) = event.token();
-            let Some(client) = self.clients.get_mut(index) else {
-                continue;
-            };
-            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            for link in &mut client.links {
-                link.wake(readable, event.is_writable());
+            if let Some(entry) = self.entries.get_mut(index) {
+                entry.queue(&mut self.ready, index);
             }
-            queue(&mut self.ready, client, index);
         }
         self.queue_due();
         // Only those that are queued now: further ones get their pass after the sockets were
@@ -177,186 +171,108 @@ impl EventLoop {
                 debug_assert!(false, "a pass removes nothing from the queue");
                 break;
             };
-            self.pass(index, &mut on_event);
+            self.pass(index, &mut on_event)?;
         }
         Ok(())
     }
 
-    /// Queues the clients whose deadline has come.
+    /// Queues the sessions whose deadline has come.
     fn queue_due(&mut self) {
         let now = self.now();
-        while let Some(Reverse((at, index))) = self
-            .deadlines
-            .peek()
-            .copied()
-            .filter(|Reverse((at, _))| *at <= now)
+        while let Some(&Reverse((at, index))) = self.deadlines.peek()
+            && at <= now
         {
             self.deadlines.pop();
-            let Some(client) = self
-                .clients
-                .get_mut(index)
-                .filter(|client| client.wake_at == Some(at))
-            else {
-                continue;
-            };
-            client.wake_at = None;
-            match client.deadline() {
-                Some(later) if later > now => self.wake_at(index, later),
-                Some(_) => self.make_ready(index),
-                None => {}
+            if let Some(entry) = self.entries.get_mut(index)
+                && entry.wake_at == Some(at)
+            {
+                entry.wake_at = None;
+                self.schedule(index);
             }
         }
     }
 
-    /// Does the present work of one client.
+    /// Does the present work of one session.
     fn pass(
         &mut self,
         index: usize,
         on_event: &mut impl FnMut(usize, Timestamp, &mut ChatClient, Event),
-    ) {
+    ) -> io::Result<()> {
         let now = self.now();
-        let registry = self.poll.registry();
-        let Some(client) = self.clients.get_mut(index) else {
+        let Some(entry) = self.entries.get_mut(index) else {
+            return Ok(());
+        };
+        debug_assert!(entry.queued, "only queued sessions get a pass");
+        entry.queued = false;
+        self.passes += 1;
+        entry.session.service();
+        while let Some(event) = entry.session.poll_event() {
+            on_event(index, now, &mut entry.session.chat, event);
+        }
+        let open = watch(self.poll.registry(), Token(index), &entry.session)?;
+        self.sockets = self.sockets - entry.sockets + open;
+        entry.sockets = open;
+        self.schedule(index);
+        Ok(())
+    }
+
+    /// Queues a session for now, or for its deadline if that is earlier than the known one.
+    fn schedule(&mut self, index: usize) {
+        let Some(entry) = self.entries.get_mut(index) else {
             return;
         };
-        debug_assert!(client.queued, "only queued clients get a pass");
-        client.queued = false;
-        self.shared.counts.passes += 1;
-        let Shared { buffer, counts, .. } = &mut self.shared;
-        let Client { chat, links, .. } = client;
-        links.retain_mut(|link| {
-            let alive = link.progress(chat, now, buffer, &mut counts.traffic) == Fate::Alive;
-            counts.sockets -= usize::from(!alive);
-            alive
-        });
-        let mut again = chat.service(now).more;
-        while let Some(event) = chat.poll_event() {
-            on_event(index, now, chat, event);
+        let Some(left) = entry.session.timeout() else {
+            return;
+        };
+        if left.is_zero() {
+            entry.queue(&mut self.ready, index);
+            return;
         }
-        for link in links {
-            again |= link.send(chat, now, registry, Token(index), &mut counts.traffic);
-        }
-        while let Some(command) = client.chat.poll_command() {
-            // An opened or failed link is reported to the client at once, which may produce bytes.
-            again |= client.apply(command, now, registry, Token(index), &mut self.shared);
-        }
-        again |= client.links.iter().any(|link| link.has_work(&client.chat));
-        match client.deadline() {
-            Some(later) if later > now && !again => self.wake_at(index, later),
-            None if !again => {}
-            _ => self.make_ready(index),
+        // After the call above: just before its deadline a session has nothing to do.
+        let at = Timestamp::from(self.clock.elapsed()).plus(left);
+        if entry.wake_at.is_none_or(|earlier| at < earlier) {
+            entry.wake_at = Some(at);
+            self.deadlines.push(Reverse((at, index)));
         }
     }
 
     fn make_ready(&mut self, index: usize) {
-        if let Some(client) = self.clients.get_mut(index) {
-            queue(&mut self.ready, client, index);
-        }
-    }
-
-    /// Makes sure that a client gets a pass at this time at the latest.
-    fn wake_at(&mut self, index: usize, at: Timestamp) {
-        let Some(client) = self.clients.get_mut(index) else {
-            return;
-        };
-        if client.wake_at.is_none_or(|earlier| at < earlier) {
-            client.wake_at = Some(at);
-            self.deadlines.push(Reverse((at, index)));
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.queue(&mut self.ready, index);
         }
     }
 }
 
-fn queue(ready: &mut VecDeque<usize>, client: &mut Client, index: usize) {
-    if !std::mem::replace(&mut client.queued, true) {
-        ready.push_back(index);
+impl Entry {
+    fn queue(&mut self, ready: &mut VecDeque<usize>, index: usize) {
+        if !std::mem::replace(&mut self.queued, true) {
+            ready.push_back(index);
+        }
     }
 }
 
-impl Client {
-    fn deadline(&self) -> Option<Timestamp> {
-        self.links
-            .iter()
-            .filter_map(Link::deadline)
-            .chain(self.chat.poll_timeout())
-            .min()
-    }
-
-    /// Executes a link command. Returns whether the client received input from it.
-    fn apply(
-        &mut self,
-        command: LinkCommand,
-        now: Timestamp,
-        registry: &Registry,
-        token: Token,
-        shared: &mut Shared,
-    ) -> bool {
-        match command {
-            LinkCommand::Open { link, target, wire } => {
-                let input = match shared.open(link, &target, wire, registry, token) {
-                    Err(failed) => failed,
-                    Ok((link, address)) => {
-                        let open = link.is_open();
-                        self.links.push(link);
-                        if !open {
-                            return false;
-                        }
-                        LinkInput::Opened {
-                            ipv6: address.is_ipv6(),
-                        }
-                    }
-                };
-                self.chat.handle_link(now, link, input);
-                true
+/// Watches the sockets of a session for its present interests. Returns their number.
+fn watch(registry: &Registry, token: Token, session: &Session) -> io::Result<usize> {
+    let sockets = session.sockets();
+    let open = sockets.len();
+    for socket in sockets {
+        let fd = socket.socket.as_raw_fd();
+        let interest = match (socket.readable, socket.writable) {
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+            (true, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            (false, false) => {
+                // Fails if it was not watched.
+                let _ = registry.deregister(&mut SourceFd(&fd));
+                continue;
             }
-            LinkCommand::Close { link: id } => {
-                self.links.retain_mut(|link| {
-                    let alive = link.id != id || link.close(now) == Fate::Alive;
-                    shared.counts.sockets -= usize::from(!alive);
-                    alive
-                });
-                false
-            }
-        }
-    }
-}
-
-impl Shared {
-    /// Opens a link. On failure returns the input that reports it to the client.
-    fn open(
-        &mut self,
-        id: LinkId,
-        target: &Target,
-        wire: Wire,
-        registry: &Registry,
-        token: Token,
-    ) -> Result<(Link, SocketAddr), LinkInput<'static>> {
-        let address = self.resolve(target)?;
-        let link = Link::open(id, wire, address, registry, token)
-            .map_err(|error| failed(&error, address))?;
-        self.counts.sockets += 1;
-        Ok((link, address))
-    }
-
-    /// Resolves the address of a server. This blocks, which is acceptable here: there are two
-    /// servers, and each is resolved once. Other programs should use a thread, as `chat_std_io`
-    /// does.
-    fn resolve(&mut self, target: &Target) -> Result<SocketAddr, LinkInput<'static>> {
-        if let Some((_, address)) = self.addresses.iter().find(|(known, _)| known == target) {
-            return Ok(*address);
-        }
-        let text = match (&*target.host, target.port).to_socket_addrs() {
-            Ok(addresses) => match addresses.min_by_key(SocketAddr::is_ipv6) {
-                Some(address) => {
-                    self.addresses.push((target.clone(), address));
-                    return Ok(address);
-                }
-                None => format!("{}: the name has no addresses", target.host),
-            },
-            Err(error) => format!("{}: {error}", target.host),
         };
-        Err(LinkInput::Failed(LinkError::new(
-            LinkErrorKind::Resolve,
-            text,
-        )))
+        // A new socket may have the number of one that was closed, so a list of known sockets would
+        // not tell which are new.
+        let source = &mut SourceFd(&fd);
+        if registry.reregister(source, token, interest).is_err() {
+            registry.register(source, token, interest)?;
+        }
     }
+    Ok(open)
 }

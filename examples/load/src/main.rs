@@ -1,20 +1,24 @@
 //! `photon-load`: thousands of chat clients in one process. See `--help`.
 //!
-//! It is also an example of an event loop around `chat_core`, without `chat_std_io`:
+//! It is also an example of an event loop around many `Session`s:
 //!
-//! - `event_loop` and `socket` are the driver. They have no chat knowledge.
+//! - `event_loop` waits for their sockets and deadlines. It has no chat knowledge.
 //! - `population` is the application: it handles the clients' events.
 //! - `run` performs the steps of a load test; `report` compares the results with the requirements.
+//!
+//! It needs a poller that watches sockets which it does not own, so it is a program for Unix.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 mod arguments;
+#[cfg(unix)]
 mod event_loop;
 mod population;
 mod process;
 mod report;
+#[cfg(unix)]
 mod run;
-mod socket;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use arguments::{Command, Options};
@@ -41,7 +45,13 @@ fn main() -> ExitCode {
     }
 }
 
+#[cfg(not(unix))]
+fn load(_: &Options) -> Result<bool, Box<dyn Error>> {
+    Err("this program runs on Linux, macOS and other Unix systems: start it on one of them".into())
+}
+
 /// Runs the load test and returns whether it met every requirement.
+#[cfg(unix)]
 fn load(options: &Options) -> Result<bool, Box<dyn Error>> {
     let mut out = io::stdout();
     let report = run::run(options, &mut out)?;

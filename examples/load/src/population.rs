@@ -1,6 +1,6 @@
 //! [`Population`]: the state of all users, computed from the events of their clients.
 
-use chat_core::{
+use chat_std_io::{
     ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State, SubscribeOptions,
     Timestamp,
 };

@@ -3,7 +3,7 @@
 use crate::arguments::Options;
 use crate::report::Report;
 use crate::run::run;
-use chat_core::Protocol;
+use chat_std_io::chat_core::Protocol;
 use dev_server::server::LocalServer;
 use dev_server::{ServerConfig, Transport};
 use std::net::TcpListener;
@@ -90,6 +90,13 @@ fn a_message_reaches_all_clients_over_udp() {
     // They disconnected in an orderly way, so the server does not keep them for a reconnect.
     let users = server.handle().with_core(|core| core.stats().users);
     assert_eq!(users, Some(0));
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_message_reaches_all_clients_over_websocket() {
+    let server = start_server();
+    assert_success(&options(&server, Transport::Ws));
     server.stop().unwrap();
 }
 

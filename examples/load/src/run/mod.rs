@@ -7,8 +7,10 @@ use crate::event_loop::EventLoop;
 use crate::population::{Population, Stage};
 use crate::process::{self, Process};
 use crate::report::{Report, Seconds};
-use chat_core::{ChatClient, ChatConfig, ConnectOptions, PublishOptions, Timestamp};
-use progress::{UsageSample, plus};
+use chat_std_io::{
+    ChatConfig, ConnectOptions, PublishOptions, Session, SessionOptions, Timestamp, Tls,
+};
+use progress::UsageSample;
 use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -75,6 +77,8 @@ struct Run<'a> {
     options: &'a Options,
     out: &'a mut dyn Write,
     event_loop: EventLoop,
+    /// Shared by all sessions, so that they share the trusted roots too.
+    session_options: SessionOptions,
     population: Population,
     report: Report,
     server: Option<Process>,
@@ -104,6 +108,7 @@ impl<'a> Run<'a> {
             usage_at_begin: UsageSample::default(),
             next_line: event_loop.now(),
             event_loop,
+            session_options: session_options(options)?,
             population: Population::new(options.channel.clone()),
             report: Report {
                 clients: options.clients,
@@ -113,8 +118,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Creates the client of a user and makes it connect.
-    fn client(&self, index: usize) -> Result<ChatClient, Box<dyn Error>> {
+    /// Creates the session of a user and makes it connect.
+    fn session(&self, index: usize) -> Result<Session, Box<dyn Error>> {
         let options = self.options;
         let user = format!("load-{}-{index}", std::process::id());
         let config = ChatConfig::new(&options.server, options.app_id.as_str(), "1.0")
@@ -130,12 +135,12 @@ impl<'a> Run<'a> {
             .presence_cap_bytes(CAP_BYTES)
             // The logs of ten thousand clients are of no use.
             .log_level(log::LevelFilter::Off);
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed)?;
-        let mut chat = ChatClient::new(config, seed);
-        chat.connect_to_name_server(ConnectOptions::new().region(options.region.as_str()))
+        let mut session = Session::with_options(config, self.session_options.clone())?;
+        session
+            .chat
+            .connect_to_name_server(ConnectOptions::new().region(options.region.as_str()))
             .map_err(|error| format!("--server {}: {error}", options.server))?;
-        Ok(chat)
+        Ok(session)
     }
 
     /// Starts clients evenly over the ramp time, until all have subscribed or failed.
@@ -147,10 +152,9 @@ impl<'a> Run<'a> {
                 && self.start_at() <= self.event_loop.now()
                 && self.has_free_sockets()
             {
-                let chat = self.client(self.population.started())?;
-                self.event_loop.add(chat);
+                let session = self.session(self.population.started())?;
+                self.event_loop.add(session);
                 self.population.start();
-                self.event_loop.client(self.population.started() - 1);
             }
             if self.population.started() == clients && self.population.starting() == 0 {
                 break;
@@ -181,19 +185,19 @@ impl<'a> Run<'a> {
     /// The time at which the next client starts.
     fn start_at(&self) -> Timestamp {
         let part = self.population.started() as f64 / self.options.clients.max(1) as f64;
-        plus(self.begin, self.options.ramp.mul_f64(part))
+        self.begin.plus(self.options.ramp.mul_f64(part))
     }
 
     /// Whether another client and all starting ones could each have two sockets.
     fn has_free_sockets(&self) -> bool {
-        let sockets = self.event_loop.counts().sockets + 2 * self.population.starting() + 2;
+        let sockets = self.event_loop.sockets() + 2 * self.population.starting() + 2;
         sockets <= max_sockets(self.options.clients)
     }
 
     fn be_idle(&mut self) -> io::Result<()> {
         self.begin_step();
         let before = self.event_loop.counts();
-        let end = plus(self.begin, self.options.idle);
+        let end = self.begin.plus(self.options.idle);
         while self.event_loop.now() < end {
             self.poll(end, "idle")?;
         }
@@ -201,12 +205,12 @@ impl<'a> Run<'a> {
         let rate = |now: u64, before: u64| (now - before) as f64 / took.as_secs_f64().max(0.001);
         writeln!(
             self.out,
-            "idle     {} connected after {} s, {} lost; each second {:.0} sent, {:.0} received, {:.0} passes",
+            "idle     {} connected after {} s, {} lost; each second {:.0} writes, {:.0} reads, {:.0} passes",
             self.population.count(Stage::Joined),
             Seconds(took),
             self.population.count(Stage::Lost),
-            rate(counts.traffic.sent, before.traffic.sent),
-            rate(counts.traffic.received, before.traffic.received),
+            rate(counts.writes, before.writes),
+            rate(counts.reads, before.reads),
             rate(counts.passes, before.passes),
         )?;
         self.report_step()
@@ -220,26 +224,25 @@ impl<'a> Run<'a> {
         self.begin_step();
         let message = format!("message of load test {}", std::process::id());
         let options = PublishOptions::new();
-        if let Some(chat) = self.event_loop.client(publisher)
+        if let Some(session) = self.event_loop.session(publisher)
             && let Err(error) =
-                chat.publish_message(&self.options.channel, message.as_str(), &options)
+                session
+                    .chat
+                    .publish_message(&self.options.channel, message.as_str(), &options)
         {
             self.population
                 .note(publisher, &format!("publishing: {error}"));
         }
         self.population.expect_message(message);
-        let end = plus(self.begin, DELIVERY_TIMEOUT);
+        let end = self.begin.plus(DELIVERY_TIMEOUT);
         while self.population.received < self.population.count(Stage::Joined)
             && self.event_loop.now() < end
         {
             self.poll(end, "publish")?;
         }
         let times = self.population.receive_times();
-        let after = |time: Option<&Timestamp>| {
-            time.map_or(Duration::ZERO, |at| {
-                Duration::from_micros(at.micros_since(self.begin))
-            })
-        };
+        let after =
+            |time: Option<&Timestamp>| time.map_or(Duration::ZERO, |at| at.since(self.begin));
         let part = |percent: usize| {
             Seconds(after(
                 times.get((times.len() * percent / 100).min(times.len() - 1)),
@@ -274,25 +277,23 @@ impl<'a> Run<'a> {
     fn leave(&mut self) -> io::Result<()> {
         self.begin_step();
         for index in 0..self.population.started() {
-            let at = plus(
-                self.begin,
-                Duration::from_secs(1) * index as u32 / DISCONNECTS_PER_SECOND,
-            );
+            let after = Duration::from_secs(1) * index as u32 / DISCONNECTS_PER_SECOND;
+            let at = self.begin.plus(after);
             while self.event_loop.now() < at {
                 self.poll(at, "leave")?;
             }
-            if let Some(chat) = self
+            if let Some(session) = self
                 .event_loop
-                .client(index)
-                .filter(|chat| chat.is_connected_to_front_end())
+                .session(index)
+                .filter(|session| session.chat.is_connected_to_front_end())
             {
-                chat.disconnect();
+                session.chat.disconnect();
             }
         }
-        let end = plus(self.event_loop.now(), DISCONNECT_TIMEOUT);
+        let end = self.event_loop.now().plus(DISCONNECT_TIMEOUT);
         let all = self.report.joined;
         while self.event_loop.now() < end
-            && (self.event_loop.counts().sockets > 0
+            && (self.event_loop.sockets() > 0
                 || self.population.count(Stage::Left) + self.population.count(Stage::Lost) < all)
         {
             self.poll(end, "leave")?;
@@ -307,10 +308,20 @@ impl<'a> Run<'a> {
             "leave    {} disconnected after {} s, {} sockets still open",
             self.report.left,
             Seconds(self.elapsed()),
-            self.event_loop.counts().sockets
+            self.event_loop.sockets()
         )?;
         self.report_step()
     }
+}
+
+fn session_options(options: &Options) -> Result<SessionOptions, Box<dyn Error>> {
+    let Some(root) = &options.root else {
+        return Ok(SessionOptions::new());
+    };
+    let error = |error: &dyn std::fmt::Display| format!("--root {root}: {error}");
+    let certificate = std::fs::read(root).map_err(|io| error(&io))?;
+    let tls = Tls::with_root(&certificate).map_err(|tls| error(&tls))?;
+    Ok(SessionOptions::new().tls(tls))
 }
 
 #[cfg(test)]

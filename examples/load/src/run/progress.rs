@@ -5,7 +5,7 @@ use crate::event_loop;
 use crate::population::{self, Stage};
 use crate::process::{Process, Usage};
 use crate::report::Growth;
-use chat_core::{ChatClient, Timestamp};
+use chat_std_io::{ChatClient, Session, Timestamp};
 use std::io;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Run<'_> {
     /// is due.
     pub(super) fn poll(&mut self, until: Timestamp, step: &str) -> io::Result<()> {
         if self.next_line <= self.event_loop.now() {
-            self.next_line = plus(self.next_line, LINE_INTERVAL);
+            self.next_line = self.next_line.plus(LINE_INTERVAL);
             let population = &self.population;
             writeln!(
                 self.out,
@@ -67,12 +67,12 @@ impl Run<'_> {
     pub(super) fn begin_step(&mut self) {
         self.begin = self.event_loop.now();
         self.usage_at_begin = self.sample_usage();
-        self.next_line = plus(self.begin, LINE_INTERVAL);
+        self.next_line = self.begin.plus(LINE_INTERVAL);
     }
 
     /// The time since the step began.
     pub(super) fn elapsed(&self) -> Duration {
-        Duration::from_micros(self.event_loop.now().micros_since(self.begin))
+        self.event_loop.now().since(self.begin)
     }
 
     /// The resources that both processes have used so far.
@@ -142,9 +142,9 @@ impl Run<'_> {
         }
         writeln!(
             self.out,
-            "memory   of each client's bytes, {} are the ChatClient and {} the records of this \
-             program; the rest is on the client's heap. Socket buffers of the system are not included",
-            size_of::<ChatClient>(),
+            "memory   of each client's bytes, {} are the Session and {} the records of this \
+             program; the rest is on the session's heap. Socket buffers of the system are not included",
+            size_of::<Session>(),
             event_loop::RECORD_BYTES + population::RECORD_BYTES,
         )
     }
@@ -168,7 +168,7 @@ impl Run<'_> {
                 "udp      on {connections} front-end connections {resent} commands were resent, \
                  {duplicates} were received twice, {dropped} were dropped; this system lost {} datagrams; \
                  the longest round trip was {slowest} ms",
-                self.event_loop.counts().traffic.lost,
+                self.event_loop.counts().lost,
             )?;
         }
         Ok(())
@@ -176,11 +176,6 @@ impl Run<'_> {
 
     /// A time after the next progress line, for steps that wait for events only.
     pub(super) fn next_interval(&self) -> Timestamp {
-        plus(self.event_loop.now(), LINE_INTERVAL)
+        self.event_loop.now().plus(LINE_INTERVAL)
     }
-}
-
-/// The time after a duration. The longest durations count as `Timestamp::MAX`.
-pub(super) fn plus(time: Timestamp, duration: Duration) -> Timestamp {
-    time.plus_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
