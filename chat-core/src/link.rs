@@ -121,8 +121,11 @@ pub enum LinkErrorKind {
     Resolve,
     /// The host refused the connection: no program listens on this port.
     Refused,
-    /// There is no route to the host.
+    /// The host did not answer, or a router has no way to it.
     Unreachable,
+    /// This machine cannot send: it has no network, no route or no address of this family, its
+    /// address has vanished, or its firewall forbids it. The server has no part in it.
+    Local,
     /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
     /// The WebSocket handshake failed.
@@ -145,9 +148,11 @@ impl From<&std::io::Error> for LinkError {
         use std::io::ErrorKind;
         let kind = match error.kind() {
             ErrorKind::ConnectionRefused => LinkErrorKind::Refused,
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-                LinkErrorKind::Unreachable
-            }
+            ErrorKind::HostUnreachable => LinkErrorKind::Unreachable,
+            ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::PermissionDenied => LinkErrorKind::Local,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
                 LinkErrorKind::Reset
             }

@@ -269,10 +269,15 @@ mod tests {
                 LinkErrorKind::Resolve,
                 LinkErrorKind::Refused,
                 LinkErrorKind::Reset,
+                LinkErrorKind::Local,
                 LinkErrorKind::Io,
             ] {
                 assert_eq!(code(server, CauseKind::Link(kind), false), base + 2);
             }
+            assert_eq!(
+                code(server, CauseKind::Link(LinkErrorKind::Local), true),
+                base + 1
+            );
             assert_eq!(code(server, CauseKind::NeverOpened, false), base + 2);
             assert_eq!(code(server, CauseKind::Closed, false), base + 2);
             assert_eq!(code(server, CauseKind::Closed, true), base + 3);

@@ -31,6 +31,7 @@ use crate::stats::Stats;
 use alloc::collections::VecDeque;
 use connection::Connection;
 use core::fmt;
+use core::time::Duration;
 use log::LevelFilter;
 use login_flow::LoginFlow;
 use photon_proto::peer::Peer;
@@ -183,6 +184,13 @@ impl ChatClient {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.config.peer.limits
+    }
+
+    /// Returns the deadline for connecting ([`ChatConfig::connect_timeout`]). A driver that ends
+    /// its own attempts shortly before can report why each of them failed.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.connect_timeout_ms)
     }
 
     // State.
