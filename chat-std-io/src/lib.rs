@@ -257,7 +257,7 @@
 //!
 //! # Features
 //!
-//! - `websocket` (default): `ws://`. tungstenite parses the response of its handshake.
+//! - `websocket` (default): `ws://`, with tungstenite.
 //! - `tls` (default): `wss://`, with rustls and ring. Enables `websocket`.
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.

@@ -1,6 +1,6 @@
 //! The links of a session: those that the client uses, and those that are being closed.
 
-use crate::connect::{self, CancelGuard, Connected, Connector};
+use crate::connect::{Attempt, Connected};
 use crate::link_handle::ClientLink;
 use crate::poller::Poller;
 use crate::stats::IoStats;
@@ -34,7 +34,6 @@ pub(crate) struct Links {
     /// end is announced, and input discarded, until the server ends its side (RFC 9112, 9.6). Over
     /// WebSocket this also completes the closing handshake.
     closing: Vec<Closing>,
-    connector: Connector,
     setup: Setup,
     waker: WakerSlot,
     /// Made by the first sleep: a game that never sleeps here needs none.
@@ -51,11 +50,10 @@ struct Link {
 }
 
 enum LinkState {
-    /// A thread connects it; without a guard it is connected by the caller.
-    Connecting {
-        _guard: Option<CancelGuard>,
-    },
+    Connecting(Box<Attempt>),
     Connected(Socket),
+    /// A placeholder until the caller removes the link.
+    Gone,
 }
 
 struct Closing {
@@ -74,13 +72,11 @@ pub(crate) struct CloseSummary {
 
 impl Links {
     pub(crate) fn new(setup: Setup) -> Self {
-        let waker = WakerSlot::default();
         Self {
             live: Vec::new(),
             closing: Vec::new(),
-            connector: Connector::new(waker.clone()),
             setup,
-            waker,
+            waker: WakerSlot::default(),
             poller: None,
             poller_is_new: false,
             summary: CloseSummary::default(),
@@ -100,7 +96,7 @@ impl Links {
     /// Whether a pass has input to process that no poller would notice.
     pub(crate) fn is_ready(&self, chat: &ChatClient) -> bool {
         let live = self.live.iter().any(|link| match &link.state {
-            LinkState::Connecting { .. } => false,
+            LinkState::Connecting(_) | LinkState::Gone => false,
             LinkState::Connected(socket) => socket.is_ready() && wants_input(chat, link.id, socket),
         });
         live || self.closing.iter().any(|closing| closing.socket.is_ready())
@@ -108,13 +104,21 @@ impl Links {
 
     /// Whether a thread works for a link. Only the session's own poller notices its result.
     pub(crate) fn is_resolving(&self) -> bool {
-        let mut states = self.live.iter().map(|link| &link.state);
-        states.any(|state| matches!(state, LinkState::Connecting { .. }))
+        self.live.iter().any(|link| match &link.state {
+            LinkState::Connecting(attempt) => attempt.is_resolving(),
+            LinkState::Connected(_) | LinkState::Gone => false,
+        })
     }
 
     /// When a pass has work to do even without input. The client's deadlines come beside it.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.closing.iter().map(|closing| closing.until).min()
+        let live = self.live.iter().filter_map(|link| match &link.state {
+            LinkState::Connecting(attempt) => attempt.deadline(),
+            LinkState::Connected(socket) => socket.deadline(),
+            LinkState::Gone => None,
+        });
+        let closing = self.closing.iter().map(|closing| closing.until);
+        live.chain(closing).min()
     }
 
     /// Whether a closed link has output left.
@@ -122,13 +126,12 @@ impl Links {
         self.closing.iter().any(|closing| closing.socket.unsent())
     }
 
-    /// Passes finished connects and readable input to the client, as far as it wants input.
+    /// Continues connects, and passes readable input to the client, as far as it wants input.
     pub(crate) fn receive(&mut self, chat: &mut ChatClient, now: Timestamp) -> ReadOutcome {
-        let mut total = ReadOutcome::default();
-        while let Some(connected) = self.connector.finished() {
-            total.any = true;
-            self.on_connected(chat, now, connected);
-        }
+        let mut total = ReadOutcome {
+            any: self.advance_connects(chat, now),
+            more: false,
+        };
         if !self.is_empty() {
             with_chunk(|buffer| self.read(chat, now, buffer, &mut total));
         }
@@ -179,9 +182,9 @@ impl Links {
             summary.unconfirmed = true;
             chat.handle_link(now, link.id, end.into());
             if socket.must_answer_end() {
-                // A placeholder: `retain_mut` removes the link below.
-                let gone = LinkState::Connecting { _guard: None };
-                if let LinkState::Connected(socket) = mem::replace(&mut link.state, gone) {
+                // `retain_mut` removes the link below.
+                let state = mem::replace(&mut link.state, LinkState::Gone);
+                if let LinkState::Connected(socket) = state {
                     keep_closing(closing, socket, now, summary);
                 }
             }
@@ -197,33 +200,26 @@ impl Links {
         });
     }
 
-    fn on_connected(&mut self, chat: &mut ChatClient, now: Timestamp, connected: Connected) {
-        let Connected { link: id, result } = connected;
-        // There is no link if the connect was cancelled after the thread had finished it.
-        let Some(index) = self.live.iter().position(|link| link.id == id) else {
-            return;
-        };
-        match result {
-            Ok((socket, address)) => {
-                log::debug!(target: "photon_chat::net", "{id}: connected to {address}");
-                // With handshakes to come, the transport reports the link as opened after them.
-                if !socket.is_opening() {
-                    let ipv6 = address.is_ipv6();
-                    chat.handle_link(now, id, LinkInput::Opened { ipv6 });
-                }
-                if let Some(link) = self.live.get_mut(index) {
-                    debug_assert!(
-                        matches!(link.state, LinkState::Connecting { .. }),
-                        "a link connects once"
-                    );
+    /// Continues the connects under way. Returns whether one has a result.
+    fn advance_connects(&mut self, chat: &mut ChatClient, now: Timestamp) -> bool {
+        let mut any = false;
+        self.live.retain_mut(|link| {
+            let LinkState::Connecting(attempt) = &mut link.state else {
+                return true;
+            };
+            let Some(connected) = attempt.advance(now) else {
+                return true;
+            };
+            any = true;
+            match on_connected(chat, now, link.id, connected) {
+                Some(socket) => {
                     link.state = LinkState::Connected(socket);
+                    true
                 }
+                None => false,
             }
-            Err(error) => {
-                self.live.remove(index);
-                chat.handle_link(now, id, LinkInput::Failed(error));
-            }
-        }
+        });
+        any
     }
 
     /// Sends output, then opens and closes the links that the client asks for. Never blocks.
@@ -277,24 +273,18 @@ impl Links {
             "link ids are never reused"
         );
         log::debug!(target: "photon_chat::net", "{id}: connecting to {target}");
-        let at_once = connect::connects_at_once(&target, wire);
-        if at_once {
-            self.live.push(Link {
-                id,
-                state: LinkState::Connecting { _guard: None },
-            });
-            let result = connect::connect(&target, wire, &self.setup, || true);
-            self.on_connected(chat, now, Connected { link: id, result });
-        } else {
-            let guard = self.connector.start(id, target, wire, self.setup.clone());
-            self.live.push(Link {
-                id,
-                state: LinkState::Connecting {
-                    _guard: Some(guard),
-                },
-            });
+        match Attempt::start(&target, wire, &self.setup, now, &self.waker) {
+            Ok(attempt) => {
+                let state = LinkState::Connecting(Box::new(attempt));
+                self.live.push(Link { id, state });
+                // A datagram socket to an IP address opens now.
+                self.advance_connects(chat, now)
+            }
+            Err(error) => {
+                chat.handle_link(now, id, LinkInput::Failed(error));
+                true
+            }
         }
-        at_once
     }
 
     fn close(&mut self, id: LinkId, now: Timestamp) {
@@ -303,7 +293,7 @@ impl Links {
             return;
         };
         log::debug!(target: "photon_chat::net", "{id}: closing");
-        // A link without a socket is cancelled by dropping its guard.
+        // A connect is cancelled by dropping it.
         let LinkState::Connected(mut socket) = self.live.remove(index).state else {
             return;
         };
@@ -368,12 +358,40 @@ impl Links {
     /// Visits every open socket with the interest of this moment.
     pub(crate) fn visit_sources<'a>(&'a self, chat: &ChatClient, visit: Visit<'_, 'a>) {
         for link in &self.live {
-            if let LinkState::Connected(socket) = &link.state {
-                socket.visit_sources(wants_input(chat, link.id, socket), visit);
+            match &link.state {
+                LinkState::Connecting(attempt) => attempt.visit_sources(visit),
+                LinkState::Connected(socket) => {
+                    socket.visit_sources(wants_input(chat, link.id, socket), visit);
+                }
+                LinkState::Gone => {}
             }
         }
         for closing in &self.closing {
             closing.socket.visit_sources(true, visit);
+        }
+    }
+}
+
+/// Reports the result of a connect to the client. Returns the socket, if there is one.
+fn on_connected(
+    chat: &mut ChatClient,
+    now: Timestamp,
+    id: LinkId,
+    connected: Connected,
+) -> Option<Socket> {
+    match connected {
+        Ok((socket, address)) => {
+            log::debug!(target: "photon_chat::net", "{id}: connected to {address}");
+            // With handshakes to come, the transport reports the link as opened after them.
+            if !socket.is_opening() {
+                let ipv6 = address.is_ipv6();
+                chat.handle_link(now, id, LinkInput::Opened { ipv6 });
+            }
+            Some(socket)
+        }
+        Err(error) => {
+            chat.handle_link(now, id, LinkInput::Failed(error));
+            None
         }
     }
 }
@@ -449,8 +467,7 @@ mod tests {
         chat.disconnect();
         links.apply_commands(&mut chat, NOW);
         assert!(links.is_empty());
-        assert!(links.receive(&mut chat, NOW).any);
-        assert!(links.is_empty());
+        assert!(!links.receive(&mut chat, NOW).any);
         assert_eq!(chat.state(), State::Disconnected);
         assert_eq!(
             listener.accept().unwrap().0.read(&mut [0]).unwrap(),

@@ -104,7 +104,7 @@ impl Session {
             None => random_seed()?,
         };
         let chat = ChatClient::new(config, seed);
-        let setup = options.setup(chat.limits());
+        let setup = options.setup(&chat);
         Ok(Self {
             chat,
             links: Links::new(setup),

@@ -1,130 +1,258 @@
-//! Connecting: everything that may block, on threads of its own.
+//! Connecting: name resolution on threads, and the race between the addresses of a name.
 //!
-//! A link takes one thread of the process-wide [pool](self::pool) until its socket is connected.
-//! The session never waits for a thread: a cancelled link drops its [`CancelGuard`], and a socket
-//! that its thread connects later is dropped.
+//! ```text
+//! name ──> Resolving ──addresses──> Resolved ──TCP, ws, wss──> Racing ──first to connect──> Socket
+//!                                    ▲  │ └─────UDP────> Socket, which races by itself
+//! IP address ────────────────────────┤  └─no route to an IPv4 address──> Mapping (NAT64)
+//!                                    └──────────other addresses─────────────┘
+//! ```
+//!
+//! Only lookups block, so only they have [threads](self::pool). Everything else advances with the
+//! passes of the session.
 
-pub(crate) mod addresses;
-mod pool;
-mod resolve;
+mod nat64;
+pub(crate) mod pool;
+pub(crate) mod race;
+pub(crate) mod resolver;
+mod tcp;
 
 #[cfg(feature = "websocket")]
-use crate::transport::websocket;
-use crate::transport::{Setup, Socket, tcp, udp};
+use crate::transport::websocket::{self, Handshaking};
+use crate::transport::{Setup, Socket, Visit, tcp::Stream, udp::Datagrams};
 use crate::waker::WakerSlot;
-use chat_core::{LinkError, LinkErrorKind, LinkId, Target, Wire};
-use pool::POOL;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use chat_core::{LinkError, LinkErrorKind, Target, Timestamp, Wire};
+use pool::Lookup;
+use resolver::{Query, QueryKind};
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use tcp::TcpRace;
 
-/// Starts connects for one session, and receives their results.
-pub(crate) struct Connector {
-    sender: Sender<Connected>,
-    receiver: Receiver<Connected>,
+/// How long the search for a NAT64 gateway may delay the error of an address without a route.
+const MAPPING_LIMIT_MS: u64 = 2_000;
+
+/// The connect of one link. Dropping it cancels it.
+pub(crate) struct Attempt {
+    query: Query,
+    session: pool::SessionKey,
     waker: WakerSlot,
+    plan: Plan,
+    stage: Stage,
+    /// An IPv4 address as text that was not mapped yet.
+    unmapped: Option<Ipv4Addr>,
+    began: Timestamp,
+    /// When the attempt fails by itself. Before the client's deadline, whose error could not list
+    /// what was tried.
+    limit: Timestamp,
 }
 
-/// The result of one connect.
-pub(crate) struct Connected {
-    pub(crate) link: LinkId,
-    pub(crate) result: Result<(Socket, SocketAddr), LinkError>,
+/// What the connection becomes.
+enum Plan {
+    Stream,
+    Datagrams,
+    #[cfg(feature = "websocket")]
+    WebSocket(Box<Handshaking>),
 }
 
-/// Cancels a connect when it is dropped.
-pub(crate) struct CancelGuard {
-    _alive: Arc<()>,
+enum Stage {
+    Resolving(Lookup),
+    Resolved(Vec<SocketAddr>),
+    /// The lookup of other addresses for one that failed with this error.
+    Mapping(Lookup, LinkError),
+    Racing(Box<TcpRace>),
+    /// The result was returned.
+    Over,
 }
 
-impl Connector {
-    pub(crate) fn new(waker: WakerSlot) -> Self {
-        let (sender, receiver) = channel();
-        Self {
-            sender,
-            receiver,
-            waker,
+/// The result of an [`Attempt`].
+pub(crate) type Connected = Result<(Socket, SocketAddr), LinkError>;
+
+impl Attempt {
+    /// Starts to connect. [`Attempt::advance`] continues.
+    ///
+    /// Fails if this build lacks the transport, or if the target fits no request.
+    pub(crate) fn start(
+        target: &Target,
+        wire: Wire,
+        setup: &Setup,
+        now: Timestamp,
+        waker: &WakerSlot,
+    ) -> Result<Self, LinkError> {
+        if let Some(error) = unsupported(wire) {
+            return Err(error);
+        }
+        let plan = match wire {
+            Wire::Datagram => Plan::Datagrams,
+            #[cfg(feature = "websocket")]
+            Wire::WebSocket { secure, protocol } => {
+                let kind = websocket::Kind {
+                    secure,
+                    text: protocol.is_text(),
+                    subprotocol: protocol.name(),
+                };
+                // Made before connecting: a target that fits no request needs no connection.
+                Plan::WebSocket(Box::new(Handshaking::new(target, kind, setup)?))
+            }
+            // `unsupported` returned the others.
+            _ => Plan::Stream,
+        };
+        let query = Query {
+            resolver: setup.resolver.clone(),
+            host: (*target.host).into(),
+            port: target.port,
+            kind: QueryKind::Name,
+        };
+        let literal = target.host.parse::<IpAddr>().ok();
+        let stage = match literal {
+            Some(ip) => Stage::Resolved(vec![SocketAddr::new(ip, target.port)]),
+            None => Stage::Resolving(Lookup::start(query.clone(), setup.session, waker.clone())),
+        };
+        let unmapped = match literal {
+            Some(IpAddr::V4(ip)) => Some(ip),
+            _ => None,
+        };
+        let timeout = setup.connect_timeout;
+        Ok(Self {
+            query,
+            session: setup.session,
+            waker: waker.clone(),
+            plan,
+            stage,
+            unmapped,
+            began: now,
+            // A tenth is left for the session's passes, which may be far apart.
+            limit: now.plus(timeout - timeout / 10),
+        })
+    }
+
+    /// Continues. Returns the result once, after which the attempt is dropped. Never blocks.
+    pub(crate) fn advance(&mut self, now: Timestamp) -> Option<Connected> {
+        loop {
+            let result = match mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Resolving(lookup) => match lookup.poll() {
+                    Some(Ok(addresses)) => {
+                        self.stage = Stage::Resolved(addresses);
+                        continue;
+                    }
+                    Some(Err(error)) => Err(error),
+                    None if now >= self.limit => Err(self.unresolved(now)),
+                    None => {
+                        self.stage = Stage::Resolving(lookup);
+                        return None;
+                    }
+                },
+                Stage::Mapping(lookup, error) => match lookup.poll() {
+                    Some(Ok(addresses)) => {
+                        log::debug!(
+                            target: "photon_chat::net",
+                            "no route to {}: trying {addresses:?}", self.query.host
+                        );
+                        self.stage = Stage::Resolved(addresses);
+                        continue;
+                    }
+                    Some(Err(_)) => Err(error),
+                    None if now >= self.limit => Err(error),
+                    None => {
+                        self.stage = Stage::Mapping(lookup, error);
+                        return None;
+                    }
+                },
+                Stage::Resolved(addresses) => match self.plan {
+                    Plan::Datagrams => Datagrams::open(&addresses, now)
+                        .map(|(socket, address)| (Socket::Datagrams(socket), address)),
+                    _ => {
+                        let race = TcpRace::new(&addresses, now, self.limit);
+                        self.stage = Stage::Racing(Box::new(race));
+                        continue;
+                    }
+                },
+                Stage::Racing(mut race) => match race.advance(now) {
+                    Some(Ok((stream, address))) => Ok(self.socket(stream, address)),
+                    Some(Err(error)) => Err(error),
+                    None => {
+                        self.stage = Stage::Racing(race);
+                        return None;
+                    }
+                },
+                Stage::Over => {
+                    debug_assert!(false, "an attempt that is over is dropped");
+                    return None;
+                }
+            };
+            match result {
+                Err(error) if self.can_map(&error) => self.start_mapping(error, now),
+                result => return Some(result),
+            }
         }
     }
 
-    /// Starts a connect on a thread. [`Connector::finished`] returns its result.
-    pub(crate) fn start(
-        &self,
-        link: LinkId,
-        target: Target,
-        wire: Wire,
-        setup: Setup,
-    ) -> CancelGuard {
-        let guard = Arc::new(());
-        let alive = Arc::downgrade(&guard);
-        let sender = self.sender.clone();
-        let work = {
-            let (alive, sender, waker) = (alive.clone(), sender.clone(), self.waker.clone());
-            move || {
-                let result = connect(&target, wire, &setup, || alive.strong_count() > 0);
-                // Fails once the session is gone, which drops the socket.
-                let _ = sender.send(Connected { link, result });
-                waker.wake();
+    /// The socket of the link over a connected stream.
+    fn socket(&mut self, stream: TcpStream, address: SocketAddr) -> (Socket, SocketAddr) {
+        let stream = Stream::new(stream);
+        let socket = match mem::replace(&mut self.plan, Plan::Stream) {
+            Plan::Stream => Socket::Stream(stream),
+            Plan::Datagrams => {
+                debug_assert!(false, "datagrams race by themselves");
+                Socket::Stream(stream)
+            }
+            #[cfg(feature = "websocket")]
+            Plan::WebSocket(handshaking) => {
+                Socket::Messages(Box::new(handshaking.over(stream, address.is_ipv6())))
             }
         };
-        if let Err(error) = POOL.run(alive, Box::new(work)) {
-            let text = format!("the system started no thread to connect on: {error}");
-            let error = LinkError::new(LinkErrorKind::Io, text);
-            let _ = sender.send(Connected {
-                link,
-                result: Err(error),
-            });
-        }
-        CancelGuard { _alive: guard }
+        (socket, address)
     }
 
-    /// The next finished connect. Never blocks.
-    pub(crate) fn finished(&mut self) -> Option<Connected> {
-        self.receiver.try_recv().ok()
+    /// Whether the target is an IPv4 address without a route, on a network that may have a gateway
+    /// to it. Without the check, a machine without any network would first have to wait for its
+    /// resolver to find that out.
+    fn can_map(&self, error: &LinkError) -> bool {
+        self.unmapped.is_some()
+            && error.kind == LinkErrorKind::Local
+            && (!self.query.resolver.is_system() || nat64::has_ipv6_route())
     }
-}
 
-/// Whether [`connect`] does not block.
-pub(crate) fn connects_at_once(target: &Target, wire: Wire) -> bool {
-    match wire {
-        Wire::Stream => false,
-        Wire::Datagram => resolve::is_literal(target),
-        other => unsupported(other).is_some(),
+    fn start_mapping(&mut self, error: LinkError, now: Timestamp) {
+        let Some(ip) = self.unmapped.take() else {
+            debug_assert!(false, "an address is mapped once");
+            return;
+        };
+        let query = Query {
+            kind: QueryKind::Mapping(ip),
+            ..self.query.clone()
+        };
+        self.limit = self.limit.min(now.plus_millis(MAPPING_LIMIT_MS));
+        let lookup = Lookup::start(query, self.session, self.waker.clone());
+        self.stage = Stage::Mapping(lookup, error);
     }
-}
 
-/// Resolves a target and connects a socket to it. May stop early once `wanted` is false.
-#[cfg_attr(not(feature = "websocket"), expect(unused_variables))]
-pub(crate) fn connect(
-    target: &Target,
-    wire: Wire,
-    setup: &Setup,
-    wanted: impl Fn() -> bool,
-) -> Result<(Socket, SocketAddr), LinkError> {
-    if let Some(error) = unsupported(wire) {
-        return Err(error);
+    fn unresolved(&self, now: Timestamp) -> LinkError {
+        let text = format!(
+            "{}: the resolver did not answer within {} ms: check the network",
+            self.query.host,
+            now.millis_since(self.began)
+        );
+        LinkError::new(LinkErrorKind::Resolve, text)
     }
-    match wire {
-        Wire::Datagram => {
-            let (socket, address) = addresses::udp(&resolve::addresses(target)?)?;
-            Ok((Socket::Datagrams(udp::Datagrams::new(socket)), address))
+
+    /// Whether it waits for a resolver, whose thread wakes the session's poller.
+    pub(crate) fn is_resolving(&self) -> bool {
+        matches!(self.stage, Stage::Resolving(_) | Stage::Mapping(..))
+    }
+
+    /// When [`Attempt::advance`] has work to do although nothing arrives.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match &self.stage {
+            Stage::Resolving(_) | Stage::Mapping(..) => Some(self.limit),
+            Stage::Resolved(_) => Some(self.began),
+            Stage::Racing(race) => race.deadline(),
+            Stage::Over => None,
         }
-        #[cfg(feature = "websocket")]
-        Wire::WebSocket { secure, protocol } => {
-            let kind = websocket::Kind {
-                secure,
-                text: protocol.is_text(),
-                subprotocol: protocol.name(),
-            };
-            // Made before connecting: a target that fits no request needs no connection.
-            let client = websocket::Handshaking::new(target, kind, setup)?;
-            let (stream, address) = addresses::tcp(&resolve::addresses(target)?, wanted)?;
-            let socket = client.over(tcp::Stream::new(stream), address.is_ipv6());
-            Ok((Socket::Messages(Box::new(socket)), address))
-        }
-        // `unsupported` returned the others.
-        _ => {
-            let (stream, address) = addresses::tcp(&resolve::addresses(target)?, wanted)?;
-            Ok((Socket::Stream(tcp::Stream::new(stream)), address))
+    }
+
+    /// Visits the sockets whose changes advance the attempt.
+    pub(crate) fn visit_sources<'a>(&'a self, visit: Visit<'_, 'a>) {
+        if let Stage::Racing(race) = &self.stage {
+            race.visit_sources(visit);
         }
     }
 }
@@ -151,35 +279,4 @@ fn unsupported(wire: Wire) -> Option<LinkError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use chat_core::SubProtocol;
-
-    #[test]
-    fn a_missing_transport_names_the_feature_to_enable() {
-        let target = Target {
-            host: "localhost".into(),
-            port: 9093,
-            path: "".into(),
-        };
-        for (secure, built_in, feature) in [
-            (true, cfg!(feature = "tls"), "`tls`"),
-            (false, cfg!(feature = "websocket"), "`websocket`"),
-        ] {
-            let wire = Wire::WebSocket {
-                secure,
-                protocol: SubProtocol::GpBinaryV18,
-            };
-            assert_eq!(connects_at_once(&target, wire), !built_in);
-            if !built_in {
-                let Err(error) = connect(&target, wire, &Setup::for_test(), || true) else {
-                    panic!("the transport is built in")
-                };
-                assert_eq!(error.kind, LinkErrorKind::Unsupported);
-                assert!(error.text.contains(feature), "{}", error.text);
-            }
-        }
-        assert!(!connects_at_once(&target, Wire::Stream));
-        assert!(!connects_at_once(&target, Wire::Datagram));
-    }
-}
+mod tests;

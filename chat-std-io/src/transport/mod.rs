@@ -8,8 +8,7 @@
 //! ```
 
 mod chunk;
-#[cfg(feature = "websocket")]
-mod io_error;
+pub(crate) mod io_error;
 #[cfg(feature = "websocket")]
 mod maybe_tls;
 mod socket;
@@ -21,11 +20,14 @@ pub(crate) mod udp;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;
 
+use crate::connect::pool::SessionKey;
+use crate::connect::resolver::Resolver;
 use chat_core::{LinkError, LinkInput};
 pub(crate) use chunk::with_chunk;
 pub(crate) use socket::Socket;
 pub(crate) use source::{Interest, SourceRef, Visit};
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 /// Size of the shared receive buffer. Larger than any UDP datagram (64 KiB less its headers): what
 /// systems do with a datagram that does not fit differs.
@@ -54,6 +56,11 @@ const SIMULATED_LOSS: &str = "this program simulated a connection loss";
 /// Settings that all sockets of a session share.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
+    pub(crate) resolver: Resolver,
+    /// Whose lookups they are.
+    pub(crate) session: SessionKey,
+    /// The client's deadline for connecting.
+    pub(crate) connect_timeout: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: tls::Tls,
     /// Longest message that the client accepts.
@@ -113,6 +120,9 @@ fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usiz
 impl Setup {
     pub(crate) fn for_test() -> Self {
         Self {
+            resolver: Resolver::default(),
+            session: SessionKey::new(),
+            connect_timeout: Duration::from_secs(15),
             #[cfg(feature = "tls")]
             tls: tls::Tls::default(),
             #[cfg(feature = "websocket")]

@@ -5,6 +5,7 @@ use super::websocket::WebSocket;
 use super::{CloseProgress, LinkEnd, ReadOutcome, Visit, tcp::Stream, udp::Datagrams};
 use crate::link_handle::LinkHandle;
 use crate::stats::IoStats;
+use chat_core::Timestamp;
 
 /// A connected socket that never blocks.
 pub(crate) enum Socket {
@@ -23,6 +24,16 @@ impl Socket {
             Self::Stream(_) | Self::Datagrams(_) => false,
             #[cfg(feature = "websocket")]
             Self::Messages(messages) => messages.is_opening(),
+        }
+    }
+
+    /// When [`Socket::receive`] has work to do although nothing arrives.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Datagrams(datagrams) => datagrams.deadline(),
+            #[cfg(feature = "websocket")]
+            Self::Messages(_) => None,
         }
     }
 
@@ -65,7 +76,7 @@ impl Socket {
             Self::Stream(stream) => stream.receive(client, buffer, stats),
             Self::Datagrams(datagrams) => datagrams.receive(client, buffer, stats),
             #[cfg(feature = "websocket")]
-            Self::Messages(messages) => messages.receive(client, buffer, stats),
+            Self::Messages(messages) => messages.receive(client, stats),
         }
     }
 

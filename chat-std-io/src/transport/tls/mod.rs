@@ -2,9 +2,8 @@
 
 mod connection;
 mod error;
-mod records;
 
-pub(crate) use connection::{Metered, TlsConnection};
+pub(crate) use connection::TlsConnection;
 
 use chat_core::{LinkError, LinkErrorKind};
 use rustls::client::Resumption;

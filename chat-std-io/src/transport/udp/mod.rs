@@ -1,15 +1,17 @@
 //! UDP: a connected socket for whole datagrams. Lost datagrams are the client's concern: it
 //! resends.
 
+use super::io_error::local_error;
 use super::{
     Interest, LinkEnd, MAX_DATAGRAM_BYTES, MAX_READ_DATAGRAMS, ReadOutcome, SourceRef, Visit,
     uninterrupted,
 };
+use crate::connect::race::{Race, Step};
 use crate::link_handle::LinkHandle;
 use crate::stats::IoStats;
-use chat_core::{LinkError, LinkErrorKind, LinkInput};
+use chat_core::{LinkError, LinkErrorKind, LinkInput, Timestamp};
 use std::io::{self, ErrorKind};
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// Errors in succession that end the link: single ones concern one datagram, a series concerns the
 /// socket.
@@ -45,7 +47,34 @@ enum Received {
 }
 
 impl Datagrams {
-    pub(crate) fn new(socket: UdpSocket) -> Self {
+    /// Opens a socket to the first address that the system accepts. A UDP connect sends nothing,
+    /// so this says nothing about a server.
+    pub(crate) fn open(
+        addresses: &[SocketAddr],
+        now: Timestamp,
+    ) -> Result<(Self, SocketAddr), LinkError> {
+        let mut race = Race::udp(addresses, now);
+        loop {
+            match race.next_step(now) {
+                Some(Step::Open(index, address)) => match connect(address) {
+                    Ok(socket) => return Ok((Self::new(socket), address)),
+                    Err(error) => race.failed(index, &local_error(&error), now),
+                },
+                Some(Step::Failed(error)) => return Err(error),
+                step => {
+                    debug_assert!(false, "nothing is open: {step:?}");
+                    return Err(LinkError::new(LinkErrorKind::Io, "no socket"));
+                }
+            }
+        }
+    }
+
+    /// When to receive although nothing arrives.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn new(socket: UdpSocket) -> Self {
         Self {
             socket,
             broken: None,
@@ -159,6 +188,22 @@ impl Datagrams {
     pub(crate) fn simulate_connection_loss(&mut self) {
         self.broken = Some(LinkError::new(LinkErrorKind::Reset, super::SIMULATED_LOSS));
     }
+}
+
+fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    // If the system chose the server's port as the local one, no server has it, and the socket
+    // would exchange datagrams with itself.
+    if socket.local_addr()? == address {
+        return Err(ErrorKind::ConnectionRefused.into());
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// Sends up to [`MAX_SENT_DATAGRAMS`] while `send` returns true. Returns whether the client has no

@@ -20,10 +20,11 @@ struct Client {
 
 impl Client {
     fn connected_to(server: SocketAddr) -> Self {
-        let (socket, address) = crate::connect::addresses::udp(&[server]).unwrap();
-        assert_eq!((address, socket.peer_addr().unwrap()), (server, server));
+        let (datagrams, address) = Datagrams::open(&[server], NOW).unwrap();
+        let peer = datagrams.socket.peer_addr().unwrap();
+        assert_eq!((address, peer), (server, server));
         Self {
-            datagrams: Datagrams::new(socket),
+            datagrams,
             buffer: vec![0; CHUNK_BYTES],
             stats: IoStats::default(),
         }

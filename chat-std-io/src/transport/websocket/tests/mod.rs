@@ -12,7 +12,6 @@ mod open;
 mod tls;
 
 use super::{Handshaking, Kind, WebSocket};
-use crate::connect::addresses;
 use crate::link_handle::LinkHandle;
 use crate::poller::sleep_on;
 use crate::stats::IoStats;
@@ -88,7 +87,8 @@ impl Harness {
             subprotocol: SUBPROTOCOL,
         };
         let handshaking = Handshaking::new(&target, kind, setup).unwrap();
-        let (stream, _) = addresses::tcp(&[address], || true).unwrap();
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nonblocking(true).unwrap();
         Self {
             socket: handshaking.over(Stream::new(stream), false),
             client: FakeClient::default(),
@@ -99,8 +99,7 @@ impl Harness {
 
     /// One pass, as a session does it.
     fn pass(&mut self) -> ReadOutcome {
-        let (client, buffer) = (&mut self.client, &mut self.buffer);
-        match self.socket.receive(client, buffer, &mut self.stats) {
+        match self.socket.receive(&mut self.client, &mut self.stats) {
             Ok(outcome) => {
                 self.socket.send(&mut self.client, &mut self.stats);
                 outcome
