@@ -14,7 +14,7 @@ impl Harness {
     #[track_caller]
     pub(crate) fn pump_with(&mut self, mut react: impl FnMut(&mut ChatClient, &Event)) {
         for _ in 0..1_000 {
-            let serviced = self.client.service(self.now);
+            let serviced = self.client.service(self.passed.at(self.now));
             let mut busy = serviced.more;
             let before = self.client.poll_timeout();
             while let Some(event) = self.client.poll_event() {
@@ -85,10 +85,14 @@ impl Harness {
             .iter_mut()
             .filter(|link| !link.gone && self.writable)
         {
-            while let Some(bytes) = self.client.transmit(self.now, link.id).map(<[u8]>::to_vec) {
+            while let Some(bytes) = self
+                .client
+                .transmit(self.passed.at(self.now), link.id)
+                .map(<[u8]>::to_vec)
+            {
                 assert!(!bytes.is_empty());
                 assert_eq!(
-                    self.client.transmit(self.now, link.id),
+                    self.client.transmit(self.passed.at(self.now), link.id),
                     Some(&*bytes),
                     "transmit is stable"
                 );
@@ -129,8 +133,11 @@ impl Harness {
         let mut answered = false;
         for link in self.links.iter_mut().filter(|link| !link.gone) {
             for input in link.end.answer(self.now, self.answers) {
-                self.client
-                    .handle_link(self.now, link.id, LinkInput::Received(&input));
+                self.client.handle_link(
+                    self.passed.at(self.now),
+                    link.id,
+                    LinkInput::Received(&input),
+                );
                 answered = true;
             }
         }

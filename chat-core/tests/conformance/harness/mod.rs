@@ -6,8 +6,8 @@
 //!
 //! [`Harness::pump`] is a driver with the documented drain order. It also checks the contract that
 //! every test relies on: events announce every state change; an `Error` follows a change to
-//! [`State::Error`] and nothing else; `transmit` is stable; links are opened and closed once; and no
-//! wake-up is busy.
+//! [`State::Error`] and nothing else; `transmit` is stable; links are opened and closed once; no
+//! wake-up is busy; and a time before the latest counts as the latest.
 
 mod carrier;
 pub(crate) mod datagram;
@@ -15,6 +15,7 @@ mod driver;
 mod expect;
 mod json;
 mod log_capture;
+mod passed_time;
 mod seen;
 mod server;
 mod table;
@@ -30,6 +31,7 @@ use std::collections::VecDeque;
 pub(crate) use carrier::{PEER_ID, SERVER_CLOCK};
 pub(crate) use expect::{error, exactly_after_ms};
 pub(crate) use log_capture::lines as log_lines;
+use passed_time::PassedTime;
 pub(crate) use seen::{Line, Seen, outcomes};
 pub(crate) use server::{Received, Sent, ServerLink};
 pub(crate) use table::{
@@ -98,6 +100,7 @@ pub(crate) type End = (i32, fn(&mut Harness));
 pub(crate) struct Harness {
     pub(crate) client: ChatClient,
     pub(crate) now: Timestamp,
+    passed: PassedTime,
     /// The server's end of every opened link, in order.
     pub(crate) links: Vec<ServerLink>,
     /// The protocol and transport of the client.
@@ -127,6 +130,7 @@ impl Harness {
         Self {
             client: ChatClient::new(config, [7; 32]),
             now: Timestamp::from_millis(1_000),
+            passed: PassedTime::new(),
             links: Vec::new(),
             row,
             answers: true,
@@ -218,7 +222,8 @@ impl Harness {
                 LinkInput::Received(_) => {}
             }
         }
-        self.client.handle_link(self.now, link, input);
+        let now = self.passed.at(self.now);
+        self.client.handle_link(now, link, input);
         self.pump();
     }
 
@@ -258,7 +263,7 @@ impl Harness {
             .expect("a link that was opened");
         for input in known.end.input_for(self.now, framed) {
             self.client
-                .handle_link(self.now, link, LinkInput::Received(&input));
+                .handle_link(self.passed.at(self.now), link, LinkInput::Received(&input));
         }
     }
 
