@@ -5,7 +5,7 @@ use crate::waker::WakerSlot;
 use mio::event::Source;
 use mio::{Events, Poll, Registry, Token};
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Events that one sleep reports at most. A session has one socket, and a few while it connects or
 /// closes; it tries all of them after a sleep, so a number that is too small costs nothing.
@@ -60,7 +60,7 @@ impl Poller {
                 result = self.watch(source, interest);
             }
         });
-        let result = result.and_then(|()| self.poll.poll(&mut self.events, Some(longest)));
+        let result = result.and_then(|()| self.poll(longest));
         self.unwatch();
         if result.is_ok() && self.events.iter().any(|event| event.token() == WAKE) {
             self.waker.take();
@@ -69,6 +69,23 @@ impl Poller {
             // A signal ends a sleep, so that a program can react to it.
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             result => result,
+        }
+    }
+
+    /// Polls until there is an event or `longest` has passed.
+    ///
+    /// On Windows mio also returns, without an event, for what the sleep before has cancelled: each
+    /// socket that was watched and not ready. Without this loop every sleep but the first would end
+    /// at once, and a waiting program would spin.
+    fn poll(&mut self, longest: Duration) -> io::Result<()> {
+        let began = Instant::now();
+        let mut left = longest;
+        loop {
+            self.poll.poll(&mut self.events, Some(left))?;
+            left = longest.saturating_sub(began.elapsed());
+            if !self.events.is_empty() || left.is_zero() {
+                return Ok(());
+            }
         }
     }
 
@@ -133,7 +150,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
     use std::thread;
-    use std::time::Instant;
 
     const LONG: Duration = Duration::from_secs(30);
     const SHORT: Duration = Duration::from_millis(5);
@@ -191,6 +207,7 @@ mod tests {
         let sources = [(SourceRef::Tcp(&tcp), INPUT), (SourceRef::Udp(&udp), INPUT)];
         for _ in 0..3 {
             assert!(!ends_early(&mut poller, SHORT, &sources), "nothing arrived");
+            assert!(!ends_early(&mut poller, SHORT, &sources), "nor now");
             tcp_server.write_all(b"x").unwrap();
             assert!(ends_early(&mut poller, LONG, &sources));
             assert!(ends_early(&mut poller, LONG, &sources), "it is still there");

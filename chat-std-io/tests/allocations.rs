@@ -42,8 +42,11 @@ fn allocates_nothing(transport: Transport) {
         assert!(!session.service().more);
         assert_eq!(session.poll_event(), None);
     }
-    session.wait(Duration::from_millis(1));
     assert_eq!(ALLOCATIONS.get() - before, 0);
+    session.wait(Duration::from_millis(1));
+    // On Windows mio allocates the state of each socket that it begins to watch (`SockState`).
+    let watching = if cfg!(windows) { 2 } else { 0 };
+    assert_eq!(ALLOCATIONS.get() - before, watching);
     session.close(LONG);
     server.stop();
 }
