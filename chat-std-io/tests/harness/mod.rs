@@ -16,6 +16,8 @@ use chat_std_io::{
 };
 pub use relay::Relay;
 pub use server::{IS_SERVER, Server};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -237,4 +239,22 @@ pub fn assert_sleeps_once(session: &mut Session) {
     // The read of the service that follows.
     let (reads, writes) = (after.reads - stats.reads, after.writes - stats.writes);
     assert_eq!((reads, writes), (1, 0));
+}
+
+/// Whether a reader of this system receives a reset as an error.
+///
+/// Linux and Windows (`WSAECONNRESET`) report it. wine 8.0 does not: with a plain C program, `recv`
+/// returns 0, the end of the stream, whether a Linux program or one under wine resets the connection,
+/// by unread bytes or by a linger of 0. A Linux program at the other end of the same reset receives
+/// `ECONNRESET`, so the reset is on the wire; wine keeps its error for the next send.
+pub fn system_reports_resets() -> bool {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(LONG)).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    client.write_all(b"x").unwrap();
+    assert_eq!(server.peek(&mut [0]).unwrap(), 1);
+    // It closes with an unread byte: by a reset.
+    drop(server);
+    client.read(&mut [0]).is_err()
 }

@@ -146,14 +146,32 @@ fn datagrams_of_other_addresses_are_ignored() {
     }
 }
 
+/// Whether a connected socket learns that nothing listens at its peer.
+///
+/// Linux reports it, and Windows does (`WSAECONNRESET` from a receive). wine 8.0 does not: with a
+/// plain C program, `recv` never returns anything but `WSAEWOULDBLOCK`, with `SIO_UDP_CONNRESET` on,
+/// off or unset; only `SO_ERROR` holds the refusal. A session there resends, as after any loss.
+fn system_reports_refusals() -> bool {
+    let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
+    let (socket, _) = bind(Ipv4Addr::LOCALHOST).unwrap();
+    socket.connect(address).unwrap();
+    drop(server);
+    socket
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let refused = |result: io::Result<usize>| result.is_err_and(|error| is_refusal(&error));
+    (0..10).any(|_| refused(socket.send(b"x")) || refused(socket.recv(&mut [0; 8])))
+}
+
 #[test]
 fn a_server_that_starts_late_does_not_end_the_link() {
     let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
     let mut client = Client::connected_to(address);
     drop(server);
     assert!(client.send(b"first"));
+    let reported = system_reports_refusals();
     // The system may report the refusal to a sleep, a receive or a send.
-    while client.stats.datagrams_refused == 0 {
+    while reported && client.stats.datagrams_refused == 0 {
         assert!(client.sleep(LONG), "the refusal arrives in time");
         assert!(matches!(
             client.receive(),
