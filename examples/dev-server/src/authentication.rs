@@ -41,7 +41,7 @@ pub enum AuthResult {
     Refuse {
         /// Return code; real servers answer 32755.
         code: i16,
-        /// The server's text; empty for none.
+        /// The server's text; an empty one stays empty.
         text: String,
     },
 }

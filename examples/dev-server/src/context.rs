@@ -25,13 +25,13 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Sends a response. Spec: wire.md 3.2.
+    /// Sends a response. A debug text that is empty stays empty; `None` is null. Spec: wire.md 3.2.
     pub(crate) fn respond(
         &mut self,
         id: ConnectionId,
         asked: Asked,
         return_code: i16,
-        text: &str,
+        text: Option<&str>,
         parameters: Parameters,
     ) {
         let chat = !matches!(asked.code, operation::AUTHENTICATE | operation::GET_REGIONS);
@@ -40,14 +40,8 @@ impl Context<'_> {
         }
         let limits = self.config.write_limits();
         self.write(id, asked.encrypted, |bytes, protocol| {
-            let mut writer = MessageWriter::response(
-                bytes,
-                protocol,
-                &limits,
-                asked.code,
-                return_code,
-                Some(text),
-            )?;
+            let mut writer =
+                MessageWriter::response(bytes, protocol, &limits, asked.code, return_code, text)?;
             for (key, value) in &parameters {
                 writer.put(*key, value)?;
             }
@@ -57,12 +51,12 @@ impl Context<'_> {
 
     /// Sends a successful response without parameters.
     pub(crate) fn respond_ok(&mut self, id: ConnectionId, asked: Asked) {
-        self.respond(id, asked, return_code::OK, "", Parameters::new());
+        self.respond(id, asked, return_code::OK, None, Parameters::new());
     }
 
     /// Sends a response that refuses a request.
     pub(crate) fn refuse(&mut self, id: ConnectionId, asked: Asked, return_code: i16, text: &str) {
-        self.respond(id, asked, return_code, text, Parameters::new());
+        self.respond(id, asked, return_code, Some(text), Parameters::new());
     }
 
     /// Refuses an operation that the server does not know. Spec: chat.md 12, common.

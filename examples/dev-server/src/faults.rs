@@ -19,7 +19,7 @@ pub enum Fault {
     Refuse {
         /// Return code.
         code: i16,
-        /// The server's text; empty for none.
+        /// The server's text; an empty one stays empty.
         text: String,
     },
     /// Closes the connection. Over UDP the server sends a disconnect command; its reason is 1
@@ -33,14 +33,14 @@ pub enum Fault {
     Disconnect {
         /// The reason, as a return code.
         code: i16,
-        /// The server's text; empty for none.
+        /// The server's text; an empty one stays empty.
         text: String,
     },
     /// Responds normally, then acts as [`Fault::Disconnect`].
     DisconnectAfter {
         /// The reason, as a return code.
         code: i16,
-        /// The server's text; empty for none.
+        /// The server's text; an empty one stays empty.
         text: String,
     },
     /// Bytes that are not a frame; over UDP, a message without a valid header.

@@ -97,7 +97,7 @@ impl ServerCore {
             .or_insert_with(|| Partition::new(key.clone(), keys, memory));
         let (partitions, mut cx) = self.split();
         // The response first: the client reads events of its session only once it is authenticated.
-        cx.respond(id, asked, return_code::OK, "", parameters);
+        cx.respond(id, asked, return_code::OK, None, parameters);
         if let Some(partition) = partitions.get_mut(&key) {
             partition.attach(&mut cx, id, &identity.user_id, login.private_history);
         }

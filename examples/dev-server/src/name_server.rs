@@ -59,7 +59,7 @@ impl ServerCore {
             ]
         };
         self.context()
-            .respond(id, asked, return_code::OK, "", parameters);
+            .respond(id, asked, return_code::OK, None, parameters);
     }
 
     fn log_in(&mut self, id: ConnectionId, asked: Asked, fields: Fields) {
@@ -134,7 +134,7 @@ impl ServerCore {
         }
         self.stats.logins += 1;
         self.context()
-            .respond(id, asked, return_code::OK, "", parameters);
+            .respond(id, asked, return_code::OK, None, parameters);
     }
 
     /// Checks a region code. Codes are not case-sensitive, and end at the first slash. Spec:

@@ -50,10 +50,11 @@ impl Partition {
             Some(_) => None,
         };
         let Some(current) = current else {
+            // Not -2: the .NET client takes that for an operation that the server does not know.
             return cx.refuse(
                 id,
                 asked,
-                return_code::INVALID_OPERATION,
+                return_code::NOT_ALLOWED_IN_STATE,
                 "the user is not in this channel",
             );
         };

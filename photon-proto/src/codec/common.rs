@@ -111,8 +111,7 @@ pub(super) fn values(
     Ok(all)
 }
 
-/// Decodes the debug message of a response: null or a string. An empty one counts as none. Spec:
-/// wire.md 3.
+/// Decodes the debug message of a response: null or a string, which may be empty. Spec: wire.md 3.2.
 pub(crate) fn debug_message<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
@@ -121,7 +120,7 @@ pub(crate) fn debug_message<'a>(
     let code = r.u8("debug message type")?;
     match decode_scalar(protocol, r, code)? {
         Some(ValueRef::Null) => Ok(None),
-        Some(ValueRef::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(ValueRef::String(text)) => Ok(Some(text)),
         _ => Err(DecodeError::new(
             DecodeErrorKind::WrongType(code),
             at,

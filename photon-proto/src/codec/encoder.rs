@@ -132,14 +132,15 @@ impl Encoder {
         }
     }
 
-    /// Encodes the debug message of a response. An empty one becomes null. Spec: wire.md 3.2.
+    /// Encodes the debug message of a response: null for none, an empty string for an empty one.
+    /// Spec: wire.md 3.2.
     pub(crate) fn debug_message(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
         match text {
-            Some(text) if !text.is_empty() => {
+            Some(text) => {
                 self.codes(&[v16::code::STRING], &[v18::code::STRING])?;
                 self.text(text)
             }
-            _ => self.codes(&[v16::code::NULL], &[v18::code::NULL]),
+            None => self.codes(&[v16::code::NULL], &[v18::code::NULL]),
         }
     }
 

@@ -74,6 +74,10 @@
 //! numbers joined by commas. Keys that differ only in type become equal; both are written. A byte
 //! array or custom value comes back one level deeper.
 //!
+//! Requests begin with their code and contain text as UTF-8, as clients write them. Responses and
+//! events end with their code, and every character of their text that is not ASCII is an escape
+//! (`\u00e9`), as servers write them.
+//!
 //! # Cost
 //!
 //! A frame is charged to the same [`Limits`](crate::Limits) as a binary message. The text message

@@ -241,13 +241,13 @@ where
     }
 }
 
-/// Decodes the debug message of a response, with its position. An empty one counts as missing.
+/// Decodes the debug message of a response, with its position. It may be empty.
 fn debug_message<'a>(p: &mut Parser<'a>) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
     const FIELD: &str = "debug message";
     let first = p.token(FIELD)?;
     let at = p.offset();
     match first {
-        b'"' => Ok(Some((p.string(FIELD)?, at)).filter(|(text, _)| !text.is_empty())),
+        b'"' => Ok(Some((p.string(FIELD)?, at))),
         b'n' => p.literal(FIELD).map(|_| None),
         _ => Err(wrong(first, at, FIELD)),
     }

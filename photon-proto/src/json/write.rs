@@ -9,7 +9,7 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::internal::PING;
 use crate::limits::Limits;
 use crate::message::{Header, Message};
-use crate::value::{Array, Parameters, Response, Value};
+use crate::value::{Array, EventData, Parameters, Request, Response, Value};
 use alloc::vec::Vec;
 
 const ARRAY: [&str; 2] = ["[", "]"];
@@ -60,7 +60,9 @@ pub fn encode_message(
                 params,
             } => {
                 json.code(if internal { "irq" } else { "req" }, code)?;
-                json.params(params, &own)
+                json.raw(",\"vals\":")?;
+                json.params(params, &own)?;
+                Ok(json.raw("}")?)
             }
             Message::Response {
                 internal: false,
@@ -69,9 +71,11 @@ pub fn encode_message(
                 debug_message,
                 params,
             } => {
-                json.code("res", code)?;
+                json.escape_non_ascii();
+                json.raw("{\"vals\":")?;
+                json.params(params, &own)?;
                 json.result(return_code, debug_message)?;
-                json.params(params, &own)
+                Ok(json.last_code("res", code)?)
             }
             Message::Response {
                 internal: true,
@@ -80,15 +84,20 @@ pub fn encode_message(
                 debug_message,
                 params,
             } => {
+                json.escape_non_ascii();
                 json.code("irs", code)?;
                 if return_code != 0 || debug_message.is_some() {
                     json.result(return_code, debug_message)?;
                 }
-                json.params(params, &own)
+                json.raw(",\"vals\":")?;
+                json.params(params, &own)?;
+                Ok(json.raw("}")?)
             }
             Message::Event { code, params } => {
-                json.code("evt", code)?;
-                json.params(params, &own)
+                json.escape_non_ascii();
+                json.raw("{\"vals\":")?;
+                json.params(params, &own)?;
+                Ok(json.last_code("evt", code)?)
             }
             _ => Err(EncodeError::from(EncodeErrorKind::TypeNotExpressible).into()),
         }
@@ -145,9 +154,14 @@ pub fn encode_session(
 }
 
 impl JsonWriter<'_> {
-    /// Begins an object with the key that names the kind of message.
+    /// Begins an object with the key that names the kind of message, as clients do.
     fn code(&mut self, key: &str, code: u8) -> Result<(), EncodeError> {
         self.display(format_args!("{{\"{key}\":{code}"))
+    }
+
+    /// Ends an object with that key, as servers do. Spec: wire.md 7.2.
+    fn last_code(&mut self, key: &str, code: u8) -> Result<(), EncodeError> {
+        self.display(format_args!(",\"{key}\":{code}}}"))
     }
 
     fn result(&mut self, return_code: i16, debug_message: Option<&str>) -> Result<(), EncodeError> {
@@ -158,9 +172,9 @@ impl JsonWriter<'_> {
         }
     }
 
-    /// Writes the parameters and the end of the object.
+    /// Writes the list of parameters.
     fn params(&mut self, mut params: Params<'_>, limits: &Limits) -> Result<(), WriteError> {
-        self.raw(",\"vals\":[")?;
+        self.raw("[")?;
         let mut before = "";
         while let Some(key) = params.next_key()? {
             self.display(format_args!("{before}{key},"))?;
@@ -180,7 +194,7 @@ impl JsonWriter<'_> {
             )
             .into());
         }
-        Ok(self.raw("]}")?)
+        Ok(self.raw("]")?)
     }
 
     fn value(&mut self, value: &Value) -> Result<(), EncodeError> {
@@ -199,9 +213,9 @@ impl JsonWriter<'_> {
             Value::Array(array) => self.array(array),
             Value::Hashtable(map) => self.map(&map.0),
             Value::Dictionary(map) => self.map(&map.pairs),
-            Value::Request(one) => self.message("req", one.code, &one.parameters),
+            Value::Request(one) => self.request(one),
             Value::Response(one) => self.response(one),
-            Value::Event(one) => self.message("evt", one.code, &one.parameters),
+            Value::Event(one) => self.event(one),
         }
     }
 
@@ -255,13 +269,9 @@ impl JsonWriter<'_> {
                 self.list(ARRAY, elements, |json, one| json.map(one))
             }
             Array::Array(all) => self.list(ARRAY, all, Self::array),
-            Array::Request(all) => self.list(ARRAY, all, |json, one| {
-                json.message("req", one.code, &one.parameters)
-            }),
+            Array::Request(all) => self.list(ARRAY, all, Self::request),
             Array::Response(all) => self.list(ARRAY, all, Self::response),
-            Array::Event(all) => self.list(ARRAY, all, |json, one| {
-                json.message("evt", one.code, &one.parameters)
-            }),
+            Array::Event(all) => self.list(ARRAY, all, Self::event),
         }
     }
 
@@ -295,24 +305,31 @@ impl JsonWriter<'_> {
         }
     }
 
-    fn message(&mut self, key: &str, code: u8, parameters: &Parameters) -> Result<(), EncodeError> {
-        self.code(key, code)?;
-        self.parameters(parameters)
+    fn request(&mut self, request: &Request) -> Result<(), EncodeError> {
+        self.code("req", request.code)?;
+        self.raw(",\"vals\":")?;
+        self.parameters(&request.parameters)?;
+        self.raw("}")
     }
 
     fn response(&mut self, response: &Response) -> Result<(), EncodeError> {
-        self.code("res", response.code)?;
+        self.raw("{\"vals\":")?;
+        self.parameters(&response.parameters)?;
         self.result(response.return_code, response.debug_message.as_deref())?;
-        self.parameters(&response.parameters)
+        self.last_code("res", response.code)
+    }
+
+    fn event(&mut self, event: &EventData) -> Result<(), EncodeError> {
+        self.raw("{\"vals\":")?;
+        self.parameters(&event.parameters)?;
+        self.last_code("evt", event.code)
     }
 
     fn parameters(&mut self, parameters: &Parameters) -> Result<(), EncodeError> {
-        self.raw(",\"vals\":")?;
         self.list(ARRAY, parameters, |json, (code, value)| {
             json.display(format_args!("{code},"))?;
             json.value(value)
-        })?;
-        self.raw("}")
+        })
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct JsonWriter<'b> {
     /// The maximum length of the buffer.
     end: usize,
     max_bytes: usize,
+    /// Whether strings are written in ASCII, every other character as an escape.
+    ascii: bool,
 }
 
 /// Appends a frame whose payload `write` writes. After an error the buffer is as before.
@@ -26,6 +28,7 @@ pub(super) fn frame<E: From<EncodeError>>(
         buffer,
         end,
         max_bytes: limits.max_sent_bytes,
+        ascii: false,
     };
     let result = write(&mut writer).and_then(|()| writer.head(start).map_err(E::from));
     if result.is_err() {
@@ -75,11 +78,18 @@ impl JsonWriter<'_> {
             .map_err(|_| EncodeErrorKind::MessageTooLong(self.max_bytes).into())
     }
 
+    /// Writes strings in ASCII from now on, as servers do. Spec: wire.md 7.2.
+    pub(super) const fn escape_non_ascii(&mut self) {
+        self.ascii = true;
+    }
+
     /// Writes a string with the escapes of JavaScript's `JSON.stringify`.
     pub(super) fn string(&mut self, text: &str) -> Result<(), EncodeError> {
         self.raw("\"")?;
         let mut rest = text;
-        while let Some(at) = rest.find(|c| matches!(c, '"' | '\\' | '\0'..' ')) {
+        let ascii = self.ascii;
+        let special = |c: char| matches!(c, '"' | '\\' | '\0'..' ') || ascii && !c.is_ascii();
+        while let Some(at) = rest.find(special) {
             let (plain, special) = rest.split_at_checked(at).unwrap_or_default();
             self.raw(plain)?;
             let mut characters = special.chars();
@@ -91,7 +101,12 @@ impl JsonWriter<'_> {
                 Some('\n') => self.raw("\\n")?,
                 Some('\r') => self.raw("\\r")?,
                 Some('\t') => self.raw("\\t")?,
-                Some(control) => self.display(format_args!("\\u{:04x}", u32::from(control)))?,
+                Some(other) => {
+                    // Characters above U+FFFF are a pair of surrogates.
+                    for unit in other.encode_utf16(&mut [0; 2]) {
+                        self.display(format_args!("\\u{unit:04x}"))?;
+                    }
+                }
                 None => {}
             }
             rest = characters.as_str();

@@ -152,12 +152,12 @@ fn the_printed_examples() {
     );
     both(
         [
-            "F3 03 E6 FF FD 2A 00 02 DD 73 00 03 74 6F 6B E6 73 00 09 68 6F 73 74 3A 34 35 33 30",
-            "F3 03 E6 FD FF 08 02 DD 07 03 74 6F 6B E6 07 09 68 6F 73 74 3A 34 35 33 30",
+            "F3 03 E6 FF FD 73 00 00 00 02 DD 73 00 03 74 6F 6B E6 73 00 09 68 6F 73 74 3A 34 35 33 30",
+            "F3 03 E6 FD FF 07 00 02 DD 07 03 74 6F 6B E6 07 09 68 6F 73 74 3A 34 35 33 30",
         ],
-        // An empty text is encoded as null.
+        // An empty text stays empty.
         |out, protocol| MessageWriter::response(out, protocol, &LIMITS, 230, -3, Some("")),
-        (MessageKind::Response, Some(230), Some(-3), None),
+        (MessageKind::Response, Some(230), Some(-3), Some("")),
         vec![(221, "tok".into()), (230, "host:4530".into())],
     );
     both(

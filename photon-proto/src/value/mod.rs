@@ -196,7 +196,7 @@ pub struct Response {
     pub code: u8,
     /// The return code, 0 for success.
     pub return_code: i16,
-    /// The server's debug message. An empty one is encoded as null and decoded as `None`.
+    /// The server's debug message; `None` is null on the wire. An empty one stays empty.
     pub debug_message: Option<Text>,
     /// The parameters.
     pub parameters: Parameters,

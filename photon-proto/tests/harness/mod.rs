@@ -165,7 +165,7 @@ pub(crate) fn write(protocol: Protocol, json: &Json) -> Vec<u8> {
 }
 
 /// A value as it comes back after it was written: 1.6 writes arrays of (arrays of) object arrays as
-/// object arrays, and an empty debug message is none. Both are documented at the types.
+/// object arrays, as documented at the types.
 pub(crate) fn as_written(protocol: Protocol, value: &Value) -> Value {
     let again = |value: &Value| as_written(protocol, value);
     let parameters = |all: &Parameters| {
@@ -211,7 +211,7 @@ fn response_as_written(protocol: Protocol, one: &Response) -> Response {
     Response {
         code: one.code,
         return_code: one.return_code,
-        debug_message: one.debug_message.clone().filter(|text| !text.is_empty()),
+        debug_message: one.debug_message.clone(),
         parameters: one
             .parameters
             .iter()

@@ -157,9 +157,9 @@ fn json(value: &Value) -> String {
     let (_, payload) = text[3..].split_once("~m~").unwrap();
     assert_eq!(text, framed(payload));
     payload
-        .strip_prefix("~j~{\"evt\":1,\"vals\":[3,")
+        .strip_prefix("~j~{\"vals\":[3,")
         .unwrap()
-        .strip_suffix("]}")
+        .strip_suffix("],\"evt\":1}")
         .unwrap()
         .into()
 }

@@ -21,4 +21,5 @@ mod program;
 mod rules;
 mod simulated;
 mod sockets;
+mod sound;
 mod web_sockets;

@@ -248,7 +248,7 @@ fn properties_change_only_if_the_expected_values_match() {
     let stranger = (225, Value::from("bob"));
     assert_eq!(
         harness.ask(&mut alice, 8, set(&[changes(9), stranger]))[0].return_code(8),
-        -2
+        -3
     );
     let got = harness.ask(&mut bob, 0, join());
     assert_eq!(
