@@ -3,6 +3,7 @@
 use crate::codes::port;
 use crate::config::ChatConfig;
 use crate::error::{AddressError, RequestError};
+use crate::host::{AllowedHosts, check_bracketed_host, check_host, parse_port};
 use crate::link::{Target, Wire};
 use crate::state::Server;
 use alloc::boxed::Box;
@@ -10,6 +11,9 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::str::FromStr;
 use photon_proto::Text;
+
+/// The longest path of a WebSocket address, in bytes. Name servers choose paths of front ends.
+const MAX_PATH_BYTES: usize = 1024;
 
 /// The transport in an address.
 ///
@@ -56,8 +60,9 @@ impl Scheme {
 ///
 /// The text form is `scheme://host:port`. Without a scheme the transport is UDP, as in the
 /// documented API; without a port it is the name server's port of that transport. An IPv6 address
-/// needs brackets. A WebSocket address may have a path. The fields are private, so that it may
-/// grow.
+/// needs brackets. A WebSocket address may have a path. A host is an IP address or a name of at
+/// most 253 letters, digits, `-`, `_` and dots, with at most 63 between two dots. The fields are
+/// private, so that it may grow.
 ///
 /// ```
 /// use chat_core::{AddressError, Scheme, ServerAddress};
@@ -103,11 +108,8 @@ impl ServerAddress {
             Some(at) if scheme.is_web_socket() => rest.split_at(at),
             _ => (rest, ""),
         };
-        if path.contains(['?', '#']) || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !is_path(path) {
             return Err(AddressError::BadPath);
-        }
-        if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
-            return Err(AddressError::WhiteSpace);
         }
         if rest.contains(['/', '?', '#', '@']) {
             return Err(AddressError::SurplusParts);
@@ -115,6 +117,7 @@ impl ServerAddress {
         let (host, port) = match rest.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']').ok_or(AddressError::BadBrackets)?;
+                check_bracketed_host(host)?;
                 (
                     host,
                     if port.is_empty() {
@@ -124,22 +127,19 @@ impl ServerAddress {
                     },
                 )
             }
-            None => match rest.split_once(':') {
-                Some((_, port)) if port.contains(':') => {
-                    return Err(AddressError::MissingBrackets);
-                }
-                Some((host, port)) => (host, Some(port)),
-                None => (rest, None),
-            },
+            None => {
+                let (host, port) = match rest.split_once(':') {
+                    Some((_, port)) if port.contains(':') => {
+                        return Err(AddressError::MissingBrackets);
+                    }
+                    Some((host, port)) => (host, Some(port)),
+                    None => (rest, None),
+                };
+                check_host(host)?;
+                (host, port)
+            }
         };
-        if host.is_empty() {
-            return Err(AddressError::MissingHost);
-        }
-        let port = match port.map(str::parse::<u16>) {
-            None => None,
-            Some(Ok(port)) if port > 0 => Some(port),
-            Some(_) => return Err(AddressError::BadPort),
-        };
+        let port = port.map(parse_port).transpose()?;
         Ok(Self {
             scheme,
             host: host.into(),
@@ -180,14 +180,22 @@ impl ServerAddress {
     }
 
     /// Parses a front-end address that the name server gave. It must have a port, and the transport
-    /// over which the client reached the name server. Spec: chat.md 2.1.
-    pub(crate) fn for_front_end(text: &str, name_server: Scheme) -> Result<Self, AddressError> {
+    /// over which the client reached the name server, and the application must allow its host. Spec:
+    /// chat.md 2.1.
+    pub(crate) fn for_front_end(
+        text: &str,
+        name_server: Scheme,
+        allowed: &AllowedHosts,
+    ) -> Result<Self, AddressError> {
         let address = Self::parse_with(text, name_server)?;
         if name_server.is_secure() && !address.scheme.is_secure() {
             return Err(AddressError::Downgrade);
         }
         if address.port.is_none() {
             return Err(AddressError::MissingPort);
+        }
+        if !allowed.allow(&address.host) {
+            return Err(AddressError::NotAllowed);
         }
         let same = address.scheme == name_server
             || (address.scheme.is_web_socket() && name_server.is_web_socket());
@@ -246,6 +254,18 @@ impl FromStr for ServerAddress {
     }
 }
 
+/// Whether the text is a percent-encoded path, without query and fragment.
+fn is_path(path: &str) -> bool {
+    let is_escaped = |rest: &str| {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    path.len() <= MAX_PATH_BYTES
+        && !path.contains(['?', '#'])
+        && path.bytes().all(|byte| byte.is_ascii_graphic())
+        && path.split('%').skip(1).all(is_escaped)
+}
+
 /// Appends text with percent-encoding, as in the path of a URL.
 fn push_encoded(path: &mut String, text: &str) {
     for byte in text.bytes() {
@@ -282,6 +302,7 @@ mod tests {
             ("tcp://[::1]", Scheme::Tcp, "::1", 4533),
             ("wss://host", Scheme::Wss, "host", 443),
             ("ws://host:9093/a/b/", Scheme::Ws, "host", 9093),
+            ("ws://host:9093/a%2Fb", Scheme::Ws, "host", 9093),
         ] {
             let address: ServerAddress = text.parse().expect(text);
             assert_eq!(
@@ -311,6 +332,15 @@ mod tests {
             ("tcp://h/p", AddressError::SurplusParts),
             ("ws://h/p?q", AddressError::BadPath),
             ("ws://h/\u{fc}", AddressError::BadPath),
+            ("ws://h/%zz", AddressError::BadPath),
+            ("ws://h/a%2", AddressError::BadPath),
+            ("tcp://host:+1", AddressError::BadPort),
+            ("tcp://host:", AddressError::BadPort),
+            ("tcp://[::1]:+1", AddressError::BadPort),
+            ("tcp://[zz\"]:1", AddressError::BadBrackets),
+            ("tcp://[]:1", AddressError::MissingHost),
+            ("tcp://a\u{202e}b:1", AddressError::WhiteSpace),
+            ("tcp://a..b:1", AddressError::BadHost),
         ] {
             assert_eq!(text.parse::<ServerAddress>(), Err(fault), "{text:?}");
         }

@@ -1,6 +1,7 @@
 //! [`ChatConfig`]: the configuration of a client.
 
 use crate::codes::auth_type;
+use crate::host::AllowedHosts;
 use crate::secret::Secret;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -49,6 +50,7 @@ pub struct ChatConfig {
     pub(crate) cache_cap_bytes: usize,
     pub(crate) presence_cap_bytes: usize,
     pub(crate) unsolicited_cap_bytes: usize,
+    pub(crate) allowed_front_ends: AllowedHosts,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -135,6 +137,7 @@ impl ChatConfig {
             cache_cap_bytes: 4 * 1024 * 1024,
             presence_cap_bytes: 4 * 1024 * 1024,
             unsolicited_cap_bytes: 1024 * 1024,
+            allowed_front_ends: AllowedHosts::Any,
             log_level: LevelFilter::Trace,
         }
     }
@@ -152,6 +155,28 @@ impl ChatConfig {
     #[must_use]
     pub fn authentication(mut self, values: AuthValues) -> Self {
         self.authentication = values;
+        self
+    }
+
+    /// Lists the hosts to which a name server may send the client, with its token. Without a call of
+    /// this method it may be any host; with an empty list it is none.
+    ///
+    /// An entry is a host name or an IP address, or a suffix of names that begins with a dot:
+    /// `.photonengine.io` allows all hosts below that domain, but not the domain itself. Another
+    /// front end ends the attempt with code 1002 and
+    /// [`CauseKind::FrontEndNotAllowed`](crate::CauseKind::FrontEndNotAllowed).
+    ///
+    /// ```
+    /// use chat_core::ChatConfig;
+    ///
+    /// let config = ChatConfig::new("wss://ns.photonengine.io", "your-app-id", "1.0")
+    ///     .allowed_front_ends([".photonengine.io", ".exitgames.com"]);
+    /// # let _ = config;
+    /// ```
+    #[must_use]
+    pub fn allowed_front_ends(mut self, hosts: impl IntoIterator<Item: Into<Text>>) -> Self {
+        let hosts = hosts.into_iter().map(Into::into);
+        self.allowed_front_ends = AllowedHosts::Listed(hosts.collect());
         self
     }
 

@@ -98,14 +98,21 @@ pub enum AddressError {
     /// A bracket is not closed, or something other than a port follows it.
     #[error("brackets must enclose the IPv6 address only: write [::1]:4533")]
     BadBrackets,
-    /// The address contains white space or a control character.
-    #[error("white space and control characters are not allowed: remove them")]
+    /// The address contains white space, a control character, or one that is invisible.
+    #[error("white space, control and invisible characters are not allowed: remove them")]
     WhiteSpace,
+    /// The host is neither an IP address nor a valid name.
+    #[error(
+        "the host must be an IP address or a name: letters, digits, '-' and '_', at most 63 between \
+         two dots and 253 in all; write an international name in its form with xn--"
+    )]
+    BadHost,
     /// The address has a user, path, query or fragment, where only host and port are allowed.
     #[error("only host and port may follow the scheme: remove the rest")]
     SurplusParts,
-    /// The WebSocket path has a query, a fragment, or a character that is not percent-encoded.
-    #[error("the path must be percent-encoded and have no query and no fragment")]
+    /// The WebSocket path has a query, a fragment, a character that is not percent-encoded, or more
+    /// than 1,024 bytes.
+    #[error("the path must be percent-encoded, have at most 1,024 bytes, no query and no fragment")]
     BadPath,
     /// JSON is configured, but the address is not a WebSocket address.
     #[error("JSON works over WebSocket only: write wss://host or ws://host")]
@@ -116,6 +123,10 @@ pub enum AddressError {
     /// The name server returned a front-end address without a port.
     #[error("the name server returned it without a port")]
     MissingPort,
+    /// The name server returned a front-end address whose host
+    /// [`ChatConfig::allowed_front_ends`](crate::ChatConfig::allowed_front_ends) does not list.
+    #[error("allowed_front_ends does not list its host: add the host if you trust it")]
+    NotAllowed,
     /// The name server returned a front-end address for another transport than the one in use.
     #[error("the name server returned it for another transport than the one in use")]
     OtherTransport,
@@ -156,7 +167,7 @@ pub struct ServerError {
     pub operation: u8,
     /// The return code, preserved even if unknown. Spec: chat.md 1.5.
     pub code: i16,
-    /// The server's text; may be empty.
+    /// The server's text; may be empty. One of more than 1,024 bytes is shortened and ends in `…`.
     pub message: Text,
 }
 

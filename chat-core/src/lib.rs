@@ -181,6 +181,7 @@ mod config;
 mod error;
 mod event;
 mod event_queue;
+mod host;
 mod incoming;
 mod link;
 mod listener;

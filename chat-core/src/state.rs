@@ -241,7 +241,8 @@ pub struct DisconnectCause {
     pub kind: CauseKind,
     /// The return code of the server, if it sent one.
     pub return_code: Option<i16>,
-    /// The text of the server or of the operating system; may be empty.
+    /// The text of the server or of the operating system; may be empty. One of more than 1,024 bytes
+    /// is shortened and ends in `…`.
     pub text: Text,
     /// The causes at the server addresses that the client tried before this one.
     pub earlier: Vec<DisconnectCause>,
@@ -263,6 +264,9 @@ pub enum CauseKind {
     ServerDisconnect,
     /// The name server returned an invalid address for the front end.
     BadAddress,
+    /// The name server returned a front end that
+    /// [`ChatConfig::allowed_front_ends`](crate::ChatConfig::allowed_front_ends) does not list.
+    FrontEndNotAllowed,
     /// The server sent bytes that are not a frame, so the client cannot find the next one.
     BadStream(DecodeError),
     /// The server sent a disconnect command. Spec: udp.md 7.2.
@@ -391,7 +395,7 @@ impl DisconnectCause {
     pub(crate) fn code(&self, opened: bool) -> PeerErrorCode {
         use PeerErrorCode as Code;
         let (front_end, name_server) = match self.kind {
-            CauseKind::NeverOpened | CauseKind::BadAddress => {
+            CauseKind::NeverOpened | CauseKind::BadAddress | CauseKind::FrontEndNotAllowed => {
                 (Code::FrontEndConnectFailed, Code::NameServerConnectFailed)
             }
             CauseKind::Link(_) | CauseKind::Closed if !opened => {
@@ -438,6 +442,7 @@ impl fmt::Display for DisconnectCause {
             CauseKind::Closed => out.write_str("closed by the server")?,
             CauseKind::ServerDisconnect => out.write_str("disconnected by the server")?,
             CauseKind::BadAddress => out.write_str("the address is invalid")?,
+            CauseKind::FrontEndNotAllowed => out.write_str("the address is not allowed")?,
             CauseKind::BadStream(error) => {
                 write!(out, "the server sent an invalid frame: {error}")?
             }

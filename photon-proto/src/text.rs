@@ -68,6 +68,24 @@ impl Text {
         }
     }
 
+    /// Copies a text that somebody else chose into an error. Of one with more than 1,024 bytes it
+    /// copies the beginning and marks it with `…` at the end, so that it has at most 1,024 bytes and
+    /// whole characters: people read it, in logs and dialogs, and a peer must not decide how much
+    /// memory that takes.
+    #[must_use]
+    pub fn for_error(text: &str) -> Self {
+        const MAX_BYTES: usize = 1024;
+        const MARK: &str = "…";
+        if text.len() <= MAX_BYTES {
+            return text.into();
+        }
+        let mut end = MAX_BYTES - MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        [text.get(..end).unwrap_or_default(), MARK].concat().into()
+    }
+
     /// A part of this text that shares its bytes; `None` if an end is out of range or inside a
     /// character.
     #[must_use]
@@ -257,6 +275,20 @@ mod tests {
             Text::from(Cow::Borrowed("alice")),
             Text::from(Cow::<str>::Owned(string))
         );
+    }
+
+    #[test]
+    fn sound09_a_text_for_an_error_ends_at_a_character_and_is_marked() {
+        let fits = "x".repeat(1024);
+        assert_eq!(Text::for_error(&fits), fits);
+        for before in 1015..1025 {
+            // Characters of four bytes begin at every offset to the limit.
+            let text = ["x".repeat(before), "\u{1F600}".repeat(1_000)].concat();
+            let short = Text::for_error(&text);
+            assert!((1021..=1024).contains(&short.len()), "{}", short.len());
+            let kept = short.strip_suffix('…').expect("the mark");
+            assert!(text.starts_with(kept));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::link::{LinkError, LinkId, LinkInput};
 use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, Server};
+use photon_proto::Text;
 use photon_proto::Timestamp;
 use photon_proto::peer::{End, Peer, Phase, Wire};
 
@@ -57,7 +58,9 @@ impl Connection {
         let cause = |kind| DisconnectCause::new(self.server, kind);
         match end {
             End::LinkClosed => match self.link_error.take() {
-                Some(error) => cause(CauseKind::Link(error.kind)).with_text(error.text),
+                Some(error) => {
+                    cause(CauseKind::Link(error.kind)).with_text(Text::for_error(&error.text))
+                }
                 None => cause(CauseKind::Closed),
             },
             End::Overrun => cause(CauseKind::InputOverrun),

@@ -145,7 +145,7 @@ impl ChatClient {
         self.store_login(login);
         self.retire_connection();
         self.set_state(State::ConnectingToFrontEnd);
-        match ServerAddress::for_front_end(&address, scheme) {
+        match ServerAddress::for_front_end(&address, scheme, &self.config.allowed_front_ends) {
             Ok(target) => {
                 self.open_front_end(&target);
                 self.login.set_front_end(target);
@@ -162,10 +162,12 @@ impl ChatClient {
     fn on_bad_front_end_address(&mut self, text: &Text, why: AddressError) {
         let kind = match why {
             AddressError::Downgrade => CauseKind::Link(LinkErrorKind::Downgrade),
+            AddressError::NotAllowed => CauseKind::FrontEndNotAllowed,
             _ => CauseKind::BadAddress,
         };
-        let cause = DisconnectCause::new(Server::FrontEnd, kind)
-            .with_text(format!("front-end address {text:?}: {why}"));
+        // Shortened again: escaping may have made the address longer.
+        let text = Text::for_error(&format!("front-end address {text:?}: {why}"));
+        let cause = DisconnectCause::new(Server::FrontEnd, kind).with_text(text);
         self.end_connection(cause, false);
     }
 }

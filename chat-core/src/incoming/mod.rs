@@ -94,7 +94,7 @@ impl Incoming<'_> {
                 ..
             } => Ok(Action::Disconnected {
                 code,
-                text: text(debug_message),
+                text: debug_message.map_or(Text::EMPTY, Text::for_error),
             }),
             Message::Raw(_) => {
                 // Server plug-ins of other products send them; Chat has no use for them.
@@ -130,7 +130,7 @@ impl Incoming<'_> {
                 if return_code != return_code::OK {
                     return Ok(Action::LoginRefused {
                         return_code,
-                        text: text(debug_message),
+                        text: debug_message.map_or(Text::EMPTY, Text::for_error),
                     });
                 }
                 let login = authenticate::read(&mut params, self.config)?;
@@ -268,6 +268,6 @@ fn server_error(operation: u8, code: i16, message: Option<&str>) -> ServerError 
     ServerError {
         operation,
         code,
-        message: text(message),
+        message: message.map_or(Text::EMPTY, Text::for_error),
     }
 }

@@ -87,7 +87,10 @@ pub(crate) fn read(params: &mut Params<'_>, config: &ChatConfig) -> Result<Login
         Some(value) => value.to_value(&config.peer.limits).map(Some),
     };
     Ok(Login {
-        address: text(address).filter(|address| !address.is_empty()),
+        // A valid address is shorter than an error text may be, and a shortened one is invalid.
+        address: address
+            .and_then(|address| address.as_str().map(Text::for_error))
+            .filter(|address| !address.is_empty()),
         token: value(token)?.map(Secret),
         user_id: text(user_id).filter(|user_id| !user_id.is_empty()),
         nickname: text(nickname),

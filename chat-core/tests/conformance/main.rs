@@ -21,6 +21,7 @@ mod reconnect;
 mod regions;
 mod repeated;
 mod requests;
+mod server_texts;
 mod status;
 mod stream_timers;
 mod subscribe;

@@ -207,7 +207,7 @@ impl Peer {
                 ..
             }) if phase == Phase::KeyExchange => match internal::public_key(&mut params) {
                 Ok(key) => {
-                    let text = debug_message.map_or(Text::EMPTY, Text::from);
+                    let text = debug_message.map_or(Text::EMPTY, Text::for_error);
                     (return_code, text, key.map(Vec::from))
                 }
                 Err(error) => return Inbound::Bad { error, message },
