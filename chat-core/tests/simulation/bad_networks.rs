@@ -247,12 +247,12 @@ fn bad_networks_lose_and_duplicate_nothing() {
         println!("{loss:2} % loss: {complete} of {} runs complete", all.len());
         match loss {
             0 | 5 => assert_eq!(complete, all.len(), "at {loss} % loss"),
-            20 => assert!(
-                complete * 100 >= all.len() * 85,
+            20 | 40 => assert!(
+                complete * 100 >= all.len() * if loss == 20 { 99 } else { 75 },
                 "{complete} of {} at {loss} % loss",
                 all.len()
             ),
-            _ => {}
+            _ => unreachable!("no such cell"),
         }
     }
     let table = table(&cells, &outcomes);

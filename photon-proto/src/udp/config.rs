@@ -20,15 +20,21 @@ pub struct Config {
     pub mtu: u16,
     /// Channels besides the control channel, 1 to 254. Default 2.
     pub channels: u8,
-    /// How long a reliable command may stay unacknowledged before the connection ends. Checked
-    /// whenever the command is due for a resend. Default 10 seconds.
+    /// How long the peer may acknowledge nothing before an established connection ends. Counted
+    /// from the last transmission that it acknowledged, while a reliable command is unacknowledged;
+    /// pings make sure that one is. A single command that stays unacknowledged for twice as long,
+    /// although others are acknowledged, ends the connection too. Default 10 seconds. Spec: udp.md
+    /// 5.6.
     pub disconnect_timeout: Duration,
     /// How long connecting may take; zero means no limit. Default 15 seconds.
     pub connect_timeout: Duration,
     /// A ping is sent when nothing was acknowledged for this long; zero means never. Default 3
     /// seconds (as the official Chat client), 1 second for servers.
     pub ping_interval: Duration,
-    /// How often a command may be sent again. Default 7.
+    /// How often a command may be sent again before the connection ends, whatever the disconnect
+    /// timeout. Default `u32::MAX`: no limit, the timeout alone decides. With a limit, which the
+    /// official client has (7), resends are as its own: see [`Config::resend_max`]. Connect
+    /// commands are sent again 7 times at most. Spec: udp.md 5.4, 5.6.
     pub max_resends: u32,
     /// How often a command is sent again before its timeout doubles with each resend. Default 2 (as
     /// the official Chat client).
@@ -36,10 +42,16 @@ pub struct Config {
     /// With this many reliable commands in flight the timeout doubles from the first resend on.
     /// Default 25.
     pub quick_resend_in_flight: usize,
-    /// Upper bound on the timeout of a first transmission. Default 400 milliseconds.
+    /// Upper bound on the timeout of a first transmission. It rises to four thirds of the measured
+    /// round trip where that is longer. Default 400 milliseconds. Spec: udp.md 5.4.
     pub initial_resend_max: Duration,
-    /// How many numbers of one channel may be in flight; 0 means no limit. Default 50. Spec: udp.md
-    /// 5.9.
+    /// Upper bound on the timeout of the lowest unacknowledged command of each channel, to which
+    /// the timeout grows with the resends. It rises to the timeout of a first transmission where
+    /// that is longer. Without effect if [`Config::max_resends`] is a limit, which would be reached
+    /// within seconds. Default 400 milliseconds. Spec: udp.md 5.4.
+    pub resend_max: Duration,
+    /// How many numbers of one channel may be in flight; 0 means no limit. Default 50, as in the
+    /// official client. More raises the throughput over long round trips. Spec: udp.md 5.9.
     pub send_window: u32,
     /// Whether sent datagrams carry a checksum. Received ones may or may not. Default off.
     pub crc: bool,
@@ -66,10 +78,11 @@ impl Config {
             disconnect_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(15),
             ping_interval: Duration::from_secs(3),
-            max_resends: 7,
+            max_resends: u32::MAX,
             quick_resends: 2,
             quick_resend_in_flight: 25,
             initial_resend_max: Duration::from_millis(400),
+            resend_max: Duration::from_millis(400),
             send_window: 50,
             crc: false,
             max_message_bytes: 512_000,
@@ -123,15 +136,32 @@ pub(crate) struct Timing {
     pub(crate) connect_timeout_ms: u64,
     pub(crate) ping_interval_ms: u64,
     pub(crate) initial_resend_max_ms: u64,
+    pub(crate) resend_max_ms: u64,
+    /// How long a command is sent again at least before the connection counts as dead.
+    pub(crate) patience_ms: u64,
 }
 
 impl Timing {
     pub(crate) fn new(config: &Config) -> Self {
+        // Zero would end a connection in the millisecond in which it sends.
+        let disconnect_timeout_ms = whole_millis(config.disconnect_timeout).max(1);
+        let ping_interval_ms = whole_millis(config.ping_interval);
+        // A ping is sent once the interval has passed since the last ack. What is left of the
+        // timeout is enough for any other command as well: the link may have failed just after
+        // that ack. Without pings, or with rare ones, every command gets the whole timeout.
+        let pinged = ping_interval_ms.saturating_add(1);
+        let pings_in_time = ping_interval_ms > 0 && pinged <= disconnect_timeout_ms / 2;
         Self {
-            disconnect_timeout_ms: whole_millis(config.disconnect_timeout),
+            disconnect_timeout_ms,
             connect_timeout_ms: whole_millis(config.connect_timeout),
-            ping_interval_ms: whole_millis(config.ping_interval),
+            ping_interval_ms,
             initial_resend_max_ms: whole_millis(config.initial_resend_max),
+            resend_max_ms: whole_millis(config.resend_max),
+            patience_ms: if pings_in_time {
+                disconnect_timeout_ms - pinged
+            } else {
+                disconnect_timeout_ms
+            },
         }
     }
 }

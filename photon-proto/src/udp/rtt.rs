@@ -46,11 +46,24 @@ impl RoundTrip {
         }
     }
 
-    /// The time after which a first transmission is sent again. Spec: udp.md 5.4.
-    pub(crate) fn resend_ms(&self, max_ms: u64) -> u64 {
+    /// The time after which a first transmission is sent again before there is a sample.
+    pub(crate) fn first_resend_ms(max_ms: u64) -> u64 {
+        Self::new().timeout_ms().min(max_ms)
+    }
+
+    fn timeout_ms(&self) -> u64 {
         let ms = self.smoothed_ms + 4 * self.variance_ms;
         debug_assert!(ms >= 0, "neither part is negative");
-        u64::from(ms.unsigned_abs()).min(max_ms)
+        u64::from(ms.unsigned_abs())
+    }
+
+    /// The time after which a first transmission is sent again. Spec: udp.md 5.4.
+    ///
+    /// The official client's upper bound is fixed (`max_ms`), so over a longer round trip it sends
+    /// everything twice. Here the bound keeps above the round trip.
+    pub(crate) fn resend_ms(&self, max_ms: u64) -> u64 {
+        let smoothed = u64::from(self.smoothed_ms.unsigned_abs());
+        self.timeout_ms().min(max_ms.max(smoothed + smoothed / 3))
     }
 }
 

@@ -28,6 +28,7 @@ mod rules_fragment;
 mod send;
 mod served;
 mod server_time;
+mod sound;
 mod wire;
 
 /// Each scenario and each rule has a test. The names are read out of the sources.

@@ -523,7 +523,8 @@ fn other_recordings_are_replayed_too() {
         for quick in [0, 2] {
             println!("{name}, quick {quick}");
             let mut config = Config::client();
-            config.quick_resends = quick;
+            // As the recorded clients.
+            (config.max_resends, config.quick_resends) = (7, quick);
             config.connect_timeout = ms(0);
             let mut harness = NetworkHarness::script_with(config.clone());
             harness.set_fate(move |packet| {

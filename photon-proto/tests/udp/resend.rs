@@ -3,7 +3,7 @@
 
 use crate::harness::{CHALLENGE, Harness, NetworkHarness, PEER_ID, RoundTripMs, Side, config, ms};
 use crate::wire::{CONNECT, CONTROL, Cmd, DISCONNECT, PING, RELIABLE, SERVER_TIME, hex};
-use photon_proto::udp::{Cause, Delivery};
+use photon_proto::udp::{Cause, Config, Delivery};
 
 /// The init message has number 1.
 const FIRST: u32 = 2;
@@ -57,10 +57,29 @@ fn u07_reliable_lost_four_times_is_sent_at_200_361_522_683_1004() {
     assert_eq!(harness.client.conn.stats().resent_commands, 4);
 }
 
+/// The settings of the official client, whose resends are limited by their number.
+fn official() -> Config {
+    config(|config| config.max_resends = 7)
+}
+
+/// The last command that was acknowledged is the server-time of 80.
 #[test]
-fn u08_reliable_never_acked_ends_at_10608_by_count() {
+fn u08_reliable_never_acked_ends_10_seconds_after_the_last_acknowledged_transmission() {
     let mut harness =
         NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
+    harness.run_until(200);
+    harness.send(Delivery::Reliable, b"never");
+    harness.run_until(20_000);
+    let mut times = vec![200, 361, 522, 683];
+    times.extend((1004..10_080).step_by(401));
+    assert_eq!(harness.client.times_of(0, FIRST), times);
+    assert_eq!(harness.client.end(), Some((10_080, Cause::Timeout)));
+}
+
+#[test]
+fn u08_with_the_official_allowance_it_ends_at_10608_by_count() {
+    let mut harness = NetworkHarness::script_with(official())
+        .ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq == FIRST);
     harness.run_until(200);
     harness.send(Delivery::Reliable, b"never");
     harness.run_until(20_000);
@@ -114,23 +133,32 @@ fn u09_lost_ack_makes_a_repeat_at_361_one_delivery_and_two_acks() {
     assert_eq!(harness.real().conn.stats().duplicates, 1);
 }
 
+/// Only the first of them, for which the others wait, keeps below 400 ms.
 #[test]
 fn u27_with_30_in_flight_the_timeout_doubles_from_the_first_resend_on() {
-    let mut harness =
-        NetworkHarness::script().ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
-    harness.run_until(200);
-    for _ in 0..30 {
-        harness.send(Delivery::Reliable, b"thirty");
+    let by_time: Vec<u64> = [200, 361]
+        .into_iter()
+        .chain((682..10_080).step_by(401))
+        .collect();
+    let doubling = vec![200, 361, 682, 1323, 2604, 5165];
+    for (settings, first, end) in [
+        (Config::client(), &by_time, 10_080),
+        // 160 as in the table's row of quick 0.
+        (official(), &doubling, 200 + 10_086),
+    ] {
+        let mut harness = NetworkHarness::script_with(settings)
+            .ignoring(|_, cmd| cmd.kind == RELIABLE && cmd.rseq >= FIRST);
+        harness.run_until(200);
+        for _ in 0..30 {
+            harness.send(Delivery::Reliable, b"thirty");
+        }
+        harness.run_until(20_000);
+        assert_eq!(harness.client.times_of(0, FIRST), *first);
+        for rseq in FIRST + 1..FIRST + 30 {
+            assert_eq!(harness.client.times_of(0, rseq), doubling);
+        }
+        assert_eq!(harness.client.end(), Some((end, Cause::Timeout)));
     }
-    harness.run_until(20_000);
-    for rseq in FIRST..FIRST + 30 {
-        assert_eq!(
-            harness.client.times_of(0, rseq),
-            [200, 361, 682, 1323, 2604, 5165]
-        );
-    }
-    // 160 as in the table's row of quick 0.
-    assert_eq!(harness.client.end(), Some((200 + 10_086, Cause::Timeout)));
 }
 
 #[test]
@@ -240,14 +268,23 @@ fn u28_interval_of_0_never_pings() {
 
 #[test]
 fn u29_server_that_vanishes_is_noticed_by_a_ping() {
-    let mut harness =
-        NetworkHarness::script().losing(|packet| packet.from == Side::Client && packet.at > 6000);
-    harness.run_until(30_000);
     // The first ping was answered at 3161, so the variance is 23 and the first timeout 40 + 92.
-    let sent_at = [0, 133, 266, 399, 664, 1193, 2250, 4363].map(|after| 6162 + after);
-    assert_eq!(harness.client.times_of_kind(PING)[1..], sent_at);
-    assert_eq!(harness.client.end(), Some((6162 + 8588, Cause::Timeout)));
-    assert_eq!(harness.client_sent(DISCONNECT).len(), 1);
+    let quick = [0, 133, 266, 399].map(|after| 6162 + after);
+    let by_count = [664, 1193, 2250, 4363].map(|after| 6162 + after).to_vec();
+    // That ping was sent at 3121, and nothing sent later was acknowledged.
+    let by_time = (6162 + 664..13_121).step_by(401).collect();
+    for (settings, slow, end) in [
+        (Config::client(), by_time, 13_121),
+        (official(), by_count, 6162 + 8588),
+    ] {
+        let mut harness = NetworkHarness::script_with(settings)
+            .losing(|packet| packet.from == Side::Client && packet.at > 6000);
+        harness.run_until(30_000);
+        let sent_at: Vec<u64> = quick.into_iter().chain(slow).collect();
+        assert_eq!(harness.client.times_of_kind(PING)[1..], sent_at);
+        assert_eq!(harness.client.end(), Some((end, Cause::Timeout)));
+        assert_eq!(harness.client_sent(DISCONNECT).len(), 1);
+    }
 }
 
 /// Spec: udp.md 5.3. The first timeout is measured by leaving the next command without an answer.
@@ -331,7 +368,7 @@ fn table_of_resends() {
     for (quick, first_timeout, expected, gives_up) in rows {
         let label = format!("quick {quick}, first timeout {first_timeout}");
         let settings = config(|config| {
-            config.quick_resends = quick;
+            (config.max_resends, config.quick_resends) = (7, quick);
             config.ping_interval = ms(0);
         });
         let (sent_at, times, end) = if first_timeout == 220 {

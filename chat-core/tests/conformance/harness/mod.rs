@@ -174,7 +174,7 @@ impl Harness {
         self.answers = false;
         match self.row.carrier {
             Carrier::Stream | Carrier::Messages => SILENCE_MS,
-            Carrier::Datagrams => PING_MS + 1 + datagram::resends(self.resend_ms()).1,
+            Carrier::Datagrams => datagram::GIVES_UP_MS,
         }
     }
 

@@ -123,8 +123,11 @@ impl Connection {
             self.receiver.acks.clear();
         }
         self.sender.begin_datagram();
-        self.stats.resent_commands += self.sender.write_resends(&mut out, now, &self.config);
-        let timeout = self.round_trip.resend_ms(self.timing.initial_resend_max_ms);
+        let backoff = self.backoff();
+        self.stats.resent_commands +=
+            self.sender
+                .write_resends(&mut out, now, backoff, &self.config);
+        let timeout = backoff.first_timeout;
         self.sender
             .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
         // Sending an unreliable command may have drained the connection: nothing acknowledges it.
@@ -248,20 +251,21 @@ impl Connection {
                 return;
             }
         }
-        let acked = match self.sender.acknowledge(id, &mut self.pool) {
-            AckOutcome::NeverSent => {
+        let front_max = self.backoff().front_max;
+        let acked = match self.sender.acknowledge(id, front_max, &mut self.pool) {
+            // Neither shows that the peer has received anything new: it must not delay a ping.
+            AckOutcome::NeverSent | AckOutcome::Duplicate => {
                 self.stats.unmatched_acks += 1;
-                return;
-            }
-            AckOutcome::Duplicate => {
-                self.stats.unmatched_acks += 1;
-                self.last_ack = now;
                 return;
             }
             AckOutcome::Acked(acked) => acked,
         };
         self.last_ack = now;
         let sample = plausible(acked.first_sent);
+        // The peer received the transmission whose stamp it echoes. Without a plausible echo only
+        // the first one is certain.
+        let received = sample.map_or(acked.first_sent, |it| now - u64::from(it.unsigned_abs()));
+        self.last_proof = self.last_proof.max(received);
         if acked.kind == kind::SERVER_TIME {
             let (clock, smoothed) = (self.clock(), self.round_trip.smoothed_ms);
             let asks_again = self
@@ -277,6 +281,7 @@ impl Connection {
             if matches!(acked.kind, kind::CONNECT | kind::VERIFY_CONNECT) {
                 self.round_trip.start(sample);
             }
+            self.first_timeout = self.round_trip.resend_ms(self.timing.initial_resend_max_ms);
         }
         match acked.kind {
             kind::VERIFY_CONNECT => self.establish(),
@@ -289,6 +294,7 @@ impl Connection {
         debug_assert_eq!(self.phase, Phase::Connecting, "a connection begins once");
         self.phase = Phase::Connected;
         self.deadline = None;
+        self.last_proof = self.now();
         self.connected = true;
     }
 

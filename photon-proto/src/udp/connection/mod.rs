@@ -12,7 +12,7 @@ use super::datagram::{self, NO_PEER_ID};
 use super::pool::Pool;
 use super::receive::{Ack, Receiver};
 use super::rtt::RoundTrip;
-use super::send::{LAST_NUMBER, Overdue, Sender};
+use super::send::{Backoff, LAST_NUMBER, Overdue, Sender};
 use super::stats::Stats;
 use super::violation::Violation;
 use super::{Cause, Event, SendError, State};
@@ -24,6 +24,11 @@ use core::time::Duration;
 
 /// How often our disconnect is sent again. Spec: udp.md 7.1.
 const MAX_DISCONNECT_RESENDS: u32 = 2;
+/// How often connect is sent again, as by the official client. Spec: udp.md 5.4.
+const MAX_CONNECT_RESENDS: u32 = 7;
+/// The number of disconnect timeouts after which one unacknowledged command ends the connection,
+/// although others are acknowledged. Spec: udp.md 5.6.
+const COMMAND_TIMEOUTS: u64 = 2;
 /// How often verify-connect is sent again without a new connect. Spec: udp.md 12.
 const MAX_VERIFY_RESENDS: u32 = 2;
 
@@ -110,8 +115,13 @@ pub struct Connection {
     pool: Pool,
     round_trip: RoundTrip,
     server_clock: ServerClock,
-    /// The time of the last ack.
+    /// The timeout of a command that is sent for the first time.
+    first_timeout: u64,
+    /// The time of the last ack of a command in flight.
     last_ack: u64,
+    /// The latest transmission of ours that the peer has acknowledged: the last time at which the
+    /// path to the peer is known to have worked.
+    last_proof: u64,
     /// The time of the last valid datagram.
     last_received: u64,
     /// The stamp of the last datagram that was reported as sent.
@@ -214,7 +224,9 @@ impl Connection {
             pool: Pool::default(),
             round_trip: RoundTrip::new(),
             server_clock: ServerClock::default(),
+            first_timeout: RoundTrip::first_resend_ms(timing.initial_resend_max_ms),
             last_ack: 0,
+            last_proof: 0,
             last_received: 0,
             last_sent: 0,
             deadline,
@@ -269,7 +281,12 @@ impl Connection {
         if self.phase == Phase::Closed {
             return None;
         }
-        let deadlines = [self.sender.next_due(), self.deadline, self.ping_due()];
+        let deadlines = [
+            self.sender.next_due(),
+            self.deadline,
+            self.dead_at(),
+            self.ping_due(),
+        ];
         let next = deadlines.into_iter().flatten().min()?;
         // `Timestamp::MAX` means "no deadline".
         Some(self.started.plus_millis(next)).filter(|at| *at < Timestamp::MAX)
@@ -294,6 +311,52 @@ impl Connection {
         idle.then(|| since.saturating_add(interval).saturating_add(1))
     }
 
+    /// The time at which an established connection ends unless the peer acknowledges something
+    /// before. Spec: udp.md 5.6.
+    fn dead_at(&self) -> Option<u64> {
+        let busy_since = self.sender.busy_since()?;
+        self.is_judged_by_time().then(|| {
+            let since_proof = self
+                .last_proof
+                .saturating_add(self.timing.disconnect_timeout_ms);
+            // After a long silence, in which nothing had to be acknowledged, the first command
+            // must not end the connection at once. The round trip is subtracted because the
+            // silence began with a transmission, not with its ack; but most of the time has to
+            // remain for an answer.
+            let round_trip = u64::from(self.round_trip.smoothed_ms.unsigned_abs());
+            let patience = self.timing.patience_ms;
+            let patience = patience - round_trip.min(patience / 8);
+            since_proof.max(busy_since.saturating_add(patience))
+        })
+    }
+
+    /// Whether the time without an ack decides when to give up, rather than the number of resends.
+    /// While connecting and leaving, and with a configured limit, it is the number.
+    /// Spec: udp.md 5.6.
+    fn is_judged_by_time(&self) -> bool {
+        matches!(self.phase, Phase::Connected | Phase::Draining { .. })
+            && self.config.max_resends == u32::MAX
+    }
+
+    /// How timeouts grow with the resends. Spec: udp.md 5.4.
+    fn backoff(&self) -> Backoff {
+        let first_timeout = self.first_timeout;
+        if self.is_judged_by_time() {
+            Backoff {
+                first_timeout,
+                front_max: self.timing.resend_max_ms.max(first_timeout),
+                last_proof: self.last_proof,
+            }
+        } else {
+            // As the official client: timeouts double without bound.
+            Backoff {
+                first_timeout,
+                front_max: u64::MAX,
+                last_proof: 0,
+            }
+        }
+    }
+
     /// Whether this is a server whose client has not yet proved that it receives our datagrams.
     /// Spec: udp.md 12.
     fn is_half_open(&self) -> bool {
@@ -316,15 +379,22 @@ impl Connection {
         if self.phase == Phase::Closed {
             return;
         }
+        if self.dead_at().is_some_and(|at| at <= now) {
+            return self.time_out();
+        }
         let max_resends = match self.phase {
             Phase::Leaving => MAX_DISCONNECT_RESENDS,
             Phase::Connecting if self.role == Role::Server => MAX_VERIFY_RESENDS,
-            _ => self.config.max_resends,
+            Phase::Connecting => MAX_CONNECT_RESENDS.min(self.config.max_resends),
+            Phase::Connected | Phase::Draining { .. } | Phase::Closed => self.config.max_resends,
         };
-        while let Overdue::TimedOut =
-            self.sender
-                .run_due(now, max_resends, self.timing.disconnect_timeout_ms)
-        {
+        let timeout = self.timing.disconnect_timeout_ms;
+        let command_timeout = if self.is_judged_by_time() {
+            timeout.saturating_mul(COMMAND_TIMEOUTS)
+        } else {
+            timeout
+        };
+        while let Overdue::TimedOut = self.sender.run_due(now, max_resends, command_timeout) {
             // The connect timeout decides. Until then a client that is alive repeats its connect,
             // which resends our verify-connect.
             if !self.is_half_open() {

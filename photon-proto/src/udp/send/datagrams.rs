@@ -7,6 +7,18 @@ use crate::udp::config::Config;
 use crate::udp::pool::Pool;
 use core::cmp::Reverse;
 
+/// How the timeout of a command grows with its resends. Spec: udp.md 5.4.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    /// The timeout of a command that is sent for the first time now.
+    pub(crate) first_timeout: u64,
+    /// The upper bound for the first command of each number space: all others wait for it.
+    pub(crate) front_max: u64,
+    /// The latest transmission of ours that the peer has acknowledged. A command that was sent
+    /// before it does not back off.
+    pub(crate) last_proof: u64,
+}
+
 /// Resends stop when a datagram has less space than this. Spec: udp.md 5.8.
 const RESEND_SPACE_BYTES: usize = 80;
 
@@ -16,16 +28,19 @@ impl Sender {
         self.built.clear();
     }
 
-    /// Appends the commands to send again and returns their number. Spec: udp.md 5.8, step 2.
+    /// Appends the commands to send again and returns their number.
+    /// Spec: udp.md 5.4; 5.8, step 2.
     pub(crate) fn write_resends(
         &mut self,
         out: &mut DatagramBuilder<'_>,
         now: u64,
+        backoff: Backoff,
         config: &Config,
     ) -> u64 {
         let mut resent = 0;
         while let Some(&Reverse((order, id))) = self.resends.peek() {
             let many = self.in_flight >= config.quick_resend_in_flight;
+            let is_front = self.is_front(id);
             let command = self.command_mut(id);
             let Some(command) = command.filter(|it| it.awaits_resend && it.order == order) else {
                 // Acknowledged while it waited.
@@ -36,8 +51,18 @@ impl Sender {
                 break;
             }
             if many || command.sent_count > config.quick_resends {
-                command.timeout = command.timeout.saturating_mul(2);
+                command.timeout = if command.last_sent < backoff.last_proof {
+                    // The path works: this command was lost by chance, and waiting longer and
+                    // longer would only hold up what comes after it.
+                    backoff.first_timeout
+                } else {
+                    command.timeout.saturating_mul(2)
+                };
             }
+            if is_front {
+                command.timeout = command.timeout.min(backoff.front_max);
+            }
+            command.last_sent = now;
             command.sent_count = command.sent_count.saturating_add(1);
             command.awaits_resend = false;
             // Due when *more* than the timeout has passed. Spec: udp.md 5.4.
@@ -102,12 +127,16 @@ impl Sender {
                     bytes,
                     order: self.next_order,
                     first_sent: now,
+                    last_sent: now,
                     timeout,
                     sent_count: 1,
                     due,
                     awaits_resend: false,
                 };
                 channel.ring_mut(unsequenced).push(rseq, command);
+                if self.in_flight == 0 {
+                    self.busy_since = now;
+                }
                 self.next_order += 1;
                 self.in_flight += 1;
                 self.timers.push(Reverse((due, id)));
@@ -121,6 +150,7 @@ impl Sender {
     /// only now.
     pub(crate) fn restamp(&mut self, now: u64) {
         let built = core::mem::take(&mut self.built);
+        let mut first_sent = 0;
         for &id in &built {
             // Acknowledged or due in the meantime: its timer belongs to a later transmission.
             let Some(command) = self.command_mut(id).filter(|it| !it.awaits_resend) else {
@@ -128,12 +158,18 @@ impl Sender {
             };
             if command.sent_count == 1 {
                 command.first_sent = now;
+                first_sent += 1;
             }
+            command.last_sent = now;
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
             self.timers.push(Reverse((due, id)));
         }
         self.built = built;
+        if first_sent == self.in_flight {
+            // Nothing was sent before this datagram.
+            self.busy_since = now;
+        }
         self.prune_timers();
     }
 }

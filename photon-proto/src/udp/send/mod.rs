@@ -14,6 +14,7 @@ use core::cmp::Reverse;
 use ring::{InFlight, Ring};
 
 pub(crate) use builder::DatagramBuilder;
+pub(crate) use datagrams::Backoff;
 
 /// The last sequence number: numbers are signed on the wire. Spec: udp.md 4.1.
 pub(crate) const LAST_NUMBER: u32 = i32::MAX as u32;
@@ -122,6 +123,9 @@ pub(crate) struct Sender {
     in_flight: usize,
     /// The bytes of both.
     bytes: usize,
+    /// The time since which a command has been in flight without interruption. Without meaning
+    /// while none is.
+    busy_since: u64,
     next_order: u64,
     /// When commands have to be checked. An entry is outdated if its command was acknowledged or
     /// has another due time.
@@ -142,6 +146,7 @@ impl Sender {
             queued: 0,
             in_flight: 0,
             bytes: 0,
+            busy_since: 0,
             next_order: 0,
             timers: BinaryHeap::new(),
             resends: BinaryHeap::new(),
@@ -198,6 +203,11 @@ impl Sender {
 
     pub(crate) const fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// The time since which a command has been in flight without interruption; `None` if none is.
+    pub(crate) fn busy_since(&self) -> Option<u64> {
+        (self.in_flight > 0).then_some(self.busy_since)
     }
 
     /// Whether a command waits to be sent, for the first time or again.

@@ -11,6 +11,7 @@ pub(super) struct InFlight {
     /// The position among all commands in the order of their first transmission.
     pub(super) order: u64,
     pub(super) first_sent: u64,
+    pub(super) last_sent: u64,
     pub(super) timeout: u64,
     pub(super) sent_count: u32,
     /// The time of the next check.
@@ -60,6 +61,12 @@ impl Ring {
     pub(super) fn get_mut(&mut self, rseq: u32) -> Option<&mut InFlight> {
         let index = self.index(rseq)?;
         self.entries.get_mut(index)?.as_mut()
+    }
+
+    /// The lowest number in flight and its command.
+    #[inline]
+    pub(super) fn front_mut(&mut self) -> Option<(u32, &mut InFlight)> {
+        Some((self.base, self.entries.front_mut()?.as_mut()?))
     }
 
     #[inline]

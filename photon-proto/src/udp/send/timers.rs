@@ -9,8 +9,14 @@ use core::cmp::Reverse;
 const MAX_STALE_ENTRIES: usize = 64;
 
 impl Sender {
-    /// Removes the command that an ack names.
-    pub(crate) fn acknowledge(&mut self, id: CommandId, pool: &mut Pool) -> AckOutcome {
+    /// Removes the command that an ack names. `front_max` bounds the timeout of the command that
+    /// becomes the first of its number space. Spec: udp.md 5.4.
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: CommandId,
+        front_max: u64,
+        pool: &mut Pool,
+    ) -> AckOutcome {
         let Some(channel) = self.channel_mut(id.channel) else {
             return AckOutcome::NeverSent;
         };
@@ -20,6 +26,7 @@ impl Sender {
             channel.first_rseq
         };
         let ring = channel.ring_mut(id.unsequenced);
+        let was_front = ring.base() == id.rseq;
         let Some(command) = ring.remove(id.rseq) else {
             return if ring.was_sent(id.rseq, first) {
                 AckOutcome::Duplicate
@@ -27,6 +34,16 @@ impl Sender {
                 AckOutcome::NeverSent
             };
         };
+        if was_front
+            && let Some((rseq, front)) = ring.front_mut()
+            && front.timeout > front_max
+            && !front.awaits_resend
+        {
+            front.due -= front.timeout - front_max;
+            front.timeout = front_max;
+            let due = front.due;
+            self.timers.push(Reverse((due, CommandId { rseq, ..id })));
+        }
         self.in_flight -= 1;
         self.bytes -= command.bytes.len();
         let kind = command.bytes.first().copied().unwrap_or_default();
@@ -48,6 +65,12 @@ impl Sender {
     /// The time of the next check of a command.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.timers.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// Whether a command is the first of its number space, for which all later ones wait.
+    pub(super) fn is_front(&mut self, id: CommandId) -> bool {
+        self.channel_mut(id.channel)
+            .is_some_and(|channel| channel.ring(id.unsequenced).base() == id.rseq)
     }
 
     /// Checks the commands that are due: each has timed out or will be sent again.
