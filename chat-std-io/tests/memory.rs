@@ -1,8 +1,8 @@
-//! The memory of an idle connection, on the client's side.
-#![cfg(feature = "websocket")]
+//! The memory of idle sessions, on the client's side.
 
 mod harness;
 
+use chat_std_io::Session;
 use dev_server::Transport;
 use harness::*;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -38,36 +38,54 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Bytes that an idle session with this server keeps.
-fn idle_session(server: &Server) -> isize {
-    let before = LIVE.load(Ordering::SeqCst);
-    let config = server.config().ping_interval(Duration::from_secs(8));
-    let mut session = in_lobby(server, config);
-    come_to_rest(&mut session);
-    let kept = LIVE.load(Ordering::SeqCst) - before;
-    session.close(LONG);
-    kept
+fn live_bytes() -> isize {
+    LIVE.load(Ordering::SeqCst)
 }
 
+fn idle_session(server: &Server, user: &str) -> Session {
+    let config = server.config_of(user).ping_interval(Duration::from_secs(8));
+    let mut session = in_lobby(server, config);
+    come_to_rest(&mut session);
+    session
+}
+
+/// Bytes on the heap of one idle session among several of a thread, and of what they share.
+fn idle_bytes(transport: Transport) -> (isize, isize) {
+    let server = Server::over(transport);
+    let before = live_bytes();
+    let first = idle_session(&server, "alice");
+    let shared_and_one = live_bytes() - before;
+    let others = ["bob", "carol", "dave", "eve"].map(|user| idle_session(&server, user));
+    let one = (live_bytes() - before - shared_and_one) / 4;
+    first.close(LONG);
+    for session in others {
+        session.close(LONG);
+    }
+    server.stop();
+    (one, shared_and_one - one)
+}
+
+/// One test, because other tests would allocate at the same time.
 #[test]
-fn an_idle_connection_is_small() {
-    let [tcp, ws] = [Transport::Tcp, Transport::Ws].map(|transport| {
-        let server = Server::over(transport);
-        let kept = idle_session(&server);
-        server.stop();
-        kept
-    });
-    let ws = ws - tcp;
-    println!("an idle session over tcp: {tcp} bytes; over ws {ws} more");
-    assert!(ws < 12 * 1024, "{ws}");
-    if cfg!(feature = "tls") {
-        let server = Server::over(Transport::Wss);
-        // The first session builds the configuration that all with the same options share.
-        let first = idle_session(&server) - tcp;
-        let second = idle_session(&server) - tcp;
-        server.stop();
-        let shared = first - second;
-        println!("over wss {second} more, and {shared} for the configuration");
-        assert!(second < 48 * 1024, "{second}");
+fn idle_sessions_are_small() {
+    // What a thread keeps for all its sessions.
+    const CHUNK: isize = 64 * 1024;
+    let transports = [
+        (Transport::Udp, 8, true),
+        (Transport::Tcp, 5, true),
+        (Transport::Ws, 10, cfg!(feature = "websocket")),
+        (Transport::Wss, 20, cfg!(feature = "tls")),
+    ];
+    for (index, (transport, most_kib, _)) in transports
+        .into_iter()
+        .filter(|(.., built)| *built)
+        .enumerate()
+    {
+        let (bytes, shared) = idle_bytes(transport);
+        println!("an idle session over {transport:?}: {bytes} bytes; shared: {shared}");
+        assert!(bytes <= most_kib * 1024, "{transport:?}: {bytes}");
+        if index == 0 {
+            assert!((CHUNK / 2..2 * CHUNK).contains(&shared), "{shared}");
+        }
     }
 }
