@@ -3,6 +3,8 @@
 //! server side sends only what a test makes it send.
 
 mod addresses;
+mod caps;
+mod causes;
 mod connect;
 mod coverage;
 mod deadlines;
@@ -25,6 +27,7 @@ mod server_texts;
 mod status;
 mod stream_timers;
 mod subscribe;
+mod time;
 mod udp_connect;
 mod udp_endings;
 mod udp_flush;
