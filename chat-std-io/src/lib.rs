@@ -6,8 +6,8 @@
 //!
 //! # In a game loop
 //!
-//! Call [`Session::service`] once per frame, and then take all events. Neither blocks: threads of
-//! their own resolve names and connect, and reads and writes never block.
+//! Call [`Session::service`] once per frame, and then take all events. Neither blocks: only name
+//! resolution would, and it has threads of its own.
 //!
 //! ```no_run
 //! use chat_std_io::{ChatConfig, Event, PublishOptions, Session, State, SubscribeOptions};
@@ -128,11 +128,16 @@
 //! This crate knows sockets and nothing of chat. Everything that a client can do, and the contract
 //! that it keeps, is in [`chat_core`]. A link is one connection to one server.
 //!
-//! - **Connecting**: a thread per link, at most 64 in the process, resolves the name; further links
-//!   wait. For TCP and WebSocket the thread then tries the addresses in the resolver's order, 5 s
-//!   each; for UDP it takes the first, IPv4 before IPv6. If the client closes the link meanwhile,
-//!   the thread's result is dropped. An IP address over UDP needs no thread and opens at once. The
-//!   TLS and WebSocket handshakes follow in each pass, without a thread.
+//! - **Connecting** proceeds in the passes, without blocking. A thread exists only while a name is
+//!   resolved: at most 64 in the process, shared fairly between sessions
+//!   ([`SessionOptions::resolver`]). The addresses of a name are raced as RFC 8305 describes:
+//!   families alternate, each attempt begins 250 ms after the last or as soon as that fails, and
+//!   the first to connect wins. Over UDP the next address joins after a second without an answer,
+//!   or at once if the system refuses one; all send until the first datagram arrives. If all fail,
+//!   the error lists each address with its failure. The TLS and WebSocket handshakes follow.
+//! - **Waiting**: [`Session::wait`] sleeps in one poller on all sockets, whose descriptors it
+//!   duplicates for that time. The first `wait` or [`Session::waker`] makes the poller (two
+//!   descriptors), so a program that only calls `service` has none.
 //! - **Reading**: at most [`MAX_READ_BYTES`] or [`MAX_READ_DATAGRAMS`] of each link per pass. A
 //!   stream is read only while the client wants input: the rest waits in the system and slows the
 //!   server down. Input that arrived before an end is passed on before the end. Datagrams are
@@ -149,7 +154,9 @@
 //!   UDP the client sends its disconnect before it closes the link.
 //! - **Errors** of the system reach the application as events, in the cause of [`Event::Error`].
 //!
-//! Reading, writing and idle passes allocate nothing, except that WebSocket copies each message.
+//! Reading, writing and idle passes allocate nothing, except that WebSocket copies each message. A
+//! thread keeps one receive buffer of 64 KiB for all its sessions. An idle session keeps about 9 KiB
+//! over UDP, 6 KiB over TCP, 11 KiB over `ws://` and 20 KiB over `wss://`, with the `Session` itself.
 //! The session's clock is the system's monotonic clock; on some systems it stops while the machine
 //! sleeps.
 //!

@@ -515,4 +515,16 @@ mod tests {
         }
         assert_eq!(links.closing.len(), MAX_CLOSING);
     }
+
+    #[test]
+    fn without_a_poller_a_sleep_is_short() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (chat, mut links) = connecting(&listener);
+        // As on a system that has no descriptor left.
+        links.poller = None;
+        let began = Instant::now();
+        links.sleep(&chat, LONG);
+        assert!(began.elapsed() >= POLL_INTERVAL);
+        assert!(began.elapsed() < LONG / 2);
+    }
 }
