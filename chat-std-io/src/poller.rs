@@ -269,7 +269,10 @@ mod tests {
         let slot = WakerSlot::default();
         slot.wake();
         let mut poller = Poller::new(&slot).unwrap();
-        assert!(!ends_early(&mut poller, SHORT, &[]), "nobody slept then");
+        assert!(
+            !ends_early(&mut poller, SHORT, &[]),
+            "no poller existed then"
+        );
         for _ in 0..3 {
             for _ in 0..1_000 {
                 slot.wake();

@@ -37,12 +37,20 @@ fn allocates_nothing(transport: Transport) {
     let config = server.config().ping_interval(Duration::from_secs(8));
     let mut session = in_lobby(&server, config);
     come_to_rest(&mut session);
-    let before = ALLOCATIONS.get();
+    let (before, stats) = (ALLOCATIONS.get(), session.io_stats());
     for _ in 0..1_000 {
         assert!(!session.service().more);
         assert_eq!(session.poll_event(), None);
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
+    // One failed read each; a ping of the server may come between, with its ack.
+    let after = session.io_stats();
+    let (reads, writes) = (after.reads - stats.reads, after.writes - stats.writes);
+    assert!(
+        (1_000..=1_005).contains(&reads) && writes <= 5,
+        "{reads} {writes}"
+    );
+    assert_eq!(after.wakeups, stats.wakeups);
     session.wait(Duration::from_millis(1));
     // On Windows mio allocates the state of each socket that it begins to watch (`SockState`).
     let watching = if cfg!(windows) { 2 } else { 0 };

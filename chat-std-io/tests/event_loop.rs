@@ -1,4 +1,4 @@
-//! Sessions in an event loop of somebody else, and wakes from other threads.
+//! Sessions in an event loop outside of them, and wakes from other threads.
 
 mod harness;
 
@@ -149,9 +149,10 @@ fn two_links_and_blocked_output_sleep_without_polling() {
 #[cfg(unix)]
 mod outside {
     use super::*;
-    use chat_std_io::{PublishOptions, SubscribeOptions};
+    use chat_std_io::{PublishOptions, State, SubscribeOptions};
     use mio::unix::SourceFd;
     use mio::{Events, Interest, Poll, Registry, Token};
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::os::fd::AsRawFd;
 
     /// Watches the sockets, as the crate docs describe.
@@ -222,9 +223,7 @@ mod outside {
         let mut received = [0; 2];
         let passes = run(&mut sessions, |index, session, event| {
             match event {
-                Event::StateChanged { to, .. }
-                    if *to == chat_std_io::State::ConnectedToFrontEnd =>
-                {
+                Event::StateChanged { to, .. } if *to == State::ConnectedToFrontEnd => {
                     session
                         .chat
                         .subscribe(["lobby"], &SubscribeOptions::new())
@@ -278,6 +277,63 @@ mod outside {
         if cfg!(feature = "tls") {
             two_sessions_talk(Transport::Wss);
         }
+    }
+
+    /// The race between addresses has deadlines that only `timeout` shows to such a loop.
+    fn connects_past_a_dead_address(transport: Transport, dead: SocketAddr) {
+        const NAME_SERVER: u16 = 1;
+        let server = Server::over(transport);
+        let name_server = match transport {
+            Transport::Udp => server.addresses.udp.unwrap().name_server,
+            _ => server.addresses.name_server,
+        };
+        let options = server.options().resolver(move |_, port| {
+            Ok(match port {
+                NAME_SERVER => vec![dead, name_server],
+                port => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))],
+            })
+        });
+        let scheme = if transport == Transport::Udp {
+            "udp"
+        } else {
+            "tcp"
+        };
+        let config = user(&format!("{scheme}://name.test:{NAME_SERVER}"), "alice");
+        let mut session = Session::with_options(config, options).unwrap();
+        connect(&mut session);
+        let (mut sessions, began) = ([session], Instant::now());
+        let passes = run(&mut sessions, |_, _, event| {
+            entered(event, State::ConnectedToNameServer)
+        });
+        assert!(
+            began.elapsed() < Duration::from_secs(8),
+            "{:?}",
+            began.elapsed()
+        );
+        assert!(passes < 100, "{passes} passes: it spins");
+        let [session] = sessions;
+        session.close(LONG);
+        server.stop();
+    }
+
+    #[test]
+    fn the_timeout_covers_the_race_between_addresses_over_tcp() {
+        // A full backlog: the system drops further attempts to connect.
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let listener = listener.unwrap();
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let dead = listener.local_addr().unwrap();
+        let waiting = [(); 4].map(|()| {
+            let kind = socket2::Type::STREAM;
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, kind, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _under_way = socket.connect(&dead);
+            socket
+        });
+        connects_past_a_dead_address(Transport::Tcp, dead.as_socket().unwrap());
+        drop(waiting);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(crate) enum SourceRef<'a> {
     Udp(&'a UdpSocket),
 }
 
-/// What a socket is watched for at this moment.
+/// The events of a socket to watch for, at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interest {
     /// Input, the end included.

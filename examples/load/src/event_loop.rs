@@ -268,7 +268,7 @@ fn watch(registry: &Registry, token: Token, session: &Session) -> io::Result<usi
             }
         };
         // A new socket may have the number of one that was closed, so a list of known sockets would
-        // not tell which are new.
+        // not show which are new.
         let source = &mut SourceFd(&fd);
         if registry.reregister(source, token, interest).is_err() {
             registry.register(source, token, interest)?;
