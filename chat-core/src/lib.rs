@@ -74,7 +74,10 @@
 //!    The contents of a link depend on its [`Wire`]: a stream of bytes; whole datagrams, which core
 //!    builds when the driver pulls them and stamps with that time; or whole WebSocket messages. For
 //!    datagrams and messages, `transmitted` with any number above 0 means the whole. If the socket
-//!    refuses a datagram, the driver may report it as transmitted: core resends what matters.
+//!    refuses a datagram, the driver may report it as transmitted: core resends what matters. Over
+//!    datagrams the driver may send each one to several addresses of the server, and repeat
+//!    [`Opened`](LinkInput::Opened) with the family of the latest, until the first datagram arrives
+//!    from one of them: from then on that is the server.
 //! 3. **Drain order** after any call: events, then bytes of writable links, then commands; then
 //!    sleep until `poll_timeout`. Each step feeds only later ones, so one pass is complete. Any
 //!    other order is legal: it delays work, but never corrupts state, loses an event, or panics.
@@ -126,7 +129,7 @@
 //! | --- | --- |
 //! | `Failed` or `Closed` before `Opened`, or, except over UDP, the connect deadline; an insecure front end after a secure name server | x002 |
 //! | `Closed`, `Failed` of kind `Reset`, a disconnect message or command | x003 |
-//! | any other `Failed`, an invalid frame, far more input than wanted, a violation of the UDP protocol | x001 |
+//! | any other `Failed` (of kind `Local`, too: this machine cannot send), an invalid frame, far more input than wanted, a violation of the UDP protocol | x001 |
 //! | silence, a command without acknowledgement over UDP (including the connect command), or any other deadline after `Opened` | x004 |
 //! | a failed key exchange | x005 |
 //! | a rejected login, or an accepted one without address or token | x101 |

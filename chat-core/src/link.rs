@@ -53,7 +53,8 @@ impl fmt::Display for Target {
 /// Exhaustive: a driver must handle both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkCommand {
-    /// Open a link. The driver reports [`LinkInput::Opened`] or [`LinkInput::Failed`].
+    /// Open a link. The driver reports [`LinkInput::Opened`] or [`LinkInput::Failed`]. If the host
+    /// has several addresses, the driver tries them all before it reports a failure.
     Open {
         /// The id of the new link.
         link: LinkId,
@@ -77,6 +78,10 @@ pub enum LinkCommand {
 #[derive(Clone, Debug)]
 pub enum LinkInput<'a> {
     /// The transport is connected.
+    ///
+    /// Over datagrams, where a connect exchanges nothing, a driver may repeat it until it passes on
+    /// the first datagram: it tries several addresses of a server, and the init message names the
+    /// family of the last `Opened`. No timer starts again. Other repetitions are ignored.
     Opened {
         /// Whether it is connected over IPv6. Spec: wire.md 7, `IPv6`.
         ipv6: bool,

@@ -369,3 +369,44 @@ fn a_front_end_address_of_another_transport_is_rejected() {
         assert_eq!(harness.error().1.kind, expected);
     });
 }
+
+/// A driver that tries several addresses opens the link again, until one of them answers.
+#[test]
+fn over_udp_the_init_names_the_family_of_the_last_opened_before_the_first_datagram() {
+    for (families, expected) in [
+        (&[true][..], true),
+        (&[false, true], true),
+        (&[true, false], false),
+    ] {
+        over_datagrams(|mut harness| {
+            harness.connect(Some("eu"));
+            harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
+            let (link, opened) = (harness.link(), harness.now);
+            harness.answers = false;
+            for ipv6 in families {
+                harness.input(link, LinkInput::Opened { ipv6: *ipv6 });
+                harness.advance_ms(50);
+            }
+            // No timer has started again.
+            let wait_ms = 221 - harness.now.millis_since(opened);
+            harness.advance_ms(wait_ms - 1);
+            harness.expect_datagrams_on(link, opened, &[(0, "connect")]);
+            harness.answers = true;
+            harness.advance_ms(1);
+            harness.expect_datagrams_on(
+                link,
+                opened,
+                &[(221, "connect"), (221, "ack + send_reliable")],
+            );
+            let init = harness.server().init.clone().expect("the init came");
+            assert_eq!(init.ipv6, expected, "{families:?}");
+
+            // Too late: ignored.
+            harness.input(link, LinkInput::Opened { ipv6: !expected });
+            harness.expect(&[]);
+            harness.send_init_response();
+            harness.send_key_response();
+            harness.expect(&[Seen::State(State::ConnectedToNameServer)]);
+        });
+    }
+}

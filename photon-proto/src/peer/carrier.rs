@@ -66,6 +66,15 @@ impl Carrier {
         }
     }
 
+    /// Whether the carrier is open, and its own connection is not established, so that no message
+    /// was sent.
+    pub(super) fn is_connecting(&self) -> bool {
+        match self {
+            Self::Stream(_) | Self::Whole(_) => false,
+            Self::Datagram(datagram) => datagram.is_connecting(),
+        }
+    }
+
     /// Takes received bytes. Fails if they exceed the incoming cap by far; returns whether messages
     /// can be sent from now on, and could not before.
     pub(super) fn receive(&mut self, now: Timestamp, bytes: &[u8]) -> Result<bool, Overrun> {

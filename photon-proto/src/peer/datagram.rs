@@ -74,6 +74,12 @@ impl Datagram {
             .is_some_and(|connection| connection.state() == State::Connected)
     }
 
+    pub(super) fn is_connecting(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.state() == State::Connecting)
+    }
+
     /// Returns whether this datagram completed the UDP connection.
     pub(super) fn receive(&mut self, now: Timestamp, bytes: &[u8]) -> bool {
         let before = self.is_connected();

@@ -11,8 +11,19 @@ pub(super) const GREETING_PING_MS: u64 = 1000;
 
 impl Peer {
     /// Handles the opening of the link. A client sends its init, which holds the flag `ipv6`.
+    ///
+    /// Over datagrams the call may be repeated until the first datagram was received, as a driver
+    /// does that tries several addresses of a server: the init, which follows that datagram, holds
+    /// the latest flag. Nothing else changes; the connect command goes on being resent. Every other
+    /// repetition is ignored.
     pub fn link_opened(&mut self, now: Timestamp, ipv6: bool) {
-        if self.phase != Phase::Opening || self.end.is_some() {
+        if self.end.is_some() {
+            return;
+        }
+        if self.phase == Phase::AwaitInit && self.carrier.is_connecting() {
+            self.ipv6 = ipv6;
+        }
+        if self.phase != Phase::Opening {
             return;
         }
         self.phase = Phase::AwaitInit;

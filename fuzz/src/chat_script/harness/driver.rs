@@ -24,7 +24,11 @@ impl Harness {
                 self.now = self.now.plus_millis(u64::from(*root).pow(2) / 4);
                 self.turn();
             }
-            Drive::Opened => self.input_of_newest(LinkInput::Opened { ipv6: false }),
+            // The flag changes with the time: a link may open again over another family.
+            Drive::Opened => {
+                let ipv6 = self.now.as_millis() % 2 == 1;
+                self.input_of_newest(LinkInput::Opened { ipv6 });
+            }
             Drive::Service { ms } => {
                 self.now = self.now.plus_millis(u64::from(*ms));
                 self.chat.service(self.now);
