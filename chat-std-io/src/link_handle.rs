@@ -4,6 +4,8 @@ use chat_core::{ChatClient, LinkId, LinkInput, Timestamp};
 
 /// One link, seen from its transport. A trait, so that tests can stand in for the client.
 pub(crate) trait LinkHandle {
+    /// The time of the pass.
+    fn now(&self) -> Timestamp;
     /// Whether the client has space for input. Datagrams are passed on regardless.
     fn wants_input(&self) -> bool;
     /// Passes input to the client.
@@ -22,6 +24,10 @@ pub(crate) struct ClientLink<'a> {
 }
 
 impl LinkHandle for ClientLink<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
     fn wants_input(&self) -> bool {
         self.chat.wants_input(self.id)
     }

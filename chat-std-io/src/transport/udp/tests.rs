@@ -1,11 +1,15 @@
 //! Datagrams over loopback sockets, and what the system may report.
 
+mod race;
+
+use super::channel::{Faults, MAX_ERRORS_IN_A_ROW, MAX_FAULT_MS, Sent, is_refusal, send_one};
 use super::*;
 use crate::link_handle::ClientLink;
 use crate::poller::sleep_on;
-use crate::transport::CHUNK_BYTES;
-use chat_core::{ChatClient, ChatConfig, ConnectOptions, LinkCommand, Timestamp};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use crate::transport::{CHUNK_BYTES, Interest, MAX_DATAGRAM_BYTES, SourceRef};
+use chat_core::{ChatClient, ChatConfig, ConnectOptions, LinkCommand};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -13,27 +17,20 @@ const NOW: Timestamp = Timestamp::ZERO;
 
 /// A socket, in a loop that plays the client.
 struct Client {
-    datagrams: Datagrams,
+    channel: Channel,
     buffer: Vec<u8>,
     stats: IoStats,
 }
 
 impl Client {
     fn connected_to(server: SocketAddr) -> Self {
-        let (datagrams, address) = Datagrams::open(&[server], NOW).unwrap();
-        let peer = datagrams.socket.peer_addr().unwrap();
-        assert_eq!((address, peer), (server, server));
+        let channel = Channel::open(server).unwrap();
+        assert_eq!(channel.socket.peer_addr().unwrap(), server);
         Self {
-            datagrams,
+            channel,
             buffer: vec![0; CHUNK_BYTES],
             stats: IoStats::default(),
         }
-    }
-
-    fn pass(&mut self, recorder: &mut Recorder) -> ReadOutcome {
-        self.datagrams
-            .receive(recorder, &mut self.buffer, &mut self.stats)
-            .unwrap()
     }
 
     /// Sleeps until there is something to receive. Returns whether there is.
@@ -42,20 +39,19 @@ impl Client {
             readable: true,
             writable: false,
         };
-        sleep_on(SourceRef::Udp(&self.datagrams.socket), input, longest)
+        sleep_on(SourceRef::Udp(&self.channel.socket), input, longest)
     }
 
     fn address(&self) -> SocketAddr {
-        self.datagrams.socket.local_addr().unwrap()
+        self.channel.socket.local_addr().unwrap()
     }
 
     fn send(&mut self, datagram: &[u8]) -> bool {
-        send_one(|| self.datagrams.socket.send(datagram), &mut self.stats)
+        self.channel.send(datagram, NOW, &mut self.stats)
     }
 
     fn receive(&mut self) -> Received {
-        self.datagrams
-            .receive_one(&mut self.buffer, &mut self.stats)
+        self.channel.receive(&mut self.buffer, &mut self.stats)
     }
 
     /// The next datagram; waits for it.
@@ -76,6 +72,10 @@ impl Client {
 struct Recorder(Vec<u8>);
 
 impl LinkHandle for Recorder {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
     fn wants_input(&self) -> bool {
         false
     }
@@ -224,33 +224,44 @@ fn a_datagram_that_the_system_refuses_is_dropped() {
 
 #[test]
 fn each_error_of_a_send_is_counted_by_kind() {
-    let cases: [(&[ErrorKind], bool, u64, u64); 5] = [
+    let cases: [(&[ErrorKind], &str, u64, u64); 8] = [
         (
             &[ErrorKind::Interrupted, ErrorKind::WouldBlock],
-            false,
+            "Blocked",
             0,
             0,
         ),
         (
             &[ErrorKind::ConnectionRefused, ErrorKind::WouldBlock],
-            false,
+            "Blocked",
             1,
             0,
         ),
-        (&[ErrorKind::ConnectionReset], true, 1, 0),
+        (&[ErrorKind::ConnectionReset], "Taken", 1, 0),
         (
             &[ErrorKind::ConnectionRefused, ErrorKind::ConnectionRefused],
-            true,
+            "Dropped",
             2,
             1,
         ),
-        (&[ErrorKind::NetworkUnreachable], true, 0, 1),
+        // No buffer in the system: one datagram is lost, and the next may leave.
+        (&[ErrorKind::OutOfMemory], "Dropped", 0, 1),
+        // A router has reported it for an earlier datagram.
+        (&[ErrorKind::NetworkUnreachable], "Taken", 0, 0),
+        (&[ErrorKind::NetworkUnreachable; 2], "Fault", 0, 1),
+        (
+            &[ErrorKind::ConnectionRefused, ErrorKind::AddrNotAvailable],
+            "Fault",
+            1,
+            1,
+        ),
     ];
-    for (errors, done, refused, unsent) in cases {
+    for (errors, expected, refused, unsent) in cases {
         let mut stats = IoStats::default();
         let mut results = errors.iter();
         let send = || results.next().map_or(Ok(1), |kind| Err((*kind).into()));
-        assert_eq!(send_one(send, &mut stats), done, "{errors:?}");
+        let sent = format!("{:?}", send_one(send, &mut stats));
+        assert!(sent.starts_with(expected), "{errors:?}: {sent}");
         assert_eq!(
             (stats.datagrams_refused, stats.datagrams_unsent),
             (refused, unsent),
@@ -260,15 +271,71 @@ fn each_error_of_a_send_is_counted_by_kind() {
 }
 
 #[test]
+fn each_local_fault_is_recognised() {
+    for kind in [
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::NetworkDown,
+        ErrorKind::HostUnreachable,
+        ErrorKind::AddrNotAvailable,
+        ErrorKind::PermissionDenied,
+        ErrorKind::InvalidInput,
+    ] {
+        let sent = send_one(|| Err(kind.into()), &mut IoStats::default());
+        let Sent::Fault(error) = sent else {
+            panic!("{kind:?}: {sent:?}")
+        };
+        assert_eq!(error.kind, LinkErrorKind::Local);
+    }
+}
+
+#[test]
+fn a_fault_ends_a_connection_only_if_it_lasts() {
+    let at = Timestamp::from_millis;
+    let mut faults = Faults::default();
+    assert!(faults.is_lasting(at(5)), "nothing was ever sent");
+
+    let mut faults = Faults::default();
+    faults.end();
+    for began in [10, 10_000] {
+        assert!(!faults.is_lasting(at(began)), "a moment without a route");
+        assert!(!faults.is_lasting(at(began + MAX_FAULT_MS - 1)));
+        faults.end();
+    }
+    assert!(!faults.is_lasting(at(60_000)), "the earlier ones are over");
+    assert!(faults.is_lasting(at(60_000 + MAX_FAULT_MS)));
+}
+
+#[test]
+fn a_lasting_fault_breaks_the_channel_and_a_success_in_between_does_not() {
+    let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
+    let mut client = Client::connected_to(address);
+    let fault = || Sent::Fault(LinkError::new(LinkErrorKind::Local, "no route"));
+    let at = Timestamp::from_millis;
+    assert!(client.send(b"works"));
+    assert!(client.channel.on_sent(fault(), at(1)));
+    assert!(client.channel.on_sent(Sent::Taken, at(900)));
+    assert!(client.channel.on_sent(fault(), at(1_500)));
+    // A datagram that arrives proves the network as well.
+    server.send_to(b"hello", client.address()).unwrap();
+    assert_eq!(client.next(), b"hello");
+    assert!(client.channel.on_sent(fault(), at(2_600)));
+    assert!(!client.channel.on_sent(fault(), at(3_600)));
+    let Received::End(error) = client.receive() else {
+        panic!("no end")
+    };
+    assert_eq!(error.kind, LinkErrorKind::Local);
+}
+
+#[test]
 fn a_single_error_is_ignored_and_a_series_ends_the_link() {
     let (_server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
     let Client {
-        mut datagrams,
+        mut channel,
         mut stats,
         ..
     } = Client::connected_to(address);
     let mut receive = |result: Result<usize, ErrorKind>| {
-        datagrams.on_receive(result.map_err(io::Error::from), &mut stats)
+        channel.on_receive(result.map_err(io::Error::from), &mut stats)
     };
     for _ in 0..3 * MAX_ERRORS_IN_A_ROW {
         assert!(matches!(
@@ -305,32 +372,64 @@ fn a_single_error_is_ignored_and_a_series_ends_the_link() {
     );
 }
 
+/// A link in the state that it has after the first datagram.
+fn connected(server: &UdpSocket, address: SocketAddr) -> (Datagrams, SocketAddr) {
+    let (mut datagrams, opened) = Datagrams::open(&[address], NOW).unwrap();
+    assert_eq!(opened, address);
+    let mut own = None;
+    datagrams.visit_sources(true, &mut |source, _| {
+        let SourceRef::Udp(socket) = source else {
+            panic!("{source:?}")
+        };
+        own = Some(socket.local_addr().unwrap());
+    });
+    server.send_to(b"", own.unwrap()).unwrap();
+    let mut recorder = Recorder::default();
+    while !receive(&mut datagrams, &mut recorder).unwrap().any {
+        assert!(sleep(&datagrams), "the datagram arrives in time");
+    }
+    (datagrams, own.unwrap())
+}
+
+fn receive(
+    datagrams: &mut Datagrams,
+    client: &mut impl LinkHandle,
+) -> Result<ReadOutcome, LinkEnd> {
+    datagrams.receive(client, &mut [0; CHUNK_BYTES], &mut IoStats::default())
+}
+
+/// Sleeps until a link with one socket has something to receive.
+fn sleep(datagrams: &Datagrams) -> bool {
+    let mut ready = false;
+    datagrams.visit_sources(true, &mut |source, interest| {
+        ready = sleep_on(source, interest, LONG);
+    });
+    ready
+}
+
 #[test]
 fn a_simulated_loss_ends_the_link_whatever_arrives() {
     let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
-    let mut client = Client::connected_to(address);
-    assert!(
-        !client.sleep(Duration::from_millis(1)),
-        "nothing has arrived"
-    );
-    assert!(
-        matches!(client.receive(), Received::Nothing),
-        "it does not block"
-    );
-    server.send_to(b"too late", client.address()).unwrap();
-    client.datagrams.simulate_connection_loss();
-    assert!(client.datagrams.is_broken());
-    let Received::End(error) = client.receive() else {
-        panic!("no end")
-    };
-    assert_eq!(error.kind, LinkErrorKind::Reset);
+    for racing in [true, false] {
+        let (mut datagrams, own) = connected(&server, address);
+        if racing {
+            datagrams = Datagrams::open(&[address], NOW).unwrap().0;
+        }
+        server.send_to(b"too late", own).unwrap();
+        datagrams.simulate_connection_loss();
+        assert!(datagrams.is_broken());
+        let Err(LinkEnd::Failed(error)) = receive(&mut datagrams, &mut Recorder::default()) else {
+            panic!("no end")
+        };
+        assert_eq!(error.kind, LinkErrorKind::Reset);
+    }
 }
 
 #[test]
 fn a_pass_receives_a_batch_and_reports_that_more_is_left() {
     const LEFT: usize = 8;
     let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
-    let mut client = Client::connected_to(address);
+    let (mut datagrams, own) = connected(&server, address);
     for number in 0..MAX_READ_DATAGRAMS + LEFT {
         // A datagram that is too long counts towards the limit of a pass as well.
         let bytes = if number == 3 {
@@ -339,18 +438,20 @@ fn a_pass_receives_a_batch_and_reports_that_more_is_left() {
             1
         };
         let datagram = vec![u8::try_from(number).unwrap(); bytes];
-        server.send_to(&datagram, client.address()).unwrap();
+        server.send_to(&datagram, own).unwrap();
     }
 
     let mut recorder = Recorder::default();
-    let outcome = client.pass(&mut recorder);
+    let mut stats = IoStats::default();
+    let outcome = datagrams
+        .receive(&mut recorder, &mut [0; CHUNK_BYTES], &mut stats)
+        .unwrap();
     assert!(outcome.any && outcome.more);
     assert_eq!(recorder.0.len(), MAX_READ_DATAGRAMS - 1);
-    assert_eq!(client.stats.reads, MAX_READ_DATAGRAMS as u64);
+    assert_eq!(stats.reads, MAX_READ_DATAGRAMS as u64);
     while recorder.0.len() < MAX_READ_DATAGRAMS + LEFT - 1 {
-        let arrived = client.sleep(LONG);
-        assert!(arrived, "nothing was lost");
-        let outcome = client.pass(&mut recorder);
+        assert!(sleep(&datagrams), "nothing was lost");
+        let outcome = receive(&mut datagrams, &mut recorder).unwrap();
         assert!(outcome.any && !outcome.more);
     }
     assert!(
@@ -360,7 +461,7 @@ fn a_pass_receives_a_batch_and_reports_that_more_is_left() {
     );
 
     let received = recorder.0.len();
-    let outcome = client.pass(&mut recorder);
+    let outcome = receive(&mut datagrams, &mut recorder).unwrap();
     assert!(!outcome.any && !outcome.more);
     assert_eq!(recorder.0.len(), received);
 }

@@ -17,7 +17,7 @@ use crate::poller::sleep_on;
 use crate::stats::IoStats;
 use crate::transport::tcp::Stream;
 use crate::transport::{CHUNK_BYTES, CloseProgress, LinkEnd, ReadOutcome, Setup};
-use chat_core::{LinkError, LinkErrorKind, LinkInput, Target};
+use chat_core::{LinkError, LinkErrorKind, LinkInput, Target, Timestamp};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -41,6 +41,10 @@ struct FakeClient {
 }
 
 impl LinkHandle for FakeClient {
+    fn now(&self) -> Timestamp {
+        Timestamp::ZERO
+    }
+
     fn wants_input(&self) -> bool {
         self.opened && self.space.is_none_or(|space| self.received.len() < space)
     }
