@@ -24,6 +24,25 @@ pub mod operation {
     pub const REMOVE_FRIENDS: u8 = 7;
     /// Sets properties of a channel, or of a user in a channel.
     pub const SET_PROPERTIES: u8 = 8;
+
+    /// Returns the documented name of an operation that a chat client sends.
+    #[must_use]
+    pub const fn name(code: u8) -> Option<&'static str> {
+        Some(match code {
+            AUTHENTICATE => "Authenticate",
+            GET_REGIONS => "GetRegions",
+            SUBSCRIBE => "Subscribe",
+            UNSUBSCRIBE => "Unsubscribe",
+            PUBLISH => "Publish",
+            SEND_PRIVATE => "SendPrivate",
+            CHANNEL_HISTORY => "ChannelHistory",
+            UPDATE_STATUS => "UpdateStatus",
+            ADD_FRIENDS => "AddFriends",
+            REMOVE_FRIENDS => "RemoveFriends",
+            SET_PROPERTIES => "SetProperties",
+            _ => return None,
+        })
+    }
 }
 
 /// Event codes. Spec: chat.md 1.2.
@@ -46,6 +65,23 @@ pub mod event {
     pub const USER_UNSUBSCRIBED: u8 = 9;
     /// An error text from the server.
     pub const ERROR_INFO: u8 = 10;
+
+    /// Returns the documented name of an event.
+    #[must_use]
+    pub const fn name(code: u8) -> Option<&'static str> {
+        Some(match code {
+            CHAT_MESSAGES => "ChatMessages",
+            PRIVATE_MESSAGE => "PrivateMessage",
+            STATUS_UPDATE => "StatusUpdate",
+            SUBSCRIBE => "Subscribe",
+            UNSUBSCRIBE => "Unsubscribe",
+            PROPERTIES_CHANGED => "PropertiesChanged",
+            USER_SUBSCRIBED => "UserSubscribed",
+            USER_UNSUBSCRIBED => "UserUnsubscribed",
+            ERROR_INFO => "ErrorInfo",
+            _ => return None,
+        })
+    }
 }
 
 /// Parameter codes. Spec: chat.md 1.3.

@@ -110,6 +110,18 @@ impl Side {
             .map_or(0, udp::Connection::queued_bytes)
     }
 
+    /// Bytes of messages that were received in part, or out of order.
+    pub(crate) fn received_bytes(&self, key: udp::ConnectionHandle) -> usize {
+        self.acceptor
+            .connection(key)
+            .map_or(0, udp::Connection::received_bytes)
+    }
+
+    /// The connection of the client at this address.
+    pub(crate) fn id_at(&self, address: &SocketAddr) -> Option<ConnectionId> {
+        self.id(self.acceptor.connected(address)?)
+    }
+
     /// Ends a connection once everything is acknowledged, at most after `timeout_ms`.
     pub(crate) fn shut_down(
         &mut self,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::hash_map::Entry;
 use photon_proto::{Text, Timestamp, Value};
 
+use crate::channel_count::{ChannelCount, CountedChannel};
 use crate::channel_events::{by_user, messages_event, uneven_event, untyped};
 use crate::connections::ConnectionId;
 use crate::context::Context;
@@ -39,10 +40,11 @@ pub(crate) struct Channel {
     ends: Option<Timestamp>,
     /// The earliest reminder that is set.
     reminded: Option<Timestamp>,
+    _counted: CountedChannel,
 }
 
 impl Channel {
-    fn new(properties: Properties, memory: &HistoryMemory) -> Self {
+    fn new(properties: Properties, memory: &HistoryMemory, count: &ChannelCount) -> Self {
         Self {
             subscribers: BTreeSet::new(),
             properties,
@@ -53,6 +55,7 @@ impl Channel {
             gathered_until: None,
             ends: None,
             reminded: None,
+            _counted: count.add(),
         }
     }
 
@@ -107,9 +110,13 @@ impl Partition {
             Entry::Vacant(_) if properties::size(wanted) > cx.config.max_property_bytes => {
                 return false;
             }
+            Entry::Vacant(_) if self.channel_count.get() >= cx.config.max_channels => {
+                return false;
+            }
             Entry::Vacant(entry) => entry.insert(Channel::new(
                 properties::apply(&Vec::new(), wanted),
                 &self.history_memory,
+                &self.channel_count,
             )),
         };
         if channel.is_full()

@@ -72,6 +72,18 @@ pub struct ServerConfig {
     /// The maximum of unsent bytes of a connection, over UDP of unacknowledged bytes; beyond it the
     /// connection ends. Default 4 MiB.
     pub max_outgoing_bytes: usize,
+    /// The same for all connections together; beyond it those with most end, until an eighth is
+    /// free. Default 256 MiB.
+    pub max_total_outgoing_bytes: usize,
+    /// The maximum number of connections that have not logged in; one more ends the oldest. Default
+    /// 16,384.
+    pub max_connections_before_login: usize,
+    /// The maximum of bytes of an unfinished message on a connection that has not logged in; beyond
+    /// it the connection ends. Default 64 KiB.
+    pub max_unfinished_bytes: usize,
+    /// The same for all such connections together; beyond it those with most end, until an eighth
+    /// is free. Default 16 MiB.
+    pub max_total_unfinished_bytes: usize,
     /// The maximum length of a user id, app id and app version, in bytes. Default 4,096.
     pub max_id_bytes: usize,
     /// The messages that a channel or private conversation keeps, and the most that a subscription
@@ -89,6 +101,9 @@ pub struct ServerConfig {
     /// The maximum number of users in any channel, whatever the channel's own limit; a subscription
     /// beyond it has the outcome false. Default `None`.
     pub max_subscribers: Option<usize>,
+    /// The maximum number of channels of all apps together, including empty ones that still linger;
+    /// a subscription that would create one more has the outcome false. Default 100,000.
+    pub max_channels: usize,
     /// The maximum number of channels of one user; a subscription beyond it has the outcome false.
     /// Default 10,000.
     pub max_subscriptions: usize,
@@ -113,6 +128,9 @@ pub struct ServerConfig {
     pub silence_timeout_ms: u64,
     /// The same for name-server connections. Default 30 s.
     pub name_server_idle_ms: u64,
+    /// The time that a connection to the front end has for its login, in milliseconds; 0 is
+    /// unlimited. Default 60 s.
+    pub login_timeout_ms: u64,
     /// The time that the server waits for its last bytes to be sent when it ends a connection, in
     /// milliseconds. Default 5 s.
     pub linger_ms: u64,
@@ -186,12 +204,17 @@ impl ServerConfig {
             max_message_bytes: None,
             max_string_bytes: MAX_STRING_BYTES,
             max_outgoing_bytes: 4 * 1024 * 1024,
+            max_total_outgoing_bytes: 256 * 1024 * 1024,
+            max_connections_before_login: 16_384,
+            max_unfinished_bytes: 64 * 1024,
+            max_total_unfinished_bytes: 16 * 1024 * 1024,
             max_id_bytes: 4096,
             history_length: 100,
             max_history_bytes: 1024 * 1024,
             max_total_history_bytes: 256 * 1024 * 1024,
             max_users: None,
             max_subscribers: None,
+            max_channels: 100_000,
             max_subscriptions: 10_000,
             max_conversations: 1000,
             max_friends_per_request: 512,
@@ -201,6 +224,7 @@ impl ServerConfig {
             disconnect_over_rate: false,
             silence_timeout_ms: 30_000,
             name_server_idle_ms: 30_000,
+            login_timeout_ms: 60_000,
             linger_ms: 5_000,
             grace_ms: 10_000,
             channel_linger_ms: 5_000,

@@ -35,6 +35,14 @@ pub(crate) struct Connection {
     pub(crate) delayed: DelayQueue,
     /// The app id in the path of a JSON client, which its requests then need not repeat.
     pub(crate) app_id: Option<Text>,
+    /// When it was accepted.
+    pub(crate) accepted: Timestamp,
+    /// Whether a key exchange was computed for it. There is one for each connection.
+    pub(crate) keys_asked: bool,
+    /// Its part of what waits to be sent on all connections, as counted last.
+    pub(crate) counted_outgoing: usize,
+    /// The reason why the server ends it; empty while it does not.
+    pub(crate) end_reason: Text,
     /// Whose connection it is, once the front end has accepted the login.
     pub(crate) user: Option<(PartitionKey, Text)>,
     /// Set once the server wants to end it: until when its last bytes may leave.
@@ -75,7 +83,12 @@ pub(crate) enum Incoming {
 
 impl Connection {
     /// A connection over a link that is open.
-    pub(crate) fn new(server_kind: ServerKind, local_host: Text, peer: Peer) -> Self {
+    pub(crate) fn new(
+        now: Timestamp,
+        server_kind: ServerKind,
+        local_host: Text,
+        peer: Peer,
+    ) -> Self {
         Self {
             server_kind,
             local_host,
@@ -86,6 +99,10 @@ impl Connection {
             handle: None,
             delayed: DelayQueue::default(),
             app_id: None,
+            accepted: now,
+            keys_asked: false,
+            counted_outgoing: 0,
+            end_reason: Text::default(),
             user: None,
             closing: None,
             reason: REASON_LOGIC,
@@ -217,6 +234,13 @@ impl Connection {
     pub(crate) fn waiting(&self, side: &Side) -> usize {
         let below = self.handle.map_or(0, |handle| side.queued_bytes(handle));
         self.delayed.bytes() + self.peer.unsent_bytes() + below
+    }
+
+    /// The bytes of a message that was received in part.
+    pub(crate) fn unfinished_bytes(&self, side: &Side) -> usize {
+        let below = self.handle.map_or(0, |handle| side.received_bytes(handle));
+        let above = self.peer.buffered_bytes() - self.peer.unsent_bytes();
+        above + below
     }
 
     /// Whether nothing is left that has to be done here before the connection can end.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use photon_proto::Protocol;
 
+use crate::acceptors::Acceptors;
+use crate::before_login::BeforeLogin;
 use crate::connection::Connection;
 use crate::hashing::{HashKeys, Map};
 use crate::stats::{ConnectionEnd, EndedConnection};
@@ -44,6 +46,9 @@ pub(crate) struct Connections {
     gone: VecDeque<ConnectionId>,
     /// The connections that ended last, oldest first.
     history: VecDeque<EndedConnection>,
+    pub(crate) before_login: BeforeLogin,
+    /// What waits to be sent on all of them, as counted last.
+    total_outgoing: usize,
 }
 
 impl Connections {
@@ -55,6 +60,8 @@ impl Connections {
             ended: VecDeque::new(),
             gone: VecDeque::new(),
             history: VecDeque::new(),
+            before_login: BeforeLogin::default(),
+            total_outgoing: 0,
         }
     }
 
@@ -65,12 +72,77 @@ impl Connections {
         id
     }
 
-    /// Checks that no ended connection waits for the core, which removes them within each call.
+    /// Checks that no ended connection waits for the core, which removes them within each call, and
+    /// that the sums are right.
     pub(crate) fn check(&self) -> Result<(), String> {
-        match self.ended.front() {
-            None => Ok(()),
-            Some(id) => Err(format!("{id:?} has ended and was not removed")),
+        if let Some(id) = self.ended.front() {
+            return Err(format!("{id:?} has ended and was not removed"));
         }
+        let outgoing: usize = self.all.values().map(|one| one.counted_outgoing).sum();
+        if outgoing != self.total_outgoing {
+            return Err(format!(
+                "{outgoing} bytes wait to be sent, and {} are counted",
+                self.total_outgoing
+            ));
+        }
+        let mut before_login = 0;
+        for (id, connection) in &self.all {
+            if self.before_login.contains(*id) {
+                before_login += 1;
+                if connection.user.is_some() {
+                    return Err(format!(
+                        "{id:?} has logged in and counts as one that has not"
+                    ));
+                }
+            }
+        }
+        if before_login != self.before_login.len() {
+            return Err("an ended connection counts as one before its login".to_owned());
+        }
+        self.before_login.check()
+    }
+
+    // What waits to be sent.
+
+    /// Counts what waits to be sent on a connection.
+    pub(crate) fn count_outgoing(&mut self, id: ConnectionId, acceptors: &Acceptors) {
+        if let Some(connection) = self.all.get_mut(&id) {
+            let bytes = connection.waiting(acceptors.side(connection.server_kind));
+            self.total_outgoing = self.total_outgoing - connection.counted_outgoing + bytes;
+            connection.counted_outgoing = bytes;
+        }
+    }
+
+    /// What waits to be sent on a connection, as counted last.
+    pub(crate) fn outgoing(&self, id: ConnectionId) -> usize {
+        self.get(id).map_or(0, |one| one.counted_outgoing)
+    }
+
+    /// What waits to be sent on all connections, as counted last.
+    pub(crate) const fn total_outgoing(&self) -> usize {
+        self.total_outgoing
+    }
+
+    /// Counts all of them again, and returns those with most until the rest has at most `bytes`.
+    pub(crate) fn most_outgoing(
+        &mut self,
+        acceptors: &Acceptors,
+        bytes: usize,
+    ) -> Vec<ConnectionId> {
+        let ids: Vec<ConnectionId> = self.all.keys().copied().collect();
+        ids.iter()
+            .for_each(|id| self.count_outgoing(*id, acceptors));
+        let mut sizes: Vec<(usize, ConnectionId)> =
+            ids.into_iter().map(|id| (self.outgoing(id), id)).collect();
+        // Also by id: the order must not depend on the table.
+        sizes.sort_unstable_by(|one, other| other.cmp(one));
+        let mut rest = self.total_outgoing;
+        let surplus = sizes.into_iter().take_while(|(one, _)| {
+            let ends = rest > bytes;
+            rest -= one;
+            ends
+        });
+        surplus.map(|(_, id)| id).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -99,6 +171,16 @@ impl Connections {
         end: ConnectionEnd,
     ) -> Option<Connection> {
         let connection = self.all.remove(&id)?;
+        self.before_login.remove(id);
+        self.total_outgoing -= connection.counted_outgoing;
+        match end {
+            ConnectionEnd::Server => log::info!("{id} ended: {}", connection.end_reason),
+            ConnectionEnd::Client => log::info!("{id} ended: the client closed it"),
+            ConnectionEnd::WebSocketClose(code) => {
+                log::info!("{id} ended: the client closed it with code {code}");
+            }
+            ConnectionEnd::Datagrams(cause) => log::info!("{id} ended: {cause}"),
+        }
         if self.history.len() == MAX_HISTORY {
             self.history.pop_front();
         }
@@ -107,6 +189,7 @@ impl Connections {
             ipv6: connection.ipv6,
             path: connection.path.clone(),
             end,
+            reason: connection.end_reason.clone(),
         });
         if let Some(reminder) = connection.reminder {
             timers.cancel(reminder);

@@ -3,12 +3,14 @@
 
 use photon_proto::message::MessageWriter;
 use photon_proto::peer::Peer;
-use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Timestamp};
+use photon_proto::{EncodeError, Limits, Parameters, Protocol, Random, Text, Timestamp};
+use std::time::Duration;
 
 use crate::acceptors::Acceptors;
 use crate::config::ServerConfig;
 use crate::connections::{ConnectionId, Connections};
 use crate::event::Event;
+use crate::log_lines::{EventCode, Operation, ReturnCode, Shown};
 use crate::requests::{Asked, Wrong};
 use crate::stats::ServerStats;
 use crate::timers::{Timer, Timers};
@@ -34,6 +36,14 @@ impl Context<'_> {
         text: Option<&str>,
         parameters: Parameters,
     ) {
+        let (operation, answer) = (Operation(asked.code), ReturnCode(return_code));
+        match text {
+            Some(text) if asked.code == operation::AUTHENTICATE => {
+                log::info!("{id}: the login was refused with {answer}: {text}");
+            }
+            Some(text) => log::debug!("{id}: response to {operation}: {answer}: {text}"),
+            None => log::debug!("{id}: response to {operation}: {answer}"),
+        }
         let chat = !matches!(asked.code, operation::AUTHENTICATE | operation::GET_REGIONS);
         if chat && return_code == return_code::OK && !self.config.empty_responses {
             return;
@@ -78,6 +88,8 @@ impl Context<'_> {
     /// Sends an event to these connections.
     pub(crate) fn send_event(&mut self, to: &[ConnectionId], event: &mut Event) {
         let limits = self.config.write_limits();
+        let code = EventCode(event.code());
+        log::trace!("{code}: {}", Shown(event.parameters()));
         for &id in to {
             let Some(protocol) = self.connections.subprotocol(id) else {
                 continue;
@@ -85,9 +97,10 @@ impl Context<'_> {
             match event.encoded(protocol, &limits) {
                 Ok(encoded) => {
                     self.stats.events += 1;
+                    log::debug!("{id}: {code} in {} bytes", encoded.bytes.len());
                     if encoded.downgraded {
                         self.stats.downgraded += 1;
-                        log::debug!("downgraded an event for a {} client", protocol.name());
+                        log::debug!("{id}: downgraded the event for {}", protocol.name());
                     }
                     let encrypt = self.config.encrypt_answers;
                     // It was converted to JSON when it was encoded.
@@ -97,10 +110,9 @@ impl Context<'_> {
                         self.queue(id, &encoded.bytes, encrypt);
                     }
                 }
-                Err(error) => log::warn!(
-                    "cannot send an event to a {} client: {error}",
-                    protocol.name()
-                ),
+                Err(error) => {
+                    log::warn!("{id}: cannot send {code} in {}: {error}", protocol.name());
+                }
             }
         }
     }
@@ -131,16 +143,21 @@ impl Context<'_> {
                 self.send_plain(id, &bytes);
             }
         }
-        self.close(id);
+        self.close(id, text);
     }
 
     /// Ends a connection once its bytes are sent.
-    pub(crate) fn close(&mut self, id: ConnectionId) {
-        let until = self.now.plus_millis(self.config.linger_ms);
+    pub(crate) fn close(&mut self, id: ConnectionId, why: impl Into<Text>) {
+        self.connections.before_login.remove(id);
+        let linger_ms = self.config.linger_ms;
+        let until = self.now.plus_millis(linger_ms);
         if let Some(connection) = self.connections.get_mut(id)
             && connection.closing.is_none()
         {
             connection.closing = Some(until);
+            connection.end_reason = why.into();
+            // Sends what waits and forgets what was received: its memory must not outlive it.
+            connection.peer.shutdown(Duration::from_millis(linger_ms));
             self.remind_connection(id, until);
             self.connections.end(id);
         }
@@ -158,9 +175,13 @@ impl Context<'_> {
     }
 
     /// Ends a connection at once and drops its unsent bytes.
-    pub(crate) fn abort(&mut self, id: ConnectionId) {
+    pub(crate) fn abort(&mut self, id: ConnectionId, why: impl Into<Text>) {
+        self.connections.before_login.remove(id);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.abort(self.acceptors.side_mut(connection.server_kind));
+            if connection.closing.is_none() {
+                connection.end_reason = why.into();
+            }
             connection.closing = Some(self.now);
             self.connections.end(id);
         }
@@ -179,7 +200,7 @@ impl Context<'_> {
         let mut bytes = Vec::new();
         match write(&mut bytes, protocol) {
             Ok(()) => self.send(id, &bytes, encrypt),
-            Err(error) => log::warn!("cannot encode a response: {error}"),
+            Err(error) => log::warn!("{id}: cannot encode a response: {error}"),
         }
     }
 
@@ -216,7 +237,7 @@ impl Context<'_> {
         match connection.send(message, encrypt) {
             Ok(()) => self.forward(id),
             // Disconnect messages are among them: JSON has none.
-            Err(error) => log::debug!("a message cannot be sent to a client: {error}"),
+            Err(error) => log::debug!("{id}: a message cannot be sent: {error}"),
         }
     }
 
@@ -239,16 +260,11 @@ impl Context<'_> {
         let side = self.acceptors.side_mut(connection.server_kind);
         let held_back = connection.delayed.next_release();
         connection.forward(side, now, due);
-        if connection.waiting(side) > self.config.max_outgoing_bytes {
-            log::info!("closed a connection: the client does not read");
-            self.stats.overrun_connections += 1;
-            self.abort(id);
-            return;
-        }
         if let (None, Some(release)) = (held_back, connection.delayed.next_release()) {
             self.timers.set(release, Timer::Release(id));
         }
         self.connections.announce(id);
+        self.bound_outgoing(id);
     }
 }
 

@@ -9,6 +9,7 @@ use photon_proto::{DecodeError, Parameters, Random, Text, Timestamp};
 
 use crate::acceptors::Acceptors;
 use crate::authentication::{Identity, Refusal};
+use crate::channel_count::ChannelCount;
 use crate::config::ServerConfig;
 use crate::connection::{Connection, Incoming};
 use crate::connections::{ConnectionId, Connections, ServerKind};
@@ -16,7 +17,8 @@ use crate::context::Context;
 use crate::faults::Faults;
 use crate::hashing::{HashKeys, Map};
 use crate::history::{History, HistoryMemory};
-use crate::misbehave::Verdict;
+use crate::log_lines::{Operation, Shown, WireName};
+use crate::misbehave::{FAULT, Verdict};
 use crate::partition::{Partition, PartitionKey};
 use crate::requests::{Asked, Fields};
 use crate::stats::{ConnectionEnd, ServerStats};
@@ -41,6 +43,7 @@ pub struct ServerCore {
     pub(crate) acceptors: Acceptors,
     pub(crate) partitions: Map<PartitionKey, Partition>,
     pub(crate) history_memory: HistoryMemory,
+    pub(crate) channel_count: ChannelCount,
     pub(crate) timers: Timers,
     pub(crate) stats: ServerStats,
 }
@@ -76,6 +79,7 @@ impl ServerCore {
             connections: Connections::new(hash_keys),
             partitions: Map::with_hasher(hash_keys),
             history_memory: HistoryMemory::default(),
+            channel_count: ChannelCount::default(),
             timers: Timers::default(),
             stats: ServerStats::default(),
         }
@@ -91,7 +95,7 @@ impl ServerCore {
     ) -> ConnectionId {
         self.advance(now);
         let peer = self.new_peer(Wire::Stream);
-        let connection = Connection::new(server_kind, local_host.into(), peer);
+        let connection = Connection::new(self.now, server_kind, local_host.into(), peer);
         let id = self.connections.insert(connection);
         self.accepted(id, server_kind);
         self.settle();
@@ -112,11 +116,16 @@ impl ServerCore {
 
     pub(crate) fn accepted(&mut self, id: ConnectionId, server_kind: ServerKind) {
         self.stats.accepted += 1;
+        if let Some(connection) = self.connections.get(id) {
+            let wire = connection.peer.wire();
+            log::info!("{id} accepted on the {server_kind} over {}", WireName(wire));
+        }
         let mut cx = self.context();
+        cx.begin_before_login(id);
         cx.watch_silence(id);
         let step = Step::Accept(server_kind);
         if let Verdict::Refuse(..) = cx.intercept(id, step, MessageKind::InitResponse, 0) {
-            cx.close(id);
+            cx.close(id, FAULT);
         }
         cx.follow(id, step);
     }
@@ -134,6 +143,7 @@ impl ServerCore {
         };
         connection.peer.handle_bytes(self.now, bytes);
         self.process(id);
+        self.count_unfinished(id);
         self.settle();
     }
 
@@ -164,7 +174,9 @@ impl ServerCore {
             && connection.handle.is_none()
         {
             connection.transmitted(bytes);
-            if connection.closing.is_some() && connection.is_drained() {
+            let drained = connection.closing.is_some() && connection.is_drained();
+            self.connections.count_outgoing(id, &self.acceptors);
+            if drained {
                 self.connections.end(id);
                 self.settle();
             }
@@ -321,9 +333,8 @@ impl ServerCore {
     }
 
     pub(crate) fn bad_connection(&mut self, id: ConnectionId, error: &DecodeError) {
-        log::info!("closed a connection: {error}");
         self.stats.bad_connections += 1;
-        self.context().close(id);
+        self.context().close(id, error.to_string());
     }
 
     pub(crate) fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
@@ -353,7 +364,7 @@ impl ServerCore {
                 self.request(id, server_kind, Asked { code, encrypted }, parameters);
             }
             Incoming::Bad(error) => {
-                log::debug!("skipped a message: {error}");
+                log::debug!("{id}: a message was skipped: {error}");
                 self.stats.bad_messages += 1;
             }
             Incoming::Ignored => {}
@@ -367,6 +378,10 @@ impl ServerCore {
         asked: Asked,
         parameters: Result<Parameters, DecodeError>,
     ) {
+        log::debug!("{id}: request {}", Operation(asked.code));
+        if let Ok(parameters) = &parameters {
+            log::trace!("{id}: {}: {}", Operation(asked.code), Shown(parameters));
+        }
         let step = Step::of_operation(server_kind, asked.code);
         let mut cx = self.context();
         if let Some(step) = step {

@@ -35,6 +35,11 @@ impl ServerCore {
         let side = self.acceptors.side_mut(server_kind);
         side.acceptor.handle_datagram(self.now, &from, datagram);
         self.take_datagram_events(server_kind, local_host);
+        // Parts of a message give no event.
+        if let Some(id) = self.acceptors.side(server_kind).id_at(&from) {
+            self.count_unfinished(id);
+            self.settle();
+        }
     }
 
     /// Returns the next datagram that one of the two servers sends, and its receiver. It is stamped
@@ -111,7 +116,7 @@ impl ServerCore {
         local_host: &str,
     ) {
         let peer = self.new_peer(Wire::Datagram);
-        let mut connection = Connection::new(server_kind, Text::from(local_host), peer);
+        let mut connection = Connection::new(self.now, server_kind, Text::from(local_host), peer);
         connection.handle = Some(handle);
         let id = self.connections.insert(connection);
         self.acceptors.side_mut(server_kind).insert(handle, id);
@@ -160,9 +165,6 @@ impl ServerCore {
             Cause::ClientLeft(_) => true,
             _ => false,
         };
-        if !clean {
-            log::info!("a UDP connection ended: {cause}");
-        }
         let end = ConnectionEnd::Datagrams(cause);
         if let Some(connection) = self.connections.remove(id, &mut self.timers, end) {
             self.leave(id, connection.user, clean);

@@ -47,6 +47,14 @@ impl Event {
         }
     }
 
+    pub(crate) const fn code(&self) -> u8 {
+        self.code
+    }
+
+    pub(crate) fn parameters(&self) -> &[(u8, Value)] {
+        &self.parameters
+    }
+
     /// Whether receivers of this protocol can receive it exactly.
     pub(crate) fn check(
         &mut self,

@@ -91,10 +91,14 @@ impl ServerCore {
             connection.user = Some((key.clone(), identity.user_id.clone()));
         }
         self.stats.sessions += 1;
-        let (keys, memory) = (self.hash_keys, self.history_memory.clone());
+        self.context().end_before_login(id);
+        log::info!("{id} logged in");
+        log::trace!("{id} is user {:?}", identity.user_id);
+        let keys = self.hash_keys;
+        let (memory, count) = (self.history_memory.clone(), self.channel_count.clone());
         self.partitions
             .entry(key.clone())
-            .or_insert_with(|| Partition::new(key.clone(), keys, memory));
+            .or_insert_with(|| Partition::new(key.clone(), keys, memory, count));
         let (partitions, mut cx) = self.split();
         // The response first: the client reads events of its session only once it is authenticated.
         cx.respond(id, asked, return_code::OK, None, parameters);

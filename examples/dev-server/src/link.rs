@@ -7,7 +7,7 @@ use photon_proto::peer::{KeyAnswer, KeyExchangeFailure, Peer};
 use crate::connections::{ConnectionId, ServerKind};
 use crate::context::Context;
 use crate::faults::Fault;
-use crate::misbehave::Verdict;
+use crate::misbehave::{FAULT, Verdict};
 use crate::steps::Step;
 use crate::timers::Timer;
 use chat_core::codes::return_code;
@@ -21,7 +21,7 @@ impl Context<'_> {
         let step = Step::Init(server_kind);
         match self.intercept(id, step, MessageKind::InitResponse, 0) {
             Verdict::Go => self.with_peer(id, Peer::answer_init),
-            Verdict::Refuse(..) => self.close(id),
+            Verdict::Refuse(..) => self.close(id, FAULT),
             Verdict::Done => return,
         }
         self.follow(id, step);
@@ -38,7 +38,7 @@ impl Context<'_> {
         let step = Step::Ping(server_kind);
         match self.intercept(id, step, MessageKind::InternalResponse, internal::PING) {
             Verdict::Go => {}
-            Verdict::Refuse(..) => return self.close(id),
+            Verdict::Refuse(..) => return self.close(id, FAULT),
             Verdict::Done => return,
         }
         let server_time = self.server_time();
@@ -48,6 +48,12 @@ impl Context<'_> {
 
     /// Responds to a key exchange. Spec: wire.md 8.1.
     pub(crate) fn exchange_keys(&mut self, id: ConnectionId, server_kind: ServerKind) {
+        // Computing a key costs as much as thousands of other messages. No client needs two for one
+        // connection; repeated requests would delay all others.
+        if self.connections.get(id).is_some_and(|one| one.keys_asked) {
+            log::debug!("{id}: a repeated key exchange is refused");
+            return self.answer_keys(id, KeyAnswer::Refuse(return_code::INVALID_OPERATION));
+        }
         let step = Step::KeyExchange(server_kind);
         match self.intercept(
             id,
@@ -64,6 +70,10 @@ impl Context<'_> {
         } else if self.config.faults.happens(step, &Fault::DegenerateKey) {
             self.answer_keys(id, KeyAnswer::Key(&[1]));
         } else {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.keys_asked = true;
+            }
+            self.stats.key_exchanges += 1;
             self.answer_keys(id, KeyAnswer::Agree);
         }
         self.follow(id, step);
@@ -73,21 +83,22 @@ impl Context<'_> {
         self.with_peer(id, |peer, random| {
             let answered = match peer.answer_keys(answer, random) {
                 Err(KeyExchangeFailure::BadKey) => {
-                    log::debug!("a key exchange is refused: the client sent a bad key");
+                    log::debug!("{id}: a key exchange is refused: the client sent a bad key");
                     let refusal = KeyAnswer::Refuse(return_code::INVALID_OPERATION);
                     peer.answer_keys(refusal, random)
                 }
                 answered => answered,
             };
             if let Err(failure) = answered {
-                log::warn!("a key exchange cannot be answered: {failure}");
+                log::warn!("{id}: a key exchange cannot be answered: {failure}");
             }
         });
     }
 
     /// Sets the first reminder of a connection.
     pub(crate) fn watch_silence(&mut self, id: ConnectionId) {
-        if let Some(at) = self.silent_at(id) {
+        let deadlines = [self.silent_at(id), self.login_until(id)];
+        if let Some(at) = deadlines.into_iter().flatten().min() {
             self.remind_connection(id, at);
         }
     }
@@ -120,18 +131,20 @@ impl Context<'_> {
         };
         if let Some(until) = closing {
             if until <= self.now {
-                self.abort(id);
+                self.abort(id, "its last bytes were not sent in time");
             }
             return;
         }
-        let Some(at) = self.silent_at(id) else { return };
-        if at <= self.now {
-            log::info!("closed a connection: its client sent nothing for too long");
-            self.stats.silent_connections += 1;
-            self.abort(id);
+        let passed = |at: Option<photon_proto::Timestamp>| at.is_some_and(|at| at <= self.now);
+        let why = if passed(self.silent_at(id)) {
+            "the client sent nothing for too long"
+        } else if passed(self.login_until(id)) {
+            "the client did not log in in time"
         } else {
-            self.remind_connection(id, at);
-        }
+            return self.watch_silence(id);
+        };
+        self.stats.silent_connections += 1;
+        self.abort(id, why);
     }
 
     /// Sends bytes that were held back.

@@ -13,6 +13,9 @@ const NO_FRAME: &[u8] = b"no frame at all";
 /// A valid JSON frame whose JSON text ends too early. Spec: wire.md 7.2.
 const UNDECODABLE_TEXT: &[u8] = b"~m~10~m~~j~{\"res\":";
 
+/// The reason of a connection's end that a fault demands.
+pub(crate) const FAULT: &str = "a fault that is switched on";
+
 /// The decision of a fault about a step.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -36,7 +39,8 @@ impl Context<'_> {
         let Some(fault) = self.config.faults.take(step, Fault::replaces) else {
             return Verdict::Go;
         };
-        log::debug!("fault at {step:?}: {fault:?}");
+        log::debug!("{id}: fault at {step:?}");
+        log::trace!("{id}: fault at {step:?}: {fault:?}");
         match fault {
             Fault::Mute => {
                 if let Some(connection) = self.connections.get_mut(id) {
@@ -44,12 +48,13 @@ impl Context<'_> {
                     if connection.handle.is_some() {
                         connection.vanish(self.acceptors.side_mut(connection.server_kind));
                         connection.closing = Some(self.now);
+                        connection.end_reason = FAULT.into();
                         self.connections.end(id);
                     }
                 }
             }
             Fault::Refuse { code, text } => return Verdict::Refuse(code, text),
-            Fault::Close => self.close(id),
+            Fault::Close => self.close(id, FAULT),
             Fault::Disconnect { code, text } => self.disconnect(id, code, &text),
             Fault::BadFrame => self.send_raw(id, NO_FRAME),
             // The message ends in the middle of the return code or parameter count. Clients do not
@@ -70,7 +75,7 @@ impl Context<'_> {
     /// Applies a fault that follows the normal response.
     pub(crate) fn follow(&mut self, id: ConnectionId, step: Step) {
         match self.config.faults.take(step, Fault::follows) {
-            Some(Fault::CloseAfter) => self.close(id),
+            Some(Fault::CloseAfter) => self.close(id, FAULT),
             Some(Fault::DisconnectAfter { code, text }) => self.disconnect(id, code, &text),
             _ => {}
         }

@@ -114,6 +114,7 @@ impl ServerCore {
             Some(Fault::Address(other)) => other.into(),
             _ => self.front_end_address(id),
         };
+        log::trace!("{id} is user {:?}", welcome.identity.user_id);
         let mut parameters: Parameters = vec![
             (p::USER_ID, welcome.identity.user_id.into()),
             (p::CLUSTER, CLUSTER.into()),
@@ -133,6 +134,8 @@ impl ServerCore {
             parameters.push((p::DATA, crate::channel_events::by_name(welcome.data)));
         }
         self.stats.logins += 1;
+        self.context().end_before_login(id);
+        log::info!("{id} logged in");
         self.context()
             .respond(id, asked, return_code::OK, None, parameters);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use photon_proto::Text;
 
+use crate::channel_count::ChannelCount;
 use crate::channels::Channel;
 use crate::connections::ConnectionId;
 use crate::conversations::Conversations;
@@ -28,10 +29,16 @@ pub(crate) struct Partition {
     /// For each user, the users that have it as a friend.
     pub(crate) watchers: Map<Text, BTreeSet<Text>>,
     pub(crate) history_memory: HistoryMemory,
+    pub(crate) channel_count: ChannelCount,
 }
 
 impl Partition {
-    pub(crate) fn new(key: PartitionKey, keys: HashKeys, history_memory: HistoryMemory) -> Self {
+    pub(crate) fn new(
+        key: PartitionKey,
+        keys: HashKeys,
+        history_memory: HistoryMemory,
+        channel_count: ChannelCount,
+    ) -> Self {
         Self {
             key,
             users: Map::with_hasher(keys),
@@ -39,6 +46,7 @@ impl Partition {
             conversations: Conversations::new(keys, history_memory.clone()),
             watchers: Map::with_hasher(keys),
             history_memory,
+            channel_count,
         }
     }
 

@@ -12,6 +12,8 @@ impl ServerCore {
         let mut stats = ServerStats {
             connections: self.connections.len(),
             history_bytes: self.history_memory.bytes(),
+            before_login: self.connections.before_login.len(),
+            unfinished_bytes: self.connections.before_login.unfinished_bytes(),
             ..self.stats
         };
         for partition in self.partitions.values() {
@@ -87,7 +89,8 @@ impl ServerCore {
     }
 
     /// Checks that all tables of the server agree: users and connections, users and channels,
-    /// friends, conversations, and the memory of histories. It holds between any two calls. Tests
+    /// friends, conversations, the memory of histories, the number of channels, and what waits on
+    /// connections in both directions. It holds between any two calls. Tests
     /// call this; it visits everything, so the server itself does not.
     ///
     /// # Errors
@@ -116,6 +119,13 @@ impl ServerCore {
             return Err(format!(
                 "histories have {bytes} bytes, and {} are counted",
                 self.history_memory.bytes()
+            ));
+        }
+        let channels: usize = self.partitions.values().map(|one| one.channels.len()).sum();
+        if channels != self.channel_count.get() {
+            return Err(format!(
+                "there are {channels} channels, and {} are counted",
+                self.channel_count.get()
             ));
         }
         self.connections.check()

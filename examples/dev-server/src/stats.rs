@@ -37,8 +37,19 @@ pub struct ServerStats {
     pub bad_connections: u64,
     /// Connections ended because the client did not read.
     pub overrun_connections: u64,
-    /// Connections ended because the client sent nothing.
+    /// Connections ended because the client sent nothing, or did not log in.
     pub silent_connections: u64,
+    /// Connections ended because of an unfinished message before their login.
+    pub oversized_connections: u64,
+    /// Connections ended before their login in favour of newer ones.
+    pub displaced_connections: u64,
+    /// Key exchanges computed, which cost far more than anything else that a client can request.
+    /// Repeated ones are refused without.
+    pub key_exchanges: u64,
+    /// Connections that have not logged in.
+    pub before_login: usize,
+    /// Bytes of their unfinished messages.
+    pub unfinished_bytes: usize,
     /// UDP connections whose client has not yet proved its address.
     pub half_open: usize,
     /// Half-open connections ended by their timeout.
@@ -77,6 +88,8 @@ pub struct EndedConnection {
     pub path: Text,
     /// How it ended.
     pub end: ConnectionEnd,
+    /// The reason why the server ended it; empty if the client did.
+    pub reason: Text,
 }
 
 /// How a connection ended.

@@ -39,7 +39,7 @@ impl ServerCore {
             secure: link.secure,
             protocol: link.subprotocol,
         });
-        let mut connection = Connection::new(server_kind, link.local_host.into(), peer);
+        let mut connection = Connection::new(self.now, server_kind, link.local_host.into(), peer);
         connection.path = link.path.into();
         let query = link.path.split_once('?').map_or("", |(_, query)| query);
         connection.ipv6 = query.split('&').any(|pair| pair == "IPv6");

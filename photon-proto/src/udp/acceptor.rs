@@ -118,6 +118,12 @@ impl<A: Clone + Eq + Hash> Acceptor<A> {
         slot.entry.as_deref_mut()
     }
 
+    /// Returns the verified connection of the client at this address.
+    #[must_use]
+    pub fn connected(&self, address: &A) -> Option<ConnectionHandle> {
+        self.connected.get(address).copied()
+    }
+
     // Input.
 
     /// Handles a datagram that arrived from this address.

@@ -59,9 +59,18 @@ What it does:
     --no-control                 Do not read commands from standard input. Needed to run in the
                                  background of a terminal, where reading stops the program
     --log-level LEVEL            off, error, warn, info, debug or trace, to standard error. Default
-                                 warn
+                                 warn. info shows connects, logins, and disconnects with reasons;
+                                 debug also operations with their responses, and events; trace also
+                                 user ids and the content of messages, but never credentials
     --help                       Print this text
     --version                    Print the version
+
+What clients can use up (switches of --set, listed below with their numbers):
+    Before a login: max-connections-before-login, max-unfinished-bytes of one connection and
+    max-total-unfinished-bytes of all, login-timeout-ms, and one key exchange for each connection.
+    By not reading: max-outgoing-bytes of one connection and max-total-outgoing-bytes of all. By
+    subscribing: max-channels of all users, max-subscriptions of one. A connection that exceeds a
+    limit ends, and --log-level info shows the reason.
 
 Network conditions of UDP datagrams, in both directions:
     --loss PERCENT               This share never arrives

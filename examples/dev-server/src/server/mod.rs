@@ -322,6 +322,8 @@ impl Server {
                 },
             );
         }
+        self.web
+            .limit_opening(self.core.config().max_connections_before_login);
     }
 
     /// The time to wait for sockets; `None` without limit.

@@ -13,6 +13,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod logins;
+mod logs;
 mod message_content;
 mod messages;
 mod mixed;

@@ -127,8 +127,10 @@ impl WebClient {
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(WRITE_BYTES)
             .max_write_buffer_size(WRITE_BYTES + CONTROL_BYTES)
+            // Replaced at every turn: before the login the limit is lower.
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
+        self.stream.received_bytes = agreed.tail.len();
         let context = WebSocketContext::from_partially_read(agreed.tail, End::Server, Some(config));
         let link = MessageLink {
             subprotocol: agreed.subprotocol,
@@ -144,6 +146,11 @@ impl WebClient {
         let Stage::Open(context, id, text) = &mut self.stage else {
             return Turn::Gone;
         };
+        let most = core.max_received_bytes(*id);
+        context.set_config(|config| {
+            config.max_message_size = Some(most);
+            config.max_frame_size = Some(most);
+        });
         let mut turn = Turn::Again;
         let mut taken = 0_usize;
         for _ in 0..PER_TURN {
@@ -153,17 +160,19 @@ impl WebClient {
             let reason = match context.read(&mut self.stream) {
                 Ok(Message::Binary(bytes)) if !*text => {
                     taken = taken.saturating_add(bytes.len());
+                    self.stream.received_bytes = 0;
                     core.received(now, *id, &bytes);
                     continue;
                 }
                 Ok(Message::Text(bytes)) if *text => {
                     taken = taken.saturating_add(bytes.len());
+                    self.stream.received_bytes = 0;
                     core.received(now, *id, bytes.as_bytes());
                     continue;
                 }
                 Ok(Message::Binary(_) | Message::Text(_)) => {
                     log::info!(
-                        "closed a WebSocket: its messages have the wrong type (text or binary) for its sub-protocol"
+                        "{id}: its messages have the wrong type (text or binary) for its sub-protocol"
                     );
                     Some(CloseCode::Unsupported)
                 }
@@ -180,16 +189,16 @@ impl WebClient {
                     break;
                 }
                 Err(Error::Capacity(error)) => {
-                    log::info!("closed a connection: {error}");
+                    log::info!("{id}: {error}");
                     Some(CloseCode::Size)
                 }
                 Err(Error::Utf8(_)) => Some(CloseCode::Invalid),
                 Err(Error::Protocol(error)) => {
-                    log::debug!("closed a WebSocket: {error}");
+                    log::info!("{id}: {error}");
                     Some(CloseCode::Protocol)
                 }
                 Err(error) => {
-                    log::debug!("a WebSocket ended: {error}");
+                    log::debug!("{id}: {error}");
                     return Turn::Gone;
                 }
             };
@@ -199,6 +208,8 @@ impl WebClient {
             }
             return Turn::Ends;
         }
+        // What was read since the last message belongs to one that is not complete.
+        core.unfinished(now, *id, self.stream.received_bytes);
         match self.flush(core) {
             Ok(()) => turn,
             Err(_) => Turn::Gone,
@@ -236,7 +247,7 @@ impl WebClient {
             // The response to the client's close frame is sent: the next turn reads the end.
             Err(Error::ConnectionClosed) => Ok(()),
             Err(error) => {
-                log::debug!("a WebSocket ended: {error}");
+                log::debug!("{id}: {error}");
                 Err(ErrorKind::ConnectionAborted.into())
             }
         }

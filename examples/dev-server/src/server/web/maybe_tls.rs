@@ -12,6 +12,8 @@ const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
 pub(super) struct MaybeTlsStream {
     pub(super) socket: TcpStream,
+    /// Bytes read since the owner reset the counter, without those of TLS itself.
+    pub(super) received_bytes: usize,
     tls: Option<Box<ServerConnection>>,
 }
 
@@ -28,7 +30,11 @@ impl MaybeTlsStream {
                 Some(Box::new(connection))
             }
         };
-        Ok(Self { socket, tls })
+        Ok(Self {
+            socket,
+            received_bytes: 0,
+            tls,
+        })
     }
 
     /// Sends the end of the stream, as far as the socket takes it.
@@ -69,6 +75,14 @@ fn unless_blocked(result: io::Result<()>) -> io::Result<()> {
 
 impl Read for MaybeTlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.read_plain(buffer)?;
+        self.received_bytes = self.received_bytes.saturating_add(count);
+        Ok(count)
+    }
+}
+
+impl MaybeTlsStream {
+    fn read_plain(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(connection) = &mut self.tls else {
             return uninterrupted(|| self.socket.read(buffer));
         };

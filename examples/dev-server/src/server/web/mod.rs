@@ -85,6 +85,20 @@ impl WebClients {
         self.opening.push_back((now + OPENING, token));
     }
 
+    /// Drops the oldest handshakes beyond this number. They are connections before a login, which
+    /// the core does not know yet.
+    pub(super) fn limit_opening(&mut self, most: usize) {
+        while self.opening.len() > most.max(1) {
+            let oldest = self.opening.pop_front().map(|(_, token)| token);
+            if let Some(oldest) = oldest
+                && self.all.get(&oldest).is_some_and(WebClient::is_opening)
+            {
+                log::info!("a WebSocket ended: newer ones need its place before a login");
+                self.all.remove(&oldest);
+            }
+        }
+    }
+
     /// Whether this is a token of a WebSocket client.
     pub(super) const fn owns(token: Token) -> bool {
         token.0 >= FIRST_WEB_CLIENT
