@@ -33,7 +33,7 @@ pub struct Header {
     pub challenge: u32,
 }
 
-/// A datagram whose commands are all well-formed.
+/// A datagram with its well-formed commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// The header.
@@ -61,7 +61,8 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// The reason for dropping a datagram as a whole. Exhaustive: the rules of udp.md 9 are complete.
+/// The reason for dropping a datagram, as a whole or from a command on. Exhaustive: the rules of
+/// udp.md 9 are complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatagramError {
     /// The datagram is shorter than its header.
@@ -85,7 +86,8 @@ pub enum DatagramError {
     /// The datagram contains no command.
     #[error("the datagram contains no command")]
     Empty,
-    /// A command is longer than the rest of the datagram, or shorter than its type requires.
+    /// A command is longer than the rest of the datagram, or shorter than its type requires. A
+    /// [`Connection`](super::Connection) drops only this command and what follows it.
     #[error("command {index} at byte {offset} has a wrong size")]
     Command {
         /// The index of the command, from 0.
@@ -97,43 +99,49 @@ pub enum DatagramError {
 
 /// Decodes a datagram and checks its length, flags, checksum and the shape of every command.
 ///
-/// All commands are checked before the first one is used: a damaged datagram has no effect at all.
+/// A [`Connection`](super::Connection) is less strict: it applies the commands before a malformed
+/// one, as the official client does. Spec: udp.md 9, item 3.
 ///
 /// # Errors
 ///
-/// [`DatagramError`] if the datagram has to be dropped as a whole.
+/// [`DatagramError`] if anything in the datagram is malformed.
 pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DatagramError> {
     let (header, rest) = decode_header(bytes)?;
-    decode_commands(header, rest, bytes.len() - rest.len())
+    match decode_commands(header, rest, bytes.len() - rest.len()) {
+        (datagram, None) => Ok(datagram),
+        (_, Some(error)) => Err(error),
+    }
 }
 
-/// Checks the commands behind a header of `base` bytes.
+/// Finds the well-formed commands behind a header of `base` bytes: all of them, or those before the
+/// first malformed one. The position of what follows that one is unknown.
 pub(crate) fn decode_commands(
     header: Header,
     rest: &[u8],
     base: usize,
-) -> Result<Datagram<'_>, DatagramError> {
-    if header.count == 0 {
-        return Err(DatagramError::Empty);
-    }
+) -> (Datagram<'_>, Option<DatagramError>) {
+    let mut error = (header.count == 0).then_some(DatagramError::Empty);
     let mut left = rest;
     for index in 0..header.count {
         let kind = left.first().copied().unwrap_or_default();
         let after = command_size(left)
             .filter(|size| *size >= command::min_bytes(kind))
             .and_then(|size| left.get(size..));
-        let offset = base + (rest.len() - left.len());
-        left = after.ok_or(DatagramError::Command { index, offset })?;
+        let Some(after) = after else {
+            let offset = base + (rest.len() - left.len());
+            error = Some(DatagramError::Command { index, offset });
+            break;
+        };
+        left = after;
     }
-    let Some((commands, _)) = rest.split_at_checked(rest.len() - left.len()) else {
-        debug_assert!(false, "what is left is a part of the rest");
-        return Err(DatagramError::Empty);
-    };
-    Ok(Datagram {
+    let commands = rest.get(..rest.len() - left.len());
+    debug_assert!(commands.is_some(), "what is left is a part of the rest");
+    let datagram = Datagram {
         header,
-        commands,
+        commands: commands.unwrap_or_default(),
         trailing: left.len(),
-    })
+    };
+    (datagram, error)
 }
 
 /// Decodes the header. Also returns the bytes behind it.

@@ -5,6 +5,8 @@
 pub(crate) struct RoundTrip {
     pub(crate) smoothed_ms: i32,
     pub(crate) variance_ms: i32,
+    /// Whether there was a sample.
+    is_measured: bool,
 }
 
 /// A shorter first sample counts as this one. Spec: udp.md 5.3.
@@ -16,6 +18,7 @@ impl RoundTrip {
         Self {
             smoothed_ms: 200,
             variance_ms: 5,
+            is_measured: false,
         }
     }
 
@@ -25,6 +28,7 @@ impl RoundTrip {
     /// official client. Jacobson's textbook formula differs in both, and so would the resend times.
     pub(crate) const fn sample(&mut self, sample_ms: i32) {
         debug_assert!(sample_ms >= 0, "implausible samples are dropped before");
+        self.is_measured = true;
         self.variance_ms -= self.variance_ms / 4;
         let longer = sample_ms >= self.smoothed_ms;
         self.smoothed_ms += (sample_ms - self.smoothed_ms) / 8;
@@ -46,11 +50,6 @@ impl RoundTrip {
         }
     }
 
-    /// The time after which a first transmission is sent again before there is a sample.
-    pub(crate) fn first_resend_ms(max_ms: u64) -> u64 {
-        Self::new().timeout_ms().min(max_ms)
-    }
-
     fn timeout_ms(&self) -> u64 {
         let ms = self.smoothed_ms + 4 * self.variance_ms;
         debug_assert!(ms >= 0, "neither part is negative");
@@ -62,8 +61,12 @@ impl RoundTrip {
     /// The official client's upper bound is fixed (`max_ms`), so over a longer round trip it sends
     /// everything twice. Here the bound keeps above the round trip.
     pub(crate) fn resend_ms(&self, max_ms: u64) -> u64 {
+        let timeout = self.timeout_ms();
+        if timeout <= max_ms || !self.is_measured {
+            return timeout.min(max_ms);
+        }
         let smoothed = u64::from(self.smoothed_ms.unsigned_abs());
-        self.timeout_ms().min(max_ms.max(smoothed + smoothed / 3))
+        timeout.min(max_ms.max(smoothed + smoothed / 3))
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Stats {
     pub late: u64,
     /// Acks that match no command in flight.
     pub unmatched_acks: u64,
-    /// Datagrams dropped as a whole.
+    /// Datagrams dropped as a whole, or from a malformed command on.
     pub dropped_datagrams: DroppedDatagrams,
     /// Commands discarded without an ack.
     pub discarded: Discarded,
@@ -40,7 +40,7 @@ pub struct Stats {
     pub violations: u32,
 }
 
-/// Datagrams dropped as a whole, by reason. Spec: udp.md 9, items 1 to 5.
+/// Datagrams dropped, by reason. Spec: udp.md 9, items 1 to 5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DroppedDatagrams {
@@ -52,7 +52,7 @@ pub struct DroppedDatagrams {
     pub crc: u64,
     /// The challenge of another connection.
     pub challenge: u64,
-    /// No commands, or a command that does not fit.
+    /// No commands, or a command that does not fit. The commands before it were applied.
     pub malformed: u64,
 }
 

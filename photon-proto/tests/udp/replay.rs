@@ -156,23 +156,28 @@ fn replay(session: &Json) -> Replayed {
             |(at, datagram)| datagram.challenge == challenge && u64::from(datagram.time) == *at
         )
     );
+    // The acks for a malformed datagram: ours are those of the commands before the malformed one,
+    // which are compared elsewhere.
     let malformed: BTreeSet<u32> = entries
         .iter()
         .filter(|entry| entry.read.is_none())
         .map(|entry| u32_at(&entry.bytes, 4))
         .collect();
+    let is_of_malformed = |cmd: &Cmd| cmd.is_ack() && malformed.contains(&cmd.acked().1);
     let theirs = entries
         .iter()
         .filter(|entry| entry.is_client)
         .map(|entry| (entry.at, entry.read.as_ref().unwrap(), 0));
     let mut theirs = lines(theirs);
-    theirs.retain(|line| !line.cmd.is_ack() || !malformed.contains(&line.cmd.acked().1));
+    theirs.retain(|line| !is_of_malformed(&line.cmd));
+    let mut ours = lines(
+        sent.iter()
+            .zip(&timeouts)
+            .map(|((at, datagram), timeout)| (*at, datagram, *timeout)),
+    );
+    ours.retain(|line| !is_of_malformed(&line.cmd));
     Replayed {
-        ours: lines(
-            sent.iter()
-                .zip(&timeouts)
-                .map(|((at, datagram), timeout)| (*at, datagram, *timeout)),
-        ),
+        ours,
         theirs,
         messages: end
             .messages()

@@ -2,10 +2,10 @@
 
 use crate::harness::DELAY;
 use crate::harness::{
-    CHALLENGE, Harness, NetworkHarness, PEER_CLOCK, Server, Side, What, both, both_with, config,
+    CHALLENGE, Harness, NetworkHarness, PEER_CLOCK, Server, Side, What, both, both_with, config, ms,
 };
 use crate::wire::{self, CONTROL, Cmd, Fragments, VERIFY, datagram, hex, unhex, with_crc};
-use photon_proto::udp::{Config, Delivery};
+use photon_proto::udp::{Cause, Config, ConnectRequest, Delivery};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -227,19 +227,18 @@ fn u24_the_flag_byte_decides_per_datagram() {
 }
 
 #[test]
-fn u34_a_wrong_count_or_size_drops_the_whole_datagram() {
+fn u34_a_first_command_with_a_wrong_size_drops_the_whole_datagram() {
     both(|harness| {
-        let good = harness.datagram(&[reliable(1)]);
+        let good = harness.datagram(&[reliable(1), reliable(2)]);
         let with = |at: usize, value: u8| {
             let mut bytes = good.clone();
             bytes[at] = value;
             bytes
         };
-        // The size field is at offset 12 + 4; the command has 12 + 9 bytes.
+        // The size field is at offset 12 + 4; each command has 12 + 9 bytes.
         let cases = [
-            ("count too large", with(3, 2)),
-            ("count 255", with(3, 255)),
-            ("size one past the end", with(19, 22)),
+            ("count 0", with(3, 0)),
+            ("size one past the end", with(19, 43)),
             ("size far past the end", with(16, 0x7F)),
             (
                 "size 2^32 - 1",
@@ -255,31 +254,133 @@ fn u34_a_wrong_count_or_size_drops_the_whole_datagram() {
     });
 }
 
-/// The two malformed datagrams of session `incoming_ordering_rules`: commands before the malformed
-/// one are not applied either.
+/// Also if the count promises more commands than there are, as in session `incoming_ordering_rules`.
 #[test]
-fn u34_valid_commands_before_a_malformed_one_are_not_applied() {
-    both(|harness| {
-        let mut count = harness.datagram(&[reliable(1)]);
-        count[3] = 2;
-        assert_dropped(harness, &count, "count 2, one command");
-        let second = Cmd {
-            size: 13,
+fn sound13_commands_before_a_malformed_one_are_applied_and_those_behind_it_are_not() {
+    let broken = [
+        // As in the datagram that was reported: a ping with the size of an ack.
+        Cmd {
+            size: 20,
+            ..Cmd::ping(4)
+        },
+        Cmd {
+            size: 11,
             ..reliable(2)
-        };
-        let mut cut = harness.datagram(&[reliable(1), Cmd::ping(7), second]);
-        cut.truncate(cut.len() - 9);
-        assert_dropped(harness, &cut, "the second command is cut off");
-        let goodbye = harness.datagram(&[
-            Cmd::disconnect(2, 1),
-            Cmd {
-                size: 99,
-                ..Cmd::ping(3)
-            },
-        ]);
-        assert_dropped(harness, &goodbye, "disconnect before the lie");
-        assert_works(harness, 1);
+        },
+        Cmd {
+            size: u32::MAX,
+            ..reliable(2)
+        },
+        Cmd {
+            kind: 8,
+            ..Cmd::ping(9)
+        },
+    ];
+    for broken in broken {
+        both(|harness| {
+            let datagram = harness.datagram(&[reliable(1), Cmd::ping(7), broken.clone()]);
+            let replies = harness.feed_bytes(&datagram);
+            let acks = [harness.ack_of(&reliable(1)), harness.ack_of(&Cmd::ping(7))];
+            assert_eq!(replies, acks, "{broken:?}");
+            assert_eq!(harness.heard(), ["message 1"]);
+            let stats = harness.end.conn.stats();
+            assert_eq!(
+                (stats.dropped_datagrams.malformed, stats.violations),
+                (1, 1)
+            );
+            // What follows the malformed command is not looked for.
+            let mut datagram = harness.datagram(&[Cmd::ping(8), broken.clone()]);
+            datagram.extend(harness.datagram(&[reliable(2), reliable(3)])[12..].iter());
+            datagram[3] = 4;
+            if broken.size != 20 {
+                let replies = harness.feed_bytes(&datagram);
+                assert_eq!(replies, [harness.ack_of(&Cmd::ping(8))], "{broken:?}");
+                assert_eq!(harness.end.log, []);
+            }
+            assert_works(harness, 2);
+        });
+    }
+    both(|harness| {
+        for count in [2, 255] {
+            let mut datagram = harness.datagram(&[reliable(1)]);
+            datagram[3] = count;
+            let replies = harness.feed_bytes(&datagram);
+            assert_eq!(replies, [harness.ack_of(&reliable(1))], "count {count}");
+        }
+        assert_eq!(harness.heard(), ["message 1"], "once");
+        assert_eq!(harness.end.conn.stats().dropped_datagrams.malformed, 2);
+        assert_works(harness, 2);
     });
+}
+
+/// An ack before a malformed ping: the bytes that were reported, with the challenge, the number and
+/// the time of this connection.
+#[test]
+fn sound13_an_ack_before_a_malformed_command_counts() {
+    let mut harness = Harness::client(config(|config| config.ping_interval = ms(0)));
+    let reported = unhex(
+        "000000020024c88d17f8934e01ff00000000001400000000000000040000187d05ff00040000001400000004",
+    );
+    harness.conn().send(0, Delivery::Reliable, b"x").unwrap();
+    let [sent] = harness.poll().try_into().unwrap();
+    let mut bytes = reported;
+    bytes[8..12].copy_from_slice(&CHALLENGE.to_be_bytes());
+    bytes[13] = 0;
+    bytes[24..28].copy_from_slice(&sent.rseq.to_be_bytes());
+    bytes[28..32].copy_from_slice(&u32::try_from(harness.now).unwrap().to_be_bytes());
+    assert_eq!(harness.conn().in_flight(), 1);
+    assert_eq!(harness.feed_bytes(&bytes), []);
+    assert_eq!(harness.conn().in_flight(), 0);
+}
+
+/// The end counts as well. The violation behind it does not end the connection a second time.
+#[test]
+fn sound13_a_disconnect_before_a_malformed_command_ends_the_connection() {
+    both_with(
+        |config| config.max_violations = 0,
+        |harness| {
+            let datagram = harness.datagram(&[
+                Cmd::disconnect(2, 1),
+                Cmd {
+                    size: 99,
+                    ..Cmd::ping(3)
+                },
+            ]);
+            harness.feed_bytes(&datagram);
+            assert!(harness.end.end().is_some());
+        },
+    );
+}
+
+/// Each such datagram is a violation, so a peer that sends nothing else is disconnected.
+#[test]
+fn sound13_malformed_commands_use_up_the_violations() {
+    both_with(
+        |config| config.max_violations = 3,
+        |harness| {
+            for number in 1..=4 {
+                assert!(harness.end.end().is_none(), "{number}");
+                let mut datagram = harness.datagram(&[reliable(number)]);
+                datagram[3] = 2;
+                harness.feed_bytes(&datagram);
+            }
+            let violation = photon_proto::udp::Violation::TooMany(4);
+            let cause = harness.end.end().map(|(_, cause)| cause);
+            assert_eq!(cause, Some(Cause::ProtocolError(violation)));
+        },
+    );
+}
+
+/// A connect before a malformed command opens a connection.
+#[test]
+fn sound13_a_connect_before_a_malformed_command_is_a_request() {
+    let mut harness = Harness::new_client(Config::client());
+    harness.poll();
+    let mut connect = harness.end.sent[0].bytes.clone();
+    connect[3] = 2;
+    assert!(ConnectRequest::decode(&connect).is_some());
+    connect[19] -= 1;
+    assert!(ConnectRequest::decode(&connect).is_none());
 }
 
 #[test]
@@ -367,13 +468,13 @@ fn r03_every_command_needs_the_size_of_its_type() {
                 short
                     .body
                     .truncate(usize::try_from(size).unwrap().saturating_sub(12));
-                let bytes = harness.datagram(&[reliable(1), short]);
+                let bytes = harness.datagram(&[short, reliable(1)]);
                 assert_dropped(harness, &bytes, &format!("{command:?} with size {size}"));
             }
         }
         // A truncated header behind valid commands.
         for left in 1..12 {
-            let mut bytes = harness.datagram(&[reliable(1), Cmd::ping(1)]);
+            let mut bytes = harness.datagram(&[Cmd::unsequenced(1, 1, b""), Cmd::ping(1)]);
             bytes.truncate(bytes.len() - left);
             assert_dropped(harness, &bytes, &format!("{left} bytes missing"));
         }

@@ -7,7 +7,7 @@ use crate::udp::Cause;
 use crate::udp::command::{self, Body, CONTROL_CHANNEL, Command, kind};
 use crate::udp::datagram::{self, NO_PEER_ID};
 use crate::udp::reject::{Accepted, Discard, Reject};
-use crate::udp::send::{AckOutcome, CommandId, DatagramBuilder, LAST_NUMBER};
+use crate::udp::send::{AckOutcome, Backoff, CommandId, DatagramBuilder, LAST_NUMBER};
 use crate::udp::violation::Violation;
 
 /// A longer round trip is implausible, in milliseconds. Spec: udp.md 5.2.
@@ -123,7 +123,12 @@ impl Connection {
             self.receiver.acks.clear();
         }
         self.sender.begin_datagram();
-        let backoff = self.backoff();
+        let backoff = Backoff::new(
+            self.is_judged_by_time(),
+            self.last_proof,
+            &self.round_trip,
+            &self.timing,
+        );
         self.stats.resent_commands +=
             self.sender
                 .write_resends(&mut out, now, backoff, &self.config);
@@ -161,20 +166,25 @@ impl Connection {
             self.stats.dropped_datagrams.challenge += 1;
             return;
         }
-        let decoded = match datagram::decode_commands(header, rest, bytes.len() - rest.len()) {
-            Ok(decoded) => decoded,
-            Err(error) => {
-                self.stats.dropped_datagrams.count(&error);
-                return self.count_violation();
-            }
-        };
-        self.last_received = self.now();
-        self.stats.trailing_bytes += decoded.trailing_bytes() as u64;
+        let (decoded, malformed) =
+            datagram::decode_commands(header, rest, bytes.len() - rest.len());
+        if malformed.is_none() {
+            self.stats.trailing_bytes += decoded.trailing_bytes() as u64;
+        }
+        // The commands before a malformed one are applied, as the official client does: each is
+        // complete in itself, and refusing them would only make the peer send them again.
+        // Spec: udp.md 9, item 3.
         for command in decoded.commands() {
             if self.phase == Phase::Closed {
                 return;
             }
+            self.last_received = self.now();
             self.on_command(&command, &header);
+        }
+        self.sender.prune_timers();
+        if let Some(error) = malformed {
+            self.stats.dropped_datagrams.count(&error);
+            self.count_violation();
         }
         self.send_disconnect_if_drained();
         if self.is_half_open() && self.repeats_connect(&decoded) {
@@ -251,7 +261,9 @@ impl Connection {
                 return;
             }
         }
-        let front_max = self.backoff().front_max;
+        let (by_time, timing, round_trip) =
+            (self.is_judged_by_time(), &self.timing, &self.round_trip);
+        let front_max = || Backoff::new(by_time, 0, round_trip, timing).front_max;
         let acked = match self.sender.acknowledge(id, front_max, &mut self.pool) {
             // Neither shows that the peer has received anything new: it must not delay a ping.
             AckOutcome::NeverSent | AckOutcome::Duplicate => {
@@ -281,7 +293,6 @@ impl Connection {
             if matches!(acked.kind, kind::CONNECT | kind::VERIFY_CONNECT) {
                 self.round_trip.start(sample);
             }
-            self.first_timeout = self.round_trip.resend_ms(self.timing.initial_resend_max_ms);
         }
         match acked.kind {
             kind::VERIFY_CONNECT => self.establish(),
@@ -365,7 +376,7 @@ impl Connection {
     fn count_violation(&mut self) {
         // The limit may be the largest number.
         self.stats.violations = self.stats.violations.saturating_add(1);
-        if self.stats.violations > self.config.max_violations {
+        if self.stats.violations > self.config.max_violations && self.phase != Phase::Closed {
             self.end(Cause::ProtocolError(Violation::TooMany(
                 self.stats.violations,
             )));

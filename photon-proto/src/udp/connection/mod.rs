@@ -12,7 +12,7 @@ use super::datagram::{self, NO_PEER_ID};
 use super::pool::Pool;
 use super::receive::{Ack, Receiver};
 use super::rtt::RoundTrip;
-use super::send::{Backoff, LAST_NUMBER, Overdue, Sender};
+use super::send::{LAST_NUMBER, Overdue, Sender};
 use super::stats::Stats;
 use super::violation::Violation;
 use super::{Cause, Event, SendError, State};
@@ -76,17 +76,19 @@ impl ConnectRequest {
     /// Decodes the request in a datagram; `None` if it contains none.
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
-        let datagram = datagram::decode(datagram).ok()?;
+        let (header, rest) = datagram::decode_header(datagram).ok()?;
+        let base = datagram.len() - rest.len();
+        let (datagram, _malformed) = datagram::decode_commands(header, rest, base);
         datagram.commands().find_map(|command| match command.body {
             Body::Connect(fields)
                 if command.channel == CONTROL_CHANNEL && command.rseq <= LAST_NUMBER =>
             {
                 Some(Self {
-                    challenge: datagram.header.challenge,
-                    crc: datagram.header.crc.is_some(),
+                    challenge: header.challenge,
+                    crc: header.crc.is_some(),
                     fields,
                     rseq: command.rseq,
-                    sent_time: datagram.header.sent_time,
+                    sent_time: header.sent_time,
                 })
             }
             _ => None,
@@ -115,8 +117,6 @@ pub struct Connection {
     pool: Pool,
     round_trip: RoundTrip,
     server_clock: ServerClock,
-    /// The timeout of a command that is sent for the first time.
-    first_timeout: u64,
     /// The time of the last ack of a command in flight.
     last_ack: u64,
     /// The latest transmission of ours that the peer has acknowledged: the last time at which the
@@ -224,7 +224,6 @@ impl Connection {
             pool: Pool::default(),
             round_trip: RoundTrip::new(),
             server_clock: ServerClock::default(),
-            first_timeout: RoundTrip::first_resend_ms(timing.initial_resend_max_ms),
             last_ack: 0,
             last_proof: 0,
             last_received: 0,
@@ -336,25 +335,6 @@ impl Connection {
     fn is_judged_by_time(&self) -> bool {
         matches!(self.phase, Phase::Connected | Phase::Draining { .. })
             && self.config.max_resends == u32::MAX
-    }
-
-    /// How timeouts grow with the resends. Spec: udp.md 5.4.
-    fn backoff(&self) -> Backoff {
-        let first_timeout = self.first_timeout;
-        if self.is_judged_by_time() {
-            Backoff {
-                first_timeout,
-                front_max: self.timing.resend_max_ms.max(first_timeout),
-                last_proof: self.last_proof,
-            }
-        } else {
-            // As the official client: timeouts double without bound.
-            Backoff {
-                first_timeout,
-                front_max: u64::MAX,
-                last_proof: 0,
-            }
-        }
     }
 
     /// Whether this is a server whose client has not yet proved that it receives our datagrams.

@@ -3,8 +3,9 @@
 use super::ring::InFlight;
 use super::{CommandId, DatagramBuilder, Sender};
 use crate::udp::command::{FLAG_RELIABLE, kind};
-use crate::udp::config::Config;
+use crate::udp::config::{Config, Timing};
 use crate::udp::pool::Pool;
+use crate::udp::rtt::RoundTrip;
 use core::cmp::Reverse;
 
 /// How the timeout of a command grows with its resends. Spec: udp.md 5.4.
@@ -17,6 +18,29 @@ pub(crate) struct Backoff {
     /// The latest transmission of ours that the peer has acknowledged. A command that was sent
     /// before it does not back off.
     pub(crate) last_proof: u64,
+}
+
+impl Backoff {
+    /// By time: the disconnect timeout decides when to give up. Otherwise timeouts double without
+    /// bound, as in the official client.
+    pub(crate) fn new(
+        by_time: bool,
+        last_proof: u64,
+        round_trip: &RoundTrip,
+        timing: &Timing,
+    ) -> Self {
+        let first_timeout = round_trip.resend_ms(timing.initial_resend_max_ms);
+        let (front_max, last_proof) = if by_time {
+            (timing.resend_max_ms.max(first_timeout), last_proof)
+        } else {
+            (u64::MAX, 0)
+        };
+        Self {
+            first_timeout,
+            front_max,
+            last_proof,
+        }
+    }
 }
 
 /// Resends stop when a datagram has less space than this. Spec: udp.md 5.8.

@@ -9,12 +9,15 @@ use core::cmp::Reverse;
 const MAX_STALE_ENTRIES: usize = 64;
 
 impl Sender {
-    /// Removes the command that an ack names. `front_max` bounds the timeout of the command that
-    /// becomes the first of its number space. Spec: udp.md 5.4.
+    /// Removes the command that an ack names. Call [`Sender::prune_timers`] after the last of
+    /// several acks. `front_max` returns the upper bound on the timeout of
+    /// the command that becomes the first of its number space, if that was sent again.
+    /// Spec: udp.md 5.4.
+    #[inline]
     pub(crate) fn acknowledge(
         &mut self,
         id: CommandId,
-        front_max: u64,
+        front_max: impl FnOnce() -> u64,
         pool: &mut Pool,
     ) -> AckOutcome {
         let Some(channel) = self.channel_mut(id.channel) else {
@@ -36,20 +39,22 @@ impl Sender {
         };
         if was_front
             && let Some((rseq, front)) = ring.front_mut()
-            && front.timeout > front_max
+            && front.sent_count > 1
             && !front.awaits_resend
         {
-            front.due -= front.timeout - front_max;
-            front.timeout = front_max;
-            let due = front.due;
-            self.timers.push(Reverse((due, CommandId { rseq, ..id })));
+            let max = front_max();
+            if front.timeout > max {
+                front.due -= front.timeout - max;
+                front.timeout = max;
+                let due = front.due;
+                self.timers.push(Reverse((due, CommandId { rseq, ..id })));
+            }
         }
         self.in_flight -= 1;
         self.bytes -= command.bytes.len();
         let kind = command.bytes.first().copied().unwrap_or_default();
         debug_assert_ne!(kind, 0, "a command has a header");
         pool.give(command.bytes);
-        self.prune_timers();
         self.check_counters();
         AckOutcome::Acked(Acked {
             kind,
@@ -113,17 +118,25 @@ impl Sender {
 
     /// Removes outdated entries from the top of the heap, so that the next deadline is exact, and
     /// all of them when there are many, so that the heap stays proportional to the commands.
-    pub(super) fn prune_timers(&mut self) {
-        if self.timers.len() > MAX_STALE_ENTRIES + 4 * self.in_flight {
-            let all = core::mem::take(&mut self.timers);
-            self.timers = all
-                .into_iter()
-                .filter(|entry| self.is_current(entry))
-                .collect();
-        }
+    pub(crate) fn prune_timers(&mut self) {
         while self.timers.peek().is_some_and(|top| !self.is_current(top)) {
+            // Each command in flight has one current entry.
+            let stale = self.timers.len().saturating_sub(self.in_flight);
+            if stale > self.timers.len() / 4 {
+                self.retain_current_timers();
+                return;
+            }
             self.timers.pop();
         }
+        if self.timers.len() > MAX_STALE_ENTRIES + 4 * self.in_flight {
+            self.retain_current_timers();
+        }
+    }
+
+    fn retain_current_timers(&mut self) {
+        let mut timers = core::mem::take(&mut self.timers);
+        timers.retain(|entry| self.is_current(entry));
+        self.timers = timers;
     }
 
     fn is_current(&self, Reverse((due, id)): &Reverse<(u64, CommandId)>) -> bool {
