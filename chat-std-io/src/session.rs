@@ -22,8 +22,8 @@ use std::time::Duration;
 /// (`handle_link`, `service`, `transmit`, `poll_command` and so on); if an application calls it
 /// too, it delays or loses the session's input and output.
 ///
-/// A session is `Send`: one thread can build it and another use it. Apart from `chat` it is opaque
-/// and may grow.
+/// A session is `Send` and `Sync`: one thread can build it and another use it, and an engine can
+/// keep it as a shared resource. Apart from `chat` it is opaque and may grow.
 ///
 /// Dropping a session ends its connections at once and loses unsent output. [`close`](Self::close)
 /// ends them in order.
@@ -451,6 +451,11 @@ impl Session {
         self.links.stats
     }
 }
+
+const _: () = {
+    const fn assert_shared<T: Send + Sync>() {}
+    assert_shared::<Session>();
+};
 
 fn random_seed() -> Result<[u8; 32], SessionError> {
     let mut seed = [0; 32];
