@@ -20,6 +20,8 @@ use std::thread;
 /// Threads at one time. A lookup may hang for half a minute, so a server with many sessions needs
 /// more than a few; without a limit it would start one per session when its network fails.
 const MAX_THREADS: usize = 64;
+/// Threads of one session at one time.
+const MAX_PER_SESSION: usize = 4;
 
 static POOL: Pool = Pool::new(MAX_THREADS);
 
@@ -104,9 +106,6 @@ impl Pool {
             waker,
         });
         let mut inner = self.lock();
-        // Remove cancelled work here, or a session that reconnects while its lookups hang would
-        // grow the queue without limit.
-        inner.queue.retain(Job::is_wanted);
         inner.queue.push_back(Job {
             query,
             session,
@@ -170,11 +169,14 @@ impl Inner {
     /// Removes the job that runs next from the queue, and counts it as running. Sessions take
     /// turns: the one with the fewest running lookups is first, and of its lookups the oldest.
     fn take_next(&mut self, max_threads: usize) -> Option<Job> {
+        // Cancelled ones leave at each call, or a session that reconnects while its lookups hang
+        // would grow the queue without limit.
+        self.queue.retain(Job::is_wanted);
         let mut best: Option<(usize, usize)> = None;
         for (index, job) in self.queue.iter().enumerate() {
             let own = self.running_of(job.session);
             let first = best.is_none_or(|(fewest, _)| own < fewest);
-            if first && job.is_wanted() && self.may_run(job, own, max_threads) {
+            if first && self.may_run(job, own, max_threads) {
                 best = Some((own, index));
                 if own == 0 {
                     break;
@@ -193,16 +195,20 @@ impl Inner {
     /// Whether a job may take a thread now. `own` is the number of lookups of its session that run,
     /// whether they are still wanted or not: nothing can end one that hangs.
     ///
-    /// - The more lookups of a session run, the more threads stay free for others: a second one
-    ///   leaves a quarter of them free, a third one half, and a fifth one never runs. A session that
-    ///   abandons hundreds of connects thus delays only itself.
+    /// - The more lookups of a session run, the more threads it leaves to others: a second one
+    ///   starts only while half of them are free, a third one while three quarters are, and a fifth
+    ///   one never. A session that abandons hundreds of connects thus delays only itself.
     /// - Lookups of one name take at most an eighth, so that ten thousand sessions whose server
     ///   cannot be resolved do not stop one with another server. Those that wait get the answer of
     ///   the first that ends.
     fn may_run(&self, job: &Job, own: usize, max_threads: usize) -> bool {
-        let share = max_threads.div_ceil(4);
         let same = self.running.iter().filter(|(_, query)| *query == job.query);
-        self.running.len() + own * share < max_threads && same.count() < max_threads.div_ceil(8)
+        let share = if own < MAX_PER_SESSION {
+            max_threads >> own
+        } else {
+            0
+        };
+        self.running.len() < share && same.count() < max_threads.div_ceil(8)
     }
 
     fn running_of(&self, session: SessionKey) -> usize {
@@ -245,3 +251,6 @@ impl Job {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
