@@ -264,7 +264,7 @@
 //!
 //! # Features
 //!
-//! - `websocket` (default): `ws://`, with tungstenite.
+//! - `websocket` (default): `ws://`. tungstenite parses the response of its handshake.
 //! - `tls` (default): `wss://`, with rustls and ring. Enables `websocket`.
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.

@@ -1,13 +1,13 @@
 //! The byte stream below a WebSocket: TCP, or TLS over TCP.
 //!
-//! tungstenite and rustls expect a [`Read`] and [`Write`] that never blocks. [`MaybeTlsIo`] is one,
+//! The handshakes, the frames and rustls use a [`Read`] and [`Write`] that never blocks. [`MaybeTlsIo`] is one,
 //! for the length of one pass. It keeps within the [`ReadBudget`] of the pass, which also records
 //! what `io::Result` cannot express: whether the system has more, and whether it took everything.
 
 use super::io_error::to_io_error;
 use super::tcp::{Received, Stream};
 #[cfg(feature = "tls")]
-use super::tls::TlsConnection;
+use super::tls::{Metered, TlsConnection};
 use super::{LinkEnd, MAX_READ_BYTES};
 use crate::stats::IoStats;
 use chat_core::LinkError;
@@ -175,6 +175,13 @@ impl Read for TcpIo<'_> {
             Received::End(LinkEnd::Closed) => Ok(0),
             Received::End(LinkEnd::Failed(error)) => Err(to_io_error(error)),
         }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Metered for TcpIo<'_> {
+    fn charge(&mut self, bytes: usize) {
+        self.budget.left = self.budget.left.saturating_sub(bytes);
     }
 }
 

@@ -76,7 +76,7 @@ impl Socket {
             Self::Stream(stream) => stream.receive(client, buffer, stats),
             Self::Datagrams(datagrams) => datagrams.receive(client, buffer, stats),
             #[cfg(feature = "websocket")]
-            Self::Messages(messages) => messages.receive(client, stats),
+            Self::Messages(messages) => messages.receive(client, buffer, stats),
         }
     }
 

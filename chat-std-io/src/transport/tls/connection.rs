@@ -1,6 +1,7 @@
 //! One TLS connection over any [`Read`] and [`Write`] that never blocks.
 
 use super::error::link_error;
+use super::records::Records;
 use crate::transport::io_error::to_io_error;
 use chat_core::{LinkError, LinkErrorKind, Target};
 use rustls::pki_types::ServerName;
@@ -11,9 +12,20 @@ use std::sync::Arc;
 /// Bytes that rustls may hold while the system takes none, or nearly. Its default is 64 KiB.
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
+/// Work of a byte that TLS receives and that is not data, in bytes of data: a record has 22 of them,
+/// and costs about as much to decrypt as 350 bytes of data.
+const OVERHEAD_COST: usize = 16;
+
+/// A stream below TLS, with a limit for the work of a pass.
+pub(crate) trait Metered: Read + Write {
+    /// Takes work that has no bytes of its own from the limit.
+    fn charge(&mut self, bytes: usize);
+}
+
 /// One TLS connection. rustls does no I/O of its own, so each call takes the stream below.
 pub(crate) struct TlsConnection {
     connection: ClientConnection,
+    records: Records,
     /// How the server broke the protocol, until [`TlsConnection::read`] reports it: everything that
     /// arrived before is read first.
     broken: Option<LinkError>,
@@ -36,6 +48,7 @@ impl TlsConnection {
         connection.set_buffer_limit(Some(MAX_UNSENT_BYTES));
         Ok(Self {
             connection,
+            records: Records::default(),
             broken: None,
         })
     }
@@ -43,7 +56,7 @@ impl TlsConnection {
     /// Continues the handshake; [`ErrorKind::WouldBlock`] until it is complete. It ends with the
     /// check of the certificate and of the server's possession of its key. Nothing else is sent
     /// before.
-    pub(crate) fn handshake(&mut self, stream: &mut (impl Read + Write)) -> io::Result<()> {
+    pub(crate) fn handshake(&mut self, stream: &mut impl Metered) -> io::Result<()> {
         while self.connection.is_handshaking() {
             self.flush(stream)?;
             if self.receive(stream)? == 0 {
@@ -59,7 +72,7 @@ impl TlsConnection {
     /// announced; an end without a `close_notify` is [`ErrorKind::UnexpectedEof`].
     pub(crate) fn read(
         &mut self,
-        stream: &mut (impl Read + Write),
+        stream: &mut impl Metered,
         buffer: &mut [u8],
     ) -> io::Result<usize> {
         loop {
@@ -81,17 +94,27 @@ impl TlsConnection {
     }
 
     /// Reads records from the stream. Returns the number of bytes, 0 at the end.
-    fn receive(&mut self, stream: &mut (impl Read + Write)) -> io::Result<usize> {
+    fn receive(&mut self, stream: &mut impl Metered) -> io::Result<usize> {
         let handshaking = self.connection.is_handshaking();
-        let bytes = self.connection.read_tls(stream)?;
-        if let Err(error) = self.connection.process_new_packets() {
-            // Sends the alert that explains it. The server may be gone already.
-            let _ = self.flush(stream);
-            let error = link_error(&error, handshaking);
-            if handshaking {
-                return Err(to_io_error(error));
+        let bytes = self
+            .connection
+            .read_tls(&mut self.records.following(stream))?;
+        match self.connection.process_new_packets() {
+            Ok(state) => {
+                // All data of earlier records was read before, so this is that of the new ones.
+                let data = state.plaintext_bytes_to_read();
+                let overhead = self.records.take_completed().saturating_sub(data);
+                stream.charge(overhead.saturating_mul(OVERHEAD_COST));
             }
-            self.broken = Some(error);
+            Err(error) => {
+                // Sends the alert that explains it. The server may be gone already.
+                let _ = self.flush(stream);
+                let error = link_error(&error, handshaking);
+                if handshaking {
+                    return Err(to_io_error(error));
+                }
+                self.broken = Some(error);
+            }
         }
         Ok(bytes)
     }

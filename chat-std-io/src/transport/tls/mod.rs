@@ -2,8 +2,9 @@
 
 mod connection;
 mod error;
+mod records;
 
-pub(crate) use connection::TlsConnection;
+pub(crate) use connection::{Metered, TlsConnection};
 
 use chat_core::{LinkError, LinkErrorKind};
 use rustls::client::Resumption;

@@ -10,31 +10,31 @@
 //! Each pass calls [`WebSocket::receive`] and [`WebSocket::send`] once; neither blocks.
 
 mod close;
+mod frame;
 mod handshake;
+mod outbox;
 #[cfg(test)]
 mod tests;
 
-use super::maybe_tls::{MaybeTlsStream, ReadBudget};
+use super::maybe_tls::{MaybeTlsIo, MaybeTlsStream, ReadBudget};
 use super::{CloseProgress, Interest, LinkEnd, ReadOutcome, Setup, Visit, tcp::Stream};
 use crate::link_handle::LinkHandle;
 use crate::stats::IoStats;
 use chat_core::{LinkError, LinkErrorKind, LinkInput, Target};
+use close::Violation;
+use frame::{Frame, FrameReader, opcode};
 use handshake::Handshake;
-use std::io::ErrorKind;
-use tungstenite::protocol::frame::CloseFrame;
-use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use outbox::Outbox;
+use std::io::{self, ErrorKind, Read};
 
-/// Size of the read buffer that a connection keeps. tungstenite's default is 128 KiB each.
-const READ_BYTES: usize = 4 * 1024;
 /// Short messages are collected up to this size before one write to the system.
 const WRITE_BYTES: usize = 4 * 1024;
-/// Space that is kept free for the header of a message and for a pong or a close.
-const CONTROL_BYTES: usize = 256;
-/// Messages and control frames that one pass reads at most; the next pass continues. Control frames
-/// count, because each ping also has its pong written.
+/// Frames that one pass takes at most; the next pass continues. Fragments and control frames count,
+/// because an empty one costs about as much as a message.
 const MAX_FRAMES: usize = 1_024;
+/// Bytes that one pass of a close reads at most. All of their frames are taken, because nobody asks
+/// a closed link for the rest, and so there are fewer than in a pass of an open link.
+const MAX_CLOSING_BYTES: usize = 32 * 1024;
 /// Close reason of clients. Spec: wire.md 7.1.
 const CLOSE_REASON: &str = "ws close";
 
@@ -67,11 +67,22 @@ pub(crate) struct WebSocket {
     drained: bool,
     /// The last attempt left output that the system did not take.
     pub(crate) unsent: bool,
+    /// Frames that were taken, for tests of the limit.
+    #[cfg(test)]
+    frames: u64,
 }
 
 enum State {
     Handshake(Box<Handshake>),
-    Open(Box<WebSocketContext>, Stage),
+    Open(Box<Open>),
+}
+
+struct Open {
+    stage: Stage,
+    reader: FrameReader,
+    /// Input that was read and not taken yet.
+    unread: Vec<u8>,
+    outbox: Outbox,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +143,8 @@ impl Handshaking {
             max_message_bytes: self.max_message_bytes,
             drained: false,
             unsent: false,
+            #[cfg(test)]
+            frames: 0,
         }
     }
 }
@@ -151,19 +164,22 @@ impl WebSocket {
     /// input.
     pub(crate) fn is_ready(&self) -> bool {
         // After an end only the system's buffer counts: its contents are discarded.
-        let decodes = !matches!(
-            self.state,
-            State::Open(_, Stage::Answering { .. } | Stage::Gone)
-        );
+        let decodes = match &self.state {
+            State::Handshake(_) => true,
+            State::Open(open) => matches!(open.stage, Stage::Active | Stage::Closing),
+        };
         (decodes && !self.drained) || self.is_broken()
     }
 
     /// Visits the socket.
     pub(crate) fn visit_sources<'a>(&'a self, wants_input: bool, visit: Visit<'_, 'a>) {
-        let writes = match self.state {
-            State::Handshake(_) | State::Open(_, Stage::Active | Stage::Closing) => true,
-            State::Open(_, Stage::Answering { sent }) => !sent,
-            State::Open(_, Stage::Gone) => false,
+        let writes = match &self.state {
+            State::Handshake(_) => true,
+            State::Open(open) => match open.stage {
+                Stage::Active | Stage::Closing => true,
+                Stage::Answering { sent } => !sent,
+                Stage::Gone => false,
+            },
         };
         let interest = Interest {
             readable: wants_input,
@@ -172,15 +188,27 @@ impl WebSocket {
         visit(self.stream.tcp.source(), interest);
     }
 
+    /// Bytes of buffers that are kept.
+    #[cfg(test)]
+    fn kept_bytes(&self) -> usize {
+        match &self.state {
+            State::Handshake(_) => 0,
+            State::Open(open) => {
+                open.unread.capacity() + open.reader.kept_bytes() + open.outbox.kept_bytes()
+            }
+        }
+    }
+
     pub(crate) fn stream(&mut self) -> &mut Stream {
         &mut self.stream.tcp
     }
 
     /// Continues the handshakes, then passes on the messages that can be read, as far as the client
-    /// wants them.
+    /// wants them. `buffer` holds one read.
     pub(crate) fn receive(
         &mut self,
         client: &mut impl LinkHandle,
+        buffer: &mut [u8],
         stats: &mut IoStats,
     ) -> Result<ReadOutcome, LinkEnd> {
         let mut budget = ReadBudget::new();
@@ -198,10 +226,10 @@ impl WebSocket {
             outcome.any = true;
         }
         if client.wants_input() {
-            // False until this pass finds nothing more: a frame may lie in the buffer of
-            // tungstenite or of TLS, where a poller would not notice it.
+            // False until this pass finds nothing more: a frame may lie in `unread` or in the
+            // buffer of TLS, where a poller would not notice it.
             self.drained = false;
-            outcome.any |= self.read(client, &mut budget, stats)?;
+            outcome.any |= self.read(client, buffer, &mut budget, stats)?;
             outcome.more = !self.drained && client.wants_input();
         }
         Ok(outcome)
@@ -210,16 +238,12 @@ impl WebSocket {
     /// Begins the message phase. `rest` is what followed the server's response in the same read.
     fn open(&mut self, rest: Vec<u8>) {
         debug_assert!(self.is_opening(), "a WebSocket opens once");
-        // Both limits: tungstenite checks a frame's length before it keeps the frame, and a
-        // message's length as its fragments arrive.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
-            .write_buffer_size(WRITE_BYTES)
-            .max_write_buffer_size(WRITE_BYTES + CONTROL_BYTES)
-            .max_message_size(Some(self.max_message_bytes))
-            .max_frame_size(Some(self.max_message_bytes));
-        let context = WebSocketContext::from_partially_read(rest, Role::Client, Some(config));
-        self.state = State::Open(Box::new(context), Stage::Active);
+        self.state = State::Open(Box::new(Open {
+            stage: Stage::Active,
+            reader: FrameReader::new(self.max_message_bytes),
+            unread: rest,
+            outbox: Outbox::new(),
+        }));
         self.unsent = false;
     }
 
@@ -228,39 +252,50 @@ impl WebSocket {
     fn read(
         &mut self,
         client: &mut impl LinkHandle,
+        buffer: &mut [u8],
         budget: &mut ReadBudget,
         stats: &mut IoStats,
     ) -> Result<bool, LinkEnd> {
-        let State::Open(context, Stage::Active) = &mut self.state else {
+        let State::Open(open) = &mut self.state else {
             return Ok(false);
         };
-        let mut any = false;
-        let mut frames = 0;
+        if open.stage != Stage::Active {
+            return Ok(false);
+        }
+        let mut pass = Pass {
+            text: self.text,
+            frames: 0,
+            any: false,
+        };
         let (answer, end) = loop {
-            if frames == MAX_FRAMES || !client.wants_input() {
-                return Ok(any);
-            }
-            frames += 1;
-            // This also writes queued pongs, as far as the system takes them.
-            let message = match context.read(&mut self.stream.io(budget, stats)) {
-                Ok(message) => message,
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                    self.drained = budget.drained;
-                    return Ok(any);
-                }
-                Err(error) => break close::on_read_error(error),
+            let unread = std::mem::take(&mut open.unread);
+            let input = match unread.is_empty() {
+                false => &*unread,
+                true => match self.stream.io(budget, stats).read(buffer) {
+                    Ok(0) => break close::ended_without_close(),
+                    Ok(bytes) => buffer.get(..bytes).unwrap_or_default(),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        self.drained = budget.drained;
+                        return Ok(pass.any);
+                    }
+                    Err(error) => break close::on_read_error(error),
+                },
             };
-            match message {
-                Message::Binary(bytes) if !self.text => client.handle(LinkInput::Received(&bytes)),
-                Message::Text(text) if self.text => {
-                    client.handle(LinkInput::Received(text.as_bytes()));
-                }
-                Message::Binary(_) | Message::Text(_) => break close::on_wrong_kind(self.text),
-                Message::Close(frame) => break close::on_close_frame(frame.as_ref()),
-                // tungstenite queues the pong itself.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+            #[cfg(test)]
+            let before = pass.frames;
+            let taken = pass.take_frames(open, client, input);
+            #[cfg(test)]
+            {
+                self.frames += (pass.frames - before) as u64;
             }
-            any = true;
+            match taken {
+                Ok([]) => {}
+                Ok(rest) => {
+                    open.unread = rest.to_vec();
+                    return Ok(pass.any);
+                }
+                Err(ending) => break ending,
+            }
         };
         self.answer_end(answer, budget, stats);
         Err(end)
@@ -269,89 +304,66 @@ impl WebSocket {
     /// The server ended the WebSocket or broke a rule: sends the close frame that it is owed.
     fn answer_end(
         &mut self,
-        answer: Option<close::Answer>,
+        answer: Option<Vec<u8>>,
         budget: &mut ReadBudget,
         stats: &mut IoStats,
     ) {
-        let State::Open(context, stage) = &mut self.state else {
+        let State::Open(open) = &mut self.state else {
             debug_assert!(false, "only an open WebSocket is read");
             return;
         };
-        debug_assert_eq!(*stage, Stage::Active, "a WebSocket ends once");
-        let Some(answer) = answer else {
-            *stage = Stage::Gone;
-            return;
-        };
-        *stage = Stage::Answering { sent: false };
-        if let close::Answer::Reject(code, reason) = answer {
-            let stream = &mut self.stream;
-            self.unsent |= queue_close(context, stream, budget, stats, code, reason);
+        debug_assert_eq!(open.stage, Stage::Active, "a WebSocket ends once");
+        match answer.map(|payload| open.outbox.push(opcode::CLOSE, &payload)) {
+            Some(Ok(())) => {
+                open.stage = Stage::Answering { sent: false };
+                self.flush_answer(budget, stats);
+            }
+            Some(Err(_)) | None => open.stage = Stage::Gone,
         }
-        self.flush_answer(budget, stats);
     }
 
     /// Writes what is queued before the end, and then announces that nothing follows.
     fn flush_answer(&mut self, budget: &mut ReadBudget, stats: &mut IoStats) {
-        let State::Open(context, stage @ Stage::Answering { sent: false }) = &mut self.state else {
+        let State::Open(open) = &mut self.state else {
             return;
         };
-        let mut io = self.stream.io(budget, stats);
-        match context.flush(&mut io) {
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => self.unsent = true,
-            // tungstenite also reports as an error that both closes are complete.
-            _ => {
-                self.unsent = false;
-                *stage = match io.shutdown_write() {
-                    true => Stage::Answering { sent: true },
-                    false => Stage::Gone,
-                };
-            }
+        if open.stage != (Stage::Answering { sent: false }) {
+            return;
         }
+        let mut io = self.stream.io(budget, stats);
+        self.unsent = false;
+        open.stage = match open.outbox.flush(&mut io) {
+            Ok(()) if io.shutdown_write() => Stage::Answering { sent: true },
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.unsent = true;
+                Stage::Answering { sent: false }
+            }
+            Ok(()) | Err(_) => Stage::Gone,
+        };
     }
 
     /// Writes the client's messages until the system takes no more. The rest of one message, or of
-    /// a few short ones, stays here: tungstenite cannot take back a message that it has framed.
+    /// a few short ones, stays here: the header of a frame that was begun announces all of it.
     pub(crate) fn send(&mut self, client: &mut impl LinkHandle, stats: &mut IoStats) {
-        let State::Open(context, Stage::Active) = &mut self.state else {
+        let State::Open(open) = &mut self.state else {
             return;
         };
+        if open.stage != Stage::Active {
+            return;
+        }
         if self.stream.tcp.is_broken() {
             self.unsent |= client.transmit().is_some();
             return;
         }
+        let opcode = match self.text {
+            true => opcode::TEXT,
+            false => opcode::BINARY,
+        };
         let mut budget = ReadBudget::new();
         let mut io = self.stream.io(&mut budget, stats);
-        let mut result = context.flush(&mut io);
-        while result.is_ok() {
-            let Some(bytes) = client.transmit() else {
-                result = context.flush(&mut io);
-                break;
-            };
-            let (length, bytes) = (bytes.len(), Bytes::copy_from_slice(bytes));
-            let message = match self.text {
-                false => Message::Binary(bytes),
-                true => match Utf8Bytes::try_from(bytes) {
-                    Ok(text) => Message::Text(text),
-                    Err(error) => {
-                        debug_assert!(false, "the client sends text on a text link: {error}");
-                        let text = format!("the client sent a message that is not text: {error}");
-                        io.fail(LinkError::new(LinkErrorKind::Io, text));
-                        return;
-                    }
-                },
-            };
-            // The message must fit whatever its length: the client limits it, not this buffer.
-            context.set_config(|config| {
-                config.max_write_buffer_size = WRITE_BYTES + length + CONTROL_BYTES;
-            });
-            // tungstenite keeps a message that the system does not take, so it counts as sent even
-            // if this blocks.
-            result = context.write(&mut io, message);
-            client.transmitted(length);
-        }
-        match result {
+        match open.send(client, opcode, &mut io) {
             Ok(()) => self.unsent = false,
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => self.unsent = true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent = true,
             Err(error) => {
                 self.unsent = true;
                 let text = format!("sending over the WebSocket failed: {error}");
@@ -363,19 +375,23 @@ impl WebSocket {
     /// Begins to close a link that the client has closed. Returns whether the server's close has to
     /// be awaited.
     pub(crate) fn close(&mut self, stats: &mut IoStats) -> CloseProgress {
-        let State::Open(context, stage) = &mut self.state else {
+        let State::Open(open) = &mut self.state else {
             // The client has sent nothing yet that could be lost.
             self.unsent = false;
             return CloseProgress::Confirmed;
         };
-        debug_assert_ne!(*stage, Stage::Closing, "the client closes a link once");
-        if *stage == Stage::Active && !self.stream.tcp.is_broken() {
-            *stage = Stage::Closing;
-            let (stream, budget) = (&mut self.stream, &mut ReadBudget::new());
-            let code = CloseCode::Normal;
-            self.unsent |= queue_close(context, stream, budget, stats, code, CLOSE_REASON);
+        debug_assert_ne!(open.stage, Stage::Closing, "the client closes a link once");
+        if open.stage == Stage::Active && !self.stream.tcp.is_broken() {
+            let payload = close::payload(close::code::NORMAL, CLOSE_REASON);
+            open.stage = match open.outbox.push(opcode::CLOSE, &payload) {
+                Ok(()) => Stage::Closing,
+                Err(_) => Stage::Gone,
+            };
+            let mut budget = ReadBudget::new();
+            let mut io = self.stream.io(&mut budget, stats);
+            self.unsent = open.outbox.flush(&mut io).is_err();
         }
-        match *stage {
+        match open.stage {
             Stage::Closing | Stage::Answering { .. } => CloseProgress::Pending,
             Stage::Active | Stage::Gone => CloseProgress::Broken,
         }
@@ -383,7 +399,7 @@ impl WebSocket {
 
     /// Whether the server has ended the link, but is still owed a close frame or a clean end.
     pub(crate) fn must_answer_end(&self) -> bool {
-        matches!(self.state, State::Open(_, Stage::Answering { .. }))
+        matches!(&self.state, State::Open(open) if matches!(open.stage, Stage::Answering { .. }))
     }
 
     /// Continues a close: writes the rest of it, and discards input until the server's close or
@@ -395,51 +411,132 @@ impl WebSocket {
     ) -> CloseProgress {
         let mut budget = ReadBudget::new();
         self.flush_answer(&mut budget, stats);
-        let State::Open(context, stage) = &mut self.state else {
+        let State::Open(open) = &mut self.state else {
             debug_assert!(false, "a WebSocket in its handshake is dropped, not closed");
             return CloseProgress::Broken;
         };
-        match stage {
+        match open.stage {
             Stage::Answering { .. } => return self.stream.tcp.continue_close(buffer, stats),
             Stage::Closing => {}
             Stage::Active | Stage::Gone => return CloseProgress::Broken,
         }
         let mut io = self.stream.io(&mut budget, stats);
-        match context.flush(&mut io) {
+        match open.outbox.flush(&mut io) {
             Ok(()) => self.unsent = false,
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return CloseProgress::Broken,
         }
-        for _ in 0..MAX_FRAMES {
-            match context.read(&mut io) {
-                Ok(Message::Close(_)) => {
-                    io.shutdown_write();
-                    return CloseProgress::Confirmed;
-                }
-                Ok(_) => {}
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return CloseProgress::Broken,
+        match open.discard_until_close(buffer, &mut io) {
+            Ok(true) => {
+                io.shutdown_write();
+                CloseProgress::Confirmed
             }
+            Ok(false) => {
+                self.drained = budget.drained;
+                CloseProgress::Pending
+            }
+            Err(()) => CloseProgress::Broken,
         }
-        self.drained = budget.drained;
-        CloseProgress::Pending
     }
 }
 
-/// Queues a close frame, and writes what the system takes. Returns whether some of it remains.
-fn queue_close(
-    context: &mut WebSocketContext,
-    stream: &mut MaybeTlsStream,
-    budget: &mut ReadBudget,
-    stats: &mut IoStats,
-    code: CloseCode,
-    reason: &'static str,
-) -> bool {
-    // A full buffer must not keep the close out.
-    context.set_config(|config| config.max_write_buffer_size = usize::MAX);
-    let reason = Utf8Bytes::from_static(reason);
-    let frame = CloseFrame { code, reason };
-    context
-        .close(&mut stream.io(budget, stats), Some(frame))
-        .is_err()
+impl Open {
+    /// Writes messages until the client has no more, or the system takes no more.
+    fn send(
+        &mut self,
+        client: &mut impl LinkHandle,
+        opcode: u8,
+        io: &mut MaybeTlsIo<'_>,
+    ) -> io::Result<()> {
+        loop {
+            self.outbox.flush(io)?;
+            while self.outbox.len() < WRITE_BYTES
+                && let Some(bytes) = client.transmit()
+            {
+                let length = bytes.len();
+                // A message that is framed is sent or lost with the link, so it counts as sent.
+                self.outbox.push(opcode, bytes)?;
+                client.transmitted(length);
+            }
+            if !self.outbox.has_output() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads and discards frames. Returns whether the server's close was one of them; `Err` if the
+    /// connection ended without it.
+    fn discard_until_close(
+        &mut self,
+        buffer: &mut [u8],
+        io: &mut MaybeTlsIo<'_>,
+    ) -> Result<bool, ()> {
+        let mut total = 0;
+        let mut unread = std::mem::take(&mut self.unread);
+        loop {
+            let mut rest = &*unread;
+            while !rest.is_empty() {
+                match self.reader.next(rest) {
+                    Ok((_, Some(Frame::Close(_)))) => return Ok(true),
+                    Ok((used, _)) => rest = rest.get(used..).unwrap_or_default(),
+                    Err(_) => return Err(()),
+                }
+            }
+            if total >= MAX_CLOSING_BYTES {
+                return Ok(false);
+            }
+            let piece = buffer.len().min(MAX_CLOSING_BYTES);
+            match io.read(buffer.get_mut(..piece).unwrap_or_default()) {
+                Ok(0) => return Err(()),
+                Ok(bytes) => {
+                    total += bytes;
+                    unread.clear();
+                    unread.extend_from_slice(buffer.get(..bytes).unwrap_or_default());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(_) => return Err(()),
+            }
+        }
+    }
+}
+
+/// The frames of one pass.
+struct Pass {
+    text: bool,
+    frames: usize,
+    any: bool,
+}
+
+impl Pass {
+    /// Takes frames, and passes messages on, until the budget or the client's space is used up.
+    /// Returns the rest of the input.
+    fn take_frames<'a>(
+        &mut self,
+        open: &mut Open,
+        client: &mut impl LinkHandle,
+        mut input: &'a [u8],
+    ) -> Result<&'a [u8], close::Ending> {
+        while !input.is_empty() && self.frames < MAX_FRAMES && client.wants_input() {
+            let (used, frame) = open.reader.next(input)?;
+            input = input.get(used..).unwrap_or_default();
+            self.frames += usize::from(frame.is_some());
+            match frame {
+                Some(Frame::Message { text, .. }) if text != self.text => {
+                    return Err(Violation::wrong_kind(self.text).into());
+                }
+                Some(Frame::Message { bytes, .. }) => {
+                    if self.text && std::str::from_utf8(bytes).is_err() {
+                        let cause = "the server sent a text message that is not UTF-8";
+                        return Err(Violation::invalid_text(cause).into());
+                    }
+                    client.handle(LinkInput::Received(bytes));
+                    self.any = true;
+                }
+                Some(Frame::Ping(payload)) => open.outbox.answer_ping(payload),
+                Some(Frame::Close(payload)) => return Err(close::on_close_frame(payload)),
+                Some(Frame::Fragment | Frame::Pong) | None => {}
+            }
+        }
+        Ok(input)
+    }
 }

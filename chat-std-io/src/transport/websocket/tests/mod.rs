@@ -103,7 +103,8 @@ impl Harness {
 
     /// One pass, as a session does it.
     fn pass(&mut self) -> ReadOutcome {
-        match self.socket.receive(&mut self.client, &mut self.stats) {
+        let (client, buffer) = (&mut self.client, &mut self.buffer);
+        match self.socket.receive(client, buffer, &mut self.stats) {
             Ok(outcome) => {
                 self.socket.send(&mut self.client, &mut self.stats);
                 outcome
