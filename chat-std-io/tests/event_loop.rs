@@ -152,7 +152,7 @@ mod outside {
     use chat_std_io::{PublishOptions, State, SubscribeOptions};
     use mio::unix::SourceFd;
     use mio::{Events, Interest, Poll, Registry, Token};
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
     use std::os::fd::AsRawFd;
 
     /// Watches the sockets, as the crate docs describe.
@@ -314,6 +314,12 @@ mod outside {
         let [session] = sessions;
         session.close(LONG);
         server.stop();
+    }
+
+    #[test]
+    fn the_timeout_covers_the_race_between_addresses_over_udp() {
+        let mute = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        connects_past_a_dead_address(Transport::Udp, mute.local_addr().unwrap());
     }
 
     #[test]
