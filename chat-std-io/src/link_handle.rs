@@ -44,3 +44,26 @@ impl LinkHandle for ClientLink<'_> {
         self.chat.transmitted(self.id, bytes);
     }
 }
+
+/// A link that the client has closed: what still arrives is discarded.
+pub(crate) struct Discard {
+    pub(crate) now: Timestamp,
+}
+
+impl LinkHandle for Discard {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn wants_input(&self) -> bool {
+        true
+    }
+
+    fn handle(&mut self, _: LinkInput<'_>) {}
+
+    fn transmit(&mut self) -> Option<&[u8]> {
+        None
+    }
+
+    fn transmitted(&mut self, _: usize) {}
+}

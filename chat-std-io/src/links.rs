@@ -41,6 +41,7 @@ pub(crate) struct Links {
     /// The poller was made since the last sleep.
     poller_is_new: bool,
     pub(crate) summary: CloseSummary,
+    newest: Newest,
     pub(crate) stats: IoStats,
 }
 
@@ -59,6 +60,16 @@ enum LinkState {
 struct Closing {
     socket: Socket,
     until: Timestamp,
+}
+
+/// The link that was opened last.
+#[derive(Default)]
+struct Newest {
+    id: Option<LinkId>,
+    /// Whether it was ever connected.
+    connected: bool,
+    /// How it ended, if the server ended it.
+    end: CloseSummary,
 }
 
 /// How the links that are gone have ended.
@@ -80,6 +91,7 @@ impl Links {
             poller: None,
             poller_is_new: false,
             summary: CloseSummary::default(),
+            newest: Newest::default(),
             stats: IoStats::default(),
         }
     }
@@ -126,6 +138,14 @@ impl Links {
         self.closing.iter().any(|closing| closing.socket.unsent())
     }
 
+    /// Begins the summary of a session's close. Of the links that ended before, only the newest
+    /// counts: the application has used no other since. `failed`: whether the client reported the
+    /// end of its connection as an error, by a disconnect message for example.
+    pub(crate) fn begin_summary(&mut self, failed: bool) {
+        self.summary = self.newest.end;
+        self.summary.unconfirmed |= failed && self.newest.connected;
+    }
+
     /// Continues connects, and passes readable input to the client, as far as it wants input.
     pub(crate) fn receive(&mut self, chat: &mut ChatClient, now: Timestamp) -> ReadOutcome {
         let mut total = ReadOutcome {
@@ -149,6 +169,7 @@ impl Links {
             live,
             closing,
             summary,
+            newest,
             stats,
             ..
         } = self;
@@ -178,8 +199,9 @@ impl Links {
             };
             log::debug!(target: "photon_chat::net", "{}: ended by the server ({kind:?})", link.id);
             // Asked before the client is given the end, which drops its output.
-            summary.unsent |= socket.unsent() || chat.transmit(now, link.id).is_some();
-            summary.unconfirmed = true;
+            let unsent = socket.unsent() || chat.transmit(now, link.id).is_some();
+            summary.add_end_of_server(unsent);
+            newest.note_end_of_server(link.id, unsent);
             chat.handle_link(now, link.id, end.into());
             if socket.must_answer_end() {
                 // `retain_mut` removes the link below.
@@ -213,6 +235,7 @@ impl Links {
             any = true;
             match on_connected(chat, now, link.id, connected) {
                 Some(socket) => {
+                    self.newest.connected |= self.newest.id == Some(link.id);
                     link.state = LinkState::Connected(socket);
                     true
                 }
@@ -273,6 +296,10 @@ impl Links {
             "link ids are never reused"
         );
         log::debug!(target: "photon_chat::net", "{id}: connecting to {target}");
+        self.newest = Newest {
+            id: Some(id),
+            ..Newest::default()
+        };
         match Attempt::start(&target, wire, &self.setup, now, &self.waker) {
             Ok(attempt) => {
                 let state = LinkState::Connecting(Box::new(attempt));
@@ -297,6 +324,16 @@ impl Links {
         let LinkState::Connected(mut socket) = self.live.remove(index).state else {
             return;
         };
+        // An end of the server that lies unread in the socket is no answer to ours. One behind more
+        // input than two passes read is not noticed: to read on would hold up the caller.
+        if socket.discard_input(now, &mut self.stats).is_err() {
+            self.summary.add_end_of_server(socket.unsent());
+            self.newest.note_end_of_server(id, socket.unsent());
+            if socket.must_answer_end() {
+                keep_closing(&mut self.closing, socket, now, &mut self.summary);
+            }
+            return;
+        }
         match socket.close(&mut self.stats) {
             CloseProgress::Pending => {
                 keep_closing(&mut self.closing, socket, now, &mut self.summary);
@@ -401,7 +438,22 @@ fn wants_input(chat: &ChatClient, id: LinkId, socket: &Socket) -> bool {
     socket.is_always_read() || chat.wants_input(id)
 }
 
+impl Newest {
+    /// Notes that the server ended a link before the client did.
+    fn note_end_of_server(&mut self, id: LinkId, unsent: bool) {
+        if self.id == Some(id) {
+            self.end.add_end_of_server(unsent);
+        }
+    }
+}
+
 impl CloseSummary {
+    /// Adds a connection that the server ended before the client did.
+    fn add_end_of_server(&mut self, unsent: bool) {
+        self.unsent |= unsent;
+        self.unconfirmed = true;
+    }
+
     /// Adds a connection that is about to be dropped.
     fn add(&mut self, socket: &Socket, progress: CloseProgress) {
         self.unsent |= socket.unsent();

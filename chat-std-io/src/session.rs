@@ -1,13 +1,13 @@
 //! [`Session`]: a chat client with its sockets and its clock.
 
 use crate::clock::Clock;
-use crate::links::{CloseSummary, Links, POLL_INTERVAL};
+use crate::links::{Links, POLL_INTERVAL};
 #[cfg(any(unix, windows))]
 use crate::open_socket::OpenSocket;
 use crate::options::SessionOptions;
 use crate::stats::IoStats;
 use crate::waker::Waker;
-use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, Timestamp};
+use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, State, Timestamp};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -54,10 +54,12 @@ pub enum SessionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseOutcome {
     /// The servers received everything that was accepted, or there was nothing. Over TCP and
-    /// WebSocket they closed in answer; over UDP they acknowledged all of it.
+    /// WebSocket they closed in answer, and not before the client did; over UDP they acknowledged
+    /// all of it.
     Confirmed,
     /// The system took everything, and continues to send it even if the program ends now. Whether
-    /// it arrives is unknown. Over TCP and WebSocket only.
+    /// it arrives is unknown. Over UDP only if the newest connection ended by itself: also the result
+    /// if the server ended it first, or it failed, even if the application learned of that before.
     Sent,
     /// Some accepted output was not sent in time, or over UDP not acknowledged in time, or the
     /// connection broke before.
@@ -375,8 +377,7 @@ impl Session {
     /// ```
     pub fn close(mut self, timeout: Duration) -> CloseOutcome {
         let until = self.clock.now().plus(timeout);
-        // Links that ended before this call do not count.
-        self.links.summary = CloseSummary::default();
+        self.links.begin_summary(self.chat.state() == State::Error);
         let unsent_before = self.chat.stats().closed_with_unsent_data;
         self.chat.disconnect();
         loop {

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
-use super::{CloseProgress, LinkEnd, ReadOutcome, Visit, tcp::Stream, udp::Datagrams};
-use crate::link_handle::LinkHandle;
+use super::{CloseProgress, LinkEnd, ReadOutcome, Visit, tcp::Stream, udp::Datagrams, with_chunk};
+use crate::link_handle::{Discard, LinkHandle};
 use crate::stats::IoStats;
 use chat_core::Timestamp;
 
@@ -111,6 +111,30 @@ impl Socket {
             #[cfg(feature = "websocket")]
             Self::Messages(messages) => messages.stream().simulate_connection_loss(),
         }
+    }
+
+    /// Discards what has arrived on a link that the client has closed, within the limits of two
+    /// passes. `Err` is the server's end.
+    pub(crate) fn discard_input(
+        &mut self,
+        now: Timestamp,
+        stats: &mut IoStats,
+    ) -> Result<(), LinkEnd> {
+        let client = &mut Discard { now };
+        // A datagram link has no end of its own, and the client handled its input. Before its
+        // handshakes are complete, a link carries nothing that could be confirmed.
+        if matches!(self, Self::Datagrams(_)) || self.is_opening() {
+            return Ok(());
+        }
+        with_chunk(|buffer| {
+            // Twice, because a pass over a stream stops at a read that does not fill the buffer, and
+            // the end may lie behind it.
+            let first = self.receive(client, buffer, stats)?;
+            if first.any && !first.more {
+                self.receive(client, buffer, stats)?;
+            }
+            Ok(())
+        })
     }
 
     /// Begins to close a link that the client has closed.
