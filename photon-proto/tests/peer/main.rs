@@ -7,6 +7,7 @@
 //! over each wire, whole and cut at every byte.
 
 mod harness;
+mod held_text;
 mod order;
 mod pair;
 mod witness;

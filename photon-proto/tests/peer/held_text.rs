@@ -1,0 +1,112 @@
+//! Received JSON text counts towards the cap, in either role, until its last frame is taken.
+//! Issue 11, item 19.
+
+use super::harness::drain;
+use photon_proto::message::MessageWriter;
+use photon_proto::peer::{Encryption, End, Inbound, Peer, PeerConfig, SubProtocol, Wire};
+use photon_proto::{Limits, Protocol, Random, Timestamp, json};
+use std::sync::Arc;
+
+const NOW: Timestamp = Timestamp::from_millis(10);
+const MESSAGE_LIMIT: usize = 8 * 1024;
+/// A cap is never below twice the message limit.
+const CAP: usize = 2 * MESSAGE_LIMIT;
+const WIRE: Wire = Wire::WebSocket {
+    secure: true,
+    protocol: SubProtocol::Json,
+};
+
+/// One text with so many frames, each with an event (for clients) or a request.
+fn text(for_client: bool, frames: usize, filler: usize) -> Vec<u8> {
+    let mut message = Vec::new();
+    let limits = Limits::DEFAULT;
+    let writer = if for_client {
+        MessageWriter::event(&mut message, Protocol::V18, &limits, 77)
+    } else {
+        MessageWriter::request(&mut message, Protocol::V18, &limits, 77)
+    };
+    let mut writer = writer.unwrap();
+    writer.put(1, "x".repeat(filler).as_str()).unwrap();
+    writer.finish().unwrap();
+    let mut text = Vec::new();
+    for _ in 0..frames {
+        json::encode_message(&mut text, &limits, &message).unwrap();
+    }
+    text
+}
+
+/// A peer in each role, ready for messages, and whether it is the client.
+fn each(test: impl Fn(Peer, bool)) {
+    let mut config = PeerConfig::default();
+    config.protocol = SubProtocol::Json;
+    config.encryption = Encryption::Off;
+    config.incoming_cap_bytes = 0;
+    config.limits.max_received_bytes = MESSAGE_LIMIT;
+    let config = Arc::new(config);
+    let mut random = Random::new([5; 32]);
+    let mut client = Peer::client(config.clone(), WIRE, "app", &mut random);
+    client.link_opened(NOW, false);
+    let mut greeting = Vec::new();
+    json::encode_session(&mut greeting, &Limits::DEFAULT, "0123456789abcdef").unwrap();
+    client.handle_bytes(NOW, &greeting);
+    drain(&mut client, NOW, &mut random);
+    let mut server = Peer::server(config, WIRE);
+    server.link_opened(NOW, false);
+    server.answer_init(&mut random);
+    for (peer, is_client) in [(client, true), (server, false)] {
+        println!("client: {is_client}");
+        test(peer, is_client);
+    }
+}
+
+#[test]
+fn sound19_held_json_text_counts_towards_the_cap() {
+    for (frames, filler) in [(1, 3_000), (1, 10), (30, 20)] {
+        each(|mut peer, is_client| {
+            let text = text(is_client, frames, filler);
+            let (before, mut held) = (peer.buffered_bytes(), 0);
+            while peer.wants_input() {
+                peer.handle_bytes(NOW, &text);
+                held += text.len();
+                assert!(peer.buffered_bytes() >= before + held, "{held}");
+                assert!(held < CAP + text.len(), "{held}");
+            }
+            let taken = drain(&mut peer, NOW, &mut Random::new([6; 32]));
+            assert_eq!(taken.len(), held / text.len() * frames);
+            let is_message = |one: &Inbound<_>| matches!(one, Inbound::Message { .. });
+            assert!(taken.iter().all(is_message));
+            assert_eq!(peer.buffered_bytes(), before);
+            assert!(peer.wants_input());
+        });
+    }
+}
+
+#[test]
+fn sound19_a_text_counts_until_its_last_frame_is_taken() {
+    each(|mut peer, is_client| {
+        let before = peer.buffered_bytes();
+        peer.handle_bytes(NOW, &text(is_client, 50, 20));
+        let mut random = Random::new([6; 32]);
+        for frame in 1..=50 {
+            assert!(peer.has_input());
+            let taken = peer.receive(NOW, &mut random);
+            assert!(matches!(taken, Inbound::Message { .. }), "{taken:?}");
+            let counts = peer.buffered_bytes() > before;
+            assert_eq!(counts, frame < 50, "after frame {frame}");
+        }
+    });
+}
+
+#[test]
+fn sound19_far_more_text_than_wanted_ends_the_connection() {
+    each(|mut peer, is_client| {
+        let text = text(is_client, 1, 3_000);
+        for _ in 0..=(CAP + MESSAGE_LIMIT) / text.len() {
+            peer.handle_bytes(NOW, &text);
+            assert!(peer.buffered_bytes() <= peer.unsent_bytes() + CAP + MESSAGE_LIMIT);
+        }
+        let taken = drain(&mut peer, NOW, &mut Random::new([6; 32]));
+        assert!(matches!(taken.last(), Some(Inbound::Ended(End::Overrun))));
+        assert_eq!(peer.buffered_bytes(), peer.unsent_bytes());
+    });
+}
