@@ -4,7 +4,7 @@
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::limits::Budget;
 use crate::reader::Reader;
-use crate::value::{Type, Value};
+use crate::value::{KeyOrder, Type, Value};
 use alloc::vec::Vec;
 
 use super::{Encoder, encode_tagged};
@@ -48,47 +48,38 @@ impl Pairs {
     /// Completes a Hashtable. A key that occurs twice keeps its first position and its last value,
     /// as in the official reader.
     pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
+        let mut dropped = alloc::vec![];
         if first_duplicate(&self.0, |pair| &pair.0).is_some() {
-            // Indexes are sorted, not pairs: the pairs would need as much memory again, which is
-            // not charged.
-            let mut order: Vec<usize> = (0..self.0.len()).collect();
-            order.sort_by(
-                |&left, &right| match (self.0.get(left), self.0.get(right)) {
-                    (Some(one), Some(other)) => one.0.cmp(&other.0).then(left.cmp(&right)),
-                    _ => left.cmp(&right),
-                },
-            );
-            let mut dropped = alloc::vec![false; self.0.len()];
-            let mut first = None::<usize>;
-            for index in order {
-                let same = first.filter(|&kept| {
-                    matches!((self.0.get(kept), self.0.get(index)), (Some(one), Some(other)) if one.0 == other.0)
-                });
-                if let Some(kept) = same {
-                    if kept != index {
-                        let later = self
-                            .0
-                            .get_mut(index)
-                            .map(|pair| core::mem::replace(&mut pair.1, Value::Null));
-                        if let (Some(later), Some(target)) = (later, self.0.get_mut(kept)) {
-                            target.1 = later;
-                        }
-                        if let Some(flag) = dropped.get_mut(index) {
-                            *flag = true;
-                        }
-                    }
-                } else {
-                    first = Some(index);
-                }
-            }
-            let mut flags = dropped.into_iter();
-            self.0.retain(|_| !flags.next().unwrap_or(false));
-            debug_assert!(flags.next().is_none(), "one flag per pair");
-            debug_assert!(
-                first_duplicate(&self.0, |pair| &pair.0).is_none(),
-                "no key is left twice"
-            );
+            // Indices are kept, not pairs: the pairs would need as much memory again, which is not
+            // charged.
+            dropped = KeyOrder::new(&self.0, |pair| &pair.0)
+                .duplicates()
+                .collect();
         }
+        if dropped.is_empty() {
+            return self.0;
+        }
+        // Duplicates of one key are in order, so the last one wins.
+        for (index, first) in &dropped {
+            let later = self
+                .0
+                .get_mut(*index)
+                .map(|pair| core::mem::replace(&mut pair.1, Value::Null));
+            if let (Some(later), Some(target)) = (later, self.0.get_mut(*first)) {
+                target.1 = later;
+            }
+        }
+        dropped.sort_unstable();
+        let (mut next, mut index) = (dropped.iter().map(|(index, _)| *index).peekable(), 0);
+        self.0.retain(|_| {
+            let drop = next.next_if_eq(&index).is_some();
+            index += 1;
+            !drop
+        });
+        debug_assert!(
+            first_duplicate(&self.0, |pair| &pair.0).is_none(),
+            "no key is left twice"
+        );
         self.0
     }
 
@@ -123,17 +114,8 @@ fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize
             })
             .map(|(index, _)| index);
     }
-    let mut sorted: Vec<(usize, &T)> = entries.iter().enumerate().collect();
-    sorted.sort_by(|(left_at, left), (right_at, right)| {
-        key(left).cmp(key(right)).then(left_at.cmp(right_at))
-    });
-    sorted
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [(_, left), (index, right)] if key(left) == key(right) => Some(*index),
-            _ => None,
-        })
-        .min()
+    let order = KeyOrder::new(entries, key);
+    order.duplicates().map(|(index, _)| index).min()
 }
 
 /// Checks that a map can be encoded: no key is null, a container or a duplicate.

@@ -2,9 +2,11 @@
 
 mod convert;
 mod display;
+mod key_order;
 mod order;
 
 pub use convert::MapKey;
+pub(crate) use key_order::KeyOrder;
 
 use crate::text::Text;
 use alloc::boxed::Box;
@@ -356,6 +358,7 @@ impl Value {
         }
     }
 
+    /// The place of the type in the order of values.
     const fn rank(&self) -> u8 {
         match self {
             Self::Null => 0,

@@ -67,7 +67,21 @@ impl Eq for Array {}
 impl Ord for Value {
     /// A total order for finding duplicates. Its only meaning is equality. Floats compare by their
     /// bits.
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
+        // The types of most keys are compared where a map is searched, without a call.
+        match (self, other) {
+            (Self::String(left), Self::String(right)) => left.as_bytes().cmp(right.as_bytes()),
+            (Self::Int(left), Self::Int(right)) => left.cmp(right),
+            (Self::Byte(left), Self::Byte(right)) => left.cmp(right),
+            (Self::Short(left), Self::Short(right)) => left.cmp(right),
+            _ => self.cmp_any(other),
+        }
+    }
+}
+
+impl Value {
+    fn cmp_any(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
             (Self::Byte(left), Self::Byte(right)) => left.cmp(right),
