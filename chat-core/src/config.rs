@@ -46,6 +46,7 @@ pub struct ChatConfig {
     pub(crate) flush_timeout_ms: u64,
     pub(crate) event_cap_bytes: usize,
     pub(crate) max_messages_per_service: u32,
+    pub(crate) max_work_per_service: u64,
     pub(crate) channel_cache_messages: usize,
     pub(crate) cache_cap_bytes: usize,
     pub(crate) presence_cap_bytes: usize,
@@ -133,6 +134,7 @@ impl ChatConfig {
             flush_timeout_ms: 1_000,
             event_cap_bytes: 4 * 1024 * 1024,
             max_messages_per_service: 1_000,
+            max_work_per_service: 4_000_000,
             channel_cache_messages: 100,
             cache_cap_bytes: 4 * 1024 * 1024,
             presence_cap_bytes: 4 * 1024 * 1024,
@@ -329,6 +331,16 @@ impl ChatConfig {
     #[must_use]
     pub fn max_messages_per_service(mut self, messages: u32) -> Self {
         self.max_messages_per_service = messages.max(1);
+        self
+    }
+
+    /// Sets how much work one `service` call does at most, in addition to its last message. The
+    /// others wait for the next call. A unit is about one instruction: the client estimates it from
+    /// the messages, bytes and values that it decodes ([`Stats::work`](crate::Stats::work)), so that
+    /// no input holds up a frame for long. At least 1, default 4,000,000, which is about 2 ms.
+    #[must_use]
+    pub fn max_work_per_service(mut self, work: u64) -> Self {
+        self.max_work_per_service = work.max(1);
         self
     }
 

@@ -12,6 +12,10 @@ use core::time::Duration;
 pub struct Stats {
     /// Received messages that could be decoded, including those of the counters below.
     pub received_messages: u64,
+    /// Estimated work of processing input, in about one instruction each: messages, bytes and values.
+    /// [`ChatConfig::max_work_per_service`](crate::ChatConfig::max_work_per_service) limits it for
+    /// each call.
+    pub work: u64,
     /// Messages that could not be decoded. Each one is also an
     /// [`Event::BadMessage`](crate::Event::BadMessage).
     pub bad_messages: u64,

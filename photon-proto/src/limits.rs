@@ -58,6 +58,11 @@ impl Budget {
         }
     }
 
+    /// How many more values fit.
+    pub(crate) const fn values_left(&self) -> u32 {
+        self.values
+    }
+
     /// Runs `read` inside a container, one level deeper. `offset` is the position of the container.
     #[inline]
     pub(crate) fn nested<T>(

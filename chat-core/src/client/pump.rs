@@ -15,6 +15,16 @@ use photon_proto::Timestamp;
 use photon_proto::message::Header;
 use photon_proto::peer::Inbound;
 
+/// The work of taking a message, whatever its length. The unit of work is about one instruction.
+/// All of these are upper estimates for what the hostile inputs of `photon-bench` measure.
+const WORK_PER_MESSAGE: u64 = 2_000;
+/// The work of each byte of a message.
+const WORK_PER_BYTE: u64 = 8;
+/// The additional work of each byte of an encrypted message.
+const WORK_PER_ENCRYPTED_BYTE: u64 = 30;
+/// The additional work of each byte of JSON, which is parsed and transcoded.
+const WORK_PER_JSON_BYTE: u64 = 60;
+
 /// The result of [`ChatClient::service`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,7 +82,9 @@ impl ChatClient {
     ///
     /// Stops at a state change, so that the application observes each state while it lasts, and
     /// after [`ChatConfig::max_messages_per_service`](crate::ChatConfig::max_messages_per_service)
-    /// messages. [`Serviced::more`] tells whether input remains. An idle call does nothing.
+    /// messages or
+    /// [`ChatConfig::max_work_per_service`](crate::ChatConfig::max_work_per_service) of work.
+    /// [`Serviced::more`] tells whether input remains. An idle call does nothing.
     pub fn service(&mut self, now: Timestamp) -> Serviced {
         let now = self.advance(now);
         if self.poll_timeout().is_none_or(|at| at > now) {
@@ -85,10 +97,21 @@ impl ChatClient {
         // Messages come next, and deadlines last: a response that arrived before its deadline
         // counts even if the application calls late.
         let state = self.state;
-        let mut budget = self.config.max_messages_per_service;
-        while budget > 0 && self.state == state && self.can_process() {
-            budget -= 1;
+        let mut messages_left = self.config.max_messages_per_service;
+        let work_end = self
+            .stats
+            .work
+            .saturating_add(self.config.max_work_per_service);
+        while messages_left > 0
+            && self.stats.work < work_end
+            && self.state == state
+            && self.can_process()
+        {
+            messages_left -= 1;
+            let text_before = self.text_bytes();
             let action = self.process_message(now);
+            self.stats.work +=
+                WORK_PER_JSON_BYTE * text_before.saturating_sub(self.text_bytes()) as u64;
             self.apply(action);
         }
         if self.state == state {
@@ -192,6 +215,14 @@ impl ChatClient {
         self.holds_input() && !self.events.is_full()
     }
 
+    /// The bytes that the connection holds if they are JSON, which is parsed as it is taken; else 0.
+    fn text_bytes(&self) -> usize {
+        match &self.connection {
+            Some(connection) if self.config.is_json() => connection.peer.buffered_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Processes one message, or the end of the link.
     fn process_message(&mut self, now: Timestamp) -> Action {
         debug_assert!(
@@ -203,10 +234,21 @@ impl ChatClient {
             return Action::Nothing;
         };
         let server = connection.server;
+        self.stats.work += WORK_PER_MESSAGE;
         let received = match connection.peer.receive(now, &mut self.random) {
             Inbound::Nothing => return Action::Nothing,
-            Inbound::Message { kind, message, .. } => Ok((kind, message)),
-            Inbound::Bad { error, message } => Err((error, message)),
+            Inbound::Message {
+                kind,
+                message,
+                encrypted,
+            } => {
+                self.stats.work += work_of(message, encrypted);
+                Ok((kind, message))
+            }
+            Inbound::Bad { error, message } => {
+                self.stats.work += work_of(message, false);
+                Err((error, message))
+            }
             Inbound::Handshake => {
                 self.stats.received_messages += 1;
                 return Action::Nothing;
@@ -297,4 +339,14 @@ impl ChatClient {
             self.fail_connection(CauseKind::Silent { elapsed }, |cause| cause);
         }
     }
+}
+
+/// The work of decoding a message, except for its values.
+fn work_of(message: &[u8], encrypted: bool) -> u64 {
+    let per_byte = if encrypted {
+        WORK_PER_BYTE + WORK_PER_ENCRYPTED_BYTE
+    } else {
+        WORK_PER_BYTE
+    };
+    message.len() as u64 * per_byte
 }

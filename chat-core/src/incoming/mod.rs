@@ -25,6 +25,10 @@ use alloc::vec::Vec;
 use photon_proto::message::{Message, MessageKind};
 use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value};
 
+/// The work of a value of a message, from decoding to dropping it, in the unit of
+/// [`Stats::work`].
+const WORK_PER_VALUE: u64 = 400;
+
 /// The parts of the client that a message may change. The peer is not among them: the message is
 /// borrowed from it. So whatever concerns the connection is returned as an [`Action`].
 pub(crate) struct Incoming<'c> {
@@ -157,7 +161,9 @@ impl Incoming<'_> {
                 Ok(Action::Nothing)
             }
             (Server::FrontEnd, _) if self.state == State::ConnectedToFrontEnd => {
-                let parameters = params.to_parameters()?;
+                let parameters = params.to_parameters();
+                self.count_work(&params);
+                let parameters = parameters?;
                 self.count_surplus(&mut params)?;
                 self.chat_response(code, return_code, debug_message, parameters);
                 Ok(Action::Nothing)
@@ -214,6 +220,13 @@ impl Incoming<'_> {
         });
     }
 
+    /// Counts the work of the values that were decoded or skipped.
+    fn count_work(&mut self, params: &Params<'_>) {
+        let limit = self.config.peer.limits.max_values;
+        let values = limit.saturating_sub(params.values_left());
+        self.stats.work += WORK_PER_VALUE * u64::from(values);
+    }
+
     /// Counts the bytes after the last parameter. They are tolerated: newer servers may append
     /// data. Spec: wire.md 10.
     fn count_surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
@@ -238,6 +251,7 @@ impl Incoming<'_> {
                 Ok(())
             }
         };
+        self.count_work(&params);
         match handled {
             Ok(()) => self.count_surplus(&mut params),
             // The bytes are well formed but the event lacks what it needs: it is dropped and not

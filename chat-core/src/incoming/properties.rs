@@ -18,19 +18,23 @@ impl Incoming<'_> {
         let (Some(channel), Some(properties)) = (text(channel), properties) else {
             return Err(missing("channel or properties (p1, p22)"));
         };
-        let properties = pairs(properties.to_value(&self.config.peer.limits)?);
-        let user = text(user);
-        let Some(complete) = self
-            .model
-            .change_properties(&channel, user.as_deref(), &properties)
-        else {
+        // The channel is looked up before the properties are decoded, so that events of unknown
+        // channels are cheap.
+        if self.model.public.get(&channel).is_none() {
             self.stats.unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!("properties of an unknown channel were dropped"),
             );
             return Ok(());
-        };
+        }
+        let properties = pairs(properties.to_value(&self.config.peer.limits)?);
+        let user = text(user);
+        let complete = self
+            .model
+            .change_properties(&channel, user.as_deref(), &properties);
+        debug_assert!(complete.is_some(), "the channel was found above");
+        let complete = complete.unwrap_or(true);
         self.note_dropped_presence(complete);
         let by = text(by).unwrap_or_default();
         self.events

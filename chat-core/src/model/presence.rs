@@ -2,11 +2,14 @@
 
 use crate::budget::MemoryBudget;
 use crate::codes::property;
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use photon_proto::{Text, Value};
 
 /// The charge for an entry in addition to its content: its share of a map's nodes.
 const ENTRY_BYTES: usize = 64;
+/// From so many changes on, sorting them is cheaper than a search for each.
+const MIN_SORTED_CHANGES: usize = 16;
 
 type Properties = BTreeMap<Value, Value>;
 
@@ -51,7 +54,6 @@ impl Presence {
         budget: &mut MemoryBudget,
         changes: &[(Value, Value)],
     ) -> bool {
-        let mut complete = true;
         for (key, value) in changes {
             match (well_known(key), value) {
                 (Some(property::PUBLISH_SUBSCRIBERS), value) => {
@@ -62,9 +64,8 @@ impl Presence {
                 (Some(property::MAX_SUBSCRIBERS), _) => self.max_subscribers = 0,
                 _ => {}
             }
-            complete &= set(&mut self.properties, budget, key, value);
         }
-        complete
+        set_all(&mut self.properties, budget, changes)
     }
 
     /// Changes properties of a user in the channel. Returns false if there was not enough memory
@@ -85,10 +86,7 @@ impl Presence {
             debug_assert!(false, "the user was inserted above");
             return false;
         };
-        let mut complete = true;
-        for (key, value) in changes {
-            complete &= set(properties, budget, key, value);
-        }
+        let complete = set_all(properties, budget, changes);
         if properties.is_empty() {
             self.forget_user_properties(budget, user);
         }
@@ -125,20 +123,60 @@ impl Presence {
     }
 }
 
+/// Sets properties; null removes one. Returns false if there was not enough memory for all.
+fn set_all(
+    properties: &mut Properties,
+    budget: &mut MemoryBudget,
+    changes: &[(Value, Value)],
+) -> bool {
+    // Many changes are sorted first. A map that is filled in order is built without a search for
+    // each key, and without half-empty nodes. The keys of changes are distinct.
+    if properties.is_empty() && changes.len() >= MIN_SORTED_CHANGES {
+        let mut complete = true;
+        let sorted = Value::key_order(changes).into_iter();
+        let kept = sorted.filter_map(|index| {
+            let (key, value) = changes.get(index)?;
+            let is_set = !matches!(value, Value::Null);
+            let fits = is_set && budget.try_charge(property_bytes(key, value));
+            complete &= fits || !is_set;
+            fits.then(|| (key.clone(), value.clone()))
+        });
+        *properties = kept.collect();
+        return complete;
+    }
+    changes.iter().fold(true, |complete, (key, value)| {
+        set(properties, budget, key, value) && complete
+    })
+}
+
 /// Sets a property; null removes it. Returns false if there was not enough memory for it.
 fn set(properties: &mut Properties, budget: &mut MemoryBudget, key: &Value, value: &Value) -> bool {
-    if let Some((key, old)) = properties.remove_entry(key) {
-        budget.release(property_bytes(&key, &old));
-    }
     if matches!(value, Value::Null) {
+        if let Some((key, old)) = properties.remove_entry(key) {
+            budget.release(property_bytes(&key, &old));
+        }
         return true;
     }
-    // Even if the new value does not fit, the old one stays removed: it is no longer true.
-    let fits = budget.try_charge(property_bytes(key, value));
-    if fits {
-        properties.insert(key.clone(), value.clone());
+    match properties.entry(key.clone()) {
+        Entry::Occupied(mut old) => {
+            budget.release(property_bytes(old.key(), old.get()));
+            let fits = budget.try_charge(property_bytes(key, value));
+            if fits {
+                old.insert(value.clone());
+            } else {
+                // Even if the new value does not fit, the old one goes: it is no longer true.
+                old.remove();
+            }
+            fits
+        }
+        Entry::Vacant(new) => {
+            let fits = budget.try_charge(property_bytes(key, value));
+            if fits {
+                new.insert(value.clone());
+            }
+            fits
+        }
     }
-    fits
 }
 
 fn clear(properties: &mut Properties, budget: &mut MemoryBudget) {

@@ -33,3 +33,4 @@ mod udp_endings;
 mod udp_flush;
 mod udp_traffic;
 mod websocket;
+mod work;

@@ -54,6 +54,13 @@ impl<'a> Params<'a> {
         self.protocol
     }
 
+    /// How many more values the limits of the message allow: it counts down from
+    /// [`Limits::max_values`](crate::Limits::max_values) with each value that is decoded or skipped.
+    #[must_use]
+    pub const fn values_left(&self) -> u32 {
+        self.budget.values_left()
+    }
+
     /// Moves to the next parameter and returns its key; `None` after the last one.
     ///
     /// # Errors

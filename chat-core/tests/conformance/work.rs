@@ -1,0 +1,187 @@
+//! Work that a peer can make one call do. Issue 11, item 7.
+
+use crate::harness::{Harness, each_with, objects, strings};
+use chat_core::{ChatConfig, Event, LinkInput, SubscribeOptions, Value};
+use photon_proto::{Array, Hashtable};
+
+fn on_front_end(change: fn(ChatConfig) -> ChatConfig, test: impl Fn(Harness)) {
+    each_with(change, |mut harness| {
+        harness.go_to(chat_core::State::ConnectedToFrontEnd);
+        let _request = harness
+            .client
+            .subscribe(["lobby"], &SubscribeOptions::new())
+            .expect("on the front end");
+        harness.pump();
+        harness.raise(
+            5,
+            &[(0, strings(&["lobby"])), (15, Value::from(vec![true]))],
+        );
+        let _before = harness.take_events();
+        test(harness);
+    });
+}
+
+fn properties(channel: &str, from: i32, count: i32) -> Vec<(u8, Value)> {
+    let pairs = (from..from + count).map(|key| (Value::Int(key), Value::Int(1)));
+    vec![
+        (1, channel.into()),
+        (22, Value::Hashtable(Hashtable(pairs.collect()))),
+    ]
+}
+
+/// Delivers the messages and returns the most work of one call, and how many calls worked.
+fn serviced(harness: &mut Harness, messages: &[Vec<(u8, Value)>], code: u8) -> (u64, u32) {
+    let link = harness.link();
+    for message in messages {
+        let bytes = harness.event(code, message);
+        harness.deliver_without_pump(link, &bytes);
+    }
+    let (mut longest, mut calls) = (0, 0);
+    loop {
+        let before = harness.client.stats().work;
+        let more = harness.client.service(harness.now).more;
+        let work = harness.client.stats().work - before;
+        longest = longest.max(work);
+        calls += u32::from(work > 0);
+        if !more {
+            return (longest, calls);
+        }
+    }
+}
+
+#[test]
+fn sound07_work_bounds_a_call_and_the_rest_waits() {
+    on_front_end(
+        |config| config.max_work_per_service(100_000),
+        |mut harness| {
+            let messages: Vec<_> = (0..20).map(|_| properties("lobby", 0, 100)).collect();
+            let (longest, calls) = serviced(&mut harness, &messages, 7);
+            // The last message of a call may begin just below the limit.
+            assert!((100_000..300_000).contains(&longest), "{longest}");
+            assert!(calls >= 10, "{calls}");
+            harness.pump();
+            let changed = harness.take_events();
+            assert_eq!(changed.len(), 20, "nothing is lost");
+        },
+    );
+}
+
+#[test]
+fn sound07_values_count_as_work_and_not_only_bytes() {
+    on_front_end(
+        |config| config,
+        |mut harness| {
+            let work = |harness: &mut Harness, content: Value| {
+                let before = harness.client.stats().work;
+                harness.raise(99, &[(1, content)]);
+                let _events = harness.take_events();
+                harness.client.stats().work - before
+            };
+            let text = work(&mut harness, "x".repeat(4_000).into());
+            let tiny = objects(&vec![Value::Array(Array::Object(Vec::new())); 500]);
+            let containers = work(&mut harness, tiny);
+            assert!(
+                containers > text,
+                "{containers} for values, {text} for bytes"
+            );
+        },
+    );
+}
+
+#[test]
+fn sound07_one_message_is_processed_whatever_it_costs() {
+    on_front_end(
+        |config| config.max_work_per_service(0),
+        |mut harness| {
+            harness.raise(7, &properties("lobby", 0, 1_000));
+            assert_eq!(harness.take_events().len(), 1);
+        },
+    );
+}
+
+#[test]
+fn sound07_properties_of_unknown_channels_are_not_decoded() {
+    on_front_end(
+        |config| config,
+        |mut harness| {
+            let before = harness.client.stats();
+            let table = Value::Hashtable(Hashtable(vec![(Value::Int(1), Value::Int(1))]));
+            harness.raise(7, &[(22, table), (1, "nowhere".into())]);
+            assert_eq!(harness.take_events(), [], "no event");
+            let after = harness.client.stats();
+            assert_eq!(
+                after.unknown_channel_events,
+                before.unknown_channel_events + 1
+            );
+        },
+    );
+}
+
+#[test]
+fn sound07_many_properties_at_once_are_kept_like_single_ones() {
+    on_front_end(
+        |config| config,
+        |mut harness| {
+            let named = |count: i32| -> Vec<(Value, Value)> {
+                (0..count)
+                    .map(|key| {
+                        let key = key.wrapping_mul(-1_640_531_527);
+                        (format!("property{key}").into(), Value::Int(key))
+                    })
+                    .collect()
+            };
+            let kept = |harness: &Harness| -> Vec<(Value, Value)> {
+                let lobby = harness.client.channel("lobby").expect("subscribed");
+                let all = lobby.properties();
+                all.map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            };
+            let raise = |harness: &mut Harness, pairs: Vec<(Value, Value)>| {
+                let table = Value::Hashtable(Hashtable(pairs));
+                harness.raise(7, &[(1, "lobby".into()), (22, table)]);
+            };
+            raise(&mut harness, named(300));
+            let at_once = kept(&harness);
+            let bytes = harness.client.stats().channel_bytes;
+            assert_eq!(at_once.len(), 300);
+            assert!(at_once.is_sorted_by(|left, right| left.0 < right.0));
+            // Removed, all of them, and set again one by one.
+            let removed = named(300).into_iter().map(|(key, _)| (key, Value::Null));
+            raise(&mut harness, removed.collect());
+            assert_eq!(kept(&harness), []);
+            for pair in named(300) {
+                raise(&mut harness, vec![pair]);
+            }
+            assert_eq!(kept(&harness), at_once);
+            assert_eq!(harness.client.stats().channel_bytes, bytes);
+            assert!(
+                harness
+                    .take_events()
+                    .iter()
+                    .all(|event| { matches!(event, Event::PropertiesChanged(_)) })
+            );
+        },
+    );
+}
+
+#[test]
+fn sound07_input_that_holds_no_message_counts_as_work() {
+    on_front_end(
+        |config| config.max_work_per_service(20_000),
+        |mut harness| {
+            if harness.row.json || harness.row.carrier != crate::harness::Carrier::Stream {
+                return;
+            }
+            let pings = [0xF0, 0, 0, 0, 1, 0, 0, 0, 1].repeat(1_000);
+            let link = harness.link();
+            harness
+                .client
+                .handle_link(harness.now, link, LinkInput::Received(&pings));
+            let mut calls = 1;
+            while harness.client.service(harness.now).more {
+                calls += 1;
+            }
+            assert!(calls >= 50, "{calls}");
+        },
+    );
+}
