@@ -3,18 +3,14 @@
 
 use crate::udp::{self, Library};
 use photon_proto::message::{self, Message, MessageWriter};
-use photon_proto::tcp::{self, Delivery};
 use photon_proto::{Element, Limits, Protocol, Timestamp};
 use std::hint::black_box;
 
-use chat_core::{
-    ChatClient, ChatConfig, ConnectOptions, Encryption, LinkCommand, LinkId, LinkInput,
-    SubscribeOptions,
-};
+use chat_core::{ChatClient, LinkId, LinkInput, SubscribeOptions};
+use photon_bench::client::{CHANNEL, Carrier, Connected, frame, subscribed};
 
 /// The text of every message: 100 characters.
 const LINE: &str = "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
-const CHANNEL: &str = "general";
 
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -199,55 +195,8 @@ fn owned(protocol: Protocol, bytes: Vec<u8>) -> Box<dyn FnMut()> {
     })
 }
 
-fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = tcp::begin_frame(out, 0, Delivery::Reliable);
-    write(out);
-    tcp::end_frame(out, start);
-}
-
-/// A client that is connected to the front end and subscribed to the channel, and its link.
 fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
-    let config = ChatConfig::new("tcp://127.0.0.1:1", "app", "1")
-        .protocol(protocol)
-        .encryption(Encryption::Off);
-    let mut chat = ChatClient::new(config, [7; 32]);
-    chat.connect_to_name_server(ConnectOptions::new().region("eu"))
-        .expect("connecting");
-    let now = Timestamp::from_millis(1);
-    let mut link = None;
-    for server in 0..2 {
-        while let Some(command) = chat.poll_command() {
-            if let LinkCommand::Open { link: opened, .. } = command {
-                link = Some(opened);
-            }
-        }
-        let link = link.expect("a link");
-        chat.handle_link(now, link, LinkInput::Opened { ipv6: false });
-        let mut bytes = Vec::new();
-        frame(&mut bytes, |out| out.extend_from_slice(&[0xF3, 1, 0]));
-        frame(&mut bytes, |out| {
-            let mut answer = MessageWriter::response(out, protocol, &Limits::DEFAULT, 230, 0, None)
-                .expect("fits");
-            if server == 0 {
-                answer.put(221, "token").expect("fits");
-                answer.put(230, "127.0.0.1:2").expect("fits");
-            }
-            answer.finish().expect("fits");
-        });
-        chat.handle_link(now, link, LinkInput::Received(&bytes));
-        while chat.service(now).more {}
-    }
-    let link = link.expect("a link");
-    chat.subscribe([CHANNEL], &SubscribeOptions::new())
-        .expect("on the front end");
-    let bytes = subscribed(protocol, CHANNEL);
-    chat.handle_link(now, link, LinkInput::Received(&bytes));
-    while chat.service(now).more {}
-    while chat.poll_event().is_some() {}
-    assert!(
-        chat.can_chat_in_channel(CHANNEL),
-        "the client is not subscribed"
-    );
+    let Connected { chat, link, .. } = Connected::new(Carrier::Stream, protocol);
     (chat, link)
 }
 
@@ -271,10 +220,7 @@ fn settle(open: usize) -> Box<dyn FnMut()> {
     let names: Vec<String> = (0..=open)
         .map(|number| format!("channel{number}"))
         .collect();
-    let outcomes: Vec<Vec<u8>> = names
-        .iter()
-        .map(|name| subscribed(Protocol::V18, name))
-        .collect();
+    let outcomes: Vec<Vec<u8>> = names.iter().map(|name| outcome(name)).collect();
     let mut response = Vec::new();
     frame(&mut response, |out| {
         let response = MessageWriter::response(out, Protocol::V18, &Limits::DEFAULT, 0, 0, None);
@@ -306,16 +252,11 @@ fn settle(open: usize) -> Box<dyn FnMut()> {
     })
 }
 
-/// Event 5 for one channel.
-fn subscribed(protocol: Protocol, name: &str) -> Vec<u8> {
+/// Event 5 for one channel, in a frame.
+fn outcome(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     frame(&mut bytes, |out| {
-        let mut event = MessageWriter::event(out, protocol, &Limits::DEFAULT, 5).expect("fits");
-        event
-            .put_with(0, |out| out.strings([name].iter()))
-            .expect("fits");
-        event.put_with(15, |out| out.bools(&[true])).expect("fits");
-        event.finish().expect("fits");
+        out.extend(subscribed(Protocol::V18, name))
     });
     bytes
 }

@@ -16,6 +16,7 @@
 mod cases;
 mod udp;
 
+use photon_bench::hostile;
 use std::process::{Command, ExitCode, Stdio};
 use udp::Library;
 
@@ -36,7 +37,15 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => table(|_| true),
         [only] if only == "udp" => table(|case| case.messages > 1),
+        [only] if only == "hostile" => hostile_table(),
         [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
+        [flag] if flag == "--hostile-names" => {
+            hostile::all()
+                .iter()
+                .for_each(|input| println!("{}", input.name));
+            ExitCode::SUCCESS
+        }
+        [flag, name] if flag == "--hostile" => run_hostile(name),
         _ => {
             eprintln!(
                 "photon-bench: wrong arguments\nUsage: photon-bench [udp]\nPrints the table, or only \
@@ -45,6 +54,36 @@ fn main() -> ExitCode {
             ExitCode::from(USAGE)
         }
     }
+}
+
+/// Passes one hostile input to a client, for callgrind.
+fn run_hostile(name: &str) -> ExitCode {
+    match hostile::all().into_iter().find(|input| input.name == name) {
+        Some(input) => {
+            hostile::run(&input);
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("photon-bench: there is no hostile input {name:?}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Prints the cost of each hostile input.
+fn hostile_table() -> ExitCode {
+    println!(
+        "{:<45} {:>9} {:>10} {:>6} {:>12} {:>12}",
+        "input", "bytes", "heap", "calls", "work", "longest"
+    );
+    for input in hostile::all() {
+        let cost = hostile::cost(&input);
+        println!(
+            "{:<45} {:>9} {:>10} {:>6} {:>12} {:>12}",
+            input.name, cost.input_bytes, cost.heap_bytes, cost.calls, cost.work, cost.longest_work
+        );
+    }
+    ExitCode::SUCCESS
 }
 
 /// Repeats one case, for callgrind.
