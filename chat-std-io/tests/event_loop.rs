@@ -3,7 +3,7 @@
 mod harness;
 
 use chat_std_io::{Event, Session, Waker};
-use dev_server::Transport;
+use dev_server::{ServerKind, Transport};
 use harness::*;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,6 +144,58 @@ fn two_links_and_blocked_output_sleep_without_polling() {
     }
     session.close(LONG);
     server.stop();
+}
+
+/// The server's end never arrives, because the relay does not read ours.
+fn closing_sleeps(transport: Transport) {
+    let server = Server::over(transport);
+    let name_server = server.addresses.of(transport, ServerKind::NameServer);
+    let relay = Relay::start(name_server.unwrap());
+    let scheme = match transport {
+        Transport::Ws => "ws",
+        Transport::Wss => "wss",
+        _ => "tcp",
+    };
+    let config = user(&format!("{scheme}://{}", relay.address), "alice");
+    let config = config.ping_interval(Duration::from_secs(8));
+    let mut session = Session::with_options(config, server.options()).unwrap();
+    connect(&mut session);
+    drive(&mut session, |_, event| {
+        entered(event, chat_std_io::State::ConnectedToNameServer)
+    });
+    come_to_rest(&mut session);
+    relay.pause();
+    session.chat.disconnect();
+    let (before, began) = (session.io_stats(), Instant::now());
+    session.service();
+    while session.poll_event().is_some() {}
+    let timeout = session.timeout().unwrap();
+    assert!(
+        timeout > Duration::from_millis(500),
+        "a second: {timeout:?}"
+    );
+    while session.timeout().is_some() {
+        session.wait(LONG);
+        while session.poll_event().is_some() {}
+        assert!(began.elapsed() < HANG);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    let after = session.io_stats();
+    assert!(after.wakeups - before.wakeups <= 2, "{before:?} {after:?}");
+    session.close(LONG);
+    relay.resume();
+    server.stop();
+}
+
+#[test]
+fn a_link_that_is_being_closed_sleeps_until_the_end_or_its_deadline() {
+    closing_sleeps(Transport::Tcp);
+    if cfg!(feature = "websocket") {
+        closing_sleeps(Transport::Ws);
+    }
+    if cfg!(feature = "tls") {
+        closing_sleeps(Transport::Wss);
+    }
 }
 
 #[cfg(unix)]

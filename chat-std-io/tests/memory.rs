@@ -73,8 +73,8 @@ fn idle_sessions_are_small() {
     let transports = [
         (Transport::Udp, 8, true),
         (Transport::Tcp, 5, true),
-        (Transport::Ws, 10, cfg!(feature = "websocket")),
-        (Transport::Wss, 20, cfg!(feature = "tls")),
+        (Transport::Ws, 6, cfg!(feature = "websocket")),
+        (Transport::Wss, 16, cfg!(feature = "tls")),
     ];
     for (index, (transport, most_kib, _)) in transports
         .into_iter()
