@@ -244,3 +244,38 @@ fn memory_stays_within_the_limit_whatever_is_sent() {
         }
     }
 }
+
+#[test]
+fn sound06_short_messages_that_wait_take_no_multiple_of_the_cap() {
+    use photon_proto::peer::{Peer, PeerConfig, SubProtocol, Wire};
+    use photon_proto::{Random, Timestamp};
+    use std::sync::Arc;
+
+    let config = Arc::new(PeerConfig::default());
+    let wire = Wire::WebSocket {
+        secure: false,
+        protocol: SubProtocol::GpBinaryV18,
+    };
+    for message in [&b""[..], b"!", &[0; 30]] {
+        for server in [false, true] {
+            let mut accepted = 0;
+            let peak = peak(|| {
+                let mut peer = match server {
+                    true => Peer::server(Arc::clone(&config), wire),
+                    false => Peer::client(Arc::clone(&config), wire, "", &mut Random::new([1; 32])),
+                };
+                peer.link_opened(Timestamp::ZERO, false);
+                while accepted < 8_000_000 && peer.wants_input() {
+                    peer.handle_bytes(Timestamp::ZERO, message);
+                    accepted += 1;
+                }
+            });
+            println!(
+                "{accepted} messages of {} bytes: {peak} bytes",
+                message.len()
+            );
+            // The buffer doubles, and the old one is freed only after the copy.
+            assert!(peak <= 3 * config.incoming_cap_bytes, "{peak}");
+        }
+    }
+}

@@ -610,15 +610,17 @@ fn an_overrun_of_messages_ends_the_link_with_an_error() {
             harness.go_to(State::ConnectedToFrontEnd);
             let link = harness.link();
             let pong = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
-            harness.deliver_without_pump(link, &pong.repeat(2_000 / 9));
+            // Each waits behind its length.
+            let held = 9 + 4;
+            harness.deliver_without_pump(link, &pong.repeat(2_000 / held));
             assert!(harness.client.wants_input(link));
             harness.deliver_without_pump(link, &pong);
             assert!(!harness.client.wants_input(link));
-            harness.deliver_without_pump(link, &pong.repeat(3_000 / 9 - 223));
+            harness.deliver_without_pump(link, &pong.repeat(3_000 / held - 2_000 / held - 1));
             harness.pump();
             assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
             assert!(harness.client.wants_input(link));
-            harness.deliver_without_pump(link, &pong.repeat(3_000 / 9 + 1));
+            harness.deliver_without_pump(link, &pong.repeat(3_000 / held + 1));
             harness.pump();
             harness.expect(&[Seen::State(State::Error), Seen::Error(1001)]);
             assert_eq!(harness.error().1.kind, CauseKind::InputOverrun);

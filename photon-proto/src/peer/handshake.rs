@@ -442,9 +442,15 @@ impl Peer {
     }
 
     /// Server: answers [`Inbound::Ping`] in the form in which the client asked, which over TCP is
-    /// not a message. `server_time` is in milliseconds and may wrap. Spec: wire.md 6.3, 8.4.
+    /// not a message. `server_time` is in milliseconds and may wrap. Dropped while as many bytes wait
+    /// as [`PeerConfig::outgoing_cap_bytes`](super::PeerConfig::outgoing_cap_bytes) allows.
+    /// Spec: wire.md 6.3, 8.4.
     pub fn answer_ping(&mut self, server_time: i32, client_time: i32) {
         if self.role == Role::Client {
+            return;
+        }
+        // A client that sends pings and reads no answers must not fill memory.
+        if self.carrier.unsent_bytes() >= self.config.outgoing_cap_bytes {
             return;
         }
         if let (true, super::carrier::Carrier::Stream(stream)) = (self.bare_ping, &mut self.carrier)

@@ -57,6 +57,7 @@ mod inbound;
 #[cfg(feature = "json")]
 mod json;
 mod link;
+mod message_queue;
 mod messages;
 mod stream;
 mod timers;

@@ -5,6 +5,7 @@
 use super::inbound::{Overrun, decrypted};
 #[cfg(feature = "json")]
 use super::json::{self, Item};
+use super::message_queue::MessageQueue;
 use super::{Inbound, PeerClock, PeerConfig, SendError};
 use crate::codec::Protocol;
 use crate::crypto::Cipher;
@@ -28,14 +29,14 @@ pub(super) struct Whole {
     role: Role,
     /// Whether the messages are JSON text.
     text: bool,
-    incoming: VecDeque<Vec<u8>>,
-    incoming_bytes: usize,
+    incoming: MessageQueue,
     incoming_cap: usize,
     max_received_bytes: usize,
     /// The rest of the text message that was taken last.
     #[cfg(feature = "json")]
     frames: json::Frames,
-    /// The message that was taken last.
+    /// The message of the frame that was taken last, or a bad text message.
+    #[cfg(feature = "json")]
     message: Vec<u8>,
     /// None of them is empty.
     outgoing: VecDeque<Vec<u8>>,
@@ -59,12 +60,12 @@ impl Whole {
         Self {
             role,
             text,
-            incoming: VecDeque::new(),
-            incoming_bytes: 0,
+            incoming: MessageQueue::default(),
             incoming_cap: config.incoming_cap(),
             max_received_bytes: config.limits.max_received_bytes,
             #[cfg(feature = "json")]
             frames: json::Frames::default(),
+            #[cfg(feature = "json")]
             message: Vec::new(),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
@@ -95,22 +96,21 @@ impl Whole {
 
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Overrun> {
         let max_bytes = self.incoming_cap.saturating_add(self.max_received_bytes);
-        if self.held_bytes().saturating_add(bytes.len()) > max_bytes {
+        let after = self
+            .held_bytes()
+            .saturating_add(MessageQueue::cost(bytes.len()));
+        if after > max_bytes || !self.incoming.push(bytes) {
             return Err(Overrun);
         }
-        self.incoming_bytes += bytes.len();
-        let mut message = self.take_spare();
-        message.extend_from_slice(bytes);
-        self.incoming.push_back(message);
         Ok(())
     }
 
-    /// Bytes that were received and not taken.
+    /// Bytes that were received and not taken, with what a message costs besides its own.
     const fn held_bytes(&self) -> usize {
         #[cfg(feature = "json")]
-        return self.incoming_bytes + self.frames.bytes();
+        return self.incoming.held_bytes() + self.frames.bytes();
         #[cfg(not(feature = "json"))]
-        self.incoming_bytes
+        self.incoming.held_bytes()
     }
 
     pub(super) fn has_capacity(&self) -> bool {
@@ -125,6 +125,7 @@ impl Whole {
         !self.incoming.is_empty()
     }
 
+    #[cfg_attr(not(feature = "json"), expect(unused_variables))]
     pub(super) fn next(
         &mut self,
         now: Timestamp,
@@ -136,32 +137,21 @@ impl Whole {
         if self.text {
             return self.next_frame(now, clock, config);
         }
-        let message = self.next_message()?;
-        let before = core::mem::replace(&mut self.message, message);
-        self.recycle(before, config.kept_bytes);
-        if let (Role::Client, &[BARE_PING, s0, s1, s2, s3, c0, c1, c2, c3]) =
-            (self.role, self.message.as_slice())
+        let range = self.incoming.next()?;
+        let message = self.incoming.message_mut(range.clone());
+        if let (Role::Client, &mut [BARE_PING, s0, s1, s2, s3, c0, c1, c2, c3]) =
+            (self.role, &mut *message)
         {
             let server_time = i32::from_be_bytes([s0, s1, s2, s3]);
             let client_time = i32::from_be_bytes([c0, c1, c2, c3]);
             clock.on_ping_answer(now, server_time, client_time);
             return Some(Inbound::Handshake);
         }
-        let range = 0..self.message.len();
-        Some(decrypted(&mut self.message, range, cipher))
+        Some(decrypted(message, range, cipher))
     }
 
-    fn next_message(&mut self) -> Option<Vec<u8>> {
-        let Some(message) = self.incoming.pop_front() else {
-            debug_assert_eq!(self.incoming_bytes, 0, "an empty queue holds no bytes");
-            return None;
-        };
-        self.incoming_bytes -= message.len();
-        Some(message)
-    }
-
-    /// One frame in each call: a text message may hold very many, and the owner bounds its work by
-    /// the number of calls.
+    /// One frame in each call, or one text message without frames: a peer can send very many of
+    /// both, and the owner bounds its work by the number of calls.
     #[cfg(feature = "json")]
     fn next_frame(
         &mut self,
@@ -169,46 +159,52 @@ impl Whole {
         clock: &mut PeerClock,
         config: &PeerConfig,
     ) -> Option<Inbound<Range<usize>>> {
-        loop {
-            if let Some(item) = self.frames.next(&mut self.message) {
-                let message = 0..self.message.len();
-                return Some(match item {
-                    Item::Session => match self.role {
-                        Role::Client => Inbound::Handshake,
-                        Role::Server => Inbound::Ignored,
-                    },
-                    Item::PingAnswer {
-                        server_time,
-                        client_time,
-                    } => {
-                        clock.on_ping_answer(now, server_time, client_time);
-                        Inbound::Handshake
-                    }
-                    Item::Ping { client_time } => Inbound::Ping { client_time },
-                    Item::Message => decrypted(&mut self.message, message, None),
-                    Item::Bad(error) => Inbound::Bad { error, message },
-                });
-            }
-            // A text message without frames means nothing.
-            let text = self.next_message()?;
+        if self.frames.is_empty() {
+            let range = self.incoming.next()?;
+            let text = self.incoming.message_mut(range).to_vec();
             if let Err((error, text)) = self.frames.begin(self.role, &config.limits, text) {
                 self.message = text;
-                return Some(Inbound::Bad {
-                    error,
-                    message: 0..self.message.len(),
-                });
+                let message = 0..self.message.len();
+                return Some(Inbound::Bad { error, message });
             }
         }
+        if self.message.capacity() > MAX_SPARE_BYTES {
+            self.message = Vec::new();
+        }
+        let Some(item) = self.frames.next(&mut self.message) else {
+            // A text message without frames means nothing.
+            return Some(Inbound::Ignored);
+        };
+        let message = 0..self.message.len();
+        Some(match item {
+            Item::Session => match self.role {
+                Role::Client => Inbound::Handshake,
+                Role::Server => Inbound::Ignored,
+            },
+            Item::PingAnswer {
+                server_time,
+                client_time,
+            } => {
+                clock.on_ping_answer(now, server_time, client_time);
+                Inbound::Handshake
+            }
+            Item::Ping { client_time } => Inbound::Ping { client_time },
+            Item::Message => decrypted(&mut self.message, message, None),
+            Item::Bad(error) => Inbound::Bad { error, message },
+        })
     }
 
     pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        debug_assert!(range.end <= self.message.len(), "the latest message");
-        self.message.get_mut(range).unwrap_or_default()
+        #[cfg(feature = "json")]
+        if self.text {
+            debug_assert!(range.end <= self.message.len(), "the latest message");
+            return self.message.get_mut(range).unwrap_or_default();
+        }
+        self.incoming.message_mut(range)
     }
 
     pub(super) fn discard_input(&mut self) {
-        self.incoming = VecDeque::new();
-        self.incoming_bytes = 0;
+        self.incoming = MessageQueue::default();
         #[cfg(feature = "json")]
         {
             self.frames = json::Frames::default();
