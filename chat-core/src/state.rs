@@ -279,9 +279,27 @@ pub enum CauseKind {
     /// The driver passed far more input than
     /// [`ChatClient::wants_input`](crate::ChatClient::wants_input) allows.
     InputOverrun,
-    /// The client received nothing from the server within the silence timeout.
+    /// The client received no message from the server within the silence timeout.
     Silent {
-        /// The time without input, in whole milliseconds.
+        /// The time without a message, in whole milliseconds.
+        elapsed: Duration,
+    },
+    /// A message of the server began and was not completed within the silence timeout. Each further
+    /// 1,024 bytes of it start the timeout again.
+    IncompleteMessage {
+        /// The time without progress, in whole milliseconds.
+        elapsed: Duration,
+    },
+    /// The server did not answer a ping within the silence timeout, although it sent other
+    /// messages. Each 1,024 bytes of them start the timeout again.
+    PingUnanswered {
+        /// The time without an answer, in whole milliseconds.
+        elapsed: Duration,
+    },
+    /// The server reads nothing: the driver could send none of the bytes that wait within the
+    /// silence timeout.
+    SendStalled {
+        /// The time without progress, in whole milliseconds.
         elapsed: Duration,
     },
     /// A step did not complete before its deadline.
@@ -411,9 +429,12 @@ impl DisconnectCause {
             | CauseKind::BadStream(_)
             | CauseKind::BadDatagrams(_)
             | CauseKind::InputOverrun => (Code::FrontEndError, Code::NameServerError),
-            CauseKind::Silent { .. } | CauseKind::Unacknowledged | CauseKind::Deadline(_) => {
-                (Code::FrontEndTimeout, Code::NameServerTimeout)
-            }
+            CauseKind::Silent { .. }
+            | CauseKind::IncompleteMessage { .. }
+            | CauseKind::PingUnanswered { .. }
+            | CauseKind::SendStalled { .. }
+            | CauseKind::Unacknowledged
+            | CauseKind::Deadline(_) => (Code::FrontEndTimeout, Code::NameServerTimeout),
             CauseKind::KeyExchange(_) => (
                 Code::FrontEndEncryptionEstablishError,
                 Code::NameServerEncryptionEstablishError,
@@ -461,6 +482,21 @@ impl fmt::Display for DisconnectCause {
             CauseKind::Silent { elapsed } => write!(
                 out,
                 "the server was silent for {} ms: check the network",
+                elapsed.as_millis()
+            )?,
+            CauseKind::IncompleteMessage { elapsed } => write!(
+                out,
+                "the server did not complete a message for {} ms: check the network",
+                elapsed.as_millis()
+            )?,
+            CauseKind::PingUnanswered { elapsed } => write!(
+                out,
+                "the server did not answer a ping for {} ms: check the network",
+                elapsed.as_millis()
+            )?,
+            CauseKind::SendStalled { elapsed } => write!(
+                out,
+                "the server read nothing for {} ms: check the network",
                 elapsed.as_millis()
             )?,
             CauseKind::Deadline(step) => write!(out, "{step} before the deadline")?,

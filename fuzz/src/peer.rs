@@ -203,7 +203,7 @@ const MAX_ROUNDS: usize = 10_000;
 /// - Nothing panics, and buffers keep their bounds.
 /// - A refused [`Peer::send`] changes nothing.
 /// - [`Peer::receive`] returns something only while [`Peer::has_input`]; an end is repeated.
-/// - After [`Peer::handle_timeout`] the next deadline is later, unless silence is due.
+/// - After [`Peer::handle_timeout`] the next deadline is later, unless the other end is overdue.
 /// - If nothing was disturbed, both complete the handshake and take every message of the other, in
 ///   order, encrypted as it was sent.
 ///
@@ -393,9 +393,9 @@ impl Harness {
         for half in [&mut self.client, &mut self.server] {
             half.peer.handle_timeout(self.now);
             let next = half.peer.poll_timeout();
-            let is_silent = half.peer.silent_for(self.now).is_some();
+            let is_overdue = half.peer.overdue(self.now).is_some();
             assert!(
-                is_silent || next.is_none_or(|at| at > self.now),
+                is_overdue || next.is_none_or(|at| at > self.now),
                 "{next:?} at {:?}",
                 self.now
             );

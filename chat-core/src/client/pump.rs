@@ -13,7 +13,7 @@ use bytes::Bytes;
 use core::fmt::Debug;
 use photon_proto::Timestamp;
 use photon_proto::message::Header;
-use photon_proto::peer::Inbound;
+use photon_proto::peer::{Inbound, Overdue};
 
 /// The work of taking a message, whatever its length. The unit of work is about one instruction.
 /// All of these are upper estimates for what the hostile inputs of `photon-bench` measure.
@@ -316,6 +316,9 @@ impl ChatClient {
             // client must not keep it connecting for ever.
             if let (true, Some(step)) = (self.can_process(), self.login.overdue(now)) {
                 self.on_deadline(step);
+            } else {
+                // Nor must one that reads nothing; the other deadlines of the peer wait for input.
+                self.end_if_overdue(now);
             }
             return;
         }
@@ -331,13 +334,26 @@ impl ChatClient {
         }
         if let Some(step) = self.login.overdue(now) {
             self.on_deadline(step);
-        } else if let Some(elapsed) = self
-            .connection
-            .as_ref()
-            .and_then(|connection| connection.peer.silent_for(now))
-        {
-            self.fail_connection(CauseKind::Silent { elapsed }, |cause| cause);
+        } else {
+            self.end_if_overdue(now);
         }
+    }
+
+    /// Ends a connection whose server makes no progress. Spec: chat.md 6.4.
+    fn end_if_overdue(&mut self, now: Timestamp) {
+        let connection = self.connection.as_ref();
+        let Some(overdue) = connection.and_then(|connection| connection.peer.overdue(now)) else {
+            return;
+        };
+        let elapsed = self.config.peer.silence_timeout;
+        let kind = match overdue {
+            Overdue::PartialMessage => CauseKind::IncompleteMessage { elapsed },
+            Overdue::Ping => CauseKind::PingUnanswered { elapsed },
+            Overdue::SendQueue => CauseKind::SendStalled { elapsed },
+            // Silence, and deadlines without a kind of their own.
+            _ => CauseKind::Silent { elapsed },
+        };
+        self.fail_connection(kind, |cause| cause);
     }
 }
 

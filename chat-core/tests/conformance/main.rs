@@ -18,6 +18,7 @@ mod memory;
 mod messages;
 mod other;
 mod presence;
+mod progress;
 mod raw_operations;
 mod reconnect;
 mod regions;

@@ -12,20 +12,20 @@ use std::time::Duration;
 const PONG: [u8; 9] = [0xF0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 #[test]
-fn the_silence_timer_counts_from_the_last_input() {
+fn the_silence_timer_counts_from_the_last_message() {
     for (state, code) in [
         (State::ConnectedToNameServer, 3004),
         (State::ConnectedToFrontEnd, 1004),
     ] {
         not_over_datagrams(|mut harness| {
             harness.go_to(state);
+            harness.advance_ms(PING_MS);
             harness.answers = false;
-            harness.advance_ms(9_999);
-            // Any byte counts, even the first one of a frame; over WebSocket any message.
-            let whole = harness.row.is_messages();
-            harness.deliver(if whole { &PONG } else { &[0xFB] });
-            harness.advance_ms(9_999);
-            harness.deliver(if whole { &PONG } else { &[0, 0] });
+            // Before the next ping, which has a deadline of its own.
+            harness.advance_ms(2_999);
+            let event = harness.event(77, &[]);
+            harness.deliver(&event);
+            harness.forget();
             exactly_after_ms(&mut harness, 10_000, &error(code));
             assert_eq!(
                 harness.error().1.kind,
@@ -263,12 +263,20 @@ fn poll_timeout_is_the_exact_next_deadline_at_each_stage() {
             harness.go_to(State::ConnectedToFrontEnd);
             harness.expect_deadline_in_ms(4_000);
             harness.advance_ms(1_000);
-            harness.deliver(if harness.row.is_messages() {
-                &PONG
-            } else {
-                &[0xFB]
-            });
+            // Neither the answer to a ping that was not sent nor the beginning of a message counts,
+            // but the rest of a message is awaited.
+            harness.deliver(&PONG);
+            harness.expect_deadline_in_ms(3_000);
+            let event = harness.event(77, &[]);
+            harness.deliver(&event);
             harness.expect_deadline_in_ms(4_000);
+            if harness.row.is_stream() {
+                harness.advance_ms(1_000);
+                harness.deliver(&event[..1]);
+                harness.expect_deadline_in_ms(4_000);
+                harness.deliver(&event[1..]);
+                harness.expect_deadline_in_ms(4_000);
+            }
         },
     );
 }

@@ -145,6 +145,16 @@ impl Carrier {
         }
     }
 
+    /// The bytes that the input holds of an incomplete message, if it holds nothing else; otherwise
+    /// 0. WebSocket messages and datagrams arrive whole.
+    #[inline]
+    pub(super) fn partial_bytes(&self) -> usize {
+        match self {
+            Self::Stream(stream) => stream.partial_bytes(),
+            Self::Whole(_) | Self::Datagram(_) => 0,
+        }
+    }
+
     // Messages out.
 
     /// Appends a reliable message on channel 0, unless more than `cap` bytes would then wait.

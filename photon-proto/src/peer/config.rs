@@ -35,8 +35,10 @@ pub struct PeerConfig {
     pub kept_bytes: usize,
     /// Time from one ping of a client to the next. Default 3 seconds.
     pub ping_interval: Duration,
-    /// How long a server may send nothing before [`Peer::silent_for`](super::Peer::silent_for) of
-    /// its client reports it. Default 10 seconds.
+    /// How long the other end may make no progress before
+    /// [`Peer::overdue`](super::Peer::overdue) reports it: a server that sends no message, one that
+    /// does not answer a ping, either end that does not complete a message that it began or reads
+    /// nothing. Each 1,024 bytes received are progress. Default 10 seconds.
     pub silence_timeout: Duration,
     /// The SDK byte of a client's init. Spec: wire.md 9.
     pub sdk: u8,

@@ -130,8 +130,9 @@ impl Peer {
             First::PingAnswer {
                 client_time,
                 server_time,
-            } if self.is_web_socket() => {
-                self.clock.on_ping_answer(now, server_time, client_time);
+            } if self.is_web_socket()
+                && self.clock.on_ping_answer(now, server_time, client_time) =>
+            {
                 self.on_greeting(now, random)
             }
             First::PingAnswer { .. } | First::Other => Inbound::Ignored,
@@ -221,8 +222,10 @@ impl Peer {
                 else {
                     return Inbound::Ignored;
                 };
-                self.clock.on_ping_answer(now, server_time, client_time);
-                return Inbound::Nothing;
+                return match self.clock.on_ping_answer(now, server_time, client_time) {
+                    true => Inbound::Nothing,
+                    false => Inbound::Ignored,
+                };
             }
             Ok(_) => return Inbound::Ignored,
             Err(error) => return Inbound::Bad { error, message },

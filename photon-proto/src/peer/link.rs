@@ -53,14 +53,16 @@ impl Peer {
             return;
         }
         self.carrier.start_shutdown(now);
-        self.last_received = now;
-        self.restart_silence(now);
+        if self.liveness.on_bytes(now, bytes.len()) {
+            self.on_progress(now);
+        }
         if self.end.is_none() {
             self.take_bytes(now, bytes);
+            self.liveness.set_partial(now, self.carrier.partial_bytes());
         }
         if !self.wants_input() {
             // While nothing is read, silence is not the server's.
-            self.silence = None;
+            self.liveness.silence = None;
         }
     }
 
@@ -84,7 +86,7 @@ impl Peer {
     pub fn link_closed(&mut self) {
         self.link_gone = true;
         self.end.get_or_insert(End::LinkClosed);
-        (self.ping, self.silence) = (None, None);
+        self.stop_timers();
     }
 
     /// Whether the driver should read. False while enough is buffered, and after the end.
@@ -102,6 +104,8 @@ impl Peer {
             return None;
         }
         self.carrier.start_shutdown(now);
+        self.watch_output(now);
+        self.last_transmit = now;
         let counts_as_ping = self.phase > Phase::AwaitInit && self.is_text();
         let bytes = self.carrier.transmit(now);
         if let (Some(_), true, Some(due)) = (&bytes, counts_as_ping, self.ping)
@@ -111,6 +115,7 @@ impl Peer {
             // and a client that never pings would take a quiet server for a dead one: half of the
             // time until then is enough.
             let silent_in_ms = self
+                .liveness
                 .silence
                 .map_or(u64::MAX, |silent| silent.millis_since(now));
             let wait_ms = self
@@ -124,7 +129,17 @@ impl Peer {
     /// The driver sent this many of the bytes that [`Peer::transmit`] returned; more than there are
     /// count as all. Of a datagram or WebSocket message any number above 0 is the whole.
     pub fn transmitted(&mut self, bytes: usize) {
+        let before = self.carrier.unsent_bytes();
         self.carrier.transmitted(bytes, &self.config);
+        let sent = before.saturating_sub(self.carrier.unsent_bytes());
+        if sent == 0 || matches!(self.carrier, Carrier::Datagram(_)) {
+            return;
+        }
+        self.sent_bytes += sent as u64;
+        let now = self.last_transmit;
+        self.clock.on_transmitted(now, self.sent_bytes);
+        let message = matches!(self.carrier, Carrier::Whole(_)).then_some(sent);
+        self.liveness.on_transmitted(now, message);
     }
 
     // Closing.
@@ -147,7 +162,7 @@ impl Peer {
 
     fn close(&mut self) {
         self.phase = Phase::Closing;
-        (self.ping, self.silence) = (None, None);
+        self.stop_timers();
         // Nothing is encrypted or decrypted any more, so the keys need not outlive this.
         (self.exchange, self.cipher) = (Exchange::None, None);
         self.carrier.discard_input();

@@ -37,9 +37,21 @@ impl Peer {
         let inbound = self
             .carrier
             .next(now, &mut self.clock, self.cipher.as_deref(), &self.config);
-        if self.silence.is_none() && self.wants_input() {
+        if self.liveness.silence.is_none() && self.wants_input() {
             // Reading resumed; restart the silence timer.
+            self.liveness.resume(now);
             self.restart_silence(now);
+        }
+        if let Some(inbound) = &inbound {
+            // What the other end may have meant to be progress and is none: see `liveness`.
+            let is_progress = !matches!(
+                inbound,
+                Inbound::Ignored | Inbound::Bad { .. } | Inbound::Ended(_)
+            );
+            if is_progress {
+                self.on_progress(now);
+            }
+            self.liveness.set_partial(now, self.carrier.partial_bytes());
         }
         match inbound {
             Some(Inbound::Message {
@@ -122,7 +134,7 @@ impl Peer {
     pub(super) fn fail(&mut self, end: End) -> Inbound<Range<usize>> {
         self.end = Some(end);
         self.exchange = Exchange::None;
-        (self.ping, self.silence) = (None, None);
+        self.stop_timers();
         self.carrier.discard_input();
         self.end_inbound()
     }

@@ -57,6 +57,7 @@ mod inbound;
 #[cfg(feature = "json")]
 mod json;
 mod link;
+mod liveness;
 mod message_queue;
 mod messages;
 mod stream;
@@ -76,10 +77,12 @@ use clock::PeerClock;
 use core::fmt;
 use core::time::Duration;
 use handshake::Exchange;
+use liveness::Liveness;
 
 pub use config::{Encryption, PeerConfig};
 pub use handshake::KeyAnswer;
 pub use inbound::{End, Inbound, KeyExchangeFailure, Received, SendError, SendOptions};
+pub use liveness::Overdue;
 pub use wire::{SubProtocol, SubProtocolError, Wire};
 
 /// The progress of a connection. See the diagram of the [module](self).
@@ -199,9 +202,11 @@ pub struct Peer {
     last_received: Timestamp,
     /// Client: when the next ping is due.
     ping: Option<Timestamp>,
-    /// Client: when the server will have been silent for too long. `None` while silence proves
-    /// nothing, because no input is read.
-    silence: Option<Timestamp>,
+    liveness: Liveness,
+    /// The latest time of [`Peer::transmit`]: what was transmitted has left at about that time.
+    last_transmit: Timestamp,
+    /// Bytes that the driver took, except over UDP.
+    sent_bytes: u64,
     ping_ms: u64,
     silence_ms: u64,
 }
@@ -283,7 +288,9 @@ impl Peer {
             clock: PeerClock::new(Timestamp::ZERO),
             last_received: Timestamp::ZERO,
             ping: None,
-            silence: None,
+            liveness: Liveness::new(datagram::millis(config.silence_timeout)),
+            last_transmit: Timestamp::ZERO,
+            sent_bytes: 0,
             ping_ms: datagram::millis(config.ping_interval),
             silence_ms: datagram::millis(config.silence_timeout),
             config,
@@ -330,7 +337,8 @@ impl Peer {
         self.carrier.buffered_bytes()
     }
 
-    /// When bytes were received last, or the link was opened. A server judges silence by it.
+    /// When the other end made progress last, or the link was opened: a message or ping was taken,
+    /// or 1,024 bytes of messages arrived. A server judges silence by it.
     #[must_use]
     pub const fn last_received(&self) -> Timestamp {
         self.last_received

@@ -71,8 +71,10 @@ impl Stream {
                     Role::Client,
                     "the splitter of a server takes no ping responses"
                 );
-                clock.on_ping_answer(now, server_time, client_time);
-                Inbound::Nothing
+                match clock.on_ping_answer(now, server_time, client_time) {
+                    true => Inbound::Nothing,
+                    false => Inbound::Ignored,
+                }
             }
             Ok(Some(Item::PingRequest { client_time })) => {
                 debug_assert_eq!(
@@ -89,6 +91,15 @@ impl Stream {
     #[inline]
     pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         self.splitter.message_mut(range)
+    }
+
+    /// The bytes that the input holds of an incomplete item, if it holds nothing else; otherwise 0.
+    #[inline]
+    pub(super) fn partial_bytes(&self) -> usize {
+        match self.splitter.has_item() {
+            true => 0,
+            false => self.splitter.buffered_bytes(),
+        }
     }
 
     pub(super) fn write<E: From<SendError>>(

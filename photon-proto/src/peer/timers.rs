@@ -1,15 +1,15 @@
 //! The timers of a connection: pings, silence, and those of UDP.
 
 use super::link::GREETING_PING_MS;
+use super::liveness::Overdue;
 use super::{Peer, Phase, Wire};
 use crate::role::Role;
 use crate::time::Timestamp;
-use core::time::Duration;
 
 impl Peer {
-    /// When [`Peer::handle_timeout`] or, for silence, [`Peer::silent_for`] has to be called next; a
-    /// time in the past is "now". Silence does not count while input is held: the answer may be in
-    /// it.
+    /// When [`Peer::handle_timeout`] and [`Peer::overdue`] have to be called next; a time in the
+    /// past is "now". The deadlines of input do not count while input is held: what they wait for
+    /// may be in it.
     #[must_use]
     #[inline]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -20,11 +20,22 @@ impl Peer {
         {
             next = Some(at);
         }
-        match self.silence {
+        if let Some(at) = self.liveness.queue_deadline()
+            && next.is_none_or(|next| at < next)
+        {
+            next = Some(at);
+        }
+        match self.input_deadline() {
             // Whether input is held is asked last: it costs most, and a ping is due before silence.
-            Some(at) if next.is_none_or(|next| at < next) && !self.has_input() => Some(at),
+            Some((at, _)) if next.is_none_or(|next| at < next) && !self.has_input() => Some(at),
             _ => next,
         }
+    }
+
+    #[inline]
+    fn input_deadline(&self) -> Option<(Timestamp, Overdue)> {
+        let is_client = self.role == Role::Client;
+        self.liveness.input_deadline(is_client, &self.clock)
     }
 
     /// Does what is due: timers of the UDP connection, a ping.
@@ -33,15 +44,50 @@ impl Peer {
         self.carrier.start_shutdown(now);
         self.carrier.handle_timeout(now);
         self.run_ping(now);
+        self.watch_output(now);
+        self.liveness.handle_timeout(now);
     }
 
-    /// Client: for how long the server sent nothing, if that is too long.
+    /// The deadline of the other end that has passed, if one has: it makes no progress, and the
+    /// connection should be ended. Each is [`PeerConfig::silence_timeout`] long. Call
+    /// [`Peer::handle_timeout`] before.
+    ///
+    /// [`PeerConfig::silence_timeout`]: super::PeerConfig::silence_timeout
     #[must_use]
     #[inline]
-    pub fn silent_for(&self, now: Timestamp) -> Option<Duration> {
-        self.silence
-            .is_some_and(|at| at <= now)
-            .then_some(self.config.silence_timeout)
+    pub fn overdue(&self, now: Timestamp) -> Option<Overdue> {
+        match self.input_deadline() {
+            Some((at, overdue)) if at <= now && !self.has_input() => Some(overdue),
+            _ if self.liveness.is_queue_overdue(now) => Some(Overdue::SendQueue),
+            _ => None,
+        }
+    }
+
+    /// Starts or stops the deadline of the send queue.
+    pub(super) fn watch_output(&mut self, now: Timestamp) {
+        // UDP notices by itself what is not acknowledged. A peer that does not read while this end
+        // does not either may be waiting for it, and what was accepted before a shutdown has the
+        // owner's deadline.
+        let is_watched = self.wire != Wire::Datagram
+            && self.end.is_none()
+            && !matches!(self.phase, Phase::Opening | Phase::Closing)
+            && self.wants_input();
+        let is_unsent = is_watched && self.carrier.unsent_bytes() > 0;
+        self.liveness.set_unsent(now, is_unsent);
+    }
+
+    /// The other end made progress.
+    #[inline]
+    pub(super) fn on_progress(&mut self, now: Timestamp) {
+        self.last_received = now;
+        self.restart_silence(now);
+    }
+
+    /// Nothing is expected of the other end any more.
+    pub(super) fn stop_timers(&mut self) {
+        self.ping = None;
+        self.liveness.stop();
+        self.clock.stop();
     }
 
     /// Whether this end sends pings as messages. UDP pings by itself, and notices silence by what
@@ -56,7 +102,7 @@ impl Peer {
             && self.end.is_none()
             && matches!(self.phase, Phase::KeyExchange | Phase::Ready)
         {
-            self.silence = Some(now.plus_millis(self.silence_ms));
+            self.liveness.restart_silence(now);
         }
     }
 
@@ -67,12 +113,19 @@ impl Peer {
         }
         debug_assert_eq!(self.role, Role::Client, "only clients ping");
         // A link that accepts no bytes needs no more pings.
-        if self.carrier.unsent_bytes() < self.config.outgoing_cap_bytes
+        let unsent = self.carrier.unsent_bytes();
+        if unsent < self.config.outgoing_cap_bytes
+            && self.clock.can_ping()
             && let Some(protocol) = self.protocol
         {
             let client_time = self.clock.local(now);
             self.carrier
                 .write_ping(protocol.binary(), &self.config.limits, client_time);
+            let written = self.carrier.unsent_bytes();
+            if written > unsent {
+                self.clock
+                    .on_ping(client_time, self.sent_bytes + written as u64);
+            }
         }
         // wire.md 6.4: counted from the last ping, whatever else was sent.
         let interval_ms = if self.phase == Phase::AwaitInit {

@@ -144,8 +144,7 @@ impl Whole {
         {
             let server_time = i32::from_be_bytes([s0, s1, s2, s3]);
             let client_time = i32::from_be_bytes([c0, c1, c2, c3]);
-            clock.on_ping_answer(now, server_time, client_time);
-            return Some(Inbound::Handshake);
+            return Some(on_ping_answer(clock, now, server_time, client_time));
         }
         Some(decrypted(message, range, cipher))
     }
@@ -184,10 +183,7 @@ impl Whole {
             Item::PingAnswer {
                 server_time,
                 client_time,
-            } => {
-                clock.on_ping_answer(now, server_time, client_time);
-                Inbound::Handshake
-            }
+            } => on_ping_answer(clock, now, server_time, client_time),
             Item::Ping { client_time } => Inbound::Ping { client_time },
             Item::Message => decrypted(&mut self.message, message, None),
             Item::Bad(error) => Inbound::Bad { error, message },
@@ -303,6 +299,19 @@ impl Whole {
 
     pub(super) const fn buffered_bytes(&self) -> usize {
         self.held_bytes() + self.outgoing_bytes
+    }
+}
+
+/// An answered ping is as good as a greeting (wire.md 7.1); other answers have no meaning.
+fn on_ping_answer(
+    clock: &mut PeerClock,
+    now: Timestamp,
+    server_time: i32,
+    client_time: i32,
+) -> Inbound<Range<usize>> {
+    match clock.on_ping_answer(now, server_time, client_time) {
+        true => Inbound::Handshake,
+        false => Inbound::Ignored,
     }
 }
 

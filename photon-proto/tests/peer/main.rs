@@ -5,11 +5,12 @@
 //! `witness.rs` holds both roles against bytes of the official library and bytes written by hand,
 //! `order.rs` feeds each role hand-made messages in every phase, and `pair.rs` connects two peers
 //! over each wire, whole and cut at every byte. `pressure.rs` measures what one end can force on the
-//! other.
+//! other, `progress.rs` tests how it is judged.
 
 mod harness;
 mod held_text;
 mod order;
 mod pair;
 mod pressure;
+mod progress;
 mod witness;

@@ -10,6 +10,7 @@ use chat_std_io::Session;
 use photon_inspect::notation::value_to_json;
 use photon_proto::{DecodeError, Value, udp};
 use serde_json::{Map, Value as Json, json};
+use std::time::Duration;
 
 /// An event as an object: its name and its fields.
 pub(crate) fn event(event: &Event) -> Json {
@@ -227,9 +228,10 @@ fn cause_kind(kind: &CauseKind) -> Json {
     match kind {
         CauseKind::Link(kind) => json!({"name": "Link", "link": format!("{kind:?}")}),
         CauseKind::BadStream(error) => json!({"name": "BadStream", "error": decode_error(error)}),
-        CauseKind::Silent { elapsed } => {
-            json!({"name": "Silent", "for_ms": elapsed.as_millis() as u64})
-        }
+        CauseKind::Silent { elapsed } => waited("Silent", elapsed),
+        CauseKind::IncompleteMessage { elapsed } => waited("IncompleteMessage", elapsed),
+        CauseKind::PingUnanswered { elapsed } => waited("PingUnanswered", elapsed),
+        CauseKind::SendStalled { elapsed } => waited("SendStalled", elapsed),
         CauseKind::Deadline(step) => json!({"name": "Deadline", "step": format!("{step:?}")}),
         CauseKind::KeyExchange(failure) => {
             json!({"name": "KeyExchange", "failure": format!("{failure:?}")})
@@ -250,6 +252,10 @@ fn cause_kind(kind: &CauseKind) -> Json {
         // The other kinds have no fields.
         plain => json!({"name": format!("{plain:?}")}),
     }
+}
+
+fn waited(name: &str, elapsed: &Duration) -> Json {
+    json!({"name": name, "for_ms": elapsed.as_millis() as u64})
 }
 
 fn decode_error(error: &DecodeError) -> Json {

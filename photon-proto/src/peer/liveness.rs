@@ -1,0 +1,212 @@
+//! Whether the other end makes progress. Only progress is a sign of life: single bytes of a frame
+//! that never ends, empty messages, and answers to pings that were never sent are none.
+//! Spec: wire.md 11.1.
+//!
+//! All deadlines have the same length, [`PeerConfig::silence_timeout`](super::PeerConfig), counted
+//! from:
+//!
+//! ```text
+//! silence           the last message or answered ping that was taken
+//! partial message   its first byte            } and again from each further
+//! ping              its transmission          } PROGRESS_BYTES received
+//! send queue        the last byte that the driver took
+//! ```
+
+use super::clock::PeerClock;
+use crate::time::Timestamp;
+
+/// Received bytes that are progress by themselves. A large message on a slow line is: at the
+/// default timeout of 10 seconds a line of 150 bytes per second is enough.
+const PROGRESS_BYTES: usize = 1024;
+/// Bytes of a WebSocket message that a driver passes on in a second on the slowest line that is
+/// accepted: a driver takes such a message whole and cannot report how much of it has left.
+const SENT_BYTES_PER_SECOND: u64 = 1024;
+
+/// A deadline of the other end that has passed.
+///
+/// Non-exhaustive: a new check gets a deadline of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overdue {
+    /// Client: the server sent no message.
+    Silence,
+    /// The rest of a message that began did not arrive.
+    PartialMessage,
+    /// Client: the server did not answer a ping, whatever else it sent.
+    Ping,
+    /// The other end reads nothing: the driver could send none of the bytes that wait.
+    SendQueue,
+}
+
+/// The deadlines of one connection. UDP has its own (udp.md 5.6), so over datagrams none runs.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    limit_ms: u64,
+    /// Client: when the server will have been silent for too long. `None` while silence proves
+    /// nothing: before the server's first message, and while no input is read.
+    pub(super) silence: Option<Timestamp>,
+    /// Since the message began that is incomplete.
+    partial: Option<Progress>,
+    /// Whatever the messages.
+    received: Progress,
+    queue: Option<SendQueue>,
+    /// When a long message that the driver took whole may still be on its way.
+    sending_until: Timestamp,
+}
+
+/// When [`PROGRESS_BYTES`] had arrived last, and how many bytes have since.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    at: Timestamp,
+    bytes: usize,
+}
+
+impl Progress {
+    const fn new(at: Timestamp) -> Self {
+        Self { at, bytes: 0 }
+    }
+
+    /// Returns whether these bytes complete the number.
+    fn add(&mut self, now: Timestamp, bytes: usize) -> bool {
+        let total = self.bytes.saturating_add(bytes);
+        let is_enough = total >= PROGRESS_BYTES;
+        if is_enough {
+            self.at = now;
+        }
+        self.bytes = total % PROGRESS_BYTES;
+        is_enough
+    }
+}
+
+/// Bytes that wait to be sent.
+#[derive(Clone, Copy, Debug)]
+struct SendQueue {
+    deadline: Timestamp,
+    /// The deadline runs in two halves, and the second starts when the first is noticed: after a
+    /// program stood still for longer than both, its driver must have the time to send again.
+    second_half: bool,
+}
+
+impl Liveness {
+    pub(super) const fn new(limit_ms: u64) -> Self {
+        Self {
+            limit_ms,
+            silence: None,
+            partial: None,
+            received: Progress::new(Timestamp::ZERO),
+            queue: None,
+            sending_until: Timestamp::ZERO,
+        }
+    }
+
+    /// Stops all deadlines.
+    pub(super) fn stop(&mut self) {
+        *self = Self::new(self.limit_ms);
+    }
+
+    // Input.
+
+    /// Restarts the silence deadline.
+    pub(super) fn restart_silence(&mut self, now: Timestamp) {
+        self.silence = Some(now.plus_millis(self.limit_ms));
+    }
+
+    /// Starts the deadlines of input again after none was read.
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        self.received = Progress::new(now);
+        self.partial = self.partial.map(|_| Progress::new(now));
+    }
+
+    /// Counts received bytes. Returns whether they are progress.
+    pub(super) fn on_bytes(&mut self, now: Timestamp, bytes: usize) -> bool {
+        if let Some(partial) = &mut self.partial {
+            partial.add(now, bytes);
+        }
+        self.received.add(now, bytes)
+    }
+
+    /// Notes how many bytes the input holds of a message that is incomplete; 0 if of none.
+    pub(super) fn set_partial(&mut self, now: Timestamp, bytes: usize) {
+        self.partial = (bytes > 0).then(|| {
+            self.partial.unwrap_or(Progress {
+                at: now,
+                bytes: bytes % PROGRESS_BYTES,
+            })
+        });
+    }
+
+    /// The next deadline of input. `is_client` says whether silence and pings are judged.
+    pub(super) fn input_deadline(
+        &self,
+        is_client: bool,
+        clock: &PeerClock,
+    ) -> Option<(Timestamp, Overdue)> {
+        let after = |at: Timestamp| at.plus_millis(self.limit_ms);
+        let partial = self
+            .partial
+            .map(|partial| (after(partial.at), Overdue::PartialMessage));
+        if !is_client {
+            return partial;
+        }
+        let silence = self.silence?;
+        // The rest of a message that began is awaited for as long as a whole one would be.
+        let message = partial.unwrap_or((silence, Overdue::Silence));
+        let ping = clock
+            .oldest_ping()
+            .map(|sent| (after(sent.max(self.received.at)), Overdue::Ping));
+        match ping {
+            Some(ping) if ping.0 < message.0 => Some(ping),
+            _ => Some(message),
+        }
+    }
+
+    // Output.
+
+    /// Notes whether bytes wait to be sent.
+    pub(super) fn set_unsent(&mut self, now: Timestamp, is_unsent: bool) {
+        if !is_unsent {
+            self.queue = None;
+        } else if self.queue.is_none() {
+            self.queue = Some(SendQueue {
+                deadline: now.max(self.sending_until).plus_millis(self.limit_ms / 2),
+                second_half: false,
+            });
+        }
+    }
+
+    /// The driver took bytes. `message` is the length of a message that it took whole.
+    pub(super) fn on_transmitted(&mut self, now: Timestamp, message: Option<usize>) {
+        self.queue = None;
+        if let Some(bytes) = message {
+            let millis = (bytes as u64).saturating_mul(1_000) / SENT_BYTES_PER_SECOND;
+            // Only the longest one: an unlimited number of short ones may lie in the buffers of the
+            // system, which take them at once.
+            self.sending_until = self.sending_until.max(now.plus_millis(millis));
+        }
+    }
+
+    pub(super) const fn queue_deadline(&self) -> Option<Timestamp> {
+        match self.queue {
+            Some(queue) => Some(queue.deadline),
+            None => None,
+        }
+    }
+
+    /// Starts the second half of the send queue's deadline when the first has passed.
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        if let Some(queue) = &mut self.queue
+            && !queue.second_half
+            && queue.deadline <= now
+        {
+            *queue = SendQueue {
+                deadline: now.plus_millis(self.limit_ms - self.limit_ms / 2),
+                second_half: true,
+            };
+        }
+    }
+
+    pub(super) fn is_queue_overdue(&self, now: Timestamp) -> bool {
+        self.queue
+            .is_some_and(|queue| queue.second_half && queue.deadline <= now)
+    }
+}
