@@ -6,6 +6,7 @@
 //! sent when is decided in `client`, and `pending` remembers requests that wait for an outcome.
 
 pub(crate) mod authenticate;
+mod content;
 pub(crate) mod friends;
 pub(crate) mod names;
 pub(crate) mod pending;

@@ -1,6 +1,7 @@
 //! Publish (2). Spec: chat.md 3.3.
 
-use crate::codes::{WEB_FLAG_HTTP_FORWARD, operation, parameter};
+use super::content::write as write_content;
+use crate::codes::{operation, parameter};
 use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::options::PublishOptions;
@@ -22,13 +23,6 @@ pub(crate) fn write<C: Encode + ?Sized>(
         operation::PUBLISH,
     )?;
     request.put(parameter::CHANNEL, channel)?;
-    let written = request.put_with(parameter::MESSAGE, |out| content.encode(out))?;
-    // Only encoding shows whether the application's own type writes null.
-    if written.is_null() {
-        return Err(RequestError::Empty("content"));
-    }
-    if options.web_forward {
-        request.put(parameter::WEB_FLAGS, &WEB_FLAG_HTTP_FORWARD)?;
-    }
+    write_content(&mut request, content, options.web_forward)?;
     Ok(request.finish()?)
 }
