@@ -1,6 +1,6 @@
 //! [`ChatConfig`]: the configuration of a client.
 
-use crate::codes::auth_type;
+use crate::codes::{auth_type, operation};
 use crate::host::AllowedHosts;
 use crate::secret::Secret;
 use alloc::string::String;
@@ -389,7 +389,12 @@ impl ChatConfig {
     }
 
     /// Sets the most verbose level that this client logs. The level of the logger applies as well.
-    /// Spec: chat.md 1.12.
+    /// `info` shows changes of the state, `debug` also requests, responses, events and links, by
+    /// names and codes. Default `Trace`. Spec: chat.md 1.12.
+    ///
+    /// Libraries below a driver log by themselves, whatever this level is: tungstenite writes
+    /// whole messages at `trace`, credentials included. Silence the targets
+    /// `tungstenite`, `rustls` and `mio` in the logger; `SECURITY.md` of the project shows how.
     #[must_use]
     pub fn log_level(mut self, level: LevelFilter) -> Self {
         self.log_level = level;
@@ -416,6 +421,12 @@ impl ChatConfig {
         if level <= self.log_level {
             log::log!(target: "photon_chat::chat", level, "{line}");
         }
+    }
+
+    /// Logs that a request was accepted for sending. Its arguments are not for a log.
+    pub(crate) fn log_request(&self, code: u8) {
+        let name = operation::name(code).unwrap_or("operation");
+        self.log(log::Level::Debug, format_args!("request {name} ({code})"));
     }
 
     /// Logs one line about links and bytes, if the client's level allows it.

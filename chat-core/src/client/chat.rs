@@ -60,7 +60,7 @@ impl ChatClient {
         let count = check_names(channels.clone(), "list of channels", "channel name")?;
         let options = subscribe::check(options, count)?;
         let space = self.pending.subscribe.check_space();
-        self.send_chat(false, |buffer, config| {
+        self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
             subscribe::write(buffer, config, channels.clone(), &options)?;
             // Reported last: an error in the arguments takes precedence over a lack of space.
             space
@@ -101,7 +101,7 @@ impl ChatClient {
         let channels = channels.into_iter();
         check_names(channels.clone(), "list of channels", "channel name")?;
         let space = self.pending.unsubscribe.check_space();
-        self.send_chat(false, |buffer, config| {
+        self.send_chat(operation::UNSUBSCRIBE, false, |buffer, config| {
             unsubscribe::write(buffer, config, channels.clone())?;
             // Reported last, as in `subscribe`.
             space
@@ -141,7 +141,7 @@ impl ChatClient {
     {
         self.check_chatting()?;
         check_name(channel, "channel name")?;
-        self.send_chat(false, |buffer, config| {
+        self.send_chat(operation::PUBLISH, false, |buffer, config| {
             publish::write(buffer, config, channel, content, options)
         })
     }
@@ -173,9 +173,11 @@ impl ChatClient {
     {
         self.check_chatting()?;
         check_name(user, "user id")?;
-        self.send_chat(options.encrypt, |buffer, config| {
-            private::write(buffer, config, user, content, options)
-        })?;
+        self.send_chat(
+            operation::SEND_PRIVATE,
+            options.encrypt,
+            |buffer, config| private::write(buffer, config, user, content, options),
+        )?;
         self.model.on_private_message_sent(user);
         Ok(())
     }
@@ -202,7 +204,7 @@ impl ChatClient {
         message: StatusMessage<'_>,
     ) -> Result<(), RequestError> {
         self.check_chatting()?;
-        self.send_chat(false, |buffer, config| {
+        self.send_chat(operation::UPDATE_STATUS, false, |buffer, config| {
             Ok(status::write(buffer, config, status.into(), message)?)
         })
     }
@@ -252,7 +254,7 @@ impl ChatClient {
     {
         self.check_chatting()?;
         friends::check_count(check_names(users.clone(), "list of users", "user id")?)?;
-        self.send_chat(false, |buffer, config| {
+        self.send_chat(operation, false, |buffer, config| {
             Ok(friends::write(buffer, config, operation, users)?)
         })
     }
@@ -323,7 +325,7 @@ impl ChatClient {
         if properties.is_empty() {
             return Err(RequestError::Empty("list of properties"));
         }
-        self.send_chat(false, |buffer, config| {
+        self.send_chat(operation::SET_PROPERTIES, false, |buffer, config| {
             Ok(properties::write(
                 buffer, config, channel, user, properties, options,
             )?)
@@ -366,7 +368,7 @@ impl ChatClient {
             // Its responses would be taken for those to the client's own login.
             return Err(RequestError::ReservedOperation(code));
         }
-        self.send_chat(options.encrypt, |buffer, config| {
+        self.send_chat(code, options.encrypt, |buffer, config| {
             Ok(raw::write(buffer, config, code, parameters)?)
         })
     }
@@ -384,6 +386,7 @@ impl ChatClient {
     /// Encodes a request into the outgoing buffer. Nothing remains of it if `write` fails.
     fn send_chat(
         &mut self,
+        code: u8,
         encrypt: bool,
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<(), RequestError> {
@@ -399,7 +402,9 @@ impl ChatClient {
         let options = SendOptions::PLAIN.encrypt(encrypt);
         connection
             .peer
-            .send(options, |buffer, _, _| write(buffer, &self.config))
+            .send(options, |buffer, _, _| write(buffer, &self.config))?;
+        self.config.log_request(code);
+        Ok(())
     }
 
     /// Arms the timer of a subscribe or unsubscribe request.

@@ -3,6 +3,7 @@
 
 use super::ChatClient;
 use crate::address::ServerAddress;
+use crate::codes::operation;
 use crate::codes::return_code;
 use crate::error::RequestError;
 use crate::operation::authenticate::{self, Login};
@@ -44,6 +45,7 @@ impl ChatClient {
             });
         match sent {
             Ok(()) => {
+                config.log_request(operation::AUTHENTICATE);
                 self.login
                     .on_login_sent(self.config.authenticate_timeout_ms);
                 self.armed = true;

@@ -2,6 +2,7 @@
 
 use super::ChatClient;
 use crate::address::ServerAddress;
+use crate::codes::operation;
 use crate::error::{AddressError, RequestError};
 use crate::link::LinkErrorKind;
 use crate::operation::authenticate::{self, Login};
@@ -57,6 +58,7 @@ impl ChatClient {
             // Reported last, as in `subscribe`.
             space
         })?;
+        config.log_request(operation::GET_REGIONS);
         self.pending.regions.push(Timer::Armed {
             after_ms: self.config.regions_timeout_ms,
         });
@@ -116,6 +118,7 @@ impl ChatClient {
             .send::<RequestError>(options.uncapped(), |buffer, _, _| {
                 Ok(authenticate::write_for_name_server(buffer, config, region)?)
             })?;
+        config.log_request(operation::AUTHENTICATE);
         self.login.set_last_region(region);
         self.login
             .on_login_sent(self.config.authenticate_timeout_ms);

@@ -124,6 +124,15 @@ impl Incoming<'_> {
         debug_message: Option<&str>,
         mut params: Params<'_>,
     ) -> Result<Action, DecodeError> {
+        // Without the server's text, which may contain a user id.
+        self.config.log(
+            log::Level::Debug,
+            format_args!(
+                "response to {} ({code}): {} ({return_code})",
+                operation::name(code).unwrap_or("operation"),
+                return_code::name(return_code).unwrap_or("code")
+            ),
+        );
         match (self.server, code) {
             (_, operation::AUTHENTICATE) => {
                 // A late response must not log the client in over another connection.
@@ -253,7 +262,12 @@ impl Incoming<'_> {
         };
         self.count_work(&params);
         match handled {
-            Ok(()) => self.count_surplus(&mut params),
+            Ok(()) => {
+                let name = event::name(code).unwrap_or("unknown");
+                self.config
+                    .log(log::Level::Debug, format_args!("event {name} ({code})"));
+                self.count_surplus(&mut params)
+            }
             // The bytes are well formed but the event lacks what it needs: it is dropped and not
             // reported as a bad message. Spec: chat.md 4.9.
             Err(error)

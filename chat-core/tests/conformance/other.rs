@@ -518,6 +518,55 @@ fn c115_the_assigned_user_id_identifies_own_messages_and_survives_a_reconnect() 
     );
 }
 
+#[test]
+fn sound16_the_log_shows_states_requests_responses_and_events() {
+    each_with(
+        |config| config.user_id("alice"),
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.join(&["a"]);
+            harness.publish("a", "hi");
+            harness.pump();
+            harness.respond(2, 0, None, &[]);
+            harness.respond(2, -3, Some("alice is not in a"), &[]);
+            let (senders, texts) = (strings(&["alice"]), objects(&["hi".into()]));
+            harness.raise(
+                0,
+                &[(1, "a".into()), (4, senders), (2, texts), (8, 1.into())],
+            );
+            harness.raise(77, &[]);
+            harness.close();
+            let lines = crate::harness::log_lines();
+            for (level, expected) in [
+                (
+                    Level::Info,
+                    "ConnectingToNameServer -> ConnectedToNameServer",
+                ),
+                (Level::Debug, "request Authenticate (230)"),
+                (Level::Debug, "response to Authenticate (230): Ok (0)"),
+                (Level::Info, "ConnectingToFrontEnd -> ConnectedToFrontEnd"),
+                (Level::Debug, "request Subscribe (0)"),
+                (Level::Debug, "event Subscribe (5)"),
+                (Level::Debug, "request Publish (2)"),
+                (Level::Debug, "response to Publish (2): Ok (0)"),
+                (
+                    Level::Debug,
+                    "response to Publish (2): OperationNotAllowedInCurrentState (-3)",
+                ),
+                (Level::Debug, "event ChatMessages (0)"),
+                (Level::Debug, "event unknown (77)"),
+                (Level::Info, "ConnectedToFrontEnd -> Error"),
+            ] {
+                let logged = |(at, line): &(Level, String)| *at == level && line == expected;
+                assert!(
+                    lines.iter().any(logged),
+                    "{expected:?} is not in {lines:#?}"
+                );
+            }
+        },
+    );
+}
+
 /// Message text, tokens, keys and user ids never reach a log above `trace`.
 #[test]
 fn secrets_stay_out_of_logs() {

@@ -295,14 +295,14 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
             ("a", "nobody", 9),
             ("silent", "bob", 8),
         ] {
-            let lines = crate::harness::log_lines().len();
+            let lines = crate::harness::warnings();
             harness.raise(code, &[(1, name.into()), (225, user.into())]);
             harness.expect(&[if code == 8 {
                 Seen::entered(name, user)
             } else {
                 Seen::left(name, user)
             }]);
-            assert_eq!(crate::harness::log_lines().len(), lines + 1);
+            assert_eq!(crate::harness::warnings(), lines + 1);
         }
         assert!(harness.client.channel("zzz").is_none());
         assert_eq!(subscribers(&harness, "a"), ["alice", "x"]);
@@ -314,22 +314,22 @@ fn c106_users_who_enter_and_leave_change_the_subscribers() {
 fn c107_with_maximum_0_any_number_of_subscribers_is_accepted() {
     on_front_end(|mut harness| {
         in_publishing_channel(&mut harness, "a", 0);
-        let lines = crate::harness::log_lines().len();
+        let lines = crate::harness::warnings();
         for number in 0..150 {
             harness.raise(8, &[(1, "a".into()), (225, format!("user{number}").into())]);
         }
         assert_eq!(harness.take_events().len(), 150);
         assert_eq!(channel(&harness, "a").subscribers().len(), 152);
-        assert_eq!(crate::harness::log_lines().len(), lines);
+        assert_eq!(crate::harness::warnings(), lines);
     });
     // chat.md 4.7: a subscriber above the maximum is kept, with a log line.
     on_front_end(|mut harness| {
         in_publishing_channel(&mut harness, "a", 2);
-        let lines = crate::harness::log_lines().len();
+        let lines = crate::harness::warnings();
         harness.raise(8, &[(1, "a".into()), (225, "one-too-many".into())]);
         harness.expect(&[Seen::entered("a", "one-too-many")]);
         assert_eq!(subscribers(&harness, "a"), ["alice", "one-too-many", "x"]);
-        assert_eq!(crate::harness::log_lines().len(), lines + 1);
+        assert_eq!(crate::harness::warnings(), lines + 1);
     });
 }
 

@@ -5,7 +5,7 @@ use crate::help;
 use crate::run::{MAX_RUN, Options};
 use chat_core::{AuthValues, ChatConfig, Encryption};
 use chat_std_io::Tls;
-use command_line::{number, parsed, seconds, text};
+use command_line::{LevelFilter, log_level, number, parsed, seconds, text};
 use dev_server::{SubProtocol, Transport};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
@@ -55,6 +55,7 @@ fn parse_demo(parser: &mut Parser) -> Result<Command, String> {
             Arg::Long("jitter") => {
                 options.conditions.jitter_ms = number(parser, "jitter", MILLISECONDS)?;
             }
+            Arg::Long("log-level") => options.log_level = log_level(parser)?,
             Arg::Long("seed") => {
                 options.seed = Some(number(parser, "seed", "a number from 0 to 2^64-1")?);
             }
@@ -77,6 +78,8 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
     let (mut auth_type, mut auth_parameters) = (None, None);
     let (mut private_history, mut max, mut crc) = (None, MAX_RUN, false);
     let (mut encrypted, mut tls) = (true, Tls::default());
+    // Events already report what a log could add by default.
+    let mut level = LevelFilter::Off;
     while let Some(argument) = command_line::next(parser)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(help::RUN)),
@@ -98,6 +101,7 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
                 private_history = Some(number::<i32>(parser, "private-history", accepted)?);
             }
             Arg::Long("crc") => crc = true,
+            Arg::Long("log-level") => level = log_level(parser)?,
             Arg::Long("max-seconds") => max = seconds(parser, "max-seconds")?,
             other => return Err(other.unexpected().to_string()),
         }
@@ -129,6 +133,7 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
         tls,
         region: region.unwrap_or_else(|| "eu".into()),
         max,
+        log_level: level,
     })))
 }
 

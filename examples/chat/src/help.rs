@@ -44,6 +44,8 @@ Options:
   --all                 repeat the conversation over every transport with every protocol, and print
                         a table
   --crc                 add a checksum to each datagram
+  --log-level LEVEL     off, error, warn, info, debug or trace, of client and server, to standard
+                        error (default off)
   -h, --help            print this text
 
 Options that simulate a bad network, for UDP, in both directions:
@@ -84,6 +86,9 @@ Options:
   --auth-params S       the parameters of custom authentication, for example token=1&x=2
   --private-history N   the most private messages that the server sends at login
   --crc                 add a checksum to each datagram; UDP only
+  --log-level LEVEL     off, error, warn, info, debug or trace, to standard error (default off).
+                        info shows changes of the state, debug also requests, responses, events
+                        and links. Credentials and the content of messages are in no line
   --max-seconds S       end the run after this time in any case (default 300)
   -h, --help            print this text
 

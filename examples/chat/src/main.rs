@@ -15,8 +15,14 @@ const NAME: &str = "photon-chat";
 fn main() -> ExitCode {
     match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Command::Print(text)) => command_line::print(NAME, text),
-        Ok(Command::Demo(options)) => demo::demo(&options),
-        Ok(Command::Run(options)) => run::run(*options),
+        Ok(Command::Demo(options)) => {
+            command_line::start_log(options.log_level);
+            demo::demo(&options)
+        }
+        Ok(Command::Run(options)) => {
+            command_line::start_log(options.log_level);
+            run::run(*options)
+        }
         Err(error) => command_line::usage_error(NAME, error),
     }
 }

@@ -252,3 +252,28 @@ fn help_names_every_command() {
         .collect();
     assert_eq!(listed, explained);
 }
+
+#[test]
+fn sound18_the_log_of_the_programs_shows_both_sides_and_hides_what_tungstenite_logs() {
+    for (level, texts) in [("debug", false), ("trace", true)] {
+        let arguments = ["demo", "--transport", "ws", "--log-level", level];
+        let output = Program::start(&arguments).end();
+        assert_eq!(output.status, 0, "{}", output.stderr);
+        for line in [
+            "photon_chat::chat: ConnectingToFrontEnd -> ConnectedToFrontEnd",
+            "photon_chat::chat: request Publish (2)",
+            "photon_chat::chat: response to Publish (2): Ok (0)",
+            "photon_chat::chat: event ChatMessages (0)",
+            "connection 0 accepted on the name server over ws in GpBinaryV18",
+            ": request Authenticate (230)",
+        ] {
+            assert!(output.stderr.contains(line), "{line:?}: {}", output.stderr);
+        }
+        assert!(!output.stderr.contains("tungstenite"), "{}", output.stderr);
+        // The server shows user ids and texts at trace, the client never.
+        assert_eq!(output.stderr.contains("\"alice\""), texts);
+        let ours = |line: &&str| line.contains("photon_chat::");
+        let client = output.stderr.lines().filter(ours);
+        assert_eq!(client.filter(|line| line.contains("alice")).count(), 0);
+    }
+}

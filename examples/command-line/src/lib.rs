@@ -6,7 +6,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod logger;
+
 use lexopt::{Parser, ValueExt};
+pub use log::LevelFilter;
+pub use logger::{log_level, start_log};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;

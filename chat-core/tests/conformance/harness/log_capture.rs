@@ -35,3 +35,11 @@ pub(super) fn begin() {
 pub(crate) fn lines() -> Vec<(Level, String)> {
     LINES.with_borrow(Clone::clone)
 }
+
+/// How many of them are warnings.
+pub(crate) fn warnings() -> usize {
+    LINES.with_borrow(|lines| {
+        let warnings = lines.iter().filter(|(level, _)| *level == Level::Warn);
+        warnings.count()
+    })
+}

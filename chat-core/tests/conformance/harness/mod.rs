@@ -30,7 +30,7 @@ use std::collections::VecDeque;
 
 pub(crate) use carrier::{PEER_ID, SERVER_CLOCK};
 pub(crate) use expect::{error, exactly_after_ms};
-pub(crate) use log_capture::lines as log_lines;
+pub(crate) use log_capture::{lines as log_lines, warnings};
 use passed_time::PassedTime;
 pub(crate) use seen::{Line, Seen, outcomes};
 pub(crate) use server::{Received, Sent, ServerLink};

@@ -10,7 +10,7 @@ mod output;
 mod user;
 
 use crate::NAME;
-use command_line::{output_error, print_error};
+use command_line::{LevelFilter, output_error, print_error};
 use dev_server::netem::Conditions;
 use dev_server::server::{LocalServer, ServerOptions};
 use dev_server::{ServerConfig, SubProtocol, Transport};
@@ -48,6 +48,7 @@ pub(crate) struct Options {
     pub(crate) seed: Option<u64>,
     /// Whether datagrams carry a checksum.
     pub(crate) crc: bool,
+    pub(crate) log_level: LevelFilter,
 }
 
 impl Default for Options {
@@ -59,6 +60,7 @@ impl Default for Options {
             conditions: Conditions::default(),
             seed: None,
             crc: false,
+            log_level: LevelFilter::Off,
         }
     }
 }

@@ -18,7 +18,7 @@ use chat_core::{
 };
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
-use command_line::{EX_USAGE, output_error, print_error};
+use command_line::{EX_USAGE, LevelFilter, output_error, print_error};
 use event_buffer::EventBuffer;
 use input::{Lines, Next};
 use std::io::{self, Write};
@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) region: String,
     /// The longest duration of the run.
     pub(crate) max: Duration,
+    pub(crate) log_level: LevelFilter,
 }
 
 /// The reason why a run ends.
@@ -89,6 +90,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
         tls,
         region,
         max,
+        log_level: _,
     } = options;
     let session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
         Ok(session) => session,

@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use command_line::LevelFilter;
 use dev_server::AuthRule;
 use dev_server::server::{Certificate, ServerOptions, UdpPorts, WsPorts, WssOptions};
 use lexopt::{Arg, Parser};
-use log::LevelFilter;
 
 use crate::help::help;
 
@@ -193,7 +193,7 @@ impl Arguments {
                 server.config.authentication.extend(rules);
             }
             "--no-control" => self.control = false,
-            "--log-level" => self.log_level = value(parser, option)?,
+            "--log-level" => self.log_level = command_line::log_level(parser)?,
             _ => return Err(format!("there is no option {option}")),
         }
         Ok(())

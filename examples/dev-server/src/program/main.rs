@@ -3,7 +3,6 @@
 mod arguments;
 mod console;
 mod help;
-mod logger;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    logger::start(arguments.log_level);
+    command_line::start_log(arguments.log_level);
     let server = Server::bind(&arguments.server).map_err(explained)?;
     let handle = server.handle();
     ctrlc::set_handler(move || handle.stop())?;
