@@ -5,6 +5,8 @@ mod harness;
 use chat_std_io::{Event, Session, Waker};
 use dev_server::{ServerKind, Transport};
 use harness::*;
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -143,6 +145,65 @@ fn two_links_and_blocked_output_sleep_without_polling() {
         );
     }
     session.close(LONG);
+    server.stop();
+}
+
+/// A session that connects to a name, and what its resolver waits for before it answers.
+fn resolving(server: &Server) -> (Session, Sender<()>) {
+    let (answer, gate) = channel::<()>();
+    let (gate, address) = (Mutex::new(gate), server.addresses.name_server);
+    let options = server.options().resolver(move |_, _| {
+        let _answer_or_end = gate.lock().unwrap().recv();
+        Ok(vec![address])
+    });
+    let mut session = Session::with_options(user("tcp://name.test", "alice"), options).unwrap();
+    connect(&mut session);
+    while session.poll_event().is_some() {}
+    (session, answer)
+}
+
+#[test]
+fn a_wait_for_a_resolver_is_one_sleep() {
+    let server = Server::start();
+    let (mut session, answer) = resolving(&server);
+    session.service(); // Starts the timers of the connect call.
+    assert_eq!(session.sockets().len(), 0);
+    let (pause, began) = (Duration::from_millis(100), Instant::now());
+    session.wait(pause);
+    assert!(began.elapsed() >= pause);
+    assert_eq!(session.io_stats().wakeups, 1);
+    // An outside loop, whose poller the thread cannot wake, looks again soon.
+    assert!(session.timeout().unwrap() <= Duration::from_millis(10));
+    answer.send(()).unwrap();
+    let began = Instant::now();
+    drive(&mut session, |_, event| {
+        entered(event, chat_std_io::State::ConnectedToNameServer)
+    });
+    assert!(began.elapsed() < HANG);
+    session.close(LONG);
+    server.stop();
+}
+
+/// A thread that finishes before there is a poller cannot wake it.
+#[test]
+fn a_resolver_that_answers_before_the_first_wait_is_noticed() {
+    let server = Server::start();
+    for round in 0..40 {
+        let (mut session, answer) = resolving(&server);
+        answer.send(()).unwrap();
+        for _ in 0..round {
+            thread::yield_now();
+        }
+        if round % 2 == 0 {
+            let _waker = session.waker().unwrap();
+        }
+        let began = Instant::now();
+        while session.sockets().len() == 0 {
+            session.wait(HANG);
+            assert!(began.elapsed() < HANG);
+        }
+        session.close(LONG);
+    }
     server.stop();
 }
 
