@@ -392,8 +392,8 @@ impl ChatConfig {
     /// `info` shows changes of the state, `debug` also requests, responses, events and links, by
     /// names and codes. Default `Trace`. Spec: chat.md 1.12.
     ///
-    /// Libraries below a driver log by themselves, whatever this level is: tungstenite writes
-    /// whole messages at `trace`, credentials included. Silence the targets
+    /// Libraries below a driver log by themselves, whatever this level is: where tungstenite carries
+    /// messages, it logs them at `trace`, credentials included. Silence the targets
     /// `tungstenite`, `rustls` and `mio` in the logger; `SECURITY.md` of the project shows how.
     #[must_use]
     pub fn log_level(mut self, level: LevelFilter) -> Self {

@@ -151,8 +151,8 @@
 //! The client logs through the `log` crate, with the targets `photon_chat::chat` and
 //! `photon_chat::net`: changes of the state at `info`; requests, responses, events and links by names
 //! and codes at `debug`. It never logs message texts, tokens, keys or user ids above `trace`. A
-//! library that carries its bytes may: tungstenite logs whole messages at `trace`, which only the
-//! logger can silence (`SECURITY.md` of the project).
+//! library in which a driver carries its bytes may: tungstenite logs whole messages at `trace`, which
+//! only the logger can silence (`SECURITY.md` of the project).
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

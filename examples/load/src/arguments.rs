@@ -1,7 +1,7 @@
 //! The command line.
 
 use chat_std_io::chat_core::Protocol;
-use command_line::{choice, number, seconds, text};
+use command_line::{LevelFilter, choice, log_level, number, seconds, text};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -24,6 +24,7 @@ Options:
   --region CODE       the region (default eu)
   --protocol 1.6|1.8  the serialization of messages (default 1.8)
   --crc               add a checksum to each datagram (UDP only)
+  --log-level LEVEL   off, error, warn, info, debug or trace, to standard error (default off)
   --server-pid PID    also report memory and processor time of this process, the server
   -h, --help          print this text
   -V, --version       print name and version
@@ -64,6 +65,7 @@ pub(crate) struct Options {
     pub(crate) protocol: Protocol,
     pub(crate) crc: bool,
     pub(crate) server_pid: Option<u32>,
+    pub(crate) log_level: LevelFilter,
 }
 
 impl Options {
@@ -81,6 +83,7 @@ impl Options {
             protocol: Protocol::V18,
             crc: false,
             server_pid: None,
+            log_level: LevelFilter::Off,
         }
     }
 
@@ -103,6 +106,7 @@ pub(crate) fn parse(
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Print(VERSION)),
             Arg::Long("server") => options.server = text(parser)?,
+            Arg::Long("log-level") => options.log_level = log_level(parser)?,
             Arg::Long("root") => options.root = Some(text(parser)?),
             Arg::Long("clients") => {
                 let accepted = "a number of clients, 1 or more";

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(options)) => options,
         Err(error) => return command_line::usage_error(NAME, error),
     };
+    command_line::start_log(options.log_level);
     match load(&options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

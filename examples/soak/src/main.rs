@@ -1,6 +1,6 @@
 //! `photon-soak`: many seeded runs of [`soak::run`].
 
-use command_line::number;
+use command_line::{LevelFilter, log_level, number};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -21,6 +21,9 @@ Options:
   --runs N        how many runs, with consecutive seeds (default 2000)
   --first SEED    the seed of the first run (default 1)
   --seed SEED     a single run, for example to repeat one that failed
+  --log-level LEVEL
+                  off, error, warn, info, debug or trace, of clients and server, to standard error
+                  (default off)
   -h, --help      print this text
   -V, --version   print name and version
 
@@ -36,13 +39,21 @@ enum Command {
     Run {
         first: u64,
         runs: u64,
+        log_level: LevelFilter,
     },
     Print(&'static str),
 }
 
 fn main() -> ExitCode {
     match parse(std::env::args_os().skip(1)) {
-        Ok(Command::Run { first, runs }) => run_all(first, runs),
+        Ok(Command::Run {
+            first,
+            runs,
+            log_level,
+        }) => {
+            command_line::start_log(log_level);
+            run_all(first, runs)
+        }
         Ok(Command::Print(text)) => command_line::print(NAME, text),
         Err(error) => command_line::usage_error(NAME, error),
     }
@@ -53,17 +64,23 @@ fn parse(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Com
     const COUNT: &str = "a number from 0 to 2^64-1";
     let mut parser = Parser::from_args(arguments);
     let (mut first, mut runs) = (1, 2_000);
+    let mut level = LevelFilter::Off;
     while let Some(argument) = command_line::next(&mut parser)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Print(VERSION)),
             Arg::Long("runs") => runs = number(&mut parser, "runs", COUNT)?,
             Arg::Long("first") => first = number(&mut parser, "first", COUNT)?,
+            Arg::Long("log-level") => level = log_level(&mut parser)?,
             Arg::Long("seed") => (first, runs) = (number(&mut parser, "seed", COUNT)?, 1),
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Command::Run { first, runs })
+    Ok(Command::Run {
+        first,
+        runs,
+        log_level: level,
+    })
 }
 
 fn run_all(first: u64, runs: u64) -> ExitCode {
@@ -91,6 +108,7 @@ fn run_all(first: u64, runs: u64) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::{Command, HELP, VERSION, parse};
+    use command_line::LevelFilter;
 
     fn line(text: &str) -> Result<Command, String> {
         parse(text.split_whitespace())
@@ -98,13 +116,18 @@ mod tests {
 
     #[test]
     fn options_select_the_seeds() {
-        for (text, first, runs) in [
-            ("", 1, 2_000),
-            ("--runs 5", 1, 5),
-            ("--runs 5 --first 7", 7, 5),
-            ("--seed 9", 9, 1),
+        for (text, first, runs, log_level) in [
+            ("", 1, 2_000, LevelFilter::Off),
+            ("--runs 5", 1, 5, LevelFilter::Off),
+            ("--runs 5 --first 7", 7, 5, LevelFilter::Off),
+            ("--seed 9 --log-level debug", 9, 1, LevelFilter::Debug),
         ] {
-            assert_eq!(line(text), Ok(Command::Run { first, runs }), "{text}");
+            let run = Command::Run {
+                first,
+                runs,
+                log_level,
+            };
+            assert_eq!(line(text), Ok(run), "{text}");
         }
         assert_eq!(line("--runs 5 --help"), Ok(Command::Print(HELP)));
         assert_eq!(line("-V"), Ok(Command::Print(VERSION)));

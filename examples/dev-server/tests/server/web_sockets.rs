@@ -593,3 +593,38 @@ fn the_certificate_covers_the_served_hosts_or_is_the_users_own() {
         assert!(error.to_string().contains("certificate"), "{error}");
     }
 }
+
+/// A fragment of a message that goes on.
+fn fragment(bytes: usize, first: bool) -> Message {
+    use tungstenite::protocol::frame::Frame;
+    use tungstenite::protocol::frame::coding::{Data, OpCode};
+    let kind = if first { Data::Binary } else { Data::Continue };
+    Message::Frame(Frame::message(vec![0; bytes], OpCode::Data(kind), false))
+}
+
+#[test]
+fn sound16_unfinished_messages_before_a_login_are_limited_on_sockets() {
+    let config = ServerConfig::new().with(|config| config.max_total_unfinished_bytes = 80_000);
+    let server = start(config);
+    for secure in [false, true] {
+        let protocol = SubProtocol::GpBinaryV18;
+        let mut one = Client::connect(&server, ServerKind::FrontEnd, protocol, secure);
+        one.socket.send(fragment(40_000, true)).unwrap();
+        one.socket.send(fragment(40_000, false)).unwrap();
+        assert_eq!(one.close_code(), CloseCode::Size);
+        // The cap of all: the second connection exceeds it, and one of the two ends.
+        let mut two = Client::connect(&server, ServerKind::FrontEnd, protocol, secure);
+        let mut three = Client::connect(&server, ServerKind::FrontEnd, protocol, secure);
+        two.socket.send(fragment(40_000, true)).unwrap();
+        three.socket.send(fragment(60_000, true)).unwrap();
+        assert_eq!(three.close_code(), CloseCode::Normal, "the one with most");
+        two.leave();
+        // After the login the limit of messages applies.
+        let mut alice = Client::join(&server, &format!("alice-{secure}"), protocol, secure);
+        alice.publish(vec![0_u8; 200_000]);
+        assert_eq!(alice.next(), ok(2));
+        assert!(matches!(alice.next(), Got::Event { code: 0, .. }));
+        alice.leave();
+    }
+    server.stop();
+}

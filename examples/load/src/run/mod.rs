@@ -133,8 +133,8 @@ impl<'a> Run<'a> {
             .incoming_cap_bytes(CAP_BYTES)
             .event_cap_bytes(CAP_BYTES)
             .presence_cap_bytes(CAP_BYTES)
-            // The logs of ten thousand clients are of no use.
-            .log_level(log::LevelFilter::Off);
+            // The logs of ten thousand clients are rarely of use, and cost time.
+            .log_level(options.log_level);
         let mut session = Session::with_options(config, self.session_options.clone())?;
         session
             .chat
